@@ -1,0 +1,74 @@
+// Emission of ops with their inferred types.
+#include "compiler/ir/builder.h"
+
+#include <algorithm>
+
+#include "compiler/ir/infer.h"
+#include "compiler/support/check.h"
+
+namespace gmc::ir {
+
+ValueId Builder::emit(OpVariant op, std::vector<ValueId> operands, std::string name) {
+    InferContext context;
+    for (ValueId v : operands) context.operands.push_back(type(v));
+    Type result = infer_type(op, context);
+    GMC_CHECK(context.error.empty(), "{}", context.error);
+    const ValueId value = function_.add_value(std::move(name), std::move(result));
+    function_.operations.push_back({std::move(op), std::move(operands), {value}, location_, {}});
+    return value;
+}
+
+ValueId Builder::emit_typed(OpVariant op, std::vector<ValueId> operands, Type type_wanted, std::string name) {
+    InferContext context;
+    for (ValueId v : operands) context.operands.push_back(type(v));
+    context.declared = &type_wanted;
+    const Type result = infer_type(op, context);
+    GMC_CHECK(context.error.empty(), "{}", context.error);
+    const ValueId value = function_.add_value(std::move(name), result);
+    function_.operations.push_back({std::move(op), std::move(operands), {value}, location_, {}});
+    return value;
+}
+
+ValueId Builder::constant(double value, Shape shape) {
+    return emit_typed(Constant{value}, {}, f32(std::move(shape)));
+}
+
+ValueId Builder::reshape(ValueId x, Shape wanted) {
+    if (wanted == shape(x)) return x;
+    return emit_typed(Reshape{}, {x}, {type(x).dtype, std::move(wanted)});
+}
+
+ValueId Builder::transpose(ValueId x, std::vector<int64_t> permutation) {
+    return emit(Transpose{std::move(permutation)}, {x});
+}
+
+ValueId Builder::broadcast(ValueId x, std::vector<int64_t> dims, Shape wanted) {
+    if (wanted == shape(x)) return x;
+    return emit_typed(Broadcast{std::move(dims)}, {x}, {type(x).dtype, std::move(wanted)});
+}
+
+ValueId Builder::reduce_sum(ValueId x, std::vector<int64_t> axes) {
+    if (axes.empty()) return x;
+    return emit(ReduceSum{std::move(axes)}, {x});
+}
+
+ValueId Builder::reduce_mean(ValueId x, std::vector<int64_t> axes) {
+    double count = 1;
+    for (int64_t axis : axes) count *= static_cast<double>(shape(x)[axis]);
+    return axes.empty() ? x : scale(reduce_sum(x, std::move(axes)), 1 / count);
+}
+
+std::vector<int64_t> all_axes(int64_t rank) {
+    std::vector<int64_t> axes;
+    for (int64_t i = 0; i < rank; ++i) axes.push_back(i);
+    return axes;
+}
+
+std::vector<int64_t> other_axes(int64_t rank, const std::vector<int64_t>& axes) {
+    std::vector<int64_t> others;
+    for (int64_t i = 0; i < rank; ++i)
+        if (std::find(axes.begin(), axes.end(), i) == axes.end()) others.push_back(i);
+    return others;
+}
+
+}  // namespace gmc::ir

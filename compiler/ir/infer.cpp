@@ -1,0 +1,233 @@
+// Shape rules, one overload per op or family.
+#include "compiler/ir/infer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace gmc::ir {
+namespace {
+
+Type infer_elementwise(std::string_view name, InferContext& c) {
+    for (const Type& t : c.operands)
+        if (t != c.operands[0])
+            return c.fail(fmt::format("`{}` of {} and {}: the shapes must be equal", name,
+                                      to_string(c.operands[0]), to_string(t)));
+    return c.operands[0];
+}
+
+Type declared_type(std::string_view name, InferContext& c) {
+    if (c.declared == nullptr) return c.fail(fmt::format("`{}` needs its type written", name));
+    return *c.declared;
+}
+
+/// The type without `axes`, which must be increasing and inside the rank.
+Type infer_reduction(std::string_view name, const std::vector<int64_t>& axes, InferContext& c) {
+    const Type& x = c.operands[0];
+    Type result{x.dtype, {}};
+    for (size_t i = 0; i < axes.size(); ++i)
+        if (axes[i] < 0 || axes[i] >= x.rank() || (i > 0 && axes[i] <= axes[i - 1]))
+            return c.fail(fmt::format("`{}` over axes {} of {}: axes must be increasing and below {}",
+                                      name, to_string(axes), to_string(x), x.rank()));
+    for (int64_t axis = 0; axis < x.rank(); ++axis)
+        if (std::find(axes.begin(), axes.end(), axis) == axes.end())
+            result.shape.push_back(x.shape[axis]);
+    return result;
+}
+
+/// Checks that x[N,D...,C] convolved with w[K...,C/groups,F] gives y[N,E...,F]; an empty string when it does.
+std::string check_conv(const ConvWindow& window, const Type& x, const Type& w, const Type& y) {
+    const size_t spatial = window.strides.size();
+    if (spatial == 0 || window.pads_begin.size() != spatial || window.pads_end.size() != spatial ||
+        window.dilations.size() != spatial)
+        return "strides, pads_begin, pads_end and dilations must have one entry per spatial axis";
+    const size_t rank = spatial + 2;
+    if (x.shape.size() != rank || w.shape.size() != rank || y.shape.size() != rank)
+        return fmt::format("{} spatial axes need tensors of rank {}", spatial, rank);
+    if (window.groups < 1 || x.shape.back() != w.shape[spatial] * window.groups ||
+        w.shape.back() % window.groups != 0)
+        return fmt::format("{} channels do not fit weights {} in {} groups", x.shape.back(),
+                           to_string(w), window.groups);
+    if (y.shape[0] != x.shape[0] || y.shape.back() != w.shape.back())
+        return fmt::format("{} does not fit {} and weights {}", to_string(y), to_string(x), to_string(w));
+    for (size_t i = 0; i < spatial; ++i) {
+        if (window.strides[i] < 1 || window.dilations[i] < 1)
+            return "strides and dilations must be at least 1";
+        const int64_t span = window.dilations[i] * (w.shape[i] - 1) + 1;
+        const int64_t room = x.shape[i + 1] + window.pads_begin[i] + window.pads_end[i] - span;
+        if (room < 0) return fmt::format("a window of {} is larger than axis {} of {}", span, i + 1, to_string(x));
+        if (room / window.strides[i] + 1 != y.shape[i + 1])
+            return fmt::format("axis {} would be {}, not {}", i + 1, room / window.strides[i] + 1,
+                               y.shape[i + 1]);
+    }
+    return "";
+}
+
+Type checked_conv(const ConvWindow& window, const Type& x, const Type& w, const Type& y,
+                  const Type& result, std::string_view name, InferContext& c) {
+    const std::string why = check_conv(window, x, w, y);
+    return why.empty() ? result : c.fail(fmt::format("`{}`: {}", name, why));
+}
+
+template <typename Op>
+Type infer(const Op&, InferContext& c)
+    requires(Op::kInfo.has(kElementwise))
+{
+    return infer_elementwise(Op::kInfo.name, c);
+}
+
+template <typename Op>
+Type infer(const Op&, InferContext& c)
+    requires(Op::kInfo.has(kGenerator))
+{
+    return declared_type(Op::kInfo.name, c);
+}
+
+template <typename Op>
+Type infer(const Op&, InferContext&)
+    requires(Op::kInfo.has(kRuntimeScalar))
+{
+    return f32({});
+}
+
+template <typename Op>
+Type infer(const Op& op, InferContext& c)
+    requires(Op::kInfo.has(kReduction))
+{
+    return infer_reduction(Op::kInfo.name, op.axes, c);
+}
+
+Type infer(const Broadcast& op, InferContext& c) {
+    const Type result = declared_type("broadcast", c);
+    const Type& x = c.operands[0];
+    bool fits = op.dims.size() == x.shape.size();
+    for (size_t i = 0; fits && i < op.dims.size(); ++i)
+        fits = op.dims[i] >= 0 && op.dims[i] < result.rank() && (i == 0 || op.dims[i] > op.dims[i - 1]) &&
+               result.shape[op.dims[i]] == x.shape[i];
+    if (!fits && c.error.empty())
+        return c.fail(fmt::format("`broadcast` of {} with dims {} does not give {}", to_string(x),
+                                  to_string(op.dims), to_string(result)));
+    return result;
+}
+
+Type infer(const Concat& op, InferContext& c) {
+    if (c.operands.empty()) return c.fail("`concat` needs at least one operand");
+    Type result = c.operands[0];
+    if (op.axis < 0 || op.axis >= result.rank())
+        return c.fail(fmt::format("`concat` along axis {} of {}", op.axis, to_string(result)));
+    for (size_t i = 1; i < c.operands.size(); ++i) {
+        Type other = c.operands[i];
+        if (other.rank() == result.rank()) other.shape[op.axis] = c.operands[0].shape[op.axis];
+        if (other != c.operands[0])
+            return c.fail(fmt::format("`concat` along axis {} of {} and {}: the other axes must be equal",
+                                      op.axis, to_string(c.operands[0]), to_string(c.operands[i])));
+        result.shape[op.axis] += c.operands[i].shape[op.axis];
+    }
+    return result;
+}
+
+Type infer(const Pad& op, InferContext& c) {
+    Type result = c.operands[0];
+    if (op.low.size() != result.shape.size() || op.high.size() != result.shape.size())
+        return c.fail(fmt::format("`pad` of {} needs {} entries in low and high", to_string(result), result.rank()));
+    for (size_t i = 0; i < result.shape.size(); ++i) {
+        if (op.low[i] < 0 || op.high[i] < 0) return c.fail("`pad` by a negative number");
+        result.shape[i] += op.low[i] + op.high[i];
+    }
+    return result;
+}
+
+Type infer(const Reshape&, InferContext& c) {
+    const Type result = declared_type("reshape", c);
+    if (c.error.empty() && (result.elements() != c.operands[0].elements() || result.dtype != c.operands[0].dtype))
+        return c.fail(fmt::format("`reshape` of {} ({} elements) to {} ({})", to_string(c.operands[0]),
+                                  c.operands[0].elements(), to_string(result), result.elements()));
+    return result;
+}
+
+Type infer(const Slice& op, InferContext& c) {
+    Type result = c.operands[0];
+    if (op.starts.size() != result.shape.size() || op.limits.size() != result.shape.size())
+        return c.fail(fmt::format("`slice` of {} needs {} starts and limits", to_string(result), result.rank()));
+    for (size_t i = 0; i < result.shape.size(); ++i) {
+        if (op.starts[i] < 0 || op.limits[i] > result.shape[i] || op.starts[i] >= op.limits[i])
+            return c.fail(fmt::format("`slice` from {} to {} along axis {} of {}", op.starts[i], op.limits[i], i,
+                                      to_string(c.operands[0])));
+        result.shape[i] = op.limits[i] - op.starts[i];
+    }
+    return result;
+}
+
+Type infer(const Transpose& op, InferContext& c) {
+    const Type& x = c.operands[0];
+    std::vector<int64_t> sorted = op.permutation;
+    std::sort(sorted.begin(), sorted.end());
+    bool permutes = sorted.size() == x.shape.size();
+    for (size_t i = 0; permutes && i < sorted.size(); ++i) permutes = sorted[i] == static_cast<int64_t>(i);
+    if (!permutes)
+        return c.fail(fmt::format("`transpose` of {} by {}, which is no permutation of its axes", to_string(x),
+                                  to_string(op.permutation)));
+    Type result{x.dtype, {}};
+    for (int64_t axis : op.permutation) result.shape.push_back(x.shape[axis]);
+    return result;
+}
+
+Type infer(const Conv& op, InferContext& c) {
+    const Type &x = c.operands[0], &w = c.operands[1];
+    const size_t spatial = op.strides.size();
+    if (x.shape.size() != spatial + 2 || w.shape.size() != spatial + 2 || spatial == 0)
+        return c.fail(fmt::format("`conv` of {} with weights {} over {} spatial axes", to_string(x), to_string(w), spatial));
+    Type y{x.dtype, {x.shape[0]}};
+    for (size_t i = 0; i < spatial; ++i) {
+        const int64_t dilation = i < op.dilations.size() ? op.dilations[i] : 1;
+        const int64_t pads = (i < op.pads_begin.size() ? op.pads_begin[i] : 0) +
+                             (i < op.pads_end.size() ? op.pads_end[i] : 0);
+        const int64_t room = x.shape[i + 1] + pads - dilation * (w.shape[i] - 1) - 1;
+        y.shape.push_back(room < 0 || op.strides[i] < 1 ? 0 : room / op.strides[i] + 1);
+    }
+    y.shape.push_back(w.shape.back());
+    return checked_conv(op, x, w, y, y, "conv", c);
+}
+
+Type infer(const ConvBackwardData& op, InferContext& c) {
+    const Type x = declared_type("conv_backward_data", c);
+    return checked_conv(op, x, c.operands[1], c.operands[0], x, "conv_backward_data", c);
+}
+
+Type infer(const ConvBackwardWeights& op, InferContext& c) {
+    const Type w = declared_type("conv_backward_weights", c);
+    return checked_conv(op, c.operands[0], w, c.operands[1], w, "conv_backward_weights", c);
+}
+
+Type infer(const Matmul& op, InferContext& c) {
+    const Type &a = c.operands[0], &b = c.operands[1];
+    if (a.rank() != 2 || b.rank() != 2)
+        return c.fail(fmt::format("`matmul` of {} and {}: both must be matrices", to_string(a), to_string(b)));
+    const int64_t m = a.shape[op.transpose_a ? 1 : 0], k = a.shape[op.transpose_a ? 0 : 1];
+    const int64_t n = b.shape[op.transpose_b ? 0 : 1], inner = b.shape[op.transpose_b ? 1 : 0];
+    if (k != inner)
+        return c.fail(fmt::format("`matmul` of {} and {}: inner sizes {} and {} differ", to_string(a), to_string(b), k, inner));
+    return {a.dtype, {m, n}};
+}
+
+Type infer(const Fused&, InferContext& c) { return c.fail("`fused` has as many types as results"); }
+Type infer(const Gradient&, InferContext& c) { return c.fail("`gradient` has as many types as results"); }
+Type infer(const std::monostate&, InferContext& c) { return c.fail("not an op"); }
+
+}  // namespace
+
+int operand_count(const OpInfo& info) {
+    if (info.operands.find("...") != std::string_view::npos) return -1;
+    if (info.operands.empty()) return 0;
+    return static_cast<int>(std::count(info.operands.begin(), info.operands.end(), ',')) + 1;
+}
+
+Type infer_type(const OpVariant& op, InferContext& context) {
+    const OpInfo& info = op_info(op);
+    const int count = operand_count(info);
+    if (count >= 0 && static_cast<size_t>(count) != context.operands.size())
+        return context.fail(fmt::format("`{}` takes {} operands, got {}", info.name, count, context.operands.size()));
+    return std::visit([&](const auto& o) { return infer(o, context); }, op);
+}
+
+}  // namespace gmc::ir

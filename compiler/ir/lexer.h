@@ -1,0 +1,40 @@
+// Tokens of the IR text.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "compiler/support/source_file.h"
+
+namespace gmc::ir {
+
+struct Token {
+    enum class Kind { kEnd, kWord, kNumber, kString, kValue, kState, kComment, kPunctuation, kBad };
+    Kind kind = Kind::kEnd;
+    std::string text;  ///< a word; the name after % or @; a string's content; a comment after "//"; one character
+    size_t offset = 0;
+    size_t length = 0;
+};
+
+/// Splits IR text into tokens. Line breaks mean nothing, but for comments, which end there.
+class Lexer {
+  public:
+    explicit Lexer(std::string_view text) : text_(text) { advance(); }
+
+    const Token& peek() const { return token_; }
+    Token next() {
+        Token t = token_;
+        advance();
+        return t;
+    }
+
+  private:
+    void advance();
+    size_t word_end(size_t begin) const;
+
+    std::string_view text_;
+    size_t position_ = 0;
+    Token token_;
+};
+
+}  // namespace gmc::ir

@@ -1,0 +1,135 @@
+// A module: typed state, configuration for the runtime, and functions of pure ops over that state.
+// A function reads every state as it was at entry; `updates` say what the states are afterwards.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "compiler/ir/ops.h"
+#include "compiler/ir/type.h"
+
+namespace gmc::ir {
+
+using ValueId = int32_t;  ///< index into Function::values
+using StateId = int32_t;  ///< index into Module::states
+inline constexpr int32_t kNone = -1;
+
+/// A place in a model file, kept to the end. `file` indexes Module::files; line and column from 1; 0 = unknown.
+struct Location {
+    int32_t file = kNone;
+    int32_t line = 0;
+    int32_t column = 0;
+    bool known() const { return file != kNone && line > 0; }
+    friend bool operator==(const Location&, const Location&) = default;
+};
+
+/// A tensor of a function. It is an input, a state as it was at entry, or the result of an op.
+struct Value {
+    std::string name;  ///< unique in the function; from the model's names
+    Type type;
+    StateId state = kNone;       ///< set: this is that state at entry, printed as @name
+    int64_t arena_offset = kNone;  ///< bytes, after plan_memory
+    StateId home = kNone;        ///< set by plan_memory: written straight into this state's memory
+};
+
+struct Operation {
+    OpVariant op;
+    std::vector<ValueId> operands;
+    std::vector<ValueId> results;
+    Location location;
+    std::vector<Operation> body;  ///< only of `fused`
+
+    const OpInfo& info() const { return op_info(op); }
+    template <typename T>
+    const T* as() const {
+        return std::get_if<T>(&op);
+    }
+    ValueId result() const { return results.front(); }
+};
+
+/// Where the runtime takes an input from: "data.image" (a field of the data), "normal" (noise, a function of the seed
+/// and the example's number), "valid" (1 for examples that count, 0 for padding of a last batch), or "argument".
+struct Input {
+    ValueId value = kNone;
+    std::string source;
+};
+
+struct Update {
+    StateId state = kNone;
+    ValueId value = kNone;
+};
+
+/// A named result, e.g. a loss or sampled images.
+struct NamedValue {
+    std::string name;
+    ValueId value = kNone;
+};
+
+struct Function {
+    std::string name;
+    std::vector<Value> values;
+    std::vector<Input> inputs;
+    std::vector<Operation> operations;  ///< in an order in which every operand comes before its use
+    std::vector<Update> updates;
+    std::vector<NamedValue> results;
+    int64_t arena_bytes = kNone;      ///< after plan_memory
+    int64_t unplanned_bytes = 0;      ///< what the values would take without sharing
+
+    const Type& type(ValueId value) const { return values[value].type; }
+    ValueId add_value(std::string name, Type type);
+    /// The value that stands for `state` at entry; made on first use.
+    ValueId state_value(StateId state, const struct Module& module);
+
+  private:
+    std::map<std::string, int> name_uses_;
+};
+
+/// How a state starts. Random kinds use Philox stream `stream` (with the high bit set) at call 0.
+struct Initializer {
+    std::string kind = "zeros";  ///< zeros ones constant normal glorot_uniform glorot_normal he_uniform he_normal orthogonal
+    double value = 0;            ///< constant: the value; normal: the standard deviation; orthogonal: the gain
+    int64_t fan_in = 0, fan_out = 0;
+    int64_t stream = 0;
+    static constexpr auto fields() {
+        return std::tuple{field("value", &Initializer::value), field("fan_in", &Initializer::fan_in),
+                          field("fan_out", &Initializer::fan_out),
+                          field("stream", &Initializer::stream)};
+    }
+};
+
+enum class StateRole : uint8_t {
+    kParameter,  ///< trained
+    kStatistic,  ///< moved by the forward pass (batch norm's running mean)
+    kSlot,       ///< an optimizer's memory
+};
+const char* state_role_name(StateRole role);
+
+struct State {
+    std::string name;
+    Type type;
+    StateRole role = StateRole::kParameter;
+    Initializer initializer;
+    Location location;
+};
+
+using ConfigValue = std::variant<double, std::string, std::vector<double>>;
+
+struct Module {
+    std::string name;
+    std::vector<std::string> files;  ///< model files that Locations point into
+    std::vector<std::pair<std::string, ConfigValue>> config;  ///< dotted keys, in order
+    std::vector<State> states;
+    std::vector<Function> functions;
+
+    Function* find_function(const std::string& function_name);
+    const Function* find_function(const std::string& function_name) const;
+    StateId find_state(const std::string& state_name) const;
+    const ConfigValue* find_config(const std::string& key) const;
+};
+
+}  // namespace gmc::ir

@@ -1,0 +1,295 @@
+// The ops of the IR: one struct each, with its formula, traits, operands and attributes. From `fields()` come the
+// printer, the parser, equality, hashes and the op table (`gmc ops`); nothing of those is written per op.
+// Ops are pure: the result is a function of operands and attributes, for random ops also of (seed, call).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <variant>
+#include <vector>
+
+namespace gmc::ir {
+
+/// What passes may know of an op without knowing the op.
+enum Trait : unsigned {
+    kElementwise = 1u << 0,   ///< operands and result have one shape; element i depends on elements i only
+    kCommutative = 1u << 1,   ///< the two operands may be swapped
+    kReduction = 1u << 2,     ///< removes axes
+    kGenerator = 1u << 3,     ///< no operands; element i is computed from i (constants, random numbers)
+    kNoGradient = 1u << 4,    ///< piecewise constant or not differentiable: contributes no gradient, by definition
+    kRuntimeScalar = 1u << 5, ///< a number the runtime supplies (step, epoch)
+};
+
+/// An op's fixed facts. `operands` names them, e.g. "x, weights"; "..." stands for any number.
+struct OpInfo {
+    std::string_view name;
+    std::string_view operands;
+    std::string_view summary;
+    unsigned traits = 0;
+    constexpr bool has(Trait trait) const { return (traits & trait) != 0; }
+};
+
+/// One attribute of an op: its name in the text and the member that holds it.
+template <typename Op, typename T>
+struct Field {
+    std::string_view name;
+    T Op::*member;
+};
+template <typename Op, typename T>
+constexpr Field<Op, T> field(std::string_view name, T Op::*member) {
+    return {name, member};
+}
+
+struct NoFields {
+    static constexpr auto fields() { return std::tuple<>(); }
+};
+
+// ---- element-wise -------------------------------------------------------------------------------------------
+
+struct Abs : NoFields {
+    static constexpr OpInfo kInfo{"abs", "x", "|x|", kElementwise};
+};
+struct Add : NoFields {
+    static constexpr OpInfo kInfo{"add", "a, b", "a + b", kElementwise | kCommutative};
+};
+struct Cos : NoFields {
+    static constexpr OpInfo kInfo{"cos", "x", "cos x", kElementwise};
+};
+struct Div : NoFields {
+    static constexpr OpInfo kInfo{"div", "a, b", "a / b", kElementwise};
+};
+struct Equal : NoFields {
+    static constexpr OpInfo kInfo{"equal", "a, b", "1 where a = b, else 0",
+                                  kElementwise | kCommutative | kNoGradient};
+};
+struct Erf : NoFields {
+    static constexpr OpInfo kInfo{"erf", "x", "2/sqrt(pi) times the integral of exp(-t^2) from 0 to x",
+                                  kElementwise};
+};
+struct Exp : NoFields {
+    static constexpr OpInfo kInfo{"exp", "x", "e^x", kElementwise};
+};
+struct Floor : NoFields {
+    static constexpr OpInfo kInfo{"floor", "x", "the largest integer not above x",
+                                  kElementwise | kNoGradient};
+};
+struct Greater : NoFields {
+    static constexpr OpInfo kInfo{"greater", "a, b", "1 where a > b, else 0",
+                                  kElementwise | kNoGradient};
+};
+struct LeakyRelu {
+    static constexpr OpInfo kInfo{"leaky_relu", "x", "x where x > 0, else slope x; slope >= 0",
+                                  kElementwise};
+    double slope = 0;
+    static constexpr auto fields() { return std::tuple{field("slope", &LeakyRelu::slope)}; }
+};
+struct Log : NoFields {
+    static constexpr OpInfo kInfo{"log", "x", "natural logarithm", kElementwise};
+};
+struct Maximum : NoFields {
+    static constexpr OpInfo kInfo{"maximum", "a, b", "the larger; at a tie the gradient goes to b",
+                                  kElementwise | kCommutative};
+};
+struct Minimum : NoFields {
+    static constexpr OpInfo kInfo{"minimum", "a, b", "the smaller; at a tie the gradient goes to b",
+                                  kElementwise | kCommutative};
+};
+struct Mul : NoFields {
+    static constexpr OpInfo kInfo{"mul", "a, b", "a b", kElementwise | kCommutative};
+};
+struct Neg : NoFields {
+    static constexpr OpInfo kInfo{"neg", "x", "-x", kElementwise};
+};
+struct Pow {
+    static constexpr OpInfo kInfo{"pow", "x", "x^exponent", kElementwise};
+    double exponent = 1;
+    static constexpr auto fields() { return std::tuple{field("exponent", &Pow::exponent)}; }
+};
+struct Select : NoFields {
+    static constexpr OpInfo kInfo{"select", "condition, a, b", "a where condition != 0, else b",
+                                  kElementwise};
+};
+struct Sigmoid : NoFields {
+    static constexpr OpInfo kInfo{"sigmoid", "x", "1 / (1 + e^-x)", kElementwise};
+};
+struct Sign : NoFields {
+    static constexpr OpInfo kInfo{"sign", "x", "-1, 0 or 1", kElementwise | kNoGradient};
+};
+struct Sin : NoFields {
+    static constexpr OpInfo kInfo{"sin", "x", "sin x", kElementwise};
+};
+struct Softplus : NoFields {
+    static constexpr OpInfo kInfo{"softplus", "x", "log(1 + e^x), without overflow", kElementwise};
+};
+struct Sqrt : NoFields {
+    static constexpr OpInfo kInfo{"sqrt", "x", "square root", kElementwise};
+};
+struct StopGradient : NoFields {
+    static constexpr OpInfo kInfo{"stop_gradient", "x", "x, through which no gradient flows",
+                                  kElementwise | kNoGradient};
+};
+struct Sub : NoFields {
+    static constexpr OpInfo kInfo{"sub", "a, b", "a - b", kElementwise};
+};
+struct Tanh : NoFields {
+    static constexpr OpInfo kInfo{"tanh", "x", "hyperbolic tangent", kElementwise};
+};
+
+// ---- generators ---------------------------------------------------------------------------------------------
+
+struct Constant {
+    static constexpr OpInfo kInfo{"constant", "", "every element is `value`", kGenerator};
+    double value = 0;
+    static constexpr auto fields() { return std::tuple{field("value", &Constant::value)}; }
+};
+/// Philox4x32-10 (Salmon et al. 2011) keyed by the seed, counter (index, call, stream); then Box and Muller 1958.
+struct RandomNormal {
+    static constexpr OpInfo kInfo{"random_normal", "", "independent N(0, 1) from (seed, call, stream, index)",
+                                  kGenerator | kNoGradient};
+    int64_t stream = 0;
+    static constexpr auto fields() { return std::tuple{field("stream", &RandomNormal::stream)}; }
+};
+struct RandomUniform {
+    static constexpr OpInfo kInfo{"random_uniform", "",
+                                  "independent U[0, 1), multiples of 2^-24, from (seed, call, stream, index)",
+                                  kGenerator | kNoGradient};
+    int64_t stream = 0;
+    static constexpr auto fields() { return std::tuple{field("stream", &RandomUniform::stream)}; }
+};
+struct Epoch : NoFields {
+    static constexpr OpInfo kInfo{"epoch", "", "passes over the data so far, with fraction; f32[]",
+                                  kRuntimeScalar | kNoGradient};
+};
+struct Step : NoFields {
+    static constexpr OpInfo kInfo{"step", "", "training steps done before this one; f32[]",
+                                  kRuntimeScalar | kNoGradient};
+};
+
+// ---- shape --------------------------------------------------------------------------------------------------
+
+/// dims[i] is the result's axis that takes the operand's axis i (increasing; sizes equal); other axes repeat.
+struct Broadcast {
+    static constexpr OpInfo kInfo{"broadcast", "x", "repeats x along the axes that `dims` does not name"};
+    std::vector<int64_t> dims;
+    static constexpr auto fields() { return std::tuple{field("dims", &Broadcast::dims)}; }
+};
+struct Concat {
+    static constexpr OpInfo kInfo{"concat", "...", "the operands one after another along `axis`"};
+    int64_t axis = 0;
+    static constexpr auto fields() { return std::tuple{field("axis", &Concat::axis)}; }
+};
+struct Pad {
+    static constexpr OpInfo kInfo{"pad", "x", "zeros: low[i] before and high[i] after along axis i"};
+    std::vector<int64_t> low, high;
+    static constexpr auto fields() {
+        return std::tuple{field("low", &Pad::low), field("high", &Pad::high)};
+    }
+};
+struct Reshape : NoFields {
+    static constexpr OpInfo kInfo{"reshape", "x", "the same elements in row-major order; costs nothing"};
+};
+struct Slice {
+    static constexpr OpInfo kInfo{"slice", "x", "elements starts[i] up to limits[i] along axis i"};
+    std::vector<int64_t> starts, limits;
+    static constexpr auto fields() {
+        return std::tuple{field("starts", &Slice::starts), field("limits", &Slice::limits)};
+    }
+};
+struct Transpose {
+    static constexpr OpInfo kInfo{"transpose", "x", "axis i of the result is axis permutation[i] of x"};
+    std::vector<int64_t> permutation;
+    static constexpr auto fields() {
+        return std::tuple{field("permutation", &Transpose::permutation)};
+    }
+};
+
+// ---- reductions ---------------------------------------------------------------------------------------------
+
+struct ReduceMax {
+    static constexpr OpInfo kInfo{"reduce_max", "x", "largest over `axes`, which vanish; ties share the gradient",
+                                  kReduction};
+    std::vector<int64_t> axes;
+    static constexpr auto fields() { return std::tuple{field("axes", &ReduceMax::axes)}; }
+};
+struct ReduceSum {
+    static constexpr OpInfo kInfo{"reduce_sum", "x", "sum over `axes`, which vanish", kReduction};
+    std::vector<int64_t> axes;
+    static constexpr auto fields() { return std::tuple{field("axes", &ReduceSum::axes)}; }
+};
+
+// ---- contractions -------------------------------------------------------------------------------------------
+
+/// The window of a convolution over S spatial axes; all vectors have S entries.
+struct ConvWindow {
+    std::vector<int64_t> strides, pads_begin, pads_end, dilations;
+    int64_t groups = 1;
+};
+/// x[N, D..., C], weights[K..., C/groups, F] -> [N, (D + pads - dilation (K - 1) - 1) / stride + 1 ..., F].
+struct Conv : ConvWindow {
+    static constexpr OpInfo kInfo{"conv", "x, weights", "cross-correlation, x[N,D...,C], weights[K...,C/groups,F]"};
+    static constexpr auto fields() {
+        return std::tuple{field("strides", &Conv::strides), field("pads_begin", &Conv::pads_begin),
+                          field("pads_end", &Conv::pads_end), field("dilations", &Conv::dilations),
+                          field("groups", &Conv::groups)};
+    }
+};
+/// The adjoint of `conv` in x; a transposed convolution. The result's type says the spatial sizes.
+struct ConvBackwardData : ConvWindow {
+    static constexpr OpInfo kInfo{"conv_backward_data", "diff, weights",
+                                  "gradient of conv in x: a transposed convolution"};
+    static constexpr auto fields() {
+        return std::tuple{field("strides", &ConvBackwardData::strides),
+                          field("pads_begin", &ConvBackwardData::pads_begin),
+                          field("pads_end", &ConvBackwardData::pads_end),
+                          field("dilations", &ConvBackwardData::dilations),
+                          field("groups", &ConvBackwardData::groups)};
+    }
+};
+/// The adjoint of `conv` in its weights. The result's type says the kernel sizes.
+struct ConvBackwardWeights : ConvWindow {
+    static constexpr OpInfo kInfo{"conv_backward_weights", "x, diff", "gradient of conv in its weights"};
+    static constexpr auto fields() {
+        return std::tuple{field("strides", &ConvBackwardWeights::strides),
+                          field("pads_begin", &ConvBackwardWeights::pads_begin),
+                          field("pads_end", &ConvBackwardWeights::pads_end),
+                          field("dilations", &ConvBackwardWeights::dilations),
+                          field("groups", &ConvBackwardWeights::groups)};
+    }
+};
+/// a[M, K] b[K, N] -> [M, N]; transpose_a reads a as [K, M], transpose_b reads b as [N, K].
+struct Matmul {
+    static constexpr OpInfo kInfo{"matmul", "a, b", "matrix product of two matrices"};
+    bool transpose_a = false, transpose_b = false;
+    static constexpr auto fields() {
+        return std::tuple{field("transpose_a", &Matmul::transpose_a),
+                          field("transpose_b", &Matmul::transpose_b)};
+    }
+};
+
+// ---- structure ----------------------------------------------------------------------------------------------
+
+/// A group of element-wise ops, broadcasts, generators and reductions over one iteration space, run as one loop. Its
+/// body (Operation::body) computes values of the enclosing function; its operands are what the body reads from
+/// outside, its results what is used outside.
+struct Fused {
+    static constexpr OpInfo kInfo{"fused", "...", "the ops of its body in one loop over `space`"};
+    std::vector<int64_t> space;
+    static constexpr auto fields() { return std::tuple{field("space", &Fused::space)}; }
+};
+/// Operands: a scalar f, then x1, x2, ...; results: df/dx1, df/dx2, ... The pass `differentiate` replaces it.
+struct Gradient : NoFields {
+    static constexpr OpInfo kInfo{"gradient", "f, ...", "derivatives of the scalar f by each of the other operands"};
+};
+
+using OpVariant = std::variant<
+#define GMC_OP(Name) Name,
+#include "compiler/ir/op_kind.def"
+#undef GMC_OP
+    std::monostate>;
+
+/// Facts of an op that is only known at run time.
+const OpInfo& op_info(const OpVariant& op);
+
+}  // namespace gmc::ir

@@ -1,0 +1,99 @@
+// Rendering of errors with carets.
+#include "compiler/support/diagnostic.h"
+
+#include <algorithm>
+#include <tuple>
+
+namespace gmc {
+namespace {
+
+constexpr size_t kLongestLineShown = 120;
+constexpr size_t kMostErrorsShown = 20;
+
+/// Makes a line safe to print: control characters and malformed bytes become '?', so that carets stay in place.
+std::string printable(std::string_view line) {
+    std::string out(line);
+    for (char& c : out) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte == '\t') c = ' ';
+        else if (byte < 0x20 || byte == 0x7f) c = '?';
+    }
+    return out;
+}
+
+/// Columns count bytes; a caret must count characters.
+size_t characters(std::string_view text) {
+    return static_cast<size_t>(std::count_if(
+        text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
+
+/// "  23 |     units: 800" and the caret line below it; "" where there is no such line.
+std::string excerpt(const SourceFiles& sources, const Span& span) {
+    const std::string_view whole = sources.file(span.file).line(span.line);
+    if (whole.empty() || span.column == 0) return "";
+    const size_t column = std::min<size_t>(span.column - 1, whole.size());
+    // A long line is shown from a little before the place that matters.
+    size_t begin = column > kLongestLineShown - 40 ? column - 40 : 0;
+    while (begin > 0 && (static_cast<unsigned char>(whole[begin]) & 0xc0) == 0x80) --begin;
+    size_t end = std::min(whole.size(), begin + kLongestLineShown);
+    while (end < whole.size() && (static_cast<unsigned char>(whole[end]) & 0xc0) == 0x80) ++end;
+    const std::string shown = printable(whole.substr(begin, end - begin));
+    const size_t stop = std::min(end, column + std::max<size_t>(span.length, 1));
+    const size_t width =
+        stop > column ? std::max<size_t>(characters(whole.substr(column, stop - column)), 1) : 1;
+    const size_t indent = characters(whole.substr(begin, column - begin));
+    return fmt::format("  {:>4} | {}\n       | {}^{}\n", span.line, shown, std::string(indent, ' '),
+                       std::string(width - 1, '~'));
+}
+
+std::string place(const SourceFiles& sources, const Span& span) {
+    if (span.file == 0) return "gmc";
+    const std::string& path = sources.file(span.file).path();
+    if (span.line == 0) return path;
+    return fmt::format("{}:{}:{}", path, span.line, span.column);
+}
+
+std::string render_one(const SourceFiles& sources, const Diagnostic& d) {
+    std::string out = fmt::format("{}: error: {} [{}]\n", place(sources, d.span), printable(d.text),
+                                  diagnostic_kind_name(d.kind));
+    if (d.span.known()) out += excerpt(sources, d.span);
+    for (const Note& note : d.notes) {
+        out += fmt::format("{}: note: {}\n", place(sources, note.span), printable(note.text));
+        if (note.span.known()) out += excerpt(sources, note.span);
+    }
+    for (const std::string& help : d.helps) out += fmt::format("help: {}\n", printable(help));
+    return out;
+}
+
+}  // namespace
+
+const char* diagnostic_kind_name(DiagnosticKind kind) {
+    static constexpr const char* kNames[] = {
+#define GMC_DIAGNOSTIC(enumerator, name) name,
+#include "compiler/support/diagnostic_kind.def"
+#undef GMC_DIAGNOSTIC
+    };
+    return kNames[static_cast<size_t>(kind)];
+}
+
+Diagnostic& Diagnostics::add(Diagnostic diagnostic) {
+    list_.push_back(std::move(diagnostic));
+    return list_.back();
+}
+
+std::string Diagnostics::render() const {
+    std::vector<const Diagnostic*> ordered;
+    for (const Diagnostic& d : list_) ordered.push_back(&d);
+    std::stable_sort(ordered.begin(), ordered.end(), [](const Diagnostic* a, const Diagnostic* b) {
+        return std::tie(a->span.file, a->span.line, a->span.column) <
+               std::tie(b->span.file, b->span.line, b->span.column);
+    });
+    std::string out;
+    for (size_t i = 0; i < ordered.size() && i < kMostErrorsShown; ++i)
+        out += render_one(sources_, *ordered[i]);
+    if (ordered.size() > kMostErrorsShown)
+        out += fmt::format("and {} more errors\n", ordered.size() - kMostErrorsShown);
+    return out;
+}
+
+}  // namespace gmc

@@ -1,0 +1,77 @@
+// Errors for the user: a list that goes in and is filled, rendered with the source line and a caret.
+//
+//   models/a.yaml:23:12: error: `decoder` gives f32[128,800] but ... [shape-mismatch]
+//      23 |     units: 800
+//         |            ^~~
+//   models/a.yaml:8:6: note: `x` comes from here
+//   help: 784 = 28 x 28 x 1, the shape of `data.image`
+#pragma once
+
+#include <fmt/format.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "compiler/support/source_file.h"
+
+namespace gmc {
+
+enum class DiagnosticKind {
+#define GMC_DIAGNOSTIC(enumerator, name) enumerator,
+#include "compiler/support/diagnostic_kind.def"
+#undef GMC_DIAGNOSTIC
+};
+
+/// The name in brackets at the end of a message, e.g. "shape-mismatch".
+const char* diagnostic_kind_name(DiagnosticKind kind);
+
+struct Note {
+    Span span;
+    std::string text;
+};
+
+/// One error: lower-case start, one sentence, no full stop; backticks around the user's text.
+struct Diagnostic {
+    DiagnosticKind kind;
+    Span span;
+    std::string text;
+    std::vector<Note> notes;
+    std::vector<std::string> helps;
+
+    Diagnostic& note(Span where, std::string what) {
+        notes.push_back({where, std::move(what)});
+        return *this;
+    }
+    Diagnostic& help(std::string what) {
+        helps.push_back(std::move(what));
+        return *this;
+    }
+};
+
+/// The errors of one run, and the texts they point into.
+class Diagnostics {
+  public:
+    SourceFiles& sources() { return sources_; }
+    const SourceFiles& sources() const { return sources_; }
+
+    /// Reports an error; the reference is good until the next one (chain .note and .help onto it).
+    template <typename... Args>
+    Diagnostic& error(DiagnosticKind kind, Span span, fmt::format_string<Args...> text,
+                      Args&&... args) {
+        return add({kind, span, fmt::format(text, std::forward<Args>(args)...), {}, {}});
+    }
+    Diagnostic& add(Diagnostic diagnostic);
+
+    bool any() const { return !list_.empty(); }
+    size_t count() const { return list_.size(); }
+    const std::vector<Diagnostic>& list() const { return list_; }
+    /// All errors as text, in order of their place; ends in a line break. At most 20 are shown, then how many more.
+    std::string render() const;
+
+  private:
+    SourceFiles sources_;
+    std::vector<Diagnostic> list_;
+};
+
+}  // namespace gmc

@@ -1,0 +1,32 @@
+// A value, or the fact that there is none. Why there is none has been said to Diagnostics by then,
+// so a failure carries no text of its own and several errors can be found in one run.
+#pragma once
+
+#include <optional>
+#include <utility>
+
+namespace gmc {
+
+/// Returned where a value was expected: the errors are in the Diagnostics that went in.
+struct Failure {};
+
+template <typename T>
+class [[nodiscard]] Result {
+  public:
+    Result(T value) : value_(std::move(value)) {}  // NOLINT: implicit by design
+    Result(Failure) {}                             // NOLINT: implicit by design
+
+    bool ok() const { return value_.has_value(); }
+    explicit operator bool() const { return ok(); }
+    /// The value; only when ok().
+    T& operator*() { return *value_; }
+    const T& operator*() const { return *value_; }
+    T* operator->() { return &*value_; }
+    const T* operator->() const { return &*value_; }
+    T take() { return std::move(*value_); }
+
+  private:
+    std::optional<T> value_;
+};
+
+}  // namespace gmc
