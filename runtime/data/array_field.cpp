@@ -1,0 +1,54 @@
+// Fields that lie in memory.
+#include "runtime/data/array_field.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "compiler/support/check.h"
+
+namespace gmc::runtime {
+
+bool check_fits_memory(const std::string& what, uint64_t bytes, Diagnostics& diagnostics) {
+    const uint64_t memory = static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) *
+                            static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+    if (bytes <= memory) return true;
+    diagnostics.error(DiagnosticKind::kTooLarge, {},
+                      "{} needs {} bytes, but this machine has {} bytes of memory", what, bytes,
+                      memory);
+    return false;
+}
+
+ByteField::ByteField(FieldInfo info, std::vector<uint8_t> bytes, std::optional<ValueRange> range)
+    : Field(std::move(info.name), std::move(info.shape), info.count, info.class_count),
+      bytes_(std::move(bytes)) {
+    GMC_CHECK(static_cast<int64_t>(bytes_.size()) == count() * elements(),
+              "field {} holds {} bytes for {} examples of {}", name(), bytes_.size(), count(),
+              elements());
+    for (size_t v = 0; v < table_.size(); ++v) {
+        double value = static_cast<double>(v);
+        // The sum of both ends' shares is exact at both ends, which low + v * scale is not.
+        if (range) value = (range->low * (255.0 - value) + range->high * value) / 255.0;
+        table_[v] = static_cast<float>(value);
+    }
+}
+
+void ByteField::read(int64_t index, float* dst) const {
+    const size_t size = static_cast<size_t>(elements());
+    const uint8_t* src = bytes_.data() + static_cast<size_t>(index) * size;
+    for (size_t i = 0; i < size; ++i) dst[i] = table_[src[i]];
+}
+
+FloatField::FloatField(FieldInfo info, std::vector<float> values)
+    : Field(std::move(info.name), std::move(info.shape), info.count, info.class_count),
+      values_(std::move(values)) {
+    GMC_CHECK(static_cast<int64_t>(values_.size()) == count() * elements(),
+              "field {} holds {} floats for {} examples of {}", name(), values_.size(), count(),
+              elements());
+}
+
+void FloatField::read(int64_t index, float* dst) const {
+    std::copy_n(values_.data() + index * elements(), elements(), dst);
+}
+
+}  // namespace gmc::runtime

@@ -1,0 +1,48 @@
+// A file read from start to end, gzip-compressed or not, with the offsets that error texts need. All readers
+// of data files stand on it, so that "not there", "a directory" and "corrupt gzip" read the same everywhere.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "compiler/support/diagnostic.h"
+#include "compiler/support/result.h"
+
+namespace gmc::runtime {
+
+class ByteSource {
+  public:
+    /// Opens a regular file; gzip is recognised by its content, not by its name.
+    /// Errors (kBadFile): cannot be opened, not a regular file.
+    static Result<ByteSource> open(const std::string& path, Diagnostics& diagnostics);
+
+    const std::string& path() const { return path_; }
+    bool compressed() const { return compressed_; }
+    /// Bytes read so far, counted after decompression.
+    uint64_t offset() const { return offset_; }
+    /// Size of the file as it lies on the disk.
+    uint64_t file_bytes() const { return file_bytes_; }
+    /// The contents are no longer than this: exact for a plain file; for gzip what deflate can reach at most
+    /// (1032 : 1). It lets a reader refuse a lying header before it allocates anything.
+    uint64_t content_bytes_most() const;
+
+    /// Reads up to `size` bytes; fewer only where the contents end. Errors (kBadFile): the disk, corrupt or
+    /// truncated gzip.
+    Result<size_t> read(void* dst, size_t size, Diagnostics& diagnostics);
+
+  private:
+    struct Close {
+        void operator()(void* file) const;
+    };
+
+    ByteSource() = default;
+
+    std::string path_;
+    std::unique_ptr<void, Close> file_;  // a gzFile, kept opaque so that zlib.h stays out of headers
+    bool compressed_ = false;
+    uint64_t offset_ = 0;
+    uint64_t file_bytes_ = 0;
+};
+
+}  // namespace gmc::runtime

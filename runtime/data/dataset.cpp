@@ -1,0 +1,53 @@
+// Fields put together into data sets.
+#include "runtime/data/dataset.h"
+
+#include <unordered_set>
+
+#include "compiler/support/check.h"
+
+namespace gmc::runtime {
+
+Field::Field(std::string name, std::vector<int64_t> shape, int64_t count, int64_t class_count)
+    : name_(std::move(name)), shape_(std::move(shape)), count_(count), class_count_(class_count) {
+    for (const int64_t size : shape_) {
+        GMC_CHECK(size > 0, "field {} has a dimension of {}", name_, size);
+        elements_ *= size;
+    }
+    GMC_CHECK(count_ >= 0, "field {} has {} examples", name_, count_);
+}
+
+int64_t Dataset::find(const std::string& name) const {
+    for (size_t i = 0; i < fields_.size(); ++i)
+        if (fields_[i]->name() == name) return static_cast<int64_t>(i);
+    return -1;
+}
+
+Result<Dataset> make_dataset(std::vector<FieldPtr> fields, Diagnostics& diagnostics) {
+    if (fields.empty()) {
+        diagnostics.error(DiagnosticKind::kMissingKey, {}, "`data` has no field to read")
+            .help("name at least one, such as `data: {image: {idx: train-images-idx3-ubyte.gz}}`");
+        return Failure{};
+    }
+    const size_t errors_before = diagnostics.count();
+    std::unordered_set<std::string> names;
+    const Field& first = *fields.front();
+    for (const FieldPtr& field : fields) {
+        if (!names.insert(field->name()).second)
+            diagnostics.error(DiagnosticKind::kDuplicateKey, {}, "`data` has two fields named `{}`",
+                              field->name());
+        if (field->count() != first.count())
+            diagnostics
+                .error(DiagnosticKind::kShapeMismatch, {},
+                       "`data.{}` has {} examples but `data.{}` has {}", field->name(),
+                       field->count(), first.name(), first.count())
+                .help("the fields of one data set describe the same examples in the same order");
+    }
+    if (first.count() == 0)
+        diagnostics.error(DiagnosticKind::kBadValue, {}, "`data.{}` has no examples", first.name());
+    if (diagnostics.count() != errors_before) return Failure{};
+    Dataset dataset;
+    dataset.fields_ = std::move(fields);
+    return dataset;
+}
+
+}  // namespace gmc::runtime

@@ -1,0 +1,82 @@
+// What the trainer reads: fields (image, label, ...) of examples. A Field is one column of a data set, whatever
+// it is stored in; a Dataset is several fields of the same examples. Readers (idx, synthetic, ...) make fields.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "compiler/support/diagnostic.h"
+#include "compiler/support/result.h"
+
+namespace gmc::runtime {
+
+/// The values that a field's data are declared to span; 8-bit data are scaled into it.
+struct ValueRange {
+    float low = 0;
+    float high = 1;
+    friend bool operator==(const ValueRange&, const ValueRange&) = default;
+};
+
+/// Thrown by Field::read when an example cannot be read after all (a file that vanished); its text is a
+/// diagnostic's text. The loader turns it into an error at the consumer.
+class DataError : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
+};
+
+/// One field of all examples, read as float32.
+class Field {
+  public:
+    virtual ~Field() = default;
+    Field(const Field&) = delete;
+    Field& operator=(const Field&) = delete;
+
+    const std::string& name() const { return name_; }
+    /// Shape of one example: no batch, channels last; {} for a scalar such as a label.
+    const std::vector<int64_t>& shape() const { return shape_; }
+    /// Floats of one example: the product of the shape, 1 for a scalar.
+    int64_t elements() const { return elements_; }
+    /// Number of examples.
+    int64_t count() const { return count_; }
+    /// For labels: the values are the integers 0 .. class_count() - 1. 0 = not a label.
+    int64_t class_count() const { return class_count_; }
+
+    /// Writes elements() floats of example `index` (0 <= index < count()) to `dst`.
+    /// Called from several threads at once; throws DataError.
+    virtual void read(int64_t index, float* dst) const = 0;
+
+  protected:
+    Field(std::string name, std::vector<int64_t> shape, int64_t count, int64_t class_count);
+
+  private:
+    std::string name_;
+    std::vector<int64_t> shape_;
+    int64_t elements_ = 1;
+    int64_t count_ = 0;
+    int64_t class_count_ = 0;
+};
+
+/// Fields shared with whoever else reads them: training, evaluation and the report use one copy.
+using FieldPtr = std::shared_ptr<const Field>;
+
+/// Several fields of the same examples; made by make_dataset, which checks that they belong together.
+class Dataset {
+  public:
+    const std::vector<FieldPtr>& fields() const { return fields_; }
+    int64_t count() const { return fields_.front()->count(); }
+    /// The place of the field of this name, or -1.
+    int64_t find(const std::string& name) const;
+
+  private:
+    friend Result<Dataset> make_dataset(std::vector<FieldPtr>, Diagnostics&);
+    std::vector<FieldPtr> fields_;
+};
+
+/// Puts fields together. Errors: no field (kMissingKey), a name twice (kDuplicateKey), fields with different
+/// numbers of examples (kShapeMismatch), no example at all (kBadValue).
+Result<Dataset> make_dataset(std::vector<FieldPtr> fields, Diagnostics& diagnostics);
+
+}  // namespace gmc::runtime

@@ -1,0 +1,269 @@
+// The loader: how a batch is made (BatchMaker), and a ring of batches between the thread that makes them
+// and the trainer that uses them. The batch that the trainer holds is one slot more than are prepared ahead.
+#include "runtime/data/loader.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <new>
+#include <optional>
+#include <thread>
+
+#include "compiler/support/check.h"
+#include "runtime/data/shuffle.h"
+
+namespace gmc::runtime {
+namespace {
+
+constexpr size_t kAlignment = 64;
+constexpr int64_t kBatchFloatsMost = int64_t{1} << 38;
+constexpr int kPrefetchMost = 64;
+
+struct AlignedDelete {
+    void operator()(float* memory) const { ::operator delete[](memory, std::align_val_t{kAlignment}); }
+};
+using AlignedFloats = std::unique_ptr<float[], AlignedDelete>;
+
+AlignedFloats allocate_floats(int64_t count) {
+    const size_t bytes = static_cast<size_t>(count) * sizeof(float);
+    return AlignedFloats(static_cast<float*>(::operator new[](bytes, std::align_val_t{kAlignment})));
+}
+
+/// A batch with its memory, and what went wrong when it was made.
+struct Slot {
+    Batch batch;
+    std::vector<AlignedFloats> memory;
+    std::optional<std::string> error;
+    std::exception_ptr bug;  ///< an InternalError, rethrown at the consumer
+};
+
+/// Makes the batch at any cursor; used by one thread at a time. Keeps the order of one epoch.
+class BatchMaker {
+  public:
+    BatchMaker(const Dataset& dataset, const LoaderOptions& options)
+        : dataset_(dataset), options_(options) {}
+
+    int64_t batches_per_epoch() const {
+        const int64_t count = dataset_.count();
+        const bool partial = options_.mode == LoaderMode::kEvaluate && count % options_.batch_size;
+        return count / options_.batch_size + (partial ? 1 : 0);
+    }
+
+    Cursor after(Cursor cursor) const {
+        ++cursor.batch;
+        return cursor.batch < batches_per_epoch() ? cursor : Cursor{cursor.epoch + 1, 0};
+    }
+
+    /// Never throws: whatever a field throws is kept in the slot.
+    void make(Cursor cursor, Slot& slot) {
+        slot.error.reset();
+        slot.bug = nullptr;
+        try {
+            fill(cursor, slot.batch);
+        } catch (const InternalError& e) {
+            slot.error = e.what();
+            slot.bug = std::current_exception();
+        } catch (const std::exception& e) {
+            slot.error = e.what();
+        } catch (...) {
+            slot.error = "reading an example failed for an unknown reason";
+        }
+    }
+
+  private:
+    void fill(Cursor cursor, Batch& batch) {
+        batch.cursor = cursor;
+        const int64_t first = cursor.batch * options_.batch_size;
+        batch.valid_rows = std::min(options_.batch_size, dataset_.count() - first);
+        for (int64_t row = 0; row < options_.batch_size; ++row)
+            batch.indices[static_cast<size_t>(row)] =
+                example_at(cursor.epoch, first + std::min(row, batch.valid_rows - 1));
+        for (size_t f = 0; f < dataset_.fields().size(); ++f) {
+            const Field& field = *dataset_.fields()[f];
+            float* dst = batch.fields[f];
+            for (const int64_t index : batch.indices) {
+                field.read(index, dst);
+                dst += field.elements();
+            }
+        }
+    }
+
+    int64_t example_at(int64_t epoch, int64_t place) {
+        if (options_.mode == LoaderMode::kEvaluate) return place;
+        if (order_epoch_ != epoch) {
+            order_ = epoch_order(dataset_.count(), options_.seed, epoch);
+            order_epoch_ = epoch;
+        }
+        return order_[static_cast<size_t>(place)];
+    }
+
+    const Dataset& dataset_;
+    const LoaderOptions& options_;
+    std::vector<int64_t> order_;
+    int64_t order_epoch_ = -1;
+};
+
+}  // namespace
+
+struct Loader::State {
+    State(Dataset data, const LoaderOptions& how)
+        : dataset(std::move(data)), options(how), maker(dataset, options) {}
+
+    const Dataset dataset;
+    const LoaderOptions options;
+    BatchMaker maker;  // the thread's while it runs
+    std::vector<Slot> slots;
+    Cursor cursor;              // of the batch that the consumer gets next
+    bool holds_batch = false;   // the consumer has slots[taken]
+    size_t taken = 0;           // slot that the consumer has or gets next
+
+    std::thread thread;
+    std::mutex mutex;
+    std::condition_variable changed;
+    size_t ready = 0;       // under mutex: filled slots, the consumer's included
+    bool stopping = false;  // under mutex
+
+    void allocate_slots();
+    void start();
+    void stop();
+    void run(Cursor next, size_t slot);
+    Slot& take();
+};
+
+void Loader::State::allocate_slots() {
+    slots.resize(static_cast<size_t>(options.prefetch) + 1);
+    for (Slot& slot : slots) {
+        slot.batch.indices.resize(static_cast<size_t>(options.batch_size));
+        for (const FieldPtr& field : dataset.fields()) {
+            slot.memory.push_back(allocate_floats(options.batch_size * field->elements()));
+            slot.batch.fields.push_back(slot.memory.back().get());
+        }
+    }
+}
+
+void Loader::State::start() {
+    ready = 0;
+    stopping = false;
+    thread = std::thread([this, from = cursor, slot = taken] { run(from, slot); });
+}
+
+void Loader::State::stop() {
+    if (!thread.joinable()) return;
+    {
+        const std::lock_guard lock(mutex);
+        stopping = true;
+    }
+    changed.notify_all();
+    thread.join();
+}
+
+/// The thread: fills free slots in turn until told to stop, or until a batch cannot be made.
+void Loader::State::run(Cursor next, size_t slot) {
+    for (;;) {
+        {
+            std::unique_lock lock(mutex);
+            changed.wait(lock, [&] { return stopping || ready < slots.size(); });
+            if (stopping) return;
+        }
+        maker.make(next, slots[slot]);
+        const bool failed = slots[slot].error.has_value();
+        {
+            const std::lock_guard lock(mutex);
+            ++ready;
+        }
+        changed.notify_all();
+        if (failed) return;
+        next = maker.after(next);
+        slot = (slot + 1) % slots.size();
+    }
+}
+
+/// Gives back the consumer's slot and waits for the next one.
+Slot& Loader::State::take() {
+    if (options.prefetch == 0) {
+        maker.make(cursor, slots[0]);
+        return slots[0];
+    }
+    if (!thread.joinable()) start();
+    std::unique_lock lock(mutex);
+    if (holds_batch) {
+        taken = (taken + 1) % slots.size();
+        --ready;
+        holds_batch = false;
+        changed.notify_all();
+    }
+    changed.wait(lock, [&] { return ready > 0; });
+    return slots[taken];
+}
+
+Loader::Loader(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+Loader::~Loader() { state_->stop(); }
+
+Result<std::unique_ptr<Loader>> Loader::create(Dataset dataset, const LoaderOptions& options,
+                                               Diagnostics& diagnostics) {
+    if (options.batch_size < 1 || options.prefetch < 0 || options.prefetch > kPrefetchMost) {
+        diagnostics.error(DiagnosticKind::kBadValue, {},
+                          "a loader needs a `batch_size` of at least 1 and 0 to {} batches ahead, not {} "
+                          "and {}",
+                          kPrefetchMost, options.batch_size, options.prefetch);
+        return Failure{};
+    }
+    if (options.mode == LoaderMode::kTrain && dataset.count() < options.batch_size) {
+        diagnostics
+            .error(DiagnosticKind::kBadValue, {},
+                   "`data.{}` has {} examples, fewer than one batch of {}",
+                   dataset.fields().front()->name(), dataset.count(), options.batch_size)
+            .help("make `batch_size` smaller");
+        return Failure{};
+    }
+    for (const FieldPtr& field : dataset.fields()) {
+        if (options.batch_size <= kBatchFloatsMost / field->elements()) continue;
+        diagnostics.error(DiagnosticKind::kTooLarge, {},
+                          "a batch of {} examples of `data.{}` has {} floats each, more than a "
+                          "terabyte in all",
+                          options.batch_size, field->name(), field->elements());
+        return Failure{};
+    }
+    auto state = std::make_unique<State>(std::move(dataset), options);
+    try {
+        state->allocate_slots();
+    } catch (const std::bad_alloc&) {
+        diagnostics.error(DiagnosticKind::kTooLarge, {},
+                          "{} batches of {} examples do not fit into memory", options.prefetch + 1,
+                          options.batch_size);
+        return Failure{};
+    }
+    return std::unique_ptr<Loader>(new Loader(std::move(state)));
+}
+
+const Dataset& Loader::dataset() const { return state_->dataset; }
+const LoaderOptions& Loader::options() const { return state_->options; }
+int64_t Loader::batches_per_epoch() const { return state_->maker.batches_per_epoch(); }
+Cursor Loader::cursor() const { return state_->cursor; }
+
+Result<const Batch*> Loader::next(Diagnostics& diagnostics) {
+    Slot& slot = state_->take();
+    if (slot.bug) std::rethrow_exception(slot.bug);
+    if (slot.error) {
+        diagnostics.error(DiagnosticKind::kBadFile, {}, "{}", *slot.error);
+        return Failure{};
+    }
+    state_->holds_batch = true;
+    state_->cursor = state_->maker.after(state_->cursor);
+    return static_cast<const Batch*>(&slot.batch);
+}
+
+void Loader::seek(Cursor cursor) {
+    GMC_CHECK(cursor.epoch >= 0 && cursor.batch >= 0, "seek to batch {} of epoch {}", cursor.batch,
+              cursor.epoch);
+    state_->stop();
+    if (cursor.batch >= batches_per_epoch()) cursor = {cursor.epoch + 1, 0};
+    state_->cursor = cursor;
+    // The thread starts with the next batch, in the slot that the consumer then takes first.
+    state_->holds_batch = false;
+    state_->taken = 0;
+}
+
+}  // namespace gmc::runtime

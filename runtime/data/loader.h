@@ -1,0 +1,76 @@
+// Batches of a data set, in a reproducible order, prepared by a thread while the trainer computes.
+// All state is the Cursor: a checkpoint keeps it, and seek() continues as if the run had never stopped.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "runtime/data/dataset.h"
+
+namespace gmc::runtime {
+
+/// The place of a batch: the `batch`-th (from 0) of epoch `epoch` (from 0).
+struct Cursor {
+    int64_t epoch = 0;
+    int64_t batch = 0;
+    friend bool operator==(const Cursor&, const Cursor&) = default;
+};
+
+enum class LoaderMode {
+    kTrain,     ///< shuffled per epoch, the last partial batch dropped
+    kEvaluate,  ///< in order, the last batch padded with copies of its last example
+};
+
+struct LoaderOptions {
+    int64_t batch_size = 128;
+    LoaderMode mode = LoaderMode::kTrain;
+    uint64_t seed = 0;
+    /// Batches prepared ahead by a thread; 0 = no thread, batches are made inside next().
+    int prefetch = 2;
+};
+
+/// One batch; its memory belongs to the loader.
+struct Batch {
+    Cursor cursor;
+    /// Rows that are examples; those behind it are padding (only in kEvaluate's last batch).
+    int64_t valid_rows = 0;
+    /// Per field of the data set: batch_size x elements() floats, 64-byte aligned.
+    std::vector<float*> fields;
+    /// Per row the number of its example.
+    std::vector<int64_t> indices;
+};
+
+class Loader {
+  public:
+    /// Errors: a batch size or prefetch that is not positive (kBadValue), batches of over a terabyte (kTooLarge),
+    /// fewer examples than one training batch (kBadValue).
+    static Result<std::unique_ptr<Loader>> create(Dataset dataset, const LoaderOptions& options,
+                                                  Diagnostics& diagnostics);
+    /// Stops the thread; waits for at most one batch being made.
+    ~Loader();
+    Loader(const Loader&) = delete;
+    Loader& operator=(const Loader&) = delete;
+
+    const Dataset& dataset() const;
+    const LoaderOptions& options() const;
+    int64_t batches_per_epoch() const;
+
+    /// The next batch, good until the next call of next() or seek(). Epoch follows epoch without end; a
+    /// caller that wants one stops after batches_per_epoch(). Errors: an example that could not be read (kBadFile);
+    /// the same error again on every further call until seek().
+    Result<const Batch*> next(Diagnostics& diagnostics);
+
+    /// The place of the batch that next() gives next.
+    Cursor cursor() const;
+    /// Continues at `cursor`; a batch at or beyond the end of its epoch means the start of the next one.
+    void seek(Cursor cursor);
+
+  private:
+    struct State;
+    explicit Loader(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace gmc::runtime
