@@ -1,0 +1,42 @@
+// The memory of a module's states (parameters, statistics, optimizer slots): one block, plain row-major
+// tensors, so that a checkpoint is one write and functions read and update states in place.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "compiler/ir/module.h"
+#include "compiler/support/diagnostic.h"
+#include "runtime/program/arena.h"
+
+namespace gmc::runtime {
+
+class StateStore {
+  public:
+    /// All states of `module`, zero. The module must outlive the store.
+    explicit StateStore(const ir::Module& module);
+
+    const ir::Module& module() const { return *module_; }
+    ir::StateId count() const { return static_cast<ir::StateId>(offsets_.size()); }
+    const ir::State& state(ir::StateId id) const { return module_->states[id]; }
+    /// Elements of the state, row-major; aligned to kTensorAlignment.
+    float* data(ir::StateId id) { return block_.floats(offsets_[id]); }
+    const float* data(ir::StateId id) const { return block_.floats(offsets_[id]); }
+    int64_t elements(ir::StateId id) const { return state(id).type.elements(); }
+
+    /// All states behind one another, each padded with zeros to kTensorAlignment: equal bytes, equal states.
+    std::byte* bytes_begin() const { return block_.data(); }
+    int64_t bytes() const { return bytes_; }
+
+    /// Sets every state as its initializer says, random ones from (seed, initializer.stream). False and an
+    /// error per state (kBadValue) for kinds that do not exist or do not fit the state's shape.
+    bool initialise(uint64_t seed, Diagnostics& diagnostics);
+
+  private:
+    const ir::Module* module_;
+    std::vector<int64_t> offsets_;
+    int64_t bytes_ = 0;
+    MemoryBlock block_;
+};
+
+}  // namespace gmc::runtime
