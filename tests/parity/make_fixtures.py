@@ -5,101 +5,48 @@ Run by hand where PyTorch is installed, never by the tests:
     python3 make_fixtures.py seed_gan seed_gan.gmc -o seed_gan.json      # or seed_vae, vae_mlp
     python3 make_fixtures.py                                             # only this script's checks
 
-Initial weights, data and noise are gmc's own: a numpy copy of its counter-based generator
-(Philox4x32-10) makes them, and the compiled model (batch 16) says which stream feeds which weight
-and which random operation. Everything else is written here once more, independently of gmc: the
-layers, the losses, Adam. The float32 losses are the fixture; the same steps in float64 stand beside
-them, so that the gap between the two tells which tolerance is honest.
+Initial weights, data and noise are gmc's own: gmc_random.py makes them, and the compiled model
+(batch 16) says which stream feeds which weight and which random operation. Everything else is
+written here once more, independently of gmc: the layers, the losses, Adam. The fixture has the
+losses in float32 and, beside them, in float64: the gap tells which tolerance is honest.
 """
 import argparse
+import functools
 import json
 import math
+import pathlib
 import re
-from typing import NamedTuple
+from collections import namedtuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+import gmc_random
+from gmc_random import normal, uniform
+
 BATCH, STEPS, SEED = 16, 5, 1
 DATA_SEED, DATA_STREAM = 7, 0x5151
 INITIAL = 0x80000000  # set in the stream of an initial weight: no training step draws the same
 
-# --- Random numbers -------------------------------------------------------------------------------
+# --- What the compiled model says: adapt here when its text changes -------------------------------
 
-
-def philox(counter, key):
-    """Philox4x32-10 (Salmon et al. 2011): counters [n, 4] and a key of two words -> words [n, 4]."""
-    low, high = np.uint64(0xFFFFFFFF), np.uint64(32)
-    c0, c1, c2, c3 = np.asarray(counter, np.uint64).T
-    k0, k1 = key
-    for _ in range(10):
-        a, b = c0 * np.uint64(0xD2511F53), c2 * np.uint64(0xCD9E8D57)
-        c0, c1 = (b >> high) ^ c1 ^ np.uint64(k0), b & low
-        c2, c3 = (a >> high) ^ c3 ^ np.uint64(k1), a & low
-        k0, k1 = (k0 + 0x9E3779B9) & 0xFFFFFFFF, (k1 + 0xBB67AE85) & 0xFFFFFFFF
-    return np.stack([c0, c1, c2, c3], axis=1)
-
-
-def top_bits(shape, seed, step, stream):
-    """The upper 24 bits of the words, [group, word, lane]: element i is group i/64, word i%64/16,
-    lane i%16; a group is 16 blocks of four words."""
-    groups = -(-math.prod(shape) // 64)
-    counter = np.empty((groups * 16, 4), np.uint64)
-    block = np.arange(groups * 16, dtype=np.uint64)
-    counter[:, 0], counter[:, 1] = block & np.uint64(0xFFFFFFFF), block >> np.uint64(32)
-    counter[:, 2], counter[:, 3] = step, stream
-    words = philox(counter, (seed & 0xFFFFFFFF, seed >> 32))
-    return (words.reshape(groups, 16, 4).transpose(0, 2, 1) >> np.uint64(8)).astype(np.float64)
-
-
-def uniform(shape, seed, step, stream):
-    """In [0, 1), multiples of 2^-24: float64 here, but every value is a float32 too."""
-    values = top_bits(shape, seed, step, stream) * 2.0**-24
-    return values.reshape(-1)[:math.prod(shape)].reshape(shape)
-
-
-def normal(shape, seed, step, stream):
-    """Box-Muller: words 0 and 1 of a block make a cosine and a sine, words 2 and 3 the next two."""
-    bits = top_bits(shape, seed, step, stream)
-    radius = np.sqrt(-2 * np.log((bits[:, 0::2] + 1) * 2.0**-24))
-    angle = 2 * np.pi * (bits[:, 1::2] * 2.0**-24)
-    values = np.empty(bits.shape)
-    values[:, 0::2], values[:, 1::2] = radius * np.cos(angle), radius * np.sin(angle)
-    return values.reshape(-1)[:math.prod(shape)].reshape(shape)
-
-
-# --- What the compiled model says: adapt here when its text changes --------------------------------
-
-STATE = re.compile(r"^\s*state\s+@(?P<name>[\w.]+)\s*:\s*f32\[(?P<shape>[\d, ]*)\](?P<flags>[^=/{]*)"
-                   r"=\s*(?P<kind>\w+)\s*(?:\{(?P<attributes>[^}]*)\})?")
+STATE = re.compile(r"^\s*state\s+@(?P<name>[\w.]+)\s*:\s*f32\[(?P<shape>[\d, ]*)\]"
+                   r"(?P<flags>[^=/{]*)=\s*(?P<kind>\w+)\s*(?:\{(?P<attributes>[^}]*)\})?")
 FUNCTION = re.compile(r"^\s*func\s+@(?P<name>[\w.]+)")
-RANDOM = re.compile(r"=\s*(?P<op>random_\w+|dropout\w*)\b[^{]*\{(?P<attributes>[^}]*)\}"
-                    r"[^:]*:\s*f32\[(?P<shape>[\d, ]*)\](?:.*//\s*(?P<where>\S+))?")
-ATTRIBUTE = re.compile(r"(\w+)\s*[=:]?\s*(\d+)\b")
-
-
-class State(NamedTuple):
-    name: str
-    shape: tuple
-    trained: bool
-    kind: str
-    attributes: dict
-
-
-class RandomOp(NamedTuple):
-    stream: int
-    is_normal: bool
-    shape: tuple
-    where: str
+RANDOM = re.compile(r"=\s*(?P<op>random_\w+)\s*(?:\{(?P<attributes>[^}]*)\})?\s*:\s*"
+                    r"f32\[(?P<shape>[\d, ]*)\](?:.*//\s*(?P<where>\S+))?")
+State = namedtuple("State", "name shape trained kind attributes")
+RandomOp = namedtuple("RandomOp", "stream is_normal shape where")
 
 
 def numbers(text):
     return tuple(int(word) for word in re.findall(r"\d+", text))
 
 
-def attributes(text):
-    return {name: int(value) for name, value in ATTRIBUTE.findall(text or "")}
+def attributes(text):  # the integers, `fan_in=100`; gmc leaves out those that are 0
+    found = re.findall(r"(\w+)\s*=\s*(\d+)\b(?!\.)", text or "")
+    return {"stream": 0, **{name: int(value) for name, value in found}}
 
 
 class CompiledModel:
@@ -143,7 +90,7 @@ class CompiledModel:
         raise AssertionError(f"no random op of {shape}, normal {is_normal}: {self.random_ops}")
 
 
-# --- Layers: activations [N, H, W, C], kernels [kh, kw, in, out] as in Keras ------------------------
+# --- Layers: activations [N, H, W, C], kernels [kh, kw, in, out] as in Keras ----------------------
 
 
 def same_padding(size, kernel, stride):
@@ -170,11 +117,8 @@ def conv2d_transpose(x, kernel, stride):
     return y
 
 
-def batch_norm(x, gamma, beta, epsilon=1e-3):
-    """With the statistics of the batch, the variance biased. -> output, mean, variance"""
-    axes = tuple(range(x.dim() - 1))
-    mean, variance = x.mean(axes), x.var(axes, unbiased=False)
-    return gamma * (x - mean) / torch.sqrt(variance + epsilon) + beta, mean, variance
+def batch_norm(x, gamma, beta, mean, variance, epsilon=1e-3):
+    return gamma * (x - mean) / torch.sqrt(variance + epsilon) + beta
 
 
 def leaky_relu(x):
@@ -182,7 +126,7 @@ def leaky_relu(x):
 
 
 def adam(p, gradient, m, v, t, rate, beta1=0.9, beta2=0.999, epsilon=1e-7):
-    """As in Keras: epsilon is added to the root of the uncorrected second moment. t counts from 1."""
+    """As in Keras: epsilon is added to the root of the uncorrected v. t counts from 1."""
     with torch.no_grad():
         m.mul_(beta1).add_(gradient, alpha=1 - beta1)
         v.mul_(beta2).add_(gradient * gradient, alpha=1 - beta2)
@@ -229,13 +173,13 @@ class Training:
         return conv2d_transpose(x, self.weight(layer, size, size, filters, x.shape[-1]), stride)
 
     def batch_norm(self, layer, x, momentum=0.99):
-        n = (x.shape[-1],)
-        y, *batch = batch_norm(x, self.state(layer, "gamma", n, "ones"),
-                               self.state(layer, "beta", n, "zeros"))
-        for what, kind, value in zip(("moving_mean", "moving_variance"), ("zeros", "ones"), batch):
-            moving = self.state(layer, what, n, kind, trained=False)
-            moving.mul_(momentum).add_(value.detach(), alpha=1 - momentum)
-        return y
+        axes, n = tuple(range(x.dim() - 1)), (x.shape[-1],)
+        gamma, beta = self.state(layer, "gamma", n, "ones"), self.state(layer, "beta", n, "zeros")
+        mean, var = x.mean(axes), x.var(axes, unbiased=False)
+        for what, init, now in ("moving_mean", "zeros", mean), ("moving_variance", "ones", var):
+            moving = self.state(layer, what, n, init, trained=False)
+            moving.mul_(momentum).add_(now.detach(), alpha=1 - momentum)
+        return batch_norm(x, gamma, beta, mean, var)
 
     def noise(self, name, shape, draw):
         if name not in self.random_ops:
@@ -258,7 +202,7 @@ class Training:
             adam(self.value[key], g, m, v, self.step + 1, rate)
 
 
-# --- The models: one training step each, as models/*.yaml mean it -----------------------------------
+# --- The models: one training step each, as models/*.yaml mean it ---------------------------------
 
 
 def seed_gan(t):
@@ -326,4 +270,80 @@ def vae_mlp(t):
     return vae(t, encode, decode, 20)
 
 
-# --- Checks of this script ------------------------------------------------------------------------
+# --- Checks of this script, and running it --------------------------------------------------------
+
+
+def check_this_script():
+    """Each part against something that shares no line with it."""
+    gmc_random.check()
+    torch.manual_seed(0)
+    rand = functools.partial(torch.randn, dtype=torch.float64)
+    assert same_padding(28, 5, 2) == (1, 2) and same_padding(14, 3, 2) == (0, 1)
+    for size, kernel, stride in ((28, 5, 2), (14, 5, 2), (28, 5, 1), (14, 3, 2), (28, 3, 1)):
+        x, w = rand(2, size, size, 3), rand(kernel, kernel, 3, 4)
+        y = rand(2, size // stride, size // stride, 4)
+        left, right = (conv2d(x, w, stride) * y).sum(), (x * conv2d_transpose(y, w, stride)).sum()
+        assert torch.isclose(left, right, rtol=1e-12)  # the adjoint
+    x, g, b = rand(8, 5, 5, 3), rand(3), 1 + rand(3)
+    ours = batch_norm(x, g, b, x.mean((0, 1, 2)), x.var((0, 1, 2), unbiased=False))
+    theirs = F.batch_norm(x.permute(0, 3, 1, 2), None, None, g, b, True, 0, 1e-3)
+    assert torch.allclose(ours, theirs.permute(0, 2, 3, 1), rtol=1e-12)
+    p, m, v = rand(9), torch.zeros(9).double(), torch.zeros(9).double()
+    q = p.clone().requires_grad_()
+    optimizer = torch.optim.Adam([q], 1e-3, eps=0)  # with an epsilon the two mean different things
+    for step in (1, 2, 3):
+        q.grad = rand(9)
+        optimizer.step()
+        adam(p, q.grad, m, v, step, 1e-3, epsilon=0)
+    assert torch.allclose(p, q.detach(), rtol=1e-12)
+
+
+MODELS = {"seed_gan": seed_gan, "seed_vae": seed_vae, "vae_mlp": vae_mlp}
+
+
+def train(name, text, functions, dtype):
+    """-> losses by step, the l2 norm of each state after the last, what each random op was for"""
+    t, losses = Training(CompiledModel(text, functions), dtype), []
+    for t.step in range(STEPS):
+        losses.append({key: loss.item() for key, loss in MODELS[name](t).items()})
+    left = [s.name for s in t.compiled.states if s.trained] + t.compiled.random_ops
+    assert not left, f"the compiled model has more than this script uses: {left}"
+    count = sum(v.numel() for v in t.value.values() if v.requires_grad)
+    assert name != "seed_gan" or count == 2_305_472 + 212_865, count  # as its source counts them
+    norms = {t.names[key]: v.detach().double().norm().item() for key, v in t.value.items()}
+    return losses, norms, t.random_ops
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", nargs="?", choices=MODELS)
+    parser.add_argument("gmc", nargs="?", help=f"the model compiled for batch {BATCH}")
+    parser.add_argument("-o", "--output", help="the fixture to write")
+    parser.add_argument("--functions", nargs="+", metavar="NAME", help="the training functions in "
+                        "the order they run, if these are not all that are named step* or train*")
+    arguments = parser.parse_args()
+    check_this_script()
+    if not arguments.gmc:
+        parser.exit(0, "checks passed; no .gmc given, no fixture made\n")
+    text = pathlib.Path(arguments.gmc).read_text(encoding="utf-8")
+    torch.set_num_threads(1)  # sums in one order: the same fixture each time
+    exact, exact_norms, _ = train(arguments.model, text, arguments.functions, torch.float64)
+    losses, norms, ops = train(arguments.model, text, arguments.functions, torch.float32)
+    for use, op in ops.items():
+        print(f"stream {op.stream}: {use}, {list(op.shape)} {op.where}")
+    gap = 0
+    for step in range(STEPS):
+        for key, e in exact[step].items():
+            gap = max(gap, abs(losses[step][key] / e - 1))
+            print(f"step {step} {key:15} {losses[step][key]:.9g} {e:.17g}")
+    norm_gap = max(abs(norms[key] - e) / max(e, 1e-3) for key, e in exact_norms.items())
+    print(f"largest relative gap of float32 to float64: losses {gap:.2g}, norms {norm_gap:.2g}")
+    assert gap < 1e-3 and norm_gap < 1e-3, "float32 is off"
+    if arguments.output:
+        fixture = {"batch": BATCH, "seed": SEED, "data_seed": DATA_SEED, "data_stream": DATA_STREAM,
+                   "losses": losses, "losses_float64": exact, "norms_after": norms}
+        pathlib.Path(arguments.output).write_text(json.dumps(fixture, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
