@@ -1,0 +1,206 @@
+// The rules, one overload per op. g is df/d(result), y the result, x, a, b the operands.
+#include "compiler/ops/gradient.h"
+
+#include <cmath>
+#include <numbers>
+
+#include "compiler/support/check.h"
+
+namespace gmc::ops {
+namespace {
+
+using namespace ir;  // NOLINT: this file is a table about ir's ops
+
+using Context = GradientContext;
+
+// ---- element-wise: one operand ------------------------------------------------------------------------------
+
+void rule(const Abs&, Context& c) { c.set(0, c.b.mul(c.diff(), c.b.emit(Sign{}, {c.operand(0)}))); }
+void rule(const Cos&, Context& c) {
+    c.set(0, c.b.neg(c.b.mul(c.diff(), c.b.emit(Sin{}, {c.operand(0)}))));
+}
+/// d erf/dx = 2/sqrt(pi) exp(-x^2).
+void rule(const Erf&, Context& c) {
+    const ValueId x = c.operand(0);
+    const ValueId bell = c.b.emit(Exp{}, {c.b.neg(c.b.mul(x, x))});
+    c.set(0, c.b.mul(c.diff(), c.b.scale(bell, 2 / std::sqrt(std::numbers::pi))));
+}
+void rule(const Exp&, Context& c) { c.set(0, c.b.mul(c.diff(), c.result())); }
+/// Written with the result, whose sign is the operand's as slope >= 0: so the operand need not be kept.
+void rule(const LeakyRelu& op, Context& c) {
+    const ValueId positive = c.b.emit(Greater{}, {c.result(), c.b.constant(0, c.shape())});
+    c.set(0, c.b.select(positive, c.diff(), c.b.scale(c.diff(), op.slope)));
+}
+void rule(const Log&, Context& c) { c.set(0, c.b.div(c.diff(), c.operand(0))); }
+void rule(const Neg&, Context& c) { c.set(0, c.b.neg(c.diff())); }
+/// d x^p/dx = p x^(p-1).
+void rule(const Pow& op, Context& c) {
+    const ValueId power = c.b.emit(Pow{op.exponent - 1}, {c.operand(0)});
+    c.set(0, c.b.mul(c.diff(), c.b.scale(power, op.exponent)));
+}
+/// y (1 - y).
+void rule(const Sigmoid&, Context& c) {
+    const ValueId y = c.result();
+    c.set(0, c.b.mul(c.diff(), c.b.mul(y, c.b.sub(c.b.constant(1, c.shape()), y))));
+}
+void rule(const Sin&, Context& c) {
+    c.set(0, c.b.mul(c.diff(), c.b.emit(Cos{}, {c.operand(0)})));
+}
+void rule(const Softplus&, Context& c) {
+    c.set(0, c.b.mul(c.diff(), c.b.emit(Sigmoid{}, {c.operand(0)})));
+}
+/// 1 / (2 y); infinite at 0, so what may be 0 there adds an epsilon before the root.
+void rule(const Sqrt&, Context& c) {
+    c.set(0, c.b.div(c.b.scale(c.diff(), 0.5), c.result()));
+}
+/// 1 - y^2.
+void rule(const Tanh&, Context& c) {
+    const ValueId y = c.result();
+    c.set(0, c.b.mul(c.diff(), c.b.sub(c.b.constant(1, c.shape()), c.b.mul(y, y))));
+}
+
+// ---- element-wise: several operands -------------------------------------------------------------------------
+
+void rule(const Add&, Context& c) {
+    c.set(0, c.diff());
+    c.set(1, c.diff());
+}
+void rule(const Sub&, Context& c) {
+    c.set(0, c.diff());
+    if (c.wants(1)) c.set(1, c.b.neg(c.diff()));
+}
+void rule(const Mul&, Context& c) {
+    if (c.wants(0)) c.set(0, c.b.mul(c.diff(), c.operand(1)));
+    if (c.wants(1)) c.set(1, c.b.mul(c.diff(), c.operand(0)));
+}
+/// d(a/b)/db = -(a/b)/b.
+void rule(const Div&, Context& c) {
+    const ValueId quotient = c.b.div(c.diff(), c.operand(1));
+    c.set(0, quotient);
+    if (c.wants(1)) c.set(1, c.b.neg(c.b.mul(quotient, c.result())));
+}
+
+/// The gradient goes to the operand that won.
+void route(Context& c, ValueId first_won) {
+    const ValueId zero = c.b.constant(0, c.shape());
+    if (c.wants(0)) c.set(0, c.b.select(first_won, c.diff(), zero));
+    if (c.wants(1)) c.set(1, c.b.select(first_won, zero, c.diff()));
+}
+void rule(const Maximum&, Context& c) { route(c, c.b.emit(Greater{}, {c.operand(0), c.operand(1)})); }
+void rule(const Minimum&, Context& c) { route(c, c.b.emit(Greater{}, {c.operand(1), c.operand(0)})); }
+void rule(const Select&, Context& c) {
+    const ValueId zero = c.b.constant(0, c.shape());
+    if (c.wants(1)) c.set(1, c.b.select(c.operand(0), c.diff(), zero));
+    if (c.wants(2)) c.set(2, c.b.select(c.operand(0), zero, c.diff()));
+}
+
+// ---- shape --------------------------------------------------------------------------------------------------
+
+/// Repeating and summing are each other's adjoints.
+void rule(const Broadcast& op, Context& c) {
+    c.set(0, c.b.reduce_sum(c.diff(), other_axes(static_cast<int64_t>(c.shape().size()), op.dims)));
+}
+void rule(const ReduceSum& op, Context& c) {
+    const Shape& shape = c.b.shape(c.operand(0));
+    c.set(0, c.b.broadcast(c.diff(), other_axes(static_cast<int64_t>(shape.size()), op.axes), shape));
+}
+/// Elements that equal the maximum share its gradient evenly.
+void rule(const ReduceMax& op, Context& c) {
+    const ValueId x = c.operand(0);
+    const Shape shape = c.b.shape(x);
+    const std::vector<int64_t> kept = other_axes(static_cast<int64_t>(shape.size()), op.axes);
+    const ValueId winners = c.b.emit(Equal{}, {x, c.b.broadcast(c.result(), kept, shape)});
+    const ValueId share = c.b.div(c.diff(), c.b.reduce_sum(winners, op.axes));
+    c.set(0, c.b.mul(winners, c.b.broadcast(share, kept, shape)));
+}
+void rule(const Reshape&, Context& c) { c.set(0, c.b.reshape(c.diff(), c.b.shape(c.operand(0)))); }
+void rule(const Transpose& op, Context& c) {
+    std::vector<int64_t> inverse(op.permutation.size());
+    for (size_t i = 0; i < inverse.size(); ++i) inverse[op.permutation[i]] = static_cast<int64_t>(i);
+    c.set(0, c.b.transpose(c.diff(), inverse));
+}
+void rule(const Pad& op, Context& c) {
+    Slice slice{op.low, c.b.shape(c.operand(0))};
+    for (size_t i = 0; i < slice.limits.size(); ++i) slice.limits[i] += op.low[i];
+    c.set(0, c.b.emit(slice, {c.diff()}));
+}
+void rule(const Slice& op, Context& c) {
+    Pad pad{op.starts, c.b.shape(c.operand(0))};
+    for (size_t i = 0; i < pad.high.size(); ++i) pad.high[i] -= op.limits[i];
+    c.set(0, c.b.emit(pad, {c.diff()}));
+}
+void rule(const Concat& op, Context& c) {
+    int64_t position = 0;
+    for (size_t i = 0; i < c.operand_count(); ++i) {
+        const Shape& shape = c.b.shape(c.operand(i));
+        Slice slice{Shape(shape.size(), 0), shape};
+        slice.starts[op.axis] = position;
+        slice.limits[op.axis] = position += shape[op.axis];
+        if (c.wants(i)) c.set(i, c.b.emit(slice, {c.diff()}));
+    }
+}
+
+// ---- contractions: a bilinear form's three faces, each the derivative of the others --------------------------
+
+ConvWindow window_of(const ConvWindow& op) { return op; }
+
+ValueId conv(Context& c, const ConvWindow& w, ValueId x, ValueId weights) {
+    return c.b.emit(Conv{w}, {x, weights});
+}
+ValueId conv_backward_data(Context& c, const ConvWindow& w, ValueId diff, ValueId weights, ValueId like) {
+    return c.b.emit_typed(ConvBackwardData{w}, {diff, weights}, c.b.type(like));
+}
+ValueId conv_backward_weights(Context& c, const ConvWindow& w, ValueId x, ValueId diff, ValueId like) {
+    return c.b.emit_typed(ConvBackwardWeights{w}, {x, diff}, c.b.type(like));
+}
+
+void rule(const Conv& op, Context& c) {
+    const ConvWindow w = window_of(op);
+    if (c.wants(0)) c.set(0, conv_backward_data(c, w, c.diff(), c.operand(1), c.operand(0)));
+    if (c.wants(1)) c.set(1, conv_backward_weights(c, w, c.operand(0), c.diff(), c.operand(1)));
+}
+/// x = backward_data(d, w): in d it is a conv; in w, x's gradient takes the place of a conv's input.
+void rule(const ConvBackwardData& op, Context& c) {
+    const ConvWindow w = window_of(op);
+    if (c.wants(0)) c.set(0, conv(c, w, c.diff(), c.operand(1)));
+    if (c.wants(1)) c.set(1, conv_backward_weights(c, w, c.diff(), c.operand(0), c.operand(1)));
+}
+/// w = backward_weights(x, d): linear in both; w's gradient takes the place of the weights.
+void rule(const ConvBackwardWeights& op, Context& c) {
+    const ConvWindow w = window_of(op);
+    if (c.wants(0)) c.set(0, conv_backward_data(c, w, c.operand(1), c.diff(), c.operand(0)));
+    if (c.wants(1)) c.set(1, conv(c, w, c.operand(0), c.diff()));
+}
+
+/// C = A B gives dA = G B^T and dB = A^T G; the flags turn these about, so that nothing is ever transposed in memory.
+void rule(const Matmul& op, Context& c) {
+    const ValueId a = c.operand(0), b = c.operand(1), g = c.diff();
+    const auto product = [&](ValueId left, bool transpose_left, ValueId right, bool transpose_right) {
+        return c.b.emit(Matmul{transpose_left, transpose_right}, {left, right});
+    };
+    if (c.wants(0))
+        c.set(0, op.transpose_a ? product(b, op.transpose_b, g, true) : product(g, false, b, !op.transpose_b));
+    if (c.wants(1))
+        c.set(1, op.transpose_b ? product(g, true, a, op.transpose_a) : product(a, !op.transpose_a, g, false));
+}
+
+/// Constants have no operands and so nothing to carry back.
+void rule(const Constant&, Context&) {}
+
+// Ops that are piecewise constant, random or the runtime's contribute none, by definition (kNoGradient).
+template <typename Op>
+void rule(const Op&, Context&)
+    requires(Op::kInfo.has(kNoGradient))
+{}
+
+void rule(const Fused&, Context&) { GMC_CHECK(false, "differentiation comes before fusion"); }
+void rule(const Gradient&, Context&) { GMC_CHECK(false, "inner gradients are expanded first"); }
+void rule(const std::monostate&, Context&) {}
+
+}  // namespace
+
+void gradient(const OpVariant& op, GradientContext& context) {
+    std::visit([&](const auto& o) { rule(o, context); }, op);
+}
+
+}  // namespace gmc::ops

@@ -1,0 +1,119 @@
+// Walks back from f over the ops it depends on, summing what flows into each value.
+#include "compiler/passes/differentiate.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "compiler/ir/builder.h"
+#include "compiler/ops/gradient.h"
+
+namespace gmc::passes {
+namespace {
+
+using namespace ir;  // NOLINT
+
+class State {
+  public:
+    State(Module& module, Function& function) : function_(function), b_(module, function) {}
+
+    bool run() {
+        std::vector<Operation> before = std::move(function_.operations);
+        function_.operations.clear();
+        bool changed = false;
+        for (Operation& op : before) {
+            if (op.as<ir::Gradient>() != nullptr) {
+                expand(op);
+                changed = true;
+            } else {
+                function_.operations.push_back(std::move(op));
+            }
+        }
+        rename_uses();
+        return changed;
+    }
+
+  private:
+    /// Emits the derivatives of op's first operand by the others.
+    void expand(const Operation& op) {
+        const ValueId f = renamed(op.operands[0]);
+        std::vector<ValueId> sources;
+        for (size_t i = 1; i < op.operands.size(); ++i) sources.push_back(renamed(op.operands[i]));
+        b_.set_location(op.location);
+        flow_back(f, sources);
+        for (size_t i = 0; i < sources.size(); ++i) {
+            const auto found = diff_.find(sources[i]);
+            const ValueId value = found != diff_.end() ? found->second : b_.constant(0, b_.shape(sources[i]));
+            renames_[op.results[i]] = value;
+        }
+    }
+
+    void flow_back(ValueId f, const std::vector<ValueId>& sources) {
+        diff_.clear();
+        for (Operation& op : function_.operations)
+            for (ValueId& operand : op.operands) operand = renamed(operand);
+        const std::vector<bool> matters = depends_on(sources);
+        if (!matters[f]) return;
+        diff_[f] = b_.constant(1, {});
+        for (size_t i = function_.operations.size(); i-- > 0;) {
+            const Operation op = function_.operations[i];  // a copy: rules append to the list
+            if (op.results.size() != 1 || op.info().has(kNoGradient) || !matters[op.result()]) continue;
+            const auto diff = diff_.find(op.result());
+            if (diff != diff_.end()) flow_through(op, diff->second, matters);
+        }
+    }
+
+    void flow_through(const Operation& op, ValueId diff, const std::vector<bool>& matters) {
+        std::vector<bool> wanted;
+        for (ValueId operand : op.operands) wanted.push_back(matters[operand]);
+        b_.set_location(op.location);
+        ops::GradientContext context(b_, op, diff, wanted);
+        ops::gradient(op.op, context);
+        for (size_t i = 0; i < op.operands.size(); ++i)
+            if (wanted[i] && context.found(i) != kNone) accumulate(op.operands[i], context.found(i));
+    }
+
+    void accumulate(ValueId value, ValueId diff) {
+        const auto [slot, fresh] = diff_.try_emplace(value, diff);
+        if (!fresh) slot->second = b_.add(slot->second, diff);
+    }
+
+    /// By value: whether it is computed from one of `sources` through ops that pass gradients on.
+    std::vector<bool> depends_on(const std::vector<ValueId>& sources) const {
+        std::vector<bool> matters(function_.values.size(), false);
+        for (ValueId source : sources) matters[source] = true;
+        for (const Operation& op : function_.operations) {
+            if (op.info().has(kNoGradient)) continue;
+            const bool any = std::any_of(op.operands.begin(), op.operands.end(), [&](ValueId v) { return matters[v]; });
+            for (ValueId result : op.results)
+                if (any) matters[result] = true;
+        }
+        return matters;
+    }
+
+    ValueId renamed(ValueId value) const {
+        const auto found = renames_.find(value);
+        return found == renames_.end() ? value : found->second;
+    }
+
+    void rename_uses() {
+        for (Operation& op : function_.operations)
+            for (ValueId& operand : op.operands) operand = renamed(operand);
+        for (Update& update : function_.updates) update.value = renamed(update.value);
+        for (NamedValue& result : function_.results) result.value = renamed(result.value);
+    }
+
+    Function& function_;
+    Builder b_;
+    std::unordered_map<ValueId, ValueId> diff_;     ///< df/d(value), while one gradient is expanded
+    std::unordered_map<ValueId, ValueId> renames_;  ///< results of `gradient` ops -> what computes them
+};
+
+}  // namespace
+
+Result<bool> differentiate(Module& module, Diagnostics&) {
+    bool changed = false;
+    for (Function& function : module.functions) changed |= State(module, function).run();
+    return changed;
+}
+
+}  // namespace gmc::passes
