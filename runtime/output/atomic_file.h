@@ -1,0 +1,56 @@
+// Files that are there whole or not at all: written beside their place, synced, then renamed over it. Whoever is
+// killed, or runs out of disk, in the middle leaves the previous file as it was.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "compiler/support/diagnostic.h"
+#include "compiler/support/result.h"
+
+namespace gmc::runtime {
+
+/// A file being written. Errors are reported by the call they happen in; a file that had one cannot be committed.
+/// Destroyed without commit(), it takes its temporary file with it. (A killed process leaves
+/// `.NAME.tmp-PID-N` behind, which nothing reads.)
+class AtomicFile {
+  public:
+    /// Starts writing `path`; the folder must exist. Errors (kBadFile): cannot be created.
+    static Result<AtomicFile> create(const std::string& path, Diagnostics& diagnostics);
+    AtomicFile(AtomicFile&& other) noexcept;
+    AtomicFile& operator=(AtomicFile&&) = delete;
+    ~AtomicFile();
+
+    /// Appends bytes. Errors (kBadFile): disk full, file too large, ...
+    [[nodiscard]] bool write(const void* bytes, size_t size, Diagnostics& diagnostics);
+    [[nodiscard]] bool write(std::string_view bytes, Diagnostics& diagnostics) {
+        return write(bytes.data(), bytes.size(), diagnostics);
+    }
+    /// Puts the file in its place: synced to the disk, then renamed. Only once.
+    [[nodiscard]] bool commit(Diagnostics& diagnostics);
+
+    const std::string& path() const { return path_; }
+    uint64_t bytes_written() const { return bytes_written_; }
+
+  private:
+    AtomicFile(std::string path, std::string temporary, int fd);
+    bool fail(const char* what, Diagnostics& diagnostics);
+
+    std::string path_;
+    std::string temporary_;
+    int fd_ = -1;
+    bool failed_ = false;
+    uint64_t bytes_written_ = 0;
+};
+
+/// Writes all of `bytes` to `path`, atomically. False after an error (kBadFile).
+[[nodiscard]] bool write_file_atomically(const std::string& path, std::string_view bytes,
+                                         Diagnostics& diagnostics);
+
+/// Reads a whole regular file of at most `bytes_most` bytes. Errors: kBadFile (cannot be opened or read, not a regular
+/// file), kTooLarge.
+Result<std::string> read_whole_file(const std::string& path, uint64_t bytes_most,
+                                    Diagnostics& diagnostics);
+
+}  // namespace gmc::runtime

@@ -1,0 +1,186 @@
+// Grids: where each image goes, and how a float becomes a pixel.
+#include "runtime/output/image_grid.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "compiler/support/check.h"
+#include "runtime/output/font.h"
+
+namespace gmc::runtime {
+namespace {
+
+constexpr int64_t kAutoSide = 84;
+constexpr int64_t kPixelsMost = int64_t{1} << 28;
+constexpr uint8_t kGapGrey = 96;  // neither the black nor the white that pictures mostly are at their edges
+constexpr uint8_t kMagenta[3] = {255, 0, 255};
+
+/// A grid with its sizes settled.
+struct Layout {
+    int64_t columns = 0;
+    int64_t rows = 0;
+    int64_t scale = 1;
+    int64_t gap = 0;
+    int64_t cell_height = 0;  ///< scaled, without gap
+    int64_t cell_width = 0;
+    int64_t group = 1;  ///< rows that belong together: 2 in a pair grid
+    /// Groups stand apart by two gaps more than the rows of one.
+    int64_t top(int64_t row) const {
+        return gap + row * (cell_height + gap) + (group > 1 ? row / group * 2 * gap : 0);
+    }
+    int64_t left(int64_t column) const { return gap + column * (cell_width + gap); }
+    int64_t height() const { return top(rows - 1) + cell_height + gap; }
+    int64_t width() const { return left(columns - 1) + cell_width + gap; }
+};
+
+bool check_batch(const ImageBatch& images, const GridOptions& options, Diagnostics& diagnostics) {
+    if (images.channels != 1 && images.channels != 3) {
+        diagnostics.error(DiagnosticKind::kShapeMismatch, {},
+                          "a picture has 1 (grey) or 3 (colour) channels, but these are {} x {} x {}",
+                          images.height, images.width, images.channels);
+        return false;
+    }
+    if (images.count < 1 || images.height < 1 || images.width < 1 || options.columns < 0 ||
+        options.gap < 0 || options.scale < 0 || !(options.low < options.high)) {
+        diagnostics.error(DiagnosticKind::kBadValue, {},
+                          "no grid can be made of {} images of {} x {} with {} columns, gap {}, scale {} "
+                          "and range [{}, {}]",
+                          images.count, images.height, images.width, options.columns, options.gap,
+                          options.scale, options.low, options.high);
+        return false;
+    }
+    return true;
+}
+
+Result<Layout> make_layout(const ImageBatch& images, const GridOptions& options, int64_t group,
+                           Diagnostics& diagnostics) {
+    Layout layout;
+    layout.group = group;
+    layout.gap = options.gap;
+    layout.columns = options.columns;
+    if (layout.columns == 0)
+        layout.columns = static_cast<int64_t>(
+            std::ceil(std::sqrt(static_cast<double>(images.count * group))));
+    layout.columns = std::min(layout.columns, images.count);
+    layout.rows = (images.count + layout.columns - 1) / layout.columns * group;
+    layout.scale = options.scale;
+    if (layout.scale == 0)
+        layout.scale = std::max<int64_t>(1, kAutoSide / std::max(images.height, images.width));
+    layout.cell_height = images.height * layout.scale;
+    layout.cell_width = images.width * layout.scale;
+    // In double, because the product is what may overflow.
+    const double pixels = static_cast<double>(layout.height()) * static_cast<double>(layout.width());
+    if (pixels <= static_cast<double>(kPixelsMost)) return layout;
+    diagnostics
+        .error(DiagnosticKind::kTooLarge, {}, "a grid of {} images would have {} x {} pixels",
+               images.count, layout.width(), layout.height())
+        .help("show fewer of them");
+    return Failure{};
+}
+
+bool has_nonfinite(const ImageBatch& images) {
+    const int64_t size = images.count * images.height * images.width * images.channels;
+    return !std::all_of(images.data, images.data + size, [](float v) { return std::isfinite(v); });
+}
+
+uint8_t as_byte(float value, const GridOptions& options) {
+    const double share = (double{value} - options.low) / (double{options.high} - options.low);
+    return static_cast<uint8_t>(std::clamp(share, 0.0, 1.0) * 255 + 0.5);
+}
+
+/// Writes one pixel of `from` channels as one of `to` channels (grey into colour if need be).
+void put_pixel(const float* src, int64_t from, uint8_t* dst, int64_t to, const GridOptions& options) {
+    for (int64_t c = 0; c < from; ++c) {
+        if (std::isfinite(src[c])) continue;
+        std::copy_n(kMagenta, 3, dst);
+        return;
+    }
+    for (int64_t c = 0; c < to; ++c) dst[c] = as_byte(src[from == 1 ? 0 : c], options);
+}
+
+/// Draws the images into rows first_row, first_row + group, ...
+void draw(const ImageBatch& images, const Layout& layout, int64_t first_row,
+          const GridOptions& options, Image& grid) {
+    const int64_t image_floats = images.height * images.width * images.channels;
+    for (int64_t i = 0; i < images.count; ++i) {
+        const float* image = images.data + i * image_floats;
+        const int64_t top = layout.top(i / layout.columns * layout.group + first_row);
+        const int64_t left = layout.left(i % layout.columns);
+        for (int64_t y = 0; y < layout.cell_height; ++y) {
+            for (int64_t x = 0; x < layout.cell_width; ++x) {
+                const int64_t pixel = y / layout.scale * images.width + x / layout.scale;
+                put_pixel(image + pixel * images.channels, images.channels,
+                          grid.at(top + y, left + x), grid.channels, options);
+            }
+        }
+    }
+}
+
+/// Copies an image, grey into colour if need be.
+void paste(const Image& image, int64_t top, int64_t left, Image& onto) {
+    for (int64_t y = 0; y < image.height; ++y)
+        for (int64_t x = 0; x < image.width; ++x)
+            for (int64_t c = 0; c < onto.channels; ++c)
+                onto.at(top + y, left + x)[c] = image.at(y, x)[image.channels == 1 ? 0 : c];
+}
+
+}  // namespace
+
+Result<Image> image_grid(const ImageBatch& images, const GridOptions& options,
+                         Diagnostics& diagnostics) {
+    if (!check_batch(images, options, diagnostics)) return Failure{};
+    Result<Layout> layout = make_layout(images, options, 1, diagnostics);
+    if (!layout) return Failure{};
+    const int64_t channels = has_nonfinite(images) ? 3 : images.channels;
+    Image grid = make_image(layout->height(), layout->width(), channels, kGapGrey);
+    draw(images, *layout, 0, options, grid);
+    return grid;
+}
+
+Result<Image> pair_grid(const ImageBatch& originals, const ImageBatch& reconstructions,
+                        const GridOptions& options, Diagnostics& diagnostics) {
+    const ImageBatch& a = originals;
+    const ImageBatch& b = reconstructions;
+    if (!check_batch(a, options, diagnostics)) return Failure{};
+    if (a.count != b.count || a.height != b.height || a.width != b.width ||
+        a.channels != b.channels) {
+        diagnostics.error(DiagnosticKind::kShapeMismatch, {},
+                          "{} originals of {} x {} x {} cannot be paired with {} reconstructions of {} x "
+                          "{} x {}",
+                          a.count, a.height, a.width, a.channels, b.count, b.height, b.width,
+                          b.channels);
+        return Failure{};
+    }
+    Result<Layout> layout = make_layout(a, options, 2, diagnostics);
+    if (!layout) return Failure{};
+    const int64_t channels = has_nonfinite(a) || has_nonfinite(b) ? 3 : a.channels;
+    Image grid = make_image(layout->height(), layout->width(), channels, kGapGrey);
+    draw(a, *layout, 0, options, grid);
+    draw(b, *layout, 1, options, grid);
+    return grid;
+}
+
+Image stack_labelled(std::span<const LabelledImage> parts) {
+    GMC_CHECK(!parts.empty(), "a stack of no pictures");
+    constexpr int64_t kMargin = 4;
+    constexpr int64_t kTextScale = 2;
+    const int64_t label_height = kTextScale * kGlyphHeight + 2 * kMargin;
+    int64_t height = kMargin;
+    int64_t width = 0;
+    int64_t channels = 1;
+    for (const LabelledImage& part : parts) {
+        height += label_height + part.image.height;
+        width = std::max({width, part.image.width, text_width(part.label, kTextScale)});
+        channels = std::max(channels, part.image.channels);
+    }
+    Image stack = make_image(height, width + 2 * kMargin, channels, 255);
+    int64_t top = 0;
+    for (const LabelledImage& part : parts) {
+        draw_text(part.label, top + kMargin, kMargin, kTextScale, stack);
+        paste(part.image, top + label_height, kMargin, stack);
+        top += label_height + part.image.height;
+    }
+    return stack;
+}
+
+}  // namespace gmc::runtime

@@ -1,0 +1,161 @@
+// metrics.jsonl: rows to JSON text, whole lines to the file, and where to cut a file on resuming.
+#include "runtime/output/metrics_log.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "compiler/support/check.h"
+#include "runtime/output/atomic_file.h"
+
+namespace gmc::runtime {
+namespace {
+
+constexpr uint64_t kLogBytesMost = uint64_t{1} << 32;
+
+/// A JSON string; malformed UTF-8 is replaced, because a log must never fail over a name.
+std::string json_string(std::string_view text) {
+    return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+/// The "step" of a line, if it is a JSON object with one.
+std::optional<int64_t> step_of(std::string_view line) {
+    const nlohmann::json json = nlohmann::json::parse(line, nullptr, false);
+    if (!json.is_object()) return std::nullopt;
+    const auto step = json.find("step");
+    if (step == json.end() || !step->is_number_integer()) return std::nullopt;
+    return step->get<int64_t>();
+}
+
+/// The bytes of `text` to keep: all lines up to the first of a step beyond `step`.
+Result<uint64_t> bytes_to_keep(const std::string& path, std::string_view text, int64_t step,
+                               Diagnostics& diagnostics) {
+    size_t start = 0;
+    for (int64_t number = 1; start < text.size(); ++number) {
+        const size_t end = text.find('\n', start);
+        // The writer died in the middle of the last line.
+        if (end == std::string_view::npos) break;
+        const std::optional<int64_t> found = step_of(text.substr(start, end - start));
+        if (!found) {
+            diagnostics
+                .error(DiagnosticKind::kBadFile, {},
+                       "`{}` line {} (offset {}) is not a JSON object with a `step`", path, number,
+                       start)
+                .help("move the file away to resume with an empty one");
+            return Failure{};
+        }
+        if (*found > step) break;
+        start = end + 1;
+    }
+    return static_cast<uint64_t>(start);
+}
+
+}  // namespace
+
+MetricsRow::MetricsRow(int64_t step, int64_t epoch) {
+    values_.emplace_back("step", fmt::format("{}", step));
+    values_.emplace_back("epoch", fmt::format("{}", epoch));
+}
+
+MetricsRow& MetricsRow::add_text(std::string_view name, std::string json) {
+    const bool taken = name == "nonfinite" || std::any_of(values_.begin(), values_.end(),
+                                                          [&](auto& v) { return v.first == name; });
+    GMC_CHECK(!taken, "the metric `{}` is logged twice in one row", name);
+    values_.emplace_back(name, std::move(json));
+    return *this;
+}
+
+template <typename T>
+MetricsRow& MetricsRow::add_number(std::string_view name, T value) {
+    if (std::isfinite(value)) return add_text(name, fmt::format("{}", value));
+    const char* what = std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
+    nonfinite_.emplace_back(name, what);
+    return add_text(name, "null");
+}
+
+MetricsRow& MetricsRow::add(std::string_view name, float value) { return add_number(name, value); }
+MetricsRow& MetricsRow::add(std::string_view name, double value) { return add_number(name, value); }
+MetricsRow& MetricsRow::add(std::string_view name, int64_t value) {
+    return add_text(name, fmt::format("{}", value));
+}
+MetricsRow& MetricsRow::add(std::string_view name, std::string_view value) {
+    return add_text(name, json_string(value));
+}
+
+std::string MetricsRow::line() const {
+    std::string out = "{";
+    for (const auto& [name, json] : values_)
+        out += fmt::format("{}{}:{}", out.size() > 1 ? "," : "", json_string(name), json);
+    if (!nonfinite_.empty()) {
+        out += ",\"nonfinite\":{";
+        for (const auto& [name, what] : nonfinite_)
+            out += fmt::format("{}{}:\"{}\"", out.back() == '{' ? "" : ",", json_string(name), what);
+        out += "}";
+    }
+    return out + "}";
+}
+
+Result<MetricsLog> MetricsLog::open(const std::string& path, int flags, Diagnostics& diagnostics) {
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | flags, 0666);
+    if (fd >= 0) return MetricsLog(path, fd);
+    diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be opened for writing: {}", path,
+                      std::strerror(errno));
+    return Failure{};
+}
+
+Result<MetricsLog> MetricsLog::create(const std::string& path, Diagnostics& diagnostics) {
+    return open(path, O_TRUNC, diagnostics);
+}
+
+Result<MetricsLog> MetricsLog::resume(const std::string& path, int64_t step,
+                                      Diagnostics& diagnostics) {
+    struct stat status {};
+    if (stat(path.c_str(), &status) != 0 && errno == ENOENT) return open(path, 0, diagnostics);
+    Result<std::string> text = read_whole_file(path, kLogBytesMost, diagnostics);
+    if (!text) return Failure{};
+    Result<uint64_t> keep = bytes_to_keep(path, *text, step, diagnostics);
+    if (!keep) return Failure{};
+    Result<MetricsLog> log = open(path, 0, diagnostics);
+    if (log && ftruncate(log->fd_, static_cast<off_t>(*keep)) != 0) {
+        diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be cut to {} bytes: {}", path,
+                          *keep, std::strerror(errno));
+        return Failure{};
+    }
+    return log;
+}
+
+MetricsLog::MetricsLog(MetricsLog&& other) noexcept
+    : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)) {}
+
+MetricsLog::~MetricsLog() {
+    if (fd_ >= 0) ::close(fd_);
+}
+
+bool MetricsLog::write(const MetricsRow& row, Diagnostics& diagnostics) {
+    const std::string line = row.line() + "\n";
+    // One call per line: a reader that follows the file sees no half lines, and nothing waits in a buffer.
+    size_t done = 0;
+    while (done < line.size()) {
+        const ssize_t got = ::write(fd_, line.data() + done, line.size() - done);
+        if (got >= 0) {
+            done += static_cast<size_t>(got);
+        } else if (errno != EINTR) {
+            diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be written: {}", path_,
+                              std::strerror(errno));
+            struct stat status {};
+            if (done > 0 && fstat(fd_, &status) == 0)
+                (void)!ftruncate(fd_, status.st_size - static_cast<off_t>(done));
+            return false;
+        }
+    }
+    return true;
+}
+
+}  // namespace gmc::runtime

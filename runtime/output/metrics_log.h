@@ -1,0 +1,68 @@
+// The run's metrics.jsonl: one JSON object per line, there for scripts as soon as it is written.
+//   {"step":100,"epoch":0,"images_per_s":41250.5,"loss":0.6931472}
+//   {"step":200,"epoch":0,"images_per_s":41301.2,"loss":null,"nonfinite":{"loss":"nan"}}
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "compiler/support/diagnostic.h"
+#include "compiler/support/result.h"
+
+namespace gmc::runtime {
+
+/// One line: names and values in the order they were added. Numbers print as the shortest text that reads back
+/// as the same float or double. JSON has no NaN or infinity: such a value is null, and the key "nonfinite" says
+/// which it was.
+class MetricsRow {
+  public:
+    MetricsRow(int64_t step, int64_t epoch);
+
+    /// Each name only once (checked); "step", "epoch" and "nonfinite" are taken.
+    MetricsRow& add(std::string_view name, float value);
+    MetricsRow& add(std::string_view name, double value);
+    MetricsRow& add(std::string_view name, int64_t value);
+    MetricsRow& add(std::string_view name, int value) { return add(name, int64_t{value}); }
+    MetricsRow& add(std::string_view name, std::string_view value);
+
+    /// The JSON object, without a line break.
+    std::string line() const;
+
+  private:
+    template <typename T>
+    MetricsRow& add_number(std::string_view name, T value);
+    MetricsRow& add_text(std::string_view name, std::string json);
+
+    std::vector<std::pair<std::string, std::string>> values_;  // name, JSON text
+    std::vector<std::pair<std::string, std::string>> nonfinite_;
+};
+
+/// The open file; lines are whole in it as soon as write() returns.
+class MetricsLog {
+  public:
+    /// Starts an empty log; one that is there is replaced. Errors: kBadFile.
+    static Result<MetricsLog> create(const std::string& path, Diagnostics& diagnostics);
+    /// Continues a log after `step`, the step of the checkpoint: lines of later steps, and a line that a killed run
+    /// left unfinished, are cut off. A missing file is created. Errors (kBadFile, nothing is cut): cannot be opened,
+    /// a line before that is not a JSON object with a "step".
+    static Result<MetricsLog> resume(const std::string& path, int64_t step,
+                                     Diagnostics& diagnostics);
+    MetricsLog(MetricsLog&& other) noexcept;
+    MetricsLog& operator=(MetricsLog&&) = delete;
+    ~MetricsLog();
+
+    /// Appends a line. Errors: kBadFile (disk full); a part of the line that was written is taken back.
+    [[nodiscard]] bool write(const MetricsRow& row, Diagnostics& diagnostics);
+
+  private:
+    MetricsLog(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+    static Result<MetricsLog> open(const std::string& path, int flags, Diagnostics& diagnostics);
+
+    std::string path_;
+    int fd_ = -1;
+};
+
+}  // namespace gmc::runtime
