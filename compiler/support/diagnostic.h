@@ -62,6 +62,12 @@ class Diagnostics {
         return add({kind, span, fmt::format(text, std::forward<Args>(args)...), {}, {}});
     }
     Diagnostic& add(Diagnostic diagnostic);
+    /// Adds a note to every error from number `first` on: "in block `up`, used here".
+    void note_since(size_t first, Span span, const std::string& text) {
+        for (size_t i = first; i < list_.size(); ++i) list_[i].note(span, text);
+    }
+    /// Adds a note to the error reported last.
+    void note_last(Span where, std::string what) { list_.back().note(where, std::move(what)); }
 
     bool any() const { return !list_.empty(); }
     size_t count() const { return list_.size(); }

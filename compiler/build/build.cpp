@@ -1,0 +1,278 @@
+// The functions of a module: training steps, evaluation, and what the model's author named.
+#include "compiler/build/build.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "compiler/build/evaluate.h"
+#include "compiler/build/networks.h"
+#include "compiler/build/optimizer.h"
+#include "compiler/build/summary.h"
+
+namespace gmc::build {
+namespace {
+
+using ir::kNone;
+using ir::StateId;
+using ir::ValueId;
+
+class ModuleBuilder {
+  public:
+    ModuleBuilder(const dsl::ModelSpec& spec, Diagnostics& diagnostics)
+        : spec_(spec), diagnostics_(diagnostics), m_{spec, module_, diagnostics, spec.train.batch_size} {}
+
+    Result<ir::Module> run() {
+        module_.name = spec_.name;
+        std::vector<NetworkSummary> summaries;
+        if (!declare_networks(m_, summaries)) return Failure{};
+        const size_t errors_before = diagnostics_.count();
+        training();
+        evaluation();
+        for (const dsl::FunctionSpec& function : spec_.objective.functions) user_function(function);
+        if (diagnostics_.count() > errors_before) return Failure{};
+        configuration();
+        return std::move(module_);
+    }
+
+  private:
+    // ---- training ----
+
+    void training() {
+        const auto& entries = spec_.objective.minimize;
+        const bool repeats = std::any_of(entries.begin(), entries.end(), [](const auto& e) { return e.repeat != 1; });
+        if (!repeats) {
+            step_function("step", entries);
+            schedule_ = "step";
+            return;
+        }
+        for (const dsl::MinimizeSpec& entry : entries) {
+            step_function("step_" + entry.name, {entry});
+            schedule_ += fmt::format("{}step_{}*{}", schedule_.empty() ? "" : " ", entry.name, entry.repeat);
+        }
+    }
+
+    struct Prepared {
+        std::vector<StateId> parameters;
+        std::vector<ValueId> gradients;
+    };
+
+    /// One function that minimises `entries` in turn: alternating, each sees the networks as the one before left them;
+    /// simultaneous, all see them as they were.
+    void step_function(const std::string& name, const std::vector<dsl::MinimizeSpec>& entries) {
+        FunctionScope f(m_, name, true);
+        Evaluator e(f);
+        std::vector<Prepared> prepared;
+        for (const dsl::MinimizeSpec& entry : entries) {
+            prepared.emplace_back();
+            if (!prepare(e, entry, prepared.back())) return;
+            if (spec_.objective.simultaneous) continue;
+            if (!update(e, entry, prepared.back())) return;
+            e.networks_changed(entry.networks);
+        }
+        for (size_t i = 0; spec_.objective.simultaneous && i < entries.size(); ++i)
+            if (!update(e, entries[i], prepared[i])) return;
+        module_.functions.push_back(f.finish());
+    }
+
+    std::string loss_name(const dsl::MinimizeSpec& entry) {
+        return spec_.objective.minimize.size() == 1 ? "loss" : entry.name + "_loss";
+    }
+
+    /// Loss and metrics become results; false after an error, which is reported once (not again by `evaluate`).
+    ValueId results(Evaluator& e, const dsl::MinimizeSpec& entry) {
+        ir::Function& function = e.scope().function;
+        const ValueId loss = e.scalar(*entry.loss, "a loss");
+        if (loss == kNone) return kNone;
+        function.results.push_back({loss_name(entry), loss});
+        for (const dsl::NamedExpression& metric : entry.metrics) {
+            const ValueId value = e.scalar(*metric.value, fmt::format("metric `{}`", metric.name));
+            if (value == kNone) return kNone;
+            const bool taken = std::any_of(function.results.begin(), function.results.end(),
+                                           [&](const ir::NamedValue& r) { return r.name == metric.name; });
+            function.results.push_back({taken ? entry.name + "_" + metric.name : metric.name, value});
+        }
+        return loss;
+    }
+
+    bool prepare(Evaluator& e, const dsl::MinimizeSpec& entry, Prepared& prepared) {
+        FunctionScope& f = e.scope();
+        const ValueId loss = results(e, entry);
+        if (loss == kNone) return false;
+        const std::vector<bool> reached = reaches(f.function, loss);
+        for (size_t n = 0; n < entry.networks.size(); ++n) {
+            const size_t before = prepared.parameters.size();
+            for (size_t s = 0; s < module_.states.size(); ++s) {
+                const ir::State& state = module_.states[s];
+                if (state.role != ir::StateRole::kParameter || !state.name.starts_with(entry.networks[n] + ".")) continue;
+                const auto id = static_cast<StateId>(s);
+                if (reached[f.state(id)]) prepared.parameters.push_back(id);
+            }
+            if (prepared.parameters.size() == before) return not_influenced(entry, n);
+        }
+        ir::Operation op{ir::Gradient{}, {loss}, {}, m_.locate(entry.loss->span), {}};
+        for (StateId id : prepared.parameters) {
+            const ValueId parameter = f.state(id);
+            op.operands.push_back(parameter);
+            op.results.push_back(f.function.add_value("d." + module_.states[id].name, f.b.type(parameter)));
+        }
+        prepared.gradients = op.results;
+        f.function.operations.push_back(std::move(op));
+        return true;
+    }
+
+    bool not_influenced(const dsl::MinimizeSpec& entry, size_t network) {
+        const Span where = network < entry.network_spans.size() ? entry.network_spans[network] : entry.span;
+        diagnostics_
+            .error(DiagnosticKind::kLossNotInfluenced, where, "no parameter of `{}` has any influence on this loss",
+                   entry.networks[network])
+            .note(entry.loss->span, "the loss is here")
+            .help("a network that is listed must be applied in the loss, and have parameters");
+        return false;
+    }
+
+    /// By value: whether `target` depends on it through ops that pass gradients on. States not used yet count as not.
+    std::vector<bool> reaches(const ir::Function& function, ValueId target) {
+        std::vector<bool> reached(function.values.size() + module_.states.size(), false);
+        reached[target] = true;
+        for (size_t i = function.operations.size(); i-- > 0;) {
+            const ir::Operation& op = function.operations[i];
+            if (op.info().has(ir::kNoGradient)) continue;
+            if (std::any_of(op.results.begin(), op.results.end(), [&](ValueId v) { return reached[v]; }))
+                for (ValueId operand : op.operands) reached[operand] = true;
+        }
+        return reached;
+    }
+
+    /// New parameters are constants to whatever is differentiated later: no gradient flows through an update.
+    bool update(Evaluator& e, const dsl::MinimizeSpec& entry, const Prepared& prepared) {
+        FunctionScope& f = e.scope();
+        const dsl::OptimizerSpec& optimizer = entry.optimizer ? *entry.optimizer : spec_.train.optimizer;
+        if (!apply_optimizer(e, optimizer, entry.name, prepared.parameters, prepared.gradients)) return false;
+        for (StateId id : prepared.parameters) f.set_state(id, f.b.emit(ir::StopGradient{}, {f.state(id)}));
+        return true;
+    }
+
+    // ---- evaluation and the author's functions ----
+
+    void evaluation() {
+        if (diagnostics_.any()) return;  // the training functions have the same expressions and the same errors
+        FunctionScope f(m_, "evaluate", false);
+        f.valid = f.input("valid", "valid", {m_.batch});
+        Evaluator e(f);
+        for (const dsl::MinimizeSpec& entry : spec_.objective.minimize)
+            if (results(e, entry) == kNone) return;
+        module_.functions.push_back(f.finish());
+    }
+
+    void user_function(const dsl::FunctionSpec& spec) {
+        FunctionScope f(m_, spec.name, false);
+        Evaluator e(f);
+        for (size_t i = 0; i < spec.parameters.size(); ++i)
+            if (!bind_parameter(e, spec, i)) return;
+        for (const dsl::NamedExpression& result : spec.results) {
+            const Evaluated value = e.tensor(*result.value);
+            if (value.failed) return;
+            f.function.results.push_back({result.name, e.materialize(value, {})});
+        }
+        module_.functions.push_back(f.finish());
+    }
+
+    /// A parameter named like a data field takes that data; another is noise, shaped like the let-entry or the network
+    /// input of its name.
+    bool bind_parameter(Evaluator& e, const dsl::FunctionSpec& spec, size_t i) {
+        const std::string& name = spec.parameters[i];
+        for (const dsl::DataField& field : spec_.data)
+            if (field.name == name) return !e.evaluate(*name_expression(name, spec.parameter_spans[i])).failed;
+        ir::Shape shape;
+        std::string source = "normal";
+        if (!parameter_shape(name, shape, source)) {
+            diagnostics_
+                .error(DiagnosticKind::kUnknownName, spec.parameter_spans[i],
+                       "parameter `{}` of `{}` is no data field, let-entry or network input, so its shape is unknown",
+                       name, spec.name);
+            return false;
+        }
+        Evaluated value;
+        value.value = e.scope().input(name, source, shape);
+        value.batched = true;
+        e.bind(name, value);
+        return true;
+    }
+
+    dsl::ExpressionPtr name_expression(const std::string& name, Span span) {
+        dsl::Expression e;
+        e.kind = dsl::Expression::Kind::kName;
+        e.text = name;
+        e.span = span;
+        return std::make_shared<dsl::Expression>(std::move(e));
+    }
+
+    bool parameter_shape(const std::string& name, ir::Shape& shape, std::string& source) {
+        for (const dsl::NamedExpression& entry : spec_.objective.let) {
+            if (entry.name != name) continue;
+            // Evaluated into a function that is thrown away; its random streams are given back.
+            const int64_t stream = m_.next_stream;
+            FunctionScope scratch(m_, "shape", false);
+            Evaluator e(scratch);
+            const Evaluated value = e.tensor(*entry.value);
+            m_.next_stream = stream;
+            if (value.failed || value.number || !value.batched) return false;
+            shape = scratch.b.shape(value.value);
+            if (entry.value->kind == dsl::Expression::Kind::kCall && entry.value->text == "uniform") source = "uniform";
+            return true;
+        }
+        for (const dsl::NetworkSpec& network : spec_.networks)
+            for (const dsl::NetworkInput& input : network.inputs)
+                if (input.name == name && input_shape(m_, input, shape)) {
+                    shape = batched(m_.batch, shape);
+                    return true;
+                }
+        return false;
+    }
+
+    // ---- configuration ----
+
+    void configuration() {
+        auto& config = module_.config;
+        const auto number = [&](const std::string& key, double value) { config.emplace_back(key, value); };
+        const auto text = [&](const std::string& key, const std::string& value) { config.emplace_back(key, value); };
+        text("description", spec_.description);
+        for (const auto& [prefix, fields] : {std::pair{"data", &spec_.data}, std::pair{"test", &spec_.test}}) {
+            for (const dsl::DataField& field : *fields) {
+                const std::string key = fmt::format("{}.{}", prefix, field.name);
+                text(key + ".format", field.format);
+                text(key + ".source", field.source);
+                config.emplace_back(key + ".shape", std::vector<double>(field.shape.begin(), field.shape.end()));
+                config.emplace_back(key + ".range", std::vector<double>{field.range_low, field.range_high});
+                number(key + ".count", static_cast<double>(field.count));
+            }
+        }
+        number("train.batch_size", static_cast<double>(spec_.train.batch_size));
+        number("train.epochs", static_cast<double>(spec_.train.epochs));
+        text("train.schedule", schedule_);
+    }
+
+    const dsl::ModelSpec& spec_;
+    Diagnostics& diagnostics_;
+    ir::Module module_;
+    ModuleScope m_;
+    std::string schedule_;
+};
+
+}  // namespace
+
+Result<ir::Module> build_module(const dsl::ModelSpec& spec, Diagnostics& diagnostics) {
+    return ModuleBuilder(spec, diagnostics).run();
+}
+
+Result<std::vector<NetworkSummary>> summarize(const dsl::ModelSpec& spec, Diagnostics& diagnostics) {
+    ir::Module module;
+    ModuleScope m{spec, module, diagnostics, spec.train.batch_size};
+    std::vector<NetworkSummary> summaries;
+    if (!declare_networks(m, summaries)) return Failure{};
+    return summaries;
+}
+
+}  // namespace gmc::build

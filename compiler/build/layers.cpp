@@ -1,0 +1,231 @@
+// The layers. Shapes in comments leave out the batch, as the language does.
+#include "compiler/build/layers.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <numeric>
+
+namespace gmc::build {
+namespace {
+
+using ir::kNone;
+using ir::Shape;
+using ir::ValueId;
+
+int64_t product(const Shape& shape) {
+    return std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
+}
+
+/// [D..., C] -> [D..., units]; more than one axis is folded into the rows.
+ValueId dense(LayerScope& l) {
+    const Shape shape = l.shape();
+    if (shape.size() < 2)
+        return l.wrong_shape("", "`dense` needs examples with at least one axis");
+    const int64_t units = l.spec.integer("units"), in = l.channels();
+    const ValueId weights = l.parameter("weight", {in, units});
+    const ValueId rows = l.f.b.reshape(l.x(), {product(shape) / in, in});
+    Shape result = shape;
+    result.back() = units;
+    return l.with_bias(l.f.b.reshape(l.f.b.emit(ir::Matmul{}, {rows, weights}, l.path), result), units);
+}
+
+/// The window of a 2-D convolution from `x` (height, width) to `y`.
+ir::ConvWindow window(const LayerScope& l, const Shape& x, const Shape& y, bool same) {
+    const auto &kernel = l.spec.integers("kernel"), &stride = l.spec.integers("stride");
+    const auto& dilation = l.spec.integers("dilation");
+    ir::ConvWindow w{stride, {0, 0}, {0, 0}, dilation, 1};
+    for (size_t i = 0; same && i < 2; ++i) {
+        const Padding p = same_padding(x[i + 1], y[i + 1], kernel[i], stride[i], dilation[i]);
+        w.pads_begin[i] = p.begin;
+        w.pads_end[i] = p.end;
+    }
+    return w;
+}
+
+bool needs_image(LayerScope& l) {
+    if (l.shape().size() == 4) return true;
+    l.wrong_shape("", fmt::format("`{}` needs images [height, width, channels], got {}", l.spec.kind,
+                                  ir::to_string(example_of(l.shape()))));
+    return false;
+}
+
+/// [H, W, C] -> [H', W', filters].
+ValueId conv2d(LayerScope& l) {
+    if (!needs_image(l)) return kNone;
+    const Shape x = l.shape();
+    const auto &kernel = l.spec.integers("kernel"), &stride = l.spec.integers("stride");
+    const auto& dilation = l.spec.integers("dilation");
+    const bool same = l.spec.word("padding") == "same";
+    Shape y{x[0], 0, 0, l.spec.integer("filters")};
+    for (size_t i = 0; i < 2; ++i) {
+        const int64_t span = dilation[i] * (kernel[i] - 1) + 1;
+        if (!same && span > x[i + 1])
+            return l.wrong_shape("kernel", fmt::format("a kernel that spans {} does not fit into {} of {}", span,
+                                                       x[i + 1], ir::to_string(example_of(x))));
+        y[i + 1] = same ? (x[i + 1] + stride[i] - 1) / stride[i] : (x[i + 1] - span) / stride[i] + 1;
+    }
+    const ValueId weights = l.parameter("weight", {kernel[0], kernel[1], x[3], y[3]});
+    return l.with_bias(l.f.b.emit(ir::Conv{window(l, x, y, same)}, {l.x(), weights}, l.path), y[3]);
+}
+
+/// [H, W, C] -> [H stride, W stride, filters] (same), as the gradient of a conv2d; weights [K, K, filters, C].
+ValueId conv2d_transpose(LayerScope& l) {
+    if (!needs_image(l)) return kNone;
+    const Shape x = l.shape();
+    const auto &kernel = l.spec.integers("kernel"), &stride = l.spec.integers("stride");
+    const auto& dilation = l.spec.integers("dilation");
+    const bool same = l.spec.word("padding") == "same";
+    Shape y{x[0], 0, 0, l.spec.integer("filters")};
+    for (size_t i = 0; i < 2; ++i) {
+        const int64_t span = dilation[i] * (kernel[i] - 1) + 1;
+        y[i + 1] = x[i + 1] * stride[i] + (same ? 0 : std::max<int64_t>(span - stride[i], 0));
+    }
+    const ValueId weights = l.parameter("weight", {kernel[0], kernel[1], y[3], x[3]});
+    const ir::ConvBackwardData op{window(l, y, x, same)};
+    return l.with_bias(l.f.b.emit_typed(op, {l.x(), weights}, ir::f32(y), l.path), y[3]);
+}
+
+ValueId flatten(LayerScope& l) {
+    const Shape& shape = l.shape();
+    return l.f.b.reshape(l.x(), {shape[0], product(shape) / shape[0]});
+}
+
+ValueId reshape(LayerScope& l) {
+    const Shape wanted = batched(l.shape()[0], l.spec.integers("shape"));
+    if (product(wanted) != product(l.shape()))
+        return l.wrong_shape("shape", fmt::format("`reshape` to {} ({} numbers) of {} ({} numbers)",
+                                                  ir::to_string(example_of(wanted)), product(example_of(wanted)),
+                                                  ir::to_string(example_of(l.shape())),
+                                                  product(example_of(l.shape()))));
+    return l.f.b.reshape(l.x(), wanted);
+}
+
+/// Moves a running statistic: s <- momentum s + (1 - momentum) batch.
+void move_statistic(LayerScope& l, ir::StateId id, ValueId batch, double momentum) {
+    ir::Builder& b = l.f.b;
+    const ValueId old = l.f.state(id);
+    const ValueId step = b.scale(b.emit(ir::StopGradient{}, {b.sub(batch, old)}), 1 - momentum);
+    l.f.set_state(id, b.add(old, step));
+}
+
+/// Ioffe and Szegedy 2015: gamma (x - mean) / sqrt(variance + epsilon) + beta over all axes but the last, biased
+/// variance. In training the moments are taken about the running mean, E(x - s)^2 - (E x - s)^2: one pass over x, and
+/// no cancellation once s is near the mean.
+ValueId batch_norm(LayerScope& l) {
+    ir::Builder& b = l.f.b;
+    const Shape shape = l.shape();
+    const int64_t last = static_cast<int64_t>(shape.size()) - 1, channels = l.channels();
+    const ValueId gamma = l.parameter("gamma", {channels}, "ones");
+    const ValueId beta = l.parameter("beta", {channels}, "zeros");
+    const ir::StateId mean_state = l.statistic("moving_mean", {channels}, "zeros");
+    const ir::StateId variance_state = l.statistic("moving_variance", {channels}, "ones");
+    const auto spread = [&](ValueId v) { return b.broadcast(v, {last}, shape); };
+    const std::vector<int64_t> axes = ir::all_axes(last);
+    ValueId mean = l.f.state(mean_state), variance = l.f.state(variance_state);
+    if (l.f.training) {
+        const ValueId centre = mean, centred = b.sub(l.x(), spread(centre));
+        const ValueId shift = b.reduce_mean(centred, axes);
+        const ValueId square = b.reduce_mean(b.mul(centred, centred), axes);
+        variance = b.emit(ir::Maximum{}, {b.sub(square, b.mul(shift, shift)), b.constant(0, {channels})},
+                          l.path + ".variance");
+        mean = b.emit(ir::Add{}, {centre, shift}, l.path + ".mean");
+        const double momentum = l.spec.number("momentum");
+        move_statistic(l, mean_state, mean, momentum);
+        move_statistic(l, variance_state, variance, momentum);
+    }
+    const ValueId deviation = b.emit(ir::Sqrt{}, {b.offset(variance, l.spec.number("epsilon"))});
+    const ValueId scale = b.div(gamma, deviation);
+    const ValueId centred = b.sub(l.x(), spread(mean));
+    return b.emit(ir::Add{}, {b.mul(centred, spread(scale)), spread(beta)}, l.path);
+}
+
+/// Keeps a number with probability 1 - rate and scales it by 1 / (1 - rate); nothing outside training.
+ValueId dropout(LayerScope& l) {
+    const double rate = l.spec.number("rate");
+    if (!l.f.training || rate == 0) return l.x();
+    ir::Builder& b = l.f.b;
+    const Shape shape = l.shape();
+    const ValueId dropped = b.emit(ir::Greater{}, {b.constant(rate, shape), l.f.random_uniform(shape)});
+    const ValueId mask = b.select(dropped, b.constant(0, shape), b.constant(1 / (1 - rate), shape));
+    return b.emit(ir::Mul{}, {l.x(), mask}, l.path);
+}
+
+ValueId leaky_relu(LayerScope& l) {
+    return l.f.b.emit(ir::LeakyRelu{l.spec.number("slope")}, {l.x()}, l.path);
+}
+
+/// A layer that is an activation of the same name.
+ValueId activation(LayerScope& l) { return apply_activation(l.f.b, l.spec.kind, l.x()); }
+
+const std::map<std::string, ValueId (*)(ir::Builder&, ValueId)>& activations() {
+    static const std::map<std::string, ValueId (*)(ir::Builder&, ValueId)> kTable = {
+        {"none", [](ir::Builder&, ValueId x) { return x; }},
+        {"leaky_relu", [](ir::Builder& b, ValueId x) { return b.emit(ir::LeakyRelu{0.3}, {x}); }},
+        {"relu", [](ir::Builder& b, ValueId x) { return b.emit(ir::LeakyRelu{0}, {x}); }},
+        {"sigmoid", [](ir::Builder& b, ValueId x) { return b.emit(ir::Sigmoid{}, {x}); }},
+        {"softplus", [](ir::Builder& b, ValueId x) { return b.emit(ir::Softplus{}, {x}); }},
+        {"tanh", [](ir::Builder& b, ValueId x) { return b.emit(ir::Tanh{}, {x}); }},
+    };
+    return kTable;
+}
+
+}  // namespace
+
+ValueId LayerScope::parameter(const std::string& name, Shape shape, const std::string& kind) {
+    ir::State state{path + "." + name, ir::f32(shape), ir::StateRole::kParameter, {}, f.m.locate(spec.span)};
+    ir::Initializer& init = state.initializer;
+    init.kind = !kind.empty() ? kind : spec.has("initializer") ? spec.word("initializer") : "glorot_uniform";
+    if (init.kind == "normal") init.value = spec.has("initializer_stddev") ? spec.number("initializer_stddev") : 0.05;
+    if (init.kind == "orthogonal") init.value = 1;
+    if (shape.size() >= 2 && init.kind != "zeros" && init.kind != "ones") {
+        // Keras' fans: the two last axes times the window.
+        const int64_t window = product(shape) / (shape.back() * shape[shape.size() - 2]);
+        init.fan_in = shape[shape.size() - 2] * window;
+        init.fan_out = shape.back() * window;
+    }
+    return f.state(f.m.declare(std::move(state)));
+}
+
+ir::StateId LayerScope::statistic(const std::string& name, Shape shape, const std::string& kind) {
+    ir::State state{path + "." + name, ir::f32(std::move(shape)), ir::StateRole::kStatistic, {}, f.m.locate(spec.span)};
+    state.initializer.kind = kind;
+    return f.m.declare(std::move(state));
+}
+
+ValueId LayerScope::with_bias(ValueId value, int64_t units) {
+    if (!spec.flag("bias")) return value;
+    const std::string kind = spec.has("bias_initializer") ? spec.word("bias_initializer") : "zeros";
+    const Shape shape = f.b.shape(value);
+    const ValueId bias = parameter("bias", {units}, kind);
+    return f.b.add(value, f.b.broadcast(bias, {static_cast<int64_t>(shape.size()) - 1}, shape));
+}
+
+ValueId LayerScope::wrong_shape(const std::string& key, std::string text) {
+    f.m.diagnostics.error(DiagnosticKind::kShapeMismatch, key.empty() ? spec.span : spec.span_of(key), "{}", text);
+    return kNone;
+}
+
+const std::map<std::string, ApplyLayer>& layer_builders() {
+    static const std::map<std::string, ApplyLayer> kTable = {
+        {"batch_norm", batch_norm}, {"conv2d", conv2d},   {"conv2d_transpose", conv2d_transpose},
+        {"dense", dense},           {"dropout", dropout}, {"flatten", flatten},
+        {"leaky_relu", leaky_relu}, {"relu", activation}, {"reshape", reshape},
+        {"sigmoid", activation},    {"softplus", activation}, {"tanh", activation},
+    };
+    return kTable;
+}
+
+ValueId apply_activation(ir::Builder& b, const std::string& word, ValueId x) {
+    return activations().at(word)(b, x);
+}
+
+bool is_activation(const std::string& word) { return activations().count(word) != 0; }
+
+Padding same_padding(int64_t input, int64_t output, int64_t kernel, int64_t stride, int64_t dilation) {
+    const int64_t total = std::max<int64_t>((output - 1) * stride + dilation * (kernel - 1) + 1 - input, 0);
+    return {total / 2, total - total / 2};
+}
+
+}  // namespace gmc::build

@@ -1,0 +1,48 @@
+// Layers: a function for each row of the dsl's layer table, which emits the layer's ops and declares its parameters.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "compiler/build/scope.h"
+
+namespace gmc::build {
+
+/// One use of a layer. `inputs` are batched values.
+struct LayerScope {
+    FunctionScope& f;
+    const dsl::LayerSpec& spec;
+    std::string path;  ///< "generator.dense_1": prefix of its parameters and values
+    std::vector<ir::ValueId> inputs;
+
+    ir::ValueId x() const { return inputs.front(); }
+    const ir::Shape& shape() const { return f.b.shape(x()); }
+    int64_t channels() const { return shape().back(); }
+
+    /// The current value of parameter `path.name`; declared on first use with the spec's initializer (`initializer`
+    /// key) unless `kind` names another.
+    ir::ValueId parameter(const std::string& name, ir::Shape shape, const std::string& kind = "");
+    /// The state `path.name` that training moves without gradients.
+    ir::StateId statistic(const std::string& name, ir::Shape shape, const std::string& kind);
+    /// Adds the bias along the last axis when the spec asks for one.
+    ir::ValueId with_bias(ir::ValueId value, int64_t units);
+    /// Reports a kShapeMismatch at `key` (or the layer) and returns kNone.
+    ir::ValueId wrong_shape(const std::string& key, std::string text);
+};
+
+/// The layer's result, or kNone after an error.
+using ApplyLayer = ir::ValueId (*)(LayerScope& layer);
+const std::map<std::string, ApplyLayer>& layer_builders();
+
+/// x through an activation named in the dsl ("none", "relu", "leaky_relu", ...).
+ir::ValueId apply_activation(ir::Builder& b, const std::string& word, ir::ValueId x);
+bool is_activation(const std::string& word);
+
+/// TensorFlow's "same" padding for one axis: the odd pixel goes last.
+struct Padding {
+    int64_t begin = 0, end = 0;
+};
+Padding same_padding(int64_t input, int64_t output, int64_t kernel, int64_t stride, int64_t dilation);
+
+}  // namespace gmc::build

@@ -1,0 +1,70 @@
+// Bookkeeping of states, inputs and random streams while functions are built.
+#include "compiler/build/scope.h"
+
+namespace gmc::build {
+
+using ir::kNone;
+using ir::ValueId;
+
+ir::Location ModuleScope::locate(const Span& span) {
+    if (!span.known()) return {};
+    const std::string& path = diagnostics.sources().file(span.file).path();
+    size_t i = 0;
+    while (i < module.files.size() && module.files[i] != path) ++i;
+    if (i == module.files.size()) module.files.push_back(path);
+    return {static_cast<int32_t>(i), static_cast<int32_t>(span.line), static_cast<int32_t>(span.column)};
+}
+
+ir::StateId ModuleScope::declare(ir::State state) {
+    const ir::StateId known = module.find_state(state.name);
+    if (known != kNone) return known;
+    state.initializer.stream = next_stream++;
+    if (state.initializer.kind == "zeros" || state.initializer.kind == "ones" || state.initializer.kind == "constant") {
+        state.initializer.stream = 0;
+        --next_stream;
+    }
+    module.states.push_back(std::move(state));
+    return static_cast<ir::StateId>(module.states.size()) - 1;
+}
+
+FunctionScope::FunctionScope(ModuleScope& module_scope, std::string name, bool is_training)
+    : m(module_scope), b(module_scope.module, function), training(is_training) {
+    function.name = std::move(name);
+}
+
+ValueId FunctionScope::state(ir::StateId id) {
+    const auto found = current_.find(id);
+    return found != current_.end() ? found->second : function.state_value(id, m.module);
+}
+
+ValueId FunctionScope::input(const std::string& name, const std::string& source, ir::Shape shape) {
+    for (const ir::Input& known : function.inputs)
+        if (known.source == source && function.values[known.value].name == name) return known.value;
+    const ValueId value = function.add_value(name, ir::f32(std::move(shape)));
+    function.inputs.push_back({value, source});
+    return value;
+}
+
+ValueId FunctionScope::random_normal(ir::Shape shape) {
+    return b.emit_typed(ir::RandomNormal{m.next_stream++}, {}, ir::f32(std::move(shape)), "normal");
+}
+
+ValueId FunctionScope::random_uniform(ir::Shape shape) {
+    return b.emit_typed(ir::RandomUniform{m.next_stream++}, {}, ir::f32(std::move(shape)), "uniform");
+}
+
+ir::Function FunctionScope::finish() {
+    for (const auto& [state_id, value] : current_)
+        if (function.values[value].state != state_id) function.updates.push_back({state_id, value});
+    return std::move(function);
+}
+
+ir::Shape batched(int64_t batch, const ir::Shape& example) {
+    ir::Shape shape{batch};
+    shape.insert(shape.end(), example.begin(), example.end());
+    return shape;
+}
+
+ir::Shape example_of(const ir::Shape& shape) { return {shape.begin() + 1, shape.end()}; }
+
+}  // namespace gmc::build

@@ -1,0 +1,59 @@
+// What building shares: the module under construction, and per function the current value of every state.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "compiler/ir/builder.h"
+#include "compiler/support/diagnostic.h"
+#include "dsl/spec.h"
+
+namespace gmc::build {
+
+/// One per module.
+struct ModuleScope {
+    const dsl::ModelSpec& spec;
+    ir::Module& module;
+    Diagnostics& diagnostics;
+    int64_t batch = 1;
+    int64_t next_stream = 1;  ///< of random ops and initializers, numbered in the order they are made
+
+    /// The place in the module's file table; adds the file on first use.
+    ir::Location locate(const Span& span);
+    /// The state of this name, declared now if it is new.
+    ir::StateId declare(ir::State state);
+};
+
+/// One per function. States move on as layers and optimizers update them; `finish` turns that into updates.
+class FunctionScope {
+  public:
+    FunctionScope(ModuleScope& module_scope, std::string name, bool training);
+
+    ModuleScope& m;
+    ir::Function function;
+    ir::Builder b;
+    const bool training;  ///< batch statistics and dropout, or running statistics
+
+    ir::ValueId state(ir::StateId id);
+    void set_state(ir::StateId id, ir::ValueId value) { current_[id] = value; }
+    /// The input that takes its data from `source`, made on first use.
+    ir::ValueId input(const std::string& name, const std::string& source, ir::Shape shape);
+    ir::ValueId random_normal(ir::Shape shape);
+    ir::ValueId random_uniform(ir::Shape shape);
+
+    /// In `evaluate`: 1 for every example that counts; kNone elsewhere.
+    ir::ValueId valid = ir::kNone;
+
+    /// Records the updates and hands the function over.
+    ir::Function finish();
+
+  private:
+    std::map<ir::StateId, ir::ValueId> current_;
+};
+
+/// A batched shape: the batch, then the example's.
+ir::Shape batched(int64_t batch, const ir::Shape& example);
+/// A shape without its batch.
+ir::Shape example_of(const ir::Shape& shape);
+
+}  // namespace gmc::build
