@@ -1,0 +1,38 @@
+// Finding an op's line in the printed module.
+#include "compiler/ir/verify_report.h"
+
+#include "compiler/ir/printer.h"
+
+namespace gmc::ir {
+
+void VerifyReport::error_at(const Function& function, const std::string& line,
+                            const std::string& text) {
+    any_ = true;
+    if (!file_) file_ = diagnostics_.sources().add("(printed module)", print(module_));
+    const SourceFile& source = diagnostics_.sources().file(*file_);
+    // Value names are unique within a function, so the first match after its head is the line.
+    const size_t head = source.text().find("func @" + function.name + "(");
+    const size_t found = head == std::string::npos ? head : source.text().find(line, head);
+    const Span span = found == std::string::npos ? Span{*file_, 0, 0, 0}
+                                                 : source.span_at(*file_, found, line.size());
+    diagnostics_.error(DiagnosticKind::kBadIr, span, "in @{}: {}", function.name, text);
+}
+
+void VerifyReport::error(const Function& function, const Operation& operation,
+                         const std::string& text) {
+    // Of a fused op the first line; of any op without the place in the model, which the excerpt shows.
+    std::string line = print(module_, function, operation);
+    line = line.substr(0, std::min(line.find('\n'), line.find("  //")));
+    error_at(function, line, text);
+}
+
+void VerifyReport::error(const Function& function, const std::string& text) {
+    error_at(function, "func @" + function.name, text);
+}
+
+void VerifyReport::error(const std::string& text) {
+    any_ = true;
+    diagnostics_.error(DiagnosticKind::kBadIr, {}, "{}", text);
+}
+
+}  // namespace gmc::ir

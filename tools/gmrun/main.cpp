@@ -1,0 +1,2 @@
+// gmrun: trains and samples compiled models.
+int main() { return 2; }
