@@ -1,0 +1,70 @@
+// The interpreter: values are computed one op after another, and kept.
+#include "runtime/reference/reference.h"
+
+#include "compiler/support/check.h"
+#include "runtime/reference/contractions.h"
+#include "runtime/reference/elementwise.h"
+#include "runtime/reference/generators.h"
+#include "runtime/reference/shape_ops.h"
+
+namespace gmc::runtime {
+
+/// The body computes values of the enclosing function, so its ops run as if there were no fusion.
+static void reference(const ir::Fused&, ReferenceContext& c) {
+    for (const ir::Operation& inner : c.operation().body)
+        run_reference_operation(c.function(), inner, c.values(), c.call());
+}
+
+static void reference(const ir::Gradient&, ReferenceContext& c) {
+    GMC_CHECK(false, "`gradient` reached the reference: the pass `differentiate` did not run over @{}",
+              c.function().name);
+}
+
+static void reference(const std::monostate&, ReferenceContext&) { GMC_CHECK(false, "not an op"); }
+
+void run_reference_operation(const ir::Function& function, const ir::Operation& operation,
+                             ReferenceValues& values, const CallContext& call) {
+    for (ir::ValueId operand : operation.operands)
+        GMC_CHECK(values.count(operand) != 0, "%{} is used by `{}` before it is computed",
+                  function.values[operand].name, operation.info().name);
+    if (operation.as<ir::Fused>() == nullptr)
+        for (ir::ValueId result : operation.results) {
+            const ir::Type& type = function.type(result);
+            values[result] = {type, std::vector<double>(static_cast<size_t>(type.elements()), 0.0)};
+        }
+    ReferenceContext context(function, operation, values, call);
+    // Found by overload: an op without one does not build, and the error names its struct.
+    std::visit([&](const auto& op) { reference(op, context); }, operation.op);
+}
+
+ReferenceResult run_reference(const ir::Module& module, const ir::Function& function,
+                              const ReferenceInputs& inputs, ReferenceStates& states,
+                              const CallContext& call, const ReferenceOptions& options) {
+    ReferenceResult out;
+    ReferenceValues& values = out.values;
+    const auto set = [&](ir::ValueId id, const std::vector<double>& elements) {
+        const ir::Value& value = function.values[id];
+        GMC_CHECK(static_cast<int64_t>(elements.size()) == value.type.elements(), "{} elements for %{}, which is {}",
+                  elements.size(), value.name, ir::to_string(value.type));
+        values[id] = {value.type, elements};
+    };
+    for (const ir::Input& input : function.inputs) {
+        const auto found = inputs.find(function.values[input.value].name);
+        GMC_CHECK(found != inputs.end(), "no input %{} for @{}", function.values[input.value].name, function.name);
+        set(input.value, found->second);
+    }
+    for (size_t id = 0; id < function.values.size(); ++id) {
+        const ir::StateId state = function.values[id].state;
+        if (state == ir::kNone) continue;
+        GMC_CHECK(states.count(state) != 0, "no state @{} for @{}", module.states[state].name, function.name);
+        set(static_cast<ir::ValueId>(id), states[state]);
+    }
+    for (const ir::Operation& operation : function.operations)
+        run_reference_operation(function, operation, values, call);
+    for (const ir::NamedValue& result : function.results) out.results[result.name] = values.at(result.value);
+    for (const ir::Update& update : function.updates) states[update.state] = values.at(update.value).data;
+    if (!options.keep_values) values.clear();
+    return out;
+}
+
+}  // namespace gmc::runtime
