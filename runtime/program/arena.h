@@ -1,5 +1,6 @@
-// Memory that all functions of a module share: one block for values that plan_memory placed, and one for what
-// kernels need only while they run. Both start at 2 MB and ask for huge pages, which spares most TLB misses.
+// Memory that all functions of a module share: one block for values that plan_memory placed, and
+// one for what kernels need only while they run. Both start at 2 MB and ask for huge pages, which
+// spares most TLB misses.
 #pragma once
 
 #include <cstddef>
@@ -34,7 +35,6 @@ class MemoryBlock {
 
   private:
     struct Release {
-        int64_t bytes = 0;
         void operator()(std::byte* data) const;
     };
     std::unique_ptr<std::byte, Release> data_;
@@ -50,7 +50,8 @@ class Arena {
     float* at(int64_t byte_offset) const { return values_.floats(byte_offset); }
     int64_t bytes() const { return values_.bytes(); }
 
-    /// Scratch memory of at least `bytes`, for binding: what scratch() returns may move, its content is lost.
+    /// Scratch memory of at least `bytes`, for binding: what scratch() returns may move, its
+    /// content is lost.
     void reserve_scratch(int64_t bytes);
     /// The scratch block as it is now. Kernels ask again at each run.
     std::byte* scratch() const { return scratch_.data(); }

@@ -1,4 +1,5 @@
-// A function of a module made ready to run on this machine: every value has an address, every op a kernel.
+// A function of a module made ready to run on this machine: every value has an address, every op a
+// kernel.
 #pragma once
 
 #include <cstdint>
@@ -16,19 +17,22 @@
 namespace gmc::runtime {
 
 struct ExecutableOptions {
-    bool reference = false;  ///< run the plain loops of runtime/reference instead of the fast kernels
+    bool reference =
+        false;  ///< run the plain loops of runtime/reference instead of the fast kernels
 };
 
-/// Usage: write the inputs, run, read the results. Inputs keep their content only until the next run of any
-/// executable on the same arena: a plan may reuse their memory. Results are good until then, too.
+/// Usage: write the inputs, run, read the results. Inputs keep their content only until the next
+/// run of any executable on the same arena: a plan may reuse their memory. Results are good until
+/// then, too.
 class Executable {
   public:
-    /// Binds `function`. Values that plan_memory placed lie in `arena`, others in memory of their own, so functions
-    /// of unplanned modules run as well. `module`, `function` and `states` must outlive the executable.
-    /// Errors: kTooLarge when memory is missing, kBadIr when an op cannot be run (named with its model line).
-    static Result<Executable> make(const ir::Module& module, const ir::Function& function, StateStore& states,
-                                   std::shared_ptr<Arena> arena, const ExecutableOptions& options,
-                                   Diagnostics& diagnostics);
+    /// Binds `function`. Values that plan_memory placed lie in `arena`, others in memory of their
+    /// own, so functions of unplanned modules run as well. `module`, `function` and `states` must
+    /// outlive the executable. Errors: kTooLarge when memory is missing, kBadIr when an op cannot
+    /// be run (named with its model line).
+    static Result<Executable> make(const ir::Module& module, const ir::Function& function,
+                                   StateStore& states, std::shared_ptr<Arena> arena,
+                                   const ExecutableOptions& options, Diagnostics& diagnostics);
     ~Executable();
     Executable(Executable&&) noexcept;
     Executable& operator=(Executable&&) noexcept;
@@ -52,11 +56,12 @@ class Executable {
     /// Computes the results and applies the updates to the states. Allocates nothing.
     void run(const CallContext& context);
 
-    /// From now on each run adds the time of operation i, in nanoseconds, to nanoseconds[i] (an array of
-    /// function().operations.size(), kept by the caller); null ends it.
+    /// From now on each run adds the time of operation i, in nanoseconds, to nanoseconds[i] (an
+    /// array of function().operations.size(), kept by the caller); null ends it.
     void set_timing(int64_t* nanoseconds);
 
-    /// Memory of this executable alone (unplanned values, layouts of weights), without states and arena.
+    /// Memory of this executable alone (unplanned values, layouts of weights), without states and
+    /// arena.
     int64_t own_bytes() const;
 
   private:

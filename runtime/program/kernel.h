@@ -1,4 +1,5 @@
-// What a bound step is: an object that computes one op's results from its operands at addresses fixed when it was made.
+// What a bound step is: an object that computes one op's results from its operands at addresses
+// fixed when it was made.
 #pragma once
 
 #include <cstdint>
@@ -8,12 +9,14 @@
 
 namespace gmc::runtime {
 
-/// What a call may depend on beside its operands. Random ops use counter (index, call, stream) keyed by seed.
+/// What a call may depend on beside its operands. Random ops use counter (index, call, stream)
+/// keyed by seed.
 struct CallContext {
     uint64_t seed = 0;
-    uint32_t call = 0;  ///< counts the calls of training functions from 0; part of every random counter
-    double step = 0;    ///< the op `step`
-    double epoch = 0;   ///< the op `epoch`
+    uint32_t call =
+        0;  ///< counts the calls of training functions from 0; part of every random counter
+    double step = 0;   ///< the op `step`
+    double epoch = 0;  ///< the op `epoch`
 };
 
 /// One step of an executable. `run` allocates nothing and may use all OpenMP threads.
@@ -23,7 +26,8 @@ class Kernel {
     virtual void run(const CallContext& context) = 0;
 };
 
-/// Where the values of one function live: arena, states, inputs. Addresses are fixed before kernels are made.
+/// Where the values of one function live: arena, states, inputs. Addresses are fixed before kernels
+/// are made.
 class Buffers {
   public:
     explicit Buffers(size_t values) : data_(values, nullptr) {}

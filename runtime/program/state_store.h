@@ -1,5 +1,6 @@
-// The memory of a module's states (parameters, statistics, optimizer slots): one block, plain row-major
-// tensors, so that a checkpoint is one write and functions read and update states in place.
+// The memory of a module's states (parameters, statistics, optimizer slots): one block, plain
+// row-major tensors, so that a checkpoint is one write and functions read and update states in
+// place.
 #pragma once
 
 #include <cstdint>
@@ -24,12 +25,14 @@ class StateStore {
     const float* data(ir::StateId id) const { return block_.floats(offsets_[id]); }
     int64_t elements(ir::StateId id) const { return state(id).type.elements(); }
 
-    /// All states behind one another, each padded with zeros to kTensorAlignment: equal bytes, equal states.
+    /// All states behind one another, each padded with zeros to kTensorAlignment: equal bytes,
+    /// equal states.
     std::byte* bytes_begin() const { return block_.data(); }
     int64_t bytes() const { return bytes_; }
 
-    /// Sets every state as its initializer says, random ones from (seed, initializer.stream). False and an
-    /// error per state (kBadValue) for kinds that do not exist or do not fit the state's shape.
+    /// Sets every state as its initializer says, random ones from (seed, initializer.stream). False
+    /// and an error per state (kBadValue) for kinds that do not exist or do not fit the state's
+    /// shape.
     bool initialise(uint64_t seed, Diagnostics& diagnostics);
 
   private:

@@ -1,0 +1,24 @@
+// From an op of the IR to the kernel that computes it on this machine.
+#pragma once
+
+#include <memory>
+
+#include "compiler/ir/module.h"
+#include "runtime/onednn/contraction.h"
+#include "runtime/program/kernel.h"
+
+namespace gmc::runtime {
+
+/// What binding an op may look at. All must outlive the kernel.
+struct BindContext {
+    const ir::Module& module;
+    const ir::Function& function;
+    const Buffers& buffers;
+    ContractionContext& contractions;
+};
+
+/// The kernel of `operation`; null when nothing has to be done (a reshape that is its operand under
+/// another type). Throws InternalError for ops that no program to be run may hold (`gradient`).
+std::unique_ptr<Kernel> bind_operation(const ir::Operation& operation, BindContext& context);
+
+}  // namespace gmc::runtime

@@ -1,0 +1,133 @@
+// From an op to its problem, the lists of candidates, and the choice among them.
+#include "runtime/onednn/contraction.h"
+
+#include <fmt/format.h>
+
+#include "compiler/ir/printer.h"
+#include "compiler/support/check.h"
+#include "runtime/onednn/convolution.h"
+#include "runtime/onednn/matmul.h"
+#include "runtime/onednn/plain_contraction.h"
+
+namespace gmc::runtime {
+namespace {
+
+using Direction = ConvProblem::Direction;
+
+template <typename Problem>
+bool always(const Problem&) {
+    return true;
+}
+template <typename Problem>
+bool never(const Problem&) {
+    return false;
+}
+
+constexpr Candidate<ConvProblem> kForward[] = {
+    {"onednn", always, make_onednn_conv},
+    {"plain", never, make_plain_conv},
+};
+constexpr Candidate<ConvProblem> kBackwardData[] = {
+    {"onednn", always, make_onednn_conv_backward_data},
+    {"plain", never, make_plain_conv},
+};
+constexpr Candidate<ConvProblem> kBackwardWeights[] = {
+    {"onednn", always, make_onednn_conv_backward_weights},
+    {"plain", never, make_plain_conv},
+};
+
+bool prefers_sgemm(const MatmulProblem& p) { return p.n == 1 || p.k == 1; }
+
+constexpr Candidate<MatmulProblem> kMatmul[] = {
+    {"onednn_sgemm", prefers_sgemm, make_onednn_sgemm},
+    {"onednn_matmul", always, make_onednn_matmul},
+    {"plain", never, make_plain_matmul},
+};
+
+template <typename Problem>
+std::unique_ptr<Kernel> make_best(std::span<const Candidate<Problem>> candidates,
+                                  const Problem& problem, ContractionContext& context) {
+    for (const bool preferred : {true, false})
+        for (const Candidate<Problem>& candidate : candidates)
+            if (candidate.preferred(problem) == preferred)
+                if (auto kernel = candidate.make(problem, context)) return kernel;
+    GMC_CHECK(false, "no candidate can do {}", problem.where);
+}
+
+std::string describe(const ir::Module& module, const ir::Function& function,
+                     const ir::Operation& operation) {
+    for (const auto* list : {&operation.operands, &operation.results})
+        for (ir::ValueId value : *list)
+            GMC_CHECK(function.type(value).dtype == ir::DType::kF32,
+                      "only f32 can be contracted: {}", ir::print(module, function, operation));
+    return fmt::format("@{}: {}", function.name, ir::print(module, function, operation));
+}
+
+}  // namespace
+
+std::span<const Candidate<ConvProblem>> conv_candidates(Direction direction) {
+    switch (direction) {
+        case Direction::kForward:
+            return kForward;
+        case Direction::kBackwardData:
+            return kBackwardData;
+        case Direction::kBackwardWeights:
+            return kBackwardWeights;
+    }
+    return {};
+}
+
+std::span<const Candidate<MatmulProblem>> matmul_candidates() { return kMatmul; }
+
+ConvProblem conv_problem(const ir::Module& module, const ir::Function& function,
+                         const ir::Operation& operation, const Buffers& buffers) {
+    const ir::ValueId a = operation.operands.at(0), b = operation.operands.at(1),
+                      result = operation.result();
+    ConvProblem p;
+    ir::ValueId x = a, weights = b, y = result;
+    if (const auto* forward = operation.as<ir::Conv>()) {
+        p.window = *forward;
+    } else if (const auto* data = operation.as<ir::ConvBackwardData>()) {
+        p.direction = Direction::kBackwardData;
+        p.window = *data;
+        x = result, y = a;
+    } else {
+        const auto* gradient = operation.as<ir::ConvBackwardWeights>();
+        GMC_CHECK(gradient != nullptr, "not a convolution: {}", operation.info().name);
+        p.direction = Direction::kBackwardWeights;
+        p.window = *gradient;
+        weights = result, y = b;
+    }
+    p.x = function.type(x).shape, p.x_data = buffers.data(x);
+    p.weights = function.type(weights).shape, p.weights_data = buffers.data(weights);
+    p.y = function.type(y).shape, p.y_data = buffers.data(y);
+    if (p.direction != Direction::kBackwardWeights) p.weights_value = weights;
+    p.where = describe(module, function, operation);
+    return p;
+}
+
+MatmulProblem matmul_problem(const ir::Module& module, const ir::Function& function,
+                             const ir::Operation& operation, const Buffers& buffers) {
+    const auto* op = operation.as<ir::Matmul>();
+    GMC_CHECK(op != nullptr, "not a matmul: {}", operation.info().name);
+    const ir::ValueId a = operation.operands.at(0), b = operation.operands.at(1);
+    const ir::Shape& c = function.type(operation.result()).shape;
+    MatmulProblem p;
+    p.m = c[0], p.n = c[1];
+    p.k = function.type(a).shape[op->transpose_a ? 0 : 1];
+    p.transpose_a = op->transpose_a, p.transpose_b = op->transpose_b;
+    p.a = buffers.data(a), p.b = buffers.data(b), p.c = buffers.data(operation.result());
+    p.where = describe(module, function, operation);
+    return p;
+}
+
+std::unique_ptr<Kernel> make_conv_kernel(const ConvProblem& problem, ContractionContext& context) {
+    return make_best(conv_candidates(problem.direction), problem, context);
+}
+
+std::unique_ptr<Kernel> make_matmul_kernel(const MatmulProblem& problem,
+                                           ContractionContext& context) {
+    return make_best(matmul_candidates(), problem, context);
+}
+
+}  // namespace gmc::runtime

@@ -1,0 +1,191 @@
+// oneDNN primitives for the three directions of a convolution.
+#include "runtime/onednn/convolution.h"
+
+#include <algorithm>
+
+#include "runtime/onednn/compat.h"
+#include "runtime/onednn/session.h"
+
+namespace gmc::runtime {
+namespace {
+
+using dnnl::memory;
+using Tag = memory::format_tag;
+
+/// The problem in oneDNN's terms: dims are N, C, D... and [groups,] F/groups, C/groups, K...
+/// whatever the layout.
+struct Descs {
+    memory::desc src, weights_plain, weights_any, dst;
+    compat::Window window;
+};
+
+memory::dims channels_second(const ir::Shape& shape) {
+    memory::dims dims{shape.front(), shape.back()};
+    dims.insert(dims.end(), shape.begin() + 1, shape.end() - 1);
+    return dims;
+}
+
+Descs describe(const ConvProblem& p) {
+    constexpr Tag kActivations[] = {Tag::nwc, Tag::nhwc, Tag::ndhwc};
+    constexpr Tag kWeights[] = {Tag::wio, Tag::hwio, Tag::dhwio};
+    constexpr Tag kGroupedWeights[] = {Tag::wigo, Tag::hwigo, Tag::dhwigo};
+    const size_t rank = p.spatial() - 1;
+    const int64_t groups = p.window.groups;
+    memory::dims weights{p.filters() / groups, p.channels() / groups};
+    weights.insert(weights.end(), p.weights.begin(), p.weights.end() - 2);
+    if (groups > 1) weights.insert(weights.begin(), groups);
+    const Tag plain = groups > 1 ? kGroupedWeights[rank] : kWeights[rank];
+    const auto type = memory::data_type::f32;
+    Descs d{memory::desc(channels_second(p.x), type, kActivations[rank]),
+            memory::desc(weights, type, plain),
+            memory::desc(weights, type, Tag::any),
+            memory::desc(channels_second(p.y), type, kActivations[rank]),
+            {p.window.strides, p.window.dilations, p.window.pads_begin, p.window.pads_end}};
+    for (int64_t& dilation : d.window.dilations) --dilation;
+    return d;
+}
+
+/// Implementations that compute wrong results for some problems (research: onednn.md, section 7).
+bool known_wrong(const ConvProblem& p, std::string_view implementation) {
+    const bool strided = std::any_of(p.window.strides.begin(), p.window.strides.end(),
+                                     [](int64_t stride) { return stride > 1; });
+    if (!strided) return false;
+    // oneDNN issue 6035: 1x1 weight gradients with strides write past their workspace when channels
+    // do not fill a block.
+    if (p.direction == ConvProblem::Direction::kBackwardWeights &&
+        implementation.find("1x1") != std::string_view::npos)
+        return p.channels() / p.window.groups % 16 != 0;
+    // Fixed in 3.13: reads beyond rows whose length is no multiple of the stride.
+    if (p.direction == ConvProblem::Direction::kBackwardData &&
+        implementation.find("brgconv_strided") != std::string_view::npos)
+        for (size_t i = 0; i < p.spatial(); ++i)
+            if (p.x[i + 1] % p.window.strides[i] != 0) return compat::library_before(3, 13);
+    return false;
+}
+
+/// Forward and backward data: one primitive that reads weights in its own layout.
+class WeightReader final : public Kernel {
+  public:
+    WeightReader(std::shared_ptr<WeightLayout> weights, PrimitiveCall call)
+        : weights_(std::move(weights)), call_(std::move(call)) {}
+    void run(const CallContext&) override {
+        weights_->make_current();
+        call_.run();
+    }
+
+  private:
+    std::shared_ptr<WeightLayout> weights_;
+    PrimitiveCall call_;
+};
+
+/// Backward weights: a primitive that writes its own layout, then a reorder.
+class WeightWriter final : public Kernel {
+  public:
+    WeightWriter(PrimitiveCall call, std::unique_ptr<PrimitiveCall> reorder)
+        : call_(std::move(call)), reorder_(std::move(reorder)) {}
+    void run(const CallContext&) override {
+        call_.run();
+        if (reorder_) reorder_->run();
+    }
+
+  private:
+    PrimitiveCall call_;
+    std::unique_ptr<PrimitiveCall> reorder_;
+};
+
+dnnl::convolution_forward::primitive_desc forward_descriptor(const Descs& d,
+                                                             ContractionContext::Session& session) {
+    return compat::conv_forward(session.engine, d.src, d.weights_any, d.dst, d.window,
+                                session.attributes);
+}
+
+std::unique_ptr<Kernel> conv_forward(const ConvProblem& p, ContractionContext& context) {
+    const Descs d = describe(p);
+    auto descriptor = forward_descriptor(d, context.session());
+    if (!choose_implementation(descriptor, [&](auto name) { return known_wrong(p, name); }))
+        return nullptr;
+    PrimitiveCall call(context, dnnl::convolution_forward(descriptor), descriptor.scratchpad_desc(),
+                       p.where);
+    const auto weights = weight_in_layout(context, p.weights_value, p.weights_data, d.weights_plain,
+                                          descriptor.weights_desc(), p.where);
+    call.set(DNNL_ARG_SRC, d.src, p.x_data);
+    call.set(DNNL_ARG_WEIGHTS, weights->memory());
+    call.set(DNNL_ARG_DST, d.dst, p.y_data);
+    return std::make_unique<WeightReader>(weights, std::move(call));
+}
+
+std::unique_ptr<Kernel> conv_backward_data(const ConvProblem& p, ContractionContext& context) {
+    const Descs d = describe(p);
+    ContractionContext::Session& session = context.session();
+    const auto hint = forward_descriptor(d, session);
+    if (!hint) return nullptr;
+    auto descriptor = compat::conv_backward_data(session.engine, d.src, d.weights_any, d.dst,
+                                                 d.window, hint, session.attributes);
+    if (!choose_implementation(descriptor, [&](auto name) { return known_wrong(p, name); }))
+        return nullptr;
+    PrimitiveCall call(context, dnnl::convolution_backward_data(descriptor),
+                       descriptor.scratchpad_desc(), p.where);
+    const auto weights = weight_in_layout(context, p.weights_value, p.weights_data, d.weights_plain,
+                                          descriptor.weights_desc(), p.where);
+    call.set(DNNL_ARG_DIFF_DST, d.dst, p.y_data);
+    call.set(DNNL_ARG_WEIGHTS, weights->memory());
+    call.set(DNNL_ARG_DIFF_SRC, d.src, p.x_data);
+    return std::make_unique<WeightReader>(weights, std::move(call));
+}
+
+std::unique_ptr<Kernel> conv_backward_weights(const ConvProblem& p, ContractionContext& context) {
+    const Descs d = describe(p);
+    ContractionContext::Session& session = context.session();
+    const auto hint = forward_descriptor(d, session);
+    if (!hint) return nullptr;
+    auto descriptor = compat::conv_backward_weights(session.engine, d.src, d.weights_any, d.dst,
+                                                    d.window, hint, session.attributes);
+    if (!choose_implementation(descriptor, [&](auto name) { return known_wrong(p, name); }))
+        return nullptr;
+    PrimitiveCall call(context, dnnl::convolution_backward_weights(descriptor),
+                       descriptor.scratchpad_desc(), p.where);
+    call.set(DNNL_ARG_SRC, d.src, p.x_data);
+    call.set(DNNL_ARG_DIFF_DST, d.dst, p.y_data);
+    const memory::desc blocked = descriptor.diff_weights_desc();
+    if (blocked == d.weights_plain) {
+        call.set(DNNL_ARG_DIFF_WEIGHTS, blocked, p.weights_data);
+        return std::make_unique<WeightWriter>(std::move(call), nullptr);
+    }
+    auto reorder =
+        std::make_unique<PrimitiveCall>(make_reorder(context, blocked, d.weights_plain, p.where));
+    const int64_t offset = std::max(call.scratch_end(), reorder->scratch_end());
+    call.set_scratch(DNNL_ARG_DIFF_WEIGHTS, blocked, offset);
+    reorder->set_scratch(DNNL_ARG_FROM, blocked, offset);
+    reorder->set(DNNL_ARG_TO, d.weights_plain, p.weights_data);
+    return std::make_unique<WeightWriter>(std::move(call), std::move(reorder));
+}
+
+/// oneDNN says "not implemented" both by an empty descriptor and by an exception; memory that is
+/// missing is another matter.
+template <typename Make>
+std::unique_ptr<Kernel> guarded(Make make, const ConvProblem& problem,
+                                ContractionContext& context) {
+    if (problem.spatial() > 3) return nullptr;
+    try {
+        return make(problem, context);
+    } catch (const dnnl::error& error) {
+        if (error.status == dnnl_out_of_memory) throw std::bad_alloc();
+        return nullptr;
+    }
+}
+
+}  // namespace
+
+std::unique_ptr<Kernel> make_onednn_conv(const ConvProblem& problem, ContractionContext& context) {
+    return guarded(conv_forward, problem, context);
+}
+std::unique_ptr<Kernel> make_onednn_conv_backward_data(const ConvProblem& problem,
+                                                       ContractionContext& context) {
+    return guarded(conv_backward_data, problem, context);
+}
+std::unique_ptr<Kernel> make_onednn_conv_backward_weights(const ConvProblem& problem,
+                                                          ContractionContext& context) {
+    return guarded(conv_backward_weights, problem, context);
+}
+
+}  // namespace gmc::runtime

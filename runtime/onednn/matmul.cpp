@@ -1,0 +1,66 @@
+// oneDNN's two ways to multiply matrices. Transposed operands are read through strides.
+#include "runtime/onednn/matmul.h"
+
+#include "compiler/support/check.h"
+#include "runtime/onednn/compat.h"
+#include "runtime/onednn/session.h"
+
+namespace gmc::runtime {
+namespace {
+
+using dnnl::memory;
+
+memory::desc matrix(int64_t rows, int64_t columns, bool transposed) {
+    const memory::dims strides = transposed ? memory::dims{1, rows} : memory::dims{columns, 1};
+    return {{rows, columns}, memory::data_type::f32, strides};
+}
+
+class MatmulKernel final : public Kernel {
+  public:
+    explicit MatmulKernel(PrimitiveCall call) : call_(std::move(call)) {}
+    void run(const CallContext&) override { call_.run(); }
+
+  private:
+    PrimitiveCall call_;
+};
+
+class SgemmKernel final : public Kernel {
+  public:
+    explicit SgemmKernel(MatmulProblem problem) : problem_(std::move(problem)) {}
+    void run(const CallContext&) override {
+        const MatmulProblem& p = problem_;
+        const dnnl_status_t status = dnnl_sgemm(
+            p.transpose_a ? 'T' : 'N', p.transpose_b ? 'T' : 'N', p.m, p.n, p.k, 1.0f, p.a,
+            p.transpose_a ? p.m : p.k, p.b, p.transpose_b ? p.k : p.n, 0.0f, p.c, p.n);
+        GMC_CHECK(status == dnnl_success, "oneDNN's sgemm failed with status {} in {}",
+                  static_cast<int>(status), p.where);
+    }
+
+  private:
+    MatmulProblem problem_;
+};
+
+}  // namespace
+
+std::unique_ptr<Kernel> make_onednn_matmul(const MatmulProblem& p,
+                                           ContractionContext& context) try {
+    ContractionContext::Session& session = context.session();
+    const memory::desc a = matrix(p.m, p.k, p.transpose_a), b = matrix(p.k, p.n, p.transpose_b),
+                       c = matrix(p.m, p.n, false);
+    auto descriptor = compat::matmul(session.engine, a, b, c, session.attributes);
+    if (!choose_implementation(descriptor, [](std::string_view) { return false; })) return nullptr;
+    PrimitiveCall call(context, dnnl::matmul(descriptor), descriptor.scratchpad_desc(), p.where);
+    call.set(DNNL_ARG_SRC, a, p.a);
+    call.set(DNNL_ARG_WEIGHTS, b, p.b);
+    call.set(DNNL_ARG_DST, c, p.c);
+    return std::make_unique<MatmulKernel>(std::move(call));
+} catch (const dnnl::error& error) {
+    if (error.status == dnnl_out_of_memory) throw std::bad_alloc();
+    return nullptr;
+}
+
+std::unique_ptr<Kernel> make_onednn_sgemm(const MatmulProblem& problem, ContractionContext&) {
+    return std::make_unique<SgemmKernel>(problem);
+}
+
+}  // namespace gmc::runtime

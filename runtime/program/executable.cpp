@@ -1,0 +1,178 @@
+// Binding and running of functions.
+#include "runtime/program/executable.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstring>
+#include <new>
+
+#include "compiler/support/check.h"
+#include "runtime/bind/bind.h"
+#include "runtime/program/placement.h"
+#include "runtime/reference/reference_kernel.h"
+
+namespace gmc::runtime {
+namespace {
+
+struct Transfer {
+    const float* from;
+    float* to;
+    size_t bytes;
+    void run() const { std::memcpy(to, from, bytes); }
+};
+
+}  // namespace
+
+struct Executable::State {
+    State(const ir::Module& m, const ir::Function& f, StateStore& states, std::shared_ptr<Arena> a)
+        : module(m),
+          function(f),
+          arena(std::move(a)),
+          placement(place_values(m, f, states, *arena)),
+          contractions(*arena) {}
+
+    const ir::Module& module;
+    const ir::Function& function;
+    std::shared_ptr<Arena> arena;
+    Placement placement;
+    ContractionContext contractions;
+    std::vector<std::unique_ptr<Kernel>>
+        kernels;                     ///< one per operation; null where nothing is to be done
+    std::vector<Transfer> at_entry;  ///< states to be kept as they were
+    std::vector<Transfer> updates;
+    MemoryBlock entry_copies;
+    std::vector<const float*> results;
+    int64_t* nanoseconds = nullptr;
+
+    void bind(const ExecutableOptions& options);
+    void plan_updates(StateStore& states);
+    void run(const CallContext& context);
+    void run_timed(const CallContext& context);
+};
+
+void Executable::State::bind(const ExecutableOptions& options) {
+    BindContext context{module, function, placement.buffers, contractions};
+    for (const ir::Operation& operation : function.operations)
+        kernels.push_back(options.reference
+                              ? make_reference_kernel(function, operation, placement.buffers)
+                              : bind_operation(operation, context));
+}
+
+/// Updates and results that are a state as it was at entry need a copy of it, when that state is
+/// updated, too.
+void Executable::State::plan_updates(StateStore& states) {
+    std::vector<int64_t> copy_offsets(module.states.size(), ir::kNone);
+    int64_t copy_bytes = 0;
+    const auto entry_state = [&](ir::ValueId value) {
+        return function.values[placement.root[value]].state;
+    };
+    std::vector<ir::ValueId> read;
+    for (const ir::Update& update : function.updates) read.push_back(update.value);
+    for (const ir::NamedValue& result : function.results) read.push_back(result.value);
+    for (const ir::Update& update : function.updates)
+        for (ir::ValueId value : read) {
+            if (entry_state(value) != update.state || copy_offsets[update.state] != ir::kNone)
+                continue;
+            copy_offsets[update.state] = copy_bytes;
+            copy_bytes = align_up(copy_bytes + function.type(value).bytes(), kTensorAlignment);
+        }
+    entry_copies = MemoryBlock(copy_bytes);
+    const auto address = [&](ir::ValueId value) -> const float* {
+        const ir::StateId state = entry_state(value);
+        const bool copied = state != ir::kNone && copy_offsets[state] != ir::kNone;
+        return copied ? entry_copies.floats(copy_offsets[state]) : placement.buffers.data(value);
+    };
+    for (size_t state = 0; state < copy_offsets.size(); ++state)
+        if (copy_offsets[state] != ir::kNone)
+            at_entry.push_back({states.data(static_cast<ir::StateId>(state)),
+                                entry_copies.floats(copy_offsets[state]),
+                                static_cast<size_t>(module.states[state].type.bytes())});
+    for (const ir::Update& update : function.updates)
+        if (address(update.value) != states.data(update.state))
+            updates.push_back({address(update.value), states.data(update.state),
+                               static_cast<size_t>(module.states[update.state].type.bytes())});
+    for (const ir::NamedValue& result : function.results) {
+        results.push_back(address(result.value));
+        GMC_CHECK(results.back() != nullptr, "result {} of @{} has no memory", result.name,
+                  function.name);
+    }
+}
+
+void Executable::State::run(const CallContext& context) {
+    contractions.begin_call();
+    for (const Transfer& transfer : at_entry) transfer.run();
+    if (nanoseconds != nullptr) {
+        run_timed(context);
+    } else {
+        for (const auto& kernel : kernels)
+            if (kernel) kernel->run(context);
+    }
+    for (const Transfer& transfer : updates) transfer.run();
+}
+
+void Executable::State::run_timed(const CallContext& context) {
+    using Clock = std::chrono::steady_clock;
+    for (size_t i = 0; i < kernels.size(); ++i) {
+        if (!kernels[i]) continue;
+        const Clock::time_point begin = Clock::now();
+        kernels[i]->run(context);
+        nanoseconds[i] += std::chrono::nanoseconds(Clock::now() - begin).count();
+    }
+}
+
+Executable::Executable(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Executable::~Executable() = default;
+Executable::Executable(Executable&&) noexcept = default;
+Executable& Executable::operator=(Executable&&) noexcept = default;
+
+Result<Executable> Executable::make(const ir::Module& module, const ir::Function& function,
+                                    StateStore& states, std::shared_ptr<Arena> arena,
+                                    const ExecutableOptions& options, Diagnostics& diagnostics) {
+    try {
+        auto state = std::make_unique<State>(module, function, states, std::move(arena));
+        state->bind(options);
+        state->plan_updates(states);
+        return Executable(std::move(state));
+    } catch (const std::bad_alloc&) {
+        diagnostics.error(DiagnosticKind::kTooLarge, {},
+                          "there is not enough memory to run `{}`; a smaller batch needs less",
+                          function.name);
+        return Failure{};
+    }
+}
+
+const ir::Function& Executable::function() const { return state_->function; }
+
+size_t Executable::input_count() const { return function().inputs.size(); }
+float* Executable::input(size_t index) const {
+    return state_->placement.buffers.data(function().inputs.at(index).value);
+}
+float* Executable::input(std::string_view name) const {
+    for (size_t i = 0; i < input_count(); ++i)
+        if (function().values[function().inputs[i].value].name == name) return input(i);
+    return nullptr;
+}
+const ir::Type& Executable::input_type(size_t index) const {
+    return function().type(function().inputs.at(index).value);
+}
+
+size_t Executable::result_count() const { return function().results.size(); }
+const float* Executable::result(size_t index) const { return state_->results.at(index); }
+const float* Executable::result(std::string_view name) const {
+    for (size_t i = 0; i < result_count(); ++i)
+        if (function().results[i].name == name) return result(i);
+    return nullptr;
+}
+const ir::Type& Executable::result_type(size_t index) const {
+    return function().type(function().results.at(index).value);
+}
+
+void Executable::run(const CallContext& context) { state_->run(context); }
+void Executable::set_timing(int64_t* nanoseconds) { state_->nanoseconds = nanoseconds; }
+int64_t Executable::own_bytes() const {
+    return state_->placement.own.bytes() + state_->entry_copies.bytes() +
+           state_->contractions.layout_bytes();
+}
+
+}  // namespace gmc::runtime

@@ -1,0 +1,86 @@
+// Placement of values: what the plan says, and a simple rule for what it leaves open.
+#include "runtime/program/placement.h"
+
+#include <numeric>
+
+#include "compiler/support/check.h"
+
+namespace gmc::runtime {
+namespace {
+
+struct Placer {
+    const ir::Module& module;
+    const ir::Function& function;
+    StateStore& states;
+    const Arena& arena;
+    Placement& placement;
+    std::vector<int64_t> own_offsets;
+    int64_t own_bytes = 0;
+
+    float* in_state(ir::StateId state, const ir::Value& value) {
+        GMC_CHECK(module.states[state].type.elements() == value.type.elements(),
+                  "%{} of @{} is {}, its state @{} {}", value.name, function.name,
+                  ir::to_string(value.type), module.states[state].name,
+                  ir::to_string(module.states[state].type));
+        return states.data(state);
+    }
+
+    /// The address that the module gives to a value; null when it leaves that open.
+    float* given_place(ir::ValueId id) {
+        const ir::Value& value = function.values[id];
+        if (value.state != ir::kNone) return in_state(value.state, value);
+        if (value.home != ir::kNone) return in_state(value.home, value);
+        if (value.arena_offset == ir::kNone) return nullptr;
+        GMC_CHECK(value.arena_offset % kTensorAlignment == 0 &&
+                      value.arena_offset + value.type.bytes() <= arena.bytes(),
+                  "%{} of @{} at {} does not fit the arena of {} bytes", value.name, function.name,
+                  value.arena_offset, arena.bytes());
+        return arena.at(value.arena_offset);
+    }
+
+    void want_own(ir::ValueId id) {
+        if (own_offsets[id] != ir::kNone || given_place(id) != nullptr) return;
+        own_offsets[id] = own_bytes;
+        own_bytes = align_up(own_bytes + function.type(id).bytes(), kTensorAlignment);
+    }
+
+    void find_roots() {
+        for (const ir::Operation& operation : function.operations) {
+            if (operation.as<ir::Reshape>() == nullptr) continue;
+            const ir::ValueId from = operation.operands[0], to = operation.result();
+            const float* place = given_place(to);
+            if (place == nullptr || place == given_place(placement.root[from]))
+                placement.root[to] = placement.root[from];
+        }
+    }
+
+    void run() {
+        for (size_t id = 0; id < function.values.size(); ++id)
+            placement.root.push_back(static_cast<ir::ValueId>(id));
+        own_offsets.assign(function.values.size(), ir::kNone);
+        find_roots();
+        for (const ir::Input& input : function.inputs) want_own(input.value);
+        for (const ir::Operation& operation : function.operations)
+            for (ir::ValueId result : operation.results)
+                if (placement.root[result] == result) want_own(result);
+        placement.own = MemoryBlock(own_bytes);
+        for (size_t i = 0; i < function.values.size(); ++i) {
+            const ir::ValueId root = placement.root[i];
+            float* place = given_place(root);
+            if (place == nullptr && own_offsets[root] != ir::kNone)
+                place = placement.own.floats(own_offsets[root]);
+            placement.buffers.set(static_cast<ir::ValueId>(i), place);
+        }
+    }
+};
+
+}  // namespace
+
+Placement place_values(const ir::Module& module, const ir::Function& function, StateStore& states,
+                       const Arena& arena) {
+    Placement placement{Buffers(function.values.size()), {}, {}};
+    Placer{module, function, states, arena, placement, {}}.run();
+    return placement;
+}
+
+}  // namespace gmc::runtime
