@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 
 namespace gmc::runtime {
 namespace {
@@ -76,7 +77,9 @@ Result<size_t> ByteSource::read(void* dst, size_t size, Diagnostics& diagnostics
         if (got == static_cast<int>(piece)) continue;
         // A short count is the end of the file, or the end of what a broken gzip stream gives.
         int code = Z_OK;
-        const char* text = gzerror(as_gz(file_.get()), &code);
+        std::string_view text = gzerror(as_gz(file_.get()), &code);
+        // zlib knows the file by its descriptor only: "<fd:3>: incorrect data check".
+        if (const size_t colon = text.find(">: "); colon != text.npos) text.remove_prefix(colon + 3);
         if (code == Z_OK || code == Z_STREAM_END) break;
         if (code == Z_ERRNO)
             diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be read after byte {}: {}",
@@ -84,8 +87,8 @@ Result<size_t> ByteSource::read(void* dst, size_t size, Diagnostics& diagnostics
         else
             diagnostics
                 .error(DiagnosticKind::kBadFile, {},
-                       "`{}` is {} gzip file: byte {} of its contents is the last good one, near byte "
-                       "{} of its {} ({})",
+                       "`{}` is {} gzip file: no more than {} bytes of its contents can be had, up to "
+                       "about byte {} of its {} ({})",
                        path_, code == Z_BUF_ERROR ? "a truncated" : "a corrupt", offset_,
                        gzoffset(as_gz(file_.get())), file_bytes_, text)
                 .help("`gzip -t` says the same; fetch or copy the file again");

@@ -1,0 +1,216 @@
+// The idx reader: what it reads, and each error it can give.
+#include "runtime/data/idx.h"
+
+#include <sys/stat.h>
+
+#include <bit>
+#include <cmath>
+
+#include "tests/unit/data_temp_folder.h"
+
+namespace gmc::runtime {
+namespace {
+
+std::string big_endian(uint64_t value, size_t bytes) {
+    std::string out;
+    for (size_t i = bytes; i-- > 0;) out += static_cast<char>(value >> (8 * i) & 0xff);
+    return out;
+}
+
+std::string header(uint8_t type, const std::vector<uint32_t>& dimensions) {
+    std::string out = big_endian(type, 3) + big_endian(dimensions.size(), 1);
+    for (const uint32_t size : dimensions) out += big_endian(size, 4);
+    return out;
+}
+
+/// 3 examples of 2 x 2 bytes: 0, 23, 46, ...
+std::string small_idx() {
+    std::string out = header(0x08, {3, 2, 2});
+    for (int i = 0; i < 12; ++i) out += static_cast<char>(i * 23);
+    return out;
+}
+
+std::vector<float> example(const Field& field, int64_t index) {
+    std::vector<float> out(static_cast<size_t>(field.elements()));
+    field.read(index, out.data());
+    return out;
+}
+
+/// The error of reading these bytes as a file, its path replaced by F.
+std::string error_of(std::string_view bytes, const IdxOptions& options = {"image", {}}) {
+    const TempFolder folder;
+    const std::string path = folder.write("f", bytes);
+    Diagnostics diagnostics;
+    CHECK_FALSE(read_idx(path, options, diagnostics).ok());
+    const std::string text = only_error(diagnostics);
+    const size_t at = text.find(path);
+    if (at == std::string::npos) return text;
+    return fmt::format("{}F{}", text.substr(0, at), text.substr(at + path.size()));
+}
+
+TEST_CASE("idx images are scaled into their range, plain and gzip alike") {
+    const TempFolder folder;
+    for (const std::string& bytes : {small_idx(), gzip(small_idx())}) {
+        Diagnostics diagnostics;
+        Result<FieldPtr> field =
+            read_idx(folder.write("f", bytes), {"image", ValueRange{-1, 1}}, diagnostics);
+        INFO(diagnostics.render());
+        REQUIRE(field);
+        CHECK((*field)->name() == "image");
+        CHECK((*field)->shape() == std::vector<int64_t>{2, 2, 1});
+        CHECK((*field)->count() == 3);
+        CHECK((*field)->class_count() == 0);
+        CHECK(example(**field, 0)[0] == -1.0F);
+        CHECK(example(**field, 1)[3] == static_cast<float>((7 * 23 * 2 - 255) / 255.0));
+    }
+}
+
+TEST_CASE("both ends of a range are exact") {
+    const TempFolder folder;
+    const std::string path = folder.write("f", header(0x08, {2}) + std::string("\x00\xff", 2));
+    for (const ValueRange range : {ValueRange{0, 1}, ValueRange{-1, 1}, ValueRange{0.1F, 0.7F}}) {
+        Diagnostics diagnostics;
+        Result<FieldPtr> field = read_idx(path, {"x", range}, diagnostics);
+        REQUIRE(field);
+        CHECK(example(**field, 0)[0] == range.low);
+        CHECK(example(**field, 1)[0] == range.high);
+    }
+}
+
+TEST_CASE("idx labels are classes") {
+    const TempFolder folder;
+    Diagnostics diagnostics;
+    Result<FieldPtr> bytes = read_idx(folder.write("a", header(0x08, {3}) + std::string("\x02\x00\x09", 3)),
+                                      {"label", {}}, diagnostics);
+    REQUIRE(bytes);
+    CHECK((*bytes)->shape().empty());
+    CHECK((*bytes)->elements() == 1);
+    CHECK((*bytes)->class_count() == 10);
+    CHECK(example(**bytes, 2)[0] == 9.0F);
+    Result<FieldPtr> words = read_idx(
+        folder.write("b", header(0x0c, {2}) + big_endian(4, 4) + big_endian(1, 4)), {"label", {}}, diagnostics);
+    REQUIRE(words);
+    CHECK((*words)->class_count() == 5);
+}
+
+TEST_CASE("idx reads every type big-endian") {
+    const TempFolder folder;
+    const auto read_one = [&](uint8_t type, uint64_t bits, size_t bytes) {
+        Diagnostics diagnostics;
+        const std::string path = folder.write("f", header(type, {1, 1}) + big_endian(bits, bytes));
+        Result<FieldPtr> field = read_idx(path, {"x", {}}, diagnostics);
+        INFO(diagnostics.render());
+        REQUIRE(field);
+        return example(**field, 0)[0];
+    };
+    CHECK(read_one(0x08, 200, 1) == 200.0F);
+    CHECK(read_one(0x09, 0xff, 1) == -1.0F);
+    CHECK(read_one(0x0b, 0xfffe, 2) == -2.0F);
+    CHECK(read_one(0x0c, 0x00010000, 4) == 65536.0F);
+    CHECK(read_one(0x0d, std::bit_cast<uint32_t>(1.5F), 4) == 1.5F);
+    CHECK(read_one(0x0e, std::bit_cast<uint64_t>(-0.25), 8) == -0.25F);
+}
+
+TEST_CASE("idx of more than one piece") {
+    const TempFolder folder;
+    std::string values;
+    for (int i = 0; i < 700000; ++i) values += big_endian(static_cast<uint64_t>(i), 4);
+    Diagnostics diagnostics;
+    const std::string path = folder.write("f.gz", gzip(header(0x0c, {7000, 100}) + values));
+    Result<FieldPtr> field = read_idx(path, {"x", {}}, diagnostics);
+    REQUIRE(field);
+    CHECK(example(**field, 6999)[99] == 699999.0F);
+    CHECK(example(**field, 2621)[44] == 262144.0F);  // first value of the second piece
+}
+
+TEST_CASE("idx errors about what the file is") {
+    const TempFolder folder;
+    const auto error_at = [&](const std::string& path) {
+        Diagnostics diagnostics;
+        CHECK_FALSE(read_idx(path, {"image", {}}, diagnostics).ok());
+        return only_error(diagnostics);
+    };
+    CHECK(error_at(folder.path("none")) ==
+          fmt::format("[bad-file] `{}` cannot be opened: No such file or directory", folder.path("none")));
+    CHECK(error_at(folder.path()) ==
+          fmt::format("[bad-file] `{}` is a directory, not a file with data", folder.path()));
+    CHECK(error_at("/dev/zero") == "[bad-file] `/dev/zero` is a device, not a file with data");
+    REQUIRE(mkfifo(folder.path("pipe").c_str(), 0600) == 0);
+    CHECK(error_at(folder.path("pipe")) ==
+          fmt::format("[bad-file] `{}` is a pipe or socket, not a file with data", folder.path("pipe")));
+}
+
+TEST_CASE("idx errors about the header") {
+    CHECK(error_of("") == "[bad-file] `F` ends at byte 0, before the 4 bytes that an idx file starts with");
+    CHECK(error_of("\x89PNG") ==
+          "[bad-file] `F` starts with the bytes 89 50 4e 47 at offset 0, but an idx file starts with 00 00, "
+          "a type and a rank");
+    CHECK(error_of(std::string("\0\0\x07\x01", 4)).starts_with("[bad-file] `F` has type 0x07 at offset 2"));
+    CHECK(error_of(std::string("\0\0\x08\x00", 4)) ==
+          "[bad-file] `F` has rank 0 at offset 3, but 1 to 4 dimensions can be read");
+    CHECK(error_of(std::string("\0\0\x08\x05", 4)).find("rank 5 at offset 3") != std::string::npos);
+    CHECK(error_of(header(0x08, {3, 2}).substr(0, 9)) ==
+          "[bad-file] `F` ends at byte 9 within its header, which has 12 bytes for rank 2");
+    CHECK(error_of(header(0x08, {3, 0, 2})) ==
+          "[bad-file] `F` has a dimension of 0 at offset 8, so there is nothing to read");
+}
+
+TEST_CASE("idx errors about the size") {
+    const std::string good = small_idx();
+    CHECK(error_of(good.substr(0, good.size() - 1)) ==
+          "[bad-file] `F` ends at byte 27 of its contents, but its header promises 28 (3 x 2 x 2 u8 after 16 bytes)");
+    CHECK(error_of(good + "x") ==
+          "[bad-file] `F` goes on after byte 28 where its header says it ends (3 x 2 x 2 u8 after 16 bytes)");
+    CHECK(error_of(gzip(good.substr(0, good.size() - 1))).find("ends at byte 27") != std::string::npos);
+    CHECK(error_of(gzip(good + "x")).find("goes on after byte 28") != std::string::npos);
+}
+
+TEST_CASE("a header that lies allocates nothing") {
+    const uint32_t most = 0xffffffff;
+    CHECK(error_of(header(0x08, {most, most, most, most}) + "x").find("ends at byte 21") !=
+          std::string::npos);
+    CHECK(error_of(gzip(header(0x0e, {most, 65536}) + "x")).find("of gzip, which cannot hold the") !=
+          std::string::npos);
+    // Within what gzip could hold: memory grows with what is read, and that ends soon.
+    CHECK(error_of(gzip(header(0x08, {20000}) + "x")).find("ends at byte 9") != std::string::npos);
+}
+
+TEST_CASE("idx errors about gzip") {
+    const std::string good = gzip(small_idx());
+    CHECK(error_of(good.substr(0, good.size() - 9)).find("is a truncated gzip file") != std::string::npos);
+    std::string flipped = good;
+    flipped[flipped.size() - 6] ^= 1;  // in the checksum: found only by reading to the very end
+    CHECK(error_of(flipped).find("is a corrupt gzip file: no more than") != std::string::npos);
+    const TempFolder folder;
+    Diagnostics diagnostics;
+    CHECK_FALSE(read_idx(folder.write("f.gz", "text"), {"image", {}}, diagnostics).ok());
+    REQUIRE(diagnostics.list().front().helps.size() == 1);
+    CHECK(diagnostics.list().front().helps[0] == "its name ends in .gz but it is not gzip-compressed");
+}
+
+TEST_CASE("idx errors about values") {
+    const auto floats = [](float a, float b) {
+        return header(0x0d, {2}) + big_endian(std::bit_cast<uint32_t>(a), 4) +
+               big_endian(std::bit_cast<uint32_t>(b), 4);
+    };
+    CHECK(error_of(floats(0, 1.5F), {"x", ValueRange{0, 1}}) ==
+          "[bad-value] `F` has the value 1.5 at offset 12, outside the declared range [0, 1]");
+    CHECK(error_of(floats(NAN, 0)) ==
+          "[bad-value] `F` has the value nan at offset 8, which is not a finite number");
+    CHECK(error_of(small_idx(), {"x", ValueRange{1, 1}}) ==
+          "[bad-value] `data.x` has the range [1, 1], which is empty");
+}
+
+TEST_CASE("more examples than memory is an error, not a crash") {
+    const TempFolder folder;
+    // A sparse file: 2^48 bytes that take no room on the disk, where the file system has such files.
+    const std::string path = folder.write("f", header(0x08, {0xffff, 0xffff, 0xffff}));
+    const uint64_t bytes = uint64_t{0xffff} * 0xffff * 0xffff + 16;
+    if (truncate(path.c_str(), static_cast<off_t>(bytes)) != 0) return;
+    Diagnostics diagnostics;
+    CHECK_FALSE(read_idx(path, {"image", {}}, diagnostics).ok());
+    CHECK(only_error(diagnostics).starts_with("[too-large]"));
+}
+
+}  // namespace
+}  // namespace gmc::runtime

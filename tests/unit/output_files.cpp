@@ -1,0 +1,237 @@
+// Atomic files, PNG and npy: round trips and each error.
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <limits>
+
+#include "runtime/output/atomic_file.h"
+#include "runtime/output/npy.h"
+#include "runtime/output/png.h"
+#include "tests/unit/data_temp_folder.h"
+
+namespace gmc::runtime {
+namespace {
+
+/// Files grow to `bytes` at most while this lives: what a full disk does, without filling one.
+class FileSizeLimit {
+  public:
+    explicit FileSizeLimit(rlim_t bytes) {
+        old_handler_ = std::signal(SIGXFSZ, SIG_IGN);
+        getrlimit(RLIMIT_FSIZE, &old_);
+        const rlimit limited{bytes, old_.rlim_max};
+        setrlimit(RLIMIT_FSIZE, &limited);
+    }
+    ~FileSizeLimit() {
+        setrlimit(RLIMIT_FSIZE, &old_);
+        std::signal(SIGXFSZ, old_handler_);
+    }
+
+  private:
+    rlimit old_{};
+    void (*old_handler_)(int) = nullptr;
+};
+
+TEST_CASE("an atomic file replaces the old one and leaves nothing else") {
+    const TempFolder folder;
+    const std::string path = folder.write("a", "old");
+    Diagnostics diagnostics;
+    {
+        Result<AtomicFile> file = AtomicFile::create(path, diagnostics);
+        REQUIRE(file);
+        REQUIRE(file->write("new ", diagnostics));
+        CHECK(read_text(path) == "old");
+        REQUIRE(file->write("text", diagnostics));
+        CHECK(file->bytes_written() == 8);
+        REQUIRE(file->commit(diagnostics));
+    }
+    CHECK(read_text(path) == "new text");
+    CHECK(folder.file_count() == 1);
+    CHECK_FALSE(diagnostics.any());
+}
+
+TEST_CASE("an atomic file that is not committed never was") {
+    const TempFolder folder;
+    const std::string path = folder.write("a", "old");
+    Diagnostics diagnostics;
+    {
+        Result<AtomicFile> file = AtomicFile::create(path, diagnostics);
+        REQUIRE(file);
+        REQUIRE(file->write("new", diagnostics));
+        CHECK(folder.file_count() == 2);
+    }
+    CHECK(read_text(path) == "old");
+    CHECK(folder.file_count() == 1);
+}
+
+TEST_CASE("a full disk keeps the old file and says so") {
+    const TempFolder folder;
+    const std::string path = folder.write("a", "old");
+    Diagnostics diagnostics;
+    {
+        const FileSizeLimit limit(1000);
+        CHECK_FALSE(write_file_atomically(path, std::string(5000, 'x'), diagnostics));
+    }
+    CHECK(only_error(diagnostics) ==
+          fmt::format("[bad-file] `{}` cannot be written after 1000 bytes: File too large", path));
+    CHECK(read_text(path) == "old");
+    CHECK(folder.file_count() == 1);
+}
+
+TEST_CASE("an atomic file that failed stays failed") {
+    const TempFolder folder;
+    Diagnostics diagnostics;
+    Result<AtomicFile> file = AtomicFile::create(folder.path("a"), diagnostics);
+    REQUIRE(file);
+    {
+        const FileSizeLimit limit(10);
+        CHECK_FALSE(file->write(std::string(20, 'x'), diagnostics));
+    }
+    CHECK_FALSE(file->write("y", diagnostics));
+    CHECK_FALSE(file->commit(diagnostics));
+    CHECK(diagnostics.count() == 1);
+}
+
+TEST_CASE("errors of places that cannot be written or read") {
+    const TempFolder folder;
+    const auto write_error = [](const std::string& path) {
+        Diagnostics diagnostics;
+        CHECK_FALSE(write_file_atomically(path, "x", diagnostics));
+        return only_error(diagnostics);
+    };
+    CHECK(write_error(folder.path()).find("it is a directory") != std::string::npos);
+    CHECK(write_error(folder.path("none/a")) ==
+          fmt::format("[bad-file] `{0}/a` cannot be created in `{0}`: No such file or directory",
+                      folder.path("none")));
+    const auto read_error = [](const std::string& path) {
+        Diagnostics diagnostics;
+        CHECK_FALSE(read_whole_file(path, 2, diagnostics).ok());
+        return only_error(diagnostics);
+    };
+    CHECK(read_error(folder.path("none")).find("No such file") != std::string::npos);
+    CHECK(read_error(folder.path()).find("it is a directory") != std::string::npos);
+    CHECK(read_error("/dev/zero").find("it is not a regular file") != std::string::npos);
+    CHECK(read_error(folder.write("three", "abc")).starts_with("[too-large]"));
+}
+
+TEST_CASE("names as long as names can be") {
+    const TempFolder folder;
+    Diagnostics diagnostics;
+    CHECK(write_file_atomically(folder.path(std::string(255, 'n')), "x", diagnostics));
+    CHECK(diagnostics.render() == "");
+}
+
+TEST_CASE("png round trips") {
+    const TempFolder folder;
+    for (const int64_t channels : {1, 3}) {
+        Image image = make_image(5, 7, channels, 0);
+        for (size_t i = 0; i < image.pixels.size(); ++i) image.pixels[i] = static_cast<uint8_t>(i * 37);
+        Diagnostics diagnostics;
+        REQUIRE(write_png(folder.path("a.png"), image, diagnostics));
+        Result<Image> back = read_png(folder.path("a.png"), diagnostics);
+        REQUIRE(back);
+        CHECK(back->height == 5);
+        CHECK(back->width == 7);
+        CHECK(back->channels == channels);
+        CHECK(back->pixels == image.pixels);
+        CHECK(*encode_png(image, diagnostics) == read_text(folder.path("a.png")));
+    }
+}
+
+TEST_CASE("png errors") {
+    Diagnostics setup;
+    const std::string good = *encode_png(make_image(20, 20, 1, 9), setup);
+    const auto error_of = [](std::string_view bytes) {
+        Diagnostics diagnostics;
+        CHECK_FALSE(decode_png(bytes, "a.png", diagnostics).ok());
+        return only_error(diagnostics);
+    };
+    CHECK(error_of("").starts_with("[bad-file] `a.png` (0 bytes) is not a good PNG: "));
+    CHECK(error_of("not a picture").find("is not a good PNG") != std::string::npos);
+    CHECK(error_of(good.substr(0, good.size() / 2)).starts_with("[bad-file]"));
+    std::string corrupt = good;
+    corrupt[good.find("IDAT") + 8] ^= 0x55;
+    CHECK(error_of(corrupt).starts_with("[bad-file]"));
+    Diagnostics diagnostics;
+    CHECK_FALSE(encode_png(Image{1, int64_t{1} << 25, 1, std::vector<uint8_t>(size_t{1} << 25)}, diagnostics).ok());
+    CHECK(only_error(diagnostics).starts_with("[too-large]"));
+}
+
+TEST_CASE("npy round trips, of any rank") {
+    const TempFolder folder;
+    const std::vector<std::vector<int64_t>> shapes{{}, {0}, {5}, {2, 3}, {4, 28, 28, 1}, {2, 0, 3}};
+    for (const std::vector<int64_t>& shape : shapes) {
+        size_t count = 1;
+        for (const int64_t size : shape) count *= static_cast<size_t>(size);
+        std::vector<float> values(count);
+        for (size_t i = 0; i < count; ++i) values[i] = 0.1F * static_cast<float>(i);
+        if (count > 4) values[3] = std::numeric_limits<float>::infinity();
+        Diagnostics diagnostics;
+        REQUIRE(write_npy(folder.path("a.npy"), shape, values, diagnostics));
+        Result<NpyArray> back = read_npy(folder.path("a.npy"), diagnostics);
+        INFO(diagnostics.render());
+        REQUIRE(back);
+        CHECK(back->shape == shape);
+        CHECK(back->values == values);
+        CHECK(npy_header(shape).size() % 64 == 0);
+    }
+}
+
+TEST_CASE("npy headers are NumPy's own") {
+    const int64_t shape[] = {3, 4};
+    CHECK(npy_header(shape) == std::string("\x93NUMPY\x01\x00\x76\x00", 10) +
+                                   "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }" +
+                                   std::string(58, ' ') + "\n");
+}
+
+/// A file of version 1.0 with this header text and four bytes of values.
+std::string npy_of(const std::string& dict) {
+    std::string out("\x93NUMPY\x01\x00", 8);
+    out += static_cast<char>(dict.size() & 0xff);
+    out += static_cast<char>(dict.size() >> 8);
+    return out + dict + "abcd";
+}
+
+TEST_CASE("npy errors name the offset and what would be right") {
+    const auto error_of = [](std::string_view bytes) {
+        Diagnostics diagnostics;
+        CHECK_FALSE(parse_npy(bytes, "a.npy", diagnostics).ok());
+        const std::string text = only_error(diagnostics);
+        const std::string prefix = "[bad-file] `a.npy`, offset ";
+        return text.starts_with(prefix) ? text.substr(prefix.size()) : text;
+    };
+    const std::string good = npy_of("{'shape': (1,), \"descr\": '<f4', 'fortran_order': False}  \n");
+    Diagnostics diagnostics;
+    CHECK(parse_npy(good, "a.npy", diagnostics).ok());
+    CHECK(error_of("PK").starts_with("0: not a .npy file"));
+    CHECK(error_of(good.substr(0, 8)) == "8: the file ends within the first 10 bytes");
+    std::string newer = good;
+    newer[6] = 3;
+    CHECK(error_of(newer) == "6: version 3.0, but 1.0 and 2.0 can be read");
+    CHECK(error_of(good.substr(0, 20)) == "8: a header of 58 bytes is promised, but only 10 follow");
+    CHECK(error_of(good + "x") == "72: 1 bytes follow the values of shape (1)");
+    CHECK(error_of(good.substr(0, good.size() - 1)) == "71: the file ends after 0 of the values of shape (1)");
+    CHECK(error_of(npy_of("[]")) == "10: expected `{`, found `[`");
+    CHECK(error_of(npy_of("{}")) == "12: the header lacks `descr`");
+    CHECK(error_of(npy_of("{'descr': '<f8'}")).starts_with("20: values of type `<f8`, but only float32"));
+    CHECK(error_of(npy_of("{'fortran_order': True}")).find("column-major") != std::string::npos);
+    CHECK(error_of(npy_of("{'fortran_order': 1}")) == "28: expected `True` or `False`, found `1`");
+    CHECK(error_of(npy_of("{'order': 1}")).starts_with("11: unknown key `order`"));
+    CHECK(error_of(npy_of("{'shape': (1,), 'shape': (1,)}")) == "26: `shape` a second time");
+    CHECK(error_of(npy_of("{'shape': (1)}")) == "23: `(3)` is no tuple, `(3,)` is");
+    CHECK(error_of(npy_of("{'shape': (-1,)}")) == "21: expected a dimension, found `-`");
+    CHECK(error_of(npy_of("{'shape': (99999999999999999999,)}")).find("too large") != std::string::npos);
+    CHECK(error_of(npy_of("{'shape' (1,)}")) == "19: expected `:` after `shape`, found `(`");
+    CHECK(error_of(npy_of("{shape: 1}")) == "11: expected a quoted string, found `s`");
+    CHECK(error_of(npy_of("{'shape: 1}")) == "11: a string without its closing quote");
+    CHECK(error_of(npy_of("{'shape': (1,) 'descr': '<f4'}")) == "25: expected `,` or `}`, found `'`");
+    CHECK(error_of(npy_of("{'shape': (1,), 'descr': '<f4', 'fortran_order': False} x")).find("end of the header") !=
+          std::string::npos);
+    const std::string huge = "(4294967296, 4294967296, 4294967296)";
+    CHECK(error_of(npy_of("{'descr': '<f4', 'fortran_order': False, 'shape': " + huge + "}"))
+              .find("ends after 1 of the values") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace gmc::runtime

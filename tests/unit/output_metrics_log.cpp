@@ -1,0 +1,105 @@
+// metrics.jsonl: the text of numbers, and what resuming keeps.
+#include "runtime/output/metrics_log.h"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "compiler/support/check.h"
+#include "tests/unit/data_temp_folder.h"
+
+namespace gmc::runtime {
+namespace {
+
+TEST_CASE("numbers are the shortest text that reads back the same") {
+    MetricsRow row(100, 2);
+    row.add("float", 0.1F).add("double", 0.1F + 0.0).add("tiny", 1e-30).add("whole", 3.0);
+    row.add("count", int64_t{1} << 60).add("name", "a \"b\"\n");
+    CHECK(row.line() ==
+          R"({"step":100,"epoch":2,"float":0.1,"double":0.10000000149011612,"tiny":1e-30,"whole":3,)"
+          R"("count":1152921504606846976,"name":"a \"b\"\n"})");
+    CHECK(nlohmann::json::parse(row.line())["tiny"] == 1e-30);
+}
+
+TEST_CASE("NaN and infinities are null and named") {
+    MetricsRow row(1, 0);
+    row.add("a", NAN).add("b", 1.5).add("c", -INFINITY);
+    CHECK(row.line() ==
+          R"({"step":1,"epoch":0,"a":null,"b":1.5,"c":null,"nonfinite":{"a":"nan","c":"-inf"}})");
+}
+
+TEST_CASE("names are unique, and odd ones are still JSON") {
+    MetricsRow row(1, 0);
+    CHECK_THROWS_AS(row.add("step", 1.0), InternalError);
+    CHECK_THROWS_AS(row.add("nonfinite", 1.0), InternalError);
+    row.add("bad \xff utf-8", 1.0);
+    CHECK(nlohmann::json::parse(row.line(), nullptr, false).is_object());
+}
+
+/// Resumes at `step`, writes one more line and returns the whole log.
+std::string log_after_resume(const std::string& path, int64_t step) {
+    Diagnostics diagnostics;
+    Result<MetricsLog> log = MetricsLog::resume(path, step, diagnostics);
+    INFO(diagnostics.render());
+    REQUIRE(log);
+    REQUIRE(log->write(MetricsRow(99, 0), diagnostics));
+    return read_text(path);
+}
+
+TEST_CASE("a log is readable after each line, and resuming cuts later steps") {
+    const TempFolder folder;
+    const std::string path = folder.path("metrics.jsonl");
+    Diagnostics diagnostics;
+    std::string expected;
+    {
+        Result<MetricsLog> log = MetricsLog::create(path, diagnostics);
+        REQUIRE(log);
+        for (int64_t step = 10; step <= 40; step += 10) {
+            REQUIRE(log->write(MetricsRow(step, 0), diagnostics));
+            expected += fmt::format("{{\"step\":{},\"epoch\":0}}\n", step);
+            CHECK(read_text(path) == expected);
+        }
+    }
+    const std::string last = "{\"step\":99,\"epoch\":0}\n";
+    const size_t line = expected.size() / 4;
+    folder.write("metrics.jsonl", expected + "{\"step\":45,\"lo");  // killed while writing
+    CHECK(log_after_resume(path, 50) == expected + last);
+    CHECK(log_after_resume(path, 20) == expected.substr(0, 2 * line) + last);
+    CHECK(log_after_resume(path, 19) == expected.substr(0, line) + last);
+    CHECK(log_after_resume(path, 0) == last);
+    CHECK(log_after_resume(folder.path("new.jsonl"), 5) == last);
+    CHECK(MetricsLog::create(path, diagnostics).ok());
+    CHECK(read_text(path).empty());
+}
+
+TEST_CASE("a log with a line that is none is left alone") {
+    const TempFolder folder;
+    for (const char* junk : {"junk", "[1]", "{\"epoch\":1}", "{\"step\":\"1\"}", ""}) {
+        const std::string text = fmt::format("{{\"step\":1}}\n{}\n{{\"step\":2}}\n", junk);
+        const std::string path = folder.write("m", text);
+        Diagnostics diagnostics;
+        CHECK_FALSE(MetricsLog::resume(path, 5, diagnostics).ok());
+        CHECK(only_error(diagnostics) ==
+              fmt::format("[bad-file] `{}` line 2 (offset 11) is not a JSON object with a `step`", path));
+        CHECK(read_text(path) == text);
+    }
+}
+
+TEST_CASE("errors of logs") {
+    const TempFolder folder;
+    Diagnostics diagnostics;
+    CHECK_FALSE(MetricsLog::create(folder.path("none/m"), diagnostics).ok());
+    CHECK(only_error(diagnostics) ==
+          fmt::format("[bad-file] `{}` cannot be opened for writing: No such file or directory",
+                      folder.path("none/m")));
+    Diagnostics full;
+    CHECK_FALSE(MetricsLog::resume("/dev/full", 0, full).ok());  // not a regular file
+    CHECK(full.count() == 1);
+    Diagnostics written;
+    Result<MetricsLog> log = MetricsLog::create("/dev/full", written);
+    REQUIRE(log);
+    CHECK_FALSE(log->write(MetricsRow(1, 0), written));
+    CHECK(only_error(written) == "[bad-file] `/dev/full` cannot be written: No space left on device");
+}
+
+}  // namespace
+}  // namespace gmc::runtime
