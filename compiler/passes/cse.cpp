@@ -1,0 +1,47 @@
+// The key of an op is text: its name, printed attributes, operands and type. Attributes print without loss, so equal
+// texts are equal ops.
+#include "compiler/passes/cse.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <string>
+#include <unordered_map>
+
+#include "compiler/ir/attributes.h"
+#include "compiler/passes/rewriter.h"
+
+namespace gmc::passes {
+namespace {
+
+using namespace ir;  // NOLINT: all of this is about ir
+
+std::string key_of(const Rewriter& rewriter, const Operation& op) {
+    std::vector<ValueId> operands = op.operands;
+    if (op.info().has(kCommutative)) std::sort(operands.begin(), operands.end());
+    const std::string attributes = std::visit(
+        [](const auto& o) {
+            if constexpr (std::is_same_v<std::decay_t<decltype(o)>, std::monostate>) return std::string();
+            else return attributes_text(o);
+        },
+        op.op);
+    return fmt::format("{}{} {} {}", op.info().name, attributes, fmt::join(operands, ","),
+                       to_string(rewriter.type(op.result())));
+}
+
+}  // namespace
+
+Result<bool> cse(Module& module, Diagnostics&) {
+    bool changed = false;
+    for (Function& function : module.functions) {
+        std::unordered_map<std::string, ValueId> seen;
+        changed |= Rewriter(module, function).run([&](Rewriter& rewriter, Operation& op) {
+            const auto [first, fresh] = seen.try_emplace(key_of(rewriter, op), op.result());
+            return fresh ? kNone : first->second;
+        });
+    }
+    return changed;
+}
+
+}  // namespace gmc::passes

@@ -1,0 +1,73 @@
+// The walk: ops move from a copy of the list to a new list, so that rules can append before the op at hand.
+#include "compiler/passes/rewriter.h"
+
+namespace gmc::passes {
+
+using namespace ir;  // NOLINT: all of this is about ir
+
+Rewriter::Rewriter(Module& module, Function& function) : function_(function), builder_(module, function) {}
+
+void Rewriter::note_definitions() const {
+    defined_by_.resize(function_.values.size(), kNone);
+    for (; noted_ < function_.operations.size(); ++noted_) {
+        const Operation& op = function_.operations[noted_];
+        if (op.results.size() == 1 && op.body.empty()) defined_by_[op.result()] = static_cast<int32_t>(noted_);
+    }
+}
+
+const Operation* Rewriter::definition(ValueId value) const {
+    note_definitions();
+    const int32_t index = defined_by_[value];
+    return index == kNone ? nullptr : &function_.operations[index];
+}
+
+const double* Rewriter::constant(ValueId value) const {
+    const Operation* op = definition(value);
+    if (op == nullptr || op->as<Constant>() == nullptr) return nullptr;
+    return &op->as<Constant>()->value;
+}
+
+ValueId Rewriter::become(Operation& at_hand, OpVariant op, std::vector<ValueId> operands) {
+    at_hand.op = std::move(op);
+    at_hand.operands = std::move(operands);
+    changed_ = true;
+    return kNone;
+}
+
+ValueId Rewriter::renamed(ValueId value) const {
+    if (static_cast<size_t>(value) >= renames_.size() || renames_[value] == kNone) return value;
+    return renames_[value];
+}
+
+void Rewriter::rename(Operation& op) const {
+    for (ValueId& operand : op.operands) operand = renamed(operand);
+    for (Operation& inner : op.body) rename(inner);
+}
+
+bool Rewriter::run(const Rule& rule) {
+    std::vector<Operation> before = std::move(function_.operations);
+    function_.operations.clear();
+    for (Operation& op : before) {
+        rename(op);
+        builder_.set_location(op.location);
+        const ValueId value = op.body.empty() && op.results.size() == 1 ? rule(*this, op) : kNone;
+        if (value != kNone) {
+            renames_.resize(function_.values.size(), kNone);
+            renames_[op.result()] = value;
+            changed_ = true;
+        } else {
+            function_.operations.push_back(std::move(op));
+        }
+    }
+    for (Update& update : function_.updates) update.value = renamed(update.value);
+    for (NamedValue& result : function_.results) result.value = renamed(result.value);
+    return changed_;
+}
+
+bool rewrite(Module& module, const Rewriter::Rule& rule) {
+    bool changed = false;
+    for (Function& function : module.functions) changed |= Rewriter(module, function).run(rule);
+    return changed;
+}
+
+}  // namespace gmc::passes
