@@ -35,6 +35,7 @@ void rule(const Log&, Context& c) { c.set(0, c.b.div(c.diff(), c.operand(0))); }
 void rule(const Neg&, Context& c) { c.set(0, c.b.neg(c.diff())); }
 /// d x^p/dx = p x^(p-1).
 void rule(const Pow& op, Context& c) {
+    if (op.exponent == 0) return;  // a constant; by the formula its gradient at 0 would be 0 times infinity
     const ValueId power = c.b.emit(Pow{op.exponent - 1}, {c.operand(0)});
     c.set(0, c.b.mul(c.diff(), c.b.scale(power, op.exponent)));
 }
