@@ -125,12 +125,19 @@ class State {
             const ValueId o = root(operand);
             const int b = buffer_of_[o];
             if (b == kNone || is_input_.count(o) != 0 || buffers_[b].last != now || last_[o] != now) continue;
-            if (f_.type(o).bytes() != f_.type(v).bytes() || !index_by_index(op, operand)) continue;
+            if (f_.type(o).bytes() != f_.type(v).bytes() || !by_index_only(op, o)) continue;
             buffer_of_[v] = b;
-            buffers_[b].last = std::max(last_[v], now);
+            // One operation longer than needed where `v` is never read, so that no other result takes it over too.
+            buffers_[b].last = std::max(last_[v], now + 1);
             return true;
         }
         return false;
+    }
+
+    /// index_by_index for every operand that looks at this memory.
+    bool by_index_only(const Operation& op, ValueId memory) const {
+        return std::all_of(op.operands.begin(), op.operands.end(),
+                           [&](ValueId v) { return root(v) != memory || index_by_index(op, v); });
     }
 
     void pack() {

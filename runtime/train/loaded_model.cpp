@@ -1,0 +1,180 @@
+// Loading, binding on demand, and filling of inputs.
+#include "runtime/train/loaded_model.h"
+
+#include <algorithm>
+#include <cstring>
+#include <sstream>
+
+#include "compiler/ir/artefact.h"
+#include "compiler/support/check.h"
+#include "compiler/support/edit_distance.h"
+#include "runtime/data/idx.h"
+#include "runtime/data/synthetic.h"
+#include "runtime/kernels/philox.h"
+
+namespace gmc::runtime {
+namespace {
+
+constexpr int64_t kTrainSyntheticCount = 60000;
+constexpr int64_t kTestSyntheticCount = 10000;
+
+}  // namespace
+
+LoadedModel::LoadedModel(std::string path, ir::Module module)
+    : path_(std::move(path)), module_(std::move(module)), states_(std::make_unique<StateStore>(module_)),
+      arena_(std::make_shared<Arena>(module_)) {}
+
+Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::string& path, Diagnostics& diagnostics) {
+    ir::ReadArtefactOptions options;
+    options.verify.allow_gradient = false;
+    auto module = ir::read_artefact(path, options, diagnostics);
+    if (!module.ok()) return Failure{};
+    try {
+        return std::unique_ptr<LoadedModel>(new LoadedModel(path, module.take()));
+    } catch (const std::bad_alloc&) {
+        diagnostics.error(DiagnosticKind::kTooLarge, {}, "`{}` needs more memory than this machine has", path);
+        return Failure{};
+    }
+}
+
+Executable* LoadedModel::function(const std::string& name, Diagnostics& diagnostics) {
+    const auto bound = executables_.find(name);
+    if (bound != executables_.end()) return &bound->second;
+    const ir::Function* function = module_.find_function(name);
+    if (function == nullptr) {
+        std::string names;
+        for (const ir::Function& f : module_.functions) names += (names.empty() ? "" : ", ") + f.name;
+        diagnostics.error(DiagnosticKind::kUnknownName, {}, "model `{}` has no function `{}`", module_.name, name)
+            .help("it has " + names);
+        return nullptr;
+    }
+    auto made = Executable::make(module_, *function, *states_, arena_, {}, diagnostics);
+    if (!made.ok()) return nullptr;
+    return &executables_.emplace(name, made.take()).first->second;
+}
+
+double LoadedModel::number(const std::string& key, double otherwise) const {
+    const ir::ConfigValue* value = module_.find_config(key);
+    return value != nullptr && std::holds_alternative<double>(*value) ? std::get<double>(*value) : otherwise;
+}
+
+std::string LoadedModel::text(const std::string& key) const {
+    const ir::ConfigValue* value = module_.find_config(key);
+    return value != nullptr && std::holds_alternative<std::string>(*value) ? std::get<std::string>(*value) : "";
+}
+
+std::vector<LoadedModel::ScheduleEntry> LoadedModel::schedule() const {
+    std::vector<ScheduleEntry> entries;
+    std::istringstream words(text("train.schedule"));
+    for (std::string word; words >> word;) {
+        const size_t star = word.find('*');
+        const int64_t repeat = star == std::string::npos ? 1 : std::atoll(word.c_str() + star + 1);
+        entries.push_back({word.substr(0, star), std::max<int64_t>(repeat, 1)});
+    }
+    return entries;
+}
+
+int64_t LoadedModel::batch_size() const { return static_cast<int64_t>(number("train.batch_size", 1)); }
+int64_t LoadedModel::epochs() const { return static_cast<int64_t>(number("train.epochs", 1)); }
+
+bool LoadedModel::has_test_data() const {
+    return std::any_of(module_.config.begin(), module_.config.end(),
+                       [](const auto& entry) { return entry.first.starts_with("test."); });
+}
+
+ValueRange LoadedModel::range(const std::string& field) const {
+    const ir::ConfigValue* value = module_.find_config("data." + field + ".range");
+    if (value == nullptr) return {};
+    const auto* list = std::get_if<std::vector<double>>(value);
+    if (list == nullptr || list->size() != 2) return {};
+    return {static_cast<float>((*list)[0]), static_cast<float>((*list)[1])};
+}
+
+Result<FieldPtr> LoadedModel::make_field(const std::string& prefix, const std::string& name, DataSplit split,
+                                         Diagnostics& diagnostics) const {
+    const std::string key = prefix + "." + name, source = text(key + ".source");
+    if (text(key + ".format") == "idx") return read_idx(source, {name, range(name)}, diagnostics);
+    SyntheticOptions options;
+    options.range = range(name);
+    const int64_t count = static_cast<int64_t>(number(key + ".count", 0));
+    options.count = count > 0 ? count : split == DataSplit::kTrain ? kTrainSyntheticCount : kTestSyntheticCount;
+    // The test set continues the sequence that the training set begins.
+    const auto train_count = static_cast<int64_t>(number("data." + name + ".count", 0));
+    if (split == DataSplit::kTest) options.first = train_count > 0 ? train_count : kTrainSyntheticCount;
+    if (const ir::ConfigValue* shape = module_.find_config(key + ".shape")) {
+        const auto& sizes = std::get<std::vector<double>>(*shape);
+        if (sizes.size() == 3) {
+            options.height = static_cast<int64_t>(sizes[0]);
+            options.width = static_cast<int64_t>(sizes[1]);
+            options.channels = static_cast<int64_t>(sizes[2]);
+        }
+    }
+    auto fields = make_synthetic(source, name, options, diagnostics);
+    if (!fields.ok()) return Failure{};
+    return fields->example;
+}
+
+Result<std::unique_ptr<Loader>> LoadedModel::make_loader(DataSplit split, const LoaderOptions& options,
+                                                         Diagnostics& diagnostics) {
+    const bool test = split == DataSplit::kTest && has_test_data();
+    const std::string prefix = test ? "test" : "data";
+    std::vector<FieldPtr> fields;
+    for (const auto& [key, value] : module_.config) {
+        if (!key.starts_with(prefix + ".") || !key.ends_with(".format")) continue;
+        const std::string name = key.substr(prefix.size() + 1, key.size() - prefix.size() - 8);
+        auto field = make_field(prefix, name, test ? DataSplit::kTest : DataSplit::kTrain, diagnostics);
+        if (!field.ok()) return Failure{};
+        const ir::ConfigValue* shape = module_.find_config("data." + name + ".shape");
+        std::vector<int64_t> declared;
+        if (shape != nullptr)
+            for (double size : std::get<std::vector<double>>(*shape)) declared.push_back(static_cast<int64_t>(size));
+        if (declared != (*field)->shape()) {
+            diagnostics.error(DiagnosticKind::kShapeMismatch, {},
+                              "`{}` holds examples of shape {}, but the model was compiled for {}",
+                              text(prefix + "." + name + ".source"), ir::to_string((*field)->shape()), ir::to_string(declared));
+            return Failure{};
+        }
+        fields.push_back(field.take());
+    }
+    auto dataset = make_dataset(std::move(fields), diagnostics);
+    if (!dataset.ok()) return Failure{};
+    return Loader::create(dataset.take(), options, diagnostics);
+}
+
+void LoadedModel::set_inputs(Executable& executable, const Loader& loader, const Batch& batch) {
+    for (size_t i = 0; i < executable.input_count(); ++i) {
+        const std::string& source = executable.function().inputs[i].source;
+        const ir::Type& type = executable.input_type(i);
+        float* to = executable.input(i);
+        if (source == "valid") {
+            for (int64_t row = 0; row < type.elements(); ++row) to[row] = row < batch.valid_rows ? 1.0F : 0.0F;
+        } else if (source.starts_with("data.")) {
+            const int64_t field = loader.dataset().find(source.substr(5));
+            GMC_CHECK(field >= 0, "input `{}` has no data field", source);
+            std::memcpy(to, batch.fields[field], static_cast<size_t>(type.bytes()));
+        }
+    }
+}
+
+void LoadedModel::set_noise(Executable& executable, uint64_t seed, int64_t first_example) {
+    for (size_t i = 0; i < executable.input_count(); ++i) {
+        const std::string& source = executable.function().inputs[i].source;
+        if (source != "normal" && source != "uniform") continue;
+        const ir::Type& type = executable.input_type(i);
+        const int64_t rows = type.shape[0], width = type.elements() / rows;
+        for (int64_t row = 0; row < rows; ++row) {
+            // Each example is a tensor of its own: its number takes the place of the call.
+            for (int64_t k = 0; k < width; ++k) {
+                const PhiloxPlace place = philox_place(static_cast<uint64_t>(k));
+                const PhiloxCounter block =
+                    philox_block(place.block, static_cast<uint32_t>(first_example + row),
+                                 kPhiloxNoiseStream + static_cast<uint32_t>(i), seed);
+                executable.input(i)[row * width + k] =
+                    source == "normal" ? static_cast<float>(philox_normal(block, place.word))
+                                       : philox_uniform(block[place.word]);
+            }
+        }
+    }
+}
+
+}  // namespace gmc::runtime

@@ -1,0 +1,71 @@
+// A compiled model in memory: module, states, and its functions bound to this machine when first asked for.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "compiler/ir/module.h"
+#include "compiler/support/diagnostic.h"
+#include "compiler/support/result.h"
+#include "runtime/data/loader.h"
+#include "runtime/program/executable.h"
+
+namespace gmc::runtime {
+
+/// Which data a function reads.
+enum class DataSplit { kTrain, kTest };
+
+class LoadedModel {
+  public:
+    /// Reads and verifies a .gmc. Errors: those of ir::read_artefact; kTooLarge when memory is missing. Nothing is bound
+    /// and the states are zero.
+    static Result<std::unique_ptr<LoadedModel>> load(const std::string& path, Diagnostics& diagnostics);
+
+    const ir::Module& module() const { return module_; }
+    const std::string& path() const { return path_; }
+    StateStore& states() { return *states_; }
+    Arena& arena() { return *arena_; }
+
+    /// The function's executable, bound on first use; null after an error. Unknown names report kUnknownName with the
+    /// functions that there are.
+    Executable* function(const std::string& name, Diagnostics& diagnostics);
+
+    /// Steps of one training round in order, e.g. {step_discriminator, 5}, {step_generator, 1}.
+    struct ScheduleEntry {
+        std::string function;
+        int64_t repeat = 1;
+    };
+    std::vector<ScheduleEntry> schedule() const;
+    int64_t batch_size() const;
+    int64_t epochs() const;
+    bool has_test_data() const;
+
+    /// A loader over all data fields of the split. Where the model names no test data, the training data are used.
+    Result<std::unique_ptr<Loader>> make_loader(DataSplit split, const LoaderOptions& options,
+                                                Diagnostics& diagnostics);
+    /// What the values of field `name` span, as the model declares.
+    ValueRange range(const std::string& field) const;
+
+    /// Copies a batch into the function's `data.*` inputs, and into `valid` 1 for the valid rows.
+    void set_inputs(Executable& executable, const Loader& loader, const Batch& batch);
+    /// Fills the function's noise inputs for the examples first, first + 1, ...: row r is a function of (seed, first + r)
+    /// only, so an example's noise does not depend on the batch it is in.
+    void set_noise(Executable& executable, uint64_t seed, int64_t first_example);
+
+  private:
+    explicit LoadedModel(std::string path, ir::Module module);
+    double number(const std::string& key, double otherwise) const;
+    std::string text(const std::string& key) const;
+    Result<FieldPtr> make_field(const std::string& prefix, const std::string& name, DataSplit split,
+                                Diagnostics& diagnostics) const;
+
+    std::string path_;
+    ir::Module module_;
+    std::unique_ptr<StateStore> states_;
+    std::shared_ptr<Arena> arena_;
+    std::map<std::string, Executable> executables_;
+};
+
+}  // namespace gmc::runtime

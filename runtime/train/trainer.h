@@ -1,0 +1,65 @@
+// The one training loop, for every model: it knows functions and data, not GANs or VAEs.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "runtime/train/checkpoint.h"
+#include "runtime/train/loaded_model.h"
+
+namespace gmc::runtime {
+
+struct TrainOptions {
+    std::string run_directory;          ///< made if it is not there
+    bool resume = false;                ///< go on from the run's checkpoint
+    uint64_t seed = 1;                  ///< ignored on resume: the run has its own
+    std::optional<int64_t> epochs;      ///< instead of the model's
+    std::optional<int64_t> steps_most;  ///< stop after this many steps in all
+    int64_t log_every = 50;             ///< steps between two lines of metrics.jsonl
+    int64_t sample_count = 64;          ///< images in the grid drawn after each epoch; 0 = none
+    bool quiet = false;                 ///< no progress
+    const std::atomic<bool>* interrupted = nullptr;  ///< becomes true on Ctrl-C
+};
+
+enum class TrainEnd {
+    kDone,
+    kFailed,       ///< an error was reported; the last checkpoint is as it was
+    kDiverged,     ///< a loss is not finite; the last good checkpoint is kept
+    kInterrupted,  ///< a checkpoint was written
+};
+
+/// Trains and writes, into the run's folder: model.gmc (a copy), checkpoint (after each epoch and at the end),
+/// metrics.jsonl, samples/epoch-NNN.png where the model has a function `sample` that makes images.
+TrainEnd train(LoadedModel& model, const TrainOptions& options, Diagnostics& diagnostics);
+
+/// What one training round needs: used by `train` and by `gmrun bench`.
+class StepRunner {
+  public:
+    /// Binds the functions of the schedule. Check ok() before use.
+    StepRunner(LoadedModel& model, Diagnostics& diagnostics);
+    bool ok() const { return ok_; }
+    /// Number of batches that one round takes from the loader.
+    int64_t batches_per_round() const;
+    /// Runs one round from `training` on, and moves it one round ahead. False after an error of the data.
+    bool run(Loader& loader, TrainingState& training, Diagnostics& diagnostics);
+    /// Losses and metrics of the last round, in the order of the functions.
+    struct Named {
+        std::string name;
+        double value;
+    };
+    const std::vector<Named>& values() const { return values_; }
+
+  private:
+    struct Entry {
+        Executable* executable;
+        int64_t repeat;
+    };
+    LoadedModel& model_;
+    std::vector<Entry> entries_;
+    std::vector<Named> values_;
+    bool ok_ = true;
+};
+
+}  // namespace gmc::runtime
