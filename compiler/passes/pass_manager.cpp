@@ -1,0 +1,153 @@
+// The loop over stages and rounds; around each pass: skip, time, verify, print, dump.
+#include "compiler/passes/pass_manager.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <system_error>
+
+#include "compiler/ir/artefact.h"
+#include "compiler/ir/printer.h"
+#include "compiler/support/check.h"
+
+namespace gmc::passes {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+bool contains(const std::vector<std::string>& names, std::string_view name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+size_t count_operations(const ir::Module& module) {
+    size_t count = 0;
+    for (const ir::Function& function : module.functions) count += function.operations.size();
+    return count;
+}
+
+class Manager {
+  public:
+    Manager(ir::Module& module, const PassOptions& options, Diagnostics& diagnostics)
+        : module_(module), options_(options), diagnostics_(diagnostics) {}
+
+    Result<bool> run(const std::vector<Stage>& stages) {
+        if (!make_dump_folder()) return Failure{};
+        bool changed = false;
+        for (const Stage& stage : stages) {
+            const Result<bool> result = run_stage(stage);
+            if (!result) return Failure{};
+            changed |= *result;
+            if (contains_pass(stage, options_.stop_after)) break;
+        }
+        if (options_.time_passes) print_times();
+        return changed;
+    }
+
+  private:
+    struct Time {
+        std::string name;
+        int runs = 0, changes = 0;
+        double seconds = 0;
+        size_t operations_after = 0;
+    };
+
+    static bool contains_pass(const Stage& stage, std::string_view name) {
+        return std::any_of(stage.passes.begin(), stage.passes.end(), [&](const Pass& p) { return p.name == name; });
+    }
+
+    Result<bool> run_stage(const Stage& stage) {
+        bool changed = false;
+        for (int round = 0; round < stage.most_rounds; ++round) {
+            bool round_changed = false;
+            for (const Pass& pass : stage.passes) {
+                if (contains(options_.skip, pass.name)) continue;
+                const Result<bool> result = run_pass(pass, stage.ensures);
+                if (!result) return Failure{};
+                round_changed |= *result;
+            }
+            if (!round_changed) break;
+            changed = true;
+        }
+        return changed;
+    }
+
+    Result<bool> run_pass(const Pass& pass, const ir::VerifyOptions& ensures) {
+        const ir::Module before = module_;  // what a bug is shown with
+        const Clock::time_point start = Clock::now();
+        Result<bool> changed = Failure{};
+        try {
+            changed = pass.function(module_, diagnostics_);
+        } catch (const InternalError& error) {
+            crash(pass, before, error.what());
+        }
+        if (!changed) return Failure{};
+        note_time(pass, *changed, std::chrono::duration<double>(Clock::now() - start).count());
+        Diagnostics found;
+        // A skipped pass may have been the one that ensures what the stage promises.
+        if (!ir::verify(module_, found, options_.skip.empty() ? ensures : ir::VerifyOptions{})) crash(pass, before, found.render());
+        ++runs_;
+        if (!show(pass, *changed)) return Failure{};
+        return changed;
+    }
+
+    [[noreturn]] void crash(const Pass& pass, const ir::Module& before, const std::string& why) {
+        std::string where = fmt::format("the module before the pass is in {}", options_.crash_file);
+        if (!ir::write_file(options_.crash_file, ir::artefact_text(before), diagnostics_))
+            where = fmt::format("{} could not be written", options_.crash_file);
+        throw InternalError(fmt::format("internal error in pass {}: {}\n{}", pass.name, why, where));
+    }
+
+    /// Prints and dumps as asked for.
+    bool show(const Pass& pass, bool changed) {
+        if (contains(options_.print_after, pass.name))
+            fmt::print(options_.print_to, "// after {}, {}\n{}\n", pass.name, changed ? "changed" : "not changed",
+                       ir::print(module_));
+        if (options_.dump_folder.empty() || !changed) return true;
+        const std::string file = fmt::format("{}/{:02}-{}.changed.gmc", options_.dump_folder, runs_, pass.name);
+        return ir::write_file(file, ir::artefact_text(module_), diagnostics_);
+    }
+
+    bool make_dump_folder() {
+        if (options_.dump_folder.empty()) return true;
+        std::error_code code;
+        std::filesystem::create_directories(options_.dump_folder, code);
+        if (!code)
+            return ir::write_file(options_.dump_folder + "/00-input.gmc", ir::artefact_text(module_), diagnostics_);
+        const uint32_t file = diagnostics_.sources().add(options_.dump_folder, "");
+        diagnostics_.error(DiagnosticKind::kBadFile, {file, 0, 0, 0}, "cannot be made: {}", code.message());
+        return false;
+    }
+
+    void note_time(const Pass& pass, bool changed, double seconds) {
+        auto found = std::find_if(times_.begin(), times_.end(), [&](const Time& t) { return t.name == pass.name; });
+        if (found == times_.end()) found = times_.insert(times_.end(), {std::string(pass.name)});
+        ++found->runs;
+        found->changes += changed ? 1 : 0;
+        found->seconds += seconds;
+        found->operations_after = count_operations(module_);
+    }
+
+    void print_times() const {
+        fmt::print(options_.print_to, "{:<18} {:>5} {:>8} {:>9} {:>10}\n", "pass", "runs", "changes", "ms", "ops after");
+        for (const Time& t : times_)
+            fmt::print(options_.print_to, "{:<18} {:>5} {:>8} {:>9.3f} {:>10}\n", t.name, t.runs, t.changes,
+                       t.seconds * 1e3, t.operations_after);
+    }
+
+    ir::Module& module_;
+    const PassOptions& options_;
+    Diagnostics& diagnostics_;
+    int runs_ = 0;
+    std::vector<Time> times_;
+};
+
+}  // namespace
+
+Result<bool> run_stages(ir::Module& module, const std::vector<Stage>& stages, const PassOptions& options,
+                        Diagnostics& diagnostics) {
+    return Manager(module, options, diagnostics).run(stages);
+}
+
+}  // namespace gmc::passes
