@@ -37,11 +37,14 @@ struct Node {
     bool quoted = false;         ///< kScalar: "20" is text, 20 is a number
     std::vector<Entry> entries;  ///< kMap; keys are unique
     std::vector<NodePtr> items;  ///< kList
-    Span span;                   ///< a scalar with its quotes; `[`, `{` or the first key; an alias: where it is used
+    Span span;  ///< a scalar with its quotes; `[`, `{` or the first key; an alias: where it is used
     /// kScalar: a place for each byte of `text`, when variables were replaced in it; else null (text_places finds them).
     std::shared_ptr<const std::vector<TextPlace>> places;
-    size_t expanded_nodes = 1;  ///< this node and all below, aliases counted as often as they are used
-    size_t height = 0;          ///< 0 for a scalar
+    Span
+        defined;  ///< where a variable or anchor gives the value that is used at `span`; else unknown
+    size_t expanded_nodes =
+        1;              ///< this node and all below, aliases counted as often as they are used
+    size_t height = 0;  ///< 0 for a scalar
 
     bool is_null() const { return kind == Kind::kNull; }
     bool is_scalar() const { return kind == Kind::kScalar; }
@@ -50,6 +53,14 @@ struct Node {
     /// The entry of `key`; null when there is none or this is no map.
     const Entry* find(std::string_view key) const;
 };
+
+/// The most values a document may have after its aliases and variables are expanded: a bomb of a few hundred bytes has billions.
+constexpr size_t kMostNodes = 100'000;
+/// The most lists and maps inside of each other.
+constexpr size_t kMostLevels = 100;
+
+/// Sets `expanded_nodes` and `height` from the children.
+void measure(Node& node);
 
 /// "a map", "a list", "the text `abc`", "the number 3", "nothing": for messages.
 std::string describe(const Node& node);

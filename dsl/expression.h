@@ -12,6 +12,7 @@
 namespace gmc::dsl {
 
 struct Expression;
+struct Node;
 using ExpressionPtr = std::shared_ptr<const Expression>;
 
 /// One node. `text` is the name, member, callee or operator; `arguments` are the children in order.
@@ -20,8 +21,8 @@ struct Expression {
         kNumber,  ///< `number`
         kName,    ///< `text`
         kMember,  ///< arguments[0] . text              q.mean
-        kCall,    ///< text(arguments...)               mean(x, axis=1): named ones in argument_names
-        kUnary,   ///< text is "-" (or "+")
+        kCall,   ///< text(arguments...)               mean(x, axis=1): named ones in argument_names
+        kUnary,  ///< text is "-" (or "+")
         kBinary,  ///< text is + - * / ^ < > <= >=      ^ binds tightest and to the right; -x^2 is -(x^2)
     };
     Kind kind = Kind::kNumber;
@@ -36,8 +37,13 @@ struct Expression {
 /// Reports kBadExpression with the narrowest span; nesting deeper than 200 is an error, not a crash.
 Result<ExpressionPtr> parse_expression(std::string_view text, Span where, Diagnostics& diagnostics);
 
+/// Parses a scalar of a document, whose spans are exact in quotes, over several lines and after `${name}` too.
+Result<ExpressionPtr> parse_expression(const Node& scalar, Diagnostics& diagnostics);
+
 /// A number as an expression.
 ExpressionPtr number_expression(double value, Span where);
+/// A name as an expression.
+ExpressionPtr name_expression(std::string name, Span where);
 /// A call as an expression, for schedules: call_expression("linear", {from, to, over}, span).
 ExpressionPtr call_expression(std::string callee, std::vector<ExpressionPtr> arguments, Span where);
 

@@ -22,12 +22,14 @@ using LayerValue = std::variant<bool, int64_t, double, std::string, std::vector<
 /// `bias`, `initializer`, `spectral_norm` are keys of it.
 struct LayerSpec {
     std::string kind;
-    std::string name;               ///< the `name:` key, or "" (build makes names such as `dense`, `dense_1`)
+    std::string name;  ///< the `name:` key, or "" (build makes names such as `dense`, `dense_1`)
     std::vector<std::string> from;  ///< names of layers or inputs; empty = the layer before
     std::map<std::string, LayerValue> values;
     std::map<std::string, Span> value_spans;  ///< of the values that were written
     Span span;                                ///< the layer's kind, as in `dense`
     Span from_span;
+    Span
+        block_use;  ///< where the block that holds it is used, the outermost; unknown outside of blocks
 
     bool has(const std::string& key) const { return values.count(key) != 0; }
     int64_t integer(const std::string& key) const { return std::get<int64_t>(values.at(key)); }
@@ -73,11 +75,13 @@ struct NetworkSpec {
 /// A field of the data, e.g. `image`. Exactly one source.
 struct DataField {
     std::string name;
-    std::string format;              ///< "idx" or "synthetic"
-    std::string source;              ///< a path, or the name of the synthetic set ("shapes")
-    std::vector<int64_t> shape;      ///< without the batch, channels last; read from the file's header, or given
+    std::string format;  ///< "idx" or "synthetic"
+    std::string source;  ///< a path, or the name of the synthetic set ("shapes")
+    std::vector<int64_t>
+        shape;  ///< without the batch, channels last; read from the file's header, or given
     double range_low = 0, range_high = 1;  ///< what stored 0..255 is mapped to
-    int64_t count = 0;               ///< examples; 0 = as many as the file has (synthetic: 60000 / 10000 by default)
+    int64_t count =
+        0;  ///< examples; 0 = as many as the file has (synthetic: 60000 / 10000 by default)
     Span span;
 };
 
@@ -89,14 +93,15 @@ struct NamedExpression {
 
 /// Adam, SGD, ...: every hyperparameter is an expression (a number or a schedule of `step` and `epoch`).
 struct OptimizerSpec {
-    std::string kind;  ///< "adam", "sgd"
+    std::string kind;                         ///< "adam", "sgd"
     std::vector<NamedExpression> parameters;  ///< all of the kind's row, defaults filled in
     Span span;
 };
 
 /// One entry of `minimize`.
 struct MinimizeSpec {
-    std::string name;  ///< for functions and metrics: the networks joined by "_", or the `name:` key
+    std::string
+        name;  ///< for functions and metrics: the networks joined by "_", or the `name:` key
     std::vector<std::string> networks;
     std::vector<Span> network_spans;
     ExpressionPtr loss;
@@ -144,7 +149,7 @@ struct ModelSpec {
 
 struct ReadModelOptions {
     std::string path;
-    std::vector<std::string> sets;              ///< "latent=32", from --set
+    std::vector<std::string> sets;                ///< "latent=32", from --set
     std::vector<std::string> recipe_directories;  ///< where `recipe: vae` is looked for, in order
 };
 

@@ -23,6 +23,7 @@ Result<TextFile> load_text(const std::string& path, Diagnostics& diagnostics);
 
 /// Reports kBadYaml for tabs as indentation and for brackets nested deeper than `most_levels`, which yaml-cpp would
 /// take apart token by token, recursing.
-bool check_layout(const std::string& text, uint32_t file, size_t most_levels, Diagnostics& diagnostics);
+bool check_layout(const std::string& text, uint32_t file, size_t most_levels,
+                  Diagnostics& diagnostics);
 
 }  // namespace gmc::dsl

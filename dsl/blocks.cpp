@@ -1,0 +1,173 @@
+// Blocks: a list of layers with parameters, expanded where its name is used as a layer.
+#include <algorithm>
+
+#include "dsl/layers.h"
+#include "dsl/lexer.h"
+
+namespace gmc::dsl {
+namespace {
+
+const char* const kParameterDoc = "a parameter of the block";
+
+/// `parameters: {filters: null, kernel: 3}`: null has to be given by each use.
+void read_parameters(const Node& parameters, Block& block, Diagnostics& diagnostics) {
+    if (!expect_map(parameters, fmt::format("`parameters` of block `{}`", block.name),
+                    parameters.span, diagnostics))
+        return;
+    for (const Entry& entry : parameters.entries) {
+        if (!check_name(entry.key, "a parameter", entry.key_span, diagnostics)) continue;
+        if (entry.key == "name" || entry.key == "from") {
+            diagnostics.error(DiagnosticKind::kBadValue, entry.key_span,
+                              "a parameter cannot be called `{}`, a key that every layer has",
+                              entry.key);
+            continue;
+        }
+        const bool required = entry.value->is_null();
+        block.rows.push_back({entry.key.c_str(), KeyType::kStructure,
+                              required ? kRequired : kOptional, kParameterDoc});
+        if (!required) block.defaults[entry.key] = entry.value;
+    }
+}
+
+Block read_block(const Entry& entry, Diagnostics& diagnostics) {
+    Block block;
+    block.name = entry.key;
+    block.span = entry.key_span;
+    const std::string what = fmt::format("block `{}`", entry.key);
+    check_keys(*entry.value, mapping("block").keys, what, entry.key_span, diagnostics);
+    const Entry* parameters = entry.value->find("parameters");
+    if (parameters) block.parameters = parameters->value;
+    if (parameters && !parameters->value->is_null())
+        read_parameters(*parameters->value, block, diagnostics);
+    block.rows.push_back({"name", KeyType::kName, kOptional, "a name that `from` can refer to"});
+    block.rows.push_back({"from", KeyType::kNames, kOptional, "what the block is put upon"});
+    const Entry* layers = entry.value->find("layers");
+    if (!layers || layers->value->is_null()) return block;
+    if (layers->value->is_list() && layers->value->items.empty())
+        diagnostics.error(DiagnosticKind::kBadValue, layers->value->span, "{} has no layers", what);
+    else if (expect_list(*layers->value, fmt::format("`layers` of {}", what), layers->key_span,
+                         diagnostics))
+        block.layers = layers->value;
+    return block;
+}
+
+}  // namespace
+
+Blocks read_blocks(const Node& model, Diagnostics& diagnostics) {
+    Blocks out;
+    const Entry* blocks = model.find("blocks");
+    if (!blocks || blocks->value->is_null()) return out;
+    if (!expect_map(*blocks->value, "`blocks`", blocks->key_span, diagnostics)) return out;
+    for (const Entry& entry : blocks->value->entries) {
+        if (!check_name(entry.key, "a block", entry.key_span, diagnostics)) continue;
+        if (find_layer(entry.key)) {
+            diagnostics.error(DiagnosticKind::kDuplicateKey, entry.key_span,
+                              "a block cannot be called `{}`, there is a layer of that name",
+                              entry.key);
+            continue;
+        }
+        Block block = read_block(entry, diagnostics);
+        block.broken = block.layers == nullptr;
+        out.emplace(entry.key, std::move(block));
+    }
+    return out;
+}
+
+void LayerReader::read_use(Block& block, const Written& written) {
+    if (block.open) {
+        diagnostics_
+            .error(DiagnosticKind::kCycle, written.span, "the block `{}` contains itself",
+                   block.name)
+            .note(block.span, "it is defined here");
+        return;
+    }
+    if (block.broken) return;
+    Use use;
+    use.block = &block;
+    use.span = written.span;
+    use.first_layer = layers_.size();
+    const size_t errors = diagnostics_.count();
+    const Bindings arguments = read_arguments(block, written, use);
+    if (diagnostics_.count() != errors) return;
+    const bool inner = !uses_.empty();
+    std::string prefix = use.name;
+    if (prefix.empty()) {
+        const int number =
+            ++scope_.block_uses[(inner ? uses_.back().prefix : "") + "." + block.name];
+        prefix = number == 1 ? block.name : fmt::format("{}_{}", block.name, number);
+    }
+    use.prefix = inner ? uses_.back().prefix + "." + prefix : prefix;
+    block.open = true;
+    expand(std::move(use), arguments);
+    block.open = false;
+}
+
+Bindings LayerReader::read_arguments(const Block& block, const Written& written, Use& use) {
+    Bindings arguments = block.defaults;
+    Node map;
+    map.kind = Node::Kind::kMap;
+    map.span = written.span;
+    if (written.value && written.value->is_map()) {
+        map = *written.value;
+    } else if (written.value && block.rows.size() > 2) {
+        map.entries.push_back({block.rows[0].key, written.span, written.value});
+    } else if (written.value) {
+        diagnostics_.error(DiagnosticKind::kWrongType,
+                           written.value->is_null() ? written.span : written.value->span,
+                           "block `{}` has no parameters", block.name);
+        return arguments;
+    }
+    const std::string what = fmt::format("block `{}`", block.name);
+    const Values values = read_values(map, block.rows, what, written.span, diagnostics_);
+    use.name = values.text("name");
+    if (const Entry* from = map.find("from"); from && !from->value->is_null()) {
+        use.from = read_from(*from->value, block.name);
+        use.from_span = from->value->span;
+    }
+    for (const Entry& entry : map.entries)
+        if (entry.key != "name" && entry.key != "from") arguments[entry.key] = entry.value;
+    return arguments;
+}
+
+void LayerReader::expand(Use use, const Bindings& arguments) {
+    Block& block = *use.block;
+    const size_t errors = diagnostics_.count();
+    const NodePtr layers = substitute(block.layers, arguments, {}, diagnostics_);
+    uses_.push_back(use);
+    for (const NodePtr& item : layers->items)
+        read_layer(*item, fmt::format("block `{}`", block.name));
+    uses_.pop_back();
+    if (diagnostics_.count() != errors) {
+        block.broken = true;
+        diagnostics_.note_since(errors, use.span,
+                                fmt::format("in block `{}`, used here", block.name));
+        return;
+    }
+    if (use.name.empty() || layers_.empty()) return;
+    // The block's name is that of its last layer.
+    const std::string name = uses_.empty() ? use.name : uses_.back().prefix + "." + use.name;
+    LayerSpec& last = layers_.back();
+    if (last.name.empty()) last.name = name;
+    scope_.define(name, last.name, use.span, diagnostics_);
+}
+
+std::string LayerReader::block_input(Span where) {
+    const Use& use = uses_.back();
+    if (use.from.size() == 1) return use.from[0];
+    LayerSpec* before = use.first_layer > 0 ? &layers_[use.first_layer - 1] : scope_.before;
+    if (!before) {
+        if (scope_.only_input.empty())
+            diagnostics_.error(DiagnosticKind::kUnknownName, where,
+                               "block `{}` stands first in a network of several inputs, so `input` "
+                               "means none of them",
+                               use.block->name);
+        return scope_.only_input;
+    }
+    if (before->name.empty()) {
+        before->name = scope_.unique("before_" + use.prefix);
+        scope_.define(before->name, before->name, before->span, diagnostics_);
+    }
+    return before->name;
+}
+
+}  // namespace gmc::dsl

@@ -1,0 +1,199 @@
+// Layers: `- flatten`, `- dense: 10`, `- dense: {units: 10, name: d}`.
+#include "dsl/layers.h"
+
+#include <algorithm>
+
+namespace gmc::dsl {
+namespace {
+
+constexpr size_t kMostLayers = 10'000;
+
+/// `initializer: {normal: {stddev: 0.02}}` -> `initializer: normal, initializer_stddev: 0.02`.
+NodePtr flatten_initializer(const LayerRow& row, const NodePtr& keys, Diagnostics& diagnostics) {
+    const Entry* entry = keys->find("initializer");
+    if (!entry || !entry->value->is_map() || !find_key(row.keys, "initializer")) return keys;
+    const Node& map = *entry->value;
+    const Node* inner = map.entries.size() == 1 ? map.entries[0].value.get() : nullptr;
+    const Entry* stddev = inner && map.entries[0].key == "normal" ? inner->find("stddev") : nullptr;
+    Node word;
+    word.kind = Node::Kind::kScalar;
+    word.text = "normal";
+    word.span = map.span;
+    const NodePtr flat =
+        with_entry(*keys, {"initializer", entry->key_span, std::make_shared<const Node>(word)});
+    if (!stddev || inner->entries.size() != 1) {
+        diagnostics.error(
+            DiagnosticKind::kWrongType, map.span,
+            "an initializer with keys is `normal: {{stddev: 0.02}}`, the others are words");
+        return flat;
+    }
+    return with_entry(*flat, {"initializer_stddev", stddev->key_span, stddev->value});
+}
+
+}  // namespace
+
+void LayerScope::define(const std::string& name, const std::string& layer, Span span,
+                        Diagnostics& diagnostics) {
+    const auto [at, added] = names.insert({name, {layer, span, true}});
+    if (added) return;
+    diagnostics
+        .error(DiagnosticKind::kDuplicateKey, span, "the name `{}` is taken in this network", name)
+        .note(at->second.span, fmt::format("`{}` is here", name));
+}
+
+std::string LayerScope::unique(const std::string& wish) const {
+    std::string name = wish;
+    for (int i = 2; names.count(name); ++i) name = fmt::format("{}_{}", wish, i);
+    return name;
+}
+
+std::vector<LayerSpec> LayerReader::read(const Node& node, const std::string& what) {
+    if (node.is_list()) {
+        for (const NodePtr& item : node.items) read_layer(*item, what);
+    } else if (node.is_map() || (node.is_scalar() && !node.quoted)) {
+        // One layer may stand for a list of one: the outputs of an encoder usually are.
+        read_layer(node, what);
+    } else {
+        expect_list(node, what, node.span, diagnostics_);
+    }
+    return std::move(layers_);
+}
+
+void LayerReader::read_layer(const Node& node, const std::string& what) {
+    Written written;
+    if (!split(node, what, written)) return;
+    const auto block = blocks_.find(written.kind);
+    if (const LayerRow* row = find_layer(written.kind)) {
+        read_kind(*row, written);
+    } else if (block != blocks_.end()) {
+        read_use(block->second, written);
+    } else {
+        std::vector<std::string> known;
+        for (const LayerRow& layer : layer_table()) known.emplace_back(layer.kind);
+        for (const auto& [name, unused] : blocks_) known.push_back(name);
+        report_unknown(DiagnosticKind::kUnknownLayer, written.span,
+                       fmt::format("there is no layer `{}`", written.kind), written.kind, known,
+                       diagnostics_);
+    }
+}
+
+bool LayerReader::split(const Node& node, const std::string& what, Written& out) {
+    if (node.is_scalar()) {
+        out = {node.text, node.span, nullptr};
+        return true;
+    }
+    if (node.is_map() && node.entries.size() == 1) {
+        out = {node.entries[0].key, node.entries[0].key_span, node.entries[0].value};
+        return true;
+    }
+    if (!node.is_map() || node.entries.empty()) {
+        diagnostics_.error(DiagnosticKind::kWrongType, node.span,
+                           "a layer of {} is a word or a map, not {}", what,
+                           node.is_map() ? "an empty one" : describe(node));
+        return false;
+    }
+    const std::string &first = node.entries[0].key, &second = node.entries[1].key;
+    Diagnostic& error = diagnostics_.error(
+        DiagnosticKind::kWrongType, node.entries[1].key_span,
+        "a layer is one key, its kind; `{}` is a second one beside `{}`", second, first);
+    if (find_layer(second))
+        error.help("each layer of a list starts with `- `");
+    else
+        error.help(fmt::format("write `{}: {{{}: ...}}`, or indent it further", first, second));
+    return false;
+}
+
+void LayerReader::read_kind(const LayerRow& row, const Written& written) {
+    if (++scope_.layer_count > kMostLayers) {
+        if (scope_.layer_count == kMostLayers + 1)
+            diagnostics_.error(DiagnosticKind::kTooLarge, written.span,
+                               "a network has more than {} layers", kMostLayers);
+        return;
+    }
+    LayerSpec layer;
+    layer.kind = row.kind;
+    layer.span = written.span;
+    if (!uses_.empty()) layer.block_use = uses_.front().span;
+    if (const NodePtr keys = keys_of(row, written)) read_keys(row, keys, layer);
+    // The first layer of a block takes what the block was given.
+    if (!uses_.empty() && layers_.size() == uses_.back().first_layer && layer.from.empty()) {
+        layer.from = uses_.back().from;
+        layer.from_span = uses_.back().from_span;
+    }
+    layers_.push_back(std::move(layer));
+}
+
+NodePtr LayerReader::keys_of(const LayerRow& row, const Written& written) {
+    if (written.value && written.value->is_map()) return written.value;
+    Node map;
+    map.kind = Node::Kind::kMap;
+    map.span = written.span;
+    if (!written.value) return std::make_shared<const Node>(map);
+    if (written.value->is_null()) {
+        diagnostics_
+            .error(DiagnosticKind::kWrongType, written.span,
+                   "`{}` has no value; are its keys indented one level too little?", row.kind)
+            .help(fmt::format("a layer without keys is written `- {}`", row.kind));
+        return nullptr;
+    }
+    if (!*row.main_key) {
+        diagnostics_
+            .error(DiagnosticKind::kWrongType, written.value->span,
+                   "`{}` takes a map of keys, not {}", row.kind, describe(*written.value))
+            .help("keys of it are " + quoted_list(key_names(row.keys)));
+        return nullptr;
+    }
+    map.entries.push_back({row.main_key, written.span, written.value});
+    return std::make_shared<const Node>(map);
+}
+
+void LayerReader::read_keys(const LayerRow& row, const NodePtr& written_keys, LayerSpec& layer) {
+    const NodePtr keys = flatten_initializer(row, written_keys, diagnostics_);
+    Values values =
+        read_values(*keys, row.keys, fmt::format("`{}`", row.kind), layer.span, diagnostics_);
+    layer.name = values.text("name");
+    values.values.erase("name");
+    layer.value_spans = std::move(values.spans);
+    layer.values = std::move(values.values);
+    const Entry* from = keys->find("from");
+    if (from && !from->value->is_null()) {
+        layer.from = read_from(*from->value, row.kind);
+        layer.from_span = from->value->span;
+        if (layer.from.size() > 1)
+            diagnostics_.error(DiagnosticKind::kBadValue, from->value->span,
+                               "`{}` takes one input, not {}", row.kind, layer.from.size());
+    }
+    if (layer.name.empty()) return;
+    // Names inside of a block are its own: r1.conv, r2.conv.
+    if (!uses_.empty()) layer.name = uses_.back().prefix + "." + layer.name;
+    scope_.define(layer.name, layer.name, layer.span_of("name"), diagnostics_);
+}
+
+std::vector<std::string> LayerReader::read_from(const Node& node, const std::string& kind) {
+    std::vector<std::string> out;
+    for (const PlacedName& name :
+         read_names(node, fmt::format("`from` of `{}`", kind), diagnostics_)) {
+        const std::string found = resolve(name);
+        if (!found.empty()) out.push_back(found);
+    }
+    return out;
+}
+
+std::string LayerReader::resolve(const PlacedName& name) {
+    if (!uses_.empty()) {
+        if (name.name == "input") return block_input(name.span);
+        const auto inner = scope_.names.find(uses_.back().prefix + "." + name.name);
+        if (inner != scope_.names.end()) return inner->second.layer;
+    }
+    const auto found = scope_.names.find(name.name);
+    if (found != scope_.names.end() && found->second.visible) return found->second.layer;
+    std::vector<std::string> known;
+    for (const auto& [other, named] : scope_.names)
+        if (named.visible) known.push_back(other);
+    report_unknown(DiagnosticKind::kUnknownName, name.span,
+                   fmt::format("no layer or input before this one is called `{}`", name.name),
+                   name.name, known, diagnostics_);
+    return "";
+}
+
+}  // namespace gmc::dsl

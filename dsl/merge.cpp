@@ -1,0 +1,191 @@
+// `extends` and --set: one model upon another, one key upon a model.
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+
+#include "dsl/expand.h"
+#include "dsl/schema.h"
+#include "dsl/text_file.h"
+#include "dsl/values.h"
+
+namespace gmc::dsl {
+namespace {
+
+constexpr size_t kMostBases = 16;
+
+/// The text of one --set, split at its first `=`.
+struct Setting {
+    std::vector<std::string> path;
+    Span key_span;
+    NodePtr value;
+};
+
+std::vector<std::string> split_path(const std::string& text) {
+    std::vector<std::string> out(1);
+    for (const char c : text) {
+        if (c == '.')
+            out.emplace_back();
+        else
+            out.back() += c;
+    }
+    return out;
+}
+
+/// Parses one --set; its text is a source of its own, so that errors in the value can point into it.
+Result<Setting> read_setting(const std::string& text, Diagnostics& diagnostics) {
+    const uint32_t file = diagnostics.sources().add("--set", text);
+    const size_t equals = text.find('=');
+    const Span whole{file, 1, 1, static_cast<uint32_t>(text.size())};
+    if (equals == std::string::npos || equals == 0) {
+        diagnostics.error(DiagnosticKind::kBadValue, whole, "--set wants `name=value`, not `{}`",
+                          text);
+        return Failure{};
+    }
+    Setting out;
+    out.path = split_path(text.substr(0, equals));
+    out.key_span = Span{file, 1, 1, static_cast<uint32_t>(equals)};
+    // Spaces in place of the key keep every offset right. Nothing behind the `=` is empty text.
+    const std::string value = std::string(equals + 1, ' ') + text.substr(equals + 1);
+    if (value.find_first_not_of(' ') == std::string::npos) {
+        Node empty;
+        empty.kind = Node::Kind::kScalar;
+        empty.quoted = true;
+        empty.span = whole;
+        out.value = std::make_shared<const Node>(empty);
+        return out;
+    }
+    Result<NodePtr> parsed = parse_document(value, file, diagnostics);
+    if (!parsed) return Failure{};
+    out.value = parsed.take();
+    return out;
+}
+
+/// `node` with the value put at path[depth...]; maps that are missing on the way are made.
+Result<NodePtr> put(const NodePtr& node, const Setting& setting, size_t depth,
+                    Diagnostics& diagnostics) {
+    if (depth == setting.path.size()) return setting.value;
+    const std::string& key = setting.path[depth];
+    Node copy = *node;
+    if (node->is_list()) {
+        size_t index = 0;
+        const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), index);
+        if (error != std::errc() || end != key.data() + key.size() || index >= node->items.size()) {
+            diagnostics.error(DiagnosticKind::kUnknownName, setting.key_span,
+                              "`{}` is no element of a list of {}; they are counted from 0", key,
+                              node->items.size());
+            return Failure{};
+        }
+        Result<NodePtr> child = put(node->items[index], setting, depth + 1, diagnostics);
+        if (!child) return Failure{};
+        copy.items[index] = child.take();
+        return std::make_shared<const Node>(std::move(copy));
+    }
+    if (!node->is_map() && !node->is_null()) {
+        diagnostics.error(DiagnosticKind::kWrongType, setting.key_span,
+                          "`{}` cannot be set: what it belongs to is {}", key, describe(*node));
+        return Failure{};
+    }
+    copy.kind = Node::Kind::kMap;
+    const Entry* entry = node->find(key);
+    Node empty;
+    empty.kind = Node::Kind::kMap;
+    empty.span = setting.key_span;
+    Result<NodePtr> child = put(entry ? entry->value : std::make_shared<const Node>(empty), setting,
+                                depth + 1, diagnostics);
+    if (!child) return Failure{};
+    return with_entry(copy, {key, setting.key_span, child.take()});
+}
+
+/// What a --set without a point can name: a variable, or a key of the model.
+bool check_first_name(const Node& model, const Setting& setting, Diagnostics& diagnostics) {
+    std::vector<std::string> known = key_names(mapping("model").keys);
+    const Entry* variables = model.find("variables");
+    if (variables)
+        for (const Entry& entry : variables->value->entries) known.push_back(entry.key);
+    if (std::count(known.begin(), known.end(), setting.path[0])) return true;
+    report_unknown(DiagnosticKind::kUnknownName, setting.key_span,
+                   fmt::format("the model has no variable `{}`", setting.path[0]), setting.path[0],
+                   known, diagnostics);
+    return false;
+}
+
+Result<NodePtr> read_chain(const std::string& path, std::vector<std::string>& open,
+                           Diagnostics& diagnostics) {
+    Result<NodePtr> model = read_document(path, diagnostics);
+    if (!model) return Failure{};
+    const Entry* extends = (*model)->find("extends");
+    if (!extends) return model;
+    if (!extends->value->is_scalar()) {
+        diagnostics.error(DiagnosticKind::kWrongType, extends->key_span,
+                          "`extends` is the path of a model file, not {}",
+                          describe(*extends->value));
+        return Failure{};
+    }
+    namespace fs = std::filesystem;
+    open.push_back(fs::path(path).lexically_normal().string());
+    const std::string base =
+        (fs::path(path).parent_path() / extends->value->text).lexically_normal().string();
+    if (std::count(open.begin(), open.end(), base) || open.size() > kMostBases) {
+        diagnostics.error(DiagnosticKind::kCycle, extends->value->span, "`{}` extends itself: {}",
+                          base, fmt::join(open, " -> "));
+        return Failure{};
+    }
+    const size_t errors = diagnostics.count();
+    Result<NodePtr> below = read_chain(base, open, diagnostics);
+    if (!below) {
+        diagnostics.note_since(errors, extends->value->span, "extended here");
+        return Failure{};
+    }
+    Node copy = **model;
+    std::erase_if(copy.entries, [](const Entry& entry) { return entry.key == "extends"; });
+    return merge(*below, std::make_shared<const Node>(std::move(copy)));
+}
+
+}  // namespace
+
+NodePtr with_entry(const Node& map, const Entry& entry) {
+    Node copy = map;
+    const std::vector<std::string> excluded = exclusive_keys(entry.key);
+    std::erase_if(copy.entries, [&](const Entry& other) {
+        return std::count(excluded.begin(), excluded.end(), other.key) != 0;
+    });
+    for (Entry& other : copy.entries) {
+        if (other.key != entry.key) continue;
+        other = entry;
+        return std::make_shared<const Node>(std::move(copy));
+    }
+    copy.entries.push_back(entry);
+    return std::make_shared<const Node>(std::move(copy));
+}
+
+NodePtr merge(const NodePtr& base, const NodePtr& over) {
+    if (!base->is_map() || !over->is_map()) return over;
+    NodePtr out = base;
+    for (const Entry& entry : over->entries) {
+        const Entry* old = out->find(entry.key);
+        out = with_entry(
+            *out, {entry.key, entry.key_span, old ? merge(old->value, entry.value) : entry.value});
+    }
+    return out;
+}
+
+Result<NodePtr> read_with_bases(const std::string& path, Diagnostics& diagnostics) {
+    std::vector<std::string> open;
+    return read_chain(path, open, diagnostics);
+}
+
+NodePtr apply_sets(NodePtr model, const std::vector<std::string>& sets, Diagnostics& diagnostics) {
+    for (const std::string& text : sets) {
+        Result<Setting> setting = read_setting(text, diagnostics);
+        if (!setting || !check_first_name(*model, *setting, diagnostics)) continue;
+        // A variable comes before a key of the model: `data` is often both.
+        const Entry* variables = model->find("variables");
+        if (variables && variables->value->find(setting->path[0]))
+            setting->path.insert(setting->path.begin(), "variables");
+        Result<NodePtr> changed = put(model, *setting, 0, diagnostics);
+        if (changed) model = changed.take();
+    }
+    return model;
+}
+
+}  // namespace gmc::dsl

@@ -1,0 +1,300 @@
+// Names in expressions: what is meant by each, and what is meant by none. Shapes and gradients are compiler/build's.
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <set>
+
+#include "dsl/functions.h"
+#include "dsl/reader.h"
+#include "dsl/rewrite.h"
+#include "dsl/scalar.h"
+
+namespace gmc::dsl {
+namespace {
+
+using Kind = Expression::Kind;
+
+class NameChecker {
+  public:
+    NameChecker(ModelSpec& model, Diagnostics& diagnostics)
+        : model_(model), diagnostics_(diagnostics) {
+        for (const NetworkSpec& network : model.networks) networks_[network.name] = &network;
+    }
+
+    void check() {
+        check_unique();
+        check_minimize();
+        ObjectiveSpec& objective = model_.objective;
+        for (const NamedExpression& let : objective.let) visit(*let.value, {});
+        for (const MinimizeSpec& entry : objective.minimize) {
+            if (entry.loss) visit(*entry.loss, {});
+            for (const NamedExpression& metric : entry.metrics) visit(*metric.value, {});
+            if (entry.optimizer) check_optimizer(*entry.optimizer);
+        }
+        for (const FunctionSpec& function : objective.functions)
+            for (const NamedExpression& result : function.results)
+                visit(*result.value, {function.parameters.begin(), function.parameters.end()});
+        check_optimizer(model_.train.optimizer);
+        check_cycles();
+    }
+
+  private:
+    /// One name, one meaning: networks, fields and lets share a space with the built-in names.
+    void check_unique() {
+        const auto take = [&](const std::string& name, Span span, const char* what) {
+            if (is_constant(name) || find_function(name)) {
+                diagnostics_.error(DiagnosticKind::kDuplicateKey, span,
+                                   "{} cannot be called `{}`, a built-in {}", what, name,
+                                   is_constant(name) ? "name" : "function");
+                return;
+            }
+            const auto [at, added] = meanings_.insert({name, {what, span}});
+            if (added) return;
+            diagnostics_
+                .error(DiagnosticKind::kDuplicateKey, span,
+                       "{} cannot be called `{}`, there is {} of that name", what, name,
+                       at->second.first)
+                .note(at->second.second, fmt::format("`{}` is here", name));
+        };
+        for (const NetworkSpec& network : model_.networks)
+            take(network.name, network.span, "a network");
+        for (const DataField& field : model_.data)
+            take(field.name, field.span, "a field of the data");
+        for (const NamedExpression& let : model_.objective.let) {
+            take(let.name, let.span, "an entry of `let`");
+            lets_[let.name] = &let;
+        }
+    }
+
+    void check_minimize() {
+        std::vector<std::string> known;
+        for (const auto& [name, network] : networks_) known.push_back(name);
+        for (const MinimizeSpec& entry : model_.objective.minimize) {
+            for (size_t i = 0; i < entry.networks.size(); ++i)
+                if (!networks_.count(entry.networks[i]))
+                    report_unknown(DiagnosticKind::kUnknownName, entry.network_spans[i],
+                                   fmt::format("there is no network `{}`", entry.networks[i]),
+                                   entry.networks[i], known, diagnostics_);
+        }
+    }
+
+    /// Hyperparameters know the constants only.
+    void check_optimizer(const OptimizerSpec& optimizer) {
+        in_optimizer_ = true;
+        for (const NamedExpression& parameter : optimizer.parameters) visit(*parameter.value, {});
+        in_optimizer_ = false;
+    }
+
+    void visit(const Expression& e, const std::set<std::string>& parameters) {
+        if (e.kind == Kind::kName) visit_name(e, parameters);
+        if (e.kind == Kind::kCall) visit_call(e);
+        for (const ExpressionPtr& argument : e.arguments) visit(*argument, parameters);
+        if (e.kind == Kind::kMember) visit_member(e, parameters);
+    }
+
+    void visit_name(const Expression& e, const std::set<std::string>& parameters) {
+        if (parameters.count(e.text) || is_constant(e.text)) return;
+        if (in_optimizer_) {
+            diagnostics_
+                .error(DiagnosticKind::kUnknownName, e.span,
+                       "`{}` is not known where a hyperparameter is computed", e.text)
+                .help("known are " + quoted_list(constant_names()));
+            return;
+        }
+        if (meanings_.count(e.text)) return;
+        if (const FunctionRow* row = find_function(e.text)) {
+            diagnostics_.error(DiagnosticKind::kUnknownName, e.span,
+                               "`{}` is a function; it is used as `{}`", e.text, row->usage);
+            return;
+        }
+        std::vector<std::string> known = constant_names();
+        known.insert(known.end(), parameters.begin(), parameters.end());
+        for (const auto& [name, meaning] : meanings_) known.push_back(name);
+        report_unknown(DiagnosticKind::kUnknownName, e.span,
+                       fmt::format("`{}` is not defined", e.text), e.text, known, diagnostics_);
+    }
+
+    void visit_call(const Expression& e) {
+        const auto network = networks_.find(e.text);
+        if (network != networks_.end()) {
+            check_network_call(e, *network->second);
+        } else if (const FunctionRow* row = find_function(e.text)) {
+            check_function_call(e, *row);
+        } else if (const auto meaning = meanings_.find(e.text); meaning != meanings_.end()) {
+            diagnostics_
+                .error(DiagnosticKind::kUnknownName, e.span, "`{}` is {} and cannot be called",
+                       e.text, meaning->second.first)
+                .note(meaning->second.second, "it is here");
+        } else {
+            std::vector<std::string> known;
+            for (const FunctionRow& function : function_table()) known.emplace_back(function.name);
+            for (const auto& [name, unused] : networks_) known.push_back(name);
+            Diagnostic& error =
+                report_unknown(DiagnosticKind::kUnknownName, e.span,
+                               fmt::format("there is no function or network `{}`", e.text), e.text,
+                               known, diagnostics_);
+            if (e.text == "pow") error.help("a power is written `x^2`");
+        }
+    }
+
+    void check_network_call(const Expression& e, const NetworkSpec& network) {
+        const size_t inputs = network.inputs.size();
+        if (e.arguments.size() != inputs) {
+            diagnostics_
+                .error(DiagnosticKind::kBadExpression, e.span,
+                       "the network `{}` takes {} input{}, not {}", network.name, inputs,
+                       inputs == 1 ? "" : "s", e.arguments.size())
+                .note(network.span, "the network is here");
+            return;
+        }
+        std::vector<std::string> known;
+        for (const NetworkInput& input : network.inputs) known.push_back(input.name);
+        for (size_t i = 0; i < e.arguments.size(); ++i) {
+            const std::string& name = e.argument_names[i];
+            if (name.empty() || std::count(known.begin(), known.end(), name)) continue;
+            report_unknown(DiagnosticKind::kUnknownName, e.arguments[i]->span,
+                           fmt::format("the network `{}` has no input `{}`", network.name, name),
+                           name, known, diagnostics_);
+        }
+    }
+
+    void check_function_call(const Expression& e, const FunctionRow& row) {
+        const std::vector<std::string> named = [&] {
+            std::vector<std::string> out;
+            const std::string words = row.named;
+            for (size_t at = 0; at < words.size();) {
+                const size_t bar = std::min(words.find('|', at), words.size());
+                out.push_back(words.substr(at, bar - at));
+                at = bar + 1;
+            }
+            return out;
+        }();
+        int positional = 0;
+        for (size_t i = 0; i < e.arguments.size(); ++i) {
+            const std::string& name = e.argument_names[i];
+            if (name.empty())
+                ++positional;
+            else if (!std::count(named.begin(), named.end(), name))
+                report_unknown(DiagnosticKind::kBadExpression, e.arguments[i]->span,
+                               fmt::format("`{}` has no argument named `{}`", e.text, name), name,
+                               named, diagnostics_);
+        }
+        if (positional >= row.fewest && positional <= row.most) return;
+        const std::string wanted = row.fewest == row.most ? fmt::format("{}", row.fewest)
+                                   : row.most == kAnyNumber
+                                       ? fmt::format("at least {}", row.fewest)
+                                       : fmt::format("{} to {}", row.fewest, row.most);
+        diagnostics_
+            .error(DiagnosticKind::kBadExpression, e.span, "`{}` takes {} argument{}, not {}",
+                   e.text, wanted, wanted == "1" || wanted == "at least 1" ? "" : "s", positional)
+            .help(fmt::format("`{}`: {}", row.usage, row.doc));
+    }
+
+    /// `encoder(x).mean`, `q.mean` with q: encoder(x): the network has to have that output.
+    void visit_member(const Expression& e, const std::set<std::string>& parameters) {
+        const Expression* base = e.arguments[0].get();
+        for (int steps = 0; base->kind == Kind::kName && steps < 100; ++steps) {
+            const auto let = lets_.find(base->text);
+            if (let == lets_.end() || parameters.count(base->text)) break;
+            base = let->second->value.get();
+        }
+        const auto network =
+            base->kind == Kind::kCall ? networks_.find(base->text) : networks_.end();
+        if (network == networks_.end()) {
+            if (base->kind == Kind::kNumber || base->kind == Kind::kBinary)
+                diagnostics_.error(DiagnosticKind::kBadExpression, e.span,
+                                   "only a network's result has parts such as `.{}`", e.text);
+            return;
+        }
+        std::vector<std::string> known;
+        for (const NetworkOutput& output : network->second->outputs) known.push_back(output.name);
+        if (std::count(known.begin(), known.end(), e.text)) return;
+        report_unknown(
+            DiagnosticKind::kUnknownName, e.span,
+            known.empty()
+                ? fmt::format("the network `{}` has one result without a name, so no `.{}`",
+                              base->text, e.text)
+                : fmt::format("the network `{}` has no output `{}`", base->text, e.text),
+            e.text, known, diagnostics_)
+            .note(network->second->span, "the network is here");
+    }
+
+    void check_cycles() {
+        for (const NamedExpression& let : model_.objective.let) {
+            std::vector<std::string> chain;
+            follow(let.name, chain);
+        }
+    }
+
+    /// Depth first through the names that a `let` uses.
+    void follow(const std::string& name, std::vector<std::string>& chain) {
+        if (finished_.count(name)) return;
+        const auto cycle = std::find(chain.begin(), chain.end(), name);
+        if (cycle != chain.end()) {
+            report_cycle({cycle, chain.end()});
+            return;
+        }
+        chain.push_back(name);
+        std::set<std::string> used;
+        collect(*lets_.at(name)->value, used);
+        for (const std::string& next : used) follow(next, chain);
+        chain.pop_back();
+        finished_.insert(name);
+    }
+
+    void collect(const Expression& e, std::set<std::string>& used) {
+        if (e.kind == Kind::kName && lets_.count(e.text)) used.insert(e.text);
+        for (const ExpressionPtr& argument : e.arguments) collect(*argument, used);
+    }
+
+    void report_cycle(const std::vector<std::string>& chain) {
+        const NamedExpression& first = *lets_.at(chain[0]);
+        Diagnostic& error = diagnostics_.error(DiagnosticKind::kCycle, first.span,
+                                               "`{}` is defined by itself: {} -> {}", first.name,
+                                               fmt::join(chain, " -> "), first.name);
+        for (size_t i = 1; i < chain.size() && i < 6; ++i)
+            error.note(lets_.at(chain[i])->span, fmt::format("`{}` is defined here", chain[i]));
+    }
+
+    ModelSpec& model_;
+    Diagnostics& diagnostics_;
+    std::map<std::string, const NetworkSpec*> networks_;
+    std::map<std::string, const NamedExpression*> lets_;
+    std::map<std::string, std::pair<std::string, Span>> meanings_;
+    std::set<std::string> finished_;
+    bool in_optimizer_ = false;
+};
+
+/// Numeric variables, unless a name of the model's own hides them.
+Replacements variables_as_numbers(const ModelSpec& model, const Bindings& variables) {
+    Replacements out;
+    for (const auto& [name, node] : variables) {
+        const std::optional<double> value =
+            node->is_scalar() && !node->quoted ? parse_number(node->text) : std::nullopt;
+        if (value && !is_constant(name)) out.names[name] = number_expression(*value, node->span);
+    }
+    for (const NetworkSpec& network : model.networks) out.names.erase(network.name);
+    for (const DataField& field : model.data) out.names.erase(field.name);
+    for (const NamedExpression& let : model.objective.let) out.names.erase(let.name);
+    return out;
+}
+
+}  // namespace
+
+void check_names(ModelSpec& model, const Bindings& variables, Diagnostics& diagnostics) {
+    const Replacements replacements = variables_as_numbers(model, variables);
+    ObjectivePart part{std::move(model.objective.let),
+                       std::move(model.objective.minimize),
+                       {},
+                       std::move(model.objective.functions),
+                       ""};
+    replace(part, replacements);
+    model.objective.let = std::move(part.let);
+    model.objective.minimize = std::move(part.minimize);
+    model.objective.functions = std::move(part.functions);
+    for (NamedExpression& parameter : model.train.optimizer.parameters)
+        parameter.value = replace(parameter.value, replacements, {});
+    NameChecker(model, diagnostics).check();
+}
+
+}  // namespace gmc::dsl

@@ -1,0 +1,164 @@
+// `networks:`: inputs, layers and outputs of each.
+#include <algorithm>
+#include <set>
+
+#include "dsl/reader.h"
+
+namespace gmc::dsl {
+namespace {
+
+class NetworkReader {
+  public:
+    NetworkReader(const Entry& entry, Blocks& blocks, const std::vector<DataField>& data,
+                  Diagnostics& diagnostics)
+        : entry_(entry),
+          map_(*entry.value),
+          what_(fmt::format("network `{}`", entry.key)),
+          blocks_(blocks),
+          data_(data),
+          diagnostics_(diagnostics) {}
+
+    NetworkSpec read() {
+        out_.name = entry_.key;
+        out_.span = entry_.key_span;
+        check_name(entry_.key, "a network", entry_.key_span, diagnostics_);
+        const Values values =
+            read_values(map_, mapping("network").keys, what_, entry_.key_span, diagnostics_);
+        out_.role = values.text("role");
+        if (const Entry* inputs = value_of("inputs")) read_inputs(*inputs);
+        if (const Entry* layers = value_of("layers")) read_trunk(*layers);
+        if (const Entry* outputs = value_of("outputs")) read_outputs(*outputs);
+        const bool said_nothing = map_.is_map() && !map_.find("layers") && !map_.find("outputs");
+        if (said_nothing)
+            diagnostics_.error(DiagnosticKind::kMissingKey, entry_.key_span,
+                               "{} has neither `layers` nor `outputs`", what_);
+        return std::move(out_);
+    }
+
+  private:
+    /// The entry of a key that was given a value; check_keys has reported one without.
+    const Entry* value_of(const char* key) const {
+        const Entry* entry = map_.find(key);
+        return entry && !entry->value->is_null() ? entry : nullptr;
+    }
+
+    void read_inputs(const Entry& inputs) {
+        if (!expect_map(*inputs.value, fmt::format("`inputs` of {}", what_), inputs.key_span,
+                        diagnostics_))
+            return;
+        for (const Entry& entry : inputs.value->entries) {
+            NetworkInput input;
+            input.name = entry.key;
+            input.span = entry.key_span;
+            check_name(entry.key, "an input", entry.key_span, diagnostics_);
+            if (entry.value->is_scalar()) {
+                read_like(*entry.value, input);
+            } else if (auto shape =
+                           read_shape(*entry.value, fmt::format("`{}`", entry.key), diagnostics_)) {
+                input.shape = std::move(*shape);
+                input.span = entry.value->span;
+            }
+            scope_.define(input.name, input.name, entry.key_span, diagnostics_);
+            out_.inputs.push_back(std::move(input));
+        }
+        if (out_.inputs.empty())
+            diagnostics_.error(DiagnosticKind::kBadValue, inputs.key_span, "{} has no inputs",
+                               what_);
+        if (out_.inputs.size() == 1) scope_.only_input = out_.inputs[0].name;
+    }
+
+    /// `x: data.image`.
+    void read_like(const Node& node, NetworkInput& input) {
+        constexpr std::string_view kPrefix = "data.";
+        std::vector<std::string> known;
+        for (const DataField& field : data_) known.push_back(std::string(kPrefix) + field.name);
+        input.like = node.text;
+        input.span = node.span;
+        if (std::count(known.begin(), known.end(), node.text)) return;
+        report_unknown(
+            DiagnosticKind::kUnknownName, node.span,
+            fmt::format("the input `{}` is a shape such as [128] or a field of the data, not {}",
+                        input.name, describe(node)),
+            node.text, known, diagnostics_);
+    }
+
+    void read_trunk(const Entry& layers) {
+        if (!expect_list(*layers.value, fmt::format("`layers` of {}", what_), layers.key_span,
+                         diagnostics_))
+            return;
+        out_.layers = LayerReader(scope_, blocks_, diagnostics_).read(*layers.value, what_);
+        if (!out_.layers.empty()) {
+            scope_.before = &out_.layers.back();
+            check_first(out_.layers.front());
+        } else if (layers.value->items.empty() && !map_.find("outputs")) {
+            diagnostics_.error(DiagnosticKind::kBadValue, layers.value->span, "{} has no layers",
+                               what_);
+        }
+    }
+
+    /// With several inputs, nothing says which one the first layer takes.
+    void check_first(const LayerSpec& layer) {
+        if (out_.inputs.size() < 2 || !layer.from.empty()) return;
+        diagnostics_
+            .error(DiagnosticKind::kMissingKey, layer.span,
+                   "{} has {} inputs, so its first layer needs `from`", what_, out_.inputs.size())
+            .help("write `from: " + out_.inputs[0].name + "`");
+    }
+
+    void read_outputs(const Entry& outputs) {
+        if (!expect_map(*outputs.value, fmt::format("`outputs` of {}", what_), outputs.key_span,
+                        diagnostics_))
+            return;
+        for (const Entry& entry : outputs.value->entries) {
+            NetworkOutput output;
+            output.name = entry.key;
+            output.span = entry.key_span;
+            check_name(entry.key, "an output", entry.key_span, diagnostics_);
+            if (entry.value->is_null()) {
+                diagnostics_.error(DiagnosticKind::kWrongType, entry.key_span,
+                                   "the output `{}` has no layers; are the lines below it indented "
+                                   "one level too little?",
+                                   entry.key);
+                continue;
+            }
+            std::set<std::string> before;
+            for (const auto& [name, named] : scope_.names) before.insert(name);
+            output.layers = LayerReader(scope_, blocks_, diagnostics_)
+                                .read(*entry.value, fmt::format("output `{}`", entry.key));
+            // What leads to one output is out of reach for the next.
+            for (auto& [name, named] : scope_.names)
+                if (!before.count(name)) named.visible = false;
+            if (out_.layers.empty() && !output.layers.empty()) check_first(output.layers.front());
+            out_.outputs.push_back(std::move(output));
+        }
+        if (outputs.value->entries.empty())
+            diagnostics_.error(DiagnosticKind::kBadValue, outputs.key_span,
+                               "`outputs` of {} is empty", what_);
+    }
+
+    const Entry& entry_;
+    const Node& map_;
+    const std::string what_;
+    Blocks& blocks_;
+    const std::vector<DataField>& data_;
+    Diagnostics& diagnostics_;
+    LayerScope scope_;
+    NetworkSpec out_;
+};
+
+}  // namespace
+
+std::vector<NetworkSpec> read_networks(const Entry& networks, Blocks& blocks,
+                                       const std::vector<DataField>& data,
+                                       Diagnostics& diagnostics) {
+    std::vector<NetworkSpec> out;
+    if (!expect_map(*networks.value, "`networks`", networks.key_span, diagnostics)) return out;
+    for (const Entry& entry : networks.value->entries)
+        out.push_back(NetworkReader(entry, blocks, data, diagnostics).read());
+    if (out.empty())
+        diagnostics.error(DiagnosticKind::kBadValue, networks.key_span,
+                          "the model has no networks");
+    return out;
+}
+
+}  // namespace gmc::dsl

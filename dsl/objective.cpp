@@ -1,0 +1,237 @@
+// `objective:`: let, minimize, metrics, functions, schedule; and what a recipe gives is joined with what the model says.
+#include <algorithm>
+
+#include "dsl/lexer.h"
+#include "dsl/reader.h"
+
+namespace gmc::dsl {
+namespace {
+
+/// `{name: expression}`; with `names_alone`, also `{a, b}` and `[a, b]`, each the `let` of that name.
+std::vector<NamedExpression> read_named(const Entry& entry, bool names_alone,
+                                        Diagnostics& diagnostics) {
+    std::vector<NamedExpression> out;
+    const std::string what = fmt::format("`{}`", entry.key);
+    if (entry.value->is_list() && names_alone) {
+        for (const PlacedName& name : read_names(*entry.value, what, diagnostics))
+            if (check_name(name.name, "a metric", name.span, diagnostics))
+                out.push_back({name.name, name_expression(name.name, name.span), name.span});
+        return out;
+    }
+    if (!expect_map(*entry.value, what, entry.key_span, diagnostics)) return out;
+    for (const Entry& one : entry.value->entries) {
+        if (!check_name(one.key, fmt::format("an entry of {}", what), one.key_span, diagnostics))
+            continue;
+        if (one.value->is_null() && names_alone) {
+            out.push_back({one.key, name_expression(one.key, one.key_span), one.key_span});
+        } else if (one.value->is_null()) {
+            diagnostics.error(DiagnosticKind::kWrongType, one.key_span, "`{}` has no value",
+                              one.key);
+        } else if (ExpressionPtr value =
+                       read_expression(*one.value, fmt::format("`{}`", one.key), diagnostics)) {
+            out.push_back({one.key, value, one.key_span});
+        }
+    }
+    return out;
+}
+
+MinimizeSpec read_entry(const Node& node, Diagnostics& diagnostics) {
+    MinimizeSpec out;
+    out.span = node.span;
+    const std::string what = "an entry of `minimize`";
+    const Values values =
+        read_values(node, mapping("minimize entry").keys, what, node.span, diagnostics);
+    out.repeat = values.integer("repeat");
+    const auto value_of = [&](const char* key) {
+        const Entry* entry = node.find(key);
+        return entry && !entry->value->is_null() ? entry : nullptr;
+    };
+    if (const Entry* networks = value_of("networks")) {
+        for (PlacedName& name : read_names(*networks->value, "`networks`", diagnostics)) {
+            if (std::count(out.networks.begin(), out.networks.end(), name.name))
+                diagnostics.error(DiagnosticKind::kDuplicateKey, name.span, "`{}` is named twice",
+                                  name.name);
+            out.networks.push_back(std::move(name.name));
+            out.network_spans.push_back(name.span);
+        }
+    }
+    if (const Entry* loss = value_of("loss"))
+        out.loss = read_expression(*loss->value, "`loss`", diagnostics);
+    if (const Entry* metrics = value_of("metrics"))
+        out.metrics = read_named(*metrics, true, diagnostics);
+    if (const Entry* optimizer = value_of("optimizer"))
+        out.optimizer = read_optimizer(*optimizer->value, optimizer->key_span, diagnostics);
+    out.name = values.text("name");
+    return out;
+}
+
+std::vector<MinimizeSpec> read_minimize(const Entry& entry, Diagnostics& diagnostics) {
+    std::vector<MinimizeSpec> out;
+    if (entry.value->is_map()) {  // one entry needs no list around it
+        out.push_back(read_entry(*entry.value, diagnostics));
+        return out;
+    }
+    if (!expect_list(*entry.value, "`minimize`", entry.key_span, diagnostics)) return out;
+    for (const NodePtr& item : entry.value->items) out.push_back(read_entry(*item, diagnostics));
+    if (out.empty())
+        diagnostics.error(DiagnosticKind::kBadValue, entry.key_span, "`minimize` is empty");
+    return out;
+}
+
+/// The name and parameters of `sample(z)`, a key. Its tokens are found as those of an expression are.
+bool read_signature(const Entry& entry, FunctionSpec& out, Diagnostics& diagnostics) {
+    Node scalar;
+    scalar.kind = Node::Kind::kScalar;
+    scalar.text = entry.key;
+    scalar.span = entry.key_span;
+    Result<ExpressionPtr> parsed = parse_expression(scalar, diagnostics);
+    if (!parsed) return false;
+    const Expression& call = **parsed;
+    bool ok = call.kind == Expression::Kind::kCall;
+    if (ok)
+        for (size_t i = 0; i < call.arguments.size(); ++i)
+            ok &= call.arguments[i]->kind == Expression::Kind::kName &&
+                  call.argument_names[i].empty();
+    if (!ok) {
+        diagnostics
+            .error(DiagnosticKind::kBadValue, entry.key_span,
+                   "a function is written `name(parameters)`, not `{}`", entry.key)
+            .help("for example `sample(z): generator(z)`");
+        return false;
+    }
+    out.name = call.text;
+    out.span = entry.key_span;
+    for (const ExpressionPtr& parameter : call.arguments) {
+        if (std::count(out.parameters.begin(), out.parameters.end(), parameter->text))
+            diagnostics.error(DiagnosticKind::kDuplicateKey, parameter->span,
+                              "`{}` has two parameters `{}`", out.name, parameter->text);
+        out.parameters.push_back(parameter->text);
+        out.parameter_spans.push_back(parameter->span);
+    }
+    return true;
+}
+
+std::vector<FunctionSpec> read_functions(const Entry& entry, Diagnostics& diagnostics) {
+    std::vector<FunctionSpec> out;
+    if (!expect_map(*entry.value, "`functions`", entry.key_span, diagnostics)) return out;
+    for (const Entry& one : entry.value->entries) {
+        FunctionSpec function;
+        if (!read_signature(one, function, diagnostics)) continue;
+        if (one.value->is_null()) {
+            diagnostics.error(DiagnosticKind::kWrongType, one.key_span, "`{}` has no value",
+                              one.key);
+        } else if (one.value->is_map()) {
+            function.results = read_named(one, false, diagnostics);
+            if (one.value->entries.empty())
+                diagnostics.error(DiagnosticKind::kBadValue, one.key_span,
+                                  "the function `{}` has no results", function.name);
+        } else if (ExpressionPtr value =
+                       read_expression(*one.value, fmt::format("`{}`", one.key), diagnostics)) {
+            function.results.push_back({function.name, value, one.value->span});
+        }
+        const auto same = std::find_if(out.begin(), out.end(), [&](const FunctionSpec& other) {
+            return other.name == function.name;
+        });
+        if (same != out.end())
+            diagnostics
+                .error(DiagnosticKind::kDuplicateKey, one.key_span,
+                       "the function `{}` is given twice", function.name)
+                .note(same->span, "it is given here first");
+        out.push_back(std::move(function));
+    }
+    return out;
+}
+
+/// `over` upon `base` by name, in the order of `base` and then what is new.
+template <typename Named>
+void override_by_name(std::vector<Named>& base, std::vector<Named> over) {
+    for (Named& one : over) {
+        const auto same = std::find_if(base.begin(), base.end(),
+                                       [&](const Named& b) { return b.name == one.name; });
+        if (same != base.end())
+            *same = std::move(one);
+        else
+            base.push_back(std::move(one));
+    }
+}
+
+/// Metrics of the whole objective go to the entry that has one of that name, or else to the last.
+void spread_metrics(std::vector<NamedExpression> metrics, std::vector<MinimizeSpec>& minimize) {
+    for (NamedExpression& metric : metrics) {
+        MinimizeSpec* place = minimize.empty() ? nullptr : &minimize.back();
+        for (MinimizeSpec& entry : minimize)
+            for (const NamedExpression& own : entry.metrics)
+                if (own.name == metric.name) place = &entry;
+        if (place) override_by_name(place->metrics, {std::move(metric)});
+    }
+}
+
+/// The entries' names: given, or the networks joined; unique.
+void name_entries(std::vector<MinimizeSpec>& minimize, Diagnostics& diagnostics) {
+    std::vector<std::string> taken;
+    for (MinimizeSpec& entry : minimize) {
+        if (entry.name.empty()) entry.name = fmt::format("{}", fmt::join(entry.networks, "_"));
+        if (std::count(taken.begin(), taken.end(), entry.name))
+            diagnostics
+                .error(DiagnosticKind::kDuplicateKey, entry.span,
+                       "two entries of `minimize` are called `{}`", entry.name)
+                .help("give one of them a `name`");
+        taken.push_back(entry.name);
+    }
+}
+
+}  // namespace
+
+ObjectivePart read_objective_part(const Node& map, Diagnostics& diagnostics) {
+    ObjectivePart out;
+    for (const Entry& entry : map.entries) {
+        if (entry.value->is_null()) continue;  // reported with the keys
+        if (entry.key == "let") out.let = read_named(entry, false, diagnostics);
+        if (entry.key == "minimize") out.minimize = read_minimize(entry, diagnostics);
+        if (entry.key == "metrics") out.metrics = read_named(entry, true, diagnostics);
+        if (entry.key == "functions") out.functions = read_functions(entry, diagnostics);
+        if (entry.key != "schedule") continue;
+        const KeyRow* row = find_key(mapping("objective").keys, "schedule");
+        if (const auto word = read_value(*entry.value, *row, diagnostics))
+            out.schedule = std::get<std::string>(*word);
+    }
+    return out;
+}
+
+ObjectiveSpec read_objective(const Entry& objective, const std::vector<NetworkSpec>& networks,
+                             const std::vector<std::string>& recipe_directories,
+                             Diagnostics& diagnostics) {
+    ObjectiveSpec out;
+    out.span = objective.key_span;
+    if (!expect_map(*objective.value, "`objective`", objective.key_span, diagnostics)) return out;
+    const Node& map = *objective.value;
+    ObjectivePart part;
+    const Entry* recipe = map.find("recipe");
+    if (recipe && !recipe->value->is_null()) {
+        Result<ObjectivePart> read =
+            read_recipe(map, *recipe, networks, recipe_directories, diagnostics);
+        if (!read) return out;
+        out.recipe = recipe->value->text;
+        part = read.take();
+    } else {
+        check_keys(map, mapping("objective").keys, "`objective`", objective.key_span, diagnostics);
+        if (!map.find("minimize"))
+            diagnostics.error(DiagnosticKind::kMissingKey, objective.key_span,
+                              "`objective` has neither `recipe` nor `minimize`");
+    }
+    ObjectivePart own = read_objective_part(map, diagnostics);
+    override_by_name(part.let, std::move(own.let));
+    override_by_name(part.functions, std::move(own.functions));
+    if (map.find("minimize")) part.minimize = std::move(own.minimize);
+    if (!own.schedule.empty()) part.schedule = own.schedule;
+    spread_metrics(std::move(part.metrics), part.minimize);
+    spread_metrics(std::move(own.metrics), part.minimize);
+    name_entries(part.minimize, diagnostics);
+    out.let = std::move(part.let);
+    out.minimize = std::move(part.minimize);
+    out.functions = std::move(part.functions);
+    out.simultaneous = part.schedule == "simultaneous";
+    return out;
+}
+
+}  // namespace gmc::dsl

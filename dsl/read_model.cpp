@@ -1,0 +1,51 @@
+// The order of reading a model: text, bases, --set, variables, keys, sections, names.
+#include "dsl/reader.h"
+
+namespace gmc::dsl {
+namespace {
+
+/// The sections, each read even when another has errors.
+ModelSpec read_sections(const Node& root, const Bindings& variables,
+                        const ReadModelOptions& options, Diagnostics& diagnostics) {
+    ModelSpec model;
+    const Values values =
+        read_values(root, mapping("model").keys, "the model", root.span, diagnostics);
+    model.name = values.text("model");
+    model.description = values.text("description");
+    const auto section = [&](const char* key) {
+        const Entry* entry = root.find(key);
+        return entry && !entry->value->is_null() ? entry : nullptr;
+    };
+    if (const Entry* named = section("variables"))
+        expect_map(*named->value, "`variables`", named->key_span, diagnostics);
+    if (const Entry* data = section("data")) read_data(*data, model, diagnostics);
+    Blocks blocks = read_blocks(root, diagnostics);
+    if (const Entry* networks = section("networks"))
+        model.networks = read_networks(*networks, blocks, model.data, diagnostics);
+    const bool sound = !diagnostics.any();
+    if (const Entry* objective = section("objective"))
+        model.objective =
+            read_objective(*objective, model.networks, options.recipe_directories, diagnostics);
+    if (!root.find("train") || section("train"))
+        model.train = read_train(section("train"), diagnostics);
+    // A name may be unknown only because the section that defines it could not be read: do not complain twice.
+    if (sound && !diagnostics.any()) check_names(model, variables, diagnostics);
+    return model;
+}
+
+}  // namespace
+
+Result<ModelSpec> read_model(const ReadModelOptions& options, Diagnostics& diagnostics) {
+    const size_t errors = diagnostics.count();
+    Result<NodePtr> document = read_with_bases(options.path, diagnostics);
+    if (!document) return Failure{};
+    if (!expect_map(**document, "a model", (*document)->span, diagnostics)) return Failure{};
+    const NodePtr set = apply_sets(*document, options.sets, diagnostics);
+    const Bindings variables = read_variables(*set, diagnostics);
+    const NodePtr root = substitute_variables(set, variables, diagnostics);
+    ModelSpec model = read_sections(*root, variables, options, diagnostics);
+    if (diagnostics.count() != errors) return Failure{};
+    return model;
+}
+
+}  // namespace gmc::dsl

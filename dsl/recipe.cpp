@@ -1,0 +1,238 @@
+// Recipes: objectives written once for networks known by their roles. A recipe is data: it is read like an objective, then
+// its roles become the model's networks and its parameters their values.
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <system_error>
+
+#include "dsl/reader.h"
+#include "dsl/rewrite.h"
+
+namespace gmc::dsl {
+namespace {
+
+/// A parameter as the recipe declares it.
+struct Parameter {
+    std::string name;
+    Span span;
+    NodePtr fallback;                ///< null when it has to be given
+    std::vector<std::string> words;  ///< of a choice; empty otherwise
+};
+
+/// A recipe file, checked for its keys.
+struct Recipe {
+    NodePtr root;
+    std::vector<Parameter> parameters;
+    std::vector<std::pair<std::string, Span>> roles;
+};
+
+/// The names of all recipes, for did-you-mean.
+std::vector<std::string> list_recipes(const std::vector<std::string>& directories) {
+    std::vector<std::string> out;
+    for (const std::string& directory : directories) {
+        std::error_code error;
+        for (const auto& file : std::filesystem::directory_iterator(directory, error))
+            if (file.path().extension() == ".yaml") out.push_back(file.path().stem().string());
+    }
+    std::sort(out.begin(), out.end());
+    out.erase(std::unique(out.begin(), out.end()), out.end());
+    return out;
+}
+
+/// The recipe's document; the first directory that has it wins.
+Result<NodePtr> load(const Entry& key, const std::vector<std::string>& directories,
+                     Diagnostics& diagnostics) {
+    const KeyRow* row = find_key(mapping("objective").keys, "recipe");
+    const auto name = read_value(*key.value, *row, diagnostics);
+    if (!name) return Failure{};
+    for (const std::string& directory : directories) {
+        const std::filesystem::path path =
+            std::filesystem::path(directory) / (std::get<std::string>(*name) + ".yaml");
+        std::error_code error;
+        if (std::filesystem::exists(path, error)) return read_document(path.string(), diagnostics);
+    }
+    report_unknown(DiagnosticKind::kUnknownName, key.value->span,
+                   fmt::format("there is no recipe `{}`", key.value->text), key.value->text,
+                   list_recipes(directories), diagnostics);
+    return Failure{};
+}
+
+void read_choice(const Entry& entry, Parameter& out, Diagnostics& diagnostics) {
+    const Values values =
+        read_values(*entry.value, mapping("recipe choice").keys,
+                    fmt::format("parameter `{}`", entry.key), entry.key_span, diagnostics);
+    if (const Entry* words = entry.value->find("words"))
+        for (const PlacedName& word : read_names(*words->value, "`words`", diagnostics))
+            out.words.push_back(word.name);
+    const Entry* fallback = entry.value->find("default");
+    out.fallback = fallback ? fallback->value : nullptr;
+    if (fallback && values.ok &&
+        !std::count(out.words.begin(), out.words.end(), fallback->value->text))
+        diagnostics.error(DiagnosticKind::kBadValue, fallback->value->span,
+                          "the default `{}` is none of the words", fallback->value->text);
+}
+
+Recipe read_declarations(const NodePtr& root, Diagnostics& diagnostics) {
+    Recipe out;
+    out.root = root;
+    read_values(*root, mapping("recipe").keys, "the recipe", root->span, diagnostics);
+    const Entry* parameters = root->find("parameters");
+    if (parameters &&
+        expect_map(*parameters->value, "`parameters`", parameters->key_span, diagnostics)) {
+        for (const Entry& entry : parameters->value->entries) {
+            Parameter parameter{
+                entry.key, entry.key_span, entry.value->is_null() ? nullptr : entry.value, {}};
+            check_name(entry.key, "a parameter", entry.key_span, diagnostics);
+            if (entry.value->find("words")) read_choice(entry, parameter, diagnostics);
+            out.parameters.push_back(std::move(parameter));
+        }
+    }
+    const Entry* roles = root->find("roles");
+    if (roles && expect_map(*roles->value, "`roles`", roles->key_span, diagnostics)) {
+        for (const Entry& entry : roles->value->entries) {
+            check_name(entry.key, "a role", entry.key_span, diagnostics);
+            out.roles.emplace_back(entry.key, entry.key_span);
+        }
+    }
+    return out;
+}
+
+/// The objective's keys: the language's own, the recipe's parameters and its roles.
+void check_objective_keys(const Recipe& recipe, const Node& objective, const Entry& key,
+                          Diagnostics& diagnostics) {
+    std::vector<KeyRow> rows = mapping("objective").keys;
+    for (const Parameter& parameter : recipe.parameters)
+        rows.push_back({parameter.name.c_str(), KeyType::kStructure,
+                        parameter.fallback ? kOptional : kRequired, "a parameter of the recipe"});
+    for (const auto& [role, span] : recipe.roles)
+        rows.push_back(
+            {role.c_str(), KeyType::kStructure, kOptional, "the network that plays this role"});
+    check_keys(objective, rows, fmt::format("`objective` with the recipe `{}`", key.value->text),
+               key.key_span, diagnostics);
+}
+
+/// The network that plays `role`: named in the objective, or the one that says `role:`.
+std::string bind_role(const std::string& role, Span role_span, const Node& objective,
+                      const Entry& key, const std::vector<NetworkSpec>& networks,
+                      Diagnostics& diagnostics) {
+    std::vector<std::string> names, players;
+    for (const NetworkSpec& network : networks) {
+        names.push_back(network.name);
+        if (network.role == role) players.push_back(network.name);
+    }
+    if (const Entry* given = objective.find(role)) {
+        if (std::count(names.begin(), names.end(), given->value->text)) return given->value->text;
+        report_unknown(
+            DiagnosticKind::kUnknownName, given->value->span,
+            fmt::format("there is no network `{}` to play the {}", given->value->text, role),
+            given->value->text, names, diagnostics);
+        return "";
+    }
+    if (players.size() == 1) return players[0];
+    if (players.empty())
+        diagnostics
+            .error(DiagnosticKind::kMissingKey, key.value->span,
+                   "the recipe `{}` needs a network with `role: {}`", key.value->text, role)
+            .note(role_span, "the role is declared here")
+            .help(fmt::format("or name the network in the objective: `{}: ...`", role));
+    else
+        diagnostics
+            .error(DiagnosticKind::kDuplicateKey, key.value->span,
+                   "{} networks have `role: {}`: {}", players.size(), role, quoted_list(players))
+            .help(fmt::format("name one of them in the objective: `{}: {}`", role, players[0]));
+    return "";
+}
+
+/// The recipe's body with the parts of the chosen words put upon it.
+NodePtr apply_choices(const Recipe& recipe, const std::map<std::string, std::string>& words,
+                      Diagnostics& diagnostics) {
+    NodePtr body = recipe.root;
+    const Entry* choose = body->find("choose");
+    if (!choose || !expect_map(*choose->value, "`choose`", choose->key_span, diagnostics))
+        return body;
+    for (const Entry& choice : choose->value->entries) {
+        const auto word = words.find(choice.key);
+        if (word == words.end()) {
+            report_unknown(DiagnosticKind::kUnknownName, choice.key_span,
+                           fmt::format("no parameter `{}` has words to choose from", choice.key),
+                           choice.key, {}, diagnostics);
+            continue;
+        }
+        const Entry* part = choice.value->find(word->second);
+        if (!part) {
+            diagnostics.error(DiagnosticKind::kMissingKey, choice.key_span,
+                              "`choose` says nothing for `{}: {}`", choice.key, word->second);
+            continue;
+        }
+        if (check_keys(*part->value, mapping("recipe part").keys, fmt::format("`{}`", part->key),
+                       part->key_span, diagnostics))
+            body = merge(body, part->value);
+    }
+    return body;
+}
+
+class Binder {
+  public:
+    Binder(const Recipe& recipe, const Node& objective, const Entry& key, Diagnostics& diagnostics)
+        : recipe_(recipe), objective_(objective), key_(key), diagnostics_(diagnostics) {}
+
+    Replacements bind(const std::vector<NetworkSpec>& networks) {
+        for (const auto& [role, span] : recipe_.roles) {
+            const std::string network =
+                bind_role(role, span, objective_, key_, networks, diagnostics_);
+            if (!network.empty()) out_.callees[role] = network;
+        }
+        for (const Parameter& parameter : recipe_.parameters) bind_parameter(parameter);
+        return std::move(out_);
+    }
+    const std::map<std::string, std::string>& words() const { return words_; }
+
+  private:
+    void bind_parameter(const Parameter& parameter) {
+        const Entry* given = objective_.find(parameter.name);
+        const Node* value = given ? given->value.get() : parameter.fallback.get();
+        if (!value || value->is_null()) return;  // reported with the keys
+        if (!parameter.words.empty()) {
+            if (std::count(parameter.words.begin(), parameter.words.end(), value->text)) {
+                words_[parameter.name] = value->text;
+                return;
+            }
+            report_unknown(DiagnosticKind::kBadValue, value->span,
+                           fmt::format("`{}` cannot be {}", parameter.name, describe(*value)),
+                           value->text, parameter.words, diagnostics_);
+        } else if (ExpressionPtr e =
+                       read_expression(*value, fmt::format("`{}`", parameter.name), diagnostics_)) {
+            out_.names[parameter.name] = e;
+        }
+    }
+
+    const Recipe& recipe_;
+    const Node& objective_;
+    const Entry& key_;
+    Diagnostics& diagnostics_;
+    Replacements out_;
+    std::map<std::string, std::string> words_;
+};
+
+}  // namespace
+
+Result<ObjectivePart> read_recipe(const Node& objective, const Entry& key,
+                                  const std::vector<NetworkSpec>& networks,
+                                  const std::vector<std::string>& directories,
+                                  Diagnostics& diagnostics) {
+    const size_t errors = diagnostics.count();
+    const Result<NodePtr> root = load(key, directories, diagnostics);
+    if (!root) return Failure{};
+    const Recipe recipe = read_declarations(*root, diagnostics);
+    check_objective_keys(recipe, objective, key, diagnostics);
+    Binder binder(recipe, objective, key, diagnostics);
+    const Replacements replacements = binder.bind(networks);
+    if (diagnostics.count() != errors) return Failure{};
+    ObjectivePart part =
+        read_objective_part(*apply_choices(recipe, binder.words(), diagnostics), diagnostics);
+    if (diagnostics.count() != errors) return Failure{};
+    replace(part, replacements);
+    return part;
+}
+
+}  // namespace gmc::dsl

@@ -1,0 +1,52 @@
+// Trees are shared and never changed: a replacement copies the path from the root to what changes.
+#include "dsl/rewrite.h"
+
+namespace gmc::dsl {
+
+ExpressionPtr replace(const ExpressionPtr& expression, const Replacements& replacements,
+                      const std::set<std::string>& shadowed) {
+    using Kind = Expression::Kind;
+    const Expression& e = *expression;
+    const bool own_name =
+        (e.kind == Kind::kName && !shadowed.count(e.text)) || e.kind == Kind::kCall;
+    if (e.kind == Kind::kName && own_name) {
+        const auto value = replacements.names.find(e.text);
+        // The value keeps its own place: that is where the user wrote what may be wrong.
+        if (value != replacements.names.end()) return value->second;
+    }
+    Expression copy = e;
+    bool changed = false;
+    const auto callee = own_name ? replacements.callees.find(e.text) : replacements.callees.end();
+    if (callee != replacements.callees.end()) {
+        copy.text = callee->second;
+        changed = true;
+    }
+    for (ExpressionPtr& argument : copy.arguments) {
+        ExpressionPtr replaced = replace(argument, replacements, shadowed);
+        changed |= replaced != argument;
+        argument = std::move(replaced);
+    }
+    return changed ? std::make_shared<const Expression>(std::move(copy)) : expression;
+}
+
+void replace(ObjectivePart& part, const Replacements& replacements) {
+    const auto all = [&](std::vector<NamedExpression>& list,
+                         const std::set<std::string>& shadowed) {
+        for (NamedExpression& one : list) one.value = replace(one.value, replacements, shadowed);
+    };
+    all(part.let, {});
+    all(part.metrics, {});
+    for (MinimizeSpec& entry : part.minimize) {
+        entry.loss = replace(entry.loss, replacements, {});
+        all(entry.metrics, {});
+        for (std::string& network : entry.networks) {
+            const auto found = replacements.callees.find(network);
+            if (found != replacements.callees.end()) network = found->second;
+        }
+        if (entry.optimizer) all(entry.optimizer->parameters, {});
+    }
+    for (FunctionSpec& function : part.functions)
+        all(function.results, {function.parameters.begin(), function.parameters.end()});
+}
+
+}  // namespace gmc::dsl

@@ -1,0 +1,138 @@
+// `train:`, optimizers, and numbers that are schedules.
+#include <algorithm>
+
+#include "dsl/reader.h"
+#include "dsl/scalar.h"
+
+namespace gmc::dsl {
+namespace {
+
+/// "10 epochs" -> 10 and "epoch"; a unit may be in the singular.
+bool parse_duration(const std::string& text, double& amount, std::string& unit) {
+    const size_t gap = text.find(' ');
+    if (gap == std::string::npos) return false;
+    const std::optional<double> number = parse_number(text.substr(0, gap));
+    unit = text.substr(std::min(text.find_first_not_of(' ', gap), text.size()));
+    if (!unit.empty() && unit.back() == 's') unit.pop_back();
+    if (!number || *number <= 0 || (unit != "epoch" && unit != "step")) return false;
+    amount = *number;
+    return true;
+}
+
+/// {linear: {from: 0, to: 1, over: 10 epochs}} -> linear(0, 1, 10, epoch).
+ExpressionPtr read_schedule(const Node& map, const std::string& what, Diagnostics& diagnostics) {
+    const std::string all = fmt::format("the schedule of {}", what);
+    if (!check_keys(map, mapping("schedule").keys, all, map.span, diagnostics)) return nullptr;
+    if (map.entries.size() != 1) {
+        diagnostics.error(DiagnosticKind::kBadValue, map.span,
+                          "{} names {} schedules, it has to name one", all, map.entries.size());
+        return nullptr;
+    }
+    const Entry& kind = map.entries[0];
+    const Values values = read_values(*kind.value, mapping("schedule keys").keys,
+                                      fmt::format("`{}`", kind.key), kind.key_span, diagnostics);
+    if (!values.ok) return nullptr;
+    double amount = 0;
+    std::string unit;
+    const Span over = values.spans.at("over");
+    if (!parse_duration(values.text("over"), amount, unit)) {
+        diagnostics.error(DiagnosticKind::kBadValue, over,
+                          "`over` is a duration such as `10 epochs` or `5000 steps`, not `{}`",
+                          values.text("over"));
+        return nullptr;
+    }
+    return call_expression(kind.key,
+                           {number_expression(values.number("from"), values.spans.at("from")),
+                            number_expression(values.number("to"), values.spans.at("to")),
+                            number_expression(amount, over), name_expression(unit, over)},
+                           kind.key_span);
+}
+
+/// The one hyperparameter of `row`, as written or by default.
+ExpressionPtr read_parameter(const Node& keys, const KeyRow& row, Span where,
+                             Diagnostics& diagnostics) {
+    const Entry* entry = keys.find(row.key);
+    if (row.type == KeyType::kFlag) {
+        const LayerValue fallback = default_value(row);
+        if (!entry) return number_expression(std::get<bool>(fallback) ? 1 : 0, where);
+        const std::optional<LayerValue> flag = read_value(*entry->value, row, diagnostics);
+        return flag ? number_expression(std::get<bool>(*flag) ? 1 : 0, entry->value->span)
+                    : nullptr;
+    }
+    if (!entry) return number_expression(parse_number(row.fallback).value(), where);
+    return read_expression(*entry->value, fmt::format("`{}`", row.key), diagnostics);
+}
+
+}  // namespace
+
+ExpressionPtr read_expression(const Node& node, const std::string& what, Diagnostics& diagnostics) {
+    if (node.is_map()) return read_schedule(node, what, diagnostics);
+    if (!node.is_scalar()) {
+        note_origin(diagnostics.error(DiagnosticKind::kWrongType, node.span,
+                                      "{} is a number, an expression or a schedule, not {}", what,
+                                      describe(node)),
+                    node);
+        return nullptr;
+    }
+    Result<ExpressionPtr> parsed = parse_expression(node, diagnostics);
+    return parsed ? parsed.take() : nullptr;
+}
+
+std::optional<OptimizerSpec> read_optimizer(const Node& node, Span where,
+                                            Diagnostics& diagnostics) {
+    Node map = node;
+    if (node.is_scalar()) {  // `optimizer: adam`
+        Node empty;
+        empty.kind = Node::Kind::kMap;
+        empty.span = node.span;
+        map = empty;
+        map.entries.push_back({node.text, node.span, std::make_shared<const Node>(empty)});
+    }
+    const MappingRow& kinds = mapping("optimizer");
+    if (!check_keys(map, kinds.keys, "`optimizer`", where, diagnostics)) return std::nullopt;
+    if (map.entries.size() != 1) {
+        diagnostics.error(DiagnosticKind::kBadValue,
+                          map.entries.empty() ? where : map.entries[1].key_span,
+                          "`optimizer` names {} optimizers, it has to name one of {}",
+                          map.entries.size(), quoted_list(key_names(kinds.keys)));
+        return std::nullopt;
+    }
+    const Entry& kind = map.entries[0];
+    const MappingRow& rows = mapping(kind.key);
+    if (!check_keys(*kind.value, rows.keys, fmt::format("`{}`", kind.key), kind.key_span,
+                    diagnostics))
+        return std::nullopt;
+    OptimizerSpec out{kind.key, {}, kind.key_span};
+    for (const KeyRow& row : rows.keys) {
+        const Entry* entry = kind.value->find(row.key);
+        ExpressionPtr value = read_parameter(*kind.value, row, kind.key_span, diagnostics);
+        if (value)
+            out.parameters.push_back({row.key, value, entry ? entry->value->span : kind.key_span});
+    }
+    return out;
+}
+
+TrainSpec read_train(const Entry* train, Diagnostics& diagnostics) {
+    TrainSpec out;
+    Node map;
+    map.kind = Node::Kind::kMap;
+    if (train) {
+        map = *train->value;
+        out.span = train->key_span;
+    }
+    const Values values = read_values(map, mapping("train").keys, "`train`", out.span, diagnostics);
+    out.batch_size = values.integer("batch_size");
+    out.epochs = values.integer("epochs");
+    Node adam;
+    adam.kind = Node::Kind::kScalar;
+    adam.text = "adam";
+    adam.span = out.span;
+    const Entry* optimizer = map.find("optimizer");
+    if (optimizer && optimizer->value->is_null()) return out;  // reported
+    if (auto spec = read_optimizer(optimizer ? *optimizer->value : adam,
+                                   optimizer ? optimizer->key_span : out.span, diagnostics))
+        out.optimizer = std::move(*spec);
+    return out;
+}
+
+}  // namespace gmc::dsl

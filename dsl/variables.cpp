@@ -1,0 +1,253 @@
+// `${name}`: values put in place of names, with the places of both kept for errors.
+#include <algorithm>
+#include <optional>
+
+#include "dsl/expand.h"
+#include "dsl/lexer.h"
+#include "dsl/values.h"
+
+namespace gmc::dsl {
+namespace {
+
+/// One `${name}` in a text: bytes [begin, end), braces included.
+struct Reference {
+    size_t begin, end;
+    std::string name;
+};
+
+/// The first reference at or after `from`. A `${` that never closes counts up to the end of the text, with its name
+/// as far as it goes; check_name will not like it.
+std::optional<Reference> find_reference(const std::string& text, size_t from) {
+    const size_t begin = text.find("${", from);
+    if (begin == std::string::npos) return std::nullopt;
+    const size_t close = text.find('}', begin);
+    if (close == std::string::npos) return Reference{begin, text.size(), text.substr(begin)};
+    return Reference{begin, close + 1, text.substr(begin + 2, close - begin - 2)};
+}
+
+class Substituter {
+  public:
+    Substituter(const Bindings& values, const std::vector<std::string>& later,
+                Diagnostics& diagnostics)
+        : values_(values), later_(later), diagnostics_(diagnostics) {}
+
+    NodePtr visit(const NodePtr& node) {
+        if (node->is_scalar()) return scalar(node);
+        if (node->is_null()) return node;
+        Node copy = *node;
+        bool changed = false;
+        for (NodePtr& item : copy.items) changed |= replace(item);
+        for (Entry& entry : copy.entries) {
+            changed |= replace(entry.value);
+            if (entry.key.find("${") != std::string::npos)
+                diagnostics_.error(DiagnosticKind::kBadValue, entry.key_span,
+                                   "a key cannot hold a variable, this is `{}`", entry.key);
+        }
+        if (!changed) return node;
+        measure(copy);
+        if (copy.expanded_nodes > kMostNodes || copy.height > kMostLevels) {
+            diagnostics_.error(DiagnosticKind::kTooLarge, node->span,
+                               "variables make more than {} values or {} levels of this",
+                               kMostNodes, kMostLevels);
+            return node;
+        }
+        return std::make_shared<const Node>(std::move(copy));
+    }
+
+  private:
+    bool replace(NodePtr& node) {
+        NodePtr changed = visit(node);
+        if (changed == node) return false;
+        node = std::move(changed);
+        return true;
+    }
+
+    NodePtr scalar(const NodePtr& node) {
+        std::optional<Reference> reference = find_reference(node->text, 0);
+        if (!reference) return node;
+        if (reference->begin == 0 && reference->end == node->text.size()) {
+            const NodePtr* value = look_up(*node, *reference);
+            if (!value) return node;
+            Node copy = **value;
+            copy.span = node->span;
+            copy.defined = (*value)->defined.known() ? (*value)->defined : (*value)->span;
+            copy.places = whole_places(*node, copy.text.size());
+            return std::make_shared<const Node>(std::move(copy));
+        }
+        return mixed(node);
+    }
+
+    /// Text with references in it.
+    NodePtr mixed(const NodePtr& node) {
+        const std::vector<TextPlace> places = text_places(*node, diagnostics_.sources());
+        Node copy = *node;
+        copy.text.clear();
+        auto new_places = std::make_shared<std::vector<TextPlace>>();
+        const auto append = [&](size_t begin, size_t end) {
+            copy.text += node->text.substr(begin, end - begin);
+            new_places->insert(new_places->end(), places.begin() + static_cast<long>(begin),
+                               places.begin() + static_cast<long>(end));
+        };
+        size_t at = 0;
+        while (const std::optional<Reference> reference = find_reference(node->text, at)) {
+            append(at, reference->begin);
+            at = reference->end;
+            const NodePtr* value = look_up(*node, *reference);
+            if (!value) {
+                append(reference->begin, reference->end);
+                continue;
+            }
+            if (!(*value)->is_scalar()) {
+                note_origin(diagnostics_.error(DiagnosticKind::kWrongType,
+                                               reference_span(*node, *reference),
+                                               "`{}` is {}, which cannot be part of a text",
+                                               reference->name, describe(**value)),
+                            **value);
+                continue;
+            }
+            copy.text += (*value)->text;
+            const TextPlace& first = places[reference->begin];
+            const TextPlace& last = places[reference->end - 1];
+            new_places->insert(new_places->end(), (*value)->text.size(),
+                               {first.offset, last.offset + last.length - first.offset});
+            if (copy.text.size() > kMostText) {
+                diagnostics_.error(DiagnosticKind::kTooLarge, node->span,
+                                   "a text grows beyond {} bytes", kMostText);
+                return node;
+            }
+        }
+        append(at, node->text.size());
+        copy.places = std::move(new_places);
+        return std::make_shared<const Node>(std::move(copy));
+    }
+
+    const NodePtr* look_up(const Node& node, const Reference& reference) {
+        if (std::count(later_.begin(), later_.end(), reference.name)) return nullptr;
+        const auto found = values_.find(reference.name);
+        if (found != values_.end()) return &found->second;
+        const Span span = reference_span(node, reference);
+        if (!is_name(reference.name)) {
+            diagnostics_.error(DiagnosticKind::kBadValue, span,
+                               "`{}` is not of the form `${{name}}`",
+                               node.text.substr(reference.begin, reference.end - reference.begin));
+            return nullptr;
+        }
+        std::vector<std::string> known = later_;
+        for (const auto& [name, value] : values_) known.push_back(name);
+        report_unknown(DiagnosticKind::kUnknownName, span,
+                       fmt::format("there is no variable `{}`", reference.name), reference.name,
+                       known, diagnostics_);
+        return nullptr;
+    }
+
+    Span reference_span(const Node& node, const Reference& reference) const {
+        return span_of_text(text_places(node, diagnostics_.sources()), reference.begin,
+                            reference.end, node.span.file, diagnostics_.sources());
+    }
+
+    std::shared_ptr<const std::vector<TextPlace>> whole_places(const Node& node,
+                                                               size_t bytes) const {
+        const TextPlace whole{offset_of(node.span, diagnostics_.sources()),
+                              std::max<size_t>(node.span.length, 1)};
+        return std::make_shared<const std::vector<TextPlace>>(bytes, whole);
+    }
+
+    static constexpr size_t kMostText = 100'000;
+    const Bindings& values_;
+    const std::vector<std::string>& later_;
+    Diagnostics& diagnostics_;
+};
+
+/// Resolves variables that refer to each other, depth first.
+class VariableReader {
+  public:
+    VariableReader(const Node& variables, Diagnostics& diagnostics)
+        : variables_(variables), diagnostics_(diagnostics) {}
+
+    Bindings read() {
+        for (const Entry& entry : variables_.entries) resolve(entry);
+        return std::move(done_);
+    }
+
+  private:
+    void resolve(const Entry& entry) {
+        if (done_.count(entry.key)) return;
+        open_.push_back(entry.key);
+        NodePtr value = entry.value;
+        if (check_name(entry.key, "a variable", entry.key_span, diagnostics_)) {
+            resolve_references(*value);
+            value = substitute(value, done_, open_, diagnostics_);
+        }
+        open_.pop_back();
+        done_[entry.key] = value;
+    }
+
+    void resolve_references(const Node& node) {
+        for (const NodePtr& item : node.items) resolve_references(*item);
+        for (const Entry& entry : node.entries) resolve_references(*entry.value);
+        size_t at = 0;
+        while (const std::optional<Reference> reference = find_reference(node.text, at)) {
+            at = reference->end;
+            const Entry* entry = variables_.find(reference->name);
+            const auto cycle = std::find(open_.begin(), open_.end(), reference->name);
+            if (cycle != open_.end())
+                diagnostics_.error(DiagnosticKind::kCycle, node.span,
+                                   "the variable `{}` needs itself: {} -> {}", *cycle,
+                                   fmt::join(cycle, open_.end(), " -> "), *cycle);
+            else if (entry && open_.size() < kMostOpen)
+                resolve(*entry);
+        }
+    }
+
+    static constexpr size_t kMostOpen = 100;
+    const Node& variables_;
+    Diagnostics& diagnostics_;
+    Bindings done_;
+    std::vector<std::string> open_;
+};
+
+NodePtr substitute_block(const NodePtr& block, const Bindings& variables,
+                         Diagnostics& diagnostics) {
+    std::vector<std::string> parameters;
+    if (const Entry* entry = block->find("parameters"))
+        for (const Entry& parameter : entry->value->entries) parameters.push_back(parameter.key);
+    Node copy = *block;
+    for (Entry& entry : copy.entries)
+        entry.value = substitute(entry.value, variables,
+                                 entry.key == "layers" ? parameters : std::vector<std::string>{},
+                                 diagnostics);
+    return std::make_shared<const Node>(std::move(copy));
+}
+
+}  // namespace
+
+NodePtr substitute(const NodePtr& node, const Bindings& values,
+                   const std::vector<std::string>& later, Diagnostics& diagnostics) {
+    return Substituter(values, later, diagnostics).visit(node);
+}
+
+Bindings read_variables(const Node& model, Diagnostics& diagnostics) {
+    const Entry* variables = model.find("variables");
+    if (!variables || !variables->value->is_map())
+        return {};  // what is no map is reported with the model's keys
+    return VariableReader(*variables->value, diagnostics).read();
+}
+
+NodePtr substitute_variables(const NodePtr& model, const Bindings& variables,
+                             Diagnostics& diagnostics) {
+    Node copy = *model;
+    for (Entry& entry : copy.entries) {
+        if (entry.key == "variables") continue;
+        if (entry.key != "blocks" || !entry.value->is_map()) {
+            entry.value = substitute(entry.value, variables, {}, diagnostics);
+            continue;
+        }
+        Node blocks = *entry.value;
+        for (Entry& block : blocks.entries)
+            block.value = substitute_block(block.value, variables, diagnostics);
+        entry.value = std::make_shared<const Node>(std::move(blocks));
+    }
+    return std::make_shared<const Node>(std::move(copy));
+}
+
+}  // namespace gmc::dsl
