@@ -1,0 +1,226 @@
+// Executables: addresses, updates, homes, results, on functions small enough to check by hand.
+#include "compiler/ir/builder.h"
+#include "compiler/ir/parser.h"
+#include "compiler/support/check.h"
+#include "runtime/program/executable.h"
+#include "tests/catch.h"
+
+using namespace gmc;
+using namespace gmc::runtime;
+
+namespace {
+
+/// A module from text, its states and one executable per function.
+struct Program {
+    explicit Program(const std::string& functions, const std::string& states = "")
+        : module(parse(states + functions)),
+          states_store(module),
+          arena(std::make_shared<Arena>(module)) {}
+
+    static ir::Module parse(const std::string& text) {
+        Diagnostics diagnostics;
+        auto parsed = ir::parse_module("test.gmc", "gmc 1\nmodel \"test\"\n" + text, diagnostics);
+        INFO(diagnostics.render());
+        REQUIRE(parsed.ok());
+        return parsed.take();
+    }
+
+    Executable make(const std::string& name, bool reference = false) {
+        Diagnostics diagnostics;
+        auto made = Executable::make(module, *module.find_function(name), states_store, arena,
+                                     {reference}, diagnostics);
+        REQUIRE(made.ok());
+        return made.take();
+    }
+
+    float& state(const std::string& name, int64_t i = 0) {
+        return states_store.data(module.find_state(name))[i];
+    }
+
+    ir::Module module;
+    StateStore states_store;
+    std::shared_ptr<Arena> arena;
+};
+
+}  // namespace
+
+TEST_CASE("an unplanned function runs in memory of its own") {
+    for (bool reference : {false, true}) {
+        Program program(R"(
+func @f(%a: f32[2,3] = argument, %b: f32[3,2] = argument) {
+  %c = matmul %a, %b : f32[2,2]
+  %d = matmul %c, %c : f32[2,2]
+  result c = %c
+  result d = %d
+}
+)");
+        Executable f = program.make("f", reference);
+        REQUIRE(f.input_count() == 2);
+        CHECK(f.input(0) == f.input("a"));
+        CHECK(f.input("nothing") == nullptr);
+        CHECK(f.input_type(1) == ir::f32({3, 2}));
+        for (int i = 0; i < 6; ++i) f.input("a")[i] = static_cast<float>(i), f.input("b")[i] = 1;
+        f.run({});
+        const float* c = f.result("c");
+        CHECK((c[0] == 3 && c[1] == 3 && c[2] == 12 && c[3] == 12));
+        CHECK(f.result("d")[0] == 45);
+        CHECK(f.result(1) == f.result("d"));
+        CHECK(f.result("nothing") == nullptr);
+        CHECK(f.result_type(0) == ir::f32({2, 2}));
+    }
+}
+
+TEST_CASE("reshapes share memory unless the plan says otherwise") {
+    Program program(R"(
+func @f(%a: f32[2,3] = argument) {
+  %b = reshape %a : f32[3,2]
+  %c = reshape %b : f32[6]
+  result c = %c
+}
+func @planned(%a: f32[2,3] at 64 = argument) arena 256 unplanned 256 {
+  %b = reshape %a : f32[3,2] at 128
+  %c = reshape %b : f32[6] at 128
+  result c = %c
+}
+)");
+    Executable f = program.make("f");
+    CHECK(f.result("c") == f.input("a"));
+    Executable planned = program.make("planned");
+    CHECK(planned.input("a") == program.arena->at(64));
+    CHECK(planned.result("c") == program.arena->at(128));
+    for (int i = 0; i < 6; ++i) planned.input("a")[i] = static_cast<float>(i);
+    planned.run({});
+    CHECK(planned.result("c")[5] == 5);
+}
+
+TEST_CASE("executables of one module share the arena of the largest function") {
+    Program program(R"(
+func @small(%a: f32[4] at 0 = argument) arena 64 unplanned 64 {
+  result a = %a
+}
+func @large(%a: f32[4] at 960 = argument) arena 1024 unplanned 64 {
+  result a = %a
+}
+)");
+    CHECK(program.arena->bytes() == 1024);
+    CHECK(program.make("large").input(0) == program.make("small").input(0) + 240);
+}
+
+TEST_CASE("updates see all states as at entry") {
+    const std::string states = R"(
+state @a : f32[2] parameter = zeros
+state @b : f32[2] parameter = zeros
+state @c : f32[2,1] slot = zeros
+)";
+    for (bool reference : {false, true}) {
+        Program program(R"(
+func @swap() {
+  %r = reshape @a : f32[2,1]
+  update @a = @b
+  update @b = @a
+  update @c = %r
+  result old = %r
+  result c = @c
+}
+)",
+                        states);
+        for (int i : {0, 1})
+            program.state("a", i) = 1, program.state("b", i) = 2, program.state("c", i) = 3;
+        Executable swap = program.make("swap", reference);
+        swap.run({});
+        for (int i : {0, 1}) {
+            CHECK(program.state("a", i) == 2);
+            CHECK(program.state("b", i) == 1);
+            CHECK(program.state("c", i) == 1);
+            CHECK(swap.result("old")[i] == 1);
+            CHECK(swap.result("c")[i] == 3);
+        }
+        swap.run({});
+        CHECK(program.state("a") == 1);
+        CHECK(program.state("c") == 2);
+    }
+}
+
+TEST_CASE("a value at home is its state; nothing is copied") {
+    Program program(R"(
+state @w : f32[2,2] parameter = ones
+state @copy : f32[2,2] slot = zeros
+func @f(%a: f32[2,2] at 0 = argument) arena 64 unplanned 64 {
+  %w = matmul %a, %a : f32[2,2] at @w
+  update @w = %w
+  update @copy = %w
+  result w = %w
+}
+)");
+    Executable f = program.make("f");
+    CHECK(f.result("w") == &program.state("w"));
+    for (int i = 0; i < 4; ++i) f.input(0)[i] = 2;
+    f.run({});
+    CHECK(program.state("w", 3) == 8);
+    CHECK(program.state("copy", 3) == 8);
+}
+
+TEST_CASE("step and epoch are numbers of the call") {
+    for (bool reference : {false, true}) {
+        Program program(
+            "func @f() {\n  %s = step : f32[]\n  %e = epoch : f32[]\n  result s = %s\n  result e = "
+            "%e\n}\n");
+        Executable f = program.make("f", reference);
+        CallContext context;
+        context.step = 7, context.epoch = 1.5;
+        f.run(context);
+        CHECK(*f.result("s") == 7);
+        CHECK(*f.result("e") == 1.5f);
+    }
+}
+
+TEST_CASE("weights in a state are read anew in each call") {
+    Program program(R"(
+state @w : f32[3,3,16,32] parameter = ones
+func @f(%x: f32[1,8,8,16] = argument, %w: f32[3,3,16,32] = argument) {
+  %y = conv %x, @w {strides=[1,1], pads_begin=[1,1], pads_end=[1,1], dilations=[1,1]} : f32[1,8,8,32]
+  %z = conv_backward_data %y, @w {strides=[1,1], pads_begin=[1,1], pads_end=[1,1], dilations=[1,1]} : f32[1,8,8,16]
+  update @w = %w
+  result y = %y
+  result z = %z
+}
+)");
+    Executable f = program.make("f");
+    std::fill_n(f.input("x"), 8 * 8 * 16, 1.0f);
+    std::fill_n(f.input("w"), 9 * 16 * 32, 0.5f);
+    std::fill_n(&program.state("w"), 9 * 16 * 32, 0.25f);
+    f.run({});
+    CHECK(f.result("y")[3 * 8 * 32 + 3 * 32] == 9 * 16 * 0.25f);
+    f.run({});
+    CHECK(f.result("y")[3 * 8 * 32 + 3 * 32] == 9 * 16 * 0.5f);
+    CHECK(f.result("z")[3 * 8 * 16 + 3 * 16] == 9 * 32 * 0.5f * 9 * 16 * 0.5f);
+    CHECK(f.own_bytes() > 0);
+}
+
+TEST_CASE("timing adds nanoseconds per operation") {
+    Program program(R"(
+func @f(%a: f32[64,64] = argument) {
+  %r = reshape %a : f32[4096]
+  %b = matmul %a, %a : f32[64,64]
+  result b = %b
+  result r = %r
+}
+)");
+    Executable f = program.make("f");
+    int64_t nanoseconds[2] = {};
+    f.set_timing(nanoseconds);
+    f.run({});
+    CHECK(nanoseconds[0] == 0);
+    CHECK(nanoseconds[1] > 0);
+    const int64_t before = nanoseconds[1];
+    f.run({});
+    CHECK(nanoseconds[1] > before);
+    f.set_timing(nullptr);
+    f.run({});
+}
+
+TEST_CASE("an undifferentiated function is an internal error") {
+    Program program(
+        "func @f(%a: f32[] = argument) {\n  %b = gradient %a, %a : f32[]\n  result b = %b\n}\n");
+    CHECK_THROWS_AS(program.make("f"), InternalError);
+}
