@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <numbers>
 
 #include "compiler/build/evaluate.h"
 
@@ -47,6 +48,20 @@ Evaluated relu(Evaluator& e, const Expression& call) {
     return x;
 }
 
+/// The second argument is the slope, 0.3 when left out.
+Evaluated leaky_relu(Evaluator& e, const Expression& call) {
+    Evaluated x = argument(e, call, 0);
+    Evaluated slope;
+    slope.number = 0.3;
+    if (call.arguments.size() > 1) slope = argument(e, call, 1);
+    if (x.failed) return x;
+    if (!slope.number || *slope.number < 0)
+        return e.fail(DiagnosticKind::kBadExpression, call.span, "the slope of `leaky_relu` must be a constant, at least 0");
+    x.value = e.b().emit(ir::LeakyRelu{*slope.number}, {e.materialize(x, {})});
+    x.number.reset();
+    return x;
+}
+
 Evaluated square(Evaluator& e, const Expression& call) {
     Evaluated x = argument(e, call, 0);
     if (x.failed) return x;
@@ -62,27 +77,50 @@ bool only_batch_left(Evaluator& e, const Evaluated& x, bool one_element_counts) 
     return shape.size() == 1 || (one_element_counts && e.b().type(x.value).elements() == shape[0]);
 }
 
-Evaluated mean(Evaluator& e, const Expression& call) {
-    const Evaluated x = argument(e, call, 0);
-    return x.failed ? x : e.reduce(x, only_batch_left(e, x, true), true);
+/// The argument `axis=k` of a call: an axis of the example, counted from 0 without the batch, or from the end when
+/// negative. kNone when not given; `failed` after an error.
+int64_t named_axis(Evaluator& e, const Expression& call, const Evaluated& x, bool& failed) {
+    for (size_t i = 0; i < call.arguments.size(); ++i) {
+        if (i >= call.argument_names.size() || call.argument_names[i] != "axis") continue;
+        const Evaluated axis = e.evaluate(*call.arguments[i]);
+        const int64_t first = x.batched ? 1 : 0;
+        const int64_t rank = x.number ? 0 : e.b().type(x.value).rank() - first;
+        if (axis.number && *axis.number == std::floor(*axis.number) && *axis.number >= -rank && *axis.number < rank)
+            return first + static_cast<int64_t>(*axis.number) + (*axis.number < 0 ? rank : 0);
+        e.fail(DiagnosticKind::kBadExpression, call.arguments[i]->span,
+               fmt::format("`axis` must be a whole number from {} to {} here", -rank, rank - 1));
+        failed = true;
+    }
+    return kNone;
 }
 
-Evaluated sum(Evaluator& e, const Expression& call) {
-    const Evaluated x = argument(e, call, 0);
-    return x.failed ? x : e.reduce(x, only_batch_left(e, x, false), false);
+/// Sum or mean of one argument, over the axis it names or by the rules of Evaluator::reduce.
+Evaluated total(Evaluator& e, const Expression& call, bool take_mean) {
+    Evaluated x = argument(e, call, 0);
+    if (x.failed) return x;
+    const int64_t axis = named_axis(e, call, x, x.failed);
+    if (x.failed) return x;
+    if (axis == kNone) return e.reduce(x, only_batch_left(e, x, take_mean), take_mean);
+    x.value = take_mean ? e.b().reduce_mean(x.value, {axis}) : e.b().reduce_sum(x.value, {axis});
+    return x;
 }
+Evaluated mean(Evaluator& e, const Expression& call) { return total(e, call, true); }
+Evaluated sum(Evaluator& e, const Expression& call) { return total(e, call, false); }
 
 /// sqrt(sum of squares + 1e-12), per example.
 Evaluated norm(Evaluator& e, const Expression& call) {
     Evaluated x = argument(e, call, 0);
     if (x.failed) return x;
+    const int64_t axis = named_axis(e, call, x, x.failed);
+    if (x.failed) return x;
     const bool over_batch = only_batch_left(e, x, false);
     x.value = e.materialize(x, {});
     x.number.reset();
     x.value = e.b().mul(x.value, x.value);
-    Evaluated total = e.reduce(x, over_batch, false);
-    total.value = e.b().emit(ir::Sqrt{}, {e.b().offset(total.value, kNormEpsilon)});
-    return total;
+    if (axis != kNone) x.value = e.b().reduce_sum(x.value, {axis});
+    else x = e.reduce(x, over_batch, false);
+    x.value = e.b().emit(ir::Sqrt{}, {e.b().offset(x.value, kNormEpsilon)});
+    return x;
 }
 
 /// Largest: of an example, or over the batch. `sign` -1 gives the smallest.
@@ -90,9 +128,12 @@ Evaluated extreme(Evaluator& e, const Expression& call, double sign) {
     Evaluated x = argument(e, call, 0);
     if (x.failed || x.number) return x;
     ir::Builder& b = e.b();
-    const bool over_batch = only_batch_left(e, x, true);
+    const int64_t axis = named_axis(e, call, x, x.failed);
+    if (x.failed) return x;
+    const bool over_batch = axis == kNone && only_batch_left(e, x, true);
     std::vector<int64_t> axes = ir::all_axes(b.type(x.value).rank());
     if (x.batched && !over_batch) axes.erase(axes.begin());
+    if (axis != kNone) axes = {axis};
     if (sign < 0) x.value = b.neg(x.value);
     if (!axes.empty()) x.value = b.emit(ir::ReduceMax{axes}, {x.value});
     if (sign < 0) x.value = b.neg(x.value);
@@ -100,11 +141,18 @@ Evaluated extreme(Evaluator& e, const Expression& call, double sign) {
     return x;
 }
 
+/// Arguments without a name.
+size_t positional(const Expression& call) {
+    size_t count = call.arguments.size();
+    for (const std::string& name : call.argument_names) count -= name.empty() ? 0 : 1;
+    return count;
+}
+
 Evaluated max(Evaluator& e, const Expression& call) {
-    return call.arguments.size() == 2 ? pairwise<ir::Maximum>(e, call) : extreme(e, call, 1);
+    return positional(call) == 2 ? pairwise<ir::Maximum>(e, call) : extreme(e, call, 1);
 }
 Evaluated min(Evaluator& e, const Expression& call) {
-    return call.arguments.size() == 2 ? pairwise<ir::Minimum>(e, call) : extreme(e, call, -1);
+    return positional(call) == 2 ? pairwise<ir::Minimum>(e, call) : extreme(e, call, -1);
 }
 
 /// min(max(x, low), high).
@@ -123,7 +171,7 @@ Evaluated clamp(Evaluator& e, const Expression& call) {
     return x;
 }
 
-/// x over the last axis of an example: x - log(sum(exp(x))), with the maximum taken out first.
+/// x over one axis of an example, the last if none is named: x - log(sum(exp(x))), with the maximum taken out first.
 Evaluated log_softmax(Evaluator& e, const Expression& call) {
     Evaluated x = argument(e, call, 0);
     if (x.failed) return x;
@@ -131,12 +179,14 @@ Evaluated log_softmax(Evaluator& e, const Expression& call) {
         return e.fail(DiagnosticKind::kShapeMismatch, call.span, "`softmax` needs a vector per example");
     ir::Builder& b = e.b();
     const Shape shape = b.shape(x.value);
-    const int64_t last = static_cast<int64_t>(shape.size()) - 1;
-    const auto spread = [&](ValueId v) { return b.broadcast(v, ir::all_axes(last), shape); };
-    const ValueId largest = b.emit(ir::StopGradient{}, {b.emit(ir::ReduceMax{{last}}, {x.value})});
+    const int64_t rank = static_cast<int64_t>(shape.size());
+    const int64_t named = named_axis(e, call, x, x.failed), axis = named == kNone ? rank - 1 : named;
+    if (x.failed) return x;
+    const auto spread = [&](ValueId v) { return b.broadcast(v, ir::other_axes(rank, {axis}), shape); };
+    const ValueId largest = b.emit(ir::StopGradient{}, {b.emit(ir::ReduceMax{{axis}}, {x.value})});
     const ValueId shifted = b.sub(x.value, spread(largest));
-    const ValueId total = b.reduce_sum(b.emit(ir::Exp{}, {shifted}), {last});
-    x.value = b.sub(shifted, spread(b.emit(ir::Log{}, {total})));
+    const ValueId exp_sum = b.reduce_sum(b.emit(ir::Exp{}, {shifted}), {axis});
+    x.value = b.sub(shifted, spread(b.emit(ir::Log{}, {exp_sum})));
     return x;
 }
 
@@ -174,27 +224,34 @@ Evaluated lerp(Evaluator& e, const Expression& call) {
     return a;
 }
 
-/// Examples side by side along their last axis.
+/// Examples side by side along an axis, the last if none is named.
 Evaluated concat(Evaluator& e, const Expression& call) {
     Evaluated result;
     result.batched = true;
     std::vector<ValueId> parts;
-    for (const auto& part : call.arguments) {
+    int64_t axis = kNone;
+    for (size_t i = 0; i < positional(call); ++i) {
+        const auto& part = call.arguments[i];
         const Evaluated x = e.tensor(*part);
         if (x.failed) return x;
         if (x.number || !x.batched)
             return e.fail(DiagnosticKind::kShapeMismatch, part->span, "`concat` joins examples, and this is a plain number");
         Shape shape = e.b().shape(x.value);
-        Shape first = parts.empty() ? shape : e.b().shape(parts[0]);
-        shape.back() = first.back();
+        const Shape first = parts.empty() ? shape : e.b().shape(parts[0]);
+        if (parts.empty()) {
+            axis = named_axis(e, call, x, result.failed);
+            if (result.failed) return result;
+            if (axis == kNone) axis = static_cast<int64_t>(shape.size()) - 1;
+        }
+        if (shape.size() == first.size()) shape[axis] = first[axis];
         if (shape != first)
             return e.fail(DiagnosticKind::kShapeMismatch, part->span,
-                          fmt::format("`concat` along the last axis of {} and {}", ir::to_string(example_of(first)),
+                          fmt::format("`concat` along axis {} of {} and {}", axis - 1, ir::to_string(example_of(first)),
                                       describe(e, x)));
         parts.push_back(x.value);
         result.networks.insert(x.networks.begin(), x.networks.end());
     }
-    result.value = e.b().emit(ir::Concat{e.b().type(parts[0]).rank() - 1}, parts);
+    result.value = e.b().emit(ir::Concat{axis}, parts);
     return result;
 }
 
@@ -237,11 +294,17 @@ bool noise_shape(Evaluator& e, const Expression& like, Shape& shape) {
     return true;
 }
 
+/// Several arguments are the sizes of an example's axes.
 template <bool kNormal>
 Evaluated noise(Evaluator& e, const Expression& call) {
     Evaluated result;
     Shape shape;
-    if (!noise_shape(e, *call.arguments[0], shape)) return result.failed = true, result;
+    for (const auto& size : call.arguments) {
+        Shape one;
+        if (!noise_shape(e, *size, one)) return result.failed = true, result;
+        if (shape.empty()) shape = one;
+        else shape.push_back(one.back());
+    }
     result.value = kNormal ? e.scope().random_normal(shape) : e.scope().random_uniform(shape);
     result.batched = true;
     return result;
@@ -292,6 +355,21 @@ Evaluated linear(Evaluator& e, const Expression& call) {
     return unit;
 }
 
+/// cosine(from, to, over, unit): half a cosine, from + (to - from)(1 - cos(pi t)) / 2 with t from 0 to 1.
+Evaluated cosine(Evaluator& e, const Expression& call) {
+    const Evaluated from = argument(e, call, 0), to = argument(e, call, 1), over = argument(e, call, 2);
+    Evaluated unit = argument(e, call, 3);
+    if (unit.failed) return unit;
+    if (!from.number || !to.number || !over.number || *over.number <= 0)
+        return e.fail(DiagnosticKind::kBadExpression, call.span, "a schedule needs constant numbers, and `over` above 0");
+    ir::Builder& b = e.b();
+    const ValueId part = b.emit(ir::Minimum{}, {b.scale(unit.value, 1 / *over.number), b.constant(1)});
+    const ValueId wave = b.emit(ir::Cos{}, {b.scale(part, std::numbers::pi)});
+    const double half = (*to.number - *from.number) / 2;
+    unit.value = b.offset(b.scale(wave, -half), *from.number + half);
+    return unit;
+}
+
 }  // namespace
 
 const std::map<std::string, CallFunction>& call_functions() {
@@ -301,11 +379,12 @@ const std::map<std::string, CallFunction>& call_functions() {
         {"bernoulli", bernoulli},
         {"clamp", clamp},
         {"concat", concat},
-        {"cos", element_wise<ir::Cos>},
+        {"cosine", cosine},
         {"erf", element_wise<ir::Erf>},
         {"exp", element_wise<ir::Exp>},
         {"floor", element_wise<ir::Floor>},
         {"grad", grad},
+        {"leaky_relu", leaky_relu},
         {"lerp", lerp},
         {"linear", linear},
         {"log", element_wise<ir::Log>},
@@ -317,8 +396,6 @@ const std::map<std::string, CallFunction>& call_functions() {
         {"normal", noise<true>},
         {"relu", relu},
         {"sigmoid", element_wise<ir::Sigmoid>},
-        {"sign", element_wise<ir::Sign>},
-        {"sin", element_wise<ir::Sin>},
         {"softmax", softmax},
         {"softplus", element_wise<ir::Softplus>},
         {"sqrt", element_wise<ir::Sqrt>},

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 
 #include "compiler/support/check.h"
 #include "compiler/support/edit_distance.h"
@@ -94,7 +95,7 @@ ValueId Evaluator::scalar(const Expression& expression, const std::string& what)
 }
 
 std::vector<std::string> Evaluator::known_names() const {
-    std::vector<std::string> names{"step", "epoch"};
+    std::vector<std::string> names{"step", "epoch", "pi"};
     for (const auto& [known, value] : bound_) names.push_back(known);
     for (const auto& entry : f_.m.spec.objective.let) names.push_back(entry.name);
     for (const auto& field : f_.m.spec.data) names.push_back(field.name);
@@ -115,6 +116,7 @@ Evaluated Evaluator::name(const Expression& e) {
         result.batched = true;
         return result;
     }
+    if (e.text == "pi") return number_value(std::numbers::pi);
     Evaluated result;
     if (e.text == "step" || e.text == "epoch") {
         result.value = e.text == "step" ? f_.b.emit(ir::Step{}, {}) : f_.b.emit(ir::Epoch{}, {});
