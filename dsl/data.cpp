@@ -67,7 +67,8 @@ void read_range(const Entry& range, DataField& field, Diagnostics& diagnostics) 
                       field.range_high);
 }
 
-/// `train` is the field that a field of `test` belongs to with its node, both null for a field of `data` itself.
+/// `train` is the field that a field of `test` belongs to with its node, both null for a field of
+/// `data` itself.
 DataField read_field(const Entry& entry, const DataField* train, const Node* train_node,
                      Diagnostics& diagnostics) {
     DataField field;

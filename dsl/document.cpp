@@ -1,5 +1,6 @@
-// Builds our tree from yaml-cpp's events, so that anchors, aliases, duplicate keys, tags and depth are ours to judge.
-// yaml-cpp 0.7 to 0.9: marks are 0-based, `pos` is a byte offset; plain scalars come with the tag "?", quoted ones with "!".
+// Builds our tree from yaml-cpp's events, so that anchors, aliases, duplicate keys, tags and depth
+// are ours to judge. yaml-cpp 0.7 to 0.9: marks are 0-based, `pos` is a byte offset; plain scalars
+// come with the tag "?", quoted ones with "!".
 #include "dsl/document.h"
 
 #include <yaml-cpp/eventhandler.h>

@@ -1,5 +1,6 @@
-// YAML text -> a tree of our own with exact places. document.cpp is the only file that includes yaml-cpp,
-// and the only one that sees an exception: what is wrong with a text ends up in Diagnostics.
+// YAML text -> a tree of our own with exact places. document.cpp is the only file that includes
+// yaml-cpp, and the only one that sees an exception: what is wrong with a text ends up in
+// Diagnostics.
 #pragma once
 
 #include <memory>
@@ -15,8 +16,9 @@ namespace gmc::dsl {
 struct Node;
 using NodePtr = std::shared_ptr<const Node>;
 
-/// Where one byte of a scalar's text comes from: an offset into the file of the scalar's span, and how many
-/// bytes there it stands for (the bytes that replaced `${name}` stand for all of `${name}`).
+/// Where one byte of a scalar's text comes from: an offset into the file of the scalar's span, and
+/// how many bytes there it stands for (the bytes that replaced `${name}` stand for all of
+/// `${name}`).
 struct TextPlace {
     size_t offset = 0;
     size_t length = 1;
@@ -38,12 +40,13 @@ struct Node {
     std::vector<Entry> entries;  ///< kMap; keys are unique
     std::vector<NodePtr> items;  ///< kList
     Span span;  ///< a scalar with its quotes; `[`, `{` or the first key; an alias: where it is used
-    /// kScalar: a place for each byte of `text`, when variables were replaced in it; else null (text_places finds them).
+    /// kScalar: a place for each byte of `text`, when variables were replaced in it; else null
+    /// (text_places finds them).
     std::shared_ptr<const std::vector<TextPlace>> places;
-    Span
-        defined;  ///< where a variable or anchor gives the value that is used at `span`; else unknown
-    size_t expanded_nodes =
-        1;              ///< this node and all below, aliases counted as often as they are used
+    /// Where a variable or anchor gives the value that is used at `span`; unknown otherwise.
+    Span defined;
+    /// This node and all below, aliases counted as often as they are used.
+    size_t expanded_nodes = 1;
     size_t height = 0;  ///< 0 for a scalar
 
     bool is_null() const { return kind == Kind::kNull; }
@@ -54,7 +57,8 @@ struct Node {
     const Entry* find(std::string_view key) const;
 };
 
-/// The most values a document may have after its aliases and variables are expanded: a bomb of a few hundred bytes has billions.
+/// The most values a document may have after its aliases and variables are expanded: a bomb of a
+/// few hundred bytes has billions.
 constexpr size_t kMostNodes = 100'000;
 /// The most lists and maps inside of each other.
 constexpr size_t kMostLevels = 100;
@@ -65,15 +69,17 @@ void measure(Node& node);
 /// "a map", "a list", "the text `abc`", "the number 3", "nothing": for messages.
 std::string describe(const Node& node);
 
-/// Reads the file at `path` and parses it. Every way a file can be bad is an error in `diagnostics`:
-/// no file, a directory, over 8 MB, not text, tabs as indentation, malformed, keys twice, too deep, too much.
+/// Reads the file at `path` and parses it. Every way a file can be bad is an error in
+/// `diagnostics`: no file, a directory, over 8 MB, not text, tabs as indentation, malformed, keys
+/// twice, too deep, too much.
 Result<NodePtr> read_document(const std::string& path, Diagnostics& diagnostics);
 
 /// Parses `text`; offsets into it are offsets into source `file`, already added to the sources.
 Result<NodePtr> parse_document(const std::string& text, uint32_t file, Diagnostics& diagnostics);
 
-/// A place for each byte of a scalar's text, found by walking the source beside it: line breaks and indentation of
-/// a scalar of several lines, quotes and escapes are skipped. Falls back on the whole scalar for what it cannot follow.
+/// A place for each byte of a scalar's text, found by walking the source beside it: line breaks and
+/// indentation of a scalar of several lines, quotes and escapes are skipped. Falls back on the
+/// whole scalar for what it cannot follow.
 std::vector<TextPlace> text_places(const Node& scalar, const SourceFiles& sources);
 
 /// The span of bytes [begin, end) of a scalar's text, given its places.

@@ -1,4 +1,5 @@
-// A Pratt parser over lexer.h's tokens. Binding, loosest first: comparisons, + -, * /, sign, ^ (to the right), member.
+// A Pratt parser over lexer.h's tokens. Binding, loosest first: comparisons, + -, * /, sign, ^ (to
+// the right), member.
 #include "dsl/expression.h"
 
 #include <algorithm>
@@ -81,7 +82,8 @@ class Parser {
             const int tightness = peek().kind == Token::Kind::kOperator ? binding(peek().text) : 0;
             if (tightness == 0 || tightness < least) break;
             const Token op = next();
-            // ^ takes the operand to its right as far as it goes: 2^3^2 = 2^(3^2). A comparison does not chain.
+            // ^ takes the operand to its right as far as it goes: 2^3^2 = 2^(3^2). A comparison
+            // does not chain.
             const Parsed right = parse(tightness == kPowerBinding ? kSignBinding : tightness + 1);
             if (!right.node) return {};
             if (tightness == 1 && peek().kind == Token::Kind::kOperator &&
@@ -259,8 +261,8 @@ std::string to_string(const Expression& e) {
             return e.text + operand(*e.arguments[0], kSignBinding);
         case Expression::Kind::kBinary: {
             const int own = binding(e.text);
-            // The operand on the side that does not associate needs parentheses at equal tightness. What stands right
-            // of ^ may be a sign; what stands left of it may not.
+            // The operand on the side that does not associate needs parentheses at equal tightness.
+            // What stands right of ^ may be a sign; what stands left of it may not.
             const int left = own == kPowerBinding || own == 1 ? own + 1 : own;
             const int right = own == kPowerBinding ? kSignBinding : own + 1;
             const std::string gap = own >= 3 && own == kPowerBinding ? "" : " ";

@@ -1,5 +1,5 @@
-// Expressions of an objective: `mean(softplus(-discriminator(fake)))`, and numbers that are schedules.
-// Text -> tree with spans; no name is resolved here.
+// Expressions of an objective: `mean(softplus(-discriminator(fake)))`, and numbers that are
+// schedules. Text -> tree with spans; no name is resolved here.
 #pragma once
 
 #include <memory>
@@ -23,7 +23,7 @@ struct Expression {
         kMember,  ///< arguments[0] . text              q.mean
         kCall,   ///< text(arguments...)               mean(x, axis=1): named ones in argument_names
         kUnary,  ///< text is "-" (or "+")
-        kBinary,  ///< text is + - * / ^ < > <= >=      ^ binds tightest and to the right; -x^2 is -(x^2)
+        kBinary,  ///< text is + - * / ^ < > <= >=      ^ binds tightest, to the right: -x^2 = -(x^2)
     };
     Kind kind = Kind::kNumber;
     double number = 0;
@@ -34,10 +34,12 @@ struct Expression {
 };
 
 /// Parses `text`, which starts at `where` in its file (a plain scalar: columns map one to one).
-/// Reports kBadExpression with the narrowest span; nesting deeper than 200 is an error, not a crash.
+/// Reports kBadExpression with the narrowest span; nesting deeper than 200 is an error, not a
+/// crash.
 Result<ExpressionPtr> parse_expression(std::string_view text, Span where, Diagnostics& diagnostics);
 
-/// Parses a scalar of a document, whose spans are exact in quotes, over several lines and after `${name}` too.
+/// Parses a scalar of a document, whose spans are exact in quotes, over several lines and after
+/// `${name}` too.
 Result<ExpressionPtr> parse_expression(const Node& scalar, Diagnostics& diagnostics);
 
 /// A number as an expression.

@@ -1,7 +1,8 @@
 // The rows. To add a function: a row here, its rule in compiler/build, a test.
 //
-// Every tensor of an objective has the batch in front. A reduction of an example runs over everything but the batch and leaves
-// one number per example; of what has one number per example already (and of nothing else) it runs over the batch.
+// Every tensor of an objective has the batch in front. A reduction of an example runs over
+// everything but the batch and leaves one number per example; of what has one number per example
+// already (and of nothing else) it runs over the batch.
 #include "dsl/functions.h"
 
 namespace gmc::dsl {

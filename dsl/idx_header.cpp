@@ -1,4 +1,5 @@
-// http://yann.lecun.com/exdb/mnist: two zero bytes, a type, the number of dimensions, each as a big-endian uint32.
+// http://yann.lecun.com/exdb/mnist: two zero bytes, a type, the number of dimensions, each as a
+// big-endian uint32.
 #include "dsl/idx_header.h"
 
 #include <fmt/format.h>

@@ -1,4 +1,5 @@
-// Reads lists of layers and the blocks used in them. layers.cpp has the layers, blocks.cpp the blocks.
+// Reads lists of layers and the blocks used in them. layers.cpp has the layers, blocks.cpp the
+// blocks.
 #pragma once
 
 #include <map>
@@ -55,7 +56,8 @@ class LayerReader {
     LayerReader(LayerScope& scope, Blocks& blocks, Diagnostics& diagnostics)
         : scope_(scope), blocks_(blocks), diagnostics_(diagnostics) {}
 
-    /// A list of layers, or one layer without a list around it. `what` for messages: "network `encoder`".
+    /// A list of layers, or one layer without a list around it. `what` for messages: "network
+    /// `encoder`".
     std::vector<LayerSpec> read(const Node& node, const std::string& what);
 
   private:

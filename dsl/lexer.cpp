@@ -15,7 +15,8 @@ constexpr size_t kMostExpressionBytes =
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-/// The end of the longest run from `at` on that could have been meant as a number: `1e-4`, `1_000`, `3x`.
+/// The end of the longest run from `at` on that could have been meant as a number: `1e-4`, `1_000`,
+/// `3x`.
 size_t number_end(std::string_view text, size_t at) {
     size_t end = at;
     while (end < text.size()) {

@@ -16,8 +16,8 @@ class PlacedText {
   public:
     /// A scalar of a document.
     PlacedText(const Node& scalar, const SourceFiles& sources);
-    /// A text whose bytes follow each other from `where` on. When `where` covers a different number of bytes, every
-    /// part's span is all of `where`.
+    /// A text whose bytes follow each other from `where` on. When `where` covers a different number
+    /// of bytes, every part's span is all of `where`.
     PlacedText(std::string_view text, Span where, const SourceFiles& sources);
 
     std::string_view text() const { return text_; }

@@ -31,7 +31,8 @@ std::vector<std::string> split_path(const std::string& text) {
     return out;
 }
 
-/// Parses one --set; its text is a source of its own, so that errors in the value can point into it.
+/// Parses one --set; its text is a source of its own, so that errors in the value can point into
+/// it.
 Result<Setting> read_setting(const std::string& text, Diagnostics& diagnostics) {
     const uint32_t file = diagnostics.sources().add("--set", text);
     const size_t equals = text.find('=');
@@ -109,36 +110,34 @@ bool check_first_name(const Node& model, const Setting& setting, Diagnostics& di
     return false;
 }
 
-Result<NodePtr> read_chain(const std::string& path, std::vector<std::string>& open,
+/// Reads `path`, which `used_at` extends (unknown for the model itself), and all below it.
+Result<NodePtr> read_chain(const std::string& path, Span used_at, std::vector<std::string>& open,
                            Diagnostics& diagnostics) {
+    const uint32_t files = diagnostics.sources().count();
     Result<NodePtr> model = read_document(path, diagnostics);
-    if (!model) return Failure{};
+    // The one file that was added, also when it could not be read.
+    if (used_at.known() && diagnostics.sources().count() > files)
+        diagnostics.sources().set_origin(files + 1, used_at, "extended here");
+    if (!model || !expect_map(**model, "a model", (*model)->span, diagnostics)) return Failure{};
     const Entry* extends = (*model)->find("extends");
     if (!extends) return model;
-    if (!extends->value->is_scalar()) {
-        diagnostics.error(DiagnosticKind::kWrongType, extends->key_span,
-                          "`extends` is the path of a model file, not {}",
-                          describe(*extends->value));
-        return Failure{};
-    }
+    const KeyRow* row = find_key(mapping("model").keys, "extends");
+    const std::optional<LayerValue> name = read_value(*extends->value, *row, diagnostics);
+    if (!name) return Failure{};
     namespace fs = std::filesystem;
     open.push_back(fs::path(path).lexically_normal().string());
-    const std::string base =
-        (fs::path(path).parent_path() / extends->value->text).lexically_normal().string();
+    const fs::path beside = fs::path(path).parent_path() / std::get<std::string>(*name);
+    const std::string base = beside.lexically_normal().string();
     if (std::count(open.begin(), open.end(), base) || open.size() > kMostBases) {
-        diagnostics.error(DiagnosticKind::kCycle, extends->value->span, "`{}` extends itself: {}",
-                          base, fmt::join(open, " -> "));
+        diagnostics.error(DiagnosticKind::kCycle, extends->value->span,
+                          "the model extends itself: {} -> {}", fmt::join(open, " -> "), base);
         return Failure{};
     }
-    const size_t errors = diagnostics.count();
-    Result<NodePtr> below = read_chain(base, open, diagnostics);
-    if (!below) {
-        diagnostics.note_since(errors, extends->value->span, "extended here");
-        return Failure{};
-    }
-    Node copy = **model;
-    std::erase_if(copy.entries, [](const Entry& entry) { return entry.key == "extends"; });
-    return merge(*below, std::make_shared<const Node>(std::move(copy)));
+    Result<NodePtr> below = read_chain(base, extends->value->span, open, diagnostics);
+    if (!below) return Failure{};
+    Node own = **model;
+    std::erase_if(own.entries, [](const Entry& entry) { return entry.key == "extends"; });
+    return merge(*below, std::make_shared<const Node>(std::move(own)));
 }
 
 }  // namespace
@@ -171,7 +170,7 @@ NodePtr merge(const NodePtr& base, const NodePtr& over) {
 
 Result<NodePtr> read_with_bases(const std::string& path, Diagnostics& diagnostics) {
     std::vector<std::string> open;
-    return read_chain(path, open, diagnostics);
+    return read_chain(path, Span{}, open, diagnostics);
 }
 
 NodePtr apply_sets(NodePtr model, const std::vector<std::string>& sets, Diagnostics& diagnostics) {

@@ -1,4 +1,5 @@
-// Names in expressions: what is meant by each, and what is meant by none. Shapes and gradients are compiler/build's.
+// Names in expressions: what is meant by each, and what is meant by none. Shapes and gradients are
+// compiler/build's.
 #include <algorithm>
 #include <functional>
 #include <map>

@@ -1,4 +1,5 @@
-// `objective:`: let, minimize, metrics, functions, schedule; and what a recipe gives is joined with what the model says.
+// `objective:`: let, minimize, metrics, functions, schedule; and what a recipe gives is joined with
+// what the model says.
 #include <algorithm>
 
 #include "dsl/lexer.h"
@@ -7,7 +8,8 @@
 namespace gmc::dsl {
 namespace {
 
-/// `{name: expression}`; with `names_alone`, also `{a, b}` and `[a, b]`, each the `let` of that name.
+/// `{name: expression}`; with `names_alone`, also `{a, b}` and `[a, b]`, each the `let` of that
+/// name.
 std::vector<NamedExpression> read_named(const Entry& entry, bool names_alone,
                                         Diagnostics& diagnostics) {
     std::vector<NamedExpression> out;
@@ -78,7 +80,8 @@ std::vector<MinimizeSpec> read_minimize(const Entry& entry, Diagnostics& diagnos
     return out;
 }
 
-/// The name and parameters of `sample(z)`, a key. Its tokens are found as those of an expression are.
+/// The name and parameters of `sample(z)`, a key. Its tokens are found as those of an expression
+/// are.
 bool read_signature(const Entry& entry, FunctionSpec& out, Diagnostics& diagnostics) {
     Node scalar;
     scalar.kind = Node::Kind::kScalar;

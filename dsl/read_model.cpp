@@ -28,7 +28,8 @@ ModelSpec read_sections(const Node& root, const Bindings& variables,
             read_objective(*objective, model.networks, options.recipe_directories, diagnostics);
     if (!root.find("train") || section("train"))
         model.train = read_train(section("train"), diagnostics);
-    // A name may be unknown only because the section that defines it could not be read: do not complain twice.
+    // A name may be unknown only because the section that defines it could not be read: do not
+    // complain twice.
     if (sound && !diagnostics.any()) check_names(model, variables, diagnostics);
     return model;
 }
@@ -39,7 +40,6 @@ Result<ModelSpec> read_model(const ReadModelOptions& options, Diagnostics& diagn
     const size_t errors = diagnostics.count();
     Result<NodePtr> document = read_with_bases(options.path, diagnostics);
     if (!document) return Failure{};
-    if (!expect_map(**document, "a model", (*document)->span, diagnostics)) return Failure{};
     const NodePtr set = apply_sets(*document, options.sets, diagnostics);
     const Bindings variables = read_variables(*set, diagnostics);
     const NodePtr root = substitute_variables(set, variables, diagnostics);

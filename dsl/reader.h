@@ -1,5 +1,6 @@
-// The readers of the sections of a model, each one .cpp: checked nodes in, a part of the ModelSpec out.
-// All report to Diagnostics and go on; read_model gives nothing back when anything was reported.
+// The readers of the sections of a model, each one .cpp: checked nodes in, a part of the ModelSpec
+// out. All report to Diagnostics and go on; read_model gives nothing back when anything was
+// reported.
 #pragma once
 
 #include <optional>
@@ -21,8 +22,8 @@ std::vector<NetworkSpec> read_networks(const Entry& networks, Blocks& blocks,
 /// data.cpp: `data:` with its `test:`.
 void read_data(const Entry& data, ModelSpec& model, Diagnostics& diagnostics);
 
-/// train.cpp: a number, an expression, or a schedule such as {linear: {from: 0, to: 1, over: 10 epochs}}, which becomes
-/// the call linear(0, 1, 10, epoch). Null after an error.
+/// train.cpp: a number, an expression, or a schedule such as {linear: {from: 0, to: 1, over: 10
+/// epochs}}, which becomes the call linear(0, 1, 10, epoch). Null after an error.
 ExpressionPtr read_expression(const Node& node, const std::string& what, Diagnostics& diagnostics);
 
 /// train.cpp: `train:`, and an optimizer such as {adam: {learning_rate: 1e-4}}.
@@ -38,21 +39,23 @@ struct ObjectivePart {
     std::string schedule;  ///< "" = not given
 };
 
-/// objective.cpp: the keys let, minimize, metrics, functions, schedule of a map; others are not looked at.
+/// objective.cpp: the keys let, minimize, metrics, functions, schedule of a map; others are not
+/// looked at.
 ObjectivePart read_objective_part(const Node& map, Diagnostics& diagnostics);
 /// objective.cpp: `objective:`.
 ObjectiveSpec read_objective(const Entry& objective, const std::vector<NetworkSpec>& networks,
                              const std::vector<std::string>& recipe_directories,
                              Diagnostics& diagnostics);
 
-/// recipe.cpp: what the objective's `recipe:` stands for, roles and parameters replaced. Checks the objective's keys.
+/// recipe.cpp: what the objective's `recipe:` stands for, roles and parameters replaced. Checks the
+/// objective's keys.
 Result<ObjectivePart> read_recipe(const Node& objective, const Entry& recipe,
                                   const std::vector<NetworkSpec>& networks,
                                   const std::vector<std::string>& directories,
                                   Diagnostics& diagnostics);
 
-/// names.cpp: every name and call in the model's expressions, cycles of `let`, the networks of `minimize`. Replaces
-/// numeric variables by their values.
+/// names.cpp: every name and call in the model's expressions, cycles of `let`, the networks of
+/// `minimize`. Replaces numeric variables by their values.
 void check_names(ModelSpec& model, const Bindings& variables, Diagnostics& diagnostics);
 
 }  // namespace gmc::dsl

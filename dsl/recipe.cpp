@@ -1,5 +1,5 @@
-// Recipes: objectives written once for networks known by their roles. A recipe is data: it is read like an objective, then
-// its roles become the model's networks and its parameters their values.
+// Recipes: objectives written once for networks known by their roles. A recipe is data: it is read
+// like an objective, then its roles become the model's networks and its parameters their values.
 #include <algorithm>
 #include <filesystem>
 #include <map>
@@ -49,7 +49,15 @@ Result<NodePtr> load(const Entry& key, const std::vector<std::string>& directori
         const std::filesystem::path path =
             std::filesystem::path(directory) / (std::get<std::string>(*name) + ".yaml");
         std::error_code error;
-        if (std::filesystem::exists(path, error)) return read_document(path.string(), diagnostics);
+        if (!std::filesystem::exists(path, error)) continue;
+        const uint32_t files = diagnostics.sources().count();
+        Result<NodePtr> root = read_document(path.string(), diagnostics);
+        // The one file that was added, also when it could not be read.
+        if (diagnostics.sources().count() > files)
+            diagnostics.sources().set_origin(
+                files + 1, key.value->span,
+                fmt::format("in recipe `{}`, used here", key.value->text));
+        return root;
     }
     report_unknown(DiagnosticKind::kUnknownName, key.value->span,
                    fmt::format("there is no recipe `{}`", key.value->text), key.value->text,

@@ -1,4 +1,5 @@
-// Names in expressions replaced by expressions: a recipe's roles and parameters, a model's variables.
+// Names in expressions replaced by expressions: a recipe's roles and parameters, a model's
+// variables.
 #pragma once
 
 #include <map>
@@ -15,7 +16,8 @@ struct Replacements {
     std::map<std::string, std::string> callees;  ///< a name, called or not -> another name
 };
 
-/// The tree with its names replaced; `shadowed` ones (parameters of a function) are left. Shares what does not change.
+/// The tree with its names replaced; `shadowed` ones (parameters of a function) are left. Shares
+/// what does not change.
 ExpressionPtr replace(const ExpressionPtr& expression, const Replacements& replacements,
                       const std::set<std::string>& shadowed);
 

@@ -48,9 +48,13 @@ std::optional<bool> parse_flag(std::string_view text) {
 
 std::string format_number(double value) {
     if (value != std::floor(value) || std::abs(value) >= 1e15) return fmt::format("{}", value);
-    std::string digits = fmt::format("{:.0f}", std::abs(value));
-    for (size_t i = digits.size(); i > 3; i -= 3) digits.insert(i - 3, ",");
-    return value < 0 ? "-" + digits : digits;
+    const std::string digits = fmt::format("{:.0f}", std::abs(value));
+    std::string out = value < 0 ? "-" : "";
+    for (size_t i = 0; i < digits.size(); ++i) {
+        if (i > 0 && (digits.size() - i) % 3 == 0) out += ',';
+        out += digits[i];
+    }
+    return out;
 }
 
 }  // namespace gmc::dsl

@@ -1,5 +1,6 @@
-// THE table of the language: every mapping, every layer kind, every key with its type, default, range and one line of
-// documentation. The reader, the unknown-key errors, the defaults, REFERENCE.md and the JSON Schema all come from it.
+// THE table of the language: every mapping, every layer kind, every key with its type, default,
+// range and one line of documentation. The reader, the unknown-key errors, the defaults,
+// REFERENCE.md and the JSON Schema all come from it.
 #pragma once
 
 #include <span>
@@ -41,13 +42,14 @@ struct Range {
 struct KeyRow {
     const char* key;
     KeyType type;
-    /// The default as a user would write it; kRequired: must be given; kOptional: may be left out, and then is not there.
+    /// The default as a user would write it; kRequired: must be given; kOptional: may be left out,
+    /// and then is not there.
     const char* fallback;
     const char* doc;
     Range range = {};
     const char* words = "";  ///< kWord, kInitializer: "same|valid"
-    /// Keys of one group exclude each other (`idx` or `synthetic`): a model that extends another, or --set, replaces
-    /// the one by giving the other.
+    /// Keys of one group exclude each other (`idx` or `synthetic`): a model that extends another,
+    /// or --set, replaces the one by giving the other.
     const char* group = "";
 
     bool required() const;

@@ -1,4 +1,5 @@
-// The rows of everything that is not a layer. To add a key: a row here, and the place that reads it.
+// The rows of everything that is not a layer. To add a key: a row here, and the place that reads
+// it.
 #include <limits>
 
 #include "dsl/schema.h"

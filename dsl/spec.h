@@ -1,6 +1,6 @@
-// A model as its author wrote it: typed, checked for keys, types and ranges, every part with its span.
-// Variables, recipes, `extends` and `blocks` are already expanded. What is left to compiler/build is
-// meaning: shapes, names in expressions, parameters.
+// A model as its author wrote it: typed, checked for keys, types and ranges, every part with its
+// span. Variables, recipes, `extends` and `blocks` are already expanded. What is left to
+// compiler/build is meaning: shapes, names in expressions, parameters.
 #pragma once
 
 #include <cstdint>
@@ -17,9 +17,10 @@ namespace gmc::dsl {
 /// One key of a layer after type checking and defaults. Strings are enumerators such as "same".
 using LayerValue = std::variant<bool, int64_t, double, std::string, std::vector<int64_t>>;
 
-/// A layer: `kind` is a row of the layer table (dsl/schema), `values` has every key of that row except those with no
-/// default that were not given. A layer written as `dense: {units: 4, activation: relu}` is ONE layer; `activation`,
-/// `bias`, `initializer`, `spectral_norm` are keys of it.
+/// A layer: `kind` is a row of the layer table (dsl/schema), `values` has every key of that row
+/// except those with no default that were not given. A layer written as `dense: {units: 4,
+/// activation: relu}` is ONE layer; `activation`, `bias`, `initializer`, `spectral_norm` are keys
+/// of it.
 struct LayerSpec {
     std::string kind;
     std::string name;  ///< the `name:` key, or "" (build makes names such as `dense`, `dense_1`)
@@ -28,8 +29,8 @@ struct LayerSpec {
     std::map<std::string, Span> value_spans;  ///< of the values that were written
     Span span;                                ///< the layer's kind, as in `dense`
     Span from_span;
-    Span
-        block_use;  ///< where the block that holds it is used, the outermost; unknown outside of blocks
+    Span block_use;  ///< where the block that holds it is used, the outermost; unknown outside of
+                     ///< blocks
 
     bool has(const std::string& key) const { return values.count(key) != 0; }
     int64_t integer(const std::string& key) const { return std::get<int64_t>(values.at(key)); }
@@ -91,7 +92,8 @@ struct NamedExpression {
     Span span;
 };
 
-/// Adam, SGD, ...: every hyperparameter is an expression (a number or a schedule of `step` and `epoch`).
+/// Adam, SGD, ...: every hyperparameter is an expression (a number or a schedule of `step` and
+/// `epoch`).
 struct OptimizerSpec {
     std::string kind;                         ///< "adam", "sgd"
     std::vector<NamedExpression> parameters;  ///< all of the kind's row, defaults filled in
@@ -116,7 +118,8 @@ struct FunctionSpec {
     std::string name;
     std::vector<std::string> parameters;
     std::vector<Span> parameter_spans;
-    /// One result named like the function, or several: `encode(image): {mean: q.mean, log_variance: q.log_variance}`.
+    /// One result named like the function, or several: `encode(image): {mean: q.mean, log_variance:
+    /// q.log_variance}`.
     std::vector<NamedExpression> results;
     Span span;
 };

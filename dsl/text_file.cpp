@@ -11,8 +11,8 @@
 namespace gmc::dsl {
 namespace {
 
-/// The number of bytes of the UTF-8 sequence at `at`; 0 when it is malformed (overlong forms, surrogates and what lies
-/// beyond U+10FFFF included: yaml-cpp would replace them silently).
+/// The number of bytes of the UTF-8 sequence at `at`; 0 when it is malformed (overlong forms,
+/// surrogates and what lies beyond U+10FFFF included: yaml-cpp would replace them silently).
 size_t utf8_length(const std::string& text, size_t at) {
     const auto byte = [&](size_t i) -> unsigned {
         return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
@@ -137,7 +137,8 @@ bool check_layout(const std::string& text, uint32_t file, size_t most_levels,
                 .help("YAML is indented with spaces");
             return false;
         }
-        // Brackets inside of text are counted too; nobody writes a hundred more of them than he closes.
+        // Brackets inside of text are counted too; nobody writes a hundred more of them than he
+        // closes.
         for (size_t i = line_start; i < line_end && !blank; ++i) {
             if (text[i] == '[' || text[i] == '{') ++open;
             if ((text[i] == ']' || text[i] == '}') && open > 0) --open;

@@ -17,12 +17,13 @@ struct TextFile {
     std::string text;
 };
 
-/// Reads a file of at most kMostModelBytes; a byte order mark is dropped. Reports kBadFile when there is no such
-/// file, when it is a directory or too large, cannot be read, or is not UTF-8 text.
+/// Reads a file of at most kMostModelBytes; a byte order mark is dropped. Reports kBadFile when
+/// there is no such file, when it is a directory or too large, cannot be read, or is not UTF-8
+/// text.
 Result<TextFile> load_text(const std::string& path, Diagnostics& diagnostics);
 
-/// Reports kBadYaml for tabs as indentation and for brackets nested deeper than `most_levels`, which yaml-cpp would
-/// take apart token by token, recursing.
+/// Reports kBadYaml for tabs as indentation and for brackets nested deeper than `most_levels`,
+/// which yaml-cpp would take apart token by token, recursing.
 bool check_layout(const std::string& text, uint32_t file, size_t most_levels,
                   Diagnostics& diagnostics);
 

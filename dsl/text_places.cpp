@@ -1,5 +1,5 @@
-// Which bytes of the file a scalar's text came from: what lets an error inside an expression of several lines, in
-// quotes or after a `${variable}`, put its caret under the right word.
+// Which bytes of the file a scalar's text came from: what lets an error inside an expression of
+// several lines, in quotes or after a `${variable}`, put its caret under the right word.
 #include <algorithm>
 
 #include "dsl/document.h"

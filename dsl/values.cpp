@@ -134,7 +134,8 @@ std::optional<LayerValue> as_value(std::optional<T> value) {
 
 void report_null(const Node& map, size_t index, const KeyRow* row, Diagnostics& diagnostics) {
     const Entry& entry = map.entries[index];
-    // `layers:` with its list dedented is valid YAML: the list's place tells nothing, the empty key does.
+    // `layers:` with its list dedented is valid YAML: the list's place tells nothing, the empty key
+    // does.
     const bool more = row && row->type == KeyType::kStructure;
     diagnostics.error(DiagnosticKind::kWrongType, entry.key_span, "`{}` has no value{}", entry.key,
                       more ? "; are the lines below it indented one level too little?" : "");

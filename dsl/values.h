@@ -1,4 +1,5 @@
-// Nodes -> typed values, checked against the rows of schema.h. Every wrong type, range, word or key is said here.
+// Nodes -> typed values, checked against the rows of schema.h. Every wrong type, range, word or key
+// is said here.
 #pragma once
 
 #include <map>
@@ -43,8 +44,9 @@ struct PlacedName {
     Span span;
 };
 
-/// Reports what `map` has too much or too little: it is no map, unknown keys (with the nearest and all that are allowed),
-/// keys without a value, required keys that are missing. `what` names it in messages: "network `encoder`".
+/// Reports what `map` has too much or too little: it is no map, unknown keys (with the nearest and
+/// all that are allowed), keys without a value, required keys that are missing. `what` names it in
+/// messages: "network `encoder`".
 bool check_keys(const Node& map, std::span<const KeyRow> rows, const std::string& what, Span where,
                 Diagnostics& diagnostics);
 
@@ -55,7 +57,8 @@ Values read_values(const Node& map, std::span<const KeyRow> rows, const std::str
 /// One value of one row's type; reports kWrongType, kBadValue or kTooLarge. `what` as in "`units`".
 std::optional<LayerValue> read_value(const Node& node, const KeyRow& row, Diagnostics& diagnostics);
 
-/// A row's default as a value; only for rows that have one, and not kStructure, kExpression or kNames.
+/// A row's default as a value; only for rows that have one, and not kStructure, kExpression or
+/// kNames.
 LayerValue default_value(const KeyRow& row);
 
 /// `a` or `[a, b]`; reports what is neither.
@@ -74,7 +77,8 @@ bool check_name(const std::string& text, const std::string& what, Span where,
 bool expect_map(const Node& node, const std::string& what, Span where, Diagnostics& diagnostics);
 bool expect_list(const Node& node, const std::string& what, Span where, Diagnostics& diagnostics);
 
-/// kUnknownKey (or another kind) for a name that is none of `known`: adds "did you mean", or the list of all.
+/// kUnknownKey (or another kind) for a name that is none of `known`: adds "did you mean", or the
+/// list of all.
 Diagnostic& report_unknown(DiagnosticKind kind, Span where, const std::string& text,
                            const std::string& name, const std::vector<std::string>& known,
                            Diagnostics& diagnostics);

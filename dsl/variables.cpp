@@ -15,8 +15,8 @@ struct Reference {
     std::string name;
 };
 
-/// The first reference at or after `from`. A `${` that never closes counts up to the end of the text, with its name
-/// as far as it goes; check_name will not like it.
+/// The first reference at or after `from`. A `${` that never closes counts up to the end of the
+/// text, with its name as far as it goes; check_name will not like it.
 std::optional<Reference> find_reference(const std::string& text, size_t from) {
     const size_t begin = text.find("${", from);
     if (begin == std::string::npos) return std::nullopt;

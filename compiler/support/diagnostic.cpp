@@ -61,6 +61,13 @@ std::string render_one(const SourceFiles& sources, const Diagnostic& d) {
         out += fmt::format("{}: note: {}\n", place(sources, note.span), printable(note.text));
         if (note.span.known()) out += excerpt(sources, note.span);
     }
+    // From a base model or a recipe outwards, to the line that brought it in.
+    for (Span span = d.span; span.file != 0 && sources.file(span.file).used_at().known();) {
+        const SourceFile& source = sources.file(span.file);
+        span = source.used_at();
+        out += fmt::format("{}: note: {}\n{}", place(sources, span), source.origin(),
+                           excerpt(sources, span));
+    }
     for (const std::string& help : d.helps) out += fmt::format("help: {}\n", printable(help));
     return out;
 }

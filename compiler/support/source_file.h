@@ -29,6 +29,13 @@ class SourceFile {
     const std::string& text() const { return text_; }
     /// Line `number` (1-based) without its line break; "" outside the text.
     std::string_view line(uint32_t number) const;
+    /// Where the file is used, unknown for what the user named himself; see SourceFiles::set_origin.
+    const Span& used_at() const { return used_at_; }
+    const std::string& origin() const { return origin_; }
+    void set_origin(Span used_at, std::string text) {
+        used_at_ = used_at;
+        origin_ = std::move(text);
+    }
     /// The 1-based line and column of a byte offset.
     Span span_at(uint32_t file, size_t offset, size_t length) const;
 
@@ -36,6 +43,8 @@ class SourceFile {
     std::string path_;
     std::string text_;
     std::vector<size_t> line_starts_;
+    Span used_at_;
+    std::string origin_;
 };
 
 /// All texts of one run; a Span's `file` is the number that `add` returned (from 1).
@@ -43,6 +52,10 @@ class SourceFiles {
   public:
     uint32_t add(std::string path, std::string text);
     const SourceFile& file(uint32_t number) const { return files_[number - 1]; }
+    /// What brought file `number` in: a note "in recipe `vae`, used here" below each of its errors.
+    void set_origin(uint32_t number, Span used_at, std::string text) {
+        files_[number - 1].set_origin(used_at, std::move(text));
+    }
     uint32_t count() const { return static_cast<uint32_t>(files_.size()); }
 
   private:
