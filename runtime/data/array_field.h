@@ -1,5 +1,6 @@
-// Fields that lie in memory, which is where all readers put data that fit: 60,000 images of 28 x 28 bytes are
-// 47 MB, and a batch then costs a table look-up per byte instead of disk and decompression.
+// Fields that lie in memory, which is where all readers put data that fit: 60,000 images of 28 x 28
+// bytes are 47 MB, and a batch then costs a table look-up per byte instead of disk and
+// decompression.
 #pragma once
 
 #include <array>
@@ -20,12 +21,14 @@ struct FieldInfo {
     int64_t class_count = 0;  ///< 0 = not a label
 };
 
-/// Says whether `bytes` of data fit into this machine's memory; if not, reports kTooLarge about `what` ("`a.gz`
-/// (60000 x 28 x 28 u8)"). Asked before allocating, because Linux grants what it does not have and kills later.
+/// Says whether `bytes` of data fit into this machine's memory; if not, reports kTooLarge about
+/// `what` ("`a.gz` (60000 x 28 x 28 u8)"). Asked before allocating, because Linux grants what it
+/// does not have and kills later.
 [[nodiscard]] bool check_fits_memory(const std::string& what, uint64_t bytes,
                                      Diagnostics& diagnostics);
 
-/// 8-bit values, kept as bytes. Byte v reads as low + v * (high - low) / 255, or as v itself without a range.
+/// 8-bit values, kept as bytes. Byte v reads as low + v * (high - low) / 255, or as v itself
+/// without a range.
 class ByteField final : public Field {
   public:
     /// `bytes` holds info.count examples one after the other.
@@ -34,8 +37,9 @@ class ByteField final : public Field {
 
   private:
     std::vector<uint8_t> bytes_;
-    /// The float of each byte. A look-up beats arithmetic here: the ends of the range come out exact, and it is
-    /// fast whether or not the compiler vectorizes (128 images of 28 x 28 in about 0.05 ms).
+    /// The float of each byte. A look-up beats arithmetic here: the ends of the range come out
+    /// exact, and it is fast whether or not the compiler vectorizes (128 images of 28 x 28 in about
+    /// 0.05 ms).
     std::array<float, 256> table_;
 };
 

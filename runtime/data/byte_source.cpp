@@ -31,7 +31,8 @@ const char* kind_of_file(mode_t mode) {
 void ByteSource::Close::operator()(void* file) const { gzclose_r(as_gz(file)); }
 
 Result<ByteSource> ByteSource::open(const std::string& path, Diagnostics& diagnostics) {
-    // O_NONBLOCK: opening a pipe without a writer would wait for ever; it means nothing for regular files.
+    // O_NONBLOCK: opening a pipe without a writer would wait for ever; it means nothing for regular
+    // files.
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat status {};
     if (fd < 0 || fstat(fd, &status) != 0) {
@@ -62,7 +63,8 @@ Result<ByteSource> ByteSource::open(const std::string& path, Diagnostics& diagno
 
 uint64_t ByteSource::content_bytes_most() const {
     if (!compressed_) return file_bytes_;
-    return file_bytes_ > UINT64_MAX / kDeflateRatioMost ? UINT64_MAX : file_bytes_ * kDeflateRatioMost;
+    return file_bytes_ > UINT64_MAX / kDeflateRatioMost ? UINT64_MAX
+                                                        : file_bytes_ * kDeflateRatioMost;
 }
 
 Result<size_t> ByteSource::read(void* dst, size_t size, Diagnostics& diagnostics) {
@@ -79,18 +81,20 @@ Result<size_t> ByteSource::read(void* dst, size_t size, Diagnostics& diagnostics
         int code = Z_OK;
         std::string_view text = gzerror(as_gz(file_.get()), &code);
         // zlib knows the file by its descriptor only: "<fd:3>: incorrect data check".
-        if (const size_t colon = text.find(">: "); colon != text.npos) text.remove_prefix(colon + 3);
+        if (const size_t colon = text.find(">: "); colon != text.npos)
+            text.remove_prefix(colon + 3);
         if (code == Z_OK || code == Z_STREAM_END) break;
         if (code == Z_ERRNO)
             diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be read after byte {}: {}",
                               path_, offset_, std::strerror(errno));
         else
             diagnostics
-                .error(DiagnosticKind::kBadFile, {},
-                       "`{}` is {} gzip file: no more than {} bytes of its contents can be had, up to "
-                       "about byte {} of its {} ({})",
-                       path_, code == Z_BUF_ERROR ? "a truncated" : "a corrupt", offset_,
-                       gzoffset(as_gz(file_.get())), file_bytes_, text)
+                .error(
+                    DiagnosticKind::kBadFile, {},
+                    "`{}` is {} gzip file: no more than {} bytes of its contents can be had, up to "
+                    "about byte {} of its {} ({})",
+                    path_, code == Z_BUF_ERROR ? "a truncated" : "a corrupt", offset_,
+                    gzoffset(as_gz(file_.get())), file_bytes_, text)
                 .help("`gzip -t` says the same; fetch or copy the file again");
         return Failure{};
     }

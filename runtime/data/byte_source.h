@@ -1,5 +1,6 @@
-// A file read from start to end, gzip-compressed or not, with the offsets that error texts need. All readers
-// of data files stand on it, so that "not there", "a directory" and "corrupt gzip" read the same everywhere.
+// A file read from start to end, gzip-compressed or not, with the offsets that error texts need.
+// All readers of data files stand on it, so that "not there", "a directory" and "corrupt gzip" read
+// the same everywhere.
 #pragma once
 
 #include <cstdint>
@@ -23,12 +24,13 @@ class ByteSource {
     uint64_t offset() const { return offset_; }
     /// Size of the file as it lies on the disk.
     uint64_t file_bytes() const { return file_bytes_; }
-    /// The contents are no longer than this: exact for a plain file; for gzip what deflate can reach at most
-    /// (1032 : 1). It lets a reader refuse a lying header before it allocates anything.
+    /// The contents are no longer than this: exact for a plain file; for gzip what deflate can
+    /// reach at most (1032 : 1). It lets a reader refuse a lying header before it allocates
+    /// anything.
     uint64_t content_bytes_most() const;
 
-    /// Reads up to `size` bytes; fewer only where the contents end. Errors (kBadFile): the disk, corrupt or
-    /// truncated gzip.
+    /// Reads up to `size` bytes; fewer only where the contents end. Errors (kBadFile): the disk,
+    /// corrupt or truncated gzip.
     Result<size_t> read(void* dst, size_t size, Diagnostics& diagnostics);
 
   private:
@@ -39,7 +41,8 @@ class ByteSource {
     ByteSource() = default;
 
     std::string path_;
-    std::unique_ptr<void, Close> file_;  // a gzFile, kept opaque so that zlib.h stays out of headers
+    /// A gzFile, kept opaque so that zlib.h stays out of headers.
+    std::unique_ptr<void, Close> file_;
     bool compressed_ = false;
     uint64_t offset_ = 0;
     uint64_t file_bytes_ = 0;

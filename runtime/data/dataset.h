@@ -1,5 +1,6 @@
-// What the trainer reads: fields (image, label, ...) of examples. A Field is one column of a data set, whatever
-// it is stored in; a Dataset is several fields of the same examples. Readers (idx, synthetic, ...) make fields.
+// What the trainer reads: fields (image, label, ...) of examples. A Field is one column of a data
+// set, whatever it is stored in; a Dataset is several fields of the same examples. Readers (idx,
+// synthetic, ...) make fields.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +21,8 @@ struct ValueRange {
     friend bool operator==(const ValueRange&, const ValueRange&) = default;
 };
 
-/// Thrown by Field::read when an example cannot be read after all (a file that vanished); its text is a
-/// diagnostic's text. The loader turns it into an error at the consumer.
+/// Thrown by Field::read when an example cannot be read after all (a file that vanished); its text
+/// is a diagnostic's text. The loader turns it into an error at the consumer.
 class DataError : public std::runtime_error {
   public:
     using std::runtime_error::runtime_error;
@@ -62,7 +63,8 @@ class Field {
 /// Fields shared with whoever else reads them: training, evaluation and the report use one copy.
 using FieldPtr = std::shared_ptr<const Field>;
 
-/// Several fields of the same examples; made by make_dataset, which checks that they belong together.
+/// Several fields of the same examples; made by make_dataset, which checks that they belong
+/// together.
 class Dataset {
   public:
     const std::vector<FieldPtr>& fields() const { return fields_; }
@@ -75,8 +77,8 @@ class Dataset {
     std::vector<FieldPtr> fields_;
 };
 
-/// Puts fields together. Errors: no field (kMissingKey), a name twice (kDuplicateKey), fields with different
-/// numbers of examples (kShapeMismatch), no example at all (kBadValue).
+/// Puts fields together. Errors: no field (kMissingKey), a name twice (kDuplicateKey), fields with
+/// different numbers of examples (kShapeMismatch), no example at all (kBadValue).
 Result<Dataset> make_dataset(std::vector<FieldPtr> fields, Diagnostics& diagnostics);
 
 }  // namespace gmc::runtime

@@ -4,13 +4,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
-#include <cstring>
 #include <new>
 
 #include "runtime/data/array_field.h"
 #include "runtime/data/byte_source.h"
+#include "runtime/data/idx_type.h"
 
 namespace gmc::runtime {
 namespace {
@@ -19,40 +18,6 @@ constexpr size_t kPieceBytes = size_t{1} << 20;
 constexpr int kRankMost = 4;
 /// Labels above this are taken for values, not for classes.
 constexpr float kClassesMost = 1e6F;
-
-struct IdxType {
-    uint8_t code;
-    const char* name;
-    size_t bytes;
-    bool integer;
-    /// Converts `count` big-endian values.
-    void (*convert)(const uint8_t* src, size_t count, float* dst);
-};
-
-template <typename T, typename Bits>
-void convert_values(const uint8_t* src, size_t count, float* dst) {
-    for (size_t i = 0; i < count; ++i) {
-        Bits bits = 0;
-        for (size_t k = 0; k < sizeof(Bits); ++k)
-            bits = static_cast<Bits>(bits << 8 | src[i * sizeof(Bits) + k]);
-        dst[i] = static_cast<float>(std::bit_cast<T>(bits));
-    }
-}
-
-// Shifting an 8-bit value by 8 is fine in int but warns in templates; bytes need no assembly anyway.
-template <typename T>
-void convert_bytes(const uint8_t* src, size_t count, float* dst) {
-    for (size_t i = 0; i < count; ++i) dst[i] = static_cast<float>(std::bit_cast<T>(src[i]));
-}
-
-constexpr IdxType kTypes[] = {
-    {0x08, "u8", 1, true, convert_bytes<uint8_t>},
-    {0x09, "i8", 1, true, convert_bytes<int8_t>},
-    {0x0B, "i16", 2, true, convert_values<int16_t, uint16_t>},
-    {0x0C, "i32", 4, true, convert_values<int32_t, uint32_t>},
-    {0x0D, "f32", 4, false, convert_values<float, uint32_t>},
-    {0x0E, "f64", 8, false, convert_values<double, uint64_t>},
-};
 
 struct Header {
     const IdxType* type = nullptr;
@@ -73,12 +38,12 @@ struct Reader {
 
     template <typename... Args>
     Diagnostic& bad_file(fmt::format_string<Args...> text, Args&&... args) {
-        return diagnostics.add({DiagnosticKind::kBadFile,
-                                {},
-                                fmt::format("`{}` ", source.path()) +
-                                    fmt::format(text, std::forward<Args>(args)...),
-                                {},
-                                {}});
+        return diagnostics.add(
+            {DiagnosticKind::kBadFile,
+             {},
+             fmt::format("`{}` ", source.path()) + fmt::format(text, std::forward<Args>(args)...),
+             {},
+             {}});
     }
 
     bool read_header(Header& header);
@@ -91,8 +56,9 @@ struct Reader {
 };
 
 void report_cut_short(Reader& reader, const Header& header, uint64_t end) {
-    reader.bad_file("ends at byte {} of its contents, but its header promises {} ({} after {} bytes)",
-                    end, header.content_bytes(), header.describe(), header.bytes);
+    reader.bad_file(
+        "ends at byte {} of its contents, but its header promises {} ({} after {} bytes)", end,
+        header.content_bytes(), header.describe(), header.bytes);
 }
 
 void report_too_long(Reader& reader, const Header& header) {
@@ -103,23 +69,25 @@ void report_too_long(Reader& reader, const Header& header) {
 bool Reader::check_magic(const uint8_t (&magic)[4], Header& header) {
     if (magic[0] != 0 || magic[1] != 0) {
         Diagnostic& error = bad_file(
-            "starts with the bytes {:02x} {:02x} {:02x} {:02x} at offset 0, but an idx file starts with 00 00, "
+            "starts with the bytes {:02x} {:02x} {:02x} {:02x} at offset 0, but an idx file starts "
+            "with 00 00, "
             "a type and a rank",
             magic[0], magic[1], magic[2], magic[3]);
         if (source.path().ends_with(".gz") && !source.compressed())
             error.help("its name ends in .gz but it is not gzip-compressed");
         return false;
     }
-    const auto* type = std::find_if(std::begin(kTypes), std::end(kTypes),
-                                    [&](const IdxType& t) { return t.code == magic[2]; });
-    if (type == std::end(kTypes)) {
-        bad_file("has type 0x{:02x} at offset 2, but idx knows 08 (u8), 09 (i8), 0b (i16), 0c (i32), "
-                 "0d (f32) and 0e (f64)",
-                 magic[2]);
+    const IdxType* type = find_idx_type(magic[2]);
+    if (type == nullptr) {
+        bad_file(
+            "has type 0x{:02x} at offset 2, but idx knows 08 (u8), 09 (i8), 0b (i16), 0c (i32), "
+            "0d (f32) and 0e (f64)",
+            magic[2]);
         return false;
     }
     if (magic[3] < 1 || magic[3] > kRankMost) {
-        bad_file("has rank {} at offset 3, but 1 to {} dimensions can be read", magic[3], kRankMost);
+        bad_file("has rank {} at offset 3, but 1 to {} dimensions can be read", magic[3],
+                 kRankMost);
         return false;
     }
     header.type = type;
@@ -155,7 +123,8 @@ bool Reader::read_header(Header& header) {
             bad_file("has a dimension of 0 at offset {}, so there is nothing to read", 4 + 4 * i);
             return false;
         }
-        // 2^60 values cannot be in any file; the products below it cannot overflow with 8 bytes each.
+        // 2^60 values cannot be in any file; the products below it cannot overflow with 8 bytes
+        // each.
         if (__builtin_mul_overflow(header.values, size, &header.values) ||
             header.values >= uint64_t{1} << 60)
             header.values = uint64_t{1} << 60;
@@ -178,7 +147,7 @@ bool Reader::check_size(const Header& header) {
         report_too_long(*this, header);
         return false;
     }
-    const uint64_t needed = header.values * (header.type->code == 0x08 ? 1 : sizeof(float));
+    const uint64_t needed = header.values * (header.type->code == kIdxBytes ? 1 : sizeof(float));
     return check_fits_memory(fmt::format("`{}` ({})", source.path(), header.describe()), needed,
                              diagnostics);
 }
@@ -222,7 +191,8 @@ bool Reader::check_floats(const Header& header, const std::vector<float>& values
                 .error(DiagnosticKind::kBadValue, {},
                        "`{}` has the value {} at offset {}, outside the declared range [{}, {}]",
                        source.path(), v, offset, range.low, range.high)
-                .help("only u8 data are scaled into `range`; for other types it says what they span");
+                .help(
+                    "only u8 data are scaled into `range`; for other types it says what they span");
         else
             diagnostics.error(DiagnosticKind::kBadValue, {},
                               "`{}` has the value {} at offset {}, which is not a finite number",
@@ -259,7 +229,7 @@ Result<FieldPtr> read_field(Reader& reader, const Header& header) {
     FieldInfo info{options.name, example_shape(header),
                    static_cast<int64_t>(header.dimensions.front()), 0};
     const bool labels = header.dimensions.size() == 1 && header.type->integer && !options.range;
-    if (header.type->code == 0x08) {
+    if (header.type->code == kIdxBytes) {
         std::vector<uint8_t> bytes;
         const auto append = [&](const uint8_t* src, size_t count) {
             grow(bytes, count, header.values);

@@ -1,5 +1,6 @@
-// The loader: how a batch is made (BatchMaker), and a ring of batches between the thread that makes them
-// and the trainer that uses them. The batch that the trainer holds is one slot more than are prepared ahead.
+// The loader: how a batch is made (BatchMaker), and a ring of batches between the thread that makes
+// them and the trainer that uses them. The batch that the trainer holds is one slot more than are
+// prepared ahead.
 #include "runtime/data/loader.h"
 
 #include <algorithm>
@@ -21,13 +22,16 @@ constexpr int64_t kBatchFloatsMost = int64_t{1} << 38;
 constexpr int kPrefetchMost = 64;
 
 struct AlignedDelete {
-    void operator()(float* memory) const { ::operator delete[](memory, std::align_val_t{kAlignment}); }
+    void operator()(float* memory) const {
+        ::operator delete[](memory, std::align_val_t{kAlignment});
+    }
 };
 using AlignedFloats = std::unique_ptr<float[], AlignedDelete>;
 
 AlignedFloats allocate_floats(int64_t count) {
     const size_t bytes = static_cast<size_t>(count) * sizeof(float);
-    return AlignedFloats(static_cast<float*>(::operator new[](bytes, std::align_val_t{kAlignment})));
+    return AlignedFloats(
+        static_cast<float*>(::operator new[](bytes, std::align_val_t{kAlignment})));
 }
 
 /// A batch with its memory, and what went wrong when it was made.
@@ -104,6 +108,34 @@ class BatchMaker {
     int64_t order_epoch_ = -1;
 };
 
+bool check_options(const Dataset& dataset, const LoaderOptions& options, Diagnostics& diagnostics) {
+    if (options.batch_size < 1 || options.prefetch < 0 || options.prefetch > kPrefetchMost) {
+        diagnostics.error(
+            DiagnosticKind::kBadValue, {},
+            "a loader needs a `batch_size` of at least 1 and 0 to {} batches ahead, not {} "
+            "and {}",
+            kPrefetchMost, options.batch_size, options.prefetch);
+        return false;
+    }
+    if (options.mode == LoaderMode::kTrain && dataset.count() < options.batch_size) {
+        diagnostics
+            .error(DiagnosticKind::kBadValue, {},
+                   "`data.{}` has {} examples, fewer than one batch of {}",
+                   dataset.fields().front()->name(), dataset.count(), options.batch_size)
+            .help("make `batch_size` smaller");
+        return false;
+    }
+    for (const FieldPtr& field : dataset.fields()) {
+        if (options.batch_size <= kBatchFloatsMost / field->elements()) continue;
+        diagnostics.error(DiagnosticKind::kTooLarge, {},
+                          "a batch of {} examples of `data.{}` has {} floats each, more than a "
+                          "terabyte in all",
+                          options.batch_size, field->name(), field->elements());
+        return false;
+    }
+    return true;
+}
+
 }  // namespace
 
 struct Loader::State {
@@ -114,9 +146,9 @@ struct Loader::State {
     const LoaderOptions options;
     BatchMaker maker;  // the thread's while it runs
     std::vector<Slot> slots;
-    Cursor cursor;              // of the batch that the consumer gets next
-    bool holds_batch = false;   // the consumer has slots[taken]
-    size_t taken = 0;           // slot that the consumer has or gets next
+    Cursor cursor;             // of the batch that the consumer gets next
+    bool holds_batch = false;  // the consumer has slots[taken]
+    size_t taken = 0;          // slot that the consumer has or gets next
 
     std::thread thread;
     std::mutex mutex;
@@ -203,29 +235,7 @@ Loader::~Loader() { state_->stop(); }
 
 Result<std::unique_ptr<Loader>> Loader::create(Dataset dataset, const LoaderOptions& options,
                                                Diagnostics& diagnostics) {
-    if (options.batch_size < 1 || options.prefetch < 0 || options.prefetch > kPrefetchMost) {
-        diagnostics.error(DiagnosticKind::kBadValue, {},
-                          "a loader needs a `batch_size` of at least 1 and 0 to {} batches ahead, not {} "
-                          "and {}",
-                          kPrefetchMost, options.batch_size, options.prefetch);
-        return Failure{};
-    }
-    if (options.mode == LoaderMode::kTrain && dataset.count() < options.batch_size) {
-        diagnostics
-            .error(DiagnosticKind::kBadValue, {},
-                   "`data.{}` has {} examples, fewer than one batch of {}",
-                   dataset.fields().front()->name(), dataset.count(), options.batch_size)
-            .help("make `batch_size` smaller");
-        return Failure{};
-    }
-    for (const FieldPtr& field : dataset.fields()) {
-        if (options.batch_size <= kBatchFloatsMost / field->elements()) continue;
-        diagnostics.error(DiagnosticKind::kTooLarge, {},
-                          "a batch of {} examples of `data.{}` has {} floats each, more than a "
-                          "terabyte in all",
-                          options.batch_size, field->name(), field->elements());
-        return Failure{};
-    }
+    if (!check_options(dataset, options, diagnostics)) return Failure{};
     auto state = std::make_unique<State>(std::move(dataset), options);
     try {
         state->allocate_slots();

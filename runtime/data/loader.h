@@ -1,5 +1,6 @@
 // Batches of a data set, in a reproducible order, prepared by a thread while the trainer computes.
-// All state is the Cursor: a checkpoint keeps it, and seek() continues as if the run had never stopped.
+// All state is the Cursor: a checkpoint keeps it, and seek() continues as if the run had never
+// stopped.
 #pragma once
 
 #include <cstdint>
@@ -44,8 +45,8 @@ struct Batch {
 
 class Loader {
   public:
-    /// Errors: a batch size or prefetch that is not positive (kBadValue), batches of over a terabyte (kTooLarge),
-    /// fewer examples than one training batch (kBadValue).
+    /// Errors: a batch size below 1, prefetch outside 0 to 64, fewer examples than one training
+    /// batch (kBadValue); batches of over a terabyte or no memory (kTooLarge).
     static Result<std::unique_ptr<Loader>> create(Dataset dataset, const LoaderOptions& options,
                                                   Diagnostics& diagnostics);
     /// Stops the thread; waits for at most one batch being made.
@@ -57,14 +58,15 @@ class Loader {
     const LoaderOptions& options() const;
     int64_t batches_per_epoch() const;
 
-    /// The next batch, good until the next call of next() or seek(). Epoch follows epoch without end; a
-    /// caller that wants one stops after batches_per_epoch(). Errors: an example that could not be read (kBadFile);
-    /// the same error again on every further call until seek().
+    /// The next batch, good until the next call of next() or seek(). Epoch follows epoch without
+    /// end; a caller that wants one stops after batches_per_epoch(). Errors: an example that could
+    /// not be read (kBadFile); the same error again on every further call until seek().
     Result<const Batch*> next(Diagnostics& diagnostics);
 
     /// The place of the batch that next() gives next.
     Cursor cursor() const;
-    /// Continues at `cursor`; a batch at or beyond the end of its epoch means the start of the next one.
+    /// Continues at `cursor`; a batch at or beyond the end of its epoch means the start of the next
+    /// one.
     void seek(Cursor cursor);
 
   private:

@@ -1,5 +1,5 @@
-// Signed distances of the shapes, and their drawing. Distances are in units of the shape's radius, negative
-// inside; formulas after Inigo Quilez, "2D distance functions".
+// Signed distances of the shapes, and their drawing. Distances are in units of the shape's radius,
+// negative inside; formulas after Inigo Quilez, "2D distance functions".
 #include "runtime/data/shapes.h"
 
 #include <algorithm>
@@ -37,8 +37,8 @@ float crescent(float x, float y) {
     return std::max(std::hypot(x, y) - 1.0F, 0.85F - std::hypot(x - 0.5F, y));
 }
 
-/// A convex or star-shaped outline with `points` tips at radius 1 and the edges' middles at `inner`: folded
-/// into one sector, the edge is one line.
+/// A convex or star-shaped outline with `points` tips at radius 1 and the edges' middles at
+/// `inner`: folded into one sector, the edge is one line.
 float sectors(float x, float y, int points, float inner) {
     const float sector = 2 * std::numbers::pi_v<float> / static_cast<float>(points);
     const float half = sector / 2;
@@ -48,7 +48,8 @@ float sectors(float x, float y, int points, float inner) {
     const float radius = std::hypot(x, y);
     const float px = radius * std::cos(angle);
     const float py = radius * std::sin(angle);
-    // The line from the tip (1, 0) to the notch (inner cos half, inner sin half); right of it is outside.
+    // The line from the tip (1, 0) to the notch (inner cos half, inner sin half); right of it is
+    // outside.
     const float ex = inner * std::cos(half) - 1.0F;
     const float ey = inner * std::sin(half);
     return ((px - 1.0F) * ey - py * ex) / std::hypot(ex, ey);
@@ -109,7 +110,8 @@ int64_t draw_shape(uint64_t seed, int64_t index, int64_t classes, int64_t height
                 coverage = std::clamp(0.5F - distance * radius, 0.0F, 1.0F);
             }
             for (int64_t c = 0; c < channels; ++c)
-                pixel[c] = as_byte(background + (colour[static_cast<size_t>(c)] - background) * coverage);
+                pixel[c] =
+                    as_byte(background + (colour[static_cast<size_t>(c)] - background) * coverage);
         }
     }
     return label;

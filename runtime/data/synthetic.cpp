@@ -24,8 +24,8 @@ bool in_bounds(const char* what, int64_t value, int64_t least, int64_t most,
                Diagnostics& diagnostics) {
     if (value >= least && value <= most) return true;
     diagnostics.error(DiagnosticKind::kBadValue, {},
-                      "synthetic data have `{}` {}, but it must lie in {} to {}", what, value, least,
-                      most);
+                      "synthetic data have `{}` {}, but it must lie in {} to {}", what, value,
+                      least, most);
     return false;
 }
 
@@ -39,9 +39,10 @@ bool check_options(bool pictures, const SyntheticOptions& options, Diagnostics& 
     good &= in_bounds("classes", options.classes, 1, static_cast<int64_t>(shape_names().size()),
                       diagnostics);
     if (options.channels != 1 && options.channels != 3) {
-        diagnostics.error(DiagnosticKind::kBadValue, {},
-                          "synthetic pictures have {} channels, but it must be 1 (grey) or 3 (colour)",
-                          options.channels);
+        diagnostics.error(
+            DiagnosticKind::kBadValue, {},
+            "synthetic pictures have {} channels, but it must be 1 (grey) or 3 (colour)",
+            options.channels);
         good = false;
     }
     if (!(options.range.low < options.range.high)) {
@@ -64,10 +65,9 @@ SyntheticFields make_pictures(const std::string& name, const SyntheticOptions& o
     std::vector<uint8_t> pixels(count * size);
     std::vector<uint8_t> labels(count);
     for (size_t i = 0; i < count; ++i)
-        labels[i] = static_cast<uint8_t>(
-            draw_shape(options.seed, options.first + static_cast<int64_t>(i), options.classes,
-                       options.height, options.width, options.channels,
-                       std::span(pixels).subspan(i * size, size)));
+        labels[i] = static_cast<uint8_t>(draw_shape(
+            options.seed, options.first + static_cast<int64_t>(i), options.classes, options.height,
+            options.width, options.channels, std::span(pixels).subspan(i * size, size)));
     FieldInfo info{name, {options.height, options.width, options.channels}, options.count, 0};
     return {std::make_shared<ByteField>(std::move(info), std::move(pixels), options.range),
             label_field(name, std::move(labels), options.classes)};
@@ -119,8 +119,8 @@ std::optional<SyntheticModes> synthetic_modes(std::string_view kind) {
         modes.sigma = 0.02F;
         for (int i = 0; i < 8; ++i) {
             const double angle = 2 * std::numbers::pi * i / 8;
-            modes.centres.push_back({static_cast<float>(2 * std::cos(angle)),
-                                     static_cast<float>(2 * std::sin(angle))});
+            modes.centres.push_back(
+                {static_cast<float>(2 * std::cos(angle)), static_cast<float>(2 * std::sin(angle))});
         }
         return modes;
     }
@@ -148,8 +148,8 @@ Result<SyntheticFields> make_synthetic(std::string_view kind, const std::string&
     if (!check_options(pictures, options, diagnostics)) return Failure{};
     // Sides and counts are bounded by now, so the product cannot overflow.
     const auto pixels = static_cast<uint64_t>(options.height * options.width * options.channels);
-    const uint64_t bytes = static_cast<uint64_t>(options.count) *
-                           (pictures ? pixels : 2 * sizeof(float));
+    const uint64_t bytes =
+        static_cast<uint64_t>(options.count) * (pictures ? pixels : 2 * sizeof(float));
     const std::string what = fmt::format("synthetic `{}` of {} examples", kind, options.count);
     if (!check_fits_memory(what, bytes, diagnostics)) return Failure{};
     try {

@@ -1,5 +1,6 @@
-// Data sets that need no file: pictures of filled shapes, and the 2-D point clouds on which the stability of GANs
-// is shown. Example i is a pure function of (kind, options, seed, i), made when the set is loaded.
+// Data sets that need no file: pictures of filled shapes, and the 2-D point clouds on which the
+// stability of GANs is shown. Example i is a pure function of (kind, options, seed, i), made when
+// the set is loaded.
 #pragma once
 
 #include <cstdint>
@@ -35,13 +36,14 @@ struct SyntheticFields {
 
 /// The kinds: "grid", "ring", "shapes", "swiss_roll".
 ///   shapes      one filled shape per picture (see shapes.h)
-///   ring        8 Gaussians on a circle of radius 2, sigma 0.02  (Metz et al. 2017, "Unrolled GANs")
-///   grid        25 Gaussians at {-4, -2, 0, 2, 4}^2, sigma 0.05 (Dumoulin et al. 2017, "ALI")
-///   swiss_roll  1.5 turns of a spiral, noise 0.25, scaled by 1 / 7.5 (Gulrajani et al. 2017, "WGAN-GP")
+///   ring        8 Gaussians on a circle of radius 2, sigma 0.02 (Metz et al. 2017, Unrolled GANs)
+///   grid        25 Gaussians at {-4, -2, 0, 2, 4}^2, sigma 0.05 (Dumoulin et al. 2017, ALI)
+///   swiss_roll  1.5 turns of a spiral, noise 0.25, scaled by 1 / 7.5 (Gulrajani et al. 2017)
 std::span<const std::string> synthetic_names();
 
-/// Makes a set; the fields are named `name` and `name` + "_label". Errors: an unknown kind (kUnknownName), sizes
-/// that are not positive or channels other than 1 and 3 (kBadValue), more than fits into memory (kTooLarge).
+/// Makes a set; the fields are named `name` and `name` + "_label". Errors: an unknown kind
+/// (kUnknownName), sizes that are not positive or channels other than 1 and 3 (kBadValue), more
+/// than fits into memory (kTooLarge).
 Result<SyntheticFields> make_synthetic(std::string_view kind, const std::string& name,
                                        const SyntheticOptions& options, Diagnostics& diagnostics);
 
@@ -50,7 +52,8 @@ struct Point {
     float y = 0;
 };
 
-/// The modes of `ring` or `grid` in the order of their labels, for measuring how many a model covers.
+/// The modes of `ring` or `grid` in the order of their labels, for measuring how many a model
+/// covers.
 struct SyntheticModes {
     std::vector<Point> centres;
     float sigma = 0;

@@ -1,7 +1,8 @@
-// Philox4x32-10, the project's only source of randomness: a block cipher on a counter, so that every number
-// is a pure function of (seed, step, stream, element) with no state to save, order or share between threads.
-// Scalar and constexpr; the SIMD kernels beside it must give the same words.
-// Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3" (SC 2011); same words as Random123.
+// Philox4x32-10, the project's only source of randomness: a block cipher on a counter, so that
+// every number is a pure function of (seed, step, stream, element) with no state to save, order or
+// share between threads. Scalar and constexpr; the SIMD kernels beside it must give the same words.
+// Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3" (SC 2011); same words
+// as Random123.
 #pragma once
 
 #include <array>
@@ -36,15 +37,18 @@ constexpr PhiloxKey philox_key(uint64_t seed) {
     return {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)};
 }
 
-/// The block `block` of the stream `stream` at `step`; streams keep the consumers of one seed apart.
-constexpr PhiloxCounter philox_block(uint64_t block, uint32_t step, uint32_t stream, uint64_t seed) {
+/// The block `block` of the stream `stream` at `step`; streams keep the consumers of one seed
+/// apart.
+constexpr PhiloxCounter philox_block(uint64_t block, uint32_t step, uint32_t stream,
+                                     uint64_t seed) {
     return philox4x32(
         {static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32), step, stream},
         philox_key(seed));
 }
 
-/// Where element `element` of a random tensor finds its word. A tile of 64 elements is 16 blocks (one per
-/// lane of a 512-bit vector) of 4 words; word 0 of all lanes comes first, so SIMD code stores without shuffles.
+/// Where element `element` of a random tensor finds its word. A tile of 64 elements is 16 blocks
+/// (one per lane of a 512-bit vector) of 4 words; word 0 of all lanes comes first, so SIMD code
+/// stores without shuffles.
 struct PhiloxPlace {
     uint64_t block;
     uint32_t word;
@@ -56,7 +60,8 @@ constexpr PhiloxPlace philox_place(uint64_t element) {
     return {tile * 16 + rest % 16, static_cast<uint32_t>(rest / 16)};
 }
 
-/// The word of one element of a random tensor; slow (a whole block per element), for references and tests.
+/// The word of one element of a random tensor; slow (a whole block per element), for references and
+/// tests.
 constexpr uint32_t philox_word(uint64_t element, uint32_t step, uint32_t stream, uint64_t seed) {
     const PhiloxPlace place = philox_place(element);
     return philox_block(place.block, step, stream, seed)[place.word];
@@ -65,8 +70,9 @@ constexpr uint32_t philox_word(uint64_t element, uint32_t step, uint32_t stream,
 /// The upper 24 bits as a float in [0, 1): every value is exact, 1 is never reached.
 constexpr float philox_uniform(uint32_t word) { return static_cast<float>(word >> 8) * 0x1p-24f; }
 
-/// N(0, 1) for word `word` of a block (Box and Muller 1958): words 0 and 1 are a pair, and 2 and 3; the even word
-/// gets the cosine, the odd one the sine. In double; the SIMD kernels give the same to a few ulp of f32.
+/// N(0, 1) for word `word` of a block (Box and Muller 1958): words 0 and 1 are a pair, and 2 and 3;
+/// the even word gets the cosine, the odd one the sine. In double; the SIMD kernels give the same
+/// to a few ulp of f32.
 inline double philox_normal(const PhiloxCounter& block, uint32_t word) {
     const uint32_t first = block[word / 2 * 2], second = block[word / 2 * 2 + 1];
     // Plus 1 keeps the logarithm's argument in (0, 1].

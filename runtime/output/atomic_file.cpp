@@ -24,12 +24,14 @@ std::string folder_of(const std::string& path) {
     return folder.empty() ? "." : folder;
 }
 
-/// In the same folder, because rename works only within one file system; no other writer has the same name.
+/// In the same folder, because rename works only within one file system; no other writer has the
+/// same name.
 std::string temporary_name(const std::string& path) {
     static std::atomic<uint64_t> counter{0};
     const std::string name = std::filesystem::path(path).filename().string();
     // The name may be as long as file names can be; the temporary one must not be longer.
-    return fmt::format("{}/.{}.tmp-{}-{}", folder_of(path), name.substr(0, 200), getpid(), counter++);
+    return fmt::format("{}/.{}.tmp-{}-{}", folder_of(path), name.substr(0, 200), getpid(),
+                       counter++);
 }
 
 /// Makes the rename itself survive a power cut. Not all file systems can; that is no error.
@@ -79,8 +81,8 @@ bool AtomicFile::fail(const char* what, Diagnostics& diagnostics) {
     const int code = errno;
     failed_ = true;
     Diagnostic& error =
-        diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be {} after {} bytes: {}", path_,
-                          what, bytes_written_, std::strerror(code));
+        diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be {} after {} bytes: {}",
+                          path_, what, bytes_written_, std::strerror(code));
     if (code == ENOSPC || code == EDQUOT) error.help("the file that was there before is untouched");
     return false;
 }
@@ -106,7 +108,8 @@ bool AtomicFile::commit(Diagnostics& diagnostics) {
     // Without the sync a power cut may leave the new name with empty contents.
     if (fsync(fd_) != 0) return fail("synced", diagnostics);
     if (::rename(temporary_.c_str(), path_.c_str()) != 0) return fail("put in place", diagnostics);
-    // Some file systems (NFS) report a full disk only here; by then the bytes are synced, so it cannot matter.
+    // Some file systems (NFS) report a full disk only here; by then the bytes are synced, so it
+    // cannot matter.
     ::close(std::exchange(fd_, -1));
     sync_folder(path_);
     return true;
@@ -127,15 +130,16 @@ Result<std::string> read_whole_file(const std::string& path, uint64_t bytes_most
     // O_NONBLOCK: a pipe without a writer must not make us wait for ever.
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) return bad(std::strerror(errno));
-    const std::unique_ptr<const int, void (*)(const int*)> closer(&fd, [](const int* f) { ::close(*f); });
+    const std::unique_ptr<const int, void (*)(const int*)> closer(
+        &fd, [](const int* f) { ::close(*f); });
     struct stat status {};
     if (fstat(fd, &status) != 0) return bad(std::strerror(errno));
     if (!S_ISREG(status.st_mode))
         return bad(S_ISDIR(status.st_mode) ? "it is a directory" : "it is not a regular file");
     const auto size = static_cast<uint64_t>(status.st_size);
     if (size > bytes_most) {
-        diagnostics.error(DiagnosticKind::kTooLarge, {}, "`{}` has {} bytes, more than the {} allowed",
-                          path, size, bytes_most);
+        diagnostics.error(DiagnosticKind::kTooLarge, {},
+                          "`{}` has {} bytes, more than the {} allowed", path, size, bytes_most);
         return Failure{};
     }
     std::string text(size, '\0');

@@ -1,5 +1,5 @@
-// Files that are there whole or not at all: written beside their place, synced, then renamed over it. Whoever is
-// killed, or runs out of disk, in the middle leaves the previous file as it was.
+// Files that are there whole or not at all: written beside their place, synced, then renamed over
+// it. Whoever is killed, or runs out of disk, in the middle leaves the previous file as it was.
 #pragma once
 
 #include <cstdint>
@@ -11,9 +11,9 @@
 
 namespace gmc::runtime {
 
-/// A file being written. Errors are reported by the call they happen in; a file that had one cannot be committed.
-/// Destroyed without commit(), it takes its temporary file with it. (A killed process leaves
-/// `.NAME.tmp-PID-N` behind, which nothing reads.)
+/// A file being written. Errors are reported by the call they happen in; a file that had one cannot
+/// be committed. Destroyed without commit(), it takes its temporary file with it. (A killed process
+/// leaves `.NAME.tmp-PID-N` behind, which nothing reads.)
 class AtomicFile {
   public:
     /// Starts writing `path`; the folder must exist. Errors (kBadFile): cannot be created.
@@ -48,8 +48,8 @@ class AtomicFile {
 [[nodiscard]] bool write_file_atomically(const std::string& path, std::string_view bytes,
                                          Diagnostics& diagnostics);
 
-/// Reads a whole regular file of at most `bytes_most` bytes. Errors: kBadFile (cannot be opened or read, not a regular
-/// file), kTooLarge.
+/// Reads a whole regular file of at most `bytes_most` bytes. Errors: kBadFile (cannot be opened or
+/// read, not a regular file), kTooLarge.
 Result<std::string> read_whole_file(const std::string& path, uint64_t bytes_most,
                                     Diagnostics& diagnostics);
 

@@ -14,8 +14,8 @@ constexpr int64_t kGlyphWidth = 5;
 /// Pixels that `text` is wide at `scale`.
 int64_t text_width(std::string_view text, int64_t scale);
 
-/// Draws one line of text in black with its top left corner there; what does not fit is cut off. Letters are drawn
-/// as capitals; characters without a glyph as a filled block.
+/// Draws one line of text in black with its top left corner there; what does not fit is cut off.
+/// Letters are drawn as capitals; characters without a glyph as a filled block.
 void draw_text(std::string_view text, int64_t top, int64_t left, int64_t scale, Image& image);
 
 }  // namespace gmc::runtime

@@ -12,7 +12,8 @@ namespace {
 
 constexpr int64_t kAutoSide = 84;
 constexpr int64_t kPixelsMost = int64_t{1} << 28;
-constexpr uint8_t kGapGrey = 96;  // neither the black nor the white that pictures mostly are at their edges
+/// Neither the black nor the white that pictures mostly are at their edges.
+constexpr uint8_t kGapGrey = 96;
 constexpr uint8_t kMagenta[3] = {255, 0, 255};
 
 /// A grid with its sizes settled.
@@ -35,18 +36,20 @@ struct Layout {
 
 bool check_batch(const ImageBatch& images, const GridOptions& options, Diagnostics& diagnostics) {
     if (images.channels != 1 && images.channels != 3) {
-        diagnostics.error(DiagnosticKind::kShapeMismatch, {},
-                          "a picture has 1 (grey) or 3 (colour) channels, but these are {} x {} x {}",
-                          images.height, images.width, images.channels);
+        diagnostics.error(
+            DiagnosticKind::kShapeMismatch, {},
+            "a picture has 1 (grey) or 3 (colour) channels, but these are {} x {} x {}",
+            images.height, images.width, images.channels);
         return false;
     }
     if (images.count < 1 || images.height < 1 || images.width < 1 || options.columns < 0 ||
         options.gap < 0 || options.scale < 0 || !(options.low < options.high)) {
-        diagnostics.error(DiagnosticKind::kBadValue, {},
-                          "no grid can be made of {} images of {} x {} with {} columns, gap {}, scale {} "
-                          "and range [{}, {}]",
-                          images.count, images.height, images.width, options.columns, options.gap,
-                          options.scale, options.low, options.high);
+        diagnostics.error(
+            DiagnosticKind::kBadValue, {},
+            "no grid can be made of {} images of {} x {} with {} columns, gap {}, scale {} "
+            "and range [{}, {}]",
+            images.count, images.height, images.width, options.columns, options.gap, options.scale,
+            options.low, options.high);
         return false;
     }
     return true;
@@ -59,8 +62,8 @@ Result<Layout> make_layout(const ImageBatch& images, const GridOptions& options,
     layout.gap = options.gap;
     layout.columns = options.columns;
     if (layout.columns == 0)
-        layout.columns = static_cast<int64_t>(
-            std::ceil(std::sqrt(static_cast<double>(images.count * group))));
+        layout.columns =
+            static_cast<int64_t>(std::ceil(std::sqrt(static_cast<double>(images.count * group))));
     layout.columns = std::min(layout.columns, images.count);
     layout.rows = (images.count + layout.columns - 1) / layout.columns * group;
     layout.scale = options.scale;
@@ -69,7 +72,8 @@ Result<Layout> make_layout(const ImageBatch& images, const GridOptions& options,
     layout.cell_height = images.height * layout.scale;
     layout.cell_width = images.width * layout.scale;
     // In double, because the product is what may overflow.
-    const double pixels = static_cast<double>(layout.height()) * static_cast<double>(layout.width());
+    const double pixels =
+        static_cast<double>(layout.height()) * static_cast<double>(layout.width());
     if (pixels <= static_cast<double>(kPixelsMost)) return layout;
     diagnostics
         .error(DiagnosticKind::kTooLarge, {}, "a grid of {} images would have {} x {} pixels",
@@ -89,7 +93,8 @@ uint8_t as_byte(float value, const GridOptions& options) {
 }
 
 /// Writes one pixel of `from` channels as one of `to` channels (grey into colour if need be).
-void put_pixel(const float* src, int64_t from, uint8_t* dst, int64_t to, const GridOptions& options) {
+void put_pixel(const float* src, int64_t from, uint8_t* dst, int64_t to,
+               const GridOptions& options) {
     for (int64_t c = 0; c < from; ++c) {
         if (std::isfinite(src[c])) continue;
         std::copy_n(kMagenta, 3, dst);
@@ -144,11 +149,11 @@ Result<Image> pair_grid(const ImageBatch& originals, const ImageBatch& reconstru
     if (!check_batch(a, options, diagnostics)) return Failure{};
     if (a.count != b.count || a.height != b.height || a.width != b.width ||
         a.channels != b.channels) {
-        diagnostics.error(DiagnosticKind::kShapeMismatch, {},
-                          "{} originals of {} x {} x {} cannot be paired with {} reconstructions of {} x "
-                          "{} x {}",
-                          a.count, a.height, a.width, a.channels, b.count, b.height, b.width,
-                          b.channels);
+        diagnostics.error(
+            DiagnosticKind::kShapeMismatch, {},
+            "{} originals of {} x {} x {} cannot be paired with {} reconstructions of {} x "
+            "{} x {}",
+            a.count, a.height, a.width, a.channels, b.count, b.height, b.width, b.channels);
         return Failure{};
     }
     Result<Layout> layout = make_layout(a, options, 2, diagnostics);

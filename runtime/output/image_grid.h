@@ -25,17 +25,18 @@ struct GridOptions {
     float low = 0;        ///< drawn black, as is what lies below
     float high = 1;       ///< drawn white, as is what lies above
     int64_t gap = 2;      ///< pixels between and around the images
-    int64_t scale = 0;    ///< pixels per pixel; 0 = so that the longer side has about 84 (28 x 28: 3)
+    int64_t scale = 0;  ///< pixels per pixel; 0 = so that the longer side has about 84 (28 x 28: 3)
 };
 
-/// The images in rows from the top left. NaN and infinities are drawn magenta, which makes a grey grid a colour one.
-/// Errors: kShapeMismatch (other channels than 1 and 3), kBadValue (no images, an empty range, a negative option),
-/// kTooLarge (over 2^28 pixels).
+/// The images in rows from the top left. NaN and infinities are drawn magenta, which makes a grey
+/// grid a colour one.
+/// Errors: kShapeMismatch (other channels than 1 and 3), kBadValue (no images, an empty range, a
+/// negative option), kTooLarge (over 2^28 pixels).
 Result<Image> image_grid(const ImageBatch& images, const GridOptions& options,
                          Diagnostics& diagnostics);
 
-/// Each row of originals with the row of their reconstructions right below it. Errors: image_grid's, and
-/// kShapeMismatch if the two differ in shape or number.
+/// Each row of originals with the row of their reconstructions right below it. Errors:
+/// image_grid's, and kShapeMismatch if the two differ in shape or number.
 Result<Image> pair_grid(const ImageBatch& originals, const ImageBatch& reconstructions,
                         const GridOptions& options, Diagnostics& diagnostics);
 
@@ -44,7 +45,8 @@ struct LabelledImage {
     Image image;
 };
 
-/// Pictures below each other, each with its label above it (for instance the grids of five epochs). At least one.
+/// Pictures below each other, each with its label above it (for instance the grids of five epochs).
+/// At least one.
 Image stack_labelled(std::span<const LabelledImage> parts);
 
 }  // namespace gmc::runtime

@@ -96,7 +96,8 @@ std::string MetricsRow::line() const {
     if (!nonfinite_.empty()) {
         out += ",\"nonfinite\":{";
         for (const auto& [name, what] : nonfinite_)
-            out += fmt::format("{}{}:\"{}\"", out.back() == '{' ? "" : ",", json_string(name), what);
+            out +=
+                fmt::format("{}{}:\"{}\"", out.back() == '{' ? "" : ",", json_string(name), what);
         out += "}";
     }
     return out + "}";
@@ -140,7 +141,8 @@ MetricsLog::~MetricsLog() {
 
 bool MetricsLog::write(const MetricsRow& row, Diagnostics& diagnostics) {
     const std::string line = row.line() + "\n";
-    // One call per line: a reader that follows the file sees no half lines, and nothing waits in a buffer.
+    // One call per line: a reader that follows the file sees no half lines, and nothing waits in a
+    // buffer.
     size_t done = 0;
     while (done < line.size()) {
         const ssize_t got = ::write(fd_, line.data() + done, line.size() - done);

@@ -14,9 +14,9 @@
 
 namespace gmc::runtime {
 
-/// One line: names and values in the order they were added. Numbers print as the shortest text that reads back
-/// as the same float or double. JSON has no NaN or infinity: such a value is null, and the key "nonfinite" says
-/// which it was.
+/// One line: names and values in the order they were added. Numbers print as the shortest text that
+/// reads back as the same float or double. JSON has no NaN or infinity: such a value is null, and
+/// the key "nonfinite" says which it was.
 class MetricsRow {
   public:
     MetricsRow(int64_t step, int64_t epoch);
@@ -45,16 +45,17 @@ class MetricsLog {
   public:
     /// Starts an empty log; one that is there is replaced. Errors: kBadFile.
     static Result<MetricsLog> create(const std::string& path, Diagnostics& diagnostics);
-    /// Continues a log after `step`, the step of the checkpoint: lines of later steps, and a line that a killed run
-    /// left unfinished, are cut off. A missing file is created. Errors (kBadFile, nothing is cut): cannot be opened,
-    /// a line before that is not a JSON object with a "step".
+    /// Continues a log after `step`, the step of the checkpoint: lines of later steps, and a line
+    /// that a killed run left unfinished, are cut off. A missing file is created. Errors (kBadFile,
+    /// nothing is cut): cannot be opened, a line before that is not a JSON object with a "step".
     static Result<MetricsLog> resume(const std::string& path, int64_t step,
                                      Diagnostics& diagnostics);
     MetricsLog(MetricsLog&& other) noexcept;
     MetricsLog& operator=(MetricsLog&&) = delete;
     ~MetricsLog();
 
-    /// Appends a line. Errors: kBadFile (disk full); a part of the line that was written is taken back.
+    /// Appends a line. Errors: kBadFile (disk full); a part of the line that was written is taken
+    /// back.
     [[nodiscard]] bool write(const MetricsRow& row, Diagnostics& diagnostics);
 
   private:

@@ -1,5 +1,5 @@
-// The .npy writer, and a reader that parses the header strictly: the header is Python text, but only the form that
-// NumPy itself writes is accepted (keys in any order, either quote).
+// The .npy writer, and a reader that parses the header strictly: the header is Python text, but
+// only the form that NumPy itself writes is accepted (keys in any order, either quote).
 #include "runtime/output/npy.h"
 
 #include <fmt/ranges.h>
@@ -13,7 +13,8 @@
 namespace gmc::runtime {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "values are written as they lie in memory");
+static_assert(std::endian::native == std::endian::little,
+              "values are written as they lie in memory");
 
 constexpr std::string_view kMagic("\x93NUMPY", 6);
 constexpr size_t kHeaderAlignment = 64;
@@ -92,7 +93,8 @@ bool NpyParser::parse_preamble() {
 bool NpyParser::parse_string(std::string_view& text) {
     skip_spaces();
     const char quote = at_ < end_ ? bytes_[at_] : '\0';
-    if (quote != '\'' && quote != '"') return bad(at_, "expected a quoted string, found {}", here());
+    if (quote != '\'' && quote != '"')
+        return bad(at_, "expected a quoted string, found {}", here());
     const size_t close = bytes_.substr(0, end_).find(quote, at_ + 1);
     if (close == std::string_view::npos) return bad(at_, "a string without its closing quote");
     text = bytes_.substr(at_ + 1, close - at_ - 1);
@@ -105,7 +107,8 @@ bool NpyParser::parse_integer(int64_t& value) {
     const size_t start = at_;
     value = 0;
     while (at_ < end_ && bytes_[at_] >= '0' && bytes_[at_] <= '9') {
-        if (value > (int64_t{1} << 56)) return bad(start, "the dimension is too large for any file");
+        if (value > (int64_t{1} << 56))
+            return bad(start, "the dimension is too large for any file");
         value = value * 10 + (bytes_[at_++] - '0');
     }
     return at_ > start || bad(at_, "expected a dimension, found {}", here());
@@ -168,7 +171,9 @@ bool NpyParser::parse_dict() {
     }
     if (seen != 7)
         return bad(at_, "the header lacks `{}`",
-                   !(seen & 1) ? "descr" : !(seen & 2) ? "fortran_order" : "shape");
+                   !(seen & 1)   ? "descr"
+                   : !(seen & 2) ? "fortran_order"
+                                 : "shape");
     while (at_ < end_ && (bytes_[at_] == ' ' || bytes_[at_] == '\n')) ++at_;
     return at_ == end_ || bad(at_, "expected the end of the header, found {}", here());
 }
@@ -207,9 +212,11 @@ Result<NpyArray> NpyParser::parse() {
 std::string npy_header(std::span<const int64_t> shape) {
     std::string dict = fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}{}), }}",
                                    fmt::join(shape, ", "), shape.size() == 1 ? "," : "");
-    // Padded with spaces and a line break, so that the values are aligned for whoever maps the file.
+    // Padded with spaces and a line break, so that the values are aligned for whoever maps the
+    // file.
     const size_t before = kMagic.size() + 4;
-    const size_t padded = (before + dict.size() + kHeaderAlignment) / kHeaderAlignment * kHeaderAlignment;
+    const size_t padded =
+        (before + dict.size() + kHeaderAlignment) / kHeaderAlignment * kHeaderAlignment;
     dict.resize(padded - before, ' ');
     dict.back() = '\n';
     std::string header(kMagic);
@@ -226,7 +233,8 @@ bool write_npy(const std::string& path, std::span<const int64_t> shape,
               fmt::join(shape, ", "));
     Result<AtomicFile> file = AtomicFile::create(path, diagnostics);
     return file && file->write(npy_header(shape), diagnostics) &&
-           file->write(values.data(), values.size_bytes(), diagnostics) && file->commit(diagnostics);
+           file->write(values.data(), values.size_bytes(), diagnostics) &&
+           file->commit(diagnostics);
 }
 
 Result<NpyArray> parse_npy(std::string_view bytes, const std::string& name,

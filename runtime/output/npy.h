@@ -1,5 +1,6 @@
-// NumPy's .npy files of float32 arrays: samples and latent codes leave gmc this way, and come back for parity tests.
-//   93 'N' 'U' 'M' 'P' 'Y' major minor | u16 length | header: a Python dict as text, padded to 64 | values
+// NumPy's .npy files of float32 arrays: samples and latent codes leave gmc this way, and come back
+// for parity tests.
+//   93 'N' 'U' 'M' 'P' 'Y' major minor | u16 length | a Python dict, padded to 64 | values
 // Format: NumPy enhancement proposal 1.
 #pragma once
 
@@ -19,16 +20,19 @@ struct NpyArray {
     std::vector<float> values;   ///< row-major, as many as the product of the shape
 };
 
-/// The first bytes of a .npy file (version 1.0, little-endian float32, row-major) of this shape; the values follow.
+/// The first bytes of a .npy file (version 1.0, little-endian float32, row-major) of this shape;
+/// the values follow.
 std::string npy_header(std::span<const int64_t> shape);
 
-/// Writes a .npy file atomically; `values` has as many floats as the product of `shape`. Errors: kBadFile.
+/// Writes a .npy file atomically; `values` has as many floats as the product of `shape`. Errors:
+/// kBadFile.
 [[nodiscard]] bool write_npy(const std::string& path, std::span<const int64_t> shape,
                              std::span<const float> values, Diagnostics& diagnostics);
 
-/// Reads the bytes of a .npy file called `name`: version 1.0 or 2.0, '<f4', row-major, any rank up to 16.
-/// Errors name the file and the offset: kBadFile (not npy, a broken header, another type or order, too short, too
-/// long). Never allocates more than `bytes` holds.
+/// Reads the bytes of a .npy file called `name`: version 1.0 or 2.0, '<f4', row-major, any rank up
+/// to 16.
+/// Errors name the file and the offset: kBadFile (not npy, a broken header, another type or order,
+/// too short, too long). Never allocates more than `bytes` holds.
 Result<NpyArray> parse_npy(std::string_view bytes, const std::string& name,
                            Diagnostics& diagnostics);
 /// The same of a file of at most 16 GiB.

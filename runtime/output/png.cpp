@@ -37,10 +37,10 @@ Image make_image(int64_t height, int64_t width, int64_t channels, uint8_t value)
 }
 
 Result<std::string> encode_png(const Image& image, Diagnostics& diagnostics) {
-    GMC_CHECK(static_cast<int64_t>(image.pixels.size()) ==
-                  image.height * image.width * image.channels,
-              "an image of {} x {} x {} has {} bytes", image.height, image.width, image.channels,
-              image.pixels.size());
+    GMC_CHECK(
+        static_cast<int64_t>(image.pixels.size()) == image.height * image.width * image.channels,
+        "an image of {} x {} x {} has {} bytes", image.height, image.width, image.channels,
+        image.pixels.size());
     const auto too_large = [&](const char* reason) {
         diagnostics.error(DiagnosticKind::kTooLarge, {}, "a picture of {} x {} cannot be a PNG: {}",
                           image.width, image.height, reason);
@@ -72,16 +72,16 @@ bool write_png(const std::string& path, const Image& image, Diagnostics& diagnos
 Result<Image> decode_png(std::string_view bytes, const std::string& name,
                          Diagnostics& diagnostics) {
     const auto bad = [&](const char* reason) {
-        diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` ({} bytes) is not a good PNG: {}", name,
-                          bytes.size(), reason);
+        diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` ({} bytes) is not a good PNG: {}",
+                          name, bytes.size(), reason);
         return Failure{};
     };
     PngHandle png;
     if (png_image_begin_read_from_memory(&png.image, bytes.data(), bytes.size()) == 0)
         return bad(png.image.message);
     if (uint64_t{png.image.width} * png.image.height > kPixelsMost) {
-        diagnostics.error(DiagnosticKind::kTooLarge, {}, "`{}` has {} x {} pixels, more than {}", name,
-                          png.image.width, png.image.height, kPixelsMost);
+        diagnostics.error(DiagnosticKind::kTooLarge, {}, "`{}` has {} x {} pixels, more than {}",
+                          name, png.image.width, png.image.height, kPixelsMost);
         return Failure{};
     }
     // A lying header would otherwise have us allocate what the file cannot hold.

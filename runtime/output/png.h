@@ -11,7 +11,8 @@
 
 namespace gmc::runtime {
 
-/// height x width x channels bytes, row by row from the top; 1 channel is grey, 3 are red, green, blue.
+/// height x width x channels bytes, row by row from the top; 1 channel is grey, 3 are red, green,
+/// blue.
 struct Image {
     int64_t height = 0;
     int64_t width = 0;
@@ -34,8 +35,9 @@ Result<std::string> encode_png(const Image& image, Diagnostics& diagnostics);
 /// Writes a PNG file atomically. Errors: encode_png's and write_file_atomically's.
 [[nodiscard]] bool write_png(const std::string& path, const Image& image, Diagnostics& diagnostics);
 
-/// The picture in the bytes of a PNG file called `name`: grey if the file is, else RGB (transparent pixels over
-/// black, 16 bits cut to 8). Errors: kBadFile (not a PNG, corrupt), kTooLarge (over 2^28 pixels).
+/// The picture in the bytes of a PNG file called `name`: grey if the file is, else RGB (transparent
+/// pixels over black, 16 bits cut to 8). Errors: kBadFile (not a PNG, corrupt), kTooLarge (over
+/// 2^28 pixels).
 Result<Image> decode_png(std::string_view bytes, const std::string& name, Diagnostics& diagnostics);
 /// The same of a file.
 Result<Image> read_png(const std::string& path, Diagnostics& diagnostics);

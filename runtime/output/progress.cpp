@@ -31,7 +31,8 @@ bool is_live_terminal(std::FILE* out) {
 }
 
 double steady_seconds() {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch())
+        .count();
 }
 
 }  // namespace
@@ -109,7 +110,8 @@ double Progress::seconds_left(const ProgressState& state) const {
 void Progress::update(const ProgressState& state) {
     const double now = options_.now_s();
     if (started_step_ < 0) {
-        // Time left is measured from the first step on: the first one compiles kernels and is no measure.
+        // Time left is measured from the first step on: the first one compiles kernels and is no
+        // measure.
         started_step_ = state.step;
         started_s_ = now;
     }
@@ -133,8 +135,8 @@ void Progress::print(const ProgressState& state) {
         put(progress_line(state, seconds_left(state), std::string::npos) + "\n");
     } else {
         // One column less: a line that fills the last one makes some terminals scroll.
-        const std::string line =
-            progress_line(state, seconds_left(state), std::max<size_t>(terminal_width(out_), 2) - 1);
+        const std::string line = progress_line(state, seconds_left(state),
+                                               std::max<size_t>(terminal_width(out_), 2) - 1);
         put("\r" + line + "\x1b[K");
         line_open_ = true;
     }

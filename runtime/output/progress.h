@@ -1,5 +1,5 @@
-// The progress of training: on a terminal one line that is rewritten in place, elsewhere (a log, a pipe) a plain
-// line now and then.
+// The progress of training: on a terminal one line that is rewritten in place, elsewhere (a log, a
+// pipe) a plain line now and then.
 //   epoch 2/10  step 740/4680  loss 0.6931  kl 5.12  41250 images/s  3:21 left
 #pragma once
 
@@ -19,18 +19,20 @@ struct ProgressState {
     int64_t epochs = 0;
     int64_t step = 0;
     int64_t steps = 0;
-    std::vector<std::pair<std::string, double>> values;  ///< losses and metrics, the most telling first
-    double images_per_s = 0;                             ///< 0 = not known yet
+    std::vector<std::pair<std::string, double>>
+        values;               ///< losses and metrics, the most telling first
+    double images_per_s = 0;  ///< 0 = not known yet
 };
 
 /// "0:07", "3:21", "1:02:09"; "?" for what is not a sensible duration.
 std::string duration_text(double seconds);
 
-/// The line for a state, at most `width` columns. If it is too long, values are left out from the last,
-/// then the speed; where even that is too long it is cut. `seconds_left` < 0 = not known.
+/// The line for a state, at most `width` columns. If it is too long, values are left out from the
+/// last, then the speed; where even that is too long it is cut. `seconds_left` < 0 = not known.
 std::string progress_line(const ProgressState& state, double seconds_left, size_t width);
 
-/// Images per second over the last few seconds, so that a pause (a sample grid, a laptop asleep) is soon forgotten.
+/// Images per second over the last few seconds, so that a pause (a sample grid, a laptop asleep) is
+/// soon forgotten.
 class RateMeter {
   public:
     /// `images` more were done by `now_s`, in seconds of any clock.
@@ -61,11 +63,13 @@ class Progress {
     Progress& operator=(const Progress&) = delete;
 
     bool live() const { return live_; }
-    /// To be called after every step: prints only when the interval has passed (a microsecond otherwise).
+    /// To be called after every step: prints only when the interval has passed (a microsecond
+    /// otherwise).
     void update(const ProgressState& state);
     /// Prints a whole line of its own; a live line steps aside.
     void message(std::string_view text);
-    /// Prints the last state given to update() and ends the line. Called by the destructor if need be.
+    /// Prints the last state given to update() and ends the line. Called by the destructor if need
+    /// be.
     void finish();
 
   private:

@@ -1,5 +1,5 @@
-// Mutated idx, gzip, npy and PNG bytes: readers must answer with a value or an error, never crash, hang or allocate
-// what the file does not hold. Run under AddressSanitizer for its full worth.
+// Mutated idx, gzip, npy and PNG bytes: readers must answer with a value or an error, never crash,
+// hang or allocate what the file does not hold. Run under AddressSanitizer for its full worth.
 #include <algorithm>
 
 #include "runtime/data/idx.h"
@@ -17,7 +17,8 @@ std::string mutated(std::string bytes, uint64_t round) {
     const auto random = [&](size_t count) {
         return philox_block(round, draw++, 7, 1)[0] % std::max<size_t>(count, 1);
     };
-    const uint8_t telling[] = {0x00, 0x01, 0x04, 0x08, 0x0d, 0x7f, 0x80, 0xff, ' ', '(', ')', '\'', '9'};
+    const uint8_t telling[] = {0x00, 0x01, 0x04, 0x08, 0x0d, 0x7f, 0x80,
+                               0xff, ' ',  '(',  ')',  '\'', '9'};
     for (size_t changes = 1 + random(4); changes > 0 && !bytes.empty(); --changes) {
         const size_t end = random(3) > 0 ? std::min<size_t>(bytes.size(), 80) : bytes.size();
         const size_t place = random(end);
@@ -42,7 +43,8 @@ void check_outcome(bool ok, const Diagnostics& diagnostics) {
 
 TEST_CASE("fuzz idx") {
     const TempFolder folder;
-    const std::string seeds[] = {sample_idx(0x08, 1), sample_idx(0x0d, 4), gzip(sample_idx(0x0e, 8))};
+    const std::string seeds[] = {sample_idx(0x08, 1), sample_idx(0x0d, 4),
+                                 gzip(sample_idx(0x0e, 8))};
     int good = 0;
     for (uint64_t round = 0; round < 3000; ++round) {
         const std::string path = folder.write("f", mutated(seeds[round % 3], round));

@@ -80,15 +80,17 @@ TEST_CASE("both ends of a range are exact") {
 TEST_CASE("idx labels are classes") {
     const TempFolder folder;
     Diagnostics diagnostics;
-    Result<FieldPtr> bytes = read_idx(folder.write("a", header(0x08, {3}) + std::string("\x02\x00\x09", 3)),
-                                      {"label", {}}, diagnostics);
+    Result<FieldPtr> bytes =
+        read_idx(folder.write("a", header(0x08, {3}) + std::string("\x02\x00\x09", 3)),
+                 {"label", {}}, diagnostics);
     REQUIRE(bytes);
     CHECK((*bytes)->shape().empty());
     CHECK((*bytes)->elements() == 1);
     CHECK((*bytes)->class_count() == 10);
     CHECK(example(**bytes, 2)[0] == 9.0F);
-    Result<FieldPtr> words = read_idx(
-        folder.write("b", header(0x0c, {2}) + big_endian(4, 4) + big_endian(1, 4)), {"label", {}}, diagnostics);
+    Result<FieldPtr> words =
+        read_idx(folder.write("b", header(0x0c, {2}) + big_endian(4, 4) + big_endian(1, 4)),
+                 {"label", {}}, diagnostics);
     REQUIRE(words);
     CHECK((*words)->class_count() == 5);
 }
@@ -131,21 +133,26 @@ TEST_CASE("idx errors about what the file is") {
         return only_error(diagnostics);
     };
     CHECK(error_at(folder.path("none")) ==
-          fmt::format("[bad-file] `{}` cannot be opened: No such file or directory", folder.path("none")));
+          fmt::format("[bad-file] `{}` cannot be opened: No such file or directory",
+                      folder.path("none")));
     CHECK(error_at(folder.path()) ==
           fmt::format("[bad-file] `{}` is a directory, not a file with data", folder.path()));
     CHECK(error_at("/dev/zero") == "[bad-file] `/dev/zero` is a device, not a file with data");
     REQUIRE(mkfifo(folder.path("pipe").c_str(), 0600) == 0);
     CHECK(error_at(folder.path("pipe")) ==
-          fmt::format("[bad-file] `{}` is a pipe or socket, not a file with data", folder.path("pipe")));
+          fmt::format("[bad-file] `{}` is a pipe or socket, not a file with data",
+                      folder.path("pipe")));
 }
 
 TEST_CASE("idx errors about the header") {
-    CHECK(error_of("") == "[bad-file] `F` ends at byte 0, before the 4 bytes that an idx file starts with");
+    CHECK(error_of("") ==
+          "[bad-file] `F` ends at byte 0, before the 4 bytes that an idx file starts with");
     CHECK(error_of("\x89PNG") ==
-          "[bad-file] `F` starts with the bytes 89 50 4e 47 at offset 0, but an idx file starts with 00 00, "
+          "[bad-file] `F` starts with the bytes 89 50 4e 47 at offset 0, but an idx file starts "
+          "with 00 00, "
           "a type and a rank");
-    CHECK(error_of(std::string("\0\0\x07\x01", 4)).starts_with("[bad-file] `F` has type 0x07 at offset 2"));
+    CHECK(error_of(std::string("\0\0\x07\x01", 4))
+              .starts_with("[bad-file] `F` has type 0x07 at offset 2"));
     CHECK(error_of(std::string("\0\0\x08\x00", 4)) ==
           "[bad-file] `F` has rank 0 at offset 3, but 1 to 4 dimensions can be read");
     CHECK(error_of(std::string("\0\0\x08\x05", 4)).find("rank 5 at offset 3") != std::string::npos);
@@ -158,10 +165,13 @@ TEST_CASE("idx errors about the header") {
 TEST_CASE("idx errors about the size") {
     const std::string good = small_idx();
     CHECK(error_of(good.substr(0, good.size() - 1)) ==
-          "[bad-file] `F` ends at byte 27 of its contents, but its header promises 28 (3 x 2 x 2 u8 after 16 bytes)");
+          "[bad-file] `F` ends at byte 27 of its contents, but its header promises 28 (3 x 2 x 2 "
+          "u8 after 16 bytes)");
     CHECK(error_of(good + "x") ==
-          "[bad-file] `F` goes on after byte 28 where its header says it ends (3 x 2 x 2 u8 after 16 bytes)");
-    CHECK(error_of(gzip(good.substr(0, good.size() - 1))).find("ends at byte 27") != std::string::npos);
+          "[bad-file] `F` goes on after byte 28 where its header says it ends (3 x 2 x 2 u8 after "
+          "16 bytes)");
+    CHECK(error_of(gzip(good.substr(0, good.size() - 1))).find("ends at byte 27") !=
+          std::string::npos);
     CHECK(error_of(gzip(good + "x")).find("goes on after byte 28") != std::string::npos);
 }
 
@@ -169,15 +179,17 @@ TEST_CASE("a header that lies allocates nothing") {
     const uint32_t most = 0xffffffff;
     CHECK(error_of(header(0x08, {most, most, most, most}) + "x").find("ends at byte 21") !=
           std::string::npos);
-    CHECK(error_of(gzip(header(0x0e, {most, 65536}) + "x")).find("of gzip, which cannot hold the") !=
-          std::string::npos);
+    CHECK(
+        error_of(gzip(header(0x0e, {most, 65536}) + "x")).find("of gzip, which cannot hold the") !=
+        std::string::npos);
     // Within what gzip could hold: memory grows with what is read, and that ends soon.
     CHECK(error_of(gzip(header(0x08, {20000}) + "x")).find("ends at byte 9") != std::string::npos);
 }
 
 TEST_CASE("idx errors about gzip") {
     const std::string good = gzip(small_idx());
-    CHECK(error_of(good.substr(0, good.size() - 9)).find("is a truncated gzip file") != std::string::npos);
+    CHECK(error_of(good.substr(0, good.size() - 9)).find("is a truncated gzip file") !=
+          std::string::npos);
     std::string flipped = good;
     flipped[flipped.size() - 6] ^= 1;  // in the checksum: found only by reading to the very end
     CHECK(error_of(flipped).find("is a corrupt gzip file: no more than") != std::string::npos);
@@ -185,7 +197,8 @@ TEST_CASE("idx errors about gzip") {
     Diagnostics diagnostics;
     CHECK_FALSE(read_idx(folder.write("f.gz", "text"), {"image", {}}, diagnostics).ok());
     REQUIRE(diagnostics.list().front().helps.size() == 1);
-    CHECK(diagnostics.list().front().helps[0] == "its name ends in .gz but it is not gzip-compressed");
+    CHECK(diagnostics.list().front().helps[0] ==
+          "its name ends in .gz but it is not gzip-compressed");
 }
 
 TEST_CASE("idx errors about values") {
@@ -203,7 +216,8 @@ TEST_CASE("idx errors about values") {
 
 TEST_CASE("more examples than memory is an error, not a crash") {
     const TempFolder folder;
-    // A sparse file: 2^48 bytes that take no room on the disk, where the file system has such files.
+    // A sparse file: 2^48 bytes that take no room on the disk, where the file system has such
+    // files.
     const std::string path = folder.write("f", header(0x08, {0xffff, 0xffff, 0xffff}));
     const uint64_t bytes = uint64_t{0xffff} * 0xffff * 0xffff + 16;
     if (truncate(path.c_str(), static_cast<off_t>(bytes)) != 0) return;

@@ -29,14 +29,16 @@ FieldPtr counting_field(const std::string& name, int64_t count, int64_t size, fl
 Dataset counting_dataset(int64_t count) {
     Diagnostics diagnostics;
     Result<Dataset> dataset = make_dataset(
-        {counting_field("image", count, 3, 0.25F), counting_field("label", count, 1, 0)}, diagnostics);
+        {counting_field("image", count, 3, 0.25F), counting_field("label", count, 1, 0)},
+        diagnostics);
     REQUIRE(dataset);
     return *dataset;
 }
 
 std::unique_ptr<Loader> make_loader(Dataset dataset, const LoaderOptions& options) {
     Diagnostics diagnostics;
-    Result<std::unique_ptr<Loader>> loader = Loader::create(std::move(dataset), options, diagnostics);
+    Result<std::unique_ptr<Loader>> loader =
+        Loader::create(std::move(dataset), options, diagnostics);
     INFO(diagnostics.render());
     REQUIRE(loader);
     return loader.take();
@@ -52,11 +54,13 @@ const Batch& next(Loader& loader) {
 
 /// Everything that a batch says, in one list.
 std::vector<float> contents(const Loader& loader, const Batch& batch) {
-    std::vector<float> out{static_cast<float>(batch.cursor.epoch), static_cast<float>(batch.cursor.batch),
+    std::vector<float> out{static_cast<float>(batch.cursor.epoch),
+                           static_cast<float>(batch.cursor.batch),
                            static_cast<float>(batch.valid_rows)};
     for (size_t f = 0; f < batch.fields.size(); ++f)
         out.insert(out.end(), batch.fields[f],
-                   batch.fields[f] + loader.options().batch_size * loader.dataset().fields()[f]->elements());
+                   batch.fields[f] +
+                       loader.options().batch_size * loader.dataset().fields()[f]->elements());
     return out;
 }
 
@@ -170,7 +174,8 @@ TEST_CASE("seeking behind the end of an epoch is the start of the next") {
 
 TEST_CASE("a loader may be dropped at any moment") {
     for (int steps = 0; steps < 20; ++steps) {
-        const auto loader = make_loader(counting_dataset(100), options_of(10, LoaderMode::kTrain, 3));
+        const auto loader =
+            make_loader(counting_dataset(100), options_of(10, LoaderMode::kTrain, 3));
         for (int i = 0; i < steps % 5; ++i) next(*loader);
         if (steps % 3 == 0) loader->seek({1, 1});
         if (steps % 2 == 0) next(*loader);
@@ -246,7 +251,8 @@ TEST_CASE("errors of loaders") {
           "[bad-value] `data.image` has 10 examples, fewer than one batch of 11");
     CHECK(error_of(10, options_of(0, LoaderMode::kTrain, 2)).starts_with("[bad-value]"));
     CHECK(error_of(10, options_of(4, LoaderMode::kTrain, -1)).starts_with("[bad-value]"));
-    CHECK(error_of(10, options_of(int64_t{1} << 60, LoaderMode::kEvaluate, 2)).starts_with("[too-large]"));
+    CHECK(error_of(10, options_of(int64_t{1} << 60, LoaderMode::kEvaluate, 2))
+              .starts_with("[too-large]"));
 }
 
 }  // namespace

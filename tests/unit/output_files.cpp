@@ -126,7 +126,8 @@ TEST_CASE("png round trips") {
     const TempFolder folder;
     for (const int64_t channels : {1, 3}) {
         Image image = make_image(5, 7, channels, 0);
-        for (size_t i = 0; i < image.pixels.size(); ++i) image.pixels[i] = static_cast<uint8_t>(i * 37);
+        for (size_t i = 0; i < image.pixels.size(); ++i)
+            image.pixels[i] = static_cast<uint8_t>(i * 37);
         Diagnostics diagnostics;
         REQUIRE(write_png(folder.path("a.png"), image, diagnostics));
         Result<Image> back = read_png(folder.path("a.png"), diagnostics);
@@ -154,7 +155,9 @@ TEST_CASE("png errors") {
     corrupt[good.find("IDAT") + 8] ^= 0x55;
     CHECK(error_of(corrupt).starts_with("[bad-file]"));
     Diagnostics diagnostics;
-    CHECK_FALSE(encode_png(Image{1, int64_t{1} << 25, 1, std::vector<uint8_t>(size_t{1} << 25)}, diagnostics).ok());
+    CHECK_FALSE(encode_png(Image{1, int64_t{1} << 25, 1, std::vector<uint8_t>(size_t{1} << 25)},
+                           diagnostics)
+                    .ok());
     CHECK(only_error(diagnostics).starts_with("[too-large]"));
 }
 
@@ -201,7 +204,8 @@ TEST_CASE("npy errors name the offset and what would be right") {
         const std::string prefix = "[bad-file] `a.npy`, offset ";
         return text.starts_with(prefix) ? text.substr(prefix.size()) : text;
     };
-    const std::string good = npy_of("{'shape': (1,), \"descr\": '<f4', 'fortran_order': False}  \n");
+    const std::string good =
+        npy_of("{'shape': (1,), \"descr\": '<f4', 'fortran_order': False}  \n");
     Diagnostics diagnostics;
     CHECK(parse_npy(good, "a.npy", diagnostics).ok());
     CHECK(error_of("PK").starts_with("0: not a .npy file"));
@@ -209,25 +213,30 @@ TEST_CASE("npy errors name the offset and what would be right") {
     std::string newer = good;
     newer[6] = 3;
     CHECK(error_of(newer) == "6: version 3.0, but 1.0 and 2.0 can be read");
-    CHECK(error_of(good.substr(0, 20)) == "8: a header of 58 bytes is promised, but only 10 follow");
+    CHECK(error_of(good.substr(0, 20)) ==
+          "8: a header of 58 bytes is promised, but only 10 follow");
     CHECK(error_of(good + "x") == "72: 1 bytes follow the values of shape (1)");
-    CHECK(error_of(good.substr(0, good.size() - 1)) == "71: the file ends after 0 of the values of shape (1)");
+    CHECK(error_of(good.substr(0, good.size() - 1)) ==
+          "71: the file ends after 0 of the values of shape (1)");
     CHECK(error_of(npy_of("[]")) == "10: expected `{`, found `[`");
     CHECK(error_of(npy_of("{}")) == "12: the header lacks `descr`");
-    CHECK(error_of(npy_of("{'descr': '<f8'}")).starts_with("20: values of type `<f8`, but only float32"));
+    CHECK(error_of(npy_of("{'descr': '<f8'}"))
+              .starts_with("20: values of type `<f8`, but only float32"));
     CHECK(error_of(npy_of("{'fortran_order': True}")).find("column-major") != std::string::npos);
     CHECK(error_of(npy_of("{'fortran_order': 1}")) == "28: expected `True` or `False`, found `1`");
     CHECK(error_of(npy_of("{'order': 1}")).starts_with("11: unknown key `order`"));
     CHECK(error_of(npy_of("{'shape': (1,), 'shape': (1,)}")) == "26: `shape` a second time");
     CHECK(error_of(npy_of("{'shape': (1)}")) == "23: `(3)` is no tuple, `(3,)` is");
     CHECK(error_of(npy_of("{'shape': (-1,)}")) == "21: expected a dimension, found `-`");
-    CHECK(error_of(npy_of("{'shape': (99999999999999999999,)}")).find("too large") != std::string::npos);
+    CHECK(error_of(npy_of("{'shape': (99999999999999999999,)}")).find("too large") !=
+          std::string::npos);
     CHECK(error_of(npy_of("{'shape' (1,)}")) == "19: expected `:` after `shape`, found `(`");
     CHECK(error_of(npy_of("{shape: 1}")) == "11: expected a quoted string, found `s`");
     CHECK(error_of(npy_of("{'shape: 1}")) == "11: a string without its closing quote");
-    CHECK(error_of(npy_of("{'shape': (1,) 'descr': '<f4'}")) == "25: expected `,` or `}`, found `'`");
-    CHECK(error_of(npy_of("{'shape': (1,), 'descr': '<f4', 'fortran_order': False} x")).find("end of the header") !=
-          std::string::npos);
+    CHECK(error_of(npy_of("{'shape': (1,) 'descr': '<f4'}")) ==
+          "25: expected `,` or `}`, found `'`");
+    CHECK(error_of(npy_of("{'shape': (1,), 'descr': '<f4', 'fortran_order': False} x"))
+              .find("end of the header") != std::string::npos);
     const std::string huge = "(4294967296, 4294967296, 4294967296)";
     CHECK(error_of(npy_of("{'descr': '<f4', 'fortran_order': False, 'shape': " + huge + "}"))
               .find("ends after 1 of the values") != std::string::npos);

@@ -49,7 +49,8 @@ TEST_CASE("small images are made large, large ones left alone") {
     const std::vector<float> zeros(128 * 128);
     CHECK(make({zeros.data(), 1, 28, 28, 1}, {}).width == 3 * 28 + 4);
     CHECK(make({zeros.data(), 1, 128, 128, 1}, {}).width == 128 + 4);
-    CHECK(make({zeros.data(), 16, 28, 28, 1}, {}).width == 4 * (3 * 28 + 2) + 2);  // as square as possible
+    CHECK(make({zeros.data(), 16, 28, 28, 1}, {}).width ==
+          4 * (3 * 28 + 2) + 2);  // as square as possible
 }
 
 TEST_CASE("values that are no numbers are magenta") {
@@ -86,16 +87,17 @@ TEST_CASE("a pair grid puts reconstructions under their originals") {
 }
 
 TEST_CASE("a stack has room for its labels and widest part") {
-    const LabelledImage parts[] = {{"epoch 1", make_image(10, 200, 1, 0)},
-                                   {"a label that is wider than its picture", make_image(10, 20, 3, 0)}};
+    const LabelledImage parts[] = {
+        {"epoch 1", make_image(10, 200, 1, 0)},
+        {"a label that is wider than its picture", make_image(10, 20, 3, 0)}};
     const Image stack = stack_labelled(parts);
     CHECK(stack.channels == 3);
     CHECK(stack.width == 38 * 12 + 8);
     CHECK(stack.height == 2 * (14 + 8 + 10) + 4);
     CHECK(*stack.at(0, 0) == 255);
-    CHECK(*stack.at(4, 4) == 0);        // the E of `epoch`
-    CHECK(*stack.at(22, 4) == 0);       // the first picture
-    CHECK(*stack.at(22, 204) == 255);   // beside it
+    CHECK(*stack.at(4, 4) == 0);       // the E of `epoch`
+    CHECK(*stack.at(22, 4) == 0);      // the first picture
+    CHECK(*stack.at(22, 204) == 255);  // beside it
 }
 
 TEST_CASE("errors of grids") {
@@ -105,9 +107,11 @@ TEST_CASE("errors of grids") {
         CHECK_FALSE(image_grid(images, options, diagnostics).ok());
         return only_error(diagnostics);
     };
-    CHECK(error_of({values, 1, 4, 2, 2}, {}) ==
-          "[shape-mismatch] a picture has 1 (grey) or 3 (colour) channels, but these are 4 x 2 x 2");
-    CHECK(error_of({values, 0, 4, 2, 1}, {}).starts_with("[bad-value] no grid can be made of 0 images"));
+    CHECK(
+        error_of({values, 1, 4, 2, 2}, {}) ==
+        "[shape-mismatch] a picture has 1 (grey) or 3 (colour) channels, but these are 4 x 2 x 2");
+    CHECK(error_of({values, 0, 4, 2, 1}, {})
+              .starts_with("[bad-value] no grid can be made of 0 images"));
     GridOptions options;
     options.high = 0;
     CHECK(error_of({values, 1, 4, 2, 1}, options).starts_with("[bad-value]"));
@@ -117,7 +121,8 @@ TEST_CASE("errors of grids") {
     Diagnostics diagnostics;
     CHECK_FALSE(pair_grid({values, 2, 2, 2, 1}, {values, 1, 2, 2, 1}, {}, diagnostics).ok());
     CHECK(only_error(diagnostics) ==
-          "[shape-mismatch] 2 originals of 2 x 2 x 1 cannot be paired with 1 reconstructions of 2 x 2 x 1");
+          "[shape-mismatch] 2 originals of 2 x 2 x 1 cannot be paired with 1 reconstructions of 2 "
+          "x 2 x 1");
 }
 
 }  // namespace

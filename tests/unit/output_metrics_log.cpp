@@ -14,9 +14,10 @@ TEST_CASE("numbers are the shortest text that reads back the same") {
     MetricsRow row(100, 2);
     row.add("float", 0.1F).add("double", 0.1F + 0.0).add("tiny", 1e-30).add("whole", 3.0);
     row.add("count", int64_t{1} << 60).add("name", "a \"b\"\n");
-    CHECK(row.line() ==
-          R"({"step":100,"epoch":2,"float":0.1,"double":0.10000000149011612,"tiny":1e-30,"whole":3,)"
-          R"("count":1152921504606846976,"name":"a \"b\"\n"})");
+    CHECK(
+        row.line() ==
+        R"({"step":100,"epoch":2,"float":0.1,"double":0.10000000149011612,"tiny":1e-30,"whole":3,)"
+        R"("count":1152921504606846976,"name":"a \"b\"\n"})");
     CHECK(nlohmann::json::parse(row.line())["tiny"] == 1e-30);
 }
 
@@ -79,7 +80,8 @@ TEST_CASE("a log with a line that is none is left alone") {
         Diagnostics diagnostics;
         CHECK_FALSE(MetricsLog::resume(path, 5, diagnostics).ok());
         CHECK(only_error(diagnostics) ==
-              fmt::format("[bad-file] `{}` line 2 (offset 11) is not a JSON object with a `step`", path));
+              fmt::format("[bad-file] `{}` line 2 (offset 11) is not a JSON object with a `step`",
+                          path));
         CHECK(read_text(path) == text);
     }
 }
@@ -98,7 +100,8 @@ TEST_CASE("errors of logs") {
     Result<MetricsLog> log = MetricsLog::create("/dev/full", written);
     REQUIRE(log);
     CHECK_FALSE(log->write(MetricsRow(1, 0), written));
-    CHECK(only_error(written) == "[bad-file] `/dev/full` cannot be written: No space left on device");
+    CHECK(only_error(written) ==
+          "[bad-file] `/dev/full` cannot be written: No space left on device");
 }
 
 }  // namespace

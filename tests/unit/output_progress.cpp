@@ -31,7 +31,8 @@ TEST_CASE("a line says it all if there is room, and the telling parts if not") {
     CHECK(progress_line(state_at(740), 201, whole.size()) == whole);
     CHECK(progress_line(state_at(740), 201, whole.size() - 1) ==
           "epoch 2/10  step 740/4680  loss 0.6931  41250 images/s  3:21 left");
-    CHECK(progress_line(state_at(740), 201, 50) == "epoch 2/10  step 740/4680  loss 0.6931  3:21 left");
+    CHECK(progress_line(state_at(740), 201, 50) ==
+          "epoch 2/10  step 740/4680  loss 0.6931  3:21 left");
     CHECK(progress_line(state_at(740), 201, 12) == "epoch 2/10  ");
     CHECK(progress_line(state_at(740), -1, 200).find("left") == std::string::npos);
 }
