@@ -31,10 +31,14 @@ ValueId dense(LayerScope& l) {
     return l.with_bias(l.f.b.reshape(l.f.b.emit(ir::Matmul{}, {rows, weights}, l.path), result), units);
 }
 
+std::vector<int64_t> dilation_of(const LayerScope& l) {
+    return l.spec.has("dilation") ? l.spec.integers("dilation") : std::vector<int64_t>{1, 1};
+}
+
 /// The window of a 2-D convolution from `x` (height, width) to `y`.
 ir::ConvWindow window(const LayerScope& l, const Shape& x, const Shape& y, bool same) {
     const auto &kernel = l.spec.integers("kernel"), &stride = l.spec.integers("stride");
-    const auto& dilation = l.spec.integers("dilation");
+    const std::vector<int64_t> dilation = dilation_of(l);
     ir::ConvWindow w{stride, {0, 0}, {0, 0}, dilation, 1};
     for (size_t i = 0; same && i < 2; ++i) {
         const Padding p = same_padding(x[i + 1], y[i + 1], kernel[i], stride[i], dilation[i]);
@@ -56,7 +60,7 @@ ValueId conv2d(LayerScope& l) {
     if (!needs_image(l)) return kNone;
     const Shape x = l.shape();
     const auto &kernel = l.spec.integers("kernel"), &stride = l.spec.integers("stride");
-    const auto& dilation = l.spec.integers("dilation");
+    const std::vector<int64_t> dilation = dilation_of(l);
     const bool same = l.spec.word("padding") == "same";
     Shape y{x[0], 0, 0, l.spec.integer("filters")};
     for (size_t i = 0; i < 2; ++i) {
@@ -75,7 +79,7 @@ ValueId conv2d_transpose(LayerScope& l) {
     if (!needs_image(l)) return kNone;
     const Shape x = l.shape();
     const auto &kernel = l.spec.integers("kernel"), &stride = l.spec.integers("stride");
-    const auto& dilation = l.spec.integers("dilation");
+    const std::vector<int64_t> dilation = dilation_of(l);
     const bool same = l.spec.word("padding") == "same";
     Shape y{x[0], 0, 0, l.spec.integer("filters")};
     for (size_t i = 0; i < 2; ++i) {
