@@ -1,2 +1,15 @@
-// gmrun: trains and samples compiled models.
-int main() { return 2; }
+// gmc: compiles models written in YAML to .gmc files.
+#include "tools/command_line/command_line.h"
+#include "tools/gmc/commands.h"
+
+int main(int argc, char** argv) {
+    using namespace gmc::tools;
+    static constexpr Command kCommands[] = {
+        {"check", "reports everything that is wrong with a model", check_command},
+        {"compile", "compiles a model to a .gmc file, which gmrun runs", compile_command},
+        {"dump", "prints a model at a stage of its compilation", dump_command},
+        {"ops", "prints the reference of the IR's ops", ops_command},
+        {"opt", "runs passes on a module written as text", opt_command},
+    };
+    return run_program("gmc", "Compiles generative models written in YAML for the CPU.", kCommands, argc, argv);
+}

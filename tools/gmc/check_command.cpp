@@ -1,0 +1,20 @@
+// gmc check: reads and builds a model, for its errors.
+#include "compiler/build/build.h"
+#include "tools/gmc/commands.h"
+#include "tools/gmc/model_source.h"
+
+namespace gmc::tools {
+
+int check_command(const Words& words) {
+    CommandLine line("gmc check [options] MODEL",
+                     "Reports everything that is wrong with a model, with its place. Writes nothing.");
+    add_model(line);
+    if (!line.parse(words)) return kDone;
+    Diagnostics diagnostics;
+    const Result<dsl::ModelSpec> spec = read_model(line, diagnostics);
+    if (!spec || !build::build_module(*spec, diagnostics)) return report(diagnostics);
+    fmt::print("{}: no errors\n", line.text("MODEL"));
+    return kDone;
+}
+
+}  // namespace gmc::tools

@@ -1,0 +1,34 @@
+// Recipes are found whether gmc was built in its source tree or installed, and from any working directory.
+#include "tools/gmc/model_source.h"
+
+#include <filesystem>
+
+namespace gmc::tools {
+
+namespace po = boost::program_options;
+namespace fs = std::filesystem;
+
+void add_model(CommandLine& line) {
+    line.add_argument("MODEL", "the model, a YAML file");
+    line.options().add_options()("set", po::value<std::vector<std::string>>()->composing()->value_name("NAME=VALUE"),
+                                 "replaces a variable of the model; may be given several times");
+}
+
+std::vector<std::string> recipe_directories(const std::string& model) {
+    std::vector<std::string> out = {(fs::path(model).parent_path() / "recipes").string()};
+    std::error_code code;
+    const fs::path program = fs::read_symlink("/proc/self/exe", code);
+    if (!code) out.push_back((program.parent_path().parent_path() / "share/gmc/models/recipes").string());
+    out.push_back(GMC_SOURCE_DIR "/models/recipes");
+    return out;
+}
+
+Result<dsl::ModelSpec> read_model(const CommandLine& line, Diagnostics& diagnostics) {
+    dsl::ReadModelOptions options;
+    options.path = line.text("MODEL");
+    if (line.has("set")) options.sets = line.get<std::vector<std::string>>("set");
+    options.recipe_directories = recipe_directories(options.path);
+    return dsl::read_model(options, diagnostics);
+}
+
+}  // namespace gmc::tools

@@ -1,0 +1,19 @@
+// The model that a command works on: its file, and what the command line changes in it.
+#pragma once
+
+#include "compiler/support/result.h"
+#include "dsl/spec.h"
+#include "tools/command_line/command_line.h"
+
+namespace gmc::tools {
+
+/// Declares the argument MODEL and --set.
+void add_model(CommandLine& line);
+
+/// Reads the model that the command line names.
+Result<dsl::ModelSpec> read_model(const CommandLine& line, Diagnostics& diagnostics);
+
+/// Where recipes are looked for: beside the model, where gmc is installed, in the source tree.
+std::vector<std::string> recipe_directories(const std::string& model);
+
+}  // namespace gmc::tools

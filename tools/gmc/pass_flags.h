@@ -1,0 +1,18 @@
+// The flags about passes, which `gmc compile` and `gmc opt` share.
+#pragma once
+
+#include "compiler/pipeline.h"
+#include "tools/command_line/command_line.h"
+
+namespace gmc::tools {
+
+/// Declares --passes, --skip, --stop-after, --print-after, --dump-dir and --time-passes.
+void add_pass_flags(CommandLine& line);
+
+/// What the flags say. Throws UsageError for names that are no passes.
+passes::PassOptions pass_options(const CommandLine& line);
+
+/// The passes that --passes names, or `otherwise` when it was not given. Throws UsageError for names that are no passes.
+std::vector<passes::Stage> chosen_stages(const CommandLine& line, const std::vector<passes::Stage>& otherwise);
+
+}  // namespace gmc::tools

@@ -1,0 +1,13 @@
+// A model as it was read, as JSON: variables, recipes, blocks and defaults are in place.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "dsl/spec.h"
+
+namespace gmc::tools {
+
+/// Keys stand in the order of the model language; expressions are text.
+nlohmann::ordered_json spec_json(const dsl::ModelSpec& spec);
+
+}  // namespace gmc::tools
