@@ -55,6 +55,9 @@ void read_range(const Entry& range, DataField& field, Diagnostics& diagnostics) 
                    : std::nullopt;
     };
     if (!node.is_list() || node.items.size() != 2 || !number(0) || !number(1)) {
+        for (const NodePtr& item : node.items)
+            if (item->failed) return;
+        if (node.failed) return;
         diagnostics.error(DiagnosticKind::kWrongType, node.is_null() ? range.key_span : node.span,
                           "`range` is a list of two numbers such as [-1, 1]");
         return;

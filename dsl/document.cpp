@@ -11,6 +11,8 @@
 #include <sstream>
 #include <unordered_map>
 
+#include "dsl/malformed.h"
+#include "dsl/scalar.h"
 #include "dsl/text_file.h"
 
 namespace gmc::dsl {
@@ -83,8 +85,9 @@ class TreeBuilder : public YAML::EventHandler {
     struct Open {
         std::shared_ptr<Node> node;
         YAML::anchor_t anchor = 0;
-        NodePtr key;                  ///< a map's key that waits for its value
-        std::vector<NodePtr> merged;  ///< the values of `<<`
+        NodePtr key;                                     ///< a map's key that waits for its value
+        std::vector<NodePtr> merged;                     ///< the values of `<<`
+        std::unordered_map<std::string, size_t> places;  ///< of keys among the entries
     };
 
     void start(Node::Kind kind, const YAML::Mark& mark, const std::string& tag,
@@ -119,7 +122,7 @@ class TreeBuilder : public YAML::EventHandler {
         if (node->expanded_nodes > kMostNodes || nodes_ > kMostNodes) {
             diagnostics_.error(DiagnosticKind::kTooLarge, node->span,
                                "the file has more than {} values once its aliases are expanded",
-                               kMostNodes);
+                               format_number(kMostNodes));
             throw Stop{};
         }
         if (open_.size() + node->height > kMostLevels) stop_too_deep(node->span);
@@ -143,11 +146,13 @@ class TreeBuilder : public YAML::EventHandler {
             add_merge(map, *key, value);
             return;
         }
-        if (const Entry* first = map.node->find(key->text)) {
+        const auto [place, added] = map.places.insert({key->text, map.node->entries.size()});
+        if (!added) {
             diagnostics_
                 .error(DiagnosticKind::kDuplicateKey, key->span, "the key `{}` is given twice",
                        key->text)
-                .note(first->key_span, fmt::format("`{}` is given here first", key->text));
+                .note(map.node->entries[place->second].key_span,
+                      fmt::format("`{}` is given here first", key->text));
             return;
         }
         map.node->entries.push_back({key->text, key->span, value});
@@ -155,16 +160,18 @@ class TreeBuilder : public YAML::EventHandler {
 
     /// `<<: *base` or `<<: [*a, *b]`: their keys come in where the map does not have them itself.
     void add_merge(Open& map, const Node& key, const NodePtr& value) {
-        const std::vector<NodePtr> maps =
-            value->is_list() ? value->items : std::vector<NodePtr>{value};
-        for (const NodePtr& one : maps) {
-            if (one->is_map()) {
-                map.merged.push_back(one);
-            } else {
-                diagnostics_.error(DiagnosticKind::kBadYaml, key.span,
-                                   "`<<` merges maps, this is {}", describe(*one));
-            }
-        }
+        if (value->is_list())
+            for (const NodePtr& one : value->items) add_merged(map, key, one);
+        else
+            add_merged(map, key, value);
+    }
+
+    void add_merged(Open& map, const Node& key, const NodePtr& one) {
+        if (one->is_map())
+            map.merged.push_back(one);
+        else
+            diagnostics_.error(DiagnosticKind::kBadYaml, key.span, "`<<` merges maps, this is {}",
+                               describe(*one));
     }
 
     static void merge(Node& into, const Node& from) {
@@ -181,8 +188,10 @@ class TreeBuilder : public YAML::EventHandler {
     void check_tag(const std::string& tag, const YAML::Mark& mark) {
         if (tag.empty() || tag == "?" || tag == "!") return;
         const size_t begin = offset(mark);
-        diagnostics_.error(DiagnosticKind::kBadYaml, span_at(begin, word_length(begin)),
-                           "YAML tags are not part of the language, this is `{}`", tag);
+        const size_t length = word_length(begin);
+        diagnostics_.error(DiagnosticKind::kBadYaml, span_at(begin, length),
+                           "YAML tags such as `{}` are not part of the language",
+                           text_.substr(begin, length));
     }
 
     [[noreturn]] void stop_too_deep(Span span) {
@@ -247,78 +256,7 @@ class TreeBuilder : public YAML::EventHandler {
     size_t nodes_ = 0;
 };
 
-/// yaml-cpp's messages name its own states; these name what the user did.
-struct Wording {
-    const char* theirs;
-    const char* ours;
-    const char* help;
-};
-constexpr Wording kWordings[] = {
-    {"end of map not found", "this line does not fit the map above it",
-     "keys of one map start in the same column"},
-    {"end of sequence not found", "this line does not fit the list above it",
-     "the `-` of one list stand in the same column"},
-    {"end of map flow not found", "a `{` is not closed, or a `,` is missing", ""},
-    {"end of sequence flow not found", "a `[` is not closed, or a `,` is missing", ""},
-    {"illegal map value", "a `:` where no key can stand", "text with `: ` in it needs quotes"},
-    {"illegal block entry", "a `-` where no list can start", ""},
-    {"illegal flow end", "a bracket is closed that was not opened", ""},
-    {"illegal EOF in scalar", "a quote is not closed", ""},
-    {"illegal document indicator in scalar", "a document ends inside of quotes", ""},
-    {"the referenced anchor is not defined", "the alias has no anchor",
-     "anchors are written `&name` before `*name`"},
-    {"unknown token", "a character that cannot start a value",
-     "text that starts with a special character needs quotes"},
-};
-
-void report(const YAML::Exception& problem, const std::string& text, uint32_t file,
-            Diagnostics& diagnostics) {
-    const size_t at = problem.mark.pos < 0
-                          ? text.size()
-                          : std::min(static_cast<size_t>(problem.mark.pos), text.size());
-    const Span span = diagnostics.sources().file(file).span_at(file, at, 1);
-    for (const Wording& wording : kWordings) {
-        if (problem.msg.rfind(wording.theirs, 0) != 0) continue;
-        Diagnostic& error = diagnostics.error(DiagnosticKind::kBadYaml, span, "{}", wording.ours);
-        if (*wording.help) error.help(wording.help);
-        return;
-    }
-    diagnostics.error(DiagnosticKind::kBadYaml, span, "malformed YAML: {}", problem.msg);
-}
-
 }  // namespace
-
-void measure(Node& node) {
-    node.expanded_nodes = 1;
-    node.height = 0;
-    const auto count = [&](const Node& child) {
-        node.expanded_nodes += child.expanded_nodes;
-        node.height = std::max(node.height, child.height + 1);
-    };
-    for (const Entry& entry : node.entries) count(*entry.value);
-    for (const NodePtr& item : node.items) count(*item);
-}
-
-const Entry* Node::find(std::string_view key) const {
-    for (const Entry& entry : entries)
-        if (entry.key == key) return &entry;
-    return nullptr;
-}
-
-std::string describe(const Node& node) {
-    switch (node.kind) {
-        case Node::Kind::kNull:
-            return "nothing";
-        case Node::Kind::kList:
-            return "a list";
-        case Node::Kind::kMap:
-            return "a map";
-        case Node::Kind::kScalar:
-            break;
-    }
-    const std::string shown = node.text.size() > 60 ? node.text.substr(0, 57) + "..." : node.text;
-    return node.quoted ? fmt::format("the text \"{}\"", shown) : fmt::format("`{}`", shown);
-}
 
 Result<NodePtr> parse_document(const std::string& text, uint32_t file, Diagnostics& diagnostics) {
     if (!check_layout(text, file, kMostLevels, diagnostics)) return Failure{};
@@ -343,7 +281,9 @@ Result<NodePtr> parse_document(const std::string& text, uint32_t file, Diagnosti
     } catch (const Stop&) {
         return Failure{};
     } catch (const YAML::Exception& problem) {
-        report(problem, text, file, diagnostics);
+        const bool at_end = problem.mark.pos < 0;
+        report_malformed(problem.msg, at_end ? text.size() : static_cast<size_t>(problem.mark.pos),
+                         text, file, diagnostics);
         return Failure{};
     } catch (const std::exception& problem) {
         diagnostics.error(DiagnosticKind::kBadYaml, Span{file, 1, 1, 1},

@@ -36,6 +36,7 @@ struct Node {
     enum class Kind { kNull, kScalar, kList, kMap };
     Kind kind = Kind::kNull;
     std::string text;            ///< kScalar: without quotes, escapes undone
+    bool failed = false;         ///< what is wrong with it was reported: readers say no more
     bool quoted = false;         ///< kScalar: "20" is text, 20 is a number
     std::vector<Entry> entries;  ///< kMap; keys are unique
     std::vector<NodePtr> items;  ///< kList
@@ -59,7 +60,7 @@ struct Node {
 
 /// The most values a document may have after its aliases and variables are expanded: a bomb of a
 /// few hundred bytes has billions.
-constexpr size_t kMostNodes = 100'000;
+constexpr size_t kMostNodes = 20'000;
 /// The most lists and maps inside of each other.
 constexpr size_t kMostLevels = 100;
 

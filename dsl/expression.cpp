@@ -12,6 +12,8 @@ namespace gmc::dsl {
 namespace {
 
 constexpr int kMostDepth = 200;
+/// Trees are walked recursively, by others too, and `a + a + ...` is as deep as it is long.
+constexpr int kMostOperators = 500;
 
 constexpr int kSignBinding = 4;
 constexpr int kPowerBinding = 5;
@@ -70,6 +72,13 @@ class Parser {
         return {std::make_shared<const Expression>(std::move(node)), begin, end};
     }
 
+    bool count_operator(const Token& op) {
+        if (++operators_ <= kMostOperators) return true;
+        fail(op, "an expression has more than {} operators; name parts of it under `let`",
+             kMostOperators);
+        return false;
+    }
+
     /// An expression whose binary operators bind at least as tightly as `least`.
     Parsed parse(int least) {
         if (depth_ >= kMostDepth) {
@@ -82,6 +91,7 @@ class Parser {
             const int tightness = peek().kind == Token::Kind::kOperator ? binding(peek().text) : 0;
             if (tightness == 0 || tightness < least) break;
             const Token op = next();
+            if (!count_operator(op)) return {};
             // ^ takes the operand to its right as far as it goes: 2^3^2 = 2^(3^2). A comparison
             // does not chain.
             const Parsed right = parse(tightness == kPowerBinding ? kSignBinding : tightness + 1);
@@ -116,7 +126,7 @@ class Parser {
     Parsed parse_members() {
         Parsed whole = parse_primary();
         while (whole.node && peek().is(".")) {
-            next();
+            if (!count_operator(next())) return {};
             if (peek().kind != Token::Kind::kName) {
                 fail(peek(), "the name of a part is expected after the `.`");
                 return {};
@@ -198,6 +208,7 @@ class Parser {
     Diagnostics& diagnostics_;
     size_t at_ = 0;
     int depth_ = 0;
+    int operators_ = 0;
 };
 
 Result<ExpressionPtr> parse_placed(const PlacedText& text, Diagnostics& diagnostics) {

@@ -78,6 +78,7 @@ void LayerReader::read_layer(const Node& node, const std::string& what) {
 }
 
 bool LayerReader::split(const Node& node, const std::string& what, Written& out) {
+    if (node.failed) return false;
     if (node.is_scalar()) {
         out = {node.text, node.span, nullptr};
         return true;
@@ -96,10 +97,15 @@ bool LayerReader::split(const Node& node, const std::string& what, Written& out)
     Diagnostic& error = diagnostics_.error(
         DiagnosticKind::kWrongType, node.entries[1].key_span,
         "a layer is one key, its kind; `{}` is a second one beside `{}`", second, first);
+    // `- dense: 10` with `activation: relu` below it: the value belongs to the main key.
+    const LayerRow* row = find_layer(first);
+    const bool has_main = row && *row->main_key && node.entries[0].value->is_scalar();
+    const std::string main =
+        has_main ? fmt::format("{}: {}, ", row->main_key, node.entries[0].value->text) : "";
     if (find_layer(second))
         error.help("each layer of a list starts with `- `");
     else
-        error.help(fmt::format("write `{}: {{{}: ...}}`, or indent it further", first, second));
+        error.help(fmt::format("write `{}: {{{}{}: ...}}`", first, main, second));
     return false;
 }
 

@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <map>
+#include <set>
 
 #include "dsl/expand.h"
 #include "dsl/schema.h"
@@ -140,32 +142,46 @@ Result<NodePtr> read_chain(const std::string& path, Span used_at, std::vector<st
     return merge(*below, std::make_shared<const Node>(std::move(own)));
 }
 
+/// Puts the entries of `over` into `map`: `combine` makes one value of the old and the new.
+void put_entries(Node& map, const Node& over,
+                 NodePtr (*combine)(const NodePtr& old_value, const NodePtr& new_value)) {
+    std::map<std::string, size_t> places;
+    for (size_t i = 0; i < map.entries.size(); ++i) places[map.entries[i].key] = i;
+    std::set<std::string> excluded;
+    for (const Entry& entry : over.entries) {
+        for (std::string& key : exclusive_keys(entry.key)) excluded.insert(std::move(key));
+        const auto old = places.find(entry.key);
+        if (old == places.end()) {
+            map.entries.push_back(entry);
+        } else {
+            Entry& place = map.entries[old->second];
+            place = {entry.key, entry.key_span, combine(place.value, entry.value)};
+        }
+    }
+    // What excludes an old key takes its place; two new ones that exclude each other are the
+    // reader's to complain about.
+    std::erase_if(map.entries, [&](const Entry& entry) {
+        return excluded.count(entry.key) && !over.find(entry.key);
+    });
+    measure(map);
+}
+
 }  // namespace
 
 NodePtr with_entry(const Node& map, const Entry& entry) {
+    Node over;
+    over.kind = Node::Kind::kMap;
+    over.entries.push_back(entry);
     Node copy = map;
-    const std::vector<std::string> excluded = exclusive_keys(entry.key);
-    std::erase_if(copy.entries, [&](const Entry& other) {
-        return std::count(excluded.begin(), excluded.end(), other.key) != 0;
-    });
-    for (Entry& other : copy.entries) {
-        if (other.key != entry.key) continue;
-        other = entry;
-        return std::make_shared<const Node>(std::move(copy));
-    }
-    copy.entries.push_back(entry);
+    put_entries(copy, over, [](const NodePtr&, const NodePtr& value) { return value; });
     return std::make_shared<const Node>(std::move(copy));
 }
 
 NodePtr merge(const NodePtr& base, const NodePtr& over) {
     if (!base->is_map() || !over->is_map()) return over;
-    NodePtr out = base;
-    for (const Entry& entry : over->entries) {
-        const Entry* old = out->find(entry.key);
-        out = with_entry(
-            *out, {entry.key, entry.key_span, old ? merge(old->value, entry.value) : entry.value});
-    }
-    return out;
+    Node copy = *base;
+    put_entries(copy, *over, merge);
+    return std::make_shared<const Node>(std::move(copy));
 }
 
 Result<NodePtr> read_with_bases(const std::string& path, Diagnostics& diagnostics) {

@@ -235,6 +235,15 @@ class NameChecker {
             report_cycle({cycle, chain.end()});
             return;
         }
+        if (chain.size() >= kMostChain) {
+            // The builder evaluates a `let` from within the one that uses it.
+            if (!chain_reported_)
+                diagnostics_.error(DiagnosticKind::kTooLarge, lets_.at(name)->span,
+                                   "a chain of more than {} entries of `let` leads to `{}`",
+                                   kMostChain, name);
+            chain_reported_ = true;
+            return;
+        }
         chain.push_back(name);
         std::set<std::string> used;
         collect(*lets_.at(name)->value, used);
@@ -264,6 +273,8 @@ class NameChecker {
     std::map<std::string, std::pair<std::string, Span>> meanings_;
     std::set<std::string> finished_;
     bool in_optimizer_ = false;
+    bool chain_reported_ = false;
+    static constexpr size_t kMostChain = 500;
 };
 
 /// Numeric variables, unless a name of the model's own hides them.

@@ -74,7 +74,7 @@ class NetworkReader {
         for (const DataField& field : data_) known.push_back(std::string(kPrefix) + field.name);
         input.like = node.text;
         input.span = node.span;
-        if (std::count(known.begin(), known.end(), node.text)) return;
+        if (node.failed || std::count(known.begin(), known.end(), node.text)) return;
         report_unknown(
             DiagnosticKind::kUnknownName, node.span,
             fmt::format("the input `{}` is a shape such as [128] or a field of the data, not {}",

@@ -1,6 +1,8 @@
 // `objective:`: let, minimize, metrics, functions, schedule; and what a recipe gives is joined with
 // what the model says.
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "dsl/lexer.h"
 #include "dsl/reader.h"
@@ -148,11 +150,12 @@ std::vector<FunctionSpec> read_functions(const Entry& entry, Diagnostics& diagno
 /// `over` upon `base` by name, in the order of `base` and then what is new.
 template <typename Named>
 void override_by_name(std::vector<Named>& base, std::vector<Named> over) {
+    std::map<std::string, size_t> places;
+    for (size_t i = 0; i < base.size(); ++i) places[base[i].name] = i;
     for (Named& one : over) {
-        const auto same = std::find_if(base.begin(), base.end(),
-                                       [&](const Named& b) { return b.name == one.name; });
-        if (same != base.end())
-            *same = std::move(one);
+        const auto same = places.find(one.name);
+        if (same != places.end())
+            base[same->second] = std::move(one);
         else
             base.push_back(std::move(one));
     }
@@ -171,15 +174,14 @@ void spread_metrics(std::vector<NamedExpression> metrics, std::vector<MinimizeSp
 
 /// The entries' names: given, or the networks joined; unique.
 void name_entries(std::vector<MinimizeSpec>& minimize, Diagnostics& diagnostics) {
-    std::vector<std::string> taken;
+    std::set<std::string> taken;
     for (MinimizeSpec& entry : minimize) {
         if (entry.name.empty()) entry.name = fmt::format("{}", fmt::join(entry.networks, "_"));
-        if (std::count(taken.begin(), taken.end(), entry.name))
+        if (!taken.insert(entry.name).second)
             diagnostics
                 .error(DiagnosticKind::kDuplicateKey, entry.span,
                        "two entries of `minimize` are called `{}`", entry.name)
                 .help("give one of them a `name`");
-        taken.push_back(entry.name);
     }
 }
 

@@ -129,14 +129,16 @@ std::string bind_role(const std::string& role, Span role_span, const Node& objec
         if (network.role == role) players.push_back(network.name);
     }
     if (const Entry* given = objective.find(role)) {
+        if (given->value->is_null() || given->value->failed) return "";  // reported
         if (std::count(names.begin(), names.end(), given->value->text)) return given->value->text;
         report_unknown(
             DiagnosticKind::kUnknownName, given->value->span,
-            fmt::format("there is no network `{}` to play the {}", given->value->text, role),
+            fmt::format("there is no network {} to play the {}", describe(*given->value), role),
             given->value->text, names, diagnostics);
         return "";
     }
     if (players.size() == 1) return players[0];
+    if (networks.empty()) return "";  // reported with `networks`
     if (players.empty())
         diagnostics
             .error(DiagnosticKind::kMissingKey, key.value->span,
@@ -199,7 +201,7 @@ class Binder {
     void bind_parameter(const Parameter& parameter) {
         const Entry* given = objective_.find(parameter.name);
         const Node* value = given ? given->value.get() : parameter.fallback.get();
-        if (!value || value->is_null()) return;  // reported with the keys
+        if (!value || value->is_null() || value->failed) return;  // reported with the keys
         if (!parameter.words.empty()) {
             if (std::count(parameter.words.begin(), parameter.words.end(), value->text)) {
                 words_[parameter.name] = value->text;

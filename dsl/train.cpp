@@ -66,6 +66,7 @@ ExpressionPtr read_parameter(const Node& keys, const KeyRow& row, Span where,
 }  // namespace
 
 ExpressionPtr read_expression(const Node& node, const std::string& what, Diagnostics& diagnostics) {
+    if (node.failed) return nullptr;
     if (node.is_map()) return read_schedule(node, what, diagnostics);
     if (!node.is_scalar()) {
         note_origin(diagnostics.error(DiagnosticKind::kWrongType, node.span,
@@ -80,6 +81,7 @@ ExpressionPtr read_expression(const Node& node, const std::string& what, Diagnos
 
 std::optional<OptimizerSpec> read_optimizer(const Node& node, Span where,
                                             Diagnostics& diagnostics) {
+    if (node.failed) return std::nullopt;
     Node map = node;
     if (node.is_scalar()) {  // `optimizer: adam`
         Node empty;

@@ -2,6 +2,7 @@
 #include "dsl/values.h"
 
 #include <algorithm>
+#include <set>
 
 #include "compiler/support/check.h"
 #include "compiler/support/edit_distance.h"
@@ -15,6 +16,7 @@ constexpr double kMostElements = 2147483648.0;  // 2^31, of one example
 constexpr size_t kMostDimensions = 8;
 
 void wrong_type(const Node& node, const KeyRow& row, Diagnostics& diagnostics) {
+    if (node.failed) return;
     Diagnostic& error =
         diagnostics.error(DiagnosticKind::kWrongType, node.span, "`{}` is {}, not {}", row.key,
                           describe(row), describe(node));
@@ -132,11 +134,10 @@ std::optional<LayerValue> as_value(std::optional<T> value) {
     return LayerValue(std::move(*value));
 }
 
-void report_null(const Node& map, size_t index, const KeyRow* row, Diagnostics& diagnostics) {
-    const Entry& entry = map.entries[index];
+void report_null(const Entry& entry, const KeyRow& row, Diagnostics& diagnostics) {
     // `layers:` with its list dedented is valid YAML: the list's place tells nothing, the empty key
     // does.
-    const bool more = row && row->type == KeyType::kStructure;
+    const bool more = row.type == KeyType::kStructure;
     diagnostics.error(DiagnosticKind::kWrongType, entry.key_span, "`{}` has no value{}", entry.key,
                       more ? "; are the lines below it indented one level too little?" : "");
 }
@@ -151,11 +152,17 @@ Diagnostic& note_origin(Diagnostic& error, const Node& node) {
 Diagnostic& report_unknown(DiagnosticKind kind, Span where, const std::string& text,
                            const std::string& name, const std::vector<std::string>& known,
                            Diagnostics& diagnostics) {
-    const std::string nearest = nearest_name(name, known);
+    // The search is quadratic; beyond some errors or names nobody reads the result.
+    constexpr size_t kMostSearched = 500, kMostErrors = 200;
+    const std::span<const std::string> searched(known.data(),
+                                                std::min(known.size(), kMostSearched));
+    const std::string nearest =
+        diagnostics.count() < kMostErrors ? nearest_name(name, searched) : "";
     Diagnostic& error =
         diagnostics.error(kind, where, "{}{}", text,
                           nearest.empty() ? "" : fmt::format("; did you mean `{}`?", nearest));
-    if (!known.empty() && (nearest.empty() || known.size() <= 12))
+    constexpr size_t kMostListed = 30;
+    if (!known.empty() && known.size() <= kMostListed)
         error.help(known.size() == 1 ? fmt::format("allowed is {}", quoted_list(known))
                                      : fmt::format("allowed are {}", quoted_list(known)));
     return error;
@@ -174,6 +181,7 @@ bool check_name(const std::string& text, const std::string& what, Span where,
 
 bool expect_map(const Node& node, const std::string& what, Span where, Diagnostics& diagnostics) {
     if (node.is_map()) return true;
+    if (node.failed) return false;
     if (node.is_null())
         diagnostics.error(DiagnosticKind::kWrongType, where,
                           "{} has no value; are the lines below it indented one level too little?",
@@ -186,6 +194,7 @@ bool expect_map(const Node& node, const std::string& what, Span where, Diagnosti
 
 bool expect_list(const Node& node, const std::string& what, Span where, Diagnostics& diagnostics) {
     if (node.is_list()) return true;
+    if (node.failed) return false;
     diagnostics.error(DiagnosticKind::kWrongType,
                       node.is_null() || !node.span.known() ? where : node.span,
                       "{} is a list, not {}", what, describe(node));
@@ -196,22 +205,24 @@ bool check_keys(const Node& map, std::span<const KeyRow> rows, const std::string
                 Diagnostics& diagnostics) {
     if (!expect_map(map, what, where, diagnostics)) return false;
     bool ok = true;
-    for (size_t i = 0; i < map.entries.size(); ++i) {
-        const Entry& entry = map.entries[i];
+    std::set<std::string> meant;  // keys that a misspelt one stands for: they are not missing
+    const std::vector<std::string> known = key_names(rows);
+    for (const Entry& entry : map.entries) {
         const KeyRow* row = find_key(rows, entry.key);
-        if (!row)
-            report_unknown(DiagnosticKind::kUnknownKey, entry.key_span,
-                           fmt::format("{} has no key `{}`", what, entry.key), entry.key,
-                           key_names(rows), diagnostics);
-        else if (entry.value->is_null())
-            report_null(map, i, row, diagnostics);
-        else
-            continue;
+        if (row && !entry.value->is_null()) continue;
         ok = false;
+        if (row) {
+            report_null(entry, *row, diagnostics);
+            continue;
+        }
+        report_unknown(DiagnosticKind::kUnknownKey, entry.key_span,
+                       fmt::format("{} has no key `{}`", what, entry.key), entry.key, known,
+                       diagnostics);
+        meant.insert(nearest_name(entry.key, known));
     }
     for (const KeyRow& row : rows) {
-        if (!row.required() || map.find(row.key)) continue;
-        diagnostics.error(DiagnosticKind::kMissingKey, where, "{} needs the key `{}`, {}", what,
+        if (!row.required() || map.find(row.key) || meant.count(row.key)) continue;
+        diagnostics.error(DiagnosticKind::kMissingKey, where, "{} needs the key `{}` ({})", what,
                           row.key, row.doc);
         ok = false;
     }
@@ -236,6 +247,7 @@ LayerValue default_value(const KeyRow& row) {
 
 std::optional<LayerValue> read_value(const Node& node, const KeyRow& row,
                                      Diagnostics& diagnostics) {
+    if (node.failed) return std::nullopt;
     switch (row.type) {
         case KeyType::kInteger:
             return as_value(read_integer(node, row, diagnostics));
@@ -291,6 +303,7 @@ std::vector<PlacedName> read_names(const Node& node, const std::string& what,
     const std::vector<NodePtr> items =
         node.is_list() ? node.items : std::vector<NodePtr>{std::make_shared<const Node>(node)};
     for (const NodePtr& item : items) {
+        if (item->failed) continue;
         if (item->is_scalar())
             out.push_back({item->text, item->span});
         else
@@ -304,6 +317,7 @@ std::vector<PlacedName> read_names(const Node& node, const std::string& what,
 
 std::optional<std::vector<int64_t>> read_shape(const Node& node, const std::string& what,
                                                Diagnostics& diagnostics) {
+    if (node.failed) return std::nullopt;
     static constexpr KeyRow kSize = {"a size", KeyType::kInteger, "1", "", {1, kMostElements}};
     if (!node.is_list() || node.items.empty() || node.items.size() > kMostDimensions) {
         note_origin(

@@ -4,6 +4,7 @@
 
 #include "dsl/expand.h"
 #include "dsl/lexer.h"
+#include "dsl/scalar.h"
 #include "dsl/values.h"
 
 namespace gmc::dsl {
@@ -48,7 +49,7 @@ class Substituter {
         if (copy.expanded_nodes > kMostNodes || copy.height > kMostLevels) {
             diagnostics_.error(DiagnosticKind::kTooLarge, node->span,
                                "variables make more than {} values or {} levels of this",
-                               kMostNodes, kMostLevels);
+                               format_number(kMostNodes), kMostLevels);
             return node;
         }
         return std::make_shared<const Node>(std::move(copy));
@@ -67,7 +68,7 @@ class Substituter {
         if (!reference) return node;
         if (reference->begin == 0 && reference->end == node->text.size()) {
             const NodePtr* value = look_up(*node, *reference);
-            if (!value) return node;
+            if (!value) return is_later(*reference) ? node : as_failed(*node);
             Node copy = **value;
             copy.span = node->span;
             copy.defined = (*value)->defined.known() ? (*value)->defined : (*value)->span;
@@ -95,8 +96,10 @@ class Substituter {
             const NodePtr* value = look_up(*node, *reference);
             if (!value) {
                 append(reference->begin, reference->end);
+                copy.failed |= !is_later(*reference);
                 continue;
             }
+            copy.failed |= (*value)->failed;
             if (!(*value)->is_scalar()) {
                 note_origin(diagnostics_.error(DiagnosticKind::kWrongType,
                                                reference_span(*node, *reference),
@@ -121,8 +124,18 @@ class Substituter {
         return std::make_shared<const Node>(std::move(copy));
     }
 
+    bool is_later(const Reference& reference) const {
+        return std::count(later_.begin(), later_.end(), reference.name) != 0;
+    }
+
+    static NodePtr as_failed(const Node& node) {
+        Node copy = node;
+        copy.failed = true;
+        return std::make_shared<const Node>(std::move(copy));
+    }
+
     const NodePtr* look_up(const Node& node, const Reference& reference) {
-        if (std::count(later_.begin(), later_.end(), reference.name)) return nullptr;
+        if (is_later(reference)) return nullptr;
         const auto found = values_.find(reference.name);
         if (found != values_.end()) return &found->second;
         const Span span = reference_span(node, reference);
@@ -174,29 +187,38 @@ class VariableReader {
         if (done_.count(entry.key)) return;
         open_.push_back(entry.key);
         NodePtr value = entry.value;
-        if (check_name(entry.key, "a variable", entry.key_span, diagnostics_)) {
-            resolve_references(*value);
+        if (!check_name(entry.key, "a variable", entry.key_span, diagnostics_) ||
+            !resolve_references(*value)) {
+            Node failed = *value;
+            failed.failed = true;
+            value = std::make_shared<const Node>(std::move(failed));
+        } else {
             value = substitute(value, done_, open_, diagnostics_);
         }
         open_.pop_back();
         done_[entry.key] = value;
     }
 
-    void resolve_references(const Node& node) {
-        for (const NodePtr& item : node.items) resolve_references(*item);
-        for (const Entry& entry : node.entries) resolve_references(*entry.value);
+    /// Resolves what `node` refers to; false when that leads back to a variable being resolved.
+    bool resolve_references(const Node& node) {
+        bool ok = true;
+        for (const NodePtr& item : node.items) ok &= resolve_references(*item);
+        for (const Entry& entry : node.entries) ok &= resolve_references(*entry.value);
         size_t at = 0;
         while (const std::optional<Reference> reference = find_reference(node.text, at)) {
             at = reference->end;
             const Entry* entry = variables_.find(reference->name);
             const auto cycle = std::find(open_.begin(), open_.end(), reference->name);
-            if (cycle != open_.end())
+            if (cycle != open_.end()) {
                 diagnostics_.error(DiagnosticKind::kCycle, node.span,
                                    "the variable `{}` needs itself: {} -> {}", *cycle,
                                    fmt::join(cycle, open_.end(), " -> "), *cycle);
-            else if (entry && open_.size() < kMostOpen)
+                ok = false;
+            } else if (entry && open_.size() < kMostOpen) {
                 resolve(*entry);
+            }
         }
+        return ok;
     }
 
     static constexpr size_t kMostOpen = 100;

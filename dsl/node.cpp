@@ -1,5 +1,6 @@
-// Which bytes of the file a scalar's text came from: what lets an error inside an expression of
-// several lines, in quotes or after a `${variable}`, put its caret under the right word.
+// Looking into nodes. And which bytes of the file a scalar's text came from: what lets an error
+// inside an expression of several lines, in quotes or after a `${variable}`, put its caret under
+// the right word.
 #include <algorithm>
 
 #include "dsl/document.h"
@@ -9,7 +10,46 @@ namespace {
 
 bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 
+/// At most `bytes` of a text, whole characters.
+std::string shortened(const std::string& text, size_t bytes) {
+    if (text.size() <= bytes) return text;
+    while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xc0) == 0x80) --bytes;
+    return text.substr(0, bytes) + "...";
+}
+
 }  // namespace
+
+void measure(Node& node) {
+    node.expanded_nodes = 1;
+    node.height = 0;
+    const auto count = [&](const Node& child) {
+        node.expanded_nodes += child.expanded_nodes;
+        node.height = std::max(node.height, child.height + 1);
+    };
+    for (const Entry& entry : node.entries) count(*entry.value);
+    for (const NodePtr& item : node.items) count(*item);
+}
+
+const Entry* Node::find(std::string_view key) const {
+    for (const Entry& entry : entries)
+        if (entry.key == key) return &entry;
+    return nullptr;
+}
+
+std::string describe(const Node& node) {
+    switch (node.kind) {
+        case Node::Kind::kNull:
+            return "nothing";
+        case Node::Kind::kList:
+            return "a list";
+        case Node::Kind::kMap:
+            return "a map";
+        case Node::Kind::kScalar:
+            break;
+    }
+    const std::string shown = shortened(node.text, 60);
+    return node.quoted ? fmt::format("the text \"{}\"", shown) : fmt::format("`{}`", shown);
+}
 
 size_t offset_of(const Span& span, const SourceFiles& sources) {
     if (!span.known()) return 0;
