@@ -7,6 +7,7 @@
 #include "compiler/support/check.h"
 #include "runtime/onednn/convolution.h"
 #include "runtime/onednn/matmul.h"
+#include "runtime/onednn/narrow_backward_data.h"
 #include "runtime/onednn/plain_contraction.h"
 
 namespace gmc::runtime {
@@ -28,6 +29,7 @@ constexpr Candidate<ConvProblem> kForward[] = {
     {"plain", never, make_plain_conv},
 };
 constexpr Candidate<ConvProblem> kBackwardData[] = {
+    {"narrow", prefers_narrow_backward_data, make_narrow_backward_data},
     {"onednn", always, make_onednn_conv_backward_data},
     {"plain", never, make_plain_conv},
 };
