@@ -1,0 +1,207 @@
+// Each op becomes a few regions: boxes of the result with the strides by which their elements lie in an operand. A region is
+// copied in contiguous runs where there are any, in square blocks where two axes change places, else one by one.
+#include "runtime/kernels/copy.h"
+
+#include <algorithm>
+#include <cstring>
+#include <variant>
+
+#include <omp.h>
+
+#include "compiler/support/check.h"
+
+namespace gmc::runtime {
+namespace {
+
+/// Below this many elements one thread is faster.
+constexpr int64_t kSerialElements = 16384;
+/// Side of the squares in which axes are swapped: 16 floats are a cache line.
+constexpr int64_t kBlock = 16;
+
+struct Axis {
+    int64_t size, from_stride, to_stride;
+};
+
+/// A box of elements to copy, or to fill with zeros when `from` is null. Axes are outermost first.
+struct Region {
+    const float* from = nullptr;
+    float* to = nullptr;
+    std::vector<Axis> axes;
+};
+
+std::vector<int64_t> row_major_strides(const ir::Shape& shape) {
+    std::vector<int64_t> strides(shape.size(), 1);
+    for (size_t i = shape.size(); i-- > 1;) strides[i - 1] = strides[i] * shape[i];
+    return strides;
+}
+
+/// Drops axes of size 1 and merges neighbours that are contiguous on both sides.
+void collapse(Region& region) {
+    std::vector<Axis> out;
+    for (const Axis& axis : region.axes) {
+        if (axis.size == 1) continue;
+        const bool merges = !out.empty() && out.back().to_stride == axis.to_stride * axis.size &&
+                            (region.from == nullptr || out.back().from_stride == axis.from_stride * axis.size);
+        if (merges) out.back() = {out.back().size * axis.size, axis.from_stride, axis.to_stride};
+        else out.push_back(axis);
+    }
+    if (out.empty()) out.push_back({1, 1, 1});
+    region.axes = std::move(out);
+}
+
+// ---- regions of the ops ----
+
+struct Tensors {
+    const ir::Function& function;
+    const ir::Operation& operation;
+    const Buffers& buffers;
+
+    const ir::Shape& operand_shape(size_t i) const { return function.type(operation.operands[i]).shape; }
+    const ir::Shape& result_shape() const { return function.type(operation.result()).shape; }
+    const float* operand(size_t i) const { return buffers.data(operation.operands[i]); }
+    float* result() const { return buffers.data(operation.result()); }
+};
+
+std::vector<Region> regions(const ir::Slice& op, const Tensors& t) {
+    const auto from = row_major_strides(t.operand_shape(0)), to = row_major_strides(t.result_shape());
+    Region region{t.operand(0), t.result(), {}};
+    for (size_t i = 0; i < from.size(); ++i) {
+        region.from += op.starts[i] * from[i];
+        region.axes.push_back({t.result_shape()[i], from[i], to[i]});
+    }
+    return {region};
+}
+
+std::vector<Region> regions(const ir::Transpose& op, const Tensors& t) {
+    const auto from = row_major_strides(t.operand_shape(0)), to = row_major_strides(t.result_shape());
+    Region region{t.operand(0), t.result(), {}};
+    for (size_t i = 0; i < to.size(); ++i)
+        region.axes.push_back({t.result_shape()[i], from[op.permutation[i]], to[i]});
+    return {region};
+}
+
+std::vector<Region> regions(const ir::Concat& op, const Tensors& t) {
+    const auto to = row_major_strides(t.result_shape());
+    std::vector<Region> out;
+    int64_t begin = 0;
+    for (size_t k = 0; k < t.operation.operands.size(); ++k) {
+        const ir::Shape& shape = t.operand_shape(k);
+        const auto from = row_major_strides(shape);
+        Region region{t.operand(k), t.result() + begin * to[op.axis], {}};
+        for (size_t i = 0; i < shape.size(); ++i) region.axes.push_back({shape[i], from[i], to[i]});
+        begin += shape[op.axis];
+        out.push_back(std::move(region));
+    }
+    return out;
+}
+
+/// The inside, and for each axis the margins before and after it: inside along earlier axes, everything along later ones.
+std::vector<Region> regions(const ir::Pad& op, const Tensors& t) {
+    const ir::Shape &inside = t.operand_shape(0), &whole = t.result_shape();
+    const auto from = row_major_strides(inside), to = row_major_strides(whole);
+    Region core{t.operand(0), t.result(), {}};
+    std::vector<Region> out;
+    for (size_t i = 0; i < whole.size(); ++i) {
+        Region margin{nullptr, core.to, core.axes};
+        margin.axes.push_back({op.low[i], 0, to[i]});
+        for (size_t k = i + 1; k < whole.size(); ++k) margin.axes.push_back({whole[k], 0, to[k]});
+        if (op.low[i] > 0) out.push_back(margin);
+        margin.axes[i].size = op.high[i];
+        margin.to += (op.low[i] + inside[i]) * to[i];
+        if (op.high[i] > 0) out.push_back(margin);
+        core.to += op.low[i] * to[i];
+        core.axes.push_back({inside[i], from[i], to[i]});
+    }
+    out.push_back(std::move(core));
+    return out;
+}
+
+template <typename Op>
+std::vector<Region> regions(const Op&, const Tensors& t) {
+    GMC_CHECK(false, "`{}` is no copy", t.operation.info().name);
+}
+
+// ---- running ----
+
+/// How many of the last axes one call of `copy_row` handles: 2 where the last of the result is not the last of the operand.
+size_t row_axes(const Region& region) {
+    const bool contiguous = region.from == nullptr || region.axes.back().from_stride == region.axes.back().to_stride;
+    return contiguous || region.axes.size() < 2 ? 1 : 2;
+}
+
+void copy_line(const float* from, float* to, const Axis& axis) {
+    const bool runs = axis.to_stride == 1 && (from == nullptr || axis.from_stride == 1);
+    if (runs && from == nullptr) std::fill_n(to, axis.size, 0.0f);
+    else if (runs) std::memcpy(to, from, static_cast<size_t>(axis.size) * sizeof(float));
+    else if (from == nullptr) for (int64_t i = 0; i < axis.size; ++i) to[i * axis.to_stride] = 0;
+    else for (int64_t i = 0; i < axis.size; ++i) to[i * axis.to_stride] = from[i * axis.from_stride];
+}
+
+/// to[i, j] = from[i, j] in squares, so that each cache line of both sides is used up while it is there.
+void copy_plane(const float* from, float* to, const Axis& rows, const Axis& columns) {
+    for (int64_t i0 = 0; i0 < rows.size; i0 += kBlock)
+        for (int64_t j0 = 0; j0 < columns.size; j0 += kBlock)
+            for (int64_t i = i0; i < std::min(i0 + kBlock, rows.size); ++i)
+                for (int64_t j = j0; j < std::min(j0 + kBlock, columns.size); ++j)
+                    to[i * rows.to_stride + j * columns.to_stride] = from[i * rows.from_stride + j * columns.from_stride];
+}
+
+/// The rows that share number `part` of `parts` has.
+void copy_share(const Region& region, int64_t part, int64_t parts) {
+    const size_t outer = region.axes.size() - row_axes(region);
+    int64_t rows = 1;
+    for (size_t a = 0; a < outer; ++a) rows *= region.axes[a].size;
+    // Few rows: the threads divide the first axis of the rows instead.
+    std::vector<Axis>::const_iterator inner = region.axes.begin() + static_cast<std::ptrdiff_t>(outer);
+    Axis first = *inner;
+    int64_t from_begin = 0, to_begin = 0, row_begin = rows * part / parts, row_end = rows * (part + 1) / parts;
+    if (rows < 4 * parts) {
+        const int64_t begin = first.size * part / parts;
+        from_begin = begin * first.from_stride, to_begin = begin * first.to_stride;
+        first.size = first.size * (part + 1) / parts - begin;
+        row_begin = 0, row_end = rows;
+    }
+    for (int64_t row = row_begin; row < row_end; ++row) {
+        int64_t from = from_begin, to = to_begin, rest = row;
+        for (size_t a = outer; a-- > 0; rest /= region.axes[a].size) {
+            from += rest % region.axes[a].size * region.axes[a].from_stride;
+            to += rest % region.axes[a].size * region.axes[a].to_stride;
+        }
+        const float* source = region.from == nullptr ? nullptr : region.from + from;
+        if (row_axes(region) == 1) copy_line(source, region.to + to, first);
+        else copy_plane(source, region.to + to, first, region.axes.back());
+    }
+}
+
+class CopyKernel : public Kernel {
+  public:
+    CopyKernel(std::vector<Region> regions, int64_t elements)
+        : regions_(std::move(regions)), parts_(elements < kSerialElements ? 1 : omp_get_max_threads()) {
+        for (Region& region : regions_) collapse(region);
+    }
+
+    void run(const CallContext&) override {
+        if (parts_ == 1) return run_share(0);
+#pragma omp parallel for schedule(static, 1) num_threads(parts_)
+        for (int part = 0; part < parts_; ++part) run_share(part);
+    }
+
+  private:
+    void run_share(int part) const {
+        for (const Region& region : regions_) copy_share(region, part, parts_);
+    }
+
+    std::vector<Region> regions_;
+    int parts_;
+};
+
+}  // namespace
+
+std::unique_ptr<Kernel> make_copy_kernel(const ir::Function& function, const ir::Operation& operation,
+                                         const Buffers& buffers) {
+    const Tensors tensors{function, operation, buffers};
+    std::vector<Region> list = std::visit([&](const auto& op) { return regions(op, tensors); }, operation.op);
+    return std::make_unique<CopyKernel>(std::move(list), function.type(operation.result()).elements());
+}
+
+}  // namespace gmc::runtime

@@ -1,0 +1,15 @@
+// Kernels that only move elements: slice, pad, transpose and concat.
+#pragma once
+
+#include <memory>
+
+#include "compiler/ir/module.h"
+#include "runtime/program/kernel.h"
+
+namespace gmc::runtime {
+
+/// A kernel for a `slice`, `pad`, `transpose` or `concat` of f32 tensors of any rank. The result overlaps no operand.
+std::unique_ptr<Kernel> make_copy_kernel(const ir::Function& function, const ir::Operation& operation,
+                                         const Buffers& buffers);
+
+}  // namespace gmc::runtime

@@ -1,0 +1,74 @@
+// The program of a loop kernel: which tile function runs on which tiles in which order. Made once from the IR; running
+// it (loop_kernel.cpp) looks at no op any more.
+#pragma once
+
+#include <deque>
+#include <vector>
+
+#include "compiler/ir/module.h"
+#include "runtime/kernels/loop_space.h"
+#include "runtime/kernels/tile_function.h"
+#include "runtime/kernels/tile_reduce.h"
+
+namespace gmc::runtime {
+
+/// Where a step finds or leaves a tile, or a single number.
+struct Slot {
+    enum class Kind : uint8_t {
+        kNumber,     ///< a number for the whole run, shared by all threads
+        kRowNumber,  ///< a number for the row at hand, per thread
+        kRegister,   ///< a tile, per thread
+        kSpace,      ///< the tile's part of a tensor over the whole space, in place
+        kOutside,    ///< the place of a smaller tensor that belongs to the row and column at hand, in place
+    };
+    Kind kind = Kind::kRegister;
+    bool is_number = false;
+    int index = -1;         ///< of the number or the register
+    float* base = nullptr;  ///< of kSpace and kOutside
+    AccessMap map;          ///< of kOutside
+};
+
+/// Repeats a smaller tensor into a register.
+struct Expansion {
+    const float* base = nullptr;
+    AccessMap map;
+    int out = -1;
+};
+
+struct Reduction {
+    ReduceFunctions functions;
+    AccessMap map;             ///< of the result
+    int64_t period = 0;        ///< not 0: the whole tile is reduced as rows of this width, a multiple of the result's size
+    float* result = nullptr;
+
+    int64_t accumulators() const { return period != 0 ? period : map.elements; }
+};
+
+/// One tile function call, or one expansion, or one reduction.
+struct Step {
+    TileFunction function = nullptr;
+    const void* op = nullptr;
+    int out = -1;
+    int in[kMostOperands] = {-1, -1, -1};
+    int inputs = 0;
+    bool is_number = false;  ///< computes a single number
+    int expansion = -1;
+    int reduction = -1;
+};
+
+struct LoopPlan {
+    LoopSpace space;
+    std::deque<ir::OpVariant> ops;  ///< owns what Step::op points to
+    std::vector<Slot> slots;
+    std::vector<Expansion> expansions;
+    std::vector<Reduction> reductions;
+    std::vector<Step> run_steps;   ///< once per run, on numbers
+    std::vector<Step> part_steps;  ///< once per thread: tiles that are the same for all whole-row tiles
+    std::vector<Step> tile_steps;  ///< for each tile
+    int numbers = 0, row_numbers = 0, registers = 0;
+};
+
+/// The plan for a `fused` op or a single op; GMC_CHECKs that it is one of those that make_loop_kernel takes.
+LoopPlan make_loop_plan(const ir::Function& function, const ir::Operation& operation, const Buffers& buffers);
+
+}  // namespace gmc::runtime

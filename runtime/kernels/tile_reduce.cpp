@@ -1,0 +1,141 @@
+// Reductions of tiles, compiled for every SIMD target. A new reduction is one more `Combine` specialization.
+#include "runtime/kernels/simd_targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "runtime/kernels/tile_reduce.cpp"
+#include <hwy/foreach_target.h>
+// After foreach_target, as Highway wants it.
+#include <cmath>
+#include <variant>
+
+#include <hwy/highway.h>
+
+#include "runtime/kernels/tile_reduce.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace gmc::runtime::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using Tag = hn::ScalableTag<float>;
+using Vector = hn::Vec<Tag>;
+
+/// What a reduction does with two numbers, and what it starts from.
+template <class Op>
+struct Combine;
+template <>
+struct Combine<ir::ReduceSum> {
+    static constexpr float kIdentity = 0;
+    template <class T>
+    static HWY_INLINE T numbers(T a, T b) {
+        return a + b;
+    }
+    static HWY_INLINE Vector vectors(Vector a, Vector b) { return hn::Add(a, b); }
+};
+template <>
+struct Combine<ir::ReduceMax> {
+    static constexpr float kIdentity = -HUGE_VALF;
+    template <class T>
+    static HWY_INLINE T numbers(T a, T b) {
+        return a > b || a != a ? a : b;
+    }
+    static HWY_INLINE Vector vectors(Vector a, Vector b) {
+        return hn::IfThenElse(hn::IsNaN(a), a, hn::IfThenElse(hn::IsNaN(b), b, hn::Max(a, b)));
+    }
+};
+
+template <class Op>
+HWY_INLINE void take_in(const float* values, size_t count, double* accumulators) {
+    for (size_t i = 0; i < count; ++i)
+        accumulators[i] = Combine<Op>::numbers(accumulators[i], static_cast<double>(values[i]));
+}
+
+template <class Op>
+HWY_NOINLINE void reduce_columns(const float* tile, size_t rows, size_t width, double* accumulators) {
+    if (rows == 1) return take_in<Op>(tile, width, accumulators);
+    const Tag d;
+    const size_t lanes = hn::Lanes(d);
+    HWY_ALIGN float sums[4 * hn::MaxLanes(d)];
+    size_t j = 0;
+    for (; j + 4 * lanes <= width; j += 4 * lanes) {
+        const float* from = tile + j;
+        Vector s0 = hn::LoadU(d, from), s1 = hn::LoadU(d, from + lanes);
+        Vector s2 = hn::LoadU(d, from + 2 * lanes), s3 = hn::LoadU(d, from + 3 * lanes);
+        for (size_t r = 1; r < rows; ++r) {
+            from += width;
+            s0 = Combine<Op>::vectors(s0, hn::LoadU(d, from));
+            s1 = Combine<Op>::vectors(s1, hn::LoadU(d, from + lanes));
+            s2 = Combine<Op>::vectors(s2, hn::LoadU(d, from + 2 * lanes));
+            s3 = Combine<Op>::vectors(s3, hn::LoadU(d, from + 3 * lanes));
+        }
+        hn::Store(s0, d, sums);
+        hn::Store(s1, d, sums + lanes);
+        hn::Store(s2, d, sums + 2 * lanes);
+        hn::Store(s3, d, sums + 3 * lanes);
+        take_in<Op>(sums, 4 * lanes, accumulators + j);
+    }
+    for (; j + lanes <= width; j += lanes) {
+        Vector s = hn::LoadU(d, tile + j);
+        for (size_t r = 1; r < rows; ++r) s = Combine<Op>::vectors(s, hn::LoadU(d, tile + r * width + j));
+        hn::Store(s, d, sums);
+        take_in<Op>(sums, lanes, accumulators + j);
+    }
+    for (; j < width; ++j) {
+        float s = tile[j];
+        for (size_t r = 1; r < rows; ++r) s = Combine<Op>::numbers(s, tile[r * width + j]);
+        take_in<Op>(&s, 1, accumulators + j);
+    }
+}
+
+template <class Op>
+HWY_NOINLINE void reduce_all(const float* tile, size_t count, double* accumulator) {
+    const Tag d;
+    const size_t lanes = hn::Lanes(d);
+    const Vector identity = hn::Set(d, Combine<Op>::kIdentity);
+    Vector s0 = identity, s1 = identity, s2 = identity, s3 = identity;
+    size_t i = 0;
+    for (; i + 4 * lanes <= count; i += 4 * lanes) {
+        s0 = Combine<Op>::vectors(s0, hn::LoadU(d, tile + i));
+        s1 = Combine<Op>::vectors(s1, hn::LoadU(d, tile + i + lanes));
+        s2 = Combine<Op>::vectors(s2, hn::LoadU(d, tile + i + 2 * lanes));
+        s3 = Combine<Op>::vectors(s3, hn::LoadU(d, tile + i + 3 * lanes));
+    }
+    for (; i + lanes <= count; i += lanes) s0 = Combine<Op>::vectors(s0, hn::LoadU(d, tile + i));
+    HWY_ALIGN float sums[hn::MaxLanes(d)];
+    hn::Store(Combine<Op>::vectors(Combine<Op>::vectors(s0, s1), Combine<Op>::vectors(s2, s3)), d, sums);
+    // Pairwise over the lanes; what is left of the tile goes in one by one.
+    for (size_t width = lanes / 2; width > 0; width /= 2)
+        for (size_t k = 0; k < width; ++k) sums[k] = Combine<Op>::numbers(sums[k], sums[k + width]);
+    for (; i < count; ++i) sums[0] = Combine<Op>::numbers(sums[0], tile[i]);
+    take_in<Op>(sums, 1, accumulator);
+}
+
+template <class Op>
+HWY_NOINLINE void merge(const double* others, size_t width, double* accumulators) {
+    for (size_t i = 0; i < width; ++i) accumulators[i] = Combine<Op>::numbers(accumulators[i], others[i]);
+}
+
+struct Finder {
+    template <class Op>
+    ReduceFunctions operator()(const Op&) const {
+        if constexpr (Op::kInfo.has(ir::kReduction))
+            return {&reduce_columns<Op>, &reduce_all<Op>, &merge<Op>, Combine<Op>::kIdentity};
+        else
+            return {};
+    }
+    ReduceFunctions operator()(const std::monostate&) const { return {}; }
+};
+
+ReduceFunctions find_reduce_functions(const ir::OpVariant& op) { return std::visit(Finder(), op); }
+
+}  // namespace gmc::runtime::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace gmc::runtime {
+
+HWY_EXPORT(find_reduce_functions);
+
+ReduceFunctions reduce_functions(const ir::OpVariant& op) { return HWY_DYNAMIC_DISPATCH(find_reduce_functions)(op); }
+
+}  // namespace gmc::runtime
+#endif  // HWY_ONCE
