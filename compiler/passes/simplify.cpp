@@ -165,9 +165,11 @@ ValueId reduction_rule(const Reduction& op, Context& c) {
     const ValueId source = inner->operands[0];
     const std::optional<std::vector<int64_t>> axes = reshaped_axes(op.axes, c.x_shape(), c.rewriter.shape(source));
     if (!axes) return kNone;
-    const Shape wanted = c.type().shape;
+    Shape left;
+    for (int64_t axis : other_axes(c.rewriter.type(source).rank(), *axes)) left.push_back(c.rewriter.shape(source)[axis]);
+    if (left == c.type().shape) return c.become(Reduction{*axes}, source);
     const ValueId reduced = c.rewriter.builder().emit(Reduction{*axes}, {source});
-    return c.become(Reshape{}, reduced);  // which the next run removes when the shapes are equal
+    return c.become(Reshape{}, reduced);
 }
 ValueId rule(const ReduceSum& op, Context& c) { return reduction_rule(op, c); }
 ValueId rule(const ReduceMax& op, Context& c) { return reduction_rule(op, c); }
