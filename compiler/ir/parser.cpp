@@ -48,6 +48,8 @@ class Parser {
         peek();
         return lexer_.next();
     }
+    /// Asked before looking on where a location may follow, as peek() drops it.
+    bool at_comment() { return lexer_.peek().kind == Token::Kind::kComment; }
     bool at_end() { return peek().kind == Token::Kind::kEnd; }
     bool at(char c) { return peek().kind == Token::Kind::kPunctuation && peek().text[0] == c; }
     bool at_word(std::string_view word) { return peek().kind == Token::Kind::kWord && peek().text == word; }
@@ -139,7 +141,7 @@ class Parser {
 
     /// `// path:line:column` after an op or a state, when there is one.
     Location location() {
-        if (lexer_.peek().kind != Token::Kind::kComment) return {};
+        if (!at_comment()) return {};
         const std::string text = lexer_.next().text;
         const size_t second = text.rfind(':');
         const size_t first = second == std::string::npos || second == 0 ? std::string::npos : text.rfind(':', second - 1);
@@ -171,7 +173,7 @@ class Parser {
     /// `{name=value, ...}` into the fields of `object`; nothing when the next token is no brace.
     template <typename Object>
     void attributes(Object& object, std::string_view owner) {
-        if (!accept('{')) return;
+        if (at_comment() || !accept('{')) return;
         while (!at('}')) {
             const Token name = peek();
             word("an attribute's name");
@@ -323,7 +325,7 @@ class Parser {
     }
 
     void placement(ValueId id) {
-        if (!at_word("at")) return;
+        if (at_comment() || !at_word("at")) return;
         next();
         if (peek().kind == Token::Kind::kState) function_->values[id].home = state_named(next());
         else function_->values[id].arena_offset = integer();

@@ -54,12 +54,14 @@ class Printer {
     std::string operation(const Operation& op, const std::string& indent) const {
         std::string out = indent + names(op.results) + " = " + std::string(op.info().name);
         if (!op.operands.empty()) out += " " + names(op.operands);
-        out += std::visit([](const auto& o) { return attributes(o); }, op.op);
-        if (op.as<Fused>() != nullptr) {
+        if (const auto* fused = op.as<Fused>()) {
+            // Its space is printed even when it is the default, or the parser would take the body for attributes.
+            out += fmt::format(" {{space={}}}", to_string(fused->space));
             out += " {" + location(op.location) + "\n";
             for (const Operation& inner : op.body) out += operation(inner, indent + "  ") + "\n";
             return out + indent + "}";
         }
+        out += std::visit([](const auto& o) { return attributes(o); }, op.op);
         std::string types;
         for (ValueId id : op.results)
             types += (types.empty() ? "" : ", ") + to_string(function_->type(id)) + placement(id);

@@ -1,13 +1,11 @@
 // Two modules from one recipe: one gives f, evaluated at shifted inputs; one gives df/dx by autodiff.
-#include <cmath>
-
 #include <fmt/format.h>
 
 #include "compiler/ir/printer.h"
 #include "compiler/passes/differentiate.h"
 #include "compiler/support/check.h"
 #include "tests/numeric/gradient_check.h"
-#include "tests/numeric/tolerances.h"
+#include "tests/numeric/reference_comparison.h"
 
 namespace gmc::tests {
 namespace {
@@ -57,7 +55,7 @@ Built build(const std::vector<Operand>& operands, const ScalarFunction& f, uint6
 }
 
 /// df/dx of one element: central differences with steps h and h/2, their errors of order h^2 cancelled (Richardson).
-double difference(const Built& f, runtime::ReferenceInputs& at, double& element) {
+double slope(const Built& f, runtime::ReferenceInputs& at, double& element) {
     const double x = element;
     const auto central = [&](double h) {
         element = x + h;
@@ -68,27 +66,6 @@ double difference(const Built& f, runtime::ReferenceInputs& at, double& element)
         return (above - below) / (2 * h);
     };
     return (4 * central(kStep / 2) - central(kStep)) / 3;
-}
-
-/// "" or what differs most between the gradient and the differences.
-std::string compare(const std::string& name, const std::vector<double>& gradient, const std::vector<double>& expected) {
-    double largest = 0;
-    for (double e : expected) largest = std::fmax(largest, std::fabs(e));
-    std::string worst;
-    double worst_excess = 1;
-    for (size_t i = 0; i < expected.size(); ++i) {
-        const double allowed =
-            kGradient.relative * std::fmax(std::fabs(expected[i]), kGradient.floor * largest) + kGradient.absolute;
-        const double excess = std::fabs(gradient[i] - expected[i]) / allowed;
-        if (excess <= worst_excess) continue;  // false for NaN
-        worst_excess = excess;
-        worst = fmt::format("df/d{}[{}] is {} by autodiff and {} by differences, {:.3g} times the tolerance\n", name, i,
-                            gradient[i], expected[i], excess);
-    }
-    for (size_t i = 0; i < expected.size(); ++i)
-        if (!std::isfinite(gradient[i]) || !std::isfinite(expected[i]))
-            return fmt::format("df/d{}[{}] is {} by autodiff and {} by differences\n", name, i, gradient[i], expected[i]);
-    return worst;
 }
 
 }  // namespace
@@ -134,8 +111,8 @@ std::string check_gradient(const std::vector<Operand>& operands, const ScalarFun
     for (size_t i = 0; i < value.names.size(); ++i) {
         std::vector<double>& x = at.at(value.names[i]);
         std::vector<double> expected;
-        for (double& element : x) expected.push_back(difference(value, at, element));
-        wrong += compare(value.names[i], found.at(fmt::format("g{}", i)).data, expected);
+        for (double& element : x) expected.push_back(slope(value, at, element));
+        wrong += difference("df/d" + value.names[i], found.at(fmt::format("g{}", i)).data, expected, kGradient);
     }
     return wrong.empty() ? "" : wrong + ir::print(gradient.module);
 }

@@ -1,0 +1,74 @@
+// Runs by executables, with float kernels or with the plain loops on the executable's memory.
+#include <algorithm>
+#include <memory>
+
+#include "compiler/ir/printer.h"
+#include "compiler/support/check.h"
+#include "runtime/program/executable.h"
+#include "tests/numeric/reference_comparison.h"
+
+namespace gmc::tests {
+namespace {
+
+/// A copy of the function with the value of every op as a result.
+ir::Function with_all_values(const ir::Function& function) {
+    ir::Function all = function;
+    all.results.clear();
+    for (const ir::Operation& op : function.operations)
+        for (ir::ValueId value : op.results) all.results.push_back({function.values[value].name, value});
+    return all;
+}
+
+bool is_plain(const ir::Function& function) {
+    return function.arena_bytes == ir::kNone &&
+           std::none_of(function.operations.begin(), function.operations.end(),
+                        [](const ir::Operation& op) { return op.as<ir::Fused>() != nullptr; });
+}
+
+/// The first op whose value differs, as text.
+std::string first_difference(const ir::Module& module, const ir::Function& function, const RunInputs& inputs,
+                             const Tolerance& tolerance) {
+    const ir::Function all = with_all_values(function);
+    const RunOutputs expected = run_by_reference(module, all, inputs);
+    const RunOutputs found = run_by_executable(module, all, inputs);
+    for (const ir::Operation& op : function.operations)
+        for (ir::ValueId value : op.results) {
+            const std::string& name = function.values[value].name;
+            const std::string text = difference(name, found.at(name), expected.at(name), tolerance);
+            if (!text.empty()) return "first in: " + ir::print(module, function, op) + "\n" + text;
+        }
+    return "no op differs when all values are results\n";
+}
+
+}  // namespace
+
+RunOutputs run_by_executable(const ir::Module& module, const ir::Function& function, const RunInputs& inputs,
+                             bool reference) {
+    Diagnostics diagnostics;
+    runtime::StateStore states(module);
+    for (const auto& [id, values] : inputs.states) std::copy(values.begin(), values.end(), states.data(id));
+    auto executable = runtime::Executable::make(module, function, states, std::make_shared<runtime::Arena>(module),
+                                                {.reference = reference}, diagnostics);
+    GMC_CHECK(executable.ok(), "{}", diagnostics.render());
+    for (const auto& [name, values] : inputs.inputs)
+        std::copy(values.begin(), values.end(), executable->input(name));
+    executable->run(inputs.call);
+    RunOutputs out;
+    for (size_t i = 0; i < executable->result_count(); ++i) {
+        const float* data = executable->result(i);
+        out[function.results[i].name].assign(data, data + executable->result_type(i).elements());
+    }
+    for (ir::StateId id = 0; id < states.count(); ++id)
+        out["@" + states.state(id).name].assign(states.data(id), states.data(id) + states.elements(id));
+    return out;
+}
+
+std::string compare_fast_path(const ir::Module& module, const ir::Function& function, const RunInputs& inputs,
+                              const Tolerance& tolerance) {
+    const RunOutputs expected = run_by_reference(module, function, inputs);
+    std::string text = difference(run_by_executable(module, function, inputs), expected, tolerance);
+    if (!text.empty() && is_plain(function)) text += first_difference(module, function, inputs, tolerance);
+    return text;
+}
+
+}  // namespace gmc::tests
