@@ -51,6 +51,10 @@ struct KeyRow {
     /// Keys of one group exclude each other (`idx` or `synthetic`): a model that extends another,
     /// or --set, replaces the one by giving the other.
     const char* group = "";
+    /// kStructure: what it is made of, for the reference and the JSON Schema. `{x}` a map of x,
+    /// `[x]` a list of x, `x|y` either; x is a mapping, or one of: any, data, expression, layer,
+    /// metric, name, number, shape.
+    const char* holds = "any";
 
     bool required() const;
     bool has_default() const;
@@ -87,6 +91,8 @@ const KeyRow* find_key(std::span<const KeyRow> rows, std::string_view key);
 
 /// "a|b|c" -> {"a", "b", "c"}.
 std::vector<std::string> split_words(std::string_view words);
+/// The alternatives of KeyRow::holds: "{a|b}|c" -> {"{a|b}", "c"}.
+std::vector<std::string> split_alternatives(std::string_view holds);
 /// "`a`, `b` and `c`".
 std::string quoted_list(const std::vector<std::string>& names, std::string_view last = "and");
 std::vector<std::string> key_names(std::span<const KeyRow> rows);
@@ -94,6 +100,11 @@ std::vector<std::string> key_names(std::span<const KeyRow> rows);
 std::string describe(const Range& range);
 /// "an integer from 1 to 1,000", "`same` or `valid`".
 std::string describe(const KeyRow& row);
+
+/// All of it as a Markdown page: the mappings, the layers, the functions. It is dsl/REFERENCE.md.
+std::string language_reference();
+/// All of it as JSON Schema (draft 2020-12), for editors: completion and errors while typing.
+std::string json_schema();
 
 /// The keys exclusive with `key` in any mapping: {"synthetic"} for "idx".
 std::vector<std::string> exclusive_keys(std::string_view key);
