@@ -9,6 +9,7 @@
 
 #include "compiler/support/check.h"
 #include "runtime/bind/bind.h"
+#include "runtime/kernels/denormals.h"
 #include "runtime/program/placement.h"
 #include "runtime/reference/reference_kernel.h"
 
@@ -129,6 +130,7 @@ Executable& Executable::operator=(Executable&&) noexcept = default;
 Result<Executable> Executable::make(const ir::Module& module, const ir::Function& function,
                                     StateStore& states, std::shared_ptr<Arena> arena,
                                     const ExecutableOptions& options, Diagnostics& diagnostics) {
+    flush_denormals_in_all_threads();
     try {
         auto state = std::make_unique<State>(module, function, states, std::move(arena));
         state->bind(options);
