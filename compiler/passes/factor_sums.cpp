@@ -87,7 +87,8 @@ class State {
         const bool known = std::all_of(terms.begin(), terms.end(), [&](const Term& t) {
             return t.varying == kNone || sums_.count({t.varying, axes_}) != 0;
         });
-        return !unchanged && (varying <= 1 || known);
+        // x - c may be small where x and c are not: so it stays, unless the sum of x is there for nothing.
+        return !unchanged && (known || (varying == 1 && terms.size() == 1));
     }
 
     /// An invariant value without the axes summed over.

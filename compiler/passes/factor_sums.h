@@ -5,7 +5,8 @@
 // share the two sums that remain (of the gradient, and of the gradient times the normalised value), which one loop
 // computes. Without this each sum waits for the one before, and every wait is one more pass over the tensor.
 // Requires: nothing. Ensures: no reduce_sum of a broadcast along the axes it sums over, nor of a product with one. A sum
-// of several varying terms is only split when all the sums it is split into are computed anyway.
+// of several terms is only split when the sums of its varying terms are computed anyway: it would gain nothing else, and
+// sum(x - c) is more exact than sum(x) - n c.
 // Sums are rounded in another order, as in any parallel sum.
 //
 //     %b = broadcast %s {dims=[1]} : f32[8,4]
