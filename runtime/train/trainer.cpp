@@ -30,10 +30,10 @@ class Run {
         : model_(model), options_(options), diagnostics_(diagnostics), runner_(model, diagnostics) {}
 
     TrainEnd go() {
-        if (!runner_.ok() || !prepare()) return TrainEnd::kFailed;
-        Progress progress(options_.quiet ? nullptr : stdout);
+        if (!runner_.ok() || !prepare()) return TrainEnd::kNotStarted;
+        Progress progress(stdout);
         const TrainEnd end = loop(progress);
-        progress.finish();
+        if (!options_.quiet) progress.finish();
         return end;
     }
 

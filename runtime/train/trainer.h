@@ -25,7 +25,8 @@ struct TrainOptions {
 
 enum class TrainEnd {
     kDone,
-    kFailed,       ///< an error was reported; the last checkpoint is as it was
+    kNotStarted,   ///< an error was reported before the first step: the input is wrong
+    kFailed,       ///< an error was reported later; the last checkpoint is as it was
     kDiverged,     ///< a loss is not finite; the last good checkpoint is kept
     kInterrupted,  ///< a checkpoint was written
 };

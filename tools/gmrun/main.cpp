@@ -1,2 +1,18 @@
-// gmrun: trains and samples compiled models.
-int main() { return 2; }
+// gmrun: trains compiled models on the CPU, and samples and evaluates them.
+#include "tools/command_line/command_line.h"
+#include "tools/gmrun/commands.h"
+
+int main(int argc, char** argv) {
+    using namespace gmc::tools;
+    static constexpr Command kCommands[] = {
+        {"bench", "measures the training step", bench_command},
+        {"eval", "evaluates a trained model on its test data", eval_command},
+        {"history", "puts the sample grids of a run's epochs into one picture", history_command},
+        {"info", "says what is in a compiled model or a run", info_command},
+        {"reconstruct", "draws test images above their reconstructions", reconstruct_command},
+        {"sample", "draws samples of a trained model, as a picture or as numbers", sample_command},
+        {"train", "trains a compiled model", train_command},
+    };
+    return run_program("gmrun", "Trains and runs generative models on the CPU; `gmc compile` makes its input.", kCommands,
+                       argc, argv);
+}

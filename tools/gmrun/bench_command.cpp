@@ -1,0 +1,99 @@
+// gmrun bench: the training step's time, memory, and where the time goes.
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "runtime/train/trainer.h"
+#include "tools/gmrun/commands.h"
+#include "tools/gmrun/run_source.h"
+
+namespace gmc::tools {
+namespace {
+
+double clock_s(clockid_t clock) {
+    timespec t{};
+    clock_gettime(clock, &t);
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
+}
+
+/// Seconds since this process started, loading of its libraries included (resolution: a clock tick, 10 ms).
+double process_age_s() {
+    std::ifstream stat("/proc/self/stat");
+    std::string line;
+    std::getline(stat, line);
+    // Field 22, counted after the program's name, which may hold spaces and ends with the last ')'.
+    const size_t name_end = line.rfind(')');
+    if (name_end == std::string::npos) return 0;
+    std::istringstream fields(line.substr(name_end + 2));
+    std::string word;
+    for (int field = 3; field <= 22 && fields >> word; ++field) {}
+    return clock_s(CLOCK_BOOTTIME) - std::atof(word.c_str()) / static_cast<double>(sysconf(_SC_CLK_TCK));
+}
+
+struct Measured {
+    double first_step_s = 0;
+    std::vector<double> step_ms;  ///< sorted
+    double median() const { return step_ms[step_ms.size() / 2]; }
+};
+
+/// One step to warm up (its end is `first_step_s`), two more, then `steps` that count.
+bool measure(runtime::LoadedModel& model, int64_t steps, Measured& out, Diagnostics& diagnostics) {
+    runtime::StepRunner runner(model, diagnostics);
+    runtime::TrainingState training;
+    if (!runner.ok() || !model.states().initialise(training.seed, diagnostics)) return false;
+    auto loader = model.make_loader(runtime::DataSplit::kTrain,
+                                    {model.batch_size(), runtime::LoaderMode::kTrain, training.seed, 2}, diagnostics);
+    if (!loader.ok()) return false;
+    constexpr int64_t kWarmUp = 3;
+    for (int64_t i = 0; i < steps + kWarmUp; ++i) {
+        const double begin = clock_s(CLOCK_MONOTONIC);
+        if (!runner.run(**loader, training, diagnostics)) return false;
+        if (i == 0) out.first_step_s = process_age_s();
+        if (i >= kWarmUp) out.step_ms.push_back((clock_s(CLOCK_MONOTONIC) - begin) * 1e3);
+    }
+    std::sort(out.step_ms.begin(), out.step_ms.end());
+    return true;
+}
+
+}  // namespace
+
+int bench_command(const Words& words) {
+    namespace po = boost::program_options;
+    CommandLine line("gmrun bench [options] MODEL", "Measures training steps on the model's own data. Trains nothing that is kept.");
+    line.add_argument("MODEL", "a .gmc file, or the folder of a run");
+    line.options().add_options()("steps", po::value<int64_t>()->default_value(20), "steps that count, after three that do not")(
+        "json", po::bool_switch(), "print one JSON object");
+    if (!line.parse(words)) return kDone;
+    const auto steps = line.get<int64_t>("steps");
+    if (steps < 1) throw UsageError("--steps must be at least 1");
+    Diagnostics diagnostics;
+    auto model = runtime::LoadedModel::load(model_path(line), diagnostics);
+    Measured measured;
+    if (!model.ok() || !measure(**model, steps, measured, diagnostics)) return report(diagnostics);
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    int64_t images = 0;
+    for (const auto& entry : (*model)->schedule()) images = std::max(images, entry.repeat);
+    images *= (*model)->batch_size();
+    const nlohmann::ordered_json json{
+        {"model", (*model)->module().name},
+        {"batch_size", (*model)->batch_size()},
+        {"step_ms_median", measured.median()},
+        {"step_ms_min", measured.step_ms.front()},
+        {"images_per_s", static_cast<double>(images) / measured.median() * 1e3},
+        {"first_step_s", measured.first_step_s},
+        {"rss_peak_mb", static_cast<double>(usage.ru_maxrss) / 1024},
+        {"arena_mb", static_cast<double>((*model)->arena().bytes()) / (1 << 20)}};
+    if (line.flag("json")) fmt::print("{}\n", json.dump());
+    else
+        for (const auto& [key, value] : json.items()) fmt::print("{:16} {}\n", key, value.is_string() ? value.get<std::string>() : value.dump());
+    return kDone;
+}
+
+}  // namespace gmc::tools
