@@ -125,8 +125,9 @@ HWY_INLINE V apply(const ir::Pow& op, D d, V x) {
     if (e == 3) return hn::Mul(hn::Mul(x, x), x);
     if (e == 1) return x;
     if (e == 0) return one;
-    if (e == -1) return hn::Div(one, x);
-    if (e == -2) return hn::Div(one, hn::Mul(x, x));
+    const V inverse = hn::Div(one, x);
+    if (e == -1) return inverse;
+    if (e == -2) return hn::Mul(inverse, inverse);
     return lane_by_lane(d, x, ScalarPow{e});
 }
 template <class D, class V>

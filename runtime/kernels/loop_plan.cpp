@@ -167,18 +167,34 @@ class PlanBuilder {
         values_[op.result()] = result;
     }
 
+    /// A value that is another one under another shape. A result is copied at once, before memory that is used in place
+    /// can be overwritten.
+    void add_alias(ir::ValueId value, const Placed& of) {
+        const auto& results = operation_.results;
+        Placed placed = of;
+        if (std::find(results.begin(), results.end(), value) != results.end()) {
+            placed.slot = new_slot(level(of.mask));
+            add_step(ir::StopGradient{}, {of}, placed.slot, level(of.mask));
+        }
+        values_[value] = placed;
+    }
+
     void add_broadcast(const ir::Operation& op) {
         const ir::ValueId value = op.operands[0];
         const AxisMask mask = plan_.space.collapsed(original_mask(op));
         const auto found = values_.find(value);
         if (found != values_.end() && (mask == 0 || mask == plan_.space.all())) {
-            values_[op.result()] = found->second;
+            add_alias(op.result(), found->second);
             return;
         }
         GMC_CHECK(found == values_.end() || is_space(value) || shape(value).empty(),
                   "%{} is computed and broadcast in one loop", function_.values[value].name);
         const Level at = level(mask);
-        const bool in_place = mask == plan_.space.all() || is_number(at) || (at == Level::kTile && !plan_.space.whole_rows);
+        if (mask == plan_.space.all()) {
+            add_alias(op.result(), outside(value, mask));
+            return;
+        }
+        const bool in_place = is_number(at) || (at == Level::kTile && !plan_.space.whole_rows);
         Placed placed = outside(value, mask);
         if (!in_place) {
             // Short rows: the steps want whole tiles, so the operand is repeated into a register.
@@ -205,7 +221,7 @@ class PlanBuilder {
         const AxisMask kept = plan_.space.collapsed(original_mask(op));
         const Placed operand = read(op.operands[0]);
         if (kept == plan_.space.all()) {
-            values_[op.result()] = operand;  // only axes of size 1 vanish
+            add_alias(op.result(), operand);  // only axes of size 1 vanish
             return;
         }
         Reduction reduction;
