@@ -19,6 +19,8 @@ namespace gmc::tests {
 
 class LoopHarness {
   public:
+    using Maker = std::unique_ptr<runtime::Kernel> (*)(const ir::Function&, const ir::Operation&, const runtime::Buffers&);
+
     explicit LoopHarness(uint64_t seed = 1) : random_(seed) {
         module_.functions.emplace_back();
         module_.functions[0].name = "f";
@@ -60,8 +62,8 @@ class LoopHarness {
     std::map<ir::ValueId, std::vector<float>> run() { return run(&runtime::make_loop_kernel); }
 
     /// The largest error of the loop kernel in units of relative |expected| + absolute; a text with the worst element when above 1.
-    std::string difference(double relative, double absolute) {
-        const auto found = run(), expected = run(&runtime::make_reference_kernel);
+    std::string difference(double relative, double absolute, Maker make = &runtime::make_loop_kernel) {
+        const auto found = run(make), expected = run(&runtime::make_reference_kernel);
         std::string worst_text;
         double worst = 1;
         for (const auto& [id, values] : expected)
@@ -78,14 +80,12 @@ class LoopHarness {
     }
 
   private:
-    using Maker = std::unique_ptr<runtime::Kernel> (*)(const ir::Function&, const ir::Operation&, const runtime::Buffers&);
-
     std::map<ir::ValueId, std::vector<float>> run(Maker make) {
         // Exact allocations of their own, so that the address sanitizer sees every step outside.
         std::map<ir::ValueId, std::vector<float>> inputs = memory_, results;
         runtime::Buffers buffers(function().values.size());
         for (auto& [id, data] : inputs) buffers.set(id, data.data());
-        const bool fast = make == &runtime::make_loop_kernel;
+        const bool fast = make != &runtime::make_reference_kernel;
         for (ir::ValueId id : operation().results) {
             const auto in_place = in_place_.find(id);
             std::vector<float>& home = fast && in_place != in_place_.end() ? inputs.at(in_place->second) : results[id];

@@ -47,6 +47,8 @@ double ulps(float found, double exact) {
         // Right at the limit of overflow the largest number is as good.
         return same || (std::isinf(rounded) && std::fabs(found) > 3.4028e38f && std::fabs(exact) < 3.40283e38) ? 0 : INFINITY;
     }
+    constexpr double kSmallestNormal = std::numeric_limits<float>::min();
+    if (std::fabs(exact) < kSmallestNormal && std::fabs(found) <= kSmallestNormal) return 0;
     const double unit = std::ldexp(1.0, std::max(std::ilogb(exact == 0 ? 1e-45 : exact), -126) - 23);
     return std::fabs(found - exact) / unit;
 }

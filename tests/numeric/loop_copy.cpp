@@ -1,0 +1,82 @@
+// Slice, pad, transpose and concat against the plain loops, on shapes that collapse in all ways.
+#include "runtime/kernels/copy.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "runtime/kernels/denormals.h"
+#include "tests/catch.h"
+#include "tests/numeric/loop_harness.h"
+
+using namespace gmc;         // NOLINT: tests
+using namespace gmc::tests;  // NOLINT
+
+namespace {
+
+const std::vector<ir::Shape> kShapes = {{1},       {7},       {5000},        {1, 1},        {3, 5},       {64, 48},
+                                        {300, 70}, {2, 3, 4}, {1, 17, 1},    {16, 16, 3},   {2, 3, 4, 5}, {8, 14, 14, 16},
+                                        {3, 1, 50, 2}, {2, 3, 2, 3, 2}};
+
+/// The copy kernel's result equals the plain loops' exactly.
+void check_copy(LoopHarness& h) { CHECK(h.difference(0, 0, &runtime::make_copy_kernel) == ""); }
+
+}  // namespace
+
+TEST_CASE("transposes by every permutation") {
+    for (const ir::Shape& shape : kShapes) {
+        std::vector<int64_t> permutation(shape.size());
+        std::iota(permutation.begin(), permutation.end(), 0);
+        do {
+            LoopHarness h;
+            h.builder().emit(ir::Transpose{permutation}, {h.input(shape)});
+            check_copy(h);
+        } while (std::next_permutation(permutation.begin(), permutation.end()));
+    }
+}
+
+TEST_CASE("slices and pads") {
+    TestRandom random(1);
+    for (const ir::Shape& shape : kShapes)
+        for (int round = 0; round < 12; ++round) {
+            std::vector<int64_t> starts, limits, low, high;
+            for (int64_t size : shape) {
+                const bool whole = random.chance(0.4);
+                starts.push_back(whole ? 0 : random.integer(0, size - 1));
+                limits.push_back(whole ? size : random.integer(starts.back() + 1, size));
+                low.push_back(whole ? 0 : random.integer(0, 3));
+                high.push_back(whole ? 0 : random.integer(0, 3));
+            }
+            LoopHarness sliced, padded;
+            sliced.builder().emit(ir::Slice{starts, limits}, {sliced.input(shape)});
+            check_copy(sliced);
+            padded.builder().emit(ir::Pad{low, high}, {padded.input(shape)});
+            check_copy(padded);
+        }
+}
+
+TEST_CASE("concatenations along every axis") {
+    for (const ir::Shape& shape : kShapes)
+        for (size_t axis = 0; axis < shape.size(); ++axis)
+            for (const std::vector<int64_t>& sizes : std::vector<std::vector<int64_t>>{{3}, {1, 1}, {5, 2, 16}}) {
+                LoopHarness h;
+                std::vector<ir::ValueId> parts;
+                for (int64_t size : sizes) {
+                    ir::Shape part = shape;
+                    part[axis] = size;
+                    parts.push_back(h.input(part));
+                }
+                h.builder().emit(ir::Concat{static_cast<int64_t>(axis)}, parts);
+                check_copy(h);
+            }
+}
+
+TEST_CASE("flushing subnormal numbers reaches every thread") {
+    runtime::flush_denormals_in_all_threads();
+    LoopHarness h;
+    const ir::ValueId x = h.input({200000}, std::vector<float>(200000, 1e-30f));
+    const ir::ValueId product = h.builder().emit(ir::Mul{}, {x, x});
+    const auto out = h.run();
+#if defined(__SSE__)
+    CHECK(std::all_of(out.at(product).begin(), out.at(product).end(), [](float v) { return v == 0; }));
+#endif
+}
