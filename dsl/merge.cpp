@@ -195,7 +195,9 @@ NodePtr apply_sets(NodePtr model, const std::vector<std::string>& sets, Diagnost
         if (!setting || !check_first_name(*model, *setting, diagnostics)) continue;
         // A variable comes before a key of the model: `data` is often both.
         const Entry* variables = model->find("variables");
-        if (variables && variables->value->find(setting->path[0]))
+        // A plain variable has no parts: `--set data.image.count=10` means the model's `data`, whatever `${data}` is.
+        const Entry* variable = variables ? variables->value->find(setting->path[0]) : nullptr;
+        if (variable && (setting->path.size() == 1 || variable->value->kind == Node::Kind::kMap))
             setting->path.insert(setting->path.begin(), "variables");
         Result<NodePtr> changed = put(model, *setting, 0, diagnostics);
         if (changed) model = changed.take();
