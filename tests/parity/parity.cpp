@@ -5,12 +5,9 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "compiler/build/build.h"
-#include "compiler/passes/pass_manager.h"
-#include "compiler/pipeline.h"
 #include "runtime/kernels/philox.h"
 #include "runtime/program/executable.h"
-#include "tests/catch.h"
+#include "tests/compile_model.h"
 
 namespace gmc {
 namespace {
@@ -18,22 +15,6 @@ namespace {
 constexpr double kRelative = 1e-4;
 /// Where PyTorch in f32 and in f64 differ by more than that themselves (a KL divergence near zero), their gap counts.
 constexpr double kGapsAllowed = 4;
-
-const std::string kSource = GMC_SOURCE_DIR;
-
-ir::Module compile(const std::string& model, int64_t batch) {
-    Diagnostics diagnostics;
-    auto spec = dsl::read_model({kSource + "/models/" + model + ".yaml",
-                                 {"train.batch_size=" + std::to_string(batch)},
-                                 {kSource + "/models/recipes"}},
-                                diagnostics);
-    INFO(diagnostics.render());
-    REQUIRE(spec.ok());
-    auto module = build::build_module(*spec, diagnostics);
-    REQUIRE(module.ok());
-    REQUIRE(passes::run_stages(*module, pipeline(), {}, diagnostics).ok());
-    return module.take();
-}
 
 /// Element i of step t: a uniform number of the fixture's stream, scaled into the range of the model's data.
 void fill_image(const nlohmann::json& fixture, int64_t step, double low, double high, float* data, int64_t elements) {
@@ -58,9 +39,9 @@ void check_losses(const nlohmann::json& fixture, size_t step, const runtime::Exe
 }
 
 void compare(const std::string& model, double low, double high, bool reference) {
-    std::ifstream file(kSource + "/tests/parity/" + model + ".json");
+    std::ifstream file(std::string(GMC_SOURCE_DIR) + "/tests/parity/" + model + ".json");
     const auto fixture = nlohmann::json::parse(file);
-    const ir::Module module = compile(model, fixture.at("batch"));
+    const ir::Module module = compile_without_data(model, fixture.at("batch"));
     Diagnostics diagnostics;
     runtime::StateStore states(module);
     REQUIRE(states.initialise(fixture.at("seed"), diagnostics));

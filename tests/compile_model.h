@@ -1,0 +1,32 @@
+// Compiles a model of models/ inside a test, the way `gmc compile` does.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "compiler/build/build.h"
+#include "compiler/passes/pass_manager.h"
+#include "compiler/pipeline.h"
+#include "tests/catch.h"
+
+namespace gmc {
+
+/// models/NAME.yaml with `sets` as for --set, through the whole pipeline.
+inline ir::Module compile_model(const std::string& name, const std::vector<std::string>& sets) {
+    const std::string models = std::string(GMC_SOURCE_DIR) + "/models/";
+    Diagnostics diagnostics;
+    auto spec = dsl::read_model({models + name + ".yaml", sets, {models + "recipes"}}, diagnostics);
+    if (!spec.ok()) FAIL(diagnostics.render());
+    auto module = build::build_module(*spec, diagnostics);
+    if (!module.ok()) FAIL(diagnostics.render());
+    if (!passes::run_stages(*module, pipeline(), {}, diagnostics).ok()) FAIL(diagnostics.render());
+    return module.take();
+}
+
+/// The same for a model of Fashion-MNIST, on a machine that need not have it.
+inline ir::Module compile_without_data(const std::string& name, int64_t batch_size) {
+    return compile_model(name, {"data.image.shape=[28,28,1]", "data.test.image.shape=[28,28,1]",
+                                "train.batch_size=" + std::to_string(batch_size)});
+}
+
+}  // namespace gmc

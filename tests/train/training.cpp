@@ -1,0 +1,219 @@
+// A few steps of each model: finite, learning, and the same bits twice.
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "compiler/ir/artefact.h"
+#include "runtime/train/generate.h"
+#include "runtime/train/trainer.h"
+#include "tests/compile_model.h"
+
+namespace gmc {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A folder that goes when the test ends.
+class Folder {
+  public:
+    Folder() : path_(fs::temp_directory_path() / ("gmc-train-" + std::to_string(getpid()) + "-" + std::to_string(count_++))) {
+        fs::create_directories(path_);
+    }
+    ~Folder() { fs::remove_all(path_); }
+    std::string operator/(const std::string& name) const { return (path_ / name).string(); }
+
+  private:
+    static inline int count_ = 0;
+    fs::path path_;
+};
+
+/// Models of Fashion-MNIST learn generated shapes here: the same networks and objectives, no files.
+std::string write_model(const Folder& folder, const std::string& name, int64_t batch_size) {
+    ir::Module module = name == "shapes_vae" ? compile_model(name, {"train.batch_size=" + std::to_string(batch_size)})
+                                             : compile_without_data(name, batch_size);
+    for (auto& [key, value] : module.config) {
+        if (key.ends_with(".format")) value = std::string("synthetic");
+        if (key.ends_with(".source")) value = std::string("shapes");
+        if (key.ends_with(".count")) value = static_cast<double>(batch_size * 6);
+    }
+    Diagnostics diagnostics;
+    REQUIRE(ir::write_file(folder / (name + ".gmc"), ir::artefact_text(module), diagnostics));
+    return folder / (name + ".gmc");
+}
+
+std::unique_ptr<runtime::LoadedModel> load(const std::string& path) {
+    Diagnostics diagnostics;
+    auto model = runtime::LoadedModel::load(path, diagnostics);
+    INFO(diagnostics.render());
+    REQUIRE(model.ok());
+    return model.take();
+}
+
+runtime::TrainEnd train(const std::string& path, const std::string& run, int64_t steps, bool resume = false) {
+    auto model = load(path);
+    runtime::TrainOptions options;
+    options.run_directory = run;
+    options.epochs = 100;
+    options.steps_most = steps;
+    options.resume = resume;
+    options.log_every = 1;
+    options.sample_count = 4;
+    options.quiet = true;
+    Diagnostics diagnostics;
+    const runtime::TrainEnd end = runtime::train(*model, options, diagnostics);
+    INFO(diagnostics.render());
+    CHECK_FALSE(diagnostics.any());
+    return end;
+}
+
+std::string bytes_of(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::vector<nlohmann::json> metrics_of(const std::string& run) {
+    std::vector<nlohmann::json> lines;
+    std::ifstream file(run + "/metrics.jsonl");
+    for (std::string line; std::getline(file, line);) lines.push_back(nlohmann::json::parse(line));
+    return lines;
+}
+
+void check_learns_and_repeats(const std::string& name, int64_t batch_size, int64_t steps) {
+    const Folder folder;
+    const std::string path = write_model(folder, name, batch_size);
+    REQUIRE(train(path, folder / "a", steps) == runtime::TrainEnd::kDone);
+    REQUIRE(train(path, folder / "b", steps) == runtime::TrainEnd::kDone);
+    CHECK(bytes_of(folder / "a/checkpoint") == bytes_of(folder / "b/checkpoint"));
+    const auto metrics = metrics_of(folder / "a");
+    REQUIRE(metrics.size() == static_cast<size_t>(steps));
+    for (const auto& line : metrics)
+        for (const auto& [key, value] : line.items()) {
+            INFO(key);
+            REQUIRE(value.is_number());
+            CHECK(std::isfinite(value.get<double>()));
+        }
+    if (metrics[0].contains("loss")) {
+        CHECK(metrics.back()["loss"] < 0.9 * metrics.front()["loss"].get<double>());
+    } else {
+        // A game is bounded, not falling: no side has run away yet.
+        CHECK(metrics.back()["discriminator_loss"] < 2.0);
+        CHECK(metrics.back()["generator_loss"] < 5.0);
+    }
+}
+
+TEST_CASE("shapes_vae learns, the same bits twice") { check_learns_and_repeats("shapes_vae", 32, 20); }
+TEST_CASE("vae_mlp learns, the same bits twice") { check_learns_and_repeats("vae_mlp", 32, 20); }
+TEST_CASE("seed_vae learns, the same bits twice") { check_learns_and_repeats("seed_vae", 8, 20); }
+TEST_CASE("seed_gan plays, the same bits twice") { check_learns_and_repeats("seed_gan", 8, 20); }
+
+TEST_CASE("a run that is resumed ends in the bits of one that never stopped") {
+    const Folder folder;
+    const std::string path = write_model(folder, "shapes_vae", 32);
+    REQUIRE(train(path, folder / "whole", 15) == runtime::TrainEnd::kDone);
+    REQUIRE(train(path, folder / "parts", 8) == runtime::TrainEnd::kDone);
+    REQUIRE(train(path, folder / "parts", 15, true) == runtime::TrainEnd::kDone);
+    CHECK(bytes_of(folder / "whole/checkpoint") == bytes_of(folder / "parts/checkpoint"));
+    CHECK(metrics_of(folder / "parts").size() == 15);
+}
+
+TEST_CASE("an interrupt writes a checkpoint that can be resumed") {
+    const Folder folder;
+    const std::string path = write_model(folder, "shapes_vae", 32);
+    auto model = load(path);
+    const std::atomic<bool> interrupted{true};
+    runtime::TrainOptions options;
+    options.run_directory = folder / "run";
+    options.interrupted = &interrupted;
+    options.quiet = true;
+    Diagnostics diagnostics;
+    CHECK(runtime::train(*model, options, diagnostics) == runtime::TrainEnd::kInterrupted);
+    runtime::TrainingState training;
+    REQUIRE(runtime::read_checkpoint(folder / "run/checkpoint", model->states(), training, diagnostics));
+    CHECK(training.step == 1);
+    CHECK(train(path, folder / "run", 3, true) == runtime::TrainEnd::kDone);
+}
+
+TEST_CASE("a checkpoint that is broken, cut off or of another model is refused") {
+    const Folder folder;
+    const std::string path = write_model(folder, "shapes_vae", 32);
+    REQUIRE(train(path, folder / "run", 2) == runtime::TrainEnd::kDone);
+    const std::string good = bytes_of(folder / "run/checkpoint");
+    auto model = load(path);
+    const auto refused = [&](const std::string& bytes) {
+        std::ofstream(folder / "bad", std::ios::binary) << bytes;
+        Diagnostics diagnostics;
+        runtime::TrainingState training;
+        CHECK_FALSE(runtime::read_checkpoint(folder / "bad", model->states(), training, diagnostics));
+        return diagnostics.render();
+    };
+    CHECK(refused("") .find("no checkpoint") != std::string::npos);
+    CHECK(refused("junk").find("no checkpoint") != std::string::npos);
+    CHECK(refused("gmc-checkpoint 9 1\n").find("newer version") != std::string::npos);
+    for (const size_t length : {size_t{20}, good.size() / 2, good.size() - 1})
+        CHECK(refused(good.substr(0, length)).find("checksum") != std::string::npos);
+    std::string changed = good;
+    changed[good.size() / 2] ^= 1;
+    CHECK(refused(changed).find("checksum") != std::string::npos);
+
+    auto other = load(write_model(folder, "vae_mlp", 32));
+    Diagnostics diagnostics;
+    runtime::TrainingState training;
+    CHECK_FALSE(runtime::read_checkpoint(folder / "run/checkpoint", other->states(), training, diagnostics));
+    CHECK(diagnostics.render().find("another model") != std::string::npos);
+}
+
+TEST_CASE("a sample does not depend on how many are drawn with it") {
+    const Folder folder;
+    auto model = load(write_model(folder, "shapes_vae", 32));
+    Diagnostics diagnostics;
+    REQUIRE(model->states().initialise(3, diagnostics));
+    const auto few = runtime::generate(*model, "sample", 5, 7, diagnostics);
+    const auto many = runtime::generate(*model, "sample", 70, 7, diagnostics);
+    REQUIRE(few.ok());
+    REQUIRE(many.ok());
+    CHECK(few->shape == ir::Shape{5, 28, 28, 1});
+    CHECK(many->shape == ir::Shape{70, 28, 28, 1});
+    CHECK(std::equal(few->values.begin(), few->values.end(), many->values.begin()));
+}
+
+TEST_CASE("evaluation counts every example once, whatever the batch") {
+    const Folder folder;
+    std::vector<double> losses;
+    for (const int64_t batch : {7, 32}) {
+        ir::Module module = compile_model("shapes_vae", {"train.batch_size=" + std::to_string(batch)});
+        for (auto& [key, value] : module.config)
+            if (key.starts_with("test.") && key.ends_with(".count")) value = 100.0;
+        Diagnostics diagnostics;
+        REQUIRE(ir::write_file(folder / "m.gmc", ir::artefact_text(module), diagnostics));
+        auto model = load(folder / "m.gmc");
+        REQUIRE(model->states().initialise(1, diagnostics));
+        const auto result = runtime::evaluate(*model, runtime::DataSplit::kTest, 1, diagnostics);
+        REQUIRE(result.ok());
+        CHECK(result->examples == 100);
+        for (const auto& [name, value] : result->values)
+            if (name == "kl") losses.push_back(value);
+    }
+    // The KL divergence draws nothing, so it is the same up to rounding.
+    REQUIRE(losses.size() == 2);
+    CHECK(losses[0] == Approx(losses[1]).epsilon(1e-5));
+}
+
+TEST_CASE("a loss that is not finite ends the run and names itself") {
+    const Folder folder;
+    ir::Module module = compile_model("shapes_vae", {"train.batch_size=32", "train.optimizer.adam.learning_rate=1e30"});
+    Diagnostics diagnostics;
+    REQUIRE(ir::write_file(folder / "m.gmc", ir::artefact_text(module), diagnostics));
+    auto model = load(folder / "m.gmc");
+    runtime::TrainOptions options;
+    options.run_directory = folder / "run";
+    options.steps_most = 50;
+    options.quiet = true;
+    CHECK(runtime::train(*model, options, diagnostics) == runtime::TrainEnd::kDiverged);
+    CHECK(diagnostics.render().find("[diverged]") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace gmc
