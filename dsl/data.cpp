@@ -1,6 +1,8 @@
 // `data:`: the fields of an example and where they come from.
 #include <algorithm>
+#include <set>
 
+#include "compiler/support/edit_distance.h"
 #include "dsl/idx_header.h"
 #include "dsl/reader.h"
 #include "dsl/scalar.h"
@@ -111,16 +113,18 @@ DataField read_field(const Entry& entry, const DataField* train, const Node* tra
 
 void read_test(const Entry& test, const Node& data, ModelSpec& model, Diagnostics& diagnostics) {
     if (!expect_map(*test.value, "`test`", test.key_span, diagnostics)) return;
+    std::vector<std::string> known;
+    for (const DataField& field : model.data) known.push_back(field.name);
+    std::set<std::string> meant;  // fields that a misspelt one stands for: they are not missing
     for (const Entry& entry : test.value->entries) {
         const auto train =
             std::find_if(model.data.begin(), model.data.end(),
                          [&](const DataField& field) { return field.name == entry.key; });
         if (train == model.data.end()) {
-            std::vector<std::string> known;
-            for (const DataField& field : model.data) known.push_back(field.name);
             report_unknown(DiagnosticKind::kUnknownName, entry.key_span,
                            fmt::format("`test` has the field `{}`, `data` has not", entry.key),
                            entry.key, known, diagnostics);
+            meant.insert(nearest_name(entry.key, known));
             continue;
         }
         DataField field =
@@ -134,7 +138,7 @@ void read_test(const Entry& test, const Node& data, ModelSpec& model, Diagnostic
         model.test.push_back(std::move(field));
     }
     for (const DataField& field : model.data)
-        if (!test.value->find(field.name))
+        if (!test.value->find(field.name) && !meant.count(field.name))
             diagnostics
                 .error(DiagnosticKind::kMissingKey, test.key_span, "`test` has no field `{}`",
                        field.name)

@@ -195,11 +195,14 @@ class Parser {
             next();
             return true;
         }
-        if (peek().kind == Token::Kind::kEnd)
-            fail(open, "this `(` is not closed");
-        else
+        if (peek().kind == Token::Kind::kEnd) {
+            Diagnostic& error = fail(open, "this `(` is not closed");
+            if (text_.ended_by_comma())
+                error.help("inside of `{}` and `[]` a `,` ends a text that has no quotes");
+        } else {
             fail(peek(), "`)` or an operator is expected, but `{}` follows", peek().text)
                 .note(text_.span(open.begin, open.end), "the `(` is here");
+        }
         return false;
     }
 

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "dsl/scalar.h"
+
 namespace gmc::dsl {
 namespace {
 
@@ -113,7 +115,7 @@ void LayerReader::read_kind(const LayerRow& row, const Written& written) {
     if (++scope_.layer_count > kMostLayers) {
         if (scope_.layer_count == kMostLayers + 1)
             diagnostics_.error(DiagnosticKind::kTooLarge, written.span,
-                               "a network has more than {} layers", kMostLayers);
+                               "a network has more than {} layers", format_number(kMostLayers));
         return;
     }
     LayerSpec layer;

@@ -85,6 +85,14 @@ Span PlacedText::span(size_t begin, size_t end) const {
     return span_of_text(places_, begin, end, whole_.file, sources_);
 }
 
+bool PlacedText::ended_by_comma() const {
+    if (!whole_.known() || places_.empty()) return false;
+    const std::string& source = sources_.file(whole_.file).text();
+    const size_t after =
+        source.find_first_not_of(" \n\r", places_.back().offset + places_.back().length);
+    return after != std::string::npos && source[after] == ',';
+}
+
 Result<std::vector<Token>> tokenize(const PlacedText& placed, Diagnostics& diagnostics) {
     const std::string_view text = placed.text();
     if (text.size() > kMostExpressionBytes) {

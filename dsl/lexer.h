@@ -24,6 +24,8 @@ class PlacedText {
     /// The span of bytes [begin, end).
     Span span(size_t begin, size_t end) const;
     Span whole() const { return whole_; }
+    /// Does a comma follow in the file, which ended the text inside of `{}` or `[]`?
+    bool ended_by_comma() const;
 
   private:
     std::string text_;

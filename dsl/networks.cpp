@@ -3,6 +3,7 @@
 #include <set>
 
 #include "dsl/reader.h"
+#include "dsl/scalar.h"
 
 namespace gmc::dsl {
 namespace {
@@ -75,11 +76,12 @@ class NetworkReader {
         input.like = node.text;
         input.span = node.span;
         if (node.failed || std::count(known.begin(), known.end(), node.text)) return;
-        report_unknown(
+        Diagnostic& error = report_unknown(
             DiagnosticKind::kUnknownName, node.span,
             fmt::format("the input `{}` is a shape such as [128] or a field of the data, not {}",
                         input.name, describe(node)),
             node.text, known, diagnostics_);
+        if (parse_integer(node.text)) error.help(fmt::format("write `[{}]`", node.text));
     }
 
     void read_trunk(const Entry& layers) {

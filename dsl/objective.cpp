@@ -26,15 +26,18 @@ std::vector<NamedExpression> read_named(const Entry& entry, bool names_alone,
     for (const Entry& one : entry.value->entries) {
         if (!check_name(one.key, fmt::format("an entry of {}", what), one.key_span, diagnostics))
             continue;
-        if (one.value->is_null() && names_alone) {
-            out.push_back({one.key, name_expression(one.key, one.key_span), one.key_span});
-        } else if (one.value->is_null()) {
+        ExpressionPtr value;
+        if (one.value->is_null() && names_alone)
+            value = name_expression(one.key, one.key_span);
+        else if (one.value->is_null())
             diagnostics.error(DiagnosticKind::kWrongType, one.key_span, "`{}` has no value",
                               one.key);
-        } else if (ExpressionPtr value =
-                       read_expression(*one.value, fmt::format("`{}`", one.key), diagnostics)) {
-            out.push_back({one.key, value, one.key_span});
-        }
+        else
+            value = read_expression(*one.value, fmt::format("`{}`", one.key), diagnostics);
+        // After an error the name stays, as something that nothing can be wrong with: what uses it
+        // is not to blame.
+        if (!value) value = name_expression("step", one.key_span);
+        out.push_back({one.key, value, one.key_span});
     }
     return out;
 }

@@ -22,16 +22,13 @@ ModelSpec read_sections(const Node& root, const Bindings& variables,
     Blocks blocks = read_blocks(root, diagnostics);
     if (const Entry* networks = section("networks"))
         model.networks = read_networks(*networks, blocks, model.data, diagnostics);
-    const size_t errors = diagnostics.count();
     if (const Entry* objective = section("objective"))
         model.objective =
             read_objective(*objective, model.networks, options.recipe_directories, diagnostics);
-    const bool objective_read = root.find("objective") && diagnostics.count() == errors;
     if (!root.find("train") || section("train"))
         model.train = read_train(section("train"), diagnostics);
-    // What could not be read leaves names undefined: do not complain twice.
-    if (objective_read && !model.networks.empty() && !model.data.empty())
-        check_names(model, variables, diagnostics);
+    // Without these sections nothing is defined: that has been said once.
+    if (!model.networks.empty() && !model.data.empty()) check_names(model, variables, diagnostics);
     return model;
 }
 

@@ -207,6 +207,7 @@ class Binder {
                 words_[parameter.name] = value->text;
                 return;
             }
+            if (!given) return;  // the recipe's own mistake, reported
             report_unknown(DiagnosticKind::kBadValue, value->span,
                            fmt::format("`{}` cannot be {}", parameter.name, describe(*value)),
                            value->text, parameter.words, diagnostics_);

@@ -37,7 +37,7 @@ void replace(ObjectivePart& part, const Replacements& replacements) {
     all(part.let, {});
     all(part.metrics, {});
     for (MinimizeSpec& entry : part.minimize) {
-        entry.loss = replace(entry.loss, replacements, {});
+        if (entry.loss) entry.loss = replace(entry.loss, replacements, {});
         all(entry.metrics, {});
         for (std::string& network : entry.networks) {
             const auto found = replacements.callees.find(network);

@@ -81,8 +81,7 @@ Result<std::string> read_bytes(const std::string& path, Diagnostics& diagnostics
     if (!error && size > kMostModelBytes)
         return bad_file(path, diagnostics,
                         fmt::format("has {:.1f} MB; a model file may have at most {} MB",
-                                    static_cast<double>(size) / (1024 * 1024),
-                                    kMostModelBytes / (1024 * 1024)));
+                                    static_cast<double>(size) / 1e6, kMostModelBytes / 1'000'000));
     std::ifstream in(path, std::ios::binary);
     if (!in)
         return bad_file(path, diagnostics,

@@ -9,7 +9,7 @@
 namespace gmc::dsl {
 
 /// Models are a few KB; what is larger than this is something else.
-constexpr size_t kMostModelBytes = 8 * 1024 * 1024;
+constexpr size_t kMostModelBytes = 8'000'000;
 
 /// A text that was added to the sources of the run.
 struct TextFile {

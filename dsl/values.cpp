@@ -222,8 +222,9 @@ bool check_keys(const Node& map, std::span<const KeyRow> rows, const std::string
     }
     for (const KeyRow& row : rows) {
         if (!row.required() || map.find(row.key) || meant.count(row.key)) continue;
+        const std::string_view doc = row.doc;
         diagnostics.error(DiagnosticKind::kMissingKey, where, "{} needs the key `{}` ({})", what,
-                          row.key, row.doc);
+                          row.key, doc.substr(0, doc.find("; ")));
         ok = false;
     }
     return ok;

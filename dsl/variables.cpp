@@ -101,11 +101,12 @@ class Substituter {
             }
             copy.failed |= (*value)->failed;
             if (!(*value)->is_scalar()) {
-                note_origin(diagnostics_.error(DiagnosticKind::kWrongType,
-                                               reference_span(*node, *reference),
-                                               "`{}` is {}, which cannot be part of a text",
-                                               reference->name, describe(**value)),
-                            **value);
+                copy.failed = true;
+                diagnostics_
+                    .error(DiagnosticKind::kWrongType, reference_span(*node, *reference),
+                           "`{}` is {}, which cannot be part of a text", reference->name,
+                           describe(**value))
+                    .note((*value)->span, "the value comes from here");
                 continue;
             }
             copy.text += (*value)->text;

@@ -27,7 +27,8 @@ std::string nearest_name(std::string_view name, std::span<const std::string> can
     constexpr size_t kLongestWorthComparing = 64;
     if (name.empty() || name.size() > kLongestWorthComparing) return "";
     std::string best;
-    size_t best_distance = name.size() / 3 + 2;  // strictly nearer than this
+    // Strictly nearer than this: a third of the name may change, or one letter of a short one.
+    size_t best_distance = std::max<size_t>(name.size() / 3, 1) + 1;
     for (const std::string& candidate : candidates) {
         const size_t distance = edit_distance(name, candidate);
         if (distance < best_distance && distance < candidate.size()) {
