@@ -66,6 +66,7 @@ class TreeBuilder : public YAML::EventHandler {
         node->quoted = begin < text_.size() && (text_[begin] == '"' || text_[begin] == '\'');
         node->span = span_at(begin, scalar_length(begin, value));
         check_tag(tag, mark);
+        check_closed(*node, begin);
         add(node, anchor);
     }
 
@@ -229,22 +230,17 @@ class TreeBuilder : public YAML::EventHandler {
     size_t scalar_length(size_t begin, const std::string& value) const {
         if (begin >= text_.size()) return 0;
         const size_t line_end = std::min(text_.find('\n', begin), text_.size());
-        const char quote = text_[begin];
-        if (quote == '"' || quote == '\'') {
-            for (size_t i = begin + 1; i < line_end; ++i) {
-                if (quote == '"' && text_[i] == '\\')
-                    ++i;
-                else if (text_[i] == quote && quote == '\'' && i + 1 < line_end &&
-                         text_[i + 1] == quote)
-                    ++i;
-                else if (text_[i] == quote)
-                    return i + 1 - begin;
-            }
-            return line_end - begin;
-        }
+        if (text_[begin] == '"' || text_[begin] == '\'')
+            return std::min(quoted_end(text_, begin), line_end) - begin;
         if (text_.compare(begin, value.size(), value) == 0 && begin + value.size() <= line_end)
             return value.size();
         return line_end - begin;
+    }
+
+    /// yaml-cpp takes the end of the file for a closing quote.
+    void check_closed(const Node& scalar, size_t begin) {
+        if (!scalar.quoted || quoted_end(text_, begin) <= text_.size()) return;
+        diagnostics_.error(DiagnosticKind::kBadYaml, span_at(begin, 1), "a quote is not closed");
     }
 
     const std::string& text_;

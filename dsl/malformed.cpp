@@ -53,12 +53,9 @@ Suspects find_suspects(const std::string& text, size_t until) {
             continue;
         }
         if ((c == '"' || c == '\'') && starts_token) {
-            size_t end = i + 1;
-            while (end < text.size() && text[end] != c)
-                end += c == '"' && text[end] == '\\' ? 2 : 1;
-            end = std::min(end, text.size());
+            const size_t end = quoted_end(text, i);
             if (text.find('\n', i) < end) out.long_quote = i;
-            i = end;
+            i = end - 1;
             before = c;
             continue;
         }
@@ -71,6 +68,21 @@ Suspects find_suspects(const std::string& text, size_t until) {
 }
 
 }  // namespace
+
+size_t quoted_end(const std::string& text, size_t begin) {
+    const char quote = text[begin];
+    for (size_t i = begin + 1; i < text.size(); ++i) {
+        if (quote == '"' && text[i] == '\\')
+            ++i;
+        else if (text[i] != quote)
+            continue;
+        else if (quote == '\'' && i + 1 < text.size() && text[i + 1] == quote)
+            ++i;
+        else
+            return i + 1;
+    }
+    return text.size() + 1;
+}
 
 void report_malformed(const std::string& message, size_t at, const std::string& text, uint32_t file,
                       Diagnostics& diagnostics) {

@@ -13,4 +13,8 @@ namespace gmc::dsl {
 void report_malformed(const std::string& message, size_t at, const std::string& text, uint32_t file,
                       Diagnostics& diagnostics);
 
+/// The offset behind the quote that closes what opens at `begin`; beyond the text's size when none
+/// does.
+size_t quoted_end(const std::string& text, size_t begin);
+
 }  // namespace gmc::dsl

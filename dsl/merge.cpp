@@ -195,7 +195,8 @@ NodePtr apply_sets(NodePtr model, const std::vector<std::string>& sets, Diagnost
         if (!setting || !check_first_name(*model, *setting, diagnostics)) continue;
         // A variable comes before a key of the model: `data` is often both.
         const Entry* variables = model->find("variables");
-        // A plain variable has no parts: `--set data.image.count=10` means the model's `data`, whatever `${data}` is.
+        // A plain variable has no parts: `--set data.image.count=10` means the model's `data`,
+        // whatever `${data}` is.
         const Entry* variable = variables ? variables->value->find(setting->path[0]) : nullptr;
         if (variable && (setting->path.size() == 1 || variable->value->kind == Node::Kind::kMap))
             setting->path.insert(setting->path.begin(), "variables");

@@ -86,11 +86,16 @@ Result<std::string> read_bytes(const std::string& path, Diagnostics& diagnostics
     if (!in)
         return bad_file(path, diagnostics,
                         fmt::format("cannot be opened: {}", std::strerror(errno)));
-    // The file may grow between the two looks at it: read no more than the limit.
-    std::string text(kMostModelBytes + 1, '\0');
-    in.read(text.data(), static_cast<std::streamsize>(text.size()));
+    // The file may grow after its size was taken, or have none (/proc): the limit holds all the
+    // same.
+    std::string text;
+    char chunk[16384];
+    while (in.read(chunk, sizeof chunk), in.gcount() > 0) {
+        text.append(chunk, static_cast<size_t>(in.gcount()));
+        if (text.size() > kMostModelBytes)
+            return bad_file(path, diagnostics, "grows while it is read");
+    }
     if (in.bad()) return bad_file(path, diagnostics, "cannot be read");
-    text.resize(static_cast<size_t>(in.gcount()));
     return text;
 }
 

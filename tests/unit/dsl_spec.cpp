@@ -1,0 +1,186 @@
+// Models: what read_model makes of them.
+#include "dsl/spec.h"
+
+#include "dsl/functions.h"
+#include "dsl/schema.h"
+#include "tests/unit/dsl_helpers.h"
+
+namespace gmc::dsl {
+namespace {
+
+TEST_CASE("The models of the house are read", "[dsl]") {
+    for (const char* name : {"seed_gan", "seed_vae", "vae_mlp", "shapes_vae"}) {
+        // Their data need not be on this machine.
+        ReadModelOptions options;
+        options.path = fmt::format("{}/models/{}.yaml", GMC_SOURCE_DIR, name);
+        options.recipe_directories = {GMC_SOURCE_DIR "/models/recipes"};
+        if (std::string(name) != "shapes_vae") options.sets = {"data.image.shape=[28, 28, 1]"};
+        Diagnostics diagnostics;
+        const Result<ModelSpec> spec = read_model(options, diagnostics);
+        INFO(diagnostics.render());
+        REQUIRE(spec);
+        CHECK(spec->name == name);
+        CHECK(spec->networks.size() == 2);
+        CHECK(spec->test.size() == 1);
+        CHECK(spec->data[0].shape == std::vector<int64_t>{28, 28, 1});
+    }
+}
+
+TEST_CASE("Layers have all keys of their row, with defaults and places", "[dsl]") {
+    const Model model(
+        small_model("[conv2d: {filters: 4, kernel: [3, 5], name: c}, flatten, dense: 7, "
+                    "dropout: 0.5, leaky_relu]"));
+    const std::vector<LayerSpec>& layers = model->networks[0].layers;
+    REQUIRE(layers.size() == 5);
+    CHECK(layers[0].kind == "conv2d");
+    CHECK(layers[0].name == "c");
+    CHECK(layers[0].integers("kernel") == std::vector<int64_t>{3, 5});
+    CHECK(layers[0].integers("stride") == std::vector<int64_t>{1, 1});
+    CHECK(layers[0].word("padding") == "same");
+    CHECK(layers[0].flag("bias"));
+    CHECK(layers[0].word("initializer") == "glorot_uniform");
+    CHECK_FALSE(layers[0].has("name"));
+    CHECK(layers[0].span_of("filters").column == 32);
+    CHECK(layers[0].span_of("padding") == layers[0].span);
+    CHECK(layers[2].integer("units") == 7);
+    CHECK(layers[3].number("rate") == 0.5);
+    CHECK(layers[4].number("slope") == 0.3);
+    for (const LayerSpec& layer : layers)
+        for (const KeyRow& row : find_layer(layer.kind)->keys)
+            if (row.has_default()) CHECK(layer.has(row.key));
+}
+
+TEST_CASE("A normal initializer may carry its deviation", "[dsl]") {
+    const Model model(
+        small_model("[flatten, dense: {units: 3, initializer: {normal: {stddev: 0.02}}}]"));
+    const LayerSpec& layer = model->networks[0].layers[1];
+    CHECK(layer.word("initializer") == "normal");
+    CHECK(layer.number("initializer_stddev") == 0.02);
+}
+
+TEST_CASE("`1e-4` is a number, though YAML 1.1 says text", "[dsl]") {
+    const Model model(
+        small_model("[flatten, dense: 1]", "train: {optimizer: {adam: {learning_rate: 1e-4}}}\n"));
+    const OptimizerSpec& adam = model->train.optimizer;
+    CHECK(adam.kind == "adam");
+    REQUIRE(adam.parameters.size() == 4);
+    CHECK(adam.parameters[0].name == "learning_rate");
+    CHECK(adam.parameters[0].value->number == 1e-4);
+    CHECK(adam.parameters[3].value->number == 1e-7);
+}
+
+TEST_CASE("Without `train` there are Keras's defaults", "[dsl]") {
+    const Model model(small_model("[flatten, dense: 1]"));
+    CHECK(model->train.batch_size == 128);
+    CHECK(model->train.epochs == 10);
+    CHECK(model->train.optimizer.kind == "adam");
+    CHECK(model->train.optimizer.parameters[0].value->number == 1e-3);
+}
+
+TEST_CASE("sgd with its flag as a number, and a schedule as a call", "[dsl]") {
+    const Model model(
+        small_model("[flatten, dense: 1]",
+                    "train:\n  optimizer:\n    sgd:\n      nesterov: true\n"
+                    "      learning_rate: {cosine: {from: 0.1, to: 0, over: 300 steps}}\n"));
+    const OptimizerSpec& sgd = model->train.optimizer;
+    CHECK(to_string(*sgd.parameters[0].value) == "cosine(0.1, 0, 300, step)");
+    CHECK(sgd.parameters[2].name == "nesterov");
+    CHECK(sgd.parameters[2].value->number == 1);
+}
+
+TEST_CASE("--set replaces variables and keys", "[dsl]") {
+    const std::string text = small_model("[flatten, dense: \"${n}\"]", "variables: {n: 3}\n");
+    CHECK(Model(text)->networks[0].layers[1].integer("units") == 3);
+    CHECK(Model(text, {"n=5"})->networks[0].layers[1].integer("units") == 5);
+    CHECK(Model(text, {"variables.n=6"})->networks[0].layers[1].integer("units") == 6);
+    CHECK(Model(text, {"train.epochs=2"})->train.epochs == 2);
+    CHECK(Model(text, {"networks.net.layers.1=dense: 9"})->networks[0].layers[1].integer("units") ==
+          9);
+    CHECK(Model(text, {"data.image={synthetic: {set: shapes, size: 8}, range: [-1, 1]}"})
+              ->data[0]
+              .range_low == -1);
+    CHECK(Model(text, {"description="})->description.empty());
+    for (const char* set :
+         {"m=3", "=3", "n", "train.epoch=3", "networks.net.layers.9=relu", "model.x=1", "n=[",
+          "n=\"", "data.image.idx=/nowhere", "train=", "networks.net.layers=relu: {", "..=1"})
+        CHECK_FALSE(Model(text, {set}).spec);
+}
+
+TEST_CASE("A block's first layer takes what the block is put upon", "[dsl]") {
+    const Model model(
+        small_model("[flatten, dense: {units: 4, name: a}, dense: 5, pair: {from: a, name: p}, "
+                    "dense: {units: 2, from: p}]",
+                    "blocks: {pair: {layers: [relu, dense: 3]}}\n"));
+    const std::vector<LayerSpec>& layers = model->networks[0].layers;
+    REQUIRE(layers.size() == 6);
+    CHECK(layers[3].from == std::vector<std::string>{"a"});
+    CHECK(layers[3].block_use.known());
+    CHECK(layers[4].name == "p");
+    CHECK(layers[5].from == std::vector<std::string>{"p"});
+    CHECK_FALSE(layers[5].block_use.known());
+}
+
+TEST_CASE("Recipes become expressions over the model's own networks", "[dsl]") {
+    const std::string text =
+        "model: t\ndata: {image: {synthetic: shapes}}\n"
+        "networks:\n"
+        "  painter: {role: generator, inputs: {z: [4]}, layers: [dense: 784, reshape: [28, 28, "
+        "1]]}\n"
+        "  critic: {role: discriminator, inputs: {x: data.image}, layers: [flatten, dense: 1]}\n"
+        "objective: {recipe: gan, loss: minimax}\n";
+    const Model model(text);
+    const ObjectiveSpec& objective = model->objective;
+    CHECK(objective.recipe == "gan");
+    CHECK_FALSE(objective.simultaneous);
+    REQUIRE(objective.minimize.size() == 2);
+    CHECK(objective.minimize[0].networks == std::vector<std::string>{"critic"});
+    CHECK(objective.minimize[0].name == "critic");
+    CHECK(objective.minimize[1].name == "painter");
+    for (const NamedExpression& let : objective.let) {
+        if (let.name == "z") CHECK(to_string(*let.value) == "normal(painter)");
+        if (let.name == "generator_loss")
+            CHECK(to_string(*let.value) == "-mean(softplus(fake_logit))");
+    }
+    REQUIRE(objective.functions.size() == 1);
+    CHECK(to_string(*objective.functions[0].results[0].value) == "painter(z)");
+}
+
+TEST_CASE("Errors in several sections are found in one run", "[dsl]") {
+    const Model model(
+        "model: t\ndata: {image: {synthetic: shape}}\n"
+        "networks: {net: {inputs: {x: data.image}, layers: [flaten, dense: -1]}}\n"
+        "objective: {minimize: {networks: nett, loss: mena(net(image))}}\n"
+        "train: {epochs: 0}\n");
+    CHECK_FALSE(model.spec);
+    CHECK(model.diagnostics.count() == 6);
+}
+
+TEST_CASE("The tables are sound", "[dsl]") {
+    std::vector<std::string> names;
+    for (const FunctionRow& row : function_table()) {
+        CHECK(row.fewest <= row.most);
+        names.emplace_back(row.name);
+    }
+    std::sort(names.begin(), names.end());
+    CHECK(std::unique(names.begin(), names.end()) == names.end());
+    for (const LayerRow& row : layer_table())
+        CHECK((!*row.main_key || find_key(row.keys, row.main_key) != nullptr));
+    for (const char* name : {"adam", "sgd"}) CHECK_NOTHROW(mapping(name));
+    CHECK_THROWS(mapping("nothing"));
+}
+
+TEST_CASE("dsl/REFERENCE.md is the tables' own text", "[dsl]") {
+    const std::string path = GMC_SOURCE_DIR "/dsl/REFERENCE.md";
+    if (std::getenv("GMC_BLESS")) std::ofstream(path) << language_reference();
+    CHECK(runtime::read_text(path) == language_reference());
+}
+
+TEST_CASE("The JSON Schema names every layer and mapping", "[dsl]") {
+    const std::string schema = json_schema();
+    for (const LayerRow& row : layer_table())
+        CHECK(schema.find(fmt::format("\"{}\"", row.kind)) != std::string::npos);
+    CHECK(schema.find("\"minimize entry\"") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace gmc::dsl
