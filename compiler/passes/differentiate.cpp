@@ -53,8 +53,9 @@ class State {
             for (ValueId& operand : op.operands) operand = renamed(operand);
         const std::vector<bool> matters = depends_on(sources);
         if (!matters[f]) return;
+        const size_t count = function_.operations.size();  // of those that `matters` knows
         diff_[f] = b_.constant(1, {});
-        for (size_t i = function_.operations.size(); i-- > 0;) {
+        for (size_t i = count; i-- > 0;) {
             const Operation op = function_.operations[i];  // a copy: rules append to the list
             if (op.results.size() != 1 || op.info().has(kNoGradient) || !matters[op.result()]) continue;
             const auto diff = diff_.find(op.result());

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <dnnl.hpp>
+#include <memory>
 #include <string_view>
 #include <tuple>
 #include <utility>
@@ -17,12 +18,20 @@ struct Window {
 
 namespace detail {
 
+#if DNNL_VERSION_MAJOR < 3
+/// next_impl() of 2.x reads the `desc` that the primitive_desc was made from through a pointer, so it
+/// has to live as long.
+template <typename Primitive>
+struct Described : Primitive::primitive_desc {
+    std::shared_ptr<const typename Primitive::desc> desc;
+};
+#endif
+
 /// The primitive_desc of an operation from the arguments that oneDNN 3 takes; empty when nothing
 /// implements it. Hints (forward primitive_descs) follow the attributes.
 template <typename Primitive, typename... Hint, typename... Args>
-typename Primitive::primitive_desc make(const dnnl::engine& engine,
-                                        const dnnl::primitive_attr& attributes,
-                                        const std::tuple<Args...>& args, const Hint&... hint) {
+auto make(const dnnl::engine& engine, const dnnl::primitive_attr& attributes,
+          const std::tuple<Args...>& args, const Hint&... hint) {
 #if DNNL_VERSION_MAJOR >= 3
     return std::apply(
         [&](const Args&... a) {
@@ -30,16 +39,17 @@ typename Primitive::primitive_desc make(const dnnl::engine& engine,
         },
         args);
 #else
-    const auto desc = std::make_from_tuple<typename Primitive::desc>(args);
-    return typename Primitive::primitive_desc(desc, attributes, engine, hint..., true);
+    using Desc = typename Primitive::desc;
+    auto desc = std::make_shared<const Desc>(std::make_from_tuple<Desc>(args));
+    return Described<Primitive>{{*desc, attributes, engine, hint..., true}, std::move(desc)};
 #endif
 }
 
 }  // namespace detail
 
-inline dnnl::convolution_forward::primitive_desc conv_forward(
-    const dnnl::engine& engine, const dnnl::memory::desc& src, const dnnl::memory::desc& weights,
-    const dnnl::memory::desc& dst, const Window& w, const dnnl::primitive_attr& attributes) {
+inline auto conv_forward(const dnnl::engine& engine, const dnnl::memory::desc& src,
+                         const dnnl::memory::desc& weights, const dnnl::memory::desc& dst,
+                         const Window& w, const dnnl::primitive_attr& attributes) {
     // As training: inference could choose layouts that need more of a weight than its values.
     return detail::make<dnnl::convolution_forward>(
         engine, attributes,
@@ -47,10 +57,11 @@ inline dnnl::convolution_forward::primitive_desc conv_forward(
                    weights, dst, w.strides, w.dilations, w.pads_begin, w.pads_end});
 }
 
-inline dnnl::convolution_backward_data::primitive_desc conv_backward_data(
-    const dnnl::engine& engine, const dnnl::memory::desc& diff_src,
-    const dnnl::memory::desc& weights, const dnnl::memory::desc& diff_dst, const Window& w,
-    const dnnl::convolution_forward::primitive_desc& hint, const dnnl::primitive_attr& attributes) {
+inline auto conv_backward_data(const dnnl::engine& engine, const dnnl::memory::desc& diff_src,
+                               const dnnl::memory::desc& weights,
+                               const dnnl::memory::desc& diff_dst, const Window& w,
+                               const dnnl::convolution_forward::primitive_desc& hint,
+                               const dnnl::primitive_attr& attributes) {
     return detail::make<dnnl::convolution_backward_data>(
         engine, attributes,
         std::tuple{dnnl::algorithm::convolution_direct, diff_src, weights, diff_dst, w.strides,
@@ -58,10 +69,11 @@ inline dnnl::convolution_backward_data::primitive_desc conv_backward_data(
         hint);
 }
 
-inline dnnl::convolution_backward_weights::primitive_desc conv_backward_weights(
-    const dnnl::engine& engine, const dnnl::memory::desc& src,
-    const dnnl::memory::desc& diff_weights, const dnnl::memory::desc& diff_dst, const Window& w,
-    const dnnl::convolution_forward::primitive_desc& hint, const dnnl::primitive_attr& attributes) {
+inline auto conv_backward_weights(const dnnl::engine& engine, const dnnl::memory::desc& src,
+                                  const dnnl::memory::desc& diff_weights,
+                                  const dnnl::memory::desc& diff_dst, const Window& w,
+                                  const dnnl::convolution_forward::primitive_desc& hint,
+                                  const dnnl::primitive_attr& attributes) {
     return detail::make<dnnl::convolution_backward_weights>(
         engine, attributes,
         std::tuple{dnnl::algorithm::convolution_direct, src, diff_weights, diff_dst, w.strides,
@@ -69,9 +81,9 @@ inline dnnl::convolution_backward_weights::primitive_desc conv_backward_weights(
         hint);
 }
 
-inline dnnl::matmul::primitive_desc matmul(const dnnl::engine& engine, const dnnl::memory::desc& a,
-                                           const dnnl::memory::desc& b, const dnnl::memory::desc& c,
-                                           const dnnl::primitive_attr& attributes) {
+inline auto matmul(const dnnl::engine& engine, const dnnl::memory::desc& a,
+                   const dnnl::memory::desc& b, const dnnl::memory::desc& c,
+                   const dnnl::primitive_attr& attributes) {
     return detail::make<dnnl::matmul>(engine, attributes, std::tuple{a, b, c});
 }
 

@@ -93,8 +93,7 @@ class WeightWriter final : public Kernel {
     std::unique_ptr<PrimitiveCall> reorder_;
 };
 
-dnnl::convolution_forward::primitive_desc forward_descriptor(const Descs& d,
-                                                             ContractionContext::Session& session) {
+auto forward_descriptor(const Descs& d, ContractionContext::Session& session) {
     return compat::conv_forward(session.engine, d.src, d.weights_any, d.dst, d.window,
                                 session.attributes);
 }
