@@ -8,8 +8,9 @@ namespace gmc::runtime {
 class ReferenceContext {
   public:
     ReferenceContext(const ir::Function& function, const ir::Operation& operation,
-                     ReferenceValues& values, const CallContext& call)
-        : function_(function), operation_(operation), values_(values), call_(call) {}
+                     ReferenceValues& values, const CallContext& call,
+                     const ReferenceOptions& options)
+        : function_(function), operation_(operation), values_(values), call_(call), options_(options) {}
 
     size_t operand_count() const { return operation_.operands.size(); }
     const ReferenceTensor& operand(size_t i) const { return values_.at(operation_.operands[i]); }
@@ -17,6 +18,7 @@ class ReferenceContext {
     ReferenceTensor& result() const { return values_.at(operation_.result()); }
 
     const CallContext& call() const { return call_; }
+    const ReferenceOptions& options() const { return options_; }
     const ir::Function& function() const { return function_; }
     const ir::Operation& operation() const { return operation_; }
     ReferenceValues& values() const { return values_; }
@@ -26,6 +28,7 @@ class ReferenceContext {
     const ir::Operation& operation_;
     ReferenceValues& values_;
     const CallContext& call_;
+    const ReferenceOptions& options_;
 };
 
 }  // namespace gmc::runtime

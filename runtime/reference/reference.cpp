@@ -12,7 +12,7 @@ namespace gmc::runtime {
 /// The body computes values of the enclosing function, so its ops run as if there were no fusion.
 static void reference(const ir::Fused&, ReferenceContext& c) {
     for (const ir::Operation& inner : c.operation().body)
-        run_reference_operation(c.function(), inner, c.values(), c.call());
+        run_reference_operation(c.function(), inner, c.values(), c.call(), c.options());
 }
 
 static void reference(const ir::Gradient&, ReferenceContext& c) {
@@ -23,7 +23,8 @@ static void reference(const ir::Gradient&, ReferenceContext& c) {
 static void reference(const std::monostate&, ReferenceContext&) { GMC_CHECK(false, "not an op"); }
 
 void run_reference_operation(const ir::Function& function, const ir::Operation& operation,
-                             ReferenceValues& values, const CallContext& call) {
+                             ReferenceValues& values, const CallContext& call,
+                             const ReferenceOptions& options) {
     for (ir::ValueId operand : operation.operands)
         GMC_CHECK(values.count(operand) != 0, "%{} is used by `{}` before it is computed",
                   function.values[operand].name, operation.info().name);
@@ -32,9 +33,12 @@ void run_reference_operation(const ir::Function& function, const ir::Operation& 
             const ir::Type& type = function.type(result);
             values[result] = {type, std::vector<double>(static_cast<size_t>(type.elements()), 0.0)};
         }
-    ReferenceContext context(function, operation, values, call);
+    ReferenceContext context(function, operation, values, call, options);
     // Found by overload: an op without one does not build, and the error names its struct.
     std::visit([&](const auto& op) { reference(op, context); }, operation.op);
+    if (options.round_to_float)
+        for (ir::ValueId result : operation.results)
+            for (double& x : values.at(result).data) x = static_cast<float>(x);
 }
 
 ReferenceResult run_reference(const ir::Module& module, const ir::Function& function,
@@ -60,7 +64,7 @@ ReferenceResult run_reference(const ir::Module& module, const ir::Function& func
         set(static_cast<ir::ValueId>(id), states[state]);
     }
     for (const ir::Operation& operation : function.operations)
-        run_reference_operation(function, operation, values, call);
+        run_reference_operation(function, operation, values, call, options);
     for (const ir::NamedValue& result : function.results) out.results[result.name] = values.at(result.value);
     for (const ir::Update& update : function.updates) states[update.state] = values.at(update.value).data;
     if (!options.keep_values) values.clear();

@@ -28,6 +28,9 @@ using ReferenceStates = std::map<ir::StateId, std::vector<double>>;
 
 struct ReferenceOptions {
     bool keep_values = false;  ///< fill ReferenceResult::values
+    /// Round every value to float when it is computed, those inside fused bodies too. Then it does not matter which
+    /// values a loop keeps in memory and which it computes again: the gradient of reduce_max compares the two.
+    bool round_to_float = false;
 };
 
 struct ReferenceResult {
@@ -44,6 +47,7 @@ ReferenceResult run_reference(const ir::Module& module, const ir::Function& func
 
 /// Runs one op: reads its operands from `values` and adds its results (of `fused`: all values of its body).
 void run_reference_operation(const ir::Function& function, const ir::Operation& operation,
-                             ReferenceValues& values, const CallContext& call);
+                             ReferenceValues& values, const CallContext& call,
+                             const ReferenceOptions& options = {});
 
 }  // namespace gmc::runtime

@@ -21,7 +21,7 @@ class ReferenceKernel final : public Kernel {
             const ir::Type& type = function_.type(operation_.operands[i]);
             values[operation_.operands[i]] = {type, {operands_[i], operands_[i] + type.elements()}};
         }
-        run_reference_operation(function_, operation_, values, context);
+        run_reference_operation(function_, operation_, values, context, {.round_to_float = true});
         for (size_t i = 0; i < results_.size(); ++i) {
             const ReferenceTensor& value = values.at(operation_.results[i]);
             for (size_t k = 0; k < value.data.size(); ++k) results_[i][k] = static_cast<float>(value.data[k]);

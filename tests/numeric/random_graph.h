@@ -14,6 +14,8 @@ namespace gmc::tests {
 
 struct RandomGraphOptions {
     int operations_low = 20, operations_high = 60;
+    /// Of one value. Large values reach what small ones do not: several tiles, several threads, remainders.
+    int64_t most_elements = 60;
     /// Differentiable everywhere, so that the graph can be compared with differences.
     bool smooth = false;
     /// Adds `gradient` ops of a scalar of the graph, and of one of those gradients again.

@@ -127,7 +127,8 @@ bool grow(GraphMaker& g, const ir::Tanh& op) { return grow_monotone(g, op, g.any
 // ---- generators ----
 
 bool grow(GraphMaker& g, const ir::Constant&) {
-    const double value = static_cast<double>(g.random.integer(-16, 16)) / 8;
+    const bool plain = g.random.chance(0.5);  // numbers that algebra knows something about
+    const double value = plain ? g.random.pick(std::vector<double>{0, 1, -1, 2}) : static_cast<double>(g.random.integer(-16, 16)) / 8;
     return g.keep(g.b.constant(value, g.random_shape()), {value, value, 0, true});
 }
 bool grow(GraphMaker& g, const ir::RandomNormal&) {

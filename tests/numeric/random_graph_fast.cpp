@@ -15,8 +15,8 @@ using namespace gmc::tests;  // NOLINT
 
 namespace {
 
-RandomGraph differentiated_graph(uint64_t seed) {
-    RandomGraph graph = random_graph(seed, {.gradients = seed % 4 == 0});
+RandomGraph differentiated_graph(uint64_t seed, int64_t most_elements = 60) {
+    RandomGraph graph = random_graph(seed, {.most_elements = most_elements, .gradients = seed % 4 == 0});
     Diagnostics diagnostics;
     REQUIRE(passes::differentiate(graph.module, diagnostics).ok());
     return graph;
@@ -49,6 +49,16 @@ TEST_CASE("fast kernels on random graphs, fused and planned") {
         RandomGraph graph = differentiated_graph(seed);
         fuse_and_plan(graph.module);
         INFO("seed " << seed);
+        CHECK(with_text(compare_fast_path(graph.module, graph.function(), graph.run), graph) == "");
+    }
+}
+
+TEST_CASE("fast kernels on random graphs of large values, plain and fused and planned") {
+    for (uint64_t seed = 1; seed <= seed_count(40); ++seed) {
+        RandomGraph graph = differentiated_graph(seed, 4000);
+        INFO("seed " << seed);
+        CHECK(with_text(compare_fast_path(graph.module, graph.function(), graph.run), graph) == "");
+        fuse_and_plan(graph.module);
         CHECK(with_text(compare_fast_path(graph.module, graph.function(), graph.run), graph) == "");
     }
 }

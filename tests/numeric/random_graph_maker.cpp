@@ -12,7 +12,6 @@ namespace {
 
 constexpr double kLargestSize = 4;
 constexpr double kLargestError = 500;
-constexpr int64_t kMostElements = 60;
 
 /// Whether differences across an op of this kind are meaningful.
 template <typename Op>
@@ -28,7 +27,7 @@ constexpr bool is_smooth(const ir::ReduceMax&) { return false; }
 using Grow = bool (*)(GraphMaker&);
 
 std::vector<Grow> growers(bool smooth_only) {
-    std::vector<Grow> all;
+    std::vector<Grow> all = {grow_normalisation, grow_softmax, grow_dropout, grow_descent};
 #define GMC_OP(Name) \
     if (!smooth_only || is_smooth(ir::Name{})) all.push_back([](GraphMaker& g) { return grow(g, ir::Name{}); });
 #include "compiler/ir/op_kind.def"
@@ -44,7 +43,9 @@ double Facts::size() const { return std::fmax(std::fabs(low), std::fabs(high)); 
 
 GraphMaker::GraphMaker(RandomGraph& graph, const RandomGraphOptions& options)
     : random(graph.seed), b(graph.module, graph.module.functions.at(0)), graph_(graph), options_(options) {
-    const ir::Shape image{random.integer(1, 3), random.integer(2, 4), random.integer(2, 4), random.integer(1, 3)};
+    const int64_t factor = is_large() ? 5 : 1;
+    const ir::Shape image{random.integer(1, 3), random.integer(2, 4 * factor), random.integer(2, 4 * factor),
+                          random.integer(1, 3 * factor)};
     const ir::Shape twin = random_shape(1);
     add_input(image, -1, 1, false);
     add_input(random_shape(2), -2, 2, false);
@@ -59,8 +60,8 @@ ir::Shape GraphMaker::random_shape(int64_t lowest_rank) {
     const int64_t rank = random.integer(lowest_rank, 4);
     ir::Shape shape;
     for (int64_t axis = 0; axis < rank; ++axis) {
-        const int64_t room = kMostElements / product(shape);
-        shape.push_back(random.integer(1, std::min<int64_t>(room, 5)));
+        const int64_t room = most_elements() / product(shape);
+        shape.push_back(random.integer(1, std::min<int64_t>(room, is_large() ? 70 : 5)));
     }
     return shape;
 }
@@ -100,10 +101,11 @@ void GraphMaker::add_state(ir::Shape shape) {
     note(b.function().state_value(id, module), {-1, 1, 0, true});
 }
 
-void GraphMaker::note(ir::ValueId value, const Facts& facts) {
+ir::ValueId GraphMaker::note(ir::ValueId value, const Facts& facts) {
     facts_.resize(b.function().values.size());
     facts_[static_cast<size_t>(value)] = facts;
     pool_.push_back(value);
+    return value;
 }
 
 bool GraphMaker::keep(ir::ValueId value, Facts facts) {
@@ -117,8 +119,7 @@ bool GraphMaker::keep(ir::ValueId value, Facts facts) {
 }
 
 ir::ValueId GraphMaker::moved(ir::ValueId value, ir::ValueId from) {
-    if (value != from) note(value, facts(from));
-    return value;
+    return value == from ? value : note(value, facts(from));
 }
 
 ir::ValueId GraphMaker::any(const Wanted& wanted) {
@@ -154,8 +155,7 @@ ir::ValueId GraphMaker::fitted(ir::ValueId x, const ir::Shape& wanted) {
     } else if (have < want) {
         const int64_t before = random.integer(0, want - have);
         const Facts padded{std::fmin(facts(x).low, 0), std::fmax(facts(x).high, 0), facts(x).error, facts(x).exact};
-        flat = b.emit(ir::Pad{{before}, {want - have - before}}, {flat});
-        note(flat, padded);
+        flat = note(b.emit(ir::Pad{{before}, {want - have - before}}, {flat}), padded);
     }
     return moved(b.reshape(flat, wanted), flat);
 }
@@ -164,14 +164,25 @@ ir::ValueId GraphMaker::positive(ir::ValueId x) {
     const Facts f = facts(x);
     if (f.low >= 0.25) return x;
     const double term = std::ceil((0.5 - f.low) * 8) / 8;
-    const ir::ValueId raised = b.offset(x, term);
-    note(raised, {f.low + term, f.high + term, f.error + f.size() + term, false});
-    return raised;
+    return note(b.offset(x, term), {f.low + term, f.high + term, f.error + f.size() + term, false});
 }
 
 void GraphMaker::grow_to(int operations) {
     const std::vector<Grow> all = growers(options_.smooth);
-    while (b.function().operations.size() < static_cast<size_t>(operations)) random.pick(all)(*this);
+    while (b.function().operations.size() < static_cast<size_t>(operations)) {
+        random.pick(all)(*this);
+        if (random.chance(0.05)) repeat_an_op();
+    }
+}
+
+/// The same op again, with a commutative one's operands the other way round: work for cse.
+void GraphMaker::repeat_an_op() {
+    if (b.function().operations.empty()) return;
+    ir::Operation op = random.pick(b.function().operations);
+    // Of the values inside a pattern nothing is known.
+    if (std::find(pool_.begin(), pool_.end(), op.result()) == pool_.end()) return;
+    if (op.info().has(ir::kCommutative)) std::swap(op.operands[0], op.operands[1]);
+    moved(b.emit_typed(op.op, op.operands, b.type(op.result())), op.result());
 }
 
 void GraphMaker::add_gradients() {

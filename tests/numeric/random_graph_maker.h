@@ -38,7 +38,9 @@ class GraphMaker {
     // Copies, as every new op may move what references point to.
     Facts facts(ir::ValueId value) const { return facts_[static_cast<size_t>(value)]; }
     ir::Shape shape(ir::ValueId value) const { return b.shape(value); }
-    bool smooth() const { return options_.smooth; }
+    /// No value but a broadcast, pad or concat has more elements than this; those have three times as many.
+    int64_t most_elements() const { return options_.most_elements; }
+    bool is_large() const { return options_.most_elements > 500; }
 
     /// A value that `wanted` agrees to, late ones more often; kNone when there is none.
     ir::ValueId any(const Wanted& wanted = nullptr);
@@ -49,7 +51,7 @@ class GraphMaker {
     ir::ValueId like_exact(const ir::Shape& shape);
     /// x, or x plus a constant, so that all elements are at least 1/4.
     ir::ValueId positive(ir::ValueId x);
-    /// A random shape of at most 60 elements.
+    /// A random shape of at most most_elements().
     ir::Shape random_shape(int64_t lowest_rank = 0);
 
     /// Takes a new value in. Scales it when it is large or its error is; true for the convenience of `grow`.
@@ -57,12 +59,15 @@ class GraphMaker {
     /// An op that only moves elements: the facts are the operand's.
     ir::ValueId moved(ir::ValueId value, ir::ValueId from);
 
+    /// Notes what is known of a value that stays as it is.
+    ir::ValueId note(ir::ValueId value, const Facts& facts);
+
   private:
+    void repeat_an_op();
     ir::ValueId fitted(ir::ValueId x, const ir::Shape& shape);
     ir::ValueId add_input(ir::Shape shape, double low, double high, bool whole);
     void add_state(ir::Shape shape);
     std::vector<double> numbers(int64_t count, double low, double high, bool whole);
-    void note(ir::ValueId value, const Facts& facts);
     void add_gradients();
     void place_locations();
 
@@ -71,6 +76,12 @@ class GraphMaker {
     std::vector<Facts> facts_;       ///< by value
     std::vector<ir::ValueId> pool_;  ///< values that may be used, oldest first
 };
+
+/// Several ops as models have them together, which passes look for: normalisation, softmax, dropout, a weight's step.
+bool grow_normalisation(GraphMaker& g);
+bool grow_softmax(GraphMaker& g);
+bool grow_dropout(GraphMaker& g);
+bool grow_descent(GraphMaker& g);
 
 /// One attempt to add an op of this kind; false when nothing suits it.
 #define GMC_OP(Name) bool grow(GraphMaker& g, const ir::Name& op);

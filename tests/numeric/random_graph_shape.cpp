@@ -9,8 +9,6 @@ namespace {
 
 using ir::ValueId;
 
-constexpr int64_t kMostElements = 200;
-
 int64_t product(const ir::Shape& shape) { return ir::Type{ir::DType::kF32, shape}.elements(); }
 
 /// A value with at least one axis; there always is one.
@@ -46,14 +44,15 @@ RandomConv random_conv(GraphMaker& g) {
     c.window.groups = g.random.chance(0.7) ? 1 : 2;
     c.x = {g.random.integer(1, 2)};
     c.y = {c.x[0]};
-    const int64_t spatial = g.random.integer(1, 2), channels = c.window.groups * g.random.integer(1, 2),
-                  filters = c.window.groups * g.random.integer(1, 3);
+    const int64_t most = g.is_large() ? 20 : 2;
+    const int64_t spatial = g.random.integer(1, 2), channels = c.window.groups * g.random.integer(1, most),
+                  filters = c.window.groups * g.random.integer(1, most + 1);
     for (int64_t axis = 0; axis < spatial; ++axis) {
         const int64_t kernel = g.random.integer(1, 3), dilation = g.random.integer(1, 2);
         const int64_t span = dilation * (kernel - 1) + 1;
         const int64_t before = g.random.integer(0, kernel - 1), after = g.random.integer(0, kernel - 1);
         const int64_t stride = g.random.integer(1, 2);
-        const int64_t size = std::max<int64_t>(1, span - before - after) + g.random.integer(0, 2);
+        const int64_t size = std::max<int64_t>(1, span - before - after) + g.random.integer(0, g.is_large() ? 9 : 2);
         c.window.strides.push_back(stride);
         c.window.dilations.push_back(dilation);
         c.window.pads_begin.push_back(before);
@@ -76,18 +75,18 @@ RandomConv random_conv(GraphMaker& g) {
 // ---- shape ----
 
 bool grow(GraphMaker& g, const ir::Broadcast&) {
-    const ValueId x = g.any([&](ValueId v) { return product(g.shape(v)) <= 20 && g.shape(v).size() < 4; });
+    const ValueId x = g.any([&](ValueId v) { return 3 * product(g.shape(v)) <= g.most_elements() && g.shape(v).size() < 4; });
     if (x == ir::kNone) return false;
     ir::Broadcast op;
     ir::Shape wanted;
     const ir::Shape shape = g.shape(x);
     for (int64_t size : shape) {
-        if (g.random.chance(0.4)) wanted.push_back(g.random.integer(1, 3));
+        if (g.random.chance(0.4)) wanted.push_back(g.random.integer(1, g.is_large() ? 20 : 3));
         op.dims.push_back(static_cast<int64_t>(wanted.size()));
         wanted.push_back(size);
     }
     if (wanted.size() == g.shape(x).size()) wanted.push_back(g.random.integer(1, 3));
-    if (product(wanted) > kMostElements) return false;
+    if (product(wanted) > 3 * g.most_elements()) return false;
     g.moved(g.b.emit_typed(op, {x}, ir::f32(wanted)), x);
     return true;
 }
@@ -108,7 +107,7 @@ bool grow(GraphMaker& g, const ir::Concat&) {
         all = {std::fmin(all.low, f.low), std::fmax(all.high, f.high), std::fmax(all.error, f.error), all.exact && f.exact};
         elements += product(g.shape(v));
     }
-    return elements <= kMostElements && g.keep(g.b.emit(op, operands), all);
+    return elements <= 3 * g.most_elements() && g.keep(g.b.emit(op, operands), all);
 }
 
 bool grow(GraphMaker& g, const ir::Pad&) {
@@ -120,7 +119,7 @@ bool grow(GraphMaker& g, const ir::Pad&) {
         op.high.push_back(g.random.chance(0.3) ? g.random.integer(1, 2) : 0);
         size += op.low.back() + op.high.back();
     }
-    if (product(wanted) > kMostElements) return false;
+    if (product(wanted) > 3 * g.most_elements()) return false;
     const Facts f = g.facts(x);
     return g.keep(g.b.emit(op, {x}), {std::fmin(f.low, 0), std::fmax(f.high, 0), f.error, f.exact});
 }
@@ -200,7 +199,8 @@ bool grow(GraphMaker& g, const ir::ConvBackwardWeights&) {
 
 bool grow(GraphMaker& g, const ir::Matmul&) {
     const ir::Matmul op{g.random.chance(0.5), g.random.chance(0.5)};
-    const int64_t m = g.random.integer(1, 6), k = g.random.integer(1, 6), n = g.random.integer(1, 6);
+    const int64_t most = g.is_large() ? 40 : 6;
+    const int64_t m = g.random.integer(1, most), k = g.random.integer(1, most), n = g.random.integer(1, most);
     const ValueId a = g.like(op.transpose_a ? ir::Shape{k, m} : ir::Shape{m, k});
     const ValueId b = g.like(op.transpose_b ? ir::Shape{n, k} : ir::Shape{k, n});
     return grow_products(g, g.b.emit(op, {a, b}), k, a, b);

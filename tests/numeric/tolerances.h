@@ -15,6 +15,8 @@ struct Tolerance {
 inline constexpr Tolerance kGradient{1e-6, 1e-3, 1e-9};
 
 // Float kernels against the double reference.
+/// Ops that must give the same number, such as uniform random ones.
+inline constexpr Tolerance kExact{0, 0, 0};
 /// One op at a time: a few units in the last place, and sums of up to some thousand products.
 inline constexpr Tolerance kFastOp{2e-5, 0.1, 1e-6};
 /// Whole functions of some ten ops, where errors of early ops are carried through later ones.
