@@ -342,32 +342,30 @@ Evaluated grad(Evaluator& e, const Expression& call) {
     return x;
 }
 
-/// linear(from, to, over, unit): from `from` at the start to `to` after `over` epochs or steps, then constant.
-Evaluated linear(Evaluator& e, const Expression& call) {
+/// A schedule from `from` to `to` over `over` epochs or steps: t runs from 0 to 1, `bend` shapes it, then it stays.
+template <typename Bend>
+Evaluated schedule(Evaluator& e, const Expression& call, Bend bend) {
     const Evaluated from = argument(e, call, 0), to = argument(e, call, 1), over = argument(e, call, 2);
     Evaluated unit = argument(e, call, 3);
     if (unit.failed) return unit;
     if (!from.number || !to.number || !over.number || *over.number <= 0)
-        return e.fail(DiagnosticKind::kBadExpression, call.span, "a schedule needs constant numbers, and `over` above 0");
+        return e.fail(DiagnosticKind::kBadExpression, call.span,
+                      "a schedule needs constant numbers, and `over` above 0");
     ir::Builder& b = e.b();
-    const ValueId part = b.emit(ir::Minimum{}, {b.scale(unit.value, 1 / *over.number), b.constant(1)});
-    unit.value = b.offset(b.scale(part, *to.number - *from.number), *from.number);
+    const ValueId t = b.emit(ir::Minimum{}, {b.scale(unit.value, 1 / *over.number), b.constant(1)});
+    unit.value = b.offset(b.scale(bend(b, t), *to.number - *from.number), *from.number);
     return unit;
 }
 
-/// cosine(from, to, over, unit): half a cosine, from + (to - from)(1 - cos(pi t)) / 2 with t from 0 to 1.
+Evaluated linear(Evaluator& e, const Expression& call) {
+    return schedule(e, call, [](ir::Builder&, ValueId t) { return t; });
+}
+
+/// Half a cosine: (1 - cos(pi t)) / 2.
 Evaluated cosine(Evaluator& e, const Expression& call) {
-    const Evaluated from = argument(e, call, 0), to = argument(e, call, 1), over = argument(e, call, 2);
-    Evaluated unit = argument(e, call, 3);
-    if (unit.failed) return unit;
-    if (!from.number || !to.number || !over.number || *over.number <= 0)
-        return e.fail(DiagnosticKind::kBadExpression, call.span, "a schedule needs constant numbers, and `over` above 0");
-    ir::Builder& b = e.b();
-    const ValueId part = b.emit(ir::Minimum{}, {b.scale(unit.value, 1 / *over.number), b.constant(1)});
-    const ValueId wave = b.emit(ir::Cos{}, {b.scale(part, std::numbers::pi)});
-    const double half = (*to.number - *from.number) / 2;
-    unit.value = b.offset(b.scale(wave, -half), *from.number + half);
-    return unit;
+    return schedule(e, call, [](ir::Builder& b, ValueId t) {
+        return b.offset(b.scale(b.emit(ir::Cos{}, {b.scale(t, std::numbers::pi)}), -0.5), 0.5);
+    });
 }
 
 }  // namespace
