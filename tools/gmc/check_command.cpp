@@ -6,8 +6,9 @@
 namespace gmc::tools {
 
 int check_command(const Words& words) {
-    CommandLine line("gmc check [options] MODEL",
-                     "Reports everything that is wrong with a model, with its place. Writes nothing.");
+    CommandLine line(
+        "gmc check [options] MODEL",
+        "Reports everything that is wrong with a model, with its place. Writes nothing.");
     add_model(line);
     if (!line.parse(words)) return kDone;
     Diagnostics diagnostics;

@@ -16,9 +16,11 @@ std::string description(const std::string& path, const ir::Module& module) {
     constexpr double kMiB = 1 << 20;
     int64_t state_bytes = 0, arena_bytes = 0;
     for (const ir::State& state : module.states) state_bytes += state.type.bytes();
-    for (const ir::Function& function : module.functions) arena_bytes = std::max(arena_bytes, function.arena_bytes);
-    return fmt::format("{}: {} functions, {} states ({:.1f} MiB), arena {:.1f} MiB", path, module.functions.size(),
-                       module.states.size(), static_cast<double>(state_bytes) / kMiB,
+    for (const ir::Function& function : module.functions)
+        arena_bytes = std::max(arena_bytes, function.arena_bytes);
+    return fmt::format("{}: {} functions, {} states ({:.1f} MiB), arena {:.1f} MiB", path,
+                       module.functions.size(), module.states.size(),
+                       static_cast<double>(state_bytes) / kMiB,
                        static_cast<double>(std::max<int64_t>(arena_bytes, 0)) / kMiB);
 }
 
@@ -26,10 +28,12 @@ std::string description(const std::string& path, const ir::Module& module) {
 
 int compile_command(const Words& words) {
     CommandLine line("gmc compile [options] MODEL",
-                     "Compiles a model to a .gmc file, which `gmrun train` and the other commands of gmrun read.");
+                     "Compiles a model to a .gmc file, which `gmrun train` and the other commands "
+                     "of gmrun read.");
     add_model(line);
-    line.options().add_options()("output,o", boost::program_options::value<std::string>()->value_name("FILE"),
-                                 "the file to write; by default the model's name with .gmc, in this folder");
+    line.options().add_options()(
+        "output,o", boost::program_options::value<std::string>()->value_name("FILE"),
+        "the file to write; by default the model's name with .gmc, in this folder");
     add_pass_flags(line);
     if (!line.parse(words)) return kDone;
     const passes::PassOptions options = pass_options(line);

@@ -15,10 +15,12 @@ namespace {
 const std::vector<std::string> kStages = {"spec", "ir", "grad", "opt", "plan"};
 const std::vector<std::string> kFormats = {"text", "dot", "json"};
 
-std::string choice(const CommandLine& line, const std::string& option, const std::vector<std::string>& choices) {
+std::string choice(const CommandLine& line, const std::string& option,
+                   const std::vector<std::string>& choices) {
     const std::string word = line.text(option);
     if (std::find(choices.begin(), choices.end(), word) != choices.end()) return word;
-    throw UsageError(fmt::format("--{} is one of {}, not `{}`", option, fmt::join(choices, ", "), word));
+    throw UsageError(
+        fmt::format("--{} is one of {}, not `{}`", option, fmt::join(choices, ", "), word));
 }
 
 }  // namespace
@@ -33,12 +35,14 @@ int dump_command(const Words& words) {
                      "  opt    simplified and fused\n"
                      "  plan   with its memory planned: what is in a .gmc file");
     add_model(line);
-    line.options().add_options()                                                                        //
-        ("stage", po::value<std::string>()->default_value("plan")->value_name("STAGE"), "spec, ir, grad, opt or plan")  //
+    line.options().add_options()  //
+        ("stage", po::value<std::string>()->default_value("plan")->value_name("STAGE"),
+         "spec, ir, grad, opt or plan")  //
         ("format", po::value<std::string>()->default_value("text")->value_name("FORMAT"),
          "text; dot, for Graphviz; json, for the stage spec");
     if (!line.parse(words)) return kDone;
-    const std::string stage = choice(line, "stage", kStages), format = choice(line, "format", kFormats);
+    const std::string stage = choice(line, "stage", kStages),
+                      format = choice(line, "format", kFormats);
     if ((stage == "spec" && format == "dot") || (stage != "spec" && format == "json"))
         throw UsageError(fmt::format("the stage {} has no format {}", stage, format));
 
@@ -50,7 +54,8 @@ int dump_command(const Words& words) {
         return kDone;
     }
     Result<ir::Module> module = build::build_module(*spec, diagnostics);
-    if (!module || !passes::run_stages(*module, pipeline_until(stage), {}, diagnostics)) return report(diagnostics);
+    if (!module || !passes::run_stages(*module, pipeline_until(stage), {}, diagnostics))
+        return report(diagnostics);
     fmt::print("{}", format == "dot" ? ir::to_dot(*module) : ir::print(*module));
     return kDone;
 }

@@ -10,6 +10,9 @@ int main(int argc, char** argv) {
         {"dump", "prints a model at a stage of its compilation", dump_command},
         {"ops", "prints the reference of the IR's ops", ops_command},
         {"opt", "runs passes on a module written as text", opt_command},
+        {"schema", "prints the model language as JSON Schema, or its reference page", schema_command},
+        {"summary", "shows layers, shapes, parameters and FLOPs", summary_command},
     };
-    return run_program("gmc", "Compiles generative models written in YAML for the CPU.", kCommands, argc, argv);
+    return run_program("gmc", "Compiles generative models written in YAML for the CPU.", kCommands,
+                       argc, argv);
 }

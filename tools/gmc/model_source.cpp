@@ -10,15 +10,17 @@ namespace fs = std::filesystem;
 
 void add_model(CommandLine& line) {
     line.add_argument("MODEL", "the model, a YAML file");
-    line.options().add_options()("set", po::value<std::vector<std::string>>()->composing()->value_name("NAME=VALUE"),
-                                 "replaces a variable of the model; may be given several times");
+    line.options().add_options()(
+        "set", po::value<std::vector<std::string>>()->composing()->value_name("NAME=VALUE"),
+        "replaces a variable of the model; may be given several times");
 }
 
 std::vector<std::string> recipe_directories(const std::string& model) {
     std::vector<std::string> out = {(fs::path(model).parent_path() / "recipes").string()};
     std::error_code code;
     const fs::path program = fs::read_symlink("/proc/self/exe", code);
-    if (!code) out.push_back((program.parent_path().parent_path() / "share/gmc/models/recipes").string());
+    if (!code)
+        out.push_back((program.parent_path().parent_path() / "share/gmc/models/recipes").string());
     out.push_back(GMC_SOURCE_DIR "/models/recipes");
     return out;
 }

@@ -8,8 +8,9 @@ namespace {
 
 std::string traits_text(const ir::OpInfo& info) {
     static constexpr std::pair<ir::Trait, const char*> kNames[] = {
-        {ir::kElementwise, "element-wise"}, {ir::kCommutative, "commutative"},      {ir::kReduction, "reduction"},
-        {ir::kGenerator, "generator"},      {ir::kRuntimeScalar, "runtime scalar"}, {ir::kNoGradient, "no gradient"}};
+        {ir::kElementwise, "element-wise"},     {ir::kCommutative, "commutative"},
+        {ir::kReduction, "reduction"},          {ir::kGenerator, "generator"},
+        {ir::kRuntimeScalar, "runtime scalar"}, {ir::kNoGradient, "no gradient"}};
     std::string out;
     for (const auto& [trait, name] : kNames)
         if (info.has(trait)) out += (out.empty() ? "" : ", ") + std::string(name);
@@ -21,13 +22,15 @@ std::string row() {
     std::string attributes;
     const Op defaults{};
     ir::for_each_field(defaults, [&](std::string_view name, const auto& value) {
-        attributes += fmt::format("{}{}={}", attributes.empty() ? "" : ", ", name, ir::attribute_text(value));
+        attributes +=
+            fmt::format("{}{}={}", attributes.empty() ? "" : ", ", name, ir::attribute_text(value));
     });
     // A bar would end the table's cell.
     std::string summary(Op::kInfo.summary);
-    for (size_t at = 0; (at = summary.find('|', at)) != std::string::npos; at += 2) summary.replace(at, 1, "\\|");
-    return fmt::format("| `{}` | {} | {} | {} | {} |\n", Op::kInfo.name, Op::kInfo.operands, attributes, summary,
-                       traits_text(Op::kInfo));
+    for (size_t at = 0; (at = summary.find('|', at)) != std::string::npos; at += 2)
+        summary.replace(at, 1, "\\|");
+    return fmt::format("| `{}` | {} | {} | {} | {} |\n", Op::kInfo.name, Op::kInfo.operands,
+                       attributes, summary, traits_text(Op::kInfo));
 }
 
 }  // namespace
@@ -35,9 +38,11 @@ std::string row() {
 int ops_command(const Words& words) {
     CommandLine line("gmc ops", "Prints the reference of the IR's ops as a table in Markdown.");
     if (!line.parse(words)) return kDone;
-    fmt::print("# Ops\n\nWritten by `gmc ops`; the ops are defined in ops.h. Attributes are shown with their defaults, "
-               "which the text of a\nmodule leaves out.\n\n"
-               "| op | operands | attributes | result | traits |\n|---|---|---|---|---|\n");
+    fmt::print(
+        "# Ops\n\nWritten by `gmc ops`; the ops are defined in ops.h. Attributes are shown with "
+        "their defaults, "
+        "which the text of a\nmodule leaves out.\n\n"
+        "| op | operands | attributes | result | traits |\n|---|---|---|---|---|\n");
 #define GMC_OP(Name) fmt::print("{}", row<ir::Name>());
 #include "compiler/ir/op_kind.def"
 #undef GMC_OP

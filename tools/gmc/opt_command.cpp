@@ -8,10 +8,12 @@ namespace gmc::tools {
 
 int opt_command(const Words& words) {
     CommandLine line("gmc opt [options] FILE",
-                     "Reads a module as text (a .gmc file or a dump, with or without its checksum), runs the passes that\n"
+                     "Reads a module as text (a .gmc file or a dump, with or without its "
+                     "checksum), runs the passes that\n"
                      "--passes names, and prints the module.");
     line.add_argument("FILE", "the module; - for the standard input");
-    line.options().add_options()("output,o", boost::program_options::value<std::string>()->value_name("FILE"),
+    line.options().add_options()("output,o",
+                                 boost::program_options::value<std::string>()->value_name("FILE"),
                                  "writes a .gmc file, with its checksum, instead of printing");
     add_pass_flags(line);
     if (!line.parse(words)) return kDone;
@@ -19,8 +21,10 @@ int opt_command(const Words& words) {
     const std::vector<passes::Stage> stages = chosen_stages(line, {});
 
     Diagnostics diagnostics;
-    Result<ir::Module> module = ir::read_artefact(line.text("FILE"), {.require_checksum = false}, diagnostics);
-    if (!module || !passes::run_stages(*module, stages, options, diagnostics)) return report(diagnostics);
+    Result<ir::Module> module =
+        ir::read_artefact(line.text("FILE"), {.require_checksum = false}, diagnostics);
+    if (!module || !passes::run_stages(*module, stages, options, diagnostics))
+        return report(diagnostics);
     if (!line.has("output")) {
         fmt::print("{}", ir::print(*module));
         return kDone;

@@ -17,8 +17,9 @@ void check_names(const std::vector<std::string>& names) {
     for (const std::string& name : names)
         if (std::find(known.begin(), known.end(), name) == known.end()) {
             const std::string near = suggestion(name, known);
-            throw UsageError(fmt::format("no pass `{}`{}", name,
-                                         near.empty() ? fmt::format(" among {}", fmt::join(known, ", ")) : near));
+            throw UsageError(fmt::format(
+                "no pass `{}`{}", name,
+                near.empty() ? fmt::format(" among {}", fmt::join(known, ", ")) : near));
         }
 }
 
@@ -26,12 +27,15 @@ void check_names(const std::vector<std::string>& names) {
 
 void add_pass_flags(CommandLine& line) {
     std::string list = "runs these passes in this order, e.g. \"cse dce\"; there are:";
-    for (const passes::Pass& pass : all_passes()) list += fmt::format("\n  {}:\n    {}", pass.name, pass.summary);
-    line.options().add_options()                                                                    //
-        ("passes", po::value<std::string>()->value_name("NAMES"), list.c_str())                       //
-        ("skip", po::value<std::string>()->value_name("NAMES"), "leaves passes out")                  //
-        ("stop-after", po::value<std::string>()->value_name("NAME"), "stops when this pass is done")  //
-        ("print-after", po::value<std::string>()->value_name("NAMES"), "prints the module after passes")  //
+    for (const passes::Pass& pass : all_passes())
+        list += fmt::format("\n  {}:\n    {}", pass.name, pass.summary);
+    line.options().add_options()                                                      //
+        ("passes", po::value<std::string>()->value_name("NAMES"), list.c_str())       //
+        ("skip", po::value<std::string>()->value_name("NAMES"), "leaves passes out")  //
+        ("stop-after", po::value<std::string>()->value_name("NAME"),
+         "stops when this pass is done")  //
+        ("print-after", po::value<std::string>()->value_name("NAMES"),
+         "prints the module after passes")  //
         ("dump-dir", po::value<std::string>()->value_name("DIR"),
          "writes the module there after each pass that changed it, e.g. 07-cse.changed.gmc")  //
         ("time-passes", po::bool_switch(), "prints a table of the time that passes took");
@@ -50,7 +54,8 @@ passes::PassOptions pass_options(const CommandLine& line) {
     return options;
 }
 
-std::vector<passes::Stage> chosen_stages(const CommandLine& line, const std::vector<passes::Stage>& otherwise) {
+std::vector<passes::Stage> chosen_stages(const CommandLine& line,
+                                         const std::vector<passes::Stage>& otherwise) {
     if (!line.has("passes")) return otherwise;
     const std::vector<std::string> names = line.names("passes");
     check_names(names);

@@ -13,6 +13,7 @@ void add_pass_flags(CommandLine& line);
 passes::PassOptions pass_options(const CommandLine& line);
 
 /// The passes that --passes names, or `otherwise` when it was not given. Throws UsageError for names that are no passes.
-std::vector<passes::Stage> chosen_stages(const CommandLine& line, const std::vector<passes::Stage>& otherwise);
+std::vector<passes::Stage> chosen_stages(const CommandLine& line,
+                                         const std::vector<passes::Stage>& otherwise);
 
 }  // namespace gmc::tools

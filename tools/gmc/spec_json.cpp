@@ -23,7 +23,8 @@ Json layer(const dsl::LayerSpec& spec) {
     Json out = {{"kind", spec.kind}};
     if (!spec.name.empty()) out["name"] = spec.name;
     if (!spec.from.empty()) out["from"] = spec.from;
-    for (const auto& [key, value] : spec.values) std::visit([&](const auto& v) { out[key] = v; }, value);
+    for (const auto& [key, value] : spec.values)
+        std::visit([&](const auto& v) { out[key] = v; }, value);
     return out;
 }
 
@@ -31,26 +32,35 @@ Json network(const dsl::NetworkSpec& spec) {
     Json out = {{"name", spec.name}, {"role", spec.role}};
     Json& inputs = out["inputs"] = Json::object();
     for (const dsl::NetworkInput& input : spec.inputs) {
-        if (input.like.empty()) inputs[input.name] = input.shape;
-        else inputs[input.name] = input.like;
+        if (input.like.empty())
+            inputs[input.name] = input.shape;
+        else
+            inputs[input.name] = input.like;
     }
     out["layers"] = array(spec.layers, layer);
     if (spec.outputs.empty()) return out;
     Json& outputs = out["outputs"] = Json::object();
-    for (const dsl::NetworkOutput& output : spec.outputs) outputs[output.name] = array(output.layers, layer);
+    for (const dsl::NetworkOutput& output : spec.outputs)
+        outputs[output.name] = array(output.layers, layer);
     return out;
 }
 
 Json data_field(const dsl::DataField& field) {
-    return {{"name", field.name},   {"format", field.format},
-            {"source", field.source}, {"shape", field.shape},
-            {"range", {field.range_low, field.range_high}}, {"count", field.count}};
+    return {{"name", field.name},
+            {"format", field.format},
+            {"source", field.source},
+            {"shape", field.shape},
+            {"range", {field.range_low, field.range_high}},
+            {"count", field.count}};
 }
 
-Json optimizer(const dsl::OptimizerSpec& spec) { return {{spec.kind, expressions(spec.parameters)}}; }
+Json optimizer(const dsl::OptimizerSpec& spec) {
+    return {{spec.kind, expressions(spec.parameters)}};
+}
 
 Json minimize(const dsl::MinimizeSpec& spec) {
-    Json out = {{"name", spec.name}, {"networks", spec.networks}, {"loss", dsl::to_string(*spec.loss)}};
+    Json out = {
+        {"name", spec.name}, {"networks", spec.networks}, {"loss", dsl::to_string(*spec.loss)}};
     if (!spec.metrics.empty()) out["metrics"] = expressions(spec.metrics);
     if (spec.optimizer) out["optimizer"] = optimizer(*spec.optimizer);
     if (spec.repeat != 1) out["repeat"] = spec.repeat;
@@ -58,7 +68,9 @@ Json minimize(const dsl::MinimizeSpec& spec) {
 }
 
 Json function(const dsl::FunctionSpec& spec) {
-    return {{"name", spec.name}, {"parameters", spec.parameters}, {"results", expressions(spec.results)}};
+    return {{"name", spec.name},
+            {"parameters", spec.parameters},
+            {"results", expressions(spec.results)}};
 }
 
 }  // namespace

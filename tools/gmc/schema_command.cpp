@@ -1,0 +1,21 @@
+// gmc schema: the language for editors, and its reference page for people.
+#include "dsl/schema.h"
+#include "tools/command_line/command_line.h"
+#include "tools/gmc/commands.h"
+
+namespace gmc::tools {
+
+int schema_command(const Words& words) {
+    CommandLine line("gmc schema [options]",
+                     "Prints the model language as JSON Schema, which editors use to complete and "
+                     "check; with --reference the "
+                     "page that people read (dsl/REFERENCE.md).");
+    line.options().add_options()("reference", boost::program_options::bool_switch(),
+                                 "print the reference page instead");
+    if (!line.parse(words)) return kDone;
+    fmt::print("{}",
+               line.flag("reference") ? dsl::language_reference() : dsl::json_schema() + "\n");
+    return kDone;
+}
+
+}  // namespace gmc::tools

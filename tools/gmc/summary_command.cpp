@@ -1,0 +1,112 @@
+// gmc summary: networks layer by layer, as Keras shows them, with FLOPs.
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "compiler/build/summary.h"
+#include "tools/gmc/commands.h"
+#include "tools/gmc/model_source.h"
+
+namespace gmc::tools {
+namespace {
+
+using build::LayerSummary;
+using build::NetworkSummary;
+
+/// 1234567 -> "1,234,567".
+std::string grouped(int64_t number) {
+    std::string digits = fmt::format("{}", number);
+    for (int64_t i = static_cast<int64_t>(digits.size()) - 3; i > 0; i -= 3)
+        digits.insert(static_cast<size_t>(i), ",");
+    return digits;
+}
+
+/// Work per example with a unit: "2.1 M", "640".
+std::string scaled(int64_t flops) {
+    const auto value = static_cast<double>(flops);
+    if (flops >= 1'000'000'000) return fmt::format("{:.2f} G", value / 1e9);
+    if (flops >= 1'000'000) return fmt::format("{:.2f} M", value / 1e6);
+    if (flops >= 10'000) return fmt::format("{:.1f} k", value / 1e3);
+    return fmt::format("{}", flops);
+}
+
+struct Totals {
+    int64_t parameters = 0, statistics = 0, flops = 0;
+};
+
+Totals totals_of(const NetworkSummary& network) {
+    Totals t;
+    for (const LayerSummary& layer : network.layers) {
+        t.parameters += layer.parameters;
+        t.statistics += layer.statistics;
+        t.flops += layer.flops;
+    }
+    return t;
+}
+
+void print_network(const NetworkSummary& network) {
+    fmt::print(
+        "{}{}\n", network.name,
+        network.role.empty() || network.role == network.name ? "" : " (" + network.role + ")");
+    fmt::print("  {:34} {:>16} {:>12} {:>12}\n", "layer", "output shape", "parameters", "FLOPs");
+    for (const auto& [name, shape] : network.inputs)
+        fmt::print("  {:34} {:>16}\n", name + " (input)", ir::to_string(shape));
+    for (const LayerSummary& layer : network.layers) {
+        const std::string kind =
+            layer.name == layer.kind ? layer.name : fmt::format("{} ({})", layer.name, layer.kind);
+        fmt::print("  {:34} {:>16} {:>12} {:>12}\n", kind, ir::to_string(layer.shape),
+                   grouped(layer.parameters), scaled(layer.flops));
+    }
+    const Totals t = totals_of(network);
+    fmt::print("  {:34} {:>16} {:>12} {:>12}\n", "total", "", grouped(t.parameters),
+               scaled(t.flops));
+    if (t.statistics > 0)
+        fmt::print("  and {} running statistics, which are not trained\n", grouped(t.statistics));
+    fmt::print("\n");
+}
+
+nlohmann::ordered_json to_json(const NetworkSummary& network) {
+    const Totals t = totals_of(network);
+    nlohmann::ordered_json json{{"name", network.name},
+                                {"role", network.role},
+                                {"parameters", t.parameters},
+                                {"statistics", t.statistics},
+                                {"flops", t.flops}};
+    json["layers"] = nlohmann::json::array();
+    for (const LayerSummary& l : network.layers)
+        json["layers"].push_back({{"name", l.name},
+                                  {"kind", l.kind},
+                                  {"shape", l.shape},
+                                  {"parameters", l.parameters},
+                                  {"statistics", l.statistics},
+                                  {"flops", l.flops}});
+    return json;
+}
+
+}  // namespace
+
+int summary_command(const Words& words) {
+    CommandLine line("gmc summary [options] MODEL",
+                     "Shows the networks of a model: layers, shapes without the batch, parameters, "
+                     "and FLOPs of one example "
+                     "forward (a multiply-add counts as two).");
+    add_model(line);
+    line.options().add_options()("json", boost::program_options::bool_switch(),
+                                 "print one JSON object");
+    if (!line.parse(words)) return kDone;
+    Diagnostics diagnostics;
+    const Result<dsl::ModelSpec> spec = read_model(line, diagnostics);
+    if (!spec) return report(diagnostics);
+    const auto networks = build::summarize(*spec, diagnostics);
+    if (!networks) return report(diagnostics);
+    if (!line.flag("json")) {
+        for (const NetworkSummary& network : *networks) print_network(network);
+        return kDone;
+    }
+    nlohmann::ordered_json json{{"model", spec->name}};
+    json["networks"] = nlohmann::json::array();
+    for (const NetworkSummary& network : *networks) json["networks"].push_back(to_json(network));
+    fmt::print("{}\n", json.dump());
+    return kDone;
+}
+
+}  // namespace gmc::tools
