@@ -9,6 +9,8 @@
 #include "runtime/onednn/matmul.h"
 #include "runtime/onednn/narrow_backward_data.h"
 #include "runtime/onednn/plain_contraction.h"
+#include "runtime/onednn/tiled_backward_weights.h"
+#include "runtime/onednn/tiled_convolution.h"
 
 namespace gmc::runtime {
 namespace {
@@ -25,15 +27,18 @@ bool never(const Problem&) {
 }
 
 constexpr Candidate<ConvProblem> kForward[] = {
+    {"tiled", prefers_tiled_conv, make_tiled_conv},
     {"onednn", always, make_onednn_conv},
     {"plain", never, make_plain_conv},
 };
 constexpr Candidate<ConvProblem> kBackwardData[] = {
     {"narrow", prefers_narrow_backward_data, make_narrow_backward_data},
+    {"tiled", prefers_tiled_conv, make_tiled_conv},
     {"onednn", always, make_onednn_conv_backward_data},
     {"plain", never, make_plain_conv},
 };
 constexpr Candidate<ConvProblem> kBackwardWeights[] = {
+    {"tiled", prefers_tiled_backward_weights, make_tiled_backward_weights},
     {"onednn", always, make_onednn_conv_backward_weights},
     {"plain", never, make_plain_conv},
 };

@@ -1,0 +1,134 @@
+// See tile_simd.h. Compiled once per SIMD target; the one for this machine is chosen at run time.
+#include "runtime/kernels/simd_targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "runtime/onednn/tile_simd.cpp"
+#include <hwy/foreach_target.h>
+// After foreach_target, as Highway wants it.
+#include <hwy/highway.h>
+
+#include "runtime/onednn/tile_simd.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace gmc::runtime::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using D = hn::CappedTag<float, kTileVector>;
+using V = hn::Vec<D>;
+
+template <int kRows, int kVectors>
+HWY_INLINE void clear(V (&sum)[kRows][kVectors]) {
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 4
+        for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::Zero(D());
+}
+
+/// sum[r] += left[r][at] times the row of vectors at `right`.
+template <int kRows, int kVectors>
+HWY_INLINE void add_products(const float* const (&left)[kRows], int64_t at, const float* right,
+                             V (&sum)[kRows][kVectors]) {
+    const D d;
+    const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+    V row[kVectors];
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) row[v] = hn::LoadU(d, right + v * lanes);
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+        const V factor = hn::Set(d, left[r][at]);
+#pragma GCC unroll 4
+        for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::MulAdd(factor, row[v], sum[r][v]);
+    }
+}
+
+template <int kRows, int kVectors>
+HWY_INLINE void write(const V (&sum)[kRows][kVectors], bool add, int64_t stride, float* out) {
+    const D d;
+    const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 4
+        for (int v = 0; v < kVectors; ++v) {
+            float* to = out + r * stride + v * lanes;
+            hn::StoreU(add ? hn::Add(hn::LoadU(d, to), sum[r][v]) : sum[r][v], d, to);
+        }
+}
+
+/// kVectors vectors of columns of a tile, from `column` on.
+template <int kRows, int kVectors>
+HWY_INLINE void columns_of(const GradientTile& t, int64_t column) {
+    V sum[kRows][kVectors];
+    clear(sum);
+    for (int64_t image = 0; image < t.images; ++image) {
+        const float* y = t.y + image * t.y_stride + column;
+        const float* x[kRows];
+#pragma GCC unroll 8
+        for (int r = 0; r < kRows; ++r) x[r] = t.x + image * t.x_stride + t.x_offsets[r];
+        for (int64_t i = 0; i < t.pair_count; ++i)
+            add_products(x, t.pairs[i].x, y + t.pairs[i].y, sum);
+    }
+    write(sum, t.add, t.out_stride, t.out + column);
+}
+
+template <int kRows, int kVectors>
+HWY_INLINE void columns_of(const PointTile& t, int64_t column) {
+    V sum[kRows][kVectors];
+    clear(sum);
+    for (int64_t i = 0; i < t.step_count; ++i) {
+        const float* from[kRows];
+#pragma GCC unroll 8
+        for (int r = 0; r < kRows; ++r) from[r] = t.from + r * t.from_stride + t.steps[i].from;
+        const float* weights = t.weights + t.steps[i].tap * t.tap_stride + column;
+        for (int64_t k = 0; k < t.depth; ++k, weights += t.columns)
+            add_products(from, k, weights, sum);
+    }
+    write(sum, t.add, t.to_stride, t.to + column);
+}
+
+/// All columns of a tile, as many at once as the registers hold.
+template <int kRows, typename Tile>
+void all_columns(const Tile& t) {
+    const auto lanes = static_cast<int64_t>(hn::Lanes(D()));
+    int64_t vectors = t.columns / lanes, column = 0;
+#if HWY_TARGET <= HWY_AVX3
+    for (; vectors >= 4; vectors -= 4, column += 4 * lanes) columns_of<kRows, 4>(t, column);
+#endif
+    for (; vectors >= 2; vectors -= 2, column += 2 * lanes) columns_of<kRows, 2>(t, column);
+    for (; vectors >= 1; vectors -= 1, column += lanes) columns_of<kRows, 1>(t, column);
+}
+
+template <typename Tile>
+void all_rows(const Tile& t) {
+    switch (t.rows) {
+        case 1:
+            return all_columns<1>(t);
+        case 2:
+            return all_columns<2>(t);
+        case 3:
+            return all_columns<3>(t);
+        case 4:
+            return all_columns<4>(t);
+        case 5:
+            return all_columns<5>(t);
+        default:
+            return all_columns<kTileRows>(t);
+    }
+}
+
+void GradientTileTarget(const GradientTile& t) { all_rows(t); }
+void PointTileTarget(const PointTile& t) { all_rows(t); }
+
+}  // namespace gmc::runtime::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace gmc::runtime {
+
+HWY_EXPORT(GradientTileTarget);
+HWY_EXPORT(PointTileTarget);
+
+void run_gradient_tile(const GradientTile& tile) { HWY_DYNAMIC_DISPATCH(GradientTileTarget)(tile); }
+void run_point_tile(const PointTile& tile) { HWY_DYNAMIC_DISPATCH(PointTileTarget)(tile); }
+
+}  // namespace gmc::runtime
+#endif

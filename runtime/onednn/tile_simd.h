@@ -1,0 +1,55 @@
+// Register tiles, the inner loops of our own convolutions, each for one thread on the widest vectors of this machine.
+// A tile is up to six rows times up to 64 columns: 24 registers of 16 floats that stay in place over a long sum.
+#pragma once
+
+#include <cstdint>
+
+namespace gmc::runtime {
+
+inline constexpr int kTileRows = 6;
+inline constexpr int64_t kTileColumns = 64;
+/// Columns are a multiple of this, the floats of the widest vector.
+inline constexpr int64_t kTileVector = 16;
+
+/// A point of a convolution's output and a point of its input that some tap connects, in floats from an image's first.
+struct PointPair {
+    int32_t x, y;
+};
+
+/// A tile of a weight gradient: for each row r
+///   out[r out_stride + j] (+)= sum of x[image x_stride + x_offsets[r] + pair.x] y[image y_stride + pair.y + j]
+/// over images and pairs, for j below columns.
+struct GradientTile {
+    const float* x;
+    const float* y;
+    float* out;
+    const PointPair* pairs;
+    int64_t pair_count, images, x_stride, y_stride, out_stride;
+    const int64_t* x_offsets;
+    int rows;         ///< 1 to kTileRows
+    int64_t columns;  ///< a multiple of kTileVector, at most kTileColumns
+    bool add;         ///< to what `out` holds, instead of replacing it
+};
+void run_gradient_tile(const GradientTile& tile);
+
+/// One tap of a point of the result: where the point that it reads begins, in floats from an image's first.
+struct TapStep {
+    int64_t from, tap;
+};
+
+/// A tile of a convolution, forward or backward, at one point of the result, rows being images: for each row r
+///   to[r to_stride + j] (+)= sum of from[r from_stride + step.from + k] weights[step.tap tap_stride + k columns + j]
+/// over steps and k below depth, for j below columns.
+struct PointTile {
+    const float* from;
+    const float* weights;
+    float* to;
+    const TapStep* steps;
+    int64_t step_count, depth, from_stride, tap_stride, to_stride;
+    int rows;         ///< 1 to kTileRows
+    int64_t columns;  ///< a multiple of kTileVector, at most kTileColumns
+    bool add;         ///< to what `to` holds, instead of replacing it
+};
+void run_point_tile(const PointTile& tile);
+
+}  // namespace gmc::runtime

@@ -1,0 +1,232 @@
+// The weights are a matrix [taps channels, F]; a row is one (tap, channel). A tile of six rows and 64 filters is 24
+// vector registers. A unit is all tiles of 64 filters and some channels: few enough that its weights stay in the
+// second-level cache, together with some images, while it goes through the batch.
+#include "runtime/onednn/tiled_backward_weights.h"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "runtime/onednn/plain_contraction.h"
+#include "runtime/onednn/tile_simd.h"
+
+namespace gmc::runtime {
+namespace {
+
+constexpr int64_t kUnitBytes = 416 << 10;    ///< weights, in a second-level cache of 1 MB
+constexpr int64_t kImagesBytes = 384 << 10;  ///< images beside them
+constexpr int64_t kFewChannels = 4;  ///< up to these, tiles span taps over a padded copy of x
+
+/// Rows of the weights that one tile computes, and the points that it sums over.
+struct Tile {
+    int64_t row, column;
+    int rows;
+    int64_t unit;
+    int64_t x_offsets[kTileRows];
+    const std::vector<PointPair>* pairs;
+};
+
+class TiledBackwardWeights final : public Kernel {
+  public:
+    TiledBackwardWeights(const ConvProblem& p, ContractionContext& context);
+    void run(const CallContext&) override;
+
+  private:
+    /// Up to one block of columns, y is as good as packed.
+    bool packs_y() const { return l_.filters > kTileColumns; }
+    int64_t y_columns() const { return std::min(kTileColumns, l_.filters); }
+    bool copies_x() const { return l_.channels <= kFewChannels; }
+    std::vector<PointPair> pairs_of_tap(int64_t tap) const;
+    std::vector<PointPair> pairs_of_copy() const;
+    void make_tiles();
+    void add_tiles(int64_t column, int64_t first, int64_t rows, int64_t unit);
+    void add_tile(int64_t column, int64_t row, int rows, int64_t unit);
+    void copy_padded(int64_t image, float* copy) const;
+    void pack_y(int64_t image, int64_t images, int64_t column, float* packed) const;
+    void run_tiles(int64_t first, int64_t last, const float* x, float* packed) const;
+
+    ConvLoops l_;
+    const float* x_;
+    const float* y_;
+    float* weights_;
+    Arena& arena_;
+    int64_t padded_[3];  ///< sizes of the copy of x
+    int64_t x_floats_;   ///< of an image of x, or of its copy
+    std::vector<std::vector<PointPair>> pairs_;
+    std::vector<Tile> tiles_;
+    int64_t unit_channels_ = 1, images_at_once_ = 1;
+    int64_t copy_floats_ = 0, packed_floats_ = 0;  ///< in scratch memory; packed_ per thread
+    int threads_;
+};
+
+TiledBackwardWeights::TiledBackwardWeights(const ConvProblem& p, ContractionContext& context)
+    : l_(p),
+      x_(p.x_data),
+      y_(p.y_data),
+      weights_(p.weights_data),
+      arena_(context.arena()),
+      threads_(omp_get_max_threads()) {
+    for (int axis = 0; axis < 3; ++axis)
+        padded_[axis] =
+            (l_.y[axis] - 1) * l_.strides[axis] + (l_.kernel[axis] - 1) * l_.dilations[axis] + 1;
+    const int64_t points = copies_x() ? padded_[0] * padded_[1] * padded_[2] : l_.x_points();
+    x_floats_ = points * l_.channels;
+    if (copies_x()) {
+        copy_floats_ = l_.batch * x_floats_;
+        pairs_.push_back(pairs_of_copy());
+    } else {
+        for (int64_t tap = 0; tap < l_.taps(); ++tap) pairs_.push_back(pairs_of_tap(tap));
+    }
+    make_tiles();
+    const int64_t image_floats = points * unit_channels_ + l_.y_points() * y_columns();
+    images_at_once_ = std::clamp<int64_t>(kImagesBytes / 4 / image_floats, 1, l_.batch);
+    if (packs_y()) packed_floats_ = images_at_once_ * l_.y_points() * kTileColumns;
+    arena_.reserve_scratch(4 * (copy_floats_ + threads_ * packed_floats_));
+}
+
+/// The points of x that a tap reads, those in the padding left out.
+std::vector<PointPair> TiledBackwardWeights::pairs_of_tap(int64_t tap) const {
+    const int64_t kd = tap / (l_.kernel[1] * l_.kernel[2]), kh = tap / l_.kernel[2] % l_.kernel[1],
+                  kw = tap % l_.kernel[2];
+    std::vector<PointPair> pairs;
+    for (int64_t point = 0; point < l_.y_points(); ++point) {
+        const int64_t d = l_.input_of(0, point / (l_.y[1] * l_.y[2]), kd);
+        const int64_t h = l_.input_of(1, point / l_.y[2] % l_.y[1], kh);
+        const int64_t w = l_.input_of(2, point % l_.y[2], kw);
+        if (d < 0 || h < 0 || w < 0) continue;
+        pairs.push_back({static_cast<int32_t>(((d * l_.x[1] + h) * l_.x[2] + w) * l_.channels),
+                         static_cast<int32_t>(point * y_columns())});
+    }
+    return pairs;
+}
+
+/// All points, x being the place that the first tap reads in the padded copy.
+std::vector<PointPair> TiledBackwardWeights::pairs_of_copy() const {
+    std::vector<PointPair> pairs;
+    for (int64_t point = 0; point < l_.y_points(); ++point) {
+        const int64_t d = point / (l_.y[1] * l_.y[2]) * l_.strides[0];
+        const int64_t h = point / l_.y[2] % l_.y[1] * l_.strides[1];
+        const int64_t w = point % l_.y[2] * l_.strides[2];
+        pairs.push_back(
+            {static_cast<int32_t>(((d * padded_[1] + h) * padded_[2] + w) * l_.channels),
+             static_cast<int32_t>(point * y_columns())});
+    }
+    return pairs;
+}
+
+void TiledBackwardWeights::add_tile(int64_t column, int64_t row, int rows, int64_t unit) {
+    Tile tile{row, column, rows, unit, {}, &pairs_[copies_x() ? 0 : row / l_.channels]};
+    for (int r = 0; r < rows; ++r) {
+        const int64_t tap = (row + r) / l_.channels, c = (row + r) % l_.channels;
+        const int64_t kd = tap / (l_.kernel[1] * l_.kernel[2]) * l_.dilations[0];
+        const int64_t kh = tap / l_.kernel[2] % l_.kernel[1] * l_.dilations[1];
+        const int64_t kw = tap % l_.kernel[2] * l_.dilations[2];
+        const int64_t at = copies_x() ? (kd * padded_[1] + kh) * padded_[2] + kw : 0;
+        tile.x_offsets[r] = at * l_.channels + c;
+    }
+    tiles_.push_back(tile);
+}
+
+/// Unit by unit, and within these tap by tap.
+void TiledBackwardWeights::make_tiles() {
+    const int64_t rows = l_.taps() * l_.channels;
+    const int64_t fitting = kUnitBytes / (4 * y_columns() * l_.taps()) / kTileRows * kTileRows;
+    unit_channels_ =
+        std::clamp<int64_t>(fitting, std::min<int64_t>(kTileRows, l_.channels), l_.channels);
+    int64_t unit = 0;
+    for (int64_t column = 0; column < l_.filters; column += kTileColumns) {
+        if (copies_x()) {
+            add_tiles(column, 0, rows, unit++);
+            continue;
+        }
+        for (int64_t c = 0; c < l_.channels; c += unit_channels_, ++unit)
+            for (int64_t tap = 0; tap < l_.taps(); ++tap)
+                add_tiles(column, tap * l_.channels + c, std::min(unit_channels_, l_.channels - c),
+                          unit);
+    }
+}
+
+void TiledBackwardWeights::add_tiles(int64_t column, int64_t first, int64_t rows, int64_t unit) {
+    for (int64_t row = 0; row < rows; row += kTileRows)
+        add_tile(column, first + row, static_cast<int>(std::min<int64_t>(kTileRows, rows - row)),
+                 unit);
+}
+
+void TiledBackwardWeights::copy_padded(int64_t image, float* copy) const {
+    const float* x = x_ + image * l_.x_points() * l_.channels;
+    for (int64_t d = 0; d < padded_[0]; ++d)
+        for (int64_t h = 0; h < padded_[1]; ++h, copy += padded_[2] * l_.channels) {
+            std::fill_n(copy, padded_[2] * l_.channels, 0.0f);
+            const int64_t xd = d - l_.pads_begin[0], xh = h - l_.pads_begin[1];
+            const int64_t left = l_.pads_begin[2], count = std::min(l_.x[2], padded_[2] - left);
+            if (xd < 0 || xd >= l_.x[0] || xh < 0 || xh >= l_.x[1] || count <= 0) continue;
+            std::copy_n(x + (xd * l_.x[1] + xh) * l_.x[2] * l_.channels, count * l_.channels,
+                        copy + left * l_.channels);
+        }
+}
+
+/// The y of some images for 64 filters, without gaps: rows of a large power of two apart share few cache sets.
+void TiledBackwardWeights::pack_y(int64_t image, int64_t images, int64_t column,
+                                  float* packed) const {
+    const int64_t columns = std::min(kTileColumns, l_.filters - column);
+    const float* y = y_ + image * l_.y_points() * l_.filters + column;
+    for (int64_t point = 0; point < images * l_.y_points(); ++point)
+        std::copy_n(y + point * l_.filters, columns, packed + point * kTileColumns);
+}
+
+/// Tiles of one unit, over the whole batch.
+void TiledBackwardWeights::run_tiles(int64_t first, int64_t last, const float* x,
+                                     float* packed) const {
+    for (int64_t image = 0; image < l_.batch; image += images_at_once_) {
+        const int64_t images = std::min(images_at_once_, l_.batch - image);
+        if (packs_y()) pack_y(image, images, tiles_[first].column, packed);
+        const float* y = packs_y() ? packed : y_ + image * l_.y_points() * l_.filters;
+        for (int64_t i = first; i < last; ++i) {
+            const Tile& tile = tiles_[i];
+            run_gradient_tile({x + image * x_floats_, y,
+                               weights_ + tile.row * l_.filters + tile.column, tile.pairs->data(),
+                               static_cast<int64_t>(tile.pairs->size()), images, x_floats_,
+                               l_.y_points() * y_columns(), l_.filters, tile.x_offsets, tile.rows,
+                               std::min(kTileColumns, l_.filters - tile.column), image > 0});
+        }
+    }
+}
+
+void TiledBackwardWeights::run(const CallContext&) {
+    auto* copy = reinterpret_cast<float*>(arena_.scratch());
+    const float* x = copies_x() ? copy : x_;
+    const auto count = static_cast<int64_t>(tiles_.size());
+#pragma omp parallel num_threads(threads_)
+    {
+        if (copies_x()) {
+#pragma omp for schedule(static)
+            for (int64_t image = 0; image < l_.batch; ++image)
+                copy_padded(image, copy + image * x_floats_);
+        }
+        const int64_t thread = omp_get_thread_num(), threads = omp_get_num_threads();
+        float* packed = copy + copy_floats_ + thread * packed_floats_;
+        const int64_t end = count * (thread + 1) / threads;
+        for (int64_t first = count * thread / threads, last; first < end; first = last) {
+            last = first + 1;
+            while (last < end && tiles_[last].unit == tiles_[first].unit) ++last;
+            run_tiles(first, last, x, packed);
+        }
+    }
+}
+
+}  // namespace
+
+std::unique_ptr<Kernel> make_tiled_backward_weights(const ConvProblem& p,
+                                                    ContractionContext& context) {
+    if (p.direction != ConvProblem::Direction::kBackwardWeights || p.window.groups != 1 ||
+        p.spatial() > 3 || p.filters() % kTileVector != 0)
+        return nullptr;
+    return std::make_unique<TiledBackwardWeights>(p, context);
+}
+
+bool prefers_tiled_backward_weights(const ConvProblem& p) {
+    return p.filters() >= 64 || p.channels() == 1;
+}
+
+}  // namespace gmc::runtime
