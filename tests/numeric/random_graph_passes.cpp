@@ -1,15 +1,9 @@
 // Passes keep the meaning of random graphs: the double reference gives the same numbers before and after.
+#include <algorithm>
+
 #include "compiler/ir/printer.h"
 #include "compiler/ir/verifier.h"
-#include "compiler/passes/cse.h"
-#include "compiler/passes/dce.h"
-#include "compiler/passes/differentiate.h"
-#include "compiler/passes/factor_sums.h"
-#include "compiler/passes/fold_constants.h"
-#include "compiler/passes/fuse_elementwise.h"
-#include "compiler/passes/plan_memory.h"
-#include "compiler/passes/simplify.h"
-#include "compiler/passes/sink_shapes.h"
+#include "compiler/pipeline.h"
 #include "tests/catch.h"
 #include "tests/numeric/random_graph.h"
 #include "tests/numeric/test_random.h"
@@ -19,32 +13,35 @@ using namespace gmc::tests;  // NOLINT
 
 namespace {
 
-struct NamedPass {
-    std::string name;
-    Result<bool> (*run)(ir::Module&, Diagnostics&);
-};
+using passes::Pass;
 
-/// Rewriting passes, which may run in any order and number.
-const std::vector<NamedPass> kRewriting = {
-    {"cse", passes::cse},           {"dce", passes::dce},
-    {"factor_sums", passes::factor_sums}, {"fold_constants", passes::fold_constants},
-    {"simplify", passes::simplify}, {"sink_shapes", passes::sink_shapes},
-};
+/// The passes of the stages that are run round after round: they may run in any order and number.
+std::vector<Pass> rewriting_passes() {
+    std::vector<Pass> list;
+    for (const passes::Stage& stage : pipeline())
+        if (stage.most_rounds > 1) list.insert(list.end(), stage.passes.begin(), stage.passes.end());
+    return list;
+}
+
+Pass pass_named(std::string_view name) {
+    const std::vector<Pass> all = all_passes();
+    return *std::find_if(all.begin(), all.end(), [&](const Pass& pass) { return pass.name == name; });
+}
 
 RandomGraph differentiated_graph(uint64_t seed) {
     RandomGraph graph = random_graph(seed, {.gradients = seed % 2 == 0});
     Diagnostics diagnostics;
-    REQUIRE(passes::differentiate(graph.module, diagnostics).ok());
+    REQUIRE(pass_named("differentiate").function(graph.module, diagnostics).ok());
     return graph;
 }
 
 /// Runs the passes one after another; "" or the first of them that broke the module or changed its numbers.
-std::string check_passes(RandomGraph& graph, const std::vector<NamedPass>& list) {
+std::string check_passes(RandomGraph& graph, const std::vector<Pass>& list) {
     const RunOutputs expected = run_by_reference(graph.module, graph.function(), graph.run);
-    for (const NamedPass& pass : list) {
+    for (const Pass& pass : list) {
         const std::string before = ir::print(graph.module);
         Diagnostics diagnostics;
-        const auto changed = pass.run(graph.module, diagnostics);
+        const auto changed = pass.function(graph.module, diagnostics);
         const std::string after = ir::print(graph.module);
         std::string wrong;
         if (!changed.ok()) wrong = "failed\n";
@@ -54,7 +51,7 @@ std::string check_passes(RandomGraph& graph, const std::vector<NamedPass>& list)
             wrong = "broke the module\n";
         if (wrong.empty()) wrong = difference(run_by_reference(graph.module, graph.function(), graph.run), expected, kRewrite);
         if (!wrong.empty())
-            return pass.name + ": " + wrong + diagnostics.render() + "before:\n" + before + "after:\n" + after;
+            return std::string(pass.name) + ": " + wrong + diagnostics.render() + "before:\n" + before + "after:\n" + after;
     }
     return "";
 }
@@ -62,9 +59,7 @@ std::string check_passes(RandomGraph& graph, const std::vector<NamedPass>& list)
 }  // namespace
 
 TEST_CASE("each pass alone keeps the meaning of random graphs") {
-    std::vector<NamedPass> all = kRewriting;
-    all.push_back({"fuse_elementwise", passes::fuse_elementwise});
-    for (const NamedPass& pass : all)
+    for (const Pass& pass : all_passes())
         for (uint64_t seed = 1; seed <= seed_count(60); ++seed) {
             RandomGraph graph = differentiated_graph(seed);
             INFO("seed " << seed);
@@ -76,10 +71,10 @@ TEST_CASE("passes in random orders keep the meaning of random graphs") {
     for (uint64_t seed = 1; seed <= seed_count(150); ++seed) {
         RandomGraph graph = differentiated_graph(seed);
         TestRandom random(seed);
-        std::vector<NamedPass> list;
-        for (int i = 0; i < 12; ++i) list.push_back(random.pick(kRewriting));
-        list.push_back({"fuse_elementwise", passes::fuse_elementwise});
-        list.push_back({"plan_memory", passes::plan_memory});
+        std::vector<Pass> list;
+        for (int i = 0; i < 12; ++i) list.push_back(random.pick(rewriting_passes()));
+        list.push_back(pass_named("fuse_elementwise"));
+        list.push_back(pass_named("plan_memory"));
         INFO("seed " << seed);
         CHECK(check_passes(graph, list) == "");
     }
@@ -93,13 +88,31 @@ TEST_CASE("running the rewriting passes round after round ends") {
         int rounds = 0;
         for (; changed && rounds < 30; ++rounds) {
             changed = false;
-            for (const NamedPass& pass : kRewriting) {
+            for (const Pass& pass : rewriting_passes()) {
                 Diagnostics diagnostics;
-                const auto result = pass.run(graph.module, diagnostics);
+                const auto result = pass.function(graph.module, diagnostics);
                 REQUIRE(result.ok());
                 changed |= *result;
             }
         }
         CHECK(rounds < 30);
+    }
+}
+
+TEST_CASE("the whole pipeline keeps the meaning of random graphs, and has nothing to add to its result") {
+    for (uint64_t seed = 1; seed <= seed_count(60); ++seed) {
+        RandomGraph graph = differentiated_graph(seed);
+        INFO("seed " << seed);
+        const RunOutputs expected = run_by_reference(graph.module, graph.function(), graph.run);
+        Diagnostics diagnostics;
+        const auto stages = pipeline_until("opt");
+        REQUIRE(passes::run_stages(graph.module, stages, {}, diagnostics).ok());
+        const std::string once = ir::print(graph.module);
+        const std::string wrong = difference(run_by_reference(graph.module, graph.function(), graph.run), expected, kRewrite);
+        CHECK((wrong.empty() ? "" : wrong + once) == "");
+        REQUIRE(passes::run_stages(graph.module, stages, {}, diagnostics).ok());
+        CHECK(ir::print(graph.module) == once);
+        const std::string again = difference(run_by_reference(graph.module, graph.function(), graph.run), expected, kRewrite);
+        CHECK((again.empty() ? "" : again + once) == "");
     }
 }

@@ -4,9 +4,7 @@
 #include "compiler/ir/parser.h"
 #include "compiler/ir/printer.h"
 #include "compiler/ir/verifier.h"
-#include "compiler/passes/differentiate.h"
-#include "compiler/passes/fuse_elementwise.h"
-#include "compiler/passes/plan_memory.h"
+#include "compiler/pipeline.h"
 #include "tests/catch.h"
 #include "tests/numeric/random_graph.h"
 
@@ -45,20 +43,16 @@ TEST_CASE("random graphs are well formed and survive printing and parsing") {
     }
 }
 
-TEST_CASE("so do their differentiated, fused and planned forms") {
-    for (uint64_t seed = 1; seed <= seed_count(200); ++seed) {
+TEST_CASE("so do their differentiated, optimised and planned forms") {
+    for (uint64_t seed = 1; seed <= seed_count(100); ++seed) {
         RandomGraph graph = random_graph(seed, {.gradients = seed % 2 == 0});
         INFO("seed " << seed);
         Diagnostics diagnostics;
-        REQUIRE(passes::differentiate(graph.module, diagnostics).ok());
-        CHECK(verify(graph.module, {.allow_gradient = false}) == "");
-        CHECK(round_trip(graph.module) == "");
-        REQUIRE(passes::fuse_elementwise(graph.module, diagnostics).ok());
-        CHECK(verify(graph.module, {.allow_gradient = false}) == "");
-        CHECK(round_trip(graph.module) == "");
-        REQUIRE(passes::plan_memory(graph.module, diagnostics).ok());
-        CHECK(verify(graph.module, {.allow_gradient = false, .planned = true}) == "");
-        CHECK(round_trip(graph.module) == "");
+        for (const passes::Stage& stage : pipeline()) {
+            REQUIRE(passes::run_stages(graph.module, {stage}, {}, diagnostics).ok());
+            CHECK(verify(graph.module, stage.ensures) == "");
+            CHECK(round_trip(graph.module) == "");
+        }
     }
 }
 

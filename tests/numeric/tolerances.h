@@ -18,9 +18,9 @@ inline constexpr Tolerance kGradient{1e-6, 1e-3, 1e-9};
 /// Ops that must give the same number, such as uniform random ones.
 inline constexpr Tolerance kExact{0, 0, 0};
 /// One op at a time: a few units in the last place, and sums of up to some thousand products.
-inline constexpr Tolerance kFastOp{2e-5, 0.1, 1e-6};
+inline constexpr Tolerance kFastOp{1e-6, 0.1, 1e-7};
 /// Whole functions of some ten ops, where errors of early ops are carried through later ones.
-inline constexpr Tolerance kFastFunction{2e-4, 1, 1e-5};
+inline constexpr Tolerance kFastFunction{1e-5, 1, 1e-6};
 
 /// Two orders of summation, or an algebraic rewrite, of the same function in double.
 inline constexpr Tolerance kRewrite{1e-9, 1, 1e-9};
