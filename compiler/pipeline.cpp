@@ -17,8 +17,8 @@ namespace {
 using passes::Pass;
 using passes::Stage;
 
-/// Each round sees what the round before made possible; models need three to six. Passes that fight each other would
-/// go on for ever: the bound turns that into a slower program instead of a hang.
+/// Each round sees what the round before made possible; models need three to six. Passes that fight
+/// each other would go on for ever: the bound turns that into a slower program instead of a hang.
 constexpr int kMostRounds = 12;
 
 constexpr ir::VerifyOptions kDifferentiated{.allow_gradient = false};
@@ -31,39 +31,50 @@ constexpr std::string_view kLastOfGrad = "differentiate", kLastOfOpt = "fuse_ele
 
 const std::vector<Stage>& pipeline() {
     static const std::vector<Stage> kStages = {
-        // First: everything after sees ordinary ops only, and cleans up what the gradient rules leave.
-        {{{"differentiate", "replaces gradient ops by the ops that compute them", passes::differentiate}},
+        // First: everything after sees ordinary ops only, and cleans up what the gradient rules
+        // leave.
+        {{{"differentiate", "replaces gradient ops by the ops that compute them",
+           passes::differentiate}},
          1,
          kDifferentiated},
         {{
              // Before simplify: neutral factors and constants hide what is next to what.
-             {"fold_constants", "computes what is known, drops neutral arithmetic", passes::fold_constants},
+             {"fold_constants", "computes what is known, drops neutral arithmetic",
+              passes::fold_constants},
              // Before sink_shapes: chains of broadcasts and reshapes become single ones.
-             {"simplify", "removes shape ops and sums that do nothing or undo each other", passes::simplify},
+             {"simplify", "removes shape ops and sums that do nothing or undo each other",
+              passes::simplify},
              // Before factor_sums: shows which parts of a sum do not vary.
-             {"sink_shapes", "moves broadcasts and reshapes behind element-wise ops", passes::sink_shapes},
+             {"sink_shapes", "moves broadcasts and reshapes behind element-wise ops",
+              passes::sink_shapes},
              // Before cse: makes sums equal.
-             {"factor_sums", "takes out of sums what does not vary within them", passes::factor_sums},
+             {"factor_sums", "takes out of sums what does not vary within them",
+              passes::factor_sums},
              // After all that rewrite: what looks alike now is alike.
              {"cse", "computes equal things once", passes::cse},
-             // Last of a round: drops what the others replaced, so that the next round does not look at it.
+             // Last of a round: drops what the others replaced, so that the next round does not
+             // look at it.
              {"dce", "removes ops whose results nothing needs", passes::dce},
          },
          kMostRounds,
          kDifferentiated},
         // After the algebra: each op removed is one less to place in a loop.
-        {{{"fuse_elementwise", "groups element-wise ops and reductions into loops", passes::fuse_elementwise}},
+        {{{"fuse_elementwise", "groups element-wise ops and reductions into loops",
+           passes::fuse_elementwise}},
          1,
          kDifferentiated},
         // Last: lifetimes are known only when the order of ops is final.
-        {{{"plan_memory", "gives every value its place in one arena", passes::plan_memory}}, 1, kPlanned},
+        {{{"plan_memory", "gives every value its place in one arena", passes::plan_memory}},
+         1,
+         kPlanned},
     };
     return kStages;
 }
 
 std::vector<Pass> all_passes() {
     std::vector<Pass> all;
-    for (const Stage& stage : pipeline()) all.insert(all.end(), stage.passes.begin(), stage.passes.end());
+    for (const Stage& stage : pipeline())
+        all.insert(all.end(), stage.passes.begin(), stage.passes.end());
     return all;
 }
 
@@ -74,9 +85,11 @@ std::vector<Stage> stages_of(const std::vector<std::string>& names, std::string&
         for (const Stage& stage : pipeline())
             for (const Pass& pass : stage.passes)
                 if (pass.name == name) {
-                    // Alone a pass promises only what it ensures itself, and may get a module of any stage.
+                    // Alone a pass promises only what it ensures itself, and may get a module of
+                    // any stage.
                     const bool plans = stage.ensures.planned, differentiates = name == kLastOfGrad;
-                    stages.push_back({{pass}, 1, {.allow_gradient = !differentiates, .planned = plans}});
+                    stages.push_back(
+                        {{pass}, 1, {.allow_gradient = !differentiates, .planned = plans}});
                     found = true;
                 }
         if (!found && unknown.empty()) unknown = name;
@@ -90,7 +103,9 @@ std::vector<Stage> pipeline_until(std::string_view stage_name) {
     for (const Stage& stage : pipeline()) {
         stages.push_back(stage);
         const std::string_view last = stage.passes.back().name;
-        if ((stage_name == "grad" && last == kLastOfGrad) || (stage_name == "opt" && last == kLastOfOpt)) break;
+        if ((stage_name == "grad" && last == kLastOfGrad) ||
+            (stage_name == "opt" && last == kLastOfOpt))
+            break;
     }
     return stages;
 }

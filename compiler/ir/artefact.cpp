@@ -1,4 +1,5 @@
-// Reading is a chain of checks, from "is this a file" to "is this a module"; the first that fails says why.
+// Reading is a chain of checks, from "is this a file" to "is this a module"; the first that fails
+// says why.
 #include "compiler/ir/artefact.h"
 
 #include <fmt/format.h>
@@ -28,7 +29,8 @@ struct CloseFile {
 };
 using File = std::unique_ptr<std::FILE, CloseFile>;
 
-Failure fail(const std::string& path, const std::string& why, Diagnostics& diagnostics, const std::string& help = "") {
+Failure fail(const std::string& path, const std::string& why, Diagnostics& diagnostics,
+             const std::string& help = "") {
     const uint32_t file = diagnostics.sources().add(path, "");
     Diagnostic& d = diagnostics.error(DiagnosticKind::kBadFile, {file, 0, 0, 0}, "{}", why);
     if (!help.empty()) d.help(help);
@@ -41,7 +43,9 @@ std::string checksum_of(std::string_view text) {
 }
 
 /// What a .gmc file can be told by before it is read as a whole.
-bool starts_like_artefact(std::string_view text) { return text.substr(0, 4) == "gmc " || text.substr(0, 2) == "//"; }
+bool starts_like_artefact(std::string_view text) {
+    return text.substr(0, 4) == "gmc " || text.substr(0, 2) == "//";
+}
 
 Result<std::string> read_text(const std::string& path, Diagnostics& diagnostics) {
     const bool standard_input = path == "-";
@@ -50,7 +54,8 @@ Result<std::string> read_text(const std::string& path, Diagnostics& diagnostics)
         return fail(path, "is a directory, not a compiled model", diagnostics);
     const File owned(standard_input ? nullptr : std::fopen(path.c_str(), "rb"));
     std::FILE* file = standard_input ? stdin : owned.get();
-    if (file == nullptr) return fail(path, fmt::format("cannot be read: {}", std::strerror(errno)), diagnostics);
+    if (file == nullptr)
+        return fail(path, fmt::format("cannot be read: {}", std::strerror(errno)), diagnostics);
     std::string text;
     char chunk[1 << 16];
     for (size_t got; (got = std::fread(chunk, 1, sizeof chunk, file)) > 0;) {
@@ -58,16 +63,19 @@ Result<std::string> read_text(const std::string& path, Diagnostics& diagnostics)
         // Junk is refused at its first bytes, however much of it there is.
         if (!starts_like_artefact(text) && text.size() > 4) break;
         if (text.size() > kLargestFileBytes)
-            return fail(path, fmt::format("is larger than {} MiB", kLargestFileBytes >> 20), diagnostics);
+            return fail(path, fmt::format("is larger than {} MiB", kLargestFileBytes >> 20),
+                        diagnostics);
     }
-    if (std::ferror(file) != 0) return fail(path, fmt::format("cannot be read: {}", std::strerror(errno)), diagnostics);
+    if (std::ferror(file) != 0)
+        return fail(path, fmt::format("cannot be read: {}", std::strerror(errno)), diagnostics);
     return text;
 }
 
 /// The number after "gmc" in the first line; 0 when there is none.
 int version_of(std::string_view text) {
     int version = 0;
-    if (text.substr(0, 4) == "gmc ") std::from_chars(text.data() + 4, text.data() + text.size(), version);
+    if (text.substr(0, 4) == "gmc ")
+        std::from_chars(text.data() + 4, text.data() + text.size(), version);
     return version;
 }
 
@@ -77,7 +85,8 @@ size_t find_checksum(std::string_view text) {
     if (text.size() < length || text.back() != '\n') return std::string_view::npos;
     const size_t begin = text.size() - length;
     const bool whole_line = begin == 0 || text[begin - 1] == '\n';
-    return whole_line && text.substr(begin, kChecksum.size()) == kChecksum ? begin : std::string_view::npos;
+    return whole_line && text.substr(begin, kChecksum.size()) == kChecksum ? begin
+                                                                           : std::string_view::npos;
 }
 
 }  // namespace
@@ -95,7 +104,8 @@ bool write_file(const std::string& path, const std::string& text, Diagnostics& d
         return false;
     }
     File file(std::fopen(temporary.c_str(), "wb"));
-    bool good = file != nullptr && std::fwrite(text.data(), 1, text.size(), file.get()) == text.size() &&
+    bool good = file != nullptr &&
+                std::fwrite(text.data(), 1, text.size(), file.get()) == text.size() &&
                 std::fflush(file.get()) == 0 && ::fsync(::fileno(file.get())) == 0;
     // Closing may be what reports a full disk, so its answer counts.
     if (file != nullptr) good = std::fclose(file.release()) == 0 && good;
@@ -105,25 +115,33 @@ bool write_file(const std::string& path, const std::string& text, Diagnostics& d
     return false;
 }
 
-Result<Module> read_artefact_text(const std::string& path, std::string text, const ReadArtefactOptions& options,
-                                  Diagnostics& diagnostics) {
-    if (text.empty()) return fail(path, "is empty", diagnostics, "`gmc compile` writes compiled models");
+Result<Module> read_artefact_text(const std::string& path, std::string text,
+                                  const ReadArtefactOptions& options, Diagnostics& diagnostics) {
+    if (text.empty())
+        return fail(path, "is empty", diagnostics, "`gmc compile` writes compiled models");
     if (!starts_like_artefact(text) || text.find('\0') != std::string::npos)
         return fail(path, "is not a compiled model", diagnostics,
                     "`gmc compile` makes one, a .gmc file, from a model's YAML");
     if (version_of(text) > kFormatVersion)
-        return fail(path, fmt::format("has format version {}; this program reads version {}", version_of(text),
-                                      kFormatVersion),
-                    diagnostics, "compile the model again with the gmc that belongs to this program");
+        return fail(path,
+                    fmt::format("has format version {}; this program reads version {}",
+                                version_of(text), kFormatVersion),
+                    diagnostics,
+                    "compile the model again with the gmc that belongs to this program");
     const size_t end = find_checksum(text);
     if (end == std::string::npos && options.require_checksum)
-        return fail(path, "is cut off: its last line is no checksum", diagnostics, "compile the model again");
+        return fail(path, "is cut off: its last line is no checksum", diagnostics,
+                    "compile the model again");
     if (end != std::string::npos) {
         const std::string written = text.substr(end + kChecksum.size(), kChecksumDigits);
         const std::string seen = checksum_of(std::string_view(text).substr(0, end));
         if (options.require_checksum && seen != written)
-            return fail(path, fmt::format("was changed after it was compiled: checksum {}, written {}", seen, written),
-                        diagnostics, "compile the model again, or pass the file through `gmc opt` to accept the change");
+            return fail(
+                path,
+                fmt::format("was changed after it was compiled: checksum {}, written {}", seen,
+                            written),
+                diagnostics,
+                "compile the model again, or pass the file through `gmc opt` to accept the change");
         text.resize(end);
     }
     Result<Module> module = parse_module(path, std::move(text), diagnostics);
@@ -131,7 +149,8 @@ Result<Module> read_artefact_text(const std::string& path, std::string text, con
     return module;
 }
 
-Result<Module> read_artefact(const std::string& path, const ReadArtefactOptions& options, Diagnostics& diagnostics) {
+Result<Module> read_artefact(const std::string& path, const ReadArtefactOptions& options,
+                             Diagnostics& diagnostics) {
     Result<std::string> text = read_text(path, diagnostics);
     if (!text) return Failure{};
     return read_artefact_text(path, text.take(), options, diagnostics);

@@ -1,6 +1,6 @@
-// Files of compiled models, .gmc: the printed module and, as the last line, `checksum` and the CRC-32 of all before it
-// in eight hexadecimal digits. Text, so that a person can read and compare it; checked, so that a file that was
-// cut off or changed by accident is refused instead of run.
+// Files of compiled models, .gmc: the printed module and, as the last line, `checksum` and the
+// CRC-32 of all before it in eight hexadecimal digits. Text, so that a person can read and compare
+// it; checked, so that a file that was cut off or changed by accident is refused instead of run.
 #pragma once
 
 #include <string>
@@ -15,17 +15,19 @@ namespace gmc::ir {
 /// The whole content of a .gmc file.
 std::string artefact_text(const Module& module);
 
-/// Writes `text` to a file beside `path` and renames it, so that `path` is never half written. False and kBadFile
-/// when that fails.
+/// Writes `text` to a file beside `path` and renames it, so that `path` is never half written.
+/// False and kBadFile when that fails.
 bool write_file(const std::string& path, const std::string& text, Diagnostics& diagnostics);
 
 struct ReadArtefactOptions {
-    bool require_checksum = true;  ///< false: dumps and files edited by hand are read as well, unchecked
-    VerifyOptions verify;          ///< what the module must be
+    bool require_checksum =
+        true;              ///< false: dumps and files edited by hand are read as well, unchecked
+    VerifyOptions verify;  ///< what the module must be
 };
 
-/// Reads a .gmc file and verifies the module. "-" is the standard input. Errors: kBadFile for what is no such file, is
-/// of a newer version, cut off or changed; kBadIr for text that is no well-formed module.
+/// Reads a .gmc file and verifies the module. "-" is the standard input. Errors: kBadFile for what
+/// is no such file, is of a newer version, cut off or changed; kBadIr for text that is no
+/// well-formed module.
 Result<Module> read_artefact(const std::string& path, const ReadArtefactOptions& options,
                              Diagnostics& diagnostics);
 

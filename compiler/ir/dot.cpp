@@ -23,9 +23,12 @@ class Writer {
         : module_(module), function_(function), index_(index) {}
 
     std::string write() {
-        out_ += fmt::format("  subgraph cluster_{} {{\n    label=\"@{}\";\n", index_, escaped(function_.name));
+        out_ += fmt::format("  subgraph cluster_{} {{\n    label=\"@{}\";\n", index_,
+                            escaped(function_.name));
         for (const Input& input : function_.inputs)
-            node(input.value, fmt::format("%{} = {}", function_.values[input.value].name, input.source), "ellipse");
+            node(input.value,
+                 fmt::format("%{} = {}", function_.values[input.value].name, input.source),
+                 "ellipse");
         for (const Operation& op : function_.operations) operation(op);
         for (const Update& u : function_.updates)
             sink(u.value, fmt::format("update @{}", module_.states[u.state].name));
@@ -46,7 +49,8 @@ class Writer {
     }
     void edge(ValueId from, const std::string& to) {
         source(from);
-        out_ += fmt::format("    {} -> {} [label=\"{}\"];\n", id(from), to, to_string(function_.type(from)));
+        out_ += fmt::format("    {} -> {} [label=\"{}\"];\n", id(from), to,
+                            to_string(function_.type(from)));
     }
     void sink(ValueId value, const std::string& label) {
         const std::string name = fmt::format("f{}end{}", index_, ends_++);
@@ -57,7 +61,8 @@ class Writer {
     /// A node per result; an op with several has them joined by the op's name in their labels.
     void operation(const Operation& op) {
         for (ValueId result : op.results) {
-            std::string label = escaped(fmt::format("%{} = {}", function_.values[result].name, op.info().name));
+            std::string label =
+                escaped(fmt::format("%{} = {}", function_.values[result].name, op.info().name));
             for (const Operation& inner : op.body) label += "\\n" + std::string(inner.info().name);
             out_ += fmt::format("    {} [label=\"{}\", shape=box];\n", id(result), label);
             for (ValueId operand : op.operands) edge(operand, id(result));
@@ -75,8 +80,10 @@ class Writer {
 }  // namespace
 
 std::string to_dot(const Module& module) {
-    std::string out = fmt::format("digraph \"{}\" {{\n  rankdir=TB;\n  node [fontname=monospace];\n", escaped(module.name));
-    for (size_t i = 0; i < module.functions.size(); ++i) out += Writer(module, module.functions[i], i).write();
+    std::string out = fmt::format(
+        "digraph \"{}\" {{\n  rankdir=TB;\n  node [fontname=monospace];\n", escaped(module.name));
+    for (size_t i = 0; i < module.functions.size(); ++i)
+        out += Writer(module, module.functions[i], i).write();
     return out + "}\n";
 }
 

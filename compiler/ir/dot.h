@@ -1,4 +1,5 @@
-// A module as a graph in Graphviz' language: `gmc dump --format=dot model.yaml | dot -Tsvg > model.svg`.
+// A module as a graph in Graphviz' language: `gmc dump --format=dot model.yaml | dot -Tsvg >
+// model.svg`.
 #pragma once
 
 #include <string>

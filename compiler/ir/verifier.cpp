@@ -1,14 +1,16 @@
 // The invariants of a module:
 //   module     names of states are unique, and those of functions
 //   ids        every value, state and file that is referred to exists; every op has a result
-//   order      an operand is an input, a state, or the result of an earlier op; each value is defined once
+//   order      an operand is an input, a state, or the result of an earlier op; each value is
+//              defined once
 //   names      of values are unique within a function, and so are names of results
 //   types      results have the type that the shape rule gives; sizes are positive
 //   gradient   a scalar, then sources; one result per source, of its type; only where it is allowed
-//   fused      the body has only element-wise ops, broadcasts, generators, runtime scalars and reductions; each of its
-//              values has the shape `space`, but for reductions' results, which nothing in the body reads, and runtime
-//              scalars; reductions read values of the shape `space`; operands are what is read from outside in
-//              order of first use; results are values of the body, and only they are used outside
+//   fused      the body has only element-wise ops, broadcasts, generators, runtime scalars and
+//              reductions; each of its values has the shape `space`, but for reductions' results,
+//              which nothing in the body reads, and runtime scalars; reductions read values of the
+//              shape `space`; operands are what is read from outside in order of first use; results
+//              are values of the body, and only they are used outside
 //   updates    have the state's type, one per state
 //   planned    see verify_plan.cpp
 #include "compiler/ir/verifier.h"
@@ -34,11 +36,13 @@ std::string shown(const Function& function, ValueId value) {
 /// Whether all ids are in range, so that the function can be printed and walked.
 class IdCheck {
   public:
-    IdCheck(const Module& module, const Function& function) : module_(module), function_(function) {}
+    IdCheck(const Module& module, const Function& function)
+        : module_(module), function_(function) {}
 
     bool passes() const {
         for (const Value& v : function_.values)
-            if ((v.state != kNone && !is_state(v.state)) || (v.home != kNone && !is_state(v.home))) return false;
+            if ((v.state != kNone && !is_state(v.state)) || (v.home != kNone && !is_state(v.home)))
+                return false;
         for (const Input& input : function_.inputs)
             if (!is_value(input.value)) return false;
         for (const Update& update : function_.updates)
@@ -50,15 +54,20 @@ class IdCheck {
     }
 
   private:
-    bool is_value(ValueId v) const { return v >= 0 && static_cast<size_t>(v) < function_.values.size(); }
-    bool is_state(StateId s) const { return s >= 0 && static_cast<size_t>(s) < module_.states.size(); }
+    bool is_value(ValueId v) const {
+        return v >= 0 && static_cast<size_t>(v) < function_.values.size();
+    }
+    bool is_state(StateId s) const {
+        return s >= 0 && static_cast<size_t>(s) < module_.states.size();
+    }
     bool operation(const Operation& op) const {
         const auto good = [&](ValueId v) { return is_value(v); };
         const int32_t file = op.location.file;
         return !op.results.empty() && std::all_of(op.operands.begin(), op.operands.end(), good) &&
                std::all_of(op.results.begin(), op.results.end(), good) &&
                (file == kNone || (file >= 0 && static_cast<size_t>(file) < module_.files.size())) &&
-               std::all_of(op.body.begin(), op.body.end(), [&](const Operation& inner) { return operation(inner); });
+               std::all_of(op.body.begin(), op.body.end(),
+                           [&](const Operation& inner) { return operation(inner); });
     }
 
     const Module& module_;
@@ -67,8 +76,12 @@ class IdCheck {
 
 class FunctionCheck {
   public:
-    FunctionCheck(const Module& module, const Function& function, const VerifyOptions& options, VerifyReport& report)
-        : module_(module), function_(function), options_(options), report_(report),
+    FunctionCheck(const Module& module, const Function& function, const VerifyOptions& options,
+                  VerifyReport& report)
+        : module_(module),
+          function_(function),
+          options_(options),
+          report_(report),
           known_(function.values.size(), Known::kNo) {}
 
     void run() {
@@ -80,7 +93,11 @@ class FunctionCheck {
     }
 
   private:
-    enum class Known : uint8_t { kNo, kYes, kInFused };  ///< kInFused: inside a fused op and not among its results
+    enum class Known : uint8_t {
+        kNo,
+        kYes,
+        kInFused,  ///< computed inside a fused op and not among its results
+    };
 
     void states() {
         std::set<StateId> seen;
@@ -89,20 +106,24 @@ class FunctionCheck {
             if (v.state == kNone) continue;
             known_[i] = Known::kYes;
             if (!seen.insert(v.state).second)
-                report_.error(function_, fmt::format("two values stand for the state `@{}`", v.name));
+                report_.error(function_,
+                              fmt::format("two values stand for the state `@{}`", v.name));
             const State& state = module_.states[v.state];
             if (v.type != state.type || v.name != state.name)
-                report_.error(function_, fmt::format("`@{}`, {}, stands for the state `@{}`, {}", v.name,
-                                                     to_string(v.type), state.name, to_string(state.type)));
+                report_.error(function_,
+                              fmt::format("`@{}`, {}, stands for the state `@{}`, {}", v.name,
+                                          to_string(v.type), state.name, to_string(state.type)));
         }
     }
 
     void inputs() {
         for (const Input& input : function_.inputs) {
             if (input.source.empty())
-                report_.error(function_, fmt::format("input {} has no source", shown(function_, input.value)));
+                report_.error(function_,
+                              fmt::format("input {} has no source", shown(function_, input.value)));
             if (function_.values[input.value].state != kNone)
-                report_.error(function_, fmt::format("{} is a state, not an input", shown(function_, input.value)));
+                report_.error(function_, fmt::format("{} is a state, not an input",
+                                                     shown(function_, input.value)));
             else if (const std::string why = define(input.value); !why.empty())
                 report_.error(function_, why);
         }
@@ -111,65 +132,83 @@ class FunctionCheck {
     void operation(const Operation& op) {
         if (op.as<Fused>() != nullptr) return fused(op, *op.as<Fused>());
         for (ValueId operand : op.operands) read(op, operand);
-        if (op.as<Gradient>() != nullptr) gradient(op);
-        else types(op);
+        if (op.as<Gradient>() != nullptr)
+            gradient(op);
+        else
+            types(op);
         for (ValueId result : op.results)
-            if (const std::string why = define(result); !why.empty()) report_.error(function_, op, why);
+            if (const std::string why = define(result); !why.empty())
+                report_.error(function_, op, why);
     }
 
     void read(const Operation& op, ValueId value) {
         if (known_[value] == Known::kNo)
-            report_.error(function_, op, fmt::format("{} is used before it is defined", shown(function_, value)));
+            report_.error(function_, op,
+                          fmt::format("{} is used before it is defined", shown(function_, value)));
         if (known_[value] == Known::kInFused)
-            report_.error(function_, op, fmt::format("{} is computed inside a fused op and is not among its results",
-                                                     shown(function_, value)));
+            report_.error(
+                function_, op,
+                fmt::format("{} is computed inside a fused op and is not among its results",
+                            shown(function_, value)));
     }
 
     /// Marks the value as defined; why it cannot be, or "".
     std::string define(ValueId value) {
         const Value& v = function_.values[value];
-        if (v.state != kNone) return fmt::format("the state {} is defined by an op", shown(function_, value));
-        if (known_[value] != Known::kNo) return fmt::format("{} is defined twice", shown(function_, value));
+        if (v.state != kNone)
+            return fmt::format("the state {} is defined by an op", shown(function_, value));
+        if (known_[value] != Known::kNo)
+            return fmt::format("{} is defined twice", shown(function_, value));
         known_[value] = Known::kYes;
         if (v.name.empty()) return "a value has no name";
         if (!names_.insert(v.name).second) return fmt::format("two values are named `%{}`", v.name);
-        if (std::any_of(v.type.shape.begin(), v.type.shape.end(), [](int64_t size) { return size < 1; }))
-            return fmt::format("{} has the type {}: sizes are positive", shown(function_, value), to_string(v.type));
+        if (std::any_of(v.type.shape.begin(), v.type.shape.end(),
+                        [](int64_t size) { return size < 1; }))
+            return fmt::format("{} has the type {}: sizes are positive", shown(function_, value),
+                               to_string(v.type));
         return "";
     }
 
     void types(const Operation& op) {
         if (op.results.size() != 1 || !op.body.empty()) {
-            report_.error(function_, op, fmt::format("`{}` has one result and no body", op.info().name));
+            report_.error(function_, op,
+                          fmt::format("`{}` has one result and no body", op.info().name));
             return;
         }
         InferContext context;
         for (ValueId v : op.operands) context.operands.push_back(function_.type(v));
         context.declared = &function_.type(op.result());
         const Type inferred = infer_type(op.op, context);
-        if (!context.error.empty()) report_.error(function_, op, context.error);
+        if (!context.error.empty())
+            report_.error(function_, op, context.error);
         else if (inferred != function_.type(op.result()))
-            report_.error(function_, op, fmt::format("`{}` gives {}, but {} is {}", op.info().name, to_string(inferred),
-                                                     shown(function_, op.result()),
-                                                     to_string(function_.type(op.result()))));
+            report_.error(
+                function_, op,
+                fmt::format("`{}` gives {}, but {} is {}", op.info().name, to_string(inferred),
+                            shown(function_, op.result()), to_string(function_.type(op.result()))));
     }
 
     void gradient(const Operation& op) {
-        if (!options_.allow_gradient) report_.error(function_, op, "`gradient` is left after differentiation");
+        if (!options_.allow_gradient)
+            report_.error(function_, op, "`gradient` is left after differentiation");
         if (op.operands.size() != op.results.size() + 1) {
-            report_.error(function_, op, fmt::format("`gradient` by {} values has {} results",
-                                                     static_cast<int64_t>(op.operands.size()) - 1, op.results.size()));
+            report_.error(
+                function_, op,
+                fmt::format("`gradient` by {} values has {} results",
+                            static_cast<int64_t>(op.operands.size()) - 1, op.results.size()));
             return;
         }
         if (!function_.type(op.operands[0]).is_scalar())
-            report_.error(function_, op, fmt::format("`gradient` of {}, {}: it must be a scalar",
-                                                     shown(function_, op.operands[0]),
-                                                     to_string(function_.type(op.operands[0]))));
+            report_.error(function_, op,
+                          fmt::format("`gradient` of {}, {}: it must be a scalar",
+                                      shown(function_, op.operands[0]),
+                                      to_string(function_.type(op.operands[0]))));
         for (size_t i = 0; i < op.results.size(); ++i)
             if (function_.type(op.results[i]) != function_.type(op.operands[i + 1]))
-                report_.error(function_, op, fmt::format("{} is a gradient by {} and must have its type",
-                                                         shown(function_, op.results[i]),
-                                                         shown(function_, op.operands[i + 1])));
+                report_.error(function_, op,
+                              fmt::format("{} is a gradient by {} and must have its type",
+                                          shown(function_, op.results[i]),
+                                          shown(function_, op.operands[i + 1])));
     }
 
     // ---- fused ops ----
@@ -181,41 +220,55 @@ class FunctionCheck {
             fused_body_op(inner, attributes.space, reduced);
             for (ValueId operand : inner.operands)
                 if (inside.count(operand) == 0 &&
-                    std::find(read_outside.begin(), read_outside.end(), operand) == read_outside.end())
+                    std::find(read_outside.begin(), read_outside.end(), operand) ==
+                        read_outside.end())
                     read_outside.push_back(operand);
             operation(inner);
             inside.insert(inner.results.begin(), inner.results.end());
-            if (inner.info().has(kReduction)) reduced.insert(inner.results.begin(), inner.results.end());
+            if (inner.info().has(kReduction))
+                reduced.insert(inner.results.begin(), inner.results.end());
         }
         if (op.operands != read_outside)
-            report_.error(function_, op, "the operands are not what the body reads from outside, in order of first use");
+            report_.error(
+                function_, op,
+                "the operands are not what the body reads from outside, in order of first use");
         for (ValueId value : inside) known_[value] = Known::kInFused;
         for (ValueId result : op.results) {
             if (inside.count(result) == 0)
-                report_.error(function_, op, fmt::format("{} is not computed in the body", shown(function_, result)));
+                report_.error(
+                    function_, op,
+                    fmt::format("{} is not computed in the body", shown(function_, result)));
             else if (known_[result] == Known::kYes)
-                report_.error(function_, op, fmt::format("{} is a result twice", shown(function_, result)));
+                report_.error(function_, op,
+                              fmt::format("{} is a result twice", shown(function_, result)));
             known_[result] = Known::kYes;
         }
     }
 
-    void fused_body_op(const Operation& inner, const Shape& space, const std::set<ValueId>& reduced) {
+    void fused_body_op(const Operation& inner, const Shape& space,
+                       const std::set<ValueId>& reduced) {
         const OpInfo& info = inner.info();
         const bool reduction = info.has(kReduction), scalar = info.has(kRuntimeScalar);
         if (!reduction && !scalar && !info.has(kElementwise) && !info.has(kGenerator) &&
             inner.as<Broadcast>() == nullptr)
-            report_.error(function_, inner, fmt::format("`{}` cannot be in a fused body", info.name));
+            report_.error(function_, inner,
+                          fmt::format("`{}` cannot be in a fused body", info.name));
         for (ValueId operand : inner.operands) {
             if (reduced.count(operand) != 0)
-                report_.error(function_, inner, fmt::format("{} is a reduction of the same loop, known only at its end",
-                                                            shown(function_, operand)));
+                report_.error(
+                    function_, inner,
+                    fmt::format("{} is a reduction of the same loop, known only at its end",
+                                shown(function_, operand)));
             if (reduction && function_.type(operand).shape != space)
-                report_.error(function_, inner, fmt::format("`{}` reads {} in a loop over {}", info.name,
-                                                            to_string(function_.type(operand)), to_string(space)));
+                report_.error(function_, inner,
+                              fmt::format("`{}` reads {} in a loop over {}", info.name,
+                                          to_string(function_.type(operand)), to_string(space)));
         }
         if (!reduction && !scalar && function_.type(inner.result()).shape != space)
-            report_.error(function_, inner, fmt::format("{} is {} in a loop over {}", shown(function_, inner.result()),
-                                                        to_string(function_.type(inner.result())), to_string(space)));
+            report_.error(
+                function_, inner,
+                fmt::format("{} is {} in a loop over {}", shown(function_, inner.result()),
+                            to_string(function_.type(inner.result())), to_string(space)));
     }
 
     // ---- ends of functions ----
@@ -225,14 +278,17 @@ class FunctionCheck {
         for (const Update& update : function_.updates) {
             const State& state = module_.states[update.state];
             if (!seen.insert(update.state).second)
-                report_.error(function_, fmt::format("the state `@{}` is updated twice", state.name));
+                report_.error(function_,
+                              fmt::format("the state `@{}` is updated twice", state.name));
             if (function_.type(update.value) != state.type)
-                report_.error(function_, fmt::format("`@{}` is {} but is updated with {}, {}", state.name,
-                                                     to_string(state.type), shown(function_, update.value),
-                                                     to_string(function_.type(update.value))));
+                report_.error(function_,
+                              fmt::format("`@{}` is {} but is updated with {}, {}", state.name,
+                                          to_string(state.type), shown(function_, update.value),
+                                          to_string(function_.type(update.value))));
             if (known_[update.value] != Known::kYes)
-                report_.error(function_, fmt::format("`@{}` is updated with {}, which is not defined", state.name,
-                                                     shown(function_, update.value)));
+                report_.error(function_,
+                              fmt::format("`@{}` is updated with {}, which is not defined",
+                                          state.name, shown(function_, update.value)));
         }
     }
 
@@ -242,8 +298,8 @@ class FunctionCheck {
             if (!seen.insert(result.name).second)
                 report_.error(function_, fmt::format("two results are named `{}`", result.name));
             if (known_[result.value] != Known::kYes)
-                report_.error(function_, fmt::format("the result `{}` is {}, which is not defined", result.name,
-                                                     shown(function_, result.value)));
+                report_.error(function_, fmt::format("the result `{}` is {}, which is not defined",
+                                                     result.name, shown(function_, result.value)));
         }
     }
 
@@ -260,7 +316,8 @@ void verify_names(const Items& items, const char* what, VerifyReport& report) {
     std::set<std::string> seen;
     for (const auto& item : items)
         if (item.name.empty() || !seen.insert(item.name).second)
-            report.error(fmt::format("two {} are named `@{}`, or one has no name", what, item.name));
+            report.error(
+                fmt::format("two {} are named `@{}`, or one has no name", what, item.name));
 }
 
 }  // namespace
@@ -272,7 +329,8 @@ bool verify(const Module& module, Diagnostics& diagnostics, const VerifyOptions&
     // A module can be printed, and pointed into, only when every function's ids are in range.
     for (const Function& function : module.functions)
         if (!IdCheck(module, function).passes())
-            report.error(fmt::format("@{} refers to a value, a state or a file that does not exist", function.name));
+            report.error(fmt::format("@{} refers to a value, a state or a file that does not exist",
+                                     function.name));
     if (report.any()) return false;
     for (const Function& function : module.functions) {
         FunctionCheck(module, function, options, report).run();

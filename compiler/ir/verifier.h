@@ -1,5 +1,6 @@
-// Checks that a module is well formed. It runs after every pass and on every file that is read, so that a bug shows
-// where it was made. The invariants are listed in verifier.cpp and verify_plan.cpp.
+// Checks that a module is well formed. It runs after every pass and on every file that is read, so
+// that a bug shows where it was made. The invariants are listed in verifier.cpp and
+// verify_plan.cpp.
 #pragma once
 
 #include "compiler/ir/module.h"
@@ -10,10 +11,11 @@ namespace gmc::ir {
 /// What is expected of the stage at hand.
 struct VerifyOptions {
     bool allow_gradient = true;  ///< false once `differentiate` has run
-    bool planned = false;        ///< true once `plan_memory` has run: every value must have its place
+    bool planned = false;  ///< true once `plan_memory` has run: every value must have its place
 };
 
-/// True = well formed. Each error (kBadIr) points into the printed module, at the line of the op it is about.
+/// True = well formed. Each error (kBadIr) points into the printed module, at the line of the op it
+/// is about.
 bool verify(const Module& module, Diagnostics& diagnostics, const VerifyOptions& options = {});
 
 }  // namespace gmc::ir

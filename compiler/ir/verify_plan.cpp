@@ -1,12 +1,14 @@
-// The invariants of a planned function. A place is an offset in the arena, or a state's memory (`at @w`).
-//   places     inputs and results of ops have a place; values inside fused bodies and states have none; the result of
-//              a reshape is its operand's memory: it has no place of its own, or says the same offset
+// The invariants of a planned function. A place is an offset in the arena, or a state's memory (`at
+// @w`).
+//   places     inputs and results of ops have a place; values inside fused bodies and states have
+//              none; the result of a reshape is its operand's memory: it has no place of its own, or
+//              says the same offset
 //   arena      places are multiples of 64 bytes and inside the arena
-//   overlap    no two values that are alive at the same time share a byte. A value lives from the op that makes it to
-//              the last that reads it, to the end when it is a result or an update. An element-wise op may write its
-//              result exactly over an operand that ends there
-//   homes      a value at `@w` is what updates @w, nothing reads the old @w later, and an op that itself reads the old
-//              @w reads it element by element
+//   overlap    no two values that are alive at the same time share a byte. A value lives from the op
+//              that makes it to the last that reads it, to the end when it is a result or an update.
+//              An element-wise op may write its result exactly over an operand that ends there
+//   homes      a value at `@w` is what updates @w, nothing reads the old @w later, and an op that
+//              itself reads the old @w reads it element by element
 #include "compiler/ir/verify_plan.h"
 
 #include <fmt/format.h>
@@ -23,14 +25,18 @@ constexpr int64_t kAlignmentBytes = 64;
 struct Buffer {
     ValueId value = kNone;
     int64_t first = 0;  ///< index of the op that writes it; -1 for inputs and states
-    int64_t last = 0;   ///< index of the last op that reads it; the number of ops when it is needed at the end
+    int64_t last =
+        0;  ///< index of the last op that reads it; the number of ops when it is needed at the end
     int64_t begin = 0, end = 0;  ///< bytes in the arena, when it has a place there
 };
 
 class PlanCheck {
   public:
     PlanCheck(const Module& module, const Function& function, VerifyReport& report)
-        : module_(module), function_(function), report_(report), root_(function.values.size(), kNone),
+        : module_(module),
+          function_(function),
+          report_(report),
+          root_(function.values.size(), kNone),
           buffer_of_(function.values.size(), kNone) {}
 
     void run() {
@@ -41,19 +47,25 @@ class PlanCheck {
         find_buffers();
         for (const Buffer& b : buffers_) {
             if (function_.values[b.value].state != kNone) continue;
-            if (function_.values[b.value].home != kNone) check_home(b);
-            else check_place(b);
+            if (function_.values[b.value].home != kNone)
+                check_home(b);
+            else
+                check_place(b);
         }
         check_overlaps();
     }
 
   private:
-    std::string shown(ValueId value) const { return fmt::format("`%{}`", function_.values[value].name); }
+    std::string shown(ValueId value) const {
+        return fmt::format("`%{}`", function_.values[value].name);
+    }
 
     /// Errors about values point at the op that makes them.
     void error(const Buffer& b, const std::string& text) {
-        if (b.first < 0) report_.error(function_, text);
-        else report_.error(function_, function_.operations[b.first], text);
+        if (b.first < 0)
+            report_.error(function_, text);
+        else
+            report_.error(function_, function_.operations[b.first], text);
     }
 
     void add_buffer(ValueId value, int64_t first) {
@@ -70,7 +82,8 @@ class PlanCheck {
         for (int64_t i = 0; i < end; ++i) {
             const Operation& op = function_.operations[i];
             for (ValueId operand : op.operands) extend(operand, i);
-            if (op.as<Reshape>() != nullptr) reshape(op);
+            if (op.as<Reshape>() != nullptr)
+                reshape(op);
             else
                 for (ValueId result : op.results) add_buffer(result, i);
         }
@@ -89,7 +102,9 @@ class PlanCheck {
         const Value& root = function_.values[root_[op.result()]];
         const bool none = own.arena_offset == kNone && own.home == kNone;
         if (!none && (own.arena_offset != root.arena_offset || own.home != root.home))
-            report_.error(function_, op, fmt::format("{} is not where the operand of its reshape is", shown(op.result())));
+            report_.error(
+                function_, op,
+                fmt::format("{} is not where the operand of its reshape is", shown(op.result())));
     }
 
     void check_place(const Buffer& b) {
@@ -97,28 +112,33 @@ class PlanCheck {
         if (v.arena_offset < 0) {
             error(b, fmt::format("{} has no place in memory", shown(b.value)));
         } else if (v.arena_offset % kAlignmentBytes != 0) {
-            error(b, fmt::format("{} is at {}, which is no multiple of {} bytes", shown(b.value), v.arena_offset,
-                                 kAlignmentBytes));
-        } else if (v.type.bytes() > function_.arena_bytes || v.arena_offset > function_.arena_bytes - v.type.bytes()) {
-            error(b, fmt::format("{}, {} bytes at {}, ends behind the arena of {} bytes", shown(b.value),
-                                 v.type.bytes(), v.arena_offset, function_.arena_bytes));
+            error(b, fmt::format("{} is at {}, which is no multiple of {} bytes", shown(b.value),
+                                 v.arena_offset, kAlignmentBytes));
+        } else if (v.type.bytes() > function_.arena_bytes ||
+                   v.arena_offset > function_.arena_bytes - v.type.bytes()) {
+            error(b, fmt::format("{}, {} bytes at {}, ends behind the arena of {} bytes",
+                                 shown(b.value), v.type.bytes(), v.arena_offset,
+                                 function_.arena_bytes));
         }
     }
 
     void check_home(const Buffer& b) {
         const StateId home = function_.values[b.value].home;
         const std::string& name = module_.states[home].name;
-        const bool updates = std::any_of(function_.updates.begin(), function_.updates.end(), [&](const Update& u) {
-            return u.state == home && root_[u.value] == b.value;
-        });
-        if (!updates) error(b, fmt::format("{} is at `@{}` but does not update it", shown(b.value), name));
+        const bool updates = std::any_of(
+            function_.updates.begin(), function_.updates.end(),
+            [&](const Update& u) { return u.state == home && root_[u.value] == b.value; });
+        if (!updates)
+            error(b, fmt::format("{} is at `@{}` but does not update it", shown(b.value), name));
         for (const Buffer& other : buffers_) {
             const Value& v = function_.values[other.value];
             if (v.home == home && other.value != b.value)
-                error(b, fmt::format("{} and {} are both at `@{}`", shown(b.value), shown(other.value), name));
+                error(b, fmt::format("{} and {} are both at `@{}`", shown(b.value),
+                                     shown(other.value), name));
             if (v.state != home || other.last < b.first) continue;
             if (other.last > b.first || !may_write_over(b.first, other.value, b.value))
-                error(b, fmt::format("{} is written over `@{}`, whose old value is still read", shown(b.value), name));
+                error(b, fmt::format("{} is written over `@{}`, whose old value is still read",
+                                     shown(b.value), name));
         }
     }
 
@@ -131,13 +151,14 @@ class PlanCheck {
             b.end = v.arena_offset + v.type.bytes();
             placed.push_back(b);
         }
-        std::stable_sort(placed.begin(), placed.end(), [](const Buffer& x, const Buffer& y) { return x.begin < y.begin; });
+        std::stable_sort(placed.begin(), placed.end(),
+                         [](const Buffer& x, const Buffer& y) { return x.begin < y.begin; });
         for (size_t i = 0; i < placed.size(); ++i)
             for (size_t j = i + 1; j < placed.size() && placed[j].begin < placed[i].end; ++j)
                 if (conflict(placed[i], placed[j]))
                     error(placed[i].first > placed[j].first ? placed[i] : placed[j],
-                          fmt::format("{} and {} overlap in memory while both are needed", shown(placed[i].value),
-                                      shown(placed[j].value)));
+                          fmt::format("{} and {} overlap in memory while both are needed",
+                                      shown(placed[i].value), shown(placed[j].value)));
     }
 
     /// Whether two values whose bytes overlap are alive at the same time.
@@ -149,11 +170,14 @@ class PlanCheck {
         return early.begin != late.begin || !may_write_over(late.first, early.value, late.value);
     }
 
-    /// Whether the op may write `result` over `source`, which it reads: the same elements, read one by one.
+    /// Whether the op may write `result` over `source`, which it reads: the same elements, read one
+    /// by one.
     bool may_write_over(int64_t index, ValueId source, ValueId result) const {
         const Operation& op = function_.operations[index];
         const Type& type = function_.type(result);
-        if (function_.type(source).dtype != type.dtype || function_.type(source).elements() != type.elements()) return false;
+        if (function_.type(source).dtype != type.dtype ||
+            function_.type(source).elements() != type.elements())
+            return false;
         if (op.info().has(kElementwise)) return true;
         if (op.as<Fused>() == nullptr || type.shape != op.as<Fused>()->space) return false;
         return std::all_of(op.body.begin(), op.body.end(), [&](const Operation& inner) {
@@ -164,7 +188,8 @@ class PlanCheck {
     const Module& module_;
     const Function& function_;
     VerifyReport& report_;
-    std::vector<ValueId> root_;       ///< by value: the value whose memory it is; kNone inside fused bodies
+    std::vector<ValueId>
+        root_;  ///< by value: the value whose memory it is; kNone inside fused bodies
     std::vector<int32_t> buffer_of_;  ///< by value: index into buffers_, for roots
     std::vector<Buffer> buffers_;
 };

@@ -5,7 +5,8 @@
 
 namespace gmc::ir {
 
-/// Reports what is wrong with the places of the function's values. The function must be well formed otherwise.
+/// Reports what is wrong with the places of the function's values. The function must be well formed
+/// otherwise.
 void verify_plan(const Module& module, const Function& function, VerifyReport& report);
 
 }  // namespace gmc::ir

@@ -20,7 +20,8 @@ void VerifyReport::error_at(const Function& function, const std::string& line,
 
 void VerifyReport::error(const Function& function, const Operation& operation,
                          const std::string& text) {
-    // Of a fused op the first line; of any op without the place in the model, which the excerpt shows.
+    // Of a fused op the first line; of any op without the place in the model, which the excerpt
+    // shows.
     std::string line = print(module_, function, operation);
     line = line.substr(0, std::min(line.find('\n'), line.find("  //")));
     error_at(function, line, text);

@@ -1,5 +1,5 @@
-// Errors of the verifier. A module in memory has no text to point into, so the report prints it when the first error
-// comes, and points into that.
+// Errors of the verifier. A module in memory has no text to point into, so the report prints it
+// when the first error comes, and points into that.
 #pragma once
 
 #include <optional>
@@ -15,7 +15,8 @@ class VerifyReport {
     VerifyReport(const Module& module, Diagnostics& diagnostics)
         : module_(module), diagnostics_(diagnostics) {}
 
-    /// An error about the line of `operation`. Needs a module that can be printed: all ids in range.
+    /// An error about the line of `operation`. Needs a module that can be printed: all ids in
+    /// range.
     void error(const Function& function, const Operation& operation, const std::string& text);
     /// An error about a function's head, its updates or its results.
     void error(const Function& function, const std::string& text);

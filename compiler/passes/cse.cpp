@@ -1,5 +1,5 @@
-// The key of an op is text: its name, printed attributes, operands and type. Attributes print without loss, so equal
-// texts are equal ops.
+// The key of an op is text: its name, printed attributes, operands and type. Attributes print
+// without loss, so equal texts are equal ops.
 #include "compiler/passes/cse.h"
 
 #include <fmt/format.h>
@@ -22,8 +22,10 @@ std::string key_of(const Rewriter& rewriter, const Operation& op) {
     if (op.info().has(kCommutative)) std::sort(operands.begin(), operands.end());
     const std::string attributes = std::visit(
         [](const auto& o) {
-            if constexpr (std::is_same_v<std::decay_t<decltype(o)>, std::monostate>) return std::string();
-            else return attributes_text(o);
+            if constexpr (std::is_same_v<std::decay_t<decltype(o)>, std::monostate>)
+                return std::string();
+            else
+                return attributes_text(o);
         },
         op.op);
     return fmt::format("{}{} {} {}", op.info().name, attributes, fmt::join(operands, ","),

@@ -1,4 +1,5 @@
-// One walk from the end: an op stays when a result of it is needed, and then its operands are needed.
+// One walk from the end: an op stays when a result of it is needed, and then its operands are
+// needed.
 #include "compiler/passes/dce.h"
 
 #include <algorithm>
@@ -10,7 +11,8 @@ using namespace ir;  // NOLINT: all of this is about ir
 
 class State {
   public:
-    explicit State(Function& function) : function_(function), needed_(function.values.size(), false) {}
+    explicit State(Function& function)
+        : function_(function), needed_(function.values.size(), false) {}
 
     bool run() {
         for (const Update& update : function_.updates) needed_[update.value] = true;
@@ -31,7 +33,8 @@ class State {
 
   private:
     bool is_needed(const Operation& op) const {
-        return std::any_of(op.results.begin(), op.results.end(), [&](ValueId v) { return needed_[v]; });
+        return std::any_of(op.results.begin(), op.results.end(),
+                           [&](ValueId v) { return needed_[v]; });
     }
 
     Function& function_;

@@ -1,5 +1,5 @@
-// The summed value is written as a sum of terms, each a product of factors that do not vary along the axes and of at
-// most one value that does; then the terms are summed one by one.
+// The summed value is written as a sum of terms, each a product of factors that do not vary along
+// the axes and of at most one value that does; then the terms are summed one by one.
 #include "compiler/passes/factor_sums.h"
 
 #include <algorithm>
@@ -47,18 +47,21 @@ class State {
         const Operation* op = rewriter_.definition_as<Broadcast>(value);
         if (op == nullptr) return false;
         const std::vector<int64_t>& dims = op->as<Broadcast>()->dims;
-        return std::none_of(dims.begin(), dims.end(),
-                            [&](int64_t axis) { return std::binary_search(axes_.begin(), axes_.end(), axis); });
+        return std::none_of(dims.begin(), dims.end(), [&](int64_t axis) {
+            return std::binary_search(axes_.begin(), axes_.end(), axis);
+        });
     }
 
     std::vector<Term> split(ValueId value, int depth) const {
         if (is_invariant(value)) return {{kNone, {{value, false}}, false}};
         const Operation* op = depth > 0 ? rewriter_.definition(value) : nullptr;
-        if (op != nullptr && op->as<Neg>() != nullptr) return negated(split(op->operands[0], depth - 1));
+        if (op != nullptr && op->as<Neg>() != nullptr)
+            return negated(split(op->operands[0], depth - 1));
         if (op != nullptr && op->as<Add>() != nullptr)
             return joined(split(op->operands[0], depth - 1), split(op->operands[1], depth - 1));
         if (op != nullptr && op->as<Sub>() != nullptr)
-            return joined(split(op->operands[0], depth - 1), negated(split(op->operands[1], depth - 1)));
+            return joined(split(op->operands[0], depth - 1),
+                          negated(split(op->operands[1], depth - 1)));
         if (op != nullptr && op->as<Mul>() != nullptr)
             for (int i = 0; i < 2; ++i)
                 if (is_invariant(op->operands[i]))
@@ -82,12 +85,15 @@ class State {
     }
 
     bool is_worth_it(const std::vector<Term>& terms) const {
-        const bool unchanged = terms.size() == 1 && terms[0].varying != kNone && terms[0].factors.empty();
-        const auto varying = std::count_if(terms.begin(), terms.end(), [](const Term& t) { return t.varying != kNone; });
+        const bool unchanged =
+            terms.size() == 1 && terms[0].varying != kNone && terms[0].factors.empty();
+        const auto varying = std::count_if(terms.begin(), terms.end(),
+                                           [](const Term& t) { return t.varying != kNone; });
         const bool known = std::all_of(terms.begin(), terms.end(), [&](const Term& t) {
             return t.varying == kNone || sums_.count({t.varying, axes_}) != 0;
         });
-        // x - c may be small where x and c are not: so it stays, unless the sum of x is there for nothing.
+        // x - c may be small where x and c are not: so it stays, unless the sum of x is there for
+        // nothing.
         return !unchanged && (known || (varying == 1 && terms.size() == 1));
     }
 
@@ -100,7 +106,8 @@ class State {
         const ValueId source = op.operands[0];
         std::vector<int64_t> dims;
         for (int64_t axis : op.as<Broadcast>()->dims)
-            dims.push_back(axis - std::count_if(axes_.begin(), axes_.end(), [&](int64_t a) { return a < axis; }));
+            dims.push_back(axis - std::count_if(axes_.begin(), axes_.end(),
+                                                [&](int64_t a) { return a < axis; }));
         return b.broadcast(source, dims, shape);
     }
 
@@ -117,16 +124,21 @@ class State {
 
     /// How many elements go into each sum.
     ValueId count() {
-        const int64_t terms = rewriter_.type(op_.operands[0]).elements() / rewriter_.type(op_.result()).elements();
-        return rewriter_.builder().constant(static_cast<double>(terms), rewriter_.shape(op_.result()));
+        const int64_t terms =
+            rewriter_.type(op_.operands[0]).elements() / rewriter_.type(op_.result()).elements();
+        return rewriter_.builder().constant(static_cast<double>(terms),
+                                            rewriter_.shape(op_.result()));
     }
 
     void emit(const std::vector<Term>& terms) {
         ValueId sum = kNone;
         for (const Term& t : terms) {
             const ValueId value = emit(t);
-            if (sum == kNone) sum = t.negative ? rewriter_.builder().neg(value) : value;
-            else sum = t.negative ? rewriter_.builder().sub(sum, value) : rewriter_.builder().add(sum, value);
+            if (sum == kNone)
+                sum = t.negative ? rewriter_.builder().neg(value) : value;
+            else
+                sum = t.negative ? rewriter_.builder().sub(sum, value)
+                                 : rewriter_.builder().add(sum, value);
         }
         replacement_ = sum;
     }
@@ -157,7 +169,8 @@ Result<bool> factor_sums(Module& module, Diagnostics&) {
     for (Function& function : module.functions) {
         const Sums sums = sums_of(function);
         changed |= Rewriter(module, function).run([&](Rewriter& rewriter, Operation& op) {
-            if (op.as<ReduceSum>() == nullptr || rewriter.type(op.operands[0]).dtype == DType::kI32) return kNone;
+            if (op.as<ReduceSum>() == nullptr || rewriter.type(op.operands[0]).dtype == DType::kI32)
+                return kNone;
             State state(rewriter, op, sums);
             state.run();
             return state.replacement();

@@ -1,4 +1,5 @@
-// One rule per op, found by overload; ops without a rule of their own are folded only when all operands are constant.
+// One rule per op, found by overload; ops without a rule of their own are folded only when all
+// operands are constant.
 #include "compiler/passes/fold_constants.h"
 
 #include <algorithm>
@@ -20,7 +21,9 @@ struct Context {
 
     ValueId operand(size_t i) const { return op.operands[i]; }
     const double* constant(size_t i) const { return rewriter.constant(op.operands[i]); }
-    bool is(size_t i, double value) const { return constant(i) != nullptr && *constant(i) == value; }
+    bool is(size_t i, double value) const {
+        return constant(i) != nullptr && *constant(i) == value;
+    }
     /// The operand of the negation that computes operand i, or kNone.
     ValueId negated(size_t i) const {
         const Operation* neg = rewriter.definition_as<Neg>(op.operands[i]);
@@ -36,15 +39,18 @@ struct Context {
     ValueId become_constant(double value) { return become(Constant{value}, {}); }
 };
 
-/// Numbers that float has with full precision, so that joining constants neither overflows nor vanishes.
+/// Numbers that float has with full precision, so that joining constants neither overflows nor
+/// vanishes.
 bool is_ordinary(double value) { return std::abs(value) >= FLT_MIN && std::abs(value) <= FLT_MAX; }
 
 bool is_power_of_two(double value) {
     int exponent = 0;
-    return is_ordinary(value) && is_ordinary(1 / value) && std::abs(std::frexp(value, &exponent)) == 0.5;
+    return is_ordinary(value) && is_ordinary(1 / value) &&
+           std::abs(std::frexp(value, &exponent)) == 0.5;
 }
 
-/// x op c1 op c2 -> x op (c1 op c2), for an op whose second operand is constant, as is that of its first operand.
+/// x op c1 op c2 -> x op (c1 op c2), for an op whose second operand is constant, as is that of its
+/// first operand.
 template <typename Op, typename Join>
 bool join_constants(Context& c, Join join) {
     const Operation* inner = c.rewriter.definition_as<Op>(c.operand(0));
@@ -82,11 +88,13 @@ ValueId fold(const Mul&, Context& c) {
         const ValueId x = c.negated(0);
         return c.become(Mul{}, {x, c.number(-*c.constant(1))});
     }
-    if (c.negated(0) != kNone && c.negated(1) != kNone) return c.become(Mul{}, {c.negated(0), c.negated(1)});
+    if (c.negated(0) != kNone && c.negated(1) != kNone)
+        return c.become(Mul{}, {c.negated(0), c.negated(1)});
     return kNone;
 }
 
-/// Division is several times slower than multiplication; only a power of two has an exact reciprocal.
+/// Division is several times slower than multiplication; only a power of two has an exact
+/// reciprocal.
 ValueId fold(const Div&, Context& c) {
     if (c.is(1, 1)) return c.operand(0);
     if (c.constant(1) == nullptr || !is_power_of_two(*c.constant(1))) return kNone;
@@ -97,7 +105,8 @@ ValueId fold(const Neg&, Context& c) {
     if (c.negated(0) != kNone) return c.negated(0);
     const Operation* inner = c.rewriter.definition(c.operand(0));
     if (inner == nullptr) return kNone;
-    if (inner->as<Sub>() != nullptr) return c.become(Sub{}, {inner->operands[1], inner->operands[0]});
+    if (inner->as<Sub>() != nullptr)
+        return c.become(Sub{}, {inner->operands[1], inner->operands[0]});
     if (inner->as<Mul>() == nullptr) return kNone;
     const double* factor = c.rewriter.constant(inner->operands[1]);
     if (factor == nullptr) return kNone;
@@ -120,11 +129,15 @@ ValueId fold(const Select&, Context& c) {
     return c.operand(1) == c.operand(2) ? c.operand(1) : kNone;
 }
 
-ValueId fold(const Maximum&, Context& c) { return c.operand(0) == c.operand(1) ? c.operand(0) : kNone; }
-ValueId fold(const Minimum&, Context& c) { return c.operand(0) == c.operand(1) ? c.operand(0) : kNone; }
+ValueId fold(const Maximum&, Context& c) {
+    return c.operand(0) == c.operand(1) ? c.operand(0) : kNone;
+}
+ValueId fold(const Minimum&, Context& c) {
+    return c.operand(0) == c.operand(1) ? c.operand(0) : kNone;
+}
 ValueId fold(const LeakyRelu& op, Context& c) { return op.slope == 1 ? c.operand(0) : kNone; }
 
-// ---- constants of another shape ------------------------------------------------------------------------------
+// ---- constants of another shape -----------------------------------------------------------------
 
 ValueId fold_same_number(Context& c) {
     return c.constant(0) == nullptr ? kNone : c.become_constant(*c.constant(0));
@@ -137,7 +150,9 @@ ValueId fold(const ReduceMax&, Context& c) { return fold_same_number(c); }
 ValueId fold(const Pad&, Context& c) { return c.is(0, 0) ? c.become_constant(0) : kNone; }
 ValueId fold(const Concat&, Context& c) {
     for (ValueId v : c.op.operands)
-        if (c.rewriter.constant(v) == nullptr || *c.rewriter.constant(v) != *c.rewriter.constant(c.operand(0))) return kNone;
+        if (c.rewriter.constant(v) == nullptr ||
+            *c.rewriter.constant(v) != *c.rewriter.constant(c.operand(0)))
+            return kNone;
     return fold_same_number(c);
 }
 ValueId fold(const ReduceSum&, Context& c) {
@@ -159,7 +174,8 @@ bool fold_numbers(Context& c) {
         if (c.rewriter.constant(v) == nullptr) return false;
         numbers.push_back(*c.rewriter.constant(v));
     }
-    const std::optional<double> value = numbers.empty() ? std::nullopt : scalar_value(c.op.op, numbers);
+    const std::optional<double> value =
+        numbers.empty() ? std::nullopt : scalar_value(c.op.op, numbers);
     if (value) c.become_constant(*value);
     return value.has_value();
 }

@@ -54,7 +54,8 @@ class Manager {
     };
 
     static bool contains_pass(const Stage& stage, std::string_view name) {
-        return std::any_of(stage.passes.begin(), stage.passes.end(), [&](const Pass& p) { return p.name == name; });
+        return std::any_of(stage.passes.begin(), stage.passes.end(),
+                           [&](const Pass& p) { return p.name == name; });
     }
 
     Result<bool> run_stage(const Stage& stage) {
@@ -86,7 +87,8 @@ class Manager {
         note_time(pass, *changed, std::chrono::duration<double>(Clock::now() - start).count());
         Diagnostics found;
         // A skipped pass may have been the one that ensures what the stage promises.
-        if (!ir::verify(module_, found, options_.skip.empty() ? ensures : ir::VerifyOptions{})) crash(pass, before, found.render());
+        if (!ir::verify(module_, found, options_.skip.empty() ? ensures : ir::VerifyOptions{}))
+            crash(pass, before, found.render());
         ++runs_;
         if (!show(pass, *changed)) return Failure{};
         return changed;
@@ -96,16 +98,18 @@ class Manager {
         std::string where = fmt::format("the module before the pass is in {}", options_.crash_file);
         if (!ir::write_file(options_.crash_file, ir::artefact_text(before), diagnostics_))
             where = fmt::format("{} could not be written", options_.crash_file);
-        throw InternalError(fmt::format("internal error in pass {}: {}\n{}", pass.name, why, where));
+        throw InternalError(
+            fmt::format("internal error in pass {}: {}\n{}", pass.name, why, where));
     }
 
     /// Prints and dumps as asked for.
     bool show(const Pass& pass, bool changed) {
         if (contains(options_.print_after, pass.name))
-            fmt::print(options_.print_to, "// after {}, {}\n{}\n", pass.name, changed ? "changed" : "not changed",
-                       ir::print(module_));
+            fmt::print(options_.print_to, "// after {}, {}\n{}\n", pass.name,
+                       changed ? "changed" : "not changed", ir::print(module_));
         if (options_.dump_folder.empty() || !changed) return true;
-        const std::string file = fmt::format("{}/{:02}-{}.changed.gmc", options_.dump_folder, runs_, pass.name);
+        const std::string file =
+            fmt::format("{}/{:02}-{}.changed.gmc", options_.dump_folder, runs_, pass.name);
         return ir::write_file(file, ir::artefact_text(module_), diagnostics_);
     }
 
@@ -114,14 +118,17 @@ class Manager {
         std::error_code code;
         std::filesystem::create_directories(options_.dump_folder, code);
         if (!code)
-            return ir::write_file(options_.dump_folder + "/00-input.gmc", ir::artefact_text(module_), diagnostics_);
+            return ir::write_file(options_.dump_folder + "/00-input.gmc",
+                                  ir::artefact_text(module_), diagnostics_);
         const uint32_t file = diagnostics_.sources().add(options_.dump_folder, "");
-        diagnostics_.error(DiagnosticKind::kBadFile, {file, 0, 0, 0}, "cannot be made: {}", code.message());
+        diagnostics_.error(DiagnosticKind::kBadFile, {file, 0, 0, 0}, "cannot be made: {}",
+                           code.message());
         return false;
     }
 
     void note_time(const Pass& pass, bool changed, double seconds) {
-        auto found = std::find_if(times_.begin(), times_.end(), [&](const Time& t) { return t.name == pass.name; });
+        auto found = std::find_if(times_.begin(), times_.end(),
+                                  [&](const Time& t) { return t.name == pass.name; });
         if (found == times_.end()) found = times_.insert(times_.end(), {std::string(pass.name)});
         ++found->runs;
         found->changes += changed ? 1 : 0;
@@ -130,10 +137,11 @@ class Manager {
     }
 
     void print_times() const {
-        fmt::print(options_.print_to, "{:<18} {:>5} {:>8} {:>9} {:>10}\n", "pass", "runs", "changes", "ms", "ops after");
+        fmt::print(options_.print_to, "{:<18} {:>5} {:>8} {:>9} {:>10}\n", "pass", "runs",
+                   "changes", "ms", "ops after");
         for (const Time& t : times_)
-            fmt::print(options_.print_to, "{:<18} {:>5} {:>8} {:>9.3f} {:>10}\n", t.name, t.runs, t.changes,
-                       t.seconds * 1e3, t.operations_after);
+            fmt::print(options_.print_to, "{:<18} {:>5} {:>8} {:>9.3f} {:>10}\n", t.name, t.runs,
+                       t.changes, t.seconds * 1e3, t.operations_after);
     }
 
     ir::Module& module_;
@@ -145,8 +153,8 @@ class Manager {
 
 }  // namespace
 
-Result<bool> run_stages(ir::Module& module, const std::vector<Stage>& stages, const PassOptions& options,
-                        Diagnostics& diagnostics) {
+Result<bool> run_stages(ir::Module& module, const std::vector<Stage>& stages,
+                        const PassOptions& options, Diagnostics& diagnostics) {
     return Manager(module, options, diagnostics).run(stages);
 }
 

@@ -1,4 +1,5 @@
-// Runs passes: one after the other, with a verified module after each, and what is needed to watch them.
+// Runs passes: one after the other, with a verified module after each, and what is needed to watch
+// them.
 #pragma once
 
 #include <cstdio>
@@ -23,7 +24,8 @@ struct Pass {
     PassFunction function;
 };
 
-/// Passes that are run in turn, again and again until none of them changes anything, `most_rounds` times at most.
+/// Passes that are run in turn, again and again until none of them changes anything, `most_rounds`
+/// times at most.
 struct Stage {
     std::vector<Pass> passes;
     int most_rounds = 1;
@@ -32,19 +34,19 @@ struct Stage {
 
 /// What the flags of `gmc compile` and `gmc opt` say.
 struct PassOptions {
-    std::vector<std::string> skip;         ///< names of passes that are left out
-    std::string stop_after;                ///< the name of the last pass to run (its stage is finished); "" = all
+    std::vector<std::string> skip;  ///< names of passes that are left out
+    std::string stop_after;  ///< the name of the last pass to run (its stage is finished); "" = all
     std::vector<std::string> print_after;  ///< names of passes after which the module is printed
     std::FILE* print_to = stdout;
-    std::string dump_folder;               ///< a file per run that changed something is written there; "" = none
-    bool time_passes = false;              ///< prints a table at the end
+    std::string dump_folder;  ///< a file per run that changed something is written there; "" = none
+    bool time_passes = false;                  ///< prints a table at the end
     std::string crash_file = "gmc-crash.gmc";  ///< where the module goes when a pass has a bug
 };
 
-/// Runs the stages. Fails when a pass reports an error of the model, or a file cannot be written. A bug in a pass (an
-/// InternalError in it, or a module that is not well formed after it) ends in an InternalError that names the pass and
-/// the file with the module as it was before.
-Result<bool> run_stages(ir::Module& module, const std::vector<Stage>& stages, const PassOptions& options,
-                        Diagnostics& diagnostics);
+/// Runs the stages. Fails when a pass reports an error of the model, or a file cannot be written. A
+/// bug in a pass (an InternalError in it, or a module that is not well formed after it) ends in an
+/// InternalError that names the pass and the file with the module as it was before.
+Result<bool> run_stages(ir::Module& module, const std::vector<Stage>& stages,
+                        const PassOptions& options, Diagnostics& diagnostics);
 
 }  // namespace gmc::passes

@@ -24,7 +24,8 @@ std::optional<int64_t> only_axis(const Shape& shape, int64_t begin, int64_t end)
 
 std::vector<ReshapeGroup> reshape_groups(const Shape& from, const Shape& to) {
     std::vector<ReshapeGroup> groups;
-    const auto from_rank = static_cast<int64_t>(from.size()), to_rank = static_cast<int64_t>(to.size());
+    const auto from_rank = static_cast<int64_t>(from.size()),
+               to_rank = static_cast<int64_t>(to.size());
     int64_t i = 0, j = 0;
     while (i < from_rank || j < to_rank) {
         ReshapeGroup g{i, i, j, j};
@@ -32,8 +33,10 @@ std::vector<ReshapeGroup> reshape_groups(const Shape& from, const Shape& to) {
         if (i < from_rank) from_size *= from[i++];
         if (j < to_rank) to_size *= to[j++];
         while (from_size != to_size) {
-            if (from_size < to_size) from_size *= from[i++];
-            else to_size *= to[j++];
+            if (from_size < to_size)
+                from_size *= from[i++];
+            else
+                to_size *= to[j++];
         }
         while (i < from_rank && from[i] == 1) ++i;
         while (j < to_rank && to[j] == 1) ++j;
@@ -44,7 +47,8 @@ std::vector<ReshapeGroup> reshape_groups(const Shape& from, const Shape& to) {
     return groups;
 }
 
-std::optional<std::vector<int64_t>> reshaped_axes(const std::vector<int64_t>& axes, const Shape& from, const Shape& to) {
+std::optional<std::vector<int64_t>> reshaped_axes(const std::vector<int64_t>& axes,
+                                                  const Shape& from, const Shape& to) {
     std::vector<int64_t> out;
     for (const ReshapeGroup& g : reshape_groups(from, to)) {
         int64_t named = 0, matter = 0;
@@ -59,19 +63,20 @@ std::optional<std::vector<int64_t>> reshaped_axes(const std::vector<int64_t>& ax
     return out;
 }
 
-std::optional<std::vector<int64_t>> reshaped_broadcast(const std::vector<int64_t>& dims, const Shape& from,
-                                                       const Shape& to) {
+std::optional<std::vector<int64_t>> reshaped_broadcast(const std::vector<int64_t>& dims,
+                                                       const Shape& from, const Shape& to) {
     std::vector<int64_t> out;
     for (const ReshapeGroup& g : reshape_groups(from, to)) {
         const int64_t named = std::count_if(dims.begin(), dims.end(), [&](int64_t axis) {
             return axis >= g.from_begin && axis < g.from_end;
         });
         if (named == 0) continue;
-        // The group belongs to the value: but for axes of size 1 it must be one axis on either side, or the value would
-        // need a reshape of its own.
+        // The group belongs to the value: but for axes of size 1 it must be one axis on either
+        // side, or the value would need a reshape of its own.
         const std::optional<int64_t> before = only_axis(from, g.from_begin, g.from_end);
         const std::optional<int64_t> after = only_axis(to, g.to_begin, g.to_end);
-        if (named != 1 || !before || !after || std::count(dims.begin(), dims.end(), *before) == 0) return std::nullopt;
+        if (named != 1 || !before || !after || std::count(dims.begin(), dims.end(), *before) == 0)
+            return std::nullopt;
         out.push_back(*after);
     }
     return out;

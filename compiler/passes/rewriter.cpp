@@ -1,17 +1,20 @@
-// The walk: ops move from a copy of the list to a new list, so that rules can append before the op at hand.
+// The walk: ops move from a copy of the list to a new list, so that rules can append before the op
+// at hand.
 #include "compiler/passes/rewriter.h"
 
 namespace gmc::passes {
 
 using namespace ir;  // NOLINT: all of this is about ir
 
-Rewriter::Rewriter(Module& module, Function& function) : function_(function), builder_(module, function) {}
+Rewriter::Rewriter(Module& module, Function& function)
+    : function_(function), builder_(module, function) {}
 
 void Rewriter::note_definitions() const {
     defined_by_.resize(function_.values.size(), kNone);
     for (; noted_ < function_.operations.size(); ++noted_) {
         const Operation& op = function_.operations[noted_];
-        if (op.results.size() == 1 && op.body.empty()) defined_by_[op.result()] = static_cast<int32_t>(noted_);
+        if (op.results.size() == 1 && op.body.empty())
+            defined_by_[op.result()] = static_cast<int32_t>(noted_);
     }
 }
 

@@ -1,5 +1,5 @@
-// Local rewriting, which passes such as simplify share: ops are visited in order; a rule may change the op at hand, put
-// new ops before it, or say that its result is another value.
+// Local rewriting, which passes such as simplify share: ops are visited in order; a rule may change
+// the op at hand, put new ops before it, or say that its result is another value.
 #pragma once
 
 #include <functional>
@@ -14,8 +14,9 @@ class Rewriter {
   public:
     Rewriter(ir::Module& module, ir::Function& function);
 
-    /// A rule sees one op with up-to-date operands. It returns the value that takes the place of the op's result, or
-    /// kNone; it may also edit the op, keeping the type of its result, and says so with mark_changed().
+    /// A rule sees one op with up-to-date operands. It returns the value that takes the place of
+    /// the op's result, or kNone; it may also edit the op, keeping the type of its result, and says
+    /// so with mark_changed().
     using Rule = std::function<ir::ValueId(Rewriter&, ir::Operation&)>;
 
     /// Visits every op with one result and no body once. True = something changed.
@@ -26,8 +27,8 @@ class Rewriter {
     const ir::Type& type(ir::ValueId value) const { return function_.type(value); }
     const ir::Shape& shape(ir::ValueId value) const { return function_.type(value).shape; }
 
-    /// The op that computes `value`, or null for inputs, states, and results of ops with several. Emitting an op makes
-    /// the pointer invalid: copy what is needed first.
+    /// The op that computes `value`, or null for inputs, states, and results of ops with several.
+    /// Emitting an op makes the pointer invalid: copy what is needed first.
     const ir::Operation* definition(ir::ValueId value) const;
     /// The same, when that op is an `Op`.
     template <typename Op>
@@ -35,7 +36,8 @@ class Rewriter {
         const ir::Operation* found = definition(value);
         return found != nullptr && found->as<Op>() != nullptr ? found : nullptr;
     }
-    /// The number of which every element of `value` is known to consist; null when that is not known.
+    /// The number of which every element of `value` is known to consist; null when that is not
+    /// known.
     const double* constant(ir::ValueId value) const;
 
     /// Ops before the one at hand, for look-ups.
@@ -54,8 +56,9 @@ class Rewriter {
     ir::Builder builder_;
     std::vector<ir::ValueId> renames_;  ///< by value: what stands for it now, or kNone
     // Rules emit ops at any time, so look-ups first take note of what is new.
-    mutable std::vector<int32_t> defined_by_;  ///< by value: index into function_.operations, or kNone
-    mutable size_t noted_ = 0;                 ///< operations whose results are in defined_by_
+    mutable std::vector<int32_t>
+        defined_by_;            ///< by value: index into function_.operations, or kNone
+    mutable size_t noted_ = 0;  ///< operations whose results are in defined_by_
     bool changed_ = false;
 };
 

@@ -31,7 +31,9 @@ double value(const Select&, Numbers x) { return x[0] != 0 ? x[1] : x[2]; }
 double value(const Sigmoid&, Numbers x) { return 1 / (1 + std::exp(-x[0])); }
 double value(const Sign&, Numbers x) { return x[0] > 0 ? 1 : x[0] < 0 ? -1 : 0; }
 double value(const Sin&, Numbers x) { return std::sin(x[0]); }
-double value(const Softplus&, Numbers x) { return std::max(x[0], 0.0) + std::log1p(std::exp(-std::abs(x[0]))); }
+double value(const Softplus&, Numbers x) {
+    return std::max(x[0], 0.0) + std::log1p(std::exp(-std::abs(x[0])));
+}
 double value(const Sqrt&, Numbers x) { return std::sqrt(x[0]); }
 double value(const StopGradient&, Numbers x) { return x[0]; }
 double value(const Sub&, Numbers x) { return x[0] - x[1]; }
@@ -39,8 +41,10 @@ double value(const Tanh&, Numbers x) { return std::tanh(x[0]); }
 
 template <typename Op>
 std::optional<double> value_of(const Op& op, Numbers operands) {
-    if constexpr (Op::kInfo.has(kElementwise)) return value(op, operands);
-    else return std::nullopt;
+    if constexpr (Op::kInfo.has(kElementwise))
+        return value(op, operands);
+    else
+        return std::nullopt;
 }
 std::optional<double> value_of(const std::monostate&, Numbers) { return std::nullopt; }
 

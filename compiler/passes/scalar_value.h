@@ -1,4 +1,5 @@
-// What an element-wise op makes of numbers, for constant folding. In double, as the runtime's reference has it.
+// What an element-wise op makes of numbers, for constant folding. In double, as the runtime's
+// reference has it.
 #pragma once
 
 #include <optional>

@@ -1,4 +1,5 @@
-// One rule per op, found by overload. Each looks one op back; chains shrink as the pass is run again.
+// One rule per op, found by overload. Each looks one op back; chains shrink as the pass is run
+// again.
 #include "compiler/passes/simplify.h"
 
 #include <algorithm>
@@ -27,19 +28,23 @@ struct Context {
     const Operation* inner() const {
         return rewriter.definition_as<Op>(op.operands[0]);
     }
-    ValueId become(OpVariant with, ValueId operand) { return rewriter.become(op, std::move(with), {operand}); }
+    ValueId become(OpVariant with, ValueId operand) {
+        return rewriter.become(op, std::move(with), {operand});
+    }
 };
 
 /// The sizes other than 1.
 Shape long_sizes(const Shape& shape) {
     Shape out;
-    std::copy_if(shape.begin(), shape.end(), std::back_inserter(out), [](int64_t size) { return size != 1; });
+    std::copy_if(shape.begin(), shape.end(), std::back_inserter(out),
+                 [](int64_t size) { return size != 1; });
     return out;
 }
 
-// ---- repeating ------------------------------------------------------------------------------------------------
+// ---- repeating ----------------------------------------------------------------------------------
 
-/// broadcast(reshape(x)), where the reshape only adds axes of size 1: the axes of x, seen from the result.
+/// broadcast(reshape(x)), where the reshape only adds axes of size 1: the axes of x, seen from the
+/// result.
 bool skip_unit_axes(const Broadcast& op, Context& c) {
     const Operation* reshape = c.inner<Reshape>();
     if (reshape == nullptr) return false;
@@ -65,7 +70,7 @@ ValueId rule(const Broadcast& op, Context& c) {
     return kNone;
 }
 
-// ---- same elements, other places ---------------------------------------------------------------------------------
+// ---- same elements, other places ----------------------------------------------------------------
 
 ValueId rule(const Reshape&, Context& c) {
     if (c.type() == c.x_type()) return c.x();
@@ -86,11 +91,12 @@ ValueId rule(const Transpose& op, Context& c) {
     const Operation* inner = c.inner<Transpose>();
     if (inner == nullptr) return kNone;
     Transpose joined;
-    for (int64_t axis : op.permutation) joined.permutation.push_back(inner->as<Transpose>()->permutation[axis]);
+    for (int64_t axis : op.permutation)
+        joined.permutation.push_back(inner->as<Transpose>()->permutation[axis]);
     return c.become(joined, inner->operands[0]);
 }
 
-// ---- parts and margins -----------------------------------------------------------------------------------------
+// ---- parts and margins --------------------------------------------------------------------------
 
 std::vector<int64_t> sum_of(const std::vector<int64_t>& a, const std::vector<int64_t>& b) {
     std::vector<int64_t> out(a.size());
@@ -98,7 +104,8 @@ std::vector<int64_t> sum_of(const std::vector<int64_t>& a, const std::vector<int
     return out;
 }
 
-/// slice(concat(...)): the operand in which the slice lies, cut to what is left; kNone when it spans several.
+/// slice(concat(...)): the operand in which the slice lies, cut to what is left; kNone when it
+/// spans several.
 bool slice_of_concat(const Slice& op, const Operation& concat, Context& c) {
     const int64_t axis = concat.as<Concat>()->axis;
     int64_t begin = 0;
@@ -120,7 +127,8 @@ ValueId rule(const Slice& op, Context& c) {
     if (c.type() == c.x_type()) return c.x();
     if (const Operation* inner = c.inner<Slice>()) {
         const std::vector<int64_t>& origin = inner->as<Slice>()->starts;
-        return c.become(Slice{sum_of(op.starts, origin), sum_of(op.limits, origin)}, inner->operands[0]);
+        return c.become(Slice{sum_of(op.starts, origin), sum_of(op.limits, origin)},
+                        inner->operands[0]);
     }
     if (const Operation* inner = c.inner<Pad>())
         if (inner->as<Pad>()->low == op.starts && c.rewriter.type(inner->operands[0]) == c.type())
@@ -134,15 +142,18 @@ ValueId rule(const Pad& op, Context& c) {
     const Operation* inner = c.inner<Pad>();
     if (inner == nullptr) return kNone;
     const Pad& first = *inner->as<Pad>();
-    return c.become(Pad{sum_of(op.low, first.low), sum_of(op.high, first.high)}, inner->operands[0]);
+    return c.become(Pad{sum_of(op.low, first.low), sum_of(op.high, first.high)},
+                    inner->operands[0]);
 }
 
 ValueId rule(const Concat&, Context& c) { return c.op.operands.size() == 1 ? c.x() : kNone; }
 
-// ---- reductions ---------------------------------------------------------------------------------------------------
+// ---- reductions ---------------------------------------------------------------------------------
 
-/// reduce(reduce(x, first), second) = reduce(x, both): `second` counts the axes that the first left.
-std::vector<int64_t> joined_axes(int64_t rank, const std::vector<int64_t>& first, const std::vector<int64_t>& second) {
+/// reduce(reduce(x, first), second) = reduce(x, both): `second` counts the axes that the first
+/// left.
+std::vector<int64_t> joined_axes(int64_t rank, const std::vector<int64_t>& first,
+                                 const std::vector<int64_t>& second) {
     const std::vector<int64_t> left = other_axes(rank, first);
     std::vector<int64_t> all = first;
     for (int64_t axis : second) all.push_back(left[axis]);
@@ -156,17 +167,19 @@ ValueId reduction_rule(const Reduction& op, Context& c) {
     if (c.type().elements() == c.x_type().elements()) return c.become(Reshape{}, c.x());
     if (const Operation* inner = c.inner<Reduction>()) {
         const ValueId source = inner->operands[0];
-        return c.become(Reduction{joined_axes(c.rewriter.type(source).rank(), inner->template as<Reduction>()->axes,
-                                              op.axes)},
+        return c.become(Reduction{joined_axes(c.rewriter.type(source).rank(),
+                                              inner->template as<Reduction>()->axes, op.axes)},
                         source);
     }
     const Operation* inner = c.inner<Reshape>();
     if (inner == nullptr) return kNone;
     const ValueId source = inner->operands[0];
-    const std::optional<std::vector<int64_t>> axes = reshaped_axes(op.axes, c.x_shape(), c.rewriter.shape(source));
+    const std::optional<std::vector<int64_t>> axes =
+        reshaped_axes(op.axes, c.x_shape(), c.rewriter.shape(source));
     if (!axes) return kNone;
     Shape left;
-    for (int64_t axis : other_axes(c.rewriter.type(source).rank(), *axes)) left.push_back(c.rewriter.shape(source)[axis]);
+    for (int64_t axis : other_axes(c.rewriter.type(source).rank(), *axes))
+        left.push_back(c.rewriter.shape(source)[axis]);
     if (left == c.type().shape) return c.become(Reduction{*axes}, source);
     const ValueId reduced = c.rewriter.builder().emit(Reduction{*axes}, {source});
     return c.become(Reshape{}, reduced);
@@ -174,7 +187,7 @@ ValueId reduction_rule(const Reduction& op, Context& c) {
 ValueId rule(const ReduceSum& op, Context& c) { return reduction_rule(op, c); }
 ValueId rule(const ReduceMax& op, Context& c) { return reduction_rule(op, c); }
 
-// ---- others -------------------------------------------------------------------------------------------------------
+// ---- others -------------------------------------------------------------------------------------
 
 /// Contractions read either operand transposed at no cost.
 ValueId rule(const Matmul& op, Context& c) {

@@ -12,7 +12,8 @@ using namespace ir;  // NOLINT: all of this is about ir
 
 class State {
   public:
-    State(Module& module, Function& function) : rewriter_(module, function), uses_(function.values.size(), 0) {
+    State(Module& module, Function& function)
+        : rewriter_(module, function), uses_(function.values.size(), 0) {
         for (const Operation& op : function.operations)
             for (ValueId operand : op.operands) ++uses_[operand];
         for (const Update& update : function.updates) ++uses_[update.value];
@@ -29,21 +30,25 @@ class State {
   private:
     // ---- broadcasts ----
 
-    /// f(broadcasts and constants) -> broadcast(f(what is broadcast)). The operand with the most axes sets the inner
-    /// shape; the others' axes must be among its axes.
+    /// f(broadcasts and constants) -> broadcast(f(what is broadcast)). The operand with the most
+    /// axes sets the inner shape; the others' axes must be among its axes.
     bool sink_broadcasts(Operation& op) {
         const Operation* widest = nullptr;
         for (ValueId operand : op.operands) {
             const Operation* from = rewriter_.definition_as<Broadcast>(operand);
             if (from == nullptr && rewriter_.constant(operand) == nullptr) return false;
-            if (from != nullptr && (widest == nullptr || dims_of(*from).size() > dims_of(*widest).size())) widest = from;
+            if (from != nullptr &&
+                (widest == nullptr || dims_of(*from).size() > dims_of(*widest).size()))
+                widest = from;
         }
         if (widest == nullptr) return false;
         const std::vector<int64_t> dims = dims_of(*widest);  // a copy: emitting moves ops
         const Type inner = rewriter_.type(widest->operands[0]);
         for (ValueId operand : op.operands)
             if (const Operation* from = rewriter_.definition_as<Broadcast>(operand))
-                if (!std::includes(dims.begin(), dims.end(), dims_of(*from).begin(), dims_of(*from).end())) return false;
+                if (!std::includes(dims.begin(), dims.end(), dims_of(*from).begin(),
+                                   dims_of(*from).end()))
+                    return false;
         std::vector<ValueId> operands;
         for (ValueId operand : op.operands) operands.push_back(narrowed(operand, dims, inner));
         const ValueId small = rewriter_.builder().emit(op.op, operands);
@@ -51,12 +56,15 @@ class State {
         return true;
     }
 
-    static const std::vector<int64_t>& dims_of(const Operation& op) { return op.as<Broadcast>()->dims; }
+    static const std::vector<int64_t>& dims_of(const Operation& op) {
+        return op.as<Broadcast>()->dims;
+    }
 
     /// The operand with the axes `dims` only.
     ValueId narrowed(ValueId operand, const std::vector<int64_t>& dims, const Type& inner) {
         Builder& b = rewriter_.builder();
-        if (const double* number = rewriter_.constant(operand)) return b.emit_typed(Constant{*number}, {}, inner);
+        if (const double* number = rewriter_.constant(operand))
+            return b.emit_typed(Constant{*number}, {}, inner);
         const Operation& from = *rewriter_.definition(operand);
         const ValueId source = from.operands[0];
         std::vector<int64_t> positions;
@@ -73,7 +81,9 @@ class State {
         for (ValueId operand : op.operands) {
             if (is_single_number(operand)) continue;
             const Operation* from = rewriter_.definition_as<Reshape>(operand);
-            if (from == nullptr || !is_read_once(operand) || !is_computed_elementwise(from->operands[0])) return;
+            if (from == nullptr || !is_read_once(operand) ||
+                !is_computed_elementwise(from->operands[0]))
+                return;
             const Type& type = rewriter_.type(from->operands[0]);
             if (inner && *inner != type) return;
             inner = type;
@@ -101,7 +111,8 @@ class State {
 
     ValueId before_reshape(ValueId operand, const Type& inner) {
         Builder& b = rewriter_.builder();
-        if (const double* number = rewriter_.constant(operand)) return b.emit_typed(Constant{*number}, {}, inner);
+        if (const double* number = rewriter_.constant(operand))
+            return b.emit_typed(Constant{*number}, {}, inner);
         const Operation& from = *rewriter_.definition(operand);
         const ValueId source = from.operands[0];
         return from.as<Reshape>() != nullptr ? source : b.splat(source, inner.shape);

@@ -32,8 +32,11 @@ bool CommandLine::parse(const std::vector<std::string>& words) {
     }
     try {
         // No guessing: an abbreviation that works today would break when an option is added.
-        constexpr int kStyle = po::command_line_style::default_style & ~po::command_line_style::allow_guessing;
-        po::store(po::command_line_parser(words).options(all).positional(positional).style(kStyle).run(), values_);
+        constexpr int kStyle =
+            po::command_line_style::default_style & ~po::command_line_style::allow_guessing;
+        po::store(
+            po::command_line_parser(words).options(all).positional(positional).style(kStyle).run(),
+            values_);
     } catch (const po::unknown_option& error) {
         std::vector<std::string> names;
         for (const auto& option : visible_.options()) names.push_back("--" + option->long_name());
@@ -47,12 +50,15 @@ bool CommandLine::parse(const std::vector<std::string>& words) {
         return false;
     }
     for (const Argument& argument : arguments_)
-        if (!argument.optional && !has(argument.name)) throw UsageError(fmt::format("{} is missing", argument.name));
+        if (!argument.optional && !has(argument.name))
+            throw UsageError(fmt::format("{} is missing", argument.name));
     po::notify(values_);
     return true;
 }
 
-std::string CommandLine::text(const std::string& name) const { return has(name) ? get<std::string>(name) : ""; }
+std::string CommandLine::text(const std::string& name) const {
+    return has(name) ? get<std::string>(name) : "";
+}
 
 std::vector<std::string> CommandLine::names(const std::string& name) const {
     std::string list = text(name);
@@ -85,37 +91,41 @@ std::string suggestion(std::string_view name, std::span<const std::string> names
 
 namespace {
 
-std::string overview(std::string_view program, std::string_view about, std::span<const Command> commands) {
+std::string overview(std::string_view program, std::string_view about,
+                     std::span<const Command> commands) {
     std::string out = fmt::format("usage: {} COMMAND ...\n\n{}\n\nCommands:\n", program, about);
     for (const Command& c : commands) out += fmt::format("  {:<12} {}\n", c.name, c.summary);
     return out + fmt::format("\n`{} COMMAND --help` says more about a command.\n", program);
 }
 
-int run_command(std::string_view program, const Command& command, const std::vector<std::string>& words) {
+int run_command(std::string_view program, const Command& command,
+                const std::vector<std::string>& words) {
     try {
         return command.run(words);
     } catch (const UsageError& error) {
-        fmt::print(stderr, "{} {}: {}\nhelp: `{} {} --help` lists what there is\n", program, command.name, error.what(),
-                   program, command.name);
+        fmt::print(stderr, "{} {}: {}\nhelp: `{} {} --help` lists what there is\n", program,
+                   command.name, error.what(), program, command.name);
         return kUsageWrong;
     } catch (const InternalError& error) {
-        fmt::print(stderr, "{} {}: {}\nThis is a bug in {}; please report it with the model.\n", program, command.name,
-                   error.what(), program);
+        fmt::print(stderr, "{} {}: {}\nThis is a bug in {}; please report it with the model.\n",
+                   program, command.name, error.what(), program);
         return kBug;
     } catch (const std::bad_alloc&) {
         fmt::print(stderr, "{} {}: out of memory\n", program, command.name);
         return kRunFailed;
     } catch (const std::exception& error) {
-        fmt::print(stderr, "{} {}: internal error: {}\nThis is a bug in {}; please report it with the model.\n", program,
-                   command.name, error.what(), program);
+        fmt::print(
+            stderr,
+            "{} {}: internal error: {}\nThis is a bug in {}; please report it with the model.\n",
+            program, command.name, error.what(), program);
         return kBug;
     }
 }
 
 }  // namespace
 
-int run_program(std::string_view program, std::string_view about, std::span<const Command> commands, int argc,
-                char** argv) {
+int run_program(std::string_view program, std::string_view about, std::span<const Command> commands,
+                int argc, char** argv) {
     std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
     if (words.empty()) {
         fmt::print(stderr, "{}", overview(program, about, commands));
@@ -135,8 +145,8 @@ int run_program(std::string_view program, std::string_view about, std::span<cons
         if (command.name == name) return run_command(program, command, words);
     std::vector<std::string> names;
     for (const Command& c : commands) names.emplace_back(c.name);
-    fmt::print(stderr, "{}: no command `{}`{}\nhelp: `{} --help` lists what there is\n", program, name,
-               suggestion(name, names), program);
+    fmt::print(stderr, "{}: no command `{}`{}\nhelp: `{} --help` lists what there is\n", program,
+               name, suggestion(name, names), program);
     return kUsageWrong;
 }
 

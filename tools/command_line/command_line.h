@@ -1,5 +1,5 @@
-// Command lines of gmc and gmrun: a program is a list of commands, each with options of its own. Every wrong command
-// line ends with exit code 2 and a pointer to --help.
+// Command lines of gmc and gmrun: a program is a list of commands, each with options of its own.
+// Every wrong command line ends with exit code 2 and a pointer to --help.
 #pragma once
 
 #include <boost/program_options.hpp>
@@ -31,7 +31,8 @@ class UsageError : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-/// Options and arguments of one command. Options are declared with options().add_options() as in Boost.
+/// Options and arguments of one command. Options are declared with options().add_options() as in
+/// Boost.
 class CommandLine {
   public:
     /// `usage`: "gmc opt [options] FILE"; `about`: what the command does, a few lines.
@@ -75,10 +76,11 @@ struct Command {
 };
 
 /// A main: finds the command, runs it, and turns what it throws into messages and exit codes.
-int run_program(std::string_view program, std::string_view about, std::span<const Command> commands, int argc,
-                char** argv);
+int run_program(std::string_view program, std::string_view about, std::span<const Command> commands,
+                int argc, char** argv);
 
-/// Prints the errors, if any, to standard error. Returns kInputWrong when there are some, else kDone.
+/// Prints the errors, if any, to standard error. Returns kInputWrong when there are some, else
+/// kDone.
 int report(const Diagnostics& diagnostics);
 
 /// ", did you mean `x`?", or "" when no name is near.

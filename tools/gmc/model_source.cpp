@@ -1,4 +1,5 @@
-// Recipes are found whether gmc was built in its source tree or installed, and from any working directory.
+// Recipes are found whether gmc was built in its source tree or installed, and from any working
+// directory.
 #include "tools/gmc/model_source.h"
 
 #include <filesystem>

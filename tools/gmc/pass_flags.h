@@ -12,7 +12,8 @@ void add_pass_flags(CommandLine& line);
 /// What the flags say. Throws UsageError for names that are no passes.
 passes::PassOptions pass_options(const CommandLine& line);
 
-/// The passes that --passes names, or `otherwise` when it was not given. Throws UsageError for names that are no passes.
+/// The passes that --passes names, or `otherwise` when it was not given. Throws UsageError for
+/// names that are no passes.
 std::vector<passes::Stage> chosen_stages(const CommandLine& line,
                                          const std::vector<passes::Stage>& otherwise);
 

@@ -1,0 +1,146 @@
+// What the verifier finds in modules that text cannot express, or that plan_memory would never write.
+#include "compiler/ir/builder.h"
+#include "compiler/ir/parser.h"
+#include "compiler/ir/verifier.h"
+#include "tests/catch.h"
+
+using namespace gmc;  // NOLINT
+using namespace gmc::ir;
+
+namespace {
+
+Module parsed(const std::string& functions) {
+    Diagnostics diagnostics;
+    Result<Module> module = parse_module("test", "gmc 1\nmodel \"t\"\n" + functions, diagnostics);
+    INFO(diagnostics.render());
+    REQUIRE(module.ok());
+    return module.take();
+}
+
+/// The errors that the verifier has, or "".
+std::string errors(const Module& module, const VerifyOptions& options = {}) {
+    Diagnostics diagnostics;
+    const bool good = verify(module, diagnostics, options);
+    CHECK(good != diagnostics.any());
+    return diagnostics.render();
+}
+
+std::string plan_errors(const std::string& functions) {
+    return errors(parsed(functions), {.allow_gradient = false, .planned = true});
+}
+
+bool says(const std::string& text, const std::string& part) {
+    INFO(text);
+    return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("a module without functions is well formed", "[ir]") { CHECK(errors(Module{}).empty()); }
+
+TEST_CASE("ids out of range are found before anything is printed", "[ir]") {
+    Module module =
+        parsed("func @f(%x: f32[4] = argument) {\n  %y = neg %x : f32[4]\n  result y = %y\n}\n");
+    Module bad = module;
+    bad.functions[0].operations[0].operands[0] = 99;
+    CHECK(says(errors(bad), "does not exist"));
+    bad = module;
+    bad.functions[0].operations[0].results.clear();
+    CHECK(says(errors(bad), "does not exist"));
+    bad = module;
+    bad.functions[0].updates.push_back({5, 0});
+    CHECK(says(errors(bad), "does not exist"));
+    bad = module;
+    bad.functions[0].operations[0].location = {3, 1, 1};
+    CHECK(says(errors(bad), "does not exist"));
+}
+
+TEST_CASE("order, names and types", "[ir]") {
+    const Module module = parsed(
+        "func @f(%x: f32[4] = argument) {\n  %y = neg %x : f32[4]\n  %z = exp %y : f32[4]\n  "
+        "result z = %z\n}\n");
+    Module bad = module;
+    std::swap(bad.functions[0].operations[0], bad.functions[0].operations[1]);
+    CHECK(says(errors(bad), "`%y` is used before it is defined"));
+    bad = module;
+    bad.functions[0].values[2].name = "y";
+    CHECK(says(errors(bad), "two values are named `%y`"));
+    bad = module;
+    bad.functions[0].values[1].type = f32({5});
+    CHECK(says(errors(bad), "gives f32[4]"));
+    bad = module;
+    bad.functions.push_back(module.functions[0]);
+    CHECK(says(errors(bad), "two functions are named `@f`"));
+    bad = module;
+    bad.functions[0].operations[1].results[0] = bad.functions[0].operations[0].results[0];
+    CHECK(says(errors(bad), "defined twice"));
+}
+
+TEST_CASE("gradients may be forbidden", "[ir]") {
+    const Module module =
+        parsed("func @f(%x: f32[] = argument) {\n  %d = gradient %x, %x : f32[]\n}\n");
+    CHECK(errors(module).empty());
+    CHECK(says(errors(module, {.allow_gradient = false}), "left after differentiation"));
+}
+
+TEST_CASE("plans: every value has a place inside the arena", "[ir]") {
+    CHECK(says(plan_errors("func @f() {\n}\n"), "no memory plan"));
+    CHECK(says(plan_errors("func @f(%x: f32[4] = argument) arena 64 unplanned 64 {\n}\n"),
+               "`%x` has no place"));
+    CHECK(says(plan_errors("func @f(%x: f32[4] at 32 = argument) arena 64 unplanned 64 {\n}\n"),
+               "no multiple"));
+    CHECK(says(plan_errors("func @f(%x: f32[4] at 64 = argument) arena 64 unplanned 64 {\n}\n"),
+               "ends behind the arena"));
+    CHECK(plan_errors("func @f(%x: f32[4] at 0 = argument) arena 64 unplanned 64 {\n}\n").empty());
+}
+
+TEST_CASE("plans: values that are alive together do not overlap", "[ir]") {
+    const std::string head = "func @f(%x: f32[4,4] at 0 = argument) arena 128 unplanned 192 {\n";
+    // The matrix product reads all of x for each element.
+    CHECK(says(plan_errors(head + "  %y = matmul %x, %x : f32[4,4] at 0\n  result y = %y\n}\n"),
+               "overlap"));
+    // The negation reads element by element, and x is dead then.
+    CHECK(plan_errors(head + "  %y = neg %x : f32[4,4] at 0\n  result y = %y\n}\n").empty());
+    CHECK(says(
+        plan_errors(head + "  %y = neg %x : f32[4,4] at 0\n  %z = add %x, %y : f32[4,4] at 64\n"
+                           "  result z = %z\n}\n"),
+        "overlap"));
+    // A reshape keeps its operand alive.
+    CHECK(says(
+        plan_errors(head +
+                    "  %r = reshape %x : f32[16]\n  %y = matmul %x, %x : f32[4,4] at 64\n"
+                    "  %z = matmul %y, %y : f32[4,4] at 0\n  result z = %z\n  result r = %r\n}\n"),
+        "overlap"));
+    CHECK(says(plan_errors(head + "  %r = reshape %x : f32[16] at 64\n  result r = %r\n}\n"),
+               "not where the operand of its reshape is"));
+}
+
+TEST_CASE("plans: a loop may write over what it reads element by element, not over what it repeats",
+          "[ir]") {
+    CHECK(plan_errors("func @f(%x: f32[4] at 0 = argument) arena 64 unplanned 128 {\n"
+                      "  %y = fused %x {space=[4]} {\n    %n = neg %x : f32[4]\n    %y = exp %n : "
+                      "f32[4] at 0\n  }\n"
+                      "  result y = %y\n}\n")
+              .empty());
+    CHECK(says(
+        plan_errors("func @f(%x: f32[1] at 0 = argument) arena 64 unplanned 128 {\n"
+                    "  %y = fused %x {space=[1]} {\n    %b = broadcast %x {dims=[0]} : f32[1]\n"
+                    "    %y = exp %b : f32[1] at 0\n  }\n  result y = %y\n}\n"),
+        "overlap"));
+}
+
+TEST_CASE("plans: states are written in place only when nothing reads the old one later", "[ir]") {
+    const std::string head =
+        "state @w : f32[4] parameter = zeros\nfunc @f() arena 64 unplanned 64 {\n";
+    CHECK(plan_errors(head + "  %a = neg @w : f32[4] at @w\n  update @w = %a\n}\n").empty());
+    CHECK(says(
+        plan_errors(head +
+                    "  %a = neg @w : f32[4] at @w\n  %b = exp @w : f32[4] at 0\n  update @w = %a\n"
+                    "  result b = %b\n}\n"),
+        "old value is still read"));
+    CHECK(says(plan_errors(head + "  %a = neg @w : f32[4] at @w\n  result a = %a\n}\n"),
+               "does not update it"));
+    CHECK(says(
+        plan_errors(head + "  %a = neg @w : f32[4] at @w\n  update @w = %a\n  result w = @w\n}\n"),
+        "old value is still read"));
+}

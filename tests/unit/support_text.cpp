@@ -1,0 +1,103 @@
+// Support: distances between names, places in texts, rendering of errors.
+#include "compiler/support/diagnostic.h"
+#include "compiler/support/edit_distance.h"
+#include "tests/catch.h"
+
+using gmc::DiagnosticKind;
+using gmc::Diagnostics;
+using gmc::SourceFile;
+
+TEST_CASE("edit distance counts swaps of neighbours as one", "[support]") {
+    CHECK(gmc::edit_distance("", "") == 0);
+    CHECK(gmc::edit_distance("abc", "abc") == 0);
+    CHECK(gmc::edit_distance("", "abc") == 3);
+    CHECK(gmc::edit_distance("sigmod", "sigmoid") == 1);
+    CHECK(gmc::edit_distance("dnese", "dense") == 1);
+    CHECK(gmc::edit_distance("kitten", "sitting") == 3);
+}
+
+TEST_CASE("a name is suggested only when it is near", "[support]") {
+    const std::vector<std::string> names = {"dense", "conv2d", "flatten", "conv2d_transpose"};
+    CHECK(gmc::nearest_name("dens", names) == "dense");
+    CHECK(gmc::nearest_name("conv2", names) == "conv2d");
+    CHECK(gmc::nearest_name("zzzzz", names).empty());
+    CHECK(gmc::nearest_name("", names).empty());
+    CHECK(gmc::nearest_name(std::string(10000, 'x'), names).empty());
+}
+
+TEST_CASE("places in a text", "[support]") {
+    const SourceFile file("a", "one\ntwo\r\n\nfour");
+    CHECK(file.line(1) == "one");
+    CHECK(file.line(2) == "two");
+    CHECK(file.line(3).empty());
+    CHECK(file.line(4) == "four");
+    CHECK(file.line(0).empty());
+    CHECK(file.line(5).empty());
+    CHECK(file.span_at(1, 0, 3) == gmc::Span{1, 1, 1, 3});
+    CHECK(file.span_at(1, 5, 1) == gmc::Span{1, 2, 2, 1});
+    CHECK(file.span_at(1, 14, 1) == gmc::Span{1, 4, 5, 1});
+}
+
+TEST_CASE("an error shows its line, a caret, notes and help", "[support]") {
+    Diagnostics d;
+    const uint32_t file = d.sources().add("m.yaml", "a: 1\nunits: 800\n");
+    d.error(DiagnosticKind::kBadValue, {file, 2, 8, 3}, "`{}` is odd", 800)
+        .note({file, 1, 1, 1}, "`a` comes from here")
+        .help("use 784");
+    CHECK(d.render() ==
+          "m.yaml:2:8: error: `800` is odd [bad-value]\n"
+          "     2 | units: 800\n"
+          "       |        ^~~\n"
+          "m.yaml:1:1: note: `a` comes from here\n"
+          "     1 | a: 1\n"
+          "       | ^\n"
+          "help: use 784\n");
+}
+
+TEST_CASE("errors come in the order of their places", "[support]") {
+    Diagnostics d;
+    const uint32_t file = d.sources().add("m", "x\ny\n");
+    d.error(DiagnosticKind::kBadValue, {file, 2, 1, 1}, "second");
+    d.error(DiagnosticKind::kBadValue, {file, 1, 1, 1}, "first");
+    const std::string text = d.render();
+    CHECK(text.find("first") < text.find("second"));
+    CHECK(d.count() == 2);
+}
+
+TEST_CASE("at most 20 errors are shown", "[support]") {
+    Diagnostics d;
+    for (int i = 0; i < 25; ++i) d.error(DiagnosticKind::kBadValue, {}, "number {}", i);
+    const std::string text = d.render();
+    CHECK(text.find("number 19 ") != std::string::npos);
+    CHECK(text.find("number 20 ") == std::string::npos);
+    CHECK(text.find("and 5 more errors") != std::string::npos);
+}
+
+TEST_CASE("carets stay in place behind wide and control characters", "[support]") {
+    Diagnostics d;
+    // Two bytes each for the umlauts, one for the escape character, which must not reach a terminal.
+    const uint32_t file = d.sources().add("m", "\xc3\xa4\xc3\xb6\x1b: 1\n");
+    d.error(DiagnosticKind::kBadValue, {file, 1, 8, 1}, "seen");
+    const std::string text = d.render();
+    CHECK(text.find('\x1b') == std::string::npos);
+    CHECK(text.find("       |      ^\n") != std::string::npos);
+}
+
+TEST_CASE("of a long line the part around the place is shown", "[support]") {
+    Diagnostics d;
+    const uint32_t file =
+        d.sources().add("m", std::string(5000, 'a') + "!" + std::string(5000, 'b'));
+    d.error(DiagnosticKind::kBadValue, {file, 1, 5001, 1}, "seen");
+    const std::string text = d.render();
+    CHECK(text.size() < 400);
+    CHECK(text.find("a!b") != std::string::npos);
+}
+
+TEST_CASE("places outside the text do no harm", "[support]") {
+    Diagnostics d;
+    const uint32_t file = d.sources().add("m", "x");
+    d.error(DiagnosticKind::kBadValue, {file, 7, 3, 9}, "beyond");
+    d.error(DiagnosticKind::kBadValue, {file, 1, 900, 9}, "right of it");
+    d.error(DiagnosticKind::kBadValue, {}, "nowhere");
+    CHECK(d.render().find("gmc: error: nowhere [bad-value]") != std::string::npos);
+}
