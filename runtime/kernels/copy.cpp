@@ -1,5 +1,5 @@
 // Each op becomes a few regions: boxes of the result with the strides by which their elements lie in an operand. A region is
-// copied in contiguous runs where there are any, in square blocks where two axes change places, else one by one.
+// copied in contiguous runs where there are any, in blocks where two axes change places, else one by one.
 #include "runtime/kernels/copy.h"
 
 #include <algorithm>
@@ -15,8 +15,8 @@ namespace {
 
 /// Below this many elements one thread is faster.
 constexpr int64_t kSerialElements = 16384;
-/// Side of the squares in which axes are swapped: 16 floats are a cache line.
-constexpr int64_t kBlock = 16;
+/// Blocks in which axes are swapped: a cache line of the operand by some cache lines of the result.
+constexpr int64_t kBlockRows = 16, kBlockColumns = 64;
 
 struct Axis {
     int64_t size, from_stride, to_stride;
@@ -123,10 +123,19 @@ std::vector<Region> regions(const Op&, const Tensors& t) {
 
 // ---- running ----
 
-/// How many of the last axes one call of `copy_row` handles: 2 where the last of the result is not the last of the operand.
-size_t row_axes(const Region& region) {
-    const bool contiguous = region.from == nullptr || region.axes.back().from_stride == region.axes.back().to_stride;
-    return contiguous || region.axes.size() < 2 ? 1 : 2;
+/// How many of the last axes are copied at once: 2 where an axis that is contiguous in the operand was moved next to
+/// the last one of the result.
+size_t inner_axes(const Region& region) {
+    if (region.from == nullptr || region.axes.size() < 2) return 1;
+    const Axis &rows = region.axes[region.axes.size() - 2], &columns = region.axes.back();
+    return rows.from_stride == 1 && columns.to_stride == 1 && columns.from_stride != 1 ? 2 : 1;
+}
+
+/// Moves the axis along which the operand is contiguous to the last place but one, so that blocks can be swapped.
+void prepare_blocks(Region& region) {
+    if (region.from == nullptr || region.axes.back().from_stride == 1) return;
+    const auto contiguous = std::find_if(region.axes.begin(), region.axes.end(), [](const Axis& a) { return a.from_stride == 1; });
+    if (contiguous != region.axes.end()) std::rotate(contiguous, contiguous + 1, region.axes.end() - 1);
 }
 
 void copy_line(const float* from, float* to, const Axis& axis) {
@@ -137,18 +146,26 @@ void copy_line(const float* from, float* to, const Axis& axis) {
     else for (int64_t i = 0; i < axis.size; ++i) to[i * axis.to_stride] = from[i * axis.from_stride];
 }
 
-/// to[i, j] = from[i, j] in squares, so that each cache line of both sides is used up while it is there.
+/// to[i, j] = from[i, j], where the operand is contiguous along i and the result along j. In blocks through a buffer:
+/// each cache line is touched once on either side, however unlucky the strides are.
 void copy_plane(const float* from, float* to, const Axis& rows, const Axis& columns) {
-    for (int64_t i0 = 0; i0 < rows.size; i0 += kBlock)
-        for (int64_t j0 = 0; j0 < columns.size; j0 += kBlock)
-            for (int64_t i = i0; i < std::min(i0 + kBlock, rows.size); ++i)
-                for (int64_t j = j0; j < std::min(j0 + kBlock, columns.size); ++j)
-                    to[i * rows.to_stride + j * columns.to_stride] = from[i * rows.from_stride + j * columns.from_stride];
+    float block[kBlockRows][kBlockColumns];
+    for (int64_t j0 = 0; j0 < columns.size; j0 += kBlockColumns)
+        for (int64_t i0 = 0; i0 < rows.size; i0 += kBlockRows) {
+            const int64_t height = std::min(kBlockRows, rows.size - i0);
+            const int64_t width = std::min(kBlockColumns, columns.size - j0);
+            for (int64_t j = 0; j < width; ++j) {
+                const float* line = from + i0 + (j0 + j) * columns.from_stride;
+                for (int64_t i = 0; i < height; ++i) block[i][j] = line[i];
+            }
+            for (int64_t i = 0; i < height; ++i)
+                std::memcpy(to + (i0 + i) * rows.to_stride + j0, block[i], static_cast<size_t>(width) * sizeof(float));
+        }
 }
 
 /// The rows that share number `part` of `parts` has.
 void copy_share(const Region& region, int64_t part, int64_t parts) {
-    const size_t outer = region.axes.size() - row_axes(region);
+    const size_t outer = region.axes.size() - inner_axes(region);
     int64_t rows = 1;
     for (size_t a = 0; a < outer; ++a) rows *= region.axes[a].size;
     // Few rows: the threads divide the first axis of the rows instead.
@@ -168,7 +185,7 @@ void copy_share(const Region& region, int64_t part, int64_t parts) {
             to += rest % region.axes[a].size * region.axes[a].to_stride;
         }
         const float* source = region.from == nullptr ? nullptr : region.from + from;
-        if (row_axes(region) == 1) copy_line(source, region.to + to, first);
+        if (inner_axes(region) == 1) copy_line(source, region.to + to, first);
         else copy_plane(source, region.to + to, first, region.axes.back());
     }
 }
@@ -177,7 +194,10 @@ class CopyKernel : public Kernel {
   public:
     CopyKernel(std::vector<Region> regions, int64_t elements)
         : regions_(std::move(regions)), parts_(elements < kSerialElements ? 1 : omp_get_max_threads()) {
-        for (Region& region : regions_) collapse(region);
+        for (Region& region : regions_) {
+            collapse(region);
+            prepare_blocks(region);
+        }
     }
 
     void run(const CallContext&) override {

@@ -1,73 +1,66 @@
-// Runs loop plans: tiles over threads, steps over tiles, and the accumulators of reductions over all.
+// Runs loop plans: tiles over threads, steps over tiles.
+#include <omp.h>
+
 #include <algorithm>
 #include <cstring>
 
-#include <hwy/aligned_allocator.h>
-#include <omp.h>
-
 #include "runtime/kernels/loop.h"
+#include "runtime/kernels/loop_accumulators.h"
 #include "runtime/kernels/loop_plan.h"
 
 namespace gmc::runtime {
 namespace {
 
-/// Below this many tile function results a parallel region costs more than it saves.
-constexpr int64_t kSerialWork = 32768;
+/// Below this many additions (about 4 us) a parallel region costs more than it saves.
+constexpr int64_t kSerialWork = 131072;
 
-/// Whole rows, or a part of one row.
-struct Tile {
-    int64_t row = 0, rows = 1;
-    int64_t column = 0, columns = 1;
-    int64_t first = 0;  ///< flat index of the first element
-    size_t count() const { return static_cast<size_t>(rows * columns); }
-};
-
-/// Memory of one thread's share of the work.
+/// One thread's share of the work, and its memory.
 struct Part {
     hwy::AlignedFreeUniquePtr<float[]> memory;
-    std::vector<float*> pointers;  ///< of each slot; moved from tile to tile
-    std::vector<hwy::AlignedFreeUniquePtr<double[]>> accumulators;  ///< of each reduction
-    int64_t chunk_begin = 0, chunks = 0;     ///< its columns, in tiles
-    int64_t tile_begin = 0, tile_end = 0;    ///< its tiles, counted row by row over its columns
+    std::vector<float*> pointers;  ///< of each slot; some move from tile to tile
+    int64_t chunk_begin = 0, chunks = 0;
+    int64_t tile_begin = 0, tile_end = 0;  ///< of the tiles of these rows and columns
+    ColumnRange columns;
 };
 
 class LoopKernel : public Kernel {
   public:
-    explicit LoopKernel(LoopPlan plan) : plan_(std::move(plan)), numbers_(plan_.numbers) {
+    explicit LoopKernel(LoopPlan plan) : plan_(std::move(plan)), numbers_(static_cast<size_t>(plan_.numbers)) {
         for (size_t i = 0; i < plan_.slots.size(); ++i) {
             const Slot& slot = plan_.slots[i];
             const bool fixed = slot.kind == Slot::Kind::kOutside && slot.map.mask == 0;
-            if (slot.kind == Slot::Kind::kSpace) space_slots_.push_back(static_cast<int>(i));
-            else if (slot.kind == Slot::Kind::kOutside && !fixed) outside_slots_.push_back(static_cast<int>(i));
+            if (slot.kind == Slot::Kind::kSpace) space_slots_.push_back(i);
+            else if (slot.kind == Slot::Kind::kOutside && !fixed) outside_slots_.push_back(i);
         }
         const int count = choose_parts();
+        by_columns_ = choose_by_columns(count);
         for (int p = 0; p < count; ++p) parts_.push_back(make_part(p, count));
+        for (const Reduction& r : plan_.reductions) accumulators_.emplace_back(r, plan_.space, count, by_columns_);
     }
 
     void run(const CallContext& context) override {
         for (const Step& step : plan_.run_steps) call(step, parts_[0], 1, 0, context);
         const int count = static_cast<int>(parts_.size());
         if (count == 1) {
-            run_part(parts_[0], context);
+            run_part(0, context);
         } else {
 #pragma omp parallel for schedule(static, 1) num_threads(count)
-            for (int p = 0; p < count; ++p) run_part(parts_[p], context);
+            for (int p = 0; p < count; ++p) run_part(p, context);
         }
-        for (size_t r = 0; r < plan_.reductions.size(); ++r) finish(r);
+        for (Accumulators& a : accumulators_) a.finish();
     }
 
   private:
     // ---- set-up ----
 
     int choose_parts() const {
-        const int64_t steps = static_cast<int64_t>(plan_.tile_steps.size());
-        if (plan_.space.elements() * steps < kSerialWork) return 1;
+        if (plan_.space.elements() * plan_.cost < kSerialWork) return 1;
         return static_cast<int>(std::min<int64_t>(omp_get_max_threads(), plan_.space.tiles()));
     }
 
-    /// Threads take blocks of columns instead of rows where accumulators for all columns are large.
-    bool by_columns(int count) const {
-        return plan_.space.chunks >= 4 * count &&
+    /// Long rows of sums: threads take columns instead of rows, and go down them so that their sums stay in cache.
+    bool choose_by_columns(int count) const {
+        return plan_.space.rows > 1 && plan_.space.chunks >= 2 * count &&
                std::any_of(plan_.reductions.begin(), plan_.reductions.end(),
                            [](const Reduction& r) { return r.map.along_row; });
     }
@@ -75,63 +68,58 @@ class LoopKernel : public Kernel {
     Part make_part(int p, int count) {
         Part part;
         const LoopSpace& space = plan_.space;
-        const auto share = [&](int64_t total, int64_t i) { return total * i / count; };
-        const bool columns = by_columns(count);
-        part.chunk_begin = columns ? share(space.chunks, p) : 0;
-        part.chunks = columns ? share(space.chunks, p + 1) - part.chunk_begin : space.chunks;
-        const int64_t tiles = space.tiles() / space.chunks * part.chunks;
-        part.tile_begin = columns ? 0 : share(tiles, p);
-        part.tile_end = columns ? tiles : share(tiles, p + 1);
+        const auto share = [&](int64_t total, int i) { return total * i / count; };
+        part.chunk_begin = by_columns_ ? share(space.chunks, p) : 0;
+        part.chunks = by_columns_ ? share(space.chunks, p + 1) - part.chunk_begin : space.chunks;
+        part.columns.begin = part.chunk_begin * space.columns_per_tile;
+        part.columns.end = std::min((part.chunk_begin + part.chunks) * space.columns_per_tile, space.inner);
+        const int64_t tiles = space.row_tiles() * part.chunks;
+        part.tile_begin = by_columns_ ? 0 : share(tiles, p);
+        part.tile_end = by_columns_ ? tiles : share(tiles, p + 1);
 
+        // A cache line more than a tile: registers that are 4 KiB apart would compete for the same cache sets.
         const int64_t stride = (space.tile_elements() + 15) / 16 * 16 + 16;
         part.memory = hwy::AllocateAligned<float>(static_cast<size_t>(stride * plan_.registers + plan_.row_numbers + 16));
         for (const Slot& slot : plan_.slots) {
             float* pointer = slot.base;
-            if (slot.kind == Slot::Kind::kNumber) pointer = &numbers_[slot.index];
+            if (slot.kind == Slot::Kind::kNumber) pointer = &numbers_[static_cast<size_t>(slot.index)];
             else if (slot.kind == Slot::Kind::kRegister) pointer = part.memory.get() + stride * slot.index;
             else if (slot.kind == Slot::Kind::kRowNumber)
                 pointer = part.memory.get() + stride * plan_.registers + slot.index;
             part.pointers.push_back(pointer);
         }
-        for (const Reduction& r : plan_.reductions)
-            part.accumulators.push_back(hwy::AllocateAligned<double>(static_cast<size_t>(r.accumulators())));
         return part;
     }
 
     // ---- running ----
 
-    void run_part(Part& part, const CallContext& context) const {
-        for (size_t r = 0; r < plan_.reductions.size(); ++r)
-            std::fill_n(part.accumulators[r].get(), plan_.reductions[r].accumulators(),
-                        plan_.reductions[r].functions.identity);
+    void run_part(int p, const CallContext& context) {
+        Part& part = parts_[static_cast<size_t>(p)];
+        for (Accumulators& a : accumulators_) a.start(p, part.columns);
         const Tile full{0, plan_.space.rows_per_tile, 0, plan_.space.columns_per_tile, 0};
-        for (const Step& step : plan_.part_steps) run_step(step, part, full, context);
+        for (const Step& step : plan_.part_steps) run_step(step, p, full, context);
         for (int64_t t = part.tile_begin; t < part.tile_end; ++t) {
-            const Tile tile = tile_at(t / part.chunks, part.chunk_begin + t % part.chunks);
-            for (int s : space_slots_) part.pointers[s] = plan_.slots[s].base + tile.first;
-            for (int s : outside_slots_) {
+            const Tile tile = tile_of(part, t);
+            for (size_t s : space_slots_) part.pointers[s] = plan_.slots[s].base + tile.first;
+            for (size_t s : outside_slots_) {
                 const AccessMap& map = plan_.slots[s].map;
                 part.pointers[s] = plan_.slots[s].base + map.offset(tile.row) + (map.along_row ? tile.column : 0);
             }
-            for (const Step& step : plan_.tile_steps) run_step(step, part, tile, context);
+            for (const Step& step : plan_.tile_steps) run_step(step, p, tile, context);
         }
+        for (Accumulators& a : accumulators_) a.stop(p, part.columns);
     }
 
-    Tile tile_at(int64_t row_tile, int64_t chunk) const {
-        const LoopSpace& space = plan_.space;
-        Tile tile;
-        tile.row = row_tile * space.rows_per_tile;
-        tile.rows = std::min(space.rows_per_tile, space.rows - tile.row);
-        tile.column = chunk * space.columns_per_tile;
-        tile.columns = std::min(space.columns_per_tile, space.inner - tile.column);
-        tile.first = tile.row * space.inner + tile.column;
-        return tile;
+    Tile tile_of(const Part& part, int64_t t) const {
+        const int64_t row_tiles = plan_.space.row_tiles();
+        if (by_columns_) return plan_.space.tile(t % row_tiles, part.chunk_begin + t / row_tiles);
+        return plan_.space.tile(t / part.chunks, t % part.chunks);
     }
 
-    void run_step(const Step& step, Part& part, const Tile& tile, const CallContext& context) const {
-        if (step.reduction >= 0) reduce(plan_.reductions[step.reduction], part.pointers[step.in[0]], tile,
-                                        part.accumulators[step.reduction].get());
-        else if (step.expansion >= 0) expand(plan_.expansions[step.expansion], part.pointers[step.out], tile);
+    void run_step(const Step& step, int p, const Tile& tile, const CallContext& context) {
+        const Part& part = parts_[static_cast<size_t>(p)];
+        if (step.reduction >= 0) accumulators_[static_cast<size_t>(step.reduction)].take_in(p, tile, part.pointers[step.in[0]]);
+        else if (step.expansion >= 0) expand(plan_.expansions[static_cast<size_t>(step.expansion)], part.pointers[step.out], tile);
         else call(step, part, step.is_number ? 1 : tile.count(), tile.first, context);
     }
 
@@ -160,42 +148,12 @@ class LoopKernel : public Kernel {
         }
     }
 
-    static void reduce(const Reduction& reduction, const float* in, const Tile& tile, double* accumulators) {
-        const ReduceFunctions& f = reduction.functions;
-        const AccessMap& map = reduction.map;
-        if (reduction.period != 0) {
-            const size_t width = static_cast<size_t>(reduction.period), rows = tile.count() / width;
-            if (rows > 0) f.columns(in, rows, width, accumulators);
-            const size_t rest = tile.count() - rows * width;
-            if (rest > 0) f.columns(in + rows * width, 1, rest, accumulators);
-            return;
-        }
-        for (int64_t row = tile.row, end; row < tile.row + tile.rows; row = end) {
-            end = std::min(map.segment_end(row), tile.row + tile.rows);
-            double* to = accumulators + map.offset(row);
-            const size_t rows = static_cast<size_t>(end - row), columns = static_cast<size_t>(tile.columns);
-            if (map.along_row) f.columns(in, rows, columns, to + tile.column);
-            else f.all(in, rows * columns, to);
-            in += rows * columns;
-        }
-    }
-
-    /// Combines the threads' accumulators in their order, so that the sum does not depend on who was first.
-    void finish(size_t r) {
-        const Reduction& reduction = plan_.reductions[r];
-        const size_t width = static_cast<size_t>(reduction.accumulators());
-        double* total = parts_[0].accumulators[r].get();
-        for (size_t p = 1; p < parts_.size(); ++p) reduction.functions.merge(parts_[p].accumulators[r].get(), width, total);
-        const size_t elements = static_cast<size_t>(reduction.map.elements);
-        for (size_t begin = elements; begin < width; begin += elements)
-            reduction.functions.merge(total + begin, elements, total);
-        for (size_t i = 0; i < elements; ++i) reduction.result[i] = static_cast<float>(total[i]);
-    }
-
     LoopPlan plan_;
     std::vector<float> numbers_;
-    std::vector<int> space_slots_, outside_slots_;  ///< whose pointers move
+    std::vector<size_t> space_slots_, outside_slots_;  ///< whose pointers move
+    bool by_columns_ = false;
     std::vector<Part> parts_;
+    std::vector<Accumulators> accumulators_;
 };
 
 }  // namespace

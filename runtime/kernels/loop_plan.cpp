@@ -119,6 +119,7 @@ class PlanBuilder {
         }
         step.function = tile_function(op, splat);
         GMC_CHECK(step.function != nullptr, "`{}` has no tile function", ir::op_info(op).name);
+        if (at == Level::kTile) plan_.cost += tile_cost(op);
         steps(at).push_back(step);
     }
 
@@ -230,12 +231,14 @@ class PlanBuilder {
         reduction.result = buffers_.data(op.result());
         GMC_CHECK(reduction.result != nullptr, "%{} is reduced into no memory", function_.values[op.result()].name);
         if (plan_.space.whole_rows && kept == plan_.space.inner_bit()) reduction.period = period();
+        reduction.row_by_row = plan_.space.chunks == 1 && kept == (plan_.space.all() & ~plan_.space.inner_bit());
         write_ranges_.push_back({reduction.result, reduction.map.elements, false});
         Step step;
         step.in[step.inputs++] = as_tile(operand);
         step.reduction = static_cast<int>(plan_.reductions.size());
         plan_.reductions.push_back(std::move(reduction));
         plan_.tile_steps.push_back(step);
+        ++plan_.cost;
         reduced_.push_back(op.result());
     }
 

@@ -39,9 +39,10 @@ struct Reduction {
     ReduceFunctions functions;
     AccessMap map;             ///< of the result
     int64_t period = 0;        ///< not 0: the whole tile is reduced as rows of this width, a multiple of the result's size
+    bool row_by_row = false;   ///< each row in a tile gives an element of the result, without accumulators
     float* result = nullptr;
 
-    int64_t accumulators() const { return period != 0 ? period : map.elements; }
+    int64_t accumulators() const { return row_by_row ? 0 : period != 0 ? period : map.elements; }
 };
 
 /// One tile function call, or one expansion, or one reduction.
@@ -65,6 +66,7 @@ struct LoopPlan {
     std::vector<Step> run_steps;   ///< once per run, on numbers
     std::vector<Step> part_steps;  ///< once per thread: tiles that are the same for all whole-row tiles
     std::vector<Step> tile_steps;  ///< for each tile
+    int64_t cost = 0;  ///< of the tile steps per element, in additions
     int numbers = 0, row_numbers = 0, registers = 0;
 };
 

@@ -32,6 +32,16 @@ AxisMask LoopSpace::collapsed(AxisMask original) const {
     return mask;
 }
 
+Tile LoopSpace::tile(int64_t row_tile, int64_t chunk) const {
+    Tile tile;
+    tile.row = row_tile * rows_per_tile;
+    tile.rows = std::min(rows_per_tile, rows - tile.row);
+    tile.column = chunk * columns_per_tile;
+    tile.columns = std::min(columns_per_tile, inner - tile.column);
+    tile.first = tile.row * inner + tile.column;
+    return tile;
+}
+
 LoopSpace make_loop_space(const ir::Shape& shape, const std::vector<AxisMask>& masks, int64_t tile_elements) {
     LoopSpace space;
     int64_t previous = -1;

@@ -13,6 +13,14 @@ namespace gmc::runtime {
 /// Bit a = varies along axis a.
 using AxisMask = uint64_t;
 
+/// Whole rows, or a part of one row; contiguous in tensors over the whole space.
+struct Tile {
+    int64_t row = 0, rows = 1;
+    int64_t column = 0, columns = 1;
+    int64_t first = 0;  ///< flat index of the first element
+    size_t count() const { return static_cast<size_t>(rows * columns); }
+};
+
 struct LoopSpace {
     std::vector<int64_t> sizes;  ///< collapsed, all above 1
     std::vector<int> axis;       ///< original axis -> collapsed axis; -1 for size 1
@@ -24,8 +32,10 @@ struct LoopSpace {
     int64_t chunks = 1;            ///< tiles per row; 1 for whole rows
 
     int64_t elements() const { return rows * inner; }
-    int64_t tiles() const { return (rows + rows_per_tile - 1) / rows_per_tile * chunks; }
+    int64_t row_tiles() const { return (rows + rows_per_tile - 1) / rows_per_tile; }
+    int64_t tiles() const { return row_tiles() * chunks; }
     int64_t tile_elements() const { return rows_per_tile * columns_per_tile; }
+    Tile tile(int64_t row_tile, int64_t chunk) const;
     /// The mask of collapsed axes for a mask of original ones.
     AxisMask collapsed(AxisMask original) const;
     AxisMask all() const { return (AxisMask{1} << sizes.size()) - 1; }

@@ -137,6 +137,38 @@ TileFunction tile_function(const ir::OpVariant& op, unsigned splat) {
     return HWY_DYNAMIC_DISPATCH(find_tile_function)(op, splat);
 }
 
+/// As measured by tests/bench/loop_bench.cpp with AVX-512.
+template <class Op>
+constexpr int64_t kCost = 1;
+template <>
+constexpr int64_t kCost<ir::Cos> = 5;
+template <>
+constexpr int64_t kCost<ir::Div> = 2;
+template <>
+constexpr int64_t kCost<ir::Erf> = 12;
+template <>
+constexpr int64_t kCost<ir::Exp> = 6;
+template <>
+constexpr int64_t kCost<ir::Log> = 7;
+template <>
+constexpr int64_t kCost<ir::RandomNormal> = 18;
+template <>
+constexpr int64_t kCost<ir::RandomUniform> = 9;
+template <>
+constexpr int64_t kCost<ir::Sigmoid> = 7;
+template <>
+constexpr int64_t kCost<ir::Sin> = 5;
+template <>
+constexpr int64_t kCost<ir::Softplus> = 11;
+template <>
+constexpr int64_t kCost<ir::Sqrt> = 2;
+template <>
+constexpr int64_t kCost<ir::Tanh> = 7;
+
+int64_t tile_cost(const ir::OpVariant& op) {
+    return std::visit([](const auto& o) { return kCost<std::decay_t<decltype(o)>>; }, op);
+}
+
 const void* op_address(const ir::OpVariant& op) {
     return std::visit([](const auto& o) -> const void* { return &o; }, op);
 }

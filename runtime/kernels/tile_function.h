@@ -30,6 +30,9 @@ using TileFunction = void (*)(const TileCall&);
 /// all its operands are splats (then call it on count 1 instead); only `stop_gradient`, the copy, may fill.
 TileFunction tile_function(const ir::OpVariant& op, unsigned splat);
 
+/// About how long an element takes, with 1 for an addition: decides whether a loop is worth several threads.
+int64_t tile_cost(const ir::OpVariant& op);
+
 /// The address of the op's struct inside its variant, for TileCall::op.
 const void* op_address(const ir::OpVariant& op);
 

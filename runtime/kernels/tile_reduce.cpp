@@ -30,6 +30,7 @@ struct Combine<ir::ReduceSum> {
         return a + b;
     }
     static HWY_INLINE Vector vectors(Vector a, Vector b) { return hn::Add(a, b); }
+    static HWY_INLINE float lanes(Tag d, Vector v) { return hn::GetLane(hn::SumOfLanes(d, v)); }
 };
 template <>
 struct Combine<ir::ReduceMax> {
@@ -41,6 +42,9 @@ struct Combine<ir::ReduceMax> {
     static HWY_INLINE Vector vectors(Vector a, Vector b) {
         return hn::IfThenElse(hn::IsNaN(a), a, hn::IfThenElse(hn::IsNaN(b), b, hn::Max(a, b)));
     }
+    static HWY_INLINE float lanes(Tag d, Vector v) {
+        return hn::AllFalse(d, hn::IsNaN(v)) ? hn::GetLane(hn::MaxOfLanes(d, v)) : NAN;
+    }
 };
 
 template <class Op>
@@ -49,31 +53,40 @@ HWY_INLINE void take_in(const float* values, size_t count, double* accumulators)
         accumulators[i] = Combine<Op>::numbers(accumulators[i], static_cast<double>(values[i]));
 }
 
+/// Vectors of columns that are carried down the rows at once.
+constexpr size_t kUnroll = 4;
+/// Rows that are added in f32 before their sum goes to the accumulators.
+constexpr size_t kMostRows = 64;
+
 template <class Op>
-HWY_NOINLINE void reduce_columns(const float* tile, size_t rows, size_t width, double* accumulators) {
-    if (rows == 1) return take_in<Op>(tile, width, accumulators);
+HWY_INLINE void reduce_four_vectors(Tag d, const float* from, size_t rows, size_t width, double* accumulators) {
+    const size_t lanes = hn::Lanes(d);
+    HWY_ALIGN float sums[kUnroll * hn::MaxLanes(Tag())];
+    Vector s0 = hn::LoadU(d, from), s1 = hn::LoadU(d, from + lanes);
+    Vector s2 = hn::LoadU(d, from + 2 * lanes), s3 = hn::LoadU(d, from + 3 * lanes);
+    for (size_t r = 1; r < rows; ++r) {
+        from += width;
+        s0 = Combine<Op>::vectors(s0, hn::LoadU(d, from));
+        s1 = Combine<Op>::vectors(s1, hn::LoadU(d, from + lanes));
+        s2 = Combine<Op>::vectors(s2, hn::LoadU(d, from + 2 * lanes));
+        s3 = Combine<Op>::vectors(s3, hn::LoadU(d, from + 3 * lanes));
+    }
+    hn::Store(s0, d, sums);
+    hn::Store(s1, d, sums + lanes);
+    hn::Store(s2, d, sums + 2 * lanes);
+    hn::Store(s3, d, sums + 3 * lanes);
+    take_in<Op>(sums, kUnroll * lanes, accumulators);
+}
+
+template <class Op>
+HWY_INLINE void reduce_some_rows(const float* tile, size_t rows, size_t width, double* accumulators) {
     const Tag d;
     const size_t lanes = hn::Lanes(d);
-    HWY_ALIGN float sums[4 * hn::MaxLanes(d)];
     size_t j = 0;
-    for (; j + 4 * lanes <= width; j += 4 * lanes) {
-        const float* from = tile + j;
-        Vector s0 = hn::LoadU(d, from), s1 = hn::LoadU(d, from + lanes);
-        Vector s2 = hn::LoadU(d, from + 2 * lanes), s3 = hn::LoadU(d, from + 3 * lanes);
-        for (size_t r = 1; r < rows; ++r) {
-            from += width;
-            s0 = Combine<Op>::vectors(s0, hn::LoadU(d, from));
-            s1 = Combine<Op>::vectors(s1, hn::LoadU(d, from + lanes));
-            s2 = Combine<Op>::vectors(s2, hn::LoadU(d, from + 2 * lanes));
-            s3 = Combine<Op>::vectors(s3, hn::LoadU(d, from + 3 * lanes));
-        }
-        hn::Store(s0, d, sums);
-        hn::Store(s1, d, sums + lanes);
-        hn::Store(s2, d, sums + 2 * lanes);
-        hn::Store(s3, d, sums + 3 * lanes);
-        take_in<Op>(sums, 4 * lanes, accumulators + j);
-    }
+    for (; j + kUnroll * lanes <= width; j += kUnroll * lanes)
+        reduce_four_vectors<Op>(d, tile + j, rows, width, accumulators + j);
     for (; j + lanes <= width; j += lanes) {
+        HWY_ALIGN float sums[hn::MaxLanes(Tag())];
         Vector s = hn::LoadU(d, tile + j);
         for (size_t r = 1; r < rows; ++r) s = Combine<Op>::vectors(s, hn::LoadU(d, tile + r * width + j));
         hn::Store(s, d, sums);
@@ -87,30 +100,52 @@ HWY_NOINLINE void reduce_columns(const float* tile, size_t rows, size_t width, d
 }
 
 template <class Op>
-HWY_NOINLINE void reduce_all(const float* tile, size_t count, double* accumulator) {
+void reduce_columns(const float* tile, size_t rows, size_t width, double* accumulators) {
+    if (rows == 1) return take_in<Op>(tile, width, accumulators);
+    for (size_t row = 0; row < rows; row += kMostRows)
+        reduce_some_rows<Op>(tile + row * width, HWY_MIN(kMostRows, rows - row), width, accumulators);
+}
+
+/// The reduction of `count` numbers in f32.
+template <class Op>
+HWY_INLINE float reduced(const float* tile, size_t count) {
     const Tag d;
     const size_t lanes = hn::Lanes(d);
-    const Vector identity = hn::Set(d, Combine<Op>::kIdentity);
-    Vector s0 = identity, s1 = identity, s2 = identity, s3 = identity;
+    float sum = Combine<Op>::kIdentity;
     size_t i = 0;
-    for (; i + 4 * lanes <= count; i += 4 * lanes) {
-        s0 = Combine<Op>::vectors(s0, hn::LoadU(d, tile + i));
-        s1 = Combine<Op>::vectors(s1, hn::LoadU(d, tile + i + lanes));
-        s2 = Combine<Op>::vectors(s2, hn::LoadU(d, tile + i + 2 * lanes));
-        s3 = Combine<Op>::vectors(s3, hn::LoadU(d, tile + i + 3 * lanes));
+    if (count >= lanes) {
+        Vector s0 = hn::LoadU(d, tile);
+        i = lanes;
+        if (count >= kUnroll * lanes) {
+            Vector s1 = hn::LoadU(d, tile + lanes), s2 = hn::LoadU(d, tile + 2 * lanes), s3 = hn::LoadU(d, tile + 3 * lanes);
+            for (i = kUnroll * lanes; i + kUnroll * lanes <= count; i += kUnroll * lanes) {
+                s0 = Combine<Op>::vectors(s0, hn::LoadU(d, tile + i));
+                s1 = Combine<Op>::vectors(s1, hn::LoadU(d, tile + i + lanes));
+                s2 = Combine<Op>::vectors(s2, hn::LoadU(d, tile + i + 2 * lanes));
+                s3 = Combine<Op>::vectors(s3, hn::LoadU(d, tile + i + 3 * lanes));
+            }
+            s0 = Combine<Op>::vectors(Combine<Op>::vectors(s0, s1), Combine<Op>::vectors(s2, s3));
+        }
+        for (; i + lanes <= count; i += lanes) s0 = Combine<Op>::vectors(s0, hn::LoadU(d, tile + i));
+        sum = Combine<Op>::lanes(d, s0);
     }
-    for (; i + lanes <= count; i += lanes) s0 = Combine<Op>::vectors(s0, hn::LoadU(d, tile + i));
-    HWY_ALIGN float sums[hn::MaxLanes(d)];
-    hn::Store(Combine<Op>::vectors(Combine<Op>::vectors(s0, s1), Combine<Op>::vectors(s2, s3)), d, sums);
-    // Pairwise over the lanes; what is left of the tile goes in one by one.
-    for (size_t width = lanes / 2; width > 0; width /= 2)
-        for (size_t k = 0; k < width; ++k) sums[k] = Combine<Op>::numbers(sums[k], sums[k + width]);
-    for (; i < count; ++i) sums[0] = Combine<Op>::numbers(sums[0], tile[i]);
-    take_in<Op>(sums, 1, accumulator);
+    for (; i < count; ++i) sum = Combine<Op>::numbers(sum, tile[i]);
+    return sum;
 }
 
 template <class Op>
-HWY_NOINLINE void merge(const double* others, size_t width, double* accumulators) {
+void reduce_all(const float* tile, size_t count, double* accumulator) {
+    const float sum = reduced<Op>(tile, count);
+    take_in<Op>(&sum, 1, accumulator);
+}
+
+template <class Op>
+void reduce_rows(const float* tile, size_t rows, size_t width, float* out) {
+    for (size_t r = 0; r < rows; ++r) out[r] = reduced<Op>(tile + r * width, width);
+}
+
+template <class Op>
+void merge(const double* others, size_t width, double* accumulators) {
     for (size_t i = 0; i < width; ++i) accumulators[i] = Combine<Op>::numbers(accumulators[i], others[i]);
 }
 
@@ -118,7 +153,7 @@ struct Finder {
     template <class Op>
     ReduceFunctions operator()(const Op&) const {
         if constexpr (Op::kInfo.has(ir::kReduction))
-            return {&reduce_columns<Op>, &reduce_all<Op>, &merge<Op>, Combine<Op>::kIdentity};
+            return {&reduce_columns<Op>, &reduce_all<Op>, &reduce_rows<Op>, &merge<Op>, Combine<Op>::kIdentity};
         else
             return {};
     }

@@ -13,6 +13,8 @@ struct ReduceFunctions {
     void (*columns)(const float* tile, size_t rows, size_t width, double* accumulators) = nullptr;
     /// *accumulator takes in tile[i] for all i below count.
     void (*all)(const float* tile, size_t count, double* accumulator) = nullptr;
+    /// out[r] = the reduction of tile[r * width + j] over all j below width, in f32, for each r below rows.
+    void (*rows)(const float* tile, size_t rows, size_t width, float* out) = nullptr;
     /// accumulators[j] takes in others[j] for all j below width.
     void (*merge)(const double* others, size_t width, double* accumulators) = nullptr;
     double identity = 0;  ///< what accumulators start from
