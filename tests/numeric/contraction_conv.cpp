@@ -64,12 +64,23 @@ TEST_CASE("convolutions of one to five taps and odd sizes") {
 
 TEST_CASE("convolutions with few channels") {
     for (int64_t channels : {1, 2, 3, 4})
-        for (int64_t filters : {1, 5, 17, 64})
+        for (int64_t filters : {1, 17, 64})
             for (int64_t stride : {1, 2}) {
                 check_case(square(2, {9, 13}, channels, filters, 5, stride, 2, 2));
                 check_case(square(2, {9, 37}, channels, filters, 4, stride, 1, 2));
-                check_case(square(1, {20, 40}, channels, filters, 3, stride, 0, 1));
+                check_case(square(1, {12, 20}, channels, filters, 3, stride, 0, 1));
             }
+}
+
+TEST_CASE("convolutions whose batch and channels fill tiles and do not") {
+    for (int64_t batch : {1, 5, 7, 13})
+        for (int64_t channels : {16, 80})
+            for (int64_t filters : {16, 96})
+                check_case(square(batch, {5, 4}, channels, filters, 3, batch % 2 + 1, 1, 1));
+    // More weights than a slice or a unit holds, more images than fit beside them.
+    check_case(square(7, {3, 3}, 208, 80, 5, 1, 2, 2));
+    check_case(square(20, {6, 6}, 32, 64, 3, 2, 0, 1));
+    check_case(square(3, {40, 40}, 16, 64, 1, 1, 0, 0));
 }
 
 TEST_CASE("convolutions with pads of two sizes, per axis") {
