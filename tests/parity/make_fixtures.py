@@ -172,7 +172,7 @@ class Training:
     def conv2d_transpose(self, layer, x, filters, size, stride=1):
         return conv2d_transpose(x, self.weight(layer, size, size, filters, x.shape[-1]), stride)
 
-    def batch_norm(self, layer, x, momentum=0.99):
+    def batch_norm(self, layer, x, momentum=0.9):
         axes, n = tuple(range(x.dim() - 1)), (x.shape[-1],)
         gamma, beta = self.state(layer, "gamma", n, "ones"), self.state(layer, "beta", n, "zeros")
         mean, var = x.mean(axes), x.var(axes, unbiased=False)
@@ -194,12 +194,12 @@ class Training:
         u = uniform((BATCH, 28, 28, 1), DATA_SEED, self.step, DATA_STREAM)
         return torch.tensor(u, dtype=self.dtype)
 
-    def update(self, loss, networks, rate):
+    def update(self, loss, networks, rate, beta1=0.9):
         keys = [k for k, v in self.value.items() if v.requires_grad and k.split(".")[0] in networks]
         gradients = torch.autograd.grad(loss, [self.value[k] for k in keys])
         for key, g in zip(keys, gradients):
             m, v = self.moments.setdefault(key, (torch.zeros_like(g), torch.zeros_like(g)))
-            adam(self.value[key], g, m, v, self.step + 1, rate)
+            adam(self.value[key], g, m, v, self.step + 1, rate, beta1)
 
 
 # --- The models: one training step each, as models/*.yaml mean it ---------------------------------
@@ -224,9 +224,9 @@ def seed_gan(t):
     fake = generator(t.noise("z", (BATCH, 100), normal))
     d_loss = F.softplus(-discriminator(2 * t.image() - 1, "real")).mean()
     d_loss = d_loss + F.softplus(discriminator(fake.detach(), "fake")).mean()
-    t.update(d_loss, ["discriminator"], 1e-4)
+    t.update(d_loss, ["discriminator"], 2e-4, beta1=0.5)
     g_loss = F.softplus(-discriminator(fake, "generator")).mean()  # by the updated discriminator
-    t.update(g_loss, ["generator"], 1e-4)
+    t.update(g_loss, ["generator"], 2e-4, beta1=0.5)
     return {"discriminator": d_loss, "generator": g_loss}
 
 
