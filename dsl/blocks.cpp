@@ -29,6 +29,7 @@ void read_parameters(const Node& parameters, Block& block, Diagnostics& diagnost
     }
 }
 
+/// One entry of `blocks`. The layers stay nodes: each use reads them anew, with its own arguments.
 Block read_block(const Entry& entry, Diagnostics& diagnostics) {
     Block block;
     block.name = entry.key;
@@ -73,6 +74,9 @@ Blocks read_blocks(const Node& model, Diagnostics& diagnostics) {
     return out;
 }
 
+// A block is a macro: its layers are read at each place of use. That keeps errors exact (the
+// argument that is wrong is shown, with the place of use below) and nothing downstream knows
+// blocks.
 void LayerReader::read_use(Block& block, const Written& written) {
     if (block.open) {
         diagnostics_
@@ -102,6 +106,7 @@ void LayerReader::read_use(Block& block, const Written& written) {
     block.open = false;
 }
 
+// The defaults of the parameters, and what the use gives upon them.
 Bindings LayerReader::read_arguments(const Block& block, const Written& written, Use& use) {
     Bindings arguments = block.defaults;
     Node map;
@@ -129,6 +134,8 @@ Bindings LayerReader::read_arguments(const Block& block, const Written& written,
     return arguments;
 }
 
+// Puts the layers in. The first error in a block is the last that is said about it: every further
+// use would say the same again.
 void LayerReader::expand(Use use, const Bindings& arguments) {
     Block& block = *use.block;
     const size_t errors = diagnostics_.count();
@@ -151,6 +158,8 @@ void LayerReader::expand(Use use, const Bindings& arguments) {
     scope_.define(name, last.name, use.span, diagnostics_);
 }
 
+// What `from: input` means inside of a block. The layer before may have no name; then it gets one,
+// since `from` refers by name.
 std::string LayerReader::block_input(Span where) {
     const Use& use = uses_.back();
     if (use.from.size() == 1) return use.from[0];

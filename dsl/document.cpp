@@ -32,6 +32,7 @@ class TreeBuilder : public YAML::EventHandler {
     void OnDocumentStart(const YAML::Mark&) override {}
     void OnDocumentEnd() override {}
 
+    /// `key:`, `~` or `null`.
     void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
         auto node = std::make_shared<Node>();
         node->span = span_at(offset(mark), 1);
@@ -41,6 +42,7 @@ class TreeBuilder : public YAML::EventHandler {
         add(node, anchor);
     }
 
+    /// `*name`: shares the anchored node's children; the node itself is copied for its own place.
     void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
         const size_t begin = offset(mark);
         const Span span = span_at(begin, word_length(begin));
@@ -91,6 +93,7 @@ class TreeBuilder : public YAML::EventHandler {
         std::unordered_map<std::string, size_t> places;  ///< of keys among the entries
     };
 
+    /// Depth is bounded here, before yaml-cpp recurses into what follows.
     void start(Node::Kind kind, const YAML::Mark& mark, const std::string& tag,
                YAML::anchor_t anchor) {
         const size_t begin = skip_properties(offset(mark));
@@ -104,6 +107,7 @@ class TreeBuilder : public YAML::EventHandler {
         open_.push_back(std::move(open));
     }
 
+    /// A list or map is whole: `<<` is applied, its size is known.
     void end() {
         Open done = std::move(open_.back());
         open_.pop_back();
@@ -139,6 +143,7 @@ class TreeBuilder : public YAML::EventHandler {
         }
     }
 
+    /// yaml-cpp 0.7 lets the first of two equal keys win and says nothing.
     void add_value(Open& map, const NodePtr& value) {
         const NodePtr key = std::move(map.key);
         map.key = nullptr;
@@ -175,17 +180,20 @@ class TreeBuilder : public YAML::EventHandler {
                                describe(*one));
     }
 
+    /// The map's own keys come first, also before those of an earlier `<<`.
     static void merge(Node& into, const Node& from) {
         for (const Entry& entry : from.entries)
             if (!into.find(entry.key)) into.entries.push_back(entry);
     }
 
+    /// YAML allows lists and maps as keys; the language does not.
     void check_key(const Node& key) {
         if (key.is_scalar()) return;
         diagnostics_.error(DiagnosticKind::kBadYaml, key.span, "a key has to be a word, this is {}",
                            describe(key));
     }
 
+    /// Tags change types behind the author's back (`!!str 3`), and no model needs one.
     void check_tag(const std::string& tag, const YAML::Mark& mark) {
         if (tag.empty() || tag == "?" || tag == "!") return;
         const size_t begin = offset(mark);
@@ -211,10 +219,12 @@ class TreeBuilder : public YAML::EventHandler {
         const size_t at = offset_of(span, diagnostics_.sources());
         return at < text_.size() && text_[at] == c;
     }
+    /// Is nothing written out at this place, as opposed to left out?
     bool starts_with_null(size_t at) const {
         return text_.compare(at, 1, "~") == 0 || text_.compare(at, 4, "null") == 0 ||
                text_.compare(at, 4, "Null") == 0 || text_.compare(at, 4, "NULL") == 0;
     }
+    /// The bytes up to the end of an alias, anchor or tag.
     size_t word_length(size_t begin) const {
         return std::min(text_.find_first_of(" \t\r\n,]}", begin), text_.size()) - begin;
     }

@@ -67,11 +67,13 @@ class Parser {
                                   std::forward<Args>(args)...);
     }
 
+    /// Gives a node the span of the bytes it was written in.
     Parsed make(Expression node, size_t begin, size_t end) const {
         node.span = text_.span(begin, end);
         return {std::make_shared<const Expression>(std::move(node)), begin, end};
     }
 
+    /// Depth is bounded by kMostDepth where the parser recurses, and here where it does not.
     bool count_operator(const Token& op) {
         if (++operators_ <= kMostOperators) return true;
         fail(op, "an expression has more than {} operators; name parts of it under `let`",
@@ -113,6 +115,7 @@ class Parser {
         return left;
     }
 
+    /// Any number of signs, then a primary.
     Parsed parse_prefix() {
         if (!peek().is("-") && !peek().is("+")) return parse_members();
         const Token sign = next();
@@ -139,6 +142,7 @@ class Parser {
         return whole;
     }
 
+    /// A number, a name, a call or something in parentheses.
     Parsed parse_primary() {
         const Token token = next();
         if (token.kind == Token::Kind::kNumber)
@@ -165,6 +169,7 @@ class Parser {
         return {};
     }
 
+    /// The arguments of a call, whose name has been read; named ones come last, as in Python.
     Parsed parse_call(const Token& callee) {
         const Token open = next();
         Expression call{Expression::Kind::kCall, 0, std::string(callee.text), {}, {}, {}};
@@ -190,6 +195,7 @@ class Parser {
         return make(std::move(call), callee.begin, tokens_[at_ - 1].end);
     }
 
+    /// An open parenthesis is reported where it opens: that is the one place that is sure.
     bool expect_close(const Token& open) {
         if (peek().is(")")) {
             next();
@@ -220,6 +226,7 @@ Result<ExpressionPtr> parse_placed(const PlacedText& text, Diagnostics& diagnost
     return Parser(text, tokens.take(), diagnostics).parse_all();
 }
 
+/// How tightly the outermost operation of a tree binds.
 int binding_of(const Expression& e) {
     if (e.kind == Expression::Kind::kBinary) return binding(e.text);
     if (e.kind == Expression::Kind::kUnary) return kSignBinding;

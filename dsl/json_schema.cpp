@@ -18,6 +18,7 @@ Json any_of(std::vector<Json> choices) {
 }
 Json or_variable(Json schema) { return any_of({std::move(schema), reference("variable")}); }
 
+/// A number within a range.
 Json numeric(const char* type, const Range& range) {
     Json out = {{"type", type}};
     if (range.low == range.high) return out;
@@ -53,6 +54,7 @@ Json typed_default(const KeyRow& row) {
     return row.fallback;
 }
 
+/// The values that one key takes.
 Json value_schema(const KeyRow& row) {
     switch (row.type) {
         case KeyType::kInteger:
@@ -93,6 +95,8 @@ Json value_schema(const KeyRow& row) {
     return structure(row.holds);
 }
 
+/// A map of the rows' keys. `open`: keys that are required may come from elsewhere, `extends` or a
+/// recipe.
 Json object_schema(const std::vector<KeyRow>& rows, const std::string& doc, bool open) {
     Json out = {{"description", doc}, {"type", "object"}, {"properties", Json::object()}};
     Json required = Json::array();

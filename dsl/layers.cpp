@@ -61,6 +61,8 @@ std::vector<LayerSpec> LayerReader::read(const Node& node, const std::string& wh
     return std::move(layers_);
 }
 
+// One element of a list: a layer of the table or a block of the model. The table comes first, so a
+// block can never change what a layer means.
 void LayerReader::read_layer(const Node& node, const std::string& what) {
     Written written;
     if (!split(node, what, written)) return;
@@ -79,6 +81,8 @@ void LayerReader::read_layer(const Node& node, const std::string& what) {
     }
 }
 
+// Takes `kind`, `kind: value` or `kind: {keys}` apart. Two keys in one element are a mistake of
+// indentation, and the message shows how it was meant.
 bool LayerReader::split(const Node& node, const std::string& what, Written& out) {
     if (node.failed) return false;
     if (node.is_scalar()) {
@@ -111,6 +115,7 @@ bool LayerReader::split(const Node& node, const std::string& what, Written& out)
     return false;
 }
 
+// A layer is kept also after an error: layers that refer to it are not to blame.
 void LayerReader::read_kind(const LayerRow& row, const Written& written) {
     if (++scope_.layer_count > kMostLayers) {
         if (scope_.layer_count == kMostLayers + 1)
@@ -131,6 +136,8 @@ void LayerReader::read_kind(const LayerRow& row, const Written& written) {
     layers_.push_back(std::move(layer));
 }
 
+// `- flatten`, `- dense: 10` and `- dense: {units: 10}` all become a map of keys; null after an
+// error.
 NodePtr LayerReader::keys_of(const LayerRow& row, const Written& written) {
     if (written.value && written.value->is_map()) return written.value;
     Node map;
@@ -155,6 +162,7 @@ NodePtr LayerReader::keys_of(const LayerRow& row, const Written& written) {
     return std::make_shared<const Node>(map);
 }
 
+// Types, defaults and ranges come from the row; what is left are names, which depend on the place.
 void LayerReader::read_keys(const LayerRow& row, const NodePtr& written_keys, LayerSpec& layer) {
     const NodePtr keys = flatten_initializer(row, written_keys, diagnostics_);
     Values values =
@@ -187,6 +195,7 @@ std::vector<std::string> LayerReader::read_from(const Node& node, const std::str
     return out;
 }
 
+// Inside of a block its own names come before those of the network around it.
 std::string LayerReader::resolve(const PlacedName& name) {
     if (!uses_.empty()) {
         if (name.name == "input") return block_input(name.span);

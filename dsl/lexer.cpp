@@ -33,12 +33,14 @@ size_t number_end(std::string_view text, size_t at) {
 constexpr std::string_view kOperators[] = {"<=", ">=", "+", "-", "*", "/", "^",
                                            "<",  ">",  "(", ")", ",", ".", "="};
 
+/// The operator that starts at a byte.
 std::optional<std::string_view> operator_at(std::string_view text, size_t at) {
     for (const std::string_view op : kOperators)
         if (text.substr(at, op.size()) == op) return op;
     return std::nullopt;
 }
 
+/// A character of another language, with what this one has instead.
 void report_character(const PlacedText& text, size_t at, Diagnostics& diagnostics) {
     const char c = text.text()[at];
     size_t end = at + 1;

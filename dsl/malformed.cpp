@@ -40,6 +40,7 @@ struct Suspects {
         long_quote;  ///< the last quote that goes over several lines, or never ends
 };
 
+/// Walks over quotes and comments as YAML does, near enough for a hint.
 Suspects find_suspects(const std::string& text, size_t until) {
     Suspects out;
     std::vector<size_t> brackets;

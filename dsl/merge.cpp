@@ -22,6 +22,7 @@ struct Setting {
     NodePtr value;
 };
 
+/// "a.b.0" -> {"a", "b", "0"}.
 std::vector<std::string> split_path(const std::string& text) {
     std::vector<std::string> out(1);
     for (const char c : text) {

@@ -1,7 +1,6 @@
 // Names in expressions: what is meant by each, and what is meant by none. Shapes and gradients are
 // compiler/build's.
 #include <algorithm>
-#include <functional>
 #include <map>
 #include <set>
 
@@ -15,6 +14,52 @@ namespace {
 
 using Kind = Expression::Kind;
 
+/// As many arguments as the network has inputs; named ones have to be names of inputs.
+void check_network_call(const Expression& e, const NetworkSpec& network, Diagnostics& diagnostics) {
+    const size_t inputs = network.inputs.size();
+    if (e.arguments.size() != inputs) {
+        diagnostics
+            .error(DiagnosticKind::kBadExpression, e.span,
+                   "the network `{}` takes {} input{}, not {}", network.name, inputs,
+                   inputs == 1 ? "" : "s", e.arguments.size())
+            .note(network.span, "the network is here");
+        return;
+    }
+    std::vector<std::string> known;
+    for (const NetworkInput& input : network.inputs) known.push_back(input.name);
+    for (size_t i = 0; i < e.arguments.size(); ++i) {
+        const std::string& name = e.argument_names[i];
+        if (name.empty() || std::count(known.begin(), known.end(), name)) continue;
+        report_unknown(DiagnosticKind::kUnknownName, e.arguments[i]->span,
+                       fmt::format("the network `{}` has no input `{}`", network.name, name), name,
+                       known, diagnostics);
+    }
+}
+
+/// The number of arguments and their names against the function's row; the help quotes the row.
+void check_function_call(const Expression& e, const FunctionRow& row, Diagnostics& diagnostics) {
+    const std::vector<std::string> named = split_words(row.named);
+    int positional = 0;
+    for (size_t i = 0; i < e.arguments.size(); ++i) {
+        const std::string& name = e.argument_names[i];
+        if (name.empty())
+            ++positional;
+        else if (!std::count(named.begin(), named.end(), name))
+            report_unknown(DiagnosticKind::kBadExpression, e.arguments[i]->span,
+                           fmt::format("`{}` has no argument named `{}`", e.text, name), name,
+                           named, diagnostics);
+    }
+    if (positional >= row.fewest && positional <= row.most) return;
+    std::string wanted = fmt::format("{} to {}", row.fewest, row.most);
+    if (row.most == kAnyNumber) wanted = fmt::format("at least {}", row.fewest);
+    if (row.fewest == row.most) wanted = fmt::format("{}", row.fewest);
+    diagnostics
+        .error(DiagnosticKind::kBadExpression, e.span, "`{}` takes {} argument{}, not {}", e.text,
+               wanted, row.fewest == 1 && row.most != 2 ? "" : "s", positional)
+        .help(fmt::format("`{}`: {}", row.usage, row.doc));
+}
+
+/// Walks all expressions of a model. Errors of one expression do not hide those of another.
 class NameChecker {
   public:
     NameChecker(ModelSpec& model, Diagnostics& diagnostics)
@@ -36,7 +81,7 @@ class NameChecker {
             for (const NamedExpression& result : function.results)
                 visit(*result.value, {function.parameters.begin(), function.parameters.end()});
         check_optimizer(model_.train.optimizer);
-        check_cycles();
+        check_let_chains(objective.let, diagnostics_);
     }
 
   private:
@@ -67,6 +112,7 @@ class NameChecker {
         }
     }
 
+    /// `minimize` names networks, which is where roles and typing errors end up.
     void check_minimize() {
         std::vector<std::string> known;
         for (const auto& [name, network] : networks_) known.push_back(name);
@@ -86,6 +132,7 @@ class NameChecker {
         in_optimizer_ = false;
     }
 
+    /// `parameters` are those of the function around, which hide all other names.
     void visit(const Expression& e, const std::set<std::string>& parameters) {
         if (e.kind == Kind::kName) visit_name(e, parameters);
         if (e.kind == Kind::kCall) visit_call(e);
@@ -93,6 +140,7 @@ class NameChecker {
         if (e.kind == Kind::kMember) visit_member(e, parameters);
     }
 
+    /// A name that is used as a value; a network's stands for its input's shape, in `normal(net)`.
     void visit_name(const Expression& e, const std::set<std::string>& parameters) {
         if (parameters.count(e.text) || is_constant(e.text)) return;
         if (in_optimizer_) {
@@ -115,12 +163,13 @@ class NameChecker {
                        fmt::format("`{}` is not defined", e.text), e.text, known, diagnostics_);
     }
 
+    /// Networks come before built-in functions; no network can have the name of one.
     void visit_call(const Expression& e) {
         const auto network = networks_.find(e.text);
         if (network != networks_.end()) {
-            check_network_call(e, *network->second);
+            check_network_call(e, *network->second, diagnostics_);
         } else if (const FunctionRow* row = find_function(e.text)) {
-            check_function_call(e, *row);
+            check_function_call(e, *row, diagnostics_);
         } else if (const auto meaning = meanings_.find(e.text); meaning != meanings_.end()) {
             diagnostics_
                 .error(DiagnosticKind::kUnknownName, e.span, "`{}` is {} and cannot be called",
@@ -138,61 +187,9 @@ class NameChecker {
         }
     }
 
-    void check_network_call(const Expression& e, const NetworkSpec& network) {
-        const size_t inputs = network.inputs.size();
-        if (e.arguments.size() != inputs) {
-            diagnostics_
-                .error(DiagnosticKind::kBadExpression, e.span,
-                       "the network `{}` takes {} input{}, not {}", network.name, inputs,
-                       inputs == 1 ? "" : "s", e.arguments.size())
-                .note(network.span, "the network is here");
-            return;
-        }
-        std::vector<std::string> known;
-        for (const NetworkInput& input : network.inputs) known.push_back(input.name);
-        for (size_t i = 0; i < e.arguments.size(); ++i) {
-            const std::string& name = e.argument_names[i];
-            if (name.empty() || std::count(known.begin(), known.end(), name)) continue;
-            report_unknown(DiagnosticKind::kUnknownName, e.arguments[i]->span,
-                           fmt::format("the network `{}` has no input `{}`", network.name, name),
-                           name, known, diagnostics_);
-        }
-    }
-
-    void check_function_call(const Expression& e, const FunctionRow& row) {
-        const std::vector<std::string> named = [&] {
-            std::vector<std::string> out;
-            const std::string words = row.named;
-            for (size_t at = 0; at < words.size();) {
-                const size_t bar = std::min(words.find('|', at), words.size());
-                out.push_back(words.substr(at, bar - at));
-                at = bar + 1;
-            }
-            return out;
-        }();
-        int positional = 0;
-        for (size_t i = 0; i < e.arguments.size(); ++i) {
-            const std::string& name = e.argument_names[i];
-            if (name.empty())
-                ++positional;
-            else if (!std::count(named.begin(), named.end(), name))
-                report_unknown(DiagnosticKind::kBadExpression, e.arguments[i]->span,
-                               fmt::format("`{}` has no argument named `{}`", e.text, name), name,
-                               named, diagnostics_);
-        }
-        if (positional >= row.fewest && positional <= row.most) return;
-        const std::string wanted = row.fewest == row.most ? fmt::format("{}", row.fewest)
-                                   : row.most == kAnyNumber
-                                       ? fmt::format("at least {}", row.fewest)
-                                       : fmt::format("{} to {}", row.fewest, row.most);
-        diagnostics_
-            .error(DiagnosticKind::kBadExpression, e.span, "`{}` takes {} argument{}, not {}",
-                   e.text, wanted, wanted == "1" || wanted == "at least 1" ? "" : "s", positional)
-            .help(fmt::format("`{}`: {}", row.usage, row.doc));
-    }
-
     /// `encoder(x).mean`, `q.mean` with q: encoder(x): the network has to have that output.
     void visit_member(const Expression& e, const std::set<std::string>& parameters) {
+        // Through entries of `let` that only rename others. A cycle of those ends after some steps.
         const Expression* base = e.arguments[0].get();
         for (int steps = 0; base->kind == Kind::kName && steps < 100; ++steps) {
             const auto let = lets_.find(base->text);
@@ -220,61 +217,13 @@ class NameChecker {
             .note(network->second->span, "the network is here");
     }
 
-    void check_cycles() {
-        for (const NamedExpression& let : model_.objective.let) {
-            std::vector<std::string> chain;
-            follow(let.name, chain);
-        }
-    }
-
-    /// Depth first through the names that a `let` uses.
-    void follow(const std::string& name, std::vector<std::string>& chain) {
-        if (finished_.count(name)) return;
-        const auto cycle = std::find(chain.begin(), chain.end(), name);
-        if (cycle != chain.end()) {
-            report_cycle({cycle, chain.end()});
-            return;
-        }
-        if (chain.size() >= kMostChain) {
-            // The builder evaluates a `let` from within the one that uses it.
-            if (!chain_reported_)
-                diagnostics_.error(DiagnosticKind::kTooLarge, lets_.at(name)->span,
-                                   "a chain of more than {} entries of `let` leads to `{}`",
-                                   kMostChain, name);
-            chain_reported_ = true;
-            return;
-        }
-        chain.push_back(name);
-        std::set<std::string> used;
-        collect(*lets_.at(name)->value, used);
-        for (const std::string& next : used) follow(next, chain);
-        chain.pop_back();
-        finished_.insert(name);
-    }
-
-    void collect(const Expression& e, std::set<std::string>& used) {
-        if (e.kind == Kind::kName && lets_.count(e.text)) used.insert(e.text);
-        for (const ExpressionPtr& argument : e.arguments) collect(*argument, used);
-    }
-
-    void report_cycle(const std::vector<std::string>& chain) {
-        const NamedExpression& first = *lets_.at(chain[0]);
-        Diagnostic& error = diagnostics_.error(DiagnosticKind::kCycle, first.span,
-                                               "`{}` is defined by itself: {} -> {}", first.name,
-                                               fmt::join(chain, " -> "), first.name);
-        for (size_t i = 1; i < chain.size() && i < 6; ++i)
-            error.note(lets_.at(chain[i])->span, fmt::format("`{}` is defined here", chain[i]));
-    }
-
     ModelSpec& model_;
     Diagnostics& diagnostics_;
     std::map<std::string, const NetworkSpec*> networks_;
     std::map<std::string, const NamedExpression*> lets_;
+    /// Name -> "a network", "an entry of `let`", ... and where.
     std::map<std::string, std::pair<std::string, Span>> meanings_;
-    std::set<std::string> finished_;
     bool in_optimizer_ = false;
-    bool chain_reported_ = false;
-    static constexpr size_t kMostChain = 500;
 };
 
 /// Numeric variables, unless a name of the model's own hides them.
@@ -295,6 +244,7 @@ Replacements variables_as_numbers(const ModelSpec& model, const Bindings& variab
 
 void check_names(ModelSpec& model, const Bindings& variables, Diagnostics& diagnostics) {
     const Replacements replacements = variables_as_numbers(model, variables);
+    // Rewriting works on parts; this one goes there and back.
     ObjectivePart part{std::move(model.objective.let),
                        std::move(model.objective.minimize),
                        {},

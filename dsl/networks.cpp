@@ -8,6 +8,8 @@
 namespace gmc::dsl {
 namespace {
 
+/// Reads one network, going on after errors: a network with a name keeps the objective's checks
+/// going.
 class NetworkReader {
   public:
     NetworkReader(const Entry& entry, Blocks& blocks, const std::vector<DataField>& data,
@@ -43,6 +45,7 @@ class NetworkReader {
         return entry && !entry->value->is_null() ? entry : nullptr;
     }
 
+    /// `inputs`, each of which is a name that `from` can refer to.
     void read_inputs(const Entry& inputs) {
         if (!expect_map(*inputs.value, fmt::format("`inputs` of {}", what_), inputs.key_span,
                         diagnostics_))
@@ -84,6 +87,7 @@ class NetworkReader {
         if (parse_integer(node.text)) error.help(fmt::format("write `[{}]`", node.text));
     }
 
+    /// `layers`: what all outputs have in common.
     void read_trunk(const Entry& layers) {
         if (!expect_list(*layers.value, fmt::format("`layers` of {}", what_), layers.key_span,
                          diagnostics_))
@@ -107,6 +111,7 @@ class NetworkReader {
             .help("write `from: " + out_.inputs[0].name + "`");
     }
 
+    /// `outputs`: each a branch of its own that starts at the end of `layers`.
     void read_outputs(const Entry& outputs) {
         if (!expect_map(*outputs.value, fmt::format("`outputs` of {}", what_), outputs.key_span,
                         diagnostics_))

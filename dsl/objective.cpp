@@ -42,6 +42,7 @@ std::vector<NamedExpression> read_named(const Entry& entry, bool names_alone,
     return out;
 }
 
+/// One entry of `minimize`. Without a loss, after an error, `loss` is null.
 MinimizeSpec read_entry(const Node& node, Diagnostics& diagnostics) {
     MinimizeSpec out;
     out.span = node.span;
@@ -72,6 +73,7 @@ MinimizeSpec read_entry(const Node& node, Diagnostics& diagnostics) {
     return out;
 }
 
+/// The list of entries, in the order in which an alternating schedule takes them.
 std::vector<MinimizeSpec> read_minimize(const Entry& entry, Diagnostics& diagnostics) {
     std::vector<MinimizeSpec> out;
     if (entry.value->is_map()) {  // one entry needs no list around it
@@ -119,6 +121,7 @@ bool read_signature(const Entry& entry, FunctionSpec& out, Diagnostics& diagnost
     return true;
 }
 
+/// `functions`: a signature as the key, one expression or a map of named ones as the value.
 std::vector<FunctionSpec> read_functions(const Entry& entry, Diagnostics& diagnostics) {
     std::vector<FunctionSpec> out;
     if (!expect_map(*entry.value, "`functions`", entry.key_span, diagnostics)) return out;

@@ -54,6 +54,10 @@ Result<ObjectivePart> read_recipe(const Node& objective, const Entry& recipe,
                                   const std::vector<std::string>& directories,
                                   Diagnostics& diagnostics);
 
+/// let_chains.cpp: reports entries that need themselves (the chain is shown) and chains that are
+/// too long.
+void check_let_chains(const std::vector<NamedExpression>& let, Diagnostics& diagnostics);
+
 /// names.cpp: every name and call in the model's expressions, cycles of `let`, the networks of
 /// `minimize`. Replaces numeric variables by their values.
 void check_names(ModelSpec& model, const Bindings& variables, Diagnostics& diagnostics);

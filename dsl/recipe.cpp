@@ -65,6 +65,7 @@ Result<NodePtr> load(const Entry& key, const std::vector<std::string>& directori
     return Failure{};
 }
 
+/// `{words: [a, b], default: a}`.
 void read_choice(const Entry& entry, Parameter& out, Diagnostics& diagnostics) {
     const Values values =
         read_values(*entry.value, mapping("recipe choice").keys,
@@ -80,6 +81,7 @@ void read_choice(const Entry& entry, Parameter& out, Diagnostics& diagnostics) {
                           "the default `{}` is none of the words", fallback->value->text);
 }
 
+/// What a recipe file declares; its expressions are read later, when the choices are made.
 Recipe read_declarations(const NodePtr& root, Diagnostics& diagnostics) {
     Recipe out;
     out.root = root;
@@ -181,6 +183,7 @@ NodePtr apply_choices(const Recipe& recipe, const std::map<std::string, std::str
     return body;
 }
 
+/// Finds a network for each role and a value for each parameter.
 class Binder {
   public:
     Binder(const Recipe& recipe, const Node& objective, const Entry& key, Diagnostics& diagnostics)

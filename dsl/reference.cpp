@@ -31,6 +31,7 @@ std::string holds_in_words(std::string_view holds) {
     return out;
 }
 
+/// A table of keys.
 void add_rows(std::string& out, const std::vector<KeyRow>& rows) {
     out += "| key | value | default | meaning |\n|---|---|---|---|\n";
     for (const KeyRow& row : rows) {

@@ -23,6 +23,7 @@ const LayerRow* find_layer(std::string_view kind) {
     return nullptr;
 }
 
+// The table is code: a name that it does not have is a mistake in this folder.
 const MappingRow& mapping(std::string_view name) {
     for (const MappingRow& row : mapping_table())
         if (row.name == name) return row;
@@ -73,6 +74,7 @@ std::string describe(const Range& range) {
     return out;
 }
 
+// What a key takes, in the words that messages and reference share.
 std::string describe(const KeyRow& row) {
     const auto ranged = [&](const char* what) {
         const std::string range = row.range.low == row.range.high ? "" : describe(row.range);
@@ -107,6 +109,7 @@ std::string describe(const KeyRow& row) {
     return "a map or a list";
 }
 
+// Groups are looked up by name alone: no key of one mapping is exclusive with a key of another.
 std::vector<std::string> exclusive_keys(std::string_view key) {
     std::vector<std::string> out;
     for (const MappingRow& row : mapping_table()) {

@@ -37,6 +37,7 @@ struct BadByte {
     bool binary;  ///< a control character, as opposed to a malformed sequence
 };
 
+/// The first byte of `text` that is no text.
 std::optional<BadByte> find_bad_byte(const std::string& text) {
     for (size_t i = 0; i < text.size();) {
         const auto byte = static_cast<unsigned char>(text[i]);
@@ -60,6 +61,7 @@ uint32_t add_defused(const std::string& path, const std::string& text, SourceFil
     return sources.add(path, std::move(shown));
 }
 
+/// An error about a file as a whole, without a line to show.
 Failure bad_file(const std::string& path, Diagnostics& diagnostics, const std::string& text) {
     const uint32_t file = diagnostics.sources().add(path, "");
     diagnostics.error(DiagnosticKind::kBadFile, Span{file, 0, 0, 0}, "{}", text);

@@ -26,12 +26,14 @@ std::optional<Reference> find_reference(const std::string& text, size_t from) {
     return Reference{begin, close + 1, text.substr(begin + 2, close - begin - 2)};
 }
 
+/// Replaces the references in one tree. Nodes without any are shared with the old tree.
 class Substituter {
   public:
     Substituter(const Bindings& values, const std::vector<std::string>& later,
                 Diagnostics& diagnostics)
         : values_(values), later_(later), diagnostics_(diagnostics) {}
 
+    /// The size is checked again: a variable may be a list, and be used often.
     NodePtr visit(const NodePtr& node) {
         if (node->is_scalar()) return scalar(node);
         if (node->is_null()) return node;
@@ -63,6 +65,8 @@ class Substituter {
         return true;
     }
 
+    /// `${name}` alone takes the variable's value with its type, quoted here or not: in `{}` the
+    /// quotes are needed, and the value is still a number.
     NodePtr scalar(const NodePtr& node) {
         std::optional<Reference> reference = find_reference(node->text, 0);
         if (!reference) return node;
@@ -129,12 +133,14 @@ class Substituter {
         return std::count(later_.begin(), later_.end(), reference.name) != 0;
     }
 
+    /// The same node, marked so that no reader complains about its text.
     static NodePtr as_failed(const Node& node) {
         Node copy = node;
         copy.failed = true;
         return std::make_shared<const Node>(std::move(copy));
     }
 
+    /// The value of a reference; null for one that is left as it is, or was reported.
     const NodePtr* look_up(const Node& node, const Reference& reference) {
         if (is_later(reference)) return nullptr;
         const auto found = values_.find(reference.name);
@@ -184,6 +190,7 @@ class VariableReader {
     }
 
   private:
+    /// A variable whose references lead back to it stays as it is, marked as failed.
     void resolve(const Entry& entry) {
         if (done_.count(entry.key)) return;
         open_.push_back(entry.key);
@@ -229,6 +236,7 @@ class VariableReader {
     std::vector<std::string> open_;
 };
 
+/// In `layers`, the parameters' names are left: each use of the block has values for them.
 NodePtr substitute_block(const NodePtr& block, const Bindings& variables,
                          Diagnostics& diagnostics) {
     std::vector<std::string> parameters;

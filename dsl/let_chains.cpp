@@ -1,0 +1,82 @@
+// Chains of `let`: an entry may use others in any order, but none that leads back to itself, and no
+// chain may be so long that evaluating it would overflow the stack.
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "dsl/reader.h"
+
+namespace gmc::dsl {
+namespace {
+
+/// The builder evaluates an entry from within the one that uses it.
+constexpr size_t kMostChain = 500;
+constexpr size_t kMostNotes = 6;
+
+class ChainChecker {
+  public:
+    ChainChecker(const std::vector<NamedExpression>& let, Diagnostics& diagnostics)
+        : diagnostics_(diagnostics) {
+        for (const NamedExpression& entry : let) lets_[entry.name] = &entry;
+    }
+
+    /// The number of entries on the longest chain down from `name`, itself included.
+    size_t follow(const std::string& name) {
+        if (const auto known = lengths_.find(name); known != lengths_.end()) return known->second;
+        const auto cycle = std::find(chain_.begin(), chain_.end(), name);
+        if (cycle != chain_.end()) {
+            report_cycle({cycle, chain_.end()});
+            return 0;
+        }
+        size_t below = 0;
+        chain_.push_back(name);
+        if (chain_.size() <= kMostChain) {
+            std::set<std::string> used;
+            collect(*lets_.at(name)->value, used);
+            for (const std::string& next : used) below = std::max(below, follow(next));
+        }
+        chain_.pop_back();
+        if (below >= kMostChain || chain_.size() >= kMostChain) report_length(name);
+        return lengths_[name] = below + 1;
+    }
+
+  private:
+    /// The entries that an expression uses.
+    void collect(const Expression& e, std::set<std::string>& used) {
+        if (e.kind == Expression::Kind::kName && lets_.count(e.text)) used.insert(e.text);
+        for (const ExpressionPtr& argument : e.arguments) collect(*argument, used);
+    }
+
+    void report_cycle(const std::vector<std::string>& chain) {
+        const NamedExpression& first = *lets_.at(chain[0]);
+        Diagnostic& error = diagnostics_.error(DiagnosticKind::kCycle, first.span,
+                                               "`{}` is defined by itself: {} -> {}", first.name,
+                                               fmt::join(chain, " -> "), first.name);
+        for (size_t i = 1; i < chain.size() && i < kMostNotes; ++i)
+            error.note(lets_.at(chain[i])->span, fmt::format("`{}` is defined here", chain[i]));
+    }
+
+    /// Once: what lies above a chain that is too long is on one as well.
+    void report_length(const std::string& name) {
+        if (!length_reported_)
+            diagnostics_.error(DiagnosticKind::kTooLarge, lets_.at(name)->span,
+                               "`{}` is part of a chain of more than {} entries of `let`", name,
+                               kMostChain);
+        length_reported_ = true;
+    }
+
+    Diagnostics& diagnostics_;
+    std::map<std::string, const NamedExpression*> lets_;
+    std::map<std::string, size_t> lengths_;  ///< of the entries that are done
+    std::vector<std::string> chain_;         ///< from the entry that was asked for to here
+    bool length_reported_ = false;
+};
+
+}  // namespace
+
+void check_let_chains(const std::vector<NamedExpression>& let, Diagnostics& diagnostics) {
+    ChainChecker checker(let, diagnostics);
+    for (const NamedExpression& entry : let) checker.follow(entry.name);
+}
+
+}  // namespace gmc::dsl

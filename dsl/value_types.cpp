@@ -1,0 +1,243 @@
+// One reader per type of the table; a message says what was seen and what is allowed. A node whose
+// mistake was reported (`failed`) gives no value and no further message.
+#include <algorithm>
+
+#include "compiler/support/check.h"
+#include "dsl/scalar.h"
+#include "dsl/values.h"
+
+namespace gmc::dsl {
+namespace {
+
+constexpr double kMostElements = 2147483648.0;  // 2^31, of one example
+constexpr size_t kMostDimensions = 8;
+
+/// "`units` is an integer from 1 to 1,000,000, not ...", with what people usually mean by it.
+void wrong_type(const Node& node, const KeyRow& row, Diagnostics& diagnostics) {
+    if (node.failed) return;
+    Diagnostic& error =
+        diagnostics.error(DiagnosticKind::kWrongType, node.span, "`{}` is {}, not {}", row.key,
+                          describe(row), describe(node));
+    note_origin(error, node);
+    const bool numeric =
+        row.type == KeyType::kInteger || row.type == KeyType::kNumber || row.type == KeyType::kPair;
+    if (!node.is_scalar()) return;
+    if (numeric && node.quoted && parse_number(node.text)) error.help("write it without quotes");
+    if (numeric && node.text.find('_') != std::string::npos)
+        error.help("digits are written without `_`");
+    if (row.type == KeyType::kFlag) {
+        // YAML 1.1 has eleven ways to say yes, and Norway's country code is a no.
+        static const std::vector<std::string> kYes = {"yes",  "Yes",  "on", "On",
+                                                      "True", "TRUE", "1",  "y"};
+        static const std::vector<std::string> kNo = {"no",    "No",    "off", "Off",
+                                                     "False", "FALSE", "0",   "n"};
+        if (std::count(kYes.begin(), kYes.end(), node.text)) error.help("write `true`");
+        if (std::count(kNo.begin(), kNo.end(), node.text)) error.help("write `false`");
+    }
+    if (row.type == KeyType::kInteger && parse_number(node.text) && !node.quoted)
+        error.help("an integer has no point and no exponent");
+}
+
+/// Is `value` within the row's range? Reports kTooLarge above it and kBadValue below it.
+bool check_range(double value, const Node& node, const KeyRow& row, Diagnostics& diagnostics) {
+    if (row.range.low == row.range.high || row.range.holds(value)) return true;
+    // Above a limit that is there to bound memory it is too large; above 1 it is merely wrong.
+    const bool large = value > row.range.low && row.range.high >= 1000;
+    note_origin(
+        diagnostics.error(large ? DiagnosticKind::kTooLarge : DiagnosticKind::kBadValue, node.span,
+                          "`{}` is {}, it has to be {}", row.key, node.text, describe(row.range)),
+        node);
+    return false;
+}
+
+/// A plain decimal integer in range: not "20", 20.0 or 2e1, which somebody meant as something else.
+std::optional<int64_t> read_integer(const Node& node, const KeyRow& row, Diagnostics& diagnostics) {
+    const bool plain = node.is_scalar() && !node.quoted;
+    const std::optional<int64_t> value = plain ? parse_integer(node.text) : std::nullopt;
+    if (value) {
+        if (!check_range(static_cast<double>(*value), node, row, diagnostics)) return std::nullopt;
+        return value;
+    }
+    // Digits only, but more of them than 64 bits hold.
+    const bool digits = plain && !node.text.empty() && node.text[0] != '0' &&
+                        node.text.find_first_not_of("0123456789") == std::string::npos;
+    if (digits)
+        diagnostics.error(DiagnosticKind::kTooLarge, node.span, "`{}` is {}, it has to be {}",
+                          row.key, node.text.substr(0, 40), describe(row.range));
+    else
+        wrong_type(node, row, diagnostics);
+    return std::nullopt;
+}
+
+/// A plain decimal number in range; exponents without a point too, as in 1e-4.
+std::optional<double> read_number(const Node& node, const KeyRow& row, Diagnostics& diagnostics) {
+    const std::optional<double> value =
+        node.is_scalar() && !node.quoted ? parse_number(node.text) : std::nullopt;
+    if (!value) {
+        wrong_type(node, row, diagnostics);
+        return std::nullopt;
+    }
+    if (!check_range(*value, node, row, diagnostics)) return std::nullopt;
+    return value;
+}
+
+/// 5 or [5, 3]; always two numbers, so that nobody downstream has to ask.
+std::optional<std::vector<int64_t>> read_pair(const Node& node, const KeyRow& row,
+                                              Diagnostics& diagnostics) {
+    if (node.is_scalar()) {
+        const std::optional<int64_t> both = read_integer(node, row, diagnostics);
+        if (!both) return std::nullopt;
+        return std::vector<int64_t>{*both, *both};
+    }
+    if (!node.is_list() || node.items.size() != 2) {
+        wrong_type(node, row, diagnostics);
+        return std::nullopt;
+    }
+    const std::optional<int64_t> first = read_integer(*node.items[0], row, diagnostics);
+    const std::optional<int64_t> second = read_integer(*node.items[1], row, diagnostics);
+    if (!first || !second) return std::nullopt;
+    return std::vector<int64_t>{*first, *second};
+}
+
+/// One of the row's words; quotes do not matter.
+std::optional<std::string> read_word(const Node& node, const KeyRow& row,
+                                     Diagnostics& diagnostics) {
+    const std::vector<std::string> words = split_words(row.words);
+    if (!node.is_scalar()) {
+        wrong_type(node, row, diagnostics);
+        return std::nullopt;
+    }
+    if (std::count(words.begin(), words.end(), node.text)) return node.text;
+    note_origin(report_unknown(DiagnosticKind::kBadValue, node.span,
+                               fmt::format("`{}` cannot be `{}`", row.key, node.text), node.text,
+                               words, diagnostics),
+                node);
+    return std::nullopt;
+}
+
+/// Text or a name. Line breaks of a text become spaces: descriptions end up in one line of a
+/// report.
+std::optional<std::string> read_text(const Node& node, const KeyRow& row,
+                                     Diagnostics& diagnostics) {
+    if (!node.is_scalar()) {
+        wrong_type(node, row, diagnostics);
+        return std::nullopt;
+    }
+    if (row.type == KeyType::kName &&
+        !check_name(node.text, fmt::format("`{}`", row.key), node.span, diagnostics))
+        return std::nullopt;
+    if (node.text.find('\n') != std::string::npos && row.type == KeyType::kText) {
+        std::string line = node.text;
+        std::replace(line.begin(), line.end(), '\n', ' ');
+        return line;
+    }
+    return node.text;
+}
+
+template <typename T>
+std::optional<LayerValue> as_value(std::optional<T> value) {
+    if (!value) return std::nullopt;
+    return LayerValue(std::move(*value));
+}
+
+}  // namespace
+
+LayerValue default_value(const KeyRow& row) {
+    GMC_CHECK(row.has_default(), "`{}` has no default", row.key);
+    switch (row.type) {
+        case KeyType::kInteger:
+            return parse_integer(row.fallback).value();
+        case KeyType::kNumber:
+            return parse_number(row.fallback).value();
+        case KeyType::kFlag:
+            return parse_flag(row.fallback).value();
+        case KeyType::kPair:
+            return std::vector<int64_t>(2, parse_integer(row.fallback).value());
+        default:
+            return std::string(row.fallback);
+    }
+}
+
+std::optional<LayerValue> read_value(const Node& node, const KeyRow& row,
+                                     Diagnostics& diagnostics) {
+    if (node.failed) return std::nullopt;
+    switch (row.type) {
+        case KeyType::kInteger:
+            return as_value(read_integer(node, row, diagnostics));
+        case KeyType::kNumber:
+            return as_value(read_number(node, row, diagnostics));
+        case KeyType::kPair:
+            return as_value(read_pair(node, row, diagnostics));
+        case KeyType::kShape:
+            return as_value(read_shape(node, fmt::format("`{}`", row.key), diagnostics));
+        case KeyType::kInitializer:
+        case KeyType::kWord:
+            return as_value(read_word(node, row, diagnostics));
+        case KeyType::kText:
+        case KeyType::kName:
+            return as_value(read_text(node, row, diagnostics));
+        case KeyType::kFlag:
+            break;
+        default:
+            GMC_CHECK(false, "`{}` is no simple key", row.key);
+    }
+    const std::optional<bool> flag =
+        node.is_scalar() && !node.quoted ? parse_flag(node.text) : std::nullopt;
+    if (!flag) wrong_type(node, row, diagnostics);
+    return as_value(flag);
+}
+
+std::vector<PlacedName> read_names(const Node& node, const std::string& what,
+                                   Diagnostics& diagnostics) {
+    std::vector<PlacedName> out;
+    const std::vector<NodePtr> items =
+        node.is_list() ? node.items : std::vector<NodePtr>{std::make_shared<const Node>(node)};
+    for (const NodePtr& item : items) {
+        if (item->failed) continue;
+        if (item->is_scalar())
+            out.push_back({item->text, item->span});
+        else
+            diagnostics.error(DiagnosticKind::kWrongType, item->span,
+                              "{} is a name or a list of names, not {}", what, describe(*item));
+    }
+    if (node.is_list() && node.items.empty())
+        diagnostics.error(DiagnosticKind::kBadValue, node.span, "{} is empty", what);
+    return out;
+}
+
+std::optional<std::vector<int64_t>> read_shape(const Node& node, const std::string& what,
+                                               Diagnostics& diagnostics) {
+    if (node.failed) return std::nullopt;
+    static constexpr KeyRow kSize = {"a size", KeyType::kInteger, "1", "", {1, kMostElements}};
+    if (!node.is_list() || node.items.empty() || node.items.size() > kMostDimensions) {
+        note_origin(
+            diagnostics.error(
+                DiagnosticKind::kWrongType, node.span,
+                "{} is a list of 1 to {} sizes such as [28, 28, 1], not {}", what, kMostDimensions,
+                node.is_list() ? fmt::format("{} of them", node.items.size()) : describe(node)),
+            node);
+        return std::nullopt;
+    }
+    std::vector<int64_t> shape;
+    double elements = 1;
+    for (const NodePtr& item : node.items) {
+        KeyRow row = kSize;
+        const std::string name = fmt::format(
+            "{}[{}]", what.size() > 2 && what[0] == '`' ? what.substr(1, what.size() - 2) : what,
+            shape.size());
+        row.key = name.c_str();
+        const std::optional<int64_t> size = read_integer(*item, row, diagnostics);
+        if (!size) return std::nullopt;
+        shape.push_back(*size);
+        elements *= static_cast<double>(*size);
+    }
+    if (elements > kMostElements) {
+        diagnostics.error(DiagnosticKind::kTooLarge, node.span,
+                          "{} has {} elements; an example may have at most {}", what,
+                          format_number(elements), format_number(kMostElements));
+        return std::nullopt;
+    }
+    return shape;
+}
+
+}  // namespace gmc::dsl
