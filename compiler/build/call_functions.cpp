@@ -1,4 +1,5 @@
-// The built-in functions of expressions. Their names, arities and one-line rules for users are rows of dsl/functions.
+// The built-in functions of expressions. Their names, arities and one-line rules for users are rows
+// of dsl/functions.
 #include <fmt/format.h>
 
 #include <cmath>
@@ -17,7 +18,9 @@ using ir::ValueId;
 /// Under the root of `norm`, so that its gradient is finite at zero.
 constexpr double kNormEpsilon = 1e-12;
 
-Evaluated argument(Evaluator& e, const Expression& call, size_t i) { return e.tensor(*call.arguments[i]); }
+Evaluated argument(Evaluator& e, const Expression& call, size_t i) {
+    return e.tensor(*call.arguments[i]);
+}
 
 template <typename Op>
 Evaluated element_wise(Evaluator& e, const Expression& call) {
@@ -56,7 +59,8 @@ Evaluated leaky_relu(Evaluator& e, const Expression& call) {
     if (call.arguments.size() > 1) slope = argument(e, call, 1);
     if (x.failed) return x;
     if (!slope.number || *slope.number < 0)
-        return e.fail(DiagnosticKind::kBadExpression, call.span, "the slope of `leaky_relu` must be a constant, at least 0");
+        return e.fail(DiagnosticKind::kBadExpression, call.span,
+                      "the slope of `leaky_relu` must be a constant, at least 0");
     x.value = e.b().emit(ir::LeakyRelu{*slope.number}, {e.materialize(x, {})});
     x.number.reset();
     return x;
@@ -65,8 +69,10 @@ Evaluated leaky_relu(Evaluator& e, const Expression& call) {
 Evaluated square(Evaluator& e, const Expression& call) {
     Evaluated x = argument(e, call, 0);
     if (x.failed) return x;
-    if (x.number) x.number = *x.number * *x.number;
-    else x.value = e.b().mul(x.value, x.value);
+    if (x.number)
+        x.number = *x.number * *x.number;
+    else
+        x.value = e.b().mul(x.value, x.value);
     return x;
 }
 
@@ -77,15 +83,16 @@ bool only_batch_left(Evaluator& e, const Evaluated& x, bool one_element_counts) 
     return shape.size() == 1 || (one_element_counts && e.b().type(x.value).elements() == shape[0]);
 }
 
-/// The argument `axis=k` of a call: an axis of the example, counted from 0 without the batch, or from the end when
-/// negative. kNone when not given; `failed` after an error.
+/// The argument `axis=k` of a call: an axis of the example, counted from 0 without the batch, or
+/// from the end when negative. kNone when not given; `failed` after an error.
 int64_t named_axis(Evaluator& e, const Expression& call, const Evaluated& x, bool& failed) {
     for (size_t i = 0; i < call.arguments.size(); ++i) {
         if (i >= call.argument_names.size() || call.argument_names[i] != "axis") continue;
         const Evaluated axis = e.evaluate(*call.arguments[i]);
         const int64_t first = x.batched ? 1 : 0;
         const int64_t rank = x.number ? 0 : e.b().type(x.value).rank() - first;
-        if (axis.number && *axis.number == std::floor(*axis.number) && *axis.number >= -rank && *axis.number < rank)
+        if (axis.number && *axis.number == std::floor(*axis.number) && *axis.number >= -rank &&
+            *axis.number < rank)
             return first + static_cast<int64_t>(*axis.number) + (*axis.number < 0 ? rank : 0);
         e.fail(DiagnosticKind::kBadExpression, call.arguments[i]->span,
                fmt::format("`axis` must be a whole number from {} to {} here", -rank, rank - 1));
@@ -117,8 +124,10 @@ Evaluated norm(Evaluator& e, const Expression& call) {
     x.value = e.materialize(x, {});
     x.number.reset();
     x.value = e.b().mul(x.value, x.value);
-    if (axis != kNone) x.value = e.b().reduce_sum(x.value, {axis});
-    else x = e.reduce(x, over_batch, false);
+    if (axis != kNone)
+        x.value = e.b().reduce_sum(x.value, {axis});
+    else
+        x = e.reduce(x, over_batch, false);
     x.value = e.b().emit(ir::Sqrt{}, {e.b().offset(x.value, kNormEpsilon)});
     return x;
 }
@@ -161,7 +170,8 @@ Evaluated clamp(Evaluator& e, const Expression& call) {
     const Evaluated low = argument(e, call, 1), high = argument(e, call, 2);
     if (x.failed) return x;
     if (!low.number || !high.number)
-        return e.fail(DiagnosticKind::kBadExpression, call.span, "the bounds of `clamp` must be constant numbers");
+        return e.fail(DiagnosticKind::kBadExpression, call.span,
+                      "the bounds of `clamp` must be constant numbers");
     ir::Builder& b = e.b();
     x.value = e.materialize(x, {});
     x.number.reset();
@@ -171,18 +181,23 @@ Evaluated clamp(Evaluator& e, const Expression& call) {
     return x;
 }
 
-/// x over one axis of an example, the last if none is named: x - log(sum(exp(x))), with the maximum taken out first.
+/// x over one axis of an example, the last if none is named: x - log(sum(exp(x))), with the maximum
+/// taken out first.
 Evaluated log_softmax(Evaluator& e, const Expression& call) {
     Evaluated x = argument(e, call, 0);
     if (x.failed) return x;
     if (x.number || e.b().shape(x.value).size() < 2)
-        return e.fail(DiagnosticKind::kShapeMismatch, call.span, "`softmax` needs a vector per example");
+        return e.fail(DiagnosticKind::kShapeMismatch, call.span,
+                      "`softmax` needs a vector per example");
     ir::Builder& b = e.b();
     const Shape shape = b.shape(x.value);
     const int64_t rank = static_cast<int64_t>(shape.size());
-    const int64_t named = named_axis(e, call, x, x.failed), axis = named == kNone ? rank - 1 : named;
+    const int64_t named = named_axis(e, call, x, x.failed),
+                  axis = named == kNone ? rank - 1 : named;
     if (x.failed) return x;
-    const auto spread = [&](ValueId v) { return b.broadcast(v, ir::other_axes(rank, {axis}), shape); };
+    const auto spread = [&](ValueId v) {
+        return b.broadcast(v, ir::other_axes(rank, {axis}), shape);
+    };
     const ValueId largest = b.emit(ir::StopGradient{}, {b.emit(ir::ReduceMax{{axis}}, {x.value})});
     const ValueId shifted = b.sub(x.value, spread(largest));
     const ValueId exp_sum = b.reduce_sum(b.emit(ir::Exp{}, {shifted}), {axis});
@@ -202,7 +217,8 @@ Evaluated bce_with_logits(Evaluator& e, const Expression& call) {
     if (logits.failed) return logits;
     if (target.failed) return target;
     if (logits.number)
-        return e.fail(DiagnosticKind::kWrongType, call.arguments[0]->span, "logits must be computed, not a constant");
+        return e.fail(DiagnosticKind::kWrongType, call.arguments[0]->span,
+                      "logits must be computed, not a constant");
     if (!e.match(call, logits, target)) return logits.failed = true, logits;
     ir::Builder& b = e.b();
     logits.value = b.sub(b.emit(ir::Softplus{}, {logits.value}), b.mul(target.value, logits.value));
@@ -235,7 +251,8 @@ Evaluated concat(Evaluator& e, const Expression& call) {
         const Evaluated x = e.tensor(*part);
         if (x.failed) return x;
         if (x.number || !x.batched)
-            return e.fail(DiagnosticKind::kShapeMismatch, part->span, "`concat` joins examples, and this is a plain number");
+            return e.fail(DiagnosticKind::kShapeMismatch, part->span,
+                          "`concat` joins examples, and this is a plain number");
         Shape shape = e.b().shape(x.value);
         const Shape first = parts.empty() ? shape : e.b().shape(parts[0]);
         if (parts.empty()) {
@@ -246,8 +263,8 @@ Evaluated concat(Evaluator& e, const Expression& call) {
         if (shape.size() == first.size()) shape[axis] = first[axis];
         if (shape != first)
             return e.fail(DiagnosticKind::kShapeMismatch, part->span,
-                          fmt::format("`concat` along axis {} of {} and {}", axis - 1, ir::to_string(example_of(first)),
-                                      describe(e, x)));
+                          fmt::format("`concat` along axis {} of {} and {}", axis - 1,
+                                      ir::to_string(example_of(first)), describe(e, x)));
         parts.push_back(x.value);
         result.networks.insert(x.networks.begin(), x.networks.end());
     }
@@ -255,10 +272,11 @@ Evaluated concat(Evaluator& e, const Expression& call) {
     return result;
 }
 
-// ---- random -------------------------------------------------------------------------------------------------
+// ---- random
+// -------------------------------------------------------------------------------------------------
 
-/// The batched shape that `normal(like)` asks for: a number n means [n]; a network means its first input; a value means
-/// its own shape.
+/// The batched shape that `normal(like)` asks for: a number n means [n]; a network means its first
+/// input; a value means its own shape.
 bool noise_shape(Evaluator& e, const Expression& like, Shape& shape) {
     FunctionScope& f = e.scope();
     const auto network_named = [&](const std::string& name) -> const dsl::NetworkSpec* {
@@ -266,8 +284,10 @@ bool noise_shape(Evaluator& e, const Expression& like, Shape& shape) {
             if (network.name == name) return &network;
         return nullptr;
     };
-    const bool member = like.kind == Expression::Kind::kMember && like.arguments[0]->kind == Expression::Kind::kName;
-    if (const auto* network = like.kind == Expression::Kind::kName ? network_named(like.text) : nullptr) {
+    const bool member = like.kind == Expression::Kind::kMember &&
+                        like.arguments[0]->kind == Expression::Kind::kName;
+    if (const auto* network =
+            like.kind == Expression::Kind::kName ? network_named(like.text) : nullptr) {
         if (!input_shape(f.m, network->inputs.front(), shape)) return false;
         shape = batched(f.m.batch, shape);
         return true;
@@ -284,7 +304,8 @@ bool noise_shape(Evaluator& e, const Expression& like, Shape& shape) {
     if (x.failed) return false;
     if (x.number) {
         if (*x.number < 1 || *x.number != std::floor(*x.number) || *x.number > 1e6) {
-            e.fail(DiagnosticKind::kBadExpression, like.span, fmt::format("{} is no number of random numbers", *x.number));
+            e.fail(DiagnosticKind::kBadExpression, like.span,
+                   fmt::format("{} is no number of random numbers", *x.number));
             return false;
         }
         shape = {f.m.batch, static_cast<int64_t>(*x.number)};
@@ -302,8 +323,10 @@ Evaluated noise(Evaluator& e, const Expression& call) {
     for (const auto& size : call.arguments) {
         Shape one;
         if (!noise_shape(e, *size, one)) return result.failed = true, result;
-        if (shape.empty()) shape = one;
-        else shape.push_back(one.back());
+        if (shape.empty())
+            shape = one;
+        else
+            shape.push_back(one.back());
     }
     result.value = kNormal ? e.scope().random_normal(shape) : e.scope().random_uniform(shape);
     result.batched = true;
@@ -315,37 +338,45 @@ Evaluated bernoulli(Evaluator& e, const Expression& call) {
     Evaluated p = argument(e, call, 0);
     if (p.failed) return p;
     if (p.number)
-        return e.fail(DiagnosticKind::kWrongType, call.arguments[0]->span, "`bernoulli` needs a tensor of probabilities");
+        return e.fail(DiagnosticKind::kWrongType, call.arguments[0]->span,
+                      "`bernoulli` needs a tensor of probabilities");
     p.value = e.b().emit(ir::Greater{}, {p.value, e.scope().random_uniform(e.b().shape(p.value))});
     return p;
 }
 
-// ---- gradients and schedules --------------------------------------------------------------------------------
+// ---- gradients and schedules
+// --------------------------------------------------------------------------------
 
-/// Gradient of f by x, shaped like x. Where f is one number per example, each example's own gradient.
+/// Gradient of f by x, shaped like x. Where f is one number per example, each example's own
+/// gradient.
 Evaluated grad(Evaluator& e, const Expression& call) {
     const Evaluated f = argument(e, call, 0);
     if (f.failed) return f;
     Evaluated x = argument(e, call, 1);
     if (x.failed) return x;
     if (f.number || x.number)
-        return e.fail(DiagnosticKind::kBadExpression, call.span, "`grad` of or by a constant number");
+        return e.fail(DiagnosticKind::kBadExpression, call.span,
+                      "`grad` of or by a constant number");
     if (f.batched ? !only_batch_left(e, f, true) : !e.b().shape(f.value).empty())
         return e.fail(DiagnosticKind::kShapeMismatch, call.arguments[0]->span,
-                      fmt::format("`grad` differentiates one number per example, but this is {}", describe(e, f)));
+                      fmt::format("`grad` differentiates one number per example, but this is {}",
+                                  describe(e, f)));
     ir::Builder& b = e.b();
     const ValueId scalar = b.reduce_sum(f.value, ir::all_axes(b.type(f.value).rank()));
     const ValueId value = b.function().add_value("grad", b.type(x.value));
-    b.function().operations.push_back({ir::Gradient{}, {scalar, x.value}, {value}, b.location(), {}});
+    b.function().operations.push_back(
+        {ir::Gradient{}, {scalar, x.value}, {value}, b.location(), {}});
     x.value = value;
     x.networks.insert(f.networks.begin(), f.networks.end());
     return x;
 }
 
-/// A schedule from `from` to `to` over `over` epochs or steps: t runs from 0 to 1, `bend` shapes it, then it stays.
+/// A schedule from `from` to `to` over `over` epochs or steps: t runs from 0 to 1, `bend` shapes
+/// it, then it stays.
 template <typename Bend>
 Evaluated schedule(Evaluator& e, const Expression& call, Bend bend) {
-    const Evaluated from = argument(e, call, 0), to = argument(e, call, 1), over = argument(e, call, 2);
+    const Evaluated from = argument(e, call, 0), to = argument(e, call, 1),
+                    over = argument(e, call, 2);
     Evaluated unit = argument(e, call, 3);
     if (unit.failed) return unit;
     if (!from.number || !to.number || !over.number || *over.number <= 0)

@@ -63,12 +63,18 @@ Evaluated Evaluator::evaluate(const Expression& e) {
     f_.b.set_location(f_.m.locate(e.span));
     Evaluated result;
     using Kind = Expression::Kind;
-    if (e.kind == Kind::kNumber) result = number_value(e.number);
-    else if (e.kind == Kind::kName) result = name(e);
-    else if (e.kind == Kind::kMember) result = member(e);
-    else if (e.kind == Kind::kCall) result = call(e);
-    else if (e.kind == Kind::kUnary) result = unary(e);
-    else result = binary(e);
+    if (e.kind == Kind::kNumber)
+        result = number_value(e.number);
+    else if (e.kind == Kind::kName)
+        result = name(e);
+    else if (e.kind == Kind::kMember)
+        result = member(e);
+    else if (e.kind == Kind::kCall)
+        result = call(e);
+    else if (e.kind == Kind::kUnary)
+        result = unary(e);
+    else
+        result = binary(e);
     f_.b.set_location(outside);
     return result;
 }
@@ -77,8 +83,10 @@ Evaluated Evaluator::tensor(const Expression& expression) {
     Evaluated e = evaluate(expression);
     if (e.failed || e.is_tensor()) return e;
     std::string heads;
-    for (const auto& [head, value] : e.outputs) heads += (heads.empty() ? "`." : ", `.") + head + "`";
-    return fail(DiagnosticKind::kWrongType, expression.span, "a network with several outputs is no number here",
+    for (const auto& [head, value] : e.outputs)
+        heads += (heads.empty() ? "`." : ", `.") + head + "`";
+    return fail(DiagnosticKind::kWrongType, expression.span,
+                "a network with several outputs is no number here",
                 fmt::format("name one of its outputs: {}", heads));
 }
 
@@ -89,8 +97,9 @@ ValueId Evaluator::scalar(const Expression& expression, const std::string& what)
     if (!e.batched && f_.b.shape(e.value).empty()) return e.value;
     fail(DiagnosticKind::kLossNotScalar, expression.span,
          fmt::format("{} must be one number, but this is {}", what, describe(*this, e)),
-         example_elements(f_.b.shape(e.value)) == 1 ? "`mean(...)` over it averages over the batch"
-                                                    : "`mean(sum(...))` sums each example and averages over the batch");
+         example_elements(f_.b.shape(e.value)) == 1
+             ? "`mean(...)` over it averages over the batch"
+             : "`mean(sum(...))` sums each example and averages over the batch");
     return kNone;
 }
 
@@ -131,7 +140,8 @@ Evaluated Evaluator::let(const dsl::NamedExpression& entry) {
     const auto known = let_.find(entry.name);
     if (known != let_.end()) return known->second;
     if (!let_open_.insert(entry.name).second)
-        return fail(DiagnosticKind::kCycle, entry.span, fmt::format("`{}` is defined by itself", entry.name));
+        return fail(DiagnosticKind::kCycle, entry.span,
+                    fmt::format("`{}` is defined by itself", entry.name));
     Evaluated value = evaluate(*entry.value);
     let_open_.erase(entry.name);
     let_[entry.name] = value;
@@ -154,9 +164,11 @@ Evaluated Evaluator::member(const Expression& e) {
         for (const auto& [known, value] : whole.outputs)
             if (!known.empty()) names.push_back(known);
         if (names.empty())
-            return fail(DiagnosticKind::kUnknownName, e.span, fmt::format("`{}` has no named outputs, so no `.{}`",
-                                                                          dsl::to_string(owner), e.text));
-        return fail(DiagnosticKind::kUnknownName, e.span, fmt::format("there is no output `{}`", e.text),
+            return fail(DiagnosticKind::kUnknownName, e.span,
+                        fmt::format("`{}` has no named outputs, so no `.{}`", dsl::to_string(owner),
+                                    e.text));
+        return fail(DiagnosticKind::kUnknownName, e.span,
+                    fmt::format("there is no output `{}`", e.text),
                     fmt::format("outputs are {}", fmt::join(names, ", ")));
     }
     Evaluated result;
@@ -172,15 +184,16 @@ Evaluated Evaluator::call(const Expression& e) {
     const auto function = call_functions().find(e.text);
     if (function != call_functions().end()) return function->second(*this, e);
     const std::string near = nearest_name(e.text, known_names());
-    return fail(DiagnosticKind::kUnknownName, e.span, fmt::format("no function or network is called `{}`", e.text),
+    return fail(DiagnosticKind::kUnknownName, e.span,
+                fmt::format("no function or network is called `{}`", e.text),
                 near.empty() ? "" : fmt::format("did you mean `{}`?", near));
 }
 
 Evaluated Evaluator::apply(const dsl::NetworkSpec& network, const Expression& call) {
     if (call.arguments.size() != network.inputs.size())
         return fail(DiagnosticKind::kShapeMismatch, call.span,
-                    fmt::format("`{}` has {} inputs, but {} are given", network.name, network.inputs.size(),
-                                call.arguments.size()));
+                    fmt::format("`{}` has {} inputs, but {} are given", network.name,
+                                network.inputs.size(), call.arguments.size()));
     Evaluated result;
     result.batched = true;
     result.networks.insert(network.name);
@@ -194,9 +207,11 @@ Evaluated Evaluator::apply(const dsl::NetworkSpec& network, const Expression& ca
         const ValueId value = materialize(argument, wanted);
         if (f_.b.shape(value) != wanted || (!argument.batched && !argument.number)) {
             fail(DiagnosticKind::kShapeMismatch, call.arguments[i]->span,
-                 fmt::format("`{}` takes `{}` of shape {}, but this is {}", network.name, network.inputs[i].name,
-                             ir::to_string(example_of(wanted)), describe(*this, argument)));
-            f_.m.diagnostics.note_last(network.inputs[i].span, fmt::format("`{}` is declared here", network.inputs[i].name));
+                 fmt::format("`{}` takes `{}` of shape {}, but this is {}", network.name,
+                             network.inputs[i].name, ir::to_string(example_of(wanted)),
+                             describe(*this, argument)));
+            f_.m.diagnostics.note_last(network.inputs[i].span, fmt::format("`{}` is declared here",
+                                                                           network.inputs[i].name));
             return failed();
         }
         arguments.push_back(value);
@@ -227,25 +242,29 @@ bool Evaluator::match(const Expression& where, Evaluated& a, Evaluated& b) {
             const Shape& from = f_.b.shape(small.value);
             const Shape to = f_.b.shape(large.value);
             if (from == to) return small.batched == large.batched;
-            if (!small.batched && from.empty()) small.value = f_.b.splat(small.value, to);
+            if (!small.batched && from.empty())
+                small.value = f_.b.splat(small.value, to);
             else if (small.batched && large.batched && example_elements(from) == 1)
                 small.value = f_.b.broadcast(f_.b.reshape(small.value, {from[0]}), {0}, to);
-            else return false;
+            else
+                return false;
         }
         small.batched = large.batched;
         return true;
     };
     const auto size = [&](const Evaluated& x) {
         return x.number ? std::pair<int64_t, size_t>{-1, 0}
-                        : std::pair<int64_t, size_t>{f_.b.type(x.value).elements(), f_.b.shape(x.value).size()};
+                        : std::pair<int64_t, size_t>{f_.b.type(x.value).elements(),
+                                                     f_.b.shape(x.value).size()};
     };
     const Evaluated a_before = a, b_before = b;
     const bool done = size(a) <= size(b) ? finish(a, b) : finish(b, a);
     a.networks.insert(b.networks.begin(), b.networks.end());
     if (!done)
         fail(DiagnosticKind::kShapeMismatch, where.span,
-             fmt::format("`{}` is {}, but `{}` is {}", dsl::to_string(*where.arguments[0]), describe(*this, a_before),
-                         dsl::to_string(*where.arguments[1]), describe(*this, b_before)));
+             fmt::format("`{}` is {}, but `{}` is {}", dsl::to_string(*where.arguments[0]),
+                         describe(*this, a_before), dsl::to_string(*where.arguments[1]),
+                         describe(*this, b_before)));
     return done;
 }
 
@@ -266,23 +285,30 @@ Evaluated Evaluator::binary(const Expression& e) {
     }
     if (op == '^') {
         if (!b.number)
-            return fail(DiagnosticKind::kBadExpression, e.arguments[1]->span, "an exponent must be a constant number",
+            return fail(DiagnosticKind::kBadExpression, e.arguments[1]->span,
+                        "an exponent must be a constant number",
                         "write exp(b * log(a)) for a power that is computed");
-        a.value = *b.number == 2 ? f_.b.mul(materialize(a, {}), a.value) : f_.b.emit(ir::Pow{*b.number}, {a.value});
+        a.value = *b.number == 2 ? f_.b.mul(materialize(a, {}), a.value)
+                                 : f_.b.emit(ir::Pow{*b.number}, {a.value});
         return a;
     }
     if (!match(e, a, b)) return failed();
     Evaluated result = a;
-    if (op == '+') result.value = f_.b.add(a.value, b.value);
-    else if (op == '-') result.value = f_.b.sub(a.value, b.value);
-    else if (op == '*') result.value = f_.b.mul(a.value, b.value);
-    else if (op == '/') result.value = f_.b.div(a.value, b.value);
+    if (op == '+')
+        result.value = f_.b.add(a.value, b.value);
+    else if (op == '-')
+        result.value = f_.b.sub(a.value, b.value);
+    else if (op == '*')
+        result.value = f_.b.mul(a.value, b.value);
+    else if (op == '/')
+        result.value = f_.b.div(a.value, b.value);
     else {
         // <= and >= are the negation of the opposite strict comparison.
         const bool less = op == '<', negate = e.text.size() == 2;
         result.value = less != negate ? f_.b.emit(ir::Greater{}, {b.value, a.value})
                                       : f_.b.emit(ir::Greater{}, {a.value, b.value});
-        if (negate) result.value = f_.b.sub(f_.b.constant(1, f_.b.shape(result.value)), result.value);
+        if (negate)
+            result.value = f_.b.sub(f_.b.constant(1, f_.b.shape(result.value)), result.value);
     }
     return result;
 }
@@ -294,7 +320,8 @@ Evaluated Evaluator::reduce(const Evaluated& x, bool over_batch, bool mean) {
     const Shape shape = b.shape(x.value);
     const int64_t rank = static_cast<int64_t>(shape.size());
     if (!x.batched) {
-        result.value = mean ? b.reduce_mean(x.value, ir::all_axes(rank)) : b.reduce_sum(x.value, ir::all_axes(rank));
+        result.value = mean ? b.reduce_mean(x.value, ir::all_axes(rank))
+                            : b.reduce_sum(x.value, ir::all_axes(rank));
         return result;
     }
     if (!over_batch) {
@@ -316,8 +343,9 @@ Evaluated Evaluator::reduce(const Evaluated& x, bool over_batch, bool mean) {
 
 void Evaluator::networks_changed(const std::vector<std::string>& networks) {
     const auto depends = [&](const Evaluated& e) {
-        return std::any_of(networks.begin(), networks.end(),
-                           [&](const std::string& network) { return e.networks.count(network) != 0; });
+        return std::any_of(networks.begin(), networks.end(), [&](const std::string& network) {
+            return e.networks.count(network) != 0;
+        });
     };
     std::erase_if(let_, [&](const auto& entry) { return depends(entry.second); });
     std::erase_if(applications_, [&](const Application& a) { return depends(a.result); });

@@ -1,9 +1,10 @@
-// Expressions of the objective as ops. Names are let-entries, data fields, networks and their outputs.
+// Expressions of the objective as ops. Names are let-entries, data fields, networks and their
+// outputs.
 //
-// Shapes: a value is batched [N, ...] or plain. In arithmetic a plain number meets anything; one number per example
-// ([N] or [N, 1]) meets [N, ...]; else the shapes must be equal. `sum`, `norm` reduce an example to one number, or [N]
-// over the batch; `mean`, `max`, `min` the same, and [N, 1] at once over the batch. Over the batch, `evaluate` counts
-// valid examples only.
+// Shapes: a value is batched [N, ...] or plain. In arithmetic a plain number meets anything; one
+// number per example ([N] or [N, 1]) meets [N, ...]; else the shapes must be equal. `sum`, `norm`
+// reduce an example to one number, or [N] over the batch; `mean`, `max`, `min` the same, and [N, 1]
+// at once over the batch. Over the batch, `evaluate` counts valid examples only.
 #pragma once
 
 #include <map>
@@ -19,17 +20,17 @@ namespace gmc::build {
 
 /// What an expression means: a tensor, or the outputs of a network.
 struct Evaluated {
-    ir::ValueId value = ir::kNone;  ///< kNone: `outputs` are meant, or an error was reported
-    bool batched = false;           ///< the leading axis is the batch
-    std::optional<double> number;   ///< set for constants; `value` is then made only when needed
-    NetworkOutputs outputs;         ///< of a network with named heads
-    std::set<std::string> networks; ///< whose parameters it depends on
+    ir::ValueId value = ir::kNone;   ///< kNone: `outputs` are meant, or an error was reported
+    bool batched = false;            ///< the leading axis is the batch
+    std::optional<double> number;    ///< set for constants; `value` is then made only when needed
+    NetworkOutputs outputs;          ///< of a network with named heads
+    std::set<std::string> networks;  ///< whose parameters it depends on
     bool failed = false;
     bool is_tensor() const { return value != ir::kNone || number.has_value(); }
 };
 
-/// Evaluates expressions into one function. Let-entries and applications of networks are computed once and shared, until
-/// an update of a network they depend on.
+/// Evaluates expressions into one function. Let-entries and applications of networks are computed
+/// once and shared, until an update of a network they depend on.
 class Evaluator {
   public:
     explicit Evaluator(FunctionScope& f) : f_(f) {}

@@ -21,14 +21,14 @@ int64_t product(const Shape& shape) {
 /// [D..., C] -> [D..., units]; more than one axis is folded into the rows.
 ValueId dense(LayerScope& l) {
     const Shape shape = l.shape();
-    if (shape.size() < 2)
-        return l.wrong_shape("", "`dense` needs examples with at least one axis");
+    if (shape.size() < 2) return l.wrong_shape("", "`dense` needs examples with at least one axis");
     const int64_t units = l.spec.integer("units"), in = l.channels();
     const ValueId weights = l.parameter("weight", {in, units});
     const ValueId rows = l.f.b.reshape(l.x(), {product(shape) / in, in});
     Shape result = shape;
     result.back() = units;
-    return l.with_bias(l.f.b.reshape(l.f.b.emit(ir::Matmul{}, {rows, weights}, l.path), result), units);
+    return l.with_bias(l.f.b.reshape(l.f.b.emit(ir::Matmul{}, {rows, weights}, l.path), result),
+                       units);
 }
 
 std::vector<int64_t> dilation_of(const LayerScope& l) {
@@ -50,8 +50,8 @@ ir::ConvWindow window(const LayerScope& l, const Shape& x, const Shape& y, bool 
 
 bool needs_image(LayerScope& l) {
     if (l.shape().size() == 4) return true;
-    l.wrong_shape("", fmt::format("`{}` needs images [height, width, channels], got {}", l.spec.kind,
-                                  ir::to_string(example_of(l.shape()))));
+    l.wrong_shape("", fmt::format("`{}` needs images [height, width, channels], got {}",
+                                  l.spec.kind, ir::to_string(example_of(l.shape()))));
     return false;
 }
 
@@ -66,15 +66,18 @@ ValueId conv2d(LayerScope& l) {
     for (size_t i = 0; i < 2; ++i) {
         const int64_t span = dilation[i] * (kernel[i] - 1) + 1;
         if (!same && span > x[i + 1])
-            return l.wrong_shape("kernel", fmt::format("a kernel that spans {} does not fit into {} of {}", span,
-                                                       x[i + 1], ir::to_string(example_of(x))));
-        y[i + 1] = same ? (x[i + 1] + stride[i] - 1) / stride[i] : (x[i + 1] - span) / stride[i] + 1;
+            return l.wrong_shape(
+                "kernel", fmt::format("a kernel that spans {} does not fit into {} of {}", span,
+                                      x[i + 1], ir::to_string(example_of(x))));
+        y[i + 1] =
+            same ? (x[i + 1] + stride[i] - 1) / stride[i] : (x[i + 1] - span) / stride[i] + 1;
     }
     const ValueId weights = l.parameter("weight", {kernel[0], kernel[1], x[3], y[3]});
     return l.with_bias(l.f.b.emit(ir::Conv{window(l, x, y, same)}, {l.x(), weights}, l.path), y[3]);
 }
 
-/// [H, W, C] -> [H stride, W stride, filters] (same), as the gradient of a conv2d; weights [K, K, filters, C].
+/// [H, W, C] -> [H stride, W stride, filters] (same), as the gradient of a conv2d; weights [K, K,
+/// filters, C].
 ValueId conv2d_transpose(LayerScope& l) {
     if (!needs_image(l)) return kNone;
     const Shape x = l.shape();
@@ -99,10 +102,11 @@ ValueId flatten(LayerScope& l) {
 ValueId reshape(LayerScope& l) {
     const Shape wanted = batched(l.shape()[0], l.spec.integers("shape"));
     if (product(wanted) != product(l.shape()))
-        return l.wrong_shape("shape", fmt::format("`reshape` to {} ({} numbers) of {} ({} numbers)",
-                                                  ir::to_string(example_of(wanted)), product(example_of(wanted)),
-                                                  ir::to_string(example_of(l.shape())),
-                                                  product(example_of(l.shape()))));
+        return l.wrong_shape(
+            "shape",
+            fmt::format("`reshape` to {} ({} numbers) of {} ({} numbers)",
+                        ir::to_string(example_of(wanted)), product(example_of(wanted)),
+                        ir::to_string(example_of(l.shape())), product(example_of(l.shape()))));
     return l.f.b.reshape(l.x(), wanted);
 }
 
@@ -114,9 +118,9 @@ void move_statistic(LayerScope& l, ir::StateId id, ValueId batch, double momentu
     l.f.set_state(id, b.add(old, step));
 }
 
-/// Ioffe and Szegedy 2015: gamma (x - mean) / sqrt(variance + epsilon) + beta over all axes but the last, biased
-/// variance. In training the moments are taken about the running mean, E(x - s)^2 - (E x - s)^2: one pass over x, and
-/// no cancellation once s is near the mean.
+/// Ioffe and Szegedy 2015: gamma (x - mean) / sqrt(variance + epsilon) + beta over all axes but the
+/// last, biased variance. In training the moments are taken about the running mean, E(x - s)^2 - (E
+/// x - s)^2: one pass over x, and no cancellation once s is near the mean.
 ValueId batch_norm(LayerScope& l) {
     ir::Builder& b = l.f.b;
     const Shape shape = l.shape();
@@ -132,8 +136,9 @@ ValueId batch_norm(LayerScope& l) {
         const ValueId centre = mean, centred = b.sub(l.x(), spread(centre));
         const ValueId shift = b.reduce_mean(centred, axes);
         const ValueId square = b.reduce_mean(b.mul(centred, centred), axes);
-        variance = b.emit(ir::Maximum{}, {b.sub(square, b.mul(shift, shift)), b.constant(0, {channels})},
-                          l.path + ".variance");
+        variance =
+            b.emit(ir::Maximum{}, {b.sub(square, b.mul(shift, shift)), b.constant(0, {channels})},
+                   l.path + ".variance");
         mean = b.emit(ir::Add{}, {centre, shift}, l.path + ".mean");
         const double momentum = l.spec.number("momentum");
         move_statistic(l, mean_state, mean, momentum);
@@ -145,13 +150,15 @@ ValueId batch_norm(LayerScope& l) {
     return b.emit(ir::Add{}, {b.mul(centred, spread(scale)), spread(beta)}, l.path);
 }
 
-/// Keeps a number with probability 1 - rate and scales it by 1 / (1 - rate); nothing outside training.
+/// Keeps a number with probability 1 - rate and scales it by 1 / (1 - rate); nothing outside
+/// training.
 ValueId dropout(LayerScope& l) {
     const double rate = l.spec.number("rate");
     if (!l.f.training || rate == 0) return l.x();
     ir::Builder& b = l.f.b;
     const Shape shape = l.shape();
-    const ValueId dropped = b.emit(ir::Greater{}, {b.constant(rate, shape), l.f.random_uniform(shape)});
+    const ValueId dropped =
+        b.emit(ir::Greater{}, {b.constant(rate, shape), l.f.random_uniform(shape)});
     const ValueId mask = b.select(dropped, b.constant(0, shape), b.constant(1 / (1 - rate), shape));
     return b.emit(ir::Mul{}, {l.x(), mask}, l.path);
 }
@@ -178,10 +185,14 @@ const std::map<std::string, ValueId (*)(ir::Builder&, ValueId)>& activations() {
 }  // namespace
 
 ValueId LayerScope::parameter(const std::string& name, Shape shape, const std::string& kind) {
-    ir::State state{path + "." + name, ir::f32(shape), ir::StateRole::kParameter, {}, f.m.locate(spec.span)};
+    ir::State state{
+        path + "." + name, ir::f32(shape), ir::StateRole::kParameter, {}, f.m.locate(spec.span)};
     ir::Initializer& init = state.initializer;
-    init.kind = !kind.empty() ? kind : spec.has("initializer") ? spec.word("initializer") : "glorot_uniform";
-    if (init.kind == "normal") init.value = spec.has("initializer_stddev") ? spec.number("initializer_stddev") : 0.05;
+    init.kind = !kind.empty()             ? kind
+                : spec.has("initializer") ? spec.word("initializer")
+                                          : "glorot_uniform";
+    if (init.kind == "normal")
+        init.value = spec.has("initializer_stddev") ? spec.number("initializer_stddev") : 0.05;
     if (init.kind == "orthogonal") init.value = 1;
     if (shape.size() >= 2 && init.kind != "zeros" && init.kind != "ones") {
         // Keras' fans: the two last axes times the window.
@@ -193,7 +204,11 @@ ValueId LayerScope::parameter(const std::string& name, Shape shape, const std::s
 }
 
 ir::StateId LayerScope::statistic(const std::string& name, Shape shape, const std::string& kind) {
-    ir::State state{path + "." + name, ir::f32(std::move(shape)), ir::StateRole::kStatistic, {}, f.m.locate(spec.span)};
+    ir::State state{path + "." + name,
+                    ir::f32(std::move(shape)),
+                    ir::StateRole::kStatistic,
+                    {},
+                    f.m.locate(spec.span)};
     state.initializer.kind = kind;
     return f.m.declare(std::move(state));
 }
@@ -207,16 +222,25 @@ ValueId LayerScope::with_bias(ValueId value, int64_t units) {
 }
 
 ValueId LayerScope::wrong_shape(const std::string& key, std::string text) {
-    f.m.diagnostics.error(DiagnosticKind::kShapeMismatch, key.empty() ? spec.span : spec.span_of(key), "{}", text);
+    f.m.diagnostics.error(DiagnosticKind::kShapeMismatch,
+                          key.empty() ? spec.span : spec.span_of(key), "{}", text);
     return kNone;
 }
 
 const std::map<std::string, ApplyLayer>& layer_builders() {
     static const std::map<std::string, ApplyLayer> kTable = {
-        {"batch_norm", batch_norm}, {"conv2d", conv2d},   {"conv2d_transpose", conv2d_transpose},
-        {"dense", dense},           {"dropout", dropout}, {"flatten", flatten},
-        {"leaky_relu", leaky_relu}, {"relu", activation}, {"reshape", reshape},
-        {"sigmoid", activation},    {"softplus", activation}, {"tanh", activation},
+        {"batch_norm", batch_norm},
+        {"conv2d", conv2d},
+        {"conv2d_transpose", conv2d_transpose},
+        {"dense", dense},
+        {"dropout", dropout},
+        {"flatten", flatten},
+        {"leaky_relu", leaky_relu},
+        {"relu", activation},
+        {"reshape", reshape},
+        {"sigmoid", activation},
+        {"softplus", activation},
+        {"tanh", activation},
     };
     return kTable;
 }
@@ -227,8 +251,10 @@ ValueId apply_activation(ir::Builder& b, const std::string& word, ValueId x) {
 
 bool is_activation(const std::string& word) { return activations().count(word) != 0; }
 
-Padding same_padding(int64_t input, int64_t output, int64_t kernel, int64_t stride, int64_t dilation) {
-    const int64_t total = std::max<int64_t>((output - 1) * stride + dilation * (kernel - 1) + 1 - input, 0);
+Padding same_padding(int64_t input, int64_t output, int64_t kernel, int64_t stride,
+                     int64_t dilation) {
+    const int64_t total =
+        std::max<int64_t>((output - 1) * stride + dilation * (kernel - 1) + 1 - input, 0);
     return {total / 2, total - total / 2};
 }
 

@@ -1,4 +1,5 @@
-// Layers: a function for each row of the dsl's layer table, which emits the layer's ops and declares its parameters.
+// Layers: a function for each row of the dsl's layer table, which emits the layer's ops and
+// declares its parameters.
 #pragma once
 
 #include <map>
@@ -20,8 +21,8 @@ struct LayerScope {
     const ir::Shape& shape() const { return f.b.shape(x()); }
     int64_t channels() const { return shape().back(); }
 
-    /// The current value of parameter `path.name`; declared on first use with the spec's initializer (`initializer`
-    /// key) unless `kind` names another.
+    /// The current value of parameter `path.name`; declared on first use with the spec's
+    /// initializer (`initializer` key) unless `kind` names another.
     ir::ValueId parameter(const std::string& name, ir::Shape shape, const std::string& kind = "");
     /// The state `path.name` that training moves without gradients.
     ir::StateId statistic(const std::string& name, ir::Shape shape, const std::string& kind);
@@ -43,6 +44,7 @@ bool is_activation(const std::string& word);
 struct Padding {
     int64_t begin = 0, end = 0;
 };
-Padding same_padding(int64_t input, int64_t output, int64_t kernel, int64_t stride, int64_t dilation);
+Padding same_padding(int64_t input, int64_t output, int64_t kernel, int64_t stride,
+                     int64_t dilation);
 
 }  // namespace gmc::build

@@ -17,13 +17,18 @@ using ir::ValueId;
 int64_t flops_of(const ir::Function& function, const ir::Operation& op) {
     const auto elements = [&](ValueId v) { return function.type(v).elements(); };
     if (const auto* matmul = op.as<ir::Matmul>())
-        return 2 * elements(op.result()) * function.type(op.operands[0]).shape[matmul->transpose_a ? 0 : 1];
+        return 2 * elements(op.result()) *
+               function.type(op.operands[0]).shape[matmul->transpose_a ? 0 : 1];
     // Every element of the smaller image side meets each weight once.
     if (op.as<ir::Conv>() != nullptr)
-        return 2 * elements(op.result()) * elements(op.operands[1]) / function.type(op.result()).shape.back();
+        return 2 * elements(op.result()) * elements(op.operands[1]) /
+               function.type(op.result()).shape.back();
     if (op.as<ir::ConvBackwardData>() != nullptr)
-        return 2 * elements(op.operands[0]) * elements(op.operands[1]) / function.type(op.operands[0]).shape.back();
-    if (op.as<ir::Reshape>() != nullptr || op.as<ir::Broadcast>() != nullptr || op.info().has(ir::kGenerator)) return 0;
+        return 2 * elements(op.operands[0]) * elements(op.operands[1]) /
+               function.type(op.operands[0]).shape.back();
+    if (op.as<ir::Reshape>() != nullptr || op.as<ir::Broadcast>() != nullptr ||
+        op.info().has(ir::kGenerator))
+        return 0;
     return elements(op.info().has(ir::kReduction) ? op.operands[0] : op.result());
 }
 
@@ -33,7 +38,8 @@ class Application {
         : f_(f), network_(network), summary_(summary) {}
 
     bool run(const std::vector<ValueId>& arguments, NetworkOutputs& outputs) {
-        for (size_t i = 0; i < arguments.size(); ++i) named_[network_.inputs[i].name] = arguments[i];
+        for (size_t i = 0; i < arguments.size(); ++i)
+            named_[network_.inputs[i].name] = arguments[i];
         ValueId current = arguments.front();
         if (!chain(network_.layers, "", current)) return false;
         if (network_.outputs.empty()) outputs[""] = current;
@@ -46,7 +52,8 @@ class Application {
     }
 
   private:
-    bool chain(const std::vector<dsl::LayerSpec>& layers, const std::string& output, ValueId& current) {
+    bool chain(const std::vector<dsl::LayerSpec>& layers, const std::string& output,
+               ValueId& current) {
         for (const dsl::LayerSpec& layer : layers) {
             LayerScope scope{f_, layer, "", {current}};
             if (!layer.from.empty() && !take_inputs(layer, scope.inputs)) return false;
@@ -69,8 +76,9 @@ class Application {
             }
             std::vector<std::string> names;
             for (const auto& [name, value] : named_) names.push_back(name);
-            Diagnostic& d = f_.m.diagnostics.error(DiagnosticKind::kUnknownName, layer.from_span,
-                                                   "no layer or input `{}` comes before this layer", from);
+            Diagnostic& d =
+                f_.m.diagnostics.error(DiagnosticKind::kUnknownName, layer.from_span,
+                                       "no layer or input `{}` comes before this layer", from);
             const std::string near = nearest_name(from, names);
             if (!near.empty()) d.help(fmt::format("did you mean `{}`?", near));
             return false;
@@ -78,7 +86,8 @@ class Application {
         return true;
     }
 
-    /// The name it was given; heads are called like their output; else `dense`, `dense_1`, ... as in Keras.
+    /// The name it was given; heads are called like their output; else `dense`, `dense_1`, ... as
+    /// in Keras.
     std::string name_of(const dsl::LayerSpec& layer, const std::string& output) {
         if (!layer.name.empty()) return layer.name;
         const std::string base = output.empty() ? layer.kind : output;
@@ -90,20 +99,23 @@ class Application {
         const auto builder = layer_builders().find(scope.spec.kind);
         GMC_CHECK(builder != layer_builders().end(), "layer `{}` has no builder", scope.spec.kind);
         f_.b.set_location(f_.m.locate(scope.spec.span));
-        const size_t ops_before = f_.function.operations.size(), states_before = f_.m.module.states.size();
+        const size_t ops_before = f_.function.operations.size(),
+                     states_before = f_.m.module.states.size();
         ValueId result = builder->second(scope);
         if (result != kNone && scope.spec.has("activation"))
             result = apply_activation(f_.b, scope.spec.word("activation"), result);
-        if (result != kNone && summary_ != nullptr) summarize(scope, name, output, result, ops_before, states_before);
+        if (result != kNone && summary_ != nullptr)
+            summarize(scope, name, output, result, ops_before, states_before);
         return result;
     }
 
-    void summarize(const LayerScope& scope, const std::string& name, const std::string& output, ValueId result,
-                   size_t ops_before, size_t states_before) {
+    void summarize(const LayerScope& scope, const std::string& name, const std::string& output,
+                   ValueId result, size_t ops_before, size_t states_before) {
         LayerSummary s{name, scope.spec.kind, example_of(f_.b.shape(result)), 0, 0, 0, output};
         for (size_t i = states_before; i < f_.m.module.states.size(); ++i) {
             const ir::State& state = f_.m.module.states[i];
-            (state.role == ir::StateRole::kParameter ? s.parameters : s.statistics) += state.type.elements();
+            (state.role == ir::StateRole::kParameter ? s.parameters : s.statistics) +=
+                state.type.elements();
         }
         for (size_t i = ops_before; i < f_.function.operations.size(); ++i)
             s.flops += flops_of(f_.function, f_.function.operations[i]);
@@ -131,14 +143,16 @@ bool input_shape(ModuleScope& m, const dsl::NetworkInput& input, ir::Shape& shap
         return true;
     }
     Diagnostic& d = m.diagnostics.error(DiagnosticKind::kUnknownName, input.span,
-                                        "input `{}` is shaped like `{}`, which does not exist", input.name, input.like);
+                                        "input `{}` is shaped like `{}`, which does not exist",
+                                        input.name, input.like);
     const std::string near = nearest_name(input.like, names);
     if (!near.empty()) d.help(fmt::format("did you mean `{}`?", near));
     return false;
 }
 
-bool apply_network(FunctionScope& f, const dsl::NetworkSpec& network, const std::vector<ValueId>& arguments,
-                   NetworkOutputs& outputs, NetworkSummary* summary) {
+bool apply_network(FunctionScope& f, const dsl::NetworkSpec& network,
+                   const std::vector<ValueId>& arguments, NetworkOutputs& outputs,
+                   NetworkSummary* summary) {
     const ir::Location outside = f.b.location();
     const bool done = Application(f, network, summary).run(arguments, outputs);
     f.b.set_location(outside);

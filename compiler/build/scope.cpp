@@ -12,14 +12,16 @@ ir::Location ModuleScope::locate(const Span& span) {
     size_t i = 0;
     while (i < module.files.size() && module.files[i] != path) ++i;
     if (i == module.files.size()) module.files.push_back(path);
-    return {static_cast<int32_t>(i), static_cast<int32_t>(span.line), static_cast<int32_t>(span.column)};
+    return {static_cast<int32_t>(i), static_cast<int32_t>(span.line),
+            static_cast<int32_t>(span.column)};
 }
 
 ir::StateId ModuleScope::declare(ir::State state) {
     const ir::StateId known = module.find_state(state.name);
     if (known != kNone) return known;
     state.initializer.stream = next_stream++;
-    if (state.initializer.kind == "zeros" || state.initializer.kind == "ones" || state.initializer.kind == "constant") {
+    if (state.initializer.kind == "zeros" || state.initializer.kind == "ones" ||
+        state.initializer.kind == "constant") {
         state.initializer.stream = 0;
         --next_stream;
     }
@@ -50,7 +52,8 @@ ValueId FunctionScope::random_normal(ir::Shape shape) {
 }
 
 ValueId FunctionScope::random_uniform(ir::Shape shape) {
-    return b.emit_typed(ir::RandomUniform{m.next_stream++}, {}, ir::f32(std::move(shape)), "uniform");
+    return b.emit_typed(ir::RandomUniform{m.next_stream++}, {}, ir::f32(std::move(shape)),
+                        "uniform");
 }
 
 ir::Function FunctionScope::finish() {

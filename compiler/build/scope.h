@@ -1,4 +1,5 @@
-// What building shares: the module under construction, and per function the current value of every state.
+// What building shares: the module under construction, and per function the current value of every
+// state.
 #pragma once
 
 #include <map>
@@ -16,7 +17,8 @@ struct ModuleScope {
     ir::Module& module;
     Diagnostics& diagnostics;
     int64_t batch = 1;
-    int64_t next_stream = 1;  ///< of random ops and initializers, numbered in the order they are made
+    int64_t next_stream =
+        1;  ///< of random ops and initializers, numbered in the order they are made
 
     /// The place in the module's file table; adds the file on first use.
     ir::Location locate(const Span& span);
@@ -24,7 +26,8 @@ struct ModuleScope {
     ir::StateId declare(ir::State state);
 };
 
-/// One per function. States move on as layers and optimizers update them; `finish` turns that into updates.
+/// One per function. States move on as layers and optimizers update them; `finish` turns that into
+/// updates.
 class FunctionScope {
   public:
     FunctionScope(ModuleScope& module_scope, std::string name, bool training);

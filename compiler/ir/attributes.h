@@ -1,4 +1,5 @@
-// Attributes as text, generically over an op's field list: `{slope=0.3, dims=[3]}`. Fields at their default are left out.
+// Attributes as text, generically over an op's field list: `{slope=0.3, dims=[3]}`. Fields at their
+// default are left out.
 #pragma once
 
 #include <fmt/format.h>

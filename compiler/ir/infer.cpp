@@ -27,15 +27,17 @@ Type infer_reduction(std::string_view name, const std::vector<int64_t>& axes, In
     Type result{x.dtype, {}};
     for (size_t i = 0; i < axes.size(); ++i)
         if (axes[i] < 0 || axes[i] >= x.rank() || (i > 0 && axes[i] <= axes[i - 1]))
-            return c.fail(fmt::format("`{}` over axes {} of {}: axes must be increasing and below {}",
-                                      name, to_string(axes), to_string(x), x.rank()));
+            return c.fail(
+                fmt::format("`{}` over axes {} of {}: axes must be increasing and below {}", name,
+                            to_string(axes), to_string(x), x.rank()));
     for (int64_t axis = 0; axis < x.rank(); ++axis)
         if (std::find(axes.begin(), axes.end(), axis) == axes.end())
             result.shape.push_back(x.shape[axis]);
     return result;
 }
 
-/// Checks that x[N,D...,C] convolved with w[K...,C/groups,F] gives y[N,E...,F]; an empty string when it does.
+/// Checks that x[N,D...,C] convolved with w[K...,C/groups,F] gives y[N,E...,F]; an empty string
+/// when it does.
 std::string check_conv(const ConvWindow& window, const Type& x, const Type& w, const Type& y) {
     const size_t spatial = window.strides.size();
     if (spatial == 0 || window.pads_begin.size() != spatial || window.pads_end.size() != spatial ||
@@ -49,13 +51,16 @@ std::string check_conv(const ConvWindow& window, const Type& x, const Type& w, c
         return fmt::format("{} channels do not fit weights {} in {} groups", x.shape.back(),
                            to_string(w), window.groups);
     if (y.shape[0] != x.shape[0] || y.shape.back() != w.shape.back())
-        return fmt::format("{} does not fit {} and weights {}", to_string(y), to_string(x), to_string(w));
+        return fmt::format("{} does not fit {} and weights {}", to_string(y), to_string(x),
+                           to_string(w));
     for (size_t i = 0; i < spatial; ++i) {
         if (window.strides[i] < 1 || window.dilations[i] < 1)
             return "strides and dilations must be at least 1";
         const int64_t span = window.dilations[i] * (w.shape[i] - 1) + 1;
         const int64_t room = x.shape[i + 1] + window.pads_begin[i] + window.pads_end[i] - span;
-        if (room < 0) return fmt::format("a window of {} is larger than axis {} of {}", span, i + 1, to_string(x));
+        if (room < 0)
+            return fmt::format("a window of {} is larger than axis {} of {}", span, i + 1,
+                               to_string(x));
         if (room / window.strides[i] + 1 != y.shape[i + 1])
             return fmt::format("axis {} would be {}, not {}", i + 1, room / window.strides[i] + 1,
                                y.shape[i + 1]);
@@ -70,30 +75,22 @@ Type checked_conv(const ConvWindow& window, const Type& x, const Type& w, const 
 }
 
 template <typename Op>
-Type infer(const Op&, InferContext& c)
-    requires(Op::kInfo.has(kElementwise))
-{
+Type infer(const Op&, InferContext& c) requires(Op::kInfo.has(kElementwise)) {
     return infer_elementwise(Op::kInfo.name, c);
 }
 
 template <typename Op>
-Type infer(const Op&, InferContext& c)
-    requires(Op::kInfo.has(kGenerator))
-{
+Type infer(const Op&, InferContext& c) requires(Op::kInfo.has(kGenerator)) {
     return declared_type(Op::kInfo.name, c);
 }
 
 template <typename Op>
-Type infer(const Op&, InferContext&)
-    requires(Op::kInfo.has(kRuntimeScalar))
-{
+Type infer(const Op&, InferContext&) requires(Op::kInfo.has(kRuntimeScalar)) {
     return f32({});
 }
 
 template <typename Op>
-Type infer(const Op& op, InferContext& c)
-    requires(Op::kInfo.has(kReduction))
-{
+Type infer(const Op& op, InferContext& c) requires(Op::kInfo.has(kReduction)) {
     return infer_reduction(Op::kInfo.name, op.axes, c);
 }
 
@@ -102,8 +99,8 @@ Type infer(const Broadcast& op, InferContext& c) {
     const Type& x = c.operands[0];
     bool fits = op.dims.size() == x.shape.size();
     for (size_t i = 0; fits && i < op.dims.size(); ++i)
-        fits = op.dims[i] >= 0 && op.dims[i] < result.rank() && (i == 0 || op.dims[i] > op.dims[i - 1]) &&
-               result.shape[op.dims[i]] == x.shape[i];
+        fits = op.dims[i] >= 0 && op.dims[i] < result.rank() &&
+               (i == 0 || op.dims[i] > op.dims[i - 1]) && result.shape[op.dims[i]] == x.shape[i];
     if (!fits && c.error.empty())
         return c.fail(fmt::format("`broadcast` of {} with dims {} does not give {}", to_string(x),
                                   to_string(op.dims), to_string(result)));
@@ -119,8 +116,9 @@ Type infer(const Concat& op, InferContext& c) {
         Type other = c.operands[i];
         if (other.rank() == result.rank()) other.shape[op.axis] = c.operands[0].shape[op.axis];
         if (other != c.operands[0])
-            return c.fail(fmt::format("`concat` along axis {} of {} and {}: the other axes must be equal",
-                                      op.axis, to_string(c.operands[0]), to_string(c.operands[i])));
+            return c.fail(
+                fmt::format("`concat` along axis {} of {} and {}: the other axes must be equal",
+                            op.axis, to_string(c.operands[0]), to_string(c.operands[i])));
         result.shape[op.axis] += c.operands[i].shape[op.axis];
     }
     return result;
@@ -129,7 +127,8 @@ Type infer(const Concat& op, InferContext& c) {
 Type infer(const Pad& op, InferContext& c) {
     Type result = c.operands[0];
     if (op.low.size() != result.shape.size() || op.high.size() != result.shape.size())
-        return c.fail(fmt::format("`pad` of {} needs {} entries in low and high", to_string(result), result.rank()));
+        return c.fail(fmt::format("`pad` of {} needs {} entries in low and high", to_string(result),
+                                  result.rank()));
     for (size_t i = 0; i < result.shape.size(); ++i) {
         if (op.low[i] < 0 || op.high[i] < 0) return c.fail("`pad` by a negative number");
         result.shape[i] += op.low[i] + op.high[i];
@@ -139,20 +138,23 @@ Type infer(const Pad& op, InferContext& c) {
 
 Type infer(const Reshape&, InferContext& c) {
     const Type result = declared_type("reshape", c);
-    if (c.error.empty() && (result.elements() != c.operands[0].elements() || result.dtype != c.operands[0].dtype))
-        return c.fail(fmt::format("`reshape` of {} ({} elements) to {} ({})", to_string(c.operands[0]),
-                                  c.operands[0].elements(), to_string(result), result.elements()));
+    if (c.error.empty() &&
+        (result.elements() != c.operands[0].elements() || result.dtype != c.operands[0].dtype))
+        return c.fail(fmt::format("`reshape` of {} ({} elements) to {} ({})",
+                                  to_string(c.operands[0]), c.operands[0].elements(),
+                                  to_string(result), result.elements()));
     return result;
 }
 
 Type infer(const Slice& op, InferContext& c) {
     Type result = c.operands[0];
     if (op.starts.size() != result.shape.size() || op.limits.size() != result.shape.size())
-        return c.fail(fmt::format("`slice` of {} needs {} starts and limits", to_string(result), result.rank()));
+        return c.fail(fmt::format("`slice` of {} needs {} starts and limits", to_string(result),
+                                  result.rank()));
     for (size_t i = 0; i < result.shape.size(); ++i) {
         if (op.starts[i] < 0 || op.limits[i] > result.shape[i] || op.starts[i] >= op.limits[i])
-            return c.fail(fmt::format("`slice` from {} to {} along axis {} of {}", op.starts[i], op.limits[i], i,
-                                      to_string(c.operands[0])));
+            return c.fail(fmt::format("`slice` from {} to {} along axis {} of {}", op.starts[i],
+                                      op.limits[i], i, to_string(c.operands[0])));
         result.shape[i] = op.limits[i] - op.starts[i];
     }
     return result;
@@ -163,10 +165,11 @@ Type infer(const Transpose& op, InferContext& c) {
     std::vector<int64_t> sorted = op.permutation;
     std::sort(sorted.begin(), sorted.end());
     bool permutes = sorted.size() == x.shape.size();
-    for (size_t i = 0; permutes && i < sorted.size(); ++i) permutes = sorted[i] == static_cast<int64_t>(i);
+    for (size_t i = 0; permutes && i < sorted.size(); ++i)
+        permutes = sorted[i] == static_cast<int64_t>(i);
     if (!permutes)
-        return c.fail(fmt::format("`transpose` of {} by {}, which is no permutation of its axes", to_string(x),
-                                  to_string(op.permutation)));
+        return c.fail(fmt::format("`transpose` of {} by {}, which is no permutation of its axes",
+                                  to_string(x), to_string(op.permutation)));
     Type result{x.dtype, {}};
     for (int64_t axis : op.permutation) result.shape.push_back(x.shape[axis]);
     return result;
@@ -176,7 +179,8 @@ Type infer(const Conv& op, InferContext& c) {
     const Type &x = c.operands[0], &w = c.operands[1];
     const size_t spatial = op.strides.size();
     if (x.shape.size() != spatial + 2 || w.shape.size() != spatial + 2 || spatial == 0)
-        return c.fail(fmt::format("`conv` of {} with weights {} over {} spatial axes", to_string(x), to_string(w), spatial));
+        return c.fail(fmt::format("`conv` of {} with weights {} over {} spatial axes", to_string(x),
+                                  to_string(w), spatial));
     Type y{x.dtype, {x.shape[0]}};
     for (size_t i = 0; i < spatial; ++i) {
         const int64_t dilation = i < op.dilations.size() ? op.dilations[i] : 1;
@@ -202,16 +206,20 @@ Type infer(const ConvBackwardWeights& op, InferContext& c) {
 Type infer(const Matmul& op, InferContext& c) {
     const Type &a = c.operands[0], &b = c.operands[1];
     if (a.rank() != 2 || b.rank() != 2)
-        return c.fail(fmt::format("`matmul` of {} and {}: both must be matrices", to_string(a), to_string(b)));
+        return c.fail(fmt::format("`matmul` of {} and {}: both must be matrices", to_string(a),
+                                  to_string(b)));
     const int64_t m = a.shape[op.transpose_a ? 1 : 0], k = a.shape[op.transpose_a ? 0 : 1];
     const int64_t n = b.shape[op.transpose_b ? 0 : 1], inner = b.shape[op.transpose_b ? 1 : 0];
     if (k != inner)
-        return c.fail(fmt::format("`matmul` of {} and {}: inner sizes {} and {} differ", to_string(a), to_string(b), k, inner));
+        return c.fail(fmt::format("`matmul` of {} and {}: inner sizes {} and {} differ",
+                                  to_string(a), to_string(b), k, inner));
     return {a.dtype, {m, n}};
 }
 
 Type infer(const Fused&, InferContext& c) { return c.fail("`fused` has as many types as results"); }
-Type infer(const Gradient&, InferContext& c) { return c.fail("`gradient` has as many types as results"); }
+Type infer(const Gradient&, InferContext& c) {
+    return c.fail("`gradient` has as many types as results");
+}
 Type infer(const std::monostate&, InferContext& c) { return c.fail("not an op"); }
 
 }  // namespace
@@ -226,7 +234,8 @@ Type infer_type(const OpVariant& op, InferContext& context) {
     const OpInfo& info = op_info(op);
     const int count = operand_count(info);
     if (count >= 0 && static_cast<size_t>(count) != context.operands.size())
-        return context.fail(fmt::format("`{}` takes {} operands, got {}", info.name, count, context.operands.size()));
+        return context.fail(fmt::format("`{}` takes {} operands, got {}", info.name, count,
+                                        context.operands.size()));
     return std::visit([&](const auto& o) { return infer(o, context); }, op);
 }
 

@@ -19,7 +19,8 @@ using ValueId = int32_t;  ///< index into Function::values
 using StateId = int32_t;  ///< index into Module::states
 inline constexpr int32_t kNone = -1;
 
-/// A place in a model file, kept to the end. `file` indexes Module::files; line and column from 1; 0 = unknown.
+/// A place in a model file, kept to the end. `file` indexes Module::files; line and column from 1;
+/// 0 = unknown.
 struct Location {
     int32_t file = kNone;
     int32_t line = 0;
@@ -32,9 +33,9 @@ struct Location {
 struct Value {
     std::string name;  ///< unique in the function; from the model's names
     Type type;
-    StateId state = kNone;       ///< set: this is that state at entry, printed as @name
+    StateId state = kNone;         ///< set: this is that state at entry, printed as @name
     int64_t arena_offset = kNone;  ///< bytes, after plan_memory
-    StateId home = kNone;        ///< set by plan_memory: written straight into this state's memory
+    StateId home = kNone;  ///< set by plan_memory: written straight into this state's memory
 };
 
 struct Operation {
@@ -52,8 +53,9 @@ struct Operation {
     ValueId result() const { return results.front(); }
 };
 
-/// Where the runtime takes an input from: "data.image" (a field of the data), "normal" (noise, a function of the seed
-/// and the example's number), "valid" (1 for examples that count, 0 for padding of a last batch), or "argument".
+/// Where the runtime takes an input from: "data.image" (a field of the data), "normal" (noise, a
+/// function of the seed and the example's number), "valid" (1 for examples that count, 0 for
+/// padding of a last batch), or "argument".
 struct Input {
     ValueId value = kNone;
     std::string source;
@@ -77,8 +79,8 @@ struct Function {
     std::vector<Operation> operations;  ///< in an order in which every operand comes before its use
     std::vector<Update> updates;
     std::vector<NamedValue> results;
-    int64_t arena_bytes = kNone;      ///< after plan_memory
-    int64_t unplanned_bytes = 0;      ///< what the values would take without sharing
+    int64_t arena_bytes = kNone;  ///< after plan_memory
+    int64_t unplanned_bytes = 0;  ///< what the values would take without sharing
 
     const Type& type(ValueId value) const { return values[value].type; }
     ValueId add_value(std::string name, Type type);
@@ -91,14 +93,16 @@ struct Function {
 
 /// How a state starts. Random kinds use Philox stream `stream` (with the high bit set) at call 0.
 struct Initializer {
-    std::string kind = "zeros";  ///< zeros ones constant normal glorot_uniform glorot_normal he_uniform he_normal orthogonal
-    double value = 0;            ///< constant: the value; normal: the standard deviation; orthogonal: the gain
+    /// zeros ones constant normal glorot_uniform glorot_normal he_uniform he_normal orthogonal
+    std::string kind = "zeros";
+    double value =
+        0;  ///< constant: the value; normal: the standard deviation; orthogonal: the gain
     int64_t fan_in = 0, fan_out = 0;
     int64_t stream = 0;
     static constexpr auto fields() {
-        return std::tuple{field("value", &Initializer::value), field("fan_in", &Initializer::fan_in),
-                          field("fan_out", &Initializer::fan_out),
-                          field("stream", &Initializer::stream)};
+        return std::tuple{
+            field("value", &Initializer::value), field("fan_in", &Initializer::fan_in),
+            field("fan_out", &Initializer::fan_out), field("stream", &Initializer::stream)};
     }
 };
 

@@ -28,8 +28,10 @@ class Parser {
         expect_word("gmc");
         const Token version = lexer_.peek();
         if (integer() != kFormatVersion)
-            stop(version, fmt::format("format version {} is not known to this program, which reads version {}",
-                                      version.text, kFormatVersion));
+            stop(version,
+                 fmt::format(
+                     "format version {} is not known to this program, which reads version {}",
+                     version.text, kFormatVersion));
         expect_word("model");
         module_.name = string();
         while (!at_end()) item();
@@ -52,7 +54,9 @@ class Parser {
     bool at_comment() { return lexer_.peek().kind == Token::Kind::kComment; }
     bool at_end() { return peek().kind == Token::Kind::kEnd; }
     bool at(char c) { return peek().kind == Token::Kind::kPunctuation && peek().text[0] == c; }
-    bool at_word(std::string_view word) { return peek().kind == Token::Kind::kWord && peek().text == word; }
+    bool at_word(std::string_view word) {
+        return peek().kind == Token::Kind::kWord && peek().text == word;
+    }
     bool accept(char c) {
         if (!at(c)) return false;
         next();
@@ -61,9 +65,9 @@ class Parser {
 
     [[noreturn]] void stop(const Token& token, std::string text, std::string help = "") {
         const SourceFile& source = diagnostics_.sources().file(file_);
-        Diagnostic& d = diagnostics_.error(DiagnosticKind::kBadIr,
-                                           source.span_at(file_, token.offset, std::max<size_t>(token.length, 1)),
-                                           "{}", text);
+        Diagnostic& d = diagnostics_.error(
+            DiagnosticKind::kBadIr,
+            source.span_at(file_, token.offset, std::max<size_t>(token.length, 1)), "{}", text);
         if (!help.empty()) d.help(std::move(help));
         throw ParseStop{};
     }
@@ -78,7 +82,8 @@ class Parser {
         next();
     }
     std::string word(std::string_view what) {
-        if (peek().kind != Token::Kind::kWord) stop(peek(), fmt::format("expected {}, got {}", what, seen(peek())));
+        if (peek().kind != Token::Kind::kWord)
+            stop(peek(), fmt::format("expected {}, got {}", what, seen(peek())));
         return next().text;
     }
     std::string string() {
@@ -124,16 +129,22 @@ class Parser {
         const Token t = peek();
         const std::string name = word("a type such as f32[128,10]");
         Type result;
-        if (name == "f32") result.dtype = DType::kF32;
-        else if (name == "bf16") result.dtype = DType::kBf16;
-        else if (name == "i32") result.dtype = DType::kI32;
-        else stop(t, fmt::format("`{}` is no element type", name), "element types are f32, bf16 and i32");
+        if (name == "f32")
+            result.dtype = DType::kF32;
+        else if (name == "bf16")
+            result.dtype = DType::kBf16;
+        else if (name == "i32")
+            result.dtype = DType::kI32;
+        else
+            stop(t, fmt::format("`{}` is no element type", name),
+                 "element types are f32, bf16 and i32");
         result.shape = integers();
         int64_t elements = 1;
         for (int64_t size : result.shape) {
             if (size < 1 || size > kMostElements / elements)
-                stop(t, fmt::format("{} is no shape: sizes are positive and their product is at most 2^40",
-                                    to_string(result.shape)));
+                stop(t, fmt::format(
+                            "{} is no shape: sizes are positive and their product is at most 2^40",
+                            to_string(result.shape)));
             elements *= size;
         }
         return result;
@@ -144,14 +155,18 @@ class Parser {
         if (!at_comment()) return {};
         const std::string text = lexer_.next().text;
         const size_t second = text.rfind(':');
-        const size_t first = second == std::string::npos || second == 0 ? std::string::npos : text.rfind(':', second - 1);
+        const size_t first = second == std::string::npos || second == 0
+                                 ? std::string::npos
+                                 : text.rfind(':', second - 1);
         if (first == std::string::npos) return {};
         const auto number_in = [&](size_t begin, size_t end) {
             int32_t value = 0;
-            const auto [stopped, code] = std::from_chars(text.data() + begin, text.data() + end, value);
+            const auto [stopped, code] =
+                std::from_chars(text.data() + begin, text.data() + end, value);
             return code == std::errc() && stopped == text.data() + end ? value : 0;
         };
-        const Location l{file_index(text.substr(text.find_first_not_of(' '), first - text.find_first_not_of(' '))),
+        const Location l{file_index(text.substr(text.find_first_not_of(' '),
+                                                first - text.find_first_not_of(' '))),
                          number_in(first + 1, second), number_in(second + 1, text.size())};
         return l.file != kNone && l.line > 0 && l.column > 0 ? l : Location{};
     }
@@ -163,7 +178,8 @@ class Parser {
 
     void read(bool& out) {
         const Token t = next();
-        if (t.text != "true" && t.text != "false") stop(t, fmt::format("expected true or false, got {}", seen(t)));
+        if (t.text != "true" && t.text != "false")
+            stop(t, fmt::format("expected true or false, got {}", seen(t)));
         out = t.text == "true";
     }
     void read(int64_t& out) { out = integer(); }
@@ -196,11 +212,17 @@ class Parser {
     void item() {
         const Token t = peek();
         const std::string keyword = word("`file`, `config`, `state`, `func` or `checksum`");
-        if (keyword == "file") module_.files.push_back(string());
-        else if (keyword == "config") config();
-        else if (keyword == "state") state();
-        else if (keyword == "func") function();
-        else stop(t, fmt::format("`{}` starts nothing here", keyword), "a module has file, config, state and func");
+        if (keyword == "file")
+            module_.files.push_back(string());
+        else if (keyword == "config")
+            config();
+        else if (keyword == "state")
+            state();
+        else if (keyword == "func")
+            function();
+        else
+            stop(t, fmt::format("`{}` starts nothing here", keyword),
+                 "a module has file, config, state and func");
     }
 
     void config() {
@@ -224,8 +246,10 @@ class Parser {
     void state() {
         State s;
         const Token name = next();
-        if (name.kind != Token::Kind::kState) stop(name, fmt::format("expected a state such as @w, got {}", seen(name)));
-        if (module_.find_state(name.text) != kNone) stop(name, fmt::format("state `@{}` is declared twice", name.text));
+        if (name.kind != Token::Kind::kState)
+            stop(name, fmt::format("expected a state such as @w, got {}", seen(name)));
+        if (module_.find_state(name.text) != kNone)
+            stop(name, fmt::format("state `@{}` is declared twice", name.text));
         s.name = name.text;
         expect(':');
         s.type = type();
@@ -237,7 +261,8 @@ class Parser {
                 s.role = r;
                 known = true;
             }
-        if (!known) stop(role, fmt::format("`{}` is no role: parameter, statistic or slot", role.text));
+        if (!known)
+            stop(role, fmt::format("`{}` is no role: parameter, statistic or slot", role.text));
         expect('=');
         s.initializer.kind = word("an initializer");
         attributes(s.initializer, s.initializer.kind);
@@ -277,7 +302,8 @@ class Parser {
 
     void input() {
         const Token name = next();
-        if (name.kind != Token::Kind::kValue) stop(name, fmt::format("expected an input such as %x, got {}", seen(name)));
+        if (name.kind != Token::Kind::kValue)
+            stop(name, fmt::format("expected an input such as %x, got {}", seen(name)));
         expect(':');
         const Type t = type();
         const ValueId id = define(name, t);
@@ -298,13 +324,15 @@ class Parser {
             expect('=');
             function_->results.push_back({name, operand(next())});
         } else {
-            stop(t, fmt::format("`{}` starts nothing here", keyword), "a function has ops, then update and result lines");
+            stop(t, fmt::format("`{}` starts nothing here", keyword),
+                 "a function has ops, then update and result lines");
         }
     }
 
     ValueId define(const Token& name, Type t) {
         if (name.text.empty()) stop(name, "a value needs a name after %");
-        if (values_.count(name.text) != 0) stop(name, fmt::format("`%{}` is defined twice", name.text));
+        if (values_.count(name.text) != 0)
+            stop(name, fmt::format("`%{}` is defined twice", name.text));
         const ValueId id = function_->add_value(name.text, std::move(t));
         values_[name.text] = id;
         return id;
@@ -327,8 +355,10 @@ class Parser {
     void placement(ValueId id) {
         if (at_comment() || !at_word("at")) return;
         next();
-        if (peek().kind == Token::Kind::kState) function_->values[id].home = state_named(next());
-        else function_->values[id].arena_offset = integer();
+        if (peek().kind == Token::Kind::kState)
+            function_->values[id].home = state_named(next());
+        else
+            function_->values[id].arena_offset = integer();
     }
 
     Operation operation() {
@@ -354,7 +384,8 @@ class Parser {
         std::vector<Type> types;
         for (const Token& result : results) {
             if (!types.empty()) expect(',');
-            if (result.kind != Token::Kind::kValue) stop(result, fmt::format("expected a value, got {}", seen(result)));
+            if (result.kind != Token::Kind::kValue)
+                stop(result, fmt::format("expected a value, got {}", seen(result)));
             types.push_back(type());
             op.results.push_back(define(result, types.back()));
             placement(op.results.back());
@@ -381,7 +412,8 @@ class Parser {
         const Type inferred = infer_type(op.op, context);
         if (!context.error.empty()) stop(name, context.error);
         if (inferred != types[0])
-            stop(name, fmt::format("`{}` gives {}, but {} is written", name.text, to_string(inferred), to_string(types[0])));
+            stop(name, fmt::format("`{}` gives {}, but {} is written", name.text,
+                                   to_string(inferred), to_string(types[0])));
     }
 
     OpVariant op_named(const Token& t) {
@@ -396,7 +428,8 @@ class Parser {
         for (const auto& [name, op] : kOps) names.push_back(name);
         std::sort(names.begin(), names.end());
         const std::string near = nearest_name(t.text, names);
-        stop(t, fmt::format("{} is no op", seen(t)), near.empty() ? "" : fmt::format("did you mean `{}`?", near));
+        stop(t, fmt::format("{} is no op", seen(t)),
+             near.empty() ? "" : fmt::format("did you mean `{}`?", near));
     }
 
     uint32_t file_;

@@ -42,7 +42,8 @@ class State {
         flow_back(f, sources);
         for (size_t i = 0; i < sources.size(); ++i) {
             const auto found = diff_.find(sources[i]);
-            const ValueId value = found != diff_.end() ? found->second : b_.constant(0, b_.shape(sources[i]));
+            const ValueId value =
+                found != diff_.end() ? found->second : b_.constant(0, b_.shape(sources[i]));
             renames_[op.results[i]] = value;
         }
     }
@@ -57,7 +58,8 @@ class State {
         diff_[f] = b_.constant(1, {});
         for (size_t i = count; i-- > 0;) {
             const Operation op = function_.operations[i];  // a copy: rules append to the list
-            if (op.results.size() != 1 || op.info().has(kNoGradient) || !matters[op.result()]) continue;
+            if (op.results.size() != 1 || op.info().has(kNoGradient) || !matters[op.result()])
+                continue;
             const auto diff = diff_.find(op.result());
             if (diff != diff_.end()) flow_through(op, diff->second, matters);
         }
@@ -70,7 +72,8 @@ class State {
         ops::GradientContext context(b_, op, diff, wanted);
         ops::gradient(op.op, context);
         for (size_t i = 0; i < op.operands.size(); ++i)
-            if (wanted[i] && context.found(i) != kNone) accumulate(op.operands[i], context.found(i));
+            if (wanted[i] && context.found(i) != kNone)
+                accumulate(op.operands[i], context.found(i));
     }
 
     void accumulate(ValueId value, ValueId diff) {
@@ -84,7 +87,8 @@ class State {
         for (ValueId source : sources) matters[source] = true;
         for (const Operation& op : function_.operations) {
             if (op.info().has(kNoGradient)) continue;
-            const bool any = std::any_of(op.operands.begin(), op.operands.end(), [&](ValueId v) { return matters[v]; });
+            const bool any = std::any_of(op.operands.begin(), op.operands.end(),
+                                         [&](ValueId v) { return matters[v]; });
             for (ValueId result : op.results)
                 if (any) matters[result] = true;
         }
@@ -105,8 +109,9 @@ class State {
 
     Function& function_;
     Builder b_;
-    std::unordered_map<ValueId, ValueId> diff_;     ///< df/d(value), while one gradient is expanded
-    std::unordered_map<ValueId, ValueId> renames_;  ///< results of `gradient` ops -> what computes them
+    std::unordered_map<ValueId, ValueId> diff_;  ///< df/d(value), while one gradient is expanded
+    std::unordered_map<ValueId, ValueId>
+        renames_;  ///< results of `gradient` ops -> what computes them
 };
 
 }  // namespace

@@ -18,19 +18,21 @@ using namespace ir;  // NOLINT
 constexpr int kRecomputeCostMost = 24;
 /// Tensors another loop may have to read anew so that a value need not be stored.
 constexpr size_t kRecomputeReadsMost = 2;
-/// Below this many elements loops of one depth and shape are always joined: starting one costs more than running it.
+/// Below this many elements loops of one depth and shape are always joined: starting one costs more
+/// than running it.
 constexpr int64_t kSmallSpace = 4096;
 
 bool fusable(const Operation& op) {
     const OpInfo& info = op.info();
-    return info.has(kElementwise) || info.has(kGenerator) || info.has(kReduction) || op.as<Broadcast>() != nullptr;
+    return info.has(kElementwise) || info.has(kGenerator) || info.has(kReduction) ||
+           op.as<Broadcast>() != nullptr;
 }
 
 int cost_of(const Operation& op) {
     if (op.as<RandomNormal>() != nullptr) return 12;
     if (op.as<RandomUniform>() != nullptr) return 6;
-    static const std::set<std::string_view> kFunctions = {"cos", "div", "erf", "exp", "log", "pow", "sigmoid", "sin",
-                                                          "softplus", "sqrt", "tanh"};
+    static const std::set<std::string_view> kFunctions = {
+        "cos", "div", "erf", "exp", "log", "pow", "sigmoid", "sin", "softplus", "sqrt", "tanh"};
     return kFunctions.count(op.info().name) != 0 ? 4 : 1;
 }
 
@@ -38,9 +40,9 @@ int cost_of(const Operation& op) {
 struct Loop {
     Shape space;
     int level = 0;
-    std::set<int> roots;        ///< indices of operations
-    std::set<int> members;      ///< all operations of its body
-    std::set<ValueId> reads;    ///< anchors of its own space computed elsewhere
+    std::set<int> roots;      ///< indices of operations
+    std::set<int> members;    ///< all operations of its body
+    std::set<ValueId> reads;  ///< anchors of its own space computed elsewhere
 };
 
 class State {
@@ -74,7 +76,8 @@ class State {
         return f_.type(o.info().has(kReduction) ? o.operands[0] : o.result()).shape;
     }
 
-    /// What must be in memory whatever the loops: it is made or read by another kind of op, or leaves the function.
+    /// What must be in memory whatever the loops: it is made or read by another kind of op, or
+    /// leaves the function.
     void find_first_anchors() {
         anchor_.assign(f_.values.size(), false);
         for (size_t v = 0; v < f_.values.size(); ++v) {
@@ -88,19 +91,23 @@ class State {
         }
         for (const Update& u : f_.updates) anchor_[u.value] = true;
         for (const NamedValue& r : f_.results) anchor_[r.value] = true;
-        // A constant or a broadcast is cheaper to make than to read, unless another kind of op reads it.
+        // A constant or a broadcast is cheaper to make than to read, unless another kind of op
+        // reads it.
     }
 
-    /// Walks back from operation `i` to anchors. `inside` collects ops, `leaves` the anchors of the same space that are
-    /// read, `outer` the operands of broadcasts.
-    void closure(int i, const std::set<int>& computed_here, std::set<int>& inside, std::set<ValueId>& leaves,
-                 std::set<ValueId>& outer) const {
+    /// Walks back from operation `i` to anchors. `inside` collects ops, `leaves` the anchors of the
+    /// same space that are read, `outer` the operands of broadcasts.
+    void closure(int i, const std::set<int>& computed_here, std::set<int>& inside,
+                 std::set<ValueId>& leaves, std::set<ValueId>& outer) const {
         if (!inside.insert(i).second) return;
         for (ValueId v : op(i).operands) {
             const int p = producer_[v];
-            if (op(i).as<Broadcast>() != nullptr) outer.insert(v);
-            else if (anchor_[v] && computed_here.count(p) == 0) leaves.insert(v);
-            else closure(p, computed_here, inside, leaves, outer);
+            if (op(i).as<Broadcast>() != nullptr)
+                outer.insert(v);
+            else if (anchor_[v] && computed_here.count(p) == 0)
+                leaves.insert(v);
+            else
+                closure(p, computed_here, inside, leaves, outer);
         }
     }
 
@@ -119,11 +126,15 @@ class State {
         }
     }
 
-    /// Depth: a root may share its loop with a root of the same space that it reads; everything else comes one later.
+    /// Depth: a root may share its loop with a root of the same space that it reads; everything
+    /// else comes one later.
     void find_level(int i) {
-        const auto after = [&](ValueId v) { return producer_[v] < 0 ? 0 : level_[producer_[v]] + 1; };
+        const auto after = [&](ValueId v) {
+            return producer_[v] < 0 ? 0 : level_[producer_[v]] + 1;
+        };
         if (!fusable(op(i))) {
-            for (ValueId v : op(i).operands) level_[i] = std::max(level_[i], producer_[v] < 0 ? 0 : level_of(v) + 1);
+            for (ValueId v : op(i).operands)
+                level_[i] = std::max(level_[i], producer_[v] < 0 ? 0 : level_of(v) + 1);
             return;
         }
         if (!is_root(i)) return;
@@ -133,7 +144,8 @@ class State {
         for (ValueId v : outer) level_[i] = std::max(level_[i], after(v));
         for (ValueId v : root_leaves_[i]) {
             const int p = producer_[v];
-            const bool joinable = fusable_at(p) && !op(p).info().has(kReduction) && space(p) == space(i);
+            const bool joinable =
+                fusable_at(p) && !op(p).info().has(kReduction) && space(p) == space(i);
             level_[i] = std::max(level_[i], joinable ? level_[p] : after(v));
         }
     }
@@ -143,10 +155,12 @@ class State {
     void join_roots() {
         std::map<std::pair<int, Shape>, std::vector<int>> groups;
         for (size_t i = 0; i < f_.operations.size(); ++i)
-            if (is_root(static_cast<int>(i))) groups[{level_[i], space(static_cast<int>(i))}].push_back(static_cast<int>(i));
+            if (is_root(static_cast<int>(i)))
+                groups[{level_[i], space(static_cast<int>(i))}].push_back(static_cast<int>(i));
         for (const auto& [key, roots] : groups) {
             const int64_t elements = Type{DType::kF32, key.second}.elements();
-            for (int root : roots) loop_of_[root] = join(root, key.first, key.second, elements <= kSmallSpace);
+            for (int root : roots)
+                loop_of_[root] = join(root, key.first, key.second, elements <= kSmallSpace);
         }
         // Joining empties loops; close the gaps.
         std::vector<Loop> kept;
@@ -176,7 +190,8 @@ class State {
         return static_cast<int>(loops_.size()) - 1;
     }
 
-    /// Finds the last value that several loops compute and that is too dear for that; makes it an anchor.
+    /// Finds the last value that several loops compute and that is too dear for that; makes it an
+    /// anchor.
     bool add_anchor() {
         for (Loop& loop : loops_) {
             loop.reads.clear();
@@ -201,7 +216,8 @@ class State {
         std::set<int> inside;
         std::set<ValueId> leaves, outer;
         closure(i, {}, inside, leaves, outer);
-        const int cost = std::accumulate(inside.begin(), inside.end(), 0, [&](int sum, int k) { return sum + cost_of(op(k)); });
+        const int cost = std::accumulate(inside.begin(), inside.end(), 0,
+                                         [&](int sum, int k) { return sum + cost_of(op(k)); });
         if (cost > kRecomputeCostMost) return true;
         for (int l : loops) {
             // What the loop would read without this value.
@@ -209,7 +225,8 @@ class State {
             std::set<ValueId> other_reads, ignored;
             for (int root : loops_[l].roots)
                 if (root != i) closure(root, loops_[l].roots, rest, other_reads, ignored);
-            const size_t anew = std::count_if(leaves.begin(), leaves.end(), [&](ValueId v) { return other_reads.count(v) == 0; });
+            const size_t anew = std::count_if(leaves.begin(), leaves.end(),
+                                              [&](ValueId v) { return other_reads.count(v) == 0; });
             if (anew > kRecomputeReadsMost) return true;
         }
         return false;
@@ -223,7 +240,8 @@ class State {
         std::vector<bool> loop_done(loops_.size(), false);
         std::vector<bool> available(f_.values.size(), false);
         for (size_t v = 0; v < producer_.size(); ++v) available[v] = producer_[v] < 0;
-        // Repeated sweeps in program order, each placing whatever is ready: a loop stands where its last operand is made.
+        // Repeated sweeps in program order, each placing whatever is ready: a loop stands where its
+        // last operand is made.
         size_t left = 1;
         while (left > 0) {
             left = 0;
@@ -257,18 +275,21 @@ class State {
         return std::all_of(values.begin(), values.end(), [&](ValueId v) { return available[v]; });
     }
 
-    bool place_loop(const Loop& loop, const std::vector<Operation>& before, std::vector<bool>& available,
-                    std::vector<Operation>& out) {
+    bool place_loop(const Loop& loop, const std::vector<Operation>& before,
+                    std::vector<bool>& available, std::vector<Operation>& out) {
         Operation fused{Fused{loop.space}, {}, {}, before[*loop.roots.begin()].location, {}};
         std::set<ValueId> computed;
         for (int member : loop.members)
             for (ValueId v : before[member].results) computed.insert(v);
         for (int member : loop.members)
             for (ValueId v : before[member].operands)
-                if (computed.count(v) == 0 && std::find(fused.operands.begin(), fused.operands.end(), v) == fused.operands.end())
+                if (computed.count(v) == 0 &&
+                    std::find(fused.operands.begin(), fused.operands.end(), v) ==
+                        fused.operands.end())
                     fused.operands.push_back(v);
         if (!ready(fused.operands, available)) return false;
-        // A value that another loop computes too, or that is a root of another loop, gets a name of its own here.
+        // A value that another loop computes too, or that is a root of another loop, gets a name of
+        // its own here.
         std::map<ValueId, ValueId> renames;
         for (int member : loop.members) {
             Operation copy = before[member];
@@ -279,12 +300,15 @@ class State {
                 fused.results.push_back(original);
                 available[original] = true;
             } else if (!emitted_.insert(original).second) {
-                copy.results[0] = renames[original] = f_.add_value(f_.values[original].name, f_.type(original));
+                copy.results[0] = renames[original] =
+                    f_.add_value(f_.values[original].name, f_.type(original));
             }
             fused.body.push_back(std::move(copy));
         }
-        if (fused.body.size() == 1) out.push_back(std::move(fused.body.front()));
-        else out.push_back(std::move(fused));
+        if (fused.body.size() == 1)
+            out.push_back(std::move(fused.body.front()));
+        else
+            out.push_back(std::move(fused));
         return true;
     }
 
@@ -296,14 +320,14 @@ class State {
     }
 
     Function& f_;
-    std::vector<int> producer_;              ///< by value: the operation that makes it, or -1
-    std::vector<std::vector<int>> users_;    ///< by value
-    std::vector<bool> anchor_;               ///< by value: it is in memory
-    std::vector<int> level_;                 ///< by operation
+    std::vector<int> producer_;            ///< by value: the operation that makes it, or -1
+    std::vector<std::vector<int>> users_;  ///< by value
+    std::vector<bool> anchor_;             ///< by value: it is in memory
+    std::vector<int> level_;               ///< by operation
     std::vector<std::set<ValueId>> root_leaves_;
-    std::vector<int> loop_of_;               ///< by operation: the loop whose root it is, or -1
+    std::vector<int> loop_of_;  ///< by operation: the loop whose root it is, or -1
     std::vector<Loop> loops_;
-    std::set<ValueId> emitted_;              ///< values computed inside some loop so far
+    std::set<ValueId> emitted_;  ///< values computed inside some loop so far
 };
 
 }  // namespace

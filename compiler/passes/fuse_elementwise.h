@@ -1,15 +1,17 @@
-// Groups element-wise ops, broadcasts, generators and reductions over one iteration space into `fused` ops: one loop
-// over memory each.
+// Groups element-wise ops, broadcasts, generators and reductions over one iteration space into
+// `fused` ops: one loop over memory each.
 //
-// Why here: after the algebra (each op removed is one less to place), before plan_memory (values inside a loop need no
-// memory).
-// How: some values must exist in memory whatever we do (anchors): what contractions make or read, function results,
-// reductions. Each loop computes a set of anchors ("roots") of one space from other anchors; everything between is
-// computed inside the loop, and again in another loop that needs it, when that is cheaper than a trip through memory.
-// So dropout's mask is drawn anew in the backward loop, and a ReLU is recomputed from the convolution's output. What
-// is not cheap to recompute becomes an anchor itself. Roots at one depth of the graph that read a common tensor share
-// a loop, so a bias gradient comes with the activation's gradient.
-// Requires: no `gradient`. Ensures: the operations are in dependency order; every `fused` has a body of two ops or more.
+// Why here: after the algebra (each op removed is one less to place), before plan_memory (values
+// inside a loop need no memory).
+// How: some values must exist in memory whatever we do (anchors): what contractions make or read,
+// function results, reductions. Each loop computes a set of anchors ("roots") of one space from
+// other anchors; everything between is computed inside the loop, and again in another loop that
+// needs it, when that is cheaper than a trip through memory. So dropout's mask is drawn anew in the
+// backward loop, and a ReLU is recomputed from the convolution's output. What is not cheap to
+// recompute becomes an anchor itself. Roots at one depth of the graph that read a common tensor
+// share a loop, so a bias gradient comes with the activation's gradient.
+// Requires: no `gradient`. Ensures: the operations are in dependency order; every `fused` has a
+// body of two ops or more.
 //
 //     %h = add %conv, %b : f32[8,4]              %y = fused %conv, @bias {space=[8,4]} {
 //     %y = leaky_relu %h : f32[8,4]       ->       %h = add %conv, %b : f32[8,4]

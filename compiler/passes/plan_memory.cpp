@@ -36,7 +36,8 @@ class State {
         pack();
         bool changed = bytes_before != f_.arena_bytes;
         for (size_t i = 0; i < before.size(); ++i)
-            changed |= before[i].arena_offset != f_.values[i].arena_offset || before[i].home != f_.values[i].home;
+            changed |= before[i].arena_offset != f_.values[i].arena_offset ||
+                       before[i].home != f_.values[i].home;
         return changed;
     }
 
@@ -68,7 +69,8 @@ class State {
         if (op.as<Fused>() == nullptr) return op.info().has(kElementwise);
         return std::all_of(op.body.begin(), op.body.end(), [&](const Operation& inner) {
             return inner.info().has(kElementwise) || inner.info().has(kReduction) ||
-                   std::find(inner.operands.begin(), inner.operands.end(), operand) == inner.operands.end();
+                   std::find(inner.operands.begin(), inner.operands.end(), operand) ==
+                       inner.operands.end();
         });
     }
 
@@ -90,9 +92,11 @@ class State {
             for (size_t v = 0; v < f_.values.size(); ++v)
                 if (f_.values[v].state == u.state) old = static_cast<ValueId>(v);
             const Operation& op = f_.operations[maker];
-            const bool reads_old = old != kNone && std::find(op.operands.begin(), op.operands.end(), old) != op.operands.end();
+            const bool reads_old = old != kNone && std::find(op.operands.begin(), op.operands.end(),
+                                                             old) != op.operands.end();
             const bool free = old == kNone || last_[old] < maker ||
-                              (last_[old] == maker && reads_old && index_by_index(op, old) && stored_by_index(op, u.value));
+                              (last_[old] == maker && reads_old && index_by_index(op, old) &&
+                               stored_by_index(op, u.value));
             if (free) f_.values[u.value].home = u.state;
         }
     }
@@ -118,16 +122,19 @@ class State {
         buffers_.push_back({aligned(f_.type(v).bytes()), first_[v], last_[v]});
     }
 
-    /// Puts `v` where an operand of `op` dies now. Inputs stay as they came, so that a call can be repeated.
+    /// Puts `v` where an operand of `op` dies now. Inputs stay as they came, so that a call can be
+    /// repeated.
     bool take_over(const Operation& op, ValueId v, int now) {
         if (!stored_by_index(op, v)) return false;
         for (ValueId operand : op.operands) {
             const ValueId o = root(operand);
             const int b = buffer_of_[o];
-            if (b == kNone || is_input_.count(o) != 0 || buffers_[b].last != now || last_[o] != now) continue;
+            if (b == kNone || is_input_.count(o) != 0 || buffers_[b].last != now || last_[o] != now)
+                continue;
             if (f_.type(o).bytes() != f_.type(v).bytes() || !by_index_only(op, o)) continue;
             buffer_of_[v] = b;
-            // One operation longer than needed where `v` is never read, so that no other result takes it over too.
+            // One operation longer than needed where `v` is never read, so that no other result
+            // takes it over too.
             buffers_[b].last = std::max(last_[v], now + 1);
             return true;
         }
@@ -143,7 +150,8 @@ class State {
     void pack() {
         std::vector<int> order(buffers_.size());
         for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int>(i);
-        std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return buffers_[a].bytes > buffers_[b].bytes; });
+        std::stable_sort(order.begin(), order.end(),
+                         [&](int a, int b) { return buffers_[a].bytes > buffers_[b].bytes; });
         f_.arena_bytes = 0;
         std::vector<int> placed;
         for (int i : order) {
@@ -162,8 +170,10 @@ class State {
     int64_t lowest_gap(const Buffer& buffer, const std::vector<int>& placed) const {
         std::vector<const Buffer*> alive;
         for (int i : placed)
-            if (buffers_[i].first <= buffer.last && buffer.first <= buffers_[i].last) alive.push_back(&buffers_[i]);
-        std::sort(alive.begin(), alive.end(), [](const Buffer* a, const Buffer* b) { return a->offset < b->offset; });
+            if (buffers_[i].first <= buffer.last && buffer.first <= buffers_[i].last)
+                alive.push_back(&buffers_[i]);
+        std::sort(alive.begin(), alive.end(),
+                  [](const Buffer* a, const Buffer* b) { return a->offset < b->offset; });
         int64_t offset = 0;
         for (const Buffer* other : alive) {
             if (other->offset - offset >= buffer.bytes) break;
@@ -173,10 +183,10 @@ class State {
     }
 
     Function& f_;
-    std::vector<ValueId> alias_;      ///< by value: whose memory it shares as a reshape, or kNone
-    std::vector<int> first_, last_;   ///< by value (roots): lifetime
-    std::vector<int> maker_;          ///< by value: the operation that makes it
-    std::vector<int> buffer_of_;      ///< by value
+    std::vector<ValueId> alias_;     ///< by value: whose memory it shares as a reshape, or kNone
+    std::vector<int> first_, last_;  ///< by value (roots): lifetime
+    std::vector<int> maker_;         ///< by value: the operation that makes it
+    std::vector<int> buffer_of_;     ///< by value
     std::vector<Buffer> buffers_;
     std::set<ValueId> is_input_;
 };

@@ -1,13 +1,17 @@
-// Gives every value its place: an offset in one arena, or straight the memory of the state it updates.
+// Gives every value its place: an offset in one arena, or straight the memory of the state it
+// updates.
 //
 // Why here: last, when the order of operations is final.
-// How: a value lives from the operation that makes it to the last that reads it. A new state is written over the old one
-// where nothing reads the old one later. A result takes over the memory of an operand of the same size that dies at
-// that operation, where the loop reads and writes it index by index. What is left is packed by decreasing size, each
-// into the lowest gap that fits its lifetime (greedy by size; Pisarchyk and Lee 2020), at multiples of 64 bytes. The
-// known weakness of greedy packing is fragmentation by long-lived small values; `unplanned` tells what sharing won.
-// Requires: operations in dependency order. Ensures: everything that is not a state, an alias (reshape) or a value
-// inside a loop has `at OFFSET` or `at @state`; the function has `arena BYTES unplanned BYTES`.
+// How: a value lives from the operation that makes it to the last that reads it. A new state is
+// written over the old one where nothing reads the old one later. A result takes over the memory of
+// an operand of the same size that dies at that operation, where the loop reads and writes it index
+// by index. What is left is packed by decreasing size, each into the lowest gap that fits its
+// lifetime (greedy by size; Pisarchyk and Lee 2020), at multiples of 64 bytes. The known weakness
+// of greedy packing is fragmentation by long-lived small values; `unplanned` tells what sharing
+// won.
+// Requires: operations in dependency order. Ensures: everything that is not a state, an alias
+// (reshape) or a value inside a loop has `at OFFSET` or `at @state`; the function has `arena BYTES
+// unplanned BYTES`.
 //
 //     %a = exp %x : f32[16]                      %a = exp %x : f32[16] at 64
 //     %b = neg %a : f32[16]             ->       %b = neg %a : f32[16] at 64

@@ -25,19 +25,23 @@ Executable* batch_function(LoadedModel& model, const std::string& name, Diagnost
     if (executable->result_count() > 0 && executable->result_type(0).rank() > 0 &&
         executable->result_type(0).shape[0] == model.batch_size())
         return executable;
-    diagnostics.error(DiagnosticKind::kWrongType, {}, "function `{}` makes no batch of examples", name);
+    diagnostics.error(DiagnosticKind::kWrongType, {}, "function `{}` makes no batch of examples",
+                      name);
     return nullptr;
 }
 
 }  // namespace
 
-Result<EvaluationResult> evaluate(LoadedModel& model, DataSplit split, uint64_t seed, Diagnostics& diagnostics) {
+Result<EvaluationResult> evaluate(LoadedModel& model, DataSplit split, uint64_t seed,
+                                  Diagnostics& diagnostics) {
     Executable* executable = model.function("evaluate", diagnostics);
     if (executable == nullptr) return Failure{};
-    auto loader = model.make_loader(split, {model.batch_size(), LoaderMode::kEvaluate, seed, 2}, diagnostics);
+    auto loader =
+        model.make_loader(split, {model.batch_size(), LoaderMode::kEvaluate, seed, 2}, diagnostics);
     if (!loader.ok()) return Failure{};
     EvaluationResult result;
-    for (const ir::NamedValue& named : executable->function().results) result.values.emplace_back(named.name, 0.0);
+    for (const ir::NamedValue& named : executable->function().results)
+        result.values.emplace_back(named.name, 0.0);
     const int64_t batches = (*loader)->batches_per_epoch();
     for (int64_t b = 0; b < batches; ++b) {
         const auto batch = (*loader)->next(diagnostics);
@@ -46,7 +50,8 @@ Result<EvaluationResult> evaluate(LoadedModel& model, DataSplit split, uint64_t 
         executable->run({seed, static_cast<uint32_t>(b), 0, 0});
         const int64_t rows = (*batch)->valid_rows;
         for (size_t i = 0; i < result.values.size(); ++i)
-            result.values[i].second += static_cast<double>(executable->result(i)[0]) * static_cast<double>(rows);
+            result.values[i].second +=
+                static_cast<double>(executable->result(i)[0]) * static_cast<double>(rows);
         result.examples += rows;
     }
     for (auto& [name, value] : result.values) value /= static_cast<double>(result.examples);
@@ -66,23 +71,26 @@ Result<Examples> generate(LoadedModel& model, const std::string& name, int64_t c
     return out;
 }
 
-Result<Reconstruction> reconstruct(LoadedModel& model, const std::string& name, DataSplit split, int64_t count,
-                                   uint64_t seed, Diagnostics& diagnostics) {
+Result<Reconstruction> reconstruct(LoadedModel& model, const std::string& name, DataSplit split,
+                                   int64_t count, uint64_t seed, Diagnostics& diagnostics) {
     Executable* executable = batch_function(model, name, diagnostics);
     if (executable == nullptr) return Failure{};
-    auto loader = model.make_loader(split, {model.batch_size(), LoaderMode::kEvaluate, seed, 0}, diagnostics);
+    auto loader =
+        model.make_loader(split, {model.batch_size(), LoaderMode::kEvaluate, seed, 0}, diagnostics);
     if (!loader.ok()) return Failure{};
     const int64_t field = std::max<int64_t>((*loader)->dataset().find(image_field(model)), 0);
     const FieldPtr& originals = (*loader)->dataset().fields()[field];
     Reconstruction out;
     out.originals.shape = {0};
-    out.originals.shape.insert(out.originals.shape.end(), originals->shape().begin(), originals->shape().end());
+    out.originals.shape.insert(out.originals.shape.end(), originals->shape().begin(),
+                               originals->shape().end());
     for (int64_t done = 0; done < count;) {
         const auto batch = (*loader)->next(diagnostics);
         if (!batch.ok()) return Failure{};
         const int64_t rows = std::min((*batch)->valid_rows, count - done);
         const float* from = (*batch)->fields[field];
-        out.originals.values.insert(out.originals.values.end(), from, from + rows * originals->elements());
+        out.originals.values.insert(out.originals.values.end(), from,
+                                    from + rows * originals->elements());
         out.originals.shape[0] += rows;
         model.set_inputs(*executable, **loader, **batch);
         model.set_noise(*executable, seed, done);
@@ -98,7 +106,8 @@ std::string image_field(const LoadedModel& model) {
     for (const auto& [key, value] : model.module().config) {
         if (!key.starts_with("data.") || !key.ends_with(".shape")) continue;
         const auto& shape = std::get<std::vector<double>>(value);
-        if (shape.size() == 3 && (shape[2] == 1 || shape[2] == 3)) return key.substr(5, key.size() - 11);
+        if (shape.size() == 3 && (shape[2] == 1 || shape[2] == 3))
+            return key.substr(5, key.size() - 11);
     }
     return "";
 }

@@ -18,23 +18,27 @@ struct Examples {
 
 struct EvaluationResult {
     int64_t examples = 0;
-    std::vector<std::pair<std::string, double>> values;  ///< every loss and metric by name, means over all examples
+    std::vector<std::pair<std::string, double>>
+        values;  ///< every loss and metric by name, means over all examples
 };
 
-/// Runs `evaluate` over all examples of the split once. Averages are exact: the padding of the last batch counts for
-/// nothing. `seed` feeds random ops.
-Result<EvaluationResult> evaluate(LoadedModel& model, DataSplit split, uint64_t seed, Diagnostics& diagnostics);
+/// Runs `evaluate` over all examples of the split once. Averages are exact: the padding of the last
+/// batch counts for nothing. `seed` feeds random ops.
+Result<EvaluationResult> evaluate(LoadedModel& model, DataSplit split, uint64_t seed,
+                                  Diagnostics& diagnostics);
 
-/// The first result of function `name` for noise of the examples first, first + 1, ...; `count` rows.
+/// The first result of function `name` for noise of the examples first, first + 1, ...; `count`
+/// rows.
 Result<Examples> generate(LoadedModel& model, const std::string& name, int64_t count, uint64_t seed,
                           Diagnostics& diagnostics);
 
-/// Originals, and the first result of `name` applied to them: the first `count` examples of the split.
+/// Originals, and the first result of `name` applied to them: the first `count` examples of the
+/// split.
 struct Reconstruction {
     Examples originals, reconstructions;
 };
-Result<Reconstruction> reconstruct(LoadedModel& model, const std::string& name, DataSplit split, int64_t count,
-                                   uint64_t seed, Diagnostics& diagnostics);
+Result<Reconstruction> reconstruct(LoadedModel& model, const std::string& name, DataSplit split,
+                                   int64_t count, uint64_t seed, Diagnostics& diagnostics);
 
 /// The first data field with the shape of an image, [H, W, 1 or 3]; "" when there is none.
 std::string image_field(const LoadedModel& model);

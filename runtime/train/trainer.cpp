@@ -20,14 +20,18 @@ namespace {
 namespace fs = std::filesystem;
 
 double now_s() {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch())
+        .count();
 }
 
 /// One run from its folder's point of view.
 class Run {
   public:
     Run(LoadedModel& model, const TrainOptions& options, Diagnostics& diagnostics)
-        : model_(model), options_(options), diagnostics_(diagnostics), runner_(model, diagnostics) {}
+        : model_(model),
+          options_(options),
+          diagnostics_(diagnostics),
+          runner_(model, diagnostics) {}
 
     TrainEnd go() {
         if (!runner_.ok() || !prepare()) return TrainEnd::kNotStarted;
@@ -44,20 +48,24 @@ class Run {
         training_.seed = options_.seed;
         if (!make_folder()) return false;
         if (options_.resume) {
-            if (!read_checkpoint(path("checkpoint"), model_.states(), training_, diagnostics_)) return false;
+            if (!read_checkpoint(path("checkpoint"), model_.states(), training_, diagnostics_))
+                return false;
         } else if (!model_.states().initialise(training_.seed, diagnostics_) || !copy_model()) {
             return false;
         }
-        auto loader = model_.make_loader(DataSplit::kTrain, {model_.batch_size(), LoaderMode::kTrain, training_.seed, 2},
-                                         diagnostics_);
+        auto loader = model_.make_loader(
+            DataSplit::kTrain, {model_.batch_size(), LoaderMode::kTrain, training_.seed, 2},
+            diagnostics_);
         if (!loader.ok()) return false;
         loader_ = loader.take();
         loader_->seek(training_.cursor);
-        auto log = options_.resume ? MetricsLog::resume(path("metrics.jsonl"), training_.step, diagnostics_)
-                                   : MetricsLog::create(path("metrics.jsonl"), diagnostics_);
+        auto log = options_.resume
+                       ? MetricsLog::resume(path("metrics.jsonl"), training_.step, diagnostics_)
+                       : MetricsLog::create(path("metrics.jsonl"), diagnostics_);
         if (!log.ok()) return false;
         log_.emplace(log.take());
-        steps_per_epoch_ = std::max<int64_t>(loader_->batches_per_epoch() / runner_.batches_per_round(), 1);
+        steps_per_epoch_ =
+            std::max<int64_t>(loader_->batches_per_epoch() / runner_.batches_per_round(), 1);
         epochs_ = options_.epochs.value_or(model_.epochs());
         steps_ = steps_per_epoch_ * epochs_;
         if (options_.steps_most) steps_ = std::min(steps_, *options_.steps_most);
@@ -68,12 +76,14 @@ class Run {
         std::error_code error;
         fs::create_directories(path("samples"), error);
         if (error)
-            diagnostics_.error(DiagnosticKind::kBadFile, {}, "the run's folder `{}` cannot be made: {}",
-                               options_.run_directory, error.message());
+            diagnostics_.error(DiagnosticKind::kBadFile, {},
+                               "the run's folder `{}` cannot be made: {}", options_.run_directory,
+                               error.message());
         return !error;
     }
 
-    /// The run keeps the model it was started with, so that it can be sampled and resumed by itself.
+    /// The run keeps the model it was started with, so that it can be sampled and resumed by
+    /// itself.
     bool copy_model() {
         std::error_code same;
         if (fs::equivalent(model_.path(), path("model.gmc"), same) && !same) return true;
@@ -89,8 +99,10 @@ class Run {
             if (!report(progress, rate)) return TrainEnd::kFailed;
             if (const std::string bad = not_finite(); !bad.empty()) return diverged(bad);
             const bool epoch_ends = training_.step % steps_per_epoch_ == 0;
-            if ((epoch_ends || training_.step == steps_) && !end_of_epoch(progress)) return TrainEnd::kFailed;
-            if (options_.interrupted != nullptr && *options_.interrupted) return interrupt(progress);
+            if ((epoch_ends || training_.step == steps_) && !end_of_epoch(progress))
+                return TrainEnd::kFailed;
+            if (options_.interrupted != nullptr && *options_.interrupted)
+                return interrupt(progress);
         }
         return TrainEnd::kDone;
     }
@@ -98,12 +110,14 @@ class Run {
     /// Progress on the screen; every log_every steps, and at the last one, a line of metrics.
     bool report(Progress& progress, const RateMeter& rate) {
         ProgressState state{epoch(), epochs_, training_.step, steps_, {}, rate.images_per_s()};
-        for (const StepRunner::Named& v : runner_.values()) state.values.emplace_back(v.name, v.value);
+        for (const StepRunner::Named& v : runner_.values())
+            state.values.emplace_back(v.name, v.value);
         if (!options_.quiet) progress.update(state);
         if (training_.step % options_.log_every != 0 && training_.step != steps_) return true;
         MetricsRow row(training_.step, epoch());
         row.add("images_per_s", rate.images_per_s());
-        for (const StepRunner::Named& v : runner_.values()) row.add(v.name, static_cast<float>(v.value));
+        for (const StepRunner::Named& v : runner_.values())
+            row.add(v.name, static_cast<float>(v.value));
         return log_->write(row, diagnostics_);
     }
 
@@ -119,7 +133,8 @@ class Run {
     TrainEnd diverged(const std::string& name) {
         const bool kept = fs::exists(path("checkpoint"));
         diagnostics_
-            .error(DiagnosticKind::kDiverged, {}, "`{}` is not finite after step {} (epoch {})", name, training_.step, epoch())
+            .error(DiagnosticKind::kDiverged, {}, "`{}` is not finite after step {} (epoch {})",
+                   name, training_.step, epoch())
             .help(kept ? fmt::format("the last good state is kept in `{}`", path("checkpoint"))
                        : "no epoch was finished, so there is no good state to keep")
             .help("a smaller learning rate is the usual remedy");
@@ -127,13 +142,15 @@ class Run {
     }
 
     bool end_of_epoch(Progress& progress) {
-        if (!write_checkpoint(path("checkpoint"), model_.states(), training_, diagnostics_)) return false;
+        if (!write_checkpoint(path("checkpoint"), model_.states(), training_, diagnostics_))
+            return false;
         return options_.sample_count == 0 || draw_samples(progress);
     }
 
     bool draw_samples(Progress&) {
         if (model_.module().find_function("sample") == nullptr) return true;
-        const auto samples = generate(model_, "sample", options_.sample_count, training_.seed, diagnostics_);
+        const auto samples =
+            generate(model_, "sample", options_.sample_count, training_.seed, diagnostics_);
         if (!samples.ok()) return false;
         ImageBatch images;
         if (!as_images(*samples, images)) return true;
@@ -142,12 +159,15 @@ class Run {
         grid.low = range.low;
         grid.high = range.high;
         const auto picture = image_grid(images, grid, diagnostics_);
-        return picture.ok() && write_png(path(fmt::format("samples/epoch-{:03}.png", epoch())), *picture, diagnostics_);
+        return picture.ok() && write_png(path(fmt::format("samples/epoch-{:03}.png", epoch())),
+                                         *picture, diagnostics_);
     }
 
     TrainEnd interrupt(Progress& progress) {
-        if (!write_checkpoint(path("checkpoint"), model_.states(), training_, diagnostics_)) return TrainEnd::kFailed;
-        progress.message(fmt::format("interrupted after step {}; the checkpoint is written", training_.step));
+        if (!write_checkpoint(path("checkpoint"), model_.states(), training_, diagnostics_))
+            return TrainEnd::kFailed;
+        progress.message(
+            fmt::format("interrupted after step {}; the checkpoint is written", training_.step));
         return TrainEnd::kInterrupted;
     }
 
@@ -171,7 +191,8 @@ StepRunner::StepRunner(LoadedModel& model, Diagnostics& diagnostics) : model_(mo
             return;
         }
         entries_.push_back({executable, entry.repeat});
-        for (const ir::NamedValue& result : executable->function().results) values_.push_back({result.name, 0});
+        for (const ir::NamedValue& result : executable->function().results)
+            values_.push_back({result.name, 0});
     }
     flush_denormals_in_all_threads();
 }
@@ -191,8 +212,10 @@ bool StepRunner::run(Loader& loader, TrainingState& training, Diagnostics& diagn
             if (!batch.ok()) return false;
             model_.set_inputs(*entry.executable, loader, **batch);
             const Cursor cursor = (*batch)->cursor;
-            entry.executable->run({training.seed, training.call++, static_cast<double>(training.step),
-                                   static_cast<double>(cursor.epoch) + static_cast<double>(cursor.batch) / epoch_length});
+            entry.executable->run({training.seed, training.call++,
+                                   static_cast<double>(training.step),
+                                   static_cast<double>(cursor.epoch) +
+                                       static_cast<double>(cursor.batch) / epoch_length});
         }
         // Losses of repeated steps are those of the last one.
         for (size_t r = 0; r < entry.executable->result_count(); ++r)

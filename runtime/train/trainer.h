@@ -31,8 +31,9 @@ enum class TrainEnd {
     kInterrupted,  ///< a checkpoint was written
 };
 
-/// Trains and writes, into the run's folder: model.gmc (a copy), checkpoint (after each epoch and at the end),
-/// metrics.jsonl, samples/epoch-NNN.png where the model has a function `sample` that makes images.
+/// Trains and writes, into the run's folder: model.gmc (a copy), checkpoint (after each epoch and
+/// at the end), metrics.jsonl, samples/epoch-NNN.png where the model has a function `sample` that
+/// makes images.
 TrainEnd train(LoadedModel& model, const TrainOptions& options, Diagnostics& diagnostics);
 
 /// What one training round needs: used by `train` and by `gmrun bench`.
@@ -43,7 +44,8 @@ class StepRunner {
     bool ok() const { return ok_; }
     /// Number of batches that one round takes from the loader.
     int64_t batches_per_round() const;
-    /// Runs one round from `training` on, and moves it one round ahead. False after an error of the data.
+    /// Runs one round from `training` on, and moves it one round ahead. False after an error of the
+    /// data.
     bool run(Loader& loader, TrainingState& training, Diagnostics& diagnostics);
     /// Losses and metrics of the last round, in the order of the functions.
     struct Named {

@@ -1,5 +1,6 @@
-// The first five training steps of the seed's models against PyTorch, from the same weights, data and noise: every loss
-// to 1e-4 relative. Fixtures are numbers made by make_fixtures.py; nothing else of PyTorch is needed to run this.
+// The first five training steps of the seed's models against PyTorch, from the same weights, data
+// and noise: every loss to 1e-4 relative. Fixtures are numbers made by make_fixtures.py; nothing
+// else of PyTorch is needed to run this.
 #include <cmath>
 #include <fstream>
 #include <map>
@@ -13,15 +14,18 @@ namespace gmc {
 namespace {
 
 constexpr double kRelative = 1e-4;
-/// Where PyTorch in f32 and in f64 differ by more than that themselves (a KL divergence near zero), their gap counts.
+/// Where PyTorch in f32 and in f64 differ by more than that themselves (a KL divergence near zero),
+/// their gap counts.
 constexpr double kGapsAllowed = 4;
 
-/// Element i of step t: a uniform number of the fixture's stream, scaled into the range of the model's data.
-void fill_image(const nlohmann::json& fixture, int64_t step, double low, double high, float* data, int64_t elements) {
+/// Element i of step t: a uniform number of the fixture's stream, scaled into the range of the
+/// model's data.
+void fill_image(const nlohmann::json& fixture, int64_t step, double low, double high, float* data,
+                int64_t elements) {
     for (int64_t i = 0; i < elements; ++i) {
         const float u = runtime::philox_uniform(
-            runtime::philox_word(static_cast<uint64_t>(i), static_cast<uint32_t>(step), fixture.at("data_stream"),
-                                 fixture.at("data_seed")));
+            runtime::philox_word(static_cast<uint64_t>(i), static_cast<uint32_t>(step),
+                                 fixture.at("data_stream"), fixture.at("data_seed")));
         data[i] = static_cast<float>(low) + u * static_cast<float>(high - low);
     }
 }
@@ -33,7 +37,8 @@ void check_losses(const nlohmann::json& fixture, size_t step, const runtime::Exe
         INFO("step " << step << " " << name);
         REQUIRE(found != nullptr);
         const double expected = value, exact = fixture.at("losses_float64")[step].at(name);
-        const double allowed = std::max(kRelative * std::fabs(exact), kGapsAllowed * std::fabs(exact - expected));
+        const double allowed =
+            std::max(kRelative * std::fabs(exact), kGapsAllowed * std::fabs(exact - expected));
         CHECK(std::fabs(*found - exact) <= allowed);
     }
 }
@@ -46,11 +51,13 @@ void compare(const std::string& model, double low, double high, bool reference) 
     runtime::StateStore states(module);
     REQUIRE(states.initialise(fixture.at("seed"), diagnostics));
     auto arena = std::make_shared<runtime::Arena>(module);
-    auto run = runtime::Executable::make(module, *module.find_function("step"), states, arena, {reference}, diagnostics);
+    auto run = runtime::Executable::make(module, *module.find_function("step"), states, arena,
+                                         {reference}, diagnostics);
     INFO(diagnostics.render());
     REQUIRE(run.ok());
     for (size_t step = 0; step < fixture.at("losses").size(); ++step) {
-        fill_image(fixture, static_cast<int64_t>(step), low, high, run->input("image"), run->input_type(0).elements());
+        fill_image(fixture, static_cast<int64_t>(step), low, high, run->input("image"),
+                   run->input_type(0).elements());
         run->run({fixture.at("seed"), static_cast<uint32_t>(step), static_cast<double>(step), 0});
         check_losses(fixture, step, *run);
     }

@@ -19,7 +19,9 @@ namespace fs = std::filesystem;
 /// A folder that goes when the test ends.
 class Folder {
   public:
-    Folder() : path_(fs::temp_directory_path() / ("gmc-train-" + std::to_string(getpid()) + "-" + std::to_string(count_++))) {
+    Folder()
+        : path_(fs::temp_directory_path() /
+                ("gmc-train-" + std::to_string(getpid()) + "-" + std::to_string(count_++))) {
         fs::create_directories(path_);
     }
     ~Folder() { fs::remove_all(path_); }
@@ -32,8 +34,10 @@ class Folder {
 
 /// Models of Fashion-MNIST learn generated shapes here: the same networks and objectives, no files.
 std::string write_model(const Folder& folder, const std::string& name, int64_t batch_size) {
-    ir::Module module = name == "shapes_vae" ? compile_model(name, {"train.batch_size=" + std::to_string(batch_size)})
-                                             : compile_without_data(name, batch_size);
+    ir::Module module =
+        name == "shapes_vae"
+            ? compile_model(name, {"train.batch_size=" + std::to_string(batch_size)})
+            : compile_without_data(name, batch_size);
     for (auto& [key, value] : module.config) {
         if (key.ends_with(".format")) value = std::string("synthetic");
         if (key.ends_with(".source")) value = std::string("shapes");
@@ -52,7 +56,8 @@ std::unique_ptr<runtime::LoadedModel> load(const std::string& path) {
     return model.take();
 }
 
-runtime::TrainEnd train(const std::string& path, const std::string& run, int64_t steps, bool resume = false) {
+runtime::TrainEnd train(const std::string& path, const std::string& run, int64_t steps,
+                        bool resume = false) {
     auto model = load(path);
     runtime::TrainOptions options;
     options.run_directory = run;
@@ -104,7 +109,9 @@ void check_learns_and_repeats(const std::string& name, int64_t batch_size, int64
     }
 }
 
-TEST_CASE("shapes_vae learns, the same bits twice") { check_learns_and_repeats("shapes_vae", 32, 20); }
+TEST_CASE("shapes_vae learns, the same bits twice") {
+    check_learns_and_repeats("shapes_vae", 32, 20);
+}
 TEST_CASE("vae_mlp learns, the same bits twice") { check_learns_and_repeats("vae_mlp", 32, 20); }
 TEST_CASE("seed_vae learns, the same bits twice") { check_learns_and_repeats("seed_vae", 8, 20); }
 TEST_CASE("seed_gan plays, the same bits twice") { check_learns_and_repeats("seed_gan", 8, 20); }
@@ -131,7 +138,8 @@ TEST_CASE("an interrupt writes a checkpoint that can be resumed") {
     Diagnostics diagnostics;
     CHECK(runtime::train(*model, options, diagnostics) == runtime::TrainEnd::kInterrupted);
     runtime::TrainingState training;
-    REQUIRE(runtime::read_checkpoint(folder / "run/checkpoint", model->states(), training, diagnostics));
+    REQUIRE(runtime::read_checkpoint(folder / "run/checkpoint", model->states(), training,
+                                     diagnostics));
     CHECK(training.step == 1);
     CHECK(train(path, folder / "run", 3, true) == runtime::TrainEnd::kDone);
 }
@@ -146,10 +154,11 @@ TEST_CASE("a checkpoint that is broken, cut off or of another model is refused")
         std::ofstream(folder / "bad", std::ios::binary) << bytes;
         Diagnostics diagnostics;
         runtime::TrainingState training;
-        CHECK_FALSE(runtime::read_checkpoint(folder / "bad", model->states(), training, diagnostics));
+        CHECK_FALSE(
+            runtime::read_checkpoint(folder / "bad", model->states(), training, diagnostics));
         return diagnostics.render();
     };
-    CHECK(refused("") .find("no checkpoint") != std::string::npos);
+    CHECK(refused("").find("no checkpoint") != std::string::npos);
     CHECK(refused("junk").find("no checkpoint") != std::string::npos);
     CHECK(refused("gmc-checkpoint 9 1\n").find("newer version") != std::string::npos);
     for (const size_t length : {size_t{20}, good.size() / 2, good.size() - 1})
@@ -161,7 +170,8 @@ TEST_CASE("a checkpoint that is broken, cut off or of another model is refused")
     auto other = load(write_model(folder, "vae_mlp", 32));
     Diagnostics diagnostics;
     runtime::TrainingState training;
-    CHECK_FALSE(runtime::read_checkpoint(folder / "run/checkpoint", other->states(), training, diagnostics));
+    CHECK_FALSE(runtime::read_checkpoint(folder / "run/checkpoint", other->states(), training,
+                                         diagnostics));
     CHECK(diagnostics.render().find("another model") != std::string::npos);
 }
 
@@ -183,7 +193,8 @@ TEST_CASE("evaluation counts every example once, whatever the batch") {
     const Folder folder;
     std::vector<double> losses;
     for (const int64_t batch : {7, 32}) {
-        ir::Module module = compile_model("shapes_vae", {"train.batch_size=" + std::to_string(batch)});
+        ir::Module module =
+            compile_model("shapes_vae", {"train.batch_size=" + std::to_string(batch)});
         for (auto& [key, value] : module.config)
             if (key.starts_with("test.") && key.ends_with(".count")) value = 100.0;
         Diagnostics diagnostics;
@@ -203,7 +214,8 @@ TEST_CASE("evaluation counts every example once, whatever the batch") {
 
 TEST_CASE("a loss that is not finite ends the run and names itself") {
     const Folder folder;
-    ir::Module module = compile_model("shapes_vae", {"train.batch_size=32", "train.optimizer.adam.learning_rate=1e30"});
+    ir::Module module = compile_model(
+        "shapes_vae", {"train.batch_size=32", "train.optimizer.adam.learning_rate=1e30"});
     Diagnostics diagnostics;
     REQUIRE(ir::write_file(folder / "m.gmc", ir::artefact_text(module), diagnostics));
     auto model = load(folder / "m.gmc");

@@ -22,7 +22,8 @@ double clock_s(clockid_t clock) {
     return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
 }
 
-/// Seconds since this process started, loading of its libraries included (resolution: a clock tick, 10 ms).
+/// Seconds since this process started, loading of its libraries included (resolution: a clock tick,
+/// 10 ms).
 double process_age_s() {
     std::ifstream stat("/proc/self/stat");
     std::string line;
@@ -32,8 +33,10 @@ double process_age_s() {
     if (name_end == std::string::npos) return 0;
     std::istringstream fields(line.substr(name_end + 2));
     std::string word;
-    for (int field = 3; field <= 22 && fields >> word; ++field) {}
-    return clock_s(CLOCK_BOOTTIME) - std::atof(word.c_str()) / static_cast<double>(sysconf(_SC_CLK_TCK));
+    for (int field = 3; field <= 22 && fields >> word; ++field) {
+    }
+    return clock_s(CLOCK_BOOTTIME) -
+           std::atof(word.c_str()) / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
 struct Measured {
@@ -47,8 +50,9 @@ bool measure(runtime::LoadedModel& model, int64_t steps, Measured& out, Diagnost
     runtime::StepRunner runner(model, diagnostics);
     runtime::TrainingState training;
     if (!runner.ok() || !model.states().initialise(training.seed, diagnostics)) return false;
-    auto loader = model.make_loader(runtime::DataSplit::kTrain,
-                                    {model.batch_size(), runtime::LoaderMode::kTrain, training.seed, 2}, diagnostics);
+    auto loader = model.make_loader(
+        runtime::DataSplit::kTrain,
+        {model.batch_size(), runtime::LoaderMode::kTrain, training.seed, 2}, diagnostics);
     if (!loader.ok()) return false;
     constexpr int64_t kWarmUp = 3;
     for (int64_t i = 0; i < steps + kWarmUp; ++i) {
@@ -65,9 +69,12 @@ bool measure(runtime::LoadedModel& model, int64_t steps, Measured& out, Diagnost
 
 int bench_command(const Words& words) {
     namespace po = boost::program_options;
-    CommandLine line("gmrun bench [options] MODEL", "Measures training steps on the model's own data. Trains nothing that is kept.");
+    CommandLine line(
+        "gmrun bench [options] MODEL",
+        "Measures training steps on the model's own data. Trains nothing that is kept.");
     line.add_argument("MODEL", "a .gmc file, or the folder of a run");
-    line.options().add_options()("steps", po::value<int64_t>()->default_value(20), "steps that count, after three that do not")(
+    line.options().add_options()("steps", po::value<int64_t>()->default_value(20),
+                                 "steps that count, after three that do not")(
         "json", po::bool_switch(), "print one JSON object");
     if (!line.parse(words)) return kDone;
     const auto steps = line.get<int64_t>("steps");
@@ -90,9 +97,12 @@ int bench_command(const Words& words) {
         {"first_step_s", measured.first_step_s},
         {"rss_peak_mb", static_cast<double>(usage.ru_maxrss) / 1024},
         {"arena_mb", static_cast<double>((*model)->arena().bytes()) / (1 << 20)}};
-    if (line.flag("json")) fmt::print("{}\n", json.dump());
+    if (line.flag("json"))
+        fmt::print("{}\n", json.dump());
     else
-        for (const auto& [key, value] : json.items()) fmt::print("{:16} {}\n", key, value.is_string() ? value.get<std::string>() : value.dump());
+        for (const auto& [key, value] : json.items())
+            fmt::print("{:16} {}\n", key,
+                       value.is_string() ? value.get<std::string>() : value.dump());
     return kDone;
 }
 

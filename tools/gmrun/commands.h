@@ -1,4 +1,5 @@
-// The commands of gmrun, one file each. They take the words after the command's name and return an exit code.
+// The commands of gmrun, one file each. They take the words after the command's name and return an
+// exit code.
 #pragma once
 
 #include <string>

@@ -10,9 +10,11 @@ namespace gmc::tools {
 
 int history_command(const Words& words) {
     CommandLine line("gmrun history [options] RUN",
-                     "Puts the grids that training drew after each epoch (samples/epoch-NNN.png) below each other.");
+                     "Puts the grids that training drew after each epoch (samples/epoch-NNN.png) "
+                     "below each other.");
     line.add_argument("RUN", "the folder of a run");
-    line.options().add_options()("output,o", boost::program_options::value<std::string>()->value_name("FILE"),
+    line.options().add_options()("output,o",
+                                 boost::program_options::value<std::string>()->value_name("FILE"),
                                  "by default history.png in the run's folder");
     if (!line.parse(words)) return kDone;
     namespace fs = std::filesystem;
@@ -29,9 +31,12 @@ int history_command(const Words& words) {
         parts.push_back({fs::path(file).stem().string(), image.take()});
     }
     if (parts.empty())
-        diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` has no sample grids in samples/", line.text("RUN"));
-    const std::string output = line.has("output") ? line.text("output") : line.text("RUN") + "/history.png";
-    if (parts.empty() || !runtime::write_png(output, runtime::stack_labelled(parts), diagnostics)) return report(diagnostics);
+        diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` has no sample grids in samples/",
+                          line.text("RUN"));
+    const std::string output =
+        line.has("output") ? line.text("output") : line.text("RUN") + "/history.png";
+    if (parts.empty() || !runtime::write_png(output, runtime::stack_labelled(parts), diagnostics))
+        return report(diagnostics);
     fmt::print("{}\n", output);
     return kDone;
 }

@@ -13,6 +13,7 @@ int main(int argc, char** argv) {
         {"sample", "draws samples of a trained model, as a picture or as numbers", sample_command},
         {"train", "trains a compiled model", train_command},
     };
-    return run_program("gmrun", "Trains and runs generative models on the CPU; `gmc compile` makes its input.", kCommands,
-                       argc, argv);
+    return run_program(
+        "gmrun", "Trains and runs generative models on the CPU; `gmc compile` makes its input.",
+        kCommands, argc, argv);
 }

@@ -8,13 +8,17 @@ namespace gmc::tools {
 
 int reconstruct_command(const Words& words) {
     namespace po = boost::program_options;
-    CommandLine line("gmrun reconstruct [options] MODEL", "Reconstructs the first images of the test data.");
+    CommandLine line("gmrun reconstruct [options] MODEL",
+                     "Reconstructs the first images of the test data.");
     add_run(line);
-    line.options().add_options()("count", po::value<int64_t>()->default_value(32), "how many images")(
-        "seed", po::value<uint64_t>()->default_value(1), "of noise, where the function draws any")(
-        "function", po::value<std::string>()->default_value("reconstruct"), "the model's function that makes them")(
+    line.options().add_options()("count", po::value<int64_t>()->default_value(32),
+                                 "how many images")("seed", po::value<uint64_t>()->default_value(1),
+                                                    "of noise, where the function draws any")(
+        "function", po::value<std::string>()->default_value("reconstruct"),
+        "the model's function that makes them")(
         "output,o", po::value<std::string>()->value_name("FILE"),
-        "FILE.png: pairs of rows, originals above; FILE.npy: the reconstructions; by default reconstructions.png in the "
+        "FILE.png: pairs of rows, originals above; FILE.npy: the reconstructions; by default "
+        "reconstructions.png in the "
         "run's folder");
     if (!line.parse(words)) return kDone;
     const auto count = line.get<int64_t>("count");
@@ -22,16 +26,22 @@ int reconstruct_command(const Words& words) {
     Diagnostics diagnostics;
     auto trained = load_trained(line, diagnostics);
     if (!trained.ok()) return report(diagnostics);
-    const auto pairs = runtime::reconstruct(*trained->model, line.text("function"), runtime::DataSplit::kTest, count,
-                                            line.get<uint64_t>("seed"), diagnostics);
+    const auto pairs =
+        runtime::reconstruct(*trained->model, line.text("function"), runtime::DataSplit::kTest,
+                             count, line.get<uint64_t>("seed"), diagnostics);
     if (!pairs.ok()) return report(diagnostics);
-    const std::string output = line.has("output") ? line.text("output") : trained->folder + "/reconstructions.png";
+    const std::string output =
+        line.has("output") ? line.text("output") : trained->folder + "/reconstructions.png";
     runtime::ImageBatch originals, reconstructions;
-    if (output.ends_with(".npy") || !as_images(pairs->originals, originals) || !as_images(pairs->reconstructions, reconstructions)) {
-        if (!write_examples(*trained->model, pairs->reconstructions, output, diagnostics)) return report(diagnostics);
+    if (output.ends_with(".npy") || !as_images(pairs->originals, originals) ||
+        !as_images(pairs->reconstructions, reconstructions)) {
+        if (!write_examples(*trained->model, pairs->reconstructions, output, diagnostics))
+            return report(diagnostics);
     } else {
-        const auto picture = runtime::pair_grid(originals, reconstructions, grid_options(*trained->model), diagnostics);
-        if (!picture.ok() || !runtime::write_png(output, *picture, diagnostics)) return report(diagnostics);
+        const auto picture = runtime::pair_grid(originals, reconstructions,
+                                                grid_options(*trained->model), diagnostics);
+        if (!picture.ok() || !runtime::write_png(output, *picture, diagnostics))
+            return report(diagnostics);
     }
     fmt::print("{}\n", output);
     return kDone;

@@ -20,7 +20,8 @@ std::string numbered(const std::string& name, int number) {
 
 void add_run(CommandLine& line) {
     line.add_argument("MODEL", "a .gmc file, or the folder of a run");
-    line.options().add_options()("run", boost::program_options::value<std::string>()->value_name("DIR"),
+    line.options().add_options()("run",
+                                 boost::program_options::value<std::string>()->value_name("DIR"),
                                  "the run's folder; by default the newest of this model in runs/");
 }
 
@@ -28,7 +29,8 @@ std::string run_folder(const CommandLine& line, const std::string& model_name) {
     if (line.has("run")) return line.text("run");
     if (fs::is_directory(line.text("MODEL"))) return line.text("MODEL");
     std::string newest;
-    for (int number = 1; fs::exists(numbered(model_name, number)); ++number) newest = numbered(model_name, number);
+    for (int number = 1; fs::exists(numbered(model_name, number)); ++number)
+        newest = numbered(model_name, number);
     return newest;
 }
 
@@ -51,22 +53,27 @@ Result<TrainedModel> load_trained(const CommandLine& line, Diagnostics& diagnost
     trained.folder = run_folder(line, trained.model->module().name);
     if (trained.folder.empty()) {
         diagnostics
-            .error(DiagnosticKind::kBadFile, {}, "model `{}` has no run in `runs/` yet", trained.model->module().name)
+            .error(DiagnosticKind::kBadFile, {}, "model `{}` has no run in `runs/` yet",
+                   trained.model->module().name)
             .help(fmt::format("train it first: gmrun train {}", model_path(line)));
         return Failure{};
     }
-    if (!runtime::read_checkpoint(trained.folder + "/checkpoint", trained.model->states(), trained.training, diagnostics))
+    if (!runtime::read_checkpoint(trained.folder + "/checkpoint", trained.model->states(),
+                                  trained.training, diagnostics))
         return Failure{};
     return trained;
 }
 
-bool write_examples(const runtime::LoadedModel& model, const runtime::Examples& examples, const std::string& path,
-                    Diagnostics& diagnostics) {
-    if (path.ends_with(".npy")) return runtime::write_npy(path, examples.shape, examples.values, diagnostics);
+bool write_examples(const runtime::LoadedModel& model, const runtime::Examples& examples,
+                    const std::string& path, Diagnostics& diagnostics) {
+    if (path.ends_with(".npy"))
+        return runtime::write_npy(path, examples.shape, examples.values, diagnostics);
     runtime::ImageBatch images;
     if (!as_images(examples, images)) {
-        diagnostics.error(DiagnosticKind::kShapeMismatch, {}, "examples of shape {} are no images, so `{}` cannot be drawn",
-                          ir::to_string(examples.shape), path)
+        diagnostics
+            .error(DiagnosticKind::kShapeMismatch, {},
+                   "examples of shape {} are no images, so `{}` cannot be drawn",
+                   ir::to_string(examples.shape), path)
             .help("write the numbers instead: --output FILE.npy");
         return false;
     }

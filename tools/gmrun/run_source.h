@@ -15,8 +15,8 @@ namespace gmc::tools {
 /// Declares MODEL (a .gmc file, or a run's folder) and --run.
 void add_run(CommandLine& line);
 
-/// The folder of a run: MODEL itself when it is a folder, else --run, else the newest of runs/NAME, runs/NAME-2, ... of
-/// the model called NAME. "" when there is none.
+/// The folder of a run: MODEL itself when it is a folder, else --run, else the newest of runs/NAME,
+/// runs/NAME-2, ... of the model called NAME. "" when there is none.
 std::string run_folder(const CommandLine& line, const std::string& model_name);
 /// runs/NAME, or the first of runs/NAME-2, runs/NAME-3, ... that is not there yet.
 std::string new_run_folder(const std::string& model_name);
@@ -31,9 +31,11 @@ struct TrainedModel {
 /// The model with the states of its run's checkpoint. Errors: no such model, no run yet.
 Result<TrainedModel> load_trained(const CommandLine& line, Diagnostics& diagnostics);
 
-/// Writes `examples` to `path`: .npy as float32 N x ... in the data's range; anything else as a PNG grid.
-[[nodiscard]] bool write_examples(const runtime::LoadedModel& model, const runtime::Examples& examples,
-                                  const std::string& path, Diagnostics& diagnostics);
+/// Writes `examples` to `path`: .npy as float32 N x ... in the data's range; anything else as a PNG
+/// grid.
+[[nodiscard]] bool write_examples(const runtime::LoadedModel& model,
+                                  const runtime::Examples& examples, const std::string& path,
+                                  Diagnostics& diagnostics);
 /// Black and white of pictures of the model's data.
 runtime::GridOptions grid_options(const runtime::LoadedModel& model);
 

@@ -9,7 +9,8 @@ namespace gmc::tools {
 namespace {
 
 std::atomic<bool> interrupted{false};
-static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may only touch lock-free atomics");
+static_assert(std::atomic<bool>::is_always_lock_free,
+              "a signal handler may only touch lock-free atomics");
 
 /// The first Ctrl-C ends the run in order, a second one at once.
 void on_interrupt(int signal) {
@@ -19,11 +20,15 @@ void on_interrupt(int signal) {
 
 int exit_code(runtime::TrainEnd end) {
     switch (end) {
-        case runtime::TrainEnd::kDone: return kDone;
-        case runtime::TrainEnd::kInterrupted: return kInterrupted;
-        case runtime::TrainEnd::kNotStarted: return kInputWrong;
+        case runtime::TrainEnd::kDone:
+            return kDone;
+        case runtime::TrainEnd::kInterrupted:
+            return kInterrupted;
+        case runtime::TrainEnd::kNotStarted:
+            return kInputWrong;
         case runtime::TrainEnd::kDiverged:
-        case runtime::TrainEnd::kFailed: break;
+        case runtime::TrainEnd::kFailed:
+            break;
     }
     return kRunFailed;
 }
@@ -32,17 +37,21 @@ int exit_code(runtime::TrainEnd end) {
 
 int train_command(const Words& words) {
     namespace po = boost::program_options;
-    CommandLine line("gmrun train [options] MODEL",
-                     "Trains a compiled model. The run's folder gets model.gmc, checkpoint, metrics.jsonl and "
-                     "samples/epoch-NNN.png.");
+    CommandLine line(
+        "gmrun train [options] MODEL",
+        "Trains a compiled model. The run's folder gets model.gmc, checkpoint, metrics.jsonl and "
+        "samples/epoch-NNN.png.");
     add_run(line);
-    line.options().add_options()("resume", po::bool_switch(), "go on from the checkpoint of the run")(
-        "seed", po::value<uint64_t>()->default_value(1), "of weights, noise and the order of the data")(
+    line.options().add_options()("resume", po::bool_switch(),
+                                 "go on from the checkpoint of the run")(
+        "seed", po::value<uint64_t>()->default_value(1),
+        "of weights, noise and the order of the data")(
         "epochs", po::value<int64_t>(), "passes over the data, instead of the model's")(
         "steps", po::value<int64_t>(), "stop after so many steps in all")(
-        "log-every", po::value<int64_t>()->default_value(50), "steps between two lines of metrics.jsonl")(
-        "samples", po::value<int64_t>()->default_value(64), "samples drawn after each epoch; 0 = none")(
-        "quiet", po::bool_switch(), "no progress line");
+        "log-every", po::value<int64_t>()->default_value(50),
+        "steps between two lines of metrics.jsonl")(
+        "samples", po::value<int64_t>()->default_value(64),
+        "samples drawn after each epoch; 0 = none")("quiet", po::bool_switch(), "no progress line");
     if (!line.parse(words)) return kDone;
     Diagnostics diagnostics;
     auto model = runtime::LoadedModel::load(model_path(line), diagnostics);
@@ -51,8 +60,10 @@ int train_command(const Words& words) {
     runtime::TrainOptions options;
     const std::string& name = (*model)->module().name;
     options.resume = line.flag("resume");
-    options.run_directory = options.resume || line.has("run") ? run_folder(line, name) : new_run_folder(name);
-    if (options.run_directory.empty()) throw UsageError(fmt::format("there is no run of `{}` in runs/ to resume", name));
+    options.run_directory =
+        options.resume || line.has("run") ? run_folder(line, name) : new_run_folder(name);
+    if (options.run_directory.empty())
+        throw UsageError(fmt::format("there is no run of `{}` in runs/ to resume", name));
     options.seed = line.get<uint64_t>("seed");
     if (line.has("epochs")) options.epochs = line.get<int64_t>("epochs");
     if (line.has("steps")) options.steps_most = line.get<int64_t>("steps");
@@ -60,13 +71,16 @@ int train_command(const Words& words) {
     options.sample_count = line.get<int64_t>("samples");
     options.quiet = line.flag("quiet");
     options.interrupted = &interrupted;
-    if (options.epochs.value_or(1) < 1 || options.steps_most.value_or(1) < 1 || options.log_every < 1 || options.sample_count < 0)
-        throw UsageError("--epochs, --steps and --log-every must be at least 1, --samples at least 0");
+    if (options.epochs.value_or(1) < 1 || options.steps_most.value_or(1) < 1 ||
+        options.log_every < 1 || options.sample_count < 0)
+        throw UsageError(
+            "--epochs, --steps and --log-every must be at least 1, --samples at least 0");
     std::signal(SIGINT, on_interrupt);
     std::signal(SIGTERM, on_interrupt);
     const runtime::TrainEnd end = runtime::train(**model, options, diagnostics);
     report(diagnostics);
-    if (end == runtime::TrainEnd::kDone && !options.quiet) fmt::print("{}\n", options.run_directory);
+    if (end == runtime::TrainEnd::kDone && !options.quiet)
+        fmt::print("{}\n", options.run_directory);
     return exit_code(end);
 }
 
