@@ -49,8 +49,8 @@ void add_rows(std::string& out, const std::vector<KeyRow>& rows) {
 
 constexpr const char* kHead = R"(# Reference of the model language
 
-Made by `language_reference()` from the tables that the reader uses; `gmc schema --format=markdown` prints it. A test
-compares this page with the tables: after a change, run the unit tests with `GMC_BLESS=1`.
+Made by `language_reference()` from the tables that the reader uses. A test compares this page with
+them: after a change, run the unit tests with `GMC_BLESS=1`.
 
 - Shapes leave out the batch and end in channels: `[28, 28, 1]`.
 - `${name}` is replaced by a variable, anywhere in a value; a value that is nothing else keeps the variable's type.
@@ -61,16 +61,18 @@ compares this page with the tables: after a change, run the unit tests with `GMC
 
 constexpr const char* kLayersHead = R"(## Layers
 
-A layer is `- kind`, `- kind: {keys}`, or `- kind: value` for its main key, in bold. The name of a block is a layer too.
+A layer is `- kind`, `- kind: {keys}`, or `- kind: value` for its main key, in bold. The name of a
+block is a layer too.
 
 )";
 
 constexpr const char* kFunctionsHead = R"(## Functions of expressions
 
-Operators, loosest first: `< > <= >=` (1 or 0), `+ -`, `* /`, the sign, `^` (to the right; `-x^2` is `-(x^2)`), and
-`.name` for a part of what a network gives. A network is called like a function, with as many arguments as it has inputs;
-its name alone, in `normal(network)`, stands for the shape of its input. Names are those of networks, fields of the data,
-`let`, parameters of the function, numeric variables; and `step`, `epoch` and `pi`.
+Operators, loosest first: `< > <= >=` (1 or 0), `+ -`, `* /`, the sign, `^` (to the right; `-x^2` is
+`-(x^2)`), and `.name` for a part of what a network gives. A network is called like a function, with as
+many arguments as it has inputs; its name alone, in `normal(network)`, stands for the shape of its
+input. Names are those of networks, fields of the data, `let`, parameters of the function and numeric
+variables; and `step`, `epoch` and `pi`.
 
 | function | rule |
 |---|---|

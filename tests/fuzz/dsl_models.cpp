@@ -48,7 +48,11 @@ train: {batch_size: 8, epochs: 2, optimizer: {adam: {learning_rate: {linear: {fr
     R"(model: v
 data: &d {image: {synthetic: {set: shapes, size: 8, channels: 3}}}
 networks:
-  encoder: {role: encoder, inputs: {x: data.image}, layers: [flatten], outputs: {mean: {dense: 4}, log_variance: {dense: 4}}}
+  encoder:
+    role: encoder
+    inputs: {x: data.image}
+    layers: [flatten]
+    outputs: {mean: {dense: 4}, log_variance: {dense: 4}}
   decoder: {role: decoder, inputs: {z: [4]}, layers: [dense: 192, reshape: [8, 8, 3]]}
 objective:
   recipe: vae
@@ -125,6 +129,32 @@ TEST_CASE("Mutated models end in a model or in errors", "[fuzz][dsl]") {
     // Most mutations are mistakes; some are not. Neither is all of them.
     CHECK(good > 50);
     CHECK(good < 2000);
+}
+
+TEST_CASE("Mutated recipes end in a model or in errors", "[fuzz][dsl]") {
+    const runtime::TempFolder folder;
+    const std::string recipe = runtime::read_text(GMC_SOURCE_DIR "/models/recipes/vae.yaml");
+    ReadModelOptions options;
+    options.path = folder.write("t.yaml", kSeeds[1]);
+    std::mt19937 random(5);
+    size_t good = 0;
+    for (int round = 0; round < 500; ++round) {
+        // A folder of its own for each: see above.
+        const std::string directory = folder.path(fmt::format("{}", round));
+        std::filesystem::create_directory(directory);
+        const std::string text = round == 0 ? recipe : mutate(recipe, random);
+        std::ofstream(directory + "/vae.yaml", std::ios::binary) << text;
+        options.recipe_directories = {directory};
+        Diagnostics diagnostics;
+        const Result<ModelSpec> spec = read_model(options, diagnostics);
+        INFO(text << '\n' << diagnostics.render());
+        REQUIRE(spec.ok() == !diagnostics.any());
+        if (round == 0) REQUIRE(spec.ok());
+        good += spec.ok();
+    }
+    // Much of a recipe is comment.
+    CHECK(good > 25);
+    CHECK(good < 450);
 }
 
 TEST_CASE("Mutated --set texts end in a model or in errors", "[fuzz][dsl]") {

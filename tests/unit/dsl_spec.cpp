@@ -155,6 +155,27 @@ TEST_CASE("Errors in several sections are found in one run", "[dsl]") {
     CHECK(model.diagnostics.count() == 6);
 }
 
+TEST_CASE("Chains of `let` are bounded in every order", "[dsl]") {
+    const auto model = [](int length, bool backwards) {
+        std::string let;
+        for (int i = 0; i < length; ++i) {
+            const std::string entry =
+                i == 0 ? "  a0: 1\n" : fmt::format("  a{}: a{} + 1\n", i, i - 1);
+            let = backwards ? entry + let : let + entry;
+        }
+        return "model: t\ndata: {image: {synthetic: shapes}}\n"
+               "networks: {net: {inputs: {x: data.image}, layers: [flatten, dense: 1]}}\n"
+               "objective:\n minimize: {networks: net, loss: mean(net(image))}\n let:\n" +
+               let;
+    };
+    for (const bool backwards : {false, true}) {
+        CHECK(Model(model(400, backwards)).spec.ok());
+        const Model longer(model(3000, backwards));
+        CHECK_FALSE(longer.spec.ok());
+        CHECK(longer.diagnostics.count() == 1);
+    }
+}
+
 TEST_CASE("The tables are sound", "[dsl]") {
     std::vector<std::string> names;
     for (const FunctionRow& row : function_table()) {
