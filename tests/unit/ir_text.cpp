@@ -57,7 +57,7 @@ TEST_CASE("a module's file is its text and a checksum", "[ir]") {
     ir::Module module;
     module.name = "m";
     const std::string text = ir::artefact_text(module);
-    CHECK(text == "gmc 1\nmodel \"m\"\nchecksum 51e58d6a\n");
+    CHECK(text == "gmc 1\nmodel \"m\"\nchecksum 219ab6cb\n");
     Diagnostics diagnostics;
     const auto read_back = ir::read_artefact_text("m.gmc", text, {}, diagnostics);
     REQUIRE(read_back.ok());
