@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kMutants = 4000;
+constexpr int kMutants = 10000;
 
 std::vector<std::string> seeds() {
     std::vector<fs::path> paths;
