@@ -7,10 +7,12 @@
 namespace gmc::tools {
 
 int opt_command(const Words& words) {
-    CommandLine line("gmc opt [options] FILE",
-                     "Reads a module as text (a .gmc file or a dump, with or without its "
-                     "checksum), runs the passes that\n"
-                     "--passes names, and prints the module.");
+    CommandLine line(
+        "gmc opt [options] FILE",
+        "Reads a module as text (a .gmc file or a dump, with or without its "
+        "checksum), runs the passes that\n"
+        "--passes names, and prints the module. Passes, in the order of `gmc compile`:\n" +
+            pass_table());
     line.add_argument("FILE", "the module; - for the standard input");
     line.options().add_options()("output,o",
                                  boost::program_options::value<std::string>()->value_name("FILE"),

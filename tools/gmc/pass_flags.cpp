@@ -26,12 +26,10 @@ void check_names(const std::vector<std::string>& names) {
 }  // namespace
 
 void add_pass_flags(CommandLine& line) {
-    std::string list = "runs these passes in this order, e.g. \"cse dce\"; there are:";
-    for (const passes::Pass& pass : all_passes())
-        list += fmt::format("\n  {}:\n    {}", pass.name, pass.summary);
-    line.options().add_options()                                                      //
-        ("passes", po::value<std::string>()->value_name("NAMES"), list.c_str())       //
-        ("skip", po::value<std::string>()->value_name("NAMES"), "leaves passes out")  //
+    line.options().add_options()  //
+        ("passes", po::value<std::string>()->value_name("NAMES"),
+         "runs these passes in this order, e.g. \"cse dce\"; `gmc opt --help` lists them")  //
+        ("skip", po::value<std::string>()->value_name("NAMES"), "leaves passes out")        //
         ("stop-after", po::value<std::string>()->value_name("NAME"),
          "stops when this pass is done")  //
         ("print-after", po::value<std::string>()->value_name("NAMES"),
@@ -39,6 +37,13 @@ void add_pass_flags(CommandLine& line) {
         ("dump-dir", po::value<std::string>()->value_name("DIR"),
          "writes the module there after each pass that changed it, e.g. 07-cse.changed.gmc")  //
         ("time-passes", po::bool_switch(), "prints a table of the time that passes took");
+}
+
+std::string pass_table() {
+    std::string table;
+    for (const passes::Pass& pass : all_passes())
+        table += fmt::format("{}  {:<18} {}", table.empty() ? "" : "\n", pass.name, pass.summary);
+    return table;
 }
 
 passes::PassOptions pass_options(const CommandLine& line) {

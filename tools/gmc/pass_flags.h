@@ -9,6 +9,9 @@ namespace gmc::tools {
 /// Declares --passes, --skip, --stop-after, --print-after, --dump-dir and --time-passes.
 void add_pass_flags(CommandLine& line);
 
+/// A line per pass: its name and what it does.
+std::string pass_table();
+
 /// What the flags say. Throws UsageError for names that are no passes.
 passes::PassOptions pass_options(const CommandLine& line);
 
