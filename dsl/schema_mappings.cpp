@@ -14,12 +14,35 @@ constexpr Range kBatch{1, 65536};
 constexpr Range kRepeats{1, 1000};
 constexpr Range kExamples{1, 1e9};
 constexpr Range kPixels{4, 1024};
+constexpr Range kClasses{1, 1e6};
+constexpr Range kShapes{1, 8};
 
 constexpr const char* kSchedules = "alternating|simultaneous";
 constexpr const char* kFunctions = "{expression|{expression}}";
 constexpr const char* kMetrics = "{metric}|[name]";
 constexpr const char* kMinimize = "minimize entry|[minimize entry]";
 constexpr const char* kAsInObjective = "as in `objective`";
+
+std::vector<KeyRow> data_field_keys() {
+    return {
+        text("idx", kOptional,
+             "path of an idx file, .gz or not; relative to the working directory", "source"),
+        structure("synthetic", "name|synthetic", kOptional,
+                  "examples made on the fly: `shapes`, `ring`, `{set: shapes, size: 28, ...}`",
+                  "source"),
+        text("labels_of", kOptional,
+             "the classes of another field's examples, which is `synthetic`", "source"),
+        structure("range", "[number]", kOptional,
+                  "[low, high] that stored 0 to 255 is mapped to, and that other values lie in; "
+                  "[0, 1] when left out"),
+        shape("shape", kOptional,
+              "shape of an example, [] for labels; read from the file when left out, which then "
+              "has to exist"),
+        integer("classes", kOptional, kClasses,
+                "labels are 0 to classes - 1; found in the file when left out"),
+        integer("count", kOptional, kExamples, "use only so many examples"),
+    };
+}
 
 std::vector<MappingRow> model_rows() {
     return {
@@ -41,28 +64,19 @@ std::vector<MappingRow> model_rows() {
              structure("train", "train", kOptional, "batch size, epochs, optimizer"),
          },
          "The file."},
-        {"data field",
-         {
-             text("idx", kOptional,
-                  "path of an idx file, .gz or not; relative to the working directory", "source"),
-             structure("synthetic", "name|synthetic", kOptional,
-                       "pictures made on the fly: `shapes`, or `{set: shapes, size: 28, ...}`",
-                       "source"),
-             structure("range", "[number]", kOptional,
-                       "[low, high] that stored 0 to 255 is mapped to; [0, 1] when left out"),
-             shape(
-                 "shape", kOptional,
-                 "shape of an example; read from the file when left out, which then has to exist"),
-             integer("count", kOptional, kExamples, "use only so many examples"),
-         },
-         "A field of `data`. Under `test`, range and shape are those of the field of that name."},
+        {"data field", data_field_keys(),
+         "A field of `data`. Under `test`, range, shape, classes, channels and crop are those of "
+         "the field of that name."},
         {"synthetic",
          {
-             word("set", "shapes", "shapes", "the generator"),
-             integer("size", "28", kPixels, "height and width"),
-             word("channels", "1", "1|3", "grey or colour"),
+             word("set", "shapes", "shapes|ring|grid|swiss_roll",
+                  "`shapes`: pictures; points of the plane: `ring` of 8 Gaussians, `grid` of 25, "
+                  "`swiss_roll`"),
+             integer("size", "28", kPixels, "height and width of `shapes`"),
+             word("channels", "1", "1|3", "`shapes` in grey or colour"),
+             integer("classes", "8", kShapes, "how many kinds of `shapes`"),
          },
-         "Pictures of filled circles, squares, triangles and the like."},
+         "Examples made on the fly: filled circles, squares, triangles and the like, or points."},
         {"block",
          {
              structure("parameters", "{any}", kOptional,

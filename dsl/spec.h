@@ -76,11 +76,21 @@ struct NetworkSpec {
 /// A field of the data, e.g. `image`. Exactly one source.
 struct DataField {
     std::string name;
-    std::string format;  ///< "idx" or "synthetic"
-    std::string source;  ///< a path, or the name of the synthetic set ("shapes")
+    std::string format;  ///< "idx", "npy", "npz", "folder", "synthetic" or "labels"
+    std::string source;  ///< a path, the name of the synthetic set ("shapes"), or of the field whose
+                         ///< examples these are the labels of
+    std::string key;     ///< of an npz: the array
     std::vector<int64_t>
-        shape;  ///< without the batch, channels last; read from the file's header, or given
-    double range_low = 0, range_high = 1;  ///< what stored 0..255 is mapped to
+        shape;  ///< without the batch, channels last, {} for labels; read from the file's header, or
+                ///< given
+    double range_low = 0, range_high = 1;  ///< what stored 0..255 is mapped to, and others lie in
+    bool range_given = false;              ///< false: [0, 1] is our guess
+    /// Labels are 0 .. classes - 1; of pictures or points, how many kinds there are. 0: unknown, or
+    /// none.
+    int64_t classes = 0;
+    std::vector<std::string> class_names;  ///< of labels from folders, where they were there to see
+    bool crop = true;                      ///< folder: pictures are cut to the shape, not stretched
+    bool flip = false;                     ///< folder: every second picture mirrored in training
     int64_t count =
         0;  ///< examples; 0 = as many as the file has (synthetic: 60000 / 10000 by default)
     Span span;

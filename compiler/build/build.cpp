@@ -1,7 +1,7 @@
 // The functions of a module: training steps, evaluation, and what the model's author named.
 #include "compiler/build/build.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <set>
@@ -247,11 +247,24 @@ class ModuleBuilder {
                 config.emplace_back(key + ".shape", std::vector<double>(field.shape.begin(), field.shape.end()));
                 config.emplace_back(key + ".range", std::vector<double>{field.range_low, field.range_high});
                 number(key + ".count", static_cast<double>(field.count));
+                field_options(key, field);
             }
         }
         number("train.batch_size", static_cast<double>(spec_.train.batch_size));
         number("train.epochs", static_cast<double>(spec_.train.epochs));
         text("train.schedule", schedule_);
+    }
+
+    /// What few fields have; runtime/train/loaded_model reads it.
+    void field_options(const std::string& key, const dsl::DataField& field) {
+        auto& config = module_.config;
+        if (field.range_given) config.emplace_back(key + ".range_given", 1.0);
+        if (field.classes > 0) config.emplace_back(key + ".classes", static_cast<double>(field.classes));
+        if (!field.class_names.empty())
+            config.emplace_back(key + ".class_names", fmt::format("{}", fmt::join(field.class_names, "/")));
+        if (!field.key.empty()) config.emplace_back(key + ".key", field.key);
+        if (!field.crop) config.emplace_back(key + ".stretch", 1.0);
+        if (field.flip) config.emplace_back(key + ".flip", 1.0);
     }
 
     const dsl::ModelSpec& spec_;

@@ -8,8 +8,6 @@
 #include "compiler/ir/artefact.h"
 #include "compiler/support/check.h"
 #include "compiler/support/edit_distance.h"
-#include "runtime/data/idx.h"
-#include "runtime/data/synthetic.h"
 #include "runtime/kernels/philox.h"
 
 namespace gmc::runtime {
@@ -90,53 +88,47 @@ ValueRange LoadedModel::range(const std::string& field) const {
     return {static_cast<float>((*list)[0]), static_cast<float>((*list)[1])};
 }
 
-Result<FieldPtr> LoadedModel::make_field(const std::string& prefix, const std::string& name, DataSplit split,
-                                         Diagnostics& diagnostics) const {
-    const std::string key = prefix + "." + name, source = text(key + ".source");
-    if (text(key + ".format") == "idx") return read_idx(source, {name, range(name)}, diagnostics);
-    SyntheticOptions options;
-    options.range = range(name);
-    const int64_t count = static_cast<int64_t>(number(key + ".count", 0));
-    options.count = count > 0 ? count : split == DataSplit::kTrain ? kTrainSyntheticCount : kTestSyntheticCount;
+std::vector<int64_t> LoadedModel::sizes(const std::string& key) const {
+    std::vector<int64_t> sizes;
+    if (const ir::ConfigValue* value = module_.find_config(key))
+        if (const auto* list = std::get_if<std::vector<double>>(value))
+            for (const double size : *list) sizes.push_back(static_cast<int64_t>(size));
+    return sizes;
+}
+
+FieldSource LoadedModel::field_source(const std::string& prefix, const std::string& name) const {
+    const std::string key = prefix + "." + name;
+    const auto integer = [&](const std::string& k) { return static_cast<int64_t>(number(k, 0)); };
+    FieldSource source;
+    source.name = name;
+    source.format = text(key + ".format");
+    source.source = text(key + ".source");
+    source.shape = sizes("data." + name + ".shape");
+    source.range = range(name);
+    source.range_given = integer(key + ".range_given") != 0;
+    source.count = integer(key + ".count");
+    source.classes = integer(key + ".classes");
+    if (source.format != "synthetic") return source;
+    const bool test = prefix == "test";
+    if (source.count == 0) source.count = test ? kTestSyntheticCount : kTrainSyntheticCount;
+    if (!test) return source;
     // The test set continues the sequence that the training set begins.
-    const auto train_count = static_cast<int64_t>(number("data." + name + ".count", 0));
-    if (split == DataSplit::kTest) options.first = train_count > 0 ? train_count : kTrainSyntheticCount;
-    if (const ir::ConfigValue* shape = module_.find_config(key + ".shape")) {
-        const auto& sizes = std::get<std::vector<double>>(*shape);
-        if (sizes.size() == 3) {
-            options.height = static_cast<int64_t>(sizes[0]);
-            options.width = static_cast<int64_t>(sizes[1]);
-            options.channels = static_cast<int64_t>(sizes[2]);
-        }
-    }
-    auto fields = make_synthetic(source, name, options, diagnostics);
-    if (!fields.ok()) return Failure{};
-    return fields->example;
+    const int64_t train_count = integer("data." + name + ".count");
+    source.first = train_count > 0 ? train_count : kTrainSyntheticCount;
+    return source;
 }
 
 Result<std::unique_ptr<Loader>> LoadedModel::make_loader(DataSplit split, const LoaderOptions& options,
                                                          Diagnostics& diagnostics) {
-    const bool test = split == DataSplit::kTest && has_test_data();
-    const std::string prefix = test ? "test" : "data";
-    std::vector<FieldPtr> fields;
+    const std::string prefix = split == DataSplit::kTest && has_test_data() ? "test" : "data";
+    std::vector<FieldSource> sources;
     for (const auto& [key, value] : module_.config) {
         if (!key.starts_with(prefix + ".") || !key.ends_with(".format")) continue;
-        const std::string name = key.substr(prefix.size() + 1, key.size() - prefix.size() - 8);
-        auto field = make_field(prefix, name, test ? DataSplit::kTest : DataSplit::kTrain, diagnostics);
-        if (!field.ok()) return Failure{};
-        const ir::ConfigValue* shape = module_.find_config("data." + name + ".shape");
-        std::vector<int64_t> declared;
-        if (shape != nullptr)
-            for (double size : std::get<std::vector<double>>(*shape)) declared.push_back(static_cast<int64_t>(size));
-        if (declared != (*field)->shape()) {
-            diagnostics.error(DiagnosticKind::kShapeMismatch, {},
-                              "`{}` holds examples of shape {}, but the model was compiled for {}",
-                              text(prefix + "." + name + ".source"), ir::to_string((*field)->shape()), ir::to_string(declared));
-            return Failure{};
-        }
-        fields.push_back(field.take());
+        sources.push_back(field_source(prefix, key.substr(prefix.size() + 1, key.size() - prefix.size() - 8)));
     }
-    auto dataset = make_dataset(std::move(fields), diagnostics);
+    auto fields = open_fields(sources, diagnostics);
+    if (!fields.ok()) return Failure{};
+    auto dataset = make_dataset(fields.take(), diagnostics);
     if (!dataset.ok()) return Failure{};
     return Loader::create(dataset.take(), options, diagnostics);
 }

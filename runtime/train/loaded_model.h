@@ -9,6 +9,7 @@
 #include "compiler/ir/module.h"
 #include "compiler/support/diagnostic.h"
 #include "compiler/support/result.h"
+#include "runtime/data/field_source.h"
 #include "runtime/data/loader.h"
 #include "runtime/program/executable.h"
 
@@ -58,8 +59,8 @@ class LoadedModel {
     explicit LoadedModel(std::string path, ir::Module module);
     double number(const std::string& key, double otherwise) const;
     std::string text(const std::string& key) const;
-    Result<FieldPtr> make_field(const std::string& prefix, const std::string& name, DataSplit split,
-                                Diagnostics& diagnostics) const;
+    std::vector<int64_t> sizes(const std::string& key) const;
+    FieldSource field_source(const std::string& prefix, const std::string& name) const;
 
     std::string path_;
     ir::Module module_;

@@ -37,7 +37,7 @@ std::vector<float> example(const Field& field, int64_t index) {
 }
 
 /// The error of reading these bytes as a file, its path replaced by F.
-std::string error_of(std::string_view bytes, const IdxOptions& options = {"image", {}}) {
+std::string error_of(std::string_view bytes, const ValueRules& options = {"image", {}}) {
     const TempFolder folder;
     const std::string path = folder.write("f", bytes);
     Diagnostics diagnostics;
@@ -180,7 +180,7 @@ TEST_CASE("a header that lies allocates nothing") {
     CHECK(error_of(header(0x08, {most, most, most, most}) + "x").find("ends at byte 21") !=
           std::string::npos);
     CHECK(
-        error_of(gzip(header(0x0e, {most, 65536}) + "x")).find("of gzip, which cannot hold the") !=
+        error_of(gzip(header(0x0e, {most, 65536}) + "x")).find("cannot hold the") !=
         std::string::npos);
     // Within what gzip could hold: memory grows with what is read, and that ends soon.
     CHECK(error_of(gzip(header(0x08, {20000}) + "x")).find("ends at byte 9") != std::string::npos);

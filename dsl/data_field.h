@@ -1,0 +1,19 @@
+// One field of `data` or `test`: its source, and what is known of its examples before training.
+#pragma once
+
+#include "dsl/document.h"
+#include "dsl/spec.h"
+
+namespace gmc::dsl {
+
+/// The field of `data` that a field of `test` belongs to, read and as written; null for a field of
+/// `data` itself.
+struct TrainField {
+    const DataField* field = nullptr;
+    const Node* node = nullptr;
+};
+
+/// Reads a field. That of `labels_of` has no classes yet.
+DataField read_data_field(const Entry& entry, const TrainField& train, Diagnostics& diagnostics);
+
+}  // namespace gmc::dsl

@@ -1,0 +1,142 @@
+// One reader per format, and the views that make a field what the model was compiled for.
+#include "runtime/data/field_source.h"
+
+#include <fmt/ranges.h>
+
+#include <map>
+#include <optional>
+
+#include "compiler/support/check.h"
+#include "runtime/data/idx.h"
+#include "runtime/data/synthetic.h"
+
+namespace gmc::runtime {
+namespace {
+
+/// A field under another name, or its first examples only.
+class FieldView final : public Field {
+  public:
+    FieldView(FieldPtr field, std::string name, int64_t count)
+        : Field(std::move(name), field->shape(), count, field->class_count()),
+          field_(std::move(field)) {}
+    void read(int64_t index, float* dst) const override { field_->read(index, dst); }
+
+  private:
+    FieldPtr field_;
+};
+
+/// A field, and the labels that came with it (or null).
+struct Opened {
+    FieldPtr field;
+    FieldPtr labels;
+};
+
+class Opener {
+  public:
+    explicit Opener(Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
+
+    bool open(const FieldSource& source);
+    Result<FieldPtr> finish(const FieldSource& source, const std::vector<FieldSource>& all);
+
+  private:
+    bool read(const FieldSource& source, Opened& opened);
+    bool read_synthetic(const FieldSource& source, Opened& opened);
+    bool check_shape(const FieldSource& source, const Field& field);
+    Result<FieldPtr> limit(const FieldSource& source, FieldPtr field);
+
+    Diagnostics& diagnostics_;
+    std::map<std::string, Opened> opened_;
+};
+
+/// Labels are read as they are, everything else as the range says.
+std::optional<ValueRange> range_of(const FieldSource& source) {
+    if (source.classes > 0 || (source.shape.empty() && !source.range_given)) return std::nullopt;
+    return source.range;
+}
+
+bool Opener::read_synthetic(const FieldSource& source, Opened& opened) {
+    SyntheticOptions options;
+    options.range = source.range;
+    options.count = source.count;
+    options.first = source.first;
+    if (source.shape.size() == 3) {
+        options.height = source.shape[0];
+        options.width = source.shape[1];
+        options.channels = source.shape[2];
+        if (source.classes > 0) options.classes = source.classes;
+    }
+    Result<SyntheticFields> fields =
+        make_synthetic(source.source, source.name, options, diagnostics_);
+    if (!fields) return false;
+    opened = {fields->example, fields->label};
+    return true;
+}
+
+bool Opener::read(const FieldSource& source, Opened& opened) {
+    if (source.format == "synthetic") return read_synthetic(source, opened);
+    GMC_CHECK(source.format == "idx", "`data.{}` has the format `{}`", source.name, source.format);
+    Result<FieldPtr> field = read_idx(
+        source.source, {source.name, range_of(source), source.range_given, source.classes},
+        diagnostics_);
+    if (!field) return false;
+    opened.field = field.take();
+    return true;
+}
+
+bool Opener::check_shape(const FieldSource& source, const Field& field) {
+    if (field.shape() == source.shape) return true;
+    diagnostics_.error(DiagnosticKind::kShapeMismatch, {},
+                       "`{}` holds examples of shape [{}], but the model was compiled for [{}]",
+                       source.source, fmt::join(field.shape(), ", "), fmt::join(source.shape, ", "));
+    return false;
+}
+
+Result<FieldPtr> Opener::limit(const FieldSource& source, FieldPtr field) {
+    const int64_t count = source.count > 0 ? source.count : field->count();
+    if (count > field->count()) {
+        diagnostics_.error(DiagnosticKind::kBadValue, {},
+                           "`data.{}` is to use {} examples, but `{}` has {}", source.name, count,
+                           source.source, field->count());
+        return Failure{};
+    }
+    if (count == field->count() && field->name() == source.name) return field;
+    return FieldPtr(std::make_shared<FieldView>(std::move(field), source.name, count));
+}
+
+bool Opener::open(const FieldSource& source) {
+    if (source.format == "labels") return true;
+    Opened& opened = opened_[source.name];
+    return read(source, opened) && check_shape(source, *opened.field);
+}
+
+Result<FieldPtr> Opener::finish(const FieldSource& source, const std::vector<FieldSource>& all) {
+    if (source.format != "labels") return limit(source, opened_[source.name].field);
+    for (const FieldSource& of : all) {
+        const auto found = opened_.find(of.name);
+        if (of.name != source.source || found == opened_.end() || !found->second.labels) continue;
+        FieldSource labels = source;
+        labels.count = of.count;
+        return limit(labels, found->second.labels);
+    }
+    diagnostics_.error(DiagnosticKind::kBadValue, {}, "`data.{}` has no labels for `data.{}`",
+                       source.source, source.name);
+    return Failure{};
+}
+
+}  // namespace
+
+Result<std::vector<FieldPtr>> open_fields(const std::vector<FieldSource>& sources,
+                                          Diagnostics& diagnostics) {
+    Opener opener(diagnostics);
+    for (const FieldSource& source : sources)
+        if (!opener.open(source)) return Failure{};
+    std::vector<FieldPtr> fields;
+    for (const FieldSource& source : sources) {
+        Result<FieldPtr> field = opener.finish(source, sources);
+        if (!field) return Failure{};
+        fields.push_back(field.take());
+    }
+    return fields;
+}
+
+}  // namespace gmc::runtime
