@@ -40,10 +40,13 @@ void collapse(Region& region) {
     std::vector<Axis> out;
     for (const Axis& axis : region.axes) {
         if (axis.size == 1) continue;
-        const bool merges = !out.empty() && out.back().to_stride == axis.to_stride * axis.size &&
-                            (region.from == nullptr || out.back().from_stride == axis.from_stride * axis.size);
-        if (merges) out.back() = {out.back().size * axis.size, axis.from_stride, axis.to_stride};
-        else out.push_back(axis);
+        const bool merges =
+            !out.empty() && out.back().to_stride == axis.to_stride * axis.size &&
+            (region.from == nullptr || out.back().from_stride == axis.from_stride * axis.size);
+        if (merges)
+            out.back() = {out.back().size * axis.size, axis.from_stride, axis.to_stride};
+        else
+            out.push_back(axis);
     }
     if (out.empty()) out.push_back({1, 1, 1});
     region.axes = std::move(out);
@@ -56,14 +59,17 @@ struct Tensors {
     const ir::Operation& operation;
     const Buffers& buffers;
 
-    const ir::Shape& operand_shape(size_t i) const { return function.type(operation.operands[i]).shape; }
+    const ir::Shape& operand_shape(size_t i) const {
+        return function.type(operation.operands[i]).shape;
+    }
     const ir::Shape& result_shape() const { return function.type(operation.result()).shape; }
     const float* operand(size_t i) const { return buffers.data(operation.operands[i]); }
     float* result() const { return buffers.data(operation.result()); }
 };
 
 std::vector<Region> regions(const ir::Slice& op, const Tensors& t) {
-    const auto from = row_major_strides(t.operand_shape(0)), to = row_major_strides(t.result_shape());
+    const auto from = row_major_strides(t.operand_shape(0)),
+               to = row_major_strides(t.result_shape());
     Region region{t.operand(0), t.result(), {}};
     for (size_t i = 0; i < from.size(); ++i) {
         region.from += op.starts[i] * from[i];
@@ -73,7 +79,8 @@ std::vector<Region> regions(const ir::Slice& op, const Tensors& t) {
 }
 
 std::vector<Region> regions(const ir::Transpose& op, const Tensors& t) {
-    const auto from = row_major_strides(t.operand_shape(0)), to = row_major_strides(t.result_shape());
+    const auto from = row_major_strides(t.operand_shape(0)),
+               to = row_major_strides(t.result_shape());
     Region region{t.operand(0), t.result(), {}};
     for (size_t i = 0; i < to.size(); ++i)
         region.axes.push_back({t.result_shape()[i], from[op.permutation[i]], to[i]});
@@ -134,16 +141,22 @@ size_t inner_axes(const Region& region) {
 /// Moves the axis along which the operand is contiguous to the last place but one, so that blocks can be swapped.
 void prepare_blocks(Region& region) {
     if (region.from == nullptr || region.axes.back().from_stride == 1) return;
-    const auto contiguous = std::find_if(region.axes.begin(), region.axes.end(), [](const Axis& a) { return a.from_stride == 1; });
-    if (contiguous != region.axes.end()) std::rotate(contiguous, contiguous + 1, region.axes.end() - 1);
+    const auto contiguous = std::find_if(region.axes.begin(), region.axes.end(),
+                                         [](const Axis& a) { return a.from_stride == 1; });
+    if (contiguous != region.axes.end())
+        std::rotate(contiguous, contiguous + 1, region.axes.end() - 1);
 }
 
 void copy_line(const float* from, float* to, const Axis& axis) {
     const bool runs = axis.to_stride == 1 && (from == nullptr || axis.from_stride == 1);
-    if (runs && from == nullptr) std::fill_n(to, axis.size, 0.0f);
-    else if (runs) std::memcpy(to, from, static_cast<size_t>(axis.size) * sizeof(float));
-    else if (from == nullptr) for (int64_t i = 0; i < axis.size; ++i) to[i * axis.to_stride] = 0;
-    else for (int64_t i = 0; i < axis.size; ++i) to[i * axis.to_stride] = from[i * axis.from_stride];
+    if (runs && from == nullptr)
+        std::fill_n(to, axis.size, 0.0f);
+    else if (runs)
+        std::memcpy(to, from, static_cast<size_t>(axis.size) * sizeof(float));
+    else if (from == nullptr)
+        for (int64_t i = 0; i < axis.size; ++i) to[i * axis.to_stride] = 0;
+    else
+        for (int64_t i = 0; i < axis.size; ++i) to[i * axis.to_stride] = from[i * axis.from_stride];
 }
 
 /// to[i, j] = from[i, j], where the operand is contiguous along i and the result along j. In blocks through a buffer:
@@ -159,7 +172,8 @@ void copy_plane(const float* from, float* to, const Axis& rows, const Axis& colu
                 for (int64_t i = 0; i < height; ++i) block[i][j] = line[i];
             }
             for (int64_t i = 0; i < height; ++i)
-                std::memcpy(to + (i0 + i) * rows.to_stride + j0, block[i], static_cast<size_t>(width) * sizeof(float));
+                std::memcpy(to + (i0 + i) * rows.to_stride + j0, block[i],
+                            static_cast<size_t>(width) * sizeof(float));
         }
 }
 
@@ -169,9 +183,11 @@ void copy_share(const Region& region, int64_t part, int64_t parts) {
     int64_t rows = 1;
     for (size_t a = 0; a < outer; ++a) rows *= region.axes[a].size;
     // Few rows: the threads divide the first axis of the rows instead.
-    std::vector<Axis>::const_iterator inner = region.axes.begin() + static_cast<std::ptrdiff_t>(outer);
+    std::vector<Axis>::const_iterator inner =
+        region.axes.begin() + static_cast<std::ptrdiff_t>(outer);
     Axis first = *inner;
-    int64_t from_begin = 0, to_begin = 0, row_begin = rows * part / parts, row_end = rows * (part + 1) / parts;
+    int64_t from_begin = 0, to_begin = 0, row_begin = rows * part / parts,
+            row_end = rows * (part + 1) / parts;
     if (rows < 4 * parts) {
         const int64_t begin = first.size * part / parts;
         from_begin = begin * first.from_stride, to_begin = begin * first.to_stride;
@@ -185,15 +201,18 @@ void copy_share(const Region& region, int64_t part, int64_t parts) {
             to += rest % region.axes[a].size * region.axes[a].to_stride;
         }
         const float* source = region.from == nullptr ? nullptr : region.from + from;
-        if (inner_axes(region) == 1) copy_line(source, region.to + to, first);
-        else copy_plane(source, region.to + to, first, region.axes.back());
+        if (inner_axes(region) == 1)
+            copy_line(source, region.to + to, first);
+        else
+            copy_plane(source, region.to + to, first, region.axes.back());
     }
 }
 
 class CopyKernel : public Kernel {
   public:
     CopyKernel(std::vector<Region> regions, int64_t elements)
-        : regions_(std::move(regions)), parts_(elements < kSerialElements ? 1 : omp_get_max_threads()) {
+        : regions_(std::move(regions)),
+          parts_(elements < kSerialElements ? 1 : omp_get_max_threads()) {
         for (Region& region : regions_) {
             collapse(region);
             prepare_blocks(region);
@@ -217,11 +236,13 @@ class CopyKernel : public Kernel {
 
 }  // namespace
 
-std::unique_ptr<Kernel> make_copy_kernel(const ir::Function& function, const ir::Operation& operation,
-                                         const Buffers& buffers) {
+std::unique_ptr<Kernel> make_copy_kernel(const ir::Function& function,
+                                         const ir::Operation& operation, const Buffers& buffers) {
     const Tensors tensors{function, operation, buffers};
-    std::vector<Region> list = std::visit([&](const auto& op) { return regions(op, tensors); }, operation.op);
-    return std::make_unique<CopyKernel>(std::move(list), function.type(operation.result()).elements());
+    std::vector<Region> list =
+        std::visit([&](const auto& op) { return regions(op, tensors); }, operation.op);
+    return std::make_unique<CopyKernel>(std::move(list),
+                                        function.type(operation.result()).elements());
 }
 
 }  // namespace gmc::runtime

@@ -9,7 +9,7 @@
 namespace gmc::runtime {
 
 /// A kernel for a `slice`, `pad`, `transpose` or `concat` of f32 tensors of any rank. The result overlaps no operand.
-std::unique_ptr<Kernel> make_copy_kernel(const ir::Function& function, const ir::Operation& operation,
-                                         const Buffers& buffers);
+std::unique_ptr<Kernel> make_copy_kernel(const ir::Function& function,
+                                         const ir::Operation& operation, const Buffers& buffers);
 
 }  // namespace gmc::runtime

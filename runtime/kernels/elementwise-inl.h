@@ -40,7 +40,9 @@ struct ScalarCos {
 };
 struct ScalarPow {
     double exponent;
-    float operator()(float x) const { return static_cast<float>(std::pow(static_cast<double>(x), exponent)); }
+    float operator()(float x) const {
+        return static_cast<float>(std::pow(static_cast<double>(x), exponent));
+    }
 };
 
 /// Highway's sine and cosine hold their error bound of 3 ulp up to here only.

@@ -5,11 +5,13 @@
 
 namespace gmc::runtime {
 
-Accumulators::Accumulators(const Reduction& reduction, const LoopSpace& space, int parts, bool by_columns)
+Accumulators::Accumulators(const Reduction& reduction, const LoopSpace& space, int parts,
+                           bool by_columns)
     : reduction_(reduction), inner_(space.inner), shared_(by_columns && reduction.map.along_row) {
     if (reduction.row_by_row) parts = 0;
     for (int part = 0; part < (shared_ ? 1 : parts); ++part)
-        arrays_.push_back(hwy::AllocateAligned<double>(static_cast<size_t>(reduction.accumulators())));
+        arrays_.push_back(
+            hwy::AllocateAligned<double>(static_cast<size_t>(reduction.accumulators())));
 }
 
 void Accumulators::start(int part, ColumnRange columns) {
@@ -17,7 +19,8 @@ void Accumulators::start(int part, ColumnRange columns) {
     double* array = of(part);
     const int64_t count = reduction_.accumulators();
     const double identity = reduction_.functions.identity;
-    if (!shared_) std::fill_n(array, count, identity);
+    if (!shared_)
+        std::fill_n(array, count, identity);
     else
         for (int64_t row = 0; row < count; row += inner_)
             std::fill(array + row + columns.begin, array + row + columns.end, identity);
@@ -27,7 +30,8 @@ void Accumulators::take_in(int part, const Tile& tile, const float* values) {
     const ReduceFunctions& f = reduction_.functions;
     const size_t columns = static_cast<size_t>(tile.columns);
     if (reduction_.row_by_row)
-        return f.rows(values, static_cast<size_t>(tile.rows), columns, reduction_.result + tile.row);
+        return f.rows(values, static_cast<size_t>(tile.rows), columns,
+                      reduction_.result + tile.row);
     double* array = of(part);
     if (reduction_.period != 0) {
         const size_t width = static_cast<size_t>(reduction_.period), rows = tile.count() / width;
@@ -41,8 +45,10 @@ void Accumulators::take_in(int part, const Tile& tile, const float* values) {
         end = std::min(map.segment_end(row), tile.row + tile.rows);
         double* to = array + map.offset(row);
         const size_t rows = static_cast<size_t>(end - row);
-        if (map.along_row) f.columns(values, rows, columns, to + tile.column);
-        else f.all(values, rows * columns, to);
+        if (map.along_row)
+            f.columns(values, rows, columns, to + tile.column);
+        else
+            f.all(values, rows * columns, to);
         values += rows * columns;
     }
 }
@@ -58,10 +64,12 @@ void Accumulators::stop(int part, ColumnRange columns) {
 void Accumulators::finish() {
     if (shared_ || reduction_.row_by_row) return;
     const auto merge = reduction_.functions.merge;
-    const auto width = static_cast<size_t>(reduction_.accumulators()), elements = static_cast<size_t>(reduction_.map.elements);
+    const auto width = static_cast<size_t>(reduction_.accumulators()),
+               elements = static_cast<size_t>(reduction_.map.elements);
     double* total = arrays_[0].get();
     for (size_t part = 1; part < arrays_.size(); ++part) merge(arrays_[part].get(), width, total);
-    for (size_t begin = elements; begin < width; begin += elements) merge(total + begin, elements, total);
+    for (size_t begin = elements; begin < width; begin += elements)
+        merge(total + begin, elements, total);
     for (size_t i = 0; i < elements; ++i) reduction_.result[i] = static_cast<float>(total[i]);
 }
 

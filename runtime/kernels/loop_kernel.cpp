@@ -25,17 +25,21 @@ struct Part {
 
 class LoopKernel : public Kernel {
   public:
-    explicit LoopKernel(LoopPlan plan) : plan_(std::move(plan)), numbers_(static_cast<size_t>(plan_.numbers)) {
+    explicit LoopKernel(LoopPlan plan)
+        : plan_(std::move(plan)), numbers_(static_cast<size_t>(plan_.numbers)) {
         for (size_t i = 0; i < plan_.slots.size(); ++i) {
             const Slot& slot = plan_.slots[i];
             const bool fixed = slot.kind == Slot::Kind::kOutside && slot.map.mask == 0;
-            if (slot.kind == Slot::Kind::kSpace) space_slots_.push_back(i);
-            else if (slot.kind == Slot::Kind::kOutside && !fixed) outside_slots_.push_back(i);
+            if (slot.kind == Slot::Kind::kSpace)
+                space_slots_.push_back(i);
+            else if (slot.kind == Slot::Kind::kOutside && !fixed)
+                outside_slots_.push_back(i);
         }
         const int count = choose_parts();
         by_columns_ = choose_by_columns(count);
         for (int p = 0; p < count; ++p) parts_.push_back(make_part(p, count));
-        for (const Reduction& r : plan_.reductions) accumulators_.emplace_back(r, plan_.space, count, by_columns_);
+        for (const Reduction& r : plan_.reductions)
+            accumulators_.emplace_back(r, plan_.space, count, by_columns_);
     }
 
     void run(const CallContext& context) override {
@@ -72,18 +76,22 @@ class LoopKernel : public Kernel {
         part.chunk_begin = by_columns_ ? share(space.chunks, p) : 0;
         part.chunks = by_columns_ ? share(space.chunks, p + 1) - part.chunk_begin : space.chunks;
         part.columns.begin = part.chunk_begin * space.columns_per_tile;
-        part.columns.end = std::min((part.chunk_begin + part.chunks) * space.columns_per_tile, space.inner);
+        part.columns.end =
+            std::min((part.chunk_begin + part.chunks) * space.columns_per_tile, space.inner);
         const int64_t tiles = space.row_tiles() * part.chunks;
         part.tile_begin = by_columns_ ? 0 : share(tiles, p);
         part.tile_end = by_columns_ ? tiles : share(tiles, p + 1);
 
         // A cache line more than a tile: registers that are 4 KiB apart would compete for the same cache sets.
         const int64_t stride = (space.tile_elements() + 15) / 16 * 16 + 16;
-        part.memory = hwy::AllocateAligned<float>(static_cast<size_t>(stride * plan_.registers + plan_.row_numbers + 16));
+        part.memory = hwy::AllocateAligned<float>(
+            static_cast<size_t>(stride * plan_.registers + plan_.row_numbers + 16));
         for (const Slot& slot : plan_.slots) {
             float* pointer = slot.base;
-            if (slot.kind == Slot::Kind::kNumber) pointer = &numbers_[static_cast<size_t>(slot.index)];
-            else if (slot.kind == Slot::Kind::kRegister) pointer = part.memory.get() + stride * slot.index;
+            if (slot.kind == Slot::Kind::kNumber)
+                pointer = &numbers_[static_cast<size_t>(slot.index)];
+            else if (slot.kind == Slot::Kind::kRegister)
+                pointer = part.memory.get() + stride * slot.index;
             else if (slot.kind == Slot::Kind::kRowNumber)
                 pointer = part.memory.get() + stride * plan_.registers + slot.index;
             part.pointers.push_back(pointer);
@@ -103,7 +111,8 @@ class LoopKernel : public Kernel {
             for (size_t s : space_slots_) part.pointers[s] = plan_.slots[s].base + tile.first;
             for (size_t s : outside_slots_) {
                 const AccessMap& map = plan_.slots[s].map;
-                part.pointers[s] = plan_.slots[s].base + map.offset(tile.row) + (map.along_row ? tile.column : 0);
+                part.pointers[s] =
+                    plan_.slots[s].base + map.offset(tile.row) + (map.along_row ? tile.column : 0);
             }
             for (const Step& step : plan_.tile_steps) run_step(step, p, tile, context);
         }
@@ -118,12 +127,18 @@ class LoopKernel : public Kernel {
 
     void run_step(const Step& step, int p, const Tile& tile, const CallContext& context) {
         const Part& part = parts_[static_cast<size_t>(p)];
-        if (step.reduction >= 0) accumulators_[static_cast<size_t>(step.reduction)].take_in(p, tile, part.pointers[step.in[0]]);
-        else if (step.expansion >= 0) expand(plan_.expansions[static_cast<size_t>(step.expansion)], part.pointers[step.out], tile);
-        else call(step, part, step.is_number ? 1 : tile.count(), tile.first, context);
+        if (step.reduction >= 0)
+            accumulators_[static_cast<size_t>(step.reduction)].take_in(p, tile,
+                                                                       part.pointers[step.in[0]]);
+        else if (step.expansion >= 0)
+            expand(plan_.expansions[static_cast<size_t>(step.expansion)], part.pointers[step.out],
+                   tile);
+        else
+            call(step, part, step.is_number ? 1 : tile.count(), tile.first, context);
     }
 
-    static void call(const Step& step, const Part& part, size_t count, int64_t first, const CallContext& context) {
+    static void call(const Step& step, const Part& part, size_t count, int64_t first,
+                     const CallContext& context) {
         TileCall call;
         call.out = part.pointers[step.out];
         for (int i = 0; i < step.inputs; ++i) call.in[i] = part.pointers[step.in[i]];
@@ -159,14 +174,16 @@ class LoopKernel : public Kernel {
 }  // namespace
 
 bool is_loop_op(const ir::OpVariant& op) {
-    constexpr ir::Trait kTraits[] = {ir::kElementwise, ir::kReduction, ir::kGenerator, ir::kRuntimeScalar};
+    constexpr ir::Trait kTraits[] = {ir::kElementwise, ir::kReduction, ir::kGenerator,
+                                     ir::kRuntimeScalar};
     const ir::OpInfo& info = ir::op_info(op);
-    return std::any_of(std::begin(kTraits), std::end(kTraits), [&](ir::Trait t) { return info.has(t); }) ||
+    return std::any_of(std::begin(kTraits), std::end(kTraits),
+                       [&](ir::Trait t) { return info.has(t); }) ||
            std::holds_alternative<ir::Broadcast>(op) || std::holds_alternative<ir::Fused>(op);
 }
 
-std::unique_ptr<Kernel> make_loop_kernel(const ir::Function& function, const ir::Operation& operation,
-                                         const Buffers& buffers) {
+std::unique_ptr<Kernel> make_loop_kernel(const ir::Function& function,
+                                         const ir::Operation& operation, const Buffers& buffers) {
     return std::make_unique<LoopKernel>(make_loop_plan(function, operation, buffers));
 }
 

@@ -6,7 +6,8 @@
 #include <unordered_map>
 
 #include "compiler/support/check.h"
-#include "runtime/kernels/loop.h"
+#include "runtime/kernels/loop_overlap.h"
+#include "runtime/kernels/loop_registers.h"
 
 namespace gmc::runtime {
 namespace {
@@ -35,18 +36,20 @@ const std::vector<int64_t>* reduced_axes(const ir::OpVariant& op) {
 
 class PlanBuilder {
   public:
-    PlanBuilder(const ir::Function& function, const ir::Operation& operation, const Buffers& buffers)
+    PlanBuilder(const ir::Function& function, const ir::Operation& operation,
+                const Buffers& buffers)
         : function_(function), operation_(operation), buffers_(buffers) {}
 
     LoopPlan build() {
         if (operation_.as<ir::Fused>() != nullptr)
             for (const ir::Operation& op : operation_.body) body_.push_back(&op);
-        else body_.push_back(&operation_);
+        else
+            body_.push_back(&operation_);
         choose_space();
         for (const ir::Operation* op : body_) add(*op);
         for (ir::ValueId result : operation_.results) place_result(result);
-        assign_registers();
-        check_overlaps();
+        assign_registers(plan_);
+        overlaps_.check(operation_.info().name, function_.values[operation_.result()].name);
         return std::move(plan_);
     }
 
@@ -57,7 +60,8 @@ class PlanBuilder {
 
     ir::Shape original_shape() const {
         if (const auto* fused = operation_.as<ir::Fused>()) return fused->space;
-        return operation_.info().has(ir::kReduction) ? shape(operation_.operands[0]) : shape(operation_.result());
+        return operation_.info().has(ir::kReduction) ? shape(operation_.operands[0])
+                                                     : shape(operation_.result());
     }
 
     /// The original axes along which what `op` reads or writes outside varies; ~0 when along all.
@@ -77,7 +81,8 @@ class PlanBuilder {
 
     Level level(AxisMask mask) const {
         if (mask == 0) return Level::kRun;
-        if (plan_.space.whole_rows) return mask == plan_.space.inner_bit() ? Level::kPart : Level::kTile;
+        if (plan_.space.whole_rows)
+            return mask == plan_.space.inner_bit() ? Level::kPart : Level::kTile;
         return (mask & plan_.space.inner_bit()) == 0 ? Level::kRow : Level::kTile;
     }
     static bool is_number(Level level) { return level == Level::kRun || level == Level::kRow; }
@@ -93,9 +98,12 @@ class PlanBuilder {
     int new_slot(Level level) {
         Slot slot;
         slot.is_number = is_number(level);
-        if (level == Level::kRun) slot.kind = Slot::Kind::kNumber, slot.index = plan_.numbers++;
-        else if (level == Level::kRow) slot.kind = Slot::Kind::kRowNumber, slot.index = plan_.row_numbers++;
-        else if (level == Level::kPart) slot.index = plan_.registers++;
+        if (level == Level::kRun)
+            slot.kind = Slot::Kind::kNumber, slot.index = plan_.numbers++;
+        else if (level == Level::kRow)
+            slot.kind = Slot::Kind::kRowNumber, slot.index = plan_.row_numbers++;
+        else if (level == Level::kPart)
+            slot.index = plan_.registers++;
         return add_slot(std::move(slot));
     }
 
@@ -130,10 +138,12 @@ class PlanBuilder {
     Placed outside(ir::ValueId value, AxisMask mask) {
         Slot slot;
         slot.base = buffers_.data(value);
-        GMC_CHECK(slot.base != nullptr, "%{} of a fused loop has no memory", function_.values[value].name);
+        GMC_CHECK(slot.base != nullptr, "%{} of a fused loop has no memory",
+                  function_.values[value].name);
         slot.map = make_access_map(plan_.space, mask);
-        read_ranges_.push_back({slot.base, slot.map.elements, mask == plan_.space.all()});
-        slot.kind = mask == plan_.space.all() && mask != 0 ? Slot::Kind::kSpace : Slot::Kind::kOutside;
+        overlaps_.reads({slot.base, slot.map.elements, mask == plan_.space.all()});
+        slot.kind =
+            mask == plan_.space.all() && mask != 0 ? Slot::Kind::kSpace : Slot::Kind::kOutside;
         slot.is_number = is_number(level(mask));
         return {mask, add_slot(std::move(slot))};
     }
@@ -142,15 +152,19 @@ class PlanBuilder {
     Placed read(ir::ValueId value) {
         const auto found = values_.find(value);
         if (found != values_.end()) return found->second;
-        GMC_CHECK(is_space(value) || shape(value).empty(), "%{} of shape {} is used directly in a loop over {}",
+        GMC_CHECK(is_space(value) || shape(value).empty(),
+                  "%{} of shape {} is used directly in a loop over {}",
                   function_.values[value].name, ir::to_string(shape(value)), ir::to_string(shape_));
         return values_[value] = outside(value, is_space(value) ? plan_.space.all() : 0);
     }
 
     void add(const ir::Operation& op) {
-        if (op.as<ir::Broadcast>() != nullptr) add_broadcast(op);
-        else if (op.info().has(ir::kReduction)) add_reduction(op);
-        else add_function(op);
+        if (op.as<ir::Broadcast>() != nullptr)
+            add_broadcast(op);
+        else if (op.info().has(ir::kReduction))
+            add_reduction(op);
+        else
+            add_function(op);
     }
 
     void add_function(const ir::Operation& op) {
@@ -229,10 +243,12 @@ class PlanBuilder {
         reduction.functions = reduce_functions(op.op);
         reduction.map = make_access_map(plan_.space, kept);
         reduction.result = buffers_.data(op.result());
-        GMC_CHECK(reduction.result != nullptr, "%{} is reduced into no memory", function_.values[op.result()].name);
+        GMC_CHECK(reduction.result != nullptr, "%{} is reduced into no memory",
+                  function_.values[op.result()].name);
         if (plan_.space.whole_rows && kept == plan_.space.inner_bit()) reduction.period = period();
-        reduction.row_by_row = plan_.space.chunks == 1 && kept == (plan_.space.all() & ~plan_.space.inner_bit());
-        write_ranges_.push_back({reduction.result, reduction.map.elements, false});
+        reduction.row_by_row =
+            plan_.space.chunks == 1 && kept == (plan_.space.all() & ~plan_.space.inner_bit());
+        overlaps_.writes({reduction.result, reduction.map.elements, false});
         Step step;
         step.in[step.inputs++] = as_tile(operand);
         step.reduction = static_cast<int>(plan_.reductions.size());
@@ -246,33 +262,18 @@ class PlanBuilder {
     int64_t period() const {
         const int64_t inner = plan_.space.inner;
         int64_t rows = 1;
-        while ((rows * inner % 16 != 0 || rows * inner < 64) && rows < plan_.space.rows_per_tile) ++rows;
+        while ((rows * inner % 16 != 0 || rows * inner < 64) && rows < plan_.space.rows_per_tile)
+            ++rows;
         return rows * inner;
     }
 
     // ---- results ----
 
-    /// Index of the last tile step that reads `slot`; -1 for none.
-    int last_use(int slot) const {
-        for (size_t s = plan_.tile_steps.size(); s-- > 0;) {
-            const Step& step = plan_.tile_steps[s];
-            for (int i = 0; i < step.inputs; ++i)
-                if (step.in[i] == slot) return static_cast<int>(s);
-        }
-        return -1;
-    }
-
-    /// The tile step that computes `slot` by a tile function; -1 for none.
-    int producer(int slot) const {
-        for (size_t s = 0; s < plan_.tile_steps.size(); ++s)
-            if (plan_.tile_steps[s].out == slot && plan_.tile_steps[s].function != nullptr) return static_cast<int>(s);
-        return -1;
-    }
-
     /// Whether a step after `step` still reads what lies at `memory` from outside.
     bool read_after(int step, const float* memory) const {
         for (size_t i = 0; i < plan_.slots.size(); ++i)
-            if (plan_.slots[i].base == memory && last_use(static_cast<int>(i)) > step) return true;
+            if (plan_.slots[i].base == memory && last_use(plan_, static_cast<int>(i)) > step)
+                return true;
         return false;
     }
 
@@ -281,9 +282,9 @@ class PlanBuilder {
         float* memory = buffers_.data(value);
         GMC_CHECK(memory != nullptr, "result %{} has no memory", function_.values[value].name);
         const Placed placed = read(value);
-        write_ranges_.push_back({memory, plan_.space.elements(), true});
+        overlaps_.writes({memory, plan_.space.elements(), true});
         Slot& slot = plan_.slots[placed.slot];
-        const int made_by = producer(placed.slot);
+        const int made_by = producer(plan_, placed.slot);
         if (slot.kind == Slot::Kind::kRegister && made_by >= 0 && !read_after(made_by, memory)) {
             slot.kind = Slot::Kind::kSpace;
             slot.base = memory;
@@ -295,59 +296,6 @@ class PlanBuilder {
         add_step(ir::StopGradient{}, {placed}, add_slot(std::move(destination)), Level::kTile);
     }
 
-    /// Gives the tile steps' registers numbers, each number again when its value is not needed any more.
-    void assign_registers() {
-        std::vector<int> free;
-        for (size_t s = 0; s < plan_.tile_steps.size(); ++s) {
-            const Step& step = plan_.tile_steps[s];
-            for (int i = 0; i < step.inputs; ++i) {
-                const bool again = std::find(step.in, step.in + i, step.in[i]) != step.in + i;
-                if (!again && is_tile_register(step.in[i]) && last_use(step.in[i]) == static_cast<int>(s))
-                    free.push_back(plan_.slots[step.in[i]].index);
-            }
-            if (step.out < 0 || !is_tile_register(step.out)) continue;
-            Slot& out = plan_.slots[step.out];
-            if (free.empty()) {
-                out.index = plan_.registers++;
-            } else {
-                out.index = free.back();
-                free.pop_back();
-            }
-            if (last_use(step.out) < 0) free.push_back(out.index);
-        }
-    }
-
-    bool is_tile_register(int slot) const {
-        if (plan_.slots[slot].kind != Slot::Kind::kRegister) return false;
-        return std::none_of(plan_.part_steps.begin(), plan_.part_steps.end(),
-                            [&](const Step& step) { return step.out == slot; });
-    }
-
-    // ---- checks ----
-
-    struct Range {
-        const float* base;
-        int64_t elements;
-        bool whole_space;
-        bool overlaps(const Range& other) const {
-            return base < other.base + other.elements && other.base < base + elements;
-        }
-    };
-
-    /// Results overlap operands only in place, and never each other: anything else is a bug in the memory plan.
-    void check_overlaps() const {
-        for (const Range& written : write_ranges_) {
-            for (const Range& read : read_ranges_) {
-                const bool in_place = written.whole_space && read.whole_space && written.base == read.base;
-                GMC_CHECK(in_place || !written.overlaps(read), "a result overlaps an operand of `{}` in %{}",
-                          operation_.info().name, function_.values[operation_.result()].name);
-            }
-            for (const Range& other : write_ranges_)
-                GMC_CHECK(&other == &written || !written.overlaps(other), "two results of `{}` in %{} overlap",
-                          operation_.info().name, function_.values[operation_.result()].name);
-        }
-    }
-
     const ir::Function& function_;
     const ir::Operation& operation_;
     const Buffers& buffers_;
@@ -356,12 +304,13 @@ class PlanBuilder {
     LoopPlan plan_;
     std::unordered_map<ir::ValueId, Placed> values_;
     std::vector<ir::ValueId> reduced_;
-    std::vector<Range> read_ranges_, write_ranges_;
+    OverlapCheck overlaps_;
 };
 
 }  // namespace
 
-LoopPlan make_loop_plan(const ir::Function& function, const ir::Operation& operation, const Buffers& buffers) {
+LoopPlan make_loop_plan(const ir::Function& function, const ir::Operation& operation,
+                        const Buffers& buffers) {
     return PlanBuilder(function, operation, buffers).build();
 }
 

@@ -19,7 +19,7 @@ struct Slot {
         kRowNumber,  ///< a number for the row at hand, per thread
         kRegister,   ///< a tile, per thread
         kSpace,      ///< the tile's part of a tensor over the whole space, in place
-        kOutside,    ///< the place of a smaller tensor that belongs to the row and column at hand, in place
+        kOutside,  ///< the place of a smaller tensor that belongs to the row and column at hand, in place
     };
     Kind kind = Kind::kRegister;
     bool is_number = false;
@@ -37,9 +37,11 @@ struct Expansion {
 
 struct Reduction {
     ReduceFunctions functions;
-    AccessMap map;             ///< of the result
-    int64_t period = 0;        ///< not 0: the whole tile is reduced as rows of this width, a multiple of the result's size
-    bool row_by_row = false;   ///< each row in a tile gives an element of the result, without accumulators
+    AccessMap map;  ///< of the result
+    int64_t period =
+        0;  ///< not 0: the whole tile is reduced as rows of this width, a multiple of the result's size
+    bool row_by_row =
+        false;  ///< each row in a tile gives an element of the result, without accumulators
     float* result = nullptr;
 
     int64_t accumulators() const { return row_by_row ? 0 : period != 0 ? period : map.elements; }
@@ -63,14 +65,16 @@ struct LoopPlan {
     std::vector<Slot> slots;
     std::vector<Expansion> expansions;
     std::vector<Reduction> reductions;
-    std::vector<Step> run_steps;   ///< once per run, on numbers
-    std::vector<Step> part_steps;  ///< once per thread: tiles that are the same for all whole-row tiles
+    std::vector<Step> run_steps;  ///< once per run, on numbers
+    std::vector<Step>
+        part_steps;  ///< once per thread: tiles that are the same for all whole-row tiles
     std::vector<Step> tile_steps;  ///< for each tile
-    int64_t cost = 0;  ///< of the tile steps per element, in additions
+    int64_t cost = 0;              ///< of the tile steps per element, in additions
     int numbers = 0, row_numbers = 0, registers = 0;
 };
 
 /// The plan for a `fused` op or a single op; GMC_CHECKs that it is one of those that make_loop_kernel takes.
-LoopPlan make_loop_plan(const ir::Function& function, const ir::Operation& operation, const Buffers& buffers);
+LoopPlan make_loop_plan(const ir::Function& function, const ir::Operation& operation,
+                        const Buffers& buffers);
 
 }  // namespace gmc::runtime

@@ -8,7 +8,8 @@ namespace gmc::runtime {
 namespace {
 
 bool alike(int64_t a, int64_t b, const std::vector<AxisMask>& masks) {
-    return std::all_of(masks.begin(), masks.end(), [&](AxisMask m) { return (m >> a & 1) == (m >> b & 1); });
+    return std::all_of(masks.begin(), masks.end(),
+                       [&](AxisMask m) { return (m >> a & 1) == (m >> b & 1); });
 }
 
 int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
@@ -42,7 +43,8 @@ Tile LoopSpace::tile(int64_t row_tile, int64_t chunk) const {
     return tile;
 }
 
-LoopSpace make_loop_space(const ir::Shape& shape, const std::vector<AxisMask>& masks, int64_t tile_elements) {
+LoopSpace make_loop_space(const ir::Shape& shape, const std::vector<AxisMask>& masks,
+                          int64_t tile_elements) {
     LoopSpace space;
     int64_t previous = -1;
     for (int64_t a = 0; a < static_cast<int64_t>(shape.size()); ++a) {
@@ -50,8 +52,10 @@ LoopSpace make_loop_space(const ir::Shape& shape, const std::vector<AxisMask>& m
             space.axis.push_back(-1);
             continue;
         }
-        if (previous >= 0 && alike(previous, a, masks)) space.sizes.back() *= shape[a];
-        else space.sizes.push_back(shape[a]);
+        if (previous >= 0 && alike(previous, a, masks))
+            space.sizes.back() *= shape[a];
+        else
+            space.sizes.push_back(shape[a]);
         space.axis.push_back(static_cast<int>(space.sizes.size()) - 1);
         previous = a;
     }
@@ -65,7 +69,8 @@ LoopSpace make_loop_space(const ir::Shape& shape, const std::vector<AxisMask>& m
         space.columns_per_tile = space.inner;
     } else {
         const int64_t parts = (space.inner + tile_elements - 1) / tile_elements;
-        space.columns_per_tile = std::min(round_up((space.inner + parts - 1) / parts, 64), space.inner);
+        space.columns_per_tile =
+            std::min(round_up((space.inner + parts - 1) / parts, 64), space.inner);
         space.chunks = (space.inner + space.columns_per_tile - 1) / space.columns_per_tile;
     }
     return space;

@@ -44,20 +44,23 @@ struct LoopSpace {
 
 /// Collapses `shape`; `masks` (original axes) are the ways in which operands and results vary. Tiles have about
 /// `tile_elements` elements, multiples of 64 or 16 where possible.
-LoopSpace make_loop_space(const ir::Shape& shape, const std::vector<AxisMask>& masks, int64_t tile_elements);
+LoopSpace make_loop_space(const ir::Shape& shape, const std::vector<AxisMask>& masks,
+                          int64_t tile_elements);
 
 /// Where the elements of a tensor lie that varies along some collapsed axes only (row-major over these).
 struct AccessMap {
     AxisMask mask = 0;
-    bool along_row = false;   ///< varies along the row, contiguously
-    int64_t repeat = 1;       ///< consecutive rows that share an offset
-    int64_t elements = 1;     ///< of the tensor
-    std::vector<int64_t> sizes, strides;  ///< outer axes, without the trailing ones that `repeat` covers
+    bool along_row = false;  ///< varies along the row, contiguously
+    int64_t repeat = 1;      ///< consecutive rows that share an offset
+    int64_t elements = 1;    ///< of the tensor
+    std::vector<int64_t> sizes,
+        strides;  ///< outer axes, without the trailing ones that `repeat` covers
 
     /// Offset of the element for `row`, column 0.
     int64_t offset(int64_t row) const {
         int64_t rest = row / repeat, sum = 0;
-        for (size_t i = sizes.size(); i-- > 0; rest /= sizes[i]) sum += rest % sizes[i] * strides[i];
+        for (size_t i = sizes.size(); i-- > 0; rest /= sizes[i])
+            sum += rest % sizes[i] * strides[i];
         return sum;
     }
     /// The first row after `row` that has another offset (or the same by wrapping round).

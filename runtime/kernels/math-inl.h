@@ -81,7 +81,8 @@ HWY_INLINE V log_normal(D d, V x, V exponent_offset) {
     // x = m 2^e with m in [sqrt(1/2), sqrt(2)): subtracting the bits of sqrt(1/2) makes the exponent field e.
     const auto bits = hn::Sub(hn::BitCast(di, x), hn::Set(di, 0x3F3504F3));
     const V e = hn::Add(hn::ConvertTo(d, hn::ShiftRight<23>(bits)), exponent_offset);
-    const V m = hn::BitCast(d, hn::Add(hn::And(bits, hn::Set(di, 0x007FFFFF)), hn::Set(di, 0x3F3504F3)));
+    const V m =
+        hn::BitCast(d, hn::Add(hn::And(bits, hn::Set(di, 0x007FFFFF)), hn::Set(di, 0x3F3504F3)));
     const V f = hn::Sub(m, hn::Set(d, 1.0f));
     const V z = hn::Mul(f, f);
     static constexpr float kTail[] = {3.3333331174e-1f,  -2.4999993993e-1f, 2.0000714765e-1f,
@@ -111,7 +112,8 @@ template <class D, class V>
 HWY_INLINE V log1p_unit(D d, V x) {
     const V s = hn::Div(x, hn::Add(x, hn::Set(d, 2.0f)));
     const V z = hn::Mul(s, s);
-    static constexpr float kTail[] = {1.0f / 3, 1.0f / 5, 1.0f / 7, 1.0f / 9, 1.0f / 11, 1.0f / 13, 1.0f / 15};
+    static constexpr float kTail[] = {1.0f / 3,  1.0f / 5,  1.0f / 7, 1.0f / 9,
+                                      1.0f / 11, 1.0f / 13, 1.0f / 15};
     const V twice = hn::Add(s, s);
     return hn::MulAdd(hn::Mul(polynomial(d, z, kTail), z), twice, twice);
 }
@@ -145,10 +147,12 @@ HWY_INLINE V tanh(D d, V x) {
 template <class D, class V>
 HWY_INLINE V erf(D d, V x) {
     const V t = hn::Min(hn::Abs(x), hn::Set(d, 4.0f));  // erf 4 rounds to 1
-    static constexpr float kFar[] = {-1.28717512e-1f, -6.34846687e-1f, -1.06777877e-1f, 2.42546219e-2f,
-                                     -3.88396438e-3f, 3.83197126e-4f,  -1.72853470e-5f};
+    static constexpr float kFar[] = {-1.28717512e-1f, -6.34846687e-1f, -1.06777877e-1f,
+                                     2.42546219e-2f,  -3.88396438e-3f, 3.83197126e-4f,
+                                     -1.72853470e-5f};
     const V far_exponent = hn::MulSub(polynomial(d, t, kFar), t, t);
-    const V far = hn::Sub(hn::Set(d, 1.0f), exp_bounded(d, hn::Max(far_exponent, hn::Set(d, -104.0f))));
+    const V far =
+        hn::Sub(hn::Set(d, 1.0f), exp_bounded(d, hn::Max(far_exponent, hn::Set(d, -104.0f))));
     static constexpr float kNear[] = {1.28379166e-1f,  -3.76125336e-1f, 1.12819925e-1f,
                                       -2.67681349e-2f, 4.99119423e-3f,  -5.96761703e-4f};
     const V near = hn::MulAdd(polynomial(d, hn::Mul(t, t), kNear), t, t);
@@ -162,10 +166,12 @@ HWY_INLINE void sin_cos_of_turns(D d, V u, V& sine, V& cosine) {
     const hn::RebindToSigned<D> di;
     const V quarter = hn::Round(hn::Mul(u, hn::Set(d, 4.0f)));
     const auto j = hn::ConvertTo(di, quarter);
-    const V r = hn::Mul(hn::NegMulAdd(quarter, hn::Set(d, 0.25f), u), hn::Set(d, 6.28318530717958648f));
+    const V r =
+        hn::Mul(hn::NegMulAdd(quarter, hn::Set(d, 0.25f), u), hn::Set(d, 6.28318530717958648f));
     const V z = hn::Mul(r, r);
     static constexpr float kSine[] = {-1.6666654611e-1f, 8.3321608736e-3f, -1.9515295891e-4f};
-    static constexpr float kCosine[] = {4.166664568298827e-2f, -1.388731625493765e-3f, 2.443315711809948e-5f};
+    static constexpr float kCosine[] = {4.166664568298827e-2f, -1.388731625493765e-3f,
+                                        2.443315711809948e-5f};
     const V s = hn::MulAdd(hn::Mul(polynomial(d, z, kSine), z), r, r);
     const V c = hn::MulAdd(hn::Mul(polynomial(d, z, kCosine), z), z,
                            hn::NegMulAdd(hn::Set(d, 0.5f), z, hn::Set(d, 1.0f)));

@@ -33,7 +33,8 @@ using RandomVector = hn::Vec<RandomTag>;
 #if HWY_TARGET == HWY_SCALAR
 
 /// The words of one block; the scalar target's vectors have one lane.
-HWY_INLINE void philox_words(uint64_t block, uint32_t call, uint32_t stream, uint64_t seed, WordVector (&words)[4]) {
+HWY_INLINE void philox_words(uint64_t block, uint32_t call, uint32_t stream, uint64_t seed,
+                             WordVector (&words)[4]) {
     const PhiloxCounter scalar = philox_block(block, call, stream, seed);
     for (int i = 0; i < 4; ++i) words[i] = hn::Set(WordTag(), scalar[i]);
 }
@@ -65,7 +66,8 @@ HWY_INLINE WordVector interleaved(PairVector even, PairVector odd) {
 }
 
 /// Words of Lanes(WordTag) consecutive blocks from `block` on; lanes never carry into the upper counter word.
-HWY_INLINE void philox_words(uint64_t block, uint32_t call, uint32_t stream, uint64_t seed, WordVector (&words)[4]) {
+HWY_INLINE void philox_words(uint64_t block, uint32_t call, uint32_t stream, uint64_t seed,
+                             WordVector (&words)[4]) {
     const PairTag dp;
     const PairVector lane = hn::Iota(dp, 0);
     const PairVector first = hn::Add(hn::Add(lane, lane), hn::Set(dp, block & 0xFFFFFFFFu));
@@ -108,25 +110,30 @@ HWY_INLINE void normal_pair(WordVector a, WordVector b, RandomVector& first, Ran
 }
 
 /// What the random ops make of the words of some blocks.
-HWY_INLINE void from_words(const ir::RandomUniform&, const WordVector (&w)[4], RandomVector (&out)[4]) {
+HWY_INLINE void from_words(const ir::RandomUniform&, const WordVector (&w)[4],
+                           RandomVector (&out)[4]) {
     for (int i = 0; i < 4; ++i) out[i] = unit_interval(w[i], 0);
 }
-HWY_INLINE void from_words(const ir::RandomNormal&, const WordVector (&w)[4], RandomVector (&out)[4]) {
+HWY_INLINE void from_words(const ir::RandomNormal&, const WordVector (&w)[4],
+                           RandomVector (&out)[4]) {
     normal_pair(w[0], w[1], out[0], out[1]);
     normal_pair(w[2], w[3], out[2], out[3]);
 }
 
 /// The 64 elements of chunk `chunk`.
 template <class Op>
-HWY_INLINE void random_chunk(const Op& op, uint64_t chunk, const CallContext& context, float* HWY_RESTRICT out) {
+HWY_INLINE void random_chunk(const Op& op, uint64_t chunk, const CallContext& context,
+                             float* HWY_RESTRICT out) {
     const RandomTag df;
     const size_t lanes = hn::Lanes(df);
     for (size_t lane = 0; lane < 16; lane += lanes) {
         WordVector words[4];
-        philox_words(chunk * 16 + lane, context.call, static_cast<uint32_t>(op.stream), context.seed, words);
+        philox_words(chunk * 16 + lane, context.call, static_cast<uint32_t>(op.stream),
+                     context.seed, words);
         RandomVector values[4];
         from_words(op, words, values);
-        for (size_t word = 0; word < 4; ++word) hn::StoreU(values[word], df, out + word * 16 + lane);
+        for (size_t word = 0; word < 4; ++word)
+            hn::StoreU(values[word], df, out + word * 16 + lane);
     }
 }
 

@@ -44,16 +44,19 @@ HWY_INLINE void copy_unless(const float* from, float* to, size_t bytes) {
 
 /// The last elements, fewer than a vector: through a padded copy, so that nothing beyond the tile is touched.
 template <class Op, unsigned kSplat, size_t... kOperand>
-HWY_INLINE void elementwise_rest(const Op& op, const TileCall& call, size_t begin, const float* splats,
-                                 std::index_sequence<kOperand...>) {
+HWY_INLINE void elementwise_rest(const Op& op, const TileCall& call, size_t begin,
+                                 const float* splats, std::index_sequence<kOperand...>) {
     const hn::ScalableTag<float> d;
     constexpr size_t kLanes = hn::MaxLanes(d);
     const size_t bytes = (call.count - begin) * sizeof(float);
     HWY_ALIGN float padded[sizeof...(kOperand)][kLanes] = {};
-    (copy_unless<(kSplat >> kOperand & 1) != 0>(call.in[kOperand] + begin, padded[kOperand], bytes), ...);
+    (copy_unless<(kSplat >> kOperand & 1) != 0>(call.in[kOperand] + begin, padded[kOperand], bytes),
+     ...);
     HWY_ALIGN float result[kLanes];
-    hn::Store(apply(op, d, load_operand<(kSplat >> kOperand & 1) != 0>(d, padded[kOperand], splats[kOperand])...), d,
-              result);
+    hn::Store(apply(op, d,
+                    load_operand<(kSplat >> kOperand & 1) != 0>(d, padded[kOperand],
+                                                                splats[kOperand])...),
+              d, result);
     std::memcpy(call.out + begin, result, bytes);
 }
 
@@ -69,8 +72,10 @@ HWY_INLINE void elementwise_loop(const TileCall& call, std::index_sequence<kOper
     const float* in[] = {call.in[kOperand]...};
     size_t i = 0;
     for (; i + lanes <= count; i += lanes)
-        hn::StoreU(apply(op, d, load_operand<(kSplat >> kOperand & 1) != 0>(d, in[kOperand] + i, splats[kOperand])...), d,
-                   out + i);
+        hn::StoreU(apply(op, d,
+                         load_operand<(kSplat >> kOperand & 1) != 0>(d, in[kOperand] + i,
+                                                                     splats[kOperand])...),
+                   d, out + i);
     if (i < count) elementwise_rest<Op, kSplat>(op, call, i, splats, operands);
 }
 
@@ -82,10 +87,18 @@ void run_elementwise(const TileCall& call) {
 void run_generator(const ir::Constant* op, const TileCall& call) {
     for (size_t i = 0; i < call.count; ++i) call.out[i] = static_cast<float>(op->value);
 }
-void run_generator(const ir::RandomNormal*, const TileCall& call) { run_random<ir::RandomNormal>(call); }
-void run_generator(const ir::RandomUniform*, const TileCall& call) { run_random<ir::RandomUniform>(call); }
-void run_generator(const ir::Epoch*, const TileCall& call) { call.out[0] = static_cast<float>(call.context->epoch); }
-void run_generator(const ir::Step*, const TileCall& call) { call.out[0] = static_cast<float>(call.context->step); }
+void run_generator(const ir::RandomNormal*, const TileCall& call) {
+    run_random<ir::RandomNormal>(call);
+}
+void run_generator(const ir::RandomUniform*, const TileCall& call) {
+    run_random<ir::RandomUniform>(call);
+}
+void run_generator(const ir::Epoch*, const TileCall& call) {
+    call.out[0] = static_cast<float>(call.context->epoch);
+}
+void run_generator(const ir::Step*, const TileCall& call) {
+    call.out[0] = static_cast<float>(call.context->step);
+}
 
 template <class Op>
 void run_generator_of(const TileCall& call) {
@@ -114,7 +127,8 @@ struct Finder {
     template <class Op>
     TileFunction operator()(const Op&) const {
         if constexpr (Op::kInfo.has(ir::kElementwise))
-            return variant_at<Op>(splat, std::make_integer_sequence<unsigned, 1u << arity(Op::kInfo)>());
+            return variant_at<Op>(splat,
+                                  std::make_integer_sequence<unsigned, 1u << arity(Op::kInfo)>());
         else if constexpr (Op::kInfo.has(ir::kGenerator) || Op::kInfo.has(ir::kRuntimeScalar))
             return &run_generator_of<Op>;
         else
@@ -123,7 +137,9 @@ struct Finder {
     TileFunction operator()(const std::monostate&) const { return nullptr; }
 };
 
-TileFunction find_tile_function(const ir::OpVariant& op, unsigned splat) { return std::visit(Finder{splat}, op); }
+TileFunction find_tile_function(const ir::OpVariant& op, unsigned splat) {
+    return std::visit(Finder{splat}, op);
+}
 
 }  // namespace gmc::runtime::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -19,7 +19,7 @@ struct TileCall {
     const float* in[kMostOperands] = {};
     size_t count = 0;
     const void* op = nullptr;  ///< the op's struct in ir/ops.h, for its attributes
-    int64_t first = 0;         ///< index of out[0] in the whole tensor; random ops are functions of it
+    int64_t first = 0;  ///< index of out[0] in the whole tensor; random ops are functions of it
     const CallContext* context = nullptr;
 };
 

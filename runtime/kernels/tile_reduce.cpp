@@ -59,7 +59,8 @@ constexpr size_t kUnroll = 4;
 constexpr size_t kMostRows = 64;
 
 template <class Op>
-HWY_INLINE void reduce_four_vectors(Tag d, const float* from, size_t rows, size_t width, double* accumulators) {
+HWY_INLINE void reduce_four_vectors(Tag d, const float* from, size_t rows, size_t width,
+                                    double* accumulators) {
     const size_t lanes = hn::Lanes(d);
     HWY_ALIGN float sums[kUnroll * hn::MaxLanes(Tag())];
     Vector s0 = hn::LoadU(d, from), s1 = hn::LoadU(d, from + lanes);
@@ -79,7 +80,8 @@ HWY_INLINE void reduce_four_vectors(Tag d, const float* from, size_t rows, size_
 }
 
 template <class Op>
-HWY_INLINE void reduce_some_rows(const float* tile, size_t rows, size_t width, double* accumulators) {
+HWY_INLINE void reduce_some_rows(const float* tile, size_t rows, size_t width,
+                                 double* accumulators) {
     const Tag d;
     const size_t lanes = hn::Lanes(d);
     size_t j = 0;
@@ -88,7 +90,8 @@ HWY_INLINE void reduce_some_rows(const float* tile, size_t rows, size_t width, d
     for (; j + lanes <= width; j += lanes) {
         HWY_ALIGN float sums[hn::MaxLanes(Tag())];
         Vector s = hn::LoadU(d, tile + j);
-        for (size_t r = 1; r < rows; ++r) s = Combine<Op>::vectors(s, hn::LoadU(d, tile + r * width + j));
+        for (size_t r = 1; r < rows; ++r)
+            s = Combine<Op>::vectors(s, hn::LoadU(d, tile + r * width + j));
         hn::Store(s, d, sums);
         take_in<Op>(sums, lanes, accumulators + j);
     }
@@ -103,7 +106,8 @@ template <class Op>
 void reduce_columns(const float* tile, size_t rows, size_t width, double* accumulators) {
     if (rows == 1) return take_in<Op>(tile, width, accumulators);
     for (size_t row = 0; row < rows; row += kMostRows)
-        reduce_some_rows<Op>(tile + row * width, HWY_MIN(kMostRows, rows - row), width, accumulators);
+        reduce_some_rows<Op>(tile + row * width, HWY_MIN(kMostRows, rows - row), width,
+                             accumulators);
 }
 
 /// The reduction of `count` numbers in f32.
@@ -117,7 +121,8 @@ HWY_INLINE float reduced(const float* tile, size_t count) {
         Vector s0 = hn::LoadU(d, tile);
         i = lanes;
         if (count >= kUnroll * lanes) {
-            Vector s1 = hn::LoadU(d, tile + lanes), s2 = hn::LoadU(d, tile + 2 * lanes), s3 = hn::LoadU(d, tile + 3 * lanes);
+            Vector s1 = hn::LoadU(d, tile + lanes), s2 = hn::LoadU(d, tile + 2 * lanes),
+                   s3 = hn::LoadU(d, tile + 3 * lanes);
             for (i = kUnroll * lanes; i + kUnroll * lanes <= count; i += kUnroll * lanes) {
                 s0 = Combine<Op>::vectors(s0, hn::LoadU(d, tile + i));
                 s1 = Combine<Op>::vectors(s1, hn::LoadU(d, tile + i + lanes));
@@ -126,7 +131,8 @@ HWY_INLINE float reduced(const float* tile, size_t count) {
             }
             s0 = Combine<Op>::vectors(Combine<Op>::vectors(s0, s1), Combine<Op>::vectors(s2, s3));
         }
-        for (; i + lanes <= count; i += lanes) s0 = Combine<Op>::vectors(s0, hn::LoadU(d, tile + i));
+        for (; i + lanes <= count; i += lanes)
+            s0 = Combine<Op>::vectors(s0, hn::LoadU(d, tile + i));
         sum = Combine<Op>::lanes(d, s0);
     }
     for (; i < count; ++i) sum = Combine<Op>::numbers(sum, tile[i]);
@@ -146,14 +152,16 @@ void reduce_rows(const float* tile, size_t rows, size_t width, float* out) {
 
 template <class Op>
 void merge(const double* others, size_t width, double* accumulators) {
-    for (size_t i = 0; i < width; ++i) accumulators[i] = Combine<Op>::numbers(accumulators[i], others[i]);
+    for (size_t i = 0; i < width; ++i)
+        accumulators[i] = Combine<Op>::numbers(accumulators[i], others[i]);
 }
 
 struct Finder {
     template <class Op>
     ReduceFunctions operator()(const Op&) const {
         if constexpr (Op::kInfo.has(ir::kReduction))
-            return {&reduce_columns<Op>, &reduce_all<Op>, &reduce_rows<Op>, &merge<Op>, Combine<Op>::kIdentity};
+            return {&reduce_columns<Op>, &reduce_all<Op>, &reduce_rows<Op>, &merge<Op>,
+                    Combine<Op>::kIdentity};
         else
             return {};
     }
@@ -170,7 +178,9 @@ namespace gmc::runtime {
 
 HWY_EXPORT(find_reduce_functions);
 
-ReduceFunctions reduce_functions(const ir::OpVariant& op) { return HWY_DYNAMIC_DISPATCH(find_reduce_functions)(op); }
+ReduceFunctions reduce_functions(const ir::OpVariant& op) {
+    return HWY_DYNAMIC_DISPATCH(find_reduce_functions)(op);
+}
 
 }  // namespace gmc::runtime
 #endif  // HWY_ONCE

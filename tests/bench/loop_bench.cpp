@@ -57,22 +57,27 @@ struct Bench {
     float* allocate(ir::ValueId value) {
         const auto count = static_cast<size_t>(function().type(value).elements());
         memory.push_back(hwy::AllocateAligned<float>(count));
-        for (size_t i = 0; i < count; ++i) memory.back()[i] = static_cast<float>(i * 7919 % 1000) * 0.002f - 0.9f;
+        for (size_t i = 0; i < count; ++i)
+            memory.back()[i] = static_cast<float>(i * 7919 % 1000) * 0.002f - 0.9f;
         return memory.back().get();
     }
 
-    using Maker = std::unique_ptr<runtime::Kernel> (*)(const ir::Function&, const ir::Operation&, const runtime::Buffers&);
+    using Maker = std::unique_ptr<runtime::Kernel> (*)(const ir::Function&, const ir::Operation&,
+                                                       const runtime::Buffers&);
     /// `in_place` pairs (result, operand).
-    void run(const std::string& name, const ir::Shape& space, std::vector<std::pair<ir::ValueId, ir::ValueId>> in_place = {},
+    void run(const std::string& name, const ir::Shape& space,
+             std::vector<std::pair<ir::ValueId, ir::ValueId>> in_place = {},
              Maker make = &runtime::make_loop_kernel) {
         if (name.compare(0, wanted.size(), wanted) != 0) return;
         const ir::Operation& operation = function().operations.back();
         runtime::Buffers buffers(function().values.size());
         int64_t bytes = 0;
-        for (ir::ValueId id : inputs) buffers.set(id, allocate(id)), bytes += function().type(id).bytes();
+        for (ir::ValueId id : inputs)
+            buffers.set(id, allocate(id)), bytes += function().type(id).bytes();
         for (ir::ValueId id : operation.results) {
             bytes += function().type(id).bytes();
-            const auto pair = std::find_if(in_place.begin(), in_place.end(), [&](auto& p) { return p.first == id; });
+            const auto pair = std::find_if(in_place.begin(), in_place.end(),
+                                           [&](auto& p) { return p.first == id; });
             buffers.set(id, pair != in_place.end() ? buffers.data(pair->second) : allocate(id));
         }
         const auto kernel = make(function(), operation, buffers);
@@ -80,16 +85,20 @@ struct Bench {
         for (int i = 0; i < repetitions; ++i) {
             const auto begin = std::chrono::steady_clock::now();
             kernel->run({.seed = 1, .call = static_cast<uint32_t>(i)});
-            best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+            best = std::min(
+                best,
+                std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
         }
         const auto elements = static_cast<double>(ir::f32(space).elements());
-        fmt::print("{:36} {:18} {:9.1f} us {:7.2f} GB/s {:7.3f} ns/element\n", name, ir::to_string(space), best * 1e6,
-                   static_cast<double>(bytes) / best * 1e-9, best * 1e9 / elements);
+        fmt::print("{:36} {:18} {:9.1f} us {:7.2f} GB/s {:7.3f} ns/element\n", name,
+                   ir::to_string(space), best * 1e6, static_cast<double>(bytes) / best * 1e-9,
+                   best * 1e9 / elements);
     }
 };
 
 ir::ValueId per_channel(Bench& b, const ir::Shape& shape) {
-    return b.builder.broadcast(b.input({shape.back()}), {static_cast<int64_t>(shape.size()) - 1}, shape);
+    return b.builder.broadcast(b.input({shape.back()}), {static_cast<int64_t>(shape.size()) - 1},
+                               shape);
 }
 
 void copy_bandwidth(int64_t elements) {
@@ -109,16 +118,19 @@ void batch_norm_moments(const ir::Shape& shape) {
     Bench b;
     const ir::ValueId x = b.input(shape);
     const auto axes = ir::all_axes(static_cast<int64_t>(shape.size()) - 1);
-    const ir::ValueId sum = b.builder.reduce_sum(x, axes), squares = b.builder.reduce_sum(b.builder.mul(x, x), axes);
+    const ir::ValueId sum = b.builder.reduce_sum(x, axes),
+                      squares = b.builder.reduce_sum(b.builder.mul(x, x), axes);
     b.fuse(shape, {sum, squares});
     b.run("batch norm moments", shape);
 }
 
 void batch_norm_apply(const ir::Shape& shape) {
     Bench b;
-    const ir::ValueId x = b.input(shape), mean = per_channel(b, shape), variance = per_channel(b, shape);
+    const ir::ValueId x = b.input(shape), mean = per_channel(b, shape),
+                      variance = per_channel(b, shape);
     const ir::ValueId scale = per_channel(b, shape), offset = per_channel(b, shape);
-    const ir::ValueId deviation = b.builder.emit(ir::Sqrt{}, {b.builder.offset(b.builder.mul(variance, variance), 1e-5)});
+    const ir::ValueId deviation =
+        b.builder.emit(ir::Sqrt{}, {b.builder.offset(b.builder.mul(variance, variance), 1e-5)});
     const ir::ValueId normal = b.builder.div(b.builder.sub(x, mean), deviation);
     const ir::ValueId y = b.builder.add(b.builder.mul(normal, scale), offset);
     b.fuse(shape, {b.builder.emit(ir::LeakyRelu{0.0}, {y})});
@@ -127,17 +139,20 @@ void batch_norm_apply(const ir::Shape& shape) {
 
 void batch_norm_gradient(const ir::Shape& shape) {
     Bench b;
-    const ir::ValueId x = b.input(shape), g = b.input(shape), mean = per_channel(b, shape), deviation = per_channel(b, shape);
+    const ir::ValueId x = b.input(shape), g = b.input(shape), mean = per_channel(b, shape),
+                      deviation = per_channel(b, shape);
     const auto axes = ir::all_axes(static_cast<int64_t>(shape.size()) - 1);
     const ir::ValueId normal = b.builder.div(b.builder.sub(x, mean), deviation);
-    const ir::ValueId offset = b.builder.reduce_sum(g, axes), scale = b.builder.reduce_sum(b.builder.mul(g, normal), axes);
+    const ir::ValueId offset = b.builder.reduce_sum(g, axes),
+                      scale = b.builder.reduce_sum(b.builder.mul(g, normal), axes);
     b.fuse(shape, {offset, scale});
     b.run("batch norm gradient sums", shape);
 }
 
 void dropout(const ir::Shape& shape) {
     Bench b;
-    const ir::ValueId x = b.input(shape), u = b.builder.emit_typed(ir::RandomUniform{1}, {}, ir::f32(shape));
+    const ir::ValueId x = b.input(shape),
+                      u = b.builder.emit_typed(ir::RandomUniform{1}, {}, ir::f32(shape));
     const ir::ValueId keep = b.builder.emit(ir::Greater{}, {u, b.builder.constant(0.3, shape)});
     b.fuse(shape, {b.builder.mul(b.builder.scale(x, 1 / 0.7), keep)});
     b.run("dropout", shape);
@@ -152,7 +167,8 @@ void generator(const std::string& name, const ir::OpVariant& op, const ir::Shape
 void adam(const ir::Shape& shape) {
     Bench b;
     ir::Builder& k = b.builder;
-    const ir::ValueId p = b.input(shape), m = b.input(shape), v = b.input(shape), g = b.input(shape);
+    const ir::ValueId p = b.input(shape), m = b.input(shape), v = b.input(shape),
+                      g = b.input(shape);
     const ir::ValueId rate = k.splat(b.input({}), shape);
     const ir::ValueId m_new = k.add(k.scale(m, 0.9), k.scale(g, 0.1));
     const ir::ValueId v_new = k.add(k.scale(v, 0.999), k.scale(k.mul(g, g), 0.001));
@@ -178,7 +194,8 @@ void loss(const ir::Shape& shape) {
     Bench b;
     ir::Builder& k = b.builder;
     const ir::ValueId logits = b.input(shape), x = b.input(shape);
-    const ir::ValueId sum = k.reduce_sum(k.sub(k.emit(ir::Softplus{}, {logits}), k.mul(logits, x)), {1});
+    const ir::ValueId sum =
+        k.reduce_sum(k.sub(k.emit(ir::Softplus{}, {logits}), k.mul(logits, x)), {1});
     const ir::ValueId gradient = k.sub(k.emit(ir::Sigmoid{}, {logits}), x);
     b.fuse(shape, {sum, gradient});
     b.run("cross-entropy and its gradient", shape);
@@ -194,7 +211,8 @@ void softmax_shift(const ir::Shape& shape) {
 }
 
 void copies() {
-    const auto bench = [](const std::string& name, const ir::OpVariant& op, const std::vector<ir::Shape>& shapes) {
+    const auto bench = [](const std::string& name, const ir::OpVariant& op,
+                          const std::vector<ir::Shape>& shapes) {
         Bench b;
         std::vector<ir::ValueId> operands;
         for (const ir::Shape& shape : shapes) operands.push_back(b.input(shape));
@@ -217,10 +235,13 @@ int main(int argc, char** argv) {
     runtime::flush_denormals_in_all_threads();
     fmt::print("{} threads, fastest of {} runs\n", omp_get_max_threads(), repetitions);
     const ir::Shape large = {128, 28, 28, 64}, small = {128, 14, 14, 16};
+    copy_bandwidth(64 << 20);
     copy_bandwidth(8 << 20);
     copy_bandwidth(1 << 16);
-    for (const ir::Shape& shape : {large, ir::Shape{128, 28, 28, 3}, small, ir::Shape{128, 1024}}) bias_leaky_relu(shape);
-    for (const ir::Shape& shape : {large, ir::Shape{128, 28, 28, 3}, small, ir::Shape{128, 12544}}) batch_norm_moments(shape);
+    for (const ir::Shape& shape : {large, ir::Shape{128, 28, 28, 3}, small, ir::Shape{128, 1024}})
+        bias_leaky_relu(shape);
+    for (const ir::Shape& shape : {large, ir::Shape{128, 28, 28, 3}, small, ir::Shape{128, 12544}})
+        batch_norm_moments(shape);
     for (const ir::Shape& shape : {large, small}) batch_norm_apply(shape);
     for (const ir::Shape& shape : {large, small}) batch_norm_gradient(shape);
     dropout(large);

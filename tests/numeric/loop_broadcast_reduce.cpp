@@ -9,11 +9,37 @@ namespace {
 
 /// Ones, primes, sizes around vectors and tiles, long rows and many short ones.
 const std::vector<ir::Shape> kShapes = {
-    {},           {1},           {1, 1},          {17},          {1023},         {1025},          {5000},
-    {40000},      {3, 7},        {64, 16},        {1000, 3},     {3, 1000},      {2, 5000},       {7, 600},
-    {300, 100},   {100, 512},    {100, 513},      {2, 3, 5},     {1, 9, 1},      {16, 1, 33},     {13, 11, 64},
-    {4, 700, 10}, {2, 2, 3000},  {2, 3, 4, 5},    {1, 5, 1, 7},  {8, 7, 7, 16},  {3, 1, 129, 4},  {2, 3, 2, 800},
-    {5, 4, 3, 1}, {16, 28, 28, 3}, {4, 9, 9, 130},
+    {},
+    {1},
+    {1, 1},
+    {17},
+    {1023},
+    {1025},
+    {5000},
+    {40000},
+    {3, 7},
+    {64, 16},
+    {1000, 3},
+    {3, 1000},
+    {2, 5000},
+    {7, 600},
+    {300, 100},
+    {100, 512},
+    {100, 513},
+    {2, 3, 5},
+    {1, 9, 1},
+    {16, 1, 33},
+    {13, 11, 64},
+    {4, 700, 10},
+    {2, 2, 3000},
+    {2, 3, 4, 5},
+    {1, 5, 1, 7},
+    {8, 7, 7, 16},
+    {3, 1, 129, 4},
+    {2, 3, 2, 800},
+    {5, 4, 3, 1},
+    {16, 28, 28, 3},
+    {4, 9, 9, 130},
 };
 
 std::vector<int64_t> subset(unsigned bits) {
@@ -35,7 +61,8 @@ TEST_CASE("a broadcast of each subset of axes, alone") {
     for (const ir::Shape& shape : kShapes)
         for (unsigned bits = 0; bits < 1u << shape.size(); ++bits) {
             LoopHarness h;
-            h.builder().emit_typed(ir::Broadcast{subset(bits)}, {h.input(sizes_of(shape, subset(bits)))}, ir::f32(shape));
+            h.builder().emit_typed(ir::Broadcast{subset(bits)},
+                                   {h.input(sizes_of(shape, subset(bits)))}, ir::f32(shape));
             CHECK(h.difference(0, 0) == "");
         }
 }
@@ -45,8 +72,10 @@ TEST_CASE("two broadcasts of different subsets, added to a tensor of the whole s
         for (unsigned bits = 0; bits < 1u << (2 * shape.size()); bits += 3) {
             LoopHarness h;
             ir::Builder b = h.builder();
-            const auto one = subset(bits & ((1u << shape.size()) - 1)), two = subset(bits >> shape.size());
-            const ir::ValueId x = h.input(shape), y = h.input(sizes_of(shape, one)), z = h.input(sizes_of(shape, two));
+            const auto one = subset(bits & ((1u << shape.size()) - 1)),
+                       two = subset(bits >> shape.size());
+            const ir::ValueId x = h.input(shape), y = h.input(sizes_of(shape, one)),
+                              z = h.input(sizes_of(shape, two));
             const ir::ValueId by = b.emit_typed(ir::Broadcast{one}, {y}, ir::f32(shape));
             const ir::ValueId bz = b.emit_typed(ir::Broadcast{two}, {z}, ir::f32(shape));
             // abs(y) varies like y: computed once per run, thread or row where that is enough.
@@ -62,8 +91,10 @@ TEST_CASE("a reduction over each subset of axes, alone") {
             for (const bool is_max : {false, true}) {
                 LoopHarness h;
                 const ir::ValueId x = h.input(shape);
-                if (is_max) h.builder().emit(ir::ReduceMax{subset(bits)}, {x});
-                else h.builder().emit(ir::ReduceSum{subset(bits)}, {x});
+                if (is_max)
+                    h.builder().emit(ir::ReduceMax{subset(bits)}, {x});
+                else
+                    h.builder().emit(ir::ReduceSum{subset(bits)}, {x});
                 CHECK(h.difference(is_max ? 0 : 2e-6, is_max ? 0 : 2e-4) == "");
             }
 }
@@ -73,7 +104,8 @@ TEST_CASE("two reductions over different subsets beside results of the whole spa
         for (unsigned bits = 0; bits < 1u << (2 * shape.size()); bits += 5) {
             LoopHarness h;
             ir::Builder b = h.builder();
-            const auto one = subset(bits & ((1u << shape.size()) - 1)), two = subset(bits >> shape.size());
+            const auto one = subset(bits & ((1u << shape.size()) - 1)),
+                       two = subset(bits >> shape.size());
             const ir::ValueId x = h.input(shape), y = h.input(sizes_of(shape, one));
             const ir::ValueId by = b.emit_typed(ir::Broadcast{one}, {y}, ir::f32(shape));
             const ir::ValueId product = b.mul(x, by);

@@ -17,8 +17,12 @@ using namespace gmc::tests;  // NOLINT
 
 namespace {
 
-const std::vector<ir::Shape> kShapes = {{1},       {7},       {5000},        {1, 1},        {3, 5},       {64, 48},
-                                        {300, 70}, {2, 3, 4}, {1, 17, 1},    {16, 16, 3},   {2, 3, 4, 5}, {8, 14, 14, 16},
+const std::vector<ir::Shape> kShapes = {{1},           {7},
+                                        {5000},        {1, 1},
+                                        {3, 5},        {64, 48},
+                                        {300, 70},     {2, 3, 4},
+                                        {1, 17, 1},    {16, 16, 3},
+                                        {2, 3, 4, 5},  {8, 14, 14, 16},
                                         {3, 1, 50, 2}, {2, 3, 2, 3, 2}};
 
 /// The copy kernel's result equals the plain loops' exactly.
@@ -61,7 +65,8 @@ TEST_CASE("slices and pads") {
 TEST_CASE("concatenations along every axis") {
     for (const ir::Shape& shape : kShapes)
         for (size_t axis = 0; axis < shape.size(); ++axis)
-            for (const std::vector<int64_t>& sizes : std::vector<std::vector<int64_t>>{{3}, {1, 1}, {5, 2, 16}}) {
+            for (const std::vector<int64_t>& sizes :
+                 std::vector<std::vector<int64_t>>{{3}, {1, 1}, {5, 2, 16}}) {
                 LoopHarness h;
                 std::vector<ir::ValueId> parts;
                 for (int64_t size : sizes) {
@@ -81,7 +86,8 @@ TEST_CASE("flushing subnormal numbers reaches every thread") {
     const ir::ValueId product = h.builder().emit(ir::Mul{}, {x, x});
     const auto out = h.run();
 #if defined(__SSE__)
-    CHECK(std::all_of(out.at(product).begin(), out.at(product).end(), [](float v) { return v == 0; }));
+    CHECK(std::all_of(out.at(product).begin(), out.at(product).end(),
+                      [](float v) { return v == 0; }));
     constexpr unsigned kBoth = 1u << 15 | 1u << 6;
 #pragma omp parallel
     _mm_setcsr(_mm_getcsr() & ~kBoth);  // other tests look at subnormal results

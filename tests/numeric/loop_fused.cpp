@@ -10,7 +10,8 @@ using namespace gmc::tests;  // NOLINT
 
 namespace {
 
-const std::vector<ir::Shape> kShapes = {{}, {1}, {15}, {16}, {1024}, {1031}, {70001}, {37, 5}, {3, 1100}, {50, 31, 16}};
+const std::vector<ir::Shape> kShapes = {{},     {1},     {15},    {16},      {1024},
+                                        {1031}, {70001}, {37, 5}, {3, 1100}, {50, 31, 16}};
 
 struct ElementwiseOp {
     ir::OpVariant op;
@@ -65,10 +66,16 @@ TEST_CASE("every element-wise op with tensors, scalars and rows as operands") {
                 for (int i = 0; i < op.operands; ++i) {
                     const int form = forms >> (2 * i) & 3;
                     const bool row = form == 2 && !shape.empty();
-                    if (form == 0 || (form == 2 && !row)) operands.push_back(h.input(shape, op.low, op.high));
-                    else if (form == 1) operands.push_back(b.splat(h.input({}, op.low, op.high), shape));
-                    else if (row) operands.push_back(b.emit_typed(ir::Broadcast{{static_cast<int64_t>(shape.size()) - 1}}, {h.input({shape.back()}, op.low, op.high)}, ir::f32(shape)));
-                    else operands.push_back(b.constant(1.25, shape));
+                    if (form == 0 || (form == 2 && !row))
+                        operands.push_back(h.input(shape, op.low, op.high));
+                    else if (form == 1)
+                        operands.push_back(b.splat(h.input({}, op.low, op.high), shape));
+                    else if (row)
+                        operands.push_back(b.emit_typed(
+                            ir::Broadcast{{static_cast<int64_t>(shape.size()) - 1}},
+                            {h.input({shape.back()}, op.low, op.high)}, ir::f32(shape)));
+                    else
+                        operands.push_back(b.constant(1.25, shape));
                 }
                 const ir::ValueId out = b.emit(op.op, operands);
                 h.fuse(shape, {out});
@@ -84,7 +91,8 @@ TEST_CASE("every element-wise op alone, in and out of place, on every SIMD targe
                 for (int in_place = -1; in_place < op.operands; ++in_place) {
                     LoopHarness h;
                     std::vector<ir::ValueId> operands;
-                    for (int i = 0; i < op.operands; ++i) operands.push_back(h.input(shape, op.low, op.high));
+                    for (int i = 0; i < op.operands; ++i)
+                        operands.push_back(h.input(shape, op.low, op.high));
                     const ir::ValueId out = h.builder().emit(op.op, operands);
                     if (in_place >= 0) h.put_in_place(out, operands[static_cast<size_t>(in_place)]);
                     CHECK(h.difference(2e-6, 2e-7) == "");
@@ -96,7 +104,8 @@ TEST_CASE("Adam in place: parameters and both moments over their old selves") {
     for (const ir::Shape& shape : std::vector<ir::Shape>{{5}, {1000}, {64, 33}, {100000}}) {
         LoopHarness h;
         ir::Builder b = h.builder();
-        const ir::ValueId p = h.input(shape), m = h.input(shape), v = h.input(shape, 0, 1), g = h.input(shape);
+        const ir::ValueId p = h.input(shape), m = h.input(shape), v = h.input(shape, 0, 1),
+                          g = h.input(shape);
         const ir::ValueId rate = h.input({}, 0.01, 0.02);
         const ir::ValueId m_new = b.add(b.scale(m, 0.9), b.scale(g, 0.1));
         const ir::ValueId v_new = b.add(b.scale(v, 0.999), b.scale(b.mul(g, g), 0.001));
@@ -109,13 +118,15 @@ TEST_CASE("Adam in place: parameters and both moments over their old selves") {
 }
 
 TEST_CASE("a result over an operand that later ops and reductions still read") {
-    for (const ir::Shape& shape : std::vector<ir::Shape>{{}, {1}, {7}, {40, 16}, {3, 2000}, {33333}}) {
+    for (const ir::Shape& shape :
+         std::vector<ir::Shape>{{}, {1}, {7}, {40, 16}, {3, 2000}, {33333}}) {
         LoopHarness h;
         ir::Builder b = h.builder();
         const ir::ValueId x = h.input(shape), y = h.input(shape);
-        const ir::ValueId first = b.add(x, y);           // over x, which is read below
-        const ir::ValueId second = b.mul(x, first);      // over y
-        const ir::ValueId total = b.emit(ir::ReduceSum{ir::all_axes(static_cast<int64_t>(shape.size()))}, {x});
+        const ir::ValueId first = b.add(x, y);       // over x, which is read below
+        const ir::ValueId second = b.mul(x, first);  // over y
+        const ir::ValueId total =
+            b.emit(ir::ReduceSum{ir::all_axes(static_cast<int64_t>(shape.size()))}, {x});
         const ir::ValueId third = b.sub(y, x);
         h.fuse(shape, {first, second, total, third});
         h.put_in_place(first, x), h.put_in_place(second, y);
@@ -128,7 +139,8 @@ TEST_CASE("results that are a broadcast, a constant, a copy, and each other's op
         LoopHarness h;
         ir::Builder b = h.builder();
         const ir::ValueId x = h.input(shape), s = h.input({});
-        const ir::ValueId constant = b.constant(3, shape), splat = b.emit_typed(ir::Broadcast{}, {s}, ir::f32(shape));
+        const ir::ValueId constant = b.constant(3, shape),
+                          splat = b.emit_typed(ir::Broadcast{}, {s}, ir::f32(shape));
         const ir::ValueId copy = b.emit(ir::StopGradient{}, {x});
         const ir::ValueId sum = b.add(copy, splat), product = b.mul(sum, constant);
         const ir::ValueId same = b.emit(ir::StopGradient{}, {product});
@@ -159,7 +171,9 @@ TEST_CASE("dropout: the mask and the masked tensor") {
         LoopHarness h;
         ir::Builder b = h.builder();
         const ir::ValueId x = h.input(shape);
-        const ir::ValueId keep = b.emit(ir::Greater{}, {b.emit_typed(ir::RandomUniform{3}, {}, ir::f32(shape)), b.constant(0.3, shape)});
+        const ir::ValueId keep = b.emit(
+            ir::Greater{},
+            {b.emit_typed(ir::RandomUniform{3}, {}, ir::f32(shape)), b.constant(0.3, shape)});
         const ir::ValueId out = b.scale(b.mul(x, keep), 1 / 0.7);
         h.fuse(shape, {keep, out});
         CHECK(h.difference(1e-6, 0) == "");
@@ -167,11 +181,16 @@ TEST_CASE("dropout: the mask and the masked tensor") {
 }
 
 TEST_CASE("reductions are bit-identical from run to run, and accurate for large tensors") {
-    for (const auto& [shape, axes] : std::vector<std::pair<ir::Shape, std::vector<int64_t>>>{
-             {{128, 28, 28, 64}, {0, 1, 2}}, {{128, 12544}, {0}}, {{2000000}, {0}}, {{128, 50176}, {1}}, {{2, 400000}, {0}}}) {
+    for (const auto& [shape, axes] :
+         std::vector<std::pair<ir::Shape, std::vector<int64_t>>>{{{128, 28, 28, 64}, {0, 1, 2}},
+                                                                 {{128, 12544}, {0}},
+                                                                 {{2000000}, {0}},
+                                                                 {{128, 50176}, {1}},
+                                                                 {{2, 400000}, {0}}}) {
         LoopHarness h;
         ir::Builder b = h.builder();
-        const ir::ValueId x = h.input(shape, 0, 1), sum = b.emit(ir::ReduceSum{axes}, {x}), square = b.emit(ir::ReduceSum{axes}, {b.mul(x, x)});
+        const ir::ValueId x = h.input(shape, 0, 1), sum = b.emit(ir::ReduceSum{axes}, {x}),
+                          square = b.emit(ir::ReduceSum{axes}, {b.mul(x, x)});
         h.fuse(shape, {sum, square});
         const auto first = h.run();
         for (int i = 0; i < 3; ++i) CHECK(h.run() == first);

@@ -45,11 +45,15 @@ double ulps(float found, double exact) {
     if (std::isnan(exact) || std::isinf(rounded)) {
         const bool same = std::isnan(exact) ? std::isnan(found) : found == rounded;
         // Right at the limit of overflow the largest number is as good.
-        return same || (std::isinf(rounded) && std::fabs(found) > 3.4028e38f && std::fabs(exact) < 3.40283e38) ? 0 : INFINITY;
+        return same || (std::isinf(rounded) && std::fabs(found) > 3.4028e38f &&
+                        std::fabs(exact) < 3.40283e38)
+                   ? 0
+                   : INFINITY;
     }
     constexpr double kSmallestNormal = std::numeric_limits<float>::min();
     if (std::fabs(exact) < kSmallestNormal && std::fabs(found) <= kSmallestNormal) return 0;
-    const double unit = std::ldexp(1.0, std::max(std::ilogb(exact == 0 ? 1e-45 : exact), -126) - 23);
+    const double unit =
+        std::ldexp(1.0, std::max(std::ilogb(exact == 0 ? 1e-45 : exact), -126) - 23);
     return std::fabs(found - exact) / unit;
 }
 
@@ -67,7 +71,9 @@ double worst_ulps(const ir::OpVariant& op, const std::vector<float>& x, Function
 }
 
 double exact_softplus(double x) { return std::fmax(x, 0) + std::log1p(std::exp(-std::fabs(x))); }
-double exact_sigmoid(double x) { return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x)); }
+double exact_sigmoid(double x) {
+    return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x));
+}
 
 bool same(float a, float b) { return (std::isnan(a) && std::isnan(b)) || a == b; }
 
@@ -106,8 +112,11 @@ TEST_CASE("sine and cosine are within 4 ulp or 2^-24, at any size") {
         const std::vector<float> sine = unary(ir::Sin{}, x), cosine = unary(ir::Cos{}, x);
         double worst = 0;
         for (size_t i = 0; i < x.size(); ++i) {
-            const double s = std::sin(static_cast<double>(x[i])), c = std::cos(static_cast<double>(x[i]));
-            const auto error = [](float found, double exact) { return std::fabs(found - exact) / (std::fabs(exact) * 4 * 0x1p-23 + 0x1p-24); };
+            const double s = std::sin(static_cast<double>(x[i])),
+                         c = std::cos(static_cast<double>(x[i]));
+            const auto error = [](float found, double exact) {
+                return std::fabs(found - exact) / (std::fabs(exact) * 4 * 0x1p-23 + 0x1p-24);
+            };
             worst = std::max({worst, error(sine[i], s), error(cosine[i], c)});
         }
         CHECK(worst < 1);
@@ -119,16 +128,35 @@ TEST_CASE("special values") {
         check_values(ir::Abs{}, {{-0.0f, 0}, {-kInfinity, kInfinity}, {kNan, kNan}});
         check_values(ir::Cos{}, {{0, 1}, {kInfinity, kNan}, {kNan, kNan}});
         check_values(ir::Erf{}, {{0, 0}, {kInfinity, 1}, {-kInfinity, -1}, {30, 1}, {kNan, kNan}});
-        check_values(ir::Exp{}, {{0, 1}, {kInfinity, kInfinity}, {-kInfinity, 0}, {1000, kInfinity}, {-1000, 0}, {kNan, kNan}});
-        check_values(ir::Floor{}, {{-0.5f, -1}, {3e9f, 3e9f}, {kInfinity, kInfinity}, {kNan, kNan}});
-        check_values(ir::LeakyRelu{0.25}, {{-4, -1}, {4, 4}, {-kInfinity, -kInfinity}, {kNan, kNan}});
-        check_values(ir::Log{}, {{1, 0}, {0, -kInfinity}, {-0.0f, -kInfinity}, {-1, kNan}, {kInfinity, kInfinity}, {-kInfinity, kNan}, {kNan, kNan}});
+        check_values(ir::Exp{}, {{0, 1},
+                                 {kInfinity, kInfinity},
+                                 {-kInfinity, 0},
+                                 {1000, kInfinity},
+                                 {-1000, 0},
+                                 {kNan, kNan}});
+        check_values(ir::Floor{},
+                     {{-0.5f, -1}, {3e9f, 3e9f}, {kInfinity, kInfinity}, {kNan, kNan}});
+        check_values(ir::LeakyRelu{0.25},
+                     {{-4, -1}, {4, 4}, {-kInfinity, -kInfinity}, {kNan, kNan}});
+        check_values(ir::Log{}, {{1, 0},
+                                 {0, -kInfinity},
+                                 {-0.0f, -kInfinity},
+                                 {-1, kNan},
+                                 {kInfinity, kInfinity},
+                                 {-kInfinity, kNan},
+                                 {kNan, kNan}});
         check_values(ir::Neg{}, {{kInfinity, -kInfinity}, {kNan, kNan}});
         check_values(ir::Pow{2.5}, {{0, 0}, {-1, kNan}, {kInfinity, kInfinity}, {kNan, kNan}});
-        check_values(ir::Sigmoid{}, {{0, 0.5f}, {kInfinity, 1}, {-kInfinity, 0}, {200, 1}, {-200, 0}, {kNan, kNan}});
-        check_values(ir::Sign{}, {{-0.0f, 0}, {3, 1}, {-3, -1}, {kInfinity, 1}, {-kInfinity, -1}, {kNan, kNan}});
+        check_values(
+            ir::Sigmoid{},
+            {{0, 0.5f}, {kInfinity, 1}, {-kInfinity, 0}, {200, 1}, {-200, 0}, {kNan, kNan}});
+        check_values(
+            ir::Sign{},
+            {{-0.0f, 0}, {3, 1}, {-3, -1}, {kInfinity, 1}, {-kInfinity, -1}, {kNan, kNan}});
         check_values(ir::Sin{}, {{0, 0}, {-kInfinity, kNan}, {kNan, kNan}});
-        check_values(ir::Softplus{}, {{kInfinity, kInfinity}, {-kInfinity, 0}, {200, 200}, {-200, 0}, {kNan, kNan}});
+        check_values(
+            ir::Softplus{},
+            {{kInfinity, kInfinity}, {-kInfinity, 0}, {200, 200}, {-200, 0}, {kNan, kNan}});
         check_values(ir::Sqrt{}, {{0, 0}, {-1, kNan}, {kInfinity, kInfinity}, {kNan, kNan}});
         check_values(ir::StopGradient{}, {{kInfinity, kInfinity}, {kNan, kNan}});
         check_values(ir::Tanh{}, {{0, 0}, {kInfinity, 1}, {-kInfinity, -1}, {50, 1}, {kNan, kNan}});
@@ -137,13 +165,18 @@ TEST_CASE("special values") {
 
 TEST_CASE("maximum and minimum of NaN are NaN, comparisons with NaN are 0") {
     for_each_simd_target([] {
-        for (const auto& [a, b] : std::vector<std::pair<float, float>>{{kNan, 1}, {1, kNan}, {kNan, kNan}, {2, 1}, {1, 2}, {1, 1}}) {
+        for (const auto& [a, b] : std::vector<std::pair<float, float>>{
+                 {kNan, 1}, {1, kNan}, {kNan, kNan}, {2, 1}, {1, 2}, {1, 1}}) {
             LoopHarness h;
             ir::Builder builder = h.builder();
-            const ir::ValueId x = h.input({37}, std::vector<float>(37, a)), y = h.input({37}, std::vector<float>(37, b));
-            const ir::ValueId max = builder.emit(ir::Maximum{}, {x, y}), min = builder.emit(ir::Minimum{}, {x, y});
-            const ir::ValueId equal = builder.emit(ir::Equal{}, {x, y}), greater = builder.emit(ir::Greater{}, {x, y});
-            const ir::ValueId chosen = builder.select(x, x, y), largest = builder.emit(ir::ReduceMax{{0}}, {max});
+            const ir::ValueId x = h.input({37}, std::vector<float>(37, a)),
+                              y = h.input({37}, std::vector<float>(37, b));
+            const ir::ValueId max = builder.emit(ir::Maximum{}, {x, y}),
+                              min = builder.emit(ir::Minimum{}, {x, y});
+            const ir::ValueId equal = builder.emit(ir::Equal{}, {x, y}),
+                              greater = builder.emit(ir::Greater{}, {x, y});
+            const ir::ValueId chosen = builder.select(x, x, y),
+                              largest = builder.emit(ir::ReduceMax{{0}}, {max});
             h.fuse({37}, {max, min, equal, greater, chosen, largest});
             auto out = h.run();
             const bool nan = std::isnan(a) || std::isnan(b);

@@ -25,7 +25,8 @@ std::vector<float> generate(const ir::OpVariant& op, const ir::Shape& shape) {
 }
 
 float scalar_uniform(int64_t element, const runtime::CallContext& call) {
-    return runtime::philox_uniform(runtime::philox_word(static_cast<uint64_t>(element), call.call, kStream, call.seed));
+    return runtime::philox_uniform(
+        runtime::philox_word(static_cast<uint64_t>(element), call.call, kStream, call.seed));
 }
 
 }  // namespace
@@ -38,17 +39,20 @@ TEST_CASE("known answer of Philox4x32-10") {
         h.context = {};
         const ir::ValueId out = h.builder().emit_typed(ir::RandomUniform{0}, {}, ir::f32({64}));
         const std::vector<float> x = h.run().at(out);
-        for (size_t word = 0; word < 4; ++word) CHECK(x[word * 16] == runtime::philox_uniform(words[word]));
+        for (size_t word = 0; word < 4; ++word)
+            CHECK(x[word * 16] == runtime::philox_uniform(words[word]));
     });
 }
 
 TEST_CASE("uniform numbers are bit for bit those of the scalar Philox") {
     const runtime::CallContext call = LoopHarness().context;
     for_each_simd_target([&] {
-        for (const ir::Shape& shape : std::vector<ir::Shape>{{}, {1}, {63}, {64}, {65}, {1000}, {100003}, {7, 11, 13}}) {
+        for (const ir::Shape& shape :
+             std::vector<ir::Shape>{{}, {1}, {63}, {64}, {65}, {1000}, {100003}, {7, 11, 13}}) {
             const std::vector<float> x = generate(ir::RandomUniform{kStream}, shape);
             size_t wrong = 0;
-            for (size_t i = 0; i < x.size(); ++i) wrong += x[i] != scalar_uniform(static_cast<int64_t>(i), call);
+            for (size_t i = 0; i < x.size(); ++i)
+                wrong += x[i] != scalar_uniform(static_cast<int64_t>(i), call);
             INFO("shape " << ir::to_string(shape));
             CHECK(wrong == 0);
         }
@@ -56,17 +60,20 @@ TEST_CASE("uniform numbers are bit for bit those of the scalar Philox") {
 }
 
 TEST_CASE("uniform numbers in loops whose tiles begin anywhere") {
-    for (const ir::Shape& shape : std::vector<ir::Shape>{{300, 3}, {5, 1037}, {100, 100}, {9, 2500}, {3, 7, 11}}) {
+    for (const ir::Shape& shape :
+         std::vector<ir::Shape>{{300, 3}, {5, 1037}, {100, 100}, {9, 2500}, {3, 7, 11}}) {
         LoopHarness h;
         ir::Builder b = h.builder();
         const ir::ValueId bias = h.input({shape.back()});
         const ir::ValueId u = b.emit_typed(ir::RandomUniform{kStream}, {}, ir::f32(shape));
-        const ir::ValueId repeated = b.broadcast(bias, {static_cast<int64_t>(shape.size()) - 1}, shape);
+        const ir::ValueId repeated =
+            b.broadcast(bias, {static_cast<int64_t>(shape.size()) - 1}, shape);
         const ir::ValueId sum = b.add(u, repeated);
         h.fuse(shape, {u, sum});
         const std::vector<float> x = h.run().at(u);
         size_t wrong = 0;
-        for (size_t i = 0; i < x.size(); ++i) wrong += x[i] != scalar_uniform(static_cast<int64_t>(i), h.context);
+        for (size_t i = 0; i < x.size(); ++i)
+            wrong += x[i] != scalar_uniform(static_cast<int64_t>(i), h.context);
         INFO("shape " << ir::to_string(shape));
         CHECK(wrong == 0);
         CHECK(h.difference(1e-6, 1e-6) == "");
@@ -89,7 +96,8 @@ TEST_CASE("blocks above 2^32 use the upper counter word") {
         call.first = int64_t{3} << 34;
         call.context = &context;
         runtime::tile_function(op, 0)(call);
-        for (size_t word = 0; word < 4; ++word) CHECK(out[word * 16 + 2] == runtime::philox_uniform(expected[word]));
+        for (size_t word = 0; word < 4; ++word)
+            CHECK(out[word * 16 + 2] == runtime::philox_uniform(expected[word]));
     });
 }
 
@@ -105,7 +113,8 @@ TEST_CASE("normal numbers follow Box and Muller to a few ulp") {
             const double radius = std::sqrt(-2 * std::log(((first >> 8) + 1) * 0x1p-24));
             const double angle = 2 * std::numbers::pi * ((second >> 8) * 0x1p-24);
             const double exact = radius * (place.word % 2 == 0 ? std::cos(angle) : std::sin(angle));
-            worst = std::max(worst, std::fabs(x[i] - exact) / (std::fabs(exact) * 0x1p-22 + 0x1p-26));
+            worst =
+                std::max(worst, std::fabs(x[i] - exact) / (std::fabs(exact) * 0x1p-22 + 0x1p-26));
         }
         CHECK(worst < 1);
     });
@@ -118,7 +127,9 @@ TEST_CASE("moments of a million numbers") {
         for (float v : x) mean += v;
         mean /= static_cast<double>(x.size());
         for (float v : x)
-            for (int k = 1; k < 4; ++k) sums[static_cast<size_t>(k)] += std::pow(v - mean, k + 1) / static_cast<double>(x.size());
+            for (int k = 1; k < 4; ++k)
+                sums[static_cast<size_t>(k)] +=
+                    std::pow(v - mean, k + 1) / static_cast<double>(x.size());
         sums[0] = mean;
         return sums;  // mean, then central moments 2, 3, 4
     };
@@ -136,7 +147,8 @@ TEST_CASE("moments of a million numbers") {
 
 TEST_CASE("numbers depend on seed, call and stream, not on threads") {
     LoopHarness h;
-    const ir::ValueId out = h.builder().emit_typed(ir::RandomNormal{kStream}, {}, ir::f32({200000}));
+    const ir::ValueId out =
+        h.builder().emit_typed(ir::RandomNormal{kStream}, {}, ir::f32({200000}));
     const auto first = h.run().at(out);
     const int threads = omp_get_max_threads();
     for (int count : {1, 2, 3}) {
