@@ -95,7 +95,7 @@ class State {
             const bool reads_old = old != kNone && std::find(op.operands.begin(), op.operands.end(),
                                                              old) != op.operands.end();
             const bool free = old == kNone || last_[old] < maker ||
-                              (last_[old] == maker && reads_old && index_by_index(op, old) &&
+                              (last_[old] == maker && reads_old && by_index_only(op, old) &&
                                stored_by_index(op, u.value));
             if (free) f_.values[u.value].home = u.state;
         }
