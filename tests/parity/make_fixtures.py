@@ -25,7 +25,9 @@ import torch.nn.functional as F
 import gmc_random
 from gmc_random import normal, uniform
 
-BATCH, STEPS, SEED = 16, 5, 1
+# A seed for which no activation lies within rounding of its kink: one that does flips a slope and moves later losses by
+# 1e-4, in PyTorch (f32 against f64) as in gmc.
+BATCH, STEPS, SEED = 16, 5, 3
 DATA_SEED, DATA_STREAM = 7, 0x5151
 INITIAL = 0x80000000  # set in the stream of an initial weight: no training step draws the same
 
