@@ -25,9 +25,10 @@ import torch.nn.functional as F
 import gmc_random
 from gmc_random import normal, uniform
 
-# A seed for which no activation lies within rounding of its kink: one that does flips a slope and moves later losses by
-# 1e-4, in PyTorch (f32 against f64) as in gmc.
-BATCH, STEPS, SEED = 16, 5, 3
+BATCH, STEPS, SEED = 16, 5, 1
+# Seeds for which no activation lies within rounding of its kink: one that does flips a slope and moves later losses
+# by 1e-4, in PyTorch (f32 against f64) as in gmc.
+SEED_OF = {"seed_gan": 3}
 DATA_SEED, DATA_STREAM = 7, 0x5151
 INITIAL = 0x80000000  # set in the stream of an initial weight: no training step draws the same
 
@@ -324,6 +325,8 @@ def main():
     parser.add_argument("--functions", nargs="+", metavar="NAME", help="the training functions in "
                         "the order they run, if these are not all that are named step* or train*")
     arguments = parser.parse_args()
+    global SEED
+    SEED = SEED_OF.get(arguments.model, SEED)
     check_this_script()
     if not arguments.gmc:
         parser.exit(0, "checks passed; no .gmc given, no fixture made\n")
