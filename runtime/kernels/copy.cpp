@@ -9,6 +9,7 @@
 #include <omp.h>
 
 #include "compiler/support/check.h"
+#include "runtime/kernels/tile_transpose.h"
 
 namespace gmc::runtime {
 namespace {
@@ -161,16 +162,15 @@ void copy_line(const float* from, float* to, const Axis& axis) {
 
 /// to[i, j] = from[i, j], where the operand is contiguous along i and the result along j. In blocks through a buffer:
 /// each cache line is touched once on either side, however unlucky the strides are.
-void copy_plane(const float* from, float* to, const Axis& rows, const Axis& columns) {
+void copy_plane(const float* from, float* to, const Axis& rows, const Axis& columns,
+                TransposeFunction transpose) {
     float block[kBlockRows][kBlockColumns];
     for (int64_t j0 = 0; j0 < columns.size; j0 += kBlockColumns)
         for (int64_t i0 = 0; i0 < rows.size; i0 += kBlockRows) {
             const int64_t height = std::min(kBlockRows, rows.size - i0);
             const int64_t width = std::min(kBlockColumns, columns.size - j0);
-            for (int64_t j = 0; j < width; ++j) {
-                const float* line = from + i0 + (j0 + j) * columns.from_stride;
-                for (int64_t i = 0; i < height; ++i) block[i][j] = line[i];
-            }
+            transpose(from + i0 + j0 * columns.from_stride, columns.from_stride, block[0],
+                      kBlockColumns, height, width);
             for (int64_t i = 0; i < height; ++i)
                 std::memcpy(to + (i0 + i) * rows.to_stride + j0, block[i],
                             static_cast<size_t>(width) * sizeof(float));
@@ -178,7 +178,7 @@ void copy_plane(const float* from, float* to, const Axis& rows, const Axis& colu
 }
 
 /// The rows that share number `part` of `parts` has.
-void copy_share(const Region& region, int64_t part, int64_t parts) {
+void copy_share(const Region& region, int64_t part, int64_t parts, TransposeFunction transpose) {
     const size_t outer = region.axes.size() - inner_axes(region);
     int64_t rows = 1;
     for (size_t a = 0; a < outer; ++a) rows *= region.axes[a].size;
@@ -204,7 +204,7 @@ void copy_share(const Region& region, int64_t part, int64_t parts) {
         if (inner_axes(region) == 1)
             copy_line(source, region.to + to, first);
         else
-            copy_plane(source, region.to + to, first, region.axes.back());
+            copy_plane(source, region.to + to, first, region.axes.back(), transpose);
     }
 }
 
@@ -227,11 +227,12 @@ class CopyKernel : public Kernel {
 
   private:
     void run_share(int part) const {
-        for (const Region& region : regions_) copy_share(region, part, parts_);
+        for (const Region& region : regions_) copy_share(region, part, parts_, transpose_);
     }
 
     std::vector<Region> regions_;
     int parts_;
+    TransposeFunction transpose_ = transpose_function();
 };
 
 }  // namespace

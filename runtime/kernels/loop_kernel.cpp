@@ -150,12 +150,19 @@ class LoopKernel : public Kernel {
     }
 
     static void expand(const Expansion& expansion, float* out, const Tile& tile) {
+        static constexpr ir::StopGradient kCopy;
+        TileCall fill;
+        fill.op = &kCopy;
         const AccessMap& map = expansion.map;
         for (int64_t row = tile.row, end; row < tile.row + tile.rows; row = end) {
             end = std::min(map.segment_end(row), tile.row + tile.rows);
             const float* from = expansion.base + map.offset(row);
             if (!map.along_row) {
-                out = std::fill_n(out, (end - row) * tile.columns, *from);
+                fill.out = out;
+                fill.in[0] = from;
+                fill.count = static_cast<size_t>((end - row) * tile.columns);
+                expansion.fill(fill);
+                out += fill.count;
                 continue;
             }
             for (int64_t r = row; r < end; ++r, out += tile.columns)

@@ -214,7 +214,8 @@ class PlanBuilder {
         if (!in_place) {
             // Short rows: the steps want whole tiles, so the operand is repeated into a register.
             const Slot& from = plan_.slots[placed.slot];
-            Expansion expansion{from.base, from.map, new_slot(at)};
+            Expansion expansion{from.base, from.map, new_slot(at),
+                                tile_function(ir::StopGradient{}, 1)};
             Step step;
             step.expansion = static_cast<int>(plan_.expansions.size());
             step.out = placed.slot = expansion.out;

@@ -33,6 +33,7 @@ struct Expansion {
     const float* base = nullptr;
     AccessMap map;
     int out = -1;
+    TileFunction fill = nullptr;  ///< out[i] = in[0][0]
 };
 
 struct Reduction {

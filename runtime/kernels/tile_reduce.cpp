@@ -18,6 +18,8 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 using Tag = hn::ScalableTag<float>;
 using Vector = hn::Vec<Tag>;
+using WideTag = hn::ScalableTag<double>;
+using HalfTag = hn::Rebind<float, WideTag>;  // as many floats as a vector has doubles
 
 /// What a reduction does with two numbers, and what it starts from.
 template <class Op>
@@ -29,7 +31,10 @@ struct Combine<ir::ReduceSum> {
     static HWY_INLINE T numbers(T a, T b) {
         return a + b;
     }
-    static HWY_INLINE Vector vectors(Vector a, Vector b) { return hn::Add(a, b); }
+    template <class V>
+    static HWY_INLINE V vectors(V a, V b) {
+        return hn::Add(a, b);
+    }
     static HWY_INLINE float lanes(Tag d, Vector v) { return hn::GetLane(hn::SumOfLanes(d, v)); }
 };
 template <>
@@ -39,7 +44,8 @@ struct Combine<ir::ReduceMax> {
     static HWY_INLINE T numbers(T a, T b) {
         return a > b || a != a ? a : b;
     }
-    static HWY_INLINE Vector vectors(Vector a, Vector b) {
+    template <class V>
+    static HWY_INLINE V vectors(V a, V b) {
         return hn::IfThenElse(hn::IsNaN(a), a, hn::IfThenElse(hn::IsNaN(b), b, hn::Max(a, b)));
     }
     static HWY_INLINE float lanes(Tag d, Vector v) {
@@ -49,7 +55,15 @@ struct Combine<ir::ReduceMax> {
 
 template <class Op>
 HWY_INLINE void take_in(const float* values, size_t count, double* accumulators) {
-    for (size_t i = 0; i < count; ++i)
+    size_t i = 0;
+#if HWY_HAVE_FLOAT64
+    const WideTag d;
+    for (const size_t lanes = hn::Lanes(d); i + lanes <= count; i += lanes) {
+        const auto wide = hn::PromoteTo(d, hn::LoadU(HalfTag(), values + i));
+        hn::StoreU(Combine<Op>::vectors(hn::LoadU(d, accumulators + i), wide), d, accumulators + i);
+    }
+#endif
+    for (; i < count; ++i)
         accumulators[i] = Combine<Op>::numbers(accumulators[i], static_cast<double>(values[i]));
 }
 

@@ -11,6 +11,7 @@
 #include "runtime/kernels/denormals.h"
 #include "tests/catch.h"
 #include "tests/numeric/loop_harness.h"
+#include "tests/numeric/loop_targets.h"
 
 using namespace gmc;         // NOLINT: tests
 using namespace gmc::tests;  // NOLINT
@@ -30,16 +31,18 @@ void check_copy(LoopHarness& h) { CHECK(h.difference(0, 0, &runtime::make_copy_k
 
 }  // namespace
 
-TEST_CASE("transposes by every permutation") {
-    for (const ir::Shape& shape : kShapes) {
-        std::vector<int64_t> permutation(shape.size());
-        std::iota(permutation.begin(), permutation.end(), 0);
-        do {
-            LoopHarness h;
-            h.builder().emit(ir::Transpose{permutation}, {h.input(shape)});
-            check_copy(h);
-        } while (std::next_permutation(permutation.begin(), permutation.end()));
-    }
+TEST_CASE("transposes by every permutation, on every SIMD target") {
+    for_each_simd_target([] {
+        for (const ir::Shape& shape : kShapes) {
+            std::vector<int64_t> permutation(shape.size());
+            std::iota(permutation.begin(), permutation.end(), 0);
+            do {
+                LoopHarness h;
+                h.builder().emit(ir::Transpose{permutation}, {h.input(shape)});
+                check_copy(h);
+            } while (std::next_permutation(permutation.begin(), permutation.end()));
+        }
+    });
 }
 
 TEST_CASE("slices and pads") {
