@@ -10,7 +10,11 @@ class ReferenceContext {
     ReferenceContext(const ir::Function& function, const ir::Operation& operation,
                      ReferenceValues& values, const CallContext& call,
                      const ReferenceOptions& options)
-        : function_(function), operation_(operation), values_(values), call_(call), options_(options) {}
+        : function_(function),
+          operation_(operation),
+          values_(values),
+          call_(call),
+          options_(options) {}
 
     size_t operand_count() const { return operation_.operands.size(); }
     const ReferenceTensor& operand(size_t i) const { return values_.at(operation_.operands[i]); }

@@ -10,8 +10,8 @@ namespace {
 /// Calls visit(x position, w position, y position) for every product of the convolution
 /// y[n, o, f] = sum over k, c of x[n, o stride - pads_begin + k dilation, group(f) C/groups + c] w[k, c, f].
 template <typename Visit>
-void for_each_product(const ir::ConvWindow& window, const ir::Shape& x, const ir::Shape& w, const ir::Shape& y,
-                      Visit&& visit) {
+void for_each_product(const ir::ConvWindow& window, const ir::Shape& x, const ir::Shape& w,
+                      const ir::Shape& y, Visit&& visit) {
     const size_t spatial = window.strides.size();
     const int64_t channels = w[spatial];  // of one group
     const int64_t filters = w.back(), filters_per_group = filters / window.groups;
@@ -34,7 +34,8 @@ void for_each_product(const ir::ConvWindow& window, const ir::Shape& x, const ir
             const size_t y_row = offset(out, outputs) * filters;
             for (int64_t c = 0; c < channels; ++c)
                 for (int64_t f = 0; f < filters; ++f)
-                    visit(x_row + f / filters_per_group * channels + c, w_row + c * filters + f, y_row + f);
+                    visit(x_row + f / filters_per_group * channels + c, w_row + c * filters + f,
+                          y_row + f);
         } while (next(tap, kernel));
     } while (next(out, outputs));
 }
@@ -44,25 +45,22 @@ void for_each_product(const ir::ConvWindow& window, const ir::Shape& x, const ir
 void reference(const ir::Conv& op, ReferenceContext& c) {
     const ReferenceTensor &x = c.operand(0), &w = c.operand(1);
     ReferenceTensor& y = c.result();
-    for_each_product(op, x.type.shape, w.type.shape, y.type.shape, [&](size_t i, size_t k, size_t o) {
-        y.data[o] += x.data[i] * w.data[k];
-    });
+    for_each_product(op, x.type.shape, w.type.shape, y.type.shape,
+                     [&](size_t i, size_t k, size_t o) { y.data[o] += x.data[i] * w.data[k]; });
 }
 
 void reference(const ir::ConvBackwardData& op, ReferenceContext& c) {
     const ReferenceTensor &y = c.operand(0), &w = c.operand(1);
     ReferenceTensor& x = c.result();
-    for_each_product(op, x.type.shape, w.type.shape, y.type.shape, [&](size_t i, size_t k, size_t o) {
-        x.data[i] += y.data[o] * w.data[k];
-    });
+    for_each_product(op, x.type.shape, w.type.shape, y.type.shape,
+                     [&](size_t i, size_t k, size_t o) { x.data[i] += y.data[o] * w.data[k]; });
 }
 
 void reference(const ir::ConvBackwardWeights& op, ReferenceContext& c) {
     const ReferenceTensor &x = c.operand(0), &y = c.operand(1);
     ReferenceTensor& w = c.result();
-    for_each_product(op, x.type.shape, w.type.shape, y.type.shape, [&](size_t i, size_t k, size_t o) {
-        w.data[k] += x.data[i] * y.data[o];
-    });
+    for_each_product(op, x.type.shape, w.type.shape, y.type.shape,
+                     [&](size_t i, size_t k, size_t o) { w.data[k] += x.data[i] * y.data[o]; });
 }
 
 void reference(const ir::Matmul& op, ReferenceContext& c) {

@@ -49,24 +49,26 @@ inline double evaluate(const ir::Select&, double condition, double a, double b) 
 // ---- the loops ----
 
 template <typename Op>
-    requires(Op::kInfo.has(ir::kElementwise) && requires(Op op) { evaluate(op, 0.0); })
-void reference(const Op& op, ReferenceContext& c) {
+requires(Op::kInfo.has(ir::kElementwise) &&
+         requires(Op op) { evaluate(op, 0.0); }) void reference(const Op& op, ReferenceContext& c) {
     const auto& x = c.operand(0).data;
     auto& y = c.result().data;
     for (size_t i = 0; i < y.size(); ++i) y[i] = evaluate(op, x[i]);
 }
 
 template <typename Op>
-    requires(Op::kInfo.has(ir::kElementwise) && requires(Op op) { evaluate(op, 0.0, 0.0); })
-void reference(const Op& op, ReferenceContext& c) {
+requires(Op::kInfo.has(ir::kElementwise) && requires(Op op) {
+    evaluate(op, 0.0, 0.0);
+}) void reference(const Op& op, ReferenceContext& c) {
     const auto &a = c.operand(0).data, &b = c.operand(1).data;
     auto& y = c.result().data;
     for (size_t i = 0; i < y.size(); ++i) y[i] = evaluate(op, a[i], b[i]);
 }
 
 template <typename Op>
-    requires(Op::kInfo.has(ir::kElementwise) && requires(Op op) { evaluate(op, 0.0, 0.0, 0.0); })
-void reference(const Op& op, ReferenceContext& c) {
+requires(Op::kInfo.has(ir::kElementwise) && requires(Op op) {
+    evaluate(op, 0.0, 0.0, 0.0);
+}) void reference(const Op& op, ReferenceContext& c) {
     const auto &first = c.operand(0).data, &second = c.operand(1).data, &third = c.operand(2).data;
     auto& y = c.result().data;
     for (size_t i = 0; i < y.size(); ++i) y[i] = evaluate(op, first[i], second[i], third[i]);

@@ -12,7 +12,8 @@ namespace {
 
 /// The four words of the block that element `element` belongs to.
 PhiloxCounter block_of(size_t element, int64_t stream, const CallContext& call) {
-    return philox_block(philox_place(element).block, call.call, static_cast<uint32_t>(stream), call.seed);
+    return philox_block(philox_place(element).block, call.call, static_cast<uint32_t>(stream),
+                        call.seed);
 }
 
 /// One N(0, 1) number: words 0 and 1 of a block make two of them, words 2 and 3 another two.

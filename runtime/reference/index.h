@@ -20,7 +20,8 @@ inline bool next(Index& index, const ir::Shape& shape) {
 /// The row-major position of `index`, which must lie inside `shape`.
 inline size_t offset(const Index& index, const ir::Shape& shape) {
     int64_t position = 0;
-    for (size_t axis = 0; axis < shape.size(); ++axis) position = position * shape[axis] + index[axis];
+    for (size_t axis = 0; axis < shape.size(); ++axis)
+        position = position * shape[axis] + index[axis];
     return static_cast<size_t>(position);
 }
 

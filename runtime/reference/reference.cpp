@@ -16,7 +16,8 @@ static void reference(const ir::Fused&, ReferenceContext& c) {
 }
 
 static void reference(const ir::Gradient&, ReferenceContext& c) {
-    GMC_CHECK(false, "`gradient` reached the reference: the pass `differentiate` did not run over @{}",
+    GMC_CHECK(false,
+              "`gradient` reached the reference: the pass `differentiate` did not run over @{}",
               c.function().name);
 }
 
@@ -48,25 +49,30 @@ ReferenceResult run_reference(const ir::Module& module, const ir::Function& func
     ReferenceValues& values = out.values;
     const auto set = [&](ir::ValueId id, const std::vector<double>& elements) {
         const ir::Value& value = function.values[id];
-        GMC_CHECK(static_cast<int64_t>(elements.size()) == value.type.elements(), "{} elements for %{}, which is {}",
-                  elements.size(), value.name, ir::to_string(value.type));
+        GMC_CHECK(static_cast<int64_t>(elements.size()) == value.type.elements(),
+                  "{} elements for %{}, which is {}", elements.size(), value.name,
+                  ir::to_string(value.type));
         values[id] = {value.type, elements};
     };
     for (const ir::Input& input : function.inputs) {
         const auto found = inputs.find(function.values[input.value].name);
-        GMC_CHECK(found != inputs.end(), "no input %{} for @{}", function.values[input.value].name, function.name);
+        GMC_CHECK(found != inputs.end(), "no input %{} for @{}", function.values[input.value].name,
+                  function.name);
         set(input.value, found->second);
     }
     for (size_t id = 0; id < function.values.size(); ++id) {
         const ir::StateId state = function.values[id].state;
         if (state == ir::kNone) continue;
-        GMC_CHECK(states.count(state) != 0, "no state @{} for @{}", module.states[state].name, function.name);
+        GMC_CHECK(states.count(state) != 0, "no state @{} for @{}", module.states[state].name,
+                  function.name);
         set(static_cast<ir::ValueId>(id), states[state]);
     }
     for (const ir::Operation& operation : function.operations)
         run_reference_operation(function, operation, values, call, options);
-    for (const ir::NamedValue& result : function.results) out.results[result.name] = values.at(result.value);
-    for (const ir::Update& update : function.updates) states[update.state] = values.at(update.value).data;
+    for (const ir::NamedValue& result : function.results)
+        out.results[result.name] = values.at(result.value);
+    for (const ir::Update& update : function.updates)
+        states[update.state] = values.at(update.value).data;
     if (!options.keep_values) values.clear();
     return out;
 }

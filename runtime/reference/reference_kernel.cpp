@@ -9,7 +9,8 @@ namespace {
 
 class ReferenceKernel final : public Kernel {
   public:
-    ReferenceKernel(const ir::Function& function, const ir::Operation& operation, const Buffers& buffers)
+    ReferenceKernel(const ir::Function& function, const ir::Operation& operation,
+                    const Buffers& buffers)
         : function_(function), operation_(operation) {
         for (ir::ValueId id : operation.operands) operands_.push_back(checked(id, buffers));
         for (ir::ValueId id : operation.results) results_.push_back(checked(id, buffers));
@@ -24,14 +25,16 @@ class ReferenceKernel final : public Kernel {
         run_reference_operation(function_, operation_, values, context, {.round_to_float = true});
         for (size_t i = 0; i < results_.size(); ++i) {
             const ReferenceTensor& value = values.at(operation_.results[i]);
-            for (size_t k = 0; k < value.data.size(); ++k) results_[i][k] = static_cast<float>(value.data[k]);
+            for (size_t k = 0; k < value.data.size(); ++k)
+                results_[i][k] = static_cast<float>(value.data[k]);
         }
     }
 
   private:
     float* checked(ir::ValueId id, const Buffers& buffers) const {
         float* data = buffers.data(id);
-        GMC_CHECK(data != nullptr, "%{} of `{}` has no memory", function_.values[id].name, operation_.info().name);
+        GMC_CHECK(data != nullptr, "%{} of `{}` has no memory", function_.values[id].name,
+                  operation_.info().name);
         return data;
     }
 
@@ -42,7 +45,8 @@ class ReferenceKernel final : public Kernel {
 
 }  // namespace
 
-std::unique_ptr<Kernel> make_reference_kernel(const ir::Function& function, const ir::Operation& operation,
+std::unique_ptr<Kernel> make_reference_kernel(const ir::Function& function,
+                                              const ir::Operation& operation,
                                               const Buffers& buffers) {
     return std::make_unique<ReferenceKernel>(function, operation, buffers);
 }

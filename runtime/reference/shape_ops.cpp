@@ -29,8 +29,8 @@ void scatter(const ReferenceTensor& x, ReferenceTensor& y, Target&& target) {
 
 /// Folds all elements of x that differ only in `axes` into one element of y: y = fold(y, x).
 template <typename Fold>
-void reduce(const ReferenceTensor& x, const std::vector<int64_t>& axes, double start, ReferenceTensor& y,
-            Fold&& fold) {
+void reduce(const ReferenceTensor& x, const std::vector<int64_t>& axes, double start,
+            ReferenceTensor& y, Fold&& fold) {
     std::fill(y.data.begin(), y.data.end(), start);
     Index i(x.type.shape.size());
     size_t position = 0;

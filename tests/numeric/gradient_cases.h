@@ -37,7 +37,9 @@ Cases binary(const Op& op, Operand a = {{2, 3}}, Operand b = {{2, 3}}) {
 inline Cases cases(const ir::Abs& op) { return unary(op, Fill::kAwayFromZero, 0.1, 1); }
 inline Cases cases(const ir::Add& op) { return binary(op); }
 inline Cases cases(const ir::Cos& op) { return unary(op); }
-inline Cases cases(const ir::Div& op) { return binary(op, {{2, 3}}, {{2, 3}, Fill::kAwayFromZero, 0.5, 2}); }
+inline Cases cases(const ir::Div& op) {
+    return binary(op, {{2, 3}}, {{2, 3}, Fill::kAwayFromZero, 0.5, 2});
+}
 inline Cases cases(const ir::Erf& op) { return unary(op); }
 inline Cases cases(const ir::Exp& op) { return unary(op); }
 inline Cases cases(const ir::LeakyRelu&) {
@@ -82,9 +84,15 @@ inline Cases cases(const ir::Broadcast&) {
     const auto one = [](ir::Shape from, std::vector<int64_t> dims, ir::Shape to) {
         return GradientCase{ir::Broadcast{std::move(dims)}, {{std::move(from)}}, std::move(to)};
     };
-    return {one({}, {}, {4}),           one({}, {}, {2, 3}),         one({3}, {1}, {2, 3}),
-            one({2}, {0}, {2, 3}),      one({3}, {1}, {2, 3, 2}),    one({2, 4}, {0, 2}, {2, 3, 4}),
-            one({2, 3}, {1, 2}, {2, 2, 3}), one({1}, {0}, {1, 3}),   one({2, 3}, {0, 1}, {2, 3})};
+    return {one({}, {}, {4}),
+            one({}, {}, {2, 3}),
+            one({3}, {1}, {2, 3}),
+            one({2}, {0}, {2, 3}),
+            one({3}, {1}, {2, 3, 2}),
+            one({2, 4}, {0, 2}, {2, 3, 4}),
+            one({2, 3}, {1, 2}, {2, 2, 3}),
+            one({1}, {0}, {1, 3}),
+            one({2, 3}, {0, 1}, {2, 3})};
 }
 inline Cases cases(const ir::Concat&) {
     return {{ir::Concat{0}, {{{2}}, {{3}}}},
@@ -98,7 +106,9 @@ inline Cases cases(const ir::Pad&) {
             {ir::Pad{{0, 0, 2}, {0, 1, 0}}, {{{2, 1, 2}}}}};
 }
 inline Cases cases(const ir::Reshape& op) {
-    return {{op, {{{2, 3}}}, ir::Shape{6}}, {op, {{{4, 3}}}, ir::Shape{2, 3, 2}}, {op, {{{1}}}, ir::Shape{}}};
+    return {{op, {{{2, 3}}}, ir::Shape{6}},
+            {op, {{{4, 3}}}, ir::Shape{2, 3, 2}},
+            {op, {{{1}}}, ir::Shape{}}};
 }
 inline Cases cases(const ir::Slice&) {
     return {{ir::Slice{{1}, {3}}, {{{4}}}},
@@ -116,8 +126,8 @@ inline Cases cases(const ir::Transpose&) {
 template <typename Op>
 Cases reductions(Fill fill) {
     Cases all;
-    for (const std::vector<int64_t>& axes : std::vector<std::vector<int64_t>>{
-             {0}, {1}, {2}, {0, 1}, {0, 2}, {1, 2}, {0, 1, 2}, {}})
+    for (const std::vector<int64_t>& axes :
+         std::vector<std::vector<int64_t>>{{0}, {1}, {2}, {0, 1}, {0, 2}, {1, 2}, {0, 1, 2}, {}})
         all.push_back({Op{axes}, {{{2, 3, 2}, fill, -0.5, 1}}});
     return all;
 }
@@ -137,17 +147,32 @@ inline std::vector<ConvShapes> conv_shapes() {
         {{{1}, {0}, {0}, {1}, 1}, {2, 5, 2}, {3, 2, 2}, {2, 3, 2}},
         {{{1}, {1}, {1}, {1}, 1}, {1, 4, 2}, {3, 2, 3}, {1, 4, 3}},
         {{{2}, {1}, {0}, {1}, 1}, {2, 6, 1}, {3, 1, 2}, {2, 3, 2}},
-        {{{2}, {0}, {0}, {1}, 1}, {1, 6, 2}, {3, 2, 1}, {1, 2, 1}},  // the last element is never read
+        {{{2}, {0}, {0}, {1}, 1},
+         {1, 6, 2},
+         {3, 2, 1},
+         {1, 2, 1}},  // the last element is never read
         {{{1}, {2}, {2}, {2}, 1}, {1, 5, 1}, {3, 1, 2}, {1, 5, 2}},
         {{{1, 1}, {0, 0}, {0, 0}, {1, 1}, 1}, {1, 3, 3, 2}, {1, 1, 2, 3}, {1, 3, 3, 3}},
         {{{1, 1}, {1, 1}, {1, 1}, {1, 1}, 1}, {1, 3, 4, 2}, {3, 3, 2, 2}, {1, 3, 4, 2}},
-        {{{2, 2}, {1, 1}, {2, 2}, {1, 1}, 1}, {1, 4, 4, 1}, {5, 5, 1, 2}, {1, 2, 2, 2}},  // "same" of TensorFlow
+        {{{2, 2}, {1, 1}, {2, 2}, {1, 1}, 1},
+         {1, 4, 4, 1},
+         {5, 5, 1, 2},
+         {1, 2, 2, 2}},  // "same" of TensorFlow
         {{{2, 1}, {0, 1}, {1, 0}, {1, 1}, 1}, {1, 4, 3, 2}, {2, 2, 2, 2}, {1, 2, 3, 2}},
         {{{1, 1}, {0, 0}, {0, 0}, {1, 1}, 2}, {2, 2, 3, 4}, {2, 2, 2, 4}, {2, 1, 2, 4}},
-        {{{1, 2}, {1, 1}, {1, 1}, {1, 1}, 3}, {1, 3, 3, 3}, {3, 3, 1, 3}, {1, 3, 2, 3}},  // depthwise
-        {{{1, 1}, {1, 1}, {1, 1}, {1, 1}, 2}, {1, 3, 2, 2}, {3, 3, 1, 4}, {1, 3, 2, 4}},  // depthwise, two per channel
+        {{{1, 2}, {1, 1}, {1, 1}, {1, 1}, 3},
+         {1, 3, 3, 3},
+         {3, 3, 1, 3},
+         {1, 3, 2, 3}},  // depthwise
+        {{{1, 1}, {1, 1}, {1, 1}, {1, 1}, 2},
+         {1, 3, 2, 2},
+         {3, 3, 1, 4},
+         {1, 3, 2, 4}},  // depthwise, two per channel
         {{{2, 1}, {2, 1}, {1, 1}, {2, 1}, 1}, {1, 5, 3, 1}, {3, 3, 1, 2}, {1, 2, 3, 2}},
-        {{{1, 2, 1}, {0, 1, 0}, {1, 0, 0}, {1, 1, 1}, 1}, {1, 2, 3, 2, 1}, {2, 2, 1, 1, 2}, {1, 2, 2, 2, 2}},
+        {{{1, 2, 1}, {0, 1, 0}, {1, 0, 0}, {1, 1, 1}, 1},
+         {1, 2, 3, 2, 1},
+         {2, 2, 1, 1, 2},
+         {1, 2, 2, 2, 2}},
     };
 }
 inline Cases cases(const ir::Conv&) {
@@ -157,12 +182,14 @@ inline Cases cases(const ir::Conv&) {
 }
 inline Cases cases(const ir::ConvBackwardData&) {
     Cases all;
-    for (const ConvShapes& s : conv_shapes()) all.push_back({ir::ConvBackwardData{s.window}, {{s.y}, {s.w}}, s.x});
+    for (const ConvShapes& s : conv_shapes())
+        all.push_back({ir::ConvBackwardData{s.window}, {{s.y}, {s.w}}, s.x});
     return all;
 }
 inline Cases cases(const ir::ConvBackwardWeights&) {
     Cases all;
-    for (const ConvShapes& s : conv_shapes()) all.push_back({ir::ConvBackwardWeights{s.window}, {{s.x}, {s.y}}, s.w});
+    for (const ConvShapes& s : conv_shapes())
+        all.push_back({ir::ConvBackwardWeights{s.window}, {{s.x}, {s.y}}, s.w});
     return all;
 }
 inline Cases cases(const ir::Matmul&) {
@@ -179,10 +206,7 @@ inline Cases cases(const ir::Matmul&) {
 
 /// Contribute nothing by definition; a test of their own checks that.
 template <typename Op>
-    requires(Op::kInfo.has(ir::kNoGradient))
-Cases cases(const Op&) {
-    return {};
-}
+requires(Op::kInfo.has(ir::kNoGradient)) Cases cases(const Op&) { return {}; }
 inline Cases cases(const ir::Constant&) { return {}; }
 inline Cases cases(const ir::Fused&) { return {}; }     // comes after differentiation
 inline Cases cases(const ir::Gradient&) { return {}; }  // every second-order test has one
@@ -204,8 +228,10 @@ inline Cases all_cases() {
 inline std::string describe(const GradientCase& one) {
     std::string text = std::visit(
         [](const auto& op) -> std::string {
-            if constexpr (std::is_same_v<std::decay_t<decltype(op)>, std::monostate>) return "nothing";
-            else return std::string(op.kInfo.name) + ir::attributes_text(op);
+            if constexpr (std::is_same_v<std::decay_t<decltype(op)>, std::monostate>)
+                return "nothing";
+            else
+                return std::string(op.kInfo.name) + ir::attributes_text(op);
         },
         one.op);
     text += " of";

@@ -38,7 +38,9 @@ class Scope {
     /// A new input filled as `operand` says.
     ir::ValueId input(const Operand& operand);
     /// A new input of fixed random numbers in +-[0.5, 1.5): weights that make every element of a result count.
-    ir::ValueId weights(const ir::Shape& shape) { return input({shape, Fill::kAwayFromZero, 0.5, 1.5}); }
+    ir::ValueId weights(const ir::Shape& shape) {
+        return input({shape, Fill::kAwayFromZero, 0.5, 1.5});
+    }
 
     ir::ValueId sum(ir::ValueId x) { return b.reduce_sum(x, ir::all_axes(b.type(x).rank())); }
     /// sum(x * random weights)
@@ -58,13 +60,15 @@ using ScalarFunction = std::function<ir::ValueId(Scope&, const std::vector<ir::V
 
 /// Compares df/dx by autodiff with central differences, for every element of every operand that is to be
 /// differentiated. "" when all agree within kGradient, else the worst element and the IR.
-std::string check_gradient(const std::vector<Operand>& operands, const ScalarFunction& f, uint64_t seed = 1);
+std::string check_gradient(const std::vector<Operand>& operands, const ScalarFunction& f,
+                           uint64_t seed = 1);
 
 /// The scalar sum over i of sum(df/dx_i * random weights): its gradient is a second derivative of f.
 ScalarFunction gradient_of(ScalarFunction f);
 
 /// The tensors df/dx by autodiff, at inputs given element by element; for values at kinks.
 std::vector<std::vector<double>> gradients_at(const std::vector<ir::Shape>& shapes,
-                                              const std::vector<std::vector<double>>& x, const ScalarFunction& f);
+                                              const std::vector<std::vector<double>>& x,
+                                              const ScalarFunction& f);
 
 }  // namespace gmc::tests

@@ -15,7 +15,8 @@ using Ids = std::vector<ValueId>;
 /// x [.., C] plus or times a vector [C].
 ValueId along_channels(Scope& s, const ir::OpVariant& op, ValueId x, ValueId channels) {
     const ir::Shape shape = s.b.shape(x);
-    return s.b.emit(op, {x, s.b.broadcast(channels, {static_cast<int64_t>(shape.size()) - 1}, shape)});
+    return s.b.emit(op,
+                    {x, s.b.broadcast(channels, {static_cast<int64_t>(shape.size()) - 1}, shape)});
 }
 
 /// (x - mean) / sqrt(variance + epsilon) over `axes`.
@@ -46,8 +47,10 @@ ValueId discriminator(Scope& s, ValueId x, const Ids& weights, bool smooth) {
     const auto activation = [&](ValueId v) {
         return smooth ? tanh(s, v) : s.b.emit(ir::LeakyRelu{0.3}, {v});
     };
-    const ir::ConvWindow half{{2, 2}, {1, 1}, {1, 1}, {1, 1}, 1}, same{{1, 1}, {1, 1}, {1, 1}, {1, 1}, 1};
-    ValueId h = activation(along_channels(s, ir::Add{}, s.b.emit(ir::Conv{half}, {x, weights[0]}), weights[1]));
+    const ir::ConvWindow half{{2, 2}, {1, 1}, {1, 1}, {1, 1}, 1},
+        same{{1, 1}, {1, 1}, {1, 1}, {1, 1}, 1};
+    ValueId h = activation(
+        along_channels(s, ir::Add{}, s.b.emit(ir::Conv{half}, {x, weights[0]}), weights[1]));
     h = activation(s.b.emit(ir::Conv{same}, {h, weights[2]}));
     const ir::Shape shape = s.b.shape(h);
     h = s.b.reshape(h, {shape[0], shape[1] * shape[2] * shape[3]});
@@ -96,12 +99,13 @@ TEST_CASE("softplus losses of a gan") {
 }
 
 TEST_CASE("binary cross entropy on logits, and the divergence of a normal distribution") {
-    check_both_orders({{{3, 4}}, {{3, 4}, Fill::kUniform, 0, 1}, {{3, 2}}, {{3, 2}}}, [](Scope& s, const Ids& x) {
-        const ValueId bce = s.b.sub(softplus(s, x[0]), s.b.mul(x[0], x[1]));
-        const ValueId spread = s.b.emit(ir::Exp{}, {x[3]});
-        const ValueId kl = s.b.sub(s.b.add(s.b.mul(x[2], x[2]), spread), s.b.offset(x[3], 1));
-        return s.b.add(mean(s, bce), s.b.scale(mean(s, kl), 0.5));
-    });
+    check_both_orders(
+        {{{3, 4}}, {{3, 4}, Fill::kUniform, 0, 1}, {{3, 2}}, {{3, 2}}}, [](Scope& s, const Ids& x) {
+            const ValueId bce = s.b.sub(softplus(s, x[0]), s.b.mul(x[0], x[1]));
+            const ValueId spread = s.b.emit(ir::Exp{}, {x[3]});
+            const ValueId kl = s.b.sub(s.b.add(s.b.mul(x[2], x[2]), spread), s.b.offset(x[3], 1));
+            return s.b.add(mean(s, bce), s.b.scale(mean(s, kl), 0.5));
+        });
 }
 
 TEST_CASE("cross entropy of a softmax") {
@@ -127,12 +131,15 @@ TEST_CASE("gelu by erf") {
 
 TEST_CASE("a reparameterised sample through a transposed convolution") {
     const ir::ConvWindow window{{2, 2}, {1, 1}, {2, 2}, {1, 1}, 1};
-    check_both_orders({{{1, 2, 2, 2}}, {{1, 2, 2, 2}}, {{5, 5, 1, 2}}}, [&](Scope& s, const Ids& x) {
-        const ValueId noise = s.b.emit_typed(ir::RandomNormal{3}, {}, s.b.type(x[0]));
-        const ValueId z = s.b.add(x[0], s.b.mul(s.b.emit(ir::Exp{}, {s.b.scale(x[1], 0.5)}), noise));
-        const ValueId image = s.b.emit_typed(ir::ConvBackwardData{window}, {z, x[2]}, ir::f32({1, 4, 4, 1}));
-        return s.weighted_sum(tanh(s, image));
-    });
+    check_both_orders(
+        {{{1, 2, 2, 2}}, {{1, 2, 2, 2}}, {{5, 5, 1, 2}}}, [&](Scope& s, const Ids& x) {
+            const ValueId noise = s.b.emit_typed(ir::RandomNormal{3}, {}, s.b.type(x[0]));
+            const ValueId z =
+                s.b.add(x[0], s.b.mul(s.b.emit(ir::Exp{}, {s.b.scale(x[1], 0.5)}), noise));
+            const ValueId image =
+                s.b.emit_typed(ir::ConvBackwardData{window}, {z, x[2]}, ir::f32({1, 4, 4, 1}));
+            return s.weighted_sum(tanh(s, image));
+        });
 }
 
 TEST_CASE("gradient penalty of a convolutional critic (WGAN-GP)") {
@@ -161,7 +168,8 @@ TEST_CASE("a generator's step through a discriminator with the R1 penalty of the
               const ValueId slope = s.gradient(s.sum(logits), {in[0]})[0];
               const ValueId moved = s.b.sub(in[0], s.b.scale(slope, 0.1));
               const ValueId again = discriminator(s, moved, weights, true);
-              return s.b.add(mean(s, softplus(s, s.b.neg(again))), s.b.scale(s.sum(s.b.mul(slope, slope)), 0.05));
+              return s.b.add(mean(s, softplus(s, s.b.neg(again))),
+                             s.b.scale(s.sum(s.b.mul(slope, slope)), 0.05));
           }) == "");
 }
 

@@ -25,7 +25,8 @@ struct Built {
     double value(const runtime::ReferenceInputs& at) const { return run(at).at("f").data[0]; }
 };
 
-Built build(const std::vector<Operand>& operands, const ScalarFunction& f, uint64_t seed, bool gradients) {
+Built build(const std::vector<Operand>& operands, const ScalarFunction& f, uint64_t seed,
+            bool gradients) {
     Built built;
     built.module.name = "gradient_check";
     ir::Function& function = built.module.functions.emplace_back();
@@ -41,10 +42,12 @@ Built build(const std::vector<Operand>& operands, const ScalarFunction& f, uint6
         built.names.push_back(function.values[x.back()].name);
     }
     const ir::ValueId scalar = f(scope, x);
-    GMC_CHECK(builder.type(scalar).is_scalar(), "the function under test gives {}", ir::to_string(builder.type(scalar)));
+    GMC_CHECK(builder.type(scalar).is_scalar(), "the function under test gives {}",
+              ir::to_string(builder.type(scalar)));
     if (gradients) {
         int index = 0;
-        for (ir::ValueId g : scope.gradient(scalar, by)) function.results.push_back({fmt::format("g{}", index++), g});
+        for (ir::ValueId g : scope.gradient(scalar, by))
+            function.results.push_back({fmt::format("g{}", index++), g});
     } else {
         function.results.push_back({"f", scalar});
     }
@@ -80,10 +83,18 @@ ir::ValueId Scope::input(const Operand& operand) {
         const double x = random_.uniform(operand.low, operand.high);
         const bool heads = random_.chance(0.5);
         switch (operand.fill) {
-            case Fill::kUniform: data.push_back(x); break;
-            case Fill::kAwayFromZero: data.push_back(heads ? -x : x); break;
-            case Fill::kDistinct: data.push_back(operand.low + 0.1 * static_cast<double>(i)); break;
-            case Fill::kZeroOrOne: data.push_back(heads); break;
+            case Fill::kUniform:
+                data.push_back(x);
+                break;
+            case Fill::kAwayFromZero:
+                data.push_back(heads ? -x : x);
+                break;
+            case Fill::kDistinct:
+                data.push_back(operand.low + 0.1 * static_cast<double>(i));
+                break;
+            case Fill::kZeroOrOne:
+                data.push_back(heads);
+                break;
         }
     }
     if (operand.fill == Fill::kDistinct) random_.shuffle(data);
@@ -102,7 +113,8 @@ std::vector<ir::ValueId> Scope::gradient(ir::ValueId f, const std::vector<ir::Va
     return op.results;
 }
 
-std::string check_gradient(const std::vector<Operand>& operands, const ScalarFunction& f, uint64_t seed) {
+std::string check_gradient(const std::vector<Operand>& operands, const ScalarFunction& f,
+                           uint64_t seed) {
     const Built value = build(operands, f, seed, false);
     const Built gradient = build(operands, f, seed, true);
     const auto found = gradient.run(gradient.inputs);
@@ -112,7 +124,8 @@ std::string check_gradient(const std::vector<Operand>& operands, const ScalarFun
         std::vector<double>& x = at.at(value.names[i]);
         std::vector<double> expected;
         for (double& element : x) expected.push_back(slope(value, at, element));
-        wrong += difference("df/d" + value.names[i], found.at(fmt::format("g{}", i)).data, expected, kGradient);
+        wrong += difference("df/d" + value.names[i], found.at(fmt::format("g{}", i)).data, expected,
+                            kGradient);
     }
     return wrong.empty() ? "" : wrong + ir::print(gradient.module);
 }
@@ -127,7 +140,8 @@ ScalarFunction gradient_of(ScalarFunction f) {
 }
 
 std::vector<std::vector<double>> gradients_at(const std::vector<ir::Shape>& shapes,
-                                              const std::vector<std::vector<double>>& x, const ScalarFunction& f) {
+                                              const std::vector<std::vector<double>>& x,
+                                              const ScalarFunction& f) {
     std::vector<Operand> operands;
     for (const ir::Shape& shape : shapes) operands.push_back({shape});
     Built built = build(operands, f, 1, true);

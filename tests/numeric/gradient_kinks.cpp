@@ -37,8 +37,9 @@ TEST_CASE("corners: the side that the definition takes") {
 
 TEST_CASE("at a tie the gradient of maximum and minimum goes to b") {
     const auto gradients = [](const ir::OpVariant& op) {
-        return gradients_at({{3}, {3}}, {{1, 2, 3}, {2, 2, 2}},
-                            [&](Scope& s, const Ids& x) { return s.sum(s.b.emit(op, {x[0], x[1]})); });
+        return gradients_at({{3}, {3}}, {{1, 2, 3}, {2, 2, 2}}, [&](Scope& s, const Ids& x) {
+            return s.sum(s.b.emit(op, {x[0], x[1]}));
+        });
     };
     CHECK(gradients(ir::Maximum{}) == std::vector<Numbers>{{0, 0, 1}, {1, 1, 0}});
     CHECK(gradients(ir::Minimum{}) == std::vector<Numbers>{{1, 0, 0}, {0, 1, 1}});
@@ -88,7 +89,8 @@ TEST_CASE("gradients by an intermediate value treat it as independent") {
 
 TEST_CASE("what f does not depend on has gradient zero") {
     const auto f = [](Scope& s, const Ids& x) { return s.sum(x[0]); };
-    CHECK(gradients_at({{2}, {3}}, {{1, 2}, {1, 2, 3}}, f) == std::vector<Numbers>{{1, 1}, {0, 0, 0}});
+    CHECK(gradients_at({{2}, {3}}, {{1, 2}, {1, 2, 3}}, f) ==
+          std::vector<Numbers>{{1, 1}, {0, 0, 0}});
     const auto constant = [](Scope& s, const Ids&) { return s.b.constant(3); };
     CHECK(gradients_at({{2}}, {{1, 2}}, constant)[0] == Numbers{0, 0});
 }

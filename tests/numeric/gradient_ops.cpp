@@ -10,7 +10,9 @@ namespace {
 
 /// sum(w * op(x))
 ScalarFunction weighted(const GradientCase& one) {
-    return [one](Scope& s, const std::vector<ir::ValueId>& x) { return s.weighted_sum(one.emit(s, x)); };
+    return [one](Scope& s, const std::vector<ir::ValueId>& x) {
+        return s.weighted_sum(one.emit(s, x));
+    };
 }
 
 /// sum(w * op(x)^2): through the square the gradient of a linear op depends on x, so that its second
@@ -25,8 +27,10 @@ ScalarFunction weighted_square(const GradientCase& one) {
 /// {Op} if it is element-wise and stops gradients, else nothing.
 template <typename Op>
 std::vector<ir::OpVariant> no_gradient_ops() {
-    if constexpr (Op::kInfo.has(ir::kNoGradient) && Op::kInfo.has(ir::kElementwise)) return {Op{}};
-    else return {};
+    if constexpr (Op::kInfo.has(ir::kNoGradient) && Op::kInfo.has(ir::kElementwise))
+        return {Op{}};
+    else
+        return {};
 }
 
 }  // namespace

@@ -33,18 +33,22 @@ bool grow_comparison(GraphMaker& g, const Op& op) {
 }
 
 /// The result is one of the operands.
-bool grow_choice(GraphMaker& g, const ir::OpVariant& op, ValueId a, ValueId b, std::vector<ValueId> operands) {
+bool grow_choice(GraphMaker& g, const ir::OpVariant& op, ValueId a, ValueId b,
+                 std::vector<ValueId> operands) {
     const Facts f = g.facts(a), h = g.facts(b);
-    return g.keep(g.b.emit(op, std::move(operands)), {std::fmin(f.low, h.low), std::fmax(f.high, h.high),
-                                                      std::fmax(f.error, h.error), f.exact && h.exact});
+    return g.keep(g.b.emit(op, std::move(operands)),
+                  {std::fmin(f.low, h.low), std::fmax(f.high, h.high), std::fmax(f.error, h.error),
+                   f.exact && h.exact});
 }
 
 /// Bounds of a sum of values in [low, high] and the like.
 bool grow_sum(GraphMaker& g, const ir::OpVariant& op, double sign) {
     const ValueId a = g.any(), b = g.like(g.shape(a));
     const Facts f = g.facts(a), h = g.facts(b);
-    const double low = f.low + (sign > 0 ? h.low : -h.high), high = f.high + (sign > 0 ? h.high : -h.low);
-    return g.keep(g.b.emit(op, {a, b}), {low, high, f.error + h.error + f.size() + h.size(), false});
+    const double low = f.low + (sign > 0 ? h.low : -h.high),
+                 high = f.high + (sign > 0 ? h.high : -h.low);
+    return g.keep(g.b.emit(op, {a, b}),
+                  {low, high, f.error + h.error + f.size() + h.size(), false});
 }
 
 }  // namespace
@@ -60,7 +64,8 @@ bool grow(GraphMaker& g, const ir::Div& op) {
     const ValueId a = g.any(), b = g.positive(g.like(g.shape(a)));
     const Facts f = g.facts(a), h = g.facts(b);
     const double size = f.size() / h.low;
-    return g.keep(g.b.emit(op, {a, b}), {-size, size, (f.error + size * h.error) / h.low + size, false});
+    return g.keep(g.b.emit(op, {a, b}),
+                  {-size, size, (f.error + size * h.error) / h.low + size, false});
 }
 bool grow(GraphMaker& g, const ir::Equal& op) { return grow_comparison(g, op); }
 bool grow(GraphMaker& g, const ir::Erf& op) { return grow_monotone(g, op, g.any(), 1.2); }
@@ -68,11 +73,14 @@ bool grow(GraphMaker& g, const ir::Exp& op) {
     const ValueId x = g.any([&](ValueId v) { return g.facts(v).high <= 2; });
     return x != ir::kNone && grow_monotone(g, op, x, std::exp(g.facts(x).high));
 }
-bool grow(GraphMaker& g, const ir::Floor& op) { return grow_monotone(g, op, g.any_exact(), 0, true); }
+bool grow(GraphMaker& g, const ir::Floor& op) {
+    return grow_monotone(g, op, g.any_exact(), 0, true);
+}
 bool grow(GraphMaker& g, const ir::Greater& op) { return grow_comparison(g, op); }
 bool grow(GraphMaker& g, const ir::LeakyRelu&) {
     // Slopes are powers of two, so that exact values stay exact.
-    return grow_monotone(g, ir::LeakyRelu{g.random.pick(std::vector<double>{0, 0.25, 0.5, 2})}, g.any(), 2, true);
+    return grow_monotone(g, ir::LeakyRelu{g.random.pick(std::vector<double>{0, 0.25, 0.5, 2})},
+                         g.any(), 2, true);
 }
 bool grow(GraphMaker& g, const ir::Log& op) {
     const ValueId x = g.positive(g.any());
@@ -90,7 +98,8 @@ bool grow(GraphMaker& g, const ir::Mul& op) {
     const ValueId a = g.any(), b = g.like(g.shape(a));
     const Facts f = g.facts(a), h = g.facts(b);
     const double size = f.size() * h.size();
-    return g.keep(g.b.emit(op, {a, b}), {-size, size, f.size() * h.error + h.size() * f.error + size, false});
+    return g.keep(g.b.emit(op, {a, b}),
+                  {-size, size, f.size() * h.error + h.size() * f.error + size, false});
 }
 bool grow(GraphMaker& g, const ir::Neg& op) { return grow_monotone(g, op, g.any(), 1, true); }
 bool grow(GraphMaker& g, const ir::Pow&) {
@@ -103,8 +112,9 @@ bool grow(GraphMaker& g, const ir::Pow&) {
     }
     const ir::Pow op{g.random.pick(std::vector<double>{-2, -1, -0.5, 0.5, 1.5, 0.7})};
     const ValueId x = g.positive(g.any());
-    const double slope = std::fabs(op.exponent) * std::fmax(std::pow(g.facts(x).low, op.exponent - 1),
-                                                            std::pow(g.facts(x).high, op.exponent - 1));
+    const double slope =
+        std::fabs(op.exponent) * std::fmax(std::pow(g.facts(x).low, op.exponent - 1),
+                                           std::pow(g.facts(x).high, op.exponent - 1));
     return grow_monotone(g, op, x, slope);
 }
 bool grow(GraphMaker& g, const ir::Select& op) {
@@ -113,14 +123,18 @@ bool grow(GraphMaker& g, const ir::Select& op) {
     return grow_choice(g, op, a, b, {condition, a, b});
 }
 bool grow(GraphMaker& g, const ir::Sigmoid& op) { return grow_monotone(g, op, g.any(), 0.25); }
-bool grow(GraphMaker& g, const ir::Sign& op) { return grow_monotone(g, op, g.any_exact(), 0, true); }
+bool grow(GraphMaker& g, const ir::Sign& op) {
+    return grow_monotone(g, op, g.any_exact(), 0, true);
+}
 bool grow(GraphMaker& g, const ir::Sin& op) { return grow_wave(g, op); }
 bool grow(GraphMaker& g, const ir::Softplus& op) { return grow_monotone(g, op, g.any(), 1); }
 bool grow(GraphMaker& g, const ir::Sqrt& op) {
     const ValueId x = g.positive(g.any());
     return grow_monotone(g, op, x, 0.5 / std::sqrt(g.facts(x).low));
 }
-bool grow(GraphMaker& g, const ir::StopGradient& op) { return grow_monotone(g, op, g.any(), 1, true); }
+bool grow(GraphMaker& g, const ir::StopGradient& op) {
+    return grow_monotone(g, op, g.any(), 1, true);
+}
 bool grow(GraphMaker& g, const ir::Sub& op) { return grow_sum(g, op, -1); }
 bool grow(GraphMaker& g, const ir::Tanh& op) { return grow_monotone(g, op, g.any(), 1); }
 
@@ -128,7 +142,8 @@ bool grow(GraphMaker& g, const ir::Tanh& op) { return grow_monotone(g, op, g.any
 
 bool grow(GraphMaker& g, const ir::Constant&) {
     const bool plain = g.random.chance(0.5);  // numbers that algebra knows something about
-    const double value = plain ? g.random.pick(std::vector<double>{0, 1, -1, 2}) : static_cast<double>(g.random.integer(-16, 16)) / 8;
+    const double value = plain ? g.random.pick(std::vector<double>{0, 1, -1, 2})
+                               : static_cast<double>(g.random.integer(-16, 16)) / 8;
     return g.keep(g.b.constant(value, g.random_shape()), {value, value, 0, true});
 }
 bool grow(GraphMaker& g, const ir::RandomNormal&) {

@@ -11,7 +11,8 @@ using namespace gmc::tests;  // NOLINT
 namespace {
 
 RandomGraph differentiated_graph(uint64_t seed, int64_t most_elements = 60) {
-    RandomGraph graph = random_graph(seed, {.most_elements = most_elements, .gradients = seed % 4 == 0});
+    RandomGraph graph =
+        random_graph(seed, {.most_elements = most_elements, .gradients = seed % 4 == 0});
     Diagnostics diagnostics;
     REQUIRE(passes::differentiate(graph.module, diagnostics).ok());
     return graph;

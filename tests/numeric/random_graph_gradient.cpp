@@ -20,7 +20,8 @@ std::vector<ValueId> movable(const ir::Function& function) {
     return {function.inputs[0].value, function.inputs[1].value};
 }
 
-std::vector<ValueId> emit_gradient(ir::Function& function, ValueId f, const std::vector<ValueId>& x) {
+std::vector<ValueId> emit_gradient(ir::Function& function, ValueId f,
+                                   const std::vector<ValueId>& x) {
     ir::Operation op{ir::Gradient{}, {f}, {}, {}, {}};
     for (ValueId id : x) {
         op.operands.push_back(id);
@@ -37,7 +38,8 @@ void add_objective(ir::Module& module, int order) {
     ir::Builder b(module, function);
     const auto mean_square = [&](const std::vector<ValueId>& values) {
         ValueId total = b.constant(0);
-        for (ValueId v : values) total = b.add(total, b.reduce_mean(b.mul(v, v), ir::all_axes(b.type(v).rank())));
+        for (ValueId v : values)
+            total = b.add(total, b.reduce_mean(b.mul(v, v), ir::all_axes(b.type(v).rank())));
         return total;
     };
     std::vector<ValueId> results;
@@ -47,7 +49,8 @@ void add_objective(ir::Module& module, int order) {
     function.updates.clear();
     function.results = {{"f", f}};
     const auto gradients = emit_gradient(function, f, movable(function));
-    for (size_t i = 0; i < gradients.size(); ++i) function.results.push_back({fmt::format("g{}", i), gradients[i]});
+    for (size_t i = 0; i < gradients.size(); ++i)
+        function.results.push_back({fmt::format("g{}", i), gradients[i]});
 }
 
 std::string check_direction(const RandomGraph& graph, uint64_t seed) {
@@ -83,7 +86,8 @@ std::string check_direction(const RandomGraph& graph, uint64_t seed) {
 TEST_CASE("gradients of random smooth graphs agree with differences") {
     for (int order : {1, 2})
         for (uint64_t seed = 1; seed <= seed_count(100); ++seed) {
-            RandomGraph graph = random_graph(seed, {.operations_low = 10, .operations_high = 40, .smooth = true});
+            RandomGraph graph =
+                random_graph(seed, {.operations_low = 10, .operations_high = 40, .smooth = true});
             add_objective(graph.module, order);
             Diagnostics diagnostics;
             REQUIRE(passes::differentiate(graph.module, diagnostics).ok());

@@ -1,11 +1,8 @@
-// Choosing, fitting and keeping of values; inputs, states, results and updates.
+// Choosing, fitting and keeping of values.
 #include "tests/numeric/random_graph_maker.h"
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 
 namespace gmc::tests {
 namespace {
@@ -16,7 +13,8 @@ constexpr double kLargestError = 500;
 /// Whether differences across an op of this kind are meaningful.
 template <typename Op>
 constexpr bool is_smooth(const Op&) {
-    return !Op::kInfo.has(ir::kNoGradient) || Op::kInfo.has(ir::kGenerator) || Op::kInfo.has(ir::kRuntimeScalar);
+    return !Op::kInfo.has(ir::kNoGradient) || Op::kInfo.has(ir::kGenerator) ||
+           Op::kInfo.has(ir::kRuntimeScalar);
 }
 constexpr bool is_smooth(const ir::Abs&) { return false; }
 constexpr bool is_smooth(const ir::LeakyRelu&) { return false; }
@@ -28,8 +26,9 @@ using Grow = bool (*)(GraphMaker&);
 
 std::vector<Grow> growers(bool smooth_only) {
     std::vector<Grow> all = {grow_normalisation, grow_softmax, grow_dropout, grow_descent};
-#define GMC_OP(Name) \
-    if (!smooth_only || is_smooth(ir::Name{})) all.push_back([](GraphMaker& g) { return grow(g, ir::Name{}); });
+#define GMC_OP(Name)                           \
+    if (!smooth_only || is_smooth(ir::Name{})) \
+        all.push_back([](GraphMaker& g) { return grow(g, ir::Name{}); });
 #include "compiler/ir/op_kind.def"
 #undef GMC_OP
     return all;
@@ -41,21 +40,6 @@ int64_t product(const ir::Shape& shape) { return ir::Type{ir::DType::kF32, shape
 
 double Facts::size() const { return std::fmax(std::fabs(low), std::fabs(high)); }
 
-GraphMaker::GraphMaker(RandomGraph& graph, const RandomGraphOptions& options)
-    : random(graph.seed), b(graph.module, graph.module.functions.at(0)), graph_(graph), options_(options) {
-    const int64_t factor = is_large() ? 5 : 1;
-    const ir::Shape image{random.integer(1, 3), random.integer(2, 4 * factor), random.integer(2, 4 * factor),
-                          random.integer(1, 3 * factor)};
-    const ir::Shape twin = random_shape(1);
-    add_input(image, -1, 1, false);
-    add_input(random_shape(2), -2, 2, false);
-    add_input(twin, -2, 3, true);
-    add_state(twin);
-    add_state(twin);  // two of one shape, so that they can be swapped
-    add_state(random_shape());
-    add_state({3, 3, image[3], 2});
-}
-
 ir::Shape GraphMaker::random_shape(int64_t lowest_rank) {
     const int64_t rank = random.integer(lowest_rank, 4);
     ir::Shape shape;
@@ -64,41 +48,6 @@ ir::Shape GraphMaker::random_shape(int64_t lowest_rank) {
         shape.push_back(random.integer(1, std::min<int64_t>(room, is_large() ? 70 : 5)));
     }
     return shape;
-}
-
-std::vector<double> GraphMaker::numbers(int64_t count, double low, double high, bool whole) {
-    std::vector<double> out;
-    for (int64_t i = 0; i < count; ++i) {
-        const double x = random.uniform(low, high);
-        out.push_back(whole ? std::floor(x) : x);
-    }
-    return out;
-}
-
-ir::ValueId GraphMaker::add_input(ir::Shape shape, double low, double high, bool whole) {
-    ir::Function& function = b.function();
-    const std::string name = fmt::format("x{}", function.inputs.size());
-    const ir::ValueId id = function.add_value(name, ir::f32(std::move(shape)));
-    function.inputs.push_back({id, random.chance(0.5) ? "argument" : "data.image"});
-    graph_.run.inputs[name] = numbers(b.type(id).elements(), low, high, whole);
-    note(id, {low, high, 0, true});
-    return id;
-}
-
-void GraphMaker::add_state(ir::Shape shape) {
-    ir::Module& module = b.module();
-    const auto id = static_cast<ir::StateId>(module.states.size());
-    ir::State state;
-    state.name = fmt::format("net.w{}", id);
-    state.type = ir::f32(std::move(shape));
-    state.role = random.pick(std::vector{ir::StateRole::kParameter, ir::StateRole::kStatistic, ir::StateRole::kSlot});
-    state.initializer.kind = random.pick(std::vector<std::string>{"zeros", "constant", "normal"});
-    if (state.initializer.kind != "zeros") state.initializer.value = random.uniform(0, 1);
-    if (random.chance(0.5)) state.initializer.stream = random.integer(0, 3);
-    state.location = {0, 12, static_cast<int32_t>(id) + 1};
-    graph_.run.states[id] = numbers(state.type.elements(), -1, 1, false);
-    module.states.push_back(std::move(state));
-    note(b.function().state_value(id, module), {-1, 1, 0, true});
 }
 
 ir::ValueId GraphMaker::note(ir::ValueId value, const Facts& facts) {
@@ -114,7 +63,8 @@ bool GraphMaker::keep(ir::ValueId value, Facts facts) {
     if (excess <= 1) return true;
     pool_.pop_back();
     const double factor = std::exp2(-std::ceil(std::log2(excess)));
-    note(b.scale(value, factor), {facts.low * factor, facts.high * factor, facts.error * factor, facts.exact});
+    note(b.scale(value, factor),
+         {facts.low * factor, facts.high * factor, facts.error * factor, facts.exact});
     return true;
 }
 
@@ -128,7 +78,8 @@ ir::ValueId GraphMaker::any(const Wanted& wanted) {
         if (!wanted || wanted(value)) found.push_back(value);
     if (found.empty()) return ir::kNone;
     const double back = random.unit();
-    return found[found.size() - 1 - static_cast<size_t>(back * back * static_cast<double>(found.size()))];
+    return found[found.size() - 1 -
+                 static_cast<size_t>(back * back * static_cast<double>(found.size()))];
 }
 
 ir::ValueId GraphMaker::any_exact() {
@@ -141,20 +92,23 @@ ir::ValueId GraphMaker::like(const ir::Shape& wanted) {
 }
 
 ir::ValueId GraphMaker::like_exact(const ir::Shape& wanted) {
-    const ir::ValueId same = any([&](ir::ValueId v) { return facts(v).exact && shape(v) == wanted; });
+    const ir::ValueId same =
+        any([&](ir::ValueId v) { return facts(v).exact && shape(v) == wanted; });
     return same != ir::kNone && random.chance(0.7) ? same : fitted(any_exact(), wanted);
 }
 
 ir::ValueId GraphMaker::fitted(ir::ValueId x, const ir::Shape& wanted) {
     const int64_t have = product(shape(x)), want = product(wanted);
-    if (have == 1 && random.chance(0.7)) return moved(b.splat(moved(b.reshape(x, {}), x), wanted), x);
+    if (have == 1 && random.chance(0.7))
+        return moved(b.splat(moved(b.reshape(x, {}), x), wanted), x);
     ir::ValueId flat = moved(b.reshape(x, {have}), x);
     if (have > want) {
         const int64_t start = random.integer(0, have - want);
         flat = moved(b.emit(ir::Slice{{start}, {start + want}}, {flat}), flat);
     } else if (have < want) {
         const int64_t before = random.integer(0, want - have);
-        const Facts padded{std::fmin(facts(x).low, 0), std::fmax(facts(x).high, 0), facts(x).error, facts(x).exact};
+        const Facts padded{std::fmin(facts(x).low, 0), std::fmax(facts(x).high, 0), facts(x).error,
+                           facts(x).exact};
         flat = note(b.emit(ir::Pad{{before}, {want - have - before}}, {flat}), padded);
     }
     return moved(b.reshape(flat, wanted), flat);
@@ -183,78 +137,6 @@ void GraphMaker::repeat_an_op() {
     if (std::find(pool_.begin(), pool_.end(), op.result()) == pool_.end()) return;
     if (op.info().has(ir::kCommutative)) std::swap(op.operands[0], op.operands[1]);
     moved(b.emit_typed(op.op, op.operands, b.type(op.result())), op.result());
-}
-
-void GraphMaker::add_gradients() {
-    const ir::ValueId y = any([&](ir::ValueId v) { return !facts(v).exact; });
-    if (y == ir::kNone) return;
-    const auto scalar = [&](ir::ValueId v) { return b.reduce_mean(b.mul(v, v), ir::all_axes(b.type(v).rank())); };
-    const auto differentiate = [&](ir::ValueId f, std::vector<ir::ValueId> sources) {
-        ir::Operation op{ir::Gradient{}, {f}, {}, b.location(), {}};
-        for (ir::ValueId source : sources) {
-            op.operands.push_back(source);
-            op.results.push_back(b.function().add_value("", b.type(source)));
-        }
-        b.function().operations.push_back(op);
-        return op.results;
-    };
-    std::vector<ir::ValueId> sources(pool_.begin(), pool_.begin() + 7);  // the inputs and states
-    const auto first = differentiate(scalar(y), sources);
-    const auto second = differentiate(scalar(first[0]), {sources[0], sources[5]});
-    for (const auto& list : {first, second})
-        for (ir::ValueId g : list)
-            b.function().results.push_back({fmt::format("gradient{}", b.function().results.size()), g});
-}
-
-/// Some ops belong to a line of a model file, others to none.
-void GraphMaker::place_locations() {
-    for (ir::Operation& op : b.function().operations)
-        if (random.chance(0.5))
-            op.location = {static_cast<int32_t>(random.integer(0, 1)), static_cast<int32_t>(random.integer(1, 99)),
-                           static_cast<int32_t>(random.integer(1, 40))};
-}
-
-void GraphMaker::finish() {
-    ir::Function& function = b.function();
-    for (const ir::StateId id : {0, 1, 2, 3}) {
-        const ir::Shape wanted = b.module().states[static_cast<size_t>(id)].type.shape;
-        if (random.chance(0.8)) function.updates.push_back({id, like(wanted)});
-    }
-    if (random.chance(0.2)) {
-        const auto entry = [&](ir::StateId id) { return function.state_value(id, b.module()); };
-        std::erase_if(function.updates, [](const ir::Update& u) { return u.state < 2; });
-        function.updates.push_back({0, entry(1)});
-        function.updates.push_back({1, entry(0)});
-    }
-    const int64_t results = random.integer(2, 5);
-    function.results.push_back({"last", pool_.back()});
-    while (static_cast<int64_t>(function.results.size()) < results)
-        function.results.push_back({fmt::format("r{}", function.results.size()), any()});
-    if (options_.gradients) add_gradients();
-    place_locations();
-}
-
-uint64_t seed_count(uint64_t usual) {
-    const char* factor = std::getenv("GMC_SEED_FACTOR");
-    return factor == nullptr ? usual : usual * static_cast<uint64_t>(std::max(1, std::atoi(factor)));
-}
-
-RandomGraph random_graph(uint64_t seed, const RandomGraphOptions& options) {
-    RandomGraph graph;
-    graph.seed = seed;
-    graph.module.name = fmt::format("random \"graph\" {}", seed);
-    graph.module.files = {"models/random.yaml", "models/recipes/other.yaml"};
-    graph.module.config = {{"train.batch_size", 128.0},
-                           {"train.rate", 1e-7},
-                           {"data.text", std::string("a \\ \"quoted\"\nline")},
-                           {"data.range", std::vector<double>{-1, 0.1}},
-                           {"data.none", std::vector<double>{}}};
-    graph.module.functions.emplace_back().name = std::string("f");
-    graph.run.call = {seed * 0x9E3779B97F4A7C15u + 1, static_cast<uint32_t>(seed % 7), 3, 0.5};
-    GraphMaker maker(graph, options);
-    maker.grow_to(static_cast<int>(maker.random.integer(options.operations_low, options.operations_high)));
-    maker.finish();
-    return graph;
 }
 
 }  // namespace gmc::tests

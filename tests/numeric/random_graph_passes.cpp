@@ -19,13 +19,15 @@ using passes::Pass;
 std::vector<Pass> rewriting_passes() {
     std::vector<Pass> list;
     for (const passes::Stage& stage : pipeline())
-        if (stage.most_rounds > 1) list.insert(list.end(), stage.passes.begin(), stage.passes.end());
+        if (stage.most_rounds > 1)
+            list.insert(list.end(), stage.passes.begin(), stage.passes.end());
     return list;
 }
 
 Pass pass_named(std::string_view name) {
     const std::vector<Pass> all = all_passes();
-    return *std::find_if(all.begin(), all.end(), [&](const Pass& pass) { return pass.name == name; });
+    return *std::find_if(all.begin(), all.end(),
+                         [&](const Pass& pass) { return pass.name == name; });
 }
 
 RandomGraph differentiated_graph(uint64_t seed) {
@@ -44,14 +46,20 @@ std::string check_passes(RandomGraph& graph, const std::vector<Pass>& list) {
         const auto changed = pass.function(graph.module, diagnostics);
         const std::string after = ir::print(graph.module);
         std::string wrong;
-        if (!changed.ok()) wrong = "failed\n";
-        else if (*changed != (before != after)) wrong = "says changed = " + std::to_string(*changed) + "\n";
+        if (!changed.ok())
+            wrong = "failed\n";
+        else if (*changed != (before != after))
+            wrong = "says changed = " + std::to_string(*changed) + "\n";
         const bool planned = graph.function().arena_bytes != ir::kNone;
-        if (wrong.empty() && !ir::verify(graph.module, diagnostics, {.allow_gradient = false, .planned = planned}))
+        if (wrong.empty() &&
+            !ir::verify(graph.module, diagnostics, {.allow_gradient = false, .planned = planned}))
             wrong = "broke the module\n";
-        if (wrong.empty()) wrong = difference(run_by_reference(graph.module, graph.function(), graph.run), expected, kRewrite);
+        if (wrong.empty())
+            wrong = difference(run_by_reference(graph.module, graph.function(), graph.run),
+                               expected, kRewrite);
         if (!wrong.empty())
-            return std::string(pass.name) + ": " + wrong + diagnostics.render() + "before:\n" + before + "after:\n" + after;
+            return std::string(pass.name) + ": " + wrong + diagnostics.render() + "before:\n" +
+                   before + "after:\n" + after;
     }
     return "";
 }
@@ -99,7 +107,8 @@ TEST_CASE("running the rewriting passes round after round ends") {
     }
 }
 
-TEST_CASE("the whole pipeline keeps the meaning of random graphs, and has nothing to add to its result") {
+TEST_CASE(
+    "the whole pipeline keeps the meaning of random graphs, and has nothing to add to its result") {
     for (uint64_t seed = 1; seed <= seed_count(60); ++seed) {
         RandomGraph graph = differentiated_graph(seed);
         INFO("seed " << seed);
@@ -108,11 +117,13 @@ TEST_CASE("the whole pipeline keeps the meaning of random graphs, and has nothin
         const auto stages = pipeline_until("opt");
         REQUIRE(passes::run_stages(graph.module, stages, {}, diagnostics).ok());
         const std::string once = ir::print(graph.module);
-        const std::string wrong = difference(run_by_reference(graph.module, graph.function(), graph.run), expected, kRewrite);
+        const std::string wrong = difference(
+            run_by_reference(graph.module, graph.function(), graph.run), expected, kRewrite);
         CHECK((wrong.empty() ? "" : wrong + once) == "");
         REQUIRE(passes::run_stages(graph.module, stages, {}, diagnostics).ok());
         CHECK(ir::print(graph.module) == once);
-        const std::string again = difference(run_by_reference(graph.module, graph.function(), graph.run), expected, kRewrite);
+        const std::string again = difference(
+            run_by_reference(graph.module, graph.function(), graph.run), expected, kRewrite);
         CHECK((again.empty() ? "" : again + once) == "");
     }
 }

@@ -39,8 +39,9 @@ bool grow_normalisation(GraphMaker& g) {
 
     const Facts f = g.facts(x), s = g.facts(scale), t = g.facts(shift);
     const double size = 4 * f.size(), error = 8 * (f.size() + 1) * (f.error + f.size());
-    return g.keep(y, {-size * s.size() - t.size(), size * s.size() + t.size(),
-                      s.size() * error + size * s.error + t.error + size * s.size() + t.size(), false});
+    return g.keep(
+        y, {-size * s.size() - t.size(), size * s.size() + t.size(),
+            s.size() * error + size * s.error + t.error + size * s.size() + t.size(), false});
 }
 
 /// Softmax over the last axis.
@@ -61,20 +62,24 @@ bool grow_softmax(GraphMaker& g) {
 bool grow_dropout(GraphMaker& g) {
     const ValueId x = g.any();
     const ir::Shape shape = g.shape(x);
-    const ValueId noise = g.b.emit_typed(ir::RandomUniform{g.random.integer(4, 6)}, {}, ir::f32(shape));
+    const ValueId noise =
+        g.b.emit_typed(ir::RandomUniform{g.random.integer(4, 6)}, {}, ir::f32(shape));
     const ValueId mask = g.b.emit(ir::Greater{}, {noise, g.b.constant(0.25, shape)});
     const ValueId y = g.b.scale(g.b.mul(x, mask), 1 / 0.75);
     const Facts f = g.facts(x);
-    return g.keep(y, {std::fmin(0, f.low) / 0.75, std::fmax(0, f.high) / 0.75, 2 * f.error + 2 * f.size(), false});
+    return g.keep(y, {std::fmin(0, f.low) / 0.75, std::fmax(0, f.high) / 0.75,
+                      2 * f.error + 2 * f.size(), false});
 }
 
 /// A value minus a rate times another of its shape, the rate falling with the step.
 bool grow_descent(GraphMaker& g) {
     const ValueId w = g.any(), gradient = g.like(g.shape(w));
-    const ValueId rate = g.b.scale(g.b.emit(ir::Exp{}, {g.b.scale(g.b.emit(ir::Step{}, {}), -0.25)}), 0.5);
+    const ValueId rate =
+        g.b.scale(g.b.emit(ir::Exp{}, {g.b.scale(g.b.emit(ir::Step{}, {}), -0.25)}), 0.5);
     const ValueId y = g.b.sub(w, g.b.mul(gradient, g.b.splat(rate, g.shape(w))));
     const Facts f = g.facts(w), h = g.facts(gradient);
-    return g.keep(y, {f.low - h.size(), f.high + h.size(), f.error + h.error + 2 * f.size() + 2 * h.size(), false});
+    return g.keep(y, {f.low - h.size(), f.high + h.size(),
+                      f.error + h.error + 2 * f.size() + 2 * h.size(), false});
 }
 
 }  // namespace gmc::tests

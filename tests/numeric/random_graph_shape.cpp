@@ -29,7 +29,8 @@ std::vector<int64_t> random_axes(GraphMaker& g, int64_t rank) {
 bool grow_products(GraphMaker& g, ValueId value, int64_t terms, ValueId a, ValueId b) {
     const Facts f = g.facts(a), h = g.facts(b);
     const double count = static_cast<double>(terms), size = count * f.size() * h.size();
-    return g.keep(value, {-size, size, count * (f.size() * h.error + h.size() * f.error) + size, false});
+    return g.keep(value,
+                  {-size, size, count * (f.size() * h.error + h.size() * f.error) + size, false});
 }
 
 /// A window that fits: one or two spatial axes, all the rest at random.
@@ -45,14 +46,17 @@ RandomConv random_conv(GraphMaker& g) {
     c.x = {g.random.integer(1, 2)};
     c.y = {c.x[0]};
     const int64_t most = g.is_large() ? 20 : 2;
-    const int64_t spatial = g.random.integer(1, 2), channels = c.window.groups * g.random.integer(1, most),
+    const int64_t spatial = g.random.integer(1, 2),
+                  channels = c.window.groups * g.random.integer(1, most),
                   filters = c.window.groups * g.random.integer(1, most + 1);
     for (int64_t axis = 0; axis < spatial; ++axis) {
         const int64_t kernel = g.random.integer(1, 3), dilation = g.random.integer(1, 2);
         const int64_t span = dilation * (kernel - 1) + 1;
-        const int64_t before = g.random.integer(0, kernel - 1), after = g.random.integer(0, kernel - 1);
+        const int64_t before = g.random.integer(0, kernel - 1),
+                      after = g.random.integer(0, kernel - 1);
         const int64_t stride = g.random.integer(1, 2);
-        const int64_t size = std::max<int64_t>(1, span - before - after) + g.random.integer(0, g.is_large() ? 9 : 2);
+        const int64_t size =
+            std::max<int64_t>(1, span - before - after) + g.random.integer(0, g.is_large() ? 9 : 2);
         c.window.strides.push_back(stride);
         c.window.dilations.push_back(dilation);
         c.window.pads_begin.push_back(before);
@@ -75,7 +79,9 @@ RandomConv random_conv(GraphMaker& g) {
 // ---- shape ----
 
 bool grow(GraphMaker& g, const ir::Broadcast&) {
-    const ValueId x = g.any([&](ValueId v) { return 3 * product(g.shape(v)) <= g.most_elements() && g.shape(v).size() < 4; });
+    const ValueId x = g.any([&](ValueId v) {
+        return 3 * product(g.shape(v)) <= g.most_elements() && g.shape(v).size() < 4;
+    });
     if (x == ir::kNone) return false;
     ir::Broadcast op;
     ir::Shape wanted;
@@ -104,7 +110,8 @@ bool grow(GraphMaker& g, const ir::Concat&) {
     int64_t elements = 0;
     for (ValueId v : operands) {
         const Facts f = g.facts(v);
-        all = {std::fmin(all.low, f.low), std::fmax(all.high, f.high), std::fmax(all.error, f.error), all.exact && f.exact};
+        all = {std::fmin(all.low, f.low), std::fmax(all.high, f.high),
+               std::fmax(all.error, f.error), all.exact && f.exact};
         elements += product(g.shape(v));
     }
     return elements <= 3 * g.most_elements() && g.keep(g.b.emit(op, operands), all);
@@ -145,7 +152,8 @@ bool grow(GraphMaker& g, const ir::Slice&) {
     const ir::Shape shape = g.shape(x);
     for (int64_t size : shape) {
         op.starts.push_back(g.random.chance(0.5) ? 0 : g.random.integer(0, size - 1));
-        op.limits.push_back(g.random.chance(0.5) ? size : g.random.integer(op.starts.back() + 1, size));
+        op.limits.push_back(g.random.chance(0.5) ? size
+                                                 : g.random.integer(op.starts.back() + 1, size));
     }
     g.moved(g.b.emit(op, {x}), x);
     return true;
@@ -163,13 +171,15 @@ bool grow(GraphMaker& g, const ir::Transpose&) {
 
 bool grow(GraphMaker& g, const ir::ReduceMax&) {
     const ValueId x = any_ranked(g);
-    g.moved(g.b.emit(ir::ReduceMax{random_axes(g, static_cast<int64_t>(g.shape(x).size()))}, {x}), x);
+    g.moved(g.b.emit(ir::ReduceMax{random_axes(g, static_cast<int64_t>(g.shape(x).size()))}, {x}),
+            x);
     return true;
 }
 
 bool grow(GraphMaker& g, const ir::ReduceSum&) {
     const ValueId x = any_ranked(g);
-    const ValueId y = g.b.emit(ir::ReduceSum{random_axes(g, static_cast<int64_t>(g.shape(x).size()))}, {x});
+    const ValueId y =
+        g.b.emit(ir::ReduceSum{random_axes(g, static_cast<int64_t>(g.shape(x).size()))}, {x});
     const Facts f = g.facts(x);
     const double count = static_cast<double>(product(g.shape(x)) / product(g.shape(y)));
     return g.keep(y, {count * f.low, count * f.high, count * (f.error + f.size()), false});
@@ -200,7 +210,8 @@ bool grow(GraphMaker& g, const ir::ConvBackwardWeights&) {
 bool grow(GraphMaker& g, const ir::Matmul&) {
     const ir::Matmul op{g.random.chance(0.5), g.random.chance(0.5)};
     const int64_t most = g.is_large() ? 40 : 6;
-    const int64_t m = g.random.integer(1, most), k = g.random.integer(1, most), n = g.random.integer(1, most);
+    const int64_t m = g.random.integer(1, most), k = g.random.integer(1, most),
+                  n = g.random.integer(1, most);
     const ValueId a = g.like(op.transpose_a ? ir::Shape{k, m} : ir::Shape{m, k});
     const ValueId b = g.like(op.transpose_b ? ir::Shape{n, k} : ir::Shape{k, n});
     return grow_products(g, g.b.emit(op, {a, b}), k, a, b);

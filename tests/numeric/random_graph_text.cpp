@@ -24,7 +24,8 @@ std::string round_trip(const ir::Module& module) {
     size_t first = 0;
     while (text[first] == again[first]) ++first;
     const size_t line = text.rfind('\n', first) + 1;
-    return "`" + text.substr(line, 80) + "` is read as `" + again.substr(line, 80) + "` in\n" + text;
+    return "`" + text.substr(line, 80) + "` is read as `" + again.substr(line, 80) + "` in\n" +
+           text;
 }
 
 std::string verify(const ir::Module& module, const ir::VerifyOptions& options = {}) {
@@ -63,10 +64,10 @@ TEST_CASE("one seed gives one graph, and a hundred graphs have every op") {
         const RandomGraph graph = random_graph(seed, {.gradients = true});
         for (const ir::Operation& op : graph.function().operations) seen.insert(op.info().name);
     }
-#define GMC_OP(Name)                                                   \
+#define GMC_OP(Name)                                     \
     if (ir::Name::kInfo.name != ir::Fused::kInfo.name) { \
-        INFO(ir::Name::kInfo.name);                                    \
-        CHECK(seen.count(ir::Name::kInfo.name) == 1);                  \
+        INFO(ir::Name::kInfo.name);                      \
+        CHECK(seen.count(ir::Name::kInfo.name) == 1);    \
     }
 #include "compiler/ir/op_kind.def"
 #undef GMC_OP

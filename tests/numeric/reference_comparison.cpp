@@ -9,29 +9,32 @@
 
 namespace gmc::tests {
 
-std::string difference(const std::string& name, const std::vector<double>& found, const std::vector<double>& expected,
-                       const Tolerance& tolerance) {
+std::string difference(const std::string& name, const std::vector<double>& found,
+                       const std::vector<double>& expected, const Tolerance& tolerance) {
     if (found.size() != expected.size())
-        return fmt::format("{} has {} elements instead of {}\n", name, found.size(), expected.size());
+        return fmt::format("{} has {} elements instead of {}\n", name, found.size(),
+                           expected.size());
     double largest = 0;
     for (double e : expected) largest = std::fmax(largest, std::fabs(e));
     std::string worst;
     double worst_excess = 1;
     for (size_t i = 0; i < expected.size(); ++i) {
         const double allowed =
-            tolerance.relative * std::fmax(std::fabs(expected[i]), tolerance.floor * largest) + tolerance.absolute;
+            tolerance.relative * std::fmax(std::fabs(expected[i]), tolerance.floor * largest) +
+            tolerance.absolute;
         double excess = std::fabs(found[i] - expected[i]) / allowed;
         // Not a number on one side, or different infinities.
         if (!std::isfinite(found[i]) || !std::isfinite(expected[i])) excess = INFINITY;
         if (found[i] == expected[i] || excess <= worst_excess) continue;
         worst_excess = excess;
-        worst = fmt::format("{}[{}] is {} instead of {}, {:.3g} times the tolerance\n", name, i, found[i], expected[i],
-                            excess);
+        worst = fmt::format("{}[{}] is {} instead of {}, {:.3g} times the tolerance\n", name, i,
+                            found[i], expected[i], excess);
     }
     return worst;
 }
 
-std::string difference(const RunOutputs& found, const RunOutputs& expected, const Tolerance& tolerance) {
+std::string difference(const RunOutputs& found, const RunOutputs& expected,
+                       const Tolerance& tolerance) {
     std::string text;
     for (const auto& [name, values] : expected) {
         const auto other = found.find(name);
@@ -41,12 +44,15 @@ std::string difference(const RunOutputs& found, const RunOutputs& expected, cons
     return text;
 }
 
-RunOutputs run_by_reference(const ir::Module& module, const ir::Function& function, const RunInputs& inputs) {
+RunOutputs run_by_reference(const ir::Module& module, const ir::Function& function,
+                            const RunInputs& inputs) {
     runtime::ReferenceStates states = inputs.states;
     RunOutputs out;
-    for (auto& [name, tensor] : runtime::run_reference(module, function, inputs.inputs, states, inputs.call).results)
+    for (auto& [name, tensor] :
+         runtime::run_reference(module, function, inputs.inputs, states, inputs.call).results)
         out[name] = std::move(tensor.data);
-    for (auto& [id, values] : states) out["@" + module.states[static_cast<size_t>(id)].name] = std::move(values);
+    for (auto& [id, values] : states)
+        out["@" + module.states[static_cast<size_t>(id)].name] = std::move(values);
     return out;
 }
 

@@ -22,22 +22,24 @@ struct RunInputs {
 using RunOutputs = std::map<std::string, std::vector<double>>;
 
 /// "" when `found` is `expected` within `tolerance`, else one line on the worst element.
-std::string difference(const std::string& name, const std::vector<double>& found, const std::vector<double>& expected,
-                       const Tolerance& tolerance);
+std::string difference(const std::string& name, const std::vector<double>& found,
+                       const std::vector<double>& expected, const Tolerance& tolerance);
 /// The same for everything that two runs gave.
-std::string difference(const RunOutputs& found, const RunOutputs& expected, const Tolerance& tolerance);
+std::string difference(const RunOutputs& found, const RunOutputs& expected,
+                       const Tolerance& tolerance);
 
-RunOutputs run_by_reference(const ir::Module& module, const ir::Function& function, const RunInputs& inputs);
+RunOutputs run_by_reference(const ir::Module& module, const ir::Function& function,
+                            const RunInputs& inputs);
 
 /// By runtime/program/executable.h; `reference` makes it run the plain loops on its own memory, which tests the
 /// placement of values alone.
-RunOutputs run_by_executable(const ir::Module& module, const ir::Function& function, const RunInputs& inputs,
-                             bool reference = false);
+RunOutputs run_by_executable(const ir::Module& module, const ir::Function& function,
+                             const RunInputs& inputs, bool reference = false);
 
 /// Fast path against reference: "" or what differs. When the function is neither fused nor planned, the first op
 /// whose value differs is named as well.
-std::string compare_fast_path(const ir::Module& module, const ir::Function& function, const RunInputs& inputs,
-                              const Tolerance& tolerance = kFastFunction);
+std::string compare_fast_path(const ir::Module& module, const ir::Function& function,
+                              const RunInputs& inputs, const Tolerance& tolerance = kFastFunction);
 
 /// Uniform numbers in [-1, 1) for all inputs and states.
 RunInputs random_inputs(const ir::Module& module, const ir::Function& function, uint64_t seed);

@@ -12,7 +12,8 @@ namespace {
 
 /// "" or how the fast path differs on the function that `emit` writes.
 template <typename Emit>
-std::string check_fast(const Emit& emit, const Tolerance& tolerance = kFastOp, const runtime::CallContext& call = {}) {
+std::string check_fast(const Emit& emit, const Tolerance& tolerance = kFastOp,
+                       const runtime::CallContext& call = {}) {
     ir::Module module;
     ir::Function& function = module.functions.emplace_back();
     function.name = std::string("f");
@@ -20,7 +21,8 @@ std::string check_fast(const Emit& emit, const Tolerance& tolerance = kFastOp, c
     TestRandom random(5);
     Scope scope(b, random);
     function.results.push_back({"y", emit(scope)});
-    const std::string wrong = compare_fast_path(module, function, {scope.inputs(), {}, call}, tolerance);
+    const std::string wrong =
+        compare_fast_path(module, function, {scope.inputs(), {}, call}, tolerance);
     return wrong.empty() ? "" : wrong + ir::print(module);
 }
 
@@ -44,8 +46,10 @@ TEST_CASE("fast kernels of every op agree with the reference") {
 
 TEST_CASE("fast element-wise ops agree with the reference at every size") {
     for (GradientCase one : all_cases()) {
-        if (!ir::op_info(one.op).has(ir::kElementwise) || one.operands[0].fill == Fill::kDistinct) continue;
-        for (const ir::Shape& shape : std::vector<ir::Shape>{{}, {1}, {7}, {8}, {63}, {65}, {3, 129}, {1025}, {70, 1001}}) {
+        if (!ir::op_info(one.op).has(ir::kElementwise) || one.operands[0].fill == Fill::kDistinct)
+            continue;
+        for (const ir::Shape& shape :
+             std::vector<ir::Shape>{{}, {1}, {7}, {8}, {63}, {65}, {3, 129}, {1025}, {70, 1001}}) {
             for (Operand& operand : one.operands) operand.shape = shape;
             INFO(describe(one));
             CHECK(check_case(one) == "");
@@ -54,12 +58,14 @@ TEST_CASE("fast element-wise ops agree with the reference at every size") {
 }
 
 TEST_CASE("fast reductions and broadcasts agree with the reference at every size") {
-    const std::vector<ir::Shape> shapes = {{1, 1, 1}, {3, 5, 7}, {2, 65, 8}, {130, 3, 33}, {1, 4097, 1}, {17, 1, 300}};
+    const std::vector<ir::Shape> shapes = {{1, 1, 1},    {3, 5, 7},    {2, 65, 8},
+                                           {130, 3, 33}, {1, 4097, 1}, {17, 1, 300}};
     for (const ir::Shape& shape : shapes)
         for (const std::vector<int64_t>& axes :
              std::vector<std::vector<int64_t>>{{0}, {1}, {2}, {0, 1}, {0, 2}, {1, 2}, {0, 1, 2}}) {
             INFO(ir::to_string(shape) << " axes " << ir::to_string(axes));
-            for (const ir::OpVariant& op : {ir::OpVariant(ir::ReduceSum{axes}), ir::OpVariant(ir::ReduceMax{axes})})
+            for (const ir::OpVariant& op :
+                 {ir::OpVariant(ir::ReduceSum{axes}), ir::OpVariant(ir::ReduceMax{axes})})
                 CHECK(check_fast([&](Scope& s) { return s.b.emit(op, {s.input({shape})}); }) == "");
             CHECK(check_fast([&](Scope& s) {
                       ir::Shape kept;
@@ -70,12 +76,20 @@ TEST_CASE("fast reductions and broadcasts agree with the reference at every size
 }
 
 TEST_CASE("fast random numbers are the reference's") {
-    for (const runtime::CallContext& call : {runtime::CallContext{1, 0, 0, 0}, {0xFEDCBA9876543210u, 7, 0, 0}})
-        for (const ir::Shape& shape : std::vector<ir::Shape>{{}, {1}, {15}, {63}, {64}, {65}, {1000}, {130, 517}}) {
+    for (const runtime::CallContext& call :
+         {runtime::CallContext{1, 0, 0, 0}, {0xFEDCBA9876543210u, 7, 0, 0}})
+        for (const ir::Shape& shape :
+             std::vector<ir::Shape>{{}, {1}, {15}, {63}, {64}, {65}, {1000}, {130, 517}}) {
             INFO(ir::to_string(shape));
-            CHECK(check_fast([&](Scope& s) { return s.b.emit_typed(ir::RandomUniform{3}, {}, ir::f32(shape)); },
-                             kExact, call) == "");
-            CHECK(check_fast([&](Scope& s) { return s.b.emit_typed(ir::RandomNormal{3}, {}, ir::f32(shape)); }, kFastOp,
-                             call) == "");
+            CHECK(check_fast(
+                      [&](Scope& s) {
+                          return s.b.emit_typed(ir::RandomUniform{3}, {}, ir::f32(shape));
+                      },
+                      kExact, call) == "");
+            CHECK(check_fast(
+                      [&](Scope& s) {
+                          return s.b.emit_typed(ir::RandomNormal{3}, {}, ir::f32(shape));
+                      },
+                      kFastOp, call) == "");
         }
 }

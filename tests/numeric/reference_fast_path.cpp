@@ -15,7 +15,8 @@ ir::Function with_all_values(const ir::Function& function) {
     ir::Function all = function;
     all.results.clear();
     for (const ir::Operation& op : function.operations)
-        for (ir::ValueId value : op.results) all.results.push_back({function.values[value].name, value});
+        for (ir::ValueId value : op.results)
+            all.results.push_back({function.values[value].name, value});
     return all;
 }
 
@@ -26,8 +27,8 @@ bool is_plain(const ir::Function& function) {
 }
 
 /// The first op whose value differs, as text.
-std::string first_difference(const ir::Module& module, const ir::Function& function, const RunInputs& inputs,
-                             const Tolerance& tolerance) {
+std::string first_difference(const ir::Module& module, const ir::Function& function,
+                             const RunInputs& inputs, const Tolerance& tolerance) {
     const ir::Function all = with_all_values(function);
     const RunOutputs expected = run_by_reference(module, all, inputs);
     const RunOutputs found = run_by_executable(module, all, inputs);
@@ -42,12 +43,14 @@ std::string first_difference(const ir::Module& module, const ir::Function& funct
 
 }  // namespace
 
-RunOutputs run_by_executable(const ir::Module& module, const ir::Function& function, const RunInputs& inputs,
-                             bool reference) {
+RunOutputs run_by_executable(const ir::Module& module, const ir::Function& function,
+                             const RunInputs& inputs, bool reference) {
     Diagnostics diagnostics;
     runtime::StateStore states(module);
-    for (const auto& [id, values] : inputs.states) std::copy(values.begin(), values.end(), states.data(id));
-    auto executable = runtime::Executable::make(module, function, states, std::make_shared<runtime::Arena>(module),
+    for (const auto& [id, values] : inputs.states)
+        std::copy(values.begin(), values.end(), states.data(id));
+    auto executable = runtime::Executable::make(module, function, states,
+                                                std::make_shared<runtime::Arena>(module),
                                                 {.reference = reference}, diagnostics);
     GMC_CHECK(executable.ok(), "{}", diagnostics.render());
     for (const auto& [name, values] : inputs.inputs)
@@ -59,15 +62,17 @@ RunOutputs run_by_executable(const ir::Module& module, const ir::Function& funct
         out[function.results[i].name].assign(data, data + executable->result_type(i).elements());
     }
     for (ir::StateId id = 0; id < states.count(); ++id)
-        out["@" + states.state(id).name].assign(states.data(id), states.data(id) + states.elements(id));
+        out["@" + states.state(id).name].assign(states.data(id),
+                                                states.data(id) + states.elements(id));
     return out;
 }
 
-std::string compare_fast_path(const ir::Module& module, const ir::Function& function, const RunInputs& inputs,
-                              const Tolerance& tolerance) {
+std::string compare_fast_path(const ir::Module& module, const ir::Function& function,
+                              const RunInputs& inputs, const Tolerance& tolerance) {
     const RunOutputs expected = run_by_reference(module, function, inputs);
     std::string text = difference(run_by_executable(module, function, inputs), expected, tolerance);
-    if (!text.empty() && is_plain(function)) text += first_difference(module, function, inputs, tolerance);
+    if (!text.empty() && is_plain(function))
+        text += first_difference(module, function, inputs, tolerance);
     return text;
 }
 

@@ -29,7 +29,8 @@ class TestRandom {
     template <typename T>
     void shuffle(std::vector<T>& list) {
         for (size_t i = list.size(); i > 1; --i)
-            std::swap(list[i - 1], list[static_cast<size_t>(integer(0, static_cast<int64_t>(i) - 1))]);
+            std::swap(list[i - 1],
+                      list[static_cast<size_t>(integer(0, static_cast<int64_t>(i) - 1))]);
     }
 
   private:
