@@ -59,14 +59,11 @@ template <int kRows, int kVectors>
 HWY_INLINE void columns_of(const GradientTile& t, int64_t column) {
     V sum[kRows][kVectors];
     clear(sum);
-    for (int64_t image = 0; image < t.images; ++image) {
-        const float* y = t.y + image * t.y_stride + column;
-        const float* x[kRows];
+    const float* x[kRows];
 #pragma GCC unroll 8
-        for (int r = 0; r < kRows; ++r) x[r] = t.x + image * t.x_stride + t.x_offsets[r];
-        for (int64_t i = 0; i < t.pair_count; ++i)
-            add_products(x, t.pairs[i].x, y + t.pairs[i].y, sum);
-    }
+    for (int r = 0; r < kRows; ++r) x[r] = t.x + t.x_offsets[r];
+    const float* y = t.y + column;
+    for (int64_t i = 0; i < t.pair_count; ++i) add_products(x, t.pairs[i].x, y + t.pairs[i].y, sum);
     write(sum, t.add, t.out_stride, t.out + column);
 }
 

@@ -11,20 +11,20 @@ inline constexpr int64_t kTileColumns = 64;
 /// Columns are a multiple of this, the floats of the widest vector.
 inline constexpr int64_t kTileVector = 16;
 
-/// A point of a convolution's output and a point of its input that some tap connects, in floats from an image's first.
+/// A point of x and a point of y that some tap connects, in floats from the first of some images.
 struct PointPair {
     int32_t x, y;
 };
 
 /// A tile of a weight gradient: for each row r
-///   out[r out_stride + j] (+)= sum of x[image x_stride + x_offsets[r] + pair.x] y[image y_stride + pair.y + j]
-/// over images and pairs, for j below columns.
+///   out[r out_stride + j] (+)= sum of x[x_offsets[r] + pair.x] y[pair.y + j]
+/// over pairs, for j below columns.
 struct GradientTile {
     const float* x;
     const float* y;
     float* out;
     const PointPair* pairs;
-    int64_t pair_count, images, x_stride, y_stride, out_stride;
+    int64_t pair_count, out_stride;
     const int64_t* x_offsets;
     int rows;         ///< 1 to kTileRows
     int64_t columns;  ///< a multiple of kTileVector, at most kTileColumns

@@ -24,7 +24,7 @@ struct Tile {
     int rows;
     int64_t unit;
     int64_t x_offsets[kTileRows];
-    const std::vector<PointPair>* pairs;
+    size_t pairs;  ///< index in pairs_
 };
 
 class TiledBackwardWeights final : public Kernel {
@@ -37,8 +37,7 @@ class TiledBackwardWeights final : public Kernel {
     bool packs_y() const { return l_.filters > kTileColumns; }
     int64_t y_columns() const { return std::min(kTileColumns, l_.filters); }
     bool copies_x() const { return l_.channels <= kFewChannels; }
-    std::vector<PointPair> pairs_of_tap(int64_t tap) const;
-    std::vector<PointPair> pairs_of_copy() const;
+    std::vector<PointPair> make_pairs(int64_t tap) const;
     void make_tiles();
     void add_tiles(int64_t column, int64_t first, int64_t rows, int64_t unit);
     void add_tile(int64_t column, int64_t row, int rows, int64_t unit);
@@ -72,51 +71,40 @@ TiledBackwardWeights::TiledBackwardWeights(const ConvProblem& p, ContractionCont
             (l_.y[axis] - 1) * l_.strides[axis] + (l_.kernel[axis] - 1) * l_.dilations[axis] + 1;
     const int64_t points = copies_x() ? padded_[0] * padded_[1] * padded_[2] : l_.x_points();
     x_floats_ = points * l_.channels;
-    if (copies_x()) {
-        copy_floats_ = l_.batch * x_floats_;
-        pairs_.push_back(pairs_of_copy());
-    } else {
-        for (int64_t tap = 0; tap < l_.taps(); ++tap) pairs_.push_back(pairs_of_tap(tap));
-    }
+    if (copies_x()) copy_floats_ = l_.batch * x_floats_;
     make_tiles();
     const int64_t image_floats = points * unit_channels_ + l_.y_points() * y_columns();
     images_at_once_ = std::clamp<int64_t>(kImagesBytes / 4 / image_floats, 1, l_.batch);
+    for (int64_t tap = 0; tap < (copies_x() ? 1 : l_.taps()); ++tap)
+        pairs_.push_back(make_pairs(tap));
     if (packs_y()) packed_floats_ = images_at_once_ * l_.y_points() * kTileColumns;
     arena_.reserve_scratch(4 * (copy_floats_ + threads_ * packed_floats_));
 }
 
-/// The points of x that a tap reads, those in the padding left out.
-std::vector<PointPair> TiledBackwardWeights::pairs_of_tap(int64_t tap) const {
+/// The points of x that a tap reads, those in the padding left out; in the copy of x, what the first tap reads. For as
+/// many images as are computed at once: one long loop per tile.
+std::vector<PointPair> TiledBackwardWeights::make_pairs(int64_t tap) const {
     const int64_t kd = tap / (l_.kernel[1] * l_.kernel[2]), kh = tap / l_.kernel[2] % l_.kernel[1],
                   kw = tap % l_.kernel[2];
+    const int64_t* size = copies_x() ? padded_ : l_.x;
+    const auto at = [&](int axis, int64_t o, int64_t k) {
+        return copies_x() ? o * l_.strides[axis] : l_.input_of(axis, o, k);
+    };
     std::vector<PointPair> pairs;
-    for (int64_t point = 0; point < l_.y_points(); ++point) {
-        const int64_t d = l_.input_of(0, point / (l_.y[1] * l_.y[2]), kd);
-        const int64_t h = l_.input_of(1, point / l_.y[2] % l_.y[1], kh);
-        const int64_t w = l_.input_of(2, point % l_.y[2], kw);
-        if (d < 0 || h < 0 || w < 0) continue;
-        pairs.push_back({static_cast<int32_t>(((d * l_.x[1] + h) * l_.x[2] + w) * l_.channels),
-                         static_cast<int32_t>(point * y_columns())});
-    }
-    return pairs;
-}
-
-/// All points, x being the place that the first tap reads in the padded copy.
-std::vector<PointPair> TiledBackwardWeights::pairs_of_copy() const {
-    std::vector<PointPair> pairs;
-    for (int64_t point = 0; point < l_.y_points(); ++point) {
-        const int64_t d = point / (l_.y[1] * l_.y[2]) * l_.strides[0];
-        const int64_t h = point / l_.y[2] % l_.y[1] * l_.strides[1];
-        const int64_t w = point % l_.y[2] * l_.strides[2];
-        pairs.push_back(
-            {static_cast<int32_t>(((d * padded_[1] + h) * padded_[2] + w) * l_.channels),
-             static_cast<int32_t>(point * y_columns())});
-    }
+    for (int64_t image = 0; image < images_at_once_; ++image)
+        for (int64_t point = 0; point < l_.y_points(); ++point) {
+            const int64_t d = at(0, point / (l_.y[1] * l_.y[2]), kd);
+            const int64_t h = at(1, point / l_.y[2] % l_.y[1], kh), w = at(2, point % l_.y[2], kw);
+            if (d < 0 || h < 0 || w < 0) continue;
+            const int64_t x = image * x_floats_ + ((d * size[1] + h) * size[2] + w) * l_.channels;
+            const int64_t y = (image * l_.y_points() + point) * y_columns();
+            pairs.push_back({static_cast<int32_t>(x), static_cast<int32_t>(y)});
+        }
     return pairs;
 }
 
 void TiledBackwardWeights::add_tile(int64_t column, int64_t row, int rows, int64_t unit) {
-    Tile tile{row, column, rows, unit, {}, &pairs_[copies_x() ? 0 : row / l_.channels]};
+    Tile tile{row, column, rows, unit, {}, copies_x() ? 0 : static_cast<size_t>(row / l_.channels)};
     for (int r = 0; r < rows; ++r) {
         const int64_t tap = (row + r) / l_.channels, c = (row + r) % l_.channels;
         const int64_t kd = tap / (l_.kernel[1] * l_.kernel[2]) * l_.dilations[0];
@@ -184,10 +172,11 @@ void TiledBackwardWeights::run_tiles(int64_t first, int64_t last, const float* x
         const float* y = packs_y() ? packed : y_ + image * l_.y_points() * l_.filters;
         for (int64_t i = first; i < last; ++i) {
             const Tile& tile = tiles_[i];
+            const std::vector<PointPair>& pairs = pairs_[tile.pairs];
+            const auto per_image = static_cast<int64_t>(pairs.size()) / images_at_once_;
             run_gradient_tile({x + image * x_floats_, y,
-                               weights_ + tile.row * l_.filters + tile.column, tile.pairs->data(),
-                               static_cast<int64_t>(tile.pairs->size()), images, x_floats_,
-                               l_.y_points() * y_columns(), l_.filters, tile.x_offsets, tile.rows,
+                               weights_ + tile.row * l_.filters + tile.column, pairs.data(),
+                               images * per_image, l_.filters, tile.x_offsets, tile.rows,
                                std::min(kTileColumns, l_.filters - tile.column), image > 0});
         }
     }
