@@ -5,6 +5,7 @@
 
 #include "compiler/support/edit_distance.h"
 #include "dsl/data_field.h"
+#include "dsl/data_header.h"
 #include "dsl/reader.h"
 
 namespace gmc::dsl {
@@ -22,27 +23,61 @@ const DataField* find_field(const std::vector<DataField>& fields, const std::str
     return found == fields.end() ? nullptr : &*found;
 }
 
-/// Gives every field of `labels_of` the classes of the field whose labels it holds.
+/// The field whose labels `field` holds; null after an error. `labels_of` names it, `folder` is the
+/// same as its own.
+const DataField* find_labelled(const std::vector<DataField>& fields, const DataField& field,
+                               const Node& written, Diagnostics& diagnostics) {
+    if (const Entry* folder = written.find("folder")) {
+        for (const DataField& of : fields)
+            if (of.format == "folder" && of.source == field.source) return &of;
+        diagnostics
+            .error(DiagnosticKind::kMissingKey, folder->key_span,
+                   "the field `{}` needs `size`, as pictures do", field.name)
+            .help(
+                "without it, it is the classes of a field that reads the same folder, and there "
+                "is none");
+        return nullptr;
+    }
+    const DataField* of = find_field(fields, field.source);
+    if (of && of != &field) return of;
+    std::vector<std::string> known = names_of(fields);
+    std::erase(known, field.name);
+    report_unknown(DiagnosticKind::kUnknownName, written.find("labels_of")->value->span,
+                   fmt::format("`labels_of` is a field beside it, not `{}`", field.source),
+                   field.source, known, diagnostics);
+    return nullptr;
+}
+
+/// The classes of a folder, as far as it is there: where pictures come from is not looked at before
+/// training.
+void find_folder_classes(const DataField& of, DataField& field) {
+    FolderClasses classes = read_folder_classes(of.source);
+    field.class_names = std::move(classes.names);
+    field.classes = static_cast<int64_t>(field.class_names.size());
+}
+
+/// Gives every field of labels the classes of the field whose labels it holds.
 void resolve_labels(std::vector<DataField>& fields, const Node& section, Diagnostics& diagnostics) {
     for (DataField& field : fields) {
         if (field.format != "labels" || field.source.empty()) continue;
-        const Span where = section.find(field.name)->value->find("labels_of")->value->span;
-        const DataField* of = find_field(fields, field.source);
-        if (!of || of == &field) {
-            std::vector<std::string> known = names_of(fields);
-            std::erase(known, field.name);
-            report_unknown(DiagnosticKind::kUnknownName, where,
-                           fmt::format("`labels_of` is a field beside it, not `{}`", field.source),
-                           field.source, known, diagnostics);
-            continue;
-        }
+        const Node& written = *section.find(field.name)->value;
+        const DataField* of = find_labelled(fields, field, written, diagnostics);
+        if (!of || of->format.empty() || of->source.empty()) continue;  // reported
+        field.source = of->name;
         field.classes = of->classes;
-        if (of->format == "synthetic" && of->classes > 0) continue;
-        if (of->format.empty() || of->source.empty()) continue;  // its mistake was reported
-        diagnostics
-            .error(DiagnosticKind::kBadValue, where, "`{}` has no labels: `{}` gives none",
-                   of->name, of->format == "synthetic" ? of->source : of->format)
-            .note(of->span, "the field is here");
+        if (of->format == "folder") find_folder_classes(*of, field);
+        if (field.classes > 0) continue;
+        const Entry* key = written.find("labels_of");
+        if (!key) key = written.find("folder");
+        Diagnostic& error = diagnostics.error(DiagnosticKind::kBadValue, key->value->span,
+                                              "`{}` has no labels: `{}` gives none", of->name,
+                                              of->format == "synthetic" ? of->source : of->format);
+        error.note(of->span, "the field is here");
+        if (of->format == "folder")
+            error.help(
+                fmt::format("classes are the sub-folders of `{}`, which has none or is not "
+                            "there",
+                            of->source));
     }
 }
 
@@ -61,9 +96,24 @@ class TestReader {
                            field.name)
                     .note(field.span, "`data` has it here");
         resolve_labels(model_.test, *test_.value, diagnostics_);
+        for (const DataField& field : model_.test) check_classes(field);
     }
 
   private:
+    /// Labels count sub-folders in order: with others, they would mean something else.
+    void check_classes(const DataField& field) {
+        const DataField& train = *find_field(model_.data, field.name);
+        if (field.class_names == train.class_names || field.class_names.empty() ||
+            train.class_names.empty())
+            return;
+        diagnostics_
+            .error(DiagnosticKind::kBadValue, field.span,
+                   "the test field `{}` has other classes than the field itself: {}, not {}",
+                   field.name, fmt::join(field.class_names, ", "),
+                   fmt::join(train.class_names, ", "))
+            .note(train.span, "the field is here");
+    }
+
     void read_field(const Entry& entry, bool compare) {
         const DataField* train = find_field(model_.data, entry.key);
         if (!train) {

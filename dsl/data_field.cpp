@@ -22,7 +22,9 @@ constexpr std::array kPointSets = {PointSet{"ring", 8}, PointSet{"grid", 25},
 class FieldReader {
   public:
     FieldReader(const Entry& entry, const TrainField& train, Diagnostics& diagnostics)
-        : entry_(entry), train_(train), diagnostics_(diagnostics),
+        : entry_(entry),
+          train_(train),
+          diagnostics_(diagnostics),
           what_(fmt::format("the {}field `{}`", train.field ? "test " : "", entry.key)) {}
 
     DataField read();
@@ -34,8 +36,9 @@ class FieldReader {
     void read_synthetic(const Entry& source);
     void read_shapes(const Values& values, const Entry& source);
     void read_points(const PointSet& set, const Node& keys, const Entry& source);
+    void read_folder();
     void read_labels_of();
-    void read_range(const Node& node, Span key);
+    void check_belonging(const std::string& source);
     void refuse(const Node& map, const char* key, const std::string& reason);
 
     const Entry& entry_;
@@ -47,7 +50,10 @@ class FieldReader {
     bool shape_given_ = false;
 };
 
-DataHeader read_header(const DataField& field) { return read_idx_header(field.source); }
+DataHeader read_header(const DataField& field) {
+    if (field.format == "npz") return read_npz_header(field.source, field.key);
+    return field.format == "npy" ? read_npy_header(field.source) : read_idx_header(field.source);
+}
 
 /// Reports `key` where it is written although it means nothing.
 void FieldReader::refuse(const Node& map, const char* key, const std::string& reason) {
@@ -59,14 +65,21 @@ void FieldReader::refuse(const Node& map, const char* key, const std::string& re
 /// A file of examples: the shape and the classes from its header, unless the model gives a shape.
 void FieldReader::read_file() {
     field_.source = values_.text(field_.format);
-    if (shape_given_ || field_.source.empty()) return;
+    field_.key = values_.text("key");
+    if (shape_given_) refuse(*entry_.value, "classes", "it has a shape, and labels have none");
+    // With its classes known there is nothing to look up for a label.
+    const bool label =
+        entry_.value->find("classes") || (train_.node && train_.node->find("classes"));
+    if (shape_given_ || label || field_.source.empty()) return;
     DataHeader header = read_header(field_);
     if (!header.problem.empty()) {
         Diagnostic& error =
-            diagnostics_.error(DiagnosticKind::kBadFile, values_.spans.at(field_.format),
-                               "`{}` {}", field_.source, header.problem);
-        error.help(fmt::format("with `shape:` in `{}`, the file is not needed before training",
-                               entry_.key));
+            diagnostics_.error(DiagnosticKind::kBadFile, values_.spans.at(field_.format), "`{}` {}",
+                               field_.source, header.problem);
+        error.help(
+            fmt::format("with `shape:` in `{}`, or `classes:` for labels, the file is not "
+                        "needed before training",
+                        entry_.key));
         return;
     }
     field_.shape = std::move(header.shape);
@@ -109,13 +122,47 @@ void FieldReader::read_synthetic(const Entry& source) {
     if (!values.ok) return;
     field_.source = values.text("set");
     refuse(*entry_.value, "classes", "`synthetic: {classes: ...}` has them");
-    const auto points = std::find_if(kPointSets.begin(), kPointSets.end(), [&](const PointSet& s) {
-        return s.name == field_.source;
-    });
+    const auto points = std::find_if(kPointSets.begin(), kPointSets.end(),
+                                     [&](const PointSet& s) { return s.name == field_.source; });
     if (points == kPointSets.end())
         read_shapes(values, source);
     else
         read_points(*points, keys, source);
+}
+
+/// Without a size it stands for the classes of the folder, which data.cpp looks up.
+void FieldReader::read_folder() {
+    field_.source = values_.text("folder");
+    std::vector<int64_t> size = values_.integers("size");
+    const bool like_train =
+        train_.field && train_.field->format == "folder" && train_.field->shape.size() == 3;
+    if (size.empty() && like_train)
+        size.assign(train_.field->shape.begin(), train_.field->shape.begin() + 2);
+    refuse(*entry_.value, "shape", "`size` and `channels` say it");
+    if (size.empty()) {
+        field_.format = "labels";
+        for (const char* key : {"channels", "crop", "flip", "range", "classes", "count"})
+            refuse(*entry_.value, key, "it has no `size`, so it is the classes of the folder");
+        return;
+    }
+    refuse(*entry_.value, "classes", "its sub-folders are the classes");
+    int64_t channels = parse_integer(values_.text("channels")).value_or(3);
+    field_.crop = values_.text("crop") != "none";
+    field_.flip = values_.flag("flip");
+    if (like_train && !entry_.value->find("channels")) channels = train_.field->shape[2];
+    if (like_train && !entry_.value->find("crop")) field_.crop = train_.field->crop;
+    field_.shape = {size[0], size[1], channels};
+}
+
+/// Keys that only some sources have.
+void FieldReader::check_belonging(const std::string& source) {
+    static constexpr std::pair<const char*, const char*> kBelonging[] = {{"key", "npz"},
+                                                                         {"size", "folder"},
+                                                                         {"channels", "folder"},
+                                                                         {"crop", "folder"},
+                                                                         {"flip", "folder"}};
+    for (const auto& [key, owner] : kBelonging)
+        if (source != owner) refuse(*entry_.value, key, fmt::format("it is a key of `{}`", owner));
 }
 
 void FieldReader::read_labels_of() {
@@ -124,29 +171,6 @@ void FieldReader::read_labels_of() {
     field_.shape = {};
     for (const char* key : {"range", "shape", "classes", "count"})
         refuse(*entry_.value, key, fmt::format("all is as in `{}`", field_.source));
-}
-
-void FieldReader::read_range(const Node& node, Span key) {
-    const auto number = [&](size_t i) {
-        return node.items[i]->is_scalar() && !node.items[i]->quoted
-                   ? parse_number(node.items[i]->text)
-                   : std::nullopt;
-    };
-    if (!node.is_list() || node.items.size() != 2 || !number(0) || !number(1)) {
-        for (const NodePtr& item : node.items)
-            if (item->failed) return;
-        if (node.failed) return;
-        diagnostics_.error(DiagnosticKind::kWrongType, node.is_null() ? key : node.span,
-                           "`range` is a list of two numbers such as [-1, 1]");
-        return;
-    }
-    field_.range_low = *number(0);
-    field_.range_high = *number(1);
-    field_.range_given = true;
-    if (field_.range_low < field_.range_high) return;
-    diagnostics_.error(DiagnosticKind::kBadValue, node.span,
-                       "`range` goes from {} to {}, the first has to be smaller", field_.range_low,
-                       field_.range_high);
 }
 
 /// What a field of `test` need not say again.
@@ -187,10 +211,14 @@ void FieldReader::read_source(bool needed) {
     }
     const Entry& source = *sources[0];
     field_.format = source.key;
+    check_belonging(source.key);
     if (source.key == "synthetic") {
         if (!source.value->is_null()) read_synthetic(source);
     } else if (values_.spans.count(source.key)) {
-        source.key == "labels_of" ? read_labels_of() : read_file();
+        if (source.key == "labels_of")
+            read_labels_of();
+        else
+            source.key == "folder" ? read_folder() : read_file();
     }
 }
 
@@ -206,7 +234,7 @@ DataField FieldReader::read() {
     field_.count = values_.integer("count");
     inherit();
     if (const Entry* range = entry_.value->find("range"); range && !range->value->is_null())
-        read_range(*range->value, range->key_span);
+        read_range(*range, field_, diagnostics_);
     // A misspelt source is one error, not two.
     read_source(diagnostics_.count() == errors);
     return std::move(field_);

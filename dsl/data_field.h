@@ -16,4 +16,7 @@ struct TrainField {
 /// Reads a field. That of `labels_of` has no classes yet.
 DataField read_data_field(const Entry& entry, const TrainField& train, Diagnostics& diagnostics);
 
+/// data_range.cpp: `range: [low, high]`.
+void read_range(const Entry& range, DataField& field, Diagnostics& diagnostics);
+
 }  // namespace gmc::dsl

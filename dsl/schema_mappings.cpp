@@ -14,6 +14,7 @@ constexpr Range kBatch{1, 65536};
 constexpr Range kRepeats{1, 1000};
 constexpr Range kExamples{1, 1e9};
 constexpr Range kPixels{4, 1024};
+constexpr Range kSides{1, 8192};
 constexpr Range kClasses{1, 1e6};
 constexpr Range kShapes{1, 8};
 
@@ -25,21 +26,35 @@ constexpr const char* kAsInObjective = "as in `objective`";
 
 std::vector<KeyRow> data_field_keys() {
     return {
-        text("idx", kOptional,
-             "path of an idx file, .gz or not; relative to the working directory", "source"),
+        text("idx", kOptional, "path of an idx file, .gz or not; relative to the working directory",
+             "source"),
+        text("npy", kOptional, "path of an array that NumPy saved, .gz or not", "source"),
+        text("npz", kOptional, "path of a file of several such arrays; `key` says which", "source"),
+        text("folder", kOptional,
+             "path of a folder of .png and .jpg; its sub-folders, if it has them, are the classes",
+             "source"),
         structure("synthetic", "name|synthetic", kOptional,
                   "examples made on the fly: `shapes`, `ring`, `{set: shapes, size: 28, ...}`",
                   "source"),
         text("labels_of", kOptional,
-             "the classes of another field's examples, which is `synthetic`", "source"),
+             "the classes of another field's examples, which is `synthetic` or a `folder`",
+             "source"),
+        text("key", kOptional, "npz: the array; not needed where there is only one"),
+        pair("size", kOptional, kSides,
+             "folder: [height, width] that the pictures are made; without it, the classes of a "
+             "field that reads the same folder"),
+        word("channels", "3", "1|3", "folder: grey or colour"),
+        word("crop", "center", "center|none",
+             "folder: pictures of other proportions are cut, or stretched"),
+        flag("flip", "false", "folder: every second picture mirrored in training"),
         structure("range", "[number]", kOptional,
                   "[low, high] that stored 0 to 255 is mapped to, and that other values lie in; "
                   "[0, 1] when left out"),
         shape("shape", kOptional,
-              "shape of an example, [] for labels; read from the file when left out, which then "
-              "has to exist"),
+              "shape of an example; read from the file when left out, which then has to exist"),
         integer("classes", kOptional, kClasses,
-                "labels are 0 to classes - 1; found in the file when left out"),
+                "the field holds labels 0 to classes - 1; found in the file when left out, which "
+                "then has to exist"),
         integer("count", kOptional, kExamples, "use only so many examples"),
     };
 }

@@ -19,18 +19,24 @@ bool check_fits_memory(const std::string& what, uint64_t bytes, Diagnostics& dia
     return false;
 }
 
-ByteField::ByteField(FieldInfo info, std::vector<uint8_t> bytes, std::optional<ValueRange> range)
-    : Field(std::move(info.name), std::move(info.shape), info.count, info.class_count),
-      bytes_(std::move(bytes)) {
-    GMC_CHECK(static_cast<int64_t>(bytes_.size()) == count() * elements(),
-              "field {} holds {} bytes for {} examples of {}", name(), bytes_.size(), count(),
-              elements());
-    for (size_t v = 0; v < table_.size(); ++v) {
+std::array<float, 256> byte_floats(std::optional<ValueRange> range) {
+    std::array<float, 256> table{};
+    for (size_t v = 0; v < table.size(); ++v) {
         double value = static_cast<double>(v);
         // The sum of both ends' shares is exact at both ends, which low + v * scale is not.
         if (range) value = (range->low * (255.0 - value) + range->high * value) / 255.0;
-        table_[v] = static_cast<float>(value);
+        table[v] = static_cast<float>(value);
     }
+    return table;
+}
+
+ByteField::ByteField(FieldInfo info, std::vector<uint8_t> bytes, std::optional<ValueRange> range)
+    : Field(std::move(info.name), std::move(info.shape), info.count, info.class_count),
+      bytes_(std::move(bytes)),
+      table_(byte_floats(range)) {
+    GMC_CHECK(static_cast<int64_t>(bytes_.size()) == count() * elements(),
+              "field {} holds {} bytes for {} examples of {}", name(), bytes_.size(), count(),
+              elements());
 }
 
 void ByteField::read(int64_t index, float* dst) const {

@@ -27,6 +27,9 @@ struct FieldInfo {
 [[nodiscard]] bool check_fits_memory(const std::string& what, uint64_t bytes,
                                      Diagnostics& diagnostics);
 
+/// The float of each byte: v as low + v * (high - low) / 255, or as v itself without a range.
+std::array<float, 256> byte_floats(std::optional<ValueRange> range);
+
 /// 8-bit values, kept as bytes. Byte v reads as low + v * (high - low) / 255, or as v itself
 /// without a range.
 class ByteField final : public Field {

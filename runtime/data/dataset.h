@@ -28,6 +28,12 @@ class DataError : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+/// Which time the examples are gone through.
+struct TrainingPass {
+    uint64_t seed = 0;
+    int64_t epoch = 0;
+};
+
 /// One field of all examples, read as float32.
 class Field {
   public:
@@ -48,6 +54,11 @@ class Field {
     /// Writes elements() floats of example `index` (0 <= index < count()) to `dst`.
     /// Called from several threads at once; throws DataError.
     virtual void read(int64_t index, float* dst) const = 0;
+    /// The same with the changes that the field makes to its examples in training (mirrored
+    /// pictures), a pure function of (pass, index). Most make none.
+    virtual void read_for_training(int64_t index, const TrainingPass&, float* dst) const {
+        read(index, dst);
+    }
 
   protected:
     Field(std::string name, std::vector<int64_t> shape, int64_t count, int64_t class_count);

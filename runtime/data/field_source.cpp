@@ -7,7 +7,9 @@
 #include <optional>
 
 #include "compiler/support/check.h"
+#include "runtime/data/folder.h"
 #include "runtime/data/idx.h"
+#include "runtime/data/npy_data.h"
 #include "runtime/data/synthetic.h"
 
 namespace gmc::runtime {
@@ -29,6 +31,7 @@ class FieldView final : public Field {
 struct Opened {
     FieldPtr field;
     FieldPtr labels;
+    std::vector<std::string> class_names;  ///< of a folder
 };
 
 class Opener {
@@ -41,6 +44,8 @@ class Opener {
   private:
     bool read(const FieldSource& source, Opened& opened);
     bool read_synthetic(const FieldSource& source, Opened& opened);
+    bool read_pictures(const FieldSource& source, Opened& opened);
+    bool check_classes(const FieldSource& source, const FieldSource& of, const Opened& opened);
     bool check_shape(const FieldSource& source, const Field& field);
     Result<FieldPtr> limit(const FieldSource& source, FieldPtr field);
 
@@ -68,26 +73,69 @@ bool Opener::read_synthetic(const FieldSource& source, Opened& opened) {
     Result<SyntheticFields> fields =
         make_synthetic(source.source, source.name, options, diagnostics_);
     if (!fields) return false;
-    opened = {fields->example, fields->label};
+    opened = {fields->example, fields->label, {}};
+    return true;
+}
+
+bool Opener::read_pictures(const FieldSource& source, Opened& opened) {
+    GMC_CHECK(source.shape.size() == 3, "`data.{}` has {} dimensions", source.name,
+              source.shape.size());
+    FolderOptions options;
+    options.name = source.name;
+    options.height = source.shape[0];
+    options.width = source.shape[1];
+    options.channels = source.shape[2];
+    options.crop = source.crop;
+    options.flip = source.flip;
+    options.range = source.range;
+    Result<FolderFields> fields = read_folder(source.source, options, diagnostics_);
+    if (!fields) return false;
+    opened = {fields->example, fields->label, std::move(fields->class_names)};
     return true;
 }
 
 bool Opener::read(const FieldSource& source, Opened& opened) {
     if (source.format == "synthetic") return read_synthetic(source, opened);
-    GMC_CHECK(source.format == "idx", "`data.{}` has the format `{}`", source.name, source.format);
-    Result<FieldPtr> field = read_idx(
-        source.source, {source.name, range_of(source), source.range_given, source.classes},
-        diagnostics_);
+    if (source.format == "folder") return read_pictures(source, opened);
+    const ValueRules rules{source.name, range_of(source), source.range_given, source.classes};
+    Result<FieldPtr> field = Failure{};
+    if (source.format == "npy") {
+        field = read_npy_data(source.source, rules, diagnostics_);
+    } else if (source.format == "npz") {
+        field = read_npz_data(source.source, source.key, rules, diagnostics_);
+    } else {
+        GMC_CHECK(source.format == "idx", "`data.{}` has the format `{}`", source.name,
+                  source.format);
+        field = read_idx(source.source, rules, diagnostics_);
+    }
     if (!field) return false;
     opened.field = field.take();
     return true;
+}
+
+/// Labels count the sub-folders in order: with others than the model was compiled for, they would
+/// mean something else.
+bool Opener::check_classes(const FieldSource& source, const FieldSource& of, const Opened& opened) {
+    const int64_t classes = opened.labels->class_count();
+    const bool same = source.class_names.empty() || of.format != "folder"
+                          ? classes == source.classes
+                          : opened.class_names == source.class_names;
+    if (same) return true;
+    diagnostics_
+        .error(DiagnosticKind::kBadValue, {},
+               "`{}` has {} classes, others than the {} that the model was compiled for", of.source,
+               classes, source.classes)
+        .help(fmt::format("now: {}; then: {}", fmt::join(opened.class_names, ", "),
+                          fmt::join(source.class_names, ", ")));
+    return false;
 }
 
 bool Opener::check_shape(const FieldSource& source, const Field& field) {
     if (field.shape() == source.shape) return true;
     diagnostics_.error(DiagnosticKind::kShapeMismatch, {},
                        "`{}` holds examples of shape [{}], but the model was compiled for [{}]",
-                       source.source, fmt::join(field.shape(), ", "), fmt::join(source.shape, ", "));
+                       source.source, fmt::join(field.shape(), ", "),
+                       fmt::join(source.shape, ", "));
     return false;
 }
 
@@ -114,6 +162,7 @@ Result<FieldPtr> Opener::finish(const FieldSource& source, const std::vector<Fie
     for (const FieldSource& of : all) {
         const auto found = opened_.find(of.name);
         if (of.name != source.source || found == opened_.end() || !found->second.labels) continue;
+        if (!check_classes(source, of, found->second)) return Failure{};
         FieldSource labels = source;
         labels.count = of.count;
         return limit(labels, found->second.labels);

@@ -87,7 +87,10 @@ class BatchMaker {
             const Field& field = *dataset_.fields()[f];
             float* dst = batch.fields[f];
             for (const int64_t index : batch.indices) {
-                field.read(index, dst);
+                if (options_.mode == LoaderMode::kTrain)
+                    field.read_for_training(index, {options_.seed, cursor.epoch}, dst);
+                else
+                    field.read(index, dst);
                 dst += field.elements();
             }
         }

@@ -26,9 +26,10 @@ bool report_cut_short(const ValueBlock& block, uint64_t end, Diagnostics& diagno
 }
 
 bool report_too_long(const ValueBlock& block, Diagnostics& diagnostics) {
-    diagnostics.error(DiagnosticKind::kBadFile, {},
-                      "`{}` goes on after byte {} where its header says it ends ({} after {} bytes)",
-                      block.path, block.content_bytes(), block.describe(), block.header_bytes);
+    diagnostics.error(
+        DiagnosticKind::kBadFile, {},
+        "`{}` goes on after byte {} where its header says it ends ({} after {} bytes)", block.path,
+        block.content_bytes(), block.describe(), block.header_bytes);
     return false;
 }
 
@@ -157,8 +158,8 @@ Result<FieldPtr> read_field(const ValueBlock& block, const ValueRules& rules, co
         if (!read_pieces(block, read, diagnostics, append) ||
             !check_values(block, rules, bytes, info, diagnostics))
             return Failure{};
-        return FieldPtr(std::make_shared<ByteField>(std::move(info), std::move(bytes),
-                                                    rules.classes > 0 ? std::nullopt : rules.range));
+        return FieldPtr(std::make_shared<ByteField>(
+            std::move(info), std::move(bytes), rules.classes > 0 ? std::nullopt : rules.range));
     }
     std::vector<float> values;
     const auto append = [&](const uint8_t* src, size_t count) {

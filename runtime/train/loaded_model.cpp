@@ -19,10 +19,13 @@ constexpr int64_t kTestSyntheticCount = 10000;
 }  // namespace
 
 LoadedModel::LoadedModel(std::string path, ir::Module module)
-    : path_(std::move(path)), module_(std::move(module)), states_(std::make_unique<StateStore>(module_)),
+    : path_(std::move(path)),
+      module_(std::move(module)),
+      states_(std::make_unique<StateStore>(module_)),
       arena_(std::make_shared<Arena>(module_)) {}
 
-Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::string& path, Diagnostics& diagnostics) {
+Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::string& path,
+                                                       Diagnostics& diagnostics) {
     ir::ReadArtefactOptions options;
     options.verify.allow_gradient = false;
     auto module = ir::read_artefact(path, options, diagnostics);
@@ -30,7 +33,8 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::string& path, 
     try {
         return std::unique_ptr<LoadedModel>(new LoadedModel(path, module.take()));
     } catch (const std::bad_alloc&) {
-        diagnostics.error(DiagnosticKind::kTooLarge, {}, "`{}` needs more memory than this machine has", path);
+        diagnostics.error(DiagnosticKind::kTooLarge, {},
+                          "`{}` needs more memory than this machine has", path);
         return Failure{};
     }
 }
@@ -41,8 +45,11 @@ Executable* LoadedModel::function(const std::string& name, Diagnostics& diagnost
     const ir::Function* function = module_.find_function(name);
     if (function == nullptr) {
         std::string names;
-        for (const ir::Function& f : module_.functions) names += (names.empty() ? "" : ", ") + f.name;
-        diagnostics.error(DiagnosticKind::kUnknownName, {}, "model `{}` has no function `{}`", module_.name, name)
+        for (const ir::Function& f : module_.functions)
+            names += (names.empty() ? "" : ", ") + f.name;
+        diagnostics
+            .error(DiagnosticKind::kUnknownName, {}, "model `{}` has no function `{}`",
+                   module_.name, name)
             .help("it has " + names);
         return nullptr;
     }
@@ -53,12 +60,15 @@ Executable* LoadedModel::function(const std::string& name, Diagnostics& diagnost
 
 double LoadedModel::number(const std::string& key, double otherwise) const {
     const ir::ConfigValue* value = module_.find_config(key);
-    return value != nullptr && std::holds_alternative<double>(*value) ? std::get<double>(*value) : otherwise;
+    return value != nullptr && std::holds_alternative<double>(*value) ? std::get<double>(*value)
+                                                                      : otherwise;
 }
 
 std::string LoadedModel::text(const std::string& key) const {
     const ir::ConfigValue* value = module_.find_config(key);
-    return value != nullptr && std::holds_alternative<std::string>(*value) ? std::get<std::string>(*value) : "";
+    return value != nullptr && std::holds_alternative<std::string>(*value)
+               ? std::get<std::string>(*value)
+               : "";
 }
 
 std::vector<LoadedModel::ScheduleEntry> LoadedModel::schedule() const {
@@ -72,7 +82,9 @@ std::vector<LoadedModel::ScheduleEntry> LoadedModel::schedule() const {
     return entries;
 }
 
-int64_t LoadedModel::batch_size() const { return static_cast<int64_t>(number("train.batch_size", 1)); }
+int64_t LoadedModel::batch_size() const {
+    return static_cast<int64_t>(number("train.batch_size", 1));
+}
 int64_t LoadedModel::epochs() const { return static_cast<int64_t>(number("train.epochs", 1)); }
 
 bool LoadedModel::has_test_data() const {
@@ -108,6 +120,12 @@ FieldSource LoadedModel::field_source(const std::string& prefix, const std::stri
     source.range_given = integer(key + ".range_given") != 0;
     source.count = integer(key + ".count");
     source.classes = integer(key + ".classes");
+    source.key = text(key + ".key");
+    source.crop = integer(key + ".stretch") == 0;
+    source.flip = integer(key + ".flip") != 0;
+    std::istringstream names(text(key + ".class_names"));
+    for (std::string class_name; std::getline(names, class_name, '/');)
+        source.class_names.push_back(class_name);
     if (source.format != "synthetic") return source;
     const bool test = prefix == "test";
     if (source.count == 0) source.count = test ? kTestSyntheticCount : kTrainSyntheticCount;
@@ -118,13 +136,15 @@ FieldSource LoadedModel::field_source(const std::string& prefix, const std::stri
     return source;
 }
 
-Result<std::unique_ptr<Loader>> LoadedModel::make_loader(DataSplit split, const LoaderOptions& options,
+Result<std::unique_ptr<Loader>> LoadedModel::make_loader(DataSplit split,
+                                                         const LoaderOptions& options,
                                                          Diagnostics& diagnostics) {
     const std::string prefix = split == DataSplit::kTest && has_test_data() ? "test" : "data";
     std::vector<FieldSource> sources;
     for (const auto& [key, value] : module_.config) {
         if (!key.starts_with(prefix + ".") || !key.ends_with(".format")) continue;
-        sources.push_back(field_source(prefix, key.substr(prefix.size() + 1, key.size() - prefix.size() - 8)));
+        sources.push_back(
+            field_source(prefix, key.substr(prefix.size() + 1, key.size() - prefix.size() - 8)));
     }
     auto fields = open_fields(sources, diagnostics);
     if (!fields.ok()) return Failure{};
@@ -139,7 +159,8 @@ void LoadedModel::set_inputs(Executable& executable, const Loader& loader, const
         const ir::Type& type = executable.input_type(i);
         float* to = executable.input(i);
         if (source == "valid") {
-            for (int64_t row = 0; row < type.elements(); ++row) to[row] = row < batch.valid_rows ? 1.0F : 0.0F;
+            for (int64_t row = 0; row < type.elements(); ++row)
+                to[row] = row < batch.valid_rows ? 1.0F : 0.0F;
         } else if (source.starts_with("data.")) {
             const int64_t field = loader.dataset().find(source.substr(5));
             GMC_CHECK(field >= 0, "input `{}` has no data field", source);

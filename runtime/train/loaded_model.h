@@ -22,7 +22,8 @@ class LoadedModel {
   public:
     /// Reads and verifies a .gmc. Errors: those of ir::read_artefact; kTooLarge when memory is missing. Nothing is bound
     /// and the states are zero.
-    static Result<std::unique_ptr<LoadedModel>> load(const std::string& path, Diagnostics& diagnostics);
+    static Result<std::unique_ptr<LoadedModel>> load(const std::string& path,
+                                                     Diagnostics& diagnostics);
 
     const ir::Module& module() const { return module_; }
     const std::string& path() const { return path_; }

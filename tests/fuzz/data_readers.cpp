@@ -1,8 +1,18 @@
-// Mutated idx, gzip, npy and PNG bytes: readers must answer with a value or an error, never crash,
+// Mutated idx, gzip, npy, npz, PNG and JPEG bytes: readers must answer with a value or an error, never crash,
 // hang or allocate what the file does not hold. Run under AddressSanitizer for its full worth.
+#include <zip.h>
+
 #include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+
+// After <cstdio>, which it needs and does not include.
+#include <jpeglib.h>
 
 #include "runtime/data/idx.h"
+#include "runtime/data/image_file.h"
+#include "runtime/data/npy_data.h"
 #include "runtime/kernels/philox.h"
 #include "runtime/output/npy.h"
 #include "runtime/output/png.h"
@@ -73,12 +83,72 @@ TEST_CASE("fuzz npy") {
     CHECK(good > 20);
 }
 
+TEST_CASE("fuzz npy data and npz") {
+    const TempFolder folder;
+    const int64_t shape[] = {4, 2, 3};
+    const std::string npy = npy_header(shape) + std::string(96, '\x11');
+    int code = 0;
+    zip_t* zip = zip_open(folder.path("seed").c_str(), ZIP_CREATE, &code);
+    REQUIRE(zip != nullptr);
+    zip_file_add(zip, "x.npy", zip_source_buffer(zip, npy.data(), npy.size(), 0), 0);
+    REQUIRE(zip_close(zip) == 0);
+    const std::string seeds[] = {npy, gzip(npy), read_text(folder.path("seed"))};
+    int good = 0;
+    for (uint64_t round = 0; round < 3000; ++round) {
+        const std::string path = folder.write("f", mutated(seeds[round % 3], round));
+        Diagnostics diagnostics;
+        Result<FieldPtr> field = round % 3 == 2
+                                     ? read_npz_data(path, "x", {"image", {}}, diagnostics)
+                                     : read_npy_data(path, {"image", {}}, diagnostics);
+        check_outcome(field.ok(), diagnostics);
+        good += field.ok() ? 1 : 0;
+    }
+    CHECK(good > 20);
+}
+
+/// A small grey JPEG.
+std::string sample_jpeg() {
+    jpeg_compress_struct info{};
+    jpeg_error_mgr errors{};
+    info.err = jpeg_std_error(&errors);
+    jpeg_create_compress(&info);
+    unsigned char* memory = nullptr;
+    unsigned long size = 0;
+    jpeg_mem_dest(&info, &memory, &size);
+    info.image_width = info.image_height = 20;
+    info.input_components = 1;
+    info.in_color_space = JCS_GRAYSCALE;
+    jpeg_set_defaults(&info);
+    jpeg_start_compress(&info, TRUE);
+    std::array<unsigned char, 20> row{};
+    for (size_t i = 0; i < row.size(); ++i) row[i] = static_cast<unsigned char>(i * 12);
+    unsigned char* rows = row.data();
+    while (info.next_scanline < info.image_height) jpeg_write_scanlines(&info, &rows, 1);
+    jpeg_finish_compress(&info);
+    std::string bytes(reinterpret_cast<char*>(memory), size);
+    jpeg_destroy_compress(&info);
+    std::free(memory);
+    return bytes;
+}
+
+TEST_CASE("fuzz jpeg") {
+    const std::string seed = sample_jpeg();
+    int good = 0;
+    for (uint64_t round = 0; round < 2000; ++round) {
+        Diagnostics diagnostics;
+        Result<Image> image = decode_image(mutated(seed, round), "f.jpg", diagnostics);
+        check_outcome(image.ok(), diagnostics);
+        good += image.ok() ? 1 : 0;
+    }
+    CHECK(good > 20);
+}
+
 TEST_CASE("fuzz png") {
     Diagnostics setup;
     const std::string seed = *encode_png(make_image(6, 5, 3, 200), setup);
     for (uint64_t round = 0; round < 2000; ++round) {
         Diagnostics diagnostics;
-        Result<Image> image = decode_png(mutated(seed, round), "f.png", diagnostics);
+        Result<Image> image = decode_image(mutated(seed, round), "f.png", diagnostics);
         check_outcome(image.ok(), diagnostics);
     }
 }

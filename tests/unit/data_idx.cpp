@@ -179,9 +179,8 @@ TEST_CASE("a header that lies allocates nothing") {
     const uint32_t most = 0xffffffff;
     CHECK(error_of(header(0x08, {most, most, most, most}) + "x").find("ends at byte 21") !=
           std::string::npos);
-    CHECK(
-        error_of(gzip(header(0x0e, {most, 65536}) + "x")).find("cannot hold the") !=
-        std::string::npos);
+    CHECK(error_of(gzip(header(0x0e, {most, 65536}) + "x")).find("cannot hold the") !=
+          std::string::npos);
     // Within what gzip could hold: memory grows with what is read, and that ends soon.
     CHECK(error_of(gzip(header(0x08, {20000}) + "x")).find("ends at byte 9") != std::string::npos);
 }

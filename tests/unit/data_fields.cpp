@@ -1,0 +1,110 @@
+// Fields as a model asks for them: labels with their examples, fewer examples, other shapes.
+#include "runtime/data/field_source.h"
+
+#include "runtime/data/shapes.h"
+#include "runtime/output/npy.h"
+#include "runtime/output/png.h"
+#include "tests/unit/data_temp_folder.h"
+
+namespace gmc::runtime {
+namespace {
+
+FieldSource synthetic_source() {
+    FieldSource source;
+    source.name = "image";
+    source.format = "synthetic";
+    source.source = "shapes";
+    source.shape = {12, 12, 3};
+    source.count = 30;
+    source.first = 7;
+    source.classes = 4;
+    return source;
+}
+
+FieldSource labels_of(const std::string& field, int64_t classes) {
+    FieldSource source;
+    source.name = "label";
+    source.format = "labels";
+    source.source = field;
+    source.classes = classes;
+    return source;
+}
+
+float label(const Field& field, int64_t index) {
+    float value = -1;
+    field.read(index, &value);
+    return value;
+}
+
+std::string error_of(const std::vector<FieldSource>& sources) {
+    Diagnostics diagnostics;
+    CHECK_FALSE(open_fields(sources, diagnostics).ok());
+    return only_error(diagnostics);
+}
+
+TEST_CASE("labels belong to the examples, in whatever order the fields stand") {
+    Diagnostics diagnostics;
+    auto fields = open_fields({labels_of("image", 4), synthetic_source()}, diagnostics);
+    INFO(diagnostics.render());
+    REQUIRE(fields);
+    CHECK((*fields)[0]->name() == "label");
+    CHECK((*fields)[0]->class_count() == 4);
+    CHECK((*fields)[0]->shape().empty());
+    CHECK((*fields)[1]->shape() == std::vector<int64_t>{12, 12, 3});
+    std::vector<uint8_t> pixels(12 * 12 * 3);
+    for (int64_t i = 0; i < 30; ++i)
+        CHECK(label(*(*fields)[0], i) == draw_shape(0, 7 + i, 4, 12, 12, 3, pixels));
+    CHECK(make_dataset(fields.take(), diagnostics).ok());
+}
+
+TEST_CASE("labels of what has none") {
+    FieldSource roll = synthetic_source();
+    roll.source = "swiss_roll";
+    roll.shape = {2};
+    CHECK(error_of({roll, labels_of("image", 4)}) ==
+          "[bad-value] `data.image` has no labels for `data.label`");
+}
+
+TEST_CASE("a folder's classes are those that the model was compiled for") {
+    const TempFolder folder;
+    Diagnostics diagnostics;
+    for (const char* name : {"a", "b"}) {
+        std::filesystem::create_directories(folder.path(name));
+        REQUIRE(write_png(folder.path(name) + "/x.png", make_image(3, 3, 1, 9), diagnostics));
+    }
+    FieldSource pictures = synthetic_source();
+    pictures.format = "folder";
+    pictures.source = folder.path();
+    pictures.count = 0;
+    FieldSource labels = labels_of("image", 2);
+    labels.class_names = {"a", "b"};
+    CHECK(open_fields({pictures, labels}, diagnostics).ok());
+    labels.class_names = {"a", "c"};
+    CHECK(error_of({pictures, labels}).find("has 2 classes, others than the 2") !=
+          std::string::npos);
+}
+
+TEST_CASE("fewer examples, and more than there are") {
+    const TempFolder folder;
+    Diagnostics diagnostics;
+    FieldSource source;
+    source.name = "x";
+    source.format = "npy";
+    source.source = folder.path("x.npy");
+    source.shape = {2};
+    source.count = 2;
+    const int64_t shape[] = {3, 2};
+    const float values[] = {0, 1, 2, 3, 4, 5};
+    REQUIRE(write_npy(source.source, shape, values, diagnostics));
+    auto fields = open_fields({source}, diagnostics);
+    REQUIRE(fields);
+    CHECK((*fields)[0]->count() == 2);
+    source.count = 4;
+    CHECK(error_of({source}).find("is to use 4 examples, but") != std::string::npos);
+    source.shape = {1, 2};
+    CHECK(error_of({source}).find("examples of shape [2], but the model was compiled for [1, 2]") !=
+          std::string::npos);
+}
+
+}  // namespace
+}  // namespace gmc::runtime

@@ -1,0 +1,227 @@
+// Folders of pictures: classes, sizes, mirroring, and each error.
+#include "runtime/data/folder.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+
+// After <cstdio>, which it needs and does not include.
+#include <jpeglib.h>
+
+#include "runtime/data/image_file.h"
+#include "runtime/data/loader.h"
+#include "runtime/data/resize.h"
+#include "tests/unit/data_temp_folder.h"
+
+namespace gmc::runtime {
+namespace {
+
+/// Left half dark, right half bright.
+Image two_halves(int64_t height, int64_t width, int64_t channels) {
+    Image image = make_image(height, width, channels, 20);
+    for (int64_t y = 0; y < height; ++y)
+        for (int64_t x = width / 2; x < width; ++x)
+            for (int64_t c = 0; c < channels; ++c) image.at(y, x)[c] = 220;
+    return image;
+}
+
+std::string png(const Image& image) {
+    Diagnostics diagnostics;
+    return *encode_png(image, diagnostics);
+}
+
+std::string jpeg(const Image& image) {
+    jpeg_compress_struct info{};
+    jpeg_error_mgr errors{};
+    info.err = jpeg_std_error(&errors);
+    jpeg_create_compress(&info);
+    unsigned char* memory = nullptr;
+    unsigned long size = 0;
+    jpeg_mem_dest(&info, &memory, &size);
+    info.image_width = static_cast<JDIMENSION>(image.width);
+    info.image_height = static_cast<JDIMENSION>(image.height);
+    info.input_components = static_cast<int>(image.channels);
+    info.in_color_space = image.channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
+    jpeg_set_defaults(&info);
+    jpeg_start_compress(&info, TRUE);
+    while (info.next_scanline < info.image_height) {
+        auto* row = const_cast<unsigned char*>(image.at(info.next_scanline, 0));
+        jpeg_write_scanlines(&info, &row, 1);
+    }
+    jpeg_finish_compress(&info);
+    std::string bytes(reinterpret_cast<char*>(memory), size);
+    jpeg_destroy_compress(&info);
+    std::free(memory);
+    return bytes;
+}
+
+std::vector<float> example(const Field& field, int64_t index) {
+    std::vector<float> out(static_cast<size_t>(field.elements()));
+    field.read(index, out.data());
+    return out;
+}
+
+FolderOptions small() {
+    FolderOptions options;
+    options.name = "image";
+    options.height = 4;
+    options.width = 4;
+    options.range = {-1, 1};
+    return options;
+}
+
+/// Two classes of pictures of several sizes and formats.
+void fill(const TempFolder& folder) {
+    std::filesystem::create_directories(folder.path("dogs/deep"));
+    std::filesystem::create_directories(folder.path("cats"));
+    folder.write("cats/b.png", png(two_halves(9, 5, 3)));
+    folder.write("cats/a.JPG", jpeg(two_halves(16, 40, 3)));
+    folder.write("cats/notes.txt", "no picture");
+    folder.write("cats/.hidden.png", "no picture either");
+    folder.write("dogs/deep/c.jpeg", jpeg(two_halves(4, 4, 1)));
+}
+
+/// The only error of reading a folder, its path replaced by F.
+std::string error_of(const TempFolder& folder, const std::string& inside = "") {
+    Diagnostics diagnostics;
+    const std::string path = inside.empty() ? folder.path("data") : inside;
+    CHECK_FALSE(read_folder(path, small(), diagnostics).ok());
+    std::string text = only_error(diagnostics);
+    for (size_t at; (at = text.find(path)) != std::string::npos;)
+        text.replace(at, path.size(), "F");
+    return text;
+}
+
+TEST_CASE("sub-folders are classes, pictures of any size are made one") {
+    const TempFolder folder;
+    fill(folder);
+    for (const uint64_t cache : {uint64_t{0}, uint64_t{1}}) {
+        FolderOptions options = small();
+        options.cache_bytes = cache;
+        Diagnostics diagnostics;
+        Result<FolderFields> fields = read_folder(folder.path(), options, diagnostics);
+        INFO(diagnostics.render());
+        REQUIRE(fields);
+        CHECK(fields->class_names == std::vector<std::string>{"cats", "dogs"});
+        CHECK(fields->label->class_count() == 2);
+        CHECK(fields->example->shape() == std::vector<int64_t>{4, 4, 3});
+        REQUIRE(fields->example->count() == 3);
+        CHECK(example(*fields->label, 1)[0] == 0);
+        CHECK(example(*fields->label, 2)[0] == 1);
+        for (int64_t i = 0; i < 3; ++i) {
+            const std::vector<float> pixels = example(*fields->example, i);
+            CHECK(pixels == example(*fields->example, i));  // kept, or decoded again
+            CHECK(pixels.front() < -0.7F);
+            CHECK(pixels.back() > 0.6F);
+        }
+    }
+}
+
+TEST_CASE("mirroring is half of the pictures, another half each epoch, and never in evaluation") {
+    const TempFolder folder;
+    for (int i = 0; i < 64; ++i)
+        folder.write(fmt::format("{:02}.png", i), png(two_halves(4, 4, 3)));
+    FolderOptions options = small();
+    options.flip = true;
+    Diagnostics diagnostics;
+    Result<FolderFields> fields = read_folder(folder.path(), options, diagnostics);
+    REQUIRE(fields);
+    CHECK(fields->label == nullptr);
+    const auto mirrored = [&](int64_t epoch) {
+        std::vector<bool> out;
+        std::vector<float> pixels(48);
+        for (int64_t i = 0; i < 64; ++i) {
+            fields->example->read_for_training(i, {5, epoch}, pixels.data());
+            out.push_back(pixels.front() > 0);
+            CHECK((pixels.front() > 0) != (pixels.back() > 0));
+        }
+        return out;
+    };
+    const std::vector<bool> first = mirrored(0);
+    const auto share = std::count(first.begin(), first.end(), true);
+    CHECK((share > 16 && share < 48));
+    CHECK(mirrored(0) == first);
+    CHECK(mirrored(1) != first);
+    for (int64_t i = 0; i < 64; ++i) CHECK(example(*fields->example, i)[0] < 0);
+}
+
+TEST_CASE("resizing keeps the middle, and greys fine patterns") {
+    Image wide = make_image(2, 6, 1, 0);
+    wide.at(0, 2)[0] = wide.at(0, 3)[0] = wide.at(1, 2)[0] = wide.at(1, 3)[0] = 200;
+    CHECK(fit_image(wide, 2, 2, 1, true).pixels == std::vector<uint8_t>(4, 200));
+    CHECK(fit_image(wide, 2, 2, 1, false).pixels != std::vector<uint8_t>(4, 200));
+    Image stripes = make_image(64, 64, 1, 0);
+    for (int64_t y = 0; y < 64; ++y)
+        for (int64_t x = 0; x < 64; x += 2) stripes.at(y, x)[0] = 255;
+    for (const uint8_t pixel : fit_image(stripes, 16, 16, 1, true).pixels)
+        CHECK(std::abs(pixel - 127) < 12);
+    const Image same = make_image(5, 7, 3, 91);
+    CHECK(fit_image(same, 64, 32, 3, true).pixels == std::vector<uint8_t>(64 * 32 * 3, 91));
+    CHECK(fit_image(same, 3, 3, 1, true).pixels == std::vector<uint8_t>(9, 91));
+}
+
+TEST_CASE("folder errors") {
+    const TempFolder folder;
+    CHECK(error_of(folder) ==
+          "[bad-file] `F` cannot be read as a folder: No such file or directory");
+    CHECK(error_of(folder, folder.write("file", "text")) ==
+          "[bad-file] `F` cannot be read as a folder: Not a directory");
+    std::filesystem::create_directories(folder.path("data"));
+    CHECK(error_of(folder) == "[bad-file] `F` holds no .png, .jpg or .jpeg");
+    std::filesystem::create_directories(folder.path("data/a"));
+    CHECK(error_of(folder) == "[bad-file] `F/a` holds no .png, .jpg or .jpeg, but it is a class");
+    folder.write("data/x.png", "any");
+    CHECK(error_of(folder) ==
+          "[bad-file] `F` has pictures (`F/x.png`) beside sub-folders (`F/a`), so that their class "
+          "is unknown");
+}
+
+TEST_CASE("a broken picture names itself, the offset and what is wrong") {
+    const TempFolder folder;
+    const auto error_with = [&](const std::string& name, const std::string& bytes) {
+        const std::string path = folder.write(name, bytes);
+        Diagnostics diagnostics;
+        CHECK_FALSE(read_image(path, diagnostics).ok());
+        const std::string text = only_error(diagnostics);
+        CHECK(text.find(path) != std::string::npos);
+        return text;
+    };
+    const std::string good_png = png(two_halves(30, 30, 3)),
+                      good_jpeg = jpeg(two_halves(30, 30, 3));
+    CHECK(
+        error_with("a.png", "hello").find("neither PNG nor JPEG: at offset 0 it has 68 65 6c 6c") !=
+        std::string::npos);
+    CHECK(error_with("a.png", "").find("at offset 0 it has nothing") != std::string::npos);
+    CHECK(error_with("b.png", good_png.substr(0, good_png.size() - 20)).find("goes on beyond") !=
+          std::string::npos);
+    std::string flipped = good_png;
+    const size_t data = flipped.find("IDAT");
+    flipped[data + 8] = static_cast<char>(flipped[data + 8] ^ 1);
+    CHECK(error_with("c.png", flipped)
+              .find(fmt::format("the chunk at offset {} has a wrong checksum", data - 4)) !=
+          std::string::npos);
+    const std::string cut = error_with("d.jpg", good_jpeg.substr(0, good_jpeg.size() - 100));
+    CHECK(cut.find("Premature end of JPEG file; found at about offset") != std::string::npos);
+    CHECK(error_with("e.jpg", good_jpeg.substr(0, 10)).find("not a good JPEG") !=
+          std::string::npos);
+}
+
+TEST_CASE("a broken picture is an error of the loader") {
+    const TempFolder folder;
+    folder.write("a.png", png(two_halves(4, 4, 3)));
+    folder.write("b.png", "broken");
+    Diagnostics diagnostics;
+    Result<FolderFields> fields = read_folder(folder.path(), small(), diagnostics);
+    REQUIRE(fields);
+    Result<Dataset> dataset = make_dataset({fields->example}, diagnostics);
+    REQUIRE(dataset);
+    LoaderOptions options;
+    options.batch_size = 2;
+    auto loader = Loader::create(dataset.take(), options, diagnostics);
+    REQUIRE(loader);
+    CHECK_FALSE((*loader)->next(diagnostics).ok());
+    CHECK(only_error(diagnostics).find("b.png` is neither PNG nor JPEG") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace gmc::runtime
