@@ -84,6 +84,14 @@ Type infer(const Op&, InferContext& c) requires(Op::kInfo.has(kGenerator)) {
     return declared_type(Op::kInfo.name, c);
 }
 
+/// Sizes up to 2^24, so that every position is exact in f32.
+Type infer(const Iota& op, InferContext& c) {
+    const Type result = declared_type("iota", c);
+    if (op.stride < 1 || op.size < 1 || op.size > (int64_t{1} << 24))
+        return c.fail(fmt::format("`iota` with stride {} and size {}", op.stride, op.size));
+    return result;
+}
+
 template <typename Op>
 Type infer(const Op&, InferContext&) requires(Op::kInfo.has(kRuntimeScalar)) {
     return f32({});
@@ -126,12 +134,15 @@ Type infer(const Concat& op, InferContext& c) {
 
 Type infer(const Pad& op, InferContext& c) {
     Type result = c.operands[0];
-    if (op.low.size() != result.shape.size() || op.high.size() != result.shape.size())
-        return c.fail(fmt::format("`pad` of {} needs {} entries in low and high", to_string(result),
-                                  result.rank()));
-    for (size_t i = 0; i < result.shape.size(); ++i) {
-        if (op.low[i] < 0 || op.high[i] < 0) return c.fail("`pad` by a negative number");
-        result.shape[i] += op.low[i] + op.high[i];
+    const size_t rank = result.shape.size();
+    if (op.low.size() != rank || op.high.size() != rank ||
+        (!op.interior.empty() && op.interior.size() != rank))
+        return c.fail(fmt::format("`pad` of {} needs {} entries in low, high and interior",
+                                  to_string(result), rank));
+    for (size_t i = 0; i < rank; ++i) {
+        if (op.low[i] < 0 || op.high[i] < 0 || op.gap(i) < 0)
+            return c.fail("`pad` by a negative number");
+        result.shape[i] += op.low[i] + op.high[i] + op.gap(i) * (result.shape[i] - 1);
     }
     return result;
 }
@@ -148,14 +159,17 @@ Type infer(const Reshape&, InferContext& c) {
 
 Type infer(const Slice& op, InferContext& c) {
     Type result = c.operands[0];
-    if (op.starts.size() != result.shape.size() || op.limits.size() != result.shape.size())
-        return c.fail(fmt::format("`slice` of {} needs {} starts and limits", to_string(result),
-                                  result.rank()));
-    for (size_t i = 0; i < result.shape.size(); ++i) {
+    const size_t rank = result.shape.size();
+    if (op.starts.size() != rank || op.limits.size() != rank ||
+        (!op.strides.empty() && op.strides.size() != rank))
+        return c.fail(fmt::format("`slice` of {} needs {} starts, limits and strides",
+                                  to_string(result), rank));
+    for (size_t i = 0; i < rank; ++i) {
+        if (op.stride(i) < 1) return c.fail("`slice` with a stride below 1");
         if (op.starts[i] < 0 || op.limits[i] > result.shape[i] || op.starts[i] >= op.limits[i])
             return c.fail(fmt::format("`slice` from {} to {} along axis {} of {}", op.starts[i],
                                       op.limits[i], i, to_string(c.operands[0])));
-        result.shape[i] = op.limits[i] - op.starts[i];
+        result.shape[i] = (op.limits[i] - op.starts[i] + op.stride(i) - 1) / op.stride(i);
     }
     return result;
 }

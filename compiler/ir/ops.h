@@ -144,6 +144,16 @@ struct Constant {
     double value = 0;
     static constexpr auto fields() { return std::tuple{field("value", &Constant::value)}; }
 };
+/// Positions along an axis, whatever the shape: along an axis of n elements followed by axes of m in all,
+/// {stride=m, size=n} counts 0 .. n - 1.
+struct Iota {
+    static constexpr OpInfo kInfo{"iota", "", "element i is floor(i / stride) modulo size; size < 2^24",
+                                  kGenerator | kNoGradient};
+    int64_t stride = 1, size = 1;
+    static constexpr auto fields() {
+        return std::tuple{field("stride", &Iota::stride), field("size", &Iota::size)};
+    }
+};
 /// Philox4x32-10 (Salmon et al. 2011) keyed by the seed, counter (index, call, stream); then Box and Muller 1958.
 struct RandomNormal {
     static constexpr OpInfo kInfo{"random_normal", "", "independent N(0, 1) from (seed, call, stream, index)",
@@ -181,20 +191,28 @@ struct Concat {
     static constexpr auto fields() { return std::tuple{field("axis", &Concat::axis)}; }
 };
 struct Pad {
-    static constexpr OpInfo kInfo{"pad", "x", "zeros: low[i] before and high[i] after along axis i"};
+    static constexpr OpInfo kInfo{
+        "pad", "x", "zeros: low[i] before, high[i] after and interior[i] between neighbours along axis i"};
     std::vector<int64_t> low, high;
+    std::vector<int64_t> interior{};  ///< empty: none anywhere
+    int64_t gap(size_t axis) const { return interior.empty() ? 0 : interior[axis]; }
     static constexpr auto fields() {
-        return std::tuple{field("low", &Pad::low), field("high", &Pad::high)};
+        return std::tuple{field("low", &Pad::low), field("high", &Pad::high),
+                          field("interior", &Pad::interior)};
     }
 };
 struct Reshape : NoFields {
     static constexpr OpInfo kInfo{"reshape", "x", "the same elements in row-major order; costs nothing"};
 };
 struct Slice {
-    static constexpr OpInfo kInfo{"slice", "x", "elements starts[i] up to limits[i] along axis i"};
+    static constexpr OpInfo kInfo{
+        "slice", "x", "every strides[i]-th element from starts[i] up to limits[i] along axis i"};
     std::vector<int64_t> starts, limits;
+    std::vector<int64_t> strides{};  ///< empty: 1 everywhere
+    int64_t stride(size_t axis) const { return strides.empty() ? 1 : strides[axis]; }
     static constexpr auto fields() {
-        return std::tuple{field("starts", &Slice::starts), field("limits", &Slice::limits)};
+        return std::tuple{field("starts", &Slice::starts), field("limits", &Slice::limits),
+                          field("strides", &Slice::strides)};
     }
 };
 struct Transpose {

@@ -121,13 +121,17 @@ void rule(const Transpose& op, Context& c) {
     c.set(0, c.b.transpose(c.diff(), inverse));
 }
 void rule(const Pad& op, Context& c) {
-    Slice slice{op.low, c.b.shape(c.operand(0))};
-    for (size_t i = 0; i < slice.limits.size(); ++i) slice.limits[i] += op.low[i];
+    Slice slice{op.low, c.b.shape(c.operand(0)), op.interior};
+    for (size_t i = 0; i < slice.limits.size(); ++i)
+        slice.limits[i] = op.low[i] + (slice.limits[i] - 1) * (op.gap(i) + 1) + 1;
+    for (int64_t& stride : slice.strides) ++stride;
     c.set(0, c.b.emit(slice, {c.diff()}));
 }
 void rule(const Slice& op, Context& c) {
-    Pad pad{op.starts, c.b.shape(c.operand(0))};
-    for (size_t i = 0; i < pad.high.size(); ++i) pad.high[i] -= op.limits[i];
+    Pad pad{op.starts, c.b.shape(c.operand(0)), op.strides};
+    for (size_t i = 0; i < pad.high.size(); ++i)
+        pad.high[i] -= op.starts[i] + (c.shape()[i] - 1) * op.stride(i) + 1;
+    for (int64_t& gap : pad.interior) --gap;
     c.set(0, c.b.emit(pad, {c.diff()}));
 }
 void rule(const Concat& op, Context& c) {

@@ -105,7 +105,7 @@ std::vector<int64_t> sum_of(const std::vector<int64_t>& a, const std::vector<int
 }
 
 /// slice(concat(...)): the operand in which the slice lies, cut to what is left; kNone when it
-/// spans several.
+/// spans several (a stride only makes the limit look later than it is).
 bool slice_of_concat(const Slice& op, const Operation& concat, Context& c) {
     const int64_t axis = concat.as<Concat>()->axis;
     int64_t begin = 0;
@@ -125,13 +125,17 @@ bool slice_of_concat(const Slice& op, const Operation& concat, Context& c) {
 
 ValueId rule(const Slice& op, Context& c) {
     if (c.type() == c.x_type()) return c.x();
-    if (const Operation* inner = c.inner<Slice>()) {
+    const Operation* inner_slice = c.inner<Slice>();
+    if (inner_slice != nullptr && op.strides.empty() && inner_slice->as<Slice>()->strides.empty()) {
+        const Operation* inner = inner_slice;
         const std::vector<int64_t>& origin = inner->as<Slice>()->starts;
         return c.become(Slice{sum_of(op.starts, origin), sum_of(op.limits, origin)},
                         inner->operands[0]);
     }
     if (const Operation* inner = c.inner<Pad>())
-        if (inner->as<Pad>()->low == op.starts && c.rewriter.type(inner->operands[0]) == c.type())
+        if (inner->as<Pad>()->low == op.starts && op.strides.empty() &&
+            inner->as<Pad>()->interior.empty() &&
+            c.rewriter.type(inner->operands[0]) == c.type())
             return inner->operands[0];
     if (const Operation* inner = c.inner<Concat>()) slice_of_concat(op, *inner, c);
     return kNone;
@@ -142,6 +146,7 @@ ValueId rule(const Pad& op, Context& c) {
     const Operation* inner = c.inner<Pad>();
     if (inner == nullptr) return kNone;
     const Pad& first = *inner->as<Pad>();
+    if (!op.interior.empty() || !first.interior.empty()) return kNone;
     return c.become(Pad{sum_of(op.low, first.low), sum_of(op.high, first.high)},
                     inner->operands[0]);
 }

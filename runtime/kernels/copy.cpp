@@ -74,7 +74,7 @@ std::vector<Region> regions(const ir::Slice& op, const Tensors& t) {
     Region region{t.operand(0), t.result(), {}};
     for (size_t i = 0; i < from.size(); ++i) {
         region.from += op.starts[i] * from[i];
-        region.axes.push_back({t.result_shape()[i], from[i], to[i]});
+        region.axes.push_back({t.result_shape()[i], from[i] * op.stride(i), to[i]});
     }
     return {region};
 }
@@ -104,11 +104,21 @@ std::vector<Region> regions(const ir::Concat& op, const Tensors& t) {
 }
 
 /// The inside, and for each axis the margins before and after it: inside along earlier axes, everything along later ones.
+/// With gaps inside, zeros everywhere first.
 std::vector<Region> regions(const ir::Pad& op, const Tensors& t) {
     const ir::Shape &inside = t.operand_shape(0), &whole = t.result_shape();
     const auto from = row_major_strides(inside), to = row_major_strides(whole);
     Region core{t.operand(0), t.result(), {}};
     std::vector<Region> out;
+    if (!op.interior.empty()) {
+        Region zeros{nullptr, core.to, {}};
+        for (size_t i = 0; i < whole.size(); ++i) {
+            zeros.axes.push_back({whole[i], 0, to[i]});
+            core.to += op.low[i] * to[i];
+            core.axes.push_back({inside[i], from[i], to[i] * (op.gap(i) + 1)});
+        }
+        return {zeros, core};
+    }
     for (size_t i = 0; i < whole.size(); ++i) {
         Region margin{nullptr, core.to, core.axes};
         margin.axes.push_back({op.low[i], 0, to[i]});
@@ -210,8 +220,10 @@ void copy_share(const Region& region, int64_t part, int64_t parts, TransposeFunc
 
 class CopyKernel : public Kernel {
   public:
-    CopyKernel(std::vector<Region> regions, int64_t elements)
+    /// `overlap`: later regions write over earlier ones, so that each waits for the one before.
+    CopyKernel(std::vector<Region> regions, int64_t elements, bool overlap)
         : regions_(std::move(regions)),
+          overlap_(overlap),
           parts_(elements < kSerialElements ? 1 : omp_get_max_threads()) {
         for (Region& region : regions_) {
             collapse(region);
@@ -220,17 +232,23 @@ class CopyKernel : public Kernel {
     }
 
     void run(const CallContext&) override {
-        if (parts_ == 1) return run_share(0);
-#pragma omp parallel for schedule(static, 1) num_threads(parts_)
-        for (int part = 0; part < parts_; ++part) run_share(part);
+        if (parts_ == 1) return run_share(0, 1);
+#pragma omp parallel num_threads(parts_)
+        run_share(omp_get_thread_num(), omp_get_num_threads());
     }
 
   private:
-    void run_share(int part) const {
-        for (const Region& region : regions_) copy_share(region, part, parts_, transpose_);
+    void run_share(int part, int parts) const {
+        for (const Region& region : regions_) {
+            copy_share(region, part, parts, transpose_);
+            if (overlap_ && parts > 1) {
+#pragma omp barrier
+            }
+        }
     }
 
     std::vector<Region> regions_;
+    bool overlap_;
     int parts_;
     TransposeFunction transpose_ = transpose_function();
 };
@@ -242,8 +260,10 @@ std::unique_ptr<Kernel> make_copy_kernel(const ir::Function& function,
     const Tensors tensors{function, operation, buffers};
     std::vector<Region> list =
         std::visit([&](const auto& op) { return regions(op, tensors); }, operation.op);
+    const auto* pad = operation.as<ir::Pad>();
     return std::make_unique<CopyKernel>(std::move(list),
-                                        function.type(operation.result()).elements());
+                                        function.type(operation.result()).elements(),
+                                        pad != nullptr && !pad->interior.empty());
 }
 
 }  // namespace gmc::runtime

@@ -87,6 +87,15 @@ void run_elementwise(const TileCall& call) {
 void run_generator(const ir::Constant* op, const TileCall& call) {
     for (size_t i = 0; i < call.count; ++i) call.out[i] = static_cast<float>(op->value);
 }
+void run_generator(const ir::Iota* op, const TileCall& call) {
+    int64_t value = call.first / op->stride % op->size, left = op->stride - call.first % op->stride;
+    for (size_t i = 0; i < call.count; ++i) {
+        call.out[i] = static_cast<float>(value);
+        if (--left > 0) continue;
+        left = op->stride;
+        value = value + 1 == op->size ? 0 : value + 1;
+    }
+}
 void run_generator(const ir::RandomNormal*, const TileCall& call) {
     run_random<ir::RandomNormal>(call);
 }

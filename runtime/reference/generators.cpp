@@ -32,6 +32,12 @@ void reference(const ir::Constant& op, ReferenceContext& c) {
     std::fill(c.result().data.begin(), c.result().data.end(), op.value);
 }
 
+void reference(const ir::Iota& op, ReferenceContext& c) {
+    auto& y = c.result().data;
+    for (size_t i = 0; i < y.size(); ++i)
+        y[i] = static_cast<double>(static_cast<int64_t>(i) / op.stride % op.size);
+}
+
 void reference(const ir::RandomNormal& op, ReferenceContext& c) {
     auto& y = c.result().data;
     for (size_t i = 0; i < y.size(); ++i)

@@ -6,6 +6,7 @@
 namespace gmc::runtime {
 
 void reference(const ir::Constant&, ReferenceContext&);
+void reference(const ir::Iota&, ReferenceContext&);
 /// Box and Muller 1958 on two uniform words of one Philox block.
 void reference(const ir::RandomNormal&, ReferenceContext&);
 /// The upper 24 bits of one Philox word.

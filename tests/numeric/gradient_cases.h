@@ -103,7 +103,8 @@ inline Cases cases(const ir::Concat&) {
 inline Cases cases(const ir::Pad&) {
     return {{ir::Pad{{1}, {2}}, {{{3}}}},
             {ir::Pad{{0, 1}, {1, 0}}, {{{2, 3}}}},
-            {ir::Pad{{0, 0, 2}, {0, 1, 0}}, {{{2, 1, 2}}}}};
+            {ir::Pad{{0, 0, 2}, {0, 1, 0}}, {{{2, 1, 2}}}},
+            {ir::Pad{{1, 0}, {0, 2}, {2, 1}}, {{{2, 3}}}}};
 }
 inline Cases cases(const ir::Reshape& op) {
     return {{op, {{{2, 3}}}, ir::Shape{6}},
@@ -113,7 +114,9 @@ inline Cases cases(const ir::Reshape& op) {
 inline Cases cases(const ir::Slice&) {
     return {{ir::Slice{{1}, {3}}, {{{4}}}},
             {ir::Slice{{0, 1}, {2, 2}}, {{{2, 3}}}},
-            {ir::Slice{{1, 0, 1}, {2, 3, 2}}, {{{2, 3, 2}}}}};
+            {ir::Slice{{1, 0, 1}, {2, 3, 2}}, {{{2, 3, 2}}}},
+            {ir::Slice{{0, 1}, {5, 4}, {2, 1}}, {{{5, 4}}}},
+            {ir::Slice{{1, 0}, {5, 3}, {3, 2}}, {{{6, 4}}}}};
 }
 inline Cases cases(const ir::Transpose&) {
     return {{ir::Transpose{{1, 0}}, {{{2, 3}}}},

@@ -49,19 +49,26 @@ TEST_CASE("slices and pads") {
     TestRandom random(1);
     for (const ir::Shape& shape : kShapes)
         for (int round = 0; round < 12; ++round) {
-            std::vector<int64_t> starts, limits, low, high;
+            std::vector<int64_t> starts, limits, strides, low, high, interior;
             for (int64_t size : shape) {
                 const bool whole = random.chance(0.4);
                 starts.push_back(whole ? 0 : random.integer(0, size - 1));
                 limits.push_back(whole ? size : random.integer(starts.back() + 1, size));
                 low.push_back(whole ? 0 : random.integer(0, 3));
                 high.push_back(whole ? 0 : random.integer(0, 3));
+                strides.push_back(random.integer(1, 3));
+                interior.push_back(whole ? 0 : random.integer(0, 2));
             }
             LoopHarness sliced, padded;
             sliced.builder().emit(ir::Slice{starts, limits}, {sliced.input(shape)});
             check_copy(sliced);
             padded.builder().emit(ir::Pad{low, high}, {padded.input(shape)});
             check_copy(padded);
+            LoopHarness strided, spread;
+            strided.builder().emit(ir::Slice{starts, limits, strides}, {strided.input(shape)});
+            check_copy(strided);
+            spread.builder().emit(ir::Pad{low, high, interior}, {spread.input(shape)});
+            check_copy(spread);
         }
 }
 

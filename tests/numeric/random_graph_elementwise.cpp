@@ -146,6 +146,11 @@ bool grow(GraphMaker& g, const ir::Constant&) {
                                : static_cast<double>(g.random.integer(-16, 16)) / 8;
     return g.keep(g.b.constant(value, g.random_shape()), {value, value, 0, true});
 }
+bool grow(GraphMaker& g, const ir::Iota&) {
+    const ir::Iota op{g.random.integer(1, 9), g.random.integer(1, 4)};
+    return g.keep(g.b.emit_typed(op, {}, ir::f32(g.random_shape())),
+                  {0, static_cast<double>(op.size - 1), 0, true});
+}
 bool grow(GraphMaker& g, const ir::RandomNormal&) {
     // The largest number is sqrt(-2 ln 2^-24) = 5.77.
     const ir::RandomNormal op{g.random.integer(0, 3)};

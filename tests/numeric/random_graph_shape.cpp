@@ -121,10 +121,12 @@ bool grow(GraphMaker& g, const ir::Pad&) {
     const ValueId x = any_ranked(g);
     ir::Pad op;
     ir::Shape wanted = g.shape(x);
+    const bool gaps = g.random.chance(0.2);
     for (int64_t& size : wanted) {
         op.low.push_back(g.random.chance(0.3) ? 1 : 0);
         op.high.push_back(g.random.chance(0.3) ? g.random.integer(1, 2) : 0);
-        size += op.low.back() + op.high.back();
+        if (gaps) op.interior.push_back(g.random.integer(0, 2));
+        size += op.low.back() + op.high.back() + (gaps ? op.interior.back() * (size - 1) : 0);
     }
     if (product(wanted) > 3 * g.most_elements()) return false;
     const Facts f = g.facts(x);
@@ -155,6 +157,8 @@ bool grow(GraphMaker& g, const ir::Slice&) {
         op.limits.push_back(g.random.chance(0.5) ? size
                                                  : g.random.integer(op.starts.back() + 1, size));
     }
+    if (g.random.chance(0.3))
+        for (size_t i = 0; i < shape.size(); ++i) op.strides.push_back(g.random.integer(1, 3));
     g.moved(g.b.emit(op, {x}), x);
     return true;
 }

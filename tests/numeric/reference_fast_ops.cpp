@@ -75,6 +75,15 @@ TEST_CASE("fast reductions and broadcasts agree with the reference at every size
         }
 }
 
+TEST_CASE("fast positions are the reference's") {
+    for (const ir::Iota& op : {ir::Iota{1, 1}, ir::Iota{1, 10}, ir::Iota{7, 3}, ir::Iota{100, 1000}})
+        for (const ir::Shape& shape : std::vector<ir::Shape>{{}, {15}, {65}, {130, 517}}) {
+            INFO(ir::to_string(shape) << " stride " << op.stride << " size " << op.size);
+            CHECK(check_fast([&](Scope& s) { return s.b.emit_typed(op, {}, ir::f32(shape)); },
+                             kExact) == "");
+        }
+}
+
 TEST_CASE("fast random numbers are the reference's") {
     for (const runtime::CallContext& call :
          {runtime::CallContext{1, 0, 0, 0}, {0xFEDCBA9876543210u, 7, 0, 0}})
