@@ -2,13 +2,14 @@
 
 Run by hand where PyTorch is installed, never by the tests:
 
-    python3 make_fixtures.py seed_gan seed_gan.gmc -o seed_gan.json      # or seed_vae, vae_mlp
+    python3 make_fixtures.py seed_gan seed_gan.gmc -o seed_gan.json   # or another of torch_models
     python3 make_fixtures.py                                             # only this script's checks
 
 Initial weights, data and noise are gmc's own: gmc_random.py makes them, and the compiled model
 (batch 16) says which stream feeds which weight and which random operation. Everything else is
-written here once more, independently of gmc: the layers, the losses, Adam. The fixture has the
-losses in float32 and, beside them, in float64: the gap tells which tolerance is honest.
+written once more, independently of gmc: the layers and Adam (torch_layers), the losses
+(torch_models). The fixture has the losses in float32 and, beside them, in float64: the gap tells
+which tolerance is honest.
 """
 import argparse
 import functools
@@ -24,11 +25,13 @@ import torch.nn.functional as F
 
 import gmc_random
 from gmc_random import normal, uniform
+from torch_layers import adam, batch_norm, conv2d, conv2d_transpose, same_padding
+from torch_models import BATCH, MODELS
 
-BATCH, STEPS, SEED = 16, 5, 1
+STEPS, SEED = 5, 1
 # Seeds for which no activation lies within rounding of its kink: one that does flips a slope and moves later losses
 # by 1e-4, in PyTorch (f32 against f64) as in gmc.
-SEED_OF = {"seed_gan": 3}
+SEED_OF = {"seed_gan": 3, "wgan_gp": 5}
 DATA_SEED, DATA_STREAM = 7, 0x5151
 INITIAL = 0x80000000  # set in the stream of an initial weight: no training step draws the same
 
@@ -47,9 +50,9 @@ def numbers(text):
     return tuple(int(word) for word in re.findall(r"\d+", text))
 
 
-def attributes(text):  # the integers, `fan_in=100`; gmc leaves out those that are 0
-    found = re.findall(r"(\w+)\s*=\s*(\d+)\b(?!\.)", text or "")
-    return {"stream": 0, **{name: int(value) for name, value in found}}
+def attributes(text):  # the numbers, `fan_in=100`; gmc leaves out those that are 0
+    found = re.findall(r"(\w+)\s*=\s*([\d.e+-]+)", text or "")
+    return {"stream": 0, **{k: float(v) if "." in v or "e" in v else int(v) for k, v in found}}
 
 
 class CompiledModel:
@@ -93,56 +96,17 @@ class CompiledModel:
         raise AssertionError(f"no random op of {shape}, normal {is_normal}: {self.random_ops}")
 
 
-# --- Layers: activations [N, H, W, C], kernels [kh, kw, in, out] as in Keras ----------------------
-
-
-def same_padding(size, kernel, stride):
-    """TensorFlow's `same`: ceil(size / stride) outputs, the odd pixel last. -> (before, after)"""
-    total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
-    return total // 2, total - total // 2
-
-
-def conv2d(x, kernel, stride):
-    rows, columns = (same_padding(x.shape[i + 1], kernel.shape[i], stride) for i in (0, 1))
-    x = F.pad(x.permute(0, 3, 1, 2), (*columns, *rows))
-    return F.conv2d(x, kernel.permute(3, 2, 0, 1), stride=stride).permute(0, 2, 3, 1)
-
-
-def conv2d_transpose(x, kernel, stride):
-    """The adjoint of the conv2d from size * stride to size, kernel [kh, kw, out, in]: the whole
-    result, then cut to the window that `same` leaves."""
-    y = F.conv_transpose2d(x.permute(0, 3, 1, 2), kernel.permute(3, 2, 0, 1), stride=stride)
-    y = y.permute(0, 2, 3, 1)
-    for axis in (1, 2):
-        size = x.shape[axis] * stride
-        before = same_padding(size, kernel.shape[axis - 1], stride)[0]
-        y = y.narrow(axis, before, size)
-    return y
-
-
-def batch_norm(x, gamma, beta, mean, variance, epsilon=1e-3):
-    return gamma * (x - mean) / torch.sqrt(variance + epsilon) + beta
-
-
-def leaky_relu(x):
-    return F.leaky_relu(x, 0.3)
-
-
-def adam(p, gradient, m, v, t, rate, beta1=0.9, beta2=0.999, epsilon=1e-7):
-    """As in Keras: epsilon is added to the root of the uncorrected v. t counts from 1."""
-    with torch.no_grad():
-        m.mul_(beta1).add_(gradient, alpha=1 - beta1)
-        v.mul_(beta2).add_(gradient * gradient, alpha=1 - beta2)
-        p -= rate * math.sqrt(1 - beta2**t) / (1 - beta1**t) * m / (v.sqrt() + epsilon)
-
-
 class Training:
     """One model in training in one precision. A layer is called by a name of ours, `network.number`
     or `network.head`; its states, and the stream of its noise, are found at its first call."""
 
     def __init__(self, compiled, dtype):
-        self.compiled, self.dtype, self.step = compiled, dtype, 0
-        self.value, self.names, self.moments, self.random_ops = {}, {}, {}, {}
+        self.compiled, self.dtype, self.call = compiled, dtype, 0
+        self.value, self.names, self.moments, self.random_ops, self.updates = {}, {}, {}, {}, {}
+
+    def next_call(self):
+        """A function of the schedule has run: fresh noise and data from now on."""
+        self.call += 1
 
     def state(self, layer, what, shape, kind, trained=True):
         key = f"{layer}.{what}"
@@ -154,6 +118,12 @@ class Training:
                 u = uniform(shape, SEED, 0, s.attributes["stream"] | INITIAL)
                 limit = math.sqrt(6 / (s.attributes["fan_in"] + s.attributes["fan_out"]))
                 value = np.float32(2 * u - 1) * np.float32(limit)
+            elif kind == "uniform":
+                u = uniform(shape, SEED, 0, s.attributes["stream"] | INITIAL)
+                value = np.float32(2 * u - 1) * np.float32(s.attributes["value"])
+            elif kind == "orthogonal":  # of a vector: its direction
+                n = normal(shape, SEED, 0, s.attributes["stream"] | INITIAL)
+                value = n / np.linalg.norm(n)
             else:
                 value = np.full(shape, {"zeros": 0, "ones": 1}[kind])
             self.value[key] = torch.tensor(value, dtype=self.dtype, requires_grad=trained)
@@ -166,14 +136,32 @@ class Training:
     def bias(self, layer, y):
         return y + self.state(layer, "bias", (y.shape[-1],), "zeros")
 
-    def dense(self, layer, x, units):
-        return x @ self.weight(layer, x.shape[-1], units)
+    def dense(self, layer, x, units, spectral=False):
+        return x @ self.normed(layer, self.weight(layer, x.shape[-1], units), spectral)
 
-    def conv2d(self, layer, x, filters, size, stride=1):
-        return conv2d(x, self.weight(layer, size, size, x.shape[-1], filters), stride)
+    def conv2d(self, layer, x, filters, size, stride=1, spectral=False):
+        weight = self.weight(layer, size, size, x.shape[-1], filters)
+        return conv2d(x, self.normed(layer, weight, spectral), stride)
 
     def conv2d_transpose(self, layer, x, filters, size, stride=1):
         return conv2d_transpose(x, self.weight(layer, size, size, filters, x.shape[-1]), stride)
+
+    def normed(self, layer, weight, spectral):
+        """As torch.nn.utils.parametrizations.spectral_norm in training: one power iteration."""
+        if not spectral:
+            return weight
+        matrix = weight.reshape(-1, weight.shape[-1]).T  # [outputs, the rest]
+        u = self.state(layer, "u", (matrix.shape[0],), "orthogonal", trained=False)
+        v = self.state(layer, "v", (matrix.shape[1],), "orthogonal", trained=False)
+        with torch.no_grad():
+            u.copy_(F.normalize(matrix @ v, dim=0, eps=1e-12))
+            v.copy_(F.normalize(matrix.T @ u, dim=0, eps=1e-12))
+        return weight / (u.clone() @ (matrix @ v.clone()))
+
+    def group_norm(self, layer, x, groups, epsilon=1e-3):
+        n = (x.shape[-1],)
+        gamma, beta = self.state(layer, "gamma", n, "ones"), self.state(layer, "beta", n, "zeros")
+        return F.group_norm(x.permute(0, 3, 1, 2), groups, gamma, beta, epsilon).permute(0, 2, 3, 1)
 
     def batch_norm(self, layer, x, momentum=0.9):
         axes, n = tuple(range(x.dim() - 1)), (x.shape[-1],)
@@ -187,90 +175,23 @@ class Training:
     def noise(self, name, shape, draw):
         if name not in self.random_ops:
             self.random_ops[name] = self.compiled.take_random_op(draw is normal, tuple(shape))
-        values = draw(shape, SEED, self.step, self.random_ops[name].stream)
+        values = draw(shape, SEED, self.call, self.random_ops[name].stream)
         return torch.tensor(values, dtype=self.dtype)
 
     def dropout(self, name, x, rate=0.3):
         return torch.where(self.noise(name, x.shape, uniform) >= rate, x / (1 - rate), 0)
 
-    def image(self):
-        u = uniform((BATCH, 28, 28, 1), DATA_SEED, self.step, DATA_STREAM)
+    def image(self, shape=(28, 28, 1)):
+        u = uniform((BATCH, *shape), DATA_SEED, self.call, DATA_STREAM)
         return torch.tensor(u, dtype=self.dtype)
 
-    def update(self, loss, networks, rate, beta1=0.9):
+    def update(self, loss, networks, rate, beta1=0.9, beta2=0.999):
         keys = [k for k, v in self.value.items() if v.requires_grad and k.split(".")[0] in networks]
         gradients = torch.autograd.grad(loss, [self.value[k] for k in keys])
         for key, g in zip(keys, gradients):
             m, v = self.moments.setdefault(key, (torch.zeros_like(g), torch.zeros_like(g)))
-            adam(self.value[key], g, m, v, self.step + 1, rate, beta1)
-
-
-# --- The models: one training step each, as models/*.yaml mean it ---------------------------------
-
-
-def seed_gan(t):
-    def generator(z):
-        x = leaky_relu(t.batch_norm("generator.0", t.dense("generator.0", z, 7 * 7 * 256)))
-        x = t.conv2d_transpose("generator.1", x.view(-1, 7, 7, 256), 128, 5, 2)
-        x = leaky_relu(t.batch_norm("generator.1", x))
-        x = t.conv2d_transpose("generator.2", x, 64, 5, 2)
-        x = leaky_relu(t.batch_norm("generator.2", x))
-        return torch.tanh(t.conv2d_transpose("generator.3", x, 1, 5))
-
-    def discriminator(x, use):  # every use has dropout masks of its own
-        x = t.bias("discriminator.0", t.conv2d("discriminator.0", x, 64, 5, 2))
-        x = t.dropout(use + ".0", leaky_relu(x))
-        x = t.bias("discriminator.1", t.conv2d("discriminator.1", x, 128, 5, 2))
-        x = t.dropout(use + ".1", leaky_relu(x))
-        return t.bias("discriminator.2", t.dense("discriminator.2", x.flatten(1), 1))
-
-    fake = generator(t.noise("z", (BATCH, 100), normal))
-    d_loss = F.softplus(-discriminator(2 * t.image() - 1, "real")).mean()
-    d_loss = d_loss + F.softplus(discriminator(fake.detach(), "fake")).mean()
-    t.update(d_loss, ["discriminator"], 2e-4, beta1=0.5)
-    g_loss = F.softplus(-discriminator(fake, "generator")).mean()  # by the updated discriminator
-    t.update(g_loss, ["generator"], 2e-4, beta1=0.5)
-    return {"discriminator": d_loss, "generator": g_loss}
-
-
-def vae(t, encode, decode, latent):
-    image = t.image()
-    h = encode(image)
-    mean, log_variance = (t.bias(layer, t.dense(layer, h, latent))
-                          for layer in ("encoder.mean", "encoder.log_variance"))
-    z = mean + torch.exp(log_variance / 2) * t.noise("z", (BATCH, latent), normal)
-    bce = F.binary_cross_entropy_with_logits(decode(z), image, reduction="none")
-    reconstruction = bce.flatten(1).sum(1).mean()
-    kl = (-0.5 * (1 + log_variance - mean**2 - torch.exp(log_variance))).sum(1).mean()
-    loss = reconstruction + kl
-    t.update(loss, ["encoder", "decoder"], 1e-3)
-    return {"loss": loss, "reconstruction": reconstruction, "kl": kl}
-
-
-def seed_vae(t):
-    def encode(x):
-        x = torch.relu(t.bias("encoder.0", t.conv2d("encoder.0", x, 32, 3)))
-        x = torch.relu(t.bias("encoder.1", t.conv2d("encoder.1", x, 64, 3)))
-        return torch.relu(t.bias("encoder.2", t.dense("encoder.2", x.flatten(1), 128)))
-
-    def decode(z):
-        x = torch.relu(t.bias("decoder.0", t.dense("decoder.0", z, 7 * 7 * 64))).view(-1, 7, 7, 64)
-        x = torch.relu(t.bias("decoder.1", t.conv2d_transpose("decoder.1", x, 64, 3, 2)))
-        x = torch.relu(t.bias("decoder.2", t.conv2d_transpose("decoder.2", x, 32, 3, 2)))
-        return t.bias("decoder.3", t.conv2d_transpose("decoder.3", x, 1, 3))
-
-    return vae(t, encode, decode, 128)
-
-
-def vae_mlp(t):
-    def encode(x):
-        return torch.relu(t.bias("encoder.0", t.dense("encoder.0", x.flatten(1), 400)))
-
-    def decode(z):
-        x = torch.relu(t.bias("decoder.0", t.dense("decoder.0", z, 400)))
-        return t.bias("decoder.1", t.dense("decoder.1", x, 784)).view(-1, 28, 28, 1)
-
-    return vae(t, encode, decode, 20)
+            self.updates[key] = self.updates.get(key, 0) + 1
+            adam(self.value[key], g, m, v, self.updates[key], rate, beta1, beta2)
 
 
 # --- Checks of this script, and running it --------------------------------------------------------
@@ -301,14 +222,12 @@ def check_this_script():
     assert torch.allclose(p, q.detach(), rtol=1e-12)
 
 
-MODELS = {"seed_gan": seed_gan, "seed_vae": seed_vae, "vae_mlp": vae_mlp}
-
-
 def train(name, text, functions, dtype):
     """-> losses by step, the l2 norm of each state after the last, what each random op was for"""
     t, losses = Training(CompiledModel(text, functions), dtype), []
-    for t.step in range(STEPS):
+    for _ in range(STEPS):
         losses.append({key: loss.item() for key, loss in MODELS[name](t).items()})
+        t.next_call()
     left = [s.name for s in t.compiled.states if s.trained] + t.compiled.random_ops
     assert not left, f"the compiled model has more than this script uses: {left}"
     count = sum(v.numel() for v in t.value.values() if v.requires_grad)
