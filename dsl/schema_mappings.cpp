@@ -130,7 +130,9 @@ std::vector<MappingRow> objective_rows() {
                        "name: expression, or a set of names of `let`; measured in training and by "
                        "eval"),
              structure("functions", kFunctions, kOptional,
-                       "name(parameters): expression, or a map of them; what gmrun calls"),
+                       "name(parameters): expression, or a map of them; what gmrun calls. A parameter is "
+                       "the data field of its name, else noise like the `let` or network input of its "
+                       "name; for labels `gmrun sample` asks for each class in turn"),
          },
          "What is minimized. Beside `recipe`, its parameters and roles are keys; `let`, `metrics` "
          "and `functions` add to the recipe's or replace one by name."},

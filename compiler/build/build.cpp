@@ -9,6 +9,7 @@
 #include "compiler/build/evaluate.h"
 #include "compiler/build/networks.h"
 #include "compiler/build/optimizer.h"
+#include "compiler/build/range_checks.h"
 #include "compiler/build/summary.h"
 
 namespace gmc::build {
@@ -32,11 +33,20 @@ class ModuleBuilder {
         evaluation();
         for (const dsl::FunctionSpec& function : spec_.objective.functions) user_function(function);
         if (diagnostics_.count() > errors_before) return Failure{};
+        warn_about_ranges(summaries);
         configuration();
         return std::move(module_);
     }
 
   private:
+    void warn_about_ranges(const std::vector<NetworkSummary>& summaries) {
+        std::map<std::string, ir::Shape> shapes;
+        for (const NetworkSummary& network : summaries)
+            if (!network.layers.empty() && network.layers.back().output.empty())
+                shapes[network.name] = network.layers.back().shape;
+        check_ranges(spec_, shapes, diagnostics_);
+    }
+
     // ---- training ----
 
     void training() {

@@ -54,7 +54,8 @@ std::string place(const SourceFiles& sources, const Span& span) {
 }
 
 std::string render_one(const SourceFiles& sources, const Diagnostic& d) {
-    std::string out = fmt::format("{}: error: {} [{}]\n", place(sources, d.span), printable(d.text),
+    std::string out = fmt::format("{}: {}: {} [{}]\n", place(sources, d.span),
+                                  d.is_warning ? "warning" : "error", printable(d.text),
                                   diagnostic_kind_name(d.kind));
     if (d.span.known()) out += excerpt(sources, d.span);
     for (const Note& note : d.notes) {
@@ -91,6 +92,7 @@ Diagnostic& Diagnostics::add(Diagnostic diagnostic) {
 std::string Diagnostics::render() const {
     std::vector<const Diagnostic*> ordered;
     for (const Diagnostic& d : list_) ordered.push_back(&d);
+    for (const Diagnostic& d : warnings_) ordered.push_back(&d);
     std::stable_sort(ordered.begin(), ordered.end(), [](const Diagnostic* a, const Diagnostic* b) {
         return std::tie(a->span.file, a->span.line, a->span.column) <
                std::tie(b->span.file, b->span.line, b->span.column);
@@ -99,7 +101,8 @@ std::string Diagnostics::render() const {
     for (size_t i = 0; i < ordered.size() && i < kMostErrorsShown; ++i)
         out += render_one(sources_, *ordered[i]);
     if (ordered.size() > kMostErrorsShown)
-        out += fmt::format("and {} more errors\n", ordered.size() - kMostErrorsShown);
+        out += fmt::format("and {} more {}\n", ordered.size() - kMostErrorsShown,
+                           warnings_.empty() ? "errors" : "errors and warnings");
     return out;
 }
 

@@ -1,4 +1,4 @@
-// Errors for the user: a list that goes in and is filled, rendered with the source line and a caret.
+// Errors and warnings for the user: a list that goes in and is filled, rendered with the source line and a caret.
 //
 //   models/a.yaml:23:12: error: `decoder` gives f32[128,800] but ... [shape-mismatch]
 //      23 |     units: 800
@@ -38,6 +38,7 @@ struct Diagnostic {
     std::string text;
     std::vector<Note> notes;
     std::vector<std::string> helps;
+    bool is_warning = false;  ///< shown, but nothing fails for it
 
     Diagnostic& note(Span where, std::string what) {
         notes.push_back({where, std::move(what)});
@@ -62,6 +63,15 @@ class Diagnostics {
         return add({kind, span, fmt::format(text, std::forward<Args>(args)...), {}, {}});
     }
     Diagnostic& add(Diagnostic diagnostic);
+    /// Reports what is allowed but hardly meant. Warnings are rendered with errors; `any`,
+    /// `count` and `list` know nothing of them.
+    template <typename... Args>
+    Diagnostic& warning(DiagnosticKind kind, Span span, fmt::format_string<Args...> text,
+                        Args&&... args) {
+        warnings_.push_back(
+            {kind, span, fmt::format(text, std::forward<Args>(args)...), {}, {}, true});
+        return warnings_.back();
+    }
     /// Adds a note to every error from number `first` on: "in block `up`, used here".
     void note_since(size_t first, Span span, const std::string& text) {
         for (size_t i = first; i < list_.size(); ++i) list_[i].note(span, text);
@@ -72,12 +82,13 @@ class Diagnostics {
     bool any() const { return !list_.empty(); }
     size_t count() const { return list_.size(); }
     const std::vector<Diagnostic>& list() const { return list_; }
-    /// All errors as text, in order of their place; ends in a line break. At most 20 are shown, then how many more.
+    const std::vector<Diagnostic>& warnings() const { return warnings_; }
+    /// Errors and warnings as text, by their place; ends in a line break. At most 20, then how many more.
     std::string render() const;
 
   private:
     SourceFiles sources_;
-    std::vector<Diagnostic> list_;
+    std::vector<Diagnostic> list_, warnings_;
 };
 
 }  // namespace gmc

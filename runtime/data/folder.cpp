@@ -139,8 +139,6 @@ class FolderField final : public Field {
 
   private:
     enum State : uint8_t { kEmpty, kBusy, kKept };
-    /// Beside those of runtime/kernels/philox.h; step = epoch, block = example.
-    static constexpr uint32_t kPhiloxFlipStream = 0xFFFF0003;
 
     Image decode(int64_t index) const {
         Diagnostics diagnostics;

@@ -86,6 +86,7 @@ enum PhiloxStream : uint32_t {
     kPhiloxShuffleStream = 0xFFFF0001,    ///< order of the examples; step = epoch
     kPhiloxNoiseStream = 0xFFFE0000,      ///< + number of a function's noise input; step = example
     kPhiloxSyntheticStream = 0xFFFF0002,  ///< synthetic data sets; block = example, step = draw
+    kPhiloxFlipStream = 0xFFFF0003,       ///< mirroring of pictures; block = example, step = epoch
 };
 
 }  // namespace gmc::runtime

@@ -57,22 +57,14 @@ void fill_uniform(const Request& r, double limit) {
     fill_mapped(r, [=](uint32_t bits) { return (2 * (bits * 0x1p-24) - 1) * limit; });
 }
 
-/// Box and Muller 1958, the same pairs of words as the op random_normal: (0, 1) and (2, 3) of a
-/// block.
+/// philox_normal, the same numbers as those of the op random_normal.
 template <typename Element>
 void fill_normal(const Request& r, double deviation, Element* data) {
     for_each_tile(r, [&](int64_t first, const PhiloxCounter* words) {
-        for (int64_t i = 0; i < 64 && first + i < r.elements; ++i) {
-            const PhiloxCounter& block = words[i % 16];
-            const size_t pair = static_cast<size_t>(i / 32) * 2;
-            const double u1 = ((block[pair] >> 8) + 1) * 0x1p-24,
-                         u2 = (block[pair + 1] >> 8) * 0x1p-24;
-            const double radius = std::sqrt(-2 * std::log(u1)) * deviation;
-            const double angle = 2 * std::numbers::pi * u2;
-            const bool first_of_pair = i / 16 % 2 == 0;
-            data[first + i] =
-                static_cast<Element>(radius * (first_of_pair ? std::cos(angle) : std::sin(angle)));
-        }
+        const int64_t count = std::min<int64_t>(64, r.elements - first);
+        for (int64_t i = 0; i < count; ++i)
+            data[first + i] = static_cast<Element>(
+                philox_normal(words[i % 16], static_cast<uint32_t>(i / 16)) * deviation);
     });
 }
 

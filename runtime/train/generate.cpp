@@ -3,34 +3,42 @@
 
 #include <algorithm>
 
+#include "runtime/train/picture.h"
+#include "runtime/train/sampler.h"
+
 namespace gmc::runtime {
 namespace {
 
-/// Appends the valid rows of `executable`'s first result.
-void append_rows(const Executable& executable, int64_t rows, Examples& out) {
-    const ir::Type& type = executable.result_type(0);
-    const int64_t width = type.elements() / type.shape[0];
+/// Whether the function has an input that a data set fills.
+bool takes_data(const Executable& executable) {
+    const auto& inputs = executable.function().inputs;
+    return std::any_of(inputs.begin(), inputs.end(),
+                       [](const ir::Input& i) { return i.source.starts_with("data."); });
+}
+
+}  // namespace
+
+void append_rows(const float* batch, const ir::Type& type, int64_t rows, Examples& out) {
     if (out.shape.empty()) {
         out.shape = type.shape;
         out.shape[0] = 0;
     }
     out.shape[0] += rows;
-    out.values.insert(out.values.end(), executable.result(0), executable.result(0) + rows * width);
+    out.values.insert(out.values.end(), batch, batch + rows * (type.elements() / type.shape[0]));
 }
 
-/// A function that makes one row per example.
 Executable* batch_function(LoadedModel& model, const std::string& name, Diagnostics& diagnostics) {
     Executable* executable = model.function(name, diagnostics);
     if (executable == nullptr) return nullptr;
-    if (executable->result_count() > 0 && executable->result_type(0).rank() > 0 &&
-        executable->result_type(0).shape[0] == model.batch_size())
-        return executable;
+    bool batches = executable->result_count() > 0;
+    for (size_t i = 0; i < executable->result_count(); ++i)
+        batches &= executable->result_type(i).rank() > 0 &&
+                   executable->result_type(i).shape[0] == model.batch_size();
+    if (batches) return executable;
     diagnostics.error(DiagnosticKind::kWrongType, {}, "function `{}` makes no batch of examples",
                       name);
     return nullptr;
 }
-
-}  // namespace
 
 Result<EvaluationResult> evaluate(LoadedModel& model, DataSplit split, uint64_t seed,
                                   Diagnostics& diagnostics) {
@@ -59,14 +67,15 @@ Result<EvaluationResult> evaluate(LoadedModel& model, DataSplit split, uint64_t 
 }
 
 Result<Examples> generate(LoadedModel& model, const std::string& name, int64_t count, uint64_t seed,
-                          Diagnostics& diagnostics) {
-    Executable* executable = batch_function(model, name, diagnostics);
-    if (executable == nullptr) return Failure{};
+                          Diagnostics& diagnostics, std::optional<int64_t> label) {
+    auto sampler = Sampler::make(model, {name, seed, label}, diagnostics);
+    if (!sampler.ok()) return Failure{};
     Examples out;
+    out.classes = label ? 0 : sampler->classes();
     for (int64_t done = 0; done < count; done += model.batch_size()) {
-        model.set_noise(*executable, seed, done);
-        executable->run({seed, static_cast<uint32_t>(done / model.batch_size()), 0, 0});
-        append_rows(*executable, std::min(model.batch_size(), count - done), out);
+        sampler->next();
+        append_rows(sampler->batch(), sampler->type(), std::min(model.batch_size(), count - done),
+                    out);
     }
     return out;
 }
@@ -95,28 +104,44 @@ Result<Reconstruction> reconstruct(LoadedModel& model, const std::string& name, 
         model.set_inputs(*executable, **loader, **batch);
         model.set_noise(*executable, seed, done);
         executable->run({seed, static_cast<uint32_t>((*batch)->cursor.batch), 0, 0});
-        append_rows(*executable, rows, out.reconstructions);
+        append_rows(executable->result(0), executable->result_type(0), rows, out.reconstructions);
         done += rows;
         if ((*batch)->cursor.batch + 1 == (*loader)->batches_per_epoch()) break;
     }
     return out;
 }
 
-std::string image_field(const LoadedModel& model) {
-    for (const auto& [key, value] : model.module().config) {
-        if (!key.starts_with("data.") || !key.ends_with(".shape")) continue;
-        const auto& shape = std::get<std::vector<double>>(value);
-        if (shape.size() == 3 && (shape[2] == 1 || shape[2] == 3))
-            return key.substr(5, key.size() - 11);
+Result<std::vector<std::pair<std::string, Examples>>> encode(LoadedModel& model,
+                                                             const std::string& name,
+                                                             DataSplit split, int64_t count,
+                                                             uint64_t seed,
+                                                             Diagnostics& diagnostics) {
+    Executable* executable = batch_function(model, name, diagnostics);
+    if (executable == nullptr) return Failure{};
+    if (!takes_data(*executable)) {
+        diagnostics.error(DiagnosticKind::kWrongType, {},
+                          "function `{}` takes no data field, so there is nothing to encode", name);
+        return Failure{};
     }
-    return "";
-}
-
-bool as_images(const Examples& examples, ImageBatch& images) {
-    const ir::Shape& s = examples.shape;
-    if (s.size() != 4 || (s[3] != 1 && s[3] != 3)) return false;
-    images = {examples.values.data(), s[0], s[1], s[2], s[3]};
-    return true;
+    auto loader =
+        model.make_loader(split, {model.batch_size(), LoaderMode::kEvaluate, seed, 2}, diagnostics);
+    if (!loader.ok()) return Failure{};
+    const int64_t there = (*loader)->dataset().count();
+    count = count == 0 ? there : std::min(count, there);
+    std::vector<std::pair<std::string, Examples>> out;
+    for (const ir::NamedValue& result : executable->function().results)
+        out.emplace_back(result.name, Examples{});
+    for (int64_t done = 0; done < count; done += model.batch_size()) {
+        const auto batch = (*loader)->next(diagnostics);
+        if (!batch.ok()) return Failure{};
+        model.set_inputs(*executable, **loader, **batch);
+        model.set_noise(*executable, seed, done);
+        executable->run({seed, static_cast<uint32_t>((*batch)->cursor.batch), 0, 0});
+        for (size_t i = 0; i < out.size(); ++i)
+            append_rows(executable->result(i), executable->result_type(i),
+                        std::min(model.batch_size(), count - done), out[i].second);
+    }
+    return out;
 }
 
 }  // namespace gmc::runtime

@@ -1,10 +1,11 @@
 // What is done with trained states: evaluation, sampling, reconstruction.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "runtime/output/image_grid.h"
 #include "runtime/train/loaded_model.h"
 
 namespace gmc::runtime {
@@ -13,6 +14,9 @@ namespace gmc::runtime {
 struct Examples {
     ir::Shape shape;  ///< [N, ...]
     std::vector<float> values;
+    /// Example i was asked to be of class i mod classes; 0 when no class was asked for, or one for
+    /// all.
+    int64_t classes = 0;
     int64_t count() const { return shape.empty() ? 0 : shape[0]; }
 };
 
@@ -28,9 +32,9 @@ Result<EvaluationResult> evaluate(LoadedModel& model, DataSplit split, uint64_t 
                                   Diagnostics& diagnostics);
 
 /// The first result of function `name` for noise of the examples first, first + 1, ...; `count`
-/// rows.
+/// rows. Labels and errors as in SamplerOptions (sampler.h).
 Result<Examples> generate(LoadedModel& model, const std::string& name, int64_t count, uint64_t seed,
-                          Diagnostics& diagnostics);
+                          Diagnostics& diagnostics, std::optional<int64_t> label = {});
 
 /// Originals, and the first result of `name` applied to them: the first `count` examples of the
 /// split.
@@ -40,9 +44,17 @@ struct Reconstruction {
 Result<Reconstruction> reconstruct(LoadedModel& model, const std::string& name, DataSplit split,
                                    int64_t count, uint64_t seed, Diagnostics& diagnostics);
 
-/// The first data field with the shape of an image, [H, W, 1 or 3]; "" when there is none.
-std::string image_field(const LoadedModel& model);
-/// A view of examples as images; false when their shape is not [N, H, W, 1 or 3].
-bool as_images(const Examples& examples, ImageBatch& images);
+/// Every result of function `name` for the first `count` examples of the split (0: all), by name.
+/// Errors: a function that takes no data, or makes no batch of examples (kWrongType).
+Result<std::vector<std::pair<std::string, Examples>>> encode(LoadedModel& model,
+                                                             const std::string& name,
+                                                             DataSplit split, int64_t count,
+                                                             uint64_t seed,
+                                                             Diagnostics& diagnostics);
+
+/// The executable of a function of which every result has a row per example; null after an error.
+Executable* batch_function(LoadedModel& model, const std::string& name, Diagnostics& diagnostics);
+/// Appends the first `rows` rows of a batch of `type`.
+void append_rows(const float* batch, const ir::Type& type, int64_t rows, Examples& out);
 
 }  // namespace gmc::runtime

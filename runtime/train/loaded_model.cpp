@@ -100,6 +100,26 @@ ValueRange LoadedModel::range(const std::string& field) const {
     return {static_cast<float>((*list)[0]), static_cast<float>((*list)[1])};
 }
 
+std::vector<std::string> LoadedModel::data_fields() const {
+    constexpr std::string_view kBegin = "data.", kEnd = ".format";
+    std::vector<std::string> names;
+    for (const auto& [key, value] : module_.config)
+        if (key.starts_with(kBegin) && key.ends_with(kEnd))
+            names.push_back(key.substr(kBegin.size(), key.size() - kBegin.size() - kEnd.size()));
+    return names;
+}
+
+int64_t LoadedModel::label_classes(const std::string& field) const {
+    // Pictures and points may have classes too: how many kinds there are.
+    if (!field_shape(field).empty()) return 0;
+    return static_cast<int64_t>(number("data." + field + ".classes", 0));
+}
+
+std::string LoadedModel::synthetic_set(const std::string& field) const {
+    return text("data." + field + ".format") == "synthetic" ? text("data." + field + ".source")
+                                                            : "";
+}
+
 std::vector<int64_t> LoadedModel::sizes(const std::string& key) const {
     std::vector<int64_t> sizes;
     if (const ir::ConfigValue* value = module_.find_config(key))
@@ -169,24 +189,39 @@ void LoadedModel::set_inputs(Executable& executable, const Loader& loader, const
     }
 }
 
+void LoadedModel::noise_of_example(const ir::Input& source, size_t input, uint64_t seed,
+                                   int64_t example, int64_t width, float* to) {
+    // Each example is a tensor of its own: its number takes the place of the call.
+    for (int64_t k = 0; k < width; ++k) {
+        const PhiloxPlace place = philox_place(static_cast<uint64_t>(k));
+        const PhiloxCounter block =
+            philox_block(place.block, static_cast<uint32_t>(example),
+                         kPhiloxNoiseStream + static_cast<uint32_t>(input), seed);
+        to[k] = source.source == "normal" ? static_cast<float>(philox_normal(block, place.word))
+                                          : philox_uniform(block[place.word]);
+    }
+}
+
 void LoadedModel::set_noise(Executable& executable, uint64_t seed, int64_t first_example) {
     for (size_t i = 0; i < executable.input_count(); ++i) {
-        const std::string& source = executable.function().inputs[i].source;
-        if (source != "normal" && source != "uniform") continue;
+        const ir::Input& input = executable.function().inputs[i];
+        if (input.source != "normal" && input.source != "uniform") continue;
         const ir::Type& type = executable.input_type(i);
         const int64_t rows = type.shape[0], width = type.elements() / rows;
-        for (int64_t row = 0; row < rows; ++row) {
-            // Each example is a tensor of its own: its number takes the place of the call.
-            for (int64_t k = 0; k < width; ++k) {
-                const PhiloxPlace place = philox_place(static_cast<uint64_t>(k));
-                const PhiloxCounter block =
-                    philox_block(place.block, static_cast<uint32_t>(first_example + row),
-                                 kPhiloxNoiseStream + static_cast<uint32_t>(i), seed);
-                executable.input(i)[row * width + k] =
-                    source == "normal" ? static_cast<float>(philox_normal(block, place.word))
-                                       : philox_uniform(block[place.word]);
-            }
-        }
+        for (int64_t row = 0; row < rows; ++row)
+            noise_of_example(input, i, seed, first_example + row, width,
+                             executable.input(i) + row * width);
+    }
+}
+
+void LoadedModel::set_labels(Executable& executable, int64_t first_example,
+                             std::optional<int64_t> label) {
+    for (size_t i = 0; i < executable.input_count(); ++i) {
+        const std::string& source = executable.function().inputs[i].source;
+        const int64_t classes = source.starts_with("data.") ? label_classes(source.substr(5)) : 0;
+        for (int64_t row = 0; classes > 0 && row < executable.input_type(i).elements(); ++row)
+            executable.input(i)[row] =
+                static_cast<float>(label ? *label : (first_example + row) % classes);
     }
 }
 

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,12 +50,28 @@ class LoadedModel {
                                                 Diagnostics& diagnostics);
     /// What the values of field `name` span, as the model declares.
     ValueRange range(const std::string& field) const;
+    /// The names of the data fields, in the order of the model.
+    std::vector<std::string> data_fields() const;
+    /// The shape of one example of a field; {} for labels.
+    ir::Shape field_shape(const std::string& field) const {
+        return sizes("data." + field + ".shape");
+    }
+    /// How many classes the labels of a field have; 0 when it holds no labels.
+    int64_t label_classes(const std::string& field) const;
+    /// The synthetic set that a field is ("ring"); "" for other fields.
+    std::string synthetic_set(const std::string& field) const;
 
     /// Copies a batch into the function's `data.*` inputs, and into `valid` 1 for the valid rows.
     void set_inputs(Executable& executable, const Loader& loader, const Batch& batch);
     /// Fills the function's noise inputs for the examples first, first + 1, ...: row r is a function of (seed, first + r)
     /// only, so an example's noise does not depend on the batch it is in.
     void set_noise(Executable& executable, uint64_t seed, int64_t first_example);
+    /// One example's noise for input `input` of a function, which is noise: `width` numbers.
+    static void noise_of_example(const ir::Input& source, size_t input, uint64_t seed,
+                                 int64_t example, int64_t width, float* to);
+    /// Fills the function's inputs of labels: row r is asked to be of class (first + r) mod
+    /// classes, or of `label`.
+    void set_labels(Executable& executable, int64_t first_example, std::optional<int64_t> label);
 
   private:
     explicit LoadedModel(std::string path, ir::Module module);

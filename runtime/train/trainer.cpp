@@ -13,6 +13,8 @@
 #include "runtime/output/png.h"
 #include "runtime/output/progress.h"
 #include "runtime/train/generate.h"
+#include "runtime/train/picture.h"
+#include "runtime/train/sampler.h"
 
 namespace gmc::runtime {
 namespace {
@@ -99,7 +101,7 @@ class Run {
             if (!report(progress, rate)) return TrainEnd::kFailed;
             if (const std::string bad = not_finite(); !bad.empty()) return diverged(bad);
             const bool epoch_ends = training_.step % steps_per_epoch_ == 0;
-            if ((epoch_ends || training_.step == steps_) && !end_of_epoch(progress))
+            if ((epoch_ends || training_.step == steps_) && !end_of_epoch())
                 return TrainEnd::kFailed;
             if (options_.interrupted != nullptr && *options_.interrupted)
                 return interrupt(progress);
@@ -141,24 +143,22 @@ class Run {
         return TrainEnd::kDiverged;
     }
 
-    bool end_of_epoch(Progress& progress) {
+    bool end_of_epoch() {
         if (!write_checkpoint(path("checkpoint"), model_.states(), training_, diagnostics_))
             return false;
-        return options_.sample_count == 0 || draw_samples(progress);
+        return options_.sample_count == 0 || draw_samples();
     }
 
-    bool draw_samples(Progress&) {
-        if (model_.module().find_function("sample") == nullptr) return true;
-        const auto samples =
-            generate(model_, "sample", options_.sample_count, training_.seed, diagnostics_);
+    /// Nothing is drawn for models whose samples are no pictures or points, or are made of data.
+    bool draw_samples() {
+        const ir::Function* sample = model_.module().find_function("sample");
+        if (sample == nullptr || sample->results.empty()) return true;
+        const ir::Shape& shape = sample->type(sample->results[0].value).shape;
+        if (!is_drawable(shape) || !Sampler::can_sample(model_, *sample)) return true;
+        const int64_t count = options_.sample_count.value_or(usual_count(shape));
+        const auto samples = generate(model_, "sample", count, training_.seed, diagnostics_);
         if (!samples.ok()) return false;
-        ImageBatch images;
-        if (!as_images(*samples, images)) return true;
-        GridOptions grid;
-        const ValueRange range = model_.range(image_field(model_));
-        grid.low = range.low;
-        grid.high = range.high;
-        const auto picture = image_grid(images, grid, diagnostics_);
+        const auto picture = draw(model_, *samples, 0, diagnostics_);
         return picture.ok() && write_png(path(fmt::format("samples/epoch-{:03}.png", epoch())),
                                          *picture, diagnostics_);
     }

@@ -18,7 +18,8 @@ struct TrainOptions {
     std::optional<int64_t> epochs;      ///< instead of the model's
     std::optional<int64_t> steps_most;  ///< stop after this many steps in all
     int64_t log_every = 50;             ///< steps between two lines of metrics.jsonl
-    int64_t sample_count = 64;          ///< images in the grid drawn after each epoch; 0 = none
+    /// Samples drawn after each epoch, 0 = none; by default 64 images or 2000 points.
+    std::optional<int64_t> sample_count;
     bool quiet = false;                 ///< no progress
     const std::atomic<bool>* interrupted = nullptr;  ///< becomes true on Ctrl-C
 };
@@ -33,7 +34,7 @@ enum class TrainEnd {
 
 /// Trains and writes, into the run's folder: model.gmc (a copy), checkpoint (after each epoch and
 /// at the end), metrics.jsonl, samples/epoch-NNN.png where the model has a function `sample` that
-/// makes images.
+/// makes images or points of noise and labels.
 TrainEnd train(LoadedModel& model, const TrainOptions& options, Diagnostics& diagnostics);
 
 /// What one training round needs: used by `train` and by `gmrun bench`.

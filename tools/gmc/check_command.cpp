@@ -14,6 +14,7 @@ int check_command(const Words& words) {
     Diagnostics diagnostics;
     const Result<dsl::ModelSpec> spec = read_model(line, diagnostics);
     if (!spec || !build::build_module(*spec, diagnostics)) return report(diagnostics);
+    report(diagnostics);
     fmt::print("{}: no errors\n", line.text("MODEL"));
     return kDone;
 }

@@ -48,6 +48,7 @@ int compile_command(const Words& words) {
     if (!module || !passes::run_stages(*module, stages, options, diagnostics) ||
         !ir::write_file(output, ir::artefact_text(*module), diagnostics))
         return report(diagnostics);
+    report(diagnostics);
     fmt::print("{}\n", description(output, *module));
     return kDone;
 }

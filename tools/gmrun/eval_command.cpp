@@ -1,42 +1,108 @@
-// gmrun eval: losses and metrics over the test data.
+// gmrun eval: losses and metrics over the test data, and what samples are worth.
 #include <nlohmann/json.hpp>
 
+#include "runtime/train/sample_quality.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/run_source.h"
 
 namespace gmc::tools {
+namespace {
 
-int eval_command(const Words& words) {
+/// Figures in the order they are printed.
+using Figures = nlohmann::ordered_json;
+
+/// Modes covered, for models of `ring` and `grid`. False after an error.
+bool add_modes(runtime::LoadedModel& model, int64_t samples, uint64_t seed, Figures& figures,
+               Diagnostics& diagnostics) {
+    const auto modes = runtime::modes_of(model);
+    if (!modes) return true;
+    const auto coverage = runtime::sample_modes(model, *modes, samples, seed, diagnostics);
+    if (!coverage.ok()) return false;
+    figures["samples"] = samples;
+    figures["modes"] = coverage->modes;
+    figures["modes_covered"] = coverage->modes_covered;
+    figures["share_within_3_sigma"] = coverage->share_within_3_sigma;
+    return true;
+}
+
+/// What the classifier says of samples. False after an error.
+bool add_classifier(runtime::LoadedModel& model, const std::string& classifier, int64_t samples,
+                    uint64_t seed, Figures& figures, Diagnostics& diagnostics) {
+    auto judge = load_trained(classifier, "", diagnostics);
+    if (!judge.ok()) return false;
+    const auto quality =
+        runtime::classifier_quality(model, *judge->model, samples, seed, diagnostics);
+    if (!quality.ok()) return false;
+    figures["samples"] = quality->samples;
+    if (quality->class_accuracy) figures["class_accuracy"] = *quality->class_accuracy;
+    figures["frechet_distance"] = quality->frechet_distance;
+    if (quality->frechet_distance_of_data)
+        figures["frechet_distance_of_data"] = *quality->frechet_distance_of_data;
+    figures["data_examples"] = quality->data_examples;
+    return true;
+}
+
+void print_figures(const Figures& figures) {
+    for (const auto& [name, value] : figures.items())
+        fmt::print("  {:24} {:.6g}\n", name, value.get<double>());
+}
+
+void add_options(CommandLine& line) {
     namespace po = boost::program_options;
-    CommandLine line("gmrun eval [options] MODEL",
-                     "Evaluates a trained model: every loss and metric, averaged over all examples "
-                     "of the test data.");
     add_run(line);
     line.options().add_options()("train-data", po::bool_switch(),
                                  "evaluate on the training data instead")(
-        "seed", po::value<uint64_t>()->default_value(1), "of random numbers in the losses")(
-        "json", po::bool_switch(), "print one JSON object");
+        "samples", po::value<int64_t>()->default_value(10000),
+        "how many samples of the function `sample` are judged")(
+        "classifier", po::value<std::string>()->value_name("MODEL"),
+        "a trained classifier, as .gmc file or run's folder, with the functions features(image) and "
+        "classify(image): adds the Frechet distance of the features of samples to those of the test "
+        "data and, where samples take a label, the share classified as the class asked for")(
+        "seed", po::value<uint64_t>()->default_value(1),
+        "of random numbers in the losses, and of samples")("json", po::bool_switch(),
+                                                           "print one JSON object");
+}
+
+}  // namespace
+
+int eval_command(const Words& words) {
+    CommandLine line(
+        "gmrun eval [options] MODEL",
+        "Evaluates a trained model: every loss and metric, averaged over all examples of the test "
+        "data. Of a\nmodel of points from `ring` or `grid` also the modes that samples cover: those "
+        "with at least a tenth\nof their fair share of the samples within 3 sigma.");
+    add_options(line);
     if (!line.parse(words)) return kDone;
+    const auto samples = line.get<int64_t>("samples");
+    if (samples < 2 || samples > 10'000'000)
+        throw UsageError("--samples must be from 2 to 10000000");
+    const auto seed = line.get<uint64_t>("seed");
     Diagnostics diagnostics;
     auto trained = load_trained(line, diagnostics);
     if (!trained.ok()) return report(diagnostics);
+    runtime::LoadedModel& model = *trained->model;
     const auto split =
         line.flag("train-data") ? runtime::DataSplit::kTrain : runtime::DataSplit::kTest;
-    const auto result =
-        runtime::evaluate(*trained->model, split, line.get<uint64_t>("seed"), diagnostics);
+    const auto result = runtime::evaluate(model, split, seed, diagnostics);
     if (!result.ok()) return report(diagnostics);
+    Figures figures;
+    for (const auto& [name, value] : result->values) figures[name] = value;
+    if (!add_modes(model, samples, seed, figures, diagnostics)) return report(diagnostics);
+    if (line.has("classifier") &&
+        !add_classifier(model, line.text("classifier"), samples, seed, figures, diagnostics))
+        return report(diagnostics);
     if (line.flag("json")) {
-        nlohmann::ordered_json json{{"model", trained->model->module().name},
-                                    {"run", trained->folder},
-                                    {"step", trained->training.step},
-                                    {"examples", result->examples}};
-        for (const auto& [name, value] : result->values) json[name] = value;
+        Figures json{{"model", model.module().name},
+                     {"run", trained->folder},
+                     {"step", trained->training.step},
+                     {"examples", result->examples}};
+        json.update(figures);
         fmt::print("{}\n", json.dump());
         return kDone;
     }
     fmt::print("{} after {} steps, {} examples\n", trained->folder, trained->training.step,
                result->examples);
-    for (const auto& [name, value] : result->values) fmt::print("  {:24} {:.6g}\n", name, value);
+    print_figures(figures);
     return kDone;
 }
 

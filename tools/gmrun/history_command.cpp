@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "runtime/output/image_grid.h"
 #include "runtime/output/png.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/run_source.h"

@@ -6,9 +6,11 @@ int main(int argc, char** argv) {
     using namespace gmc::tools;
     static constexpr Command kCommands[] = {
         {"bench", "measures the training step", bench_command},
+        {"encode", "writes what the model encodes test data as", encode_command},
         {"eval", "evaluates a trained model on its test data", eval_command},
         {"history", "puts the sample grids of a run's epochs into one picture", history_command},
         {"info", "says what is in a compiled model or a run", info_command},
+        {"interpolate", "draws what lies between samples", interpolate_command},
         {"reconstruct", "draws test images above their reconstructions", reconstruct_command},
         {"sample", "draws samples of a trained model, as a picture or as numbers", sample_command},
         {"train", "trains a compiled model", train_command},

@@ -1,6 +1,7 @@
 // gmrun reconstruct: test images above what the model makes of them.
 #include "runtime/output/npy.h"
 #include "runtime/output/png.h"
+#include "runtime/train/picture.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/run_source.h"
 

@@ -5,6 +5,7 @@
 
 #include "runtime/output/npy.h"
 #include "runtime/output/png.h"
+#include "runtime/train/picture.h"
 
 namespace gmc::tools {
 
@@ -14,6 +15,20 @@ namespace {
 
 std::string numbered(const std::string& name, int number) {
     return "runs/" + name + (number == 1 ? "" : fmt::format("-{}", number));
+}
+
+std::string run_folder(const std::string& model, const std::string& run,
+                       const std::string& model_name) {
+    if (!run.empty()) return run;
+    if (fs::is_directory(model)) return model;
+    std::string newest;
+    for (int number = 1; fs::exists(numbered(model_name, number)); ++number)
+        newest = numbered(model_name, number);
+    return newest;
+}
+
+std::string model_path(const std::string& model) {
+    return fs::is_directory(model) ? model + "/model.gmc" : model;
 }
 
 }  // namespace
@@ -26,12 +41,7 @@ void add_run(CommandLine& line) {
 }
 
 std::string run_folder(const CommandLine& line, const std::string& model_name) {
-    if (line.has("run")) return line.text("run");
-    if (fs::is_directory(line.text("MODEL"))) return line.text("MODEL");
-    std::string newest;
-    for (int number = 1; fs::exists(numbered(model_name, number)); ++number)
-        newest = numbered(model_name, number);
-    return newest;
+    return run_folder(line.text("MODEL"), line.text("run"), model_name);
 }
 
 std::string new_run_folder(const std::string& model_name) {
@@ -40,22 +50,24 @@ std::string new_run_folder(const std::string& model_name) {
     return numbered(model_name, number);
 }
 
-std::string model_path(const CommandLine& line) {
-    const std::string model = line.text("MODEL");
-    return fs::is_directory(model) ? model + "/model.gmc" : model;
-}
+std::string model_path(const CommandLine& line) { return model_path(line.text("MODEL")); }
 
 Result<TrainedModel> load_trained(const CommandLine& line, Diagnostics& diagnostics) {
+    return load_trained(line.text("MODEL"), line.text("run"), diagnostics);
+}
+
+Result<TrainedModel> load_trained(const std::string& model_text, const std::string& run,
+                                  Diagnostics& diagnostics) {
     TrainedModel trained;
-    auto model = runtime::LoadedModel::load(model_path(line), diagnostics);
+    auto model = runtime::LoadedModel::load(model_path(model_text), diagnostics);
     if (!model.ok()) return Failure{};
     trained.model = model.take();
-    trained.folder = run_folder(line, trained.model->module().name);
+    trained.folder = run_folder(model_text, run, trained.model->module().name);
     if (trained.folder.empty()) {
         diagnostics
             .error(DiagnosticKind::kBadFile, {}, "model `{}` has no run in `runs/` yet",
                    trained.model->module().name)
-            .help(fmt::format("train it first: gmrun train {}", model_path(line)));
+            .help(fmt::format("train it first: gmrun train {}", model_path(model_text)));
         return Failure{};
     }
     if (!runtime::read_checkpoint(trained.folder + "/checkpoint", trained.model->states(),
@@ -64,29 +76,32 @@ Result<TrainedModel> load_trained(const CommandLine& line, Diagnostics& diagnost
     return trained;
 }
 
-bool write_examples(const runtime::LoadedModel& model, const runtime::Examples& examples,
-                    const std::string& path, Diagnostics& diagnostics) {
+bool write_examples(runtime::LoadedModel& model, const runtime::Examples& examples,
+                    const std::string& path, Diagnostics& diagnostics, int64_t columns) {
     if (path.ends_with(".npy"))
         return runtime::write_npy(path, examples.shape, examples.values, diagnostics);
-    runtime::ImageBatch images;
-    if (!as_images(examples, images)) {
+    if (!runtime::is_drawable(examples.shape)) {
         diagnostics
             .error(DiagnosticKind::kShapeMismatch, {},
-                   "examples of shape {} are no images, so `{}` cannot be drawn",
+                   "examples of shape {} are neither images nor points of the plane, so `{}` "
+                   "cannot be drawn",
                    ir::to_string(examples.shape), path)
             .help("write the numbers instead: --output FILE.npy");
         return false;
     }
-    const auto picture = runtime::image_grid(images, grid_options(model), diagnostics);
+    const auto picture = runtime::draw(model, examples, columns, diagnostics);
     return picture.ok() && runtime::write_png(path, *picture, diagnostics);
 }
 
-runtime::GridOptions grid_options(const runtime::LoadedModel& model) {
-    runtime::GridOptions grid;
-    const runtime::ValueRange range = model.range(runtime::image_field(model));
-    grid.low = range.low;
-    grid.high = range.high;
-    return grid;
+void add_label(CommandLine& line, const std::string& otherwise) {
+    line.options().add_options()(
+        "label", boost::program_options::value<int64_t>(),
+        ("the class of all samples, where the function takes a label; without it " + otherwise)
+            .c_str());
+}
+
+std::optional<int64_t> label(const CommandLine& line) {
+    return line.has("label") ? std::optional(line.get<int64_t>("label")) : std::nullopt;
 }
 
 }  // namespace gmc::tools

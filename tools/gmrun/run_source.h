@@ -2,9 +2,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
-#include "runtime/output/image_grid.h"
 #include "runtime/train/checkpoint.h"
 #include "runtime/train/generate.h"
 #include "runtime/train/loaded_model.h"
@@ -30,13 +30,18 @@ struct TrainedModel {
 };
 /// The model with the states of its run's checkpoint. Errors: no such model, no run yet.
 Result<TrainedModel> load_trained(const CommandLine& line, Diagnostics& diagnostics);
+/// The same of MODEL and --run as given; `run` may be "".
+Result<TrainedModel> load_trained(const std::string& model, const std::string& run,
+                                  Diagnostics& diagnostics);
 
 /// Writes `examples` to `path`: .npy as float32 N x ... in the data's range; anything else as a PNG
-/// grid.
-[[nodiscard]] bool write_examples(const runtime::LoadedModel& model,
-                                  const runtime::Examples& examples, const std::string& path,
-                                  Diagnostics& diagnostics);
-/// Black and white of pictures of the model's data.
-runtime::GridOptions grid_options(const runtime::LoadedModel& model);
+/// grid (`columns` wide, 0 = as runtime::draw has it) or scatter plot.
+[[nodiscard]] bool write_examples(runtime::LoadedModel& model, const runtime::Examples& examples,
+                                  const std::string& path, Diagnostics& diagnostics,
+                                  int64_t columns = 0);
+
+/// Declares --label, and reads it: none when it was not given.
+void add_label(CommandLine& line, const std::string& otherwise);
+std::optional<int64_t> label(const CommandLine& line);
 
 }  // namespace gmc::tools

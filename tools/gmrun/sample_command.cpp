@@ -1,8 +1,20 @@
 // gmrun sample: what the model makes of noise.
+#include "runtime/train/picture.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/run_source.h"
 
 namespace gmc::tools {
+namespace {
+
+/// As many as one picture of the function's results shows.
+int64_t usual_count(const runtime::LoadedModel& model, const std::string& name) {
+    const ir::Function* function = model.module().find_function(name);
+    const bool known = function != nullptr && !function->results.empty();
+    return runtime::usual_count(known ? function->type(function->results[0].value).shape
+                                      : ir::Shape{});
+}
+
+}  // namespace
 
 int sample_command(const Words& words) {
     namespace po = boost::program_options;
@@ -10,22 +22,25 @@ int sample_command(const Words& words) {
                      "Draws samples of a trained model. Sample i depends on the seed and i only, "
                      "not on how many are drawn.");
     add_run(line);
-    line.options().add_options()("count", po::value<int64_t>()->default_value(64),
-                                 "how many samples")(
+    line.options().add_options()("count", po::value<int64_t>(),
+                                 "how many samples; by default 64, of points 2000")(
         "seed", po::value<uint64_t>()->default_value(1), "of the noise")(
         "function", po::value<std::string>()->default_value("sample"),
         "the model's function that makes them")(
         "output,o", po::value<std::string>()->value_name("FILE"),
-        "FILE.png: a grid; FILE.npy: float32, N x H x W x C in the data's range; by default "
-        "samples.png in the run's folder");
+        "FILE.png: a grid of images, or a scatter plot of points over those of the data; FILE.npy: "
+        "float32, N x H x W x C in the data's range; by default samples.png in the run's folder");
+    add_label(line, "sample i is of class i mod classes, so that a grid shows them side by side");
     if (!line.parse(words)) return kDone;
-    const auto count = line.get<int64_t>("count");
-    if (count < 1 || count > 10'000'000) throw UsageError("--count must be from 1 to 10000000");
+    const int64_t asked = line.has("count") ? line.get<int64_t>("count") : 1;
+    if (asked < 1 || asked > 10'000'000) throw UsageError("--count must be from 1 to 10000000");
     Diagnostics diagnostics;
     auto trained = load_trained(line, diagnostics);
     if (!trained.ok()) return report(diagnostics);
-    const auto samples = runtime::generate(*trained->model, line.text("function"), count,
-                                           line.get<uint64_t>("seed"), diagnostics);
+    const std::string function = line.text("function");
+    const int64_t count = line.has("count") ? asked : usual_count(*trained->model, function);
+    const auto samples = runtime::generate(*trained->model, function, count,
+                                           line.get<uint64_t>("seed"), diagnostics, label(line));
     const std::string output =
         line.has("output") ? line.text("output") : trained->folder + "/samples.png";
     if (!samples.ok() || !write_examples(*trained->model, *samples, output, diagnostics))

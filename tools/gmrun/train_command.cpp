@@ -50,8 +50,9 @@ int train_command(const Words& words) {
         "steps", po::value<int64_t>(), "stop after so many steps in all")(
         "log-every", po::value<int64_t>()->default_value(50),
         "steps between two lines of metrics.jsonl")(
-        "samples", po::value<int64_t>()->default_value(64),
-        "samples drawn after each epoch; 0 = none")("quiet", po::bool_switch(), "no progress line");
+        "samples", po::value<int64_t>(),
+        "samples drawn after each epoch, 0 = none; by default 64 images or 2000 points")(
+        "quiet", po::bool_switch(), "no progress line");
     if (!line.parse(words)) return kDone;
     Diagnostics diagnostics;
     auto model = runtime::LoadedModel::load(model_path(line), diagnostics);
@@ -68,11 +69,11 @@ int train_command(const Words& words) {
     if (line.has("epochs")) options.epochs = line.get<int64_t>("epochs");
     if (line.has("steps")) options.steps_most = line.get<int64_t>("steps");
     options.log_every = line.get<int64_t>("log-every");
-    options.sample_count = line.get<int64_t>("samples");
+    if (line.has("samples")) options.sample_count = line.get<int64_t>("samples");
     options.quiet = line.flag("quiet");
     options.interrupted = &interrupted;
     if (options.epochs.value_or(1) < 1 || options.steps_most.value_or(1) < 1 ||
-        options.log_every < 1 || options.sample_count < 0)
+        options.log_every < 1 || options.sample_count.value_or(0) < 0)
         throw UsageError(
             "--epochs, --steps and --log-every must be at least 1, --samples at least 0");
     std::signal(SIGINT, on_interrupt);

@@ -1,0 +1,67 @@
+// Moments and matrix square roots, through Eigen's symmetric eigen-decomposition.
+#include "runtime/metrics/frechet.h"
+
+#include <Eigen/Dense>
+#include <algorithm>
+
+#include "compiler/support/check.h"
+
+namespace gmc::runtime {
+namespace {
+
+using Matrix = Eigen::MatrixXd;
+using Vector = Eigen::VectorXd;
+
+/// Covariances are symmetric, so it does not matter that Eigen counts by columns.
+Matrix covariance_of(const GaussianFit& fit) {
+    return Eigen::Map<const Matrix>(fit.covariance.data(), fit.size(), fit.size());
+}
+
+/// The root of a symmetric matrix without negative eigenvalues; what rounding made negative is 0.
+Matrix symmetric_root(const Matrix& matrix) {
+    const Eigen::SelfAdjointEigenSolver<Matrix> solver(matrix);
+    const Vector roots = solver.eigenvalues().cwiseMax(0.0).cwiseSqrt();
+    return solver.eigenvectors() * roots.asDiagonal() * solver.eigenvectors().transpose();
+}
+
+}  // namespace
+
+GaussianFit fit_gaussian(std::span<const float> rows, int64_t size) {
+    const auto count = static_cast<int64_t>(rows.size()) / size;
+    GMC_CHECK(count > 1 && count * size == static_cast<int64_t>(rows.size()),
+              "a Gaussian of {} floats in rows of {}", rows.size(), size);
+    using FloatRows = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+    const Eigen::Map<const FloatRows> features(rows.data(), count, size);
+    Vector mean = Vector::Zero(size);
+    for (int64_t i = 0; i < count; ++i) mean += features.row(i).cast<double>().transpose();
+    mean /= static_cast<double>(count);
+    // In blocks, so that the rows are never all there as doubles.
+    constexpr int64_t kBlock = 1024;
+    Matrix scatter = Matrix::Zero(size, size);
+    for (int64_t first = 0; first < count; first += kBlock) {
+        const int64_t length = std::min(kBlock, count - first);
+        const Matrix centred =
+            features.middleRows(first, length).cast<double>().rowwise() - mean.transpose();
+        scatter.noalias() += centred.transpose() * centred;
+    }
+    scatter /= static_cast<double>(count - 1);
+    return {
+        count, {mean.data(), mean.data() + size}, {scatter.data(), scatter.data() + size * size}};
+}
+
+double frechet_distance(const GaussianFit& a, const GaussianFit& b) {
+    GMC_CHECK(a.size() == b.size(), "Gaussians of {} and {} features", a.size(), b.size());
+    const Eigen::Map<const Vector> mean_a(a.mean.data(), a.size()), mean_b(b.mean.data(), b.size());
+    const Matrix c1 = covariance_of(a), c2 = covariance_of(b);
+    const Matrix root = symmetric_root(c1);
+    const Matrix product = root * c2 * root;
+    // Symmetric but for rounding; the solver reads one half only.
+    const Eigen::SelfAdjointEigenSolver<Matrix> solver((product + product.transpose()) / 2,
+                                                       Eigen::EigenvaluesOnly);
+    const double trace_of_root = solver.eigenvalues().cwiseMax(0.0).cwiseSqrt().sum();
+    const double distance =
+        (mean_a - mean_b).squaredNorm() + c1.trace() + c2.trace() - 2 * trace_of_root;
+    return std::max(distance, 0.0);
+}
+
+}  // namespace gmc::runtime

@@ -1,0 +1,158 @@
+// Where a point falls, and dots whose edges are blended with what is below.
+#include "runtime/output/scatter.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "runtime/output/font.h"
+
+namespace gmc::runtime {
+namespace {
+
+using Colour = std::array<uint8_t, 3>;
+constexpr Colour kDataColour{176, 196, 222}, kPointColour{24, 56, 128}, kGridColour{232, 232, 232},
+    kFrameColour{128, 128, 128};
+constexpr double kMargin = 0.08;       ///< of the extent, on each side
+constexpr double kPointOpacity = 0.7;  ///< so that crowds are darker than single points
+constexpr int64_t kBorder = 44, kCaption = 24;
+constexpr double kLinesAbout = 6;
+
+/// The part of the plane that is shown: a square.
+struct View {
+    double left = 0, bottom = 0, extent = 1;
+    int64_t side = 0;
+    double x(double value) const {
+        return kBorder + (value - left) / extent * static_cast<double>(side);
+    }
+    double y(double value) const {
+        return kCaption + (1 - (value - bottom) / extent) * static_cast<double>(side);
+    }
+    bool holds(double px, double py) const {
+        return px >= left && px <= left + extent && py >= bottom && py <= bottom + extent;
+    }
+};
+
+bool make_view(std::span<const float> shown, View& view) {
+    double low[2] = {INFINITY, INFINITY}, high[2] = {-INFINITY, -INFINITY};
+    for (size_t i = 0; i + 1 < shown.size(); i += 2) {
+        if (!std::isfinite(shown[i]) || !std::isfinite(shown[i + 1])) continue;
+        for (size_t k = 0; k < 2; ++k) {
+            low[k] = std::min(low[k], double{shown[i + k]});
+            high[k] = std::max(high[k], double{shown[i + k]});
+        }
+    }
+    if (low[0] > high[0]) return false;
+    double extent = std::max(high[0] - low[0], high[1] - low[1]);
+    if (extent == 0) extent = std::max(1.0, std::abs(low[0]));
+    extent *= 1 + 2 * kMargin;
+    view.extent = extent;
+    view.left = (low[0] + high[0] - extent) / 2;
+    view.bottom = (low[1] + high[1] - extent) / 2;
+    return true;
+}
+
+void blend(const Colour& colour, double share, uint8_t* pixel) {
+    for (size_t c = 0; c < 3; ++c)
+        pixel[c] = static_cast<uint8_t>(pixel[c] + share * (colour[c] - pixel[c]) + 0.5);
+}
+
+/// A disc: a pixel is covered by as much as its centre lies inside, over the width of one pixel.
+void dot(double x, double y, double radius, const Colour& colour, double opacity, Image& image) {
+    const auto first = [&](double centre) {
+        return std::max<int64_t>(0, static_cast<int64_t>(std::floor(centre - radius - 1)));
+    };
+    const auto last = [&](double centre, int64_t size) {
+        return std::min<int64_t>(size - 1, static_cast<int64_t>(std::ceil(centre + radius + 1)));
+    };
+    for (int64_t row = first(y); row <= last(y, image.height); ++row)
+        for (int64_t column = first(x); column <= last(x, image.width); ++column) {
+            const double distance = std::hypot(static_cast<double>(column) + 0.5 - x,
+                                               static_cast<double>(row) + 0.5 - y);
+            const double share = std::clamp(radius + 0.5 - distance, 0.0, 1.0);
+            if (share > 0) blend(colour, share * opacity, image.at(row, column));
+        }
+}
+
+/// Draws the points that the view holds; returns how many it does not.
+int64_t dots(std::span<const float> points, const View& view, double radius, const Colour& colour,
+             double opacity, Image& image) {
+    int64_t outside = 0;
+    for (size_t i = 0; i + 1 < points.size(); i += 2) {
+        if (view.holds(points[i], points[i + 1]))
+            dot(view.x(points[i]), view.y(points[i + 1]), radius, colour, opacity, image);
+        else
+            ++outside;
+    }
+    return outside;
+}
+
+void fill(int64_t top, int64_t left, int64_t height, int64_t width, const Colour& colour,
+          Image& image) {
+    for (int64_t y = top; y < top + height; ++y)
+        for (int64_t x = left; x < left + width; ++x)
+            std::copy(colour.begin(), colour.end(), image.at(y, x));
+}
+
+/// 1, 2 or 5 times a power of ten, so that about kLinesAbout lines fit.
+double round_step(double extent) {
+    const double rough = extent / kLinesAbout, power = std::pow(10, std::floor(std::log10(rough)));
+    for (const double factor : {1.0, 2.0, 5.0})
+        if (factor * power >= rough) return factor * power;
+    return 10 * power;
+}
+
+/// Lines at round numbers, labelled below and at the left, and a frame.
+void axes(const View& view, Image& image) {
+    const double step = round_step(view.extent);
+    const auto pixel = [](double place) { return static_cast<int64_t>(std::floor(place)); };
+    const auto each_line = [&](double low, auto&& use) {
+        for (double i = std::ceil(low / step); i * step <= low + view.extent; ++i)
+            use(i * step, fmt::format("{:.4g}", i * step + 0.0));
+    };
+    each_line(view.left, [&](double value, const std::string& label) {
+        const int64_t x = pixel(view.x(value));
+        fill(kCaption, x, view.side, 1, kGridColour, image);
+        draw_text(label, kCaption + view.side + 8,
+                  std::max<int64_t>(0, x - text_width(label, 1) / 2), 1, image);
+    });
+    each_line(view.bottom, [&](double value, const std::string& label) {
+        const int64_t y = pixel(view.y(value));
+        fill(y, kBorder, 1, view.side, kGridColour, image);
+        draw_text(label, y - kGlyphHeight / 2,
+                  std::max<int64_t>(0, kBorder - 8 - text_width(label, 1)), 1, image);
+    });
+    for (const int64_t offset : {int64_t{0}, view.side}) {
+        fill(kCaption, kBorder + offset, view.side + 1, 1, kFrameColour, image);
+        fill(kCaption + offset, kBorder, 1, view.side + 1, kFrameColour, image);
+    }
+}
+
+}  // namespace
+
+Result<Image> scatter_plot(std::span<const float> data, std::span<const float> points,
+                           const ScatterOptions& options, Diagnostics& diagnostics) {
+    View view;
+    view.side = options.side;
+    const bool pairs = data.size() % 2 == 0 && points.size() % 2 == 0;
+    if (!pairs || options.side < 64 || options.side > 8192 ||
+        !make_view(data.empty() ? points : data, view)) {
+        diagnostics.error(DiagnosticKind::kBadValue, {},
+                          "no scatter plot can be made of {} and {} coordinates in {} pixels: they "
+                          "come in pairs, some are finite, and a side has 64 to 8192 pixels",
+                          data.size(), points.size(), options.side);
+        return Failure{};
+    }
+    Image image =
+        make_image(kCaption + view.side + kCaption, kBorder + view.side + kCaption, 3, 255);
+    axes(view, image);
+    dots(data, view, options.data_radius, kDataColour, 1, image);
+    const int64_t outside =
+        dots(points, view, options.point_radius, kPointColour, kPointOpacity, image);
+    std::string caption = fmt::format("{} samples", points.size() / 2);
+    if (outside > 0) caption += fmt::format(", {} of them outside", outside);
+    draw_text(caption, (kCaption - kGlyphHeight) / 2, kBorder, 1, image);
+    return image;
+}
+
+}  // namespace gmc::runtime

@@ -1,0 +1,91 @@
+// Which picture suits which shape, and what of the data it needs.
+#include "runtime/train/picture.h"
+
+#include <algorithm>
+
+#include "runtime/output/scatter.h"
+
+namespace gmc::runtime {
+namespace {
+
+constexpr int64_t kImagesUsual = 64, kPointsUsual = 2000;
+constexpr int64_t kColumnsMost = 64;
+
+/// The first data field whose examples are points; "" when there is none.
+std::string point_field(const LoadedModel& model) {
+    for (const std::string& field : model.data_fields())
+        if (model.field_shape(field) == ir::Shape{2}) return field;
+    return "";
+}
+
+/// The first points of the data, as many as a picture shows.
+bool read_points(LoadedModel& model, std::vector<float>& points, Diagnostics& diagnostics) {
+    const std::string name = point_field(model);
+    if (name.empty()) return true;
+    auto loader =
+        model.make_loader(DataSplit::kTest, {1, LoaderMode::kEvaluate, 0, 0}, diagnostics);
+    if (!loader.ok()) return false;
+    const Dataset& dataset = (*loader)->dataset();
+    const Field& field = *dataset.fields()[static_cast<size_t>(dataset.find(name))];
+    points.resize(static_cast<size_t>(2 * std::min(field.count(), kPointsUsual)));
+    for (size_t i = 0; i < points.size(); i += 2)
+        field.read(static_cast<int64_t>(i / 2), points.data() + i);
+    return true;
+}
+
+}  // namespace
+
+std::string image_field(const LoadedModel& model) {
+    for (const std::string& field : model.data_fields()) {
+        const ir::Shape shape = model.field_shape(field);
+        if (shape.size() == 3 && (shape[2] == 1 || shape[2] == 3)) return field;
+    }
+    return "";
+}
+
+bool as_images(const Examples& examples, ImageBatch& images) {
+    const ir::Shape& s = examples.shape;
+    if (s.size() != 4 || (s[3] != 1 && s[3] != 3)) return false;
+    images = {examples.values.data(), s[0], s[1], s[2], s[3]};
+    return true;
+}
+
+bool are_points(const ir::Shape& shape) { return shape.size() == 2 && shape[1] == 2; }
+
+bool is_drawable(const ir::Shape& shape) {
+    return are_points(shape) || (shape.size() == 4 && (shape[3] == 1 || shape[3] == 3));
+}
+
+int64_t usual_count(const ir::Shape& shape) {
+    return are_points(shape) ? kPointsUsual : kImagesUsual;
+}
+
+GridOptions grid_options(const LoadedModel& model) {
+    GridOptions grid;
+    const ValueRange range = model.range(image_field(model));
+    grid.low = range.low;
+    grid.high = range.high;
+    return grid;
+}
+
+Result<Image> draw(LoadedModel& model, const Examples& examples, int64_t columns,
+                   Diagnostics& diagnostics) {
+    ImageBatch images;
+    if (as_images(examples, images)) {
+        GridOptions grid = grid_options(model);
+        grid.columns = columns != 0 ? columns : std::min(examples.classes, kColumnsMost);
+        return image_grid(images, grid, diagnostics);
+    }
+    if (!are_points(examples.shape)) {
+        diagnostics.error(DiagnosticKind::kShapeMismatch, {},
+                          "examples of shape {} are neither images nor points of the plane, so "
+                          "they cannot be drawn",
+                          ir::to_string(examples.shape));
+        return Failure{};
+    }
+    std::vector<float> data;
+    if (!read_points(model, data, diagnostics)) return Failure{};
+    return scatter_plot(data, examples.values, {}, diagnostics);
+}
+
+}  // namespace gmc::runtime

@@ -1,0 +1,52 @@
+// gmrun encode: what the model makes of data, as numbers.
+#include <filesystem>
+
+#include "runtime/output/npy.h"
+#include "tools/gmrun/commands.h"
+#include "tools/gmrun/run_source.h"
+
+namespace gmc::tools {
+
+int encode_command(const Words& words) {
+    namespace po = boost::program_options;
+    namespace fs = std::filesystem;
+    CommandLine line("gmrun encode [options] MODEL",
+                     "Writes the results of the model's function `encode` for the test data, in "
+                     "order: a file RESULT.npy per result, float32, N x ...");
+    add_run(line);
+    line.options().add_options()("train-data", po::bool_switch(),
+                                 "encode the training data instead")(
+        "count", po::value<int64_t>(), "the first so many examples; by default all")(
+        "seed", po::value<uint64_t>()->default_value(1), "of noise, where the function draws any")(
+        "function", po::value<std::string>()->default_value("encode"),
+        "another function of the model that takes data")(
+        "output,o", po::value<std::string>()->value_name("FOLDER"),
+        "where the files go; by default encoded/ in the run's folder");
+    if (!line.parse(words)) return kDone;
+    const int64_t count = line.has("count") ? line.get<int64_t>("count") : 0;
+    if (line.has("count") && count < 1) throw UsageError("--count must be at least 1");
+    Diagnostics diagnostics;
+    auto trained = load_trained(line, diagnostics);
+    if (!trained.ok()) return report(diagnostics);
+    const auto split =
+        line.flag("train-data") ? runtime::DataSplit::kTrain : runtime::DataSplit::kTest;
+    const auto results = runtime::encode(*trained->model, line.text("function"), split, count,
+                                         line.get<uint64_t>("seed"), diagnostics);
+    if (!results.ok()) return report(diagnostics);
+    const std::string folder =
+        line.has("output") ? line.text("output") : trained->folder + "/encoded";
+    std::error_code error;
+    fs::create_directories(folder, error);
+    if (error)
+        diagnostics.error(DiagnosticKind::kBadFile, {}, "the folder `{}` cannot be made: {}",
+                          folder, error.message());
+    for (const auto& [name, examples] : *results) {
+        const std::string file = folder + "/" + name + ".npy";
+        if (error || !runtime::write_npy(file, examples.shape, examples.values, diagnostics))
+            return report(diagnostics);
+        fmt::print("{}: {}\n", file, ir::to_string(examples.shape));
+    }
+    return kDone;
+}
+
+}  // namespace gmc::tools
