@@ -1,4 +1,4 @@
-// Functions of numbers element by element, activations among them, and `lerp` and `concat`.
+// Functions of numbers element by element, and `lerp` and `concat`.
 #include <fmt/format.h>
 
 #include "compiler/build/call_functions.h"
@@ -10,29 +10,6 @@ using dsl::Expression;
 using ir::kNone;
 using ir::Shape;
 using ir::ValueId;
-
-Evaluated relu(Evaluator& e, const Expression& call) {
-    Evaluated x = argument(e, call, 0);
-    if (x.failed) return x;
-    x.value = e.b().emit(ir::LeakyRelu{0}, {e.materialize(x, {})});
-    x.number.reset();
-    return x;
-}
-
-/// The second argument is the slope, 0.3 when left out.
-Evaluated leaky_relu(Evaluator& e, const Expression& call) {
-    Evaluated x = argument(e, call, 0);
-    Evaluated slope;
-    slope.number = 0.3;
-    if (call.arguments.size() > 1) slope = argument(e, call, 1);
-    if (x.failed) return x;
-    if (!slope.number || *slope.number < 0)
-        return e.fail(DiagnosticKind::kBadExpression, call.span,
-                      "the slope of `leaky_relu` must be a constant, at least 0");
-    x.value = e.b().emit(ir::LeakyRelu{*slope.number}, {e.materialize(x, {})});
-    x.number.reset();
-    return x;
-}
 
 Evaluated square(Evaluator& e, const Expression& call) {
     Evaluated x = argument(e, call, 0);
@@ -133,16 +110,11 @@ CallFunctions arithmetic_functions() {
         {"erf", element_wise<ir::Erf>},
         {"exp", element_wise<ir::Exp>},
         {"floor", element_wise<ir::Floor>},
-        {"leaky_relu", leaky_relu},
         {"lerp", lerp},
         {"log", element_wise<ir::Log>},
-        {"relu", relu},
-        {"sigmoid", element_wise<ir::Sigmoid>},
-        {"softplus", element_wise<ir::Softplus>},
         {"sqrt", element_wise<ir::Sqrt>},
         {"square", square},
         {"stop_gradient", element_wise<ir::StopGradient>},
-        {"tanh", element_wise<ir::Tanh>},
     };
 }
 

@@ -1,5 +1,5 @@
 // What the built-in functions of expressions share, and their tables: one file per theme,
-// call_arithmetic, call_reductions, call_random, call_gradients. Names, arities and one-line rules
+// call_arithmetic, call_activations, call_reductions, call_random, call_gradients. Names, arities and one-line rules
 // for users are rows of dsl/functions.
 #pragma once
 
@@ -12,6 +12,7 @@ namespace gmc::build {
 
 using CallFunctions = std::map<std::string, CallFunction>;
 CallFunctions arithmetic_functions();
+CallFunctions activation_functions();
 CallFunctions reduction_functions();
 CallFunctions random_functions();
 CallFunctions gradient_functions();

@@ -1,4 +1,4 @@
-// Sums, means, extremes and norms, and the softmax.
+// Sums, means, extremes and norms.
 #include "compiler/build/call_functions.h"
 
 namespace gmc::build {
@@ -68,47 +68,11 @@ Evaluated min(Evaluator& e, const Expression& call) {
     return positional(call) == 2 ? pairwise<ir::Minimum>(e, call) : extreme(e, call, -1);
 }
 
-/// x over one axis of an example, the last if none is named: x - log(sum(exp(x))), with the maximum
-/// taken out first.
-Evaluated log_softmax(Evaluator& e, const Expression& call) {
-    Evaluated x = argument(e, call, 0);
-    if (x.failed) return x;
-    if (x.number || e.b().shape(x.value).size() < 2)
-        return e.fail(DiagnosticKind::kShapeMismatch, call.span,
-                      "`softmax` needs a vector per example");
-    ir::Builder& b = e.b();
-    const Shape shape = b.shape(x.value);
-    const int64_t rank = static_cast<int64_t>(shape.size());
-    const int64_t named = named_axis(e, call, x, x.failed),
-                  axis = named == kNone ? rank - 1 : named;
-    if (x.failed) return x;
-    const auto spread = [&](ValueId v) {
-        return b.broadcast(v, ir::other_axes(rank, {axis}), shape);
-    };
-    const ValueId largest = b.emit(ir::StopGradient{}, {b.emit(ir::ReduceMax{{axis}}, {x.value})});
-    const ValueId shifted = b.sub(x.value, spread(largest));
-    const ValueId exp_sum = b.reduce_sum(b.emit(ir::Exp{}, {shifted}), {axis});
-    x.value = b.sub(shifted, spread(b.emit(ir::Log{}, {exp_sum})));
-    return x;
-}
-
-Evaluated softmax(Evaluator& e, const Expression& call) {
-    Evaluated x = log_softmax(e, call);
-    if (!x.failed) x.value = e.b().emit(ir::Exp{}, {x.value});
-    return x;
-}
-
 }  // namespace
 
 CallFunctions reduction_functions() {
     return {
-        {"log_softmax", log_softmax},
-        {"max", max},
-        {"mean", mean},
-        {"min", min},
-        {"norm", norm},
-        {"softmax", softmax},
-        {"sum", sum},
+        {"max", max}, {"mean", mean}, {"min", min}, {"norm", norm}, {"sum", sum},
     };
 }
 
