@@ -13,7 +13,8 @@ constexpr Range kPositive{0, kInfinity, true, true};
 constexpr Range kNotNegative{0, kInfinity, false, true};
 constexpr Range kFraction{0, 1, false, true};
 
-constexpr const char* kActivations = "none|relu|leaky_relu|sigmoid|tanh|softplus";
+constexpr const char* kActivations =
+    "none|relu|leaky_relu|prelu|elu|gelu|silu|sigmoid|tanh|softplus|softmax";
 constexpr const char* kInitializers =
     "glorot_uniform|glorot_normal|he_uniform|he_normal|normal|orthogonal|zeros|ones";
 
@@ -39,27 +40,52 @@ std::vector<KeyRow> weighted(std::vector<KeyRow> own) {
     return plain(std::move(own));
 }
 
+/// An integer for one axis, a pair for height and width.
+KeyRow per_axis(int axes, const char* key, const char* fallback, Range range, const char* doc) {
+    return axes == 1 ? integer(key, fallback, range, doc) : pair(key, fallback, range, doc);
+}
+
+std::vector<KeyRow> convolution(int axes, const char* stride_doc, KeyRow padding) {
+    return weighted({
+        integer("filters", kRequired, kSizes, "output channels"),
+        per_axis(axes, "kernel", kRequired, kWindow,
+                 axes == 1 ? "length of the window" : "height and width of the window"),
+        per_axis(axes, "stride", "1", kWindow, stride_doc),
+        padding,
+        per_axis(axes, "dilation", "1", kWindow, "distance between the window's elements"),
+        integer("groups", "1", kSizes,
+                "parts of the channels that see only each other; divides channels and filters"),
+    });
+}
+
+KeyRow transposed_padding() {
+    return word("padding", "same", "same|valid",
+                "`same`: output = input * stride; `valid`: (input - 1) * stride + dilation * "
+                "(kernel - 1) + 1");
+}
+
 std::vector<LayerRow> contractions() {
     return {
         {"dense", "units", weighted({integer("units", kRequired, kSizes, "number of outputs")}),
          "y = x W + b over the last dimension"},
+        {"conv1d", "",
+         convolution(1, "step of the window",
+                     word("padding", "same", "same|valid|causal",
+                          "`same`: output = ceil(input / stride), the odd element goes last; "
+                          "`valid`: none; `causal`: all of it first, so that no output sees later "
+                          "inputs")),
+         "one-dimensional convolution of [length, channels]"},
         {"conv2d", "",
-         weighted({
-             integer("filters", kRequired, kSizes, "output channels"),
-             pair("kernel", kRequired, kWindow, "height and width of the window"),
-             pair("stride", "1", kWindow, "step of the window"),
+         convolution(
+             2, "step of the window",
              word("padding", "same", "same|valid",
-                  "`same`: output = ceil(input / stride), the odd pixel goes last; `valid`: none"),
-             pair("dilation", "1", kWindow, "distance between the window's elements"),
-         }),
+                  "`same`: output = ceil(input / stride), the odd pixel goes last; `valid`: none")),
          "two-dimensional convolution of [height, width, channels]"},
+        {"conv1d_transpose", "",
+         convolution(1, "factor by which the length grows", transposed_padding()),
+         "transposed convolution: the gradient of `conv1d` with respect to its input"},
         {"conv2d_transpose", "",
-         weighted({
-             integer("filters", kRequired, kSizes, "output channels"),
-             pair("kernel", kRequired, kWindow, "height and width of the window"),
-             pair("stride", "1", kWindow, "factor by which height and width grow"),
-             word("padding", "same", "same", "`same`: output = input * stride"),
-         }),
+         convolution(2, "factor by which height and width grow", transposed_padding()),
          "transposed convolution: the gradient of `conv2d` with respect to its input"},
     };
 }
@@ -82,9 +108,17 @@ std::vector<LayerRow> others() {
          plain({number("slope", "0.3", kNotNegative, "factor of negative values")}),
          "x for x > 0, slope * x otherwise"},
         {"relu", "", plain({}), "max(x, 0)"},
+        {"prelu", "", plain({}),
+         "x for x > 0, slope * x otherwise, with a trained slope per channel that starts at 0.25"},
+        {"elu", "alpha",
+         plain({number("alpha", "1", kNotNegative, "what large negative values tend to, negated")}),
+         "x for x > 0, alpha * (exp(x) - 1) otherwise"},
+        {"gelu", "", plain({}), "x / 2 * (1 + erf(x / sqrt(2))), the exact form"},
+        {"silu", "", plain({}), "x * sigmoid(x), also called swish"},
         {"sigmoid", "", plain({}), "1 / (1 + exp(-x))"},
         {"tanh", "", plain({}), "hyperbolic tangent"},
         {"softplus", "", plain({}), "log(1 + exp(x))"},
+        {"softmax", "", plain({}), "exp(x) / sum(exp(x)) over the channels, the last dimension"},
         {"dropout", "rate",
          plain({number("rate", kRequired, kFraction,
                        "share of the values set to 0; the others are divided by 1 - rate")}),
@@ -92,8 +126,76 @@ std::vector<LayerRow> others() {
     };
 }
 
+/// The keys of pooling over one axis or two.
+std::vector<KeyRow> pooling(int axes, const char* same_doc) {
+    return plain({
+        per_axis(axes, "pool", "2", kWindow,
+                 axes == 1 ? "length of the window" : "height and width of the window"),
+        per_axis(axes, "stride", kOptional, kWindow,
+                 "step of the window; as large as the window when left out"),
+        word("padding", "valid", "valid|same", same_doc),
+    });
+}
+
+std::vector<LayerRow> poolings() {
+    constexpr const char* kMax =
+        "`valid`: whole windows only; `same`: output = ceil(input / stride)";
+    constexpr const char* kAverage =
+        "`valid`: whole windows only; `same`: output = ceil(input / stride), and what lies outside "
+        "of the input does not count";
+    return {
+        {"max_pooling2d", "pool", pooling(2, kMax), "largest of each window and channel"},
+        {"average_pooling2d", "pool", pooling(2, kAverage), "mean of each window and channel"},
+        {"max_pooling1d", "pool", pooling(1, kMax),
+         "largest of each window and channel of [length, channels]"},
+        {"average_pooling1d", "pool", pooling(1, kAverage),
+         "mean of each window and channel of [length, channels]"},
+        {"global_average_pooling", "", plain({}), "mean of each channel over all positions"},
+        {"global_max_pooling", "", plain({}), "largest of each channel over all positions"},
+    };
+}
+
+/// The keys of `pad` and `crop`: how much at the ends of the axes.
+std::vector<KeyRow> border(const char* size_doc, std::vector<KeyRow> own = {}) {
+    std::vector<KeyRow> rows = {
+        integer("size", kOptional, {0, 1000}, size_doc),
+        pair("height", kOptional, {0, 1000}, "above and below, instead of `size`"),
+        pair("width", kOptional, {0, 1000}, "left and right, instead of `size`"),
+        pair("length", kOptional, {0, 1000},
+             "before and behind [length, channels], instead of `size`"),
+    };
+    for (KeyRow& row : own) rows.push_back(row);
+    return plain(std::move(rows));
+}
+
+std::vector<LayerRow> resizes() {
+    return {
+        {"up_sampling2d", "size",
+         plain({
+             pair("size", "2", kWindow, "factors by which height and width grow"),
+             word("interpolation", "nearest", "nearest|bilinear",
+                  "`bilinear`: between the centres of pixels; at the edges the nearest"),
+         }),
+         "repeats or interpolates rows and columns"},
+        {"up_sampling1d", "size",
+         plain({integer("size", "2", kWindow, "factor by which the length grows")}),
+         "repeats each element of [length, channels]"},
+        {"pad", "size",
+         border(
+             "elements put at both ends of every axis",
+             {word("mode", "zeros", "zeros|edge|reflect",
+                   "what is put there: zeros, copies of the edge, or the mirror image of what lies "
+                   "behind the edge")}),
+         "a border around an example; `- pad: 2`, `- pad: {height: [0, 1]}`"},
+        {"crop", "size", border("elements taken off at both ends of every axis"),
+         "an example without its border; `- crop: 2`, `- crop: {width: [1, 0]}`"},
+    };
+}
+
 std::vector<LayerRow> make_layer_table() {
     std::vector<LayerRow> table = contractions();
+    for (LayerRow& row : poolings()) table.push_back(std::move(row));
+    for (LayerRow& row : resizes()) table.push_back(std::move(row));
     for (LayerRow& row : others()) table.push_back(std::move(row));
     return table;
 }

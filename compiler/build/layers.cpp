@@ -7,6 +7,10 @@
 #include <functional>
 #include <numeric>
 
+#include "compiler/build/activations.h"
+#include "compiler/build/layers_convolution.h"
+#include "compiler/build/layers_window.h"
+
 namespace gmc::build {
 namespace {
 
@@ -29,69 +33,6 @@ ValueId dense(LayerScope& l) {
     result.back() = units;
     return l.with_bias(l.f.b.reshape(l.f.b.emit(ir::Matmul{}, {rows, weights}, l.path), result),
                        units);
-}
-
-std::vector<int64_t> dilation_of(const LayerScope& l) {
-    return l.spec.has("dilation") ? l.spec.integers("dilation") : std::vector<int64_t>{1, 1};
-}
-
-/// The window of a 2-D convolution from `x` (height, width) to `y`.
-ir::ConvWindow window(const LayerScope& l, const Shape& x, const Shape& y, bool same) {
-    const auto &kernel = l.spec.integers("kernel"), &stride = l.spec.integers("stride");
-    const std::vector<int64_t> dilation = dilation_of(l);
-    ir::ConvWindow w{stride, {0, 0}, {0, 0}, dilation, 1};
-    for (size_t i = 0; same && i < 2; ++i) {
-        const Padding p = same_padding(x[i + 1], y[i + 1], kernel[i], stride[i], dilation[i]);
-        w.pads_begin[i] = p.begin;
-        w.pads_end[i] = p.end;
-    }
-    return w;
-}
-
-bool needs_image(LayerScope& l) {
-    if (l.shape().size() == 4) return true;
-    l.wrong_shape("", fmt::format("`{}` needs images [height, width, channels], got {}",
-                                  l.spec.kind, ir::to_string(example_of(l.shape()))));
-    return false;
-}
-
-/// [H, W, C] -> [H', W', filters].
-ValueId conv2d(LayerScope& l) {
-    if (!needs_image(l)) return kNone;
-    const Shape x = l.shape();
-    const auto &kernel = l.spec.integers("kernel"), &stride = l.spec.integers("stride");
-    const std::vector<int64_t> dilation = dilation_of(l);
-    const bool same = l.spec.word("padding") == "same";
-    Shape y{x[0], 0, 0, l.spec.integer("filters")};
-    for (size_t i = 0; i < 2; ++i) {
-        const int64_t span = dilation[i] * (kernel[i] - 1) + 1;
-        if (!same && span > x[i + 1])
-            return l.wrong_shape(
-                "kernel", fmt::format("a kernel that spans {} does not fit into {} of {}", span,
-                                      x[i + 1], ir::to_string(example_of(x))));
-        y[i + 1] =
-            same ? (x[i + 1] + stride[i] - 1) / stride[i] : (x[i + 1] - span) / stride[i] + 1;
-    }
-    const ValueId weights = l.parameter("weight", {kernel[0], kernel[1], x[3], y[3]});
-    return l.with_bias(l.f.b.emit(ir::Conv{window(l, x, y, same)}, {l.x(), weights}, l.path), y[3]);
-}
-
-/// [H, W, C] -> [H stride, W stride, filters] (same), as the gradient of a conv2d; weights [K, K,
-/// filters, C].
-ValueId conv2d_transpose(LayerScope& l) {
-    if (!needs_image(l)) return kNone;
-    const Shape x = l.shape();
-    const auto &kernel = l.spec.integers("kernel"), &stride = l.spec.integers("stride");
-    const std::vector<int64_t> dilation = dilation_of(l);
-    const bool same = l.spec.word("padding") == "same";
-    Shape y{x[0], 0, 0, l.spec.integer("filters")};
-    for (size_t i = 0; i < 2; ++i) {
-        const int64_t span = dilation[i] * (kernel[i] - 1) + 1;
-        y[i + 1] = x[i + 1] * stride[i] + (same ? 0 : std::max<int64_t>(span - stride[i], 0));
-    }
-    const ValueId weights = l.parameter("weight", {kernel[0], kernel[1], y[3], x[3]});
-    const ir::ConvBackwardData op{window(l, y, x, same)};
-    return l.with_bias(l.f.b.emit_typed(op, {l.x(), weights}, ir::f32(y), l.path), y[3]);
 }
 
 ValueId flatten(LayerScope& l) {
@@ -163,28 +104,10 @@ ValueId dropout(LayerScope& l) {
     return b.emit(ir::Mul{}, {l.x(), mask}, l.path);
 }
 
-ValueId leaky_relu(LayerScope& l) {
-    return l.f.b.emit(ir::LeakyRelu{l.spec.number("slope")}, {l.x()}, l.path);
-}
-
-/// A layer that is an activation of the same name.
-ValueId activation(LayerScope& l) { return apply_activation(l.f.b, l.spec.kind, l.x()); }
-
-const std::map<std::string, ValueId (*)(ir::Builder&, ValueId)>& activations() {
-    static const std::map<std::string, ValueId (*)(ir::Builder&, ValueId)> kTable = {
-        {"none", [](ir::Builder&, ValueId x) { return x; }},
-        {"leaky_relu", [](ir::Builder& b, ValueId x) { return b.emit(ir::LeakyRelu{0.3}, {x}); }},
-        {"relu", [](ir::Builder& b, ValueId x) { return b.emit(ir::LeakyRelu{0}, {x}); }},
-        {"sigmoid", [](ir::Builder& b, ValueId x) { return b.emit(ir::Sigmoid{}, {x}); }},
-        {"softplus", [](ir::Builder& b, ValueId x) { return b.emit(ir::Softplus{}, {x}); }},
-        {"tanh", [](ir::Builder& b, ValueId x) { return b.emit(ir::Tanh{}, {x}); }},
-    };
-    return kTable;
-}
-
 }  // namespace
 
-ValueId LayerScope::parameter(const std::string& name, Shape shape, const std::string& kind) {
+ValueId LayerScope::parameter(const std::string& name, Shape shape, const std::string& kind,
+                              double value) {
     ir::State state{
         path + "." + name, ir::f32(shape), ir::StateRole::kParameter, {}, f.m.locate(spec.span)};
     ir::Initializer& init = state.initializer;
@@ -194,6 +117,7 @@ ValueId LayerScope::parameter(const std::string& name, Shape shape, const std::s
     if (init.kind == "normal")
         init.value = spec.has("initializer_stddev") ? spec.number("initializer_stddev") : 0.05;
     if (init.kind == "orthogonal") init.value = 1;
+    if (init.kind == "constant") init.value = value;
     if (shape.size() >= 2 && init.kind != "zeros" && init.kind != "ones") {
         // Keras' fans: the two last axes times the window.
         const int64_t window = product(shape) / (shape.back() * shape[shape.size() - 2]);
@@ -229,33 +153,37 @@ ValueId LayerScope::wrong_shape(const std::string& key, std::string text) {
 
 const std::map<std::string, ApplyLayer>& layer_builders() {
     static const std::map<std::string, ApplyLayer> kTable = {
+        {"average_pooling1d", average_pooling1d},
+        {"average_pooling2d", average_pooling2d},
         {"batch_norm", batch_norm},
+        {"conv1d", conv1d},
+        {"conv1d_transpose", conv1d_transpose},
         {"conv2d", conv2d},
         {"conv2d_transpose", conv2d_transpose},
+        {"crop", crop},
         {"dense", dense},
         {"dropout", dropout},
+        {"elu", elu_layer},
         {"flatten", flatten},
-        {"leaky_relu", leaky_relu},
-        {"relu", activation},
+        {"gelu", activation_layer},
+        {"global_average_pooling", global_average_pooling},
+        {"global_max_pooling", global_max_pooling},
+        {"leaky_relu", leaky_relu_layer},
+        {"max_pooling1d", max_pooling1d},
+        {"max_pooling2d", max_pooling2d},
+        {"pad", pad},
+        {"prelu", prelu_layer},
+        {"relu", activation_layer},
         {"reshape", reshape},
-        {"sigmoid", activation},
-        {"softplus", activation},
-        {"tanh", activation},
+        {"sigmoid", activation_layer},
+        {"silu", activation_layer},
+        {"softmax", activation_layer},
+        {"softplus", activation_layer},
+        {"tanh", activation_layer},
+        {"up_sampling1d", up_sampling1d},
+        {"up_sampling2d", up_sampling2d},
     };
     return kTable;
-}
-
-ValueId apply_activation(ir::Builder& b, const std::string& word, ValueId x) {
-    return activations().at(word)(b, x);
-}
-
-bool is_activation(const std::string& word) { return activations().count(word) != 0; }
-
-Padding same_padding(int64_t input, int64_t output, int64_t kernel, int64_t stride,
-                     int64_t dilation) {
-    const int64_t total =
-        std::max<int64_t>((output - 1) * stride + dilation * (kernel - 1) + 1 - input, 0);
-    return {total / 2, total - total / 2};
 }
 
 }  // namespace gmc::build

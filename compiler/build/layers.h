@@ -22,8 +22,10 @@ struct LayerScope {
     int64_t channels() const { return shape().back(); }
 
     /// The current value of parameter `path.name`; declared on first use with the spec's
-    /// initializer (`initializer` key) unless `kind` names another.
-    ir::ValueId parameter(const std::string& name, ir::Shape shape, const std::string& kind = "");
+    /// initializer (`initializer` key) unless `kind` names another, whose number (that of
+    /// "constant") is `value`.
+    ir::ValueId parameter(const std::string& name, ir::Shape shape, const std::string& kind = "",
+                          double value = 0);
     /// The state `path.name` that training moves without gradients.
     ir::StateId statistic(const std::string& name, ir::Shape shape, const std::string& kind);
     /// Adds the bias along the last axis when the spec asks for one.
@@ -35,16 +37,5 @@ struct LayerScope {
 /// The layer's result, or kNone after an error.
 using ApplyLayer = ir::ValueId (*)(LayerScope& layer);
 const std::map<std::string, ApplyLayer>& layer_builders();
-
-/// x through an activation named in the dsl ("none", "relu", "leaky_relu", ...).
-ir::ValueId apply_activation(ir::Builder& b, const std::string& word, ir::ValueId x);
-bool is_activation(const std::string& word);
-
-/// TensorFlow's "same" padding for one axis: the odd pixel goes last.
-struct Padding {
-    int64_t begin = 0, end = 0;
-};
-Padding same_padding(int64_t input, int64_t output, int64_t kernel, int64_t stride,
-                     int64_t dilation);
 
 }  // namespace gmc::build

@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "compiler/build/layers.h"
+#include "compiler/build/activations.h"
 #include "compiler/support/check.h"
 #include "compiler/support/edit_distance.h"
 
@@ -103,7 +103,7 @@ class Application {
                      states_before = f_.m.module.states.size();
         ValueId result = builder->second(scope);
         if (result != kNone && scope.spec.has("activation"))
-            result = apply_activation(f_.b, scope.spec.word("activation"), result);
+            result = apply_activation(scope, scope.spec.word("activation"), result);
         if (result != kNone && summary_ != nullptr)
             summarize(scope, name, output, result, ops_before, states_before);
         return result;

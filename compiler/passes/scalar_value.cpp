@@ -20,16 +20,25 @@ double value(const Erf&, Numbers x) { return std::erf(x[0]); }
 double value(const Exp&, Numbers x) { return std::exp(x[0]); }
 double value(const Floor&, Numbers x) { return std::floor(x[0]); }
 double value(const Greater&, Numbers x) { return x[0] > x[1] ? 1 : 0; }
-double value(const LeakyRelu& op, Numbers x) { return x[0] > 0 ? x[0] : op.slope * x[0]; }
+double value(const LeakyRelu& op, Numbers x) {
+    if (std::isnan(x[0]) || x[0] > 0) return x[0];
+    return op.slope == 0 ? 0 : op.slope * x[0];
+}
 double value(const Log&, Numbers x) { return std::log(x[0]); }
-double value(const Maximum&, Numbers x) { return x[0] > x[1] ? x[0] : x[1]; }
-double value(const Minimum&, Numbers x) { return x[0] < x[1] ? x[0] : x[1]; }
+double value(const Maximum&, Numbers x) {
+    return std::isnan(x[0]) || x[0] > x[1] ? x[0] : x[1];
+}
+double value(const Minimum&, Numbers x) {
+    return std::isnan(x[0]) || x[0] < x[1] ? x[0] : x[1];
+}
 double value(const Mul&, Numbers x) { return x[0] * x[1]; }
 double value(const Neg&, Numbers x) { return -x[0]; }
 double value(const Pow& op, Numbers x) { return std::pow(x[0], op.exponent); }
 double value(const Select&, Numbers x) { return x[0] != 0 ? x[1] : x[2]; }
 double value(const Sigmoid&, Numbers x) { return 1 / (1 + std::exp(-x[0])); }
-double value(const Sign&, Numbers x) { return x[0] > 0 ? 1 : x[0] < 0 ? -1 : 0; }
+double value(const Sign&, Numbers x) {
+    return std::isnan(x[0]) ? x[0] : x[0] > 0 ? 1 : x[0] < 0 ? -1 : 0;
+}
 double value(const Sin&, Numbers x) { return std::sin(x[0]); }
 double value(const Softplus&, Numbers x) {
     return std::max(x[0], 0.0) + std::log1p(std::exp(-std::abs(x[0])));

@@ -1,6 +1,8 @@
 // The element-wise ops on vectors: one overload of `apply` per op, and nothing else to write for a new one (a missing
 // overload is a build error that names the op's struct). IEEE semantics: NaN propagates through every op but the
-// comparisons, and `select` takes a NaN condition for true.
+// comparisons, and `select` takes a NaN condition for true. An element of the result depends, to the bit, on its
+// operands and not on where in a loop it stands: the gradient of reduce_max compares x, computed again, with its
+// stored maximum.
 
 // clang-format off
 #if defined(GMC_RUNTIME_KERNELS_ELEMENTWISE_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -45,10 +47,13 @@ struct ScalarPow {
     }
 };
 
-/// Highway's sine and cosine hold their error bound of 3 ulp up to here only.
-template <class D, class V>
-HWY_INLINE bool fits_fast_sine(D d, V x) {
-    return hn::AllTrue(d, hn::Le(hn::Abs(x), hn::Set(d, 39000.0f)));
+/// `fast`, Highway's sine or cosine of x, which holds its error bound of 3 ulp up to 39000 only; beyond, `function` of
+/// the lane. Chosen lane by lane: an element's value must not depend on its neighbours.
+template <class D, class V, class Function>
+HWY_INLINE V mend_large(D d, V x, V fast, const Function& function) {
+    const auto small = hn::Le(hn::Abs(x), hn::Set(d, 39000.0f));
+    if (HWY_LIKELY(hn::AllTrue(d, small))) return fast;
+    return hn::IfThenElse(small, fast, lane_by_lane(d, x, function));
 }
 
 template <class D, class V>
@@ -66,8 +71,7 @@ HWY_INLINE V apply(const ir::Add&, D, V a, V b) {
 }
 template <class D, class V>
 HWY_INLINE V apply(const ir::Cos&, D d, V x) {
-    if (HWY_UNLIKELY(!fits_fast_sine(d, x))) return lane_by_lane(d, x, ScalarCos());
-    return hn::Cos(d, x);
+    return mend_large(d, x, hn::Cos(d, x), ScalarCos());
 }
 template <class D, class V>
 HWY_INLINE V apply(const ir::Div&, D, V a, V b) {
@@ -95,7 +99,9 @@ HWY_INLINE V apply(const ir::Greater&, D d, V a, V b) {
 }
 template <class D, class V>
 HWY_INLINE V apply(const ir::LeakyRelu& op, D d, V x) {
-    const V falling = hn::Mul(x, hn::Set(d, static_cast<float>(op.slope)));
+    // 0 * -inf would be NaN.
+    const V falling = op.slope == 0 ? nan_from(d, x, hn::Zero(d))
+                                    : hn::Mul(x, hn::Set(d, static_cast<float>(op.slope)));
     return hn::IfThenElse(hn::Gt(x, hn::Zero(d)), x, falling);
 }
 template <class D, class V>
@@ -147,8 +153,7 @@ HWY_INLINE V apply(const ir::Sign&, D d, V x) {
 }
 template <class D, class V>
 HWY_INLINE V apply(const ir::Sin&, D d, V x) {
-    if (HWY_UNLIKELY(!fits_fast_sine(d, x))) return lane_by_lane(d, x, ScalarSin());
-    return hn::Sin(d, x);
+    return mend_large(d, x, hn::Sin(d, x), ScalarSin());
 }
 template <class D, class V>
 HWY_INLINE V apply(const ir::Softplus&, D d, V x) {

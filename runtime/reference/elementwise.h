@@ -14,12 +14,18 @@ inline double evaluate(const ir::Cos&, double x) { return std::cos(x); }
 inline double evaluate(const ir::Erf&, double x) { return std::erf(x); }
 inline double evaluate(const ir::Exp&, double x) { return std::exp(x); }
 inline double evaluate(const ir::Floor&, double x) { return std::floor(x); }
-inline double evaluate(const ir::LeakyRelu& op, double x) { return x > 0 ? x : op.slope * x; }
+/// With slope 0 also of -inf, where slope x would be NaN.
+inline double evaluate(const ir::LeakyRelu& op, double x) {
+    if (std::isnan(x) || x > 0) return x;
+    return op.slope == 0 ? 0 : op.slope * x;
+}
 inline double evaluate(const ir::Log&, double x) { return std::log(x); }
 inline double evaluate(const ir::Neg&, double x) { return -x; }
 inline double evaluate(const ir::Pow& op, double x) { return std::pow(x, op.exponent); }
 inline double evaluate(const ir::Sigmoid&, double x) { return 1 / (1 + std::exp(-x)); }
-inline double evaluate(const ir::Sign&, double x) { return (x > 0) - (x < 0); }
+inline double evaluate(const ir::Sign&, double x) {
+    return std::isnan(x) ? x : (x > 0) - (x < 0);
+}
 inline double evaluate(const ir::Sin&, double x) { return std::sin(x); }
 /// log(1 + e^x) = max(x, 0) + log(1 + e^-|x|), whose exponential cannot overflow.
 inline double evaluate(const ir::Softplus&, double x) {
@@ -35,8 +41,12 @@ inline double evaluate(const ir::Add&, double a, double b) { return a + b; }
 inline double evaluate(const ir::Div&, double a, double b) { return a / b; }
 inline double evaluate(const ir::Equal&, double a, double b) { return a == b; }
 inline double evaluate(const ir::Greater&, double a, double b) { return a > b; }
-inline double evaluate(const ir::Maximum&, double a, double b) { return a > b ? a : b; }
-inline double evaluate(const ir::Minimum&, double a, double b) { return a < b ? a : b; }
+inline double evaluate(const ir::Maximum&, double a, double b) {
+    return std::isnan(a) || a > b ? a : b;
+}
+inline double evaluate(const ir::Minimum&, double a, double b) {
+    return std::isnan(a) || a < b ? a : b;
+}
 inline double evaluate(const ir::Mul&, double a, double b) { return a * b; }
 inline double evaluate(const ir::Sub&, double a, double b) { return a - b; }
 

@@ -2,6 +2,7 @@
 #include "runtime/reference/shape_ops.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "runtime/reference/index.h"
@@ -91,7 +92,7 @@ void reference(const ir::Transpose& op, ReferenceContext& c) {
 
 void reference(const ir::ReduceMax& op, ReferenceContext& c) {
     reduce(c.operand(0), op.axes, -std::numeric_limits<double>::infinity(), c.result(),
-           [](double a, double b) { return std::max(a, b); });
+           [](double a, double b) { return std::isnan(b) || b > a ? b : a; });
 }
 
 void reference(const ir::ReduceSum& op, ReferenceContext& c) {

@@ -138,6 +138,7 @@ TEST_CASE("special values") {
                      {{-0.5f, -1}, {3e9f, 3e9f}, {kInfinity, kInfinity}, {kNan, kNan}});
         check_values(ir::LeakyRelu{0.25},
                      {{-4, -1}, {4, 4}, {-kInfinity, -kInfinity}, {kNan, kNan}});
+        check_values(ir::LeakyRelu{0}, {{-4, 0}, {4, 4}, {-kInfinity, 0}, {kInfinity, kInfinity}, {kNan, kNan}});
         check_values(ir::Log{}, {{1, 0},
                                  {0, -kInfinity},
                                  {-0.0f, -kInfinity},

@@ -44,6 +44,25 @@ Numbers generate(const std::string& op, size_t count, const runtime::CallContext
 
 }  // namespace
 
+TEST_CASE("reference of NaN and infinities") {
+    using runtime::evaluate;
+    const double infinity = INFINITY;
+    CHECK(evaluate(ir::LeakyRelu{0}, -infinity) == 0);
+    CHECK(evaluate(ir::LeakyRelu{0.5}, -infinity) == -infinity);
+    CHECK(std::isnan(evaluate(ir::LeakyRelu{0}, NAN)));
+    CHECK(std::isnan(evaluate(ir::Sign{}, NAN)));
+    CHECK(std::isnan(evaluate(ir::Softplus{}, NAN)));
+    for (const auto& [a, b] : {std::pair{NAN, 1.0}, {1.0, NAN}, {NAN, NAN}}) {
+        CHECK(std::isnan(evaluate(ir::Maximum{}, a, b)));
+        CHECK(std::isnan(evaluate(ir::Minimum{}, a, b)));
+    }
+    const std::string largest = "%y = reduce_max %a {axes=[1]} : f32[3]";
+    const Numbers y = run("%a: f32[3,2] = argument", largest, {NAN, 1, 1, NAN, -infinity, -2});
+    CHECK(std::isnan(y[0]));
+    CHECK(std::isnan(y[1]));
+    CHECK(y[2] == -2);
+}
+
 TEST_CASE("reference of element-wise ops") {
     using runtime::evaluate;
     CHECK(evaluate(ir::Sign{}, -3) == -1);
