@@ -104,6 +104,16 @@ TEST_CASE("dilated and grouped convolutions") {
     check_case(square(2, {9, 9}, 8, 8, 3, 1, 2, 2, 2, 2));
 }
 
+TEST_CASE("convolutions that see the past alone, and kernels smaller than their stride") {
+    check_case(square(3, {51}, 64, 64, 3, 1, 4, 0, 2));
+    check_case(square(3, {50}, 16, 32, 5, 2, 4, 0));
+    check_case(square(2, {40}, 12, 8, 3, 1, 2, 0, 1, 4));
+    check_case(square(2, {12}, 6, 6, 2, 1, 0, 0, 3, 6));  // depthwise
+    check_case(square(2, {12}, 16, 32, 1, 3, 0, 0));
+    check_case(square(2, {12, 9}, 16, 32, 1, 3, 0, 0));
+    check_case(square(2, {13, 14}, 8, 16, 2, 4, 0, 0, 2, 4));
+}
+
 TEST_CASE("convolutions over one and three axes") {
     check_case(square(3, {50}, 1, 16, 5, 2, 2, 2));
     check_case(square(3, {50}, 16, 17, 3, 1, 1, 1));
