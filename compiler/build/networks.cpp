@@ -13,6 +13,9 @@ namespace {
 using ir::kNone;
 using ir::ValueId;
 
+/// Numbers of one example, as for shapes that are written.
+constexpr double kMostElements = 2147483648.0;  // 2^31
+
 /// Work of one op: two per multiply-add of contractions, one per element written otherwise.
 int64_t flops_of(const ir::Function& function, const ir::Operation& op) {
     const auto elements = [&](ValueId v) { return function.type(v).elements(); };
@@ -102,11 +105,25 @@ class Application {
         const size_t ops_before = f_.function.operations.size(),
                      states_before = f_.m.module.states.size();
         ValueId result = builder->second(scope);
+        if (result != kNone && !fits(scope, result)) return kNone;
         if (result != kNone && scope.spec.has("activation"))
             result = apply_activation(scope, scope.spec.word("activation"), result);
         if (result != kNone && summary_ != nullptr)
             summarize(scope, name, output, result, ops_before, states_before);
         return result;
+    }
+
+    /// Reports an example that is larger than the language allows.
+    bool fits(const LayerScope& scope, ValueId result) {
+        const ir::Shape shape = example_of(f_.b.shape(result));
+        double elements = 1;  // no integer overflows on the way
+        for (const int64_t size : shape) elements *= static_cast<double>(size);
+        if (elements <= kMostElements) return true;
+        f_.m.diagnostics.error(DiagnosticKind::kTooLarge, scope.spec.span,
+                               "`{}` makes {} of {}, {:.3g} numbers per example; at most {:.3g} fit",
+                               scope.spec.kind, ir::to_string(shape),
+                               ir::to_string(example_of(scope.shape())), elements, kMostElements);
+        return false;
     }
 
     void summarize(const LayerScope& scope, const std::string& name, const std::string& output,

@@ -17,8 +17,11 @@ struct ActivationRange {
     std::string_view name;
     double low, high;
 };
-constexpr std::array kRanges = {ActivationRange{"relu", 0, INFINITY},
-                                ActivationRange{"sigmoid", 0, 1}, ActivationRange{"softmax", 0, 1},
+constexpr std::array kRanges = {ActivationRange{"gelu", -0.17, INFINITY},
+                                ActivationRange{"relu", 0, INFINITY},
+                                ActivationRange{"sigmoid", 0, 1},
+                                ActivationRange{"silu", -0.279, INFINITY},
+                                ActivationRange{"softmax", 0, 1},
                                 ActivationRange{"softplus", 0, INFINITY},
                                 ActivationRange{"tanh", -1, 1}};
 
