@@ -1,4 +1,5 @@
 // Where a derivative is a convention (ties, corners) or a corner of autodiff itself: exact expected numbers.
+#include "compiler/build/activations.h"
 #include "tests/numeric/gradient_check.h"
 
 #include "tests/catch.h"
@@ -33,6 +34,16 @@ TEST_CASE("corners: the side that the definition takes") {
     CHECK(unary_gradient(ir::LeakyRelu{0.25}, {-1, 0, 1}) == Numbers{0.25, 0.25, 1});
     CHECK(unary_gradient(ir::LeakyRelu{0}, {-1, 0, 1}) == Numbers{0, 0, 1});
     CHECK(unary_gradient(ir::LeakyRelu{2}, {-1, 0, 1}) == Numbers{2, 2, 1});
+}
+
+TEST_CASE("elu has the slope alpha at 0, and stays finite where it is not selected") {
+    const auto gradient = [](double alpha, const Numbers& x) {
+        return gradients_at({{static_cast<int64_t>(x.size())}}, {x}, [&](Scope& s, const Ids& in) {
+            return s.sum(build::elu(s.b, in[0], alpha));
+        })[0];
+    };
+    CHECK(gradient(0.5, {-1000, 0, 1000}) == Numbers{0, 0.5, 1});
+    CHECK(gradient(1, {0, 3e4}) == Numbers{1, 1});
 }
 
 TEST_CASE("at a tie the gradient of maximum and minimum goes to b") {
