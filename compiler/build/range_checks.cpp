@@ -17,10 +17,11 @@ struct ActivationRange {
     std::string_view name;
     double low, high;
 };
-constexpr std::array kRanges = {ActivationRange{"gelu", -0.17, INFINITY},
+constexpr std::array kRanges = {ActivationRange{"elu", -1, INFINITY},
+                                ActivationRange{"gelu", -0.17, INFINITY},  // at x = -0.752
                                 ActivationRange{"relu", 0, INFINITY},
                                 ActivationRange{"sigmoid", 0, 1},
-                                ActivationRange{"silu", -0.279, INFINITY},
+                                ActivationRange{"silu", -0.279, INFINITY},  // at x = -1.278
                                 ActivationRange{"softmax", 0, 1},
                                 ActivationRange{"softplus", 0, INFINITY},
                                 ActivationRange{"tanh", -1, 1}};
@@ -188,7 +189,7 @@ class RangeChecks {
         if (std::isfinite(range.high))
             return fmt::format("`range: [{}, {}]` for `{}`, or another activation", range.low,
                                range.high, field.name);
-        return "an activation that gives negative values too, such as tanh, or none";
+        return "an activation that gives smaller values too, such as tanh, or none";
     }
 
     const dsl::ModelSpec& spec_;

@@ -44,7 +44,12 @@ bool make_view(std::span<const float> shown, View& view) {
     }
     if (low[0] > high[0]) return false;
     double extent = std::max(high[0] - low[0], high[1] - low[1]);
-    if (extent == 0) extent = std::max(1.0, std::abs(low[0]));
+    // Where all points are one, or so close that doubles hardly tell them apart.
+    double largest = 0;
+    for (size_t k = 0; k < 2; ++k)
+        largest = std::max({largest, std::abs(low[k]), std::abs(high[k])});
+    extent = std::max(extent, 1e-6 * largest);
+    if (extent == 0) extent = 1;
     extent *= 1 + 2 * kMargin;
     view.extent = extent;
     view.left = (low[0] + high[0] - extent) / 2;

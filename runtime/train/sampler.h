@@ -37,8 +37,6 @@ class Sampler {
     void next();
     /// The batch that next() made, row-major; good until anything else of the model runs.
     const float* batch() const { return executable_->result(0); }
-    /// The number of the batch's first sample.
-    int64_t first() const { return next_ - model_->batch_size(); }
     /// The class that sample i is asked to be of.
     int64_t label_of(int64_t sample) const {
         return options_.label ? *options_.label : sample % classes_;

@@ -171,6 +171,9 @@ TEST_CASE("a scatter plot has equal axes around the data, y upwards", "[metrics]
     // Without data the samples themselves say what is shown.
     CHECK(dark_pixels(plot({}, {100, 0, 104, 0})).count > 0);
     CHECK(dark_pixels(plot({}, {5, 5})).count > 0);
+    // One place, far away along one axis only: still a picture, and soon.
+    CHECK(dark_pixels(plot({}, {0, 3e38F})).count > 0);
+    CHECK(dark_pixels(plot({}, {1e-44F, 0, 0, 0})).count > 0);
 }
 
 TEST_CASE("a scatter plot of nothing is refused", "[metrics]") {
