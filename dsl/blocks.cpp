@@ -154,8 +154,10 @@ void LayerReader::expand(Use use, const Bindings& arguments) {
     // The block's name is that of its last layer.
     const std::string name = uses_.empty() ? use.name : uses_.back().prefix + "." + use.name;
     LayerSpec& last = layers_.back();
-    if (last.name.empty()) last.name = name;
+    const bool unnamed = last.name.empty();
+    if (unnamed) last.name = name;
     scope_.define(name, last.name, use.span, diagnostics_);
+    if (unnamed) define_results(*find_layer(last.kind), last, use.span);
 }
 
 // What `from: input` means inside of a block. The layer before may have no name; then it gets one,

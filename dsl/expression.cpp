@@ -21,7 +21,7 @@ constexpr int kPrimaryBinding = 6;
 
 /// How tightly a binary operator binds; 0 for what is none.
 int binding(std::string_view op) {
-    if (op == "<" || op == ">" || op == "<=" || op == ">=") return 1;
+    if (op == "<" || op == ">" || op == "<=" || op == ">=" || op == "==" || op == "!=") return 1;
     if (op == "+" || op == "-") return 2;
     if (op == "*" || op == "/") return 3;
     if (op == "^") return kPowerBinding;
@@ -44,7 +44,7 @@ class Parser {
         if (peek().kind != Token::Kind::kEnd) {
             Diagnostic& error =
                 fail(peek(), "an operator or the end is expected, but `{}` follows", peek().text);
-            if (peek().is("=")) error.help("definitions go under `let`, as `name: expression`");
+            if (peek().is("=")) error.help("`==` compares; definitions go under `let`, as `name: expression`");
             return Failure{};
         }
         return all.node;

@@ -23,7 +23,7 @@ struct Expression {
         kMember,  ///< arguments[0] . text              q.mean
         kCall,   ///< text(arguments...)               mean(x, axis=1): named ones in argument_names
         kUnary,  ///< text is "-" (or "+")
-        kBinary,  ///< text is + - * / ^ < > <= >=      ^ binds tightest, to the right: -x^2 =
+        kBinary,  ///< text is + - * / ^ < > <= >= == !=   ^ binds tightest, to the right: -x^2 =
                   ///< -(x^2)
     };
     Kind kind = Kind::kNumber;

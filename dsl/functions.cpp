@@ -50,6 +50,11 @@ const std::vector<FunctionRow>& function_table() {
         {"categorical", 1, 1, "", "categorical(logits)",
          "a class drawn from softmax(logits); no gradient"},
         {"one_hot", 2, 2, "", "one_hot(labels, classes)", "1 at the label, 0 elsewhere"},
+        {"argmax", 1, 1, "", "argmax(x)",
+         "where x is largest along the last dimension, counted from 0, the first at ties; no "
+         "gradient"},
+        {"batch_mean", 1, 1, "", "batch_mean(x)",
+         "over the batch, element by element: one tensor of the example's shape"},
         {"concat", 2, kAnyNumber, "axis", "concat(a, b)",
          "joined along the last dimension, the channels"},
         {"lerp", 3, 3, "", "lerp(a, b, t)", "a + (b - a) * t"},

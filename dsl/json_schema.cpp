@@ -87,6 +87,8 @@ Json value_schema(const KeyRow& row) {
             return any_of(
                 {one, {{"type", "array"}, {"items", one}, {"minItems", 2}, {"maxItems", 2}}});
         }
+        case KeyType::kAxes:
+            return or_variable({{"type", "array"}, {"items", numeric("integer", row.range)}});
         case KeyType::kExpression:
             return reference("expression");
         case KeyType::kStructure:

@@ -127,12 +127,14 @@ void LayerReader::read_kind(const LayerRow& row, const Written& written) {
     layer.kind = row.kind;
     layer.span = written.span;
     if (!uses_.empty()) layer.block_use = uses_.front().span;
+    const size_t errors = diagnostics_.count();
     if (const NodePtr keys = keys_of(row, written)) read_keys(row, keys, layer);
     // The first layer of a block takes what the block was given.
     if (!uses_.empty() && layers_.size() == uses_.back().first_layer && layer.from.empty()) {
         layer.from = uses_.back().from;
         layer.from_span = uses_.back().from_span;
     }
+    if (diagnostics_.count() == errors) check_inputs(row, layer);
     layers_.push_back(std::move(layer));
 }
 
@@ -175,14 +177,39 @@ void LayerReader::read_keys(const LayerRow& row, const NodePtr& written_keys, La
     if (from && !from->value->is_null()) {
         layer.from = read_from(*from->value, row.kind);
         layer.from_span = from->value->span;
-        if (layer.from.size() > 1)
-            diagnostics_.error(DiagnosticKind::kBadValue, from->value->span,
-                               "`{}` takes one input, not {}", row.kind, layer.from.size());
     }
     if (layer.name.empty()) return;
     // Names inside of a block are its own: r1.conv, r2.conv.
     if (!uses_.empty()) layer.name = uses_.back().prefix + "." + layer.name;
     scope_.define(layer.name, layer.name, layer.span_of("name"), diagnostics_);
+    define_results(row, layer, layer.span_of("name"));
+}
+
+void LayerReader::define_results(const LayerRow& row, const LayerSpec& layer, Span span) {
+    for (const std::string& result : split_words(row.results)) {
+        const std::string name = layer.name + "." + result;
+        scope_.define(name, name, span, diagnostics_);
+    }
+}
+
+// Most layers take one input; `add` and its like have to be told which.
+void LayerReader::check_inputs(const LayerRow& row, const LayerSpec& layer) {
+    const auto count = static_cast<int>(layer.from.size());
+    const bool given = layer.from_span.known();
+    if (given ? count >= row.fewest_inputs && count <= row.most_inputs : row.fewest_inputs == 1)
+        return;
+    std::string wanted = fmt::format("{} inputs", row.fewest_inputs);
+    if (row.most_inputs == 1) wanted = "one input";
+    if (row.most_inputs == kManyInputs) wanted = fmt::format("at least {}", wanted);
+    if (given)
+        diagnostics_.error(DiagnosticKind::kBadValue, layer.from_span, "`{}` takes {}, not {}",
+                           row.kind, wanted, count);
+    else
+        diagnostics_
+            .error(DiagnosticKind::kMissingKey, layer.span,
+                   "`{}` takes {}, so it needs the key `from`", row.kind, wanted)
+            .help(fmt::format("write `{}: {{from: [a, b]}}` with names of layers or inputs",
+                              row.kind));
 }
 
 std::vector<std::string> LayerReader::read_from(const Node& node, const std::string& kind) {

@@ -30,8 +30,8 @@ size_t number_end(std::string_view text, size_t at) {
 }
 
 /// A longer operator comes before its own beginning.
-constexpr std::string_view kOperators[] = {"<=", ">=", "+", "-", "*", "/", "^",
-                                           "<",  ">",  "(", ")", ",", ".", "="};
+constexpr std::string_view kOperators[] = {"<=", ">=", "==", "!=", "+", "-", "*", "/",
+                                           "^",  "<",  ">",  "(",  ")", ",", ".", "="};
 
 /// The operator that starts at a byte.
 std::optional<std::string_view> operator_at(std::string_view text, size_t at) {

@@ -68,7 +68,7 @@ block is a layer too.
 
 constexpr const char* kFunctionsHead = R"(## Functions of expressions
 
-Operators, loosest first: `< > <= >=` (1 or 0), `+ -`, `* /`, the sign, `^` (to the right; `-x^2` is
+Operators, loosest first: `< > <= >= == !=` (1 or 0), `+ -`, `* /`, the sign, `^` (to the right; `-x^2` is
 `-(x^2)`), and `.name` for a part of what a network gives. A network is called like a function, with as
 many arguments as it has inputs; its name alone, in `normal(network)`, stands for the shape of its
 input. Names are those of networks, fields of the data, `let`, parameters of the function and numeric

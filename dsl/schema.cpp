@@ -99,6 +99,8 @@ std::string describe(const KeyRow& row) {
             return "a shape such as [28, 28, 1], " + ranged("each size");
         case KeyType::kPair:
             return ranged("an integer or a list of two,");
+        case KeyType::kAxes:
+            return "a list of axes such as [1, 0, 2]";
         case KeyType::kExpression:
             return "a number, an expression or a schedule";
         case KeyType::kInitializer:

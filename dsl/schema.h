@@ -21,6 +21,7 @@ enum class KeyType {
     kNames,        ///< one name or a list of them
     kShape,        ///< a list of sizes without the batch, channels last: [28, 28, 1]
     kPair,         ///< one integer for both directions or a list of two: 5 or [5, 3]
+    kAxes,         ///< a list of axes of an example: [2, 0, 1]
     kExpression,   ///< a number, an expression or a schedule
     kInitializer,  ///< a word of the set, or `normal: {stddev: 0.02}`
     kStructure,    ///< a map or list that has rows or rules of its own
@@ -76,7 +77,12 @@ struct LayerRow {
     const char* main_key;  ///< the key that `kind: value` means; "" when there is none
     std::vector<KeyRow> keys;
     const char* doc;
+    int fewest_inputs = 1, most_inputs = 1;  ///< names of `from`; kManyInputs: no limit
+    /// What it computes besides its result, "nearest|index": with the name `q` of the layer, `from:
+    /// q.nearest` takes it.
+    const char* results = "";
 };
+constexpr int kManyInputs = 1000;
 
 /// All layer kinds, in the order of the reference. compiler/build checks that each has a builder.
 const std::vector<LayerRow>& layer_table();

@@ -16,7 +16,7 @@ constexpr Range kFraction{0, 1, false, true};
 constexpr const char* kActivations =
     "none|relu|leaky_relu|prelu|elu|gelu|silu|sigmoid|tanh|softplus|softmax";
 constexpr const char* kInitializers =
-    "glorot_uniform|glorot_normal|he_uniform|he_normal|normal|orthogonal|zeros|ones";
+    "glorot_uniform|glorot_normal|he_uniform|he_normal|normal|uniform|orthogonal|zeros|ones";
 
 /// What all layers have.
 std::vector<KeyRow> plain(std::vector<KeyRow> own) {
@@ -37,6 +37,9 @@ std::vector<KeyRow> weighted(std::vector<KeyRow> own) {
                          "standard deviation of the initializer `normal`"));
     own.push_back(
         initializer("bias_initializer", "zeros", kInitializers, "first values of the bias"));
+    own.push_back(flag("spectral_norm", "false",
+                       "divides the weights by their largest singular value, which one power "
+                       "iteration per training step estimates (Miyato et al. 2018)"));
     return plain(std::move(own));
 }
 
@@ -192,11 +195,111 @@ std::vector<LayerRow> resizes() {
     };
 }
 
+constexpr Range kAxis{-8, 7}, kAxisFromFront{0, 7};
+constexpr Range kPosition{-1e9, 1e9};
+
+KeyRow variance_epsilon() {
+    return number("epsilon", "1e-3", kPositive, "added to the variance");
+}
+
+/// A layer of several inputs, `- add: [a, b]`.
+std::vector<KeyRow> merging(std::vector<KeyRow> own) {
+    own.insert(own.begin(), names("from", kOptional, "the layers or inputs to take, by name"));
+    own.push_back(name("name", kOptional, "a name that `from` can refer to"));
+    return own;
+}
+
+std::vector<LayerRow> example_norms() {
+    return {
+        {"layer_norm", "", plain({variance_epsilon()}),
+         "each example by itself, over the last dimension, with trained scale and offset (Ba et "
+         "al. 2016)"},
+        {"group_norm", "groups",
+         plain({
+             integer("groups", kRequired, kSizes, "groups of neighbouring channels; it divides "
+                                                  "their number"),
+             variance_epsilon(),
+         }),
+         "each example by itself, over all positions and the channels of a group, with trained "
+         "scale and offset per channel (Wu and He 2018)"},
+        {"instance_norm", "", plain({variance_epsilon()}),
+         "each example and channel by itself, over all positions, with trained scale and offset "
+         "(Ulyanov et al. 2016)"},
+    };
+}
+
+std::vector<LayerRow> merges() {
+    return {
+        {"concat", "from",
+         merging({integer("axis", "-1", kAxis, "axis of the example, from the end if negative")}),
+         "inputs one after another along an axis", 2, kManyInputs},
+        {"add", "from", merging({}),
+         "sum of inputs, element by element; sizes of 1 and missing leading axes repeat", 2,
+         kManyInputs},
+        {"multiply", "from", merging({}),
+         "product of inputs, element by element; sizes of 1 and missing leading axes repeat", 2,
+         kManyInputs},
+        {"subtract", "from", merging({}),
+         "the first input minus the second, element by element; sizes repeat as in `add`", 2, 2},
+        {"identity", "", plain({}), "what it takes, unchanged: names it, or makes it an output"},
+    };
+}
+
+std::vector<LayerRow> views() {
+    return {
+        {"permute", "axes",
+         plain({axes("axes", kRequired, kAxisFromFront,
+                     "axis i of the result is axis axes[i] of the input; the first is 0")}),
+         "exchanges the axes of an example"},
+        {"slice", "",
+         plain({
+             integer("axis", "-1", kAxis, "axis of the example, from the end if negative"),
+             integer("start", "0", kPosition, "first position, from the end if negative"),
+             integer("stop", kOptional, kPosition,
+                     "position after the last, from the end if negative; the end when left out"),
+             integer("step", "1", kSizes, "distance of the positions that are taken"),
+         }),
+         "a part of an example along one axis"},
+        {"gaussian_noise", "stddev",
+         plain({number("stddev", kRequired, kNotNegative, "standard deviation of the noise")}),
+         "adds noise of N(0, stddev^2) in training, does nothing otherwise"},
+    };
+}
+
+std::vector<LayerRow> classes() {
+    return {
+        {"one_hot", "classes",
+         plain({integer("classes", kRequired, kSizes, "labels are 0 to classes - 1")}),
+         "1 at the label and 0 elsewhere, along a new last axis"},
+        {"embedding", "",
+         plain({
+             integer("classes", kRequired, kSizes, "labels are 0 to classes - 1"),
+             integer("units", kRequired, kSizes, "length of the vector of a label"),
+             initializer("initializer", "uniform", kInitializers,
+                         "first values of the vectors; `uniform` is from -0.05 to 0.05"),
+             number("initializer_stddev", "0.05", kPositive,
+                    "standard deviation of the initializer `normal`"),
+         }),
+         "a trained vector per label, along a new last axis"},
+        {"vector_quantize", "codes",
+         plain({integer("codes", kRequired, kSizes, "vectors in the codebook")}),
+         "the nearest vector of a trained codebook, by Euclidean distance, in place of each vector "
+         "along the last axis; the gradient passes straight through (van den Oord et al. 2017). "
+         "With `name: q`, `q.nearest` is the same with its gradient to the codebook, `q.index` the "
+         "number of the vector",
+         1, 1, "nearest|index"},
+    };
+}
+
 std::vector<LayerRow> make_layer_table() {
     std::vector<LayerRow> table = contractions();
     for (LayerRow& row : poolings()) table.push_back(std::move(row));
     for (LayerRow& row : resizes()) table.push_back(std::move(row));
     for (LayerRow& row : others()) table.push_back(std::move(row));
+    for (LayerRow& row : example_norms()) table.push_back(std::move(row));
+    for (LayerRow& row : merges()) table.push_back(std::move(row));
+    for (LayerRow& row : views()) table.push_back(std::move(row));
+    for (LayerRow& row : classes()) table.push_back(std::move(row));
     return table;
 }
 

@@ -37,6 +37,9 @@ inline KeyRow shape(const char* key, const char* fallback, const char* doc) {
 inline KeyRow pair(const char* key, const char* fallback, Range range, const char* doc) {
     return {key, KeyType::kPair, fallback, doc, range};
 }
+inline KeyRow axes(const char* key, const char* fallback, Range range, const char* doc) {
+    return {key, KeyType::kAxes, fallback, doc, range};
+}
 inline KeyRow expression(const char* key, const char* fallback, const char* doc) {
     return {key, KeyType::kExpression, fallback, doc};
 }

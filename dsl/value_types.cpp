@@ -99,6 +99,29 @@ std::optional<std::vector<int64_t>> read_pair(const Node& node, const KeyRow& ro
     return std::vector<int64_t>{*first, *second};
 }
 
+/// [2, 0, 1].
+std::optional<std::vector<int64_t>> read_axes(const Node& node, const KeyRow& row,
+                                              Diagnostics& diagnostics) {
+    if (!node.is_list()) {
+        wrong_type(node, row, diagnostics);
+        return std::nullopt;
+    }
+    if (node.items.empty() || node.items.size() > kMostDimensions) {
+        note_origin(diagnostics.error(DiagnosticKind::kBadValue, node.span,
+                                      "`{}` is a list of 1 to {} axes, not of {}", row.key,
+                                      kMostDimensions, node.items.size()),
+                    node);
+        return std::nullopt;
+    }
+    std::vector<int64_t> axes;
+    for (const NodePtr& item : node.items) {
+        const std::optional<int64_t> axis = read_integer(*item, row, diagnostics);
+        if (!axis) return std::nullopt;
+        axes.push_back(*axis);
+    }
+    return axes;
+}
+
 /// One of the row's words; quotes do not matter.
 std::optional<std::string> read_word(const Node& node, const KeyRow& row,
                                      Diagnostics& diagnostics) {
@@ -168,6 +191,8 @@ std::optional<LayerValue> read_value(const Node& node, const KeyRow& row,
             return as_value(read_number(node, row, diagnostics));
         case KeyType::kPair:
             return as_value(read_pair(node, row, diagnostics));
+        case KeyType::kAxes:
+            return as_value(read_axes(node, row, diagnostics));
         case KeyType::kShape:
             return as_value(read_shape(node, fmt::format("`{}`", row.key), diagnostics));
         case KeyType::kInitializer:

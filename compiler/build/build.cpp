@@ -269,7 +269,11 @@ class ModuleBuilder {
     void field_options(const std::string& key, const dsl::DataField& field) {
         auto& config = module_.config;
         if (field.range_given) config.emplace_back(key + ".range_given", 1.0);
-        if (field.classes > 0) config.emplace_back(key + ".classes", static_cast<double>(field.classes));
+        const auto taken = m_.label_classes.find(field.name);
+        if (field.classes > 0)
+            config.emplace_back(key + ".classes", static_cast<double>(field.classes));
+        else if (taken != m_.label_classes.end() && field.format != "labels")
+            config.emplace_back(key + ".classes", static_cast<double>(taken->second));
         if (!field.class_names.empty())
             config.emplace_back(key + ".class_names", fmt::format("{}", fmt::join(field.class_names, "/")));
         if (!field.key.empty()) config.emplace_back(key + ".key", field.key);

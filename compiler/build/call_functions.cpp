@@ -46,8 +46,9 @@ int64_t named_axis(Evaluator& e, const Expression& call, const Evaluated& x, boo
 const CallFunctions& call_functions() {
     static const CallFunctions kTable = [] {
         CallFunctions all;
-        for (CallFunctions part : {arithmetic_functions(), activation_functions(),
-                                   reduction_functions(), random_functions(), gradient_functions()})
+        for (CallFunctions part :
+             {arithmetic_functions(), activation_functions(), reduction_functions(),
+              random_functions(), gradient_functions(), discrete_functions()})
             all.merge(part);
         return all;
     }();

@@ -123,6 +123,7 @@ Evaluated Evaluator::name(const Expression& e) {
         Evaluated result;
         result.value = f_.input(field.name, "data." + field.name, batched(f_.m.batch, field.shape));
         result.batched = true;
+        f_.fields[result.value] = &field;
         return result;
     }
     if (e.text == "pi") return number_value(std::numbers::pi);
@@ -204,7 +205,11 @@ Evaluated Evaluator::apply(const dsl::NetworkSpec& network, const Expression& ca
         Shape wanted;
         if (!input_shape(f_.m, network.inputs[i], wanted)) return failed();
         wanted = batched(f_.m.batch, wanted);
-        const ValueId value = materialize(argument, wanted);
+        ValueId value = materialize(argument, wanted);
+        // One number per example is [N] or [N, 1].
+        if (argument.batched && example_elements(f_.b.shape(value)) == 1 &&
+            example_elements(wanted) == 1)
+            value = f_.b.reshape(value, wanted);
         if (f_.b.shape(value) != wanted || (!argument.batched && !argument.number)) {
             fail(DiagnosticKind::kShapeMismatch, call.arguments[i]->span,
                  fmt::format("`{}` takes `{}` of shape {}, but this is {}", network.name,
@@ -281,6 +286,8 @@ Evaluated Evaluator::binary(const Expression& e) {
         if (op == '^') return number_value(std::pow(x, y));
         if (e.text == "<") return number_value(x < y);
         if (e.text == "<=") return number_value(x <= y);
+        if (e.text == "==") return number_value(x == y);
+        if (e.text == "!=") return number_value(x != y);
         return number_value(e.text == ">" ? x > y : x >= y);
     }
     if (op == '^') {
@@ -303,10 +310,12 @@ Evaluated Evaluator::binary(const Expression& e) {
     else if (op == '/')
         result.value = f_.b.div(a.value, b.value);
     else {
-        // <= and >= are the negation of the opposite strict comparison.
-        const bool less = op == '<', negate = e.text.size() == 2;
-        result.value = less != negate ? f_.b.emit(ir::Greater{}, {b.value, a.value})
-                                      : f_.b.emit(ir::Greater{}, {a.value, b.value});
+        // <= and >= are the negation of the opposite strict comparison, != that of ==.
+        const bool equality = op == '=' || op == '!';
+        const bool less = op == '<', negate = equality ? op == '!' : e.text.size() == 2;
+        result.value = equality         ? f_.b.emit(ir::Equal{}, {a.value, b.value})
+                       : less != negate ? f_.b.emit(ir::Greater{}, {b.value, a.value})
+                                        : f_.b.emit(ir::Greater{}, {a.value, b.value});
         if (negate)
             result.value = f_.b.sub(f_.b.constant(1, f_.b.shape(result.value)), result.value);
     }

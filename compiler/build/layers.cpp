@@ -9,6 +9,9 @@
 
 #include "compiler/build/activations.h"
 #include "compiler/build/layers_convolution.h"
+#include "compiler/build/layers_discrete.h"
+#include "compiler/build/layers_merge.h"
+#include "compiler/build/layers_norm.h"
 #include "compiler/build/layers_window.h"
 
 namespace gmc::build {
@@ -104,6 +107,14 @@ ValueId dropout(LayerScope& l) {
     return b.emit(ir::Mul{}, {l.x(), mask}, l.path);
 }
 
+/// x + stddev normal in training.
+ValueId gaussian_noise(LayerScope& l) {
+    const double stddev = l.spec.number("stddev");
+    if (!l.f.training || stddev == 0) return l.x();
+    const ValueId noise = l.f.b.scale(l.f.random_normal(l.shape()), stddev);
+    return l.f.b.emit(ir::Add{}, {l.x(), noise}, l.path);
+}
+
 }  // namespace
 
 ValueId LayerScope::parameter(const std::string& name, Shape shape, const std::string& kind,
@@ -118,13 +129,17 @@ ValueId LayerScope::parameter(const std::string& name, Shape shape, const std::s
         init.value = spec.has("initializer_stddev") ? spec.number("initializer_stddev") : 0.05;
     if (init.kind == "orthogonal") init.value = 1;
     if (init.kind == "constant") init.value = value;
+    if (init.kind == "uniform") init.value = value > 0 ? value : 0.05;
     if (shape.size() >= 2 && init.kind != "zeros" && init.kind != "ones") {
         // Keras' fans: the two last axes times the window.
         const int64_t window = product(shape) / (shape.back() * shape[shape.size() - 2]);
         init.fan_in = shape[shape.size() - 2] * window;
         init.fan_out = shape.back() * window;
     }
-    return f.state(f.m.declare(std::move(state)));
+    const bool normalised =
+        name == "weight" && spec.has("spectral_norm") && spec.flag("spectral_norm");
+    const ValueId current = f.state(f.m.declare(std::move(state)));
+    return normalised ? spectral_norm(*this, current) : current;
 }
 
 ir::StateId LayerScope::statistic(const std::string& name, Shape shape, const std::string& kind) {
@@ -134,6 +149,7 @@ ir::StateId LayerScope::statistic(const std::string& name, Shape shape, const st
                     {},
                     f.m.locate(spec.span)};
     state.initializer.kind = kind;
+    if (kind == "orthogonal") state.initializer.value = 1;
     return f.m.declare(std::move(state));
 }
 
@@ -153,9 +169,11 @@ ValueId LayerScope::wrong_shape(const std::string& key, std::string text) {
 
 const std::map<std::string, ApplyLayer>& layer_builders() {
     static const std::map<std::string, ApplyLayer> kTable = {
+        {"add", add},
         {"average_pooling1d", average_pooling1d},
         {"average_pooling2d", average_pooling2d},
         {"batch_norm", batch_norm},
+        {"concat", concat},
         {"conv1d", conv1d},
         {"conv1d_transpose", conv1d_transpose},
         {"conv2d", conv2d},
@@ -164,24 +182,36 @@ const std::map<std::string, ApplyLayer>& layer_builders() {
         {"dense", dense},
         {"dropout", dropout},
         {"elu", elu_layer},
+        {"embedding", embedding},
         {"flatten", flatten},
+        {"gaussian_noise", gaussian_noise},
         {"gelu", activation_layer},
         {"global_average_pooling", global_average_pooling},
         {"global_max_pooling", global_max_pooling},
+        {"group_norm", group_norm},
+        {"identity", identity},
+        {"instance_norm", instance_norm},
+        {"layer_norm", layer_norm},
         {"leaky_relu", leaky_relu_layer},
         {"max_pooling1d", max_pooling1d},
         {"max_pooling2d", max_pooling2d},
+        {"multiply", multiply},
+        {"one_hot", one_hot},
         {"pad", pad},
+        {"permute", permute},
         {"prelu", prelu_layer},
         {"relu", activation_layer},
         {"reshape", reshape},
         {"sigmoid", activation_layer},
         {"silu", activation_layer},
+        {"slice", slice},
         {"softmax", activation_layer},
         {"softplus", activation_layer},
+        {"subtract", subtract},
         {"tanh", activation_layer},
         {"up_sampling1d", up_sampling1d},
         {"up_sampling2d", up_sampling2d},
+        {"vector_quantize", vector_quantize},
     };
     return kTable;
 }

@@ -16,6 +16,8 @@ struct LayerScope {
     const dsl::LayerSpec& spec;
     std::string path;  ///< "generator.dense_1": prefix of its parameters and values
     std::vector<ir::ValueId> inputs;
+    /// What it computes besides its result, by the names of its row in the dsl's table.
+    std::map<std::string, ir::ValueId> results{};
 
     ir::ValueId x() const { return inputs.front(); }
     const ir::Shape& shape() const { return f.b.shape(x()); }
@@ -23,7 +25,8 @@ struct LayerScope {
 
     /// The current value of parameter `path.name`; declared on first use with the spec's
     /// initializer (`initializer` key) unless `kind` names another, whose number (that of
-    /// "constant") is `value`.
+    /// "constant", the limit of "uniform") is `value`. A `weight` comes spectrally normalised where
+    /// the layer asks for it.
     ir::ValueId parameter(const std::string& name, ir::Shape shape, const std::string& kind = "",
                           double value = 0);
     /// The state `path.name` that training moves without gradients.

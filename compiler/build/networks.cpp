@@ -65,6 +65,7 @@ class Application {
             current = apply(scope, name, output);
             if (current == kNone) return false;
             named_[name] = current;
+            for (const auto& [result, value] : scope.results) named_[name + "." + result] = value;
         }
         return true;
     }
@@ -188,6 +189,8 @@ bool declare_networks(ModuleScope& m, std::vector<NetworkSummary>& summaries) {
             known &= input_shape(m, input, shape);
             summary.inputs.emplace_back(input.name, shape);
             arguments.push_back(f.function.add_value(input.name, ir::f32(batched(m.batch, shape))));
+            for (const dsl::DataField& field : m.spec.data)
+                if (input.like == "data." + field.name) f.fields[arguments.back()] = &field;
         }
         NetworkOutputs outputs;
         fine &= known && apply_network(f, network, arguments, outputs, &summary);

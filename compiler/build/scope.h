@@ -20,6 +20,10 @@ struct ModuleScope {
     int64_t next_stream =
         1;  ///< of random ops and initializers, numbered in the order they are made
 
+    /// By field: the least `classes` of the layers and functions that take it as labels. Where the
+    /// model says no number itself, the reader of the data checks this one.
+    std::map<std::string, int64_t> label_classes;
+
     /// The place in the module's file table; adds the file on first use.
     ir::Location locate(const Span& span);
     /// The state of this name, declared now if it is new.
@@ -43,6 +47,9 @@ class FunctionScope {
     ir::ValueId input(const std::string& name, const std::string& source, ir::Shape shape);
     ir::ValueId random_normal(ir::Shape shape);
     ir::ValueId random_uniform(ir::Shape shape);
+
+    /// Values that are a field of the data as it is, to know the classes of labels by.
+    std::map<ir::ValueId, const dsl::DataField*> fields;
 
     /// In `evaluate`: 1 for every example that counts; kNone elsewhere.
     ir::ValueId valid = ir::kNone;

@@ -93,10 +93,10 @@ struct Function {
 
 /// How a state starts. Random kinds use Philox stream `stream` (with the high bit set) at call 0.
 struct Initializer {
-    /// zeros ones constant normal glorot_uniform glorot_normal he_uniform he_normal orthogonal
+    /// zeros ones constant normal uniform glorot_uniform/_normal he_uniform/_normal orthogonal
     std::string kind = "zeros";
     double value =
-        0;  ///< constant: the value; normal: the standard deviation; orthogonal: the gain
+        0;  ///< constant: the value; uniform: the limit; normal: the deviation; orthogonal: the gain
     int64_t fan_in = 0, fan_out = 0;
     int64_t stream = 0;
     static constexpr auto fields() {

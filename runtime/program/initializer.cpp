@@ -167,6 +167,8 @@ constexpr Kind kKinds[] = {
      [](const Request& r) { fill_normal(r, r.initializer.value, r.data); }},
     {"ones", Needs::kNothing, [](const Request& r) { fill_constant(r, 1); }},
     {"orthogonal", Needs::kNothing, [](const Request& r) { fill_orthogonal(r); }},
+    {"uniform", Needs::kNothing,
+     [](const Request& r) { fill_uniform(r, r.initializer.value); }},
     {"zeros", Needs::kNothing, [](const Request& r) { fill_constant(r, 0); }},
 };
 

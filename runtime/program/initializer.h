@@ -13,6 +13,7 @@ namespace gmc::runtime {
 /// "" when it was. Kinds (fan_in and fan_out as in the initializer):
 ///   zeros, ones, constant (value)
 ///   normal             N(0, value^2)
+///   uniform            U[-value, value)
 ///   glorot_uniform     U[-l, l), l = sqrt(6 / (fan_in + fan_out))                    Glorot and
 ///   Bengio 2010 glorot_normal      truncated normal of standard deviation sqrt(2 / (fan_in +
 ///   fan_out)) he_uniform         U[-l, l), l = sqrt(6 / fan_in)                                He

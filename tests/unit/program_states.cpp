@@ -79,9 +79,11 @@ TEST_CASE("constants") {
 }
 
 TEST_CASE("uniform initializers have the limit and the spread they promise") {
-    ir::Initializer glorot{"glorot_uniform", 0, 100, 200, 3}, he{"he_uniform", 0, 100, 0, 3};
+    ir::Initializer glorot{"glorot_uniform", 0, 100, 200, 3}, he{"he_uniform", 0, 100, 0, 3},
+        plain{"uniform", 0.05, 0, 0, 3};
     for (const auto& [initializer, limit] :
-         {std::pair{glorot, std::sqrt(6.0 / 300)}, std::pair{he, std::sqrt(0.06)}}) {
+         {std::pair{glorot, std::sqrt(6.0 / 300)}, std::pair{he, std::sqrt(0.06)},
+          std::pair{plain, 0.05}}) {
         const Statistics s(initial(initializer, {100, 1000}));
         CHECK(s.low >= -limit);
         CHECK(s.high < limit);

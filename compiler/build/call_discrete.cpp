@@ -1,0 +1,101 @@
+// Classes in expressions: codes, draws, places; and the mean over the batch.
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "compiler/build/call_functions.h"
+#include "compiler/build/discrete.h"
+
+namespace gmc::build {
+
+using dsl::Expression;
+using ir::kNone;
+using ir::Shape;
+using ir::ValueId;
+
+namespace {
+
+/// The only argument, which has a last axis to look along; failed after an error.
+Evaluated vectors(Evaluator& e, const Expression& call) {
+    const Evaluated x = argument(e, call, 0);
+    if (x.failed) return x;
+    const size_t least = x.batched ? 2 : 1;
+    if (!x.number && e.b().shape(x.value).size() >= least) return x;
+    return e.fail(DiagnosticKind::kShapeMismatch, call.arguments[0]->span,
+                  fmt::format("`{}` needs a vector per example, but this is {}", call.text,
+                              describe(e, x)));
+}
+
+/// [..., C] -> [...]: where the largest is, the first at ties.
+Evaluated argmax_of(Evaluator& e, const Expression& call) {
+    Evaluated x = vectors(e, call);
+    if (!x.failed) x.value = argmax(e.b(), x.value);
+    return x;
+}
+
+/// [..., C] -> [...]: a draw from softmax(logits) by Gumbel's maximum (Gumbel 1954):
+/// the largest of logit + g, g = -log(-log u). A u of 0 gives -infinity and is never the largest
+/// among others.
+Evaluated categorical(Evaluator& e, const Expression& call) {
+    Evaluated x = vectors(e, call);
+    if (x.failed) return x;
+    ir::Builder& b = e.b();
+    const ValueId u = e.scope().random_uniform(b.shape(x.value));
+    const ValueId exponential = b.neg(b.emit(ir::Log{}, {u}));
+    x.value = argmax(b, b.sub(x.value, b.emit(ir::Log{}, {exponential})));
+    return x;
+}
+
+/// [...] -> [..., classes].
+Evaluated one_hot_of(Evaluator& e, const Expression& call) {
+    constexpr double kMostClasses = 1e6;
+    Evaluated labels = e.tensor(*call.arguments[0]);
+    const Evaluated classes = e.evaluate(*call.arguments[1]);
+    if (labels.failed) return labels;
+    if (classes.failed) return classes;
+    if (!classes.number || *classes.number < 1 || *classes.number > kMostClasses ||
+        *classes.number != std::floor(*classes.number))
+        return e.fail(DiagnosticKind::kBadExpression, call.arguments[1]->span,
+                      "the number of classes of `one_hot` must be a constant whole number, at "
+                      "least 1");
+    const auto count = static_cast<int64_t>(*classes.number);
+    labels.value = e.materialize(labels, {});
+    labels.number.reset();
+    if (!check_classes(e.scope(), labels.value, count, call.text, call.arguments[1]->span))
+        return labels.failed = true, labels;
+    labels.value = one_hot(e.b(), labels.value, count);
+    return labels;
+}
+
+/// The mean over the batch element by element, a plain tensor; in `evaluate` of valid examples.
+Evaluated batch_mean(Evaluator& e, const Expression& call) {
+    Evaluated x = e.tensor(*call.arguments[0]);
+    if (x.failed) return x;
+    if (x.number || !x.batched)
+        return e.fail(DiagnosticKind::kShapeMismatch, call.arguments[0]->span,
+                      fmt::format("`batch_mean` averages examples, but this is {}", describe(e, x)));
+    ir::Builder& b = e.b();
+    x.batched = false;
+    const ValueId valid = e.scope().valid;
+    if (valid == kNone) {
+        x.value = b.reduce_mean(x.value, {0});
+        return x;
+    }
+    const ValueId counted = b.mul(x.value, b.broadcast(valid, {0}, b.shape(x.value)));
+    const ValueId sum = b.reduce_sum(counted, {0});
+    x.value = b.div(sum, b.splat(b.reduce_sum(valid, {0}), b.shape(sum)));
+    return x;
+}
+
+}  // namespace
+
+CallFunctions discrete_functions() {
+    return {
+        {"argmax", argmax_of},
+        {"batch_mean", batch_mean},
+        {"categorical", categorical},
+        {"one_hot", one_hot_of},
+    };
+}
+
+}  // namespace gmc::build

@@ -1,0 +1,60 @@
+// Everything discrete is made of `iota`, `equal` and products: no op gathers or scatters.
+#include "compiler/build/discrete.h"
+
+#include <algorithm>
+
+namespace gmc::build {
+
+using ir::Shape;
+using ir::ValueId;
+
+ValueId one_hot(ir::Builder& b, ValueId labels, int64_t classes) {
+    Shape shape = b.shape(labels);
+    const std::vector<int64_t> dims = ir::all_axes(static_cast<int64_t>(shape.size()));
+    shape.push_back(classes);
+    const ValueId spread =
+        b.emit_typed(ir::Broadcast{dims}, {labels}, {b.type(labels).dtype, shape});
+    const ValueId position = b.emit_typed(ir::Iota{1, classes}, {}, ir::f32(shape));
+    return b.emit(ir::Equal{}, {spread, position});
+}
+
+ValueId argmax(ir::Builder& b, ValueId x) {
+    const Shape shape = b.shape(x);
+    const int64_t last = static_cast<int64_t>(shape.size()) - 1, count = shape.back();
+    const ValueId largest = b.emit(ir::ReduceMax{{last}}, {x});
+    const ValueId wins =
+        b.emit(ir::Equal{}, {x, b.broadcast(largest, ir::all_axes(last), shape)});
+    // The first that wins: the largest of count - position, and 0 where none does (a NaN).
+    const ValueId position = b.emit_typed(ir::Iota{1, count}, {}, ir::f32(shape));
+    const ValueId from_end = b.sub(b.constant(static_cast<double>(count), shape), position);
+    const ValueId best = b.emit(ir::ReduceMax{{last}}, {b.mul(wins, from_end)});
+    return b.sub(b.constant(static_cast<double>(count), b.shape(best)), best);
+}
+
+ValueId rows_of(ir::Builder& b, ValueId labels, ValueId table) {
+    Shape shape = b.shape(labels);
+    const int64_t classes = b.shape(table)[0], count = b.type(labels).elements();
+    const ValueId codes = b.reshape(one_hot(b, labels, classes), {count, classes});
+    shape.push_back(b.shape(table)[1]);
+    return b.reshape(b.emit(ir::Matmul{}, {codes, table}), shape);
+}
+
+bool check_classes(FunctionScope& f, ValueId labels, int64_t classes, const std::string& what,
+                   Span where) {
+    const auto found = f.fields.find(labels);
+    if (found == f.fields.end() || !found->second->shape.empty()) return true;
+    const dsl::DataField& field = *found->second;
+    if (field.classes > classes) {
+        f.m.diagnostics
+            .error(DiagnosticKind::kShapeMismatch, where,
+                   "`{}` is for labels of {} classes, but `data.{}` has {}", what, classes,
+                   field.name, field.classes)
+            .note(field.span, "the labels are here");
+        return false;
+    }
+    const auto [known, added] = f.m.label_classes.insert({field.name, classes});
+    if (!added) known->second = std::min(known->second, classes);
+    return true;
+}
+
+}  // namespace gmc::build

@@ -1,0 +1,120 @@
+// Functions of expressions about classes and over the batch, in modules as compiler/build makes
+// them, against plain loops.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+
+#include "compiler/build/build.h"
+#include "compiler/passes/differentiate.h"
+#include "tests/catch.h"
+#include "tests/numeric/reference_comparison.h"
+#include "tests/numeric/test_random.h"
+
+using namespace gmc;         // NOLINT: tests
+using namespace gmc::tests;  // NOLINT
+
+namespace {
+
+using Numbers = std::vector<double>;
+
+/// A model of 4 x 4 pictures and their labels, with a network `flat`: [4, 4, 1] -> [16].
+ir::Module model(int batch, const std::string& metrics, const std::string& functions) {
+    const std::string path =
+        std::filesystem::temp_directory_path() / fmt::format("gmc-calls-{}.yaml", getpid());
+    std::ofstream(path) << fmt::format(
+        "model: t\n"
+        "data: {{image: {{synthetic: {{set: shapes, size: 4}}}}, label: {{labels_of: image}}}}\n"
+        "networks:\n"
+        "  flat: {{inputs: {{x: data.image}}, layers: [flatten]}}\n"
+        "  net: {{inputs: {{x: data.image}}, layers: [flatten, dense: 2]}}\n"
+        "objective:\n"
+        "  minimize:\n"
+        "    - {{networks: [net], loss: mean(sum(net(image))), metrics: {{{}}}}}\n"
+        "  functions: {{{}}}\n"
+        "train: {{batch_size: {}}}\n",
+        metrics, functions, batch);
+    Diagnostics diagnostics;
+    Result<dsl::ModelSpec> spec = dsl::read_model({path, {}, {}}, diagnostics);
+    std::filesystem::remove(path);
+    if (!spec.ok()) FAIL(diagnostics.render());
+    Result<ir::Module> module = build::build_module(*spec, diagnostics);
+    if (!module.ok()) FAIL(diagnostics.render());
+    if (!passes::differentiate(*module, diagnostics).ok()) FAIL(diagnostics.render());
+    return module.take();
+}
+
+Numbers random_numbers(size_t count) {
+    TestRandom random(3);
+    Numbers numbers(count);
+    for (double& number : numbers) number = random.uniform(-1, 1);
+    return numbers;
+}
+
+std::map<std::string, runtime::ReferenceTensor> run(const ir::Module& module,
+                                                    const std::string& function,
+                                                    const runtime::ReferenceInputs& inputs) {
+    runtime::ReferenceStates states;
+    for (size_t s = 0; s < module.states.size(); ++s)
+        states[static_cast<ir::StateId>(s)] =
+            Numbers(static_cast<size_t>(module.states[s].type.elements()), 0.5);
+    return runtime::run_reference(module, *module.find_function(function), inputs, states, {})
+        .results;
+}
+
+}  // namespace
+
+TEST_CASE("argmax is the first of the largest, one_hot and == tell classes apart") {
+    const ir::Module module = model(
+        3, "", "\"f(image, label)\": {place: argmax(flat(image)), code: \"one_hot(label, 8)\", "
+               "same: label == argmax(flat(image)), other: label != 3}");
+    Numbers image = random_numbers(48), label = {5, 3, 7};
+    image[4] = image[9] = 2;        // a tie
+    image[16 + 3] = 2;              // equal to the label
+    image[32 + 15] = image[47] = 2;  // the last
+    const auto found = run(module, "f", {{"image", image}, {"label", label}});
+    CHECK(difference("place", found.at("place").data, {4, 3, 15}, kExact) == "");
+    CHECK(difference("same", found.at("same").data, {0, 1, 0}, kExact) == "");
+    CHECK(difference("other", found.at("other").data, {1, 0, 1}, kExact) == "");
+    Numbers code(24, 0);
+    code[5] = code[8 + 3] = code[16 + 7] = 1;
+    CHECK(difference("code", found.at("code").data, code, kExact) == "");
+}
+
+TEST_CASE("batch_mean averages examples element by element, in evaluate those that count") {
+    // A sum of squares, so that the mean of squares would be another number.
+    const ir::Module module = model(3, "m: sum(batch_mean(flat(image))^2)", "");
+    const Numbers image = random_numbers(48);
+    double all = 0, first_two = 0;
+    for (size_t i = 0; i < 16; ++i) {
+        all += std::pow((image[i] + image[16 + i] + image[32 + i]) / 3, 2);
+        first_two += std::pow((image[i] + image[16 + i]) / 2, 2);
+    }
+    CHECK(difference("m", run(module, "step", {{"image", image}}).at("m").data, {all}, kRewrite) ==
+          "");
+    const auto evaluated = run(module, "evaluate", {{"image", image}, {"valid", {1, 1, 0}}});
+    CHECK(difference("m", evaluated.at("m").data, {first_two}, kRewrite) == "");
+}
+
+TEST_CASE("categorical draws classes as often as the softmax says") {
+    constexpr size_t kExamples = 4096, kClasses = 16;
+    const ir::Module module = model(kExamples, "", "f(image): categorical(flat(image))");
+    Numbers logits;
+    for (size_t i = 0; i < kExamples * kClasses; ++i)
+        logits.push_back(std::log(static_cast<double>(i % kClasses + 1)) + 5);
+    Numbers count(kClasses, 0);
+    for (const double drawn : run(module, "f", {{"image", logits}}).at("f").data) {
+        REQUIRE(drawn == std::floor(drawn));
+        REQUIRE((drawn >= 0 && drawn < kClasses));
+        count[static_cast<size_t>(drawn)] += 1;
+    }
+    double chi_square = 0;
+    for (size_t k = 0; k < kClasses; ++k) {
+        const double expected = kExamples * static_cast<double>(k + 1) / 136;  // 1 + ... + 16
+        chi_square += (count[k] - expected) * (count[k] - expected) / expected;
+    }
+    CHECK(chi_square < 44);  // 15 degrees of freedom: exceeded once in 10,000 seeds
+    CHECK(chi_square > 2);   // ... and below this as rarely
+}
