@@ -47,7 +47,8 @@ const CallFunctions& call_functions() {
     static const CallFunctions kTable = [] {
         CallFunctions all;
         for (CallFunctions part : {arithmetic_functions(), activation_functions(),
-                                   reduction_functions(), random_functions(), gradient_functions()})
+                                   reduction_functions(), random_functions(), gradient_functions(),
+                                   schedule_functions()})
             all.merge(part);
         return all;
     }();

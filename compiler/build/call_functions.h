@@ -1,6 +1,6 @@
 // What the built-in functions of expressions share, and their tables: one file per theme,
-// call_arithmetic, call_activations, call_reductions, call_random, call_gradients. Names, arities and one-line rules
-// for users are rows of dsl/functions.
+// call_arithmetic, call_activations, call_reductions, call_random, call_gradients, call_schedules. Names, arities and
+// one-line rules for users are rows of dsl/functions.
 #pragma once
 
 #include <map>
@@ -16,6 +16,7 @@ CallFunctions activation_functions();
 CallFunctions reduction_functions();
 CallFunctions random_functions();
 CallFunctions gradient_functions();
+CallFunctions schedule_functions();
 
 /// Argument i of a call as a tensor or number.
 Evaluated argument(Evaluator& e, const dsl::Expression& call, size_t i);
