@@ -61,10 +61,17 @@ const std::vector<FunctionRow>& function_table() {
         {"grad", 2, 2, "", "grad(f, x)",
          "the gradient of sum(f) with respect to x, shaped like x; can be differentiated again"},
         {"stop_gradient", 1, 1, "", "stop_gradient(x)", "x, a constant for gradients"},
+        {"averaged", 1, 1, "", "averaged(x)",
+         "x with the moving averages of the weights in place of the trained ones, where an entry of "
+         "`minimize` has an `average`; running statistics stay those of the trained network"},
         {"linear", 4, 4, "", "linear(from, to, over, unit)",
          "straight from `from` to `to` in `over` units (the word epoch or step), then `to`"},
         {"cosine", 4, 4, "", "cosine(from, to, over, unit)",
          "half a cosine from `from` to `to`, then `to`"},
+        {"steps", 4, 4, "", "steps(from, factor, every, unit)",
+         "from * factor^floor(t / every), t being the word epoch or step"},
+        {"warm_up", 2, 2, "", "warm_up(over, unit)",
+         "a factor that grows to 1: min((step + 1) / over, 1), or min(epoch / over, 1)"},
     };
     return kTable;
 }

@@ -76,6 +76,7 @@ class NameChecker {
             if (entry.loss) visit(*entry.loss, {});
             for (const NamedExpression& metric : entry.metrics) visit(*metric.value, {});
             if (entry.optimizer) check_optimizer(*entry.optimizer);
+            if (entry.average) check_hyperparameter(*entry.average);
         }
         for (const FunctionSpec& function : objective.functions)
             for (const NamedExpression& result : function.results)
@@ -123,12 +124,33 @@ class NameChecker {
                                    fmt::format("there is no network `{}`", entry.networks[i]),
                                    entry.networks[i], known, diagnostics_);
         }
+        check_averages();
+    }
+
+    /// A network has one average, which one entry moves.
+    void check_averages() {
+        std::map<std::string, Span> averaged;
+        for (const MinimizeSpec& entry : model_.objective.minimize) {
+            if (!entry.average) continue;
+            for (const std::string& network : entry.networks) {
+                const auto [at, added] = averaged.insert({network, entry.average->span});
+                if (added) continue;
+                diagnostics_
+                    .error(DiagnosticKind::kDuplicateKey, entry.average->span,
+                           "the weights of `{}` are averaged by two entries of `minimize`", network)
+                    .note(at->second, "the other `average` is here");
+            }
+        }
     }
 
     /// Hyperparameters know the constants only.
     void check_optimizer(const OptimizerSpec& optimizer) {
+        for (const NamedExpression& parameter : optimizer.parameters)
+            check_hyperparameter(*parameter.value);
+    }
+    void check_hyperparameter(const Expression& value) {
         in_optimizer_ = true;
-        for (const NamedExpression& parameter : optimizer.parameters) visit(*parameter.value, {});
+        visit(value, {});
         in_optimizer_ = false;
     }
 

@@ -69,6 +69,8 @@ MinimizeSpec read_entry(const Node& node, Diagnostics& diagnostics) {
         out.metrics = read_named(*metrics, true, diagnostics);
     if (const Entry* optimizer = value_of("optimizer"))
         out.optimizer = read_optimizer(*optimizer->value, optimizer->key_span, diagnostics);
+    if (const Entry* average = value_of("average"))
+        out.average = read_expression(*average->value, "`average`", diagnostics);
     out.name = values.text("name");
     return out;
 }

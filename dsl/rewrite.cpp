@@ -43,6 +43,7 @@ void replace(ObjectivePart& part, const Replacements& replacements) {
             const auto found = replacements.callees.find(network);
             if (found != replacements.callees.end()) network = found->second;
         }
+        if (entry.average) entry.average = replace(entry.average, replacements, {});
         if (entry.optimizer) all(entry.optimizer->parameters, {});
     }
     for (FunctionSpec& function : part.functions)

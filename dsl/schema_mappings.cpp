@@ -17,11 +17,17 @@ constexpr Range kPixels{4, 1024};
 constexpr Range kSides{1, 8192};
 constexpr Range kClasses{1, 1e6};
 constexpr Range kShapes{1, 8};
+constexpr Range kPositive{0, kInfinity, true, true};
+constexpr Range kNotNegative{0, kInfinity, false, true};
+constexpr Range kDecay{0, 1, false, true};
 
 constexpr const char* kSchedules = "alternating|simultaneous";
 constexpr const char* kFunctions = "{expression|{expression}}";
 constexpr const char* kMetrics = "{metric}|[name]";
 constexpr const char* kMinimize = "minimize entry|[minimize entry]";
+constexpr const char* kWarmUp =
+    "`500 steps`: the value grows into its own, times min((step + 1) / 500, 1); of epochs, "
+    "min(epoch / n, 1)";
 constexpr const char* kAsInObjective = "as in `objective`";
 
 std::vector<KeyRow> data_field_keys() {
@@ -143,6 +149,9 @@ std::vector<MappingRow> objective_rows() {
              structure("metrics", kMetrics, kOptional, kAsInObjective),
              structure("optimizer", "name|optimizer", kOptional, "when it is not that of `train`"),
              integer("repeat", "1", kRepeats, "updates per step"),
+             expression("average", kOptional, kDecay,
+                        "decay of a moving average of the networks' weights, as in 0.999, moved "
+                        "after each update; `averaged(x)` reads it"),
              name("name", kOptional, "for metrics; the networks joined by _ when left out"),
          },
          "One entry of `minimize`."},
@@ -182,6 +191,36 @@ std::vector<MappingRow> objective_rows() {
     };
 }
 
+std::vector<KeyRow> adam_keys() {
+    return {
+        expression("learning_rate", "1e-3", "step size"),
+        expression("beta_1", "0.9", kDecay, "decay of the running mean"),
+        expression("beta_2", "0.999", kDecay, "decay of the running square"),
+        expression("epsilon", "1e-7", kNotNegative, "added to the root of the square"),
+    };
+}
+
+/// The keys of one optimizer, and those that all have.
+std::vector<KeyRow> with_common(std::vector<KeyRow> keys, const char* weight_decay) {
+    const std::vector<KeyRow> common = {
+        expression("weight_decay", weight_decay, kNotNegative,
+                   "weights shrink by learning_rate * weight_decay of themselves before each "
+                   "update, apart from the gradient (decoupled, as in Keras)"),
+        expression("clip_value", kOptional, kPositive,
+                   "gradients are held within [-clip_value, clip_value]", "clip"),
+        expression("clip_norm", kOptional, kPositive,
+                   "a parameter's gradient is scaled down to at most this norm", "clip"),
+        expression("global_clip_norm", kOptional, kPositive,
+                   "all gradients of the entry together are scaled down to at most this norm",
+                   "clip"),
+        expression("clip_weights", kOptional, kPositive,
+                   "after the update all parameters of the entry are held within [-clip_weights, "
+                   "clip_weights] (Arjovsky et al. 2017)"),
+    };
+    keys.insert(keys.end(), common.begin(), common.end());
+    return keys;
+}
+
 std::vector<MappingRow> train_rows() {
     return {
         {"train",
@@ -189,50 +228,87 @@ std::vector<MappingRow> train_rows() {
              integer("batch_size", "128", kBatch, "examples per step"),
              integer("epochs", "10", kEpochs, "passes over the data"),
              structure("optimizer", "name|optimizer", kOptional,
-                       "`adam`, `{adam: {...}}` or `{sgd: {...}}`; adam when left out"),
+                       "`adam`, `{adam: {...}}`, `{sgd: {...}}` and so on; adam when left out"),
          },
          "How it is trained."},
         {"optimizer",
          {
              structure("adam", "adam", kOptional, "Adam (Kingma and Ba 2014)", "optimizer"),
+             structure("adamw", "adamw", kOptional,
+                       "Adam with weight decay (Loshchilov and Hutter 2017)", "optimizer"),
+             structure("rmsprop", "rmsprop", kOptional,
+                       "steps divided by a running root mean square (Tieleman and Hinton 2012)",
+                       "optimizer"),
              structure("sgd", "sgd", kOptional, "gradient descent with momentum", "optimizer"),
          },
          "One optimizer. Its numbers may be expressions of `step` and `epoch`, or schedules."},
-        {"adam",
-         {
-             expression("learning_rate", "1e-3", "step size"),
-             expression("beta_1", "0.9", "decay of the running mean"),
-             expression("beta_2", "0.999", "decay of the running square"),
-             expression("epsilon", "1e-7", "added to the root of the square"),
-         },
-         "Adam with bias correction, as Keras has it."},
+        {"adam", with_common(adam_keys(), "0"), "Adam with bias correction, as Keras has it."},
+        {"adamw", with_common(adam_keys(), "0.004"),
+         "Adam whose weights decay by themselves, not through the gradient."},
+        {"rmsprop",
+         with_common(
+             {
+                 expression("learning_rate", "1e-3", "step size"),
+                 expression("rho", "0.9", kDecay, "decay of the running square"),
+                 expression("momentum", "0", kDecay, "share of the last update that is kept"),
+                 expression("epsilon", "1e-7", kNotNegative,
+                            "added to the running square, under the root"),
+                 flag("centered", "false", "the square of the running mean is taken off it"),
+             },
+             "0"),
+         "RMSprop, as Keras has it."},
         {"sgd",
-         {
-             expression("learning_rate", "0.01", "step size"),
-             expression("momentum", "0", "share of the last update that is kept"),
-             flag("nesterov", "false", "Nesterov's momentum, which looks ahead"),
-         },
+         with_common(
+             {
+                 expression("learning_rate", "0.01", "step size"),
+                 expression("momentum", "0", "share of the last update that is kept"),
+                 flag("nesterov", "false", "Nesterov's momentum, which looks ahead"),
+             },
+             "0"),
          "Stochastic gradient descent."},
+    };
+}
+
+std::vector<MappingRow> schedule_rows() {
+    return {
         {"schedule",
          {
+             structure("constant", "number|constant schedule", kOptional,
+                       "one number, for its `warm_up`"),
              structure("linear", "schedule keys", kOptional, "straight from `from` to `to`"),
              structure("cosine", "schedule keys", kOptional, "half a cosine from `from` to `to`"),
+             structure("step", "step schedule", kOptional, "times `factor` again and again"),
          },
-         "A number that changes in training and then stays. It is short for the call "
-         "linear(from, to, over, unit) with unit `epoch` or `step`."},
+         "A number that changes in training. It is short for a call such as linear(from, to, over, "
+         "unit) with unit `epoch` or `step`; with `warm_up`, times warm_up(over, unit)."},
         {"schedule keys",
          {
              number("from", kRequired, kAnyNumber, "first value"),
              number("to", kRequired, kAnyNumber, "last value"),
-             text("over", kRequired, "`10 epochs` or `5000 steps`"),
+             text("over", kRequired, "`10 epochs` or `5000 steps`; then it stays"),
+             text("warm_up", kOptional, kWarmUp),
          },
-         "The keys of a schedule."},
+         "The keys of `linear` and `cosine`."},
+        {"constant schedule",
+         {
+             number("value", kRequired, kAnyNumber, "the number"),
+             text("warm_up", kOptional, kWarmUp),
+         },
+         "The keys of `constant`."},
+        {"step schedule",
+         {
+             number("from", kRequired, kAnyNumber, "first value"),
+             number("factor", kRequired, kPositive, "what it is multiplied by each time"),
+             text("every", kRequired, "`30 epochs` or `5000 steps`"),
+             text("warm_up", kOptional, kWarmUp),
+         },
+         "The keys of `step`: from * factor^floor(t / every)."},
     };
 }
 
 std::vector<MappingRow> make_mapping_table() {
     std::vector<MappingRow> table = model_rows();
-    for (const auto& rows : {objective_rows(), train_rows()})
+    for (const auto& rows : {objective_rows(), train_rows(), schedule_rows()})
         table.insert(table.end(), rows.begin(), rows.end());
     return table;
 }

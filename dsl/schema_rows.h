@@ -43,6 +43,11 @@ inline KeyRow axes(const char* key, const char* fallback, Range range, const cha
 inline KeyRow expression(const char* key, const char* fallback, const char* doc) {
     return {key, KeyType::kExpression, fallback, doc};
 }
+/// `range` holds where the expression is a constant; `group` as in KeyRow.
+inline KeyRow expression(const char* key, const char* fallback, Range range, const char* doc,
+                         const char* group = "") {
+    return {key, KeyType::kExpression, fallback, doc, range, "", group};
+}
 /// `holds` as in KeyRow.
 inline KeyRow structure(const char* key, const char* holds, const char* fallback, const char* doc,
                         const char* group = "") {

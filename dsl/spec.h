@@ -106,7 +106,8 @@ struct NamedExpression {
 /// `epoch`).
 struct OptimizerSpec {
     std::string kind;                         ///< "adam", "sgd"
-    std::vector<NamedExpression> parameters;  ///< all of the kind's row, defaults filled in
+    std::vector<NamedExpression> parameters;  ///< those of the kind's row that are given or have
+                                              ///< a default
     Span span;
 };
 
@@ -120,6 +121,7 @@ struct MinimizeSpec {
     std::vector<NamedExpression> metrics;
     std::optional<OptimizerSpec> optimizer;  ///< when it differs from train's
     int64_t repeat = 1;
+    ExpressionPtr average;  ///< decay of the moving average of the weights; null for none
     Span span;
 };
 

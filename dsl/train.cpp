@@ -1,5 +1,6 @@
 // `train:`, optimizers, and numbers that are schedules.
 #include <algorithm>
+#include <map>
 
 #include "dsl/reader.h"
 #include "dsl/scalar.h"
@@ -19,33 +20,67 @@ bool parse_duration(const std::string& text, double& amount, std::string& unit) 
     return true;
 }
 
-/// {linear: {from: 0, to: 1, over: 10 epochs}} -> linear(0, 1, 10, epoch).
+/// Adds the amount and the unit of a duration to the arguments of a call; false after an error.
+bool add_duration(const Values& values, const char* key, std::vector<ExpressionPtr>& arguments,
+                  Diagnostics& diagnostics) {
+    double amount = 0;
+    std::string unit;
+    const Span where = values.spans.at(key);
+    if (!parse_duration(values.text(key), amount, unit)) {
+        diagnostics.error(DiagnosticKind::kBadValue, where,
+                          "`{}` is a duration such as `10 epochs` or `5000 steps`, not `{}`", key,
+                          values.text(key));
+        return false;
+    }
+    arguments.push_back(number_expression(amount, where));
+    arguments.push_back(name_expression(unit, where));
+    return true;
+}
+
+/// `value` times warm_up(over, unit) where the keys ask for it; null after an error.
+ExpressionPtr with_warm_up(ExpressionPtr value, const Values& values, Span where,
+                           Diagnostics& diagnostics) {
+    if (!values.has("warm_up")) return value;
+    std::vector<ExpressionPtr> arguments;
+    if (!add_duration(values, "warm_up", arguments, diagnostics)) return nullptr;
+    Expression product;
+    product.kind = Expression::Kind::kBinary;
+    product.text = "*";
+    product.arguments = {std::move(value),
+                         call_expression("warm_up", arguments, values.spans.at("warm_up"))};
+    product.span = where;
+    return std::make_shared<const Expression>(std::move(product));
+}
+
+/// {linear: {from: 0, to: 1, over: 10 epochs}} -> linear(0, 1, 10, epoch), and the other kinds;
+/// with `warm_up: 500 steps`, that times warm_up(500, step).
 ExpressionPtr read_schedule(const Node& map, const std::string& what, Diagnostics& diagnostics) {
+    const MappingRow& kinds = mapping("schedule");
     const std::string all = fmt::format("the schedule of {}", what);
-    if (!check_keys(map, mapping("schedule").keys, all, map.span, diagnostics)) return nullptr;
+    if (!check_keys(map, kinds.keys, all, map.span, diagnostics)) return nullptr;
     if (map.entries.size() != 1) {
         diagnostics.error(DiagnosticKind::kBadValue, map.span,
                           "{} names {} schedules, it has to name one", all, map.entries.size());
         return nullptr;
     }
     const Entry& kind = map.entries[0];
-    const Values values = read_values(*kind.value, mapping("schedule keys").keys,
-                                      fmt::format("`{}`", kind.key), kind.key_span, diagnostics);
+    if (kind.key == "constant" && kind.value->is_scalar())
+        return read_expression(*kind.value, "`constant`", diagnostics);
+    const std::string keys = split_alternatives(find_key(kinds.keys, kind.key)->holds).back();
+    const Values values =
+        read_values(*kind.value, mapping(keys).keys, fmt::format("`{}`", kind.key), kind.key_span,
+                    diagnostics);
     if (!values.ok) return nullptr;
-    double amount = 0;
-    std::string unit;
-    const Span over = values.spans.at("over");
-    if (!parse_duration(values.text("over"), amount, unit)) {
-        diagnostics.error(DiagnosticKind::kBadValue, over,
-                          "`over` is a duration such as `10 epochs` or `5000 steps`, not `{}`",
-                          values.text("over"));
-        return nullptr;
-    }
-    return call_expression(kind.key,
-                           {number_expression(values.number("from"), values.spans.at("from")),
-                            number_expression(values.number("to"), values.spans.at("to")),
-                            number_expression(amount, over), name_expression(unit, over)},
-                           kind.key_span);
+    const auto number = [&](const char* key) {
+        return number_expression(values.number(key), values.spans.at(key));
+    };
+    if (kind.key == "constant")
+        return with_warm_up(number("value"), values, kind.key_span, diagnostics);
+    const bool steps = kind.key == "step";
+    std::vector<ExpressionPtr> arguments = {number("from"), number(steps ? "factor" : "to")};
+    if (!add_duration(values, steps ? "every" : "over", arguments, diagnostics)) return nullptr;
+    return with_warm_up(call_expression(steps ? "steps" : kind.key, arguments, kind.key_span),
+                        values, kind.key_span, diagnostics);
 }
 
 /// The one hyperparameter of `row`, as written or by default.
@@ -61,6 +96,24 @@ ExpressionPtr read_parameter(const Node& keys, const KeyRow& row, Span where,
     }
     if (!entry) return number_expression(parse_number(row.fallback).value(), where);
     return read_expression(*entry->value, fmt::format("`{}`", row.key), diagnostics);
+}
+
+/// Keys of one group exclude each other: as in Keras, an optimizer clips in one way.
+bool check_groups(const Node& keys, const MappingRow& rows, Diagnostics& diagnostics) {
+    std::map<std::string, const Entry*> taken;
+    for (const Entry& entry : keys.entries) {
+        const KeyRow* row = find_key(rows.keys, entry.key);
+        if (!row || !*row->group) continue;
+        const auto [at, added] = taken.insert({row->group, &entry});
+        if (added) continue;
+        diagnostics
+            .error(DiagnosticKind::kBadValue, entry.key_span,
+                   "`{}` has both `{}` and `{}`, it can have one of them", rows.name,
+                   at->second->key, entry.key)
+            .note(at->second->key_span, fmt::format("`{}` is here", at->second->key));
+        return false;
+    }
+    return true;
 }
 
 }  // namespace
@@ -104,9 +157,11 @@ std::optional<OptimizerSpec> read_optimizer(const Node& node, Span where,
     if (!check_keys(*kind.value, rows.keys, fmt::format("`{}`", kind.key), kind.key_span,
                     diagnostics))
         return std::nullopt;
+    if (!check_groups(*kind.value, rows, diagnostics)) return std::nullopt;
     OptimizerSpec out{kind.key, {}, kind.key_span};
     for (const KeyRow& row : rows.keys) {
         const Entry* entry = kind.value->find(row.key);
+        if (!entry && !row.has_default()) continue;
         ExpressionPtr value = read_parameter(*kind.value, row, kind.key_span, diagnostics);
         if (value)
             out.parameters.push_back({row.key, value, entry ? entry->value->span : kind.key_span});

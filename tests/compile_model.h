@@ -11,16 +11,20 @@
 
 namespace gmc {
 
-/// models/NAME.yaml with `sets` as for --set, through the whole pipeline.
-inline ir::Module compile_model(const std::string& name, const std::vector<std::string>& sets) {
-    const std::string models = std::string(GMC_SOURCE_DIR) + "/models/";
+/// The model at `path` with `sets` as for --set, through the whole pipeline.
+inline ir::Module compile_file(const std::string& path, const std::vector<std::string>& sets) {
     Diagnostics diagnostics;
-    auto spec = dsl::read_model({models + name + ".yaml", sets, {models + "recipes"}}, diagnostics);
+    auto spec = dsl::read_model({path, sets, {GMC_SOURCE_DIR "/models/recipes"}}, diagnostics);
     if (!spec.ok()) FAIL(diagnostics.render());
     auto module = build::build_module(*spec, diagnostics);
     if (!module.ok()) FAIL(diagnostics.render());
     if (!passes::run_stages(*module, pipeline(), {}, diagnostics).ok()) FAIL(diagnostics.render());
     return module.take();
+}
+
+/// models/NAME.yaml.
+inline ir::Module compile_model(const std::string& name, const std::vector<std::string>& sets) {
+    return compile_file(GMC_SOURCE_DIR "/models/" + name + ".yaml", sets);
 }
 
 /// The same for a model of Fashion-MNIST, on a machine that need not have it.

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "compiler/build/evaluate.h"
+#include "compiler/build/gradients.h"
 #include "compiler/build/networks.h"
 #include "compiler/build/optimizer.h"
 #include "compiler/build/range_checks.h"
@@ -29,6 +30,9 @@ class ModuleBuilder {
         std::vector<NetworkSummary> summaries;
         if (!declare_networks(m_, summaries)) return Failure{};
         const size_t errors_before = diagnostics_.count();
+        for (const dsl::MinimizeSpec& entry : spec_.objective.minimize)
+            for (size_t i = 0; entry.average && i < entry.networks.size(); ++i)
+                m_.declare_averages(entry.networks[i]);
         training();
         evaluation();
         for (const dsl::FunctionSpec& function : spec_.objective.functions) user_function(function);
@@ -110,25 +114,12 @@ class ModuleBuilder {
         FunctionScope& f = e.scope();
         const ValueId loss = results(e, entry);
         if (loss == kNone) return false;
-        const std::vector<bool> reached = reaches(f.function, loss);
         for (size_t n = 0; n < entry.networks.size(); ++n) {
-            const size_t before = prepared.parameters.size();
-            for (size_t s = 0; s < module_.states.size(); ++s) {
-                const ir::State& state = module_.states[s];
-                if (state.role != ir::StateRole::kParameter || !state.name.starts_with(entry.networks[n] + ".")) continue;
-                const auto id = static_cast<StateId>(s);
-                if (reached[f.state(id)]) prepared.parameters.push_back(id);
-            }
-            if (prepared.parameters.size() == before) return not_influenced(entry, n);
+            const std::vector<StateId> own = influencing_parameters(f, loss, entry.networks[n]);
+            if (own.empty()) return not_influenced(entry, n);
+            prepared.parameters.insert(prepared.parameters.end(), own.begin(), own.end());
         }
-        ir::Operation op{ir::Gradient{}, {loss}, {}, m_.locate(entry.loss->span), {}};
-        for (StateId id : prepared.parameters) {
-            const ValueId parameter = f.state(id);
-            op.operands.push_back(parameter);
-            op.results.push_back(f.function.add_value("d." + module_.states[id].name, f.b.type(parameter)));
-        }
-        prepared.gradients = op.results;
-        f.function.operations.push_back(std::move(op));
+        prepared.gradients = gradients_by(f, loss, prepared.parameters, m_.locate(entry.loss->span));
         return true;
     }
 
@@ -142,25 +133,33 @@ class ModuleBuilder {
         return false;
     }
 
-    /// By value: whether `target` depends on it through ops that pass gradients on. States not used yet count as not.
-    std::vector<bool> reaches(const ir::Function& function, ValueId target) {
-        std::vector<bool> reached(function.values.size() + module_.states.size(), false);
-        reached[target] = true;
-        for (size_t i = function.operations.size(); i-- > 0;) {
-            const ir::Operation& op = function.operations[i];
-            if (op.info().has(ir::kNoGradient)) continue;
-            if (std::any_of(op.results.begin(), op.results.end(), [&](ValueId v) { return reached[v]; }))
-                for (ValueId operand : op.operands) reached[operand] = true;
-        }
-        return reached;
-    }
-
     /// New parameters are constants to whatever is differentiated later: no gradient flows through an update.
     bool update(Evaluator& e, const dsl::MinimizeSpec& entry, const Prepared& prepared) {
         FunctionScope& f = e.scope();
         const dsl::OptimizerSpec& optimizer = entry.optimizer ? *entry.optimizer : spec_.train.optimizer;
         if (!apply_optimizer(e, optimizer, entry.name, prepared.parameters, prepared.gradients)) return false;
         for (StateId id : prepared.parameters) f.set_state(id, f.b.emit(ir::StopGradient{}, {f.state(id)}));
+        return !entry.average || move_averages(e, entry);
+    }
+
+    /// a <- a + (1 - decay) (p - a), for all parameters of the entry's networks.
+    bool move_averages(Evaluator& e, const dsl::MinimizeSpec& entry) {
+        FunctionScope& f = e.scope();
+        f.b.set_location(m_.locate(entry.average->span));
+        const dsl::KeyRow* row = dsl::find_key(dsl::mapping("minimize entry").keys, "average");
+        const Evaluated decay = e.bounded_scalar(*entry.average, "`average`", row->range);
+        if (decay.failed) return false;
+        const ValueId share = f.b.sub(f.b.constant(1), decay.value);
+        for (const auto& [parameter, average] : m_.averages) {
+            const std::string& name = module_.states[parameter].name;
+            const bool own = std::any_of(entry.networks.begin(), entry.networks.end(), [&](const std::string& network) {
+                return name.starts_with(network + ".");
+            });
+            if (!own) continue;
+            const ValueId old = f.state(average), p = f.state(parameter);
+            const ValueId way = f.b.mul(f.b.splat(share, f.b.shape(p)), f.b.sub(p, old));
+            f.set_state(average, f.b.add(old, way));
+        }
         return true;
     }
 

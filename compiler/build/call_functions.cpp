@@ -48,7 +48,7 @@ const CallFunctions& call_functions() {
         CallFunctions all;
         for (CallFunctions part :
              {arithmetic_functions(), activation_functions(), reduction_functions(),
-              random_functions(), gradient_functions(), discrete_functions()})
+              random_functions(), gradient_functions(), discrete_functions(), schedule_functions()})
             all.merge(part);
         return all;
     }();

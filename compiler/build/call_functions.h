@@ -1,6 +1,6 @@
 // What the built-in functions of expressions share, and their tables: one file per theme,
-// call_arithmetic, call_activations, call_reductions, call_random, call_gradients, call_discrete.
-// Names, arities and one-line rules for users are rows of dsl/functions.
+// call_arithmetic, call_activations, call_reductions, call_random, call_gradients, call_discrete,
+// call_schedules. Names, arities and one-line rules for users are rows of dsl/functions.
 #pragma once
 
 #include <map>
@@ -17,6 +17,7 @@ CallFunctions reduction_functions();
 CallFunctions random_functions();
 CallFunctions gradient_functions();
 CallFunctions discrete_functions();
+CallFunctions schedule_functions();
 
 /// Argument i of a call as a tensor or number.
 Evaluated argument(Evaluator& e, const dsl::Expression& call, size_t i);

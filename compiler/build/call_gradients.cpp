@@ -1,7 +1,5 @@
-// Gradients inside of an objective, and schedules of its numbers.
+// Gradients inside of an objective, and averages of weights.
 #include <fmt/format.h>
-
-#include <numbers>
 
 #include "compiler/build/call_functions.h"
 
@@ -35,41 +33,12 @@ Evaluated grad(Evaluator& e, const Expression& call) {
     return x;
 }
 
-/// A schedule from `from` to `to` over `over` epochs or steps: t runs from 0 to 1, `bend` shapes
-/// it, then it stays.
-template <typename Bend>
-Evaluated schedule(Evaluator& e, const Expression& call, Bend bend) {
-    const Evaluated from = argument(e, call, 0), to = argument(e, call, 1),
-                    over = argument(e, call, 2);
-    Evaluated unit = argument(e, call, 3);
-    if (unit.failed) return unit;
-    if (!from.number || !to.number || !over.number || *over.number <= 0)
-        return e.fail(DiagnosticKind::kBadExpression, call.span,
-                      "a schedule needs constant numbers, and `over` above 0");
-    ir::Builder& b = e.b();
-    const ValueId t = b.emit(ir::Minimum{}, {b.scale(unit.value, 1 / *over.number), b.constant(1)});
-    unit.value = b.offset(b.scale(bend(b, t), *to.number - *from.number), *from.number);
-    return unit;
-}
-
-Evaluated linear(Evaluator& e, const Expression& call) {
-    return schedule(e, call, [](ir::Builder&, ValueId t) { return t; });
-}
-
-/// Half a cosine: (1 - cos(pi t)) / 2.
-Evaluated cosine(Evaluator& e, const Expression& call) {
-    return schedule(e, call, [](ir::Builder& b, ValueId t) {
-        return b.offset(b.scale(b.emit(ir::Cos{}, {b.scale(t, std::numbers::pi)}), -0.5), 0.5);
-    });
-}
-
 }  // namespace
 
 CallFunctions gradient_functions() {
     return {
-        {"cosine", cosine},
+        {"averaged", [](Evaluator& e, const Expression& call) { return e.averaged(call); }},
         {"grad", grad},
-        {"linear", linear},
     };
 }
 

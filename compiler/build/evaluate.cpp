@@ -103,6 +103,44 @@ ValueId Evaluator::scalar(const Expression& expression, const std::string& what)
     return kNone;
 }
 
+Evaluated Evaluator::bounded_scalar(const Expression& expression, const std::string& what,
+                                    const dsl::Range& range) {
+    Evaluated e = tensor(expression);
+    if (e.failed) return e;
+    if (!e.number) {
+        const bool fits = !e.batched && f_.b.shape(e.value).empty();
+        if (!fits) e.value = scalar(expression, what);  // for its error
+        e.failed = e.value == kNone;
+        return e;
+    }
+    if (range.low != range.high && !range.holds(*e.number))
+        return fail(DiagnosticKind::kBadValue, expression.span,
+                    fmt::format("{} is {}, it has to be {}", what, *e.number, describe(range)));
+    e.value = f_.b.constant(*e.number);
+    return e;
+}
+
+bool Evaluator::has_averages(const std::set<std::string>& networks) const {
+    return std::any_of(networks.begin(), networks.end(), [&](const std::string& network) {
+        return f_.m.averaged_networks.count(network) != 0;
+    });
+}
+
+Evaluated Evaluator::averaged(const Expression& call) {
+    const bool outside = f_.averaged;
+    f_.averaged = true;
+    Evaluated result = evaluate(*call.arguments[0]);
+    f_.averaged = outside;
+    if (result.failed || has_averages(result.networks)) return result;
+    const std::string networks = fmt::format("{}", fmt::join(result.networks, "`, `"));
+    if (networks.empty())
+        return fail(DiagnosticKind::kBadExpression, call.arguments[0]->span,
+                    "`averaged` of what depends on no network");
+    return fail(DiagnosticKind::kBadExpression, call.arguments[0]->span,
+                fmt::format("the weights of `{}` have no moving average", networks),
+                "set `average: 0.999` in the entry of `minimize` that trains them");
+}
+
 std::vector<std::string> Evaluator::known_names() const {
     std::vector<std::string> names{"step", "epoch", "pi"};
     for (const auto& [known, value] : bound_) names.push_back(known);
@@ -138,14 +176,18 @@ Evaluated Evaluator::name(const Expression& e) {
 }
 
 Evaluated Evaluator::let(const dsl::NamedExpression& entry) {
+    if (f_.averaged)
+        if (const auto known = averaged_let_.find(entry.name); known != averaged_let_.end())
+            return known->second;
     const auto known = let_.find(entry.name);
-    if (known != let_.end()) return known->second;
+    if (known != let_.end() && !(f_.averaged && has_averages(known->second.networks)))
+        return known->second;
     if (!let_open_.insert(entry.name).second)
         return fail(DiagnosticKind::kCycle, entry.span,
                     fmt::format("`{}` is defined by itself", entry.name));
     Evaluated value = evaluate(*entry.value);
     let_open_.erase(entry.name);
-    let_[entry.name] = value;
+    (f_.averaged && has_averages(value.networks) ? averaged_let_ : let_)[entry.name] = value;
     return value;
 }
 
@@ -222,11 +264,17 @@ Evaluated Evaluator::apply(const dsl::NetworkSpec& network, const Expression& ca
         arguments.push_back(value);
         result.networks.insert(argument.networks.begin(), argument.networks.end());
     }
+    const bool averaged = f_.averaged && f_.m.averaged_networks.count(network.name) != 0;
     for (const Application& known : applications_)
-        if (known.network == network.name && known.arguments == arguments) return known.result;
+        if (known.network == network.name && known.arguments == arguments &&
+            known.averaged == averaged)
+            return known.result;
+    const auto states = f_.current_states();
     if (!apply_network(f_, network, arguments, result.outputs, nullptr)) return failed();
+    // Running statistics belong to the trained network: its averaged twin does not move them.
+    if (averaged) f_.restore_states(states);
     if (network.outputs.empty()) result.value = result.outputs.at("");
-    applications_.push_back({network.name, arguments, result});
+    applications_.push_back({network.name, arguments, averaged, result});
     return result;
 }
 
@@ -356,7 +404,8 @@ void Evaluator::networks_changed(const std::vector<std::string>& networks) {
             return e.networks.count(network) != 0;
         });
     };
-    std::erase_if(let_, [&](const auto& entry) { return depends(entry.second); });
+    for (auto* entries : {&let_, &averaged_let_})
+        std::erase_if(*entries, [&](const auto& entry) { return depends(entry.second); });
     std::erase_if(applications_, [&](const Application& a) { return depends(a.result); });
 }
 

@@ -15,6 +15,7 @@
 
 #include "compiler/build/networks.h"
 #include "compiler/build/scope.h"
+#include "dsl/schema.h"
 
 namespace gmc::build {
 
@@ -45,6 +46,10 @@ class Evaluator {
     /// A scalar f32[], e.g. a loss or a learning rate; reports kLossNotScalar with `what`.
     ir::ValueId scalar(const dsl::Expression& expression, const std::string& what);
 
+    /// The same, where a constant (`number` is then set beside `value`) has to lie in `range`.
+    Evaluated bounded_scalar(const dsl::Expression& expression, const std::string& what,
+                             const dsl::Range& range);
+
     /// Forgets what was computed with parameters of these networks, after they were updated.
     void networks_changed(const std::vector<std::string>& networks);
 
@@ -59,6 +64,8 @@ class Evaluator {
     bool match(const dsl::Expression& where, Evaluated& a, Evaluated& b);
     /// Sum over everything but the batch, or over the batch; see the rules above.
     Evaluated reduce(const Evaluated& x, bool over_batch, bool mean);
+    /// `averaged(x)`: x with the moving averages of the weights.
+    Evaluated averaged(const dsl::Expression& call);
 
   private:
     Evaluated name(const dsl::Expression& expression);
@@ -69,14 +76,19 @@ class Evaluator {
     Evaluated let(const dsl::NamedExpression& entry);
     Evaluated apply(const dsl::NetworkSpec& network, const dsl::Expression& call);
     std::vector<std::string> known_names() const;
+    /// Does it depend on weights that have averages?
+    bool has_averages(const std::set<std::string>& networks) const;
 
     FunctionScope& f_;
     std::map<std::string, Evaluated> bound_;
     std::map<std::string, Evaluated> let_;
+    /// Entries inside `averaged(...)` that depend on averages; all others are shared with `let_`.
+    std::map<std::string, Evaluated> averaged_let_;
     std::set<std::string> let_open_;  ///< under evaluation, to find cycles
     struct Application {
         std::string network;
         std::vector<ir::ValueId> arguments;
+        bool averaged;  ///< with the averages of its weights
         Evaluated result;
     };
     std::vector<Application> applications_;

@@ -29,12 +29,29 @@ ir::StateId ModuleScope::declare(ir::State state) {
     return static_cast<ir::StateId>(module.states.size()) - 1;
 }
 
+void ModuleScope::declare_averages(const std::string& network) {
+    averaged_networks.insert(network);
+    const size_t count = module.states.size();
+    for (size_t i = 0; i < count; ++i) {
+        ir::State average = module.states[i];
+        const auto id = static_cast<ir::StateId>(i);
+        if (average.role != ir::StateRole::kParameter || !average.name.starts_with(network + "."))
+            continue;
+        average.name = "average." + average.name;
+        average.role = ir::StateRole::kSlot;
+        averages[id] = static_cast<ir::StateId>(module.states.size());
+        module.states.push_back(std::move(average));
+    }
+}
+
 FunctionScope::FunctionScope(ModuleScope& module_scope, std::string name, bool is_training)
     : m(module_scope), b(module_scope.module, function), training(is_training) {
     function.name = std::move(name);
 }
 
 ValueId FunctionScope::state(ir::StateId id) {
+    if (const auto average = m.averages.find(id); averaged && average != m.averages.end())
+        id = average->second;
     const auto found = current_.find(id);
     return found != current_.end() ? found->second : function.state_value(id, m.module);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 
 #include "compiler/ir/builder.h"
@@ -28,6 +29,13 @@ struct ModuleScope {
     ir::Location locate(const Span& span);
     /// The state of this name, declared now if it is new.
     ir::StateId declare(ir::State state);
+
+    /// Parameter -> the state of its moving average, `average.PARAMETER`.
+    std::map<ir::StateId, ir::StateId> averages;
+    std::set<std::string> averaged_networks;
+    /// Declares the averages of all parameters of `network`. They start with the same values as
+    /// their parameters: the same initializer, of the same stream.
+    void declare_averages(const std::string& network);
 };
 
 /// One per function. States move on as layers and optimizers update them; `finish` turns that into
@@ -41,6 +49,7 @@ class FunctionScope {
     ir::Builder b;
     const bool training;  ///< batch statistics and dropout, or running statistics
 
+    /// The current value of a state; with `averaged`, of the average of a parameter that has one.
     ir::ValueId state(ir::StateId id);
     void set_state(ir::StateId id, ir::ValueId value) { current_[id] = value; }
     /// The input that takes its data from `source`, made on first use.
@@ -53,6 +62,12 @@ class FunctionScope {
 
     /// In `evaluate`: 1 for every example that counts; kNone elsewhere.
     ir::ValueId valid = ir::kNone;
+    /// Inside `averaged(...)`: parameters read as their moving averages.
+    bool averaged = false;
+
+    /// The states' current values, to go back to after what must not move them.
+    std::map<ir::StateId, ir::ValueId> current_states() const { return current_; }
+    void restore_states(std::map<ir::StateId, ir::ValueId> states) { current_ = std::move(states); }
 
     /// Records the updates and hands the function over.
     ir::Function finish();

@@ -126,6 +126,33 @@ TEST_CASE("a run that is resumed ends in the bits of one that never stopped") {
     CHECK(metrics_of(folder / "parts").size() == 15);
 }
 
+TEST_CASE("a run with averages of weights is resumed to the bit as well") {
+    const Folder folder;
+    std::ofstream(folder / "m.yaml") << R"(
+model: averages
+data: {image: {synthetic: shapes, count: 96}}
+networks:
+  net: {inputs: {x: data.image}, layers: [flatten, dense: 8, batch_norm, relu, dense: 784, reshape: [28, 28, 1]]}
+objective:
+  minimize:
+    - networks: net
+      loss: mean(sum((net(image) - image)^2))
+      average: {constant: {value: 0.9, warm_up: 5 steps}}
+      optimizer: {adamw: {global_clip_norm: 10, learning_rate: {step: {from: 1e-2, factor: 0.5, every: 4 steps}}}}
+  functions:
+    smooth(image): averaged(net(image))
+train: {batch_size: 16}
+)";
+    Diagnostics diagnostics;
+    const std::string path = folder / "m.gmc";
+    REQUIRE(ir::write_file(path, ir::artefact_text(compile_file(folder / "m.yaml", {})),
+                           diagnostics));
+    REQUIRE(train(path, folder / "whole", 9) == runtime::TrainEnd::kDone);
+    REQUIRE(train(path, folder / "parts", 4) == runtime::TrainEnd::kDone);
+    REQUIRE(train(path, folder / "parts", 9, true) == runtime::TrainEnd::kDone);
+    CHECK(bytes_of(folder / "whole/checkpoint") == bytes_of(folder / "parts/checkpoint"));
+}
+
 TEST_CASE("an interrupt writes a checkpoint that can be resumed") {
     const Folder folder;
     const std::string path = write_model(folder, "shapes_vae", 32);

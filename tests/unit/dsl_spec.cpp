@@ -63,7 +63,7 @@ TEST_CASE("`1e-4` is a number, though YAML 1.1 says text", "[dsl]") {
         small_model("[flatten, dense: 1]", "train: {optimizer: {adam: {learning_rate: 1e-4}}}\n"));
     const OptimizerSpec& adam = model->train.optimizer;
     CHECK(adam.kind == "adam");
-    REQUIRE(adam.parameters.size() == 4);
+    REQUIRE(adam.parameters.size() == 5);
     CHECK(adam.parameters[0].name == "learning_rate");
     CHECK(adam.parameters[0].value->number == 1e-4);
     CHECK(adam.parameters[3].value->number == 1e-7);

@@ -12,6 +12,7 @@ using Words = std::vector<std::string>;
 int check_command(const Words& words);
 int compile_command(const Words& words);
 int dump_command(const Words& words);
+int gradcheck_command(const Words& words);
 int ops_command(const Words& words);
 int opt_command(const Words& words);
 int schema_command(const Words& words);

@@ -8,6 +8,7 @@ int main(int argc, char** argv) {
         {"check", "reports everything that is wrong with a model", check_command},
         {"compile", "compiles a model to a .gmc file, which gmrun runs", compile_command},
         {"dump", "prints a model at a stage of its compilation", dump_command},
+        {"gradcheck", "checks the gradients of a model's losses against differences", gradcheck_command},
         {"ops", "prints the reference of the IR's ops", ops_command},
         {"opt", "runs passes on a module written as text", opt_command},
         {"schema", "prints the model language as JSON Schema, or its reference page", schema_command},

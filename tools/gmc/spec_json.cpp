@@ -64,6 +64,7 @@ Json minimize(const dsl::MinimizeSpec& spec) {
     if (!spec.metrics.empty()) out["metrics"] = expressions(spec.metrics);
     if (spec.optimizer) out["optimizer"] = optimizer(*spec.optimizer);
     if (spec.repeat != 1) out["repeat"] = spec.repeat;
+    if (spec.average) out["average"] = dsl::to_string(*spec.average);
     return out;
 }
 

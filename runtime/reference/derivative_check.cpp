@@ -1,0 +1,84 @@
+// The ladder of steps, and what to make of it when no rung agrees.
+#include "runtime/reference/derivative_check.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+namespace gmc::runtime {
+namespace {
+
+using Verdict = DerivativeCheck::Verdict;
+
+constexpr double kSteps[] = {1e-5, 1e-6, 1e-7, 1e-4, 1e-3, 1e-8};
+/// Rungs compared to see whether the slopes of both sides come together.
+constexpr size_t kWide = 0, kNarrow = 2;
+constexpr double kRounding = 16 * std::numeric_limits<double>::epsilon();
+/// A difference says something about a slope that is a hundred times its noise.
+constexpr double kMostNoise = 0.01;
+
+struct Rung {
+    double above = 0, below = 0, noise = 0;
+};
+
+/// A kink stays when the interval shrinks; what is smooth flattens with it, a hundredfold here.
+bool is_kink(const std::vector<Rung>& rungs, double here, double claimed, double tolerance) {
+    const auto right = [&](size_t i) { return (rungs[i].above - here) / kSteps[i]; };
+    const auto left = [&](size_t i) { return (here - rungs[i].below) / kSteps[i]; };
+    const double wide = std::abs(right(kWide) - left(kWide));
+    const double narrow = std::abs(right(kNarrow) - left(kNarrow));
+    if (narrow <= tolerance + 10 * rungs[kNarrow].noise || narrow < 0.1 * wide) return false;
+    if (narrow > 10 * wide) return true;  // grows as 1 / h: the value jumps
+    const double slack = tolerance + rungs[kNarrow].noise;
+    return claimed >= std::min(right(kNarrow), left(kNarrow)) - slack &&
+           claimed <= std::max(right(kNarrow), left(kNarrow)) + slack;
+}
+
+}  // namespace
+
+DerivativeCheck check_derivative(const std::function<double(double)>& f,
+                                 const DerivativeClaim& claim, double bound) {
+    DerivativeCheck best;
+    best.claimed = claim.value;
+    best.error = std::numeric_limits<double>::infinity();
+    std::vector<Rung> rungs;
+    bool measurable = false;
+    double size = 0;
+    for (const double h : kSteps) {
+        Rung rung{f(h), f(-h), 0};
+        const double slope = (rung.above - rung.below) / (2 * h);
+        const double magnitude =
+            std::max({claim.magnitude, std::abs(rung.above), std::abs(rung.below)});
+        rung.noise = kRounding * magnitude / h;
+        rungs.push_back(rung);
+        if (!std::isfinite(slope) || !std::isfinite(claim.value)) {
+            best.verdict = Verdict::kDisagrees;
+            best.measured = slope;
+            return best;
+        }
+        size = std::max({std::abs(claim.value), std::abs(slope), claim.scale});
+        if (rung.noise > kMostNoise * size) continue;
+        measurable = true;
+        const double all = std::abs(slope - claim.value);
+        const double error = (all <= bound * size ? all : std::max(all - rung.noise, 0.0)) / size;
+        if (error < best.error) {
+            best.error = error;
+            best.measured = slope;
+        }
+        if (error > bound) continue;
+        best.verdict = Verdict::kAgrees;
+        return best;
+    }
+    if (!measurable) {
+        best.error = 0;
+        best.verdict = Verdict::kFlat;
+        return best;
+    }
+    size = std::max({std::abs(claim.value), std::abs(best.measured), claim.scale});
+    best.verdict = is_kink(rungs, f(0), claim.value, bound * size) ? Verdict::kKink
+                                                                   : Verdict::kDisagrees;
+    return best;
+}
+
+}  // namespace gmc::runtime

@@ -1,0 +1,285 @@
+// Three steps of each rule against the formulas of the papers, in plain double.
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+#include "runtime/program/executable.h"
+#include "tests/compile_model.h"
+#include "tests/unit/data_temp_folder.h"
+
+namespace gmc {
+namespace {
+
+using Numbers = std::vector<double>;
+using runtime::Executable;
+
+/// One dense layer of 2 x 2 weights and 2 biases that is applied to ones.
+std::string model_text(const std::string& loss, const std::string& entry,
+                       const std::string& functions) {
+    return "model: t\ndata: {image: {synthetic: shapes}}\nnetworks:\n"
+           "  net: {inputs: {x: [2]}, layers: [dense: 2]}\n"
+           "objective:\n  let: {x: normal(net), ones: 0 * x + 1, y: net(ones)}\n"
+           "  minimize: {networks: net, loss: '" +
+           loss + "', " + entry + "}\n  functions: {" + functions +
+           "}\ntrain: {batch_size: 2}\n";
+}
+
+/// Its gradient with respect to weight [i, j] and to bias j is y_j - 3.
+constexpr const char* kSquares = "0.5 * mean(sum((y - 3)^2))";
+/// Always zero, and so is its gradient, but the compiler does not know.
+constexpr const char* kFlat = "mean(sum((y - stop_gradient(y))^2))";
+
+/// A compiled model and its states, as they start with seed 1.
+struct Trained {
+    explicit Trained(const std::string& loss, const std::string& entry,
+                     const std::string& functions = "f(x): net(x)")
+        : module(compile_file(folder.write("t.yaml", model_text(loss, entry, functions)), {})),
+          states(module),
+          arena(std::make_shared<runtime::Arena>(module)) {
+        Diagnostics diagnostics;
+        REQUIRE(states.initialise(1, diagnostics));
+    }
+
+    Executable function(const std::string& name) {
+        Diagnostics diagnostics;
+        auto made = Executable::make(module, *module.find_function(name), states, arena, {},
+                                     diagnostics);
+        INFO(diagnostics.render());
+        REQUIRE(made.ok());
+        return made.take();
+    }
+
+    void step(int64_t step) {
+        function("step").run({1, static_cast<uint32_t>(step), static_cast<double>(step),
+                              static_cast<double>(step) / 4});
+    }
+
+    Numbers state(const std::string& name) const {
+        const ir::StateId id = module.find_state(name);
+        REQUIRE(id != ir::kNone);
+        return {states.data(id), states.data(id) + states.elements(id)};
+    }
+    /// Weights and biases: [w00, w01, w10, w11, b0, b1].
+    Numbers parameters(const std::string& prefix = "") const {
+        Numbers all = state(prefix + "net.dense.weight");
+        const Numbers bias = state(prefix + "net.dense.bias");
+        all.insert(all.end(), bias.begin(), bias.end());
+        return all;
+    }
+
+    runtime::TempFolder folder;
+    ir::Module module;
+    runtime::StateStore states;
+    std::shared_ptr<runtime::Arena> arena;
+};
+
+Numbers gradient_of_squares(const Numbers& p) {
+    const double d0 = p[0] + p[2] + p[4] - 3, d1 = p[1] + p[3] + p[5] - 3;
+    return {d0, d1, d0, d1, d0, d1};
+}
+
+/// One step of a rule; t counts from 1.
+using Rule = std::function<void(Numbers& p, Numbers g, int t)>;
+
+void check_rule(const std::string& optimizer, const Rule& rule) {
+    INFO(optimizer);
+    Trained model(kSquares, "optimizer: " + optimizer);
+    Numbers p = model.parameters();
+    for (int t = 1; t <= 3; ++t) {
+        model.step(t - 1);
+        rule(p, gradient_of_squares(p), t);
+        const Numbers found = model.parameters();
+        for (size_t i = 0; i < p.size(); ++i) {
+            INFO("step " << t << ", element " << i);
+            CHECK(found[i] == Approx(p[i]).epsilon(2e-6).margin(5e-7));
+        }
+    }
+}
+
+/// Kingma and Ba 2015, algorithm 1, with weights that decay by `decay` of themselves first.
+Rule adam(double rate, double beta_1, double beta_2, double decay) {
+    Numbers m(6, 0), v(6, 0);
+    return [=](Numbers& p, const Numbers& g, int t) mutable {
+        for (size_t i = 0; i < 6; ++i) {
+            m[i] = beta_1 * m[i] + (1 - beta_1) * g[i];
+            v[i] = beta_2 * v[i] + (1 - beta_2) * g[i] * g[i];
+            const double m_hat = m[i] / (1 - std::pow(beta_1, t));
+            const double v_hat = v[i] / (1 - std::pow(beta_2, t));
+            p[i] = (1 - rate * decay) * p[i] - rate * m_hat / (std::sqrt(v_hat) + 1e-7);
+        }
+    };
+}
+
+Rule rmsprop(double rho, double momentum, double epsilon, bool centered) {
+    Numbers square(6, 0), mean(6, 0), move(6, 0);
+    return [=](Numbers& p, const Numbers& g, int) mutable {
+        for (size_t i = 0; i < 6; ++i) {
+            square[i] = rho * square[i] + (1 - rho) * g[i] * g[i];
+            mean[i] = rho * mean[i] + (1 - rho) * g[i];
+            const double variance = square[i] - (centered ? mean[i] * mean[i] : 0);
+            move[i] = momentum * move[i] + 0.01 * g[i] / std::sqrt(variance + epsilon);
+            p[i] -= move[i];
+        }
+    };
+}
+
+/// Gradient descent with a rate of 0.1, of what `change` makes of the gradient.
+Rule descent_of(std::function<void(Numbers&)> change) {
+    return [=](Numbers& p, Numbers g, int) {
+        change(g);
+        for (size_t i = 0; i < 6; ++i) p[i] -= 0.1 * g[i];
+    };
+}
+
+double norm(const Numbers& g, size_t from, size_t to) {
+    double sum = 0;
+    for (size_t i = from; i < to; ++i) sum += g[i] * g[i];
+    return std::sqrt(sum);
+}
+
+}  // namespace
+
+TEST_CASE("adam and adamw: the moments of the paper, and weights that decay by themselves") {
+    check_rule("{adam: {learning_rate: 0.1}}", adam(0.1, 0.9, 0.999, 0));
+    check_rule("{adam: {learning_rate: 0.1, beta_1: 0.5, weight_decay: 0.2}}",
+               adam(0.1, 0.5, 0.999, 0.2));
+    check_rule("{adamw: {learning_rate: 0.1}}", adam(0.1, 0.9, 0.999, 0.004));
+    check_rule("{adamw: {learning_rate: 0.05, beta_2: 0.9, weight_decay: 1}}",
+               adam(0.05, 0.9, 0.9, 1));
+}
+
+TEST_CASE("rmsprop: plain, with momentum, centered") {
+    check_rule("{rmsprop: {learning_rate: 0.01}}", rmsprop(0.9, 0, 1e-7, false));
+    check_rule("{rmsprop: {learning_rate: 0.01, rho: 0.5, momentum: 0.8, epsilon: 0.1}}",
+               rmsprop(0.5, 0.8, 0.1, false));
+    check_rule("{rmsprop: {learning_rate: 0.01, momentum: 0.8, epsilon: 0.01, centered: true}}",
+               rmsprop(0.9, 0.8, 0.01, true));
+}
+
+TEST_CASE("sgd: momentum, Nesterov's, decay") {
+    for (const bool nesterov : {false, true}) {
+        Numbers v(6, 0);
+        check_rule(std::string("{sgd: {learning_rate: 0.1, momentum: 0.9, weight_decay: 0.5, ") +
+                       "nesterov: " + (nesterov ? "true" : "false") + "}}",
+                   [=](Numbers& p, const Numbers& g, int) mutable {
+                       for (size_t i = 0; i < 6; ++i) {
+                           v[i] = 0.9 * v[i] - 0.1 * g[i];
+                           p[i] = p[i] * (1 - 0.1 * 0.5) +
+                                  (nesterov ? 0.9 * v[i] - 0.1 * g[i] : v[i]);
+                       }
+                   });
+    }
+}
+
+TEST_CASE("clipping: by value, by norm of a parameter, by norm of all, of weights") {
+    check_rule("{sgd: {learning_rate: 0.1, clip_value: 1.5}}", descent_of([](Numbers& g) {
+                   for (double& x : g) x = std::clamp(x, -1.5, 1.5);
+               }));
+    check_rule("{sgd: {learning_rate: 0.1, clip_norm: 2}}", descent_of([](Numbers& g) {
+                   const double weight = norm(g, 0, 4), bias = norm(g, 4, 6);
+                   for (size_t i = 0; i < 6; ++i) g[i] *= std::min(1.0, 2 / (i < 4 ? weight : bias));
+               }));
+    check_rule("{sgd: {learning_rate: 0.1, global_clip_norm: 2}}", descent_of([](Numbers& g) {
+                   const double all = norm(g, 0, 6);
+                   for (double& x : g) x *= std::min(1.0, 2 / all);
+               }));
+    check_rule("{sgd: {learning_rate: 0.1, clip_norm: 1000}}", descent_of([](Numbers&) {}));
+    check_rule("{sgd: {learning_rate: 0.1, clip_weights: 0.25}}",
+               [](Numbers& p, const Numbers& g, int) {
+                   for (size_t i = 0; i < 6; ++i) p[i] = std::clamp(p[i] - 0.1 * g[i], -0.25, 0.25);
+               });
+}
+
+TEST_CASE("gradients of zero are clipped to zero, not to what is no number") {
+    for (const char* keys :
+         {"clip_norm: 1", "global_clip_norm: 1", "clip_value: 1",
+          "clip_norm: {linear: {from: 1, to: 0, over: 1 steps}}"})
+        for (const char* kind : {"sgd", "adam", "rmsprop"}) {
+            INFO(kind << ", " << keys);
+            Trained model(kFlat, std::string("optimizer: {") + kind + ": {" + keys + "}}");
+            const Numbers before = model.parameters();
+            for (int t = 0; t < 3; ++t) model.step(t);
+            CHECK(model.parameters() == before);
+        }
+}
+
+TEST_CASE("schedules: the rate of each step") {
+    const auto check = [](const std::string& schedule, const std::function<double(int)>& rate) {
+        check_rule("{sgd: {learning_rate: " + schedule + "}}",
+                   [=](Numbers& p, const Numbers& g, int t) {
+                       for (size_t i = 0; i < 6; ++i) p[i] -= rate(t - 1) * g[i];
+                   });
+    };
+    check("{constant: 0.1}", [](int) { return 0.1; });
+    check("{constant: {value: 0.1, warm_up: 2 steps}}",
+          [](int step) { return 0.1 * std::min((step + 1) / 2.0, 1.0); });
+    check("{step: {from: 0.1, factor: 0.5, every: 2 steps}}",
+          [](int step) { return 0.1 * std::pow(0.5, step / 2); });
+    check("{step: {from: 0.1, factor: 0.1, every: 0.25 epochs, warm_up: 0.5 epochs}}",
+          [](int step) { return 0.1 * std::pow(0.1, step) * std::min(step / 4.0 / 0.5, 1.0); });
+    check("{linear: {from: 0.2, to: 0.1, over: 2 steps, warm_up: 4 steps}}",
+          [](int step) { return (0.2 - 0.05 * step) * (step + 1) / 4; });
+    check("{cosine: {from: 0.2, to: 0, over: 2 steps, warm_up: 1 steps}}",
+          [](int step) { return 0.1 * (1 + std::cos(3.141592653589793 * step / 2)); });
+}
+
+TEST_CASE("averages start as their parameters and follow them") {
+    Trained model(kSquares, "average: 0.75, optimizer: {sgd: {learning_rate: 0.1}}");
+    Numbers average = model.parameters();
+    CHECK(model.parameters("average.") == average);
+    for (int t = 0; t < 3; ++t) {
+        model.step(t);
+        const Numbers p = model.parameters(), found = model.parameters("average.");
+        for (size_t i = 0; i < 6; ++i) {
+            average[i] = 0.75 * average[i] + 0.25 * p[i];
+            CHECK(found[i] == Approx(average[i]).epsilon(1e-6).margin(1e-7));
+        }
+        CHECK(p != found);
+    }
+}
+
+TEST_CASE("the decay of an average can be a schedule") {
+    Trained model(kSquares,
+                  "average: 'min(0.5, step / 2)', optimizer: {sgd: {learning_rate: 0.1}}");
+    model.step(0);  // decay 0: the average is the parameter
+    const Numbers first = model.parameters();
+    CHECK(model.parameters("average.") == first);
+    model.step(1);
+    const Numbers p = model.parameters(), average = model.parameters("average.");
+    for (size_t i = 0; i < 6; ++i) CHECK(average[i] == Approx((first[i] + p[i]) / 2));
+}
+
+TEST_CASE("`averaged` reads the averages, and nothing that was computed without them") {
+    Trained model(kSquares, "average: 0.9, optimizer: {sgd: {learning_rate: 0.1}}",
+                  "plain(x): net(x), smooth(x): averaged(net(x)), "
+                  "both(ones): {trained: y, mean: averaged(y), again: y, twice: averaged(averaged(y))}");
+    for (int t = 0; t < 3; ++t) model.step(t);
+    const Numbers x = {1, 2, 3, 4};
+    const auto result = [&](const std::string& name, const std::string& part) {
+        Executable f = model.function(name);
+        std::copy(x.begin(), x.end(), f.input(size_t{0}));
+        f.run({});
+        const float* y = f.result(part);
+        return Numbers(y, y + 4);
+    };
+    const auto expected = [&](const Numbers& p) {
+        Numbers y;
+        for (size_t row : {0, 2})
+            for (size_t j : {0, 1}) y.push_back(x[row] * p[j] + x[row + 1] * p[2 + j] + p[4 + j]);
+        return y;
+    };
+    const auto close = [](const Numbers& a, const Numbers& b) {
+        for (size_t i = 0; i < a.size(); ++i) CHECK(a[i] == Approx(b[i]).epsilon(1e-5));
+    };
+    const Numbers trained = expected(model.parameters());
+    const Numbers mean = expected(model.parameters("average."));
+    CHECK(std::abs(trained[0] - mean[0]) > 0.05);
+    close(result("plain", "plain"), trained);
+    close(result("smooth", "smooth"), mean);
+    close(result("both", "trained"), trained);
+    close(result("both", "mean"), mean);
+    close(result("both", "again"), trained);
+    close(result("both", "twice"), mean);
+}
+
+}  // namespace gmc

@@ -1,0 +1,175 @@
+// gmc gradcheck: are the gradients of a model's losses those of its losses?
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <cmath>
+#include <thread>
+
+#include "compiler/build/gradient_check.h"
+#include "compiler/pipeline.h"
+#include "runtime/reference/gradient_check.h"
+#include "tools/gmc/commands.h"
+#include "tools/gmc/gradcheck_data.h"
+#include "tools/gmc/model_source.h"
+
+namespace gmc::tools {
+namespace {
+
+namespace po = boost::program_options;
+using runtime::DerivativeCheck;
+using Verdict = DerivativeCheck::Verdict;
+
+void add_options(CommandLine& line) {
+    add_model(line);
+    line.options().add_options()(
+        "bound", po::value<double>()->default_value(1e-5, "1e-5")->value_name("X"),
+        "the largest relative error that is none")(
+        "seed", po::value<uint64_t>()->default_value(1)->value_name("N"),
+        "of parameters, noise and directions")(
+        "examples", po::value<int64_t>()->default_value(2)->value_name("N"), "in the batch")(
+        "parameters", po::value<std::string>()->value_name("PATTERN"),
+        "check only parameters of such names: generator.*, *.bias")(
+        "first-order", po::bool_switch(), "leave out the second order, which takes longer");
+}
+
+/// "generator.dense.weight" as a pattern of the shell.
+bool is_chosen(const std::string& name, const std::string& pattern) {
+    return pattern.empty() || fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
+}
+
+std::string cell(const DerivativeCheck& check) {
+    switch (check.verdict) {
+        case Verdict::kKink:
+            return "kink";
+        case Verdict::kFlat:
+            return "flat";
+        case Verdict::kDisagrees:
+            return std::isfinite(check.error) ? fmt::format("{:.1e} !", check.error) : "not finite !";
+        case Verdict::kAgrees:
+            break;
+    }
+    return fmt::format("{:.1e}  ", check.error);
+}
+
+/// "models/x.yaml:14:9", where the parameter's layer is declared.
+std::string place_of(const ir::Module& module, const ir::State& state) {
+    if (!state.location.known()) return module.name;
+    return fmt::format("{}:{}:{}", module.files[state.location.file], state.location.line,
+                       state.location.column);
+}
+
+/// Says what is wrong with one derivative; false when nothing is.
+bool report_wrong(const ir::Module& module, const ir::State& state, const char* order,
+                  const DerivativeCheck& check) {
+    if (check.verdict != Verdict::kDisagrees) return false;
+    if (!std::isfinite(check.claimed) || !std::isfinite(check.measured))
+        fmt::print(stderr,
+                   "{}: error: the {} derivative of the loss by `{}` is not finite by {}\n",
+                   place_of(module, state), order, state.name,
+                   std::isfinite(check.measured)  ? "autodiff"
+                   : std::isfinite(check.claimed) ? "differences"
+                                                  : "autodiff, nor by differences");
+    else
+        fmt::print(stderr,
+                   "{}: error: the {} derivative of the loss by `{}` along a random direction is "
+                   "{:.9g} by autodiff, but {:.9g} by differences\n",
+                   place_of(module, state), order, state.name, check.claimed, check.measured);
+    return true;
+}
+
+/// One model's check: entry after entry of `minimize`.
+class Gradcheck {
+  public:
+    Gradcheck(const CommandLine& line, const dsl::ModelSpec& spec, const ir::Module& module)
+        : spec_(spec), module_(module), pattern_(line.text("parameters")) {
+        options_.bound = line.get<double>("bound");
+        options_.seed = line.get<uint64_t>("seed");
+        options_.second_order = !line.flag("first-order");
+        options_.threads = static_cast<int>(std::max(std::thread::hardware_concurrency(), 1U));
+    }
+
+    int run(const runtime::ReferenceInputs& data, const runtime::ReferenceStates& states) {
+        for (const dsl::MinimizeSpec& entry : spec_.objective.minimize) check(entry, data, states);
+        if (checked_ == 0) throw UsageError(fmt::format("no parameter is called `{}`", pattern_));
+        if (wrong_ == 0)
+            fmt::print("the gradients of {} parameter{} agree with differences\n", checked_,
+                       checked_ == 1 ? "" : "s");
+        else
+            fmt::print("the gradients of {} of {} parameters disagree with differences\n", wrong_,
+                       checked_);
+        return wrong_ == 0 ? kDone : kRunFailed;
+    }
+
+  private:
+    const ir::Function* function(const char* what, const dsl::MinimizeSpec& entry) const {
+        return module_.find_function(fmt::format("{}_{}", what, entry.name));
+    }
+
+    void check(const dsl::MinimizeSpec& entry, const runtime::ReferenceInputs& data,
+               const runtime::ReferenceStates& states) {
+        const runtime::CheckedFunctions functions{
+            function("loss", entry), function("gradient", entry), function("curvature", entry)};
+        std::vector<ir::StateId> chosen;
+        for (const ir::NamedValue& result : functions.gradient->results)
+            if (result.name.starts_with("d.") && is_chosen(result.name.substr(2), pattern_))
+                chosen.push_back(module_.find_state(result.name.substr(2)));
+        if (chosen.empty()) return;
+        fmt::print("{}\n  {:36} {:>12} {:>14} {:>14}\n", entry.name, "parameter", "elements",
+                   "first order", options_.second_order ? "second order" : "");
+        options_.done = [&](const runtime::ParameterCheck& check) {
+            const ir::State& state = module_.states[check.parameter];
+            fmt::print("  {:36} {:>12} {:>14} {:>14}\n", state.name, state.type.elements(),
+                       cell(check.first), options_.second_order ? cell(check.second) : "");
+            std::fflush(stdout);
+        };
+        for (const runtime::ParameterCheck& check :
+             runtime::check_gradients(module_, functions, chosen, data, states, options_)) {
+            const ir::State& state = module_.states[check.parameter];
+            const bool first = report_wrong(module_, state, "first", check.first);
+            const bool second = report_wrong(module_, state, "second", check.second);
+            wrong_ += first || second ? 1 : 0;
+        }
+        checked_ += chosen.size();
+    }
+
+    const dsl::ModelSpec& spec_;
+    const ir::Module& module_;
+    std::string pattern_;
+    runtime::GradientCheckOptions options_;
+    size_t checked_ = 0, wrong_ = 0;
+};
+
+}  // namespace
+
+int gradcheck_command(const Words& words) {
+    CommandLine line(
+        "gmc gradcheck [options] MODEL",
+        "Checks the gradients of each loss of a model, and the gradients of those, against "
+        "differences in double, parameter by parameter. The table shows relative errors beyond "
+        "what rounding explains; `kink`: the loss has no derivative there (max, a jump); `flat`: "
+        "the loss hardly depends on it. Exit code 3 when an error is over the bound. The batch is "
+        "small, and the loops are plain: a model of two million parameters takes minutes.");
+    add_options(line);
+    if (!line.parse(words)) return kDone;
+    if (line.get<int64_t>("examples") < 1 || line.get<int64_t>("examples") > 1024)
+        throw UsageError("--examples is a number from 1 to 1024");
+    if (!(line.get<double>("bound") > 0)) throw UsageError("--bound is a number above 0");
+    Diagnostics diagnostics;
+    Result<dsl::ModelSpec> spec = read_model(line, diagnostics);
+    if (!spec) return report(diagnostics);
+    spec->train.batch_size = line.get<int64_t>("examples");
+    Result<ir::Module> module = build::build_gradient_check(*spec, diagnostics);
+    std::string unknown;
+    if (!module || !passes::run_stages(*module, pipeline_until("grad"), {}, diagnostics) ||
+        !passes::run_stages(*module, stages_of({"cse", "dce"}, unknown), {}, diagnostics))
+        return report(diagnostics);
+    runtime::ReferenceStates states;
+    const auto seed = line.get<uint64_t>("seed");
+    if (!gradcheck_states(*module, seed, states, diagnostics)) return report(diagnostics);
+    bool random = false;
+    const runtime::ReferenceInputs data = gradcheck_data(*spec, seed, random);
+    if (random) fmt::print("the data cannot be read: random numbers in their place\n");
+    return Gradcheck(line, *spec, *module).run(data, states);
+}
+
+}  // namespace gmc::tools
