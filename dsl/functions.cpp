@@ -7,12 +7,16 @@
 
 namespace gmc::dsl {
 
-const std::vector<FunctionRow>& function_table() {
-    static const std::vector<FunctionRow> kTable = {
+namespace {
+
+/// Number by number.
+std::vector<FunctionRow> element_wise() {
+    return {
         {"abs", 1, 1, "", "abs(x)", "|x|"},
         {"exp", 1, 1, "", "exp(x)", "e^x"},
         {"log", 1, 1, "", "log(x)", "natural logarithm"},
-        {"sqrt", 1, 1, "", "sqrt(x)", "square root"},
+        {"sqrt", 1, 1, "", "sqrt(x)",
+         "square root, of x + 1e-12, so that its derivatives are finite at 0; `x^0.5` is the same"},
         {"square", 1, 1, "", "square(x)", "x^2"},
         {"erf", 1, 1, "", "erf(x)", "Gauss error function"},
         {"floor", 1, 1, "", "floor(x)", "largest integer not above x; no gradient"},
@@ -31,13 +35,21 @@ const std::vector<FunctionRow>& function_table() {
         {"sigmoid", 1, 1, "", "sigmoid(x)", "1 / (1 + exp(-x))"},
         {"softplus", 1, 1, "", "softplus(x)", "log(1 + exp(x)), without overflow"},
         {"tanh", 1, 1, "", "tanh(x)", "hyperbolic tangent"},
+    };
+}
+
+/// What looks at more than one number of a tensor, and noise.
+std::vector<FunctionRow> of_tensors() {
+    return {
         {"softmax", 1, 1, "axis", "softmax(x)", "over the last dimension, the channels"},
         {"log_softmax", 1, 1, "axis", "log_softmax(x)", "log(softmax(x)), without overflow"},
         {"sum", 1, 1, "axis", "sum(x)",
          "over everything but the batch; of one number per example: over the batch"},
         {"mean", 1, 1, "axis", "mean(x)",
          "like sum, divided by the number of elements; of [N, 1] it is the batch's mean"},
-        {"norm", 1, 1, "axis", "norm(x)", "sqrt(sum(x^2)), over everything but the batch"},
+        {"norm", 1, 1, "axis", "norm(x)",
+         "sqrt(sum(x^2)), over everything but the batch; 1e-12 under the root, so that its "
+         "derivatives are 0 at 0"},
         {"bce_with_logits", 2, 2, "", "bce_with_logits(logits, target)",
          "softplus(logits) - logits * target, element by element: binary cross-entropy of "
          "sigmoid(logits)"},
@@ -49,7 +61,8 @@ const std::vector<FunctionRow>& function_table() {
         {"bernoulli", 1, 1, "", "bernoulli(p)", "1 with probability p, else 0; no gradient"},
         {"categorical", 1, 1, "", "categorical(logits)",
          "a class drawn from softmax(logits); no gradient"},
-        {"one_hot", 2, 2, "", "one_hot(labels, classes)", "1 at the label, 0 elsewhere"},
+        {"one_hot", 1, 2, "", "one_hot(labels, classes)",
+         "1 at the label, 0 elsewhere; classes are those of the data when left out"},
         {"argmax", 1, 1, "", "argmax(x)",
          "where x is largest along the last dimension, counted from 0, the first at ties; no "
          "gradient"},
@@ -58,6 +71,12 @@ const std::vector<FunctionRow>& function_table() {
         {"concat", 2, kAnyNumber, "axis", "concat(a, b)",
          "joined along the last dimension, the channels"},
         {"lerp", 3, 3, "", "lerp(a, b, t)", "a + (b - a) * t"},
+    };
+}
+
+/// Gradients, weights, schedules.
+std::vector<FunctionRow> of_training() {
+    return {
         {"grad", 2, 2, "", "grad(f, x)",
          "the gradient of sum(f) with respect to x, shaped like x; can be differentiated again"},
         {"stop_gradient", 1, 1, "", "stop_gradient(x)", "x, a constant for gradients"},
@@ -73,6 +92,17 @@ const std::vector<FunctionRow>& function_table() {
         {"warm_up", 2, 2, "", "warm_up(over, unit)",
          "a factor that grows to 1: min((step + 1) / over, 1), or min(epoch / over, 1)"},
     };
+}
+
+}  // namespace
+
+const std::vector<FunctionRow>& function_table() {
+    static const std::vector<FunctionRow> kTable = [] {
+        std::vector<FunctionRow> table = element_wise();
+        for (FunctionRow& row : of_tensors()) table.push_back(std::move(row));
+        for (FunctionRow& row : of_training()) table.push_back(std::move(row));
+        return table;
+    }();
     return kTable;
 }
 

@@ -266,14 +266,18 @@ std::vector<LayerRow> views() {
     };
 }
 
+constexpr const char* kClassesDoc =
+    "labels are 0 to classes - 1; when left out, as many as the field of the data has that the "
+    "network's input is shaped like";
+
 std::vector<LayerRow> classes() {
     return {
         {"one_hot", "classes",
-         plain({integer("classes", kRequired, kSizes, "labels are 0 to classes - 1")}),
+         plain({integer("classes", kOptional, kSizes, kClassesDoc)}),
          "1 at the label and 0 elsewhere, along a new last axis"},
         {"embedding", "",
          plain({
-             integer("classes", kRequired, kSizes, "labels are 0 to classes - 1"),
+             integer("classes", kOptional, kSizes, kClassesDoc),
              integer("units", kRequired, kSizes, "length of the vector of a label"),
              initializer("initializer", "uniform", kInitializers,
                          "first values of the vectors; `uniform` is from -0.05 to 0.05"),

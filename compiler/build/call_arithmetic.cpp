@@ -99,6 +99,14 @@ Evaluated concat(Evaluator& e, const Expression& call) {
     return result;
 }
 
+Evaluated square_root_of(Evaluator& e, const Expression& call) {
+    Evaluated x = argument(e, call, 0);
+    if (x.failed) return x;
+    x.value = square_root(e.b(), e.materialize(x, {}));
+    x.number.reset();
+    return x;
+}
+
 }  // namespace
 
 CallFunctions arithmetic_functions() {
@@ -112,7 +120,7 @@ CallFunctions arithmetic_functions() {
         {"floor", element_wise<ir::Floor>},
         {"lerp", lerp},
         {"log", element_wise<ir::Log>},
-        {"sqrt", element_wise<ir::Sqrt>},
+        {"sqrt", square_root_of},
         {"square", square},
         {"stop_gradient", element_wise<ir::StopGradient>},
     };

@@ -46,24 +46,31 @@ Evaluated categorical(Evaluator& e, const Expression& call) {
     return x;
 }
 
+/// The second argument of `one_hot`, 0 when there is none, -1 after an error.
+int64_t wanted_classes(Evaluator& e, const Expression& call) {
+    constexpr double kMostClasses = 1e6;
+    if (call.arguments.size() < 2) return 0;
+    const Evaluated classes = e.evaluate(*call.arguments[1]);
+    if (classes.failed) return -1;
+    const double count = classes.number.value_or(0);
+    if (count >= 1 && count <= kMostClasses && count == std::floor(count))
+        return static_cast<int64_t>(count);
+    e.fail(DiagnosticKind::kBadExpression, call.arguments[1]->span,
+           "the number of classes of `one_hot` must be a constant whole number, at least 1");
+    return -1;
+}
+
 /// [...] -> [..., classes].
 Evaluated one_hot_of(Evaluator& e, const Expression& call) {
-    constexpr double kMostClasses = 1e6;
     Evaluated labels = e.tensor(*call.arguments[0]);
-    const Evaluated classes = e.evaluate(*call.arguments[1]);
+    int64_t classes = wanted_classes(e, call);
     if (labels.failed) return labels;
-    if (classes.failed) return classes;
-    if (!classes.number || *classes.number < 1 || *classes.number > kMostClasses ||
-        *classes.number != std::floor(*classes.number))
-        return e.fail(DiagnosticKind::kBadExpression, call.arguments[1]->span,
-                      "the number of classes of `one_hot` must be a constant whole number, at "
-                      "least 1");
-    const auto count = static_cast<int64_t>(*classes.number);
     labels.value = e.materialize(labels, {});
     labels.number.reset();
-    if (!check_classes(e.scope(), labels.value, count, call.text, call.arguments[1]->span))
-        return labels.failed = true, labels;
-    labels.value = one_hot(e.b(), labels.value, count);
+    if (classes >= 0)
+        classes = class_count(e.scope(), labels.value, classes, call.text, call.arguments.back()->span);
+    if (classes <= 0) return labels.failed = true, labels;
+    labels.value = one_hot(e.b(), labels.value, classes);
     return labels;
 }
 

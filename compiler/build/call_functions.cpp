@@ -27,6 +27,11 @@ bool only_batch_left(Evaluator& e, const Evaluated& x, bool one_element_counts) 
     return shape.size() == 1 || (one_element_counts && e.b().type(x.value).elements() == shape[0]);
 }
 
+ir::ValueId square_root(ir::Builder& b, ir::ValueId x) {
+    constexpr double kEpsilon = 1e-12;
+    return b.emit(ir::Sqrt{}, {b.offset(x, kEpsilon)});
+}
+
 int64_t named_axis(Evaluator& e, const Expression& call, const Evaluated& x, bool& failed) {
     for (size_t i = 0; i < call.arguments.size(); ++i) {
         if (i >= call.argument_names.size() || call.argument_names[i] != "axis") continue;

@@ -22,6 +22,9 @@ CallFunctions schedule_functions();
 /// Argument i of a call as a tensor or number.
 Evaluated argument(Evaluator& e, const dsl::Expression& call, size_t i);
 
+/// sqrt(x + 1e-12): its derivatives are finite at 0, and a norm's is 0 there.
+ir::ValueId square_root(ir::Builder& b, ir::ValueId x);
+
 /// Arguments without a name.
 size_t positional(const dsl::Expression& call);
 

@@ -10,7 +10,6 @@ using ir::Shape;
 using ir::ValueId;
 
 /// Under the root of `norm`, so that its gradient is finite at zero.
-constexpr double kNormEpsilon = 1e-12;
 
 /// Sum or mean of one argument, over the axis it names or by the rules of Evaluator::reduce.
 Evaluated total(Evaluator& e, const Expression& call, bool take_mean) {
@@ -25,7 +24,7 @@ Evaluated total(Evaluator& e, const Expression& call, bool take_mean) {
 Evaluated mean(Evaluator& e, const Expression& call) { return total(e, call, true); }
 Evaluated sum(Evaluator& e, const Expression& call) { return total(e, call, false); }
 
-/// sqrt(sum of squares + 1e-12), per example.
+/// sqrt(sum of squares), per example.
 Evaluated norm(Evaluator& e, const Expression& call) {
     Evaluated x = argument(e, call, 0);
     if (x.failed) return x;
@@ -39,7 +38,7 @@ Evaluated norm(Evaluator& e, const Expression& call) {
         x.value = e.b().reduce_sum(x.value, {axis});
     else
         x = e.reduce(x, over_batch, false);
-    x.value = e.b().emit(ir::Sqrt{}, {e.b().offset(x.value, kNormEpsilon)});
+    x.value = square_root(e.b(), x.value);
     return x;
 }
 

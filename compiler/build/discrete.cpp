@@ -1,6 +1,8 @@
 // Everything discrete is made of `iota`, `equal` and products: no op gathers or scatters.
 #include "compiler/build/discrete.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace gmc::build {
@@ -39,22 +41,32 @@ ValueId rows_of(ir::Builder& b, ValueId labels, ValueId table) {
     return b.reshape(b.emit(ir::Matmul{}, {codes, table}), shape);
 }
 
-bool check_classes(FunctionScope& f, ValueId labels, int64_t classes, const std::string& what,
-                   Span where) {
+int64_t class_count(FunctionScope& f, ValueId labels, int64_t wanted, const std::string& what,
+                    Span where) {
     const auto found = f.fields.find(labels);
-    if (found == f.fields.end() || !found->second->shape.empty()) return true;
-    const dsl::DataField& field = *found->second;
-    if (field.classes > classes) {
+    const dsl::DataField* field =
+        found != f.fields.end() && found->second->shape.empty() ? found->second : nullptr;
+    if (wanted == 0) {
+        if (field != nullptr && field->classes > 0) return field->classes;
+        Diagnostic& d = f.m.diagnostics.error(
+            DiagnosticKind::kShapeMismatch, where, "the number of classes of `{}` is missing{}", what,
+            field == nullptr ? ": only a field of the data brings it along" : "");
+        if (field != nullptr)
+            d.note(field->span, fmt::format("`data.{}` has no `classes`", field->name));
+        return 0;
+    }
+    if (field == nullptr) return wanted;
+    if (field->classes > wanted) {
         f.m.diagnostics
             .error(DiagnosticKind::kShapeMismatch, where,
-                   "`{}` is for labels of {} classes, but `data.{}` has {}", what, classes,
-                   field.name, field.classes)
-            .note(field.span, "the labels are here");
-        return false;
+                   "`{}` is for labels of {} classes, but `data.{}` has {}", what, wanted,
+                   field->name, field->classes)
+            .note(field->span, "the labels are here");
+        return 0;
     }
-    const auto [known, added] = f.m.label_classes.insert({field.name, classes});
-    if (!added) known->second = std::min(known->second, classes);
-    return true;
+    const auto [known, added] = f.m.label_classes.insert({field->name, wanted});
+    if (!added) known->second = std::min(known->second, wanted);
+    return wanted;
 }
 
 }  // namespace gmc::build

@@ -20,10 +20,11 @@ ir::ValueId argmax(ir::Builder& b, ir::ValueId x);
 /// a one-hot code, whose gradient adds up in the rows.
 ir::ValueId rows_of(ir::Builder& b, ir::ValueId labels, ir::ValueId table);
 
-/// Where `labels` are a field of the data: reports when that has more classes than `classes`, and
-/// otherwise notes the number for the reader of the data (ModuleScope::label_classes). `what` names
-/// the layer or function. False after an error.
-bool check_classes(FunctionScope& f, ir::ValueId labels, int64_t classes, const std::string& what,
-                   Span where);
+/// How many classes `labels` have: `wanted`, or when that is 0 as many as the field of the data
+/// that they are. Reports when the field has more than that, or when there is none to know it from;
+/// a number that only `wanted` gives is noted for the reader of the data
+/// (ModuleScope::label_classes). `what` names the layer or function. 0 after an error.
+int64_t class_count(FunctionScope& f, ir::ValueId labels, int64_t wanted, const std::string& what,
+                    Span where);
 
 }  // namespace gmc::build

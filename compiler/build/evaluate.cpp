@@ -8,6 +8,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "compiler/build/call_functions.h"
 #include "compiler/support/check.h"
 #include "compiler/support/edit_distance.h"
 
@@ -343,8 +344,12 @@ Evaluated Evaluator::binary(const Expression& e) {
             return fail(DiagnosticKind::kBadExpression, e.arguments[1]->span,
                         "an exponent must be a constant number",
                         "write exp(b * log(a)) for a power that is computed");
-        a.value = *b.number == 2 ? f_.b.mul(materialize(a, {}), a.value)
-                                 : f_.b.emit(ir::Pow{*b.number}, {a.value});
+        if (*b.number == 2)
+            a.value = f_.b.mul(a.value, a.value);
+        else if (*b.number == 0.5)
+            a.value = square_root(f_.b, a.value);
+        else
+            a.value = f_.b.emit(ir::Pow{*b.number}, {a.value});
         return a;
     }
     if (!match(e, a, b)) return failed();

@@ -11,15 +11,25 @@ using ir::kNone;
 using ir::Shape;
 using ir::ValueId;
 
+namespace {
+
+/// How many classes the layer's labels have; 0 after an error.
+int64_t class_count(LayerScope& l) {
+    const bool given = l.spec.has("classes");
+    return class_count(l.f, l.x(), given ? l.spec.integer("classes") : 0, l.spec.kind,
+                       given ? l.spec.span_of("classes") : l.spec.span);
+}
+
+}  // namespace
+
 ValueId one_hot(LayerScope& l) {
-    const int64_t classes = l.spec.integer("classes");
-    if (!check_classes(l.f, l.x(), classes, l.spec.kind, l.spec.span_of("classes"))) return kNone;
-    return one_hot(l.f.b, l.x(), classes);
+    const int64_t classes = class_count(l);
+    return classes == 0 ? kNone : one_hot(l.f.b, l.x(), classes);
 }
 
 ValueId embedding(LayerScope& l) {
-    const int64_t classes = l.spec.integer("classes");
-    if (!check_classes(l.f, l.x(), classes, l.spec.kind, l.spec.span_of("classes"))) return kNone;
+    const int64_t classes = class_count(l);
+    if (classes == 0) return kNone;
     return rows_of(l.f.b, l.x(), l.parameter("weight", {classes, l.spec.integer("units")}));
 }
 

@@ -171,6 +171,11 @@ bool input_shape(ModuleScope& m, const dsl::NetworkInput& input, ir::Shape& shap
 bool apply_network(FunctionScope& f, const dsl::NetworkSpec& network,
                    const std::vector<ValueId>& arguments, NetworkOutputs& outputs,
                    NetworkSummary* summary) {
+    // What is put into an input shaped like a field has the classes of that field.
+    for (size_t i = 0; i < arguments.size(); ++i)
+        for (const dsl::DataField& field : f.m.spec.data)
+            if (network.inputs[i].like == "data." + field.name)
+                f.fields.insert({arguments[i], &field});
     const ir::Location outside = f.b.location();
     const bool done = Application(f, network, summary).run(arguments, outputs);
     f.b.set_location(outside);
@@ -189,8 +194,6 @@ bool declare_networks(ModuleScope& m, std::vector<NetworkSummary>& summaries) {
             known &= input_shape(m, input, shape);
             summary.inputs.emplace_back(input.name, shape);
             arguments.push_back(f.function.add_value(input.name, ir::f32(batched(m.batch, shape))));
-            for (const dsl::DataField& field : m.spec.data)
-                if (input.like == "data." + field.name) f.fields[arguments.back()] = &field;
         }
         NetworkOutputs outputs;
         fine &= known && apply_network(f, network, arguments, outputs, &summary);

@@ -121,12 +121,13 @@ bool Opener::check_classes(const FieldSource& source, const FieldSource& of, con
                           ? classes == source.classes
                           : opened.class_names == source.class_names;
     if (same) return true;
-    diagnostics_
-        .error(DiagnosticKind::kBadValue, {},
-               "`{}` has {} classes, others than the {} that the model was compiled for", of.source,
-               classes, source.classes)
-        .help(fmt::format("now: {}; then: {}", fmt::join(opened.class_names, ", "),
-                          fmt::join(source.class_names, ", ")));
+    Diagnostic& d = diagnostics_.error(
+        DiagnosticKind::kBadValue, {},
+        "`{}` has {} classes, others than the {} that the model was compiled for", of.source, classes,
+        source.classes);
+    if (!opened.class_names.empty() && !source.class_names.empty())
+        d.help(fmt::format("now: {}; then: {}", fmt::join(opened.class_names, ", "),
+                           fmt::join(source.class_names, ", ")));
     return false;
 }
 

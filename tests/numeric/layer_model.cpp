@@ -57,7 +57,7 @@ std::vector<double> distinct(TestRandom& random, int64_t count) {
     return numbers;
 }
 
-const ir::Function& function_of(const ir::Module& module, const std::string& name) {
+const ir::Function& function_of(const ir::Module& module, std::string_view name) {
     for (const ir::Function& function : module.functions)
         if (function.name == name) return function;
     FAIL("no function " << name);

@@ -43,22 +43,33 @@ Totals totals_of(const NetworkSummary& network) {
     return t;
 }
 
+/// `conv2d`, `conv2d_1`; with its kind where a name was given: `code (dense)`.
+std::string label_of(const LayerSummary& layer) {
+    if (layer.name == layer.kind || layer.name.starts_with(layer.kind + "_")) return layer.name;
+    return fmt::format("{} ({})", layer.name, layer.kind);
+}
+
 void print_network(const NetworkSummary& network) {
     fmt::print(
         "{}{}\n", network.name,
         network.role.empty() || network.role == network.name ? "" : " (" + network.role + ")");
-    fmt::print("  {:34} {:>16} {:>12} {:>12}\n", "layer", "output shape", "parameters", "FLOPs");
+    size_t width = 34;
+    for (const LayerSummary& layer : network.layers) width = std::max(width, label_of(layer).size());
+    const auto row = [&](const std::string& label, const std::string& shape,
+                         const std::string& parameters, const std::string& flops) {
+        std::string line = fmt::format("  {:{}} {:>16} {:>12} {:>12}", label, width, shape,
+                                       parameters, flops);
+        line.erase(line.find_last_not_of(' ') + 1);
+        fmt::print("{}\n", line);
+    };
+    row("layer", "output shape", "parameters", "FLOPs");
     for (const auto& [name, shape] : network.inputs)
-        fmt::print("  {:34} {:>16}\n", name + " (input)", ir::to_string(shape));
-    for (const LayerSummary& layer : network.layers) {
-        const std::string kind =
-            layer.name == layer.kind ? layer.name : fmt::format("{} ({})", layer.name, layer.kind);
-        fmt::print("  {:34} {:>16} {:>12} {:>12}\n", kind, ir::to_string(layer.shape),
-                   grouped(layer.parameters), scaled(layer.flops));
-    }
+        row(name + " (input)", ir::to_string(shape), "", "");
+    for (const LayerSummary& layer : network.layers)
+        row(label_of(layer), ir::to_string(layer.shape), grouped(layer.parameters),
+            scaled(layer.flops));
     const Totals t = totals_of(network);
-    fmt::print("  {:34} {:>16} {:>12} {:>12}\n", "total", "", grouped(t.parameters),
-               scaled(t.flops));
+    row("total", "", grouped(t.parameters), scaled(t.flops));
     if (t.statistics > 0)
         fmt::print("  and {} running statistics, which are not trained\n", grouped(t.statistics));
     fmt::print("\n");

@@ -1,5 +1,5 @@
-// Functions of expressions about classes and over the batch, in modules as compiler/build makes
-// them, against plain loops.
+// Functions of expressions about classes, over the batch and at zero, in modules as compiler/build
+// makes them, against plain loops.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -117,4 +117,20 @@ TEST_CASE("categorical draws classes as often as the softmax says") {
     }
     CHECK(chi_square < 44);  // 15 degrees of freedom: exceeded once in 10,000 seeds
     CHECK(chi_square > 2);   // ... and below this as rarely
+}
+
+TEST_CASE("roots and norms have finite slopes at zero, first and second") {
+    const ir::Module module = model(
+        2, "", "\"f(image)\": {root: \"grad(sum(sqrt(image)), image)\", "
+               "power: \"grad(sum(image^0.5), image)\", norm: \"grad(norm(image), image)\", "
+               "second: \"grad(sum(grad(norm(image), image)^2), image)\"}");
+    Numbers image(32, 0.0);
+    for (size_t i = 16; i < 32; ++i) image[i] = 0.25;
+    const auto found = run(module, "f", {{"image", image}});
+    Numbers root(32, 5e5), norm(32, 0.0);  // 1 / (2 sqrt(1e-12)), and x / norm(x)
+    for (size_t i = 16; i < 32; ++i) root[i] = 1, norm[i] = 0.25;
+    CHECK(difference("root", found.at("root").data, root, kGradient) == "");
+    CHECK(difference("power", found.at("power").data, root, kGradient) == "");
+    CHECK(difference("norm", found.at("norm").data, norm, kGradient) == "");
+    for (const double slope : found.at("second").data) CHECK(std::isfinite(slope));
 }
