@@ -1,6 +1,6 @@
-// The first five training steps of the seed's models against PyTorch, from the same weights, data
-// and noise: every loss to 1e-4 relative. Fixtures are numbers made by make_fixtures.py; nothing
-// else of PyTorch is needed to run this.
+// The first five training steps of models, a few of all kinds, against PyTorch, from the same
+// weights, data and noise: every loss to 1e-4 relative. Fixtures are numbers made by
+// make_fixtures.py; nothing else of PyTorch is needed to run this.
 #include <cmath>
 #include <fstream>
 #include <map>
@@ -113,6 +113,13 @@ TEST_CASE("vae_mlp steps like PyTorch") { compare("vae_mlp", 0, 1); }
 TEST_CASE("seed_vae steps like PyTorch") { compare("seed_vae", 0, 1); }
 TEST_CASE("seed_gan steps like PyTorch") { compare("seed_gan", -1, 1); }
 TEST_CASE("wgan_gp steps like PyTorch") { compare("wgan_gp", -1, 1); }
+TEST_CASE("hinge_sn, spectral norm, steps like PyTorch") { compare("hinge_sn", -1, 1); }
+TEST_CASE("vq_vae steps like PyTorch") { compare("vq_vae", 0, 1); }
+TEST_CASE("group, instance and layer norm step like PyTorch's") {
+    compare_steps("norms",
+                  compile_file(GMC_SOURCE_DIR "/tests/parity/norms.yaml", {"train.batch_size=16"}), 0,
+                  1);
+}
 TEST_CASE("r1_grid steps like PyTorch") {
     compare_steps("r1_grid", compile_model("r1_grid", {"train.batch_size=16"}), -4, 4);
 }

@@ -171,9 +171,9 @@ def vq_vae(t):
 
 def norms(t):
     image = t.image()
-    x = t.bias("encoder.0", t.conv2d("encoder.0", image, 8, 4, 2))
+    x = t.conv2d("encoder.0", image, 8, 4, 2)
     x = torch.tanh(t.group_norm("encoder.0", x, 4))
-    x = t.bias("encoder.1", t.conv2d("encoder.1", x, 12, 4, 2))
+    x = t.conv2d("encoder.1", x, 12, 4, 2)
     x = torch.tanh(t.group_norm("encoder.1", x, 12))  # as many groups as channels: instance norm
     x = t.bias("encoder.2", t.dense("encoder.2", x.flatten(1), 16))
     gamma, beta = t.state("encoder.2", "gamma", (16,), "ones"), t.state("encoder.2", "beta", (16,), "zeros")
