@@ -81,8 +81,8 @@ std::vector<FunctionRow> of_training() {
          "the gradient of sum(f) with respect to x, shaped like x; can be differentiated again"},
         {"stop_gradient", 1, 1, "", "stop_gradient(x)", "x, a constant for gradients"},
         {"averaged", 1, 1, "", "averaged(x)",
-         "x with the moving averages of the weights in place of the trained ones, where an entry of "
-         "`minimize` has an `average`; running statistics stay those of the trained network"},
+         "x with the moving averages of the weights in place of the trained ones, where `train` or "
+         "an entry of `minimize` has an `average`; running statistics stay those of the trained network"},
         {"linear", 4, 4, "", "linear(from, to, over, unit)",
          "straight from `from` to `to` in `over` units (the word epoch or step), then `to`"},
         {"cosine", 4, 4, "", "cosine(from, to, over, unit)",

@@ -1,8 +1,27 @@
 // The order of reading a model: text, bases, --set, variables, keys, sections, names.
+#include <algorithm>
+#include <set>
+
 #include "dsl/reader.h"
 
 namespace gmc::dsl {
 namespace {
+
+/// `average` of `train`: into each entry of `minimize` that has none, unless an entry before it, or
+/// one with an `average` of its own, has one of its networks.
+void spread_average(ModelSpec& model) {
+    std::set<std::string> averaged;
+    for (const MinimizeSpec& entry : model.objective.minimize)
+        if (entry.average) averaged.insert(entry.networks.begin(), entry.networks.end());
+    for (MinimizeSpec& entry : model.objective.minimize) {
+        const bool known =
+            std::any_of(entry.networks.begin(), entry.networks.end(),
+                        [&](const std::string& network) { return averaged.count(network) != 0; });
+        if (entry.average || known) continue;
+        entry.average = model.train.average;
+        averaged.insert(entry.networks.begin(), entry.networks.end());
+    }
+}
 
 /// The sections, each read even when another has errors.
 ModelSpec read_sections(const Node& root, const Bindings& variables,
@@ -27,6 +46,7 @@ ModelSpec read_sections(const Node& root, const Bindings& variables,
             read_objective(*objective, model.networks, options.recipe_directories, diagnostics);
     if (!root.find("train") || section("train"))
         model.train = read_train(section("train"), diagnostics);
+    if (model.train.average) spread_average(model);
     // Without these sections nothing is defined: that has been said once.
     if (!model.networks.empty() && !model.data.empty()) check_names(model, variables, diagnostics);
     return model;

@@ -229,6 +229,9 @@ std::vector<MappingRow> train_rows() {
              integer("epochs", "10", kEpochs, "passes over the data"),
              structure("optimizer", "name|optimizer", kOptional,
                        "`adam`, `{adam: {...}}`, `{sgd: {...}}` and so on; adam when left out"),
+             expression("average", kOptional, kDecay,
+                        "decay of moving averages of all networks' weights, each moved by the first "
+                        "entry of `minimize` that trains it; an entry's own `average` comes first"),
          },
          "How it is trained."},
         {"optimizer",

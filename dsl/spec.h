@@ -149,6 +149,7 @@ struct TrainSpec {
     int64_t batch_size = 128;
     int64_t epochs = 10;
     OptimizerSpec optimizer;
+    ExpressionPtr average;  ///< already in the entries of `minimize` that it holds for
     Span span;
 };
 

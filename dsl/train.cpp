@@ -180,6 +180,8 @@ TrainSpec read_train(const Entry* train, Diagnostics& diagnostics) {
     const Values values = read_values(map, mapping("train").keys, "`train`", out.span, diagnostics);
     out.batch_size = values.integer("batch_size");
     out.epochs = values.integer("epochs");
+    if (const Entry* average = map.find("average"); average && !average->value->is_null())
+        out.average = read_expression(*average->value, "`average`", diagnostics);
     Node adam;
     adam.kind = Node::Kind::kScalar;
     adam.text = "adam";

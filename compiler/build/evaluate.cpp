@@ -139,7 +139,7 @@ Evaluated Evaluator::averaged(const Expression& call) {
                     "`averaged` of what depends on no network");
     return fail(DiagnosticKind::kBadExpression, call.arguments[0]->span,
                 fmt::format("the weights of `{}` have no moving average", networks),
-                "set `average: 0.999` in the entry of `minimize` that trains them");
+                "set `average: 0.999` in `train`, or in the entry of `minimize` that trains them");
 }
 
 std::vector<std::string> Evaluator::known_names() const {

@@ -26,15 +26,21 @@ constexpr std::array kRanges = {ActivationRange{"elu", -1, INFINITY},
                                 ActivationRange{"softplus", 0, INFINITY},
                                 ActivationRange{"tanh", -1, 1}};
 
-const ActivationRange* range_of(const std::string& activation) {
+std::optional<ActivationRange> range_of(const std::string& activation) {
     const auto found = std::find_if(kRanges.begin(), kRanges.end(),
                                     [&](const auto& r) { return r.name == activation; });
-    return found == kRanges.end() ? nullptr : &*found;
+    return found == kRanges.end() ? std::nullopt : std::optional(*found);
+}
+
+std::optional<ActivationRange> range_of(const dsl::LayerSpec& layer) {
+    std::optional<ActivationRange> range = range_of(layer.kind);
+    if (layer.kind == "elu") range->low = -layer.number("alpha");
+    return range;
 }
 
 /// The last activation of a network, and where it stands.
 struct Ending {
-    const ActivationRange* range = nullptr;
+    std::optional<ActivationRange> range;
     Span span;
 };
 
@@ -45,7 +51,7 @@ Ending ending_of(const dsl::NetworkSpec& network) {
         if (layer->kind == "reshape" || layer->kind == "flatten") continue;
         if (layer->has("activation"))
             return {range_of(layer->word("activation")), layer->span_of("activation")};
-        return {range_of(layer->kind), layer->span};
+        return {range_of(*layer), layer->span};
     }
     return {};
 }
@@ -167,7 +173,7 @@ class RangeChecks {
     /// Against the first field of the shape that the network gives.
     void compare(const Ending& ending, const dsl::NetworkSpec& network) {
         const auto shape = output_shapes_.find(network.name);
-        if (ending.range == nullptr || shape == output_shapes_.end()) return;
+        if (!ending.range || shape == output_shapes_.end()) return;
         const auto field = std::find_if(
             spec_.data.begin(), spec_.data.end(),
             [&](const dsl::DataField& f) { return range_known(f) && f.shape == shape->second; });
