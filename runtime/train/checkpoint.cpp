@@ -36,6 +36,7 @@ nlohmann::json describe(const StateStore& states, const TrainingState& training)
             {"call", training.call},
             {"epoch", training.cursor.epoch},
             {"batch", training.cursor.batch},
+            {"passes", training.epoch},
             {"states", list}};
 }
 
@@ -104,6 +105,7 @@ bool read_checkpoint(const std::string& path, StateStore& states, TrainingState&
         training.step = json.at("step");
         training.call = json.at("call");
         training.cursor = {json.at("epoch"), json.at("batch")};
+        training.epoch = json.value("passes", static_cast<double>(training.cursor.epoch));
         std::memcpy(states.bytes_begin(), memory.data(), memory.size());
     } catch (const nlohmann::json::exception& e) {
         return bad(diagnostics, path, fmt::format("is broken: {}", e.what()));

@@ -21,6 +21,7 @@ struct TrainingState {
     uint64_t seed = 1;
     int64_t step = 0;   ///< training rounds done
     uint32_t call = 0;  ///< calls of training functions done: the random counter
+    double epoch = 0;   ///< passes over the data done, with the part of the one under way
     Cursor cursor;      ///< the batch that comes next
 };
 

@@ -55,7 +55,7 @@ Result<EvaluationResult> evaluate(LoadedModel& model, DataSplit split, uint64_t 
         const auto batch = (*loader)->next(diagnostics);
         if (!batch.ok()) return Failure{};
         model.set_inputs(*executable, **loader, **batch);
-        executable->run({seed, static_cast<uint32_t>(b), 0, 0});
+        executable->run(model.context(seed, static_cast<uint32_t>(b)));
         const int64_t rows = (*batch)->valid_rows;
         for (size_t i = 0; i < result.values.size(); ++i)
             result.values[i].second +=
@@ -103,7 +103,7 @@ Result<Reconstruction> reconstruct(LoadedModel& model, const std::string& name, 
         out.originals.shape[0] += rows;
         model.set_inputs(*executable, **loader, **batch);
         model.set_noise(*executable, seed, done);
-        executable->run({seed, static_cast<uint32_t>((*batch)->cursor.batch), 0, 0});
+        executable->run(model.context(seed, static_cast<uint32_t>((*batch)->cursor.batch)));
         append_rows(executable->result(0), executable->result_type(0), rows, out.reconstructions);
         done += rows;
         if ((*batch)->cursor.batch + 1 == (*loader)->batches_per_epoch()) break;
@@ -136,7 +136,7 @@ Result<std::vector<std::pair<std::string, Examples>>> encode(LoadedModel& model,
         if (!batch.ok()) return Failure{};
         model.set_inputs(*executable, **loader, **batch);
         model.set_noise(*executable, seed, done);
-        executable->run({seed, static_cast<uint32_t>((*batch)->cursor.batch), 0, 0});
+        executable->run(model.context(seed, static_cast<uint32_t>((*batch)->cursor.batch)));
         for (size_t i = 0; i < out.size(); ++i)
             append_rows(executable->result(i), executable->result_type(i),
                         std::min(model.batch_size(), count - done), out[i].second);

@@ -73,6 +73,14 @@ class LoadedModel {
     /// classes, or of `label`.
     void set_labels(Executable& executable, int64_t first_example, std::optional<int64_t> label);
 
+    /// Where training stands: what `step` and `epoch` are in functions that run outside of it.
+    void set_progress(int64_t step, double epoch) {
+        step_ = static_cast<double>(step);
+        epoch_ = epoch;
+    }
+    /// The context of a call outside of training.
+    CallContext context(uint64_t seed, uint32_t call) const { return {seed, call, step_, epoch_}; }
+
   private:
     explicit LoadedModel(std::string path, ir::Module module);
     double number(const std::string& key, double otherwise) const;
@@ -85,6 +93,7 @@ class LoadedModel {
     std::unique_ptr<StateStore> states_;
     std::shared_ptr<Arena> arena_;
     std::map<std::string, Executable> executables_;
+    double step_ = 0, epoch_ = 0;
 };
 
 }  // namespace gmc::runtime

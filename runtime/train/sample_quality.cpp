@@ -60,7 +60,7 @@ class ExampleFunction {
         for (int64_t row = waiting_; row < batch; ++row)
             std::copy_n(pending_.data(), elements_, pending_.data() + row * elements_);
         std::copy(pending_.begin(), pending_.end(), executable_->input(0));
-        executable_->run({1, 0, 0, 0});
+        executable_->run(classifier_->context(1, 0));
         results_.insert(results_.end(), executable_->result(0),
                         executable_->result(0) + waiting_ * width());
         waiting_ = 0;

@@ -73,7 +73,7 @@ void Sampler::next() {
     model_->set_noise(*executable_, options_.seed, next_);
     model_->set_labels(*executable_, next_, options_.label);
     const int64_t batch = next_ / model_->batch_size();
-    executable_->run({options_.seed, static_cast<uint32_t>(batch), 0, 0});
+    executable_->run(model_->context(options_.seed, static_cast<uint32_t>(batch)));
     next_ += model_->batch_size();
 }
 

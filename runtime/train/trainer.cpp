@@ -205,17 +205,17 @@ int64_t StepRunner::batches_per_round() const {
 
 bool StepRunner::run(Loader& loader, TrainingState& training, Diagnostics& diagnostics) {
     size_t value = 0;
-    const double epoch_length = static_cast<double>(loader.batches_per_epoch());
+    const double length = static_cast<double>(loader.batches_per_epoch());
+    const auto passes = [&](const Cursor& cursor) {
+        return static_cast<double>(cursor.epoch) + static_cast<double>(cursor.batch) / length;
+    };
     for (const Entry& entry : entries_) {
         for (int64_t i = 0; i < entry.repeat; ++i) {
             const auto batch = loader.next(diagnostics);
             if (!batch.ok()) return false;
             model_.set_inputs(*entry.executable, loader, **batch);
-            const Cursor cursor = (*batch)->cursor;
             entry.executable->run({training.seed, training.call++,
-                                   static_cast<double>(training.step),
-                                   static_cast<double>(cursor.epoch) +
-                                       static_cast<double>(cursor.batch) / epoch_length});
+                                   static_cast<double>(training.step), passes((*batch)->cursor)});
         }
         // Losses of repeated steps are those of the last one.
         for (size_t r = 0; r < entry.executable->result_count(); ++r)
@@ -223,6 +223,8 @@ bool StepRunner::run(Loader& loader, TrainingState& training, Diagnostics& diagn
     }
     ++training.step;
     training.cursor = loader.cursor();
+    training.epoch = passes(training.cursor);
+    model_.set_progress(training.step, training.epoch);
     return true;
 }
 

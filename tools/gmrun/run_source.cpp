@@ -73,6 +73,7 @@ Result<TrainedModel> load_trained(const std::string& model_text, const std::stri
     if (!runtime::read_checkpoint(trained.folder + "/checkpoint", trained.model->states(),
                                   trained.training, diagnostics))
         return Failure{};
+    trained.model->set_progress(trained.training.step, trained.training.epoch);
     return trained;
 }
 
