@@ -56,7 +56,8 @@ class Test:
                 target = pathlib.Path(folder, name)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(content.encode("utf-8", "surrogateescape"))
-            environment = dict(os.environ, PATH=f"{bin_dir}{os.pathsep}{os.environ['PATH']}", LC_ALL="C.UTF-8")
+            environment = dict(os.environ, PATH=f"{bin_dir}{os.pathsep}{os.environ['PATH']}", LC_ALL="C.UTF-8",
+                               XDG_CACHE_HOME=folder)
             output, code = "", 0
             for command in self.commands:
                 line = command.replace("%s", shlex.quote(self.path.name)).replace("%root", shlex.quote(str(ROOT)))

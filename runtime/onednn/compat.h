@@ -5,6 +5,7 @@
 
 #include <dnnl.hpp>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <tuple>
 #include <utility>
@@ -91,6 +92,13 @@ inline auto matmul(const dnnl::engine& engine, const dnnl::memory::desc& a,
 inline bool library_before(int major, int minor) {
     const dnnl_version_t* version = dnnl_version();
     return version->major < major || (version->major == major && version->minor < minor);
+}
+
+/// Of the library in use: "2.6.3".
+inline std::string library_version() {
+    const dnnl_version_t* version = dnnl_version();
+    return std::to_string(version->major) + "." + std::to_string(version->minor) + "." +
+           std::to_string(version->patch);
 }
 
 }  // namespace gmc::runtime::compat

@@ -11,6 +11,7 @@
 #include "runtime/onednn/plain_contraction.h"
 #include "runtime/onednn/tiled_backward_weights.h"
 #include "runtime/onednn/tiled_convolution.h"
+#include "runtime/onednn/tuning.h"
 
 namespace gmc::runtime {
 namespace {
@@ -56,6 +57,8 @@ constexpr Candidate<MatmulProblem> kMatmul[] = {
 template <typename Problem>
 std::unique_ptr<Kernel> make_best(std::span<const Candidate<Problem>> candidates,
                                   const Problem& problem, ContractionContext& context) {
+    if (TuningCache* tuning = context.tuning())
+        if (auto kernel = make_fastest(candidates, problem, context, *tuning)) return kernel;
     for (const bool preferred : {true, false})
         for (const Candidate<Problem>& candidate : candidates)
             if (candidate.preferred(problem) == preferred)

@@ -15,14 +15,18 @@
 
 namespace gmc::runtime {
 
+class TuningCache;
+
 /// What the contractions of one executable share: the oneDNN engine, scratch memory (in the arena),
 /// and weights in the layouts that primitives want. Kernels refer to it.
 class ContractionContext {
   public:
-    explicit ContractionContext(Arena& arena);
+    /// With `tuning` the fastest candidates are chosen by measuring, without by static rules.
+    explicit ContractionContext(Arena& arena, TuningCache* tuning = nullptr);
     ~ContractionContext();
 
     Arena& arena() { return arena_; }
+    TuningCache* tuning() { return tuning_; }
     /// A call of the function begins: weights may have changed since the last. Within a call no
     /// value changes (states are read as at entry), so one reorder per weight, layout and call is
     /// enough.
@@ -36,6 +40,7 @@ class ContractionContext {
 
   private:
     Arena& arena_;
+    TuningCache* tuning_;
     uint64_t call_ = 1;
     std::unique_ptr<Session> session_;
 };
@@ -88,7 +93,8 @@ ConvProblem conv_problem(const ir::Module& module, const ir::Function& function,
 MatmulProblem matmul_problem(const ir::Module& module, const ir::Function& function,
                              const ir::Operation& operation, const Buffers& buffers);
 
-/// The kernel of the first preferred candidate that can do the problem, else of the first that can.
+/// The kernel of the fastest candidate as context.tuning() has it; without that, of the first
+/// preferred candidate that can do the problem, else of the first that can.
 std::unique_ptr<Kernel> make_conv_kernel(const ConvProblem& problem, ContractionContext& context);
 std::unique_ptr<Kernel> make_matmul_kernel(const MatmulProblem& problem,
                                            ContractionContext& context);

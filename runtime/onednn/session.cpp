@@ -7,8 +7,8 @@
 
 namespace gmc::runtime {
 
-ContractionContext::ContractionContext(Arena& arena)
-    : arena_(arena), session_(std::make_unique<Session>()) {}
+ContractionContext::ContractionContext(Arena& arena, TuningCache* tuning)
+    : arena_(arena), tuning_(tuning), session_(std::make_unique<Session>()) {}
 ContractionContext::~ContractionContext() = default;
 int64_t ContractionContext::layout_bytes() const { return session_->layout_bytes; }
 

@@ -26,12 +26,13 @@ struct Transfer {
 }  // namespace
 
 struct Executable::State {
-    State(const ir::Module& m, const ir::Function& f, StateStore& states, std::shared_ptr<Arena> a)
+    State(const ir::Module& m, const ir::Function& f, StateStore& states, std::shared_ptr<Arena> a,
+          TuningCache* tuning)
         : module(m),
           function(f),
           arena(std::move(a)),
           placement(place_values(m, f, states, *arena)),
-          contractions(*arena) {}
+          contractions(*arena, tuning) {}
 
     const ir::Module& module;
     const ir::Function& function;
@@ -132,7 +133,8 @@ Result<Executable> Executable::make(const ir::Module& module, const ir::Function
                                     const ExecutableOptions& options, Diagnostics& diagnostics) {
     flush_denormals_in_all_threads();
     try {
-        auto state = std::make_unique<State>(module, function, states, std::move(arena));
+        auto state = std::make_unique<State>(module, function, states, std::move(arena),
+                                             options.tuning);
         state->bind(options);
         state->plan_updates(states);
         return Executable(std::move(state));

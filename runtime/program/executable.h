@@ -16,9 +16,13 @@
 
 namespace gmc::runtime {
 
+class TuningCache;
+
 struct ExecutableOptions {
-    bool reference =
-        false;  ///< run the plain loops of runtime/reference instead of the fast kernels
+    /// Run the plain loops of runtime/reference instead of the fast kernels.
+    bool reference = false;
+    /// Choose the fastest contractions by measuring; null: by static rules.
+    TuningCache* tuning = nullptr;
 };
 
 /// Usage: write the inputs, run, read the results. Inputs keep their content only until the next

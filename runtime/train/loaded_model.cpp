@@ -9,6 +9,7 @@
 #include "compiler/support/check.h"
 #include "compiler/support/edit_distance.h"
 #include "runtime/kernels/philox.h"
+#include "runtime/onednn/tuning_cache.h"
 
 namespace gmc::runtime {
 namespace {
@@ -53,8 +54,13 @@ Executable* LoadedModel::function(const std::string& name, Diagnostics& diagnost
             .help("it has " + names);
         return nullptr;
     }
-    auto made = Executable::make(module_, *function, *states_, arena_, {}, diagnostics);
+    auto made = Executable::make(module_, *function, *states_, arena_,
+                                 {.reference = false, .tuning = tuning_}, diagnostics);
     if (!made.ok()) return nullptr;
+    if (tuning_ != nullptr && tuning_->unsaved() > 0) {
+        Diagnostics ignored;  // unsaved() says so, too
+        (void)tuning_->save(ignored);
+    }
     return &executables_.emplace(name, made.take()).first->second;
 }
 

@@ -35,6 +35,10 @@ class LoadedModel {
     /// functions that there are.
     Executable* function(const std::string& name, Diagnostics& diagnostics);
 
+    /// Functions bound from now on have their contractions chosen by measuring, or as `tuning`
+    /// already knows. It must outlive the model.
+    void set_tuning(TuningCache* tuning) { tuning_ = tuning; }
+
     /// Steps of one training round in order, e.g. {step_discriminator, 5}, {step_generator, 1}.
     struct ScheduleEntry {
         std::string function;
@@ -93,6 +97,7 @@ class LoadedModel {
     std::unique_ptr<StateStore> states_;
     std::shared_ptr<Arena> arena_;
     std::map<std::string, Executable> executables_;
+    TuningCache* tuning_ = nullptr;
     double step_ = 0, epoch_ = 0;
 };
 

@@ -12,6 +12,7 @@
 #include "runtime/train/trainer.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/run_source.h"
+#include "tools/gmrun/tuning.h"
 
 namespace gmc::tools {
 namespace {
@@ -76,13 +77,16 @@ int bench_command(const Words& words) {
     line.options().add_options()("steps", po::value<int64_t>()->default_value(20),
                                  "steps that count, after three that do not")(
         "json", po::bool_switch(), "print one JSON object");
+    add_tuning(line);
     if (!line.parse(words)) return kDone;
     const auto steps = line.get<int64_t>("steps");
     if (steps < 1) throw UsageError("--steps must be at least 1");
     Diagnostics diagnostics;
     auto model = runtime::LoadedModel::load(model_path(line), diagnostics);
+    if (!model.ok()) return report(diagnostics);
+    const Tuning tuning(line, **model);
     Measured measured;
-    if (!model.ok() || !measure(**model, steps, measured, diagnostics)) return report(diagnostics);
+    if (!measure(**model, steps, measured, diagnostics)) return report(diagnostics);
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
     int64_t images = 0;

@@ -4,6 +4,7 @@
 #include "runtime/train/trainer.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/run_source.h"
+#include "tools/gmrun/tuning.h"
 
 namespace gmc::tools {
 namespace {
@@ -53,10 +54,12 @@ int train_command(const Words& words) {
         "samples", po::value<int64_t>(),
         "samples drawn after each epoch, 0 = none; by default 64 images or 2000 points")(
         "quiet", po::bool_switch(), "no progress line");
+    add_tuning(line);
     if (!line.parse(words)) return kDone;
     Diagnostics diagnostics;
     auto model = runtime::LoadedModel::load(model_path(line), diagnostics);
     if (!model.ok()) return report(diagnostics);
+    const Tuning tuning(line, **model);
 
     runtime::TrainOptions options;
     const std::string& name = (*model)->module().name;

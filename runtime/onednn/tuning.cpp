@@ -1,0 +1,231 @@
+// Timing candidates. Problems are values, so a copy that points to other memory is all it takes: the
+// function's own memory may hold states, which must not change.
+#include "runtime/onednn/tuning.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+
+#include "runtime/kernels/philox.h"
+#include "runtime/onednn/plain_contraction.h"
+
+namespace gmc::runtime {
+namespace {
+
+using Direction = ConvProblem::Direction;
+
+/// Timing ends after so many runs, or after so much time and at least two.
+constexpr int kMostRuns = 12;
+constexpr double kEnoughSeconds = 0.02;
+/// A candidate whose first run takes this much longer than the best so far is not timed further.
+constexpr double kHopeless = 3;
+/// A preferred candidate stays unless another is better by more: within that, timing is luck.
+constexpr double kWorthwhile = 0.97;
+/// Of the root mean square of the result. f32 sums in another order differ by far less.
+constexpr double kTolerance = 1e-3;
+
+int64_t elements(const ir::Shape& shape) { return ir::Type{ir::DType::kF32, shape}.elements(); }
+
+/// Memory of two operands and a result, filled with numbers from -1 to 1.
+class Operands {
+  public:
+    explicit Operands(const ConvProblem& p)
+        : blocks_{{elements(p.x), 0}, {elements(p.weights), 1}, {elements(p.y), 2}} {}
+    explicit Operands(const MatmulProblem& p)
+        : blocks_{{p.m * p.k, 0}, {p.k * p.n, 1}, {p.m * p.n, 2}} {}
+
+    ConvProblem of(ConvProblem p) const {
+        p.x_data = block(0), p.weights_data = block(1), p.y_data = block(2);
+        p.weights_value = ir::kNone;
+        return p;
+    }
+    MatmulProblem of(MatmulProblem p) const {
+        p.a = block(0), p.b = block(1), p.c = block(2);
+        return p;
+    }
+
+  private:
+    struct Block {
+        Block(int64_t count, uint32_t stream)
+            : memory(count * static_cast<int64_t>(sizeof(float))) {
+            for (int64_t i = 0; i < count; ++i)
+                memory.floats()[i] =
+                    2 * philox_uniform(philox_word(static_cast<uint64_t>(i), 0, stream, 1)) - 1;
+        }
+        MemoryBlock memory;
+    };
+    float* block(size_t i) const { return blocks_[i].memory.floats(); }
+    Block blocks_[3];
+};
+
+ConvProblem small(ConvProblem p) {
+    p.x[0] = p.y[0] = std::min<int64_t>(p.batch(), 2);
+    return p;
+}
+/// Fewer rows; where a is transposed they are columns of it, which changes where its numbers lie.
+MatmulProblem small(MatmulProblem p) {
+    p.m = std::min<int64_t>(p.m, 4);
+    return p;
+}
+
+std::span<float> result_of(const ConvProblem& p) {
+    const bool x = p.direction == Direction::kBackwardData;
+    const bool weights = p.direction == Direction::kBackwardWeights;
+    float* data = x ? p.x_data : weights ? p.weights_data : p.y_data;
+    return {data, static_cast<size_t>(elements(x ? p.x : weights ? p.weights : p.y))};
+}
+std::span<float> result_of(const MatmulProblem& p) {
+    return {p.c, static_cast<size_t>(p.m * p.n)};
+}
+
+std::unique_ptr<Kernel> make_plain(const ConvProblem& p, ContractionContext& context) {
+    return make_plain_conv(p, context);
+}
+std::unique_ptr<Kernel> make_plain(const MatmulProblem& p, ContractionContext& context) {
+    return make_plain_matmul(p, context);
+}
+
+/// Where candidates run while they are tried: nothing of the function's context changes.
+struct Workshop {
+    ir::Module nothing;
+    Arena arena{nothing};
+    ContractionContext context{arena};
+};
+
+template <typename Problem>
+bool is_right(const Candidate<Problem>& candidate, const Problem& problem) {
+    const Problem few = small(problem);
+    const Operands mine(few), plain(few);
+    Workshop workshop;
+    const auto kernel = candidate.make(mine.of(few), workshop.context);
+    if (!kernel) return true;  // only sizes that are not used are too small for it
+    kernel->run({});
+    make_plain(plain.of(few), workshop.context)->run({});
+    const std::span<float> found = result_of(mine.of(few)), right = result_of(plain.of(few));
+    double worst = 0, squares = 0;
+    for (size_t i = 0; i < found.size(); ++i) {
+        const double difference = std::fabs(double{found[i]} - double{right[i]});
+        if (!(difference <= worst)) worst = difference;  // NaN stays
+        squares += double{right[i]} * double{right[i]};
+    }
+    return worst <= kTolerance * std::sqrt(squares / static_cast<double>(found.size()));
+}
+
+/// Seconds of the fastest run; infinity when the candidate cannot do the problem.
+template <typename Problem>
+double time_of(const Candidate<Problem>& candidate, const Problem& problem, double best) {
+    using Clock = std::chrono::steady_clock;
+    Workshop workshop;
+    const auto kernel = candidate.make(problem, workshop.context);
+    if (!kernel) return std::numeric_limits<double>::infinity();
+    const auto run = [&] {
+        workshop.context.begin_call();
+        const Clock::time_point begin = Clock::now();
+        kernel->run({});
+        return std::chrono::duration<double>(Clock::now() - begin).count();
+    };
+    const double first = run();
+    if (first > kHopeless * best) return first;
+    double fastest = first, spent = 0;
+    for (int i = 0; i < kMostRuns && (i < 2 || spent < kEnoughSeconds); ++i) {
+        const double time = run();
+        fastest = std::min(fastest, time);
+        spent += time;
+    }
+    return fastest;
+}
+
+struct Timed {
+    size_t candidate;  ///< index into the list
+    double seconds;
+};
+
+/// All that can do the problem, by the static rules' preference; plain loops only where nothing
+/// else can.
+template <typename Problem>
+std::vector<Timed> time_all(std::span<const Candidate<Problem>> candidates,
+                            const Problem& problem) {
+    const Operands operands(problem);
+    std::vector<Timed> timed;
+    double best = std::numeric_limits<double>::infinity();
+    for (const bool preferred : {true, false})
+        for (size_t i = 0; i < candidates.size(); ++i) {
+            if (candidates[i].preferred(problem) != preferred) continue;
+            if (candidates[i].name == "plain" && !timed.empty()) continue;
+            const double seconds = time_of(candidates[i], operands.of(problem), best);
+            if (!std::isfinite(seconds)) continue;
+            best = std::min(best, seconds);
+            timed.push_back({i, seconds});
+        }
+    return timed;
+}
+
+/// The fastest that is right. `timed` has what the static rules prefer in front.
+template <typename Problem>
+const Candidate<Problem>* choose(std::span<const Candidate<Problem>> candidates,
+                                 std::vector<Timed>& timed, const Problem& problem) {
+    timed.front().seconds *= kWorthwhile;
+    std::stable_sort(timed.begin(), timed.end(),
+                     [](const Timed& a, const Timed& b) { return a.seconds < b.seconds; });
+    for (const Timed& each : timed)
+        if (is_right(candidates[each.candidate], problem)) return &candidates[each.candidate];
+    return nullptr;
+}
+
+template <typename Problem>
+std::unique_ptr<Kernel> fastest(std::span<const Candidate<Problem>> candidates,
+                                const Problem& problem, ContractionContext& context,
+                                TuningCache& cache) {
+    const std::string key = tuning_key(problem);
+    if (const TuningEntry* known = cache.find(key))
+        for (const Candidate<Problem>& candidate : candidates)
+            if (candidate.name == known->choice)
+                if (auto kernel = candidate.make(problem, context)) return kernel;
+    std::vector<Timed> timed = time_all(candidates, problem);
+    if (timed.size() < 2) return nullptr;
+    TuningEntry entry;
+    for (const Timed& each : timed)
+        entry.microseconds.emplace_back(candidates[each.candidate].name,
+                                        std::round(each.seconds * 1e7) / 10);
+    const Candidate<Problem>* chosen = choose(candidates, timed, problem);
+    if (chosen == nullptr) return nullptr;
+    entry.choice = chosen->name;
+    cache.record(key, std::move(entry));
+    return chosen->make(problem, context);
+}
+
+}  // namespace
+
+std::string tuning_key(const ConvProblem& p) {
+    const char* name = p.direction == Direction::kForward        ? "conv"
+                       : p.direction == Direction::kBackwardData ? "conv_backward_data"
+                                                                 : "conv_backward_weights";
+    return fmt::format(
+        "{} f32 x[{}] w[{}] y[{}] strides[{}] pads[{}] dilations[{}] groups {}", name,
+        fmt::join(p.x, ","), fmt::join(p.weights, ","), fmt::join(p.y, ","),
+        fmt::join(p.window.strides, ","), fmt::join(p.window.pads_begin, ","),
+        fmt::join(p.window.dilations, ","), p.window.groups);
+}
+
+std::string tuning_key(const MatmulProblem& p) {
+    return fmt::format("matmul f32 {}[{},{}] x {}[{},{}]", p.transpose_a ? "transposed " : "", p.m,
+                       p.k, p.transpose_b ? "transposed " : "", p.k, p.n);
+}
+
+std::unique_ptr<Kernel> make_fastest(std::span<const Candidate<ConvProblem>> candidates,
+                                     const ConvProblem& problem, ContractionContext& context,
+                                     TuningCache& cache) {
+    return fastest(candidates, problem, context, cache);
+}
+
+std::unique_ptr<Kernel> make_fastest(std::span<const Candidate<MatmulProblem>> candidates,
+                                     const MatmulProblem& problem, ContractionContext& context,
+                                     TuningCache& cache) {
+    return fastest(candidates, problem, context, cache);
+}
+
+}  // namespace gmc::runtime

@@ -1,0 +1,127 @@
+// The choice of candidates by measuring: the fastest that is right, remembered.
+#include <chrono>
+#include <set>
+#include <thread>
+
+#include "runtime/onednn/plain_contraction.h"
+#include "runtime/onednn/tuning.h"
+#include "tests/catch.h"
+
+using namespace gmc;           // NOLINT: tests
+using namespace gmc::runtime;  // NOLINT
+
+namespace {
+
+bool always(const MatmulProblem&) { return true; }
+bool never(const MatmulProblem&) { return false; }
+
+/// Fast and wrong: leaves c as it is.
+std::unique_ptr<Kernel> make_wrong(const MatmulProblem&, ContractionContext&) {
+    struct Wrong final : Kernel {
+        void run(const CallContext&) override {}
+    };
+    return std::make_unique<Wrong>();
+}
+
+/// Right, and slower than any other.
+std::unique_ptr<Kernel> make_slow(const MatmulProblem& problem, ContractionContext& context) {
+    struct Slow final : Kernel {
+        explicit Slow(std::unique_ptr<Kernel> k) : kernel(std::move(k)) {}
+        void run(const CallContext& call) override {
+            std::this_thread::sleep_for(std::chrono::milliseconds(20));
+            kernel->run(call);
+        }
+        std::unique_ptr<Kernel> kernel;
+    };
+    return std::make_unique<Slow>(make_plain_matmul(problem, context));
+}
+
+std::unique_ptr<Kernel> make_none(const MatmulProblem&, ContractionContext&) { return nullptr; }
+
+struct Setting {
+    ir::Module nothing;
+    Arena arena{nothing};
+    ContractionContext context{arena};
+    TuningCache cache{"", "a machine"};
+    std::vector<float> a, b, c;
+    MatmulProblem problem;
+
+    Setting() : a(64 * 32, 0.5F), b(32 * 16, 2), c(64 * 16, -1) {
+        problem.m = 64, problem.k = 32, problem.n = 16;
+        problem.a = a.data(), problem.b = b.data(), problem.c = c.data();
+        problem.where = "test";
+    }
+    /// The name of the choice; "" when there was nothing to choose.
+    std::string choice(std::span<const Candidate<MatmulProblem>> candidates) {
+        const auto kernel = make_fastest(candidates, problem, context, cache);
+        const TuningEntry* entry = cache.find(tuning_key(problem));
+        if (kernel) kernel->run({});
+        return kernel && entry ? entry->choice : "";
+    }
+};
+
+}  // namespace
+
+TEST_CASE("the fastest candidate is taken, but never one that is wrong") {
+    constexpr Candidate<MatmulProblem> kAll[] = {{"slow", always, make_slow},
+                                                 {"wrong", never, make_wrong},
+                                                 {"none", always, make_none},
+                                                 {"right", never, make_plain_matmul}};
+    Setting s;
+    CHECK(s.choice(kAll) == "right");
+    CHECK(s.c[5] == 32);  // 32 products of 0.5 and 2: the kernel works on the problem's own memory
+    CHECK(s.cache.measured() == 1);
+    CHECK(s.cache.find(tuning_key(s.problem))->microseconds.size() == 3);
+    CHECK(s.choice(kAll) == "right");
+    CHECK(s.cache.measured() == 1);  // remembered
+}
+
+TEST_CASE("measuring leaves the problem's memory alone") {
+    constexpr Candidate<MatmulProblem> kBoth[] = {{"slow", always, make_slow},
+                                                  {"right", never, make_plain_matmul}};
+    Setting s;
+    REQUIRE(make_fastest(kBoth, s.problem, s.context, s.cache) != nullptr);
+    for (const float x : s.c) REQUIRE(x == -1);
+}
+
+TEST_CASE("one candidate is no choice; a remembered one that is gone is measured again") {
+    constexpr Candidate<MatmulProblem> kOne[] = {{"none", always, make_none},
+                                                 {"slow", always, make_slow}};
+    constexpr Candidate<MatmulProblem> kTwo[] = {{"slow", always, make_slow},
+                                                 {"right", never, make_plain_matmul}};
+    Setting s;
+    CHECK(s.choice(kOne).empty());
+    CHECK(s.cache.measured() == 0);
+    s.cache.record(tuning_key(s.problem), {"of an older gmc", {}});
+    CHECK(s.choice(kTwo) == "right");
+}
+
+TEST_CASE("convolutions of all directions are measured, told apart by all that matters") {
+    ConvProblem p;
+    p.window.strides = {2, 2}, p.window.dilations = {1, 1};
+    p.window.pads_begin = {1, 1}, p.window.pads_end = {1, 1};
+    p.x = {4, 8, 8, 16}, p.weights = {4, 4, 16, 32}, p.y = {4, 4, 4, 32};
+    std::vector<float> x(4 * 8 * 8 * 16, 1), w(4 * 4 * 16 * 32, 1), y(4 * 4 * 4 * 32, 1);
+    p.x_data = x.data(), p.weights_data = w.data(), p.y_data = y.data();
+    p.where = "test";
+    ir::Module nothing;
+    Arena arena(nothing);
+    ContractionContext context(arena);
+    TuningCache cache("", "a machine");
+    using Direction = ConvProblem::Direction;
+    std::set<std::string> keys;
+    for (const Direction direction :
+         {Direction::kForward, Direction::kBackwardData, Direction::kBackwardWeights}) {
+        p.direction = direction;
+        const auto kernel = make_fastest(conv_candidates(direction), p, context, cache);
+        REQUIRE(kernel != nullptr);
+        kernel->run({});
+        keys.insert(tuning_key(p));
+    }
+    p.window.groups = 2;
+    keys.insert(tuning_key(p));
+    p.window.dilations = {2, 1};
+    keys.insert(tuning_key(p));
+    CHECK(keys.size() == 5);
+    CHECK(cache.measured() == 3);
+}

@@ -1,0 +1,100 @@
+// The file of measured contractions: what was recorded comes back, what is broken is measured again.
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "runtime/onednn/tuning_cache.h"
+#include "tests/catch.h"
+
+using namespace gmc;           // NOLINT: tests
+using namespace gmc::runtime;  // NOLINT
+
+namespace {
+
+namespace fs = std::filesystem;
+
+class Folder {
+  public:
+    Folder() : path_(fs::temp_directory_path() / ("gmc-tuning-" + std::to_string(getpid()))) {}
+    ~Folder() { fs::remove_all(path_); }
+    /// Not there yet, nor is its folder.
+    std::string file() const { return path_ / "deep" / "tuning.json"; }
+
+  private:
+    fs::path path_;
+};
+
+void save(TuningCache& cache) {
+    Diagnostics diagnostics;
+    INFO(diagnostics.render());
+    REQUIRE(cache.save(diagnostics));
+}
+
+void write(const std::string& path, const std::string& text) {
+    fs::create_directories(fs::path(path).parent_path());
+    std::ofstream(path) << text;
+}
+
+}  // namespace
+
+TEST_CASE("what was measured comes back, for the machine it was measured on") {
+    const Folder folder;
+    TuningCache cache(folder.file(), "a machine");
+    CHECK(cache.find("matmul") == nullptr);
+    cache.record("matmul", {"onednn", {{"onednn", 12.5}, {"plain", 100}}});
+    CHECK(cache.unsaved() == 1);
+    save(cache);
+    CHECK(cache.unsaved() == 0);
+    CHECK(cache.measured() == 1);
+
+    const TuningCache again(folder.file(), "a machine");
+    REQUIRE(again.find("matmul") != nullptr);
+    CHECK(again.find("matmul")->choice == "onednn");
+    CHECK(again.find("matmul")->microseconds ==
+          std::vector<std::pair<std::string, double>>{{"onednn", 12.5}, {"plain", 100}});
+    CHECK(TuningCache(folder.file(), "another").find("matmul") == nullptr);
+}
+
+TEST_CASE("two processes that save one after the other lose nothing") {
+    const Folder folder;
+    TuningCache first(folder.file(), "a machine"), second(folder.file(), "a machine");
+    TuningCache elsewhere(folder.file(), "another");
+    first.record("one", {"tiled", {}});
+    second.record("two", {"narrow", {}});
+    elsewhere.record("one", {"plain", {}});
+    save(first), save(second), save(elsewhere);
+    const TuningCache both(folder.file(), "a machine");
+    REQUIRE(both.find("one") != nullptr);
+    REQUIRE(both.find("two") != nullptr);
+    CHECK(both.find("one")->choice == "tiled");
+    CHECK(both.find("two")->choice == "narrow");
+}
+
+TEST_CASE("a file that is broken, of another version or shape counts as empty") {
+    const Folder folder;
+    for (const char* text :
+         {"", "{", "[1]", "{\"gmc_tuning\": 2, \"machines\": {\"m\": {\"p\": {\"choice\": \"x\"}}}}",
+          "{\"gmc_tuning\": 1, \"machines\": 3}", "{\"gmc_tuning\": 1, \"machines\": {\"m\": [1]}}",
+          "{\"gmc_tuning\": 1, \"machines\": {\"m\": {\"p\": {\"choice\": 1}}}}",
+          "{\"gmc_tuning\": 1, \"machines\": {\"m\": {\"p\": \"x\"}}}"}) {
+        INFO(text);
+        write(folder.file(), text);
+        TuningCache cache(folder.file(), "m");
+        CHECK(cache.find("p") == nullptr);
+        cache.record("p", {"tiled", {}});
+        save(cache);
+        CHECK(TuningCache(folder.file(), "m").find("p") != nullptr);
+    }
+}
+
+TEST_CASE("what cannot be kept is an error, and stays unsaved") {
+    const Folder folder;
+    write(folder.file() + "/in the way", "");  // a folder where the file should be
+    TuningCache cache(folder.file(), "m");
+    cache.record("p", {"tiled", {}});
+    Diagnostics diagnostics;
+    CHECK_FALSE(cache.save(diagnostics));
+    CHECK(diagnostics.any());
+    CHECK(cache.unsaved() == 1);
+}

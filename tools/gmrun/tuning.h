@@ -1,0 +1,26 @@
+// Whether the commands that train choose contractions by measuring.
+#pragma once
+
+#include <optional>
+
+#include "runtime/onednn/tuning_cache.h"
+#include "runtime/train/loaded_model.h"
+#include "tools/command_line/command_line.h"
+
+namespace gmc::tools {
+
+/// Declares --no-tune.
+void add_tuning(CommandLine& line);
+/// The choice of contractions by measuring, unless --no-tune was given or there is no place to keep
+/// what was measured. Alive as long as the model.
+class Tuning {
+  public:
+    Tuning(const CommandLine& line, runtime::LoadedModel& model);
+    /// Says where the measurements of this process are, or that they could not be kept.
+    ~Tuning();
+
+  private:
+    std::optional<runtime::TuningCache> cache_;
+};
+
+}  // namespace gmc::tools
