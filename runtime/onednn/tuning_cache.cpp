@@ -94,6 +94,7 @@ bool TuningCache::save(Diagnostics& diagnostics) {
     fs::create_directories(fs::path(path_).parent_path(), error);  // failing shows when writing
     Json json = read(path_);
     Json& machine = json["machines"][machine_];
+    if (!machine.is_object()) machine = Json::object();
     for (const auto& [problem, entry] : entries_) {
         Json times = Json::object();
         for (const auto& [name, time] : entry.microseconds) times[name] = time;
