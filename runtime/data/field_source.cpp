@@ -97,7 +97,8 @@ bool Opener::read_pictures(const FieldSource& source, Opened& opened) {
 bool Opener::read(const FieldSource& source, Opened& opened) {
     if (source.format == "synthetic") return read_synthetic(source, opened);
     if (source.format == "folder") return read_pictures(source, opened);
-    const ValueRules rules{source.name, range_of(source), source.range_given, source.classes};
+    const ValueRules rules{source.name, range_of(source), source.range_given, source.classes,
+                           source.count};
     Result<FieldPtr> field = Failure{};
     if (source.format == "npy") {
         field = read_npy_data(source.source, rules, diagnostics_);

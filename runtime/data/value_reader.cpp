@@ -33,10 +33,11 @@ bool report_too_long(const ValueBlock& block, Diagnostics& diagnostics) {
     return false;
 }
 
-/// Hands the values' bytes to sink(bytes, count of values) piece by piece.
+/// Hands the values' bytes to sink(bytes, count of values) piece by piece. `to_the_end`: the file
+/// must end with them.
 template <typename Sink>
-bool read_pieces(const ValueBlock& block, const ReadBytes& read, Diagnostics& diagnostics,
-                 Sink&& sink) {
+bool read_pieces(const ValueBlock& block, bool to_the_end, const ReadBytes& read,
+                 Diagnostics& diagnostics, Sink&& sink) {
     const size_t width = block.type->bytes, piece_values = kPieceBytes / width;
     const uint64_t total = block.values();
     std::vector<uint8_t> piece(kPieceBytes);
@@ -49,6 +50,7 @@ bool read_pieces(const ValueBlock& block, const ReadBytes& read, Diagnostics& di
         sink(piece.data(), count);
         done += count;
     }
+    if (!to_the_end) return true;
     // One byte more must not be there. Asking for it also makes zlib verify the checksum at the
     // end.
     uint8_t byte = 0;
@@ -144,8 +146,8 @@ bool check_values(const ValueBlock& block, const ValueRules& rules, const std::v
     return true;
 }
 
-Result<FieldPtr> read_field(const ValueBlock& block, const ValueRules& rules, const ReadBytes& read,
-                            Diagnostics& diagnostics) {
+Result<FieldPtr> read_field(const ValueBlock& block, bool to_the_end, const ValueRules& rules,
+                            const ReadBytes& read, Diagnostics& diagnostics) {
     FieldInfo info{rules.name, example_shape(block, rules),
                    static_cast<int64_t>(block.dimensions.front()), 0};
     const uint64_t total = block.values();
@@ -155,7 +157,7 @@ Result<FieldPtr> read_field(const ValueBlock& block, const ValueRules& rules, co
             grow(bytes, count, total);
             bytes.insert(bytes.end(), src, src + count);
         };
-        if (!read_pieces(block, read, diagnostics, append) ||
+        if (!read_pieces(block, to_the_end, read, diagnostics, append) ||
             !check_values(block, rules, bytes, info, diagnostics))
             return Failure{};
         return FieldPtr(std::make_shared<ByteField>(
@@ -167,7 +169,7 @@ Result<FieldPtr> read_field(const ValueBlock& block, const ValueRules& rules, co
         values.resize(values.size() + count);
         block.type->convert(src, count, values.data() + values.size() - count);
     };
-    if (!read_pieces(block, read, diagnostics, append) ||
+    if (!read_pieces(block, to_the_end, read, diagnostics, append) ||
         !check_values(block, rules, values, info, diagnostics))
         return Failure{};
     return FieldPtr(std::make_shared<FloatField>(std::move(info), std::move(values)));
@@ -213,8 +215,12 @@ bool check_rules(const ValueRules& rules, Diagnostics& diagnostics) {
 
 Result<FieldPtr> read_values(const ValueBlock& block, const ValueRules& rules,
                              const ReadBytes& read, Diagnostics& diagnostics) {
+    ValueBlock wanted = block;
+    const auto count = static_cast<uint64_t>(rules.count);
+    const bool to_the_end = count == 0 || count >= block.dimensions.front();
+    if (!to_the_end) wanted.dimensions.front() = count;
     try {
-        return read_field(block, rules, read, diagnostics);
+        return read_field(wanted, to_the_end, rules, read, diagnostics);
     } catch (const std::bad_alloc&) {
         diagnostics.error(DiagnosticKind::kTooLarge, {}, "`{}` does not fit into memory ({})",
                           block.path, block.describe());

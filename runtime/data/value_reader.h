@@ -24,6 +24,8 @@ struct ValueRules {
     /// Values must be 0 .. classes - 1. With 0, single integers without a range are labels anyway,
     /// whose classes are counted.
     int64_t classes = 0;
+    /// Read so many examples and leave the rest of the file alone; 0: read all.
+    int64_t count = 0;
 };
 
 /// What the header says of the values.

@@ -4,24 +4,30 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <cstring>
+#include <cstdint>
 #include <new>
 
 namespace gmc::runtime {
 
-MemoryBlock::MemoryBlock(int64_t bytes) : bytes_(bytes) {
+/// Fresh pages are zero, and are there only once they are touched: threads that run the kernels
+/// share the work of clearing them, and what nothing touches costs nothing.
+MemoryBlock::MemoryBlock(int64_t bytes) : bytes_(std::max<int64_t>(bytes, 0)) {
     if (bytes <= 0) return;
     const auto size = static_cast<size_t>(align_up(bytes, kBlockAlignment));
-    void* data = std::aligned_alloc(kBlockAlignment, size);
-    if (data == nullptr) throw std::bad_alloc();
+    const size_t mapped = size + kBlockAlignment;
+    void* found = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (found == MAP_FAILED) throw std::bad_alloc();
+    auto* begin = static_cast<std::byte*>(found);
+    const auto address = reinterpret_cast<uintptr_t>(found);
+    const size_t before = (kBlockAlignment - address % kBlockAlignment) % kBlockAlignment;
+    if (before > 0) munmap(begin, before);
+    munmap(begin + before + size, mapped - before - size);
+    data_ = {begin + before, Release(size)};
     // Only a wish: kernels without transparent huge pages refuse it, and nothing else changes.
-    madvise(data, size, MADV_HUGEPAGE);
-    std::memset(data, 0, size);
-    data_.reset(static_cast<std::byte*>(data));
+    madvise(data_.get(), size, MADV_HUGEPAGE);
 }
 
-void MemoryBlock::Release::operator()(std::byte* data) const { std::free(data); }
+void MemoryBlock::Release::operator()(std::byte* data) const { munmap(data, size); }
 
 Arena::Arena(const ir::Module& module) {
     int64_t bytes = 0;

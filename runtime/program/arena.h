@@ -35,6 +35,9 @@ class MemoryBlock {
 
   private:
     struct Release {
+        size_t size;  ///< of the mapping
+        Release() : size(0) {}
+        explicit Release(size_t bytes) : size(bytes) {}
         void operator()(std::byte* data) const;
     };
     std::unique_ptr<std::byte, Release> data_;

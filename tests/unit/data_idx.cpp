@@ -125,6 +125,23 @@ TEST_CASE("idx of more than one piece") {
     CHECK(example(**field, 2621)[44] == 262144.0F);  // first value of the second piece
 }
 
+TEST_CASE("the first examples are read without a look at the rest of the file") {
+    const TempFolder folder;
+    ValueRules rules{"image", ValueRange{0, 1}};
+    rules.count = 2;
+    // Three are promised, and the third is not there: an error only for who wants it.
+    const std::string text = header(0x08, {3, 1, 2}) + std::string("\x00\xff\xff\x00", 4);
+    const std::string path = folder.write("f.gz", gzip(text));
+    Diagnostics diagnostics;
+    Result<FieldPtr> two = read_idx(path, rules, diagnostics);
+    INFO(diagnostics.render());
+    REQUIRE(two);
+    CHECK((*two)->count() == 2);
+    CHECK(example(**two, 1)[0] == 1.0F);
+    rules.count = 3;
+    CHECK_FALSE(read_idx(path, rules, diagnostics));
+}
+
 TEST_CASE("idx errors about what the file is") {
     const TempFolder folder;
     const auto error_at = [&](const std::string& path) {
