@@ -12,6 +12,7 @@
 #include "runtime/onednn/tiled_backward_weights.h"
 #include "runtime/onednn/tiled_convolution.h"
 #include "runtime/onednn/tuning.h"
+#include "runtime/onednn/winograd_convolution.h"
 
 namespace gmc::runtime {
 namespace {
@@ -29,12 +30,14 @@ bool never(const Problem&) {
 
 constexpr Candidate<ConvProblem> kForward[] = {
     {"tiled", prefers_tiled_conv, make_tiled_conv},
+    {"winograd", never, make_winograd_conv},
     {"onednn", always, make_onednn_conv},
     {"plain", never, make_plain_conv},
 };
 constexpr Candidate<ConvProblem> kBackwardData[] = {
     {"narrow", prefers_narrow_backward_data, make_narrow_backward_data},
     {"tiled", prefers_tiled_conv, make_tiled_conv},
+    {"winograd", never, make_winograd_conv},
     {"onednn", always, make_onednn_conv_backward_data},
     {"plain", never, make_plain_conv},
 };
