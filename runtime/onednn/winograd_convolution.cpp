@@ -62,7 +62,7 @@ WinogradConv::WinogradConv(const ConvProblem& p, ContractionContext& context)
     arena_.reserve_scratch(4 * (weight_floats() + threads_ * thread_floats()));
 }
 
-/// to[frequency][from channels][to channels] = G g G^T of weights [3][3][C][F]; backwards their kernel is turned around.
+/// to[frequency][from channels][to channels] = G g G^T of weights [3][3][C][F], backwards of the kernel turned around.
 void WinogradConv::transform_weights(float* to) const {
     const int64_t from_stride = forward_ ? l_.filters : 1, to_stride = forward_ ? 1 : l_.filters;
     const int64_t tap_stride = l_.channels * l_.filters;
