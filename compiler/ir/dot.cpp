@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <set>
 
 namespace gmc::ir {
@@ -37,7 +38,10 @@ class Writer {
     }
 
   private:
-    std::string id(ValueId value) const { return fmt::format("f{}v{}", index_, value); }
+    std::string id(ValueId value) const {
+        const auto node = node_of_.find(value);
+        return fmt::format("f{}v{}", index_, node == node_of_.end() ? value : node->second);
+    }
 
     void node(ValueId value, const std::string& label, const char* shape) {
         out_ += fmt::format("    {} [label=\"{}\", shape={}];\n", id(value), escaped(label), shape);
@@ -58,21 +62,24 @@ class Writer {
         edge(value, name);
     }
 
-    /// A node per result; an op with several has them joined by the op's name in their labels.
+    /// A node per operation; of a fused one the ops of its body in its label. Edges from its other
+    /// results leave the same node.
     void operation(const Operation& op) {
-        for (ValueId result : op.results) {
-            std::string label =
-                escaped(fmt::format("%{} = {}", function_.values[result].name, op.info().name));
-            for (const Operation& inner : op.body) label += "\\n" + std::string(inner.info().name);
-            out_ += fmt::format("    {} [label=\"{}\", shape=box];\n", id(result), label);
-            for (ValueId operand : op.operands) edge(operand, id(result));
-        }
+        for (ValueId result : op.results) node_of_[result] = op.result();
+        std::string label;
+        for (ValueId result : op.results)
+            label += fmt::format("{}%{}", label.empty() ? "" : ", ", function_.values[result].name);
+        label = escaped(fmt::format("{} = {}", label, op.info().name));
+        for (const Operation& inner : op.body) label += "\\n" + std::string(inner.info().name);
+        out_ += fmt::format("    {} [label=\"{}\", shape=box];\n", id(op.result()), label);
+        for (ValueId operand : op.operands) edge(operand, id(op.result()));
     }
 
     const Module& module_;
     const Function& function_;
     size_t index_;
     std::string out_;
+    std::map<ValueId, ValueId> node_of_;  ///< results of ops: the first result of the same op
     std::set<ValueId> drawn_;
     int ends_ = 0;
 };

@@ -20,6 +20,7 @@ enum Trait : unsigned {
     kGenerator = 1u << 3,     ///< no operands; element i is computed from i (constants, random numbers)
     kNoGradient = 1u << 4,    ///< piecewise constant or not differentiable: contributes no gradient, by definition
     kRuntimeScalar = 1u << 5, ///< a number the runtime supplies (step, epoch)
+    kContraction = 1u << 6,   ///< sums of products, where the time goes: convolutions and the matrix product
 };
 
 /// An op's fixed facts. `operands` names them, e.g. "x, weights"; "..." stands for any number.
@@ -246,7 +247,8 @@ struct ConvWindow {
 };
 /// x[N, D..., C], weights[K..., C/groups, F] -> [N, (D + pads - dilation (K - 1) - 1) / stride + 1 ..., F].
 struct Conv : ConvWindow {
-    static constexpr OpInfo kInfo{"conv", "x, weights", "cross-correlation, x[N,D...,C], weights[K...,C/groups,F]"};
+    static constexpr OpInfo kInfo{"conv", "x, weights", "cross-correlation, x[N,D...,C], weights[K...,C/groups,F]",
+                                  kContraction};
     static constexpr auto fields() {
         return std::tuple{field("strides", &Conv::strides), field("pads_begin", &Conv::pads_begin),
                           field("pads_end", &Conv::pads_end), field("dilations", &Conv::dilations),
@@ -256,7 +258,7 @@ struct Conv : ConvWindow {
 /// The adjoint of `conv` in x; a transposed convolution. The result's type says the spatial sizes.
 struct ConvBackwardData : ConvWindow {
     static constexpr OpInfo kInfo{"conv_backward_data", "diff, weights",
-                                  "gradient of conv in x: a transposed convolution"};
+                                  "gradient of conv in x: a transposed convolution", kContraction};
     static constexpr auto fields() {
         return std::tuple{field("strides", &ConvBackwardData::strides),
                           field("pads_begin", &ConvBackwardData::pads_begin),
@@ -267,7 +269,8 @@ struct ConvBackwardData : ConvWindow {
 };
 /// The adjoint of `conv` in its weights. The result's type says the kernel sizes.
 struct ConvBackwardWeights : ConvWindow {
-    static constexpr OpInfo kInfo{"conv_backward_weights", "x, diff", "gradient of conv in its weights"};
+    static constexpr OpInfo kInfo{"conv_backward_weights", "x, diff", "gradient of conv in its weights",
+                                  kContraction};
     static constexpr auto fields() {
         return std::tuple{field("strides", &ConvBackwardWeights::strides),
                           field("pads_begin", &ConvBackwardWeights::pads_begin),
@@ -278,7 +281,7 @@ struct ConvBackwardWeights : ConvWindow {
 };
 /// a[M, K] b[K, N] -> [M, N]; transpose_a reads a as [K, M], transpose_b reads b as [N, K].
 struct Matmul {
-    static constexpr OpInfo kInfo{"matmul", "a, b", "matrix product of two matrices"};
+    static constexpr OpInfo kInfo{"matmul", "a, b", "matrix product of two matrices", kContraction};
     bool transpose_a = false, transpose_b = false;
     static constexpr auto fields() {
         return std::tuple{field("transpose_a", &Matmul::transpose_a),

@@ -1,10 +1,14 @@
 // gmc dump: a model at a stage between YAML and .gmc.
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "compiler/build/build.h"
 #include "compiler/ir/dot.h"
 #include "compiler/ir/printer.h"
 #include "compiler/pipeline.h"
+#include "compiler/view/json.h"
+#include "compiler/view/loops.h"
+#include "compiler/view/memory_plan.h"
 #include "tools/gmc/commands.h"
 #include "tools/gmc/model_source.h"
 #include "tools/gmc/spec_json.h"
@@ -13,7 +17,21 @@ namespace gmc::tools {
 namespace {
 
 const std::vector<std::string> kStages = {"spec", "ir", "grad", "opt", "plan"};
-const std::vector<std::string> kFormats = {"text", "dot", "json"};
+
+/// A way to show a module.
+struct Format {
+    std::string name;
+    std::string (*write)(const ir::Module&);
+    bool of_plans = false;  ///< only of the stage plan
+};
+const std::vector<Format> kFormats = {
+    {"text", [](const ir::Module& m) { return ir::print(m); }},
+    {"loops", view::loops_text},
+    {"json", [](const ir::Module& m) { return view::to_json(m).dump(1) + "\n"; }},
+    {"dot", ir::to_dot},
+    {"table", view::memory_table, true},
+    {"svg", view::memory_svg, true},
+};
 
 std::string choice(const CommandLine& line, const std::string& option,
                    const std::vector<std::string>& choices) {
@@ -33,18 +51,30 @@ int dump_command(const Words& words) {
                      "  ir     as it was built, losses with `gradient` ops\n"
                      "  grad   differentiated\n"
                      "  opt    simplified and fused\n"
-                     "  plan   with its memory planned: what is in a .gmc file");
+                     "  plan   with its memory planned: what is in a .gmc file\n"
+                     "Formats:\n"
+                     "  text   the IR; of the stage spec JSON\n"
+                     "  loops  a line per loop, contraction and copy: what it reads and stores\n"
+                     "  json   for programs\n"
+                     "  dot    a graph for Graphviz\n"
+                     "  table  buffers, their lifetimes and the peak, of the stage plan\n"
+                     "  svg    the same as a picture");
     add_model(line);
     line.options().add_options()  //
         ("stage", po::value<std::string>()->default_value("plan")->value_name("STAGE"),
          "spec, ir, grad, opt or plan")  //
         ("format", po::value<std::string>()->default_value("text")->value_name("FORMAT"),
-         "text; dot, for Graphviz; json, for the stage spec");
+         "text, loops, json, dot, table or svg");
     if (!line.parse(words)) return kDone;
+    std::vector<std::string> formats;
+    for (const Format& format : kFormats) formats.push_back(format.name);
     const std::string stage = choice(line, "stage", kStages),
-                      format = choice(line, "format", kFormats);
-    if ((stage == "spec" && format == "dot") || (stage != "spec" && format == "json"))
-        throw UsageError(fmt::format("the stage {} has no format {}", stage, format));
+                      format_name = choice(line, "format", formats);
+    const Format& format = *std::find_if(kFormats.begin(), kFormats.end(),
+                                         [&](const Format& f) { return f.name == format_name; });
+    if ((stage == "spec" && format.name != "text" && format.name != "json") ||
+        (stage != "plan" && format.of_plans))
+        throw UsageError(fmt::format("the stage {} has no format {}", stage, format.name));
 
     Diagnostics diagnostics;
     const Result<dsl::ModelSpec> spec = read_model(line, diagnostics);
@@ -56,7 +86,7 @@ int dump_command(const Words& words) {
     Result<ir::Module> module = build::build_module(*spec, diagnostics);
     if (!module || !passes::run_stages(*module, pipeline_until(stage), {}, diagnostics))
         return report(diagnostics);
-    fmt::print("{}", format == "dot" ? ir::to_dot(*module) : ir::print(*module));
+    fmt::print("{}", format.write(*module));
     return kDone;
 }
 

@@ -10,7 +10,8 @@ std::string traits_text(const ir::OpInfo& info) {
     static constexpr std::pair<ir::Trait, const char*> kNames[] = {
         {ir::kElementwise, "element-wise"},     {ir::kCommutative, "commutative"},
         {ir::kReduction, "reduction"},          {ir::kGenerator, "generator"},
-        {ir::kRuntimeScalar, "runtime scalar"}, {ir::kNoGradient, "no gradient"}};
+        {ir::kRuntimeScalar, "runtime scalar"}, {ir::kNoGradient, "no gradient"},
+        {ir::kContraction, "contraction"}};
     std::string out;
     for (const auto& [trait, name] : kNames)
         if (info.has(trait)) out += (out.empty() ? "" : ", ") + std::string(name);

@@ -1,0 +1,114 @@
+// Steps of a module as text.
+#include "compiler/view/loops.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+namespace gmc::view {
+namespace {
+
+using namespace ir;  // NOLINT
+
+bool is_loop(const Operation& op) {
+    const OpInfo& info = op.info();
+    return info.has(kElementwise) || info.has(kGenerator) || info.has(kReduction) ||
+           op.as<Broadcast>() != nullptr || op.as<Fused>() != nullptr;
+}
+
+bool is_random(const Operation& op) {
+    return op.as<RandomNormal>() != nullptr || op.as<RandomUniform>() != nullptr;
+}
+
+class Writer {
+  public:
+    Writer(const Module& module, const Function& function) : module_(module), f_(function) {
+        for (const Update& u : f_.updates) updates_[u.value] += " @" + module.states[u.state].name;
+        for (const Operation& op : f_.operations)
+            if (op.as<Reshape>() != nullptr) original_[op.result()] = original(op.operands[0]);
+    }
+
+    std::string write() const {
+        std::string lines;
+        int loops = 0, contractions = 0, others = 0;
+        for (const Operation& op : f_.operations) {
+            if (op.as<Reshape>() != nullptr) continue;
+            ++(is_loop(op) ? loops : op.info().has(kContraction) ? contractions : others);
+            lines += "  " + line(op) + "\n";
+        }
+        return fmt::format("@{}: {} loops, {} contractions, {} others\n", f_.name, loops,
+                           contractions, others) +
+               lines;
+    }
+
+  private:
+    /// What a value was before it was reshaped.
+    ValueId original(ValueId v) const {
+        const auto found = original_.find(v);
+        return found == original_.end() ? v : found->second;
+    }
+
+    std::string name(ValueId value) const {
+        const ValueId v = original(value);
+        return (f_.values[v].state == kNone ? " %" : " @") + f_.values[v].name;
+    }
+
+    /// Op by op of a loop, or the operation itself.
+    template <typename Visitor>
+    static void for_each_op(const Operation& op, Visitor&& visitor) {
+        for (const Operation& inner : op.body) visitor(inner);
+        if (op.body.empty()) visitor(op);
+    }
+
+    const Shape& space(const Operation& op) const {
+        if (const auto* fused = op.as<Fused>()) return fused->space;
+        return f_.type(op.info().has(kReduction) ? op.operands[0] : op.result()).shape;
+    }
+
+    std::string line(const Operation& op) const {
+        std::string reads, stores, sums, updates;
+        for (ValueId v : op.operands) reads += name(v);
+        int draws = 0;
+        for_each_op(op, [&](const Operation& inner) {
+            draws += is_random(inner) ? 1 : 0;
+            const ValueId v = inner.result();
+            if (std::find(op.results.begin(), op.results.end(), v) == op.results.end()) return;
+            const auto update = updates_.find(v);
+            if (update != updates_.end())
+                updates += update->second;
+            else
+                (inner.info().has(kReduction) ? sums : stores) += name(v);
+        });
+        std::string out =
+            fmt::format("{} {}:", is_loop(op) ? "loop" : op.info().name, to_string(space(op)));
+        const auto part = [&](const char* verb, const std::string& what) {
+            if (!what.empty())
+                out += fmt::format("{} {}{}", out.back() == ':' ? "" : ";", verb, what);
+        };
+        part("reads", reads);
+        part("stores", stores);
+        part("sums", sums);
+        part("updates", updates);
+        if (draws > 0) part("draws", fmt::format(" {}", draws));
+        if (!op.location.known()) return out;
+        return out + fmt::format("  // {}:{}:{}", module_.files[op.location.file], op.location.line,
+                                 op.location.column);
+    }
+
+    const Module& module_;
+    const Function& f_;
+    std::map<ValueId, ValueId> original_;     ///< of results of reshapes
+    std::map<ValueId, std::string> updates_;  ///< by value: the states it updates
+};
+
+}  // namespace
+
+std::string loops_text(const Module& module) {
+    std::string out;
+    for (const Function& function : module.functions)
+        out += (out.empty() ? "" : "\n") + Writer(module, function).write();
+    return out;
+}
+
+}  // namespace gmc::view

@@ -1,0 +1,223 @@
+// Lifetimes as plan_memory has them, found again from the places: what is printed is what is in the
+// module, not what the pass had in mind.
+#include "compiler/view/memory_plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace gmc::view {
+namespace {
+
+using namespace ir;  // NOLINT
+
+class Finder {
+  public:
+    explicit Finder(const Function& function)
+        : f_(function), root_(f_.values.size(), kNone), buffer_of_(f_.values.size(), kNone) {}
+
+    MemoryPlan find() {
+        const auto end = static_cast<int64_t>(f_.operations.size());
+        for (const Input& input : f_.inputs) define(input.value, -1);
+        for (int64_t i = 0; i < end; ++i) {
+            const Operation& op = f_.operations[i];
+            for (ValueId operand : op.operands) use(operand, i);
+            for (ValueId result : op.results) {
+                if (op.as<Reshape>() != nullptr)
+                    root_[result] = root_[op.operands[0]];
+                else
+                    define(result, i);
+            }
+        }
+        for (const Update& update : f_.updates) use(update.value, end);
+        for (const NamedValue& result : f_.results) use(result.value, end);
+        find_peak();
+        return std::move(plan_);
+    }
+
+  private:
+    /// `value` is written by operation `now`: over an operand that is read for the last time, or into
+    /// a buffer of its own.
+    void define(ValueId value, int64_t now) {
+        root_[value] = value;
+        const Value& v = f_.values[value];
+        if (v.arena_offset == kNone) return;
+        for (size_t i = 0; now >= 0 && i < plan_.buffers.size(); ++i) {
+            PlannedBuffer& b = plan_.buffers[i];
+            if (b.last != now || b.first == now || b.offset != v.arena_offset ||
+                b.bytes != v.type.bytes())
+                continue;
+            b.values.push_back(value);
+            buffer_of_[value] = static_cast<int32_t>(i);
+            return;
+        }
+        buffer_of_[value] = static_cast<int32_t>(plan_.buffers.size());
+        plan_.buffers.push_back({{value}, v.arena_offset, v.type.bytes(), now, now});
+    }
+
+    void use(ValueId value, int64_t now) {
+        const ValueId root = root_[value];
+        if (root == kNone || buffer_of_[root] == kNone) return;
+        plan_.buffers[buffer_of_[root]].last = now;
+    }
+
+    void find_peak() {
+        for (int64_t i = 0; i < static_cast<int64_t>(f_.operations.size()); ++i) {
+            int64_t bytes = 0;
+            for (const PlannedBuffer& b : plan_.buffers)
+                if (b.first <= i && i <= b.last) bytes += b.bytes;
+            if (bytes > plan_.peak_bytes) plan_.peak_bytes = bytes, plan_.peak = i;
+        }
+    }
+
+    const Function& f_;
+    MemoryPlan plan_;
+    std::vector<ValueId> root_;  ///< by value: whose memory it is; kNone for states
+    std::vector<int32_t> buffer_of_;
+};
+
+/// "12,345,678"
+std::string grouped(int64_t number) {
+    std::string digits = fmt::format("{}", number);
+    for (int64_t i = static_cast<int64_t>(digits.size()) - 3; i > 0; i -= 3)
+        digits.insert(static_cast<size_t>(i), ",");
+    return digits;
+}
+
+std::string names(const Function& f, const std::vector<ValueId>& values) {
+    std::string out;
+    for (ValueId v : values) out += fmt::format("{}%{}", out.empty() ? "" : ", ", f.values[v].name);
+    return out;
+}
+
+/// "12", "entry" or "end".
+std::string moment(const Function& f, int64_t operation) {
+    if (operation < 0) return "entry";
+    if (operation == static_cast<int64_t>(f.operations.size())) return "end";
+    return fmt::format("{}", operation);
+}
+
+/// "operation 12, conv %a, x.yaml:3:4"
+std::string described(const Module& module, const Function& f, int64_t index) {
+    if (index < 0) return "no operation";
+    const Operation& op = f.operations[index];
+    std::string out =
+        fmt::format("operation {}, {} {}", index, op.info().name, names(f, op.results));
+    if (op.location.known())
+        out += fmt::format(", {}:{}:{}", module.files[op.location.file], op.location.line,
+                           op.location.column);
+    return out;
+}
+
+std::string headline(const Module& module, const Function& f, const MemoryPlan& plan) {
+    return fmt::format(
+        "@{}: arena of {} bytes for {} buffers, {} bytes without sharing; most in use "
+        "are {} bytes, by {}",
+        f.name, grouped(std::max<int64_t>(f.arena_bytes, 0)), plan.buffers.size(),
+        grouped(f.unplanned_bytes), grouped(plan.peak_bytes), described(module, f, plan.peak));
+}
+
+// ---- SVG ----
+
+constexpr double kWidth = 1200, kHeight = 360, kTop = 40, kLeft = 10, kGap = 30;
+
+std::string escaped(std::string_view text) {
+    std::string out;
+    for (char c : text) {
+        if (c == '<')
+            out += "&lt;";
+        else if (c == '>')
+            out += "&gt;";
+        else if (c == '&')
+            out += "&amp;";
+        else
+            out += c;
+    }
+    return out;
+}
+
+/// One function's chart with its upper left corner at (0, top).
+class Chart {
+  public:
+    Chart(const Module& module, const Function& function, double top)
+        : module_(module), f_(function), plan_(memory_plan(function)), top_(top) {}
+
+    std::string draw() const {
+        std::string out = fmt::format("<text x=\"{}\" y=\"{:.1f}\">{}</text>\n", kLeft, top_ + 25,
+                                      escaped(headline(module_, f_, plan_)));
+        out += fmt::format(
+            "<rect x=\"{}\" y=\"{:.1f}\" width=\"{}\" height=\"{}\" fill=\"none\" "
+            "stroke=\"#888\"/>\n",
+            kLeft, top_ + kTop, kWidth, kHeight);
+        for (size_t i = 0; i < plan_.buffers.size(); ++i) out += box(plan_.buffers[i], i);
+        if (plan_.peak < 0) return out;
+        return out + fmt::format(
+                         "<rect x=\"{:.2f}\" y=\"{:.1f}\" width=\"{:.2f}\" height=\"{}\" "
+                         "fill=\"none\" stroke=\"#d00\" stroke-width=\"2\"><title>peak: {}"
+                         "</title></rect>\n",
+                         x(plan_.peak), top_ + kTop, x(1) - x(0), kHeight,
+                         escaped(described(module_, f_, plan_.peak)));
+    }
+
+  private:
+    /// Moments are -1 (entry) to the number of operations (end), a column each.
+    double x(int64_t moment) const {
+        return kLeft + kWidth * static_cast<double>(moment + 1) /
+                           static_cast<double>(f_.operations.size() + 2);
+    }
+    double height(int64_t bytes) const {
+        return kHeight * static_cast<double>(bytes) /
+               static_cast<double>(std::max<int64_t>(f_.arena_bytes, 1));
+    }
+
+    std::string box(const PlannedBuffer& b, size_t index) const {
+        // Golden angle: neighbours differ in hue.
+        const auto hue = static_cast<int64_t>(index) * 137 % 360;
+        return fmt::format(
+            "<rect x=\"{:.2f}\" y=\"{:.2f}\" width=\"{:.2f}\" height=\"{:.2f}\" "
+            "fill=\"hsl({},60%,70%)\" stroke=\"#444\" stroke-width=\"0.3\"><title>{}: {} bytes at "
+            "{}, "
+            "operations {} to {}</title></rect>\n",
+            x(b.first), top_ + kTop + kHeight - height(b.offset + b.bytes),
+            x(b.last + 1) - x(b.first), height(b.bytes), hue, escaped(names(f_, b.values)),
+            grouped(b.bytes), b.offset, moment(f_, b.first), moment(f_, b.last));
+    }
+
+    const Module& module_;
+    const Function& f_;
+    MemoryPlan plan_;
+    double top_;
+};
+
+}  // namespace
+
+MemoryPlan memory_plan(const Function& function) { return Finder(function).find(); }
+
+std::string memory_table(const Module& module) {
+    std::string out;
+    for (const Function& f : module.functions) {
+        const MemoryPlan plan = memory_plan(f);
+        out += fmt::format("{}{}\n  {:>12} {:>12} {:>6} {:>6}   values\n", out.empty() ? "" : "\n",
+                           headline(module, f, plan), "offset", "bytes", "first", "last");
+        for (const PlannedBuffer& b : plan.buffers)
+            out += fmt::format("  {:>12} {:>12} {:>6} {:>6} {} {}\n", b.offset, b.bytes,
+                               moment(f, b.first), moment(f, b.last),
+                               b.first <= plan.peak && plan.peak <= b.last ? '*' : ' ',
+                               names(f, b.values));
+    }
+    return out;
+}
+
+std::string memory_svg(const Module& module) {
+    const double each = kTop + kHeight + kGap;
+    std::string out = fmt::format(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{}\" height=\"{}\" "
+        "font-family=\"sans-serif\" font-size=\"13\">\n<title>{}</title>\n",
+        kWidth + 2 * kLeft, each * static_cast<double>(module.functions.size()),
+        escaped(module.name));
+    for (size_t i = 0; i < module.functions.size(); ++i)
+        out += Chart(module, module.functions[i], each * static_cast<double>(i)).draw();
+    return out + "</svg>\n";
+}
+
+}  // namespace gmc::view
