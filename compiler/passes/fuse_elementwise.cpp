@@ -1,6 +1,8 @@
 // Anchors, roots, loops; then bodies by walking back from the roots.
 #include "compiler/passes/fuse_elementwise.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <numeric>
@@ -50,14 +52,30 @@ class State {
     explicit State(Function& function) : f_(function) {}
 
     bool run() {
+        find_loops();
+        return emit();
+    }
+
+    /// What run() would store, by operation of the function as it is, and why.
+    std::vector<std::pair<size_t, std::string>> stored() {
+        find_loops();
+        std::vector<std::pair<size_t, std::string>> out;
+        for (size_t i = 0; i < f_.operations.size(); ++i) {
+            const bool loop = is_root(static_cast<int>(i)) && !f_.type(op(i).result()).is_scalar();
+            std::string why = loop ? why_stored(static_cast<int>(i)) : "";
+            if (!why.empty()) out.emplace_back(i, std::move(why));
+        }
+        return out;
+    }
+
+  private:
+    void find_loops() {
         index();
         find_first_anchors();
         do form_loops();
         while (add_anchor());
-        return emit();
     }
 
-  private:
     void index() {
         producer_.assign(f_.values.size(), -1);
         users_.resize(f_.values.size());
@@ -67,7 +85,7 @@ class State {
         }
     }
 
-    const Operation& op(int i) const { return f_.operations[i]; }
+    const Operation& op(size_t i) const { return f_.operations[i]; }
     bool fusable_at(int i) const { return i >= 0 && fusable(op(i)); }
 
     /// The iteration space of a fusable op.
@@ -204,21 +222,26 @@ class State {
             for (int member : loops_[l].members) loops_with[member].push_back(static_cast<int>(l));
         for (size_t i = f_.operations.size(); i-- > 0;) {
             if (loops_with[i].size() < 2 || anchor_[op(static_cast<int>(i)).result()]) continue;
-            if (!too_dear(static_cast<int>(i), loops_with[i])) continue;
-            anchor_[op(static_cast<int>(i)).result()] = true;
+            std::string why = too_dear(static_cast<int>(i), loops_with[i]);
+            if (why.empty()) continue;
+            anchor_[op(i).result()] = true;
+            dear_[op(i).result()] = std::move(why);
             return true;
         }
         return false;
     }
 
-    bool too_dear(int i, const std::vector<int>& loops) const {
-        if (op(i).as<Broadcast>() != nullptr || op(i).as<Constant>() != nullptr) return false;
+    /// Why several loops had better read the result of operation `i`; "" when they may compute it.
+    std::string too_dear(int i, const std::vector<int>& loops) const {
+        if (op(i).as<Broadcast>() != nullptr || op(i).as<Constant>() != nullptr) return "";
         std::set<int> inside;
         std::set<ValueId> leaves, outer;
         closure(i, {}, inside, leaves, outer);
         const int cost = std::accumulate(inside.begin(), inside.end(), 0,
                                          [&](int sum, int k) { return sum + cost_of(op(k)); });
-        if (cost > kRecomputeCostMost) return true;
+        if (cost > kRecomputeCostMost)
+            return fmt::format("too dear to compute twice: as much as {} additions, over {}", cost,
+                               kRecomputeCostMost);
         for (int l : loops) {
             // What the loop would read without this value.
             std::set<int> rest{i};
@@ -227,9 +250,40 @@ class State {
                 if (root != i) closure(root, loops_[l].roots, rest, other_reads, ignored);
             const size_t anew = std::count_if(leaves.begin(), leaves.end(),
                                               [&](ValueId v) { return other_reads.count(v) == 0; });
-            if (anew > kRecomputeReadsMost) return true;
+            if (anew > kRecomputeReadsMost)
+                return fmt::format(
+                    "to compute it twice, a loop would read {} more tensors, over {}", anew,
+                    kRecomputeReadsMost);
         }
-        return false;
+        return "";
+    }
+
+    // ---- explanation ----
+
+    /// Whether `loop` reads `v` from memory.
+    bool reads(const Loop& loop, ValueId v) const {
+        return loop.members.count(producer_[v]) == 0 &&
+               std::any_of(users_[v].begin(), users_[v].end(),
+                           [&](int user) { return loop.members.count(user) != 0; });
+    }
+
+    /// Why the result of root `i` goes through memory; "" when nothing but the end of the function
+    /// reads it there.
+    std::string why_stored(int i) const {
+        const ValueId v = op(i).result();
+        for (int user : users_[v])
+            if (!fusable(op(user)))
+                return fmt::format("read by {} %{}", op(user).info().name,
+                                   f_.values[op(user).result()].name);
+        const Loop* reader = nullptr;
+        for (const Loop& loop : loops_)
+            if (reads(loop, v) && (reader == nullptr || loop.space != space(i))) reader = &loop;
+        if (reader == nullptr) return "";
+        if (op(i).info().has(kReduction)) return "a sum, complete when its loop has ended";
+        if (const auto dear = dear_.find(v); dear != dear_.end()) return dear->second;
+        if (reader->space != space(i))
+            return fmt::format("read by a loop over another space, {}", to_string(reader->space));
+        return "a result or a new state, which a later loop reads instead of computing it again";
     }
 
     // ---- emission ----
@@ -323,7 +377,9 @@ class State {
     std::vector<int> producer_;            ///< by value: the operation that makes it, or -1
     std::vector<std::vector<int>> users_;  ///< by value
     std::vector<bool> anchor_;             ///< by value: it is in memory
-    std::vector<int> level_;               ///< by operation
+    std::map<ValueId, std::string>
+        dear_;                ///< anchors that are only too dear to compute twice, and why
+    std::vector<int> level_;  ///< by operation
     std::vector<std::set<ValueId>> root_leaves_;
     std::vector<int> loop_of_;  ///< by operation: the loop whose root it is, or -1
     std::vector<Loop> loops_;
@@ -336,6 +392,16 @@ Result<bool> fuse_elementwise(Module& module, Diagnostics&) {
     bool changed = false;
     for (Function& function : module.functions) changed |= State(function).run();
     return changed;
+}
+
+std::vector<StoredTensor> stored_tensors(const Module& module) {
+    std::vector<StoredTensor> out;
+    for (const Function& function : module.functions) {
+        Function copy = function;
+        for (auto& [index, reason] : State(copy).stored())
+            out.push_back({&function, &function.operations[index], std::move(reason)});
+    }
+    return out;
 }
 
 }  // namespace gmc::passes

@@ -19,6 +19,9 @@
 //                                                }
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "compiler/ir/module.h"
 #include "compiler/support/diagnostic.h"
 #include "compiler/support/result.h"
@@ -27,5 +30,15 @@ namespace gmc::passes {
 
 /// True = changed.
 Result<bool> fuse_elementwise(ir::Module& module, Diagnostics& diagnostics);
+
+/// A tensor that goes through memory from a loop to another operation: what was not fused.
+struct StoredTensor {
+    const ir::Function* function;
+    const ir::Operation* maker;  ///< of the module as it was
+    std::string reason;          ///< "read by conv %x", "a sum, complete when its loop has ended"
+};
+/// What fuse_elementwise stores of `module` between loops, and between loops and other operations, in
+/// program order. Numbers (f32[]) are left out: they cost nothing.
+std::vector<StoredTensor> stored_tensors(const ir::Module& module);
 
 }  // namespace gmc::passes

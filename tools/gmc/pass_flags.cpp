@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "compiler/passes/fuse_elementwise.h"
+
 namespace gmc::tools {
 
 namespace po = boost::program_options;
@@ -23,6 +25,31 @@ void check_names(const std::vector<std::string>& names) {
         }
 }
 
+/// "x.yaml:9:5: %h, f32[128,400] by leaky_relu in @step_vae, is stored: read by matmul %y"
+void explain_fusion(const ir::Module& module) {
+    for (const passes::StoredTensor& tensor : passes::stored_tensors(module)) {
+        const ir::Location& at = tensor.maker->location;
+        const ir::Value& value = tensor.function->values[tensor.maker->result()];
+        fmt::print(
+            "{}%{}, {} by {} in @{}, is stored: {}\n",
+            at.known() ? fmt::format("{}:{}:{}: ", module.files[at.file], at.line, at.column) : "",
+            value.name, ir::to_string(value.type), tensor.maker->info().name, tensor.function->name,
+            tensor.reason);
+    }
+}
+
+/// The pass `fuse_elementwise` says first what it will store.
+void add_explanation(std::vector<passes::Stage>& stages) {
+    for (passes::Stage& stage : stages)
+        for (passes::Pass& pass : stage.passes)
+            if (pass.name == "fuse_elementwise")
+                pass.function = [run = pass.function](ir::Module& module,
+                                                      Diagnostics& diagnostics) {
+                    explain_fusion(module);
+                    return run(module, diagnostics);
+                };
+}
+
 }  // namespace
 
 void add_pass_flags(CommandLine& line) {
@@ -36,7 +63,9 @@ void add_pass_flags(CommandLine& line) {
          "prints the module after passes")  //
         ("dump-dir", po::value<std::string>()->value_name("DIR"),
          "writes the module there after each pass that changed it, e.g. 07-cse.changed.gmc")  //
-        ("time-passes", po::bool_switch(), "prints a table of the time that passes took");
+        ("time-passes", po::bool_switch(), "prints a table of the time that passes took")     //
+        ("explain-fusion", po::bool_switch(),
+         "prints the tensors that fuse_elementwise leaves in memory, and why");
 }
 
 std::string pass_table() {
@@ -61,11 +90,15 @@ passes::PassOptions pass_options(const CommandLine& line) {
 
 std::vector<passes::Stage> chosen_stages(const CommandLine& line,
                                          const std::vector<passes::Stage>& otherwise) {
-    if (!line.has("passes")) return otherwise;
-    const std::vector<std::string> names = line.names("passes");
-    check_names(names);
-    std::string unknown;
-    return stages_of(names, unknown);
+    std::vector<passes::Stage> stages = otherwise;
+    if (line.has("passes")) {
+        const std::vector<std::string> names = line.names("passes");
+        check_names(names);
+        std::string unknown;
+        stages = stages_of(names, unknown);
+    }
+    if (line.flag("explain-fusion")) add_explanation(stages);
+    return stages;
 }
 
 }  // namespace gmc::tools

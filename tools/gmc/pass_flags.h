@@ -6,7 +6,8 @@
 
 namespace gmc::tools {
 
-/// Declares --passes, --skip, --stop-after, --print-after, --dump-dir and --time-passes.
+/// Declares --passes, --skip, --stop-after, --print-after, --dump-dir, --time-passes and
+/// --explain-fusion.
 void add_pass_flags(CommandLine& line);
 
 /// A line per pass: its name and what it does.
@@ -15,8 +16,8 @@ std::string pass_table();
 /// What the flags say. Throws UsageError for names that are no passes.
 passes::PassOptions pass_options(const CommandLine& line);
 
-/// The passes that --passes names, or `otherwise` when it was not given. Throws UsageError for
-/// names that are no passes.
+/// The passes that --passes names, or `otherwise` when it was not given; with --explain-fusion the
+/// pass fuse_elementwise prints what it stores. Throws UsageError for names that are no passes.
 std::vector<passes::Stage> chosen_stages(const CommandLine& line,
                                          const std::vector<passes::Stage>& otherwise);
 
