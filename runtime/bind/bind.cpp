@@ -47,12 +47,17 @@ class Copy final : public Kernel {
     int64_t bytes_;
 };
 
+std::unique_ptr<Kernel> named(std::string_view name, std::unique_ptr<Kernel> kernel) {
+    kernel->set_name(name);
+    return kernel;
+}
+
 std::unique_ptr<Kernel> bind_loop(const Binding& b) {
-    return make_loop_kernel(b.context.function, b.operation, b.context.buffers);
+    return named("loop", make_loop_kernel(b.context.function, b.operation, b.context.buffers));
 }
 
 std::unique_ptr<Kernel> bind_copy(const Binding& b) {
-    return make_copy_kernel(b.context.function, b.operation, b.context.buffers);
+    return named("copy", make_copy_kernel(b.context.function, b.operation, b.context.buffers));
 }
 
 std::unique_ptr<Kernel> bind_conv(const Binding& b) {
@@ -79,7 +84,7 @@ std::unique_ptr<Kernel> bind(const ir::Transpose&, const Binding& b) { return bi
 
 std::unique_ptr<Kernel> bind(const ir::Reshape&, const Binding& b) {
     if (b.result() == b.operand(0)) return nullptr;
-    return std::make_unique<Copy>(b.operand(0), b.result(), b.result_bytes());
+    return named("copy", std::make_unique<Copy>(b.operand(0), b.result(), b.result_bytes()));
 }
 
 std::unique_ptr<Kernel> bind(const ir::Conv&, const Binding& b) { return bind_conv(b); }
@@ -94,10 +99,10 @@ std::unique_ptr<Kernel> bind(const ir::Matmul&, const Binding& b) {
 }
 
 std::unique_ptr<Kernel> bind(const ir::Epoch&, const Binding& b) {
-    return std::make_unique<CallNumber>(&CallContext::epoch, b.result());
+    return named("number", std::make_unique<CallNumber>(&CallContext::epoch, b.result()));
 }
 std::unique_ptr<Kernel> bind(const ir::Step&, const Binding& b) {
-    return std::make_unique<CallNumber>(&CallContext::step, b.result());
+    return named("number", std::make_unique<CallNumber>(&CallContext::step, b.result()));
 }
 
 std::unique_ptr<Kernel> bind(const ir::Gradient&, const Binding& b) {

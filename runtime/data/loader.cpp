@@ -201,7 +201,9 @@ void Loader::State::run(Cursor next, size_t slot) {
             changed.wait(lock, [&] { return stopping || ready < slots.size(); });
             if (stopping) return;
         }
+        const LoaderOptions::Moment begin = std::chrono::steady_clock::now();
         maker.make(next, slots[slot]);
+        if (options.on_batch_made) options.on_batch_made(begin, std::chrono::steady_clock::now());
         const bool failed = slots[slot].error.has_value();
         {
             const std::lock_guard lock(mutex);

@@ -3,7 +3,9 @@
 // stopped.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -30,6 +32,9 @@ struct LoaderOptions {
     uint64_t seed = 0;
     /// Batches prepared ahead by a thread; 0 = no thread, batches are made inside next().
     int prefetch = 2;
+    /// Called by the thread with the beginning and end of each batch it made, for profiles.
+    using Moment = std::chrono::steady_clock::time_point;
+    std::function<void(Moment begin, Moment end)> on_batch_made = nullptr;
 };
 
 /// One batch; its memory belongs to the loader.

@@ -65,7 +65,7 @@ std::unique_ptr<Kernel> make_best(std::span<const Candidate<Problem>> candidates
     for (const bool preferred : {true, false})
         for (const Candidate<Problem>& candidate : candidates)
             if (candidate.preferred(problem) == preferred)
-                if (auto kernel = candidate.make(problem, context)) return kernel;
+                if (auto kernel = candidate.make_named(problem, context)) return kernel;
     GMC_CHECK(false, "no candidate can do {}", problem.where);
 }
 

@@ -82,6 +82,13 @@ struct Candidate {
     bool (*preferred)(const Problem&);
     /// The kernel, or null when this way cannot do the problem.
     std::unique_ptr<Kernel> (*make)(const Problem&, ContractionContext&);
+
+    /// make(); the kernel bears the candidate's name.
+    std::unique_ptr<Kernel> make_named(const Problem& problem, ContractionContext& context) const {
+        auto kernel = make(problem, context);
+        if (kernel) kernel->set_name(name);
+        return kernel;
+    }
 };
 
 /// All candidates for a direction, in order of preference.

@@ -184,7 +184,7 @@ std::unique_ptr<Kernel> fastest(std::span<const Candidate<Problem>> candidates,
     if (const TuningEntry* known = cache.find(key))
         for (const Candidate<Problem>& candidate : candidates)
             if (candidate.name == known->choice)
-                if (auto kernel = candidate.make(problem, context)) return kernel;
+                if (auto kernel = candidate.make_named(problem, context)) return kernel;
     std::vector<Timed> timed = time_all(candidates, problem);
     if (timed.size() < 2) return nullptr;
     TuningEntry entry;
@@ -195,7 +195,7 @@ std::unique_ptr<Kernel> fastest(std::span<const Candidate<Problem>> candidates,
     if (chosen == nullptr) return nullptr;
     entry.choice = chosen->name;
     cache.record(key, std::move(entry));
-    return chosen->make(problem, context);
+    return chosen->make_named(problem, context);
 }
 
 }  // namespace
@@ -214,6 +214,15 @@ std::string tuning_key(const ConvProblem& p) {
 std::string tuning_key(const MatmulProblem& p) {
     return fmt::format("matmul f32 {}[{},{}] x {}[{},{}]", p.transpose_a ? "transposed " : "", p.m,
                        p.k, p.transpose_b ? "transposed " : "", p.k, p.n);
+}
+
+std::string tuning_key(const ir::Module& module, const ir::Function& function,
+                       const ir::Operation& operation) {
+    if (!operation.info().has(ir::kContraction)) return "";
+    const Buffers nowhere(function.values.size());
+    if (operation.as<ir::Matmul>() != nullptr)
+        return tuning_key(matmul_problem(module, function, operation, nowhere));
+    return tuning_key(conv_problem(module, function, operation, nowhere));
 }
 
 std::unique_ptr<Kernel> make_fastest(std::span<const Candidate<ConvProblem>> candidates,

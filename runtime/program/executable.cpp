@@ -45,7 +45,7 @@ struct Executable::State {
     std::vector<Transfer> updates;
     MemoryBlock entry_copies;
     std::vector<const float*> results;
-    int64_t* nanoseconds = nullptr;
+    TimeLog* log = nullptr;
 
     void bind(const ExecutableOptions& options);
     void plan_updates(StateStore& states);
@@ -104,7 +104,7 @@ void Executable::State::plan_updates(StateStore& states) {
 void Executable::State::run(const CallContext& context) {
     contractions.begin_call();
     for (const Transfer& transfer : at_entry) transfer.run();
-    if (nanoseconds != nullptr) {
+    if (log != nullptr) {
         run_timed(context);
     } else {
         for (const auto& kernel : kernels)
@@ -114,13 +114,16 @@ void Executable::State::run(const CallContext& context) {
 }
 
 void Executable::State::run_timed(const CallContext& context) {
-    using Clock = std::chrono::steady_clock;
     for (size_t i = 0; i < kernels.size(); ++i) {
         if (!kernels[i]) continue;
-        const Clock::time_point begin = Clock::now();
+        const int64_t begin = steady_ns();
         kernels[i]->run(context);
-        nanoseconds[i] += std::chrono::nanoseconds(Clock::now() - begin).count();
+        log->push_back({&function, i, {begin, steady_ns()}});
     }
+}
+
+int64_t steady_ns() {
+    return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 Executable::Executable(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -173,7 +176,11 @@ const ir::Type& Executable::result_type(size_t index) const {
 }
 
 void Executable::run(const CallContext& context) { state_->run(context); }
-void Executable::set_timing(int64_t* nanoseconds) { state_->nanoseconds = nanoseconds; }
+void Executable::set_timing(TimeLog* log) { state_->log = log; }
+std::string_view Executable::kernel_name(size_t operation) const {
+    const auto& kernel = state_->kernels.at(operation);
+    return kernel ? kernel->name() : "";
+}
 int64_t Executable::own_bytes() const {
     return state_->placement.own.bytes() + state_->entry_copies.bytes() +
            state_->contractions.layout_bytes();

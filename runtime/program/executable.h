@@ -25,6 +25,21 @@ struct ExecutableOptions {
     TuningCache* tuning = nullptr;
 };
 
+/// When something ran, in nanoseconds of std::chrono::steady_clock.
+struct TimeSpan {
+    int64_t begin_ns = 0, end_ns = 0;
+    int64_t ns() const { return end_ns - begin_ns; }
+};
+int64_t steady_ns();
+
+/// One run of one operation of a function.
+struct OperationTime {
+    const ir::Function* function = nullptr;
+    size_t operation = 0;
+    TimeSpan time;
+};
+using TimeLog = std::vector<OperationTime>;
+
 /// Usage: write the inputs, run, read the results. Inputs keep their content only until the next
 /// run of any executable on the same arena: a plan may reuse their memory. Results are good until
 /// then, too.
@@ -60,9 +75,11 @@ class Executable {
     /// Computes the results and applies the updates to the states. Allocates nothing.
     void run(const CallContext& context);
 
-    /// From now on each run adds the time of operation i, in nanoseconds, to nanoseconds[i] (an
-    /// array of function().operations.size(), kept by the caller); null ends it.
-    void set_timing(int64_t* nanoseconds);
+    /// From now on each run appends the times of its operations to `log`, which the caller keeps;
+    /// null ends it.
+    void set_timing(TimeLog* log);
+    /// The name of the kernel of an operation; "" where nothing is to be done.
+    std::string_view kernel_name(size_t operation) const;
 
     /// Memory of this executable alone (unplanned values, layouts of weights), without states and
     /// arena.

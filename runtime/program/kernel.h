@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "compiler/ir/module.h"
@@ -24,6 +25,13 @@ class Kernel {
   public:
     virtual ~Kernel() = default;
     virtual void run(const CallContext& context) = 0;
+
+    /// How it computes: "loop", "copy", or the name of the contraction's candidate.
+    std::string_view name() const { return name_; }
+    void set_name(std::string_view literal) { name_ = literal; }
+
+  private:
+    std::string_view name_;
 };
 
 /// Where the values of one function live: arena, states, inputs. Addresses are fixed before kernels

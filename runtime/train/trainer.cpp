@@ -203,6 +203,11 @@ int64_t StepRunner::batches_per_round() const {
     return std::max<int64_t>(batches, 1);
 }
 
+void StepRunner::set_timing(TimeLog* log) {
+    log_ = log;
+    for (const Entry& entry : entries_) entry.executable->set_timing(log);
+}
+
 bool StepRunner::run(Loader& loader, TrainingState& training, Diagnostics& diagnostics) {
     size_t value = 0;
     const double length = static_cast<double>(loader.batches_per_epoch());
@@ -211,9 +216,11 @@ bool StepRunner::run(Loader& loader, TrainingState& training, Diagnostics& diagn
     };
     for (const Entry& entry : entries_) {
         for (int64_t i = 0; i < entry.repeat; ++i) {
+            const int64_t begin = steady_ns();
             const auto batch = loader.next(diagnostics);
             if (!batch.ok()) return false;
             model_.set_inputs(*entry.executable, loader, **batch);
+            if (log_ != nullptr) log_->push_back({nullptr, 0, {begin, steady_ns()}});
             entry.executable->run({training.seed, training.call++,
                                    static_cast<double>(training.step), passes((*batch)->cursor)});
         }

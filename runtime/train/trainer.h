@@ -55,14 +55,21 @@ class StepRunner {
     };
     const std::vector<Named>& values() const { return values_; }
 
-  private:
     struct Entry {
         Executable* executable;
         int64_t repeat;
     };
+    /// The functions of a round, in order.
+    const std::vector<Entry>& entries() const { return entries_; }
+    /// From now on rounds append the times of all operations to `log`, which the caller keeps; null
+    /// ends it. Times without a function are those of waiting for a batch and copying it.
+    void set_timing(TimeLog* log);
+
+  private:
     LoadedModel& model_;
     std::vector<Entry> entries_;
     std::vector<Named> values_;
+    TimeLog* log_ = nullptr;
     bool ok_ = true;
 };
 

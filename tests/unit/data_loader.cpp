@@ -172,6 +172,19 @@ TEST_CASE("seeking behind the end of an epoch is the start of the next") {
     CHECK(next(*loader).cursor == Cursor{5, 0});
 }
 
+TEST_CASE("the thread tells of every batch that it made") {
+    int made = 0;  // the thread's while it runs
+    LoaderOptions options = options_of(10, LoaderMode::kTrain, 2);
+    options.on_batch_made = [&](LoaderOptions::Moment begin, LoaderOptions::Moment end) {
+        made += begin <= end ? 1 : 0;
+    };
+    auto loader = make_loader(counting_dataset(100), options);
+    for (int i = 0; i < 5; ++i) next(*loader);
+    loader.reset();
+    CHECK(made >= 5);
+    CHECK(made <= 8);
+}
+
 TEST_CASE("a loader may be dropped at any moment") {
     for (int steps = 0; steps < 20; ++steps) {
         const auto loader =

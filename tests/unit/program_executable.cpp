@@ -197,26 +197,36 @@ func @f(%x: f32[1,8,8,16] = argument, %w: f32[3,3,16,32] = argument) {
     CHECK(f.own_bytes() > 0);
 }
 
-TEST_CASE("timing adds nanoseconds per operation") {
+TEST_CASE("timing logs every operation that does something, in order") {
     Program program(R"(
 func @f(%a: f32[64,64] = argument) {
   %r = reshape %a : f32[4096]
   %b = matmul %a, %a : f32[64,64]
-  result b = %b
+  %c = exp %b : f32[64,64]
+  result c = %c
   result r = %r
 }
 )");
     Executable f = program.make("f");
-    int64_t nanoseconds[2] = {};
-    f.set_timing(nanoseconds);
+    TimeLog log;
+    f.set_timing(&log);
     f.run({});
-    CHECK(nanoseconds[0] == 0);
-    CHECK(nanoseconds[1] > 0);
-    const int64_t before = nanoseconds[1];
+    REQUIRE(log.size() == 2);
+    CHECK(log[0].operation == 1);
+    CHECK(log[1].operation == 2);
+    for (const OperationTime& one : log) {
+        CHECK(one.function == &f.function());
+        CHECK(one.time.ns() > 0);
+    }
+    CHECK(log[0].time.end_ns <= log[1].time.begin_ns);
     f.run({});
-    CHECK(nanoseconds[1] > before);
+    CHECK(log.size() == 4);
     f.set_timing(nullptr);
     f.run({});
+    CHECK(log.size() == 4);
+    CHECK(f.kernel_name(0).empty());
+    CHECK(f.kernel_name(1) == "onednn_sgemm");
+    CHECK(f.kernel_name(2) == "loop");
 }
 
 TEST_CASE("an undifferentiated function is an internal error") {

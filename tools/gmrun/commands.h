@@ -15,6 +15,8 @@ int eval_command(const Words& words);
 int history_command(const Words& words);
 int info_command(const Words& words);
 int interpolate_command(const Words& words);
+int plan_command(const Words& words);
+int profile_command(const Words& words);
 int reconstruct_command(const Words& words);
 int sample_command(const Words& words);
 int train_command(const Words& words);

@@ -11,6 +11,8 @@ int main(int argc, char** argv) {
         {"history", "puts the sample grids of a run's epochs into one picture", history_command},
         {"info", "says what is in a compiled model or a run", info_command},
         {"interpolate", "draws what lies between samples", interpolate_command},
+        {"plan", "shows the kernel of every operation, its time and rate", plan_command},
+        {"profile", "shows where the time of the training step goes", profile_command},
         {"reconstruct", "draws test images above their reconstructions", reconstruct_command},
         {"sample", "draws samples of a trained model, as a picture or as numbers", sample_command},
         {"train", "trains a compiled model", train_command},

@@ -18,6 +18,8 @@ class Tuning {
     Tuning(const CommandLine& line, runtime::LoadedModel& model);
     /// Says where the measurements of this process are, or that they could not be kept.
     ~Tuning();
+    /// Null when nothing is measured.
+    const runtime::TuningCache* cache() const { return cache_ ? &*cache_ : nullptr; }
 
   private:
     std::optional<runtime::TuningCache> cache_;

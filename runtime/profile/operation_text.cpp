@@ -1,0 +1,51 @@
+// Short texts for tables and traces.
+#include "runtime/profile/operation_text.h"
+
+#include <fmt/format.h>
+
+namespace gmc::runtime {
+namespace {
+
+/// Values without a name have a number.
+bool is_named(const std::string& name) {
+    return name.find_first_not_of("0123456789.") < name.size();
+}
+
+auto key(const ir::Operation& operation) {
+    const ir::Location& at = operation.location;
+    return std::tuple(at.file, at.line, at.column);
+}
+
+}  // namespace
+
+std::string kind_of(const OperationProfile& profile) {
+    return std::string(profile.kernel == "loop" ? profile.kernel : profile.operation().info().name);
+}
+
+OperationNames::OperationNames(const ir::Module& module) {
+    for (const ir::Function& function : module.functions)
+        for (const ir::Operation& operation : function.operations) {
+            note(function, operation);
+            for (const ir::Operation& inner : operation.body) note(function, inner);
+        }
+}
+
+void OperationNames::note(const ir::Function& function, const ir::Operation& operation) {
+    const std::string& name = function.values[operation.result()].name;
+    if (operation.location.known() && is_named(name)) names_.try_emplace(key(operation), name);
+}
+
+std::string OperationNames::of(const ir::Function& function, const ir::Operation& operation) const {
+    const std::string& name = function.values[operation.result()].name;
+    const auto found = names_.find(key(operation));
+    if (is_named(name) || found == names_.end()) return "%" + name;
+    return fmt::format("%{} at {}", name, found->second);
+}
+
+std::string place_of(const ir::Module& module, const ir::Operation& operation) {
+    const ir::Location& at = operation.location;
+    if (!at.known()) return "";
+    return fmt::format("{}:{}:{}", module.files[at.file], at.line, at.column);
+}
+
+}  // namespace gmc::runtime

@@ -1,0 +1,90 @@
+// Running and counting.
+#include "runtime/profile/step_profile.h"
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+
+#include "runtime/train/trainer.h"
+
+namespace gmc::runtime {
+namespace {
+
+constexpr int64_t kWarmUp = 3;
+
+double median(std::vector<int64_t> values) {
+    if (values.empty()) return 0;
+    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+    std::nth_element(values.begin(), middle, values.end());
+    return static_cast<double>(*middle);
+}
+
+/// Runs the rounds and fills the raw times.
+bool run_rounds(LoadedModel& model, StepRunner& runner, int64_t rounds, StepProfile& out,
+                Diagnostics& diagnostics) {
+    TrainingState training;
+    if (!model.states().initialise(training.seed, diagnostics)) return false;
+    LoaderOptions options{model.batch_size(), LoaderMode::kTrain, training.seed, 2};
+    options.on_batch_made = [&](LoaderOptions::Moment begin, LoaderOptions::Moment end) {
+        using std::chrono::nanoseconds;
+        out.batches.push_back({nanoseconds(begin.time_since_epoch()).count(),
+                               nanoseconds(end.time_since_epoch()).count()});
+    };
+    // Its thread writes out.batches, and ends with it.
+    const auto loader = model.make_loader(DataSplit::kTrain, options, diagnostics);
+    if (!loader.ok()) return false;
+    for (int64_t i = 0; i < kWarmUp + rounds; ++i) {
+        if (i == kWarmUp) runner.set_timing(&out.log);
+        const int64_t begin = steady_ns();
+        if (!runner.run(**loader, training, diagnostics)) break;
+        if (i >= kWarmUp) out.rounds.push_back({begin, steady_ns()});
+    }
+    runner.set_timing(nullptr);
+    return static_cast<int64_t>(out.rounds.size()) == rounds;
+}
+
+void summarise(const StepRunner& runner, StepProfile& out) {
+    std::map<std::pair<const ir::Function*, size_t>, std::vector<int64_t>> runs;
+    std::vector<int64_t> rounds, waits(out.rounds.size(), 0);
+    for (const TimeSpan& round : out.rounds) rounds.push_back(round.ns());
+    size_t round = 0;
+    for (const OperationTime& one : out.log) {
+        while (one.time.begin_ns >= out.rounds[round].end_ns) ++round;
+        if (one.function == nullptr)
+            waits[round] += one.time.ns();
+        else
+            runs[{one.function, one.operation}].push_back(one.time.ns());
+    }
+    out.round_ns = median(std::move(rounds));
+    out.wait_ns = median(std::move(waits));
+    for (const StepRunner::Entry& entry : runner.entries()) {
+        const ir::Function& function = entry.executable->function();
+        for (size_t i = 0; i < function.operations.size(); ++i) {
+            const auto found = runs.find({&function, i});
+            if (found == runs.end()) continue;
+            out.operations.push_back({&function, i, entry.executable->kernel_name(i),
+                                      work_of(function, function.operations[i]), entry.repeat,
+                                      median(found->second)});
+        }
+    }
+}
+
+}  // namespace
+
+double StepProfile::operations_ns() const {
+    return std::accumulate(operations.begin(), operations.end(), 0.0,
+                           [](double sum, const auto& one) { return sum + one.round_ns(); });
+}
+
+Result<StepProfile> profile_step(LoadedModel& model, int64_t rounds, Diagnostics& diagnostics) {
+    StepRunner runner(model, diagnostics);
+    StepProfile profile;
+    if (!runner.ok() || !run_rounds(model, runner, rounds, profile, diagnostics)) return Failure{};
+    const TimeSpan measured{profile.rounds.front().begin_ns, profile.rounds.back().end_ns};
+    std::erase_if(profile.batches,
+                  [&](const TimeSpan& batch) { return batch.end_ns < measured.begin_ns; });
+    summarise(runner, profile);
+    return profile;
+}
+
+}  // namespace gmc::runtime

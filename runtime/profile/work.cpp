@@ -1,0 +1,41 @@
+// Counting from types alone.
+#include "runtime/profile/work.h"
+
+namespace gmc::runtime {
+namespace {
+
+double elements(const ir::Function& function, ir::ValueId value) {
+    return static_cast<double>(function.type(value).elements());
+}
+
+/// y[N,E...,F] of weights[K...,C/groups,F]: every output sums over all of a filter.
+double conv_flops(const ir::Function& function, ir::ValueId weights, ir::ValueId y) {
+    const double filters = static_cast<double>(function.type(weights).shape.back());
+    return 2 * elements(function, y) * elements(function, weights) / filters;
+}
+
+}  // namespace
+
+Work work_of(const ir::Function& function, const ir::Operation& operation) {
+    Work work;
+    for (const auto* list : {&operation.operands, &operation.results})
+        for (ir::ValueId value : *list)
+            work.bytes += static_cast<double>(function.type(value).bytes());
+    if (!operation.info().has(ir::kContraction)) return work;
+    const ir::ValueId a = operation.operands[0], b = operation.operands[1],
+                      result = operation.result();
+    if (operation.as<ir::Conv>() != nullptr) {
+        work.flops = conv_flops(function, b, result);
+    } else if (operation.as<ir::ConvBackwardData>() != nullptr) {
+        work.flops = conv_flops(function, b, a);
+    } else if (operation.as<ir::ConvBackwardWeights>() != nullptr) {
+        work.flops = conv_flops(function, result, b);
+    } else if (const auto* matmul = operation.as<ir::Matmul>()) {
+        const ir::Shape& shape = function.type(a).shape;
+        work.flops = 2 * elements(function, result) *
+                     static_cast<double>(shape[matmul->transpose_a ? 0 : 1]);
+    }
+    return work;
+}
+
+}  // namespace gmc::runtime

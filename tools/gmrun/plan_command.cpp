@@ -1,0 +1,160 @@
+// gmrun plan: the kernel of every step, its time, and how near that is to what the machine can do.
+#include <nlohmann/json.hpp>
+
+#include "runtime/onednn/tuning.h"
+#include "runtime/profile/machine_peak.h"
+#include "runtime/profile/operation_text.h"
+#include "tools/gmrun/commands.h"
+#include "tools/gmrun/run_source.h"
+#include "tools/gmrun/tuning.h"
+
+namespace gmc::tools {
+namespace {
+
+using runtime::OperationProfile;
+using runtime::place_of;
+using Json = nlohmann::ordered_json;
+
+/// An operation's rate on the scale of the machine's peak: arithmetic for contractions, memory for
+/// all others.
+struct Rate {
+    double giga_per_s;
+    const char* unit;
+    double share;
+};
+Rate rate_of(const OperationProfile& one, const runtime::MachinePeak& peak) {
+    const bool arithmetic = one.work.flops > 0;
+    const double per_s = (arithmetic ? one.work.flops : one.work.bytes) / one.run_ns * 1e9;
+    return {per_s * 1e-9, arithmetic ? "GFLOP/s" : "GB/s",
+            per_s / (arithmetic ? peak.flops_per_s : peak.bytes_per_s)};
+}
+
+class Plan {
+  public:
+    Plan(const ir::Module& module, const runtime::StepProfile& profile,
+         const runtime::TuningCache* cache)
+        : module_(module),
+          profile_(profile),
+          names_(module),
+          cache_(cache),
+          peak_(runtime::measure_machine_peak()),
+          machine_(runtime::TuningCache::this_machine()) {}
+
+    void print() const {
+        fmt::print(
+            "{}\npeak: {:.0f} GFLOP/s, f32 multiply-adds in registers; {:.1f} GB/s, "
+            "a = b + s c over 192 MiB\nstep: {:.3f} ms\n",
+            machine_, peak_.flops_per_s * 1e-9, peak_.bytes_per_s * 1e-9, profile_.round_ns * 1e-6);
+        const ir::Function* function = nullptr;
+        for (const OperationProfile& one : profile_.operations) {
+            if (one.function != function) print_head(one);
+            function = one.function;
+            print_row(one);
+        }
+    }
+
+    Json json() const {
+        Json out{{"model", module_.name},
+                 {"machine", machine_},
+                 {"peak",
+                  {{"gflops_per_s", peak_.flops_per_s * 1e-9},
+                   {"gbytes_per_s", peak_.bytes_per_s * 1e-9}}},
+                 {"step_ms", profile_.round_ns * 1e-6},
+                 {"operations", Json::array()}};
+        for (const OperationProfile& one : profile_.operations)
+            out["operations"].push_back(row(one));
+        return out;
+    }
+
+  private:
+    /// The times of all candidates that were measured for a contraction; null when there are none.
+    const runtime::TuningEntry* candidates(const OperationProfile& one) const {
+        if (cache_ == nullptr) return nullptr;
+        return cache_->find(runtime::tuning_key(module_, *one.function, one.operation()));
+    }
+
+    static void print_head(const OperationProfile& one) {
+        fmt::print(
+            "\n@{}{}\n  {:>10} {:14} {:>17} {:>7}   operation\n", one.function->name,
+            one.runs_per_round > 1 ? fmt::format(", {} times a step", one.runs_per_round) : "",
+            "us", "kernel", "rate", "of peak");
+    }
+
+    void print_row(const OperationProfile& one) const {
+        const Rate rate = rate_of(one, peak_);
+        fmt::print("  {:>10.1f} {:14} {:>9.1f} {:7} {:>5.1f} %   {} {}  {}\n", one.run_ns * 1e-3,
+                   one.kernel, rate.giga_per_s, rate.unit, rate.share * 100, kind_of(one),
+                   names_.of(*one.function, one.operation()), place_of(module_, one.operation()));
+        const runtime::TuningEntry* measured = candidates(one);
+        if (measured == nullptr) return;
+        for (const auto& [name, us] : measured->microseconds)
+            if (name != one.kernel) fmt::print("  {:>10.1f} {:14} when tuned\n", us, name);
+    }
+
+    Json row(const OperationProfile& one) const {
+        const Rate rate = rate_of(one, peak_);
+        const ir::Operation& operation = one.operation();
+        Json out{{"function", one.function->name},
+                 {"operation", one.index},
+                 {"kind", kind_of(one)},
+                 {"name", names_.of(*one.function, operation)},
+                 {"model", place_of(module_, operation)},
+                 {"kernel", one.kernel},
+                 {"us", one.run_ns * 1e-3},
+                 {"runs_per_step", one.runs_per_round},
+                 {"flops", one.work.flops},
+                 {"bytes", one.work.bytes},
+                 {one.work.flops > 0 ? "gflops_per_s" : "gbytes_per_s", rate.giga_per_s},
+                 {"share_of_peak", rate.share}};
+        if (const runtime::TuningEntry* measured = candidates(one))
+            for (const auto& [name, us] : measured->microseconds) out["candidates_us"][name] = us;
+        return out;
+    }
+
+    const ir::Module& module_;
+    const runtime::StepProfile& profile_;
+    runtime::OperationNames names_;
+    const runtime::TuningCache* cache_;
+    runtime::MachinePeak peak_;
+    std::string machine_;
+};
+
+}  // namespace
+
+int plan_command(const Words& words) {
+    namespace po = boost::program_options;
+    CommandLine line(
+        "gmrun plan [options] MODEL",
+        "Shows for every operation of the training step the kernel chosen, its time (the "
+        "median of real\nsteps), and its rate as a share of what this machine can do, "
+        "which is measured, too: GFLOP/s of\ncontractions against multiply-adds in "
+        "registers, GB/s of all others against a stream through memory.\nWhat is still "
+        "in the cache comes faster than memory, so a loop may show more than 100 %.");
+    line.add_argument("MODEL", "a .gmc file, or the folder of a run");
+    line.options().add_options()("steps", po::value<int64_t>()->default_value(5),
+                                 "steps that count, after three that do not")(
+        "candidates", po::bool_switch(),
+        "also the kernels that lost, with the times that the choice was made by")(
+        "json", po::bool_switch(), "print one JSON object");
+    add_tuning(line);
+    if (!line.parse(words)) return kDone;
+    const auto steps = line.get<int64_t>("steps");
+    if (steps < 1) throw UsageError("--steps must be at least 1");
+    if (line.flag("candidates") && line.flag("no-tune"))
+        throw UsageError("--candidates needs the measurements that --no-tune leaves out");
+    Diagnostics diagnostics;
+    auto model = runtime::LoadedModel::load(model_path(line), diagnostics);
+    if (!model.ok()) return report(diagnostics);
+    const Tuning tuning(line, **model);
+    const auto profile = runtime::profile_step(**model, steps, diagnostics);
+    if (!profile.ok()) return report(diagnostics);
+    const Plan plan((*model)->module(), *profile,
+                    line.flag("candidates") ? tuning.cache() : nullptr);
+    if (line.flag("json"))
+        fmt::print("{}\n", plan.json().dump());
+    else
+        plan.print();
+    return kDone;
+}
+
+}  // namespace gmc::tools

@@ -1,0 +1,142 @@
+// gmrun profile: where the time of a training step goes, as a table and as a trace for Perfetto.
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "runtime/output/atomic_file.h"
+#include "runtime/profile/operation_text.h"
+#include "runtime/profile/trace.h"
+#include "tools/gmrun/commands.h"
+#include "tools/gmrun/run_source.h"
+#include "tools/gmrun/tuning.h"
+
+namespace gmc::tools {
+namespace {
+
+using runtime::OperationProfile;
+using runtime::place_of;
+using Json = nlohmann::ordered_json;
+
+/// Operations of one kind, the slowest first.
+struct Kind {
+    std::string name;
+    double ns = 0;
+    std::vector<const OperationProfile*> operations;
+};
+
+class Profile {
+  public:
+    Profile(const ir::Module& module, const runtime::StepProfile& profile)
+        : module_(module), profile_(profile), names_(module), total_ns_(profile.operations_ns()) {
+        for (const OperationProfile& one : profile.operations) {
+            add(one);
+            if (one.operation().info().has(ir::kContraction)) contractions_ns_ += one.round_ns();
+        }
+        std::stable_sort(kinds_.begin(), kinds_.end(),
+                         [](const Kind& a, const Kind& b) { return a.ns > b.ns; });
+        for (Kind& kind : kinds_)
+            std::stable_sort(
+                kind.operations.begin(), kind.operations.end(),
+                [](const auto* a, const auto* b) { return a->round_ns() > b->round_ns(); });
+    }
+
+    void print() const {
+        fmt::print(
+            "step {:.3f} ms, of it operations {:.3f} ms, waiting for data {:.3f} ms\n"
+            "share of contractions in the time of operations: {:.1f} %\n",
+            profile_.round_ns * 1e-6, total_ns_ * 1e-6, profile_.wait_ns * 1e-6,
+            share(contractions_ns_) * 100);
+        for (const Kind& kind : kinds_) {
+            fmt::print("\n{:>10.3f} ms {:>5.1f} %  {} x {}\n", kind.ns * 1e-6, share(kind.ns) * 100,
+                       kind.operations.size(), kind.name);
+            for (const OperationProfile* one : kind.operations) print_row(*one);
+        }
+    }
+
+    Json json() const {
+        Json out{{"model", module_.name},
+                 {"step_ms", profile_.round_ns * 1e-6},
+                 {"operations_ms", total_ns_ * 1e-6},
+                 {"waiting_ms", profile_.wait_ns * 1e-6},
+                 {"share_of_contractions", share(contractions_ns_)},
+                 {"kinds", Json::array()}};
+        for (const Kind& kind : kinds_) {
+            Json operations = Json::array();
+            for (const OperationProfile* one : kind.operations)
+                operations.push_back({{"function", one->function->name},
+                                      {"name", names_.of(*one->function, one->operation())},
+                                      {"model", place_of(module_, one->operation())},
+                                      {"kernel", one->kernel},
+                                      {"ms", one->round_ns() * 1e-6},
+                                      {"share", share(one->round_ns())}});
+            out["kinds"].push_back({{"kind", kind.name},
+                                    {"ms", kind.ns * 1e-6},
+                                    {"share", share(kind.ns)},
+                                    {"operations", std::move(operations)}});
+        }
+        return out;
+    }
+
+  private:
+    void add(const OperationProfile& one) {
+        const std::string name = kind_of(one);
+        auto found = std::find_if(kinds_.begin(), kinds_.end(),
+                                  [&](const Kind& kind) { return kind.name == name; });
+        if (found == kinds_.end()) found = kinds_.insert(kinds_.end(), {name});
+        found->ns += one.round_ns();
+        found->operations.push_back(&one);
+    }
+
+    double share(double ns) const { return total_ns_ > 0 ? ns / total_ns_ : 0; }
+
+    void print_row(const OperationProfile& one) const {
+        fmt::print("{:>10.3f} ms {:>5.1f} %    {} of @{}  {}\n", one.round_ns() * 1e-6,
+                   share(one.round_ns()) * 100, names_.of(*one.function, one.operation()),
+                   one.function->name, place_of(module_, one.operation()));
+    }
+
+    const ir::Module& module_;
+    const runtime::StepProfile& profile_;
+    runtime::OperationNames names_;
+    double total_ns_, contractions_ns_ = 0;
+    std::vector<Kind> kinds_;
+};
+
+}  // namespace
+
+int profile_command(const Words& words) {
+    namespace po = boost::program_options;
+    CommandLine line(
+        "gmrun profile [options] MODEL",
+        "Shows where the time of a training step goes: operations by kind, with their "
+        "names and places in\nthe model, the slowest first (medians of real steps). "
+        "Writes a trace of all steps that ui.perfetto.dev\nand chrome://tracing open.");
+    line.add_argument("MODEL", "a .gmc file, or the folder of a run");
+    line.options().add_options()("steps", po::value<int64_t>()->default_value(10),
+                                 "steps that count, after three that do not")(
+        "output,o", po::value<std::string>()->default_value("trace.json")->value_name("FILE"),
+        "where the trace goes")("json", po::bool_switch(), "print one JSON object");
+    add_tuning(line);
+    if (!line.parse(words)) return kDone;
+    const auto steps = line.get<int64_t>("steps");
+    if (steps < 1) throw UsageError("--steps must be at least 1");
+    Diagnostics diagnostics;
+    auto model = runtime::LoadedModel::load(model_path(line), diagnostics);
+    if (!model.ok()) return report(diagnostics);
+    const Tuning tuning(line, **model);
+    const auto measured = runtime::profile_step(**model, steps, diagnostics);
+    if (!measured.ok()) return report(diagnostics);
+    const ir::Module& module = (*model)->module();
+    if (!runtime::write_file_atomically(line.text("output"), chrome_trace(module, *measured),
+                                        diagnostics))
+        return report(diagnostics);
+    const Profile profile(module, *measured);
+    if (line.flag("json")) {
+        fmt::print("{}\n", profile.json().dump());
+        return kDone;
+    }
+    profile.print();
+    fmt::print("\ntrace: {}\n", line.text("output"));
+    return kDone;
+}
+
+}  // namespace gmc::tools
