@@ -22,7 +22,7 @@ std::string kind_of(const OperationProfile& profile) {
     return std::string(profile.kernel == "loop" ? profile.kernel : profile.operation().info().name);
 }
 
-OperationNames::OperationNames(const ir::Module& module) {
+OperationNames::OperationNames(const ir::Module& module) : module_(module) {
     for (const ir::Function& function : module.functions)
         for (const ir::Operation& operation : function.operations) {
             note(function, operation);
@@ -37,8 +37,14 @@ void OperationNames::note(const ir::Function& function, const ir::Operation& ope
 
 std::string OperationNames::of(const ir::Function& function, const ir::Operation& operation) const {
     const std::string& name = function.values[operation.result()].name;
+    if (is_named(name)) return "%" + name;
+    for (ir::ValueId result : operation.results) {
+        const ir::StateId home = function.values[result].home;
+        if (home != ir::kNone && module_.states[home].role == ir::StateRole::kParameter)
+            return "@" + module_.states[home].name;
+    }
     const auto found = names_.find(key(operation));
-    if (is_named(name) || found == names_.end()) return "%" + name;
+    if (found == names_.end()) return "%" + name;
     return fmt::format("%{} at {}", name, found->second);
 }
 

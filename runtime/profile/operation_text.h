@@ -12,8 +12,9 @@ namespace gmc::runtime {
 
 /// "conv", "matmul", "concat"; "loop" for everything that runs as one.
 std::string kind_of(const OperationProfile& profile);
-/// Names of operations by their results: "%decoder.dense". Of results without a name of their own,
-/// such as gradients, also what else comes from the same place of the model: "%529 at decoder.dense".
+/// Names of operations by their results: "%decoder.dense". Results without a name of their own are
+/// known by the parameter that they are from now on, "@decoder.dense.weight", or, as gradients, with
+/// what else comes from the same place of the model, "%529 at decoder.dense".
 class OperationNames {
   public:
     explicit OperationNames(const ir::Module& module);
@@ -21,6 +22,7 @@ class OperationNames {
 
   private:
     void note(const ir::Function& function, const ir::Operation& operation);
+    const ir::Module& module_;
     /// By file, line and column: the first name.
     std::map<std::tuple<int32_t, int32_t, int32_t>, std::string> names_;
 };

@@ -91,12 +91,15 @@ func @f(%a: f32[4,4] = argument) {
     CHECK(events.at("matmul %b").at("args").at("model") == "t.yaml:3:5");
 }
 
-TEST_CASE("what has no name is known by what else comes from its place") {
+TEST_CASE("what has no name is known by the parameter it becomes, or by what else comes from its place") {
     const ir::Module module = parse(R"(
-func @f(%a: f32[4,4] = argument) {
-  %layer = matmul %a, %a : f32[4,4]  // t.yaml:3:5
-  %12 = matmul %layer, %a : f32[4,4]  // t.yaml:3:5
-  %13 = matmul %12, %a : f32[4,4]
+state @w : f32[4,4] parameter = zeros
+func @f(%a: f32[4,4] at 0 = argument) arena 192 unplanned 256 {
+  %layer = matmul %a, %a : f32[4,4] at 64  // t.yaml:3:5
+  %12 = matmul %layer, %a : f32[4,4] at 128  // t.yaml:3:5
+  %13 = matmul %12, %a : f32[4,4] at 64
+  %14 = neg %13 : f32[4,4] at @w  // t.yaml:3:5
+  update @w = %14
   result y = %13
 }
 )");
@@ -105,6 +108,7 @@ func @f(%a: f32[4,4] = argument) {
     CHECK(names.of(f, f.operations[0]) == "%layer");
     CHECK(names.of(f, f.operations[1]) == "%12 at layer");
     CHECK(names.of(f, f.operations[2]) == "%13");
+    CHECK(names.of(f, f.operations[3]) == "@w");
 }
 
 TEST_CASE("the machine's peak is measured") {
