@@ -109,12 +109,15 @@ std::string described(const Module& module, const Function& f, int64_t index) {
     return out;
 }
 
-std::string headline(const Module& module, const Function& f, const MemoryPlan& plan) {
-    return fmt::format(
-        "@{}: arena of {} bytes for {} buffers, {} bytes without sharing; most in use "
-        "are {} bytes, by {}",
-        f.name, grouped(std::max<int64_t>(f.arena_bytes, 0)), plan.buffers.size(),
-        grouped(f.unplanned_bytes), grouped(plan.peak_bytes), described(module, f, plan.peak));
+std::string headline(const Function& f, const MemoryPlan& plan) {
+    return fmt::format("@{}: arena of {} bytes for {} buffers, {} bytes without sharing", f.name,
+                       grouped(std::max<int64_t>(f.arena_bytes, 0)), plan.buffers.size(),
+                       grouped(f.unplanned_bytes));
+}
+
+std::string peak_line(const Module& module, const Function& f, const MemoryPlan& plan) {
+    return fmt::format("most in use: {} bytes, by {}", grouped(plan.peak_bytes),
+                       described(module, f, plan.peak));
 }
 
 // ---- SVG ----
@@ -143,8 +146,7 @@ class Chart {
         : module_(module), f_(function), plan_(memory_plan(function)), top_(top) {}
 
     std::string draw() const {
-        std::string out = fmt::format("<text x=\"{}\" y=\"{:.1f}\">{}</text>\n", kLeft, top_ + 25,
-                                      escaped(headline(module_, f_, plan_)));
+        std::string out = text(15, headline(f_, plan_)) + text(32, peak_line(module_, f_, plan_));
         out += fmt::format(
             "<rect x=\"{}\" y=\"{:.1f}\" width=\"{}\" height=\"{}\" fill=\"none\" "
             "stroke=\"#888\"/>\n",
@@ -160,6 +162,11 @@ class Chart {
     }
 
   private:
+    std::string text(double y, const std::string& line) const {
+        return fmt::format("<text x=\"{}\" y=\"{:.1f}\">{}</text>\n", kLeft, top_ + y,
+                           escaped(line));
+    }
+
     /// Moments are -1 (entry) to the number of operations (end), a column each.
     double x(int64_t moment) const {
         return kLeft + kWidth * static_cast<double>(moment + 1) /
@@ -197,8 +204,9 @@ std::string memory_table(const Module& module) {
     std::string out;
     for (const Function& f : module.functions) {
         const MemoryPlan plan = memory_plan(f);
-        out += fmt::format("{}{}\n  {:>12} {:>12} {:>6} {:>6}   values\n", out.empty() ? "" : "\n",
-                           headline(module, f, plan), "offset", "bytes", "first", "last");
+        out += fmt::format("{}{}\n  {}\n  {:>12} {:>12} {:>6} {:>6}   values\n",
+                           out.empty() ? "" : "\n", headline(f, plan), peak_line(module, f, plan),
+                           "offset", "bytes", "first", "last");
         for (const PlannedBuffer& b : plan.buffers)
             out += fmt::format("  {:>12} {:>12} {:>6} {:>6} {} {}\n", b.offset, b.bytes,
                                moment(f, b.first), moment(f, b.last),

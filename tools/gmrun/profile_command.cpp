@@ -41,7 +41,7 @@ class Profile {
 
     void print() const {
         fmt::print(
-            "step {:.3f} ms, of it operations {:.3f} ms, waiting for data {:.3f} ms\n"
+            "step {:.3f} ms; operations {:.3f} ms, waiting for data {:.3f} ms (medians)\n"
             "share of contractions in the time of operations: {:.1f} %\n",
             profile_.round_ns * 1e-6, total_ns_ * 1e-6, profile_.wait_ns * 1e-6,
             share(contractions_ns_) * 100);
