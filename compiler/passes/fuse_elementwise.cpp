@@ -267,19 +267,29 @@ class State {
                            [&](int user) { return loop.members.count(user) != 0; });
     }
 
+    /// What reads the result of operation `i`, when that is a reshape; else `i`.
+    int reader_behind(int i) const {
+        while (op(i).as<Reshape>() != nullptr && !users_[op(i).result()].empty())
+            i = users_[op(i).result()].front();
+        return i;
+    }
+
+    /// "matmul %y"
+    std::string described(int i) const {
+        return fmt::format("{} %{}", op(i).info().name, f_.values[op(i).result()].name);
+    }
+
     /// Why the result of root `i` goes through memory; "" when nothing but the end of the function
     /// reads it there.
     std::string why_stored(int i) const {
         const ValueId v = op(i).result();
         for (int user : users_[v])
-            if (!fusable(op(user)))
-                return fmt::format("read by {} %{}", op(user).info().name,
-                                   f_.values[op(user).result()].name);
+            if (!fusable(op(user))) return "read by " + described(reader_behind(user));
         const Loop* reader = nullptr;
         for (const Loop& loop : loops_)
             if (reads(loop, v) && (reader == nullptr || loop.space != space(i))) reader = &loop;
         if (reader == nullptr) return "";
-        if (op(i).info().has(kReduction)) return "a sum, complete when its loop has ended";
+        if (op(i).info().has(kReduction)) return "a reduction, complete when its loop has ended";
         if (const auto dear = dear_.find(v); dear != dear_.end()) return dear->second;
         if (reader->space != space(i))
             return fmt::format("read by a loop over another space, {}", to_string(reader->space));

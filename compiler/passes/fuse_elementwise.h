@@ -35,7 +35,7 @@ Result<bool> fuse_elementwise(ir::Module& module, Diagnostics& diagnostics);
 struct StoredTensor {
     const ir::Function* function;
     const ir::Operation* maker;  ///< of the module as it was
-    std::string reason;          ///< "read by conv %x", "a sum, complete when its loop has ended"
+    std::string reason;          ///< "read by conv %x", ...
 };
 /// What fuse_elementwise stores of `module` between loops, and between loops and other operations, in
 /// program order. Numbers (f32[]) are left out: they cost nothing.

@@ -91,7 +91,7 @@ func @f(%a: f32[4,4] = argument) {
     CHECK(events.at("matmul %b").at("args").at("model") == "t.yaml:3:5");
 }
 
-TEST_CASE("what has no name is known by the parameter it becomes, or by what else comes from its place") {
+TEST_CASE("what has no name is known by the parameter it becomes, or by its place") {
     const ir::Module module = parse(R"(
 state @w : f32[4,4] parameter = zeros
 func @f(%a: f32[4,4] at 0 = argument) arena 192 unplanned 256 {
