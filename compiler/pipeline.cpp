@@ -1,12 +1,15 @@
 // The order of the passes, with a reason per line.
 #include "compiler/pipeline.h"
 
+#include <algorithm>
+
 #include "compiler/passes/cse.h"
 #include "compiler/passes/dce.h"
 #include "compiler/passes/differentiate.h"
 #include "compiler/passes/factor_sums.h"
 #include "compiler/passes/fold_constants.h"
 #include "compiler/passes/fuse_elementwise.h"
+#include "compiler/passes/join_batches.h"
 #include "compiler/passes/plan_memory.h"
 #include "compiler/passes/simplify.h"
 #include "compiler/passes/sink_shapes.h"
@@ -58,6 +61,12 @@ const std::vector<Stage>& pipeline() {
          },
          kMostRounds,
          kDifferentiated},
+        // After the algebra, which would not see through the slices that joining makes.
+        {{{"join_batches", "runs contractions with the same weights once over all their examples",
+           passes::join_batches},
+          {"dce", "removes what joining left over", passes::dce}},
+         kMostRounds,
+         kDifferentiated},
         // After the algebra: each op removed is one less to place in a loop.
         {{{"fuse_elementwise", "groups element-wise ops and reductions into loops",
            passes::fuse_elementwise}},
@@ -71,10 +80,14 @@ const std::vector<Stage>& pipeline() {
     return kStages;
 }
 
+/// Some passes stand in several stages.
 std::vector<Pass> all_passes() {
     std::vector<Pass> all;
     for (const Stage& stage : pipeline())
-        all.insert(all.end(), stage.passes.begin(), stage.passes.end());
+        for (const Pass& pass : stage.passes)
+            if (std::none_of(all.begin(), all.end(),
+                             [&](const Pass& other) { return other.name == pass.name; }))
+                all.push_back(pass);
     return all;
 }
 
@@ -84,7 +97,7 @@ std::vector<Stage> stages_of(const std::vector<std::string>& names, std::string&
         bool found = false;
         for (const Stage& stage : pipeline())
             for (const Pass& pass : stage.passes)
-                if (pass.name == name) {
+                if (pass.name == name && !found) {
                     // Alone a pass promises only what it ensures itself, and may get a module of
                     // any stage.
                     const bool plans = stage.ensures.planned, differentiates = name == kLastOfGrad;

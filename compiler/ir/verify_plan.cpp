@@ -2,11 +2,13 @@
 // @w`).
 //   places     inputs and results of ops have a place; values inside fused bodies and states have
 //              none; the result of a reshape is its operand's memory: it has no place of its own, or
-//              says the same offset
+//              says the same offset. So is the result of a slice whose place lies where the slice
+//              does in its operand
 //   arena      places are multiples of 64 bytes and inside the arena
 //   overlap    no two values that are alive at the same time share a byte. A value lives from the op
 //              that makes it to the last that reads it, to the end when it is a result or an update.
-//              An element-wise op may write its result exactly over an operand that ends there
+//              An element-wise op may write its result exactly over an operand that ends there. A
+//              concat does not write the parts that its operands already lie in
 //   homes      a value at `@w` is what updates @w, nothing reads the old @w later, and an op that
 //              itself reads the old @w reads it element by element
 #include "compiler/ir/verify_plan.h"
@@ -14,7 +16,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <vector>
+
+#include "compiler/ir/views.h"
 
 namespace gmc::ir {
 namespace {
@@ -27,6 +32,7 @@ struct Buffer {
     int64_t first = 0;  ///< index of the op that writes it; -1 for inputs and states
     int64_t last =
         0;  ///< index of the last op that reads it; the number of ops when it is needed at the end
+    int32_t viewed = kNone;      ///< the buffer that a slice only looks at
     int64_t begin = 0, end = 0;  ///< bytes in the arena, when it has a place there
 };
 
@@ -71,7 +77,10 @@ class PlanCheck {
     void add_buffer(ValueId value, int64_t first) {
         root_[value] = value;
         buffer_of_[value] = static_cast<int32_t>(buffers_.size());
-        buffers_.push_back({value, first, first, 0, 0});
+        buffers_.push_back({value, first, first});
+        Buffer& b = buffers_.back();
+        b.begin = function_.values[value].arena_offset;
+        b.end = b.begin + function_.type(value).bytes();
     }
 
     void find_buffers() {
@@ -86,14 +95,24 @@ class PlanCheck {
                 reshape(op);
             else
                 for (ValueId result : op.results) add_buffer(result, i);
+            if (op.as<Slice>() != nullptr) slice(op);
         }
         for (const Update& update : function_.updates) extend(update.value, end);
         for (const NamedValue& result : function_.results) extend(result.value, end);
     }
 
     void extend(ValueId value, int64_t index) {
-        Buffer& b = buffers_[buffer_of_[root_[value]]];
-        b.last = std::max(b.last, index);
+        for (int32_t i = buffer_of_[root_[value]]; i != kNone; i = buffers_[i].viewed)
+            buffers_[i].last = std::max(buffers_[i].last, index);
+    }
+
+    const Buffer& buffer(ValueId value) const { return buffers_[buffer_of_[root_[value]]]; }
+
+    void slice(const Operation& op) {
+        const std::optional<int64_t> offset = view_offset(function_, op);
+        const int64_t begin = buffer(op.operands[0]).begin;
+        if (offset && begin >= 0 && buffers_.back().begin == begin + *offset)
+            buffers_.back().viewed = buffer_of_[root_[op.operands[0]]];
     }
 
     void reshape(const Operation& op) {
@@ -144,11 +163,11 @@ class PlanCheck {
 
     void check_overlaps() {
         std::vector<Buffer> placed;
-        for (Buffer b : buffers_) {
+        for (const Buffer& b : buffers_) {
             const Value& v = function_.values[b.value];
-            if (v.state != kNone || v.home != kNone || v.arena_offset < 0) continue;
-            b.begin = v.arena_offset;
-            b.end = v.arena_offset + v.type.bytes();
+            // What a slice looks at lives as long as the slice.
+            if (v.state != kNone || v.home != kNone || v.arena_offset < 0 || b.viewed != kNone)
+                continue;
             placed.push_back(b);
         }
         std::stable_sort(placed.begin(), placed.end(),
@@ -161,27 +180,61 @@ class PlanCheck {
                                       shown(placed[i].value), shown(placed[j].value)));
     }
 
-    /// Whether two values whose bytes overlap are alive at the same time.
+    /// Whether two values whose bytes overlap are alive at the same time, and the later one is
+    /// written where the earlier one is.
     bool conflict(const Buffer& x, const Buffer& y) const {
         const Buffer& early = x.first <= y.first ? x : y;
         const Buffer& late = x.first <= y.first ? y : x;
-        if (early.last < late.first) return false;
+        if (early.last < late.first || !writes(late, early)) return false;
         if (early.last > late.first || early.first == late.first) return true;
-        return early.begin != late.begin || !may_write_over(late.first, early.value, late.value);
+        return !may_write_over(late.first, early.value, late.value);
     }
 
-    /// Whether the op may write `result` over `source`, which it reads: the same elements, read one
-    /// by one.
+    /// Whether making `late` writes bytes of `other`: a concat whose operands lie in their parts
+    /// does not write those.
+    bool writes(const Buffer& late, const Buffer& other) const {
+        const Operation* op = late.first < 0 ? nullptr : &function_.operations[late.first];
+        if (op == nullptr || op->as<Concat>() == nullptr) return true;
+        const std::vector<int64_t> offsets = part_offsets(function_, *op);
+        if (offsets.empty()) return true;
+        for (size_t i = 0; i < offsets.size(); ++i) {
+            const int64_t begin = late.begin + offsets[i];
+            const int64_t end = begin + function_.type(op->operands[i]).bytes();
+            const bool in_place = buffer(op->operands[i]).begin == begin;
+            if (!in_place && begin < other.end && other.begin < end) return true;
+        }
+        return false;
+    }
+
+    /// The value in whose memory `value` lies.
+    ValueId memory(ValueId value) const {
+        int32_t i = buffer_of_[root_[value]];
+        while (buffers_[i].viewed != kNone) i = buffers_[i].viewed;
+        return buffers_[i].value;
+    }
+
+    /// Whether the op may write `result` over `source`, which it reads: what it reads there are the
+    /// same elements, one by one.
     bool may_write_over(int64_t index, ValueId source, ValueId result) const {
         const Operation& op = function_.operations[index];
         const Type& type = function_.type(result);
-        if (function_.type(source).dtype != type.dtype ||
-            function_.type(source).elements() != type.elements())
-            return false;
-        if (op.info().has(kElementwise)) return true;
-        if (op.as<Fused>() == nullptr || type.shape != op.as<Fused>()->space) return false;
+        const bool loop = op.as<Fused>() != nullptr && type.shape == op.as<Fused>()->space;
+        if (!op.info().has(kElementwise) && !loop) return false;
+        return std::all_of(op.operands.begin(), op.operands.end(), [&](ValueId operand) {
+            if (memory(operand) != source) return true;
+            const Buffer &read = buffer(operand), &written = buffer(result);
+            // Places in a state are the state.
+            const bool apart = read.begin >= written.end || written.begin >= read.end;
+            if (written.begin >= 0 && apart) return true;
+            return function_.type(operand).dtype == type.dtype &&
+                   function_.type(operand).elements() == type.elements() &&
+                   read.begin == written.begin && (!loop || reads_by_index(op, operand));
+        });
+    }
+
+    bool reads_by_index(const Operation& op, ValueId operand) const {
         return std::all_of(op.body.begin(), op.body.end(), [&](const Operation& inner) {
-            return inner.as<Broadcast>() == nullptr || root_[inner.operands[0]] != source;
+            return inner.as<Broadcast>() == nullptr || inner.operands[0] != operand;
         });
     }
 

@@ -3,7 +3,10 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
+
+#include "compiler/ir/views.h"
 
 namespace gmc::passes {
 namespace {
@@ -22,6 +25,18 @@ struct Buffer {
     int64_t offset = kNone;
 };
 
+/// Where a value is within the memory of another one.
+struct View {
+    ValueId of = kNone;
+    int64_t bytes = 0;  ///< from the start of `of`
+};
+
+/// Where a value is within a buffer.
+struct Place {
+    int buffer = kNone;
+    int64_t bytes = 0;  ///< from the start of the buffer
+};
+
 class State {
   public:
     explicit State(Function& function) : f_(function) {}
@@ -30,8 +45,10 @@ class State {
         const std::vector<Value> before = f_.values;
         const int64_t bytes_before = f_.arena_bytes;
         for (Value& v : f_.values) v.arena_offset = v.home = kNone;
+        find_views();
         find_lifetimes();
         write_states_in_place();
+        write_parts_in_place();
         make_buffers();
         pack();
         bool changed = bytes_before != f_.arena_bytes;
@@ -42,26 +59,50 @@ class State {
     }
 
   private:
-    /// The value whose memory `v` is: reshapes only look at their operand.
-    ValueId root(ValueId v) const { return alias_[v] == kNone ? v : alias_[v]; }
+    /// The value whose memory `v` lies in, and where.
+    View root(ValueId v) const {
+        View out{v, 0};
+        while (view_[out.of].of != kNone)
+            out = {view_[out.of].of, out.bytes + view_[out.of].bytes};
+        return out;
+    }
+    bool is_view(ValueId v) const { return view_[v].of != kNone; }
+
+    /// Reshapes, and slices that are one piece, only look at their operand. States are no arenas: a
+    /// part of one has no place that could be written down.
+    void find_views() {
+        view_.assign(f_.values.size(), {});
+        std::vector<bool> state(f_.values.size(), false);
+        for (size_t v = 0; v < f_.values.size(); ++v) state[v] = f_.values[v].state != kNone;
+        for (const Update& u : f_.updates) state[u.value] = true;
+        for (const Operation& op : f_.operations) {
+            if (op.as<Reshape>() != nullptr) view_[op.result()] = {op.operands[0], 0};
+            if (op.as<Slice>() == nullptr || state[op.result()] || state[root(op.operands[0]).of])
+                continue;
+            const std::optional<int64_t> offset = view_offset(f_, op);
+            if (offset && *offset % kAlignment == 0) view_[op.result()] = {op.operands[0], *offset};
+        }
+    }
 
     void find_lifetimes() {
-        alias_.assign(f_.values.size(), kNone);
         first_.assign(f_.values.size(), kAtEntry);
         last_.assign(f_.values.size(), kAtEntry);
         maker_.assign(f_.values.size(), kNone);
         const int end = static_cast<int>(f_.operations.size());
+        const auto read = [&](ValueId v, int i) {
+            int& last = last_[root(v).of];
+            last = std::max(last, i);
+        };
         for (int i = 0; i < end; ++i) {
             const Operation& op = f_.operations[i];
-            if (op.as<Reshape>() != nullptr) alias_[op.result()] = root(op.operands[0]);
-            for (ValueId v : op.operands) last_[root(v)] = i;
+            for (ValueId v : op.operands) read(v, i);
             for (ValueId v : op.results) {
                 maker_[v] = first_[v] = i;
-                last_[root(v)] = std::max(last_[root(v)], i);
+                read(v, i);
             }
         }
-        for (const NamedValue& r : f_.results) last_[root(r.value)] = end;
-        for (const Update& u : f_.updates) last_[root(u.value)] = end;
+        for (const NamedValue& r : f_.results) read(r.value, end);
+        for (const Update& u : f_.updates) read(u.value, end);
     }
 
     /// Whether `op` touches element i of `operand` only while it makes element i of its results.
@@ -87,7 +128,7 @@ class State {
         for (const Update& u : f_.updates) ++updates_of[u.value];
         for (const Update& u : f_.updates) {
             const int maker = maker_[u.value];
-            if (maker < 0 || alias_[u.value] != kNone || updates_of[u.value] > 1) continue;
+            if (maker < 0 || is_view(u.value) || updates_of[u.value] > 1) continue;
             ValueId old = kNone;
             for (size_t v = 0; v < f_.values.size(); ++v)
                 if (f_.values[v].state == u.state) old = static_cast<ValueId>(v);
@@ -95,56 +136,88 @@ class State {
             const bool reads_old = old != kNone && std::find(op.operands.begin(), op.operands.end(),
                                                              old) != op.operands.end();
             const bool free = old == kNone || last_[old] < maker ||
-                              (last_[old] == maker && reads_old && by_index_only(op, old) &&
+                              (last_[old] == maker && reads_old &&
+                               only_by_index(op, {old, 0}, f_.type(old).bytes()) &&
                                stored_by_index(op, u.value));
             if (free) f_.values[u.value].home = u.state;
         }
     }
 
-    bool needs_place(ValueId v) const {
-        return f_.values[v].state == kNone && f_.values[v].home == kNone && alias_[v] == kNone &&
-               (maker_[v] != kNone || is_input_.count(v) != 0);
+    /// Operands of a concat are computed straight into their parts of it, each into one at most.
+    /// The whole then lives as long as any part.
+    void write_parts_in_place() {
+        for (const Operation& op : f_.operations) {
+            if (op.as<Concat>() == nullptr || f_.values[op.result()].home != kNone) continue;
+            const std::vector<int64_t> offsets = part_offsets(f_, op);
+            for (size_t i = 0; i < offsets.size(); ++i) {
+                const View part = root(op.operands[i]);
+                if (offsets[i] % kAlignment != 0 || part.of == op.result() ||
+                    f_.type(part.of).bytes() != f_.type(op.operands[i]).bytes() || is_state(part.of))
+                    continue;
+                view_[part.of] = {op.result(), offsets[i]};
+                const ValueId whole = root(op.result()).of;
+                first_[whole] = std::min(first_[whole], first_[part.of]);
+                last_[whole] = std::max(last_[whole], last_[part.of]);
+            }
+        }
+    }
+    bool is_state(ValueId v) const {
+        return f_.values[v].state != kNone || f_.values[v].home != kNone;
     }
 
     void make_buffers() {
         for (const Input& input : f_.inputs) is_input_.insert(input.value);
-        buffer_of_.assign(f_.values.size(), kNone);
-        for (const Input& input : f_.inputs) new_buffer(input.value);
+        place_.assign(f_.values.size(), {});
+        for (const Input& input : f_.inputs) place(input.value);
         for (size_t i = 0; i < f_.operations.size(); ++i) {
             const Operation& op = f_.operations[i];
             for (ValueId v : op.results)
-                if (needs_place(v) && !take_over(op, v, static_cast<int>(i))) new_buffer(v);
+                if (is_view(v) || (!is_state(v) && !take_over(op, v, static_cast<int>(i)))) place(v);
         }
     }
 
-    void new_buffer(ValueId v) {
-        buffer_of_[v] = static_cast<int>(buffers_.size());
-        buffers_.push_back({aligned(f_.type(v).bytes()), first_[v], last_[v]});
+    /// Gives what `v` lies in a buffer, if it has none.
+    void place(ValueId v) {
+        const ValueId whole = root(v).of;
+        if (place_[whole].buffer != kNone || is_state(whole)) return;
+        place_[whole].buffer = static_cast<int>(buffers_.size());
+        buffers_.push_back({aligned(f_.type(whole).bytes()), first_[whole], last_[whole]});
+    }
+    Place place_of(ValueId v) const {
+        const View view = root(v);
+        return {place_[view.of].buffer, place_[view.of].bytes + view.bytes};
     }
 
-    /// Puts `v` where an operand of `op` dies now. Inputs stay as they came, so that a call can be
-    /// repeated.
+    /// Puts `v` where an operand of `op` dies now, and all that shares its buffer. Inputs stay as
+    /// they came, so that a call can be repeated.
     bool take_over(const Operation& op, ValueId v, int now) {
-        if (!stored_by_index(op, v)) return false;
+        if (place_[v].buffer != kNone || !stored_by_index(op, v)) return false;
         for (ValueId operand : op.operands) {
-            const ValueId o = root(operand);
-            const int b = buffer_of_[o];
-            if (b == kNone || is_input_.count(o) != 0 || buffers_[b].last != now || last_[o] != now)
+            const View o = root(operand);
+            const Place at = place_of(operand);
+            if (at.buffer == kNone || is_input_.count(o.of) != 0 ||
+                buffers_[at.buffer].last != now)
                 continue;
-            if (f_.type(o).bytes() != f_.type(v).bytes() || !by_index_only(op, o)) continue;
-            buffer_of_[v] = b;
+            const int64_t bytes = f_.type(v).bytes();
+            if (f_.type(operand).bytes() != bytes || !only_by_index(op, o, bytes)) continue;
+            place_[v] = at;
             // One operation longer than needed where `v` is never read, so that no other result
             // takes it over too.
-            buffers_[b].last = std::max(last_[v], now + 1);
+            buffers_[at.buffer].last = std::max(last_[v], now + 1);
             return true;
         }
         return false;
     }
 
-    /// index_by_index for every operand that looks at this memory.
-    bool by_index_only(const Operation& op, ValueId memory) const {
-        return std::all_of(op.operands.begin(), op.operands.end(),
-                           [&](ValueId v) { return root(v) != memory || index_by_index(op, v); });
+    /// Whether every operand that looks at this piece of memory is all of it, read index by index.
+    bool only_by_index(const Operation& op, const View& piece, int64_t bytes) const {
+        return std::all_of(op.operands.begin(), op.operands.end(), [&](ValueId v) {
+            const View view = root(v);
+            const int64_t size = f_.type(v).bytes();
+            const bool apart = view.of != piece.of || view.bytes + size <= piece.bytes ||
+                               piece.bytes + bytes <= view.bytes;
+            return apart || (view.bytes == piece.bytes && size == bytes && index_by_index(op, v));
+        });
     }
 
     void pack() {
@@ -160,11 +233,17 @@ class State {
             placed.push_back(i);
         }
         f_.unplanned_bytes = 0;
-        for (size_t v = 0; v < f_.values.size(); ++v) {
-            if (buffer_of_[v] == kNone) continue;
-            f_.values[v].arena_offset = buffers_[buffer_of_[v]].offset;
-            f_.unplanned_bytes += aligned(f_.values[v].type.bytes());
-        }
+        for (const Input& input : f_.inputs) note_place(input.value);
+        for (const Operation& op : f_.operations)
+            if (op.as<Reshape>() == nullptr)
+                for (ValueId v : op.results) note_place(v);
+    }
+
+    void note_place(ValueId v) {
+        const Place at = place_of(v);
+        if (at.buffer == kNone) return;
+        f_.values[v].arena_offset = buffers_[at.buffer].offset + at.bytes;
+        f_.unplanned_bytes += aligned(f_.type(v).bytes());
     }
 
     int64_t lowest_gap(const Buffer& buffer, const std::vector<int>& placed) const {
@@ -183,10 +262,10 @@ class State {
     }
 
     Function& f_;
-    std::vector<ValueId> alias_;     ///< by value: whose memory it shares as a reshape, or kNone
+    std::vector<View> view_;         ///< by value: what it is a part of; no `of`: it is its own
     std::vector<int> first_, last_;  ///< by value (roots): lifetime
     std::vector<int> maker_;         ///< by value: the operation that makes it
-    std::vector<int> buffer_of_;     ///< by value
+    std::vector<Place> place_;       ///< by value (roots)
     std::vector<Buffer> buffers_;
     std::set<ValueId> is_input_;
 };

@@ -139,6 +139,14 @@ std::vector<Region> regions(const Op&, const Tensors& t) {
     GMC_CHECK(false, "`{}` is no copy", t.operation.info().name);
 }
 
+/// Whether the elements lie where they belong already: plan_memory puts parts there where it can.
+bool is_in_place(const Region& region) {
+    return region.from == region.to &&
+           std::all_of(region.axes.begin(), region.axes.end(), [](const Axis& a) {
+               return a.size == 1 || a.from_stride == a.to_stride;
+           });
+}
+
 // ---- running ----
 
 /// How many of the last axes are copied at once: 2 where an axis that is contiguous in the operand was moved next to
@@ -260,6 +268,8 @@ std::unique_ptr<Kernel> make_copy_kernel(const ir::Function& function,
     const Tensors tensors{function, operation, buffers};
     std::vector<Region> list =
         std::visit([&](const auto& op) { return regions(op, tensors); }, operation.op);
+    list.erase(std::remove_if(list.begin(), list.end(), is_in_place), list.end());
+    if (list.empty()) return nullptr;
     const auto* pad = operation.as<ir::Pad>();
     return std::make_unique<CopyKernel>(std::move(list),
                                         function.type(operation.result()).elements(),

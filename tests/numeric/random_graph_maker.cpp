@@ -25,7 +25,8 @@ constexpr bool is_smooth(const ir::ReduceMax&) { return false; }
 using Grow = bool (*)(GraphMaker&);
 
 std::vector<Grow> growers(bool smooth_only) {
-    std::vector<Grow> all = {grow_normalisation, grow_softmax, grow_dropout, grow_descent};
+    std::vector<Grow> all = {grow_normalisation, grow_softmax, grow_dropout, grow_descent,
+                             grow_shared_weights};
 #define GMC_OP(Name)                           \
     if (!smooth_only || is_smooth(ir::Name{})) \
         all.push_back([](GraphMaker& g) { return grow(g, ir::Name{}); });

@@ -77,11 +77,13 @@ class GraphMaker {
     std::vector<ir::ValueId> pool_;  ///< values that may be used, oldest first
 };
 
-/// Several ops as models have them together, which passes look for: normalisation, softmax, dropout, a weight's step.
+/// Several ops as models have them together, which passes look for: normalisation, softmax, dropout, a weight's step,
+/// a layer that two batches go through.
 bool grow_normalisation(GraphMaker& g);
 bool grow_softmax(GraphMaker& g);
 bool grow_dropout(GraphMaker& g);
 bool grow_descent(GraphMaker& g);
+bool grow_shared_weights(GraphMaker& g);
 
 /// One attempt to add an op of this kind; false when nothing suits it.
 #define GMC_OP(Name) bool grow(GraphMaker& g, const ir::Name& op);

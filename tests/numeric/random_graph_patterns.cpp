@@ -82,4 +82,29 @@ bool grow_descent(GraphMaker& g) {
                       f.error + h.error + 2 * f.size() + 2 * h.size(), false});
 }
 
+/// Two batches through one layer, and the sum of their gradients by its weights. Often with parts of whole cache lines.
+bool grow_shared_weights(GraphMaker& g) {
+    const int64_t in = 4, out = g.random.chance(0.6) ? 4 : g.random.integer(1, 5);
+    const int64_t batches[] = {g.random.chance(0.6) ? 4 : g.random.integer(1, 5), 4};
+    const ValueId weights = g.like({in, out});
+    ValueId sum = ir::kNone;
+    Facts sum_facts{0, 0, 0, false};
+    for (int64_t batch : batches) {
+        const ValueId x = g.like({batch, in});
+        const Facts f = g.facts(x), w = g.facts(weights);
+        const double size = f.size() * w.size() * in,
+                     error = in * (f.size() * w.error + w.size() * f.error) + 2 * in * size;
+        const ValueId y = g.b.emit(ir::Matmul{}, {x, weights});
+        g.keep(y, {-size, size, error, false});
+        const ValueId gradient = g.b.emit(ir::Matmul{true, false}, {x, y});
+        sum = sum == ir::kNone ? gradient : g.b.add(sum, gradient);
+        const double product = f.size() * size * static_cast<double>(batch),
+                     rounding = 12 * product + static_cast<double>(batch) *
+                                                   (f.size() * error + f.error * size);
+        sum_facts = {sum_facts.low - product, sum_facts.high + product,
+                     sum_facts.error + rounding, false};
+    }
+    return g.keep(sum, sum_facts);
+}
+
 }  // namespace gmc::tests
