@@ -10,6 +10,7 @@
 #include "compiler/passes/fold_constants.h"
 #include "compiler/passes/fuse_elementwise.h"
 #include "compiler/passes/join_batches.h"
+#include "compiler/passes/order_operations.h"
 #include "compiler/passes/plan_memory.h"
 #include "compiler/passes/simplify.h"
 #include "compiler/passes/sink_shapes.h"
@@ -70,6 +71,11 @@ const std::vector<Stage>& pipeline() {
         // After the algebra: each op removed is one less to place in a loop.
         {{{"fuse_elementwise", "groups element-wise ops and reductions into loops",
            passes::fuse_elementwise}},
+         1,
+         kDifferentiated},
+        // When it is clear what is in memory.
+        {{{"order_operations", "orders the operations so that less memory is needed at once",
+           passes::order_operations}},
          1,
          kDifferentiated},
         // Last: lifetimes are known only when the order of ops is final.

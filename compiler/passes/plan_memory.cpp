@@ -3,32 +3,22 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
 #include <set>
 
-#include "compiler/ir/views.h"
+#include "compiler/passes/memory_views.h"
 
 namespace gmc::passes {
 namespace {
 
 using namespace ir;  // NOLINT
 
-constexpr int64_t kAlignment = 64;  ///< bytes: a cache line and the widest vector
 constexpr int kAtEntry = -1;
-
-int64_t aligned(int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 /// Values that share one piece of memory.
 struct Buffer {
     int64_t bytes = 0;
     int first = 0, last = 0;  ///< operations, inclusive; kAtEntry for inputs
     int64_t offset = kNone;
-};
-
-/// Where a value is within the memory of another one.
-struct View {
-    ValueId of = kNone;
-    int64_t bytes = 0;  ///< from the start of `of`
 };
 
 /// Where a value is within a buffer.
@@ -39,16 +29,14 @@ struct Place {
 
 class State {
   public:
-    explicit State(Function& function) : f_(function) {}
+    explicit State(Function& function) : f_(function), views_(function) {}
 
     bool run() {
         const std::vector<Value> before = f_.values;
         const int64_t bytes_before = f_.arena_bytes;
         for (Value& v : f_.values) v.arena_offset = v.home = kNone;
-        find_views();
         find_lifetimes();
         write_states_in_place();
-        write_parts_in_place();
         make_buffers();
         pack();
         bool changed = bytes_before != f_.arena_bytes;
@@ -59,30 +47,7 @@ class State {
     }
 
   private:
-    /// The value whose memory `v` lies in, and where.
-    View root(ValueId v) const {
-        View out{v, 0};
-        while (view_[out.of].of != kNone)
-            out = {view_[out.of].of, out.bytes + view_[out.of].bytes};
-        return out;
-    }
-    bool is_view(ValueId v) const { return view_[v].of != kNone; }
-
-    /// Reshapes, and slices that are one piece, only look at their operand. States are no arenas: a
-    /// part of one has no place that could be written down.
-    void find_views() {
-        view_.assign(f_.values.size(), {});
-        std::vector<bool> state(f_.values.size(), false);
-        for (size_t v = 0; v < f_.values.size(); ++v) state[v] = f_.values[v].state != kNone;
-        for (const Update& u : f_.updates) state[u.value] = true;
-        for (const Operation& op : f_.operations) {
-            if (op.as<Reshape>() != nullptr) view_[op.result()] = {op.operands[0], 0};
-            if (op.as<Slice>() == nullptr || state[op.result()] || state[root(op.operands[0]).of])
-                continue;
-            const std::optional<int64_t> offset = view_offset(f_, op);
-            if (offset && *offset % kAlignment == 0) view_[op.result()] = {op.operands[0], *offset};
-        }
-    }
+    View root(ValueId v) const { return views_.root(v); }
 
     void find_lifetimes() {
         first_.assign(f_.values.size(), kAtEntry);
@@ -93,14 +58,13 @@ class State {
             int& last = last_[root(v).of];
             last = std::max(last, i);
         };
+        for (int i = end; i-- > 0;)
+            for (ValueId v : f_.operations[i].results) maker_[v] = first_[root(v).of] = i;
         for (int i = 0; i < end; ++i) {
-            const Operation& op = f_.operations[i];
-            for (ValueId v : op.operands) read(v, i);
-            for (ValueId v : op.results) {
-                maker_[v] = first_[v] = i;
-                read(v, i);
-            }
+            for (ValueId v : f_.operations[i].operands) read(v, i);
+            for (ValueId v : f_.operations[i].results) read(v, i);
         }
+        for (const Input& input : f_.inputs) first_[root(input.value).of] = kAtEntry;
         for (const NamedValue& r : f_.results) read(r.value, end);
         for (const Update& u : f_.updates) read(u.value, end);
     }
@@ -128,7 +92,7 @@ class State {
         for (const Update& u : f_.updates) ++updates_of[u.value];
         for (const Update& u : f_.updates) {
             const int maker = maker_[u.value];
-            if (maker < 0 || is_view(u.value) || updates_of[u.value] > 1) continue;
+            if (maker < 0 || views_.is_view(u.value) || updates_of[u.value] > 1) continue;
             ValueId old = kNone;
             for (size_t v = 0; v < f_.values.size(); ++v)
                 if (f_.values[v].state == u.state) old = static_cast<ValueId>(v);
@@ -143,24 +107,6 @@ class State {
         }
     }
 
-    /// Operands of a concat are computed straight into their parts of it, each into one at most.
-    /// The whole then lives as long as any part.
-    void write_parts_in_place() {
-        for (const Operation& op : f_.operations) {
-            if (op.as<Concat>() == nullptr || f_.values[op.result()].home != kNone) continue;
-            const std::vector<int64_t> offsets = part_offsets(f_, op);
-            for (size_t i = 0; i < offsets.size(); ++i) {
-                const View part = root(op.operands[i]);
-                if (offsets[i] % kAlignment != 0 || part.of == op.result() ||
-                    f_.type(part.of).bytes() != f_.type(op.operands[i]).bytes() || is_state(part.of))
-                    continue;
-                view_[part.of] = {op.result(), offsets[i]};
-                const ValueId whole = root(op.result()).of;
-                first_[whole] = std::min(first_[whole], first_[part.of]);
-                last_[whole] = std::max(last_[whole], last_[part.of]);
-            }
-        }
-    }
     bool is_state(ValueId v) const {
         return f_.values[v].state != kNone || f_.values[v].home != kNone;
     }
@@ -172,7 +118,7 @@ class State {
         for (size_t i = 0; i < f_.operations.size(); ++i) {
             const Operation& op = f_.operations[i];
             for (ValueId v : op.results)
-                if (is_view(v) || (!is_state(v) && !take_over(op, v, static_cast<int>(i)))) place(v);
+                if (views_.is_view(v) || (!is_state(v) && !take_over(op, v, static_cast<int>(i)))) place(v);
         }
     }
 
@@ -181,7 +127,7 @@ class State {
         const ValueId whole = root(v).of;
         if (place_[whole].buffer != kNone || is_state(whole)) return;
         place_[whole].buffer = static_cast<int>(buffers_.size());
-        buffers_.push_back({aligned(f_.type(whole).bytes()), first_[whole], last_[whole]});
+        buffers_.push_back({aligned_bytes(f_.type(whole)), first_[whole], last_[whole]});
     }
     Place place_of(ValueId v) const {
         const View view = root(v);
@@ -243,7 +189,7 @@ class State {
         const Place at = place_of(v);
         if (at.buffer == kNone) return;
         f_.values[v].arena_offset = buffers_[at.buffer].offset + at.bytes;
-        f_.unplanned_bytes += aligned(f_.type(v).bytes());
+        f_.unplanned_bytes += aligned_bytes(f_.type(v));
     }
 
     int64_t lowest_gap(const Buffer& buffer, const std::vector<int>& placed) const {
@@ -262,7 +208,7 @@ class State {
     }
 
     Function& f_;
-    std::vector<View> view_;         ///< by value: what it is a part of; no `of`: it is its own
+    MemoryViews views_;
     std::vector<int> first_, last_;  ///< by value (roots): lifetime
     std::vector<int> maker_;         ///< by value: the operation that makes it
     std::vector<Place> place_;       ///< by value (roots)
@@ -271,6 +217,11 @@ class State {
 };
 
 }  // namespace
+
+int64_t arena_bytes_of(Function function) {
+    State(function).run();
+    return function.arena_bytes;
+}
 
 Result<bool> plan_memory(Module& module, Diagnostics&) {
     bool changed = false;

@@ -26,6 +26,9 @@
 
 namespace gmc::passes {
 
+/// Bytes of the arena that plan_memory would give the function.
+int64_t arena_bytes_of(ir::Function function);
+
 /// True = changed. Planning a planned module gives the same plan.
 Result<bool> plan_memory(ir::Module& module, Diagnostics& diagnostics);
 

@@ -1,0 +1,44 @@
+// Which values of a function share memory because one is a part of the other: what plan_memory
+// plans with, and what order_operations and recompute reckon with.
+#pragma once
+
+#include <vector>
+
+#include "compiler/ir/module.h"
+
+namespace gmc::passes {
+
+/// Where tensors and arenas begin and end: a cache line and the widest vector.
+inline constexpr int64_t kMemoryAlignment = 64;
+
+/// Bytes that a value takes in an arena.
+inline int64_t aligned_bytes(const ir::Type& type) {
+    return (type.bytes() + kMemoryAlignment - 1) / kMemoryAlignment * kMemoryAlignment;
+}
+
+/// Where a value is within the memory of another one.
+struct View {
+    ir::ValueId of = ir::kNone;
+    int64_t bytes = 0;  ///< from the start of `of`
+};
+
+class MemoryViews {
+  public:
+    explicit MemoryViews(const ir::Function& function);
+
+    /// The value whose memory `value` lies in, and where: of a value that is no part of another,
+    /// itself.
+    View root(ir::ValueId value) const;
+    bool is_view(ir::ValueId value) const { return view_[value].of != ir::kNone; }
+
+  private:
+    void find_slices();
+    void find_parts();
+    bool is_state(ir::ValueId value) const { return state_[value]; }
+
+    const ir::Function& function_;
+    std::vector<View> view_;   ///< by value
+    std::vector<bool> state_;  ///< by value: a state, or what a state becomes
+};
+
+}  // namespace gmc::passes
