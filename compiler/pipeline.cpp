@@ -6,6 +6,7 @@
 #include "compiler/passes/cse.h"
 #include "compiler/passes/dce.h"
 #include "compiler/passes/differentiate.h"
+#include "compiler/passes/factor_examples.h"
 #include "compiler/passes/factor_sums.h"
 #include "compiler/passes/fold_constants.h"
 #include "compiler/passes/fuse_elementwise.h"
@@ -54,6 +55,9 @@ const std::vector<Stage>& pipeline() {
              // Before cse: makes sums equal.
              {"factor_sums", "takes out of sums what does not vary within them",
               passes::factor_sums},
+             // Before cse: makes chains of contractions equal.
+             {"factor_examples", "takes factors per example out of contractions that then are one",
+              passes::factor_examples},
              // After all that rewrite: what looks alike now is alike.
              {"cse", "computes equal things once", passes::cse},
              // Last of a round: drops what the others replaced, so that the next round does not
