@@ -17,6 +17,9 @@ namespace {
 
 using namespace ir;  // NOLINT
 
+/// Joined operands and results of more bytes than this gain nothing (see the header).
+constexpr int64_t kMostBytes = 256 << 10;
+
 /// Contractions whose first axis of the first operand and of the result are the examples.
 bool maps_examples(const Operation& op) {
     if (const Matmul* matmul = op.as<Matmul>()) return !matmul->transpose_a;
@@ -113,11 +116,16 @@ class State {
             else
                 set->second.push_back(now);
         }
-        for (const auto& [kind, set] : sets)
-            if (set.size() > 1) {
-                join(set);
-                return true;
+        for (const auto& [kind, set] : sets) {
+            int64_t bytes = 0;
+            for (int i : set) {
+                const Operation& op = f_.operations[i];
+                bytes += f_.type(op.operands[0]).bytes() + f_.type(op.result()).bytes();
             }
+            if (set.size() == 1 || bytes > kMostBytes) continue;
+            join(set);
+            return true;
+        }
         return false;
     }
 
@@ -162,6 +170,10 @@ class State {
             if (!sums_examples(a) || !sums_examples(b) || uses_[a.result()] > 1 ||
                 uses_[b.result()] > 1 || kind_of(a, false) != kind_of(b, false))
                 continue;
+            int64_t bytes = 0;
+            for (const Operation* op : {&a, &b})
+                for (ValueId v : op->operands) bytes += f_.type(v).bytes();
+            if (bytes > kMostBytes) continue;
             join_gradients(sum, std::min(left, right), std::max(left, right), static_cast<int>(i));
             return true;
         }
