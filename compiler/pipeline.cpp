@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "compiler/passes/cancel_shifts.h"
 #include "compiler/passes/cse.h"
 #include "compiler/passes/dce.h"
 #include "compiler/passes/differentiate.h"
@@ -36,7 +37,12 @@ constexpr std::string_view kLastOfGrad = "differentiate", kLastOfOpt = "fuse_ele
 
 const std::vector<Stage>& pipeline() {
     static const std::vector<Stage> kStages = {
-        // First: everything after sees ordinary ops only, and cleans up what the gradient rules
+        // Before differentiate: what has no derivative need not be differentiated.
+        {{{"cancel_shifts", "lets no gradient through a bias that a mean takes out again",
+           passes::cancel_shifts}},
+         1,
+         {}},
+        // Early: everything after sees ordinary ops only, and cleans up what the gradient rules
         // leave.
         {{{"differentiate", "replaces gradient ops by the ops that compute them",
            passes::differentiate}},

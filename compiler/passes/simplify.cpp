@@ -134,8 +134,7 @@ ValueId rule(const Slice& op, Context& c) {
     }
     if (const Operation* inner = c.inner<Pad>())
         if (inner->as<Pad>()->low == op.starts && op.strides.empty() &&
-            inner->as<Pad>()->interior.empty() &&
-            c.rewriter.type(inner->operands[0]) == c.type())
+            inner->as<Pad>()->interior.empty() && c.rewriter.type(inner->operands[0]) == c.type())
             return inner->operands[0];
     if (const Operation* inner = c.inner<Concat>()) slice_of_concat(op, *inner, c);
     return kNone;
@@ -193,6 +192,25 @@ ValueId rule(const ReduceSum& op, Context& c) { return reduction_rule(op, c); }
 ValueId rule(const ReduceMax& op, Context& c) { return reduction_rule(op, c); }
 
 // ---- others -------------------------------------------------------------------------------------
+
+/// x + broadcast(p) - broadcast(q) = x - broadcast(q - p): a bias before a normalisation moves its
+/// centre.
+ValueId rule(const Sub&, Context& c) {
+    const Operation* sum = c.inner<Add>();
+    const Operation* centre = c.rewriter.definition_as<Broadcast>(c.op.operands[1]);
+    if (sum == nullptr || centre == nullptr) return kNone;
+    for (size_t i = 0; i < 2; ++i) {
+        const Operation* shift = c.rewriter.definition_as<Broadcast>(sum->operands[i]);
+        if (shift == nullptr || shift->as<Broadcast>()->dims != centre->as<Broadcast>()->dims)
+            continue;
+        const Broadcast repeat = *centre->as<Broadcast>();
+        const ValueId x = sum->operands[1 - i], p = shift->operands[0], q = centre->operands[0];
+        Builder& b = c.rewriter.builder();
+        const ValueId moved = b.broadcast(b.sub(q, p), repeat.dims, c.type().shape);
+        return c.rewriter.become(c.op, Sub{}, {x, moved});
+    }
+    return kNone;
+}
 
 /// Contractions read either operand transposed at no cost.
 ValueId rule(const Matmul& op, Context& c) {

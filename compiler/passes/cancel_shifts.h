@@ -1,0 +1,26 @@
+// Lets no gradient through a bias that a subtracted mean takes out again: stop_gradient.
+//
+// Why here: before differentiate, as the derivative by such a bias is 0 and would else be computed,
+// as noise: sums of numbers that cancel up to rounding, which Adam would blow up to whole steps.
+// How: where `x + bias` is normalised over all axes but the bias's, it is followed what a shift of
+// the bias does to each value: nothing, adding a multiple of the shift, or something else. Sums,
+// differences, multiples and means keep this known; a variance, mean(a a) - mean(a) mean(a), does
+// not change. When no function that is differentiated changes, the bias stays a parameter, moves
+// the running mean, decays where weights decay, and has the derivative 0.
+// Requires: nothing. Ensures: nothing but ops with the same values.
+//
+//     %b = broadcast @bias {dims=[1]} : f32[8,4]        %0 = stop_gradient @bias : f32[4]
+//     %y = add %x, %b : f32[8,4]  (then batch     ->    %b = broadcast %0 {dims=[1]} : f32[8,4]
+//                                 norm of %y)           %y = add %x, %b : f32[8,4]
+#pragma once
+
+#include "compiler/ir/module.h"
+#include "compiler/support/diagnostic.h"
+#include "compiler/support/result.h"
+
+namespace gmc::passes {
+
+/// True = changed.
+Result<bool> cancel_shifts(ir::Module& module, Diagnostics& diagnostics);
+
+}  // namespace gmc::passes
