@@ -14,6 +14,7 @@
 #include "compiler/passes/join_batches.h"
 #include "compiler/passes/order_operations.h"
 #include "compiler/passes/plan_memory.h"
+#include "compiler/passes/recompute.h"
 #include "compiler/passes/simplify.h"
 #include "compiler/passes/sink_shapes.h"
 
@@ -85,7 +86,10 @@ const std::vector<Stage>& pipeline() {
          kDifferentiated},
         // When it is clear what is in memory.
         {{{"order_operations", "orders the operations so that less memory is needed at once",
-           passes::order_operations}},
+           passes::order_operations},
+          // In this order it is known what is kept for long.
+          {"recompute", "computes values twice where keeping them would break the memory limit",
+           passes::recompute}},
          1,
          kDifferentiated},
         // Last: lifetimes are known only when the order of ops is final.

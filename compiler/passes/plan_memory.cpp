@@ -34,10 +34,7 @@ class State {
     bool run() {
         const std::vector<Value> before = f_.values;
         const int64_t bytes_before = f_.arena_bytes;
-        for (Value& v : f_.values) v.arena_offset = v.home = kNone;
-        find_lifetimes();
-        write_states_in_place();
-        make_buffers();
+        share();
         pack();
         bool changed = bytes_before != f_.arena_bytes;
         for (size_t i = 0; i < before.size(); ++i)
@@ -46,7 +43,25 @@ class State {
         return changed;
     }
 
+    std::vector<int64_t> live_bytes() {
+        share();
+        std::vector<int64_t> live(f_.operations.size(), 0);
+        for (const Buffer& b : buffers_)
+            for (int i = std::max(b.first, 0); i <= b.last && i < static_cast<int>(live.size());
+                 ++i)
+                live[i] += b.bytes;
+        return live;
+    }
+
   private:
+    /// Decides who shares memory with whom.
+    void share() {
+        for (Value& v : f_.values) v.arena_offset = v.home = kNone;
+        find_lifetimes();
+        write_states_in_place();
+        make_buffers();
+    }
+
     View root(ValueId v) const { return views_.root(v); }
 
     void find_lifetimes() {
@@ -99,10 +114,10 @@ class State {
             const Operation& op = f_.operations[maker];
             const bool reads_old = old != kNone && std::find(op.operands.begin(), op.operands.end(),
                                                              old) != op.operands.end();
-            const bool free = old == kNone || last_[old] < maker ||
-                              (last_[old] == maker && reads_old &&
-                               only_by_index(op, {old, 0}, f_.type(old).bytes()) &&
-                               stored_by_index(op, u.value));
+            const bool free =
+                old == kNone || last_[old] < maker ||
+                (last_[old] == maker && reads_old &&
+                 only_by_index(op, {old, 0}, f_.type(old).bytes()) && stored_by_index(op, u.value));
             if (free) f_.values[u.value].home = u.state;
         }
     }
@@ -118,7 +133,8 @@ class State {
         for (size_t i = 0; i < f_.operations.size(); ++i) {
             const Operation& op = f_.operations[i];
             for (ValueId v : op.results)
-                if (views_.is_view(v) || (!is_state(v) && !take_over(op, v, static_cast<int>(i)))) place(v);
+                if (views_.is_view(v) || (!is_state(v) && !take_over(op, v, static_cast<int>(i))))
+                    place(v);
         }
     }
 
@@ -141,8 +157,7 @@ class State {
         for (ValueId operand : op.operands) {
             const View o = root(operand);
             const Place at = place_of(operand);
-            if (at.buffer == kNone || is_input_.count(o.of) != 0 ||
-                buffers_[at.buffer].last != now)
+            if (at.buffer == kNone || is_input_.count(o.of) != 0 || buffers_[at.buffer].last != now)
                 continue;
             const int64_t bytes = f_.type(v).bytes();
             if (f_.type(operand).bytes() != bytes || !only_by_index(op, o, bytes)) continue;
@@ -222,6 +237,8 @@ int64_t arena_bytes_of(Function function) {
     State(function).run();
     return function.arena_bytes;
 }
+
+std::vector<int64_t> live_bytes_of(Function function) { return State(function).live_bytes(); }
 
 Result<bool> plan_memory(Module& module, Diagnostics&) {
     bool changed = false;

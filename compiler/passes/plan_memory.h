@@ -20,6 +20,8 @@
 //     update @s = %b                             (or `at @s`)
 #pragma once
 
+#include <vector>
+
 #include "compiler/ir/module.h"
 #include "compiler/support/diagnostic.h"
 #include "compiler/support/result.h"
@@ -28,6 +30,9 @@ namespace gmc::passes {
 
 /// Bytes of the arena that plan_memory would give the function.
 int64_t arena_bytes_of(ir::Function function);
+
+/// Bytes in use at each operation, without the gaps that packing leaves.
+std::vector<int64_t> live_bytes_of(ir::Function function);
 
 /// True = changed. Planning a planned module gives the same plan.
 Result<bool> plan_memory(ir::Module& module, Diagnostics& diagnostics);

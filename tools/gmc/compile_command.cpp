@@ -1,6 +1,8 @@
 // gmc compile: a model's YAML -> a .gmc file.
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
+#include <map>
 
 #include "compiler/build/build.h"
 #include "compiler/ir/artefact.h"
@@ -24,6 +26,25 @@ std::string description(const std::string& path, const ir::Module& module) {
                        static_cast<double>(std::max<int64_t>(arena_bytes, 0)) / kMiB);
 }
 
+/// "64MiB", "1.5 GiB", "4096": bytes.
+double bytes_from(const std::string& text) {
+    static const std::map<std::string, double> kUnits = {
+        {"", 1}, {"B", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
+    size_t used = 0;
+    double number = 0;
+    try {
+        number = std::stod(text, &used);
+    } catch (const std::exception&) {
+        used = 0;
+    }
+    while (used < text.size() && text[used] == ' ') ++used;
+    const auto unit = kUnits.find(text.substr(used));
+    if (used == 0 || unit == kUnits.end() || !(number > 0) || number > 1e15)
+        throw UsageError(fmt::format(
+            "--memory-limit is a size such as 64MiB (or KiB, GiB, bytes), not `{}`", text));
+    return std::floor(number * unit->second);
+}
+
 }  // namespace
 
 int compile_command(const Words& words) {
@@ -34,10 +55,15 @@ int compile_command(const Words& words) {
     line.options().add_options()(
         "output,o", boost::program_options::value<std::string>()->value_name("FILE"),
         "the file to write; by default the model's name with .gmc, in this folder");
+    line.options().add_options()(
+        "memory-limit", boost::program_options::value<std::string>()->value_name("SIZE"),
+        "the most that a function's values may take, e.g. 64MiB: what does not fit is computed "
+        "twice instead of kept");
     add_pass_flags(line);
     if (!line.parse(words)) return kDone;
     const passes::PassOptions options = pass_options(line);
     const std::vector<passes::Stage> stages = chosen_stages(line, pipeline());
+    const double limit = line.has("memory-limit") ? bytes_from(line.text("memory-limit")) : 0;
     std::string output = line.text("output");
     if (output.empty()) output = std::filesystem::path(line.text("MODEL")).stem().string() + ".gmc";
 
@@ -45,6 +71,7 @@ int compile_command(const Words& words) {
     Result<dsl::ModelSpec> spec = read_model(line, diagnostics);
     if (!spec) return report(diagnostics);
     Result<ir::Module> module = build::build_module(*spec, diagnostics);
+    if (module && limit > 0) module->config.push_back({"compile.memory_limit", limit});
     if (!module || !passes::run_stages(*module, stages, options, diagnostics) ||
         !ir::write_file(output, ir::artefact_text(*module), diagnostics))
         return report(diagnostics);
