@@ -48,7 +48,7 @@ class Copy final : public Kernel {
 };
 
 std::unique_ptr<Kernel> named(std::string_view name, std::unique_ptr<Kernel> kernel) {
-    kernel->set_name(name);
+    if (kernel) kernel->set_name(name);  // none where all lies in its place
     return kernel;
 }
 
