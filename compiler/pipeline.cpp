@@ -7,6 +7,7 @@
 #include "compiler/passes/factor_sums.h"
 #include "compiler/passes/fold_constants.h"
 #include "compiler/passes/fuse_elementwise.h"
+#include "compiler/passes/lower_precision.h"
 #include "compiler/passes/plan_memory.h"
 #include "compiler/passes/simplify.h"
 #include "compiler/passes/sink_shapes.h"
@@ -57,6 +58,11 @@ const std::vector<Stage>& pipeline() {
              {"dce", "removes ops whose results nothing needs", passes::dce},
          },
          kMostRounds,
+         kDifferentiated},
+        // After the algebra, which knows f32 only; before the loops, which load and store bf16.
+        {{{"lower_precision", "with --precision=bf16: computes contractions in bf16",
+           passes::lower_precision}},
+         1,
          kDifferentiated},
         // After the algebra: each op removed is one less to place in a loop.
         {{{"fuse_elementwise", "groups element-wise ops and reductions into loops",
