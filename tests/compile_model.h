@@ -33,8 +33,9 @@ inline ir::Module compile_model(const std::string& name, const std::vector<std::
 /// The same for a model of Fashion-MNIST, on a machine that need not have it.
 inline ir::Module compile_without_data(const std::string& name, int64_t batch_size,
                                        const std::string& precision = "f32") {
-    return compile_model(name, {"data.image.shape=[28,28,1]", "data.test.image.shape=[28,28,1]",
-                                "train.batch_size=" + std::to_string(batch_size)},
+    return compile_model(name,
+                         {"data.image.shape=[28,28,1]", "data.test.image.shape=[28,28,1]",
+                          "train.batch_size=" + std::to_string(batch_size)},
                          precision);
 }
 

@@ -142,7 +142,8 @@ Type infer(const Broadcast& op, InferContext& c) {
     const Type result = declared_type("broadcast", c);
     const Type& x = c.operands[0];
     if (!takes_no_bf16("broadcast", x, c)) return {};
-    bool fits = op.dims.size() == x.shape.size() && (c.declared == nullptr || x.dtype == result.dtype);
+    bool fits =
+        op.dims.size() == x.shape.size() && (c.declared == nullptr || x.dtype == result.dtype);
     for (size_t i = 0; fits && i < op.dims.size(); ++i)
         fits = op.dims[i] >= 0 && op.dims[i] < result.rank() &&
                (i == 0 || op.dims[i] > op.dims[i - 1]) && result.shape[op.dims[i]] == x.shape[i];

@@ -120,8 +120,10 @@ class FunctionCheck {
     void inputs() {
         for (const Input& input : function_.inputs) {
             if (function_.type(input.value).dtype == DType::kBf16)
-                report_.error(function_, fmt::format("the input {} is {}: bf16 is for values inside functions",
-                                                     shown(function_, input.value), to_string(function_.type(input.value))));
+                report_.error(function_,
+                              fmt::format("the input {} is {}: bf16 is for values inside functions",
+                                          shown(function_, input.value),
+                                          to_string(function_.type(input.value))));
             if (input.source.empty())
                 report_.error(function_,
                               fmt::format("input {} has no source", shown(function_, input.value)));
@@ -302,8 +304,10 @@ class FunctionCheck {
             if (!seen.insert(result.name).second)
                 report_.error(function_, fmt::format("two results are named `{}`", result.name));
             if (function_.type(result.value).dtype == DType::kBf16)
-                report_.error(function_, fmt::format("the result `{}` is {}: bf16 is for values inside functions",
-                                                     result.name, to_string(function_.type(result.value))));
+                report_.error(
+                    function_,
+                    fmt::format("the result `{}` is {}: bf16 is for values inside functions",
+                                result.name, to_string(function_.type(result.value))));
             if (known_[result.value] != Known::kYes)
                 report_.error(function_, fmt::format("the result `{}` is {}, which is not defined",
                                                      result.name, shown(function_, result.value)));

@@ -72,8 +72,7 @@ class State {
     }
 
     bool rewrite(Operation& op) {
-        if (op.as<Reshape>() != nullptr && replaced_.count(op.operands[0]) != 0)
-            return reshape(op);
+        if (op.as<Reshape>() != nullptr && replaced_.count(op.operands[0]) != 0) return reshape(op);
         const bool lowers = is_f32_contraction(f_, op);
         for (ValueId& operand : op.operands) operand = lowers ? narrow(operand) : wide(operand);
         const ValueId result = op.result();
@@ -84,7 +83,8 @@ class State {
         }
         f_.operations.push_back(std::move(op));
         if (lowers) return true;
-        if (!contracted_[result] || exact_[result] || f_.type(result).dtype != DType::kF32) return false;
+        if (!contracted_[result] || exact_[result] || f_.type(result).dtype != DType::kF32)
+            return false;
         replaced_[result] = narrow(result);
         return true;
     }

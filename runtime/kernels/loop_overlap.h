@@ -14,7 +14,9 @@ struct MemoryRange {
     bool whole_space =
         false;  ///< element i belongs to iteration i: may be read and written in place
 
-    bool overlaps(const MemoryRange& other) const { return begin() < other.end() && other.begin() < end(); }
+    bool overlaps(const MemoryRange& other) const {
+        return begin() < other.end() && other.begin() < end();
+    }
 
   private:
     const std::byte* begin() const { return static_cast<const std::byte*>(base); }

@@ -128,10 +128,10 @@ class PlanBuilder {
             if (!step.is_number && plan_.slots[operand.slot].is_number) splat |= 1u << step.inputs;
             step.in[step.inputs++] = operand.slot;
         }
-        step.function = std::holds_alternative<ir::Cast>(op)
-                            ? cast_function(plan_.slots[operands[0].slot].dtype,
-                                            plan_.slots[out].dtype, splat)
-                            : tile_function(op, splat);
+        step.function =
+            std::holds_alternative<ir::Cast>(op)
+                ? cast_function(plan_.slots[operands[0].slot].dtype, plan_.slots[out].dtype, splat)
+                : tile_function(op, splat);
         GMC_CHECK(step.function != nullptr, "`{}` has no tile function", ir::op_info(op).name);
         if (at == Level::kTile) plan_.cost += tile_cost(op);
         steps(at).push_back(step);
@@ -148,8 +148,8 @@ class PlanBuilder {
         GMC_CHECK(slot.base != nullptr, "%{} of a fused loop has no memory",
                   function_.values[value].name);
         slot.map = make_access_map(plan_.space, mask);
-        overlaps_.reads({slot.base, slot.map.elements * ir::dtype_size(slot.dtype),
-                         mask == plan_.space.all()});
+        overlaps_.reads(
+            {slot.base, slot.map.elements * ir::dtype_size(slot.dtype), mask == plan_.space.all()});
         slot.kind =
             mask == plan_.space.all() && mask != 0 ? Slot::Kind::kSpace : Slot::Kind::kOutside;
         slot.is_number = is_number(level(mask));

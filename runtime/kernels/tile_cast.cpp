@@ -1,5 +1,4 @@
 // A bf16 is the upper half of an f32, so widening is a shift and narrowing an addition that rounds, then a shift.
-// In whole numbers on every SIMD target: instructions for bf16 flush subnormal numbers to zero.
 #include "runtime/kernels/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -11,7 +10,7 @@
 
 #include <hwy/highway.h>
 
-#include "compiler/support/check.h"
+#include "runtime/kernels/bf16-inl.h"
 #include "runtime/kernels/bf16.h"
 #include "runtime/kernels/tile_cast.h"
 
@@ -19,52 +18,38 @@ HWY_BEFORE_NAMESPACE();
 namespace gmc::runtime::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-using D32 = hn::ScalableTag<uint32_t>;
-using D16 = hn::Rebind<uint16_t, D32>;
-
-HWY_INLINE hn::Vec<D16> narrowed(hn::Vec<D32> x) {
-    const D32 d;
-    const hn::RebindToSigned<D32> di;
-    const auto even = hn::And(hn::ShiftRight<16>(x), hn::Set(d, 1));
-    const auto rounded = hn::Add(hn::Add(x, hn::Set(d, 0x7FFF)), even);
-    const auto magnitude = hn::BitCast(di, hn::And(x, hn::Set(d, 0x7FFFFFFF)));
-    const auto is_nan = hn::Gt(magnitude, hn::Set(di, 0x7F800000));
-    const auto quiet = hn::Or(x, hn::Set(d, 0x400000));
-    const auto bits = hn::IfThenElse(hn::RebindMask(d, is_nan), quiet, rounded);
-    return hn::DemoteTo(D16(), hn::BitCast(di, hn::ShiftRight<16>(bits)));
-}
+using D = hn::ScalableTag<float>;
+using D16 = hn::Rebind<uint16_t, D>;
 
 void narrow(const TileCall& call) {
-    const D32 d32;
-    const D16 d16;
-    const auto* in = reinterpret_cast<const uint32_t*>(call.in[0]);
+    const D d;
+    const float* in = call.in[0];
     auto* out = reinterpret_cast<uint16_t*>(call.out);
-    const size_t lanes = hn::Lanes(d32);
+    const size_t lanes = hn::Lanes(d);
     size_t i = 0;
     for (; i + lanes <= call.count; i += lanes)
-        hn::StoreU(narrowed(hn::LoadU(d32, in + i)), d16, out + i);
+        hn::StoreU(nearest_bf16(d, hn::LoadU(d, in + i)), D16(), out + i);
     for (; i < call.count; ++i) {
-        float x;
-        std::memcpy(&x, in + i, sizeof x);
-        const uint16_t y = bf16_from_float(x);
+        const uint16_t y = bf16_from_float(in[i]);
         std::memcpy(out + i, &y, sizeof y);
     }
 }
 
 void widen(const TileCall& call) {
-    const D32 d32;
-    const D16 d16;
+    const D d;
+    const hn::RebindToUnsigned<D> d32;
     const auto* in = reinterpret_cast<const uint16_t*>(call.in[0]);
-    auto* out = reinterpret_cast<uint32_t*>(call.out);
-    const size_t lanes = hn::Lanes(d32);
+    float* out = call.out;
+    const size_t lanes = hn::Lanes(d);
     size_t i = 0;
-    for (; i + lanes <= call.count; i += lanes)
-        hn::StoreU(hn::ShiftLeft<16>(hn::PromoteTo(d32, hn::LoadU(d16, in + i))), d32, out + i);
+    for (; i + lanes <= call.count; i += lanes) {
+        const auto bits = hn::ShiftLeft<16>(hn::PromoteTo(d32, hn::LoadU(D16(), in + i)));
+        hn::StoreU(hn::BitCast(d, bits), d, out + i);
+    }
     for (; i < call.count; ++i) {
         uint16_t x;
         std::memcpy(&x, in + i, sizeof x);
-        const float y = float_from_bf16(x);
-        std::memcpy(out + i, &y, sizeof y);
+        out[i] = float_from_bf16(x);
     }
 }
 
@@ -113,7 +98,8 @@ void cast_elements(const void* from, ir::DType from_type, void* to, ir::DType to
 #pragma omp parallel for schedule(static) if (count > 4 * kPiece)
     for (int64_t i = 0; i < count; i += kPiece) {
         TileCall call;
-        call.in[0] = reinterpret_cast<const float*>(static_cast<const std::byte*>(from) + i * from_size);
+        call.in[0] =
+            reinterpret_cast<const float*>(static_cast<const std::byte*>(from) + i * from_size);
         call.out = reinterpret_cast<float*>(static_cast<std::byte*>(to) + i * to_size);
         call.count = static_cast<size_t>(std::min(kPiece, count - i));
         cast(call);

@@ -30,22 +30,22 @@ bool never(const Problem&) {
 }
 
 constexpr Candidate<ConvProblem> kForward[] = {
-    {"tiled", prefers_tiled_conv, make_tiled_conv},
+    {"tiled", prefers_tiled_conv, make_tiled_conv, true},
     {"winograd", never, make_winograd_conv},
     {"onednn", always, make_onednn_conv, true},
     {"widened", never, make_widened_conv, true},
     {"plain", never, make_plain_conv},
 };
 constexpr Candidate<ConvProblem> kBackwardData[] = {
-    {"narrow", prefers_narrow_backward_data, make_narrow_backward_data},
-    {"tiled", prefers_tiled_conv, make_tiled_conv},
+    {"narrow", prefers_narrow_backward_data, make_narrow_backward_data, true},
+    {"tiled", prefers_tiled_conv, make_tiled_conv, true},
     {"winograd", never, make_winograd_conv},
     {"onednn", always, make_onednn_conv_backward_data, true},
     {"widened", never, make_widened_conv, true},
     {"plain", never, make_plain_conv},
 };
 constexpr Candidate<ConvProblem> kBackwardWeights[] = {
-    {"tiled", prefers_tiled_backward_weights, make_tiled_backward_weights},
+    {"tiled", prefers_tiled_backward_weights, make_tiled_backward_weights, true},
     {"onednn", always, make_onednn_conv_backward_weights, true},
     {"widened", never, make_widened_conv, true},
     {"plain", never, make_plain_conv},

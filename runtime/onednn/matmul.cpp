@@ -13,7 +13,8 @@ using dnnl::memory;
 memory::desc matrix(int64_t rows, int64_t columns, bool transposed, ir::DType type) {
     const memory::dims strides = transposed ? memory::dims{1, rows} : memory::dims{columns, 1};
     return {{rows, columns},
-            type == ir::DType::kBf16 ? memory::data_type::bf16 : memory::data_type::f32, strides};
+            type == ir::DType::kBf16 ? memory::data_type::bf16 : memory::data_type::f32,
+            strides};
 }
 
 class MatmulKernel final : public Kernel {

@@ -62,7 +62,10 @@ std::unique_ptr<Kernel> make_widened_conv(const ConvProblem& problem, Contractio
     using Direction = ConvProblem::Direction;
     const bool to_x = problem.direction == Direction::kBackwardData,
                to_weights = problem.direction == Direction::kBackwardWeights;
-    const Copies copies(to_x ? y : x, to_weights ? y : weights, to_x ? x : to_weights ? weights : y,
+    const Copies copies(to_x ? y : x, to_weights ? y : weights,
+                        to_x         ? x
+                        : to_weights ? weights
+                                     : y,
                         problem.result_type, context);
     ConvProblem wide = problem;
     wide.operand_type = wide.result_type = DType::kF32;

@@ -118,8 +118,9 @@ void check_product(int64_t m, int64_t k, int64_t n, bool transpose_a, bool trans
             Tensor left(a, DType::kBf16), right(b, DType::kBf16),
                 c(std::vector<float>(static_cast<size_t>(m * n), NAN), type);
             ContractionContext context(arena);
-            const MatmulProblem problem{{DType::kBf16, type}, m, k, n, transpose_a, transpose_b,
-                                        left.data(), right.data(), c.data(), ""};
+            const MatmulProblem problem{
+                {DType::kBf16, type}, m,        k, n, transpose_a, transpose_b, left.data(),
+                right.data(),         c.data(), ""};
             const auto kernel = candidate.kernel(problem, context);
             if (!kernel) continue;
             kernel->run({});
@@ -151,7 +152,7 @@ TEST_CASE("convolutions of bf16 with odd sizes, groups, dilations and one to thr
 }
 
 TEST_CASE("matrix products of bf16") {
-    const int64_t shapes[][3] = {{1, 1, 1},   {4, 784, 40}, {5, 17, 3},  {16, 16, 16},
+    const int64_t shapes[][3] = {{1, 1, 1},    {4, 784, 40}, {5, 17, 3},   {16, 16, 16},
                                  {128, 50, 1}, {50, 128, 1}, {128, 1, 50}, {65, 66, 67}};
     for (const auto& [m, k, n] : shapes)
         for (bool transpose_a : {false, true})
@@ -160,7 +161,8 @@ TEST_CASE("matrix products of bf16") {
 
 TEST_CASE("without bf16 arithmetic the same problems are computed in f32") {
     Arena arena = empty_arena();
-    const ConvCase cases[] = {square(3, {14, 14}, 16, 32, 5, 2, 1, 2), square(2, {9, 9}, 3, 5, 3, 1, 1, 1)};
+    const ConvCase cases[] = {square(3, {14, 14}, 16, 32, 5, 2, 1, 2),
+                              square(2, {9, 9}, 3, 5, 3, 1, 1, 1)};
     for (const ConvCase& c : cases)
         for_each_problem(c, [&](const ConvProblem& p, const Truth& truth, Tensor& result) {
             ContractionContext context(arena, nullptr, false);

@@ -22,8 +22,8 @@ void check_product(int64_t m, int64_t k, int64_t n, bool transpose_a, bool trans
     for (const auto& candidate : matmul_candidates()) {
         std::vector<float> c(static_cast<size_t>(m * n), NAN);
         ContractionContext context(arena);
-        const MatmulProblem problem{{},       m,        k,        n,        transpose_a, transpose_b,
-                                    a.data(), b.data(), c.data(), ""};
+        const MatmulProblem problem{{},          m,        k,        n,        transpose_a,
+                                    transpose_b, a.data(), b.data(), c.data(), ""};
         const auto kernel = candidate.kernel(problem, context);
         if (!kernel) continue;
         kernel->run({});

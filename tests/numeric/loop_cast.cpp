@@ -26,9 +26,10 @@ double nearest_bf16(double x) {
 
 /// Ties, their neighbours, limits, subnormal numbers.
 std::vector<double> special_numbers() {
-    std::vector<double> all = {0, 1, 0x1p-126, 0x1p-133, 0x1p-134, 0x1.8p-134, 0x1p-149, INFINITY,
-                               std::numeric_limits<float>::max(), 0x1.FEp127, 0x1.FFp127,
-                               0x1.FEFFFEp127};
+    std::vector<double> all = {0,          1,          0x1p-126,
+                               0x1p-133,   0x1p-134,   0x1.8p-134,
+                               0x1p-149,   INFINITY,   std::numeric_limits<float>::max(),
+                               0x1.FEp127, 0x1.FFp127, 0x1.FEFFFEp127};
     for (double tie : {1 + 0x1p-8, 1 + 3 * 0x1p-8, 0x1.FFp3, 0x1.01p-100})
         for (int side : {-1, 0, 1}) all.push_back(tie + side * 0x1p-20 * tie);
     const size_t count = all.size();

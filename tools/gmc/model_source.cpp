@@ -39,7 +39,8 @@ Result<dsl::ModelSpec> read_model(const CommandLine& line, Diagnostics& diagnost
 void add_precision(CommandLine& line) {
     line.options().add_options()(
         "precision", po::value<std::string>()->default_value("f32")->value_name("f32|bf16"),
-        "bf16: convolutions and matrix products of bf16 numbers, activations and their gradients kept in bf16; weights, "
+        "bf16: convolutions and matrix products of bf16 numbers, activations and their gradients "
+        "kept in bf16; weights, "
         "optimizers, statistics and losses stay f32");
 }
 
