@@ -30,7 +30,8 @@ template <bool kPairs>
 HWY_INLINE V add_product(V a, V b, V sum) {
     if constexpr (!kPairs) return hn::MulAdd(a, b, sum);
 #if HWY_TARGET <= HWY_AVX3
-    // Highway gets this instruction in 1.1. Pairs come to processors only that have it (ContractionContext::bf16).
+    // Highway 1.0 has no function for it. Pairs come only to processors that have it
+    // (ContractionContext::bf16).
     asm("vdpbf16ps %2, %1, %0" : "+v"(sum.raw) : "v"(a.raw), "v"(b.raw));
     return sum;
 #else

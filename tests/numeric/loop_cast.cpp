@@ -24,12 +24,17 @@ double nearest_bf16(double x) {
     return std::fabs(rounded) >= 0x1p128 ? std::copysign(INFINITY, x) : rounded;
 }
 
-/// Ties, their neighbours, limits, subnormal numbers.
+/// Ties, their neighbours, limits. No subnormal numbers: these are flushed to zero everywhere.
 std::vector<double> special_numbers() {
-    std::vector<double> all = {0,          1,          0x1p-126,
-                               0x1p-133,   0x1p-134,   0x1.8p-134,
-                               0x1p-149,   INFINITY,   std::numeric_limits<float>::max(),
-                               0x1.FEp127, 0x1.FFp127, 0x1.FEFFFEp127};
+    std::vector<double> all = {0,
+                               1,
+                               0x1p-126,
+                               0x1.01p-126,
+                               INFINITY,
+                               0x1.FEp127,
+                               0x1.FFp127,
+                               0x1.FEFFFEp127,
+                               std::numeric_limits<float>::max()};
     for (double tie : {1 + 0x1p-8, 1 + 3 * 0x1p-8, 0x1.FFp3, 0x1.01p-100})
         for (int side : {-1, 0, 1}) all.push_back(tie + side * 0x1p-20 * tie);
     const size_t count = all.size();
@@ -100,10 +105,10 @@ TEST_CASE("casts round to the nearest bf16, ties to even, on every SIMD target")
 TEST_CASE("a cast NaN is NaN") {
     const ir::Module module = parsed(kThereAndBack, "33");
     const RunInputs inputs = inputs_of(module, {std::nan("")});
-    for (double y : run_by_executable(module, module.functions[0], inputs).at("y"))
-        CHECK(std::isnan(y));
-    for (double y : run_by_reference(module, module.functions[0], inputs).at("y"))
-        CHECK(std::isnan(y));
+    const RunOutputs found = run_by_executable(module, module.functions[0], inputs),
+                     expected = run_by_reference(module, module.functions[0], inputs);
+    for (double y : found.at("y")) CHECK(std::isnan(y));
+    for (double y : expected.at("y")) CHECK(std::isnan(y));
 }
 
 TEST_CASE("casts between loops, inside loops and over old memory agree with the reference") {
