@@ -12,6 +12,7 @@
 #include "compiler/passes/fold_constants.h"
 #include "compiler/passes/fuse_elementwise.h"
 #include "compiler/passes/join_batches.h"
+#include "compiler/passes/lower_precision.h"
 #include "compiler/passes/order_operations.h"
 #include "compiler/passes/plan_memory.h"
 #include "compiler/passes/recompute.h"
@@ -78,6 +79,11 @@ const std::vector<Stage>& pipeline() {
            passes::join_batches},
           {"dce", "removes what joining left over", passes::dce}},
          kMostRounds,
+         kDifferentiated},
+        // After all that knows f32 only; before the loops, which load and store bf16.
+        {{{"lower_precision", "with --precision=bf16: computes contractions in bf16",
+           passes::lower_precision}},
+         1,
          kDifferentiated},
         // After the algebra: each op removed is one less to place in a loop.
         {{{"fuse_elementwise", "groups element-wise ops and reductions into loops",

@@ -11,26 +11,32 @@
 
 namespace gmc {
 
-/// The model at `path` with `sets` as for --set, through the whole pipeline.
-inline ir::Module compile_file(const std::string& path, const std::vector<std::string>& sets) {
+/// The model at `path` with `sets` as for --set, through the whole pipeline; `precision` as for --precision.
+inline ir::Module compile_file(const std::string& path, const std::vector<std::string>& sets,
+                               const std::string& precision = "f32") {
     Diagnostics diagnostics;
     auto spec = dsl::read_model({path, sets, {GMC_SOURCE_DIR "/models/recipes"}}, diagnostics);
     if (!spec.ok()) FAIL(diagnostics.render());
     auto module = build::build_module(*spec, diagnostics);
     if (!module.ok()) FAIL(diagnostics.render());
+    if (precision != "f32") module->config.emplace_back("precision", precision);
     if (!passes::run_stages(*module, pipeline(), {}, diagnostics).ok()) FAIL(diagnostics.render());
     return module.take();
 }
 
 /// models/NAME.yaml.
-inline ir::Module compile_model(const std::string& name, const std::vector<std::string>& sets) {
-    return compile_file(GMC_SOURCE_DIR "/models/" + name + ".yaml", sets);
+inline ir::Module compile_model(const std::string& name, const std::vector<std::string>& sets,
+                                const std::string& precision = "f32") {
+    return compile_file(GMC_SOURCE_DIR "/models/" + name + ".yaml", sets, precision);
 }
 
 /// The same for a model of Fashion-MNIST, on a machine that need not have it.
-inline ir::Module compile_without_data(const std::string& name, int64_t batch_size) {
-    return compile_model(name, {"data.image.shape=[28,28,1]", "data.test.image.shape=[28,28,1]",
-                                "train.batch_size=" + std::to_string(batch_size)});
+inline ir::Module compile_without_data(const std::string& name, int64_t batch_size,
+                                       const std::string& precision = "f32") {
+    return compile_model(name,
+                         {"data.image.shape=[28,28,1]", "data.test.image.shape=[28,28,1]",
+                          "train.batch_size=" + std::to_string(batch_size)},
+                         precision);
 }
 
 }  // namespace gmc

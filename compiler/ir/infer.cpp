@@ -8,11 +8,20 @@
 namespace gmc::ir {
 namespace {
 
+/// Fails where a bf16 tensor meets an op that has no code for it.
+bool takes_no_bf16(std::string_view name, const Type& type, InferContext& c) {
+    if (type.dtype != DType::kBf16) return true;
+    c.fail(fmt::format("`{}` of {}: bf16 is for `cast`, contractions and `reshape`", name,
+                       to_string(type)));
+    return false;
+}
+
 Type infer_elementwise(std::string_view name, InferContext& c) {
     for (const Type& t : c.operands)
         if (t != c.operands[0])
             return c.fail(fmt::format("`{}` of {} and {}: the shapes must be equal", name,
                                       to_string(c.operands[0]), to_string(t)));
+    takes_no_bf16(name, c.operands[0], c);
     return c.operands[0];
 }
 
@@ -24,6 +33,7 @@ Type declared_type(std::string_view name, InferContext& c) {
 /// The type without `axes`, which must be increasing and inside the rank.
 Type infer_reduction(std::string_view name, const std::vector<int64_t>& axes, InferContext& c) {
     const Type& x = c.operands[0];
+    if (!takes_no_bf16(name, x, c)) return {};
     Type result{x.dtype, {}};
     for (size_t i = 0; i < axes.size(); ++i)
         if (axes[i] < 0 || axes[i] >= x.rank() || (i > 0 && axes[i] <= axes[i - 1]))
@@ -68,10 +78,22 @@ std::string check_conv(const ConvWindow& window, const Type& x, const Type& w, c
     return "";
 }
 
+/// The type of a contraction with this shape.
+Type contraction_type(std::string_view name, Shape shape, InferContext& c) {
+    const DType a = c.operands[0].dtype, b = c.operands[1].dtype;
+    if (a != b)
+        return c.fail(fmt::format("`{}` of {} and {}: the element types must be equal", name,
+                                  to_string(c.operands[0]), to_string(c.operands[1])));
+    const bool widens =
+        a == DType::kBf16 && c.declared != nullptr && c.declared->dtype == DType::kF32;
+    return {widens ? DType::kF32 : a, std::move(shape)};
+}
+
 Type checked_conv(const ConvWindow& window, const Type& x, const Type& w, const Type& y,
                   const Type& result, std::string_view name, InferContext& c) {
     const std::string why = check_conv(window, x, w, y);
-    return why.empty() ? result : c.fail(fmt::format("`{}`: {}", name, why));
+    return why.empty() ? contraction_type(name, result.shape, c)
+                       : c.fail(fmt::format("`{}`: {}", name, why));
 }
 
 template <typename Op>
@@ -81,12 +103,26 @@ Type infer(const Op&, InferContext& c) requires(Op::kInfo.has(kElementwise)) {
 
 template <typename Op>
 Type infer(const Op&, InferContext& c) requires(Op::kInfo.has(kGenerator)) {
-    return declared_type(Op::kInfo.name, c);
+    const Type result = declared_type(Op::kInfo.name, c);
+    takes_no_bf16(Op::kInfo.name, result, c);
+    return result;
+}
+
+Type infer(const Cast&, InferContext& c) {
+    const Type result = declared_type("cast", c);
+    if (c.error.empty() && result.shape != c.operands[0].shape)
+        return c.fail(fmt::format("`cast` of {} to {}: the shapes must be equal",
+                                  to_string(c.operands[0]), to_string(result)));
+    if (c.error.empty() && (result.dtype == DType::kI32 || c.operands[0].dtype == DType::kI32))
+        return c.fail(fmt::format("`cast` of {} to {}: only f32 and bf16 can be cast",
+                                  to_string(c.operands[0]), to_string(result)));
+    return result;
 }
 
 /// Sizes up to 2^24, so that every position is exact in f32.
 Type infer(const Iota& op, InferContext& c) {
     const Type result = declared_type("iota", c);
+    if (!takes_no_bf16("iota", result, c)) return {};
     if (op.stride < 1 || op.size < 1 || op.size > (int64_t{1} << 24))
         return c.fail(fmt::format("`iota` with stride {} and size {}", op.stride, op.size));
     return result;
@@ -105,7 +141,9 @@ Type infer(const Op& op, InferContext& c) requires(Op::kInfo.has(kReduction)) {
 Type infer(const Broadcast& op, InferContext& c) {
     const Type result = declared_type("broadcast", c);
     const Type& x = c.operands[0];
-    bool fits = op.dims.size() == x.shape.size();
+    if (!takes_no_bf16("broadcast", x, c)) return {};
+    bool fits =
+        op.dims.size() == x.shape.size() && (c.declared == nullptr || x.dtype == result.dtype);
     for (size_t i = 0; fits && i < op.dims.size(); ++i)
         fits = op.dims[i] >= 0 && op.dims[i] < result.rank() &&
                (i == 0 || op.dims[i] > op.dims[i - 1]) && result.shape[op.dims[i]] == x.shape[i];
@@ -118,6 +156,7 @@ Type infer(const Broadcast& op, InferContext& c) {
 Type infer(const Concat& op, InferContext& c) {
     if (c.operands.empty()) return c.fail("`concat` needs at least one operand");
     Type result = c.operands[0];
+    if (!takes_no_bf16("concat", result, c)) return {};
     if (op.axis < 0 || op.axis >= result.rank())
         return c.fail(fmt::format("`concat` along axis {} of {}", op.axis, to_string(result)));
     for (size_t i = 1; i < c.operands.size(); ++i) {
@@ -134,6 +173,7 @@ Type infer(const Concat& op, InferContext& c) {
 
 Type infer(const Pad& op, InferContext& c) {
     Type result = c.operands[0];
+    if (!takes_no_bf16("pad", result, c)) return {};
     const size_t rank = result.shape.size();
     if (op.low.size() != rank || op.high.size() != rank ||
         (!op.interior.empty() && op.interior.size() != rank))
@@ -159,6 +199,7 @@ Type infer(const Reshape&, InferContext& c) {
 
 Type infer(const Slice& op, InferContext& c) {
     Type result = c.operands[0];
+    if (!takes_no_bf16("slice", result, c)) return {};
     const size_t rank = result.shape.size();
     if (op.starts.size() != rank || op.limits.size() != rank ||
         (!op.strides.empty() && op.strides.size() != rank))
@@ -176,6 +217,7 @@ Type infer(const Slice& op, InferContext& c) {
 
 Type infer(const Transpose& op, InferContext& c) {
     const Type& x = c.operands[0];
+    if (!takes_no_bf16("transpose", x, c)) return {};
     std::vector<int64_t> sorted = op.permutation;
     std::sort(sorted.begin(), sorted.end());
     bool permutes = sorted.size() == x.shape.size();
@@ -227,7 +269,7 @@ Type infer(const Matmul& op, InferContext& c) {
     if (k != inner)
         return c.fail(fmt::format("`matmul` of {} and {}: inner sizes {} and {} differ",
                                   to_string(a), to_string(b), k, inner));
-    return {a.dtype, {m, n}};
+    return contraction_type("matmul", {m, n}, c);
 }
 
 Type infer(const Fused&, InferContext& c) { return c.fail("`fused` has as many types as results"); }

@@ -55,6 +55,12 @@ struct Abs : NoFields {
 struct Add : NoFields {
     static constexpr OpInfo kInfo{"add", "a, b", "a + b", kElementwise | kCommutative};
 };
+/// From or to bf16, the upper half of an f32; the result's type says which. The one element-wise op whose operand and
+/// result may differ in their element type; all others, and generators, broadcasts and reductions, are f32.
+struct Cast : NoFields {
+    static constexpr OpInfo kInfo{"cast", "x", "x as another element type, rounded to nearest, ties to even",
+                                  kElementwise};
+};
 struct Cos : NoFields {
     static constexpr OpInfo kInfo{"cos", "x", "cos x", kElementwise};
 };
@@ -239,6 +245,7 @@ struct ReduceSum {
 };
 
 // ---- contractions -------------------------------------------------------------------------------------------
+// Of two f32 operands they make f32, of two bf16 ones f32 or bf16, as the result's type says; sums are f32.
 
 /// The window of a convolution over S spatial axes; all vectors have S entries.
 struct ConvWindow {

@@ -11,6 +11,7 @@
 //              which nothing in the body reads, and runtime scalars; reductions read values of the
 //              shape `space`; operands are what is read from outside in order of first use; results
 //              are values of the body, and only they are used outside
+//   bf16       is for values inside functions: inputs, states and results of functions are not
 //   updates    have the state's type, one per state
 //   planned    see verify_plan.cpp
 #include "compiler/ir/verifier.h"
@@ -118,6 +119,11 @@ class FunctionCheck {
 
     void inputs() {
         for (const Input& input : function_.inputs) {
+            if (function_.type(input.value).dtype == DType::kBf16)
+                report_.error(function_,
+                              fmt::format("the input {} is {}: bf16 is for values inside functions",
+                                          shown(function_, input.value),
+                                          to_string(function_.type(input.value))));
             if (input.source.empty())
                 report_.error(function_,
                               fmt::format("input {} has no source", shown(function_, input.value)));
@@ -297,6 +303,11 @@ class FunctionCheck {
         for (const NamedValue& result : function_.results) {
             if (!seen.insert(result.name).second)
                 report_.error(function_, fmt::format("two results are named `{}`", result.name));
+            if (function_.type(result.value).dtype == DType::kBf16)
+                report_.error(
+                    function_,
+                    fmt::format("the result `{}` is {}: bf16 is for values inside functions",
+                                result.name, to_string(function_.type(result.value))));
             if (known_[result.value] != Known::kYes)
                 report_.error(function_, fmt::format("the result `{}` is {}, which is not defined",
                                                      result.name, shown(function_, result.value)));

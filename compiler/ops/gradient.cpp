@@ -16,6 +16,10 @@ using Context = GradientContext;
 // ---- element-wise: one operand ------------------------------------------------------------------------------
 
 void rule(const Abs&, Context& c) { c.set(0, c.b.mul(c.diff(), c.b.emit(Sign{}, {c.operand(0)}))); }
+/// Back to the operand's type; rounding counts as the identity.
+void rule(const Cast&, Context& c) {
+    c.set(0, c.b.emit_typed(Cast{}, {c.diff()}, c.b.type(c.operand(0))));
+}
 void rule(const Cos&, Context& c) {
     c.set(0, c.b.neg(c.b.mul(c.diff(), c.b.emit(Sin{}, {c.operand(0)}))));
 }

@@ -78,7 +78,16 @@ class State {
 
     void accumulate(ValueId value, ValueId diff) {
         const auto [slot, fresh] = diff_.try_emplace(value, diff);
-        if (!fresh) slot->second = b_.add(slot->second, diff);
+        if (!fresh) slot->second = sum(slot->second, diff);
+    }
+
+    /// Added in f32.
+    ValueId sum(ValueId a, ValueId b) {
+        const Type type = b_.type(a);
+        if (type.dtype != DType::kBf16) return b_.add(a, b);
+        const auto wide = [&](ValueId v) { return b_.emit_typed(Cast{}, {v}, f32(type.shape)); };
+        const ValueId wide_a = wide(a), wide_b = wide(b);
+        return b_.emit_typed(Cast{}, {b_.add(wide_a, wide_b)}, type);
     }
 
     /// By value: whether it is computed from one of `sources` through ops that pass gradients on.

@@ -55,6 +55,8 @@ std::optional<double> value_of(const Op& op, Numbers operands) {
     else
         return std::nullopt;
 }
+/// Depends on the type.
+std::optional<double> value_of(const Cast&, Numbers) { return std::nullopt; }
 std::optional<double> value_of(const std::monostate&, Numbers) { return std::nullopt; }
 
 }  // namespace

@@ -225,6 +225,14 @@ ValueId rule(const Matmul& op, Context& c) {
     return operands == c.op.operands ? kNone : c.rewriter.become(c.op, flipped, operands);
 }
 
+/// A number that is bf16 already loses nothing on the way through f32.
+ValueId rule(const Cast&, Context& c) {
+    if (c.type() == c.x_type()) return c.x();
+    const Operation* inner = c.inner<Cast>();
+    const bool same = inner != nullptr && c.rewriter.type(inner->operands[0]) == c.type();
+    return same && c.type().dtype == DType::kBf16 ? inner->operands[0] : kNone;
+}
+
 ValueId rule(const StopGradient&, Context& c) { return c.has_gradient ? kNone : c.x(); }
 
 template <typename Op>

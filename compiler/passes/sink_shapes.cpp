@@ -33,6 +33,7 @@ class State {
     /// f(broadcasts and constants) -> broadcast(f(what is broadcast)). The operand with the most
     /// axes sets the inner shape; the others' axes must be among its axes.
     bool sink_broadcasts(Operation& op) {
+        if (rewriter_.type(op.result()).dtype == DType::kBf16) return false;  // is never broadcast
         const Operation* widest = nullptr;
         for (ValueId operand : op.operands) {
             const Operation* from = rewriter_.definition_as<Broadcast>(operand);
@@ -51,7 +52,7 @@ class State {
                     return false;
         std::vector<ValueId> operands;
         for (ValueId operand : op.operands) operands.push_back(narrowed(operand, dims, inner));
-        const ValueId small = rewriter_.builder().emit(op.op, operands);
+        const ValueId small = emit_like(op, operands, inner.shape);
         rewriter_.become(op, Broadcast{dims}, {small});
         return true;
     }
@@ -91,8 +92,14 @@ class State {
         if (!inner) return;
         std::vector<ValueId> operands;
         for (ValueId operand : op.operands) operands.push_back(before_reshape(operand, *inner));
-        const ValueId moved = rewriter_.builder().emit(op.op, operands);
+        const ValueId moved = emit_like(op, operands, inner->shape);
         rewriter_.become(op, Reshape{}, {moved});
+    }
+
+    /// The op on other operands, with a result of another shape.
+    ValueId emit_like(const Operation& op, std::vector<ValueId> operands, const Shape& shape) {
+        return rewriter_.builder().emit_typed(op.op, std::move(operands),
+                                              {rewriter_.type(op.result()).dtype, shape});
     }
 
     bool is_read_once(ValueId value) const {

@@ -10,8 +10,8 @@
 namespace gmc::runtime {
 
 /// A kernel for a `fused` op, or for one element-wise op, broadcast, generator, runtime scalar or reduction, which is taken
-/// as a group of one. All tensors are f32. The memory of a result may be that of an operand of the whole space (in place,
-/// same shape), otherwise results overlap nothing. For one number of threads results are bit-identical from run to run.
+/// as a group of one. Tensors are f32, those that `cast` reads or makes also bf16. The memory of a result may be that of an operand of the whole space (in place,
+/// same type), otherwise results overlap nothing. For one number of threads results are bit-identical from run to run.
 std::unique_ptr<Kernel> make_loop_kernel(const ir::Function& function,
                                          const ir::Operation& operation, const Buffers& buffers);
 

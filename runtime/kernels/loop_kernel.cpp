@@ -108,11 +108,11 @@ class LoopKernel : public Kernel {
         for (const Step& step : plan_.part_steps) run_step(step, p, full, context);
         for (int64_t t = part.tile_begin; t < part.tile_end; ++t) {
             const Tile tile = tile_of(part, t);
-            for (size_t s : space_slots_) part.pointers[s] = plan_.slots[s].base + tile.first;
+            for (size_t s : space_slots_) part.pointers[s] = plan_.slots[s].at(tile.first);
             for (size_t s : outside_slots_) {
                 const AccessMap& map = plan_.slots[s].map;
                 part.pointers[s] =
-                    plan_.slots[s].base + map.offset(tile.row) + (map.along_row ? tile.column : 0);
+                    plan_.slots[s].at(map.offset(tile.row) + (map.along_row ? tile.column : 0));
             }
             for (const Step& step : plan_.tile_steps) run_step(step, p, tile, context);
         }
@@ -150,9 +150,7 @@ class LoopKernel : public Kernel {
     }
 
     static void expand(const Expansion& expansion, float* out, const Tile& tile) {
-        static constexpr ir::StopGradient kCopy;
         TileCall fill;
-        fill.op = &kCopy;
         const AccessMap& map = expansion.map;
         for (int64_t row = tile.row, end; row < tile.row + tile.rows; row = end) {
             end = std::min(map.segment_end(row), tile.row + tile.rows);

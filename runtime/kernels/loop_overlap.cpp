@@ -8,8 +8,8 @@ namespace gmc::runtime {
 void OverlapCheck::check(std::string_view op, std::string_view result) const {
     for (const MemoryRange& written : written_) {
         for (const MemoryRange& read : read_) {
-            const bool in_place =
-                written.whole_space && read.whole_space && written.base == read.base;
+            const bool in_place = written.whole_space && read.whole_space &&
+                                  written.base == read.base && written.bytes == read.bytes;
             GMC_CHECK(in_place || !written.overlaps(read),
                       "a result overlaps an operand of `{}` in %{}", op, result);
         }

@@ -1,6 +1,7 @@
 // The promise between the memory plan and loop kernels: results overlap operands only in place, and never each other.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -8,14 +9,18 @@
 namespace gmc::runtime {
 
 struct MemoryRange {
-    const float* base = nullptr;
-    int64_t elements = 0;
+    const void* base = nullptr;
+    int64_t bytes = 0;
     bool whole_space =
         false;  ///< element i belongs to iteration i: may be read and written in place
 
     bool overlaps(const MemoryRange& other) const {
-        return base < other.base + other.elements && other.base < base + elements;
+        return begin() < other.end() && other.begin() < end();
     }
+
+  private:
+    const std::byte* begin() const { return static_cast<const std::byte*>(base); }
+    const std::byte* end() const { return begin() + bytes; }
 };
 
 class OverlapCheck {

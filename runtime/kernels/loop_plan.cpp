@@ -8,6 +8,7 @@
 #include "compiler/support/check.h"
 #include "runtime/kernels/loop_overlap.h"
 #include "runtime/kernels/loop_registers.h"
+#include "runtime/kernels/tile_cast.h"
 
 namespace gmc::runtime {
 namespace {
@@ -55,6 +56,7 @@ class PlanBuilder {
 
   private:
     const ir::Shape& shape(ir::ValueId value) const { return function_.type(value).shape; }
+    ir::DType dtype(ir::ValueId value) const { return function_.type(value).dtype; }
 
     // ---- space ----
 
@@ -95,8 +97,9 @@ class PlanBuilder {
     }
 
     /// A slot to compute into. Registers of tile steps get their index later, from assign_registers().
-    int new_slot(Level level) {
+    int new_slot(Level level, ir::DType dtype = ir::DType::kF32) {
         Slot slot;
+        slot.dtype = dtype;
         slot.is_number = is_number(level);
         if (level == Level::kRun)
             slot.kind = Slot::Kind::kNumber, slot.index = plan_.numbers++;
@@ -125,7 +128,10 @@ class PlanBuilder {
             if (!step.is_number && plan_.slots[operand.slot].is_number) splat |= 1u << step.inputs;
             step.in[step.inputs++] = operand.slot;
         }
-        step.function = tile_function(op, splat);
+        step.function =
+            std::holds_alternative<ir::Cast>(op)
+                ? cast_function(plan_.slots[operands[0].slot].dtype, plan_.slots[out].dtype, splat)
+                : tile_function(op, splat);
         GMC_CHECK(step.function != nullptr, "`{}` has no tile function", ir::op_info(op).name);
         if (at == Level::kTile) plan_.cost += tile_cost(op);
         steps(at).push_back(step);
@@ -138,10 +144,12 @@ class PlanBuilder {
     Placed outside(ir::ValueId value, AxisMask mask) {
         Slot slot;
         slot.base = buffers_.data(value);
+        slot.dtype = dtype(value);
         GMC_CHECK(slot.base != nullptr, "%{} of a fused loop has no memory",
                   function_.values[value].name);
         slot.map = make_access_map(plan_.space, mask);
-        overlaps_.reads({slot.base, slot.map.elements, mask == plan_.space.all()});
+        overlaps_.reads(
+            {slot.base, slot.map.elements * ir::dtype_size(slot.dtype), mask == plan_.space.all()});
         slot.kind =
             mask == plan_.space.all() && mask != 0 ? Slot::Kind::kSpace : Slot::Kind::kOutside;
         slot.is_number = is_number(level(mask));
@@ -177,7 +185,7 @@ class PlanBuilder {
         const bool random = op.info().has(ir::kGenerator) && op.as<ir::Constant>() == nullptr;
         if (random && is_space(op.result())) mask = plan_.space.all();
         const Level at = level(mask);
-        const Placed result{mask, new_slot(at)};
+        const Placed result{mask, new_slot(at, dtype(op.result()))};
         add_step(op.op, operands, result.slot, at);
         values_[op.result()] = result;
     }
@@ -189,7 +197,7 @@ class PlanBuilder {
         Placed placed = of;
         if (std::find(results.begin(), results.end(), value) != results.end()) {
             placed.slot = new_slot(level(of.mask));
-            add_step(ir::StopGradient{}, {of}, placed.slot, level(of.mask));
+            add_step(ir::Cast{}, {of}, placed.slot, level(of.mask));
         }
         values_[value] = placed;
     }
@@ -215,7 +223,7 @@ class PlanBuilder {
             // Short rows: the steps want whole tiles, so the operand is repeated into a register.
             const Slot& from = plan_.slots[placed.slot];
             Expansion expansion{from.base, from.map, new_slot(at),
-                                tile_function(ir::StopGradient{}, 1)};
+                                cast_function(ir::DType::kF32, ir::DType::kF32, 1)};
             Step step;
             step.expansion = static_cast<int>(plan_.expansions.size());
             step.out = placed.slot = expansion.out;
@@ -229,7 +237,7 @@ class PlanBuilder {
     int as_tile(const Placed& value) {
         if (!plan_.slots[value.slot].is_number) return value.slot;
         const int slot = new_slot(Level::kTile);
-        add_step(ir::StopGradient{}, {value}, slot, Level::kTile);
+        add_step(ir::Cast{}, {value}, slot, Level::kTile);
         return slot;
     }
 
@@ -249,7 +257,7 @@ class PlanBuilder {
         if (plan_.space.whole_rows && kept == plan_.space.inner_bit()) reduction.period = period();
         reduction.row_by_row =
             plan_.space.chunks == 1 && kept == (plan_.space.all() & ~plan_.space.inner_bit());
-        overlaps_.writes({reduction.result, reduction.map.elements, false});
+        overlaps_.writes({reduction.result, function_.type(op.result()).bytes(), false});
         Step step;
         step.in[step.inputs++] = as_tile(operand);
         step.reduction = static_cast<int>(plan_.reductions.size());
@@ -283,7 +291,7 @@ class PlanBuilder {
         float* memory = buffers_.data(value);
         GMC_CHECK(memory != nullptr, "result %{} has no memory", function_.values[value].name);
         const Placed placed = read(value);
-        overlaps_.writes({memory, plan_.space.elements(), true});
+        overlaps_.writes({memory, function_.type(value).bytes(), true});
         Slot& slot = plan_.slots[placed.slot];
         const int made_by = producer(plan_, placed.slot);
         if (slot.kind == Slot::Kind::kRegister && made_by >= 0 && !read_after(made_by, memory)) {
@@ -294,7 +302,8 @@ class PlanBuilder {
         Slot destination;
         destination.kind = Slot::Kind::kSpace;
         destination.base = memory;
-        add_step(ir::StopGradient{}, {placed}, add_slot(std::move(destination)), Level::kTile);
+        destination.dtype = dtype(value);
+        add_step(ir::Cast{}, {placed}, add_slot(std::move(destination)), Level::kTile);
     }
 
     const ir::Function& function_;

@@ -23,9 +23,16 @@ struct Slot {
     };
     Kind kind = Kind::kRegister;
     bool is_number = false;
-    int index = -1;         ///< of the number or the register
-    float* base = nullptr;  ///< of kSpace and kOutside
-    AccessMap map;          ///< of kOutside
+    int index = -1;                     ///< of the number or the register
+    ir::DType dtype = ir::DType::kF32;  ///< of its elements
+    float* base = nullptr;              ///< of kSpace and kOutside
+    AccessMap map;                      ///< of kOutside
+
+    /// The address of element `index` of kSpace and kOutside.
+    float* at(int64_t element) const {
+        return reinterpret_cast<float*>(reinterpret_cast<std::byte*>(base) +
+                                        element * ir::dtype_size(dtype));
+    }
 };
 
 /// Repeats a smaller tensor into a register.

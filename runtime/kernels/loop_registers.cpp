@@ -31,26 +31,60 @@ int producer(const LoopPlan& plan, int slot) {
     return -1;
 }
 
-void assign_registers(LoopPlan& plan) {
-    std::vector<int> free;
-    for (size_t s = 0; s < plan.tile_steps.size(); ++s) {
-        const Step& step = plan.tile_steps[s];
+namespace {
+
+/// Whether elements of the result are larger than those of the operand: written over it, the first
+/// would destroy others that are still to be read.
+bool grows(const LoopPlan& plan, const Step& step) {
+    return step.inputs == 1 && step.out >= 0 &&
+           ir::dtype_size(plan.slots[step.out].dtype) >
+               ir::dtype_size(plan.slots[step.in[0]].dtype);
+}
+
+class Assignment {
+  public:
+    explicit Assignment(LoopPlan& plan) : plan_(plan) {}
+
+    void run() {
+        for (size_t s = 0; s < plan_.tile_steps.size(); ++s) {
+            const Step& step = plan_.tile_steps[s];
+            const bool take_first = grows(plan_, step);
+            if (take_first) take(step);
+            release(step, static_cast<int>(s));
+            if (!take_first) take(step);
+            if (step.out >= 0 && is_tile_register(plan_, step.out) && last_use(plan_, step.out) < 0)
+                free_.push_back(plan_.slots[step.out].index);
+        }
+    }
+
+  private:
+    /// Registers of operands that are not read again.
+    void release(const Step& step, int index) {
         for (int i = 0; i < step.inputs; ++i) {
             const bool again = std::find(step.in, step.in + i, step.in[i]) != step.in + i;
-            if (!again && is_tile_register(plan, step.in[i]) &&
-                last_use(plan, step.in[i]) == static_cast<int>(s))
-                free.push_back(plan.slots[step.in[i]].index);
+            if (!again && is_tile_register(plan_, step.in[i]) &&
+                last_use(plan_, step.in[i]) == index)
+                free_.push_back(plan_.slots[step.in[i]].index);
         }
-        if (step.out < 0 || !is_tile_register(plan, step.out)) continue;
-        Slot& out = plan.slots[step.out];
-        if (free.empty()) {
-            out.index = plan.registers++;
-        } else {
-            out.index = free.back();
-            free.pop_back();
-        }
-        if (last_use(plan, step.out) < 0) free.push_back(out.index);
     }
-}
+
+    void take(const Step& step) {
+        if (step.out < 0 || !is_tile_register(plan_, step.out)) return;
+        Slot& out = plan_.slots[step.out];
+        if (free_.empty()) {
+            out.index = plan_.registers++;
+        } else {
+            out.index = free_.back();
+            free_.pop_back();
+        }
+    }
+
+    LoopPlan& plan_;
+    std::vector<int> free_;
+};
+
+}  // namespace
+
+void assign_registers(LoopPlan& plan) { Assignment(plan).run(); }
 
 }  // namespace gmc::runtime

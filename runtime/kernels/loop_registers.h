@@ -12,8 +12,8 @@ int last_use(const LoopPlan& plan, int slot);
 int producer(const LoopPlan& plan, int slot);
 
 /// Gives the slots that tile steps compute into registers: a register is taken again as soon as its
-/// tile has been read for the last time, also by the step that reads it then. Few registers keep the
-/// loop in the first-level cache.
+/// tile has been read for the last time, also by the step that reads it then, unless that widens
+/// elements. Few registers keep the loop in the first-level cache.
 void assign_registers(LoopPlan& plan);
 
 }  // namespace gmc::runtime

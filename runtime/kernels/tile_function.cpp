@@ -114,11 +114,11 @@ void run_generator_of(const TileCall& call) {
     run_generator(static_cast<const Op*>(call.op), call);
 }
 
-/// Variants by splat mask; all operands splat is left to calls with count 1, except for the copy, which then fills.
+/// Variants by splat mask; all operands splat is left to calls with count 1.
 template <class Op, unsigned kSplat>
 constexpr TileFunction variant() {
     constexpr unsigned kAll = (1u << arity(Op::kInfo)) - 1;
-    if constexpr (kSplat == kAll && !std::is_same_v<Op, ir::StopGradient>)
+    if constexpr (kSplat == kAll)
         return nullptr;
     else
         return &run_elementwise<Op, kSplat>;
@@ -143,6 +143,7 @@ struct Finder {
         else
             return nullptr;
     }
+    TileFunction operator()(const ir::Cast&) const { return nullptr; }
     TileFunction operator()(const std::monostate&) const { return nullptr; }
 };
 

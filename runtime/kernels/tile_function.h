@@ -14,6 +14,7 @@ namespace gmc::runtime {
 inline constexpr size_t kMostOperands = 3;
 
 /// One call: out[i] = op(in[0][i], in[1][i], ...) for i below count. Pointers need no alignment; `out` may be one of `in`.
+/// Elements are floats; those of tile_cast.h may be bf16.
 struct TileCall {
     float* out = nullptr;
     const float* in[kMostOperands] = {};
@@ -27,7 +28,7 @@ using TileFunction = void (*)(const TileCall&);
 
 /// The tile function of an element-wise op, a generator or a runtime scalar, for the SIMD target of this machine. Bit j of
 /// `splat` says that operand j is a single number, in[j][0], for the whole tile. Null when the op has no tile function or
-/// all its operands are splats (then call it on count 1 instead); only `stop_gradient`, the copy, may fill.
+/// all its operands are splats (then call it on count 1 instead). `cast` has functions of its own, in tile_cast.h.
 TileFunction tile_function(const ir::OpVariant& op, unsigned splat);
 
 /// About how long an element takes, with 1 for an addition: decides whether a loop is worth several threads.

@@ -12,6 +12,7 @@
 #include "runtime/onednn/tiled_backward_weights.h"
 #include "runtime/onednn/tiled_convolution.h"
 #include "runtime/onednn/tuning.h"
+#include "runtime/onednn/widened_contraction.h"
 #include "runtime/onednn/winograd_convolution.h"
 
 namespace gmc::runtime {
@@ -29,21 +30,24 @@ bool never(const Problem&) {
 }
 
 constexpr Candidate<ConvProblem> kForward[] = {
-    {"tiled", prefers_tiled_conv, make_tiled_conv},
+    {"tiled", prefers_tiled_conv, make_tiled_conv, true},
     {"winograd", never, make_winograd_conv},
-    {"onednn", always, make_onednn_conv},
+    {"onednn", always, make_onednn_conv, true},
+    {"widened", never, make_widened_conv, true},
     {"plain", never, make_plain_conv},
 };
 constexpr Candidate<ConvProblem> kBackwardData[] = {
-    {"narrow", prefers_narrow_backward_data, make_narrow_backward_data},
-    {"tiled", prefers_tiled_conv, make_tiled_conv},
+    {"narrow", prefers_narrow_backward_data, make_narrow_backward_data, true},
+    {"tiled", prefers_tiled_conv, make_tiled_conv, true},
     {"winograd", never, make_winograd_conv},
-    {"onednn", always, make_onednn_conv_backward_data},
+    {"onednn", always, make_onednn_conv_backward_data, true},
+    {"widened", never, make_widened_conv, true},
     {"plain", never, make_plain_conv},
 };
 constexpr Candidate<ConvProblem> kBackwardWeights[] = {
-    {"tiled", prefers_tiled_backward_weights, make_tiled_backward_weights},
-    {"onednn", always, make_onednn_conv_backward_weights},
+    {"tiled", prefers_tiled_backward_weights, make_tiled_backward_weights, true},
+    {"onednn", always, make_onednn_conv_backward_weights, true},
+    {"widened", never, make_widened_conv, true},
     {"plain", never, make_plain_conv},
 };
 
@@ -53,7 +57,8 @@ bool prefers_sgemm(const MatmulProblem& p) { return !p.transpose_b || p.n == 1; 
 
 constexpr Candidate<MatmulProblem> kMatmul[] = {
     {"onednn_sgemm", prefers_sgemm, make_onednn_sgemm},
-    {"onednn_matmul", always, make_onednn_matmul},
+    {"onednn_matmul", always, make_onednn_matmul, true},
+    {"widened", never, make_widened_matmul, true},
     {"plain", never, make_plain_matmul},
 };
 
@@ -71,11 +76,12 @@ std::unique_ptr<Kernel> make_best(std::span<const Candidate<Problem>> candidates
 
 std::string describe(const ir::Module& module, const ir::Function& function,
                      const ir::Operation& operation) {
-    for (const auto* list : {&operation.operands, &operation.results})
-        for (ir::ValueId value : *list)
-            GMC_CHECK(function.type(value).dtype == ir::DType::kF32,
-                      "only f32 can be contracted: {}", ir::print(module, function, operation));
     return fmt::format("@{}: {}", function.name, ir::print(module, function, operation));
+}
+
+/// The types of operands and result.
+ContractionTypes types_of(const ir::Function& function, const ir::Operation& operation) {
+    return {function.type(operation.operands[0]).dtype, function.type(operation.result()).dtype};
 }
 
 }  // namespace
@@ -98,7 +104,7 @@ ConvProblem conv_problem(const ir::Module& module, const ir::Function& function,
                          const ir::Operation& operation, const Buffers& buffers) {
     const ir::ValueId a = operation.operands.at(0), b = operation.operands.at(1),
                       result = operation.result();
-    ConvProblem p;
+    ConvProblem p{types_of(function, operation)};
     ir::ValueId x = a, weights = b, y = result;
     if (const auto* forward = operation.as<ir::Conv>()) {
         p.window = *forward;
@@ -127,7 +133,7 @@ MatmulProblem matmul_problem(const ir::Module& module, const ir::Function& funct
     GMC_CHECK(op != nullptr, "not a matmul: {}", operation.info().name);
     const ir::ValueId a = operation.operands.at(0), b = operation.operands.at(1);
     const ir::Shape& c = function.type(operation.result()).shape;
-    MatmulProblem p;
+    MatmulProblem p{types_of(function, operation)};
     p.m = c[0], p.n = c[1];
     p.k = function.type(a).shape[op->transpose_a ? 0 : 1];
     p.transpose_a = op->transpose_a, p.transpose_b = op->transpose_b;

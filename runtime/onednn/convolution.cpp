@@ -25,6 +25,10 @@ memory::dims channels_second(const ir::Shape& shape) {
     return dims;
 }
 
+memory::data_type data_type(ir::DType type) {
+    return type == ir::DType::kBf16 ? memory::data_type::bf16 : memory::data_type::f32;
+}
+
 Descs describe(const ConvProblem& p) {
     constexpr Tag kActivations[] = {Tag::nwc, Tag::nhwc, Tag::ndhwc};
     constexpr Tag kWeights[] = {Tag::wio, Tag::hwio, Tag::dhwio};
@@ -35,11 +39,11 @@ Descs describe(const ConvProblem& p) {
     weights.insert(weights.end(), p.weights.begin(), p.weights.end() - 2);
     if (groups > 1) weights.insert(weights.begin(), groups);
     const Tag plain = groups > 1 ? kGroupedWeights[rank] : kWeights[rank];
-    const auto type = memory::data_type::f32;
-    Descs d{memory::desc(channels_second(p.x), type, kActivations[rank]),
-            memory::desc(weights, type, plain),
-            memory::desc(weights, type, Tag::any),
-            memory::desc(channels_second(p.y), type, kActivations[rank]),
+    const auto weights_type = data_type(p.weights_type());
+    Descs d{memory::desc(channels_second(p.x), data_type(p.x_type()), kActivations[rank]),
+            memory::desc(weights, weights_type, plain),
+            memory::desc(weights, weights_type, Tag::any),
+            memory::desc(channels_second(p.y), data_type(p.y_type()), kActivations[rank]),
             {p.window.strides, p.window.dilations, p.window.pads_begin, p.window.pads_end}};
     for (int64_t& dilation : d.window.dilations) --dilation;
     return d;
@@ -98,6 +102,13 @@ auto forward_descriptor(const Descs& d, ContractionContext::Session& session) {
                                 session.attributes);
 }
 
+/// What oneDNN asks of backward passes: the forward one, of which all tensors have the operands' type.
+auto forward_hint(const ConvProblem& p, ContractionContext::Session& session) {
+    ConvProblem forward = p;
+    forward.result_type = p.operand_type;
+    return forward_descriptor(describe(forward), session);
+}
+
 std::unique_ptr<Kernel> conv_forward(const ConvProblem& p, ContractionContext& context) {
     const Descs d = describe(p);
     auto descriptor = forward_descriptor(d, context.session());
@@ -116,7 +127,7 @@ std::unique_ptr<Kernel> conv_forward(const ConvProblem& p, ContractionContext& c
 std::unique_ptr<Kernel> conv_backward_data(const ConvProblem& p, ContractionContext& context) {
     const Descs d = describe(p);
     ContractionContext::Session& session = context.session();
-    const auto hint = forward_descriptor(d, session);
+    const auto hint = forward_hint(p, session);
     if (!hint) return nullptr;
     auto descriptor = compat::conv_backward_data(session.engine, d.src, d.weights_any, d.dst,
                                                  d.window, hint, session.attributes);
@@ -135,7 +146,7 @@ std::unique_ptr<Kernel> conv_backward_data(const ConvProblem& p, ContractionCont
 std::unique_ptr<Kernel> conv_backward_weights(const ConvProblem& p, ContractionContext& context) {
     const Descs d = describe(p);
     ContractionContext::Session& session = context.session();
-    const auto hint = forward_descriptor(d, session);
+    const auto hint = forward_hint(p, session);
     if (!hint) return nullptr;
     auto descriptor = compat::conv_backward_weights(session.engine, d.src, d.weights_any, d.dst,
                                                     d.window, hint, session.attributes);
@@ -164,7 +175,7 @@ std::unique_ptr<Kernel> conv_backward_weights(const ConvProblem& p, ContractionC
 template <typename Make>
 std::unique_ptr<Kernel> guarded(Make make, const ConvProblem& problem,
                                 ContractionContext& context) {
-    if (problem.spatial() > 3) return nullptr;
+    if (problem.spatial() > 3 || (!problem.is_f32() && !context.bf16())) return nullptr;
     try {
         return make(problem, context);
     } catch (const dnnl::error& error) {

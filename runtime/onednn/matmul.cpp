@@ -10,9 +10,11 @@ namespace {
 
 using dnnl::memory;
 
-memory::desc matrix(int64_t rows, int64_t columns, bool transposed) {
+memory::desc matrix(int64_t rows, int64_t columns, bool transposed, ir::DType type) {
     const memory::dims strides = transposed ? memory::dims{1, rows} : memory::dims{columns, 1};
-    return {{rows, columns}, memory::data_type::f32, strides};
+    return {{rows, columns},
+            type == ir::DType::kBf16 ? memory::data_type::bf16 : memory::data_type::f32,
+            strides};
 }
 
 class MatmulKernel final : public Kernel {
@@ -44,9 +46,11 @@ class SgemmKernel final : public Kernel {
 
 std::unique_ptr<Kernel> make_onednn_matmul(const MatmulProblem& p,
                                            ContractionContext& context) try {
+    if (!p.is_f32() && !context.bf16()) return nullptr;
     ContractionContext::Session& session = context.session();
-    const memory::desc a = matrix(p.m, p.k, p.transpose_a), b = matrix(p.k, p.n, p.transpose_b),
-                       c = matrix(p.m, p.n, false);
+    const memory::desc a = matrix(p.m, p.k, p.transpose_a, p.operand_type),
+                       b = matrix(p.k, p.n, p.transpose_b, p.operand_type),
+                       c = matrix(p.m, p.n, false, p.result_type);
     auto descriptor = compat::matmul(session.engine, a, b, c, session.attributes);
     if (!choose_implementation(descriptor, [](std::string_view) { return false; })) return nullptr;
     PrimitiveCall call(context, dnnl::matmul(descriptor), descriptor.scratchpad_desc(), p.where);

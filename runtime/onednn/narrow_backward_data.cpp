@@ -3,6 +3,8 @@
 //   rows[y row, (kd, kh)]    = the panel's rows, added up along the last axis
 //   x row                    = the sum of rows[y row, (kd, kh)] over the taps that reach it
 // It is im2col backwards (Chellapilla et al. 2006) in pieces that stay in the first- and second-level cache.
+// Of bf16, y is widened piece by piece before the product, and rows of x are narrowed after the sum: what counts is
+// neither the arithmetic nor the memory, but the lanes.
 #include "runtime/onednn/narrow_backward_data.h"
 
 #include <omp.h>
@@ -10,6 +12,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "runtime/kernels/bf16.h"
+#include "runtime/kernels/tile_cast.h"
 #include "runtime/onednn/narrow_simd.h"
 #include "runtime/onednn/plain_contraction.h"
 
@@ -25,6 +29,13 @@ struct Band {
     int64_t y_begin, y_end;
 };
 
+/// A thread's scratch memory.
+struct OwnMemory {
+    float *panel, *rows;
+    float* wide;  ///< the f32 of what y has for a panel
+    float* sum;   ///< a row of x
+};
+
 class NarrowBackwardData final : public Kernel {
   public:
     NarrowBackwardData(const ConvProblem& p, ContractionContext& context);
@@ -35,11 +46,14 @@ class NarrowBackwardData final : public Kernel {
     void make_bands();
     Band make_band(int axis, int64_t begin, int64_t end) const;
     void pack_weights(float* packed) const;
-    void compute_rows(const float* y, const Band& band, const float* packed, float* panel,
-                      float* rows) const;
-    void compute_band(int64_t image, const Band& band, const float* packed, float* own) const;
+    void compute_rows(int64_t image, const Band& band, const float* packed,
+                      const OwnMemory& own) const;
+    void compute_band(int64_t image, const Band& band, const float* packed,
+                      const OwnMemory& own) const;
 
     ConvLoops l_;
+    ir::DType operand_type_, result_type_;
+    TileFunction widen_, narrow_;
     const float* weights_;
     const float* y_;
     float* x_;
@@ -53,6 +67,8 @@ class NarrowBackwardData final : public Kernel {
     std::vector<int64_t> first_, offsets_;
     std::vector<Band> bands_;
     int64_t packed_floats_ = 0, panel_floats_ = 0, rows_floats_ = 0;
+    int64_t wide_floats_ = 0, sum_floats_ = 0;  ///< of y for a panel, and of a row of x
+    int64_t own_floats() const { return panel_floats_ + rows_floats_ + wide_floats_ + sum_floats_; }
     int threads_;
 };
 
@@ -60,6 +76,10 @@ int64_t floats_aligned(int64_t floats) { return align_up(floats, kTensorAlignmen
 
 NarrowBackwardData::NarrowBackwardData(const ConvProblem& p, ContractionContext& context)
     : l_(p),
+      operand_type_(p.operand_type),
+      result_type_(p.result_type),
+      widen_(cast_function(operand_type_, ir::DType::kF32, 0)),
+      narrow_(cast_function(ir::DType::kF32, result_type_, 0)),
       weights_(p.weights_data),
       y_(p.y_data),
       x_(p.x_data),
@@ -76,7 +96,9 @@ NarrowBackwardData::NarrowBackwardData(const ConvProblem& p, ContractionContext&
     packed_floats_ = floats_aligned(l_.filters * columns_);
     // The first vector of a piece may reach beyond the last one of the panel.
     panel_floats_ = floats_aligned(panel_rows_ * l_.y[2] * columns_ + kWidestVector);
-    arena_.reserve_scratch(4 * (packed_floats_ + threads_ * (panel_floats_ + rows_floats_)));
+    if (!p.is_f32()) wide_floats_ = floats_aligned(panel_rows_ * l_.y[2] * l_.filters);
+    sum_floats_ = floats_aligned(l_.x[2] * l_.channels);
+    arena_.reserve_scratch(4 * (packed_floats_ + threads_ * own_floats()));
 }
 
 void NarrowBackwardData::find_terms() {
@@ -122,39 +144,66 @@ void NarrowBackwardData::make_bands() {
     }
 }
 
-void NarrowBackwardData::pack_weights(float* packed) const {
-    const int64_t columns_used = l_.taps() * l_.channels;
-    for (int64_t f = 0; f < l_.filters; ++f)
-        for (int64_t column = 0; column < columns_; ++column)
-            packed[f * columns_ + column] =
-                column < columns_used ? weights_[column * l_.filters + f] : 0;
+/// Element `index` of a tensor.
+template <typename Float>
+Float* element(Float* data, ir::DType type, int64_t index) {
+    using Byte = std::conditional_t<std::is_const_v<Float>, const std::byte, std::byte>;
+    return reinterpret_cast<Float*>(reinterpret_cast<Byte*>(data) + index * ir::dtype_size(type));
 }
 
-/// The rows of all y rows of a band, `y` being the image's elements.
-void NarrowBackwardData::compute_rows(const float* y, const Band& band, const float* packed,
-                                      float* panel, float* rows) const {
+void cast_piece(TileFunction cast, const float* from, float* to, int64_t count) {
+    TileCall call;
+    call.in[0] = from;
+    call.out = to;
+    call.count = static_cast<size_t>(count);
+    cast(call);
+}
+
+void NarrowBackwardData::pack_weights(float* packed) const {
+    const int64_t columns_used = l_.taps() * l_.channels;
+    const auto* narrow = reinterpret_cast<const uint16_t*>(weights_);
+    for (int64_t f = 0; f < l_.filters; ++f)
+        for (int64_t column = 0; column < columns_; ++column) {
+            const int64_t from = column * l_.filters + f;
+            packed[f * columns_ + column] = column >= columns_used ? 0
+                                            : wide_floats_ > 0     ? float_from_bf16(narrow[from])
+                                                                   : weights_[from];
+        }
+}
+
+/// The rows of all y rows of a band of an image.
+void NarrowBackwardData::compute_rows(int64_t image, const Band& band, const float* packed,
+                                      const OwnMemory& own) const {
     const int64_t points = l_.y[2];
+    float* rows = own.rows;
     for (int64_t row = band.y_begin; row < band.y_end; row += panel_rows_) {
         const int64_t count = std::min(panel_rows_, band.y_end - row);
-        run_panel_product(
-            {y + row * points * l_.filters, packed, panel, count * points, l_.filters, columns_});
+        const float* y =
+            element(y_, operand_type_, (image * l_.y_points() + row * points) * l_.filters);
+        if (wide_floats_ > 0) {
+            cast_piece(widen_, y, own.wide, count * points * l_.filters);
+            y = own.wide;
+        }
+        run_panel_product({y, packed, own.panel, count * points, l_.filters, columns_});
         for (int64_t i = 0; i < count; ++i, rows += row_taps_ * row_stride_)
-            run_fold_row({panel + i * points * columns_, rows, points, columns_, row_taps_,
+            run_fold_row({own.panel + i * points * columns_, rows, points, columns_, row_taps_,
                           l_.kernel[2] * l_.channels, l_.strides[2] * l_.channels, row_length_,
                           row_stride_});
     }
 }
 
 void NarrowBackwardData::compute_band(int64_t image, const Band& band, const float* packed,
-                                      float* own) const {
-    float* rows = own + panel_floats_;
-    compute_rows(y_ + image * l_.y_points() * l_.filters, band, packed, own, rows);
-    const float* base = rows - band.y_begin * row_taps_ * row_stride_;
+                                      const OwnMemory& own) const {
+    compute_rows(image, band, packed, own);
+    const float* base = own.rows - band.y_begin * row_taps_ * row_stride_;
     const int64_t x_row = l_.x[2] * l_.channels;
-    float* x = x_ + image * l_.x_points() * l_.channels;
-    for (int64_t i = band.x_begin; i < band.x_end; ++i)
-        run_sum_rows(
-            {base, offsets_.data() + first_[i], first_[i + 1] - first_[i], x + i * x_row, x_row});
+    for (int64_t i = band.x_begin; i < band.x_end; ++i) {
+        float* x = element(x_, result_type_, image * l_.x_points() * l_.channels + i * x_row);
+        const bool narrow = result_type_ == ir::DType::kBf16;
+        run_sum_rows({base, offsets_.data() + first_[i], first_[i + 1] - first_[i],
+                      narrow ? own.sum : x, x_row});
+        if (narrow) cast_piece(narrow_, own.sum, x, x_row);
+    }
 }
 
 void NarrowBackwardData::run(const CallContext&) {
@@ -163,9 +212,10 @@ void NarrowBackwardData::run(const CallContext&) {
     const auto bands = static_cast<int64_t>(bands_.size());
 #pragma omp parallel for schedule(static) num_threads(threads_)
     for (int64_t item = 0; item < l_.batch * bands; ++item) {
-        float* own =
-            packed + packed_floats_ + omp_get_thread_num() * (panel_floats_ + rows_floats_);
-        compute_band(item / bands, bands_[item % bands], packed, own);
+        float* own = packed + packed_floats_ + omp_get_thread_num() * own_floats();
+        compute_band(item / bands, bands_[item % bands], packed,
+                     {own, own + panel_floats_, own + panel_floats_ + rows_floats_,
+                      own + panel_floats_ + rows_floats_ + wide_floats_});
     }
 }
 

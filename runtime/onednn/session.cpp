@@ -7,10 +7,29 @@
 
 namespace gmc::runtime {
 
-ContractionContext::ContractionContext(Arena& arena, TuningCache* tuning)
-    : arena_(arena), tuning_(tuning), session_(std::make_unique<Session>()) {}
+bool processor_has_bf16() {
+    constexpr auto kNeeded = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
+    return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & kNeeded) == kNeeded;
+}
+
+ContractionContext::ContractionContext(Arena& arena, TuningCache* tuning, bool bf16)
+    : arena_(arena), tuning_(tuning), bf16_(bf16), session_(std::make_unique<Session>()) {}
 ContractionContext::~ContractionContext() = default;
-int64_t ContractionContext::layout_bytes() const { return session_->layout_bytes; }
+
+int64_t ContractionContext::layout_bytes() const {
+    int64_t bytes = session_->layout_bytes;
+    for (const MemoryBlock& block : wide_) bytes += block.bytes();
+    return bytes;
+}
+
+float* ContractionContext::wide_memory(int64_t floats) {
+    const int64_t bytes = floats * static_cast<int64_t>(sizeof(float));
+    // Kernels know the address of the block they asked for, so a larger one comes beside it; twice as large, so that
+    // there are few.
+    if (wide_.empty() || wide_.back().bytes() < bytes)
+        wide_.emplace_back(std::max(bytes, wide_.empty() ? 0 : 2 * wide_.back().bytes()));
+    return wide_.back().floats();
+}
 
 PrimitiveCall::PrimitiveCall(ContractionContext& context, dnnl::primitive primitive,
                              const dnnl::memory::desc& scratchpad, std::string where)

@@ -7,6 +7,7 @@
 // After foreach_target, as Highway wants it.
 #include <hwy/highway.h>
 
+#include "runtime/kernels/bf16-inl.h"
 #include "runtime/onednn/tile_simd.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -24,8 +25,28 @@ HWY_INLINE void clear(V (&sum)[kRows][kVectors]) {
         for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::Zero(D());
 }
 
+/// sum + a b.
+template <bool kPairs>
+HWY_INLINE V add_product(V a, V b, V sum) {
+    if constexpr (!kPairs) return hn::MulAdd(a, b, sum);
+#if HWY_TARGET <= HWY_AVX3
+    // Highway 1.0 has no function for it. Pairs come only to processors that have it
+    // (ContractionContext::bf16).
+    asm("vdpbf16ps %2, %1, %0" : "+v"(sum.raw) : "v"(a.raw), "v"(b.raw));
+    return sum;
+#else
+    const D d;
+    const hn::RebindToUnsigned<D> du;
+    const auto upper = [&](V x) {
+        return hn::BitCast(d, hn::And(hn::BitCast(du, x), hn::Set(du, 0xFFFF0000u)));
+    };
+    const auto lower = [&](V x) { return hn::BitCast(d, hn::ShiftLeft<16>(hn::BitCast(du, x))); };
+    return hn::MulAdd(upper(a), upper(b), hn::MulAdd(lower(a), lower(b), sum));
+#endif
+}
+
 /// sum[r] += left[r][at] times the row of vectors at `right`.
-template <int kRows, int kVectors>
+template <bool kPairs, int kRows, int kVectors>
 HWY_INLINE void add_products(const float* const (&left)[kRows], int64_t at, const float* right,
                              V (&sum)[kRows][kVectors]) {
     const D d;
@@ -37,7 +58,8 @@ HWY_INLINE void add_products(const float* const (&left)[kRows], int64_t at, cons
     for (int r = 0; r < kRows; ++r) {
         const V factor = hn::Set(d, left[r][at]);
 #pragma GCC unroll 4
-        for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::MulAdd(factor, row[v], sum[r][v]);
+        for (int v = 0; v < kVectors; ++v)
+            sum[r][v] = add_product<kPairs>(factor, row[v], sum[r][v]);
     }
 }
 
@@ -54,8 +76,20 @@ HWY_INLINE void write(const V (&sum)[kRows][kVectors], bool add, int64_t stride,
         }
 }
 
-/// kVectors vectors of columns of a tile, from `column` on.
 template <int kRows, int kVectors>
+HWY_INLINE void write_narrow(const V (&sum)[kRows][kVectors], int64_t stride, uint16_t* out) {
+    const D d;
+    const hn::Rebind<uint16_t, D> d16;
+    const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 4
+        for (int v = 0; v < kVectors; ++v)
+            hn::StoreU(nearest_bf16(d, sum[r][v]), d16, out + r * stride + v * lanes);
+}
+
+/// kVectors vectors of columns of a tile, from `column` on.
+template <bool kPairs, int kRows, int kVectors>
 HWY_INLINE void columns_of(const GradientTile& t, int64_t column) {
     V sum[kRows][kVectors];
     clear(sum);
@@ -63,11 +97,12 @@ HWY_INLINE void columns_of(const GradientTile& t, int64_t column) {
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) x[r] = t.x + t.x_offsets[r];
     const float* y = t.y + column;
-    for (int64_t i = 0; i < t.pair_count; ++i) add_products(x, t.pairs[i].x, y + t.pairs[i].y, sum);
+    for (int64_t i = 0; i < t.point_count; ++i)
+        add_products<kPairs>(x, t.points[i].x, y + t.points[i].y, sum);
     write(sum, t.add, t.out_stride, t.out + column);
 }
 
-template <int kRows, int kVectors>
+template <bool kPairs, int kRows, int kVectors>
 HWY_INLINE void columns_of(const PointTile& t, int64_t column) {
     V sum[kRows][kVectors];
     clear(sum);
@@ -77,43 +112,54 @@ HWY_INLINE void columns_of(const PointTile& t, int64_t column) {
         for (int r = 0; r < kRows; ++r) from[r] = t.from + r * t.from_stride + t.steps[i].from;
         const float* weights = t.weights + t.steps[i].tap * t.tap_stride + column;
         for (int64_t k = 0; k < t.depth; ++k, weights += t.columns)
-            add_products(from, k, weights, sum);
+            add_products<kPairs>(from, k, weights, sum);
     }
-    write(sum, t.add, t.to_stride, t.to + column);
+    if (kPairs && t.narrow)
+        write_narrow(sum, t.to_stride, reinterpret_cast<uint16_t*>(t.to) + column);
+    else
+        write(sum, t.add, t.to_stride, t.to + column);
 }
 
 /// All columns of a tile, as many at once as the registers hold.
-template <int kRows, typename Tile>
+template <bool kPairs, int kRows, typename Tile>
 void all_columns(const Tile& t) {
     const auto lanes = static_cast<int64_t>(hn::Lanes(D()));
     int64_t vectors = t.columns / lanes, column = 0;
 #if HWY_TARGET <= HWY_AVX3
-    for (; vectors >= 4; vectors -= 4, column += 4 * lanes) columns_of<kRows, 4>(t, column);
+    for (; vectors >= 4; vectors -= 4, column += 4 * lanes) columns_of<kPairs, kRows, 4>(t, column);
 #endif
-    for (; vectors >= 2; vectors -= 2, column += 2 * lanes) columns_of<kRows, 2>(t, column);
-    for (; vectors >= 1; vectors -= 1, column += lanes) columns_of<kRows, 1>(t, column);
+    for (; vectors >= 2; vectors -= 2, column += 2 * lanes) columns_of<kPairs, kRows, 2>(t, column);
+    for (; vectors >= 1; vectors -= 1, column += lanes) columns_of<kPairs, kRows, 1>(t, column);
 }
 
-template <typename Tile>
+template <bool kPairs, typename Tile>
 void all_rows(const Tile& t) {
     switch (t.rows) {
         case 1:
-            return all_columns<1>(t);
+            return all_columns<kPairs, 1>(t);
         case 2:
-            return all_columns<2>(t);
+            return all_columns<kPairs, 2>(t);
         case 3:
-            return all_columns<3>(t);
+            return all_columns<kPairs, 3>(t);
         case 4:
-            return all_columns<4>(t);
+            return all_columns<kPairs, 4>(t);
         case 5:
-            return all_columns<5>(t);
+            return all_columns<kPairs, 5>(t);
         default:
-            return all_columns<kTileRows>(t);
+            return all_columns<kPairs, kTileRows>(t);
     }
 }
 
-void GradientTileTarget(const GradientTile& t) { all_rows(t); }
-void PointTileTarget(const PointTile& t) { all_rows(t); }
+template <typename Tile>
+void run_tile(const Tile& t) {
+    if (t.pairs)
+        all_rows<true>(t);
+    else
+        all_rows<false>(t);
+}
+
+void GradientTileTarget(const GradientTile& t) { run_tile(t); }
+void PointTileTarget(const PointTile& t) { run_tile(t); }
 
 }  // namespace gmc::runtime::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

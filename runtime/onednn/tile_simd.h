@@ -1,5 +1,8 @@
 // Register tiles, the inner loops of our own convolutions, each for one thread on the widest vectors of this machine.
 // A tile is up to six rows times up to 64 columns: 24 registers of 16 floats that stay in place over a long sum.
+//
+// A tile of pairs reads bf16, two to an element: where the formulas below multiply two floats, it adds the products of
+// both lower and both upper halves. Sums are floats either way.
 #pragma once
 
 #include <cstdint>
@@ -11,28 +14,29 @@ inline constexpr int64_t kTileColumns = 64;
 /// Columns are a multiple of this, the floats of the widest vector.
 inline constexpr int64_t kTileVector = 16;
 
-/// A point of x and a point of y that some tap connects, in floats from the first of some images.
+/// A point of x and a point of y that some tap connects, in elements from the first of some images.
 struct PointPair {
     int32_t x, y;
 };
 
 /// A tile of a weight gradient: for each row r
-///   out[r out_stride + j] (+)= sum of x[x_offsets[r] + pair.x] y[pair.y + j]
-/// over pairs, for j below columns.
+///   out[r out_stride + j] (+)= sum of x[x_offsets[r] + point.x] y[point.y + j]
+/// over points, for j below columns.
 struct GradientTile {
     const float* x;
     const float* y;
     float* out;
-    const PointPair* pairs;
-    int64_t pair_count, out_stride;
+    const PointPair* points;
+    int64_t point_count, out_stride;
     const int64_t* x_offsets;
     int rows;         ///< 1 to kTileRows
     int64_t columns;  ///< a multiple of kTileVector, at most kTileColumns
     bool add;         ///< to what `out` holds, instead of replacing it
+    bool pairs;       ///< x and y are pairs of bf16
 };
 void run_gradient_tile(const GradientTile& tile);
 
-/// One tap of a point of the result: where the point that it reads begins, in floats from an image's first.
+/// One tap of a point of the result: where the point that it reads begins, in elements from an image's first.
 struct TapStep {
     int64_t from, tap;
 };
@@ -49,6 +53,8 @@ struct PointTile {
     int rows;         ///< 1 to kTileRows
     int64_t columns;  ///< a multiple of kTileVector, at most kTileColumns
     bool add;         ///< to what `to` holds, instead of replacing it
+    bool pairs;       ///< `from` and `weights` are pairs of bf16
+    bool narrow;      ///< `to` is bf16; not with `add`
 };
 void run_point_tile(const PointTile& tile);
 

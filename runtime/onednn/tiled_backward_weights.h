@@ -8,7 +8,7 @@
 
 namespace gmc::runtime {
 
-/// Null for groups and for filters that are no multiple of 16.
+/// Null for groups and for filters that are no multiple of 16; of bf16, for results of it.
 std::unique_ptr<Kernel> make_tiled_backward_weights(const ConvProblem& problem,
                                                     ContractionContext& context);
 

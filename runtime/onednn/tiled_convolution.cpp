@@ -1,11 +1,14 @@
 // "From" is the tensor that is read, x or y, "to" the one that is written. A slice is the weights between 64 channels of
 // "to" and some of "from". Points of "to" whose positions agree modulo the strides (a phase, backwards) use the same
 // taps of a slice, which stay in the second-level cache while some images go through the points.
+// Of bf16, an element of "from" and of the weights is a pair, of neighbouring channels of "from": the sum over these is
+// half as long, and all else is as for floats.
 #include "runtime/onednn/tiled_convolution.h"
 
 #include <omp.h>
 
 #include <algorithm>
+#include <bit>
 #include <vector>
 
 #include "runtime/onednn/plain_contraction.h"
@@ -23,7 +26,7 @@ constexpr int64_t kDepthLeast = 32;
 struct Side {
     float* data;
     const int64_t* size;  ///< of the three axes
-    int64_t channels;
+    int64_t channels;     ///< elements, which may be pairs
 
     int64_t points() const { return size[0] * size[1] * size[2]; }
     int64_t image() const { return points() * channels; }
@@ -62,11 +65,18 @@ class TiledConv final : public Kernel {
     }
     void make_points();
     void add_point(int64_t d, int64_t h, int64_t w);
-    void pack_weights(float* packed) const;
     void run_images(int64_t begin, int64_t end, const float* packed) const;
     void run_slice(const Slice& slice, const float* packed) const;
 
-    bool forward_;
+    template <typename T, typename Pack>
+    void pack_weights(float* packed, Pack pack) const;
+    float* to_at(int64_t element) const {
+        return narrow_ ? reinterpret_cast<float*>(reinterpret_cast<uint16_t*>(to_.data) + element)
+                       : to_.data + element;
+    }
+
+    bool forward_, pairs_;
+    bool narrow_;  ///< the result is bf16
     ConvLoops l_;
     Side from_, to_;
     const float* weights_;
@@ -81,9 +91,11 @@ class TiledConv final : public Kernel {
 
 TiledConv::TiledConv(const ConvProblem& p, ContractionContext& context)
     : forward_(p.direction == ConvProblem::Direction::kForward),
+      pairs_(!p.is_f32()),
+      narrow_(p.result_type == ir::DType::kBf16),
       l_(p),
       from_{forward_ ? p.x_data : p.y_data, forward_ ? l_.x : l_.y,
-            forward_ ? l_.channels : l_.filters},
+            (forward_ ? l_.channels : l_.filters) / (pairs_ ? 2 : 1)},
       to_{forward_ ? p.y_data : p.x_data, forward_ ? l_.y : l_.x,
           forward_ ? l_.filters : l_.channels},
       weights_(p.weights_data),
@@ -91,12 +103,13 @@ TiledConv::TiledConv(const ConvProblem& p, ContractionContext& context)
       threads_(omp_get_max_threads()) {
     const int64_t row_bytes = 4 * std::min(kTileColumns, to_.channels) * taps_per_phase();
     const int64_t fitting = std::max(kSliceBytes / row_bytes, kDepthLeast);
-    const int64_t slices = (from_.channels + fitting - 1) / fitting;
+    // Sums over several slices would be rounded to bf16 between them.
+    const int64_t slices = narrow_ ? 1 : (from_.channels + fitting - 1) / fitting;
     depth_ = (from_.channels + slices - 1) / slices;
     const int64_t image_bytes = 4 * from_.points() * depth_;
     images_at_once_ = std::max<int64_t>(kImagesBytes / image_bytes / kTileRows, 1) * kTileRows;
     make_points();
-    arena_.reserve_scratch(4 * l_.taps() * l_.channels * l_.filters);
+    arena_.reserve_scratch(4 * l_.taps() * from_.channels * to_.channels);
 }
 
 int64_t TiledConv::taps_per_phase() const {
@@ -136,17 +149,21 @@ void TiledConv::add_point(int64_t d, int64_t h, int64_t w) {
 
 /// packed[to channels / 64][taps][from channels][64 or what is left]; of weights [taps][C][F], which backwards are
 /// transposed by this.
-void TiledConv::pack_weights(float* packed) const {
+template <typename T, typename Pack>
+void TiledConv::pack_weights(float* packed, Pack pack) const {
     const int64_t from_stride = forward_ ? l_.filters : 1, to_stride = forward_ ? 1 : l_.filters;
+    const int64_t width = pairs_ ? 2 : 1;
 #pragma omp for schedule(static) collapse(2)
     for (int64_t channel = 0; channel < to_.channels; channel += kTileColumns)
         for (int64_t tap = 0; tap < l_.taps(); ++tap) {
             const int64_t columns = columns_at(channel);
-            const float* weights = weights_ + tap * l_.channels * l_.filters + channel * to_stride;
+            const T* weights = reinterpret_cast<const T*>(weights_) +
+                               tap * l_.channels * l_.filters + channel * to_stride;
             float* to = packed + (channel * l_.taps() + tap * columns) * from_.channels;
             for (int64_t k = 0; k < from_.channels; ++k)
                 for (int64_t j = 0; j < columns; ++j)
-                    to[k * columns + j] = weights[k * from_stride + j * to_stride];
+                    pack(weights + width * k * from_stride + j * to_stride, from_stride,
+                         to + k * columns + j);
         }
 }
 
@@ -157,12 +174,12 @@ void TiledConv::run_slice(const Slice& s, const float* packed) const {
         const Point& point = points_[i];
         for (int64_t image = s.image; image < s.image_end; image += kTileRows)
             run_point_tile({from_.data + image * from_.image() + s.from_channel, packed,
-                            to_.data + image * to_.image() + point.to + s.to_channel,
+                            to_at(image * to_.image() + point.to + s.to_channel),
                             steps_.data() + point.first, point.last - point.first,
                             std::min(depth_, from_.channels - s.from_channel), from_.image(),
                             from_.channels * columns, to_.image(),
                             static_cast<int>(std::min<int64_t>(kTileRows, s.image_end - image)),
-                            columns, s.from_channel > 0});
+                            columns, s.from_channel > 0, pairs_, narrow_});
     }
 }
 
@@ -179,7 +196,12 @@ void TiledConv::run(const CallContext&) {
     auto* packed = reinterpret_cast<float*>(arena_.scratch());
 #pragma omp parallel num_threads(threads_)
     {
-        pack_weights(packed);
+        if (pairs_)
+            pack_weights<uint16_t>(packed, [](const uint16_t* w, int64_t stride, float* to) {
+                *to = std::bit_cast<float>(w[0] | uint32_t{w[stride]} << 16);
+            });
+        else
+            pack_weights<float>(packed, [](const float* w, int64_t, float* to) { *to = *w; });
         const int64_t thread = omp_get_thread_num(), threads = omp_get_num_threads();
         run_images(l_.batch * thread / threads, l_.batch * (thread + 1) / threads, packed);
     }
@@ -191,6 +213,8 @@ std::unique_ptr<Kernel> make_tiled_conv(const ConvProblem& p, ContractionContext
     const bool forward = p.direction == ConvProblem::Direction::kForward;
     if (p.direction == ConvProblem::Direction::kBackwardWeights || p.window.groups != 1 ||
         p.spatial() > 3 || (forward ? p.filters() : p.channels()) % kTileVector != 0)
+        return nullptr;
+    if (!p.is_f32() && (!context.bf16() || (forward ? p.channels() : p.filters()) % 2 != 0))
         return nullptr;
     return std::make_unique<TiledConv>(p, context);
 }

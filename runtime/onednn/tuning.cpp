@@ -8,9 +8,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
+#include "runtime/kernels/bf16.h"
 #include "runtime/kernels/philox.h"
+#include "runtime/kernels/tile_cast.h"
 #include "runtime/onednn/plain_contraction.h"
 
 namespace gmc::runtime {
@@ -25,18 +28,23 @@ constexpr double kEnoughSeconds = 0.02;
 constexpr double kHopeless = 3;
 /// A preferred candidate stays unless another is better by more: within that, timing is luck.
 constexpr double kWorthwhile = 0.97;
-/// Of the root mean square of the result. f32 sums in another order differ by far less.
-constexpr double kTolerance = 1e-3;
+/// Of the root mean square of the result. f32 sums in another order differ by far less; a bf16 is rounded to 1/512 of
+/// itself, and the largest is some times the mean.
+constexpr double kTolerance = 1e-3, kToleranceBf16 = 0.03;
 
 int64_t elements(const ir::Shape& shape) { return ir::Type{ir::DType::kF32, shape}.elements(); }
 
-/// Memory of two operands and a result, filled with numbers from -1 to 1.
+/// Memory of two operands and a result, filled with numbers from -1 to 1 that bf16 has exactly.
 class Operands {
   public:
     explicit Operands(const ConvProblem& p)
-        : blocks_{{elements(p.x), 0}, {elements(p.weights), 1}, {elements(p.y), 2}} {}
+        : blocks_{{elements(p.x), p.x_type(), 0},
+                  {elements(p.weights), p.weights_type(), 1},
+                  {elements(p.y), p.y_type(), 2}} {}
     explicit Operands(const MatmulProblem& p)
-        : blocks_{{p.m * p.k, 0}, {p.k * p.n, 1}, {p.m * p.n, 2}} {}
+        : blocks_{{p.m * p.k, p.operand_type, 0},
+                  {p.k * p.n, p.operand_type, 1},
+                  {p.m * p.n, p.result_type, 2}} {}
 
     ConvProblem of(ConvProblem p) const {
         p.x_data = block(0), p.weights_data = block(1), p.y_data = block(2);
@@ -50,11 +58,17 @@ class Operands {
 
   private:
     struct Block {
-        Block(int64_t count, uint32_t stream)
-            : memory(count * static_cast<int64_t>(sizeof(float))) {
-            for (int64_t i = 0; i < count; ++i)
-                memory.floats()[i] =
+        Block(int64_t count, ir::DType type, uint32_t stream)
+            : memory(count * ir::dtype_size(type)) {
+            for (int64_t i = 0; i < count; ++i) {
+                const float number =
                     2 * philox_uniform(philox_word(static_cast<uint64_t>(i), 0, stream, 1)) - 1;
+                const uint16_t narrow = bf16_from_float(number);
+                if (type == ir::DType::kBf16)
+                    std::memcpy(memory.data() + 2 * i, &narrow, sizeof narrow);
+                else
+                    memory.floats()[i] = float_from_bf16(narrow);
+            }
         }
         MemoryBlock memory;
     };
@@ -72,14 +86,26 @@ MatmulProblem small(MatmulProblem p) {
     return p;
 }
 
-std::span<float> result_of(const ConvProblem& p) {
+std::vector<float> as_floats(const float* data, ir::DType type, int64_t count) {
+    std::vector<float> floats(static_cast<size_t>(count));
+    cast_elements(data, type, floats.data(), ir::DType::kF32, count);
+    return floats;
+}
+std::vector<float> result_of(const ConvProblem& p) {
     const bool x = p.direction == Direction::kBackwardData;
     const bool weights = p.direction == Direction::kBackwardWeights;
-    float* data = x ? p.x_data : weights ? p.weights_data : p.y_data;
-    return {data, static_cast<size_t>(elements(x ? p.x : weights ? p.weights : p.y))};
+    return as_floats(x ? p.x_data : weights ? p.weights_data : p.y_data, p.result_type,
+                     elements(x ? p.x : weights ? p.weights : p.y));
 }
-std::span<float> result_of(const MatmulProblem& p) {
-    return {p.c, static_cast<size_t>(p.m * p.n)};
+std::vector<float> result_of(const MatmulProblem& p) {
+    return as_floats(p.c, p.result_type, p.m * p.n);
+}
+
+/// The same problem of f32, for plain loops.
+template <typename Problem>
+Problem in_f32(Problem problem) {
+    problem.operand_type = problem.result_type = ir::DType::kF32;
+    return problem;
 }
 
 std::unique_ptr<Kernel> make_plain(const ConvProblem& p, ContractionContext& context) {
@@ -91,36 +117,41 @@ std::unique_ptr<Kernel> make_plain(const MatmulProblem& p, ContractionContext& c
 
 /// Where candidates run while they are tried: nothing of the function's context changes.
 struct Workshop {
+    explicit Workshop(bool bf16) : context(arena, nullptr, bf16) {}
     ir::Module nothing;
     Arena arena{nothing};
-    ContractionContext context{arena};
+    ContractionContext context;
 };
 
 template <typename Problem>
-bool is_right(const Candidate<Problem>& candidate, const Problem& problem) {
+bool is_right(const Candidate<Problem>& candidate, const Problem& problem, bool bf16) {
     const Problem few = small(problem);
-    const Operands mine(few), plain(few);
-    Workshop workshop;
-    const auto kernel = candidate.make(mine.of(few), workshop.context);
+    const Problem exact = in_f32(few);
+    const Operands mine(few), plain(exact);
+    Workshop workshop(bf16);
+    const auto kernel = candidate.make_named(mine.of(few), workshop.context);
     if (!kernel) return true;  // only sizes that are not used are too small for it
     kernel->run({});
-    make_plain(plain.of(few), workshop.context)->run({});
-    const std::span<float> found = result_of(mine.of(few)), right = result_of(plain.of(few));
+    make_plain(plain.of(exact), workshop.context)->run({});
+    const std::vector<float> found = result_of(mine.of(few)), right = result_of(plain.of(exact));
     double worst = 0, squares = 0;
     for (size_t i = 0; i < found.size(); ++i) {
         const double difference = std::fabs(double{found[i]} - double{right[i]});
         if (!(difference <= worst)) worst = difference;  // NaN stays
         squares += double{right[i]} * double{right[i]};
     }
-    return worst <= kTolerance * std::sqrt(squares / static_cast<double>(found.size()));
+    const double tolerance =
+        problem.result_type == ir::DType::kBf16 ? kToleranceBf16 : kTolerance;
+    return worst <= tolerance * std::sqrt(squares / static_cast<double>(found.size()));
 }
 
 /// Seconds of the fastest run; infinity when the candidate cannot do the problem.
 template <typename Problem>
-double time_of(const Candidate<Problem>& candidate, const Problem& problem, double best) {
+double time_of(const Candidate<Problem>& candidate, const Problem& problem, bool bf16,
+               double best) {
     using Clock = std::chrono::steady_clock;
-    Workshop workshop;
-    const auto kernel = candidate.make(problem, workshop.context);
+    Workshop workshop(bf16);
+    const auto kernel = candidate.make_named(problem, workshop.context);
     if (!kernel) return std::numeric_limits<double>::infinity();
     const auto run = [&] {
         workshop.context.begin_call();
@@ -148,7 +179,7 @@ struct Timed {
 /// else can.
 template <typename Problem>
 std::vector<Timed> time_all(std::span<const Candidate<Problem>> candidates,
-                            const Problem& problem) {
+                            const Problem& problem, bool bf16) {
     const Operands operands(problem);
     std::vector<Timed> timed;
     double best = std::numeric_limits<double>::infinity();
@@ -156,7 +187,7 @@ std::vector<Timed> time_all(std::span<const Candidate<Problem>> candidates,
         for (size_t i = 0; i < candidates.size(); ++i) {
             if (candidates[i].preferred(problem) != preferred) continue;
             if (candidates[i].name == "plain" && !timed.empty()) continue;
-            const double seconds = time_of(candidates[i], operands.of(problem), best);
+            const double seconds = time_of(candidates[i], operands.of(problem), bf16, best);
             if (!std::isfinite(seconds)) continue;
             best = std::min(best, seconds);
             timed.push_back({i, seconds});
@@ -167,12 +198,12 @@ std::vector<Timed> time_all(std::span<const Candidate<Problem>> candidates,
 /// The fastest that is right. `timed` has what the static rules prefer in front.
 template <typename Problem>
 const Candidate<Problem>* choose(std::span<const Candidate<Problem>> candidates,
-                                 std::vector<Timed>& timed, const Problem& problem) {
+                                 std::vector<Timed>& timed, const Problem& problem, bool bf16) {
     timed.front().seconds *= kWorthwhile;
     std::stable_sort(timed.begin(), timed.end(),
                      [](const Timed& a, const Timed& b) { return a.seconds < b.seconds; });
     for (const Timed& each : timed)
-        if (is_right(candidates[each.candidate], problem)) return &candidates[each.candidate];
+        if (is_right(candidates[each.candidate], problem, bf16)) return &candidates[each.candidate];
     return nullptr;
 }
 
@@ -185,13 +216,13 @@ std::unique_ptr<Kernel> fastest(std::span<const Candidate<Problem>> candidates,
         for (const Candidate<Problem>& candidate : candidates)
             if (candidate.name == known->choice)
                 if (auto kernel = candidate.make_named(problem, context)) return kernel;
-    std::vector<Timed> timed = time_all(candidates, problem);
+    std::vector<Timed> timed = time_all(candidates, problem, context.bf16());
     if (timed.size() < 2) return nullptr;
     TuningEntry entry;
     for (const Timed& each : timed)
         entry.microseconds.emplace_back(candidates[each.candidate].name,
                                         std::round(each.seconds * 1e7) / 10);
-    const Candidate<Problem>* chosen = choose(candidates, timed, problem);
+    const Candidate<Problem>* chosen = choose(candidates, timed, problem, context.bf16());
     if (chosen == nullptr) return nullptr;
     entry.choice = chosen->name;
     cache.record(key, std::move(entry));
@@ -200,19 +231,26 @@ std::unique_ptr<Kernel> fastest(std::span<const Candidate<Problem>> candidates,
 
 }  // namespace
 
+/// "f32", or "bf16 to f32".
+static std::string types_of(const ContractionTypes& types) {
+    if (types.operand_type == types.result_type) return ir::dtype_name(types.result_type);
+    return fmt::format("{} to {}", ir::dtype_name(types.operand_type),
+                       ir::dtype_name(types.result_type));
+}
+
 std::string tuning_key(const ConvProblem& p) {
     const char* name = p.direction == Direction::kForward        ? "conv"
                        : p.direction == Direction::kBackwardData ? "conv_backward_data"
                                                                  : "conv_backward_weights";
     return fmt::format(
-        "{} f32 x[{}] w[{}] y[{}] strides[{}] pads[{}] dilations[{}] groups {}", name,
+        "{} {} x[{}] w[{}] y[{}] strides[{}] pads[{}] dilations[{}] groups {}", name, types_of(p),
         fmt::join(p.x, ","), fmt::join(p.weights, ","), fmt::join(p.y, ","),
         fmt::join(p.window.strides, ","), fmt::join(p.window.pads_begin, ","),
         fmt::join(p.window.dilations, ","), p.window.groups);
 }
 
 std::string tuning_key(const MatmulProblem& p) {
-    return fmt::format("matmul f32 {}[{},{}] x {}[{},{}]", p.transpose_a ? "transposed " : "", p.m,
+    return fmt::format("matmul {} {}[{},{}] x {}[{},{}]", types_of(p), p.transpose_a ? "transposed " : "", p.m,
                        p.k, p.transpose_b ? "transposed " : "", p.k, p.n);
 }
 

@@ -27,12 +27,12 @@ struct Transfer {
 
 struct Executable::State {
     State(const ir::Module& m, const ir::Function& f, StateStore& states, std::shared_ptr<Arena> a,
-          TuningCache* tuning)
+          const ExecutableOptions& options)
         : module(m),
           function(f),
           arena(std::move(a)),
           placement(place_values(m, f, states, *arena)),
-          contractions(*arena, tuning) {}
+          contractions(*arena, options.tuning, options.bf16 && processor_has_bf16()) {}
 
     const ir::Module& module;
     const ir::Function& function;
@@ -137,7 +137,7 @@ Result<Executable> Executable::make(const ir::Module& module, const ir::Function
     flush_denormals_in_all_threads();
     try {
         auto state = std::make_unique<State>(module, function, states, std::move(arena),
-                                             options.tuning);
+                                             options);
         state->bind(options);
         state->plan_updates(states);
         return Executable(std::move(state));

@@ -23,6 +23,8 @@ struct ExecutableOptions {
     bool reference = false;
     /// Choose the fastest contractions by measuring; null: by static rules.
     TuningCache* tuning = nullptr;
+    /// Compute with bf16 where the module says so and this processor can; false: with f32.
+    bool bf16 = true;
 };
 
 /// When something ran, in nanoseconds of std::chrono::steady_clock.

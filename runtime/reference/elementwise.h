@@ -58,6 +58,9 @@ inline double evaluate(const ir::Select&, double condition, double a, double b) 
 
 // ---- the loops ----
 
+/// What the type leaves of a number is rounded for every op alike, in run_reference_operation.
+inline void reference(const ir::Cast&, ReferenceContext& c) { c.result().data = c.operand(0).data; }
+
 template <typename Op>
 requires(Op::kInfo.has(ir::kElementwise) &&
          requires(Op op) { evaluate(op, 0.0); }) void reference(const Op& op, ReferenceContext& c) {

@@ -2,6 +2,7 @@
 #include "runtime/reference/reference.h"
 
 #include "compiler/support/check.h"
+#include "runtime/kernels/bf16.h"
 #include "runtime/reference/contractions.h"
 #include "runtime/reference/elementwise.h"
 #include "runtime/reference/generators.h"
@@ -37,9 +38,14 @@ void run_reference_operation(const ir::Function& function, const ir::Operation& 
     ReferenceContext context(function, operation, values, call, options);
     // Found by overload: an op without one does not build, and the error names its struct.
     std::visit([&](const auto& op) { reference(op, context); }, operation.op);
-    if (options.round_to_float)
-        for (ir::ValueId result : operation.results)
-            for (double& x : values.at(result).data) x = static_cast<float>(x);
+    for (ir::ValueId result : operation.results) {
+        ReferenceTensor& value = values.at(result);
+        // As kernels do: sums end as floats, and these are rounded again.
+        if (value.type.dtype == ir::DType::kBf16)
+            for (double& x : value.data) x = rounded_to_bf16(static_cast<float>(x));
+        else if (options.round_to_float)
+            for (double& x : value.data) x = static_cast<float>(x);
+    }
 }
 
 ReferenceResult run_reference(const ir::Module& module, const ir::Function& function,

@@ -1,6 +1,6 @@
 // The truth of the project: every op as plain loops in double, written to be obviously right and never fast.
 // Fast kernels are compared with it, and gradients are checked through it against finite differences.
-// Numbers are doubles whatever the type says: constants are not rounded to float, bf16 is not simulated.
+// Numbers are doubles where the type says f32: constants are not rounded to float. Values of bf16 are rounded to it.
 #pragma once
 
 #include <map>

@@ -1,7 +1,10 @@
-// Floats in, doubles through the interpreter, floats out.
+// Floats or bf16 in, doubles through the interpreter, floats or bf16 out.
 #include "runtime/reference/reference_kernel.h"
 
+#include <cstring>
+
 #include "compiler/support/check.h"
+#include "runtime/kernels/bf16.h"
 #include "runtime/reference/reference.h"
 
 namespace gmc::runtime {
@@ -20,17 +23,38 @@ class ReferenceKernel final : public Kernel {
         ReferenceValues values;
         for (size_t i = 0; i < operands_.size(); ++i) {
             const ir::Type& type = function_.type(operation_.operands[i]);
-            values[operation_.operands[i]] = {type, {operands_[i], operands_[i] + type.elements()}};
+            values[operation_.operands[i]] = {type, read(operands_[i], type)};
         }
         run_reference_operation(function_, operation_, values, context, {.round_to_float = true});
         for (size_t i = 0; i < results_.size(); ++i) {
             const ReferenceTensor& value = values.at(operation_.results[i]);
-            for (size_t k = 0; k < value.data.size(); ++k)
-                results_[i][k] = static_cast<float>(value.data[k]);
+            write(value, results_[i]);
         }
     }
 
   private:
+    static std::vector<double> read(const float* data, const ir::Type& type) {
+        if (type.dtype == ir::DType::kF32) return {data, data + type.elements()};
+        std::vector<double> numbers(static_cast<size_t>(type.elements()));
+        for (size_t k = 0; k < numbers.size(); ++k) {
+            uint16_t number;
+            std::memcpy(&number, reinterpret_cast<const std::byte*>(data) + 2 * k, sizeof number);
+            numbers[k] = float_from_bf16(number);
+        }
+        return numbers;
+    }
+    static void write(const ReferenceTensor& value, float* data) {
+        for (size_t k = 0; k < value.data.size(); ++k) {
+            const auto number = static_cast<float>(value.data[k]);
+            if (value.type.dtype == ir::DType::kF32) {
+                data[k] = number;
+                continue;
+            }
+            const uint16_t narrow = bf16_from_float(number);
+            std::memcpy(reinterpret_cast<std::byte*>(data) + 2 * k, &narrow, sizeof narrow);
+        }
+    }
+
     float* checked(ir::ValueId id, const Buffers& buffers) const {
         float* data = buffers.data(id);
         GMC_CHECK(data != nullptr, "%{} of `{}` has no memory", function_.values[id].name,

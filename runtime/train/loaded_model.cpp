@@ -55,7 +55,7 @@ Executable* LoadedModel::function(const std::string& name, Diagnostics& diagnost
         return nullptr;
     }
     auto made = Executable::make(module_, *function, *states_, arena_,
-                                 {.reference = false, .tuning = tuning_}, diagnostics);
+                                 {.tuning = tuning_, .bf16 = bf16_}, diagnostics);
     if (!made.ok()) return nullptr;
     if (tuning_ != nullptr && tuning_->unsaved() > 0) {
         Diagnostics ignored;  // unsaved() says so, too

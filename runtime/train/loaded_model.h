@@ -38,6 +38,10 @@ class LoadedModel {
     /// Functions bound from now on have their contractions chosen by measuring, or as `tuning`
     /// already knows. It must outlive the model.
     void set_tuning(TuningCache* tuning) { tuning_ = tuning; }
+    /// Whether the module was compiled for bf16.
+    bool is_bf16() const { return text("precision") == "bf16"; }
+    /// Functions bound from now on compute in f32 whatever the module was compiled for.
+    void disable_bf16() { bf16_ = false; }
 
     /// Steps of one training round in order, e.g. {step_discriminator, 5}, {step_generator, 1}.
     struct ScheduleEntry {
@@ -98,6 +102,7 @@ class LoadedModel {
     std::shared_ptr<Arena> arena_;
     std::map<std::string, Executable> executables_;
     TuningCache* tuning_ = nullptr;
+    bool bf16_ = true;
     double step_ = 0, epoch_ = 0;
 };
 

@@ -22,9 +22,9 @@ void check_product(int64_t m, int64_t k, int64_t n, bool transpose_a, bool trans
     for (const auto& candidate : matmul_candidates()) {
         std::vector<float> c(static_cast<size_t>(m * n), NAN);
         ContractionContext context(arena);
-        const MatmulProblem problem{m,        k,        n,        transpose_a, transpose_b,
-                                    a.data(), b.data(), c.data(), ""};
-        const auto kernel = candidate.make(problem, context);
+        const MatmulProblem problem{{},          m,        k,        n,        transpose_a,
+                                    transpose_b, a.data(), b.data(), c.data(), ""};
+        const auto kernel = candidate.kernel(problem, context);
         if (!kernel) continue;
         kernel->run({});
         INFO(candidate.name << ": " << m << " x " << k << " x " << n << (transpose_a ? " a^T" : "")

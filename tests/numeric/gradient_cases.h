@@ -36,6 +36,8 @@ Cases binary(const Op& op, Operand a = {{2, 3}}, Operand b = {{2, 3}}) {
 
 inline Cases cases(const ir::Abs& op) { return unary(op, Fill::kAwayFromZero, 0.1, 1); }
 inline Cases cases(const ir::Add& op) { return binary(op); }
+/// From f32 to f32: rounding has no slope. To bf16 and back is in gradient_kinks.cpp.
+inline Cases cases(const ir::Cast& op) { return {{op, {{{2, 3}}}, ir::Shape{2, 3}}}; }
 inline Cases cases(const ir::Cos& op) { return unary(op); }
 inline Cases cases(const ir::Div& op) {
     return binary(op, {{2, 3}}, {{2, 3}, Fill::kAwayFromZero, 0.5, 2});

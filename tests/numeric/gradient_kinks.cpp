@@ -36,6 +36,18 @@ TEST_CASE("corners: the side that the definition takes") {
     CHECK(unary_gradient(ir::LeakyRelu{2}, {-1, 0, 1}) == Numbers{2, 2, 1});
 }
 
+TEST_CASE("a cast passes gradients on, rounded to the type of its operand") {
+    // 1 + 2^-10 becomes 1 on the way; the square's derivative is that of the rounded number.
+    const auto found = gradients_at({{2}}, {{1 + 0x1p-10, 3}}, [](Scope& s, const Ids& in) {
+        const ir::ValueId narrow = s.b.emit_typed(ir::Cast{}, {in[0]}, {ir::DType::kBf16, {2}});
+        // Two readers, whose gradients are added in f32.
+        const ir::ValueId a = s.b.emit_typed(ir::Cast{}, {narrow}, ir::f32({2})),
+                          b = s.b.emit_typed(ir::Cast{}, {narrow}, ir::f32({2}));
+        return s.sum(s.b.mul(a, b));
+    });
+    CHECK(found[0] == Numbers{2, 6});
+}
+
 TEST_CASE("elu has the slope alpha at 0, and stays finite where it is not selected") {
     const auto gradient = [](double alpha, const Numbers& x) {
         return gradients_at({{static_cast<int64_t>(x.size())}}, {x}, [&](Scope& s, const Ids& in) {

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <vector>
 
+#include "runtime/kernels/tile_cast.h"
 #include "runtime/kernels/tile_function.h"
 #include "tests/catch.h"
 #include "tests/numeric/loop_targets.h"
@@ -26,26 +27,34 @@ std::vector<float> numbers(uint64_t seed) {
     return out;
 }
 
-void check_op(const ir::OpVariant& op) {
+/// `function` makes results of `size` bytes.
+void check_op(const ir::OpVariant& op, runtime::TileFunction function, size_t size) {
     const std::vector<float> in[] = {numbers(1), numbers(2), numbers(3)};
-    const runtime::TileFunction function = runtime::tile_function(op, 0);
     INFO(ir::op_info(op).name);
     REQUIRE(function != nullptr);
     const auto run = [&](size_t first, size_t count) {
-        std::vector<float> out(count);
+        std::vector<std::byte> out(count * size);
         runtime::TileCall call;
-        call.out = out.data(), call.count = count, call.op = runtime::op_address(op);
+        call.out = reinterpret_cast<float*>(out.data()), call.count = count;
+        call.op = runtime::op_address(op);
         for (size_t k = 0; k < 3; ++k) call.in[k] = in[k].data() + first;
         function(call);
         return out;
     };
-    const std::vector<float> whole = run(0, kCount);
+    const std::vector<std::byte> whole = run(0, kCount);
     size_t different = 0;
     for (size_t first = 0; first < 40; ++first)
         for (size_t count = 1; count < 70; ++count)
-            different += std::memcmp(run(first, count).data(), whole.data() + first,
-                                     count * sizeof(float)) != 0;
+            different += std::memcmp(run(first, count).data(), whole.data() + first * size,
+                                     count * size) != 0;
     CHECK(different == 0);
+}
+
+void check_op(const ir::OpVariant& op) {
+    check_op(op, runtime::tile_function(op, 0), sizeof(float));
+}
+void check_op(const ir::Cast& op) {
+    check_op(op, runtime::cast_function(ir::DType::kF32, ir::DType::kBf16, 0), sizeof(uint16_t));
 }
 
 template <typename Op>

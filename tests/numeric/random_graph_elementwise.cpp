@@ -59,6 +59,14 @@ bool grow(GraphMaker& g, const ir::Abs& op) {
     return g.keep(g.b.emit(op, {x}), {0, f.size(), f.error, f.exact});
 }
 bool grow(GraphMaker& g, const ir::Add& op) { return grow_sum(g, op, 1); }
+/// To bf16 and back. Only of numbers that bf16 has exactly: rounding turns tiny errors into large ones.
+bool grow(GraphMaker& g, const ir::Cast& op) {
+    const ValueId x = g.any_exact();
+    const ir::Shape shape = g.shape(x);
+    const ValueId narrow =
+        g.b.emit_typed(op, {g.b.emit(ir::Sign{}, {x})}, {ir::DType::kBf16, shape});
+    return g.keep(g.b.emit_typed(op, {narrow}, ir::f32(shape)), {-1, 1, 0, true});
+}
 bool grow(GraphMaker& g, const ir::Cos& op) { return grow_wave(g, op); }
 bool grow(GraphMaker& g, const ir::Div& op) {
     const ValueId a = g.any(), b = g.positive(g.like(g.shape(a)));

@@ -17,6 +17,7 @@ constexpr bool is_smooth(const Op&) {
            Op::kInfo.has(ir::kRuntimeScalar);
 }
 constexpr bool is_smooth(const ir::Abs&) { return false; }
+constexpr bool is_smooth(const ir::Cast&) { return false; }
 constexpr bool is_smooth(const ir::LeakyRelu&) { return false; }
 constexpr bool is_smooth(const ir::Maximum&) { return false; }
 constexpr bool is_smooth(const ir::Minimum&) { return false; }

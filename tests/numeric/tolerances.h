@@ -22,6 +22,11 @@ inline constexpr Tolerance kFastOp{1e-6, 0.1, 1e-7};
 /// Whole functions of some ten ops, where errors of early ops are carried through later ones.
 inline constexpr Tolerance kFastFunction{1e-5, 1, 1e-6};
 
+/// The same with bf16 inside: a last bit of f32 may decide how a number is rounded, and that is carried on.
+inline constexpr Tolerance kBf16Function{0.02, 1, 1e-4};
+/// A function in bf16 against one in f32.
+inline constexpr Tolerance kBf16Rounding{0.1, 1, 1e-3};
+
 /// Two orders of summation, or an algebraic rewrite, of the same function in double.
 inline constexpr Tolerance kRewrite{1e-9, 1, 1e-9};
 

@@ -42,10 +42,11 @@ bool needs_files(const std::string& name) {
 
 /// Models of Fashion-MNIST learn generated shapes here, with their classes: the same networks and
 /// objectives, no files. Six batches of data.
-std::string write_model(const Folder& folder, const std::string& name, int64_t batch_size) {
+std::string write_model(const Folder& folder, const std::string& name, int64_t batch_size,
+                        const std::string& precision = "f32") {
     const std::string batch = "train.batch_size=" + std::to_string(batch_size);
-    ir::Module module = needs_files(name) ? compile_without_data(name, batch_size)
-                                          : compile_model(name, {batch});
+    ir::Module module = needs_files(name) ? compile_without_data(name, batch_size, precision)
+                                          : compile_model(name, {batch}, precision);
     for (auto& [key, value] : module.config) {
         if (key.ends_with(".count")) value = static_cast<double>(batch_size * 6);
         const bool label = key.ends_with("label.source") || key.ends_with("label.format");
@@ -97,9 +98,10 @@ std::vector<nlohmann::json> metrics_of(const std::string& run) {
     return lines;
 }
 
-void check_learns_and_repeats(const std::string& name, int64_t batch_size, int64_t steps) {
+void check_learns_and_repeats(const std::string& name, int64_t batch_size, int64_t steps,
+                              const std::string& precision = "f32") {
     const Folder folder;
-    const std::string path = write_model(folder, name, batch_size);
+    const std::string path = write_model(folder, name, batch_size, precision);
     REQUIRE(train(path, folder / "a", steps) == runtime::TrainEnd::kDone);
     REQUIRE(train(path, folder / "b", steps) == runtime::TrainEnd::kDone);
     CHECK(bytes_of(folder / "a/checkpoint") == bytes_of(folder / "b/checkpoint"));
@@ -143,6 +145,29 @@ TEST_CASE("every model learns or plays, the same bits twice") {
         INFO(c.name);
         check_learns_and_repeats(c.name, c.batch_size, c.steps);
     }
+}
+
+TEST_CASE("models compiled for bf16 learn or play, the same bits twice") {
+    check_learns_and_repeats("vae_mlp", 32, 20, "bf16");
+    check_learns_and_repeats("seed_vae", 8, 20, "bf16");
+    check_learns_and_repeats("seed_gan", 8, 10, "bf16");
+    check_learns_and_repeats("hinge_sn", 8, 10, "bf16");
+    check_learns_and_repeats("wgan_gp", 8, 5, "bf16");
+}
+
+TEST_CASE("in bf16 the loss is that of f32, but for rounding") {
+    const Folder folder;
+    const auto losses = [&](const std::string& precision) {
+        const std::string path = write_model(folder, "vae_mlp", 32, precision);
+        REQUIRE(train(path, folder / precision, 20) == runtime::TrainEnd::kDone);
+        std::vector<double> all;
+        for (const auto& line : metrics_of(folder / precision)) all.push_back(line["loss"]);
+        return all;
+    };
+    const std::vector<double> exact = losses("f32"), rounded = losses("bf16");
+    REQUIRE(rounded.size() == exact.size());
+    for (size_t i = 0; i < exact.size(); ++i) CHECK(rounded[i] == Approx(exact[i]).epsilon(0.01));
+    CHECK(rounded != exact);
 }
 
 TEST_CASE("a run that is resumed ends in the bits of one that never stopped") {

@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <map>
 
-#include "compiler/build/build.h"
 #include "compiler/ir/artefact.h"
 #include "tools/gmc/commands.h"
 #include "tools/gmc/model_source.h"
@@ -52,6 +51,7 @@ int compile_command(const Words& words) {
                      "Compiles a model to a .gmc file, which `gmrun train` and the other commands "
                      "of gmrun read.");
     add_model(line);
+    add_precision(line);
     line.options().add_options()(
         "output,o", boost::program_options::value<std::string>()->value_name("FILE"),
         "the file to write; by default the model's name with .gmc, in this folder");
@@ -70,7 +70,7 @@ int compile_command(const Words& words) {
     Diagnostics diagnostics;
     Result<dsl::ModelSpec> spec = read_model(line, diagnostics);
     if (!spec) return report(diagnostics);
-    Result<ir::Module> module = build::build_module(*spec, diagnostics);
+    Result<ir::Module> module = build_model(line, *spec, diagnostics);
     if (module && limit > 0) module->config.push_back({"compile.memory_limit", limit});
     if (!module || !passes::run_stages(*module, stages, options, diagnostics) ||
         !ir::write_file(output, ir::artefact_text(*module), diagnostics))

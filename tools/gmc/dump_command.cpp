@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "compiler/build/build.h"
 #include "compiler/ir/dot.h"
 #include "compiler/ir/printer.h"
 #include "compiler/pipeline.h"
@@ -60,6 +59,7 @@ int dump_command(const Words& words) {
                      "  table  buffers, their lifetimes and the peak, of the stage plan\n"
                      "  svg    the same as a picture");
     add_model(line);
+    add_precision(line);
     line.options().add_options()  //
         ("stage", po::value<std::string>()->default_value("plan")->value_name("STAGE"),
          "spec, ir, grad, opt or plan")  //
@@ -83,7 +83,7 @@ int dump_command(const Words& words) {
         fmt::print("{}\n", spec_json(*spec).dump(2));
         return kDone;
     }
-    Result<ir::Module> module = build::build_module(*spec, diagnostics);
+    Result<ir::Module> module = build_model(line, *spec, diagnostics);
     if (!module || !passes::run_stages(*module, pipeline_until(stage), {}, diagnostics))
         return report(diagnostics);
     fmt::print("{}", format.write(*module));

@@ -4,6 +4,8 @@
 
 #include <filesystem>
 
+#include "compiler/build/build.h"
+
 namespace gmc::tools {
 
 namespace po = boost::program_options;
@@ -32,6 +34,24 @@ Result<dsl::ModelSpec> read_model(const CommandLine& line, Diagnostics& diagnost
     if (line.has("set")) options.sets = line.get<std::vector<std::string>>("set");
     options.recipe_directories = recipe_directories(options.path);
     return dsl::read_model(options, diagnostics);
+}
+
+void add_precision(CommandLine& line) {
+    line.options().add_options()(
+        "precision", po::value<std::string>()->default_value("f32")->value_name("f32|bf16"),
+        "bf16: convolutions and matrix products of bf16 numbers, activations and their gradients "
+        "kept in bf16; weights, "
+        "optimizers, statistics and losses stay f32");
+}
+
+Result<ir::Module> build_model(const CommandLine& line, const dsl::ModelSpec& spec,
+                               Diagnostics& diagnostics) {
+    const std::string precision = line.text("precision");
+    if (precision != "f32" && precision != "bf16")
+        throw UsageError(fmt::format("--precision is f32 or bf16, not `{}`", precision));
+    Result<ir::Module> module = build::build_module(spec, diagnostics);
+    if (module && precision == "bf16") module->config.emplace_back("precision", precision);
+    return module;
 }
 
 }  // namespace gmc::tools

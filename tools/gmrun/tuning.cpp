@@ -6,16 +6,28 @@
 
 #include <cstdio>
 
+#include "runtime/onednn/contraction.h"
+
 namespace gmc::tools {
 
 void add_tuning(CommandLine& line) {
     line.options().add_options()(
         "no-tune", boost::program_options::bool_switch(),
         "take the contractions that fixed rules prefer, instead of measuring once which are the "
-        "fastest on this machine (kept in ~/.cache/gmc)");
+        "fastest on this machine (kept in ~/.cache/gmc)")(
+        "no-bf16", boost::program_options::bool_switch(),
+        "compute models that were compiled for bf16 in f32, as on processors without bf16");
 }
 
 Tuning::Tuning(const CommandLine& line, runtime::LoadedModel& model) {
+    const bool bf16 = !line.flag("no-bf16") && runtime::processor_has_bf16();
+    if (model.is_bf16() && !bf16) {
+        fmt::print(stderr,
+                   "gmrun: `{}` was compiled for bf16 and is computed in f32: {}\n",
+                   model.module().name,
+                   line.flag("no-bf16") ? "--no-bf16" : "this processor has no bf16 arithmetic");
+        model.disable_bf16();
+    }
     const std::string path = runtime::TuningCache::default_path();
     if (line.flag("no-tune") || path.empty()) return;
     cache_.emplace(path, runtime::TuningCache::this_machine());

@@ -9,12 +9,13 @@
 
 namespace gmc::tools {
 
-/// Declares --no-tune.
+/// Declares --no-tune and --no-bf16.
 void add_tuning(CommandLine& line);
 /// The choice of contractions by measuring, unless --no-tune was given or there is no place to keep
 /// what was measured. Alive as long as the model.
 class Tuning {
   public:
+    /// Also says where a model that was compiled for bf16 is not computed in it.
     Tuning(const CommandLine& line, runtime::LoadedModel& model);
     /// Says where the measurements of this process are, or that they could not be kept.
     ~Tuning();

@@ -1,0 +1,149 @@
+// Backwards: which values must stay f32, and of which contractions want a bf16 copy. Then forwards, writing the
+// function anew: `narrow` and `wide` give a value in the type that its reader wants.
+#include "compiler/passes/lower_precision.h"
+
+#include <fmt/format.h>
+
+#include <map>
+
+#include "compiler/ir/builder.h"
+
+namespace gmc::passes {
+namespace {
+
+using namespace ir;  // NOLINT: all of this is about ir
+
+bool is_contraction(const Operation& op) {
+    return op.as<Matmul>() != nullptr || op.as<Conv>() != nullptr ||
+           op.as<ConvBackwardData>() != nullptr || op.as<ConvBackwardWeights>() != nullptr;
+}
+
+bool is_f32_contraction(const Function& function, const Operation& op) {
+    return is_contraction(op) && function.type(op.operands[0]).dtype == DType::kF32;
+}
+
+class State {
+  public:
+    State(Module& module, Function& function)
+        : f_(function),
+          b_(module, function),
+          exact_(function.values.size(), false),
+          contracted_(function.values.size(), false) {}
+
+    bool run() {
+        find_exact();
+        find_contracted();
+        std::vector<Operation> before = std::move(f_.operations);
+        f_.operations.clear();
+        bool changed = false;
+        for (Operation& op : before) {
+            b_.set_location(op.location);
+            changed |= rewrite(op);
+        }
+        return changed;
+    }
+
+  private:
+    /// What reaches an update or a result without passing a contraction or a reduction; states and inputs.
+    void find_exact() {
+        for (size_t v = 0; v < f_.values.size(); ++v) exact_[v] = f_.values[v].state != kNone;
+        for (const Input& input : f_.inputs) exact_[input.value] = true;
+        // Their reshapes are the same memory.
+        for (const Operation& op : f_.operations)
+            if (op.as<Reshape>() != nullptr && exact_[op.operands[0]]) exact_[op.result()] = true;
+        for (const Update& update : f_.updates) exact_[update.value] = true;
+        for (const NamedValue& result : f_.results) exact_[result.value] = true;
+        for (size_t i = f_.operations.size(); i-- > 0;) {
+            const Operation& op = f_.operations[i];
+            if (is_contraction(op) || op.info().has(kReduction) || !exact_[op.result()]) continue;
+            for (ValueId operand : op.operands) exact_[operand] = true;
+        }
+    }
+
+    /// What a contraction reads, as it is or reshaped.
+    void find_contracted() {
+        for (size_t i = f_.operations.size(); i-- > 0;) {
+            const Operation& op = f_.operations[i];
+            const bool reads = is_f32_contraction(f_, op) ||
+                               (op.as<Reshape>() != nullptr && contracted_[op.result()]);
+            for (ValueId operand : op.operands)
+                if (reads) contracted_[operand] = true;
+        }
+    }
+
+    bool rewrite(Operation& op) {
+        if (op.as<Reshape>() != nullptr && replaced_.count(op.operands[0]) != 0) return reshape(op);
+        const bool lowers = is_f32_contraction(f_, op);
+        for (ValueId& operand : op.operands) operand = lowers ? narrow(operand) : wide(operand);
+        const ValueId result = op.result();
+        if (lowers && !exact_[result]) {
+            // Readers of the result still name it, so its bf16 form is another value.
+            op.results = {f_.add_value(name(result, DType::kBf16), with(result, DType::kBf16))};
+            replaced_[result] = op.result();
+        }
+        f_.operations.push_back(std::move(op));
+        if (lowers) return true;
+        if (!contracted_[result] || exact_[result] || f_.type(result).dtype != DType::kF32)
+            return false;
+        replaced_[result] = narrow(result);
+        return true;
+    }
+
+    /// The reshape of a bf16 copy.
+    bool reshape(Operation& op) {
+        const ValueId result = op.result();
+        op.operands = {replaced_.at(op.operands[0])};
+        op.results = {f_.add_value(name(result, DType::kBf16), with(result, DType::kBf16))};
+        replaced_[result] = op.result();
+        f_.operations.push_back(std::move(op));
+        return true;
+    }
+
+    /// "h" -> "h.bf16".
+    std::string name(ValueId value, DType dtype) const {
+        return fmt::format("{}.{}", f_.values[value].name, dtype_name(dtype));
+    }
+    Type with(ValueId value, DType dtype) const { return {dtype, f_.type(value).shape}; }
+
+    ValueId cast(ValueId value, DType dtype, std::string result) {
+        return b_.emit_typed(Cast{}, {value}, with(value, dtype), std::move(result));
+    }
+
+    /// The bf16 of a value.
+    ValueId narrow(ValueId value) {
+        const auto found = replaced_.find(value);
+        if (found != replaced_.end()) return found->second;
+        const auto [made, fresh] = narrowed_.try_emplace(value, kNone);
+        if (fresh) made->second = cast(value, DType::kBf16, name(value, DType::kBf16));
+        return made->second;
+    }
+
+    /// What a reader of f32 reads in place of the value.
+    ValueId wide(ValueId value) {
+        const auto found = replaced_.find(value);
+        if (found == replaced_.end()) return value;
+        const auto [made, fresh] = widened_.try_emplace(value, kNone);
+        if (fresh) made->second = cast(found->second, DType::kF32, name(value, DType::kF32));
+        return made->second;
+    }
+
+    Function& f_;
+    Builder b_;
+    std::vector<bool> exact_;       ///< by value: stays f32 for all that read it, but contractions
+    std::vector<bool> contracted_;  ///< by value: a contraction reads it
+    std::map<ValueId, ValueId> replaced_;  ///< values that everything reads as bf16 -> that
+    std::map<ValueId, ValueId> narrowed_;  ///< values -> their casts to bf16, for contractions
+    std::map<ValueId, ValueId> widened_;   ///< replaced values -> that, cast to f32
+};
+
+}  // namespace
+
+Result<bool> lower_precision(Module& module, Diagnostics&) {
+    const ConfigValue* precision = module.find_config("precision");
+    if (precision == nullptr || *precision != ConfigValue(std::string("bf16"))) return false;
+    bool changed = false;
+    for (Function& function : module.functions) changed |= State(module, function).run();
+    return changed;
+}
+
+}  // namespace gmc::passes
