@@ -155,6 +155,13 @@ void rule(const Concat& op, Context& c) {
 
 ConvWindow window_of(const ConvWindow& op) { return op; }
 
+/// In the operands' type, which a result of bf16 operands need not have.
+ValueId diff_of_contraction(Context& c) {
+    const DType dtype = c.b.type(c.operand(0)).dtype;
+    if (c.b.type(c.diff()).dtype == dtype) return c.diff();
+    return c.b.emit_typed(Cast{}, {c.diff()}, {dtype, c.shape()});
+}
+
 ValueId conv(Context& c, const ConvWindow& w, ValueId x, ValueId weights) {
     return c.b.emit(Conv{w}, {x, weights});
 }
@@ -167,25 +174,28 @@ ValueId conv_backward_weights(Context& c, const ConvWindow& w, ValueId x, ValueI
 
 void rule(const Conv& op, Context& c) {
     const ConvWindow w = window_of(op);
-    if (c.wants(0)) c.set(0, conv_backward_data(c, w, c.diff(), c.operand(1), c.operand(0)));
-    if (c.wants(1)) c.set(1, conv_backward_weights(c, w, c.operand(0), c.diff(), c.operand(1)));
+    const ValueId g = diff_of_contraction(c);
+    if (c.wants(0)) c.set(0, conv_backward_data(c, w, g, c.operand(1), c.operand(0)));
+    if (c.wants(1)) c.set(1, conv_backward_weights(c, w, c.operand(0), g, c.operand(1)));
 }
 /// x = backward_data(d, w): in d it is a conv; in w, x's gradient takes the place of a conv's input.
 void rule(const ConvBackwardData& op, Context& c) {
     const ConvWindow w = window_of(op);
-    if (c.wants(0)) c.set(0, conv(c, w, c.diff(), c.operand(1)));
-    if (c.wants(1)) c.set(1, conv_backward_weights(c, w, c.diff(), c.operand(0), c.operand(1)));
+    const ValueId g = diff_of_contraction(c);
+    if (c.wants(0)) c.set(0, conv(c, w, g, c.operand(1)));
+    if (c.wants(1)) c.set(1, conv_backward_weights(c, w, g, c.operand(0), c.operand(1)));
 }
 /// w = backward_weights(x, d): linear in both; w's gradient takes the place of the weights.
 void rule(const ConvBackwardWeights& op, Context& c) {
     const ConvWindow w = window_of(op);
-    if (c.wants(0)) c.set(0, conv_backward_data(c, w, c.operand(1), c.diff(), c.operand(0)));
-    if (c.wants(1)) c.set(1, conv(c, w, c.operand(0), c.diff()));
+    const ValueId g = diff_of_contraction(c);
+    if (c.wants(0)) c.set(0, conv_backward_data(c, w, c.operand(1), g, c.operand(0)));
+    if (c.wants(1)) c.set(1, conv(c, w, c.operand(0), g));
 }
 
 /// C = A B gives dA = G B^T and dB = A^T G; the flags turn these about, so that nothing is ever transposed in memory.
 void rule(const Matmul& op, Context& c) {
-    const ValueId a = c.operand(0), b = c.operand(1), g = c.diff();
+    const ValueId a = c.operand(0), b = c.operand(1), g = diff_of_contraction(c);
     const auto product = [&](ValueId left, bool transpose_left, ValueId right, bool transpose_right) {
         return c.b.emit(Matmul{transpose_left, transpose_right}, {left, right});
     };

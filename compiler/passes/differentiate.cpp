@@ -42,8 +42,7 @@ class State {
         flow_back(f, sources);
         for (size_t i = 0; i < sources.size(); ++i) {
             const auto found = diff_.find(sources[i]);
-            const ValueId value =
-                found != diff_.end() ? found->second : b_.constant(0, b_.shape(sources[i]));
+            const ValueId value = found != diff_.end() ? found->second : zero(b_.type(sources[i]));
             renames_[op.results[i]] = value;
         }
     }
@@ -79,6 +78,11 @@ class State {
     void accumulate(ValueId value, ValueId diff) {
         const auto [slot, fresh] = diff_.try_emplace(value, diff);
         if (!fresh) slot->second = sum(slot->second, diff);
+    }
+
+    ValueId zero(const Type& type) {
+        const ValueId zero = b_.constant(0, type.shape);
+        return type.dtype == DType::kBf16 ? b_.emit_typed(Cast{}, {zero}, type) : zero;
     }
 
     /// Added in f32.

@@ -85,7 +85,7 @@ void check_case(const ConvCase& c) {
     for_each_problem(c, [&](const ConvProblem& p, const Truth& truth, Tensor& result) {
         for (const auto& candidate : conv_candidates(p.direction)) {
             ContractionContext context(arena);
-            const auto kernel = candidate.kernel(p, context);
+            const auto kernel = candidate.make_named(p, context);
             if (!kernel) continue;
             ++candidates;
             INFO(candidate.name << ", direction " << static_cast<int>(p.direction) << " to "
@@ -121,7 +121,7 @@ void check_product(int64_t m, int64_t k, int64_t n, bool transpose_a, bool trans
             const MatmulProblem problem{
                 {DType::kBf16, type}, m,        k, n, transpose_a, transpose_b, left.data(),
                 right.data(),         c.data(), ""};
-            const auto kernel = candidate.kernel(problem, context);
+            const auto kernel = candidate.make_named(problem, context);
             if (!kernel) continue;
             kernel->run({});
             INFO(candidate.name << " to " << ir::dtype_name(type) << ": " << m << " x " << k
@@ -169,7 +169,7 @@ TEST_CASE("without bf16 arithmetic the same problems are computed in f32") {
             for (const auto& candidate : conv_candidates(p.direction)) {
                 const bool in_f32 = candidate.name == "widened" || candidate.name == "narrow";
                 INFO(candidate.name);
-                CHECK((candidate.kernel(p, context) == nullptr || in_f32));
+                CHECK((candidate.make_named(p, context) == nullptr || in_f32));
             }
             const auto kernel = make_conv_kernel(p, context), other = make_conv_kernel(p, context);
             other->run({});  // in the same memory

@@ -24,7 +24,7 @@ void check_product(int64_t m, int64_t k, int64_t n, bool transpose_a, bool trans
         ContractionContext context(arena);
         const MatmulProblem problem{{},          m,        k,        n,        transpose_a,
                                     transpose_b, a.data(), b.data(), c.data(), ""};
-        const auto kernel = candidate.kernel(problem, context);
+        const auto kernel = candidate.make_named(problem, context);
         if (!kernel) continue;
         kernel->run({});
         INFO(candidate.name << ": " << m << " x " << k << " x " << n << (transpose_a ? " a^T" : "")
