@@ -175,6 +175,7 @@ void LayerReader::read_keys(const LayerRow& row, const NodePtr& written_keys, La
     layer.value_spans = std::move(values.spans);
     layer.values = std::move(values.values);
     read_expressions(row, *keys, layer);
+    check_normalised(layer);
     const Entry* from = keys->find("from");
     if (from && !from->value->is_null()) {
         layer.from = read_from(*from->value, row.kind);
@@ -202,6 +203,15 @@ void LayerReader::read_expressions(const LayerRow& row, const Node& keys, LayerS
             layer.expressions[key.key] = std::move(expression);
         }
     }
+}
+
+// Zeros have no direction that a power iteration could find: all would be 0 / 0, for ever.
+void LayerReader::check_normalised(const LayerSpec& layer) {
+    if (!layer.has("spectral_norm") || !layer.flag("spectral_norm")) return;
+    if (!layer.has("initializer") || layer.word("initializer") != "zeros") return;
+    diagnostics_.error(DiagnosticKind::kBadValue, layer.span_of("initializer"),
+                       "`spectral_norm` divides the weights by their largest singular value, which "
+                       "is 0 where they start as zeros");
 }
 
 void LayerReader::define_results(const LayerRow& row, const LayerSpec& layer, Span span) {
