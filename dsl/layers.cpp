@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "dsl/reader.h"
 #include "dsl/scalar.h"
 
 namespace gmc::dsl {
@@ -173,6 +174,8 @@ void LayerReader::read_keys(const LayerRow& row, const NodePtr& written_keys, La
     values.values.erase("name");
     layer.value_spans = std::move(values.spans);
     layer.values = std::move(values.values);
+    read_expressions(row, *keys, layer);
+    check_normalised(layer);
     const Entry* from = keys->find("from");
     if (from && !from->value->is_null()) {
         layer.from = read_from(*from->value, row.kind);
@@ -183,6 +186,32 @@ void LayerReader::read_keys(const LayerRow& row, const NodePtr& written_keys, La
     if (!uses_.empty()) layer.name = uses_.back().prefix + "." + layer.name;
     scope_.define(layer.name, layer.name, layer.span_of("name"), diagnostics_);
     define_results(row, layer, layer.span_of("name"));
+}
+
+// A plain number is read as of a key that takes numbers only; the rest is known when training runs.
+void LayerReader::read_expressions(const LayerRow& row, const Node& keys, LayerSpec& layer) {
+    for (KeyRow key : row.keys) {
+        const Entry* entry = keys.find(key.key);
+        if (key.type != KeyType::kExpression || !entry || entry->value->is_null()) continue;
+        layer.value_spans[key.key] = entry->value->span;
+        key.type = KeyType::kNumber;
+        if (entry->value->is_scalar() && parse_number(entry->value->text)) {
+            if (auto number = read_value(*entry->value, key, diagnostics_))
+                layer.values[key.key] = std::move(*number);
+        } else if (auto expression =
+                       read_expression(*entry->value, fmt::format("`{}`", key.key), diagnostics_)) {
+            layer.expressions[key.key] = std::move(expression);
+        }
+    }
+}
+
+// Zeros have no direction that a power iteration could find: all would be 0 / 0, for ever.
+void LayerReader::check_normalised(const LayerSpec& layer) {
+    if (!layer.has("spectral_norm") || !layer.flag("spectral_norm")) return;
+    if (!layer.has("initializer") || layer.word("initializer") != "zeros") return;
+    diagnostics_.error(DiagnosticKind::kBadValue, layer.span_of("initializer"),
+                       "`spectral_norm` divides the weights by their largest singular value, which "
+                       "is 0 where they start as zeros");
 }
 
 void LayerReader::define_results(const LayerRow& row, const LayerSpec& layer, Span span) {

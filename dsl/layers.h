@@ -83,6 +83,8 @@ class LayerReader {
     void read_kind(const LayerRow& row, const Written& written);
     NodePtr keys_of(const LayerRow& row, const Written& written);
     void read_keys(const LayerRow& row, const NodePtr& written_keys, LayerSpec& layer);
+    void read_expressions(const LayerRow& row, const Node& keys, LayerSpec& layer);
+    void check_normalised(const LayerSpec& layer);
     void define_results(const LayerRow& row, const LayerSpec& layer, Span span);
     void check_inputs(const LayerRow& row, const LayerSpec& layer);
     std::vector<std::string> read_from(const Node& node, const std::string& kind);

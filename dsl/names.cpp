@@ -14,6 +14,14 @@ namespace {
 
 using Kind = Expression::Kind;
 
+/// `visit` for every layer of the network, those of its outputs too.
+template <typename Visit>
+void for_each_layer(NetworkSpec& network, Visit&& visit) {
+    for (LayerSpec& layer : network.layers) visit(layer);
+    for (NetworkOutput& output : network.outputs)
+        for (LayerSpec& layer : output.layers) visit(layer);
+}
+
 /// As many arguments as the network has inputs; named ones have to be names of inputs.
 void check_network_call(const Expression& e, const NetworkSpec& network, Diagnostics& diagnostics) {
     const size_t inputs = network.inputs.size();
@@ -82,6 +90,10 @@ class NameChecker {
             for (const NamedExpression& result : function.results)
                 visit(*result.value, {function.parameters.begin(), function.parameters.end()});
         check_optimizer(model_.train.optimizer);
+        for (NetworkSpec& network : model_.networks)
+            for_each_layer(network, [&](const LayerSpec& layer) {
+                for (const auto& [key, value] : layer.expressions) check_hyperparameter(*value);
+            });
         check_let_chains(objective.let, diagnostics_);
     }
 
@@ -278,6 +290,10 @@ void check_names(ModelSpec& model, const Bindings& variables, Diagnostics& diagn
     model.objective.functions = std::move(part.functions);
     for (NamedExpression& parameter : model.train.optimizer.parameters)
         parameter.value = replace(parameter.value, replacements, {});
+    for (NetworkSpec& network : model.networks)
+        for_each_layer(network, [&](LayerSpec& layer) {
+            for (auto& [key, value] : layer.expressions) value = replace(value, replacements, {});
+        });
     NameChecker(model, diagnostics).check();
 }
 

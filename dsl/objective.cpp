@@ -193,6 +193,18 @@ void name_entries(std::vector<MinimizeSpec>& minimize, Diagnostics& diagnostics)
     }
 }
 
+/// One step updates all entries together: none can have more updates than another.
+void check_no_repeats(const std::vector<MinimizeSpec>& minimize, Diagnostics& diagnostics) {
+    for (const MinimizeSpec& entry : minimize)
+        if (entry.repeat > 1)
+            diagnostics
+                .error(DiagnosticKind::kBadValue, entry.span,
+                       "`schedule: simultaneous` updates all entries at once, but `{}` has "
+                       "`repeat: {}`",
+                       entry.name, entry.repeat)
+                .help("`schedule: alternating` updates entry after entry");
+}
+
 }  // namespace
 
 ObjectivePart read_objective_part(const Node& map, Diagnostics& diagnostics) {
@@ -244,6 +256,7 @@ ObjectiveSpec read_objective(const Entry& objective, const std::vector<NetworkSp
     out.minimize = std::move(part.minimize);
     out.functions = std::move(part.functions);
     out.simultaneous = part.schedule == "simultaneous";
+    if (out.simultaneous) check_no_repeats(out.minimize, diagnostics);
     return out;
 }
 

@@ -102,7 +102,7 @@ std::string describe(const KeyRow& row) {
         case KeyType::kAxes:
             return "a list of axes such as [1, 0, 2]";
         case KeyType::kExpression:
-            return "a number, an expression or a schedule";
+            return ranged("a number") + ", an expression or a schedule";
         case KeyType::kInitializer:
             return quoted_list(split_words(row.words), "or");
         case KeyType::kStructure:

@@ -123,8 +123,8 @@ std::vector<LayerRow> others() {
         {"softplus", "", plain({}), "log(1 + exp(x))"},
         {"softmax", "", plain({}), "exp(x) / sum(exp(x)) over the channels, the last dimension"},
         {"dropout", "rate",
-         plain({number("rate", kRequired, kFraction,
-                       "share of the values set to 0; the others are divided by 1 - rate")}),
+         plain({expression("rate", kRequired, kFraction,
+                           "share of the values set to 0; the others are divided by 1 - rate")}),
          "drops values at random in training, does nothing otherwise"},
     };
 }
@@ -261,7 +261,8 @@ std::vector<LayerRow> views() {
          }),
          "a part of an example along one axis"},
         {"gaussian_noise", "stddev",
-         plain({number("stddev", kRequired, kNotNegative, "standard deviation of the noise")}),
+         plain(
+             {expression("stddev", kRequired, kNotNegative, "standard deviation of the noise")}),
          "adds noise of N(0, stddev^2) in training, does nothing otherwise"},
     };
 }

@@ -26,6 +26,8 @@ struct LayerSpec {
     std::string name;  ///< the `name:` key, or "" (build makes names such as `dense`, `dense_1`)
     std::vector<std::string> from;  ///< names of layers or inputs; empty = the layer before
     std::map<std::string, LayerValue> values;
+    /// Of the keys that take expressions, those that training changes; plain numbers are in `values`.
+    std::map<std::string, ExpressionPtr> expressions;
     std::map<std::string, Span> value_spans;  ///< of the values that were written
     Span span;                                ///< the layer's kind, as in `dense`
     Span from_span;

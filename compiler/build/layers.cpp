@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "compiler/build/activations.h"
+#include "compiler/build/evaluate.h"
 #include "compiler/build/layers_convolution.h"
 #include "compiler/build/layers_discrete.h"
 #include "compiler/build/layers_merge.h"
@@ -94,25 +95,46 @@ ValueId batch_norm(LayerScope& l) {
     return b.emit(ir::Add{}, {b.mul(centred, spread(scale)), spread(beta)}, l.path);
 }
 
+/// A number of a layer that training may change: a constant, or a scalar f32[] of the step. Failed
+/// after an error.
+Evaluated changing_number(LayerScope& l, const std::string& key) {
+    Evaluated result;
+    const auto found = l.spec.expressions.find(key);
+    if (found == l.spec.expressions.end()) {
+        result.number = l.spec.number(key);
+        return result;
+    }
+    const dsl::KeyRow* row = dsl::find_key(dsl::find_layer(l.spec.kind)->keys, key);
+    return Evaluator(l.f).bounded_scalar(*found->second, "`" + key + "`", row->range);
+}
+
 /// Keeps a number with probability 1 - rate and scales it by 1 / (1 - rate); nothing outside
 /// training.
 ValueId dropout(LayerScope& l) {
-    const double rate = l.spec.number("rate");
-    if (!l.f.training || rate == 0) return l.x();
+    const Evaluated rate = changing_number(l, "rate");
+    if (rate.failed) return kNone;
+    if (!l.f.training || rate.number == 0.0) return l.x();
     ir::Builder& b = l.f.b;
     const Shape shape = l.shape();
-    const ValueId dropped =
-        b.emit(ir::Greater{}, {b.constant(rate, shape), l.f.random_uniform(shape)});
-    const ValueId mask = b.select(dropped, b.constant(0, shape), b.constant(1 / (1 - rate), shape));
-    return b.emit(ir::Mul{}, {l.x(), mask}, l.path);
+    const ValueId share =
+        rate.number ? b.constant(*rate.number, shape) : b.splat(rate.value, shape);
+    const ValueId scale =
+        rate.number ? b.constant(1 / (1 - *rate.number), shape)
+                    : b.splat(b.div(b.constant(1), b.sub(b.constant(1), rate.value)), shape);
+    const ValueId dropped = b.emit(ir::Greater{}, {share, l.f.random_uniform(shape)});
+    return b.emit(ir::Mul{}, {l.x(), b.select(dropped, b.constant(0, shape), scale)}, l.path);
 }
 
 /// x + stddev normal in training.
 ValueId gaussian_noise(LayerScope& l) {
-    const double stddev = l.spec.number("stddev");
-    if (!l.f.training || stddev == 0) return l.x();
-    const ValueId noise = l.f.b.scale(l.f.random_normal(l.shape()), stddev);
-    return l.f.b.emit(ir::Add{}, {l.x(), noise}, l.path);
+    const Evaluated stddev = changing_number(l, "stddev");
+    if (stddev.failed) return kNone;
+    if (!l.f.training || stddev.number == 0.0) return l.x();
+    ir::Builder& b = l.f.b;
+    const ValueId noise = l.f.random_normal(l.shape());
+    const ValueId scaled = stddev.number ? b.scale(noise, *stddev.number)
+                                         : b.mul(noise, b.splat(stddev.value, l.shape()));
+    return b.emit(ir::Add{}, {l.x(), scaled}, l.path);
 }
 
 }  // namespace

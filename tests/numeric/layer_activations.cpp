@@ -31,6 +31,10 @@ TEST_CASE("layers: activations element by element") {
     check_activation("elu: 0.5", [](double x) { return x > 0 ? x : 0.5 * std::expm1(x); });
     check_activation("gelu", gelu);
     check_activation("silu", [](double x) { return x / (1 + std::exp(-x)); });
+    check_activation("leaky_relu: 0.2", [](double x) { return x > 0 ? x : 0.2 * x; });
+    check_activation("sigmoid", [](double x) { return 1 / (1 + std::exp(-x)); });
+    check_activation("tanh", [](double x) { return std::tanh(x); });
+    check_activation("softplus", [](double x) { return std::log1p(std::exp(x)); });
 }
 
 TEST_CASE("layers: prelu has a slope per channel") {
@@ -59,7 +63,8 @@ TEST_CASE("layers: softmax over the channels") {
 }
 
 TEST_CASE("layers: words of `activation` are the layers of these names") {
-    for (const char* word : {"elu", "gelu", "silu", "softmax", "prelu", "relu", "tanh"}) {
+    for (const char* word : {"elu", "gelu", "silu", "softmax", "prelu", "relu", "leaky_relu",
+                             "sigmoid", "softplus", "tanh"}) {
         INFO(word);
         const std::string dense = "dense: {units: 3, name: d";
         const LayerModel one("[4]", {dense + ", activation: " + word + "}"});

@@ -153,7 +153,7 @@ std::map<std::string, Numbers> LayerCheck::run() {
     const ir::Module module = build(0, by);
     runtime::ReferenceStates states = states_;
     const runtime::ReferenceResult result =
-        runtime::run_reference(module, module.functions[0], inputs_, states, {});
+        runtime::run_reference(module, module.functions[0], inputs_, states, call_);
     std::map<std::string, Numbers> out;
     for (const auto& [name, tensor] : result.results) out[name] = tensor.data;
     for (const ir::Update& update : module.functions[0].updates)
@@ -166,7 +166,7 @@ std::map<std::string, Numbers> LayerCheck::slopes() const {
     const ir::Module module = build(1, by);
     runtime::ReferenceStates states = states_;
     const auto results =
-        runtime::run_reference(module, module.functions[0], inputs_, states, {}).results;
+        runtime::run_reference(module, module.functions[0], inputs_, states, call_).results;
     std::map<std::string, Numbers> out;
     for (const std::string& name : by) out[name] = results.at("d " + name).data;
     return out;
@@ -190,7 +190,7 @@ std::string LayerCheck::gradients(int order) {
     const ir::Module module = build(order, by);
     const auto run_at = [&] {
         runtime::ReferenceStates states = states_;
-        return runtime::run_reference(module, module.functions[0], inputs_, states, {}).results;
+        return runtime::run_reference(module, module.functions[0], inputs_, states, call_).results;
     };
     const auto slopes = run_at();
     std::string text;

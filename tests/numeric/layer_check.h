@@ -26,6 +26,8 @@ class LayerCheck {
     Numbers& state(const std::string& name);
     /// What a state starts with.
     Numbers initial(const std::string& name) const;
+    /// `step` of the runs from now on; 0 before.
+    void set_step(double step) { call_.step = step; }
     /// The results by their names, "" for the only one; states moved by the run as "@dense.u".
     std::map<std::string, Numbers> run();
     /// First derivatives by autodiff of the sum over results of result times the input `w_NAME`, by
@@ -45,6 +47,7 @@ class LayerCheck {
     ir::Module module_;
     runtime::ReferenceInputs inputs_;
     runtime::ReferenceStates states_;
+    runtime::CallContext call_;
 
     ir::Module build(int order, std::vector<std::string>& by) const;
 };

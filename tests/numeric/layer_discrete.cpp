@@ -182,3 +182,27 @@ TEST_CASE("gaussian_noise adds noise of its deviation in training only") {
     CHECK(deviation > 0.48);
     CHECK(deviation < 0.52);
 }
+
+TEST_CASE("noise and dropout follow their schedules") {
+    LayerCheck noisy("x: [2000]",
+                     "gaussian_noise: {stddev: {linear: {from: 1, to: 0, over: 10 steps}}}");
+    LayerCheck dropping("x: [2000]", "dropout: {rate: 0.1 * step}");
+    for (const double step : {0.0, 5.0}) {
+        INFO(step);
+        noisy.set_step(step);
+        dropping.set_step(step);
+        const Numbers y = noisy.run().at(""), z = dropping.run().at("");
+        double square = 0, dropped = 0;
+        for (size_t i = 0; i < y.size(); ++i) {
+            square += std::pow(y[i] - noisy.input("x")[i], 2);
+            const double x = dropping.input("x")[i];
+            dropped += z[i] == 0 ? 1 : 0;
+            CHECK((z[i] == 0 || std::fabs(z[i] - x / (1 - 0.1 * step)) < 1e-12));
+        }
+        const double count = static_cast<double>(y.size());
+        CHECK(std::sqrt(square / count) == Approx(1 - 0.1 * step).epsilon(0.05));
+        CHECK(dropped / count == Approx(0.1 * step).epsilon(0.1));
+    }
+    for (const char* layer : {"dropout: 0.5 + 0 * step", "gaussian_noise: 0.5 + step"})
+        CHECK(LayerCheck("x: [20]", std::string("dense: 4, ") + layer).fast_path() == "");
+}

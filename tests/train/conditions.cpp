@@ -130,6 +130,45 @@ train: {batch_size: 16}
     CHECK(fs::exists(folder / "run/samples"));
 }
 
+TEST_CASE("a game with smoothed labels and with noise on the examples that fades") {
+    const Folder folder;
+    const std::string path = compile(folder, R"yaml(
+model: smoothed
+data: {image: {synthetic: {set: shapes, size: 8}, count: 256}}
+networks:
+  generator:
+    inputs: {z: [4]}
+    layers: [dense: {units: 64, activation: sigmoid}, reshape: [8, 8, 1]]
+  discriminator:
+    inputs: {x: data.image}
+    layers:
+      - flatten
+      - gaussian_noise: {stddev: {linear: {from: 0.5, to: 0, over: 20 steps}}}
+      - dense: {units: 32, activation: leaky_relu}
+      - dense: 1
+objective:
+  let:
+    sigma: {linear: {from: 0.2, to: 0, over: 20 steps}}
+    fake: generator(normal(generator))
+    real_logit: discriminator(image + sigma * normal(image))
+    fake_logit: discriminator(fake + sigma * normal(fake))
+  minimize:
+    - networks: discriminator
+      loss: mean(bce_with_logits(real_logit, 0.9)) + mean(bce_with_logits(fake_logit, 0))
+      metrics: {sigma}
+    - networks: generator
+      loss: mean(bce_with_logits(fake_logit, 1))
+train: {batch_size: 32, optimizer: {adam: {learning_rate: 0.01}}}
+)yaml");
+    const auto metrics = train(folder, path, 40);
+    CHECK(metrics.front()["sigma"].get<double>() == Approx(0.2));
+    CHECK(metrics[10]["sigma"].get<double>() == Approx(0.1));
+    CHECK(metrics.back()["sigma"] == 0);
+    // No discriminator gets below the entropy of a label that is 1 in 9 of 10 cases.
+    for (const auto& line : metrics) CHECK(line["discriminator_loss"] > 0.325);
+    CHECK(metrics.back()["discriminator_loss"] < 1.3);
+}
+
 TEST_CASE("a classifier of conditions learns the labels that it is told") {
     const Folder folder;
     const std::string path = compile(folder, R"yaml(

@@ -136,7 +136,7 @@ TEST_CASE("every model learns or plays, the same bits twice") {
         {"hinge_sn", 8, 15},     {"lsgan", 8, 15},      {"r1_grid", 64, 20},   {"seed_gan", 8, 20},
         {"seed_vae", 8, 20},     {"shapes_vae", 32, 20}, {"vae_mlp", 32, 20},  {"vq_vae", 8, 100},
         {"wgan_clip", 8, 5},     {"wgan_gp", 8, 5},     {"wgan_gp_ring", 64, 10},
-        {"classifier64", 16, 20}};
+        {"classifier64", 16, 30}};
     size_t models = 0;
     for (const auto& file : fs::directory_iterator(std::string(GMC_SOURCE_DIR) + "/models"))
         models += file.path().extension() == ".yaml" ? 1 : 0;

@@ -25,6 +25,7 @@ Json layer(const dsl::LayerSpec& spec) {
     if (!spec.from.empty()) out["from"] = spec.from;
     for (const auto& [key, value] : spec.values)
         std::visit([&](const auto& v) { out[key] = v; }, value);
+    for (const auto& [key, value] : spec.expressions) out[key] = dsl::to_string(*value);
     return out;
 }
 
