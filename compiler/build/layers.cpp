@@ -118,10 +118,10 @@ ValueId dropout(LayerScope& l) {
     const Shape shape = l.shape();
     const ValueId share =
         rate.number ? b.constant(*rate.number, shape) : b.splat(rate.value, shape);
+    const ValueId dropped = b.emit(ir::Greater{}, {share, l.f.random_uniform(shape)});
     const ValueId scale =
         rate.number ? b.constant(1 / (1 - *rate.number), shape)
                     : b.splat(b.div(b.constant(1), b.sub(b.constant(1), rate.value)), shape);
-    const ValueId dropped = b.emit(ir::Greater{}, {share, l.f.random_uniform(shape)});
     return b.emit(ir::Mul{}, {l.x(), b.select(dropped, b.constant(0, shape), scale)}, l.path);
 }
 
