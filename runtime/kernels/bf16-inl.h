@@ -1,5 +1,5 @@
-// Vectors of f32 to bf16, the scalar definition of which is in bf16.h. In whole numbers: the instructions for it flush
-// subnormal numbers to zero.
+// Vectors of bf16: f32 rounded to it, the scalar definition of which is in bf16.h, in whole numbers as the instructions
+// for it flush subnormal numbers to zero; and products of pairs.
 
 // clang-format off
 #if defined(GMC_RUNTIME_KERNELS_BF16_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -28,6 +28,25 @@ HWY_INLINE hn::Vec<hn::Rebind<uint16_t, D>> nearest_bf16(D, hn::Vec<D> x) {
     const auto quiet = hn::Or(bits, hn::Set(du, 0x400000));
     const auto kept = hn::IfThenElse(hn::RebindMask(du, hn::IsNaN(x)), quiet, rounded);
     return hn::DemoteTo(d16, hn::BitCast(di, hn::ShiftRight<16>(kept)));
+}
+
+/// sum + the products of the lower and of the upper bf16 of each lane; D is a tag of floats.
+template <class D, class V>
+HWY_INLINE V add_pair_products(D d, V a, V b, V sum) {
+#if HWY_TARGET <= HWY_AVX3
+    (void)d;
+    // Highway 1.0 has no function for it. Only for processors that have it
+    // (ContractionContext::bf16).
+    asm("vdpbf16ps %2, %1, %0" : "+v"(sum.raw) : "v"(a.raw), "v"(b.raw));
+    return sum;
+#else
+    const hn::RebindToUnsigned<D> du;
+    const auto upper = [&](V x) {
+        return hn::BitCast(d, hn::And(hn::BitCast(du, x), hn::Set(du, 0xFFFF0000u)));
+    };
+    const auto lower = [&](V x) { return hn::BitCast(d, hn::ShiftLeft<16>(hn::BitCast(du, x))); };
+    return hn::MulAdd(upper(a), upper(b), hn::MulAdd(lower(a), lower(b), sum));
+#endif
 }
 
 }  // namespace gmc::runtime::HWY_NAMESPACE

@@ -28,21 +28,8 @@ HWY_INLINE void clear(V (&sum)[kRows][kVectors]) {
 /// sum + a b.
 template <bool kPairs>
 HWY_INLINE V add_product(V a, V b, V sum) {
-    if constexpr (!kPairs) return hn::MulAdd(a, b, sum);
-#if HWY_TARGET <= HWY_AVX3
-    // Highway 1.0 has no function for it. Pairs come only to processors that have it
-    // (ContractionContext::bf16).
-    asm("vdpbf16ps %2, %1, %0" : "+v"(sum.raw) : "v"(a.raw), "v"(b.raw));
-    return sum;
-#else
-    const D d;
-    const hn::RebindToUnsigned<D> du;
-    const auto upper = [&](V x) {
-        return hn::BitCast(d, hn::And(hn::BitCast(du, x), hn::Set(du, 0xFFFF0000u)));
-    };
-    const auto lower = [&](V x) { return hn::BitCast(d, hn::ShiftLeft<16>(hn::BitCast(du, x))); };
-    return hn::MulAdd(upper(a), upper(b), hn::MulAdd(lower(a), lower(b), sum));
-#endif
+    if constexpr (kPairs) return add_pair_products(D(), a, b, sum);
+    return hn::MulAdd(a, b, sum);
 }
 
 /// sum[r] += left[r][at] times the row of vectors at `right`.

@@ -9,6 +9,7 @@
 
 #include <hwy/highway.h>
 
+#include "runtime/kernels/bf16-inl.h"
 #include "runtime/profile/machine_peak.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -16,9 +17,10 @@ namespace gmc::runtime::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 /// Multiply-adds on accumulators that do not wait for each other: enough to hide a latency of four
-/// or five cycles on two units. Returns their number of floating-point operations; `out` keeps the
-/// compiler from leaving them out.
-int64_t MultiplyAddTarget(int64_t rounds, float* out) {
+/// or five cycles on two units; of f32, or of pairs of bf16. Returns their number of floating-point
+/// operations; `out` keeps the compiler from leaving them out.
+template <bool kPairs>
+int64_t multiply_add(int64_t rounds, float* out) {
     const hn::ScalableTag<float> d;
     constexpr int kAccumulators = 12;
     hn::Vec<decltype(d)> sum[kAccumulators];
@@ -27,12 +29,18 @@ int64_t MultiplyAddTarget(int64_t rounds, float* out) {
     const auto factor = hn::Set(d, 0.999f), addend = hn::Set(d, 0.001f);
     for (int64_t round = 0; round < rounds; ++round)
 #pragma GCC unroll 16
-        for (int i = 0; i < kAccumulators; ++i) sum[i] = hn::MulAdd(sum[i], factor, addend);
+        for (int i = 0; i < kAccumulators; ++i)
+            sum[i] = kPairs ? add_pair_products(d, factor, addend, sum[i])
+                            : hn::MulAdd(sum[i], factor, addend);
     auto total = sum[0];
 #pragma GCC unroll 16
     for (int i = 1; i < kAccumulators; ++i) total = hn::Add(total, sum[i]);
     *out = hn::GetLane(total);
-    return rounds * kAccumulators * 2 * static_cast<int64_t>(hn::Lanes(d));
+    return rounds * kAccumulators * (kPairs ? 4 : 2) * static_cast<int64_t>(hn::Lanes(d));
+}
+int64_t MultiplyAddTarget(int64_t rounds, float* out) { return multiply_add<false>(rounds, out); }
+int64_t MultiplyAddPairsTarget(int64_t rounds, float* out) {
+    return multiply_add<true>(rounds, out);
 }
 
 /// a = b + s c; `count` is a multiple of every vector's length.
@@ -54,12 +62,14 @@ HWY_AFTER_NAMESPACE();
 #include <chrono>
 #include <vector>
 
+#include "runtime/onednn/contraction.h"
 #include "runtime/program/arena.h"
 
 namespace gmc::runtime {
 namespace {
 
 HWY_EXPORT(MultiplyAddTarget);
+HWY_EXPORT(MultiplyAddPairsTarget);
 HWY_EXPORT(TriadTarget);
 
 // Short and many: other programs may run, and one run without them is enough.
@@ -70,7 +80,9 @@ double now_s() {
         .count();
 }
 
-double multiply_adds_per_s() {
+/// `loop(rounds, out)` on all threads.
+template <typename Loop>
+double multiply_adds_per_s(Loop&& loop) {
     constexpr int64_t kRounds = 500'000;  // 2 ms
     std::vector<float> out(static_cast<size_t>(omp_get_max_threads()));
     double best = 0;
@@ -78,8 +90,7 @@ double multiply_adds_per_s() {
         int64_t flops = 0;
         const double begin = now_s();
 #pragma omp parallel reduction(+ : flops)
-        flops += HWY_DYNAMIC_DISPATCH(MultiplyAddTarget)(
-            kRounds, &out[static_cast<size_t>(omp_get_thread_num())]);
+        flops += loop(kRounds, &out[static_cast<size_t>(omp_get_thread_num())]);
         best = std::max(best, static_cast<double>(flops) / (now_s() - begin));
     }
     return best;
@@ -88,6 +99,9 @@ double multiply_adds_per_s() {
 double triad_bytes_per_s() {
     constexpr int64_t kBytes = int64_t{64} << 20, kCount = kBytes / int64_t{sizeof(float)};
     const MemoryBlock a(kBytes), b(kBytes), c(kBytes);
+    // What was never written is one page of zeros for all addresses, which stays in the cache.
+    std::fill_n(b.floats(), kCount, 1.0f);
+    std::fill_n(c.floats(), kCount, 1.0f);
     double best = 0;
     for (int run = 0; run < kMemoryRuns; ++run) {
         const double begin = now_s();
@@ -107,7 +121,19 @@ double triad_bytes_per_s() {
 
 }  // namespace
 
-MachinePeak measure_machine_peak() { return {multiply_adds_per_s(), triad_bytes_per_s()}; }
+MachinePeak measure_machine_peak() {
+    const auto f32 = [](int64_t rounds, float* out) {
+        return HWY_DYNAMIC_DISPATCH(MultiplyAddTarget)(rounds, out);
+    };
+    const auto bf16 = [](int64_t rounds, float* out) {
+        return HWY_DYNAMIC_DISPATCH(MultiplyAddPairsTarget)(rounds, out);
+    };
+    MachinePeak peak;
+    peak.flops_per_s = multiply_adds_per_s(f32);
+    peak.bf16_flops_per_s = processor_has_bf16() ? multiply_adds_per_s(bf16) : peak.flops_per_s;
+    peak.bytes_per_s = triad_bytes_per_s();
+    return peak;
+}
 
 }  // namespace gmc::runtime
 #endif

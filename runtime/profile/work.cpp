@@ -24,6 +24,7 @@ Work work_of(const ir::Function& function, const ir::Operation& operation) {
     if (!operation.info().has(ir::kContraction)) return work;
     const ir::ValueId a = operation.operands[0], b = operation.operands[1],
                       result = operation.result();
+    work.in_bf16 = function.type(a).dtype == ir::DType::kBf16;
     if (operation.as<ir::Conv>() != nullptr) {
         work.flops = conv_flops(function, b, result);
     } else if (operation.as<ir::ConvBackwardData>() != nullptr) {

@@ -9,6 +9,7 @@ namespace gmc::runtime {
 struct Work {
     /// A multiply-add counts as two, taps in the padding count too; 0 for all but contractions.
     double flops = 0;
+    bool in_bf16 = false;  ///< a contraction of bf16 numbers
     /// Operands and results, each once, wherever they are found (cache or memory).
     double bytes = 0;
 };

@@ -25,8 +25,10 @@ struct Rate {
 Rate rate_of(const OperationProfile& one, const runtime::MachinePeak& peak) {
     const bool arithmetic = one.work.flops > 0;
     const double per_s = (arithmetic ? one.work.flops : one.work.bytes) / one.run_ns * 1e9;
+    const double arithmetic_peak =
+        one.work.in_bf16 ? peak.bf16_flops_per_s : peak.flops_per_s;
     return {per_s * 1e-9, arithmetic ? "GFLOP/s" : "GB/s",
-            per_s / (arithmetic ? peak.flops_per_s : peak.bytes_per_s)};
+            per_s / (arithmetic ? arithmetic_peak : peak.bytes_per_s)};
 }
 
 class Plan {
@@ -42,9 +44,10 @@ class Plan {
 
     void print() const {
         fmt::print(
-            "{}\npeak: {:.0f} GFLOP/s, f32 multiply-adds in registers; {:.1f} GB/s, "
-            "a = b + s c over 192 MiB\nstep: {:.3f} ms\n",
-            machine_, peak_.flops_per_s * 1e-9, peak_.bytes_per_s * 1e-9, profile_.round_ns * 1e-6);
+            "{}\npeak: {:.0f} GFLOP/s in f32 and {:.0f} in bf16, multiply-adds in registers; "
+            "{:.1f} GB/s, a = b + s c over 192 MiB\nstep: {:.3f} ms\n",
+            machine_, peak_.flops_per_s * 1e-9, peak_.bf16_flops_per_s * 1e-9,
+            peak_.bytes_per_s * 1e-9, profile_.round_ns * 1e-6);
         const ir::Function* function = nullptr;
         for (const OperationProfile& one : profile_.operations) {
             if (one.function != function) print_head(one);
@@ -58,6 +61,7 @@ class Plan {
                  {"machine", machine_},
                  {"peak",
                   {{"gflops_per_s", peak_.flops_per_s * 1e-9},
+                   {"bf16_gflops_per_s", peak_.bf16_flops_per_s * 1e-9},
                    {"gbytes_per_s", peak_.bytes_per_s * 1e-9}}},
                  {"step_ms", profile_.round_ns * 1e-6},
                  {"operations", Json::array()}};
