@@ -11,6 +11,7 @@
 #include "runtime/onednn/plain_contraction.h"
 #include "runtime/onednn/tiled_backward_weights.h"
 #include "runtime/onednn/tiled_convolution.h"
+#include "runtime/onednn/tiled_matmul.h"
 #include "runtime/onednn/tuning.h"
 #include "runtime/onednn/widened_contraction.h"
 #include "runtime/onednn/winograd_convolution.h"
@@ -56,6 +57,7 @@ constexpr Candidate<ConvProblem> kBackwardWeights[] = {
 bool prefers_sgemm(const MatmulProblem& p) { return !p.transpose_b || p.n == 1; }
 
 constexpr Candidate<MatmulProblem> kMatmul[] = {
+    {"tiled", prefers_tiled_matmul, make_tiled_matmul},
     {"onednn_sgemm", prefers_sgemm, make_onednn_sgemm},
     {"onednn_matmul", always, make_onednn_matmul, true},
     {"widened", never, make_widened_matmul, true},
@@ -104,7 +106,7 @@ ConvProblem conv_problem(const ir::Module& module, const ir::Function& function,
                          const ir::Operation& operation, const Buffers& buffers) {
     const ir::ValueId a = operation.operands.at(0), b = operation.operands.at(1),
                       result = operation.result();
-    ConvProblem p{types_of(function, operation)};
+    ConvProblem p{{types_of(function, operation)}};
     ir::ValueId x = a, weights = b, y = result;
     if (const auto* forward = operation.as<ir::Conv>()) {
         p.window = *forward;
@@ -133,7 +135,7 @@ MatmulProblem matmul_problem(const ir::Module& module, const ir::Function& funct
     GMC_CHECK(op != nullptr, "not a matmul: {}", operation.info().name);
     const ir::ValueId a = operation.operands.at(0), b = operation.operands.at(1);
     const ir::Shape& c = function.type(operation.result()).shape;
-    MatmulProblem p{types_of(function, operation)};
+    MatmulProblem p{{types_of(function, operation)}};
     p.m = c[0], p.n = c[1];
     p.k = function.type(a).shape[op->transpose_a ? 0 : 1];
     p.transpose_a = op->transpose_a, p.transpose_b = op->transpose_b;

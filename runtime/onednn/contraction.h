@@ -64,8 +64,13 @@ struct ContractionTypes {
     bool is_f32() const { return operand_type == ir::DType::kF32; }
 };
 
+/// What all contractions have in common.
+struct Contraction : ContractionTypes {
+    bool followed = false;  ///< a loop can follow through the result (Kernel::set_epilogue)
+};
+
 /// One of conv(x, weights) -> y, its adjoint in x, its adjoint in weights.
-struct ConvProblem : ContractionTypes {
+struct ConvProblem : Contraction {
     enum class Direction { kForward, kBackwardData, kBackwardWeights };
     Direction direction = Direction::kForward;
     ir::ConvWindow window;
@@ -93,7 +98,7 @@ struct ConvProblem : ContractionTypes {
 };
 
 /// c[M,N] = a b; transposed operands lie as [K,M] and [N,K].
-struct MatmulProblem : ContractionTypes {
+struct MatmulProblem : Contraction {
     int64_t m = 0, k = 0, n = 0;
     bool transpose_a = false, transpose_b = false;
     const float* a = nullptr;

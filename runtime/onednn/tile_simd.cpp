@@ -98,7 +98,7 @@ HWY_INLINE void columns_of(const PointTile& t, int64_t column) {
 #pragma GCC unroll 8
         for (int r = 0; r < kRows; ++r) from[r] = t.from + r * t.from_stride + t.steps[i].from;
         const float* weights = t.weights + t.steps[i].tap * t.tap_stride + column;
-        for (int64_t k = 0; k < t.depth; ++k, weights += t.columns)
+        for (int64_t k = 0; k < t.depth; ++k, weights += t.weights_stride)
             add_products<kPairs>(from, k, weights, sum);
     }
     if (kPairs && t.narrow)
@@ -137,6 +137,50 @@ void all_rows(const Tile& t) {
     }
 }
 
+template <int kRows, int kColumns>
+void run_dots(const DotTile& t) {
+    const D d;
+    const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+    V sum[kRows][kColumns];
+    clear(sum);
+    for (int64_t k = 0; k < t.depth; k += lanes) {
+        V b[kColumns];
+#pragma GCC unroll 4
+        for (int j = 0; j < kColumns; ++j) b[j] = hn::LoadU(d, t.b + j * t.b_stride + k);
+#pragma GCC unroll 8
+        for (int r = 0; r < kRows; ++r) {
+            const V a = hn::LoadU(d, t.a + r * t.a_stride + k);
+#pragma GCC unroll 4
+            for (int j = 0; j < kColumns; ++j) sum[r][j] = hn::MulAdd(a, b[j], sum[r][j]);
+        }
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 4
+        for (int j = 0; j < kColumns; ++j)
+            t.to[r * t.to_stride + j] = hn::GetLane(hn::SumOfLanes(d, sum[r][j]));
+}
+
+/// Tiles that are not full are taken in parts.
+void DotTileTarget(const DotTile& t) {
+    if (t.rows == kTileRows && t.columns == kDotColumns) return run_dots<kTileRows, kDotColumns>(t);
+    DotTile part = t;
+    for (int r = 0; r < t.rows;) {
+        const int rows = t.rows - r >= 4 ? 4 : t.rows - r >= 2 ? 2 : 1;
+        part.a = t.a + r * t.a_stride;
+        for (int j = 0; j < t.columns;) {
+            const bool all = j == 0 && t.columns == kDotColumns;
+            part.b = t.b + j * t.b_stride;
+            part.to = t.to + r * t.to_stride + j;
+            if (rows == 4) all ? run_dots<4, kDotColumns>(part) : run_dots<4, 1>(part);
+            if (rows == 2) all ? run_dots<2, kDotColumns>(part) : run_dots<2, 1>(part);
+            if (rows == 1) all ? run_dots<1, kDotColumns>(part) : run_dots<1, 1>(part);
+            j += all ? kDotColumns : 1;
+        }
+        r += rows;
+    }
+}
+
 template <typename Tile>
 void run_tile(const Tile& t) {
     if (t.pairs)
@@ -156,8 +200,10 @@ namespace gmc::runtime {
 
 HWY_EXPORT(GradientTileTarget);
 HWY_EXPORT(PointTileTarget);
+HWY_EXPORT(DotTileTarget);
 
 void run_gradient_tile(const GradientTile& tile) { HWY_DYNAMIC_DISPATCH(GradientTileTarget)(tile); }
+void run_dot_tile(const DotTile& tile) { HWY_DYNAMIC_DISPATCH(DotTileTarget)(tile); }
 void run_point_tile(const PointTile& tile) { HWY_DYNAMIC_DISPATCH(PointTileTarget)(tile); }
 
 }  // namespace gmc::runtime

@@ -42,14 +42,15 @@ struct TapStep {
 };
 
 /// A tile of a convolution, forward or backward, at one point of the result, rows being images: for each row r
-///   to[r to_stride + j] (+)= sum of from[r from_stride + step.from + k] weights[step.tap tap_stride + k columns + j]
+///   to[r to_stride + j] (+)= sum of
+///       from[r from_stride + step.from + k] weights[step.tap tap_stride + k weights_stride + j]
 /// over steps and k below depth, for j below columns.
 struct PointTile {
     const float* from;
     const float* weights;
     float* to;
     const TapStep* steps;
-    int64_t step_count, depth, from_stride, tap_stride, to_stride;
+    int64_t step_count, depth, from_stride, tap_stride, weights_stride, to_stride;
     int rows;         ///< 1 to kTileRows
     int64_t columns;  ///< a multiple of kTileVector, at most kTileColumns
     bool add;         ///< to what `to` holds, instead of replacing it
@@ -57,5 +58,18 @@ struct PointTile {
     bool narrow;      ///< `to` is bf16; not with `add`
 };
 void run_point_tile(const PointTile& tile);
+
+/// A tile of a product of rows with rows: for each row r and j below columns
+///   to[r to_stride + j] = sum of a[r a_stride + k] b[j b_stride + k] over k below depth.
+struct DotTile {
+    const float* a;
+    const float* b;
+    float* to;
+    int64_t depth, a_stride, b_stride, to_stride;  ///< depth a multiple of kTileVector
+    int rows;                                      ///< 1 to kTileRows
+    int columns;                                   ///< 1 to kDotColumns
+};
+inline constexpr int kDotColumns = 4;
+void run_dot_tile(const DotTile& tile);
 
 }  // namespace gmc::runtime

@@ -51,7 +51,11 @@ struct Slice {
 class TiledConv final : public Kernel {
   public:
     TiledConv(const ConvProblem& p, ContractionContext& context);
-    void run(const CallContext&) override;
+    void run(const CallContext& context) override;
+    bool set_epilogue(Epilogue* epilogue) override {
+        epilogue_ = epilogue;
+        return true;
+    }
 
   private:
     int64_t phases_along(int axis) const { return forward_ ? 1 : l_.strides[axis]; }
@@ -87,6 +91,7 @@ class TiledConv final : public Kernel {
     std::vector<Point> points_;   ///< phase by phase
     std::vector<size_t> phases_;  ///< where each begins in points_, and the end
     std::vector<TapStep> steps_;
+    Epilogue* epilogue_ = nullptr;
 };
 
 TiledConv::TiledConv(const ConvProblem& p, ContractionContext& context)
@@ -177,22 +182,26 @@ void TiledConv::run_slice(const Slice& s, const float* packed) const {
                             to_at(image * to_.image() + point.to + s.to_channel),
                             steps_.data() + point.first, point.last - point.first,
                             std::min(depth_, from_.channels - s.from_channel), from_.image(),
-                            from_.channels * columns, to_.image(),
+                            from_.channels * columns, columns, to_.image(),
                             static_cast<int>(std::min<int64_t>(kTileRows, s.image_end - image)),
                             columns, s.from_channel > 0, pairs_, narrow_});
     }
 }
 
 void TiledConv::run_images(int64_t begin, int64_t end, const float* packed) const {
-    for (int64_t image = begin; image < end; image += images_at_once_)
+    for (int64_t image = begin; image < end; image += images_at_once_) {
+        const int64_t image_end = std::min(image + images_at_once_, end);
         for (int64_t to = 0; to < to_.channels; to += kTileColumns)
             for (size_t phase = 0; phase + 1 < phases_.size(); ++phase)
                 for (int64_t from = 0; from < from_.channels; from += depth_)
-                    run_slice({image, std::min(image + images_at_once_, end), to, from, phase},
-                              packed);
+                    run_slice({image, image_end, to, from, phase}, packed);
+        if (epilogue_ != nullptr)
+            epilogue_->follow(omp_get_thread_num(), image * to_.image(), image_end * to_.image());
+    }
 }
 
-void TiledConv::run(const CallContext&) {
+void TiledConv::run(const CallContext& context) {
+    if (epilogue_ != nullptr) epilogue_->begin(context);
     auto* packed = reinterpret_cast<float*>(arena_.scratch());
 #pragma omp parallel num_threads(threads_)
     {
@@ -205,6 +214,7 @@ void TiledConv::run(const CallContext&) {
         const int64_t thread = omp_get_thread_num(), threads = omp_get_num_threads();
         run_images(l_.batch * thread / threads, l_.batch * (thread + 1) / threads, packed);
     }
+    if (epilogue_ != nullptr) epilogue_->end();
 }
 
 }  // namespace

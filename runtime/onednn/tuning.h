@@ -24,8 +24,8 @@ std::unique_ptr<Kernel> make_fastest(std::span<const Candidate<MatmulProblem>> c
 /// What tells one problem from another in the cache: "conv_backward_data x[8,28,28,64] ...".
 std::string tuning_key(const ConvProblem& problem);
 std::string tuning_key(const MatmulProblem& problem);
-/// The same of an operation; "" when it is no contraction.
-std::string tuning_key(const ir::Module& module, const ir::Function& function,
-                       const ir::Operation& operation);
+/// What was measured for an operation, with a loop following where that was measured; null for nothing.
+const TuningEntry* find_tuning(const TuningCache& cache, const ir::Module& module,
+                               const ir::Function& function, const ir::Operation& operation);
 
 }  // namespace gmc::runtime

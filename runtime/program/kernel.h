@@ -20,15 +20,33 @@ struct CallContext {
     double epoch = 0;  ///< the op `epoch`
 };
 
+/// What follows through a tensor while another kernel computes it: each part is read as soon as it is
+/// there, from the cache of the thread that wrote it. In this order: begin(), follow() from the
+/// threads of one parallel region, end().
+class Epilogue {
+  public:
+    virtual ~Epilogue() = default;
+    virtual void begin(const CallContext& context) = 0;
+    /// Elements [begin, end) of the tensor are final. Each thread, below omp_get_max_threads(),
+    /// goes up through elements of its own without gaps; those of a thread lie before the next one's.
+    virtual void follow(int thread, int64_t begin, int64_t end) = 0;
+    virtual void end() = 0;
+};
+
 /// One step of an executable. `run` allocates nothing and may use all OpenMP threads.
 class Kernel {
   public:
     virtual ~Kernel() = default;
     virtual void run(const CallContext& context) = 0;
 
-    /// How it computes: "loop", "copy", or the name of the contraction's candidate.
+    /// From now on `run` has `epilogue`, which must outlive this, follow through the result (null: none).
+    /// False when this kernel cannot do that; then nothing has changed.
+    virtual bool set_epilogue(Epilogue* epilogue) { return epilogue == nullptr; }
+
+    /// How it computes: "loop", "copy", or the name of the contraction's candidate, "tiled+loop" where a loop follows.
+    /// What a name is a view of must outlive the kernel.
     std::string_view name() const { return name_; }
-    void set_name(std::string_view literal) { name_ = literal; }
+    void set_name(std::string_view name) { name_ = name; }
 
   private:
     std::string_view name_;

@@ -119,7 +119,7 @@ void check_product(int64_t m, int64_t k, int64_t n, bool transpose_a, bool trans
                 c(std::vector<float>(static_cast<size_t>(m * n), NAN), type);
             ContractionContext context(arena);
             const MatmulProblem problem{
-                {DType::kBf16, type}, m,        k, n, transpose_a, transpose_b, left.data(),
+                {{DType::kBf16, type}}, m,        k, n, transpose_a, transpose_b, left.data(),
                 right.data(),         c.data(), ""};
             const auto kernel = candidate.make_named(problem, context);
             if (!kernel) continue;

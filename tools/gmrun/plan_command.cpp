@@ -74,7 +74,7 @@ class Plan {
     /// The times of all candidates that were measured for a contraction; null when there are none.
     const runtime::TuningEntry* candidates(const OperationProfile& one) const {
         if (cache_ == nullptr) return nullptr;
-        return cache_->find(runtime::tuning_key(module_, *one.function, one.operation()));
+        return runtime::find_tuning(*cache_, module_, *one.function, one.operation());
     }
 
     static void print_head(const OperationProfile& one) {
