@@ -62,8 +62,9 @@ std::unique_ptr<Kernel> bind_copy(const Binding& b) {
 
 std::unique_ptr<Kernel> bind_conv(const Binding& b) {
     BindContext& c = b.context;
-    return make_conv_kernel(conv_problem(c.module, c.function, b.operation, c.buffers),
-                            c.contractions);
+    ConvProblem problem = conv_problem(c.module, c.function, b.operation, c.buffers);
+    problem.followed = c.followed;
+    return make_conv_kernel(problem, c.contractions);
 }
 
 template <typename Op>
@@ -94,8 +95,9 @@ std::unique_ptr<Kernel> bind(const ir::ConvBackwardWeights&, const Binding& b) {
 }
 std::unique_ptr<Kernel> bind(const ir::Matmul&, const Binding& b) {
     BindContext& c = b.context;
-    return make_matmul_kernel(matmul_problem(c.module, c.function, b.operation, c.buffers),
-                              c.contractions);
+    MatmulProblem problem = matmul_problem(c.module, c.function, b.operation, c.buffers);
+    problem.followed = c.followed;
+    return make_matmul_kernel(problem, c.contractions);
 }
 
 std::unique_ptr<Kernel> bind(const ir::Epoch&, const Binding& b) {

@@ -15,6 +15,7 @@ struct BindContext {
     const ir::Function& function;
     const Buffers& buffers;
     ContractionContext& contractions;
+    bool followed = false;  ///< the operation is a contraction with a loop that can follow through it
 };
 
 /// The kernel of `operation`; null when nothing has to be done (a reshape that is its operand under

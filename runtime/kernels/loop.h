@@ -15,6 +15,12 @@ namespace gmc::runtime {
 std::unique_ptr<Kernel> make_loop_kernel(const ir::Function& function,
                                          const ir::Operation& operation, const Buffers& buffers);
 
+/// The same loop as something that follows through the operand that lies where its space begins; null where its threads
+/// take columns, which no part of a contraction's result has complete. The sums of a run depend on the parts that
+/// the threads go through, and on nothing else.
+std::unique_ptr<Epilogue> make_loop_epilogue(const ir::Function& function,
+                                             const ir::Operation& operation, const Buffers& buffers);
+
 /// Whether make_loop_kernel takes such an op.
 bool is_loop_op(const ir::OpVariant& op);
 

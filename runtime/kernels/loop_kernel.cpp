@@ -19,13 +19,15 @@ struct Part {
     hwy::AlignedFreeUniquePtr<float[]> memory;
     std::vector<float*> pointers;  ///< of each slot; some move from tile to tile
     int64_t chunk_begin = 0, chunks = 0;
-    int64_t tile_begin = 0, tile_end = 0;  ///< of the tiles of these rows and columns
+    /// Of the tiles of these rows and columns; of those that have run, when following.
+    int64_t tile_begin = 0, tile_end = 0;
+    bool started = false;                  ///< when following
     ColumnRange columns;
 };
 
-class LoopKernel : public Kernel {
+class LoopKernel final : public Kernel, public Epilogue {
   public:
-    explicit LoopKernel(LoopPlan plan)
+    LoopKernel(LoopPlan plan, bool follows)
         : plan_(std::move(plan)), numbers_(static_cast<size_t>(plan_.numbers)) {
         for (size_t i = 0; i < plan_.slots.size(); ++i) {
             const Slot& slot = plan_.slots[i];
@@ -35,12 +37,14 @@ class LoopKernel : public Kernel {
             else if (slot.kind == Slot::Kind::kOutside && !fixed)
                 outside_slots_.push_back(i);
         }
-        const int count = choose_parts();
+        const int count = follows ? omp_get_max_threads() : choose_parts();
         by_columns_ = choose_by_columns(count);
         for (int p = 0; p < count; ++p) parts_.push_back(make_part(p, count));
         for (const Reduction& r : plan_.reductions)
             accumulators_.emplace_back(r, plan_.space, count, by_columns_);
     }
+
+    bool by_columns() const { return by_columns_; }
 
     void run(const CallContext& context) override {
         for (const Step& step : plan_.run_steps) call(step, parts_[0], 1, 0, context);
@@ -51,6 +55,48 @@ class LoopKernel : public Kernel {
 #pragma omp parallel for schedule(static, 1) num_threads(count)
             for (int p = 0; p < count; ++p) run_part(p, context);
         }
+        for (Accumulators& a : accumulators_) a.finish();
+    }
+
+    void begin(const CallContext& context) override {
+        context_ = &context;
+        for (const Step& step : plan_.run_steps) call(step, parts_[0], 1, 0, context);
+        for (Part& part : parts_) part.started = false;
+    }
+
+    void follow(int thread, int64_t begin, int64_t end) override {
+        Part& part = parts_[static_cast<size_t>(thread)];
+        if (!part.started) {
+            start_part(thread, *context_);
+            part.started = true;
+            part.tile_begin = part.tile_end = plan_.space.first_tile_from(begin);
+        }
+        for (; part.tile_end < plan_.space.tiles(); ++part.tile_end) {
+            const Tile tile = tile_of(part, part.tile_end);
+            if (tile.first + static_cast<int64_t>(tile.count()) > end) break;
+            run_tile(thread, tile, *context_);
+        }
+    }
+
+    /// What is left are tiles that lie across the border between two threads.
+    void end() override {
+        int64_t next = 0;
+        int last = 0;
+        for (int p = 0; p < static_cast<int>(parts_.size()); ++p) {
+            Part& part = parts_[static_cast<size_t>(p)];
+            if (!part.started) {
+                start_part(p, *context_);
+                continue;
+            }
+            // A thread whose elements fill no tile has run none, wherever it began.
+            if (part.tile_begin == part.tile_end) continue;
+            for (; next < part.tile_begin; ++next) run_tile(p, tile_of(part, next), *context_);
+            next = part.tile_end, last = p;
+        }
+        for (; next < plan_.space.tiles(); ++next)
+            run_tile(last, tile_of(parts_[static_cast<size_t>(last)], next), *context_);
+        for (size_t p = 0; p < parts_.size(); ++p)
+            for (Accumulators& a : accumulators_) a.stop(static_cast<int>(p), parts_[p].columns);
         for (Accumulators& a : accumulators_) a.finish();
     }
 
@@ -103,20 +149,28 @@ class LoopKernel : public Kernel {
 
     void run_part(int p, const CallContext& context) {
         Part& part = parts_[static_cast<size_t>(p)];
-        for (Accumulators& a : accumulators_) a.start(p, part.columns);
+        start_part(p, context);
+        for (int64_t t = part.tile_begin; t < part.tile_end; ++t)
+            run_tile(p, tile_of(part, t), context);
+        for (Accumulators& a : accumulators_) a.stop(p, part.columns);
+    }
+
+    void start_part(int p, const CallContext& context) {
+        const ColumnRange columns = parts_[static_cast<size_t>(p)].columns;
+        for (Accumulators& a : accumulators_) a.start(p, columns);
         const Tile full{0, plan_.space.rows_per_tile, 0, plan_.space.columns_per_tile, 0};
         for (const Step& step : plan_.part_steps) run_step(step, p, full, context);
-        for (int64_t t = part.tile_begin; t < part.tile_end; ++t) {
-            const Tile tile = tile_of(part, t);
-            for (size_t s : space_slots_) part.pointers[s] = plan_.slots[s].at(tile.first);
-            for (size_t s : outside_slots_) {
-                const AccessMap& map = plan_.slots[s].map;
-                part.pointers[s] =
-                    plan_.slots[s].at(map.offset(tile.row) + (map.along_row ? tile.column : 0));
-            }
-            for (const Step& step : plan_.tile_steps) run_step(step, p, tile, context);
+    }
+
+    void run_tile(int p, const Tile& tile, const CallContext& context) {
+        Part& part = parts_[static_cast<size_t>(p)];
+        for (size_t s : space_slots_) part.pointers[s] = plan_.slots[s].at(tile.first);
+        for (size_t s : outside_slots_) {
+            const AccessMap& map = plan_.slots[s].map;
+            part.pointers[s] =
+                plan_.slots[s].at(map.offset(tile.row) + (map.along_row ? tile.column : 0));
         }
-        for (Accumulators& a : accumulators_) a.stop(p, part.columns);
+        for (const Step& step : plan_.tile_steps) run_step(step, p, tile, context);
     }
 
     Tile tile_of(const Part& part, int64_t t) const {
@@ -172,6 +226,7 @@ class LoopKernel : public Kernel {
     std::vector<float> numbers_;
     std::vector<size_t> space_slots_, outside_slots_;  ///< whose pointers move
     bool by_columns_ = false;
+    const CallContext* context_ = nullptr;  ///< between begin() and end()
     std::vector<Part> parts_;
     std::vector<Accumulators> accumulators_;
 };
@@ -189,7 +244,15 @@ bool is_loop_op(const ir::OpVariant& op) {
 
 std::unique_ptr<Kernel> make_loop_kernel(const ir::Function& function,
                                          const ir::Operation& operation, const Buffers& buffers) {
-    return std::make_unique<LoopKernel>(make_loop_plan(function, operation, buffers));
+    return std::make_unique<LoopKernel>(make_loop_plan(function, operation, buffers), false);
+}
+
+std::unique_ptr<Epilogue> make_loop_epilogue(const ir::Function& function,
+                                             const ir::Operation& operation,
+                                             const Buffers& buffers) {
+    auto loop = std::make_unique<LoopKernel>(make_loop_plan(function, operation, buffers), true);
+    if (loop->by_columns()) return nullptr;
+    return loop;
 }
 
 }  // namespace gmc::runtime

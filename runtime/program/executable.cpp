@@ -5,11 +5,14 @@
 
 #include <chrono>
 #include <cstring>
+#include <deque>
 #include <new>
 
 #include "compiler/support/check.h"
 #include "runtime/bind/bind.h"
+#include "runtime/bind/epilogue.h"
 #include "runtime/kernels/denormals.h"
+#include "runtime/kernels/loop.h"
 #include "runtime/program/placement.h"
 #include "runtime/reference/reference_kernel.h"
 
@@ -39,8 +42,13 @@ struct Executable::State {
     std::shared_ptr<Arena> arena;
     Placement placement;
     ContractionContext contractions;
-    std::vector<std::unique_ptr<Kernel>>
-        kernels;                     ///< one per operation; null where nothing is to be done
+    /// In the order in which they run.
+    std::vector<size_t> order;
+    /// One per operation; null where nothing is to be done, or where a loop follows through a
+    /// contraction, whose kernel runs both.
+    std::vector<std::unique_ptr<Kernel>> kernels;
+    std::vector<std::unique_ptr<Epilogue>> epilogues;
+    std::deque<std::string> names;  ///< of kernels that run a loop, too
     std::vector<Transfer> at_entry;  ///< states to be kept as they were
     std::vector<Transfer> updates;
     MemoryBlock entry_copies;
@@ -48,6 +56,7 @@ struct Executable::State {
     TimeLog* log = nullptr;
 
     void bind(const ExecutableOptions& options);
+    bool add_epilogue(Kernel& kernel, const ir::Operation& loop);
     void plan_updates(StateStore& states);
     void run(const CallContext& context);
     void run_timed(const CallContext& context);
@@ -55,10 +64,33 @@ struct Executable::State {
 
 void Executable::State::bind(const ExecutableOptions& options) {
     BindContext context{module, function, placement.buffers, contractions};
-    for (const ir::Operation& operation : function.operations)
-        kernels.push_back(options.reference
-                              ? make_reference_kernel(function, operation, placement.buffers)
-                              : bind_operation(operation, context));
+    const bool plain = options.reference || !options.epilogues;
+    const Schedule schedule =
+        plain ? plain_schedule(function) : find_epilogues(function, placement.buffers);
+    order = schedule.order;
+    kernels.resize(order.size());
+    std::vector<bool> done(order.size(), false);
+    for (size_t i : order) {
+        if (done[i]) continue;
+        const ir::Operation& operation = function.operations[i];
+        const size_t loop = schedule.loop[i];
+        context.followed = loop != kNoLoop;
+        kernels[i] = options.reference
+                         ? make_reference_kernel(function, operation, placement.buffers)
+                         : bind_operation(operation, context);
+        if (context.followed)
+            done[loop] = add_epilogue(*kernels[i], function.operations[loop]);
+    }
+}
+
+/// Whether `loop` now runs as a part of `kernel`.
+bool Executable::State::add_epilogue(Kernel& kernel, const ir::Operation& loop) {
+    auto epilogue = make_loop_epilogue(function, loop, placement.buffers);
+    if (!epilogue || !kernel.set_epilogue(epilogue.get())) return false;
+    epilogues.push_back(std::move(epilogue));
+    names.push_back(fmt::format("{}+loop", kernel.name()));
+    kernel.set_name(names.back());
+    return true;
 }
 
 /// Updates and results that are a state as it was at entry need a copy of it, when that state is
@@ -107,14 +139,14 @@ void Executable::State::run(const CallContext& context) {
     if (log != nullptr) {
         run_timed(context);
     } else {
-        for (const auto& kernel : kernels)
-            if (kernel) kernel->run(context);
+        for (size_t i : order)
+            if (kernels[i]) kernels[i]->run(context);
     }
     for (const Transfer& transfer : updates) transfer.run();
 }
 
 void Executable::State::run_timed(const CallContext& context) {
-    for (size_t i = 0; i < kernels.size(); ++i) {
+    for (size_t i : order) {
         if (!kernels[i]) continue;
         const int64_t begin = steady_ns();
         kernels[i]->run(context);

@@ -25,6 +25,8 @@ struct ExecutableOptions {
     TuningCache* tuning = nullptr;
     /// Compute with bf16 where the module says so and this processor can; false: with f32.
     bool bf16 = true;
+    /// Let loops follow through the results of contractions while these are computed.
+    bool epilogues = true;
 };
 
 /// When something ran, in nanoseconds of std::chrono::steady_clock.

@@ -202,7 +202,7 @@ TEST_CASE("timing logs every operation that does something, in order") {
 func @f(%a: f32[64,64] = argument) {
   %r = reshape %a : f32[4096]
   %b = matmul %a, %a : f32[64,64]
-  %c = exp %b : f32[64,64]
+  %c = transpose %b {permutation=[1,0]} : f32[64,64]
   result c = %c
   result r = %r
 }
@@ -225,8 +225,32 @@ func @f(%a: f32[64,64] = argument) {
     f.run({});
     CHECK(log.size() == 4);
     CHECK(f.kernel_name(0).empty());
-    CHECK(f.kernel_name(1) == "onednn_sgemm");
-    CHECK(f.kernel_name(2) == "loop");
+    CHECK(f.kernel_name(1) == "tiled");
+    CHECK(f.kernel_name(2) == "copy");
+}
+
+TEST_CASE("a loop that follows through a contraction is a part of its kernel") {
+    Program program(R"(
+func @f(%a: f32[64,64] = argument) {
+  %b = matmul %a, %a : f32[64,64]
+  %c = neg %b : f32[64,64]
+  %sum = reduce_sum %c {axes=[0,1]} : f32[]
+  result c = %c
+  result sum = %sum
+}
+)");
+    Executable f = program.make("f");
+    TimeLog log;
+    f.set_timing(&log);
+    std::fill_n(f.input(0), 64 * 64, 0.5F);
+    f.run({});
+    CHECK(f.result("c")[64 * 64 - 1] == -16);
+    CHECK(f.result("sum")[0] == -16 * 64 * 64);
+    REQUIRE(log.size() == 2);
+    CHECK(log[0].operation == 0);
+    CHECK(log[1].operation == 2);
+    CHECK(f.kernel_name(0) == "tiled+loop");
+    CHECK(f.kernel_name(1).empty());
 }
 
 TEST_CASE("an undifferentiated function is an internal error") {

@@ -1,0 +1,150 @@
+// Which loops follow through contractions, and in which order operations then run.
+#include "compiler/ir/parser.h"
+#include "runtime/bind/epilogue.h"
+#include "runtime/program/placement.h"
+#include "tests/catch.h"
+
+using namespace gmc;
+using namespace gmc::runtime;
+
+namespace {
+
+struct Found {
+    std::vector<size_t> order;
+    std::vector<std::pair<size_t, size_t>> pairs;  ///< contraction, loop
+};
+
+Found find(const std::string& body, const std::string& states = "") {
+    Diagnostics diagnostics;
+    auto parsed =
+        ir::parse_module("test.gmc", "gmc 1\nmodel \"test\"\n" + states + body, diagnostics);
+    INFO(diagnostics.render());
+    REQUIRE(parsed.ok());
+    const ir::Module module = parsed.take();
+    StateStore store(module);
+    const Arena arena(module);
+    const Placement placement = place_values(module, module.functions[0], store, arena);
+    const Schedule schedule = find_epilogues(module.functions[0], placement.buffers);
+    Found found{schedule.order, {}};
+    for (size_t i = 0; i < schedule.loop.size(); ++i)
+        if (schedule.loop[i] != kNoLoop) found.pairs.emplace_back(i, schedule.loop[i]);
+    return found;
+}
+
+using Order = std::vector<size_t>;
+using Pairs = std::vector<std::pair<size_t, size_t>>;
+
+}  // namespace
+
+TEST_CASE("nothing follows where there is nothing to follow") {
+    const Found found = find(R"(
+func @f(%a: f32[2,3] = argument, %b: f32[3,2] = argument) {
+  %c = matmul %a, %b : f32[2,2]
+  %d = matmul %c, %c : f32[2,2]
+  %e = exp %a : f32[2,3]
+  result d = %d
+  result e = %e
+}
+)");
+    CHECK(found.order == Order{0, 1, 2});
+    CHECK(found.pairs.empty());
+}
+
+TEST_CASE("a loop follows through its operand, also under another shape, and comes next to it") {
+    const Found found = find(R"(
+func @f(%a: f32[2,3] = argument, %b: f32[3,4] = argument) {
+  %c = matmul %a, %b : f32[2,4]
+  %other = exp %a : f32[2,3]
+  %image = reshape %c : f32[2,2,2]
+  %e = exp %image : f32[2,2,2]
+  result other = %other
+  result e = %e
+}
+)");
+    CHECK(found.pairs == Pairs{{0, 3}});
+    CHECK(found.order == Order{0, 3, 1, 2});
+}
+
+TEST_CASE("only the first reader follows, and a loop follows one contraction") {
+    const Found found = find(R"(
+func @f(%a: f32[2,2] = argument, %b: f32[2,2] = argument) {
+  %c = matmul %a, %b : f32[2,2]
+  %d = matmul %b, %a : f32[2,2]
+  %s = reduce_sum %c {axes=[0]} : f32[2]
+  %e = add %c, %d : f32[2,2]
+  %g = matmul %a, %a : f32[2,2]
+  %h = matmul %b, %b : f32[2,2]
+  %i = add %g, %h : f32[2,2]
+  result s = %s
+  result e = %e
+  result i = %i
+}
+)");
+    CHECK(found.pairs == Pairs{{0, 2}, {1, 3}, {4, 6}});
+    CHECK(found.order == Order{0, 2, 1, 3, 5, 4, 6});
+}
+
+TEST_CASE("a loop that reads its operand in another order does not follow") {
+    CHECK(find(R"(
+func @f(%a: f32[2,3] = argument, %b: f32[3,4] = argument) {
+  %c = matmul %a, %b : f32[2,4]
+  %e = broadcast %c {dims=[1,2]} : f32[5,2,4]
+  result e = %e
+}
+)")
+              .pairs.empty());
+    CHECK(find(R"(
+func @f(%a: f32[2,3] = argument, %b: f32[3,2] = argument) {
+  %c = matmul %a, %b : f32[2,2]
+  %e = fused %c {space=[2,2]} {
+    %t = broadcast %c {dims=[0,1]} : f32[2,2]
+    %e = add %c, %t : f32[2,2]
+  }
+  result e = %e
+}
+)")
+              .pairs.empty());
+}
+
+TEST_CASE("a loop that writes over an operand of the contraction does not follow") {
+    const std::string text = R"(
+func @f(%a: f32[4,4] = argument) arena 1024 unplanned 1024 {
+  %x = exp %a : f32[4,4] at 64
+  %c = matmul %x, %x : f32[4,4] at 128
+  %e = exp %c : f32[4,4] at PLACE
+  result e = %e
+}
+)";
+    const auto at = [&](const std::string& place) {
+        std::string placed = text;
+        placed.replace(placed.find("PLACE"), 5, place);
+        placed.replace(placed.find("= argument"), 10, "at 0 = argument");
+        return find(placed).pairs;
+    };
+    CHECK(at("64").empty());
+    CHECK(at("128") == Pairs{{1, 2}});  // in place of what it reads
+    CHECK(at("192") == Pairs{{1, 2}});
+}
+
+TEST_CASE("an optimizer follows a weight gradient once the old weights have been read") {
+    const Found found = find(R"(
+func @step(%x: f32[4,2] = argument, %dy: f32[4,3] = argument) {
+  %dw = matmul %x, %dy {transpose_a=true} : f32[2,3]
+  %dx = matmul %dy, @w {transpose_b=true} : f32[4,2]
+  %d = exp %dx : f32[4,2]
+  %n = step : f32[]
+  %rate = exp %n : f32[]
+  %new = fused @w, %dw, %rate {space=[2,3]} {
+    %r = broadcast %rate : f32[2,3]
+    %s = mul %dw, %r : f32[2,3]
+    %new = sub @w, %s : f32[2,3] at @w
+  }
+  update @w = %new
+  result d = %d
+}
+)",
+                             "state @w : f32[2,3] parameter = ones\n");
+    // The optimizer's rate moves up with it; the gradient moves behind the last reader of @w.
+    CHECK(found.pairs == Pairs{{0, 5}, {1, 2}});
+    CHECK(found.order == Order{1, 2, 3, 4, 0, 5});
+}
