@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "compiler/support/check.h"
+#include "runtime/kernels/loop_chains.h"
 #include "runtime/kernels/loop_overlap.h"
 #include "runtime/kernels/loop_registers.h"
 #include "runtime/kernels/tile_cast.h"
@@ -49,6 +50,7 @@ class PlanBuilder {
         choose_space();
         for (const ir::Operation* op : body_) add(*op);
         for (ir::ValueId result : operation_.results) place_result(result);
+        join_chains(plan_);
         assign_registers(plan_);
         overlaps_.check(operation_.info().name, function_.values[operation_.result()].name);
         return std::move(plan_);
@@ -120,7 +122,8 @@ class PlanBuilder {
     /// Appends the step out = op(operands).
     void add_step(const ir::OpVariant& op, const std::vector<Placed>& operands, int out, Level at) {
         Step step;
-        step.op = op_address(own(op));
+        step.source = &own(op);
+        step.op = op_address(*step.source);
         step.out = out;
         step.is_number = is_number(at);
         unsigned splat = 0;

@@ -59,6 +59,7 @@ struct Reduction {
 struct Step {
     TileFunction function = nullptr;
     const void* op = nullptr;
+    const ir::OpVariant* source = nullptr;  ///< the op, if the function is that of one op
     int out = -1;
     int in[kMostOperands] = {-1, -1, -1};
     int inputs = 0;
