@@ -80,7 +80,8 @@ class State {
         if (!fresh) slot->second = sum(slot->second, diff);
     }
 
-    ValueId zero(const Type& type) {
+    /// By value: new values may move those of the function.
+    ValueId zero(Type type) {
         const ValueId zero = b_.constant(0, type.shape);
         return type.dtype == DType::kBf16 ? b_.emit_typed(Cast{}, {zero}, type) : zero;
     }
