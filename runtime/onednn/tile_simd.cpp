@@ -137,6 +137,38 @@ void all_rows(const Tile& t) {
     }
 }
 
+#if HWY_TARGET != HWY_SCALAR
+/// The sum of the parts of four lanes.
+template <class Tag>
+HWY_INLINE hn::Vec<hn::CappedTag<float, 4>> sum_of_blocks(Tag, hn::Vec<Tag> v) {
+    if constexpr (hn::MaxLanes(Tag()) > 4) {
+        const hn::Half<Tag> half;
+        return sum_of_blocks(half, hn::Add(hn::LowerHalf(half, v), hn::UpperHalf(half, v)));
+    } else {
+        return v;
+    }
+}
+#endif
+
+/// to[j] = the sum of the lanes of sum[j], for four of them.
+HWY_INLINE void store_sums(const V (&sum)[4], float* to) {
+#if HWY_TARGET == HWY_SCALAR
+    for (int j = 0; j < 4; ++j) to[j] = hn::GetLane(sum[j]);
+#else
+    const D d;
+    const hn::RepartitionToWide<D> wide;
+    // Of each four lanes: a0 + a2, b0 + b2, a1 + a3, b1 + b3.
+    const auto both = [&](V a, V b) HWY_ATTR {
+        return hn::BitCast(wide,
+                           hn::Add(hn::InterleaveLower(d, a, b), hn::InterleaveUpper(d, a, b)));
+    };
+    const auto ab = both(sum[0], sum[1]), cd = both(sum[2], sum[3]);
+    const V all = hn::Add(hn::BitCast(d, hn::InterleaveLower(wide, ab, cd)),
+                          hn::BitCast(d, hn::InterleaveUpper(wide, ab, cd)));
+    hn::StoreU(sum_of_blocks(d, all), hn::CappedTag<float, 4>(), to);
+#endif
+}
+
 template <int kRows, int kColumns>
 void run_dots(const DotTile& t) {
     const D d;
@@ -155,10 +187,13 @@ void run_dots(const DotTile& t) {
         }
     }
 #pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r)
-#pragma GCC unroll 4
-        for (int j = 0; j < kColumns; ++j)
-            t.to[r * t.to_stride + j] = hn::GetLane(hn::SumOfLanes(d, sum[r][j]));
+    for (int r = 0; r < kRows; ++r) {
+        float* to = t.to + r * t.to_stride;
+        if constexpr (kColumns == kDotColumns)
+            store_sums(sum[r], to);
+        else
+            to[0] = hn::GetLane(hn::SumOfLanes(d, sum[r][0]));
+    }
 }
 
 /// Tiles that are not full are taken in parts.

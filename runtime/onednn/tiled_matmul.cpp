@@ -23,6 +23,8 @@ constexpr int64_t kGradientBlockBytes = 64 << 10;
 constexpr int64_t kGradientBlockRowsLeast = 2 * kTileRows;
 /// Length of a sum over rows of b: 64 columns of so many rows fill half of the second-level cache.
 constexpr int64_t kDepthMost = 2048;
+/// Of rows of b, for dot products: they come from the second-level cache, a tile's rows of a from the first.
+constexpr int64_t kDotBlockBytes = 128 << 10;
 /// Fewer products than this are done before a second thread has begun.
 constexpr int64_t kSerialProducts = 1 << 17;
 
@@ -46,10 +48,11 @@ class TiledMatmul final : public Kernel {
             const int64_t thread = omp_get_thread_num(), threads = omp_get_num_threads();
             const int64_t begin = p_.m * thread / threads, end = p_.m * (thread + 1) / threads;
             for (int64_t row = begin; row < end; row += block_rows_) {
-                const int64_t row_end = std::min(row + block_rows_, end);
-                run_rows(row, row_end);
+                const Rows block{row, std::min(row + block_rows_, end)};
+                run_rows(block);
                 if (epilogue_ != nullptr)
-                    epilogue_->follow(static_cast<int>(thread), row * p_.n, row_end * p_.n);
+                    epilogue_->follow(static_cast<int>(thread), block.begin * p_.n,
+                                      block.end * p_.n);
             }
         }
         if (epilogue_ != nullptr) epilogue_->end();
@@ -61,35 +64,46 @@ class TiledMatmul final : public Kernel {
     }
 
   private:
+    struct Rows {
+        int64_t begin, end;
+    };
+
     int64_t block_rows(int64_t bytes, int64_t least) const {
         return std::max(bytes / (4 * p_.n) / kTileRows * kTileRows, least);
     }
 
-    void run_rows(int64_t begin, int64_t end) const {
-        if (p_.transpose_b) return run_dot_products(begin, end);
+    void run_rows(Rows rows) const {
+        if (p_.transpose_b) return run_dot_products(rows);
         for (int64_t column = 0; column < p_.n; column += kTileColumns)
             for (int64_t k = 0; k < (p_.transpose_a ? 1 : p_.k); k += kDepthMost)
-                for (int64_t row = begin; row < end; row += kTileRows) {
-                    const int rows = static_cast<int>(std::min<int64_t>(kTileRows, end - row));
+                for (int64_t row = rows.begin; row < rows.end; row += kTileRows) {
+                    const int count =
+                        static_cast<int>(std::min<int64_t>(kTileRows, rows.end - row));
                     const int64_t columns = std::min(kTileColumns, p_.n - column);
                     float* to = p_.c + row * p_.n + column;
                     if (p_.transpose_a)
                         run_gradient_tile({p_.a + row, p_.b + column, to, points_.data(), p_.k,
-                                           p_.n, row_offsets_.data(), rows, columns, false, false});
+                                           p_.n, row_offsets_.data(), count, columns, false,
+                                           false});
                     else
                         run_point_tile({p_.a + row * p_.k + k, p_.b + k * p_.n + column, to,
                                         &kOneStep, 1, std::min(kDepthMost, p_.k - k), p_.k, 0, p_.n,
-                                        p_.n, rows, columns, k > 0, false, false});
+                                        p_.n, count, columns, k > 0, false, false});
                 }
     }
 
-    void run_dot_products(int64_t begin, int64_t end) const {
-        for (int64_t column = 0; column < p_.n; column += kDotColumns)
-            for (int64_t row = begin; row < end; row += kTileRows)
-                run_dot_tile({p_.a + row * p_.k, p_.b + column * p_.k, p_.c + row * p_.n + column,
-                              p_.k, p_.k, p_.k, p_.n,
-                              static_cast<int>(std::min<int64_t>(kTileRows, end - row)),
-                              static_cast<int>(std::min<int64_t>(kDotColumns, p_.n - column))});
+    /// The rows of b that fit into kDotBlockBytes go by again for each tile of rows of a.
+    void run_dot_products(Rows rows) const {
+        const int64_t block =
+            std::max(kDotBlockBytes / (4 * p_.k) / kDotColumns, int64_t{1}) * kDotColumns;
+        for (int64_t first = 0; first < p_.n; first += block)
+            for (int64_t row = rows.begin; row < rows.end; row += kTileRows)
+                for (int64_t column = first; column < std::min(first + block, p_.n);
+                     column += kDotColumns)
+                    run_dot_tile({p_.a + row * p_.k, p_.b + column * p_.k,
+                                  p_.c + row * p_.n + column, p_.k, p_.k, p_.k, p_.n,
+                                  static_cast<int>(std::min<int64_t>(kTileRows, rows.end - row)),
+                                  static_cast<int>(std::min<int64_t>(kDotColumns, p_.n - column))});
     }
 
     static constexpr TapStep kOneStep{0, 0};
