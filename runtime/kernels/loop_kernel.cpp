@@ -183,10 +183,12 @@ class LoopKernel final : public Kernel, public Epilogue {
         const Part& part = parts_[static_cast<size_t>(p)];
         if (step.reduction >= 0)
             accumulators_[static_cast<size_t>(step.reduction)].take_in(p, tile,
-                                                                       part.pointers[step.in[0]]);
+                                                                       part.pointers[step.in.front()]);
         else if (step.expansion >= 0)
-            expand(plan_.expansions[static_cast<size_t>(step.expansion)], part.pointers[step.out],
-                   tile);
+            expand(plan_.expansions[static_cast<size_t>(step.expansion)],
+                   part.pointers[step.out.front()], tile);
+        else if (step.joined != nullptr)
+            step.joined(part.pointers.data(), tile.count());
         else
             call(step, part, step.is_number ? 1 : tile.count(), tile.first, context);
     }
@@ -194,8 +196,8 @@ class LoopKernel final : public Kernel, public Epilogue {
     static void call(const Step& step, const Part& part, size_t count, int64_t first,
                      const CallContext& context) {
         TileCall call;
-        call.out = part.pointers[step.out];
-        for (int i = 0; i < step.inputs; ++i) call.in[i] = part.pointers[step.in[i]];
+        call.out = part.pointers[step.out.front()];
+        for (size_t i = 0; i < step.in.size(); ++i) call.in[i] = part.pointers[step.in[i]];
         call.count = count;
         call.op = step.op;
         call.first = first;

@@ -6,7 +6,7 @@
 #include <unordered_map>
 
 #include "compiler/support/check.h"
-#include "runtime/kernels/loop_chains.h"
+#include "runtime/kernels/loop_join.h"
 #include "runtime/kernels/loop_overlap.h"
 #include "runtime/kernels/loop_registers.h"
 #include "runtime/kernels/tile_cast.h"
@@ -50,7 +50,7 @@ class PlanBuilder {
         choose_space();
         for (const ir::Operation* op : body_) add(*op);
         for (ir::ValueId result : operation_.results) place_result(result);
-        join_chains(plan_);
+        join_steps(plan_);
         assign_registers(plan_);
         overlaps_.check(operation_.info().name, function_.values[operation_.result()].name);
         return std::move(plan_);
@@ -124,12 +124,13 @@ class PlanBuilder {
         Step step;
         step.source = &own(op);
         step.op = op_address(*step.source);
-        step.out = out;
+        step.out = {out};
         step.is_number = is_number(at);
         unsigned splat = 0;
         for (const Placed& operand : operands) {
-            if (!step.is_number && plan_.slots[operand.slot].is_number) splat |= 1u << step.inputs;
-            step.in[step.inputs++] = operand.slot;
+            if (!step.is_number && plan_.slots[operand.slot].is_number)
+                splat |= 1u << step.in.size();
+            step.in.push_back(operand.slot);
         }
         step.function =
             std::holds_alternative<ir::Cast>(op)
@@ -229,7 +230,8 @@ class PlanBuilder {
                                 cast_function(ir::DType::kF32, ir::DType::kF32, 1)};
             Step step;
             step.expansion = static_cast<int>(plan_.expansions.size());
-            step.out = placed.slot = expansion.out;
+            placed.slot = expansion.out;
+            step.out = {expansion.out};
             plan_.expansions.push_back(std::move(expansion));
             steps(at).push_back(step);
         }
@@ -262,7 +264,7 @@ class PlanBuilder {
             plan_.space.chunks == 1 && kept == (plan_.space.all() & ~plan_.space.inner_bit());
         overlaps_.writes({reduction.result, function_.type(op.result()).bytes(), false});
         Step step;
-        step.in[step.inputs++] = as_tile(operand);
+        step.in = {as_tile(operand)};
         step.reduction = static_cast<int>(plan_.reductions.size());
         plan_.reductions.push_back(std::move(reduction));
         plan_.tile_steps.push_back(step);

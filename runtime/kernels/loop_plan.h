@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "compiler/ir/module.h"
+#include "runtime/kernels/joined_tile.h"
 #include "runtime/kernels/loop_space.h"
 #include "runtime/kernels/tile_function.h"
 #include "runtime/kernels/tile_reduce.h"
@@ -55,14 +56,13 @@ struct Reduction {
     int64_t accumulators() const { return row_by_row ? 0 : period != 0 ? period : map.elements; }
 };
 
-/// One tile function call, or one expansion, or one reduction.
+/// One tile function call, or several ops joined, or one expansion, or one reduction.
 struct Step {
     TileFunction function = nullptr;
+    JoinedFunction joined = nullptr;
     const void* op = nullptr;
-    const ir::OpVariant* source = nullptr;  ///< the op, if the function is that of one op
-    int out = -1;
-    int in[kMostOperands] = {-1, -1, -1};
-    int inputs = 0;
+    const ir::OpVariant* source = nullptr;  ///< of `function`
+    std::vector<int> out, in;               ///< slots; one result, or none, but where ops are joined
     bool is_number = false;  ///< computes a single number
     int expansion = -1;
     int reduction = -1;
@@ -71,6 +71,7 @@ struct Step {
 struct LoopPlan {
     LoopSpace space;
     std::deque<ir::OpVariant> ops;  ///< owns what Step::op points to
+    std::vector<std::shared_ptr<JoinedTile>> code;  ///< owns what Step::joined points to
     std::vector<Slot> slots;
     std::vector<Expansion> expansions;
     std::vector<Reduction> reductions;

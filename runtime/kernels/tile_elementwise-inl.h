@@ -1,4 +1,4 @@
-// The loop over a tile of one element-wise op, or of a chain of them: whatever has an `apply` and an arity.
+// The loop over a tile of one element-wise op: whatever has an `apply` and an arity.
 
 // clang-format off
 #if defined(GMC_RUNTIME_KERNELS_TILE_ELEMENTWISE_INL_H_) == defined(HWY_TARGET_TOGGLE)

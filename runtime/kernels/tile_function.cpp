@@ -68,6 +68,8 @@ TileFunction find_tile_function(const ir::OpVariant& op, unsigned splat) {
     return std::visit(Finder{splat}, op);
 }
 
+int bits_of_vectors() { return static_cast<int>(8 * hn::Lanes(hn::CappedTag<uint8_t, 64>())); }
+
 }  // namespace gmc::runtime::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -75,10 +77,13 @@ HWY_AFTER_NAMESPACE();
 namespace gmc::runtime {
 
 HWY_EXPORT(find_tile_function);
+HWY_EXPORT(bits_of_vectors);
 
 TileFunction tile_function(const ir::OpVariant& op, unsigned splat) {
     return HWY_DYNAMIC_DISPATCH(find_tile_function)(op, splat);
 }
+
+int vector_bits() { return HWY_DYNAMIC_DISPATCH(bits_of_vectors)(); }
 
 /// As measured by tests/bench/loop_bench.cpp with AVX-512.
 template <class Op>

@@ -31,6 +31,9 @@ using TileFunction = void (*)(const TileCall&);
 /// all its operands are splats (then call it on count 1 instead). `cast` has functions of its own, in tile_cast.h.
 TileFunction tile_function(const ir::OpVariant& op, unsigned splat);
 
+/// Bits of the vectors of this machine's target, at most 512.
+int vector_bits();
+
 /// About how long an element takes, with 1 for an addition: decides whether a loop is worth several threads.
 int64_t tile_cost(const ir::OpVariant& op);
 

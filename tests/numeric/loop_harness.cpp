@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "compiler/ir/printer.h"
+#include "runtime/kernels/loop_plan.h"
 #include "runtime/reference/reference_kernel.h"
 
 namespace gmc::tests {
@@ -54,6 +55,15 @@ LoopHarness::Results LoopHarness::run(Maker make) {
     if (in_place)
         for (const auto& [id, in] : in_place_) results[id] = inputs.at(in);
     return results;
+}
+
+size_t LoopHarness::tile_steps() {
+    Results memory = memory_;
+    for (ir::ValueId id : operation().results)
+        memory[id].resize(static_cast<size_t>(function().type(id).elements()));
+    runtime::Buffers buffers(function().values.size());
+    for (auto& [id, data] : memory) buffers.set(id, data.data());
+    return runtime::make_loop_plan(function(), operation(), buffers).tile_steps.size();
 }
 
 std::string LoopHarness::difference(double relative, double absolute, Maker make) {
