@@ -22,6 +22,11 @@ class FieldView final : public Field {
         : Field(std::move(name), field->shape(), count, field->class_count()),
           field_(std::move(field)) {}
     void read(int64_t index, float* dst) const override { field_->read(index, dst); }
+    void read_for_training(int64_t index, const TrainingPass& pass, float* dst) const override {
+        field_->read_for_training(index, pass, dst);
+    }
+    bool in_memory() const override { return field_->in_memory(); }
+    void expect(int64_t index) const override { field_->expect(index); }
 
   private:
     FieldPtr field_;

@@ -84,6 +84,30 @@ TEST_CASE("a folder's classes are those that the model was compiled for") {
           std::string::npos);
 }
 
+TEST_CASE("the first pictures of a folder are mirrored in training like all of them") {
+    const TempFolder folder;
+    Diagnostics diagnostics;
+    Image picture = make_image(2, 2, 1, 0);
+    picture.at(0, 1)[0] = 255;
+    for (int i = 0; i < 40; ++i)
+        REQUIRE(write_png(folder.path(std::to_string(i) + ".png"), picture, diagnostics));
+    FieldSource source = synthetic_source();
+    source.format = "folder";
+    source.source = folder.path();
+    source.shape = {2, 2, 1};
+    source.count = 32;
+    source.flip = true;
+    const auto fields = open_fields({source}, diagnostics);
+    REQUIRE(fields);
+    int mirrored = 0;
+    for (int64_t i = 0; i < 32; ++i) {
+        float pixels[4];
+        (*fields)[0]->read_for_training(i, {5, 0}, pixels);
+        mirrored += pixels[0] > pixels[1] ? 1 : 0;
+    }
+    CHECK((mirrored > 4 && mirrored < 28));
+}
+
 TEST_CASE("fewer examples, and more than there are") {
     const TempFolder folder;
     Diagnostics diagnostics;
