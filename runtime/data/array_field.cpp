@@ -19,6 +19,12 @@ bool check_fits_memory(const std::string& what, uint64_t bytes, Diagnostics& dia
     return false;
 }
 
+static void fetch(const void* data, size_t bytes) {
+    constexpr size_t kCacheLine = 64;
+    for (size_t i = 0; i < bytes; i += kCacheLine)
+        __builtin_prefetch(static_cast<const char*>(data) + i);
+}
+
 std::array<float, 256> byte_floats(std::optional<ValueRange> range) {
     std::array<float, 256> table{};
     for (size_t v = 0; v < table.size(); ++v) {
@@ -45,6 +51,10 @@ void ByteField::read(int64_t index, float* dst) const {
     for (size_t i = 0; i < size; ++i) dst[i] = table_[src[i]];
 }
 
+void ByteField::expect(int64_t index) const {
+    fetch(bytes_.data() + index * elements(), static_cast<size_t>(elements()));
+}
+
 FloatField::FloatField(FieldInfo info, std::vector<float> values)
     : Field(std::move(info.name), std::move(info.shape), info.count, info.class_count),
       values_(std::move(values)) {
@@ -55,6 +65,10 @@ FloatField::FloatField(FieldInfo info, std::vector<float> values)
 
 void FloatField::read(int64_t index, float* dst) const {
     std::copy_n(values_.data() + index * elements(), elements(), dst);
+}
+
+void FloatField::expect(int64_t index) const {
+    fetch(values_.data() + index * elements(), static_cast<size_t>(elements()) * sizeof(float));
 }
 
 }  // namespace gmc::runtime

@@ -37,6 +37,8 @@ class ByteField final : public Field {
     /// `bytes` holds info.count examples one after the other.
     ByteField(FieldInfo info, std::vector<uint8_t> bytes, std::optional<ValueRange> range);
     void read(int64_t index, float* dst) const override;
+    bool in_memory() const override { return true; }
+    void expect(int64_t index) const override;
 
   private:
     std::vector<uint8_t> bytes_;
@@ -52,6 +54,8 @@ class FloatField final : public Field {
     /// `values` holds info.count examples one after the other.
     FloatField(FieldInfo info, std::vector<float> values);
     void read(int64_t index, float* dst) const override;
+    bool in_memory() const override { return true; }
+    void expect(int64_t index) const override;
 
   private:
     std::vector<float> values_;

@@ -59,6 +59,10 @@ class Field {
     virtual void read_for_training(int64_t index, const TrainingPass&, float* dst) const {
         read(index, dst);
     }
+    /// Whether read() copies from memory and does nothing else: then no thread has to run ahead.
+    virtual bool in_memory() const { return false; }
+    /// Example `index` is read soon: the processor's caches may fetch it.
+    virtual void expect(int64_t index) const { (void)index; }
 
   protected:
     Field(std::string name, std::vector<int64_t> shape, int64_t count, int64_t class_count);

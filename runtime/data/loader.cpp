@@ -75,6 +75,16 @@ class BatchMaker {
         }
     }
 
+    /// The batch at `cursor` is made next.
+    void expect(Cursor cursor) {
+        const int64_t first = cursor.batch * options_.batch_size;
+        const int64_t end = std::min(first + options_.batch_size, dataset_.count());
+        for (int64_t place = first; place < end; ++place) {
+            const int64_t example = example_at(cursor.epoch, place);
+            for (const FieldPtr& field : dataset_.fields()) field->expect(example);
+        }
+    }
+
   private:
     void fill(Cursor cursor, Batch& batch) {
         batch.cursor = cursor;
@@ -143,10 +153,19 @@ bool check_options(const Dataset& dataset, const LoaderOptions& options, Diagnos
 
 struct Loader::State {
     State(Dataset data, const LoaderOptions& how)
-        : dataset(std::move(data)), options(how), maker(dataset, options) {}
+        : dataset(std::move(data)),
+          options(how),
+          prefetch(in_memory(dataset) ? 0 : options.prefetch),
+          maker(dataset, options) {}
+
+    static bool in_memory(const Dataset& dataset) {
+        return std::all_of(dataset.fields().begin(), dataset.fields().end(),
+                           [](const FieldPtr& field) { return field->in_memory(); });
+    }
 
     const Dataset dataset;
     const LoaderOptions options;
+    const int prefetch;  ///< 0 = no thread
     BatchMaker maker;  // the thread's while it runs
     std::vector<Slot> slots;
     Cursor cursor;             // of the batch that the consumer gets next
@@ -160,6 +179,7 @@ struct Loader::State {
     bool stopping = false;  // under mutex
 
     void allocate_slots();
+    void make(Cursor cursor, Slot& slot);
     void start();
     void stop();
     void run(Cursor next, size_t slot);
@@ -167,7 +187,7 @@ struct Loader::State {
 };
 
 void Loader::State::allocate_slots() {
-    slots.resize(static_cast<size_t>(options.prefetch) + 1);
+    slots.resize(static_cast<size_t>(prefetch) + 1);
     for (Slot& slot : slots) {
         slot.batch.indices.resize(static_cast<size_t>(options.batch_size));
         for (const FieldPtr& field : dataset.fields()) {
@@ -175,6 +195,12 @@ void Loader::State::allocate_slots() {
             slot.batch.fields.push_back(slot.memory.back().get());
         }
     }
+}
+
+void Loader::State::make(Cursor at, Slot& slot) {
+    const LoaderOptions::Moment begin = std::chrono::steady_clock::now();
+    maker.make(at, slot);
+    if (options.on_batch_made) options.on_batch_made(begin, std::chrono::steady_clock::now());
 }
 
 void Loader::State::start() {
@@ -201,9 +227,7 @@ void Loader::State::run(Cursor next, size_t slot) {
             changed.wait(lock, [&] { return stopping || ready < slots.size(); });
             if (stopping) return;
         }
-        const LoaderOptions::Moment begin = std::chrono::steady_clock::now();
-        maker.make(next, slots[slot]);
-        if (options.on_batch_made) options.on_batch_made(begin, std::chrono::steady_clock::now());
+        make(next, slots[slot]);
         const bool failed = slots[slot].error.has_value();
         {
             const std::lock_guard lock(mutex);
@@ -218,8 +242,9 @@ void Loader::State::run(Cursor next, size_t slot) {
 
 /// Gives back the consumer's slot and waits for the next one.
 Slot& Loader::State::take() {
-    if (options.prefetch == 0) {
-        maker.make(cursor, slots[0]);
+    if (prefetch == 0) {
+        make(cursor, slots[0]);
+        maker.expect(maker.after(cursor));
         return slots[0];
     }
     if (!thread.joinable()) start();
@@ -246,7 +271,7 @@ Result<std::unique_ptr<Loader>> Loader::create(Dataset dataset, const LoaderOpti
         state->allocate_slots();
     } catch (const std::bad_alloc&) {
         diagnostics.error(DiagnosticKind::kTooLarge, {},
-                          "{} batches of {} examples do not fit into memory", options.prefetch + 1,
+                          "{} batches of {} examples do not fit into memory", state->prefetch + 1,
                           options.batch_size);
         return Failure{};
     }

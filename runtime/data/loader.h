@@ -1,4 +1,5 @@
-// Batches of a data set, in a reproducible order, prepared by a thread while the trainer computes.
+// Batches of a data set, in a reproducible order. Where examples have to be decoded, a thread prepares them while the
+// trainer computes; copying from memory costs less than handing over between threads does.
 // All state is the Cursor: a checkpoint keeps it, and seek() continues as if the run had never
 // stopped.
 #pragma once
@@ -30,9 +31,11 @@ struct LoaderOptions {
     int64_t batch_size = 128;
     LoaderMode mode = LoaderMode::kTrain;
     uint64_t seed = 0;
-    /// Batches prepared ahead by a thread; 0 = no thread, batches are made inside next().
+    /// Batches prepared ahead by a thread; 0, or data that lie in memory: no thread, batches are
+    /// made inside next().
     int prefetch = 2;
-    /// Called by the thread with the beginning and end of each batch it made, for profiles.
+    /// Called with the beginning and end of each batch that was made, by the thread if there is
+    /// one. For profiles.
     using Moment = std::chrono::steady_clock::time_point;
     std::function<void(Moment begin, Moment end)> on_batch_made = nullptr;
 };

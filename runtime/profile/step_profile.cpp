@@ -30,7 +30,7 @@ bool run_rounds(LoadedModel& model, StepRunner& runner, int64_t rounds, StepProf
         out.batches.push_back({nanoseconds(begin.time_since_epoch()).count(),
                                nanoseconds(end.time_since_epoch()).count()});
     };
-    // Its thread writes out.batches, and ends with it.
+    // Its thread, if it has one, writes out.batches and ends with it.
     const auto loader = model.make_loader(DataSplit::kTrain, options, diagnostics);
     if (!loader.ok()) return false;
     for (int64_t i = 0; i < kWarmUp + rounds; ++i) {

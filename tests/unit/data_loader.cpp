@@ -17,22 +17,43 @@
 namespace gmc::runtime {
 namespace {
 
-/// A field whose example i is {i, i + offset, ...}.
+/// Example i is {i, i + offset, ...}; as if it came from files, so that a thread reads ahead.
+class CountingField final : public Field {
+  public:
+    CountingField(const std::string& name, int64_t count, int64_t size, float offset)
+        : Field(name, {size}, count, 0), offset_(offset) {}
+    void read(int64_t index, float* dst) const override {
+        for (int64_t k = 0; k < elements(); ++k)
+            dst[k] = static_cast<float>(index) + offset_ * static_cast<float>(k);
+    }
+
+  private:
+    float offset_;
+};
+
 FieldPtr counting_field(const std::string& name, int64_t count, int64_t size, float offset) {
-    std::vector<float> values;
-    for (int64_t i = 0; i < count; ++i)
-        for (int64_t k = 0; k < size; ++k)
-            values.push_back(static_cast<float>(i) + offset * static_cast<float>(k));
-    return std::make_shared<FloatField>(FieldInfo{name, {size}, count, 0}, std::move(values));
+    return std::make_shared<CountingField>(name, count, size, offset);
+}
+
+/// The same numbers in memory.
+FieldPtr kept(const Field& field) {
+    std::vector<float> values(static_cast<size_t>(field.count() * field.elements()));
+    for (int64_t i = 0; i < field.count(); ++i)
+        field.read(i, &values[static_cast<size_t>(i * field.elements())]);
+    return std::make_shared<FloatField>(FieldInfo{field.name(), field.shape(), field.count(), 0},
+                                        std::move(values));
+}
+
+Dataset dataset_of(std::vector<FieldPtr> fields) {
+    Diagnostics diagnostics;
+    Result<Dataset> dataset = make_dataset(std::move(fields), diagnostics);
+    REQUIRE(dataset);
+    return *dataset;
 }
 
 Dataset counting_dataset(int64_t count) {
-    Diagnostics diagnostics;
-    Result<Dataset> dataset = make_dataset(
-        {counting_field("image", count, 3, 0.25F), counting_field("label", count, 1, 0)},
-        diagnostics);
-    REQUIRE(dataset);
-    return *dataset;
+    return dataset_of(
+        {counting_field("image", count, 3, 0.25F), counting_field("label", count, 1, 0)});
 }
 
 std::unique_ptr<Loader> make_loader(Dataset dataset, const LoaderOptions& options) {
@@ -183,6 +204,30 @@ TEST_CASE("the thread tells of every batch that it made") {
     loader.reset();
     CHECK(made >= 5);
     CHECK(made <= 8);
+}
+
+TEST_CASE("data in memory need no thread, and give the same batches") {
+    const Dataset far = counting_dataset(23);
+    const Dataset near = dataset_of({kept(*far.fields()[0]), kept(*far.fields()[1])});
+    int made = 0;
+    LoaderOptions options = options_of(5, LoaderMode::kTrain, 2);
+    options.on_batch_made = [&, here = std::this_thread::get_id()](LoaderOptions::Moment,
+                                                                   LoaderOptions::Moment) {
+        made += std::this_thread::get_id() == here ? 1 : 0;
+    };
+    const auto loader = make_loader(near, options);
+    const auto expected = make_loader(far, options_of(5, LoaderMode::kTrain, 2));
+    for (int i = 0; i < 30; ++i) {
+        CHECK(contents(*loader, next(*loader)) == contents(*expected, next(*expected)));
+        CHECK(made == i + 1);
+    }
+    loader->seek({0, 3});
+    CHECK(next(*loader).cursor == Cursor{0, 3});
+    // One field that has to be decoded is enough for a thread.
+    made = 0;
+    const auto mixed = make_loader(dataset_of({kept(*far.fields()[0]), far.fields()[1]}), options);
+    next(*mixed);
+    CHECK(made == 0);
 }
 
 TEST_CASE("a loader may be dropped at any moment") {
