@@ -25,21 +25,10 @@ static void fetch(const void* data, size_t bytes) {
         __builtin_prefetch(static_cast<const char*>(data) + i);
 }
 
-std::array<float, 256> byte_floats(std::optional<ValueRange> range) {
-    std::array<float, 256> table{};
-    for (size_t v = 0; v < table.size(); ++v) {
-        double value = static_cast<double>(v);
-        // The sum of both ends' shares is exact at both ends, which low + v * scale is not.
-        if (range) value = (range->low * (255.0 - value) + range->high * value) / 255.0;
-        table[v] = static_cast<float>(value);
-    }
-    return table;
-}
-
 ByteField::ByteField(FieldInfo info, std::vector<uint8_t> bytes, std::optional<ValueRange> range)
     : Field(std::move(info.name), std::move(info.shape), info.count, info.class_count),
       bytes_(std::move(bytes)),
-      table_(byte_floats(range)) {
+      values_(range) {
     GMC_CHECK(static_cast<int64_t>(bytes_.size()) == count() * elements(),
               "field {} holds {} bytes for {} examples of {}", name(), bytes_.size(), count(),
               elements());
@@ -48,7 +37,7 @@ ByteField::ByteField(FieldInfo info, std::vector<uint8_t> bytes, std::optional<V
 void ByteField::read(int64_t index, float* dst) const {
     const size_t size = static_cast<size_t>(elements());
     const uint8_t* src = bytes_.data() + static_cast<size_t>(index) * size;
-    for (size_t i = 0; i < size; ++i) dst[i] = table_[src[i]];
+    values_.convert(src, size, dst);
 }
 
 void ByteField::expect(int64_t index) const {

@@ -105,7 +105,7 @@ class FolderField final : public Field {
                 static_cast<int64_t>(files.size()), 0),
           options_(options),
           files_(std::move(files)),
-          floats_(byte_floats(options.range)) {
+          values_(options.range) {
         const uint64_t most = options.cache_bytes > 0 ? options.cache_bytes : default_cache_bytes();
         const auto example = static_cast<uint64_t>(elements());
         if (files_.size() > most / example) return;
@@ -147,12 +147,12 @@ class FolderField final : public Field {
         return fit_image(*image, options_.height, options_.width, options_.channels, options_.crop);
     }
     void convert(const uint8_t* src, float* dst) const {
-        for (int64_t i = 0; i < elements(); ++i) dst[i] = floats_[src[i]];
+        values_.convert(src, static_cast<size_t>(elements()), dst);
     }
 
     const FolderOptions options_;
     const std::vector<std::string> files_;
-    const std::array<float, 256> floats_;
+    const ByteValues values_;
     // Filled by read(), which is const to all who look at it.
     mutable std::vector<std::atomic<uint8_t>> states_;
     mutable std::vector<uint8_t> cache_;

@@ -1,0 +1,28 @@
+// What bytes stand for.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "runtime/data/dataset.h"
+#include "runtime/kernels/byte_scale.h"
+
+namespace gmc::runtime {
+
+/// Byte v is low + v (high - low) / 255 of a range, exact at both ends and rounded once; without one it is v itself.
+class ByteValues {
+  public:
+    explicit ByteValues(std::optional<ValueRange> range);
+
+    /// floats[i] = the value of bytes[i], for each i below count.
+    void convert(const uint8_t* bytes, size_t count, float* floats) const;
+
+  private:
+    std::array<float, 256> table_{};
+    /// Faster, where it gives the same: for ranges between small whole numbers.
+    std::optional<ByteScale> scale_;
+};
+
+}  // namespace gmc::runtime

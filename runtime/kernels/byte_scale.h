@@ -1,0 +1,17 @@
+// Bytes as floats.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace gmc::runtime {
+
+/// The float of byte v is (factor v + term) / divisor.
+struct ByteScale {
+    float factor = 1, term = 0, divisor = 1;
+};
+
+/// floats[i] = that of bytes[i], for each i below count.
+void scale_bytes(const uint8_t* bytes, size_t count, const ByteScale& scale, float* floats);
+
+}  // namespace gmc::runtime
