@@ -86,6 +86,7 @@ void LayerReader::read_use(Block& block, const Written& written) {
         return;
     }
     if (block.broken) return;
+    block.used = true;
     Use use;
     use.block = &block;
     use.span = written.span;
@@ -106,6 +107,34 @@ void LayerReader::read_use(Block& block, const Written& written) {
     block.open = false;
 }
 
+// Values that are marked as failed are accepted by all readers: so are parameters of which nothing is known.
+void LayerReader::check(Block& block) {
+    Bindings arguments = block.defaults;
+    Node anything;
+    anything.kind = Node::Kind::kScalar;
+    anything.span = block.span;
+    anything.failed = true;
+    for (const KeyRow& row : block.rows)
+        if (row.required()) arguments[row.key] = std::make_shared<const Node>(anything);
+    Use use;
+    use.block = &block;
+    use.span = block.span;
+    use.prefix = block.name;
+    block.open = true;
+    expand(std::move(use), arguments);
+    block.open = false;
+}
+
+void check_unused_blocks(Blocks& blocks, Diagnostics& diagnostics) {
+    for (auto& [name, block] : blocks) {
+        if (block.used || block.broken) continue;
+        LayerScope scope;
+        scope.only_input = "input";
+        scope.unknown = true;
+        LayerReader(scope, blocks, diagnostics).check(block);
+    }
+}
+
 // The defaults of the parameters, and what the use gives upon them.
 Bindings LayerReader::read_arguments(const Block& block, const Written& written, Use& use) {
     Bindings arguments = block.defaults;
@@ -116,7 +145,7 @@ Bindings LayerReader::read_arguments(const Block& block, const Written& written,
         map = *written.value;
     } else if (written.value && block.rows.size() > 2) {
         map.entries.push_back({block.rows[0].key, written.span, written.value});
-    } else if (written.value) {
+    } else if (written.value && !written.value->failed) {
         diagnostics_.error(DiagnosticKind::kWrongType,
                            written.value->is_null() ? written.span : written.value->span,
                            "block `{}` has no parameters", block.name);
@@ -146,8 +175,10 @@ void LayerReader::expand(Use use, const Bindings& arguments) {
     uses_.pop_back();
     if (diagnostics_.count() != errors) {
         block.broken = true;
-        diagnostics_.note_since(errors, use.span,
-                                fmt::format("in block `{}`, used here", block.name));
+        diagnostics_.note_since(
+            errors, use.span,
+            fmt::format("in block `{}`, {}", block.name,
+                        use.span == block.span ? "which nothing uses" : "used here"));
         return;
     }
     if (use.name.empty() || layers_.empty()) return;

@@ -33,6 +33,15 @@ NodePtr flatten_initializer(const LayerRow& row, const NodePtr& keys, Diagnostic
     return with_entry(*flat, {"initializer_stddev", stddev->key_span, stddev->value});
 }
 
+/// Whether `from` holds what was reported already.
+bool has_failed_from(const Node& keys) {
+    const Entry* from = keys.find("from");
+    if (!from) return false;
+    const Node& names = *from->value;
+    return names.failed || std::any_of(names.items.begin(), names.items.end(),
+                                       [](const NodePtr& item) { return item->failed; });
+}
+
 }  // namespace
 
 void LayerScope::define(const std::string& name, const std::string& layer, Span span,
@@ -129,13 +138,16 @@ void LayerReader::read_kind(const LayerRow& row, const Written& written) {
     layer.span = written.span;
     if (!uses_.empty()) layer.block_use = uses_.front().span;
     const size_t errors = diagnostics_.count();
-    if (const NodePtr keys = keys_of(row, written)) read_keys(row, keys, layer);
+    const NodePtr keys = keys_of(row, written);
+    if (keys) read_keys(row, keys, layer);
     // The first layer of a block takes what the block was given.
     if (!uses_.empty() && layers_.size() == uses_.back().first_layer && layer.from.empty()) {
         layer.from = uses_.back().from;
         layer.from_span = uses_.back().from_span;
     }
-    if (diagnostics_.count() == errors) check_inputs(row, layer);
+    const bool unknown_inputs = (keys && has_failed_from(*keys)) ||
+                                (scope_.unknown && layers_.empty() && !layer.from_span.known());
+    if (diagnostics_.count() == errors && !unknown_inputs) check_inputs(row, layer);
     layers_.push_back(std::move(layer));
 }
 
@@ -154,6 +166,7 @@ NodePtr LayerReader::keys_of(const LayerRow& row, const Written& written) {
             .help(fmt::format("a layer without keys is written `- {}`", row.kind));
         return nullptr;
     }
+    if (!*row.main_key && written.value->failed) return nullptr;
     if (!*row.main_key) {
         diagnostics_
             .error(DiagnosticKind::kWrongType, written.value->span,
@@ -260,6 +273,7 @@ std::string LayerReader::resolve(const PlacedName& name) {
     }
     const auto found = scope_.names.find(name.name);
     if (found != scope_.names.end() && found->second.visible) return found->second.layer;
+    if (scope_.unknown) return name.name;
     std::vector<std::string> known;
     for (const auto& [other, named] : scope_.names)
         if (named.visible) known.push_back(other);

@@ -24,10 +24,13 @@ struct Block {
     NodePtr layers;       ///< null after an error
     bool open = false;    ///< it is being expanded: a use inside is a recursion
     bool broken = false;  ///< its layers have errors, which are said once
+    bool used = false;    ///< its layers were read
 };
 using Blocks = std::map<std::string, Block>;
 
 Blocks read_blocks(const Node& model, Diagnostics& diagnostics);
+/// Reports what is wrong with blocks that nothing used. To be called when all networks were read.
+void check_unused_blocks(Blocks& blocks, Diagnostics& diagnostics);
 
 /// The names that `from` can refer to, of one network.
 struct LayerScope {
@@ -42,6 +45,7 @@ struct LayerScope {
     size_t layer_count = 0;                 ///< of the whole network
     std::string only_input;                 ///< the network's input when there is one, "" otherwise
     LayerSpec* before = nullptr;            ///< the layer before the list, when there is one
+    bool unknown = false;  ///< there is no network: names may be of any, and so may the input
 
     /// Takes a name for a layer; reports one that is taken.
     void define(const std::string& name, const std::string& layer, Span span,
@@ -59,6 +63,8 @@ class LayerReader {
     /// A list of layers, or one layer without a list around it. `what` for messages: "network
     /// `encoder`".
     std::vector<LayerSpec> read(const Node& node, const std::string& what);
+    /// Reads the layers of a block by itself, for its errors. Parameters without a default may be anything.
+    void check(Block& block);
 
   private:
     /// A layer as written: its kind (or block) and what stands behind the colon.

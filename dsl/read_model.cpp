@@ -41,6 +41,7 @@ ModelSpec read_sections(const Node& root, const Bindings& variables,
     Blocks blocks = read_blocks(root, diagnostics);
     if (const Entry* networks = section("networks"))
         model.networks = read_networks(*networks, blocks, model.data, diagnostics);
+    check_unused_blocks(blocks, diagnostics);
     if (const Entry* objective = section("objective"))
         model.objective =
             read_objective(*objective, model.networks, options.recipe_directories, diagnostics);

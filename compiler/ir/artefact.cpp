@@ -115,6 +115,16 @@ bool write_file(const std::string& path, const std::string& text, Diagnostics& d
     return false;
 }
 
+bool is_artefact(const std::string& path) {
+    // Others can be read once, and may have nothing to read.
+    std::error_code code;
+    if (!std::filesystem::is_regular_file(path, code)) return false;
+    const File file(std::fopen(path.c_str(), "rb"));
+    char begin[4];
+    return file != nullptr &&
+           starts_like_artefact({begin, std::fread(begin, 1, sizeof begin, file.get())});
+}
+
 Result<Module> read_artefact_text(const std::string& path, std::string text,
                                   const ReadArtefactOptions& options, Diagnostics& diagnostics) {
     if (text.empty())

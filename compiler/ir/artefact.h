@@ -19,6 +19,9 @@ std::string artefact_text(const Module& module);
 /// False and kBadFile when that fails.
 bool write_file(const std::string& path, const std::string& text, Diagnostics& diagnostics);
 
+/// Whether `path` is a plain file that can be read and begins like a .gmc file.
+bool is_artefact(const std::string& path);
+
 struct ReadArtefactOptions {
     bool require_checksum =
         true;              ///< false: dumps and files edited by hand are read as well, unchecked

@@ -11,7 +11,7 @@ namespace {
 /// Fails where a bf16 tensor meets an op that has no code for it.
 bool takes_no_bf16(std::string_view name, const Type& type, InferContext& c) {
     if (type.dtype != DType::kBf16) return true;
-    c.fail(fmt::format("`{}` of {}: bf16 is for `cast`, contractions and `reshape`", name,
+    c.fail(fmt::format("`{}` of {}: bf16 is for `cast`, contractions and moving elements", name,
                        to_string(type)));
     return false;
 }
@@ -156,11 +156,13 @@ Type infer(const Broadcast& op, InferContext& c) {
 Type infer(const Concat& op, InferContext& c) {
     if (c.operands.empty()) return c.fail("`concat` needs at least one operand");
     Type result = c.operands[0];
-    if (!takes_no_bf16("concat", result, c)) return {};
     if (op.axis < 0 || op.axis >= result.rank())
         return c.fail(fmt::format("`concat` along axis {} of {}", op.axis, to_string(result)));
     for (size_t i = 1; i < c.operands.size(); ++i) {
         Type other = c.operands[i];
+        if (other.dtype != result.dtype)
+            return c.fail(fmt::format("`concat` of {} and {}: the element types must be equal",
+                                      to_string(c.operands[0]), to_string(other)));
         if (other.rank() == result.rank()) other.shape[op.axis] = c.operands[0].shape[op.axis];
         if (other != c.operands[0])
             return c.fail(
@@ -173,7 +175,6 @@ Type infer(const Concat& op, InferContext& c) {
 
 Type infer(const Pad& op, InferContext& c) {
     Type result = c.operands[0];
-    if (!takes_no_bf16("pad", result, c)) return {};
     const size_t rank = result.shape.size();
     if (op.low.size() != rank || op.high.size() != rank ||
         (!op.interior.empty() && op.interior.size() != rank))
@@ -199,7 +200,6 @@ Type infer(const Reshape&, InferContext& c) {
 
 Type infer(const Slice& op, InferContext& c) {
     Type result = c.operands[0];
-    if (!takes_no_bf16("slice", result, c)) return {};
     const size_t rank = result.shape.size();
     if (op.starts.size() != rank || op.limits.size() != rank ||
         (!op.strides.empty() && op.strides.size() != rank))
@@ -217,7 +217,6 @@ Type infer(const Slice& op, InferContext& c) {
 
 Type infer(const Transpose& op, InferContext& c) {
     const Type& x = c.operands[0];
-    if (!takes_no_bf16("transpose", x, c)) return {};
     std::vector<int64_t> sorted = op.permutation;
     std::sort(sorted.begin(), sorted.end());
     bool permutes = sorted.size() == x.shape.size();

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 #include "compiler/ir/builder.h"
@@ -16,6 +17,12 @@ using namespace ir;  // NOLINT: all of this is about ir
 bool is_contraction(const Operation& op) {
     return op.as<Matmul>() != nullptr || op.as<Conv>() != nullptr ||
            op.as<ConvBackwardData>() != nullptr || op.as<ConvBackwardWeights>() != nullptr;
+}
+
+/// What the result of such an op is made of are its operands' elements, and zeros.
+bool moves_elements(const Operation& op) {
+    return op.as<Concat>() != nullptr || op.as<Pad>() != nullptr || op.as<Reshape>() != nullptr ||
+           op.as<Slice>() != nullptr || op.as<Transpose>() != nullptr;
 }
 
 bool is_f32_contraction(const Function& function, const Operation& op) {
@@ -60,19 +67,19 @@ class State {
         }
     }
 
-    /// What a contraction reads, as it is or reshaped.
+    /// What a contraction reads, as it is or moved.
     void find_contracted() {
         for (size_t i = f_.operations.size(); i-- > 0;) {
             const Operation& op = f_.operations[i];
-            const bool reads = is_f32_contraction(f_, op) ||
-                               (op.as<Reshape>() != nullptr && contracted_[op.result()]);
+            const bool reads =
+                is_f32_contraction(f_, op) || (moves_elements(op) && contracted_[op.result()]);
             for (ValueId operand : op.operands)
                 if (reads) contracted_[operand] = true;
         }
     }
 
     bool rewrite(Operation& op) {
-        if (op.as<Reshape>() != nullptr && replaced_.count(op.operands[0]) != 0) return reshape(op);
+        if (moves_elements(op) && moves_bf16(op)) return move(op);
         const bool lowers = is_f32_contraction(f_, op);
         for (ValueId& operand : op.operands) operand = lowers ? narrow(operand) : wide(operand);
         const ValueId result = op.result();
@@ -89,10 +96,17 @@ class State {
         return true;
     }
 
-    /// The reshape of a bf16 copy.
-    bool reshape(Operation& op) {
+    /// Whether this moves what is bf16 anyway: all of the operands, or some where a contraction reads the result.
+    bool moves_bf16(const Operation& op) const {
+        const auto narrow = std::count_if(op.operands.begin(), op.operands.end(),
+                                          [&](ValueId v) { return replaced_.count(v) != 0; });
+        return narrow == static_cast<std::ptrdiff_t>(op.operands.size()) ||
+               (narrow > 0 && contracted_[op.result()]);
+    }
+
+    bool move(Operation& op) {
         const ValueId result = op.result();
-        op.operands = {replaced_.at(op.operands[0])};
+        for (ValueId& operand : op.operands) operand = narrow(operand);
         op.results = {f_.add_value(name(result, DType::kBf16), with(result, DType::kBf16))};
         replaced_[result] = op.result();
         f_.operations.push_back(std::move(op));

@@ -23,10 +23,12 @@ struct Axis {
     int64_t size, from_stride, to_stride;
 };
 
-/// A box of elements to copy, or to fill with zeros when `from` is null. Axes are outermost first.
+/// A box of elements to copy, or to fill with zeros when `from` is null. Axes are outermost first. T is float, or
+/// uint16_t for bf16.
+template <typename T>
 struct Region {
-    const float* from = nullptr;
-    float* to = nullptr;
+    const T* from = nullptr;
+    T* to = nullptr;
     std::vector<Axis> axes;
 };
 
@@ -37,7 +39,8 @@ std::vector<int64_t> row_major_strides(const ir::Shape& shape) {
 }
 
 /// Drops axes of size 1 and merges neighbours that are contiguous on both sides.
-void collapse(Region& region) {
+template <typename T>
+void collapse(Region<T>& region) {
     std::vector<Axis> out;
     for (const Axis& axis : region.axes) {
         if (axis.size == 1) continue;
@@ -55,6 +58,7 @@ void collapse(Region& region) {
 
 // ---- regions of the ops ----
 
+template <typename T>
 struct Tensors {
     const ir::Function& function;
     const ir::Operation& operation;
@@ -64,14 +68,17 @@ struct Tensors {
         return function.type(operation.operands[i]).shape;
     }
     const ir::Shape& result_shape() const { return function.type(operation.result()).shape; }
-    const float* operand(size_t i) const { return buffers.data(operation.operands[i]); }
-    float* result() const { return buffers.data(operation.result()); }
+    const T* operand(size_t i) const {
+        return reinterpret_cast<const T*>(buffers.data(operation.operands[i]));
+    }
+    T* result() const { return reinterpret_cast<T*>(buffers.data(operation.result())); }
 };
 
-std::vector<Region> regions(const ir::Slice& op, const Tensors& t) {
+template <typename T>
+std::vector<Region<T>> regions(const ir::Slice& op, const Tensors<T>& t) {
     const auto from = row_major_strides(t.operand_shape(0)),
                to = row_major_strides(t.result_shape());
-    Region region{t.operand(0), t.result(), {}};
+    Region<T> region{t.operand(0), t.result(), {}};
     for (size_t i = 0; i < from.size(); ++i) {
         region.from += op.starts[i] * from[i];
         region.axes.push_back({t.result_shape()[i], from[i] * op.stride(i), to[i]});
@@ -79,23 +86,25 @@ std::vector<Region> regions(const ir::Slice& op, const Tensors& t) {
     return {region};
 }
 
-std::vector<Region> regions(const ir::Transpose& op, const Tensors& t) {
+template <typename T>
+std::vector<Region<T>> regions(const ir::Transpose& op, const Tensors<T>& t) {
     const auto from = row_major_strides(t.operand_shape(0)),
                to = row_major_strides(t.result_shape());
-    Region region{t.operand(0), t.result(), {}};
+    Region<T> region{t.operand(0), t.result(), {}};
     for (size_t i = 0; i < to.size(); ++i)
         region.axes.push_back({t.result_shape()[i], from[op.permutation[i]], to[i]});
     return {region};
 }
 
-std::vector<Region> regions(const ir::Concat& op, const Tensors& t) {
+template <typename T>
+std::vector<Region<T>> regions(const ir::Concat& op, const Tensors<T>& t) {
     const auto to = row_major_strides(t.result_shape());
-    std::vector<Region> out;
+    std::vector<Region<T>> out;
     int64_t begin = 0;
     for (size_t k = 0; k < t.operation.operands.size(); ++k) {
         const ir::Shape& shape = t.operand_shape(k);
         const auto from = row_major_strides(shape);
-        Region region{t.operand(k), t.result() + begin * to[op.axis], {}};
+        Region<T> region{t.operand(k), t.result() + begin * to[op.axis], {}};
         for (size_t i = 0; i < shape.size(); ++i) region.axes.push_back({shape[i], from[i], to[i]});
         begin += shape[op.axis];
         out.push_back(std::move(region));
@@ -105,13 +114,14 @@ std::vector<Region> regions(const ir::Concat& op, const Tensors& t) {
 
 /// The inside, and for each axis the margins before and after it: inside along earlier axes, everything along later ones.
 /// With gaps inside, zeros everywhere first.
-std::vector<Region> regions(const ir::Pad& op, const Tensors& t) {
+template <typename T>
+std::vector<Region<T>> regions(const ir::Pad& op, const Tensors<T>& t) {
     const ir::Shape &inside = t.operand_shape(0), &whole = t.result_shape();
     const auto from = row_major_strides(inside), to = row_major_strides(whole);
-    Region core{t.operand(0), t.result(), {}};
-    std::vector<Region> out;
+    Region<T> core{t.operand(0), t.result(), {}};
+    std::vector<Region<T>> out;
     if (!op.interior.empty()) {
-        Region zeros{nullptr, core.to, {}};
+        Region<T> zeros{nullptr, core.to, {}};
         for (size_t i = 0; i < whole.size(); ++i) {
             zeros.axes.push_back({whole[i], 0, to[i]});
             core.to += op.low[i] * to[i];
@@ -120,7 +130,7 @@ std::vector<Region> regions(const ir::Pad& op, const Tensors& t) {
         return {zeros, core};
     }
     for (size_t i = 0; i < whole.size(); ++i) {
-        Region margin{nullptr, core.to, core.axes};
+        Region<T> margin{nullptr, core.to, core.axes};
         margin.axes.push_back({op.low[i], 0, to[i]});
         for (size_t k = i + 1; k < whole.size(); ++k) margin.axes.push_back({whole[k], 0, to[k]});
         if (op.low[i] > 0) out.push_back(margin);
@@ -134,13 +144,14 @@ std::vector<Region> regions(const ir::Pad& op, const Tensors& t) {
     return out;
 }
 
-template <typename Op>
-std::vector<Region> regions(const Op&, const Tensors& t) {
+template <typename Op, typename T>
+std::vector<Region<T>> regions(const Op&, const Tensors<T>& t) {
     GMC_CHECK(false, "`{}` is no copy", t.operation.info().name);
 }
 
 /// Whether the elements lie where they belong already: plan_memory puts parts there where it can.
-bool is_in_place(const Region& region) {
+template <typename T>
+bool is_in_place(const Region<T>& region) {
     return region.from == region.to &&
            std::all_of(region.axes.begin(), region.axes.end(), [](const Axis& a) {
                return a.size == 1 || a.from_stride == a.to_stride;
@@ -151,14 +162,16 @@ bool is_in_place(const Region& region) {
 
 /// How many of the last axes are copied at once: 2 where an axis that is contiguous in the operand was moved next to
 /// the last one of the result.
-size_t inner_axes(const Region& region) {
+template <typename T>
+size_t inner_axes(const Region<T>& region) {
     if (region.from == nullptr || region.axes.size() < 2) return 1;
     const Axis &rows = region.axes[region.axes.size() - 2], &columns = region.axes.back();
     return rows.from_stride == 1 && columns.to_stride == 1 && columns.from_stride != 1 ? 2 : 1;
 }
 
 /// Moves the axis along which the operand is contiguous to the last place but one, so that blocks can be swapped.
-void prepare_blocks(Region& region) {
+template <typename T>
+void prepare_blocks(Region<T>& region) {
     if (region.from == nullptr || region.axes.back().from_stride == 1) return;
     const auto contiguous = std::find_if(region.axes.begin(), region.axes.end(),
                                          [](const Axis& a) { return a.from_stride == 1; });
@@ -166,12 +179,13 @@ void prepare_blocks(Region& region) {
         std::rotate(contiguous, contiguous + 1, region.axes.end() - 1);
 }
 
-void copy_line(const float* from, float* to, const Axis& axis) {
+template <typename T>
+void copy_line(const T* from, T* to, const Axis& axis) {
     const bool runs = axis.to_stride == 1 && (from == nullptr || axis.from_stride == 1);
     if (runs && from == nullptr)
-        std::fill_n(to, axis.size, 0.0f);
+        std::fill_n(to, axis.size, T{0});
     else if (runs)
-        std::memcpy(to, from, static_cast<size_t>(axis.size) * sizeof(float));
+        std::memcpy(to, from, static_cast<size_t>(axis.size) * sizeof(T));
     else if (from == nullptr)
         for (int64_t i = 0; i < axis.size; ++i) to[i * axis.to_stride] = 0;
     else
@@ -180,9 +194,10 @@ void copy_line(const float* from, float* to, const Axis& axis) {
 
 /// to[i, j] = from[i, j], where the operand is contiguous along i and the result along j. In blocks through a buffer:
 /// each cache line is touched once on either side, however unlucky the strides are.
-void copy_plane(const float* from, float* to, const Axis& rows, const Axis& columns,
-                TransposeFunction transpose) {
-    float block[kBlockRows][kBlockColumns];
+template <typename T>
+void copy_plane(const T* from, T* to, const Axis& rows, const Axis& columns,
+                TransposeFunction<T> transpose) {
+    T block[kBlockRows][kBlockColumns];
     for (int64_t j0 = 0; j0 < columns.size; j0 += kBlockColumns)
         for (int64_t i0 = 0; i0 < rows.size; i0 += kBlockRows) {
             const int64_t height = std::min(kBlockRows, rows.size - i0);
@@ -191,12 +206,14 @@ void copy_plane(const float* from, float* to, const Axis& rows, const Axis& colu
                       kBlockColumns, height, width);
             for (int64_t i = 0; i < height; ++i)
                 std::memcpy(to + (i0 + i) * rows.to_stride + j0, block[i],
-                            static_cast<size_t>(width) * sizeof(float));
+                            static_cast<size_t>(width) * sizeof(T));
         }
 }
 
 /// The rows that share number `part` of `parts` has.
-void copy_share(const Region& region, int64_t part, int64_t parts, TransposeFunction transpose) {
+template <typename T>
+void copy_share(const Region<T>& region, int64_t part, int64_t parts,
+                TransposeFunction<T> transpose) {
     const size_t outer = region.axes.size() - inner_axes(region);
     int64_t rows = 1;
     for (size_t a = 0; a < outer; ++a) rows *= region.axes[a].size;
@@ -218,7 +235,7 @@ void copy_share(const Region& region, int64_t part, int64_t parts, TransposeFunc
             from += rest % region.axes[a].size * region.axes[a].from_stride;
             to += rest % region.axes[a].size * region.axes[a].to_stride;
         }
-        const float* source = region.from == nullptr ? nullptr : region.from + from;
+        const T* source = region.from == nullptr ? nullptr : region.from + from;
         if (inner_axes(region) == 1)
             copy_line(source, region.to + to, first);
         else
@@ -226,14 +243,15 @@ void copy_share(const Region& region, int64_t part, int64_t parts, TransposeFunc
     }
 }
 
+template <typename T>
 class CopyKernel : public Kernel {
   public:
     /// `overlap`: later regions write over earlier ones, so that each waits for the one before.
-    CopyKernel(std::vector<Region> regions, int64_t elements, bool overlap)
+    CopyKernel(std::vector<Region<T>> regions, int64_t elements, bool overlap)
         : regions_(std::move(regions)),
           overlap_(overlap),
           parts_(elements < kSerialElements ? 1 : omp_get_max_threads()) {
-        for (Region& region : regions_) {
+        for (Region<T>& region : regions_) {
             collapse(region);
             prepare_blocks(region);
         }
@@ -247,7 +265,7 @@ class CopyKernel : public Kernel {
 
   private:
     void run_share(int part, int parts) const {
-        for (const Region& region : regions_) {
+        for (const Region<T>& region : regions_) {
             copy_share(region, part, parts, transpose_);
             if (overlap_ && parts > 1) {
 #pragma omp barrier
@@ -255,25 +273,32 @@ class CopyKernel : public Kernel {
         }
     }
 
-    std::vector<Region> regions_;
+    std::vector<Region<T>> regions_;
     bool overlap_;
     int parts_;
-    TransposeFunction transpose_ = transpose_function();
+    TransposeFunction<T> transpose_ = transpose_function<T>();
 };
+
+template <typename T>
+std::unique_ptr<Kernel> make_kernel(const Tensors<T>& tensors) {
+    const ir::Operation& operation = tensors.operation;
+    std::vector<Region<T>> list =
+        std::visit([&](const auto& op) { return regions(op, tensors); }, operation.op);
+    list.erase(std::remove_if(list.begin(), list.end(), is_in_place<T>), list.end());
+    if (list.empty()) return nullptr;
+    const auto* pad = operation.as<ir::Pad>();
+    return std::make_unique<CopyKernel<T>>(std::move(list),
+                                           tensors.function.type(operation.result()).elements(),
+                                           pad != nullptr && !pad->interior.empty());
+}
 
 }  // namespace
 
 std::unique_ptr<Kernel> make_copy_kernel(const ir::Function& function,
                                          const ir::Operation& operation, const Buffers& buffers) {
-    const Tensors tensors{function, operation, buffers};
-    std::vector<Region> list =
-        std::visit([&](const auto& op) { return regions(op, tensors); }, operation.op);
-    list.erase(std::remove_if(list.begin(), list.end(), is_in_place), list.end());
-    if (list.empty()) return nullptr;
-    const auto* pad = operation.as<ir::Pad>();
-    return std::make_unique<CopyKernel>(std::move(list),
-                                        function.type(operation.result()).elements(),
-                                        pad != nullptr && !pad->interior.empty());
+    if (function.type(operation.result()).dtype == ir::DType::kBf16)
+        return make_kernel(Tensors<uint16_t>{function, operation, buffers});
+    return make_kernel(Tensors<float>{function, operation, buffers});
 }
 
 }  // namespace gmc::runtime

@@ -6,10 +6,12 @@
 namespace gmc::runtime {
 
 /// to[i * to_stride + j] = from[i + j * from_stride] for i below rows, j below columns.
-using TransposeFunction = void (*)(const float* from, int64_t from_stride, float* to,
-                                   int64_t to_stride, int64_t rows, int64_t columns);
+template <typename T>
+using TransposeFunction = void (*)(const T* from, int64_t from_stride, T* to, int64_t to_stride,
+                                   int64_t rows, int64_t columns);
 
-/// For the SIMD target of this machine.
-TransposeFunction transpose_function();
+/// For the SIMD target of this machine; T is float or uint16_t.
+template <typename T>
+TransposeFunction<T> transpose_function();
 
 }  // namespace gmc::runtime

@@ -1,6 +1,7 @@
 // See "Trace Event Format" (Google), the event types X (complete) and M (names of tracks).
 #include "runtime/profile/trace.h"
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -20,6 +21,8 @@ class Trace {
           profile_(profile),
           names_(module),
           origin_ns_(profile.rounds.front().begin_ns) {
+        for (const TimeSpan& batch : profile.batches)
+            origin_ns_ = std::min(origin_ns_, batch.begin_ns);
         for (const OperationProfile& one : profile.operations)
             known_[{one.function, one.index}] = &one;
     }
@@ -48,8 +51,8 @@ class Trace {
         events_.push_back({{"name", name},
                            {"cat", category},
                            {"ph", "X"},
-                           {"ts", static_cast<double>(time.begin_ns - origin_ns_) * 1e-3},
-                           {"dur", static_cast<double>(time.ns()) * 1e-3},
+                           {"ts", static_cast<double>(time.begin_ns - origin_ns_) / 1e3},
+                           {"dur", static_cast<double>(time.ns()) / 1e3},
                            {"pid", 1},
                            {"tid", track}});
         return events_.back();
@@ -86,7 +89,7 @@ class Trace {
     const ir::Module& module_;
     const StepProfile& profile_;
     OperationNames names_;
-    int64_t origin_ns_;
+    int64_t origin_ns_;  ///< of the earliest event: Perfetto drops what lies before 0
     std::map<std::pair<const ir::Function*, size_t>, const OperationProfile*> known_;
     Json events_ = Json::array();
 };

@@ -3,12 +3,6 @@
 #include <zip.h>
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
-#include <cstdlib>
-
-// After <cstdio>, which it needs and does not include.
-#include <jpeglib.h>
 
 #include "runtime/data/idx.h"
 #include "runtime/data/image_file.h"
@@ -16,6 +10,7 @@
 #include "runtime/kernels/philox.h"
 #include "runtime/output/npy.h"
 #include "runtime/output/png.h"
+#include "tests/unit/data_jpeg.h"
 #include "tests/unit/data_temp_folder.h"
 
 namespace gmc::runtime {
@@ -108,27 +103,10 @@ TEST_CASE("fuzz npy data and npz") {
 
 /// A small grey JPEG.
 std::string sample_jpeg() {
-    jpeg_compress_struct info{};
-    jpeg_error_mgr errors{};
-    info.err = jpeg_std_error(&errors);
-    jpeg_create_compress(&info);
-    unsigned char* memory = nullptr;
-    unsigned long size = 0;
-    jpeg_mem_dest(&info, &memory, &size);
-    info.image_width = info.image_height = 20;
-    info.input_components = 1;
-    info.in_color_space = JCS_GRAYSCALE;
-    jpeg_set_defaults(&info);
-    jpeg_start_compress(&info, TRUE);
-    std::array<unsigned char, 20> row{};
-    for (size_t i = 0; i < row.size(); ++i) row[i] = static_cast<unsigned char>(i * 12);
-    unsigned char* rows = row.data();
-    while (info.next_scanline < info.image_height) jpeg_write_scanlines(&info, &rows, 1);
-    jpeg_finish_compress(&info);
-    std::string bytes(reinterpret_cast<char*>(memory), size);
-    jpeg_destroy_compress(&info);
-    std::free(memory);
-    return bytes;
+    Image image = make_image(20, 20, 1, 0);
+    for (int64_t y = 0; y < image.height; ++y)
+        for (int64_t x = 0; x < image.width; ++x) *image.at(y, x) = static_cast<uint8_t>(x * 12);
+    return jpeg(image);
 }
 
 TEST_CASE("fuzz jpeg") {

@@ -101,32 +101,30 @@ void check_case(const ConvCase& c) {
     CHECK(candidates >= 6);
 }
 
-void check_product(int64_t m, int64_t k, int64_t n, bool transpose_a, bool transpose_b) {
-    std::vector<float> a = random_floats(m * k, 1), b = random_floats(k * n, 2);
+void check_product(const ProductCase& p) {
+    std::vector<float> a = random_floats(p.m * p.k, 1), b = random_floats(p.k * p.n, 2);
     round_all(a), round_all(b);
-    Truth truth{std::vector<double>(m * n), std::vector<double>(m * n)};
-    for (int64_t i = 0; i < m; ++i)
-        for (int64_t j = 0; j < n; ++j)
-            for (int64_t l = 0; l < k; ++l) {
-                const double product = double(a[transpose_a ? l * m + i : i * k + l]) *
-                                       b[transpose_b ? j * k + l : l * n + j];
-                truth.value[i * n + j] += product, truth.magnitude[i * n + j] += std::abs(product);
-            }
+    const Truth truth = true_result(p, a, b);
     Arena arena = empty_arena();
     for (DType type : {DType::kF32, DType::kBf16})
         for (const auto& candidate : matmul_candidates()) {
             Tensor left(a, DType::kBf16), right(b, DType::kBf16),
-                c(std::vector<float>(static_cast<size_t>(m * n), NAN), type);
+                c(std::vector<float>(truth.value.size(), NAN), type);
             ContractionContext context(arena);
-            const MatmulProblem problem{
-                {{DType::kBf16, type}}, m,        k, n, transpose_a, transpose_b, left.data(),
-                right.data(),         c.data(), ""};
+            const MatmulProblem problem{{{DType::kBf16, type}},
+                                        p.m,
+                                        p.k,
+                                        p.n,
+                                        p.transpose_a,
+                                        p.transpose_b,
+                                        left.data(),
+                                        right.data(),
+                                        c.data(),
+                                        ""};
             const auto kernel = candidate.make_named(problem, context);
             if (!kernel) continue;
             kernel->run({});
-            INFO(candidate.name << " to " << ir::dtype_name(type) << ": " << m << " x " << k
-                                << " x " << n << (transpose_a ? " a^T" : "")
-                                << (transpose_b ? " b^T" : ""));
+            INFO(candidate.name << " to " << ir::dtype_name(type) << ": " << p.text());
             CHECK(error_of(truth, c.numbers(), type) < kBound);
         }
 }
@@ -151,13 +149,7 @@ TEST_CASE("convolutions of bf16 with odd sizes, groups, dilations and one to thr
     check_case(square(2, {9, 9}, 4, 16, 1, 2, 0, 0));
 }
 
-TEST_CASE("matrix products of bf16") {
-    const int64_t shapes[][3] = {{1, 1, 1},    {4, 784, 40}, {5, 17, 3},   {16, 16, 16},
-                                 {128, 50, 1}, {50, 128, 1}, {128, 1, 50}, {65, 66, 67}};
-    for (const auto& [m, k, n] : shapes)
-        for (bool transpose_a : {false, true})
-            for (bool transpose_b : {false, true}) check_product(m, k, n, transpose_a, transpose_b);
-}
+TEST_CASE("matrix products of bf16") { for_each_product_case(check_product); }
 
 TEST_CASE("without bf16 arithmetic the same problems are computed in f32") {
     Arena arena = empty_arena();

@@ -1,5 +1,5 @@
-// Convolution problems, the truth about them in double, and the comparison with it. Independent of the runtime's
-// own loops: everything is one list of products (element of x, element of weights, element of y).
+// Convolutions and matrix products as problems, the truth about them in double, and the comparison with it. Independent
+// of the runtime's own loops: a convolution is one list of products (element of x, element of weights, element of y).
 #pragma once
 
 #include <fmt/format.h>
@@ -141,6 +141,43 @@ inline Truth true_result(const ConvCase& c, Direction direction, const ConvData&
         t.value[at] += product, t.magnitude[at] += std::abs(product);
     });
     return t;
+}
+
+/// A matrix product, m x k times k x n; a is stored as k x m when transposed, b as n x k.
+struct ProductCase {
+    int64_t m, k, n;
+    bool transpose_a, transpose_b;
+    std::string text() const {
+        return fmt::format("{} x {} x {}{}{}", m, k, n, transpose_a ? " a^T" : "",
+                           transpose_b ? " b^T" : "");
+    }
+};
+
+inline Truth true_result(const ProductCase& p, const std::vector<float>& a,
+                         const std::vector<float>& b) {
+    const auto count = static_cast<size_t>(p.m * p.n);
+    Truth t{std::vector<double>(count), std::vector<double>(count)};
+    for (int64_t i = 0; i < p.m; ++i)
+        for (int64_t j = 0; j < p.n; ++j)
+            for (int64_t l = 0; l < p.k; ++l) {
+                const double product = double(a[p.transpose_a ? l * p.m + i : i * p.k + l]) *
+                                       b[p.transpose_b ? j * p.k + l : l * p.n + j];
+                t.value[i * p.n + j] += product, t.magnitude[i * p.n + j] += std::abs(product);
+            }
+    return t;
+}
+
+/// Calls check(case) for products of many shapes, both matrices as they are and transposed.
+template <typename Check>
+void for_each_product_case(const Check& check) {
+    constexpr int64_t kShapes[][3] = {{1, 1, 1},    {4, 100, 256}, {4, 784, 40}, {5, 17, 3},
+                                      {16, 16, 16}, {128, 50, 1},  {50, 128, 1}, {128, 1, 50},
+                                      {1, 64, 33},  {33, 2, 1},    {3, 700, 5},  {65, 66, 67},
+                                      {7, 1, 1},    {1, 9, 1}};
+    for (const auto& [m, k, n] : kShapes)
+        for (bool transpose_a : {false, true})
+            for (bool transpose_b : {false, true})
+                check(ProductCase{m, k, n, transpose_a, transpose_b});
 }
 
 /// The largest |got - true| / (sum of magnitudes), where 1e-6 is a few roundings; huge for NaN.

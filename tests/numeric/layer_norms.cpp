@@ -48,38 +48,34 @@ Numbers unit(Numbers x) {
     return x;
 }
 
+/// The layer's result is its input, normalised in the groups that group_of(index) tells.
+template <typename GroupOf>
+void check_normalises(const std::string& input, const std::string& text, size_t channels,
+                      const GroupOf& group_of) {
+    LayerCheck layer("x: " + input, text);
+    const std::string name = text.substr(0, text.find(':'));
+    const Numbers expected = normalised(layer.input("x"), channels, layer.state(name + ".gamma"),
+                                        layer.state(name + ".beta"), group_of);
+    CHECK(difference("y", layer.run().at(""), expected, kRewrite) == "");
+}
+
 }  // namespace
 
 TEST_CASE("layer_norm normalises each vector along the last axis") {
-    LayerCheck layer("x: [2, 4]", "layer_norm");
-    const Numbers expected =
-        normalised(layer.input("x"), 4, layer.state("layer_norm.gamma"),
-                   layer.state("layer_norm.beta"), [](size_t i) { return i / 4; });
-    CHECK(difference("y", layer.run().at(""), expected, kRewrite) == "");
+    check_normalises("[2, 4]", "layer_norm", 4, [](size_t i) { return i / 4; });
 }
 
 TEST_CASE("group_norm normalises the channels of a group over all positions of an example") {
-    LayerCheck layer("x: [2, 3, 6]", "group_norm: 3");
-    const Numbers expected = normalised(
-        layer.input("x"), 6, layer.state("group_norm.gamma"), layer.state("group_norm.beta"),
-        [](size_t i) { return i / 36 * 3 + i % 6 / 2; });
-    CHECK(difference("y", layer.run().at(""), expected, kRewrite) == "");
+    check_normalises("[2, 3, 6]", "group_norm: 3", 6,
+                     [](size_t i) { return i / 36 * 3 + i % 6 / 2; });
 }
 
 TEST_CASE("group_norm of a vector normalises its groups") {
-    LayerCheck layer("x: [6]", "group_norm: 2");
-    const Numbers expected =
-        normalised(layer.input("x"), 6, layer.state("group_norm.gamma"),
-                   layer.state("group_norm.beta"), [](size_t i) { return i / 3; });
-    CHECK(difference("y", layer.run().at(""), expected, kRewrite) == "");
+    check_normalises("[6]", "group_norm: 2", 6, [](size_t i) { return i / 3; });
 }
 
 TEST_CASE("instance_norm normalises each channel over the positions of an example") {
-    LayerCheck layer("x: [2, 3, 2]", "instance_norm");
-    const Numbers expected = normalised(
-        layer.input("x"), 2, layer.state("instance_norm.gamma"),
-        layer.state("instance_norm.beta"), [](size_t i) { return i / 12 * 2 + i % 2; });
-    CHECK(difference("y", layer.run().at(""), expected, kRewrite) == "");
+    check_normalises("[2, 3, 2]", "instance_norm", 2, [](size_t i) { return i / 12 * 2 + i % 2; });
 }
 
 TEST_CASE("a normalisation of equal numbers is its offset, with a finite gradient") {

@@ -26,6 +26,13 @@ const std::vector<ir::Shape> kShapes = {{1},           {7},
                                         {2, 3, 4, 5},  {8, 14, 14, 16},
                                         {3, 1, 50, 2}, {2, 3, 2, 3, 2}};
 
+const std::vector<ir::DType> kTypes = {ir::DType::kF32, ir::DType::kBf16};
+
+/// An input of a copy.
+ir::ValueId input(LoopHarness& h, const ir::Shape& shape, ir::DType dtype) {
+    return h.input(shape, -2, 2, dtype);
+}
+
 /// The copy kernel's result equals the plain loops' exactly.
 void check_copy(LoopHarness& h) { CHECK(h.difference(0, 0, &runtime::make_copy_kernel) == ""); }
 
@@ -33,15 +40,16 @@ void check_copy(LoopHarness& h) { CHECK(h.difference(0, 0, &runtime::make_copy_k
 
 TEST_CASE("transposes by every permutation, on every SIMD target") {
     for_each_simd_target([] {
-        for (const ir::Shape& shape : kShapes) {
-            std::vector<int64_t> permutation(shape.size());
-            std::iota(permutation.begin(), permutation.end(), 0);
-            do {
-                LoopHarness h;
-                h.builder().emit(ir::Transpose{permutation}, {h.input(shape)});
-                check_copy(h);
-            } while (std::next_permutation(permutation.begin(), permutation.end()));
-        }
+        for (ir::DType dtype : kTypes)
+            for (const ir::Shape& shape : kShapes) {
+                std::vector<int64_t> permutation(shape.size());
+                std::iota(permutation.begin(), permutation.end(), 0);
+                do {
+                    LoopHarness h;
+                    h.builder().emit(ir::Transpose{permutation}, {input(h, shape, dtype)});
+                    check_copy(h);
+                } while (std::next_permutation(permutation.begin(), permutation.end()));
+            }
     });
 }
 
@@ -59,34 +67,34 @@ TEST_CASE("slices and pads") {
                 strides.push_back(random.integer(1, 3));
                 interior.push_back(whole ? 0 : random.integer(0, 2));
             }
-            LoopHarness sliced, padded;
-            sliced.builder().emit(ir::Slice{starts, limits}, {sliced.input(shape)});
-            check_copy(sliced);
-            padded.builder().emit(ir::Pad{low, high}, {padded.input(shape)});
-            check_copy(padded);
-            LoopHarness strided, spread;
-            strided.builder().emit(ir::Slice{starts, limits, strides}, {strided.input(shape)});
-            check_copy(strided);
-            spread.builder().emit(ir::Pad{low, high, interior}, {spread.input(shape)});
-            check_copy(spread);
+            const std::vector<ir::OpVariant> ops = {
+                ir::Slice{starts, limits}, ir::Slice{starts, limits, strides}, ir::Pad{low, high},
+                ir::Pad{low, high, interior}};
+            for (const ir::OpVariant& op : ops)
+                for (ir::DType dtype : kTypes) {
+                    LoopHarness h;
+                    h.builder().emit(op, {input(h, shape, dtype)});
+                    check_copy(h);
+                }
         }
 }
 
 TEST_CASE("concatenations along every axis") {
+    const std::vector<std::vector<int64_t>> sizes_of_parts = {{3}, {1, 1}, {5, 2, 16}};
     for (const ir::Shape& shape : kShapes)
         for (size_t axis = 0; axis < shape.size(); ++axis)
-            for (const std::vector<int64_t>& sizes :
-                 std::vector<std::vector<int64_t>>{{3}, {1, 1}, {5, 2, 16}}) {
-                LoopHarness h;
-                std::vector<ir::ValueId> parts;
-                for (int64_t size : sizes) {
-                    ir::Shape part = shape;
-                    part[axis] = size;
-                    parts.push_back(h.input(part));
+            for (const std::vector<int64_t>& sizes : sizes_of_parts)
+                for (ir::DType dtype : kTypes) {
+                    LoopHarness h;
+                    std::vector<ir::ValueId> parts;
+                    for (int64_t size : sizes) {
+                        ir::Shape part = shape;
+                        part[axis] = size;
+                        parts.push_back(input(h, part, dtype));
+                    }
+                    h.builder().emit(ir::Concat{static_cast<int64_t>(axis)}, parts);
+                    check_copy(h);
                 }
-                h.builder().emit(ir::Concat{static_cast<int64_t>(axis)}, parts);
-                check_copy(h);
-            }
 }
 
 TEST_CASE("flushing subnormal numbers reaches every thread") {

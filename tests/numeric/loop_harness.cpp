@@ -4,22 +4,64 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <cstring>
 
 #include "compiler/ir/printer.h"
+#include "runtime/kernels/bf16.h"
 #include "runtime/kernels/loop_plan.h"
 #include "runtime/reference/reference_kernel.h"
 
 namespace gmc::tests {
+namespace {
+
+/// A tensor's memory.
+using Memory = std::vector<std::byte>;
+
+float* address(Memory& memory) { return reinterpret_cast<float*>(memory.data()); }
+
+Memory in_memory(const std::vector<float>& numbers, const ir::Type& type) {
+    Memory memory(static_cast<size_t>(type.bytes()));
+    if (type.dtype == ir::DType::kF32) {
+        std::memcpy(memory.data(), numbers.data(), memory.size());
+        return memory;
+    }
+    for (size_t i = 0; i < numbers.size(); ++i) {
+        const uint16_t narrow = runtime::bf16_from_float(numbers[i]);
+        std::memcpy(memory.data() + 2 * i, &narrow, sizeof narrow);
+    }
+    return memory;
+}
+
+std::vector<float> numbers_of(const Memory& memory, const ir::Type& type) {
+    std::vector<float> numbers(static_cast<size_t>(type.elements()));
+    if (type.dtype == ir::DType::kF32) {
+        std::memcpy(numbers.data(), memory.data(), memory.size());
+        return numbers;
+    }
+    for (size_t i = 0; i < numbers.size(); ++i) {
+        uint16_t narrow;
+        std::memcpy(&narrow, memory.data() + 2 * i, sizeof narrow);
+        numbers[i] = runtime::float_from_bf16(narrow);
+    }
+    return numbers;
+}
+
+}  // namespace
 
 LoopHarness::LoopHarness(uint64_t seed) : random_(seed) {
     module_.functions.emplace_back();
     module_.functions[0].name = "f";
 }
 
-ir::ValueId LoopHarness::input(const ir::Shape& shape, double low, double high) {
+ir::ValueId LoopHarness::input(const ir::Shape& shape, double low, double high, ir::DType dtype) {
     std::vector<float> data(static_cast<size_t>(ir::f32(shape).elements()));
-    for (float& x : data) x = static_cast<float>(random_.uniform(low, high));
-    return input(shape, std::move(data));
+    for (float& x : data) {
+        x = static_cast<float>(random_.uniform(low, high));
+        if (dtype == ir::DType::kBf16) x = runtime::rounded_to_bf16(x);
+    }
+    const ir::ValueId id = input(shape, std::move(data));
+    function().values[id].type.dtype = dtype;
+    return id;
 }
 
 ir::ValueId LoopHarness::input(const ir::Shape& shape, std::vector<float> data) {
@@ -39,21 +81,29 @@ void LoopHarness::fuse(const ir::Shape& space, std::vector<ir::ValueId> results)
 }
 
 LoopHarness::Results LoopHarness::run(Maker make) {
-    Results inputs = memory_, results;
+    std::map<ir::ValueId, Memory> inputs, outputs;
     runtime::Buffers buffers(function().values.size());
-    for (auto& [id, data] : inputs) buffers.set(id, data.data());
+    for (const auto& [id, data] : memory_) {
+        inputs[id] = in_memory(data, function().type(id));
+        buffers.set(id, address(inputs[id]));
+    }
     // The plain loops read all operands before they write, but not those of a body: they never work in place here.
     const bool in_place = make != &runtime::make_reference_kernel;
-    for (ir::ValueId id : operation().results) {
+    const auto home = [&](ir::ValueId id) -> Memory& {
         const auto found = in_place_.find(id);
-        std::vector<float>& home =
-            in_place && found != in_place_.end() ? inputs.at(found->second) : results[id];
-        home.resize(static_cast<size_t>(function().type(id).elements()), -77);
-        buffers.set(id, home.data());
+        return in_place && found != in_place_.end() ? inputs.at(found->second) : outputs[id];
+    };
+    for (ir::ValueId id : operation().results) {
+        const ir::Type& type = function().type(id);
+        Memory& memory = home(id);
+        if (memory.empty())
+            memory = in_memory(std::vector<float>(static_cast<size_t>(type.elements()), -77), type);
+        buffers.set(id, address(memory));
     }
     make(function(), operation(), buffers)->run(context);
-    if (in_place)
-        for (const auto& [id, in] : in_place_) results[id] = inputs.at(in);
+    Results results;
+    for (ir::ValueId id : operation().results)
+        results[id] = numbers_of(home(id), function().type(id));
     return results;
 }
 

@@ -26,8 +26,9 @@ class LoopHarness {
     ir::Builder builder() { return ir::Builder(module_, function()); }
     runtime::CallContext context{.seed = 0x123456789abcdef, .call = 7, .step = 41, .epoch = 2.5};
 
-    /// An input with random elements in [low, high).
-    ir::ValueId input(const ir::Shape& shape, double low = -2, double high = 2);
+    /// An input with random elements in [low, high), to the nearest that `dtype` has.
+    ir::ValueId input(const ir::Shape& shape, double low = -2, double high = 2,
+                      ir::DType dtype = ir::DType::kF32);
     ir::ValueId input(const ir::Shape& shape, std::vector<float> data);
 
     /// Makes all ops so far the body of one `fused` op with these results.

@@ -1,6 +1,6 @@
 // The first five training steps of models, a few of all kinds, against PyTorch, from the same
-// weights, data and noise: every loss to 1e-4 relative. Fixtures are numbers made by
-// make_fixtures.py; nothing else of PyTorch is needed to run this.
+// weights, data and noise: every loss to 1e-4 relative, in bf16 to what rounding leaves. Fixtures are
+// numbers made by make_fixtures.py; nothing else of PyTorch is needed to run this.
 #include <cmath>
 #include <fstream>
 #include <map>
@@ -15,7 +15,16 @@
 namespace gmc {
 namespace {
 
-constexpr double kRelative = 1e-4;
+/// How far losses may be apart, relative.
+struct Tolerance {
+    double first_step, later_steps;
+};
+constexpr Tolerance kF32 = {1e-4, 1e-4};
+/// A sum in the middle of two bf16 numbers is rounded up or down as its terms were ordered, a change of 2^-8; where a
+/// gradient is near zero, Adam then moves a weight the other way. So PyTorch's autocast and the same model rounded by
+/// hand, which agree to 6e-8 (vae_mlp) and 2e-4 (seed_gan) in the first step, are up to 4.6e-3 apart in later ones. In
+/// the first step the KL divergence of the VAEs in f32 is 1.5e-3 and 2.4e-3 away: a model computed in f32 fails here.
+constexpr Tolerance kBf16 = {5e-4, 8e-3};
 /// Where PyTorch in f32 and in f64 differ by more than that themselves (a KL divergence near zero),
 /// their gap counts.
 constexpr double kGapsAllowed = 4;
@@ -69,20 +78,22 @@ void add_results(const Scheduled& entry, Results& results) {
     }
 }
 
-void check_losses(const nlohmann::json& fixture, size_t step, const Results& results) {
+void check_losses(const nlohmann::json& fixture, size_t step, const Results& results,
+                  const Tolerance& tolerance) {
+    const double relative = step == 0 ? tolerance.first_step : tolerance.later_steps;
     for (const auto& [name, value] : fixture.at("losses")[step].items()) {
         INFO("step " << step << " " << name);
         REQUIRE(results.count(name) == 1);
         const double expected = value, exact = fixture.at("losses_float64")[step].at(name);
         const double allowed =
-            std::max(kRelative * std::fabs(exact), kGapsAllowed * std::fabs(exact - expected));
+            std::max(relative * std::fabs(exact), kGapsAllowed * std::fabs(exact - expected));
         CHECK(std::fabs(results.at(name) - exact) <= allowed);
     }
 }
 
 /// Steps of `module` against the fixture of `model`; the data lie in [low, high].
 void compare_steps(const std::string& model, const ir::Module& module, double low, double high,
-                   bool reference = false) {
+                   bool reference = false, const Tolerance& tolerance = kF32) {
     std::ifstream file(std::string(GMC_SOURCE_DIR) + "/tests/parity/" + model + ".json");
     const auto fixture = nlohmann::json::parse(file);
     Diagnostics diagnostics;
@@ -101,8 +112,13 @@ void compare_steps(const std::string& model, const ir::Module& module, double lo
             }
             add_results(entry, results);
         }
-        check_losses(fixture, step, results);
+        check_losses(fixture, step, results, tolerance);
     }
+}
+
+void compare_bf16(const std::string& model, double low, double high, bool reference = false) {
+    compare_steps(model + "_bf16", compile_without_data(model, 16, "bf16"), low, high, reference,
+                  kBf16);
 }
 
 void compare(const std::string& model, double low, double high, bool reference = false) {
@@ -123,8 +139,14 @@ TEST_CASE("group, instance and layer norm step like PyTorch's") {
 TEST_CASE("r1_grid steps like PyTorch") {
     compare_steps("r1_grid", compile_model("r1_grid", {"train.batch_size=16"}), -4, 4);
 }
+TEST_CASE("vae_mlp in bf16 steps like PyTorch's autocast") { compare_bf16("vae_mlp", 0, 1); }
+TEST_CASE("seed_vae in bf16 steps like PyTorch's autocast") { compare_bf16("seed_vae", 0, 1); }
+TEST_CASE("seed_gan in bf16 steps like PyTorch's autocast") { compare_bf16("seed_gan", -1, 1); }
 // The plain loops are slow; one model shows that they agree too.
-TEST_CASE("vae_mlp in plain loops steps like PyTorch") { compare("vae_mlp", 0, 1, true); }
+TEST_CASE("vae_mlp in plain loops steps like PyTorch") {
+    compare("vae_mlp", 0, 1, true);
+    compare_bf16("vae_mlp", 0, 1, true);
+}
 
 }  // namespace
 }  // namespace gmc

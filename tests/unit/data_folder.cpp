@@ -2,15 +2,11 @@
 #include "runtime/data/folder.h"
 
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
-
-// After <cstdio>, which it needs and does not include.
-#include <jpeglib.h>
 
 #include "runtime/data/image_file.h"
 #include "runtime/data/loader.h"
 #include "runtime/data/resize.h"
+#include "tests/unit/data_jpeg.h"
 #include "tests/unit/data_temp_folder.h"
 
 namespace gmc::runtime {
@@ -28,31 +24,6 @@ Image two_halves(int64_t height, int64_t width, int64_t channels) {
 std::string png(const Image& image) {
     Diagnostics diagnostics;
     return *encode_png(image, diagnostics);
-}
-
-std::string jpeg(const Image& image) {
-    jpeg_compress_struct info{};
-    jpeg_error_mgr errors{};
-    info.err = jpeg_std_error(&errors);
-    jpeg_create_compress(&info);
-    unsigned char* memory = nullptr;
-    unsigned long size = 0;
-    jpeg_mem_dest(&info, &memory, &size);
-    info.image_width = static_cast<JDIMENSION>(image.width);
-    info.image_height = static_cast<JDIMENSION>(image.height);
-    info.input_components = static_cast<int>(image.channels);
-    info.in_color_space = image.channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
-    jpeg_set_defaults(&info);
-    jpeg_start_compress(&info, TRUE);
-    while (info.next_scanline < info.image_height) {
-        auto* row = const_cast<unsigned char*>(image.at(info.next_scanline, 0));
-        jpeg_write_scanlines(&info, &row, 1);
-    }
-    jpeg_finish_compress(&info);
-    std::string bytes(reinterpret_cast<char*>(memory), size);
-    jpeg_destroy_compress(&info);
-    std::free(memory);
-    return bytes;
 }
 
 std::vector<float> example(const Field& field, int64_t index) {

@@ -46,6 +46,8 @@ class CommandLine {
     bool parse(const std::vector<std::string>& words);
 
     bool has(const std::string& name) const { return values_.count(name) != 0; }
+    /// Whether the words have it: a default does not count.
+    bool given(const std::string& name) const { return has(name) && !values_[name].defaulted(); }
     bool flag(const std::string& name) const { return values_[name].as<bool>(); }
     template <typename T>
     const T& get(const std::string& name) const {

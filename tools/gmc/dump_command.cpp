@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "compiler/ir/artefact.h"
 #include "compiler/ir/dot.h"
 #include "compiler/ir/printer.h"
 #include "compiler/pipeline.h"
@@ -40,25 +41,41 @@ std::string choice(const CommandLine& line, const std::string& option,
         fmt::format("--{} is one of {}, not `{}`", option, fmt::join(choices, ", "), word));
 }
 
+/// A compiled model, which is what the stage plan is of its YAML.
+int dump_artefact(const CommandLine& line, const Format& format) {
+    const std::string path = line.text("MODEL");
+    for (const char* option : {"stage", "set", "precision"})
+        if (line.given(option) && (option != std::string("stage") || line.text(option) != "plan"))
+            throw UsageError(
+                fmt::format("--{} needs the model's YAML: `{}` is compiled", option, path));
+    Diagnostics diagnostics;
+    const Result<ir::Module> module = ir::read_artefact(
+        path, {.verify = {.allow_gradient = false, .planned = format.of_plans}}, diagnostics);
+    if (!module) return report(diagnostics);
+    fmt::print("{}", format.write(*module));
+    return kDone;
+}
+
 }  // namespace
 
 int dump_command(const Words& words) {
     namespace po = boost::program_options;
-    CommandLine line("gmc dump [options] MODEL",
-                     "Prints a model at a stage of its compilation:\n"
-                     "  spec   as it was read: recipes, blocks and defaults in place (JSON)\n"
-                     "  ir     as it was built, losses with `gradient` ops\n"
-                     "  grad   differentiated\n"
-                     "  opt    simplified and fused\n"
-                     "  plan   with its memory planned: what is in a .gmc file\n"
-                     "Formats:\n"
-                     "  text   the IR; of the stage spec JSON\n"
-                     "  loops  a line per loop, contraction and copy: what it reads and stores\n"
-                     "  json   for programs\n"
-                     "  dot    a graph for Graphviz\n"
-                     "  table  buffers, their lifetimes and the peak, of the stage plan\n"
-                     "  svg    the same as a picture");
-    add_model(line);
+    CommandLine line(
+        "gmc dump [options] MODEL",
+        "Prints a model at a stage of its compilation, or a .gmc file, which is at the last:\n"
+        "  spec   as it was read: recipes, blocks and defaults in place (JSON)\n"
+        "  ir     as it was built, losses with `gradient` ops\n"
+        "  grad   differentiated\n"
+        "  opt    simplified and fused\n"
+        "  plan   with its memory planned: what is in a .gmc file\n"
+        "Formats:\n"
+        "  text   the IR; of the stage spec JSON\n"
+        "  loops  a line per loop, contraction and copy: what it reads and stores\n"
+        "  json   for programs\n"
+        "  dot    a graph for Graphviz\n"
+        "  table  buffers, their lifetimes and the peak, of the stage plan\n"
+        "  svg    the same as a picture");
+    add_model(line, "the model, a YAML file or a .gmc file");
     add_precision(line);
     line.options().add_options()  //
         ("stage", po::value<std::string>()->default_value("plan")->value_name("STAGE"),
@@ -76,6 +93,7 @@ int dump_command(const Words& words) {
         (stage != "plan" && format.of_plans))
         throw UsageError(fmt::format("the stage {} has no format {}", stage, format.name));
 
+    if (ir::is_artefact(line.text("MODEL"))) return dump_artefact(line, format);
     Diagnostics diagnostics;
     const Result<dsl::ModelSpec> spec = read_model(line, diagnostics);
     if (!spec) return report(diagnostics);

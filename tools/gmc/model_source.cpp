@@ -5,14 +5,15 @@
 #include <filesystem>
 
 #include "compiler/build/build.h"
+#include "compiler/ir/artefact.h"
 
 namespace gmc::tools {
 
 namespace po = boost::program_options;
 namespace fs = std::filesystem;
 
-void add_model(CommandLine& line) {
-    line.add_argument("MODEL", "the model, a YAML file");
+void add_model(CommandLine& line, const std::string& about) {
+    line.add_argument("MODEL", about);
     line.options().add_options()(
         "set", po::value<std::vector<std::string>>()->composing()->value_name("NAME=VALUE"),
         "replaces a variable of the model; may be given several times");
@@ -31,6 +32,15 @@ std::vector<std::string> recipe_directories(const std::string& model) {
 Result<dsl::ModelSpec> read_model(const CommandLine& line, Diagnostics& diagnostics) {
     dsl::ReadModelOptions options;
     options.path = line.text("MODEL");
+    if (ir::is_artefact(options.path)) {
+        diagnostics
+            .error(DiagnosticKind::kBadFile, {diagnostics.sources().add(options.path, ""), 0, 0, 0},
+                   "is a compiled model, not a model's YAML")
+            .help(
+                "give the YAML that it was compiled from; `gmc dump` shows what is in a compiled "
+                "model, gmrun runs it");
+        return Failure{};
+    }
     if (line.has("set")) options.sets = line.get<std::vector<std::string>>("set");
     options.recipe_directories = recipe_directories(options.path);
     return dsl::read_model(options, diagnostics);

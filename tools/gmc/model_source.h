@@ -9,9 +9,9 @@
 namespace gmc::tools {
 
 /// Declares the argument MODEL and --set.
-void add_model(CommandLine& line);
+void add_model(CommandLine& line, const std::string& about = "the model, a YAML file");
 
-/// Reads the model that the command line names.
+/// Reads the model that the command line names. Errors: also kBadFile for a compiled one.
 Result<dsl::ModelSpec> read_model(const CommandLine& line, Diagnostics& diagnostics);
 
 /// Declares --precision.

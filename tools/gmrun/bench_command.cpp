@@ -11,8 +11,7 @@
 
 #include "runtime/train/trainer.h"
 #include "tools/gmrun/commands.h"
-#include "tools/gmrun/run_source.h"
-#include "tools/gmrun/tuning.h"
+#include "tools/gmrun/measured_model.h"
 
 namespace gmc::tools {
 namespace {
@@ -69,38 +68,32 @@ bool measure(runtime::LoadedModel& model, int64_t steps, Measured& out, Diagnost
 }  // namespace
 
 int bench_command(const Words& words) {
-    namespace po = boost::program_options;
     CommandLine line(
         "gmrun bench [options] MODEL",
         "Measures training steps on the model's own data. Trains nothing that is kept.");
-    line.add_argument("MODEL", "a .gmc file, or the folder of a run");
-    line.options().add_options()("steps", po::value<int64_t>()->default_value(20),
-                                 "steps that count, after three that do not")(
-        "json", po::bool_switch(), "print one JSON object");
-    add_tuning(line);
+    add_measuring(line, 20);
     if (!line.parse(words)) return kDone;
-    const auto steps = line.get<int64_t>("steps");
-    if (steps < 1) throw UsageError("--steps must be at least 1");
+    const int64_t steps = measured_steps(line);
     Diagnostics diagnostics;
-    auto model = runtime::LoadedModel::load(model_path(line), diagnostics);
-    if (!model.ok()) return report(diagnostics);
-    const Tuning tuning(line, **model);
+    const auto loaded = load_measured(line, diagnostics);
+    if (!loaded.ok()) return report(diagnostics);
+    runtime::LoadedModel& model = *loaded->model;
     Measured measured;
-    if (!measure(**model, steps, measured, diagnostics)) return report(diagnostics);
+    if (!measure(model, steps, measured, diagnostics)) return report(diagnostics);
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
     int64_t images = 0;
-    for (const auto& entry : (*model)->schedule()) images = std::max(images, entry.repeat);
-    images *= (*model)->batch_size();
+    for (const auto& entry : model.schedule()) images = std::max(images, entry.repeat);
+    images *= model.batch_size();
     const nlohmann::ordered_json json{
-        {"model", (*model)->module().name},
-        {"batch_size", (*model)->batch_size()},
+        {"model", model.module().name},
+        {"batch_size", model.batch_size()},
         {"step_ms_median", measured.median()},
         {"step_ms_min", measured.step_ms.front()},
         {"images_per_s", static_cast<double>(images) / measured.median() * 1e3},
         {"first_step_s", measured.first_step_s},
         {"rss_peak_mb", static_cast<double>(usage.ru_maxrss) / 1024},
-        {"arena_mb", static_cast<double>((*model)->arena().bytes()) / (1 << 20)}};
+        {"arena_mb", static_cast<double>(model.arena().bytes()) / (1 << 20)}};
     if (line.flag("json"))
         fmt::print("{}\n", json.dump());
     else

@@ -5,8 +5,7 @@
 #include "runtime/profile/machine_peak.h"
 #include "runtime/profile/operation_text.h"
 #include "tools/gmrun/commands.h"
-#include "tools/gmrun/run_source.h"
-#include "tools/gmrun/tuning.h"
+#include "tools/gmrun/measured_model.h"
 
 namespace gmc::tools {
 namespace {
@@ -126,7 +125,6 @@ class Plan {
 }  // namespace
 
 int plan_command(const Words& words) {
-    namespace po = boost::program_options;
     CommandLine line(
         "gmrun plan [options] MODEL",
         "Shows for every operation of the training step the kernel chosen, its time (the "
@@ -134,26 +132,22 @@ int plan_command(const Words& words) {
         "which is measured, too: GFLOP/s of\ncontractions against multiply-adds in "
         "registers, GB/s of all others against a stream through memory.\nWhat is still "
         "in the cache comes faster than memory, so a loop may show more than 100 %.");
-    line.add_argument("MODEL", "a .gmc file, or the folder of a run");
-    line.options().add_options()("steps", po::value<int64_t>()->default_value(5),
-                                 "steps that count, after three that do not")(
-        "candidates", po::bool_switch(),
-        "also the kernels that lost, with the times that the choice was made by")(
-        "json", po::bool_switch(), "print one JSON object");
-    add_tuning(line);
+    add_measuring(line, 5);
+    line.options().add_options()(
+        "candidates", boost::program_options::bool_switch(),
+        "also the kernels that lost, with the times that the choice was made by");
     if (!line.parse(words)) return kDone;
-    const auto steps = line.get<int64_t>("steps");
-    if (steps < 1) throw UsageError("--steps must be at least 1");
+    const int64_t steps = measured_steps(line);
     if (line.flag("candidates") && line.flag("no-tune"))
         throw UsageError("--candidates needs the measurements that --no-tune leaves out");
     Diagnostics diagnostics;
-    auto model = runtime::LoadedModel::load(model_path(line), diagnostics);
-    if (!model.ok()) return report(diagnostics);
-    const Tuning tuning(line, **model);
-    const auto profile = runtime::profile_step(**model, steps, diagnostics);
+    const auto measured = load_measured(line, diagnostics);
+    if (!measured.ok()) return report(diagnostics);
+    runtime::LoadedModel& model = *measured->model;
+    const auto profile = runtime::profile_step(model, steps, diagnostics);
     if (!profile.ok()) return report(diagnostics);
-    const Plan plan((*model)->module(), *profile,
-                    line.flag("candidates") ? tuning.cache() : nullptr);
+    const Plan plan(model.module(), *profile,
+                    line.flag("candidates") ? measured->tuning->cache() : nullptr);
     if (line.flag("json"))
         fmt::print("{}\n", plan.json().dump());
     else

@@ -6,8 +6,7 @@
 #include "runtime/profile/operation_text.h"
 #include "runtime/profile/trace.h"
 #include "tools/gmrun/commands.h"
-#include "tools/gmrun/run_source.h"
-#include "tools/gmrun/tuning.h"
+#include "tools/gmrun/measured_model.h"
 
 namespace gmc::tools {
 namespace {
@@ -110,22 +109,19 @@ int profile_command(const Words& words) {
         "Shows where the time of a training step goes: operations by kind, with their "
         "names and places in\nthe model, the slowest first (medians of real steps). "
         "Writes a trace of all steps that ui.perfetto.dev\nand chrome://tracing open.");
-    line.add_argument("MODEL", "a .gmc file, or the folder of a run");
-    line.options().add_options()("steps", po::value<int64_t>()->default_value(10),
-                                 "steps that count, after three that do not")(
+    add_measuring(line, 10);
+    line.options().add_options()(
         "output,o", po::value<std::string>()->default_value("trace.json")->value_name("FILE"),
-        "where the trace goes")("json", po::bool_switch(), "print one JSON object");
-    add_tuning(line);
+        "where the trace goes");
     if (!line.parse(words)) return kDone;
-    const auto steps = line.get<int64_t>("steps");
-    if (steps < 1) throw UsageError("--steps must be at least 1");
+    const int64_t steps = measured_steps(line);
     Diagnostics diagnostics;
-    auto model = runtime::LoadedModel::load(model_path(line), diagnostics);
-    if (!model.ok()) return report(diagnostics);
-    const Tuning tuning(line, **model);
-    const auto measured = runtime::profile_step(**model, steps, diagnostics);
+    const auto loaded = load_measured(line, diagnostics);
+    if (!loaded.ok()) return report(diagnostics);
+    runtime::LoadedModel& model = *loaded->model;
+    const auto measured = runtime::profile_step(model, steps, diagnostics);
     if (!measured.ok()) return report(diagnostics);
-    const ir::Module& module = (*model)->module();
+    const ir::Module& module = model.module();
     if (!runtime::write_file_atomically(line.text("output"), chrome_trace(module, *measured),
                                         diagnostics))
         return report(diagnostics);

@@ -1,0 +1,32 @@
+// Options and loading for bench, plan and profile.
+#include "tools/gmrun/measured_model.h"
+
+#include "tools/gmrun/run_source.h"
+
+namespace gmc::tools {
+
+void add_measuring(CommandLine& line, int64_t steps) {
+    namespace po = boost::program_options;
+    line.add_argument("MODEL", "a .gmc file, or the folder of a run");
+    line.options().add_options()("steps", po::value<int64_t>()->default_value(steps),
+                                 "steps that count, after three that do not")(
+        "json", po::bool_switch(), "print one JSON object");
+    add_tuning(line);
+}
+
+int64_t measured_steps(const CommandLine& line) {
+    const auto steps = line.get<int64_t>("steps");
+    if (steps < 1) throw UsageError("--steps must be at least 1");
+    return steps;
+}
+
+Result<MeasuredModel> load_measured(const CommandLine& line, Diagnostics& diagnostics) {
+    auto model = runtime::LoadedModel::load(model_path(line), diagnostics);
+    if (!model.ok()) return Failure{};
+    MeasuredModel measured;
+    measured.model = model.take();
+    measured.tuning = std::make_unique<Tuning>(line, *measured.model);
+    return measured;
+}
+
+}  // namespace gmc::tools
