@@ -25,19 +25,17 @@ bool moves_elements(const Operation& op) {
            op.as<Slice>() != nullptr || op.as<Transpose>() != nullptr;
 }
 
-bool is_f32_contraction(const Function& function, const Operation& op) {
-    return is_contraction(op) && function.type(op.operands[0]).dtype == DType::kF32;
-}
-
 class State {
   public:
     State(Module& module, Function& function)
         : f_(function),
           b_(module, function),
+          from_data_(function.values.size(), false),
           exact_(function.values.size(), false),
           contracted_(function.values.size(), false) {}
 
     bool run() {
+        find_from_data();
         find_exact();
         find_contracted();
         std::vector<Operation> before = std::move(f_.operations);
@@ -51,9 +49,24 @@ class State {
     }
 
   private:
-    /// What reaches an update or a result without passing a contraction or a reduction; states and inputs.
+    void find_from_data() {
+        for (const Input& input : f_.inputs) from_data_[input.value] = true;
+        for (const Operation& op : f_.operations)
+            from_data_[op.result()] =
+                op.as<RandomNormal>() != nullptr || op.as<RandomUniform>() != nullptr ||
+                std::any_of(op.operands.begin(), op.operands.end(),
+                            [&](ValueId operand) { return from_data_[operand]; });
+    }
+
+    /// Whether this is a contraction that is to be computed in bf16.
+    bool is_lowered(const Operation& op) const {
+        return is_contraction(op) && from_data_[op.result()] &&
+               f_.type(op.operands[0]).dtype == DType::kF32;
+    }
+
+    /// What reaches an update or a result without passing a contraction or a reduction; inputs; what is made of states.
     void find_exact() {
-        for (size_t v = 0; v < f_.values.size(); ++v) exact_[v] = f_.values[v].state != kNone;
+        for (size_t v = 0; v < f_.values.size(); ++v) exact_[v] = !from_data_[v];
         for (const Input& input : f_.inputs) exact_[input.value] = true;
         // Their reshapes are the same memory.
         for (const Operation& op : f_.operations)
@@ -71,8 +84,7 @@ class State {
     void find_contracted() {
         for (size_t i = f_.operations.size(); i-- > 0;) {
             const Operation& op = f_.operations[i];
-            const bool reads =
-                is_f32_contraction(f_, op) || (moves_elements(op) && contracted_[op.result()]);
+            const bool reads = is_lowered(op) || (moves_elements(op) && contracted_[op.result()]);
             for (ValueId operand : op.operands)
                 if (reads) contracted_[operand] = true;
         }
@@ -80,7 +92,7 @@ class State {
 
     bool rewrite(Operation& op) {
         if (moves_elements(op) && moves_bf16(op)) return move(op);
-        const bool lowers = is_f32_contraction(f_, op);
+        const bool lowers = is_lowered(op);
         for (ValueId& operand : op.operands) operand = lowers ? narrow(operand) : wide(operand);
         const ValueId result = op.result();
         if (lowers && !exact_[result]) {
@@ -143,8 +155,10 @@ class State {
 
     Function& f_;
     Builder b_;
-    std::vector<bool> exact_;       ///< by value: stays f32 for all that read it, but contractions
-    std::vector<bool> contracted_;  ///< by value: a contraction reads it
+    std::vector<bool>
+        from_data_;            ///< by value: made of inputs or random numbers, not of states alone
+    std::vector<bool> exact_;  ///< by value: stays f32 for all that read it, but contractions
+    std::vector<bool> contracted_;         ///< by value: a contraction in bf16 reads it
     std::map<ValueId, ValueId> replaced_;  ///< values that everything reads as bf16 -> that
     std::map<ValueId, ValueId> narrowed_;  ///< values -> their casts to bf16, for contractions
     std::map<ValueId, ValueId> widened_;   ///< replaced values -> that, cast to f32
