@@ -107,6 +107,9 @@ struct MatmulProblem : Contraction {
     std::string where;
 };
 
+/// Counts changes that make a candidate faster or slower: what was measured before is measured again.
+inline constexpr int kCandidatesRevision = 2;
+
 /// One way to compute a problem.
 template <typename Problem>
 struct Candidate {

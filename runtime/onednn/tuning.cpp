@@ -24,7 +24,7 @@ namespace {
 using Direction = ConvProblem::Direction;
 
 /// Timing ends after so many runs, or after so much time and at least two.
-constexpr int kMostRuns = 12;
+constexpr int kMostRuns = 60;
 constexpr double kEnoughSeconds = 0.02;
 /// A candidate whose first runs take this much longer than the best so far is not timed further.
 constexpr double kHopeless = 3;

@@ -11,6 +11,7 @@
 
 #include "runtime/kernels/simd_targets.h"
 #include "runtime/onednn/compat.h"
+#include "runtime/onednn/contraction.h"
 #include "runtime/output/atomic_file.h"
 // After simd_targets.h.
 #include <hwy/targets.h>
@@ -57,9 +58,9 @@ std::string TuningCache::default_path() {
 
 std::string TuningCache::this_machine() {
     const int64_t targets = hwy::SupportedTargets();
-    return fmt::format("{}, {}, oneDNN {}, {} threads", processor(),
+    return fmt::format("{}, {}, oneDNN {}, candidates {}, {} threads", processor(),
                        hwy::TargetName(targets & -targets), compat::library_version(),
-                       omp_get_max_threads());
+                       kCandidatesRevision, omp_get_max_threads());
 }
 
 TuningCache::TuningCache(std::string path, std::string machine)

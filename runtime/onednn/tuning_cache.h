@@ -28,7 +28,8 @@ class TuningCache {
 
     /// In $XDG_CACHE_HOME/gmc or ~/.cache/gmc; "" where there is no such place.
     static std::string default_path();
-    /// This processor, its SIMD instructions, oneDNN's version, and the number of threads.
+    /// This processor, its SIMD instructions, oneDNN's version, the revision of our candidates, and
+    /// the number of threads.
     static std::string this_machine();
 
     const std::string& path() const { return path_; }
