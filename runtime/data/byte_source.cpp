@@ -1,24 +1,21 @@
-// Files, gzip or not, through zlib's gzFile, which reads both.
+// Files, gzip or not. ISA-L inflates: about twice as fast as zlib, which is what the first step of training waits for.
 #include "runtime/data/byte_source.h"
 
 #include <fcntl.h>
+#include <isa-l/igzip_lib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
-#include <string_view>
 
 namespace gmc::runtime {
 namespace {
 
 constexpr uint64_t kDeflateRatioMost = 1032;
-constexpr unsigned kZlibBufferBytes = 256 * 1024;
-constexpr size_t kReadBytesMost = size_t{1} << 30;  // gzread counts in int
-
-gzFile as_gz(void* file) { return static_cast<gzFile>(file); }
+constexpr size_t kReadBytesMost = size_t{1} << 30;  // ISA-L counts in 32 bits, read(2) in 31
 
 const char* kind_of_file(mode_t mode) {
     if (S_ISDIR(mode)) return "a directory";
@@ -26,9 +23,76 @@ const char* kind_of_file(mode_t mode) {
     return "a pipe or socket";
 }
 
+const char* inflate_error(int code) {
+    switch (code) {
+        case ISAL_INVALID_BLOCK:
+            return "an invalid block";
+        case ISAL_INVALID_SYMBOL:
+            return "an invalid symbol";
+        case ISAL_INVALID_LOOKBACK:
+            return "an invalid distance";
+        case ISAL_INVALID_WRAPPER:
+            return "an invalid header";
+        case ISAL_UNSUPPORTED_METHOD:
+            return "an unknown compression method";
+        case ISAL_INCORRECT_CHECKSUM:
+            return "a wrong checksum or length";
+        default:
+            return "an unknown error";
+    }
+}
+
 }  // namespace
 
-void ByteSource::Close::operator()(void* file) const { gzclose_r(as_gz(file)); }
+/// The open file, and where its gzip stream stands: members behind one another, each checked against its checksum.
+struct ByteSource::Stream {
+    explicit Stream(int descriptor) : fd(descriptor) {}
+    Stream(const Stream&) = delete;
+    Stream& operator=(const Stream&) = delete;
+    ~Stream() { ::close(fd); }
+
+    int fd;
+    bool ended = false;       ///< no member follows
+    uint64_t file_offset = 0;  ///< read from the file so far
+    inflate_state inflate;
+    std::array<uint8_t, 256 * 1024> input;
+
+    ssize_t read_file(void* dst, size_t size) {
+        ssize_t got = 0;
+        do got = ::read(fd, dst, std::min(size, kReadBytesMost));
+        while (got < 0 && errno == EINTR);
+        if (got > 0) file_offset += static_cast<uint64_t>(got);
+        return got;
+    }
+
+    /// Makes `bytes` or more of input available, fewer only where the file ends. False: the disk failed.
+    bool fill(uint32_t bytes) {
+        while (inflate.avail_in < bytes) {
+            std::copy_n(inflate.next_in, inflate.avail_in, input.data());
+            inflate.next_in = input.data();
+            const ssize_t got =
+                read_file(input.data() + inflate.avail_in, input.size() - inflate.avail_in);
+            if (got < 0) return false;
+            if (got == 0) return true;
+            inflate.avail_in += static_cast<uint32_t>(got);
+        }
+        return true;
+    }
+
+    bool at_member() const {
+        return inflate.avail_in >= 2 && inflate.next_in[0] == 0x1f && inflate.next_in[1] == 0x8b;
+    }
+
+    void begin_member() {
+        isal_inflate_reset(&inflate);
+        inflate.crc_flag = ISAL_GZIP;
+    }
+};
+
+ByteSource::ByteSource() = default;
+ByteSource::~ByteSource() = default;
+ByteSource::ByteSource(ByteSource&&) noexcept = default;
+ByteSource& ByteSource::operator=(ByteSource&&) noexcept = default;
 
 Result<ByteSource> ByteSource::open(const std::string& path, Diagnostics& diagnostics) {
     // O_NONBLOCK: opening a pipe without a writer would wait for ever; it means nothing for regular
@@ -50,14 +114,15 @@ Result<ByteSource> ByteSource::open(const std::string& path, Diagnostics& diagno
     ByteSource source;
     source.path_ = path;
     source.file_bytes_ = static_cast<uint64_t>(status.st_size);
-    source.file_.reset(gzdopen(fd, "rb"));
-    if (!source.file_) {
-        ::close(fd);
-        diagnostics.error(DiagnosticKind::kTooLarge, {}, "`{}`: no memory left to read it", path);
+    source.stream_ = std::make_unique<Stream>(fd);
+    isal_inflate_init(&source.stream_->inflate);
+    source.stream_->inflate.next_in = source.stream_->input.data();
+    if (!source.stream_->fill(2)) {
+        source.report_disk(diagnostics);
         return Failure{};
     }
-    gzbuffer(as_gz(source.file_.get()), kZlibBufferBytes);
-    source.compressed_ = gzdirect(as_gz(source.file_.get())) == 0;
+    source.compressed_ = source.stream_->at_member();
+    if (source.compressed_) source.stream_->begin_member();
     return source;
 }
 
@@ -67,38 +132,80 @@ uint64_t ByteSource::content_bytes_most() const {
                                                         : file_bytes_ * kDeflateRatioMost;
 }
 
-Result<size_t> ByteSource::read(void* dst, size_t size, Diagnostics& diagnostics) {
-    size_t done = 0;
+void ByteSource::report_disk(Diagnostics& diagnostics) const {
+    diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be read after byte {}: {}", path_,
+                      offset_, std::strerror(errno));
+}
+
+void ByteSource::report_gzip(const char* adjective, const char* reason,
+                             Diagnostics& diagnostics) const {
+    diagnostics
+        .error(DiagnosticKind::kBadFile, {},
+               "`{}` is {} gzip file: no more than {} bytes of its contents can be had, up to about "
+               "byte {} of its {} ({})",
+               path_, adjective, offset_, stream_->file_offset - stream_->inflate.avail_in,
+               file_bytes_, reason)
+        .help("`gzip -t` says the same; fetch or copy the file again");
+}
+
+Result<size_t> ByteSource::read_plain(uint8_t* dst, size_t size, Diagnostics& diagnostics) {
+    inflate_state& begin = stream_->inflate;  // what was read to look for gzip
+    size_t done = std::min<size_t>(size, begin.avail_in);
+    std::copy_n(begin.next_in, done, dst);
+    begin.next_in += done;
+    begin.avail_in -= static_cast<uint32_t>(done);
+    offset_ += done;
     while (done < size) {
-        const auto piece = static_cast<unsigned>(std::min(size - done, kReadBytesMost));
-        const int got = gzread(as_gz(file_.get()), static_cast<char*>(dst) + done, piece);
-        if (got > 0) {
-            done += static_cast<size_t>(got);
-            offset_ += static_cast<uint64_t>(got);
+        const ssize_t got = stream_->read_file(dst + done, size - done);
+        if (got == 0) break;
+        if (got < 0) {
+            report_disk(diagnostics);
+            return Failure{};
         }
-        if (got == static_cast<int>(piece)) continue;
-        // A short count is the end of the file, or the end of what a broken gzip stream gives.
-        int code = Z_OK;
-        std::string_view text = gzerror(as_gz(file_.get()), &code);
-        // zlib knows the file by its descriptor only: "<fd:3>: incorrect data check".
-        if (const size_t colon = text.find(">: "); colon != text.npos)
-            text.remove_prefix(colon + 3);
-        if (code == Z_OK || code == Z_STREAM_END) break;
-        if (code == Z_ERRNO)
-            diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be read after byte {}: {}",
-                              path_, offset_, std::strerror(errno));
-        else
-            diagnostics
-                .error(
-                    DiagnosticKind::kBadFile, {},
-                    "`{}` is {} gzip file: no more than {} bytes of its contents can be had, up to "
-                    "about byte {} of its {} ({})",
-                    path_, code == Z_BUF_ERROR ? "a truncated" : "a corrupt", offset_,
-                    gzoffset(as_gz(file_.get())), file_bytes_, text)
-                .help("`gzip -t` says the same; fetch or copy the file again");
-        return Failure{};
+        done += static_cast<size_t>(got);
+        offset_ += static_cast<uint64_t>(got);
     }
     return done;
+}
+
+Result<size_t> ByteSource::read_gzip(uint8_t* dst, size_t size, Diagnostics& diagnostics) {
+    inflate_state& inflate = stream_->inflate;
+    size_t done = 0;
+    while (done < size && !stream_->ended) {
+        if (!stream_->fill(1)) {
+            report_disk(diagnostics);
+            return Failure{};
+        }
+        const bool file_ended = inflate.avail_in == 0;
+        const auto piece = static_cast<uint32_t>(std::min(size - done, kReadBytesMost));
+        inflate.next_out = dst + done;
+        inflate.avail_out = piece;
+        const int code = isal_inflate(&inflate);
+        done += piece - inflate.avail_out;
+        offset_ += piece - inflate.avail_out;
+        if (code < 0) {
+            report_gzip("a corrupt", inflate_error(code), diagnostics);
+            return Failure{};
+        }
+        if (inflate.block_state == ISAL_BLOCK_FINISH) {
+            if (!stream_->fill(2)) {
+                report_disk(diagnostics);
+                return Failure{};
+            }
+            // What follows the last member and is none itself is padding, as for `gzip`.
+            stream_->ended = !stream_->at_member();
+            if (!stream_->ended) stream_->begin_member();
+        } else if (file_ended && inflate.avail_out == piece) {
+            report_gzip("a truncated", "the end of the file", diagnostics);
+            return Failure{};
+        }
+    }
+    return done;
+}
+
+Result<size_t> ByteSource::read(void* dst, size_t size, Diagnostics& diagnostics) {
+    auto* bytes = static_cast<uint8_t*>(dst);
+    return compressed_ ? read_gzip(bytes, size, diagnostics) : read_plain(bytes, size, diagnostics);
 }
 
 }  // namespace gmc::runtime

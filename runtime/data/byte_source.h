@@ -33,16 +33,21 @@ class ByteSource {
     /// corrupt or truncated gzip.
     Result<size_t> read(void* dst, size_t size, Diagnostics& diagnostics);
 
-  private:
-    struct Close {
-        void operator()(void* file) const;
-    };
+    ByteSource(ByteSource&&) noexcept;
+    ByteSource& operator=(ByteSource&&) noexcept;
+    ~ByteSource();
 
-    ByteSource() = default;
+  private:
+    struct Stream;
+
+    ByteSource();
+    Result<size_t> read_plain(uint8_t* dst, size_t size, Diagnostics& diagnostics);
+    Result<size_t> read_gzip(uint8_t* dst, size_t size, Diagnostics& diagnostics);
+    void report_disk(Diagnostics& diagnostics) const;
+    void report_gzip(const char* adjective, const char* reason, Diagnostics& diagnostics) const;
 
     std::string path_;
-    /// A gzFile, kept opaque so that zlib.h stays out of headers.
-    std::unique_ptr<void, Close> file_;
+    std::unique_ptr<Stream> stream_;
     bool compressed_ = false;
     uint64_t offset_ = 0;
     uint64_t file_bytes_ = 0;

@@ -59,14 +59,6 @@ bool read_pieces(const ValueBlock& block, bool to_the_end, const ReadBytes& read
     return *got == 0 || report_too_long(block, diagnostics);
 }
 
-/// Room for `more` values: at least doubling, but never beyond what the header promises in all.
-template <typename T>
-void grow(std::vector<T>& values, size_t more, uint64_t total) {
-    const uint64_t wanted = values.size() + more;
-    if (wanted > values.capacity())
-        values.reserve(std::max<uint64_t>(wanted, std::min<uint64_t>(total, 2 * wanted)));
-}
-
 std::vector<int64_t> example_shape(const ValueBlock& block, const ValueRules& rules) {
     std::vector<int64_t> shape(block.dimensions.begin() + 1, block.dimensions.end());
     if (shape.size() == 2) shape.push_back(1);
@@ -153,8 +145,8 @@ Result<FieldPtr> read_field(const ValueBlock& block, bool to_the_end, const Valu
     const uint64_t total = block.values();
     if (block.type->convert == nullptr) {
         std::vector<uint8_t> bytes;
+        bytes.reserve(total);  // its pages are there only once they are written
         const auto append = [&](const uint8_t* src, size_t count) {
-            grow(bytes, count, total);
             bytes.insert(bytes.end(), src, src + count);
         };
         if (!read_pieces(block, to_the_end, read, diagnostics, append) ||
@@ -164,8 +156,8 @@ Result<FieldPtr> read_field(const ValueBlock& block, bool to_the_end, const Valu
             std::move(info), std::move(bytes), rules.classes > 0 ? std::nullopt : rules.range));
     }
     std::vector<float> values;
+    values.reserve(total);
     const auto append = [&](const uint8_t* src, size_t count) {
-        grow(values, count, total);
         values.resize(values.size() + count);
         block.type->convert(src, count, values.data() + values.size() - count);
     };

@@ -1,4 +1,4 @@
-// Sets MXCSR in every thread of the OpenMP pool.
+// Sets MXCSR.
 #include "runtime/kernels/denormals.h"
 
 #if defined(__SSE__)
@@ -7,12 +7,16 @@
 
 namespace gmc::runtime {
 
-void flush_denormals_in_all_threads() {
+void flush_denormals() {
 #if defined(__SSE__)
     constexpr unsigned kFlushToZero = 1u << 15, kDenormalsAreZero = 1u << 6;
-#pragma omp parallel
     _mm_setcsr(_mm_getcsr() | kFlushToZero | kDenormalsAreZero);
 #endif
+}
+
+void flush_denormals_in_all_threads() {
+#pragma omp parallel
+    flush_denormals();
 }
 
 }  // namespace gmc::runtime

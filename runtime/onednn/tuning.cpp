@@ -262,6 +262,7 @@ std::unique_ptr<Kernel> fastest(std::span<const Candidate<Problem>> candidates,
         for (const Candidate<Problem>& candidate : candidates)
             if (candidate.name == known->choice)
                 if (auto kernel = candidate.make_named(problem, context)) return kernel;
+    cache.begin_measuring();
     std::vector<Timed> timed = time_all(candidates, problem, context.bf16());
     if (timed.size() < 2) return nullptr;
     TuningEntry entry;

@@ -38,6 +38,11 @@ class TuningCache {
     void record(const std::string& problem, TuningEntry entry);
     /// Called after each record with the number of problems measured so far.
     void on_record(std::function<void(size_t)> observer) { observer_ = std::move(observer); }
+    /// Called before anything is measured: waits until what would disturb it has ended.
+    void before_measuring(std::function<void()> wait) { wait_ = std::move(wait); }
+    void begin_measuring() const {
+        if (wait_) wait_();
+    }
     /// Problems recorded since the last save.
     size_t unsaved() const { return unsaved_; }
     /// Problems recorded by this process.
@@ -50,6 +55,7 @@ class TuningCache {
     std::map<std::string, TuningEntry> entries_;
     size_t unsaved_ = 0, measured_ = 0;
     std::function<void(size_t)> observer_;
+    std::function<void()> wait_;
 };
 
 }  // namespace gmc::runtime

@@ -27,6 +27,11 @@ MemoryBlock::MemoryBlock(int64_t bytes) : bytes_(std::max<int64_t>(bytes, 0)) {
     madvise(data_.get(), size, MADV_HUGEPAGE);
 }
 
+void MemoryBlock::touch(int64_t byte_offset, int64_t bytes) const {
+    // Older kernels refuse it, too.
+    madvise(data_.get() + byte_offset, static_cast<size_t>(bytes), MADV_POPULATE_WRITE);
+}
+
 void MemoryBlock::Release::operator()(std::byte* data) const { munmap(data, size); }
 
 Arena::Arena(const ir::Module& module) {

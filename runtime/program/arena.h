@@ -32,6 +32,8 @@ class MemoryBlock {
         return reinterpret_cast<float*>(data_.get() + byte_offset);
     }
     int64_t bytes() const { return bytes_; }
+    /// Gives memory to a part now, as Arena::touch.
+    void touch(int64_t byte_offset, int64_t bytes) const;
 
   private:
     struct Release {
@@ -52,6 +54,8 @@ class Arena {
 
     float* at(int64_t byte_offset) const { return values_.floats(byte_offset); }
     int64_t bytes() const { return values_.bytes(); }
+    /// Makes these bytes be there, which else happens where they are first written. Contents stay as they are.
+    void touch(int64_t byte_offset, int64_t bytes) const { values_.touch(byte_offset, bytes); }
 
     /// Scratch memory of at least `bytes`, for binding: what scratch() returns may move, its
     /// content is lost.

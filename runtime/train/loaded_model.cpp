@@ -2,12 +2,14 @@
 #include "runtime/train/loaded_model.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <sstream>
 
 #include "compiler/ir/artefact.h"
 #include "compiler/support/check.h"
 #include "compiler/support/edit_distance.h"
+#include "runtime/kernels/denormals.h"
 #include "runtime/kernels/philox.h"
 #include "runtime/onednn/tuning_cache.h"
 
@@ -162,9 +164,7 @@ FieldSource LoadedModel::field_source(const std::string& prefix, const std::stri
     return source;
 }
 
-Result<std::unique_ptr<Loader>> LoadedModel::make_loader(DataSplit split,
-                                                         const LoaderOptions& options,
-                                                         Diagnostics& diagnostics) {
+Result<Dataset> LoadedModel::read_data(DataSplit split, Diagnostics& diagnostics) const {
     const std::string prefix = split == DataSplit::kTest && has_test_data() ? "test" : "data";
     std::vector<FieldSource> sources;
     for (const auto& [key, value] : module_.config) {
@@ -174,7 +174,43 @@ Result<std::unique_ptr<Loader>> LoadedModel::make_loader(DataSplit split,
     }
     auto fields = open_fields(sources, diagnostics);
     if (!fields.ok()) return Failure{};
-    auto dataset = make_dataset(fields.take(), diagnostics);
+    return make_dataset(fields.take(), diagnostics);
+}
+
+void LoadedModel::read_ahead() {
+    flush_denormals();  // of the thread, too: numbers in files are the same whoever reads them
+    std::promise<void> end;
+    if (tuning_ != nullptr)
+        tuning_->before_measuring([read = end.get_future().share()] { read.wait(); });
+    read_ahead_ = std::async(std::launch::async, [this, end = std::move(end)]() mutable {
+        ReadAhead read{Failure{}, {}};
+        read.dataset = read_data(DataSplit::kTrain, read.diagnostics);
+        end.set_value();
+        return read;
+    });
+}
+
+Result<Dataset> LoadedModel::take_read_ahead(Diagnostics& diagnostics) {
+    // Until the data are there, this thread makes the pages be there that the functions will touch.
+    constexpr int64_t kPieceBytes = 4 * kBlockAlignment;
+    int64_t bytes = 0;
+    for (const auto& [name, executable] : executables_)
+        bytes = std::max(bytes, executable.function().arena_bytes);
+    for (int64_t at = 0; at < bytes; at += kPieceBytes) {
+        if (read_ahead_.wait_for(std::chrono::seconds(0)) == std::future_status::ready) break;
+        arena_->touch(at, std::min(kPieceBytes, bytes - at));
+    }
+    ReadAhead read = read_ahead_.get();
+    for (const Diagnostic& one : read.diagnostics.list()) diagnostics.add(one);
+    return std::move(read.dataset);
+}
+
+Result<std::unique_ptr<Loader>> LoadedModel::make_loader(DataSplit split,
+                                                         const LoaderOptions& options,
+                                                         Diagnostics& diagnostics) {
+    auto dataset = split == DataSplit::kTrain && read_ahead_.valid()
+                       ? take_read_ahead(diagnostics)
+                       : read_data(split, diagnostics);
     if (!dataset.ok()) return Failure{};
     return Loader::create(dataset.take(), options, diagnostics);
 }

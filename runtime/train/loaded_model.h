@@ -1,6 +1,7 @@
 // A compiled model in memory: module, states, and its functions bound to this machine when first asked for.
 #pragma once
 
+#include <future>
 #include <map>
 #include <memory>
 #include <optional>
@@ -53,6 +54,9 @@ class LoadedModel {
     int64_t epochs() const;
     bool has_test_data() const;
 
+    /// Starts to read the training data on another thread, while functions are bound and states initialised.
+    /// make_loader(kTrain) waits for them and reports what went wrong; contractions are measured only once they are read.
+    void read_ahead();
     /// A loader over all data fields of the split. Where the model names no test data, the training data are used.
     Result<std::unique_ptr<Loader>> make_loader(DataSplit split, const LoaderOptions& options,
                                                 Diagnostics& diagnostics);
@@ -95,6 +99,8 @@ class LoadedModel {
     std::string text(const std::string& key) const;
     std::vector<int64_t> sizes(const std::string& key) const;
     FieldSource field_source(const std::string& prefix, const std::string& name) const;
+    Result<Dataset> read_data(DataSplit split, Diagnostics& diagnostics) const;
+    Result<Dataset> take_read_ahead(Diagnostics& diagnostics);
 
     std::string path_;
     ir::Module module_;
@@ -104,6 +110,12 @@ class LoadedModel {
     TuningCache* tuning_ = nullptr;
     bool bf16_ = true;
     double step_ = 0, epoch_ = 0;
+
+    struct ReadAhead {
+        Result<Dataset> dataset;
+        Diagnostics diagnostics;
+    };
+    std::future<ReadAhead> read_ahead_;  ///< last, so that its thread ends before the module that it reads
 };
 
 }  // namespace gmc::runtime

@@ -184,6 +184,8 @@ class Run {
 }  // namespace
 
 StepRunner::StepRunner(LoadedModel& model, Diagnostics& diagnostics) : model_(model) {
+    model.read_ahead();
+    flush_denormals_in_all_threads();
     for (const LoadedModel::ScheduleEntry& entry : model.schedule()) {
         Executable* executable = model.function(entry.function, diagnostics);
         if (executable == nullptr) {
@@ -194,7 +196,6 @@ StepRunner::StepRunner(LoadedModel& model, Diagnostics& diagnostics) : model_(mo
         for (const ir::NamedValue& result : executable->function().results)
             values_.push_back({result.name, 0});
     }
-    flush_denormals_in_all_threads();
 }
 
 int64_t StepRunner::batches_per_round() const {

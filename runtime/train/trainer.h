@@ -40,7 +40,8 @@ TrainEnd train(LoadedModel& model, const TrainOptions& options, Diagnostics& dia
 /// What one training round needs: used by `train` and by `gmrun bench`.
 class StepRunner {
   public:
-    /// Binds the functions of the schedule. Check ok() before use.
+    /// Binds the functions of the schedule, while the training data are read for the model's next loader. Check ok()
+    /// before use.
     StepRunner(LoadedModel& model, Diagnostics& diagnostics);
     bool ok() const { return ok_; }
     /// Number of batches that one round takes from the loader.

@@ -42,7 +42,7 @@ TEST_CASE("random graphs in bf16, optimised and planned, agree with the referenc
         CHECK(with_text(compare_fast_path(graph.module, graph.function(), graph.run, kBf16Function),
                         graph) == "");
     }
-    CHECK(lowered > 30);
+    CHECK(lowered > 20);  // the others contract nothing, or states alone
 }
 
 TEST_CASE("random graphs in bf16 are the graphs in f32, but for rounding") {

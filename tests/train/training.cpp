@@ -293,6 +293,47 @@ TEST_CASE("evaluation counts every example once, whatever the batch") {
     CHECK(losses[0] == Approx(losses[1]).epsilon(1e-5));
 }
 
+TEST_CASE("data read ahead are the same data, and once only") {
+    const Folder folder;
+    const auto model = load(write_model(folder, "shapes_vae", 8));
+    const auto first_batch = [&] {
+        Diagnostics diagnostics;
+        auto loader = model->make_loader(runtime::DataSplit::kTrain, {8, runtime::LoaderMode::kTrain, 3, 0},
+                                         diagnostics);
+        REQUIRE(loader.ok());
+        const auto batch = (*loader)->next(diagnostics);
+        REQUIRE(batch.ok());
+        const auto elements = static_cast<size_t>(8 * (*loader)->dataset().fields()[0]->elements());
+        return std::vector<float>((*batch)->fields[0], (*batch)->fields[0] + elements);
+    };
+    const std::vector<float> expected = first_batch();
+    model->read_ahead();
+    CHECK(first_batch() == expected);
+    CHECK(first_batch() == expected);
+}
+
+TEST_CASE("what is wrong with data read ahead is said when the loader is made") {
+    const Folder folder;
+    ir::Module module = compile_model("shapes_vae", {"train.batch_size=8"});
+    for (auto& [key, value] : module.config) {
+        if (key == "data.image.format") value = std::string("idx");
+        if (key == "data.image.source") value = folder / "nowhere";
+    }
+    Diagnostics diagnostics;
+    REQUIRE(ir::write_file(folder / "m.gmc", ir::artefact_text(module), diagnostics));
+    {
+        const auto unused = load(folder / "m.gmc");
+        unused->read_ahead();
+    }
+    const auto model = load(folder / "m.gmc");
+    const runtime::StepRunner runner(*model, diagnostics);
+    CHECK(runner.ok());
+    CHECK_FALSE(diagnostics.any());
+    CHECK_FALSE(model->make_loader(runtime::DataSplit::kTrain, {8, runtime::LoaderMode::kTrain, 3, 2}, diagnostics));
+    REQUIRE(diagnostics.count() == 1);
+    CHECK(diagnostics.render().find("nowhere` cannot be opened: No such file or directory") != std::string::npos);
+}
+
 TEST_CASE("a loss that is not finite ends the run and names itself") {
     const Folder folder;
     ir::Module module = compile_model(

@@ -208,13 +208,46 @@ TEST_CASE("idx errors about gzip") {
           std::string::npos);
     std::string flipped = good;
     flipped[flipped.size() - 6] ^= 1;  // in the checksum: found only by reading to the very end
-    CHECK(error_of(flipped).find("is a corrupt gzip file: no more than") != std::string::npos);
+    CHECK(error_of(flipped).find("is a corrupt gzip file: no more than 28 bytes") != std::string::npos);
+    CHECK(error_of(flipped).find("(a wrong checksum or length)") != std::string::npos);
+    flipped = good;
+    flipped[2] = 7;
+    CHECK(error_of(flipped).find("(an unknown compression method)") != std::string::npos);
     const TempFolder folder;
     Diagnostics diagnostics;
     CHECK_FALSE(read_idx(folder.write("f.gz", "text"), {"image", {}}, diagnostics).ok());
     REQUIRE(diagnostics.list().front().helps.size() == 1);
     CHECK(diagnostics.list().front().helps[0] ==
           "its name ends in .gz but it is not gzip-compressed");
+}
+
+TEST_CASE("a gzip file may have several members, and padding behind them") {
+    // Lengths that put the ends of members, and of what is read at a time, at many places.
+    std::string values, members = gzip(header(0x08, {1000000}));
+    uint32_t random = 1;
+    for (size_t length = 1; values.size() < 1000000; length = length * 3 + 7) {
+        std::string part;
+        for (size_t i = 0; i < std::min(length, 1000000 - values.size()); ++i)
+            part += static_cast<char>((random = random * 1664525 + 1013904223) >> 24);
+        members += gzip(part) + gzip("");
+        values += part;
+        if (length > 50000) length = 1;
+    }
+    const TempFolder folder;
+    for (const std::string padding : {"", "x", "\x1f", "padding"}) {
+        Diagnostics diagnostics;
+        Result<FieldPtr> field = read_idx(folder.write("f.gz", members + padding), {"x", {}, true, 256}, diagnostics);
+        INFO(diagnostics.render());
+        REQUIRE(field);
+        bool same = true;
+        for (size_t i = 0; i < values.size(); ++i)
+            same = same && example(**field, static_cast<int64_t>(i))[0] ==
+                               static_cast<float>(static_cast<uint8_t>(values[i]));
+        CHECK(same);
+    }
+    Diagnostics diagnostics;
+    CHECK_FALSE(read_idx(folder.write("f.gz", members.substr(0, members.size() - 1)), {"x", {}}, diagnostics));
+    CHECK(only_error(diagnostics).find("is a truncated gzip file") != std::string::npos);
 }
 
 TEST_CASE("idx errors about values") {

@@ -56,6 +56,15 @@ TEST_CASE("what was measured comes back, for the machine it was measured on") {
     CHECK(TuningCache(folder.file(), "another").find("matmul") == nullptr);
 }
 
+TEST_CASE("whoever measures waits first for what would disturb it") {
+    TuningCache cache("nowhere", "a machine");
+    cache.begin_measuring();
+    int waited = 0;
+    cache.before_measuring([&] { ++waited; });
+    cache.begin_measuring();
+    CHECK(waited == 1);
+}
+
 TEST_CASE("two processes that save one after the other lose nothing") {
     const Folder folder;
     TuningCache first(folder.file(), "a machine"), second(folder.file(), "a machine");
