@@ -7,7 +7,6 @@
 #include <cmath>
 #include <filesystem>
 
-#include "runtime/kernels/denormals.h"
 #include "runtime/output/atomic_file.h"
 #include "runtime/output/metrics_log.h"
 #include "runtime/output/png.h"
@@ -185,7 +184,6 @@ class Run {
 
 StepRunner::StepRunner(LoadedModel& model, Diagnostics& diagnostics) : model_(model) {
     model.read_ahead();
-    flush_denormals_in_all_threads();
     for (const LoadedModel::ScheduleEntry& entry : model.schedule()) {
         Executable* executable = model.function(entry.function, diagnostics);
         if (executable == nullptr) {
