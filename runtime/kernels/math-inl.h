@@ -11,6 +11,8 @@
 #endif
 // clang-format on
 
+#include <cmath>
+
 #include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();
