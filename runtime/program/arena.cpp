@@ -27,9 +27,15 @@ MemoryBlock::MemoryBlock(int64_t bytes) : bytes_(std::max<int64_t>(bytes, 0)) {
     madvise(data_.get(), size, MADV_HUGEPAGE);
 }
 
-void MemoryBlock::touch(int64_t byte_offset, int64_t bytes) const {
-    // Older kernels refuse it, too.
-    madvise(data_.get() + byte_offset, static_cast<size_t>(bytes), MADV_POPULATE_WRITE);
+bool MemoryBlock::touch(int64_t bytes, const std::function<bool()>& stop) const {
+    constexpr int64_t kPieceBytes = 4 * kBlockAlignment;
+    for (int64_t at = 0; at < bytes; at += kPieceBytes) {
+        if (stop()) return false;
+        // Older kernels refuse it, too.
+        const auto piece = static_cast<size_t>(std::min(kPieceBytes, bytes - at));
+        madvise(data_.get() + at, piece, MADV_POPULATE_WRITE);
+    }
+    return true;
 }
 
 void MemoryBlock::Release::operator()(std::byte* data) const { munmap(data, size); }
@@ -39,6 +45,10 @@ Arena::Arena(const ir::Module& module) {
     for (const ir::Function& function : module.functions)
         bytes = std::max(bytes, function.arena_bytes);
     values_ = MemoryBlock(bytes);
+}
+
+void Arena::touch(int64_t bytes, const std::function<bool()>& stop) const {
+    if (values_.touch(bytes, stop)) scratch_.touch(scratch_.bytes(), stop);
 }
 
 void Arena::reserve_scratch(int64_t bytes) {

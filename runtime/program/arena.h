@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "compiler/ir/module.h"
@@ -32,8 +33,8 @@ class MemoryBlock {
         return reinterpret_cast<float*>(data_.get() + byte_offset);
     }
     int64_t bytes() const { return bytes_; }
-    /// Gives memory to a part now, as Arena::touch.
-    void touch(int64_t byte_offset, int64_t bytes) const;
+    /// As Arena::touch; false when it ended early.
+    bool touch(int64_t bytes, const std::function<bool()>& stop) const;
 
   private:
     struct Release {
@@ -54,8 +55,9 @@ class Arena {
 
     float* at(int64_t byte_offset) const { return values_.floats(byte_offset); }
     int64_t bytes() const { return values_.bytes(); }
-    /// Makes these bytes be there, which else happens where they are first written. Contents stay as they are.
-    void touch(int64_t byte_offset, int64_t bytes) const { values_.touch(byte_offset, bytes); }
+    /// Makes the first `bytes` of the values and the scratch block be there, which else happens where
+    /// they are first written. Contents stay as they are. Ends early when `stop` says so.
+    void touch(int64_t bytes, const std::function<bool()>& stop) const;
 
     /// Scratch memory of at least `bytes`, for binding: what scratch() returns may move, its
     /// content is lost.

@@ -192,14 +192,12 @@ void LoadedModel::read_ahead() {
 
 Result<Dataset> LoadedModel::take_read_ahead(Diagnostics& diagnostics) {
     // Until the data are there, this thread makes the pages be there that the functions will touch.
-    constexpr int64_t kPieceBytes = 4 * kBlockAlignment;
     int64_t bytes = 0;
     for (const auto& [name, executable] : executables_)
         bytes = std::max(bytes, executable.function().arena_bytes);
-    for (int64_t at = 0; at < bytes; at += kPieceBytes) {
-        if (read_ahead_.wait_for(std::chrono::seconds(0)) == std::future_status::ready) break;
-        arena_->touch(at, std::min(kPieceBytes, bytes - at));
-    }
+    arena_->touch(bytes, [&] {
+        return read_ahead_.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+    });
     ReadAhead read = read_ahead_.get();
     for (const Diagnostic& one : read.diagnostics.list()) diagnostics.add(one);
     return std::move(read.dataset);
