@@ -17,6 +17,21 @@ namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::CappedTag<float, kTileVector>;
 using V = hn::Vec<D>;
 
+/// How much of a tile's last vector there is.
+struct All {
+    V load(const float* from) const { return hn::LoadU(D(), from); }
+    void store(V v, float* to) const { hn::StoreU(v, D(), to); }
+};
+#if HWY_TARGET <= HWY_AVX3
+/// The first few lanes. Only where a masked load does not touch the others.
+struct Part {
+    explicit Part(int64_t count) : mask(hn::FirstN(D(), static_cast<size_t>(count))) {}
+    V load(const float* from) const { return hn::MaskedLoad(mask, D(), from); }
+    void store(V v, float* to) const { hn::BlendedStore(v, mask, D(), to); }
+    hn::Mask<D> mask;
+};
+#endif
+
 template <int kRows, int kVectors>
 HWY_INLINE void clear(V (&sum)[kRows][kVectors]) {
 #pragma GCC unroll 8
@@ -33,14 +48,17 @@ HWY_INLINE V add_product(V a, V b, V sum) {
 }
 
 /// sum[r] += left[r][at] times the row of vectors at `right`.
-template <bool kPairs, int kRows, int kVectors>
+template <bool kPairs, int kRows, int kVectors, class Last>
 HWY_INLINE void add_products(const float* const (&left)[kRows], int64_t at, const float* right,
-                             V (&sum)[kRows][kVectors]) {
+                             const Last& last, V (&sum)[kRows][kVectors]) {
     const D d;
     const auto lanes = static_cast<int64_t>(hn::Lanes(d));
     V row[kVectors];
 #pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) row[v] = hn::LoadU(d, right + v * lanes);
+    for (int v = 0; v < kVectors; ++v) {
+        const float* from = right + v * lanes;
+        row[v] = v == kVectors - 1 ? last.load(from) : hn::LoadU(d, from);
+    }
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
         const V factor = hn::Set(d, left[r][at]);
@@ -50,8 +68,9 @@ HWY_INLINE void add_products(const float* const (&left)[kRows], int64_t at, cons
     }
 }
 
-template <int kRows, int kVectors>
-HWY_INLINE void write(const V (&sum)[kRows][kVectors], bool add, int64_t stride, float* out) {
+template <int kRows, int kVectors, class Last>
+HWY_INLINE void write(const V (&sum)[kRows][kVectors], bool add, int64_t stride, const Last& last,
+                      float* out) {
     const D d;
     const auto lanes = static_cast<int64_t>(hn::Lanes(d));
 #pragma GCC unroll 8
@@ -59,7 +78,10 @@ HWY_INLINE void write(const V (&sum)[kRows][kVectors], bool add, int64_t stride,
 #pragma GCC unroll 4
         for (int v = 0; v < kVectors; ++v) {
             float* to = out + r * stride + v * lanes;
-            hn::StoreU(add ? hn::Add(hn::LoadU(d, to), sum[r][v]) : sum[r][v], d, to);
+            if (v == kVectors - 1)
+                last.store(add ? hn::Add(last.load(to), sum[r][v]) : sum[r][v], to);
+            else
+                hn::StoreU(add ? hn::Add(hn::LoadU(d, to), sum[r][v]) : sum[r][v], d, to);
         }
 }
 
@@ -75,9 +97,9 @@ HWY_INLINE void write_narrow(const V (&sum)[kRows][kVectors], int64_t stride, ui
             hn::StoreU(nearest_bf16(d, sum[r][v]), d16, out + r * stride + v * lanes);
 }
 
-/// kVectors vectors of columns of a tile, from `column` on.
-template <bool kPairs, int kRows, int kVectors>
-HWY_INLINE void columns_of(const GradientTile& t, int64_t column) {
+/// kVectors vectors of columns of a tile, from `column` on, the last one as `last` says.
+template <bool kPairs, int kRows, int kVectors, class Last>
+HWY_INLINE void columns_of(const GradientTile& t, int64_t column, const Last& last) {
     V sum[kRows][kVectors];
     clear(sum);
     const float* x[kRows];
@@ -85,12 +107,12 @@ HWY_INLINE void columns_of(const GradientTile& t, int64_t column) {
     for (int r = 0; r < kRows; ++r) x[r] = t.x + t.x_offsets[r];
     const float* y = t.y + column;
     for (int64_t i = 0; i < t.point_count; ++i)
-        add_products<kPairs>(x, t.points[i].x, y + t.points[i].y, sum);
-    write(sum, t.add, t.out_stride, t.out + column);
+        add_products<kPairs>(x, t.points[i].x, y + t.points[i].y, last, sum);
+    write(sum, t.add, t.out_stride, last, t.out + column);
 }
 
-template <bool kPairs, int kRows, int kVectors>
-HWY_INLINE void columns_of(const PointTile& t, int64_t column) {
+template <bool kPairs, int kRows, int kVectors, class Last>
+HWY_INLINE void columns_of(const PointTile& t, int64_t column, const Last& last) {
     V sum[kRows][kVectors];
     clear(sum);
     for (int64_t i = 0; i < t.step_count; ++i) {
@@ -99,24 +121,34 @@ HWY_INLINE void columns_of(const PointTile& t, int64_t column) {
         for (int r = 0; r < kRows; ++r) from[r] = t.from + r * t.from_stride + t.steps[i].from;
         const float* weights = t.weights + t.steps[i].tap * t.tap_stride + column;
         for (int64_t k = 0; k < t.depth; ++k, weights += t.weights_stride)
-            add_products<kPairs>(from, k, weights, sum);
+            add_products<kPairs>(from, k, weights, last, sum);
     }
     if (kPairs && t.narrow)
         write_narrow(sum, t.to_stride, reinterpret_cast<uint16_t*>(t.to) + column);
     else
-        write(sum, t.add, t.to_stride, t.to + column);
+        write(sum, t.add, t.to_stride, last, t.to + column);
 }
 
 /// All columns of a tile, as many at once as the registers hold.
 template <bool kPairs, int kRows, typename Tile>
 void all_columns(const Tile& t) {
     const auto lanes = static_cast<int64_t>(hn::Lanes(D()));
-    int64_t vectors = t.columns / lanes, column = 0;
+    int64_t left = t.columns, column = 0;
+    const auto take = [&]<int kVectors>(std::integral_constant<int, kVectors>) HWY_ATTR {
+        for (; left >= kVectors * lanes; left -= kVectors * lanes, column += kVectors * lanes)
+            columns_of<kPairs, kRows, kVectors>(t, column, All());
+    };
 #if HWY_TARGET <= HWY_AVX3
-    for (; vectors >= 4; vectors -= 4, column += 4 * lanes) columns_of<kPairs, kRows, 4>(t, column);
+    take(std::integral_constant<int, 4>());
+    take(std::integral_constant<int, 2>());
+    // One and a part are one more tile of two: more sums that do not wait for each other.
+    if (!kPairs && left > lanes) return columns_of<kPairs, kRows, 2>(t, column, Part(left - lanes));
+    take(std::integral_constant<int, 1>());
+    if (!kPairs && left > 0) columns_of<kPairs, kRows, 1>(t, column, Part(left));
+#else
+    take(std::integral_constant<int, 2>());
+    take(std::integral_constant<int, 1>());
 #endif
-    for (; vectors >= 2; vectors -= 2, column += 2 * lanes) columns_of<kPairs, kRows, 2>(t, column);
-    for (; vectors >= 1; vectors -= 1, column += lanes) columns_of<kPairs, kRows, 1>(t, column);
 }
 
 template <bool kPairs, typename Tile>
@@ -175,17 +207,22 @@ void run_dots(const DotTile& t) {
     const auto lanes = static_cast<int64_t>(hn::Lanes(d));
     V sum[kRows][kColumns];
     clear(sum);
-    for (int64_t k = 0; k < t.depth; k += lanes) {
+    const auto add = [&](int64_t k, const auto& lane) HWY_ATTR {
         V b[kColumns];
 #pragma GCC unroll 4
-        for (int j = 0; j < kColumns; ++j) b[j] = hn::LoadU(d, t.b + j * t.b_stride + k);
+        for (int j = 0; j < kColumns; ++j) b[j] = lane.load(t.b + j * t.b_stride + k);
 #pragma GCC unroll 8
         for (int r = 0; r < kRows; ++r) {
-            const V a = hn::LoadU(d, t.a + r * t.a_stride + k);
+            const V a = lane.load(t.a + r * t.a_stride + k);
 #pragma GCC unroll 4
             for (int j = 0; j < kColumns; ++j) sum[r][j] = hn::MulAdd(a, b[j], sum[r][j]);
         }
-    }
+    };
+    int64_t k = 0;
+    for (; k + lanes <= t.depth; k += lanes) add(k, All());
+#if HWY_TARGET <= HWY_AVX3
+    if (k < t.depth) add(k, Part(t.depth - k));
+#endif
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
         float* to = t.to + r * t.to_stride;

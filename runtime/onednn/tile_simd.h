@@ -11,7 +11,8 @@ namespace gmc::runtime {
 
 inline constexpr int kTileRows = 6;
 inline constexpr int64_t kTileColumns = 64;
-/// Columns are a multiple of this, the floats of the widest vector.
+/// Columns are a multiple of this, the floats of the widest vector, where vectors are shorter than that, and of tiles
+/// of pairs.
 inline constexpr int64_t kTileVector = 16;
 
 /// A point of x and a point of y that some tap connects, in elements from the first of some images.
@@ -30,7 +31,7 @@ struct GradientTile {
     int64_t point_count, out_stride;
     const int64_t* x_offsets;
     int rows;         ///< 1 to kTileRows
-    int64_t columns;  ///< a multiple of kTileVector, at most kTileColumns
+    int64_t columns;  ///< at most kTileColumns; see kTileVector
     bool add;         ///< to what `out` holds, instead of replacing it
     bool pairs;       ///< x and y are pairs of bf16
 };
@@ -52,7 +53,7 @@ struct PointTile {
     const TapStep* steps;
     int64_t step_count, depth, from_stride, tap_stride, weights_stride, to_stride;
     int rows;         ///< 1 to kTileRows
-    int64_t columns;  ///< a multiple of kTileVector, at most kTileColumns
+    int64_t columns;  ///< at most kTileColumns; see kTileVector
     bool add;         ///< to what `to` holds, instead of replacing it
     bool pairs;       ///< `from` and `weights` are pairs of bf16
     bool narrow;      ///< `to` is bf16; not with `add`
@@ -65,7 +66,7 @@ struct DotTile {
     const float* a;
     const float* b;
     float* to;
-    int64_t depth, a_stride, b_stride, to_stride;  ///< depth a multiple of kTileVector
+    int64_t depth, a_stride, b_stride, to_stride;  ///< depth as columns above
     int rows;                                      ///< 1 to kTileRows
     int columns;                                   ///< 1 to kDotColumns
 };

@@ -9,6 +9,7 @@
 #include <limits>
 #include <vector>
 
+#include "runtime/kernels/tile_function.h"
 #include "runtime/onednn/tile_simd.h"
 
 namespace gmc::runtime {
@@ -121,8 +122,9 @@ class TiledMatmul final : public Kernel {
 std::unique_ptr<Kernel> make_tiled_matmul(const MatmulProblem& p, ContractionContext&) {
     constexpr int64_t kOffsetMost = std::numeric_limits<int32_t>::max();
     if (p.transpose_a && (p.transpose_b || p.k * std::max(p.m, p.n) > kOffsetMost)) return nullptr;
-    if ((p.transpose_b ? p.k : p.n) % kTileVector != 0 || p.m < 2 * omp_get_max_threads())
-        return nullptr;
+    const int64_t along = p.transpose_b ? p.k : p.n;
+    if (along < kTileVector || p.m < 2 * omp_get_max_threads()) return nullptr;
+    if (along % kTileVector != 0 && vector_bits() < 32 * kTileVector) return nullptr;
     return std::make_unique<TiledMatmul>(p);
 }
 

@@ -9,7 +9,8 @@
 namespace gmc::runtime {
 
 /// Null for fewer than two rows per thread, where both operands are transposed, and where the side
-/// that vectors go along (the columns; with b transposed the sum) is no multiple of 16.
+/// that vectors go along (the columns; with b transposed the sum) is shorter than 16 or, without
+/// AVX-512, no multiple of 16.
 std::unique_ptr<Kernel> make_tiled_matmul(const MatmulProblem& problem,
                                           ContractionContext& context);
 
