@@ -20,6 +20,8 @@ namespace {
 constexpr size_t kAlignment = 64;
 constexpr int64_t kBatchFloatsMost = int64_t{1} << 38;
 constexpr int kPrefetchMost = 64;
+/// So many floats of a batch take longer to read than a second thread to begin.
+constexpr int64_t kSharedFloats = 8192;
 
 struct AlignedDelete {
     void operator()(float* memory) const {
@@ -45,8 +47,9 @@ struct Slot {
 /// Makes the batch at any cursor; used by one thread at a time. Keeps the order of one epoch.
 class BatchMaker {
   public:
-    BatchMaker(const Dataset& dataset, const LoaderOptions& options)
-        : dataset_(dataset), options_(options) {}
+    /// With `in_memory` several threads read the examples of a large batch.
+    BatchMaker(const Dataset& dataset, const LoaderOptions& options, bool in_memory)
+        : dataset_(dataset), options_(options), in_memory_(in_memory) {}
 
     int64_t batches_per_epoch() const {
         const int64_t count = dataset_.count();
@@ -95,13 +98,21 @@ class BatchMaker {
                 example_at(cursor.epoch, first + std::min(row, batch.valid_rows - 1));
         for (size_t f = 0; f < dataset_.fields().size(); ++f) {
             const Field& field = *dataset_.fields()[f];
-            float* dst = batch.fields[f];
-            for (const int64_t index : batch.indices) {
+            const auto read = [&](int64_t row) {
+                const int64_t index = batch.indices[static_cast<size_t>(row)];
+                float* to = batch.fields[f] + row * field.elements();
                 if (options_.mode == LoaderMode::kTrain)
-                    field.read_for_training(index, {options_.seed, cursor.epoch}, dst);
+                    field.read_for_training(index, {options_.seed, cursor.epoch}, to);
                 else
-                    field.read(index, dst);
-                dst += field.elements();
+                    field.read(index, to);
+            };
+            const int64_t rows = options_.batch_size;
+            if (in_memory_ && rows * field.elements() > kSharedFloats) {
+                // No error can come out of the region, and none comes from memory.
+#pragma omp parallel for schedule(static)
+                for (int64_t row = 0; row < rows; ++row) read(row);
+            } else {
+                for (int64_t row = 0; row < rows; ++row) read(row);
             }
         }
     }
@@ -117,6 +128,7 @@ class BatchMaker {
 
     const Dataset& dataset_;
     const LoaderOptions& options_;
+    bool in_memory_;
     std::vector<int64_t> order_;
     int64_t order_epoch_ = -1;
 };
@@ -156,7 +168,7 @@ struct Loader::State {
         : dataset(std::move(data)),
           options(how),
           prefetch(in_memory(dataset) ? 0 : options.prefetch),
-          maker(dataset, options) {}
+          maker(dataset, options, prefetch == 0 && in_memory(dataset)) {}
 
     static bool in_memory(const Dataset& dataset) {
         return std::all_of(dataset.fields().begin(), dataset.fields().end(),
@@ -166,7 +178,7 @@ struct Loader::State {
     const Dataset dataset;
     const LoaderOptions options;
     const int prefetch;  ///< 0 = no thread
-    BatchMaker maker;  // the thread's while it runs
+    BatchMaker maker;    // the thread's while it runs
     std::vector<Slot> slots;
     Cursor cursor;             // of the batch that the consumer gets next
     bool holds_batch = false;  // the consumer has slots[taken]
@@ -276,6 +288,12 @@ Result<std::unique_ptr<Loader>> Loader::create(Dataset dataset, const LoaderOpti
         return Failure{};
     }
     return std::unique_ptr<Loader>(new Loader(std::move(state)));
+}
+
+bool Loader::deliver(size_t field, float* memory) {
+    if (state_->prefetch != 0) return false;
+    state_->slots[0].batch.fields.at(field) = memory;
+    return true;
 }
 
 const Dataset& Loader::dataset() const { return state_->dataset; }

@@ -71,6 +71,10 @@ class Loader {
     /// not be read (kBadFile); the same error again on every further call until seek().
     Result<const Batch*> next(Diagnostics& diagnostics);
 
+    /// From now on the field `field` of batches lies at `memory`, room for a batch that the caller
+    /// keeps; false where a thread makes batches ahead, and nothing has changed.
+    bool deliver(size_t field, float* memory);
+
     /// The place of the batch that next() gives next.
     Cursor cursor() const;
     /// Continues at `cursor`; a batch at or beyond the end of its epoch means the start of the next

@@ -213,6 +213,15 @@ Result<std::unique_ptr<Loader>> LoadedModel::make_loader(DataSplit split,
     return Loader::create(dataset.take(), options, diagnostics);
 }
 
+void LoadedModel::deliver_inputs(Executable& executable, Loader& loader) {
+    for (size_t i = 0; i < executable.input_count(); ++i) {
+        const std::string& source = executable.function().inputs[i].source;
+        if (!source.starts_with("data.")) continue;
+        const int64_t field = loader.dataset().find(source.substr(5));
+        if (field >= 0) loader.deliver(static_cast<size_t>(field), executable.input(i));
+    }
+}
+
 void LoadedModel::set_inputs(Executable& executable, const Loader& loader, const Batch& batch) {
     for (size_t i = 0; i < executable.input_count(); ++i) {
         const std::string& source = executable.function().inputs[i].source;
@@ -224,7 +233,8 @@ void LoadedModel::set_inputs(Executable& executable, const Loader& loader, const
         } else if (source.starts_with("data.")) {
             const int64_t field = loader.dataset().find(source.substr(5));
             GMC_CHECK(field >= 0, "input `{}` has no data field", source);
-            std::memcpy(to, batch.fields[field], static_cast<size_t>(type.bytes()));
+            const float* from = batch.fields[field];
+            if (from != to) std::memcpy(to, from, static_cast<size_t>(type.bytes()));
         }
     }
 }

@@ -73,7 +73,11 @@ class LoadedModel {
     /// The synthetic set that a field is ("ring"); "" for other fields.
     std::string synthetic_set(const std::string& field) const;
 
-    /// Copies a batch into the function's `data.*` inputs, and into `valid` 1 for the valid rows.
+    /// From now on batches of `loader` are made where the function's inputs are, as far as that can
+    /// be; for a loader whose batches only this function gets.
+    void deliver_inputs(Executable& executable, Loader& loader);
+    /// Copies a batch into the function's `data.*` inputs, unless it was made there, and into `valid`
+    /// 1 for the valid rows.
     void set_inputs(Executable& executable, const Loader& loader, const Batch& batch);
     /// Fills the function's noise inputs for the examples first, first + 1, ...: row r is a function of (seed, first + r)
     /// only, so an example's noise does not depend on the batch it is in.

@@ -208,6 +208,10 @@ void StepRunner::set_timing(TimeLog* log) {
 }
 
 bool StepRunner::run(Loader& loader, TrainingState& training, Diagnostics& diagnostics) {
+    if (entries_.size() == 1 && delivers_ != &loader) {
+        model_.deliver_inputs(*entries_[0].executable, loader);
+        delivers_ = &loader;
+    }
     size_t value = 0;
     const double length = static_cast<double>(loader.batches_per_epoch());
     const auto passes = [&](const Cursor& cursor) {

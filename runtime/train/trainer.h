@@ -71,6 +71,7 @@ class StepRunner {
     std::vector<Entry> entries_;
     std::vector<Named> values_;
     TimeLog* log_ = nullptr;
+    const Loader* delivers_ = nullptr;  ///< makes its batches where the inputs are
     bool ok_ = true;
 };
 

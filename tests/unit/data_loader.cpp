@@ -230,6 +230,22 @@ TEST_CASE("data in memory need no thread, and give the same batches") {
     CHECK(made == 0);
 }
 
+TEST_CASE("batches can be made where the caller wants them, without a thread") {
+    const Dataset far = counting_dataset(5000);
+    const Dataset near = dataset_of({kept(*far.fields()[0]), kept(*far.fields()[1])});
+    // So large that several threads read it.
+    const LoaderOptions options = options_of(4000, LoaderMode::kTrain, 2);
+    const auto loader = make_loader(near, options), expected = make_loader(far, options);
+    std::vector<float> here(4000 * 3);
+    REQUIRE(loader->deliver(0, here.data()));
+    for (int i = 0; i < 3; ++i) {
+        const Batch& batch = next(*loader);
+        CHECK(batch.fields[0] == here.data());
+        CHECK(contents(*loader, batch) == contents(*expected, next(*expected)));
+    }
+    CHECK_FALSE(expected->deliver(0, here.data()));
+}
+
 TEST_CASE("a loader may be dropped at any moment") {
     for (int steps = 0; steps < 20; ++steps) {
         const auto loader =
