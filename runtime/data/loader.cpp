@@ -168,7 +168,7 @@ struct Loader::State {
         : dataset(std::move(data)),
           options(how),
           prefetch(in_memory(dataset) ? 0 : options.prefetch),
-          maker(dataset, options, prefetch == 0 && in_memory(dataset)) {}
+          maker(dataset, options, in_memory(dataset)) {}
 
     static bool in_memory(const Dataset& dataset) {
         return std::all_of(dataset.fields().begin(), dataset.fields().end(),
