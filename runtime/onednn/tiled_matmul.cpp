@@ -19,8 +19,8 @@ namespace {
 /// columns of b; but b is read again for each block of rows.
 constexpr int64_t kBlockBytes = 256 << 10;
 constexpr int64_t kBlockRowsLeast = 8 * kTileRows;
-/// The same for a^T b, where b comes from the second-level cache and much else follows.
-constexpr int64_t kGradientBlockBytes = 64 << 10;
+/// The same for a^T b, which an optimizer follows: it streams better through long pieces of weights and moments.
+constexpr int64_t kGradientBlockBytes = 512 << 10;
 constexpr int64_t kGradientBlockRowsLeast = 2 * kTileRows;
 /// Length of a sum over rows of b: 64 columns of so many rows fill half of the second-level cache.
 constexpr int64_t kDepthMost = 2048;
@@ -133,7 +133,11 @@ bool prefers_tiled_matmul(const MatmulProblem& p) {
     // 32 x 20 x 400 2.0 and 2.8, 20 x 32 x 400 with a transposed 2.2 and 2.9. Larger ones win alone
     // (32 x 784 x 400 with b transposed 56 and 67), but each thread reads all of b: with other
     // programs in the shared cache, steps of vae_mlp took 10 % longer by them.
-    return p.m * p.n * p.k < (1 << 20);
+    if (p.m * p.n * p.k < (1 << 20)) return true;
+    // Weight gradients of small batches that an optimizer follows: as fast alone, and better for it. oneDNN's threads
+    // share the columns of wide ones, so that half of what the optimizer reads lies in the other's cache.
+    constexpr int64_t kSumMost = 64;
+    return p.transpose_a && p.followed && p.k <= kSumMost;
 }
 
 }  // namespace gmc::runtime
