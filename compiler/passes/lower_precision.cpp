@@ -155,10 +155,10 @@ class State {
 
     Function& f_;
     Builder b_;
-    std::vector<bool>
-        from_data_;            ///< by value: made of inputs or random numbers, not of states alone
-    std::vector<bool> exact_;  ///< by value: stays f32 for all that read it, but contractions
-    std::vector<bool> contracted_;         ///< by value: a contraction in bf16 reads it
+    // By value.
+    std::vector<bool> from_data_;   ///< made of inputs or random numbers, not of states alone
+    std::vector<bool> exact_;       ///< stays f32 for all that read it, but contractions
+    std::vector<bool> contracted_;  ///< a contraction in bf16 reads it
     std::map<ValueId, ValueId> replaced_;  ///< values that everything reads as bf16 -> that
     std::map<ValueId, ValueId> narrowed_;  ///< values -> their casts to bf16, for contractions
     std::map<ValueId, ValueId> widened_;   ///< replaced values -> that, cast to f32

@@ -19,8 +19,8 @@ struct JoinedOp {
     const ir::OpVariant* op = nullptr;
     int out = -1;         ///< slot
     std::vector<int> in;  ///< slots
-    unsigned splat =
-        0;  ///< bit j: operand j is a single number, at pointers[in[j]][0], for the whole tile
+    /// Bit j: operand j is a single number, at pointers[in[j]][0], for the whole tile.
+    unsigned splat = 0;
 };
 
 /// Owns the code.
@@ -33,7 +33,8 @@ class JoinedTile {
 /// Whether `op` of f32 tiles can be joined with others: on x86-64 with AVX2 or AVX-512, as chosen for tile functions.
 bool can_join(const ir::OpVariant& op);
 
-/// Code that runs `ops` in this order, to the bit what their tile functions give: products and sums are rounded apart.
+/// Code that runs `ops` in this order, to the bit what their tile functions give: products and sums are rounded apart
+/// (of two NaNs either may come out).
 /// A slot is one tile, written by at most one op. Results in `stored` are written to their tiles, the others nowhere;
 /// a stored tile may be the memory of one that only the same and earlier ops read. Null when ops want more registers
 /// than there are, or when memory must not be executed.

@@ -131,7 +131,7 @@ std::unique_ptr<Kernel> make_tiled_matmul(const MatmulProblem& p, ContractionCon
 bool prefers_tiled_matmul(const MatmulProblem& p) {
     // Measured on Zen 5, two threads, microseconds here and by the better one of oneDNN 2.6.3's:
     // 32 x 20 x 400 2.0 and 2.8, 20 x 32 x 400 with a transposed 2.2 and 2.9. Larger ones win alone
-    // (32 x 784 x 400 with b transposed 56 and 67), but each thread reads all of b: with other
+    // (32 x 784 x 400 with b transposed 49 and 67), but each thread reads all of b: with other
     // programs in the shared cache, steps of vae_mlp took 10 % longer by them.
     if (p.m * p.n * p.k < (1 << 20)) return true;
     // Weight gradients of small batches that an optimizer follows: as fast alone, and better for it. oneDNN's threads
