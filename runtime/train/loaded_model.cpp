@@ -183,9 +183,10 @@ void LoadedModel::read_ahead() {
     if (tuning_ != nullptr)
         tuning_->before_measuring([read = end.get_future().share()] { read.wait(); });
     read_ahead_ = std::async(std::launch::async, [this, end = std::move(end)]() mutable {
+        // Also when reading throws: nobody waits for ever.
+        const std::shared_ptr<void> at_end(nullptr, [&](void*) { end.set_value(); });
         ReadAhead read{Failure{}, {}};
         read.dataset = read_data(DataSplit::kTrain, read.diagnostics);
-        end.set_value();
         return read;
     });
 }
