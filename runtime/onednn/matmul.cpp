@@ -4,6 +4,7 @@
 #include "compiler/support/check.h"
 #include "runtime/onednn/compat.h"
 #include "runtime/onednn/session.h"
+#include "runtime/onednn/tuning_cache.h"
 
 namespace gmc::runtime {
 namespace {
@@ -42,17 +43,16 @@ class SgemmKernel final : public Kernel {
     MatmulProblem problem_;
 };
 
-/// oneDNN compiles what all its sgemms share in the first call, which takes 20 ms: better now, while data are read,
-/// than in the first step.
-void compile_sgemm() {
-    [[maybe_unused]] static const dnnl_status_t compiled = [] {
+}  // namespace
+
+std::shared_future<void> compile_sgemm() {
+    static const std::shared_future<void> compiled = std::async(std::launch::async, [] {
         const float ones[4] = {1, 1, 1, 1};  // vectors have another path
         float product[4];
-        return dnnl_sgemm('N', 'N', 2, 2, 2, 1.0f, ones, 2, ones, 2, 0.0f, product, 2);
-    }();
+        dnnl_sgemm('N', 'N', 2, 2, 2, 1.0f, ones, 2, ones, 2, 0.0f, product, 2);
+    });
+    return compiled;
 }
-
-}  // namespace
 
 std::unique_ptr<Kernel> make_onednn_matmul(const MatmulProblem& p,
                                            ContractionContext& context) try {
@@ -73,8 +73,11 @@ std::unique_ptr<Kernel> make_onednn_matmul(const MatmulProblem& p,
     return nullptr;
 }
 
-std::unique_ptr<Kernel> make_onednn_sgemm(const MatmulProblem& problem, ContractionContext&) {
-    compile_sgemm();
+std::unique_ptr<Kernel> make_onednn_sgemm(const MatmulProblem& problem,
+                                          ContractionContext& context) {
+    const auto compiled = compile_sgemm();
+    if (TuningCache* tuning = context.tuning())
+        tuning->before_measuring([compiled] { compiled.wait(); });
     return std::make_unique<SgemmKernel>(problem);
 }
 

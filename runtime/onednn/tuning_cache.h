@@ -16,7 +16,7 @@ namespace gmc::runtime {
 
 /// What was measured of one problem.
 struct TuningEntry {
-    std::string choice;  ///< a candidate's name
+    std::string choice;                                        ///< a candidate's name
     std::vector<std::pair<std::string, double>> microseconds;  ///< per candidate that was timed
 };
 
@@ -38,10 +38,11 @@ class TuningCache {
     void record(const std::string& problem, TuningEntry entry);
     /// Called after each record with the number of problems measured so far.
     void on_record(std::function<void(size_t)> observer) { observer_ = std::move(observer); }
-    /// Called before anything is measured: waits until what would disturb it has ended.
-    void before_measuring(std::function<void()> wait) { wait_ = std::move(wait); }
-    void begin_measuring() const {
-        if (wait_) wait_();
+    /// Called before anything more is measured: waits until what would disturb it has ended.
+    void before_measuring(std::function<void()> wait) { waits_.push_back(std::move(wait)); }
+    void begin_measuring() {
+        for (const auto& wait : waits_) wait();
+        waits_.clear();
     }
     /// Problems recorded since the last save.
     size_t unsaved() const { return unsaved_; }
@@ -55,7 +56,7 @@ class TuningCache {
     std::map<std::string, TuningEntry> entries_;
     size_t unsaved_ = 0, measured_ = 0;
     std::function<void(size_t)> observer_;
-    std::function<void()> wait_;
+    std::vector<std::function<void()>> waits_;
 };
 
 }  // namespace gmc::runtime

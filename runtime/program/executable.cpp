@@ -48,7 +48,7 @@ struct Executable::State {
     /// contraction, whose kernel runs both.
     std::vector<std::unique_ptr<Kernel>> kernels;
     std::vector<std::unique_ptr<Epilogue>> epilogues;
-    std::deque<std::string> names;  ///< of kernels that run a loop, too
+    std::deque<std::string> names;   ///< of kernels that run a loop, too
     std::vector<Transfer> at_entry;  ///< states to be kept as they were
     std::vector<Transfer> updates;
     MemoryBlock entry_copies;
@@ -78,8 +78,7 @@ void Executable::State::bind(const ExecutableOptions& options) {
         kernels[i] = options.reference
                          ? make_reference_kernel(function, operation, placement.buffers)
                          : bind_operation(operation, context);
-        if (context.followed)
-            done[loop] = add_epilogue(*kernels[i], function.operations[loop]);
+        if (context.followed) done[loop] = add_epilogue(*kernels[i], function.operations[loop]);
     }
 }
 
@@ -168,10 +167,10 @@ Result<Executable> Executable::make(const ir::Module& module, const ir::Function
                                     const ExecutableOptions& options, Diagnostics& diagnostics) {
     flush_denormals_in_all_threads();
     try {
-        auto state = std::make_unique<State>(module, function, states, std::move(arena),
-                                             options);
+        auto state = std::make_unique<State>(module, function, states, arena, options);
         state->bind(options);
         state->plan_updates(states);
+        arena->touch(function.arena_bytes);
         return Executable(std::move(state));
     } catch (const std::bad_alloc&) {
         diagnostics.error(DiagnosticKind::kTooLarge, {},

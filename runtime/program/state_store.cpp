@@ -15,6 +15,7 @@ StateStore::StateStore(const ir::Module& module) : module_(&module) {
         bytes_ = align_up(bytes_ + state.type.bytes(), kTensorAlignment);
     }
     block_ = MemoryBlock(bytes_);
+    block_.touch(bytes_);
 }
 
 bool StateStore::initialise(uint64_t seed, Diagnostics& diagnostics) {

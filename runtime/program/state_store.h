@@ -29,6 +29,8 @@ class StateStore {
     /// equal states.
     std::byte* bytes_begin() const { return block_.data(); }
     int64_t bytes() const { return bytes_; }
+    /// Moves 2 MB to a huge page; false when there are no small pages left.
+    bool make_huge() { return block_.make_huge(); }
 
     /// Sets every state as its initializer says, random ones from (seed, initializer.stream). False
     /// and an error per state (kBadValue) for kinds that do not exist or do not fit the state's

@@ -31,6 +31,8 @@ class LoadedModel {
     const std::string& path() const { return path_; }
     StateStore& states() { return *states_; }
     Arena& arena() { return *arena_; }
+    /// Moves 2 MB of states or arena to a huge page; false when there are no small pages left.
+    bool make_huge() { return states_->make_huge() || arena_->make_huge(); }
 
     /// The function's executable, bound on first use; null after an error. Unknown names report kUnknownName with the
     /// functions that there are.
@@ -119,7 +121,8 @@ class LoadedModel {
         Result<Dataset> dataset;
         Diagnostics diagnostics;
     };
-    std::future<ReadAhead> read_ahead_;  ///< last, so that its thread ends before the module that it reads
+    std::future<ReadAhead>
+        read_ahead_;  ///< last, so that its thread ends before the module that it reads
 };
 
 }  // namespace gmc::runtime

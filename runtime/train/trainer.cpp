@@ -212,6 +212,8 @@ bool StepRunner::run(Loader& loader, TrainingState& training, Diagnostics& diagn
         model_.deliver_inputs(*entries_[0].executable, loader);
         delivers_ = &loader;
     }
+    if (!first_) model_.make_huge();
+    first_ = false;
     size_t value = 0;
     const double length = static_cast<double>(loader.batches_per_epoch());
     const auto passes = [&](const Cursor& cursor) {

@@ -20,7 +20,7 @@ struct TrainOptions {
     int64_t log_every = 50;             ///< steps between two lines of metrics.jsonl
     /// Samples drawn after each epoch, 0 = none; by default 64 images or 2000 points.
     std::optional<int64_t> sample_count;
-    bool quiet = false;                 ///< no progress
+    bool quiet = false;                              ///< no progress
     const std::atomic<bool>* interrupted = nullptr;  ///< becomes true on Ctrl-C
 };
 
@@ -46,8 +46,8 @@ class StepRunner {
     bool ok() const { return ok_; }
     /// Number of batches that one round takes from the loader.
     int64_t batches_per_round() const;
-    /// Runs one round from `training` on, and moves it one round ahead. False after an error of the
-    /// data.
+    /// Runs one round from `training` on, and moves it one round ahead. Each but the first begins by
+    /// moving 2 MB to a huge page, until none is left in small ones. False after an error of the data.
     bool run(Loader& loader, TrainingState& training, Diagnostics& diagnostics);
     /// Losses and metrics of the last round, in the order of the functions.
     struct Named {
@@ -72,7 +72,7 @@ class StepRunner {
     std::vector<Named> values_;
     TimeLog* log_ = nullptr;
     const Loader* delivers_ = nullptr;  ///< makes its batches where the inputs are
-    bool ok_ = true;
+    bool ok_ = true, first_ = true;
 };
 
 }  // namespace gmc::runtime
