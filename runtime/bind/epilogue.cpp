@@ -78,9 +78,10 @@ class Finder {
     }
 
     /// Whether `loop` reads, at each point of its space, at most this one element of the
-    /// contraction's result.
+    /// contraction's result. A single number is read before the first point.
     bool reads_in_order(const ir::Operation& loop, ir::ValueId result) const {
         const Range whole = range(result);
+        if (function_.type(result).elements() == 1) return false;
         if (space_elements(loop) != function_.type(result).elements()) return false;
         const auto broadcast = [&](const ir::Operation& op) {
             return op.as<ir::Broadcast>() != nullptr && range(op.operands[0]).overlaps(whole);

@@ -108,7 +108,7 @@ struct MatmulProblem : Contraction {
 };
 
 /// Counts changes that make a candidate faster or slower: what was measured before is measured again.
-inline constexpr int kCandidatesRevision = 5;
+inline constexpr int kCandidatesRevision = 6;
 
 /// One way to compute a problem.
 template <typename Problem>

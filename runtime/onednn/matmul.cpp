@@ -1,6 +1,8 @@
 // oneDNN's two ways to multiply matrices. Transposed operands are read through strides.
 #include "runtime/onednn/matmul.h"
 
+#include <future>
+
 #include "compiler/support/check.h"
 #include "runtime/onednn/compat.h"
 #include "runtime/onednn/session.h"
@@ -43,8 +45,8 @@ class SgemmKernel final : public Kernel {
     MatmulProblem problem_;
 };
 
-}  // namespace
-
+/// oneDNN compiles what all its sgemms share in the first call, which takes 20 ms: better on another thread, while this
+/// one binds, than in the first step. Sgemms wait for it.
 std::shared_future<void> compile_sgemm() {
     static const std::shared_future<void> compiled = std::async(std::launch::async, [] {
         const float ones[4] = {1, 1, 1, 1};  // vectors have another path
@@ -53,6 +55,8 @@ std::shared_future<void> compile_sgemm() {
     });
     return compiled;
 }
+
+}  // namespace
 
 std::unique_ptr<Kernel> make_onednn_matmul(const MatmulProblem& p,
                                            ContractionContext& context) try {

@@ -11,7 +11,6 @@
 #include "compiler/support/edit_distance.h"
 #include "runtime/kernels/denormals.h"
 #include "runtime/kernels/philox.h"
-#include "runtime/onednn/matmul.h"
 #include "runtime/onednn/tuning_cache.h"
 
 namespace gmc::runtime {
@@ -30,7 +29,6 @@ LoadedModel::LoadedModel(std::string path, ir::Module module)
 
 Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::string& path,
                                                        Diagnostics& diagnostics) {
-    compile_sgemm();  // most models have one
     ir::ReadArtefactOptions options;
     options.verify.allow_gradient = false;
     auto module = ir::read_artefact(path, options, diagnostics);

@@ -36,7 +36,7 @@ from torch_models import BATCH, MODELS
 STEPS, SEED = 5, 1
 # Seeds for which no activation lies within rounding of its kink: one that does flips a slope and moves later losses
 # by 1e-4, in PyTorch (f32 against f64) as in gmc.
-SEED_OF = {"hinge_sn": 7, "seed_gan": 3, "wgan_gp": 5}
+SEED_OF = {"hinge_sn": 9, "seed_gan": 3, "wgan_gp": 5}
 DATA_SEED, DATA_STREAM = 7, 0x5151
 INITIAL = 0x80000000  # set in the stream of an initial weight: no training step draws the same
 

@@ -50,6 +50,17 @@ func @f(%a: f32[2,3] = argument, %b: f32[3,2] = argument) {
     CHECK(found.pairs.empty());
 }
 
+TEST_CASE("nothing follows a single number, which loops read before they begin") {
+    const Found found = find(R"(
+func @f(%a: f32[1,3] = argument, %b: f32[3,1] = argument) {
+  %c = matmul %a, %b : f32[1,1]
+  %e = exp %c : f32[1,1]
+  result e = %e
+}
+)");
+    CHECK(found.pairs.empty());
+}
+
 TEST_CASE("a loop follows through its operand, also under another shape, and comes next to it") {
     const Found found = find(R"(
 func @f(%a: f32[2,3] = argument, %b: f32[3,4] = argument) {
