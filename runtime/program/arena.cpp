@@ -13,17 +13,13 @@ Arena::Arena(const ir::Module& module) {
     values_ = MemoryBlock(bytes);
 }
 
-void Arena::touch(int64_t bytes, const std::function<bool()>& stop) {
-    values_.touch(bytes, stop);
-    scratch_.touch(scratch_.bytes(), stop);
-}
-
 bool Arena::make_huge() { return values_.make_huge() || scratch_.make_huge(); }
 
 void Arena::reserve_scratch(int64_t bytes) {
     if (bytes <= scratch_.bytes()) return;
     scratch_ = MemoryBlock();  // both at once could be more than there is
     scratch_ = MemoryBlock(bytes);
+    scratch_.touch(bytes);
 }
 
 }  // namespace gmc::runtime

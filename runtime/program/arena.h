@@ -22,8 +22,10 @@ class Arena {
 
     float* at(int64_t byte_offset) const { return values_.floats(byte_offset); }
     int64_t bytes() const { return values_.bytes(); }
-    /// MemoryBlock::touch of the first `bytes` of the values, and of the scratch block.
-    void touch(int64_t bytes, const std::function<bool()>& stop = nullptr);
+    /// MemoryBlock::touch of the first `bytes` of the values. May run on another thread.
+    void touch(int64_t bytes, const std::function<bool()>& stop = nullptr) {
+        values_.touch(bytes, stop);
+    }
     /// Moves 2 MB to a huge page; false when there are no small pages left.
     bool make_huge();
 

@@ -167,10 +167,9 @@ Result<Executable> Executable::make(const ir::Module& module, const ir::Function
                                     const ExecutableOptions& options, Diagnostics& diagnostics) {
     flush_denormals_in_all_threads();
     try {
-        auto state = std::make_unique<State>(module, function, states, arena, options);
+        auto state = std::make_unique<State>(module, function, states, std::move(arena), options);
         state->bind(options);
         state->plan_updates(states);
-        arena->touch(function.arena_bytes);
         return Executable(std::move(state));
     } catch (const std::bad_alloc&) {
         diagnostics.error(DiagnosticKind::kTooLarge, {},

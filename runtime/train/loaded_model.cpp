@@ -56,6 +56,7 @@ Executable* LoadedModel::function(const std::string& name, Diagnostics& diagnost
             .help("it has " + names);
         return nullptr;
     }
+    if (!touched_.valid()) arena_->touch(function->arena_bytes);
     auto made = Executable::make(module_, *function, *states_, arena_,
                                  {.tuning = tuning_, .bf16 = bf16_}, diagnostics);
     if (!made.ok()) return nullptr;
@@ -180,8 +181,18 @@ Result<Dataset> LoadedModel::read_data(DataSplit split, Diagnostics& diagnostics
 void LoadedModel::read_ahead() {
     flush_denormals();  // of the thread, too: numbers in files are the same whoever reads them
     std::promise<void> end;
+    int64_t bytes = 0;
+    for (const ScheduleEntry& entry : schedule())
+        if (const ir::Function* function = module_.find_function(entry.function))
+            bytes = std::max(bytes, function->arena_bytes);
+    touched_ = std::async(std::launch::async, [this, bytes] {
+        arena_->touch(bytes, [this] { return all_is_read_.load(); });
+    });
     if (tuning_ != nullptr)
-        tuning_->before_measuring([read = end.get_future().share()] { read.wait(); });
+        tuning_->before_measuring([touched = touched_, read = end.get_future().share()] {
+            touched.wait();
+            read.wait();
+        });
     read_ahead_ = std::async(std::launch::async, [this, end = std::move(end)]() mutable {
         // Also when reading throws: nobody waits for ever.
         const std::shared_ptr<void> at_end(nullptr, [&](void*) { end.set_value(); });
@@ -192,14 +203,9 @@ void LoadedModel::read_ahead() {
 }
 
 Result<Dataset> LoadedModel::take_read_ahead(Diagnostics& diagnostics) {
-    // Until the data are there, this thread makes the pages be there that the functions will touch.
-    int64_t bytes = 0;
-    for (const auto& [name, executable] : executables_)
-        bytes = std::max(bytes, executable.function().arena_bytes);
-    arena_->touch(bytes, [&] {
-        return read_ahead_.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
-    });
     ReadAhead read = read_ahead_.get();
+    all_is_read_ = true;
+    touched_.wait();
     for (const Diagnostic& one : read.diagnostics.list()) diagnostics.add(one);
     return std::move(read.dataset);
 }

@@ -1,6 +1,7 @@
 // A compiled model in memory: module, states, and its functions bound to this machine when first asked for.
 #pragma once
 
+#include <atomic>
 #include <future>
 #include <map>
 #include <memory>
@@ -56,8 +57,8 @@ class LoadedModel {
     int64_t epochs() const;
     bool has_test_data() const;
 
-    /// Starts to read the training data on another thread, while functions are bound and states initialised.
-    /// make_loader(kTrain) waits for them and reports what went wrong; contractions are measured only once they are read.
+    /// Starts to read the training data on another thread, while functions are bound and states initialised, and to touch
+    /// the arena. make_loader(kTrain) waits for them and reports what went wrong; contractions are measured only then.
     void read_ahead();
     /// A loader over all data fields of the split. Where the model names no test data, the training data are used.
     Result<std::unique_ptr<Loader>> make_loader(DataSplit split, const LoaderOptions& options,
@@ -121,8 +122,10 @@ class LoadedModel {
         Result<Dataset> dataset;
         Diagnostics diagnostics;
     };
-    std::future<ReadAhead>
-        read_ahead_;  ///< last, so that its thread ends before the module that it reads
+    // Last, so that their threads end before what they use.
+    std::atomic<bool> all_is_read_ = false;
+    std::future<ReadAhead> read_ahead_;
+    std::shared_future<void> touched_;  ///< the arena by read_ahead(), until all is read
 };
 
 }  // namespace gmc::runtime
