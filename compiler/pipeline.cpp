@@ -3,21 +3,21 @@
 
 #include <algorithm>
 
-#include "compiler/passes/cancel_shifts.h"
+#include "compiler/passes/algebra/cancel_shifts.h"
+#include "compiler/passes/algebra/factor_examples.h"
+#include "compiler/passes/algebra/factor_sums.h"
+#include "compiler/passes/algebra/fold_constants.h"
+#include "compiler/passes/algebra/join_batches.h"
+#include "compiler/passes/algebra/simplify.h"
+#include "compiler/passes/algebra/sink_shapes.h"
 #include "compiler/passes/cse.h"
 #include "compiler/passes/dce.h"
 #include "compiler/passes/differentiate.h"
-#include "compiler/passes/factor_examples.h"
-#include "compiler/passes/factor_sums.h"
-#include "compiler/passes/fold_constants.h"
 #include "compiler/passes/fuse_elementwise.h"
-#include "compiler/passes/join_batches.h"
 #include "compiler/passes/lower_precision.h"
-#include "compiler/passes/order_operations.h"
-#include "compiler/passes/plan_memory.h"
-#include "compiler/passes/recompute.h"
-#include "compiler/passes/simplify.h"
-#include "compiler/passes/sink_shapes.h"
+#include "compiler/passes/memory/order_operations.h"
+#include "compiler/passes/memory/plan_memory.h"
+#include "compiler/passes/memory/recompute.h"
 
 namespace gmc {
 namespace {

@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "dsl/layers.h"
-#include "dsl/lexer.h"
+#include "dsl/text/lexer.h"
 
 namespace gmc::dsl {
 namespace {

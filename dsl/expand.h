@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "dsl/document.h"
+#include "dsl/text/document.h"
 
 namespace gmc::dsl {
 

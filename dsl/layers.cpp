@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "dsl/reader.h"
-#include "dsl/scalar.h"
+#include "dsl/text/scalar.h"
 
 namespace gmc::dsl {
 namespace {

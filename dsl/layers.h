@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "dsl/expand.h"
-#include "dsl/schema.h"
+#include "dsl/schema/schema.h"
 #include "dsl/spec.h"
 #include "dsl/values.h"
 

@@ -6,8 +6,8 @@
 #include <set>
 
 #include "dsl/expand.h"
-#include "dsl/schema.h"
-#include "dsl/text_file.h"
+#include "dsl/schema/schema.h"
+#include "dsl/text/text_file.h"
 #include "dsl/values.h"
 
 namespace gmc::dsl {

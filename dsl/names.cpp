@@ -4,10 +4,10 @@
 #include <map>
 #include <set>
 
-#include "dsl/functions.h"
 #include "dsl/reader.h"
 #include "dsl/rewrite.h"
-#include "dsl/scalar.h"
+#include "dsl/schema/functions.h"
+#include "dsl/text/scalar.h"
 
 namespace gmc::dsl {
 namespace {

@@ -4,8 +4,8 @@
 #include <map>
 #include <set>
 
-#include "dsl/lexer.h"
 #include "dsl/reader.h"
+#include "dsl/text/lexer.h"
 
 namespace gmc::dsl {
 namespace {

@@ -6,8 +6,8 @@
 #include <set>
 #include <string>
 
-#include "dsl/expression.h"
 #include "dsl/reader.h"
+#include "dsl/text/expression.h"
 
 namespace gmc::dsl {
 

@@ -10,14 +10,14 @@
 #include <variant>
 #include <vector>
 
-#include "dsl/expression.h"
+#include "dsl/text/expression.h"
 
 namespace gmc::dsl {
 
 /// One key of a layer after type checking and defaults. Strings are enumerators such as "same".
 using LayerValue = std::variant<bool, int64_t, double, std::string, std::vector<int64_t>>;
 
-/// A layer: `kind` is a row of the layer table (dsl/schema), `values` has every key of that row
+/// A layer: `kind` is a row of the layer table (dsl/schema/schema), `values` has every key of that row
 /// except those with no default that were not given. A layer written as `dense: {units: 4,
 /// activation: relu}` is ONE layer; `activation`, `bias`, `initializer`, `spectral_norm` are keys
 /// of it.

@@ -3,7 +3,7 @@
 #include <map>
 
 #include "dsl/reader.h"
-#include "dsl/scalar.h"
+#include "dsl/text/scalar.h"
 
 namespace gmc::dsl {
 namespace {

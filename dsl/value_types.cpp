@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "compiler/support/check.h"
-#include "dsl/scalar.h"
+#include "dsl/text/scalar.h"
 #include "dsl/values.h"
 
 namespace gmc::dsl {

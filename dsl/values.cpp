@@ -6,7 +6,7 @@
 #include <set>
 
 #include "compiler/support/edit_distance.h"
-#include "dsl/lexer.h"
+#include "dsl/text/lexer.h"
 
 namespace gmc::dsl {
 namespace {

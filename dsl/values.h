@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "dsl/document.h"
-#include "dsl/schema.h"
+#include "dsl/schema/schema.h"
 #include "dsl/spec.h"
+#include "dsl/text/document.h"
 
 namespace gmc::dsl {
 

@@ -3,8 +3,8 @@
 #include <optional>
 
 #include "dsl/expand.h"
-#include "dsl/lexer.h"
-#include "dsl/scalar.h"
+#include "dsl/text/lexer.h"
+#include "dsl/text/scalar.h"
 #include "dsl/values.h"
 
 namespace gmc::dsl {

@@ -6,7 +6,7 @@
 #include <map>
 #include <string>
 
-#include "compiler/build/layers.h"
+#include "compiler/build/layers/layers.h"
 
 namespace gmc::build {
 

@@ -8,7 +8,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "compiler/build/call_functions.h"
+#include "compiler/build/calls/call_functions.h"
 #include "compiler/support/check.h"
 #include "compiler/support/edit_distance.h"
 

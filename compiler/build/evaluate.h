@@ -15,7 +15,7 @@
 
 #include "compiler/build/networks.h"
 #include "compiler/build/scope.h"
-#include "dsl/schema.h"
+#include "dsl/schema/schema.h"
 
 namespace gmc::build {
 

@@ -3,7 +3,7 @@
 
 #include "compiler/build/optimizer_rules.h"
 #include "compiler/support/check.h"
-#include "dsl/schema.h"
+#include "dsl/schema/schema.h"
 
 namespace gmc::build {
 namespace {

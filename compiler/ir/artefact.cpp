@@ -13,8 +13,8 @@
 #include <filesystem>
 #include <memory>
 
-#include "compiler/ir/parser.h"
-#include "compiler/ir/printer.h"
+#include "compiler/ir/text/parser.h"
+#include "compiler/ir/text/printer.h"
 
 namespace gmc::ir {
 namespace {

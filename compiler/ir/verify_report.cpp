@@ -1,7 +1,7 @@
 // Finding an op's line in the printed module.
 #include "compiler/ir/verify_report.h"
 
-#include "compiler/ir/printer.h"
+#include "compiler/ir/text/printer.h"
 
 namespace gmc::ir {
 

@@ -110,8 +110,9 @@ void rule(const ReduceSum& op, Context& c) {
     c.set(0, c.b.broadcast(c.diff(), other_axes(static_cast<int64_t>(shape.size()), op.axes), shape));
 }
 /// Elements that equal the maximum share its gradient evenly.
-// Some x equals the maximum, to the bit, even where fusion computes x again: passes rewrite a value for all its uses,
-// loops give an element the same bits wherever it stands (tests/numeric/loop_position.cpp), and a maximum is exact.
+// Some x equals the maximum, to the bit, even where fusion computes x again: passes rewrite a value
+// for all its uses, loops give an element the same bits wherever it stands
+// (tests/numeric/loop/loop_position.cpp), and a maximum is exact.
 void rule(const ReduceMax& op, Context& c) {
     const ValueId x = c.operand(0);
     const Shape shape = c.b.shape(x);

@@ -9,7 +9,7 @@
 #include <system_error>
 
 #include "compiler/ir/artefact.h"
-#include "compiler/ir/printer.h"
+#include "compiler/ir/text/printer.h"
 #include "compiler/support/check.h"
 
 namespace gmc::passes {

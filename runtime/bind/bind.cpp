@@ -4,10 +4,10 @@
 
 #include <cstring>
 
-#include "compiler/ir/printer.h"
+#include "compiler/ir/text/printer.h"
 #include "compiler/support/check.h"
 #include "runtime/kernels/copy.h"
-#include "runtime/kernels/loop.h"
+#include "runtime/kernels/loop/loop.h"
 
 namespace gmc::runtime {
 namespace {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "runtime/kernels/loop.h"
+#include "runtime/kernels/loop/loop.h"
 
 namespace gmc::runtime {
 namespace {

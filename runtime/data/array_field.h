@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "runtime/data/byte_values.h"
 #include "runtime/data/dataset.h"
+#include "runtime/data/files/byte_values.h"
 
 namespace gmc::runtime {
 

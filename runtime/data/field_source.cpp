@@ -7,9 +7,9 @@
 #include <optional>
 
 #include "compiler/support/check.h"
-#include "runtime/data/folder.h"
-#include "runtime/data/idx.h"
-#include "runtime/data/npy_data.h"
+#include "runtime/data/files/folder.h"
+#include "runtime/data/files/idx.h"
+#include "runtime/data/files/npy_data.h"
 #include "runtime/data/synthetic.h"
 
 namespace gmc::runtime {

@@ -1,5 +1,5 @@
 // Elementary functions on f32 vectors, for each SIMD target. Error bounds against the exact value are tested in
-// tests/numeric/loop_math.cpp: exp, log, erf, sigmoid, tanh, softplus within 3 ulp over the whole range. NaN gives
+// tests/numeric/loop/loop_math.cpp: exp, log, erf, sigmoid, tanh, softplus within 3 ulp over the whole range. NaN gives
 // NaN; overflow gives infinity. Constants: Moshier's Cephes (single precision), erf: Juffa.
 
 // clang-format off

@@ -3,19 +3,19 @@
 
 #include <fmt/format.h>
 
-#include "compiler/ir/printer.h"
+#include "compiler/ir/text/printer.h"
 #include "compiler/support/check.h"
 #include "runtime/onednn/convolution.h"
 #include "runtime/onednn/matmul.h"
-#include "runtime/onednn/narrow_backward_data.h"
 #include "runtime/onednn/plain_contraction.h"
-#include "runtime/onednn/tiled_backward_weights.h"
-#include "runtime/onednn/tiled_convolution.h"
-#include "runtime/onednn/tiled_matmul.h"
+#include "runtime/onednn/tiles/narrow_backward_data.h"
+#include "runtime/onednn/tiles/tiled_backward_weights.h"
+#include "runtime/onednn/tiles/tiled_convolution.h"
+#include "runtime/onednn/tiles/tiled_matmul.h"
+#include "runtime/onednn/tiles/vector_matmul.h"
+#include "runtime/onednn/tiles/winograd_convolution.h"
 #include "runtime/onednn/tuning.h"
-#include "runtime/onednn/vector_matmul.h"
 #include "runtime/onednn/widened_contraction.h"
-#include "runtime/onednn/winograd_convolution.h"
 
 namespace gmc::runtime {
 namespace {

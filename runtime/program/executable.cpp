@@ -12,7 +12,7 @@
 #include "runtime/bind/bind.h"
 #include "runtime/bind/epilogue.h"
 #include "runtime/kernels/denormals.h"
-#include "runtime/kernels/loop.h"
+#include "runtime/kernels/loop/loop.h"
 #include "runtime/program/placement.h"
 #include "runtime/reference/reference_kernel.h"
 

@@ -16,7 +16,7 @@
 #include "compiler/ir/builder.h"
 #include "runtime/kernels/copy.h"
 #include "runtime/kernels/denormals.h"
-#include "runtime/kernels/loop.h"
+#include "runtime/kernels/loop/loop.h"
 
 using namespace gmc;  // NOLINT: a small program
 

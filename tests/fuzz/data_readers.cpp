@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
-#include "runtime/data/idx.h"
-#include "runtime/data/image_file.h"
-#include "runtime/data/npy_data.h"
+#include "runtime/data/files/idx.h"
+#include "runtime/data/files/image_file.h"
+#include "runtime/data/files/npy_data.h"
 #include "runtime/kernels/philox.h"
 #include "runtime/output/npy.h"
 #include "runtime/output/png.h"

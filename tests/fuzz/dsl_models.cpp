@@ -2,8 +2,8 @@
 // or both.
 #include <random>
 
-#include "dsl/document.h"
-#include "dsl/expression.h"
+#include "dsl/text/document.h"
+#include "dsl/text/expression.h"
 #include "tests/unit/dsl_helpers.h"
 
 namespace gmc::dsl {

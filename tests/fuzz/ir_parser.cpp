@@ -6,8 +6,8 @@
 #include <sstream>
 
 #include "compiler/ir/artefact.h"
-#include "compiler/ir/parser.h"
-#include "compiler/ir/printer.h"
+#include "compiler/ir/text/parser.h"
+#include "compiler/ir/text/printer.h"
 #include "compiler/pipeline.h"
 #include "tests/catch.h"
 

@@ -1,8 +1,8 @@
 // Bytes as floats: vectors, what is left of them, and the table give the same.
-#include "runtime/data/byte_values.h"
+#include "runtime/data/files/byte_values.h"
 
 #include "tests/catch.h"
-#include "tests/numeric/loop_targets.h"
+#include "tests/numeric/loop/loop_targets.h"
 
 using namespace gmc;  // NOLINT: tests
 

@@ -1,8 +1,8 @@
 // Every op alone on the fast path: the cases of the gradient tests, element-wise ops at sizes around tiles and
 // vectors, and random numbers, which must be the reference's.
-#include "compiler/ir/printer.h"
+#include "compiler/ir/text/printer.h"
 #include "tests/catch.h"
-#include "tests/numeric/gradient_cases.h"
+#include "tests/numeric/gradient/gradient_cases.h"
 #include "tests/numeric/reference_comparison.h"
 
 using namespace gmc;         // NOLINT: tests

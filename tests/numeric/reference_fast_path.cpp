@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <memory>
 
-#include "compiler/ir/printer.h"
+#include "compiler/ir/text/printer.h"
 #include "compiler/support/check.h"
 #include "runtime/program/executable.h"
 #include "tests/numeric/reference_comparison.h"

@@ -1,11 +1,11 @@
 // The reference itself, on numbers small enough to be worked out by hand. Functions are written as IR text.
 #include <cmath>
 
-#include "compiler/ir/parser.h"
+#include "compiler/ir/text/parser.h"
 #include "compiler/support/check.h"
 #include "runtime/reference/elementwise.h"
 #include "tests/catch.h"
-#include "tests/numeric/gradient_cases.h"
+#include "tests/numeric/gradient/gradient_cases.h"
 
 using namespace gmc;         // NOLINT: tests
 using namespace gmc::tests;  // NOLINT

@@ -1,5 +1,5 @@
 // Which loops follow through contractions, and in which order operations then run.
-#include "compiler/ir/parser.h"
+#include "compiler/ir/text/parser.h"
 #include "runtime/bind/epilogue.h"
 #include "runtime/program/placement.h"
 #include "tests/catch.h"

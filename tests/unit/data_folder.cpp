@@ -1,11 +1,11 @@
 // Folders of pictures: classes, sizes, mirroring, and each error.
-#include "runtime/data/folder.h"
+#include "runtime/data/files/folder.h"
 
 #include <algorithm>
 
-#include "runtime/data/image_file.h"
+#include "runtime/data/files/image_file.h"
+#include "runtime/data/files/resize.h"
 #include "runtime/data/loader.h"
-#include "runtime/data/resize.h"
 #include "tests/unit/data_jpeg.h"
 #include "tests/unit/data_temp_folder.h"
 

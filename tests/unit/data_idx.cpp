@@ -1,5 +1,5 @@
 // The idx reader: what it reads, and each error it can give.
-#include "runtime/data/idx.h"
+#include "runtime/data/files/idx.h"
 
 #include <sys/stat.h>
 

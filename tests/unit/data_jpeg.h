@@ -8,7 +8,7 @@
 // After <cstdio>, which it needs and does not include.
 #include <jpeglib.h>
 
-#include "runtime/data/image_file.h"
+#include "runtime/data/files/image_file.h"
 
 namespace gmc::runtime {
 

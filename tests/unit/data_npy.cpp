@@ -1,5 +1,5 @@
 // Arrays that NumPy saved: what is read from .npy and .npz, and each error.
-#include "runtime/data/npy_data.h"
+#include "runtime/data/files/npy_data.h"
 
 #include <zip.h>
 

@@ -1,5 +1,5 @@
 // Documents: the tree, its places, and how texts that are none end.
-#include "dsl/document.h"
+#include "dsl/text/document.h"
 
 #include "dsl/expand.h"
 #include "tests/unit/dsl_helpers.h"

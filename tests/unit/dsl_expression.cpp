@@ -1,7 +1,7 @@
 // Expressions: what binds how, what they print as, where their parts are.
-#include "dsl/expression.h"
+#include "dsl/text/expression.h"
 
-#include "dsl/scalar.h"
+#include "dsl/text/scalar.h"
 #include "tests/unit/dsl_helpers.h"
 
 namespace gmc::dsl {

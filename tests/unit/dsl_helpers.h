@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "dsl/document.h"
 #include "dsl/spec.h"
+#include "dsl/text/document.h"
 #include "tests/unit/data_temp_folder.h"
 
 namespace gmc::dsl {

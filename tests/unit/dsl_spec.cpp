@@ -1,8 +1,8 @@
 // Models: what read_model makes of them.
 #include "dsl/spec.h"
 
-#include "dsl/functions.h"
-#include "dsl/schema.h"
+#include "dsl/schema/functions.h"
+#include "dsl/schema/schema.h"
 #include "tests/unit/dsl_helpers.h"
 
 namespace gmc::dsl {

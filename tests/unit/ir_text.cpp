@@ -4,9 +4,9 @@
 #include <sstream>
 
 #include "compiler/ir/artefact.h"
-#include "compiler/ir/dot.h"
-#include "compiler/ir/parser.h"
-#include "compiler/ir/printer.h"
+#include "compiler/ir/text/dot.h"
+#include "compiler/ir/text/parser.h"
+#include "compiler/ir/text/printer.h"
 #include "tests/catch.h"
 
 using namespace gmc;  // NOLINT

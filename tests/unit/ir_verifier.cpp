@@ -1,6 +1,6 @@
 // What the verifier finds in modules that text cannot express, or that plan_memory would never write.
 #include "compiler/ir/builder.h"
-#include "compiler/ir/parser.h"
+#include "compiler/ir/text/parser.h"
 #include "compiler/ir/verifier.h"
 #include "tests/catch.h"
 

@@ -1,7 +1,7 @@
 // Places in the model survive every pass: a failure or a NaN at run time names a line of the YAML.
 #include <string>
 
-#include "compiler/ir/printer.h"
+#include "compiler/ir/text/printer.h"
 #include "tests/compile_model.h"
 
 using namespace gmc;

@@ -2,8 +2,8 @@
 #include <filesystem>
 
 #include "compiler/ir/artefact.h"
-#include "compiler/ir/parser.h"
-#include "compiler/ir/printer.h"
+#include "compiler/ir/text/parser.h"
+#include "compiler/ir/text/printer.h"
 #include "compiler/passes/pass_manager.h"
 #include "compiler/pipeline.h"
 #include "compiler/support/check.h"

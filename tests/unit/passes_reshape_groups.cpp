@@ -1,6 +1,6 @@
 // How axes correspond across reshapes, with axes of size 1 in all places.
+#include "compiler/passes/algebra/scalar_value.h"
 #include "compiler/passes/reshape_groups.h"
-#include "compiler/passes/scalar_value.h"
 #include "tests/catch.h"
 
 using gmc::ir::Shape;

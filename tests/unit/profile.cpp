@@ -2,7 +2,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "compiler/ir/parser.h"
+#include "compiler/ir/text/parser.h"
 #include "runtime/profile/machine_peak.h"
 #include "runtime/profile/operation_text.h"
 #include "runtime/profile/trace.h"

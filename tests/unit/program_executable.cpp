@@ -1,6 +1,6 @@
 // Executables: addresses, updates, homes, results, on functions small enough to check by hand.
 #include "compiler/ir/builder.h"
-#include "compiler/ir/parser.h"
+#include "compiler/ir/text/parser.h"
 #include "compiler/support/check.h"
 #include "runtime/program/executable.h"
 #include "tests/catch.h"

@@ -3,8 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "compiler/ir/artefact.h"
-#include "compiler/ir/dot.h"
-#include "compiler/ir/printer.h"
+#include "compiler/ir/text/dot.h"
+#include "compiler/ir/text/printer.h"
 #include "compiler/pipeline.h"
 #include "compiler/view/json.h"
 #include "compiler/view/loops.h"

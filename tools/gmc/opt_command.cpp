@@ -1,6 +1,6 @@
 // gmc opt: IR text -> passes -> IR text. What tests of passes run, and what one debugs a pass with.
 #include "compiler/ir/artefact.h"
-#include "compiler/ir/printer.h"
+#include "compiler/ir/text/printer.h"
 #include "tools/gmc/commands.h"
 #include "tools/gmc/pass_flags.h"
 

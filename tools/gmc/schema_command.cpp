@@ -1,5 +1,5 @@
 // gmc schema: the language for editors, and its reference page for people.
-#include "dsl/schema.h"
+#include "dsl/schema/schema.h"
 #include "tools/command_line/command_line.h"
 #include "tools/gmc/commands.h"
 

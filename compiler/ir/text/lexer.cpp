@@ -1,0 +1,72 @@
+// Scanning of IR text.
+#include "compiler/ir/text/lexer.h"
+
+#include <algorithm>
+#include <cctype>
+
+namespace gmc::ir {
+namespace {
+
+bool is_word_char(char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.';
+}
+
+}  // namespace
+
+size_t Lexer::word_end(size_t begin) const {
+    size_t end = begin;
+    while (end < text_.size() && is_word_char(text_[end])) ++end;
+    return end;
+}
+
+void Lexer::advance() {
+    while (position_ < text_.size() && std::isspace(static_cast<unsigned char>(text_[position_])) != 0) ++position_;
+    const size_t begin = position_;
+    token_ = {Token::Kind::kEnd, "", begin, 0};
+    if (begin >= text_.size()) return;
+    const char c = text_[begin];
+    size_t end = begin + 1;
+    if (c == '%' || c == '@') {
+        end = word_end(begin + 1);
+        token_.kind = c == '%' ? Token::Kind::kValue : Token::Kind::kState;
+        token_.text = text_.substr(begin + 1, end - begin - 1);
+    } else if (c == '/' && end < text_.size() && text_[end] == '/') {
+        end = std::min(text_.find('\n', begin), text_.size());
+        token_.kind = Token::Kind::kComment;
+        token_.text = text_.substr(begin + 2, end - begin - 2);
+    } else if (c == '"') {
+        token_.kind = Token::Kind::kBad;
+        while (end < text_.size() && text_[end] != '"' && text_[end] != '\n') {
+            if (text_[end] == '\\' && end + 1 < text_.size()) {
+                ++end;
+                token_.text += text_[end] == 'n' ? '\n' : text_[end];
+            } else {
+                token_.text += text_[end];
+            }
+            ++end;
+        }
+        if (end < text_.size() && text_[end] == '"') {
+            token_.kind = Token::Kind::kString;
+            ++end;
+        }
+    } else if (std::isdigit(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '+') {
+        // Exponents carry signs: 1e-07, 1e+20; also -inf and nan, which only printing of constants makes.
+        while (end < text_.size() &&
+               (is_word_char(text_[end]) ||
+                ((text_[end] == '-' || text_[end] == '+') && (text_[end - 1] == 'e' || text_[end - 1] == 'E'))))
+            ++end;
+        token_.kind = Token::Kind::kNumber;
+        token_.text = text_.substr(begin, end - begin);
+    } else if (is_word_char(c)) {
+        end = word_end(begin);
+        token_.kind = Token::Kind::kWord;
+        token_.text = text_.substr(begin, end - begin);
+    } else {
+        token_.kind = Token::Kind::kPunctuation;
+        token_.text = std::string(1, c);
+    }
+    token_.length = end - begin;
+    position_ = end;
+}
+
+}  // namespace gmc::ir

@@ -1,0 +1,167 @@
+// One walk forward per bias.
+#include "compiler/passes/algebra/cancel_shifts.h"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+
+#include "compiler/ir/builder.h"
+
+namespace gmc::passes {
+namespace {
+
+using namespace ir;  // NOLINT
+
+/// By how many times the shift a value grows; nothing: in another way.
+using Growth = std::optional<double>;
+
+class State {
+  public:
+    State(Module& module, Function& function) : f_(function), b_(module, function) {}
+
+    bool run() {
+        const bool differentiates =
+            std::any_of(f_.operations.begin(), f_.operations.end(),
+                        [](const Operation& op) { return op.as<Gradient>() != nullptr; });
+        if (!differentiates) return false;
+        maker_.assign(f_.values.size(), kNone);
+        uses_.assign(f_.values.size(), 0);
+        for (size_t i = 0; i < f_.operations.size(); ++i) {
+            for (ValueId v : f_.operations[i].operands) ++uses_[v];
+            for (ValueId v : f_.operations[i].results) maker_[v] = static_cast<int>(i);
+        }
+        std::set<ValueId> cancelled;  // broadcasts of biases
+        for (size_t i = 0; i < f_.operations.size(); ++i)
+            if (const ValueId bias = broadcast_bias(f_.operations[i]);
+                bias != kNone && cancels(i, bias))
+                cancelled.insert(bias);
+        stop(cancelled);
+        return !cancelled.empty();
+    }
+
+  private:
+    template <typename Op>
+    const Operation* made_by(ValueId v) const {
+        if (maker_[v] == kNone) return nullptr;
+        const Operation& op = f_.operations[maker_[v]];
+        return op.as<Op>() != nullptr ? &op : nullptr;
+    }
+
+    /// The operand of an addition that is a repeated parameter.
+    ValueId broadcast_bias(const Operation& op) const {
+        if (op.as<Add>() == nullptr) return kNone;
+        for (ValueId v : op.operands) {
+            const Operation* broadcast = made_by<Broadcast>(v);
+            if (broadcast != nullptr && uses_[v] == 1 &&
+                f_.values[broadcast->operands[0]].state != kNone)
+                return v;
+        }
+        return kNone;
+    }
+
+    /// Whether nothing that is differentiated changes with the bias that operation `at` adds.
+    bool cancels(size_t at, ValueId bias) {
+        dims_ = f_.operations[maker_[bias]].as<Broadcast>()->dims;
+        whole_ = f_.type(bias).shape;
+        axes_ = other_axes(static_cast<int64_t>(whole_.size()), dims_);
+        count_ = static_cast<double>(f_.type(bias).elements());
+        for (int64_t dim : dims_) count_ /= static_cast<double>(whole_[dim]);
+        growth_.assign(f_.values.size(), 0.0);
+        for (size_t i = at; i < f_.operations.size(); ++i) {
+            const Operation& op = f_.operations[i];
+            const Growth growth = i == at ? Growth(1.0) : growth_after(op);
+            if (op.as<Gradient>() != nullptr && changes(op.operands[0])) return false;
+            for (ValueId v : op.results) growth_[v] = op.as<Gradient>() != nullptr ? 0.0 : growth;
+        }
+        return true;
+    }
+    bool changes(ValueId v) const { return growth_[v] != Growth(0.0); }
+
+    Growth growth_after(const Operation& op) const {
+        if (std::none_of(op.operands.begin(), op.operands.end(),
+                         [&](ValueId v) { return changes(v); }))
+            return 0.0;
+        if (is_variance(op)) return 0.0;
+        const Growth x = growth_[op.operands[0]];
+        const Growth y = op.operands.size() > 1 ? growth_[op.operands[1]] : Growth(0.0);
+        if (!x || !y) return std::nullopt;
+        if (op.as<Add>() != nullptr) return *x + *y;
+        if (op.as<Sub>() != nullptr) return *x - *y;
+        if (op.as<Neg>() != nullptr) return -*x;
+        if (op.as<StopGradient>() != nullptr) return x;
+        if (op.as<Mul>() != nullptr)
+            for (int i = 0; i < 2; ++i)
+                if (const Operation* number = made_by<Constant>(op.operands[i]))
+                    return (i == 0 ? *y : *x) * number->as<Constant>()->value;
+        const Broadcast* broadcast = op.as<Broadcast>();
+        if (broadcast != nullptr && broadcast->dims == dims_ &&
+            f_.type(op.result()).shape == whole_)
+            return x;
+        if (is_sum(op)) return *x * count_;
+        return std::nullopt;
+    }
+
+    bool is_sum(const Operation& op) const {
+        return op.as<ReduceSum>() != nullptr && op.as<ReduceSum>()->axes == axes_ &&
+               f_.type(op.operands[0]).shape == whole_;
+    }
+
+    /// What is averaged, when `v` is a mean over the axes of the bias; else kNone.
+    ValueId averaged(ValueId v) const {
+        const Operation* product = made_by<Mul>(v);
+        for (int i = 0; product != nullptr && i < 2; ++i) {
+            const Operation* sum = made_by<ReduceSum>(product->operands[i]);
+            const Operation* number = made_by<Constant>(product->operands[1 - i]);
+            if (sum != nullptr && number != nullptr && is_sum(*sum) &&
+                number->as<Constant>()->value == 1 / count_)
+                return sum->operands[0];
+        }
+        return kNone;
+    }
+    /// a, when `v` is a a.
+    ValueId squared(ValueId v) const {
+        const Operation* product = v == kNone ? nullptr : made_by<Mul>(v);
+        return product != nullptr && product->operands[0] == product->operands[1]
+                   ? product->operands[0]
+                   : kNone;
+    }
+
+    /// mean(a a) - mean(a) mean(a), where a grows by a multiple of the shift.
+    bool is_variance(const Operation& op) const {
+        if (op.as<Sub>() == nullptr) return false;
+        const ValueId a = squared(averaged(op.operands[0])), mean = squared(op.operands[1]);
+        return a != kNone && mean != kNone && averaged(mean) == a && growth_[a].has_value();
+    }
+
+    void stop(const std::set<ValueId>& broadcasts) {
+        std::vector<Operation> before = std::move(f_.operations);
+        f_.operations.clear();
+        for (Operation& op : before) {
+            if (op.as<Broadcast>() != nullptr && broadcasts.count(op.result()) != 0) {
+                b_.set_location(op.location);
+                op.operands[0] = b_.emit(StopGradient{}, {op.operands[0]});
+            }
+            f_.operations.push_back(std::move(op));
+        }
+    }
+
+    Function& f_;
+    Builder b_;
+    std::vector<int> maker_;  ///< by value: the operation that makes it
+    std::vector<int> uses_;   ///< by value: by operations
+    // Of the bias at hand:
+    std::vector<int64_t> dims_, axes_;  ///< where it varies, and where it repeats
+    Shape whole_;
+    double count_ = 1;            ///< how often it repeats
+    std::vector<Growth> growth_;  ///< by value
+};
+
+}  // namespace
+
+Result<bool> cancel_shifts(Module& module, Diagnostics&) {
+    bool changed = false;
+    for (Function& function : module.functions) changed |= State(module, function).run();
+    return changed;
+}
+
+}  // namespace gmc::passes

@@ -1,0 +1,259 @@
+// One join at a time, each with fresh knowledge of what needs what.
+#include "compiler/passes/algebra/join_batches.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "compiler/ir/attributes.h"
+#include "compiler/ir/builder.h"
+#include "compiler/passes/memory/dependency_order.h"
+
+namespace gmc::passes {
+namespace {
+
+using namespace ir;  // NOLINT
+
+/// Joined operands and results of more bytes than this gain nothing (see the header).
+constexpr int64_t kMostBytes = 256 << 10;
+
+/// Contractions whose first axis of the first operand and of the result are the examples.
+bool maps_examples(const Operation& op) {
+    if (const Matmul* matmul = op.as<Matmul>()) return !matmul->transpose_a;
+    return op.as<Conv>() != nullptr || op.as<ConvBackwardData>() != nullptr;
+}
+
+/// Contractions that sum over the first axis of both operands.
+bool sums_examples(const Operation& op) {
+    if (const Matmul* matmul = op.as<Matmul>()) return matmul->transpose_a && !matmul->transpose_b;
+    return op.as<ConvBackwardWeights>() != nullptr;
+}
+
+/// Operations, a bit each.
+using Set = std::vector<uint64_t>;
+
+class State {
+  public:
+    State(Module& module, Function& function) : f_(function), b_(module, function) {}
+
+    bool run() {
+        bool changed = false;
+        // Maps first: they fix the order of the batches.
+        while (join_maps() || join_gradients()) changed = true;
+        return changed;
+    }
+
+  private:
+    /// An op as text but for the sizes of batches: equal texts can be joined.
+    std::string kind_of(const Operation& op, bool with_weights) const {
+        std::string text(op.info().name);
+        std::visit(
+            [&](const auto& o) {
+                if constexpr (!std::is_same_v<std::decay_t<decltype(o)>, std::monostate>)
+                    text += attributes_text(o);
+            },
+            op.op);
+        if (with_weights) text += fmt::format(" {}", op.operands[1]);
+        for (ValueId v : {op.operands[0], with_weights ? op.result() : op.operands[1]}) {
+            const Shape& shape = f_.type(v).shape;
+            text += fmt::format(" {}[{}]", dtype_name(f_.type(v).dtype),
+                                fmt::join(shape.begin() + 1, shape.end(), ","));
+        }
+        return text;
+    }
+
+    void index() {
+        maker_.assign(f_.values.size(), kNone);
+        position_.assign(f_.values.size(), kNone);
+        uses_.assign(f_.values.size(), 0);
+        needs_.assign(f_.operations.size(), Set((f_.operations.size() + 63) / 64, 0));
+        for (size_t i = 0; i < f_.operations.size(); ++i) {
+            const Operation& op = f_.operations[i];
+            int64_t position = kNone;
+            for (ValueId v : op.operands) {
+                ++uses_[v];
+                if (position == kNone || (position_[v] != kNone && position_[v] < position))
+                    position = position_[v];
+                if (maker_[v] == kNone) continue;
+                const Set& before = needs_[maker_[v]];
+                for (size_t k = 0; k < before.size(); ++k) needs_[i][k] |= before[k];
+                needs_[i][maker_[v] / 64] |= uint64_t{1} << (maker_[v] % 64);
+            }
+            const Slice* slice = op.as<Slice>();
+            if (slice != nullptr && !slice->starts.empty()) position = slice->starts[0];
+            for (ValueId v : op.results) {
+                maker_[v] = static_cast<int>(i);
+                position_[v] = position;
+            }
+        }
+        for (const Update& u : f_.updates) ++uses_[u.value];
+        for (const NamedValue& r : f_.results) ++uses_[r.value];
+    }
+
+    bool needs(int later, int earlier) const {
+        return (needs_[later][earlier / 64] >> (earlier % 64) & 1) != 0;
+    }
+
+    /// The first set of contractions that can be one, joined.
+    bool join_maps() {
+        index();
+        std::vector<std::pair<std::string, std::vector<int>>> sets;  // in program order
+        for (size_t i = 0; i < f_.operations.size(); ++i) {
+            const Operation& op = f_.operations[i];
+            if (!maps_examples(op)) continue;
+            const auto now = static_cast<int>(i);
+            const std::string kind = kind_of(op, true);
+            const auto set = std::find_if(sets.begin(), sets.end(), [&](const auto& s) {
+                return s.first == kind &&
+                       std::none_of(s.second.begin(), s.second.end(),
+                                    [&](int earlier) { return needs(now, earlier); });
+            });
+            if (set == sets.end())
+                sets.push_back({kind, {now}});
+            else
+                set->second.push_back(now);
+        }
+        for (const auto& [kind, set] : sets) {
+            int64_t bytes = 0;
+            for (int i : set) {
+                const Operation& op = f_.operations[i];
+                bytes += f_.type(op.operands[0]).bytes() + f_.type(op.result()).bytes();
+            }
+            if (set.size() == 1 || bytes > kMostBytes) continue;
+            join(set);
+            return true;
+        }
+        return false;
+    }
+
+    /// Where the batch of an operation stood in the batches joined before.
+    int64_t position_of(int i) const { return position_[f_.operations[i].result()]; }
+
+    void join(std::vector<int> set) {
+        std::stable_sort(set.begin(), set.end(),
+                         [&](int x, int y) { return position_of(x) < position_of(y); });
+        const Operation first = f_.operations[set[0]];
+        b_.set_location(first.location);
+        std::vector<ValueId> operands, results;
+        for (int i : set) {
+            operands.push_back(f_.operations[i].operands[0]);
+            results.push_back(f_.operations[i].result());
+        }
+        remove(set);
+        Type whole = f_.type(first.result());
+        whole.shape[0] = 0;
+        for (ValueId v : results) whole.shape[0] += f_.type(v).shape[0];
+        const ValueId joined =
+            b_.emit_typed(first.op, {concat(operands), first.operands[1]}, whole);
+        int64_t begin = 0;
+        for (ValueId v : results) {
+            Slice part{Shape(whole.shape.size(), 0), f_.type(v).shape};
+            part.starts[0] = begin;
+            part.limits[0] = begin += f_.type(v).shape[0];
+            f_.operations.push_back({part, {joined}, {v}, first.location, {}});
+        }
+        sort_by_dependency(f_);
+    }
+
+    /// A sum of two weight gradients that nothing else reads.
+    bool join_gradients() {
+        index();
+        for (size_t i = 0; i < f_.operations.size(); ++i) {
+            const Operation sum = f_.operations[i];
+            if (sum.as<Add>() == nullptr) continue;
+            const int left = maker_[sum.operands[0]], right = maker_[sum.operands[1]];
+            if (left == kNone || right == kNone || left == right) continue;
+            const Operation &a = f_.operations[left], &b = f_.operations[right];
+            if (!sums_examples(a) || !sums_examples(b) || uses_[a.result()] > 1 ||
+                uses_[b.result()] > 1 || kind_of(a, false) != kind_of(b, false))
+                continue;
+            int64_t bytes = 0;
+            for (const Operation* op : {&a, &b})
+                for (ValueId v : op->operands) bytes += f_.type(v).bytes();
+            if (bytes > kMostBytes) continue;
+            join_gradients(sum, std::min(left, right), std::max(left, right), static_cast<int>(i));
+            return true;
+        }
+        return false;
+    }
+
+    void join_gradients(const Operation& sum, int left, int right, int at) {
+        if (position_of(right) < position_of(left)) std::swap(left, right);
+        const Operation a = f_.operations[left], b = f_.operations[right];
+        b_.set_location(a.location);
+        remove({left, right, at});
+        std::vector<ValueId> joined;
+        for (int i = 0; i < 2; ++i) {
+            std::vector<ValueId> parts = parts_of(a.operands[i]);
+            for (ValueId v : parts_of(b.operands[i])) parts.push_back(v);
+            joined.push_back(concat(parts));
+        }
+        f_.operations.push_back({a.op, joined, {sum.result()}, a.location, {}});
+        sort_by_dependency(f_);
+    }
+
+    /// What a joined batch consists of.
+    std::vector<ValueId> parts_of(ValueId v) const {
+        for (const Operation& op : f_.operations)
+            if (op.as<Concat>() != nullptr && op.result() == v && op.as<Concat>()->axis == 0)
+                return op.operands;
+        return {v};
+    }
+
+    /// The values one after another: what they are slices of where they are all of it, or a concat,
+    /// perhaps one that is there.
+    ValueId concat(const std::vector<ValueId>& parts) {
+        int64_t begin = 0;
+        ValueId whole = kNone;
+        for (ValueId part : parts) {
+            const auto op = std::find_if(
+                f_.operations.begin(), f_.operations.end(),
+                [&](const Operation& o) { return o.as<Slice>() && o.result() == part; });
+            const bool next = op != f_.operations.end() && op->as<Slice>()->strides.empty() &&
+                              op->as<Slice>()->starts[0] == begin &&
+                              (begin == 0 || op->operands[0] == whole);
+            if (!next) {
+                whole = kNone;
+                break;
+            }
+            whole = op->operands[0];
+            begin += f_.type(part).shape[0];
+        }
+        Type wanted = f_.type(parts[0]);
+        wanted.shape[0] = 0;
+        for (ValueId part : parts) wanted.shape[0] += f_.type(part).shape[0];
+        if (whole != kNone && f_.type(whole) == wanted) return whole;
+        for (const Operation& op : f_.operations)
+            if (op.as<Concat>() != nullptr && op.as<Concat>()->axis == 0 && op.operands == parts)
+                return op.result();
+        return b_.emit(Concat{0}, parts);
+    }
+
+    void remove(const std::vector<int>& indices) {
+        std::vector<Operation> kept;
+        for (size_t i = 0; i < f_.operations.size(); ++i)
+            if (std::find(indices.begin(), indices.end(), static_cast<int>(i)) == indices.end())
+                kept.push_back(std::move(f_.operations[i]));
+        f_.operations = std::move(kept);
+    }
+
+    Function& f_;
+    Builder b_;
+    std::vector<int> maker_;         ///< by value: the operation that makes it
+    std::vector<int> uses_;          ///< by value
+    std::vector<int64_t> position_;  ///< by value: where its batch begins in a joined one, or kNone
+    std::vector<Set> needs_;         ///< by operation: which others it needs, also indirectly
+};
+
+}  // namespace
+
+Result<bool> join_batches(Module& module, Diagnostics&) {
+    bool changed = false;
+    for (Function& function : module.functions) changed |= State(module, function).run();
+    return changed;
+}
+
+}  // namespace gmc::passes

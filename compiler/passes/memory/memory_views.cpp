@@ -1,0 +1,54 @@
+// Reshapes and slices look at their operands; operands of a concat lie in its result.
+#include "compiler/passes/memory/memory_views.h"
+
+#include <optional>
+
+#include "compiler/ir/views.h"
+
+namespace gmc::passes {
+
+using namespace ir;  // NOLINT
+
+MemoryViews::MemoryViews(const Function& function)
+    : function_(function), view_(function.values.size()), state_(function.values.size(), false) {
+    for (size_t v = 0; v < function.values.size(); ++v)
+        state_[v] = function.values[v].state != kNone;
+    for (const Update& u : function.updates) state_[u.value] = true;
+    find_slices();
+    find_parts();
+}
+
+View MemoryViews::root(ValueId value) const {
+    View out{value, 0};
+    while (view_[out.of].of != kNone) out = {view_[out.of].of, out.bytes + view_[out.of].bytes};
+    return out;
+}
+
+/// States are no arenas: a part of one has no place that could be written down.
+void MemoryViews::find_slices() {
+    for (const Operation& op : function_.operations) {
+        if (op.as<Reshape>() != nullptr) view_[op.result()] = {op.operands[0], 0};
+        if (op.as<Slice>() == nullptr || is_state(op.result()) || is_state(root(op.operands[0]).of))
+            continue;
+        const std::optional<int64_t> offset = view_offset(function_, op);
+        if (offset && *offset % kMemoryAlignment == 0)
+            view_[op.result()] = {op.operands[0], *offset};
+    }
+}
+
+/// Operands of a concat are computed straight into their parts of it, each into one at most.
+void MemoryViews::find_parts() {
+    for (const Operation& op : function_.operations) {
+        if (op.as<Concat>() == nullptr || is_state(op.result())) continue;
+        const std::vector<int64_t> offsets = part_offsets(function_, op);
+        for (size_t i = 0; i < offsets.size(); ++i) {
+            const View part = root(op.operands[i]);
+            const int64_t bytes = function_.type(op.operands[i]).bytes();
+            if (offsets[i] % kMemoryAlignment == 0 && part.of != op.result() &&
+                function_.type(part.of).bytes() == bytes && !is_state(part.of))
+                view_[part.of] = {op.result(), offsets[i]};
+        }
+    }
+}
+
+}  // namespace gmc::passes

@@ -1,0 +1,267 @@
+// Greedy, with the planner's own reckoning of what is alive.
+#include "compiler/passes/memory/recompute.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "compiler/passes/memory/plan_memory.h"
+
+namespace gmc::passes {
+namespace {
+
+using namespace ir;  // NOLINT
+
+constexpr const char* kLimitKey = "compile.memory_limit";
+/// A repeated operation must take this share off what is over the limit, or the search would go on
+/// for crumbs.
+constexpr double kWorthRepeating = 1e-4;
+/// The factor from one bound to the next, and the last bound as a share of the limit.
+constexpr double kTightening = 0.97, kStrictest = 0.8;
+
+std::string size_text(int64_t bytes) {
+    constexpr int64_t kKiB = 1 << 10, kMiB = 1 << 20;
+    const int64_t unit = bytes < kMiB ? kKiB : kMiB;
+    return fmt::format("{:.2f} {}", static_cast<double>(bytes) / static_cast<double>(unit),
+                       unit == kKiB ? "KiB" : "MiB");
+}
+
+bool is_loop(const Operation& op) {
+    return op.as<Fused>() != nullptr || op.as<Broadcast>() != nullptr ||
+           op.info().has(kElementwise) || op.info().has(kGenerator) || op.info().has(kReduction);
+}
+
+class State {
+  public:
+    State(const Function& function, int64_t limit)
+        : f_(function), limit_(limit), best_(function), least_(arena_bytes_of(function)) {}
+
+    /// Whether the function fits now.
+    bool run() {
+        const Function before = f_;
+        const int64_t bytes = least_;
+        lower(limit_);
+        if (least_ <= limit_) return true;
+        // Step by step from above other values are repeated, sometimes better ones; and it shows
+        // what the least is.
+        f_ = before;
+        lower(bytes);
+        return least_ <= limit_;
+    }
+    /// The smallest arena that was found.
+    int64_t least() const { return least_; }
+    Function take() { return std::move(best_); }
+
+  private:
+    /// Repeats operations until values fit below `bound`, and below stricter bounds while the arena
+    /// is over the limit, as packing leaves gaps.
+    void lower(int64_t bound) {
+        for (; least_ > limit_ && bound > kStrictest * static_cast<double>(limit_);
+             bound = static_cast<int64_t>(kTightening * static_cast<double>(bound))) {
+            while (repeat_one(bound)) {
+            }
+            const int64_t bytes = arena_bytes_of(f_);
+            if (bytes >= least_) continue;
+            least_ = bytes;
+            best_ = f_;
+        }
+    }
+
+    /// What is over the bound, summed over the operations: zero is the goal.
+    static double excess(const Function& f, int64_t bound) {
+        double sum = 0;
+        for (int64_t bytes : live_bytes_of(f))
+            sum += static_cast<double>(std::max<int64_t>(bytes - bound, 0));
+        return sum;
+    }
+
+    /// How much work an operation is, in element operations.
+    double work(const Operation& op) const {
+        const auto elements = [&](ValueId v) { return static_cast<double>(f_.type(v).elements()); };
+        if (const Fused* fused = op.as<Fused>())
+            return static_cast<double>(Type{DType::kF32, fused->space}.elements()) *
+                   static_cast<double>(op.body.size());
+        if (is_loop(op) || op.operands.size() < 2) return elements(op.result());
+        // Contractions: the products of an output are at most the weights of its filter.
+        return elements(op.result()) * elements(op.operands[1]);
+    }
+
+    bool repeat_one(int64_t bound) {
+        const std::vector<int64_t> live = live_bytes_of(f_);
+        const auto peak =
+            static_cast<int>(std::max_element(live.begin(), live.end()) - live.begin());
+        if (live.empty() || live[peak] <= bound) return false;
+        const double before = excess(f_, bound);
+        for (const bool loops : {true, false}) {
+            std::optional<Function> best;
+            double best_rate = 0;
+            for (int i = 0; i < peak; ++i) {
+                const Operation& op = f_.operations[i];
+                if (op.as<Reshape>() != nullptr || is_loop(op) != loops) continue;
+                std::optional<Function> candidate = repeated(i, peak);
+                if (!candidate) continue;
+                const double saved = before - excess(*candidate, bound);
+                if (saved <= kWorthRepeating * before) continue;
+                const double rate = saved / (work(op) + 1);
+                if (rate <= best_rate) continue;
+                best_rate = rate;
+                best = std::move(candidate);
+            }
+            if (!best) continue;
+            f_ = std::move(*best);
+            return true;
+        }
+        return false;
+    }
+
+    /// The function with operation `i` done again before what reads its results after `peak`;
+    /// nothing when none is read there, or when it is read at the peak itself.
+    std::optional<Function> repeated(int i, int peak) const {
+        // Reshapes of the results go along: they are the same memory.
+        std::vector<int> again{i};
+        std::set<ValueId> made;
+        for (ValueId v : f_.operations[i].results)
+            if (!leaves(v)) made.insert(v);
+        int next_use = kNone;
+        const auto count = static_cast<int>(f_.operations.size());
+        for (int k = i + 1; k < count; ++k) {
+            const Operation& op = f_.operations[k];
+            const bool reads = std::any_of(op.operands.begin(), op.operands.end(),
+                                           [&](ValueId v) { return made.count(v) != 0; });
+            if (!reads) continue;
+            if (op.as<Reshape>() != nullptr && k <= peak) {
+                if (leaves(op.result())) return std::nullopt;
+                again.push_back(k);
+                made.insert(op.result());
+            } else if (k > peak && next_use == kNone) {
+                next_use = k;
+            } else if (k == peak) {
+                return std::nullopt;
+            }
+        }
+        if (next_use == kNone) return std::nullopt;
+
+        Function out = f_;
+        std::set<ValueId> wanted;  // what is read after the peak, through reshapes too
+        for (int k = next_use; k < count; ++k)
+            for (ValueId v : f_.operations[k].operands) wanted.insert(v);
+        std::map<ValueId, ValueId> renames;
+        std::vector<Operation> copies;
+        for (size_t k = again.size(); k-- > 0;) {
+            const Operation& op = f_.operations[again[k]];
+            if (std::any_of(op.results.begin(), op.results.end(),
+                            [&](ValueId v) { return wanted.count(v) != 0; })) {
+                for (ValueId v : op.operands) wanted.insert(v);
+                copies.push_back(op);
+            }
+        }
+        for (ValueId v : f_.operations[i].results)
+            if (leaves(v)) wanted.erase(v);
+        std::reverse(copies.begin(), copies.end());
+        for (Operation& copy : copies) rename_copy(copy, wanted, renames, out);
+        for (int k = next_use; k < count; ++k)
+            for (ValueId& v : out.operations[k].operands)
+                if (renames.count(v) != 0) rename_operand(out.operations[k], v, renames[v]);
+        out.operations.insert(out.operations.begin() + next_use, copies.begin(), copies.end());
+        return out;
+    }
+
+    /// Whether a value is needed after the last operation.
+    bool leaves(ValueId v) const {
+        const auto is_it = [&](const auto& named) { return named.value == v; };
+        return std::any_of(f_.updates.begin(), f_.updates.end(), is_it) ||
+               std::any_of(f_.results.begin(), f_.results.end(), is_it);
+    }
+
+    static void rename_operand(Operation& op, ValueId& operand, ValueId to) {
+        const ValueId from = operand;
+        operand = to;
+        for (Operation& inner : op.body)
+            std::replace(inner.operands.begin(), inner.operands.end(), from, to);
+    }
+
+    /// Makes `copy` an operation of its own, which computes no more than what is wanted of it.
+    static void rename_copy(Operation& copy, const std::set<ValueId>& wanted,
+                            std::map<ValueId, ValueId>& renames, Function& f) {
+        copy.results.erase(std::remove_if(copy.results.begin(), copy.results.end(),
+                                          [&](ValueId v) { return wanted.count(v) == 0; }),
+                           copy.results.end());
+        if (copy.as<Fused>() != nullptr) keep_needed(copy);
+        const auto fresh = [&](ValueId v) {
+            return renames[v] = f.add_value(f.values[v].name, f.type(v));
+        };
+        const auto renamed = [&](ValueId v) {
+            const auto found = renames.find(v);
+            return found == renames.end() ? v : found->second;
+        };
+        for (Operation& inner : copy.body) {
+            for (ValueId& v : inner.operands) v = renamed(v);
+            inner.results[0] = fresh(inner.result());
+        }
+        for (ValueId& v : copy.operands) v = renamed(v);
+        for (ValueId& v : copy.results) v = copy.body.empty() ? fresh(v) : renamed(v);
+        if (copy.body.size() == 1) {
+            Operation single = copy.body[0];
+            copy = std::move(single);
+        }
+    }
+
+    /// Drops from a loop what its results do not need.
+    static void keep_needed(Operation& loop) {
+        std::set<ValueId> needed(loop.results.begin(), loop.results.end());
+        std::vector<Operation> body;
+        for (size_t i = loop.body.size(); i-- > 0;) {
+            if (needed.count(loop.body[i].result()) == 0) continue;
+            needed.insert(loop.body[i].operands.begin(), loop.body[i].operands.end());
+            body.push_back(loop.body[i]);
+        }
+        std::reverse(body.begin(), body.end());
+        std::set<ValueId> inside;
+        std::vector<ValueId> operands;
+        for (const Operation& op : body) inside.insert(op.result());
+        for (const Operation& op : body)
+            for (ValueId v : op.operands)
+                if (inside.count(v) == 0 &&
+                    std::find(operands.begin(), operands.end(), v) == operands.end())
+                    operands.push_back(v);
+        loop.body = std::move(body);
+        loop.operands = std::move(operands);
+    }
+
+    Function f_;
+    int64_t limit_;
+    Function best_;
+    int64_t least_;
+};
+
+}  // namespace
+
+Result<bool> recompute(Module& module, Diagnostics& diagnostics) {
+    const ConfigValue* found = module.find_config(kLimitKey);
+    if (found == nullptr) return false;
+    const auto limit = static_cast<int64_t>(std::get<double>(*found));
+    bool changed = false;
+    for (Function& function : module.functions) {
+        if (arena_bytes_of(function) <= limit) continue;
+        State state(function, limit);
+        if (!state.run()) {
+            diagnostics
+                .error(DiagnosticKind::kTooLarge, {},
+                       "`{}` needs {} of memory, and {} when values are computed twice rather "
+                       "than kept; the limit is {}",
+                       function.name, size_text(arena_bytes_of(function)), size_text(state.least()),
+                       size_text(limit))
+                .help("a smaller `train.batch_size` needs less");
+            continue;
+        }
+        function = state.take();
+        changed = true;
+    }
+    if (diagnostics.any()) return Failure{};
+    return changed;
+}
+
+}  // namespace gmc::passes

@@ -1,0 +1,165 @@
+// `data:` with its `test:`: the fields of an example, each with itself (data_field.cpp) and with the
+// others.
+#include <algorithm>
+#include <set>
+
+#include "compiler/support/edit_distance.h"
+#include "dsl/data/data_field.h"
+#include "dsl/data/data_header.h"
+#include "dsl/reader.h"
+
+namespace gmc::dsl {
+namespace {
+
+std::vector<std::string> names_of(const std::vector<DataField>& fields) {
+    std::vector<std::string> names;
+    for (const DataField& field : fields) names.push_back(field.name);
+    return names;
+}
+
+const DataField* find_field(const std::vector<DataField>& fields, const std::string& name) {
+    const auto found = std::find_if(fields.begin(), fields.end(),
+                                    [&](const DataField& field) { return field.name == name; });
+    return found == fields.end() ? nullptr : &*found;
+}
+
+/// The field whose labels `field` holds; null after an error. `labels_of` names it, `folder` is the
+/// same as its own.
+const DataField* find_labelled(const std::vector<DataField>& fields, const DataField& field,
+                               const Node& written, Diagnostics& diagnostics) {
+    if (const Entry* folder = written.find("folder")) {
+        for (const DataField& of : fields)
+            if (of.format == "folder" && of.source == field.source) return &of;
+        diagnostics
+            .error(DiagnosticKind::kMissingKey, folder->key_span,
+                   "the field `{}` needs `size`, as pictures do", field.name)
+            .help(
+                "without it, it is the classes of a field that reads the same folder, and there "
+                "is none");
+        return nullptr;
+    }
+    const DataField* of = find_field(fields, field.source);
+    if (of && of != &field) return of;
+    std::vector<std::string> known = names_of(fields);
+    std::erase(known, field.name);
+    report_unknown(DiagnosticKind::kUnknownName, written.find("labels_of")->value->span,
+                   fmt::format("`labels_of` is a field beside it, not `{}`", field.source),
+                   field.source, known, diagnostics);
+    return nullptr;
+}
+
+/// The classes of a folder, as far as it is there: where pictures come from is not looked at before
+/// training.
+void find_folder_classes(const DataField& of, DataField& field) {
+    FolderClasses classes = read_folder_classes(of.source);
+    field.class_names = std::move(classes.names);
+    field.classes = static_cast<int64_t>(field.class_names.size());
+}
+
+/// Gives every field of labels the classes of the field whose labels it holds.
+void resolve_labels(std::vector<DataField>& fields, const Node& section, Diagnostics& diagnostics) {
+    for (DataField& field : fields) {
+        if (field.format != "labels" || field.source.empty()) continue;
+        const Node& written = *section.find(field.name)->value;
+        const DataField* of = find_labelled(fields, field, written, diagnostics);
+        if (!of || of->format.empty() || of->source.empty()) continue;  // reported
+        field.source = of->name;
+        field.classes = of->classes;
+        if (of->format == "folder") find_folder_classes(*of, field);
+        if (field.classes > 0) continue;
+        const Entry* key = written.find("labels_of");
+        if (!key) key = written.find("folder");
+        Diagnostic& error = diagnostics.error(DiagnosticKind::kBadValue, key->value->span,
+                                              "`{}` has no labels: `{}` gives none", of->name,
+                                              of->format == "synthetic" ? of->source : of->format);
+        error.note(of->span, "the field is here");
+        if (of->format == "folder")
+            error.help(
+                fmt::format("classes are the sub-folders of `{}`, which has none or is not "
+                            "there",
+                            of->source));
+    }
+}
+
+class TestReader {
+  public:
+    TestReader(const Entry& test, const Node& data, ModelSpec& model, Diagnostics& diagnostics)
+        : test_(test), data_(data), model_(model), diagnostics_(diagnostics) {}
+
+    /// `compare`: the fields of `data` are as meant, so that their shapes count.
+    void read(bool compare) {
+        for (const Entry& entry : test_.value->entries) read_field(entry, compare);
+        for (const DataField& field : model_.data)
+            if (!test_.value->find(field.name) && !meant_.count(field.name))
+                diagnostics_
+                    .error(DiagnosticKind::kMissingKey, test_.key_span, "`test` has no field `{}`",
+                           field.name)
+                    .note(field.span, "`data` has it here");
+        resolve_labels(model_.test, *test_.value, diagnostics_);
+        for (const DataField& field : model_.test) check_classes(field);
+    }
+
+  private:
+    /// Labels count sub-folders in order: with others, they would mean something else.
+    void check_classes(const DataField& field) {
+        const DataField& train = *find_field(model_.data, field.name);
+        if (field.class_names == train.class_names || field.class_names.empty() ||
+            train.class_names.empty())
+            return;
+        diagnostics_
+            .error(DiagnosticKind::kBadValue, field.span,
+                   "the test field `{}` has other classes than the field itself: {}, not {}",
+                   field.name, fmt::join(field.class_names, ", "),
+                   fmt::join(train.class_names, ", "))
+            .note(train.span, "the field is here");
+    }
+
+    void read_field(const Entry& entry, bool compare) {
+        const DataField* train = find_field(model_.data, entry.key);
+        if (!train) {
+            const std::vector<std::string> known = names_of(model_.data);
+            report_unknown(DiagnosticKind::kUnknownName, entry.key_span,
+                           fmt::format("`test` has the field `{}`, `data` has not", entry.key),
+                           entry.key, known, diagnostics_);
+            meant_.insert(nearest_name(entry.key, known));
+            return;
+        }
+        const size_t errors = diagnostics_.count();
+        DataField field =
+            read_data_field(entry, {train, data_.find(entry.key)->value.get()}, diagnostics_);
+        if (compare && diagnostics_.count() == errors && field.shape != train->shape)
+            diagnostics_
+                .error(DiagnosticKind::kShapeMismatch, entry.key_span,
+                       "the test field `{}` is [{}], the field itself [{}]", entry.key,
+                       fmt::join(field.shape, ", "), fmt::join(train->shape, ", "))
+                .note(train->span, "the field is here");
+        model_.test.push_back(std::move(field));
+    }
+
+    const Entry& test_;
+    const Node& data_;
+    ModelSpec& model_;
+    Diagnostics& diagnostics_;
+    std::set<std::string> meant_;  ///< fields that a misspelt one stands for: they are not missing
+};
+
+}  // namespace
+
+void read_data(const Entry& data, ModelSpec& model, Diagnostics& diagnostics) {
+    if (!expect_map(*data.value, "`data`", data.key_span, diagnostics)) return;
+    const size_t errors = diagnostics.count();
+    const Entry* test = data.value->find("test");
+    for (const Entry& entry : data.value->entries) {
+        if (&entry == test ||
+            !check_name(entry.key, "a field of the data", entry.key_span, diagnostics))
+            continue;
+        model.data.push_back(read_data_field(entry, {}, diagnostics));
+    }
+    if (model.data.empty())
+        diagnostics.error(DiagnosticKind::kBadValue, data.key_span, "`data` has no fields");
+    resolve_labels(model.data, *data.value, diagnostics);
+    if (test && expect_map(*test->value, "`test`", test->key_span, diagnostics))
+        TestReader(*test, *data.value, model, diagnostics).read(diagnostics.count() == errors);
+}
+
+}  // namespace gmc::dsl

@@ -1,0 +1,249 @@
+// The sources of a field, one function each, and the keys that all of them share.
+#include "dsl/data/data_field.h"
+
+#include <algorithm>
+#include <array>
+
+#include "dsl/data/data_header.h"
+#include "dsl/text/scalar.h"
+#include "dsl/values.h"
+
+namespace gmc::dsl {
+namespace {
+
+/// The synthetic sets of points and how many kinds of points each has.
+struct PointSet {
+    const char* name;
+    int64_t classes;
+};
+constexpr std::array kPointSets = {PointSet{"ring", 8}, PointSet{"grid", 25},
+                                   PointSet{"swiss_roll", 0}};
+
+class FieldReader {
+  public:
+    FieldReader(const Entry& entry, const TrainField& train, Diagnostics& diagnostics)
+        : entry_(entry),
+          train_(train),
+          diagnostics_(diagnostics),
+          what_(fmt::format("the {}field `{}`", train.field ? "test " : "", entry.key)) {}
+
+    DataField read();
+
+  private:
+    void inherit();
+    void read_source(bool needed);
+    void read_file();
+    void read_synthetic(const Entry& source);
+    void read_shapes(const Values& values, const Entry& source);
+    void read_points(const PointSet& set, const Node& keys, const Entry& source);
+    void read_folder();
+    void read_labels_of();
+    void check_belonging(const std::string& source);
+    void refuse(const Node& map, const char* key, const std::string& reason);
+
+    const Entry& entry_;
+    const TrainField& train_;
+    Diagnostics& diagnostics_;
+    const std::string what_;
+    Values values_;
+    DataField field_;
+    bool shape_given_ = false;
+};
+
+DataHeader read_header(const DataField& field) {
+    if (field.format == "npz") return read_npz_header(field.source, field.key);
+    return field.format == "npy" ? read_npy_header(field.source) : read_idx_header(field.source);
+}
+
+/// Reports `key` where it is written although it means nothing.
+void FieldReader::refuse(const Node& map, const char* key, const std::string& reason) {
+    if (const Entry* found = map.find(key))
+        diagnostics_.error(DiagnosticKind::kBadValue, found->key_span,
+                           "`{}` does not apply to {}: {}", key, what_, reason);
+}
+
+/// A file of examples: the shape and the classes from its header, unless the model gives a shape.
+void FieldReader::read_file() {
+    field_.source = values_.text(field_.format);
+    field_.key = values_.text("key");
+    if (shape_given_) refuse(*entry_.value, "classes", "it has a shape, and labels have none");
+    // With its classes known there is nothing to look up for a label.
+    const bool label =
+        entry_.value->find("classes") || (train_.node && train_.node->find("classes"));
+    if (shape_given_ || label || field_.source.empty()) return;
+    DataHeader header = read_header(field_);
+    if (!header.problem.empty()) {
+        Diagnostic& error =
+            diagnostics_.error(DiagnosticKind::kBadFile, values_.spans.at(field_.format), "`{}` {}",
+                               field_.source, header.problem);
+        error.help(
+            fmt::format("with `shape:` in `{}`, or `classes:` for labels, the file is not "
+                        "needed before training",
+                        entry_.key));
+        return;
+    }
+    field_.shape = std::move(header.shape);
+    if (field_.classes == 0 && !field_.range_given) field_.classes = header.classes;
+}
+
+void FieldReader::read_shapes(const Values& values, const Entry& source) {
+    const int64_t size = values.integer("size"),
+                  channels = parse_integer(values.text("channels")).value_or(1);
+    const std::vector<int64_t> shape = {size, size, channels};
+    if (shape_given_ && field_.shape != shape)
+        diagnostics_.error(DiagnosticKind::kShapeMismatch, source.value->span,
+                           "`{}` makes [{}], not [{}] as `shape` says", field_.source,
+                           fmt::join(shape, ", "), fmt::join(field_.shape, ", "));
+    field_.shape = shape;
+    field_.classes = values.integer("classes");
+}
+
+void FieldReader::read_points(const PointSet& set, const Node& keys, const Entry& source) {
+    const std::string reason = fmt::format("`{}` makes points of the plane", set.name);
+    for (const char* key : {"size", "channels", "classes"}) refuse(keys, key, reason);
+    refuse(*entry_.value, "range", reason + ", which are not scaled");
+    if (shape_given_ && field_.shape != std::vector<int64_t>{2})
+        diagnostics_.error(DiagnosticKind::kShapeMismatch, source.value->span,
+                           "`{}` makes [2], not [{}] as `shape` says", set.name,
+                           fmt::join(field_.shape, ", "));
+    field_.shape = {2};
+    field_.classes = set.classes;
+}
+
+/// `synthetic: shapes` or `synthetic: {set: shapes, size: 28, channels: 1}`.
+void FieldReader::read_synthetic(const Entry& source) {
+    Node map;
+    map.kind = Node::Kind::kMap;
+    map.span = source.value->span;
+    if (source.value->is_scalar()) map.entries.push_back({"set", source.key_span, source.value});
+    const Node& keys = source.value->is_scalar() ? map : *source.value;
+    const Values values =
+        read_values(keys, mapping("synthetic").keys, "`synthetic`", source.key_span, diagnostics_);
+    if (!values.ok) return;
+    field_.source = values.text("set");
+    refuse(*entry_.value, "classes", "`synthetic: {classes: ...}` has them");
+    const auto points = std::find_if(kPointSets.begin(), kPointSets.end(),
+                                     [&](const PointSet& s) { return s.name == field_.source; });
+    if (points == kPointSets.end())
+        read_shapes(values, source);
+    else
+        read_points(*points, keys, source);
+}
+
+/// Without a size it stands for the classes of the folder, which data.cpp looks up.
+void FieldReader::read_folder() {
+    field_.source = values_.text("folder");
+    std::vector<int64_t> size = values_.integers("size");
+    const bool like_train =
+        train_.field && train_.field->format == "folder" && train_.field->shape.size() == 3;
+    if (size.empty() && like_train)
+        size.assign(train_.field->shape.begin(), train_.field->shape.begin() + 2);
+    refuse(*entry_.value, "shape", "`size` and `channels` say it");
+    if (size.empty()) {
+        field_.format = "labels";
+        for (const char* key : {"channels", "crop", "flip", "range", "classes", "count"})
+            refuse(*entry_.value, key, "it has no `size`, so it is the classes of the folder");
+        return;
+    }
+    refuse(*entry_.value, "classes", "its sub-folders are the classes");
+    int64_t channels = parse_integer(values_.text("channels")).value_or(3);
+    field_.crop = values_.text("crop") != "none";
+    field_.flip = values_.flag("flip");
+    if (like_train && !entry_.value->find("channels")) channels = train_.field->shape[2];
+    if (like_train && !entry_.value->find("crop")) field_.crop = train_.field->crop;
+    field_.shape = {size[0], size[1], channels};
+}
+
+/// Keys that only some sources have.
+void FieldReader::check_belonging(const std::string& source) {
+    static constexpr std::pair<const char*, const char*> kBelonging[] = {{"key", "npz"},
+                                                                         {"size", "folder"},
+                                                                         {"channels", "folder"},
+                                                                         {"crop", "folder"},
+                                                                         {"flip", "folder"}};
+    for (const auto& [key, owner] : kBelonging)
+        if (source != owner) refuse(*entry_.value, key, fmt::format("it is a key of `{}`", owner));
+}
+
+void FieldReader::read_labels_of() {
+    field_.format = "labels";
+    field_.source = values_.text("labels_of");
+    field_.shape = {};
+    for (const char* key : {"range", "shape", "classes", "count"})
+        refuse(*entry_.value, key, fmt::format("all is as in `{}`", field_.source));
+}
+
+/// What a field of `test` need not say again.
+void FieldReader::inherit() {
+    if (!train_.field) return;
+    field_.range_low = train_.field->range_low;
+    field_.range_high = train_.field->range_high;
+    field_.range_given = train_.field->range_given;
+    if (field_.classes == 0 && train_.field->shape.empty()) field_.classes = train_.field->classes;
+    // With the shape given for the field, neither file is needed at compile time.
+    if (shape_given_ || !train_.node->find("shape")) return;
+    field_.shape = train_.field->shape;
+    shape_given_ = true;
+}
+
+void FieldReader::read_source(bool needed) {
+    std::vector<const Entry*> sources;
+    std::vector<std::string> known;
+    for (const KeyRow& row : mapping("data field").keys) {
+        if (std::string_view(row.group) != "source") continue;
+        known.push_back(row.key);
+        if (const Entry* source = entry_.value->find(row.key)) sources.push_back(source);
+    }
+    if (sources.empty()) {
+        if (!needed) return;
+        diagnostics_
+            .error(DiagnosticKind::kMissingKey, entry_.key_span,
+                   "{} has no source: give `idx: path` or `synthetic: shapes`", what_)
+            .help("sources are " + quoted_list(known));
+        return;
+    }
+    if (sources.size() > 1) {
+        diagnostics_
+            .error(DiagnosticKind::kBadValue, sources[1]->key_span,
+                   "{} has two sources, `{}` and `{}`", what_, sources[0]->key, sources[1]->key)
+            .note(sources[0]->key_span, "the other one is here");
+        return;
+    }
+    const Entry& source = *sources[0];
+    field_.format = source.key;
+    check_belonging(source.key);
+    if (source.key == "synthetic") {
+        if (!source.value->is_null()) read_synthetic(source);
+    } else if (values_.spans.count(source.key)) {
+        if (source.key == "labels_of")
+            read_labels_of();
+        else
+            source.key == "folder" ? read_folder() : read_file();
+    }
+}
+
+DataField FieldReader::read() {
+    field_.name = entry_.key;
+    field_.span = entry_.key_span;
+    const size_t errors = diagnostics_.count();
+    values_ = read_values(*entry_.value, mapping("data field").keys, what_, entry_.key_span,
+                          diagnostics_);
+    field_.shape = values_.integers("shape");
+    shape_given_ = entry_.value->find("shape") != nullptr;
+    field_.classes = values_.integer("classes");
+    field_.count = values_.integer("count");
+    inherit();
+    if (const Entry* range = entry_.value->find("range"); range && !range->value->is_null())
+        read_range(*range, field_, diagnostics_);
+    // A misspelt source is one error, not two.
+    read_source(diagnostics_.count() == errors);
+    return std::move(field_);
+}
+
+}  // namespace
+
+DataField read_data_field(const Entry& entry, const TrainField& train, Diagnostics& diagnostics) {
+    return FieldReader(entry, train, diagnostics).read();
+}
+
+}  // namespace gmc::dsl

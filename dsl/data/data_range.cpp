@@ -1,0 +1,31 @@
+// `range:` of a field.
+#include "dsl/data/data_field.h"
+#include "dsl/text/scalar.h"
+
+namespace gmc::dsl {
+
+void read_range(const Entry& range, DataField& field, Diagnostics& diagnostics) {
+    const Node& node = *range.value;
+    const auto number = [&](size_t i) {
+        return node.items[i]->is_scalar() && !node.items[i]->quoted
+                   ? parse_number(node.items[i]->text)
+                   : std::nullopt;
+    };
+    if (!node.is_list() || node.items.size() != 2 || !number(0) || !number(1)) {
+        for (const NodePtr& item : node.items)
+            if (item->failed) return;
+        if (node.failed) return;
+        diagnostics.error(DiagnosticKind::kWrongType, node.is_null() ? range.key_span : node.span,
+                          "`range` is a list of two numbers such as [-1, 1]");
+        return;
+    }
+    field.range_low = *number(0);
+    field.range_high = *number(1);
+    field.range_given = true;
+    if (field.range_low < field.range_high) return;
+    diagnostics.error(DiagnosticKind::kBadValue, node.span,
+                      "`range` goes from {} to {}, the first has to be smaller", field.range_low,
+                      field.range_high);
+}
+
+}  // namespace gmc::dsl

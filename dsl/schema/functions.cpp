@@ -1,0 +1,121 @@
+// The rows. To add a function: a row here, its rule in compiler/build, a test.
+//
+// Every tensor of an objective has the batch in front. A reduction of an example runs over
+// everything but the batch and leaves one number per example; of what has one number per example
+// already (and of nothing else) it runs over the batch.
+#include "dsl/schema/functions.h"
+
+namespace gmc::dsl {
+
+namespace {
+
+/// Number by number.
+std::vector<FunctionRow> element_wise() {
+    return {
+        {"abs", 1, 1, "", "abs(x)", "|x|"},
+        {"exp", 1, 1, "", "exp(x)", "e^x"},
+        {"log", 1, 1, "", "log(x)", "natural logarithm"},
+        {"sqrt", 1, 1, "", "sqrt(x)",
+         "square root, of x + 1e-12, so that its derivatives are finite at 0; `x^0.5` is the same"},
+        {"square", 1, 1, "", "square(x)", "x^2"},
+        {"erf", 1, 1, "", "erf(x)", "Gauss error function"},
+        {"floor", 1, 1, "", "floor(x)", "largest integer not above x; no gradient"},
+        {"clamp", 3, 3, "", "clamp(x, low, high)", "x, but at least low and at most high"},
+        {"min", 1, 2, "axis", "min(x) or min(a, b)",
+         "of two: the smaller, element by element; of one: a reduction like sum"},
+        {"max", 1, 2, "axis", "max(x) or max(a, b)",
+         "of two: the larger, element by element; of one: a reduction like sum"},
+        {"relu", 1, 1, "", "relu(x)", "max(x, 0)"},
+        {"leaky_relu", 1, 2, "", "leaky_relu(x, slope)",
+         "x for x > 0, slope * x otherwise; slope is 0.3 when left out"},
+        {"elu", 1, 2, "", "elu(x, alpha)",
+         "x for x > 0, alpha * (exp(x) - 1) otherwise; alpha is 1 when left out"},
+        {"gelu", 1, 1, "", "gelu(x)", "x / 2 * (1 + erf(x / sqrt(2)))"},
+        {"silu", 1, 1, "", "silu(x)", "x * sigmoid(x)"},
+        {"sigmoid", 1, 1, "", "sigmoid(x)", "1 / (1 + exp(-x))"},
+        {"softplus", 1, 1, "", "softplus(x)", "log(1 + exp(x)), without overflow"},
+        {"tanh", 1, 1, "", "tanh(x)", "hyperbolic tangent"},
+    };
+}
+
+/// What looks at more than one number of a tensor, and noise.
+std::vector<FunctionRow> of_tensors() {
+    return {
+        {"softmax", 1, 1, "axis", "softmax(x)", "over the last dimension, the channels"},
+        {"log_softmax", 1, 1, "axis", "log_softmax(x)", "log(softmax(x)), without overflow"},
+        {"sum", 1, 1, "axis", "sum(x)",
+         "over everything but the batch; of one number per example: over the batch"},
+        {"mean", 1, 1, "axis", "mean(x)",
+         "like sum, divided by the number of elements; of [N, 1] it is the batch's mean"},
+        {"norm", 1, 1, "axis", "norm(x)",
+         "sqrt(sum(x^2)), over everything but the batch; 1e-12 under the root, so that its "
+         "derivatives are 0 at 0"},
+        {"bce_with_logits", 2, 2, "", "bce_with_logits(logits, target)",
+         "softplus(logits) - logits * target, element by element: binary cross-entropy of "
+         "sigmoid(logits)"},
+        {"normal", 1, kAnyNumber, "", "normal(x), normal(network) or normal(128)",
+         "fresh noise of N(0, 1): shaped like x, like the input of a network, or of that shape per "
+         "example"},
+        {"uniform", 1, kAnyNumber, "", "uniform(x), uniform(network) or uniform(1)",
+         "fresh noise in [0, 1), shaped like normal's"},
+        {"bernoulli", 1, 1, "", "bernoulli(p)", "1 with probability p, else 0; no gradient"},
+        {"categorical", 1, 1, "", "categorical(logits)",
+         "a class drawn from softmax(logits); no gradient"},
+        {"one_hot", 1, 2, "", "one_hot(labels, classes)",
+         "1 at the label, 0 elsewhere; classes are those of the data when left out"},
+        {"argmax", 1, 1, "", "argmax(x)",
+         "where x is largest along the last dimension, counted from 0, the first at ties; no "
+         "gradient"},
+        {"batch_mean", 1, 1, "", "batch_mean(x)",
+         "over the batch, element by element: one tensor of the example's shape"},
+        {"concat", 2, kAnyNumber, "axis", "concat(a, b)",
+         "joined along the last dimension, the channels"},
+        {"lerp", 3, 3, "", "lerp(a, b, t)", "a + (b - a) * t"},
+    };
+}
+
+/// Gradients, weights, schedules.
+std::vector<FunctionRow> of_training() {
+    return {
+        {"grad", 2, 2, "", "grad(f, x)",
+         "the gradient of sum(f) with respect to x, shaped like x; can be differentiated again"},
+        {"stop_gradient", 1, 1, "", "stop_gradient(x)", "x, a constant for gradients"},
+        {"averaged", 1, 1, "", "averaged(x)",
+         "x with the moving averages of the weights in place of the trained ones, where `train` or "
+         "an entry of `minimize` has an `average`; running statistics stay those of the trained network"},
+        {"linear", 4, 4, "", "linear(from, to, over, unit)",
+         "straight from `from` to `to` in `over` units (the word epoch or step), then `to`"},
+        {"cosine", 4, 4, "", "cosine(from, to, over, unit)",
+         "half a cosine from `from` to `to`, then `to`"},
+        {"steps", 4, 4, "", "steps(from, factor, every, unit)",
+         "from * factor^floor(t / every), t being the word epoch or step"},
+        {"warm_up", 2, 2, "", "warm_up(over, unit)",
+         "a factor that grows to 1: min((step + 1) / over, 1), or min(epoch / over, 1)"},
+    };
+}
+
+}  // namespace
+
+const std::vector<FunctionRow>& function_table() {
+    static const std::vector<FunctionRow> kTable = [] {
+        std::vector<FunctionRow> table = element_wise();
+        for (FunctionRow& row : of_tensors()) table.push_back(std::move(row));
+        for (FunctionRow& row : of_training()) table.push_back(std::move(row));
+        return table;
+    }();
+    return kTable;
+}
+
+const FunctionRow* find_function(std::string_view name) {
+    for (const FunctionRow& row : function_table())
+        if (row.name == name) return &row;
+    return nullptr;
+}
+
+std::vector<std::string> constant_names() { return {"step", "epoch", "pi"}; }
+
+bool is_constant(std::string_view name) {
+    return name == "step" || name == "epoch" || name == "pi";
+}
+
+}  // namespace gmc::dsl

@@ -1,0 +1,170 @@
+// The table of the language as JSON Schema. Wherever a number, flag or word can stand, `"${name}"`
+// can too.
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "dsl/schema/schema.h"
+#include "dsl/text/scalar.h"
+
+namespace gmc::dsl {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json reference(const std::string& name) { return {{"$ref", "#/$defs/" + name}}; }
+Json any_of(std::vector<Json> choices) {
+    if (choices.size() == 1) return choices[0];
+    return {{"anyOf", std::move(choices)}};
+}
+Json or_variable(Json schema) { return any_of({std::move(schema), reference("variable")}); }
+
+/// A number within a range.
+Json numeric(const char* type, const Range& range) {
+    Json out = {{"type", type}};
+    if (range.low == range.high) return out;
+    if (std::isfinite(range.low)) out[range.open_low ? "exclusiveMinimum" : "minimum"] = range.low;
+    if (std::isfinite(range.high))
+        out[range.open_high ? "exclusiveMaximum" : "maximum"] = range.high;
+    return out;
+}
+
+/// The grammar of KeyRow::holds.
+Json structure(std::string_view holds) {
+    std::vector<Json> choices;
+    for (const std::string& part : split_alternatives(holds)) {
+        const std::string inner = part.size() > 2 ? part.substr(1, part.size() - 2) : "";
+        if (part[0] == '{')
+            choices.push_back({{"type", "object"}, {"additionalProperties", structure(inner)}});
+        else if (part[0] == '[')
+            choices.push_back({{"type", "array"}, {"items", structure(inner)}});
+        else if (part == "any")
+            choices.push_back(Json::object());
+        else
+            choices.push_back(reference(part));
+    }
+    return any_of(std::move(choices));
+}
+
+/// A default with its JSON type.
+Json typed_default(const KeyRow& row) {
+    if (row.type == KeyType::kInteger || row.type == KeyType::kPair)
+        return parse_integer(row.fallback).value();
+    if (row.type == KeyType::kFlag) return parse_flag(row.fallback).value();
+    if (const auto number = parse_number(row.fallback)) return *number;
+    return row.fallback;
+}
+
+/// The values that one key takes.
+Json value_schema(const KeyRow& row) {
+    switch (row.type) {
+        case KeyType::kInteger:
+            return or_variable(numeric("integer", row.range));
+        case KeyType::kNumber:
+            return or_variable(numeric("number", row.range));
+        case KeyType::kFlag:
+            return or_variable({{"type", "boolean"}});
+        case KeyType::kInitializer:
+            return any_of(
+                {{{"enum", split_words(row.words)}}, {{"type", "object"}}, reference("variable")});
+        case KeyType::kWord: {
+            Json words = Json::array();  // YAML reads the word 1 as a number
+            for (const std::string& word : split_words(row.words)) {
+                words.push_back(word);
+                if (const auto number = parse_integer(word)) words.push_back(*number);
+            }
+            return or_variable({{"enum", words}});
+        }
+        case KeyType::kText:
+            return {{"type", "string"}};
+        case KeyType::kName:
+            return reference("name");
+        case KeyType::kNames:
+            return structure("name|[name]");
+        case KeyType::kShape:
+            return reference("shape");
+        case KeyType::kPair: {
+            const Json one = or_variable(numeric("integer", row.range));
+            return any_of(
+                {one, {{"type", "array"}, {"items", one}, {"minItems", 2}, {"maxItems", 2}}});
+        }
+        case KeyType::kAxes:
+            return or_variable({{"type", "array"}, {"items", numeric("integer", row.range)}});
+        case KeyType::kExpression:
+            return reference("expression");
+        case KeyType::kStructure:
+            break;
+    }
+    return structure(row.holds);
+}
+
+/// A map of the rows' keys. `open`: keys that are required may come from elsewhere, `extends` or a
+/// recipe.
+Json object_schema(const std::vector<KeyRow>& rows, const std::string& doc, bool open) {
+    Json out = {{"description", doc}, {"type", "object"}, {"properties", Json::object()}};
+    Json required = Json::array();
+    for (const KeyRow& row : rows) {
+        Json value = value_schema(row);
+        value["description"] = row.doc;
+        if (row.has_default() && *row.fallback) value["default"] = typed_default(row);
+        out["properties"][row.key] = std::move(value);
+        // A model that extends another may leave out anything.
+        if (row.required() && !open) required.push_back(row.key);
+    }
+    if (!required.empty()) out["required"] = required;
+    // A recipe adds its parameters and roles to the keys of an objective.
+    out["additionalProperties"] =
+        open && out["properties"].contains("recipe") ? Json(true) : Json(false);
+    return out;
+}
+
+/// A layer: a word, or a map of one key.
+Json layer_schema() {
+    Json properties = Json::object();
+    Json words = Json::array();
+    for (const LayerRow& layer : layer_table()) {
+        Json keys = object_schema(layer.keys, layer.doc, false);
+        if (const KeyRow* main = find_key(layer.keys, layer.main_key))
+            keys = any_of({std::move(keys), value_schema(*main)});
+        properties[layer.kind] = std::move(keys);
+        words.push_back(layer.kind);
+    }
+    // Blocks are layers too, under names that only the model knows.
+    return any_of({{{"type", "string"}, {"examples", words}},
+                   {{"type", "object"},
+                    {"properties", properties},
+                    {"minProperties", 1},
+                    {"maxProperties", 1}}});
+}
+
+}  // namespace
+
+std::string json_schema() {
+    Json root = {{"$schema", "https://json-schema.org/draft/2020-12/schema"},
+                 {"title", "gmc model"}};
+    root["$ref"] = "#/$defs/model";
+    Json& definitions = root["$defs"];
+    definitions["variable"] = {{"type", "string"},
+                               {"pattern", "^\\$\\{[A-Za-z_][A-Za-z_0-9]*\\}$"}};
+    definitions["name"] = {{"type", "string"}};
+    definitions["number"] = or_variable({{"type", "number"}});
+    definitions["shape"] =
+        or_variable({{"type", "array"},
+                     {"items", or_variable({{"type", "integer"}, {"minimum", 1}})},
+                     {"minItems", 1}});
+    definitions["expression"] =
+        any_of({{{"type", "number"}}, {{"type", "string"}}, reference("schedule")});
+    definitions["metric"] = any_of({reference("expression"), {{"type", "null"}}});
+    definitions["data"] = {{"type", "object"},
+                           {"properties", {{"test", structure("{data field}")}}},
+                           {"additionalProperties", reference("data field")}};
+    definitions["layer"] = layer_schema();
+    for (const MappingRow& mapping : mapping_table()) {
+        const std::string name = mapping.name;
+        if (name.rfind("recipe", 0) == 0) continue;  // recipes are files of their own
+        definitions[name] =
+            object_schema(mapping.keys, mapping.doc, name == "model" || name == "objective");
+    }
+    return root.dump(2) + "\n";
+}
+
+}  // namespace gmc::dsl

@@ -1,0 +1,120 @@
+// The table of the language as a Markdown page.
+#include <fmt/format.h>
+
+#include "dsl/schema/functions.h"
+#include "dsl/schema/schema.h"
+
+namespace gmc::dsl {
+namespace {
+
+/// `|` would end a cell of a Markdown table.
+std::string cell(std::string text) {
+    for (size_t i = 0; i < text.size(); ++i)
+        if (text[i] == '|') text.replace(i++, 1, "\\|");
+    return text;
+}
+
+/// "{network}" -> "map of network", "[layer]" -> "list of layer", "a|b" -> "a or b".
+std::string holds_in_words(std::string_view holds) {
+    const std::vector<std::string> parts = split_alternatives(holds);
+    std::string out;
+    for (const std::string& part : parts) {
+        if (!out.empty()) out += " or ";
+        const std::string inner = part.size() > 2 ? part.substr(1, part.size() - 2) : "";
+        if (part[0] == '{')
+            out += "map of " + holds_in_words(inner);
+        else if (part[0] == '[')
+            out += "list of " + holds_in_words(inner);
+        else
+            out += part;
+    }
+    return out;
+}
+
+/// A table of keys.
+void add_rows(std::string& out, const std::vector<KeyRow>& rows) {
+    out += "| key | value | default | meaning |\n|---|---|---|---|\n";
+    for (const KeyRow& row : rows) {
+        const std::string fallback = row.required()       ? "required"
+                                     : !row.has_default() ? ""
+                                     : *row.fallback      ? fmt::format("`{}`", row.fallback)
+                                                          : "empty";
+        const std::string value =
+            row.type == KeyType::kStructure ? holds_in_words(row.holds) : describe(row);
+        out +=
+            fmt::format("| `{}` | {} | {} | {} |\n", row.key, cell(value), fallback, cell(row.doc));
+    }
+    out += "\n";
+}
+
+constexpr const char* kHead = R"(# Reference of the model language
+
+Made by `language_reference()` from the tables that the reader uses. A test compares this page with
+them: after a change, run the unit tests with `GMC_BLESS=1`.
+
+- Shapes leave out the batch and end in channels: `[28, 28, 1]`.
+- `${name}` is replaced by a variable, anywhere in a value; a value that is nothing else keeps the variable's type.
+- A number that is an expression may also be a schedule: `{linear: {from: 0, to: 1, over: 10 epochs}}`.
+- Numbers are decimal: `1e-4` is one; `1_000`, `0x10` and `010` are not. Flags are `true` and `false`, nothing else.
+
+)";
+
+constexpr const char* kLayersHead = R"(## Layers
+
+A layer is `- kind`, `- kind: {keys}`, or `- kind: value` for its main key, in bold. The name of a
+block is a layer too.
+
+)";
+
+constexpr const char* kFunctionsHead = R"(## Functions of expressions
+
+Operators, loosest first: `< > <= >= == !=` (1 or 0), `+ -`, `* /`, the sign, `^` (to the right; `-x^2` is
+`-(x^2)`), and `.name` for a part of what a network gives. A network is called like a function, with as
+many arguments as it has inputs; its name alone, in `normal(network)`, stands for the shape of its
+input. Names are those of networks, fields of the data, `let`, parameters of the function and numeric
+variables; and `step`, `epoch` and `pi`.
+
+| function | rule |
+|---|---|
+)";
+
+}  // namespace
+
+std::vector<std::string> split_alternatives(std::string_view holds) {
+    std::vector<std::string> out(1);
+    int depth = 0;
+    for (const char c : holds) {
+        if (c == '{' || c == '[') ++depth;
+        if (c == '}' || c == ']') --depth;
+        if (c == '|' && depth == 0)
+            out.emplace_back();
+        else
+            out.back() += c;
+    }
+    return out;
+}
+
+std::string language_reference() {
+    std::string out = kHead;
+    for (const MappingRow& mapping : mapping_table()) {
+        out += fmt::format("## {}\n\n{}\n\n", mapping.name, mapping.doc);
+        add_rows(out, mapping.keys);
+    }
+    out += kLayersHead;
+    for (const LayerRow& layer : layer_table()) {
+        out += fmt::format("### {}\n\n{}\n\n", layer.kind, layer.doc);
+        std::string rows;
+        add_rows(rows, layer.keys);
+        const std::string main = fmt::format("| `{}` |", layer.main_key);
+        if (const size_t at = rows.find(main); *layer.main_key && at != std::string::npos)
+            rows.replace(at, main.size(), fmt::format("| **`{}`** |", layer.main_key));
+        out += rows;
+    }
+    out += kFunctionsHead;
+    for (const FunctionRow& function : function_table())
+        out += fmt::format("| `{}` | {}{} |\n", function.usage, cell(function.doc),
+                           *function.named ? "; `axis=k` names one axis of the example" : "");
+    return out;
+}
+
+}  // namespace gmc::dsl

@@ -1,0 +1,326 @@
+// The rows of everything that is not a layer. To add a key: a row here, and the place that reads
+// it.
+#include <limits>
+
+#include "dsl/schema/schema_rows.h"
+
+namespace gmc::dsl {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr Range kAnyNumber{-kInfinity, kInfinity, true, true};
+constexpr Range kEpochs{1, 1e6};
+constexpr Range kBatch{1, 65536};
+constexpr Range kRepeats{1, 1000};
+constexpr Range kExamples{1, 1e9};
+constexpr Range kPixels{4, 1024};
+constexpr Range kSides{1, 8192};
+constexpr Range kClasses{1, 1e6};
+constexpr Range kShapes{1, 8};
+constexpr Range kPositive{0, kInfinity, true, true};
+constexpr Range kNotNegative{0, kInfinity, false, true};
+constexpr Range kDecay{0, 1, false, true};
+
+constexpr const char* kSchedules = "alternating|simultaneous";
+constexpr const char* kFunctions = "{expression|{expression}}";
+constexpr const char* kMetrics = "{metric}|[name]";
+constexpr const char* kMinimize = "minimize entry|[minimize entry]";
+constexpr const char* kWarmUp =
+    "`500 steps`: the value grows into its own, times min((step + 1) / 500, 1); of epochs, "
+    "min(epoch / n, 1)";
+constexpr const char* kAsInObjective = "as in `objective`";
+
+std::vector<KeyRow> data_field_keys() {
+    return {
+        text("idx", kOptional, "path of an idx file, .gz or not; relative to the working directory",
+             "source"),
+        text("npy", kOptional, "path of an array that NumPy saved, .gz or not", "source"),
+        text("npz", kOptional, "path of a file of several such arrays; `key` says which", "source"),
+        text("folder", kOptional,
+             "path of a folder of .png and .jpg; its sub-folders, if it has them, are the classes",
+             "source"),
+        structure("synthetic", "name|synthetic", kOptional,
+                  "examples made on the fly: `shapes`, `ring`, `{set: shapes, size: 28, ...}`",
+                  "source"),
+        text("labels_of", kOptional,
+             "the classes of another field's examples, which is `synthetic` or a `folder`",
+             "source"),
+        text("key", kOptional, "npz: the array; not needed where there is only one"),
+        pair("size", kOptional, kSides,
+             "folder: [height, width] that the pictures are made; without it, the classes of a "
+             "field that reads the same folder"),
+        word("channels", "3", "1|3", "folder: grey or colour"),
+        word("crop", "center", "center|none",
+             "folder: pictures of other proportions are cut, or stretched"),
+        flag("flip", "false", "folder: every second picture mirrored in training"),
+        structure("range", "[number]", kOptional,
+                  "[low, high] that stored 0 to 255 is mapped to, and that other values lie in; "
+                  "[0, 1] when left out"),
+        shape("shape", kOptional,
+              "shape of an example; read from the file when left out, which then has to exist"),
+        integer("classes", kOptional, kClasses,
+                "the field holds labels 0 to classes - 1; found in the file when left out, which "
+                "then has to exist"),
+        integer("count", kOptional, kExamples, "use only so many examples"),
+    };
+}
+
+std::vector<MappingRow> model_rows() {
+    return {
+        {"model",
+         {
+             name("model", kRequired, "the model's name"),
+             text("description", "", "one line about it"),
+             text("extends", kOptional,
+                  "a model file, relative to this one, whose keys hold where this file gives none; "
+                  "lists are replaced whole"),
+             structure("variables", "{any}", kOptional,
+                       "values for `${name}`; `--set name=value` replaces one"),
+             structure("data", "data", kRequired,
+                       "the fields of an example, and `test:` with the same fields"),
+             structure("blocks", "{block}", kOptional,
+                       "named lists of layers with parameters, used as layers"),
+             structure("networks", "{network}", kRequired, "the networks by name"),
+             structure("objective", "objective", kRequired, "what is minimized"),
+             structure("train", "train", kOptional, "batch size, epochs, optimizer"),
+         },
+         "The file."},
+        {"data field", data_field_keys(),
+         "A field of `data`. Under `test`, range, shape, classes, channels and crop are those of "
+         "the field of that name."},
+        {"synthetic",
+         {
+             word("set", "shapes", "shapes|ring|grid|swiss_roll",
+                  "`shapes`: pictures; points of the plane: `ring` of 8 Gaussians, `grid` of 25, "
+                  "`swiss_roll`"),
+             integer("size", "28", kPixels, "height and width of `shapes`"),
+             word("channels", "1", "1|3", "`shapes` in grey or colour"),
+             integer("classes", "8", kShapes, "how many kinds of `shapes`"),
+         },
+         "Examples made on the fly: filled circles, squares, triangles and the like, or points."},
+        {"block",
+         {
+             structure("parameters", "{any}", kOptional,
+                       "name: default, or `name: null` for one that each use has to give"),
+             structure("layers", "[layer]", kRequired,
+                       "the layers; `${name}` is a parameter, `from: input` what the block is put "
+                       "upon"),
+         },
+         "A named list of layers. `- block: {parameters}` puts it in, with a `name` and `from` "
+         "too."},
+        {"network",
+         {
+             name("role", "", "what a recipe knows this network as"),
+             structure("inputs", "{shape|name}", kRequired,
+                       "name: a shape such as [128], or `data.image` for the shape of that field"),
+             structure("layers", "[layer]", kOptional, "the layers, in order"),
+             structure("outputs", "{layer|[layer]}", kOptional,
+                       "named results, each by layers after the last of `layers`; in expressions "
+                       "`network(x).name`"),
+         },
+         "A network; its result is that of its last layer, unless it has `outputs`."},
+    };
+}
+
+std::vector<MappingRow> objective_rows() {
+    return {
+        {"objective",
+         {
+             name("recipe", kOptional, "a file of models/recipes that gives what follows"),
+             structure("let", "{expression}", kOptional, "name: expression, in any order"),
+             structure("minimize", kMinimize, kOptional, "what is minimized by which networks"),
+             word("schedule", kOptional, kSchedules,
+                  "`alternating` (the default): entry after entry; `simultaneous`: one forward "
+                  "pass, then all updates"),
+             structure("metrics", kMetrics, kOptional,
+                       "name: expression, or a set of names of `let`; measured in training and by "
+                       "eval"),
+             structure("functions", kFunctions, kOptional,
+                       "name(parameters): expression, or a map of them; what gmrun calls. A parameter is "
+                       "the data field of its name, else noise like the `let` or network input of its "
+                       "name; for labels `gmrun sample` asks for each class in turn"),
+         },
+         "What is minimized. Beside `recipe`, its parameters and roles are keys; `let`, `metrics` "
+         "and `functions` add to the recipe's or replace one by name."},
+        {"minimize entry",
+         {
+             names("networks", kRequired, "the networks whose parameters are updated"),
+             expression("loss", kRequired, "the number to minimize"),
+             structure("metrics", kMetrics, kOptional, kAsInObjective),
+             structure("optimizer", "name|optimizer", kOptional, "when it is not that of `train`"),
+             integer("repeat", "1", kRepeats, "updates per step"),
+             expression("average", kOptional, kDecay,
+                        "decay of a moving average of the networks' weights, as in 0.999, moved "
+                        "after each update; `averaged(x)` reads it"),
+             name("name", kOptional, "for metrics; the networks joined by _ when left out"),
+         },
+         "One entry of `minimize`."},
+        {"recipe",
+         {
+             name("recipe", kRequired, "its name, that of the file"),
+             text("description", "", "one line about it"),
+             structure("parameters", "{any}", kOptional,
+                       "name: default, `name: null` for one that has to be given, `name: {words: "
+                       "[a, b], default: a}` for a choice"),
+             structure("roles", "{name}", kRequired, "role: one line about what the network does"),
+             structure("choose", "{{recipe part}}", kOptional,
+                       "parameter: {word: parts of a recipe that hold when it is chosen}"),
+             structure("let", "{expression}", kOptional, kAsInObjective),
+             structure("minimize", kMinimize, kOptional, kAsInObjective),
+             word("schedule", kOptional, kSchedules, kAsInObjective),
+             structure("metrics", kMetrics, kOptional, kAsInObjective),
+             structure("functions", kFunctions, kOptional, kAsInObjective),
+         },
+         "A file of models/recipes. In its expressions a role stands for the network that plays "
+         "it, a parameter for its value."},
+        {"recipe part",
+         {
+             structure("let", "{expression}", kOptional, "added"),
+             structure("minimize", kMinimize, kOptional, "replaces the list"),
+             word("schedule", kOptional, kSchedules, "replaces the word"),
+             structure("metrics", kMetrics, kOptional, "added"),
+             structure("functions", kFunctions, kOptional, "added"),
+         },
+         "What a choice adds to a recipe."},
+        {"recipe choice",
+         {
+             structure("words", "[name]", kRequired, "the words that may be chosen"),
+             name("default", kOptional, "the word when none is given"),
+         },
+         "A parameter that is one of several words."},
+    };
+}
+
+std::vector<KeyRow> adam_keys() {
+    return {
+        expression("learning_rate", "1e-3", "step size"),
+        expression("beta_1", "0.9", kDecay, "decay of the running mean"),
+        expression("beta_2", "0.999", kDecay, "decay of the running square"),
+        expression("epsilon", "1e-7", kNotNegative, "added to the root of the square"),
+    };
+}
+
+/// The keys of one optimizer, and those that all have.
+std::vector<KeyRow> with_common(std::vector<KeyRow> keys, const char* weight_decay) {
+    const std::vector<KeyRow> common = {
+        expression("weight_decay", weight_decay, kNotNegative,
+                   "weights shrink by learning_rate * weight_decay of themselves before each "
+                   "update, apart from the gradient (decoupled, as in Keras)"),
+        expression("clip_value", kOptional, kPositive,
+                   "gradients are held within [-clip_value, clip_value]", "clip"),
+        expression("clip_norm", kOptional, kPositive,
+                   "a parameter's gradient is scaled down to at most this norm", "clip"),
+        expression("global_clip_norm", kOptional, kPositive,
+                   "all gradients of the entry together are scaled down to at most this norm",
+                   "clip"),
+        expression("clip_weights", kOptional, kPositive,
+                   "after the update all parameters of the entry are held within [-clip_weights, "
+                   "clip_weights] (Arjovsky et al. 2017)"),
+    };
+    keys.insert(keys.end(), common.begin(), common.end());
+    return keys;
+}
+
+std::vector<MappingRow> train_rows() {
+    return {
+        {"train",
+         {
+             integer("batch_size", "128", kBatch, "examples per step"),
+             integer("epochs", "10", kEpochs, "passes over the data"),
+             structure("optimizer", "name|optimizer", kOptional,
+                       "`adam`, `{adam: {...}}`, `{sgd: {...}}` and so on; adam when left out"),
+             expression("average", kOptional, kDecay,
+                        "decay of moving averages of all networks' weights, each moved by the first "
+                        "entry of `minimize` that trains it; an entry's own `average` comes first"),
+         },
+         "How it is trained."},
+        {"optimizer",
+         {
+             structure("adam", "adam", kOptional, "Adam (Kingma and Ba 2014)", "optimizer"),
+             structure("adamw", "adamw", kOptional,
+                       "Adam with weight decay (Loshchilov and Hutter 2017)", "optimizer"),
+             structure("rmsprop", "rmsprop", kOptional,
+                       "steps divided by a running root mean square (Tieleman and Hinton 2012)",
+                       "optimizer"),
+             structure("sgd", "sgd", kOptional, "gradient descent with momentum", "optimizer"),
+         },
+         "One optimizer. Its numbers may be expressions of `step` and `epoch`, or schedules."},
+        {"adam", with_common(adam_keys(), "0"), "Adam with bias correction, as Keras has it."},
+        {"adamw", with_common(adam_keys(), "0.004"),
+         "Adam whose weights decay by themselves, not through the gradient."},
+        {"rmsprop",
+         with_common(
+             {
+                 expression("learning_rate", "1e-3", "step size"),
+                 expression("rho", "0.9", kDecay, "decay of the running square"),
+                 expression("momentum", "0", kDecay, "share of the last update that is kept"),
+                 expression("epsilon", "1e-7", kNotNegative,
+                            "added to the running square, under the root"),
+                 flag("centered", "false", "the square of the running mean is taken off it"),
+             },
+             "0"),
+         "RMSprop, as Keras has it."},
+        {"sgd",
+         with_common(
+             {
+                 expression("learning_rate", "0.01", "step size"),
+                 expression("momentum", "0", "share of the last update that is kept"),
+                 flag("nesterov", "false", "Nesterov's momentum, which looks ahead"),
+             },
+             "0"),
+         "Stochastic gradient descent."},
+    };
+}
+
+std::vector<MappingRow> schedule_rows() {
+    return {
+        {"schedule",
+         {
+             structure("constant", "number|constant schedule", kOptional,
+                       "one number, for its `warm_up`"),
+             structure("linear", "schedule keys", kOptional, "straight from `from` to `to`"),
+             structure("cosine", "schedule keys", kOptional, "half a cosine from `from` to `to`"),
+             structure("step", "step schedule", kOptional, "times `factor` again and again"),
+         },
+         "A number that changes in training. It is short for a call such as linear(from, to, over, "
+         "unit) with unit `epoch` or `step`; with `warm_up`, times warm_up(over, unit)."},
+        {"schedule keys",
+         {
+             number("from", kRequired, kAnyNumber, "first value"),
+             number("to", kRequired, kAnyNumber, "last value"),
+             text("over", kRequired, "`10 epochs` or `5000 steps`; then it stays"),
+             text("warm_up", kOptional, kWarmUp),
+         },
+         "The keys of `linear` and `cosine`."},
+        {"constant schedule",
+         {
+             number("value", kRequired, kAnyNumber, "the number"),
+             text("warm_up", kOptional, kWarmUp),
+         },
+         "The keys of `constant`."},
+        {"step schedule",
+         {
+             number("from", kRequired, kAnyNumber, "first value"),
+             number("factor", kRequired, kPositive, "what it is multiplied by each time"),
+             text("every", kRequired, "`30 epochs` or `5000 steps`"),
+             text("warm_up", kOptional, kWarmUp),
+         },
+         "The keys of `step`: from * factor^floor(t / every)."},
+    };
+}
+
+std::vector<MappingRow> make_mapping_table() {
+    std::vector<MappingRow> table = model_rows();
+    for (const auto& rows : {objective_rows(), train_rows(), schedule_rows()})
+        table.insert(table.end(), rows.begin(), rows.end());
+    return table;
+}
+
+}  // namespace
+
+const std::vector<MappingRow>& mapping_table() {
+    static const std::vector<MappingRow> kTable = make_mapping_table();
+    return kTable;
+}
+
+}  // namespace gmc::dsl

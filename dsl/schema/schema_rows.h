@@ -1,0 +1,57 @@
+// Short ways to write a row of the table of the language; used by schema_layers.cpp and
+// schema_mappings.cpp only. Each is key, default, limits, one line of documentation.
+#pragma once
+
+#include "dsl/schema/schema.h"
+
+namespace gmc::dsl {
+
+inline KeyRow integer(const char* key, const char* fallback, Range range, const char* doc) {
+    return {key, KeyType::kInteger, fallback, doc, range};
+}
+inline KeyRow number(const char* key, const char* fallback, Range range, const char* doc) {
+    return {key, KeyType::kNumber, fallback, doc, range};
+}
+inline KeyRow flag(const char* key, const char* fallback, const char* doc) {
+    return {key, KeyType::kFlag, fallback, doc};
+}
+inline KeyRow word(const char* key, const char* fallback, const char* words, const char* doc) {
+    return {key, KeyType::kWord, fallback, doc, {}, words};
+}
+inline KeyRow initializer(const char* key, const char* fallback, const char* words,
+                          const char* doc) {
+    return {key, KeyType::kInitializer, fallback, doc, {}, words};
+}
+inline KeyRow text(const char* key, const char* fallback, const char* doc, const char* group = "") {
+    return {key, KeyType::kText, fallback, doc, {}, "", group};
+}
+inline KeyRow name(const char* key, const char* fallback, const char* doc) {
+    return {key, KeyType::kName, fallback, doc};
+}
+inline KeyRow names(const char* key, const char* fallback, const char* doc) {
+    return {key, KeyType::kNames, fallback, doc};
+}
+inline KeyRow shape(const char* key, const char* fallback, const char* doc) {
+    return {key, KeyType::kShape, fallback, doc, {1, 2147483648.0}};
+}
+inline KeyRow pair(const char* key, const char* fallback, Range range, const char* doc) {
+    return {key, KeyType::kPair, fallback, doc, range};
+}
+inline KeyRow axes(const char* key, const char* fallback, Range range, const char* doc) {
+    return {key, KeyType::kAxes, fallback, doc, range};
+}
+inline KeyRow expression(const char* key, const char* fallback, const char* doc) {
+    return {key, KeyType::kExpression, fallback, doc};
+}
+/// `range` holds where the expression is a constant; `group` as in KeyRow.
+inline KeyRow expression(const char* key, const char* fallback, Range range, const char* doc,
+                         const char* group = "") {
+    return {key, KeyType::kExpression, fallback, doc, range, "", group};
+}
+/// `holds` as in KeyRow.
+inline KeyRow structure(const char* key, const char* holds, const char* fallback, const char* doc,
+                        const char* group = "") {
+    return {key, KeyType::kStructure, fallback, doc, {}, "", group, holds};
+}
+
+}  // namespace gmc::dsl

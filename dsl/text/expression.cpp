@@ -1,0 +1,305 @@
+// A Pratt parser over lexer.h's tokens. Binding, loosest first: comparisons, + -, * /, sign, ^ (to
+// the right), member.
+#include "dsl/text/expression.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "dsl/text/lexer.h"
+#include "dsl/text/scalar.h"
+
+namespace gmc::dsl {
+namespace {
+
+constexpr int kMostDepth = 200;
+/// Trees are walked recursively, by others too, and `a + a + ...` is as deep as it is long.
+constexpr int kMostOperators = 500;
+
+constexpr int kSignBinding = 4;
+constexpr int kPowerBinding = 5;
+constexpr int kPrimaryBinding = 6;
+
+/// How tightly a binary operator binds; 0 for what is none.
+int binding(std::string_view op) {
+    if (op == "<" || op == ">" || op == "<=" || op == ">=" || op == "==" || op == "!=") return 1;
+    if (op == "+" || op == "-") return 2;
+    if (op == "*" || op == "/") return 3;
+    if (op == "^") return kPowerBinding;
+    return 0;
+}
+
+class Parser {
+  public:
+    Parser(const PlacedText& text, std::vector<Token> tokens, Diagnostics& diagnostics)
+        : text_(text), tokens_(std::move(tokens)), diagnostics_(diagnostics) {}
+
+    Result<ExpressionPtr> parse_all() {
+        if (peek().kind == Token::Kind::kEnd) {
+            diagnostics_.error(DiagnosticKind::kBadExpression, text_.whole(),
+                               "an expression is empty");
+            return Failure{};
+        }
+        const Parsed all = parse(1);
+        if (!all.node) return Failure{};
+        if (peek().kind != Token::Kind::kEnd) {
+            Diagnostic& error =
+                fail(peek(), "an operator or the end is expected, but `{}` follows", peek().text);
+            if (peek().is("=")) error.help("`==` compares; definitions go under `let`, as `name: expression`");
+            return Failure{};
+        }
+        return all.node;
+    }
+
+  private:
+    /// A subtree and the bytes it was written in.
+    struct Parsed {
+        ExpressionPtr node;  ///< null after an error
+        size_t begin = 0, end = 0;
+    };
+
+    const Token& peek() const { return tokens_[at_]; }
+    Token next() { return tokens_[at_ + 1 < tokens_.size() ? at_++ : at_]; }
+
+    template <typename... Args>
+    Diagnostic& fail(const Token& token, fmt::format_string<Args...> format, Args&&... args) {
+        return diagnostics_.error(DiagnosticKind::kBadExpression,
+                                  text_.span(token.begin, token.end), format,
+                                  std::forward<Args>(args)...);
+    }
+
+    /// Gives a node the span of the bytes it was written in.
+    Parsed make(Expression node, size_t begin, size_t end) const {
+        node.span = text_.span(begin, end);
+        return {std::make_shared<const Expression>(std::move(node)), begin, end};
+    }
+
+    /// Depth is bounded by kMostDepth where the parser recurses, and here where it does not.
+    bool count_operator(const Token& op) {
+        if (++operators_ <= kMostOperators) return true;
+        fail(op, "an expression has more than {} operators; name parts of it under `let`",
+             kMostOperators);
+        return false;
+    }
+
+    /// An expression whose binary operators bind at least as tightly as `least`.
+    Parsed parse(int least) {
+        if (depth_ >= kMostDepth) {
+            fail(peek(), "an expression is nested deeper than {} levels", kMostDepth);
+            return {};
+        }
+        ++depth_;
+        Parsed left = parse_prefix();
+        while (left.node) {
+            const int tightness = peek().kind == Token::Kind::kOperator ? binding(peek().text) : 0;
+            if (tightness == 0 || tightness < least) break;
+            const Token op = next();
+            if (!count_operator(op)) return {};
+            // ^ takes the operand to its right as far as it goes: 2^3^2 = 2^(3^2). A comparison
+            // does not chain.
+            const Parsed right = parse(tightness == kPowerBinding ? kSignBinding : tightness + 1);
+            if (!right.node) return {};
+            if (tightness == 1 && peek().kind == Token::Kind::kOperator &&
+                binding(peek().text) == 1) {
+                fail(peek(), "comparisons cannot be chained").help("write `(a < b) * (b < c)`");
+                return {};
+            }
+            left = make({Expression::Kind::kBinary,
+                         0,
+                         std::string(op.text),
+                         {left.node, right.node},
+                         {},
+                         {}},
+                        left.begin, right.end);
+        }
+        --depth_;
+        return left;
+    }
+
+    /// Any number of signs, then a primary.
+    Parsed parse_prefix() {
+        if (!peek().is("-") && !peek().is("+")) return parse_members();
+        const Token sign = next();
+        const Parsed operand = parse(kSignBinding);  // -x^2 is -(x^2), -x*y is (-x)*y
+        if (!operand.node) return {};
+        return make({Expression::Kind::kUnary, 0, std::string(sign.text), {operand.node}, {}, {}},
+                    sign.begin, operand.end);
+    }
+
+    /// A primary with `.name` behind it, as often as there is one.
+    Parsed parse_members() {
+        Parsed whole = parse_primary();
+        while (whole.node && peek().is(".")) {
+            if (!count_operator(next())) return {};
+            if (peek().kind != Token::Kind::kName) {
+                fail(peek(), "the name of a part is expected after the `.`");
+                return {};
+            }
+            const Token name = next();
+            whole =
+                make({Expression::Kind::kMember, 0, std::string(name.text), {whole.node}, {}, {}},
+                     whole.begin, name.end);
+        }
+        return whole;
+    }
+
+    /// A number, a name, a call or something in parentheses.
+    Parsed parse_primary() {
+        const Token token = next();
+        if (token.kind == Token::Kind::kNumber)
+            return make({Expression::Kind::kNumber, token.number, "", {}, {}, {}}, token.begin,
+                        token.end);
+        if (token.kind == Token::Kind::kName) {
+            if (peek().is("(")) return parse_call(token);
+            return make({Expression::Kind::kName, 0, std::string(token.text), {}, {}, {}},
+                        token.begin, token.end);
+        }
+        if (token.is("(")) {
+            const Parsed inner = parse(1);
+            if (!inner.node) return {};
+            if (!expect_close(token)) return {};
+            return {inner.node, token.begin, tokens_[at_ - 1].end};
+        }
+        if (token.kind == Token::Kind::kEnd) {
+            fail(token, "the expression ends where a value is expected");
+        } else {
+            Diagnostic& error = fail(token, "a value is expected before `{}`", token.text);
+            if (token.is("*") && at_ >= 2 && tokens_[at_ - 2].is("*"))
+                error.help("a power is written `x^2`");
+        }
+        return {};
+    }
+
+    /// The arguments of a call, whose name has been read; named ones come last, as in Python.
+    Parsed parse_call(const Token& callee) {
+        const Token open = next();
+        Expression call{Expression::Kind::kCall, 0, std::string(callee.text), {}, {}, {}};
+        while (!peek().is(")")) {
+            if (!call.arguments.empty()) {
+                if (!peek().is(",")) break;
+                next();
+            }
+            std::string name;
+            if (peek().kind == Token::Kind::kName && tokens_[at_ + 1].is("=")) {
+                name = next().text;
+                next();
+            } else if (!call.argument_names.empty() && !call.argument_names.back().empty()) {
+                fail(peek(), "an argument without a name follows one with a name");
+                return {};
+            }
+            const Parsed argument = parse(1);
+            if (!argument.node) return {};
+            call.arguments.push_back(argument.node);
+            call.argument_names.push_back(std::move(name));
+        }
+        if (!expect_close(open)) return {};
+        return make(std::move(call), callee.begin, tokens_[at_ - 1].end);
+    }
+
+    /// An open parenthesis is reported where it opens: that is the one place that is sure.
+    bool expect_close(const Token& open) {
+        if (peek().is(")")) {
+            next();
+            return true;
+        }
+        if (peek().kind == Token::Kind::kEnd) {
+            Diagnostic& error = fail(open, "this `(` is not closed");
+            if (text_.ended_by_comma())
+                error.help("inside of `{}` and `[]` a `,` ends a text that has no quotes");
+        } else {
+            fail(peek(), "`)` or an operator is expected, but `{}` follows", peek().text)
+                .note(text_.span(open.begin, open.end), "the `(` is here");
+        }
+        return false;
+    }
+
+    const PlacedText& text_;
+    std::vector<Token> tokens_;
+    Diagnostics& diagnostics_;
+    size_t at_ = 0;
+    int depth_ = 0;
+    int operators_ = 0;
+};
+
+Result<ExpressionPtr> parse_placed(const PlacedText& text, Diagnostics& diagnostics) {
+    Result<std::vector<Token>> tokens = tokenize(text, diagnostics);
+    if (!tokens) return Failure{};
+    return Parser(text, tokens.take(), diagnostics).parse_all();
+}
+
+/// How tightly the outermost operation of a tree binds.
+int binding_of(const Expression& e) {
+    if (e.kind == Expression::Kind::kBinary) return binding(e.text);
+    if (e.kind == Expression::Kind::kUnary) return kSignBinding;
+    if (e.kind == Expression::Kind::kNumber && e.number < 0) return kSignBinding;
+    return kPrimaryBinding;
+}
+
+/// The text of an operand, in parentheses when it binds less tightly than `least`.
+std::string operand(const Expression& e, int least) {
+    return binding_of(e) < least ? "(" + to_string(e) + ")" : to_string(e);
+}
+
+}  // namespace
+
+Result<ExpressionPtr> parse_expression(std::string_view text, Span where,
+                                       Diagnostics& diagnostics) {
+    return parse_placed(PlacedText(text, where, diagnostics.sources()), diagnostics);
+}
+
+Result<ExpressionPtr> parse_expression(const Node& scalar, Diagnostics& diagnostics) {
+    return parse_placed(PlacedText(scalar, diagnostics.sources()), diagnostics);
+}
+
+ExpressionPtr number_expression(double value, Span where) {
+    return std::make_shared<const Expression>(
+        Expression{Expression::Kind::kNumber, value, "", {}, {}, where});
+}
+
+ExpressionPtr name_expression(std::string name, Span where) {
+    return std::make_shared<const Expression>(
+        Expression{Expression::Kind::kName, 0, std::move(name), {}, {}, where});
+}
+
+ExpressionPtr call_expression(std::string callee, std::vector<ExpressionPtr> arguments,
+                              Span where) {
+    Expression call{Expression::Kind::kCall, 0, std::move(callee), std::move(arguments), {}, where};
+    call.argument_names.resize(call.arguments.size());
+    return std::make_shared<const Expression>(std::move(call));
+}
+
+std::string to_string(const Expression& e) {
+    switch (e.kind) {
+        case Expression::Kind::kNumber:
+            return fmt::format("{}", e.number);
+        case Expression::Kind::kName:
+            return e.text;
+        case Expression::Kind::kMember: {
+            const bool number =
+                e.arguments[0]->kind == Expression::Kind::kNumber;  // "3.x" would be one token
+            return operand(*e.arguments[0], kPrimaryBinding + (number ? 1 : 0)) + "." + e.text;
+        }
+        case Expression::Kind::kUnary:
+            return e.text + operand(*e.arguments[0], kSignBinding);
+        case Expression::Kind::kBinary: {
+            const int own = binding(e.text);
+            // The operand on the side that does not associate needs parentheses at equal tightness.
+            // What stands right of ^ may be a sign; what stands left of it may not.
+            const int left = own == kPowerBinding || own == 1 ? own + 1 : own;
+            const int right = own == kPowerBinding ? kSignBinding : own + 1;
+            const std::string gap = own >= 3 && own == kPowerBinding ? "" : " ";
+            return operand(*e.arguments[0], left) + gap + e.text + gap +
+                   operand(*e.arguments[1], right);
+        }
+        case Expression::Kind::kCall:
+            break;
+    }
+    std::string out = e.text + "(";
+    for (size_t i = 0; i < e.arguments.size(); ++i) {
+        if (i > 0) out += ", ";
+        if (!e.argument_names[i].empty()) out += e.argument_names[i] + "=";
+        out += to_string(*e.arguments[i]);
+    }
+    return out + ")";
+}
+
+}  // namespace gmc::dsl

@@ -1,0 +1,105 @@
+// Looking into nodes. And which bytes of the file a scalar's text came from: what lets an error
+// inside an expression of several lines, in quotes or after a `${variable}`, put its caret under
+// the right word.
+#include <algorithm>
+
+#include "dsl/text/document.h"
+
+namespace gmc::dsl {
+namespace {
+
+bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
+
+/// At most `bytes` of a text, whole characters.
+std::string shortened(const std::string& text, size_t bytes) {
+    if (text.size() <= bytes) return text;
+    while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xc0) == 0x80) --bytes;
+    return text.substr(0, bytes) + "...";
+}
+
+}  // namespace
+
+void measure(Node& node) {
+    node.expanded_nodes = 1;
+    node.height = 0;
+    const auto count = [&](const Node& child) {
+        node.expanded_nodes += child.expanded_nodes;
+        node.height = std::max(node.height, child.height + 1);
+    };
+    for (const Entry& entry : node.entries) count(*entry.value);
+    for (const NodePtr& item : node.items) count(*item);
+}
+
+const Entry* Node::find(std::string_view key) const {
+    for (const Entry& entry : entries)
+        if (entry.key == key) return &entry;
+    return nullptr;
+}
+
+std::string describe(const Node& node) {
+    switch (node.kind) {
+        case Node::Kind::kNull:
+            return "nothing";
+        case Node::Kind::kList:
+            return "a list";
+        case Node::Kind::kMap:
+            return "a map";
+        case Node::Kind::kScalar:
+            break;
+    }
+    const std::string shown = shortened(node.text, 60);
+    return node.quoted ? fmt::format("the text \"{}\"", shown) : fmt::format("`{}`", shown);
+}
+
+size_t offset_of(const Span& span, const SourceFiles& sources) {
+    if (!span.known()) return 0;
+    const SourceFile& source = sources.file(span.file);
+    const std::string_view line = source.line(span.line);
+    if (line.data() == nullptr || line.empty()) return source.text().size();
+    return static_cast<size_t>(line.data() - source.text().data()) + span.column - 1;
+}
+
+std::vector<TextPlace> text_places(const Node& scalar, const SourceFiles& sources) {
+    if (scalar.places) return *scalar.places;
+    const size_t begin = offset_of(scalar.span, sources);
+    std::vector<TextPlace> places(scalar.text.size(),
+                                  {begin, std::max<size_t>(scalar.span.length, 1)});
+    if (!scalar.span.known()) return places;
+    const std::string& source = sources.file(scalar.span.file).text();
+    size_t at = begin;
+    if (at < source.size() && (source[at] == '|' || source[at] == '>'))
+        at = std::min(source.find('\n', at), source.size());
+    else if (scalar.quoted)
+        ++at;
+    for (size_t i = 0; i < scalar.text.size(); ++i) {
+        const char c = scalar.text[i];
+        if (is_space(c)) {
+            // One space of the text may be a line break and an indentation in the file.
+            if (at < source.size() && is_space(source[at])) {
+                places[i] = {at, 1};
+                ++at;
+            }
+            continue;
+        }
+        while (at < source.size() && is_space(source[at])) ++at;
+        if (at >= source.size() || source[at] != c)
+            return places;  // an escape, an alias: the rest is the whole
+        places[i] = {at, 1};
+        ++at;
+    }
+    return places;
+}
+
+Span span_of_text(const std::vector<TextPlace>& places, size_t begin, size_t end, uint32_t file,
+                  const SourceFiles& sources) {
+    if (places.empty() || file == 0) return Span{file, 0, 0, 0};
+    // An end of text is shown on its last byte's right.
+    const bool at_end = begin >= places.size();
+    const TextPlace& first = at_end ? places.back() : places[begin];
+    const TextPlace& last = places[std::clamp<size_t>(end, 1, places.size()) - 1];
+    const size_t from = at_end ? first.offset + first.length : first.offset;
+    const size_t to = std::max(last.offset + last.length, from + 1);
+    return sources.file(file).span_at(file, from, to - from);
+}
+
+}  // namespace gmc::dsl

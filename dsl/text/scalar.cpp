@@ -1,0 +1,60 @@
+// from_chars does the work: exact, and blind to locales.
+#include "dsl/text/scalar.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+
+namespace gmc::dsl {
+namespace {
+
+/// YAML allows `+3`, from_chars does not. "+-3" stays wrong.
+std::string_view without_plus(std::string_view text) {
+    if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
+    return text;
+}
+
+}  // namespace
+
+std::optional<double> parse_number(std::string_view text) {
+    text = without_plus(text);
+    // from_chars reads "inf" and "nan" too; they are no numbers here.
+    if (text.empty() || text.find_first_not_of("0123456789+-.eE") != std::string_view::npos)
+        return std::nullopt;
+    double value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value))
+        return std::nullopt;
+    return value;
+}
+
+std::optional<int64_t> parse_integer(std::string_view text) {
+    text = without_plus(text);
+    const std::string_view digits = text.substr(text.substr(0, 1) == "-" ? 1 : 0);
+    // 010 is 8 in YAML 1.1 and 10 in YAML 1.2: nobody may have meant either.
+    if (digits.size() > 1 && digits[0] == '0') return std::nullopt;
+    int64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    return value;
+}
+
+std::optional<bool> parse_flag(std::string_view text) {
+    if (text == "true") return true;
+    if (text == "false") return false;
+    return std::nullopt;
+}
+
+std::string format_number(double value) {
+    if (value != std::floor(value) || std::abs(value) >= 1e15) return fmt::format("{}", value);
+    const std::string digits = fmt::format("{:.0f}", std::abs(value));
+    std::string out = value < 0 ? "-" : "";
+    for (size_t i = 0; i < digits.size(); ++i) {
+        if (i > 0 && (digits.size() - i) % 3 == 0) out += ',';
+        out += digits[i];
+    }
+    return out;
+}
+
+}  // namespace gmc::dsl

@@ -1,0 +1,162 @@
+// Everything that can be wrong with a file before it is YAML.
+#include "dsl/text/text_file.h"
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <system_error>
+
+namespace gmc::dsl {
+namespace {
+
+/// The number of bytes of the UTF-8 sequence at `at`; 0 when it is malformed (overlong forms,
+/// surrogates and what lies beyond U+10FFFF included: yaml-cpp would replace them silently).
+size_t utf8_length(const std::string& text, size_t at) {
+    const auto byte = [&](size_t i) -> unsigned {
+        return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
+    };
+    const unsigned first = byte(at);
+    if (first < 0x80) return 1;
+    const size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+    if (first < 0xc2 || first > 0xf4) return 0;
+    for (size_t i = 1; i < length; ++i)
+        if ((byte(at + i) & 0xc0) != 0x80) return 0;
+    const unsigned second = byte(at + 1);
+    if (first == 0xe0 && second < 0xa0) return 0;
+    if (first == 0xed && second > 0x9f) return 0;
+    if (first == 0xf0 && second < 0x90) return 0;
+    if (first == 0xf4 && second > 0x8f) return 0;
+    return length;
+}
+
+/// A byte that does not belong into a text file, and what it is.
+struct BadByte {
+    size_t offset;
+    bool binary;  ///< a control character, as opposed to a malformed sequence
+};
+
+/// The first byte of `text` that is no text.
+std::optional<BadByte> find_bad_byte(const std::string& text) {
+    for (size_t i = 0; i < text.size();) {
+        const auto byte = static_cast<unsigned char>(text[i]);
+        if (byte == 0x7f || (byte < 0x20 && byte != '\n' && byte != '\r' && byte != '\t'))
+            return BadByte{i, true};
+        const size_t length = utf8_length(text, i);
+        if (length == 0) return BadByte{i, false};
+        i += length;
+    }
+    return std::nullopt;
+}
+
+/// Adds a text that cannot be shown as it is, with '?' for what a terminal should not get.
+uint32_t add_defused(const std::string& path, const std::string& text, SourceFiles& sources) {
+    std::string shown = text;
+    for (size_t i = 0; i < shown.size();) {
+        const size_t length = utf8_length(shown, i);
+        if (length == 0) shown[i] = '?';
+        i += length == 0 ? 1 : length;
+    }
+    return sources.add(path, std::move(shown));
+}
+
+/// An error about a file as a whole, without a line to show.
+Failure bad_file(const std::string& path, Diagnostics& diagnostics, const std::string& text) {
+    const uint32_t file = diagnostics.sources().add(path, "");
+    diagnostics.error(DiagnosticKind::kBadFile, Span{file, 0, 0, 0}, "{}", text);
+    return {};
+}
+
+/// The bytes of a regular file that is not too large.
+Result<std::string> read_bytes(const std::string& path, Diagnostics& diagnostics) {
+    namespace fs = std::filesystem;
+    std::error_code error;
+    const fs::file_status status = fs::status(path, error);
+    if (status.type() == fs::file_type::not_found)
+        return bad_file(path, diagnostics, "no such file");
+    if (error) return bad_file(path, diagnostics, "cannot be opened: " + error.message());
+    if (fs::is_directory(status))
+        return bad_file(path, diagnostics, "is a directory, not a model file");
+    if (!fs::is_regular_file(status)) return bad_file(path, diagnostics, "is not a regular file");
+    const uintmax_t size = fs::file_size(path, error);
+    if (!error && size > kMostModelBytes)
+        return bad_file(path, diagnostics,
+                        fmt::format("has {:.1f} MB; a model file may have at most {} MB",
+                                    static_cast<double>(size) / 1e6, kMostModelBytes / 1'000'000));
+    std::ifstream in(path, std::ios::binary);
+    if (!in)
+        return bad_file(path, diagnostics,
+                        fmt::format("cannot be opened: {}", std::strerror(errno)));
+    // The file may grow after its size was taken, or have none (/proc): the limit holds all the
+    // same.
+    std::string text;
+    char chunk[16384];
+    while (in.read(chunk, sizeof chunk), in.gcount() > 0) {
+        text.append(chunk, static_cast<size_t>(in.gcount()));
+        if (text.size() > kMostModelBytes)
+            return bad_file(path, diagnostics, "grows while it is read");
+    }
+    if (in.bad()) return bad_file(path, diagnostics, "cannot be read");
+    return text;
+}
+
+}  // namespace
+
+Result<TextFile> load_text(const std::string& path, Diagnostics& diagnostics) {
+    Result<std::string> bytes = read_bytes(path, diagnostics);
+    if (!bytes) return Failure{};
+    std::string text = bytes.take();
+    if (text.rfind("\xef\xbb\xbf", 0) == 0) text.erase(0, 3);
+    if (const std::optional<BadByte> bad = find_bad_byte(text)) {
+        const auto byte = static_cast<unsigned char>(text[bad->offset]);
+        const uint32_t file = add_defused(path, text, diagnostics.sources());
+        const Span span = diagnostics.sources().file(file).span_at(file, bad->offset, 1);
+        if (bad->binary)
+            diagnostics.error(DiagnosticKind::kBadFile, span,
+                              "not a text file: it holds the control byte 0x{:02x}", byte);
+        else
+            diagnostics
+                .error(DiagnosticKind::kBadFile, span,
+                       "not UTF-8 text: the byte 0x{:02x} starts no character", byte)
+                .help("save the file as UTF-8");
+        return Failure{};
+    }
+    const uint32_t file = diagnostics.sources().add(path, text);
+    return TextFile{file, std::move(text)};
+}
+
+bool check_layout(const std::string& text, uint32_t file, size_t most_levels,
+                  Diagnostics& diagnostics) {
+    const SourceFile& source = diagnostics.sources().file(file);
+    size_t line_start = 0;
+    size_t open = 0;
+    while (line_start < text.size()) {
+        const size_t line_end = std::min(text.find('\n', line_start), text.size());
+        const size_t first = text.find_first_not_of(" \t\r", line_start);
+        const bool blank = first == std::string::npos || first >= line_end || text[first] == '#';
+        const size_t tab = text.find('\t', line_start);
+        if (!blank && tab < first) {
+            diagnostics
+                .error(DiagnosticKind::kBadYaml, source.span_at(file, tab, 1),
+                       "a tab is used as indentation")
+                .help("YAML is indented with spaces");
+            return false;
+        }
+        // Brackets inside of text are counted too; nobody writes a hundred more of them than he
+        // closes.
+        for (size_t i = line_start; i < line_end && !blank; ++i) {
+            if (text[i] == '[' || text[i] == '{') ++open;
+            if ((text[i] == ']' || text[i] == '}') && open > 0) --open;
+            if (open > most_levels) {
+                diagnostics.error(DiagnosticKind::kBadYaml, source.span_at(file, i, 1),
+                                  "brackets are nested deeper than {} levels", most_levels);
+                return false;
+            }
+        }
+        line_start = line_end + 1;
+    }
+    return true;
+}
+
+}  // namespace gmc::dsl

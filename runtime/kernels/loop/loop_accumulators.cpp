@@ -1,0 +1,76 @@
+// How tiles go into accumulators: as columns, as whole numbers per segment of rows, or row by row without accumulators.
+#include "runtime/kernels/loop/loop_accumulators.h"
+
+#include <algorithm>
+
+namespace gmc::runtime {
+
+Accumulators::Accumulators(const Reduction& reduction, const LoopSpace& space, int parts,
+                           bool by_columns)
+    : reduction_(reduction), inner_(space.inner), shared_(by_columns && reduction.map.along_row) {
+    if (reduction.row_by_row) parts = 0;
+    for (int part = 0; part < (shared_ ? 1 : parts); ++part)
+        arrays_.push_back(
+            hwy::AllocateAligned<double>(static_cast<size_t>(reduction.accumulators())));
+}
+
+void Accumulators::start(int part, ColumnRange columns) {
+    if (reduction_.row_by_row) return;
+    double* array = of(part);
+    const int64_t count = reduction_.accumulators();
+    const double identity = reduction_.functions.identity;
+    if (!shared_)
+        std::fill_n(array, count, identity);
+    else
+        for (int64_t row = 0; row < count; row += inner_)
+            std::fill(array + row + columns.begin, array + row + columns.end, identity);
+}
+
+void Accumulators::take_in(int part, const Tile& tile, const float* values) {
+    const ReduceFunctions& f = reduction_.functions;
+    const size_t columns = static_cast<size_t>(tile.columns);
+    if (reduction_.row_by_row)
+        return f.rows(values, static_cast<size_t>(tile.rows), columns,
+                      reduction_.result + tile.row);
+    double* array = of(part);
+    if (reduction_.period != 0) {
+        const size_t width = static_cast<size_t>(reduction_.period), rows = tile.count() / width;
+        if (rows > 0) f.columns(values, rows, width, array);
+        const size_t rest = tile.count() - rows * width;
+        if (rest > 0) f.columns(values + rows * width, 1, rest, array);
+        return;
+    }
+    const AccessMap& map = reduction_.map;
+    for (int64_t row = tile.row, end; row < tile.row + tile.rows; row = end) {
+        end = std::min(map.segment_end(row), tile.row + tile.rows);
+        double* to = array + map.offset(row);
+        const size_t rows = static_cast<size_t>(end - row);
+        if (map.along_row)
+            f.columns(values, rows, columns, to + tile.column);
+        else
+            f.all(values, rows * columns, to);
+        values += rows * columns;
+    }
+}
+
+void Accumulators::stop(int part, ColumnRange columns) {
+    if (!shared_) return;
+    const double* array = of(part);
+    for (int64_t row = 0; row < reduction_.map.elements; row += inner_)
+        for (int64_t i = row + columns.begin; i < row + columns.end; ++i)
+            reduction_.result[i] = static_cast<float>(array[i]);
+}
+
+void Accumulators::finish() {
+    if (shared_ || reduction_.row_by_row) return;
+    const auto merge = reduction_.functions.merge;
+    const auto width = static_cast<size_t>(reduction_.accumulators()),
+               elements = static_cast<size_t>(reduction_.map.elements);
+    double* total = arrays_[0].get();
+    for (size_t part = 1; part < arrays_.size(); ++part) merge(arrays_[part].get(), width, total);
+    for (size_t begin = elements; begin < width; begin += elements)
+        merge(total + begin, elements, total);
+    for (size_t i = 0; i < elements; ++i) reduction_.result[i] = static_cast<float>(total[i]);
+}
+
+}  // namespace gmc::runtime

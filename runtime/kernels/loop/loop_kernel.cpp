@@ -1,0 +1,260 @@
+// Runs loop plans: tiles over threads, steps over tiles.
+#include <omp.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "runtime/kernels/loop/loop.h"
+#include "runtime/kernels/loop/loop_accumulators.h"
+#include "runtime/kernels/loop/loop_plan.h"
+
+namespace gmc::runtime {
+namespace {
+
+/// Below this many additions (about 4 us) a parallel region costs more than it saves.
+constexpr int64_t kSerialWork = 131072;
+
+/// One thread's share of the work, and its memory.
+struct Part {
+    hwy::AlignedFreeUniquePtr<float[]> memory;
+    std::vector<float*> pointers;  ///< of each slot; some move from tile to tile
+    int64_t chunk_begin = 0, chunks = 0;
+    /// Of the tiles of these rows and columns; of those that have run, when following.
+    int64_t tile_begin = 0, tile_end = 0;
+    bool started = false;                  ///< when following
+    ColumnRange columns;
+};
+
+class LoopKernel final : public Kernel, public Epilogue {
+  public:
+    LoopKernel(LoopPlan plan, bool follows)
+        : plan_(std::move(plan)), numbers_(static_cast<size_t>(plan_.numbers)) {
+        for (size_t i = 0; i < plan_.slots.size(); ++i) {
+            const Slot& slot = plan_.slots[i];
+            const bool fixed = slot.kind == Slot::Kind::kOutside && slot.map.mask == 0;
+            if (slot.kind == Slot::Kind::kSpace)
+                space_slots_.push_back(i);
+            else if (slot.kind == Slot::Kind::kOutside && !fixed)
+                outside_slots_.push_back(i);
+        }
+        const int count = follows ? omp_get_max_threads() : choose_parts();
+        by_columns_ = choose_by_columns(count);
+        for (int p = 0; p < count; ++p) parts_.push_back(make_part(p, count));
+        for (const Reduction& r : plan_.reductions)
+            accumulators_.emplace_back(r, plan_.space, count, by_columns_);
+    }
+
+    bool by_columns() const { return by_columns_; }
+
+    void run(const CallContext& context) override {
+        for (const Step& step : plan_.run_steps) call(step, parts_[0], 1, 0, context);
+        const int count = static_cast<int>(parts_.size());
+        if (count == 1) {
+            run_part(0, context);
+        } else {
+#pragma omp parallel for schedule(static, 1) num_threads(count)
+            for (int p = 0; p < count; ++p) run_part(p, context);
+        }
+        for (Accumulators& a : accumulators_) a.finish();
+    }
+
+    void begin(const CallContext& context) override {
+        context_ = &context;
+        for (const Step& step : plan_.run_steps) call(step, parts_[0], 1, 0, context);
+        for (Part& part : parts_) part.started = false;
+    }
+
+    void follow(int thread, int64_t begin, int64_t end) override {
+        Part& part = parts_[static_cast<size_t>(thread)];
+        if (!part.started) {
+            start_part(thread, *context_);
+            part.started = true;
+            part.tile_begin = part.tile_end = plan_.space.first_tile_from(begin);
+        }
+        for (; part.tile_end < plan_.space.tiles(); ++part.tile_end) {
+            const Tile tile = tile_of(part, part.tile_end);
+            if (tile.first + static_cast<int64_t>(tile.count()) > end) break;
+            run_tile(thread, tile, *context_);
+        }
+    }
+
+    /// What is left are tiles that lie across the border between two threads.
+    void end() override {
+        int64_t next = 0;
+        int last = 0;
+        for (int p = 0; p < static_cast<int>(parts_.size()); ++p) {
+            Part& part = parts_[static_cast<size_t>(p)];
+            if (!part.started) {
+                start_part(p, *context_);
+                continue;
+            }
+            // A thread whose elements fill no tile has run none, wherever it began.
+            if (part.tile_begin == part.tile_end) continue;
+            for (; next < part.tile_begin; ++next) run_tile(p, tile_of(part, next), *context_);
+            next = part.tile_end, last = p;
+        }
+        for (; next < plan_.space.tiles(); ++next)
+            run_tile(last, tile_of(parts_[static_cast<size_t>(last)], next), *context_);
+        for (size_t p = 0; p < parts_.size(); ++p)
+            for (Accumulators& a : accumulators_) a.stop(static_cast<int>(p), parts_[p].columns);
+        for (Accumulators& a : accumulators_) a.finish();
+    }
+
+  private:
+    // ---- set-up ----
+
+    int choose_parts() const {
+        if (plan_.space.elements() * plan_.cost < kSerialWork) return 1;
+        return static_cast<int>(std::min<int64_t>(omp_get_max_threads(), plan_.space.tiles()));
+    }
+
+    /// Long rows of sums: threads take columns instead of rows, and go down them so that their sums stay in cache.
+    bool choose_by_columns(int count) const {
+        return plan_.space.rows > 1 && plan_.space.chunks >= 2 * count &&
+               std::any_of(plan_.reductions.begin(), plan_.reductions.end(),
+                           [](const Reduction& r) { return r.map.along_row; });
+    }
+
+    Part make_part(int p, int count) {
+        Part part;
+        const LoopSpace& space = plan_.space;
+        const auto share = [&](int64_t total, int i) { return total * i / count; };
+        part.chunk_begin = by_columns_ ? share(space.chunks, p) : 0;
+        part.chunks = by_columns_ ? share(space.chunks, p + 1) - part.chunk_begin : space.chunks;
+        part.columns.begin = part.chunk_begin * space.columns_per_tile;
+        part.columns.end =
+            std::min((part.chunk_begin + part.chunks) * space.columns_per_tile, space.inner);
+        const int64_t tiles = space.row_tiles() * part.chunks;
+        part.tile_begin = by_columns_ ? 0 : share(tiles, p);
+        part.tile_end = by_columns_ ? tiles : share(tiles, p + 1);
+
+        // A cache line more than a tile: registers that are 4 KiB apart would compete for the same cache sets.
+        const int64_t stride = (space.tile_elements() + 15) / 16 * 16 + 16;
+        part.memory = hwy::AllocateAligned<float>(
+            static_cast<size_t>(stride * plan_.registers + plan_.row_numbers + 16));
+        for (const Slot& slot : plan_.slots) {
+            float* pointer = slot.base;
+            if (slot.kind == Slot::Kind::kNumber)
+                pointer = &numbers_[static_cast<size_t>(slot.index)];
+            else if (slot.kind == Slot::Kind::kRegister)
+                pointer = part.memory.get() + stride * slot.index;
+            else if (slot.kind == Slot::Kind::kRowNumber)
+                pointer = part.memory.get() + stride * plan_.registers + slot.index;
+            part.pointers.push_back(pointer);
+        }
+        return part;
+    }
+
+    // ---- running ----
+
+    void run_part(int p, const CallContext& context) {
+        Part& part = parts_[static_cast<size_t>(p)];
+        start_part(p, context);
+        for (int64_t t = part.tile_begin; t < part.tile_end; ++t)
+            run_tile(p, tile_of(part, t), context);
+        for (Accumulators& a : accumulators_) a.stop(p, part.columns);
+    }
+
+    void start_part(int p, const CallContext& context) {
+        const ColumnRange columns = parts_[static_cast<size_t>(p)].columns;
+        for (Accumulators& a : accumulators_) a.start(p, columns);
+        const Tile full{0, plan_.space.rows_per_tile, 0, plan_.space.columns_per_tile, 0};
+        for (const Step& step : plan_.part_steps) run_step(step, p, full, context);
+    }
+
+    void run_tile(int p, const Tile& tile, const CallContext& context) {
+        Part& part = parts_[static_cast<size_t>(p)];
+        for (size_t s : space_slots_) part.pointers[s] = plan_.slots[s].at(tile.first);
+        for (size_t s : outside_slots_) {
+            const AccessMap& map = plan_.slots[s].map;
+            part.pointers[s] =
+                plan_.slots[s].at(map.offset(tile.row) + (map.along_row ? tile.column : 0));
+        }
+        for (const Step& step : plan_.tile_steps) run_step(step, p, tile, context);
+    }
+
+    Tile tile_of(const Part& part, int64_t t) const {
+        const int64_t row_tiles = plan_.space.row_tiles();
+        if (by_columns_) return plan_.space.tile(t % row_tiles, part.chunk_begin + t / row_tiles);
+        return plan_.space.tile(t / part.chunks, t % part.chunks);
+    }
+
+    void run_step(const Step& step, int p, const Tile& tile, const CallContext& context) {
+        const Part& part = parts_[static_cast<size_t>(p)];
+        if (step.reduction >= 0)
+            accumulators_[static_cast<size_t>(step.reduction)].take_in(p, tile,
+                                                                       part.pointers[step.in.front()]);
+        else if (step.expansion >= 0)
+            expand(plan_.expansions[static_cast<size_t>(step.expansion)],
+                   part.pointers[step.out.front()], tile);
+        else if (step.joined != nullptr)
+            step.joined(part.pointers.data(), tile.count());
+        else
+            call(step, part, step.is_number ? 1 : tile.count(), tile.first, context);
+    }
+
+    static void call(const Step& step, const Part& part, size_t count, int64_t first,
+                     const CallContext& context) {
+        TileCall call;
+        call.out = part.pointers[step.out.front()];
+        for (size_t i = 0; i < step.in.size(); ++i) call.in[i] = part.pointers[step.in[i]];
+        call.count = count;
+        call.op = step.op;
+        call.first = first;
+        call.context = &context;
+        step.function(call);
+    }
+
+    static void expand(const Expansion& expansion, float* out, const Tile& tile) {
+        TileCall fill;
+        const AccessMap& map = expansion.map;
+        for (int64_t row = tile.row, end; row < tile.row + tile.rows; row = end) {
+            end = std::min(map.segment_end(row), tile.row + tile.rows);
+            const float* from = expansion.base + map.offset(row);
+            if (!map.along_row) {
+                fill.out = out;
+                fill.in[0] = from;
+                fill.count = static_cast<size_t>((end - row) * tile.columns);
+                expansion.fill(fill);
+                out += fill.count;
+                continue;
+            }
+            for (int64_t r = row; r < end; ++r, out += tile.columns)
+                std::memcpy(out, from, static_cast<size_t>(tile.columns) * sizeof(float));
+        }
+    }
+
+    LoopPlan plan_;
+    std::vector<float> numbers_;
+    std::vector<size_t> space_slots_, outside_slots_;  ///< whose pointers move
+    bool by_columns_ = false;
+    const CallContext* context_ = nullptr;  ///< between begin() and end()
+    std::vector<Part> parts_;
+    std::vector<Accumulators> accumulators_;
+};
+
+}  // namespace
+
+bool is_loop_op(const ir::OpVariant& op) {
+    constexpr ir::Trait kTraits[] = {ir::kElementwise, ir::kReduction, ir::kGenerator,
+                                     ir::kRuntimeScalar};
+    const ir::OpInfo& info = ir::op_info(op);
+    return std::any_of(std::begin(kTraits), std::end(kTraits),
+                       [&](ir::Trait t) { return info.has(t); }) ||
+           std::holds_alternative<ir::Broadcast>(op) || std::holds_alternative<ir::Fused>(op);
+}
+
+std::unique_ptr<Kernel> make_loop_kernel(const ir::Function& function,
+                                         const ir::Operation& operation, const Buffers& buffers) {
+    return std::make_unique<LoopKernel>(make_loop_plan(function, operation, buffers), false);
+}
+
+std::unique_ptr<Epilogue> make_loop_epilogue(const ir::Function& function,
+                                             const ir::Operation& operation,
+                                             const Buffers& buffers) {
+    auto loop = std::make_unique<LoopKernel>(make_loop_plan(function, operation, buffers), true);
+    if (loop->by_columns()) return nullptr;
+    return loop;
+}
+
+}  // namespace gmc::runtime

@@ -1,0 +1,332 @@
+// From the body of a fused op to steps. Each value has a mask of axes along which it varies; the mask decides how often it
+// is computed: once per run (a number), once per thread (the same in every tile), per row (a number), or per tile.
+#include "runtime/kernels/loop/loop_plan.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "compiler/support/check.h"
+#include "runtime/kernels/loop/loop_join.h"
+#include "runtime/kernels/loop/loop_overlap.h"
+#include "runtime/kernels/loop/loop_registers.h"
+#include "runtime/kernels/tile_cast.h"
+
+namespace gmc::runtime {
+namespace {
+
+constexpr int64_t kTileElements = 1024;
+
+enum class Level : uint8_t { kRun, kPart, kRow, kTile };
+
+/// A value of the body: its collapsed mask and where it is.
+struct Placed {
+    AxisMask mask = 0;
+    int slot = -1;
+};
+
+AxisMask mask_of_axes(const std::vector<int64_t>& axes) {
+    AxisMask mask = 0;
+    for (int64_t a : axes) mask |= AxisMask{1} << a;
+    return mask;
+}
+
+const std::vector<int64_t>* reduced_axes(const ir::OpVariant& op) {
+    if (const auto* sum = std::get_if<ir::ReduceSum>(&op)) return &sum->axes;
+    if (const auto* max = std::get_if<ir::ReduceMax>(&op)) return &max->axes;
+    return nullptr;
+}
+
+class PlanBuilder {
+  public:
+    PlanBuilder(const ir::Function& function, const ir::Operation& operation,
+                const Buffers& buffers)
+        : function_(function), operation_(operation), buffers_(buffers) {}
+
+    LoopPlan build() {
+        if (operation_.as<ir::Fused>() != nullptr)
+            for (const ir::Operation& op : operation_.body) body_.push_back(&op);
+        else
+            body_.push_back(&operation_);
+        choose_space();
+        for (const ir::Operation* op : body_) add(*op);
+        for (ir::ValueId result : operation_.results) place_result(result);
+        join_steps(plan_);
+        assign_registers(plan_);
+        overlaps_.check(operation_.info().name, function_.values[operation_.result()].name);
+        return std::move(plan_);
+    }
+
+  private:
+    const ir::Shape& shape(ir::ValueId value) const { return function_.type(value).shape; }
+    ir::DType dtype(ir::ValueId value) const { return function_.type(value).dtype; }
+
+    // ---- space ----
+
+    ir::Shape original_shape() const {
+        if (const auto* fused = operation_.as<ir::Fused>()) return fused->space;
+        return operation_.info().has(ir::kReduction) ? shape(operation_.operands[0])
+                                                     : shape(operation_.result());
+    }
+
+    /// The original axes along which what `op` reads or writes outside varies; ~0 when along all.
+    AxisMask original_mask(const ir::Operation& op) const {
+        if (const auto* broadcast = op.as<ir::Broadcast>()) return mask_of_axes(broadcast->dims);
+        if (const auto* axes = reduced_axes(op.op)) return ~mask_of_axes(*axes);
+        return ~AxisMask{0};
+    }
+
+    void choose_space() {
+        shape_ = original_shape();
+        GMC_CHECK(shape_.size() < 64, "a fused loop over {} axes", shape_.size());
+        std::vector<AxisMask> masks;
+        for (const ir::Operation* op : body_) masks.push_back(original_mask(*op));
+        plan_.space = make_loop_space(shape_, masks, kTileElements);
+    }
+
+    Level level(AxisMask mask) const {
+        if (mask == 0) return Level::kRun;
+        if (plan_.space.whole_rows)
+            return mask == plan_.space.inner_bit() ? Level::kPart : Level::kTile;
+        return (mask & plan_.space.inner_bit()) == 0 ? Level::kRow : Level::kTile;
+    }
+    static bool is_number(Level level) { return level == Level::kRun || level == Level::kRow; }
+
+    // ---- slots and steps ----
+
+    int add_slot(Slot slot) {
+        plan_.slots.push_back(std::move(slot));
+        return static_cast<int>(plan_.slots.size()) - 1;
+    }
+
+    /// A slot to compute into. Registers of tile steps get their index later, from assign_registers().
+    int new_slot(Level level, ir::DType dtype = ir::DType::kF32) {
+        Slot slot;
+        slot.dtype = dtype;
+        slot.is_number = is_number(level);
+        if (level == Level::kRun)
+            slot.kind = Slot::Kind::kNumber, slot.index = plan_.numbers++;
+        else if (level == Level::kRow)
+            slot.kind = Slot::Kind::kRowNumber, slot.index = plan_.row_numbers++;
+        else if (level == Level::kPart)
+            slot.index = plan_.registers++;
+        return add_slot(std::move(slot));
+    }
+
+    std::vector<Step>& steps(Level level) {
+        if (level == Level::kRun) return plan_.run_steps;
+        return level == Level::kPart ? plan_.part_steps : plan_.tile_steps;
+    }
+
+    const ir::OpVariant& own(const ir::OpVariant& op) { return plan_.ops.emplace_back(op); }
+
+    /// Appends the step out = op(operands).
+    void add_step(const ir::OpVariant& op, const std::vector<Placed>& operands, int out, Level at) {
+        Step step;
+        step.source = &own(op);
+        step.op = op_address(*step.source);
+        step.out = {out};
+        step.is_number = is_number(at);
+        unsigned splat = 0;
+        for (const Placed& operand : operands) {
+            if (!step.is_number && plan_.slots[operand.slot].is_number)
+                splat |= 1u << step.in.size();
+            step.in.push_back(operand.slot);
+        }
+        step.function =
+            std::holds_alternative<ir::Cast>(op)
+                ? cast_function(plan_.slots[operands[0].slot].dtype, plan_.slots[out].dtype, splat)
+                : tile_function(op, splat);
+        GMC_CHECK(step.function != nullptr, "`{}` has no tile function", ir::op_info(op).name);
+        if (at == Level::kTile) plan_.cost += tile_cost(op);
+        steps(at).push_back(step);
+    }
+
+    // ---- values ----
+
+    bool is_space(ir::ValueId value) const { return shape(value) == shape_; }
+
+    Placed outside(ir::ValueId value, AxisMask mask) {
+        Slot slot;
+        slot.base = buffers_.data(value);
+        slot.dtype = dtype(value);
+        GMC_CHECK(slot.base != nullptr, "%{} of a fused loop has no memory",
+                  function_.values[value].name);
+        slot.map = make_access_map(plan_.space, mask);
+        overlaps_.reads(
+            {slot.base, slot.map.elements * ir::dtype_size(slot.dtype), mask == plan_.space.all()});
+        slot.kind =
+            mask == plan_.space.all() && mask != 0 ? Slot::Kind::kSpace : Slot::Kind::kOutside;
+        slot.is_number = is_number(level(mask));
+        return {mask, add_slot(std::move(slot))};
+    }
+
+    /// A value used as it is: of the body, or from outside over the whole space, or an outside scalar.
+    Placed read(ir::ValueId value) {
+        const auto found = values_.find(value);
+        if (found != values_.end()) return found->second;
+        GMC_CHECK(is_space(value) || shape(value).empty(),
+                  "%{} of shape {} is used directly in a loop over {}",
+                  function_.values[value].name, ir::to_string(shape(value)), ir::to_string(shape_));
+        return values_[value] = outside(value, is_space(value) ? plan_.space.all() : 0);
+    }
+
+    void add(const ir::Operation& op) {
+        if (op.as<ir::Broadcast>() != nullptr)
+            add_broadcast(op);
+        else if (op.info().has(ir::kReduction))
+            add_reduction(op);
+        else
+            add_function(op);
+    }
+
+    void add_function(const ir::Operation& op) {
+        std::vector<Placed> operands;
+        AxisMask mask = 0;
+        for (ir::ValueId value : op.operands) {
+            operands.push_back(read(value));
+            mask |= operands.back().mask;
+        }
+        const bool random = op.info().has(ir::kGenerator) && op.as<ir::Constant>() == nullptr;
+        if (random && is_space(op.result())) mask = plan_.space.all();
+        const Level at = level(mask);
+        const Placed result{mask, new_slot(at, dtype(op.result()))};
+        add_step(op.op, operands, result.slot, at);
+        values_[op.result()] = result;
+    }
+
+    /// A value that is another one under another shape. A result is copied at once, before memory that is used in place
+    /// can be overwritten.
+    void add_alias(ir::ValueId value, const Placed& of) {
+        const auto& results = operation_.results;
+        Placed placed = of;
+        if (std::find(results.begin(), results.end(), value) != results.end()) {
+            placed.slot = new_slot(level(of.mask));
+            add_step(ir::Cast{}, {of}, placed.slot, level(of.mask));
+        }
+        values_[value] = placed;
+    }
+
+    void add_broadcast(const ir::Operation& op) {
+        const ir::ValueId value = op.operands[0];
+        const AxisMask mask = plan_.space.collapsed(original_mask(op));
+        const auto found = values_.find(value);
+        if (found != values_.end() && (mask == 0 || mask == plan_.space.all())) {
+            add_alias(op.result(), found->second);
+            return;
+        }
+        GMC_CHECK(found == values_.end() || is_space(value) || shape(value).empty(),
+                  "%{} is computed and broadcast in one loop", function_.values[value].name);
+        const Level at = level(mask);
+        if (mask == plan_.space.all()) {
+            add_alias(op.result(), outside(value, mask));
+            return;
+        }
+        const bool in_place = is_number(at) || (at == Level::kTile && !plan_.space.whole_rows);
+        Placed placed = outside(value, mask);
+        if (!in_place) {
+            // Short rows: the steps want whole tiles, so the operand is repeated into a register.
+            const Slot& from = plan_.slots[placed.slot];
+            Expansion expansion{from.base, from.map, new_slot(at),
+                                cast_function(ir::DType::kF32, ir::DType::kF32, 1)};
+            Step step;
+            step.expansion = static_cast<int>(plan_.expansions.size());
+            placed.slot = expansion.out;
+            step.out = {expansion.out};
+            plan_.expansions.push_back(std::move(expansion));
+            steps(at).push_back(step);
+        }
+        values_[op.result()] = placed;
+    }
+
+    /// The slot of a tile with the value's elements, even when the value is a number.
+    int as_tile(const Placed& value) {
+        if (!plan_.slots[value.slot].is_number) return value.slot;
+        const int slot = new_slot(Level::kTile);
+        add_step(ir::Cast{}, {value}, slot, Level::kTile);
+        return slot;
+    }
+
+    void add_reduction(const ir::Operation& op) {
+        const AxisMask kept = plan_.space.collapsed(original_mask(op));
+        const Placed operand = read(op.operands[0]);
+        if (kept == plan_.space.all()) {
+            add_alias(op.result(), operand);  // only axes of size 1 vanish
+            return;
+        }
+        Reduction reduction;
+        reduction.functions = reduce_functions(op.op);
+        reduction.map = make_access_map(plan_.space, kept);
+        reduction.result = buffers_.data(op.result());
+        GMC_CHECK(reduction.result != nullptr, "%{} is reduced into no memory",
+                  function_.values[op.result()].name);
+        if (plan_.space.whole_rows && kept == plan_.space.inner_bit()) reduction.period = period();
+        reduction.row_by_row =
+            plan_.space.chunks == 1 && kept == (plan_.space.all() & ~plan_.space.inner_bit());
+        overlaps_.writes({reduction.result, function_.type(op.result()).bytes(), false});
+        Step step;
+        step.in = {as_tile(operand)};
+        step.reduction = static_cast<int>(plan_.reductions.size());
+        plan_.reductions.push_back(std::move(reduction));
+        plan_.tile_steps.push_back(step);
+        ++plan_.cost;
+        reduced_.push_back(op.result());
+    }
+
+    /// Several short rows side by side, for at least 64 columns where the tile has so many: fills the vectors.
+    int64_t period() const {
+        const int64_t inner = plan_.space.inner;
+        int64_t rows = 1;
+        while ((rows * inner % 16 != 0 || rows * inner < 64) && rows < plan_.space.rows_per_tile)
+            ++rows;
+        return rows * inner;
+    }
+
+    // ---- results ----
+
+    /// Whether a step after `step` still reads what lies at `memory` from outside.
+    bool read_after(int step, const float* memory) const {
+        for (size_t i = 0; i < plan_.slots.size(); ++i)
+            if (plan_.slots[i].base == memory && last_use(plan_, static_cast<int>(i)) > step)
+                return true;
+        return false;
+    }
+
+    void place_result(ir::ValueId value) {
+        if (std::find(reduced_.begin(), reduced_.end(), value) != reduced_.end()) return;
+        float* memory = buffers_.data(value);
+        GMC_CHECK(memory != nullptr, "result %{} has no memory", function_.values[value].name);
+        const Placed placed = read(value);
+        overlaps_.writes({memory, function_.type(value).bytes(), true});
+        Slot& slot = plan_.slots[placed.slot];
+        const int made_by = producer(plan_, placed.slot);
+        if (slot.kind == Slot::Kind::kRegister && made_by >= 0 && !read_after(made_by, memory)) {
+            slot.kind = Slot::Kind::kSpace;
+            slot.base = memory;
+            return;
+        }
+        Slot destination;
+        destination.kind = Slot::Kind::kSpace;
+        destination.base = memory;
+        destination.dtype = dtype(value);
+        add_step(ir::Cast{}, {placed}, add_slot(std::move(destination)), Level::kTile);
+    }
+
+    const ir::Function& function_;
+    const ir::Operation& operation_;
+    const Buffers& buffers_;
+    ir::Shape shape_;
+    std::vector<const ir::Operation*> body_;
+    LoopPlan plan_;
+    std::unordered_map<ir::ValueId, Placed> values_;
+    std::vector<ir::ValueId> reduced_;
+    OverlapCheck overlaps_;
+};
+
+}  // namespace
+
+LoopPlan make_loop_plan(const ir::Function& function, const ir::Operation& operation,
+                        const Buffers& buffers) {
+    return PlanBuilder(function, operation, buffers).build();
+}
+
+}  // namespace gmc::runtime

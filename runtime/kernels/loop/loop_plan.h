@@ -1,0 +1,90 @@
+// The program of a loop kernel: which tile function runs on which tiles in which order. Made once from the IR; running
+// it (loop_kernel.cpp) looks at no op any more.
+#pragma once
+
+#include <deque>
+#include <vector>
+
+#include "compiler/ir/module.h"
+#include "runtime/kernels/loop/joined_tile.h"
+#include "runtime/kernels/loop/loop_space.h"
+#include "runtime/kernels/tile_function.h"
+#include "runtime/kernels/tile_reduce.h"
+
+namespace gmc::runtime {
+
+/// Where a step finds or leaves a tile, or a single number.
+struct Slot {
+    enum class Kind : uint8_t {
+        kNumber,     ///< a number for the whole run, shared by all threads
+        kRowNumber,  ///< a number for the row at hand, per thread
+        kRegister,   ///< a tile, per thread
+        kSpace,      ///< the tile's part of a tensor over the whole space, in place
+        kOutside,  ///< the place of a smaller tensor that belongs to the row and column at hand, in place
+    };
+    Kind kind = Kind::kRegister;
+    bool is_number = false;
+    int index = -1;                     ///< of the number or the register
+    ir::DType dtype = ir::DType::kF32;  ///< of its elements
+    float* base = nullptr;              ///< of kSpace and kOutside
+    AccessMap map;                      ///< of kOutside
+
+    /// The address of element `index` of kSpace and kOutside.
+    float* at(int64_t element) const {
+        return reinterpret_cast<float*>(reinterpret_cast<std::byte*>(base) +
+                                        element * ir::dtype_size(dtype));
+    }
+};
+
+/// Repeats a smaller tensor into a register.
+struct Expansion {
+    const float* base = nullptr;
+    AccessMap map;
+    int out = -1;
+    TileFunction fill = nullptr;  ///< out[i] = in[0][0]
+};
+
+struct Reduction {
+    ReduceFunctions functions;
+    AccessMap map;  ///< of the result
+    int64_t period =
+        0;  ///< not 0: the whole tile is reduced as rows of this width, a multiple of the result's size
+    bool row_by_row =
+        false;  ///< each row in a tile gives an element of the result, without accumulators
+    float* result = nullptr;
+
+    int64_t accumulators() const { return row_by_row ? 0 : period != 0 ? period : map.elements; }
+};
+
+/// One tile function call, or several ops joined, or one expansion, or one reduction.
+struct Step {
+    TileFunction function = nullptr;
+    JoinedFunction joined = nullptr;
+    const void* op = nullptr;
+    const ir::OpVariant* source = nullptr;  ///< of `function`
+    std::vector<int> out, in;               ///< slots; one result, or none, but where ops are joined
+    bool is_number = false;  ///< computes a single number
+    int expansion = -1;
+    int reduction = -1;
+};
+
+struct LoopPlan {
+    LoopSpace space;
+    std::deque<ir::OpVariant> ops;  ///< owns what Step::op points to
+    std::vector<std::shared_ptr<JoinedTile>> code;  ///< owns what Step::joined points to
+    std::vector<Slot> slots;
+    std::vector<Expansion> expansions;
+    std::vector<Reduction> reductions;
+    std::vector<Step> run_steps;  ///< once per run, on numbers
+    std::vector<Step>
+        part_steps;  ///< once per thread: tiles that are the same for all whole-row tiles
+    std::vector<Step> tile_steps;  ///< for each tile
+    int64_t cost = 0;              ///< of the tile steps per element, in additions
+    int numbers = 0, row_numbers = 0, registers = 0;
+};
+
+/// The plan for a `fused` op or a single op; GMC_CHECKs that it is one of those that make_loop_kernel takes.
+LoopPlan make_loop_plan(const ir::Function& function, const ir::Operation& operation,
+                        const Buffers& buffers);
+
+}  // namespace gmc::runtime

@@ -1,0 +1,127 @@
+// What follows through the result of a contraction sees every element once, when it is final,
+// whichever candidate computes.
+#include <omp.h>
+
+#include <algorithm>
+
+#include "tests/catch.h"
+#include "tests/numeric/contraction/contraction_cases.h"
+
+using namespace gmc;
+using namespace gmc::runtime;
+using namespace gmc::runtime::testing;
+
+namespace {
+
+/// Copies what it is given, at once.
+class Recorder final : public Epilogue {
+  public:
+    explicit Recorder(const std::vector<float>& result)
+        : copy(result.size(), -1),
+          seen(result.size(), 0),
+          result_(result.data()),
+          next_(static_cast<size_t>(omp_get_max_threads()), -1) {}
+
+    void begin(const CallContext&) override { ++begun; }
+    void follow(int thread, int64_t begin, int64_t end) override {
+        int64_t& next = next_.at(static_cast<size_t>(thread));
+        if (next >= 0 && next != begin) gaps = true;
+        next = end;
+        std::copy(result_ + begin, result_ + end, copy.begin() + begin);
+        for (int64_t i = begin; i < end; ++i) ++seen[static_cast<size_t>(i)];
+    }
+    void end() override {
+        int64_t before = 0;
+        for (int64_t next : next_) {
+            if (next >= 0 && next < before) gaps = true;
+            before = std::max(before, next);
+        }
+        ++ended;
+    }
+
+    /// "" when all was as it should be.
+    std::string wrong(const std::vector<float>& result) const {
+        if (begun != 1 || ended != 1) return "not begun and ended once";
+        if (gaps) return "a thread does not go up without gaps, or threads are not in order";
+        for (size_t i = 0; i < seen.size(); ++i) {
+            if (seen[i] != 1) return fmt::format("element {} seen {} times", i, seen[i]);
+            if (copy[i] != result[i]) return fmt::format("element {} was not final", i);
+        }
+        return "";
+    }
+
+    std::vector<float> copy;
+    std::vector<int> seen;
+    int begun = 0, ended = 0;
+    bool gaps = false;
+
+  private:
+    const float* result_;
+    std::vector<int64_t> next_;  ///< by thread; -1: nothing yet
+};
+
+/// How many of the candidates let something follow; each is checked.
+template <typename Problem>
+int check_followed(std::span<const Candidate<Problem>> candidates, const Problem& problem,
+                   std::vector<float>& result) {
+    int count = 0;
+    Arena arena = empty_arena();
+    for (const auto& candidate : candidates) {
+        ContractionContext context(arena);
+        const auto kernel = candidate.make(problem, context);
+        if (!kernel) continue;
+        std::fill(result.begin(), result.end(), NAN);
+        kernel->run({});
+        const std::vector<float> alone = result;
+        Recorder recorder(result);
+        if (!kernel->set_epilogue(&recorder)) continue;
+        ++count;
+        std::fill(result.begin(), result.end(), NAN);
+        kernel->run({});
+        INFO(candidate.name);
+        CHECK(recorder.wrong(result) == "");
+        CHECK(result == alone);
+        REQUIRE(kernel->set_epilogue(nullptr));
+        kernel->run({});
+        CHECK(recorder.begun == 1);
+    }
+    return count;
+}
+
+}  // namespace
+
+TEST_CASE("what follows a matrix product sees each element when it is final") {
+    // Rows that fill tiles and blocks and do not; sums of several blocks; more and less than a
+    // thread's worth.
+    const int64_t shapes[][3] = {{32, 784, 400}, {33, 16, 48}, {128, 400, 80}, {9, 2064, 16},
+                                 {400, 32, 784}, {61, 7, 16},  {100, 16, 32},
+                                 {128, 608, 1},  {3, 4, 1},    {1, 300, 200},  {90, 1, 704}};
+    for (const auto& [m, k, n] : shapes)
+        for (const auto& [transpose_a, transpose_b] :
+             {std::pair{false, false}, std::pair{true, false}, std::pair{false, true}}) {
+            const std::vector<float> a = random_floats(m * k, 1), b = random_floats(k * n, 2);
+            std::vector<float> c(static_cast<size_t>(m * n));
+            MatmulProblem problem;
+            problem.m = m, problem.k = k, problem.n = n;
+            problem.transpose_a = transpose_a, problem.transpose_b = transpose_b;
+            problem.a = a.data(), problem.b = b.data(), problem.c = c.data();
+            INFO(m << " x " << k << " x " << n << (transpose_a ? " a^T" : "")
+                   << (transpose_b ? " b^T" : ""));
+            const bool vector = std::min({m, k, n}) == 1;
+            const bool tiled = (transpose_b ? k : n) % 16 == 0 && m >= 2 * omp_get_max_threads();
+            CHECK(check_followed(matmul_candidates(), problem, c) ==
+                  (vector ? 1 : 0) + (tiled ? 1 : 0));
+        }
+}
+
+TEST_CASE("what follows a convolution sees each element when it is final") {
+    for (const ConvCase& c :
+         {square(13, {5, 4}, 16, 96, 3, 1, 1, 1), square(1, {6, 6}, 32, 16, 3, 2, 1, 1),
+          square(40, {14, 14}, 64, 32, 5, 2, 1, 2)})
+        for (Direction direction : {Direction::kForward, Direction::kBackwardData}) {
+            ConvData data(c);
+            INFO(c.text());
+            CHECK(check_followed(conv_candidates(direction), problem_of(c, direction, data),
+                                 data.result(direction)) >= 1);
+        }
+}

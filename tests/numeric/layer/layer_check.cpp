@@ -1,0 +1,218 @@
+// Builds the network with the model language's reader and compiler/build's layers; the random
+// weights of sums are inputs of the function too.
+#include "tests/numeric/layer/layer_check.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "compiler/build/networks.h"
+#include "compiler/passes/differentiate.h"
+#include "compiler/passes/pass_manager.h"
+#include "compiler/pipeline.h"
+#include "compiler/support/check.h"
+#include "runtime/program/initializer.h"
+#include "tests/numeric/reference_comparison.h"
+#include "tests/numeric/test_random.h"
+
+namespace gmc::tests {
+namespace {
+
+constexpr int kBatch = 3;
+constexpr double kStep = 0x1p-10;
+
+dsl::ModelSpec read(const std::string& inputs, const std::string& layers,
+                    const std::string& outputs, Diagnostics& diagnostics) {
+    const std::string path =
+        std::filesystem::temp_directory_path() / fmt::format("gmc-layers-{}.yaml", getpid());
+    std::ofstream(path) << fmt::format(
+        "model: t\n"
+        "data: {{image: {{synthetic: shapes}}, label: {{labels_of: image}}}}\n"
+        "networks: {{net: {{inputs: {{{}}}, layers: [{}]{}}}}}\n"
+        "objective: {{minimize: [{{networks: [net], loss: 0}}]}}\n"
+        "train: {{batch_size: {}}}\n",
+        inputs, layers, outputs.empty() ? "" : ", outputs: {" + outputs + "}", kBatch);
+    Result<dsl::ModelSpec> spec = dsl::read_model({path, {}, {}}, diagnostics);
+    std::filesystem::remove(path);
+    GMC_CHECK(spec.ok(), "{}", diagnostics.render());
+    return spec.take();
+}
+
+Numbers random_numbers(TestRandom& random, int64_t count) {
+    Numbers numbers(static_cast<size_t>(count));
+    for (double& number : numbers) number = random.uniform(-1, 1);
+    return numbers;
+}
+
+/// sum(x * the input `name`), which is made here.
+ir::ValueId weighted(build::FunctionScope& f, ir::ValueId x, const std::string& name) {
+    const ir::ValueId weights = f.input(name, "argument", f.b.shape(x));
+    return f.b.reduce_sum(f.b.mul(x, weights), ir::all_axes(f.b.type(x).rank()));
+}
+
+}  // namespace
+
+LayerCheck::LayerCheck(const std::string& inputs, const std::string& layers, bool training,
+                       const std::string& outputs)
+    : inputs_text_(inputs), layers_(layers), outputs_(outputs), training_(training) {
+    TestRandom random(7);
+    std::vector<std::string> by;
+    for (int order = 0; order <= 2; ++order) {
+        module_ = build(order, by);
+        const ir::Function& f = module_.functions[0];
+        for (const ir::Input& input : f.inputs) {
+            const std::string& name = f.values[input.value].name;
+            if (inputs_.count(name) != 0) continue;
+            inputs_[name] = random_numbers(random, f.type(input.value).elements());
+            for (size_t i = 0; input.source == "data.label" && i < inputs_[name].size(); ++i)
+                inputs_[name][i] = static_cast<double>(i);
+        }
+    }
+    for (size_t s = 0; s < module_.states.size(); ++s)
+        states_[static_cast<ir::StateId>(s)] =
+            random_numbers(random, module_.states[s].type.elements());
+}
+
+ir::Module LayerCheck::build(int order, std::vector<std::string>& by) const {
+    Diagnostics diagnostics;
+    const dsl::ModelSpec spec = read(inputs_text_, layers_, outputs_, diagnostics);
+    ir::Module module;
+    build::ModuleScope m{spec, module, diagnostics, kBatch};
+    build::FunctionScope f(m, "f", training_);
+    std::vector<ir::ValueId> arguments, variables;
+    by.clear();
+    for (const dsl::NetworkInput& input : spec.networks[0].inputs) {
+        ir::Shape shape;
+        GMC_CHECK(build::input_shape(m, input, shape), "no input {}", input.name);
+        const std::string source = input.like.empty() ? "argument" : input.like;
+        arguments.push_back(f.input(input.name, source, build::batched(kBatch, shape)));
+        if (source == "data.label") continue;
+        variables.push_back(arguments.back());
+        by.push_back(input.name);
+    }
+    build::NetworkOutputs outputs;
+    GMC_CHECK(build::apply_network(f, spec.networks[0], arguments, outputs, nullptr), "{}",
+              diagnostics.render());
+    for (size_t s = 0; s < module.states.size(); ++s) {
+        if (module.states[s].role != ir::StateRole::kParameter) continue;
+        variables.push_back(f.state(static_cast<ir::StateId>(s)));
+        by.push_back("@" + module.states[s].name);
+    }
+    if (order == 0) {
+        for (const auto& [name, value] : outputs) f.function.results.push_back({name, value});
+    } else {
+        const auto differentiate = [&](ir::ValueId scalar) {
+            ir::Operation op{ir::Gradient{}, {scalar}, {}, {}, {}};
+            for (const ir::ValueId v : variables) {
+                op.operands.push_back(v);
+                op.results.push_back(f.function.add_value("d", f.b.type(v)));
+            }
+            f.function.operations.push_back(op);
+            return op.results;
+        };
+        ir::ValueId scalar = f.b.constant(0);
+        for (const auto& [name, value] : outputs)
+            scalar = f.b.add(scalar, weighted(f, value, "w_" + name));
+        std::vector<ir::ValueId> slopes = differentiate(scalar);
+        if (order == 2) {
+            scalar = f.b.constant(0);
+            for (size_t i = 0; i < slopes.size(); ++i)
+                scalar = f.b.add(scalar, weighted(f, slopes[i], fmt::format("v{}", i)));
+            slopes = differentiate(scalar);
+        }
+        f.function.results.push_back({"f", scalar});
+        for (size_t i = 0; i < slopes.size(); ++i)
+            f.function.results.push_back({"d " + by[i], slopes[i]});
+    }
+    module.functions.push_back(f.finish());
+    GMC_CHECK(passes::differentiate(module, diagnostics).ok(), "{}", diagnostics.render());
+    return module;
+}
+
+Numbers& LayerCheck::state(const std::string& name) {
+    const ir::StateId id = module_.find_state("net." + name);
+    GMC_CHECK(id != ir::kNone, "no state {}", name);
+    return states_.at(id);
+}
+
+Numbers LayerCheck::initial(const std::string& name) const {
+    const ir::StateId id = module_.find_state("net." + name);
+    GMC_CHECK(id != ir::kNone, "no state {}", name);
+    const ir::State& state = module_.states[id];
+    std::vector<float> numbers(static_cast<size_t>(state.type.elements()));
+    const std::string error =
+        runtime::fill_initial(state.initializer, state.type.shape, 1, numbers.data());
+    GMC_CHECK(error.empty(), "{}", error);
+    return {numbers.begin(), numbers.end()};
+}
+
+std::map<std::string, Numbers> LayerCheck::run() {
+    std::vector<std::string> by;
+    const ir::Module module = build(0, by);
+    runtime::ReferenceStates states = states_;
+    const runtime::ReferenceResult result =
+        runtime::run_reference(module, module.functions[0], inputs_, states, call_);
+    std::map<std::string, Numbers> out;
+    for (const auto& [name, tensor] : result.results) out[name] = tensor.data;
+    for (const ir::Update& update : module.functions[0].updates)
+        out["@" + module.states[update.state].name.substr(4)] = states.at(update.state);
+    return out;
+}
+
+std::map<std::string, Numbers> LayerCheck::slopes() const {
+    std::vector<std::string> by;
+    const ir::Module module = build(1, by);
+    runtime::ReferenceStates states = states_;
+    const auto results =
+        runtime::run_reference(module, module.functions[0], inputs_, states, call_).results;
+    std::map<std::string, Numbers> out;
+    for (const std::string& name : by) out[name] = results.at("d " + name).data;
+    return out;
+}
+
+std::string LayerCheck::fast_path() const {
+    std::vector<std::string> by;
+    ir::Module module = build(1, by);
+    Diagnostics diagnostics;
+    GMC_CHECK(passes::run_stages(module, pipeline(), {}, diagnostics).ok(), "{}",
+              diagnostics.render());
+    const ir::Function& f = module.functions[0];
+    RunInputs run{{}, states_, {}};
+    for (const ir::Input& input : f.inputs)
+        run.inputs[f.values[input.value].name] = inputs_.at(f.values[input.value].name);
+    return compare_fast_path(module, f, run);
+}
+
+std::string LayerCheck::gradients(int order) {
+    std::vector<std::string> by;
+    const ir::Module module = build(order, by);
+    const auto run_at = [&] {
+        runtime::ReferenceStates states = states_;
+        return runtime::run_reference(module, module.functions[0], inputs_, states, call_).results;
+    };
+    const auto slopes = run_at();
+    std::string text;
+    for (const std::string& name : by) {
+        Numbers& x =
+            name[0] == '@' ? states_.at(module.find_state(name.substr(1))) : inputs_.at(name);
+        Numbers expected;
+        for (double& element : x) {
+            const double at = element;
+            const auto slope = [&](double step) {
+                element = at + step;
+                const double above = run_at().at("f").data[0];
+                element = at - step;
+                const double below = run_at().at("f").data[0];
+                element = at;
+                return (above - below) / (2 * step);
+            };
+            expected.push_back((4 * slope(kStep / 2) - slope(kStep)) / 3);  // Richardson
+        }
+        text += difference("d " + name, slopes.at("d " + name).data, expected, kGradient);
+    }
+    return text;
+}
+
+}  // namespace gmc::tests

@@ -1,0 +1,89 @@
+// Loops that follow through a tensor in parts, as contractions make them, give the numbers of
+// loops that run at once.
+#include <omp.h>
+
+#include <algorithm>
+
+#include "tests/catch.h"
+#include "tests/numeric/loop/loop_harness.h"
+
+using namespace gmc;         // NOLINT: tests
+using namespace gmc::tests;  // NOLINT
+
+namespace {
+
+int64_t part_elements = 1;
+int followed = 0;
+
+/// Follows through the space in parts of part_elements, each thread through its share; the last
+/// threads may have none.
+class InParts final : public runtime::Kernel {
+  public:
+    InParts(std::unique_ptr<runtime::Epilogue> loop, int64_t elements)
+        : loop_(std::move(loop)), elements_(elements) {}
+
+    void run(const runtime::CallContext& context) override {
+        loop_->begin(context);
+#pragma omp parallel
+        {
+            const int64_t thread = omp_get_thread_num(), threads = omp_get_num_threads();
+            const int64_t parts = (elements_ + part_elements - 1) / part_elements;
+            for (int64_t i = parts * thread / threads; i < parts * (thread + 1) / threads; ++i)
+                loop_->follow(static_cast<int>(thread), i * part_elements,
+                              std::min((i + 1) * part_elements, elements_));
+        }
+        loop_->end();
+    }
+
+  private:
+    std::unique_ptr<runtime::Epilogue> loop_;
+    int64_t elements_;
+};
+
+std::unique_ptr<runtime::Kernel> make_in_parts(const ir::Function& function,
+                                               const ir::Operation& operation,
+                                               const runtime::Buffers& buffers) {
+    auto loop = runtime::make_loop_epilogue(function, operation, buffers);
+    if (!loop) return runtime::make_loop_kernel(function, operation, buffers);
+    ++followed;
+    return std::make_unique<InParts>(std::move(loop),
+                                     ir::f32(operation.as<ir::Fused>()->space).elements());
+}
+
+/// max((x + bias) scale, 0) in place of x, its sums over rows and over columns, and the largest.
+void add_layer(LoopHarness& h, const ir::Shape& shape) {
+    const ir::ValueId x = h.input(shape), bias = h.input({shape[1]}), scale = h.input({shape[0]});
+    ir::Builder b = h.builder();
+    const ir::ValueId sum = b.add(x, b.broadcast(bias, {1}, shape)),
+                      scaled = b.mul(sum, b.broadcast(scale, {0}, shape)),
+                      out = b.emit(ir::Maximum{}, {scaled, b.constant(0, shape)}),
+                      columns = b.reduce_sum(out, {0}), rows = b.reduce_sum(scaled, {1}),
+                      most = b.emit(ir::ReduceMax{{0, 1}}, {scaled});
+    h.fuse(shape, {out, columns, rows, most});
+    h.put_in_place(out, x);
+}
+
+}  // namespace
+
+TEST_CASE("a loop that follows in parts gives the same numbers") {
+    for (const ir::Shape& shape : {ir::Shape{1, 3}, ir::Shape{32, 400}, ir::Shape{7, 784},
+                                   ir::Shape{1000, 20}, ir::Shape{5, 1500}, ir::Shape{128, 16}})
+        for (int64_t part : {int64_t{1}, shape[1], 6 * shape[1], int64_t{1000}, int64_t{1} << 20}) {
+            part_elements = part, followed = 0;
+            LoopHarness h(7);
+            add_layer(h, shape);
+            INFO(ir::to_string(shape) << " in parts of " << part);
+            CHECK(h.difference(1e-5, 1e-4, make_in_parts) == "");
+            CHECK(followed == 1);
+            // The same parts, the same bits.
+            CHECK(h.run(make_in_parts) == h.run(make_in_parts));
+        }
+}
+
+TEST_CASE("a loop whose threads take columns does not follow") {
+    followed = 0;
+    LoopHarness h(7);
+    add_layer(h, {64, 1024 * 4 * omp_get_max_threads()});
+    CHECK(h.difference(1e-5, 1e-3, make_in_parts) == "");
+    CHECK(followed == 0);
+}

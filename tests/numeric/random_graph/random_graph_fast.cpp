@@ -1,0 +1,69 @@
+// Random graphs on the fast path against the reference: op by op, fused, and with planned memory.
+#include "compiler/ir/text/printer.h"
+#include "compiler/passes/differentiate.h"
+#include "compiler/pipeline.h"
+#include "tests/catch.h"
+#include "tests/numeric/random_graph/random_graph.h"
+
+using namespace gmc;         // NOLINT: tests
+using namespace gmc::tests;  // NOLINT
+
+namespace {
+
+RandomGraph differentiated_graph(uint64_t seed, int64_t most_elements = 60) {
+    RandomGraph graph =
+        random_graph(seed, {.most_elements = most_elements, .gradients = seed % 4 == 0});
+    Diagnostics diagnostics;
+    REQUIRE(passes::differentiate(graph.module, diagnostics).ok());
+    return graph;
+}
+
+void optimise(RandomGraph& graph) {
+    Diagnostics diagnostics;
+    REQUIRE(passes::run_stages(graph.module, pipeline(), {}, diagnostics).ok());
+}
+
+/// "" or the difference and the IR.
+std::string with_text(std::string difference, const RandomGraph& graph) {
+    return difference.empty() ? "" : difference + ir::print(graph.module);
+}
+
+}  // namespace
+
+TEST_CASE("fast kernels on random graphs, op by op") {
+    for (uint64_t seed = 1; seed <= seed_count(150); ++seed) {
+        const RandomGraph graph = differentiated_graph(seed);
+        INFO("seed " << seed);
+        CHECK(with_text(compare_fast_path(graph.module, graph.function(), graph.run), graph) == "");
+    }
+}
+
+TEST_CASE("fast kernels on random graphs, optimised and planned") {
+    for (uint64_t seed = 1; seed <= seed_count(150); ++seed) {
+        RandomGraph graph = differentiated_graph(seed);
+        optimise(graph);
+        INFO("seed " << seed);
+        CHECK(with_text(compare_fast_path(graph.module, graph.function(), graph.run), graph) == "");
+    }
+}
+
+TEST_CASE("fast kernels on random graphs of large values, plain and optimised and planned") {
+    for (uint64_t seed = 1; seed <= seed_count(40); ++seed) {
+        RandomGraph graph = differentiated_graph(seed, 4000);
+        INFO("seed " << seed);
+        CHECK(with_text(compare_fast_path(graph.module, graph.function(), graph.run), graph) == "");
+        optimise(graph);
+        CHECK(with_text(compare_fast_path(graph.module, graph.function(), graph.run), graph) == "");
+    }
+}
+
+TEST_CASE("the reference on planned memory: no value is overwritten while it is needed") {
+    for (uint64_t seed = 1; seed <= seed_count(150); ++seed) {
+        RandomGraph graph = differentiated_graph(seed);
+        const RunOutputs expected = run_by_reference(graph.module, graph.function(), graph.run);
+        optimise(graph);
+        INFO("seed " << seed);
+        const RunOutputs found = run_by_executable(graph.module, graph.function(), graph.run, true);
+        CHECK(with_text(difference(found, expected, kFastFunction), graph) == "");
+    }
+}

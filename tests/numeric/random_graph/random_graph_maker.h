@@ -1,0 +1,93 @@
+// The workings of random_graph.h: a function that grows by one op at a time. One overload of `grow` per op struct
+// says how; a new op without one does not build.
+#pragma once
+
+#include <functional>
+
+#include "compiler/ir/builder.h"
+#include "tests/numeric/random_graph/random_graph.h"
+#include "tests/numeric/test_random.h"
+
+namespace gmc::tests {
+
+/// What is known of a value.
+struct Facts {
+    double low = -1, high = 1;  ///< every element is in [low, high]
+    double error = 0;           ///< bound on |float - double|, in units of 2^-24
+    bool exact = false;         ///< float and double are equal
+
+    double size() const;  ///< the largest magnitude
+};
+
+class GraphMaker {
+  public:
+    GraphMaker(RandomGraph& graph, const RandomGraphOptions& options);
+
+    TestRandom random;
+    ir::Builder b;
+
+    /// Lets the function grow to `operations` ops.
+    void grow_to(int operations);
+    /// Chooses results and updates.
+    void finish();
+
+    // ---- for the overloads of grow ----
+
+    using Wanted = std::function<bool(ir::ValueId)>;
+
+    // Copies, as every new op may move what references point to.
+    Facts facts(ir::ValueId value) const { return facts_[static_cast<size_t>(value)]; }
+    ir::Shape shape(ir::ValueId value) const { return b.shape(value); }
+    /// No value but a broadcast, pad or concat has more elements than this; those have three times as many.
+    int64_t most_elements() const { return options_.most_elements; }
+    bool is_large() const { return options_.most_elements > 500; }
+
+    /// A value that `wanted` agrees to, late ones more often; kNone when there is none.
+    ir::ValueId any(const Wanted& wanted = nullptr);
+    ir::ValueId any_exact();
+    /// A value of this shape: one that is there, or another made to fit.
+    ir::ValueId like(const ir::Shape& shape);
+    /// The same from exact values only.
+    ir::ValueId like_exact(const ir::Shape& shape);
+    /// x, or x plus a constant, so that all elements are at least 1/4.
+    ir::ValueId positive(ir::ValueId x);
+    /// A random shape of at most most_elements().
+    ir::Shape random_shape(int64_t lowest_rank = 0);
+
+    /// Takes a new value in. Scales it when it is large or its error is; true for the convenience of `grow`.
+    bool keep(ir::ValueId value, Facts facts);
+    /// An op that only moves elements: the facts are the operand's.
+    ir::ValueId moved(ir::ValueId value, ir::ValueId from);
+
+    /// Notes what is known of a value that stays as it is.
+    ir::ValueId note(ir::ValueId value, const Facts& facts);
+
+  private:
+    void repeat_an_op();
+    ir::ValueId fitted(ir::ValueId x, const ir::Shape& shape);
+    ir::ValueId add_input(ir::Shape shape, double low, double high, bool whole);
+    void add_state(ir::Shape shape);
+    std::vector<double> numbers(int64_t count, double low, double high, bool whole);
+    void add_gradients();
+    void place_locations();
+
+    RandomGraph& graph_;
+    const RandomGraphOptions& options_;
+    std::vector<Facts> facts_;       ///< by value
+    std::vector<ir::ValueId> pool_;  ///< values that may be used, oldest first
+};
+
+/// Several ops as models have them together, which passes look for: normalisation, softmax, dropout, a weight's step,
+/// a layer that two batches go through.
+bool grow_normalisation(GraphMaker& g);
+bool grow_softmax(GraphMaker& g);
+bool grow_dropout(GraphMaker& g);
+bool grow_descent(GraphMaker& g);
+bool grow_shared_weights(GraphMaker& g);
+
+/// One attempt to add an op of this kind; false when nothing suits it.
+#define GMC_OP(Name) bool grow(GraphMaker& g, const ir::Name& op);
+#include "compiler/ir/op_kind.def"
+#undef GMC_OP
+
+}  // namespace gmc::tests
