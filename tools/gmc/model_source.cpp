@@ -48,7 +48,15 @@ Result<dsl::ModelSpec> read_model(const CommandLine& line, Diagnostics& diagnost
 
 void add_precision(CommandLine& line) {
     line.options().add_options()(
-        "precision", po::value<std::string>()->default_value("f32")->value_name("f32|bf16"),
+        "precision",
+        po::value<std::string>()
+            ->default_value("f32")
+            ->value_name("f32|bf16")
+            ->notifier([](const std::string& precision) {
+                if (precision != "f32" && precision != "bf16")
+                    throw UsageError(
+                        fmt::format("--precision is f32 or bf16, not `{}`", precision));
+            }),
         "bf16: convolutions and matrix products of bf16 numbers, activations and their gradients "
         "kept in bf16; weights, "
         "optimizers, statistics and losses stay f32");
@@ -57,8 +65,6 @@ void add_precision(CommandLine& line) {
 Result<ir::Module> build_model(const CommandLine& line, const dsl::ModelSpec& spec,
                                Diagnostics& diagnostics) {
     const std::string precision = line.text("precision");
-    if (precision != "f32" && precision != "bf16")
-        throw UsageError(fmt::format("--precision is f32 or bf16, not `{}`", precision));
     Result<ir::Module> module = build::build_module(spec, diagnostics);
     if (module && precision == "bf16") module->config.emplace_back("precision", precision);
     return module;
