@@ -30,6 +30,14 @@ HWY_INLINE hn::Vec<hn::Rebind<uint16_t, D>> nearest_bf16(D, hn::Vec<D> x) {
     return hn::DemoteTo(d16, hn::BitCast(di, hn::ShiftRight<16>(kept)));
 }
 
+/// The floats that `from` holds as bf16, one for each lane of D.
+template <class D>
+HWY_INLINE hn::Vec<D> load_bf16(D d, const uint16_t* from) {
+    const hn::RebindToUnsigned<D> du;
+    const hn::Rebind<uint16_t, D> d16;
+    return hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(du, hn::LoadU(d16, from))));
+}
+
 /// sum + the products of the lower and of the upper bf16 of each lane; D is a tag of floats.
 template <class D, class V>
 HWY_INLINE V add_pair_products(D d, V a, V b, V sum) {

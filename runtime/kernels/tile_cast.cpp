@@ -37,15 +37,11 @@ void narrow(const TileCall& call) {
 
 void widen(const TileCall& call) {
     const D d;
-    const hn::RebindToUnsigned<D> d32;
     const auto* in = reinterpret_cast<const uint16_t*>(call.in[0]);
     float* out = call.out;
     const size_t lanes = hn::Lanes(d);
     size_t i = 0;
-    for (; i + lanes <= call.count; i += lanes) {
-        const auto bits = hn::ShiftLeft<16>(hn::PromoteTo(d32, hn::LoadU(D16(), in + i)));
-        hn::StoreU(hn::BitCast(d, bits), d, out + i);
-    }
+    for (; i + lanes <= call.count; i += lanes) hn::StoreU(load_bf16(d, in + i), d, out + i);
     for (; i < call.count; ++i) {
         uint16_t x;
         std::memcpy(&x, in + i, sizeof x);

@@ -27,6 +27,12 @@ LoadedModel::LoadedModel(std::string path, ir::Module module)
       states_(std::make_unique<StateStore>(module_)),
       arena_(std::make_shared<Arena>(module_)) {}
 
+/// Who measures may hold the future of the thread that touches the arena: it would not be waited for.
+LoadedModel::~LoadedModel() {
+    all_is_read_ = true;
+    if (touched_.valid()) touched_.wait();
+}
+
 Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::string& path,
                                                        Diagnostics& diagnostics) {
     ir::ReadArtefactOptions options;

@@ -27,6 +27,7 @@ class LoadedModel {
     /// and the states are zero.
     static Result<std::unique_ptr<LoadedModel>> load(const std::string& path,
                                                      Diagnostics& diagnostics);
+    ~LoadedModel();
 
     const ir::Module& module() const { return module_; }
     const std::string& path() const { return path_; }
@@ -122,10 +123,10 @@ class LoadedModel {
         Result<Dataset> dataset;
         Diagnostics diagnostics;
     };
-    // Last, so that their threads end before what they use.
     std::atomic<bool> all_is_read_ = false;
-    std::future<ReadAhead> read_ahead_;
     std::shared_future<void> touched_;  ///< the arena by read_ahead(), until all is read
+    std::future<ReadAhead>
+        read_ahead_;  ///< last, so that its thread ends before the module that it reads
 };
 
 }  // namespace gmc::runtime

@@ -22,10 +22,7 @@ using D16 = hn::Rebind<uint16_t, D>;
 using V = hn::Vec<D>;
 
 inline V load(const float* from) { return hn::LoadU(D(), from); }
-inline V load(const uint16_t* from) {
-    const hn::RebindToUnsigned<D> bits;
-    return hn::BitCast(D(), hn::ShiftLeft<16>(hn::PromoteTo(bits, hn::LoadU(D16(), from))));
-}
+inline V load(const uint16_t* from) { return load_bf16(D(), from); }
 inline void store(V x, float* to) { hn::StoreU(x, D(), to); }
 inline void store(V x, uint16_t* to) { hn::StoreU(nearest_bf16(D(), x), D16(), to); }
 
