@@ -16,6 +16,7 @@
 #include "compiler/passes/fuse_elementwise.h"
 #include "compiler/passes/lower_precision.h"
 #include "compiler/passes/memory/order_operations.h"
+#include "compiler/passes/memory/order_states.h"
 #include "compiler/passes/memory/plan_memory.h"
 #include "compiler/passes/memory/recompute.h"
 
@@ -91,7 +92,9 @@ const std::vector<Stage>& pipeline() {
          1,
          kDifferentiated},
         // When it is clear what is in memory.
-        {{{"order_operations", "orders the operations so that less memory is needed at once",
+        {{{"order_states", "makes neighbours of states that are updated together", passes::order_states},
+          // Now packs of states cost nothing.
+          {"order_operations", "orders the operations so that less memory is needed at once",
            passes::order_operations},
           // In this order it is known what is kept for long.
           {"recompute", "computes values twice where keeping them would break the memory limit",

@@ -133,12 +133,9 @@ class ModuleBuilder {
         return false;
     }
 
-    /// New parameters are constants to whatever is differentiated later: no gradient flows through an update.
     bool update(Evaluator& e, const dsl::MinimizeSpec& entry, const Prepared& prepared) {
-        FunctionScope& f = e.scope();
         const dsl::OptimizerSpec& optimizer = entry.optimizer ? *entry.optimizer : spec_.train.optimizer;
         if (!apply_optimizer(e, optimizer, entry.name, prepared.parameters, prepared.gradients)) return false;
-        for (StateId id : prepared.parameters) f.set_state(id, f.b.emit(ir::StopGradient{}, {f.state(id)}));
         return !entry.average || move_averages(e, entry);
     }
 
@@ -150,16 +147,16 @@ class ModuleBuilder {
         const Evaluated decay = e.bounded_scalar(*entry.average, "`average`", row->range);
         if (decay.failed) return false;
         const ValueId share = f.b.sub(f.b.constant(1), decay.value);
-        for (const auto& [parameter, average] : m_.averages) {
-            const std::string& name = module_.states[parameter].name;
-            const bool own = std::any_of(entry.networks.begin(), entry.networks.end(), [&](const std::string& network) {
-                return name.starts_with(network + ".");
-            });
-            if (!own) continue;
-            const ValueId old = f.state(average), p = f.state(parameter);
-            const ValueId way = f.b.mul(f.b.splat(share, f.b.shape(p)), f.b.sub(p, old));
-            f.set_state(average, f.b.add(old, way));
-        }
+        std::vector<StateId> parameters, averages;
+        for (const std::string& network : entry.networks)
+            for (const auto& [parameter, average] : m_.averages)
+                if (module_.states[parameter].name.starts_with(network + ".")) {
+                    parameters.push_back(parameter);
+                    averages.push_back(average);
+                }
+        const ValueId old = f.packed(averages), p = f.packed(parameters);
+        const ValueId way = f.b.mul(f.b.splat(share, f.b.shape(p)), f.b.sub(p, old));
+        f.set_packed(averages, f.b.add(old, way));
         return true;
     }
 

@@ -33,33 +33,33 @@ ValueId shrink_factor(ir::Builder& b, ValueId squares, ValueId limit) {
     return b.div(limit, b.emit(ir::Maximum{}, {divisor, b.constant(kSmallestNorm)}));
 }
 
-void clip_gradients(OptimizerScope& o, std::vector<Trained>& parameters) {
+/// The gradients clipped and packed. Norms are those of single gradients, or sums of them: of what is known before all
+/// gradients are.
+ValueId clipped(OptimizerScope& o, std::vector<ValueId> gradients) {
     ir::Builder& b = o.b();
-    if (o.has("clip_value"))
-        for (Trained& p : parameters)
-            p.gradient = hold_within(o, p.gradient, o.hyper("clip_value"));
-    const auto shrink = [&](Trained& p, ValueId factor) {
-        p.gradient = b.mul(p.gradient, o.spread(factor, p.gradient));
-    };
+    const bool has_norms = o.has("clip_norm") || o.has("global_clip_norm");
+    if (o.has("clip_value") && has_norms)
+        for (ValueId& g : gradients) g = hold_within(o, g, o.hyper("clip_value"));
+    const auto shrunk = [&](ValueId g, ValueId factor) { return b.mul(g, o.spread(factor, g)); };
     if (o.has("clip_norm"))
-        for (Trained& p : parameters)
-            shrink(p, shrink_factor(b, square_sum(b, p.gradient), o.hyper("clip_norm")));
-    if (!o.has("global_clip_norm")) return;
+        for (ValueId& g : gradients)
+            g = shrunk(g, shrink_factor(b, square_sum(b, g), o.hyper("clip_norm")));
+    const ValueId packed = b.emit(ir::Pack{}, gradients);
+    if (o.has("clip_value") && !has_norms) return hold_within(o, packed, o.hyper("clip_value"));
+    if (!o.has("global_clip_norm")) return packed;
     ValueId squares = kNone;
-    for (const Trained& p : parameters) {
-        const ValueId own = square_sum(b, p.gradient);
+    for (ValueId g : gradients) {
+        const ValueId own = square_sum(b, g);
         squares = squares == kNone ? own : b.add(squares, own);
     }
-    const ValueId factor = shrink_factor(b, squares, o.hyper("global_clip_norm"));
-    for (Trained& p : parameters) shrink(p, factor);
+    return shrunk(packed, shrink_factor(b, squares, o.hyper("global_clip_norm")));
 }
 
-void decay_weights(OptimizerScope& o, std::vector<Trained>& parameters) {
+void decay_weights(OptimizerScope& o, Trained& p) {
     if (o.is_zero("weight_decay")) return;
     ir::Builder& b = o.b();
     const ValueId share = b.mul(o.hyper("learning_rate"), o.hyper("weight_decay"));
-    for (Trained& p : parameters)
-        p.value = b.sub(p.value, b.mul(o.spread(share, p.value), p.value));
+    p.value = b.sub(p.value, b.mul(o.spread(share, p.value), p.value));
 }
 
 }  // namespace
@@ -79,9 +79,8 @@ StateId OptimizerScope::slot(const std::string& name, const ir::Type& type) {
     return f().m.declare({prefix_ + "." + name, type, ir::StateRole::kSlot, {}, b().location()});
 }
 
-ValueId OptimizerScope::running(const Trained& parameter, const std::string& name, ValueId keep,
-                                ValueId x) {
-    const StateId state = slot(parameter.name + "." + name, b().type(x));
+ValueId OptimizerScope::running(const std::string& name, ValueId keep, ValueId x) {
+    const StateId state = slot(name, b().type(x));
     const ValueId old = f().state(state);
     const ValueId moved = b().add(old, b().mul(spread(keep, x), b().sub(x, old)));
     f().set_state(state, moved);
@@ -95,20 +94,15 @@ bool apply_optimizer(Evaluator& e, const dsl::OptimizerSpec& spec, const std::st
     f.b.set_location(f.m.locate(spec.span));
     OptimizerScope o(e, entry);
     if (!o.evaluate(spec)) return false;
-    std::vector<Trained> trained;
-    for (size_t i = 0; i < parameters.size(); ++i)
-        trained.push_back(
-            {f.m.module.states[parameters[i]].name, f.state(parameters[i]), gradients[i]});
     const auto rule = optimizer_rules().find(spec.kind);
     GMC_CHECK(rule != optimizer_rules().end(), "optimizer `{}` has no builder", spec.kind);
-    clip_gradients(o, trained);
+    Trained trained{f.packed(parameters), clipped(o, gradients)};
     decay_weights(o, trained);
     rule->second(o, trained);
-    for (size_t i = 0; i < parameters.size(); ++i) {
-        if (o.has("clip_weights"))
-            trained[i].value = hold_within(o, trained[i].value, o.hyper("clip_weights"));
-        f.set_state(parameters[i], trained[i].value);
-    }
+    if (o.has("clip_weights"))
+        trained.value = hold_within(o, trained.value, o.hyper("clip_weights"));
+    // New parameters are constants to whatever is differentiated later: no gradient flows through an update.
+    f.set_packed(parameters, f.b.emit(ir::StopGradient{}, {trained.value}));
     return true;
 }
 

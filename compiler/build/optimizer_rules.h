@@ -9,9 +9,8 @@
 
 namespace gmc::build {
 
-/// A parameter under update. A rule reads `gradient` and moves `value` on.
+/// The parameters under update, packed into one tensor. A rule reads `gradient` and moves `value` on.
 struct Trained {
-    std::string name;
     ir::ValueId value = ir::kNone;
     ir::ValueId gradient = ir::kNone;
 };
@@ -43,9 +42,8 @@ class OptimizerScope {
     }
     /// The state `optimizer.ENTRY.NAME`, zeros at first.
     ir::StateId slot(const std::string& name, const ir::Type& type);
-    /// slot += (1 - decay)(x - slot), for the slot `optimizer.ENTRY.PARAMETER.NAME`; its new value.
-    ir::ValueId running(const Trained& parameter, const std::string& name, ir::ValueId keep,
-                        ir::ValueId x);
+    /// slot += (1 - decay)(x - slot), for the slot `optimizer.ENTRY.NAME`; its new value.
+    ir::ValueId running(const std::string& name, ir::ValueId keep, ir::ValueId x);
 
   private:
     Evaluator& e_;
@@ -54,7 +52,7 @@ class OptimizerScope {
     std::map<std::string, double> constants_;
 };
 
-using OptimizerRule = void (*)(OptimizerScope& o, std::vector<Trained>& parameters);
+using OptimizerRule = void (*)(OptimizerScope& o, Trained& parameters);
 
 /// Kind -> rule, a row for each row of the dsl's mapping `optimizer`.
 const std::map<std::string, OptimizerRule>& optimizer_rules();

@@ -56,6 +56,27 @@ ValueId FunctionScope::state(ir::StateId id) {
     return found != current_.end() ? found->second : function.state_value(id, m.module);
 }
 
+ValueId FunctionScope::packed(const std::vector<ir::StateId>& ids) {
+    std::vector<ValueId> parts;
+    for (ir::StateId id : ids) parts.push_back(state(id));
+    for (const Packed& known : packed_)
+        if (known.parts == parts) return known.value;
+    packed_.push_back({parts, b.emit(ir::Pack{}, parts)});
+    return packed_.back().value;
+}
+
+void FunctionScope::set_packed(const std::vector<ir::StateId>& ids, ValueId value) {
+    std::vector<ValueId> parts;
+    int64_t position = 0;
+    for (ir::StateId id : ids) {
+        const ir::Type& type = m.module.states[id].type;
+        parts.push_back(b.packed_part(value, position, type.shape));
+        position += ir::packed_size(type.elements());
+        set_state(id, parts.back());
+    }
+    packed_.push_back({std::move(parts), value});
+}
+
 ValueId FunctionScope::input(const std::string& name, const std::string& source, ir::Shape shape) {
     for (const ir::Input& known : function.inputs)
         if (known.source == source && function.values[known.value].name == name) return known.value;

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "compiler/ir/builder.h"
 #include "compiler/support/diagnostic.h"
@@ -52,6 +53,11 @@ class FunctionScope {
     /// The current value of a state; with `averaged`, of the average of a parameter that has one.
     ir::ValueId state(ir::StateId id);
     void set_state(ir::StateId id, ir::ValueId value) { current_[id] = value; }
+    /// The current values of states behind one another, as `pack` puts them: what an optimizer or an average updates
+    /// at once.
+    ir::ValueId packed(const std::vector<ir::StateId>& ids);
+    /// Sets each of these states to its part of `value`.
+    void set_packed(const std::vector<ir::StateId>& ids, ir::ValueId value);
     /// The input that takes its data from `source`, made on first use.
     ir::ValueId input(const std::string& name, const std::string& source, ir::Shape shape);
     ir::ValueId random_normal(ir::Shape shape);
@@ -74,6 +80,11 @@ class FunctionScope {
 
   private:
     std::map<ir::StateId, ir::ValueId> current_;
+    struct Packed {
+        std::vector<ir::ValueId> parts;
+        ir::ValueId value;
+    };
+    std::vector<Packed> packed_;  ///< what was packed or set so far: looked up by the parts
 };
 
 /// A batched shape: the batch, then the example's.

@@ -47,6 +47,11 @@ ValueId Builder::broadcast(ValueId x, std::vector<int64_t> dims, Shape wanted) {
     return emit_typed(Broadcast{std::move(dims)}, {x}, {type(x).dtype, std::move(wanted)});
 }
 
+ValueId Builder::packed_part(ValueId packed, int64_t position, Shape wanted) {
+    const int64_t elements = Type{DType::kF32, wanted}.elements();
+    return reshape(emit(Slice{{position}, {position + elements}}, {packed}), std::move(wanted));
+}
+
 ValueId Builder::reduce_sum(ValueId x, std::vector<int64_t> axes) {
     if (axes.empty()) return x;
     return emit(ReduceSum{std::move(axes)}, {x});

@@ -173,6 +173,18 @@ Type infer(const Concat& op, InferContext& c) {
     return result;
 }
 
+Type infer(const Pack&, InferContext& c) {
+    if (c.operands.empty()) return c.fail("`pack` needs at least one operand");
+    int64_t elements = 0;
+    for (const Type& operand : c.operands) {
+        if (operand.dtype != c.operands[0].dtype)
+            return c.fail(fmt::format("`pack` of {} and {}: the element types must be equal",
+                                      to_string(c.operands[0]), to_string(operand)));
+        elements += packed_size(operand.elements());
+    }
+    return {c.operands[0].dtype, {elements}};
+}
+
 Type infer(const Pad& op, InferContext& c) {
     Type result = c.operands[0];
     const size_t rank = result.shape.size();

@@ -8,9 +8,10 @@
 //   overlap    no two values that are alive at the same time share a byte. A value lives from the op
 //              that makes it to the last that reads it, to the end when it is a result or an update.
 //              An element-wise op may write its result exactly over an operand that ends there. A
-//              concat does not write the parts that its operands already lie in
+//              concat or pack does not write the parts that its operands already lie in
 //   homes      a value at `@w` is what updates @w, nothing reads the old @w later, and an op that
-//              itself reads the old @w reads it element by element
+//              itself reads the old @w reads it element by element. A value may lie over @w and the states behind it:
+//              then its slices update each of these, or it is a pack of them
 #include "compiler/ir/verify_plan.h"
 
 #include <fmt/format.h>
@@ -33,7 +34,11 @@ struct Buffer {
     int64_t last =
         0;  ///< index of the last op that reads it; the number of ops when it is needed at the end
     int32_t viewed = kNone;      ///< the buffer that a slice only looks at
-    int64_t begin = 0, end = 0;  ///< bytes in the arena, when it has a place there
+    bool in_states = false;      ///< a state, or at home in some
+    int64_t begin = 0, end = 0;  ///< bytes in the arena, or in the memory of all states
+    bool overlaps(const Buffer& other) const {
+        return in_states == other.in_states && begin < other.end && other.begin < end;
+    }
 };
 
 class PlanCheck {
@@ -53,10 +58,10 @@ class PlanCheck {
         find_buffers();
         for (const Buffer& b : buffers_) {
             if (function_.values[b.value].state != kNone) continue;
-            if (function_.values[b.value].home != kNone)
-                check_home(b);
-            else
+            if (function_.values[b.value].home == kNone)
                 check_place(b);
+            else if (b.viewed == kNone)
+                check_home(b);
         }
         check_overlaps();
     }
@@ -79,8 +84,11 @@ class PlanCheck {
         buffer_of_[value] = static_cast<int32_t>(buffers_.size());
         buffers_.push_back({value, first, first});
         Buffer& b = buffers_.back();
-        b.begin = function_.values[value].arena_offset;
-        b.end = b.begin + function_.type(value).bytes();
+        const Value& v = function_.values[value];
+        b.in_states = v.state != kNone || v.home != kNone;
+        b.begin = b.in_states ? state_offset(module_, v.state != kNone ? v.state : v.home)
+                              : v.arena_offset;
+        b.end = b.begin + v.type.bytes();
     }
 
     void find_buffers() {
@@ -110,8 +118,9 @@ class PlanCheck {
 
     void slice(const Operation& op) {
         const std::optional<int64_t> offset = view_offset(function_, op);
-        const int64_t begin = buffer(op.operands[0]).begin;
-        if (offset && begin >= 0 && buffers_.back().begin == begin + *offset)
+        const Buffer &whole = buffer(op.operands[0]), &part = buffers_.back();
+        if (offset && whole.begin >= 0 && part.in_states == whole.in_states &&
+            part.begin == whole.begin + *offset)
             buffers_.back().viewed = buffer_of_[root_[op.operands[0]]];
     }
 
@@ -142,23 +151,63 @@ class PlanCheck {
     }
 
     void check_home(const Buffer& b) {
-        const StateId home = function_.values[b.value].home;
-        const std::string& name = module_.states[home].name;
-        const bool updates = std::any_of(
-            function_.updates.begin(), function_.updates.end(),
-            [&](const Update& u) { return u.state == home && root_[u.value] == b.value; });
-        if (!updates)
-            error(b, fmt::format("{} is at `@{}` but does not update it", shown(b.value), name));
+        const std::string& name = module_.states[function_.values[b.value].home].name;
+        const Operation* op = b.first < 0 ? nullptr : &function_.operations[b.first];
+        if (op != nullptr && is_at_its_states(function_, *op)) {
+            check_pack(b);
+            return;
+        }
+        if (b.end > state_offset(module_, static_cast<StateId>(module_.states.size()))) {
+            error(b, fmt::format("{}, {} bytes at `@{}`, ends behind all states", shown(b.value),
+                                 b.end - b.begin, name));
+            return;
+        }
+        for (size_t id = 0; id < module_.states.size(); ++id) {
+            const auto state = static_cast<StateId>(id);
+            const int64_t begin = state_offset(module_, state);
+            if (begin < b.end && b.begin < begin + module_.states[id].type.bytes() &&
+                !is_updated_by(state, begin, b))
+                error(b, fmt::format("{} is at `@{}` but does not update it", shown(b.value),
+                                     module_.states[id].name));
+        }
         for (const Buffer& other : buffers_) {
-            const Value& v = function_.values[other.value];
-            if (v.home == home && other.value != b.value)
+            if (other.value == b.value || other.viewed != kNone || !b.overlaps(other)) continue;
+            if (!is_old(other) && !is_pack_of_states(other)) {
+                if (other.value < b.value) continue;  // once
                 error(b, fmt::format("{} and {} are both at `@{}`", shown(b.value),
                                      shown(other.value), name));
-            if (v.state != home || other.last < b.first) continue;
-            if (other.last > b.first || !may_write_over(b.first, other.value, b.value))
+            } else if (other.last > b.first ||
+                       (other.last == b.first && !may_write_over(b.first, other.value, b.value))) {
                 error(b, fmt::format("{} is written over `@{}`, whose old value is still read",
-                                     shown(b.value), name));
+                                     shown(b.value), old_name(other)));
+            }
         }
+    }
+
+    bool is_old(const Buffer& b) const { return function_.values[b.value].state != kNone; }
+    bool is_pack_of_states(const Buffer& b) const {
+        return b.first >= 0 && is_at_its_states(function_, function_.operations[b.first]);
+    }
+    const std::string& old_name(const Buffer& b) const {
+        const Value& v = function_.values[b.value];
+        return module_.states[v.state != kNone ? v.state : v.home].name;
+    }
+
+    /// Whether the new value of `state` is `b`, or the part of it that lies there.
+    bool is_updated_by(StateId state, int64_t begin, const Buffer& b) const {
+        return std::any_of(function_.updates.begin(), function_.updates.end(), [&](const Update& u) {
+            const Buffer& by = buffer(u.value);
+            return u.state == state && memory(u.value) == b.value && by.begin == begin;
+        });
+    }
+
+    /// What a pack of states looks at must be there still when it is read.
+    void check_pack(const Buffer& b) {
+        for (const Buffer& other : buffers_)
+            if (other.viewed == kNone && other.in_states && b.overlaps(other) && !is_old(other) &&
+                !is_pack_of_states(other) && b.last > other.first)
+                error(b, fmt::format("{} is read after {} was written over it", shown(b.value),
+                                     shown(other.value)));
     }
 
     void check_overlaps() {
@@ -190,18 +239,20 @@ class PlanCheck {
         return !may_write_over(late.first, early.value, late.value);
     }
 
-    /// Whether making `late` writes bytes of `other`: a concat whose operands lie in their parts
+    /// Whether making `late` writes bytes of `other`: a concat or pack whose operands lie in their parts
     /// does not write those.
     bool writes(const Buffer& late, const Buffer& other) const {
         const Operation* op = late.first < 0 ? nullptr : &function_.operations[late.first];
-        if (op == nullptr || op->as<Concat>() == nullptr) return true;
+        if (op == nullptr || (op->as<Concat>() == nullptr && op->as<Pack>() == nullptr)) return true;
         const std::vector<int64_t> offsets = part_offsets(function_, *op);
         if (offsets.empty()) return true;
         for (size_t i = 0; i < offsets.size(); ++i) {
             const int64_t begin = late.begin + offsets[i];
             const int64_t end = begin + function_.type(op->operands[i]).bytes();
+            const int64_t next = i + 1 < offsets.size() ? late.begin + offsets[i + 1] : late.end;
             const bool in_place = buffer(op->operands[i]).begin == begin;
-            if (!in_place && begin < other.end && other.begin < end) return true;
+            // Zeros between the parts of a pack are written in any case.
+            if ((in_place ? end : begin) < other.end && other.begin < next) return true;
         }
         return false;
     }
@@ -223,9 +274,7 @@ class PlanCheck {
         return std::all_of(op.operands.begin(), op.operands.end(), [&](ValueId operand) {
             if (memory(operand) != source) return true;
             const Buffer &read = buffer(operand), &written = buffer(result);
-            // Places in a state are the state.
-            const bool apart = read.begin >= written.end || written.begin >= read.end;
-            if (written.begin >= 0 && apart) return true;
+            if (written.begin >= 0 && !read.overlaps(written)) return true;
             return function_.type(operand).dtype == type.dtype &&
                    function_.type(operand).elements() == type.elements() &&
                    read.begin == written.begin && (!loop || reads_by_index(op, operand));

@@ -20,18 +20,49 @@ std::optional<int64_t> view_offset(const Function& function, const Operation& op
     return offset;
 }
 
+/// Bytes that a tensor takes in a pack, and a state in memory.
+static int64_t packed_bytes(const Type& type) { return packed_size(type.elements()) * dtype_size(type.dtype); }
+
 std::vector<int64_t> part_offsets(const Function& function, const Operation& op) {
+    std::vector<int64_t> offsets;
+    int64_t offset = 0;
+    if (op.as<Pack>() != nullptr) {
+        for (ValueId operand : op.operands) {
+            offsets.push_back(offset);
+            offset += packed_bytes(function.type(operand));
+        }
+        return offsets;
+    }
     const int64_t axis = op.as<Concat>()->axis;
     const Shape& whole = function.type(op.result()).shape;
     if (std::any_of(whole.begin(), whole.begin() + axis, [](int64_t size) { return size != 1; }))
         return {};
-    std::vector<int64_t> offsets;
-    int64_t offset = 0;
     for (ValueId operand : op.operands) {
         offsets.push_back(offset);
         offset += function.type(operand).bytes();
     }
     return offsets;
+}
+
+int64_t state_offset(const Module& module, StateId id) {
+    int64_t offset = 0;
+    for (StateId i = 0; i < id; ++i) offset += packed_bytes(module.states[i].type);
+    return offset;
+}
+
+StateId packed_states(const Function& function, const Operation& op) {
+    if (op.as<Pack>() == nullptr) return kNone;
+    const StateId first = function.values[op.operands[0]].state;
+    for (size_t i = 0; i < op.operands.size(); ++i) {
+        const StateId state = function.values[op.operands[i]].state;
+        if (state == kNone || state != first + static_cast<StateId>(i)) return kNone;
+    }
+    return first;
+}
+
+bool is_at_its_states(const Function& function, const Operation& op) {
+    const StateId first = packed_states(function, op);
+    return first != kNone && function.values[op.result()].home == first;
 }
 
 }  // namespace gmc::ir

@@ -152,6 +152,15 @@ void rule(const Concat& op, Context& c) {
     }
 }
 
+void rule(const Pack&, Context& c) {
+    int64_t position = 0;
+    for (size_t i = 0; i < c.operand_count(); ++i) {
+        const Shape& shape = c.b.shape(c.operand(i));
+        if (c.wants(i)) c.set(i, c.b.packed_part(c.diff(), position, shape));
+        position += packed_size(c.b.type(c.operand(i)).elements());
+    }
+}
+
 // ---- contractions: a bilinear form's three faces, each the derivative of the others --------------------------
 
 ConvWindow window_of(const ConvWindow& op) { return op; }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 namespace gmc::view {
 namespace {
@@ -24,16 +25,30 @@ bool is_random(const Operation& op) {
 class Writer {
   public:
     Writer(const Module& module, const Function& function) : module_(module), f_(function) {
-        for (const Update& u : f_.updates) updates_[u.value] += " @" + module.states[u.state].name;
-        for (const Operation& op : f_.operations)
+        std::map<ValueId, const Operation*> maker;
+        for (const Operation& op : f_.operations) {
+            for (ValueId v : op.results) maker[v] = &op;
             if (op.as<Reshape>() != nullptr) original_[op.result()] = original(op.operands[0]);
+            if (is_pack_of_states(op)) packs_[op.result()] = op.operands;
+        }
+        for (const Update& u : f_.updates) {
+            ValueId v = original(u.value);
+            // A part of what an optimizer has updated at once.
+            if (const Operation* op = maker[v]; op != nullptr && op->as<Slice>() != nullptr) {
+                parts_.insert(v);
+                v = original(op->operands[0]);
+            }
+            updates_[v] += " @" + module.states[u.state].name;
+        }
     }
 
     std::string write() const {
         std::string lines;
         int loops = 0, contractions = 0, others = 0;
         for (const Operation& op : f_.operations) {
-            if (op.as<Reshape>() != nullptr) continue;
+            const ValueId result = op.result();
+            if (op.as<Reshape>() != nullptr || packs_.count(result) + parts_.count(result) > 0)
+                continue;
             ++(is_loop(op) ? loops : op.info().has(kContraction) ? contractions : others);
             lines += "  " + line(op) + "\n";
         }
@@ -49,8 +64,19 @@ class Writer {
         return found == original_.end() ? v : found->second;
     }
 
+    bool is_pack_of_states(const Operation& op) const {
+        return op.as<Pack>() != nullptr &&
+               std::all_of(op.operands.begin(), op.operands.end(),
+                           [&](ValueId v) { return f_.values[v].state != kNone; });
+    }
+
     std::string name(ValueId value) const {
         const ValueId v = original(value);
+        if (const auto pack = packs_.find(v); pack != packs_.end()) {
+            std::string names;
+            for (ValueId state : pack->second) names += name(state);
+            return names;
+        }
         return (f_.values[v].state == kNone ? " %" : " @") + f_.values[v].name;
     }
 
@@ -100,6 +126,8 @@ class Writer {
     const Function& f_;
     std::map<ValueId, ValueId> original_;     ///< of results of reshapes
     std::map<ValueId, std::string> updates_;  ///< by value: the states it updates
+    std::map<ValueId, std::vector<ValueId>> packs_;  ///< of states, which cost nothing
+    std::set<ValueId> parts_;                        ///< slices that states become, which cost nothing either
 };
 
 }  // namespace

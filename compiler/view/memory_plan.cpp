@@ -65,9 +65,17 @@ class Finder {
         for (int64_t i = 0; i < static_cast<int64_t>(f_.operations.size()); ++i) {
             int64_t bytes = 0;
             for (const PlannedBuffer& b : plan_.buffers)
-                if (b.first <= i && i <= b.last) bytes += b.bytes;
+                if (b.is_live(i) && !is_part(b, i)) bytes += b.bytes;
             if (bytes > plan_.peak_bytes) plan_.peak_bytes = bytes, plan_.peak = i;
         }
+    }
+
+    /// Whether a buffer lies in a larger one: as an operand of a concat or pack, at the moment of that.
+    bool is_part(const PlannedBuffer& b, int64_t i) const {
+        return std::any_of(plan_.buffers.begin(), plan_.buffers.end(), [&](const PlannedBuffer& whole) {
+            return whole.is_live(i) && whole.bytes > b.bytes && whole.offset <= b.offset &&
+                   b.offset + b.bytes <= whole.offset + whole.bytes;
+        });
     }
 
     const Function& f_;

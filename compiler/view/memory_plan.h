@@ -16,6 +16,7 @@ struct PlannedBuffer {
     /// Operations that write it first and read it last, indices of Function::operations; -1: filled
     /// before the first, their number: read after the last.
     int64_t first = 0, last = 0;
+    bool is_live(int64_t operation) const { return first <= operation && operation <= last; }
 };
 
 struct MemoryPlan {

@@ -79,6 +79,7 @@ std::unique_ptr<Kernel> bind(const ir::Broadcast&, const Binding& b) { return bi
 std::unique_ptr<Kernel> bind(const ir::Fused&, const Binding& b) { return bind_loop(b); }
 
 std::unique_ptr<Kernel> bind(const ir::Concat&, const Binding& b) { return bind_copy(b); }
+std::unique_ptr<Kernel> bind(const ir::Pack&, const Binding& b) { return bind_copy(b); }
 std::unique_ptr<Kernel> bind(const ir::Pad&, const Binding& b) { return bind_copy(b); }
 std::unique_ptr<Kernel> bind(const ir::Slice&, const Binding& b) { return bind_copy(b); }
 std::unique_ptr<Kernel> bind(const ir::Transpose&, const Binding& b) { return bind_copy(b); }

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 #include <variant>
 
 #include <omp.h>
 
+#include "compiler/ir/views.h"
 #include "compiler/support/check.h"
 #include "runtime/kernels/tile_transpose.h"
 
@@ -108,6 +110,23 @@ std::vector<Region<T>> regions(const ir::Concat& op, const Tensors<T>& t) {
         for (size_t i = 0; i < shape.size(); ++i) region.axes.push_back({shape[i], from[i], to[i]});
         begin += shape[op.axis];
         out.push_back(std::move(region));
+    }
+    return out;
+}
+
+/// Parts, and zeros between them, which states that lie so have already.
+template <typename T>
+std::vector<Region<T>> regions(const ir::Pack&, const Tensors<T>& t) {
+    const bool states = ir::is_at_its_states(t.function, t.operation);
+    std::vector<Region<T>> out;
+    T* to = t.result();
+    for (size_t k = 0; k < t.operation.operands.size(); ++k) {
+        const int64_t elements = t.function.type(t.operation.operands[k]).elements();
+        const int64_t rest = ir::packed_size(elements) - elements;
+        out.push_back({t.operand(k), to, {{elements, 1, 1}}});
+        to += elements;
+        if (rest > 0 && !states) out.push_back({nullptr, to, {{rest, 0, 1}}});
+        to += rest;
     }
     return out;
 }
@@ -247,15 +266,20 @@ template <typename T>
 class CopyKernel : public Kernel {
   public:
     /// `overlap`: later regions write over earlier ones, so that each waits for the one before.
-    CopyKernel(std::vector<Region<T>> regions, int64_t elements, bool overlap)
-        : regions_(std::move(regions)),
-          overlap_(overlap),
-          parts_(elements < kSerialElements ? 1 : omp_get_max_threads()) {
+    CopyKernel(std::vector<Region<T>> regions, int64_t all_elements, bool overlap)
+        : regions_(std::move(regions)), overlap_(overlap) {
+        int64_t elements = 0;
         for (Region<T>& region : regions_) {
             collapse(region);
             prepare_blocks(region);
+            elements += std::accumulate(region.axes.begin(), region.axes.end(), int64_t{1},
+                                        [](int64_t n, const Axis& axis) { return n * axis.size; });
         }
+        if (elements >= kSerialElements) parts_ = omp_get_max_threads();
+        share_ = static_cast<double>(elements) / static_cast<double>(all_elements);
     }
+
+    double share() const override { return share_; }
 
     void run(const CallContext&) override {
         if (parts_ == 1) return run_share(0, 1);
@@ -275,7 +299,8 @@ class CopyKernel : public Kernel {
 
     std::vector<Region<T>> regions_;
     bool overlap_;
-    int parts_;
+    int parts_ = 1;
+    double share_;
     TransposeFunction<T> transpose_ = transpose_function<T>();
 };
 

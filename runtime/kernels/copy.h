@@ -1,4 +1,4 @@
-// Kernels that only move elements: slice, pad, transpose and concat.
+// Kernels that only move elements: slice, pad, transpose, concat and pack.
 #pragma once
 
 #include <memory>
@@ -8,8 +8,8 @@
 
 namespace gmc::runtime {
 
-/// A kernel for a `slice`, `pad`, `transpose` or `concat` of f32 or bf16 tensors of any rank; null when all elements
-/// lie where they belong. Other operands do not overlap the result.
+/// A kernel for a `slice`, `pad`, `transpose`, `concat` or `pack` of f32 or bf16 tensors of any rank; null when all
+/// elements lie where they belong. Other operands do not overlap the result.
 std::unique_ptr<Kernel> make_copy_kernel(const ir::Function& function,
                                          const ir::Operation& operation, const Buffers& buffers);
 

@@ -47,16 +47,20 @@ bool run_rounds(LoadedModel& model, StepRunner& runner, int64_t rounds, StepProf
 }
 
 void summarise(const StepRunner& runner, StepProfile& out) {
+    // By operation, what each round took of it: an operation may run in parts.
     std::map<std::pair<const ir::Function*, size_t>, std::vector<int64_t>> runs;
     std::vector<int64_t> rounds, waits(out.rounds.size(), 0);
     for (const TimeSpan& round : out.rounds) rounds.push_back(round.ns());
     size_t round = 0;
     for (const OperationTime& one : out.log) {
         while (one.time.begin_ns >= out.rounds[round].end_ns) ++round;
-        if (one.function == nullptr)
+        if (one.function == nullptr) {
             waits[round] += one.time.ns();
-        else
-            runs[{one.function, one.operation}].push_back(one.time.ns());
+            continue;
+        }
+        std::vector<int64_t>& of_rounds = runs[{one.function, one.operation}];
+        of_rounds.resize(out.rounds.size(), 0);
+        of_rounds[round] += one.time.ns();
     }
     out.round_ns = median(std::move(rounds));
     out.wait_ns = median(std::move(waits));
@@ -65,9 +69,11 @@ void summarise(const StepRunner& runner, StepProfile& out) {
         for (size_t i = 0; i < function.operations.size(); ++i) {
             const auto found = runs.find({&function, i});
             if (found == runs.end()) continue;
-            out.operations.push_back({&function, i, entry.executable->kernel_name(i),
-                                      work_of(function, function.operations[i]), entry.repeat,
-                                      median(found->second)});
+            Work work = work_of(function, function.operations[i]);
+            work.bytes *= entry.executable->share(i);
+            out.operations.push_back({&function, i, entry.executable->kernel_name(i), work,
+                                      entry.repeat,
+                                      median(found->second) / static_cast<double>(entry.repeat)});
         }
     }
 }

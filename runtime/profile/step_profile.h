@@ -16,7 +16,7 @@ struct OperationProfile {
     std::string_view kernel;
     Work work;
     int64_t runs_per_round = 1;
-    double run_ns = 0;  ///< the median of its runs
+    double run_ns = 0;  ///< the median over rounds of what a run takes
 
     const ir::Operation& operation() const { return function->operations[index]; }
     double round_ns() const { return run_ns * static_cast<double>(runs_per_round); }

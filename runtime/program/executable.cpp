@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <deque>
@@ -18,6 +19,10 @@
 
 namespace gmc::runtime {
 namespace {
+
+/// A part of a loop that cannot follow its contraction runs right behind it, from this many elements on: while what it
+/// reads is in a cache. Smaller ones run together.
+constexpr int64_t kPartAlone = 16384;
 
 struct Transfer {
     const float* from;
@@ -42,12 +47,15 @@ struct Executable::State {
     std::shared_ptr<Arena> arena;
     Placement placement;
     ContractionContext contractions;
-    /// In the order in which they run.
-    std::vector<size_t> order;
-    /// One per operation; null where nothing is to be done, or where a loop follows through a
-    /// contraction, whose kernel runs both.
-    std::vector<std::unique_ptr<Kernel>> kernels;
+    /// In the order in which they run. Of an operation none where nothing is to be done, or where a loop follows
+    /// through a contraction, whose kernel runs both; several of a loop in parts.
+    struct Run {
+        size_t operation;
+        std::unique_ptr<Kernel> kernel;
+    };
+    std::vector<Run> runs;
     std::vector<std::unique_ptr<Epilogue>> epilogues;
+    std::vector<std::vector<LoopPart>> parts_done;  ///< by operation: of a loop, what runs earlier
     std::deque<std::string> names;   ///< of kernels that run a loop, too
     std::vector<Transfer> at_entry;  ///< states to be kept as they were
     std::vector<Transfer> updates;
@@ -56,7 +64,10 @@ struct Executable::State {
     TimeLog* log = nullptr;
 
     void bind(const ExecutableOptions& options);
-    bool add_epilogue(Kernel& kernel, const ir::Operation& loop);
+    void add_run(size_t operation, std::unique_ptr<Kernel> kernel);
+    bool add_epilogue(Kernel& kernel, size_t loop, const LoopPart& part);
+    void add_parts(size_t loop, const std::vector<LoopPart>& parts);
+    std::vector<LoopPart> rest_of(size_t loop);
     void plan_updates(StateStore& states);
     void run(const CallContext& context);
     void run_timed(const CallContext& context);
@@ -67,29 +78,69 @@ void Executable::State::bind(const ExecutableOptions& options) {
     const bool plain = options.reference || !options.epilogues;
     const Schedule schedule =
         plain ? plain_schedule(function) : find_epilogues(function, placement.buffers);
-    order = schedule.order;
-    kernels.resize(order.size());
-    std::vector<bool> done(order.size(), false);
-    for (size_t i : order) {
+    const size_t count = function.operations.size();
+    parts_done.resize(count);
+    std::vector<bool> done(count, false);
+    for (size_t i : schedule.order) {
         if (done[i]) continue;
         const ir::Operation& operation = function.operations[i];
         const size_t loop = schedule.loop[i];
         context.followed = loop != kNoLoop;
-        kernels[i] = options.reference
-                         ? make_reference_kernel(function, operation, placement.buffers)
-                         : bind_operation(operation, context);
-        if (context.followed) done[loop] = add_epilogue(*kernels[i], function.operations[loop]);
+        if (!parts_done[i].empty()) {
+            add_parts(i, rest_of(i));
+            continue;
+        }
+        add_run(i, options.reference
+                       ? make_reference_kernel(function, operation, placement.buffers)
+                       : bind_operation(operation, context));
+        if (!context.followed) continue;
+        const LoopPart& part = schedule.part[i];
+        const bool follows = add_epilogue(*runs.back().kernel, loop, part);
+        if (part.elements() == 0) {
+            done[loop] = follows;
+        } else if (follows || part.elements() >= kPartAlone) {
+            parts_done[loop].push_back(part);
+            if (!follows) add_parts(loop, {part});
+        }
     }
 }
 
-/// Whether `loop` now runs as a part of `kernel`.
-bool Executable::State::add_epilogue(Kernel& kernel, const ir::Operation& loop) {
-    auto epilogue = make_loop_epilogue(function, loop, placement.buffers);
+void Executable::State::add_run(size_t operation, std::unique_ptr<Kernel> kernel) {
+    if (kernel) runs.push_back({operation, std::move(kernel)});
+}
+
+/// Whether `loop`, or this part of it, now runs as a part of `kernel`.
+bool Executable::State::add_epilogue(Kernel& kernel, size_t loop, const LoopPart& part) {
+    auto epilogue =
+        make_loop_epilogue(function, function.operations[loop], placement.buffers, part);
     if (!epilogue || !kernel.set_epilogue(epilogue.get())) return false;
     epilogues.push_back(std::move(epilogue));
     names.push_back(fmt::format("{}+loop", kernel.name()));
     kernel.set_name(names.back());
     return true;
+}
+
+void Executable::State::add_parts(size_t loop, const std::vector<LoopPart>& parts) {
+    if (parts.empty()) return;
+    auto kernel = make_loop_kernel(function, function.operations[loop], placement.buffers, parts);
+    kernel->set_name("loop");
+    add_run(loop, std::move(kernel));
+}
+
+/// What has not run earlier.
+std::vector<LoopPart> Executable::State::rest_of(size_t loop) {
+    std::vector<LoopPart>& done = parts_done[loop];
+    std::sort(done.begin(), done.end(),
+              [](const LoopPart& a, const LoopPart& b) { return a.begin < b.begin; });
+    std::vector<LoopPart> rest;
+    int64_t next = 0;
+    for (const LoopPart& part : done) {
+        if (next < part.begin) rest.push_back({next, part.begin});
+        next = part.end;
+    }
+    const int64_t end = function.operations[loop].as<ir::Fused>()->space[0];
+    if (next < end) rest.push_back({next, end});
+    return rest;
 }
 
 /// Updates and results that are a state as it was at entry need a copy of it, when that state is
@@ -138,18 +189,16 @@ void Executable::State::run(const CallContext& context) {
     if (log != nullptr) {
         run_timed(context);
     } else {
-        for (size_t i : order)
-            if (kernels[i]) kernels[i]->run(context);
+        for (const Run& run : runs) run.kernel->run(context);
     }
     for (const Transfer& transfer : updates) transfer.run();
 }
 
 void Executable::State::run_timed(const CallContext& context) {
-    for (size_t i : order) {
-        if (!kernels[i]) continue;
+    for (const Run& run : runs) {
         const int64_t begin = steady_ns();
-        kernels[i]->run(context);
-        log->push_back({&function, i, {begin, steady_ns()}});
+        run.kernel->run(context);
+        log->push_back({&function, run.operation, {begin, steady_ns()}});
     }
 }
 
@@ -208,8 +257,15 @@ const ir::Type& Executable::result_type(size_t index) const {
 void Executable::run(const CallContext& context) { state_->run(context); }
 void Executable::set_timing(TimeLog* log) { state_->log = log; }
 std::string_view Executable::kernel_name(size_t operation) const {
-    const auto& kernel = state_->kernels.at(operation);
-    return kernel ? kernel->name() : "";
+    for (const State::Run& run : state_->runs)
+        if (run.operation == operation) return run.kernel->name();
+    return "";
+}
+double Executable::share(size_t operation) const {
+    double share = 0;
+    for (const State::Run& run : state_->runs)
+        if (run.operation == operation) share += run.kernel->share();
+    return share;
 }
 int64_t Executable::own_bytes() const {
     return state_->placement.own.bytes() + state_->entry_copies.bytes() +

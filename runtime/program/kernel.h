@@ -43,6 +43,9 @@ class Kernel {
     /// False when this kernel cannot do that; then nothing has changed.
     virtual bool set_epilogue(Epilogue* epilogue) { return epilogue == nullptr; }
 
+    /// Which share of its operation's elements it touches.
+    virtual double share() const { return 1; }
+
     /// How it computes: "loop", "copy", or the name of the contraction's candidate, "tiled+loop" where a loop follows.
     /// What a name is a view of must outlive the kernel.
     std::string_view name() const { return name_; }

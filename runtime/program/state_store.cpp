@@ -1,6 +1,7 @@
 // Layout of states in memory.
 #include "runtime/program/state_store.h"
 
+#include "compiler/ir/views.h"
 #include "compiler/support/check.h"
 #include "runtime/program/initializer.h"
 
@@ -11,9 +12,9 @@ StateStore::StateStore(const ir::Module& module) : module_(&module) {
         // The runtime's tensors are float32; the front end makes no other states.
         GMC_CHECK(state.type.dtype == ir::DType::kF32, "state @{} is {}", state.name,
                   ir::to_string(state.type));
-        offsets_.push_back(bytes_);
-        bytes_ = align_up(bytes_ + state.type.bytes(), kTensorAlignment);
+        offsets_.push_back(ir::state_offset(module, static_cast<ir::StateId>(offsets_.size())));
     }
+    bytes_ = ir::state_offset(module, count());
     block_ = MemoryBlock(bytes_);
     block_.touch(bytes_);
 }

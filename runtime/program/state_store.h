@@ -25,8 +25,8 @@ class StateStore {
     const float* data(ir::StateId id) const { return block_.floats(offsets_[id]); }
     int64_t elements(ir::StateId id) const { return state(id).type.elements(); }
 
-    /// All states behind one another, each padded with zeros to kTensorAlignment: equal bytes,
-    /// equal states.
+    /// All states behind one another as ir::state_offset has them, zeros in between: equal bytes, equal
+    /// states.
     std::byte* bytes_begin() const { return block_.data(); }
     int64_t bytes() const { return bytes_; }
     /// Moves 2 MB to a huge page; false when there are no small pages left.

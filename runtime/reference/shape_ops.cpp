@@ -65,6 +65,16 @@ void reference(const ir::Concat& op, ReferenceContext& c) {
     }
 }
 
+void reference(const ir::Pack&, ReferenceContext& c) {
+    // The result starts as zeros.
+    auto to = c.result().data.begin();
+    for (size_t k = 0; k < c.operand_count(); ++k) {
+        const auto& from = c.operand(k).data;
+        std::copy(from.begin(), from.end(), to);
+        to += ir::packed_size(static_cast<int64_t>(from.size()));
+    }
+}
+
 void reference(const ir::Pad& op, ReferenceContext& c) {
     // The result starts as zeros.
     scatter(c.operand(0), c.result(), [&](Index i) {

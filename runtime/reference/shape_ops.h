@@ -7,6 +7,7 @@ namespace gmc::runtime {
 
 void reference(const ir::Broadcast&, ReferenceContext&);
 void reference(const ir::Concat&, ReferenceContext&);
+void reference(const ir::Pack&, ReferenceContext&);
 void reference(const ir::Pad&, ReferenceContext&);
 void reference(const ir::Reshape&, ReferenceContext&);
 void reference(const ir::Slice&, ReferenceContext&);

@@ -46,7 +46,8 @@ std::string difference(const RunOutputs& found, const RunOutputs& expected,
 
 RunOutputs run_by_reference(const ir::Module& module, const ir::Function& function,
                             const RunInputs& inputs) {
-    runtime::ReferenceStates states = inputs.states;
+    runtime::ReferenceStates states;
+    for (const auto& [name, values] : inputs.states) states[module.find_state(name)] = values;
     RunOutputs out;
     for (auto& [name, tensor] :
          runtime::run_reference(module, function, inputs.inputs, states, inputs.call).results)
@@ -65,7 +66,7 @@ RunInputs random_inputs(const ir::Module& module, const ir::Function& function, 
     for (const ir::Input& input : function.inputs)
         fill(out.inputs[function.values[input.value].name], function.type(input.value));
     for (size_t i = 0; i < module.states.size(); ++i)
-        fill(out.states[static_cast<ir::StateId>(i)], module.states[i].type);
+        fill(out.states[module.states[i].name], module.states[i].type);
     out.call.seed = seed;
     return out;
 }

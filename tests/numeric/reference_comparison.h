@@ -14,7 +14,7 @@ namespace gmc::tests {
 /// What a function is run on.
 struct RunInputs {
     runtime::ReferenceInputs inputs;
-    runtime::ReferenceStates states;  ///< of every state of the module
+    std::map<std::string, std::vector<double>> states;  ///< of every state of the module, by its name
     runtime::CallContext call;
 };
 

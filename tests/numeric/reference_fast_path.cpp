@@ -47,8 +47,8 @@ RunOutputs run_by_executable(const ir::Module& module, const ir::Function& funct
                              const RunInputs& inputs, bool reference) {
     Diagnostics diagnostics;
     runtime::StateStore states(module);
-    for (const auto& [id, values] : inputs.states)
-        std::copy(values.begin(), values.end(), states.data(id));
+    for (const auto& [name, values] : inputs.states)
+        std::copy(values.begin(), values.end(), states.data(module.find_state(name)));
     auto executable = runtime::Executable::make(module, function, states,
                                                 std::make_shared<runtime::Arena>(module),
                                                 {.reference = reference}, diagnostics);

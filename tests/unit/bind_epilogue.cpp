@@ -12,6 +12,7 @@ namespace {
 struct Found {
     std::vector<size_t> order;
     std::vector<std::pair<size_t, size_t>> pairs;  ///< contraction, loop
+    std::vector<LoopPart> parts;                   ///< of those loops
 };
 
 Found find(const std::string& body, const std::string& states = "") {
@@ -25,9 +26,12 @@ Found find(const std::string& body, const std::string& states = "") {
     const Arena arena(module);
     const Placement placement = place_values(module, module.functions[0], store, arena);
     const Schedule schedule = find_epilogues(module.functions[0], placement.buffers);
-    Found found{schedule.order, {}};
+    Found found{schedule.order, {}, {}};
     for (size_t i = 0; i < schedule.loop.size(); ++i)
-        if (schedule.loop[i] != kNoLoop) found.pairs.emplace_back(i, schedule.loop[i]);
+        if (schedule.loop[i] != kNoLoop) {
+            found.pairs.emplace_back(i, schedule.loop[i]);
+            found.parts.push_back(schedule.part[i]);
+        }
     return found;
 }
 
@@ -158,4 +162,55 @@ func @step(%x: f32[4,2] = argument, %dy: f32[4,3] = argument) {
     // The optimizer's rate moves up with it; the gradient moves behind the last reader of @w.
     CHECK(found.pairs == Pairs{{0, 5}, {1, 2}});
     CHECK(found.order == Order{1, 2, 3, 4, 0, 5});
+}
+
+namespace {
+
+/// Two weights, updated as one by their gradients. `between` stands behind the first gradient.
+std::string two_weights(const std::string& between) {
+    return R"(
+func @f(%x: f32[8,8] at 0 = argument, %y: f32[8,8] at 256 = argument) arena 2048 unplanned 4096 {
+  %dv = matmul %x, %y : f32[8,8] at 512
+)" + between + R"(
+  %dw = matmul %y, %x : f32[8,8] at 768
+  %g = pack %dv, %dw : f32[128] at 512
+  %p = pack @v, @w : f32[128] at @v
+  %new = fused %p, %g {space=[128]} {
+    %s = mul %g, %g : f32[128]
+    %new = sub %p, %s : f32[128] at @v
+  }
+  %v0 = slice %new {starts=[0], limits=[64]} : f32[64] at @v
+  %v1 = reshape %v0 : f32[8,8]
+  %w0 = slice %new {starts=[64], limits=[128]} : f32[64] at @w
+  %w1 = reshape %w0 : f32[8,8]
+  update @v = %v1
+  update @w = %w1
+}
+)";
+}
+
+const std::string kTwoStates =
+    "state @v : f32[8,8] parameter = zeros\nstate @w : f32[8,8] parameter = zeros\n";
+
+}  // namespace
+
+TEST_CASE("parts of an optimizer follow the gradients that lie in its pack") {
+    const Found found = find(two_weights(""), kTwoStates);
+    CHECK(found.pairs == Pairs{{0, 4}, {1, 4}});
+    CHECK(found.parts == std::vector<LoopPart>{{0, 64}, {64, 128}});
+}
+
+TEST_CASE("a part waits for who reads the old weight, with its gradient") {
+    const Found found =
+        find(two_weights("  %old = matmul %x, @v : f32[8,8] at 1024\n"), kTwoStates);
+    CHECK(found.pairs == Pairs{{0, 5}, {2, 5}});
+    CHECK(found.order[0] == 1);
+}
+
+TEST_CASE("a gradient that cannot wait is followed by nothing") {
+    // What comes next writes over an operand of the first gradient, and reads the old weight.
+    const Found found =
+        find(two_weights("  %old = matmul %y, @v : f32[8,8] at 0\n"), kTwoStates);
+    CHECK(found.pairs == Pairs{{2, 5}});
+    CHECK(found.parts == std::vector<LoopPart>{{64, 128}});
 }

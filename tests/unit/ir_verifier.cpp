@@ -144,3 +144,33 @@ TEST_CASE("plans: states are written in place only when nothing reads the old on
         plan_errors(head + "  %a = neg @w : f32[4] at @w\n  update @w = %a\n  result w = @w\n}\n"),
         "old value is still read"));
 }
+
+TEST_CASE("plans: neighbours are written in place as one", "[ir]") {
+    const std::string head = "state @a : f32[4] parameter = zeros\nstate @b : f32[4] parameter = zeros\n"
+                             "func @f(%g: f32[64] at 0 = argument) arena 512 unplanned 512 {\n"
+                             "  %p = pack @a, @b : f32[64] at @a\n  %n = sub %p, %g : f32[64] at ";
+    const std::string first = "  %x = slice %n {starts=[0], limits=[4]} : f32[4] at @a\n",
+                      second = "  %y = slice %n {starts=[32], limits=[36]} : f32[4] at @b\n",
+                      updates = "  update @a = %x\n  update @b = %y\n";
+    CHECK(plan_errors(head + "@a\n" + first + second + updates + "}\n").empty());
+    CHECK(says(plan_errors(head + "@a\n" + first + "  update @a = %x\n}\n"),
+               "`%n` is at `@b` but does not update it"));
+    CHECK(says(plan_errors(head + "@b\n" + first + second + updates + "}\n"),
+               "ends behind all states"));
+    CHECK(says(plan_errors(head + "@a\n  %late = exp @b : f32[4] at 256\n" + first + second +
+                           updates + "  result late = %late\n}\n"),
+               "`%n` is written over `@b`, whose old value is still read"));
+    CHECK(says(plan_errors(head + "@a\n  %late = exp %p : f32[64] at 256\n" + first + second +
+                           updates + "  result late = %late\n}\n"),
+               "`%p` is read after `%n` was written over it"));
+    const std::string wrong = "  %y = slice %n {starts=[8], limits=[12]} : f32[4] at @b\n";
+    CHECK(says(plan_errors(head + "@a\n" + first + wrong + updates + "}\n"),
+               "`%n` is at `@b` but does not update it"));
+}
+
+TEST_CASE("plans: a pack writes zeros between its parts", "[ir]") {
+    const std::string body = "  %a = exp %x : f32[4] at 0\n  %b = neg %x : f32[4] at 16\n"
+                             "  %p = pack %a : f32[32] at 0\n  result p = %p\n  result b = %b\n}\n";
+    CHECK(says(plan_errors("func @f(%x: f32[4] at 128 = argument) arena 192 unplanned 256 {\n" + body),
+               "overlap"));
+}

@@ -253,6 +253,52 @@ func @f(%a: f32[64,64] = argument) {
     CHECK(f.kernel_name(1).empty());
 }
 
+TEST_CASE("of an optimizer a part follows, a large one runs behind its gradient, and the rest together") {
+    Program program(R"(
+state @a : f32[64,64] parameter = zeros
+state @b : f32[128,128] parameter = zeros
+state @c : f32[3] parameter = zeros
+func @f(%x: f32[64,64] at 0 = argument, %y: f32[128,1,1,128] at 16384 = argument,
+        %z: f32[3] at 81920 = argument) arena 262144 unplanned 262144 {
+  %da = matmul %x, %x : f32[64,64] at 98304
+  %db0 = conv_backward_weights %y, %y {strides=[1,1], pads_begin=[0,0], pads_end=[0,0],
+                                       dilations=[1,1]} : f32[1,1,128,128] at 114688
+  %db = reshape %db0 : f32[128,128]
+  %dc = neg %z : f32[3] at 180224
+  %g = pack %da, %db, %dc : f32[20512] at 98304
+  %p = pack @a, @b, @c : f32[20512] at @a
+  %new = fused %p, %g {space=[20512]} {
+    %s = neg %g : f32[20512]
+    %new = add %p, %s : f32[20512] at @a
+  }
+  %a0 = slice %new {starts=[0], limits=[4096]} : f32[4096] at @a
+  %a1 = reshape %a0 : f32[64,64]
+  %b0 = slice %new {starts=[4096], limits=[20480]} : f32[16384] at @b
+  %b1 = reshape %b0 : f32[128,128]
+  %c1 = slice %new {starts=[20480], limits=[20483]} : f32[3] at @c
+  update @a = %a1
+  update @b = %b1
+  update @c = %c1
+}
+)");
+    Executable f = program.make("f");
+    TimeLog log;
+    f.set_timing(&log);
+    std::fill_n(f.input(0), 64 * 64, 0.5F);
+    std::fill_n(f.input(1), 128 * 128, 2.0F);
+    std::fill_n(f.input(2), 3, 7.0F);
+    f.run({});
+    for (int64_t i = 0; i < 64 * 64; ++i) REQUIRE(program.state("a", i) == -16);
+    for (int64_t i = 0; i < 128 * 128; ++i) REQUIRE(program.state("b", i) == -512);
+    for (int64_t i = 0; i < 3; ++i) REQUIRE(program.state("c", i) == 7);
+    std::vector<size_t> ran;
+    for (const OperationTime& one : log) ran.push_back(one.operation);
+    CHECK(ran == std::vector<size_t>{0, 1, 6, 3, 4, 6});
+    CHECK(f.kernel_name(0) == "tiled+loop");
+    CHECK(f.share(6) == (16384 + 32) / 20512.0);
+    CHECK(f.share(4) == 29 / 20512.0);
+}
+
 TEST_CASE("an undifferentiated function is an internal error") {
     Program program(
         "func @f(%a: f32[] = argument) {\n  %b = gradient %a, %a : f32[]\n  result b = %b\n}\n");

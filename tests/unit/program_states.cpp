@@ -63,7 +63,7 @@ TEST_CASE("states lie in one aligned block") {
     module.states.push_back({"s", ir::f32({}), ir::StateRole::kStatistic, {"ones"}, {}});
     StateStore store(module);
     CHECK(reinterpret_cast<uintptr_t>(store.bytes_begin()) % kBlockAlignment == 0);
-    CHECK(store.bytes() == 3 * 64);
+    CHECK(store.bytes() == 3 * 128);
     for (ir::StateId id = 0; id < store.count(); ++id)
         CHECK(reinterpret_cast<uintptr_t>(store.data(id)) % 64 == 0);
     Diagnostics diagnostics;

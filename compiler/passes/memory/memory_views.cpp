@@ -1,4 +1,4 @@
-// Reshapes and slices look at their operands; operands of a concat lie in its result.
+// Reshapes and slices look at their operands; operands of a concat or pack lie in its result; a pack of states is they.
 #include "compiler/passes/memory/memory_views.h"
 
 #include <optional>
@@ -10,9 +10,15 @@ namespace gmc::passes {
 using namespace ir;  // NOLINT
 
 MemoryViews::MemoryViews(const Function& function)
-    : function_(function), view_(function.values.size()), state_(function.values.size(), false) {
+    : function_(function),
+      view_(function.values.size()),
+      states_(function.values.size()),
+      state_(function.values.size(), false) {
     for (size_t v = 0; v < function.values.size(); ++v)
-        state_[v] = function.values[v].state != kNone;
+        if (function.values[v].state != kNone) states_[v] = {static_cast<ValueId>(v)};
+    for (const Operation& op : function.operations)
+        if (packed_states(function, op) != kNone) states_[op.result()] = op.operands;
+    for (size_t v = 0; v < function.values.size(); ++v) state_[v] = !states_[v].empty();
     for (const Update& u : function.updates) state_[u.value] = true;
     find_slices();
     find_parts();
@@ -24,22 +30,23 @@ View MemoryViews::root(ValueId value) const {
     return out;
 }
 
-/// States are no arenas: a part of one has no place that could be written down.
+/// States are no arenas: a part of one has no place that could be written down. But what several states become may be
+/// one value, of which each is a part.
 void MemoryViews::find_slices() {
     for (const Operation& op : function_.operations) {
         if (op.as<Reshape>() != nullptr) view_[op.result()] = {op.operands[0], 0};
-        if (op.as<Slice>() == nullptr || is_state(op.result()) || is_state(root(op.operands[0]).of))
-            continue;
+        if (op.as<Slice>() == nullptr || is_state(root(op.operands[0]).of)) continue;
         const std::optional<int64_t> offset = view_offset(function_, op);
         if (offset && *offset % kMemoryAlignment == 0)
             view_[op.result()] = {op.operands[0], *offset};
     }
 }
 
-/// Operands of a concat are computed straight into their parts of it, each into one at most.
+/// Operands of a concat or pack are computed straight into their parts of it, each into one at most.
 void MemoryViews::find_parts() {
     for (const Operation& op : function_.operations) {
-        if (op.as<Concat>() == nullptr || is_state(op.result())) continue;
+        const bool joins = op.as<Concat>() != nullptr || op.as<Pack>() != nullptr;
+        if (!joins || is_state(op.result())) continue;
         const std::vector<int64_t> offsets = part_offsets(function_, op);
         for (size_t i = 0; i < offsets.size(); ++i) {
             const View part = root(op.operands[i]);

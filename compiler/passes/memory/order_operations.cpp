@@ -65,12 +65,19 @@ class State {
                 readers[views_.root(v).of].push_back(i);
             }
         for (const Update& u : f_.updates) {
-            const int writer = maker[u.value];
+            const int writer = maker[views_.root(u.value).of];
             for (size_t v = 0; v < f_.values.size() && writer != kNone; ++v)
-                if (f_.values[v].state == u.state)
+                if (is_of(static_cast<ValueId>(v), u.state))
                     for (int reader : readers[v])
                         if (reader < writer) add_edge(reader, writer);
         }
+    }
+
+    /// Whether a value is this state, or a pack with it.
+    bool is_of(ValueId value, StateId state) const {
+        const std::vector<ValueId>& states = views_.states(value);
+        return std::any_of(states.begin(), states.end(),
+                           [&](ValueId v) { return f_.values[v].state == state; });
     }
 
     /// What operations read and make, as pieces of memory that come and go as a whole.
@@ -86,7 +93,7 @@ class State {
             for (ValueId v : f_.operations[i].operands) pieces.insert(views_.root(v).of);
             for (ValueId v : f_.operations[i].results) pieces.insert(views_.root(v).of);
             for (ValueId v : pieces) {
-                if (f_.values[v].state != kNone || kept.count(v) != 0) continue;
+                if (!views_.states(v).empty() || kept.count(v) != 0) continue;
                 bytes_[v] = aligned_bytes(f_.type(v));
                 ++users_[v];
                 touches_[i].push_back(v);

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "compiler/ir/views.h"
 #include "compiler/passes/memory/memory_views.h"
 
 namespace gmc::passes {
@@ -102,24 +103,89 @@ class State {
         });
     }
 
+    /// What a state becomes, as a part of a value.
+    struct Part {
+        int64_t bytes = 0;  ///< from the start of the value
+        Update update;
+    };
+
     void write_states_in_place() {
-        std::map<ValueId, int> updates_of;
-        for (const Update& u : f_.updates) ++updates_of[u.value];
+        // What leaves the function must not change with the states.
+        const int end = static_cast<int>(f_.operations.size());
+        for (const Operation& op : f_.operations)
+            if (op.as<Pack>() != nullptr && last_[op.result()] < end)
+                f_.values[op.result()].home = packed_states(f_, op);
+        std::map<ValueId, std::vector<Part>> parts_of;
         for (const Update& u : f_.updates) {
-            const int maker = maker_[u.value];
-            if (maker < 0 || views_.is_view(u.value) || updates_of[u.value] > 1) continue;
-            ValueId old = kNone;
-            for (size_t v = 0; v < f_.values.size(); ++v)
-                if (f_.values[v].state == u.state) old = static_cast<ValueId>(v);
-            const Operation& op = f_.operations[maker];
-            const bool reads_old = old != kNone && std::find(op.operands.begin(), op.operands.end(),
-                                                             old) != op.operands.end();
-            const bool free =
-                old == kNone || last_[old] < maker ||
-                (last_[old] == maker && reads_old &&
-                 only_by_index(op, {old, 0}, f_.type(old).bytes()) && stored_by_index(op, u.value));
-            if (free) f_.values[u.value].home = u.state;
+            const View at = root(u.value);
+            parts_of[at.of].push_back({at.bytes, u});
         }
+        for (auto& [value, parts] : parts_of) {
+            std::sort(parts.begin(), parts.end(),
+                      [](const Part& a, const Part& b) { return a.bytes < b.bytes; });
+            if (maker_[value] >= 0 && views_.states(value).empty() && are_whole(value, parts) &&
+                may_write_over_states(value, parts))
+                give_home(value, parts);
+        }
+    }
+
+    /// Whether the parts update neighbours, lie as these do, and are all there is of the value.
+    bool are_whole(ValueId value, const std::vector<Part>& parts) const {
+        int64_t end = 0;
+        for (size_t i = 0; i < parts.size(); ++i) {
+            const Update& u = parts[i].update;
+            const Type& type = f_.type(u.value);
+            if (u.state != parts[0].update.state + static_cast<StateId>(i) || parts[i].bytes != end)
+                return false;
+            end += packed_size(type.elements()) * dtype_size(type.dtype);
+        }
+        const int64_t bytes = f_.type(value).bytes();
+        if (bytes != end && (parts.size() > 1 || bytes != f_.type(parts[0].update.value).bytes()))
+            return false;
+        // Other slices of it would have no place that could be written down; what a concat or pack joins is written
+        // earlier than that.
+        return std::all_of(f_.operations.begin(), f_.operations.end(), [&](const Operation& op) {
+            if (!views_.is_view(op.result()) || root(op.result()).of != value) return true;
+            if (op.as<Reshape>() == nullptr && op.as<Slice>() == nullptr) return false;
+            return root(op.operands[0]).of == value &&
+                   (op.as<Reshape>() != nullptr || part_at(op.result(), parts) != nullptr);
+        });
+    }
+
+    const Part* part_at(ValueId slice, const std::vector<Part>& parts) const {
+        const auto found = std::find_if(parts.begin(), parts.end(), [&](const Part& p) {
+            return p.bytes == root(slice).bytes &&
+                   f_.type(p.update.value).elements() == f_.type(slice).elements();
+        });
+        return found == parts.end() ? nullptr : &*found;
+    }
+
+    /// Whether nothing reads the old states later than `value` is made, nor other than index by index then.
+    bool may_write_over_states(ValueId value, const std::vector<Part>& parts) const {
+        const int maker = maker_[value];
+        const Operation& op = f_.operations[maker];
+        const StateId first = parts.front().update.state;
+        const auto end = first + static_cast<StateId>(parts.size());
+        for (size_t v = 0; v < f_.values.size(); ++v) {
+            const auto old = static_cast<ValueId>(v);
+            const std::vector<ValueId>& states = views_.states(old);
+            const bool overlaps = std::any_of(states.begin(), states.end(), [&](ValueId s) {
+                return first <= f_.values[s].state && f_.values[s].state < end;
+            });
+            if (!overlaps || last_[old] < maker) continue;
+            const bool same = f_.values[states[0]].state == first && states.size() == parts.size();
+            if (last_[old] > maker || !same || !stored_by_index(op, value) ||
+                !only_by_index(op, {old, 0}, f_.type(value).bytes()))
+                return false;
+        }
+        return true;
+    }
+
+    void give_home(ValueId value, const std::vector<Part>& parts) {
+        f_.values[value].home = parts.front().update.state;
+        for (const Operation& op : f_.operations)
+            if (op.as<Slice>() != nullptr && views_.is_view(op.result()) && root(op.result()).of == value)
+                f_.values[op.result()].home = part_at(op.result(), parts)->update.state;
     }
 
     bool is_state(ValueId v) const {
@@ -144,6 +210,9 @@ class State {
         if (place_[whole].buffer != kNone || is_state(whole)) return;
         place_[whole].buffer = static_cast<int>(buffers_.size());
         buffers_.push_back({aligned_bytes(f_.type(whole)), first_[whole], last_[whole]});
+        // Numbers share with nothing: the runtime may compute them earlier.
+        if (f_.type(whole).elements() == 1)
+            buffers_.back().first = kAtEntry, buffers_.back().last = static_cast<int>(f_.operations.size());
     }
     Place place_of(ValueId v) const {
         const View view = root(v);

@@ -3,7 +3,8 @@
 //
 // Why here: last, when the order of operations is final.
 // How: a value lives from the operation that makes it to the last that reads it. A new state is
-// written over the old one where nothing reads the old one later. A result takes over the memory of
+// written over the old one where nothing reads the old one later; so are several that are parts of one value, when they
+// are neighbours: what an optimizer updates. A result takes over the memory of
 // an operand of the same size that dies at that operation, where the loop reads and writes it index
 // by index. A slice that is one piece only looks at its operand, and operands of a concat are
 // computed straight into their parts of it, where these are pieces: along the first axis both cost

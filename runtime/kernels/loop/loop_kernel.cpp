@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 #include "runtime/kernels/loop/loop.h"
 #include "runtime/kernels/loop/loop_accumulators.h"
@@ -27,8 +28,11 @@ struct Part {
 
 class LoopKernel final : public Kernel, public Epilogue {
   public:
-    LoopKernel(LoopPlan plan, bool follows)
-        : plan_(std::move(plan)), numbers_(static_cast<size_t>(plan_.numbers)) {
+    LoopKernel(LoopPlan plan, const std::vector<LoopPart>& parts, bool follows)
+        : plan_(std::move(plan)),
+          tiles_(tiles_of(parts, plan_.space.columns_per_tile)),
+          elements_(tiles_.empty() ? plan_.space.elements() : elements_of(parts)),
+          numbers_(static_cast<size_t>(plan_.numbers)) {
         for (size_t i = 0; i < plan_.slots.size(); ++i) {
             const Slot& slot = plan_.slots[i];
             const bool fixed = slot.kind == Slot::Kind::kOutside && slot.map.mask == 0;
@@ -45,6 +49,10 @@ class LoopKernel final : public Kernel, public Epilogue {
     }
 
     bool by_columns() const { return by_columns_; }
+
+    double share() const override {
+        return static_cast<double>(elements_) / static_cast<double>(plan_.space.elements());
+    }
 
     void run(const CallContext& context) override {
         for (const Step& step : plan_.run_steps) call(step, parts_[0], 1, 0, context);
@@ -71,9 +79,10 @@ class LoopKernel final : public Kernel, public Epilogue {
             part.started = true;
             part.tile_begin = part.tile_end = plan_.space.first_tile_from(begin);
         }
-        for (; part.tile_end < plan_.space.tiles(); ++part.tile_end) {
+        const int64_t origin = tiles_.empty() ? 0 : tiles_.front().first;
+        for (; part.tile_end < tile_count(); ++part.tile_end) {
             const Tile tile = tile_of(part, part.tile_end);
-            if (tile.first + static_cast<int64_t>(tile.count()) > end) break;
+            if (tile.first + static_cast<int64_t>(tile.count()) - origin > end) break;
             run_tile(thread, tile, *context_);
         }
     }
@@ -93,7 +102,7 @@ class LoopKernel final : public Kernel, public Epilogue {
             for (; next < part.tile_begin; ++next) run_tile(p, tile_of(part, next), *context_);
             next = part.tile_end, last = p;
         }
-        for (; next < plan_.space.tiles(); ++next)
+        for (; next < tile_count(); ++next)
             run_tile(last, tile_of(parts_[static_cast<size_t>(last)], next), *context_);
         for (size_t p = 0; p < parts_.size(); ++p)
             for (Accumulators& a : accumulators_) a.stop(static_cast<int>(p), parts_[p].columns);
@@ -103,9 +112,27 @@ class LoopKernel final : public Kernel, public Epilogue {
   private:
     // ---- set-up ----
 
+    static int64_t elements_of(const std::vector<LoopPart>& parts) {
+        return std::accumulate(parts.begin(), parts.end(), int64_t{0},
+                               [](int64_t sum, const LoopPart& part) { return sum + part.elements(); });
+    }
+
+    /// Each part from its own beginning in steps of a tile.
+    static std::vector<Tile> tiles_of(const std::vector<LoopPart>& parts, int64_t columns) {
+        std::vector<Tile> tiles;
+        for (const LoopPart& part : parts)
+            for (int64_t i = part.begin; i < part.end; i += columns)
+                tiles.push_back({0, 1, i, std::min(columns, part.end - i), i});
+        return tiles;
+    }
+
+    int64_t tile_count() const {
+        return tiles_.empty() ? plan_.space.tiles() : static_cast<int64_t>(tiles_.size());
+    }
+
     int choose_parts() const {
-        if (plan_.space.elements() * plan_.cost < kSerialWork) return 1;
-        return static_cast<int>(std::min<int64_t>(omp_get_max_threads(), plan_.space.tiles()));
+        if (elements_ * plan_.cost < kSerialWork) return 1;
+        return static_cast<int>(std::min<int64_t>(omp_get_max_threads(), tile_count()));
     }
 
     /// Long rows of sums: threads take columns instead of rows, and go down them so that their sums stay in cache.
@@ -124,7 +151,7 @@ class LoopKernel final : public Kernel, public Epilogue {
         part.columns.begin = part.chunk_begin * space.columns_per_tile;
         part.columns.end =
             std::min((part.chunk_begin + part.chunks) * space.columns_per_tile, space.inner);
-        const int64_t tiles = space.row_tiles() * part.chunks;
+        const int64_t tiles = by_columns_ ? space.row_tiles() * part.chunks : tile_count();
         part.tile_begin = by_columns_ ? 0 : share(tiles, p);
         part.tile_end = by_columns_ ? tiles : share(tiles, p + 1);
 
@@ -174,6 +201,7 @@ class LoopKernel final : public Kernel, public Epilogue {
     }
 
     Tile tile_of(const Part& part, int64_t t) const {
+        if (!tiles_.empty()) return tiles_[static_cast<size_t>(t)];
         const int64_t row_tiles = plan_.space.row_tiles();
         if (by_columns_) return plan_.space.tile(t % row_tiles, part.chunk_begin + t / row_tiles);
         return plan_.space.tile(t / part.chunks, t % part.chunks);
@@ -225,6 +253,8 @@ class LoopKernel final : public Kernel, public Epilogue {
     }
 
     LoopPlan plan_;
+    std::vector<Tile> tiles_;  ///< of parts; empty where all of the space is walked
+    int64_t elements_;
     std::vector<float> numbers_;
     std::vector<size_t> space_slots_, outside_slots_;  ///< whose pointers move
     bool by_columns_ = false;
@@ -244,15 +274,32 @@ bool is_loop_op(const ir::OpVariant& op) {
            std::holds_alternative<ir::Broadcast>(op) || std::holds_alternative<ir::Fused>(op);
 }
 
+bool runs_in_parts(const ir::Function& function, const ir::Operation& operation) {
+    const auto* fused = operation.as<ir::Fused>();
+    if (fused == nullptr || fused->space.size() != 1) return false;
+    return std::all_of(operation.body.begin(), operation.body.end(), [&](const ir::Operation& inner) {
+        if (inner.as<ir::Broadcast>() != nullptr) return function.type(inner.operands[0]).elements() == 1;
+        return inner.info().has(ir::kElementwise) || inner.as<ir::Constant>() != nullptr;
+    });
+}
+
+std::unique_ptr<Kernel> make_loop_kernel(const ir::Function& function,
+                                         const ir::Operation& operation, const Buffers& buffers,
+                                         const std::vector<LoopPart>& parts) {
+    return std::make_unique<LoopKernel>(make_loop_plan(function, operation, buffers), parts, false);
+}
+
 std::unique_ptr<Kernel> make_loop_kernel(const ir::Function& function,
                                          const ir::Operation& operation, const Buffers& buffers) {
-    return std::make_unique<LoopKernel>(make_loop_plan(function, operation, buffers), false);
+    return make_loop_kernel(function, operation, buffers, {});
 }
 
 std::unique_ptr<Epilogue> make_loop_epilogue(const ir::Function& function,
-                                             const ir::Operation& operation,
-                                             const Buffers& buffers) {
-    auto loop = std::make_unique<LoopKernel>(make_loop_plan(function, operation, buffers), true);
+                                             const ir::Operation& operation, const Buffers& buffers,
+                                             LoopPart part) {
+    std::vector<LoopPart> parts;
+    if (part.elements() > 0) parts.push_back(part);
+    auto loop = std::make_unique<LoopKernel>(make_loop_plan(function, operation, buffers), parts, true);
     if (loop->by_columns()) return nullptr;
     return loop;
 }

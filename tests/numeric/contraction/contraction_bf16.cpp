@@ -93,6 +93,7 @@ void check_case(const ConvCase& c) {
             for (int run = 0; run < 2; ++run) {
                 context.begin_call();
                 result.forget();
+                spoil_scratch(arena);
                 kernel->run({});
                 CHECK(error_of(truth, result.numbers(), p.result_type) < kBound);
             }
@@ -147,6 +148,11 @@ TEST_CASE("convolutions of bf16 with odd sizes, groups, dilations and one to thr
     check_case(square(3, {51}, 64, 3, 4, 3, 0, 1));
     check_case(square(2, {5, 6, 7}, 16, 17, 3, 1, 1, 1));
     check_case(square(2, {9, 9}, 4, 16, 1, 2, 0, 0));
+}
+
+TEST_CASE("convolutions of bf16 of which some taps see padding only") {
+    check_case(square(1, {1}, 2, 1, 3, 2, 0, 2));
+    check_case(square(1, {2, 1}, 40, 33, 5, 2, 1, 3));
 }
 
 TEST_CASE("matrix products of bf16") { for_each_product_case(check_product); }

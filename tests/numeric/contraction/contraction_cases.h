@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <cstring>
 #include <random>
 #include <string>
 #include <vector>
@@ -200,6 +201,12 @@ inline ConvProblem problem_of(const ConvCase& c, Direction direction, ConvData& 
     p.where = c.text();
     if (direction != Direction::kBackwardWeights) p.weights_value = 0;
     return p;
+}
+
+/// Fills scratch memory with numbers that are none: kernels must not read what they have not written.
+inline void spoil_scratch(Arena& arena) {
+    if (arena.scratch_bytes() > 0)
+        std::memset(arena.scratch(), 0xFF, static_cast<size_t>(arena.scratch_bytes()));
 }
 
 inline Arena empty_arena() { return Arena(ir::Module{}); }

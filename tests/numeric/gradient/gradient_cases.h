@@ -102,6 +102,9 @@ inline Cases cases(const ir::Concat&) {
             {ir::Concat{1}, {{{2, 2, 2}}, {{2, 1, 2}}}},
             {ir::Concat{0}, {{{2, 3}}}}};
 }
+inline Cases cases(const ir::Pack&) {
+    return {{ir::Pack{}, {{{2}}, {{3, 2}}}}, {ir::Pack{}, {{{33}}, {{}}, {{2, 16}}}}};
+}
 inline Cases cases(const ir::Pad&) {
     return {{ir::Pad{{1}, {2}}, {{{3}}}},
             {ir::Pad{{0, 1}, {1, 0}}, {{{2, 3}}}},

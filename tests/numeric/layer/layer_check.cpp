@@ -174,12 +174,15 @@ std::map<std::string, Numbers> LayerCheck::slopes() const {
 
 std::string LayerCheck::fast_path() const {
     std::vector<std::string> by;
-    ir::Module module = build(1, by);
+    const ir::Module before = build(1, by);
+    ir::Module module = before;
     Diagnostics diagnostics;
     GMC_CHECK(passes::run_stages(module, pipeline(), {}, diagnostics).ok(), "{}",
               diagnostics.render());
     const ir::Function& f = module.functions[0];
-    RunInputs run{{}, states_, {}};
+    RunInputs run;
+    // The passes may have put them in another order.
+    for (const auto& [id, values] : states_) run.states[before.states[static_cast<size_t>(id)].name] = values;
     for (const ir::Input& input : f.inputs)
         run.inputs[f.values[input.value].name] = inputs_.at(f.values[input.value].name);
     return compare_fast_path(module, f, run);

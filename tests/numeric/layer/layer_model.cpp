@@ -101,7 +101,7 @@ LayerModel::LayerModel(const std::string& input, const std::vector<std::string>&
     if (!passes::differentiate(module_, diagnostics).ok()) FAIL(diagnostics.render());
     TestRandom random(1);
     for (size_t i = 0; i < module_.states.size(); ++i)
-        inputs_.states[static_cast<ir::StateId>(i)] =
+        inputs_.states[module_.states[i].name] =
             distinct(random, module_.states[i].type.elements());
     const ir::Function& apply = function_of(module_, "apply");
     for (const auto& one : apply.inputs)
@@ -109,10 +109,9 @@ LayerModel::LayerModel(const std::string& input, const std::vector<std::string>&
 }
 
 const std::vector<double>& LayerModel::parameter(const std::string& name) const {
-    for (size_t i = 0; i < module_.states.size(); ++i)
-        if (module_.states[i].name == name) return inputs_.states.at(static_cast<ir::StateId>(i));
-    FAIL("no parameter " << name);
-    return inputs_.states.begin()->second;
+    const auto found = inputs_.states.find(name);
+    if (found == inputs_.states.end()) FAIL("no parameter " << name);
+    return found->second;
 }
 
 std::vector<double> LayerModel::run(const std::string& function, const RunInputs& inputs) const {
@@ -139,8 +138,7 @@ std::string LayerModel::check_step() const {
     const RunOutputs outputs = run_by_reference(module_, step, at);
     std::string wrong;
     bool trained = false, has_parameters = false;
-    for (auto& [id, numbers] : at.states) {
-        const std::string& name = module_.states[id].name;
+    for (auto& [name, numbers] : at.states) {
         has_parameters = has_parameters || name.starts_with("net.");
         if (!name.starts_with("net.") || outputs.count("@" + name) == 0) continue;
         trained = true;

@@ -97,6 +97,17 @@ TEST_CASE("concatenations along every axis") {
                 }
 }
 
+TEST_CASE("packs of tensors of every shape") {
+    for (size_t first = 0; first < kShapes.size(); ++first)
+        for (ir::DType dtype : kTypes) {
+            LoopHarness h;
+            std::vector<ir::ValueId> parts;
+            for (size_t i = first; i < kShapes.size(); ++i) parts.push_back(input(h, kShapes[i], dtype));
+            h.builder().emit(ir::Pack{}, parts);
+            check_copy(h);
+        }
+}
+
 TEST_CASE("flushing subnormal numbers reaches every thread") {
     runtime::flush_denormals_in_all_threads();
     LoopHarness h;

@@ -87,3 +87,64 @@ TEST_CASE("a loop whose threads take columns does not follow") {
     CHECK(h.difference(1e-5, 1e-3, make_in_parts) == "");
     CHECK(followed == 0);
 }
+
+TEST_CASE("a loop that runs in parts gives the same numbers, together and following") {
+    static constexpr int64_t kElements = 5000;
+    static const std::vector<runtime::LoopPart> kParts = {{0, 96}, {96, 1600}, {1600, kElements}};
+    const auto add_update = [](LoopHarness& h) {
+        const ir::Shape shape{kElements};
+        const ir::ValueId w = h.input(shape), g = h.input(shape), rate = h.input({});
+        ir::Builder b = h.builder();
+        const ir::ValueId moved = b.sub(w, b.mul(b.splat(rate, shape), b.mul(g, g))),
+                          narrow = b.emit_typed(ir::Cast{}, {moved}, {ir::DType::kBf16, shape});
+        h.fuse(shape, {moved, narrow});
+        h.put_in_place(moved, w);
+    };
+    // Whoever runs the parts; the last two together.
+    class Parts final : public runtime::Kernel {
+      public:
+        Parts(const ir::Function& function, const ir::Operation& operation, const runtime::Buffers& buffers)
+            : first_(runtime::make_loop_epilogue(function, operation, buffers, kParts[0])),
+              rest_(runtime::make_loop_kernel(function, operation, buffers, {kParts[1], kParts[2]})) {}
+        void run(const runtime::CallContext& context) override {
+            first_->begin(context);
+            first_->follow(0, 0, 40);
+            first_->follow(0, 40, 96);
+            first_->end();
+            rest_->run(context);
+        }
+
+      private:
+        std::unique_ptr<runtime::Epilogue> first_;
+        std::unique_ptr<runtime::Kernel> rest_;
+    };
+    LoopHarness h(7);
+    add_update(h);
+    REQUIRE(runtime::runs_in_parts(h.function(), h.operation()));
+    CHECK(h.difference(1e-6, 1e-6,
+                       [](const ir::Function& f, const ir::Operation& op, const runtime::Buffers& b)
+                           -> std::unique_ptr<runtime::Kernel> {
+                           return std::make_unique<Parts>(f, op, b);
+                       }) == "");
+}
+
+TEST_CASE("loops that sum, draw or repeat do not run in parts") {
+    const auto runs = [](auto&& make) {
+        LoopHarness h(7);
+        ir::Builder b = h.builder();
+        const ir::ValueId x = h.input({64});
+        h.fuse({64}, make(b, x));
+        return runtime::runs_in_parts(h.function(), h.operation());
+    };
+    using Values = std::vector<ir::ValueId>;
+    CHECK(runs([](ir::Builder& b, ir::ValueId x) { return Values{b.neg(b.neg(x))}; }));
+    CHECK(!runs([](ir::Builder& b, ir::ValueId x) { return Values{b.reduce_sum(b.neg(x), {0})}; }));
+    CHECK(!runs([](ir::Builder& b, ir::ValueId x) {
+        return Values{b.mul(x, b.emit_typed(ir::RandomNormal{}, {}, ir::f32({64})))};
+    }));
+    LoopHarness h(7);
+    ir::Builder b = h.builder();
+    const ir::ValueId x = h.input({2, 32}), row = h.input({32});
+    h.fuse({2, 32}, {b.add(x, b.broadcast(row, {1}, {2, 32}))});
+    CHECK(!runtime::runs_in_parts(h.function(), h.operation()));
+}

@@ -58,7 +58,7 @@ void GraphMaker::add_state(ir::Shape shape) {
     if (state.initializer.kind != "zeros") state.initializer.value = random.uniform(0, 1);
     if (random.chance(0.5)) state.initializer.stream = random.integer(0, 3);
     state.location = {0, 12, static_cast<int32_t>(id) + 1};
-    graph_.run.states[id] = numbers(state.type.elements(), -1, 1, false);
+    graph_.run.states[state.name] = numbers(state.type.elements(), -1, 1, false);
     module.states.push_back(std::move(state));
     note(b.function().state_value(id, module), {-1, 1, 0, true});
 }
@@ -87,6 +87,32 @@ void GraphMaker::add_gradients() {
                 {fmt::format("gradient{}", b.function().results.size()), g});
 }
 
+/// As an optimizer does: some states, in any order, are packed and become parts of one value.
+void GraphMaker::add_packed_update() {
+    ir::Function& function = b.function();
+    std::vector<ir::StateId> left{0, 1, 2, 3}, ids;
+    for (int64_t count = random.integer(1, 4); count > 0; --count) {
+        ids.push_back(random.pick(left));
+        std::erase(left, ids.back());
+    }
+    std::vector<ir::ValueId> old, gradients;
+    for (ir::StateId id : ids) {
+        old.push_back(function.state_value(id, b.module()));
+        const ir::Shape shape = b.shape(old.back());
+        gradients.push_back(like(shape));
+        std::erase_if(function.updates, [&](const ir::Update& u) { return u.state == id; });
+    }
+    const ir::ValueId packed = b.emit(ir::Pack{}, old), gradient = b.emit(ir::Pack{}, gradients);
+    const ir::ValueId moved = b.sub(packed, b.scale(gradient, 0.25));
+    int64_t position = 0;
+    for (size_t i = 0; i < ids.size(); ++i) {
+        const ir::ValueId part = b.packed_part(moved, position, b.shape(old[i]));
+        position += ir::packed_size(b.type(old[i]).elements());
+        function.updates.push_back({ids[i], part});
+        if (random.chance(0.2)) function.results.push_back({fmt::format("new{}", i), part});
+    }
+}
+
 /// Some ops belong to a line of a model file, others to none.
 void GraphMaker::place_locations() {
     for (ir::Operation& op : b.function().operations)
@@ -108,6 +134,7 @@ void GraphMaker::finish() {
         function.updates.push_back({0, entry(1)});
         function.updates.push_back({1, entry(0)});
     }
+    if (random.chance(0.4)) add_packed_update();
     const int64_t results = random.integer(2, 5);
     function.results.push_back({"last", pool_.back()});
     while (static_cast<int64_t>(function.results.size()) < results)

@@ -68,6 +68,7 @@ class GraphMaker {
     ir::ValueId add_input(ir::Shape shape, double low, double high, bool whole);
     void add_state(ir::Shape shape);
     std::vector<double> numbers(int64_t count, double low, double high, bool whole);
+    void add_packed_update();
     void add_gradients();
     void place_locations();
 

@@ -117,6 +117,21 @@ bool grow(GraphMaker& g, const ir::Concat&) {
     return elements <= 3 * g.most_elements() && g.keep(g.b.emit(op, operands), all);
 }
 
+bool grow(GraphMaker& g, const ir::Pack&) {
+    std::vector<ValueId> operands{any_ranked(g)};
+    while (operands.size() < 3 && g.random.chance(0.7)) operands.push_back(any_ranked(g));
+    Facts all = g.facts(operands[0]);
+    all.low = std::fmin(all.low, 0), all.high = std::fmax(all.high, 0);
+    int64_t elements = 0;
+    for (ValueId v : operands) {
+        const Facts f = g.facts(v);
+        all = {std::fmin(all.low, f.low), std::fmax(all.high, f.high),
+               std::fmax(all.error, f.error), all.exact && f.exact};
+        elements += ir::packed_size(product(g.shape(v)));
+    }
+    return elements <= 3 * g.most_elements() && g.keep(g.b.emit(ir::Pack{}, operands), all);
+}
+
 bool grow(GraphMaker& g, const ir::Pad&) {
     const ValueId x = any_ranked(g);
     ir::Pad op;
