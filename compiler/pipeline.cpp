@@ -14,6 +14,7 @@
 #include "compiler/passes/dce.h"
 #include "compiler/passes/differentiate.h"
 #include "compiler/passes/fuse_elementwise.h"
+#include "compiler/passes/keep_copies.h"
 #include "compiler/passes/lower_precision.h"
 #include "compiler/passes/memory/order_operations.h"
 #include "compiler/passes/memory/order_states.h"
@@ -45,8 +46,7 @@ const std::vector<Stage>& pipeline() {
            passes::cancel_shifts}},
          1,
          {}},
-        // Early: everything after sees ordinary ops only, and cleans up what the gradient rules
-        // leave.
+        // Early: everything after sees ordinary ops only, and cleans up what gradient rules leave.
         {{{"differentiate", "replaces gradient ops by the ops that compute them",
            passes::differentiate}},
          1,
@@ -69,8 +69,7 @@ const std::vector<Stage>& pipeline() {
               passes::factor_examples},
              // After all that rewrite: what looks alike now is alike.
              {"cse", "computes equal things once", passes::cse},
-             // Last of a round: drops what the others replaced, so that the next round does not
-             // look at it.
+             // Last of a round: drops what the others replaced, so that the next does not see it.
              {"dce", "removes ops whose results nothing needs", passes::dce},
          },
          kMostRounds,
@@ -83,7 +82,9 @@ const std::vector<Stage>& pipeline() {
          kDifferentiated},
         // After all that knows f32 only; before the loops, which load and store bf16.
         {{{"lower_precision", "with --precision=bf16: computes contractions in bf16",
-           passes::lower_precision}},
+           passes::lower_precision},
+          // Replaces its casts of parameters.
+          {"keep_copies", "lets updates write the bf16 of parameters", passes::keep_copies}},
          1,
          kDifferentiated},
         // After the algebra: each op removed is one less to place in a loop.

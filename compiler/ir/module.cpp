@@ -20,7 +20,7 @@ const OpInfo& op_info(const OpVariant& op) {
 }
 
 const char* state_role_name(StateRole role) {
-    static constexpr const char* kNames[] = {"parameter", "statistic", "slot"};
+    static constexpr const char* kNames[] = {"parameter", "statistic", "slot", "copy"};
     return kNames[static_cast<int>(role)];
 }
 

@@ -110,6 +110,7 @@ enum class StateRole : uint8_t {
     kParameter,  ///< trained
     kStatistic,  ///< moved by the forward pass (batch norm's running mean)
     kSlot,       ///< an optimizer's memory
+    kCopy,       ///< a parameter in bf16: what moves the parameter moves its copy, too
 };
 const char* state_role_name(StateRole role);
 
@@ -117,8 +118,9 @@ struct State {
     std::string name;
     Type type;
     StateRole role = StateRole::kParameter;
-    Initializer initializer;
+    Initializer initializer;  ///< not of copies
     Location location;
+    StateId source = kNone;  ///< of a copy
 };
 
 using ConfigValue = std::variant<double, std::string, std::vector<double>>;

@@ -11,7 +11,9 @@
 //              which nothing in the body reads, and runtime scalars; reductions read values of the
 //              shape `space`; operands are what is read from outside in order of first use; results
 //              are values of the body, and only they are used outside
-//   bf16       is for values inside functions: inputs, states and results of functions are not
+//   bf16       is for values inside functions, and for copies: inputs, other states and results of functions are not
+//   copies     are of parameters, in bf16, with their shape; no other states come behind them; a
+//              function that updates a parameter updates its copy
 //   updates    have the state's type, one per state
 //   planned    see verify_plan.cpp
 #include "compiler/ir/verifier.h"
@@ -296,6 +298,14 @@ class FunctionCheck {
                               fmt::format("`@{}` is updated with {}, which is not defined",
                                           state.name, shown(function_, update.value)));
         }
+        for (size_t i = 0; i < module_.states.size(); ++i) {
+            const State& copy = module_.states[i];
+            if (copy.role == StateRole::kCopy &&
+                seen.count(copy.source) != seen.count(static_cast<StateId>(i)))
+                report_.error(function_,
+                              fmt::format("`@{}` and its copy `@{}` are not updated together",
+                                          module_.states[copy.source].name, copy.name));
+        }
     }
 
     void results() {
@@ -331,11 +341,32 @@ void verify_names(const Items& items, const char* what, VerifyReport& report) {
                 fmt::format("two {} are named `@{}`, or one has no name", what, item.name));
 }
 
+void verify_states(const Module& module, VerifyReport& report) {
+    verify_names(module.states, "states", report);
+    bool copies = false;
+    for (const State& s : module.states) {
+        const bool is_copy = s.role == StateRole::kCopy;
+        if (copies && !is_copy)
+            report.error(fmt::format("the state `@{}` comes behind copies", s.name));
+        copies |= is_copy;
+        if (!is_copy && s.type.dtype != DType::kF32)
+            report.error(fmt::format("the state `@{}` is {}: only copies are bf16", s.name,
+                                     to_string(s.type)));
+        if (!is_copy) continue;
+        const auto source = static_cast<size_t>(s.source);
+        if (source >= module.states.size() ||
+            module.states[source].role != StateRole::kParameter ||
+            s.type != Type{DType::kBf16, module.states[source].type.shape})
+            report.error(fmt::format("`@{}`, {}, is no copy of a parameter in bf16", s.name,
+                                     to_string(s.type)));
+    }
+}
+
 }  // namespace
 
 bool verify(const Module& module, Diagnostics& diagnostics, const VerifyOptions& options) {
     VerifyReport report(module, diagnostics);
-    verify_names(module.states, "states", report);
+    verify_states(module, report);
     verify_names(module.functions, "functions", report);
     // A module can be printed, and pointed into, only when every function's ids are in range.
     for (const Function& function : module.functions)

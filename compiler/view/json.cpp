@@ -29,7 +29,10 @@ class Writer {
     Json state(const State& s) const {
         Json out = type(s.type);
         out["role"] = state_role_name(s.role);
-        out["initializer"] = s.initializer.kind;
+        if (s.role == StateRole::kCopy)
+            out["source"] = module_.states[s.source].name;
+        else
+            out["initializer"] = s.initializer.kind;
         return with_name(s.name, out, s.location);
     }
 

@@ -1,27 +1,24 @@
 // Layout of states in memory.
 #include "runtime/program/state_store.h"
 
-#include "compiler/ir/views.h"
-#include "compiler/support/check.h"
+#include "runtime/kernels/tile_cast.h"
 #include "runtime/program/initializer.h"
 
 namespace gmc::runtime {
 
 StateStore::StateStore(const ir::Module& module) : module_(&module) {
     for (const ir::State& state : module.states) {
-        // The runtime's tensors are float32; the front end makes no other states.
-        GMC_CHECK(state.type.dtype == ir::DType::kF32, "state @{} is {}", state.name,
-                  ir::to_string(state.type));
-        offsets_.push_back(ir::state_offset(module, static_cast<ir::StateId>(offsets_.size())));
+        offsets_.push_back(ir::state_offset(module, count()));
+        if (state.role != ir::StateRole::kCopy) saved_count_ = count();
     }
-    bytes_ = ir::state_offset(module, count());
-    block_ = MemoryBlock(bytes_);
-    block_.touch(bytes_);
+    const int64_t bytes = ir::state_offset(module, count());
+    block_ = MemoryBlock(bytes);
+    block_.touch(bytes);
 }
 
 bool StateStore::initialise(uint64_t seed, Diagnostics& diagnostics) {
     bool fine = true;
-    for (ir::StateId id = 0; id < count(); ++id) {
+    for (ir::StateId id = 0; id < saved_count_; ++id) {
         const std::string why =
             fill_initial(state(id).initializer, state(id).type.shape, seed, data(id));
         if (why.empty()) continue;
@@ -29,7 +26,13 @@ bool StateStore::initialise(uint64_t seed, Diagnostics& diagnostics) {
                           ir::to_string(state(id).type), why);
         fine = false;
     }
+    refresh_copies();
     return fine;
+}
+
+void StateStore::refresh_copies() {
+    for (ir::StateId id = saved_count_; id < count(); ++id)
+        cast_elements(data(state(id).source), ir::DType::kF32, data(id), ir::DType::kBf16, elements(id));
 }
 
 }  // namespace gmc::runtime

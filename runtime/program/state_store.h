@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "compiler/ir/module.h"
+#include "compiler/ir/views.h"
 #include "compiler/support/diagnostic.h"
 #include "runtime/program/arena.h"
 
@@ -25,10 +26,11 @@ class StateStore {
     const float* data(ir::StateId id) const { return block_.floats(offsets_[id]); }
     int64_t elements(ir::StateId id) const { return state(id).type.elements(); }
 
-    /// All states behind one another as ir::state_offset has them, zeros in between: equal bytes, equal
-    /// states.
+    /// How many states there are to save: all but copies, which come last.
+    ir::StateId saved_count() const { return saved_count_; }
+    /// These behind one another as ir::state_offset has them, zeros in between: equal bytes, equal states.
     std::byte* bytes_begin() const { return block_.data(); }
-    int64_t bytes() const { return bytes_; }
+    int64_t bytes() const { return ir::state_offset(*module_, saved_count_); }
     /// Moves 2 MB to a huge page; false when there are no small pages left.
     bool make_huge() { return block_.make_huge(); }
 
@@ -37,10 +39,13 @@ class StateStore {
     /// shape.
     bool initialise(uint64_t seed, Diagnostics& diagnostics);
 
+    /// Makes copies of parameters what their parameters are now: after these were set by anything but a function.
+    void refresh_copies();
+
   private:
     const ir::Module* module_;
     std::vector<int64_t> offsets_;
-    int64_t bytes_ = 0;
+    ir::StateId saved_count_ = 0;
     MemoryBlock block_;
 };
 

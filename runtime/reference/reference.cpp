@@ -69,6 +69,11 @@ ReferenceResult run_reference(const ir::Module& module, const ir::Function& func
     for (size_t id = 0; id < function.values.size(); ++id) {
         const ir::StateId state = function.values[id].state;
         if (state == ir::kNone) continue;
+        if (const ir::StateId source = module.states[state].source;
+            source != ir::kNone && states.count(state) == 0) {
+            states[state] = states.at(source);
+            for (double& x : states[state]) x = rounded_to_bf16(static_cast<float>(x));
+        }
         GMC_CHECK(states.count(state) != 0, "no state @{} for @{}", module.states[state].name,
                   function.name);
         set(static_cast<ir::ValueId>(id), states[state]);

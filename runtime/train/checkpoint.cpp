@@ -27,7 +27,7 @@ std::string_view memory_of(const StateStore& states) {
 
 nlohmann::json describe(const StateStore& states, const TrainingState& training) {
     nlohmann::json list = nlohmann::json::array();
-    for (ir::StateId id = 0; id < states.count(); ++id)
+    for (ir::StateId id = 0; id < states.saved_count(); ++id)
         list.push_back(
             {{"name", states.state(id).name}, {"type", ir::to_string(states.state(id).type)}});
     return {{"model", states.module().name},
@@ -48,7 +48,7 @@ bool bad(Diagnostics& diagnostics, const std::string& path, const std::string& w
 
 /// The first difference between the states of a checkpoint and the model's; "" when they fit.
 std::string difference(const nlohmann::json& list, const StateStore& states) {
-    for (ir::StateId id = 0; id < states.count(); ++id) {
+    for (ir::StateId id = 0; id < states.saved_count(); ++id) {
         const std::string name = states.state(id).name, type = ir::to_string(states.state(id).type);
         if (static_cast<size_t>(id) >= list.size()) return fmt::format("has no state `{}`", name);
         const auto& entry = list[id];
@@ -57,7 +57,7 @@ std::string difference(const nlohmann::json& list, const StateStore& states) {
                                entry.at("name").get<std::string>(),
                                entry.at("type").get<std::string>(), name, type);
     }
-    if (list.size() > static_cast<size_t>(states.count()))
+    if (list.size() > static_cast<size_t>(states.saved_count()))
         return "is of another model: it has more states";
     return "";
 }
@@ -107,6 +107,7 @@ bool read_checkpoint(const std::string& path, StateStore& states, TrainingState&
         training.cursor = {json.at("epoch"), json.at("batch")};
         training.epoch = json.value("passes", static_cast<double>(training.cursor.epoch));
         std::memcpy(states.bytes_begin(), memory.data(), memory.size());
+        states.refresh_copies();
     } catch (const nlohmann::json::exception& e) {
         return bad(diagnostics, path, fmt::format("is broken: {}", e.what()));
     }

@@ -4,6 +4,7 @@
 
 #include "compiler/ir/text/printer.h"
 #include "compiler/support/check.h"
+#include "runtime/kernels/bf16.h"
 #include "runtime/program/executable.h"
 #include "tests/numeric/reference_comparison.h"
 
@@ -41,6 +42,18 @@ std::string first_difference(const ir::Module& module, const ir::Function& funct
     return "no op differs when all values are results\n";
 }
 
+/// After a run the copies are what their parameters are.
+void check_copies(const runtime::StateStore& states) {
+    for (ir::StateId id = states.saved_count(); id < states.count(); ++id) {
+        const float* source = states.data(states.state(id).source);
+        const auto* copy = reinterpret_cast<const uint16_t*>(states.data(id));
+        for (int64_t i = 0; i < states.elements(id); ++i)
+            GMC_CHECK(copy[i] == runtime::bf16_from_float(source[i]), "@{}[{}] is {:04x}, @{} is {}",
+                      states.state(id).name, i, copy[i], states.state(states.state(id).source).name,
+                      source[i]);
+    }
+}
+
 }  // namespace
 
 RunOutputs run_by_executable(const ir::Module& module, const ir::Function& function,
@@ -49,6 +62,7 @@ RunOutputs run_by_executable(const ir::Module& module, const ir::Function& funct
     runtime::StateStore states(module);
     for (const auto& [name, values] : inputs.states)
         std::copy(values.begin(), values.end(), states.data(module.find_state(name)));
+    states.refresh_copies();
     auto executable = runtime::Executable::make(module, function, states,
                                                 std::make_shared<runtime::Arena>(module),
                                                 {.reference = reference}, diagnostics);
@@ -61,9 +75,10 @@ RunOutputs run_by_executable(const ir::Module& module, const ir::Function& funct
         const float* data = executable->result(i);
         out[function.results[i].name].assign(data, data + executable->result_type(i).elements());
     }
-    for (ir::StateId id = 0; id < states.count(); ++id)
+    for (ir::StateId id = 0; id < states.saved_count(); ++id)
         out["@" + states.state(id).name].assign(states.data(id),
                                                 states.data(id) + states.elements(id));
+    check_copies(states);
     return out;
 }
 

@@ -171,13 +171,36 @@ TEST_CASE("in bf16 the loss is that of f32, but for rounding") {
 }
 
 TEST_CASE("a run that is resumed ends in the bits of one that never stopped") {
+    for (const std::string precision : {"f32", "bf16"}) {
+        INFO(precision);
+        const Folder folder;
+        const std::string path = write_model(folder, "shapes_vae", 32, precision);
+        REQUIRE(train(path, folder / "whole", 15) == runtime::TrainEnd::kDone);
+        REQUIRE(train(path, folder / "parts", 8) == runtime::TrainEnd::kDone);
+        REQUIRE(train(path, folder / "parts", 15, true) == runtime::TrainEnd::kDone);
+        CHECK(bytes_of(folder / "whole/checkpoint") == bytes_of(folder / "parts/checkpoint"));
+        CHECK(metrics_of(folder / "parts").size() == 15);
+    }
+}
+
+TEST_CASE("a checkpoint is the same states whatever the precision") {
     const Folder folder;
-    const std::string path = write_model(folder, "shapes_vae", 32);
-    REQUIRE(train(path, folder / "whole", 15) == runtime::TrainEnd::kDone);
-    REQUIRE(train(path, folder / "parts", 8) == runtime::TrainEnd::kDone);
-    REQUIRE(train(path, folder / "parts", 15, true) == runtime::TrainEnd::kDone);
-    CHECK(bytes_of(folder / "whole/checkpoint") == bytes_of(folder / "parts/checkpoint"));
-    CHECK(metrics_of(folder / "parts").size() == 15);
+    const std::string wide = write_model(folder, "seed_gan", 8);
+    REQUIRE(train(wide, folder / "run", 2) == runtime::TrainEnd::kDone);
+    auto exact = load(wide), rounded = load(write_model(folder, "seed_gan", 8, "bf16"));
+    Diagnostics diagnostics;
+    runtime::TrainingState training;
+    for (auto* model : {exact.get(), rounded.get()}) {
+        const bool read =
+            runtime::read_checkpoint(folder / "run/checkpoint", model->states(), training, diagnostics);
+        INFO(diagnostics.render());
+        REQUIRE(read);
+    }
+    const runtime::StateStore &a = exact->states(), &b = rounded->states();
+    CHECK(a.saved_count() == a.count());
+    CHECK(b.saved_count() < b.count());
+    REQUIRE(a.bytes() == b.bytes());
+    CHECK(std::equal(a.bytes_begin(), a.bytes_begin() + a.bytes(), b.bytes_begin()));
 }
 
 TEST_CASE("a run with averages of weights is resumed to the bit as well") {

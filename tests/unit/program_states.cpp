@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "runtime/kernels/philox.h"
+#include "runtime/kernels/bf16.h"
 #include "runtime/program/state_store.h"
 #include "tests/catch.h"
 
@@ -70,6 +71,25 @@ TEST_CASE("states lie in one aligned block") {
     REQUIRE(store.initialise(1, diagnostics));
     CHECK(store.data(0)[2] == 0);
     CHECK(*store.data(2) == 1);
+}
+
+TEST_CASE("copies follow their parameters and are not saved") {
+    ir::Module module = one_state({"constant", 0.1}, {40});
+    module.states.push_back(
+        {"c", {ir::DType::kBf16, {40}}, ir::StateRole::kCopy, {}, {}, /*source=*/0});
+    StateStore store(module);
+    CHECK(store.count() == 2);
+    CHECK(store.saved_count() == 1);
+    CHECK(store.bytes() == 2 * 128);
+    const auto copy = [&](int64_t i) { return reinterpret_cast<const uint16_t*>(store.data(1))[i]; };
+    Diagnostics diagnostics;
+    REQUIRE(store.initialise(1, diagnostics));
+    CHECK(copy(39) == bf16_from_float(0.1F));
+    store.data(0)[39] = -3;
+    CHECK(copy(39) == bf16_from_float(0.1F));
+    store.refresh_copies();
+    CHECK(copy(39) == bf16_from_float(-3));
+    CHECK(copy(38) == bf16_from_float(0.1F));
 }
 
 TEST_CASE("constants") {

@@ -254,18 +254,23 @@ class Parser {
         expect(':');
         s.type = type();
         const Token role = peek();
-        word("parameter, statistic or slot");
+        word("parameter, statistic, slot or copy");
         bool known = false;
-        for (const StateRole r : {StateRole::kParameter, StateRole::kStatistic, StateRole::kSlot})
+        for (const StateRole r : {StateRole::kParameter, StateRole::kStatistic, StateRole::kSlot,
+                                  StateRole::kCopy})
             if (role.text == state_role_name(r)) {
                 s.role = r;
                 known = true;
             }
         if (!known)
-            stop(role, fmt::format("`{}` is no role: parameter, statistic or slot", role.text));
+            stop(role, fmt::format("`{}` is no role: parameter, statistic, slot or copy", role.text));
         expect('=');
-        s.initializer.kind = word("an initializer");
-        attributes(s.initializer, s.initializer.kind);
+        if (s.role == StateRole::kCopy) {
+            s.source = state_named(next());
+        } else {
+            s.initializer.kind = word("an initializer");
+            attributes(s.initializer, s.initializer.kind);
+        }
         s.location = location();
         module_.states.push_back(std::move(s));
     }

@@ -80,8 +80,10 @@ class Printer {
 };
 
 std::string print_state(const Module& module, const State& s) {
-    return fmt::format("state @{} : {} {} = {}{}{}\n", s.name, to_string(s.type), state_role_name(s.role),
-                       s.initializer.kind, attributes_text(s.initializer),
+    const std::string start = s.role == StateRole::kCopy
+                                  ? "@" + module.states[s.source].name
+                                  : s.initializer.kind + attributes_text(s.initializer);
+    return fmt::format("state @{} : {} {} = {}{}\n", s.name, to_string(s.type), state_role_name(s.role), start,
                        Printer(module, nullptr).location(s.location));
 }
 

@@ -89,6 +89,8 @@ class State {
             number[order[i]] = static_cast<StateId>(i);
         }
         m_.states = std::move(states);
+        for (ir::State& s : m_.states)
+            if (s.source != kNone) s.source = number[s.source];
         for (Function& f : m_.functions) {
             for (Value& v : f.values) {
                 if (v.state != kNone) v.state = number[v.state];

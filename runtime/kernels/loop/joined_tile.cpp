@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <bit>
 #include <map>
+#include <set>
 #include <type_traits>
 
 #include "runtime/kernels/tile_function.h"
@@ -26,9 +27,11 @@ constexpr bool kCanJoin = kIsOneOf<Op, ir::Abs, ir::Add, ir::Cast, ir::Div, ir::
                                    ir::LeakyRelu, ir::Mul, ir::Neg, ir::Select, ir::Sqrt, ir::Sub>;
 
 /// Of vcmpps, quiet.
-enum Comparison : uint8_t { kEqual = 0x00, kNotLessEqual = 0x16, kGreater = 0x1e };
+enum Comparison : uint8_t { kEqual = 0x00, kUnordered = 0x03, kNotLessEqual = 0x16, kGreater = 0x1e };
 
 constexpr uint32_t kZero = 0, kOne = std::bit_cast<uint32_t>(1.0f), kSign = 0x80000000;
+/// Of rounding to bf16, see kernels/bf16.h.
+constexpr uint32_t kUpperHalf = 0xFFFF0000, kLowest = 1, kAlmostHalf = 0x7FFF, kQuiet = 0x400000;
 
 /// Registers that hold the same all the time are taken from the end, those of slots from the beginning.
 class Registers {
@@ -51,9 +54,10 @@ class Registers {
     std::vector<int> free_;
 };
 
-/// One instruction of the body, or the few of an op.
+/// One instruction of the body, or the few of an op. In registers all are f32, those of narrow slots with nothing in
+/// the lower half; kRound makes that of a cast's operand.
 struct Instruction {
-    enum class Kind : uint8_t { kLoad, kOp, kStore };
+    enum class Kind : uint8_t { kLoad, kOp, kRound, kStore };
     Kind kind = Kind::kOp;
     const ir::OpVariant* op = nullptr;
     int slot = -1;        ///< of kLoad and kStore
@@ -63,9 +67,11 @@ struct Instruction {
 
 class Code final : public JoinedTile, private Xbyak::CodeGenerator {
   public:
-    Code(std::span<const JoinedOp> ops, std::span<const int> stored, bool wide)
+    Code(std::span<const JoinedOp> ops, std::span<const int> stored, std::span<const int> narrow,
+         bool wide)
         : CodeGenerator(kBytes + kBytesOfOp * ops.size(), Xbyak::DontSetProtectRWE),
           wide_(wide),
+          narrow_(narrow.begin(), narrow.end()),
           registers_(wide ? 32 : 16) {
         for (int& scratch : scratch_) scratch = registers_.fix();
         enough_ = assign_fixed(ops) && assign(ops, stored) && assign_pointers();
@@ -92,9 +98,14 @@ class Code final : public JoinedTile, private Xbyak::CodeGenerator {
                 if ((op.splat >> j & 1) != 0 && !numbers_.contains(op.in[j]))
                     numbers_[op.in[j]] = registers_.fix();
             std::visit([&](const auto& o) { add_constants(o); }, *op.op);
+            if (rounds(op))
+                for (uint32_t bits : {kUpperHalf, kLowest, kAlmostHalf, kQuiet}) add_constant(bits);
         }
         return registers_.left() >= kSlotRegistersLeast;
     }
+
+    bool is_narrow(int slot) const { return narrow_.contains(slot); }
+    bool rounds(const JoinedOp& op) const { return is_narrow(op.out) && !is_narrow(op.in[0]); }
 
     template <class Op>
     void add_constants(const Op&) {}
@@ -120,7 +131,7 @@ class Code final : public JoinedTile, private Xbyak::CodeGenerator {
             for (int slot : ops[i].in) last_use[slot] = i;
         for (size_t i = 0; i < ops.size(); ++i) {
             const JoinedOp& op = ops[i];
-            Instruction compute{Instruction::Kind::kOp, op.op};
+            Instruction compute{rounds(op) ? Instruction::Kind::kRound : Instruction::Kind::kOp, op.op};
             for (int slot : op.in) {
                 if (numbers_.contains(slot)) {
                     compute.in.push_back(numbers_[slot]);
@@ -233,14 +244,25 @@ class Code final : public JoinedTile, private Xbyak::CodeGenerator {
                 case Instruction::Kind::kOp:
                     std::visit([&](const auto& op) { compute(op, vector(i.out), i.in); }, *i.op);
                     break;
+                case Instruction::Kind::kRound:
+                    round(vector(i.out), vector(i.in[0]));
+                    break;
             }
         }
     }
 
-    Xbyak::Address element(int slot) const { return ptr[pointers_.at(slot) + rax * 4]; }
+    Xbyak::Address element(int slot) const {
+        return ptr[pointers_.at(slot) + rax * (is_narrow(slot) ? 2 : 4)];
+    }
 
     void load(const Vector& out, int slot, bool masked) {
-        if (!masked)
+        if (is_narrow(slot)) {
+            if (masked)
+                vpmovzxwd(out | k7 | T_z, element(slot));
+            else
+                vpmovzxwd(out, element(slot));
+            vpslld(out, out, 16);
+        } else if (!masked)
             vmovups(out, element(slot));
         else if (wide_)
             vmovups(out | k7 | T_z, element(slot));
@@ -249,7 +271,14 @@ class Code final : public JoinedTile, private Xbyak::CodeGenerator {
     }
 
     void store(const Vector& from, int slot, bool masked) {
-        if (!masked)
+        if (is_narrow(slot)) {
+            const Vector half = vector(scratch_[0]);
+            vpsrld(half, from, 16);
+            if (masked)
+                vpmovdw(element(slot) | k7, half);
+            else
+                vpmovdw(element(slot), half);
+        } else if (!masked)
             vmovups(element(slot), from);
         else if (wide_)
             vmovups(element(slot) | k7, from);
@@ -258,6 +287,19 @@ class Code final : public JoinedTile, private Xbyak::CodeGenerator {
     }
 
     // `out` may be one of the operands.
+
+    /// To the nearest bf16, ties to even; NaN becomes quiet.
+    void round(const Vector& out, const Vector& x) {
+        const Vector rounded = vector(scratch_[0]), quiet = vector(scratch_[1]);
+        vpsrld(rounded, x, 16);
+        vpandd(rounded, rounded, constant(kLowest));
+        vpaddd(rounded, rounded, x);
+        vpaddd(rounded, rounded, constant(kAlmostHalf));
+        vpord(quiet, x, constant(kQuiet));
+        vcmpps(k1, x, x, kUnordered);
+        vblendmps(out | k1, rounded, quiet);
+        vpandd(out, out, constant(kUpperHalf));
+    }
 
     using Operands = std::vector<int>;
     template <class Op>
@@ -331,6 +373,7 @@ class Code final : public JoinedTile, private Xbyak::CodeGenerator {
     }
 
     bool wide_;
+    std::set<int> narrow_;  ///< slots
     Registers registers_;
     bool enough_ = false;
     int scratch_[3] =
@@ -348,9 +391,12 @@ bool can_join(const ir::OpVariant& op) {
            std::visit([](const auto& o) { return kCanJoin<std::decay_t<decltype(o)>>; }, op);
 }
 
-std::unique_ptr<JoinedTile> join_ops(std::span<const JoinedOp> ops, std::span<const int> stored) {
+bool can_join_bf16() { return vector_bits() == 512; }
+
+std::unique_ptr<JoinedTile> join_ops(std::span<const JoinedOp> ops, std::span<const int> stored,
+                                     std::span<const int> narrow) {
     try {
-        auto code = std::make_unique<Code>(ops, stored, vector_bits() == 512);
+        auto code = std::make_unique<Code>(ops, stored, narrow, vector_bits() == 512);
         if (code->make()) return code;
     } catch (const Xbyak::Error&) {
         // No memory for code: the tile functions do the same.
@@ -365,7 +411,9 @@ std::unique_ptr<JoinedTile> join_ops(std::span<const JoinedOp> ops, std::span<co
 namespace gmc::runtime {
 
 bool can_join(const ir::OpVariant&) { return false; }
-std::unique_ptr<JoinedTile> join_ops(std::span<const JoinedOp>, std::span<const int>) {
+bool can_join_bf16() { return false; }
+std::unique_ptr<JoinedTile> join_ops(std::span<const JoinedOp>, std::span<const int>,
+                                     std::span<const int>) {
     return nullptr;
 }
 

@@ -32,12 +32,15 @@ class JoinedTile {
 
 /// Whether `op` of f32 tiles can be joined with others: on x86-64 with AVX2 or AVX-512, as chosen for tile functions.
 bool can_join(const ir::OpVariant& op);
+/// Whether `cast` from or to tiles of bf16 can, too: with AVX-512.
+bool can_join_bf16();
 
 /// Code that runs `ops` in this order, to the bit what their tile functions give: products and sums are rounded apart
 /// (of two NaNs either may come out).
 /// A slot is one tile, written by at most one op. Results in `stored` are written to their tiles, the others nowhere;
-/// a stored tile may be the memory of one that only the same and earlier ops read. Null when ops want more registers
-/// than there are, or when memory must not be executed.
-std::unique_ptr<JoinedTile> join_ops(std::span<const JoinedOp> ops, std::span<const int> stored);
+/// a stored tile may be the memory of one that only the same and earlier ops read. The slots in `narrow` are tiles of
+/// bf16, none of them a splat. Null when ops want more registers than there are, or when memory must not be executed.
+std::unique_ptr<JoinedTile> join_ops(std::span<const JoinedOp> ops, std::span<const int> stored,
+                                     std::span<const int> narrow = {});
 
 }  // namespace gmc::runtime

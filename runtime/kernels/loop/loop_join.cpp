@@ -2,6 +2,7 @@
 #include "runtime/kernels/loop/loop_join.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace gmc::runtime {
 namespace {
@@ -33,11 +34,14 @@ class Scheduler {
 
   private:
     bool can_join_step(const Step& step) const {
-        const auto is_f32 = [&](int slot) { return plan_.slots[slot].dtype == ir::DType::kF32; };
+        const auto fits = [&](int slot) {
+            return !is_narrow(slot) || (can_join_bf16() && !plan_.slots[slot].is_number);
+        };
         return step.source != nullptr && !step.is_number && can_join(*step.source) &&
-               std::all_of(step.in.begin(), step.in.end(), is_f32) &&
-               std::all_of(step.out.begin(), step.out.end(), is_f32);
+               std::all_of(step.in.begin(), step.in.end(), fits) &&
+               std::all_of(step.out.begin(), step.out.end(), fits);
     }
+    bool is_narrow(int slot) const { return plan_.slots[slot].dtype == ir::DType::kBf16; }
 
     void finish(size_t s) {
         done_[s] = true;
@@ -94,7 +98,13 @@ class Scheduler {
         for (const JoinedOp& op : ops)
             if (plan_.slots[op.out].kind == Slot::Kind::kSpace || read_outside(op.out, group))
                 joined.out.push_back(op.out);
-        std::shared_ptr<JoinedTile> code = join_ops(ops, joined.out);
+        std::vector<int> narrow;
+        for (const JoinedOp& op : ops) {
+            if (is_narrow(op.out)) narrow.push_back(op.out);
+            std::copy_if(op.in.begin(), op.in.end(), std::back_inserter(narrow),
+                         [&](int slot) { return is_narrow(slot); });
+        }
+        std::shared_ptr<JoinedTile> code = join_ops(ops, joined.out, narrow);
         if (code == nullptr) return false;
         joined.joined = code->function();
         plan_.code.push_back(std::move(code));

@@ -1,0 +1,143 @@
+// Which parameters, then function by function.
+#include "compiler/passes/keep_copies.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "compiler/ir/builder.h"
+
+namespace gmc::passes {
+namespace {
+
+using namespace ir;  // NOLINT: all of this is about ir
+
+std::vector<const Operation*> makers(const Function& f) {
+    std::vector<const Operation*> maker(f.values.size(), nullptr);
+    for (const Operation& op : f.operations)
+        for (ValueId v : op.results) maker[v] = &op;
+    return maker;
+}
+
+bool is_part(const Operation& op) { return op.as<Slice>() != nullptr || op.as<Reshape>() != nullptr; }
+
+/// The state that `op` makes bf16 of; kNone when it does anything else.
+StateId narrowed_state(const Function& f, const Operation& op) {
+    const bool narrows = op.as<Cast>() != nullptr && f.type(op.result()).dtype == DType::kBf16;
+    return narrows ? f.values[op.operands[0]].state : kNone;
+}
+
+/// Writes a function anew, with copies in place of casts.
+class Rewrite {
+  public:
+    Rewrite(Module& module, Function& function, const std::map<StateId, StateId>& copies)
+        : m_(module), f_(function), b_(module, function), copies_(copies) {}
+
+    void run() {
+        const std::vector<Operation> before = std::move(f_.operations);
+        f_.operations.clear();
+        for (size_t i = 0; i < before.size(); ++i)
+            for (ValueId v : before[i].results) made_by_[v] = &before[i];
+        for (const Update& u : f_.updates)
+            if (copies_.count(u.state) != 0) updated_.insert(u.value);
+        for (Operation op : before) {
+            for (ValueId& v : op.operands)
+                if (const auto known = replaced_.find(v); known != replaced_.end()) v = known->second;
+            if (replaces(op)) continue;
+            b_.set_location(op.location);
+            const std::vector<ValueId> results = op.results;
+            f_.operations.push_back(std::move(op));
+            for (ValueId v : results)
+                if (updated_.count(v) != 0) copy_of(v);
+        }
+        const std::vector<Update> updates = f_.updates;
+        for (const Update& u : updates)
+            if (const auto copy = copies_.find(u.state); copy != copies_.end())
+                f_.updates.push_back({copy->second, copy_of(u.value)});
+    }
+
+  private:
+    /// Whether `op` makes what there is already.
+    bool replaces(const Operation& op) {
+        if (op.as<Cast>() == nullptr || f_.type(op.result()).dtype != DType::kBf16) return false;
+        const ValueId x = op.operands[0];
+        const bool kept = copies_.count(f_.values[x].state) != 0 || copied_.count(x) != 0;
+        if (kept) replaced_[op.result()] = copy_of(x);
+        return kept;
+    }
+
+    /// The bf16 of a value: the copy of a state, a part of what it is a part of, or a cast.
+    ValueId copy_of(ValueId v) {
+        if (const auto known = copied_.find(v); known != copied_.end()) return known->second;
+        const auto state = copies_.find(f_.values[v].state);
+        if (state != copies_.end()) return copied_[v] = f_.state_value(state->second, m_);
+        const Type type{DType::kBf16, f_.type(v).shape};
+        const std::string name = f_.values[v].name + ".bf16";
+        const auto maker = made_by_.find(v);
+        if (maker == made_by_.end() || !is_part(*maker->second))
+            return copied_[v] = b_.emit_typed(Cast{}, {v}, type, name);
+        const ValueId whole = copy_of(maker->second->operands[0]);
+        return copied_[v] = b_.emit_typed(maker->second->op, {whole}, type, name);
+    }
+
+    Module& m_;
+    Function& f_;
+    Builder b_;
+    const std::map<StateId, StateId>& copies_;  ///< parameters -> copies
+    std::map<ValueId, const Operation*> made_by_;
+    std::set<ValueId> updated_;            ///< what parameters with copies become
+    std::map<ValueId, ValueId> copied_;    ///< values -> their bf16
+    std::map<ValueId, ValueId> replaced_;  ///< results of casts -> the same made elsewhere
+};
+
+class State {
+  public:
+    explicit State(Module& module) : m_(module) {}
+
+    bool run() {
+        std::set<StateId> wanted;
+        for (const Function& f : m_.functions) find(f, wanted);
+        if (wanted.empty()) return false;
+        std::map<StateId, StateId> copies;
+        for (StateId s : wanted) {
+            const ir::State source = m_.states[s];
+            copies[s] = static_cast<StateId>(m_.states.size());
+            m_.states.push_back({source.name + ".bf16", {DType::kBf16, source.type.shape},
+                                 StateRole::kCopy, {}, source.location, s});
+        }
+        for (Function& f : m_.functions) Rewrite(m_, f, copies).run();
+        return true;
+    }
+
+  private:
+    /// Adds the parameters that `f` reads as bf16 and updates, and those that are updated with them.
+    void find(const Function& f, std::set<StateId>& wanted) const {
+        std::set<StateId> read;
+        for (const Operation& op : f.operations) {
+            const StateId state = narrowed_state(f, op);
+            if (state != kNone && m_.states[state].role == StateRole::kParameter) read.insert(state);
+        }
+        const std::vector<const Operation*> maker = makers(f);
+        const auto whole = [&](ValueId v) {
+            while (maker[v] != nullptr && is_part(*maker[v])) v = maker[v]->operands[0];
+            return v;
+        };
+        std::map<ValueId, std::vector<StateId>> together;
+        for (const Update& u : f.updates)
+            if (m_.states[u.state].role == StateRole::kParameter)
+                together[whole(u.value)].push_back(u.state);
+        for (const auto& [value, states] : together)
+            if (std::any_of(states.begin(), states.end(), [&](StateId s) { return read.count(s) != 0; }))
+                wanted.insert(states.begin(), states.end());
+    }
+
+    Module& m_;
+};
+
+}  // namespace
+
+Result<bool> keep_copies(Module& module, Diagnostics&) { return State(module).run(); }
+
+}  // namespace gmc::passes
