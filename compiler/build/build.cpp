@@ -67,10 +67,7 @@ class ModuleBuilder {
         }
     }
 
-    struct Prepared {
-        std::vector<StateId> parameters;
-        std::vector<ValueId> gradients;
-    };
+    using Prepared = std::vector<ParameterGroup>;
 
     /// One function that minimises `entries` in turn: alternating, each sees the networks as the one before left them;
     /// simultaneous, all see them as they were.
@@ -80,7 +77,7 @@ class ModuleBuilder {
         std::vector<Prepared> prepared;
         for (const dsl::MinimizeSpec& entry : entries) {
             prepared.emplace_back();
-            if (!prepare(e, entry, prepared.back())) return;
+            if (!prepare(e, entry, entries, prepared.back())) return;
             if (spec_.objective.simultaneous) continue;
             if (!update(e, entry, prepared.back())) return;
             e.networks_changed(entry.networks);
@@ -110,17 +107,41 @@ class ModuleBuilder {
         return loss;
     }
 
-    bool prepare(Evaluator& e, const dsl::MinimizeSpec& entry, Prepared& prepared) {
+    bool prepare(Evaluator& e, const dsl::MinimizeSpec& entry, const std::vector<dsl::MinimizeSpec>& entries,
+                 Prepared& groups) {
         FunctionScope& f = e.scope();
         const ValueId loss = results(e, entry);
         if (loss == kNone) return false;
+        std::map<std::vector<bool>, size_t> group_of;  // by who trains a network
         for (size_t n = 0; n < entry.networks.size(); ++n) {
-            const std::vector<StateId> own = influencing_parameters(f, loss, entry.networks[n]);
+            const std::string& network = entry.networks[n];
+            const std::vector<StateId> own = influencing_parameters(f, loss, network);
             if (own.empty()) return not_influenced(entry, n);
-            prepared.parameters.insert(prepared.parameters.end(), own.begin(), own.end());
+            const size_t g = group_of.try_emplace(trainers(network, entries), groups.size()).first->second;
+            if (g == groups.size()) groups.emplace_back();
+            ParameterGroup& group = groups[g];
+            group.networks.push_back(network);
+            group.parameters.insert(group.parameters.end(), own.begin(), own.end());
         }
-        prepared.gradients = gradients_by(f, loss, prepared.parameters, m_.locate(entry.loss->span));
+        std::vector<StateId> parameters;
+        for (const ParameterGroup& group : groups)
+            parameters.insert(parameters.end(), group.parameters.begin(), group.parameters.end());
+        const std::vector<ValueId> gradients = gradients_by(f, loss, parameters, m_.locate(entry.loss->span));
+        auto next = gradients.begin();
+        for (ParameterGroup& group : groups) {
+            const auto end = next + static_cast<std::ptrdiff_t>(group.parameters.size());
+            group.gradients.assign(next, end);
+            next = end;
+        }
         return true;
+    }
+
+    /// Which of the entries train a network.
+    static std::vector<bool> trainers(const std::string& network, const std::vector<dsl::MinimizeSpec>& entries) {
+        std::vector<bool> all;
+        for (const dsl::MinimizeSpec& entry : entries)
+            all.push_back(std::find(entry.networks.begin(), entry.networks.end(), network) != entry.networks.end());
+        return all;
     }
 
     bool not_influenced(const dsl::MinimizeSpec& entry, size_t network) {
@@ -135,28 +156,30 @@ class ModuleBuilder {
 
     bool update(Evaluator& e, const dsl::MinimizeSpec& entry, const Prepared& prepared) {
         const dsl::OptimizerSpec& optimizer = entry.optimizer ? *entry.optimizer : spec_.train.optimizer;
-        if (!apply_optimizer(e, optimizer, entry.name, prepared.parameters, prepared.gradients)) return false;
-        return !entry.average || move_averages(e, entry);
+        if (!apply_optimizer(e, optimizer, entry.name, prepared)) return false;
+        return !entry.average || move_averages(e, entry, prepared);
     }
 
     /// a <- a + (1 - decay) (p - a), for all parameters of the entry's networks.
-    bool move_averages(Evaluator& e, const dsl::MinimizeSpec& entry) {
+    bool move_averages(Evaluator& e, const dsl::MinimizeSpec& entry, const Prepared& groups) {
         FunctionScope& f = e.scope();
         f.b.set_location(m_.locate(entry.average->span));
         const dsl::KeyRow* row = dsl::find_key(dsl::mapping("minimize entry").keys, "average");
         const Evaluated decay = e.bounded_scalar(*entry.average, "`average`", row->range);
         if (decay.failed) return false;
         const ValueId share = f.b.sub(f.b.constant(1), decay.value);
-        std::vector<StateId> parameters, averages;
-        for (const std::string& network : entry.networks)
-            for (const auto& [parameter, average] : m_.averages)
-                if (module_.states[parameter].name.starts_with(network + ".")) {
-                    parameters.push_back(parameter);
-                    averages.push_back(average);
-                }
-        const ValueId old = f.packed(averages), p = f.packed(parameters);
-        const ValueId way = f.b.mul(f.b.splat(share, f.b.shape(p)), f.b.sub(p, old));
-        f.set_packed(averages, f.b.add(old, way));
+        for (const ParameterGroup& group : groups) {
+            std::vector<StateId> parameters, averages;
+            for (const std::string& network : group.networks)
+                for (const auto& [parameter, average] : m_.averages)
+                    if (module_.states[parameter].name.starts_with(network + ".")) {
+                        parameters.push_back(parameter);
+                        averages.push_back(average);
+                    }
+            const ValueId old = f.packed(averages), p = f.packed(parameters);
+            const ValueId way = f.b.mul(f.b.splat(share, f.b.shape(p)), f.b.sub(p, old));
+            f.set_packed(averages, f.b.add(old, way));
+        }
         return true;
     }
 

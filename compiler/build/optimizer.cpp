@@ -33,26 +33,31 @@ ValueId shrink_factor(ir::Builder& b, ValueId squares, ValueId limit) {
     return b.div(limit, b.emit(ir::Maximum{}, {divisor, b.constant(kSmallestNorm)}));
 }
 
-/// The gradients clipped and packed. Norms are those of single gradients, or sums of them: of what is known before all
-/// gradients are.
-ValueId clipped(OptimizerScope& o, std::vector<ValueId> gradients) {
+/// Clips the gradients and packs those of each group. Norms are those of single gradients, or sums of them.
+std::vector<ValueId> clipped(OptimizerScope& o, const std::vector<ParameterGroup>& groups) {
     ir::Builder& b = o.b();
     const bool has_norms = o.has("clip_norm") || o.has("global_clip_norm");
-    if (o.has("clip_value") && has_norms)
-        for (ValueId& g : gradients) g = hold_within(o, g, o.hyper("clip_value"));
     const auto shrunk = [&](ValueId g, ValueId factor) { return b.mul(g, o.spread(factor, g)); };
-    if (o.has("clip_norm"))
-        for (ValueId& g : gradients)
-            g = shrunk(g, shrink_factor(b, square_sum(b, g), o.hyper("clip_norm")));
-    const ValueId packed = b.emit(ir::Pack{}, gradients);
-    if (o.has("clip_value") && !has_norms) return hold_within(o, packed, o.hyper("clip_value"));
-    if (!o.has("global_clip_norm")) return packed;
+    std::vector<ValueId> packed;
     ValueId squares = kNone;
-    for (ValueId g : gradients) {
-        const ValueId own = square_sum(b, g);
-        squares = squares == kNone ? own : b.add(squares, own);
+    for (const ParameterGroup& group : groups) {
+        std::vector<ValueId> gradients = group.gradients;
+        for (ValueId& g : gradients) {
+            if (o.has("clip_value") && has_norms) g = hold_within(o, g, o.hyper("clip_value"));
+            if (o.has("clip_norm"))
+                g = shrunk(g, shrink_factor(b, square_sum(b, g), o.hyper("clip_norm")));
+            if (!o.has("global_clip_norm")) continue;
+            const ValueId own = square_sum(b, g);
+            squares = squares == kNone ? own : b.add(squares, own);
+        }
+        packed.push_back(b.emit(ir::Pack{}, gradients));
+        if (o.has("clip_value") && !has_norms)
+            packed.back() = hold_within(o, packed.back(), o.hyper("clip_value"));
     }
-    return shrunk(packed, shrink_factor(b, squares, o.hyper("global_clip_norm")));
+    if (squares == kNone) return packed;
+    const ValueId factor = shrink_factor(b, squares, o.hyper("global_clip_norm"));
+    for (ValueId& g : packed) g = shrunk(g, factor);
+    return packed;
 }
 
 void decay_weights(OptimizerScope& o, Trained& p) {
@@ -79,8 +84,9 @@ StateId OptimizerScope::slot(const std::string& name, const ir::Type& type) {
     return f().m.declare({prefix_ + "." + name, type, ir::StateRole::kSlot, {}, b().location()});
 }
 
-ValueId OptimizerScope::running(const std::string& name, ValueId keep, ValueId x) {
-    const StateId state = slot(name, b().type(x));
+ValueId OptimizerScope::running(const Trained& group, const std::string& name, ValueId keep,
+                                ValueId x) {
+    const StateId state = slot(group.prefix + name, b().type(x));
     const ValueId old = f().state(state);
     const ValueId moved = b().add(old, b().mul(spread(keep, x), b().sub(x, old)));
     f().set_state(state, moved);
@@ -88,21 +94,27 @@ ValueId OptimizerScope::running(const std::string& name, ValueId keep, ValueId x
 }
 
 bool apply_optimizer(Evaluator& e, const dsl::OptimizerSpec& spec, const std::string& entry,
-                     const std::vector<StateId>& parameters,
-                     const std::vector<ValueId>& gradients) {
+                     const std::vector<ParameterGroup>& groups) {
     FunctionScope& f = e.scope();
     f.b.set_location(f.m.locate(spec.span));
     OptimizerScope o(e, entry);
     if (!o.evaluate(spec)) return false;
     const auto rule = optimizer_rules().find(spec.kind);
     GMC_CHECK(rule != optimizer_rules().end(), "optimizer `{}` has no builder", spec.kind);
-    Trained trained{f.packed(parameters), clipped(o, gradients)};
-    decay_weights(o, trained);
+    const std::vector<ValueId> gradients = clipped(o, groups);
+    std::vector<Trained> trained;
+    for (size_t i = 0; i < groups.size(); ++i) {
+        const std::string prefix = groups.size() > 1 ? groups[i].networks.front() + "." : "";
+        trained.push_back({prefix, f.packed(groups[i].parameters), gradients[i]});
+        decay_weights(o, trained.back());
+    }
     rule->second(o, trained);
-    if (o.has("clip_weights"))
-        trained.value = hold_within(o, trained.value, o.hyper("clip_weights"));
-    // New parameters are constants to whatever is differentiated later: no gradient flows through an update.
-    f.set_packed(parameters, f.b.emit(ir::StopGradient{}, {trained.value}));
+    for (size_t i = 0; i < groups.size(); ++i) {
+        if (o.has("clip_weights"))
+            trained[i].value = hold_within(o, trained[i].value, o.hyper("clip_weights"));
+        // New parameters are constants to whatever is differentiated later: no gradient flows through an update.
+        f.set_packed(groups[i].parameters, f.b.emit(ir::StopGradient{}, {trained[i].value}));
+    }
     return true;
 }
 

@@ -8,8 +8,17 @@
 
 namespace gmc::build {
 
-/// Emits one update of `parameters` by their `gradients` and makes the new values current in the
-/// function. Slots are states `optimizer.ENTRY...`. The kinds are those of optimizer_rules, and
+/// Parameters that are updated in one loop: all of an entry, but for networks that several entries of one function
+/// train, which are groups of their own, so that what one update leaves is what the next takes.
+struct ParameterGroup {
+    std::vector<std::string> networks;
+    std::vector<ir::StateId> parameters;
+    std::vector<ir::ValueId> gradients;
+};
+
+/// Emits one update of the parameters by their gradients and makes the new values current in the
+/// function. Slots are states `optimizer.ENTRY.SLOT`, or `optimizer.ENTRY.NETWORK.SLOT` where there are several groups,
+/// with the first network of the group. The kinds are those of optimizer_rules, and
 /// around each, in this order, as in Keras where Keras has them:
 ///   clip_value        g <- min(max(g, -c), c)
 ///   clip_norm         g <- g c / max(|g|, c), |g| the norm of one parameter's gradient
@@ -19,7 +28,6 @@ namespace gmc::build {
 ///   clip_weights      p <- min(max(p, -c), c), after the rule (Arjovsky et al. 2017)
 /// False after an error in a hyperparameter.
 bool apply_optimizer(Evaluator& e, const dsl::OptimizerSpec& spec, const std::string& entry,
-                     const std::vector<ir::StateId>& parameters,
-                     const std::vector<ir::ValueId>& gradients);
+                     const std::vector<ParameterGroup>& groups);
 
 }  // namespace gmc::build

@@ -9,8 +9,9 @@
 
 namespace gmc::build {
 
-/// The parameters under update, packed into one tensor. A rule reads `gradient` and moves `value` on.
+/// A group of parameters under update, packed into one tensor. A rule reads `gradient` and moves `value` on.
 struct Trained {
+    std::string prefix;  ///< of the names of its slots: "", or "NETWORK."
     ir::ValueId value = ir::kNone;
     ir::ValueId gradient = ir::kNone;
 };
@@ -42,8 +43,8 @@ class OptimizerScope {
     }
     /// The state `optimizer.ENTRY.NAME`, zeros at first.
     ir::StateId slot(const std::string& name, const ir::Type& type);
-    /// slot += (1 - decay)(x - slot), for the slot `optimizer.ENTRY.NAME`; its new value.
-    ir::ValueId running(const std::string& name, ir::ValueId keep, ir::ValueId x);
+    /// slot += (1 - decay)(x - slot), for the slot NAME of the group; its new value.
+    ir::ValueId running(const Trained& group, const std::string& name, ir::ValueId keep, ir::ValueId x);
 
   private:
     Evaluator& e_;
@@ -52,7 +53,7 @@ class OptimizerScope {
     std::map<std::string, double> constants_;
 };
 
-using OptimizerRule = void (*)(OptimizerScope& o, Trained& parameters);
+using OptimizerRule = void (*)(OptimizerScope& o, std::vector<Trained>& groups);
 
 /// Kind -> rule, a row for each row of the dsl's mapping `optimizer`.
 const std::map<std::string, OptimizerRule>& optimizer_rules();

@@ -31,7 +31,10 @@ class MatmulKernel final : public Kernel {
 
 class SgemmKernel final : public Kernel {
   public:
-    explicit SgemmKernel(MatmulProblem problem) : problem_(std::move(problem)) {}
+    SgemmKernel(MatmulProblem problem, std::shared_future<void> compiled)
+        : problem_(std::move(problem)), compiled_(std::move(compiled)) {}
+    /// At the end of the process oneDNN takes down what it is compiling with.
+    ~SgemmKernel() override { compiled_.wait(); }
     void run(const CallContext&) override {
         const MatmulProblem& p = problem_;
         const dnnl_status_t status = dnnl_sgemm(
@@ -43,6 +46,7 @@ class SgemmKernel final : public Kernel {
 
   private:
     MatmulProblem problem_;
+    std::shared_future<void> compiled_;
 };
 
 /// oneDNN compiles what all its sgemms share in the first call, which takes 20 ms: better on another thread, while this
@@ -82,7 +86,7 @@ std::unique_ptr<Kernel> make_onednn_sgemm(const MatmulProblem& problem,
     const auto compiled = compile_sgemm();
     if (TuningCache* tuning = context.tuning())
         tuning->before_measuring([compiled] { compiled.wait(); });
-    return std::make_unique<SgemmKernel>(problem);
+    return std::make_unique<SgemmKernel>(problem, compiled);
 }
 
 }  // namespace gmc::runtime
