@@ -274,6 +274,14 @@ class State {
         return i;
     }
 
+    /// Whether operation `i` only looks at a part of what it reads that nothing reads but the end of the function: what
+    /// a state becomes.
+    bool is_end(int i) const {
+        const std::vector<int>& readers = users_[op(i).result()];
+        return (op(i).as<Slice>() != nullptr || op(i).as<Reshape>() != nullptr) &&
+               std::all_of(readers.begin(), readers.end(), [&](int user) { return is_end(user); });
+    }
+
     /// "matmul %y"
     std::string described(int i) const {
         return fmt::format("{} %{}", op(i).info().name, f_.values[op(i).result()].name);
@@ -284,7 +292,8 @@ class State {
     std::string why_stored(int i) const {
         const ValueId v = op(i).result();
         for (int user : users_[v])
-            if (!fusable(op(user))) return "read by " + described(reader_behind(user));
+            if (!fusable(op(user)) && !is_end(user))
+                return "read by " + described(reader_behind(user));
         const Loop* reader = nullptr;
         for (const Loop& loop : loops_)
             if (reads(loop, v) && (reader == nullptr || loop.space != space(i))) reader = &loop;
