@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "compiler/ir/views.h"
+
 namespace gmc::runtime {
 namespace {
 
@@ -40,8 +42,16 @@ std::string OperationNames::of(const ir::Function& function, const ir::Operation
     if (is_named(name)) return "%" + name;
     for (ir::ValueId result : operation.results) {
         const ir::StateId home = function.values[result].home;
-        if (home != ir::kNone && module_.states[home].role == ir::StateRole::kParameter)
-            return "@" + module_.states[home].name;
+        if (home == ir::kNone || module_.states[home].role != ir::StateRole::kParameter) continue;
+        // An update of several parameters lies over all of them.
+        const int64_t end = ir::state_offset(module_, home) + function.type(result).bytes();
+        ir::StateId next = home + 1;
+        while (next < static_cast<ir::StateId>(module_.states.size()) &&
+               ir::state_offset(module_, next) < end)
+            ++next;
+        const std::string& first = module_.states[home].name;
+        if (next == home + 1) return "@" + first;
+        return fmt::format("@{} and {} more", first, next - home - 1);
     }
     const auto found = names_.find(key(operation));
     if (found == names_.end()) return "%" + name;
