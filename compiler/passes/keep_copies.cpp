@@ -1,25 +1,17 @@
 // Which parameters, then function by function.
 #include "compiler/passes/keep_copies.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <map>
 #include <set>
 
 #include "compiler/ir/builder.h"
+#include "compiler/passes/memory/memory_views.h"
 
 namespace gmc::passes {
 namespace {
 
 using namespace ir;  // NOLINT: all of this is about ir
-
-std::vector<const Operation*> makers(const Function& f) {
-    std::vector<const Operation*> maker(f.values.size(), nullptr);
-    for (const Operation& op : f.operations)
-        for (ValueId v : op.results) maker[v] = &op;
-    return maker;
-}
 
 bool is_part(const Operation& op) { return op.as<Slice>() != nullptr || op.as<Reshape>() != nullptr; }
 
@@ -38,8 +30,8 @@ class Rewrite {
     void run() {
         const std::vector<Operation> before = std::move(f_.operations);
         f_.operations.clear();
-        for (size_t i = 0; i < before.size(); ++i)
-            for (ValueId v : before[i].results) made_by_[v] = &before[i];
+        for (const Operation& op : before)
+            for (ValueId v : op.results) made_by_[v] = &op;
         for (const Update& u : f_.updates)
             if (copies_.count(u.state) != 0) updated_.insert(u.value);
         for (Operation op : before) {
@@ -119,15 +111,11 @@ class State {
             const StateId state = narrowed_state(f, op);
             if (state != kNone && m_.states[state].role == StateRole::kParameter) read.insert(state);
         }
-        const std::vector<const Operation*> maker = makers(f);
-        const auto whole = [&](ValueId v) {
-            while (maker[v] != nullptr && is_part(*maker[v])) v = maker[v]->operands[0];
-            return v;
-        };
+        const MemoryViews views(f);
         std::map<ValueId, std::vector<StateId>> together;
         for (const Update& u : f.updates)
             if (m_.states[u.state].role == StateRole::kParameter)
-                together[whole(u.value)].push_back(u.state);
+                together[views.root(u.value).of].push_back(u.state);
         for (const auto& [value, states] : together)
             if (std::any_of(states.begin(), states.end(), [&](StateId s) { return read.count(s) != 0; }))
                 wanted.insert(states.begin(), states.end());

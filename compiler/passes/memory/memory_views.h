@@ -1,5 +1,6 @@
 // Which values of a function share memory because one is a part of the other: what plan_memory
-// plans with, and what order_operations and recompute reckon with.
+// plans with, and what order_operations and order_states reckon with. keep_copies finds by it which
+// parameters are updated as parts of one value.
 #pragma once
 
 #include <vector>
