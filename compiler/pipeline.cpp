@@ -93,7 +93,8 @@ const std::vector<Stage>& pipeline() {
          1,
          kDifferentiated},
         // When it is clear what is in memory.
-        {{{"order_states", "makes neighbours of states that are updated together", passes::order_states},
+        {{{"order_states", "makes neighbours of states that are updated together",
+           passes::order_states},
           // Now packs of states cost nothing.
           {"order_operations", "orders the operations so that less memory is needed at once",
            passes::order_operations},

@@ -9,7 +9,7 @@
 
 namespace gmc {
 
-/// From what compiler/build makes to what the runtime reads.
+/// From what dsl/lower makes to what the runtime reads.
 const std::vector<passes::Stage>& pipeline();
 
 /// Every pass, in the order of the pipeline.

@@ -107,7 +107,8 @@ void LayerReader::read_use(Block& block, const Written& written) {
     block.open = false;
 }
 
-// Values that are marked as failed are accepted by all readers: so are parameters of which nothing is known.
+// Values that are marked as failed are accepted by all readers: so are parameters of which nothing
+// is known.
 void LayerReader::check(Block& block) {
     Bindings arguments = block.defaults;
     Node anything;

@@ -17,8 +17,8 @@ namespace gmc::dsl {
 struct Block {
     std::string name;
     Span span;
-    std::vector<KeyRow>
-        rows;  ///< its parameters, the first is what `block: value` means; then `name` and `from`
+    /// Its parameters, the first is what `block: value` means; then `name` and `from`.
+    std::vector<KeyRow> rows;
     NodePtr parameters;   ///< keeps the text that `rows` point to
     Bindings defaults;    ///< of the parameters that have one
     NodePtr layers;       ///< null after an error
@@ -37,8 +37,8 @@ struct LayerScope {
     struct Named {
         std::string layer;  ///< the layer's or input's name in the spec
         Span span;
-        bool visible =
-            true;  ///< false: taken, but out of reach (a layer that leads to another output)
+        /// False: taken, but out of reach (a layer that leads to another output).
+        bool visible = true;
     };
     std::map<std::string, Named> names;
     std::map<std::string, int> block_uses;  ///< how often a block was used without a name
@@ -63,7 +63,8 @@ class LayerReader {
     /// A list of layers, or one layer without a list around it. `what` for messages: "network
     /// `encoder`".
     std::vector<LayerSpec> read(const Node& node, const std::string& what);
-    /// Reads the layers of a block by itself, for its errors. Parameters without a default may be anything.
+    /// Reads the layers of a block by itself, for its errors. Parameters without a default may be
+    /// anything.
     void check(Block& block);
 
   private:

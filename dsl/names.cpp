@@ -1,5 +1,5 @@
 // Names in expressions: what is meant by each, and what is meant by none. Shapes and gradients are
-// compiler/build's.
+// dsl/lower's.
 #include <algorithm>
 #include <map>
 #include <set>

@@ -1,6 +1,6 @@
 // A model as its author wrote it: typed, checked for keys, types and ranges, every part with its
 // span. Variables, recipes, `extends` and `blocks` are already expanded. What is left to
-// compiler/build is meaning: shapes, names in expressions, parameters.
+// dsl/lower is meaning: shapes, names in expressions, parameters.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,8 @@ namespace gmc::dsl {
 /// One key of a layer after type checking and defaults. Strings are enumerators such as "same".
 using LayerValue = std::variant<bool, int64_t, double, std::string, std::vector<int64_t>>;
 
-/// A layer: `kind` is a row of the layer table (dsl/schema/schema), `values` has every key of that row
-/// except those with no default that were not given. A layer written as `dense: {units: 4,
+/// A layer: `kind` is a row of the layer table (dsl/schema/schema), `values` has every key of that
+/// row except those with no default that were not given. A layer written as `dense: {units: 4,
 /// activation: relu}` is ONE layer; `activation`, `bias`, `initializer`, `spectral_norm` are keys
 /// of it.
 struct LayerSpec {
@@ -26,7 +26,8 @@ struct LayerSpec {
     std::string name;  ///< the `name:` key, or "" (build makes names such as `dense`, `dense_1`)
     std::vector<std::string> from;  ///< names of layers or inputs; empty = the layer before
     std::map<std::string, LayerValue> values;
-    /// Of the keys that take expressions, those that training changes; plain numbers are in `values`.
+    /// Of the keys that take expressions, those that training changes; plain numbers are in
+    /// `values`.
     std::map<std::string, ExpressionPtr> expressions;
     std::map<std::string, Span> value_spans;  ///< of the values that were written
     Span span;                                ///< the layer's kind, as in `dense`
@@ -79,12 +80,12 @@ struct NetworkSpec {
 struct DataField {
     std::string name;
     std::string format;  ///< "idx", "npy", "npz", "folder", "synthetic" or "labels"
-    std::string source;  ///< a path, the name of the synthetic set ("shapes"), or of the field whose
-                         ///< examples these are the labels of
-    std::string key;     ///< of an npz: the array
-    std::vector<int64_t>
-        shape;  ///< without the batch, channels last, {} for labels; read from the file's header, or
-                ///< given
+    /// A path, the name of the synthetic set ("shapes"), or of the field whose examples these are
+    /// the labels of.
+    std::string source;
+    std::string key;  ///< of an npz: the array
+    /// Without the batch, channels last, {} for labels; read from the file's header, or given.
+    std::vector<int64_t> shape;
     double range_low = 0, range_high = 1;  ///< what stored 0..255 is mapped to, and others lie in
     bool range_given = false;              ///< false: [0, 1] is our guess
     /// Labels are 0 .. classes - 1; of pictures or points, how many kinds there are. 0: unknown, or
@@ -93,8 +94,8 @@ struct DataField {
     std::vector<std::string> class_names;  ///< of labels from folders, where they were there to see
     bool crop = true;                      ///< folder: pictures are cut to the shape, not stretched
     bool flip = false;                     ///< folder: every second picture mirrored in training
-    int64_t count =
-        0;  ///< examples; 0 = as many as the file has (synthetic: 60000 / 10000 by default)
+    /// Examples; 0 = as many as the file has (synthetic: 60000 / 10000 by default).
+    int64_t count = 0;
     Span span;
 };
 
@@ -115,8 +116,8 @@ struct OptimizerSpec {
 
 /// One entry of `minimize`.
 struct MinimizeSpec {
-    std::string
-        name;  ///< for functions and metrics: the networks joined by "_", or the `name:` key
+    /// For functions and metrics: the networks joined by "_", or the `name:` key.
+    std::string name;
     std::vector<std::string> networks;
     std::vector<Span> network_spans;
     ExpressionPtr loss;

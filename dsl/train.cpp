@@ -67,9 +67,8 @@ ExpressionPtr read_schedule(const Node& map, const std::string& what, Diagnostic
     if (kind.key == "constant" && kind.value->is_scalar())
         return read_expression(*kind.value, "`constant`", diagnostics);
     const std::string keys = split_alternatives(find_key(kinds.keys, kind.key)->holds).back();
-    const Values values =
-        read_values(*kind.value, mapping(keys).keys, fmt::format("`{}`", kind.key), kind.key_span,
-                    diagnostics);
+    const Values values = read_values(*kind.value, mapping(keys).keys,
+                                      fmt::format("`{}`", kind.key), kind.key_span, diagnostics);
     if (!values.ok) return nullptr;
     const auto number = [&](const char* key) {
         return number_expression(values.number(key), values.spans.at(key));

@@ -4,20 +4,21 @@
 #include <string>
 #include <vector>
 
-#include "compiler/build/build.h"
 #include "compiler/passes/pass_manager.h"
 #include "compiler/pipeline.h"
+#include "dsl/lower/build.h"
 #include "tests/catch.h"
 
 namespace gmc {
 
-/// The model at `path` with `sets` as for --set, through the whole pipeline; `precision` as for --precision.
+/// The model at `path` with `sets` as for --set, through the whole pipeline; `precision` as for
+/// --precision.
 inline ir::Module compile_file(const std::string& path, const std::vector<std::string>& sets,
                                const std::string& precision = "f32") {
     Diagnostics diagnostics;
     auto spec = dsl::read_model({path, sets, {GMC_SOURCE_DIR "/models/recipes"}}, diagnostics);
     if (!spec.ok()) FAIL(diagnostics.render());
-    auto module = build::build_module(*spec, diagnostics);
+    auto module = lower::build_module(*spec, diagnostics);
     if (!module.ok()) FAIL(diagnostics.render());
     if (precision != "f32") module->config.emplace_back("precision", precision);
     if (!passes::run_stages(*module, pipeline(), {}, diagnostics).ok()) FAIL(diagnostics.render());

@@ -23,8 +23,8 @@ bool write_file(const std::string& path, const std::string& text, Diagnostics& d
 bool is_artefact(const std::string& path);
 
 struct ReadArtefactOptions {
-    bool require_checksum =
-        true;              ///< false: dumps and files edited by hand are read as well, unchecked
+    /// False: dumps and files edited by hand are read as well, unchecked.
+    bool require_checksum = true;
     VerifyOptions verify;  ///< what the module must be
 };
 

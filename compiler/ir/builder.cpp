@@ -18,7 +18,8 @@ ValueId Builder::emit(OpVariant op, std::vector<ValueId> operands, std::string n
     return value;
 }
 
-ValueId Builder::emit_typed(OpVariant op, std::vector<ValueId> operands, Type type_wanted, std::string name) {
+ValueId Builder::emit_typed(OpVariant op, std::vector<ValueId> operands, Type type_wanted,
+                            std::string name) {
     InferContext context;
     for (ValueId v : operands) context.operands.push_back(type(v));
     context.declared = &type_wanted;

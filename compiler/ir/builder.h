@@ -1,5 +1,5 @@
-// Appends ops to a function. Types follow from the shape rules; a wrong shape here is a bug in gmc (the front end has
-// checked the user's shapes), so it ends in an internal error.
+// Appends ops to a function. Types follow from the shape rules; a wrong shape here is a bug in gmc
+// (the front end has checked the user's shapes), so it ends in an internal error.
 #pragma once
 
 #include <string>
@@ -24,8 +24,10 @@ class Builder {
 
     /// Appends an op whose type follows from its operands. `name` "" numbers the value.
     ValueId emit(OpVariant op, std::vector<ValueId> operands, std::string name = "");
-    /// Appends an op whose type must be said: generators, broadcast, reshape, backward convolutions.
-    ValueId emit_typed(OpVariant op, std::vector<ValueId> operands, Type type, std::string name = "");
+    /// Appends an op whose type must be said: generators, broadcast, reshape, backward
+    /// convolutions.
+    ValueId emit_typed(OpVariant op, std::vector<ValueId> operands, Type type,
+                       std::string name = "");
 
     ValueId constant(double value, Shape shape = {});
     ValueId add(ValueId a, ValueId b) { return emit(Add{}, {a, b}); }
@@ -33,7 +35,9 @@ class Builder {
     ValueId mul(ValueId a, ValueId b) { return emit(Mul{}, {a, b}); }
     ValueId div(ValueId a, ValueId b) { return emit(Div{}, {a, b}); }
     ValueId neg(ValueId x) { return emit(Neg{}, {x}); }
-    ValueId select(ValueId condition, ValueId a, ValueId b) { return emit(Select{}, {condition, a, b}); }
+    ValueId select(ValueId condition, ValueId a, ValueId b) {
+        return emit(Select{}, {condition, a, b});
+    }
     /// x times (or plus) the same number everywhere.
     ValueId scale(ValueId x, double factor) { return mul(x, constant(factor, shape(x))); }
     ValueId offset(ValueId x, double term) { return add(x, constant(term, shape(x))); }

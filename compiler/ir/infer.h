@@ -9,8 +9,9 @@
 
 namespace gmc::ir {
 
-/// What a shape rule sees. `declared` is the type written or asked for, needed by ops whose result does not follow from
-/// their operands (constants, broadcasts, reshapes, backward convolutions); null when none was given.
+/// What a shape rule sees. `declared` is the type written or asked for, needed by ops whose result
+/// does not follow from their operands (constants, broadcasts, reshapes, backward convolutions);
+/// null when none was given.
 struct InferContext {
     std::vector<Type> operands;
     const Type* declared = nullptr;
@@ -22,8 +23,9 @@ struct InferContext {
     }
 };
 
-/// The result's type; on failure `context.error` says what was seen and what would be right. Checks the number of
-/// operands against OpInfo::operands. Not for `fused` and `gradient`, which have several results.
+/// The result's type; on failure `context.error` says what was seen and what would be right. Checks
+/// the number of operands against OpInfo::operands. Not for `fused` and `gradient`, which have
+/// several results.
 Type infer_type(const OpVariant& op, InferContext& context);
 
 /// The number of operands that OpInfo::operands names; -1 for any number.

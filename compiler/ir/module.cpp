@@ -5,20 +5,6 @@
 
 namespace gmc::ir {
 
-const OpInfo& op_info(const OpVariant& op) {
-    return std::visit(
-        [](const auto& o) -> const OpInfo& {
-            using T = std::decay_t<decltype(o)>;
-            if constexpr (std::is_same_v<T, std::monostate>) {
-                static constexpr OpInfo kNothing{"nothing", "", "not an op"};
-                return kNothing;
-            } else {
-                return T::kInfo;
-            }
-        },
-        op);
-}
-
 const char* state_role_name(StateRole role) {
     static constexpr const char* kNames[] = {"parameter", "statistic", "slot", "copy"};
     return kNames[static_cast<int>(role)];

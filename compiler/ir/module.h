@@ -95,8 +95,8 @@ struct Function {
 struct Initializer {
     /// zeros ones constant normal uniform glorot_uniform/_normal he_uniform/_normal orthogonal
     std::string kind = "zeros";
-    double value =
-        0;  ///< constant: the value; uniform: the limit; normal: the deviation; orthogonal: the gain
+    /// Constant: the value; uniform: the limit; normal: the deviation; orthogonal: the gain.
+    double value = 0;
     int64_t fan_in = 0, fan_out = 0;
     int64_t stream = 0;
     static constexpr auto fields() {

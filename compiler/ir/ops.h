@@ -1,6 +1,7 @@
-// The ops of the IR: one struct each, with its formula, traits, operands and attributes. From `fields()` come the
-// printer, the parser, equality, hashes and the op table (`gmc ops`); nothing of those is written per op.
-// Ops are pure: the result is a function of operands and attributes, for random ops also of (seed, call).
+// The ops of the IR: one struct each, with its formula, traits, operands and attributes. From
+// `fields()` come the printer, the parser, equality, hashes and the op table (`gmc ops`); nothing
+// of those is written per op. Ops are pure: the result is a function of operands and attributes,
+// for random ops also of (seed, call).
 #pragma once
 
 #include <cstdint>
@@ -14,13 +15,18 @@ namespace gmc::ir {
 
 /// What passes may know of an op without knowing the op.
 enum Trait : unsigned {
-    kElementwise = 1u << 0,   ///< operands and result have one shape; element i depends on elements i only
-    kCommutative = 1u << 1,   ///< the two operands may be swapped
-    kReduction = 1u << 2,     ///< removes axes
-    kGenerator = 1u << 3,     ///< no operands; element i is computed from i (constants, random numbers)
-    kNoGradient = 1u << 4,    ///< piecewise constant or not differentiable: contributes no gradient, by definition
-    kRuntimeScalar = 1u << 5, ///< a number the runtime supplies (step, epoch)
-    kContraction = 1u << 6,   ///< sums of products, where the time goes: convolutions and the matrix product
+    kElementwise =
+        1u << 0,  ///< operands and result have one shape; element i depends on elements i only
+    kCommutative = 1u << 1,  ///< the two operands may be swapped
+    kReduction = 1u << 2,    ///< removes axes
+    kGenerator =
+        1u << 3,  ///< no operands; element i is computed from i (constants, random numbers)
+    kNoGradient =
+        1u
+        << 4,  ///< piecewise constant or not differentiable: contributes no gradient, by definition
+    kRuntimeScalar = 1u << 5,  ///< a number the runtime supplies (step, epoch)
+    kContraction =
+        1u << 6,  ///< sums of products, where the time goes: convolutions and the matrix product
 };
 
 /// An op's fixed facts. `operands` names them, e.g. "x, weights"; "..." stands for any number.
@@ -47,7 +53,7 @@ struct NoFields {
     static constexpr auto fields() { return std::tuple<>(); }
 };
 
-// ---- element-wise -------------------------------------------------------------------------------------------
+// ---- element-wise -------------------------------------------------------------------------------
 
 struct Abs : NoFields {
     static constexpr OpInfo kInfo{"abs", "x", "|x|", kElementwise};
@@ -55,11 +61,12 @@ struct Abs : NoFields {
 struct Add : NoFields {
     static constexpr OpInfo kInfo{"add", "a, b", "a + b", kElementwise | kCommutative};
 };
-/// From or to bf16, the upper half of an f32; the result's type says which. The one element-wise op whose operand and
-/// result may differ in their element type; all others, and generators, broadcasts and reductions, are f32.
+/// From or to bf16, the upper half of an f32; the result's type says which. The one element-wise op
+/// whose operand and result may differ in their element type; all others, and generators,
+/// broadcasts and reductions, are f32.
 struct Cast : NoFields {
-    static constexpr OpInfo kInfo{"cast", "x", "x as another element type, rounded to nearest, ties to even",
-                                  kElementwise};
+    static constexpr OpInfo kInfo{
+        "cast", "x", "x as another element type, rounded to nearest, ties to even", kElementwise};
 };
 struct Cos : NoFields {
     static constexpr OpInfo kInfo{"cos", "x", "cos x", kElementwise};
@@ -72,8 +79,8 @@ struct Equal : NoFields {
                                   kElementwise | kCommutative | kNoGradient};
 };
 struct Erf : NoFields {
-    static constexpr OpInfo kInfo{"erf", "x", "2/sqrt(pi) times the integral of exp(-t^2) from 0 to x",
-                                  kElementwise};
+    static constexpr OpInfo kInfo{
+        "erf", "x", "2/sqrt(pi) times the integral of exp(-t^2) from 0 to x", kElementwise};
 };
 struct Exp : NoFields {
     static constexpr OpInfo kInfo{"exp", "x", "e^x", kElementwise};
@@ -144,34 +151,38 @@ struct Tanh : NoFields {
     static constexpr OpInfo kInfo{"tanh", "x", "hyperbolic tangent", kElementwise};
 };
 
-// ---- generators ---------------------------------------------------------------------------------------------
+// ---- generators ---------------------------------------------------------------------------------
 
 struct Constant {
     static constexpr OpInfo kInfo{"constant", "", "every element is `value`", kGenerator};
     double value = 0;
     static constexpr auto fields() { return std::tuple{field("value", &Constant::value)}; }
 };
-/// Positions along an axis, whatever the shape: along an axis of n elements followed by axes of m in all,
-/// {stride=m, size=n} counts 0 .. n - 1.
+/// Positions along an axis, whatever the shape: along an axis of n elements followed by axes of m
+/// in all, {stride=m, size=n} counts 0 .. n - 1.
 struct Iota {
-    static constexpr OpInfo kInfo{"iota", "", "element i is floor(i / stride) modulo size; size < 2^24",
+    static constexpr OpInfo kInfo{"iota", "",
+                                  "element i is floor(i / stride) modulo size; size < 2^24",
                                   kGenerator | kNoGradient};
     int64_t stride = 1, size = 1;
     static constexpr auto fields() {
         return std::tuple{field("stride", &Iota::stride), field("size", &Iota::size)};
     }
 };
-/// Philox4x32-10 (Salmon et al. 2011) keyed by the seed, counter (index, call, stream); then Box and Muller 1958.
+/// Philox4x32-10 (Salmon et al. 2011) keyed by the seed, counter (index, call, stream); then Box
+/// and Muller 1958.
 struct RandomNormal {
-    static constexpr OpInfo kInfo{"random_normal", "", "independent N(0, 1) from (seed, call, stream, index)",
+    static constexpr OpInfo kInfo{"random_normal", "",
+                                  "independent N(0, 1) from (seed, call, stream, index)",
                                   kGenerator | kNoGradient};
     int64_t stream = 0;
     static constexpr auto fields() { return std::tuple{field("stream", &RandomNormal::stream)}; }
 };
 struct RandomUniform {
-    static constexpr OpInfo kInfo{"random_uniform", "",
-                                  "independent U[0, 1), multiples of 2^-24, from (seed, call, stream, index)",
-                                  kGenerator | kNoGradient};
+    static constexpr OpInfo kInfo{
+        "random_uniform", "",
+        "independent U[0, 1), multiples of 2^-24, from (seed, call, stream, index)",
+        kGenerator | kNoGradient};
     int64_t stream = 0;
     static constexpr auto fields() { return std::tuple{field("stream", &RandomUniform::stream)}; }
 };
@@ -184,11 +195,13 @@ struct Step : NoFields {
                                   kRuntimeScalar | kNoGradient};
 };
 
-// ---- shape --------------------------------------------------------------------------------------------------
+// ---- shape --------------------------------------------------------------------------------------
 
-/// dims[i] is the result's axis that takes the operand's axis i (increasing; sizes equal); other axes repeat.
+/// dims[i] is the result's axis that takes the operand's axis i (increasing; sizes equal); other
+/// axes repeat.
 struct Broadcast {
-    static constexpr OpInfo kInfo{"broadcast", "x", "repeats x along the axes that `dims` does not name"};
+    static constexpr OpInfo kInfo{"broadcast", "x",
+                                  "repeats x along the axes that `dims` does not name"};
     std::vector<int64_t> dims;
     static constexpr auto fields() { return std::tuple{field("dims", &Broadcast::dims)}; }
 };
@@ -197,20 +210,24 @@ struct Concat {
     int64_t axis = 0;
     static constexpr auto fields() { return std::tuple{field("axis", &Concat::axis)}; }
 };
-/// Where operands of `pack` and states begin: multiples of so many elements, which are whole cache lines in f32 and in
-/// bf16.
+/// Where operands of `pack` and states begin: multiples of so many elements, which are whole cache
+/// lines in f32 and in bf16.
 inline constexpr int64_t kPackStep = 32;
 /// The elements from the beginning of one operand of `pack` to that of the next.
-constexpr int64_t packed_size(int64_t elements) { return (elements + kPackStep - 1) / kPackStep * kPackStep; }
-/// States lie in memory as `pack` would put them, so that a pack of states that are neighbours costs nothing: an
-/// optimizer updates all its parameters in one loop.
+constexpr int64_t packed_size(int64_t elements) {
+    return (elements + kPackStep - 1) / kPackStep * kPackStep;
+}
+/// States lie in memory as `pack` would put them, so that a pack of states that are neighbours
+/// costs nothing: an optimizer updates all its parameters in one loop.
 struct Pack : NoFields {
-    static constexpr OpInfo kInfo{
-        "pack", "...", "all elements of the operands behind one another, each from a multiple of 32 on; 0 in between"};
+    static constexpr OpInfo kInfo{"pack", "...",
+                                  "all elements of the operands behind one another, each from a "
+                                  "multiple of 32 on; 0 in between"};
 };
 struct Pad {
     static constexpr OpInfo kInfo{
-        "pad", "x", "zeros: low[i] before, high[i] after and interior[i] between neighbours along axis i"};
+        "pad", "x",
+        "zeros: low[i] before, high[i] after and interior[i] between neighbours along axis i"};
     std::vector<int64_t> low, high;
     std::vector<int64_t> interior{};  ///< empty: none anywhere
     int64_t gap(size_t axis) const { return interior.empty() ? 0 : interior[axis]; }
@@ -220,7 +237,8 @@ struct Pad {
     }
 };
 struct Reshape : NoFields {
-    static constexpr OpInfo kInfo{"reshape", "x", "the same elements in row-major order; costs nothing"};
+    static constexpr OpInfo kInfo{"reshape", "x",
+                                  "the same elements in row-major order; costs nothing"};
 };
 struct Slice {
     static constexpr OpInfo kInfo{
@@ -234,17 +252,19 @@ struct Slice {
     }
 };
 struct Transpose {
-    static constexpr OpInfo kInfo{"transpose", "x", "axis i of the result is axis permutation[i] of x"};
+    static constexpr OpInfo kInfo{"transpose", "x",
+                                  "axis i of the result is axis permutation[i] of x"};
     std::vector<int64_t> permutation;
     static constexpr auto fields() {
         return std::tuple{field("permutation", &Transpose::permutation)};
     }
 };
 
-// ---- reductions ---------------------------------------------------------------------------------------------
+// ---- reductions ---------------------------------------------------------------------------------
 
 struct ReduceMax {
-    static constexpr OpInfo kInfo{"reduce_max", "x", "largest over `axes`, which vanish; ties share the gradient",
+    static constexpr OpInfo kInfo{"reduce_max", "x",
+                                  "largest over `axes`, which vanish; ties share the gradient",
                                   kReduction};
     std::vector<int64_t> axes;
     static constexpr auto fields() { return std::tuple{field("axes", &ReduceMax::axes)}; }
@@ -255,17 +275,20 @@ struct ReduceSum {
     static constexpr auto fields() { return std::tuple{field("axes", &ReduceSum::axes)}; }
 };
 
-// ---- contractions -------------------------------------------------------------------------------------------
-// Of two f32 operands they make f32, of two bf16 ones f32 or bf16, as the result's type says; sums are f32.
+// ---- contractions -------------------------------------------------------------------------------
+// Of two f32 operands they make f32, of two bf16 ones f32 or bf16, as the result's type says; sums
+// are f32.
 
 /// The window of a convolution over S spatial axes; all vectors have S entries.
 struct ConvWindow {
     std::vector<int64_t> strides, pads_begin, pads_end, dilations;
     int64_t groups = 1;
 };
-/// x[N, D..., C], weights[K..., C/groups, F] -> [N, (D + pads - dilation (K - 1) - 1) / stride + 1 ..., F].
+/// x[N, D..., C], weights[K..., C/groups, F] -> [N, (D + pads - dilation (K - 1) - 1) / stride + 1
+/// ..., F].
 struct Conv : ConvWindow {
-    static constexpr OpInfo kInfo{"conv", "x, weights", "cross-correlation, x[N,D...,C], weights[K...,C/groups,F]",
+    static constexpr OpInfo kInfo{"conv", "x, weights",
+                                  "cross-correlation, x[N,D...,C], weights[K...,C/groups,F]",
                                   kContraction};
     static constexpr auto fields() {
         return std::tuple{field("strides", &Conv::strides), field("pads_begin", &Conv::pads_begin),
@@ -287,8 +310,8 @@ struct ConvBackwardData : ConvWindow {
 };
 /// The adjoint of `conv` in its weights. The result's type says the kernel sizes.
 struct ConvBackwardWeights : ConvWindow {
-    static constexpr OpInfo kInfo{"conv_backward_weights", "x, diff", "gradient of conv in its weights",
-                                  kContraction};
+    static constexpr OpInfo kInfo{"conv_backward_weights", "x, diff",
+                                  "gradient of conv in its weights", kContraction};
     static constexpr auto fields() {
         return std::tuple{field("strides", &ConvBackwardWeights::strides),
                           field("pads_begin", &ConvBackwardWeights::pads_begin),
@@ -307,28 +330,46 @@ struct Matmul {
     }
 };
 
-// ---- structure ----------------------------------------------------------------------------------------------
+// ---- structure ----------------------------------------------------------------------------------
 
-/// A group of element-wise ops, broadcasts, generators and reductions over one iteration space, run as one loop. Its
-/// body (Operation::body) computes values of the enclosing function; its operands are what the body reads from
-/// outside, its results what is used outside.
+/// A group of element-wise ops, broadcasts, generators and reductions over one iteration space, run
+/// as one loop. Its body (Operation::body) computes values of the enclosing function; its operands
+/// are what the body reads from outside, its results what is used outside.
 struct Fused {
     static constexpr OpInfo kInfo{"fused", "...", "the ops of its body in one loop over `space`"};
     std::vector<int64_t> space;
     static constexpr auto fields() { return std::tuple{field("space", &Fused::space)}; }
 };
-/// Operands: a scalar f, then x1, x2, ...; results: df/dx1, df/dx2, ... The pass `differentiate` replaces it.
+/// Operands: a scalar f, then x1, x2, ...; results: df/dx1, df/dx2, ... The pass `differentiate`
+/// replaces it.
 struct Gradient : NoFields {
-    static constexpr OpInfo kInfo{"gradient", "f, ...", "derivatives of the scalar f by each of the other operands"};
+    static constexpr OpInfo kInfo{"gradient", "f, ...",
+                                  "derivatives of the scalar f by each of the other operands"};
 };
 
-using OpVariant = std::variant<
+using OpAlternatives = std::variant<
 #define GMC_OP(Name) Name,
 #include "compiler/ir/op_kind.def"
 #undef GMC_OP
     std::monostate>;
 
+/// One of all ops. Copying, moving and destroying are compiled once, in ops.cpp: for so many
+/// alternatives they would otherwise take a second of every file that handles operations.
+struct OpVariant : OpAlternatives {
+    using OpAlternatives::OpAlternatives;
+    using OpAlternatives::operator=;
+    OpVariant() noexcept;
+    OpVariant(const OpVariant& other);
+    OpVariant(OpVariant&& other) noexcept;
+    OpVariant& operator=(const OpVariant& other);
+    OpVariant& operator=(OpVariant&& other) noexcept;
+    ~OpVariant();
+};
+
 /// Facts of an op that is only known at run time.
 const OpInfo& op_info(const OpVariant& op);
+/// Its attributes as text: `{a=1, b=[2,3]}` with a leading space, or "" when all have their defaults.
+/// Nothing is lost: of two ops of one kind with equal texts all attributes are equal.
+std::string attributes_text(const OpVariant& op);
 
 }  // namespace gmc::ir

@@ -1,4 +1,5 @@
-// Tensor types: an element type and dimensions. All tensors are dense and row-major; activations end in channels.
+// Tensor types: an element type and dimensions. All tensors are dense and row-major; activations
+// end in channels.
 #pragma once
 
 #include <cstdint>

@@ -354,8 +354,7 @@ void verify_states(const Module& module, VerifyReport& report) {
                                      to_string(s.type)));
         if (!is_copy) continue;
         const auto source = static_cast<size_t>(s.source);
-        if (source >= module.states.size() ||
-            module.states[source].role != StateRole::kParameter ||
+        if (source >= module.states.size() || module.states[source].role != StateRole::kParameter ||
             s.type != Type{DType::kBf16, module.states[source].type.shape})
             report.error(fmt::format("`@{}`, {}, is no copy of a parameter in bf16", s.name,
                                      to_string(s.type)));

@@ -31,8 +31,8 @@ constexpr int64_t kAlignmentBytes = 64;
 struct Buffer {
     ValueId value = kNone;
     int64_t first = 0;  ///< index of the op that writes it; -1 for inputs and states
-    int64_t last =
-        0;  ///< index of the last op that reads it; the number of ops when it is needed at the end
+    /// Index of the last op that reads it; the number of ops when it is needed at the end.
+    int64_t last = 0;
     int32_t viewed = kNone;      ///< the buffer that a slice only looks at
     bool in_states = false;      ///< a state, or at home in some
     int64_t begin = 0, end = 0;  ///< bytes in the arena, or in the memory of all states
@@ -195,10 +195,11 @@ class PlanCheck {
 
     /// Whether the new value of `state` is `b`, or the part of it that lies there.
     bool is_updated_by(StateId state, int64_t begin, const Buffer& b) const {
-        return std::any_of(function_.updates.begin(), function_.updates.end(), [&](const Update& u) {
-            const Buffer& by = buffer(u.value);
-            return u.state == state && memory(u.value) == b.value && by.begin == begin;
-        });
+        return std::any_of(
+            function_.updates.begin(), function_.updates.end(), [&](const Update& u) {
+                const Buffer& by = buffer(u.value);
+                return u.state == state && memory(u.value) == b.value && by.begin == begin;
+            });
     }
 
     /// What a pack of states looks at must be there still when it is read.
@@ -239,11 +240,12 @@ class PlanCheck {
         return !may_write_over(late.first, early.value, late.value);
     }
 
-    /// Whether making `late` writes bytes of `other`: a concat or pack whose operands lie in their parts
-    /// does not write those.
+    /// Whether making `late` writes bytes of `other`: a concat or pack whose operands lie in their
+    /// parts does not write those.
     bool writes(const Buffer& late, const Buffer& other) const {
         const Operation* op = late.first < 0 ? nullptr : &function_.operations[late.first];
-        if (op == nullptr || (op->as<Concat>() == nullptr && op->as<Pack>() == nullptr)) return true;
+        if (op == nullptr || (op->as<Concat>() == nullptr && op->as<Pack>() == nullptr))
+            return true;
         const std::vector<int64_t> offsets = part_offsets(function_, *op);
         if (offsets.empty()) return true;
         for (size_t i = 0; i < offsets.size(); ++i) {
@@ -290,8 +292,8 @@ class PlanCheck {
     const Module& module_;
     const Function& function_;
     VerifyReport& report_;
-    std::vector<ValueId>
-        root_;  ///< by value: the value whose memory it is; kNone inside fused bodies
+    /// By value: the value whose memory it is; kNone inside fused bodies.
+    std::vector<ValueId> root_;
     std::vector<int32_t> buffer_of_;  ///< by value: index into buffers_, for roots
     std::vector<Buffer> buffers_;
 };

@@ -21,7 +21,9 @@ std::optional<int64_t> view_offset(const Function& function, const Operation& op
 }
 
 /// Bytes that a tensor takes in a pack, and a state in memory.
-static int64_t packed_bytes(const Type& type) { return packed_size(type.elements()) * dtype_size(type.dtype); }
+static int64_t packed_bytes(const Type& type) {
+    return packed_size(type.elements()) * dtype_size(type.dtype);
+}
 
 std::vector<int64_t> part_offsets(const Function& function, const Operation& op) {
     std::vector<int64_t> offsets;

@@ -13,7 +13,7 @@ using namespace ir;  // NOLINT: this file is a table about ir's ops
 
 using Context = GradientContext;
 
-// ---- element-wise: one operand ------------------------------------------------------------------------------
+// ---- element-wise: one operand ------------------------------------------------------------------
 
 void rule(const Abs&, Context& c) { c.set(0, c.b.mul(c.diff(), c.b.emit(Sign{}, {c.operand(0)}))); }
 /// Back to the operand's type; rounding counts as the identity.
@@ -30,7 +30,8 @@ void rule(const Erf&, Context& c) {
     c.set(0, c.b.mul(c.diff(), c.b.scale(bell, 2 / std::sqrt(std::numbers::pi))));
 }
 void rule(const Exp&, Context& c) { c.set(0, c.b.mul(c.diff(), c.result())); }
-/// Written with the result, whose sign is the operand's as slope >= 0: so the operand need not be kept.
+/// Written with the result, whose sign is the operand's as slope >= 0: so the operand need not be
+/// kept.
 void rule(const LeakyRelu& op, Context& c) {
     const ValueId positive = c.b.emit(Greater{}, {c.result(), c.b.constant(0, c.shape())});
     c.set(0, c.b.select(positive, c.diff(), c.b.scale(c.diff(), op.slope)));
@@ -39,7 +40,8 @@ void rule(const Log&, Context& c) { c.set(0, c.b.div(c.diff(), c.operand(0))); }
 void rule(const Neg&, Context& c) { c.set(0, c.b.neg(c.diff())); }
 /// d x^p/dx = p x^(p-1).
 void rule(const Pow& op, Context& c) {
-    if (op.exponent == 0) return;  // a constant; by the formula its gradient at 0 would be 0 times infinity
+    if (op.exponent == 0)
+        return;  // a constant; by the formula its gradient at 0 would be 0 times infinity
     const ValueId power = c.b.emit(Pow{op.exponent - 1}, {c.operand(0)});
     c.set(0, c.b.mul(c.diff(), c.b.scale(power, op.exponent)));
 }
@@ -48,23 +50,19 @@ void rule(const Sigmoid&, Context& c) {
     const ValueId y = c.result();
     c.set(0, c.b.mul(c.diff(), c.b.mul(y, c.b.sub(c.b.constant(1, c.shape()), y))));
 }
-void rule(const Sin&, Context& c) {
-    c.set(0, c.b.mul(c.diff(), c.b.emit(Cos{}, {c.operand(0)})));
-}
+void rule(const Sin&, Context& c) { c.set(0, c.b.mul(c.diff(), c.b.emit(Cos{}, {c.operand(0)}))); }
 void rule(const Softplus&, Context& c) {
     c.set(0, c.b.mul(c.diff(), c.b.emit(Sigmoid{}, {c.operand(0)})));
 }
 /// 1 / (2 y); infinite at 0, so what may be 0 there adds an epsilon before the root.
-void rule(const Sqrt&, Context& c) {
-    c.set(0, c.b.div(c.b.scale(c.diff(), 0.5), c.result()));
-}
+void rule(const Sqrt&, Context& c) { c.set(0, c.b.div(c.b.scale(c.diff(), 0.5), c.result())); }
 /// 1 - y^2.
 void rule(const Tanh&, Context& c) {
     const ValueId y = c.result();
     c.set(0, c.b.mul(c.diff(), c.b.sub(c.b.constant(1, c.shape()), c.b.mul(y, y))));
 }
 
-// ---- element-wise: several operands -------------------------------------------------------------------------
+// ---- element-wise: several operands -------------------------------------------------------------
 
 void rule(const Add&, Context& c) {
     c.set(0, c.diff());
@@ -91,15 +89,19 @@ void route(Context& c, ValueId first_won) {
     if (c.wants(0)) c.set(0, c.b.select(first_won, c.diff(), zero));
     if (c.wants(1)) c.set(1, c.b.select(first_won, zero, c.diff()));
 }
-void rule(const Maximum&, Context& c) { route(c, c.b.emit(Greater{}, {c.operand(0), c.operand(1)})); }
-void rule(const Minimum&, Context& c) { route(c, c.b.emit(Greater{}, {c.operand(1), c.operand(0)})); }
+void rule(const Maximum&, Context& c) {
+    route(c, c.b.emit(Greater{}, {c.operand(0), c.operand(1)}));
+}
+void rule(const Minimum&, Context& c) {
+    route(c, c.b.emit(Greater{}, {c.operand(1), c.operand(0)}));
+}
 void rule(const Select&, Context& c) {
     const ValueId zero = c.b.constant(0, c.shape());
     if (c.wants(1)) c.set(1, c.b.select(c.operand(0), c.diff(), zero));
     if (c.wants(2)) c.set(2, c.b.select(c.operand(0), zero, c.diff()));
 }
 
-// ---- shape --------------------------------------------------------------------------------------------------
+// ---- shape --------------------------------------------------------------------------------------
 
 /// Repeating and summing are each other's adjoints.
 void rule(const Broadcast& op, Context& c) {
@@ -107,7 +109,8 @@ void rule(const Broadcast& op, Context& c) {
 }
 void rule(const ReduceSum& op, Context& c) {
     const Shape& shape = c.b.shape(c.operand(0));
-    c.set(0, c.b.broadcast(c.diff(), other_axes(static_cast<int64_t>(shape.size()), op.axes), shape));
+    c.set(0,
+          c.b.broadcast(c.diff(), other_axes(static_cast<int64_t>(shape.size()), op.axes), shape));
 }
 /// Elements that equal the maximum share its gradient evenly.
 // Some x equals the maximum, to the bit, even where fusion computes x again: passes rewrite a value
@@ -124,7 +127,8 @@ void rule(const ReduceMax& op, Context& c) {
 void rule(const Reshape&, Context& c) { c.set(0, c.b.reshape(c.diff(), c.b.shape(c.operand(0)))); }
 void rule(const Transpose& op, Context& c) {
     std::vector<int64_t> inverse(op.permutation.size());
-    for (size_t i = 0; i < inverse.size(); ++i) inverse[op.permutation[i]] = static_cast<int64_t>(i);
+    for (size_t i = 0; i < inverse.size(); ++i)
+        inverse[op.permutation[i]] = static_cast<int64_t>(i);
     c.set(0, c.b.transpose(c.diff(), inverse));
 }
 void rule(const Pad& op, Context& c) {
@@ -161,7 +165,7 @@ void rule(const Pack&, Context& c) {
     }
 }
 
-// ---- contractions: a bilinear form's three faces, each the derivative of the others --------------------------
+// ---- contractions: a bilinear form's three faces, each the derivative of the others -------------
 
 ConvWindow window_of(const ConvWindow& op) { return op; }
 
@@ -175,10 +179,12 @@ ValueId diff_of_contraction(Context& c) {
 ValueId conv(Context& c, const ConvWindow& w, ValueId x, ValueId weights) {
     return c.b.emit(Conv{w}, {x, weights});
 }
-ValueId conv_backward_data(Context& c, const ConvWindow& w, ValueId diff, ValueId weights, ValueId like) {
+ValueId conv_backward_data(Context& c, const ConvWindow& w, ValueId diff, ValueId weights,
+                           ValueId like) {
     return c.b.emit_typed(ConvBackwardData{w}, {diff, weights}, c.b.type(like));
 }
-ValueId conv_backward_weights(Context& c, const ConvWindow& w, ValueId x, ValueId diff, ValueId like) {
+ValueId conv_backward_weights(Context& c, const ConvWindow& w, ValueId x, ValueId diff,
+                              ValueId like) {
     return c.b.emit_typed(ConvBackwardWeights{w}, {x, diff}, c.b.type(like));
 }
 
@@ -188,7 +194,8 @@ void rule(const Conv& op, Context& c) {
     if (c.wants(0)) c.set(0, conv_backward_data(c, w, g, c.operand(1), c.operand(0)));
     if (c.wants(1)) c.set(1, conv_backward_weights(c, w, c.operand(0), g, c.operand(1)));
 }
-/// x = backward_data(d, w): in d it is a conv; in w, x's gradient takes the place of a conv's input.
+/// x = backward_data(d, w): in d it is a conv; in w, x's gradient takes the place of a conv's
+/// input.
 void rule(const ConvBackwardData& op, Context& c) {
     const ConvWindow w = window_of(op);
     const ValueId g = diff_of_contraction(c);
@@ -203,26 +210,29 @@ void rule(const ConvBackwardWeights& op, Context& c) {
     if (c.wants(1)) c.set(1, conv(c, w, c.operand(0), g));
 }
 
-/// C = A B gives dA = G B^T and dB = A^T G; the flags turn these about, so that nothing is ever transposed in memory.
+/// C = A B gives dA = G B^T and dB = A^T G; the flags turn these about, so that nothing is ever
+/// transposed in memory.
 void rule(const Matmul& op, Context& c) {
     const ValueId a = c.operand(0), b = c.operand(1), g = diff_of_contraction(c);
-    const auto product = [&](ValueId left, bool transpose_left, ValueId right, bool transpose_right) {
+    const auto product = [&](ValueId left, bool transpose_left, ValueId right,
+                             bool transpose_right) {
         return c.b.emit(Matmul{transpose_left, transpose_right}, {left, right});
     };
     if (c.wants(0))
-        c.set(0, op.transpose_a ? product(b, op.transpose_b, g, true) : product(g, false, b, !op.transpose_b));
+        c.set(0, op.transpose_a ? product(b, op.transpose_b, g, true)
+                                : product(g, false, b, !op.transpose_b));
     if (c.wants(1))
-        c.set(1, op.transpose_b ? product(g, true, a, op.transpose_a) : product(a, !op.transpose_a, g, false));
+        c.set(1, op.transpose_b ? product(g, true, a, op.transpose_a)
+                                : product(a, !op.transpose_a, g, false));
 }
 
 /// Constants have no operands and so nothing to carry back.
 void rule(const Constant&, Context&) {}
 
-// Ops that are piecewise constant, random or the runtime's contribute none, by definition (kNoGradient).
+// Ops that are piecewise constant, random or the runtime's contribute none, by definition
+// (kNoGradient).
 template <typename Op>
-void rule(const Op&, Context&)
-    requires(Op::kInfo.has(kNoGradient))
-{}
+void rule(const Op&, Context&) requires(Op::kInfo.has(kNoGradient)) {}
 
 void rule(const Fused&, Context&) { GMC_CHECK(false, "differentiation comes before fusion"); }
 void rule(const Gradient&, Context&) { GMC_CHECK(false, "inner gradients are expanded first"); }

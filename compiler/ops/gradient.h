@@ -1,5 +1,5 @@
-// Gradient rules: for each op, the ops that carry the derivative of its result back to its operands. Every rule emits
-// ordinary ops, so a gradient can be differentiated again.
+// Gradient rules: for each op, the ops that carry the derivative of its result back to its
+// operands. Every rule emits ordinary ops, so a gradient can be differentiated again.
 #pragma once
 
 #include <vector>
@@ -14,7 +14,10 @@ class GradientContext {
     /// `diff` is df/d(result) for a scalar f. `wanted[i]` says whether df/d(operand i) is needed.
     GradientContext(ir::Builder& builder, const ir::Operation& operation, ir::ValueId diff,
                     std::vector<bool> wanted)
-        : b(builder), operation_(operation), diff_(diff), wanted_(std::move(wanted)),
+        : b(builder),
+          operation_(operation),
+          diff_(diff),
+          wanted_(std::move(wanted)),
           found_(operation.operands.size(), ir::kNone) {}
 
     ir::Builder& b;

@@ -9,7 +9,6 @@
 #include <string>
 #include <unordered_map>
 
-#include "compiler/ir/attributes.h"
 #include "compiler/passes/rewriter.h"
 
 namespace gmc::passes {
@@ -20,16 +19,8 @@ using namespace ir;  // NOLINT: all of this is about ir
 std::string key_of(const Rewriter& rewriter, const Operation& op) {
     std::vector<ValueId> operands = op.operands;
     if (op.info().has(kCommutative)) std::sort(operands.begin(), operands.end());
-    const std::string attributes = std::visit(
-        [](const auto& o) {
-            if constexpr (std::is_same_v<std::decay_t<decltype(o)>, std::monostate>)
-                return std::string();
-            else
-                return attributes_text(o);
-        },
-        op.op);
-    return fmt::format("{}{} {} {}", op.info().name, attributes, fmt::join(operands, ","),
-                       to_string(rewriter.type(op.result())));
+    return fmt::format("{}{} {} {}", op.info().name, attributes_text(op.op),
+                       fmt::join(operands, ","), to_string(rewriter.type(op.result())));
 }
 
 }  // namespace

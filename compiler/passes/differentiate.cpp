@@ -124,8 +124,8 @@ class State {
     Function& function_;
     Builder b_;
     std::unordered_map<ValueId, ValueId> diff_;  ///< df/d(value), while one gradient is expanded
-    std::unordered_map<ValueId, ValueId>
-        renames_;  ///< results of `gradient` ops -> what computes them
+    /// Results of `gradient` ops -> what computes them.
+    std::unordered_map<ValueId, ValueId> renames_;
 };
 
 }  // namespace

@@ -274,8 +274,8 @@ class State {
         return i;
     }
 
-    /// Whether operation `i` only looks at a part of what it reads that nothing reads but the end of the function: what
-    /// a state becomes.
+    /// Whether operation `i` only looks at a part of what it reads that nothing reads but the end
+    /// of the function: what a state becomes.
     bool is_end(int i) const {
         const std::vector<int>& readers = users_[op(i).result()];
         return (op(i).as<Slice>() != nullptr || op(i).as<Reshape>() != nullptr) &&
@@ -396,8 +396,8 @@ class State {
     std::vector<int> producer_;            ///< by value: the operation that makes it, or -1
     std::vector<std::vector<int>> users_;  ///< by value
     std::vector<bool> anchor_;             ///< by value: it is in memory
-    std::map<ValueId, std::string>
-        dear_;                ///< anchors that are only too dear to compute twice, and why
+    /// Anchors that are only too dear to compute twice, and why.
+    std::map<ValueId, std::string> dear_;
     std::vector<int> level_;  ///< by operation
     std::vector<std::set<ValueId>> root_leaves_;
     std::vector<int> loop_of_;  ///< by operation: the loop whose root it is, or -1

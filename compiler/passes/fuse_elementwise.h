@@ -37,8 +37,8 @@ struct StoredTensor {
     const ir::Operation* maker;  ///< of the module as it was
     std::string reason;          ///< "read by conv %x", ...
 };
-/// What fuse_elementwise stores of `module` between loops, and between loops and other operations, in
-/// program order. Numbers (f32[]) are left out: they cost nothing.
+/// What fuse_elementwise stores of `module` between loops, and between loops and other operations,
+/// in program order. Numbers (f32[]) are left out: they cost nothing.
 std::vector<StoredTensor> stored_tensors(const ir::Module& module);
 
 }  // namespace gmc::passes

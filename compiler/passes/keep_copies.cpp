@@ -13,7 +13,9 @@ namespace {
 
 using namespace ir;  // NOLINT: all of this is about ir
 
-bool is_part(const Operation& op) { return op.as<Slice>() != nullptr || op.as<Reshape>() != nullptr; }
+bool is_part(const Operation& op) {
+    return op.as<Slice>() != nullptr || op.as<Reshape>() != nullptr;
+}
 
 /// The state that `op` makes bf16 of; kNone when it does anything else.
 StateId narrowed_state(const Function& f, const Operation& op) {
@@ -36,7 +38,8 @@ class Rewrite {
             if (copies_.count(u.state) != 0) updated_.insert(u.value);
         for (Operation op : before) {
             for (ValueId& v : op.operands)
-                if (const auto known = replaced_.find(v); known != replaced_.end()) v = known->second;
+                if (const auto known = replaced_.find(v); known != replaced_.end())
+                    v = known->second;
             if (replaces(op)) continue;
             b_.set_location(op.location);
             const std::vector<ValueId> results = op.results;
@@ -96,20 +99,26 @@ class State {
         for (StateId s : wanted) {
             const ir::State source = m_.states[s];
             copies[s] = static_cast<StateId>(m_.states.size());
-            m_.states.push_back({source.name + ".bf16", {DType::kBf16, source.type.shape},
-                                 StateRole::kCopy, {}, source.location, s});
+            m_.states.push_back({source.name + ".bf16",
+                                 {DType::kBf16, source.type.shape},
+                                 StateRole::kCopy,
+                                 {},
+                                 source.location,
+                                 s});
         }
         for (Function& f : m_.functions) Rewrite(m_, f, copies).run();
         return true;
     }
 
   private:
-    /// Adds the parameters that `f` reads as bf16 and updates, and those that are updated with them.
+    /// Adds the parameters that `f` reads as bf16 and updates, and those that are updated with
+    /// them.
     void find(const Function& f, std::set<StateId>& wanted) const {
         std::set<StateId> read;
         for (const Operation& op : f.operations) {
             const StateId state = narrowed_state(f, op);
-            if (state != kNone && m_.states[state].role == StateRole::kParameter) read.insert(state);
+            if (state != kNone && m_.states[state].role == StateRole::kParameter)
+                read.insert(state);
         }
         const MemoryViews views(f);
         std::map<ValueId, std::vector<StateId>> together;
@@ -117,7 +126,8 @@ class State {
             if (m_.states[u.state].role == StateRole::kParameter)
                 together[views.root(u.value).of].push_back(u.state);
         for (const auto& [value, states] : together)
-            if (std::any_of(states.begin(), states.end(), [&](StateId s) { return read.count(s) != 0; }))
+            if (std::any_of(states.begin(), states.end(),
+                            [&](StateId s) { return read.count(s) != 0; }))
                 wanted.insert(states.begin(), states.end());
     }
 

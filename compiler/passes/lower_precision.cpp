@@ -1,5 +1,5 @@
-// Backwards: which values must stay f32, and of which contractions want a bf16 copy. Then forwards, writing the
-// function anew: `narrow` and `wide` give a value in the type that its reader wants.
+// Backwards: which values must stay f32, and of which contractions want a bf16 copy. Then forwards,
+// writing the function anew: `narrow` and `wide` give a value in the type that its reader wants.
 #include "compiler/passes/lower_precision.h"
 
 #include <fmt/format.h>
@@ -64,7 +64,8 @@ class State {
                f_.type(op.operands[0]).dtype == DType::kF32;
     }
 
-    /// What reaches an update or a result without passing a contraction or a reduction; inputs; what is made of states.
+    /// What reaches an update or a result without passing a contraction or a reduction; inputs;
+    /// what is made of states.
     void find_exact() {
         for (size_t v = 0; v < f_.values.size(); ++v) exact_[v] = !from_data_[v];
         for (const Input& input : f_.inputs) exact_[input.value] = true;
@@ -108,7 +109,8 @@ class State {
         return true;
     }
 
-    /// Whether this moves what is bf16 anyway: all of the operands, or some where a contraction reads the result.
+    /// Whether this moves what is bf16 anyway: all of the operands, or some where a contraction
+    /// reads the result.
     bool moves_bf16(const Operation& op) const {
         const auto narrow = std::count_if(op.operands.begin(), op.operands.end(),
                                           [&](ValueId v) { return replaced_.count(v) != 0; });

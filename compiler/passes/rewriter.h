@@ -56,8 +56,8 @@ class Rewriter {
     ir::Builder builder_;
     std::vector<ir::ValueId> renames_;  ///< by value: what stands for it now, or kNone
     // Rules emit ops at any time, so look-ups first take note of what is new.
-    mutable std::vector<int32_t>
-        defined_by_;            ///< by value: index into function_.operations, or kNone
+    /// By value: index into function_.operations, or kNone.
+    mutable std::vector<int32_t> defined_by_;
     mutable size_t noted_ = 0;  ///< operations whose results are in defined_by_
     bool changed_ = false;
 };

@@ -1,5 +1,5 @@
-// Assertions about gmc itself. A failed check is a bug in gmc, never the user's fault: the commands turn
-// it into "internal error in ..." and exit code 70.
+// Assertions about gmc itself. A failed check is a bug in gmc, never the user's fault: the commands
+// turn it into "internal error in ..." and exit code 70.
 #pragma once
 
 #include <fmt/format.h>
@@ -23,8 +23,8 @@ class InternalError : public std::logic_error {
 }  // namespace gmc
 
 /// GMC_CHECK(condition, "format", args...): states an invariant; the text says what went wrong.
-#define GMC_CHECK(condition, ...)                                                          \
-    do {                                                                                   \
-        if (!(condition))                                                                  \
+#define GMC_CHECK(condition, ...)                                                             \
+    do {                                                                                      \
+        if (!(condition))                                                                     \
             ::gmc::fail_check(__FILE_NAME__, __LINE__, #condition, fmt::format(__VA_ARGS__)); \
     } while (false)

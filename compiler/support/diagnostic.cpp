@@ -10,21 +10,25 @@ namespace {
 constexpr size_t kLongestLineShown = 120;
 constexpr size_t kMostErrorsShown = 20;
 
-/// Makes a line safe to print: control characters and malformed bytes become '?', so that carets stay in place.
+/// Makes a line safe to print: control characters and malformed bytes become '?', so that carets
+/// stay in place.
 std::string printable(std::string_view line) {
     std::string out(line);
     for (char& c : out) {
         const auto byte = static_cast<unsigned char>(c);
-        if (byte == '\t') c = ' ';
-        else if (byte < 0x20 || byte == 0x7f) c = '?';
+        if (byte == '\t')
+            c = ' ';
+        else if (byte < 0x20 || byte == 0x7f)
+            c = '?';
     }
     return out;
 }
 
 /// Columns count bytes; a caret must count characters.
 size_t characters(std::string_view text) {
-    return static_cast<size_t>(std::count_if(
-        text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+    return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+        return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+    }));
 }
 
 /// "  23 |     units: 800" and the caret line below it; "" where there is no such line.
@@ -54,9 +58,9 @@ std::string place(const SourceFiles& sources, const Span& span) {
 }
 
 std::string render_one(const SourceFiles& sources, const Diagnostic& d) {
-    std::string out = fmt::format("{}: {}: {} [{}]\n", place(sources, d.span),
-                                  d.is_warning ? "warning" : "error", printable(d.text),
-                                  diagnostic_kind_name(d.kind));
+    std::string out =
+        fmt::format("{}: {}: {} [{}]\n", place(sources, d.span), d.is_warning ? "warning" : "error",
+                    printable(d.text), diagnostic_kind_name(d.kind));
     if (d.span.known()) out += excerpt(sources, d.span);
     for (const Note& note : d.notes) {
         out += fmt::format("{}: note: {}\n", place(sources, note.span), printable(note.text));

@@ -1,4 +1,5 @@
-// Errors and warnings for the user: a list that goes in and is filled, rendered with the source line and a caret.
+// Errors and warnings for the user: a list that goes in and is filled, rendered with the source
+// line and a caret.
 //
 //   models/a.yaml:23:12: error: `decoder` gives f32[128,800] but ... [shape-mismatch]
 //      23 |     units: 800
@@ -83,7 +84,8 @@ class Diagnostics {
     size_t count() const { return list_.size(); }
     const std::vector<Diagnostic>& list() const { return list_; }
     const std::vector<Diagnostic>& warnings() const { return warnings_; }
-    /// Errors and warnings as text, by their place; ends in a line break. At most 20, then how many more.
+    /// Errors and warnings as text, by their place; ends in a line break. At most 20, then how many
+    /// more.
     std::string render() const;
 
   private:

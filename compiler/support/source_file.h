@@ -29,7 +29,8 @@ class SourceFile {
     const std::string& text() const { return text_; }
     /// Line `number` (1-based) without its line break; "" outside the text.
     std::string_view line(uint32_t number) const;
-    /// Where the file is used, unknown for what the user named himself; see SourceFiles::set_origin.
+    /// Where the file is used, unknown for what the user named himself; see
+    /// SourceFiles::set_origin.
     const Span& used_at() const { return used_at_; }
     const std::string& origin() const { return origin_; }
     void set_origin(Span used_at, std::string text) {

@@ -7,9 +7,9 @@
 
 namespace gmc::view {
 
-/// {"model", "states": [...], "functions": [{"name", "inputs", "operations", "updates", "results"}]}.
-/// Operations have "op", "operands", "results" (names, types, places), "attributes", "at" (the place
-/// in the model) and, when fused, "body".
+/// {"model", "states": [...], "functions": [{"name", "inputs", "operations", "updates",
+/// "results"}]}. Operations have "op", "operands", "results" (names, types, places), "attributes",
+/// "at" (the place in the model) and, when fused, "body".
 nlohmann::ordered_json to_json(const ir::Module& module);
 
 }  // namespace gmc::view

@@ -124,10 +124,10 @@ class Writer {
 
     const Module& module_;
     const Function& f_;
-    std::map<ValueId, ValueId> original_;     ///< of results of reshapes
-    std::map<ValueId, std::string> updates_;  ///< by value: the states it updates
+    std::map<ValueId, ValueId> original_;            ///< of results of reshapes
+    std::map<ValueId, std::string> updates_;         ///< by value: the states it updates
     std::map<ValueId, std::vector<ValueId>> packs_;  ///< of states, which cost nothing
-    std::set<ValueId> parts_;                        ///< slices that states become, which cost nothing either
+    std::set<ValueId> parts_;  ///< slices that states become, which cost nothing either
 };
 
 }  // namespace

@@ -36,8 +36,8 @@ class Finder {
     }
 
   private:
-    /// `value` is written by operation `now`: over an operand that is read for the last time, or into
-    /// a buffer of its own.
+    /// `value` is written by operation `now`: over an operand that is read for the last time, or
+    /// into a buffer of its own.
     void define(ValueId value, int64_t now) {
         root_[value] = value;
         const Value& v = f_.values[value];
@@ -70,12 +70,14 @@ class Finder {
         }
     }
 
-    /// Whether a buffer lies in a larger one: as an operand of a concat or pack, at the moment of that.
+    /// Whether a buffer lies in a larger one: as an operand of a concat or pack, at the moment of
+    /// that.
     bool is_part(const PlannedBuffer& b, int64_t i) const {
-        return std::any_of(plan_.buffers.begin(), plan_.buffers.end(), [&](const PlannedBuffer& whole) {
-            return whole.is_live(i) && whole.bytes > b.bytes && whole.offset <= b.offset &&
-                   b.offset + b.bytes <= whole.offset + whole.bytes;
-        });
+        return std::any_of(
+            plan_.buffers.begin(), plan_.buffers.end(), [&](const PlannedBuffer& whole) {
+                return whole.is_live(i) && whole.bytes > b.bytes && whole.offset <= b.offset &&
+                       b.offset + b.bytes <= whole.offset + whole.bytes;
+            });
     }
 
     const Function& f_;

@@ -27,8 +27,8 @@ struct MemoryPlan {
 /// The plan of a planned function: what has a place in the arena.
 MemoryPlan memory_plan(const ir::Function& function);
 
-/// Per function a table: offset, bytes, first and last operation, values; `*` marks what is alive at
-/// the peak, and the head names the operation at the peak.
+/// Per function a table: offset, bytes, first and last operation, values; `*` marks what is alive
+/// at the peak, and the head names the operation at the peak.
 std::string memory_table(const ir::Module& module);
 
 /// The same as a picture (SVG): operations from left to right, the arena from bottom to top, a box

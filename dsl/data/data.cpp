@@ -1,5 +1,5 @@
-// `data:` with its `test:`: the fields of an example, each with itself (data_field.cpp) and with the
-// others.
+// `data:` with its `test:`: the fields of an example, each with itself (data_field.cpp) and with
+// the others.
 #include <algorithm>
 #include <set>
 

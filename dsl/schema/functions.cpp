@@ -1,4 +1,4 @@
-// The rows. To add a function: a row here, its rule in compiler/build, a test.
+// The rows. To add a function: a row here, its rule in dsl/lower, a test.
 //
 // Every tensor of an objective has the batch in front. A reduction of an example runs over
 // everything but the batch and leaves one number per example; of what has one number per example
@@ -82,7 +82,8 @@ std::vector<FunctionRow> of_training() {
         {"stop_gradient", 1, 1, "", "stop_gradient(x)", "x, a constant for gradients"},
         {"averaged", 1, 1, "", "averaged(x)",
          "x with the moving averages of the weights in place of the trained ones, where `train` or "
-         "an entry of `minimize` has an `average`; running statistics stay those of the trained network"},
+         "an entry of `minimize` has an `average`; running statistics stay those of the trained "
+         "network"},
         {"linear", 4, 4, "", "linear(from, to, over, unit)",
          "straight from `from` to `to` in `over` units (the word epoch or step), then `to`"},
         {"cosine", 4, 4, "", "cosine(from, to, over, unit)",

@@ -84,7 +84,7 @@ struct LayerRow {
 };
 constexpr int kManyInputs = 1000;
 
-/// All layer kinds, in the order of the reference. compiler/build checks that each has a builder.
+/// All layer kinds, in the order of the reference. dsl/lower checks that each has a builder.
 const std::vector<LayerRow>& layer_table();
 /// All mappings, in the order of the reference.
 const std::vector<MappingRow>& mapping_table();

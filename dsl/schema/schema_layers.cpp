@@ -1,4 +1,4 @@
-// The rows of the layers. To add a layer: a row here, a builder in compiler/build, a file test.
+// The rows of the layers. To add a layer: a row here, a builder in dsl/lower, a file test.
 #include <limits>
 
 #include "dsl/schema/schema_rows.h"
@@ -198,9 +198,7 @@ std::vector<LayerRow> resizes() {
 constexpr Range kAxis{-8, 7}, kAxisFromFront{0, 7};
 constexpr Range kPosition{-1e9, 1e9};
 
-KeyRow variance_epsilon() {
-    return number("epsilon", "1e-3", kPositive, "added to the variance");
-}
+KeyRow variance_epsilon() { return number("epsilon", "1e-3", kPositive, "added to the variance"); }
 
 /// A layer of several inputs, `- add: [a, b]`.
 std::vector<KeyRow> merging(std::vector<KeyRow> own) {
@@ -216,8 +214,9 @@ std::vector<LayerRow> example_norms() {
          "al. 2016)"},
         {"group_norm", "groups",
          plain({
-             integer("groups", kRequired, kSizes, "groups of neighbouring channels; it divides "
-                                                  "their number"),
+             integer("groups", kRequired, kSizes,
+                     "groups of neighbouring channels; it divides "
+                     "their number"),
              variance_epsilon(),
          }),
          "each example by itself, over all positions and the channels of a group, with trained "
@@ -261,8 +260,7 @@ std::vector<LayerRow> views() {
          }),
          "a part of an example along one axis"},
         {"gaussian_noise", "stddev",
-         plain(
-             {expression("stddev", kRequired, kNotNegative, "standard deviation of the noise")}),
+         plain({expression("stddev", kRequired, kNotNegative, "standard deviation of the noise")}),
          "adds noise of N(0, stddev^2) in training, does nothing otherwise"},
     };
 }
@@ -273,8 +271,7 @@ constexpr const char* kClassesDoc =
 
 std::vector<LayerRow> classes() {
     return {
-        {"one_hot", "classes",
-         plain({integer("classes", kOptional, kSizes, kClassesDoc)}),
+        {"one_hot", "classes", plain({integer("classes", kOptional, kSizes, kClassesDoc)}),
          "1 at the label and 0 elsewhere, along a new last axis"},
         {"embedding", "",
          plain({

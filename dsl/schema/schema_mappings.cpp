@@ -135,10 +135,11 @@ std::vector<MappingRow> objective_rows() {
              structure("metrics", kMetrics, kOptional,
                        "name: expression, or a set of names of `let`; measured in training and by "
                        "eval"),
-             structure("functions", kFunctions, kOptional,
-                       "name(parameters): expression, or a map of them; what gmrun calls. A parameter is "
-                       "the data field of its name, else noise like the `let` or network input of its "
-                       "name; for labels `gmrun sample` asks for each class in turn"),
+             structure(
+                 "functions", kFunctions, kOptional,
+                 "name(parameters): expression, or a map of them; what gmrun calls. A parameter is "
+                 "the data field of its name, else noise like the `let` or network input of its "
+                 "name; for labels `gmrun sample` asks for each class in turn"),
          },
          "What is minimized. Beside `recipe`, its parameters and roles are keys; `let`, `metrics` "
          "and `functions` add to the recipe's or replace one by name."},
@@ -229,9 +230,10 @@ std::vector<MappingRow> train_rows() {
              integer("epochs", "10", kEpochs, "passes over the data"),
              structure("optimizer", "name|optimizer", kOptional,
                        "`adam`, `{adam: {...}}`, `{sgd: {...}}` and so on; adam when left out"),
-             expression("average", kOptional, kDecay,
-                        "decay of moving averages of all networks' weights, each moved by the first "
-                        "entry of `minimize` that trains it; an entry's own `average` comes first"),
+             expression(
+                 "average", kOptional, kDecay,
+                 "decay of moving averages of all networks' weights, each moved by the first "
+                 "entry of `minimize` that trains it; an entry's own `average` comes first"),
          },
          "How it is trained."},
         {"optimizer",

@@ -44,7 +44,8 @@ class Parser {
         if (peek().kind != Token::Kind::kEnd) {
             Diagnostic& error =
                 fail(peek(), "an operator or the end is expected, but `{}` follows", peek().text);
-            if (peek().is("=")) error.help("`==` compares; definitions go under `let`, as `name: expression`");
+            if (peek().is("="))
+                error.help("`==` compares; definitions go under `let`, as `name: expression`");
             return Failure{};
         }
         return all.node;

@@ -36,8 +36,8 @@ constexpr Wording kWordings[] = {
 /// What a crude look at the text up to an error finds.
 struct Suspects {
     std::optional<size_t> open_bracket;  ///< the innermost that is not closed
-    std::optional<size_t>
-        long_quote;  ///< the last quote that goes over several lines, or never ends
+    /// The last quote that goes over several lines, or never ends.
+    std::optional<size_t> long_quote;
 };
 
 /// Walks over quotes and comments as YAML does, near enough for a hint.

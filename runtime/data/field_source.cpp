@@ -129,8 +129,8 @@ bool Opener::check_classes(const FieldSource& source, const FieldSource& of, con
     if (same) return true;
     Diagnostic& d = diagnostics_.error(
         DiagnosticKind::kBadValue, {},
-        "`{}` has {} classes, others than the {} that the model was compiled for", of.source, classes,
-        source.classes);
+        "`{}` has {} classes, others than the {} that the model was compiled for", of.source,
+        classes, source.classes);
     if (!opened.class_names.empty() && !source.class_names.empty())
         d.help(fmt::format("now: {}; then: {}", fmt::join(opened.class_names, ", "),
                            fmt::join(source.class_names, ", ")));

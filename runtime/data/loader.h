@@ -1,7 +1,7 @@
-// Batches of a data set, in a reproducible order. Where examples have to be decoded, a thread prepares them while the
-// trainer computes; copying from memory costs less than handing over between threads does.
-// All state is the Cursor: a checkpoint keeps it, and seek() continues as if the run had never
-// stopped.
+// Batches of a data set, in a reproducible order. Where examples have to be decoded, a thread
+// prepares them while the trainer computes; copying from memory costs less than handing over
+// between threads does. All state is the Cursor: a checkpoint keeps it, and seek() continues as if
+// the run had never stopped.
 #pragma once
 
 #include <chrono>

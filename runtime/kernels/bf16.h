@@ -1,5 +1,5 @@
-// bf16 by the number: the upper half of an f32. The scalar definition of the op `cast`; runtime/kernels/tile_cast does
-// the same for whole tiles, to the bit.
+// bf16 by the number: the upper half of an f32. The scalar definition of the op `cast`;
+// runtime/kernels/tile_cast does the same for whole tiles, to the bit.
 #pragma once
 
 #include <bit>

@@ -1,5 +1,6 @@
-// Each op becomes a few regions: boxes of the result with the strides by which their elements lie in an operand. A region is
-// copied in contiguous runs where there are any, in blocks where two axes change places, else one by one.
+// Each op becomes a few regions: boxes of the result with the strides by which their elements lie
+// in an operand. A region is copied in contiguous runs where there are any, in blocks where two
+// axes change places, else one by one.
 #include "runtime/kernels/copy.h"
 
 #include <algorithm>
@@ -25,8 +26,8 @@ struct Axis {
     int64_t size, from_stride, to_stride;
 };
 
-/// A box of elements to copy, or to fill with zeros when `from` is null. Axes are outermost first. T is float, or
-/// uint16_t for bf16.
+/// A box of elements to copy, or to fill with zeros when `from` is null. Axes are outermost first.
+/// T is float, or uint16_t for bf16.
 template <typename T>
 struct Region {
     const T* from = nullptr;
@@ -131,8 +132,8 @@ std::vector<Region<T>> regions(const ir::Pack&, const Tensors<T>& t) {
     return out;
 }
 
-/// The inside, and for each axis the margins before and after it: inside along earlier axes, everything along later ones.
-/// With gaps inside, zeros everywhere first.
+/// The inside, and for each axis the margins before and after it: inside along earlier axes,
+/// everything along later ones. With gaps inside, zeros everywhere first.
 template <typename T>
 std::vector<Region<T>> regions(const ir::Pad& op, const Tensors<T>& t) {
     const ir::Shape &inside = t.operand_shape(0), &whole = t.result_shape();
@@ -172,15 +173,14 @@ std::vector<Region<T>> regions(const Op&, const Tensors<T>& t) {
 template <typename T>
 bool is_in_place(const Region<T>& region) {
     return region.from == region.to &&
-           std::all_of(region.axes.begin(), region.axes.end(), [](const Axis& a) {
-               return a.size == 1 || a.from_stride == a.to_stride;
-           });
+           std::all_of(region.axes.begin(), region.axes.end(),
+                       [](const Axis& a) { return a.size == 1 || a.from_stride == a.to_stride; });
 }
 
 // ---- running ----
 
-/// How many of the last axes are copied at once: 2 where an axis that is contiguous in the operand was moved next to
-/// the last one of the result.
+/// How many of the last axes are copied at once: 2 where an axis that is contiguous in the operand
+/// was moved next to the last one of the result.
 template <typename T>
 size_t inner_axes(const Region<T>& region) {
     if (region.from == nullptr || region.axes.size() < 2) return 1;
@@ -188,7 +188,8 @@ size_t inner_axes(const Region<T>& region) {
     return rows.from_stride == 1 && columns.to_stride == 1 && columns.from_stride != 1 ? 2 : 1;
 }
 
-/// Moves the axis along which the operand is contiguous to the last place but one, so that blocks can be swapped.
+/// Moves the axis along which the operand is contiguous to the last place but one, so that blocks
+/// can be swapped.
 template <typename T>
 void prepare_blocks(Region<T>& region) {
     if (region.from == nullptr || region.axes.back().from_stride == 1) return;
@@ -211,8 +212,9 @@ void copy_line(const T* from, T* to, const Axis& axis) {
         for (int64_t i = 0; i < axis.size; ++i) to[i * axis.to_stride] = from[i * axis.from_stride];
 }
 
-/// to[i, j] = from[i, j], where the operand is contiguous along i and the result along j. In blocks through a buffer:
-/// each cache line is touched once on either side, however unlucky the strides are.
+/// to[i, j] = from[i, j], where the operand is contiguous along i and the result along j. In blocks
+/// through a buffer: each cache line is touched once on either side, however unlucky the strides
+/// are.
 template <typename T>
 void copy_plane(const T* from, T* to, const Axis& rows, const Axis& columns,
                 TransposeFunction<T> transpose) {

@@ -3,8 +3,8 @@
 
 namespace gmc::runtime {
 
-/// Makes this thread treat subnormal operands and results as zero (MXCSR's DAZ and FTZ bits); nothing on other
-/// processors. Threads that it creates later inherit the setting.
+/// Makes this thread treat subnormal operands and results as zero (MXCSR's DAZ and FTZ bits);
+/// nothing on other processors. Threads that it creates later inherit the setting.
 void flush_denormals();
 /// The same in every OpenMP thread.
 void flush_denormals_in_all_threads();

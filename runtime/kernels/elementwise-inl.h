@@ -1,8 +1,8 @@
-// The element-wise ops on vectors: one overload of `apply` per op, and nothing else to write for a new one (a missing
-// overload is a build error that names the op's struct). IEEE semantics: NaN propagates through every op but the
-// comparisons, and `select` takes a NaN condition for true. An element of the result depends, to the bit, on its
-// operands and not on where in a loop it stands: the gradient of reduce_max compares x, computed again, with its
-// stored maximum.
+// The element-wise ops on vectors: one overload of `apply` per op, and nothing else to write for a
+// new one (a missing overload is a build error that names the op's struct). IEEE semantics: NaN
+// propagates through every op but the comparisons, and `select` takes a NaN condition for true. An
+// element of the result depends, to the bit, on its operands and not on where in a loop it stands:
+// the gradient of reduce_max compares x, computed again, with its stored maximum.
 
 // clang-format off
 #if defined(GMC_RUNTIME_KERNELS_ELEMENTWISE_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -47,8 +47,9 @@ struct ScalarPow {
     }
 };
 
-/// `fast`, Highway's sine or cosine of x, which holds its error bound of 3 ulp up to 39000 only; beyond, `function` of
-/// the lane. Chosen lane by lane: an element's value must not depend on its neighbours.
+/// `fast`, Highway's sine or cosine of x, which holds its error bound of 3 ulp up to 39000 only;
+/// beyond, `function` of the lane. Chosen lane by lane: an element's value must not depend on its
+/// neighbours.
 template <class D, class V, class Function>
 HWY_INLINE V mend_large(D d, V x, V fast, const Function& function) {
     const auto small = hn::Le(hn::Abs(x), hn::Set(d, 39000.0f));
@@ -124,7 +125,8 @@ template <class D, class V>
 HWY_INLINE V apply(const ir::Neg&, D, V x) {
     return hn::Neg(x);
 }
-/// Small whole exponents and square roots are products; the rest is std::pow in double, lane by lane (20 ns each).
+/// Small whole exponents and square roots are products; the rest is std::pow in double, lane by
+/// lane (20 ns each).
 template <class D, class V>
 HWY_INLINE V apply(const ir::Pow& op, D d, V x) {
     const V one = hn::Set(d, 1.0f);

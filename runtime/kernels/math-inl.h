@@ -1,6 +1,7 @@
-// Elementary functions on f32 vectors, for each SIMD target. Error bounds against the exact value are tested in
-// tests/numeric/loop/loop_math.cpp: exp, log, erf, sigmoid, tanh, softplus within 3 ulp over the whole range. NaN gives
-// NaN; overflow gives infinity. Constants: Moshier's Cephes (single precision), erf: Juffa.
+// Elementary functions on f32 vectors, for each SIMD target. Error bounds against the exact value
+// are tested in tests/numeric/loop/loop_math.cpp: exp, log, erf, sigmoid, tanh, softplus within 3
+// ulp over the whole range. NaN gives NaN; overflow gives infinity. Constants: Moshier's Cephes
+// (single precision), erf: Juffa.
 
 // clang-format off
 #if defined(GMC_RUNTIME_KERNELS_MATH_INL_H_) == defined(HWY_TARGET_TOGGLE)  // guard per target, as Highway has it
@@ -80,7 +81,8 @@ HWY_INLINE V exp_of_minus_abs(D d, V x) {
 template <class D, class V>
 HWY_INLINE V log_normal(D d, V x, V exponent_offset) {
     const hn::RebindToSigned<D> di;
-    // x = m 2^e with m in [sqrt(1/2), sqrt(2)): subtracting the bits of sqrt(1/2) makes the exponent field e.
+    // x = m 2^e with m in [sqrt(1/2), sqrt(2)): subtracting the bits of sqrt(1/2) makes the
+    // exponent field e.
     const auto bits = hn::Sub(hn::BitCast(di, x), hn::Set(di, 0x3F3504F3));
     const V e = hn::Add(hn::ConvertTo(d, hn::ShiftRight<23>(bits)), exponent_offset);
     const V m =

@@ -1,6 +1,7 @@
-// Philox4x32-10 and the random ops on vectors: the same words as the scalar philox.h, 64 elements at a time. Blocks sit
-// one per 64-bit lane with their words in the lower halves, because the 32 x 32 -> 64 bit multiplication wants
-// them so and leaves both halves of the product in place; the upper halves hold rubbish that nothing reads.
+// Philox4x32-10 and the random ops on vectors: the same words as the scalar philox.h, 64 elements
+// at a time. Blocks sit one per 64-bit lane with their words in the lower halves, because the 32 x
+// 32 -> 64 bit multiplication wants them so and leaves both halves of the product in place; the
+// upper halves hold rubbish that nothing reads.
 
 // clang-format off
 #if defined(GMC_RUNTIME_KERNELS_PHILOX_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -65,7 +66,8 @@ HWY_INLINE WordVector interleaved(PairVector even, PairVector odd) {
     return hn::OddEven(hn::BitCast(dw, hn::ShiftLeft<32>(odd)), hn::BitCast(dw, even));
 }
 
-/// Words of Lanes(WordTag) consecutive blocks from `block` on; lanes never carry into the upper counter word.
+/// Words of Lanes(WordTag) consecutive blocks from `block` on; lanes never carry into the upper
+/// counter word.
 HWY_INLINE void philox_words(uint64_t block, uint32_t call, uint32_t stream, uint64_t seed,
                              WordVector (&words)[4]) {
     const PairTag dp;

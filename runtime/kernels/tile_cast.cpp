@@ -1,4 +1,5 @@
-// A bf16 is the upper half of an f32, so widening is a shift and narrowing an addition that rounds, then a shift.
+// A bf16 is the upper half of an f32, so widening is a shift and narrowing an addition that rounds,
+// then a shift.
 #include "runtime/kernels/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE

@@ -6,8 +6,9 @@
 
 namespace gmc::runtime {
 
-/// out[i] = in[0][i], as `to`; the pointers of TileCall point to elements of these types. `splat` as for tile_function:
-/// 1 says that in[0] is a single number, with which the tile is filled. TileCall::op is not used.
+/// out[i] = in[0][i], as `to`; the pointers of TileCall point to elements of these types. `splat`
+/// as for tile_function: 1 says that in[0] is a single number, with which the tile is filled.
+/// TileCall::op is not used.
 TileFunction cast_function(ir::DType from, ir::DType to, unsigned splat);
 
 /// Converts `count` elements with all threads.

@@ -1,4 +1,5 @@
-// Compiles the tile functions of all ops for every SIMD target, and finds the one for an op on this machine.
+// Compiles the tile functions of all ops for every SIMD target, and finds the one for an op on this
+// machine.
 #include "runtime/kernels/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -42,7 +43,8 @@ HWY_INLINE void copy_unless(const float* from, float* to, size_t bytes) {
     if constexpr (!kIsSplat) std::memcpy(to, from, bytes);
 }
 
-/// The last elements, fewer than a vector: through a padded copy, so that nothing beyond the tile is touched.
+/// The last elements, fewer than a vector: through a padded copy, so that nothing beyond the tile
+/// is touched.
 template <class Op, unsigned kSplat, size_t... kOperand>
 HWY_INLINE void elementwise_rest(const Op& op, const TileCall& call, size_t begin,
                                  const float* splats, std::index_sequence<kOperand...>) {

@@ -1,4 +1,5 @@
-// Reductions of tiles, compiled for every SIMD target. A new reduction is one more `Combine` specialization.
+// Reductions of tiles, compiled for every SIMD target. A new reduction is one more `Combine`
+// specialization.
 #include "runtime/kernels/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE

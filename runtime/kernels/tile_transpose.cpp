@@ -18,8 +18,9 @@ template <typename T>
 constexpr int64_t kSide = 16 / sizeof(T);
 
 #if HWY_TARGET != HWY_SCALAR
-// A round interleaves rows k and k + half of all rows. An element's position, row and column written in binary one
-// after the other, turns round by one digit; after as many rounds as a column has digits, both have changed places.
+// A round interleaves rows k and k + half of all rows. An element's position, row and column
+// written in binary one after the other, turns round by one digit; after as many rounds as a column
+// has digits, both have changed places.
 
 HWY_INLINE void transpose_square(const float* from, int64_t from_stride, float* to,
                                  int64_t to_stride) {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "runtime/output/png.h"
+#include "runtime/files/image.h"
 
 namespace gmc::runtime {
 

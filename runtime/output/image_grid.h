@@ -7,7 +7,7 @@
 
 #include "compiler/support/diagnostic.h"
 #include "compiler/support/result.h"
-#include "runtime/output/png.h"
+#include "runtime/files/image.h"
 
 namespace gmc::runtime {
 

@@ -13,7 +13,7 @@
 #include <optional>
 
 #include "compiler/support/check.h"
-#include "runtime/output/atomic_file.h"
+#include "runtime/files/atomic_file.h"
 
 namespace gmc::runtime {
 namespace {

@@ -8,7 +8,7 @@
 #include <cstring>
 
 #include "compiler/support/check.h"
-#include "runtime/output/atomic_file.h"
+#include "runtime/files/atomic_file.h"
 
 namespace gmc::runtime {
 namespace {

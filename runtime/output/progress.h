@@ -19,8 +19,8 @@ struct ProgressState {
     int64_t epochs = 0;
     int64_t step = 0;
     int64_t steps = 0;
-    std::vector<std::pair<std::string, double>>
-        values;               ///< losses and metrics, the most telling first
+    /// Losses and metrics, the most telling first.
+    std::vector<std::pair<std::string, double>> values;
     double images_per_s = 0;  ///< 0 = not known yet
 };
 

@@ -62,8 +62,8 @@ HWY_AFTER_NAMESPACE();
 #include <chrono>
 #include <vector>
 
-#include "runtime/onednn/contraction.h"
-#include "runtime/program/arena.h"
+#include "runtime/contractions/onednn/processor.h"
+#include "runtime/memory/arena.h"
 
 namespace gmc::runtime {
 namespace {

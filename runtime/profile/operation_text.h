@@ -13,8 +13,8 @@ namespace gmc::runtime {
 /// "conv", "matmul", "concat"; "loop" for everything that runs as one.
 std::string kind_of(const OperationProfile& profile);
 /// Names of operations by their results: "%decoder.dense". Results without a name of their own are
-/// known by the parameter that they are from now on, "@decoder.dense.weight", or, as gradients, with
-/// what else comes from the same place of the model, "%529 at decoder.dense".
+/// known by the parameter that they are from now on, "@decoder.dense.weight", or, as gradients,
+/// with what else comes from the same place of the model, "%529 at decoder.dense".
 class OperationNames {
   public:
     explicit OperationNames(const ir::Module& module);

@@ -33,8 +33,8 @@ struct StepProfile {
     double operations_ns() const;
 };
 
-/// Runs `rounds` rounds of training steps after three to warm up. The states end up trained by them.
-/// Errors: those of binding and of the data.
+/// Runs `rounds` rounds of training steps after three to warm up. The states end up trained by
+/// them. Errors: those of binding and of the data.
 Result<StepProfile> profile_step(LoadedModel& model, int64_t rounds, Diagnostics& diagnostics);
 
 }  // namespace gmc::runtime

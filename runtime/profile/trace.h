@@ -7,9 +7,10 @@
 
 namespace gmc::runtime {
 
-/// {"traceEvents": [...]} with complete events in microseconds from the earliest on, a batch that was begun
-/// before the first round or that round. One track for the step: rounds, in them functions and waiting for
-/// data, in these operations; what others lie in comes first. One track for the thread that prepares data.
+/// {"traceEvents": [...]} with complete events in microseconds from the earliest on, a batch that
+/// was begun before the first round or that round. One track for the step: rounds, in them
+/// functions and waiting for data, in these operations; what others lie in comes first. One track
+/// for the thread that prepares data.
 std::string chrome_trace(const ir::Module& module, const StepProfile& profile);
 
 }  // namespace gmc::runtime

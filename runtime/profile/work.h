@@ -1,5 +1,5 @@
-// How much an operation has to do at least: multiplications and additions of a contraction, bytes of
-// everything that is read and written once.
+// How much an operation has to do at least: multiplications and additions of a contraction, bytes
+// of everything that is read and written once.
 #pragma once
 
 #include "compiler/ir/module.h"

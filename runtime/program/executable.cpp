@@ -10,18 +10,19 @@
 #include <new>
 
 #include "compiler/support/check.h"
-#include "runtime/bind/bind.h"
-#include "runtime/bind/epilogue.h"
+#include "runtime/contractions/onednn/processor.h"
 #include "runtime/kernels/denormals.h"
 #include "runtime/kernels/loop/loop.h"
+#include "runtime/program/bind.h"
+#include "runtime/program/epilogue.h"
 #include "runtime/program/placement.h"
 #include "runtime/reference/reference_kernel.h"
 
 namespace gmc::runtime {
 namespace {
 
-/// A part of a loop that cannot follow its contraction runs right behind it, from this many elements on: while what it
-/// reads is in a cache. Smaller ones run together.
+/// A part of a loop that cannot follow its contraction runs right behind it, from this many
+/// elements on: while what it reads is in a cache. Smaller ones run together.
 constexpr int64_t kPartAlone = 16384;
 
 struct Transfer {
@@ -47,8 +48,8 @@ struct Executable::State {
     std::shared_ptr<Arena> arena;
     Placement placement;
     ContractionContext contractions;
-    /// In the order in which they run. Of an operation none where nothing is to be done, or where a loop follows
-    /// through a contraction, whose kernel runs both; several of a loop in parts.
+    /// In the order in which they run. Of an operation none where nothing is to be done, or where a
+    /// loop follows through a contraction, whose kernel runs both; several of a loop in parts.
     struct Run {
         size_t operation;
         std::unique_ptr<Kernel> kernel;
@@ -56,8 +57,8 @@ struct Executable::State {
     std::vector<Run> runs;
     std::vector<std::unique_ptr<Epilogue>> epilogues;
     std::vector<std::vector<LoopPart>> parts_done;  ///< by operation: of a loop, what runs earlier
-    std::deque<std::string> names;   ///< of kernels that run a loop, too
-    std::vector<Transfer> at_entry;  ///< states to be kept as they were
+    std::deque<std::string> names;                  ///< of kernels that run a loop, too
+    std::vector<Transfer> at_entry;                 ///< states to be kept as they were
     std::vector<Transfer> updates;
     MemoryBlock entry_copies;
     std::vector<const float*> results;
@@ -90,9 +91,8 @@ void Executable::State::bind(const ExecutableOptions& options) {
             add_parts(i, rest_of(i));
             continue;
         }
-        add_run(i, options.reference
-                       ? make_reference_kernel(function, operation, placement.buffers)
-                       : bind_operation(operation, context));
+        add_run(i, options.reference ? make_reference_kernel(function, operation, placement.buffers)
+                                     : bind_operation(operation, context));
         if (!context.followed) continue;
         const LoopPart& part = schedule.part[i];
         const bool follows = add_epilogue(*runs.back().kernel, loop, part);

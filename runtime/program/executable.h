@@ -10,9 +10,9 @@
 #include "compiler/ir/module.h"
 #include "compiler/support/diagnostic.h"
 #include "compiler/support/result.h"
-#include "runtime/program/arena.h"
-#include "runtime/program/kernel.h"
-#include "runtime/program/state_store.h"
+#include "runtime/kernels/kernel.h"
+#include "runtime/memory/arena.h"
+#include "runtime/states/state_store.h"
 
 namespace gmc::runtime {
 
@@ -84,8 +84,9 @@ class Executable {
     void set_timing(TimeLog* log);
     /// The name of the kernel of an operation; "" where nothing is to be done.
     std::string_view kernel_name(size_t operation) const;
-    /// Which share of its elements an operation's own kernels touch: less than 1 for a loop of which parts follow
-    /// contractions, whose kernels run them, and for a copy of which parts lie in place.
+    /// Which share of its elements an operation's own kernels touch: less than 1 for a loop of
+    /// which parts follow contractions, whose kernels run them, and for a copy of which parts lie
+    /// in place.
     double share(size_t operation) const;
 
     /// Memory of this executable alone (unplanned values, layouts of weights), without states and

@@ -18,14 +18,15 @@ struct Placer {
     std::vector<int64_t> own_offsets;
     int64_t own_bytes = 0;
 
-    /// From a state's memory on, as far as the value reaches: over its neighbours where it is all of them.
+    /// From a state's memory on, as far as the value reaches: over its neighbours where it is all
+    /// of them.
     float* in_state(ir::StateId state, const ir::Value& value) {
         const auto end = static_cast<ir::StateId>(module.states.size());
-        GMC_CHECK(value.type.bytes() <=
-                      ir::state_offset(module, end) - ir::state_offset(module, state),
-                  "%{} of @{} is {}, its state @{} {}", value.name, function.name,
-                  ir::to_string(value.type), module.states[state].name,
-                  ir::to_string(module.states[state].type));
+        GMC_CHECK(
+            value.type.bytes() <= ir::state_offset(module, end) - ir::state_offset(module, state),
+            "%{} of @{} is {}, its state @{} {}", value.name, function.name,
+            ir::to_string(value.type), module.states[state].name,
+            ir::to_string(module.states[state].type));
         return states.data(state);
     }
 

@@ -2,9 +2,9 @@
 #pragma once
 
 #include "compiler/ir/module.h"
-#include "runtime/program/arena.h"
-#include "runtime/program/kernel.h"
-#include "runtime/program/state_store.h"
+#include "runtime/kernels/kernel.h"
+#include "runtime/memory/arena.h"
+#include "runtime/states/state_store.h"
 
 namespace gmc::runtime {
 

@@ -1,4 +1,5 @@
-// What the reference of one op sees: its operands, and its result, whose type and size are already right.
+// What the reference of one op sees: its operands, and its result, whose type and size are already
+// right.
 #pragma once
 
 #include "runtime/reference/reference.h"

@@ -1,5 +1,6 @@
-// A convolution is a sum of products x w -> y over all triples of elements that belong together. The three forms
-// walk the same triples and differ only in which of the three tensors they add to, so they are adjoint by construction.
+// A convolution is a sum of products x w -> y over all triples of elements that belong together.
+// The three forms walk the same triples and differ only in which of the three tensors they add to,
+// so they are adjoint by construction.
 #include "runtime/reference/contractions.h"
 
 #include "runtime/reference/index.h"
@@ -8,7 +9,8 @@ namespace gmc::runtime {
 namespace {
 
 /// Calls visit(x position, w position, y position) for every product of the convolution
-/// y[n, o, f] = sum over k, c of x[n, o stride - pads_begin + k dilation, group(f) C/groups + c] w[k, c, f].
+/// y[n, o, f] = sum over k, c of x[n, o stride - pads_begin + k dilation, group(f) C/groups + c]
+/// w[k, c, f].
 template <typename Visit>
 void for_each_product(const ir::ConvWindow& window, const ir::Shape& x, const ir::Shape& w,
                       const ir::Shape& y, Visit&& visit) {

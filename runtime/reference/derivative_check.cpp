@@ -76,8 +76,8 @@ DerivativeCheck check_derivative(const std::function<double(double)>& f,
         return best;
     }
     size = std::max({std::abs(claim.value), std::abs(best.measured), claim.scale});
-    best.verdict = is_kink(rungs, f(0), claim.value, bound * size) ? Verdict::kKink
-                                                                   : Verdict::kDisagrees;
+    best.verdict =
+        is_kink(rungs, f(0), claim.value, bound * size) ? Verdict::kKink : Verdict::kDisagrees;
     return best;
 }
 

@@ -9,8 +9,8 @@ namespace gmc::runtime {
 struct DerivativeCheck {
     enum class Verdict {
         kAgrees,
-        kFlat,       ///< the slope is too small beside the function's value to be measured
-        kKink,       ///< there is no derivative: the slopes of both sides differ, or the value jumps
+        kFlat,  ///< the slope is too small beside the function's value to be measured
+        kKink,  ///< there is no derivative: the slopes of both sides differ, or the value jumps
         kDisagrees,  ///< none of that: the claim is wrong
     };
     Verdict verdict = Verdict::kFlat;

@@ -1,4 +1,5 @@
-// Element-wise ops: one formula per op on numbers, and three loops (one, two, three operands) for all of them.
+// Element-wise ops: one formula per op on numbers, and three loops (one, two, three operands) for
+// all of them.
 #pragma once
 
 #include <cmath>
@@ -23,9 +24,7 @@ inline double evaluate(const ir::Log&, double x) { return std::log(x); }
 inline double evaluate(const ir::Neg&, double x) { return -x; }
 inline double evaluate(const ir::Pow& op, double x) { return std::pow(x, op.exponent); }
 inline double evaluate(const ir::Sigmoid&, double x) { return 1 / (1 + std::exp(-x)); }
-inline double evaluate(const ir::Sign&, double x) {
-    return std::isnan(x) ? x : (x > 0) - (x < 0);
-}
+inline double evaluate(const ir::Sign&, double x) { return std::isnan(x) ? x : (x > 0) - (x < 0); }
 inline double evaluate(const ir::Sin&, double x) { return std::sin(x); }
 /// log(1 + e^x) = max(x, 0) + log(1 + e^-|x|), whose exponential cannot overflow.
 inline double evaluate(const ir::Softplus&, double x) {

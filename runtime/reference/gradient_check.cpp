@@ -126,10 +126,10 @@ std::vector<ParameterCheck> check_gradients(const ir::Module& module,
     const Point loss(module, *functions.loss, inputs, states, options);
     const Point gradient(module, *functions.gradient, with_directions, states, options);
     ReferenceStates end = states;
-    const auto curvature = options.second_order
-                               ? run_reference(module, *functions.curvature, with_directions, end,
-                                               call_of(options))
-                               : ReferenceResult{};
+    const auto curvature =
+        options.second_order
+            ? run_reference(module, *functions.curvature, with_directions, end, call_of(options))
+            : ReferenceResult{};
     double gradient_norm = 0;
     for (const ir::NamedValue& result : functions.gradient->results)
         if (result.name.starts_with("d."))
@@ -149,9 +149,9 @@ std::vector<ParameterCheck> check_gradients(const ir::Module& module,
             checks[i].first = check_one(loss, "loss", id, p, gradient.result(name),
                                         std::abs(loss.result("loss")[0]), options);
             if (options.second_order)
-                checks[i].second = check_one(gradient, "slope", id, p,
-                                             curvature.results.at(name).data, gradient_norm,
-                                             options);
+                checks[i].second =
+                    check_one(gradient, "slope", id, p, curvature.results.at(name).data,
+                              gradient_norm, options);
             const std::lock_guard lock(mutex);
             finished[i] = true;
             for (; reported < checks.size() && finished[reported]; ++reported)

@@ -1,6 +1,7 @@
-// The truth of the project: every op as plain loops in double, written to be obviously right and never fast.
-// Fast kernels are compared with it, and gradients are checked through it against finite differences.
-// Numbers are doubles where the type says f32: constants are not rounded to float. Values of bf16 are rounded to it.
+// The truth of the project: every op as plain loops in double, written to be obviously right and
+// never fast. Fast kernels are compared with it, and gradients are checked through it against
+// finite differences. Numbers are doubles where the type says f32: constants are not rounded to
+// float. Values of bf16 are rounded to it.
 #pragma once
 
 #include <map>
@@ -9,7 +10,7 @@
 #include <vector>
 
 #include "compiler/ir/module.h"
-#include "runtime/program/kernel.h"
+#include "runtime/kernels/kernel.h"
 
 namespace gmc::runtime {
 
@@ -28,8 +29,9 @@ using ReferenceStates = std::map<ir::StateId, std::vector<double>>;
 
 struct ReferenceOptions {
     bool keep_values = false;  ///< fill ReferenceResult::values
-    /// Round every value to float when it is computed, those inside fused bodies too. Then it does not matter which
-    /// values a loop keeps in memory and which it computes again: the gradient of reduce_max compares the two.
+    /// Round every value to float when it is computed, those inside fused bodies too. Then it does
+    /// not matter which values a loop keeps in memory and which it computes again: the gradient of
+    /// reduce_max compares the two.
     bool round_to_float = false;
 };
 
@@ -38,14 +40,15 @@ struct ReferenceResult {
     ReferenceValues values;  ///< with keep_values: every value, those of fused bodies included
 };
 
-/// Runs `function` and applies its updates to `states`, which must hold every state that the function reads;
-/// all updates see the states as they were at entry. A missing or wrongly sized input or state is an
-/// InternalError, as is a `gradient` op: differentiate the module first.
+/// Runs `function` and applies its updates to `states`, which must hold every state that the
+/// function reads; all updates see the states as they were at entry. A missing or wrongly sized
+/// input or state is an InternalError, as is a `gradient` op: differentiate the module first.
 ReferenceResult run_reference(const ir::Module& module, const ir::Function& function,
                               const ReferenceInputs& inputs, ReferenceStates& states,
                               const CallContext& call, const ReferenceOptions& options = {});
 
-/// Runs one op: reads its operands from `values` and adds its results (of `fused`: all values of its body).
+/// Runs one op: reads its operands from `values` and adds its results (of `fused`: all values of
+/// its body).
 void run_reference_operation(const ir::Function& function, const ir::Operation& operation,
                              ReferenceValues& values, const CallContext& call,
                              const ReferenceOptions& options = {});

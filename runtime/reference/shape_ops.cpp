@@ -78,7 +78,8 @@ void reference(const ir::Pack&, ReferenceContext& c) {
 void reference(const ir::Pad& op, ReferenceContext& c) {
     // The result starts as zeros.
     scatter(c.operand(0), c.result(), [&](Index i) {
-        for (size_t axis = 0; axis < i.size(); ++axis) i[axis] = op.low[axis] + i[axis] * (op.gap(axis) + 1);
+        for (size_t axis = 0; axis < i.size(); ++axis)
+            i[axis] = op.low[axis] + i[axis] * (op.gap(axis) + 1);
         return i;
     });
 }
@@ -87,7 +88,8 @@ void reference(const ir::Reshape&, ReferenceContext& c) { c.result().data = c.op
 
 void reference(const ir::Slice& op, ReferenceContext& c) {
     gather(c.operand(0), c.result(), [&](Index i) {
-        for (size_t axis = 0; axis < i.size(); ++axis) i[axis] = op.starts[axis] + i[axis] * op.stride(axis);
+        for (size_t axis = 0; axis < i.size(); ++axis)
+            i[axis] = op.starts[axis] + i[axis] * op.stride(axis);
         return i;
     });
 }

@@ -6,7 +6,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "runtime/output/atomic_file.h"
+#include "runtime/files/atomic_file.h"
 
 namespace gmc::runtime {
 namespace {
@@ -30,14 +30,10 @@ nlohmann::json describe(const StateStore& states, const TrainingState& training)
     for (ir::StateId id = 0; id < states.saved_count(); ++id)
         list.push_back(
             {{"name", states.state(id).name}, {"type", ir::to_string(states.state(id).type)}});
-    return {{"model", states.module().name},
-            {"seed", training.seed},
-            {"step", training.step},
-            {"call", training.call},
-            {"epoch", training.cursor.epoch},
-            {"batch", training.cursor.batch},
-            {"passes", training.epoch},
-            {"states", list}};
+    return {{"model", states.module().name},  {"seed", training.seed},
+            {"step", training.step},          {"call", training.call},
+            {"epoch", training.cursor.epoch}, {"batch", training.cursor.batch},
+            {"passes", training.epoch},       {"states", list}};
 }
 
 bool bad(Diagnostics& diagnostics, const std::string& path, const std::string& what) {

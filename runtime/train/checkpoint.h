@@ -12,7 +12,7 @@
 
 #include "compiler/support/diagnostic.h"
 #include "runtime/data/loader.h"
-#include "runtime/program/state_store.h"
+#include "runtime/states/state_store.h"
 
 namespace gmc::runtime {
 

@@ -22,8 +22,8 @@ struct Examples {
 
 struct EvaluationResult {
     int64_t examples = 0;
-    std::vector<std::pair<std::string, double>>
-        values;  ///< every loss and metric by name, means over all examples
+    /// Every loss and metric by name, means over all examples.
+    std::vector<std::pair<std::string, double>> values;
 };
 
 /// Runs `evaluate` over all examples of the split once. Averages are exact: the padding of the last

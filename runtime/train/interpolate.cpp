@@ -84,7 +84,8 @@ Result<Examples> interpolate(LoadedModel& model, const InterpolateOptions& optio
     const int64_t count = options.rows * options.columns;
     for (int64_t done = 0; done < count; done += model.batch_size()) {
         fill_batch(model, *executable, options, done);
-        executable->run(model.context(options.seed, static_cast<uint32_t>(done / model.batch_size())));
+        executable->run(
+            model.context(options.seed, static_cast<uint32_t>(done / model.batch_size())));
         append_rows(executable->result(0), executable->result_type(0),
                     std::min(model.batch_size(), count - done), out);
     }

@@ -9,9 +9,9 @@
 #include "compiler/ir/artefact.h"
 #include "compiler/support/check.h"
 #include "compiler/support/edit_distance.h"
+#include "runtime/contractions/tuning_cache.h"
 #include "runtime/kernels/denormals.h"
 #include "runtime/kernels/philox.h"
-#include "runtime/onednn/tuning_cache.h"
 
 namespace gmc::runtime {
 namespace {
@@ -27,7 +27,8 @@ LoadedModel::LoadedModel(std::string path, ir::Module module)
       states_(std::make_unique<StateStore>(module_)),
       arena_(std::make_shared<Arena>(module_)) {}
 
-/// Who measures may hold the future of the thread that touches the arena: it would not be waited for.
+/// Who measures may hold the future of the thread that touches the arena: it would not be waited
+/// for.
 LoadedModel::~LoadedModel() {
     all_is_read_ = true;
     if (touched_.valid()) touched_.wait();

@@ -1,4 +1,5 @@
-// A compiled model in memory: module, states, and its functions bound to this machine when first asked for.
+// A compiled model in memory: module, states, and its functions bound to this machine when first
+// asked for.
 #pragma once
 
 #include <atomic>
@@ -23,8 +24,8 @@ enum class DataSplit { kTrain, kTest };
 
 class LoadedModel {
   public:
-    /// Reads and verifies a .gmc. Errors: those of ir::read_artefact; kTooLarge when memory is missing. Nothing is bound
-    /// and the states are zero.
+    /// Reads and verifies a .gmc. Errors: those of ir::read_artefact; kTooLarge when memory is
+    /// missing. Nothing is bound and the states are zero.
     static Result<std::unique_ptr<LoadedModel>> load(const std::string& path,
                                                      Diagnostics& diagnostics);
     ~LoadedModel();
@@ -36,8 +37,8 @@ class LoadedModel {
     /// Moves 2 MB of states or arena to a huge page; false when there are no small pages left.
     bool make_huge() { return states_->make_huge() || arena_->make_huge(); }
 
-    /// The function's executable, bound on first use; null after an error. Unknown names report kUnknownName with the
-    /// functions that there are.
+    /// The function's executable, bound on first use; null after an error. Unknown names report
+    /// kUnknownName with the functions that there are.
     Executable* function(const std::string& name, Diagnostics& diagnostics);
 
     /// Functions bound from now on have their contractions chosen by measuring, or as `tuning`
@@ -58,10 +59,12 @@ class LoadedModel {
     int64_t epochs() const;
     bool has_test_data() const;
 
-    /// Starts to read the training data on another thread, while functions are bound and states initialised, and to touch
-    /// the arena. make_loader(kTrain) waits for them and reports what went wrong; contractions are measured only then.
+    /// Starts to read the training data on another thread, while functions are bound and states
+    /// initialised, and to touch the arena. make_loader(kTrain) waits for them and reports what
+    /// went wrong; contractions are measured only then.
     void read_ahead();
-    /// A loader over all data fields of the split. Where the model names no test data, the training data are used.
+    /// A loader over all data fields of the split. Where the model names no test data, the training
+    /// data are used.
     Result<std::unique_ptr<Loader>> make_loader(DataSplit split, const LoaderOptions& options,
                                                 Diagnostics& diagnostics);
     /// What the values of field `name` span, as the model declares.
@@ -80,11 +83,12 @@ class LoadedModel {
     /// From now on batches of `loader` are made where the function's inputs are, as far as that can
     /// be; for a loader whose batches only this function gets.
     void deliver_inputs(Executable& executable, Loader& loader);
-    /// Copies a batch into the function's `data.*` inputs, unless it was made there, and into `valid`
-    /// 1 for the valid rows.
+    /// Copies a batch into the function's `data.*` inputs, unless it was made there, and into
+    /// `valid` 1 for the valid rows.
     void set_inputs(Executable& executable, const Loader& loader, const Batch& batch);
-    /// Fills the function's noise inputs for the examples first, first + 1, ...: row r is a function of (seed, first + r)
-    /// only, so an example's noise does not depend on the batch it is in.
+    /// Fills the function's noise inputs for the examples first, first + 1, ...: row r is a
+    /// function of (seed, first + r) only, so an example's noise does not depend on the batch it is
+    /// in.
     void set_noise(Executable& executable, uint64_t seed, int64_t first_example);
     /// One example's noise for input `input` of a function, which is noise: `width` numbers.
     static void noise_of_example(const ir::Input& source, size_t input, uint64_t seed,
@@ -125,8 +129,8 @@ class LoadedModel {
     };
     std::atomic<bool> all_is_read_ = false;
     std::shared_future<void> touched_;  ///< the arena by read_ahead(), until all is read
-    std::future<ReadAhead>
-        read_ahead_;  ///< last, so that its thread ends before the module that it reads
+    /// Last, so that its thread ends before the module that it reads.
+    std::future<ReadAhead> read_ahead_;
 };
 
 }  // namespace gmc::runtime

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <filesystem>
 
-#include "runtime/output/atomic_file.h"
+#include "runtime/files/atomic_file.h"
 #include "runtime/output/metrics_log.h"
 #include "runtime/output/png.h"
 #include "runtime/output/progress.h"

@@ -40,14 +40,15 @@ TrainEnd train(LoadedModel& model, const TrainOptions& options, Diagnostics& dia
 /// What one training round needs: used by `train` and by `gmrun bench`.
 class StepRunner {
   public:
-    /// Binds the functions of the schedule, while the training data are read for the model's next loader. Check ok()
-    /// before use.
+    /// Binds the functions of the schedule, while the training data are read for the model's next
+    /// loader. Check ok() before use.
     StepRunner(LoadedModel& model, Diagnostics& diagnostics);
     bool ok() const { return ok_; }
     /// Number of batches that one round takes from the loader.
     int64_t batches_per_round() const;
-    /// Runs one round from `training` on, and moves it one round ahead. Each but the first begins by
-    /// moving 2 MB to a huge page, until none is left in small ones. False after an error of the data.
+    /// Runs one round from `training` on, and moves it one round ahead. Each but the first begins
+    /// by moving 2 MB to a huge page, until none is left in small ones. False after an error of the
+    /// data.
     bool run(Loader& loader, TrainingState& training, Diagnostics& diagnostics);
     /// Losses and metrics of the last round, in the order of the functions.
     struct Named {

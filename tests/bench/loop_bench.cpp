@@ -1,5 +1,6 @@
-// Prints the speed of loop and copy kernels on bodies as training has them: time of the fastest run, bytes of operands
-// and results per second, nanoseconds per element of the space. Usage: loop_bench [repetitions] [name prefix]
+// Prints the speed of loop and copy kernels on bodies as training has them: time of the fastest
+// run, bytes of operands and results per second, nanoseconds per element of the space. Usage:
+// loop_bench [repetitions] [name prefix]
 #include <fmt/format.h>
 #include <hwy/aligned_allocator.h>
 #include <omp.h>

@@ -1,5 +1,6 @@
-// Mutated idx, gzip, npy, npz, PNG and JPEG bytes: readers must answer with a value or an error, never crash,
-// hang or allocate what the file does not hold. Run under AddressSanitizer for its full worth.
+// Mutated idx, gzip, npy, npz, PNG and JPEG bytes: readers must answer with a value or an error,
+// never crash, hang or allocate what the file does not hold. Run under AddressSanitizer for its
+// full worth.
 #include <zip.h>
 
 #include <algorithm>
@@ -7,6 +8,7 @@
 #include "runtime/data/files/idx.h"
 #include "runtime/data/files/image_file.h"
 #include "runtime/data/files/npy_data.h"
+#include "runtime/data/files/png_reader.h"
 #include "runtime/kernels/philox.h"
 #include "runtime/output/npy.h"
 #include "runtime/output/png.h"

@@ -1,4 +1,5 @@
-// Mutated modules: the parser, the verifier and the passes answer with a module or with errors, and never crash.
+// Mutated modules: the parser, the verifier and the passes answer with a module or with errors, and
+// never crash.
 #include <algorithm>
 #include <filesystem>
 #include <fstream>

@@ -1,4 +1,4 @@
-// Functions of expressions about classes, over the batch and at zero, in modules as compiler/build
+// Functions of expressions about classes, over the batch and at zero, in modules as dsl/lower
 // makes them, against plain loops.
 #include <fmt/format.h>
 #include <unistd.h>
@@ -7,8 +7,8 @@
 #include <filesystem>
 #include <fstream>
 
-#include "compiler/build/build.h"
 #include "compiler/passes/differentiate.h"
+#include "dsl/lower/build.h"
 #include "tests/catch.h"
 #include "tests/numeric/reference_comparison.h"
 #include "tests/numeric/test_random.h"
@@ -40,7 +40,7 @@ ir::Module model(int batch, const std::string& metrics, const std::string& funct
     Result<dsl::ModelSpec> spec = dsl::read_model({path, {}, {}}, diagnostics);
     std::filesystem::remove(path);
     if (!spec.ok()) FAIL(diagnostics.render());
-    Result<ir::Module> module = build::build_module(*spec, diagnostics);
+    Result<ir::Module> module = lower::build_module(*spec, diagnostics);
     if (!module.ok()) FAIL(diagnostics.render());
     if (!passes::differentiate(*module, diagnostics).ok()) FAIL(diagnostics.render());
     return module.take();
@@ -67,12 +67,13 @@ std::map<std::string, runtime::ReferenceTensor> run(const ir::Module& module,
 }  // namespace
 
 TEST_CASE("argmax is the first of the largest, one_hot and == tell classes apart") {
-    const ir::Module module = model(
-        3, "", "\"f(image, label)\": {place: argmax(flat(image)), code: \"one_hot(label, 8)\", "
-               "same: label == argmax(flat(image)), other: label != 3}");
+    const ir::Module module =
+        model(3, "",
+              "\"f(image, label)\": {place: argmax(flat(image)), code: \"one_hot(label, 8)\", "
+              "same: label == argmax(flat(image)), other: label != 3}");
     Numbers image = random_numbers(48), label = {5, 3, 7};
-    image[4] = image[9] = 2;        // a tie
-    image[16 + 3] = 2;              // equal to the label
+    image[4] = image[9] = 2;         // a tie
+    image[16 + 3] = 2;               // equal to the label
     image[32 + 15] = image[47] = 2;  // the last
     const auto found = run(module, "f", {{"image", image}, {"label", label}});
     CHECK(difference("place", found.at("place").data, {4, 3, 15}, kExact) == "");
@@ -121,10 +122,11 @@ TEST_CASE("categorical draws classes as often as the softmax says") {
 }
 
 TEST_CASE("roots and norms have finite slopes at zero, first and second") {
-    const ir::Module module = model(
-        2, "", "\"f(image)\": {root: \"grad(sum(sqrt(image)), image)\", "
-               "power: \"grad(sum(image^0.5), image)\", norm: \"grad(norm(image), image)\", "
-               "second: \"grad(sum(grad(norm(image), image)^2), image)\"}");
+    const ir::Module module =
+        model(2, "",
+              "\"f(image)\": {root: \"grad(sum(sqrt(image)), image)\", "
+              "power: \"grad(sum(image^0.5), image)\", norm: \"grad(norm(image), image)\", "
+              "second: \"grad(sum(grad(norm(image), image)^2), image)\"}");
     Numbers image(32, 0.0);
     for (size_t i = 16; i < 32; ++i) image[i] = 0.25;
     const auto found = run(module, "f", {{"image", image}});

@@ -53,7 +53,8 @@ RunOutputs run_by_reference(const ir::Module& module, const ir::Function& functi
          runtime::run_reference(module, function, inputs.inputs, states, inputs.call).results)
         out[name] = std::move(tensor.data);
     for (auto& [id, values] : states)
-        if (const ir::State& state = module.states[static_cast<size_t>(id)]; state.source == ir::kNone)
+        if (const ir::State& state = module.states[static_cast<size_t>(id)];
+            state.source == ir::kNone)
             out["@" + state.name] = std::move(values);
     return out;
 }
@@ -67,7 +68,8 @@ RunInputs random_inputs(const ir::Module& module, const ir::Function& function, 
     for (const ir::Input& input : function.inputs)
         fill(out.inputs[function.values[input.value].name], function.type(input.value));
     for (size_t i = 0; i < module.states.size(); ++i)
-        if (module.states[i].source == ir::kNone) fill(out.states[module.states[i].name], module.states[i].type);
+        if (module.states[i].source == ir::kNone)
+            fill(out.states[module.states[i].name], module.states[i].type);
     out.call.seed = seed;
     return out;
 }

@@ -1,5 +1,5 @@
-// Running one function in two ways and saying where they differ: the reference, the fast path, the same function
-// after passes.
+// Running one function in two ways and saying where they differ: the reference, the fast path, the
+// same function after passes.
 #pragma once
 
 #include <string>
@@ -14,7 +14,8 @@ namespace gmc::tests {
 /// What a function is run on.
 struct RunInputs {
     runtime::ReferenceInputs inputs;
-    std::map<std::string, std::vector<double>> states;  ///< of every state of the module, by its name
+    /// Of every state of the module, by its name.
+    std::map<std::string, std::vector<double>> states;
     runtime::CallContext call;
 };
 
@@ -31,13 +32,13 @@ std::string difference(const RunOutputs& found, const RunOutputs& expected,
 RunOutputs run_by_reference(const ir::Module& module, const ir::Function& function,
                             const RunInputs& inputs);
 
-/// By runtime/program/executable.h; `reference` makes it run the plain loops on its own memory, which tests the
-/// placement of values alone.
+/// By runtime/program/executable.h; `reference` makes it run the plain loops on its own memory,
+/// which tests the placement of values alone.
 RunOutputs run_by_executable(const ir::Module& module, const ir::Function& function,
                              const RunInputs& inputs, bool reference = false);
 
-/// Fast path against reference: "" or what differs. When the function is neither fused nor planned, the first op
-/// whose value differs is named as well.
+/// Fast path against reference: "" or what differs. When the function is neither fused nor planned,
+/// the first op whose value differs is named as well.
 std::string compare_fast_path(const ir::Module& module, const ir::Function& function,
                               const RunInputs& inputs, const Tolerance& tolerance = kFastFunction);
 

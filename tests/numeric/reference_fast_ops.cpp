@@ -1,5 +1,5 @@
-// Every op alone on the fast path: the cases of the gradient tests, element-wise ops at sizes around tiles and
-// vectors, and random numbers, which must be the reference's.
+// Every op alone on the fast path: the cases of the gradient tests, element-wise ops at sizes
+// around tiles and vectors, and random numbers, which must be the reference's.
 #include "compiler/ir/text/printer.h"
 #include "tests/catch.h"
 #include "tests/numeric/gradient/gradient_cases.h"
@@ -77,7 +77,8 @@ TEST_CASE("fast reductions and broadcasts agree with the reference at every size
 }
 
 TEST_CASE("fast positions are the reference's") {
-    for (const ir::Iota& op : {ir::Iota{1, 1}, ir::Iota{1, 10}, ir::Iota{7, 3}, ir::Iota{100, 1000}})
+    for (const ir::Iota& op :
+         {ir::Iota{1, 1}, ir::Iota{1, 10}, ir::Iota{7, 3}, ir::Iota{100, 1000}})
         for (const ir::Shape& shape : std::vector<ir::Shape>{{}, {15}, {65}, {130, 517}}) {
             INFO(ir::to_string(shape) << " stride " << op.stride << " size " << op.size);
             CHECK(check_fast([&](Scope& s) { return s.b.emit_typed(op, {}, ir::f32(shape)); },

@@ -48,9 +48,9 @@ void check_copies(const runtime::StateStore& states) {
         const float* source = states.data(states.state(id).source);
         const auto* copy = reinterpret_cast<const uint16_t*>(states.data(id));
         for (int64_t i = 0; i < states.elements(id); ++i)
-            GMC_CHECK(copy[i] == runtime::bf16_from_float(source[i]), "@{}[{}] is {:04x}, @{} is {}",
-                      states.state(id).name, i, copy[i], states.state(states.state(id).source).name,
-                      source[i]);
+            GMC_CHECK(copy[i] == runtime::bf16_from_float(source[i]),
+                      "@{}[{}] is {:04x}, @{} is {}", states.state(id).name, i, copy[i],
+                      states.state(states.state(id).source).name, source[i]);
     }
 }
 

@@ -1,4 +1,5 @@
-// The reference itself, on numbers small enough to be worked out by hand. Functions are written as IR text.
+// The reference itself, on numbers small enough to be worked out by hand. Functions are written as
+// IR text.
 #include <cmath>
 
 #include "compiler/ir/text/parser.h"
@@ -202,7 +203,8 @@ TEST_CASE("random numbers of the reference have the moments of their distributio
 }
 
 TEST_CASE("normal numbers are Box and Muller's pairs of the uniform ones of their block") {
-    // Element r of a tile has word r / 16 of block r % 16; words 0 and 1 are a pair, 2 and 3 another.
+    // Element r of a tile has word r / 16 of block r % 16; words 0 and 1 are a pair, 2 and 3
+    // another.
     const runtime::CallContext call{9, 4, 0, 0};
     const Numbers u = generate("random_uniform {stream=1}", 128, call);
     const Numbers n = generate("random_normal {stream=1}", 128, call);

@@ -1,4 +1,5 @@
-// Random numbers for tests: the same on every machine and standard library, unlike std::uniform_real_distribution.
+// Random numbers for tests: the same on every machine and standard library, unlike
+// std::uniform_real_distribution.
 #pragma once
 
 #include <cstdint>

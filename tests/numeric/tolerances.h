@@ -10,8 +10,9 @@ struct Tolerance {
     double absolute = 0;
 };
 
-// Gradients in double against central differences. With steps of 2^-10 and one Richardson extrapolation the
-// differences are good to about 1e-11 for functions whose fifth derivative is near 1.
+// Gradients in double against central differences. With steps of 2^-10 and one Richardson
+// extrapolation the differences are good to about 1e-11 for functions whose fifth derivative is
+// near 1.
 inline constexpr Tolerance kGradient{1e-6, 1e-3, 1e-9};
 
 // Float kernels against the double reference.
@@ -22,7 +23,8 @@ inline constexpr Tolerance kFastOp{1e-6, 0.1, 1e-7};
 /// Whole functions of some ten ops, where errors of early ops are carried through later ones.
 inline constexpr Tolerance kFastFunction{1e-5, 1, 1e-6};
 
-/// The same with bf16 inside: a last bit of f32 may decide how a number is rounded, and that is carried on.
+/// The same with bf16 inside: a last bit of f32 may decide how a number is rounded, and that is
+/// carried on.
 inline constexpr Tolerance kBf16Function{0.02, 1, 1e-4};
 /// A function in bf16 against one in f32.
 inline constexpr Tolerance kBf16Rounding{0.1, 1, 1e-3};

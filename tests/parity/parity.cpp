@@ -1,6 +1,6 @@
 // The first five training steps of models, a few of all kinds, against PyTorch, from the same
-// weights, data and noise: every loss to 1e-4 relative, in bf16 to what rounding leaves. Fixtures are
-// numbers made by make_fixtures.py; nothing else of PyTorch is needed to run this.
+// weights, data and noise: every loss to 1e-4 relative, in bf16 to what rounding leaves. Fixtures
+// are numbers made by make_fixtures.py; nothing else of PyTorch is needed to run this.
 #include <cmath>
 #include <fstream>
 #include <map>
@@ -20,10 +20,11 @@ struct Tolerance {
     double first_step, later_steps;
 };
 constexpr Tolerance kF32 = {1e-4, 1e-4};
-/// A sum in the middle of two bf16 numbers is rounded up or down as its terms were ordered, a change of 2^-8; where a
-/// gradient is near zero, Adam then moves a weight the other way. So PyTorch's autocast and the same model rounded by
-/// hand, which agree to 6e-8 (vae_mlp) and 2e-4 (seed_gan) in the first step, are up to 4.6e-3 apart in later ones. In
-/// the first step the KL divergence of the VAEs in f32 is 1.5e-3 and 2.4e-3 away: a model computed in f32 fails here.
+/// A sum in the middle of two bf16 numbers is rounded up or down as its terms were ordered, a
+/// change of 2^-8; where a gradient is near zero, Adam then moves a weight the other way. So
+/// PyTorch's autocast and the same model rounded by hand, which agree to 6e-8 (vae_mlp) and 2e-4
+/// (seed_gan) in the first step, are up to 4.6e-3 apart in later ones. In the first step the KL
+/// divergence of the VAEs in f32 is 1.5e-3 and 2.4e-3 away: a model computed in f32 fails here.
 constexpr Tolerance kBf16 = {5e-4, 8e-3};
 /// Where PyTorch in f32 and in f64 differ by more than that themselves (a KL divergence near zero),
 /// their gap counts.

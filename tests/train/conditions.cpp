@@ -7,10 +7,10 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "compiler/build/build.h"
 #include "compiler/ir/artefact.h"
 #include "compiler/passes/pass_manager.h"
 #include "compiler/pipeline.h"
+#include "dsl/lower/build.h"
 #include "runtime/train/trainer.h"
 #include "tests/catch.h"
 
@@ -41,7 +41,7 @@ std::string compile(const Folder& folder, const std::string& text) {
     Diagnostics diagnostics;
     auto spec = dsl::read_model({folder / "model.yaml", {}, {}}, diagnostics);
     if (!spec.ok()) FAIL(diagnostics.render());
-    auto module = build::build_module(*spec, diagnostics);
+    auto module = lower::build_module(*spec, diagnostics);
     if (!module.ok()) FAIL(diagnostics.render());
     if (!passes::run_stages(*module, pipeline(), {}, diagnostics).ok()) FAIL(diagnostics.render());
     REQUIRE(ir::write_file(folder / "model.gmc", ir::artefact_text(*module), diagnostics));
@@ -242,8 +242,7 @@ TEST_CASE("a label that a layer has no class for is refused when the data are re
     const Folder folder;
     // Two pictures of 2 x 2, and their labels as numbers: a float array, which need not be classes.
     const auto npy = [](const std::string& shape, const std::vector<float>& values) {
-        std::string header =
-            "{'descr': '<f4', 'fortran_order': False, 'shape': " + shape + ", }";
+        std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': " + shape + ", }";
         header += std::string(117 - header.size(), ' ') + '\n';
         std::string bytes("\x93NUMPY\x01\x00\x76\x00", 10);
         bytes += header;

@@ -20,8 +20,7 @@ std::string model_text(const std::string& loss, const std::string& entry,
            "  net: {inputs: {x: [2]}, layers: [dense: 2]}\n"
            "objective:\n  let: {x: normal(net), ones: 0 * x + 1, y: net(ones)}\n"
            "  minimize: {networks: net, loss: '" +
-           loss + "', " + entry + "}\n  functions: {" + functions +
-           "}\ntrain: {batch_size: 2}\n";
+           loss + "', " + entry + "}\n  functions: {" + functions + "}\ntrain: {batch_size: 2}\n";
 }
 
 /// Its gradient with respect to weight [i, j] and to bias j is y_j - 3.
@@ -42,8 +41,8 @@ struct Trained {
 
     Executable function(const std::string& name) {
         Diagnostics diagnostics;
-        auto made = Executable::make(module, *module.find_function(name), states, arena, {},
-                                     diagnostics);
+        auto made =
+            Executable::make(module, *module.find_function(name), states, arena, {}, diagnostics);
         INFO(diagnostics.render());
         REQUIRE(made.ok());
         return made.take();
@@ -164,8 +163,8 @@ TEST_CASE("sgd: momentum, Nesterov's, decay") {
                    [=](Numbers& p, const Numbers& g, int) mutable {
                        for (size_t i = 0; i < 6; ++i) {
                            v[i] = 0.9 * v[i] - 0.1 * g[i];
-                           p[i] = p[i] * (1 - 0.1 * 0.5) +
-                                  (nesterov ? 0.9 * v[i] - 0.1 * g[i] : v[i]);
+                           p[i] =
+                               p[i] * (1 - 0.1 * 0.5) + (nesterov ? 0.9 * v[i] - 0.1 * g[i] : v[i]);
                        }
                    });
     }
@@ -177,7 +176,8 @@ TEST_CASE("clipping: by value, by norm of a parameter, by norm of all, of weight
                }));
     check_rule("{sgd: {learning_rate: 0.1, clip_norm: 2}}", descent_of([](Numbers& g) {
                    const double weight = norm(g, 0, 4), bias = norm(g, 4, 6);
-                   for (size_t i = 0; i < 6; ++i) g[i] *= std::min(1.0, 2 / (i < 4 ? weight : bias));
+                   for (size_t i = 0; i < 6; ++i)
+                       g[i] *= std::min(1.0, 2 / (i < 4 ? weight : bias));
                }));
     check_rule("{sgd: {learning_rate: 0.1, global_clip_norm: 2}}", descent_of([](Numbers& g) {
                    const double all = norm(g, 0, 6);
@@ -191,9 +191,8 @@ TEST_CASE("clipping: by value, by norm of a parameter, by norm of all, of weight
 }
 
 TEST_CASE("gradients of zero are clipped to zero, not to what is no number") {
-    for (const char* keys :
-         {"clip_norm: 1", "global_clip_norm: 1", "clip_value: 1",
-          "clip_norm: {linear: {from: 1, to: 0, over: 1 steps}}"})
+    for (const char* keys : {"clip_norm: 1", "global_clip_norm: 1", "clip_value: 1",
+                             "clip_norm: {linear: {from: 1, to: 0, over: 1 steps}}"})
         for (const char* kind : {"sgd", "adam", "rmsprop"}) {
             INFO(kind << ", " << keys);
             Trained model(kFlat, std::string("optimizer: {") + kind + ": {" + keys + "}}");
@@ -250,9 +249,10 @@ TEST_CASE("the decay of an average can be a schedule") {
 }
 
 TEST_CASE("`averaged` reads the averages, and nothing that was computed without them") {
-    Trained model(kSquares, "average: 0.9, optimizer: {sgd: {learning_rate: 0.1}}",
-                  "plain(x): net(x), smooth(x): averaged(net(x)), "
-                  "both(ones): {trained: y, mean: averaged(y), again: y, twice: averaged(averaged(y))}");
+    Trained model(
+        kSquares, "average: 0.9, optimizer: {sgd: {learning_rate: 0.1}}",
+        "plain(x): net(x), smooth(x): averaged(net(x)), "
+        "both(ones): {trained: y, mean: averaged(y), again: y, twice: averaged(averaged(y))}");
     for (int t = 0; t < 3; ++t) model.step(t);
     const Numbers x = {1, 2, 3, 4};
     const auto result = [&](const std::string& name, const std::string& part) {

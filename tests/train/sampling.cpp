@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "compiler/ir/artefact.h"
+#include "runtime/data/files/png_reader.h"
 #include "runtime/output/png.h"
 #include "runtime/train/interpolate.h"
 #include "runtime/train/picture.h"
@@ -87,7 +88,7 @@ std::unique_ptr<TestModel> make_model(const std::string& text,
     auto spec = dsl::read_model({made->folder / "m.yaml", sets, {}}, diagnostics);
     INFO(diagnostics.render());
     REQUIRE(spec.ok());
-    auto module = build::build_module(*spec, diagnostics);
+    auto module = lower::build_module(*spec, diagnostics);
     INFO(diagnostics.render());
     REQUIRE(module.ok());
     REQUIRE(passes::run_stages(*module, pipeline(), {}, diagnostics).ok());

@@ -131,12 +131,13 @@ TEST_CASE("every model learns or plays, the same bits twice") {
     };
     // Every file of models/ has a row: the last check counts them.
     const std::vector<Case> cases = {
-        {"aae", 16, 15},         {"ae", 32, 20},        {"beta_vae", 32, 20},  {"cgan", 8, 15},
-        {"classifier", 16, 20},  {"cvae", 32, 20},      {"dcgan64", 2, 4},     {"gan_minimax", 8, 15},
-        {"hinge_sn", 8, 15},     {"lsgan", 8, 15},      {"r1_grid", 64, 20},   {"seed_gan", 8, 20},
-        {"seed_vae", 8, 20},     {"shapes_vae", 32, 20}, {"vae_mlp", 32, 20},  {"vq_vae", 8, 100},
-        {"wgan_clip", 8, 5},     {"wgan_gp", 8, 5},     {"wgan_gp_ring", 64, 10},
-        {"classifier64", 16, 30}};
+        {"aae", 16, 15},          {"ae", 32, 20},          {"beta_vae", 32, 20},
+        {"cgan", 8, 15},          {"classifier", 16, 20},  {"cvae", 32, 20},
+        {"dcgan64", 2, 4},        {"gan_minimax", 8, 15},  {"hinge_sn", 8, 15},
+        {"lsgan", 8, 15},         {"r1_grid", 64, 20},     {"seed_gan", 8, 20},
+        {"seed_vae", 8, 20},      {"shapes_vae", 32, 20},  {"vae_mlp", 32, 20},
+        {"vq_vae", 8, 100},       {"wgan_clip", 8, 5},     {"wgan_gp", 8, 5},
+        {"wgan_gp_ring", 64, 10}, {"classifier64", 16, 30}};
     size_t models = 0;
     for (const auto& file : fs::directory_iterator(std::string(GMC_SOURCE_DIR) + "/models"))
         models += file.path().extension() == ".yaml" ? 1 : 0;
@@ -191,8 +192,8 @@ TEST_CASE("a checkpoint is the same states whatever the precision") {
     Diagnostics diagnostics;
     runtime::TrainingState training;
     for (auto* model : {exact.get(), rounded.get()}) {
-        const bool read =
-            runtime::read_checkpoint(folder / "run/checkpoint", model->states(), training, diagnostics);
+        const bool read = runtime::read_checkpoint(folder / "run/checkpoint", model->states(),
+                                                   training, diagnostics);
         INFO(diagnostics.render());
         REQUIRE(read);
     }
@@ -222,8 +223,8 @@ train: {batch_size: 16}
 )";
     Diagnostics diagnostics;
     const std::string path = folder / "m.gmc";
-    REQUIRE(ir::write_file(path, ir::artefact_text(compile_file(folder / "m.yaml", {})),
-                           diagnostics));
+    REQUIRE(
+        ir::write_file(path, ir::artefact_text(compile_file(folder / "m.yaml", {})), diagnostics));
     REQUIRE(train(path, folder / "whole", 9) == runtime::TrainEnd::kDone);
     REQUIRE(train(path, folder / "parts", 4) == runtime::TrainEnd::kDone);
     REQUIRE(train(path, folder / "parts", 9, true) == runtime::TrainEnd::kDone);
@@ -321,8 +322,8 @@ TEST_CASE("data read ahead are the same data, and once only") {
     const auto model = load(write_model(folder, "shapes_vae", 8));
     const auto first_batch = [&] {
         Diagnostics diagnostics;
-        auto loader = model->make_loader(runtime::DataSplit::kTrain, {8, runtime::LoaderMode::kTrain, 3, 0},
-                                         diagnostics);
+        auto loader = model->make_loader(runtime::DataSplit::kTrain,
+                                         {8, runtime::LoaderMode::kTrain, 3, 0}, diagnostics);
         REQUIRE(loader.ok());
         const auto batch = (*loader)->next(diagnostics);
         REQUIRE(batch.ok());
@@ -352,9 +353,11 @@ TEST_CASE("what is wrong with data read ahead is said when the loader is made") 
     const runtime::StepRunner runner(*model, diagnostics);
     CHECK(runner.ok());
     CHECK_FALSE(diagnostics.any());
-    CHECK_FALSE(model->make_loader(runtime::DataSplit::kTrain, {8, runtime::LoaderMode::kTrain, 3, 2}, diagnostics));
+    CHECK_FALSE(model->make_loader(runtime::DataSplit::kTrain,
+                                   {8, runtime::LoaderMode::kTrain, 3, 2}, diagnostics));
     REQUIRE(diagnostics.count() == 1);
-    CHECK(diagnostics.render().find("nowhere` cannot be opened: No such file or directory") != std::string::npos);
+    CHECK(diagnostics.render().find("nowhere` cannot be opened: No such file or directory") !=
+          std::string::npos);
 }
 
 TEST_CASE("a loss that is not finite ends the run and names itself") {

@@ -1,6 +1,6 @@
 // Which loops follow through contractions, and in which order operations then run.
 #include "compiler/ir/text/parser.h"
-#include "runtime/bind/epilogue.h"
+#include "runtime/program/epilogue.h"
 #include "runtime/program/placement.h"
 #include "tests/catch.h"
 
@@ -171,7 +171,8 @@ std::string two_weights(const std::string& between) {
     return R"(
 func @f(%x: f32[8,8] at 0 = argument, %y: f32[8,8] at 256 = argument) arena 2048 unplanned 4096 {
   %dv = matmul %x, %y : f32[8,8] at 512
-)" + between + R"(
+)" + between +
+           R"(
   %dw = matmul %y, %x : f32[8,8] at 768
   %g = pack %dv, %dw : f32[128] at 512
   %p = pack @v, @w : f32[128] at @v
@@ -209,8 +210,7 @@ TEST_CASE("a part waits for who reads the old weight, with its gradient") {
 
 TEST_CASE("a gradient that cannot wait is followed by nothing") {
     // What comes next writes over an operand of the first gradient, and reads the old weight.
-    const Found found =
-        find(two_weights("  %old = matmul %y, @v : f32[8,8] at 0\n"), kTwoStates);
+    const Found found = find(two_weights("  %old = matmul %y, @v : f32[8,8] at 0\n"), kTwoStates);
     CHECK(found.pairs == Pairs{{2, 5}});
     CHECK(found.parts == std::vector<LoopPart>{{64, 128}});
 }

@@ -6,6 +6,7 @@
 #include "runtime/data/files/image_file.h"
 #include "runtime/data/files/resize.h"
 #include "runtime/data/loader.h"
+#include "runtime/output/png.h"
 #include "tests/unit/data_jpeg.h"
 #include "tests/unit/data_temp_folder.h"
 

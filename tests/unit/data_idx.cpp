@@ -208,7 +208,8 @@ TEST_CASE("idx errors about gzip") {
           std::string::npos);
     std::string flipped = good;
     flipped[flipped.size() - 6] ^= 1;  // in the checksum: found only by reading to the very end
-    CHECK(error_of(flipped).find("is a corrupt gzip file: no more than 28 bytes") != std::string::npos);
+    CHECK(error_of(flipped).find("is a corrupt gzip file: no more than 28 bytes") !=
+          std::string::npos);
     CHECK(error_of(flipped).find("(a wrong checksum or length)") != std::string::npos);
     flipped = good;
     flipped[2] = 7;
@@ -236,7 +237,8 @@ TEST_CASE("a gzip file may have several members, and padding behind them") {
     const TempFolder folder;
     for (const std::string padding : {"", "x", "\x1f", "padding"}) {
         Diagnostics diagnostics;
-        Result<FieldPtr> field = read_idx(folder.write("f.gz", members + padding), {"x", {}, true, 256}, diagnostics);
+        Result<FieldPtr> field =
+            read_idx(folder.write("f.gz", members + padding), {"x", {}, true, 256}, diagnostics);
         INFO(diagnostics.render());
         REQUIRE(field);
         bool same = true;
@@ -246,7 +248,8 @@ TEST_CASE("a gzip file may have several members, and padding behind them") {
         CHECK(same);
     }
     Diagnostics diagnostics;
-    CHECK_FALSE(read_idx(folder.write("f.gz", members.substr(0, members.size() - 1)), {"x", {}}, diagnostics));
+    CHECK_FALSE(read_idx(folder.write("f.gz", members.substr(0, members.size() - 1)), {"x", {}},
+                         diagnostics));
     CHECK(only_error(diagnostics).find("is a truncated gzip file") != std::string::npos);
 }
 

@@ -1,4 +1,5 @@
-// What the verifier finds in modules that text cannot express, or that plan_memory would never write.
+// What the verifier finds in modules that text cannot express, or that plan_memory would never
+// write.
 #include "compiler/ir/builder.h"
 #include "compiler/ir/text/parser.h"
 #include "compiler/ir/verifier.h"
@@ -146,9 +147,10 @@ TEST_CASE("plans: states are written in place only when nothing reads the old on
 }
 
 TEST_CASE("plans: neighbours are written in place as one", "[ir]") {
-    const std::string head = "state @a : f32[4] parameter = zeros\nstate @b : f32[4] parameter = zeros\n"
-                             "func @f(%g: f32[64] at 0 = argument) arena 512 unplanned 512 {\n"
-                             "  %p = pack @a, @b : f32[64] at @a\n  %n = sub %p, %g : f32[64] at ";
+    const std::string head =
+        "state @a : f32[4] parameter = zeros\nstate @b : f32[4] parameter = zeros\n"
+        "func @f(%g: f32[64] at 0 = argument) arena 512 unplanned 512 {\n"
+        "  %p = pack @a, @b : f32[64] at @a\n  %n = sub %p, %g : f32[64] at ";
     const std::string first = "  %x = slice %n {starts=[0], limits=[4]} : f32[4] at @a\n",
                       second = "  %y = slice %n {starts=[32], limits=[36]} : f32[4] at @b\n",
                       updates = "  update @a = %x\n  update @b = %y\n";
@@ -169,8 +171,10 @@ TEST_CASE("plans: neighbours are written in place as one", "[ir]") {
 }
 
 TEST_CASE("plans: a pack writes zeros between its parts", "[ir]") {
-    const std::string body = "  %a = exp %x : f32[4] at 0\n  %b = neg %x : f32[4] at 16\n"
-                             "  %p = pack %a : f32[32] at 0\n  result p = %p\n  result b = %b\n}\n";
-    CHECK(says(plan_errors("func @f(%x: f32[4] at 128 = argument) arena 192 unplanned 256 {\n" + body),
-               "overlap"));
+    const std::string body =
+        "  %a = exp %x : f32[4] at 0\n  %b = neg %x : f32[4] at 16\n"
+        "  %p = pack %a : f32[32] at 0\n  result p = %p\n  result b = %b\n}\n";
+    CHECK(says(
+        plan_errors("func @f(%x: f32[4] at 128 = argument) arena 192 unplanned 256 {\n" + body),
+        "overlap"));
 }

@@ -6,7 +6,8 @@
 #include <csignal>
 #include <limits>
 
-#include "runtime/output/atomic_file.h"
+#include "runtime/data/files/png_reader.h"
+#include "runtime/files/atomic_file.h"
 #include "runtime/output/npy.h"
 #include "runtime/output/png.h"
 #include "tests/unit/data_temp_folder.h"

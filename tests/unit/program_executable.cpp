@@ -253,7 +253,8 @@ func @f(%a: f32[64,64] = argument) {
     CHECK(f.kernel_name(1).empty());
 }
 
-TEST_CASE("of an optimizer a part follows, a large one runs behind its gradient, and the rest together") {
+TEST_CASE(
+    "of an optimizer a part follows, a large one runs behind its gradient, and the rest together") {
     Program program(R"(
 state @a : f32[64,64] parameter = zeros
 state @b : f32[128,128] parameter = zeros

@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "runtime/program/memory_block.h"
+#include "runtime/memory/memory_block.h"
 #include "tests/catch.h"
 
 using namespace gmc::runtime;

@@ -3,9 +3,9 @@
 #include <cstring>
 #include <vector>
 
-#include "runtime/kernels/philox.h"
 #include "runtime/kernels/bf16.h"
-#include "runtime/program/state_store.h"
+#include "runtime/kernels/philox.h"
+#include "runtime/states/state_store.h"
 #include "tests/catch.h"
 
 using namespace gmc;
@@ -40,7 +40,8 @@ struct Statistics {
     }
 };
 
-/// The largest |entry| of a^T a - gain^2 I, a being [rows, columns], or of a a^T when there are fewer rows.
+/// The largest |entry| of a^T a - gain^2 I, a being [rows, columns], or of a a^T when there are
+/// fewer rows.
 double worst_product(const std::vector<float>& a, int64_t rows, int64_t columns, double gain) {
     const bool tall = rows >= columns;
     const int64_t count = tall ? columns : rows, length = tall ? rows : columns;
@@ -81,7 +82,9 @@ TEST_CASE("copies follow their parameters and are not saved") {
     CHECK(store.count() == 2);
     CHECK(store.saved_count() == 1);
     CHECK(store.bytes() == 2 * 128);
-    const auto copy = [&](int64_t i) { return reinterpret_cast<const uint16_t*>(store.data(1))[i]; };
+    const auto copy = [&](int64_t i) {
+        return reinterpret_cast<const uint16_t*>(store.data(1))[i];
+    };
     Diagnostics diagnostics;
     REQUIRE(store.initialise(1, diagnostics));
     CHECK(copy(39) == bf16_from_float(0.1F));

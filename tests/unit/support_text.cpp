@@ -75,7 +75,8 @@ TEST_CASE("at most 20 errors are shown", "[support]") {
 
 TEST_CASE("carets stay in place behind wide and control characters", "[support]") {
     Diagnostics d;
-    // Two bytes each for the umlauts, one for the escape character, which must not reach a terminal.
+    // Two bytes each for the umlauts, one for the escape character, which must not reach a
+    // terminal.
     const uint32_t file = d.sources().add("m", "\xc3\xa4\xc3\xb6\x1b: 1\n");
     d.error(DiagnosticKind::kBadValue, {file, 1, 8, 1}, "seen");
     const std::string text = d.render();

@@ -1,10 +1,11 @@
-// The file of measured contractions: what was recorded comes back, what is broken is measured again.
+// The file of measured contractions: what was recorded comes back, what is broken is measured
+// again.
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 
-#include "runtime/onednn/tuning_cache.h"
+#include "runtime/contractions/tuning_cache.h"
 #include "tests/catch.h"
 
 using namespace gmc;           // NOLINT: tests
@@ -83,7 +84,8 @@ TEST_CASE("two processes that save one after the other lose nothing") {
 TEST_CASE("a file that is broken, of another version or shape counts as empty") {
     const Folder folder;
     for (const char* text :
-         {"", "{", "[1]", "{\"gmc_tuning\": 2, \"machines\": {\"m\": {\"p\": {\"choice\": \"x\"}}}}",
+         {"", "{", "[1]",
+          "{\"gmc_tuning\": 2, \"machines\": {\"m\": {\"p\": {\"choice\": \"x\"}}}}",
           "{\"gmc_tuning\": 1, \"machines\": 3}", "{\"gmc_tuning\": 1, \"machines\": {\"m\": [1]}}",
           "{\"gmc_tuning\": 1, \"machines\": {\"m\": {\"p\": {\"choice\": 1}}}}",
           "{\"gmc_tuning\": 1, \"machines\": {\"m\": {\"p\": \"x\"}}}"}) {

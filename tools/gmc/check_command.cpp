@@ -1,5 +1,5 @@
 // gmc check: reads and builds a model, for its errors.
-#include "compiler/build/build.h"
+#include "dsl/lower/build.h"
 #include "tools/gmc/commands.h"
 #include "tools/gmc/model_source.h"
 
@@ -13,7 +13,7 @@ int check_command(const Words& words) {
     if (!line.parse(words)) return kDone;
     Diagnostics diagnostics;
     const Result<dsl::ModelSpec> spec = read_model(line, diagnostics);
-    if (!spec || !build::build_module(*spec, diagnostics)) return report(diagnostics);
+    if (!spec || !lower::build_module(*spec, diagnostics)) return report(diagnostics);
     report(diagnostics);
     fmt::print("{}: no errors\n", line.text("MODEL"));
     return kDone;

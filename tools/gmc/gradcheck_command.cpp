@@ -5,8 +5,8 @@
 #include <cmath>
 #include <thread>
 
-#include "compiler/build/gradient_check.h"
 #include "compiler/pipeline.h"
+#include "dsl/lower/gradient_check.h"
 #include "runtime/reference/gradient_check.h"
 #include "tools/gmc/commands.h"
 #include "tools/gmc/gradcheck_data.h"
@@ -21,9 +21,9 @@ using Verdict = DerivativeCheck::Verdict;
 
 void add_options(CommandLine& line) {
     add_model(line);
-    line.options().add_options()(
-        "bound", po::value<double>()->default_value(1e-5, "1e-5")->value_name("X"),
-        "the largest relative error that is none")(
+    line.options().add_options()("bound",
+                                 po::value<double>()->default_value(1e-5, "1e-5")->value_name("X"),
+                                 "the largest relative error that is none")(
         "seed", po::value<uint64_t>()->default_value(1)->value_name("N"),
         "of parameters, noise and directions")(
         "examples", po::value<int64_t>()->default_value(2)->value_name("N"), "in the batch")(
@@ -44,7 +44,8 @@ std::string cell(const DerivativeCheck& check) {
         case Verdict::kFlat:
             return "flat";
         case Verdict::kDisagrees:
-            return std::isfinite(check.error) ? fmt::format("{:.1e} !", check.error) : "not finite !";
+            return std::isfinite(check.error) ? fmt::format("{:.1e} !", check.error)
+                                              : "not finite !";
         case Verdict::kAgrees:
             break;
     }
@@ -63,8 +64,7 @@ bool report_wrong(const ir::Module& module, const ir::State& state, const char* 
                   const DerivativeCheck& check) {
     if (check.verdict != Verdict::kDisagrees) return false;
     if (!std::isfinite(check.claimed) || !std::isfinite(check.measured))
-        fmt::print(stderr,
-                   "{}: error: the {} derivative of the loss by `{}` is not finite by {}\n",
+        fmt::print(stderr, "{}: error: the {} derivative of the loss by `{}` is not finite by {}\n",
                    place_of(module, state), order, state.name,
                    std::isfinite(check.measured)  ? "autodiff"
                    : std::isfinite(check.claimed) ? "differences"
@@ -158,7 +158,7 @@ int gradcheck_command(const Words& words) {
     Result<dsl::ModelSpec> spec = read_model(line, diagnostics);
     if (!spec) return report(diagnostics);
     spec->train.batch_size = line.get<int64_t>("examples");
-    Result<ir::Module> module = build::build_gradient_check(*spec, diagnostics);
+    Result<ir::Module> module = lower::build_gradient_check(*spec, diagnostics);
     std::string unknown;
     if (!module || !passes::run_stages(*module, pipeline_until("grad"), {}, diagnostics) ||
         !passes::run_stages(*module, stages_of({"cse", "dce"}, unknown), {}, diagnostics))

@@ -6,7 +6,7 @@
 #include <random>
 
 #include "runtime/data/field_source.h"
-#include "runtime/program/state_store.h"
+#include "runtime/states/state_store.h"
 
 namespace gmc::tools {
 namespace {

@@ -4,8 +4,8 @@
 
 #include <filesystem>
 
-#include "compiler/build/build.h"
 #include "compiler/ir/artefact.h"
+#include "dsl/lower/build.h"
 
 namespace gmc::tools {
 
@@ -65,7 +65,7 @@ void add_precision(CommandLine& line) {
 Result<ir::Module> build_model(const CommandLine& line, const dsl::ModelSpec& spec,
                                Diagnostics& diagnostics) {
     const std::string precision = line.text("precision");
-    Result<ir::Module> module = build::build_module(spec, diagnostics);
+    Result<ir::Module> module = lower::build_module(spec, diagnostics);
     if (module && precision == "bf16") module->config.emplace_back("precision", precision);
     return module;
 }

@@ -2,15 +2,15 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "compiler/build/summary.h"
+#include "dsl/lower/summary.h"
 #include "tools/gmc/commands.h"
 #include "tools/gmc/model_source.h"
 
 namespace gmc::tools {
 namespace {
 
-using build::LayerSummary;
-using build::NetworkSummary;
+using lower::LayerSummary;
+using lower::NetworkSummary;
 
 /// 1234567 -> "1,234,567".
 std::string grouped(int64_t number) {
@@ -54,11 +54,12 @@ void print_network(const NetworkSummary& network) {
         "{}{}\n", network.name,
         network.role.empty() || network.role == network.name ? "" : " (" + network.role + ")");
     size_t width = 34;
-    for (const LayerSummary& layer : network.layers) width = std::max(width, label_of(layer).size());
+    for (const LayerSummary& layer : network.layers)
+        width = std::max(width, label_of(layer).size());
     const auto row = [&](const std::string& label, const std::string& shape,
                          const std::string& parameters, const std::string& flops) {
-        std::string line = fmt::format("  {:{}} {:>16} {:>12} {:>12}", label, width, shape,
-                                       parameters, flops);
+        std::string line =
+            fmt::format("  {:{}} {:>16} {:>12} {:>12}", label, width, shape, parameters, flops);
         line.erase(line.find_last_not_of(' ') + 1);
         fmt::print("{}\n", line);
     };
@@ -107,7 +108,7 @@ int summary_command(const Words& words) {
     Diagnostics diagnostics;
     const Result<dsl::ModelSpec> spec = read_model(line, diagnostics);
     if (!spec) return report(diagnostics);
-    const auto networks = build::summarize(*spec, diagnostics);
+    const auto networks = lower::summarize(*spec, diagnostics);
     if (!networks) return report(diagnostics);
     if (!line.flag("json")) {
         for (const NetworkSummary& network : *networks) print_network(network);

@@ -55,8 +55,10 @@ void add_options(CommandLine& line) {
         "samples", po::value<int64_t>()->default_value(10000),
         "how many samples of the function `sample` are judged")(
         "classifier", po::value<std::string>()->value_name("MODEL"),
-        "a trained classifier, as .gmc file or run's folder, with the functions features(image) and "
-        "classify(image): adds the Frechet distance of the features of samples to those of the test "
+        "a trained classifier, as .gmc file or run's folder, with the functions features(image) "
+        "and "
+        "classify(image): adds the Frechet distance of the features of samples to those of the "
+        "test "
         "data and, where samples take a label, the share classified as the class asked for")(
         "seed", po::value<uint64_t>()->default_value(1),
         "of random numbers in the losses, and of samples")("json", po::bool_switch(),
@@ -69,7 +71,8 @@ int eval_command(const Words& words) {
     CommandLine line(
         "gmrun eval [options] MODEL",
         "Evaluates a trained model: every loss and metric, averaged over all examples of the test "
-        "data. Of a\nmodel of points from `ring` or `grid` also the modes that samples cover: those "
+        "data. Of a\nmodel of points from `ring` or `grid` also the modes that samples cover: "
+        "those "
         "with at least a tenth\nof their fair share of the samples within 3 sigma.");
     add_options(line);
     if (!line.parse(words)) return kDone;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "runtime/data/files/png_reader.h"
 #include "runtime/output/image_grid.h"
 #include "runtime/output/png.h"
 #include "tools/gmrun/commands.h"

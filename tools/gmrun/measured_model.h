@@ -1,4 +1,5 @@
-// What the commands that measure training steps have in common: their options, and the model with contractions chosen.
+// What the commands that measure training steps have in common: their options, and the model with
+// contractions chosen.
 #pragma once
 
 #include <memory>

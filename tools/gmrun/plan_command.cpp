@@ -1,7 +1,8 @@
 // gmrun plan: the kernel of every step, its time, and how near that is to what the machine can do.
 #include <nlohmann/json.hpp>
 
-#include "runtime/onednn/tuning.h"
+#include "runtime/contractions/choice/tuning.h"
+#include "runtime/contractions/choice/tuning_machine.h"
 #include "runtime/profile/machine_peak.h"
 #include "runtime/profile/operation_text.h"
 #include "tools/gmrun/commands.h"
@@ -24,8 +25,7 @@ struct Rate {
 Rate rate_of(const OperationProfile& one, const runtime::MachinePeak& peak) {
     const bool arithmetic = one.work.flops > 0;
     const double per_s = (arithmetic ? one.work.flops : one.work.bytes) / one.run_ns * 1e9;
-    const double arithmetic_peak =
-        one.work.in_bf16 ? peak.bf16_flops_per_s : peak.flops_per_s;
+    const double arithmetic_peak = one.work.in_bf16 ? peak.bf16_flops_per_s : peak.flops_per_s;
     return {per_s * 1e-9, arithmetic ? "GFLOP/s" : "GB/s",
             per_s / (arithmetic ? arithmetic_peak : peak.bytes_per_s)};
 }
@@ -39,7 +39,7 @@ class Plan {
           names_(module),
           cache_(cache),
           peak_(runtime::measure_machine_peak()),
-          machine_(runtime::TuningCache::this_machine()) {}
+          machine_(runtime::tuning_machine()) {}
 
     void print() const {
         fmt::print(

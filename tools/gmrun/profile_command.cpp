@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "runtime/output/atomic_file.h"
+#include "runtime/files/atomic_file.h"
 #include "runtime/profile/operation_text.h"
 #include "runtime/profile/trace.h"
 #include "tools/gmrun/commands.h"

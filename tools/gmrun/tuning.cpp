@@ -6,7 +6,8 @@
 
 #include <cstdio>
 
-#include "runtime/onednn/contraction.h"
+#include "runtime/contractions/choice/tuning_machine.h"
+#include "runtime/contractions/onednn/processor.h"
 
 namespace gmc::tools {
 
@@ -22,18 +23,18 @@ void add_tuning(CommandLine& line) {
 Tuning::Tuning(const CommandLine& line, runtime::LoadedModel& model) {
     const bool bf16 = !line.flag("no-bf16") && runtime::processor_has_bf16();
     if (model.is_bf16() && !bf16) {
-        fmt::print(stderr,
-                   "gmrun: `{}` was compiled for bf16 and is computed in f32: {}\n",
+        fmt::print(stderr, "gmrun: `{}` was compiled for bf16 and is computed in f32: {}\n",
                    model.module().name,
                    line.flag("no-bf16") ? "--no-bf16" : "this processor has no bf16 arithmetic");
         model.disable_bf16();
     }
     const std::string path = runtime::TuningCache::default_path();
     if (line.flag("no-tune") || path.empty()) return;
-    cache_.emplace(path, runtime::TuningCache::this_machine());
+    cache_.emplace(path, runtime::tuning_machine());
     if (isatty(STDERR_FILENO) != 0)
         cache_->on_record([](size_t count) {
-            fmt::print(stderr, "\rmeasuring contractions, once for this machine: {}\033[K\r", count);
+            fmt::print(stderr, "\rmeasuring contractions, once for this machine: {}\033[K\r",
+                       count);
             std::fflush(stderr);
         });
     model.set_tuning(&*cache_);

@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "runtime/onednn/tuning_cache.h"
+#include "runtime/contractions/tuning_cache.h"
 #include "runtime/train/loaded_model.h"
 #include "tools/command_line/command_line.h"
 

@@ -20,7 +20,9 @@ size_t Lexer::word_end(size_t begin) const {
 }
 
 void Lexer::advance() {
-    while (position_ < text_.size() && std::isspace(static_cast<unsigned char>(text_[position_])) != 0) ++position_;
+    while (position_ < text_.size() &&
+           std::isspace(static_cast<unsigned char>(text_[position_])) != 0)
+        ++position_;
     const size_t begin = position_;
     token_ = {Token::Kind::kEnd, "", begin, 0};
     if (begin >= text_.size()) return;
@@ -50,10 +52,11 @@ void Lexer::advance() {
             ++end;
         }
     } else if (std::isdigit(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '+') {
-        // Exponents carry signs: 1e-07, 1e+20; also -inf and nan, which only printing of constants makes.
+        // Exponents carry signs: 1e-07, 1e+20; also -inf and nan, which only printing of constants
+        // makes.
         while (end < text_.size() &&
-               (is_word_char(text_[end]) ||
-                ((text_[end] == '-' || text_[end] == '+') && (text_[end - 1] == 'e' || text_[end - 1] == 'E'))))
+               (is_word_char(text_[end]) || ((text_[end] == '-' || text_[end] == '+') &&
+                                             (text_[end - 1] == 'e' || text_[end - 1] == 'E'))))
             ++end;
         token_.kind = Token::Kind::kNumber;
         token_.text = text_.substr(begin, end - begin);

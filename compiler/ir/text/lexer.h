@@ -11,7 +11,8 @@ namespace gmc::ir {
 struct Token {
     enum class Kind { kEnd, kWord, kNumber, kString, kValue, kState, kComment, kPunctuation, kBad };
     Kind kind = Kind::kEnd;
-    std::string text;  ///< a word; the name after % or @; a string's content; a comment after "//"; one character
+    /// A word; the name after % or @; a string's content; a comment after "//"; one character.
+    std::string text;
     size_t offset = 0;
     size_t length = 0;
 };

@@ -256,14 +256,15 @@ class Parser {
         const Token role = peek();
         word("parameter, statistic, slot or copy");
         bool known = false;
-        for (const StateRole r : {StateRole::kParameter, StateRole::kStatistic, StateRole::kSlot,
-                                  StateRole::kCopy})
+        for (const StateRole r :
+             {StateRole::kParameter, StateRole::kStatistic, StateRole::kSlot, StateRole::kCopy})
             if (role.text == state_role_name(r)) {
                 s.role = r;
                 known = true;
             }
         if (!known)
-            stop(role, fmt::format("`{}` is no role: parameter, statistic, slot or copy", role.text));
+            stop(role,
+                 fmt::format("`{}` is no role: parameter, statistic, slot or copy", role.text));
         expect('=');
         if (s.role == StateRole::kCopy) {
             s.source = state_named(next());

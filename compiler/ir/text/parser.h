@@ -12,8 +12,9 @@ namespace gmc::ir {
 /// The newest version of the text format that this program reads and the one it writes.
 inline constexpr int kFormatVersion = 1;
 
-/// Parses the text of a module. Errors (kBadIr) point into it: unknown ops with did-you-mean, undefined values, types
-/// that do not follow from the operands. The first error of a function ends that function.
+/// Parses the text of a module. Errors (kBadIr) point into it: unknown ops with did-you-mean,
+/// undefined values, types that do not follow from the operands. The first error of a function ends
+/// that function.
 Result<Module> parse_module(const std::string& path, std::string text, Diagnostics& diagnostics);
 
 }  // namespace gmc::ir

@@ -13,8 +13,10 @@ std::string quoted(const std::string& text) {
     std::string out = "\"";
     for (char c : text) {
         if (c == '"' || c == '\\') out += '\\';
-        if (c == '\n') out += "\\n";
-        else out += c;
+        if (c == '\n')
+            out += "\\n";
+        else
+            out += c;
     }
     return out + "\"";
 }
@@ -27,7 +29,8 @@ std::string config_text(const ConfigValue& value) {
 
 class Printer {
   public:
-    Printer(const Module& module, const Function* function) : module_(module), function_(function) {}
+    Printer(const Module& module, const Function* function)
+        : module_(module), function_(function) {}
 
     std::string location(const Location& l) const {
         if (!l.known()) return "";
@@ -55,13 +58,14 @@ class Printer {
         std::string out = indent + names(op.results) + " = " + std::string(op.info().name);
         if (!op.operands.empty()) out += " " + names(op.operands);
         if (const auto* fused = op.as<Fused>()) {
-            // Its space is printed even when it is the default, or the parser would take the body for attributes.
+            // Its space is printed even when it is the default, or the parser would take the body
+            // for attributes.
             out += fmt::format(" {{space={}}}", to_string(fused->space));
             out += " {" + location(op.location) + "\n";
             for (const Operation& inner : op.body) out += operation(inner, indent + "  ") + "\n";
             return out + indent + "}";
         }
-        out += std::visit([](const auto& o) { return attributes(o); }, op.op);
+        out += attributes_text(op.op);
         std::string types;
         for (ValueId id : op.results)
             types += (types.empty() ? "" : ", ") + to_string(function_->type(id)) + placement(id);
@@ -69,12 +73,6 @@ class Printer {
     }
 
   private:
-    template <typename Op>
-    static std::string attributes(const Op& op) {
-        return attributes_text(op);
-    }
-    static std::string attributes(const std::monostate&) { return ""; }
-
     const Module& module_;
     const Function* function_;
 };
@@ -83,7 +81,8 @@ std::string print_state(const Module& module, const State& s) {
     const std::string start = s.role == StateRole::kCopy
                                   ? "@" + module.states[s.source].name
                                   : s.initializer.kind + attributes_text(s.initializer);
-    return fmt::format("state @{} : {} {} = {}{}\n", s.name, to_string(s.type), state_role_name(s.role), start,
+    return fmt::format("state @{} : {} {} = {}{}\n", s.name, to_string(s.type),
+                       state_role_name(s.role), start,
                        Printer(module, nullptr).location(s.location));
 }
 
@@ -97,15 +96,18 @@ std::string print(const Module& module, const Function& function) {
     const Printer printer(module, &function);
     std::string inputs;
     for (const Input& input : function.inputs)
-        inputs += fmt::format("{}{}: {}{} = {}", inputs.empty() ? "" : ", ", printer.name(input.value),
-                              to_string(function.type(input.value)), printer.placement(input.value), input.source);
+        inputs += fmt::format("{}{}: {}{} = {}", inputs.empty() ? "" : ", ",
+                              printer.name(input.value), to_string(function.type(input.value)),
+                              printer.placement(input.value), input.source);
     std::string plan;
     if (function.arena_bytes != kNone)
-        plan = fmt::format(" arena {} unplanned {}", function.arena_bytes, function.unplanned_bytes);
+        plan =
+            fmt::format(" arena {} unplanned {}", function.arena_bytes, function.unplanned_bytes);
     std::string out = fmt::format("func @{}({}){} {{\n", function.name, inputs, plan);
     for (const Operation& op : function.operations) out += printer.operation(op, "  ") + "\n";
     for (const Update& u : function.updates)
-        out += fmt::format("  update @{} = {}\n", module.states[u.state].name, printer.name(u.value));
+        out +=
+            fmt::format("  update @{} = {}\n", module.states[u.state].name, printer.name(u.value));
     for (const NamedValue& r : function.results)
         out += fmt::format("  result {} = {}\n", r.name, printer.name(r.value));
     return out + "}\n";
@@ -114,7 +116,8 @@ std::string print(const Module& module, const Function& function) {
 std::string print(const Module& module) {
     std::string out = fmt::format("gmc 1\nmodel {}\n", quoted(module.name));
     for (const std::string& file : module.files) out += fmt::format("file {}\n", quoted(file));
-    for (const auto& [key, value] : module.config) out += fmt::format("config {} = {}\n", key, config_text(value));
+    for (const auto& [key, value] : module.config)
+        out += fmt::format("config {} = {}\n", key, config_text(value));
     for (const State& state : module.states) out += print_state(module, state);
     for (const Function& function : module.functions) out += "\n" + print(module, function);
     return out;

@@ -10,7 +10,6 @@
 #include <string>
 #include <unordered_map>
 
-#include "compiler/ir/attributes.h"
 #include "compiler/passes/rewriter.h"
 
 namespace gmc::passes {
@@ -83,12 +82,7 @@ class State {
 
     int number(Rest rest) {
         std::string key = rest.value != kNone ? fmt::format("%{}", rest.value) : "";
-        std::visit(
-            [&](const auto& o) {
-                if constexpr (!std::is_same_v<std::decay_t<decltype(o)>, std::monostate>)
-                    key += std::string(o.kInfo.name) + attributes_text(o);
-            },
-            rest.op);
+        key += std::string(op_info(rest.op).name) + attributes_text(rest.op);
         key += fmt::format(" {} {}", fmt::join(rest.operands, ","), to_string(rest.type));
         const auto [found, fresh] = numbers_.try_emplace(key, static_cast<int>(rests_.size()));
         if (fresh) rests_.push_back(std::move(rest));

@@ -8,7 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include "compiler/ir/attributes.h"
 #include "compiler/ir/builder.h"
 #include "compiler/passes/memory/dependency_order.h"
 
@@ -49,13 +48,7 @@ class State {
   private:
     /// An op as text but for the sizes of batches: equal texts can be joined.
     std::string kind_of(const Operation& op, bool with_weights) const {
-        std::string text(op.info().name);
-        std::visit(
-            [&](const auto& o) {
-                if constexpr (!std::is_same_v<std::decay_t<decltype(o)>, std::monostate>)
-                    text += attributes_text(o);
-            },
-            op.op);
+        std::string text = std::string(op.info().name) + attributes_text(op.op);
         if (with_weights) text += fmt::format(" {}", op.operands[1]);
         for (ValueId v : {op.operands[0], with_weights ? op.result() : op.operands[1]}) {
             const Shape& shape = f_.type(v).shape;

@@ -25,12 +25,8 @@ double value(const LeakyRelu& op, Numbers x) {
     return op.slope == 0 ? 0 : op.slope * x[0];
 }
 double value(const Log&, Numbers x) { return std::log(x[0]); }
-double value(const Maximum&, Numbers x) {
-    return std::isnan(x[0]) || x[0] > x[1] ? x[0] : x[1];
-}
-double value(const Minimum&, Numbers x) {
-    return std::isnan(x[0]) || x[0] < x[1] ? x[0] : x[1];
-}
+double value(const Maximum&, Numbers x) { return std::isnan(x[0]) || x[0] > x[1] ? x[0] : x[1]; }
+double value(const Minimum&, Numbers x) { return std::isnan(x[0]) || x[0] < x[1] ? x[0] : x[1]; }
 double value(const Mul&, Numbers x) { return x[0] * x[1]; }
 double value(const Neg&, Numbers x) { return -x[0]; }
 double value(const Pow& op, Numbers x) { return std::pow(x[0], op.exponent); }

@@ -1,4 +1,5 @@
-// Reshapes and slices look at their operands; operands of a concat or pack lie in its result; a pack of states is they.
+// Reshapes and slices look at their operands; operands of a concat or pack lie in its result; a
+// pack of states is they.
 #include "compiler/passes/memory/memory_views.h"
 
 #include <optional>
@@ -30,8 +31,8 @@ View MemoryViews::root(ValueId value) const {
     return out;
 }
 
-/// States are no arenas: a part of one has no place that could be written down. But what several states become may be
-/// one value, of which each is a part.
+/// States are no arenas: a part of one has no place that could be written down. But what several
+/// states become may be one value, of which each is a part.
 void MemoryViews::find_slices() {
     for (const Operation& op : function_.operations) {
         if (op.as<Reshape>() != nullptr) view_[op.result()] = {op.operands[0], 0};
@@ -42,7 +43,8 @@ void MemoryViews::find_slices() {
     }
 }
 
-/// Operands of a concat or pack are computed straight into their parts of it, each into one at most.
+/// Operands of a concat or pack are computed straight into their parts of it, each into one at
+/// most.
 void MemoryViews::find_parts() {
     for (const Operation& op : function_.operations) {
         const bool joins = op.as<Concat>() != nullptr || op.as<Pack>() != nullptr;

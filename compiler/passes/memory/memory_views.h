@@ -31,8 +31,8 @@ class MemoryViews {
     /// itself.
     View root(ir::ValueId value) const;
     bool is_view(ir::ValueId value) const { return view_[value].of != ir::kNone; }
-    /// The states that `value` is, as they were at entry: itself, or all that a pack of neighbours takes. None for
-    /// other values.
+    /// The states that `value` is, as they were at entry: itself, or all that a pack of neighbours
+    /// takes. None for other values.
     const std::vector<ir::ValueId>& states(ir::ValueId value) const { return states_[value]; }
 
   private:
@@ -41,7 +41,7 @@ class MemoryViews {
     bool is_state(ir::ValueId value) const { return state_[value]; }
 
     const ir::Function& function_;
-    std::vector<View> view_;                         ///< by value
+    std::vector<View> view_;                        ///< by value
     std::vector<std::vector<ir::ValueId>> states_;  ///< by value
     std::vector<bool> state_;  ///< by value: states, or what a state becomes as a whole
 };

@@ -30,7 +30,8 @@ class State {
         std::stable_sort(wishes_.begin(), wishes_.end(),
                          [](const Wish& a, const Wish& b) { return a.bytes > b.bytes; });
         for (const Wish& wish : wishes_)
-            for (size_t i = 1; i < wish.states.size(); ++i) link(wish.states[i - 1], wish.states[i]);
+            for (size_t i = 1; i < wish.states.size(); ++i)
+                link(wish.states[i - 1], wish.states[i]);
         return renumber();
     }
 

@@ -142,8 +142,8 @@ class State {
         const int64_t bytes = f_.type(value).bytes();
         if (bytes != end && (parts.size() > 1 || bytes != f_.type(parts[0].update.value).bytes()))
             return false;
-        // Other slices of it would have no place that could be written down; what a concat or pack joins is written
-        // earlier than that.
+        // Other slices of it would have no place that could be written down; what a concat or pack
+        // joins is written earlier than that.
         return std::all_of(f_.operations.begin(), f_.operations.end(), [&](const Operation& op) {
             if (!views_.is_view(op.result()) || root(op.result()).of != value) return true;
             if (op.as<Reshape>() == nullptr && op.as<Slice>() == nullptr) return false;
@@ -160,7 +160,8 @@ class State {
         return found == parts.end() ? nullptr : &*found;
     }
 
-    /// Whether nothing reads the old states later than `value` is made, nor other than index by index then.
+    /// Whether nothing reads the old states later than `value` is made, nor other than index by
+    /// index then.
     bool may_write_over_states(ValueId value, const std::vector<Part>& parts) const {
         const int maker = maker_[value];
         const Operation& op = f_.operations[maker];
@@ -184,7 +185,8 @@ class State {
     void give_home(ValueId value, const std::vector<Part>& parts) {
         f_.values[value].home = parts.front().update.state;
         for (const Operation& op : f_.operations)
-            if (op.as<Slice>() != nullptr && views_.is_view(op.result()) && root(op.result()).of == value)
+            if (op.as<Slice>() != nullptr && views_.is_view(op.result()) &&
+                root(op.result()).of == value)
                 f_.values[op.result()].home = part_at(op.result(), parts)->update.state;
     }
 
@@ -212,7 +214,8 @@ class State {
         buffers_.push_back({aligned_bytes(f_.type(whole)), first_[whole], last_[whole]});
         // Numbers share with nothing: the runtime may compute them earlier.
         if (f_.type(whole).elements() == 1)
-            buffers_.back().first = kAtEntry, buffers_.back().last = static_cast<int>(f_.operations.size());
+            buffers_.back().first = kAtEntry,
+            buffers_.back().last = static_cast<int>(f_.operations.size());
     }
     Place place_of(ValueId v) const {
         const View view = root(v);

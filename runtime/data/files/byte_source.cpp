@@ -1,4 +1,5 @@
-// Files, gzip or not. ISA-L inflates: about twice as fast as zlib, which is what the first step of training waits for.
+// Files, gzip or not. ISA-L inflates: about twice as fast as zlib, which is what the first step of
+// training waits for.
 #include "runtime/data/files/byte_source.h"
 
 #include <fcntl.h>
@@ -44,7 +45,8 @@ const char* inflate_error(int code) {
 
 }  // namespace
 
-/// The open file, and where its gzip stream stands: members behind one another, each checked against its checksum.
+/// The open file, and where its gzip stream stands: members behind one another, each checked
+/// against its checksum.
 struct ByteSource::Stream {
     explicit Stream(int descriptor) : fd(descriptor) {}
     Stream(const Stream&) = delete;
@@ -52,7 +54,7 @@ struct ByteSource::Stream {
     ~Stream() { ::close(fd); }
 
     int fd;
-    bool ended = false;       ///< no member follows
+    bool ended = false;        ///< no member follows
     uint64_t file_offset = 0;  ///< read from the file so far
     inflate_state inflate;
     std::array<uint8_t, 256 * 1024> input;
@@ -65,7 +67,8 @@ struct ByteSource::Stream {
         return got;
     }
 
-    /// Makes `bytes` or more of input available, fewer only where the file ends. False: the disk failed.
+    /// Makes `bytes` or more of input available, fewer only where the file ends. False: the disk
+    /// failed.
     bool fill(uint32_t bytes) {
         while (inflate.avail_in < bytes) {
             std::copy_n(inflate.next_in, inflate.avail_in, input.data());
@@ -140,11 +143,12 @@ void ByteSource::report_disk(Diagnostics& diagnostics) const {
 void ByteSource::report_gzip(const char* adjective, const char* reason,
                              Diagnostics& diagnostics) const {
     diagnostics
-        .error(DiagnosticKind::kBadFile, {},
-               "`{}` is {} gzip file: no more than {} bytes of its contents can be had, up to about "
-               "byte {} of its {} ({})",
-               path_, adjective, offset_, stream_->file_offset - stream_->inflate.avail_in,
-               file_bytes_, reason)
+        .error(
+            DiagnosticKind::kBadFile, {},
+            "`{}` is {} gzip file: no more than {} bytes of its contents can be had, up to about "
+            "byte {} of its {} ({})",
+            path_, adjective, offset_, stream_->file_offset - stream_->inflate.avail_in,
+            file_bytes_, reason)
         .help("`gzip -t` says the same; fetch or copy the file again");
 }
 

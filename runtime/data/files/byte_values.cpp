@@ -4,7 +4,8 @@
 namespace gmc::runtime {
 namespace {
 
-/// The values of all bytes, in one go and one by one: vectors and what is left of them may round differently.
+/// The values of all bytes, in one go and one by one: vectors and what is left of them may round
+/// differently.
 bool gives(const ByteScale& scale, const std::array<float, 256>& table) {
     std::array<uint8_t, 256> bytes;
     std::array<float, 256> together, apart;

@@ -7,11 +7,12 @@
 #include <optional>
 
 #include "runtime/data/dataset.h"
-#include "runtime/kernels/byte_scale.h"
+#include "runtime/data/files/byte_scale.h"
 
 namespace gmc::runtime {
 
-/// Byte v is low + v (high - low) / 255 of a range, exact at both ends and rounded once; without one it is v itself.
+/// Byte v is low + v (high - low) / 255 of a range, exact at both ends and rounded once; without
+/// one it is v itself.
 class ByteValues {
   public:
     explicit ByteValues(std::optional<ValueRange> range);

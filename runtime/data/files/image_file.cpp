@@ -9,7 +9,8 @@
 #include <new>
 
 #include "runtime/data/files/jpeg.h"
-#include "runtime/output/atomic_file.h"
+#include "runtime/data/files/png_reader.h"
+#include "runtime/files/atomic_file.h"
 
 namespace gmc::runtime {
 namespace {

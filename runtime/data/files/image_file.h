@@ -4,12 +4,15 @@
 #include <string>
 #include <string_view>
 
-#include "runtime/output/png.h"
+#include "compiler/support/diagnostic.h"
+#include "compiler/support/result.h"
+#include "runtime/files/image.h"
 
 namespace gmc::runtime {
 
 /// The picture in the bytes of a file called `name`, grey or RGB. Errors: kBadFile with the offset
-/// and what is wrong there (neither format, corrupt, cut short, CMYK), kTooLarge (over 2^28 pixels).
+/// and what is wrong there (neither format, corrupt, cut short, CMYK), kTooLarge (over 2^28
+/// pixels).
 Result<Image> decode_image(std::string_view bytes, const std::string& name,
                            Diagnostics& diagnostics);
 /// The same of a file.

@@ -4,7 +4,9 @@
 #include <string>
 #include <string_view>
 
-#include "runtime/output/png.h"
+#include "compiler/support/diagnostic.h"
+#include "compiler/support/result.h"
+#include "runtime/files/image.h"
 
 namespace gmc::runtime {
 

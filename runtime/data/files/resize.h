@@ -1,7 +1,7 @@
 // Pictures of any size made one size.
 #pragma once
 
-#include "runtime/output/png.h"
+#include "runtime/files/image.h"
 
 namespace gmc::runtime {
 

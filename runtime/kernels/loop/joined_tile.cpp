@@ -1,5 +1,5 @@
-// A loop over the vectors of a tile, written with Xbyak: registers are given to slots in one pass over the ops, then
-// the body is emitted twice, for whole vectors and for what is left of the tile.
+// A loop over the vectors of a tile, written with Xbyak: registers are given to slots in one pass
+// over the ops, then the body is emitted twice, for whole vectors and for what is left of the tile.
 #include "runtime/kernels/loop/joined_tile.h"
 
 #if defined(__x86_64__)
@@ -27,13 +27,19 @@ constexpr bool kCanJoin = kIsOneOf<Op, ir::Abs, ir::Add, ir::Cast, ir::Div, ir::
                                    ir::LeakyRelu, ir::Mul, ir::Neg, ir::Select, ir::Sqrt, ir::Sub>;
 
 /// Of vcmpps, quiet.
-enum Comparison : uint8_t { kEqual = 0x00, kUnordered = 0x03, kNotLessEqual = 0x16, kGreater = 0x1e };
+enum Comparison : uint8_t {
+    kEqual = 0x00,
+    kUnordered = 0x03,
+    kNotLessEqual = 0x16,
+    kGreater = 0x1e
+};
 
 constexpr uint32_t kZero = 0, kOne = std::bit_cast<uint32_t>(1.0f), kSign = 0x80000000;
 /// Of rounding to bf16, see kernels/bf16.h.
 constexpr uint32_t kUpperHalf = 0xFFFF0000, kLowest = 1, kAlmostHalf = 0x7FFF, kQuiet = 0x400000;
 
-/// Registers that hold the same all the time are taken from the end, those of slots from the beginning.
+/// Registers that hold the same all the time are taken from the end, those of slots from the
+/// beginning.
 class Registers {
   public:
     explicit Registers(int count) : end_(count) {}
@@ -54,8 +60,8 @@ class Registers {
     std::vector<int> free_;
 };
 
-/// One instruction of the body, or the few of an op. In registers all are f32, those of narrow slots with nothing in
-/// the lower half; kRound makes that of a cast's operand.
+/// One instruction of the body, or the few of an op. In registers all are f32, those of narrow
+/// slots with nothing in the lower half; kRound makes that of a cast's operand.
 struct Instruction {
     enum class Kind : uint8_t { kLoad, kOp, kRound, kStore };
     Kind kind = Kind::kOp;
@@ -131,7 +137,8 @@ class Code final : public JoinedTile, private Xbyak::CodeGenerator {
             for (int slot : ops[i].in) last_use[slot] = i;
         for (size_t i = 0; i < ops.size(); ++i) {
             const JoinedOp& op = ops[i];
-            Instruction compute{rounds(op) ? Instruction::Kind::kRound : Instruction::Kind::kOp, op.op};
+            Instruction compute{rounds(op) ? Instruction::Kind::kRound : Instruction::Kind::kOp,
+                                op.op};
             for (int slot : op.in) {
                 if (numbers_.contains(slot)) {
                     compute.in.push_back(numbers_[slot]);

@@ -1,4 +1,5 @@
-// How tiles go into accumulators: as columns, as whole numbers per segment of rows, or row by row without accumulators.
+// How tiles go into accumulators: as columns, as whole numbers per segment of rows, or row by row
+// without accumulators.
 #include "runtime/kernels/loop/loop_accumulators.h"
 
 #include <algorithm>

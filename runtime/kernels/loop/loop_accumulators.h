@@ -1,5 +1,6 @@
-// The sums (or maxima) of one reduction while its loop runs: doubles, one array per thread, or one for all where each
-// thread has columns of its own. Threads' arrays are combined in the threads' order, whoever was first.
+// The sums (or maxima) of one reduction while its loop runs: doubles, one array per thread, or one
+// for all where each thread has columns of its own. Threads' arrays are combined in the threads'
+// order, whoever was first.
 #pragma once
 
 #include <vector>
@@ -20,7 +21,8 @@ class Accumulators {
     /// `by_columns`: threads share no column. `reduction` and `space` must outlive this.
     Accumulators(const Reduction& reduction, const LoopSpace& space, int parts, bool by_columns);
 
-    /// For thread `part`, in this order: start() once, take_in() for each of its tiles, stop() once.
+    /// For thread `part`, in this order: start() once, take_in() for each of its tiles, stop()
+    /// once.
     void start(int part, ColumnRange columns);
     void take_in(int part, const Tile& tile, const float* values);
     void stop(int part, ColumnRange columns);

@@ -1,4 +1,5 @@
-// Schedules the tile steps anew: all others that are ready, then all that can be joined and are ready, and so on.
+// Schedules the tile steps anew: all others that are ready, then all that can be joined and are
+// ready, and so on.
 #include "runtime/kernels/loop/loop_join.h"
 
 #include <algorithm>

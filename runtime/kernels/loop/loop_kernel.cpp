@@ -22,7 +22,7 @@ struct Part {
     int64_t chunk_begin = 0, chunks = 0;
     /// Of the tiles of these rows and columns; of those that have run, when following.
     int64_t tile_begin = 0, tile_end = 0;
-    bool started = false;                  ///< when following
+    bool started = false;  ///< when following
     ColumnRange columns;
 };
 
@@ -113,8 +113,9 @@ class LoopKernel final : public Kernel, public Epilogue {
     // ---- set-up ----
 
     static int64_t elements_of(const std::vector<LoopPart>& parts) {
-        return std::accumulate(parts.begin(), parts.end(), int64_t{0},
-                               [](int64_t sum, const LoopPart& part) { return sum + part.elements(); });
+        return std::accumulate(
+            parts.begin(), parts.end(), int64_t{0},
+            [](int64_t sum, const LoopPart& part) { return sum + part.elements(); });
     }
 
     /// Each part from its own beginning in steps of a tile.
@@ -135,7 +136,8 @@ class LoopKernel final : public Kernel, public Epilogue {
         return static_cast<int>(std::min<int64_t>(omp_get_max_threads(), tile_count()));
     }
 
-    /// Long rows of sums: threads take columns instead of rows, and go down them so that their sums stay in cache.
+    /// Long rows of sums: threads take columns instead of rows, and go down them so that their sums
+    /// stay in cache.
     bool choose_by_columns(int count) const {
         return plan_.space.rows > 1 && plan_.space.chunks >= 2 * count &&
                std::any_of(plan_.reductions.begin(), plan_.reductions.end(),
@@ -155,7 +157,8 @@ class LoopKernel final : public Kernel, public Epilogue {
         part.tile_begin = by_columns_ ? 0 : share(tiles, p);
         part.tile_end = by_columns_ ? tiles : share(tiles, p + 1);
 
-        // A cache line more than a tile: registers that are 4 KiB apart would compete for the same cache sets.
+        // A cache line more than a tile: registers that are 4 KiB apart would compete for the same
+        // cache sets.
         const int64_t stride = (space.tile_elements() + 15) / 16 * 16 + 16;
         part.memory = hwy::AllocateAligned<float>(
             static_cast<size_t>(stride * plan_.registers + plan_.row_numbers + 16));
@@ -210,8 +213,8 @@ class LoopKernel final : public Kernel, public Epilogue {
     void run_step(const Step& step, int p, const Tile& tile, const CallContext& context) {
         const Part& part = parts_[static_cast<size_t>(p)];
         if (step.reduction >= 0)
-            accumulators_[static_cast<size_t>(step.reduction)].take_in(p, tile,
-                                                                       part.pointers[step.in.front()]);
+            accumulators_[static_cast<size_t>(step.reduction)].take_in(
+                p, tile, part.pointers[step.in.front()]);
         else if (step.expansion >= 0)
             expand(plan_.expansions[static_cast<size_t>(step.expansion)],
                    part.pointers[step.out.front()], tile);
@@ -277,10 +280,12 @@ bool is_loop_op(const ir::OpVariant& op) {
 bool runs_in_parts(const ir::Function& function, const ir::Operation& operation) {
     const auto* fused = operation.as<ir::Fused>();
     if (fused == nullptr || fused->space.size() != 1) return false;
-    return std::all_of(operation.body.begin(), operation.body.end(), [&](const ir::Operation& inner) {
-        if (inner.as<ir::Broadcast>() != nullptr) return function.type(inner.operands[0]).elements() == 1;
-        return inner.info().has(ir::kElementwise) || inner.as<ir::Constant>() != nullptr;
-    });
+    return std::all_of(
+        operation.body.begin(), operation.body.end(), [&](const ir::Operation& inner) {
+            if (inner.as<ir::Broadcast>() != nullptr)
+                return function.type(inner.operands[0]).elements() == 1;
+            return inner.info().has(ir::kElementwise) || inner.as<ir::Constant>() != nullptr;
+        });
 }
 
 std::unique_ptr<Kernel> make_loop_kernel(const ir::Function& function,
@@ -299,7 +304,8 @@ std::unique_ptr<Epilogue> make_loop_epilogue(const ir::Function& function,
                                              LoopPart part) {
     std::vector<LoopPart> parts;
     if (part.elements() > 0) parts.push_back(part);
-    auto loop = std::make_unique<LoopKernel>(make_loop_plan(function, operation, buffers), parts, true);
+    auto loop =
+        std::make_unique<LoopKernel>(make_loop_plan(function, operation, buffers), parts, true);
     if (loop->by_columns()) return nullptr;
     return loop;
 }

@@ -1,4 +1,5 @@
-// The promise between the memory plan and loop kernels: results overlap operands only in place, and never each other.
+// The promise between the memory plan and loop kernels: results overlap operands only in place, and
+// never each other.
 #pragma once
 
 #include <cstddef>
@@ -11,8 +12,8 @@ namespace gmc::runtime {
 struct MemoryRange {
     const void* base = nullptr;
     int64_t bytes = 0;
-    bool whole_space =
-        false;  ///< element i belongs to iteration i: may be read and written in place
+    /// Element i belongs to iteration i: may be read and written in place.
+    bool whole_space = false;
 
     bool overlaps(const MemoryRange& other) const {
         return begin() < other.end() && other.begin() < end();
@@ -27,7 +28,8 @@ class OverlapCheck {
   public:
     void reads(MemoryRange range) { read_.push_back(range); }
     void writes(MemoryRange range) { written_.push_back(range); }
-    /// GMC_CHECKs the promise; a broken one is a bug in the memory plan. The names say which loop it is.
+    /// GMC_CHECKs the promise; a broken one is a bug in the memory plan. The names say which loop
+    /// it is.
     void check(std::string_view op, std::string_view result) const;
 
   private:

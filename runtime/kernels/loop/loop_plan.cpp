@@ -1,5 +1,6 @@
-// From the body of a fused op to steps. Each value has a mask of axes along which it varies; the mask decides how often it
-// is computed: once per run (a number), once per thread (the same in every tile), per row (a number), or per tile.
+// From the body of a fused op to steps. Each value has a mask of axes along which it varies; the
+// mask decides how often it is computed: once per run (a number), once per thread (the same in
+// every tile), per row (a number), or per tile.
 #include "runtime/kernels/loop/loop_plan.h"
 
 #include <algorithm>
@@ -98,7 +99,8 @@ class PlanBuilder {
         return static_cast<int>(plan_.slots.size()) - 1;
     }
 
-    /// A slot to compute into. Registers of tile steps get their index later, from assign_registers().
+    /// A slot to compute into. Registers of tile steps get their index later, from
+    /// assign_registers().
     int new_slot(Level level, ir::DType dtype = ir::DType::kF32) {
         Slot slot;
         slot.dtype = dtype;
@@ -160,7 +162,8 @@ class PlanBuilder {
         return {mask, add_slot(std::move(slot))};
     }
 
-    /// A value used as it is: of the body, or from outside over the whole space, or an outside scalar.
+    /// A value used as it is: of the body, or from outside over the whole space, or an outside
+    /// scalar.
     Placed read(ir::ValueId value) {
         const auto found = values_.find(value);
         if (found != values_.end()) return found->second;
@@ -194,8 +197,8 @@ class PlanBuilder {
         values_[op.result()] = result;
     }
 
-    /// A value that is another one under another shape. A result is copied at once, before memory that is used in place
-    /// can be overwritten.
+    /// A value that is another one under another shape. A result is copied at once, before memory
+    /// that is used in place can be overwritten.
     void add_alias(ir::ValueId value, const Placed& of) {
         const auto& results = operation_.results;
         Placed placed = of;
@@ -272,7 +275,8 @@ class PlanBuilder {
         reduced_.push_back(op.result());
     }
 
-    /// Several short rows side by side, for at least 64 columns where the tile has so many: fills the vectors.
+    /// Several short rows side by side, for at least 64 columns where the tile has so many: fills
+    /// the vectors.
     int64_t period() const {
         const int64_t inner = plan_.space.inner;
         int64_t rows = 1;

@@ -1,5 +1,5 @@
-// The program of a loop kernel: which tile function runs on which tiles in which order. Made once from the IR; running
-// it (loop_kernel.cpp) looks at no op any more.
+// The program of a loop kernel: which tile function runs on which tiles in which order. Made once
+// from the IR; running it (loop_kernel.cpp) looks at no op any more.
 #pragma once
 
 #include <deque>
@@ -20,7 +20,8 @@ struct Slot {
         kRowNumber,  ///< a number for the row at hand, per thread
         kRegister,   ///< a tile, per thread
         kSpace,      ///< the tile's part of a tensor over the whole space, in place
-        kOutside,  ///< the place of a smaller tensor that belongs to the row and column at hand, in place
+        /// the place of a smaller tensor that belongs to the row and column at hand, in place
+        kOutside,
     };
     Kind kind = Kind::kRegister;
     bool is_number = false;
@@ -47,10 +48,10 @@ struct Expansion {
 struct Reduction {
     ReduceFunctions functions;
     AccessMap map;  ///< of the result
-    int64_t period =
-        0;  ///< not 0: the whole tile is reduced as rows of this width, a multiple of the result's size
-    bool row_by_row =
-        false;  ///< each row in a tile gives an element of the result, without accumulators
+    /// Not 0: the whole tile is reduced as rows of this width, a multiple of the result's size.
+    int64_t period = 0;
+    /// Each row in a tile gives an element of the result, without accumulators.
+    bool row_by_row = false;
     float* result = nullptr;
 
     int64_t accumulators() const { return row_by_row ? 0 : period != 0 ? period : map.elements; }
@@ -62,28 +63,29 @@ struct Step {
     JoinedFunction joined = nullptr;
     const void* op = nullptr;
     const ir::OpVariant* source = nullptr;  ///< of `function`
-    std::vector<int> out, in;               ///< slots; one result, or none, but where ops are joined
-    bool is_number = false;  ///< computes a single number
+    std::vector<int> out, in;  ///< slots; one result, or none, but where ops are joined
+    bool is_number = false;    ///< computes a single number
     int expansion = -1;
     int reduction = -1;
 };
 
 struct LoopPlan {
     LoopSpace space;
-    std::deque<ir::OpVariant> ops;  ///< owns what Step::op points to
+    std::deque<ir::OpVariant> ops;                  ///< owns what Step::op points to
     std::vector<std::shared_ptr<JoinedTile>> code;  ///< owns what Step::joined points to
     std::vector<Slot> slots;
     std::vector<Expansion> expansions;
     std::vector<Reduction> reductions;
     std::vector<Step> run_steps;  ///< once per run, on numbers
-    std::vector<Step>
-        part_steps;  ///< once per thread: tiles that are the same for all whole-row tiles
+    /// Once per thread: tiles that are the same for all whole-row tiles.
+    std::vector<Step> part_steps;
     std::vector<Step> tile_steps;  ///< for each tile
     int64_t cost = 0;              ///< of the tile steps per element, in additions
     int numbers = 0, row_numbers = 0, registers = 0;
 };
 
-/// The plan for a `fused` op or a single op; GMC_CHECKs that it is one of those that make_loop_kernel takes.
+/// The plan for a `fused` op or a single op; GMC_CHECKs that it is one of those that
+/// make_loop_kernel takes.
 LoopPlan make_loop_plan(const ir::Function& function, const ir::Operation& operation,
                         const Buffers& buffers);
 

@@ -14,7 +14,8 @@ bool alike(int64_t a, int64_t b, const std::vector<AxisMask>& masks) {
 
 int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
-/// Rows per tile such that tiles begin at multiples of 64 elements (the random ops' chunk) or else 16 (a vector).
+/// Rows per tile such that tiles begin at multiples of 64 elements (the random ops' chunk) or else
+/// 16 (a vector).
 int64_t choose_rows(int64_t rows, int64_t inner, int64_t tile_elements) {
     const int64_t most = std::max<int64_t>(tile_elements / inner, 1);
     for (const int64_t unit : {64, 16}) {

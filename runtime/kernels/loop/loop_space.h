@@ -1,6 +1,7 @@
-// The iteration space of a loop kernel, after collapsing: neighbouring axes along which every operand and result behaves
-// alike become one, axes of size 1 vanish. The last collapsed axis is a "row"; the space is `rows` rows of `inner`
-// elements, row-major, and is walked in tiles that are either some whole rows or a part of one row.
+// The iteration space of a loop kernel, after collapsing: neighbouring axes along which every
+// operand and result behaves alike become one, axes of size 1 vanish. The last collapsed axis is a
+// "row"; the space is `rows` rows of `inner` elements, row-major, and is walked in tiles that are
+// either some whole rows or a part of one row.
 #pragma once
 
 #include <cstdint>
@@ -44,12 +45,13 @@ struct LoopSpace {
     AxisMask inner_bit() const { return sizes.empty() ? 0 : AxisMask{1} << (sizes.size() - 1); }
 };
 
-/// Collapses `shape`; `masks` (original axes) are the ways in which operands and results vary. Tiles have about
-/// `tile_elements` elements, multiples of 64 or 16 where possible.
+/// Collapses `shape`; `masks` (original axes) are the ways in which operands and results vary.
+/// Tiles have about `tile_elements` elements, multiples of 64 or 16 where possible.
 LoopSpace make_loop_space(const ir::Shape& shape, const std::vector<AxisMask>& masks,
                           int64_t tile_elements);
 
-/// Where the elements of a tensor lie that varies along some collapsed axes only (row-major over these).
+/// Where the elements of a tensor lie that varies along some collapsed axes only (row-major over
+/// these).
 struct AccessMap {
     AxisMask mask = 0;
     bool along_row = false;  ///< varies along the row, contiguously

@@ -58,7 +58,8 @@ double error_of(const Truth& truth, const std::vector<float>& found, DType type)
 constexpr Direction kDirections[] = {Direction::kForward, Direction::kBackwardData,
                                      Direction::kBackwardWeights};
 
-/// Calls check(problem, what the result is expected to be, the result) for all directions and types.
+/// Calls check(problem, what the result is expected to be, the result) for all directions and
+/// types.
 template <typename Check>
 void for_each_problem(const ConvCase& c, const Check& check) {
     ConvData inputs(c);
@@ -84,7 +85,7 @@ void check_case(const ConvCase& c) {
     int candidates = 0;
     for_each_problem(c, [&](const ConvProblem& p, const Truth& truth, Tensor& result) {
         for (const auto& candidate : conv_candidates(p.direction)) {
-            ContractionContext context(arena);
+            ContractionContext context(arena, nullptr, processor_has_bf16());
             const auto kernel = candidate.make_named(p, context);
             if (!kernel) continue;
             ++candidates;
@@ -111,17 +112,10 @@ void check_product(const ProductCase& p) {
         for (const auto& candidate : matmul_candidates()) {
             Tensor left(a, DType::kBf16), right(b, DType::kBf16),
                 c(std::vector<float>(truth.value.size(), NAN), type);
-            ContractionContext context(arena);
-            const MatmulProblem problem{{{DType::kBf16, type}},
-                                        p.m,
-                                        p.k,
-                                        p.n,
-                                        p.transpose_a,
-                                        p.transpose_b,
-                                        left.data(),
-                                        right.data(),
-                                        c.data(),
-                                        ""};
+            ContractionContext context(arena, nullptr, processor_has_bf16());
+            const MatmulProblem problem{
+                {{DType::kBf16, type}}, p.m,         p.k,          p.n,      p.transpose_a,
+                p.transpose_b,          left.data(), right.data(), c.data(), ""};
             const auto kernel = candidate.make_named(problem, context);
             if (!kernel) continue;
             kernel->run({});

@@ -1,5 +1,6 @@
-// Convolutions and matrix products as problems, the truth about them in double, and the comparison with it. Independent
-// of the runtime's own loops: a convolution is one list of products (element of x, element of weights, element of y).
+// Convolutions and matrix products as problems, the truth about them in double, and the comparison
+// with it. Independent of the runtime's own loops: a convolution is one list of products (element
+// of x, element of weights, element of y).
 #pragma once
 
 #include <fmt/format.h>
@@ -11,7 +12,8 @@
 #include <vector>
 
 #include "compiler/ir/builder.h"
-#include "runtime/onednn/contraction.h"
+#include "runtime/contractions/choice/candidates.h"
+#include "runtime/contractions/onednn/processor.h"
 
 namespace gmc::runtime::testing {
 
@@ -70,7 +72,8 @@ inline ConvCase square(int64_t batch, std::vector<int64_t> size, int64_t channel
 
 inline int64_t elements(const ir::Shape& shape) { return ir::f32(shape).elements(); }
 
-/// Calls use(xi, wi, yi) for every product x[xi] weights[wi] that the definition of conv adds to y[yi].
+/// Calls use(xi, wi, yi) for every product x[xi] weights[wi] that the definition of conv adds to
+/// y[yi].
 template <typename Use>
 void for_each_product(const ConvCase& c, Use&& use) {
     const ir::Shape y = c.y();
@@ -203,7 +206,8 @@ inline ConvProblem problem_of(const ConvCase& c, Direction direction, ConvData& 
     return p;
 }
 
-/// Fills scratch memory with numbers that are none: kernels must not read what they have not written.
+/// Fills scratch memory with numbers that are none: kernels must not read what they have not
+/// written.
 inline void spoil_scratch(Arena& arena) {
     if (arena.scratch_bytes() > 0)
         std::memset(arena.scratch(), 0xFF, static_cast<size_t>(arena.scratch_bytes()));

@@ -23,7 +23,7 @@ void check_case(const ConvCase& c) {
             ConvData data = inputs;
             std::vector<float>& result = data.result(direction);
             std::fill(result.begin(), result.end(), NAN);
-            ContractionContext context(arena);
+            ContractionContext context(arena, nullptr, processor_has_bf16());
             const auto kernel = candidate.make(problem_of(c, direction, data), context);
             if (!kernel) continue;
             spoil_scratch(arena);
@@ -137,7 +137,8 @@ TEST_CASE("strided 1x1 convolutions with channels that fill no block") {
 }
 
 TEST_CASE("the three directions are adjoint") {
-    // <conv(x, w), y> = <x, conv_backward_data(y, w)> = <w, conv_backward_weights(x, y)>, with the kernels in use.
+    // <conv(x, w), y> = <x, conv_backward_data(y, w)> = <w, conv_backward_weights(x, y)>, with the
+    // kernels in use.
     const ConvCase cases[] = {
         square(4, {14, 14}, 16, 32, 5, 2, 1, 2), square(4, {28, 28}, 1, 64, 5, 1, 2, 2),
         square(4, {15, 13}, 3, 17, 4, 2, 1, 1), square(2, {9, 9}, 6, 4, 3, 1, 2, 1, 2, 2),
@@ -147,7 +148,7 @@ TEST_CASE("the three directions are adjoint") {
         const ConvData inputs(c);
         const auto product = [&](Direction direction) {
             ConvData data = inputs;
-            ContractionContext context(arena);
+            ContractionContext context(arena, nullptr, processor_has_bf16());
             make_conv_kernel(problem_of(c, direction, data), context)->run({});
             const std::vector<float>& got = data.result(direction);
             ConvData untouched = inputs;
@@ -168,7 +169,7 @@ TEST_CASE("weights are reordered once per call, and again in the next") {
     const ConvCase c = square(2, {14, 14}, 16, 32, 5, 2, 1, 2);
     ConvData data(c), other(c, 7);
     other.weights = data.weights;
-    ContractionContext context(arena);
+    ContractionContext context(arena, nullptr, processor_has_bf16());
     ConvProblem first = problem_of(c, Direction::kForward, data),
                 second = problem_of(c, Direction::kForward, other);
     second.weights_data = data.weights.data();  // the same value

@@ -67,7 +67,7 @@ int check_followed(std::span<const Candidate<Problem>> candidates, const Problem
     int count = 0;
     Arena arena = empty_arena();
     for (const auto& candidate : candidates) {
-        ContractionContext context(arena);
+        ContractionContext context(arena, nullptr, processor_has_bf16());
         const auto kernel = candidate.make(problem, context);
         if (!kernel) continue;
         std::fill(result.begin(), result.end(), NAN);
@@ -93,9 +93,9 @@ int check_followed(std::span<const Candidate<Problem>> candidates, const Problem
 TEST_CASE("what follows a matrix product sees each element when it is final") {
     // Rows that fill tiles and blocks and do not; sums of several blocks; more and less than a
     // thread's worth.
-    const int64_t shapes[][3] = {{32, 784, 400}, {33, 16, 48}, {128, 400, 80}, {9, 2064, 16},
-                                 {400, 32, 784}, {61, 7, 16},  {100, 16, 32},
-                                 {128, 608, 1},  {3, 4, 1},    {1, 300, 200},  {90, 1, 704}};
+    const int64_t shapes[][3] = {{32, 784, 400}, {33, 16, 48},  {128, 400, 80}, {9, 2064, 16},
+                                 {400, 32, 784}, {61, 7, 16},   {100, 16, 32},  {128, 608, 1},
+                                 {3, 4, 1},      {1, 300, 200}, {90, 1, 704}};
     for (const auto& [m, k, n] : shapes)
         for (const auto& [transpose_a, transpose_b] :
              {std::pair{false, false}, std::pair{true, false}, std::pair{false, true}}) {

@@ -14,7 +14,7 @@ void check_product(const ProductCase& p) {
     Arena arena = empty_arena();
     for (const auto& candidate : matmul_candidates()) {
         std::vector<float> c(truth.value.size(), NAN);
-        ContractionContext context(arena);
+        ContractionContext context(arena, nullptr, processor_has_bf16());
         const MatmulProblem problem{{},       p.m,      p.k,      p.n, p.transpose_a, p.transpose_b,
                                     a.data(), b.data(), c.data(), ""};
         const auto kernel = candidate.make_named(problem, context);

@@ -3,8 +3,10 @@
 #include <set>
 #include <thread>
 
-#include "runtime/onednn/plain_contraction.h"
-#include "runtime/onednn/tuning.h"
+#include "runtime/contractions/choice/candidates.h"
+#include "runtime/contractions/choice/tuning.h"
+#include "runtime/contractions/onednn/processor.h"
+#include "runtime/contractions/plain_contraction.h"
 #include "tests/catch.h"
 
 using namespace gmc;           // NOLINT: tests
@@ -41,7 +43,7 @@ std::unique_ptr<Kernel> make_none(const MatmulProblem&, ContractionContext&) { r
 struct Setting {
     ir::Module nothing;
     Arena arena{nothing};
-    ContractionContext context{arena};
+    ContractionContext context{arena, nullptr, processor_has_bf16()};
     TuningCache cache{"", "a machine"};
     std::vector<float> a, b, c;
     MatmulProblem problem;
@@ -106,7 +108,7 @@ TEST_CASE("convolutions of all directions are measured, told apart by all that m
     p.where = "test";
     ir::Module nothing;
     Arena arena(nothing);
-    ContractionContext context(arena);
+    ContractionContext context(arena, nullptr, processor_has_bf16());
     TuningCache cache("", "a machine");
     using Direction = ConvProblem::Direction;
     std::set<std::string> keys;

@@ -1,5 +1,5 @@
-// For every op the small functions that its gradient rule is tested on. One overload of `cases` per op struct: a
-// new op without one does not build.
+// For every op the small functions that its gradient rule is tested on. One overload of `cases` per
+// op struct: a new op without one does not build.
 #pragma once
 
 #include <fmt/format.h>
@@ -149,7 +149,8 @@ struct ConvShapes {
     ir::Shape x, w, y;
 };
 
-/// One to three spatial axes; strides that do and do not reach the end; uneven pads; groups; dilation.
+/// One to three spatial axes; strides that do and do not reach the end; uneven pads; groups;
+/// dilation.
 inline std::vector<ConvShapes> conv_shapes() {
     return {
         {{{1}, {0}, {0}, {1}, 1}, {2, 5, 2}, {3, 2, 2}, {2, 3, 2}},

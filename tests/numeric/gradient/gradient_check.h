@@ -1,6 +1,6 @@
 // Gradients by autodiff against central differences, both in the double reference.
-// A test gives operands and a scalar function of them written with the builder; gradients inside it make the
-// check one of second (or higher) order.
+// A test gives operands and a scalar function of them written with the builder; gradients inside it
+// make the check one of second (or higher) order.
 #pragma once
 
 #include <functional>
@@ -13,7 +13,8 @@
 
 namespace gmc::tests {
 
-/// Which numbers an operand gets. Differences are wrong near a kink, so ops with kinks ask for room.
+/// Which numbers an operand gets. Differences are wrong near a kink, so ops with kinks ask for
+/// room.
 enum class Fill {
     kUniform,       ///< anywhere in [low, high)
     kAwayFromZero,  ///< +-[low, high)
@@ -37,7 +38,8 @@ class Scope {
 
     /// A new input filled as `operand` says.
     ir::ValueId input(const Operand& operand);
-    /// A new input of fixed random numbers in +-[0.5, 1.5): weights that make every element of a result count.
+    /// A new input of fixed random numbers in +-[0.5, 1.5): weights that make every element of a
+    /// result count.
     ir::ValueId weights(const ir::Shape& shape) {
         return input({shape, Fill::kAwayFromZero, 0.5, 1.5});
     }
@@ -58,12 +60,13 @@ class Scope {
 /// A scalar function of x.
 using ScalarFunction = std::function<ir::ValueId(Scope&, const std::vector<ir::ValueId>& x)>;
 
-/// Compares df/dx by autodiff with central differences, for every element of every operand that is to be
-/// differentiated. "" when all agree within kGradient, else the worst element and the IR.
+/// Compares df/dx by autodiff with central differences, for every element of every operand that is
+/// to be differentiated. "" when all agree within kGradient, else the worst element and the IR.
 std::string check_gradient(const std::vector<Operand>& operands, const ScalarFunction& f,
                            uint64_t seed = 1);
 
-/// The scalar sum over i of sum(df/dx_i * random weights): its gradient is a second derivative of f.
+/// The scalar sum over i of sum(df/dx_i * random weights): its gradient is a second derivative of
+/// f.
 ScalarFunction gradient_of(ScalarFunction f);
 
 /// The tensors df/dx by autodiff, at inputs given element by element; for values at kinks.

@@ -1,9 +1,9 @@
 // The checker behind `gmc gradcheck`: what is wrong it finds, what is right it leaves in peace.
 #include <cmath>
 
-#include "compiler/build/gradient_check.h"
 #include "compiler/ir/text/parser.h"
 #include "compiler/pipeline.h"
+#include "dsl/lower/gradient_check.h"
 #include "runtime/reference/gradient_check.h"
 #include "tests/catch.h"
 #include "tests/unit/data_temp_folder.h"
@@ -86,7 +86,7 @@ std::vector<ParameterCheck> check_model(const std::string& loss) {
         diagnostics);
     INFO(diagnostics.render());
     REQUIRE(spec.ok());
-    auto module = build::build_gradient_check(*spec, diagnostics);
+    auto module = lower::build_gradient_check(*spec, diagnostics);
     REQUIRE(module.ok());
     REQUIRE(passes::run_stages(*module, pipeline_until("grad"), {}, diagnostics).ok());
     ReferenceStates states;
@@ -99,10 +99,11 @@ std::vector<ParameterCheck> check_model(const std::string& loss) {
     }
     GradientCheckOptions options;
     options.threads = 2;
-    return check_gradients(*module,
-                           {module->find_function("loss_net"), module->find_function("gradient_net"),
-                            module->find_function("curvature_net")},
-                           parameters, {{"image", {0.3, -0.8, 1.1, 0.4}}}, states, options);
+    return check_gradients(
+        *module,
+        {module->find_function("loss_net"), module->find_function("gradient_net"),
+         module->find_function("curvature_net")},
+        parameters, {{"image", {0.3, -0.8, 1.1, 0.4}}}, states, options);
 }
 
 }  // namespace

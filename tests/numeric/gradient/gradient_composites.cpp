@@ -1,5 +1,5 @@
-// What models are made of, written in ops: normalisations, losses, small networks and gradient penalties,
-// first and second order.
+// What models are made of, written in ops: normalisations, losses, small networks and gradient
+// penalties, first and second order.
 #include "tests/numeric/gradient/gradient_check.h"
 
 #include "tests/catch.h"
@@ -42,7 +42,8 @@ ValueId log_softmax(Scope& s, ValueId x) {
     return s.b.sub(shifted, s.b.broadcast(s.b.emit(ir::Log{}, {total}), {0}, shape));
 }
 
-/// A discriminator: conv stride 2, leaky ReLU or tanh, conv, the same, dense. x [N, 6, 6, 1] -> [N, 1].
+/// A discriminator: conv stride 2, leaky ReLU or tanh, conv, the same, dense. x [N, 6, 6, 1] -> [N,
+/// 1].
 ValueId discriminator(Scope& s, ValueId x, const Ids& weights, bool smooth) {
     const auto activation = [&](ValueId v) {
         return smooth ? tanh(s, v) : s.b.emit(ir::LeakyRelu{0.3}, {v});

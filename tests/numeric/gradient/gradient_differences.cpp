@@ -1,4 +1,5 @@
-// Two modules from one recipe: one gives f, evaluated at shifted inputs; one gives df/dx by autodiff.
+// Two modules from one recipe: one gives f, evaluated at shifted inputs; one gives df/dx by
+// autodiff.
 #include <fmt/format.h>
 
 #include "compiler/ir/text/printer.h"
@@ -57,7 +58,8 @@ Built build(const std::vector<Operand>& operands, const ScalarFunction& f, uint6
     return built;
 }
 
-/// df/dx of one element: central differences with steps h and h/2, their errors of order h^2 cancelled (Richardson).
+/// df/dx of one element: central differences with steps h and h/2, their errors of order h^2
+/// cancelled (Richardson).
 double slope(const Built& f, runtime::ReferenceInputs& at, double& element) {
     const double x = element;
     const auto central = [&](double h) {

@@ -1,5 +1,6 @@
-// Where a derivative is a convention (ties, corners) or a corner of autodiff itself: exact expected numbers.
-#include "compiler/build/activations.h"
+// Where a derivative is a convention (ties, corners) or a corner of autodiff itself: exact expected
+// numbers.
+#include "dsl/lower/activations.h"
 #include "tests/numeric/gradient/gradient_check.h"
 
 #include "tests/catch.h"
@@ -51,7 +52,7 @@ TEST_CASE("a cast passes gradients on, rounded to the type of its operand") {
 TEST_CASE("elu has the slope alpha at 0, and stays finite where it is not selected") {
     const auto gradient = [](double alpha, const Numbers& x) {
         return gradients_at({{static_cast<int64_t>(x.size())}}, {x}, [&](Scope& s, const Ids& in) {
-            return s.sum(build::elu(s.b, in[0], alpha));
+            return s.sum(lower::elu(s.b, in[0], alpha));
         })[0];
     };
     CHECK(gradient(0.5, {-1000, 0, 1000}) == Numbers{0, 0.5, 1});

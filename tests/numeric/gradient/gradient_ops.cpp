@@ -15,8 +15,8 @@ ScalarFunction weighted(const GradientCase& one) {
     };
 }
 
-/// sum(w * op(x)^2): through the square the gradient of a linear op depends on x, so that its second
-/// derivative tests the rules of the ops that its own rule emitted.
+/// sum(w * op(x)^2): through the square the gradient of a linear op depends on x, so that its
+/// second derivative tests the rules of the ops that its own rule emitted.
 ScalarFunction weighted_square(const GradientCase& one) {
     return [one](Scope& s, const std::vector<ir::ValueId>& x) {
         const ir::ValueId y = one.emit(s, x);

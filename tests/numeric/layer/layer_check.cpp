@@ -1,4 +1,4 @@
-// Builds the network with the model language's reader and compiler/build's layers; the random
+// Builds the network with the model language's reader and dsl/lower's layers; the random
 // weights of sums are inputs of the function too.
 #include "tests/numeric/layer/layer_check.h"
 
@@ -8,12 +8,12 @@
 #include <filesystem>
 #include <fstream>
 
-#include "compiler/build/networks.h"
 #include "compiler/passes/differentiate.h"
 #include "compiler/passes/pass_manager.h"
 #include "compiler/pipeline.h"
 #include "compiler/support/check.h"
-#include "runtime/program/initializer.h"
+#include "dsl/lower/networks.h"
+#include "runtime/states/initializer.h"
 #include "tests/numeric/reference_comparison.h"
 #include "tests/numeric/test_random.h"
 
@@ -47,7 +47,7 @@ Numbers random_numbers(TestRandom& random, int64_t count) {
 }
 
 /// sum(x * the input `name`), which is made here.
-ir::ValueId weighted(build::FunctionScope& f, ir::ValueId x, const std::string& name) {
+ir::ValueId weighted(lower::FunctionScope& f, ir::ValueId x, const std::string& name) {
     const ir::ValueId weights = f.input(name, "argument", f.b.shape(x));
     return f.b.reduce_sum(f.b.mul(x, weights), ir::all_axes(f.b.type(x).rank()));
 }
@@ -79,21 +79,21 @@ ir::Module LayerCheck::build(int order, std::vector<std::string>& by) const {
     Diagnostics diagnostics;
     const dsl::ModelSpec spec = read(inputs_text_, layers_, outputs_, diagnostics);
     ir::Module module;
-    build::ModuleScope m{spec, module, diagnostics, kBatch};
-    build::FunctionScope f(m, "f", training_);
+    lower::ModuleScope m{spec, module, diagnostics, kBatch};
+    lower::FunctionScope f(m, "f", training_);
     std::vector<ir::ValueId> arguments, variables;
     by.clear();
     for (const dsl::NetworkInput& input : spec.networks[0].inputs) {
         ir::Shape shape;
-        GMC_CHECK(build::input_shape(m, input, shape), "no input {}", input.name);
+        GMC_CHECK(lower::input_shape(m, input, shape), "no input {}", input.name);
         const std::string source = input.like.empty() ? "argument" : input.like;
-        arguments.push_back(f.input(input.name, source, build::batched(kBatch, shape)));
+        arguments.push_back(f.input(input.name, source, lower::batched(kBatch, shape)));
         if (source == "data.label") continue;
         variables.push_back(arguments.back());
         by.push_back(input.name);
     }
-    build::NetworkOutputs outputs;
-    GMC_CHECK(build::apply_network(f, spec.networks[0], arguments, outputs, nullptr), "{}",
+    lower::NetworkOutputs outputs;
+    GMC_CHECK(lower::apply_network(f, spec.networks[0], arguments, outputs, nullptr), "{}",
               diagnostics.render());
     for (size_t s = 0; s < module.states.size(); ++s) {
         if (module.states[s].role != ir::StateRole::kParameter) continue;
@@ -182,7 +182,8 @@ std::string LayerCheck::fast_path() const {
     const ir::Function& f = module.functions[0];
     RunInputs run;
     // The passes may have put them in another order.
-    for (const auto& [id, values] : states_) run.states[before.states[static_cast<size_t>(id)].name] = values;
+    for (const auto& [id, values] : states_)
+        run.states[before.states[static_cast<size_t>(id)].name] = values;
     for (const ir::Input& input : f.inputs)
         run.inputs[f.values[input.value].name] = inputs_.at(f.values[input.value].name);
     return compare_fast_path(module, f, run);

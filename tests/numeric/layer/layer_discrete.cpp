@@ -151,8 +151,7 @@ TEST_CASE("concat, permute and slice move elements") {
     expected.clear();
     for (size_t n = 0; n < 3; ++n)
         for (const size_t row : {1, 3})
-            for (size_t i = 0; i < 2; ++i)
-                expected.push_back(cut.input("x")[n * 10 + row * 2 + i]);
+            for (size_t i = 0; i < 2; ++i) expected.push_back(cut.input("x")[n * 10 + row * 2 + i]);
     CHECK(difference("y", cut.run().at(""), expected, kExact) == "");
     CHECK(cut.gradients(1) == "");
 }

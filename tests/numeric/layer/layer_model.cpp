@@ -92,7 +92,7 @@ LayerModel::LayerModel(const std::string& input, const std::vector<std::string>&
     Diagnostics diagnostics;
     auto spec = dsl::read_model({file.path(), {}, {}}, diagnostics);
     if (!spec.ok()) FAIL(diagnostics.render());
-    auto module = build::build_module(*spec, diagnostics);
+    auto module = lower::build_module(*spec, diagnostics);
     if (!module.ok()) FAIL(diagnostics.render());
     compiled_ = *module;
     if (!passes::run_stages(compiled_, pipeline(), {}, diagnostics).ok())

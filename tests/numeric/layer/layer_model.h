@@ -18,7 +18,8 @@ namespace gmc::tests {
 /// and `step` is one of gradient descent with rate 1 on the mean value over normal x.
 class LayerModel {
   public:
-    /// `input` as in the language, "[4, 5, 2]"; one line per layer, as "conv2d: {filters: 3, kernel: 3}".
+    /// `input` as in the language, "[4, 5, 2]"; one line per layer, as "conv2d: {filters: 3,
+    /// kernel: 3}".
     LayerModel(const std::string& input, const std::vector<std::string>& layers);
 
     /// Parameters and x: distinct numbers, 0.04 apart in each tensor, so that differences meet no

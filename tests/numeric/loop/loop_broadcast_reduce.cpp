@@ -1,4 +1,5 @@
-// Broadcasts of every subset of axes and reductions over every subset, over shapes that collapse in all ways.
+// Broadcasts of every subset of axes and reductions over every subset, over shapes that collapse in
+// all ways.
 #include "tests/catch.h"
 #include "tests/numeric/loop/loop_harness.h"
 #include "tests/numeric/loop/loop_targets.h"

@@ -60,7 +60,8 @@ constexpr const char* kThereAndBack = R"(
   result y = %y
 )";
 
-/// The bf16 crosses from one loop to another, is read in its own, and is made and read over old memory.
+/// The bf16 crosses from one loop to another, is read in its own, and is made and read over old
+/// memory.
 constexpr const char* kManyWays = R"(
   %a = add %x, %x : f32[@]
   %n = cast %a : bf16[@]
@@ -97,7 +98,8 @@ RunInputs inputs_of(const ir::Module& module, const std::vector<double>& numbers
 TEST_CASE("casts round to the nearest bf16, ties to even, on every SIMD target") {
     const std::vector<double> numbers = special_numbers();
     for_each_simd_target([&] {
-        for (const char* shape : {"1", "15", "67", "1031", "1 fused", "15 fused", "67 fused", "1031 fused"}) {
+        for (const char* shape :
+             {"1", "15", "67", "1031", "1 fused", "15 fused", "67 fused", "1031 fused"}) {
             INFO(shape);
             const std::string text = shape;
             const ir::Module module =

@@ -102,7 +102,8 @@ TEST_CASE("packs of tensors of every shape") {
         for (ir::DType dtype : kTypes) {
             LoopHarness h;
             std::vector<ir::ValueId> parts;
-            for (size_t i = first; i < kShapes.size(); ++i) parts.push_back(input(h, kShapes[i], dtype));
+            for (size_t i = first; i < kShapes.size(); ++i)
+                parts.push_back(input(h, kShapes[i], dtype));
             h.builder().emit(ir::Pack{}, parts);
             check_copy(h);
         }

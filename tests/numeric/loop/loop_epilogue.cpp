@@ -103,9 +103,11 @@ TEST_CASE("a loop that runs in parts gives the same numbers, together and follow
     // Whoever runs the parts; the last two together.
     class Parts final : public runtime::Kernel {
       public:
-        Parts(const ir::Function& function, const ir::Operation& operation, const runtime::Buffers& buffers)
+        Parts(const ir::Function& function, const ir::Operation& operation,
+              const runtime::Buffers& buffers)
             : first_(runtime::make_loop_epilogue(function, operation, buffers, kParts[0])),
-              rest_(runtime::make_loop_kernel(function, operation, buffers, {kParts[1], kParts[2]})) {}
+              rest_(runtime::make_loop_kernel(function, operation, buffers,
+                                              {kParts[1], kParts[2]})) {}
         void run(const runtime::CallContext& context) override {
             first_->begin(context);
             first_->follow(0, 0, 40);
@@ -122,8 +124,8 @@ TEST_CASE("a loop that runs in parts gives the same numbers, together and follow
     add_update(h);
     REQUIRE(runtime::runs_in_parts(h.function(), h.operation()));
     CHECK(h.difference(1e-6, 1e-6,
-                       [](const ir::Function& f, const ir::Operation& op, const runtime::Buffers& b)
-                           -> std::unique_ptr<runtime::Kernel> {
+                       [](const ir::Function& f, const ir::Operation& op,
+                          const runtime::Buffers& b) -> std::unique_ptr<runtime::Kernel> {
                            return std::make_unique<Parts>(f, op, b);
                        }) == "");
 }

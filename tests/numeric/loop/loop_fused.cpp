@@ -1,4 +1,5 @@
-// Fused bodies as training has them: every element-wise op on every operand form, in place, determinism, scalars.
+// Fused bodies as training has them: every element-wise op on every operand form, in place,
+// determinism, scalars.
 #include <omp.h>
 
 #include "tests/catch.h"

@@ -87,7 +87,8 @@ LoopHarness::Results LoopHarness::run(Maker make) {
         inputs[id] = in_memory(data, function().type(id));
         buffers.set(id, address(inputs[id]));
     }
-    // The plain loops read all operands before they write, but not those of a body: they never work in place here.
+    // The plain loops read all operands before they write, but not those of a body: they never work
+    // in place here.
     const bool in_place = make != &runtime::make_reference_kernel;
     const auto home = [&](ir::ValueId id) -> Memory& {
         const auto found = in_place_.find(id);

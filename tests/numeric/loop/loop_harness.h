@@ -1,5 +1,5 @@
-// One loop op on data of its own: built with ir::Builder, run by the loop kernel and by the plain loops in double,
-// compared.
+// One loop op on data of its own: built with ir::Builder, run by the loop kernel and by the plain
+// loops in double, compared.
 #pragma once
 
 #include <map>
@@ -40,7 +40,8 @@ class LoopHarness {
     Results run(Maker make = &runtime::make_loop_kernel);
     /// How many steps the loop takes for a tile.
     size_t tile_steps();
-    /// "" when every element is within relative |expected| + absolute of the plain loops' result; else the worst one.
+    /// "" when every element is within relative |expected| + absolute of the plain loops' result;
+    /// else the worst one.
     std::string difference(double relative, double absolute,
                            Maker make = &runtime::make_loop_kernel);
 

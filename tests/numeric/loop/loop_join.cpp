@@ -1,4 +1,5 @@
-// Ops joined into one piece of machine code give the bits of their tile functions, and are joined where they can be.
+// Ops joined into one piece of machine code give the bits of their tile functions, and are joined
+// where they can be.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -121,7 +122,8 @@ TEST_CASE("two joined ops give the bits of the two") {
                     INFO(ir::op_info(first).name << ", " << ir::op_info(second).name);
                     Body body{shape};
                     const size_t n = arity(first), all = n + arity(second) - 1;
-                    // The first op needs a tile, and which operand of the second it becomes is by chance.
+                    // The first op needs a tile, and which operand of the second it becomes is by
+                    // chance.
                     for (size_t i = 0; i < all; ++i)
                         body.operands.push_back(
                             operand(random, elements(shape), i != 0 && random.chance(0.3)));

@@ -1,5 +1,5 @@
-// Error bounds of the elementary functions over all magnitudes, in units in the last place, on every SIMD target; and what
-// they make of NaN, infinities and zeros.
+// Error bounds of the elementary functions over all magnitudes, in units in the last place, on
+// every SIMD target; and what they make of NaN, infinities and zeros.
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -17,7 +17,8 @@ namespace {
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
-/// Floats of every sign and exponent of normal numbers, 200 mantissas each, and the special ones at the end.
+/// Floats of every sign and exponent of normal numbers, 200 mantissas each, and the special ones at
+/// the end.
 std::vector<float> all_magnitudes() {
     std::vector<float> out;
     TestRandom random(3);
@@ -39,7 +40,8 @@ std::vector<float> unary(const ir::OpVariant& op, const std::vector<float>& x) {
     return h.run().at(out);
 }
 
-/// |found - exact| in units of the last place of a float near `exact`; subnormal results may be flushed.
+/// |found - exact| in units of the last place of a float near `exact`; subnormal results may be
+/// flushed.
 double ulps(float found, double exact) {
     const auto rounded = static_cast<float>(exact);
     if (std::isnan(exact) || std::isinf(rounded)) {
@@ -77,7 +79,8 @@ double exact_sigmoid(double x) {
 
 bool same(float a, float b) { return (std::isnan(a) && std::isnan(b)) || a == b; }
 
-/// op(x) == expected for the pairs, at each place of a vector (three copies around: full vectors and rest).
+/// op(x) == expected for the pairs, at each place of a vector (three copies around: full vectors
+/// and rest).
 void check_values(const ir::OpVariant& op, const std::vector<std::pair<float, float>>& pairs) {
     for (const auto& [x, expected] : pairs) {
         const std::vector<float> found = unary(op, std::vector<float>(37, x));
@@ -138,7 +141,8 @@ TEST_CASE("special values") {
                      {{-0.5f, -1}, {3e9f, 3e9f}, {kInfinity, kInfinity}, {kNan, kNan}});
         check_values(ir::LeakyRelu{0.25},
                      {{-4, -1}, {4, 4}, {-kInfinity, -kInfinity}, {kNan, kNan}});
-        check_values(ir::LeakyRelu{0}, {{-4, 0}, {4, 4}, {-kInfinity, 0}, {kInfinity, kInfinity}, {kNan, kNan}});
+        check_values(ir::LeakyRelu{0},
+                     {{-4, 0}, {4, 4}, {-kInfinity, 0}, {kInfinity, kInfinity}, {kNan, kNan}});
         check_values(ir::Log{}, {{1, 0},
                                  {0, -kInfinity},
                                  {-0.0f, -kInfinity},

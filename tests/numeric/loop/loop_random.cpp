@@ -1,4 +1,5 @@
-// Random ops: the words of the scalar Philox on every SIMD target, at any offset and for any number of threads; moments.
+// Random ops: the words of the scalar Philox on every SIMD target, at any offset and for any number
+// of threads; moments.
 #include <omp.h>
 
 #include <array>

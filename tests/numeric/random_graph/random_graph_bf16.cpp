@@ -1,5 +1,5 @@
-// Random graphs lowered to bf16: fast path against the reference, which rounds where the graph says so, and against
-// the graph in f32.
+// Random graphs lowered to bf16: fast path against the reference, which rounds where the graph says
+// so, and against the graph in f32.
 #include <algorithm>
 
 #include "compiler/ir/text/printer.h"

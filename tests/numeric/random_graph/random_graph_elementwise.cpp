@@ -1,4 +1,5 @@
-// How random graphs grow by element-wise ops and generators: which operands suit, and what is then known of the result.
+// How random graphs grow by element-wise ops and generators: which operands suit, and what is then
+// known of the result.
 #include <cmath>
 
 #include "runtime/reference/elementwise.h"
@@ -59,7 +60,8 @@ bool grow(GraphMaker& g, const ir::Abs& op) {
     return g.keep(g.b.emit(op, {x}), {0, f.size(), f.error, f.exact});
 }
 bool grow(GraphMaker& g, const ir::Add& op) { return grow_sum(g, op, 1); }
-/// To bf16 and back. Only of numbers that bf16 has exactly: rounding turns tiny errors into large ones.
+/// To bf16 and back. Only of numbers that bf16 has exactly: rounding turns tiny errors into large
+/// ones.
 bool grow(GraphMaker& g, const ir::Cast& op) {
     const ValueId x = g.any_exact();
     const ir::Shape shape = g.shape(x);

@@ -1,4 +1,5 @@
-// What stands around the ops of a random graph: inputs, states, gradients, results, updates, and the module.
+// What stands around the ops of a random graph: inputs, states, gradients, results, updates, and
+// the module.
 #include <fmt/format.h>
 
 #include <algorithm>

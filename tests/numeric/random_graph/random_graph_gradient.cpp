@@ -1,4 +1,5 @@
-// Gradients of random smooth graphs against differences along a random direction: first and second order.
+// Gradients of random smooth graphs against differences along a random direction: first and second
+// order.
 #include <fmt/format.h>
 
 #include "compiler/ir/builder.h"
@@ -15,7 +16,8 @@ namespace {
 
 using ir::ValueId;
 
-/// Inputs of real numbers; the third input has whole ones, which serve as conditions and must not move.
+/// Inputs of real numbers; the third input has whole ones, which serve as conditions and must not
+/// move.
 std::vector<ValueId> movable(const ir::Function& function) {
     return {function.inputs[0].value, function.inputs[1].value};
 }
@@ -31,8 +33,8 @@ std::vector<ValueId> emit_gradient(ir::Function& function, ValueId f,
     return op.results;
 }
 
-/// Adds the result "f", the mean of the squares of all results, or (order 2) of the squares of its gradient; and the
-/// results "g0", "g1" of f's gradient.
+/// Adds the result "f", the mean of the squares of all results, or (order 2) of the squares of its
+/// gradient; and the results "g0", "g1" of f's gradient.
 void add_objective(ir::Module& module, int order) {
     ir::Function& function = module.functions[0];
     ir::Builder b(module, function);

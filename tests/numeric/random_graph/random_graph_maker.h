@@ -1,5 +1,5 @@
-// The workings of random_graph.h: a function that grows by one op at a time. One overload of `grow` per op struct
-// says how; a new op without one does not build.
+// The workings of random_graph.h: a function that grows by one op at a time. One overload of `grow`
+// per op struct says how; a new op without one does not build.
 #pragma once
 
 #include <functional>
@@ -38,7 +38,8 @@ class GraphMaker {
     // Copies, as every new op may move what references point to.
     Facts facts(ir::ValueId value) const { return facts_[static_cast<size_t>(value)]; }
     ir::Shape shape(ir::ValueId value) const { return b.shape(value); }
-    /// No value but a broadcast, pad or concat has more elements than this; those have three times as many.
+    /// No value but a broadcast, pad or concat has more elements than this; those have three times
+    /// as many.
     int64_t most_elements() const { return options_.most_elements; }
     bool is_large() const { return options_.most_elements > 500; }
 
@@ -54,7 +55,8 @@ class GraphMaker {
     /// A random shape of at most most_elements().
     ir::Shape random_shape(int64_t lowest_rank = 0);
 
-    /// Takes a new value in. Scales it when it is large or its error is; true for the convenience of `grow`.
+    /// Takes a new value in. Scales it when it is large or its error is; true for the convenience
+    /// of `grow`.
     bool keep(ir::ValueId value, Facts facts);
     /// An op that only moves elements: the facts are the operand's.
     ir::ValueId moved(ir::ValueId value, ir::ValueId from);
@@ -78,8 +80,8 @@ class GraphMaker {
     std::vector<ir::ValueId> pool_;  ///< values that may be used, oldest first
 };
 
-/// Several ops as models have them together, which passes look for: normalisation, softmax, dropout, a weight's step,
-/// a layer that two batches go through.
+/// Several ops as models have them together, which passes look for: normalisation, softmax,
+/// dropout, a weight's step, a layer that two batches go through.
 bool grow_normalisation(GraphMaker& g);
 bool grow_softmax(GraphMaker& g);
 bool grow_dropout(GraphMaker& g);

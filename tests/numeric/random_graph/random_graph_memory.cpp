@@ -13,8 +13,8 @@ using namespace gmc::tests;  // NOLINT
 
 namespace {
 
-/// The smallest arena for which `recompute` finds a way, of those that are a multiple of 64 bytes and not below
-/// three quarters of what the function takes; its own size when there is none.
+/// The smallest arena for which `recompute` finds a way, of those that are a multiple of 64 bytes
+/// and not below three quarters of what the function takes; its own size when there is none.
 int64_t lower_arena(ir::Module& module) {
     const int64_t bytes = passes::arena_bytes_of(module.functions[0]);
     for (int64_t limit = bytes * 3 / 4 / 64 * 64; limit < bytes; limit += 64) {

@@ -1,4 +1,5 @@
-// Passes keep the meaning of random graphs: the double reference gives the same numbers before and after.
+// Passes keep the meaning of random graphs: the double reference gives the same numbers before and
+// after.
 #include <algorithm>
 
 #include "compiler/ir/text/printer.h"
@@ -37,7 +38,8 @@ RandomGraph differentiated_graph(uint64_t seed) {
     return graph;
 }
 
-/// Runs the passes one after another; "" or the first of them that broke the module or changed its numbers.
+/// Runs the passes one after another; "" or the first of them that broke the module or changed its
+/// numbers.
 std::string check_passes(RandomGraph& graph, const std::vector<Pass>& list) {
     const RunOutputs expected = run_by_reference(graph.module, graph.function(), graph.run);
     for (const Pass& pass : list) {

@@ -1,4 +1,5 @@
-// Ops as models have them together. Passes look for these patterns, which single random ops would hardly ever form.
+// Ops as models have them together. Passes look for these patterns, which single random ops would
+// hardly ever form.
 #include <cmath>
 
 #include "tests/numeric/random_graph/random_graph_maker.h"
@@ -82,7 +83,8 @@ bool grow_descent(GraphMaker& g) {
                       f.error + h.error + 2 * f.size() + 2 * h.size(), false});
 }
 
-/// Two batches through one layer, and the sum of their gradients by its weights. Often with parts of whole cache lines.
+/// Two batches through one layer, and the sum of their gradients by its weights. Often with parts
+/// of whole cache lines.
 bool grow_shared_weights(GraphMaker& g) {
     const int64_t in = 4, out = g.random.chance(0.6) ? 4 : g.random.integer(1, 5);
     const int64_t batches[] = {g.random.chance(0.6) ? 4 : g.random.integer(1, 5), 4};
@@ -99,10 +101,10 @@ bool grow_shared_weights(GraphMaker& g) {
         const ValueId gradient = g.b.emit(ir::Matmul{true, false}, {x, y});
         sum = sum == ir::kNone ? gradient : g.b.add(sum, gradient);
         const double product = f.size() * size * static_cast<double>(batch),
-                     rounding = 12 * product + static_cast<double>(batch) *
-                                                   (f.size() * error + f.error * size);
-        sum_facts = {sum_facts.low - product, sum_facts.high + product,
-                     sum_facts.error + rounding, false};
+                     rounding = 12 * product +
+                                static_cast<double>(batch) * (f.size() * error + f.error * size);
+        sum_facts = {sum_facts.low - product, sum_facts.high + product, sum_facts.error + rounding,
+                     false};
     }
     return g.keep(sum, sum_facts);
 }

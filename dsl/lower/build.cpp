@@ -1,0 +1,349 @@
+// The functions of a module: training steps, evaluation, and what the model's author named.
+#include "dsl/lower/build.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <set>
+
+#include "dsl/lower/evaluate.h"
+#include "dsl/lower/gradients.h"
+#include "dsl/lower/networks.h"
+#include "dsl/lower/optimizer.h"
+#include "dsl/lower/range_checks.h"
+#include "dsl/lower/summary.h"
+
+namespace gmc::lower {
+namespace {
+
+using ir::kNone;
+using ir::StateId;
+using ir::ValueId;
+
+class ModuleBuilder {
+  public:
+    ModuleBuilder(const dsl::ModelSpec& spec, Diagnostics& diagnostics)
+        : spec_(spec),
+          diagnostics_(diagnostics),
+          m_{spec, module_, diagnostics, spec.train.batch_size} {}
+
+    Result<ir::Module> run() {
+        module_.name = spec_.name;
+        std::vector<NetworkSummary> summaries;
+        if (!declare_networks(m_, summaries)) return Failure{};
+        const size_t errors_before = diagnostics_.count();
+        for (const dsl::MinimizeSpec& entry : spec_.objective.minimize)
+            for (size_t i = 0; entry.average && i < entry.networks.size(); ++i)
+                m_.declare_averages(entry.networks[i]);
+        training();
+        evaluation();
+        for (const dsl::FunctionSpec& function : spec_.objective.functions) user_function(function);
+        if (diagnostics_.count() > errors_before) return Failure{};
+        warn_about_ranges(summaries);
+        configuration();
+        return std::move(module_);
+    }
+
+  private:
+    void warn_about_ranges(const std::vector<NetworkSummary>& summaries) {
+        std::map<std::string, ir::Shape> shapes;
+        for (const NetworkSummary& network : summaries)
+            if (!network.layers.empty() && network.layers.back().output.empty())
+                shapes[network.name] = network.layers.back().shape;
+        check_ranges(spec_, shapes, diagnostics_);
+    }
+
+    // ---- training ----
+
+    void training() {
+        const auto& entries = spec_.objective.minimize;
+        const bool repeats = std::any_of(entries.begin(), entries.end(),
+                                         [](const auto& e) { return e.repeat != 1; });
+        if (!repeats) {
+            step_function("step", entries);
+            schedule_ = "step";
+            return;
+        }
+        for (const dsl::MinimizeSpec& entry : entries) {
+            step_function("step_" + entry.name, {entry});
+            schedule_ +=
+                fmt::format("{}step_{}*{}", schedule_.empty() ? "" : " ", entry.name, entry.repeat);
+        }
+    }
+
+    using Prepared = std::vector<ParameterGroup>;
+
+    /// One function that minimises `entries` in turn: alternating, each sees the networks as the
+    /// one before left them; simultaneous, all see them as they were.
+    void step_function(const std::string& name, const std::vector<dsl::MinimizeSpec>& entries) {
+        FunctionScope f(m_, name, true);
+        Evaluator e(f);
+        std::vector<Prepared> prepared;
+        for (const dsl::MinimizeSpec& entry : entries) {
+            prepared.emplace_back();
+            if (!prepare(e, entry, entries, prepared.back())) return;
+            if (spec_.objective.simultaneous) continue;
+            if (!update(e, entry, prepared.back())) return;
+            e.networks_changed(entry.networks);
+        }
+        for (size_t i = 0; spec_.objective.simultaneous && i < entries.size(); ++i)
+            if (!update(e, entries[i], prepared[i])) return;
+        module_.functions.push_back(f.finish());
+    }
+
+    std::string loss_name(const dsl::MinimizeSpec& entry) {
+        return spec_.objective.minimize.size() == 1 ? "loss" : entry.name + "_loss";
+    }
+
+    /// Loss and metrics become results; false after an error, which is reported once (not again by
+    /// `evaluate`).
+    ValueId results(Evaluator& e, const dsl::MinimizeSpec& entry) {
+        ir::Function& function = e.scope().function;
+        const ValueId loss = e.scalar(*entry.loss, "a loss");
+        if (loss == kNone) return kNone;
+        function.results.push_back({loss_name(entry), loss});
+        for (const dsl::NamedExpression& metric : entry.metrics) {
+            const ValueId value = e.scalar(*metric.value, fmt::format("metric `{}`", metric.name));
+            if (value == kNone) return kNone;
+            const bool taken =
+                std::any_of(function.results.begin(), function.results.end(),
+                            [&](const ir::NamedValue& r) { return r.name == metric.name; });
+            function.results.push_back(
+                {taken ? entry.name + "_" + metric.name : metric.name, value});
+        }
+        return loss;
+    }
+
+    bool prepare(Evaluator& e, const dsl::MinimizeSpec& entry,
+                 const std::vector<dsl::MinimizeSpec>& entries, Prepared& groups) {
+        FunctionScope& f = e.scope();
+        const ValueId loss = results(e, entry);
+        if (loss == kNone) return false;
+        std::map<std::vector<bool>, size_t> group_of;  // by who trains a network
+        for (size_t n = 0; n < entry.networks.size(); ++n) {
+            const std::string& network = entry.networks[n];
+            const std::vector<StateId> own = influencing_parameters(f, loss, network);
+            if (own.empty()) return not_influenced(entry, n);
+            const size_t g =
+                group_of.try_emplace(trainers(network, entries), groups.size()).first->second;
+            if (g == groups.size()) groups.emplace_back();
+            ParameterGroup& group = groups[g];
+            group.networks.push_back(network);
+            group.parameters.insert(group.parameters.end(), own.begin(), own.end());
+        }
+        std::vector<StateId> parameters;
+        for (const ParameterGroup& group : groups)
+            parameters.insert(parameters.end(), group.parameters.begin(), group.parameters.end());
+        const std::vector<ValueId> gradients =
+            gradients_by(f, loss, parameters, m_.locate(entry.loss->span));
+        auto next = gradients.begin();
+        for (ParameterGroup& group : groups) {
+            const auto end = next + static_cast<std::ptrdiff_t>(group.parameters.size());
+            group.gradients.assign(next, end);
+            next = end;
+        }
+        return true;
+    }
+
+    /// Which of the entries train a network.
+    static std::vector<bool> trainers(const std::string& network,
+                                      const std::vector<dsl::MinimizeSpec>& entries) {
+        std::vector<bool> all;
+        for (const dsl::MinimizeSpec& entry : entries)
+            all.push_back(std::find(entry.networks.begin(), entry.networks.end(), network) !=
+                          entry.networks.end());
+        return all;
+    }
+
+    bool not_influenced(const dsl::MinimizeSpec& entry, size_t network) {
+        const Span where =
+            network < entry.network_spans.size() ? entry.network_spans[network] : entry.span;
+        diagnostics_
+            .error(DiagnosticKind::kLossNotInfluenced, where,
+                   "no parameter of `{}` has any influence on this loss", entry.networks[network])
+            .note(entry.loss->span, "the loss is here")
+            .help("a network that is listed must be applied in the loss, and have parameters");
+        return false;
+    }
+
+    bool update(Evaluator& e, const dsl::MinimizeSpec& entry, const Prepared& prepared) {
+        const dsl::OptimizerSpec& optimizer =
+            entry.optimizer ? *entry.optimizer : spec_.train.optimizer;
+        if (!apply_optimizer(e, optimizer, entry.name, prepared)) return false;
+        return !entry.average || move_averages(e, entry, prepared);
+    }
+
+    /// a <- a + (1 - decay) (p - a), for all parameters of the entry's networks.
+    bool move_averages(Evaluator& e, const dsl::MinimizeSpec& entry, const Prepared& groups) {
+        FunctionScope& f = e.scope();
+        f.b.set_location(m_.locate(entry.average->span));
+        const dsl::KeyRow* row = dsl::find_key(dsl::mapping("minimize entry").keys, "average");
+        const Evaluated decay = e.bounded_scalar(*entry.average, "`average`", row->range);
+        if (decay.failed) return false;
+        const ValueId share = f.b.sub(f.b.constant(1), decay.value);
+        for (const ParameterGroup& group : groups) {
+            std::vector<StateId> parameters, averages;
+            for (const std::string& network : group.networks)
+                for (const auto& [parameter, average] : m_.averages)
+                    if (module_.states[parameter].name.starts_with(network + ".")) {
+                        parameters.push_back(parameter);
+                        averages.push_back(average);
+                    }
+            const ValueId old = f.packed(averages), p = f.packed(parameters);
+            const ValueId way = f.b.mul(f.b.splat(share, f.b.shape(p)), f.b.sub(p, old));
+            f.set_packed(averages, f.b.add(old, way));
+        }
+        return true;
+    }
+
+    // ---- evaluation and the author's functions ----
+
+    void evaluation() {
+        if (diagnostics_.any())
+            return;  // the training functions have the same expressions and the same errors
+        FunctionScope f(m_, "evaluate", false);
+        f.valid = f.input("valid", "valid", {m_.batch});
+        Evaluator e(f);
+        for (const dsl::MinimizeSpec& entry : spec_.objective.minimize)
+            if (results(e, entry) == kNone) return;
+        module_.functions.push_back(f.finish());
+    }
+
+    void user_function(const dsl::FunctionSpec& spec) {
+        FunctionScope f(m_, spec.name, false);
+        Evaluator e(f);
+        for (size_t i = 0; i < spec.parameters.size(); ++i)
+            if (!bind_parameter(e, spec, i)) return;
+        for (const dsl::NamedExpression& result : spec.results) {
+            const Evaluated value = e.tensor(*result.value);
+            if (value.failed) return;
+            f.function.results.push_back({result.name, e.materialize(value, {})});
+        }
+        module_.functions.push_back(f.finish());
+    }
+
+    /// A parameter named like a data field takes that data; another is noise, shaped like the
+    /// let-entry or the network input of its name.
+    bool bind_parameter(Evaluator& e, const dsl::FunctionSpec& spec, size_t i) {
+        const std::string& name = spec.parameters[i];
+        for (const dsl::DataField& field : spec_.data)
+            if (field.name == name)
+                return !e.evaluate(*name_expression(name, spec.parameter_spans[i])).failed;
+        ir::Shape shape;
+        std::string source = "normal";
+        if (!parameter_shape(name, shape, source)) {
+            diagnostics_.error(DiagnosticKind::kUnknownName, spec.parameter_spans[i],
+                               "parameter `{}` of `{}` is no data field, let-entry or network "
+                               "input, so its shape is unknown",
+                               name, spec.name);
+            return false;
+        }
+        Evaluated value;
+        value.value = e.scope().input(name, source, shape);
+        value.batched = true;
+        e.bind(name, value);
+        return true;
+    }
+
+    dsl::ExpressionPtr name_expression(const std::string& name, Span span) {
+        dsl::Expression e;
+        e.kind = dsl::Expression::Kind::kName;
+        e.text = name;
+        e.span = span;
+        return std::make_shared<dsl::Expression>(std::move(e));
+    }
+
+    bool parameter_shape(const std::string& name, ir::Shape& shape, std::string& source) {
+        for (const dsl::NamedExpression& entry : spec_.objective.let) {
+            if (entry.name != name) continue;
+            // Evaluated into a function that is thrown away; its random streams are given back.
+            const int64_t stream = m_.next_stream;
+            FunctionScope scratch(m_, "shape", false);
+            Evaluator e(scratch);
+            const Evaluated value = e.tensor(*entry.value);
+            m_.next_stream = stream;
+            if (value.failed || value.number || !value.batched) return false;
+            shape = scratch.b.shape(value.value);
+            if (entry.value->kind == dsl::Expression::Kind::kCall && entry.value->text == "uniform")
+                source = "uniform";
+            return true;
+        }
+        for (const dsl::NetworkSpec& network : spec_.networks)
+            for (const dsl::NetworkInput& input : network.inputs)
+                if (input.name == name && input_shape(m_, input, shape)) {
+                    shape = batched(m_.batch, shape);
+                    return true;
+                }
+        return false;
+    }
+
+    // ---- configuration ----
+
+    void configuration() {
+        auto& config = module_.config;
+        const auto number = [&](const std::string& key, double value) {
+            config.emplace_back(key, value);
+        };
+        const auto text = [&](const std::string& key, const std::string& value) {
+            config.emplace_back(key, value);
+        };
+        text("description", spec_.description);
+        for (const auto& [prefix, fields] :
+             {std::pair{"data", &spec_.data}, std::pair{"test", &spec_.test}}) {
+            for (const dsl::DataField& field : *fields) {
+                const std::string key = fmt::format("{}.{}", prefix, field.name);
+                text(key + ".format", field.format);
+                text(key + ".source", field.source);
+                config.emplace_back(key + ".shape",
+                                    std::vector<double>(field.shape.begin(), field.shape.end()));
+                config.emplace_back(key + ".range",
+                                    std::vector<double>{field.range_low, field.range_high});
+                number(key + ".count", static_cast<double>(field.count));
+                field_options(key, field);
+            }
+        }
+        number("train.batch_size", static_cast<double>(spec_.train.batch_size));
+        number("train.epochs", static_cast<double>(spec_.train.epochs));
+        text("train.schedule", schedule_);
+    }
+
+    /// What few fields have; runtime/train/loaded_model reads it.
+    void field_options(const std::string& key, const dsl::DataField& field) {
+        auto& config = module_.config;
+        if (field.range_given) config.emplace_back(key + ".range_given", 1.0);
+        const auto taken = m_.label_classes.find(field.name);
+        if (field.classes > 0)
+            config.emplace_back(key + ".classes", static_cast<double>(field.classes));
+        else if (taken != m_.label_classes.end() && field.format != "labels")
+            config.emplace_back(key + ".classes", static_cast<double>(taken->second));
+        if (!field.class_names.empty())
+            config.emplace_back(key + ".class_names",
+                                fmt::format("{}", fmt::join(field.class_names, "/")));
+        if (!field.key.empty()) config.emplace_back(key + ".key", field.key);
+        if (!field.crop) config.emplace_back(key + ".stretch", 1.0);
+        if (field.flip) config.emplace_back(key + ".flip", 1.0);
+    }
+
+    const dsl::ModelSpec& spec_;
+    Diagnostics& diagnostics_;
+    ir::Module module_;
+    ModuleScope m_;
+    std::string schedule_;
+};
+
+}  // namespace
+
+Result<ir::Module> build_module(const dsl::ModelSpec& spec, Diagnostics& diagnostics) {
+    return ModuleBuilder(spec, diagnostics).run();
+}
+
+Result<std::vector<NetworkSummary>> summarize(const dsl::ModelSpec& spec,
+                                              Diagnostics& diagnostics) {
+    ir::Module module;
+    ModuleScope m{spec, module, diagnostics, spec.train.batch_size};
+    std::vector<NetworkSummary> summaries;
+    if (!declare_networks(m, summaries)) return Failure{};
+    return summaries;
+}
+
+}  // namespace gmc::lower

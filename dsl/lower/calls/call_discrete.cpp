@@ -1,0 +1,110 @@
+// Classes in expressions: codes, draws, places; and the mean over the batch.
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "dsl/lower/calls/call_functions.h"
+#include "dsl/lower/discrete.h"
+
+namespace gmc::lower {
+
+using dsl::Expression;
+using ir::kNone;
+using ir::Shape;
+using ir::ValueId;
+
+namespace {
+
+/// The only argument, which has a last axis to look along; failed after an error.
+Evaluated vectors(Evaluator& e, const Expression& call) {
+    const Evaluated x = argument(e, call, 0);
+    if (x.failed) return x;
+    const size_t least = x.batched ? 2 : 1;
+    if (!x.number && e.b().shape(x.value).size() >= least) return x;
+    return e.fail(
+        DiagnosticKind::kShapeMismatch, call.arguments[0]->span,
+        fmt::format("`{}` needs a vector per example, but this is {}", call.text, describe(e, x)));
+}
+
+/// [..., C] -> [...]: where the largest is, the first at ties.
+Evaluated argmax_of(Evaluator& e, const Expression& call) {
+    Evaluated x = vectors(e, call);
+    if (!x.failed) x.value = argmax(e.b(), x.value);
+    return x;
+}
+
+/// [..., C] -> [...]: a draw from softmax(logits) by Gumbel's maximum (Gumbel 1954):
+/// the largest of logit + g, g = -log(-log u). A u of 0 gives -infinity and is never the largest
+/// among others.
+Evaluated categorical(Evaluator& e, const Expression& call) {
+    Evaluated x = vectors(e, call);
+    if (x.failed) return x;
+    ir::Builder& b = e.b();
+    const ValueId u = e.scope().random_uniform(b.shape(x.value));
+    const ValueId exponential = b.neg(b.emit(ir::Log{}, {u}));
+    x.value = argmax(b, b.sub(x.value, b.emit(ir::Log{}, {exponential})));
+    return x;
+}
+
+/// The second argument of `one_hot`, 0 when there is none, -1 after an error.
+int64_t wanted_classes(Evaluator& e, const Expression& call) {
+    constexpr double kMostClasses = 1e6;
+    if (call.arguments.size() < 2) return 0;
+    const Evaluated classes = e.evaluate(*call.arguments[1]);
+    if (classes.failed) return -1;
+    const double count = classes.number.value_or(0);
+    if (count >= 1 && count <= kMostClasses && count == std::floor(count))
+        return static_cast<int64_t>(count);
+    e.fail(DiagnosticKind::kBadExpression, call.arguments[1]->span,
+           "the number of classes of `one_hot` must be a constant whole number, at least 1");
+    return -1;
+}
+
+/// [...] -> [..., classes].
+Evaluated one_hot_of(Evaluator& e, const Expression& call) {
+    Evaluated labels = e.tensor(*call.arguments[0]);
+    int64_t classes = wanted_classes(e, call);
+    if (labels.failed) return labels;
+    labels.value = e.materialize(labels, {});
+    labels.number.reset();
+    if (classes >= 0)
+        classes =
+            class_count(e.scope(), labels.value, classes, call.text, call.arguments.back()->span);
+    if (classes <= 0) return labels.failed = true, labels;
+    labels.value = one_hot(e.b(), labels.value, classes);
+    return labels;
+}
+
+/// The mean over the batch element by element, a plain tensor; in `evaluate` of valid examples.
+Evaluated batch_mean(Evaluator& e, const Expression& call) {
+    Evaluated x = e.tensor(*call.arguments[0]);
+    if (x.failed) return x;
+    if (x.number || !x.batched)
+        return e.fail(
+            DiagnosticKind::kShapeMismatch, call.arguments[0]->span,
+            fmt::format("`batch_mean` averages examples, but this is {}", describe(e, x)));
+    ir::Builder& b = e.b();
+    x.batched = false;
+    const ValueId valid = e.scope().valid;
+    if (valid == kNone) {
+        x.value = b.reduce_mean(x.value, {0});
+        return x;
+    }
+    const ValueId counted = b.mul(x.value, b.broadcast(valid, {0}, b.shape(x.value)));
+    const ValueId sum = b.reduce_sum(counted, {0});
+    x.value = b.div(sum, b.splat(b.reduce_sum(valid, {0}), b.shape(sum)));
+    return x;
+}
+
+}  // namespace
+
+CallFunctions discrete_functions() {
+    return {
+        {"argmax", argmax_of},
+        {"batch_mean", batch_mean},
+        {"categorical", categorical},
+        {"one_hot", one_hot_of},
+    };
+}
+
+}  // namespace gmc::lower

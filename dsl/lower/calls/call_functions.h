@@ -1,0 +1,60 @@
+// What the built-in functions of expressions share, and their tables: one file per theme,
+// call_arithmetic, call_activations, call_reductions, call_random, call_gradients, call_discrete,
+// call_schedules. Names, arities and one-line rules for users are rows of dsl/schema/functions.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "dsl/lower/evaluate.h"
+
+namespace gmc::lower {
+
+using CallFunctions = std::map<std::string, CallFunction>;
+CallFunctions arithmetic_functions();
+CallFunctions activation_functions();
+CallFunctions reduction_functions();
+CallFunctions random_functions();
+CallFunctions gradient_functions();
+CallFunctions discrete_functions();
+CallFunctions schedule_functions();
+
+/// Argument i of a call as a tensor or number.
+Evaluated argument(Evaluator& e, const dsl::Expression& call, size_t i);
+
+/// sqrt(x + 1e-12): its derivatives are finite at 0, and a norm's is 0 there.
+ir::ValueId square_root(ir::Builder& b, ir::ValueId x);
+
+/// Arguments without a name.
+size_t positional(const dsl::Expression& call);
+
+/// One number per example, or a plain tensor: nothing is left to reduce but the batch.
+bool only_batch_left(Evaluator& e, const Evaluated& x, bool one_element_counts);
+
+/// The argument `axis=k` of a call: an axis of the example, counted from 0 without the batch, or
+/// from the end when negative. kNone when not given; `failed` after an error.
+int64_t named_axis(Evaluator& e, const dsl::Expression& call, const Evaluated& x, bool& failed);
+
+/// The op on each number of the one argument.
+template <typename Op>
+Evaluated element_wise(Evaluator& e, const dsl::Expression& call) {
+    Evaluated x = argument(e, call, 0);
+    if (x.failed) return x;
+    x.value = e.b().emit(Op{}, {e.materialize(x, {})});
+    x.number.reset();
+    return x;
+}
+
+/// Two arguments element by element.
+template <typename Op>
+Evaluated pairwise(Evaluator& e, const dsl::Expression& call) {
+    Evaluated x = argument(e, call, 0), y = argument(e, call, 1);
+    if (x.failed) return x;
+    if (y.failed) return y;
+    if (x.number && y.number) x.value = e.b().constant(*x.number), x.number.reset();
+    if (!e.match(call, x, y)) return y.failed = true, y;
+    x.value = e.b().emit(Op{}, {x.value, y.value});
+    return x;
+}
+
+}  // namespace gmc::lower

@@ -1,0 +1,93 @@
+// Fresh random numbers.
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "dsl/lower/calls/call_functions.h"
+
+namespace gmc::lower {
+namespace {
+
+using dsl::Expression;
+using ir::Shape;
+
+/// The batched shape that `normal(like)` asks for: a number n means [n]; a network means its first
+/// input; a value means its own shape.
+bool noise_shape(Evaluator& e, const Expression& like, Shape& shape) {
+    FunctionScope& f = e.scope();
+    const auto network_named = [&](const std::string& name) -> const dsl::NetworkSpec* {
+        for (const dsl::NetworkSpec& network : f.m.spec.networks)
+            if (network.name == name) return &network;
+        return nullptr;
+    };
+    const bool member = like.kind == Expression::Kind::kMember &&
+                        like.arguments[0]->kind == Expression::Kind::kName;
+    if (const auto* network =
+            like.kind == Expression::Kind::kName ? network_named(like.text) : nullptr) {
+        if (!input_shape(f.m, network->inputs.front(), shape)) return false;
+        shape = batched(f.m.batch, shape);
+        return true;
+    }
+    if (const auto* network = member ? network_named(like.arguments[0]->text) : nullptr) {
+        for (const dsl::NetworkInput& input : network->inputs)
+            if (input.name == like.text) {
+                if (!input_shape(f.m, input, shape)) return false;
+                shape = batched(f.m.batch, shape);
+                return true;
+            }
+    }
+    const Evaluated x = e.tensor(like);
+    if (x.failed) return false;
+    if (x.number) {
+        if (*x.number < 1 || *x.number != std::floor(*x.number) || *x.number > 1e6) {
+            e.fail(DiagnosticKind::kBadExpression, like.span,
+                   fmt::format("{} is no number of random numbers", *x.number));
+            return false;
+        }
+        shape = {f.m.batch, static_cast<int64_t>(*x.number)};
+    } else {
+        shape = e.b().shape(x.value);
+    }
+    return true;
+}
+
+/// Several arguments are the sizes of an example's axes.
+template <bool kNormal>
+Evaluated noise(Evaluator& e, const Expression& call) {
+    Evaluated result;
+    Shape shape;
+    for (const auto& size : call.arguments) {
+        Shape one;
+        if (!noise_shape(e, *size, one)) return result.failed = true, result;
+        if (shape.empty())
+            shape = one;
+        else
+            shape.push_back(one.back());
+    }
+    result.value = kNormal ? e.scope().random_normal(shape) : e.scope().random_uniform(shape);
+    result.batched = true;
+    return result;
+}
+
+/// 1 with probability p, element by element.
+Evaluated bernoulli(Evaluator& e, const Expression& call) {
+    Evaluated p = argument(e, call, 0);
+    if (p.failed) return p;
+    if (p.number)
+        return e.fail(DiagnosticKind::kWrongType, call.arguments[0]->span,
+                      "`bernoulli` needs a tensor of probabilities");
+    p.value = e.b().emit(ir::Greater{}, {p.value, e.scope().random_uniform(e.b().shape(p.value))});
+    return p;
+}
+
+}  // namespace
+
+CallFunctions random_functions() {
+    return {
+        {"bernoulli", bernoulli},
+        {"normal", noise<true>},
+        {"uniform", noise<false>},
+    };
+}
+
+}  // namespace gmc::lower

@@ -1,0 +1,71 @@
+// Everything discrete is made of `iota`, `equal` and products: no op gathers or scatters.
+#include "dsl/lower/discrete.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace gmc::lower {
+
+using ir::Shape;
+using ir::ValueId;
+
+ValueId one_hot(ir::Builder& b, ValueId labels, int64_t classes) {
+    Shape shape = b.shape(labels);
+    const std::vector<int64_t> dims = ir::all_axes(static_cast<int64_t>(shape.size()));
+    shape.push_back(classes);
+    const ValueId spread =
+        b.emit_typed(ir::Broadcast{dims}, {labels}, {b.type(labels).dtype, shape});
+    const ValueId position = b.emit_typed(ir::Iota{1, classes}, {}, ir::f32(shape));
+    return b.emit(ir::Equal{}, {spread, position});
+}
+
+ValueId argmax(ir::Builder& b, ValueId x) {
+    const Shape shape = b.shape(x);
+    const int64_t last = static_cast<int64_t>(shape.size()) - 1, count = shape.back();
+    const ValueId largest = b.emit(ir::ReduceMax{{last}}, {x});
+    const ValueId wins = b.emit(ir::Equal{}, {x, b.broadcast(largest, ir::all_axes(last), shape)});
+    // The first that wins: the largest of count - position, and 0 where none does (a NaN).
+    const ValueId position = b.emit_typed(ir::Iota{1, count}, {}, ir::f32(shape));
+    const ValueId from_end = b.sub(b.constant(static_cast<double>(count), shape), position);
+    const ValueId best = b.emit(ir::ReduceMax{{last}}, {b.mul(wins, from_end)});
+    return b.sub(b.constant(static_cast<double>(count), b.shape(best)), best);
+}
+
+ValueId rows_of(ir::Builder& b, ValueId labels, ValueId table) {
+    Shape shape = b.shape(labels);
+    const int64_t classes = b.shape(table)[0], count = b.type(labels).elements();
+    const ValueId codes = b.reshape(one_hot(b, labels, classes), {count, classes});
+    shape.push_back(b.shape(table)[1]);
+    return b.reshape(b.emit(ir::Matmul{}, {codes, table}), shape);
+}
+
+int64_t class_count(FunctionScope& f, ValueId labels, int64_t wanted, const std::string& what,
+                    Span where) {
+    const auto found = f.fields.find(labels);
+    const dsl::DataField* field =
+        found != f.fields.end() && found->second->shape.empty() ? found->second : nullptr;
+    if (wanted == 0) {
+        if (field != nullptr && field->classes > 0) return field->classes;
+        Diagnostic& d = f.m.diagnostics.error(
+            DiagnosticKind::kShapeMismatch, where, "the number of classes of `{}` is missing{}",
+            what, field == nullptr ? ": only a field of the data brings it along" : "");
+        if (field != nullptr)
+            d.note(field->span, fmt::format("`data.{}` has no `classes`", field->name));
+        return 0;
+    }
+    if (field == nullptr) return wanted;
+    if (field->classes > wanted) {
+        f.m.diagnostics
+            .error(DiagnosticKind::kShapeMismatch, where,
+                   "`{}` is for labels of {} classes, but `data.{}` has {}", what, wanted,
+                   field->name, field->classes)
+            .note(field->span, "the labels are here");
+        return 0;
+    }
+    const auto [known, added] = f.m.label_classes.insert({field->name, wanted});
+    if (!added) known->second = std::min(known->second, wanted);
+    return wanted;
+}
+
+}  // namespace gmc::lower

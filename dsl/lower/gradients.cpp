@@ -1,0 +1,54 @@
+// Reachability backwards through a function, and `gradient` ops.
+#include "dsl/lower/gradients.h"
+
+#include <algorithm>
+
+namespace gmc::lower {
+
+using ir::StateId;
+using ir::ValueId;
+
+/// By value: whether `target` depends on it through ops that pass gradients on.
+static std::vector<bool> reached_from(const ir::Function& function, ValueId target) {
+    std::vector<bool> reached(function.values.size(), false);
+    reached[target] = true;
+    for (size_t i = function.operations.size(); i-- > 0;) {
+        const ir::Operation& op = function.operations[i];
+        if (op.info().has(ir::kNoGradient)) continue;
+        if (std::any_of(op.results.begin(), op.results.end(),
+                        [&](ValueId v) { return reached[v]; }))
+            for (ValueId operand : op.operands) reached[operand] = true;
+    }
+    return reached;
+}
+
+std::vector<StateId> influencing_parameters(FunctionScope& f, ValueId target,
+                                            const std::string& network) {
+    const std::vector<bool> reached = reached_from(f.function, target);
+    std::vector<StateId> parameters;
+    for (size_t s = 0; s < f.m.module.states.size(); ++s) {
+        const ir::State& state = f.m.module.states[s];
+        if (state.role != ir::StateRole::kParameter || !state.name.starts_with(network + "."))
+            continue;
+        // A value made just now is that of a state nobody has used.
+        const auto value = static_cast<size_t>(f.state(static_cast<StateId>(s)));
+        if (value < reached.size() && reached[value]) parameters.push_back(static_cast<StateId>(s));
+    }
+    return parameters;
+}
+
+std::vector<ValueId> gradients_by(FunctionScope& f, ValueId target,
+                                  const std::vector<StateId>& parameters, ir::Location location) {
+    ir::Operation op{ir::Gradient{}, {target}, {}, location, {}};
+    for (StateId id : parameters) {
+        const ValueId parameter = f.state(id);
+        op.operands.push_back(parameter);
+        op.results.push_back(
+            f.function.add_value("d." + f.m.module.states[id].name, f.b.type(parameter)));
+    }
+    const std::vector<ValueId> results = op.results;
+    f.function.operations.push_back(std::move(op));
+    return results;
+}
+
+}  // namespace gmc::lower

@@ -1,0 +1,241 @@
+// The layers. Shapes in comments leave out the batch, as the language does.
+#include "dsl/lower/layers/layers.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <numeric>
+
+#include "dsl/lower/activations.h"
+#include "dsl/lower/evaluate.h"
+#include "dsl/lower/layers/layers_convolution.h"
+#include "dsl/lower/layers/layers_discrete.h"
+#include "dsl/lower/layers/layers_merge.h"
+#include "dsl/lower/layers/layers_norm.h"
+#include "dsl/lower/layers/layers_window.h"
+
+namespace gmc::lower {
+namespace {
+
+using ir::kNone;
+using ir::Shape;
+using ir::ValueId;
+
+int64_t product(const Shape& shape) {
+    return std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
+}
+
+/// [D..., C] -> [D..., units]; more than one axis is folded into the rows.
+ValueId dense(LayerScope& l) {
+    const Shape shape = l.shape();
+    if (shape.size() < 2) return l.wrong_shape("", "`dense` needs examples with at least one axis");
+    const int64_t units = l.spec.integer("units"), in = l.channels();
+    const ValueId weights = l.parameter("weight", {in, units});
+    const ValueId rows = l.f.b.reshape(l.x(), {product(shape) / in, in});
+    Shape result = shape;
+    result.back() = units;
+    return l.with_bias(l.f.b.reshape(l.f.b.emit(ir::Matmul{}, {rows, weights}, l.path), result),
+                       units);
+}
+
+ValueId flatten(LayerScope& l) {
+    const Shape& shape = l.shape();
+    return l.f.b.reshape(l.x(), {shape[0], product(shape) / shape[0]});
+}
+
+ValueId reshape(LayerScope& l) {
+    const Shape wanted = batched(l.shape()[0], l.spec.integers("shape"));
+    if (product(wanted) != product(l.shape()))
+        return l.wrong_shape(
+            "shape",
+            fmt::format("`reshape` to {} ({} numbers) of {} ({} numbers)",
+                        ir::to_string(example_of(wanted)), product(example_of(wanted)),
+                        ir::to_string(example_of(l.shape())), product(example_of(l.shape()))));
+    return l.f.b.reshape(l.x(), wanted);
+}
+
+/// Moves a running statistic: s <- momentum s + (1 - momentum) batch.
+void move_statistic(LayerScope& l, ir::StateId id, ValueId batch, double momentum) {
+    ir::Builder& b = l.f.b;
+    const ValueId old = l.f.state(id);
+    const ValueId step = b.scale(b.emit(ir::StopGradient{}, {b.sub(batch, old)}), 1 - momentum);
+    l.f.set_state(id, b.add(old, step));
+}
+
+/// Ioffe and Szegedy 2015: gamma (x - mean) / sqrt(variance + epsilon) + beta over all axes but the
+/// last, biased variance. In training the moments are taken about the running mean, E(x - s)^2 - (E
+/// x - s)^2: one pass over x, and no cancellation once s is near the mean.
+ValueId batch_norm(LayerScope& l) {
+    ir::Builder& b = l.f.b;
+    const Shape shape = l.shape();
+    const int64_t last = static_cast<int64_t>(shape.size()) - 1, channels = l.channels();
+    const ValueId gamma = l.parameter("gamma", {channels}, "ones");
+    const ValueId beta = l.parameter("beta", {channels}, "zeros");
+    const ir::StateId mean_state = l.statistic("moving_mean", {channels}, "zeros");
+    const ir::StateId variance_state = l.statistic("moving_variance", {channels}, "ones");
+    const auto spread = [&](ValueId v) { return b.broadcast(v, {last}, shape); };
+    const std::vector<int64_t> axes = ir::all_axes(last);
+    ValueId mean = l.f.state(mean_state), variance = l.f.state(variance_state);
+    if (l.f.training) {
+        const ValueId centre = mean, centred = b.sub(l.x(), spread(centre));
+        const ValueId shift = b.reduce_mean(centred, axes);
+        const ValueId square = b.reduce_mean(b.mul(centred, centred), axes);
+        variance =
+            b.emit(ir::Maximum{}, {b.sub(square, b.mul(shift, shift)), b.constant(0, {channels})},
+                   l.path + ".variance");
+        mean = b.emit(ir::Add{}, {centre, shift}, l.path + ".mean");
+        const double momentum = l.spec.number("momentum");
+        move_statistic(l, mean_state, mean, momentum);
+        move_statistic(l, variance_state, variance, momentum);
+    }
+    const ValueId deviation = b.emit(ir::Sqrt{}, {b.offset(variance, l.spec.number("epsilon"))});
+    const ValueId scale = b.div(gamma, deviation);
+    const ValueId centred = b.sub(l.x(), spread(mean));
+    return b.emit(ir::Add{}, {b.mul(centred, spread(scale)), spread(beta)}, l.path);
+}
+
+/// A number of a layer that training may change: a constant, or a scalar f32[] of the step. Failed
+/// after an error.
+Evaluated changing_number(LayerScope& l, const std::string& key) {
+    Evaluated result;
+    const auto found = l.spec.expressions.find(key);
+    if (found == l.spec.expressions.end()) {
+        result.number = l.spec.number(key);
+        return result;
+    }
+    const dsl::KeyRow* row = dsl::find_key(dsl::find_layer(l.spec.kind)->keys, key);
+    return Evaluator(l.f).bounded_scalar(*found->second, "`" + key + "`", row->range);
+}
+
+/// Keeps a number with probability 1 - rate and scales it by 1 / (1 - rate); nothing outside
+/// training.
+ValueId dropout(LayerScope& l) {
+    const Evaluated rate = changing_number(l, "rate");
+    if (rate.failed) return kNone;
+    if (!l.f.training || rate.number == 0.0) return l.x();
+    ir::Builder& b = l.f.b;
+    const Shape shape = l.shape();
+    const ValueId share =
+        rate.number ? b.constant(*rate.number, shape) : b.splat(rate.value, shape);
+    const ValueId dropped = b.emit(ir::Greater{}, {share, l.f.random_uniform(shape)});
+    const ValueId scale =
+        rate.number ? b.constant(1 / (1 - *rate.number), shape)
+                    : b.splat(b.div(b.constant(1), b.sub(b.constant(1), rate.value)), shape);
+    return b.emit(ir::Mul{}, {l.x(), b.select(dropped, b.constant(0, shape), scale)}, l.path);
+}
+
+/// x + stddev normal in training.
+ValueId gaussian_noise(LayerScope& l) {
+    const Evaluated stddev = changing_number(l, "stddev");
+    if (stddev.failed) return kNone;
+    if (!l.f.training || stddev.number == 0.0) return l.x();
+    ir::Builder& b = l.f.b;
+    const ValueId noise = l.f.random_normal(l.shape());
+    const ValueId scaled = stddev.number ? b.scale(noise, *stddev.number)
+                                         : b.mul(noise, b.splat(stddev.value, l.shape()));
+    return b.emit(ir::Add{}, {l.x(), scaled}, l.path);
+}
+
+}  // namespace
+
+ValueId LayerScope::parameter(const std::string& name, Shape shape, const std::string& kind,
+                              double value) {
+    ir::State state{
+        path + "." + name, ir::f32(shape), ir::StateRole::kParameter, {}, f.m.locate(spec.span)};
+    ir::Initializer& init = state.initializer;
+    init.kind = !kind.empty()             ? kind
+                : spec.has("initializer") ? spec.word("initializer")
+                                          : "glorot_uniform";
+    if (init.kind == "normal")
+        init.value = spec.has("initializer_stddev") ? spec.number("initializer_stddev") : 0.05;
+    if (init.kind == "orthogonal") init.value = 1;
+    if (init.kind == "constant") init.value = value;
+    if (init.kind == "uniform") init.value = value > 0 ? value : 0.05;
+    if (shape.size() >= 2 && init.kind != "zeros" && init.kind != "ones") {
+        // Keras' fans: the two last axes times the window.
+        const int64_t window = product(shape) / (shape.back() * shape[shape.size() - 2]);
+        init.fan_in = shape[shape.size() - 2] * window;
+        init.fan_out = shape.back() * window;
+    }
+    const bool normalised =
+        name == "weight" && spec.has("spectral_norm") && spec.flag("spectral_norm");
+    const ValueId current = f.state(f.m.declare(std::move(state)));
+    return normalised ? spectral_norm(*this, current) : current;
+}
+
+ir::StateId LayerScope::statistic(const std::string& name, Shape shape, const std::string& kind) {
+    ir::State state{path + "." + name,
+                    ir::f32(std::move(shape)),
+                    ir::StateRole::kStatistic,
+                    {},
+                    f.m.locate(spec.span)};
+    state.initializer.kind = kind;
+    if (kind == "orthogonal") state.initializer.value = 1;
+    return f.m.declare(std::move(state));
+}
+
+ValueId LayerScope::with_bias(ValueId value, int64_t units) {
+    if (!spec.flag("bias")) return value;
+    const std::string kind = spec.has("bias_initializer") ? spec.word("bias_initializer") : "zeros";
+    const Shape shape = f.b.shape(value);
+    const ValueId bias = parameter("bias", {units}, kind);
+    return f.b.add(value, f.b.broadcast(bias, {static_cast<int64_t>(shape.size()) - 1}, shape));
+}
+
+ValueId LayerScope::wrong_shape(const std::string& key, std::string text) {
+    f.m.diagnostics.error(DiagnosticKind::kShapeMismatch,
+                          key.empty() ? spec.span : spec.span_of(key), "{}", text);
+    return kNone;
+}
+
+const std::map<std::string, ApplyLayer>& layer_builders() {
+    static const std::map<std::string, ApplyLayer> kTable = {
+        {"add", add},
+        {"average_pooling1d", average_pooling1d},
+        {"average_pooling2d", average_pooling2d},
+        {"batch_norm", batch_norm},
+        {"concat", concat},
+        {"conv1d", conv1d},
+        {"conv1d_transpose", conv1d_transpose},
+        {"conv2d", conv2d},
+        {"conv2d_transpose", conv2d_transpose},
+        {"crop", crop},
+        {"dense", dense},
+        {"dropout", dropout},
+        {"elu", elu_layer},
+        {"embedding", embedding},
+        {"flatten", flatten},
+        {"gaussian_noise", gaussian_noise},
+        {"gelu", activation_layer},
+        {"global_average_pooling", global_average_pooling},
+        {"global_max_pooling", global_max_pooling},
+        {"group_norm", group_norm},
+        {"identity", identity},
+        {"instance_norm", instance_norm},
+        {"layer_norm", layer_norm},
+        {"leaky_relu", leaky_relu_layer},
+        {"max_pooling1d", max_pooling1d},
+        {"max_pooling2d", max_pooling2d},
+        {"multiply", multiply},
+        {"one_hot", one_hot},
+        {"pad", pad},
+        {"permute", permute},
+        {"prelu", prelu_layer},
+        {"relu", activation_layer},
+        {"reshape", reshape},
+        {"sigmoid", activation_layer},
+        {"silu", activation_layer},
+        {"slice", slice},
+        {"softmax", activation_layer},
+        {"softplus", activation_layer},
+        {"subtract", subtract},
+        {"tanh", activation_layer},
+        {"up_sampling1d", up_sampling1d},
+        {"up_sampling2d", up_sampling2d},
+        {"vector_quantize", vector_quantize},
+    };
+    return kTable;
+}
+
+}  // namespace gmc::lower

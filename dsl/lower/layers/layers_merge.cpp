@@ -1,0 +1,139 @@
+// Joining, naming and cutting. Shapes in comments and messages leave out the batch.
+#include "dsl/lower/layers/layers_merge.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+namespace gmc::lower {
+
+using ir::kNone;
+using ir::Shape;
+using ir::ValueId;
+
+namespace {
+
+/// "`a` [28,28,3]": an input by the name that `from` gives it.
+std::string named_shape(const LayerScope& l, size_t i) {
+    const std::string shape = ir::to_string(example_of(l.f.b.shape(l.inputs[i])));
+    return i < l.spec.from.size() ? fmt::format("`{}` {}", l.spec.from[i], shape) : shape;
+}
+
+ValueId do_not_fit(LayerScope& l, size_t i, const std::string& rule) {
+    l.f.m.diagnostics
+        .error(DiagnosticKind::kShapeMismatch, l.spec.from_span, "`{}` of {} and {}: {}",
+               l.spec.kind, named_shape(l, 0), named_shape(l, i), rule)
+        .note(l.spec.span, "the layer is here");
+    return kNone;
+}
+
+/// The axis of the batched shape that the key `axis` means; kNone after an error.
+int64_t axis_of(LayerScope& l, const Shape& shape) {
+    const int64_t axis = l.spec.integer("axis"), rank = static_cast<int64_t>(shape.size()) - 1;
+    if (axis >= -rank && axis < rank) return axis < 0 ? axis + rank + 1 : axis + 1;
+    l.wrong_shape("axis",
+                  fmt::format("`axis` is {}, but {} has {} ax{}s", axis,
+                              ir::to_string(example_of(shape)), rank, rank == 1 ? "i" : "e"));
+    return kNone;
+}
+
+/// Takes `y` into `shape`, sizes of 1 and leading axes repeating; false where they do not meet.
+bool meet(Shape& shape, const Shape& y) {
+    if (y.size() > shape.size()) shape.insert(shape.begin() + 1, y.size() - shape.size(), 1);
+    for (size_t i = 1; i < y.size(); ++i) {
+        int64_t& size = shape[shape.size() - i];
+        const int64_t other = y[y.size() - i];
+        if (size == 1) size = other;
+        if (other != size && other != 1) return false;
+    }
+    return true;
+}
+
+/// x repeated to `shape`, which it meets.
+ValueId repeat(ir::Builder& b, ValueId x, const Shape& shape) {
+    const Shape from = b.shape(x);
+    const size_t missing = shape.size() - from.size();
+    Shape kept{from[0]};
+    std::vector<int64_t> dims{0};
+    for (size_t i = 1; i < from.size(); ++i) {
+        if (from[i] != shape[i + missing]) continue;
+        kept.push_back(from[i]);
+        dims.push_back(static_cast<int64_t>(i + missing));
+    }
+    return b.broadcast(b.reshape(x, kept), dims, shape);
+}
+
+template <typename Op>
+ValueId element_wise(LayerScope& l) {
+    ir::Builder& b = l.f.b;
+    Shape shape = l.shape();
+    for (size_t i = 1; i < l.inputs.size(); ++i)
+        if (!meet(shape, b.shape(l.inputs[i])))
+            return do_not_fit(l, i, "sizes, counted from the last, must be equal or 1");
+    ValueId result = repeat(b, l.inputs[0], shape);
+    for (size_t i = 1; i < l.inputs.size(); ++i) {
+        const bool last = i + 1 == l.inputs.size();
+        result = b.emit(Op{}, {result, repeat(b, l.inputs[i], shape)}, last ? l.path : "");
+    }
+    return result;
+}
+
+}  // namespace
+
+ValueId add(LayerScope& l) { return element_wise<ir::Add>(l); }
+ValueId multiply(LayerScope& l) { return element_wise<ir::Mul>(l); }
+ValueId subtract(LayerScope& l) { return element_wise<ir::Sub>(l); }
+ValueId identity(LayerScope& l) { return l.x(); }
+
+ValueId concat(LayerScope& l) {
+    const Shape first = l.shape();
+    const int64_t axis = axis_of(l, first);
+    if (axis == kNone) return kNone;
+    for (size_t i = 1; i < l.inputs.size(); ++i) {
+        Shape shape = l.f.b.shape(l.inputs[i]);
+        if (shape.size() == first.size()) shape[axis] = first[axis];
+        if (shape != first)
+            return do_not_fit(l, i, fmt::format("sizes must be equal but along axis {}", axis - 1));
+    }
+    return l.f.b.emit(ir::Concat{axis}, l.inputs, l.path);
+}
+
+ValueId permute(LayerScope& l) {
+    const int64_t rank = static_cast<int64_t>(l.shape().size()) - 1;
+    std::vector<int64_t> order{0}, sorted;
+    for (const int64_t axis : l.spec.integers("axes")) order.push_back(axis + 1);
+    sorted = order;
+    std::sort(sorted.begin(), sorted.end());
+    if (sorted != ir::all_axes(rank + 1))
+        return l.wrong_shape(
+            "axes", fmt::format("`permute` of {} names each axis from 0 to {} once, not [{}]",
+                                ir::to_string(example_of(l.shape())), rank - 1,
+                                fmt::join(l.spec.integers("axes"), ", ")));
+    return l.f.b.emit(ir::Transpose{order}, {l.x()}, l.path);
+}
+
+ValueId slice(LayerScope& l) {
+    const Shape shape = l.shape();
+    const int64_t axis = axis_of(l, shape);
+    if (axis == kNone) return kNone;
+    const int64_t size = shape[axis], step = l.spec.integer("step");
+    const auto from_end = [&](int64_t at) { return at < 0 ? at + size : at; };
+    const int64_t start = from_end(l.spec.integer("start"));
+    const int64_t stop = l.spec.has("stop") ? from_end(l.spec.integer("stop")) : size;
+    if (start < 0 || start >= stop || stop > size)
+        return l.wrong_shape(
+            l.spec.has("stop") ? "stop" : "start",
+            fmt::format("`slice` takes positions {} up to {} of {}, along an axis of {}", start,
+                        stop, ir::to_string(example_of(shape)), size));
+    ir::Slice op{Shape(shape.size(), 0), shape, {}};
+    op.starts[axis] = start;
+    op.limits[axis] = stop;
+    if (step > 1) {
+        op.strides.assign(shape.size(), 1);
+        op.strides[axis] = step;
+    }
+    return l.f.b.emit(op, {l.x()}, l.path);
+}
+
+}  // namespace gmc::lower

@@ -1,0 +1,112 @@
+// Normalisations. Shapes in comments are whole: N examples, P positions, C channels.
+#include "dsl/lower/layers/layers_norm.h"
+
+#include <fmt/format.h>
+
+namespace gmc::lower {
+
+using ir::kNone;
+using ir::Shape;
+using ir::ValueId;
+
+namespace {
+
+/// gamma (x - mean) / sqrt(variance + epsilon) + beta for x as `view` (with as many elements),
+/// moments over `axes` of that. Two passes: the variance of what is centred does not cancel.
+ValueId normalise(LayerScope& l, const Shape& view, const std::vector<int64_t>& axes) {
+    ir::Builder& b = l.f.b;
+    const Shape shape = l.shape();
+    const int64_t last = static_cast<int64_t>(shape.size()) - 1, channels = l.channels();
+    const ValueId gamma = l.parameter("gamma", {channels}, "ones");
+    const ValueId beta = l.parameter("beta", {channels}, "zeros");
+    const std::vector<int64_t> kept = ir::other_axes(static_cast<int64_t>(view.size()), axes);
+    const auto spread = [&](ValueId v) { return b.broadcast(v, kept, view); };
+    const ValueId x = b.reshape(l.x(), view);
+    const ValueId centred = b.sub(x, spread(b.reduce_mean(x, axes)));
+    const ValueId variance = b.reduce_mean(b.mul(centred, centred), axes);
+    const ValueId deviation = b.emit(ir::Sqrt{}, {b.offset(variance, l.spec.number("epsilon"))});
+    const ValueId unit = b.reshape(b.div(centred, spread(deviation)), shape);
+    const ValueId scaled = b.mul(unit, b.broadcast(gamma, {last}, shape));
+    return b.emit(ir::Add{}, {scaled, b.broadcast(beta, {last}, shape)}, l.path);
+}
+
+/// Elements of an example per channel.
+int64_t positions(const LayerScope& l) {
+    return l.f.b.type(l.x()).elements() / (l.shape()[0] * l.channels());
+}
+
+bool has_channels(LayerScope& l) {
+    if (l.shape().size() >= 2) return true;
+    l.wrong_shape(
+        "", fmt::format("`{}` needs examples with at least one axis, the channels", l.spec.kind));
+    return false;
+}
+
+/// x / max(|x|, 1e-12), for a vector of any shape.
+ValueId unit_vector(ir::Builder& b, ValueId x) {
+    const Shape shape = b.shape(x);
+    const ValueId square =
+        b.reduce_sum(b.mul(x, x), ir::all_axes(static_cast<int64_t>(shape.size())));
+    const ValueId length = b.emit(ir::Maximum{}, {b.emit(ir::Sqrt{}, {square}), b.constant(1e-12)});
+    return b.div(x, b.splat(length, shape));
+}
+
+}  // namespace
+
+ValueId layer_norm(LayerScope& l) {
+    if (!has_channels(l)) return kNone;
+    const Shape shape = l.shape();
+    return normalise(l, shape, {static_cast<int64_t>(shape.size()) - 1});
+}
+
+ValueId group_norm(LayerScope& l) {
+    if (!has_channels(l)) return kNone;
+    const int64_t groups = l.spec.integer("groups"), channels = l.channels();
+    if (channels % groups != 0)
+        return l.wrong_shape(
+            "groups", fmt::format("`group_norm` cannot make {} groups of the {} channels of {}",
+                                  groups, channels, ir::to_string(example_of(l.shape()))));
+    return normalise(l, {l.shape()[0], positions(l), groups, channels / groups}, {1, 3});
+}
+
+ValueId instance_norm(LayerScope& l) {
+    if (l.shape().size() < 3)
+        return l.wrong_shape("",
+                             fmt::format("`instance_norm` needs positions and channels, such as "
+                                         "[height, width, channels], got {}",
+                                         ir::to_string(example_of(l.shape()))));
+    return normalise(l, {l.shape()[0], positions(l), l.channels()}, {1});
+}
+
+ValueId spectral_norm(LayerScope& l, ValueId weights) {
+    ir::Builder& b = l.f.b;
+    const Shape shape = b.shape(weights);
+    const int64_t last = static_cast<int64_t>(shape.size()) - 1;
+    // Weights of transposed convolutions are those of the convolution they are the gradient of:
+    // [K..., outputs, inputs].
+    const int64_t outputs_axis = l.spec.kind.ends_with("_transpose") ? last - 1 : last;
+    ValueId matrix = weights;  // [all else, outputs]
+    if (outputs_axis != last) {
+        std::vector<int64_t> order = ir::all_axes(last + 1);
+        std::swap(order[outputs_axis], order[last]);
+        matrix = b.transpose(weights, order);
+    }
+    const int64_t outputs = shape[outputs_axis], rest = b.type(weights).elements() / outputs;
+    matrix = b.reshape(matrix, {rest, outputs});
+    const ir::StateId u_state = l.statistic("u", {outputs}, "orthogonal");
+    const ir::StateId v_state = l.statistic("v", {rest}, "orthogonal");
+    ValueId u = b.reshape(l.f.state(u_state), {outputs, 1});
+    ValueId v = b.reshape(l.f.state(v_state), {rest, 1});
+    const auto move = [&](ir::StateId state, ValueId to, int64_t size) {
+        const ValueId moved = b.emit(ir::StopGradient{}, {unit_vector(b, to)});
+        l.f.set_state(state, b.reshape(moved, {size}));
+        return moved;
+    };
+    if (l.f.training) u = move(u_state, b.emit(ir::Matmul{true, false}, {matrix, v}), outputs);
+    const ValueId stretched = b.emit(ir::Matmul{}, {matrix, u});
+    if (l.f.training) v = move(v_state, stretched, rest);
+    const ValueId sigma = b.reduce_sum(b.mul(v, stretched), {0, 1});
+    return b.div(weights, b.splat(sigma, shape));
+}
+
+}  // namespace gmc::lower

@@ -1,0 +1,209 @@
+// Up-sampling, and borders put on or taken off. Each axis is treated by itself.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "dsl/lower/layers/layers_window.h"
+#include "dsl/lower/layers/spatial.h"
+
+namespace gmc::lower {
+namespace {
+
+using ir::kNone;
+using ir::Shape;
+using ir::ValueId;
+
+/// The elements from `start` up to `limit` along one axis.
+ValueId slice_axis(ir::Builder& b, ValueId x, size_t axis, int64_t start, int64_t limit) {
+    ir::Slice slice{Shape(b.shape(x).size(), 0), b.shape(x)};
+    slice.starts[axis] = start;
+    slice.limits[axis] = limit;
+    return b.emit(slice, {x});
+}
+
+ValueId join(ir::Builder& b, size_t axis, const std::vector<ValueId>& parts) {
+    return parts.size() == 1 ? parts[0] : b.emit(ir::Concat{static_cast<int64_t>(axis)}, parts);
+}
+
+/// Each element `count` times in a new axis behind `axis`.
+ValueId repeat_behind(ir::Builder& b, ValueId x, size_t axis, int64_t count) {
+    Shape shape = b.shape(x);
+    std::vector<int64_t> dims;
+    for (size_t i = 0; i < shape.size(); ++i)
+        dims.push_back(static_cast<int64_t>(i <= axis ? i : i + 1));
+    shape.insert(shape.begin() + static_cast<int64_t>(axis) + 1, count);
+    return b.broadcast(x, dims, shape);
+}
+
+/// [.., D, size, ..] -> [.., D size, ..].
+ValueId merge_with_next(ir::Builder& b, ValueId x, size_t axis) {
+    Shape shape = b.shape(x);
+    shape[axis] *= shape[axis + 1];
+    shape.erase(shape.begin() + static_cast<int64_t>(axis) + 1);
+    return b.reshape(x, shape);
+}
+
+/// Each element `size` times along the axis.
+ValueId nearest(ir::Builder& b, ValueId x, size_t axis, int64_t size) {
+    return merge_with_next(b, repeat_behind(b, x, axis, size), axis);
+}
+
+/// Linear interpolation along one axis with half-pixel centres: element i size + r of the result
+/// lies at i + t, t = (r + 1/2) / size - 1/2, between element i and a neighbour; the ends are their
+/// own neighbours.
+ValueId linear(ir::Builder& b, ValueId x, size_t axis, int64_t size) {
+    const int64_t length = b.shape(x)[axis];
+    const ValueId first = slice_axis(b, x, axis, 0, 1),
+                  last = slice_axis(b, x, axis, length - 1, length);
+    ValueId before = first, behind = last;
+    if (length > 1) {
+        before = join(b, axis, {first, slice_axis(b, x, axis, 0, length - 1)});
+        behind = join(b, axis, {slice_axis(b, x, axis, 1, length), last});
+    }
+    const double step = 1.0 / static_cast<double>(size);
+    const ValueId r = b.emit_typed(ir::Iota{1, size}, {}, ir::f32({size}));
+    const ValueId t = b.offset(b.scale(r, step), 0.5 * step - 0.5);
+    const auto part = [&](ValueId value, ValueId weight) {
+        const ValueId spread = repeat_behind(b, value, axis, size);
+        return b.mul(spread,
+                     b.broadcast(weight, {static_cast<int64_t>(axis) + 1}, b.shape(spread)));
+    };
+    const auto positive = [&](ValueId v) { return b.emit(ir::LeakyRelu{0}, {v}); };
+    const ValueId own = b.offset(b.neg(b.emit(ir::Abs{}, {t})), 1);
+    const ValueId sum =
+        b.add(part(x, own), b.add(part(before, positive(b.neg(t))), part(behind, positive(t))));
+    return merge_with_next(b, sum, axis);
+}
+
+ValueId up_sampling(LayerScope& l, size_t axes) {
+    if (!needs_spatial(l, axes)) return kNone;
+    const std::vector<int64_t> size = per_axis(l, "size");
+    const bool bilinear = l.spec.has("interpolation") && l.spec.word("interpolation") == "bilinear";
+    ValueId x = l.x();
+    for (size_t i = 0; i < axes; ++i)
+        if (size[i] > 1) x = (bilinear ? linear : nearest)(l.f.b, x, i + 1, size[i]);
+    return x;
+}
+
+/// What a layer puts on, or takes off, at both ends of a spatial axis.
+struct Border {
+    std::string key;  ///< that said so
+    int64_t begin = 0, end = 0;
+};
+
+/// Of each spatial axis: `size` for all that `length`, `height` or `width` do not name. Empty after
+/// an error.
+std::vector<Border> borders(LayerScope& l) {
+    const std::string shape = ir::to_string(example_of(l.shape()));
+    if (l.shape().size() != 3 && l.shape().size() != 4) {
+        l.wrong_shape("", fmt::format("`{}` needs [length, channels] or [height, width, channels], "
+                                      "got {}",
+                                      l.spec.kind, shape));
+        return {};
+    }
+    const size_t axes = l.shape().size() - 2;
+    const std::vector<std::string> names = axes == 1 ? std::vector<std::string>{"length"}
+                                                     : std::vector<std::string>{"height", "width"};
+    if (!l.spec.has("size") && !l.spec.has("length") && !l.spec.has("height") &&
+        !l.spec.has("width")) {
+        l.f.m.diagnostics
+            .error(DiagnosticKind::kMissingKey, l.spec.span, "`{}` does not say how much",
+                   l.spec.kind)
+            .help(fmt::format("write `{0}: 2` or, as its value, {1}", l.spec.kind,
+                              axes == 1 ? "`{length: [0, 1]}`" : "`{height: [0, 1]}`"));
+        return {};
+    }
+    const int64_t all = l.spec.has("size") ? l.spec.integer("size") : 0;
+    std::vector<Border> result;
+    for (const std::string& name : names) {
+        result.push_back({l.spec.has(name) ? name : "size", all, all});
+        if (!l.spec.has(name)) continue;
+        result.back().begin = l.spec.integers(name)[0];
+        result.back().end = l.spec.integers(name)[1];
+    }
+    for (const char* other : {"length", "height", "width"})
+        if (l.spec.has(other) && other != names.front() && other != names.back()) {
+            l.wrong_shape(other, fmt::format("`{}` of {}, which has {}", other, shape,
+                                             axes == 1 ? "a `length`" : "`height` and `width`"));
+            return {};
+        }
+    return result;
+}
+
+/// `count` mirrored elements from `start` on, nearest last or first: concat of single slices.
+void add_mirrored(ir::Builder& b, ValueId x, size_t axis, int64_t start, int64_t count,
+                  std::vector<ValueId>& parts) {
+    for (int64_t k = 0; k < count; ++k)
+        parts.push_back(slice_axis(b, x, axis, start - k, start - k + 1));
+}
+
+ValueId pad_axis(ir::Builder& b, ValueId x, size_t axis, const Border& border,
+                 const std::string& mode) {
+    const int64_t length = b.shape(x)[axis];
+    std::vector<ValueId> parts;
+    const auto add_edge = [&](int64_t at, int64_t count) {
+        if (count > 0) parts.push_back(nearest(b, slice_axis(b, x, axis, at, at + 1), axis, count));
+    };
+    if (mode == "edge")
+        add_edge(0, border.begin);
+    else
+        add_mirrored(b, x, axis, border.begin, border.begin, parts);
+    parts.push_back(x);
+    if (mode == "edge")
+        add_edge(length - 1, border.end);
+    else
+        add_mirrored(b, x, axis, length - 2, border.end, parts);
+    return join(b, axis, parts);
+}
+
+}  // namespace
+
+ValueId up_sampling1d(LayerScope& l) { return up_sampling(l, 1); }
+ValueId up_sampling2d(LayerScope& l) { return up_sampling(l, 2); }
+
+/// [D..., C] -> [begin + D + end ..., C].
+ValueId pad(LayerScope& l) {
+    const std::vector<Border> all = borders(l);
+    if (all.empty()) return kNone;
+    const std::string& mode = l.spec.word("mode");
+    const Shape shape = l.shape();
+    ir::Builder& b = l.f.b;
+    if (mode == "zeros") {
+        ir::Pad op{Shape(shape.size(), 0), Shape(shape.size(), 0)};
+        for (size_t i = 0; i < all.size(); ++i)
+            op.low[i + 1] = all[i].begin, op.high[i + 1] = all[i].end;
+        return b.emit(op, {l.x()}, l.path);
+    }
+    ValueId x = l.x();
+    for (size_t i = 0; i < all.size(); ++i) {
+        const int64_t most = std::max(all[i].begin, all[i].end);
+        if (mode == "reflect" && most >= shape[i + 1])
+            return l.wrong_shape(
+                all[i].key,
+                fmt::format(
+                    "a border of {} cannot reflect {} of {}: at most {} lie behind its edge", most,
+                    shape[i + 1], ir::to_string(example_of(shape)), shape[i + 1] - 1));
+        x = pad_axis(b, x, i + 1, all[i], mode);
+    }
+    return x;
+}
+
+/// [D..., C] -> [D - begin - end ..., C].
+ValueId crop(LayerScope& l) {
+    const std::vector<Border> all = borders(l);
+    if (all.empty()) return kNone;
+    const Shape shape = l.shape();
+    ir::Slice slice{Shape(shape.size(), 0), shape};
+    for (size_t i = 0; i < all.size(); ++i) {
+        slice.starts[i + 1] = all[i].begin;
+        slice.limits[i + 1] -= all[i].end;
+        if (slice.starts[i + 1] >= slice.limits[i + 1])
+            return l.wrong_shape(all[i].key, fmt::format("`crop` of {} and {} leaves nothing of {} "
+                                                         "of {}",
+                                                         all[i].begin, all[i].end, shape[i + 1],
+                                                         ir::to_string(example_of(shape))));
+    }
+    return l.f.b.emit(slice, {l.x()}, l.path);
+}
+
+}  // namespace gmc::lower

@@ -1,0 +1,33 @@
+// Rules of spatial axes, once for convolutions and pooling.
+#include "dsl/lower/layers/spatial.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace gmc::lower {
+
+bool needs_spatial(LayerScope& l, size_t axes) {
+    if (l.shape().size() == axes + 2) return true;
+    l.wrong_shape("", fmt::format("`{}` needs {}, got {}", l.spec.kind,
+                                  axes == 1 ? "sequences [length, channels]"
+                                            : "images [height, width, channels]",
+                                  ir::to_string(example_of(l.shape()))));
+    return false;
+}
+
+std::vector<int64_t> per_axis(const LayerScope& l, const std::string& key) {
+    const dsl::LayerValue& value = l.spec.values.at(key);
+    if (const auto* one = std::get_if<int64_t>(&value)) return {*one};
+    return std::get<std::vector<int64_t>>(value);
+}
+
+Windows windows_along(int64_t size, int64_t span, int64_t stride, const std::string& padding) {
+    if (padding == "valid") return {0, 0, size < span ? 0 : (size - span) / stride + 1};
+    const int64_t count = (size + stride - 1) / stride;
+    if (padding == "causal") return {span - 1, 0, count};
+    const int64_t total = std::max<int64_t>((count - 1) * stride + span - size, 0);
+    return {total / 2, total - total / 2, count};
+}
+
+}  // namespace gmc::lower

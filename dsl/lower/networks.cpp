@@ -1,0 +1,206 @@
+// Application of networks, and their summaries.
+#include "dsl/lower/networks.h"
+
+#include <fmt/format.h>
+
+#include "compiler/support/check.h"
+#include "compiler/support/edit_distance.h"
+#include "dsl/lower/activations.h"
+
+namespace gmc::lower {
+namespace {
+
+using ir::kNone;
+using ir::ValueId;
+
+/// Numbers of one example, as for shapes that are written.
+constexpr double kMostElements = 2147483648.0;  // 2^31
+
+/// Work of one op: two per multiply-add of contractions, one per element written otherwise.
+int64_t flops_of(const ir::Function& function, const ir::Operation& op) {
+    const auto elements = [&](ValueId v) { return function.type(v).elements(); };
+    if (const auto* matmul = op.as<ir::Matmul>())
+        return 2 * elements(op.result()) *
+               function.type(op.operands[0]).shape[matmul->transpose_a ? 0 : 1];
+    // Every element of the smaller image side meets each weight once.
+    if (op.as<ir::Conv>() != nullptr)
+        return 2 * elements(op.result()) * elements(op.operands[1]) /
+               function.type(op.result()).shape.back();
+    if (op.as<ir::ConvBackwardData>() != nullptr)
+        return 2 * elements(op.operands[0]) * elements(op.operands[1]) /
+               function.type(op.operands[0]).shape.back();
+    if (op.as<ir::Reshape>() != nullptr || op.as<ir::Broadcast>() != nullptr ||
+        op.info().has(ir::kGenerator))
+        return 0;
+    return elements(op.info().has(ir::kReduction) ? op.operands[0] : op.result());
+}
+
+class Application {
+  public:
+    Application(FunctionScope& f, const dsl::NetworkSpec& network, NetworkSummary* summary)
+        : f_(f), network_(network), summary_(summary) {}
+
+    bool run(const std::vector<ValueId>& arguments, NetworkOutputs& outputs) {
+        for (size_t i = 0; i < arguments.size(); ++i)
+            named_[network_.inputs[i].name] = arguments[i];
+        ValueId current = arguments.front();
+        if (!chain(network_.layers, "", current)) return false;
+        if (network_.outputs.empty()) outputs[""] = current;
+        for (const dsl::NetworkOutput& output : network_.outputs) {
+            ValueId head = current;
+            if (!chain(output.layers, output.name, head)) return false;
+            outputs[output.name] = head;
+        }
+        return true;
+    }
+
+  private:
+    bool chain(const std::vector<dsl::LayerSpec>& layers, const std::string& output,
+               ValueId& current) {
+        for (const dsl::LayerSpec& layer : layers) {
+            LayerScope scope{f_, layer, "", {current}};
+            if (!layer.from.empty() && !take_inputs(layer, scope.inputs)) return false;
+            const std::string name = name_of(layer, output);
+            scope.path = network_.name + "." + name;
+            current = apply(scope, name, output);
+            if (current == kNone) return false;
+            named_[name] = current;
+            for (const auto& [result, value] : scope.results) named_[name + "." + result] = value;
+        }
+        return true;
+    }
+
+    bool take_inputs(const dsl::LayerSpec& layer, std::vector<ValueId>& inputs) {
+        inputs.clear();
+        for (const std::string& from : layer.from) {
+            const auto found = named_.find(from);
+            if (found != named_.end()) {
+                inputs.push_back(found->second);
+                continue;
+            }
+            std::vector<std::string> names;
+            for (const auto& [name, value] : named_) names.push_back(name);
+            Diagnostic& d =
+                f_.m.diagnostics.error(DiagnosticKind::kUnknownName, layer.from_span,
+                                       "no layer or input `{}` comes before this layer", from);
+            const std::string near = nearest_name(from, names);
+            if (!near.empty()) d.help(fmt::format("did you mean `{}`?", near));
+            return false;
+        }
+        return true;
+    }
+
+    /// The name it was given; heads are called like their output; else `dense`, `dense_1`, ... as
+    /// in Keras.
+    std::string name_of(const dsl::LayerSpec& layer, const std::string& output) {
+        if (!layer.name.empty()) return layer.name;
+        const std::string base = output.empty() ? layer.kind : output;
+        const int uses = uses_[base]++;
+        return uses == 0 ? base : fmt::format("{}_{}", base, uses);
+    }
+
+    ValueId apply(LayerScope& scope, const std::string& name, const std::string& output) {
+        const auto builder = layer_builders().find(scope.spec.kind);
+        GMC_CHECK(builder != layer_builders().end(), "layer `{}` has no builder", scope.spec.kind);
+        f_.b.set_location(f_.m.locate(scope.spec.span));
+        const size_t ops_before = f_.function.operations.size(),
+                     states_before = f_.m.module.states.size();
+        ValueId result = builder->second(scope);
+        if (result != kNone && !fits(scope, result)) return kNone;
+        if (result != kNone && scope.spec.has("activation"))
+            result = apply_activation(scope, scope.spec.word("activation"), result);
+        if (result != kNone && summary_ != nullptr)
+            summarize(scope, name, output, result, ops_before, states_before);
+        return result;
+    }
+
+    /// Reports an example that is larger than the language allows.
+    bool fits(const LayerScope& scope, ValueId result) {
+        const ir::Shape shape = example_of(f_.b.shape(result));
+        double elements = 1;  // no integer overflows on the way
+        for (const int64_t size : shape) elements *= static_cast<double>(size);
+        if (elements <= kMostElements) return true;
+        f_.m.diagnostics.error(
+            DiagnosticKind::kTooLarge, scope.spec.span,
+            "`{}` makes {} of {}, {:.3g} numbers per example; at most {:.3g} fit", scope.spec.kind,
+            ir::to_string(shape), ir::to_string(example_of(scope.shape())), elements,
+            kMostElements);
+        return false;
+    }
+
+    void summarize(const LayerScope& scope, const std::string& name, const std::string& output,
+                   ValueId result, size_t ops_before, size_t states_before) {
+        LayerSummary s{name, scope.spec.kind, example_of(f_.b.shape(result)), 0, 0, 0, output};
+        for (size_t i = states_before; i < f_.m.module.states.size(); ++i) {
+            const ir::State& state = f_.m.module.states[i];
+            (state.role == ir::StateRole::kParameter ? s.parameters : s.statistics) +=
+                state.type.elements();
+        }
+        for (size_t i = ops_before; i < f_.function.operations.size(); ++i)
+            s.flops += flops_of(f_.function, f_.function.operations[i]);
+        s.flops /= f_.m.batch;
+        summary_->layers.push_back(std::move(s));
+    }
+
+    FunctionScope& f_;
+    const dsl::NetworkSpec& network_;
+    NetworkSummary* summary_;
+    std::map<std::string, ValueId> named_;
+    std::map<std::string, int> uses_;
+};
+
+}  // namespace
+
+bool input_shape(ModuleScope& m, const dsl::NetworkInput& input, ir::Shape& shape) {
+    shape = input.shape;
+    if (input.like.empty()) return true;
+    std::vector<std::string> names;
+    for (const dsl::DataField& field : m.spec.data) {
+        names.push_back("data." + field.name);
+        if (names.back() != input.like) continue;
+        shape = field.shape;
+        return true;
+    }
+    Diagnostic& d = m.diagnostics.error(DiagnosticKind::kUnknownName, input.span,
+                                        "input `{}` is shaped like `{}`, which does not exist",
+                                        input.name, input.like);
+    const std::string near = nearest_name(input.like, names);
+    if (!near.empty()) d.help(fmt::format("did you mean `{}`?", near));
+    return false;
+}
+
+bool apply_network(FunctionScope& f, const dsl::NetworkSpec& network,
+                   const std::vector<ValueId>& arguments, NetworkOutputs& outputs,
+                   NetworkSummary* summary) {
+    // What is put into an input shaped like a field has the classes of that field.
+    for (size_t i = 0; i < arguments.size(); ++i)
+        for (const dsl::DataField& field : f.m.spec.data)
+            if (network.inputs[i].like == "data." + field.name)
+                f.fields.insert({arguments[i], &field});
+    const ir::Location outside = f.b.location();
+    const bool done = Application(f, network, summary).run(arguments, outputs);
+    f.b.set_location(outside);
+    return done;
+}
+
+bool declare_networks(ModuleScope& m, std::vector<NetworkSummary>& summaries) {
+    bool fine = true;
+    for (const dsl::NetworkSpec& network : m.spec.networks) {
+        FunctionScope f(m, "declare", false);
+        NetworkSummary summary{network.name, network.role, {}, {}};
+        std::vector<ValueId> arguments;
+        bool known = true;
+        for (const dsl::NetworkInput& input : network.inputs) {
+            ir::Shape shape;
+            known &= input_shape(m, input, shape);
+            summary.inputs.emplace_back(input.name, shape);
+            arguments.push_back(f.function.add_value(input.name, ir::f32(batched(m.batch, shape))));
+        }
+        NetworkOutputs outputs;
+        fine &= known && apply_network(f, network, arguments, outputs, &summary);
+        summaries.push_back(std::move(summary));
+    }
+    return fine;
+}
+
+}  // namespace gmc::lower

@@ -1,0 +1,97 @@
+// One function per rule.
+#include "dsl/lower/optimizer_rules.h"
+
+namespace gmc::lower {
+namespace {
+
+using ir::StateId;
+using ir::ValueId;
+
+/// 1 - beta^t = 1 - e^-y with y = -t log(beta), as 2 T / (1 + T) with T = tanh(y / 2): exact in
+/// f32 for small y.
+ValueId one_minus_power(ir::Builder& b, ValueId beta, ValueId t) {
+    const ValueId half = b.scale(b.mul(t, b.emit(ir::Log{}, {beta})), -0.5);
+    const ValueId tanh = b.emit(ir::Tanh{}, {half});
+    return b.div(b.scale(tanh, 2), b.offset(tanh, 1));
+}
+
+/// Kingma and Ba 2015, in Keras' form: m += (1 - b1)(g - m); v += (1 - b2)(g^2 - v);
+/// p -= lr sqrt(1 - b2^t)/(1 - b1^t) m / (sqrt(v) + epsilon).
+void adam(OptimizerScope& o, std::vector<Trained>& groups) {
+    ir::Builder& b = o.b();
+    const StateId count = o.slot("updates", ir::f32({}));
+    const ValueId t = b.offset(o.f().state(count), 1);
+    o.f().set_state(count, t);
+    const ValueId one = b.constant(1), beta_1 = o.hyper("beta_1"), beta_2 = o.hyper("beta_2");
+    const ValueId keep_1 = b.sub(one, beta_1), keep_2 = b.sub(one, beta_2);
+    const ValueId correction =
+        b.div(b.emit(ir::Sqrt{}, {one_minus_power(b, beta_2, t)}), one_minus_power(b, beta_1, t));
+    const ValueId rate = b.mul(o.hyper("learning_rate"), correction);
+    for (Trained& p : groups) {
+        const ValueId g = p.gradient;
+        const ValueId m = o.running(p, "m", keep_1, g);
+        const ValueId v = o.running(p, "v", keep_2, b.mul(g, g));
+        const ValueId divisor =
+            b.add(b.emit(ir::Sqrt{}, {v}), o.spread(o.hyper("epsilon"), p.value));
+        p.value = b.sub(p.value, b.div(b.mul(o.spread(rate, p.value), m), divisor));
+    }
+}
+
+/// Tieleman and Hinton 2012, in Keras' form: v += (1 - rho)(g^2 - v), and where it is centered
+/// a += (1 - rho)(g - a), w = v - a^2, else w = v; d = lr g / sqrt(w + epsilon);
+/// u <- momentum u + d; p -= u.
+void rmsprop(OptimizerScope& o, std::vector<Trained>& groups) {
+    ir::Builder& b = o.b();
+    const ValueId keep = b.sub(b.constant(1), o.hyper("rho"));
+    for (Trained& p : groups) {
+        const ValueId g = p.gradient;
+        ValueId variance = o.running(p, "v", keep, b.mul(g, g));
+        if (!o.is_zero("centered")) {
+            const ValueId mean = o.running(p, "mean", keep, g);
+            // Rounding must not take it below zero, where the root would be no number.
+            variance = b.emit(ir::Maximum{},
+                              {b.sub(variance, b.mul(mean, mean)), b.constant(0, b.shape(g))});
+        }
+        const ValueId root = b.emit(ir::Sqrt{}, {b.add(variance, o.spread(o.hyper("epsilon"), g))});
+        ValueId step = b.div(b.mul(o.spread(o.hyper("learning_rate"), g), g), root);
+        if (!o.is_zero("momentum")) {
+            const StateId state = o.slot(p.prefix + "momentum", b.type(g));
+            step = b.add(b.mul(o.spread(o.hyper("momentum"), g), o.f().state(state)), step);
+            o.f().set_state(state, step);
+        }
+        p.value = b.sub(p.value, step);
+    }
+}
+
+/// v <- momentum v - lr g; p += v, or p += momentum v - lr g with Nesterov's look-ahead.
+void sgd(OptimizerScope& o, std::vector<Trained>& groups) {
+    ir::Builder& b = o.b();
+    for (Trained& p : groups) {
+        const ValueId descent = b.mul(o.spread(o.hyper("learning_rate"), p.value), p.gradient);
+        if (o.is_zero("momentum")) {
+            p.value = b.sub(p.value, descent);
+            continue;
+        }
+        const ValueId momentum = o.spread(o.hyper("momentum"), p.value);
+        const StateId state = o.slot(p.prefix + "velocity", b.type(p.value));
+        const ValueId velocity = b.sub(b.mul(momentum, o.f().state(state)), descent);
+        o.f().set_state(state, velocity);
+        const ValueId step =
+            o.is_zero("nesterov") ? velocity : b.sub(b.mul(momentum, velocity), descent);
+        p.value = b.add(p.value, step);
+    }
+}
+
+}  // namespace
+
+const std::map<std::string, OptimizerRule>& optimizer_rules() {
+    static const std::map<std::string, OptimizerRule> kTable = {
+        {"adam", adam},
+        {"adamw", adam},  // the decay, which has another default, is around all rules
+        {"rmsprop", rmsprop},
+        {"sgd", sgd},
+    };
+    return kTable;
+}
+
+}  // namespace gmc::lower

@@ -1,0 +1,111 @@
+// Bookkeeping of states, inputs and random streams while functions are built.
+#include "dsl/lower/scope.h"
+
+namespace gmc::lower {
+
+using ir::kNone;
+using ir::ValueId;
+
+ir::Location ModuleScope::locate(const Span& span) {
+    if (!span.known()) return {};
+    const std::string& path = diagnostics.sources().file(span.file).path();
+    size_t i = 0;
+    while (i < module.files.size() && module.files[i] != path) ++i;
+    if (i == module.files.size()) module.files.push_back(path);
+    return {static_cast<int32_t>(i), static_cast<int32_t>(span.line),
+            static_cast<int32_t>(span.column)};
+}
+
+ir::StateId ModuleScope::declare(ir::State state) {
+    const ir::StateId known = module.find_state(state.name);
+    if (known != kNone) return known;
+    state.initializer.stream = next_stream++;
+    if (state.initializer.kind == "zeros" || state.initializer.kind == "ones" ||
+        state.initializer.kind == "constant") {
+        state.initializer.stream = 0;
+        --next_stream;
+    }
+    module.states.push_back(std::move(state));
+    return static_cast<ir::StateId>(module.states.size()) - 1;
+}
+
+void ModuleScope::declare_averages(const std::string& network) {
+    averaged_networks.insert(network);
+    const size_t count = module.states.size();
+    for (size_t i = 0; i < count; ++i) {
+        ir::State average = module.states[i];
+        const auto id = static_cast<ir::StateId>(i);
+        if (average.role != ir::StateRole::kParameter || !average.name.starts_with(network + "."))
+            continue;
+        average.name = "average." + average.name;
+        average.role = ir::StateRole::kSlot;
+        averages[id] = static_cast<ir::StateId>(module.states.size());
+        module.states.push_back(std::move(average));
+    }
+}
+
+FunctionScope::FunctionScope(ModuleScope& module_scope, std::string name, bool is_training)
+    : m(module_scope), b(module_scope.module, function), training(is_training) {
+    function.name = std::move(name);
+}
+
+ValueId FunctionScope::state(ir::StateId id) {
+    if (const auto average = m.averages.find(id); averaged && average != m.averages.end())
+        id = average->second;
+    const auto found = current_.find(id);
+    return found != current_.end() ? found->second : function.state_value(id, m.module);
+}
+
+ValueId FunctionScope::packed(const std::vector<ir::StateId>& ids) {
+    std::vector<ValueId> parts;
+    for (ir::StateId id : ids) parts.push_back(state(id));
+    for (const Packed& known : packed_)
+        if (known.parts == parts) return known.value;
+    packed_.push_back({parts, b.emit(ir::Pack{}, parts)});
+    return packed_.back().value;
+}
+
+void FunctionScope::set_packed(const std::vector<ir::StateId>& ids, ValueId value) {
+    std::vector<ValueId> parts;
+    int64_t position = 0;
+    for (ir::StateId id : ids) {
+        const ir::Type& type = m.module.states[id].type;
+        parts.push_back(b.packed_part(value, position, type.shape));
+        position += ir::packed_size(type.elements());
+        set_state(id, parts.back());
+    }
+    packed_.push_back({std::move(parts), value});
+}
+
+ValueId FunctionScope::input(const std::string& name, const std::string& source, ir::Shape shape) {
+    for (const ir::Input& known : function.inputs)
+        if (known.source == source && function.values[known.value].name == name) return known.value;
+    const ValueId value = function.add_value(name, ir::f32(std::move(shape)));
+    function.inputs.push_back({value, source});
+    return value;
+}
+
+ValueId FunctionScope::random_normal(ir::Shape shape) {
+    return b.emit_typed(ir::RandomNormal{m.next_stream++}, {}, ir::f32(std::move(shape)), "normal");
+}
+
+ValueId FunctionScope::random_uniform(ir::Shape shape) {
+    return b.emit_typed(ir::RandomUniform{m.next_stream++}, {}, ir::f32(std::move(shape)),
+                        "uniform");
+}
+
+ir::Function FunctionScope::finish() {
+    for (const auto& [state_id, value] : current_)
+        if (function.values[value].state != state_id) function.updates.push_back({state_id, value});
+    return std::move(function);
+}
+
+ir::Shape batched(int64_t batch, const ir::Shape& example) {
+    ir::Shape shape{batch};
+    shape.insert(shape.end(), example.begin(), example.end());
+    return shape;
+}
+
+ir::Shape example_of(const ir::Shape& shape) { return {shape.begin() + 1, shape.end()}; }
+
+}  // namespace gmc::lower

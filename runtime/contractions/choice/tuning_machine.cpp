@@ -1,0 +1,34 @@
+// The machine's name.
+#include "runtime/contractions/choice/tuning_machine.h"
+
+#include <fmt/format.h>
+#include <omp.h>
+
+#include <fstream>
+
+#include "runtime/contractions/candidate.h"
+#include "runtime/contractions/onednn/processor.h"
+#include "runtime/kernels/simd_targets.h"
+// After simd_targets.h.
+#include <hwy/targets.h>
+
+namespace gmc::runtime {
+namespace {
+
+std::string processor() {
+    std::ifstream file("/proc/cpuinfo");
+    for (std::string line; std::getline(file, line);)
+        if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
+    return "unknown processor";
+}
+
+}  // namespace
+
+std::string tuning_machine() {
+    const int64_t targets = hwy::SupportedTargets();
+    return fmt::format("{}, {}, oneDNN {}, candidates {}, {} threads", processor(),
+                       hwy::TargetName(targets & -targets), onednn_version(), kCandidatesRevision,
+                       omp_get_max_threads());
+}
+
+}  // namespace gmc::runtime

@@ -1,0 +1,23 @@
+// Memory that kernels share.
+#include "runtime/contractions/context.h"
+
+#include <algorithm>
+
+namespace gmc::runtime {
+
+int64_t ContractionContext::layout_bytes() const {
+    int64_t bytes = session_ ? session_->bytes() : 0;
+    for (const MemoryBlock& block : wide_) bytes += block.bytes();
+    return bytes;
+}
+
+float* ContractionContext::wide_memory(int64_t floats) {
+    const int64_t bytes = floats * static_cast<int64_t>(sizeof(float));
+    // Kernels know the address of the block they asked for, so a larger one comes beside it; twice
+    // as large, so that there are few.
+    if (wide_.empty() || wide_.back().bytes() < bytes)
+        wide_.emplace_back(std::max(bytes, wide_.empty() ? 0 : 2 * wide_.back().bytes()));
+    return wide_.back().floats();
+}
+
+}  // namespace gmc::runtime

@@ -1,0 +1,104 @@
+// All that differs between oneDNN 2.6 (Debian 12), 3.1 (Ubuntu 24.04) and 3.7 (Debian 13): 2.x
+// describes an operation in a `desc` and makes a primitive_desc of it, 3.x makes the primitive_desc
+// at once. Nothing else says DNNL_VERSION.
+#pragma once
+
+#include <dnnl.hpp>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+
+namespace gmc::runtime::compat {
+
+/// Strides, dilations (0 = dense, as oneDNN counts) and pads of a convolution.
+struct Window {
+    dnnl::memory::dims strides, dilations, pads_begin, pads_end;
+};
+
+namespace detail {
+
+#if DNNL_VERSION_MAJOR < 3
+/// next_impl() of 2.x reads the `desc` that the primitive_desc was made from through a pointer, so
+/// it has to live as long.
+template <typename Primitive>
+struct Described : Primitive::primitive_desc {
+    std::shared_ptr<const typename Primitive::desc> desc;
+};
+#endif
+
+/// The primitive_desc of an operation from the arguments that oneDNN 3 takes; empty when nothing
+/// implements it. Hints (forward primitive_descs) follow the attributes.
+template <typename Primitive, typename... Hint, typename... Args>
+auto make(const dnnl::engine& engine, const dnnl::primitive_attr& attributes,
+          const std::tuple<Args...>& args, const Hint&... hint) {
+#if DNNL_VERSION_MAJOR >= 3
+    return std::apply(
+        [&](const Args&... a) {
+            return typename Primitive::primitive_desc(engine, a..., hint..., attributes, true);
+        },
+        args);
+#else
+    using Desc = typename Primitive::desc;
+    auto desc = std::make_shared<const Desc>(std::make_from_tuple<Desc>(args));
+    return Described<Primitive>{{*desc, attributes, engine, hint..., true}, std::move(desc)};
+#endif
+}
+
+}  // namespace detail
+
+inline auto conv_forward(const dnnl::engine& engine, const dnnl::memory::desc& src,
+                         const dnnl::memory::desc& weights, const dnnl::memory::desc& dst,
+                         const Window& w, const dnnl::primitive_attr& attributes) {
+    // As training: inference could choose layouts that need more of a weight than its values.
+    return detail::make<dnnl::convolution_forward>(
+        engine, attributes,
+        std::tuple{dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct, src,
+                   weights, dst, w.strides, w.dilations, w.pads_begin, w.pads_end});
+}
+
+inline auto conv_backward_data(const dnnl::engine& engine, const dnnl::memory::desc& diff_src,
+                               const dnnl::memory::desc& weights,
+                               const dnnl::memory::desc& diff_dst, const Window& w,
+                               const dnnl::convolution_forward::primitive_desc& hint,
+                               const dnnl::primitive_attr& attributes) {
+    return detail::make<dnnl::convolution_backward_data>(
+        engine, attributes,
+        std::tuple{dnnl::algorithm::convolution_direct, diff_src, weights, diff_dst, w.strides,
+                   w.dilations, w.pads_begin, w.pads_end},
+        hint);
+}
+
+inline auto conv_backward_weights(const dnnl::engine& engine, const dnnl::memory::desc& src,
+                                  const dnnl::memory::desc& diff_weights,
+                                  const dnnl::memory::desc& diff_dst, const Window& w,
+                                  const dnnl::convolution_forward::primitive_desc& hint,
+                                  const dnnl::primitive_attr& attributes) {
+    return detail::make<dnnl::convolution_backward_weights>(
+        engine, attributes,
+        std::tuple{dnnl::algorithm::convolution_direct, src, diff_weights, diff_dst, w.strides,
+                   w.dilations, w.pads_begin, w.pads_end},
+        hint);
+}
+
+inline auto matmul(const dnnl::engine& engine, const dnnl::memory::desc& a,
+                   const dnnl::memory::desc& b, const dnnl::memory::desc& c,
+                   const dnnl::primitive_attr& attributes) {
+    return detail::make<dnnl::matmul>(engine, attributes, std::tuple{a, b, c});
+}
+
+/// True for the library in use (which may be newer than the headers) before version major.minor.
+inline bool library_before(int major, int minor) {
+    const dnnl_version_t* version = dnnl_version();
+    return version->major < major || (version->major == major && version->minor < minor);
+}
+
+/// Of the library in use: "2.6.3".
+inline std::string library_version() {
+    const dnnl_version_t* version = dnnl_version();
+    return std::to_string(version->major) + "." + std::to_string(version->minor) + "." +
+           std::to_string(version->patch);
+}
+
+}  // namespace gmc::runtime::compat

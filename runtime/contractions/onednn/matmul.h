@@ -1,0 +1,18 @@
+// Matrix products by oneDNN: the matmul primitive, and the BLAS call, which is faster for some
+// shapes.
+#pragma once
+
+#include <memory>
+
+#include "runtime/contractions/context.h"
+#include "runtime/contractions/problem.h"
+
+namespace gmc::runtime {
+
+/// Null when oneDNN has only reference loops for the problem.
+std::unique_ptr<Kernel> make_onednn_matmul(const MatmulProblem& problem,
+                                           ContractionContext& context);
+std::unique_ptr<Kernel> make_onednn_sgemm(const MatmulProblem& problem,
+                                          ContractionContext& context);
+
+}  // namespace gmc::runtime

@@ -1,0 +1,15 @@
+// Questions to oneDNN.
+#include "runtime/contractions/onednn/processor.h"
+
+#include "runtime/contractions/onednn/compat.h"
+
+namespace gmc::runtime {
+
+bool processor_has_bf16() {
+    constexpr auto kNeeded = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
+    return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & kNeeded) == kNeeded;
+}
+
+std::string onednn_version() { return compat::library_version(); }
+
+}  // namespace gmc::runtime

@@ -1,0 +1,98 @@
+// Primitives with prepared arguments, and the cache of weight layouts.
+#include "runtime/contractions/onednn/session.h"
+
+#include "compiler/support/check.h"
+
+namespace gmc::runtime {
+
+OnednnSession& session_of(ContractionContext& context) {
+    std::unique_ptr<LibrarySession>& session = context.library_session();
+    if (!session) session = std::make_unique<OnednnSession>();
+    return static_cast<OnednnSession&>(*session);
+}
+
+PrimitiveCall::PrimitiveCall(ContractionContext& context, dnnl::primitive primitive,
+                             const dnnl::memory::desc& scratchpad, std::string where)
+    : context_(&context), primitive_(std::move(primitive)), where_(std::move(where)) {
+    const auto bytes = static_cast<int64_t>(scratchpad.get_size());
+    if (bytes == 0) return;
+    set_scratch(DNNL_ARG_SCRATCHPAD, scratchpad, 0);
+    scratch_end_ = align_up(bytes, kTensorAlignment);
+}
+
+void PrimitiveCall::set(int argument, const dnnl::memory& memory) {
+    memories_.push_back(memory);
+    arguments_.push_back({argument, memory.get()});
+}
+
+void PrimitiveCall::set(int argument, const dnnl::memory::desc& desc, const float* data) {
+    // oneDNN has one kind of memory for what it reads and what it writes.
+    set(argument, dnnl::memory(desc, session_of(*context_).engine, const_cast<float*>(data)));
+}
+
+void PrimitiveCall::set_scratch(int argument, const dnnl::memory::desc& desc, int64_t offset) {
+    dnnl::memory memory(desc, session_of(*context_).engine, DNNL_MEMORY_NONE);
+    context_->arena().reserve_scratch(offset + static_cast<int64_t>(desc.get_size()));
+    in_scratch_.push_back({memory, offset});
+    arguments_.push_back({argument, memory.get()});
+}
+
+void PrimitiveCall::follow_scratch() {
+    std::byte* scratch = context_->arena().scratch();
+    if (scratch == scratch_seen_) return;
+    for (InScratch& part : in_scratch_) part.memory.set_data_handle(scratch + part.offset);
+    scratch_seen_ = scratch;
+}
+
+void PrimitiveCall::run() {
+    follow_scratch();
+    const dnnl_stream_t stream = session_of(*context_).stream.get();
+    dnnl_status_t status = dnnl_primitive_execute(
+        primitive_.get(), stream, static_cast<int>(arguments_.size()), arguments_.data());
+    if (status == dnnl_success) status = dnnl_stream_wait(stream);
+    GMC_CHECK(status == dnnl_success, "oneDNN failed with status {} in {}",
+              static_cast<int>(status), where_);
+}
+
+PrimitiveCall make_reorder(ContractionContext& context, const dnnl::memory::desc& from,
+                           const dnnl::memory::desc& to, const std::string& where) {
+    const OnednnSession& session = session_of(context);
+    const dnnl::reorder::primitive_desc descriptor(session.engine, from, session.engine, to,
+                                                   session.attributes);
+    return {context, dnnl::reorder(descriptor), descriptor.scratchpad_desc(), where};
+}
+
+WeightLayout::WeightLayout(ContractionContext& context, ir::ValueId value, const float* data,
+                           const dnnl::memory::desc& plain, const dnnl::memory::desc& wanted,
+                           const std::string& where)
+    : context_(&context), value_(value) {
+    OnednnSession& session = session_of(context);
+    if (wanted == plain) {
+        memory_ = dnnl::memory(plain, session.engine, const_cast<float*>(data));
+        return;
+    }
+    memory_ = dnnl::memory(wanted, session.engine);
+    reorder_ = std::make_unique<PrimitiveCall>(make_reorder(context, plain, wanted, where));
+    reorder_->set(DNNL_ARG_FROM, plain, data);
+    reorder_->set(DNNL_ARG_TO, memory_);
+    session.layout_bytes += static_cast<int64_t>(wanted.get_size());
+}
+
+void WeightLayout::make_current() {
+    if (!reorder_ || made_in_call_ == context_->call()) return;
+    reorder_->run();
+    made_in_call_ = context_->call();
+}
+
+std::shared_ptr<WeightLayout> weight_in_layout(ContractionContext& context, ir::ValueId value,
+                                               const float* data, const dnnl::memory::desc& plain,
+                                               const dnnl::memory::desc& wanted,
+                                               const std::string& where) {
+    auto& layouts = session_of(context).layouts;
+    for (const auto& layout : layouts)
+        if (layout->is(value, wanted)) return layout;
+    layouts.push_back(std::make_shared<WeightLayout>(context, value, data, plain, wanted, where));
+    return layouts.back();
+}
+
+}  // namespace gmc::runtime

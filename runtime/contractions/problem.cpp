@@ -1,0 +1,68 @@
+// From an op to its problem.
+#include "runtime/contractions/problem.h"
+
+#include <fmt/format.h>
+
+#include "compiler/ir/text/printer.h"
+#include "compiler/support/check.h"
+
+namespace gmc::runtime {
+namespace {
+
+using Direction = ConvProblem::Direction;
+
+std::string describe(const ir::Module& module, const ir::Function& function,
+                     const ir::Operation& operation) {
+    return fmt::format("@{}: {}", function.name, ir::print(module, function, operation));
+}
+
+/// The types of operands and result.
+ContractionTypes types_of(const ir::Function& function, const ir::Operation& operation) {
+    return {function.type(operation.operands[0]).dtype, function.type(operation.result()).dtype};
+}
+
+}  // namespace
+
+ConvProblem conv_problem(const ir::Module& module, const ir::Function& function,
+                         const ir::Operation& operation, const Buffers& buffers) {
+    const ir::ValueId a = operation.operands.at(0), b = operation.operands.at(1),
+                      result = operation.result();
+    ConvProblem p{{types_of(function, operation)}};
+    ir::ValueId x = a, weights = b, y = result;
+    if (const auto* forward = operation.as<ir::Conv>()) {
+        p.window = *forward;
+    } else if (const auto* data = operation.as<ir::ConvBackwardData>()) {
+        p.direction = Direction::kBackwardData;
+        p.window = *data;
+        x = result, y = a;
+    } else {
+        const auto* gradient = operation.as<ir::ConvBackwardWeights>();
+        GMC_CHECK(gradient != nullptr, "not a convolution: {}", operation.info().name);
+        p.direction = Direction::kBackwardWeights;
+        p.window = *gradient;
+        weights = result, y = b;
+    }
+    p.x = function.type(x).shape, p.x_data = buffers.data(x);
+    p.weights = function.type(weights).shape, p.weights_data = buffers.data(weights);
+    p.y = function.type(y).shape, p.y_data = buffers.data(y);
+    if (p.direction != Direction::kBackwardWeights) p.weights_value = weights;
+    p.where = describe(module, function, operation);
+    return p;
+}
+
+MatmulProblem matmul_problem(const ir::Module& module, const ir::Function& function,
+                             const ir::Operation& operation, const Buffers& buffers) {
+    const auto* op = operation.as<ir::Matmul>();
+    GMC_CHECK(op != nullptr, "not a matmul: {}", operation.info().name);
+    const ir::ValueId a = operation.operands.at(0), b = operation.operands.at(1);
+    const ir::Shape& c = function.type(operation.result()).shape;
+    MatmulProblem p{{types_of(function, operation)}};
+    p.m = c[0], p.n = c[1];
+    p.k = function.type(a).shape[op->transpose_a ? 0 : 1];
+    p.transpose_a = op->transpose_a, p.transpose_b = op->transpose_b;
+    p.a = buffers.data(a), p.b = buffers.data(b), p.c = buffers.data(operation.result());
+    p.where = describe(module, function, operation);
+    return p;
+}
+
+}  // namespace gmc::runtime

@@ -1,0 +1,282 @@
+// See tile_simd.h. Compiled once per SIMD target; the one for this machine is chosen at run time.
+#include "runtime/kernels/simd_targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "runtime/contractions/tiles/tile_simd.cpp"
+#include <hwy/foreach_target.h>
+// After foreach_target, as Highway wants it.
+#include <hwy/highway.h>
+
+#include "runtime/contractions/tiles/tile_simd.h"
+#include "runtime/kernels/bf16-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace gmc::runtime::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using D = hn::CappedTag<float, kTileVector>;
+using V = hn::Vec<D>;
+
+/// How much of a tile's last vector there is.
+struct All {
+    V load(const float* from) const { return hn::LoadU(D(), from); }
+    void store(V v, float* to) const { hn::StoreU(v, D(), to); }
+};
+#if HWY_TARGET <= HWY_AVX3
+/// The first few lanes. Only where a masked load does not touch the others.
+struct Part {
+    explicit Part(int64_t count) : mask(hn::FirstN(D(), static_cast<size_t>(count))) {}
+    V load(const float* from) const { return hn::MaskedLoad(mask, D(), from); }
+    void store(V v, float* to) const { hn::BlendedStore(v, mask, D(), to); }
+    hn::Mask<D> mask;
+};
+#endif
+
+template <int kRows, int kVectors>
+HWY_INLINE void clear(V (&sum)[kRows][kVectors]) {
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 4
+        for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::Zero(D());
+}
+
+/// sum + a b.
+template <bool kPairs>
+HWY_INLINE V add_product(V a, V b, V sum) {
+    if constexpr (kPairs) return add_pair_products(D(), a, b, sum);
+    return hn::MulAdd(a, b, sum);
+}
+
+/// sum[r] += left[r][at] times the row of vectors at `right`.
+template <bool kPairs, int kRows, int kVectors, class Last>
+HWY_INLINE void add_products(const float* const (&left)[kRows], int64_t at, const float* right,
+                             const Last& last, V (&sum)[kRows][kVectors]) {
+    const D d;
+    const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+    V row[kVectors];
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) {
+        const float* from = right + v * lanes;
+        row[v] = v == kVectors - 1 ? last.load(from) : hn::LoadU(d, from);
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+        const V factor = hn::Set(d, left[r][at]);
+#pragma GCC unroll 4
+        for (int v = 0; v < kVectors; ++v)
+            sum[r][v] = add_product<kPairs>(factor, row[v], sum[r][v]);
+    }
+}
+
+template <int kRows, int kVectors, class Last>
+HWY_INLINE void write(const V (&sum)[kRows][kVectors], bool add, int64_t stride, const Last& last,
+                      float* out) {
+    const D d;
+    const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 4
+        for (int v = 0; v < kVectors; ++v) {
+            float* to = out + r * stride + v * lanes;
+            if (v == kVectors - 1)
+                last.store(add ? hn::Add(last.load(to), sum[r][v]) : sum[r][v], to);
+            else
+                hn::StoreU(add ? hn::Add(hn::LoadU(d, to), sum[r][v]) : sum[r][v], d, to);
+        }
+}
+
+template <int kRows, int kVectors>
+HWY_INLINE void write_narrow(const V (&sum)[kRows][kVectors], int64_t stride, uint16_t* out) {
+    const D d;
+    const hn::Rebind<uint16_t, D> d16;
+    const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 4
+        for (int v = 0; v < kVectors; ++v)
+            hn::StoreU(nearest_bf16(d, sum[r][v]), d16, out + r * stride + v * lanes);
+}
+
+/// kVectors vectors of columns of a tile, from `column` on, the last one as `last` says.
+template <bool kPairs, int kRows, int kVectors, class Last>
+HWY_INLINE void columns_of(const GradientTile& t, int64_t column, const Last& last) {
+    V sum[kRows][kVectors];
+    clear(sum);
+    const float* x[kRows];
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) x[r] = t.x + t.x_offsets[r];
+    const float* y = t.y + column;
+    for (int64_t i = 0; i < t.point_count; ++i)
+        add_products<kPairs>(x, t.points[i].x, y + t.points[i].y, last, sum);
+    write(sum, t.add, t.out_stride, last, t.out + column);
+}
+
+template <bool kPairs, int kRows, int kVectors, class Last>
+HWY_INLINE void columns_of(const PointTile& t, int64_t column, const Last& last) {
+    V sum[kRows][kVectors];
+    clear(sum);
+    for (int64_t i = 0; i < t.step_count; ++i) {
+        const float* from[kRows];
+#pragma GCC unroll 8
+        for (int r = 0; r < kRows; ++r) from[r] = t.from + r * t.from_stride + t.steps[i].from;
+        const float* weights = t.weights + t.steps[i].tap * t.tap_stride + column;
+        for (int64_t k = 0; k < t.depth; ++k, weights += t.weights_stride)
+            add_products<kPairs>(from, k, weights, last, sum);
+    }
+    if (kPairs && t.narrow)
+        write_narrow(sum, t.to_stride, reinterpret_cast<uint16_t*>(t.to) + column);
+    else
+        write(sum, t.add, t.to_stride, last, t.to + column);
+}
+
+/// All columns of a tile, as many at once as the registers hold.
+template <bool kPairs, int kRows, typename Tile>
+void all_columns(const Tile& t) {
+    const auto lanes = static_cast<int64_t>(hn::Lanes(D()));
+    int64_t left = t.columns, column = 0;
+    const auto take = [&]<int kVectors>(std::integral_constant<int, kVectors>) HWY_ATTR {
+        for (; left >= kVectors * lanes; left -= kVectors * lanes, column += kVectors * lanes)
+            columns_of<kPairs, kRows, kVectors>(t, column, All());
+    };
+#if HWY_TARGET <= HWY_AVX3
+    take(std::integral_constant<int, 4>());
+    take(std::integral_constant<int, 2>());
+    // One and a part are one more tile of two: more sums that do not wait for each other.
+    if (!kPairs && left > lanes) return columns_of<kPairs, kRows, 2>(t, column, Part(left - lanes));
+    take(std::integral_constant<int, 1>());
+    if (!kPairs && left > 0) columns_of<kPairs, kRows, 1>(t, column, Part(left));
+#else
+    take(std::integral_constant<int, 2>());
+    take(std::integral_constant<int, 1>());
+#endif
+}
+
+template <bool kPairs, typename Tile>
+void all_rows(const Tile& t) {
+    switch (t.rows) {
+        case 1:
+            return all_columns<kPairs, 1>(t);
+        case 2:
+            return all_columns<kPairs, 2>(t);
+        case 3:
+            return all_columns<kPairs, 3>(t);
+        case 4:
+            return all_columns<kPairs, 4>(t);
+        case 5:
+            return all_columns<kPairs, 5>(t);
+        default:
+            return all_columns<kPairs, kTileRows>(t);
+    }
+}
+
+#if HWY_TARGET != HWY_SCALAR
+/// The sum of the parts of four lanes.
+template <class Tag>
+HWY_INLINE hn::Vec<hn::CappedTag<float, 4>> sum_of_blocks(Tag, hn::Vec<Tag> v) {
+    if constexpr (hn::MaxLanes(Tag()) > 4) {
+        const hn::Half<Tag> half;
+        return sum_of_blocks(half, hn::Add(hn::LowerHalf(half, v), hn::UpperHalf(half, v)));
+    } else {
+        return v;
+    }
+}
+#endif
+
+/// to[j] = the sum of the lanes of sum[j], for four of them.
+HWY_INLINE void store_sums(const V (&sum)[4], float* to) {
+#if HWY_TARGET == HWY_SCALAR
+    for (int j = 0; j < 4; ++j) to[j] = hn::GetLane(sum[j]);
+#else
+    const D d;
+    const hn::RepartitionToWide<D> wide;
+    // Of each four lanes: a0 + a2, b0 + b2, a1 + a3, b1 + b3.
+    const auto both = [&](V a, V b) HWY_ATTR {
+        return hn::BitCast(wide,
+                           hn::Add(hn::InterleaveLower(d, a, b), hn::InterleaveUpper(d, a, b)));
+    };
+    const auto ab = both(sum[0], sum[1]), cd = both(sum[2], sum[3]);
+    const V all = hn::Add(hn::BitCast(d, hn::InterleaveLower(wide, ab, cd)),
+                          hn::BitCast(d, hn::InterleaveUpper(wide, ab, cd)));
+    hn::StoreU(sum_of_blocks(d, all), hn::CappedTag<float, 4>(), to);
+#endif
+}
+
+template <int kRows, int kColumns>
+void run_dots(const DotTile& t) {
+    const D d;
+    const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+    V sum[kRows][kColumns];
+    clear(sum);
+    const auto add = [&](int64_t k, const auto& lane) HWY_ATTR {
+        V b[kColumns];
+#pragma GCC unroll 4
+        for (int j = 0; j < kColumns; ++j) b[j] = lane.load(t.b + j * t.b_stride + k);
+#pragma GCC unroll 8
+        for (int r = 0; r < kRows; ++r) {
+            const V a = lane.load(t.a + r * t.a_stride + k);
+#pragma GCC unroll 4
+            for (int j = 0; j < kColumns; ++j) sum[r][j] = hn::MulAdd(a, b[j], sum[r][j]);
+        }
+    };
+    int64_t k = 0;
+    for (; k + lanes <= t.depth; k += lanes) add(k, All());
+#if HWY_TARGET <= HWY_AVX3
+    if (k < t.depth) add(k, Part(t.depth - k));
+#endif
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+        float* to = t.to + r * t.to_stride;
+        if constexpr (kColumns == kDotColumns)
+            store_sums(sum[r], to);
+        else
+            to[0] = hn::GetLane(hn::SumOfLanes(d, sum[r][0]));
+    }
+}
+
+/// Tiles that are not full are taken in parts.
+void DotTileTarget(const DotTile& t) {
+    if (t.rows == kTileRows && t.columns == kDotColumns) return run_dots<kTileRows, kDotColumns>(t);
+    DotTile part = t;
+    for (int r = 0; r < t.rows;) {
+        const int rows = t.rows - r >= 4 ? 4 : t.rows - r >= 2 ? 2 : 1;
+        part.a = t.a + r * t.a_stride;
+        for (int j = 0; j < t.columns;) {
+            const bool all = j == 0 && t.columns == kDotColumns;
+            part.b = t.b + j * t.b_stride;
+            part.to = t.to + r * t.to_stride + j;
+            if (rows == 4) all ? run_dots<4, kDotColumns>(part) : run_dots<4, 1>(part);
+            if (rows == 2) all ? run_dots<2, kDotColumns>(part) : run_dots<2, 1>(part);
+            if (rows == 1) all ? run_dots<1, kDotColumns>(part) : run_dots<1, 1>(part);
+            j += all ? kDotColumns : 1;
+        }
+        r += rows;
+    }
+}
+
+template <typename Tile>
+void run_tile(const Tile& t) {
+    if (t.pairs)
+        all_rows<true>(t);
+    else
+        all_rows<false>(t);
+}
+
+void GradientTileTarget(const GradientTile& t) { run_tile(t); }
+void PointTileTarget(const PointTile& t) { run_tile(t); }
+
+}  // namespace gmc::runtime::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace gmc::runtime {
+
+HWY_EXPORT(GradientTileTarget);
+HWY_EXPORT(PointTileTarget);
+HWY_EXPORT(DotTileTarget);
+
+void run_gradient_tile(const GradientTile& tile) { HWY_DYNAMIC_DISPATCH(GradientTileTarget)(tile); }
+void run_dot_tile(const DotTile& tile) { HWY_DYNAMIC_DISPATCH(DotTileTarget)(tile); }
+void run_point_tile(const PointTile& tile) { HWY_DYNAMIC_DISPATCH(PointTileTarget)(tile); }
+
+}  // namespace gmc::runtime
+#endif

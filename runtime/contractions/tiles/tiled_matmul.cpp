@@ -1,0 +1,146 @@
+// Three forms. a b: columns of b, 64 at a time, stay in the second-level cache while the rows go
+// by. a b^T: four rows of b at a time, as dot products. a^T b, a weight gradient: the sum is as
+// short as the batch, and b stays in cache while some rows of the result are finished.
+#include "runtime/contractions/tiles/tiled_matmul.h"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <limits>
+#include <vector>
+
+#include "runtime/contractions/tiles/tile_simd.h"
+#include "runtime/kernels/tile_function.h"
+
+namespace gmc::runtime {
+namespace {
+
+/// Rows of the result that are finished together should stay in the second-level cache, beside the
+/// columns of b; but b is read again for each block of rows.
+constexpr int64_t kBlockBytes = 256 << 10;
+constexpr int64_t kBlockRowsLeast = 8 * kTileRows;
+/// The same for a^T b, which an optimizer follows: it streams better through long pieces of weights
+/// and moments.
+constexpr int64_t kGradientBlockBytes = 512 << 10;
+constexpr int64_t kGradientBlockRowsLeast = 2 * kTileRows;
+/// Length of a sum over rows of b: 64 columns of so many rows fill half of the second-level cache.
+constexpr int64_t kDepthMost = 2048;
+/// Of rows of b, for dot products: they come from the second-level cache, a tile's rows of a from
+/// the first.
+constexpr int64_t kDotBlockBytes = 128 << 10;
+/// Fewer products than this are done before a second thread has begun.
+constexpr int64_t kSerialProducts = 1 << 17;
+
+class TiledMatmul final : public Kernel {
+  public:
+    explicit TiledMatmul(const MatmulProblem& p)
+        : p_(p),
+          threads_(p.m * p.n * p.k < kSerialProducts ? 1 : omp_get_max_threads()),
+          block_rows_(p.transpose_a ? block_rows(kGradientBlockBytes, kGradientBlockRowsLeast)
+                                    : block_rows(kBlockBytes, kBlockRowsLeast)) {
+        for (int64_t r = 0; r < kTileRows; ++r) row_offsets_.push_back(r);
+        if (p.transpose_a)
+            for (int64_t k = 0; k < p.k; ++k)
+                points_.push_back({static_cast<int32_t>(k * p.m), static_cast<int32_t>(k * p.n)});
+    }
+
+    void run(const CallContext& context) override {
+        if (epilogue_ != nullptr) epilogue_->begin(context);
+#pragma omp parallel num_threads(threads_)
+        {
+            const int64_t thread = omp_get_thread_num(), threads = omp_get_num_threads();
+            const int64_t begin = p_.m * thread / threads, end = p_.m * (thread + 1) / threads;
+            for (int64_t row = begin; row < end; row += block_rows_) {
+                const Rows block{row, std::min(row + block_rows_, end)};
+                run_rows(block);
+                if (epilogue_ != nullptr)
+                    epilogue_->follow(static_cast<int>(thread), block.begin * p_.n,
+                                      block.end * p_.n);
+            }
+        }
+        if (epilogue_ != nullptr) epilogue_->end();
+    }
+
+    bool set_epilogue(Epilogue* epilogue) override {
+        epilogue_ = epilogue;
+        return true;
+    }
+
+  private:
+    struct Rows {
+        int64_t begin, end;
+    };
+
+    int64_t block_rows(int64_t bytes, int64_t least) const {
+        return std::max(bytes / (4 * p_.n) / kTileRows * kTileRows, least);
+    }
+
+    void run_rows(Rows rows) const {
+        if (p_.transpose_b) return run_dot_products(rows);
+        for (int64_t column = 0; column < p_.n; column += kTileColumns)
+            for (int64_t k = 0; k < (p_.transpose_a ? 1 : p_.k); k += kDepthMost)
+                for (int64_t row = rows.begin; row < rows.end; row += kTileRows) {
+                    const int count =
+                        static_cast<int>(std::min<int64_t>(kTileRows, rows.end - row));
+                    const int64_t columns = std::min(kTileColumns, p_.n - column);
+                    float* to = p_.c + row * p_.n + column;
+                    if (p_.transpose_a)
+                        run_gradient_tile({p_.a + row, p_.b + column, to, points_.data(), p_.k,
+                                           p_.n, row_offsets_.data(), count, columns, false,
+                                           false});
+                    else
+                        run_point_tile({p_.a + row * p_.k + k, p_.b + k * p_.n + column, to,
+                                        &kOneStep, 1, std::min(kDepthMost, p_.k - k), p_.k, 0, p_.n,
+                                        p_.n, count, columns, k > 0, false, false});
+                }
+    }
+
+    /// The rows of b that fit into kDotBlockBytes go by again for each tile of rows of a.
+    void run_dot_products(Rows rows) const {
+        const int64_t block =
+            std::max(kDotBlockBytes / (4 * p_.k) / kDotColumns, int64_t{1}) * kDotColumns;
+        for (int64_t first = 0; first < p_.n; first += block)
+            for (int64_t row = rows.begin; row < rows.end; row += kTileRows)
+                for (int64_t column = first; column < std::min(first + block, p_.n);
+                     column += kDotColumns)
+                    run_dot_tile({p_.a + row * p_.k, p_.b + column * p_.k,
+                                  p_.c + row * p_.n + column, p_.k, p_.k, p_.k, p_.n,
+                                  static_cast<int>(std::min<int64_t>(kTileRows, rows.end - row)),
+                                  static_cast<int>(std::min<int64_t>(kDotColumns, p_.n - column))});
+    }
+
+    static constexpr TapStep kOneStep{0, 0};
+
+    MatmulProblem p_;
+    int threads_;
+    int64_t block_rows_;
+    std::vector<int64_t> row_offsets_;
+    std::vector<PointPair> points_;  ///< of a^T b: where in a and b each term of a sum is
+    Epilogue* epilogue_ = nullptr;
+};
+
+}  // namespace
+
+std::unique_ptr<Kernel> make_tiled_matmul(const MatmulProblem& p, ContractionContext&) {
+    constexpr int64_t kOffsetMost = std::numeric_limits<int32_t>::max();
+    if (p.transpose_a && (p.transpose_b || p.k * std::max(p.m, p.n) > kOffsetMost)) return nullptr;
+    const int64_t along = p.transpose_b ? p.k : p.n;
+    if (along < kTileVector || p.m < 2 * omp_get_max_threads()) return nullptr;
+    if (along % kTileVector != 0 && vector_bits() < 32 * kTileVector) return nullptr;
+    return std::make_unique<TiledMatmul>(p);
+}
+
+bool prefers_tiled_matmul(const MatmulProblem& p) {
+    // Measured on Zen 5, two threads, microseconds here and by the better one of oneDNN 2.6.3's:
+    // 32 x 20 x 400 2.0 and 2.8, 20 x 32 x 400 with a transposed 2.2 and 2.9. Larger ones win alone
+    // (32 x 784 x 400 with b transposed 49 and 67), but each thread reads all of b: with other
+    // programs in the shared cache, steps of vae_mlp took 10 % longer by them.
+    if (p.m * p.n * p.k < (1 << 20)) return true;
+    // Weight gradients of small batches that an optimizer follows: as fast alone, and better for
+    // it. oneDNN's threads share the columns of wide ones, so that half of what the optimizer reads
+    // lies in the other's cache.
+    constexpr int64_t kSumMost = 64;
+    return p.transpose_a && p.followed && p.k <= kSumMost;
+}
+
+}  // namespace gmc::runtime

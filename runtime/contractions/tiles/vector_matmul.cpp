@@ -1,0 +1,83 @@
+// See vector_matmul.h: which of the loops a product is, and its threads.
+#include "runtime/contractions/tiles/vector_matmul.h"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "runtime/contractions/tiles/vector_simd.h"
+
+namespace gmc::runtime {
+namespace {
+
+/// Products of fewer multiplications are done by one thread.
+constexpr int64_t kWorthThreads = 1 << 15;
+/// Threads begin at multiples of a cache line.
+constexpr int64_t kLine = 16;
+
+class VectorMatmul final : public Kernel {
+  public:
+    explicit VectorMatmul(MatmulProblem problem) : p_(std::move(problem)) {
+        if (p_.m * p_.n * p_.k >= kWorthThreads) threads_ = omp_get_max_threads();
+    }
+
+    void run(const CallContext& context) override {
+        if (epilogue_ != nullptr) epilogue_->begin(context);
+        // A step gives a row of an outer product, else one number.
+        const int64_t width = p_.k == 1 ? p_.n : 1, line = p_.k == 1 ? 1 : kLine;
+        const int64_t steps = p_.m * p_.n / width, lines = (steps + line - 1) / line;
+#pragma omp parallel num_threads(threads_)
+        {
+            const int64_t thread = omp_get_thread_num(), threads = omp_get_num_threads();
+            const int64_t begin = std::min(lines * thread / threads * line, steps),
+                          end = std::min(lines * (thread + 1) / threads * line, steps);
+            if (begin < end) {
+                compute(begin, end);
+                if (epilogue_ != nullptr)
+                    epilogue_->follow(static_cast<int>(thread), begin * width, end * width);
+            }
+        }
+        if (epilogue_ != nullptr) epilogue_->end();
+    }
+
+    bool set_epilogue(Epilogue* epilogue) override {
+        epilogue_ = epilogue;
+        return true;
+    }
+
+  private:
+    Numbers operand(const float* data) const {
+        return {reinterpret_cast<const std::byte*>(data), p_.operand_type};
+    }
+
+    void compute(int64_t begin, int64_t end) const {
+        const Results c{reinterpret_cast<std::byte*>(p_.c), p_.result_type};
+        const Numbers a = operand(p_.a), b = operand(p_.b);
+        if (p_.k == 1)
+            return run_outer_rows({a.from(begin), b, c.from(begin * p_.n), end - begin, p_.n});
+        // A row times a matrix is that matrix, seen the other way, times a column.
+        const bool column = p_.n == 1;
+        const Numbers matrix = column ? a : b, vector = column ? b : a;
+        if (column ? !p_.transpose_a : p_.transpose_b)
+            run_dot_rows({matrix.from(begin * p_.k), vector, c.from(begin), end - begin, p_.k});
+        else
+            run_weighted_rows({matrix.from(begin), vector, c.from(begin), p_.k, end - begin,
+                               column ? p_.m : p_.n});
+    }
+
+    MatmulProblem p_;
+    int threads_ = 1;
+    Epilogue* epilogue_ = nullptr;
+};
+
+}  // namespace
+
+std::unique_ptr<Kernel> make_vector_matmul(const MatmulProblem& p, ContractionContext&) {
+    if (!prefers_vector_matmul(p)) return nullptr;
+    return std::make_unique<VectorMatmul>(p);
+}
+
+bool prefers_vector_matmul(const MatmulProblem& p) { return p.m == 1 || p.n == 1 || p.k == 1; }
+
+}  // namespace gmc::runtime

@@ -1,0 +1,86 @@
+// The file of measured candidates.
+#include "runtime/contractions/tuning_cache.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "runtime/files/atomic_file.h"
+
+namespace gmc::runtime {
+namespace {
+
+using Json = nlohmann::ordered_json;
+namespace fs = std::filesystem;
+
+constexpr int kVersion = 1;
+constexpr uint64_t kLargestFile = 64 << 20;
+
+/// The file's content, or an empty one.
+Json read(const std::string& path) {
+    const Json empty = {{"gmc_tuning", kVersion}, {"machines", Json::object()}};
+    std::error_code error;
+    if (!fs::is_regular_file(path, error)) return empty;
+    Diagnostics ignored;
+    const Result<std::string> text = read_whole_file(path, kLargestFile, ignored);
+    if (!text.ok()) return empty;
+    const Json json = Json::parse(*text, nullptr, false);
+    const bool ours = json.is_object() && json.value("gmc_tuning", Json()) == kVersion &&
+                      json.contains("machines") && json["machines"].is_object();
+    return ours ? json : empty;
+}
+
+}  // namespace
+
+std::string TuningCache::default_path() {
+    const char* cache = std::getenv("XDG_CACHE_HOME");
+    if (cache != nullptr && *cache == '/') return std::string(cache) + "/gmc/tuning.json";
+    const char* home = std::getenv("HOME");
+    if (home != nullptr && *home == '/') return std::string(home) + "/.cache/gmc/tuning.json";
+    return "";
+}
+
+TuningCache::TuningCache(std::string path, std::string machine)
+    : path_(std::move(path)), machine_(std::move(machine)) {
+    const Json json = read(path_);
+    const auto found = json["machines"].find(machine_);
+    if (found == json["machines"].end() || !found->is_object()) return;
+    for (const auto& [problem, measured] : found->items()) {
+        if (!measured.is_object() || !measured.value("choice", Json()).is_string()) continue;
+        TuningEntry& entry = entries_[problem];
+        entry.choice = measured["choice"];
+        const Json times = measured.value("us", Json::object());
+        for (const auto& [name, time] : times.items())
+            if (time.is_number()) entry.microseconds.emplace_back(name, time.get<double>());
+    }
+}
+
+const TuningEntry* TuningCache::find(const std::string& problem) const {
+    const auto found = entries_.find(problem);
+    return found == entries_.end() ? nullptr : &found->second;
+}
+
+void TuningCache::record(const std::string& problem, TuningEntry entry) {
+    entries_[problem] = std::move(entry);
+    ++unsaved_;
+    ++measured_;
+    if (observer_) observer_(measured_);
+}
+
+bool TuningCache::save(Diagnostics& diagnostics) {
+    std::error_code error;
+    fs::create_directories(fs::path(path_).parent_path(), error);  // failing shows when writing
+    Json json = read(path_);
+    Json& machine = json["machines"][machine_];
+    if (!machine.is_object()) machine = Json::object();
+    for (const auto& [problem, entry] : entries_) {
+        Json times = Json::object();
+        for (const auto& [name, time] : entry.microseconds) times[name] = time;
+        machine[problem] = {{"choice", entry.choice}, {"us", times}};
+    }
+    if (!write_file_atomically(path_, json.dump(1) + "\n", diagnostics)) return false;
+    unsaved_ = 0;
+    return true;
+}
+
+}  // namespace gmc::runtime

@@ -1,0 +1,158 @@
+// Atomic writing over POSIX calls, so that errno is at hand for every error text.
+#include "runtime/files/atomic_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <utility>
+
+#include "compiler/support/check.h"
+
+namespace gmc::runtime {
+namespace {
+
+std::string folder_of(const std::string& path) {
+    const std::string folder = std::filesystem::path(path).parent_path().string();
+    return folder.empty() ? "." : folder;
+}
+
+/// In the same folder, because rename works only within one file system; no other writer has the
+/// same name.
+std::string temporary_name(const std::string& path) {
+    static std::atomic<uint64_t> counter{0};
+    const std::string name = std::filesystem::path(path).filename().string();
+    // The name may be as long as file names can be; the temporary one must not be longer.
+    return fmt::format("{}/.{}.tmp-{}-{}", folder_of(path), name.substr(0, 200), getpid(),
+                       counter++);
+}
+
+/// Makes the rename itself survive a power cut. Not all file systems can; that is no error.
+void sync_folder(const std::string& path) {
+    const int fd = ::open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return;
+    (void)fsync(fd);
+    ::close(fd);
+}
+
+}  // namespace
+
+Result<AtomicFile> AtomicFile::create(const std::string& path, Diagnostics& diagnostics) {
+    struct stat status {};
+    if (stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) {
+        diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be written: it is a directory",
+                          path);
+        return Failure{};
+    }
+    std::string temporary = temporary_name(path);
+    const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0) {
+        diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be created in `{}`: {}", path,
+                          folder_of(path), std::strerror(errno));
+        return Failure{};
+    }
+    return AtomicFile(path, std::move(temporary), fd);
+}
+
+AtomicFile::AtomicFile(std::string path, std::string temporary, int fd)
+    : path_(std::move(path)), temporary_(std::move(temporary)), fd_(fd) {}
+
+AtomicFile::AtomicFile(AtomicFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      temporary_(std::move(other.temporary_)),
+      fd_(std::exchange(other.fd_, -1)),
+      failed_(other.failed_),
+      bytes_written_(other.bytes_written_) {}
+
+AtomicFile::~AtomicFile() {
+    if (fd_ < 0) return;
+    ::close(fd_);
+    ::unlink(temporary_.c_str());
+}
+
+bool AtomicFile::fail(const char* what, Diagnostics& diagnostics) {
+    const int code = errno;
+    failed_ = true;
+    Diagnostic& error =
+        diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be {} after {} bytes: {}",
+                          path_, what, bytes_written_, std::strerror(code));
+    if (code == ENOSPC || code == EDQUOT) error.help("the file that was there before is untouched");
+    return false;
+}
+
+bool AtomicFile::write(const void* bytes, size_t size, Diagnostics& diagnostics) {
+    GMC_CHECK(fd_ >= 0, "`{}` is written after commit", path_);
+    if (failed_) return false;
+    const char* src = static_cast<const char*>(bytes);
+    while (size > 0) {
+        const ssize_t got = ::write(fd_, src, std::min(size, size_t{1} << 30));
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return fail("written", diagnostics);
+        src += got;
+        size -= static_cast<size_t>(got);
+        bytes_written_ += static_cast<uint64_t>(got);
+    }
+    return true;
+}
+
+bool AtomicFile::commit(Diagnostics& diagnostics) {
+    GMC_CHECK(fd_ >= 0, "`{}` is committed twice", path_);
+    if (failed_) return false;
+    // Without the sync a power cut may leave the new name with empty contents.
+    if (fsync(fd_) != 0) return fail("synced", diagnostics);
+    if (::rename(temporary_.c_str(), path_.c_str()) != 0) return fail("put in place", diagnostics);
+    // Some file systems (NFS) report a full disk only here; by then the bytes are synced, so it
+    // cannot matter.
+    ::close(std::exchange(fd_, -1));
+    sync_folder(path_);
+    return true;
+}
+
+bool write_file_atomically(const std::string& path, std::string_view bytes,
+                           Diagnostics& diagnostics) {
+    Result<AtomicFile> file = AtomicFile::create(path, diagnostics);
+    return file && file->write(bytes, diagnostics) && file->commit(diagnostics);
+}
+
+Result<std::string> read_whole_file(const std::string& path, uint64_t bytes_most,
+                                    Diagnostics& diagnostics) {
+    const auto bad = [&](const char* reason) {
+        diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be read: {}", path, reason);
+        return Failure{};
+    };
+    // O_NONBLOCK: a pipe without a writer must not make us wait for ever.
+    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) return bad(std::strerror(errno));
+    const std::unique_ptr<const int, void (*)(const int*)> closer(
+        &fd, [](const int* f) { ::close(*f); });
+    struct stat status {};
+    if (fstat(fd, &status) != 0) return bad(std::strerror(errno));
+    if (!S_ISREG(status.st_mode))
+        return bad(S_ISDIR(status.st_mode) ? "it is a directory" : "it is not a regular file");
+    const auto size = static_cast<uint64_t>(status.st_size);
+    if (size > bytes_most) {
+        diagnostics.error(DiagnosticKind::kTooLarge, {},
+                          "`{}` has {} bytes, more than the {} allowed", path, size, bytes_most);
+        return Failure{};
+    }
+    std::string text(size, '\0');
+    size_t done = 0;
+    while (done < text.size()) {
+        const ssize_t got = ::read(fd, text.data() + done, text.size() - done);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return bad(std::strerror(errno));
+        if (got == 0) break;  // it became shorter meanwhile
+        done += static_cast<size_t>(got);
+    }
+    text.resize(done);
+    return text;
+}
+
+}  // namespace gmc::runtime

@@ -1,0 +1,72 @@
+// What a bound step is: an object that computes one op's results from its operands at addresses
+// fixed when it was made.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "compiler/ir/module.h"
+
+namespace gmc::runtime {
+
+/// What a call may depend on beside its operands. Random ops use counter (index, call, stream)
+/// keyed by seed.
+struct CallContext {
+    uint64_t seed = 0;
+    /// Counts the calls of training functions from 0; part of every random counter.
+    uint32_t call = 0;
+    double step = 0;   ///< the op `step`
+    double epoch = 0;  ///< the op `epoch`
+};
+
+/// What follows through a tensor while another kernel computes it: each part is read as soon as it
+/// is there, from the cache of the thread that wrote it. In this order: begin(), follow() from the
+/// threads of one parallel region, end().
+class Epilogue {
+  public:
+    virtual ~Epilogue() = default;
+    virtual void begin(const CallContext& context) = 0;
+    /// Elements [begin, end) of the tensor are final. Each thread, below omp_get_max_threads(),
+    /// goes up through elements of its own without gaps; those of a thread lie before the next
+    /// one's.
+    virtual void follow(int thread, int64_t begin, int64_t end) = 0;
+    virtual void end() = 0;
+};
+
+/// One step of an executable. `run` allocates nothing and may use all OpenMP threads.
+class Kernel {
+  public:
+    virtual ~Kernel() = default;
+    virtual void run(const CallContext& context) = 0;
+
+    /// From now on `run` has `epilogue`, which must outlive this, follow through the result (null:
+    /// none). False when this kernel cannot do that; then nothing has changed.
+    virtual bool set_epilogue(Epilogue* epilogue) { return epilogue == nullptr; }
+
+    /// Which share of its operation's elements it touches.
+    virtual double share() const { return 1; }
+
+    /// How it computes: "loop", "copy", or the name of the contraction's candidate, "tiled+loop"
+    /// where a loop follows. What a name is a view of must outlive the kernel.
+    std::string_view name() const { return name_; }
+    void set_name(std::string_view name) { name_ = name; }
+
+  private:
+    std::string_view name_;
+};
+
+/// Where the values of one function live: arena, states, inputs. Addresses are fixed before kernels
+/// are made.
+class Buffers {
+  public:
+    explicit Buffers(size_t values) : data_(values, nullptr) {}
+    void set(ir::ValueId value, float* data) { data_[value] = data; }
+    /// The value's elements, row-major; null for values that live only inside a fused loop.
+    float* data(ir::ValueId value) const { return data_[value]; }
+
+  private:
+    std::vector<float*> data_;
+};
+
+}  // namespace gmc::runtime

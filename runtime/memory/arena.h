@@ -1,0 +1,44 @@
+// Memory that all functions of a module share: one block for values that plan_memory placed, and
+// one for what kernels need only while they run.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+
+#include "compiler/ir/module.h"
+#include "runtime/memory/memory_block.h"
+
+namespace gmc::runtime {
+
+/// Alignment of every tensor within a block: a cache line and an AVX-512 register.
+inline constexpr int64_t kTensorAlignment = 64;
+
+/// What the executables of one module share. They must not run at the same time.
+class Arena {
+  public:
+    /// A block for the largest planned function of `module`; none when no function is planned.
+    explicit Arena(const ir::Module& module);
+
+    float* at(int64_t byte_offset) const { return values_.floats(byte_offset); }
+    int64_t bytes() const { return values_.bytes(); }
+    /// MemoryBlock::touch of the first `bytes` of the values. May run on another thread.
+    void touch(int64_t bytes, const std::function<bool()>& stop = nullptr) {
+        values_.touch(bytes, stop);
+    }
+    /// Moves 2 MB to a huge page; false when there are no small pages left.
+    bool make_huge();
+
+    /// Scratch memory of at least `bytes`, for binding: what scratch() returns may move, its
+    /// content is lost.
+    void reserve_scratch(int64_t bytes);
+    /// The scratch block as it is now. Kernels ask again at each run.
+    std::byte* scratch() const { return scratch_.data(); }
+    int64_t scratch_bytes() const { return scratch_.bytes(); }
+
+  private:
+    MemoryBlock values_;
+    MemoryBlock scratch_;
+};
+
+}  // namespace gmc::runtime

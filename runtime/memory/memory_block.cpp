@@ -1,0 +1,74 @@
+// Allocation of large blocks.
+#include "runtime/memory/memory_block.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <new>
+
+namespace gmc::runtime {
+namespace {
+
+#ifdef MADV_COLLAPSE
+constexpr int kCollapse = MADV_COLLAPSE;
+#else
+constexpr int kCollapse = 25;  // of Linux 6.1, in glibc from 2.37
+#endif
+
+/// How long a huge page may take: clearing it needs 0.1 to 0.4 ms, fetching it from a host 4 to 5.
+constexpr std::chrono::microseconds kQuickHugePage{1000};
+/// Whether one took longer: others will, too.
+std::atomic<bool> huge_pages_are_slow = false;
+
+}  // namespace
+
+/// Fresh pages are zero, and are there only once they are touched: threads that run the kernels
+/// share the work of clearing them, and what nothing touches costs nothing.
+MemoryBlock::MemoryBlock(int64_t bytes) : bytes_(std::max<int64_t>(bytes, 0)) {
+    if (bytes <= 0) return;
+    const auto size = static_cast<size_t>(align_up(bytes, kBlockAlignment));
+    const size_t mapped = size + kBlockAlignment;
+    void* found = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (found == MAP_FAILED) throw std::bad_alloc();
+    auto* begin = static_cast<std::byte*>(found);
+    const auto address = reinterpret_cast<uintptr_t>(found);
+    const size_t before = (kBlockAlignment - address % kBlockAlignment) % kBlockAlignment;
+    if (before > 0) munmap(begin, before);
+    munmap(begin + before + size, mapped - before - size);
+    data_ = {begin + before, Release(size)};
+    small_from_ = bytes_;
+    // Only a wish: kernels without transparent huge pages refuse it, and nothing else changes.
+    madvise(data_.get(), size, MADV_HUGEPAGE);
+}
+
+void MemoryBlock::touch(int64_t bytes, const std::function<bool()>& stop) {
+    for (int64_t at = 0; at < bytes; at += kBlockAlignment) {
+        if (at < small_from_ && huge_pages_are_slow) use_small_pages(at);
+        if (at >= small_from_ && (!stop || stop())) return;
+        const auto begin = std::chrono::steady_clock::now();
+        // Linux before 5.14 refuses it, and all stays as it was.
+        madvise(data_.get() + at, std::min(kBlockAlignment, bytes - at), MADV_POPULATE_WRITE);
+        const auto took = std::chrono::steady_clock::now() - begin;
+        if (at < small_from_ && took > kQuickHugePage) huge_pages_are_slow = true;
+    }
+}
+
+void MemoryBlock::use_small_pages(int64_t at) {
+    small_from_ = at;
+    madvise(data_.get() + at, align_up(bytes_, kBlockAlignment) - at, MADV_NOHUGEPAGE);
+}
+
+bool MemoryBlock::make_huge() {
+    if (small_from_ >= bytes_) return false;
+    std::byte* page = data_.get() + small_from_;
+    small_from_ += kBlockAlignment;
+    madvise(page, kBlockAlignment, MADV_HUGEPAGE);
+    madvise(page, kBlockAlignment, kCollapse);
+    return true;
+}
+
+void MemoryBlock::Release::operator()(std::byte* data) const { munmap(data, size); }
+
+}  // namespace gmc::runtime

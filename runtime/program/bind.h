@@ -1,0 +1,26 @@
+// From an op of the IR to the kernel that computes it on this machine.
+#pragma once
+
+#include <memory>
+
+#include "compiler/ir/module.h"
+#include "runtime/contractions/context.h"
+#include "runtime/kernels/kernel.h"
+
+namespace gmc::runtime {
+
+/// What binding an op may look at. All must outlive the kernel.
+struct BindContext {
+    const ir::Module& module;
+    const ir::Function& function;
+    const Buffers& buffers;
+    ContractionContext& contractions;
+    /// The operation is a contraction with a loop that can follow through it.
+    bool followed = false;
+};
+
+/// The kernel of `operation`; null when nothing has to be done (a reshape that is its operand under
+/// another type). Throws InternalError for ops that no program to be run may hold (`gradient`).
+std::unique_ptr<Kernel> bind_operation(const ir::Operation& operation, BindContext& context);
+
+}  // namespace gmc::runtime

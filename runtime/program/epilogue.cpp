@@ -1,0 +1,292 @@
+// All by address: the memory plan has made in-place results, views and reshapes of values that the
+// IR keeps apart.
+#include "runtime/program/epilogue.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "compiler/ir/views.h"
+
+namespace gmc::runtime {
+namespace {
+
+/// So many operations that a loop waits for may move with it: the step's number and what is made
+/// of it, for an optimizer.
+constexpr size_t kEarlierMost = 4;
+
+/// The bytes of a value, or of a part of one.
+struct Range {
+    const std::byte* begin = nullptr;
+    int64_t bytes = 0;
+    bool overlaps(const Range& other) const {
+        return begin < other.begin + other.bytes && other.begin < begin + bytes;
+    }
+    friend bool operator==(const Range&, const Range&) = default;
+};
+
+struct Footprint {
+    std::vector<Range> reads, writes;
+};
+
+bool overlap(const std::vector<Range>& a, const std::vector<Range>& b) {
+    return std::any_of(a.begin(), a.end(), [&](const Range& x) {
+        return std::any_of(b.begin(), b.end(), [&](const Range& y) { return x.overlaps(y); });
+    });
+}
+
+/// Whether two operations give the same whichever runs first.
+bool independent(const Footprint& a, const Footprint& b) {
+    return !overlap(a.writes, b.writes) && !overlap(a.writes, b.reads) &&
+           !overlap(a.reads, b.writes);
+}
+
+/// What is put in order: an operation, or a part of a loop.
+struct Item {
+    size_t operation = 0;
+    LoopPart part;           ///< empty: all, or what its parts leave
+    bool has_parts = false;  ///< others are parts of it
+    Footprint footprint;
+    bool is_part() const { return part.elements() > 0; }
+};
+
+class Finder {
+  public:
+    Finder(const ir::Function& function, const Buffers& buffers)
+        : function_(function), buffers_(buffers), schedule_(plain_schedule(function)) {
+        maker_.assign(function.values.size(), nullptr);
+        for (const ir::Operation& op : function.operations)
+            for (ir::ValueId v : op.results) maker_[v] = &op;
+        for (size_t i = 0; i < function.operations.size(); ++i) add_items(i);
+        order_.resize(items_.size());
+        std::iota(order_.begin(), order_.end(), size_t{0});
+        follows_.assign(items_.size(), false);
+    }
+
+    Schedule find() {
+        for (size_t i = 0; i < items_.size(); ++i)
+            if (operation(i).info().has(ir::kContraction)) add_loop_of(i);
+        schedule_.order.clear();
+        for (size_t i : order_)
+            if (!items_[i].is_part()) schedule_.order.push_back(items_[i].operation);
+        return std::move(schedule_);
+    }
+
+  private:
+    using Position = std::vector<size_t>::iterator;
+
+    const ir::Operation& operation(size_t item) const {
+        return function_.operations[items_[item].operation];
+    }
+
+    // ---- memory ----
+
+    Range range(ir::ValueId value) const {
+        return {reinterpret_cast<const std::byte*>(buffers_.data(value)),
+                function_.type(value).bytes()};
+    }
+
+    /// What a part of a loop touches of a value: a part, or a number.
+    Range range(ir::ValueId value, const LoopPart& part) const {
+        const Range whole = range(value);
+        const ir::Type& type = function_.type(value);
+        if (type.elements() == 1) return whole;
+        const int64_t size = ir::dtype_size(type.dtype);
+        return {whole.begin + part.begin * size, part.elements() * size};
+    }
+
+    Footprint footprint(const ir::Operation& op) const {
+        Footprint out;
+        for (ir::ValueId value : op.operands) out.reads.push_back(range(value));
+        for (ir::ValueId value : op.results) out.writes.push_back(range(value));
+        if (op.as<ir::Pack>() != nullptr) return footprint_of_pack(op);
+        // A reshape or slice within the same memory.
+        if (op.as<ir::Reshape>() != nullptr && out.reads.front() == out.writes.front()) return {};
+        if (op.as<ir::Slice>() != nullptr) {
+            const auto offset = ir::view_offset(function_, op);
+            if (offset && out.reads[0].begin + *offset == out.writes[0].begin) return {};
+        }
+        return out;
+    }
+
+    /// Parts that lie in their places already are not touched; states have zeros in between, too.
+    Footprint footprint_of_pack(const ir::Operation& op) const {
+        Footprint out;
+        const std::byte* to = range(op.result()).begin;
+        const bool states = ir::is_at_its_states(function_, op);
+        const std::vector<int64_t> offsets = ir::part_offsets(function_, op);
+        for (size_t i = 0; i < op.operands.size(); ++i) {
+            const Range from = range(op.operands[i]);
+            const int64_t next =
+                i + 1 < offsets.size() ? offsets[i + 1] : function_.type(op.result()).bytes();
+            const bool in_place = from.begin == to + offsets[i];
+            if (!in_place) out.reads.push_back(from);
+            const int64_t begin = in_place ? offsets[i] + from.bytes : offsets[i];
+            if (begin < next && !(in_place && states))
+                out.writes.push_back({to + begin, next - begin});
+        }
+        return out;
+    }
+
+    Footprint footprint(const ir::Operation& loop, const LoopPart& part) const {
+        Footprint out;
+        for (ir::ValueId value : loop.operands) out.reads.push_back(range(value, part));
+        for (ir::ValueId value : loop.results) out.writes.push_back(range(value, part));
+        return out;
+    }
+
+    // ---- items ----
+
+    void add_items(size_t i) {
+        const ir::Operation& op = function_.operations[i];
+        const std::vector<LoopPart> parts = parts_of(op);
+        for (const LoopPart& part : parts) items_.push_back({i, part, false, footprint(op, part)});
+        // As if it still touched its parts: it stays behind them.
+        items_.push_back({i, {}, !parts.empty(), footprint(op)});
+    }
+
+    /// The parts of a loop that read what contractions have computed into a pack.
+    std::vector<LoopPart> parts_of(const ir::Operation& loop) const {
+        std::vector<LoopPart> parts;
+        if (!runs_in_parts(function_, loop)) return parts;
+        for (ir::ValueId operand : loop.operands) {
+            const ir::Operation* pack = maker_[operand];
+            if (pack == nullptr || pack->as<ir::Pack>() == nullptr) continue;
+            const std::byte* to = range(operand).begin;
+            int64_t position = 0;
+            for (ir::ValueId v : pack->operands) {
+                const int64_t elements = function_.type(v).elements();
+                const int64_t bytes = position * ir::dtype_size(function_.type(v).dtype);
+                if (elements > 1 && is_contracted(v) && range(v).begin == to + bytes)
+                    parts.push_back({position, position + elements});
+                position += ir::packed_size(elements);
+            }
+            if (!parts.empty()) return parts;  // one gradient is followed
+        }
+        return parts;
+    }
+
+    /// The result of a contraction, maybe under another shape.
+    bool is_contracted(ir::ValueId value) const {
+        const ir::Operation* op = maker_[value];
+        while (op != nullptr && op->as<ir::Reshape>() != nullptr) op = maker_[op->operands[0]];
+        return op != nullptr && op->info().has(ir::kContraction);
+    }
+
+    // ---- who follows ----
+
+    int64_t space_elements(const ir::Operation& loop) const {
+        if (const auto* fused = loop.as<ir::Fused>())
+            return ir::Type{ir::DType::kF32, fused->space}.elements();
+        const bool reduction = loop.info().has(ir::kReduction);
+        return function_.type(reduction ? loop.operands[0] : loop.result()).elements();
+    }
+
+    /// Whether the loop reads, at each point of its space, at most this one element of the
+    /// contraction's result. A single number is read before the first point.
+    bool reads_in_order(size_t item, ir::ValueId result) const {
+        const ir::Operation& loop = operation(item);
+        const Range whole = range(result);
+        if (function_.type(result).elements() == 1 || items_[item].has_parts) return false;
+        const int64_t elements =
+            items_[item].is_part() ? items_[item].part.elements() : space_elements(loop);
+        if (elements != function_.type(result).elements()) return false;
+        const auto broadcast = [&](const ir::Operation& op) {
+            return op.as<ir::Broadcast>() != nullptr && range(op.operands[0]).overlaps(whole);
+        };
+        if (broadcast(loop) || std::any_of(loop.body.begin(), loop.body.end(), broadcast))
+            return false;
+        const std::vector<Range>& reads = items_[item].footprint.reads;
+        return std::all_of(reads.begin(), reads.end(), [&](const Range& read) {
+            return read == whole || !read.overlaps(whole);
+        });
+    }
+
+    /// In place or elsewhere.
+    bool writes_in_order(const Footprint& loop, const Range& result) const {
+        return std::all_of(loop.writes.begin(), loop.writes.end(), [&](const Range& written) {
+            return written == result || !written.overlaps(result);
+        });
+    }
+
+    void add_loop_of(size_t contraction) {
+        const Footprint& mine = items_[contraction].footprint;
+        const Position from = std::find(order_.begin(), order_.end(), contraction);
+        const Position to = std::find_if(from + 1, order_.end(), [&](size_t i) {
+            return overlap(items_[i].footprint.reads, mine.writes);
+        });
+        if (to == order_.end() || follows_[*to]) return;
+        const Footprint& its = items_[*to].footprint;
+        if (!is_loop_op(operation(*to).op) ||
+            !reads_in_order(*to, operation(contraction).result()) ||
+            !writes_in_order(its, mine.writes.front()) || overlap(its.writes, mine.reads))
+            return;
+        // As early as the loop can run, and later as far as the contraction can.
+        Position meeting = from + 1;
+        for (Position at = from + 1;; ++at) {
+            if (at == meeting) {
+                // Nothing comes between a contraction and what follows it.
+                const Position blocker = follows_[*at] ? at : bring_together(from, at, to);
+                if (blocker == order_.end()) return;
+                meeting = blocker + 1;
+            }
+            if (at == to || !independent(items_[*at].footprint, mine)) return;
+        }
+    }
+
+    /// Puts the contraction at `from` before `meeting`, and the loop at `to` behind it, where the
+    /// loop and what it waits for may run that early: then it returns the end. Otherwise, behind
+    /// which of the items the loop has to stay.
+    Position bring_together(Position from, Position meeting, Position to) {
+        std::vector<size_t> earlier, moved{*to}, later;
+        for (Position at = to; at-- != meeting;) {
+            const Item& item = items_[*at];
+            if (std::all_of(moved.begin(), moved.end(), [&](size_t i) {
+                    return independent(items_[i].footprint, item.footprint);
+                })) {
+                later.push_back(*at);
+                continue;
+            }
+            moved.push_back(*at);
+            earlier.push_back(*at);
+            if (earlier.size() > kEarlierMost || follows_[*at] || item.is_part() ||
+                item.has_parts || operation(*at).info().has(ir::kContraction) ||
+                !independent(item.footprint, items_[*from].footprint))
+                return at;
+        }
+        const size_t contraction = *from, loop = *to;
+        Position out = std::move(from + 1, meeting, from);
+        out = std::copy(earlier.rbegin(), earlier.rend(), out);
+        *out++ = contraction;
+        *out++ = loop;
+        std::copy(later.rbegin(), later.rend(), out);
+        follows_[loop] = true;
+        schedule_.loop[items_[contraction].operation] = items_[loop].operation;
+        schedule_.part[items_[contraction].operation] = items_[loop].part;
+        return order_.end();
+    }
+
+    const ir::Function& function_;
+    const Buffers& buffers_;
+    std::vector<const ir::Operation*> maker_;  ///< by value
+    std::vector<Item> items_;
+    std::vector<size_t> order_;  ///< items
+    std::vector<bool> follows_;  ///< by item
+    Schedule schedule_;
+};
+
+}  // namespace
+
+Schedule plain_schedule(const ir::Function& function) {
+    Schedule schedule;
+    schedule.order.resize(function.operations.size());
+    std::iota(schedule.order.begin(), schedule.order.end(), size_t{0});
+    schedule.loop.assign(function.operations.size(), kNoLoop);
+    schedule.part.resize(function.operations.size());
+    return schedule;
+}
+
+Schedule find_epilogues(const ir::Function& function, const Buffers& buffers) {
+    return Finder(function, buffers).find();
+}
+
+}  // namespace gmc::runtime

@@ -1,0 +1,43 @@
+// Layout of states in memory.
+#include "runtime/states/state_store.h"
+
+#include <algorithm>
+
+#include "runtime/kernels/bf16.h"
+#include "runtime/states/initializer.h"
+
+namespace gmc::runtime {
+
+StateStore::StateStore(const ir::Module& module) : module_(&module) {
+    for (const ir::State& state : module.states) {
+        offsets_.push_back(ir::state_offset(module, count()));
+        if (state.role != ir::StateRole::kCopy) saved_count_ = count();
+    }
+    const int64_t bytes = ir::state_offset(module, count());
+    block_ = MemoryBlock(bytes);
+    block_.touch(bytes);
+}
+
+bool StateStore::initialise(uint64_t seed, Diagnostics& diagnostics) {
+    bool fine = true;
+    for (ir::StateId id = 0; id < saved_count_; ++id) {
+        const std::string why =
+            fill_initial(state(id).initializer, state(id).type.shape, seed, data(id));
+        if (why.empty()) continue;
+        diagnostics.error(DiagnosticKind::kBadValue, {}, "state `@{}`, {}: {}", state(id).name,
+                          ir::to_string(state(id).type), why);
+        fine = false;
+    }
+    refresh_copies();
+    return fine;
+}
+
+void StateStore::refresh_copies() {
+    for (ir::StateId id = saved_count_; id < count(); ++id) {
+        const float* from = data(state(id).source);
+        std::transform(from, from + elements(id), reinterpret_cast<uint16_t*>(data(id)),
+                       bf16_from_float);
+    }
+}
+
+}  // namespace gmc::runtime
