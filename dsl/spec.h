@@ -91,6 +91,7 @@ struct DataField {
     /// Labels are 0 .. classes - 1; of pictures or points, how many kinds there are. 0: unknown, or
     /// none.
     int64_t classes = 0;
+    std::string no_classes;  ///< why a file's classes are not known: "`y.npy` holds floats (f64)"
     std::vector<std::string> class_names;  ///< of labels from folders, where they were there to see
     bool crop = true;                      ///< folder: pictures are cut to the shape, not stretched
     bool flip = false;                     ///< folder: every second picture mirrored in training

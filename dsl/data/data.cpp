@@ -5,8 +5,8 @@
 
 #include "compiler/support/edit_distance.h"
 #include "dsl/data/data_field.h"
-#include "dsl/data/data_header.h"
 #include "dsl/reader.h"
+#include "runtime/files/class_folders.h"
 
 namespace gmc::dsl {
 namespace {
@@ -51,8 +51,9 @@ const DataField* find_labelled(const std::vector<DataField>& fields, const DataF
 /// The classes of a folder, as far as it is there: where pictures come from is not looked at before
 /// training.
 void find_folder_classes(const DataField& of, DataField& field) {
-    FolderClasses classes = read_folder_classes(of.source);
-    field.class_names = std::move(classes.names);
+    Diagnostics not_now;
+    Result<std::vector<std::string>> names = runtime::list_class_folders(of.source, not_now);
+    if (names) field.class_names = names.take();
     field.classes = static_cast<int64_t>(field.class_names.size());
 }
 

@@ -3,10 +3,11 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 
-#include "dsl/data/data_header.h"
 #include "dsl/text/scalar.h"
 #include "dsl/values.h"
+#include "runtime/files/label_count.h"
 
 namespace gmc::dsl {
 namespace {
@@ -33,6 +34,8 @@ class FieldReader {
     void inherit();
     void read_source(bool needed);
     void read_file();
+    void read_labels(runtime::ArrayFile& file);
+    void report_file(const Diagnostics& found);
     void read_synthetic(const Entry& source);
     void read_shapes(const Values& values, const Entry& source);
     void read_points(const PointSet& set, const Node& keys, const Entry& source);
@@ -50,16 +53,45 @@ class FieldReader {
     bool shape_given_ = false;
 };
 
-DataHeader read_header(const DataField& field) {
-    if (field.format == "npz") return read_npz_header(field.source, field.key);
-    return field.format == "npy" ? read_npy_header(field.source) : read_idx_header(field.source);
-}
-
 /// Reports `key` where it is written although it means nothing.
 void FieldReader::refuse(const Node& map, const char* key, const std::string& reason) {
     if (const Entry* found = map.find(key))
         diagnostics_.error(DiagnosticKind::kBadValue, found->key_span,
                            "`{}` does not apply to {}: {}", key, what_, reason);
+}
+
+/// Reports what the reader of files found at the place of the file's name.
+void FieldReader::report_file(const Diagnostics& found) {
+    Diagnostic error = found.list().front();
+    error.span = values_.spans.at(field_.format);
+    if (!std::filesystem::exists(field_.source))
+        error.help(
+            fmt::format("with `shape:` in `{}`, or `classes:` for labels, the file is not needed "
+                        "before training",
+                        entry_.key));
+    diagnostics_.add(std::move(error));
+}
+
+/// Single integers are labels, and how many classes there are is counted.
+void FieldReader::read_labels(runtime::ArrayFile& file) {
+    const std::string path = file.header().path;
+    Diagnostics found;
+    const Result<runtime::LabelCount> labels = runtime::count_labels(file, field_.count, found);
+    if (!labels) return report_file(found);
+    const Span span = values_.spans.at(field_.format);
+    field_.classes = labels->classes();
+    if (field_.classes > 0) {
+        runtime::warn_of_missing(*labels, field_.classes, fmt::format("`{}`", path), span,
+                                 diagnostics_);
+        return;
+    }
+    field_.no_classes = fmt::format("`{}` {}", path, labels->problem());
+    diagnostics_
+        .warning(DiagnosticKind::kBadValue, span, "{}, so its classes cannot be counted",
+                 field_.no_classes)
+        .help(
+            "labels are 0 to n - 1: save `np.unique(y, return_inverse=True)[1]`; numbers that are "
+            "no labels have a `range:`");
 }
 
 /// A file of examples: the shape and the classes from its header, unless the model gives a shape.
@@ -71,19 +103,18 @@ void FieldReader::read_file() {
     const bool label =
         entry_.value->find("classes") || (train_.node && train_.node->find("classes"));
     if (shape_given_ || label || field_.source.empty()) return;
-    DataHeader header = read_header(field_);
-    if (!header.problem.empty()) {
-        Diagnostic& error =
-            diagnostics_.error(DiagnosticKind::kBadFile, values_.spans.at(field_.format), "`{}` {}",
-                               field_.source, header.problem);
-        error.help(
-            fmt::format("with `shape:` in `{}`, or `classes:` for labels, the file is not "
-                        "needed before training",
-                        entry_.key));
-        return;
-    }
-    field_.shape = std::move(header.shape);
-    if (field_.classes == 0 && !field_.range_given) field_.classes = header.classes;
+    Diagnostics found;
+    Result<runtime::ArrayFile> file =
+        runtime::ArrayFile::open(field_.format, field_.source, field_.key, found);
+    if (!file) return report_file(found);
+    const runtime::ArrayHeader& header = file->header();
+    field_.shape = header.example_shape();
+    if (field_.classes > 0 || field_.range_given) return;
+    if (header.dimensions.size() == 1 && header.type->is_integer()) return read_labels(*file);
+    if (header.dimensions.size() == 1)
+        field_.no_classes = fmt::format("`{}` holds floats ({})", header.path, header.type->name);
+    else if (header.can_be({}))
+        field_.no_classes = fmt::format("`{}` is a column, [N, 1]", header.path);
 }
 
 void FieldReader::read_shapes(const Values& values, const Entry& source) {

@@ -43,15 +43,19 @@ ValueId rows_of(ir::Builder& b, ValueId labels, ValueId table) {
 int64_t class_count(FunctionScope& f, ValueId labels, int64_t wanted, const std::string& what,
                     Span where) {
     const auto found = f.fields.find(labels);
-    const dsl::DataField* field =
-        found != f.fields.end() && found->second->shape.empty() ? found->second : nullptr;
+    const dsl::DataField* source = found != f.fields.end() ? found->second : nullptr;
+    const dsl::DataField* field = source != nullptr && source->shape.empty() ? source : nullptr;
     if (wanted == 0) {
         if (field != nullptr && field->classes > 0) return field->classes;
         Diagnostic& d = f.m.diagnostics.error(
             DiagnosticKind::kShapeMismatch, where, "the number of classes of `{}` is missing{}",
             what, field == nullptr ? ": only a field of the data brings it along" : "");
-        if (field != nullptr)
-            d.note(field->span, fmt::format("`data.{}` has no `classes`", field->name));
+        if (source != nullptr)
+            d.note(source->span,
+                   fmt::format("`data.{}` has no `classes`{}{}", source->name,
+                               source->no_classes.empty() ? "" : ": ", source->no_classes))
+                .help(fmt::format("say how many there are: `classes: 10` in `data.{}`",
+                                  source->name));
         return 0;
     }
     if (field == nullptr) return wanted;

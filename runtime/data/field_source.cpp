@@ -7,9 +7,8 @@
 #include <optional>
 
 #include "compiler/support/check.h"
+#include "runtime/data/files/array_data.h"
 #include "runtime/data/files/folder.h"
-#include "runtime/data/files/idx.h"
-#include "runtime/data/files/npy_data.h"
 #include "runtime/data/synthetic.h"
 
 namespace gmc::runtime {
@@ -102,18 +101,13 @@ bool Opener::read_pictures(const FieldSource& source, Opened& opened) {
 bool Opener::read(const FieldSource& source, Opened& opened) {
     if (source.format == "synthetic") return read_synthetic(source, opened);
     if (source.format == "folder") return read_pictures(source, opened);
-    const ValueRules rules{source.name, range_of(source), source.range_given, source.classes,
-                           source.count};
-    Result<FieldPtr> field = Failure{};
-    if (source.format == "npy") {
-        field = read_npy_data(source.source, rules, diagnostics_);
-    } else if (source.format == "npz") {
-        field = read_npz_data(source.source, source.key, rules, diagnostics_);
-    } else {
-        GMC_CHECK(source.format == "idx", "`data.{}` has the format `{}`", source.name,
-                  source.format);
-        field = read_idx(source.source, rules, diagnostics_);
-    }
+    GMC_CHECK(source.format == "idx" || source.format == "npy" || source.format == "npz",
+              "`data.{}` has the format `{}`", source.name, source.format);
+    ValueRules rules{source.name, range_of(source), source.range_given, source.classes,
+                     source.count};
+    rules.shape = source.shape;
+    Result<FieldPtr> field =
+        read_array({source.format, source.source, source.key}, rules, diagnostics_);
     if (!field) return false;
     opened.field = field.take();
     return true;

@@ -5,9 +5,8 @@
 
 #include <algorithm>
 
-#include "runtime/data/files/idx.h"
+#include "runtime/data/files/array_data.h"
 #include "runtime/data/files/image_file.h"
-#include "runtime/data/files/npy_data.h"
 #include "runtime/data/files/png_reader.h"
 #include "runtime/kernels/philox.h"
 #include "runtime/output/npy.h"
@@ -56,7 +55,7 @@ TEST_CASE("fuzz idx") {
     for (uint64_t round = 0; round < 3000; ++round) {
         const std::string path = folder.write("f", mutated(seeds[round % 3], round));
         Diagnostics diagnostics;
-        Result<FieldPtr> field = read_idx(path, {"image", {}}, diagnostics);
+        Result<FieldPtr> field = read_array({"idx", path, ""}, {"image", {}}, diagnostics);
         check_outcome(field.ok(), diagnostics);
         if (!field) continue;
         ++good;
@@ -64,20 +63,6 @@ TEST_CASE("fuzz idx") {
         (*field)->read((*field)->count() - 1, example.data());
     }
     CHECK(good > 20);  // otherwise the mutations are too wild to test much
-}
-
-TEST_CASE("fuzz npy") {
-    const int64_t shape[] = {2, 3};
-    const std::string seed = npy_header(shape) + std::string(24, '\x11');
-    int good = 0;
-    for (uint64_t round = 0; round < 4000; ++round) {
-        Diagnostics diagnostics;
-        const std::string bytes = mutated(seed, round);
-        Result<NpyArray> array = parse_npy(bytes, "f.npy", diagnostics);
-        check_outcome(array.ok(), diagnostics);
-        good += array.ok() ? 1 : 0;
-    }
-    CHECK(good > 20);
 }
 
 TEST_CASE("fuzz npy data and npz") {
@@ -95,8 +80,8 @@ TEST_CASE("fuzz npy data and npz") {
         const std::string path = folder.write("f", mutated(seeds[round % 3], round));
         Diagnostics diagnostics;
         Result<FieldPtr> field = round % 3 == 2
-                                     ? read_npz_data(path, "x", {"image", {}}, diagnostics)
-                                     : read_npy_data(path, {"image", {}}, diagnostics);
+                                     ? read_array({"npz", path, "x"}, {"image", {}}, diagnostics)
+                                     : read_array({"npy", path, ""}, {"image", {}}, diagnostics);
         check_outcome(field.ok(), diagnostics);
         good += field.ok() ? 1 : 0;
     }

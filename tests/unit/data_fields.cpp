@@ -2,6 +2,8 @@
 #include "runtime/data/field_source.h"
 
 #include "runtime/data/shapes.h"
+#include "runtime/files/class_folders.h"
+#include "runtime/files/label_count.h"
 #include "runtime/output/npy.h"
 #include "runtime/output/png.h"
 #include "tests/unit/data_temp_folder.h"
@@ -125,9 +127,65 @@ TEST_CASE("fewer examples, and more than there are") {
     CHECK((*fields)[0]->count() == 2);
     source.count = 4;
     CHECK(error_of({source}).find("is to use 4 examples, but") != std::string::npos);
-    source.shape = {1, 2};
-    CHECK(error_of({source}).find("examples of shape [2], but the model was compiled for [1, 2]") !=
+    source.shape = {3};
+    CHECK(error_of({source}).find("examples of shape [2], but the model was compiled for [3]") !=
           std::string::npos);
+}
+
+LabelCount count(const std::vector<float>& labels) {
+    LabelCount counted;
+    counted.add(labels.data(), labels.size() / 2);
+    counted.add(labels.data() + labels.size() / 2, labels.size() - labels.size() / 2);
+    return counted;
+}
+
+TEST_CASE("labels are counted, in pieces too") {
+    CHECK(count({2, 0, 1, 2}).classes() == 3);
+    CHECK(count({2, 0, 1, 2}).missing(3).empty());
+    CHECK(count({2, 0}).missing(5) == std::vector<int64_t>{1, 3, 4});
+    CHECK(count({0, 1, -1}).classes() == 0);
+    CHECK(count({0, 1, -1}).problem() == "has the value -1 in example 2");
+    CHECK(count({0, 1.5F}).problem() == "has the value 1.5 in example 1");
+    CHECK(count({0, 1e6F}).problem().find("at most 1000000 classes") != std::string::npos);
+}
+
+/// The warning and its help, for labels "L".
+std::string warning_of(const std::vector<float>& labels, int64_t classes) {
+    Diagnostics diagnostics;
+    const bool warned = warn_of_missing(count(labels), classes, "L", {}, diagnostics);
+    CHECK(warned == !diagnostics.warnings().empty());
+    if (!warned) return "";
+    const Diagnostic& warning = diagnostics.warnings().front();
+    return warning.text + " / " + warning.helps.front();
+}
+
+TEST_CASE("classes without an example are warned of, with the remedy") {
+    CHECK(warning_of({0, 1, 2}, 3).empty());
+    CHECK(warning_of({1, 3, 2}, 4) ==
+          "L holds the labels 1 to 3: class 0 has no example / labels count from 0: save `y - 1`");
+    CHECK(
+        warning_of({0, 5, 10}, 11)
+            .starts_with(
+                "L holds labels of 11 classes, but classes 1 to 4 and 6 to 9 have no example / "));
+    CHECK(warning_of({0, 2}, 3).starts_with(
+        "L holds labels of 3 classes, but class 1 has no example"));
+    CHECK(warning_of({0, 2, 4, 6, 8, 10, 12}, 13)
+              .starts_with("L holds labels of 13 classes, but classes 1, 3, 5, 7 and more have"));
+}
+
+TEST_CASE("folders are in the order in which people count") {
+    std::vector<std::string> names{"10", "2", "b", "1", "a10", "a9b", "a9", "02", "B", "", "9a"};
+    std::sort(names.begin(), names.end(), natural_less);
+    CHECK(names ==
+          std::vector<std::string>{"", "1", "02", "2", "9a", "10", "B", "a9", "a9b", "a10", "b"});
+    const TempFolder folder;
+    for (const char* name : {"10", "9", ".hidden"})
+        std::filesystem::create_directory(folder.path(name));
+    folder.write("8", "a file");
+    Diagnostics diagnostics;
+    CHECK(*list_class_folders(folder.path(), diagnostics) == std::vector<std::string>{"9", "10"});
+    CHECK_FALSE(list_class_folders(folder.path("none"), diagnostics).ok());
+    CHECK(only_error(diagnostics).find("cannot be read as a folder") != std::string::npos);
 }
 
 }  // namespace

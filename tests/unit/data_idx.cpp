@@ -1,5 +1,5 @@
 // The idx reader: what it reads, and each error it can give.
-#include "runtime/data/files/idx.h"
+#include "runtime/data/files/array_data.h"
 
 #include <sys/stat.h>
 
@@ -41,7 +41,7 @@ std::string error_of(std::string_view bytes, const ValueRules& options = {"image
     const TempFolder folder;
     const std::string path = folder.write("f", bytes);
     Diagnostics diagnostics;
-    CHECK_FALSE(read_idx(path, options, diagnostics).ok());
+    CHECK_FALSE(read_array({"idx", path, ""}, options, diagnostics).ok());
     const std::string text = only_error(diagnostics);
     const size_t at = text.find(path);
     if (at == std::string::npos) return text;
@@ -52,8 +52,8 @@ TEST_CASE("idx images are scaled into their range, plain and gzip alike") {
     const TempFolder folder;
     for (const std::string& bytes : {small_idx(), gzip(small_idx())}) {
         Diagnostics diagnostics;
-        Result<FieldPtr> field =
-            read_idx(folder.write("f", bytes), {"image", ValueRange{-1, 1}}, diagnostics);
+        Result<FieldPtr> field = read_array({"idx", folder.write("f", bytes), ""},
+                                            {"image", ValueRange{-1, 1}}, diagnostics);
         INFO(diagnostics.render());
         REQUIRE(field);
         CHECK((*field)->name() == "image");
@@ -70,7 +70,7 @@ TEST_CASE("both ends of a range are exact") {
     const std::string path = folder.write("f", header(0x08, {2}) + std::string("\x00\xff", 2));
     for (const ValueRange range : {ValueRange{0, 1}, ValueRange{-1, 1}, ValueRange{0.1F, 0.7F}}) {
         Diagnostics diagnostics;
-        Result<FieldPtr> field = read_idx(path, {"x", range}, diagnostics);
+        Result<FieldPtr> field = read_array({"idx", path, ""}, {"x", range}, diagnostics);
         REQUIRE(field);
         CHECK(example(**field, 0)[0] == range.low);
         CHECK(example(**field, 1)[0] == range.high);
@@ -80,17 +80,17 @@ TEST_CASE("both ends of a range are exact") {
 TEST_CASE("idx labels are classes") {
     const TempFolder folder;
     Diagnostics diagnostics;
-    Result<FieldPtr> bytes =
-        read_idx(folder.write("a", header(0x08, {3}) + std::string("\x02\x00\x09", 3)),
-                 {"label", {}}, diagnostics);
+    Result<FieldPtr> bytes = read_array(
+        {"idx", folder.write("a", header(0x08, {3}) + std::string("\x02\x00\x09", 3)), ""},
+        {"label", {}}, diagnostics);
     REQUIRE(bytes);
     CHECK((*bytes)->shape().empty());
     CHECK((*bytes)->elements() == 1);
     CHECK((*bytes)->class_count() == 10);
     CHECK(example(**bytes, 2)[0] == 9.0F);
-    Result<FieldPtr> words =
-        read_idx(folder.write("b", header(0x0c, {2}) + big_endian(4, 4) + big_endian(1, 4)),
-                 {"label", {}}, diagnostics);
+    Result<FieldPtr> words = read_array(
+        {"idx", folder.write("b", header(0x0c, {2}) + big_endian(4, 4) + big_endian(1, 4)), ""},
+        {"label", {}}, diagnostics);
     REQUIRE(words);
     CHECK((*words)->class_count() == 5);
 }
@@ -100,7 +100,7 @@ TEST_CASE("idx reads every type big-endian") {
     const auto read_one = [&](uint8_t type, uint64_t bits, size_t bytes) {
         Diagnostics diagnostics;
         const std::string path = folder.write("f", header(type, {1, 1}) + big_endian(bits, bytes));
-        Result<FieldPtr> field = read_idx(path, {"x", {}}, diagnostics);
+        Result<FieldPtr> field = read_array({"idx", path, ""}, {"x", {}}, diagnostics);
         INFO(diagnostics.render());
         REQUIRE(field);
         return example(**field, 0)[0];
@@ -119,7 +119,7 @@ TEST_CASE("idx of more than one piece") {
     for (int i = 0; i < 700000; ++i) values += big_endian(static_cast<uint64_t>(i), 4);
     Diagnostics diagnostics;
     const std::string path = folder.write("f.gz", gzip(header(0x0c, {7000, 100}) + values));
-    Result<FieldPtr> field = read_idx(path, {"x", {}}, diagnostics);
+    Result<FieldPtr> field = read_array({"idx", path, ""}, {"x", {}}, diagnostics);
     REQUIRE(field);
     CHECK(example(**field, 6999)[99] == 699999.0F);
     CHECK(example(**field, 2621)[44] == 262144.0F);  // first value of the second piece
@@ -133,20 +133,20 @@ TEST_CASE("the first examples are read without a look at the rest of the file") 
     const std::string text = header(0x08, {3, 1, 2}) + std::string("\x00\xff\xff\x00", 4);
     const std::string path = folder.write("f.gz", gzip(text));
     Diagnostics diagnostics;
-    Result<FieldPtr> two = read_idx(path, rules, diagnostics);
+    Result<FieldPtr> two = read_array({"idx", path, ""}, rules, diagnostics);
     INFO(diagnostics.render());
     REQUIRE(two);
     CHECK((*two)->count() == 2);
     CHECK(example(**two, 1)[0] == 1.0F);
     rules.count = 3;
-    CHECK_FALSE(read_idx(path, rules, diagnostics));
+    CHECK_FALSE(read_array({"idx", path, ""}, rules, diagnostics));
 }
 
 TEST_CASE("idx errors about what the file is") {
     const TempFolder folder;
     const auto error_at = [&](const std::string& path) {
         Diagnostics diagnostics;
-        CHECK_FALSE(read_idx(path, {"image", {}}, diagnostics).ok());
+        CHECK_FALSE(read_array({"idx", path, ""}, {"image", {}}, diagnostics).ok());
         return only_error(diagnostics);
     };
     CHECK(error_at(folder.path("none")) ==
@@ -171,8 +171,8 @@ TEST_CASE("idx errors about the header") {
     CHECK(error_of(std::string("\0\0\x07\x01", 4))
               .starts_with("[bad-file] `F` has type 0x07 at offset 2"));
     CHECK(error_of(std::string("\0\0\x08\x00", 4)) ==
-          "[bad-file] `F` has rank 0 at offset 3, but 1 to 4 dimensions can be read");
-    CHECK(error_of(std::string("\0\0\x08\x05", 4)).find("rank 5 at offset 3") != std::string::npos);
+          "[bad-file] `F` has rank 0 at offset 3, but 1 to 8 dimensions can be read");
+    CHECK(error_of(std::string("\0\0\x08\x09", 4)).find("rank 9 at offset 3") != std::string::npos);
     CHECK(error_of(header(0x08, {3, 2}).substr(0, 9)) ==
           "[bad-file] `F` ends at byte 9 within its header, which has 12 bytes for rank 2");
     CHECK(error_of(header(0x08, {3, 0, 2})) ==
@@ -216,7 +216,8 @@ TEST_CASE("idx errors about gzip") {
     CHECK(error_of(flipped).find("(an unknown compression method)") != std::string::npos);
     const TempFolder folder;
     Diagnostics diagnostics;
-    CHECK_FALSE(read_idx(folder.write("f.gz", "text"), {"image", {}}, diagnostics).ok());
+    CHECK_FALSE(
+        read_array({"idx", folder.write("f.gz", "text"), ""}, {"image", {}}, diagnostics).ok());
     REQUIRE(diagnostics.list().front().helps.size() == 1);
     CHECK(diagnostics.list().front().helps[0] ==
           "its name ends in .gz but it is not gzip-compressed");
@@ -237,8 +238,8 @@ TEST_CASE("a gzip file may have several members, and padding behind them") {
     const TempFolder folder;
     for (const std::string padding : {"", "x", "\x1f", "padding"}) {
         Diagnostics diagnostics;
-        Result<FieldPtr> field =
-            read_idx(folder.write("f.gz", members + padding), {"x", {}, true, 256}, diagnostics);
+        Result<FieldPtr> field = read_array({"idx", folder.write("f.gz", members + padding), ""},
+                                            {"x", {}, true, 256}, diagnostics);
         INFO(diagnostics.render());
         REQUIRE(field);
         bool same = true;
@@ -248,8 +249,8 @@ TEST_CASE("a gzip file may have several members, and padding behind them") {
         CHECK(same);
     }
     Diagnostics diagnostics;
-    CHECK_FALSE(read_idx(folder.write("f.gz", members.substr(0, members.size() - 1)), {"x", {}},
-                         diagnostics));
+    CHECK_FALSE(read_array({"idx", folder.write("f.gz", members.substr(0, members.size() - 1)), ""},
+                           {"x", {}}, diagnostics));
     CHECK(only_error(diagnostics).find("is a truncated gzip file") != std::string::npos);
 }
 
@@ -259,9 +260,11 @@ TEST_CASE("idx errors about values") {
                big_endian(std::bit_cast<uint32_t>(b), 4);
     };
     CHECK(error_of(floats(0, 1.5F), {"x", ValueRange{0, 1}}) ==
-          "[bad-value] `F` has the value 1.5 at offset 12, outside the declared range [0, 1]");
-    CHECK(error_of(floats(NAN, 0)) ==
-          "[bad-value] `F` has the value nan at offset 8, which is not a finite number");
+          "[bad-value] `F` has the value 1.5 in example 1 (offset 12), outside the declared range "
+          "[0, 1]");
+    CHECK(
+        error_of(floats(NAN, 0)) ==
+        "[bad-value] `F` has the value nan in example 0 (offset 8), which is not a finite number");
     CHECK(error_of(small_idx(), {"x", ValueRange{1, 1}}) ==
           "[bad-value] `data.x` has the range [1, 1], which is empty");
 }
@@ -274,7 +277,7 @@ TEST_CASE("more examples than memory is an error, not a crash") {
     const uint64_t bytes = uint64_t{0xffff} * 0xffff * 0xffff + 16;
     if (truncate(path.c_str(), static_cast<off_t>(bytes)) != 0) return;
     Diagnostics diagnostics;
-    CHECK_FALSE(read_idx(path, {"image", {}}, diagnostics).ok());
+    CHECK_FALSE(read_array({"idx", path, ""}, {"image", {}}, diagnostics).ok());
     CHECK(only_error(diagnostics).starts_with("[too-large]"));
 }
 

@@ -1,8 +1,9 @@
 // Arrays that NumPy saved: what is read from .npy and .npz, and each error.
-#include "runtime/data/files/npy_data.h"
+#include "runtime/data/files/array_data.h"
 
 #include <zip.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "runtime/output/npy.h"
@@ -48,7 +49,8 @@ std::vector<float> example(const Field& field, int64_t index) {
 FieldPtr read(const std::string& bytes, const ValueRules& rules = {"x", {}}) {
     const TempFolder folder;
     Diagnostics diagnostics;
-    Result<FieldPtr> field = read_npy_data(folder.write("f.npy", bytes), rules, diagnostics);
+    Result<FieldPtr> field =
+        read_array({"npy", folder.write("f.npy", bytes), ""}, rules, diagnostics);
     INFO(diagnostics.render());
     REQUIRE(field);
     return field.take();
@@ -59,7 +61,7 @@ std::string error_of(const std::string& bytes, const ValueRules& rules = {"x", {
     const TempFolder folder;
     const std::string path = folder.write("f.npy", bytes);
     Diagnostics diagnostics;
-    CHECK_FALSE(read_npy_data(path, rules, diagnostics).ok());
+    CHECK_FALSE(read_array({"npy", path, ""}, rules, diagnostics).ok());
     std::string text = only_error(diagnostics);
     if (const size_t at = text.find(path); at != std::string::npos)
         text.replace(at, path.size(), "F");
@@ -75,6 +77,114 @@ TEST_CASE("npy reads every type") {
     CHECK(example(*read(npy("<i8", "(1, 2)", bytes_of<int64_t>({1, -70000}))), 0)[1] == -70000);
     CHECK(example(*read(npy("<f4", "(1, 2)", bytes_of<float>({1, 0.5F}))), 0)[1] == 0.5F);
     CHECK(example(*read(npy("<f8", "(1, 2)", bytes_of<double>({1, -0.25}))), 0)[1] == -0.25F);
+}
+
+/// The same numbers with the bytes of each the other way round.
+std::string swapped(std::string bytes, size_t width) {
+    for (size_t i = 0; i < bytes.size(); i += width)
+        std::reverse(bytes.begin() + static_cast<long>(i),
+                     bytes.begin() + static_cast<long>(i + width));
+    return bytes;
+}
+
+TEST_CASE("npy reads both orders of bytes") {
+    const auto check = [&](const std::string& type, const auto& values) {
+        const std::string bytes = bytes_of(values);
+        const std::vector<float> wanted(values.begin(), values.end());
+        CHECK(example(*read(npy("<" + type, "(1, 3)", bytes)), 0) == wanted);
+        CHECK(example(*read(npy(">" + type, "(1, 3)", swapped(bytes, sizeof values[0]))), 0) ==
+              wanted);
+    };
+    check("i2", std::vector<int16_t>{1, -300, 32767});
+    check("u2", std::vector<uint16_t>{1, 300, 65535});
+    check("i4", std::vector<int32_t>{1, -70000, 1 << 20});
+    check("u4", std::vector<uint32_t>{1, 70000, uint32_t{1} << 31});
+    check("i8", std::vector<int64_t>{1, -70000, int64_t{1} << 40});
+    check("u8", std::vector<uint64_t>{1, 70000, uint64_t{1} << 40});
+    check("f4", std::vector<float>{0.5F, -3e20F, 0});
+    check("f8", std::vector<double>{0.5, -0.25, 3});
+}
+
+TEST_CASE("half floats: normal, subnormal and largest, in both orders of bytes") {
+    const std::vector<uint16_t> bits{0x3c00, 0xbc01, 0x0001, 0x83ff, 0x7bff, 0x8000};
+    const std::vector<float> wanted{
+        1, -1.0009765625F, std::ldexp(1.0F, -24), -1023 * std::ldexp(1.0F, -24), 65504, -0.0F};
+    const std::string bytes = bytes_of(bits);
+    for (const std::string& file :
+         {npy("<f2", "(1, 6)", bytes), npy(">f2", "(1, 6)", swapped(bytes, 2))}) {
+        const std::vector<float> got = example(*read(file), 0);
+        CHECK(got == wanted);
+        CHECK(std::signbit(got[5]));
+    }
+    for (const uint16_t none : {0x7c00, 0xfc00, 0x7e00})
+        CHECK(error_of(npy("<f2", "(1, 1)", bytes_of<uint16_t>({none})))
+                  .find("which is not a finite number") != std::string::npos);
+}
+
+TEST_CASE("truth values are 0 and 1, whatever the range, and labels of two classes") {
+    const std::string truths = npy("|b1", "(2, 2)", bytes_of<uint8_t>({0, 1, 1, 0}));
+    CHECK(example(*read(truths, {"x", ValueRange{0, 1}}), 0) == std::vector<float>{0, 1});
+    CHECK(example(*read(truths, {"x", ValueRange{-1, 1}}), 1) == std::vector<float>{1, 0});
+    CHECK(error_of(truths, {"x", ValueRange{2, 3}}).find("the value 0 in example 0 at [0]") !=
+          std::string::npos);
+    CHECK(read(npy("|b1", "(2,)", bytes_of<uint8_t>({0, 1})))->class_count() == 2);
+}
+
+TEST_CASE("column-major arrays are transposed, and a bad value is named by its place") {
+    // 100 examples of 2 x 3: value (i, j, k) is 100 i + 10 j + k, laid out with i fastest.
+    std::vector<float> values;
+    for (int k = 0; k < 3; ++k)
+        for (int j = 0; j < 2; ++j)
+            for (int i = 0; i < 100; ++i)
+                values.push_back(static_cast<float>(100 * i + 10 * j + k));
+    const FieldPtr field = read(npy("<f4", "(100, 2, 3)", bytes_of(values), "True"));
+    CHECK(field->shape() == std::vector<int64_t>{2, 3});
+    bool same = true;
+    for (int i = 0; i < 100; ++i) {
+        const auto v = static_cast<float>(100 * i);
+        same = same &&
+               example(*field, i) == std::vector<float>{v, v + 1, v + 2, v + 10, v + 11, v + 12};
+    }
+    CHECK(same);
+    ValueRules first{"x", {}};
+    first.count = 2;
+    CHECK(read(npy("<f4", "(100, 2, 3)", bytes_of(values), "True"), first)->count() == 2);
+    values[(2 * 2 + 1) * 100 + 7] = NAN;
+    CHECK(error_of(npy("<f4", "(100, 2, 3)", bytes_of(values), "True")) ==
+          "[bad-value] `F` has the value nan in example 7 at [1, 2] (offset 2156), which is not a "
+          "finite number");
+    const std::vector<uint8_t> bytes{0, 3, 1, 4, 2, 5};
+    CHECK(example(*read(npy("|u1", "(2, 3)", bytes_of(bytes), "True")), 1) ==
+          std::vector<float>{3, 4, 5});
+}
+
+TEST_CASE("the model's shape may add and drop dimensions of 1, nothing else") {
+    const std::string signal = npy("<f4", "(1, 4, 1)", bytes_of<float>({1, 2, 3, 4}));
+    ValueRules rules{"x", {}};
+    CHECK(read(signal)->shape() == std::vector<int64_t>{4, 1});
+    for (const std::vector<int64_t>& shape :
+         {std::vector<int64_t>{4, 1}, {4}, {2 * 2, 1, 1}, {1, 4}}) {
+        rules.shape = shape;
+        CHECK(read(signal, rules)->shape() == shape);
+    }
+    rules.shape = {2, 2};
+    CHECK(error_of(signal, rules) ==
+          "[shape-mismatch] `F` holds examples of shape [4, 1], but the model was compiled for "
+          "[2, 2]");
+}
+
+TEST_CASE("bytes that are only 0 and 1 are hardly meant to be scaled") {
+    const TempFolder folder;
+    const auto warnings = [&](std::initializer_list<uint8_t> bytes, const ValueRules& rules) {
+        const std::string path = folder.write("f", npy("|u1", "(1, 3)", bytes_of<uint8_t>(bytes)));
+        Diagnostics diagnostics;
+        REQUIRE(read_array({"npy", path, ""}, rules, diagnostics));
+        return diagnostics.warnings().size();
+    };
+    CHECK(warnings({0, 1, 1}, {"x", ValueRange{0, 1}}) == 1);
+    CHECK(warnings({0, 1, 2}, {"x", ValueRange{0, 1}}) == 0);
+    CHECK(warnings({0, 0, 0}, {"x", ValueRange{0, 1}}) == 0);
+    CHECK(warnings({0, 1, 1}, {"x", {}}) == 0);
 }
 
 TEST_CASE("npy pictures are scaled as idx is, gzip or not, and what gmc writes is read") {
@@ -101,23 +211,30 @@ TEST_CASE("npy labels are counted or checked, columns of them too") {
     CHECK(example(*column, 2)[0] == 6);
     const std::string first = error_of(labels, {"label", {}, false, 6});
     CHECK(first ==
-          "[bad-value] `F` has the value 6 at offset 144, but the labels of 6 classes are "
-          "0 to 5");
+          "[bad-value] `F` has the value 6 in example 2 (offset 144), but the labels of 6 classes "
+          "are 0 to 5");
     CHECK(error_of(npy("<f4", "(2,)", bytes_of<float>({1, 1.5F})), {"label", {}, false, 6})
-              .find("the value 1.5 at offset 132") != std::string::npos);
+              .find("the value 1.5 in example 1 (offset 132)") != std::string::npos);
 }
 
 TEST_CASE("npy values outside the range") {
     const std::string pictures = npy("<f4", "(1, 1, 2)", bytes_of<float>({0.5F, -0.5F}));
     CHECK(error_of(pictures, {"x", ValueRange{0, 1}}) ==
-          "[bad-value] `F` has the value -0.5 at offset 132, outside the declared range [0, 1]");
+          "[bad-value] `F` has the value -0.5 in example 0 at [0, 1] (offset 132), outside the "
+          "declared "
+          "range [0, 1]");
     // Nobody said [0, 1]: pictures are measured by it, since they are drawn by it; vectors are not.
-    CHECK(error_of(pictures, {"x", ValueRange{0, 1}, false}).find("outside the default range") !=
-          std::string::npos);
+    // Three dimensions of floats are a picture only where the model says so.
+    ValueRules rules{"x", ValueRange{0, 1}, false};
+    CHECK(example(*read(pictures, rules), 0) == std::vector<float>{0.5F, -0.5F});
+    rules.shape = {1, 2, 1};
+    CHECK(error_of(pictures, rules).find("outside the default range") != std::string::npos);
     const std::string vectors = npy("<f4", "(1, 2)", bytes_of<float>({0.5F, -0.5F}));
     CHECK(example(*read(vectors, {"x", ValueRange{0, 1}, false}), 0)[1] == -0.5F);
-    CHECK(error_of(npy("<f4", "(1, 2)", bytes_of<float>({1, NAN}))) ==
-          "[bad-value] `F` has the value nan at offset 132, which is not a finite number");
+    CHECK(
+        error_of(npy("<f4", "(1, 2)", bytes_of<float>({1, NAN}))) ==
+        "[bad-value] `F` has the value nan in example 0 at [1] (offset 132), which is not a finite "
+        "number");
 }
 
 TEST_CASE("npy errors about the header") {
@@ -128,10 +245,20 @@ TEST_CASE("npy errors about the header") {
     CHECK(error_of("PK\x03\x04 and so on").find("offset 0: not a .npy file") != std::string::npos);
     CHECK(error_of(npy("<f4", "(1, 1)", four).substr(0, 40)) ==
           "[bad-file] `F`, offset 40: the file ends within its header");
-    CHECK(error_of(npy("<f4", "(1, 1)", four, "True")).find("the array is column-major") !=
+    CHECK(error_of(npy("<f4", "(1, 1)", four, "Maybe")).find("neither True nor False") !=
           std::string::npos);
-    CHECK(error_of(npy(">f4", "(1, 1)", four)).find("values of type `>f4`") != std::string::npos);
-    CHECK(error_of(npy("|O", "(1, 1)", four)).find("values of type `|O`") != std::string::npos);
+    for (const auto& [type, said] : {std::pair{"|O", "Python objects"},
+                                     {"<c8", "complex"},
+                                     {"<U3", "texts"},
+                                     {"|S1", "texts"},
+                                     {"<M8[ns]", "times"},
+                                     {"<f16", "no number of 1 to 8 bytes"},
+                                     {"f4", "no number"},
+                                     {"", "no number"}}) {
+        const std::string text = error_of(npy(type, "(1, 1)", four));
+        CHECK(text.find(fmt::format("values of type `{}`, which", type)) != std::string::npos);
+        CHECK(text.find(said) != std::string::npos);
+    }
     CHECK(error_of(npy("<f4", "(1, x)", four)).find("something else than sizes") !=
           std::string::npos);
     CHECK(error_of(npy("<f4", "(0, 1)", "")).find("a dimension of 0") != std::string::npos);
@@ -156,7 +283,7 @@ TEST_CASE("npz arrays by name, and each error") {
                      {"y_train.npy", npy("<i4", "(2,)", bytes_of<int32_t>({0, 4}))}});
     const auto read = [&](const std::string& file, const std::string& key) {
         Diagnostics diagnostics;
-        Result<FieldPtr> field = read_npz_data(file, key, {"x", {}}, diagnostics);
+        Result<FieldPtr> field = read_array({"npz", file, key}, {"x", {}}, diagnostics);
         if (field) return fmt::format("{} of {}", (*field)->count(), (*field)->elements());
         std::string text = only_error(diagnostics);
         if (const size_t at = text.find(file); at != std::string::npos)

@@ -10,6 +10,7 @@
 #include "runtime/data/array_field.h"
 #include "runtime/data/files/image_file.h"
 #include "runtime/data/files/resize.h"
+#include "runtime/files/class_folders.h"
 #include "runtime/kernels/philox.h"
 
 namespace gmc::runtime {
@@ -65,7 +66,9 @@ bool list_folder(const std::string& path, std::vector<fs::path>& folders,
             files.push_back(entry->path().string());
     }
     if (error) return report(path, "cannot be read as a folder: " + error.message(), diagnostics);
-    std::sort(folders.begin(), folders.end());
+    std::sort(folders.begin(), folders.end(), [](const fs::path& a, const fs::path& b) {
+        return natural_less(a.filename().string(), b.filename().string());
+    });
     std::sort(files.begin(), files.end());
     return true;
 }

@@ -1,10 +1,10 @@
 // The dict is Python text, but NumPy writes its three keys in one form only, so a search for each
 // key's text reads every file that NumPy makes, and what is found is checked strictly.
-#include "runtime/data/files/npy_header.h"
-
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+
+#include "runtime/files/array_header.h"
 
 namespace gmc::runtime {
 namespace {
@@ -13,10 +13,29 @@ constexpr std::string_view kMagic("\x93NUMPY", 6);
 constexpr size_t kHeaderMost = 65536;
 constexpr size_t kRankMost = 8;
 
-class HeaderReader {
+/// What else an array may hold, and what to save in its place.
+std::string_view refusal(std::string_view type) {
+    switch (type.size() > 1 ? type[1] : '\0') {
+        case 'c':
+            return "which are complex numbers; save both parts, `np.stack([x.real, x.imag], -1)`";
+        case 'S':
+        case 'U':
+            return "which are texts; number them, `np.unique(x, return_inverse=True)[1]`";
+        case 'O':
+            return "which are Python objects; save numbers, such as `np.stack(x)` or "
+                   "`x.astype(np.float32)`";
+        case 'M':
+        case 'm':
+            return "which are times; save them as numbers, such as `x.astype(np.int64)`";
+        default:
+            return "which is no number of 1 to 8 bytes; save `x.astype(np.float32)`";
+    }
+}
+
+class NpyReader {
   public:
-    HeaderReader(const ReadBytes& read, ValueBlock& block, Diagnostics& diagnostics)
-        : read_(read), block_(block), diagnostics_(diagnostics) {}
+    NpyReader(const ReadBytes& read, ArrayHeader& header, Diagnostics& diagnostics)
+        : read_(read), header_(header), diagnostics_(diagnostics) {}
 
     bool run() {
         return read_preamble() && parse_order() && parse_type() && parse_shape() && check_shape();
@@ -25,8 +44,8 @@ class HeaderReader {
   private:
     template <typename... Args>
     bool bad(size_t offset, fmt::format_string<Args...> text, Args&&... args) {
-        diagnostics_.error(DiagnosticKind::kBadFile, {}, "`{}`, offset {}: {}", block_.path, offset,
-                           fmt::format(text, std::forward<Args>(args)...));
+        diagnostics_.error(DiagnosticKind::kBadFile, {}, "`{}`, offset {}: {}", header_.path,
+                           offset, fmt::format(text, std::forward<Args>(args)...));
         return false;
     }
     bool read_exactly(char* dst, size_t size, size_t offset);
@@ -41,20 +60,20 @@ class HeaderReader {
     size_t offset() const { return dict_offset_ + at_; }
 
     const ReadBytes& read_;
-    ValueBlock& block_;
+    ArrayHeader& header_;
     Diagnostics& diagnostics_;
     std::string dict_;
     size_t dict_offset_ = 0;
     size_t at_ = 0;  ///< cursor in dict_
 };
 
-bool HeaderReader::read_exactly(char* dst, size_t size, size_t offset) {
+bool NpyReader::read_exactly(char* dst, size_t size, size_t offset) {
     Result<size_t> got = read_(dst, size, diagnostics_);
     if (!got) return false;
     return *got == size || bad(offset + *got, "the file ends within its header");
 }
 
-bool HeaderReader::read_preamble() {
+bool NpyReader::read_preamble() {
     char start[8];
     Result<size_t> got = read_(start, sizeof start, diagnostics_);
     if (!got) return false;
@@ -74,12 +93,12 @@ bool HeaderReader::read_preamble() {
         return bad(8, "a header of {} bytes; at most {} are read", length, kHeaderMost);
     dict_offset_ = 8 + length_bytes;
     dict_.resize(length);
-    block_.header_bytes = dict_offset_ + length;
+    header_.header_bytes = dict_offset_ + length;
     return read_exactly(dict_.data(), length, dict_offset_);
 }
 
 /// Puts the cursor on the value of `key`.
-bool HeaderReader::find_value(const char* key) {
+bool NpyReader::find_value(const char* key) {
     at_ = 0;
     size_t found = rest().find(fmt::format("'{}':", key));
     if (found == std::string_view::npos) return bad(dict_offset_, "the header lacks '{}'", key);
@@ -88,30 +107,27 @@ bool HeaderReader::find_value(const char* key) {
     return true;
 }
 
-bool HeaderReader::parse_order() {
+bool NpyReader::parse_order() {
     if (!find_value("fortran_order")) return false;
-    if (rest().starts_with("False")) return true;
-    if (rest().starts_with("True"))
-        return bad(offset(), "the array is column-major; save `np.ascontiguousarray(x)`");
-    return bad(offset(), "'fortran_order' is neither True nor False");
+    header_.column_major = rest().starts_with("True");
+    return header_.column_major || rest().starts_with("False") ||
+           bad(offset(), "'fortran_order' is neither True nor False");
 }
 
-bool HeaderReader::parse_type() {
+bool NpyReader::parse_type() {
     if (!find_value("descr")) return false;
     const size_t close = rest().starts_with("'") ? rest().find('\'', 1) : std::string_view::npos;
     if (close == std::string_view::npos)
-        return bad(offset(), "'descr' is no quoted text: records are not read");
+        return bad(offset(),
+                   "records of named columns, which are not read; save them as one array, "
+                   "`np.lib.recfunctions.structured_to_unstructured(x)`");
     const std::string_view type = rest().substr(1, close - 1);
-    block_.type = find_npy_type(type);
-    return block_.type != nullptr ||
-           bad(offset(),
-               "values of type `{}`, but integers and floats such as `|u1`, `<f4` and `<i8` can be "
-               "read; save `x.astype(np.float32)`",
-               type);
+    header_.type = find_npy_type(type);
+    return header_.type != nullptr || bad(offset(), "values of type `{}`, {}", type, refusal(type));
 }
 
 /// (), (3,) or (3, 4)
-bool HeaderReader::parse_shape() {
+bool NpyReader::parse_shape() {
     if (!find_value("shape")) return false;
     if (!rest().starts_with("(")) return bad(offset(), "'shape' is no tuple");
     ++at_;
@@ -122,25 +138,25 @@ bool HeaderReader::parse_shape() {
         const auto [end, error] =
             std::from_chars(rest().data(), rest().data() + rest().size(), size);
         if (error != std::errc()) return bad(offset(), "'shape' holds something else than sizes");
-        if (block_.dimensions.size() == kRankMost)
+        if (header_.dimensions.size() == kRankMost)
             return bad(offset(), "more than {} dimensions", kRankMost);
-        block_.dimensions.push_back(size);
+        header_.dimensions.push_back(size);
         at_ += static_cast<size_t>(end - rest().data());
     }
 }
 
-bool HeaderReader::check_shape() {
-    if (block_.dimensions.empty())
+bool NpyReader::check_shape() {
+    if (header_.dimensions.empty())
         return bad(offset(), "one number, but examples lie along the first of the dimensions");
-    if (std::count(block_.dimensions.begin(), block_.dimensions.end(), uint64_t{0}) > 0)
+    if (std::count(header_.dimensions.begin(), header_.dimensions.end(), uint64_t{0}) > 0)
         return bad(offset(), "a dimension of 0, so there is nothing to read");
     return true;
 }
 
 }  // namespace
 
-bool read_npy_header(const ReadBytes& read, ValueBlock& block, Diagnostics& diagnostics) {
-    return HeaderReader(read, block, diagnostics).run();
+bool read_npy_header(const ReadBytes& read, ArrayHeader& header, Diagnostics& diagnostics) {
+    return NpyReader(read, header, diagnostics).run();
 }
 
 }  // namespace gmc::runtime

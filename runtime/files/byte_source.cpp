@@ -1,6 +1,6 @@
 // Files, gzip or not. ISA-L inflates: about twice as fast as zlib, which is what the first step of
 // training waits for.
-#include "runtime/data/files/byte_source.h"
+#include "runtime/files/byte_source.h"
 
 #include <fcntl.h>
 #include <isa-l/igzip_lib.h>

@@ -1,5 +1,5 @@
 // Zip files through libzip.
-#include "runtime/data/files/zip_entry.h"
+#include "runtime/files/zip_entry.h"
 
 #include <fmt/format.h>
 #include <zip.h>
@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "compiler/support/edit_distance.h"
-#include "runtime/data/files/byte_source.h"
+#include "runtime/files/byte_source.h"
 
 namespace gmc::runtime {
 namespace {

@@ -1,0 +1,196 @@
+// Pieces of a megabyte into bytes or floats, then the checks.
+#include "runtime/data/files/array_data.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <new>
+
+#include "runtime/data/array_field.h"
+#include "runtime/data/files/value_check.h"
+#include "runtime/files/array_file.h"
+#include "runtime/files/label_count.h"
+
+namespace gmc::runtime {
+namespace {
+
+constexpr size_t kPieceBytes = size_t{1} << 20;
+
+/// One array that is read whole into a vector of T: the stored bytes, or floats.
+template <typename T>
+class ArrayReader {
+  public:
+    ArrayReader(ArrayFile& file, const ValueRules& rules, FieldInfo info, Diagnostics& diagnostics)
+        : file_(file),
+          header_(file.header()),
+          rules_(rules),
+          info_(std::move(info)),
+          check_(header_, rules_, info_.shape.size()),
+          diagnostics_(diagnostics) {}
+
+    bool run() { return read() && check(); }
+    FieldInfo info() { return std::move(info_); }
+    std::optional<ValueRange> scale() const { return check_.scale(); }
+    std::vector<T> values() { return std::move(values_); }
+
+  private:
+    bool read();
+    void make_row_major();
+    bool check();
+    void check_scaling(ValueRange range);
+    void count_classes();
+
+    ArrayFile& file_;
+    const ArrayHeader& header_;
+    const ValueRules& rules_;
+    FieldInfo info_;
+    const ValueCheck check_;
+    Diagnostics& diagnostics_;
+    std::vector<T> values_;
+};
+
+/// Reads the first `info_.count` examples; all of the file where that is all, or where examples lie
+/// apart.
+template <typename T>
+bool ArrayReader<T>::read() {
+    const bool all =
+        header_.column_major || static_cast<uint64_t>(info_.count) == header_.dimensions.front();
+    const uint64_t total =
+        all ? header_.values() : static_cast<uint64_t>(info_.count) * header_.example_values();
+    const size_t width = header_.type->bytes;
+    std::vector<uint8_t> piece(kPieceBytes);
+    values_.reserve(total);  // its pages are there only once they are written
+    for (uint64_t done = 0; done < total;) {
+        const size_t count = std::min<uint64_t>(kPieceBytes / width, total - done);
+        if (!file_.read_values(piece.data(), count, diagnostics_)) return false;
+        values_.resize(done + count);
+        if constexpr (std::is_same_v<T, float>)
+            header_.type->convert(piece.data(), count, values_.data() + done);
+        else
+            std::copy_n(piece.data(), count, values_.data() + done);
+        done += count;
+    }
+    if (all && !file_.check_end(diagnostics_)) return false;
+    if (header_.column_major) make_row_major();
+    return true;
+}
+
+template <typename T>
+void ArrayReader<T>::make_row_major() {
+    constexpr size_t kExamplesAtOnce = 64;  // so that what is written stays in the caches
+    const size_t count = static_cast<size_t>(info_.count), size = header_.example_values();
+    std::vector<uint64_t> places(size);
+    for (size_t at = 0; at < size; ++at) places[at] = header_.value_index(0, at);
+    std::vector<T> sorted(count * size);
+    for (size_t first = 0; first < count; first += kExamplesAtOnce)
+        for (size_t at = 0; at < size; ++at)
+            for (size_t i = first; i < std::min(first + kExamplesAtOnce, count); ++i)
+                sorted[i * size + at] = values_[places[at] + i];
+    values_ = std::move(sorted);
+}
+
+/// Masks that were saved as bytes 0 and 1 would all become almost nothing.
+template <typename T>
+void ArrayReader<T>::check_scaling(ValueRange range) {
+    if (*std::max_element(values_.begin(), values_.end()) != 1) return;
+    diagnostics_
+        .warning(DiagnosticKind::kBadValue, {},
+                 "`{}` holds no bytes but 0 and 1, which `range: [{}, {}]` makes {} and {:.4g}",
+                 header_.path, range.low, range.high, range.low,
+                 range.low + (range.high - range.low) / 255)
+        .help(
+            "bytes 0 to 255 are scaled into `range`; save `x * 255`, or `x.astype(bool)`, which "
+            "stays 0 and 1");
+}
+
+template <typename T>
+void ArrayReader<T>::count_classes() {
+    const std::vector<float> labels(values_.begin(), values_.end());
+    LabelCount count;
+    count.add(labels.data(), labels.size());
+    info_.class_count = count.classes();
+}
+
+/// The values against the rules; counts the classes if they are labels.
+template <typename T>
+bool ArrayReader<T>::check() {
+    const auto bad = check_.any()
+                         ? std::find_if(values_.begin(), values_.end(),
+                                        [&](T v) { return !check_.is_good(static_cast<float>(v)); })
+                         : values_.end();
+    if (bad != values_.end()) {
+        diagnostics_.add(
+            check_.error(static_cast<float>(*bad), static_cast<uint64_t>(bad - values_.begin())));
+        return false;
+    }
+    info_.class_count = rules_.classes;
+    if (check_.scale())
+        check_scaling(*check_.scale());
+    else if (rules_.classes == 0 && !rules_.range && header_.dimensions.size() == 1 &&
+             header_.type->is_integer())
+        count_classes();
+    return true;
+}
+
+bool check_rules(const ValueRules& rules, Diagnostics& diagnostics) {
+    if (!rules.range || rules.range->low < rules.range->high) return true;
+    diagnostics.error(DiagnosticKind::kBadValue, {},
+                      "`data.{}` has the range [{}, {}], which is empty", rules.name,
+                      rules.range->low, rules.range->high);
+    return false;
+}
+
+/// The shape, and how many examples of the file are read. Reports kShapeMismatch.
+Result<FieldInfo> plan(const ArrayHeader& header, const ValueRules& rules,
+                       Diagnostics& diagnostics) {
+    FieldInfo info{rules.name, header.example_shape(),
+                   static_cast<int64_t>(header.dimensions.front()), 0};
+    if (rules.count > 0) info.count = std::min(info.count, rules.count);
+    if (rules.classes > 0 && header.can_be({})) info.shape.clear();
+    if (!rules.shape) return info;
+    if (header.can_be(*rules.shape)) {
+        info.shape = *rules.shape;
+        return info;
+    }
+    diagnostics.error(DiagnosticKind::kShapeMismatch, {},
+                      "`{}` holds examples of shape [{}], but the model was compiled for [{}]",
+                      header.path, fmt::join(info.shape, ", "), fmt::join(*rules.shape, ", "));
+    return Failure{};
+}
+
+Result<FieldPtr> read_field(ArrayFile& file, const ValueRules& rules, FieldInfo info,
+                            Diagnostics& diagnostics) {
+    if (file.header().type->is_byte()) {
+        ArrayReader<uint8_t> reader(file, rules, std::move(info), diagnostics);
+        if (!reader.run()) return Failure{};
+        return FieldPtr(
+            std::make_shared<ByteField>(reader.info(), reader.values(), reader.scale()));
+    }
+    ArrayReader<float> reader(file, rules, std::move(info), diagnostics);
+    if (!reader.run()) return Failure{};
+    return FieldPtr(std::make_shared<FloatField>(reader.info(), reader.values()));
+}
+
+}  // namespace
+
+Result<FieldPtr> read_array(const ArrayPlace& place, const ValueRules& rules,
+                            Diagnostics& diagnostics) {
+    if (!check_rules(rules, diagnostics)) return Failure{};
+    Result<ArrayFile> file = ArrayFile::open(place.format, place.path, place.key, diagnostics);
+    if (!file) return Failure{};
+    const ArrayHeader& header = file->header();
+    Result<FieldInfo> info = plan(header, rules, diagnostics);
+    const uint64_t needed = header.values() * (header.type->is_byte() ? 1 : sizeof(float));
+    if (!info || !check_fits_memory(fmt::format("`{}` ({})", header.path, header.describe()),
+                                    needed, diagnostics))
+        return Failure{};
+    try {
+        return read_field(*file, rules, info.take(), diagnostics);
+    } catch (const std::bad_alloc&) {
+        diagnostics.error(DiagnosticKind::kTooLarge, {}, "`{}` does not fit into memory ({})",
+                          header.path, header.describe());
+        return Failure{};
+    }
+}
+
+}  // namespace gmc::runtime

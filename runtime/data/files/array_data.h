@@ -1,0 +1,44 @@
+// A stored array as a field of examples along its first dimension, checked against what the model
+// says of them. The same for idx, npy and npz.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/data/dataset.h"
+
+namespace gmc::runtime {
+
+/// Where an array is, as ArrayFile::open takes it.
+struct ArrayPlace {
+    std::string format, path, key;
+};
+
+/// What the values must be.
+struct ValueRules {
+    std::string name;  ///< of the field, e.g. "image"
+    /// u8 values 0 .. 255 are scaled into this range; values of other types must lie in it already.
+    /// Without a range values are read as they are (labels).
+    std::optional<ValueRange> range;
+    /// False: the range is nobody's word, so values of other types need not lie in it unless they
+    /// are pictures (rank 3).
+    bool range_given = true;
+    /// Values must be 0 .. classes - 1. With 0, single integers without a range are labels anyway,
+    /// whose classes are counted.
+    int64_t classes = 0;
+    /// Read so many examples and leave the rest of the file alone; 0: read all.
+    int64_t count = 0;
+    /// The shape of an example; without it, what the file says. Labels are {} however they are
+    /// wrapped.
+    std::optional<std::vector<int64_t>> shape = std::nullopt;
+};
+
+/// Reads an array as float32; bytes stay bytes in memory. Errors: those of ArrayFile;
+/// kShapeMismatch (another shape than `rules.shape`), kBadValue (outside the range or the classes,
+/// not finite, with the example and the position in it; an empty range), kTooLarge (more than the
+/// memory). Warns of bytes that are all 0 or 1 although they are scaled.
+Result<FieldPtr> read_array(const ArrayPlace& place, const ValueRules& rules,
+                            Diagnostics& diagnostics);
+
+}  // namespace gmc::runtime

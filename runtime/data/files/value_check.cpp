@@ -1,0 +1,47 @@
+// Labels, declared ranges and finite numbers.
+#include "runtime/data/files/value_check.h"
+
+#include <limits>
+
+namespace gmc::runtime {
+
+ValueCheck::ValueCheck(const ArrayHeader& header, const ValueRules& rules, size_t rank)
+    : header_(header),
+      rules_(rules),
+      low_(std::numeric_limits<float>::lowest()),
+      high_(std::numeric_limits<float>::max()) {
+    if (rules.classes > 0) {
+        low_ = 0;
+        high_ = static_cast<float>(rules.classes - 1);
+        whole_ = true;
+    } else if (rules.range && !header.type->is_scaled() && (rules.range_given || rank == 3)) {
+        low_ = rules.range->low;
+        high_ = rules.range->high;
+    } else {
+        any_ = !header.type->is_integer();
+    }
+}
+
+std::optional<ValueRange> ValueCheck::scale() const {
+    return rules_.classes == 0 && header_.type->is_scaled() ? rules_.range : std::nullopt;
+}
+
+Diagnostic ValueCheck::error(float value, uint64_t index) const {
+    Diagnostic error{DiagnosticKind::kBadValue, {}, "", {}, {}};
+    std::string otherwise;
+    if (!std::isfinite(value)) {
+        otherwise = "which is not a finite number";
+    } else if (rules_.classes > 0) {
+        otherwise = fmt::format("but the labels of {} classes are 0 to {}", rules_.classes, high_);
+        error.help(fmt::format("`classes` of `data.{}` says how many there are", rules_.name));
+    } else {
+        otherwise = fmt::format("outside the {} range [{}, {}]",
+                                rules_.range_given ? "declared" : "default", low_, high_);
+        error.help("only u8 data are scaled into `range`; for other types it says what they span");
+    }
+    error.text = fmt::format("`{}` has the value {} {}, {}", header_.path, value,
+                             header_.place_of(index), otherwise);
+    return error;
+}
+
+}  // namespace gmc::runtime

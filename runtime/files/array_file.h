@@ -1,0 +1,41 @@
+// A stored array: its header, and the values behind it from start to end. An .idx or .npy (gzip or
+// not), or one of the arrays of an .npz, which is a zip of .npy files.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "runtime/files/array_header.h"
+
+namespace gmc::runtime {
+
+class ArrayFile {
+  public:
+    /// Opens the file and reads its header. `format` is "idx", "npy" or "npz"; `key` says which
+    /// array of an .npz, "" for its only one. The header is trusted in nothing: whether the file
+    /// can hold the values that it promises is checked. Errors: kBadFile (absent, another format,
+    /// cut short, too long, corrupt), kUnknownName and kMissingKey (no such array, with those that
+    /// there are).
+    static Result<ArrayFile> open(const std::string& format, const std::string& path,
+                                  const std::string& key, Diagnostics& diagnostics);
+
+    const ArrayHeader& header() const { return header_; }
+    /// Reads up to `size` bytes of the values; fewer only where the file ends. Errors (kBadFile):
+    /// the disk, corrupt data.
+    Result<size_t> read(void* dst, size_t size, Diagnostics& diagnostics) {
+        return read_(dst, size, diagnostics);
+    }
+    /// Reads so many values, as bytes. Error: the file ends before (kBadFile).
+    [[nodiscard]] bool read_values(void* dst, size_t count, Diagnostics& diagnostics);
+    /// After the last value: does the file end here, and is its checksum right? Errors: kBadFile.
+    [[nodiscard]] bool check_end(Diagnostics& diagnostics);
+
+  private:
+    ArrayFile() = default;
+
+    ArrayHeader header_;
+    ReadBytes read_;
+    uint64_t values_read_ = 0;
+};
+
+}  // namespace gmc::runtime

@@ -1,0 +1,59 @@
+// What the header of an array says: idx files (MNIST's format) and NumPy's .npy. The one reader of
+// both: the language asks it for shapes, the runtime reads the values behind it.
+//   idx: 00 00 type rank | rank u32 dimensions | values      (all big-endian)
+//   npy: 93 'N' 'U' 'M' 'P' 'Y' major minor | u16 (1.0) or u32 length | a Python dict | values
+// Formats: LeCun, Cortes, Burges, "The MNIST database of handwritten digits", section "file
+// formats"; NumPy enhancement proposal 1.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "compiler/support/diagnostic.h"
+#include "compiler/support/result.h"
+#include "runtime/files/value_type.h"
+
+namespace gmc::runtime {
+
+/// Reads up to so many bytes; fewer only at the end, as ByteSource::read does.
+using ReadBytes = std::function<Result<size_t>(void*, size_t, Diagnostics&)>;
+
+struct ArrayHeader {
+    std::string path;  ///< "a.npy", or "a.npz:x.npy"; for errors
+    const ValueType* type = nullptr;
+    std::vector<uint64_t> dimensions;  ///< the first counts examples; none is 0
+    uint64_t header_bytes = 0;         ///< the values begin here
+    /// Fortran's order: the first dimension runs fastest, so that an example's values lie apart.
+    bool column_major = false;
+    bool is_idx = false;
+
+    /// Product of the dimensions; 2^60 when it is beyond that, which no file holds.
+    uint64_t values() const;
+    /// Values of one example.
+    uint64_t example_values() const { return values() / dimensions.front(); }
+    uint64_t content_bytes() const { return header_bytes + values() * type->bytes; }
+    /// "60000 x 28 x 28 u8"
+    std::string describe() const;
+
+    /// Where value `at` (row-major) of an example lies, counted in values from the first one.
+    uint64_t value_index(uint64_t example, uint64_t at) const;
+    /// "in example 3 at [0, 5] (offset 1208)": value `index` of all examples, row-major.
+    std::string place_of(uint64_t index) const;
+
+    /// The shape of an example, channels last. Three dimensions of idx, and of unsigned bytes, are
+    /// grey pictures, which get a trailing 1; other numbers are what their dimensions say.
+    std::vector<int64_t> example_shape() const;
+    /// May an example be read as `shape`? Its sizes other than 1 have to be the same ones.
+    bool can_be(const std::vector<int64_t>& shape) const;
+};
+
+/// Reads a header into `header`, whose path is set. Errors (kBadFile) name the offset: another
+/// format, a broken header, a type that is not read, an array without examples.
+[[nodiscard]] bool read_idx_header(const ReadBytes& read, ArrayHeader& header,
+                                   Diagnostics& diagnostics);
+[[nodiscard]] bool read_npy_header(const ReadBytes& read, ArrayHeader& header,
+                                   Diagnostics& diagnostics);
+
+}  // namespace gmc::runtime

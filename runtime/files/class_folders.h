@@ -1,0 +1,21 @@
+// The classes of a folder of examples: its sub-folders by name.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "compiler/support/diagnostic.h"
+#include "compiler/support/result.h"
+
+namespace gmc::runtime {
+
+/// As people order names: numbers in them by their value, so that 2 comes before 10.
+bool natural_less(std::string_view a, std::string_view b);
+
+/// The names of the sub-folders of `path` in natural order, hidden ones left out. Error: the folder
+/// cannot be read (kBadFile).
+Result<std::vector<std::string>> list_class_folders(const std::string& path,
+                                                    Diagnostics& diagnostics);
+
+}  // namespace gmc::runtime

@@ -1,0 +1,95 @@
+// Labels are counted one by one; which numbers are missing says what kind of mistake they are.
+#include "runtime/files/label_count.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace gmc::runtime {
+namespace {
+
+constexpr size_t kPieceValues = 65536;
+
+/// "0, 2 to 4 and 7": runs of numbers, at most `kRunsMost` of them.
+std::string list_runs(const std::vector<int64_t>& numbers) {
+    constexpr size_t kRunsMost = 4;
+    std::vector<std::string> runs;
+    for (size_t i = 0; i < numbers.size();) {
+        size_t end = i + 1;
+        while (end < numbers.size() && numbers[end] == numbers[end - 1] + 1) ++end;
+        runs.push_back(end - i == 1 ? fmt::format("{}", numbers[i])
+                                    : fmt::format("{} to {}", numbers[i], numbers[end - 1]));
+        i = end;
+    }
+    const bool all = runs.size() <= kRunsMost;
+    const std::string last = all ? runs.back() : "more";
+    runs.resize(all ? runs.size() - 1 : kRunsMost);
+    return runs.empty() ? last : fmt::format("{} and {}", fmt::join(runs, ", "), last);
+}
+
+}  // namespace
+
+void LabelCount::add(const float* labels, size_t count) {
+    for (size_t i = 0; i < count && problem_.empty(); ++i, ++added_) {
+        const float label = labels[i];
+        if (!(label >= 0) || label != std::floor(label)) {
+            problem_ = fmt::format("has the value {} in example {}", label, added_);
+        } else if (label >= static_cast<float>(kClassesMost)) {
+            problem_ = fmt::format("has the value {} in example {}, and at most {} classes can be",
+                                   label, added_, kClassesMost);
+        } else {
+            const auto at = static_cast<size_t>(label);
+            if (at >= examples_.size()) examples_.resize(at + 1);
+            ++examples_[at];
+        }
+    }
+}
+
+std::vector<int64_t> LabelCount::missing(int64_t classes) const {
+    std::vector<int64_t> out;
+    for (int64_t k = 0; k < classes; ++k)
+        if (k >= static_cast<int64_t>(examples_.size()) || examples_[static_cast<size_t>(k)] == 0)
+            out.push_back(k);
+    return out;
+}
+
+bool warn_of_missing(const LabelCount& labels, int64_t classes, const std::string& what, Span span,
+                     Diagnostics& diagnostics) {
+    const std::vector<int64_t> missing = labels.missing(classes);
+    if (missing.empty()) return false;
+    const bool from_one = missing == std::vector<int64_t>{0};
+    const std::string they =
+        fmt::format("{} {} no example", list_runs(missing), missing.size() == 1 ? "has" : "have");
+    if (from_one) {
+        diagnostics
+            .warning(DiagnosticKind::kBadValue, span, "{} holds the labels 1 to {}: class {}", what,
+                     classes - 1, they)
+            .help("labels count from 0: save `y - 1`");
+    } else {
+        diagnostics
+            .warning(DiagnosticKind::kBadValue, span, "{} holds labels of {} classes, but {} {}",
+                     what, classes, missing.size() == 1 ? "class" : "classes", they)
+            .help("labels are numbered without gaps: save `np.unique(y, return_inverse=True)[1]`");
+    }
+    return true;
+}
+
+Result<LabelCount> count_labels(ArrayFile& file, int64_t count, Diagnostics& diagnostics) {
+    const ArrayHeader& header = file.header();
+    uint64_t left = header.values();
+    if (count > 0) left = std::min(left, static_cast<uint64_t>(count));
+    std::vector<uint8_t> bytes(kPieceValues * header.type->bytes);
+    std::vector<float> labels(kPieceValues);
+    LabelCount counted;
+    while (left > 0) {
+        const size_t piece = std::min<uint64_t>(left, kPieceValues);
+        if (!file.read_values(bytes.data(), piece, diagnostics)) return Failure{};
+        header.type->convert(bytes.data(), piece, labels.data());
+        counted.add(labels.data(), piece);
+        left -= piece;
+    }
+    return counted;
+}
+
+}  // namespace gmc::runtime

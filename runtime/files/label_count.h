@@ -1,0 +1,44 @@
+// How many classes stored labels have, and what is odd about them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "runtime/files/array_file.h"
+
+namespace gmc::runtime {
+
+/// Counts the examples of each class.
+class LabelCount {
+  public:
+    /// Labels above this are taken for values, not for classes.
+    static constexpr int64_t kClassesMost = 1000000;
+
+    /// The labels that follow those added before.
+    void add(const float* labels, size_t count);
+
+    /// The largest label + 1; 0 when `problem` says why they are no labels.
+    int64_t classes() const {
+        return problem_.empty() ? static_cast<int64_t>(examples_.size()) : 0;
+    }
+    /// "has the value -1 in example 3": no label. "" when there is none such.
+    const std::string& problem() const { return problem_; }
+    /// Those of the classes 0 .. `classes` - 1 that no example has.
+    std::vector<int64_t> missing(int64_t classes) const;
+
+  private:
+    std::vector<int64_t> examples_;  ///< per class
+    int64_t added_ = 0;
+    std::string problem_;
+};
+
+/// Warns where some of the classes 0 .. `classes` - 1 have no example, and says what to do; `what`
+/// names the labels. False when all is well.
+bool warn_of_missing(const LabelCount& labels, int64_t classes, const std::string& what, Span span,
+                     Diagnostics& diagnostics);
+
+/// Counts the labels of a file, or of its first `count` examples (0: all). Errors: those of reading.
+Result<LabelCount> count_labels(ArrayFile& file, int64_t count, Diagnostics& diagnostics);
+
+}  // namespace gmc::runtime

@@ -1,0 +1,100 @@
+// Conversion of big- and little-endian values to float.
+#include "runtime/files/value_type.h"
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+namespace gmc::runtime {
+namespace {
+
+/// IEEE 754 binary16, by its bits.
+struct Half {
+    uint16_t bits;
+
+    explicit operator float() const {
+        const uint32_t sign = uint32_t{bits & 0x8000U} << 16;
+        const uint32_t exponent = bits >> 10 & 31, mantissa = bits & 0x3ff;
+        if (exponent == 0)  // zero and subnormal numbers: multiples of 2^-24
+            return std::copysign(std::ldexp(static_cast<float>(mantissa), -24),
+                                 std::bit_cast<float>(sign | 0x3f800000U));
+        // Biases of 15 and 127; infinity and NaN have the largest exponent in both formats.
+        const uint32_t wide = exponent == 31 ? 255 : exponent + 112;
+        return std::bit_cast<float>(sign | wide << 23 | mantissa << 13);
+    }
+};
+
+uint8_t swap_bytes(uint8_t bits) { return bits; }
+uint16_t swap_bytes(uint16_t bits) { return __builtin_bswap16(bits); }
+uint32_t swap_bytes(uint32_t bits) { return __builtin_bswap32(bits); }
+uint64_t swap_bytes(uint64_t bits) { return __builtin_bswap64(bits); }
+
+template <typename T, typename Bits, std::endian kOrder>
+void convert_words(const uint8_t* src, size_t count, float* dst) {
+    for (size_t i = 0; i < count; ++i) {
+        Bits bits;
+        std::memcpy(&bits, src + i * sizeof bits, sizeof bits);
+        if (kOrder != std::endian::native) bits = swap_bytes(bits);
+        dst[i] = static_cast<float>(std::bit_cast<T>(bits));
+    }
+}
+
+struct Row {
+    std::string_view code;  ///< NumPy's, without the byte order
+    ValueType little, big;
+};
+
+template <typename T, typename Bits>
+constexpr Row row(std::string_view code, const char* name, NumberKind kind) {
+    return {code,
+            {name, kind, sizeof(Bits), convert_words<T, Bits, std::endian::little>},
+            {name, kind, sizeof(Bits), convert_words<T, Bits, std::endian::big>}};
+}
+
+constexpr Row kRows[] = {
+    row<uint8_t, uint8_t>("b1", "bool", NumberKind::kBool),
+    row<uint8_t, uint8_t>("u1", "u8", NumberKind::kUnsigned),
+    row<uint16_t, uint16_t>("u2", "u16", NumberKind::kUnsigned),
+    row<uint32_t, uint32_t>("u4", "u32", NumberKind::kUnsigned),
+    row<uint64_t, uint64_t>("u8", "u64", NumberKind::kUnsigned),
+    row<int8_t, uint8_t>("i1", "i8", NumberKind::kSigned),
+    row<int16_t, uint16_t>("i2", "i16", NumberKind::kSigned),
+    row<int32_t, uint32_t>("i4", "i32", NumberKind::kSigned),
+    row<int64_t, uint64_t>("i8", "i64", NumberKind::kSigned),
+    row<Half, uint16_t>("f2", "f16", NumberKind::kFloat),
+    row<float, uint32_t>("f4", "f32", NumberKind::kFloat),
+    row<double, uint64_t>("f8", "f64", NumberKind::kFloat),
+};
+
+const Row* find_row(std::string_view code) {
+    for (const Row& one : kRows)
+        if (one.code == code) return &one;
+    return nullptr;
+}
+
+struct IdxCode {
+    uint8_t code;
+    std::string_view numpy;
+};
+constexpr IdxCode kIdxCodes[] = {{0x08, "u1"}, {0x09, "i1"}, {0x0B, "i2"},
+                                 {0x0C, "i4"}, {0x0D, "f4"}, {0x0E, "f8"}};
+
+}  // namespace
+
+const ValueType* find_idx_type(uint8_t code) {
+    for (const IdxCode& one : kIdxCodes)
+        if (one.code == code) return &find_row(one.numpy)->big;
+    return nullptr;
+}
+
+const ValueType* find_npy_type(std::string_view text) {
+    if (text.empty()) return nullptr;
+    const Row* found = find_row(text.substr(1));
+    if (found == nullptr) return nullptr;
+    if (text[0] == '>') return &found->big;
+    // NumPy writes `|` where the order of bytes means nothing.
+    const bool little = text[0] == '<' || (text[0] == '|' && found->little.bytes == 1);
+    return little ? &found->little : nullptr;
+}
+
+}  // namespace gmc::runtime
