@@ -2,9 +2,10 @@
 #include "tools/command_line/command_line.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <iostream>
+#include <boost/program_options.hpp>
 #include <sstream>
 
 #include "compiler/support/check.h"
@@ -14,19 +15,71 @@ namespace gmc::tools {
 
 namespace po = boost::program_options;
 
-CommandLine::CommandLine(std::string usage, std::string about)
-    : usage_(std::move(usage)), about_(std::move(about)), visible_("Options") {
-    visible_.add_options()("help,h", "prints this");
+struct CommandLine::Parts {
+    struct Argument {
+        std::string name, about;
+        bool optional = false;
+    };
+    struct Choice {
+        std::string name;
+        std::vector<std::string> values;
+    };
+
+    std::string usage, about;
+    po::options_description options{"Options"};
+    std::vector<Argument> arguments;
+    std::vector<Choice> choices;
+    po::variables_map values;
+
+    void add(const std::string& name, const po::value_semantic* value, const std::string& about) {
+        options.add_options()(name.c_str(), value, about.c_str());
+    }
+};
+
+CommandLine::CommandLine(std::string usage, std::string about) : parts_(new Parts) {
+    parts_->usage = std::move(usage);
+    parts_->about = std::move(about);
+    parts_->options.add_options()("help,h", "prints this");
 }
 
+CommandLine::~CommandLine() = default;
+
 void CommandLine::add_argument(const std::string& name, const std::string& about, bool optional) {
-    arguments_.push_back({name, about, optional});
+    parts_->arguments.push_back({name, about, optional});
+}
+
+void CommandLine::add_flag(const std::string& name, const std::string& about) {
+    parts_->add(name, po::bool_switch(), about);
+}
+
+template <typename T>
+void CommandLine::add_option(const std::string& name, const std::string& value,
+                             const std::string& about) {
+    parts_->add(name, po::value<T>()->value_name(value), about);
+}
+
+template <typename T>
+void CommandLine::add_option(const std::string& name, const std::string& value,
+                             const std::string& about, T otherwise) {
+    const std::string shown = fmt::format("{}", otherwise);
+    parts_->add(name, po::value<T>()->default_value(otherwise, shown)->value_name(value), about);
+}
+
+void CommandLine::add_choice(const std::string& name, const std::vector<std::string>& values,
+                             const std::string& about) {
+    parts_->choices.push_back({name, values});
+    add_option(name, fmt::format("{}", fmt::join(values, "|")), about, values.front());
+}
+
+void CommandLine::add_list(const std::string& name, const std::string& value,
+                           const std::string& about) {
+    parts_->add(name, po::value<std::vector<std::string>>()->composing()->value_name(value), about);
 }
 
 bool CommandLine::parse(const std::vector<std::string>& words) {
-    po::options_description all = visible_;
+    po::options_description all = parts_->options;
     po::positional_options_description positional;
-    for (const Argument& argument : arguments_) {
+    for (const Parts::Argument& argument : parts_->arguments) {
         all.add_options()(argument.name.c_str(), po::value<std::string>());
         positional.add(argument.name.c_str(), 1);
     }
@@ -36,10 +89,11 @@ bool CommandLine::parse(const std::vector<std::string>& words) {
             po::command_line_style::default_style & ~po::command_line_style::allow_guessing;
         po::store(
             po::command_line_parser(words).options(all).positional(positional).style(kStyle).run(),
-            values_);
+            parts_->values);
     } catch (const po::unknown_option& error) {
         std::vector<std::string> names;
-        for (const auto& option : visible_.options()) names.push_back("--" + option->long_name());
+        for (const auto& option : parts_->options.options())
+            names.push_back("--" + option->long_name());
         throw UsageError(fmt::format("no option `{}`{}", error.get_option_name(),
                                      suggestion(error.get_option_name(), names)));
     } catch (const po::error& error) {
@@ -49,11 +103,28 @@ bool CommandLine::parse(const std::vector<std::string>& words) {
         print_help();
         return false;
     }
-    for (const Argument& argument : arguments_)
+    for (const Parts::Argument& argument : parts_->arguments)
         if (!argument.optional && !has(argument.name))
             throw UsageError(fmt::format("{} is missing", argument.name));
-    po::notify(values_);
+    for (const Parts::Choice& choice : parts_->choices)
+        if (const std::string value = text(choice.name);
+            std::find(choice.values.begin(), choice.values.end(), value) == choice.values.end())
+            throw UsageError(fmt::format("--{} is {}, not `{}`", choice.name,
+                                         fmt::join(choice.values, " or "), value));
     return true;
+}
+
+bool CommandLine::has(const std::string& name) const { return parts_->values.count(name) != 0; }
+
+bool CommandLine::given(const std::string& name) const {
+    return has(name) && !parts_->values[name].defaulted();
+}
+
+bool CommandLine::flag(const std::string& name) const { return get<bool>(name); }
+
+template <typename T>
+T CommandLine::get(const std::string& name) const {
+    return parts_->values[name].as<T>();
 }
 
 std::string CommandLine::text(const std::string& name) const {
@@ -69,15 +140,32 @@ std::vector<std::string> CommandLine::names(const std::string& name) const {
     return out;
 }
 
+std::vector<std::string> CommandLine::list(const std::string& name) const {
+    return has(name) ? get<std::vector<std::string>>(name) : std::vector<std::string>();
+}
+
 void CommandLine::print_help() const {
     std::ostringstream options;
-    options << visible_;
+    options << parts_->options;
     std::string arguments;
-    for (const Argument& a : arguments_) arguments += fmt::format("  {:<20} {}\n", a.name, a.about);
-    fmt::print("usage: {}\n\n{}\n", usage_, about_);
+    for (const Parts::Argument& a : parts_->arguments)
+        arguments += fmt::format("  {:<20} {}\n", a.name, a.about);
+    fmt::print("usage: {}\n\n{}\n", parts_->usage, parts_->about);
     if (!arguments.empty()) fmt::print("\nArguments:\n{}", arguments);
     fmt::print("\n{}", options.str());
 }
+
+#define GMC_VALUE(T)                                                                 \
+    template void CommandLine::add_option<T>(const std::string&, const std::string&, \
+                                             const std::string&);                    \
+    template void CommandLine::add_option<T>(const std::string&, const std::string&, \
+                                             const std::string&, T);                 \
+    template T CommandLine::get<T>(const std::string&) const;
+GMC_VALUE(std::string)
+GMC_VALUE(int64_t)
+GMC_VALUE(uint64_t)
+GMC_VALUE(double)
+#undef GMC_VALUE
 
 int report(const Diagnostics& diagnostics) {
     fmt::print(stderr, "{}", diagnostics.render());

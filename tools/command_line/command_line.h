@@ -2,9 +2,7 @@
 // Every wrong command line ends with exit code 2 and a pointer to --help.
 #pragma once
 
-#include <boost/program_options.hpp>
-
-#include <functional>
+#include <memory>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -31,44 +29,52 @@ class UsageError : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-/// Options and arguments of one command. Options are declared with options().add_options() as in
-/// Boost.
+/// Options and arguments of one command. The name of an option may end in its letter: "output,o".
+/// Boost stands behind it; its headers stay out of the commands' files because they take a second
+/// to compile. Values are std::string, int64_t, uint64_t or double.
 class CommandLine {
   public:
     /// `usage`: "gmc opt [options] FILE"; `about`: what the command does, a few lines.
     CommandLine(std::string usage, std::string about);
+    ~CommandLine();
 
-    boost::program_options::options_description& options() { return visible_; }
     /// Declares the next argument without a dash; `optional` ones come last.
     void add_argument(const std::string& name, const std::string& about, bool optional = false);
+    /// An option without a value; see flag().
+    void add_flag(const std::string& name, const std::string& about);
+    /// An option that is there only when it is given: see has(). --help shows `value` for its value.
+    template <typename T>
+    void add_option(const std::string& name, const std::string& value, const std::string& about);
+    /// An option with a default.
+    template <typename T>
+    void add_option(const std::string& name, const std::string& value, const std::string& about,
+                    T otherwise);
+    /// An option with one of these values, the first by default.
+    void add_choice(const std::string& name, const std::vector<std::string>& values,
+                    const std::string& about);
+    /// An option that may be given several times; see list().
+    void add_list(const std::string& name, const std::string& value, const std::string& about);
 
     /// False when --help was asked for and printed. Throws UsageError.
     bool parse(const std::vector<std::string>& words);
 
-    bool has(const std::string& name) const { return values_.count(name) != 0; }
+    bool has(const std::string& name) const;
     /// Whether the words have it: a default does not count.
-    bool given(const std::string& name) const { return has(name) && !values_[name].defaulted(); }
-    bool flag(const std::string& name) const { return values_[name].as<bool>(); }
+    bool given(const std::string& name) const;
+    bool flag(const std::string& name) const;
+    /// The value of an option that is there.
     template <typename T>
-    const T& get(const std::string& name) const {
-        return values_[name].as<T>();
-    }
+    T get(const std::string& name) const;
     /// The text of an option or argument; "" when it was not given.
     std::string text(const std::string& name) const;
     /// The names in an option like --skip="cse dce" or --skip=cse,dce.
     std::vector<std::string> names(const std::string& name) const;
+    std::vector<std::string> list(const std::string& name) const;
 
   private:
-    struct Argument {
-        std::string name, about;
-        bool optional = false;
-    };
+    struct Parts;
     void print_help() const;
-
-    std::string usage_, about_;
-    boost::program_options::options_description visible_;
-    std::vector<Argument> arguments_;
-    boost::program_options::variables_map values_;
+    std::unique_ptr<Parts> parts_;
 };
 
 struct Command {

@@ -52,11 +52,11 @@ int compile_command(const Words& words) {
                      "of gmrun read.");
     add_model(line);
     add_precision(line);
-    line.options().add_options()(
-        "output,o", boost::program_options::value<std::string>()->value_name("FILE"),
+    line.add_option<std::string>(
+        "output,o", "FILE",
         "the file to write; by default the model's name with .gmc, in this folder");
-    line.options().add_options()(
-        "memory-limit", boost::program_options::value<std::string>()->value_name("SIZE"),
+    line.add_option<std::string>(
+        "memory-limit", "SIZE",
         "the most that a function's values may take, e.g. 64MiB: what does not fit is computed "
         "twice instead of kept");
     add_pass_flags(line);

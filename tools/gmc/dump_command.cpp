@@ -59,7 +59,6 @@ int dump_artefact(const CommandLine& line, const Format& format) {
 }  // namespace
 
 int dump_command(const Words& words) {
-    namespace po = boost::program_options;
     CommandLine line(
         "gmc dump [options] MODEL",
         "Prints a model at a stage of its compilation, or a .gmc file, which is at the last:\n"
@@ -77,11 +76,9 @@ int dump_command(const Words& words) {
         "  svg    the same as a picture");
     add_model(line, "the model, a YAML file or a .gmc file");
     add_precision(line);
-    line.options().add_options()  //
-        ("stage", po::value<std::string>()->default_value("plan")->value_name("STAGE"),
-         "spec, ir, grad, opt or plan")  //
-        ("format", po::value<std::string>()->default_value("text")->value_name("FORMAT"),
-         "text, loops, json, dot, table or svg");
+    line.add_option<std::string>("stage", "STAGE", "spec, ir, grad, opt or plan", "plan");
+    line.add_option<std::string>("format", "FORMAT", "text, loops, json, dot, table or svg",
+                                 "text");
     if (!line.parse(words)) return kDone;
     std::vector<std::string> formats;
     for (const Format& format : kFormats) formats.push_back(format.name);

@@ -15,21 +15,17 @@
 namespace gmc::tools {
 namespace {
 
-namespace po = boost::program_options;
 using runtime::DerivativeCheck;
 using Verdict = DerivativeCheck::Verdict;
 
 void add_options(CommandLine& line) {
     add_model(line);
-    line.options().add_options()("bound",
-                                 po::value<double>()->default_value(1e-5, "1e-5")->value_name("X"),
-                                 "the largest relative error that is none")(
-        "seed", po::value<uint64_t>()->default_value(1)->value_name("N"),
-        "of parameters, noise and directions")(
-        "examples", po::value<int64_t>()->default_value(2)->value_name("N"), "in the batch")(
-        "parameters", po::value<std::string>()->value_name("PATTERN"),
-        "check only parameters of such names: generator.*, *.bias")(
-        "first-order", po::bool_switch(), "leave out the second order, which takes longer");
+    line.add_option<double>("bound", "X", "the largest relative error that is none", 1e-5);
+    line.add_option<uint64_t>("seed", "N", "of parameters, noise and directions", 1);
+    line.add_option<int64_t>("examples", "N", "in the batch", 2);
+    line.add_option<std::string>("parameters", "PATTERN",
+                                 "check only parameters of such names: generator.*, *.bias");
+    line.add_flag("first-order", "leave out the second order, which takes longer");
 }
 
 /// "generator.dense.weight" as a pattern of the shell.

@@ -9,14 +9,12 @@
 
 namespace gmc::tools {
 
-namespace po = boost::program_options;
 namespace fs = std::filesystem;
 
 void add_model(CommandLine& line, const std::string& about) {
     line.add_argument("MODEL", about);
-    line.options().add_options()(
-        "set", po::value<std::vector<std::string>>()->composing()->value_name("NAME=VALUE"),
-        "replaces a variable of the model; may be given several times");
+    line.add_list("set", "NAME=VALUE",
+                  "replaces a variable of the model; may be given several times");
 }
 
 std::vector<std::string> recipe_directories(const std::string& model) {
@@ -41,22 +39,14 @@ Result<dsl::ModelSpec> read_model(const CommandLine& line, Diagnostics& diagnost
                 "model, gmrun runs it");
         return Failure{};
     }
-    if (line.has("set")) options.sets = line.get<std::vector<std::string>>("set");
+    options.sets = line.list("set");
     options.recipe_directories = recipe_directories(options.path);
     return dsl::read_model(options, diagnostics);
 }
 
 void add_precision(CommandLine& line) {
-    line.options().add_options()(
-        "precision",
-        po::value<std::string>()
-            ->default_value("f32")
-            ->value_name("f32|bf16")
-            ->notifier([](const std::string& precision) {
-                if (precision != "f32" && precision != "bf16")
-                    throw UsageError(
-                        fmt::format("--precision is f32 or bf16, not `{}`", precision));
-            }),
+    line.add_choice(
+        "precision", {"f32", "bf16"},
         "bf16: convolutions and matrix products of bf16 numbers, activations and their gradients "
         "kept in bf16; weights, "
         "optimizers, statistics and losses stay f32");

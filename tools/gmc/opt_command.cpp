@@ -14,8 +14,7 @@ int opt_command(const Words& words) {
         "--passes names, and prints the module. Passes, in the order of `gmc compile`:\n" +
             pass_table());
     line.add_argument("FILE", "the module; - for the standard input");
-    line.options().add_options()("output,o",
-                                 boost::program_options::value<std::string>()->value_name("FILE"),
+    line.add_option<std::string>("output,o", "FILE",
                                  "writes a .gmc file, with its checksum, instead of printing");
     add_pass_flags(line);
     if (!line.parse(words)) return kDone;

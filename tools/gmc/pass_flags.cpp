@@ -9,8 +9,6 @@
 
 namespace gmc::tools {
 
-namespace po = boost::program_options;
-
 namespace {
 
 void check_names(const std::vector<std::string>& names) {
@@ -53,19 +51,18 @@ void add_explanation(std::vector<passes::Stage>& stages) {
 }  // namespace
 
 void add_pass_flags(CommandLine& line) {
-    line.options().add_options()  //
-        ("passes", po::value<std::string>()->value_name("NAMES"),
-         "runs these passes in this order, e.g. \"cse dce\"; `gmc opt --help` lists them")  //
-        ("skip", po::value<std::string>()->value_name("NAMES"), "leaves passes out")        //
-        ("stop-after", po::value<std::string>()->value_name("NAME"),
-         "stops when this pass is done")  //
-        ("print-after", po::value<std::string>()->value_name("NAMES"),
-         "prints the module after passes")  //
-        ("dump-dir", po::value<std::string>()->value_name("DIR"),
-         "writes the module there after each pass that changed it, e.g. 07-cse.changed.gmc")  //
-        ("time-passes", po::bool_switch(), "prints a table of the time that passes took")     //
-        ("explain-fusion", po::bool_switch(),
-         "prints the tensors that fuse_elementwise leaves in memory, and why");
+    line.add_option<std::string>(
+        "passes", "NAMES",
+        "runs these passes in this order, e.g. \"cse dce\"; `gmc opt --help` lists them");
+    line.add_option<std::string>("skip", "NAMES", "leaves passes out");
+    line.add_option<std::string>("stop-after", "NAME", "stops when this pass is done");
+    line.add_option<std::string>("print-after", "NAMES", "prints the module after passes");
+    line.add_option<std::string>(
+        "dump-dir", "DIR",
+        "writes the module there after each pass that changed it, e.g. 07-cse.changed.gmc");
+    line.add_flag("time-passes", "prints a table of the time that passes took");
+    line.add_flag("explain-fusion",
+                  "prints the tensors that fuse_elementwise leaves in memory, and why");
 }
 
 std::string pass_table() {

@@ -10,8 +10,7 @@ int schema_command(const Words& words) {
                      "Prints the model language as JSON Schema, which editors use to complete and "
                      "check; with --reference the "
                      "page that people read (dsl/REFERENCE.md).");
-    line.options().add_options()("reference", boost::program_options::bool_switch(),
-                                 "print the reference page instead");
+    line.add_flag("reference", "print the reference page instead");
     if (!line.parse(words)) return kDone;
     fmt::print("{}",
                line.flag("reference") ? dsl::language_reference() : dsl::json_schema() + "\n");

@@ -102,8 +102,7 @@ int summary_command(const Words& words) {
                      "and FLOPs of one example "
                      "forward (a multiply-add counts as two).");
     add_model(line);
-    line.options().add_options()("json", boost::program_options::bool_switch(),
-                                 "print one JSON object");
+    line.add_flag("json", "print one JSON object");
     if (!line.parse(words)) return kDone;
     Diagnostics diagnostics;
     const Result<dsl::ModelSpec> spec = read_model(line, diagnostics);

@@ -8,20 +8,18 @@
 namespace gmc::tools {
 
 int encode_command(const Words& words) {
-    namespace po = boost::program_options;
     namespace fs = std::filesystem;
     CommandLine line("gmrun encode [options] MODEL",
                      "Writes the results of the model's function `encode` for the test data, in "
                      "order: a file RESULT.npy per result, float32, N x ...");
     add_run(line);
-    line.options().add_options()("train-data", po::bool_switch(),
-                                 "encode the training data instead")(
-        "count", po::value<int64_t>(), "the first so many examples; by default all")(
-        "seed", po::value<uint64_t>()->default_value(1), "of noise, where the function draws any")(
-        "function", po::value<std::string>()->default_value("encode"),
-        "another function of the model that takes data")(
-        "output,o", po::value<std::string>()->value_name("FOLDER"),
-        "where the files go; by default encoded/ in the run's folder");
+    line.add_flag("train-data", "encode the training data instead");
+    line.add_option<int64_t>("count", "N", "the first so many examples; by default all");
+    line.add_option<uint64_t>("seed", "N", "of noise, where the function draws any", 1);
+    line.add_option<std::string>("function", "NAME",
+                                 "another function of the model that takes data", "encode");
+    line.add_option<std::string>("output,o", "FOLDER",
+                                 "where the files go; by default encoded/ in the run's folder");
     if (!line.parse(words)) return kDone;
     const int64_t count = line.has("count") ? line.get<int64_t>("count") : 0;
     if (line.has("count") && count < 1) throw UsageError("--count must be at least 1");

@@ -48,21 +48,19 @@ void print_figures(const Figures& figures) {
 }
 
 void add_options(CommandLine& line) {
-    namespace po = boost::program_options;
     add_run(line);
-    line.options().add_options()("train-data", po::bool_switch(),
-                                 "evaluate on the training data instead")(
-        "samples", po::value<int64_t>()->default_value(10000),
-        "how many samples of the function `sample` are judged")(
-        "classifier", po::value<std::string>()->value_name("MODEL"),
+    line.add_flag("train-data", "evaluate on the training data instead");
+    line.add_option<int64_t>("samples", "N", "how many samples of the function `sample` are judged",
+                             10000);
+    line.add_option<std::string>(
+        "classifier", "MODEL",
         "a trained classifier, as .gmc file or run's folder, with the functions features(image) "
         "and "
         "classify(image): adds the Frechet distance of the features of samples to those of the "
         "test "
-        "data and, where samples take a label, the share classified as the class asked for")(
-        "seed", po::value<uint64_t>()->default_value(1),
-        "of random numbers in the losses, and of samples")("json", po::bool_switch(),
-                                                           "print one JSON object");
+        "data and, where samples take a label, the share classified as the class asked for");
+    line.add_option<uint64_t>("seed", "N", "of random numbers in the losses, and of samples", 1);
+    line.add_flag("json", "print one JSON object");
 }
 
 }  // namespace

@@ -15,9 +15,7 @@ int history_command(const Words& words) {
                      "Puts the grids that training drew after each epoch (samples/epoch-NNN.png) "
                      "below each other.");
     line.add_argument("RUN", "the folder of a run");
-    line.options().add_options()("output,o",
-                                 boost::program_options::value<std::string>()->value_name("FILE"),
-                                 "by default history.png in the run's folder");
+    line.add_option<std::string>("output,o", "FILE", "by default history.png in the run's folder");
     if (!line.parse(words)) return kDone;
     namespace fs = std::filesystem;
     Diagnostics diagnostics;

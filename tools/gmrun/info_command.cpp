@@ -54,8 +54,7 @@ int info_command(const Words& words) {
     CommandLine line("gmrun info [options] MODEL",
                      "Says what is in a compiled model, and where its run stands.");
     add_run(line);
-    line.options().add_options()("json", boost::program_options::bool_switch(),
-                                 "print one JSON object");
+    line.add_flag("json", "print one JSON object");
     if (!line.parse(words)) return kDone;
     Diagnostics diagnostics;
     auto model = runtime::LoadedModel::load(model_path(line), diagnostics);

@@ -7,21 +7,20 @@
 namespace gmc::tools {
 
 int interpolate_command(const Words& words) {
-    namespace po = boost::program_options;
     CommandLine line(
         "gmrun interpolate [options] MODEL",
         "Draws rows of samples from one noise vector to another: on the arc between them where the "
         "noise is\nnormal, on the straight line where it is uniform. Row r goes from sample 2r to "
         "sample 2r + 1.");
     add_run(line);
-    line.options().add_options()("rows", po::value<int64_t>()->default_value(8),
-                                 "how many pairs of noise vectors")(
-        "columns", po::value<int64_t>()->default_value(10),
-        "samples from one end to the other, both included")(
-        "seed", po::value<uint64_t>()->default_value(1), "of the noise")(
-        "function", po::value<std::string>()->default_value("sample"),
-        "the model's function that makes them")(
-        "output,o", po::value<std::string>()->value_name("FILE"),
+    line.add_option<int64_t>("rows", "N", "how many pairs of noise vectors", 8);
+    line.add_option<int64_t>("columns", "N", "samples from one end to the other, both included",
+                             10);
+    line.add_option<uint64_t>("seed", "N", "of the noise", 1);
+    line.add_option<std::string>("function", "NAME", "the model's function that makes them",
+                                 "sample");
+    line.add_option<std::string>(
+        "output,o", "FILE",
         "FILE.png: a picture; FILE.npy: float32, rows * columns x ... in the data's range; by "
         "default interpolation.png in the run's folder");
     add_label(line, "row r is of class r mod classes");

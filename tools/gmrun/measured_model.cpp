@@ -6,11 +6,9 @@
 namespace gmc::tools {
 
 void add_measuring(CommandLine& line, int64_t steps) {
-    namespace po = boost::program_options;
     line.add_argument("MODEL", "a .gmc file, or the folder of a run");
-    line.options().add_options()("steps", po::value<int64_t>()->default_value(steps),
-                                 "steps that count, after three that do not")(
-        "json", po::bool_switch(), "print one JSON object");
+    line.add_option<int64_t>("steps", "N", "steps that count, after three that do not", steps);
+    line.add_flag("json", "print one JSON object");
     add_tuning(line);
 }
 

@@ -133,9 +133,8 @@ int plan_command(const Words& words) {
         "registers, GB/s of all others against a stream through memory.\nWhat is still "
         "in the cache comes faster than memory, so a loop may show more than 100 %.");
     add_measuring(line, 5);
-    line.options().add_options()(
-        "candidates", boost::program_options::bool_switch(),
-        "also the kernels that lost, with the times that the choice was made by");
+    line.add_flag("candidates",
+                  "also the kernels that lost, with the times that the choice was made by");
     if (!line.parse(words)) return kDone;
     const int64_t steps = measured_steps(line);
     if (line.flag("candidates") && line.flag("no-tune"))

@@ -103,16 +103,13 @@ class Profile {
 }  // namespace
 
 int profile_command(const Words& words) {
-    namespace po = boost::program_options;
     CommandLine line(
         "gmrun profile [options] MODEL",
         "Shows where the time of a training step goes: operations by kind, with their "
         "names and places in\nthe model, the slowest first (medians of real steps). "
         "Writes a trace of all steps that ui.perfetto.dev\nand chrome://tracing open.");
     add_measuring(line, 10);
-    line.options().add_options()(
-        "output,o", po::value<std::string>()->default_value("trace.json")->value_name("FILE"),
-        "where the trace goes");
+    line.add_option<std::string>("output,o", "FILE", "where the trace goes", "trace.json");
     if (!line.parse(words)) return kDone;
     const int64_t steps = measured_steps(line);
     Diagnostics diagnostics;

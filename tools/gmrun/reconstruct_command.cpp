@@ -8,16 +8,15 @@
 namespace gmc::tools {
 
 int reconstruct_command(const Words& words) {
-    namespace po = boost::program_options;
     CommandLine line("gmrun reconstruct [options] MODEL",
                      "Reconstructs the first images of the test data.");
     add_run(line);
-    line.options().add_options()("count", po::value<int64_t>()->default_value(32),
-                                 "how many images")("seed", po::value<uint64_t>()->default_value(1),
-                                                    "of noise, where the function draws any")(
-        "function", po::value<std::string>()->default_value("reconstruct"),
-        "the model's function that makes them")(
-        "output,o", po::value<std::string>()->value_name("FILE"),
+    line.add_option<int64_t>("count", "N", "how many images", 32);
+    line.add_option<uint64_t>("seed", "N", "of noise, where the function draws any", 1);
+    line.add_option<std::string>("function", "NAME", "the model's function that makes them",
+                                 "reconstruct");
+    line.add_option<std::string>(
+        "output,o", "FILE",
         "FILE.png: pairs of rows, originals above; FILE.npy: the reconstructions; by default "
         "reconstructions.png in the "
         "run's folder");

@@ -35,8 +35,7 @@ std::string model_path(const std::string& model) {
 
 void add_run(CommandLine& line) {
     line.add_argument("MODEL", "a .gmc file, or the folder of a run");
-    line.options().add_options()("run",
-                                 boost::program_options::value<std::string>()->value_name("DIR"),
+    line.add_option<std::string>("run", "DIR",
                                  "the run's folder; by default the newest of this model in runs/");
 }
 
@@ -95,8 +94,8 @@ bool write_examples(runtime::LoadedModel& model, const runtime::Examples& exampl
 }
 
 void add_label(CommandLine& line, const std::string& otherwise) {
-    line.options().add_options()(
-        "label", boost::program_options::value<int64_t>(),
+    line.add_option<int64_t>(
+        "label", "N",
         ("the class of all samples, where the function takes a label; without it " + otherwise)
             .c_str());
 }

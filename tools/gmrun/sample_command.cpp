@@ -17,17 +17,16 @@ int64_t usual_count(const runtime::LoadedModel& model, const std::string& name) 
 }  // namespace
 
 int sample_command(const Words& words) {
-    namespace po = boost::program_options;
     CommandLine line("gmrun sample [options] MODEL",
                      "Draws samples of a trained model. Sample i depends on the seed and i only, "
                      "not on how many are drawn.");
     add_run(line);
-    line.options().add_options()("count", po::value<int64_t>(),
-                                 "how many samples; by default 64, of points 2000")(
-        "seed", po::value<uint64_t>()->default_value(1), "of the noise")(
-        "function", po::value<std::string>()->default_value("sample"),
-        "the model's function that makes them")(
-        "output,o", po::value<std::string>()->value_name("FILE"),
+    line.add_option<int64_t>("count", "N", "how many samples; by default 64, of points 2000");
+    line.add_option<uint64_t>("seed", "N", "of the noise", 1);
+    line.add_option<std::string>("function", "NAME", "the model's function that makes them",
+                                 "sample");
+    line.add_option<std::string>(
+        "output,o", "FILE",
         "FILE.png: a grid of images, or a scatter plot of points over those of the data; FILE.npy: "
         "float32, N x H x W x C in the data's range; by default samples.png in the run's folder");
     add_label(line, "sample i is of class i mod classes, so that a grid shows them side by side");

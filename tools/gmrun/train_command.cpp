@@ -37,23 +37,20 @@ int exit_code(runtime::TrainEnd end) {
 }  // namespace
 
 int train_command(const Words& words) {
-    namespace po = boost::program_options;
     CommandLine line(
         "gmrun train [options] MODEL",
         "Trains a compiled model. The run's folder gets model.gmc, checkpoint, metrics.jsonl and "
         "samples/epoch-NNN.png.");
     add_run(line);
-    line.options().add_options()("resume", po::bool_switch(),
-                                 "go on from the checkpoint of the run")(
-        "seed", po::value<uint64_t>()->default_value(1),
-        "of weights, noise and the order of the data")(
-        "epochs", po::value<int64_t>(), "passes over the data, instead of the model's")(
-        "steps", po::value<int64_t>(), "stop after so many steps in all")(
-        "log-every", po::value<int64_t>()->default_value(50),
-        "steps between two lines of metrics.jsonl")(
-        "samples", po::value<int64_t>(),
-        "samples drawn after each epoch, 0 = none; by default 64 images or 2000 points")(
-        "quiet", po::bool_switch(), "no progress line");
+    line.add_flag("resume", "go on from the checkpoint of the run");
+    line.add_option<uint64_t>("seed", "N", "of weights, noise and the order of the data", 1);
+    line.add_option<int64_t>("epochs", "N", "passes over the data, instead of the model's");
+    line.add_option<int64_t>("steps", "N", "stop after so many steps in all");
+    line.add_option<int64_t>("log-every", "N", "steps between two lines of metrics.jsonl", 50);
+    line.add_option<int64_t>(
+        "samples", "N",
+        "samples drawn after each epoch, 0 = none; by default 64 images or 2000 points");
+    line.add_flag("quiet", "no progress line");
     add_tuning(line);
     if (!line.parse(words)) return kDone;
     Diagnostics diagnostics;

@@ -12,11 +12,12 @@
 namespace gmc::tools {
 
 void add_tuning(CommandLine& line) {
-    line.options().add_options()(
-        "no-tune", boost::program_options::bool_switch(),
+    line.add_flag(
+        "no-tune",
         "take the contractions that fixed rules prefer, instead of measuring once which are the "
-        "fastest on this machine (kept in ~/.cache/gmc)")(
-        "no-bf16", boost::program_options::bool_switch(),
+        "fastest on this machine (kept in ~/.cache/gmc)");
+    line.add_flag(
+        "no-bf16",
         "compute models that were compiled for bf16 in f32, as on processors without bf16");
 }
 
