@@ -3,21 +3,17 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
 #include "compiler/ir/attributes.h"
 
 namespace gmc::view {
 namespace {
 
 using namespace ir;  // NOLINT
-using Json = nlohmann::ordered_json;
 
 template <typename Op>
 Json attributes(const Op& op) {
     Json out = Json::object();
-    for_each_field(
-        op, [&](std::string_view name, const auto& value) { out[std::string(name)] = value; });
+    for_each_field(op, [&](std::string_view name, const auto& value) { out[name] = value; });
     return out;
 }
 Json attributes(const std::monostate&) { return Json::object(); }
@@ -41,8 +37,7 @@ class Writer {
         if (f.arena_bytes != kNone) out["arena_bytes"] = f.arena_bytes;
         out["inputs"] = Json::array();
         for (const Input& input : f.inputs) {
-            out["inputs"].push_back(value(f, input.value));
-            out["inputs"].back()["source"] = input.source;
+            out["inputs"].push_back(value(f, input.value))["source"] = input.source;
         }
         out["operations"] = operations(f, f.operations);
         out["updates"] = Json::array();
@@ -103,7 +98,7 @@ class Writer {
 
 }  // namespace
 
-nlohmann::ordered_json to_json(const Module& module) {
+Json to_json(const Module& module) {
     const Writer writer(module);
     Json out{{"model", module.name}, {"states", Json::array()}, {"functions", Json::array()}};
     for (const State& state : module.states) out["states"].push_back(writer.state(state));

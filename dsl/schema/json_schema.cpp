@@ -1,15 +1,13 @@
 // The table of the language as JSON Schema. Wherever a number, flag or word can stand, `"${name}"`
 // can too.
 #include <cmath>
-#include <nlohmann/json.hpp>
 
+#include "compiler/support/json.h"
 #include "dsl/schema/schema.h"
 #include "dsl/text/scalar.h"
 
 namespace gmc::dsl {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 Json reference(const std::string& name) { return {{"$ref", "#/$defs/" + name}}; }
 Json any_of(std::vector<Json> choices) {
@@ -110,10 +108,9 @@ Json object_schema(const std::vector<KeyRow>& rows, const std::string& doc, bool
         // A model that extends another may leave out anything.
         if (row.required() && !open) required.push_back(row.key);
     }
-    if (!required.empty()) out["required"] = required;
+    if (required.size() > 0) out["required"] = required;
     // A recipe adds its parameters and roles to the keys of an objective.
-    out["additionalProperties"] =
-        open && out["properties"].contains("recipe") ? Json(true) : Json(false);
+    out["additionalProperties"] = open && out["properties"].contains("recipe");
     return out;
 }
 

@@ -3,14 +3,12 @@
 
 #include <algorithm>
 #include <map>
-#include <nlohmann/json.hpp>
 
+#include "compiler/support/json.h"
 #include "runtime/profile/operation_text.h"
 
 namespace gmc::runtime {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr int kStepTrack = 1, kDataTrack = 2;
 
@@ -48,14 +46,13 @@ class Trace {
     }
 
     Json& add(int track, const std::string& name, const std::string& category, TimeSpan time) {
-        events_.push_back({{"name", name},
-                           {"cat", category},
-                           {"ph", "X"},
-                           {"ts", static_cast<double>(time.begin_ns - origin_ns_) / 1e3},
-                           {"dur", static_cast<double>(time.ns()) / 1e3},
-                           {"pid", 1},
-                           {"tid", track}});
-        return events_.back();
+        return events_.push_back({{"name", name},
+                                  {"cat", category},
+                                  {"ph", "X"},
+                                  {"ts", static_cast<double>(time.begin_ns - origin_ns_) / 1e3},
+                                  {"dur", static_cast<double>(time.ns()) / 1e3},
+                                  {"pid", 1},
+                                  {"tid", track}});
     }
 
     /// A call of a function begins after its batch was waited for and ends with its last operation.

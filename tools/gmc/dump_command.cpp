@@ -1,6 +1,5 @@
 // gmc dump: a model at a stage between YAML and .gmc.
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "compiler/ir/artefact.h"
 #include "compiler/ir/text/dot.h"

@@ -4,8 +4,6 @@
 namespace gmc::tools {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 template <typename Items, typename Convert>
 Json array(const Items& items, Convert convert) {
     Json out = Json::array();
@@ -51,7 +49,7 @@ Json data_field(const dsl::DataField& field) {
             {"format", field.format},
             {"source", field.source},
             {"shape", field.shape},
-            {"range", {field.range_low, field.range_high}},
+            {"range", std::vector<double>{field.range_low, field.range_high}},
             {"count", field.count}};
 }
 

@@ -1,7 +1,7 @@
 // gmc summary: networks layer by layer, as Keras shows them, with FLOPs.
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
+#include "compiler/support/json.h"
 #include "dsl/lower/summary.h"
 #include "tools/gmc/commands.h"
 #include "tools/gmc/model_source.h"
@@ -76,14 +76,14 @@ void print_network(const NetworkSummary& network) {
     fmt::print("\n");
 }
 
-nlohmann::ordered_json to_json(const NetworkSummary& network) {
+Json to_json(const NetworkSummary& network) {
     const Totals t = totals_of(network);
-    nlohmann::ordered_json json{{"name", network.name},
-                                {"role", network.role},
-                                {"parameters", t.parameters},
-                                {"statistics", t.statistics},
-                                {"flops", t.flops}};
-    json["layers"] = nlohmann::json::array();
+    Json json{{"name", network.name},
+              {"role", network.role},
+              {"parameters", t.parameters},
+              {"statistics", t.statistics},
+              {"flops", t.flops}};
+    json["layers"] = Json::array();
     for (const LayerSummary& l : network.layers)
         json["layers"].push_back({{"name", l.name},
                                   {"kind", l.kind},
@@ -113,8 +113,8 @@ int summary_command(const Words& words) {
         for (const NetworkSummary& network : *networks) print_network(network);
         return kDone;
     }
-    nlohmann::ordered_json json{{"model", spec->name}};
-    json["networks"] = nlohmann::json::array();
+    Json json{{"model", spec->name}};
+    json["networks"] = Json::array();
     for (const NetworkSummary& network : *networks) json["networks"].push_back(to_json(network));
     fmt::print("{}\n", json.dump());
     return kDone;

@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "compiler/support/json.h"
 #include "runtime/train/trainer.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/measured_model.h"
@@ -90,21 +90,21 @@ int bench_command(const Words& words) {
     int64_t images = 0;
     for (const auto& entry : model.schedule()) images = std::max(images, entry.repeat);
     images *= model.batch_size();
-    const nlohmann::ordered_json json{
-        {"model", model.module().name},
-        {"batch_size", model.batch_size()},
-        {"step_ms_median", measured.median()},
-        {"step_ms_min", measured.step_ms.front()},
-        {"images_per_s", static_cast<double>(images) / measured.median() * 1e3},
-        {"first_step_s", measured.first_step_s},
-        {"rss_peak_mb", static_cast<double>(usage.ru_maxrss) / 1024},
-        {"arena_mb", static_cast<double>(model.arena().bytes()) / (1 << 20)}};
+    const Json json{{"model", model.module().name},
+                    {"batch_size", model.batch_size()},
+                    {"step_ms_median", measured.median()},
+                    {"step_ms_min", measured.step_ms.front()},
+                    {"images_per_s", static_cast<double>(images) / measured.median() * 1e3},
+                    {"first_step_s", measured.first_step_s},
+                    {"rss_peak_mb", static_cast<double>(usage.ru_maxrss) / 1024},
+                    {"arena_mb", static_cast<double>(model.arena().bytes()) / (1 << 20)}};
     if (line.flag("json"))
         fmt::print("{}\n", json.dump());
     else
-        for (const auto& [key, value] : json.items())
-            fmt::print("{:16} {}\n", key,
-                       value.is_string() ? value.get<std::string>() : value.dump());
+        for (const std::string& key : json.names()) {
+            const Json& value = json.at(key);
+            fmt::print("{:16} {}\n", key, value.is_text() ? value.text() : value.dump());
+        }
     return kDone;
 }
 

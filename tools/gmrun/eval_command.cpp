@@ -1,6 +1,6 @@
 // gmrun eval: losses and metrics over the test data, and what samples are worth.
-#include <nlohmann/json.hpp>
 
+#include "compiler/support/json.h"
 #include "runtime/train/sample_quality.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/run_source.h"
@@ -9,7 +9,7 @@ namespace gmc::tools {
 namespace {
 
 /// Figures in the order they are printed.
-using Figures = nlohmann::ordered_json;
+using Figures = Json;
 
 /// Modes covered, for models of `ring` and `grid`. False after an error.
 bool add_modes(runtime::LoadedModel& model, int64_t samples, uint64_t seed, Figures& figures,
@@ -43,8 +43,8 @@ bool add_classifier(runtime::LoadedModel& model, const std::string& classifier, 
 }
 
 void print_figures(const Figures& figures) {
-    for (const auto& [name, value] : figures.items())
-        fmt::print("  {:24} {:.6g}\n", name, value.get<double>());
+    for (const std::string& name : figures.names())
+        fmt::print("  {:24} {:.6g}\n", name, figures.at(name).number());
 }
 
 void add_options(CommandLine& line) {

@@ -1,33 +1,34 @@
 // gmrun info: what is in a compiled model.
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
+#include "compiler/support/json.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/run_source.h"
 
 namespace gmc::tools {
 namespace {
 
-nlohmann::ordered_json describe(const ir::Module& module) {
+Json describe(const ir::Module& module) {
     int64_t parameters = 0, statistics = 0, slots = 0;
     for (const ir::State& s : module.states)
         (s.role == ir::StateRole::kParameter   ? parameters
          : s.role == ir::StateRole::kStatistic ? statistics
                                                : slots) += s.type.elements();
-    nlohmann::ordered_json json{{"model", module.name},
-                                {"parameters", parameters},
-                                {"statistics", statistics},
-                                {"optimizer_numbers", slots}};
+    Json json{{"model", module.name},
+              {"parameters", parameters},
+              {"statistics", statistics},
+              {"optimizer_numbers", slots},
+              {"functions", Json::array()}};
     for (const ir::Function& f : module.functions) {
-        nlohmann::ordered_json function{
+        Json function{
             {"name", f.name},
             {"operations", f.operations.size()},
             {"arena_mb", static_cast<double>(std::max<int64_t>(f.arena_bytes, 0)) / (1 << 20)}};
-        function["inputs"] = nlohmann::json::array();
+        function["inputs"] = Json::array();
         for (const ir::Input& i : f.inputs)
             function["inputs"].push_back(fmt::format("{}: {} = {}", f.values[i.value].name,
                                                      ir::to_string(f.type(i.value)), i.source));
-        function["results"] = nlohmann::json::array();
+        function["results"] = Json::array();
         for (const ir::NamedValue& r : f.results)
             function["results"].push_back(
                 fmt::format("{}: {}", r.name, ir::to_string(f.type(r.value))));
@@ -36,16 +37,19 @@ nlohmann::ordered_json describe(const ir::Module& module) {
     return json;
 }
 
-void print_text(const nlohmann::ordered_json& json) {
+void print_text(const Json& json) {
     fmt::print("{}: {} parameters, {} running statistics, {} optimizer numbers\n",
-               json["model"].get<std::string>(), json["parameters"].get<int64_t>(),
-               json["statistics"].get<int64_t>(), json["optimizer_numbers"].get<int64_t>());
-    for (const auto& f : json["functions"]) {
-        fmt::print("  {} ({} operations, arena {:.1f} MiB)\n", f["name"].get<std::string>(),
-                   f["operations"].get<int64_t>(), f["arena_mb"].get<double>());
-        for (const auto& i : f["inputs"]) fmt::print("    takes {}\n", i.get<std::string>());
-        for (const auto& r : f["results"]) fmt::print("    gives {}\n", r.get<std::string>());
+               json.at("model").text(), json.at("parameters").dump(), json.at("statistics").dump(),
+               json.at("optimizer_numbers").dump());
+    for (const Json& f : json.at("functions").elements()) {
+        fmt::print("  {} ({} operations, arena {:.1f} MiB)\n", f.at("name").text(),
+                   f.at("operations").dump(), f.at("arena_mb").number());
+        for (const Json& i : f.at("inputs").elements()) fmt::print("    takes {}\n", i.text());
+        for (const Json& r : f.at("results").elements()) fmt::print("    gives {}\n", r.text());
     }
+    if (json.contains("run"))
+        fmt::print("  run {}: step {}, seed {}\n", json.at("run").at("folder").text(),
+                   json.at("run").at("step").dump(), json.at("run").at("seed").dump());
 }
 
 }  // namespace
@@ -75,9 +79,6 @@ int info_command(const Words& words) {
         fmt::print("{}\n", json.dump());
     else
         print_text(json);
-    if (!line.flag("json") && json.contains("run"))
-        fmt::print("  run {}: step {}, seed {}\n", folder, json["run"]["step"].get<int64_t>(),
-                   json["run"]["seed"].get<uint64_t>());
     return kDone;
 }
 

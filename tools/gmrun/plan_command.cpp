@@ -1,6 +1,6 @@
 // gmrun plan: the kernel of every step, its time, and how near that is to what the machine can do.
-#include <nlohmann/json.hpp>
 
+#include "compiler/support/json.h"
 #include "runtime/contractions/choice/tuning.h"
 #include "runtime/contractions/choice/tuning_machine.h"
 #include "runtime/profile/machine_peak.h"
@@ -13,7 +13,6 @@ namespace {
 
 using runtime::OperationProfile;
 using runtime::place_of;
-using Json = nlohmann::ordered_json;
 
 /// An operation's rate on the scale of the machine's peak: arithmetic for contractions, memory for
 /// all others.

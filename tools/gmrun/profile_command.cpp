@@ -1,7 +1,7 @@
 // gmrun profile: where the time of a training step goes, as a table and as a trace for Perfetto.
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
+#include "compiler/support/json.h"
 #include "runtime/files/atomic_file.h"
 #include "runtime/profile/operation_text.h"
 #include "runtime/profile/trace.h"
@@ -13,7 +13,6 @@ namespace {
 
 using runtime::OperationProfile;
 using runtime::place_of;
-using Json = nlohmann::ordered_json;
 
 /// Operations of one kind, the slowest first.
 struct Kind {
