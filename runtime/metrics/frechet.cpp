@@ -1,7 +1,7 @@
 // Moments and matrix square roots, through Eigen's symmetric eigen-decomposition.
 #include "runtime/metrics/frechet.h"
 
-#include <Eigen/Dense>
+#include <Eigen/Eigenvalues>
 #include <algorithm>
 
 #include "compiler/support/check.h"
@@ -17,11 +17,18 @@ Matrix covariance_of(const GaussianFit& fit) {
     return Eigen::Map<const Matrix>(fit.covariance.data(), fit.size(), fit.size());
 }
 
+/// The one place of a product: each form of operands would compile Eigen's kernels once more.
+Matrix product(const Matrix& a, const Matrix& b) {
+    Matrix out(a.rows(), b.cols());
+    out.noalias() = a * b;
+    return out;
+}
+
 /// The root of a symmetric matrix without negative eigenvalues; what rounding made negative is 0.
 Matrix symmetric_root(const Matrix& matrix) {
     const Eigen::SelfAdjointEigenSolver<Matrix> solver(matrix);
     const Vector roots = solver.eigenvalues().cwiseMax(0.0).cwiseSqrt();
-    return solver.eigenvectors() * roots.asDiagonal() * solver.eigenvectors().transpose();
+    return product(solver.eigenvectors() * roots.asDiagonal(), solver.eigenvectors().transpose());
 }
 
 }  // namespace
@@ -42,7 +49,7 @@ GaussianFit fit_gaussian(std::span<const float> rows, int64_t size) {
         const int64_t length = std::min(kBlock, count - first);
         const Matrix centred =
             features.middleRows(first, length).cast<double>().rowwise() - mean.transpose();
-        scatter.noalias() += centred.transpose() * centred;
+        scatter += product(centred.transpose(), centred);
     }
     scatter /= static_cast<double>(count - 1);
     return {
@@ -54,10 +61,10 @@ double frechet_distance(const GaussianFit& a, const GaussianFit& b) {
     const Eigen::Map<const Vector> mean_a(a.mean.data(), a.size()), mean_b(b.mean.data(), b.size());
     const Matrix c1 = covariance_of(a), c2 = covariance_of(b);
     const Matrix root = symmetric_root(c1);
-    const Matrix product = root * c2 * root;
+    const Matrix product_of_roots = product(product(root, c2), root);
     // Symmetric but for rounding; the solver reads one half only.
-    const Eigen::SelfAdjointEigenSolver<Matrix> solver((product + product.transpose()) / 2,
-                                                       Eigen::EigenvaluesOnly);
+    const Eigen::SelfAdjointEigenSolver<Matrix> solver(
+        (product_of_roots + product_of_roots.transpose()) / 2, Eigen::EigenvaluesOnly);
     const double trace_of_root = solver.eigenvalues().cwiseMax(0.0).cwiseSqrt().sum();
     const double distance =
         (mean_a - mean_b).squaredNorm() + c1.trace() + c2.trace() - 2 * trace_of_root;
