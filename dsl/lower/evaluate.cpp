@@ -1,4 +1,4 @@
-// Names, arithmetic and applications of networks.
+// Evaluates names, arithmetic and applications of networks.
 #include "dsl/lower/evaluate.h"
 
 #include <fmt/format.h>
@@ -249,7 +249,7 @@ Evaluated Evaluator::apply(const dsl::NetworkSpec& network, const Expression& ca
         if (!input_shape(f_.m, network.inputs[i], wanted)) return failed();
         wanted = batched(f_.m.batch, wanted);
         ValueId value = materialize(argument, wanted);
-        // One number per example is [N] or [N, 1].
+        // An input of one number per example takes both [N] and [N, 1].
         if (argument.batched && example_elements(f_.b.shape(value)) == 1 &&
             example_elements(wanted) == 1)
             value = f_.b.reshape(value, wanted);
@@ -272,7 +272,8 @@ Evaluated Evaluator::apply(const dsl::NetworkSpec& network, const Expression& ca
             return known.result;
     const auto states = f_.current_states();
     if (!apply_network(f_, network, arguments, result.outputs, nullptr)) return failed();
-    // Running statistics belong to the trained network: its averaged twin does not move them.
+    // Running statistics belong to the trained network, so applying it with averaged weights must
+    // not move them.
     if (averaged) f_.restore_states(states);
     if (network.outputs.empty()) result.value = result.outputs.at("");
     applications_.push_back({network.name, arguments, averaged, result});
@@ -363,7 +364,7 @@ Evaluated Evaluator::binary(const Expression& e) {
     else if (op == '/')
         result.value = f_.b.div(a.value, b.value);
     else {
-        // <= and >= are the negation of the opposite strict comparison, != that of ==.
+        // <= and >= are the negation of the opposite strict comparison; != is that of ==.
         const bool equality = op == '=' || op == '!';
         const bool less = op == '<', negate = equality ? op == '!' : e.text.size() == 2;
         result.value = equality         ? f_.b.emit(ir::Equal{}, {a.value, b.value})

@@ -1,4 +1,4 @@
-// Functions of numbers element by element, and `lerp` and `concat`.
+// Element-wise functions, and `lerp` and `concat`.
 #include <fmt/format.h>
 
 #include "dsl/lower/calls/call_functions.h"
@@ -38,7 +38,7 @@ Evaluated clamp(Evaluator& e, const Expression& call) {
     return x;
 }
 
-/// -t log(sigmoid(l)) - (1 - t) log(1 - sigmoid(l)) = softplus(l) - t l, element by element.
+/// Element by element: -t log(sigmoid(l)) - (1 - t) log(1 - sigmoid(l)) = softplus(l) - t l.
 Evaluated bce_with_logits(Evaluator& e, const Expression& call) {
     Evaluated logits = argument(e, call, 0), target = argument(e, call, 1);
     if (logits.failed) return logits;
@@ -67,7 +67,7 @@ Evaluated lerp(Evaluator& e, const Expression& call) {
     return a;
 }
 
-/// Examples side by side along an axis, the last if none is named.
+/// Joins examples along the named axis, or along the last one.
 Evaluated concat(Evaluator& e, const Expression& call) {
     Evaluated result;
     result.batched = true;

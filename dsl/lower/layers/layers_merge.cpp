@@ -1,4 +1,4 @@
-// Joining, naming and cutting. Shapes in comments and messages leave out the batch.
+// Joins, names and cuts results of layers. Shapes in comments and messages leave out the batch.
 #include "dsl/lower/layers/layers_merge.h"
 
 #include <fmt/format.h>
@@ -14,7 +14,7 @@ using ir::ValueId;
 
 namespace {
 
-/// "`a` [28,28,3]": an input by the name that `from` gives it.
+/// Names input i with its shape, as in "`a` [28,28,3]", by the name in `from`.
 std::string named_shape(const LayerScope& l, size_t i) {
     const std::string shape = ir::to_string(example_of(l.f.b.shape(l.inputs[i])));
     return i < l.spec.from.size() ? fmt::format("`{}` {}", l.spec.from[i], shape) : shape;
@@ -28,7 +28,7 @@ ValueId do_not_fit(LayerScope& l, size_t i, const std::string& rule) {
     return kNone;
 }
 
-/// The axis of the batched shape that the key `axis` means; kNone after an error.
+/// The axis of the batched shape that the key `axis` names; kNone after an error.
 int64_t axis_of(LayerScope& l, const Shape& shape) {
     const int64_t axis = l.spec.integer("axis"), rank = static_cast<int64_t>(shape.size()) - 1;
     if (axis >= -rank && axis < rank) return axis < 0 ? axis + rank + 1 : axis + 1;
@@ -38,7 +38,8 @@ int64_t axis_of(LayerScope& l, const Shape& shape) {
     return kNone;
 }
 
-/// Takes `y` into `shape`, sizes of 1 and leading axes repeating; false where they do not meet.
+/// Broadcasts `shape` with `y`: sizes of 1 and missing leading axes repeat. False when they do not
+/// fit.
 bool meet(Shape& shape, const Shape& y) {
     if (y.size() > shape.size()) shape.insert(shape.begin() + 1, y.size() - shape.size(), 1);
     for (size_t i = 1; i < y.size(); ++i) {
@@ -50,7 +51,7 @@ bool meet(Shape& shape, const Shape& y) {
     return true;
 }
 
-/// x repeated to `shape`, which it meets.
+/// x repeated to `shape`, with which it broadcasts.
 ValueId repeat(ir::Builder& b, ValueId x, const Shape& shape) {
     const Shape from = b.shape(x);
     const size_t missing = shape.size() - from.size();
