@@ -87,7 +87,7 @@ Evaluated Evaluator::tensor(const Expression& expression) {
     for (const auto& [head, value] : e.outputs)
         heads += (heads.empty() ? "`." : ", `.") + head + "`";
     return fail(DiagnosticKind::kWrongType, expression.span,
-                "a network with several outputs is no number here",
+                "a network with several outputs is not a single value",
                 fmt::format("name one of its outputs: {}", heads));
 }
 
@@ -135,8 +135,9 @@ Evaluated Evaluator::averaged(const Expression& call) {
     if (result.failed || has_averages(result.networks)) return result;
     const std::string networks = fmt::format("{}", fmt::join(result.networks, "`, `"));
     if (networks.empty())
-        return fail(DiagnosticKind::kBadExpression, call.arguments[0]->span,
-                    "`averaged` of what depends on no network");
+        return fail(
+            DiagnosticKind::kBadExpression, call.arguments[0]->span,
+            "`averaged` takes an expression that depends on a network, which this does not");
     return fail(DiagnosticKind::kBadExpression, call.arguments[0]->span,
                 fmt::format("the weights of `{}` have no moving average", networks),
                 "set `average: 0.999` in `train`, or in the entry of `minimize` that trains them");

@@ -52,7 +52,7 @@ std::vector<KeyRow> data_field_keys() {
         word("channels", "3", "1|3", "folder: grey or colour"),
         word("crop", "center", "center|none",
              "folder: pictures of other proportions are cut, or stretched"),
-        flag("flip", "false", "folder: every second picture mirrored in training"),
+        flag("flip", "false", "folder: half of the pictures, at random, are mirrored in training"),
         structure("range", "[number]", kOptional,
                   "[low, high] that stored 0 to 255 is mapped to, and that other values lie in; "
                   "[0, 1] when left out"),

@@ -32,8 +32,8 @@ struct ConvProblem : Contraction {
     enum class Direction { kForward, kBackwardData, kBackwardWeights };
     Direction direction = Direction::kForward;
     ir::ConvWindow window;
-    ir::Shape x, weights,
-        y;  ///< x[N,D...,C], weights[K...,C/groups,F], y[N,E...,F] whatever the direction
+    /// The same in all directions: x[N,D...,C], weights[K...,C/groups,F], y[N,E...,F].
+    ir::Shape x, weights, y;
     float* x_data = nullptr;
     float* weights_data = nullptr;
     float* y_data = nullptr;

@@ -69,8 +69,8 @@ void TuningCache::record(const std::string& problem, TuningEntry entry) {
 
 bool TuningCache::save(Diagnostics& diagnostics) {
     std::error_code error;
-    fs::create_directories(fs::path(path_).parent_path(),
-                           error);  // an error shows when the file is written
+    // An error shows when the file is written.
+    fs::create_directories(fs::path(path_).parent_path(), error);
     Json json = read(path_);
     Json& machine = json["machines"][machine_];
     if (!machine.is_object()) machine = Json::object();

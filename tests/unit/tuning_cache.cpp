@@ -1,5 +1,5 @@
-// The file of measured contractions: what was recorded comes back, what is broken is measured
-// again.
+// The file of tuning measurements: what was recorded is read back, and what is broken counts as not
+// measured.
 #include <unistd.h>
 
 #include <filesystem>
@@ -19,7 +19,7 @@ class Folder {
   public:
     Folder() : path_(fs::temp_directory_path() / ("gmc-tuning-" + std::to_string(getpid()))) {}
     ~Folder() { fs::remove_all(path_); }
-    /// Not there yet, nor is its folder.
+    /// Neither the file nor its folder exists yet.
     std::string file() const { return path_ / "deep" / "tuning.json"; }
 
   private:

@@ -1,4 +1,4 @@
-// gmrun encode: what the model makes of data, as numbers.
+// gmrun encode: writes what a function of the model computes from data, as arrays.
 #include <filesystem>
 
 #include "runtime/output/npy.h"
@@ -16,8 +16,9 @@ int encode_command(const Words& words) {
     add_run(line);
     line.options().add_options()("train-data", po::bool_switch(),
                                  "encode the training data instead")(
-        "count", po::value<int64_t>(), "the first so many examples; by default all")(
-        "seed", po::value<uint64_t>()->default_value(1), "of noise, where the function draws any")(
+        "count", po::value<int64_t>(), "only the first COUNT examples; by default all")(
+        "seed", po::value<uint64_t>()->default_value(1),
+        "seed of noise, if the function draws any")(
         "function", po::value<std::string>()->default_value("encode"),
         "another function of the model that takes data")(
         "output,o", po::value<std::string>()->value_name("FOLDER"),

@@ -1,4 +1,4 @@
-// gmrun info: what is in a compiled model.
+// gmrun info: describes a compiled model, and its run if there is one.
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -51,8 +51,9 @@ void print_text(const nlohmann::ordered_json& json) {
 }  // namespace
 
 int info_command(const Words& words) {
-    CommandLine line("gmrun info [options] MODEL",
-                     "Says what is in a compiled model, and where its run stands.");
+    CommandLine line(
+        "gmrun info [options] MODEL",
+        "Describes a compiled model: its functions and states, and how far its run was trained.");
     add_run(line);
     line.options().add_options()("json", boost::program_options::bool_switch(),
                                  "print one JSON object");

@@ -1,4 +1,4 @@
-// gmrun interpolate: what lies between two samples.
+// gmrun interpolate: draws rows of samples that change from one sample into another.
 #include "runtime/train/interpolate.h"
 
 #include "tools/gmrun/commands.h"
@@ -18,9 +18,9 @@ int interpolate_command(const Words& words) {
                                  "how many pairs of noise vectors")(
         "columns", po::value<int64_t>()->default_value(10),
         "samples from one end to the other, both included")(
-        "seed", po::value<uint64_t>()->default_value(1), "of the noise")(
+        "seed", po::value<uint64_t>()->default_value(1), "seed of the noise")(
         "function", po::value<std::string>()->default_value("sample"),
-        "the model's function that makes them")(
+        "the model's function that makes samples")(
         "output,o", po::value<std::string>()->value_name("FILE"),
         "FILE.png: a picture; FILE.npy: float32, rows * columns x ... in the data's range; by "
         "default interpolation.png in the run's folder");

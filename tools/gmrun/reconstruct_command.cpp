@@ -1,4 +1,4 @@
-// gmrun reconstruct: test images above what the model makes of them.
+// gmrun reconstruct: draws test images with their reconstructions below them.
 #include "runtime/output/npy.h"
 #include "runtime/output/png.h"
 #include "runtime/train/picture.h"
@@ -14,9 +14,9 @@ int reconstruct_command(const Words& words) {
     add_run(line);
     line.options().add_options()("count", po::value<int64_t>()->default_value(32),
                                  "how many images")("seed", po::value<uint64_t>()->default_value(1),
-                                                    "of noise, where the function draws any")(
+                                                    "seed of noise, if the function draws any")(
         "function", po::value<std::string>()->default_value("reconstruct"),
-        "the model's function that makes them")(
+        "the model's function that makes reconstructions")(
         "output,o", po::value<std::string>()->value_name("FILE"),
         "FILE.png: pairs of rows, originals above; FILE.npy: the reconstructions; by default "
         "reconstructions.png in the "

@@ -1,4 +1,4 @@
-// Resolution of runs, and writing of what models make.
+// Finds runs by model or folder, and writes examples as arrays or pictures.
 #include "tools/gmrun/run_source.h"
 
 #include <filesystem>
@@ -97,7 +97,7 @@ bool write_examples(runtime::LoadedModel& model, const runtime::Examples& exampl
 void add_label(CommandLine& line, const std::string& otherwise) {
     line.options().add_options()(
         "label", boost::program_options::value<int64_t>(),
-        ("the class of all samples, where the function takes a label; without it " + otherwise)
+        ("the class of all samples, if the function takes a label; without it " + otherwise)
             .c_str());
 }
 

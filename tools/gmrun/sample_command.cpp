@@ -1,4 +1,4 @@
-// gmrun sample: what the model makes of noise.
+// gmrun sample: draws samples of a trained model, as a picture or as an array.
 #include "runtime/train/picture.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/run_source.h"
@@ -6,7 +6,7 @@
 namespace gmc::tools {
 namespace {
 
-/// As many as one picture of the function's results shows.
+/// The number of samples that one picture of this function's results shows.
 int64_t usual_count(const runtime::LoadedModel& model, const std::string& name) {
     const ir::Function* function = model.module().find_function(name);
     const bool known = function != nullptr && !function->results.empty();
@@ -23,10 +23,10 @@ int sample_command(const Words& words) {
                      "not on how many are drawn.");
     add_run(line);
     line.options().add_options()("count", po::value<int64_t>(),
-                                 "how many samples; by default 64, of points 2000")(
-        "seed", po::value<uint64_t>()->default_value(1), "of the noise")(
+                                 "how many samples; by default 64 images or 2000 points")(
+        "seed", po::value<uint64_t>()->default_value(1), "seed of the noise")(
         "function", po::value<std::string>()->default_value("sample"),
-        "the model's function that makes them")(
+        "the model's function that makes samples")(
         "output,o", po::value<std::string>()->value_name("FILE"),
         "FILE.png: a grid of images, or a scatter plot of points over those of the data; FILE.npy: "
         "float32, N x H x W x C in the data's range; by default samples.png in the run's folder");

@@ -1,4 +1,4 @@
-// gmrun train: trains a model, or goes on with a run.
+// gmrun train: trains a model, or resumes a run.
 #include <csignal>
 
 #include "runtime/train/trainer.h"
@@ -13,7 +13,7 @@ std::atomic<bool> interrupted{false};
 static_assert(std::atomic<bool>::is_always_lock_free,
               "a signal handler may only touch lock-free atomics");
 
-/// The first Ctrl-C ends the run in order, a second one at once.
+/// The first Ctrl-C asks the run to end with a checkpoint; a second one ends the process at once.
 void on_interrupt(int signal) {
     interrupted = true;
     std::signal(signal, SIG_DFL);
@@ -44,15 +44,16 @@ int train_command(const Words& words) {
         "samples/epoch-NNN.png.");
     add_run(line);
     line.options().add_options()("resume", po::bool_switch(),
-                                 "go on from the checkpoint of the run")(
+                                 "continue from the checkpoint of the run")(
         "seed", po::value<uint64_t>()->default_value(1),
-        "of weights, noise and the order of the data")(
+        "seed of weights, noise and the order of the data")(
         "epochs", po::value<int64_t>(), "passes over the data, instead of the model's")(
-        "steps", po::value<int64_t>(), "stop after so many steps in all")(
+        "steps", po::value<int64_t>(),
+        "stop after this many steps in all, those before --resume included")(
         "log-every", po::value<int64_t>()->default_value(50),
         "steps between two lines of metrics.jsonl")(
         "samples", po::value<int64_t>(),
-        "samples drawn after each epoch, 0 = none; by default 64 images or 2000 points")(
+        "how many samples to draw after each epoch, 0: none; by default 64 images or 2000 points")(
         "quiet", po::bool_switch(), "no progress line");
     add_tuning(line);
     if (!line.parse(words)) return kDone;

@@ -45,7 +45,7 @@ Evaluated bce_with_logits(Evaluator& e, const Expression& call) {
     if (target.failed) return target;
     if (logits.number)
         return e.fail(DiagnosticKind::kWrongType, call.arguments[0]->span,
-                      "logits must be computed, not a constant");
+                      "logits must be a tensor, not a constant");
     if (!e.match(call, logits, target)) return logits.failed = true, logits;
     ir::Builder& b = e.b();
     logits.value = b.sub(b.emit(ir::Softplus{}, {logits.value}), b.mul(target.value, logits.value));
@@ -90,7 +90,7 @@ Evaluated concat(Evaluator& e, const Expression& call) {
         if (shape.size() == first.size()) shape[axis] = first[axis];
         if (shape != first)
             return e.fail(DiagnosticKind::kShapeMismatch, part->span,
-                          fmt::format("`concat` along axis {} of {} and {}", axis - 1,
+                          fmt::format("`concat` along axis {} cannot join {} and {}", axis - 1,
                                       ir::to_string(example_of(first)), describe(e, x)));
         parts.push_back(x.value);
         result.networks.insert(x.networks.begin(), x.networks.end());

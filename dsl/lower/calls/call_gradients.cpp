@@ -18,7 +18,7 @@ Evaluated grad(Evaluator& e, const Expression& call) {
     if (x.failed) return x;
     if (f.number || x.number)
         return e.fail(DiagnosticKind::kBadExpression, call.span,
-                      "`grad` of or by a constant number");
+                      "`grad` takes two tensors, but one of these is a constant number");
     if (f.batched ? !only_batch_left(e, f, true) : !e.b().shape(f.value).empty())
         return e.fail(DiagnosticKind::kShapeMismatch, call.arguments[0]->span,
                       fmt::format("`grad` differentiates one number per example, but this is {}",

@@ -41,7 +41,9 @@ bool noise_shape(Evaluator& e, const Expression& like, Shape& shape) {
     if (x.number) {
         if (*x.number < 1 || *x.number != std::floor(*x.number) || *x.number > 1e6) {
             e.fail(DiagnosticKind::kBadExpression, like.span,
-                   fmt::format("{} is no number of random numbers", *x.number));
+                   fmt::format("{} is not a number of random numbers: that is a whole number from "
+                               "1 to 1,000,000",
+                               *x.number));
             return false;
         }
         shape = {f.m.batch, static_cast<int64_t>(*x.number)};

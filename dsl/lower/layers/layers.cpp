@@ -50,9 +50,9 @@ ValueId reshape(LayerScope& l) {
     if (product(wanted) != product(l.shape()))
         return l.wrong_shape(
             "shape",
-            fmt::format("`reshape` to {} ({} numbers) of {} ({} numbers)",
-                        ir::to_string(example_of(wanted)), product(example_of(wanted)),
-                        ir::to_string(example_of(l.shape())), product(example_of(l.shape()))));
+            fmt::format("`reshape` cannot turn {} ({} numbers) into {} ({} numbers)",
+                        ir::to_string(example_of(l.shape())), product(example_of(l.shape())),
+                        ir::to_string(example_of(wanted)), product(example_of(wanted))));
     return l.f.b.reshape(l.x(), wanted);
 }
 

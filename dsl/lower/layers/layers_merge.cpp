@@ -22,7 +22,7 @@ std::string named_shape(const LayerScope& l, size_t i) {
 
 ValueId do_not_fit(LayerScope& l, size_t i, const std::string& rule) {
     l.f.m.diagnostics
-        .error(DiagnosticKind::kShapeMismatch, l.spec.from_span, "`{}` of {} and {}: {}",
+        .error(DiagnosticKind::kShapeMismatch, l.spec.from_span, "`{}` cannot take {} and {}: {}",
                l.spec.kind, named_shape(l, 0), named_shape(l, i), rule)
         .note(l.spec.span, "the layer is here");
     return kNone;
@@ -95,7 +95,8 @@ ValueId concat(LayerScope& l) {
         Shape shape = l.f.b.shape(l.inputs[i]);
         if (shape.size() == first.size()) shape[axis] = first[axis];
         if (shape != first)
-            return do_not_fit(l, i, fmt::format("sizes must be equal but along axis {}", axis - 1));
+            return do_not_fit(l, i,
+                              fmt::format("sizes must be equal on all axes but {}", axis - 1));
     }
     return l.f.b.emit(ir::Concat{axis}, l.inputs, l.path);
 }
@@ -108,7 +109,7 @@ ValueId permute(LayerScope& l) {
     std::sort(sorted.begin(), sorted.end());
     if (sorted != ir::all_axes(rank + 1))
         return l.wrong_shape(
-            "axes", fmt::format("`permute` of {} names each axis from 0 to {} once, not [{}]",
+            "axes", fmt::format("`permute` of {} has to name each axis from 0 to {} once, not [{}]",
                                 ir::to_string(example_of(l.shape())), rank - 1,
                                 fmt::join(l.spec.integers("axes"), ", ")));
     return l.f.b.emit(ir::Transpose{order}, {l.x()}, l.path);
@@ -125,8 +126,9 @@ ValueId slice(LayerScope& l) {
     if (start < 0 || start >= stop || stop > size)
         return l.wrong_shape(
             l.spec.has("stop") ? "stop" : "start",
-            fmt::format("`slice` takes positions {} up to {} of {}, along an axis of {}", start,
-                        stop, ir::to_string(example_of(shape)), size));
+            fmt::format("`slice` takes positions from {} to below {}, but the axis of {} has "
+                        "positions from 0 to {}",
+                        start, stop, ir::to_string(example_of(shape)), size - 1));
     ir::Slice op{Shape(shape.size(), 0), shape, {}};
     op.starts[axis] = start;
     op.limits[axis] = stop;

@@ -108,7 +108,7 @@ std::vector<Border> borders(LayerScope& l) {
     if (!l.spec.has("size") && !l.spec.has("length") && !l.spec.has("height") &&
         !l.spec.has("width")) {
         l.f.m.diagnostics
-            .error(DiagnosticKind::kMissingKey, l.spec.span, "`{}` does not say how much",
+            .error(DiagnosticKind::kMissingKey, l.spec.span, "`{}` does not say how many elements",
                    l.spec.kind)
             .help(fmt::format("write `{0}: 2` or, as its value, {1}", l.spec.kind,
                               axes == 1 ? "`{length: [0, 1]}`" : "`{height: [0, 1]}`"));
@@ -124,8 +124,8 @@ std::vector<Border> borders(LayerScope& l) {
     }
     for (const char* other : {"length", "height", "width"})
         if (l.spec.has(other) && other != names.front() && other != names.back()) {
-            l.wrong_shape(other, fmt::format("`{}` of {}, which has {}", other, shape,
-                                             axes == 1 ? "a `length`" : "`height` and `width`"));
+            l.wrong_shape(other, fmt::format("{} has no axis `{}`, only {}", shape, other,
+                                             axes == 1 ? "`length`" : "`height` and `width`"));
             return {};
         }
     return result;
@@ -179,11 +179,11 @@ ValueId pad(LayerScope& l) {
     for (size_t i = 0; i < all.size(); ++i) {
         const int64_t most = std::max(all[i].begin, all[i].end);
         if (mode == "reflect" && most >= shape[i + 1])
-            return l.wrong_shape(
-                all[i].key,
-                fmt::format(
-                    "a border of {} cannot reflect {} of {}: at most {} lie behind its edge", most,
-                    shape[i + 1], ir::to_string(example_of(shape)), shape[i + 1] - 1));
+            return l.wrong_shape(all[i].key,
+                                 fmt::format("a reflected border of {} does not fit an axis of {} "
+                                             "in {}: it can be at most {}",
+                                             most, shape[i + 1], ir::to_string(example_of(shape)),
+                                             shape[i + 1] - 1));
         x = pad_axis(b, x, i + 1, all[i], mode);
     }
     return x;
@@ -199,10 +199,11 @@ ValueId crop(LayerScope& l) {
         slice.starts[i + 1] = all[i].begin;
         slice.limits[i + 1] -= all[i].end;
         if (slice.starts[i + 1] >= slice.limits[i + 1])
-            return l.wrong_shape(all[i].key, fmt::format("`crop` of {} and {} leaves nothing of {} "
-                                                         "of {}",
-                                                         all[i].begin, all[i].end, shape[i + 1],
-                                                         ir::to_string(example_of(shape))));
+            return l.wrong_shape(all[i].key,
+                                 fmt::format("`crop` takes {} and {} elements off an axis of {} in "
+                                             "{}, which leaves none",
+                                             all[i].begin, all[i].end, shape[i + 1],
+                                             ir::to_string(example_of(shape))));
     }
     return l.f.b.emit(slice, {l.x()}, l.path);
 }
