@@ -1,4 +1,5 @@
-// Blocks: a list of layers with parameters, expanded where its name is used as a layer.
+// Blocks: lists of layers with parameters. Enters: `blocks:` and the places that use a block.
+// Leaves: the block's layers, put in at each place of use with the arguments given there.
 #include <algorithm>
 
 #include "dsl/layers.h"
@@ -9,7 +10,8 @@ namespace {
 
 const char* const kParameterDoc = "a parameter of the block";
 
-/// `parameters: {filters: null, kernel: 3}`: null has to be given by each use.
+/// Reads `parameters: {filters: null, kernel: 3}`. A parameter that is null has to be given by each
+/// use.
 void read_parameters(const Node& parameters, Block& block, Diagnostics& diagnostics) {
     if (!expect_map(parameters, fmt::format("`parameters` of block `{}`", block.name),
                     parameters.span, diagnostics))
@@ -29,7 +31,8 @@ void read_parameters(const Node& parameters, Block& block, Diagnostics& diagnost
     }
 }
 
-/// One entry of `blocks`. The layers stay nodes: each use reads them anew, with its own arguments.
+/// Reads one entry of `blocks`. The layers stay nodes, since each use reads them with its own
+/// arguments.
 Block read_block(const Entry& entry, Diagnostics& diagnostics) {
     Block block;
     block.name = entry.key;
@@ -74,9 +77,8 @@ Blocks read_blocks(const Node& model, Diagnostics& diagnostics) {
     return out;
 }
 
-// A block is a macro: its layers are read at each place of use. That keeps errors exact (the
-// argument that is wrong is shown, with the place of use below) and nothing downstream knows
-// blocks.
+// A block is a macro: its layers are read again at each place of use. So an error shows the
+// argument that is wrong together with the place of use, and nothing after this file knows blocks.
 void LayerReader::read_use(Block& block, const Written& written) {
     if (block.open) {
         diagnostics_
@@ -98,7 +100,7 @@ void LayerReader::read_use(Block& block, const Written& written) {
     std::string prefix = use.name;
     if (prefix.empty()) {
         const int number =
-            ++scope_.block_uses[(inner ? uses_.back().prefix : "") + "." + block.name];
+            ++names_.block_uses[(inner ? uses_.back().prefix : "") + "." + block.name];
         prefix = number == 1 ? block.name : fmt::format("{}_{}", block.name, number);
     }
     use.prefix = inner ? uses_.back().prefix + "." + prefix : prefix;
@@ -107,8 +109,8 @@ void LayerReader::read_use(Block& block, const Written& written) {
     block.open = false;
 }
 
-// Values that are marked as failed are accepted by all readers: so are parameters of which nothing
-// is known.
+// All readers accept a node that is marked as failed, so such nodes stand for the parameters of
+// which nothing is known here.
 void LayerReader::check(Block& block) {
     Bindings arguments = block.defaults;
     Node anything;
@@ -129,14 +131,14 @@ void LayerReader::check(Block& block) {
 void check_unused_blocks(Blocks& blocks, Diagnostics& diagnostics) {
     for (auto& [name, block] : blocks) {
         if (block.used || block.broken) continue;
-        LayerScope scope;
-        scope.only_input = "input";
-        scope.unknown = true;
-        LayerReader(scope, blocks, diagnostics).check(block);
+        LayerNames names;
+        names.only_input = "input";
+        names.unknown = true;
+        LayerReader(names, blocks, diagnostics).check(block);
     }
 }
 
-// The defaults of the parameters, and what the use gives upon them.
+// The defaults of the parameters, replaced by the arguments of this use.
 Bindings LayerReader::read_arguments(const Block& block, const Written& written, Use& use) {
     Bindings arguments = block.defaults;
     Node map;
@@ -164,8 +166,8 @@ Bindings LayerReader::read_arguments(const Block& block, const Written& written,
     return arguments;
 }
 
-// Puts the layers in. The first error in a block is the last that is said about it: every further
-// use would say the same again.
+// Reads the block's layers in place of its use. After the first error in a block no further one is
+// reported for it, since every further use would repeat it.
 void LayerReader::expand(Use use, const Bindings& arguments) {
     Block& block = *use.block;
     const size_t errors = diagnostics_.count();
@@ -183,32 +185,32 @@ void LayerReader::expand(Use use, const Bindings& arguments) {
         return;
     }
     if (use.name.empty() || layers_.empty()) return;
-    // The block's name is that of its last layer.
+    // A block's name refers to the result of its last layer.
     const std::string name = uses_.empty() ? use.name : uses_.back().prefix + "." + use.name;
     LayerSpec& last = layers_.back();
     const bool unnamed = last.name.empty();
     if (unnamed) last.name = name;
-    scope_.define(name, last.name, use.span, diagnostics_);
+    names_.define(name, last.name, use.span, diagnostics_);
     if (unnamed) define_results(*find_layer(last.kind), last, use.span);
 }
 
-// What `from: input` means inside of a block. The layer before may have no name; then it gets one,
-// since `from` refers by name.
+// The name of what `from: input` means inside a block: the layer before the block. That layer may
+// have no name; then it gets one here, since `from` refers by name.
 std::string LayerReader::block_input(Span where) {
     const Use& use = uses_.back();
     if (use.from.size() == 1) return use.from[0];
-    LayerSpec* before = use.first_layer > 0 ? &layers_[use.first_layer - 1] : scope_.before;
+    LayerSpec* before = use.first_layer > 0 ? &layers_[use.first_layer - 1] : names_.before;
     if (!before) {
-        if (scope_.only_input.empty())
+        if (names_.only_input.empty())
             diagnostics_.error(DiagnosticKind::kUnknownName, where,
                                "block `{}` stands first in a network of several inputs, so `input` "
                                "means none of them",
                                use.block->name);
-        return scope_.only_input;
+        return names_.only_input;
     }
     if (before->name.empty()) {
-        before->name = scope_.unique("before_" + use.prefix);
-        scope_.define(before->name, before->name, before->span, diagnostics_);
+        before->name = names_.unique("before_" + use.prefix);
+        names_.define(before->name, before->name, before->span, diagnostics_);
     }
     return before->name;
 }

@@ -1,4 +1,5 @@
-// Layers: `- flatten`, `- dense: 10`, `- dense: {units: 10, name: d}`.
+// Reads layers: `- flatten`, `- dense: 10`, `- dense: {units: 10, name: d}`. Every kind of layer
+// goes through the same code; what differs is its row in the schema.
 #include "dsl/layers.h"
 
 #include <algorithm>
@@ -11,7 +12,8 @@ namespace {
 
 constexpr size_t kMostLayers = 10'000;
 
-/// `initializer: {normal: {stddev: 0.02}}` -> `initializer: normal, initializer_stddev: 0.02`.
+/// Turns `initializer: {normal: {stddev: 0.02}}` into the keys `initializer: normal` and
+/// `initializer_stddev: 0.02`, so that the table has plain keys only.
 NodePtr flatten_initializer(const LayerRow& row, const NodePtr& keys, Diagnostics& diagnostics) {
     const Entry* entry = keys->find("initializer");
     if (!entry || !entry->value->is_map() || !find_key(row.keys, "initializer")) return keys;
@@ -33,7 +35,7 @@ NodePtr flatten_initializer(const LayerRow& row, const NodePtr& keys, Diagnostic
     return with_entry(*flat, {"initializer_stddev", stddev->key_span, stddev->value});
 }
 
-/// Whether `from` holds what was reported already.
+/// True when `from` has an error that was reported already.
 bool has_failed_from(const Node& keys) {
     const Entry* from = keys.find("from");
     if (!from) return false;
@@ -44,7 +46,7 @@ bool has_failed_from(const Node& keys) {
 
 }  // namespace
 
-void LayerScope::define(const std::string& name, const std::string& layer, Span span,
+void LayerNames::define(const std::string& name, const std::string& layer, Span span,
                         Diagnostics& diagnostics) {
     const auto [at, added] = names.insert({name, {layer, span, true}});
     if (added) return;
@@ -53,7 +55,7 @@ void LayerScope::define(const std::string& name, const std::string& layer, Span 
         .note(at->second.span, fmt::format("`{}` is here", name));
 }
 
-std::string LayerScope::unique(const std::string& wish) const {
+std::string LayerNames::unique(const std::string& wish) const {
     std::string name = wish;
     for (int i = 2; names.count(name); ++i) name = fmt::format("{}_{}", wish, i);
     return name;
@@ -63,7 +65,7 @@ std::vector<LayerSpec> LayerReader::read(const Node& node, const std::string& wh
     if (node.is_list()) {
         for (const NodePtr& item : node.items) read_layer(*item, what);
     } else if (node.is_map() || (node.is_scalar() && !node.quoted)) {
-        // One layer may stand for a list of one: the outputs of an encoder usually are.
+        // A single layer needs no list around it; outputs of an encoder usually are one layer.
         read_layer(node, what);
     } else {
         expect_list(node, what, node.span, diagnostics_);
@@ -71,8 +73,8 @@ std::vector<LayerSpec> LayerReader::read(const Node& node, const std::string& wh
     return std::move(layers_);
 }
 
-// One element of a list: a layer of the table or a block of the model. The table comes first, so a
-// block can never change what a layer means.
+// Reads one element of a list: a layer of the table or a block of the model. The table comes first,
+// so a block can never change what a layer means.
 void LayerReader::read_layer(const Node& node, const std::string& what) {
     Written written;
     if (!split(node, what, written)) return;
@@ -91,8 +93,8 @@ void LayerReader::read_layer(const Node& node, const std::string& what) {
     }
 }
 
-// Takes `kind`, `kind: value` or `kind: {keys}` apart. Two keys in one element are a mistake of
-// indentation, and the message shows how it was meant.
+// Splits `kind`, `kind: value` or `kind: {keys}` into the kind and its value. Two keys in one
+// element are usually a mistake of indentation, so the message shows what was probably meant.
 bool LayerReader::split(const Node& node, const std::string& what, Written& out) {
     if (node.failed) return false;
     if (node.is_scalar()) {
@@ -113,7 +115,8 @@ bool LayerReader::split(const Node& node, const std::string& what, Written& out)
     Diagnostic& error = diagnostics_.error(
         DiagnosticKind::kWrongType, node.entries[1].key_span,
         "a layer is one key, its kind; `{}` is a second one beside `{}`", second, first);
-    // `- dense: 10` with `activation: relu` below it: the value belongs to the main key.
+    // Two keys as of `- dense: 10` with `activation: relu` below it: the 10 belongs to the main
+    // key.
     const LayerRow* row = find_layer(first);
     const bool has_main = row && *row->main_key && node.entries[0].value->is_scalar();
     const std::string main =
@@ -125,10 +128,11 @@ bool LayerReader::split(const Node& node, const std::string& what, Written& out)
     return false;
 }
 
-// A layer is kept also after an error: layers that refer to it are not to blame.
+// A layer is kept even after an error in it. Otherwise layers that refer to it would be reported
+// too.
 void LayerReader::read_kind(const LayerRow& row, const Written& written) {
-    if (++scope_.layer_count > kMostLayers) {
-        if (scope_.layer_count == kMostLayers + 1)
+    if (++names_.layer_count > kMostLayers) {
+        if (names_.layer_count == kMostLayers + 1)
             diagnostics_.error(DiagnosticKind::kTooLarge, written.span,
                                "a network has more than {} layers", format_number(kMostLayers));
         return;
@@ -140,18 +144,18 @@ void LayerReader::read_kind(const LayerRow& row, const Written& written) {
     const size_t errors = diagnostics_.count();
     const NodePtr keys = keys_of(row, written);
     if (keys) read_keys(row, keys, layer);
-    // The first layer of a block takes what the block was given.
+    // In a block, the first layer reads what `from` of the block's use names.
     if (!uses_.empty() && layers_.size() == uses_.back().first_layer && layer.from.empty()) {
         layer.from = uses_.back().from;
         layer.from_span = uses_.back().from_span;
     }
     const bool unknown_inputs = (keys && has_failed_from(*keys)) ||
-                                (scope_.unknown && layers_.empty() && !layer.from_span.known());
+                                (names_.unknown && layers_.empty() && !layer.from_span.known());
     if (diagnostics_.count() == errors && !unknown_inputs) check_inputs(row, layer);
     layers_.push_back(std::move(layer));
 }
 
-// `- flatten`, `- dense: 10` and `- dense: {units: 10}` all become a map of keys; null after an
+// Makes one map of keys of `- flatten`, `- dense: 10` and `- dense: {units: 10}`; null after an
 // error.
 NodePtr LayerReader::keys_of(const LayerRow& row, const Written& written) {
     if (written.value && written.value->is_map()) return written.value;
@@ -178,7 +182,8 @@ NodePtr LayerReader::keys_of(const LayerRow& row, const Written& written) {
     return std::make_shared<const Node>(map);
 }
 
-// Types, defaults and ranges come from the row; what is left are names, which depend on the place.
+// Reads the keys of a layer. Types, defaults and ranges come from the row; only names are left,
+// since what they mean depends on the place.
 void LayerReader::read_keys(const LayerRow& row, const NodePtr& written_keys, LayerSpec& layer) {
     const NodePtr keys = flatten_initializer(row, written_keys, diagnostics_);
     Values values =
@@ -195,13 +200,14 @@ void LayerReader::read_keys(const LayerRow& row, const NodePtr& written_keys, La
         layer.from_span = from->value->span;
     }
     if (layer.name.empty()) return;
-    // Names inside of a block are its own: r1.conv, r2.conv.
+    // Names inside a block belong to one use of it: r1.conv, r2.conv.
     if (!uses_.empty()) layer.name = uses_.back().prefix + "." + layer.name;
-    scope_.define(layer.name, layer.name, layer.span_of("name"), diagnostics_);
+    names_.define(layer.name, layer.name, layer.span_of("name"), diagnostics_);
     define_results(row, layer, layer.span_of("name"));
 }
 
-// A plain number is read as of a key that takes numbers only; the rest is known when training runs.
+// Reads the keys that take expressions. A plain number is checked against the range now; the values
+// of any other expression are known only in training.
 void LayerReader::read_expressions(const LayerRow& row, const Node& keys, LayerSpec& layer) {
     for (KeyRow key : row.keys) {
         const Entry* entry = keys.find(key.key);
@@ -218,7 +224,8 @@ void LayerReader::read_expressions(const LayerRow& row, const Node& keys, LayerS
     }
 }
 
-// Zeros have no direction that a power iteration could find: all would be 0 / 0, for ever.
+// Reports `spectral_norm` on weights that start as zeros. Their singular value is 0, so every
+// result would be 0 / 0, and no training step could change that.
 void LayerReader::check_normalised(const LayerSpec& layer) {
     if (!layer.has("spectral_norm") || !layer.flag("spectral_norm")) return;
     if (!layer.has("initializer") || layer.word("initializer") != "zeros") return;
@@ -230,11 +237,11 @@ void LayerReader::check_normalised(const LayerSpec& layer) {
 void LayerReader::define_results(const LayerRow& row, const LayerSpec& layer, Span span) {
     for (const std::string& result : split_words(row.results)) {
         const std::string name = layer.name + "." + result;
-        scope_.define(name, name, span, diagnostics_);
+        names_.define(name, name, span, diagnostics_);
     }
 }
 
-// Most layers take one input; `add` and its like have to be told which.
+// Checks the number of inputs. Most layers take one; `add` and its like need `from` to say which.
 void LayerReader::check_inputs(const LayerRow& row, const LayerSpec& layer) {
     const auto count = static_cast<int>(layer.from.size());
     const bool given = layer.from_span.known();
@@ -264,18 +271,19 @@ std::vector<std::string> LayerReader::read_from(const Node& node, const std::str
     return out;
 }
 
-// Inside of a block its own names come before those of the network around it.
+// The spec's name for a name in `from`. Inside a block, the block's own names hide those of the
+// network around it.
 std::string LayerReader::resolve(const PlacedName& name) {
     if (!uses_.empty()) {
         if (name.name == "input") return block_input(name.span);
-        const auto inner = scope_.names.find(uses_.back().prefix + "." + name.name);
-        if (inner != scope_.names.end()) return inner->second.layer;
+        const auto inner = names_.names.find(uses_.back().prefix + "." + name.name);
+        if (inner != names_.names.end()) return inner->second.layer;
     }
-    const auto found = scope_.names.find(name.name);
-    if (found != scope_.names.end() && found->second.visible) return found->second.layer;
-    if (scope_.unknown) return name.name;
+    const auto found = names_.names.find(name.name);
+    if (found != names_.names.end() && found->second.visible) return found->second.layer;
+    if (names_.unknown) return name.name;
     std::vector<std::string> known;
-    for (const auto& [other, named] : scope_.names)
+    for (const auto& [other, named] : names_.names)
         if (named.visible) known.push_back(other);
     report_unknown(DiagnosticKind::kUnknownName, name.span,
                    fmt::format("no layer or input before this one is called `{}`", name.name),

@@ -1,5 +1,6 @@
-// Reads lists of layers and the blocks used in them. layers.cpp has the layers, blocks.cpp the
-// blocks.
+// Reads lists of layers and the blocks that they use.
+// Enters: the nodes of `layers:` and `blocks:`. Leaves: LayerSpecs, with blocks expanded.
+// layers.cpp reads layers, blocks.cpp reads and expands blocks.
 #pragma once
 
 #include <map>
@@ -13,76 +14,97 @@
 
 namespace gmc::dsl {
 
-/// A named list of layers, an entry of `blocks:`.
+/// A named list of layers with parameters, an entry of `blocks:`.
 struct Block {
     std::string name;
     Span span;
-    /// Its parameters, the first is what `block: value` means; then `name` and `from`.
+    /// One row per parameter, of which the first is the one that `block: value` sets; then the keys
+    /// `name` and `from`, which every layer has.
     std::vector<KeyRow> rows;
-    NodePtr parameters;   ///< keeps the text that `rows` point to
-    Bindings defaults;    ///< of the parameters that have one
-    NodePtr layers;       ///< null after an error
-    bool open = false;    ///< it is being expanded: a use inside is a recursion
-    bool broken = false;  ///< its layers have errors, which are said once
-    bool used = false;    ///< its layers were read
+    /// Owns the text that `rows` point to.
+    NodePtr parameters;
+    /// Defaults of those parameters that have one.
+    Bindings defaults;
+    /// The layers as nodes, since each use reads them anew with its own arguments; null after an
+    /// error.
+    NodePtr layers;
+    /// True while the block is expanded: a use of it in that time is a recursion.
+    bool open = false;
+    /// True when its layers have errors. They are reported at the first use only.
+    bool broken = false;
+    /// True once its layers were read.
+    bool used = false;
 };
 using Blocks = std::map<std::string, Block>;
 
 Blocks read_blocks(const Node& model, Diagnostics& diagnostics);
-/// Reports what is wrong with blocks that nothing used. To be called when all networks were read.
+/// Checks the blocks that no network uses, for errors inside them. Call it after all networks were
+/// read.
 void check_unused_blocks(Blocks& blocks, Diagnostics& diagnostics);
 
-/// The names that `from` can refer to, of one network.
-struct LayerScope {
+/// The names in one network that `from` can refer to.
+struct LayerNames {
     struct Named {
-        std::string layer;  ///< the layer's or input's name in the spec
+        /// Name of the layer or input in the spec.
+        std::string layer;
         Span span;
-        /// False: taken, but out of reach (a layer that leads to another output).
+        /// False when the name is taken but cannot be referred to, because the layer leads to
+        /// another output.
         bool visible = true;
     };
     std::map<std::string, Named> names;
-    std::map<std::string, int> block_uses;  ///< how often a block was used without a name
-    size_t layer_count = 0;                 ///< of the whole network
-    std::string only_input;                 ///< the network's input when there is one, "" otherwise
-    LayerSpec* before = nullptr;            ///< the layer before the list, when there is one
-    bool unknown = false;  ///< there is no network: names may be of any, and so may the input
+    /// How often each block was used without a name; numbers the names that it is given.
+    std::map<std::string, int> block_uses;
+    /// Layers in the whole network.
+    size_t layer_count = 0;
+    /// The network's input when it has exactly one, else "".
+    std::string only_input;
+    /// The layer that stands before the list; null when there is none.
+    LayerSpec* before = nullptr;
+    /// True when a block is checked outside of any network. Then every name and the input may
+    /// exist, and none is reported as unknown.
+    bool unknown = false;
 
-    /// Takes a name for a layer; reports one that is taken.
+    /// Takes `name` for a layer; reports it when it is taken already.
     void define(const std::string& name, const std::string& layer, Span span,
                 Diagnostics& diagnostics);
-    /// `wish`, or with a number behind it when that is taken.
+    /// `wish`, or `wish` with a number appended when that name is taken.
     std::string unique(const std::string& wish) const;
 };
 
 /// Reads one list of layers.
 class LayerReader {
   public:
-    LayerReader(LayerScope& scope, Blocks& blocks, Diagnostics& diagnostics)
-        : scope_(scope), blocks_(blocks), diagnostics_(diagnostics) {}
+    LayerReader(LayerNames& names, Blocks& blocks, Diagnostics& diagnostics)
+        : names_(names), blocks_(blocks), diagnostics_(diagnostics) {}
 
-    /// A list of layers, or one layer without a list around it. `what` for messages: "network
-    /// `encoder`".
+    /// Reads a list of layers, or one layer that is not in a list. `what` names the place in
+    /// messages, as in "network `encoder`".
     std::vector<LayerSpec> read(const Node& node, const std::string& what);
-    /// Reads the layers of a block by itself, for its errors. Parameters without a default may be
-    /// anything.
+    /// Reads the layers of a block that nothing uses, to report their errors. Parameters without a
+    /// default are accepted everywhere.
     void check(Block& block);
 
   private:
-    /// A layer as written: its kind (or block) and what stands behind the colon.
+    /// A layer as written: its kind (or the name of a block) and what follows the colon.
     struct Written {
         std::string kind;
         Span span;
-        NodePtr value;  ///< null for a bare word
+        /// Null when the layer is a bare word.
+        NodePtr value;
     };
-    /// A block around the layer that is read.
+    /// A use of a block, around the layer that is being read.
     struct Use {
         Block* block = nullptr;
         Span span;
-        std::string name;    ///< as given, or ""
-        std::string prefix;  ///< of the names inside
+        /// As given, or "".
+        std::string name;
+        /// Precedes the names of the layers inside.
+        std::string prefix;
         std::vector<std::string> from;
         Span from_span;
-        size_t first_layer = 0;  ///< index in layers_ of the block's first layer
+        /// Index in layers_ of the block's first layer.
+        size_t first_layer = 0;
     };
 
     void read_layer(const Node& node, const std::string& what);
@@ -102,11 +124,12 @@ class LayerReader {
     void expand(Use use, const Bindings& arguments);
     std::string block_input(Span where);
 
-    LayerScope& scope_;
+    LayerNames& names_;
     Blocks& blocks_;
     Diagnostics& diagnostics_;
     std::vector<LayerSpec> layers_;
-    std::vector<Use> uses_;  ///< outermost first
+    /// The uses that are open, outermost first.
+    std::vector<Use> uses_;
 };
 
 }  // namespace gmc::dsl

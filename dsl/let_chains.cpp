@@ -1,5 +1,6 @@
-// Chains of `let`: an entry may use others in any order, but none that leads back to itself, and no
-// chain may be so long that evaluating it would overflow the stack.
+// Checks chains of `let`. Entries may use each other in any order, but none may depend on itself,
+// and no chain may be so long that evaluating it would overflow the stack: dsl/lower evaluates an
+// entry by recursion, from within the entry that uses it.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -9,7 +10,7 @@
 namespace gmc::dsl {
 namespace {
 
-/// The builder evaluates an entry from within the one that uses it.
+/// Far below what the stack holds.
 constexpr size_t kMostChain = 500;
 constexpr size_t kMostNotes = 6;
 
@@ -20,7 +21,7 @@ class ChainChecker {
         for (const NamedExpression& entry : let) lets_[entry.name] = &entry;
     }
 
-    /// The number of entries on the longest chain down from `name`, itself included.
+    /// Number of entries on the longest chain that starts at `name`, itself included.
     size_t follow(const std::string& name) {
         if (const auto known = lengths_.find(name); known != lengths_.end()) return known->second;
         const auto cycle = std::find(chain_.begin(), chain_.end(), name);
@@ -41,7 +42,7 @@ class ChainChecker {
     }
 
   private:
-    /// The entries that an expression uses.
+    /// Adds to `used` the entries that an expression uses.
     void collect(const Expression& e, std::set<std::string>& used) {
         if (e.kind == Expression::Kind::kName && lets_.count(e.text)) used.insert(e.text);
         for (const ExpressionPtr& argument : e.arguments) collect(*argument, used);
@@ -56,7 +57,7 @@ class ChainChecker {
             error.note(lets_.at(chain[i])->span, fmt::format("`{}` is defined here", chain[i]));
     }
 
-    /// Once: what lies above a chain that is too long is on one as well.
+    /// Reports a chain that is too long, once: every entry above it is on such a chain as well.
     void report_length(const std::string& name) {
         if (!length_reported_)
             diagnostics_.error(DiagnosticKind::kTooLarge, lets_.at(name)->span,
@@ -67,8 +68,10 @@ class ChainChecker {
 
     Diagnostics& diagnostics_;
     std::map<std::string, const NamedExpression*> lets_;
-    std::map<std::string, size_t> lengths_;  ///< of the entries that are done
-    std::vector<std::string> chain_;         ///< from the entry that was asked for to here
+    /// Of the entries that are finished.
+    std::map<std::string, size_t> lengths_;
+    /// From the entry that was asked for down to the present one.
+    std::vector<std::string> chain_;
     bool length_reported_ = false;
 };
 

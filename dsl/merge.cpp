@@ -1,4 +1,4 @@
-// `extends` and --set: one model upon another, one key upon a model.
+// Merging: a model on top of those that it `extends`, and --set on top of a model.
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
@@ -22,7 +22,7 @@ struct Setting {
     NodePtr value;
 };
 
-/// "a.b.0" -> {"a", "b", "0"}.
+/// Splits "a.b.0" into {"a", "b", "0"}.
 std::vector<std::string> split_path(const std::string& text) {
     std::vector<std::string> out(1);
     for (const char c : text) {
@@ -34,8 +34,8 @@ std::vector<std::string> split_path(const std::string& text) {
     return out;
 }
 
-/// Parses one --set; its text is a source of its own, so that errors in the value can point into
-/// it.
+/// Parses one --set. Its text becomes a source of its own, so that errors in the value can point
+/// into it.
 Result<Setting> read_setting(const std::string& text, Diagnostics& diagnostics) {
     const uint32_t file = diagnostics.sources().add("--set", text);
     const size_t equals = text.find('=');
@@ -48,7 +48,8 @@ Result<Setting> read_setting(const std::string& text, Diagnostics& diagnostics) 
     Setting out;
     out.path = split_path(text.substr(0, equals));
     out.key_span = Span{file, 1, 1, static_cast<uint32_t>(equals)};
-    // Spaces in place of the key keep every offset right. Nothing behind the `=` is empty text.
+    // Spaces replace the key, so that places in the value count from the start of the whole text. A
+    // value of which nothing follows the `=` is empty text, not null.
     const std::string value = std::string(equals + 1, ' ') + text.substr(equals + 1);
     if (value.find_first_not_of(' ') == std::string::npos) {
         Node empty;
@@ -64,7 +65,7 @@ Result<Setting> read_setting(const std::string& text, Diagnostics& diagnostics) 
     return out;
 }
 
-/// `node` with the value put at path[depth...]; maps that are missing on the way are made.
+/// `node` with the value put at path[depth...]. Maps that are missing on the way are created.
 Result<NodePtr> put(const NodePtr& node, const Setting& setting, size_t depth,
                     Diagnostics& diagnostics) {
     if (depth == setting.path.size()) return setting.value;
@@ -100,7 +101,7 @@ Result<NodePtr> put(const NodePtr& node, const Setting& setting, size_t depth,
     return with_entry(copy, {key, setting.key_span, child.take()});
 }
 
-/// What a --set without a point can name: a variable, or a key of the model.
+/// Checks the first name of a --set without a dot: it is a variable or a key of the model.
 bool check_first_name(const Node& model, const Setting& setting, Diagnostics& diagnostics) {
     std::vector<std::string> known = key_names(mapping("model").keys);
     const Entry* variables = model.find("variables");
@@ -113,12 +114,13 @@ bool check_first_name(const Node& model, const Setting& setting, Diagnostics& di
     return false;
 }
 
-/// Reads `path`, which `used_at` extends (unknown for the model itself), and all below it.
+/// Reads the file at `path` and all that it extends. `used_at` is the place that names it, unknown
+/// for the model itself.
 Result<NodePtr> read_chain(const std::string& path, Span used_at, std::vector<std::string>& open,
                            Diagnostics& diagnostics) {
     const uint32_t files = diagnostics.sources().count();
     Result<NodePtr> model = read_document(path, diagnostics);
-    // The one file that was added, also when it could not be read.
+    // Exactly one file was added, also when it could not be read.
     if (used_at.known() && diagnostics.sources().count() > files)
         diagnostics.sources().set_origin(files + 1, used_at, "extended here");
     if (!model || !expect_map(**model, "a model", (*model)->span, diagnostics)) return Failure{};
@@ -143,7 +145,7 @@ Result<NodePtr> read_chain(const std::string& path, Span used_at, std::vector<st
     return merge(*below, std::make_shared<const Node>(std::move(own)));
 }
 
-/// Puts the entries of `over` into `map`: `combine` makes one value of the old and the new.
+/// Puts the entries of `over` into `map`; `combine` makes one value of an old and a new one.
 void put_entries(Node& map, const Node& over,
                  NodePtr (*combine)(const NodePtr& old_value, const NodePtr& new_value)) {
     std::map<std::string, size_t> places;
@@ -159,8 +161,8 @@ void put_entries(Node& map, const Node& over,
             place = {entry.key, entry.key_span, combine(place.value, entry.value)};
         }
     }
-    // What excludes an old key takes its place; two new ones that exclude each other are the
-    // reader's to complain about.
+    // A new key replaces the old ones that it excludes. Two new keys that exclude each other both
+    // stay, and the section's reader reports them.
     std::erase_if(map.entries, [&](const Entry& entry) {
         return excluded.count(entry.key) && !over.find(entry.key);
     });
@@ -194,10 +196,10 @@ NodePtr apply_sets(NodePtr model, const std::vector<std::string>& sets, Diagnost
     for (const std::string& text : sets) {
         Result<Setting> setting = read_setting(text, diagnostics);
         if (!setting || !check_first_name(*model, *setting, diagnostics)) continue;
-        // A variable comes before a key of the model: `data` is often both.
+        // A variable is preferred to a key: models often have a variable called `data`.
         const Entry* variables = model->find("variables");
-        // A plain variable has no parts: `--set data.image.count=10` means the model's `data`,
-        // whatever `${data}` is.
+        // A scalar variable has no parts, so `--set data.image.count=10` means the model's key
+        // `data` even when there is a variable `data`.
         const Entry* variable = variables ? variables->value->find(setting->path[0]) : nullptr;
         if (variable && (setting->path.size() == 1 || variable->value->kind == Node::Kind::kMap))
             setting->path.insert(setting->path.begin(), "variables");

@@ -1,5 +1,5 @@
-// Names in expressions: what is meant by each, and what is meant by none. Shapes and gradients are
-// dsl/lower's.
+// Checks the names in expressions: what each refers to, and which refer to nothing. Shapes and
+// gradients are checked by dsl/lower.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -14,7 +14,7 @@ namespace {
 
 using Kind = Expression::Kind;
 
-/// `visit` for every layer of the network, those of its outputs too.
+/// Calls `visit` for every layer of the network and of its outputs.
 template <typename Visit>
 void for_each_layer(NetworkSpec& network, Visit&& visit) {
     for (LayerSpec& layer : network.layers) visit(layer);
@@ -22,7 +22,8 @@ void for_each_layer(NetworkSpec& network, Visit&& visit) {
         for (LayerSpec& layer : output.layers) visit(layer);
 }
 
-/// As many arguments as the network has inputs; named ones have to be names of inputs.
+/// Checks a call of a network: as many arguments as it has inputs, and named ones by the names of
+/// inputs.
 void check_network_call(const Expression& e, const NetworkSpec& network, Diagnostics& diagnostics) {
     const size_t inputs = network.inputs.size();
     if (e.arguments.size() != inputs) {
@@ -44,7 +45,7 @@ void check_network_call(const Expression& e, const NetworkSpec& network, Diagnos
     }
 }
 
-/// The number of arguments and their names against the function's row; the help quotes the row.
+/// Checks the number and names of arguments against the function's row; the help quotes that row.
 void check_function_call(const Expression& e, const FunctionRow& row, Diagnostics& diagnostics) {
     const std::vector<std::string> named = split_words(row.named);
     int positional = 0;
@@ -67,7 +68,7 @@ void check_function_call(const Expression& e, const FunctionRow& row, Diagnostic
         .help(fmt::format("`{}`: {}", row.usage, row.doc));
 }
 
-/// Walks all expressions of a model. Errors of one expression do not hide those of another.
+/// Walks all expressions of a model. An error in one expression does not hide those in another.
 class NameChecker {
   public:
     NameChecker(ModelSpec& model, Diagnostics& diagnostics)
@@ -98,7 +99,8 @@ class NameChecker {
     }
 
   private:
-    /// One name, one meaning: networks, fields and lets share a space with the built-in names.
+    /// Checks that no name has two meanings: networks, fields, entries of `let` and built-in names
+    /// share one space.
     void check_unique() {
         const auto take = [&](const std::string& name, Span span, const char* what) {
             if (is_constant(name) || find_function(name)) {
@@ -125,7 +127,7 @@ class NameChecker {
         }
     }
 
-    /// `minimize` names networks, which is where roles and typing errors end up.
+    /// Checks the networks in `minimize`: here end up roles that were not bound, and typing errors.
     void check_minimize() {
         std::vector<std::string> known;
         for (const auto& [name, network] : networks_) known.push_back(name);
@@ -139,7 +141,7 @@ class NameChecker {
         check_averages();
     }
 
-    /// A network has one average, which one entry moves.
+    /// A network has at most one average, so only one entry may ask for it.
     void check_averages() {
         std::map<std::string, Span> averaged;
         for (const MinimizeSpec& entry : model_.objective.minimize) {
@@ -155,7 +157,7 @@ class NameChecker {
         }
     }
 
-    /// Hyperparameters know the constants only.
+    /// Hyperparameters may use the constants only, since they are computed without data.
     void check_optimizer(const OptimizerSpec& optimizer) {
         for (const NamedExpression& parameter : optimizer.parameters)
             check_hyperparameter(*parameter.value);
@@ -166,7 +168,8 @@ class NameChecker {
         in_optimizer_ = false;
     }
 
-    /// `parameters` are those of the function around, which hide all other names.
+    /// Checks one expression. `parameters` are those of the function around it, which hide all
+    /// other names.
     void visit(const Expression& e, const std::set<std::string>& parameters) {
         if (e.kind == Kind::kName) visit_name(e, parameters);
         if (e.kind == Kind::kCall) visit_call(e);
@@ -174,7 +177,8 @@ class NameChecker {
         if (e.kind == Kind::kMember) visit_member(e, parameters);
     }
 
-    /// A name that is used as a value; a network's stands for its input's shape, in `normal(net)`.
+    /// Checks a name that is used as a value. A network's name stands for the shape of its input,
+    /// as in `normal(net)`.
     void visit_name(const Expression& e, const std::set<std::string>& parameters) {
         if (parameters.count(e.text) || is_constant(e.text)) return;
         if (in_optimizer_) {
@@ -197,7 +201,8 @@ class NameChecker {
                        fmt::format("`{}` is not defined", e.text), e.text, known, diagnostics_);
     }
 
-    /// Networks come before built-in functions; no network can have the name of one.
+    /// Checks a call. Networks are looked up before built-in functions; check_unique has made sure
+    /// that no name is both.
     void visit_call(const Expression& e) {
         const auto network = networks_.find(e.text);
         if (network != networks_.end()) {
@@ -221,9 +226,11 @@ class NameChecker {
         }
     }
 
-    /// `encoder(x).mean`, `q.mean` with q: encoder(x): the network has to have that output.
+    /// Checks `encoder(x).mean`, or `q.mean` where `q` is `encoder(x)`: the network has to have
+    /// that output.
     void visit_member(const Expression& e, const std::set<std::string>& parameters) {
-        // Through entries of `let` that only rename others. A cycle of those ends after some steps.
+        // Follows entries of `let` that only give another name. The number of rounds is bounded,
+        // since they may form a cycle.
         const Expression* base = e.arguments[0].get();
         for (int steps = 0; base->kind == Kind::kName && steps < 100; ++steps) {
             const auto let = lets_.find(base->text);
@@ -255,12 +262,12 @@ class NameChecker {
     Diagnostics& diagnostics_;
     std::map<std::string, const NetworkSpec*> networks_;
     std::map<std::string, const NamedExpression*> lets_;
-    /// Name -> "a network", "an entry of `let`", ... and where.
+    /// Name -> what it is ("a network", "an entry of `let`", ...) and its place.
     std::map<std::string, std::pair<std::string, Span>> meanings_;
     bool in_optimizer_ = false;
 };
 
-/// Numeric variables, unless a name of the model's own hides them.
+/// Numeric variables as replacements, but for those that a name of the model hides.
 Replacements variables_as_numbers(const ModelSpec& model, const Bindings& variables) {
     Replacements out;
     for (const auto& [name, node] : variables) {
@@ -278,7 +285,7 @@ Replacements variables_as_numbers(const ModelSpec& model, const Bindings& variab
 
 void check_names(ModelSpec& model, const Bindings& variables, Diagnostics& diagnostics) {
     const Replacements replacements = variables_as_numbers(model, variables);
-    // Rewriting works on parts; this one goes there and back.
+    // `replace` works on an ObjectivePart, so the objective is moved into one and back.
     ObjectivePart part{std::move(model.objective.let),
                        std::move(model.objective.minimize),
                        {},

@@ -1,4 +1,4 @@
-// `networks:`: inputs, layers and outputs of each.
+// Reads `networks:`, that is the inputs, layers and outputs of each.
 #include <algorithm>
 #include <set>
 
@@ -8,8 +8,8 @@
 namespace gmc::dsl {
 namespace {
 
-/// Reads one network, going on after errors: a network with a name keeps the objective's checks
-/// going.
+/// Reads one network and goes on after errors. Even a network with errors stays known by its name,
+/// so that the objective that uses it can be checked.
 class NetworkReader {
   public:
     NetworkReader(const Entry& entry, Blocks& blocks, const std::vector<DataField>& data,
@@ -39,13 +39,13 @@ class NetworkReader {
     }
 
   private:
-    /// The entry of a key that was given a value; check_keys has reported one without.
+    /// The entry of `key` when it has a value. A key without one was reported by check_keys.
     const Entry* value_of(const char* key) const {
         const Entry* entry = map_.find(key);
         return entry && !entry->value->is_null() ? entry : nullptr;
     }
 
-    /// `inputs`, each of which is a name that `from` can refer to.
+    /// Reads `inputs`; each becomes a name that `from` can refer to.
     void read_inputs(const Entry& inputs) {
         if (!expect_map(*inputs.value, fmt::format("`inputs` of {}", what_), inputs.key_span,
                         diagnostics_))
@@ -62,16 +62,16 @@ class NetworkReader {
                 input.shape = std::move(*shape);
                 input.span = entry.value->span;
             }
-            scope_.define(input.name, input.name, entry.key_span, diagnostics_);
+            names_.define(input.name, input.name, entry.key_span, diagnostics_);
             out_.inputs.push_back(std::move(input));
         }
         if (out_.inputs.empty())
             diagnostics_.error(DiagnosticKind::kBadValue, inputs.key_span, "{} has no inputs",
                                what_);
-        if (out_.inputs.size() == 1) scope_.only_input = out_.inputs[0].name;
+        if (out_.inputs.size() == 1) names_.only_input = out_.inputs[0].name;
     }
 
-    /// `x: data.image`.
+    /// Reads an input of the form `x: data.image`.
     void read_like(const Node& node, NetworkInput& input) {
         constexpr std::string_view kPrefix = "data.";
         std::vector<std::string> known;
@@ -87,14 +87,14 @@ class NetworkReader {
         if (parse_integer(node.text)) error.help(fmt::format("write `[{}]`", node.text));
     }
 
-    /// `layers`: what all outputs have in common.
+    /// Reads `layers`, which all outputs share.
     void read_trunk(const Entry& layers) {
         if (!expect_list(*layers.value, fmt::format("`layers` of {}", what_), layers.key_span,
                          diagnostics_))
             return;
-        out_.layers = LayerReader(scope_, blocks_, diagnostics_).read(*layers.value, what_);
+        out_.layers = LayerReader(names_, blocks_, diagnostics_).read(*layers.value, what_);
         if (!out_.layers.empty()) {
-            scope_.before = &out_.layers.back();
+            names_.before = &out_.layers.back();
             check_first(out_.layers.front());
         } else if (layers.value->items.empty() && !map_.find("outputs")) {
             diagnostics_.error(DiagnosticKind::kBadValue, layers.value->span, "{} has no layers",
@@ -102,7 +102,8 @@ class NetworkReader {
         }
     }
 
-    /// With several inputs, nothing says which one the first layer takes.
+    /// Reports a first layer without `from` in a network of several inputs: nothing says which one
+    /// it reads.
     void check_first(const LayerSpec& layer) {
         if (out_.inputs.size() < 2 || !layer.from.empty()) return;
         if (find_layer(layer.kind)->fewest_inputs > 1) return;  // that was said already
@@ -112,7 +113,7 @@ class NetworkReader {
             .help("write `from: " + out_.inputs[0].name + "`");
     }
 
-    /// `outputs`: each a branch of its own that starts at the end of `layers`.
+    /// Reads `outputs`; each is a branch that starts at the end of `layers`.
     void read_outputs(const Entry& outputs) {
         if (!expect_map(*outputs.value, fmt::format("`outputs` of {}", what_), outputs.key_span,
                         diagnostics_))
@@ -130,11 +131,11 @@ class NetworkReader {
                 continue;
             }
             std::set<std::string> before;
-            for (const auto& [name, named] : scope_.names) before.insert(name);
-            output.layers = LayerReader(scope_, blocks_, diagnostics_)
+            for (const auto& [name, named] : names_.names) before.insert(name);
+            output.layers = LayerReader(names_, blocks_, diagnostics_)
                                 .read(*entry.value, fmt::format("output `{}`", entry.key));
-            // What leads to one output is out of reach for the next.
-            for (auto& [name, named] : scope_.names)
+            // Layers that lead to one output cannot be referred to from another.
+            for (auto& [name, named] : names_.names)
                 if (!before.count(name)) named.visible = false;
             if (out_.layers.empty() && !output.layers.empty()) check_first(output.layers.front());
             out_.outputs.push_back(std::move(output));
@@ -150,7 +151,7 @@ class NetworkReader {
     Blocks& blocks_;
     const std::vector<DataField>& data_;
     Diagnostics& diagnostics_;
-    LayerScope scope_;
+    LayerNames names_;
     NetworkSpec out_;
 };
 

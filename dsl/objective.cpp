@@ -1,5 +1,5 @@
-// `objective:`: let, minimize, metrics, functions, schedule; and what a recipe gives is joined with
-// what the model says.
+// Reads `objective:` (let, minimize, metrics, functions, schedule) and merges what its recipe gives
+// with what the model itself says.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -10,8 +10,8 @@
 namespace gmc::dsl {
 namespace {
 
-/// `{name: expression}`; with `names_alone`, also `{a, b}` and `[a, b]`, each the `let` of that
-/// name.
+/// Reads `{name: expression}`. With `names_alone` also `{a, b}` and `[a, b]`, each of which means
+/// the entry of `let` with that name.
 std::vector<NamedExpression> read_named(const Entry& entry, bool names_alone,
                                         Diagnostics& diagnostics) {
     std::vector<NamedExpression> out;
@@ -34,15 +34,15 @@ std::vector<NamedExpression> read_named(const Entry& entry, bool names_alone,
                               one.key);
         else
             value = read_expression(*one.value, fmt::format("`{}`", one.key), diagnostics);
-        // After an error the name stays, as something that nothing can be wrong with: what uses it
-        // is not to blame.
+        // After an error the name stays defined, by an expression that has no errors, so that its
+        // uses are not reported as well.
         if (!value) value = name_expression("step", one.key_span);
         out.push_back({one.key, value, one.key_span});
     }
     return out;
 }
 
-/// One entry of `minimize`. Without a loss, after an error, `loss` is null.
+/// Reads one entry of `minimize`. `loss` is null after an error.
 MinimizeSpec read_entry(const Node& node, Diagnostics& diagnostics) {
     MinimizeSpec out;
     out.span = node.span;
@@ -75,7 +75,7 @@ MinimizeSpec read_entry(const Node& node, Diagnostics& diagnostics) {
     return out;
 }
 
-/// The list of entries, in the order in which an alternating schedule takes them.
+/// Reads the entries, in the order in which an alternating schedule runs them.
 std::vector<MinimizeSpec> read_minimize(const Entry& entry, Diagnostics& diagnostics) {
     std::vector<MinimizeSpec> out;
     if (entry.value->is_map()) {  // one entry needs no list around it
@@ -89,8 +89,8 @@ std::vector<MinimizeSpec> read_minimize(const Entry& entry, Diagnostics& diagnos
     return out;
 }
 
-/// The name and parameters of `sample(z)`, a key. Its tokens are found as those of an expression
-/// are.
+/// Reads the key `sample(z)` of a function, its name and its parameters. The tokens are those of
+/// expressions.
 bool read_signature(const Entry& entry, FunctionSpec& out, Diagnostics& diagnostics) {
     Node scalar;
     scalar.kind = Node::Kind::kScalar;
@@ -123,7 +123,7 @@ bool read_signature(const Entry& entry, FunctionSpec& out, Diagnostics& diagnost
     return true;
 }
 
-/// `functions`: a signature as the key, one expression or a map of named ones as the value.
+/// Reads `functions`: the key is a signature, the value an expression or a map of named ones.
 std::vector<FunctionSpec> read_functions(const Entry& entry, Diagnostics& diagnostics) {
     std::vector<FunctionSpec> out;
     if (!expect_map(*entry.value, "`functions`", entry.key_span, diagnostics)) return out;
@@ -155,7 +155,8 @@ std::vector<FunctionSpec> read_functions(const Entry& entry, Diagnostics& diagno
     return out;
 }
 
-/// `over` upon `base` by name, in the order of `base` and then what is new.
+/// Puts `over` on top of `base` by name: first the names of `base` in their order, then the new
+/// ones.
 template <typename Named>
 void override_by_name(std::vector<Named>& base, std::vector<Named> over) {
     std::map<std::string, size_t> places;
@@ -169,7 +170,8 @@ void override_by_name(std::vector<Named>& base, std::vector<Named> over) {
     }
 }
 
-/// Metrics of the whole objective go to the entry that has one of that name, or else to the last.
+/// Gives each metric of the whole objective to the entry that has one of that name, or else to the
+/// last.
 void spread_metrics(std::vector<NamedExpression> metrics, std::vector<MinimizeSpec>& minimize) {
     for (NamedExpression& metric : metrics) {
         MinimizeSpec* place = minimize.empty() ? nullptr : &minimize.back();
@@ -180,7 +182,8 @@ void spread_metrics(std::vector<NamedExpression> metrics, std::vector<MinimizeSp
     }
 }
 
-/// The entries' names: given, or the networks joined; unique.
+/// Names the entries (the key `name`, or else the networks joined) and reports names that are given
+/// twice.
 void name_entries(std::vector<MinimizeSpec>& minimize, Diagnostics& diagnostics) {
     std::set<std::string> taken;
     for (MinimizeSpec& entry : minimize) {
@@ -193,7 +196,7 @@ void name_entries(std::vector<MinimizeSpec>& minimize, Diagnostics& diagnostics)
     }
 }
 
-/// One step updates all entries together: none can have more updates than another.
+/// `simultaneous` makes one update of every entry per step, so no entry can ask for several.
 void check_no_repeats(const std::vector<MinimizeSpec>& minimize, Diagnostics& diagnostics) {
     for (const MinimizeSpec& entry : minimize)
         if (entry.repeat > 1)

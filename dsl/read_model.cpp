@@ -1,4 +1,5 @@
-// The order of reading a model: text, bases, --set, variables, keys, sections, names.
+// The order in which a model is read: text, bases, --set, variables, keys, sections, names. Each
+// part assumes that the ones before it were applied.
 #include <algorithm>
 #include <set>
 
@@ -7,8 +8,9 @@
 namespace gmc::dsl {
 namespace {
 
-/// `average` of `train`: into each entry of `minimize` that has none, unless an entry before it, or
-/// one with an `average` of its own, has one of its networks.
+/// Copies `average` of `train` into each entry of `minimize` that has none, unless one of its
+/// networks is averaged already: by an entry before it, or by an entry with an `average` of its
+/// own.
 void spread_average(ModelSpec& model) {
     std::set<std::string> averaged;
     for (const MinimizeSpec& entry : model.objective.minimize)
@@ -23,7 +25,7 @@ void spread_average(ModelSpec& model) {
     }
 }
 
-/// The sections, each read even when another has errors.
+/// Reads all sections, also those after one with errors.
 ModelSpec read_sections(const Node& root, const Bindings& variables,
                         const ReadModelOptions& options, Diagnostics& diagnostics) {
     ModelSpec model;
@@ -48,7 +50,8 @@ ModelSpec read_sections(const Node& root, const Bindings& variables,
     if (!root.find("train") || section("train"))
         model.train = read_train(section("train"), diagnostics);
     if (model.train.average) spread_average(model);
-    // Without these sections nothing is defined: that has been said once.
+    // Without networks or data every name would be unknown; that they are missing was reported
+    // once.
     if (!model.networks.empty() && !model.data.empty()) check_names(model, variables, diagnostics);
     return model;
 }

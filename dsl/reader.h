@@ -1,6 +1,7 @@
-// The readers of the sections of a model, each one .cpp: checked nodes in, a part of the ModelSpec
-// out. All report to Diagnostics and go on; read_model gives nothing back when anything was
-// reported.
+// The readers of a model's sections; each is one .cpp file.
+// Enters: the expanded YAML tree. Leaves: parts of a ModelSpec. A reader reports errors to
+// Diagnostics and goes on reading, so that one run shows many; read_model gives no model when
+// anything was reported.
 #pragma once
 
 #include <optional>
@@ -14,23 +15,23 @@
 
 namespace gmc::dsl {
 
-/// networks.cpp: `networks:`.
+/// networks.cpp: reads `networks:`.
 std::vector<NetworkSpec> read_networks(const Entry& networks, Blocks& blocks,
                                        const std::vector<DataField>& data,
                                        Diagnostics& diagnostics);
 
-/// data.cpp: `data:` with its `test:`.
+/// data.cpp: reads `data:` with its `test:`.
 void read_data(const Entry& data, ModelSpec& model, Diagnostics& diagnostics);
 
-/// train.cpp: a number, an expression, or a schedule such as {linear: {from: 0, to: 1, over: 10
-/// epochs}}, which becomes the call linear(0, 1, 10, epoch). Null after an error.
+/// train.cpp: reads a number, an expression, or a schedule such as {linear: {from: 0, to: 1, over:
+/// 10 epochs}}, which becomes the call linear(0, 1, 10, epoch). Null after an error.
 ExpressionPtr read_expression(const Node& node, const std::string& what, Diagnostics& diagnostics);
 
-/// train.cpp: `train:`, and an optimizer such as {adam: {learning_rate: 1e-4}}.
+/// train.cpp: reads `train:`, and an optimizer such as {adam: {learning_rate: 1e-4}}.
 TrainSpec read_train(const Entry* train, Diagnostics& diagnostics);
 std::optional<OptimizerSpec> read_optimizer(const Node& node, Span where, Diagnostics& diagnostics);
 
-/// What an objective says, as written in a model, a recipe or a recipe's choice.
+/// What one text says about an objective; the text is a model, a recipe or a recipe's `choose`.
 struct ObjectivePart {
     std::vector<NamedExpression> let;
     std::vector<MinimizeSpec> minimize;
@@ -39,27 +40,27 @@ struct ObjectivePart {
     std::string schedule;  ///< "" = not given
 };
 
-/// objective.cpp: the keys let, minimize, metrics, functions, schedule of a map; others are not
-/// looked at.
+/// objective.cpp: reads the keys let, minimize, metrics, functions and schedule of a map and
+/// ignores all others.
 ObjectivePart read_objective_part(const Node& map, Diagnostics& diagnostics);
-/// objective.cpp: `objective:`.
+/// objective.cpp: reads `objective:`.
 ObjectiveSpec read_objective(const Entry& objective, const std::vector<NetworkSpec>& networks,
                              const std::vector<std::string>& recipe_directories,
                              Diagnostics& diagnostics);
 
-/// recipe.cpp: what the objective's `recipe:` stands for, roles and parameters replaced. Checks the
-/// objective's keys.
+/// recipe.cpp: finds the recipe that `objective` names and replaces its roles and parameters. Also
+/// checks the keys of `objective`, since those depend on the recipe.
 Result<ObjectivePart> read_recipe(const Node& objective, const Entry& recipe,
                                   const std::vector<NetworkSpec>& networks,
                                   const std::vector<std::string>& directories,
                                   Diagnostics& diagnostics);
 
-/// let_chains.cpp: reports entries that need themselves (the chain is shown) and chains that are
-/// too long.
+/// let_chains.cpp: reports entries of `let` that depend on themselves (the message shows the
+/// cycle), and chains that are too long.
 void check_let_chains(const std::vector<NamedExpression>& let, Diagnostics& diagnostics);
 
-/// names.cpp: every name and call in the model's expressions, cycles of `let`, the networks of
-/// `minimize`. Replaces numeric variables by their values.
+/// names.cpp: checks every name and call in the model's expressions, cycles in `let`, and the
+/// networks that `minimize` names. Replaces numeric variables by their values.
 void check_names(ModelSpec& model, const Bindings& variables, Diagnostics& diagnostics);
 
 }  // namespace gmc::dsl

@@ -1,5 +1,6 @@
-// Recipes: objectives written once for networks known by their roles. A recipe is data: it is read
-// like an objective, then its roles become the model's networks and its parameters their values.
+// Recipes: objectives that are written once, for networks known by their roles. A recipe is data,
+// not code: it is read like an objective, then its roles are replaced by the model's networks and
+// its parameters by their values.
 #include <algorithm>
 #include <filesystem>
 #include <map>
@@ -11,22 +12,24 @@
 namespace gmc::dsl {
 namespace {
 
-/// A parameter as the recipe declares it.
+/// A parameter as its recipe declares it.
 struct Parameter {
     std::string name;
     Span span;
-    NodePtr fallback;                ///< null when it has to be given
-    std::vector<std::string> words;  ///< of a choice; empty otherwise
+    /// Null when the objective has to give it.
+    NodePtr fallback;
+    /// The words to choose from; empty when it is not a choice.
+    std::vector<std::string> words;
 };
 
-/// A recipe file, checked for its keys.
+/// A recipe file whose keys were checked.
 struct Recipe {
     NodePtr root;
     std::vector<Parameter> parameters;
     std::vector<std::pair<std::string, Span>> roles;
 };
 
-/// The names of all recipes, for did-you-mean.
+/// The names of all recipes, for "did you mean".
 std::vector<std::string> list_recipes(const std::vector<std::string>& directories) {
     std::vector<std::string> out;
     for (const std::string& directory : directories) {
@@ -39,7 +42,7 @@ std::vector<std::string> list_recipes(const std::vector<std::string>& directorie
     return out;
 }
 
-/// The recipe's document; the first directory that has it wins.
+/// The document of the recipe that `key` names; the first directory that has it is used.
 Result<NodePtr> load(const Entry& key, const std::vector<std::string>& directories,
                      Diagnostics& diagnostics) {
     const KeyRow* row = find_key(mapping("objective").keys, "recipe");
@@ -52,7 +55,7 @@ Result<NodePtr> load(const Entry& key, const std::vector<std::string>& directori
         if (!std::filesystem::exists(path, error)) continue;
         const uint32_t files = diagnostics.sources().count();
         Result<NodePtr> root = read_document(path.string(), diagnostics);
-        // The one file that was added, also when it could not be read.
+        // Exactly one file was added, also when it could not be read.
         if (diagnostics.sources().count() > files)
             diagnostics.sources().set_origin(
                 files + 1, key.value->span,
@@ -65,7 +68,7 @@ Result<NodePtr> load(const Entry& key, const std::vector<std::string>& directori
     return Failure{};
 }
 
-/// `{words: [a, b], default: a}`.
+/// Reads a parameter of the form `{words: [a, b], default: a}`.
 void read_choice(const Entry& entry, Parameter& out, Diagnostics& diagnostics) {
     const Values values =
         read_values(*entry.value, mapping("recipe choice").keys,
@@ -81,7 +84,8 @@ void read_choice(const Entry& entry, Parameter& out, Diagnostics& diagnostics) {
                           "the default `{}` is none of the words", fallback->value->text);
 }
 
-/// What a recipe file declares; its expressions are read later, when the choices are made.
+/// Reads what a recipe declares. Its expressions are read later, since they depend on the chosen
+/// words.
 Recipe read_declarations(const NodePtr& root, Diagnostics& diagnostics) {
     Recipe out;
     out.root = root;
@@ -107,7 +111,7 @@ Recipe read_declarations(const NodePtr& root, Diagnostics& diagnostics) {
     return out;
 }
 
-/// The objective's keys: the language's own, the recipe's parameters and its roles.
+/// Checks the keys of `objective`: the language's own, the recipe's parameters and its roles.
 void check_objective_keys(const Recipe& recipe, const Node& objective, const Entry& key,
                           Diagnostics& diagnostics) {
     std::vector<KeyRow> rows = mapping("objective").keys;
@@ -121,7 +125,7 @@ void check_objective_keys(const Recipe& recipe, const Node& objective, const Ent
                key.key_span, diagnostics);
 }
 
-/// The network that plays `role`: named in the objective, or the one that says `role:`.
+/// The network that plays `role`: the one that the objective names, or the one with that `role:`.
 std::string bind_role(const std::string& role, Span role_span, const Node& objective,
                       const Entry& key, const std::vector<NetworkSpec>& networks,
                       Diagnostics& diagnostics) {
@@ -140,7 +144,7 @@ std::string bind_role(const std::string& role, Span role_span, const Node& objec
         return "";
     }
     if (players.size() == 1) return players[0];
-    if (networks.empty()) return "";  // reported with `networks`
+    if (networks.empty()) return "";  // `networks` being empty was reported
     if (players.empty())
         diagnostics
             .error(DiagnosticKind::kMissingKey, key.value->span,
@@ -155,7 +159,7 @@ std::string bind_role(const std::string& role, Span role_span, const Node& objec
     return "";
 }
 
-/// The recipe's body with the parts of the chosen words put upon it.
+/// The recipe's body with the parts for the chosen words merged on top of it.
 NodePtr apply_choices(const Recipe& recipe, const std::map<std::string, std::string>& words,
                       Diagnostics& diagnostics) {
     NodePtr body = recipe.root;
@@ -204,13 +208,14 @@ class Binder {
     void bind_parameter(const Parameter& parameter) {
         const Entry* given = objective_.find(parameter.name);
         const Node* value = given ? given->value.get() : parameter.fallback.get();
-        if (!value || value->is_null() || value->failed) return;  // reported with the keys
+        if (!value || value->is_null() || value->failed)
+            return;  // check_objective_keys reported it
         if (!parameter.words.empty()) {
             if (std::count(parameter.words.begin(), parameter.words.end(), value->text)) {
                 words_[parameter.name] = value->text;
                 return;
             }
-            if (!given) return;  // the recipe's own mistake, reported
+            if (!given) return;  // a wrong default; read_choice reported it
             report_unknown(DiagnosticKind::kBadValue, value->span,
                            fmt::format("`{}` cannot be {}", parameter.name, describe(*value)),
                            value->text, parameter.words, diagnostics_);

@@ -1,4 +1,5 @@
-// Trees are shared and never changed: a replacement copies the path from the root to what changes.
+// Replaces names in expressions. Trees are shared and never changed, so a replacement copies the
+// path from the root down to what changes.
 #include "dsl/rewrite.h"
 
 namespace gmc::dsl {
@@ -11,7 +12,7 @@ ExpressionPtr replace(const ExpressionPtr& expression, const Replacements& repla
         (e.kind == Kind::kName && !shadowed.count(e.text)) || e.kind == Kind::kCall;
     if (e.kind == Kind::kName && own_name) {
         const auto value = replacements.names.find(e.text);
-        // The value keeps its own place: that is where the user wrote what may be wrong.
+        // The value keeps its own place, because an error in it is where its author wrote it.
         if (value != replacements.names.end()) return value->second;
     }
     Expression copy = e;

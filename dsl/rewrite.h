@@ -1,5 +1,5 @@
-// Names in expressions replaced by expressions: a recipe's roles and parameters, a model's
-// variables.
+// Replaces names in expressions by expressions: a recipe's roles and parameters, and a model's
+// variables. Enters: expression trees. Leaves: trees that share what did not change.
 #pragma once
 
 #include <map>
@@ -12,16 +12,18 @@
 namespace gmc::dsl {
 
 struct Replacements {
-    std::map<std::string, ExpressionPtr> names;  ///< a name -> a value
-    std::map<std::string, std::string> callees;  ///< a name, called or not -> another name
+    /// Name -> the value that replaces it.
+    std::map<std::string, ExpressionPtr> names;
+    /// Name of a network or role, called or not -> the name that replaces it.
+    std::map<std::string, std::string> callees;
 };
 
-/// The tree with its names replaced; `shadowed` ones (parameters of a function) are left. Shares
-/// what does not change.
+/// `expression` with its names replaced. Names in `shadowed` (parameters of the function around)
+/// are left as they are.
 ExpressionPtr replace(const ExpressionPtr& expression, const Replacements& replacements,
                       const std::set<std::string>& shadowed);
 
-/// The same for all expressions of a part, and the networks of its `minimize`.
+/// Replaces names in all expressions of a part and in the networks that its `minimize` names.
 void replace(ObjectivePart& part, const Replacements& replacements);
 
 }  // namespace gmc::dsl

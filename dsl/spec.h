@@ -1,6 +1,7 @@
-// A model as its author wrote it: typed, checked for keys, types and ranges, every part with its
-// span. Variables, recipes, `extends` and `blocks` are already expanded. What is left to
-// dsl/lower is meaning: shapes, names in expressions, parameters.
+// ModelSpec: a model as its author wrote it, typed and checked for keys, types and ranges. Every
+// part has its span, so that later errors can point at it. Variables, recipes, `extends` and
+// `blocks` are expanded already. Left to dsl/lower is what needs shapes: the types of expressions,
+// parameters, and what a loss depends on.
 #pragma once
 
 #include <cstdint>
@@ -14,26 +15,31 @@
 
 namespace gmc::dsl {
 
-/// One key of a layer after type checking and defaults. Strings are enumerators such as "same".
+/// The value of one key of a layer, after type checks and defaults. A word such as "same" is a
+/// string.
 using LayerValue = std::variant<bool, int64_t, double, std::string, std::vector<int64_t>>;
 
-/// A layer: `kind` is a row of the layer table (dsl/schema/schema), `values` has every key of that
-/// row except those with no default that were not given. A layer written as `dense: {units: 4,
-/// activation: relu}` is ONE layer; `activation`, `bias`, `initializer`, `spectral_norm` are keys
-/// of it.
+/// A layer. `kind` names a row of the layer table (dsl/schema/schema.h). `values` has every key of
+/// that row but those that have no default and were not given. A layer written as `dense: {units:
+/// 4, activation: relu}` is ONE layer, of which `activation`, `bias`, `initializer` and
+/// `spectral_norm` are keys.
 struct LayerSpec {
     std::string kind;
-    std::string name;  ///< the `name:` key, or "" (build makes names such as `dense`, `dense_1`)
-    std::vector<std::string> from;  ///< names of layers or inputs; empty = the layer before
+    /// The key `name`, or ""; then dsl/lower makes a name such as `dense` or `dense_1`.
+    std::string name;
+    /// Names of layers or inputs; empty: the layer before this one.
+    std::vector<std::string> from;
     std::map<std::string, LayerValue> values;
-    /// Of the keys that take expressions, those that training changes; plain numbers are in
-    /// `values`.
+    /// Keys whose value changes in training, as an expression of `step` and `epoch`. Such a key
+    /// with a plain number is in `values` instead.
     std::map<std::string, ExpressionPtr> expressions;
-    std::map<std::string, Span> value_spans;  ///< of the values that were written
-    Span span;                                ///< the layer's kind, as in `dense`
+    /// Places of the values that the author wrote (those by default have none).
+    std::map<std::string, Span> value_spans;
+    /// Place of the layer's kind, as in `dense`.
+    Span span;
     Span from_span;
-    Span block_use;  ///< where the block that holds it is used, the outermost; unknown outside of
-                     ///< blocks
+    /// Place where the outermost block around the layer is used; unknown outside of blocks.
+    Span block_use;
 
     bool has(const std::string& key) const { return values.count(key) != 0; }
     int64_t integer(const std::string& key) const { return std::get<int64_t>(values.at(key)); }
@@ -45,22 +51,25 @@ struct LayerSpec {
     const std::vector<int64_t>& integers(const std::string& key) const {
         return std::get<std::vector<int64_t>>(values.at(key));
     }
-    /// Where `key` was written, or the layer itself.
+    /// The place where `key` was written, or else the layer's own.
     Span span_of(const std::string& key) const {
         const auto found = value_spans.find(key);
         return found == value_spans.end() ? span : found->second;
     }
 };
 
-/// An input of a network: a shape, or the shape of something else (`data.image`).
+/// An input of a network: a shape, or "the shape of" something else (`data.image`).
 struct NetworkInput {
     std::string name;
-    std::string like;            ///< "data.image", or "" when `shape` is given
-    std::vector<int64_t> shape;  ///< without the batch, channels last
+    /// "data.image", or "" when `shape` is given.
+    std::string like;
+    /// Of one example, channels last.
+    std::vector<int64_t> shape;
     Span span;
 };
 
-/// A named output: the layers that lead from the trunk to it (usually one dense layer).
+/// A named output: the layers from the end of the network's `layers` to it (usually one dense
+/// layer).
 struct NetworkOutput {
     std::string name;
     std::vector<LayerSpec> layers;
@@ -69,33 +78,45 @@ struct NetworkOutput {
 
 struct NetworkSpec {
     std::string name;
-    std::string role;  ///< "" or the `role:` word a recipe binds to
+    /// The word of `role:`, by which a recipe finds the network; or "".
+    std::string role;
     std::vector<NetworkInput> inputs;
     std::vector<LayerSpec> layers;
-    std::vector<NetworkOutput> outputs;  ///< empty: the one output is the last layer's
+    /// Empty: the only output is the last layer's result.
+    std::vector<NetworkOutput> outputs;
     Span span;
 };
 
-/// A field of the data, e.g. `image`. Exactly one source.
+/// A field of the data, e.g. `image`. It has exactly one source.
 struct DataField {
     std::string name;
     std::string format;  ///< "idx", "npy", "npz", "folder", "synthetic" or "labels"
-    /// A path, the name of the synthetic set ("shapes"), or of the field whose examples these are
-    /// the labels of.
+    /// A path, or the name of the synthetic set ("shapes"), or, for labels, the name of the field
+    /// that they are the labels of.
     std::string source;
-    std::string key;  ///< of an npz: the array
-    /// Without the batch, channels last, {} for labels; read from the file's header, or given.
+    /// Which array of an npz file.
+    std::string key;
+    /// Of one example, channels last; {} for labels. Read from the file's header, or given in the
+    /// model.
     std::vector<int64_t> shape;
-    double range_low = 0, range_high = 1;  ///< what stored 0..255 is mapped to, and others lie in
-    bool range_given = false;              ///< false: [0, 1] is our guess
-    /// Labels are 0 .. classes - 1; of pictures or points, how many kinds there are. 0: unknown, or
+    /// The range of the values. Stored bytes 0 .. 255 are mapped to it; other values have to lie in
+    /// it.
+    double range_low = 0, range_high = 1;
+    /// False: the model says no `range`, and [0, 1] is assumed.
+    bool range_given = false;
+    /// Labels are 0 .. classes - 1. For pictures or points: how many kinds there are. 0: unknown or
     /// none.
     int64_t classes = 0;
-    std::string no_classes;  ///< why a file's classes are not known: "`y.npy` holds floats (f64)"
-    std::vector<std::string> class_names;  ///< of labels from folders, where they were there to see
-    bool crop = true;                      ///< folder: pictures are cut to the shape, not stretched
-    bool flip = false;                     ///< folder: every second picture mirrored in training
-    /// Examples; 0 = as many as the file has (synthetic: 60000 / 10000 by default).
+    /// Why the classes of a file are not known, as in "`y.npy` holds floats (f64)".
+    std::string no_classes;
+    /// Of labels that come from folders, when the folders existed at compile time.
+    std::vector<std::string> class_names;
+    /// Folder: pictures are cut to the shape rather than stretched.
+    bool crop = true;
+    /// Folder: half of the pictures, drawn at random, are mirrored in training.
+    bool flip = false;
+    /// How many examples to use; 0: as many as the file has (60000, or 10000 for `test`, when
+    /// synthetic).
     int64_t count = 0;
     Span span;
 };
@@ -106,26 +127,29 @@ struct NamedExpression {
     Span span;
 };
 
-/// Adam, SGD, ...: every hyperparameter is an expression (a number or a schedule of `step` and
-/// `epoch`).
+/// Adam, SGD, ...: every hyperparameter is an expression, a number or a schedule over `step` and
+/// `epoch`.
 struct OptimizerSpec {
-    std::string kind;                         ///< "adam", "sgd"
-    std::vector<NamedExpression> parameters;  ///< those of the kind's row that are given or have
-                                              ///< a default
+    std::string kind;  ///< "adam", "sgd"
+    /// Those that are given or have a default, in the order of the kind's table.
+    std::vector<NamedExpression> parameters;
     Span span;
 };
 
-/// One entry of `minimize`.
+/// One entry of `minimize`: networks, and the loss that updates them.
 struct MinimizeSpec {
-    /// For functions and metrics: the networks joined by "_", or the `name:` key.
+    /// Used in the names of functions and metrics: the key `name`, or else the networks joined by
+    /// "_".
     std::string name;
     std::vector<std::string> networks;
     std::vector<Span> network_spans;
     ExpressionPtr loss;
     std::vector<NamedExpression> metrics;
-    std::optional<OptimizerSpec> optimizer;  ///< when it differs from train's
+    /// Given when the entry has its own; otherwise that of `train` is used.
+    std::optional<OptimizerSpec> optimizer;
     int64_t repeat = 1;
-    ExpressionPtr average;  ///< decay of the moving average of the weights; null for none
+    /// Decay of the moving average of the weights; null: no average.
+    ExpressionPtr average;
     Span span;
 };
 
@@ -134,14 +158,15 @@ struct FunctionSpec {
     std::string name;
     std::vector<std::string> parameters;
     std::vector<Span> parameter_spans;
-    /// One result named like the function, or several: `encode(image): {mean: q.mean, log_variance:
-    /// q.log_variance}`.
+    /// One result, which is named like the function, or several, as in `encode(image): {mean:
+    /// q.mean, log_variance: q.log_variance}`.
     std::vector<NamedExpression> results;
     Span span;
 };
 
 struct ObjectiveSpec {
-    std::string recipe;  ///< "" when the objective is written out
+    /// "" when the objective is written out.
+    std::string recipe;
     std::vector<NamedExpression> let;
     std::vector<MinimizeSpec> minimize;
     bool simultaneous = false;
@@ -153,7 +178,9 @@ struct TrainSpec {
     int64_t batch_size = 128;
     int64_t epochs = 10;
     OptimizerSpec optimizer;
-    ExpressionPtr average;  ///< already in the entries of `minimize` that it holds for
+    /// `average` of `train`; read_model has already copied it into the entries of `minimize` that
+    /// it holds for.
+    ExpressionPtr average;
     Span span;
 };
 
@@ -161,7 +188,8 @@ struct ModelSpec {
     std::string name;
     std::string description;
     std::vector<DataField> data;
-    std::vector<DataField> test;  ///< same fields; empty when the model names no test set
+    /// The same fields as `data`; empty when the model names no test set.
+    std::vector<DataField> test;
     std::vector<NetworkSpec> networks;
     ObjectiveSpec objective;
     TrainSpec train;
@@ -169,11 +197,14 @@ struct ModelSpec {
 
 struct ReadModelOptions {
     std::string path;
-    std::vector<std::string> sets;                ///< "latent=32", from --set
-    std::vector<std::string> recipe_directories;  ///< where `recipe: vae` is looked for, in order
+    /// Texts of --set, such as "latent=32".
+    std::vector<std::string> sets;
+    /// Folders in which `recipe: vae` is looked for, in this order.
+    std::vector<std::string> recipe_directories;
 };
 
-/// Reads, expands and checks a model file. Reports as many errors as make sense.
+/// Reads, expands and checks a model file. Reports all errors that do not merely follow from
+/// another.
 Result<ModelSpec> read_model(const ReadModelOptions& options, Diagnostics& diagnostics);
 
 }  // namespace gmc::dsl

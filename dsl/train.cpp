@@ -1,4 +1,4 @@
-// `train:`, optimizers, and numbers that are schedules.
+// Reads `train:`, optimizers, and numbers that may be schedules.
 #include <algorithm>
 #include <map>
 
@@ -8,7 +8,7 @@
 namespace gmc::dsl {
 namespace {
 
-/// "10 epochs" -> 10 and "epoch"; a unit may be in the singular.
+/// Splits "10 epochs" into 10 and "epoch"; the unit may be singular or plural.
 bool parse_duration(const std::string& text, double& amount, std::string& unit) {
     const size_t gap = text.find(' ');
     if (gap == std::string::npos) return false;
@@ -37,7 +37,7 @@ bool add_duration(const Values& values, const char* key, std::vector<ExpressionP
     return true;
 }
 
-/// `value` times warm_up(over, unit) where the keys ask for it; null after an error.
+/// `value` multiplied by warm_up(over, unit) when the keys ask for it; null after an error.
 ExpressionPtr with_warm_up(ExpressionPtr value, const Values& values, Span where,
                            Diagnostics& diagnostics) {
     if (!values.has("warm_up")) return value;
@@ -52,8 +52,8 @@ ExpressionPtr with_warm_up(ExpressionPtr value, const Values& values, Span where
     return std::make_shared<const Expression>(std::move(product));
 }
 
-/// {linear: {from: 0, to: 1, over: 10 epochs}} -> linear(0, 1, 10, epoch), and the other kinds;
-/// with `warm_up: 500 steps`, that times warm_up(500, step).
+/// Reads a schedule: {linear: {from: 0, to: 1, over: 10 epochs}} becomes linear(0, 1, 10, epoch),
+/// and so on for the other kinds. With `warm_up: 500 steps` it is multiplied by warm_up(500, step).
 ExpressionPtr read_schedule(const Node& map, const std::string& what, Diagnostics& diagnostics) {
     const MappingRow& kinds = mapping("schedule");
     const std::string all = fmt::format("the schedule of {}", what);
@@ -82,7 +82,7 @@ ExpressionPtr read_schedule(const Node& map, const std::string& what, Diagnostic
                         values, kind.key_span, diagnostics);
 }
 
-/// The one hyperparameter of `row`, as written or by default.
+/// Reads one hyperparameter as written, or takes its default.
 ExpressionPtr read_parameter(const Node& keys, const KeyRow& row, Span where,
                              Diagnostics& diagnostics) {
     const Entry* entry = keys.find(row.key);
@@ -97,7 +97,8 @@ ExpressionPtr read_parameter(const Node& keys, const KeyRow& row, Span where,
     return read_expression(*entry->value, fmt::format("`{}`", row.key), diagnostics);
 }
 
-/// Keys of one group exclude each other: as in Keras, an optimizer clips in one way.
+/// Reports two keys of one group, which exclude each other: as in Keras, an optimizer clips in one
+/// way only.
 bool check_groups(const Node& keys, const MappingRow& rows, Diagnostics& diagnostics) {
     std::map<std::string, const Entry*> taken;
     for (const Entry& entry : keys.entries) {

@@ -1,5 +1,6 @@
-// One reader per type of the table; a message says what was seen and what is allowed. A node whose
-// mistake was reported (`failed`) gives no value and no further message.
+// Reads single values: one function per type of the table. A message says what was seen and what is
+// allowed. A node that is marked `failed` has been reported; it gives no value and no further
+// message.
 #include <algorithm>
 
 #include "compiler/support/check.h"
@@ -9,10 +10,10 @@
 namespace gmc::dsl {
 namespace {
 
-constexpr double kMostElements = 2147483648.0;  // 2^31, of one example
+constexpr double kMostElements = 2147483648.0;  // 2^31, in one example
 constexpr size_t kMostDimensions = 8;
 
-/// "`units` is an integer from 1 to 1,000,000, not ...", with what people usually mean by it.
+/// Reports "`units` is ..., not an integer from 1 to 1,000,000", and adds help for common mistakes.
 void wrong_type(const Node& node, const KeyRow& row, Diagnostics& diagnostics) {
     if (node.failed) return;
     Diagnostic& error =
@@ -26,7 +27,8 @@ void wrong_type(const Node& node, const KeyRow& row, Diagnostics& diagnostics) {
     if (numeric && node.text.find('_') != std::string::npos)
         error.help("digits are written without `_`");
     if (row.type == KeyType::kFlag) {
-        // YAML 1.1 has eleven ways to say yes, and Norway's country code is a no.
+        // YAML 1.1 has eleven ways to say yes, and takes Norway's country code for a no. Only true
+        // and false count here, so the help says which one was meant.
         static const std::vector<std::string> kYes = {"yes",  "Yes",  "on", "On",
                                                       "True", "TRUE", "1",  "y"};
         static const std::vector<std::string> kNo = {"no",    "No",    "off", "Off",
@@ -38,10 +40,10 @@ void wrong_type(const Node& node, const KeyRow& row, Diagnostics& diagnostics) {
         error.help("an integer has no point and no exponent");
 }
 
-/// Is `value` within the row's range? Reports kTooLarge above it and kBadValue below it.
+/// True when `value` is in the row's range. Reports kTooLarge above it and kBadValue below it.
 bool check_range(double value, const Node& node, const KeyRow& row, Diagnostics& diagnostics) {
     if (row.range.low == row.range.high || row.range.holds(value)) return true;
-    // Above a limit that is there to bound memory it is too large; above 1 it is merely wrong.
+    // A value above a limit that bounds memory is kTooLarge; one above, say, 1 is merely kBadValue.
     const bool large = value > row.range.low && row.range.high >= 1000;
     note_origin(
         diagnostics.error(large ? DiagnosticKind::kTooLarge : DiagnosticKind::kBadValue, node.span,
@@ -50,7 +52,8 @@ bool check_range(double value, const Node& node, const KeyRow& row, Diagnostics&
     return false;
 }
 
-/// A plain decimal integer in range: not "20", 20.0 or 2e1, which somebody meant as something else.
+/// Reads a plain decimal integer in range. "20", 20.0 and 2e1 are refused: whoever wrote them may
+/// have meant something else.
 std::optional<int64_t> read_integer(const Node& node, const KeyRow& row, Diagnostics& diagnostics) {
     const bool plain = node.is_scalar() && !node.quoted;
     const std::optional<int64_t> value = plain ? parse_integer(node.text) : std::nullopt;
@@ -58,7 +61,7 @@ std::optional<int64_t> read_integer(const Node& node, const KeyRow& row, Diagnos
         if (!check_range(static_cast<double>(*value), node, row, diagnostics)) return std::nullopt;
         return value;
     }
-    // Digits only, but more of them than 64 bits hold.
+    // Only digits, but more of them than 64 bits hold.
     const bool digits = plain && !node.text.empty() && node.text[0] != '0' &&
                         node.text.find_first_not_of("0123456789") == std::string::npos;
     if (digits)
@@ -69,7 +72,7 @@ std::optional<int64_t> read_integer(const Node& node, const KeyRow& row, Diagnos
     return std::nullopt;
 }
 
-/// A plain decimal number in range; exponents without a point too, as in 1e-4.
+/// Reads a plain decimal number in range; an exponent needs no point, as in 1e-4.
 std::optional<double> read_number(const Node& node, const KeyRow& row, Diagnostics& diagnostics) {
     const std::optional<double> value =
         node.is_scalar() && !node.quoted ? parse_number(node.text) : std::nullopt;
@@ -81,7 +84,8 @@ std::optional<double> read_number(const Node& node, const KeyRow& row, Diagnosti
     return value;
 }
 
-/// 5 or [5, 3]; always two numbers, so that nobody downstream has to ask.
+/// Reads 5 or [5, 3]. The result always has two numbers, so that no later code has to tell the two
+/// forms apart.
 std::optional<std::vector<int64_t>> read_pair(const Node& node, const KeyRow& row,
                                               Diagnostics& diagnostics) {
     if (node.is_scalar()) {
@@ -99,7 +103,7 @@ std::optional<std::vector<int64_t>> read_pair(const Node& node, const KeyRow& ro
     return std::vector<int64_t>{*first, *second};
 }
 
-/// [2, 0, 1].
+/// Reads a list of axes such as [2, 0, 1].
 std::optional<std::vector<int64_t>> read_axes(const Node& node, const KeyRow& row,
                                               Diagnostics& diagnostics) {
     if (!node.is_list()) {
@@ -122,7 +126,7 @@ std::optional<std::vector<int64_t>> read_axes(const Node& node, const KeyRow& ro
     return axes;
 }
 
-/// One of the row's words; quotes do not matter.
+/// Reads one of the row's words, with or without quotes.
 std::optional<std::string> read_word(const Node& node, const KeyRow& row,
                                      Diagnostics& diagnostics) {
     const std::vector<std::string> words = split_words(row.words);
@@ -138,8 +142,8 @@ std::optional<std::string> read_word(const Node& node, const KeyRow& row,
     return std::nullopt;
 }
 
-/// Text or a name. Line breaks of a text become spaces: descriptions end up in one line of a
-/// report.
+/// Reads a text or a name. Line breaks in a text become spaces, because reports print descriptions
+/// on one line.
 std::optional<std::string> read_text(const Node& node, const KeyRow& row,
                                      Diagnostics& diagnostics) {
     if (!node.is_scalar()) {

@@ -1,5 +1,5 @@
-// Keys of mappings against the rows of schema.h, and the sentences that all readers share. The
-// types of single values are in value_types.cpp.
+// Checks the keys of mappings against the rows of schema.h, and has the messages that all readers
+// share. The types of single values are in value_types.cpp.
 #include "dsl/values.h"
 
 #include <algorithm>
@@ -11,10 +11,10 @@
 namespace gmc::dsl {
 namespace {
 
-/// A key with nothing behind its colon.
+/// Reports a key with nothing after its colon.
 void report_null(const Entry& entry, const KeyRow& row, Diagnostics& diagnostics) {
-    // `layers:` with its list dedented is valid YAML: the list's place tells nothing, the empty key
-    // does.
+    // `layers:` with its list indented too little is valid YAML. Then the list's place says
+    // nothing, but the empty key gives it away.
     const bool more = row.type == KeyType::kStructure;
     diagnostics.error(DiagnosticKind::kWrongType, entry.key_span, "`{}` has no value{}", entry.key,
                       more ? "; are the lines below it indented one level too little?" : "");
@@ -30,7 +30,7 @@ Diagnostic& note_origin(Diagnostic& error, const Node& node) {
 Diagnostic& report_unknown(DiagnosticKind kind, Span where, const std::string& text,
                            const std::string& name, const std::vector<std::string>& known,
                            Diagnostics& diagnostics) {
-    // The search is quadratic; beyond some errors or names nobody reads the result.
+    // Searching is quadratic, and nobody reads suggestions after this many errors or names.
     constexpr size_t kMostSearched = 500, kMostErrors = 200;
     const std::span<const std::string> searched(known.data(),
                                                 std::min(known.size(), kMostSearched));
@@ -83,7 +83,8 @@ bool check_keys(const Node& map, std::span<const KeyRow> rows, const std::string
                 Diagnostics& diagnostics) {
     if (!expect_map(map, what, where, diagnostics)) return false;
     bool ok = true;
-    std::set<std::string> meant;  // keys that a misspelt one stands for: they are not missing
+    // Keys that a misspelt one probably stands for; they are not reported as missing.
+    std::set<std::string> meant;
     const std::vector<std::string> known = key_names(rows);
     for (const Entry& entry : map.entries) {
         const KeyRow* row = find_key(rows, entry.key);

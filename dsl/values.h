@@ -1,5 +1,7 @@
-// Nodes -> typed values, checked against the rows of schema.h. Every wrong type, range, word or key
-// is said here.
+// Turns nodes into typed values, and checks them against the rows of schema.h.
+// Enters: a node and the row of its key. Leaves: a value, or an error for a wrong type, range, word
+// or key. All readers of sections use this, so that the same mistake has the same message
+// everywhere.
 #pragma once
 
 #include <map>
@@ -14,14 +16,16 @@
 
 namespace gmc::dsl {
 
-/// The typed values of one mapping: those written and the defaults of those not written.
+/// The typed values of one mapping: those that were written, and the defaults of the others.
 struct Values {
     std::map<std::string, LayerValue> values;
-    std::map<std::string, Span> spans;  ///< of those that were written
-    bool ok = true;  ///< false: something was reported, and may be missing from `values`
+    /// Places of those that were written.
+    std::map<std::string, Span> spans;
+    /// False: an error was reported, and values may be missing.
+    bool ok = true;
 
     bool has(const std::string& key) const { return values.count(key) != 0; }
-    /// The value, or the type's zero after an error.
+    /// The value of a key; zero of its type after an error.
     int64_t integer(const std::string& key) const { return get<int64_t>(key); }
     double number(const std::string& key) const { return get<double>(key); }
     bool flag(const std::string& key) const { return get<bool>(key); }
@@ -44,46 +48,46 @@ struct PlacedName {
     Span span;
 };
 
-/// Reports what `map` has too much or too little: it is no map, unknown keys (with the nearest and
-/// all that are allowed), keys without a value, required keys that are missing. `what` names it in
-/// messages: "network `encoder`".
+/// Reports what is wrong with the keys of `map`: it is no map, has unknown keys (the message
+/// suggests the nearest one and lists all), keys without a value, or lacks required keys. `what`
+/// names the map in messages, as in "network `encoder`".
 bool check_keys(const Node& map, std::span<const KeyRow> rows, const std::string& what, Span where,
                 Diagnostics& diagnostics);
 
-/// check_keys, and the typed values of all rows but those of kStructure, kExpression and kNames.
+/// Calls check_keys and reads the values of all rows, except those of kStructure, kExpression and
+/// kNames, which the caller reads itself.
 Values read_values(const Node& map, std::span<const KeyRow> rows, const std::string& what,
                    Span where, Diagnostics& diagnostics);
 
-/// One value of one row's type; reports kWrongType, kBadValue or kTooLarge. `what` as in "`units`".
+/// Reads one value of the row's type; reports kWrongType, kBadValue or kTooLarge.
 std::optional<LayerValue> read_value(const Node& node, const KeyRow& row, Diagnostics& diagnostics);
 
-/// A row's default as a value; only for rows that have one, and not kStructure, kExpression or
-/// kNames.
+/// The default of a row that has one. Not for kStructure, kExpression and kNames.
 LayerValue default_value(const KeyRow& row);
 
-/// `a` or `[a, b]`; reports what is neither.
+/// Reads `a` or `[a, b]`; reports anything else.
 std::vector<PlacedName> read_names(const Node& node, const std::string& what,
                                    Diagnostics& diagnostics);
 
-/// `[28, 28, 1]`: each size at least 1, the product at most 2^31.
+/// Reads `[28, 28, 1]`: each size is at least 1 and their product at most 2^31.
 std::optional<std::vector<int64_t>> read_shape(const Node& node, const std::string& what,
                                                Diagnostics& diagnostics);
 
-/// Reports unless `text` is a name: a letter or _ and then letters, digits, _.
+/// Reports `text` unless it is a name: a letter or _, then letters, digits or _.
 bool check_name(const std::string& text, const std::string& what, Span where,
                 Diagnostics& diagnostics);
 
-/// Reports unless the node is a map (or a list); an empty one is fine.
+/// Reports the node unless it is a map (or a list). An empty one is accepted.
 bool expect_map(const Node& node, const std::string& what, Span where, Diagnostics& diagnostics);
 bool expect_list(const Node& node, const std::string& what, Span where, Diagnostics& diagnostics);
 
-/// kUnknownKey (or another kind) for a name that is none of `known`: adds "did you mean", or the
-/// list of all.
+/// Reports a name that is none of `known`; adds "did you mean", or the list of all.
 Diagnostic& report_unknown(DiagnosticKind kind, Span where, const std::string& text,
                            const std::string& name, const std::vector<std::string>& known,
                            Diagnostics& diagnostics);
 
-/// Adds where the value comes from, when that is not where it is used.
+/// Adds a note with the place that the value comes from (a variable, a base), when the node has
+/// one.
 Diagnostic& note_origin(Diagnostic& error, const Node& node);
 
 }  // namespace gmc::dsl

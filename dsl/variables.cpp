@@ -1,4 +1,5 @@
-// `${name}`: values put in place of names, with the places of both kept for errors.
+// Replaces `${name}` by values. Errors need both places, that of the value and that of its use, so
+// the new nodes keep both.
 #include <algorithm>
 #include <optional>
 
@@ -10,14 +11,14 @@
 namespace gmc::dsl {
 namespace {
 
-/// One `${name}` in a text: bytes [begin, end), braces included.
+/// One `${name}` in a text: the bytes [begin, end), braces included.
 struct Reference {
     size_t begin, end;
     std::string name;
 };
 
-/// The first reference at or after `from`. A `${` that never closes counts up to the end of the
-/// text, with its name as far as it goes; check_name will not like it.
+/// The first reference at or after `from`. A `${` that is never closed extends to the end of the
+/// text; look_up then refuses its name.
 std::optional<Reference> find_reference(const std::string& text, size_t from) {
     const size_t begin = text.find("${", from);
     if (begin == std::string::npos) return std::nullopt;
@@ -33,7 +34,8 @@ class Substituter {
                 Diagnostics& diagnostics)
         : values_(values), later_(later), diagnostics_(diagnostics) {}
 
-    /// The size is checked again: a variable may be a list, and be used often.
+    /// Visits one node. The number of nodes is checked again here, since a variable may be a list
+    /// and be used many times.
     NodePtr visit(const NodePtr& node) {
         if (node->is_scalar()) return scalar(node);
         if (node->is_null()) return node;
@@ -65,8 +67,8 @@ class Substituter {
         return true;
     }
 
-    /// `${name}` alone takes the variable's value with its type, quoted here or not: in `{}` the
-    /// quotes are needed, and the value is still a number.
+    /// A text that is only `${name}` takes the variable's value with its type. That holds in quotes
+    /// too: inside `{}` YAML requires the quotes, and the value is still a number.
     NodePtr scalar(const NodePtr& node) {
         std::optional<Reference> reference = find_reference(node->text, 0);
         if (!reference) return node;
@@ -82,7 +84,7 @@ class Substituter {
         return mixed(node);
     }
 
-    /// Text with references in it.
+    /// Replaces references inside a longer text.
     NodePtr mixed(const NodePtr& node) {
         const std::vector<TextPlace> places = text_places(*node, diagnostics_.sources());
         Node copy = *node;
@@ -133,14 +135,14 @@ class Substituter {
         return std::count(later_.begin(), later_.end(), reference.name) != 0;
     }
 
-    /// The same node, marked so that no reader complains about its text.
+    /// A copy of the node that is marked as failed, so that no reader complains about its text.
     static NodePtr as_failed(const Node& node) {
         Node copy = node;
         copy.failed = true;
         return std::make_shared<const Node>(std::move(copy));
     }
 
-    /// The value of a reference; null for one that is left as it is, or was reported.
+    /// The value of a reference; null when it is to be left as it is, or was reported.
     const NodePtr* look_up(const Node& node, const Reference& reference) {
         if (is_later(reference)) return nullptr;
         const auto found = values_.find(reference.name);
@@ -190,7 +192,7 @@ class VariableReader {
     }
 
   private:
-    /// A variable whose references lead back to it stays as it is, marked as failed.
+    /// Resolves one variable. One that depends on itself stays as it is and is marked as failed.
     void resolve(const Entry& entry) {
         if (done_.count(entry.key)) return;
         open_.push_back(entry.key);
@@ -207,7 +209,7 @@ class VariableReader {
         done_[entry.key] = value;
     }
 
-    /// Resolves what `node` refers to; false when that leads back to a variable being resolved.
+    /// Resolves all that `node` refers to; false when that leads back to a variable being resolved.
     bool resolve_references(const Node& node) {
         bool ok = true;
         for (const NodePtr& item : node.items) ok &= resolve_references(*item);
@@ -236,7 +238,8 @@ class VariableReader {
     std::vector<std::string> open_;
 };
 
-/// In `layers`, the parameters' names are left: each use of the block has values for them.
+/// Replaces variables in a block. In `layers`, the names of parameters are left: each use of the
+/// block has its own values for them.
 NodePtr substitute_block(const NodePtr& block, const Bindings& variables,
                          Diagnostics& diagnostics) {
     std::vector<std::string> parameters;

@@ -1,4 +1,5 @@
-// The one place that knows which Catch2 this is: 2 (Debian 12) or 3 (Debian 13, Ubuntu 24.04).
+// Includes Catch2, version 2 (Debian 12) or 3 (Debian 13, Ubuntu 24.04). No other file needs to
+// know which.
 #pragma once
 
 #if GMC_CATCH2_MAJOR >= 3

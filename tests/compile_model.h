@@ -1,4 +1,4 @@
-// Compiles a model of models/ inside a test, the way `gmc compile` does.
+// Compiles a model inside a test, as `gmc compile` does.
 #pragma once
 
 #include <string>
@@ -11,7 +11,7 @@
 
 namespace gmc {
 
-/// The model at `path` with `sets` as for --set, through the whole pipeline; `precision` as for
+/// The model at `path`, through the whole pipeline; `sets` as for --set, `precision` as for
 /// --precision.
 inline ir::Module compile_file(const std::string& path, const std::vector<std::string>& sets,
                                const std::string& precision = "f32") {
@@ -25,13 +25,13 @@ inline ir::Module compile_file(const std::string& path, const std::vector<std::s
     return module.take();
 }
 
-/// models/NAME.yaml.
+/// The same for models/NAME.yaml.
 inline ir::Module compile_model(const std::string& name, const std::vector<std::string>& sets,
                                 const std::string& precision = "f32") {
     return compile_file(GMC_SOURCE_DIR "/models/" + name + ".yaml", sets, precision);
 }
 
-/// The same for a model of Fashion-MNIST, on a machine that need not have it.
+/// The same for a model of Fashion-MNIST, on machines that do not have that data.
 inline ir::Module compile_without_data(const std::string& name, int64_t batch_size,
                                        const std::string& precision = "f32") {
     return compile_model(name,

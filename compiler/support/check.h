@@ -1,5 +1,5 @@
-// Assertions about gmc itself. A failed check is a bug in gmc, never the user's fault: the commands
-// turn it into "internal error in ..." and exit code 70.
+// Assertions about gmc itself. A failed check is a bug of gmc, never the user's mistake: the
+// commands print "internal error in ..." and exit with 70.
 #pragma once
 
 #include <fmt/format.h>
@@ -9,7 +9,7 @@
 
 namespace gmc {
 
-/// Thrown by GMC_CHECK; caught only by the mains of the commands and by the pass manager.
+/// Thrown by GMC_CHECK. Only the mains of the commands and the pass manager catch it.
 class InternalError : public std::logic_error {
   public:
     using std::logic_error::logic_error;
@@ -22,7 +22,7 @@ class InternalError : public std::logic_error {
 
 }  // namespace gmc
 
-/// GMC_CHECK(condition, "format", args...): states an invariant; the text says what went wrong.
+/// GMC_CHECK(condition, "format", args...) states an invariant; the text says what went wrong.
 #define GMC_CHECK(condition, ...)                                                             \
     do {                                                                                      \
         if (!(condition))                                                                     \

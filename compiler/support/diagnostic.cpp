@@ -1,4 +1,4 @@
-// Rendering of errors with carets.
+// Renders errors with carets.
 #include "compiler/support/diagnostic.h"
 
 #include <algorithm>
@@ -10,7 +10,7 @@ namespace {
 constexpr size_t kLongestLineShown = 120;
 constexpr size_t kMostErrorsShown = 20;
 
-/// Makes a line safe to print: control characters and malformed bytes become '?', so that carets
+/// Makes a line safe to print. Control characters and malformed bytes become '?', so that carets
 /// stay in place.
 std::string printable(std::string_view line) {
     std::string out(line);
@@ -24,19 +24,20 @@ std::string printable(std::string_view line) {
     return out;
 }
 
-/// Columns count bytes; a caret must count characters.
+/// The number of characters. Columns count bytes, but a caret has to count characters.
 size_t characters(std::string_view text) {
     return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
         return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
     }));
 }
 
-/// "  23 |     units: 800" and the caret line below it; "" where there is no such line.
+/// The source line ("  23 |     units: 800") with a caret line below it; "" when the span has no
+/// line.
 std::string excerpt(const SourceFiles& sources, const Span& span) {
     const std::string_view whole = sources.file(span.file).line(span.line);
     if (whole.empty() || span.column == 0) return "";
     const size_t column = std::min<size_t>(span.column - 1, whole.size());
-    // A long line is shown from a little before the place that matters.
+    // A long line is shown from a little before the place in question.
     size_t begin = column > kLongestLineShown - 40 ? column - 40 : 0;
     while (begin > 0 && (static_cast<unsigned char>(whole[begin]) & 0xc0) == 0x80) --begin;
     size_t end = std::min(whole.size(), begin + kLongestLineShown);
@@ -66,7 +67,8 @@ std::string render_one(const SourceFiles& sources, const Diagnostic& d) {
         out += fmt::format("{}: note: {}\n", place(sources, note.span), printable(note.text));
         if (note.span.known()) out += excerpt(sources, note.span);
     }
-    // From a base model or a recipe outwards, to the line that brought it in.
+    // Follows the chain of files outwards, from a base model or a recipe to the line that brought
+    // it in.
     for (Span span = d.span; span.file != 0 && sources.file(span.file).used_at().known();) {
         const SourceFile& source = sources.file(span.file);
         span = source.used_at();

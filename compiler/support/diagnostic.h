@@ -1,5 +1,5 @@
-// Errors and warnings for the user: a list that goes in and is filled, rendered with the source
-// line and a caret.
+// Errors and warnings for the user. A Diagnostics object is passed through all that may report; its
+// messages are rendered at the end, each with the source line and a caret.
 //
 //   models/a.yaml:23:12: error: `decoder` gives f32[128,800] but ... [shape-mismatch]
 //      23 |     units: 800
@@ -32,14 +32,16 @@ struct Note {
     std::string text;
 };
 
-/// One error: lower-case start, one sentence, no full stop; backticks around the user's text.
+/// One message. It starts in lower case, is one sentence without a full stop, and puts the user's
+/// text in backticks.
 struct Diagnostic {
     DiagnosticKind kind;
     Span span;
     std::string text;
     std::vector<Note> notes;
     std::vector<std::string> helps;
-    bool is_warning = false;  ///< shown, but nothing fails for it
+    /// Shown, but nothing fails because of it.
+    bool is_warning = false;
 
     Diagnostic& note(Span where, std::string what) {
         notes.push_back({where, std::move(what)});
@@ -51,21 +53,22 @@ struct Diagnostic {
     }
 };
 
-/// The errors of one run, and the texts they point into.
+/// The messages of one run, and the texts that they point into.
 class Diagnostics {
   public:
     SourceFiles& sources() { return sources_; }
     const SourceFiles& sources() const { return sources_; }
 
-    /// Reports an error; the reference is good until the next one (chain .note and .help onto it).
+    /// Reports an error. The reference is valid until the next report; chain .note and .help onto
+    /// it.
     template <typename... Args>
     Diagnostic& error(DiagnosticKind kind, Span span, fmt::format_string<Args...> text,
                       Args&&... args) {
         return add({kind, span, fmt::format(text, std::forward<Args>(args)...), {}, {}});
     }
     Diagnostic& add(Diagnostic diagnostic);
-    /// Reports what is allowed but hardly meant. Warnings are rendered with errors; `any`,
-    /// `count` and `list` know nothing of them.
+    /// Reports what is allowed but probably not meant. Warnings are rendered together with errors,
+    /// but `any`, `count` and `list` leave them out.
     template <typename... Args>
     Diagnostic& warning(DiagnosticKind kind, Span span, fmt::format_string<Args...> text,
                         Args&&... args) {
@@ -73,19 +76,19 @@ class Diagnostics {
             {kind, span, fmt::format(text, std::forward<Args>(args)...), {}, {}, true});
         return warnings_.back();
     }
-    /// Adds a note to every error from number `first` on: "in block `up`, used here".
+    /// Adds a note to every error from number `first` on, such as "in block `up`, used here".
     void note_since(size_t first, Span span, const std::string& text) {
         for (size_t i = first; i < list_.size(); ++i) list_[i].note(span, text);
     }
-    /// Adds a note to the error reported last.
+    /// Adds a note to the latest error.
     void note_last(Span where, std::string what) { list_.back().note(where, std::move(what)); }
 
     bool any() const { return !list_.empty(); }
     size_t count() const { return list_.size(); }
     const std::vector<Diagnostic>& list() const { return list_; }
     const std::vector<Diagnostic>& warnings() const { return warnings_; }
-    /// Errors and warnings as text, by their place; ends in a line break. At most 20, then how many
-    /// more.
+    /// Errors and warnings as text, in the order of their places. Shows at most 20 and counts the
+    /// rest.
     std::string render() const;
 
   private:

@@ -1,4 +1,4 @@
-// Optimal string alignment over three rolling rows.
+// Optimal string alignment, with the three rows of the table that it needs at a time.
 #include "compiler/support/edit_distance.h"
 
 #include <algorithm>
@@ -27,7 +27,7 @@ std::string nearest_name(std::string_view name, std::span<const std::string> can
     constexpr size_t kLongestWorthComparing = 64;
     if (name.empty() || name.size() > kLongestWorthComparing) return "";
     std::string best;
-    // Strictly nearer than this: a third of the name may change, or one letter of a short one.
+    // At most a third of the name may change, or one letter of a short one.
     size_t best_distance = std::max<size_t>(name.size() / 3, 1) + 1;
     for (const std::string& candidate : candidates) {
         const size_t distance = edit_distance(name, candidate);

@@ -1,4 +1,4 @@
-// Names that a misspelt name may have meant.
+// Finds the name that a misspelt name was probably meant to be, for "did you mean".
 #pragma once
 
 #include <span>
@@ -7,11 +7,11 @@
 
 namespace gmc {
 
-/// Levenshtein distance with adjacent swaps counted as one, in bytes (optimal string alignment).
+/// Levenshtein distance in bytes, where swapping two neighbours counts as one change (optimal
+/// string alignment).
 size_t edit_distance(std::string_view a, std::string_view b);
 
-/// The candidate nearest to `name`, or "" when none is near enough to be worth saying
-/// (more than a third of the name would have to change).
+/// The candidate nearest to `name`; "" when more than a third of the name would have to change.
 std::string nearest_name(std::string_view name, std::span<const std::string> candidates);
 
 }  // namespace gmc

@@ -1,5 +1,5 @@
-// A value, or the fact that there is none. Why there is none has been said to Diagnostics by then,
-// so a failure carries no text of its own and several errors can be found in one run.
+// A value, or the fact that there is none. The reasons are in Diagnostics by then, so a failure
+// carries no text of its own, and one run can find several errors.
 #pragma once
 
 #include <optional>
@@ -7,7 +7,7 @@
 
 namespace gmc {
 
-/// Returned where a value was expected: the errors are in the Diagnostics that went in.
+/// Returned in place of a value, after an error was reported.
 struct Failure {};
 
 template <typename T>
@@ -18,7 +18,7 @@ class [[nodiscard]] Result {
 
     bool ok() const { return value_.has_value(); }
     explicit operator bool() const { return ok(); }
-    /// The value; only when ok().
+    /// The value. Only when ok().
     T& operator*() { return *value_; }
     const T& operator*() const { return *value_; }
     T* operator->() { return &*value_; }

@@ -1,4 +1,4 @@
-// Line bookkeeping for source texts.
+// Keeps track of the lines of source texts.
 #include "compiler/support/source_file.h"
 
 #include <algorithm>

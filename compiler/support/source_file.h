@@ -1,4 +1,4 @@
-// Texts that errors point into: model files, recipes, --set arguments, IR files.
+// The texts that errors point into: model files, recipes, --set arguments, IR files.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace gmc {
 
-/// A place in a source text. Line and column are 1-based; column counts bytes. file 0 = nowhere.
+/// A place in a source text. Line and column count from 1, the column in bytes; file 0 is no place.
 struct Span {
     uint32_t file = 0;
     uint32_t line = 0;
@@ -20,16 +20,16 @@ struct Span {
     friend bool operator==(const Span&, const Span&) = default;
 };
 
-/// One text with its lines found.
+/// One text, with the places of its lines.
 class SourceFile {
   public:
     SourceFile(std::string path, std::string text);
 
     const std::string& path() const { return path_; }
     const std::string& text() const { return text_; }
-    /// Line `number` (1-based) without its line break; "" outside the text.
+    /// Line `number`, from 1, without its line break; "" outside of the text.
     std::string_view line(uint32_t number) const;
-    /// Where the file is used, unknown for what the user named himself; see
+    /// The place that brought this file in; unknown for a file that the user named. See
     /// SourceFiles::set_origin.
     const Span& used_at() const { return used_at_; }
     const std::string& origin() const { return origin_; }
@@ -37,7 +37,7 @@ class SourceFile {
         used_at_ = used_at;
         origin_ = std::move(text);
     }
-    /// The 1-based line and column of a byte offset.
+    /// The line and column, from 1, of a byte offset.
     Span span_at(uint32_t file, size_t offset, size_t length) const;
 
   private:
@@ -48,12 +48,13 @@ class SourceFile {
     std::string origin_;
 };
 
-/// All texts of one run; a Span's `file` is the number that `add` returned (from 1).
+/// All texts of one run. A Span's `file` is the number that `add` returned, from 1.
 class SourceFiles {
   public:
     uint32_t add(std::string path, std::string text);
     const SourceFile& file(uint32_t number) const { return files_[number - 1]; }
-    /// What brought file `number` in: a note "in recipe `vae`, used here" below each of its errors.
+    /// Remembers what brought file `number` in. Each error in that file then gets a note such as
+    /// "in recipe `vae`, used here".
     void set_origin(uint32_t number, Span used_at, std::string text) {
         files_[number - 1].set_origin(used_at, std::move(text));
     }

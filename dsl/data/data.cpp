@@ -1,5 +1,5 @@
-// `data:` with its `test:`: the fields of an example, each with itself (data_field.cpp) and with
-// the others.
+// Reads `data:` with its `test:`. Each field is read by data_field.cpp; this file checks what
+// depends on several fields.
 #include <algorithm>
 #include <set>
 
@@ -23,8 +23,8 @@ const DataField* find_field(const std::vector<DataField>& fields, const std::str
     return found == fields.end() ? nullptr : &*found;
 }
 
-/// The field whose labels `field` holds; null after an error. `labels_of` names it, `folder` is the
-/// same as its own.
+/// The field whose labels `field` holds; null after an error. A field of `labels_of` names it; a
+/// field of `folder` belongs to the one that reads the same folder.
 const DataField* find_labelled(const std::vector<DataField>& fields, const DataField& field,
                                const Node& written, Diagnostics& diagnostics) {
     if (const Entry* folder = written.find("folder")) {
@@ -48,8 +48,8 @@ const DataField* find_labelled(const std::vector<DataField>& fields, const DataF
     return nullptr;
 }
 
-/// The classes of a folder, as far as it is there: where pictures come from is not looked at before
-/// training.
+/// Finds the classes of a folder, if that exists already. Pictures themselves are not looked at
+/// before training.
 void find_folder_classes(const DataField& of, DataField& field) {
     Diagnostics not_now;
     Result<std::vector<std::string>> names = runtime::list_class_folders(of.source, not_now);
@@ -57,13 +57,13 @@ void find_folder_classes(const DataField& of, DataField& field) {
     field.classes = static_cast<int64_t>(field.class_names.size());
 }
 
-/// Gives every field of labels the classes of the field whose labels it holds.
+/// Gives every field of labels the number of classes of the field whose labels it holds.
 void resolve_labels(std::vector<DataField>& fields, const Node& section, Diagnostics& diagnostics) {
     for (DataField& field : fields) {
         if (field.format != "labels" || field.source.empty()) continue;
         const Node& written = *section.find(field.name)->value;
         const DataField* of = find_labelled(fields, field, written, diagnostics);
-        if (!of || of->format.empty() || of->source.empty()) continue;  // reported
+        if (!of || of->format.empty() || of->source.empty()) continue;  // was reported
         field.source = of->name;
         field.classes = of->classes;
         if (of->format == "folder") find_folder_classes(*of, field);
@@ -87,7 +87,8 @@ class TestReader {
     TestReader(const Entry& test, const Node& data, ModelSpec& model, Diagnostics& diagnostics)
         : test_(test), data_(data), model_(model), diagnostics_(diagnostics) {}
 
-    /// `compare`: the fields of `data` are as meant, so that their shapes count.
+    /// Reads `test`. With `compare` the fields of `data` have no errors, so shapes can be compared
+    /// with theirs.
     void read(bool compare) {
         for (const Entry& entry : test_.value->entries) read_field(entry, compare);
         for (const DataField& field : model_.data)
@@ -101,7 +102,8 @@ class TestReader {
     }
 
   private:
-    /// Labels count sub-folders in order: with others, they would mean something else.
+    /// Labels number the sub-folders in order, so with other sub-folders the same number would mean
+    /// another class.
     void check_classes(const DataField& field) {
         const DataField& train = *find_field(model_.data, field.name);
         if (field.class_names == train.class_names || field.class_names.empty() ||
@@ -141,7 +143,8 @@ class TestReader {
     const Node& data_;
     ModelSpec& model_;
     Diagnostics& diagnostics_;
-    std::set<std::string> meant_;  ///< fields that a misspelt one stands for: they are not missing
+    /// Fields that a misspelt one probably stands for; they are not reported as missing.
+    std::set<std::string> meant_;
 };
 
 }  // namespace

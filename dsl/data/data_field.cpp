@@ -1,4 +1,4 @@
-// The sources of a field, one function each, and the keys that all of them share.
+// Reads the sources of a field, one function each, and the keys that all of them share.
 #include "dsl/data/data_field.h"
 
 #include <algorithm>
@@ -12,7 +12,7 @@
 namespace gmc::dsl {
 namespace {
 
-/// The synthetic sets of points and how many kinds of points each has.
+/// The synthetic sets of points, and the number of kinds of points in each.
 struct PointSet {
     const char* name;
     int64_t classes;
@@ -53,14 +53,14 @@ class FieldReader {
     bool shape_given_ = false;
 };
 
-/// Reports `key` where it is written although it means nothing.
+/// Reports `key` when it is written although it has no meaning here.
 void FieldReader::refuse(const Node& map, const char* key, const std::string& reason) {
     if (const Entry* found = map.find(key))
         diagnostics_.error(DiagnosticKind::kBadValue, found->key_span,
                            "`{}` does not apply to {}: {}", key, what_, reason);
 }
 
-/// Reports what the reader of files found at the place of the file's name.
+/// Reports the errors of the reader of files, at the place where the model names the file.
 void FieldReader::report_file(const Diagnostics& found) {
     Diagnostic error = found.list().front();
     error.span = values_.spans.at(field_.format);
@@ -72,7 +72,7 @@ void FieldReader::report_file(const Diagnostics& found) {
     diagnostics_.add(std::move(error));
 }
 
-/// Single integers are labels, and how many classes there are is counted.
+/// Single integers are labels: counts their classes.
 void FieldReader::read_labels(runtime::ArrayFile& file) {
     const std::string path = file.header().path;
     Diagnostics found;
@@ -94,12 +94,12 @@ void FieldReader::read_labels(runtime::ArrayFile& file) {
             "no labels have a `range:`");
 }
 
-/// A file of examples: the shape and the classes from its header, unless the model gives a shape.
+/// Reads a file of examples: shape and classes from its header, unless the model gives a shape.
 void FieldReader::read_file() {
     field_.source = values_.text(field_.format);
     field_.key = values_.text("key");
     if (shape_given_) refuse(*entry_.value, "classes", "it has a shape, and labels have none");
-    // With its classes known there is nothing to look up for a label.
+    // With its number of classes given, nothing has to be looked up for a field of labels.
     const bool label =
         entry_.value->find("classes") || (train_.node && train_.node->find("classes"));
     if (shape_given_ || label || field_.source.empty()) return;
@@ -141,7 +141,7 @@ void FieldReader::read_points(const PointSet& set, const Node& keys, const Entry
     field_.classes = set.classes;
 }
 
-/// `synthetic: shapes` or `synthetic: {set: shapes, size: 28, channels: 1}`.
+/// Reads `synthetic: shapes` or `synthetic: {set: shapes, size: 28, channels: 1}`.
 void FieldReader::read_synthetic(const Entry& source) {
     Node map;
     map.kind = Node::Kind::kMap;
@@ -161,7 +161,8 @@ void FieldReader::read_synthetic(const Entry& source) {
         read_points(*points, keys, source);
 }
 
-/// Without a size it stands for the classes of the folder, which data.cpp looks up.
+/// Reads a folder. Without a size the field stands for the classes of the folder, which data.cpp
+/// looks up.
 void FieldReader::read_folder() {
     field_.source = values_.text("folder");
     std::vector<int64_t> size = values_.integers("size");
@@ -185,7 +186,7 @@ void FieldReader::read_folder() {
     field_.shape = {size[0], size[1], channels};
 }
 
-/// Keys that only some sources have.
+/// Reports keys that belong to other sources.
 void FieldReader::check_belonging(const std::string& source) {
     static constexpr std::pair<const char*, const char*> kBelonging[] = {{"key", "npz"},
                                                                          {"size", "folder"},
@@ -204,14 +205,14 @@ void FieldReader::read_labels_of() {
         refuse(*entry_.value, key, fmt::format("all is as in `{}`", field_.source));
 }
 
-/// What a field of `test` need not say again.
+/// Copies what a field of `test` need not repeat from the field of `data`.
 void FieldReader::inherit() {
     if (!train_.field) return;
     field_.range_low = train_.field->range_low;
     field_.range_high = train_.field->range_high;
     field_.range_given = train_.field->range_given;
     if (field_.classes == 0 && train_.field->shape.empty()) field_.classes = train_.field->classes;
-    // With the shape given for the field, neither file is needed at compile time.
+    // With the shape given for the field of `data`, neither file is needed at compile time.
     if (shape_given_ || !train_.node->find("shape")) return;
     field_.shape = train_.field->shape;
     shape_given_ = true;
@@ -266,7 +267,7 @@ DataField FieldReader::read() {
     inherit();
     if (const Entry* range = entry_.value->find("range"); range && !range->value->is_null())
         read_range(*range, field_, diagnostics_);
-    // A misspelt source is one error, not two.
+    // A misspelt source is one error, not an unknown key and a missing source as well.
     read_source(diagnostics_.count() == errors);
     return std::move(field_);
 }

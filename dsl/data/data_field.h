@@ -1,4 +1,5 @@
-// One field of `data` or `test`: its source, and what is known of its examples before training.
+// Reads one field of `data` or `test`: its source, and what is known of its examples before
+// training. Enters: the node of the field. Leaves: a DataField.
 #pragma once
 
 #include "dsl/spec.h"
@@ -6,17 +7,17 @@
 
 namespace gmc::dsl {
 
-/// The field of `data` that a field of `test` belongs to, read and as written; null for a field of
-/// `data` itself.
+/// The field of `data` that a field of `test` belongs to, as it was read and as it is written; null
+/// for a field of `data` itself.
 struct TrainField {
     const DataField* field = nullptr;
     const Node* node = nullptr;
 };
 
-/// Reads a field. That of `labels_of` has no classes yet.
+/// Reads a field. A field of `labels_of` has no classes yet, since those depend on another field.
 DataField read_data_field(const Entry& entry, const TrainField& train, Diagnostics& diagnostics);
 
-/// data_range.cpp: `range: [low, high]`.
+/// data_range.cpp: reads `range: [low, high]`.
 void read_range(const Entry& range, DataField& field, Diagnostics& diagnostics);
 
 }  // namespace gmc::dsl

@@ -1,4 +1,4 @@
-// `range:` of a field.
+// Reads `range:` of a field.
 #include "dsl/data/data_field.h"
 #include "dsl/text/scalar.h"
 

@@ -1,4 +1,4 @@
-// Activations as compositions of ops.
+// Activations, composed of ops.
 #include "dsl/lower/activations.h"
 
 #include <fmt/format.h>
@@ -14,23 +14,23 @@ using ir::ValueId;
 
 namespace {
 
-constexpr double kLeakyReluSlope = 0.3;  // Keras' before version 3
+constexpr double kLeakyReluSlope = 0.3;  // as in Keras before version 3
 constexpr double kPreluSlope = 0.25;     // He et al. 2015
 
-/// x/2 (1 + erf(x / sqrt 2)), the exact form; Hendrycks and Gimpel 2016.
+/// Hendrycks and Gimpel 2016, the exact form: x/2 (1 + erf(x / sqrt 2)).
 ValueId gelu(Builder& b, ValueId x) {
     const ValueId bell = b.emit(ir::Erf{}, {b.scale(x, 1 / std::numbers::sqrt2)});
     return b.mul(b.scale(x, 0.5), b.offset(bell, 1));
 }
 
-/// x sigmoid(x); Elfwing et al. 2018, Ramachandran et al. 2017 (swish).
+/// Elfwing et al. 2018, Ramachandran et al. 2017 (swish): x sigmoid(x).
 ValueId silu(Builder& b, ValueId x) { return b.mul(x, b.emit(ir::Sigmoid{}, {x})); }
 
 ValueId softmax(Builder& b, ValueId x) {
     return b.emit(ir::Exp{}, {log_softmax(b, x, b.type(x).rank() - 1)});
 }
 
-/// x where x > 0, else slope x with a trained slope per channel; He et al. 2015.
+/// He et al. 2015: x where x > 0, else slope x, with a trained slope per channel.
 ValueId prelu(LayerScope& l, ValueId x) {
     Builder& b = l.f.b;
     const Shape shape = b.shape(x);
@@ -43,8 +43,8 @@ ValueId prelu(LayerScope& l, ValueId x) {
 
 }  // namespace
 
-// e^x - 1 = 2 t / (1 - t) with t = tanh(x / 2), which keeps its digits near 0; of min(x, 0), so
-// that what is not selected stays finite.
+// e^x - 1 is computed as 2 t / (1 - t) with t = tanh(x / 2), which stays precise near 0. It is
+// computed of min(x, 0), so that it is finite also where it is not selected.
 ValueId elu(Builder& b, ValueId x, double alpha) {
     const Shape shape = b.shape(x);
     const ValueId zero = b.constant(0, shape);

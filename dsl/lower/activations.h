@@ -1,6 +1,6 @@
-// The activations: one table for layers (`- gelu`), the key `activation: gelu` and functions of
-// expressions (`gelu(x)`). All are composed of smooth ops where the formula is smooth, so they can
-// be differentiated twice.
+// The activations, in one table for three uses: layers (`- gelu`), the key `activation: gelu` and
+// functions of expressions (`gelu(x)`). All are composed of existing ops. Where a formula is smooth
+// its ops are smooth too, so that it can be differentiated twice.
 #pragma once
 
 #include <map>
@@ -12,20 +12,21 @@ namespace gmc::lower {
 
 using Activation = ir::ValueId (*)(ir::Builder& b, ir::ValueId x);
 
-/// By the dsl's words, with their default slopes; x and the result have one shape. Those with
-/// trained numbers, as `prelu`, are not among them.
+/// The activations by the words of the language, with their default slopes; the result has the
+/// shape of x. `prelu` and others with trained parameters are not in this table.
 const std::map<std::string, Activation>& activations();
 
-/// x where x > 0, else alpha (e^x - 1); Clevert et al. 2016.
+/// Clevert et al. 2016: x where x > 0, else alpha (e^x - 1).
 ir::ValueId elu(ir::Builder& b, ir::ValueId x, double alpha);
-/// x - log(sum(exp(x))) over one axis, with the maximum taken out first.
+/// x - log(sum(exp(x))) over one axis. The maximum is subtracted first, so that exp cannot
+/// overflow.
 ir::ValueId log_softmax(ir::Builder& b, ir::ValueId x, int64_t axis);
 
-/// x through the activation of this name, whatever layer it stands at: `prelu` declares its slopes
-/// there. kNone after an error.
+/// Applies the activation of this name to x, for any layer that has the key `activation`. `prelu`
+/// declares its slopes as parameters of that layer. kNone after an error.
 ir::ValueId apply_activation(LayerScope& layer, const std::string& word, ir::ValueId x);
 
-/// Layers that are an activation.
+/// Builders of layers that are an activation.
 ir::ValueId activation_layer(LayerScope& layer);
 ir::ValueId elu_layer(LayerScope& layer);
 ir::ValueId leaky_relu_layer(LayerScope& layer);

@@ -1,4 +1,4 @@
-// The functions of a module: training steps, evaluation, and what the model's author named.
+// Builds the functions of a module: training steps, evaluation, and those that the author names.
 #include "dsl/lower/build.h"
 
 #include <fmt/ranges.h>
@@ -73,8 +73,9 @@ class ModuleBuilder {
 
     using Prepared = std::vector<ParameterGroup>;
 
-    /// One function that minimises `entries` in turn: alternating, each sees the networks as the
-    /// one before left them; simultaneous, all see them as they were.
+    /// One function that minimizes `entries` one after another. With an alternating schedule each
+    /// entry sees the networks as the entry before has left them; with a simultaneous one all see
+    /// them as they were at the start of the step.
     void step_function(const std::string& name, const std::vector<dsl::MinimizeSpec>& entries) {
         FunctionScope f(m_, name, true);
         Evaluator e(f);
@@ -95,8 +96,8 @@ class ModuleBuilder {
         return spec_.objective.minimize.size() == 1 ? "loss" : entry.name + "_loss";
     }
 
-    /// Loss and metrics become results; false after an error, which is reported once (not again by
-    /// `evaluate`).
+    /// Adds the loss and the metrics of an entry to the results. An error in them is reported here
+    /// only, not again when `evaluate` is built. kNone after an error.
     ValueId results(Evaluator& e, const dsl::MinimizeSpec& entry) {
         ir::Function& function = e.scope().function;
         const ValueId loss = e.scalar(*entry.loss, "a loss");
@@ -119,7 +120,7 @@ class ModuleBuilder {
         FunctionScope& f = e.scope();
         const ValueId loss = results(e, entry);
         if (loss == kNone) return false;
-        std::map<std::vector<bool>, size_t> group_of;  // by who trains a network
+        std::map<std::vector<bool>, size_t> group_of;  // key: which entries train the network
         for (size_t n = 0; n < entry.networks.size(); ++n) {
             const std::string& network = entry.networks[n];
             const std::vector<StateId> own = influencing_parameters(f, loss, network);
@@ -145,7 +146,7 @@ class ModuleBuilder {
         return true;
     }
 
-    /// Which of the entries train a network.
+    /// For each entry, whether it trains `network`.
     static std::vector<bool> trainers(const std::string& network,
                                       const std::vector<dsl::MinimizeSpec>& entries) {
         std::vector<bool> all;
@@ -173,7 +174,7 @@ class ModuleBuilder {
         return !entry.average || move_averages(e, entry, prepared);
     }
 
-    /// a <- a + (1 - decay) (p - a), for all parameters of the entry's networks.
+    /// Moves the averages of all parameters of the entry's networks: a <- a + (1 - decay) (p - a).
     bool move_averages(Evaluator& e, const dsl::MinimizeSpec& entry, const Prepared& groups) {
         FunctionScope& f = e.scope();
         f.b.set_location(m_.locate(entry.average->span));
@@ -200,7 +201,7 @@ class ModuleBuilder {
 
     void evaluation() {
         if (diagnostics_.any())
-            return;  // the training functions have the same expressions and the same errors
+            return;  // reported already: the training functions have the same expressions
         FunctionScope f(m_, "evaluate", false);
         f.valid = f.input("valid", "valid", {m_.batch});
         Evaluator e(f);
@@ -222,8 +223,8 @@ class ModuleBuilder {
         module_.functions.push_back(f.finish());
     }
 
-    /// A parameter named like a data field takes that data; another is noise, shaped like the
-    /// let-entry or the network input of its name.
+    /// A parameter that has the name of a data field takes that data. Any other is noise, shaped
+    /// like the entry of `let` or the network input of its name.
     bool bind_parameter(Evaluator& e, const dsl::FunctionSpec& spec, size_t i) {
         const std::string& name = spec.parameters[i];
         for (const dsl::DataField& field : spec_.data)
@@ -256,7 +257,8 @@ class ModuleBuilder {
     bool parameter_shape(const std::string& name, ir::Shape& shape, std::string& source) {
         for (const dsl::NamedExpression& entry : spec_.objective.let) {
             if (entry.name != name) continue;
-            // Evaluated into a function that is thrown away; its random streams are given back.
+            // Only the shape is needed: the expression is evaluated into a function that is thrown
+            // away, and the random streams that it took are given back.
             const int64_t stream = m_.next_stream;
             FunctionScope scratch(m_, "shape", false);
             Evaluator e(scratch);

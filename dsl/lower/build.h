@@ -1,8 +1,9 @@
-// From a checked model to an IR module: states, training functions, the user's functions,
-// configuration.
+// Makes an IR module of a checked model: its states, its training functions, the functions that its
+// author names, and the configuration of training.
 //
-// Enters: dsl::ModelSpec. Leaves: a module whose losses are `gradient` ops yet (pass differentiate
-// expands them). All errors about meaning are made here: shapes, names, losses.
+// Enters: dsl::ModelSpec. Leaves: a module in which losses are differentiated by `gradient` ops,
+// which the pass `differentiate` expands later. All errors that need shapes are reported here:
+// shapes, names, losses.
 #pragma once
 
 #include "compiler/ir/module.h"
@@ -12,12 +13,13 @@
 
 namespace gmc::lower {
 
-/// Functions made, in this order:
-///   step            one training step (all entries of `minimize`), or step_NAME per entry
-///                   when one has `repeat`
-///   evaluate        every loss and metric without training, over examples where input `valid` is 1
-///   <user's>        `functions` of the objective: sample, reconstruct, ...
-/// The leading axis of every batch is train.batch_size.
+/// The functions of the module, in this order:
+///    step            one training step (all entries of `minimize`), or step_NAME per entry
+///                    when one of them has `repeat`
+///    evaluate        all losses and metrics without training, over the examples whose input `valid`
+///                    is 1
+///    <user's>        `functions` of the objective: sample, reconstruct, ...
+/// The first axis of every batch has the size train.batch_size.
 Result<ir::Module> build_module(const dsl::ModelSpec& spec, Diagnostics& diagnostics);
 
 }  // namespace gmc::lower

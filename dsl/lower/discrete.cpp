@@ -1,4 +1,5 @@
-// Everything discrete is made of `iota`, `equal` and products: no op gathers or scatters.
+// All discrete operations are made of `iota`, `equal` and products, because the IR has no gather or
+// scatter.
 #include "dsl/lower/discrete.h"
 
 #include <fmt/format.h>
@@ -25,7 +26,8 @@ ValueId argmax(ir::Builder& b, ValueId x) {
     const int64_t last = static_cast<int64_t>(shape.size()) - 1, count = shape.back();
     const ValueId largest = b.emit(ir::ReduceMax{{last}}, {x});
     const ValueId wins = b.emit(ir::Equal{}, {x, b.broadcast(largest, ir::all_axes(last), shape)});
-    // The first that wins: the largest of count - position, and 0 where none does (a NaN).
+    // The first of equal maxima has the largest value of count - position. The result is 0 where no
+    // number equals the maximum, as with NaN.
     const ValueId position = b.emit_typed(ir::Iota{1, count}, {}, ir::f32(shape));
     const ValueId from_end = b.sub(b.constant(static_cast<double>(count), shape), position);
     const ValueId best = b.emit(ir::ReduceMax{{last}}, {b.mul(wins, from_end)});

@@ -1,4 +1,4 @@
-// Names, arithmetic and applications of networks.
+// Evaluates names, arithmetic and applications of networks.
 #include "dsl/lower/evaluate.h"
 
 #include <fmt/format.h>
@@ -87,7 +87,7 @@ Evaluated Evaluator::tensor(const Expression& expression) {
     for (const auto& [head, value] : e.outputs)
         heads += (heads.empty() ? "`." : ", `.") + head + "`";
     return fail(DiagnosticKind::kWrongType, expression.span,
-                "a network with several outputs is no number here",
+                "a network with several outputs is not a single value",
                 fmt::format("name one of its outputs: {}", heads));
 }
 
@@ -135,8 +135,9 @@ Evaluated Evaluator::averaged(const Expression& call) {
     if (result.failed || has_averages(result.networks)) return result;
     const std::string networks = fmt::format("{}", fmt::join(result.networks, "`, `"));
     if (networks.empty())
-        return fail(DiagnosticKind::kBadExpression, call.arguments[0]->span,
-                    "`averaged` of what depends on no network");
+        return fail(
+            DiagnosticKind::kBadExpression, call.arguments[0]->span,
+            "`averaged` takes an expression that depends on a network, which this does not");
     return fail(DiagnosticKind::kBadExpression, call.arguments[0]->span,
                 fmt::format("the weights of `{}` have no moving average", networks),
                 "set `average: 0.999` in `train`, or in the entry of `minimize` that trains them");
@@ -249,7 +250,7 @@ Evaluated Evaluator::apply(const dsl::NetworkSpec& network, const Expression& ca
         if (!input_shape(f_.m, network.inputs[i], wanted)) return failed();
         wanted = batched(f_.m.batch, wanted);
         ValueId value = materialize(argument, wanted);
-        // One number per example is [N] or [N, 1].
+        // An input of one number per example takes both [N] and [N, 1].
         if (argument.batched && example_elements(f_.b.shape(value)) == 1 &&
             example_elements(wanted) == 1)
             value = f_.b.reshape(value, wanted);
@@ -272,7 +273,8 @@ Evaluated Evaluator::apply(const dsl::NetworkSpec& network, const Expression& ca
             return known.result;
     const auto states = f_.current_states();
     if (!apply_network(f_, network, arguments, result.outputs, nullptr)) return failed();
-    // Running statistics belong to the trained network: its averaged twin does not move them.
+    // Running statistics belong to the trained network, so applying it with averaged weights must
+    // not move them.
     if (averaged) f_.restore_states(states);
     if (network.outputs.empty()) result.value = result.outputs.at("");
     applications_.push_back({network.name, arguments, averaged, result});
@@ -363,7 +365,7 @@ Evaluated Evaluator::binary(const Expression& e) {
     else if (op == '/')
         result.value = f_.b.div(a.value, b.value);
     else {
-        // <= and >= are the negation of the opposite strict comparison, != that of ==.
+        // <= and >= are the negation of the opposite strict comparison; != is that of ==.
         const bool equality = op == '=' || op == '!';
         const bool less = op == '<', negate = equality ? op == '!' : e.text.size() == 2;
         result.value = equality         ? f_.b.emit(ir::Equal{}, {a.value, b.value})

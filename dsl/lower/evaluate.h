@@ -1,9 +1,11 @@
-// Expressions of the objective as ops. Names are let-entries, data fields, networks and their
-// outputs.
+// Turns the expressions of an objective into ops. Names are entries of `let`, fields of the data,
+// networks and their outputs.
 //
-// Shapes: a value is batched [N, ...] or plain. In arithmetic a plain number meets anything; one
-// number per example ([N] or [N, 1]) meets [N, ...]; else the shapes must be equal. `sum`, `norm`
-// reduce an example to one number, or [N] over the batch; `mean`, `max`, `min` the same, and [N, 1]
+// Shapes: a value is batched, [N, ...], or plain. In arithmetic a plain number goes with anything;
+// one number per example, [N] or [N, 1], goes with [N, ...]; otherwise both shapes have to be
+// equal. `sum` and `norm` reduce each example to one number, and a value of shape [N] over the
+// batch. `mean`, `max` and `min` do the same, but reduce [N, 1] over the batch at once. A reduction
+// over the batch counts valid examples only in `evaluate`, where the last batch may be padded.
 // at once over the batch. Over the batch, `evaluate` counts valid examples only.
 #pragma once
 
@@ -19,52 +21,62 @@
 
 namespace gmc::lower {
 
-/// What an expression means: a tensor, or the outputs of a network.
+/// The value of an expression: a tensor, or the outputs of a network.
 struct Evaluated {
-    ir::ValueId value = ir::kNone;   ///< kNone: `outputs` are meant, or an error was reported
-    bool batched = false;            ///< the leading axis is the batch
-    std::optional<double> number;    ///< set for constants; `value` is then made only when needed
-    NetworkOutputs outputs;          ///< of a network with named heads
-    std::set<std::string> networks;  ///< whose parameters it depends on
+    /// kNone: `outputs` hold the value, or an error was reported.
+    ir::ValueId value = ir::kNone;
+    /// The first axis is the batch.
+    bool batched = false;
+    /// Set for constants; then `value` is made only when it is needed.
+    std::optional<double> number;
+    /// Set when a network has named outputs.
+    NetworkOutputs outputs;
+    /// The networks whose parameters the value depends on.
+    std::set<std::string> networks;
     bool failed = false;
     bool is_tensor() const { return value != ir::kNone || number.has_value(); }
 };
 
-/// Evaluates expressions into one function. Let-entries and applications of networks are computed
-/// once and shared, until an update of a network they depend on.
+/// Evaluates expressions into one function. Each entry of `let` and each application of a network
+/// is computed once and then shared, until a network that it depends on is updated.
 class Evaluator {
   public:
     explicit Evaluator(FunctionScope& f) : f_(f) {}
 
-    /// Binds a name, e.g. a parameter of a function, before let-entries and data are looked up.
+    /// Gives a name a value, such as a parameter of a function. Bound names hide entries of `let`
+    /// and fields of the data.
     void bind(const std::string& name, Evaluated value) { bound_[name] = std::move(value); }
 
-    /// The value; failed when an error was reported.
+    /// The value of an expression; `failed` is set when an error was reported.
     Evaluated evaluate(const dsl::Expression& expression);
-    /// The same as one tensor: a number becomes a constant, a network with one head that head.
+    /// The same as one tensor: a number becomes a constant, and a network with one output that
+    /// output.
     Evaluated tensor(const dsl::Expression& expression);
-    /// A scalar f32[], e.g. a loss or a learning rate; reports kLossNotScalar with `what`.
+    /// The same as a scalar f32[], such as a loss or a learning rate. Reports kLossNotScalar about
+    /// `what`.
     ir::ValueId scalar(const dsl::Expression& expression, const std::string& what);
 
-    /// The same, where a constant (`number` is then set beside `value`) has to lie in `range`.
+    /// The same, and a constant has to lie in `range`; for a constant both `number` and `value` are
+    /// set.
     Evaluated bounded_scalar(const dsl::Expression& expression, const std::string& what,
                              const dsl::Range& range);
 
-    /// Forgets what was computed with parameters of these networks, after they were updated.
+    /// Forgets all values computed from the parameters of these networks, because they were
+    /// updated.
     void networks_changed(const std::vector<std::string>& networks);
 
     FunctionScope& scope() { return f_; }
     ir::Builder& b() { return f_.b; }
 
-    // ---- for the function table ----
+    // ---- for the functions in calls/ ----
     Evaluated fail(DiagnosticKind kind, Span span, std::string text, std::string help = "");
-    /// A constant becomes a value of this shape.
+    /// The value as a tensor; a constant is repeated to this shape.
     ir::ValueId materialize(const Evaluated& e, const ir::Shape& shape);
-    /// Both operands at one shape, by the rules above; false after an error.
+    /// Brings both operands to one shape by the rules above; false after an error.
     bool match(const dsl::Expression& where, Evaluated& a, Evaluated& b);
-    /// Sum over everything but the batch, or over the batch; see the rules above.
+    /// Reduces over everything but the batch, or over the batch; see the rules above.
     Evaluated reduce(const Evaluated& x, bool over_batch, bool mean);
-    /// `averaged(x)`: x with the moving averages of the weights.
+    /// `averaged(x)`: x computed with the moving averages of the weights.
     Evaluated averaged(const dsl::Expression& call);
 
   private:
@@ -76,29 +88,32 @@ class Evaluator {
     Evaluated let(const dsl::NamedExpression& entry);
     Evaluated apply(const dsl::NetworkSpec& network, const dsl::Expression& call);
     std::vector<std::string> known_names() const;
-    /// Does it depend on weights that have averages?
+    /// True when one of these networks has moving averages of its weights.
     bool has_averages(const std::set<std::string>& networks) const;
 
     FunctionScope& f_;
     std::map<std::string, Evaluated> bound_;
     std::map<std::string, Evaluated> let_;
-    /// Entries inside `averaged(...)` that depend on averages; all others are shared with `let_`.
+    /// Entries of `let` that were evaluated inside `averaged(...)` and depend on averages. All
+    /// others are in `let_`, which both share.
     std::map<std::string, Evaluated> averaged_let_;
-    std::set<std::string> let_open_;  ///< under evaluation, to find cycles
+    /// Entries that are being evaluated, to find cycles.
+    std::set<std::string> let_open_;
     struct Application {
         std::string network;
         std::vector<ir::ValueId> arguments;
-        bool averaged;  ///< with the averages of its weights
+        /// With the averages of its weights.
+        bool averaged;
         Evaluated result;
     };
     std::vector<Application> applications_;
 };
 
-/// A function of the language, `mean(...)`: gets the call with its arguments unevaluated.
+/// A function of the language such as `mean(...)`. It gets the call with unevaluated arguments.
 using CallFunction = Evaluated (*)(Evaluator& e, const dsl::Expression& call);
 const std::map<std::string, CallFunction>& call_functions();
 
-/// "[28,28,1] per example" or "one number": how errors name shapes.
+/// Names a value in errors: "[28,28,1] per example" or "one number".
 std::string describe(Evaluator& e, const Evaluated& x);
 
 }  // namespace gmc::lower

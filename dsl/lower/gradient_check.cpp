@@ -1,4 +1,4 @@
-// The functions behind `gmc gradcheck`.
+// Builds the functions behind `gmc gradcheck`.
 #include "dsl/lower/gradient_check.h"
 
 #include <fmt/format.h>
@@ -20,7 +20,8 @@ class CheckBuilder {
     CheckBuilder(ModuleScope& m, const dsl::MinimizeSpec& entry) : m_(m), entry_(entry) {}
 
     bool run() {
-        // The same ops take the same random streams in all three functions.
+        // All three functions start from the same stream, so that the same ops draw the same random
+        // numbers.
         const int64_t stream = m_.next_stream;
         for (const Order order : {Order::kLoss, Order::kGradient, Order::kCurvature}) {
             m_.next_stream = stream;
@@ -42,7 +43,7 @@ class CheckBuilder {
         else
             add_gradients(f, loss, order);
         ir::Function built = f.finish();
-        built.updates.clear();  // running statistics stay where they are
+        built.updates.clear();  // running statistics must not move
         m_.module.functions.push_back(std::move(built));
         return true;
     }

@@ -1,4 +1,5 @@
-// What `gmc gradcheck` measures: losses, their gradients and the gradients of those, as functions.
+// Builds what `gmc gradcheck` measures: losses, their gradients, and the gradients of those, as
+// functions of a module. Enters: a ModelSpec. Leaves: a module that updates nothing.
 #pragma once
 
 #include "compiler/ir/module.h"
@@ -8,12 +9,13 @@
 
 namespace gmc::lower {
 
-/// Three functions per entry of `minimize`, in training mode with the same random streams:
-///   loss_ENTRY       result `loss`
-///   gradient_ENTRY   results d.PARAMETER, and `slope`: the sum over all parameters of
-///                    d.PARAMETER * r.PARAMETER; r.PARAMETER are inputs
-///   curvature_ENTRY  results d.PARAMETER: the gradient of `slope`, by differentiating twice
-/// No function updates anything. Errors are those of build_module about losses.
+/// Makes three functions per entry of `minimize`, in training mode and with the same random
+/// streams:
+///    loss_ENTRY       result `loss`
+///    gradient_ENTRY   results d.PARAMETER, and `slope`: the sum over all parameters of
+///                     d.PARAMETER * r.PARAMETER, where r.PARAMETER are inputs
+///    curvature_ENTRY  results d.PARAMETER: the gradient of `slope`, so differentiated twice
+/// Errors about losses are those of build_module.
 Result<ir::Module> build_gradient_check(const dsl::ModelSpec& spec, Diagnostics& diagnostics);
 
 }  // namespace gmc::lower

@@ -1,4 +1,4 @@
-// Reachability backwards through a function, and `gradient` ops.
+// Walks backwards through a function to find what a value depends on, and emits `gradient` ops.
 #include "dsl/lower/gradients.h"
 
 #include <algorithm>
@@ -8,7 +8,7 @@ namespace gmc::lower {
 using ir::StateId;
 using ir::ValueId;
 
-/// By value: whether `target` depends on it through ops that pass gradients on.
+/// For each value, whether `target` depends on it through ops that pass gradients on.
 static std::vector<bool> reached_from(const ir::Function& function, ValueId target) {
     std::vector<bool> reached(function.values.size(), false);
     reached[target] = true;
@@ -30,7 +30,8 @@ std::vector<StateId> influencing_parameters(FunctionScope& f, ValueId target,
         const ir::State& state = f.m.module.states[s];
         if (state.role != ir::StateRole::kParameter || !state.name.starts_with(network + "."))
             continue;
-        // A value made just now is that of a state nobody has used.
+        // `state` makes a new value for a state that nothing has used; that value lies beyond
+        // `reached`.
         const auto value = static_cast<size_t>(f.state(static_cast<StateId>(s)));
         if (value < reached.size() && reached[value]) parameters.push_back(static_cast<StateId>(s));
     }

@@ -1,4 +1,4 @@
-// What a loss depends on, and its derivatives as `gradient` ops.
+// Finds the parameters that a loss depends on, and emits its derivatives as `gradient` ops.
 #pragma once
 
 #include <string>
@@ -8,13 +8,13 @@
 
 namespace gmc::lower {
 
-/// The parameters of `network`, in the order of their declaration, that `target` depends on through
-/// ops that pass gradients on.
+/// The parameters of `network` that `target` depends on through ops that pass gradients on, in the
+/// order of their declaration.
 std::vector<ir::StateId> influencing_parameters(FunctionScope& f, ir::ValueId target,
                                                 const std::string& network);
 
-/// A `gradient` op: the derivatives of the scalar `target` by the current values of `parameters`,
-/// named d.PARAMETER.
+/// Emits a `gradient` op: the derivatives of the scalar `target` with respect to the current values
+/// of `parameters`, named d.PARAMETER.
 std::vector<ir::ValueId> gradients_by(FunctionScope& f, ir::ValueId target,
                                       const std::vector<ir::StateId>& parameters,
                                       ir::Location location);

@@ -1,4 +1,4 @@
-// Application of networks, and their summaries.
+// Applies networks and summarizes them.
 #include "dsl/lower/networks.h"
 
 #include <fmt/format.h>
@@ -13,16 +13,16 @@ namespace {
 using ir::kNone;
 using ir::ValueId;
 
-/// Numbers of one example, as for shapes that are written.
+/// The most numbers in one example; the same limit as for shapes that the author writes.
 constexpr double kMostElements = 2147483648.0;  // 2^31
 
-/// Work of one op: two per multiply-add of contractions, one per element written otherwise.
+/// Work of one op: two per multiply-add of a contraction, otherwise one per element of the result.
 int64_t flops_of(const ir::Function& function, const ir::Operation& op) {
     const auto elements = [&](ValueId v) { return function.type(v).elements(); };
     if (const auto* matmul = op.as<ir::Matmul>())
         return 2 * elements(op.result()) *
                function.type(op.operands[0]).shape[matmul->transpose_a ? 0 : 1];
-    // Every element of the smaller image side meets each weight once.
+    // Each element of the smaller image is multiplied with each weight once.
     if (op.as<ir::Conv>() != nullptr)
         return 2 * elements(op.result()) * elements(op.operands[1]) /
                function.type(op.result()).shape.back();
@@ -90,8 +90,8 @@ class Application {
         return true;
     }
 
-    /// The name it was given; heads are called like their output; else `dense`, `dense_1`, ... as
-    /// in Keras.
+    /// The name of a layer: as given; or that of the output it leads to; or else `dense`,
+    /// `dense_1`, ... as in Keras.
     std::string name_of(const dsl::LayerSpec& layer, const std::string& output) {
         if (!layer.name.empty()) return layer.name;
         const std::string base = output.empty() ? layer.kind : output;
@@ -117,7 +117,7 @@ class Application {
     /// Reports an example that is larger than the language allows.
     bool fits(const LayerScope& scope, ValueId result) {
         const ir::Shape shape = example_of(f_.b.shape(result));
-        double elements = 1;  // no integer overflows on the way
+        double elements = 1;  // a double, since the product may overflow an integer
         for (const int64_t size : shape) elements *= static_cast<double>(size);
         if (elements <= kMostElements) return true;
         f_.m.diagnostics.error(
@@ -172,7 +172,7 @@ bool input_shape(ModuleScope& m, const dsl::NetworkInput& input, ir::Shape& shap
 bool apply_network(FunctionScope& f, const dsl::NetworkSpec& network,
                    const std::vector<ValueId>& arguments, NetworkOutputs& outputs,
                    NetworkSummary* summary) {
-    // What is put into an input shaped like a field has the classes of that field.
+    // A value that is put into an input shaped like a field has the classes of that field.
     for (size_t i = 0; i < arguments.size(); ++i)
         for (const dsl::DataField& field : f.m.spec.data)
             if (network.inputs[i].like == "data." + field.name)

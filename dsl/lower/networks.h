@@ -1,4 +1,5 @@
-// Networks: layers applied one after another, by name.
+// Applies networks: looks up the inputs of each layer by name and calls the layer's builder.
+// Enters: a NetworkSpec and batched arguments. Leaves: the values of its outputs.
 #pragma once
 
 #include <map>
@@ -9,17 +10,21 @@
 
 namespace gmc::lower {
 
-/// What one application of a network gives: "" is the only output, or each named head.
+/// The outputs of one application of a network. Its key is the output's name, or "" when the
+/// network has only one.
 using NetworkOutputs = std::map<std::string, ir::ValueId>;
 
-/// One layer as `gmc summary` shows it.
+/// One layer, as `gmc summary` shows it.
 struct LayerSummary {
     std::string name;
     std::string kind;
-    ir::Shape shape;  ///< of its output, without the batch
+    /// Of its output, without the batch.
+    ir::Shape shape;
     int64_t parameters = 0, statistics = 0;
-    int64_t flops = 0;   ///< forward, per example; a multiply-add counts as two
-    std::string output;  ///< the head it belongs to, or ""
+    /// Of the forward pass, per example; a multiply-add counts as two.
+    int64_t flops = 0;
+    /// The named output that it leads to, or "".
+    std::string output;
 };
 
 struct NetworkSummary {
@@ -28,18 +33,20 @@ struct NetworkSummary {
     std::vector<LayerSummary> layers;
 };
 
-/// The example shape of a network's input, from its own shape or the data's. Reports unknown names.
+/// Finds the shape per example of a network's input, which is given or that of a field. Reports
+/// unknown names.
 bool input_shape(ModuleScope& m, const dsl::NetworkInput& input, ir::Shape& shape);
 
-/// Applies `network` to batched arguments, one per input, whose shapes were checked. False after an
-/// error, which is reported once: the shapes of a network do not depend on where it is used.
-/// `summary` may be null.
+/// Applies `network` to one batched argument per input, whose shapes the caller has checked. False
+/// after an error. An error is reported at the first application only, since the shapes inside a
+/// network do not depend on where it is used. `summary` may be null.
 bool apply_network(FunctionScope& f, const dsl::NetworkSpec& network,
                    const std::vector<ir::ValueId>& arguments, NetworkOutputs& outputs,
                    NetworkSummary* summary);
 
-/// Applies every network once to placeholders: declares all parameters in the order of the file,
-/// reports what does not fit inside them, and collects the summaries. False after an error.
+/// Applies every network once to placeholders. That declares all parameters in the order of the
+/// file, reports shapes that do not fit inside networks, and collects the summaries. False after an
+/// error.
 bool declare_networks(ModuleScope& m, std::vector<NetworkSummary>& summaries);
 
 }  // namespace gmc::lower

@@ -1,4 +1,4 @@
-// What all optimizers share: hyperparameters, slots, clipping, decay.
+// What all optimizers share: hyperparameters, slots, clipping, decay of weights.
 #include "dsl/lower/optimizer.h"
 
 #include "compiler/support/check.h"
@@ -12,10 +12,11 @@ using ir::kNone;
 using ir::StateId;
 using ir::ValueId;
 
-/// Below it a norm is taken for zero, so that a clip_norm scheduled down to 0 divides by nothing.
+/// A smaller norm counts as zero, so that a clip_norm that is scheduled down to 0 never divides by
+/// 0.
 constexpr double kSmallestNorm = 1e-30;
 
-/// x within [-limit, limit].
+/// min(max(x, -limit), limit).
 ValueId hold_within(OptimizerScope& o, ValueId x, ValueId limit) {
     ir::Builder& b = o.b();
     const ValueId high = o.spread(limit, x), low = o.spread(b.neg(limit), x);
@@ -26,15 +27,15 @@ ValueId square_sum(ir::Builder& b, ValueId x) {
     return b.reduce_sum(b.mul(x, x), ir::all_axes(b.type(x).rank()));
 }
 
-/// limit / max(norm, limit): 1 for gradients that are small enough, and so for zeros.
+/// limit / max(norm, limit). It is 1 for gradients that are small enough, and so for zeros too.
 ValueId shrink_factor(ir::Builder& b, ValueId squares, ValueId limit) {
     const ValueId norm = b.emit(ir::Sqrt{}, {squares});
     const ValueId divisor = b.emit(ir::Maximum{}, {norm, limit});
     return b.div(limit, b.emit(ir::Maximum{}, {divisor, b.constant(kSmallestNorm)}));
 }
 
-/// Clips the gradients and packs those of each group. Norms are those of single gradients, or sums
-/// of them.
+/// Clips the gradients of all groups, then packs those of each group. Clipping comes first, because
+/// norms are of single gradients, or of all gradients of the entry.
 std::vector<ValueId> clipped(OptimizerScope& o, const std::vector<ParameterGroup>& groups) {
     ir::Builder& b = o.b();
     const bool has_norms = o.has("clip_norm") || o.has("global_clip_norm");
@@ -113,8 +114,8 @@ bool apply_optimizer(Evaluator& e, const dsl::OptimizerSpec& spec, const std::st
     for (size_t i = 0; i < groups.size(); ++i) {
         if (o.has("clip_weights"))
             trained[i].value = hold_within(o, trained[i].value, o.hyper("clip_weights"));
-        // New parameters are constants to whatever is differentiated later: no gradient flows
-        // through an update.
+        // Later gradients of the same function must not flow through an update, so the new values
+        // are constants to them.
         f.set_packed(groups[i].parameters, f.b.emit(ir::StopGradient{}, {trained[i].value}));
     }
     return true;

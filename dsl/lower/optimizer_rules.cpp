@@ -7,15 +7,15 @@ namespace {
 using ir::StateId;
 using ir::ValueId;
 
-/// 1 - beta^t = 1 - e^-y with y = -t log(beta), as 2 T / (1 + T) with T = tanh(y / 2): exact in
-/// f32 for small y.
+/// 1 - beta^t, precise in f32 also when it is small: with y = -t log(beta) and T = tanh(y / 2) it
+/// is 1 - e^-y = 2 T / (1 + T).
 ValueId one_minus_power(ir::Builder& b, ValueId beta, ValueId t) {
     const ValueId half = b.scale(b.mul(t, b.emit(ir::Log{}, {beta})), -0.5);
     const ValueId tanh = b.emit(ir::Tanh{}, {half});
     return b.div(b.scale(tanh, 2), b.offset(tanh, 1));
 }
 
-/// Kingma and Ba 2015, in Keras' form: m += (1 - b1)(g - m); v += (1 - b2)(g^2 - v);
+/// Kingma and Ba 2015, as Keras writes it: m += (1 - b1)(g - m); v += (1 - b2)(g^2 - v);
 /// p -= lr sqrt(1 - b2^t)/(1 - b1^t) m / (sqrt(v) + epsilon).
 void adam(OptimizerScope& o, std::vector<Trained>& groups) {
     ir::Builder& b = o.b();
@@ -37,9 +37,9 @@ void adam(OptimizerScope& o, std::vector<Trained>& groups) {
     }
 }
 
-/// Tieleman and Hinton 2012, in Keras' form: v += (1 - rho)(g^2 - v), and where it is centered
-/// a += (1 - rho)(g - a), w = v - a^2, else w = v; d = lr g / sqrt(w + epsilon);
-/// u <- momentum u + d; p -= u.
+/// Tieleman and Hinton 2012, as Keras writes it: v += (1 - rho)(g^2 - v). When centered, also a +=
+/// (1 - rho)(g - a) and w = v - a^2; otherwise w = v. Then d = lr g / sqrt(w + epsilon); u <-
+/// momentum u + d; p -= u.
 void rmsprop(OptimizerScope& o, std::vector<Trained>& groups) {
     ir::Builder& b = o.b();
     const ValueId keep = b.sub(b.constant(1), o.hyper("rho"));
@@ -48,7 +48,7 @@ void rmsprop(OptimizerScope& o, std::vector<Trained>& groups) {
         ValueId variance = o.running(p, "v", keep, b.mul(g, g));
         if (!o.is_zero("centered")) {
             const ValueId mean = o.running(p, "mean", keep, g);
-            // Rounding must not take it below zero, where the root would be no number.
+            // Rounding could make it negative, and its root NaN.
             variance = b.emit(ir::Maximum{},
                               {b.sub(variance, b.mul(mean, mean)), b.constant(0, b.shape(g))});
         }
@@ -63,7 +63,7 @@ void rmsprop(OptimizerScope& o, std::vector<Trained>& groups) {
     }
 }
 
-/// v <- momentum v - lr g; p += v, or p += momentum v - lr g with Nesterov's look-ahead.
+/// v <- momentum v - lr g; p += v, or with Nesterov's look-ahead p += momentum v - lr g.
 void sgd(OptimizerScope& o, std::vector<Trained>& groups) {
     ir::Builder& b = o.b();
     for (Trained& p : groups) {
@@ -87,7 +87,7 @@ void sgd(OptimizerScope& o, std::vector<Trained>& groups) {
 const std::map<std::string, OptimizerRule>& optimizer_rules() {
     static const std::map<std::string, OptimizerRule> kTable = {
         {"adam", adam},
-        {"adamw", adam},  // the decay, which has another default, is around all rules
+        {"adamw", adam},  // differs in its default of weight_decay only
         {"rmsprop", rmsprop},
         {"sgd", sgd},
     };

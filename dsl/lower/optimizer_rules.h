@@ -1,4 +1,5 @@
-// The rules of optimizers: how a gradient moves a parameter. What they share is in optimizer.cpp.
+// The rules of optimizers: how a gradient changes a parameter. What all rules share is in
+// optimizer.cpp.
 #pragma once
 
 #include <map>
@@ -9,42 +10,44 @@
 
 namespace gmc::lower {
 
-/// A group of parameters under update, packed into one tensor. A rule reads `gradient` and moves
-/// `value` on.
+/// A group of parameters being updated, packed into one tensor. A rule reads `gradient` and
+/// replaces `value` by the updated value.
 struct Trained {
-    std::string prefix;  ///< of the names of its slots: "", or "NETWORK."
+    /// Of the names of its slots: "", or "NETWORK.".
+    std::string prefix;
     ir::ValueId value = ir::kNone;
     ir::ValueId gradient = ir::kNone;
 };
 
-/// The hyperparameters and slots of one entry's optimizer. Hyperparameters may be schedules, so
-/// they are scalars of the graph; constants fold away.
+/// The hyperparameters and slots of one entry's optimizer. A hyperparameter may be a schedule, so
+/// each is a scalar of the graph; constants are folded later.
 class OptimizerScope {
   public:
     OptimizerScope(Evaluator& e, std::string entry) : e_(e), prefix_("optimizer." + entry) {}
 
-    /// Evaluates every hyperparameter; false after an error, also for a constant out of the range
-    /// that the dsl's row has.
+    /// Evaluates all hyperparameters. False after an error, such as a constant outside the range in
+    /// the schema's row.
     bool evaluate(const dsl::OptimizerSpec& spec);
 
     ir::Builder& b() { return e_.b(); }
     FunctionScope& f() { return e_.scope(); }
 
     bool has(const std::string& name) const { return values_.count(name) != 0; }
-    /// f32[]
+    /// The value of a hyperparameter, f32[].
     ir::ValueId hyper(const std::string& name) const { return values_.at(name); }
-    /// Not given, or a constant 0. A schedule counts as not zero.
+    /// True when the hyperparameter is not given or is a constant 0. A schedule counts as not zero.
     bool is_zero(const std::string& name) const {
         const auto found = constants_.find(name);
         return found == constants_.end() ? !has(name) : found->second == 0;
     }
-    /// A scalar repeated to the shape of `like`.
+    /// `scalar` repeated to the shape of `like`.
     ir::ValueId spread(ir::ValueId scalar, ir::ValueId like) {
         return b().splat(scalar, b().shape(like));
     }
-    /// The state `optimizer.ENTRY.NAME`, zeros at first.
+    /// The state `optimizer.ENTRY.NAME`, which starts with zeros.
     ir::StateId slot(const std::string& name, const ir::Type& type);
-    /// slot += (1 - decay)(x - slot), for the slot NAME of the group; its new value.
+    /// A running mean in the slot NAME of the group: slot <- slot + (1 - keep)(x - slot). Gives its
+    /// new value.
     ir::ValueId running(const Trained& group, const std::string& name, ir::ValueId keep,
                         ir::ValueId x);
 
@@ -57,7 +60,7 @@ class OptimizerScope {
 
 using OptimizerRule = void (*)(OptimizerScope& o, std::vector<Trained>& groups);
 
-/// Kind -> rule, a row for each row of the dsl's mapping `optimizer`.
+/// Kind of optimizer -> rule; one for each row of the schema's mapping `optimizer`.
 const std::map<std::string, OptimizerRule>& optimizer_rules();
 
 }  // namespace gmc::lower

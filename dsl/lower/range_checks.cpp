@@ -1,4 +1,5 @@
-// The checks walk the model as its author wrote it, since a warning belongs to a word of it.
+// These checks walk the model as its author wrote it rather than the graph, since each warning
+// points at a word of the model.
 #include "dsl/lower/range_checks.h"
 
 #include <algorithm>
@@ -12,7 +13,7 @@ namespace {
 
 using dsl::Expression;
 
-/// What an activation can give.
+/// The range of values of an activation.
 struct ActivationRange {
     std::string_view name;
     double low, high;
@@ -38,7 +39,7 @@ std::optional<ActivationRange> range_of(const dsl::LayerSpec& layer) {
     return range;
 }
 
-/// The last activation of a network, and where it stands.
+/// The last activation of a network, and its place.
 struct Ending {
     std::optional<ActivationRange> range;
     Span span;
@@ -47,7 +48,7 @@ struct Ending {
 Ending ending_of(const dsl::NetworkSpec& network) {
     if (!network.outputs.empty()) return {};
     for (auto layer = network.layers.rbegin(); layer != network.layers.rend(); ++layer) {
-        // These move values without changing them.
+        // Layers that move values without changing them.
         if (layer->kind == "reshape" || layer->kind == "flatten") continue;
         if (layer->has("activation"))
             return {range_of(layer->word("activation")), layer->span_of("activation")};
@@ -64,7 +65,7 @@ bool range_known(const dsl::DataField& field) {
     return !floats && !points;
 }
 
-/// Whether the activation reaches all of the data's range, and little that is far outside of it.
+/// True when the activation reaches all of the data's range and not much beyond it.
 bool fits(const ActivationRange& activation, const dsl::DataField& field) {
     constexpr double kTolerance = 1e-6;
     const double width = field.range_high - field.range_low;
@@ -85,7 +86,8 @@ class RangeChecks {
     void run() {
         const size_t before = diagnostics_.warnings().size();
         targets();
-        // One warning per cause: the range of the data is already in question.
+        // One warning per cause: when the range of the data was questioned already, outputs are not
+        // compared with it.
         if (diagnostics_.warnings().size() == before) outputs();
     }
 
@@ -107,7 +109,7 @@ class RangeChecks {
         for (const dsl::ExpressionPtr& argument : e.arguments) targets_in(*argument);
     }
 
-    /// The field that a name means, also `data.image`, also through `let`.
+    /// The field that a name refers to, also as `data.image` and through entries of `let`.
     const dsl::DataField* field_of(const Expression& e) const {
         if (e.kind != Expression::Kind::kName && e.kind != Expression::Kind::kMember)
             return nullptr;
@@ -118,7 +120,7 @@ class RangeChecks {
         return nullptr;
     }
 
-    /// What a name of `let` stands for; anything else stands for itself.
+    /// The entry of `let` that a name refers to; any other expression itself.
     const Expression* let_entry(const Expression& e) const {
         if (e.kind != Expression::Kind::kName) return &e;
         for (const dsl::NamedExpression& entry : spec_.objective.let)
@@ -170,7 +172,8 @@ class RangeChecks {
 
     void ends_in(const dsl::NetworkSpec& network) { compare(ending_of(network), network); }
 
-    /// Against the first field of the shape that the network gives.
+    /// Compares the range of a network's last activation with the first field that has the shape of
+    /// its output.
     void compare(const Ending& ending, const dsl::NetworkSpec& network) {
         const auto shape = output_shapes_.find(network.name);
         if (!ending.range || shape == output_shapes_.end()) return;
@@ -201,7 +204,8 @@ class RangeChecks {
     const dsl::ModelSpec& spec_;
     const std::map<std::string, ir::Shape>& output_shapes_;
     Diagnostics& diagnostics_;
-    std::set<std::string> reported_;  ///< fields
+    /// Fields that a warning was given for.
+    std::set<std::string> reported_;
 };
 
 }  // namespace

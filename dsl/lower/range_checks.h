@@ -1,6 +1,6 @@
-// Warnings about values that cannot meet: what a network's last activation can give against the
-// range that the data are declared to span, and targets of a cross-entropy that are no
-// probabilities. Such a model trains, and trains badly.
+// Warns about values that cannot match: a last activation that cannot reach the declared range of
+// the data, and targets of a cross-entropy that are no probabilities. Such a model trains, but
+// badly, and nothing else would tell its author why.
 #pragma once
 
 #include <map>
@@ -12,13 +12,13 @@
 
 namespace gmc::lower {
 
-/// Reports kRangeMismatch warnings, never errors, for a model that was built without errors:
-///   - bce_with_logits(logits, x) where x is a data field with values outside of 0 to 1
-///   - the network or activation that function `sample` ends in (without such a function: networks
-///     with the role generator or decoder), where it gives values of the shape of a data field
-///     whose range it cannot reach, or of which it misses half as much again
-/// `output_shapes` has the shape per example that each network with one output gives. Fields whose
-/// range nobody knows (points, arrays of floats without `range`) are left alone.
+/// Reports kRangeMismatch warnings, never errors. The model has to be built without errors.
+///    - bce_with_logits(logits, x), where x is a data field with values outside of 0 to 1
+///    - the network or activation that the function `sample` ends in (without such a function: networks
+///      whose role is generator or decoder), when its values have the shape of a data field but cannot
+///      reach that field's range, or leave that range by more than half of its length
+/// `output_shapes`: the shape per example of each network with one output. Fields of unknown range
+/// (points, and arrays of floats without `range`) are not checked.
 void check_ranges(const dsl::ModelSpec& spec, const std::map<std::string, ir::Shape>& output_shapes,
                   Diagnostics& diagnostics);
 

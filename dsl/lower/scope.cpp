@@ -1,4 +1,4 @@
-// Bookkeeping of states, inputs and random streams while functions are built.
+// Keeps track of states, inputs and random streams while functions are built.
 #include "dsl/lower/scope.h"
 
 namespace gmc::lower {

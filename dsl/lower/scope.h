@@ -1,5 +1,5 @@
-// What building shares: the module under construction, and per function the current value of every
-// state.
+// The state of building that all parts of lower share: the module under construction, and per
+// function the current value of every state.
 #pragma once
 
 #include <map>
@@ -19,28 +19,30 @@ struct ModuleScope {
     ir::Module& module;
     Diagnostics& diagnostics;
     int64_t batch = 1;
-    /// Of random ops and initializers, numbered in the order they are made.
+    /// The next stream of random numbers. Random ops and initializers get streams in the order in
+    /// which they are made.
     int64_t next_stream = 1;
 
-    /// By field: the least `classes` of the layers and functions that take it as labels. Where the
-    /// model says no number itself, the reader of the data checks this one.
+    /// Per field: the least `classes` among the layers and functions that take the field as labels.
+    /// It is kept when the model gives the field no number of classes, for the reader of the data
+    /// to check.
     std::map<std::string, int64_t> label_classes;
 
-    /// The place in the module's file table; adds the file on first use.
+    /// A place in the module's table of files; adds the file when it is new.
     ir::Location locate(const Span& span);
-    /// The state of this name, declared now if it is new.
+    /// The state of this name; declares it when it is new.
     ir::StateId declare(ir::State state);
 
-    /// Parameter -> the state of its moving average, `average.PARAMETER`.
+    /// Parameter -> its moving average, the state `average.PARAMETER`.
     std::map<ir::StateId, ir::StateId> averages;
     std::set<std::string> averaged_networks;
-    /// Declares the averages of all parameters of `network`. They start with the same values as
-    /// their parameters: the same initializer, of the same stream.
+    /// Declares the averages of all parameters of `network`. An average starts with the same values
+    /// as its parameter, since it has the same initializer and stream.
     void declare_averages(const std::string& network);
 };
 
-/// One per function. States move on as layers and optimizers update them; `finish` turns that into
-/// updates.
+/// One per function. Layers and optimizers give states new values, which later uses in the function
+/// read. `finish` turns the last value of each state into an update.
 class FunctionScope {
   public:
     FunctionScope(ModuleScope& module_scope, std::string name, bool training);
@@ -48,30 +50,33 @@ class FunctionScope {
     ModuleScope& m;
     ir::Function function;
     ir::Builder b;
-    const bool training;  ///< batch statistics and dropout, or running statistics
+    /// True: batch statistics and dropout; false: running statistics.
+    const bool training;
 
-    /// The current value of a state; with `averaged`, of the average of a parameter that has one.
+    /// The current value of a state. While `averaged` is set, that of the parameter's moving
+    /// average if it has one.
     ir::ValueId state(ir::StateId id);
     void set_state(ir::StateId id, ir::ValueId value) { current_[id] = value; }
-    /// The current values of states behind one another, as `pack` puts them: what an optimizer or
-    /// an average updates at once.
+    /// The current values of several states packed into one tensor by `pack`. An optimizer or an
+    /// average updates them all at once.
     ir::ValueId packed(const std::vector<ir::StateId>& ids);
-    /// Sets each of these states to its part of `value`.
+    /// Gives each of these states its part of the packed `value`.
     void set_packed(const std::vector<ir::StateId>& ids, ir::ValueId value);
-    /// The input that takes its data from `source`, made on first use.
+    /// The input that is filled from `source`; made on first use.
     ir::ValueId input(const std::string& name, const std::string& source, ir::Shape shape);
     ir::ValueId random_normal(ir::Shape shape);
     ir::ValueId random_uniform(ir::Shape shape);
 
-    /// Values that are a field of the data as it is, to know the classes of labels by.
+    /// Values that are an unchanged field of the data. Tells the number of classes of labels.
     std::map<ir::ValueId, const dsl::DataField*> fields;
 
-    /// In `evaluate`: 1 for every example that counts; kNone elsewhere.
+    /// In `evaluate`: 1 for each example that counts, 0 for padding. kNone elsewhere.
     ir::ValueId valid = ir::kNone;
-    /// Inside `averaged(...)`: parameters read as their moving averages.
+    /// True inside `averaged(...)`: parameters are read as their moving averages.
     bool averaged = false;
 
-    /// The states' current values, to go back to after what must not move them.
+    /// The current values of all states, for restore_states after something that must not change
+    /// them.
     std::map<ir::StateId, ir::ValueId> current_states() const { return current_; }
     void restore_states(std::map<ir::StateId, ir::ValueId> states) { current_ = std::move(states); }
 
@@ -84,12 +89,13 @@ class FunctionScope {
         std::vector<ir::ValueId> parts;
         ir::ValueId value;
     };
-    std::vector<Packed> packed_;  ///< what was packed or set so far: looked up by the parts
+    /// What was packed or set so far, found again by its parts.
+    std::vector<Packed> packed_;
 };
 
-/// A batched shape: the batch, then the example's.
+/// The shape of a batch: its size, then the shape of an example.
 ir::Shape batched(int64_t batch, const ir::Shape& example);
-/// A shape without its batch.
+/// The shape without its batch.
 ir::Shape example_of(const ir::Shape& shape);
 
 }  // namespace gmc::lower

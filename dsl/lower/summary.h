@@ -1,4 +1,5 @@
-// What `gmc summary` shows of a model: its networks, layer by layer.
+// What `gmc summary` shows of a model: its networks, layer by layer. Enters: a ModelSpec. Leaves: a
+// list of summaries.
 #pragma once
 
 #include <vector>
@@ -8,7 +9,7 @@
 
 namespace gmc::lower {
 
-/// The networks in the order of the file; errors are the ones build_module would report for them.
+/// The networks in the order of the file. Errors are those that build_module reports about them.
 Result<std::vector<NetworkSummary>> summarize(const dsl::ModelSpec& spec, Diagnostics& diagnostics);
 
 }  // namespace gmc::lower

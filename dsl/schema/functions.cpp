@@ -1,15 +1,15 @@
-// The rows. To add a function: a row here, its rule in dsl/lower, a test.
+// The rows of functions. To add one: a row here, a function in dsl/lower/calls, a test.
 //
-// Every tensor of an objective has the batch in front. A reduction of an example runs over
-// everything but the batch and leaves one number per example; of what has one number per example
-// already (and of nothing else) it runs over the batch.
+// Every tensor of an objective has the batch as its first dimension. A reduction such as `sum` runs
+// over everything but the batch and leaves one number per example. Of a tensor that has one number
+// per example already, it runs over the batch.
 #include "dsl/schema/functions.h"
 
 namespace gmc::dsl {
 
 namespace {
 
-/// Number by number.
+/// Functions that compute each element by itself.
 std::vector<FunctionRow> element_wise() {
     return {
         {"abs", 1, 1, "", "abs(x)", "|x|"},
@@ -38,7 +38,7 @@ std::vector<FunctionRow> element_wise() {
     };
 }
 
-/// What looks at more than one number of a tensor, and noise.
+/// Functions of whole tensors, and noise.
 std::vector<FunctionRow> of_tensors() {
     return {
         {"softmax", 1, 1, "axis", "softmax(x)", "over the last dimension, the channels"},
@@ -74,7 +74,7 @@ std::vector<FunctionRow> of_tensors() {
     };
 }
 
-/// Gradients, weights, schedules.
+/// Gradients, weights and schedules.
 std::vector<FunctionRow> of_training() {
     return {
         {"grad", 2, 2, "", "grad(f, x)",

@@ -1,4 +1,5 @@
-// The functions built into expressions: one table for the checker, the builder and the reference.
+// The functions that expressions may call, in one table. The checker of names, dsl/lower and the
+// reference page all read it.
 #pragma once
 
 #include <string>
@@ -10,21 +11,26 @@ namespace gmc::dsl {
 /// A built-in function.
 struct FunctionRow {
     const char* name;
-    int fewest;         ///< positional arguments
-    int most;           ///< kAnyNumber: no limit
-    const char* named;  ///< named arguments, "axis|keep"; "" for none
-    const char* usage;  ///< "sum(x)"
-    const char* doc;    ///< the rule, one line
+    /// The fewest positional arguments.
+    int fewest;
+    /// The most positional arguments; kAnyNumber: no limit.
+    int most;
+    /// Names of further arguments, as in "axis|keep"; "" for none.
+    const char* named;
+    /// As in "sum(x)".
+    const char* usage;
+    /// What it computes, on one line.
+    const char* doc;
 };
 
 constexpr int kAnyNumber = 1000;
 
-/// All of them, in the order of the reference.
+/// All functions, in the order of the reference page.
 const std::vector<FunctionRow>& function_table();
-/// The row of a name; null when there is none.
+/// The row of a function; null when there is none.
 const FunctionRow* find_function(std::string_view name);
 
-/// Names that stand for a value: `step`, `epoch`, `pi`.
+/// Names that stand for a number in every expression: `step`, `epoch`, `pi`.
 bool is_constant(std::string_view name);
 std::vector<std::string> constant_names();
 

@@ -1,5 +1,5 @@
-// The table of the language as JSON Schema. Wherever a number, flag or word can stand, `"${name}"`
-// can too.
+// Writes the table of the language as JSON Schema. Wherever a number, flag or word may stand,
+// "${name}" is allowed too.
 #include <cmath>
 
 #include "compiler/support/json.h"
@@ -16,7 +16,7 @@ Json any_of(std::vector<Json> choices) {
 }
 Json or_variable(Json schema) { return any_of({std::move(schema), reference("variable")}); }
 
-/// A number within a range.
+/// The schema of a number within a range.
 Json numeric(const char* type, const Range& range) {
     Json out = {{"type", type}};
     if (range.low == range.high) return out;
@@ -26,7 +26,7 @@ Json numeric(const char* type, const Range& range) {
     return out;
 }
 
-/// The grammar of KeyRow::holds.
+/// Reads the grammar of KeyRow::holds.
 Json structure(std::string_view holds) {
     std::vector<Json> choices;
     for (const std::string& part : split_alternatives(holds)) {
@@ -43,7 +43,7 @@ Json structure(std::string_view holds) {
     return any_of(std::move(choices));
 }
 
-/// A default with its JSON type.
+/// The default with its JSON type.
 Json typed_default(const KeyRow& row) {
     if (row.type == KeyType::kInteger || row.type == KeyType::kPair)
         return parse_integer(row.fallback).value();
@@ -52,7 +52,7 @@ Json typed_default(const KeyRow& row) {
     return row.fallback;
 }
 
-/// The values that one key takes.
+/// The schema of the values of one key.
 Json value_schema(const KeyRow& row) {
     switch (row.type) {
         case KeyType::kInteger:
@@ -95,8 +95,8 @@ Json value_schema(const KeyRow& row) {
     return structure(row.holds);
 }
 
-/// A map of the rows' keys. `open`: keys that are required may come from elsewhere, `extends` or a
-/// recipe.
+/// The schema of a map with the rows' keys. With `open`, required keys may be missing, since
+/// `extends` or a recipe may give them.
 Json object_schema(const std::vector<KeyRow>& rows, const std::string& doc, bool open) {
     Json out = {{"description", doc}, {"type", "object"}, {"properties", Json::object()}};
     Json required = Json::array();
@@ -114,7 +114,7 @@ Json object_schema(const std::vector<KeyRow>& rows, const std::string& doc, bool
     return out;
 }
 
-/// A layer: a word, or a map of one key.
+/// The schema of a layer: a word, or a map of one key.
 Json layer_schema() {
     Json properties = Json::object();
     Json words = Json::array();
@@ -125,7 +125,8 @@ Json layer_schema() {
         properties[layer.kind] = std::move(keys);
         words.push_back(layer.kind);
     }
-    // Blocks are layers too, under names that only the model knows.
+    // Uses of blocks look like layers, but only the model knows their names; so any word is
+    // allowed.
     return any_of({{{"type", "string"}, {"examples", words}},
                    {{"type", "object"},
                     {"properties", properties},

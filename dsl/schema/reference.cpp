@@ -1,4 +1,4 @@
-// The table of the language as a Markdown page.
+// Writes the table of the language as a Markdown page, dsl/REFERENCE.md.
 #include <fmt/format.h>
 
 #include "dsl/schema/functions.h"
@@ -7,14 +7,15 @@
 namespace gmc::dsl {
 namespace {
 
-/// `|` would end a cell of a Markdown table.
+/// Escapes `|`, which would end a cell of a Markdown table.
 std::string cell(std::string text) {
     for (size_t i = 0; i < text.size(); ++i)
         if (text[i] == '|') text.replace(i++, 1, "\\|");
     return text;
 }
 
-/// "{network}" -> "map of network", "[layer]" -> "list of layer", "a|b" -> "a or b".
+/// KeyRow::holds in words: "{network}" -> "map of network", "[layer]" -> "list of layer", "a|b" ->
+/// "a or b".
 std::string holds_in_words(std::string_view holds) {
     const std::vector<std::string> parts = split_alternatives(holds);
     std::string out;

@@ -1,4 +1,4 @@
-// Look-ups in the table, and its rows in words.
+// Looks up rows of the table, and describes rows in words for messages and the reference page.
 #include "dsl/schema/schema.h"
 
 #include <fmt/format.h>
@@ -10,7 +10,7 @@
 
 namespace gmc::dsl {
 
-// Compared by address: no default that a user could write is one of them.
+// These two are compared by address, so no default that a row has can be mistaken for them.
 const char* const kRequired = "(required)";
 const char* const kOptional = "(optional)";
 
@@ -23,7 +23,7 @@ const LayerRow* find_layer(std::string_view kind) {
     return nullptr;
 }
 
-// The table is code: a name that it does not have is a mistake in this folder.
+// The table is code, so a name without a row is a bug in this folder.
 const MappingRow& mapping(std::string_view name) {
     for (const MappingRow& row : mapping_table())
         if (row.name == name) return row;
@@ -74,7 +74,7 @@ std::string describe(const Range& range) {
     return out;
 }
 
-// What a key takes, in the words that messages and reference share.
+// What a key accepts, in the words that messages and the reference page share.
 std::string describe(const KeyRow& row) {
     const auto ranged = [&](const char* what) {
         const std::string range = row.range.low == row.range.high ? "" : describe(row.range);
@@ -111,7 +111,7 @@ std::string describe(const KeyRow& row) {
     return "a map or a list";
 }
 
-// Groups are looked up by name alone: no key of one mapping is exclusive with a key of another.
+// Looks at the names of groups only: a group's name is used in one mapping.
 std::vector<std::string> exclusive_keys(std::string_view key) {
     std::vector<std::string> out;
     for (const MappingRow& row : mapping_table()) {

@@ -1,6 +1,6 @@
-// THE table of the language: every mapping, every layer kind, every key with its type, default,
-// range and one line of documentation. The reader, the unknown-key errors, the defaults,
-// REFERENCE.md and the JSON Schema all come from it.
+// THE table of the language: every mapping, kind of layer and key, with its type, default, range
+// and one line of documentation. Readers, errors for unknown keys, defaults, REFERENCE.md and the
+// JSON Schema all come from it, so that they cannot disagree.
 #pragma once
 
 #include <span>
@@ -10,29 +10,38 @@
 
 namespace gmc::dsl {
 
-/// What a key's value may be.
+/// The type of a key's value.
 enum class KeyType {
     kInteger,
     kNumber,
-    kFlag,         ///< true or false
-    kWord,         ///< one of a set
-    kText,         ///< any text on one line
-    kName,         ///< a letter or _ and then letters, digits, _
-    kNames,        ///< one name or a list of them
-    kShape,        ///< a list of sizes without the batch, channels last: [28, 28, 1]
-    kPair,         ///< one integer for both directions or a list of two: 5 or [5, 3]
-    kAxes,         ///< a list of axes of an example: [2, 0, 1]
-    kExpression,   ///< a number, an expression or a schedule
-    kInitializer,  ///< a word of the set, or `normal: {stddev: 0.02}`
-    kStructure,    ///< a map or list that has rows or rules of its own
+    kFlag,  ///< true or false
+    /// One of the words of the row.
+    kWord,
+    kText,  ///< any text on one line
+    /// A letter or _, then letters, digits or _.
+    kName,
+    kNames,  ///< one name or a list of them
+    /// A list of sizes of one example, channels last: [28, 28, 1].
+    kShape,
+    /// One integer for both directions, or a list of two: 5 or [5, 3].
+    kPair,
+    /// A list of axes of one example: [2, 0, 1].
+    kAxes,
+    kExpression,  ///< a number, an expression or a schedule
+    /// A word of the row, or `normal: {stddev: 0.02}`.
+    kInitializer,
+    /// A map or list that has a mapping of its own, or a reader of its own.
+    kStructure,
 };
 
-/// Limits of a number, or of each number of a shape or pair.
+/// The limits of a number, or of each number in a shape or pair.
 struct Range {
     double low = 0;
     double high = 0;
-    bool open_low = false;   ///< `low` itself is outside
-    bool open_high = false;  ///< `high` itself is outside
+    /// `low` itself is not allowed.
+    bool open_low = false;
+    /// `high` itself is not allowed.
+    bool open_high = false;
 
     bool holds(double value) const {
         return (open_low ? value > low : value >= low) &&
@@ -43,18 +52,19 @@ struct Range {
 struct KeyRow {
     const char* key;
     KeyType type;
-    /// The default as a user would write it; kRequired: must be given; kOptional: may be left out,
-    /// and then is not there.
+    /// The default, as a user would write it. kRequired: the key has to be given. kOptional: it may
+    /// be left out and then has no value.
     const char* fallback;
     const char* doc;
     Range range = {};
-    const char* words = "";  ///< kWord, kInitializer: "same|valid"
-    /// Keys of one group exclude each other (`idx` or `synthetic`): a model that extends another,
-    /// or --set, replaces the one by giving the other.
+    /// kWord, kInitializer: as in "same|valid".
+    const char* words = "";
+    /// Keys of one group exclude each other, as `idx` and `synthetic` do. A model that extends
+    /// another, or --set, replaces one of them by giving another.
     const char* group = "";
-    /// kStructure: what it is made of, for the reference and the JSON Schema. `{x}` a map of x,
-    /// `[x]` a list of x, `x|y` either; x is a mapping, or one of: any, data, expression, layer,
-    /// metric, name, number, shape.
+    /// kStructure: what the value consists of, for the reference page and the JSON Schema. `{x}` is
+    /// a map of x, `[x]` a list of x, `x|y` either of them, where x is a mapping or one of: any,
+    /// data, expression, layer, metric, name, number, shape.
     const char* holds = "any";
 
     bool required() const;
@@ -64,40 +74,44 @@ struct KeyRow {
 extern const char* const kRequired;
 extern const char* const kOptional;
 
-/// A mapping of the language that is not a layer.
+/// A mapping of the language, that is a map with a fixed set of keys, other than a layer.
 struct MappingRow {
-    const char* name;  ///< for messages and headings: "network"
+    /// As in "network"; used in messages and headings.
+    const char* name;
     std::vector<KeyRow> keys;
     const char* doc;
 };
 
-/// A layer kind.
+/// A kind of layer.
 struct LayerRow {
     const char* kind;
-    const char* main_key;  ///< the key that `kind: value` means; "" when there is none
+    /// The key that `kind: value` sets; "" when there is none.
+    const char* main_key;
     std::vector<KeyRow> keys;
     const char* doc;
-    int fewest_inputs = 1, most_inputs = 1;  ///< names of `from`; kManyInputs: no limit
-    /// What it computes besides its result, "nearest|index": with the name `q` of the layer, `from:
-    /// q.nearest` takes it.
+    /// Limits of the number of names in `from`; kManyInputs: no limit.
+    int fewest_inputs = 1, most_inputs = 1;
+    /// What it computes besides its result, as in "nearest|index": `from: q.nearest` takes it from
+    /// a layer named `q`.
     const char* results = "";
 };
 constexpr int kManyInputs = 1000;
 
-/// All layer kinds, in the order of the reference. dsl/lower checks that each has a builder.
+/// All kinds of layers, in the order of the reference page. dsl/lower checks that each has a
+/// builder.
 const std::vector<LayerRow>& layer_table();
-/// All mappings, in the order of the reference.
+/// All mappings, in the order of the reference page.
 const std::vector<MappingRow>& mapping_table();
 
-/// The row of a layer kind; null when there is none.
+/// The row of a kind of layer; null when there is none.
 const LayerRow* find_layer(std::string_view kind);
-/// The row of a mapping that has one; a bug of gmc otherwise.
+/// The row of a mapping. A name without a row is a bug of gmc.
 const MappingRow& mapping(std::string_view name);
 const KeyRow* find_key(std::span<const KeyRow> rows, std::string_view key);
 
-/// "a|b|c" -> {"a", "b", "c"}.
+/// Splits "a|b|c" into {"a", "b", "c"}.
 std::vector<std::string> split_words(std::string_view words);
-/// The alternatives of KeyRow::holds: "{a|b}|c" -> {"{a|b}", "c"}.
+/// Splits the alternatives of KeyRow::holds: "{a|b}|c" into {"{a|b}", "c"}.
 std::vector<std::string> split_alternatives(std::string_view holds);
 /// "`a`, `b` and `c`".
 std::string quoted_list(const std::vector<std::string>& names, std::string_view last = "and");
@@ -107,12 +121,13 @@ std::string describe(const Range& range);
 /// "an integer from 1 to 1,000", "`same` or `valid`".
 std::string describe(const KeyRow& row);
 
-/// All of it as a Markdown page: the mappings, the layers, the functions. It is dsl/REFERENCE.md.
+/// The whole table as a Markdown page, which is dsl/REFERENCE.md.
 std::string language_reference();
-/// All of it as JSON Schema (draft 2020-12), for editors: completion and errors while typing.
+/// The whole table as JSON Schema (draft 2020-12), with which editors complete and check while
+/// typing.
 std::string json_schema();
 
-/// The keys exclusive with `key` in any mapping: {"synthetic"} for "idx".
+/// The keys that exclude `key` in any mapping: {"synthetic", ...} for "idx".
 std::vector<std::string> exclusive_keys(std::string_view key);
 
 }  // namespace gmc::dsl

@@ -1,4 +1,4 @@
-// The rows of the layers. To add a layer: a row here, a builder in dsl/lower, a file test.
+// The rows of layers. To add a layer: a row here, a builder in dsl/lower/layers, a file test.
 #include <limits>
 
 #include "dsl/schema/schema_rows.h"
@@ -18,7 +18,7 @@ constexpr const char* kActivations =
 constexpr const char* kInitializers =
     "glorot_uniform|glorot_normal|he_uniform|he_normal|normal|uniform|orthogonal|zeros|ones";
 
-/// What all layers have.
+/// Adds the keys that all layers have.
 std::vector<KeyRow> plain(std::vector<KeyRow> own) {
     own.push_back(name("name", kOptional, "a name that `from` can refer to"));
     own.push_back(
@@ -26,7 +26,7 @@ std::vector<KeyRow> plain(std::vector<KeyRow> own) {
     return own;
 }
 
-/// What all layers with weights have.
+/// Adds the keys that all layers with weights have.
 std::vector<KeyRow> weighted(std::vector<KeyRow> own) {
     own.push_back(flag("bias", "true", "adds a trained number to each channel"));
     own.push_back(word("activation", "none", kActivations,
@@ -43,7 +43,7 @@ std::vector<KeyRow> weighted(std::vector<KeyRow> own) {
     return plain(std::move(own));
 }
 
-/// An integer for one axis, a pair for height and width.
+/// An integer for a layer of one axis; a pair for one of height and width.
 KeyRow per_axis(int axes, const char* key, const char* fallback, Range range, const char* doc) {
     return axes == 1 ? integer(key, fallback, range, doc) : pair(key, fallback, range, doc);
 }
@@ -129,7 +129,7 @@ std::vector<LayerRow> others() {
     };
 }
 
-/// The keys of pooling over one axis or two.
+/// The keys of pooling over one or two axes.
 std::vector<KeyRow> pooling(int axes, const char* same_doc) {
     return plain({
         per_axis(axes, "pool", "2", kWindow,
@@ -158,7 +158,7 @@ std::vector<LayerRow> poolings() {
     };
 }
 
-/// The keys of `pad` and `crop`: how much at the ends of the axes.
+/// The keys of `pad` and `crop`: how much is added or taken at the ends of the axes.
 std::vector<KeyRow> border(const char* size_doc, std::vector<KeyRow> own = {}) {
     std::vector<KeyRow> rows = {
         integer("size", kOptional, {0, 1000}, size_doc),
@@ -200,7 +200,7 @@ constexpr Range kPosition{-1e9, 1e9};
 
 KeyRow variance_epsilon() { return number("epsilon", "1e-3", kPositive, "added to the variance"); }
 
-/// A layer of several inputs, `- add: [a, b]`.
+/// The keys of a layer of several inputs, as in `- add: [a, b]`.
 std::vector<KeyRow> merging(std::vector<KeyRow> own) {
     own.insert(own.begin(), names("from", kOptional, "the layers or inputs to take, by name"));
     own.push_back(name("name", kOptional, "a name that `from` can refer to"));

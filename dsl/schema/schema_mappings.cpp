@@ -1,5 +1,5 @@
-// The rows of everything that is not a layer. To add a key: a row here, and the place that reads
-// it.
+// The rows of everything that is not a layer. To add a key: a row here, and code in the reader of
+// its section.
 #include <limits>
 
 #include "dsl/schema/schema_rows.h"
@@ -52,7 +52,7 @@ std::vector<KeyRow> data_field_keys() {
         word("channels", "3", "1|3", "folder: grey or colour"),
         word("crop", "center", "center|none",
              "folder: pictures of other proportions are cut, or stretched"),
-        flag("flip", "false", "folder: every second picture mirrored in training"),
+        flag("flip", "false", "folder: half of the pictures, at random, are mirrored in training"),
         structure("range", "[number]", kOptional,
                   "[low, high] that stored 0 to 255 is mapped to, and that other values lie in; "
                   "[0, 1] when left out"),
@@ -201,7 +201,7 @@ std::vector<KeyRow> adam_keys() {
     };
 }
 
-/// The keys of one optimizer, and those that all have.
+/// Adds the keys that all optimizers have to those of one.
 std::vector<KeyRow> with_common(std::vector<KeyRow> keys, const char* weight_decay) {
     const std::vector<KeyRow> common = {
         expression("weight_decay", weight_decay, kNotNegative,

@@ -1,5 +1,6 @@
-// Short ways to write a row of the table of the language; used by schema_layers.cpp and
-// schema_mappings.cpp only. Each is key, default, limits, one line of documentation.
+// Short ways to write rows of the table of the language, for schema_layers.cpp and
+// schema_mappings.cpp. Each function makes a row of one type from a key, its default, its limits
+// and one line of documentation.
 #pragma once
 
 #include "dsl/schema/schema.h"
@@ -43,7 +44,7 @@ inline KeyRow axes(const char* key, const char* fallback, Range range, const cha
 inline KeyRow expression(const char* key, const char* fallback, const char* doc) {
     return {key, KeyType::kExpression, fallback, doc};
 }
-/// `range` holds where the expression is a constant; `group` as in KeyRow.
+/// `range` is checked when the expression is a constant; `group` as in KeyRow.
 inline KeyRow expression(const char* key, const char* fallback, Range range, const char* doc,
                          const char* group = "") {
     return {key, KeyType::kExpression, fallback, doc, range, "", group};

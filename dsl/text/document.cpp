@@ -1,6 +1,7 @@
-// Builds our tree from yaml-cpp's events, so that anchors, aliases, duplicate keys, tags and depth
-// are ours to judge. yaml-cpp 0.7 to 0.9: marks are 0-based, `pos` is a byte offset; plain scalars
-// come with the tag "?", quoted ones with "!".
+// Builds our tree from yaml-cpp's events rather than from its own tree, so that this file decides
+// about anchors, aliases, duplicate keys, tags and depth.
+// yaml-cpp 0.7 to 0.9: marks count from 0 and `pos` is a byte offset; plain scalars have the tag
+// "?" and quoted ones "!".
 #include "dsl/text/document.h"
 
 #include <yaml-cpp/eventhandler.h>
@@ -18,7 +19,7 @@
 namespace gmc::dsl {
 namespace {
 
-/// Thrown out of yaml-cpp's parser after an error was reported that makes going on pointless.
+/// Thrown through yaml-cpp's parser when an error was reported after which going on makes no sense.
 struct Stop {};
 
 /// Receives the events of one document.
@@ -36,13 +37,13 @@ class TreeBuilder : public YAML::EventHandler {
     void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
         auto node = std::make_shared<Node>();
         node->span = span_at(offset(mark), 1);
-        // `key:` with nothing behind it is best shown at the key.
+        // A `key:` with nothing after it is best shown at the key.
         if (!open_.empty() && open_.back().key && !starts_with_null(offset(mark)))
             node->span = open_.back().key->span;
         add(node, anchor);
     }
 
-    /// `*name`: shares the anchored node's children; the node itself is copied for its own place.
+    /// `*name`: the node is copied, to have a place of its own; its children are shared.
     void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
         const size_t begin = offset(mark);
         const Span span = span_at(begin, word_length(begin));
@@ -52,7 +53,7 @@ class TreeBuilder : public YAML::EventHandler {
                                "an alias is used inside of what it stands for");
             throw Stop{};
         }
-        // The place of use is what the user has to look at; what is below keeps its own places.
+        // An error is to be shown at the place of use. Nodes further down keep their own places.
         auto node = std::make_shared<Node>(*found->second);
         node->span = span;
         node->defined = found->second->span;
@@ -84,16 +85,19 @@ class TreeBuilder : public YAML::EventHandler {
     void OnMapEnd() override { end(); }
 
   private:
-    /// A list or map whose end has not been seen.
+    /// A list or map whose end was not seen yet.
     struct Open {
         std::shared_ptr<Node> node;
         YAML::anchor_t anchor = 0;
-        NodePtr key;                                     ///< a map's key that waits for its value
-        std::vector<NodePtr> merged;                     ///< the values of `<<`
-        std::unordered_map<std::string, size_t> places;  ///< of keys among the entries
+        /// Of a map: the key whose value comes next.
+        NodePtr key;
+        /// Of a map: the values of its `<<`.
+        std::vector<NodePtr> merged;
+        /// Of a map: key -> index in the entries.
+        std::unordered_map<std::string, size_t> places;
     };
 
-    /// Depth is bounded here, before yaml-cpp recurses into what follows.
+    /// Opens a list or map. Depth is bounded here, before yaml-cpp recurses into the contents.
     void start(Node::Kind kind, const YAML::Mark& mark, const std::string& tag,
                YAML::anchor_t anchor) {
         const size_t begin = skip_properties(offset(mark));
@@ -107,7 +111,7 @@ class TreeBuilder : public YAML::EventHandler {
         open_.push_back(std::move(open));
     }
 
-    /// A list or map is whole: `<<` is applied, its size is known.
+    /// Closes a list or map: applies its `<<` and measures it.
     void end() {
         Open done = std::move(open_.back());
         open_.pop_back();
@@ -120,7 +124,7 @@ class TreeBuilder : public YAML::EventHandler {
         add(done.node, done.anchor);
     }
 
-    /// A node is complete: it becomes the root, an item, a key or a value.
+    /// Puts a complete node where it belongs: it is the root, an item, a key or a value.
     void add(const std::shared_ptr<Node>& node, YAML::anchor_t anchor) {
         if (anchor != 0) anchors_[anchor] = node;
         ++nodes_;
@@ -143,11 +147,12 @@ class TreeBuilder : public YAML::EventHandler {
         }
     }
 
-    /// yaml-cpp 0.7 lets the first of two equal keys win and says nothing.
+    /// Adds a value under the key that waits for it. Duplicate keys are reported, since yaml-cpp
+    /// 0.7 silently keeps the first.
     void add_value(Open& map, const NodePtr& value) {
         const NodePtr key = std::move(map.key);
         map.key = nullptr;
-        if (!key->is_scalar()) return;  // reported by check_key
+        if (!key->is_scalar()) return;  // check_key reported it
         if (key->text == "<<" && !key->quoted) {
             add_merge(map, *key, value);
             return;
@@ -164,7 +169,7 @@ class TreeBuilder : public YAML::EventHandler {
         map.node->entries.push_back({key->text, key->span, value});
     }
 
-    /// `<<: *base` or `<<: [*a, *b]`: their keys come in where the map does not have them itself.
+    /// `<<: *base` or `<<: [*a, *b]`: adds the keys that the map does not have itself.
     void add_merge(Open& map, const Node& key, const NodePtr& value) {
         if (value->is_list())
             for (const NodePtr& one : value->items) add_merged(map, key, one);
@@ -180,20 +185,21 @@ class TreeBuilder : public YAML::EventHandler {
                                describe(*one));
     }
 
-    /// The map's own keys come first, also before those of an earlier `<<`.
+    /// Adds the entries of `from` whose keys `into` lacks. Own keys win, and so do those of an
+    /// earlier `<<`.
     static void merge(Node& into, const Node& from) {
         for (const Entry& entry : from.entries)
             if (!into.find(entry.key)) into.entries.push_back(entry);
     }
 
-    /// YAML allows lists and maps as keys; the language does not.
+    /// Reports keys that are lists or maps; YAML allows them, the language does not.
     void check_key(const Node& key) {
         if (key.is_scalar()) return;
         diagnostics_.error(DiagnosticKind::kBadYaml, key.span, "a key has to be a word, this is {}",
                            describe(key));
     }
 
-    /// Tags change types behind the author's back (`!!str 3`), and no model needs one.
+    /// Reports tags. They change types unseen (`!!str 3`), and no model needs one.
     void check_tag(const std::string& tag, const YAML::Mark& mark) {
         if (tag.empty() || tag == "?" || tag == "!") return;
         const size_t begin = offset(mark);
@@ -219,16 +225,16 @@ class TreeBuilder : public YAML::EventHandler {
         const size_t at = offset_of(span, diagnostics_.sources());
         return at < text_.size() && text_[at] == c;
     }
-    /// Is nothing written out at this place, as opposed to left out?
+    /// True when null is written out at this place, false when the value was left out.
     bool starts_with_null(size_t at) const {
         return text_.compare(at, 1, "~") == 0 || text_.compare(at, 4, "null") == 0 ||
                text_.compare(at, 4, "Null") == 0 || text_.compare(at, 4, "NULL") == 0;
     }
-    /// The bytes up to the end of an alias, anchor or tag.
+    /// Number of bytes up to the end of an alias, anchor or tag.
     size_t word_length(size_t begin) const {
         return std::min(text_.find_first_of(" \t\r\n,]}", begin), text_.size()) - begin;
     }
-    /// A node's mark stands at its `&anchor` or `!tag`; its content comes after.
+    /// A node's mark is at its `&anchor` or `!tag`; the content comes after these.
     size_t skip_properties(size_t at) const {
         while (at < text_.size() && (text_[at] == '&' || text_[at] == '!')) {
             at += word_length(at);
@@ -236,7 +242,7 @@ class TreeBuilder : public YAML::EventHandler {
         }
         return at;
     }
-    /// The bytes a scalar takes on its first line, quotes included.
+    /// Number of bytes of a scalar on its first line, quotes included.
     size_t scalar_length(size_t begin, const std::string& value) const {
         if (begin >= text_.size()) return 0;
         const size_t line_end = std::min(text_.find('\n', begin), text_.size());
@@ -247,7 +253,8 @@ class TreeBuilder : public YAML::EventHandler {
         return line_end - begin;
     }
 
-    /// yaml-cpp takes the end of the file for a closing quote.
+    /// Reports a quote that is never closed; yaml-cpp takes the end of the file for the closing
+    /// quote.
     void check_closed(const Node& scalar, size_t begin) {
         if (!scalar.quoted || quoted_end(text_, begin) <= text_.size()) return;
         diagnostics_.error(DiagnosticKind::kBadYaml, span_at(begin, 1), "a quote is not closed");

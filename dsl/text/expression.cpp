@@ -1,5 +1,5 @@
-// A Pratt parser over lexer.h's tokens. Binding, loosest first: comparisons, + -, * /, sign, ^ (to
-// the right), member.
+// A Pratt parser over the tokens of lexer.h. Operators from loosest to tightest: comparisons, + -,
+// * /, sign, ^ (to the right), member.
 #include "dsl/text/expression.h"
 
 #include <algorithm>
@@ -12,14 +12,15 @@ namespace gmc::dsl {
 namespace {
 
 constexpr int kMostDepth = 200;
-/// Trees are walked recursively, by others too, and `a + a + ...` is as deep as it is long.
+/// Bounds the depth of trees, since they are walked recursively here and elsewhere: `a + a + ...`
+/// is as deep as it has operators.
 constexpr int kMostOperators = 500;
 
 constexpr int kSignBinding = 4;
 constexpr int kPowerBinding = 5;
 constexpr int kPrimaryBinding = 6;
 
-/// How tightly a binary operator binds; 0 for what is none.
+/// How tightly a binary operator binds; 0 for any other token.
 int binding(std::string_view op) {
     if (op == "<" || op == ">" || op == "<=" || op == ">=" || op == "==" || op == "!=") return 1;
     if (op == "+" || op == "-") return 2;
@@ -52,7 +53,7 @@ class Parser {
     }
 
   private:
-    /// A subtree and the bytes it was written in.
+    /// A subtree, and the bytes that it was written in.
     struct Parsed {
         ExpressionPtr node;  ///< null after an error
         size_t begin = 0, end = 0;
@@ -68,13 +69,14 @@ class Parser {
                                   std::forward<Args>(args)...);
     }
 
-    /// Gives a node the span of the bytes it was written in.
+    /// Gives a node the span of the bytes that it was written in.
     Parsed make(Expression node, size_t begin, size_t end) const {
         node.span = text_.span(begin, end);
         return {std::make_shared<const Expression>(std::move(node)), begin, end};
     }
 
-    /// Depth is bounded by kMostDepth where the parser recurses, and here where it does not.
+    /// Counts an operator and reports too many. kMostDepth bounds depth where the parser recurses;
+    /// this bounds it where a loop builds the tree.
     bool count_operator(const Token& op) {
         if (++operators_ <= kMostOperators) return true;
         fail(op, "an expression has more than {} operators; name parts of it under `let`",
@@ -82,7 +84,7 @@ class Parser {
         return false;
     }
 
-    /// An expression whose binary operators bind at least as tightly as `least`.
+    /// Parses an expression whose binary operators bind at least as tightly as `least`.
     Parsed parse(int least) {
         if (depth_ >= kMostDepth) {
             fail(peek(), "an expression is nested deeper than {} levels", kMostDepth);
@@ -95,8 +97,8 @@ class Parser {
             if (tightness == 0 || tightness < least) break;
             const Token op = next();
             if (!count_operator(op)) return {};
-            // ^ takes the operand to its right as far as it goes: 2^3^2 = 2^(3^2). A comparison
-            // does not chain.
+            // The right operand of ^ may hold a further ^: 2^3^2 is 2^(3^2). Comparisons do not
+            // chain.
             const Parsed right = parse(tightness == kPowerBinding ? kSignBinding : tightness + 1);
             if (!right.node) return {};
             if (tightness == 1 && peek().kind == Token::Kind::kOperator &&
@@ -116,7 +118,7 @@ class Parser {
         return left;
     }
 
-    /// Any number of signs, then a primary.
+    /// Parses any number of signs, then a primary with its members.
     Parsed parse_prefix() {
         if (!peek().is("-") && !peek().is("+")) return parse_members();
         const Token sign = next();
@@ -126,7 +128,7 @@ class Parser {
                     sign.begin, operand.end);
     }
 
-    /// A primary with `.name` behind it, as often as there is one.
+    /// Parses a primary and any number of `.name` after it.
     Parsed parse_members() {
         Parsed whole = parse_primary();
         while (whole.node && peek().is(".")) {
@@ -143,7 +145,7 @@ class Parser {
         return whole;
     }
 
-    /// A number, a name, a call or something in parentheses.
+    /// Parses a number, a name, a call or an expression in parentheses.
     Parsed parse_primary() {
         const Token token = next();
         if (token.kind == Token::Kind::kNumber)
@@ -170,7 +172,7 @@ class Parser {
         return {};
     }
 
-    /// The arguments of a call, whose name has been read; named ones come last, as in Python.
+    /// Parses the arguments of a call whose name was read; named ones come last, as in Python.
     Parsed parse_call(const Token& callee) {
         const Token open = next();
         Expression call{Expression::Kind::kCall, 0, std::string(callee.text), {}, {}, {}};
@@ -196,7 +198,7 @@ class Parser {
         return make(std::move(call), callee.begin, tokens_[at_ - 1].end);
     }
 
-    /// An open parenthesis is reported where it opens: that is the one place that is sure.
+    /// Reports a missing parenthesis where it was opened: only that place is certain.
     bool expect_close(const Token& open) {
         if (peek().is(")")) {
             next();
@@ -283,8 +285,8 @@ std::string to_string(const Expression& e) {
             return e.text + operand(*e.arguments[0], kSignBinding);
         case Expression::Kind::kBinary: {
             const int own = binding(e.text);
-            // The operand on the side that does not associate needs parentheses at equal tightness.
-            // What stands right of ^ may be a sign; what stands left of it may not.
+            // The operand on the side that does not associate needs parentheses when it binds as
+            // tightly. To the right of ^ a sign needs none; to its left it does.
             const int left = own == kPowerBinding || own == 1 ? own + 1 : own;
             const int right = own == kPowerBinding ? kSignBinding : own + 1;
             const std::string gap = own >= 3 && own == kPowerBinding ? "" : " ";

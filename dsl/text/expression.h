@@ -1,5 +1,5 @@
-// Expressions of an objective: `mean(softplus(-discriminator(fake)))`, and numbers that are
-// schedules. Text -> tree with spans; no name is resolved here.
+// Expressions of an objective, such as `mean(softplus(-discriminator(fake)))`, and numbers that are
+// schedules. Enters: text. Leaves: a tree with spans. Names are resolved later (dsl/names.cpp).
 #pragma once
 
 #include <memory>
@@ -15,42 +15,50 @@ struct Expression;
 struct Node;
 using ExpressionPtr = std::shared_ptr<const Expression>;
 
-/// One node. `text` is the name, member, callee or operator; `arguments` are the children in order.
+/// One node of a tree. `text` is its name, member, function or operator; `arguments` are its
+/// children.
 struct Expression {
     enum class Kind {
         kNumber,  ///< `number`
         kName,    ///< `text`
-        kMember,  ///< arguments[0] . text              q.mean
-        kCall,   ///< text(arguments...)               mean(x, axis=1): named ones in argument_names
-        kUnary,  ///< text is "-" (or "+")
-        kBinary,  ///< text is + - * / ^ < > <= >= == !=   ^ binds tightest, to the right: -x^2 =
-                  ///< -(x^2)
+        /// `arguments[0].text`, as in `q.mean`.
+        kMember,
+        /// `text(arguments...)`, as in `mean(x, axis=1)`; named arguments have their names in
+        /// argument_names.
+        kCall,
+        /// `text` is "-" or "+".
+        kUnary,
+        /// `text` is one of + - * / ^ < > <= >= == !=. Of these ^ binds tightest, and to the right:
+        /// -x^2 is -(x^2).
+        kBinary,
     };
     Kind kind = Kind::kNumber;
     double number = 0;
     std::string text;
     std::vector<ExpressionPtr> arguments;
-    std::vector<std::string> argument_names;  ///< kCall: "" for a positional argument
-    Span span;                                ///< the whole of it, or its most telling token
+    /// kCall: one per argument, "" for a positional one.
+    std::vector<std::string> argument_names;
+    /// The whole expression, or the token that says most about it.
+    Span span;
 };
 
-/// Parses `text`, which starts at `where` in its file (a plain scalar: columns map one to one).
-/// Reports kBadExpression with the narrowest span; nesting deeper than 200 is an error, not a
-/// crash.
+/// Parses `text`, which starts at `where` in its file; its columns have to follow each other there,
+/// as in a plain scalar. Reports kBadExpression at the smallest part that is wrong. Nesting deeper
+/// than 200 is reported too, so that it cannot overflow the stack.
 Result<ExpressionPtr> parse_expression(std::string_view text, Span where, Diagnostics& diagnostics);
 
-/// Parses a scalar of a document, whose spans are exact in quotes, over several lines and after
-/// `${name}` too.
+/// Parses a scalar of a document. Its spans are exact also in quotes, over several lines and after
+/// a `${name}`.
 Result<ExpressionPtr> parse_expression(const Node& scalar, Diagnostics& diagnostics);
 
 /// A number as an expression.
 ExpressionPtr number_expression(double value, Span where);
 /// A name as an expression.
 ExpressionPtr name_expression(std::string name, Span where);
-/// A call as an expression, for schedules: call_expression("linear", {from, to, over}, span).
+/// A call as an expression, as schedules need: call_expression("linear", {from, to, over}, span).
 ExpressionPtr call_expression(std::string callee, std::vector<ExpressionPtr> arguments, Span where);
 
-/// The expression with fewest parentheses; parses back to the same tree. For dumps and messages.
+/// The expression as text with as few parentheses as possible; it parses to the same tree.
 std::string to_string(const Expression& expression);
 
 }  // namespace gmc::dsl

@@ -1,4 +1,5 @@
-// Hand-written: the tokens are few, and each mistake deserves a sentence of its own.
+// Splits expressions into tokens. Written by hand, since there are few tokens and each mistake gets
+// a message of its own.
 #include "dsl/text/lexer.h"
 
 #include <algorithm>
@@ -15,7 +16,7 @@ constexpr size_t kMostExpressionBytes =
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-/// The end of the longest run from `at` on that could have been meant as a number: `1e-4`, `1_000`,
+/// The end of the longest text from `at` on that may have been meant as a number: `1e-4`, `1_000`,
 /// `3x`.
 size_t number_end(std::string_view text, size_t at) {
     size_t end = at;
@@ -29,18 +30,18 @@ size_t number_end(std::string_view text, size_t at) {
     return end;
 }
 
-/// A longer operator comes before its own beginning.
+/// An operator stands before those that it starts with.
 constexpr std::string_view kOperators[] = {"<=", ">=", "==", "!=", "+", "-", "*", "/",
                                            "^",  "<",  ">",  "(",  ")", ",", ".", "="};
 
-/// The operator that starts at a byte.
+/// The operator that starts at byte `at`, if any.
 std::optional<std::string_view> operator_at(std::string_view text, size_t at) {
     for (const std::string_view op : kOperators)
         if (text.substr(at, op.size()) == op) return op;
     return std::nullopt;
 }
 
-/// A character of another language, with what this one has instead.
+/// Reports a character that expressions do not have, and adds what they have instead.
 void report_character(const PlacedText& text, size_t at, Diagnostics& diagnostics) {
     const char c = text.text()[at];
     size_t end = at + 1;

@@ -1,5 +1,5 @@
-// A parser notices a missing quote or bracket lines later; a second, cruder look at the text finds
-// where.
+// A parser notices a missing quote or bracket only lines later. So this file looks at the text once
+// more, in a simpler way, to find the likely place.
 #include "dsl/text/malformed.h"
 
 #include <algorithm>
@@ -9,7 +9,8 @@
 namespace gmc::dsl {
 namespace {
 
-/// yaml-cpp's messages name its own states; these name what the user did.
+/// What yaml-cpp says, and what we say instead. yaml-cpp names states of its parser; our words name
+/// what the author wrote.
 struct Wording {
     const char* theirs;
     const char* ours;
@@ -33,14 +34,16 @@ constexpr Wording kWordings[] = {
      "text that starts with a special character needs quotes"},
 };
 
-/// What a crude look at the text up to an error finds.
+/// Likely reasons found in the text before an error.
 struct Suspects {
-    std::optional<size_t> open_bracket;  ///< the innermost that is not closed
-    /// The last quote that goes over several lines, or never ends.
+    /// The innermost bracket that is not closed.
+    std::optional<size_t> open_bracket;
+    /// The last quote that runs over several lines, or is never closed.
     std::optional<size_t> long_quote;
 };
 
-/// Walks over quotes and comments as YAML does, near enough for a hint.
+/// Looks for unclosed brackets and quotes. Skips quotes and comments almost as YAML does, which is
+/// enough for a hint.
 Suspects find_suspects(const std::string& text, size_t until) {
     Suspects out;
     std::vector<size_t> brackets;

@@ -1,4 +1,4 @@
-// What yaml-cpp says about malformed text, in words about what the user wrote.
+// Turns yaml-cpp's complaint about malformed text into a message about what the author wrote.
 #pragma once
 
 #include <string>
@@ -7,13 +7,13 @@
 
 namespace gmc::dsl {
 
-/// Reports kBadYaml for yaml-cpp's `message` about byte `at` of `text`, which is source `file`.
-/// Points at the bracket that was left open, or the quote that swallowed lines, where that is
-/// likely the reason.
+/// Reports kBadYaml for yaml-cpp's `message` at byte `at` of `text`, which is source `file`. When a
+/// bracket left open or a quote that runs over lines is the likely reason, the message points
+/// there.
 void report_malformed(const std::string& message, size_t at, const std::string& text, uint32_t file,
                       Diagnostics& diagnostics);
 
-/// The offset behind the quote that closes what opens at `begin`; beyond the text's size when none
+/// The offset after the quote that closes the one at `begin`; beyond the end of the text when none
 /// does.
 size_t quoted_end(const std::string& text, size_t begin);
 

@@ -1,6 +1,6 @@
-// Looking into nodes. And which bytes of the file a scalar's text came from: what lets an error
-// inside an expression of several lines, in quotes or after a `${variable}`, put its caret under
-// the right word.
+// Looks into nodes, and finds which bytes of the file the text of a scalar came from. The latter is
+// what puts a caret under the right word of an expression that runs over several lines, is in
+// quotes or has a `${variable}` before the error.
 #include <algorithm>
 
 #include "dsl/text/document.h"
@@ -10,7 +10,7 @@ namespace {
 
 bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 
-/// At most `bytes` of a text, whole characters.
+/// At most `bytes` bytes of a text, cut between characters.
 std::string shortened(const std::string& text, size_t bytes) {
     if (text.size() <= bytes) return text;
     while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xc0) == 0x80) --bytes;
@@ -74,7 +74,7 @@ std::vector<TextPlace> text_places(const Node& scalar, const SourceFiles& source
     for (size_t i = 0; i < scalar.text.size(); ++i) {
         const char c = scalar.text[i];
         if (is_space(c)) {
-            // One space of the text may be a line break and an indentation in the file.
+            // One space of the text may stand for a line break and indentation in the file.
             if (at < source.size() && is_space(source[at])) {
                 places[i] = {at, 1};
                 ++at;
@@ -83,7 +83,7 @@ std::vector<TextPlace> text_places(const Node& scalar, const SourceFiles& source
         }
         while (at < source.size() && is_space(source[at])) ++at;
         if (at >= source.size() || source[at] != c)
-            return places;  // an escape, an alias: the rest is the whole
+            return places;  // an escape or an alias: the rest gets the whole
         places[i] = {at, 1};
         ++at;
     }
@@ -93,7 +93,7 @@ std::vector<TextPlace> text_places(const Node& scalar, const SourceFiles& source
 Span span_of_text(const std::vector<TextPlace>& places, size_t begin, size_t end, uint32_t file,
                   const SourceFiles& sources) {
     if (places.empty() || file == 0) return Span{file, 0, 0, 0};
-    // An end of text is shown on its last byte's right.
+    // The end of the text is shown just right of its last byte.
     const bool at_end = begin >= places.size();
     const TextPlace& first = at_end ? places.back() : places[begin];
     const TextPlace& last = places[std::clamp<size_t>(end, 1, places.size()) - 1];

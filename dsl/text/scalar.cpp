@@ -1,4 +1,4 @@
-// from_chars does the work: exact, and blind to locales.
+// Reads scalars by std::from_chars, which is exact and independent of the locale.
 #include "dsl/text/scalar.h"
 
 #include <fmt/format.h>
@@ -9,7 +9,7 @@
 namespace gmc::dsl {
 namespace {
 
-/// YAML allows `+3`, from_chars does not. "+-3" stays wrong.
+/// Drops a leading +, which YAML allows and from_chars does not; "+-3" stays wrong.
 std::string_view without_plus(std::string_view text) {
     if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
     return text;
@@ -19,7 +19,7 @@ std::string_view without_plus(std::string_view text) {
 
 std::optional<double> parse_number(std::string_view text) {
     text = without_plus(text);
-    // from_chars reads "inf" and "nan" too; they are no numbers here.
+    // from_chars also reads "inf" and "nan", which are no numbers here.
     if (text.empty() || text.find_first_not_of("0123456789+-.eE") != std::string_view::npos)
         return std::nullopt;
     double value = 0;
@@ -32,7 +32,7 @@ std::optional<double> parse_number(std::string_view text) {
 std::optional<int64_t> parse_integer(std::string_view text) {
     text = without_plus(text);
     const std::string_view digits = text.substr(text.substr(0, 1) == "-" ? 1 : 0);
-    // 010 is 8 in YAML 1.1 and 10 in YAML 1.2: nobody may have meant either.
+    // 010 is 8 in YAML 1.1 and 10 in YAML 1.2, so nobody can know which was meant.
     if (digits.size() > 1 && digits[0] == '0') return std::nullopt;
     int64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);

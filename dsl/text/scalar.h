@@ -1,5 +1,6 @@
-// Numbers and words as the language writes them, which is not quite as YAML 1.1 does: `1e-4` is a
-// number, `yes` is no flag, `1_000`, `0x10` and `010` are nothing.
+// Reads numbers and words as the language writes them. That differs from YAML 1.1 where it
+// surprises people: `1e-4` is a number, `yes` is not a flag, and `1_000`, `0x10` and `010` are
+// refused.
 #pragma once
 
 #include <cstdint>
@@ -9,17 +10,18 @@
 
 namespace gmc::dsl {
 
-/// A decimal number such as 3, -0.5, .5 or 1e-4; nothing for anything else, infinities included.
+/// Reads a decimal number such as 3, -0.5, .5 or 1e-4. Nothing for any other text, "inf" and "nan"
+/// included.
 std::optional<double> parse_number(std::string_view text);
 
-/// A decimal integer without point or exponent.
+/// Reads a decimal integer without point or exponent.
 std::optional<int64_t> parse_integer(std::string_view text);
 
-/// "true" or "false".
+/// Reads "true" or "false".
 std::optional<bool> parse_flag(std::string_view text);
 
-/// 1234567 -> "1,234,567"; whole numbers without a point, others in the shortest form that reads
-/// back.
+/// 1234567 -> "1,234,567". Whole numbers have no point; others have the shortest form that reads
+/// back as the same number.
 std::string format_number(double value);
 
 }  // namespace gmc::dsl

@@ -1,4 +1,5 @@
-// Everything that can be wrong with a file before it is YAML.
+// Checks a file before it is parsed: that it exists, is a regular file, is small enough and is
+// UTF-8 text, and that its layout cannot hurt the parser.
 #include "dsl/text/text_file.h"
 
 #include <cerrno>
@@ -11,8 +12,9 @@
 namespace gmc::dsl {
 namespace {
 
-/// The number of bytes of the UTF-8 sequence at `at`; 0 when it is malformed (overlong forms,
-/// surrogates and what lies beyond U+10FFFF included: yaml-cpp would replace them silently).
+/// The number of bytes of the UTF-8 sequence at `at`; 0 when it is malformed. Overlong forms,
+/// surrogates and anything above U+10FFFF count as malformed, since yaml-cpp would silently replace
+/// them.
 size_t utf8_length(const std::string& text, size_t at) {
     const auto byte = [&](size_t i) -> unsigned {
         return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
@@ -31,13 +33,14 @@ size_t utf8_length(const std::string& text, size_t at) {
     return length;
 }
 
-/// A byte that does not belong into a text file, and what it is.
+/// A byte that does not belong in a text file.
 struct BadByte {
     size_t offset;
-    bool binary;  ///< a control character, as opposed to a malformed sequence
+    /// A control character, as opposed to a malformed sequence.
+    bool binary;
 };
 
-/// The first byte of `text` that is no text.
+/// The first byte of `text` that does not belong in a text.
 std::optional<BadByte> find_bad_byte(const std::string& text) {
     for (size_t i = 0; i < text.size();) {
         const auto byte = static_cast<unsigned char>(text[i]);
@@ -50,7 +53,7 @@ std::optional<BadByte> find_bad_byte(const std::string& text) {
     return std::nullopt;
 }
 
-/// Adds a text that cannot be shown as it is, with '?' for what a terminal should not get.
+/// Adds a text that cannot be shown as it is; bytes that might disturb a terminal become '?'.
 uint32_t add_defused(const std::string& path, const std::string& text, SourceFiles& sources) {
     std::string shown = text;
     for (size_t i = 0; i < shown.size();) {
@@ -61,14 +64,14 @@ uint32_t add_defused(const std::string& path, const std::string& text, SourceFil
     return sources.add(path, std::move(shown));
 }
 
-/// An error about a file as a whole, without a line to show.
+/// Reports an error about a file as a whole, which has no line to show.
 Failure bad_file(const std::string& path, Diagnostics& diagnostics, const std::string& text) {
     const uint32_t file = diagnostics.sources().add(path, "");
     diagnostics.error(DiagnosticKind::kBadFile, Span{file, 0, 0, 0}, "{}", text);
     return {};
 }
 
-/// The bytes of a regular file that is not too large.
+/// Reads the bytes of a regular file that is not too large.
 Result<std::string> read_bytes(const std::string& path, Diagnostics& diagnostics) {
     namespace fs = std::filesystem;
     std::error_code error;
@@ -88,8 +91,8 @@ Result<std::string> read_bytes(const std::string& path, Diagnostics& diagnostics
     if (!in)
         return bad_file(path, diagnostics,
                         fmt::format("cannot be opened: {}", std::strerror(errno)));
-    // The file may grow after its size was taken, or have none (/proc): the limit holds all the
-    // same.
+    // The limit is checked again while reading: the file may grow after its size was taken, or have
+    // no size (/proc).
     std::string text;
     char chunk[16384];
     while (in.read(chunk, sizeof chunk), in.gcount() > 0) {
@@ -143,8 +146,8 @@ bool check_layout(const std::string& text, uint32_t file, size_t most_levels,
                 .help("YAML is indented with spaces");
             return false;
         }
-        // Brackets inside of text are counted too; nobody writes a hundred more of them than he
-        // closes.
+        // Brackets in texts and comments are counted as well. That is harmless: no model has a
+        // hundred more of them opened than closed.
         for (size_t i = line_start; i < line_end && !blank; ++i) {
             if (text[i] == '[' || text[i] == '{') ++open;
             if ((text[i] == ']' || text[i] == '}') && open > 0) --open;

@@ -1,4 +1,4 @@
-// Loads a model's text, and refuses what is not text before any parser sees it.
+// Loads the text of a model, and refuses what is not text before any parser sees it.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace gmc::dsl {
 
-/// Models are a few KB; what is larger than this is something else.
+/// Models have a few KB; a file larger than this is not a model.
 constexpr size_t kMostModelBytes = 8'000'000;
 
 /// A text that was added to the sources of the run.
@@ -17,13 +17,12 @@ struct TextFile {
     std::string text;
 };
 
-/// Reads a file of at most kMostModelBytes; a byte order mark is dropped. Reports kBadFile when
-/// there is no such file, when it is a directory or too large, cannot be read, or is not UTF-8
-/// text.
+/// Reads a file of at most kMostModelBytes and drops a byte order mark. Reports kBadFile when there
+/// is no such file, when it is a directory, is too large, cannot be read or is not UTF-8.
 Result<TextFile> load_text(const std::string& path, Diagnostics& diagnostics);
 
-/// Reports kBadYaml for tabs as indentation and for brackets nested deeper than `most_levels`,
-/// which yaml-cpp would take apart token by token, recursing.
+/// Reports kBadYaml for tabs as indentation and for brackets nested deeper than `most_levels`. The
+/// latter is checked here because yaml-cpp recurses for each bracket and would overflow the stack.
 bool check_layout(const std::string& text, uint32_t file, size_t most_levels,
                   Diagnostics& diagnostics);
 

@@ -1,5 +1,6 @@
-// One of several ways to compute a problem, with a name, a rule that says where it is expected to
-// win, and a factory. contractions/choice has the lists of them.
+// A candidate: one of several ways to compute a problem. It has a name, a rule that says where it
+// is expected to be the fastest, and a factory for its kernel. The lists of candidates are in
+// contractions/choice.
 #pragma once
 
 #include <memory>
@@ -10,22 +11,23 @@
 
 namespace gmc::runtime {
 
-/// Counts changes that make a candidate faster or slower: what was measured before is measured
-/// again.
+/// Raised by every change that makes a candidate faster or slower. Measurements of another revision
+/// are ignored, so that everything is measured again.
 inline constexpr int kCandidatesRevision = 6;
 
 /// One way to compute a problem.
 template <typename Problem>
 struct Candidate {
     std::string_view name;
-    /// The static rule: true when this way is expected to be the fastest.
+    /// The static rule: true when this candidate is expected to be the fastest.
     bool (*preferred)(const Problem&);
-    /// The kernel of an f32 problem, or null when this way cannot do it.
+    /// Makes the kernel of an f32 problem. Null when this candidate cannot do the problem.
     std::unique_ptr<Kernel> (*make)(const Problem&, ContractionContext&);
-    /// Whether `make` is for problems of bf16, too.
+    /// True when `make` also takes problems of bf16.
     bool takes_bf16 = false;
 
-    /// The kernel, which bears the candidate's name, or null when this way cannot do the problem.
+    /// Makes the kernel and gives it the candidate's name. Null when this candidate cannot do the
+    /// problem.
     std::unique_ptr<Kernel> make_named(const Problem& problem, ContractionContext& context) const {
         auto kernel = problem.is_f32() || takes_bf16 ? make(problem, context) : nullptr;
         if (kernel) kernel->set_name(name);

@@ -13,8 +13,8 @@ int64_t ContractionContext::layout_bytes() const {
 
 float* ContractionContext::wide_memory(int64_t floats) {
     const int64_t bytes = floats * static_cast<int64_t>(sizeof(float));
-    // Kernels know the address of the block they asked for, so a larger one comes beside it; twice
-    // as large, so that there are few.
+    // Kernels keep the address that they were given, so a larger block is added and the old one
+    // stays. Doubling keeps the number of blocks small.
     if (wide_.empty() || wide_.back().bytes() < bytes)
         wide_.emplace_back(std::max(bytes, wide_.empty() ? 0 : 2 * wide_.back().bytes()));
     return wide_.back().floats();

@@ -1,4 +1,6 @@
-// What the contractions of one executable share. Nothing here knows which library computes them.
+// What the contractions of one executable share: scratch memory, f32 copies, and what a library
+// keeps. The library itself is hidden behind an interface, so that only contractions/onednn
+// includes it.
 #pragma once
 
 #include <cstdint>
@@ -11,21 +13,21 @@ namespace gmc::runtime {
 
 class TuningCache;
 
-/// What a library behind some candidates keeps for a whole context: its engine, weights in its
-/// layouts.
+/// What a library keeps for a whole context, such as its engine and weights in layouts of its own.
 class LibrarySession {
   public:
     virtual ~LibrarySession() = default;
-    /// Memory that it holds.
+    /// Bytes of memory that it holds.
     virtual int64_t bytes() const = 0;
 };
 
-/// What the contractions of one executable share: scratch memory (in the arena), memory for wide
-/// copies, and the session of the library. Kernels refer to it.
+/// The shared state of the contractions of one executable: scratch memory in the arena, memory for
+/// f32 copies of bf16 operands, and the library's session. Kernels refer to it, so it outlives
+/// them.
 class ContractionContext {
   public:
-    /// With `tuning` the fastest candidates are chosen by measuring, without by static rules.
-    /// Without `bf16`, as where processor_has_bf16() says no, contractions of bf16 operands are
+    /// With `tuning` candidates are chosen by measuring; with null, by their static rules. With
+    /// `bf16` false (where processor_has_bf16() is false), contractions of bf16 operands are
     /// computed in f32.
     ContractionContext(Arena& arena, TuningCache* tuning, bool bf16)
         : arena_(arena), tuning_(tuning), bf16_(bf16) {}
@@ -33,18 +35,18 @@ class ContractionContext {
     Arena& arena() { return arena_; }
     TuningCache* tuning() { return tuning_; }
     bool bf16() const { return bf16_; }
-    /// A call of the function begins: weights may have changed since the last. Within a call no
-    /// value changes (states are read as at entry), so one reorder per weight, layout and call is
-    /// enough.
+    /// Marks the start of a call of the function, before which weights may have changed. Within a
+    /// call no weight changes, since an update is written at the end. So each weight is reordered
+    /// at most once per layout and call.
     void begin_call() { ++call_; }
     uint64_t call() const { return call_; }
-    /// Memory for so many floats that kernels share: its content is lost between two of them. Stays
-    /// where it is.
+    /// Memory for this many floats, which all kernels share: a kernel cannot rely on its contents
+    /// after another one has run. Its address stays valid.
     float* wide_memory(int64_t floats);
-    /// Memory of weights in other layouts, and of wide_memory.
+    /// Bytes of weights in other layouts, and of wide_memory.
     int64_t layout_bytes() const;
 
-    /// Null until a candidate asks for one. Belongs to contractions/onednn/session.h, which fills
+    /// The library's session; null until a candidate needs it. contractions/onednn/session.h makes
     /// it.
     std::unique_ptr<LibrarySession>& library_session() { return session_; }
 
@@ -53,7 +55,8 @@ class ContractionContext {
     TuningCache* tuning_;
     bool bf16_;
     uint64_t call_ = 1;
-    std::vector<MemoryBlock> wide_;  ///< ever larger
+    /// The latest is the largest; kernels made earlier still use the others.
+    std::vector<MemoryBlock> wide_;
     std::unique_ptr<LibrarySession> session_;
 };
 

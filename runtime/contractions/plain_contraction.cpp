@@ -1,4 +1,5 @@
-// Plain loops, parallel over outputs so that threads never write the same element.
+// Plain loops. They are parallel over elements of the result, so that no two threads write the same
+// one.
 #include "runtime/contractions/plain_contraction.h"
 
 #include <algorithm>
@@ -8,9 +9,8 @@
 namespace gmc::runtime {
 namespace {
 
-/// Calls use(position of the tap, position of the point) for every tap that `other`
-/// (ConvLoops::input_of or output_of) maps from the point `at` to a point of the other side;
-/// positions are linear.
+/// Calls use(tap, point) for every tap that `other` (ConvLoops::input_of or output_of) maps from
+/// the point `at` to a point of the other tensor. Both numbers are linear positions.
 template <typename Map, typename Use>
 void for_each_tap(const ConvLoops& l, const int64_t (&at)[3], const int64_t (&sizes)[3], Map&& map,
                   Use&& use) {
@@ -77,7 +77,8 @@ void backward_data(const ConvLoops& l, const Tensors& t) {
     }
 }
 
-/// One row of weights, those of (tap, channel within its group), for all filters.
+/// Computes one row of the weights' gradient, that is all filters of one tap and one channel of a
+/// group.
 void backward_weights_row(const ConvLoops& l, const Tensors& t, int64_t tap, int64_t c) {
     const int64_t cg = l.group_channels(), fg = l.group_filters();
     const int64_t k[3] = {tap / (l.kernel[1] * l.kernel[2]), tap / l.kernel[2] % l.kernel[1],

@@ -1,4 +1,4 @@
-// From an op to its problem.
+// Makes the problem of an op.
 #include "runtime/contractions/problem.h"
 
 #include <fmt/format.h>
@@ -16,7 +16,7 @@ std::string describe(const ir::Module& module, const ir::Function& function,
     return fmt::format("@{}: {}", function.name, ir::print(module, function, operation));
 }
 
-/// The types of operands and result.
+/// Element types of the op's operands and result.
 ContractionTypes types_of(const ir::Function& function, const ir::Operation& operation) {
     return {function.type(operation.operands[0]).dtype, function.type(operation.result()).dtype};
 }

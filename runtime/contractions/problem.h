@@ -1,6 +1,7 @@
-// What is to be computed: a convolution in one of its three directions, or a matrix product, with
-// shapes, element types and addresses. Problems are values: a copy with other addresses is the same
-// problem elsewhere.
+// What a contraction has to compute: a convolution in one of its three directions, or a matrix
+// product. A problem holds shapes, element types and addresses. It is a plain value: a copy with
+// other addresses is the same problem on other memory, which is how tuning runs candidates without
+// touching the model's data.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +12,8 @@
 
 namespace gmc::runtime {
 
-/// Element types of a contraction: f32 of f32, f32 of bf16, bf16 of bf16. Addresses are those of
-/// the first element, whatever the type.
+/// Element types. Operands and result are f32, or operands are bf16 and the result is f32 or bf16.
+/// Addresses are declared as float*, but point to the first element of whatever type it is.
 struct ContractionTypes {
     ir::DType operand_type = ir::DType::kF32, result_type = ir::DType::kF32;
     bool is_f32() const { return operand_type == ir::DType::kF32; }
@@ -20,21 +21,27 @@ struct ContractionTypes {
 
 /// What all contractions have in common.
 struct Contraction : ContractionTypes {
-    bool followed = false;  ///< a loop can follow through the result (Kernel::set_epilogue)
+    /// True when the kernel may get an epilogue: a loop that processes each part of the result as
+    /// soon as it is written (Kernel::set_epilogue).
+    bool followed = false;
 };
 
-/// One of conv(x, weights) -> y, its adjoint in x, its adjoint in weights.
+/// A convolution conv(x, weights) -> y, or one of its gradients: from y and weights to x
+/// (kBackwardData), or from x and y to weights (kBackwardWeights).
 struct ConvProblem : Contraction {
     enum class Direction { kForward, kBackwardData, kBackwardWeights };
     Direction direction = Direction::kForward;
     ir::ConvWindow window;
-    ir::Shape x, weights,
-        y;  ///< x[N,D...,C], weights[K...,C/groups,F], y[N,E...,F] whatever the direction
+    /// The same in all directions: x[N,D...,C], weights[K...,C/groups,F], y[N,E...,F].
+    ir::Shape x, weights, y;
     float* x_data = nullptr;
     float* weights_data = nullptr;
     float* y_data = nullptr;
-    ir::ValueId weights_value = ir::kNone;  ///< not for kBackwardWeights
-    std::string where;                      ///< the op as text, for errors
+    /// Identifies the weights, so that copies in other layouts can be shared; kNone for
+    /// kBackwardWeights, which writes them.
+    ir::ValueId weights_value = ir::kNone;
+    /// The op as text, for errors.
+    std::string where;
 
     ir::DType x_type() const {
         return direction == Direction::kBackwardData ? result_type : operand_type;
@@ -51,7 +58,7 @@ struct ConvProblem : Contraction {
     int64_t filters() const { return weights.back(); }
 };
 
-/// c[M,N] = a b; transposed operands lie as [K,M] and [N,K].
+/// c[M,N] = a[M,K] b[K,N]. A transposed operand is stored as [K,M] or [N,K].
 struct MatmulProblem : Contraction {
     int64_t m = 0, k = 0, n = 0;
     bool transpose_a = false, transpose_b = false;

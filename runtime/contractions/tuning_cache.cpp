@@ -1,4 +1,4 @@
-// The file of measured candidates.
+// Reads and writes the file of measurements.
 #include "runtime/contractions/tuning_cache.h"
 
 #include <cstdlib>
@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 constexpr int kVersion = 1;
 constexpr uint64_t kLargestFile = 64 << 20;
 
-/// The file's content, or an empty one.
+/// The contents of the file; an empty document when it cannot be used.
 Json read(const std::string& path) {
     const Json empty = {{"gmc_tuning", kVersion}, {"machines", Json::object()}};
     std::error_code error;
@@ -69,7 +69,8 @@ void TuningCache::record(const std::string& problem, TuningEntry entry) {
 
 bool TuningCache::save(Diagnostics& diagnostics) {
     std::error_code error;
-    fs::create_directories(fs::path(path_).parent_path(), error);  // failing shows when writing
+    // An error shows when the file is written.
+    fs::create_directories(fs::path(path_).parent_path(), error);
     Json json = read(path_);
     Json& machine = json["machines"][machine_];
     if (!machine.is_object()) machine = Json::object();

@@ -1,5 +1,5 @@
-// Which candidate was the fastest for which contraction, on which machine: measured once, kept in a
-// file. JSON, written atomically, safe to delete:
+// Remembers which candidate was the fastest, per machine and problem, so that a problem is measured
+// only once. It is a JSON file, written atomically; deleting it only costs measuring again:
 //
 //   {"gmc_tuning": 1, "machines": {MACHINE: {PROBLEM: {"choice": "tiled", "us": {"tiled": 812.5, ...}}}}}
 #pragma once
@@ -14,38 +14,42 @@
 
 namespace gmc::runtime {
 
-/// What was measured of one problem.
+/// The measurement of one problem.
 struct TuningEntry {
-    std::string choice;                                        ///< a candidate's name
-    std::vector<std::pair<std::string, double>> microseconds;  ///< per candidate that was timed
+    /// Name of the fastest candidate.
+    std::string choice;
+    /// Of each candidate that was timed.
+    std::vector<std::pair<std::string, double>> microseconds;
 };
 
 class TuningCache {
   public:
-    /// What `path` says of `machine` (tuning_machine()). A file that is missing, broken or of
-    /// another version counts as empty: what is in it can be measured again.
+    /// Reads the entries of `machine` (see tuning_machine()) from the file. A file that is missing,
+    /// broken or of another version counts as empty, since everything in it can be measured again.
     TuningCache(std::string path, std::string machine);
 
-    /// In $XDG_CACHE_HOME/gmc or ~/.cache/gmc; "" where there is no such place.
+    /// A path in $XDG_CACHE_HOME/gmc or ~/.cache/gmc; "" when there is no such directory.
     static std::string default_path();
 
     const std::string& path() const { return path_; }
-    /// Null when the problem was never measured.
+    /// The entry of a problem; null when it was never measured.
     const TuningEntry* find(const std::string& problem) const;
     void record(const std::string& problem, TuningEntry entry);
-    /// Called after each record with the number of problems measured so far.
+    /// Calls `observer` after each new measurement, with the number of problems measured so far.
     void on_record(std::function<void(size_t)> observer) { observer_ = std::move(observer); }
-    /// Called before anything more is measured: waits until what would disturb it has ended.
+    /// Calls `wait` before anything is measured; it has to return when nothing disturbs
+    /// measurements any more.
     void before_measuring(std::function<void()> wait) { waits_.push_back(std::move(wait)); }
     void begin_measuring() {
         for (const auto& wait : waits_) wait();
         waits_.clear();
     }
-    /// Problems recorded since the last save.
+    /// Number of problems recorded since the last save.
     size_t unsaved() const { return unsaved_; }
-    /// Problems recorded by this process.
+    /// Number of problems recorded by this process.
     size_t measured() const { return measured_; }
-    /// Adds what is new to what the file says by now. Errors: kBadFile.
+    /// Merges new entries into the file as it is by now (another process may have written it).
+    /// Reports kBadFile.
     [[nodiscard]] bool save(Diagnostics& diagnostics);
 
   private:

@@ -1,4 +1,4 @@
-// Moments and matrix square roots, through Eigen's symmetric eigen-decomposition.
+// Moments, and roots of matrices by Eigen's symmetric eigen-decomposition.
 #include "runtime/metrics/frechet.h"
 
 #include <Eigen/Eigenvalues>
@@ -12,7 +12,7 @@ namespace {
 using Matrix = Eigen::MatrixXd;
 using Vector = Eigen::VectorXd;
 
-/// Covariances are symmetric, so it does not matter that Eigen counts by columns.
+/// Eigen stores matrices by columns; that does not matter, as covariances are symmetric.
 Matrix covariance_of(const GaussianFit& fit) {
     return Eigen::Map<const Matrix>(fit.covariance.data(), fit.size(), fit.size());
 }
@@ -24,7 +24,8 @@ Matrix product(const Matrix& a, const Matrix& b) {
     return out;
 }
 
-/// The root of a symmetric matrix without negative eigenvalues; what rounding made negative is 0.
+/// The root of a symmetric matrix whose eigenvalues are not negative. Rounding can make them
+/// negative; those count as 0.
 Matrix symmetric_root(const Matrix& matrix) {
     const Eigen::SelfAdjointEigenSolver<Matrix> solver(matrix);
     const Vector roots = solver.eigenvalues().cwiseMax(0.0).cwiseSqrt();
@@ -42,7 +43,7 @@ GaussianFit fit_gaussian(std::span<const float> rows, int64_t size) {
     Vector mean = Vector::Zero(size);
     for (int64_t i = 0; i < count; ++i) mean += features.row(i).cast<double>().transpose();
     mean /= static_cast<double>(count);
-    // In blocks, so that the rows are never all there as doubles.
+    // In blocks, so that not all rows are held as doubles at once.
     constexpr int64_t kBlock = 1024;
     Matrix scatter = Matrix::Zero(size, size);
     for (int64_t first = 0; first < count; first += kBlock) {
@@ -62,7 +63,7 @@ double frechet_distance(const GaussianFit& a, const GaussianFit& b) {
     const Matrix c1 = covariance_of(a), c2 = covariance_of(b);
     const Matrix root = symmetric_root(c1);
     const Matrix product_of_roots = product(product(root, c2), root);
-    // Symmetric but for rounding; the solver reads one half only.
+    // Rounding makes the product slightly unsymmetric, and the solver reads one half only.
     const Eigen::SelfAdjointEigenSolver<Matrix> solver(
         (product_of_roots + product_of_roots.transpose()) / 2, Eigen::EigenvaluesOnly);
     const double trace_of_root = solver.eigenvalues().cwiseMax(0.0).cwiseSqrt().sum();

@@ -1,4 +1,4 @@
-// Samples counted at the nearest mode.
+// Counts each sample at the nearest mode.
 #include "runtime/metrics/modes.h"
 
 #include <algorithm>
@@ -30,7 +30,7 @@ ModeCoverage mode_coverage(std::span<const float> points, const SyntheticModes& 
         ++result.samples_near[nearest];
         ++good;
     }
-    // near / count >= 0.1 / modes, in whole numbers.
+    // near / count >= 0.1 / modes, written in whole numbers.
     result.modes_covered =
         std::count_if(result.samples_near.begin(), result.samples_near.end(),
                       [&](int64_t near) { return near * result.modes * 10 >= count; });

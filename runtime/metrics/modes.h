@@ -1,5 +1,6 @@
-// How many modes of a mixture of Gaussians samples cover, and how many samples are good: what shows
-// that a GAN has collapsed (Metz et al. 2017, Unrolled GANs; Srivastava et al. 2017, VEEGAN).
+// Counts how many modes of a mixture of Gaussians the samples cover, and how many samples are near
+// a mode. Few modes show that a GAN has collapsed (Metz et al. 2017, Unrolled GANs; Srivastava et
+// al. 2017, VEEGAN).
 #pragma once
 
 #include <cstdint>
@@ -12,12 +13,13 @@ namespace gmc::runtime {
 
 struct ModeCoverage {
     int64_t modes = 0;
-    /// Modes with at least a tenth of their fair share (samples / modes) of the samples within 3
-    /// sigma.
+    /// Modes that have at least a tenth of their fair share (samples / modes) of the samples within
+    /// 3 sigma.
     int64_t modes_covered = 0;
-    /// Of all samples, those within 3 sigma of a mode. A perfect model has 1 - exp(-4.5) = 0.989.
+    /// The share of samples within 3 sigma of a mode. A perfect model has 1 - exp(-4.5) = 0.989.
     double share_within_3_sigma = 0;
-    std::vector<int64_t> samples_near;  ///< per mode: samples within 3 sigma of its centre
+    /// Per mode: samples within 3 sigma of its centre.
+    std::vector<int64_t> samples_near;
 };
 
 /// `points` are x, y, x, y, ...; at least one point. A point that is not finite is near no mode.

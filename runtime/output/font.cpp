@@ -1,4 +1,4 @@
-// The glyphs: seven rows of five bits each, the leftmost pixel in the highest bit.
+// The glyphs. Each has seven rows of five bits, with the leftmost pixel in the highest bit.
 #include "runtime/output/font.h"
 
 #include <algorithm>

@@ -12,20 +12,22 @@ namespace {
 
 constexpr int64_t kAutoSide = 84;
 constexpr int64_t kPixelsMost = int64_t{1} << 28;
-/// Neither the black nor the white that pictures mostly are at their edges.
+/// Grey, because pictures are mostly black or white at their edges.
 constexpr uint8_t kGapGrey = 96;
 constexpr uint8_t kMagenta[3] = {255, 0, 255};
 
-/// A grid with its sizes settled.
+/// A grid whose sizes are known.
 struct Layout {
     int64_t columns = 0;
     int64_t rows = 0;
     int64_t scale = 1;
     int64_t gap = 0;
-    int64_t cell_height = 0;  ///< scaled, without gap
+    /// Scaled, without the gap.
+    int64_t cell_height = 0;
     int64_t cell_width = 0;
-    int64_t group = 1;  ///< rows that belong together: 2 in a pair grid
-    /// Groups stand apart by two gaps more than the rows of one.
+    /// Rows that belong together: 2 in a grid of pairs, else 1.
+    int64_t group = 1;
+    /// The top of a row. Between groups there are two gaps more than between rows of a group.
     int64_t top(int64_t row) const {
         return gap + row * (cell_height + gap) + (group > 1 ? row / group * 2 * gap : 0);
     }
@@ -71,7 +73,7 @@ Result<Layout> make_layout(const ImageBatch& images, const GridOptions& options,
         layout.scale = std::max<int64_t>(1, kAutoSide / std::max(images.height, images.width));
     layout.cell_height = images.height * layout.scale;
     layout.cell_width = images.width * layout.scale;
-    // In double, because the product is what may overflow.
+    // In double, since the product of integers may overflow.
     const double pixels =
         static_cast<double>(layout.height()) * static_cast<double>(layout.width());
     if (pixels <= static_cast<double>(kPixelsMost)) return layout;
@@ -92,7 +94,7 @@ uint8_t as_byte(float value, const GridOptions& options) {
     return static_cast<uint8_t>(std::clamp(share, 0.0, 1.0) * 255 + 0.5);
 }
 
-/// Writes one pixel of `from` channels as one of `to` channels (grey into colour if need be).
+/// Writes one pixel of `from` channels as one of `to` channels; grey may become colour.
 void put_pixel(const float* src, int64_t from, uint8_t* dst, int64_t to,
                const GridOptions& options) {
     for (int64_t c = 0; c < from; ++c) {
@@ -121,7 +123,7 @@ void draw(const ImageBatch& images, const Layout& layout, int64_t first_row,
     }
 }
 
-/// Copies an image, grey into colour if need be.
+/// Copies an image; grey may become colour.
 void paste(const Image& image, int64_t top, int64_t left, Image& onto) {
     for (int64_t y = 0; y < image.height; ++y)
         for (int64_t x = 0; x < image.width; ++x)

@@ -1,4 +1,5 @@
-// Float images, as models make them, put together into one picture that a person can judge.
+// Puts float images, as models make them, together into one picture. Enters: an ImageBatch. Leaves:
+// an Image of bytes.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +12,7 @@
 
 namespace gmc::runtime {
 
-/// A view of count x height x width x channels floats, row-major; 1 or 3 channels.
+/// A view of count x height x width x channels floats, row-major, with 1 or 3 channels.
 struct ImageBatch {
     const float* data = nullptr;
     int64_t count = 0;
@@ -21,32 +22,38 @@ struct ImageBatch {
 };
 
 struct GridOptions {
-    int64_t columns = 0;  ///< 0 = as square as possible
-    float low = 0;        ///< drawn black, as is what lies below
-    float high = 1;       ///< drawn white, as is what lies above
-    int64_t gap = 2;      ///< pixels between and around the images
-    int64_t scale = 0;  ///< pixels per pixel; 0 = so that the longer side has about 84 (28 x 28: 3)
+    /// 0: as square as possible.
+    int64_t columns = 0;
+    /// This value and all below it are black.
+    float low = 0;
+    /// This value and all above it are white.
+    float high = 1;
+    /// Pixels between images and around them.
+    int64_t gap = 2;
+    /// Pixels per pixel of an image; 0: so that the longer side has about 84 (28 x 28: 3).
+    int64_t scale = 0;
 };
 
-/// The images in rows from the top left. NaN and infinities are drawn magenta, which makes a grey
-/// grid a colour one.
-/// Errors: kShapeMismatch (other channels than 1 and 3), kBadValue (no images, an empty range, a
+/// Draws the images row by row from the top left. NaN and infinities are magenta, so that they
+/// cannot be overlooked; one of them turns a grey grid into a colour one.
+/// Errors: kShapeMismatch (neither 1 nor 3 channels), kBadValue (no images, an empty range, a
 /// negative option), kTooLarge (over 2^28 pixels).
 Result<Image> image_grid(const ImageBatch& images, const GridOptions& options,
                          Diagnostics& diagnostics);
 
-/// Each row of originals with the row of their reconstructions right below it. Errors:
-/// image_grid's, and kShapeMismatch if the two differ in shape or number.
+/// Draws each row of originals with the row of their reconstructions below it. Errors: those of
+/// image_grid, and kShapeMismatch if the two differ in shape or number.
 Result<Image> pair_grid(const ImageBatch& originals, const ImageBatch& reconstructions,
                         const GridOptions& options, Diagnostics& diagnostics);
 
 struct LabelledImage {
-    std::string label;  ///< printable ASCII; other characters are drawn as a block
+    /// Printable ASCII; other characters are drawn as a block.
+    std::string label;
     Image image;
 };
 
-/// Pictures below each other, each with its label above it (for instance the grids of five epochs).
-/// At least one.
+/// Puts pictures below each other, each with its label above it (for instance the grids of five
+/// epochs). Needs at least one.
 Image stack_labelled(std::span<const LabelledImage> parts);
 
 }  // namespace gmc::runtime

@@ -1,4 +1,4 @@
-// metrics.jsonl: rows to JSON text, whole lines to the file, and where to cut a file on resuming.
+// Writes rows as lines of JSON, and finds the place at which to cut a log when a run is resumed.
 #include "runtime/output/metrics_log.h"
 
 #include <fcntl.h>
@@ -20,12 +20,12 @@ namespace {
 
 constexpr uint64_t kLogBytesMost = uint64_t{1} << 32;
 
-/// A JSON string; malformed UTF-8 is replaced, because a log must never fail over a name.
+/// A JSON string. Malformed UTF-8 is replaced, since a log must not fail because of a name.
 std::string json_string(std::string_view text) {
     return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-/// The "step" of a line, if it is a JSON object with one.
+/// The "step" of a line, if the line is a JSON object that has one.
 std::optional<int64_t> step_of(std::string_view line) {
     const nlohmann::json json = nlohmann::json::parse(line, nullptr, false);
     if (!json.is_object()) return std::nullopt;
@@ -34,13 +34,13 @@ std::optional<int64_t> step_of(std::string_view line) {
     return step->get<int64_t>();
 }
 
-/// The bytes of `text` to keep: all lines up to the first of a step beyond `step`.
+/// The number of bytes of `text` to keep: all lines before the first one of a step after `step`.
 Result<uint64_t> bytes_to_keep(const std::string& path, std::string_view text, int64_t step,
                                Diagnostics& diagnostics) {
     size_t start = 0;
     for (int64_t number = 1; start < text.size(); ++number) {
         const size_t end = text.find('\n', start);
-        // The writer died in the middle of the last line.
+        // The run was killed in the middle of its last line.
         if (end == std::string_view::npos) break;
         const std::optional<int64_t> found = step_of(text.substr(start, end - start));
         if (!found) {
@@ -141,8 +141,8 @@ MetricsLog::~MetricsLog() {
 
 bool MetricsLog::write(const MetricsRow& row, Diagnostics& diagnostics) {
     const std::string line = row.line() + "\n";
-    // One call per line: a reader that follows the file sees no half lines, and nothing waits in a
-    // buffer.
+    // One system call per line: a reader that follows the file never sees half a line, and nothing
+    // waits in a buffer when the run is killed.
     size_t done = 0;
     while (done < line.size()) {
         const ssize_t got = ::write(fd_, line.data() + done, line.size() - done);

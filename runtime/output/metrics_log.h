@@ -1,4 +1,5 @@
-// The run's metrics.jsonl: one JSON object per line, there for scripts as soon as it is written.
+// The log of a run, metrics.jsonl: one JSON object per line, which scripts can read as soon as it
+// is written.
 //   {"step":100,"epoch":0,"images_per_s":41250.5,"loss":0.6931472}
 //   {"step":200,"epoch":0,"images_per_s":41301.2,"loss":null,"nonfinite":{"loss":"nan"}}
 #pragma once
@@ -14,14 +15,15 @@
 
 namespace gmc::runtime {
 
-/// One line: names and values in the order they were added. Numbers print as the shortest text that
-/// reads back as the same float or double. JSON has no NaN or infinity: such a value is null, and
-/// the key "nonfinite" says which it was.
+/// One line: names and values in the order in which they were added. Numbers are the shortest text
+/// that reads back as the same float or double. JSON has no NaN or infinity: such a value becomes
+/// null, and the key "nonfinite" says which it was.
 class MetricsRow {
   public:
     MetricsRow(int64_t step, int64_t epoch);
 
-    /// Each name only once (checked); "step", "epoch" and "nonfinite" are taken.
+    /// Adds a value. Each name may be added once (checked); "step", "epoch" and "nonfinite" are
+    /// reserved.
     MetricsRow& add(std::string_view name, float value);
     MetricsRow& add(std::string_view name, double value);
     MetricsRow& add(std::string_view name, int64_t value);
@@ -40,22 +42,21 @@ class MetricsRow {
     std::vector<std::pair<std::string, std::string>> nonfinite_;
 };
 
-/// The open file; lines are whole in it as soon as write() returns.
+/// The open log. When write() returns, the whole line is in the file.
 class MetricsLog {
   public:
-    /// Starts an empty log; one that is there is replaced. Errors: kBadFile.
+    /// Starts an empty log and replaces an existing one. Errors: kBadFile.
     static Result<MetricsLog> create(const std::string& path, Diagnostics& diagnostics);
-    /// Continues a log after `step`, the step of the checkpoint: lines of later steps, and a line
-    /// that a killed run left unfinished, are cut off. A missing file is created. Errors (kBadFile,
-    /// nothing is cut): cannot be opened, a line before that is not a JSON object with a "step".
+    /// Continues a log after `step`, the step of the checkpoint. Cuts off lines of later steps, and
+    /// an unfinished line of a killed run. Creates a missing file. Errors: kBadFile when it cannot
+    /// be opened, or when an earlier line is not a JSON object with a "step"; then nothing is cut.
     static Result<MetricsLog> resume(const std::string& path, int64_t step,
                                      Diagnostics& diagnostics);
     MetricsLog(MetricsLog&& other) noexcept;
     MetricsLog& operator=(MetricsLog&&) = delete;
     ~MetricsLog();
 
-    /// Appends a line. Errors: kBadFile (disk full); a part of the line that was written is taken
-    /// back.
+    /// Appends a line. Errors: kBadFile (disk full); then a part that was written is removed again.
     [[nodiscard]] bool write(const MetricsRow& row, Diagnostics& diagnostics);
 
   private:

@@ -1,4 +1,4 @@
-// PNG written through libpng.
+// Writes PNG files through libpng.
 #include "runtime/output/png.h"
 
 #include <new>

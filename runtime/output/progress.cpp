@@ -1,4 +1,4 @@
-// Progress lines: their text, their pace, and how they get onto the terminal.
+// The text of progress lines, how often they are printed, and how they are put on a terminal.
 #include "runtime/output/progress.h"
 
 #include <fmt/format.h>
@@ -17,7 +17,7 @@ namespace {
 constexpr size_t kWidthDefault = 80;
 constexpr double kRateWindowS = 5;
 
-/// Columns of the terminal behind `out`; asked each time, because people resize windows.
+/// Columns of the terminal. It is asked each time, since people resize windows.
 size_t terminal_width(std::FILE* out) {
     winsize size{};
     if (ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
@@ -57,7 +57,7 @@ std::string progress_line(const ProgressState& state, double seconds_left, size_
     std::string left;
     if (seconds_left >= 0) left = fmt::format("  {} left", duration_text(seconds_left));
 
-    // The first value and the time left stay longest: they are what one looks for.
+    // The first value and the time left are kept longest, since people look for these.
     size_t length = head.size() + speed.size() + left.size();
     for (const std::string& value : values) length += value.size();
     while (length > width && values.size() > 1) {
@@ -70,7 +70,7 @@ std::string progress_line(const ProgressState& state, double seconds_left, size_
     line += speed + left;
     if (line.size() <= width) return line;
     line.resize(width);
-    // A name cut within a UTF-8 character would print as junk.
+    // Removes the rest of a UTF-8 character that was cut in the middle.
     while (!line.empty() && (static_cast<unsigned char>(line.back()) & 0x80) != 0) line.pop_back();
     return line;
 }
@@ -84,7 +84,8 @@ void RateMeter::add(int64_t images, double now_s) {
     }
     if (!(elapsed > 0)) return;
     last_s_ = now_s;
-    // A mean over time whose memory fades by 1/e per window; while young it is the plain mean.
+    // A mean over time in which older values fade by 1/e per window. While the meter is young this
+    // equals the plain mean.
     const double fade = std::exp(-elapsed / kRateWindowS);
     const double fresh = 1 - fade;
     weight_ = weight_ * fade + fresh;
@@ -110,8 +111,8 @@ double Progress::seconds_left(const ProgressState& state) const {
 void Progress::update(const ProgressState& state) {
     const double now = options_.now_s();
     if (started_step_ < 0) {
-        // Time left is measured from the first step on: the first one compiles kernels and is no
-        // measure.
+        // The time left is estimated from the second step on: the first one compiles kernels and
+        // takes longer.
         started_step_ = state.step;
         started_s_ = now;
     }
@@ -123,7 +124,8 @@ void Progress::update(const ProgressState& state) {
     print(state);
 }
 
-/// Not fmt::print, which throws when nobody reads any more: training goes on without its audience.
+/// Writes without fmt::print, which throws when the reader of a pipe is gone; training should go
+/// on.
 void Progress::put(const std::string& text) {
     std::fputs(text.c_str(), out_);
     std::fflush(out_);
@@ -134,7 +136,7 @@ void Progress::print(const ProgressState& state) {
     if (!live_) {
         put(progress_line(state, seconds_left(state), std::string::npos) + "\n");
     } else {
-        // One column less: a line that fills the last one makes some terminals scroll.
+        // One column less than there are: some terminals scroll when a line fills the last one.
         const std::string line = progress_line(state, seconds_left(state),
                                                std::max<size_t>(terminal_width(out_), 2) - 1);
         put("\r" + line + "\x1b[K");

@@ -1,4 +1,5 @@
-// Where a point falls, and dots whose edges are blended with what is below.
+// Draws scatter plots: where a point falls, and dots whose edges are blended with what is below
+// them.
 #include "runtime/output/scatter.h"
 
 #include <algorithm>
@@ -13,12 +14,14 @@ namespace {
 using Colour = std::array<uint8_t, 3>;
 constexpr Colour kDataColour{176, 196, 222}, kPointColour{24, 56, 128}, kGridColour{232, 232, 232},
     kFrameColour{128, 128, 128};
-constexpr double kMargin = 0.08;       ///< of the extent, on each side
-constexpr double kPointOpacity = 0.7;  ///< so that crowds are darker than single points
+/// Share of the extent, on each side.
+constexpr double kMargin = 0.08;
+/// Below 1, so that many points on one place are darker than one.
+constexpr double kPointOpacity = 0.7;
 constexpr int64_t kBorder = 44, kCaption = 24;
 constexpr double kLinesAbout = 6;
 
-/// The part of the plane that is shown: a square.
+/// The part of the plane that is shown, a square.
 struct View {
     double left = 0, bottom = 0, extent = 1;
     int64_t side = 0;
@@ -44,7 +47,7 @@ bool make_view(std::span<const float> shown, View& view) {
     }
     if (low[0] > high[0]) return false;
     double extent = std::max(high[0] - low[0], high[1] - low[1]);
-    // Where all points are one, or so close that doubles hardly tell them apart.
+    // All points are equal, or too close for doubles to tell apart.
     double largest = 0;
     for (size_t k = 0; k < 2; ++k)
         largest = std::max({largest, std::abs(low[k]), std::abs(high[k])});
@@ -62,7 +65,7 @@ void blend(const Colour& colour, double share, uint8_t* pixel) {
         pixel[c] = static_cast<uint8_t>(pixel[c] + share * (colour[c] - pixel[c]) + 0.5);
 }
 
-/// A disc: a pixel is covered by as much as its centre lies inside, over the width of one pixel.
+/// Draws a disc. Over the width of one pixel at the edge, pixels are covered in part.
 void dot(double x, double y, double radius, const Colour& colour, double opacity, Image& image) {
     const auto first = [&](double centre) {
         return std::max<int64_t>(0, static_cast<int64_t>(std::floor(centre - radius - 1)));
@@ -79,7 +82,7 @@ void dot(double x, double y, double radius, const Colour& colour, double opacity
         }
 }
 
-/// Draws the points that the view holds; returns how many it does not.
+/// Draws the points that lie in the view and returns how many do not.
 int64_t dots(std::span<const float> points, const View& view, double radius, const Colour& colour,
              double opacity, Image& image) {
     int64_t outside = 0;
@@ -99,7 +102,7 @@ void fill(int64_t top, int64_t left, int64_t height, int64_t width, const Colour
             std::copy(colour.begin(), colour.end(), image.at(y, x));
 }
 
-/// 1, 2 or 5 times a power of ten, so that about kLinesAbout lines fit.
+/// A step of 1, 2 or 5 times a power of ten, such that about kLinesAbout lines fit.
 double round_step(double extent) {
     const double rough = extent / kLinesAbout, power = std::pow(10, std::floor(std::log10(rough)));
     for (const double factor : {1.0, 2.0, 5.0})
@@ -107,7 +110,7 @@ double round_step(double extent) {
     return 10 * power;
 }
 
-/// Lines at round numbers, labelled below and at the left, and a frame.
+/// Draws lines at round numbers, their labels below and at the left, and a frame.
 void axes(const View& view, Image& image) {
     const double step = round_step(view.extent);
     const auto pixel = [](double place) { return static_cast<int64_t>(std::floor(place)); };

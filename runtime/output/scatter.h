@@ -1,4 +1,4 @@
-// Points of the plane as a picture: those of the data pale, samples dark over them.
+// Draws points of the plane as a picture: those of the data pale, samples dark on top of them.
 #pragma once
 
 #include <cstdint>
@@ -11,15 +11,18 @@
 namespace gmc::runtime {
 
 struct ScatterOptions {
-    int64_t side = 640;         ///< pixels of the square that the points are in, at least 64
-    double data_radius = 2.0;   ///< of a dot, in pixels
-    double point_radius = 1.6;  ///< of a dot, in pixels
+    /// Pixels of the square that holds the points; at least 64.
+    int64_t side = 640;
+    /// Of a dot, in pixels.
+    double data_radius = 2.0;
+    /// Of a dot, in pixels.
+    double point_radius = 1.6;
 };
 
-/// A square with equal axes that holds all of `data` (all of `points` when there are no data) and a
-/// margin, with a grid of round numbers and their labels. Points outside are not drawn but counted
-/// in the caption, as are those that are not finite. Both are x, y, x, y, ... Errors: kBadValue (a
-/// side below 64 or above 8192, an odd number of coordinates, nothing finite to show).
+/// A square with equal axes that shows all of `data` (or all of `points` when there are no data)
+/// with a margin, a grid of round numbers and their labels. Points outside and points that are not
+/// finite are not drawn, but the caption counts them. Both spans are x, y, x, y, ... Errors:
+/// kBadValue (a side below 64 or above 8192, an odd number of coordinates, nothing finite to show).
 Result<Image> scatter_plot(std::span<const float> data, std::span<const float> points,
                            const ScatterOptions& options, Diagnostics& diagnostics);
 

@@ -1,10 +1,10 @@
-// Two loops, compiled once per SIMD target as the kernels are.
+// Two loops, compiled once per SIMD target as the kernels are, and their timing.
 #include "runtime/kernels/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "runtime/profile/machine_peak.cpp"
 #include <hwy/foreach_target.h>
-// After foreach_target, as Highway wants it.
+// Highway requires these after foreach_target.h.
 #include <cstdint>
 
 #include <hwy/highway.h>
@@ -16,9 +16,9 @@ HWY_BEFORE_NAMESPACE();
 namespace gmc::runtime::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// Multiply-adds on accumulators that do not wait for each other: enough to hide a latency of four
-/// or five cycles on two units; of f32, or of pairs of bf16. Returns their number of floating-point
-/// operations; `out` keeps the compiler from leaving them out.
+/// Multiply-adds of f32, or of pairs of bf16, on many independent sums: enough to hide a latency of
+/// four or five cycles on two units. Returns the number of floating-point operations. Writing to
+/// `out` keeps the compiler from dropping the loop.
 template <bool kPairs>
 int64_t multiply_add(int64_t rounds, float* out) {
     const hn::ScalableTag<float> d;
@@ -43,7 +43,7 @@ int64_t MultiplyAddPairsTarget(int64_t rounds, float* out) {
     return multiply_add<true>(rounds, out);
 }
 
-/// a = b + s c; `count` is a multiple of every vector's length.
+/// a = b + s c. `count` is a multiple of the length of every vector.
 void TriadTarget(float* a, const float* b, const float* c, int64_t count) {
     const hn::ScalableTag<float> d;
     const auto s = hn::Set(d, 0.5f);
@@ -72,7 +72,7 @@ HWY_EXPORT(MultiplyAddTarget);
 HWY_EXPORT(MultiplyAddPairsTarget);
 HWY_EXPORT(TriadTarget);
 
-// Short and many: other programs may run, and one run without them is enough.
+// Many short runs, because other programs may disturb some of them; one undisturbed run suffices.
 constexpr int kArithmeticRuns = 32, kMemoryRuns = 16;
 
 double now_s() {
@@ -80,7 +80,7 @@ double now_s() {
         .count();
 }
 
-/// `loop(rounds, out)` on all threads.
+/// Operations per second of `loop(rounds, out)` on all threads.
 template <typename Loop>
 double multiply_adds_per_s(Loop&& loop) {
     constexpr int64_t kRounds = 500'000;  // 2 ms
@@ -99,7 +99,8 @@ double multiply_adds_per_s(Loop&& loop) {
 double triad_bytes_per_s() {
     constexpr int64_t kBytes = int64_t{64} << 20, kCount = kBytes / int64_t{sizeof(float)};
     const MemoryBlock a(kBytes), b(kBytes), c(kBytes);
-    // What was never written is one page of zeros for all addresses, which stays in the cache.
+    // Writes the arrays first: memory that was never written is one page of zeros, which stays in
+    // cache.
     std::fill_n(b.floats(), kCount, 1.0f);
     std::fill_n(c.floats(), kCount, 1.0f);
     double best = 0;
@@ -107,7 +108,7 @@ double triad_bytes_per_s() {
         const double begin = now_s();
 #pragma omp parallel
         {
-            // Shares of whole cache lines.
+            // Each thread gets whole cache lines.
             const int64_t threads = omp_get_num_threads(), thread = omp_get_thread_num();
             const int64_t first = kCount / 64 * thread / threads * 64;
             const int64_t end = kCount / 64 * (thread + 1) / threads * 64;

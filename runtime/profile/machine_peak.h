@@ -1,15 +1,18 @@
-// What this machine can do at best, measured: the scale on which steps are judged.
+// Measures the most that this machine can do, as the scale for judging a training step.
 #pragma once
 
 namespace gmc::runtime {
 
 struct MachinePeak {
-    double flops_per_s = 0;  ///< f32 multiply-adds (two each) between registers, all threads
-    /// The same of bf16 numbers with f32 sums; that of f32 where the processor lacks it.
+    /// F32 multiply-adds (two operations each) in registers, on all threads.
+    double flops_per_s = 0;
+    /// The same for bf16 numbers with f32 sums; equal to f32's where the processor has no bf16
+    /// arithmetic.
     double bf16_flops_per_s = 0;
-    double bytes_per_s = 0;  ///< a = b + s c over 3 x 64 MiB, all threads, each array counted once
+    /// Of a = b + s c over 3 x 64 MiB, on all threads; each array counts once.
+    double bytes_per_s = 0;
 };
-/// Measures for about a third of a second; the best of several runs. Throws std::bad_alloc.
+/// Measures for about a third of a second and keeps the best run. Throws std::bad_alloc.
 MachinePeak measure_machine_peak();
 
 }  // namespace gmc::runtime

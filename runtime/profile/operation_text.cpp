@@ -1,4 +1,4 @@
-// Short texts for tables and traces.
+// Short texts about operations, for tables and traces.
 #include "runtime/profile/operation_text.h"
 
 #include <fmt/format.h>
@@ -8,7 +8,7 @@
 namespace gmc::runtime {
 namespace {
 
-/// Values without a name have a number.
+/// Values without a name are called by a number.
 bool is_named(const std::string& name) {
     return name.find_first_not_of("0123456789.") < name.size();
 }
@@ -43,7 +43,7 @@ std::string OperationNames::of(const ir::Function& function, const ir::Operation
     for (ir::ValueId result : operation.results) {
         const ir::StateId home = function.values[result].home;
         if (home == ir::kNone || module_.states[home].role != ir::StateRole::kParameter) continue;
-        // An update of several parameters lies over all of them.
+        // An update of several parameters writes to all of them, from this home on.
         const int64_t end = ir::state_offset(module_, home) + function.type(result).bytes();
         ir::StateId next = home + 1;
         while (next < static_cast<ir::StateId>(module_.states.size()) &&

@@ -1,4 +1,5 @@
-// Operations as people know them: their kind, the names of their results, their place in the model.
+// Describes operations as the model's author knows them: by kind, by the names of results, by place
+// in the model.
 #pragma once
 
 #include <cstdint>
@@ -10,11 +11,11 @@
 
 namespace gmc::runtime {
 
-/// "conv", "matmul", "concat"; "loop" for everything that runs as one.
+/// "conv", "matmul", "concat"; "loop" for everything that runs as a fused loop.
 std::string kind_of(const OperationProfile& profile);
-/// Names of operations by their results: "%decoder.dense". Results without a name of their own are
-/// known by the parameter that they are from now on, "@decoder.dense.weight", or, as gradients,
-/// with what else comes from the same place of the model, "%529 at decoder.dense".
+/// Names operations by their results, as in "%decoder.dense". A result without a name may be the
+/// new value of a parameter, and is called "@decoder.dense.weight". Otherwise, as for gradients,
+/// the name of another value from the same place of the model is added: "%529 at decoder.dense".
 class OperationNames {
   public:
     explicit OperationNames(const ir::Module& module);
@@ -23,10 +24,10 @@ class OperationNames {
   private:
     void note(const ir::Function& function, const ir::Operation& operation);
     const ir::Module& module_;
-    /// By file, line and column: the first name.
+    /// File, line and column -> the first name from there.
     std::map<std::tuple<int32_t, int32_t, int32_t>, std::string> names_;
 };
-/// "models/vae_mlp.yaml:28:9"; "" when it is not known.
+/// "models/vae_mlp.yaml:28:9"; "" when the place is not known.
 std::string place_of(const ir::Module& module, const ir::Operation& operation);
 
 }  // namespace gmc::runtime

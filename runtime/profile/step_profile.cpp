@@ -1,4 +1,4 @@
-// Running and counting.
+// Runs rounds of training and collects their times.
 #include "runtime/profile/step_profile.h"
 
 #include <algorithm>
@@ -19,7 +19,7 @@ double median(std::vector<int64_t> values) {
     return static_cast<double>(*middle);
 }
 
-/// Runs the rounds and fills the raw times.
+/// Runs the rounds and fills in the raw times.
 bool run_rounds(LoadedModel& model, StepRunner& runner, int64_t rounds, StepProfile& out,
                 Diagnostics& diagnostics) {
     TrainingState training;
@@ -30,14 +30,15 @@ bool run_rounds(LoadedModel& model, StepRunner& runner, int64_t rounds, StepProf
         out.batches.push_back({nanoseconds(begin.time_since_epoch()).count(),
                                nanoseconds(end.time_since_epoch()).count()});
     };
-    // Its thread, if it has one, writes out.batches and ends with it.
+    // If the loader has a thread, that writes to out.batches and ends together with the loader.
     const auto loader = model.make_loader(DataSplit::kTrain, options, diagnostics);
     if (!loader.ok()) return false;
     for (int64_t i = 0; i < kWarmUp + rounds; ++i) {
         if (i == kWarmUp) runner.set_timing(&out.log);
         const int64_t begin = steady_ns();
         if (!runner.run(**loader, training, diagnostics)) break;
-        // As training does little by little.
+        // Training does this little by little between steps; here it is done before anything is
+        // timed.
         while (i == 0 && model.make_huge()) {
         }
         if (i >= kWarmUp) out.rounds.push_back({begin, steady_ns()});
@@ -47,7 +48,7 @@ bool run_rounds(LoadedModel& model, StepRunner& runner, int64_t rounds, StepProf
 }
 
 void summarise(const StepRunner& runner, StepProfile& out) {
-    // By operation, what each round took of it: an operation may run in parts.
+    // Operation -> its time in each round. One operation may run in several parts.
     std::map<std::pair<const ir::Function*, size_t>, std::vector<int64_t>> runs;
     std::vector<int64_t> rounds, waits(out.rounds.size(), 0);
     for (const TimeSpan& round : out.rounds) rounds.push_back(round.ns());

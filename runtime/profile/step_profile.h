@@ -1,4 +1,4 @@
-// Training steps on the model's own data, timed operation by operation.
+// Runs training steps on the model's own data and times them operation by operation.
 #pragma once
 
 #include <string_view>
@@ -9,32 +9,39 @@
 
 namespace gmc::runtime {
 
-/// One operation of a training function; those that do nothing (reshapes) are left out.
+/// One operation of a training function. Operations that do nothing (reshapes) are left out.
 struct OperationProfile {
     const ir::Function* function = nullptr;
-    size_t index = 0;  ///< in function->operations
+    /// Index in function->operations.
+    size_t index = 0;
     std::string_view kernel;
     Work work;
     int64_t runs_per_round = 1;
-    double run_ns = 0;  ///< the median over rounds of what a run takes
+    /// The median over rounds.
+    double run_ns = 0;
 
     const ir::Operation& operation() const { return function->operations[index]; }
     double round_ns() const { return run_ns * static_cast<double>(runs_per_round); }
 };
 
 struct StepProfile {
-    std::vector<OperationProfile> operations;  ///< in the order of the round
-    double round_ns = 0;                       ///< the median of whole rounds
-    double wait_ns = 0;  ///< of it waiting for data and copying it in, the median
-    TimeLog log;         ///< everything that was timed, in order
+    /// In the order in which a round runs them.
+    std::vector<OperationProfile> operations;
+    /// The median over whole rounds.
+    double round_ns = 0;
+    /// The part of round_ns that waits for data and copies it in; the median.
+    double wait_ns = 0;
+    /// Everything that was timed, in order.
+    TimeLog log;
     std::vector<TimeSpan> rounds;
-    std::vector<TimeSpan> batches;  ///< made by the thread that prepares data
+    /// Made by the thread that prepares data.
+    std::vector<TimeSpan> batches;
 
     double operations_ns() const;
 };
 
-/// Runs `rounds` rounds of training steps after three to warm up. The states end up trained by
-/// them. Errors: those of binding and of the data.
+/// Runs `rounds` rounds of training steps after three rounds of warming up. This trains the model's
+/// states. Errors: those of binding and of the data.
 Result<StepProfile> profile_step(LoadedModel& model, int64_t rounds, Diagnostics& diagnostics);
 
 }  // namespace gmc::runtime

@@ -1,4 +1,5 @@
-// See "Trace Event Format" (Google), the event types X (complete) and M (names of tracks).
+// Writes a trace as in "Trace Event Format" (Google), with events X (complete) and M (names of
+// tracks).
 #include "runtime/profile/trace.h"
 
 #include <algorithm>
@@ -55,7 +56,8 @@ class Trace {
                                   {"tid", track}});
     }
 
-    /// A call of a function begins after its batch was waited for and ends with its last operation.
+    /// Adds an event per call of a function. It begins when the batch has arrived and ends with the
+    /// last operation.
     void add_functions() {
         const TimeLog& log = profile_.log;
         for (size_t i = 0; i < log.size();) {
@@ -86,7 +88,8 @@ class Trace {
     const ir::Module& module_;
     const StepProfile& profile_;
     OperationNames names_;
-    int64_t origin_ns_;  ///< of the earliest event: Perfetto drops what lies before 0
+    /// Time of the earliest event, since Perfetto drops events before 0.
+    int64_t origin_ns_;
     std::map<std::pair<const ir::Function*, size_t>, const OperationProfile*> known_;
     Json events_ = Json::array();
 };

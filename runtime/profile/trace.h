@@ -1,4 +1,5 @@
-// A profile as a file of the Chrome trace event format, which Perfetto and chrome://tracing open.
+// Writes a profile as a file of the Chrome trace event format, which Perfetto and chrome://tracing
+// open.
 #pragma once
 
 #include <string>
@@ -7,10 +8,10 @@
 
 namespace gmc::runtime {
 
-/// {"traceEvents": [...]} with complete events in microseconds from the earliest on, a batch that
-/// was begun before the first round or that round. One track for the step: rounds, in them
-/// functions and waiting for data, in these operations; what others lie in comes first. One track
-/// for the thread that prepares data.
+/// {"traceEvents": [...]} with complete events, in microseconds from the start of the first round,
+/// or of a batch that was begun before it. One track is for the step: rounds, inside them functions
+/// and waiting for data, and inside functions operations. The other track is for the thread that
+/// prepares data. An event that contains others comes before them.
 std::string chrome_trace(const ir::Module& module, const StepProfile& profile);
 
 }  // namespace gmc::runtime

@@ -1,4 +1,4 @@
-// Counting from types alone.
+// Counts work from types alone, so nothing has to run.
 #include "runtime/profile/work.h"
 
 namespace gmc::runtime {
@@ -8,7 +8,8 @@ double elements(const ir::Function& function, ir::ValueId value) {
     return static_cast<double>(function.type(value).elements());
 }
 
-/// y[N,E...,F] of weights[K...,C/groups,F]: every output sums over all of a filter.
+/// FLOPs for y[N,E...,F] and weights[K...,C/groups,F]: each output is a sum over all taps and
+/// channels of a filter.
 double conv_flops(const ir::Function& function, ir::ValueId weights, ir::ValueId y) {
     const double filters = static_cast<double>(function.type(weights).shape.back());
     return 2 * elements(function, y) * elements(function, weights) / filters;

@@ -1,4 +1,5 @@
-// What is done with trained states: evaluation, sampling, reconstruction.
+// What is done with trained states: evaluation, sampling, reconstruction, encoding. Enters: a
+// LoadedModel. Leaves: numbers and tensors in memory; the commands write them.
 #pragma once
 
 #include <optional>
@@ -10,49 +11,48 @@
 
 namespace gmc::runtime {
 
-/// A tensor of examples in host memory, row-major.
+/// A tensor of examples in memory, row-major.
 struct Examples {
     ir::Shape shape;  ///< [N, ...]
     std::vector<float> values;
-    /// Example i was asked to be of class i mod classes; 0 when no class was asked for, or one for
-    /// all.
+    /// Example i was asked to be of class i mod classes. 0 when no class was asked for, or one
+    /// class for all.
     int64_t classes = 0;
     int64_t count() const { return shape.empty() ? 0 : shape[0]; }
 };
 
 struct EvaluationResult {
     int64_t examples = 0;
-    /// Every loss and metric by name, means over all examples.
+    /// Every loss and metric by name, averaged over all examples.
     std::vector<std::pair<std::string, double>> values;
 };
 
-/// Runs `evaluate` over all examples of the split once. Averages are exact: the padding of the last
-/// batch counts for nothing. `seed` feeds random ops.
+/// Runs `evaluate` once over all examples of the split. Averages are exact: the padding of the last
+/// batch does not count. `seed` is that of random ops.
 Result<EvaluationResult> evaluate(LoadedModel& model, DataSplit split, uint64_t seed,
                                   Diagnostics& diagnostics);
 
-/// The first result of function `name` for noise of the examples first, first + 1, ...; `count`
+/// The first result of the function `name` for the noise of examples first, first + 1, ...; `count`
 /// rows. Labels and errors as in SamplerOptions (sampler.h).
 Result<Examples> generate(LoadedModel& model, const std::string& name, int64_t count, uint64_t seed,
                           Diagnostics& diagnostics, std::optional<int64_t> label = {});
 
-/// Originals, and the first result of `name` applied to them: the first `count` examples of the
-/// split.
+/// The first `count` examples of the split, and the first result of `name` applied to them.
 struct Reconstruction {
     Examples originals, reconstructions;
 };
 Result<Reconstruction> reconstruct(LoadedModel& model, const std::string& name, DataSplit split,
                                    int64_t count, uint64_t seed, Diagnostics& diagnostics);
 
-/// Every result of function `name` for the first `count` examples of the split (0: all), by name.
-/// Errors: a function that takes no data, or makes no batch of examples (kWrongType).
+/// Every result of the function `name` for the first `count` examples of the split (0: all), by
+/// name. Errors: kWrongType for a function that takes no data or does not give a batch of examples.
 Result<std::vector<std::pair<std::string, Examples>>> encode(LoadedModel& model,
                                                              const std::string& name,
                                                              DataSplit split, int64_t count,
                                                              uint64_t seed,
                                                              Diagnostics& diagnostics);
 
-/// The executable of a function of which every result has a row per example; null after an error.
+/// The executable of a function whose results all have one row per example; null after an error.
 Executable* batch_function(LoadedModel& model, const std::string& name, Diagnostics& diagnostics);
 /// Appends the first `rows` rows of a batch of `type`.
 void append_rows(const float* batch, const ir::Type& type, int64_t rows, Examples& out);

@@ -1,4 +1,4 @@
-// Ways from one sample to another through the space of noise.
+// Interpolates between samples: computes samples of noise between two noise vectors.
 #pragma once
 
 #include <optional>
@@ -10,21 +10,24 @@
 namespace gmc::runtime {
 
 /// Spherical interpolation (Shoemake 1985; for latent spaces White 2016): the point at share `t` of
-/// the arc from `a` to `b`, in lengths between theirs, so that it is as far from the origin as
-/// normal noise is. Straight where a and b point in the same or opposite directions.
+/// the arc from `a` to `b`, with a length between theirs, so that it is about as far from the
+/// origin as normal noise is. The straight line when a and b have the same or opposite directions.
 void slerp(std::span<const float> a, std::span<const float> b, double t, std::span<float> out);
 
 struct InterpolateOptions {
     std::string function = "sample";
-    int64_t rows = 8;      ///< pairs of noise vectors
-    int64_t columns = 10;  ///< samples from one end to the other, both included; at least 2
+    /// Pairs of noise vectors.
+    int64_t rows = 8;
+    /// Samples from one end to the other, both included; at least 2.
+    int64_t columns = 10;
     uint64_t seed = 1;
-    std::optional<int64_t> label;  ///< the class of all; else that of row r is r mod classes
+    /// The class of all samples; without it, row r has class r mod classes.
+    std::optional<int64_t> label;
 };
 
-/// rows x columns results of the function: row r goes from the noise of example 2r to that of 2r +
-/// 1 (those of `generate`). Normal noise goes along the arc, uniform noise straight. Errors: those
-/// of Sampler::make; kWrongType when the function takes no noise.
+/// rows x columns results of the function. Row r goes from the noise of example 2r to that of 2r +
+/// 1, as in `generate`. Normal noise follows the arc, uniform noise the straight line. Errors:
+/// those of Sampler::make, and kWrongType when the function takes no noise.
 Result<Examples> interpolate(LoadedModel& model, const InterpolateOptions& options,
                              Diagnostics& diagnostics);
 

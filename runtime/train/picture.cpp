@@ -1,4 +1,4 @@
-// Which picture suits which shape, and what of the data it needs.
+// Chooses the picture for a shape, and gets what it needs of the data.
 #include "runtime/train/picture.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Pictures of what models make: a grid of images, or points over the points of the data.
+// Draws what models make: a grid of images, or points over the points of the data.
 #pragma once
 
 #include <string>
@@ -12,18 +12,18 @@ namespace gmc::runtime {
 std::string image_field(const LoadedModel& model);
 /// A view of examples as images; false when their shape is not [N, H, W, 1 or 3].
 bool as_images(const Examples& examples, ImageBatch& images);
-/// Whether examples are points of the plane, [N, 2].
+/// Whether the shape is that of points of the plane, [N, 2].
 bool are_points(const ir::Shape& shape);
-/// Black and white of pictures of the model's data.
+/// The values that are drawn black and white, from the range of the model's data.
 GridOptions grid_options(const LoadedModel& model);
 
-/// How many examples of this shape one picture shows when nobody says: 64 images, 2000 points.
+/// How many examples of this shape one picture shows by default: 64 images, 2000 points.
 int64_t usual_count(const ir::Shape& shape);
 
 /// Whether `draw` can draw examples of this shape.
 bool is_drawable(const ir::Shape& shape);
-/// A grid of images, `columns` wide (0: as many as there are classes, up to 64, else as square as
-/// possible); or a scatter plot of points over those of the model's (test) data. Errors:
+/// A grid of images, `columns` wide (0: as many as there are classes, up to 64, otherwise as square
+/// as possible); or a scatter plot of points over those of the model's (test) data. Errors:
 /// kShapeMismatch when examples are neither; those of image_grid and of the data.
 Result<Image> draw(LoadedModel& model, const Examples& examples, int64_t columns,
                    Diagnostics& diagnostics);

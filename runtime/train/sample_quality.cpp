@@ -1,4 +1,4 @@
-// Samples and data, batch by batch, through a classifier.
+// Runs samples and data through a classifier, batch by batch.
 #include "runtime/train/sample_quality.h"
 
 #include <algorithm>
@@ -11,10 +11,10 @@
 namespace gmc::runtime {
 namespace {
 
-/// A function of a classifier that takes examples one by one, in whatever batches they come.
+/// A function of a classifier that is fed examples one by one, although it runs in batches.
 class ExampleFunction {
   public:
-    /// Null after an error: see classifier_quality.
+    /// Null after an error, see classifier_quality.
     static std::optional<ExampleFunction> make(LoadedModel& classifier, const std::string& name,
                                                Diagnostics& diagnostics) {
         Executable* executable = batch_function(classifier, name, diagnostics);
@@ -41,10 +41,10 @@ class ExampleFunction {
         return classifier_->range(executable_->function().inputs[0].source.substr(5));
     }
     int64_t width() const { return executable_->result_type(0).shape[1]; }
-    /// [N, width()], of all examples that were put in before flush().
+    /// [N, width()], for all examples that were put in before flush().
     const std::vector<float>& results() const { return results_; }
 
-    /// Takes `rows` examples with values v as scale * v + offset.
+    /// Adds `rows` examples; their values v are converted to scale * v + offset.
     void put(const float* examples, int64_t rows, float scale, float offset) {
         for (int64_t row = 0; row < rows; ++row) {
             float* to = pending_.data() + waiting_ * elements_;
@@ -53,7 +53,7 @@ class ExampleFunction {
             if (++waiting_ == classifier_->batch_size()) flush();
         }
     }
-    /// Runs what waits; the rest of the batch is padded with copies of its first example.
+    /// Runs the examples that wait. The rest of the batch is padded with copies of the first one.
     void flush() {
         if (waiting_ == 0) return;
         const int64_t batch = classifier_->batch_size();
@@ -65,7 +65,7 @@ class ExampleFunction {
                         executable_->result(0) + waiting_ * width());
         waiting_ = 0;
     }
-    /// The results, which are then forgotten.
+    /// Returns the results and forgets them.
     std::vector<float> take() {
         flush();
         return std::exchange(results_, {});
@@ -86,7 +86,7 @@ class ExampleFunction {
     std::vector<float> results_;
 };
 
-/// One comparison, from the functions it needs to its result.
+/// One comparison: finds the functions that it needs, checks them, and computes the figures.
 class Comparison {
   public:
     Comparison(LoadedModel& model, LoadedModel& classifier, Diagnostics& diagnostics)
@@ -130,7 +130,8 @@ class Comparison {
         return false;
     }
 
-    /// The data that samples imitate: the first field of their shape. Its range is that of samples.
+    /// Finds the data that samples imitate, which is the first field of their shape. Samples have
+    /// its range.
     bool find_field() {
         for (const std::string& field : model_.data_fields()) {
             if (model_.field_shape(field) != shape_) continue;
@@ -170,7 +171,7 @@ class Comparison {
     }
 
     bool compare_with_data(const GaussianFit& samples, uint64_t seed) {
-        // Without test data the loader gives the training data for both.
+        // Without test data the loader gives the training data for both splits.
         const auto test = fit_data(DataSplit::kTest, seed);
         if (!test.ok()) return false;
         quality_.data_examples = test->count;
@@ -205,9 +206,11 @@ class Comparison {
     LoadedModel& classifier_;
     Diagnostics& diagnostics_;
     std::optional<ExampleFunction> features_, classify_;
-    ir::Shape shape_;  ///< of one sample
+    /// Of one sample.
+    ir::Shape shape_;
     std::string field_;
-    float scale_ = 1, offset_ = 0;  ///< from the model's range to the classifier's
+    /// Converts from the model's range to the classifier's.
+    float scale_ = 1, offset_ = 0;
     ClassifierQuality quality_;
 };
 

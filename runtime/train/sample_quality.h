@@ -1,5 +1,5 @@
-// How good samples are: modes covered, classes hit, distance to the data. The measures themselves
-// are in runtime/metrics; here are the models whose samples and features go into them.
+// Judges samples: modes covered, classes hit, distance to the data. The measures are in
+// runtime/metrics; this file runs the models that make samples and features for them.
 #pragma once
 
 #include <optional>
@@ -17,25 +17,28 @@ std::optional<SyntheticModes> modes_of(const LoadedModel& model);
 Result<ModeCoverage> sample_modes(LoadedModel& model, const SyntheticModes& modes, int64_t count,
                                   uint64_t seed, Diagnostics& diagnostics);
 
-/// What a classifier says of samples and of the data that they imitate.
+/// Figures about samples, and about the data that they imitate, by a classifier.
 struct ClassifierQuality {
     int64_t samples = 0;
-    /// Share of samples that are classified as the class asked for; only where `sample` takes a
-    /// label.
+    /// Share of samples that are classified as the class that was asked for; only if `sample` takes
+    /// a label.
     std::optional<double> class_accuracy;
-    /// Between the features of the samples and those of the test data.
+    /// Between the features of samples and those of the test data.
     double frechet_distance = 0;
-    /// Between the features of the training data and those of the test data: what a perfect model
-    /// would have. Only where the model has test data.
+    /// Between the features of the training data and those of the test data, which is what a
+    /// perfect model would reach. Only if the model has test data.
     std::optional<double> frechet_distance_of_data;
-    int64_t data_examples = 0;  ///< how many test (else training) data the samples are compared to
+    /// Number of test examples (training examples without a test set) that samples are compared
+    /// with.
+    int64_t data_examples = 0;
 };
 
-/// Compares `count` samples (at least 2) with the model's data through `classifier`: a trained
-/// model with the functions `features(x)`, which gives [F] per example, and `classify(x)`, which
-/// gives logits. Values are converted from the range that one model declares to the other's.
-/// Errors: a missing function; functions that do not take exactly one data field or give no vectors
-/// (kWrongType); shapes, or numbers of classes, that differ (kShapeMismatch); those of the data.
+/// Compares `count` samples (at least 2) with the model's data by `classifier`, a trained model
+/// with the functions `features(x)`, which gives [F] per example, and `classify(x)`, which gives
+/// logits. Values are converted from the range that one model declares to that of the other.
+/// Errors: a missing function; functions that do not take exactly one data field or do not give
+/// vectors (kWrongType); shapes or numbers of classes that differ (kShapeMismatch); those of the
+/// data.
 Result<ClassifierQuality> classifier_quality(LoadedModel& model, LoadedModel& classifier,
                                              int64_t count, uint64_t seed,
                                              Diagnostics& diagnostics);

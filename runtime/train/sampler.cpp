@@ -1,4 +1,4 @@
-// Which inputs a function for sampling may have, and how they are filled.
+// Checks which inputs a function for sampling has, and fills them.
 #include "runtime/train/sampler.h"
 
 #include <algorithm>
@@ -8,7 +8,7 @@
 namespace gmc::runtime {
 namespace {
 
-/// Looks at the inputs that come from data: labels, or an error.
+/// Looks at the inputs that come from data: counts the classes of labels, reports any other.
 bool count_classes(const LoadedModel& model, const std::string& name, const ir::Function& function,
                    int64_t& classes, Diagnostics& diagnostics) {
     for (const ir::Input& input : function.inputs) {
@@ -31,7 +31,7 @@ bool count_classes(const LoadedModel& model, const std::string& name, const ir::
                     .help("`gmrun reconstruct` and `gmrun encode` run functions of data");
             return false;
         }
-        // With several label fields a sample is of class i mod the classes of each.
+        // With several label fields, a sample is of class i mod the classes of each field.
         if (classes == 0 || here < classes) classes = here;
     }
     return true;

@@ -1,4 +1,5 @@
-// Batches of what a model makes of noise and labels.
+// Makes batches of samples from noise and labels. Enters: a model and the name of one of its
+// functions. Leaves: batches in the function's own memory.
 #pragma once
 
 #include <memory>
@@ -12,30 +13,30 @@ namespace gmc::runtime {
 struct SamplerOptions {
     std::string function = "sample";
     uint64_t seed = 1;
-    /// The class of every sample; without it sample i is asked to be of class i mod classes.
+    /// The class of every sample; without it, sample i is asked to be of class i mod classes.
     std::optional<int64_t> label;
 };
 
-/// Runs a function of a model batch after batch. Sample i depends on the seed and i only (and on
-/// the model's batch size where the function itself draws random numbers).
+/// Runs a function of a model batch after batch. Sample i depends on the seed and i only. (If the
+/// function itself draws random numbers, it also depends on the model's batch size.)
 class Sampler {
   public:
-    /// Errors: an unknown function; one that makes no batch of examples, or takes data that are no
-    /// labels (kWrongType); a label where the function takes none, or of a class that does not
-    /// exist (kBadValue).
+    /// Errors: an unknown function; kWrongType for one that does not give a batch of examples, or
+    /// takes data other than labels; kBadValue for a label when the function takes none, or of a
+    /// class that does not exist.
     static Result<Sampler> make(LoadedModel& model, const SamplerOptions& options,
                                 Diagnostics& diagnostics);
 
-    /// Whether all inputs of the function are noise, or labels whose classes are known.
+    /// Whether all inputs of the function are noise, or labels whose number of classes is known.
     static bool can_sample(const LoadedModel& model, const ir::Function& function);
 
-    /// Classes that the function may be asked for; 0 when it takes no label.
+    /// The number of classes that the function can be asked for; 0 when it takes no label.
     int64_t classes() const { return classes_; }
     /// The type of a batch: [batch size, ...].
     const ir::Type& type() const { return executable_->result_type(0); }
     /// Makes the next batch.
     void next();
-    /// The batch that next() made, row-major; good until anything else of the model runs.
+    /// The batch that next() made, row-major. Valid until another function of the model runs.
     const float* batch() const { return executable_->result(0); }
     /// The class that sample i is asked to be of.
     int64_t label_of(int64_t sample) const {

@@ -1,6 +1,6 @@
-// Prints the speed of loop and copy kernels on bodies as training has them: time of the fastest
-// run, bytes of operands and results per second, nanoseconds per element of the space. Usage:
-// loop_bench [repetitions] [name prefix]
+// Prints the speed of loop and copy kernels on loop bodies that occur in training: time of the
+// fastest run, bytes of operands and results per second, nanoseconds per element of the iteration
+// space. Usage: loop_bench [repetitions] [name prefix]
 #include <fmt/format.h>
 #include <hwy/aligned_allocator.h>
 #include <omp.h>
@@ -26,7 +26,7 @@ namespace {
 int repetitions = 50;
 std::string wanted;
 
-/// A function of one op and memory for its values.
+/// A function of one op, and memory for its values.
 struct Bench {
     ir::Module module;
     ir::Builder builder;
@@ -65,7 +65,7 @@ struct Bench {
 
     using Maker = std::unique_ptr<runtime::Kernel> (*)(const ir::Function&, const ir::Operation&,
                                                        const runtime::Buffers&);
-    /// `in_place` pairs (result, operand).
+    /// `in_place` has pairs (result, operand) that share memory.
     void run(const std::string& name, const ir::Shape& space,
              std::vector<std::pair<ir::ValueId, ir::ValueId>> in_place = {},
              Maker make = &runtime::make_loop_kernel) {

@@ -1,6 +1,6 @@
-// Mutated idx, gzip, npy, npz, PNG and JPEG bytes: readers must answer with a value or an error,
-// never crash, hang or allocate what the file does not hold. Run under AddressSanitizer for its
-// full worth.
+// Feeds mutated idx, gzip, npy, npz, PNG and JPEG bytes to the readers. They have to answer with a
+// value or an error, and must not crash, hang or allocate more than the file can hold.
+// AddressSanitizer makes this test much stronger.
 #include <zip.h>
 
 #include <algorithm>
@@ -17,7 +17,8 @@
 namespace gmc::runtime {
 namespace {
 
-/// Changes a few bytes, mostly near the start where headers are; cuts or lengthens now and then.
+/// Changes a few bytes, mostly near the start, where headers are; sometimes cuts or lengthens the
+/// text.
 std::string mutated(std::string bytes, uint64_t round) {
     uint32_t draw = 0;
     const auto random = [&](size_t count) {
@@ -41,7 +42,7 @@ std::string sample_idx(uint8_t type, size_t value_bytes) {
     return bytes + std::string(24 * value_bytes, '\x11');
 }
 
-/// A failure must have said why, once.
+/// A failure has to come with exactly one error.
 void check_outcome(bool ok, const Diagnostics& diagnostics) {
     if (ok == !diagnostics.any() && diagnostics.count() <= 1) return;
     FAIL("ok " << ok << " but " << diagnostics.count() << " errors: " << diagnostics.render());
@@ -62,7 +63,7 @@ TEST_CASE("fuzz idx") {
         std::vector<float> example(static_cast<size_t>((*field)->elements()));
         (*field)->read((*field)->count() - 1, example.data());
     }
-    CHECK(good > 20);  // otherwise the mutations are too wild to test much
+    CHECK(good > 20);  // with fewer, mutations would be too wild to test much
 }
 
 TEST_CASE("fuzz npy data and npz") {

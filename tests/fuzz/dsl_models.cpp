@@ -1,5 +1,5 @@
-// Mutated models: whatever the text, reading ends with a model or with errors, never with a crash
-// or both.
+// Reads mutated models. Reading has to end with a model or with errors, never with both or with a
+// crash.
 #include <random>
 
 #include "dsl/text/document.h"
@@ -61,7 +61,7 @@ objective:
   metrics: {extra: mean(sum(q.mean^2))}
 )"};
 
-/// Words that change what a place of a model means.
+/// Words that change what a part of a model means.
 const char* const kWords[] = {"${n}",     "${",      "}",
                               "{",        "[",       "]",
                               ":",        ": ",      "- ",
@@ -115,7 +115,8 @@ TEST_CASE("Mutated models end in a model or in errors", "[fuzz][dsl]") {
     size_t good = 0;
     for (int round = 0; round < 3000; ++round) {
         const std::string text = round < 2 ? kSeeds[round] : mutate(kSeeds[random() % 2], random);
-        // A new name each time: some file systems wait for the disk when a file is written over.
+        // A new name each time, since some file systems wait for the disk when a file is
+        // overwritten.
         options.path = folder.write(fmt::format("{}.yaml", round), text);
         Diagnostics diagnostics;
         const Result<ModelSpec> spec = read_model(options, diagnostics);
@@ -126,7 +127,7 @@ TEST_CASE("Mutated models end in a model or in errors", "[fuzz][dsl]") {
         if (round < 2) REQUIRE(spec.ok());
         good += spec.ok();
     }
-    // Most mutations are mistakes; some are not. Neither is all of them.
+    // Most mutations make a model wrong, but some do not.
     CHECK(good > 50);
     CHECK(good < 2000);
 }
@@ -139,7 +140,7 @@ TEST_CASE("Mutated recipes end in a model or in errors", "[fuzz][dsl]") {
     std::mt19937 random(5);
     size_t good = 0;
     for (int round = 0; round < 500; ++round) {
-        // A folder of its own for each: see above.
+        // A folder of its own for each, for the same reason.
         const std::string directory = folder.path(fmt::format("{}", round));
         std::filesystem::create_directory(directory);
         const std::string text = round == 0 ? recipe : mutate(recipe, random);
@@ -152,7 +153,7 @@ TEST_CASE("Mutated recipes end in a model or in errors", "[fuzz][dsl]") {
         if (round == 0) REQUIRE(spec.ok());
         good += spec.ok();
     }
-    // Much of a recipe is comment.
+    // Much of a recipe is comments, which mutations may change.
     CHECK(good > 25);
     CHECK(good < 450);
 }

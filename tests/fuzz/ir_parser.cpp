@@ -1,5 +1,5 @@
-// Mutated modules: the parser, the verifier and the passes answer with a module or with errors, and
-// never crash.
+// Feeds mutated modules to the parser, the verifier and the passes. They have to answer with a
+// module or with errors, and must not crash.
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -35,7 +35,7 @@ std::vector<std::string> seeds() {
     return out;
 }
 
-/// Changes, removes, doubles or moves a few bytes or lines of `text`; takes some from `other`.
+/// Changes, removes, doubles or moves a few bytes or lines of `text`, or takes some from `other`.
 std::string mutated(std::string text, const std::string& other, std::mt19937_64& random) {
     static constexpr std::string_view kPieces[] = {"%",
                                                    "@",
@@ -123,13 +123,13 @@ TEST_CASE("the passes keep every well-formed mutant well formed", "[fuzz]") {
         Result<ir::Module> module =
             ir::read_artefact_text("fuzz.gmc", text, {.require_checksum = false}, diagnostics);
         if (!module.ok()) continue;
-        // A module that has been through the pipeline before is no input of it.
+        // A module that has been through the pipeline is not a valid input of it.
         if (text.find("fused") != std::string::npos || text.find("arena") != std::string::npos)
             continue;
         INFO(text);
         passes::PassOptions options;
         options.crash_file = (fs::temp_directory_path() / "gmc_fuzz_crash.gmc").string();
-        // The manager verifies after each pass and throws when a pass has broken the module.
+        // The manager verifies the module after each pass, and throws when a pass broke it.
         CHECK_NOTHROW(passes::run_stages(*module, pipeline(), options, diagnostics));
         ++ran;
     }

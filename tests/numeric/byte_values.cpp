@@ -1,4 +1,5 @@
-// Bytes as floats: vectors, what is left of them, and the table give the same.
+// Bytes as floats. Full vectors, the remainder of a vector and the table have to give the same
+// numbers.
 #include "runtime/data/files/byte_values.h"
 
 #include "tests/catch.h"

@@ -1,5 +1,5 @@
-// Functions of expressions about classes, over the batch and at zero, in modules as dsl/lower
-// makes them, against plain loops.
+// Functions of expressions about classes, over the batch and at zero, against plain loops. They are
+// tested in modules that dsl/lower makes.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -85,7 +85,7 @@ TEST_CASE("argmax is the first of the largest, one_hot and == tell classes apart
 }
 
 TEST_CASE("batch_mean averages examples element by element, in evaluate those that count") {
-    // A sum of squares, so that the mean of squares would be another number.
+    // A sum of squares of means, which differs from the mean of sums of squares.
     const ir::Module module = model(3, "m: sum(batch_mean(flat(image))^2)", "");
     const Numbers image = random_numbers(48);
     double all = 0, first_two = 0;
@@ -117,8 +117,8 @@ TEST_CASE("categorical draws classes as often as the softmax says") {
         const double expected = kExamples * static_cast<double>(k + 1) / 136;  // 1 + ... + 16
         chi_square += (count[k] - expected) * (count[k] - expected) / expected;
     }
-    CHECK(chi_square < 44);  // 15 degrees of freedom: exceeded once in 10,000 seeds
-    CHECK(chi_square > 2);   // ... and below this as rarely
+    CHECK(chi_square < 44);  // 15 degrees of freedom: one seed in 10,000 exceeds it
+    CHECK(chi_square > 2);   // ... and as few fall below this
 }
 
 TEST_CASE("roots and norms have finite slopes at zero, first and second") {

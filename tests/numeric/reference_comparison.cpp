@@ -1,4 +1,4 @@
-// Runs by the reference, and the comparison of named lists of doubles element by element.
+// Runs the reference, and compares named lists of doubles element by element.
 #include "tests/numeric/reference_comparison.h"
 
 #include <fmt/format.h>
@@ -23,7 +23,7 @@ std::string difference(const std::string& name, const std::vector<double>& found
             tolerance.relative * std::fmax(std::fabs(expected[i]), tolerance.floor * largest) +
             tolerance.absolute;
         double excess = std::fabs(found[i] - expected[i]) / allowed;
-        // Not a number on one side, or different infinities.
+        // NaN on one side only, or different infinities.
         if (!std::isfinite(found[i]) || !std::isfinite(expected[i])) excess = INFINITY;
         if (found[i] == expected[i] || excess <= worst_excess) continue;
         worst_excess = excess;

@@ -1,5 +1,5 @@
-// Running one function in two ways and saying where they differ: the reference, the fast path, the
-// same function after passes.
+// Runs one function in two ways and describes where the results differ. The ways are the reference
+// (plain loops in double), the fast path, and the same function after passes.
 #pragma once
 
 #include <string>
@@ -11,34 +11,35 @@
 
 namespace gmc::tests {
 
-/// What a function is run on.
+/// The numbers that a function is run on.
 struct RunInputs {
     runtime::ReferenceInputs inputs;
-    /// Of every state of the module, by its name.
+    /// Per state of the module, by its name.
     std::map<std::string, std::vector<double>> states;
     runtime::CallContext call;
 };
 
-/// What it gives: results and updated states by name ("@name" for states).
+/// Results and updated states by name ("@name" for states).
 using RunOutputs = std::map<std::string, std::vector<double>>;
 
-/// "" when `found` is `expected` within `tolerance`, else one line on the worst element.
+/// "" when `found` equals `expected` within `tolerance`; otherwise one line about the worst
+/// element.
 std::string difference(const std::string& name, const std::vector<double>& found,
                        const std::vector<double>& expected, const Tolerance& tolerance);
-/// The same for everything that two runs gave.
+/// The same for everything that two runs computed.
 std::string difference(const RunOutputs& found, const RunOutputs& expected,
                        const Tolerance& tolerance);
 
 RunOutputs run_by_reference(const ir::Module& module, const ir::Function& function,
                             const RunInputs& inputs);
 
-/// By runtime/program/executable.h; `reference` makes it run the plain loops on its own memory,
-/// which tests the placement of values alone.
+/// Runs by runtime/program/executable.h. With `reference` the executable runs the plain loops on
+/// its own memory, which tests only where the plan puts values.
 RunOutputs run_by_executable(const ir::Module& module, const ir::Function& function,
                              const RunInputs& inputs, bool reference = false);
 
-/// Fast path against reference: "" or what differs. When the function is neither fused nor planned,
-/// the first op whose value differs is named as well.
+/// Compares the fast path with the reference: "" or a description. When the function is neither
+/// fused nor planned, the first op whose value differs is named as well.
 std::string compare_fast_path(const ir::Module& module, const ir::Function& function,
                               const RunInputs& inputs, const Tolerance& tolerance = kFastFunction);
 

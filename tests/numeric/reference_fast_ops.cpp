@@ -1,5 +1,6 @@
-// Every op alone on the fast path: the cases of the gradient tests, element-wise ops at sizes
-// around tiles and vectors, and random numbers, which must be the reference's.
+// Runs every op alone on the fast path: the cases of the gradient tests, element-wise ops at sizes
+// around those of vectors and tiles of loops, and random numbers, which have to equal the
+// reference's.
 #include "compiler/ir/text/printer.h"
 #include "tests/catch.h"
 #include "tests/numeric/gradient/gradient_cases.h"
@@ -10,7 +11,7 @@ using namespace gmc::tests;  // NOLINT
 
 namespace {
 
-/// "" or how the fast path differs on the function that `emit` writes.
+/// "", or how the fast path differs on the function that `emit` writes.
 template <typename Emit>
 std::string check_fast(const Emit& emit, const Tolerance& tolerance = kFastOp,
                        const runtime::CallContext& call = {}) {
@@ -26,7 +27,7 @@ std::string check_fast(const Emit& emit, const Tolerance& tolerance = kFastOp,
     return wrong.empty() ? "" : wrong + ir::print(module);
 }
 
-/// The op with operands of the shapes and fills of a gradient case.
+/// Runs the op with operands of the shapes and numbers of a gradient case.
 std::string check_case(const GradientCase& one) {
     return check_fast([&](Scope& s) {
         std::vector<ir::ValueId> x;

@@ -1,4 +1,4 @@
-// Runs by executables, with float kernels or with the plain loops on the executable's memory.
+// Runs executables, with fast float kernels or with the plain loops on the executable's memory.
 #include <algorithm>
 #include <memory>
 
@@ -11,7 +11,7 @@
 namespace gmc::tests {
 namespace {
 
-/// A copy of the function with the value of every op as a result.
+/// A copy of the function in which the value of every op is a result.
 ir::Function with_all_values(const ir::Function& function) {
     ir::Function all = function;
     all.results.clear();
@@ -27,7 +27,7 @@ bool is_plain(const ir::Function& function) {
                         [](const ir::Operation& op) { return op.as<ir::Fused>() != nullptr; });
 }
 
-/// The first op whose value differs, as text.
+/// The text of the first op whose value differs.
 std::string first_difference(const ir::Module& module, const ir::Function& function,
                              const RunInputs& inputs, const Tolerance& tolerance) {
     const ir::Function all = with_all_values(function);
@@ -42,7 +42,7 @@ std::string first_difference(const ir::Module& module, const ir::Function& funct
     return "no op differs when all values are results\n";
 }
 
-/// After a run the copies are what their parameters are.
+/// Checks that the bf16 copies of parameters equal their parameters after a run.
 void check_copies(const runtime::StateStore& states) {
     for (ir::StateId id = states.saved_count(); id < states.count(); ++id) {
         const float* source = states.data(states.state(id).source);

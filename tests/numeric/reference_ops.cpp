@@ -1,5 +1,5 @@
-// The reference itself, on numbers small enough to be worked out by hand. Functions are written as
-// IR text.
+// The reference itself, on numbers small enough to work out by hand. Functions are written as IR
+// text.
 #include <cmath>
 
 #include "compiler/ir/text/parser.h"
@@ -23,7 +23,7 @@ ir::Module parse(const std::string& text) {
     return module.take();
 }
 
-/// The value of `%y` in a function of this body, for inputs %a, %b.
+/// The value of `%y` in a function with this body, for inputs %a and %b.
 Numbers run(const std::string& inputs, const std::string& body, const Numbers& a,
             const Numbers& b = {}) {
     const ir::Module module = parse("func @f(" + inputs + ") {\n" + body + "\nresult y = %y\n}");
@@ -127,15 +127,16 @@ TEST_CASE("reference of convolutions") {
           Numbers{10, 32, 4});
     CHECK(conv("strides=[1], pads_begin=[0], pads_end=[0], dilations=[2]", "f32[1,2,1]") ==
           Numbers{31, 42});
-    // Uneven pads: what begins is not what ends.
+    // Uneven padding shows whether begin and end are mixed up.
     CHECK(conv("strides=[1], pads_begin=[1], pads_end=[0], dilations=[1]", "f32[1,4,1]") ==
           Numbers{10, 21, 32, 43});
-    // Two groups: filter 0 sees channel 0, filter 1 sees channel 1.
+    // Two groups: filter 0 reads channel 0, filter 1 reads channel 1.
     CHECK(run("%a: f32[1,1,2] = argument, %b: f32[1,1,2] = argument",
               "%y = conv %a, %b {strides=[1], pads_begin=[0], pads_end=[0], dilations=[1], "
               "groups=2} : f32[1,1,2]",
               {3, 5}, {10, 100}) == Numbers{30, 500});
-    // Transposed, stride 2: each element lays down the kernel.
+    // A transposed convolution of stride 2: each element adds a multiple of the kernel to the
+    // result.
     CHECK(run("%a: f32[1,2,1] = argument, %b: f32[2,1,1] = argument",
               "%y = conv_backward_data %a, %b {strides=[2], pads_begin=[0], pads_end=[0], "
               "dilations=[1]} : f32[1,5,1]",
@@ -203,8 +204,8 @@ TEST_CASE("random numbers of the reference have the moments of their distributio
 }
 
 TEST_CASE("normal numbers are Box and Muller's pairs of the uniform ones of their block") {
-    // Element r of a tile has word r / 16 of block r % 16; words 0 and 1 are a pair, 2 and 3
-    // another.
+    // Element r of a group of 64 elements has word r / 16 of block r % 16. Words 0 and 1 of a block
+    // make one pair of normal numbers, words 2 and 3 another.
     const runtime::CallContext call{9, 4, 0, 0};
     const Numbers u = generate("random_uniform {stream=1}", 128, call);
     const Numbers n = generate("random_normal {stream=1}", 128, call);

@@ -1,5 +1,5 @@
-// Random numbers for tests: the same on every machine and standard library, unlike
-// std::uniform_real_distribution.
+// Random numbers for tests. Unlike those of std::uniform_real_distribution they are the same on
+// every machine and standard library.
 #pragma once
 
 #include <cstdint>
@@ -14,9 +14,9 @@ class TestRandom {
   public:
     explicit TestRandom(uint64_t seed) : engine_(seed) {}
 
-    /// In [0, 1), a multiple of 2^-20, so exact in float as well.
+    /// In [0, 1), a multiple of 2^-20, so that it is exact as a float too.
     double unit() { return static_cast<double>(engine_() >> 44) * 0x1p-20; }
-    /// In [low, high); float-exact when the ends are small multiples of a power of two.
+    /// In [low, high). Exact as a float when both ends are small multiples of a power of two.
     double uniform(double low, double high) { return low + (high - low) * unit(); }
     /// In [low, high].
     int64_t integer(int64_t low, int64_t high) {

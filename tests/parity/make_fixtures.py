@@ -86,7 +86,7 @@ class CompiledModel:
         self.random_ops = list(by_stream.values())
 
     def take_state(self, network, shape, kind, trained, word):
-        """The first that fits. A name matters only where shapes do not tell two states apart."""
+        """Returns the first state that fits. Names matter only when shapes do not tell two states apart."""
         for s in self.states:
             if (s.name.startswith(network + ".") and word in s.name and
                     (s.shape, s.kind, s.trained) == (shape, kind, trained)):
@@ -107,7 +107,7 @@ def rounded(x):
 
 
 class Rounded(torch.autograd.Function):
-    """To bfloat16, and so is the gradient."""
+    """Rounds to bfloat16; the gradient is rounded as well."""
 
     @staticmethod
     def forward(context, x):
@@ -119,7 +119,7 @@ class Rounded(torch.autograd.Function):
 
 
 class RoundedWeight(Rounded):
-    """To bfloat16; the gradient is what was summed."""
+    """Rounds to bfloat16; the gradient is a sum in full precision and is not rounded."""
 
     @staticmethod
     def backward(context, gradient):
@@ -127,7 +127,7 @@ class RoundedWeight(Rounded):
 
 
 class RoundedGradient(Rounded):
-    """The gradient to bfloat16: before a bias, whose gradient is the sum of what the contraction gets."""
+    """Rounds the gradient only: between a contraction and its bias, whose gradient sums the rounded gradient."""
 
     @staticmethod
     def forward(context, x):
@@ -143,7 +143,7 @@ class Training:
         self.value, self.names, self.moments, self.random_ops, self.updates = {}, {}, {}, {}, {}
 
     def next_call(self):
-        """A function of the schedule has run: fresh noise and data from now on."""
+        """Ends a function of the schedule: the next one gets fresh noise and data."""
         self.call += 1
 
     def state(self, layer, what, shape, kind, trained=True):
@@ -248,7 +248,7 @@ class Training:
 
 
 def check_this_script():
-    """Each part against something that shares no line with it."""
+    """Checks each part against code that shares no line with it."""
     gmc_random.check()
     torch.manual_seed(0)
     rand = functools.partial(torch.randn, dtype=torch.float64)
@@ -273,7 +273,7 @@ def check_this_script():
 
 
 def train(name, text, functions, dtype, bf16):
-    """-> losses by step, the l2 norm of each state after the last, what each random op was for"""
+    """Returns the losses of each step, the l2 norm of each state after the last step, and the use of each random op."""
     t, losses = Training(CompiledModel(text, functions), dtype, bf16), []
     for _ in range(STEPS):
         losses.append({key: loss.item() for key, loss in MODELS[name](t).items()})
@@ -314,7 +314,7 @@ def main():
             print(f"step {step} {key:15} {losses[step][key]:.9g} {e:.17g}")
     norm_gap = max(abs(norms[key] - e) / max(e, 1e-3) for key, e in exact_norms.items())
     print(f"largest relative gap of float32 to float64: losses {gap:.2g}, norms {norm_gap:.2g}")
-    # What lies in the middle of two bfloat16 is rounded one way or the other, as the sum before it was ordered.
+    # A number halfway between two bfloat16 is rounded up or down, depending on the order of the sum that made it.
     limit = 2**-5 if arguments.bf16 else 1e-3
     assert gap < limit and norm_gap < limit, "float32 is off"
     if arguments.output:

@@ -1,6 +1,7 @@
-// The first five training steps of models, a few of all kinds, against PyTorch, from the same
-// weights, data and noise: every loss to 1e-4 relative, in bf16 to what rounding leaves. Fixtures
-// are numbers made by make_fixtures.py; nothing else of PyTorch is needed to run this.
+// Runs the first five training steps of models of all kinds, and compares them with PyTorch from
+// the same weights, data and noise. Losses have to agree to 1e-4 relative, or in bf16 to what
+// rounding allows. The fixtures hold only numbers, made by make_fixtures.py, so this test needs no
+// PyTorch.
 #include <cmath>
 #include <fstream>
 #include <map>
@@ -15,22 +16,23 @@
 namespace gmc {
 namespace {
 
-/// How far losses may be apart, relative.
+/// The largest relative difference of losses, in the first and in later steps.
 struct Tolerance {
     double first_step, later_steps;
 };
 constexpr Tolerance kF32 = {1e-4, 1e-4};
-/// A sum in the middle of two bf16 numbers is rounded up or down as its terms were ordered, a
-/// change of 2^-8; where a gradient is near zero, Adam then moves a weight the other way. So
-/// PyTorch's autocast and the same model rounded by hand, which agree to 6e-8 (vae_mlp) and 2e-4
-/// (seed_gan) in the first step, are up to 4.6e-3 apart in later ones. In the first step the KL
-/// divergence of the VAEs in f32 is 1.5e-3 and 2.4e-3 away: a model computed in f32 fails here.
+/// A sum halfway between two bf16 numbers is rounded up or down depending on the order of its
+/// terms, a change of 2^-8. Where a gradient is near zero, Adam then moves a weight the other way.
+/// So PyTorch's autocast and the same model rounded by hand, which agree to 6e-8 (vae_mlp) and 2e-4
+/// (seed_gan) in the first step, differ by up to 4.6e-3 in later ones. In f32, the KL divergence of
+/// the VAEs in the first step differs from that in bf16 by 1.5e-3 and 2.4e-3; so a model that is
+/// computed in f32 by mistake fails here.
 constexpr Tolerance kBf16 = {5e-4, 8e-3};
-/// Where PyTorch in f32 and in f64 differ by more than that themselves (a KL divergence near zero),
-/// their gap counts.
+/// Where PyTorch's own results in f32 and f64 differ by more than the tolerance (a KL divergence
+/// near zero), a multiple of their difference is allowed instead.
 constexpr double kGapsAllowed = 4;
 
-/// Element i of call t: a uniform number of the fixture's stream, scaled into the range of the
+/// Element i of call t is a uniform number of the fixture's stream, scaled to the range of the
 /// model's data.
 void fill_data(const nlohmann::json& fixture, int64_t call, double low, double high, float* data,
                int64_t elements) {
@@ -42,7 +44,7 @@ void fill_data(const nlohmann::json& fixture, int64_t call, double low, double h
     }
 }
 
-/// A function of the training schedule, "step" or "step_critic*5 step_generator*1".
+/// A function of the training schedule "step", or "step_critic*5 step_generator*1".
 struct Scheduled {
     int64_t repeat = 1;
     const ir::Function* function = nullptr;
@@ -92,7 +94,8 @@ void check_losses(const nlohmann::json& fixture, size_t step, const Results& res
     }
 }
 
-/// Steps of `module` against the fixture of `model`; the data lie in [low, high].
+/// Runs steps of `module` and compares them with the fixture of `model`; the data are in [low,
+/// high].
 void compare_steps(const std::string& model, const ir::Module& module, double low, double high,
                    bool reference = false, const Tolerance& tolerance = kF32) {
     std::ifstream file(std::string(GMC_SOURCE_DIR) + "/tests/parity/" + model + ".json");
@@ -146,7 +149,7 @@ TEST_CASE("seed_gan in bf16 steps like PyTorch's autocast") { compare_bf16("seed
 TEST_CASE("hinge_sn in bf16, its power iterations in f32, steps like PyTorch's autocast") {
     compare_bf16("hinge_sn", -1, 1);
 }
-// The plain loops are slow; one model shows that they agree too.
+// Plain loops are slow, so one model has to do to show that they agree too.
 TEST_CASE("vae_mlp in plain loops steps like PyTorch") {
     compare("vae_mlp", 0, 1, true);
     compare_bf16("vae_mlp", 0, 1, true);

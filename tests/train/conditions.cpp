@@ -1,5 +1,6 @@
-// Models with labels, norms and a codebook: they train through the whole pipeline, what training
-// moves without gradients moves, and a label that no class is for is refused when data are read.
+// Trains models with labels, norms and a codebook through the whole pipeline. What training moves
+// without gradients has to move, and labels beyond the number of classes have to be refused when
+// data are read.
 #include <unistd.h>
 
 #include <cmath>
@@ -35,7 +36,7 @@ void write(const std::string& path, const std::string& bytes) {
     std::ofstream(path, std::ios::binary) << bytes;
 }
 
-/// The compiled model of a text, as a file.
+/// The path of the compiled model of a text.
 std::string compile(const Folder& folder, const std::string& text) {
     write(folder / "model.yaml", text);
     Diagnostics diagnostics;
@@ -48,7 +49,8 @@ std::string compile(const Folder& folder, const std::string& text) {
     return folder / "model.gmc";
 }
 
-/// Trains so many steps; the metrics of each. Fails on errors unless `errors` takes them.
+/// Trains this many steps and returns the metrics of each. Fails on errors unless `errors` collects
+/// them.
 std::vector<nlohmann::json> train(const Folder& folder, const std::string& path, int64_t steps,
                                   std::string* errors = nullptr) {
     Diagnostics diagnostics;
@@ -164,7 +166,8 @@ train: {batch_size: 32, optimizer: {adam: {learning_rate: 0.01}}}
     CHECK(metrics.front()["sigma"].get<double>() == Approx(0.2));
     CHECK(metrics[10]["sigma"].get<double>() == Approx(0.1));
     CHECK(metrics.back()["sigma"] == 0);
-    // No discriminator gets below the entropy of a label that is 1 in 9 of 10 cases.
+    // A discriminator whose labels are 1 in 9 of 10 cases cannot get below the entropy of such a
+    // label.
     for (const auto& line : metrics) CHECK(line["discriminator_loss"] > 0.325);
     CHECK(metrics.back()["discriminator_loss"] < 1.3);
 }
@@ -240,7 +243,7 @@ train: {batch_size: 32, optimizer: {adam: {learning_rate: 0.01}}}
 
 TEST_CASE("a label that a layer has no class for is refused when the data are read") {
     const Folder folder;
-    // Two pictures of 2 x 2, and their labels as numbers: a float array, which need not be classes.
+    // Two pictures of 2 x 2, and their labels as a float array, in which any number may occur.
     const auto npy = [](const std::string& shape, const std::vector<float>& values) {
         std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': " + shape + ", }";
         header += std::string(117 - header.size(), ' ') + '\n';

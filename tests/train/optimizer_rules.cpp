@@ -1,4 +1,4 @@
-// Three steps of each rule against the formulas of the papers, in plain double.
+// Runs three steps of each optimizer and compares them with the formulas of the papers in double.
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -13,7 +13,7 @@ namespace {
 using Numbers = std::vector<double>;
 using runtime::Executable;
 
-/// One dense layer of 2 x 2 weights and 2 biases that is applied to ones.
+/// One dense layer of 2 x 2 weights and 2 biases, applied to ones.
 std::string model_text(const std::string& loss, const std::string& entry,
                        const std::string& functions) {
     return "model: t\ndata: {image: {synthetic: shapes}}\nnetworks:\n"
@@ -25,10 +25,10 @@ std::string model_text(const std::string& loss, const std::string& entry,
 
 /// Its gradient with respect to weight [i, j] and to bias j is y_j - 3.
 constexpr const char* kSquares = "0.5 * mean(sum((y - 3)^2))";
-/// Always zero, and so is its gradient, but the compiler does not know.
+/// Always zero, and so is its gradient, but the compiler cannot know that.
 constexpr const char* kFlat = "mean(sum((y - stop_gradient(y))^2))";
 
-/// A compiled model and its states, as they start with seed 1.
+/// A compiled model and its states, initialised with seed 1.
 struct Trained {
     explicit Trained(const std::string& loss, const std::string& entry,
                      const std::string& functions = "f(x): net(x)")
@@ -95,7 +95,7 @@ void check_rule(const std::string& optimizer, const Rule& rule) {
     }
 }
 
-/// Kingma and Ba 2015, algorithm 1, with weights that decay by `decay` of themselves first.
+/// Kingma and Ba 2015, algorithm 1; before each update weights shrink by the share rate * decay.
 Rule adam(double rate, double beta_1, double beta_2, double decay) {
     Numbers m(6, 0), v(6, 0);
     return [=](Numbers& p, const Numbers& g, int t) mutable {
@@ -122,7 +122,7 @@ Rule rmsprop(double rho, double momentum, double epsilon, bool centered) {
     };
 }
 
-/// Gradient descent with a rate of 0.1, of what `change` makes of the gradient.
+/// Gradient descent with rate 0.1, where `change` is applied to the gradient first.
 Rule descent_of(std::function<void(Numbers&)> change) {
     return [=](Numbers& p, Numbers g, int) {
         change(g);

@@ -1,5 +1,5 @@
-// What is made of trained states: labelled samples, encodings, ways between samples, and how good
-// samples are. The models' weights are set by hand, so that every number is known.
+// What is made with trained states: labelled samples, encodings, interpolations, and figures about
+// the quality of samples. The tests set the models' weights by hand, so that every number is known.
 #include <unistd.h>
 
 #include <cmath>
@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 using runtime::Examples;
 using Values = std::vector<float>;
 
-/// Points with 8 classes; a sample's coordinates are its label.
+/// Points of 8 classes; both coordinates of a sample are its label.
 constexpr const char* kPoints = R"(
 model: points
 data:
@@ -75,7 +75,7 @@ struct TestModel {
     ~TestModel() { fs::remove_all(folder); }
 };
 
-/// Compiles and loads `text`, with --set of `sets`; its states are initialised.
+/// Compiles and loads `text`, with `sets` as --set, and initialises its states.
 std::unique_ptr<TestModel> make_model(const std::string& text,
                                       const std::vector<std::string>& sets = {}) {
     static int count = 0;
@@ -163,7 +163,8 @@ TEST_CASE("training draws labelled pictures as wide as there are classes, and po
             CHECK(picture->width > 600);
             continue;
         }
-        // Two columns of 4 x 4 images at 21 pixels per pixel, gaps of 2; 32 rows make 64 images.
+        // Two columns of 4 x 4 images, at 21 pixels per pixel with gaps of 2; 32 rows, since there
+        // are 64 images.
         CHECK(picture->width == 2 * 84 + 3 * 2);
         CHECK(picture->height == 32 * 84 + 33 * 2);
         CHECK(*picture->at(10, 10) == 0);         // class 0
@@ -220,13 +221,13 @@ TEST_CASE("rows of interpolation begin and end in samples, and take the arc") {
                   Approx((a[k] + b[k]) * std::sin(angle / 2) / std::sin(angle)).margin(1e-5));
         }
     }
-    // Uniform noise goes straight.
+    // With uniform noise the way is straight.
     const auto straight = runtime::interpolate(*points->model, {"flat", 1, 3, 5, {}}, diagnostics);
     REQUIRE(straight.ok());
     const Values corners = generate(*points->model, "flat", 2).values;
     for (size_t k = 0; k < 3; ++k)
         CHECK(straight->values[3 + k] == Approx((corners[k] + corners[3 + k]) / 2));
-    // A row has one class.
+    // All samples of a row have one class.
     const auto classes = runtime::interpolate(*points->model, {"sample", 3, 2, 5, {}}, diagnostics);
     REQUIRE(classes.ok());
     CHECK(classes->values == Values{0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2});
@@ -237,7 +238,8 @@ TEST_CASE("modes are those of the synthetic set, counted over samples") {
     const auto modes = runtime::modes_of(*points->model);
     REQUIRE(modes);
     Diagnostics diagnostics;
-    // Points on the diagonal: (0, 0), (1, 1), ..., none within 0.06 of the ring of radius 2.
+    // Points on the diagonal, (0, 0), (1, 1), ..., none of which is within 0.06 of the ring of
+    // radius 2.
     const auto coverage = runtime::sample_modes(*points->model, *modes, 100, 1, diagnostics);
     REQUIRE(coverage.ok());
     CHECK(coverage->modes == 8);
@@ -246,7 +248,7 @@ TEST_CASE("modes are those of the synthetic set, counted over samples") {
     CHECK_FALSE(runtime::modes_of(*make_model(kPictures)->model));
 }
 
-/// Logits and features (0, scale * (sum of the picture - 8)): a full picture is class 1.
+/// Logits and features are (0, scale * (sum of the picture - 8)), so a full picture is class 1.
 void set_weights(runtime::LoadedModel& model, float scale) {
     runtime::StateStore& states = model.states();
     for (ir::StateId id = 0; id < states.count(); ++id) {
@@ -297,7 +299,8 @@ TEST_CASE("a classifier judges labelled samples: accuracy and Frechet distance")
     CHECK(quality.samples == 50);
     CHECK(quality.data_examples == 30);
     CHECK(*quality.class_accuracy == 1);
-    // One feature varies: (m1 - m2)^2 + (s1 - s2)^2. Samples have 8 and -8 in turn.
+    // Only one feature varies, so the distance is (m1 - m2)^2 + (s1 - s2)^2. Samples have 8 and -8
+    // in turn.
     const auto [test_mean, test_deviation] =
         moments_of_data(*judge->model, runtime::DataSplit::kTest);
     const auto [train_mean, train_deviation] =
@@ -309,7 +312,7 @@ TEST_CASE("a classifier judges labelled samples: accuracy and Frechet distance")
           Approx(std::pow(train_mean - test_mean, 2) +
                  std::pow(train_deviation - test_deviation, 2)));
 
-    // The same pictures in the range [-1, 1]: converted, all figures stay.
+    // The same pictures in the range [-1, 1] are converted, so all figures stay the same.
     std::string text = kPictures;
     text.replace(text.find("range: [0, 1]"), 13, "range: [-1, 1]");
     text.replace(text.find("0 * noise + label"), 17, "0 * noise + 2 * label - 1");
@@ -320,7 +323,7 @@ TEST_CASE("a classifier judges labelled samples: accuracy and Frechet distance")
     CHECK(*converted.frechet_distance_of_data ==
           Approx(*quality.frechet_distance_of_data).epsilon(1e-5));
 
-    // A classifier that has it the wrong way round finds no sample right.
+    // A classifier with swapped classes finds no sample right.
     set_weights(*judge->model, -1);
     CHECK(*quality_of(*judge->model, 50).class_accuracy == 0);
 }

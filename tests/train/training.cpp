@@ -1,4 +1,5 @@
-// A few steps of each model: finite, learning, and the same bits twice.
+// Trains each model for a few steps: losses stay finite and fall, and a second run gives the same
+// bits.
 #include <unistd.h>
 
 #include <cmath>
@@ -17,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A folder that goes when the test ends.
+/// A folder that is removed when the test ends.
 class Folder {
   public:
     Folder()
@@ -33,15 +34,15 @@ class Folder {
     fs::path path_;
 };
 
-/// Whether a model's data are files; others make theirs.
+/// Whether a model reads its data from files; other models generate them.
 bool needs_files(const std::string& name) {
     static const std::set<std::string> kGenerated = {"classifier64", "dcgan64", "r1_grid",
                                                      "shapes_vae", "wgan_gp_ring"};
     return kGenerated.count(name) == 0;
 }
 
-/// Models of Fashion-MNIST learn generated shapes here, with their classes: the same networks and
-/// objectives, no files. Six batches of data.
+/// Models of Fashion-MNIST are trained on generated shapes and their classes here: the same
+/// networks and objectives without files. There are six batches of data.
 std::string write_model(const Folder& folder, const std::string& name, int64_t batch_size,
                         const std::string& precision = "f32") {
     const std::string batch = "train.batch_size=" + std::to_string(batch_size);
@@ -118,7 +119,7 @@ void check_learns_and_repeats(const std::string& name, int64_t batch_size, int64
         INFO(key << " from " << first << " to " << metrics.back()[key]);
         if (key == "loss")
             CHECK(metrics.back()[key] < 0.9 * first.get<double>());
-        else  // a game is bounded, not falling: no side has run away yet
+        else  // in a game losses need not fall; no side may have run away
             CHECK(std::fabs(metrics.back()[key].get<double>()) <
                   20 + 2 * std::fabs(first.get<double>()));
     }
@@ -129,7 +130,7 @@ TEST_CASE("every model learns or plays, the same bits twice") {
         const char* name;
         int64_t batch_size, steps;
     };
-    // Every file of models/ has a row: the last check counts them.
+    // Every file in models/ has a row; the last check counts them.
     const std::vector<Case> cases = {
         {"aae", 16, 15},          {"ae", 32, 20},          {"beta_vae", 32, 20},
         {"cgan", 8, 15},          {"classifier", 16, 20},  {"cvae", 32, 20},
@@ -312,7 +313,7 @@ TEST_CASE("evaluation counts every example once, whatever the batch") {
         for (const auto& [name, value] : result->values)
             if (name == "kl") losses.push_back(value);
     }
-    // The KL divergence draws nothing, so it is the same up to rounding.
+    // The KL divergence uses no random numbers, so it differs by rounding only.
     REQUIRE(losses.size() == 2);
     CHECK(losses[0] == Approx(losses[1]).epsilon(1e-5));
 }

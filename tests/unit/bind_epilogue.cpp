@@ -1,4 +1,4 @@
-// Which loops follow through contractions, and in which order operations then run.
+// Which loops become epilogues of contractions, and in which order operations then run.
 #include "compiler/ir/text/parser.h"
 #include "runtime/program/epilogue.h"
 #include "runtime/program/placement.h"
@@ -11,8 +11,10 @@ namespace {
 
 struct Found {
     std::vector<size_t> order;
-    std::vector<std::pair<size_t, size_t>> pairs;  ///< contraction, loop
-    std::vector<LoopPart> parts;                   ///< of those loops
+    /// Contraction, loop.
+    std::vector<std::pair<size_t, size_t>> pairs;
+    /// Of these loops.
+    std::vector<LoopPart> parts;
 };
 
 Found find(const std::string& body, const std::string& states = "") {
@@ -159,14 +161,14 @@ func @step(%x: f32[4,2] = argument, %dy: f32[4,3] = argument) {
 }
 )",
                              "state @w : f32[2,3] parameter = ones\n");
-    // The optimizer's rate moves up with it; the gradient moves behind the last reader of @w.
+    // The optimizer's rate is computed earlier too; the gradient moves after the last reader of @w.
     CHECK(found.pairs == Pairs{{0, 5}, {1, 2}});
     CHECK(found.order == Order{1, 2, 3, 4, 0, 5});
 }
 
 namespace {
 
-/// Two weights, updated as one by their gradients. `between` stands behind the first gradient.
+/// Two weights that are updated together by their gradients. `between` follows the first gradient.
 std::string two_weights(const std::string& between) {
     return R"(
 func @f(%x: f32[8,8] at 0 = argument, %y: f32[8,8] at 256 = argument) arena 2048 unplanned 4096 {
@@ -209,7 +211,7 @@ TEST_CASE("a part waits for who reads the old weight, with its gradient") {
 }
 
 TEST_CASE("a gradient that cannot wait is followed by nothing") {
-    // What comes next writes over an operand of the first gradient, and reads the old weight.
+    // What comes next overwrites an operand of the first gradient, and reads the old weight.
     const Found found = find(two_weights("  %old = matmul %y, @v : f32[8,8] at 0\n"), kTwoStates);
     CHECK(found.pairs == Pairs{{2, 5}});
     CHECK(found.parts == std::vector<LoopPart>{{64, 128}});

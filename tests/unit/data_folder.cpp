@@ -1,4 +1,4 @@
-// Folders of pictures: classes, sizes, mirroring, and each error.
+// Folders of pictures: classes, sizes, mirroring, and every error.
 #include "runtime/data/files/folder.h"
 
 #include <algorithm>
@@ -13,7 +13,7 @@
 namespace gmc::runtime {
 namespace {
 
-/// Left half dark, right half bright.
+/// The left half is dark, the right half bright.
 Image two_halves(int64_t height, int64_t width, int64_t channels) {
     Image image = make_image(height, width, channels, 20);
     for (int64_t y = 0; y < height; ++y)
@@ -42,7 +42,7 @@ FolderOptions small() {
     return options;
 }
 
-/// Two classes of pictures of several sizes and formats.
+/// Two classes of pictures, of several sizes and formats.
 void fill(const TempFolder& folder) {
     std::filesystem::create_directories(folder.path("dogs/deep"));
     std::filesystem::create_directories(folder.path("cats"));
@@ -53,7 +53,7 @@ void fill(const TempFolder& folder) {
     folder.write("dogs/deep/c.jpeg", jpeg(two_halves(4, 4, 1)));
 }
 
-/// The only error of reading a folder, its path replaced by F.
+/// The only error of reading a folder; its path is replaced by F.
 std::string error_of(const TempFolder& folder, const std::string& inside = "") {
     Diagnostics diagnostics;
     const std::string path = inside.empty() ? folder.path("data") : inside;

@@ -1,4 +1,4 @@
-// The idx reader: what it reads, and each error it can give.
+// The idx reader: what it reads, and every error that it can give.
 #include "runtime/data/files/array_data.h"
 
 #include <sys/stat.h>
@@ -36,7 +36,7 @@ std::vector<float> example(const Field& field, int64_t index) {
     return out;
 }
 
-/// The error of reading these bytes as a file, its path replaced by F.
+/// The error of reading these bytes as a file; its path is replaced by F.
 std::string error_of(std::string_view bytes, const ValueRules& options = {"image", {}}) {
     const TempFolder folder;
     const std::string path = folder.write("f", bytes);
@@ -129,7 +129,7 @@ TEST_CASE("the first examples are read without a look at the rest of the file") 
     const TempFolder folder;
     ValueRules rules{"image", ValueRange{0, 1}};
     rules.count = 2;
-    // Three are promised, and the third is not there: an error only for who wants it.
+    // Three examples are promised and the third is missing: an error only when that one is needed.
     const std::string text = header(0x08, {3, 1, 2}) + std::string("\x00\xff\xff\x00", 4);
     const std::string path = folder.write("f.gz", gzip(text));
     Diagnostics diagnostics;
@@ -198,7 +198,7 @@ TEST_CASE("a header that lies allocates nothing") {
           std::string::npos);
     CHECK(error_of(gzip(header(0x0e, {most, 65536}) + "x")).find("cannot hold the") !=
           std::string::npos);
-    // Within what gzip could hold: memory grows with what is read, and that ends soon.
+    // gzip could hold that much, but memory grows only with what is read, and the file ends soon.
     CHECK(error_of(gzip(header(0x08, {20000}) + "x")).find("ends at byte 9") != std::string::npos);
 }
 
@@ -224,7 +224,7 @@ TEST_CASE("idx errors about gzip") {
 }
 
 TEST_CASE("a gzip file may have several members, and padding behind them") {
-    // Lengths that put the ends of members, and of what is read at a time, at many places.
+    // Lengths at which the ends of members, and of what is read at a time, fall in many positions.
     std::string values, members = gzip(header(0x08, {1000000}));
     uint32_t random = 1;
     for (size_t length = 1; values.size() < 1000000; length = length * 3 + 7) {
@@ -271,8 +271,7 @@ TEST_CASE("idx errors about values") {
 
 TEST_CASE("more examples than memory is an error, not a crash") {
     const TempFolder folder;
-    // A sparse file: 2^48 bytes that take no room on the disk, where the file system has such
-    // files.
+    // A sparse file: 2^48 bytes that take no space on disk, where the file system supports that.
     const std::string path = folder.write("f", header(0x08, {0xffff, 0xffff, 0xffff}));
     const uint64_t bytes = uint64_t{0xffff} * 0xffff * 0xffff + 16;
     if (truncate(path.c_str(), static_cast<off_t>(bytes)) != 0) return;

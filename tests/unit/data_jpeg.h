@@ -1,18 +1,18 @@
-// JPEG files for tests of what reads them.
+// Makes JPEG files, for tests of code that reads them.
 #pragma once
 
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 
-// After <cstdio>, which it needs and does not include.
+// After <cstdio>, which this header needs but does not include.
 #include <jpeglib.h>
 
 #include "runtime/data/files/image_file.h"
 
 namespace gmc::runtime {
 
-/// The file of a grey or a coloured image.
+/// The file of a grey or coloured image.
 inline std::string jpeg(const Image& image) {
     jpeg_compress_struct info{};
     jpeg_error_mgr errors{};

@@ -1,4 +1,4 @@
-// The loader: order, padding, resuming, prefetching, errors.
+// The loader: order, padding, resuming, reading ahead, errors.
 #include "runtime/data/loader.h"
 
 #include <algorithm>
@@ -17,7 +17,8 @@
 namespace gmc::runtime {
 namespace {
 
-/// Example i is {i, i + offset, ...}; as if it came from files, so that a thread reads ahead.
+/// Example i is {i, i + offset, ...}. It counts as decoded from files, so that a thread reads
+/// ahead.
 class CountingField final : public Field {
   public:
     CountingField(const std::string& name, int64_t count, int64_t size, float offset)
@@ -73,7 +74,7 @@ const Batch& next(Loader& loader) {
     return **batch;
 }
 
-/// Everything that a batch says, in one list.
+/// All contents of a batch in one list.
 std::vector<float> contents(const Loader& loader, const Batch& batch) {
     std::vector<float> out{static_cast<float>(batch.cursor.epoch),
                            static_cast<float>(batch.cursor.batch),
@@ -149,7 +150,7 @@ TEST_CASE("evaluation visits all in order and pads the last batch") {
     CHECK(last.valid_rows == 2);
     CHECK(std::vector<float>(last.fields[1], last.fields[1] + 4) == std::vector<float>{8, 9, 9, 9});
     CHECK(next(*loader).cursor == Cursor{1, 0});
-    // Fewer examples than one batch is fine here.
+    // Here fewer examples than one batch are fine.
     const auto small = make_loader(counting_dataset(3), options_of(4, LoaderMode::kEvaluate, 0));
     CHECK(next(*small).valid_rows == 3);
 }
@@ -223,7 +224,7 @@ TEST_CASE("data in memory need no thread, and give the same batches") {
     }
     loader->seek({0, 3});
     CHECK(next(*loader).cursor == Cursor{0, 3});
-    // One field that has to be decoded is enough for a thread.
+    // One field that has to be decoded is enough to start a thread.
     made = 0;
     const auto mixed = make_loader(dataset_of({kept(*far.fields()[0]), far.fields()[1]}), options);
     next(*mixed);
@@ -233,7 +234,7 @@ TEST_CASE("data in memory need no thread, and give the same batches") {
 TEST_CASE("batches can be made where the caller wants them, without a thread") {
     const Dataset far = counting_dataset(5000);
     const Dataset near = dataset_of({kept(*far.fields()[0]), kept(*far.fields()[1])});
-    // So large that several threads read it.
+    // Large enough that several threads read it.
     const LoaderOptions options = options_of(4000, LoaderMode::kTrain, 2);
     const auto loader = make_loader(near, options), expected = make_loader(far, options);
     std::vector<float> here(4000 * 3);
@@ -256,7 +257,8 @@ TEST_CASE("a loader may be dropped at any moment") {
     }
 }
 
-/// Fails at one example; `bug` for a broken invariant instead of broken data.
+/// Fails at one example; with `bug` as if an invariant was broken, otherwise as if data were
+/// broken.
 class FailingField final : public Field {
   public:
     explicit FailingField(bool bug) : Field("x", {2}, 40, 0), bug_(bug) {}

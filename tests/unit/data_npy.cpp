@@ -223,8 +223,8 @@ TEST_CASE("npy values outside the range") {
           "[bad-value] `F` has the value -0.5 in example 0 at [0, 1] (offset 132), outside the "
           "declared "
           "range [0, 1]");
-    // Nobody said [0, 1]: pictures are measured by it, since they are drawn by it; vectors are not.
-    // Three dimensions of floats are a picture only where the model says so.
+    // Without a declared range, pictures are checked against [0, 1], since they are drawn by it;
+    // vectors are not. Three dimensions of floats are a picture only when the model says so.
     ValueRules rules{"x", ValueRange{0, 1}, false};
     CHECK(example(*read(pictures, rules), 0) == std::vector<float>{0.5F, -0.5F});
     rules.shape = {1, 2, 1};

@@ -1,5 +1,5 @@
-// What the tests of data and output share: a folder that vanishes, gzip files, and the text of the
-// only error.
+// Helpers of the tests of data and output: a temporary folder, gzip files, and the text of an
+// error.
 #pragma once
 
 #include <unistd.h>
@@ -63,8 +63,8 @@ inline std::string gzip(std::string_view bytes) {
     return out;
 }
 
-/// "[kind] text" of the only error, and clears nothing; "" if there is none, "n errors" if there
-/// are more.
+/// "[kind] text" of the error when there is exactly one; "" when there is none, "n errors" when
+/// there are more.
 inline std::string only_error(const Diagnostics& diagnostics) {
     if (diagnostics.count() == 0) return "";
     if (diagnostics.count() > 1) return fmt::format("{} errors", diagnostics.count());

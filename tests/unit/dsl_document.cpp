@@ -1,4 +1,4 @@
-// Documents: the tree, its places, and how texts that are none end.
+// Documents: the tree, the places of its parts, and texts that are not YAML.
 #include "dsl/text/document.h"
 
 #include "dsl/expand.h"
@@ -36,10 +36,10 @@ TEST_CASE("Places are 1-based and cover quotes", "[dsl]") {
     CHECK(list.items[0]->span == at(2, 12, 1));
     CHECK(list.items[1]->span == at(2, 15, 1));
     CHECK(list.items[1]->find("b")->value->span == at(2, 19, 7));
-    // Nothing is best shown at its key.
+    // A missing value is best shown at its key.
     CHECK(parsed.root->find("n")->value->span == at(3, 1, 1));
     CHECK(parsed.root->find("m")->value->span == at(4, 12, 5));
-    // An alias: where it is used, and where it comes from.
+    // An alias has the place where it is used, and the one where its value is defined.
     CHECK(parsed.root->find("r")->value->span == at(5, 4, 7));
     CHECK(parsed.root->find("r")->value->defined == at(4, 12, 5));
 }
@@ -119,7 +119,7 @@ TEST_CASE("Depth is bounded before anything recurses", "[dsl]") {
         CHECK_FALSE(parsed.root);
         CHECK(parsed.diagnostics.count() == 1);
     }
-    // 50 levels inside of an alias inside of 60 levels.
+    // 50 levels in an alias, which is used inside 60 levels.
     const Parsed parsed("a: &a " + repeated("[", 50) + repeated("]", 50) +
                         "\nb: " + repeated("[", 60) + "*a" + repeated("]", 60) + "\n");
     CHECK(runtime::only_error(parsed.diagnostics) ==

@@ -1,4 +1,4 @@
-// Expressions: what binds how, what they print as, where their parts are.
+// Expressions: precedence, printing, and the places of their parts.
 #include "dsl/text/expression.h"
 
 #include "dsl/text/scalar.h"
@@ -66,7 +66,7 @@ TEST_CASE("Operators bind as in mathematics", "[dsl]") {
     const ParsedExpression parsed(text);
     REQUIRE(parsed.tree);
     CHECK(structure(*parsed.tree) == expected);
-    // What it prints as reads back as the same tree.
+    // The printed text parses to the same tree.
     const ParsedExpression again(to_string(*parsed.tree));
     REQUIRE(again.tree);
     CHECK(structure(*again.tree) == expected);

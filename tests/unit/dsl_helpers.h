@@ -1,4 +1,4 @@
-// What the tests of dsl/ share: a model from text, and errors as text.
+// Helpers of the tests of dsl/: a model read from text, and errors as text.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@
 
 namespace gmc::dsl {
 
-/// A text parsed as a document, with its errors.
+/// A text parsed as a document, with the errors of that.
 struct Parsed {
     Diagnostics diagnostics;
     NodePtr root;
@@ -22,7 +22,7 @@ struct Parsed {
     }
 };
 
-/// A model read from text, with its errors.
+/// A model read from text, with the errors of that.
 struct Model {
     Diagnostics diagnostics;
     Result<ModelSpec> spec = Failure{};
@@ -43,7 +43,7 @@ struct Model {
     const ModelSpec* operator->() const { return &**this; }
 };
 
-/// A small model: one network of the layers given, its mean square minimized.
+/// A small model: one network of the given layers, whose mean square is minimized.
 inline std::string small_model(const std::string& layers, const std::string& more = "") {
     return "model: t\ndata: {image: {synthetic: shapes}}\n"
            "networks:\n  net:\n    inputs: {x: data.image}\n    layers: " +

@@ -1,4 +1,4 @@
-// Models: what read_model makes of them.
+// What read_model makes of models.
 #include "dsl/spec.h"
 
 #include "dsl/schema/functions.h"
@@ -10,7 +10,7 @@ namespace {
 
 TEST_CASE("The models of the house are read", "[dsl]") {
     for (const char* name : {"seed_gan", "seed_vae", "vae_mlp", "shapes_vae"}) {
-        // Their data need not be on this machine.
+        // These models' data need not exist on this machine.
         ReadModelOptions options;
         options.path = fmt::format("{}/models/{}.yaml", GMC_SOURCE_DIR, name);
         options.recipe_directories = {GMC_SOURCE_DIR "/models/recipes"};

@@ -1,4 +1,5 @@
-// The IR as text: printing and parsing are each other's inverse, in all modules that tests hold.
+// The IR as text: printing and parsing are inverse to each other, for all modules in the file
+// tests.
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -22,7 +23,7 @@ std::string read(const fs::path& path) {
     return text.str();
 }
 
-/// The .gmc files under tests/filetest that are modules: all but tests of errors.
+/// The .gmc files under tests/filetest that are modules, which is all but tests of errors.
 std::vector<fs::path> modules_of_tests() {
     std::vector<fs::path> out;
     for (const auto& entry : fs::recursive_directory_iterator(GMC_SOURCE_DIR "/tests/filetest"))

@@ -1,5 +1,5 @@
-// What the verifier finds in modules that text cannot express, or that plan_memory would never
-// write.
+// Errors that the verifier finds in modules that text cannot express, or that plan_memory never
+// writes.
 #include "compiler/ir/builder.h"
 #include "compiler/ir/text/parser.h"
 #include "compiler/ir/verifier.h"
@@ -18,7 +18,7 @@ Module parsed(const std::string& functions) {
     return module.take();
 }
 
-/// The errors that the verifier has, or "".
+/// The verifier's errors, or "".
 std::string errors(const Module& module, const VerifyOptions& options = {}) {
     Diagnostics diagnostics;
     const bool good = verify(module, diagnostics, options);
@@ -97,16 +97,16 @@ TEST_CASE("plans: every value has a place inside the arena", "[ir]") {
 
 TEST_CASE("plans: values that are alive together do not overlap", "[ir]") {
     const std::string head = "func @f(%x: f32[4,4] at 0 = argument) arena 128 unplanned 192 {\n";
-    // The matrix product reads all of x for each element.
+    // Each element of the product needs all of x.
     CHECK(says(plan_errors(head + "  %y = matmul %x, %x : f32[4,4] at 0\n  result y = %y\n}\n"),
                "overlap"));
-    // The negation reads element by element, and x is dead then.
+    // The negation reads element by element, and x is not needed afterwards.
     CHECK(plan_errors(head + "  %y = neg %x : f32[4,4] at 0\n  result y = %y\n}\n").empty());
     CHECK(says(
         plan_errors(head + "  %y = neg %x : f32[4,4] at 0\n  %z = add %x, %y : f32[4,4] at 64\n"
                            "  result z = %z\n}\n"),
         "overlap"));
-    // A reshape keeps its operand alive.
+    // The result of a reshape keeps its operand alive.
     CHECK(says(
         plan_errors(head +
                     "  %r = reshape %x : f32[16]\n  %y = matmul %x, %x : f32[4,4] at 64\n"

@@ -1,4 +1,5 @@
-// Frechet distances of known Gaussians, modes of exact points, scatter plots, arcs.
+// Frechet distances of known Gaussians, modes of exact points, scatter plots, spherical
+// interpolation.
 #include <cmath>
 #include <numbers>
 
@@ -38,7 +39,7 @@ TEST_CASE("a fit of more rows than a block equals that of one sum", "[metrics]")
 
 TEST_CASE("the Frechet distance of Gaussians that commute is that of their deviations",
           "[metrics]") {
-    // Diagonal: sum of (m1 - m2)^2 + (s1 - s2)^2.
+    // For diagonal covariances: the sum of (m1 - m2)^2 + (s1 - s2)^2.
     const GaussianFit a{10, {0, 0, 1}, {4, 0, 0, 0, 9, 0, 0, 0, 1}};
     const GaussianFit b{10, {3, 4, 1}, {1, 0, 0, 0, 25, 0, 0, 0, 1}};
     CHECK(frechet_distance(a, b) == Approx(25 + 1 + 4));
@@ -47,7 +48,7 @@ TEST_CASE("the Frechet distance of Gaussians that commute is that of their devia
 }
 
 TEST_CASE("the Frechet distance of 2 x 2 covariances that do not commute", "[metrics]") {
-    // Of a 2 x 2 product P with positive eigenvalues, tr(P^(1/2)) = sqrt(tr P + 2 sqrt(det P)).
+    // For a 2 x 2 product P with positive eigenvalues, tr(P^(1/2)) = sqrt(tr P + 2 sqrt(det P)).
     const GaussianFit a{10, {0, 0}, {2, 1, 1, 2}}, b{10, {1, 0}, {1, 0, 0, 4}};
     // P = [[2, 4], [1, 8]]: trace 10, determinant 3 * 4 = 12.
     const double expected = 1 + 4 + 5 - 2 * std::sqrt(10 + 2 * std::sqrt(12.0));
@@ -56,8 +57,8 @@ TEST_CASE("the Frechet distance of 2 x 2 covariances that do not commute", "[met
 }
 
 TEST_CASE("the Frechet distance of singular covariances is finite and exact", "[metrics]") {
-    // Two line segments that cross at an angle: rank 1 against rank 1, C = v v^T, so
-    // tr((C1 C2)^(1/2)) = |v1 . v2|.
+    // Two line segments that cross at an angle. Both covariances have rank 1, C = v v^T, so tr((C1
+    // C2)^(1/2)) = |v1 . v2|.
     const GaussianFit along{10, {0, 0}, {9, 0, 0, 0}}, across{10, {0, 0}, {0, 0, 0, 16}},
         diagonal{10, {0, 0}, {2, 2, 2, 2}}, point{10, {1, 1}, {0, 0, 0, 0}};
     CHECK(frechet_distance(along, across) == Approx(9 + 16));
@@ -79,7 +80,7 @@ TEST_CASE("points are near a mode up to three sigma", "[metrics]") {
 }
 
 TEST_CASE("a mode is covered by a tenth of its fair share", "[metrics]") {
-    // Of 40 points two modes share 20 each; a tenth is 2.
+    // Two modes share 40 points, so each has a fair share of 20; a tenth of that is 2.
     const auto covered = [](int near_second) {
         std::vector<float> points;
         for (int i = 0; i < 40; ++i) {
@@ -106,7 +107,7 @@ TEST_CASE("the data of ring and grid cover their own modes", "[metrics]") {
         for (int64_t i = 0; i < 10000; ++i) fields->example->read(i, points.data() + 2 * i);
         const ModeCoverage coverage = mode_coverage(points, *synthetic_modes(kind));
         CHECK(coverage.modes_covered == coverage.modes);
-        // Five deviations of a binomial around 1 - exp(-9 / 2).
+        // Five standard deviations of a binomial distribution around 1 - exp(-9 / 2).
         CHECK(coverage.share_within_3_sigma ==
               Approx(1 - std::exp(-4.5)).margin(5 * std::sqrt(0.011 / 10000)));
     }
@@ -123,7 +124,7 @@ TEST_CASE("slerp keeps the length and divides the angle", "[metrics]") {
     CHECK(out == a);
     slerp(a, b, 1, out);
     CHECK(out[1] == Approx(2));
-    // The same direction, and no direction at all: straight.
+    // Vectors of the same direction, or without one: the straight line.
     slerp(a, std::vector<float>{4, 0, 0}, 0.5, out);
     CHECK(out == std::vector<float>{3, 0, 0});
     slerp(a, std::vector<float>{0, 0, 0}, 0.5, out);
@@ -138,14 +139,15 @@ Image plot(const std::vector<float>& data, const std::vector<float>& points) {
     return *image;
 }
 
-/// Where the pixels darker than any line or pale dot are, on average: column, row; and how many.
+/// The average column and row of the pixels that are darker than any line or pale dot, and their
+/// number.
 struct Dark {
     double column = 0, row = 0;
     int64_t count = 0;
 };
 Dark dark_pixels(const Image& image) {
     Dark dark;
-    // Inside the frame: labels and caption are dark, too.
+    // Inside the frame only, since labels and caption are dark too.
     for (int64_t y = 25; y < 24 + 640; ++y)
         for (int64_t x = 45; x < 44 + 640; ++x)
             if (image.at(y, x)[0] < 100) {
@@ -159,19 +161,19 @@ Dark dark_pixels(const Image& image) {
 }
 
 TEST_CASE("a scatter plot has equal axes around the data, y upwards", "[metrics]") {
-    // The data span 4 by 1, so the square shows 4.64 around (2, 0.5).
+    // The data extend over 4 by 1, so the square shows 4.64 around (2, 0.5).
     const std::vector<float> data = {0, 0, 4, 1};
     const Dark dark = dark_pixels(plot(data, {3, 0.25F}));
     CHECK(dark.count > 0);
     CHECK(dark.column == Approx(44 + 640 * (0.5 + 1 / 4.64)).margin(0.6));
     CHECK(dark.row == Approx(24 + 640 * (0.5 + 0.25 / 4.64)).margin(0.6));
-    // A sample outside, or nowhere, is not drawn; nor does it move the others.
+    // A sample that is outside or not finite is not drawn, and does not change the view.
     CHECK(dark_pixels(plot(data, {100, 0})).count == 0);
     CHECK(dark_pixels(plot(data, {NAN, 0, 3, 0.25F})).column == Approx(dark.column));
-    // Without data the samples themselves say what is shown.
+    // Without data the samples decide what is shown.
     CHECK(dark_pixels(plot({}, {100, 0, 104, 0})).count > 0);
     CHECK(dark_pixels(plot({}, {5, 5})).count > 0);
-    // One place, far away along one axis only: still a picture, and soon.
+    // Equal points, and points far away along one axis: still a picture, drawn without delay.
     CHECK(dark_pixels(plot({}, {0, 3e38F})).count > 0);
     CHECK(dark_pixels(plot({}, {1e-44F, 0, 0, 0})).count > 0);
 }

@@ -1,4 +1,4 @@
-// Atomic files, PNG and npy: round trips and each error.
+// Atomic files, PNG and npy: round trips and every error.
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,7 +16,7 @@
 namespace gmc::runtime {
 namespace {
 
-/// Files grow to `bytes` at most while this lives: what a full disk does, without filling one.
+/// While this exists, files cannot grow beyond `bytes`. That has the effect of a full disk.
 class FileSizeLimit {
   public:
     explicit FileSizeLimit(rlim_t bytes) {

@@ -1,4 +1,4 @@
-// Grids: places, scaling, colours of values, pairs, stacks, errors.
+// Grids: places of images, scaling, colours of values, pairs, stacks, errors.
 #include "runtime/output/image_grid.h"
 
 #include <cmath>

@@ -1,4 +1,4 @@
-// metrics.jsonl: the text of numbers, and what resuming keeps.
+// metrics.jsonl: how numbers are written, and which lines are kept on resuming.
 #include "runtime/output/metrics_log.h"
 
 #include <cmath>

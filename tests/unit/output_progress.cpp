@@ -1,4 +1,5 @@
-// Progress lines: their text, what goes when they are too long, and their pace.
+// Progress lines: their text, what is left out when they are too long, and how often they are
+// printed.
 #include "runtime/output/progress.h"
 
 #include <cmath>
@@ -51,7 +52,7 @@ TEST_CASE("the rate is a mean over the last seconds") {
     CHECK(std::isfinite(meter.images_per_s()));
 }
 
-/// What a Progress writes to something that is no terminal.
+/// What a Progress writes to something that is not a terminal.
 class Recording {
   public:
     Recording() : out_(std::tmpfile()) { REQUIRE(out_ != nullptr); }

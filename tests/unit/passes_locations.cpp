@@ -1,4 +1,5 @@
-// Places in the model survive every pass: a failure or a NaN at run time names a line of the YAML.
+// Every op keeps its place in the model through all passes, so that a failure or a NaN at run time
+// names a line of the YAML.
 #include <string>
 
 #include "compiler/ir/text/printer.h"
@@ -28,6 +29,6 @@ std::string operations_without_place(const ir::Module& module) {
 TEST_CASE("every operation of a planned model has a place in the model, in loops too") {
     CHECK(operations_without_place(compile_without_data("seed_gan", 8)) == "");
     CHECK(operations_without_place(compile_without_data("seed_vae", 8)) == "");
-    // Through second derivatives.
+    // ... also through second derivatives.
     CHECK(operations_without_place(compile_model("wgan_gp_ring", {})) == "");
 }

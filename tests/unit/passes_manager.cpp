@@ -1,4 +1,4 @@
-// The pass manager: rounds, skipping, and what happens when a pass has a bug.
+// The pass manager: rounds, skipped passes, and what happens when a pass has a bug.
 #include <filesystem>
 
 #include "compiler/ir/artefact.h"
@@ -27,7 +27,7 @@ ir::Module small_module() {
     return module.take();
 }
 
-/// A pass that reports a change for its first `changes` runs and counts them.
+/// A pass that reports a change in its first `changes` runs, and counts its runs.
 Pass counting(const char* name, int changes, int& runs) {
     return {name, "", [changes, &runs](ir::Module&, Diagnostics&) -> Result<bool> {
                 return ++runs <= changes;

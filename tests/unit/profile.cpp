@@ -1,4 +1,4 @@
-// What profiles are made of: work counted from types, traces, the machine's peak.
+// The parts of profiles: work counted from types, traces, the machine's peak.
 #include <map>
 #include <nlohmann/json.hpp>
 

@@ -1,4 +1,5 @@
-// Executables: addresses, updates, homes, results, on functions small enough to check by hand.
+// Executables: addresses, updates, values stored in states, results; on functions small enough to
+// check by hand.
 #include "compiler/ir/builder.h"
 #include "compiler/ir/text/parser.h"
 #include "compiler/support/check.h"
@@ -10,7 +11,7 @@ using namespace gmc::runtime;
 
 namespace {
 
-/// A module from text, its states and one executable per function.
+/// A module from text, its states, and one executable per function.
 struct Program {
     explicit Program(const std::string& functions, const std::string& states = "")
         : module(parse(states + functions)),

@@ -29,14 +29,14 @@ TEST_CASE("a block is zero, aligned, and stays so when it is touched") {
 
 TEST_CASE("moving small pages to huge ones keeps contents and addresses") {
     MemoryBlock block(kBytes);
-    CHECK_FALSE(block.make_huge());  // nothing is small
+    CHECK_FALSE(block.make_huge());  // no small page is left
     block.use_small_pages(kPage);
     for (int64_t i = 0; i < kBytes / 4; ++i) block.floats()[i] = static_cast<float>(i % 1000);
     const std::vector<float> before = numbers_in(block);
     const std::byte* const address = block.data();
     int moved = 0;
     while (block.make_huge()) ++moved;
-    CHECK(moved == 3);  // two whole pages and what is left
+    CHECK(moved == 3);  // two whole huge pages, and the rest
     CHECK(block.data() == address);
     CHECK(numbers_in(block) == before);
 }

@@ -1,4 +1,4 @@
-// Memory of states and how they start.
+// Memory of states, and their initial values.
 #include <cmath>
 #include <cstring>
 #include <vector>
@@ -40,8 +40,8 @@ struct Statistics {
     }
 };
 
-/// The largest |entry| of a^T a - gain^2 I, a being [rows, columns], or of a a^T when there are
-/// fewer rows.
+/// The largest entry of |a^T a - gain^2 I| for a [rows, columns], or of a a^T when there are fewer
+/// rows.
 double worst_product(const std::vector<float>& a, int64_t rows, int64_t columns, double gain) {
     const bool tall = rows >= columns;
     const int64_t count = tall ? columns : rows, length = tall ? rows : columns;

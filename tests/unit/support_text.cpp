@@ -1,4 +1,4 @@
-// Support: distances between names, places in texts, rendering of errors.
+// Support: distances between names, places in texts, and rendered errors.
 #include "compiler/support/diagnostic.h"
 #include "compiler/support/edit_distance.h"
 #include "tests/catch.h"
@@ -75,8 +75,7 @@ TEST_CASE("at most 20 errors are shown", "[support]") {
 
 TEST_CASE("carets stay in place behind wide and control characters", "[support]") {
     Diagnostics d;
-    // Two bytes each for the umlauts, one for the escape character, which must not reach a
-    // terminal.
+    // Each umlaut has two bytes; the escape character has one and must not reach a terminal.
     const uint32_t file = d.sources().add("m", "\xc3\xa4\xc3\xb6\x1b: 1\n");
     d.error(DiagnosticKind::kBadValue, {file, 1, 8, 1}, "seen");
     const std::string text = d.render();

@@ -1,5 +1,5 @@
-// The file of measured contractions: what was recorded comes back, what is broken is measured
-// again.
+// The file of tuning measurements: what was recorded is read back, and what is broken counts as not
+// measured.
 #include <unistd.h>
 
 #include <filesystem>
@@ -19,7 +19,7 @@ class Folder {
   public:
     Folder() : path_(fs::temp_directory_path() / ("gmc-tuning-" + std::to_string(getpid()))) {}
     ~Folder() { fs::remove_all(path_); }
-    /// Not there yet, nor is its folder.
+    /// Neither the file nor its folder exists yet.
     std::string file() const { return path_ / "deep" / "tuning.json"; }
 
   private:
@@ -71,14 +71,14 @@ TEST_CASE("two processes that save one after the other lose nothing") {
     TuningCache first(folder.file(), "a machine"), second(folder.file(), "a machine");
     TuningCache elsewhere(folder.file(), "another");
     first.record("one", {"tiled", {}});
-    second.record("two", {"narrow", {}});
+    second.record("two", {"few_channels", {}});
     elsewhere.record("one", {"plain", {}});
     save(first), save(second), save(elsewhere);
     const TuningCache both(folder.file(), "a machine");
     REQUIRE(both.find("one") != nullptr);
     REQUIRE(both.find("two") != nullptr);
     CHECK(both.find("one")->choice == "tiled");
-    CHECK(both.find("two")->choice == "narrow");
+    CHECK(both.find("two")->choice == "few_channels");
 }
 
 TEST_CASE("a file that is broken, of another version or shape counts as empty") {

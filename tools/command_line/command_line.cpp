@@ -1,4 +1,4 @@
-// Boost.Program_options does the parsing; this file gives its errors the form of ours.
+// Boost.Program_options parses; this file words its errors as ours.
 #include "tools/command_line/command_line.h"
 
 #include <fmt/format.h>

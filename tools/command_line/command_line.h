@@ -1,5 +1,5 @@
-// Command lines of gmc and gmrun: a program is a list of commands, each with options of its own.
-// Every wrong command line ends with exit code 2 and a pointer to --help.
+// The command lines of gmc and gmrun. A program is a list of commands, and each command has options
+// of its own. A wrong command line ends with exit code 2 and points to --help.
 #pragma once
 
 #include <memory>
@@ -38,7 +38,7 @@ class CommandLine {
     CommandLine(std::string usage, std::string about);
     ~CommandLine();
 
-    /// Declares the next argument without a dash; `optional` ones come last.
+    /// Declares the next positional argument; `optional` ones come last.
     void add_argument(const std::string& name, const std::string& about, bool optional = false);
     /// An option without a value; see flag().
     void add_flag(const std::string& name, const std::string& about);
@@ -55,11 +55,11 @@ class CommandLine {
     /// An option that may be given several times; see list().
     void add_list(const std::string& name, const std::string& value, const std::string& about);
 
-    /// False when --help was asked for and printed. Throws UsageError.
+    /// Parses the words. False when --help was among them and was printed. Throws UsageError.
     bool parse(const std::vector<std::string>& words);
 
     bool has(const std::string& name) const;
-    /// Whether the words have it: a default does not count.
+    /// Whether the option is among the words; a default does not count.
     bool given(const std::string& name) const;
     bool flag(const std::string& name) const;
     /// The value of an option that is there.
@@ -83,11 +83,12 @@ struct Command {
     int (*run)(const std::vector<std::string>& words);  ///< returns an ExitCode
 };
 
-/// A main: finds the command, runs it, and turns what it throws into messages and exit codes.
+/// The body of a main: finds the command, runs it, and turns exceptions into messages and exit
+/// codes.
 int run_program(std::string_view program, std::string_view about, std::span<const Command> commands,
                 int argc, char** argv);
 
-/// Prints the errors, if any, to standard error. Returns kInputWrong when there are some, else
+/// Prints errors and warnings to standard error. Returns kInputWrong when there are errors, otherwise
 /// kDone.
 int report(const Diagnostics& diagnostics);
 

@@ -1,4 +1,4 @@
-// gmc compile: a model's YAML -> a .gmc file.
+// gmc compile: compiles a model's YAML to a .gmc file, through the whole pipeline.
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -25,7 +25,7 @@ std::string description(const std::string& path, const ir::Module& module) {
                        static_cast<double>(std::max<int64_t>(arena_bytes, 0)) / kMiB);
 }
 
-/// "64MiB", "1.5 GiB", "4096": bytes.
+/// The bytes of a size such as "64MiB", "1.5 GiB" or "4096". Throws UsageError.
 double bytes_from(const std::string& text) {
     static const std::map<std::string, double> kUnits = {
         {"", 1}, {"B", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
@@ -57,8 +57,7 @@ int compile_command(const Words& words) {
         "the file to write; by default the model's name with .gmc, in this folder");
     line.add_option<std::string>(
         "memory-limit", "SIZE",
-        "the most that a function's values may take, e.g. 64MiB: what does not fit is computed "
-        "twice instead of kept");
+        "the most memory for the values of a function, e.g. 64MiB: values that do not fit are computed twice instead of kept");
     add_pass_flags(line);
     if (!line.parse(words)) return kDone;
     const passes::PassOptions options = pass_options(line);

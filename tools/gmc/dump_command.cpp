@@ -1,4 +1,4 @@
-// gmc dump: a model at a stage between YAML and .gmc.
+// gmc dump: prints a model at a stage of its compilation, in a format for people or programs.
 #include <algorithm>
 
 #include "compiler/ir/artefact.h"
@@ -17,7 +17,7 @@ namespace {
 
 const std::vector<std::string> kStages = {"spec", "ir", "grad", "opt", "plan"};
 
-/// A way to show a module.
+/// A format in which a module can be printed.
 struct Format {
     std::string name;
     std::string (*write)(const ir::Module&);
@@ -40,7 +40,7 @@ std::string choice(const CommandLine& line, const std::string& option,
         fmt::format("--{} is one of {}, not `{}`", option, fmt::join(choices, ", "), word));
 }
 
-/// A compiled model, which is what the stage plan is of its YAML.
+/// Prints a .gmc file, which is a model at the stage `plan`.
 int dump_artefact(const CommandLine& line, const Format& format) {
     const std::string path = line.text("MODEL");
     for (const char* option : {"stage", "set", "precision"})
@@ -67,11 +67,11 @@ int dump_command(const Words& words) {
         "  opt    simplified and fused\n"
         "  plan   with its memory planned: what is in a .gmc file\n"
         "Formats:\n"
-        "  text   the IR; of the stage spec JSON\n"
+        "  text   the IR, or JSON for the stage spec\n"
         "  loops  a line per loop, contraction and copy: what it reads and stores\n"
         "  json   for programs\n"
         "  dot    a graph for Graphviz\n"
-        "  table  buffers, their lifetimes and the peak, of the stage plan\n"
+        "  table  buffers, their lifetimes and the peak of memory, for the stage plan\n"
         "  svg    the same as a picture");
     add_model(line, "the model, a YAML file or a .gmc file");
     add_precision(line);

@@ -1,4 +1,5 @@
-// gmc gradcheck: are the gradients of a model's losses those of its losses?
+// gmc gradcheck: compares the gradients of a model's losses, as autodiff makes them, with
+// differences of the losses.
 #include <fnmatch.h>
 
 #include <algorithm>
@@ -20,15 +21,15 @@ using Verdict = DerivativeCheck::Verdict;
 
 void add_options(CommandLine& line) {
     add_model(line);
-    line.add_option<double>("bound", "X", "the largest relative error that is none", 1e-5);
-    line.add_option<uint64_t>("seed", "N", "of parameters, noise and directions", 1);
-    line.add_option<int64_t>("examples", "N", "in the batch", 2);
+    line.add_option<double>("bound", "X", "the largest relative error that passes", 1e-5);
+    line.add_option<uint64_t>("seed", "N", "seed of parameters, noise and directions", 1);
+    line.add_option<int64_t>("examples", "N", "examples in the batch", 2);
     line.add_option<std::string>("parameters", "PATTERN",
                                  "check only parameters of such names: generator.*, *.bias");
     line.add_flag("first-order", "leave out the second order, which takes longer");
 }
 
-/// "generator.dense.weight" as a pattern of the shell.
+/// Whether a name such as "generator.dense.weight" matches a pattern as shells have them.
 bool is_chosen(const std::string& name, const std::string& pattern) {
     return pattern.empty() || fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
 }
@@ -55,7 +56,7 @@ std::string place_of(const ir::Module& module, const ir::State& state) {
                        state.location.column);
 }
 
-/// Says what is wrong with one derivative; false when nothing is.
+/// Reports a derivative that is wrong; false when it is right.
 bool report_wrong(const ir::Module& module, const ir::State& state, const char* order,
                   const DerivativeCheck& check) {
     if (check.verdict != Verdict::kDisagrees) return false;
@@ -73,7 +74,7 @@ bool report_wrong(const ir::Module& module, const ir::State& state, const char* 
     return true;
 }
 
-/// One model's check: entry after entry of `minimize`.
+/// The check of one model, one entry of `minimize` after another.
 class Gradcheck {
   public:
     Gradcheck(const CommandLine& line, const dsl::ModelSpec& spec, const ir::Module& module)
@@ -140,11 +141,12 @@ class Gradcheck {
 int gradcheck_command(const Words& words) {
     CommandLine line(
         "gmc gradcheck [options] MODEL",
-        "Checks the gradients of each loss of a model, and the gradients of those, against "
-        "differences in double, parameter by parameter. The table shows relative errors beyond "
-        "what rounding explains; `kink`: the loss has no derivative there (max, a jump); `flat`: "
-        "the loss hardly depends on it. Exit code 3 when an error is over the bound. The batch is "
-        "small, and the loops are plain: a model of two million parameters takes minutes.");
+        "Checks the gradients of each loss of a model, and the gradients of those, parameter by "
+        "parameter: they are compared with differences of the loss, in double. The table shows "
+        "relative errors beyond what rounding explains. `kink` means that the loss has no "
+        "derivative there (max, a jump), `flat` that the loss hardly depends on the parameter. "
+        "Exits with 3 when an error is over the bound. It runs plain loops on a small batch: a "
+        "model of two million parameters takes minutes.");
     add_options(line);
     if (!line.parse(words)) return kDone;
     if (line.get<int64_t>("examples") < 1 || line.get<int64_t>("examples") > 1024)
@@ -164,7 +166,7 @@ int gradcheck_command(const Words& words) {
     if (!gradcheck_states(*module, seed, states, diagnostics)) return report(diagnostics);
     bool random = false;
     const runtime::ReferenceInputs data = gradcheck_data(*spec, seed, random);
-    if (random) fmt::print("the data cannot be read: random numbers in their place\n");
+    if (random) fmt::print("the data cannot be read; random numbers are used instead\n");
     return Gradcheck(line, *spec, *module).run(data, states);
 }
 

@@ -1,4 +1,4 @@
-// Examples and parameters for `gmc gradcheck`.
+// Reads or invents the examples, and sets the parameters, for `gmc gradcheck`.
 #include "tools/gmc/gradcheck_data.h"
 
 #include <algorithm>
@@ -36,7 +36,7 @@ int64_t elements_of(const dsl::DataField& field) {
     return n;
 }
 
-/// False where a file is missing or wrong, or too short.
+/// False when a file is missing, wrong or too short.
 bool read_examples(const dsl::ModelSpec& spec, runtime::ReferenceInputs& out) {
     std::vector<runtime::FieldSource> sources;
     for (const dsl::DataField& field : spec.data) sources.push_back(source_of(field));

@@ -1,5 +1,5 @@
-// Recipes are found whether gmc was built in its source tree or installed, and from any working
-// directory.
+// Reads the model of a command. Recipes are found from any working directory, whether gmc was
+// installed or built in its source tree.
 #include "tools/gmc/model_source.h"
 
 #include <filesystem>

@@ -1,4 +1,5 @@
-// The model that a command works on: its file, and what the command line changes in it.
+// The model that a command works on: the file that the command line names, and the changes that it
+// asks for (--set, --precision).
 #pragma once
 
 #include "compiler/ir/module.h"
@@ -11,16 +12,18 @@ namespace gmc::tools {
 /// Declares the argument MODEL and --set.
 void add_model(CommandLine& line, const std::string& about = "the model, a YAML file");
 
-/// Reads the model that the command line names. Errors: also kBadFile for a compiled one.
+/// Reads the model that the command line names. Errors: those of dsl::read_model, and kBadFile for a
+/// compiled model.
 Result<dsl::ModelSpec> read_model(const CommandLine& line, Diagnostics& diagnostics);
 
 /// Declares --precision.
 void add_precision(CommandLine& line);
-/// The model as a module, built for the precision that the command line says.
+/// Builds the module of a model for the precision that the command line asks for.
 Result<ir::Module> build_model(const CommandLine& line, const dsl::ModelSpec& spec,
                                Diagnostics& diagnostics);
 
-/// Where recipes are looked for: beside the model, where gmc is installed, in the source tree.
+/// The folders that may hold recipes: next to the model, where gmc is installed, and in the source
+/// tree.
 std::vector<std::string> recipe_directories(const std::string& model);
 
 }  // namespace gmc::tools

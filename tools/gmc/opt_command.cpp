@@ -1,4 +1,5 @@
-// gmc opt: IR text -> passes -> IR text. What tests of passes run, and what one debugs a pass with.
+// gmc opt: runs single passes on a module as text and prints the result. Tests of passes use it, and
+// it is the tool for debugging a pass.
 #include "compiler/ir/artefact.h"
 #include "compiler/ir/text/printer.h"
 #include "tools/gmc/commands.h"

@@ -1,4 +1,4 @@
-// Names of passes are checked before anything runs.
+// Flags about passes. Names of passes are checked before anything runs.
 #include "tools/gmc/pass_flags.h"
 
 #include <fmt/format.h>
@@ -23,7 +23,8 @@ void check_names(const std::vector<std::string>& names) {
         }
 }
 
-/// "x.yaml:9:5: %h, f32[128,400] by leaky_relu in @step_vae, is stored: read by matmul %y"
+/// Prints a line per stored tensor: "x.yaml:9:5: %h, f32[128,400] by leaky_relu in @step_vae, is
+/// stored: read by matmul %y".
 void explain_fusion(const ir::Module& module) {
     for (const passes::StoredTensor& tensor : passes::stored_tensors(module)) {
         const ir::Location& at = tensor.maker->location;
@@ -36,7 +37,7 @@ void explain_fusion(const ir::Module& module) {
     }
 }
 
-/// The pass `fuse_elementwise` says first what it will store.
+/// Puts the explanation in front of the pass `fuse_elementwise`, where it sees what that will store.
 void add_explanation(std::vector<passes::Stage>& stages) {
     for (passes::Stage& stage : stages)
         for (passes::Pass& pass : stage.passes)

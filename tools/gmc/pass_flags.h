@@ -1,4 +1,4 @@
-// The flags about passes, which `gmc compile` and `gmc opt` share.
+// Flags about passes, which `gmc compile` and `gmc opt` have in common.
 #pragma once
 
 #include "compiler/pipeline.h"
@@ -10,14 +10,14 @@ namespace gmc::tools {
 /// --explain-fusion.
 void add_pass_flags(CommandLine& line);
 
-/// A line per pass: its name and what it does.
+/// One line per pass with its name and what it does, for --help.
 std::string pass_table();
 
-/// What the flags say. Throws UsageError for names that are no passes.
+/// The options of the pass manager, from the flags. Throws UsageError for unknown passes.
 passes::PassOptions pass_options(const CommandLine& line);
 
-/// The passes that --passes names, or `otherwise` when it was not given; with --explain-fusion the
-/// pass fuse_elementwise prints what it stores. Throws UsageError for names that are no passes.
+/// The passes that --passes names, or `otherwise` when it was not given. With --explain-fusion what
+/// fuse_elementwise will store is printed before it runs. Throws UsageError for unknown passes.
 std::vector<passes::Stage> chosen_stages(const CommandLine& line,
                                          const std::vector<passes::Stage>& otherwise);
 

@@ -1,4 +1,4 @@
-// gmc schema: the language for editors, and its reference page for people.
+// gmc schema: prints the model language as JSON Schema for editors, or as a reference page.
 #include "dsl/schema/schema.h"
 #include "tools/command_line/command_line.h"
 #include "tools/gmc/commands.h"

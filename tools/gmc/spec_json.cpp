@@ -1,4 +1,4 @@
-// One function per struct of dsl/spec.h.
+// Writes a ModelSpec as JSON; one function per struct of dsl/spec.h.
 #include "tools/gmc/spec_json.h"
 
 namespace gmc::tools {

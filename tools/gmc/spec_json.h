@@ -1,4 +1,5 @@
-// A model as it was read, as JSON: variables, recipes, blocks and defaults are in place.
+// A model as JSON after it was read: variables, recipes and blocks are expanded, defaults are filled
+// in. For `gmc dump --stage=spec`.
 #pragma once
 
 #include "compiler/support/json.h"
@@ -6,7 +7,7 @@
 
 namespace gmc::tools {
 
-/// Keys stand in the order of the model language; expressions are text.
+/// Keys are in the order of the model language; expressions are text.
 Json spec_json(const dsl::ModelSpec& spec);
 
 }  // namespace gmc::tools

@@ -1,4 +1,4 @@
-// gmc summary: networks layer by layer, as Keras shows them, with FLOPs.
+// gmc summary: prints the networks layer by layer, as Keras does, with FLOPs.
 #include <algorithm>
 
 #include "compiler/support/json.h"
@@ -20,7 +20,7 @@ std::string grouped(int64_t number) {
     return digits;
 }
 
-/// Work per example with a unit: "2.1 M", "640".
+/// FLOPs per example with a unit: "2.1 M", "640".
 std::string scaled(int64_t flops) {
     const auto value = static_cast<double>(flops);
     if (flops >= 1'000'000'000) return fmt::format("{:.2f} G", value / 1e9);
@@ -43,7 +43,8 @@ Totals totals_of(const NetworkSummary& network) {
     return t;
 }
 
-/// `conv2d`, `conv2d_1`; with its kind where a name was given: `code (dense)`.
+/// The layer's name, `conv2d` or `conv2d_1`; a name that its author gave is followed by the kind:
+/// `code (dense)`.
 std::string label_of(const LayerSummary& layer) {
     if (layer.name == layer.kind || layer.name.starts_with(layer.kind + "_")) return layer.name;
     return fmt::format("{} ({})", layer.name, layer.kind);

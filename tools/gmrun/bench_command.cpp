@@ -1,4 +1,4 @@
-// gmrun bench: the training step's time, memory, and where the time goes.
+// gmrun bench: measures the time and memory of a training step, and where the time goes.
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,13 +22,14 @@ double clock_s(clockid_t clock) {
     return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
 }
 
-/// Seconds since this process started, loading of its libraries included (resolution: a clock tick,
-/// 10 ms).
+/// Seconds since this process started, including the loading of its libraries. The resolution is a
+/// clock tick, 10 ms.
 double process_age_s() {
     std::ifstream stat("/proc/self/stat");
     std::string line;
     std::getline(stat, line);
-    // Field 22, counted after the program's name, which may hold spaces and ends with the last ')'.
+    // The start time is field 22. Fields are counted from the last ')', which ends the program's name,
+    // since that may contain spaces.
     const size_t name_end = line.rfind(')');
     if (name_end == std::string::npos) return 0;
     std::istringstream fields(line.substr(name_end + 2));
@@ -45,8 +46,8 @@ struct Measured {
     double median() const { return step_ms[step_ms.size() / 2]; }
 };
 
-/// One step to warm up (its end is `first_step_s`), all memory moved to huge pages as training does
-/// little by little, two more steps, then `steps` that count.
+/// Runs one step to warm up (`first_step_s` is when it ends), moves all memory to huge pages (which
+/// training does little by little), runs two more steps, and then `steps` that are measured.
 bool measure(runtime::LoadedModel& model, int64_t steps, Measured& out, Diagnostics& diagnostics) {
     runtime::StepRunner runner(model, diagnostics);
     runtime::TrainingState training;
@@ -75,7 +76,7 @@ bool measure(runtime::LoadedModel& model, int64_t steps, Measured& out, Diagnost
 int bench_command(const Words& words) {
     CommandLine line(
         "gmrun bench [options] MODEL",
-        "Measures training steps on the model's own data. Trains nothing that is kept.");
+        "Measures training steps on the model's own data. The trained states are not kept.");
     add_measuring(line, 20);
     if (!line.parse(words)) return kDone;
     const int64_t steps = measured_steps(line);

@@ -1,4 +1,4 @@
-// gmrun encode: what the model makes of data, as numbers.
+// gmrun encode: writes what a function of the model computes from data, as arrays.
 #include <filesystem>
 
 #include "runtime/output/npy.h"
@@ -15,7 +15,7 @@ int encode_command(const Words& words) {
     add_run(line);
     line.add_flag("train-data", "encode the training data instead");
     line.add_option<int64_t>("count", "N", "the first so many examples; by default all");
-    line.add_option<uint64_t>("seed", "N", "of noise, where the function draws any", 1);
+    line.add_option<uint64_t>("seed", "N", "seed of noise, if the function draws any", 1);
     line.add_option<std::string>("function", "NAME",
                                  "another function of the model that takes data", "encode");
     line.add_option<std::string>("output,o", "FOLDER",

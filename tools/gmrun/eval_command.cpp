@@ -1,4 +1,4 @@
-// gmrun eval: losses and metrics over the test data, and what samples are worth.
+// gmrun eval: computes losses and metrics over the test data, and the quality of samples.
 
 #include "compiler/support/json.h"
 #include "runtime/train/sample_quality.h"
@@ -25,7 +25,7 @@ bool add_modes(runtime::LoadedModel& model, int64_t samples, uint64_t seed, Figu
     return true;
 }
 
-/// What the classifier says of samples. False after an error.
+/// Figures about samples by a classifier. False after an error.
 bool add_classifier(runtime::LoadedModel& model, const std::string& classifier, int64_t samples,
                     uint64_t seed, Figures& figures, Diagnostics& diagnostics) {
     auto judge = load_trained(classifier, "", diagnostics);
@@ -50,16 +50,12 @@ void print_figures(const Figures& figures) {
 void add_options(CommandLine& line) {
     add_run(line);
     line.add_flag("train-data", "evaluate on the training data instead");
-    line.add_option<int64_t>("samples", "N", "how many samples of the function `sample` are judged",
+    line.add_option<int64_t>("samples", "N", "how many samples to draw for figures about samples",
                              10000);
     line.add_option<std::string>(
         "classifier", "MODEL",
-        "a trained classifier, as .gmc file or run's folder, with the functions features(image) "
-        "and "
-        "classify(image): adds the Frechet distance of the features of samples to those of the "
-        "test "
-        "data and, where samples take a label, the share classified as the class asked for");
-    line.add_option<uint64_t>("seed", "N", "of random numbers in the losses, and of samples", 1);
+        "a trained classifier with the functions features(image) and classify(image), as a .gmc file or a run's folder. Adds the Frechet distance between the features of samples and of test data and, if samples take a label, the share that is classified as that label");
+    line.add_option<uint64_t>("seed", "N", "seed of random numbers in the losses, and of samples", 1);
     line.add_flag("json", "print one JSON object");
 }
 
@@ -69,9 +65,9 @@ int eval_command(const Words& words) {
     CommandLine line(
         "gmrun eval [options] MODEL",
         "Evaluates a trained model: every loss and metric, averaged over all examples of the test "
-        "data. Of a\nmodel of points from `ring` or `grid` also the modes that samples cover: "
-        "those "
-        "with at least a tenth\nof their fair share of the samples within 3 sigma.");
+        "data. For a\nmodel of points from `ring` or `grid` also counts the modes that samples "
+        "cover. A mode is covered when\nat least a tenth of its fair share of the samples are "
+        "within 3 sigma of it.");
     add_options(line);
     if (!line.parse(words)) return kDone;
     const auto samples = line.get<int64_t>("samples");

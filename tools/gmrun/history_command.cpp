@@ -1,4 +1,4 @@
-// gmrun history: how the samples of a run became what they are.
+// gmrun history: puts the sample grids of a run's epochs into one picture.
 #include <algorithm>
 #include <filesystem>
 

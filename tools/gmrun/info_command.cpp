@@ -1,4 +1,4 @@
-// gmrun info: what is in a compiled model.
+// gmrun info: describes a compiled model, and its run if there is one.
 #include <filesystem>
 
 #include "compiler/support/json.h"
@@ -55,8 +55,9 @@ void print_text(const Json& json) {
 }  // namespace
 
 int info_command(const Words& words) {
-    CommandLine line("gmrun info [options] MODEL",
-                     "Says what is in a compiled model, and where its run stands.");
+    CommandLine line(
+        "gmrun info [options] MODEL",
+        "Describes a compiled model: its functions and states, and how far its run was trained.");
     add_run(line);
     line.add_flag("json", "print one JSON object");
     if (!line.parse(words)) return kDone;

@@ -1,4 +1,4 @@
-// gmrun interpolate: what lies between two samples.
+// gmrun interpolate: draws rows of samples that change from one sample into another.
 #include "runtime/train/interpolate.h"
 
 #include "tools/gmrun/commands.h"
@@ -16,8 +16,8 @@ int interpolate_command(const Words& words) {
     line.add_option<int64_t>("rows", "N", "how many pairs of noise vectors", 8);
     line.add_option<int64_t>("columns", "N", "samples from one end to the other, both included",
                              10);
-    line.add_option<uint64_t>("seed", "N", "of the noise", 1);
-    line.add_option<std::string>("function", "NAME", "the model's function that makes them",
+    line.add_option<uint64_t>("seed", "N", "seed of the noise", 1);
+    line.add_option<std::string>("function", "NAME", "the model's function that makes samples",
                                  "sample");
     line.add_option<std::string>(
         "output,o", "FILE",

@@ -6,11 +6,12 @@ int main(int argc, char** argv) {
     using namespace gmc::tools;
     static constexpr Command kCommands[] = {
         {"bench", "measures the training step", bench_command},
-        {"encode", "writes what the model encodes test data as", encode_command},
+        {"encode", "writes the codes of the test data", encode_command},
         {"eval", "evaluates a trained model on its test data", eval_command},
         {"history", "puts the sample grids of a run's epochs into one picture", history_command},
-        {"info", "says what is in a compiled model or a run", info_command},
-        {"interpolate", "draws what lies between samples", interpolate_command},
+        {"info", "describes a compiled model and its run", info_command},
+        {"interpolate", "draws rows of samples that change from one into another",
+         interpolate_command},
         {"plan", "shows the kernel of every operation, its time and rate", plan_command},
         {"profile", "shows where the time of the training step goes", profile_command},
         {"reconstruct", "draws test images above their reconstructions", reconstruct_command},

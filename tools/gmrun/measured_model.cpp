@@ -1,4 +1,4 @@
-// Options and loading for bench, plan and profile.
+// Options and loading of a model for bench, plan and profile.
 #include "tools/gmrun/measured_model.h"
 
 #include "tools/gmrun/run_source.h"

@@ -1,5 +1,5 @@
-// What the commands that measure training steps have in common: their options, and the model with
-// contractions chosen.
+// What the commands that measure training steps (bench, plan, profile) have in common: their
+// options, and loading a model whose contractions are chosen by measuring.
 #pragma once
 
 #include <memory>
@@ -11,14 +11,14 @@ namespace gmc::tools {
 /// Declares MODEL, --steps, --json, and the options of add_tuning.
 void add_measuring(CommandLine& line, int64_t steps);
 
-/// --steps. Throws UsageError when there are none.
+/// The value of --steps. Throws UsageError when it is below 1.
 int64_t measured_steps(const CommandLine& line);
 
 struct MeasuredModel {
     std::unique_ptr<Tuning> tuning;
     std::unique_ptr<runtime::LoadedModel> model;
 };
-/// Loads MODEL and sets its tuning.
+/// Loads MODEL and turns tuning on or off as the options say.
 Result<MeasuredModel> load_measured(const CommandLine& line, Diagnostics& diagnostics);
 
 }  // namespace gmc::tools

@@ -1,4 +1,5 @@
-// gmrun plan: the kernel of every step, its time, and how near that is to what the machine can do.
+// gmrun plan: shows the kernel of every operation, its time, and its rate as a share of the
+// machine's peak.
 
 #include "compiler/support/json.h"
 #include "runtime/contractions/choice/tuning.h"
@@ -14,8 +15,8 @@ namespace {
 using runtime::OperationProfile;
 using runtime::place_of;
 
-/// An operation's rate on the scale of the machine's peak: arithmetic for contractions, memory for
-/// all others.
+/// The rate of an operation and its share of the machine's peak: of arithmetic for contractions, of
+/// memory bandwidth for all others.
 struct Rate {
     double giga_per_s;
     const char* unit;
@@ -69,7 +70,7 @@ class Plan {
     }
 
   private:
-    /// The times of all candidates that were measured for a contraction; null when there are none.
+    /// The measured times of all candidates for a contraction; null when nothing was measured.
     const runtime::TuningEntry* candidates(const OperationProfile& one) const {
         if (cache_ == nullptr) return nullptr;
         return runtime::find_tuning(*cache_, module_, *one.function, one.operation());
@@ -126,14 +127,14 @@ class Plan {
 int plan_command(const Words& words) {
     CommandLine line(
         "gmrun plan [options] MODEL",
-        "Shows for every operation of the training step the kernel chosen, its time (the "
-        "median of real\nsteps), and its rate as a share of what this machine can do, "
-        "which is measured, too: GFLOP/s of\ncontractions against multiply-adds in "
-        "registers, GB/s of all others against a stream through memory.\nWhat is still "
-        "in the cache comes faster than memory, so a loop may show more than 100 %.");
+        "Shows for every operation of the training step its kernel, its time (the median of "
+        "real steps), and its\nrate as a share of this machine's peak, which is measured too. "
+        "Contractions are compared in GFLOP/s with\nmultiply-adds in registers, all others in "
+        "GB/s with a stream through memory. Data that are still in cache\nare read faster than "
+        "memory, so a loop may show more than 100 %.");
     add_measuring(line, 5);
     line.add_flag("candidates",
-                  "also the kernels that lost, with the times that the choice was made by");
+                  "also show the candidates that were not chosen, with the times measured for the choice");
     if (!line.parse(words)) return kDone;
     const int64_t steps = measured_steps(line);
     if (line.flag("candidates") && line.flag("no-tune"))

@@ -1,4 +1,5 @@
-// gmrun profile: where the time of a training step goes, as a table and as a trace for Perfetto.
+// gmrun profile: shows where the time of a training step goes, as a table, and as a trace for
+// Perfetto.
 #include <algorithm>
 
 #include "compiler/support/json.h"

@@ -1,4 +1,4 @@
-// gmrun reconstruct: test images above what the model makes of them.
+// gmrun reconstruct: draws test images with their reconstructions below them.
 #include "runtime/output/npy.h"
 #include "runtime/output/png.h"
 #include "runtime/train/picture.h"
@@ -12,8 +12,8 @@ int reconstruct_command(const Words& words) {
                      "Reconstructs the first images of the test data.");
     add_run(line);
     line.add_option<int64_t>("count", "N", "how many images", 32);
-    line.add_option<uint64_t>("seed", "N", "of noise, where the function draws any", 1);
-    line.add_option<std::string>("function", "NAME", "the model's function that makes them",
+    line.add_option<uint64_t>("seed", "N", "seed of noise, if the function draws any", 1);
+    line.add_option<std::string>("function", "NAME", "the model's function that makes reconstructions",
                                  "reconstruct");
     line.add_option<std::string>(
         "output,o", "FILE",

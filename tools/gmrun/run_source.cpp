@@ -1,4 +1,4 @@
-// Resolution of runs, and writing of what models make.
+// Finds runs by model or folder, and writes examples as arrays or pictures.
 #include "tools/gmrun/run_source.h"
 
 #include <filesystem>

@@ -1,4 +1,4 @@
-// Which model and which run a command is about.
+// Finds the model and the run that a command is about, and writes what a model makes.
 #pragma once
 
 #include <memory>
@@ -15,12 +15,12 @@ namespace gmc::tools {
 /// Declares MODEL (a .gmc file, or a run's folder) and --run.
 void add_run(CommandLine& line);
 
-/// The folder of a run: MODEL itself when it is a folder, else --run, else the newest of runs/NAME,
-/// runs/NAME-2, ... of the model called NAME. "" when there is none.
+/// The folder of a run: MODEL itself when that is a folder, else --run, else the newest of
+/// runs/NAME, runs/NAME-2, ... for the model called NAME. "" when there is none.
 std::string run_folder(const CommandLine& line, const std::string& model_name);
-/// runs/NAME, or the first of runs/NAME-2, runs/NAME-3, ... that is not there yet.
+/// runs/NAME, or the first of runs/NAME-2, runs/NAME-3, ... that does not exist yet.
 std::string new_run_folder(const std::string& model_name);
-/// The .gmc that MODEL means: the file, or the copy in the run's folder.
+/// The path of the .gmc: MODEL, or when that is a run's folder the copy in it.
 std::string model_path(const CommandLine& line);
 
 struct TrainedModel {
@@ -28,19 +28,19 @@ struct TrainedModel {
     runtime::TrainingState training;
     std::string folder;
 };
-/// The model with the states of its run's checkpoint. Errors: no such model, no run yet.
+/// Loads the model with the states of its run's checkpoint. Errors: no such model, no run yet.
 Result<TrainedModel> load_trained(const CommandLine& line, Diagnostics& diagnostics);
-/// The same of MODEL and --run as given; `run` may be "".
+/// The same for given values of MODEL and --run; `run` may be "".
 Result<TrainedModel> load_trained(const std::string& model, const std::string& run,
                                   Diagnostics& diagnostics);
 
-/// Writes `examples` to `path`: .npy as float32 N x ... in the data's range; anything else as a PNG
-/// grid (`columns` wide, 0 = as runtime::draw has it) or scatter plot.
+/// Writes `examples` to `path`. A path that ends in .npy gets float32 N x ... in the data's range;
+/// any other gets a PNG with a grid (`columns` wide, 0: as runtime::draw chooses) or scatter plot.
 [[nodiscard]] bool write_examples(runtime::LoadedModel& model, const runtime::Examples& examples,
                                   const std::string& path, Diagnostics& diagnostics,
                                   int64_t columns = 0);
 
-/// Declares --label, and reads it: none when it was not given.
+/// Declares --label, and reads it; no value when it was not given.
 void add_label(CommandLine& line, const std::string& otherwise);
 std::optional<int64_t> label(const CommandLine& line);
 

@@ -1,4 +1,4 @@
-// gmrun sample: what the model makes of noise.
+// gmrun sample: draws samples of a trained model, as a picture or as an array.
 #include "runtime/train/picture.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/run_source.h"
@@ -6,7 +6,7 @@
 namespace gmc::tools {
 namespace {
 
-/// As many as one picture of the function's results shows.
+/// The number of samples that one picture of this function's results shows.
 int64_t usual_count(const runtime::LoadedModel& model, const std::string& name) {
     const ir::Function* function = model.module().find_function(name);
     const bool known = function != nullptr && !function->results.empty();
@@ -22,8 +22,8 @@ int sample_command(const Words& words) {
                      "not on how many are drawn.");
     add_run(line);
     line.add_option<int64_t>("count", "N", "how many samples; by default 64, of points 2000");
-    line.add_option<uint64_t>("seed", "N", "of the noise", 1);
-    line.add_option<std::string>("function", "NAME", "the model's function that makes them",
+    line.add_option<uint64_t>("seed", "N", "seed of the noise", 1);
+    line.add_option<std::string>("function", "NAME", "the model's function that makes samples",
                                  "sample");
     line.add_option<std::string>(
         "output,o", "FILE",

@@ -1,4 +1,4 @@
-// gmrun train: trains a model, or goes on with a run.
+// gmrun train: trains a model, or resumes a run.
 #include <csignal>
 
 #include "runtime/train/trainer.h"
@@ -13,7 +13,7 @@ std::atomic<bool> interrupted{false};
 static_assert(std::atomic<bool>::is_always_lock_free,
               "a signal handler may only touch lock-free atomics");
 
-/// The first Ctrl-C ends the run in order, a second one at once.
+/// The first Ctrl-C asks the run to end with a checkpoint; a second one ends the process at once.
 void on_interrupt(int signal) {
     interrupted = true;
     std::signal(signal, SIG_DFL);
@@ -42,10 +42,10 @@ int train_command(const Words& words) {
         "Trains a compiled model. The run's folder gets model.gmc, checkpoint, metrics.jsonl and "
         "samples/epoch-NNN.png.");
     add_run(line);
-    line.add_flag("resume", "go on from the checkpoint of the run");
-    line.add_option<uint64_t>("seed", "N", "of weights, noise and the order of the data", 1);
+    line.add_flag("resume", "continue from the checkpoint of the run");
+    line.add_option<uint64_t>("seed", "N", "seed of weights, noise and the order of the data", 1);
     line.add_option<int64_t>("epochs", "N", "passes over the data, instead of the model's");
-    line.add_option<int64_t>("steps", "N", "stop after so many steps in all");
+    line.add_option<int64_t>("steps", "N", "stop after this many steps in all, those before --resume included");
     line.add_option<int64_t>("log-every", "N", "steps between two lines of metrics.jsonl", 50);
     line.add_option<int64_t>(
         "samples", "N",

@@ -1,4 +1,4 @@
-// Where measurements of contractions are kept, and what the user sees of it.
+// Keeps measurements of contractions in the cache, and tells the user about them.
 #include "tools/gmrun/tuning.h"
 
 #include <fmt/format.h>
@@ -14,8 +14,7 @@ namespace gmc::tools {
 void add_tuning(CommandLine& line) {
     line.add_flag(
         "no-tune",
-        "take the contractions that fixed rules prefer, instead of measuring once which are the "
-        "fastest on this machine (kept in ~/.cache/gmc)");
+        "choose contractions by fixed rules, instead of measuring once which are the fastest on this machine (kept in ~/.cache/gmc)");
     line.add_flag(
         "no-bf16",
         "compute models that were compiled for bf16 in f32, as on processors without bf16");
@@ -43,7 +42,7 @@ Tuning::Tuning(const CommandLine& line, runtime::LoadedModel& model) {
 
 Tuning::~Tuning() {
     if (cache_ && cache_->unsaved() > 0)
-        fmt::print(stderr, "gmrun: {} measured contractions could not be kept in {}\n",
+        fmt::print(stderr, "gmrun: the measurements of {} contractions could not be kept in {}\n",
                    cache_->unsaved(), cache_->path());
 }
 

@@ -1,4 +1,4 @@
-// Whether the commands that train choose contractions by measuring.
+// Lets the commands that train choose contractions by measuring, and shows the user that it does.
 #pragma once
 
 #include <optional>
@@ -11,13 +11,13 @@ namespace gmc::tools {
 
 /// Declares --no-tune and --no-bf16.
 void add_tuning(CommandLine& line);
-/// The choice of contractions by measuring, unless --no-tune was given or there is no place to keep
-/// what was measured. Alive as long as the model.
+/// Turns on the choice of contractions by measuring for a model, unless --no-tune was given or there
+/// is no folder for the measurements. Has to live as long as the model.
 class Tuning {
   public:
-    /// Also says where a model that was compiled for bf16 is not computed in it.
+    /// Also tells the user when a model that was compiled for bf16 is computed in f32.
     Tuning(const CommandLine& line, runtime::LoadedModel& model);
-    /// Says where the measurements of this process are, or that they could not be kept.
+    /// Saves the measurements, and tells the user where they are or why they could not be saved.
     ~Tuning();
     /// Null when nothing is measured.
     const runtime::TuningCache* cache() const { return cache_ ? &*cache_ : nullptr; }

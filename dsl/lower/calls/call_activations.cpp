@@ -1,4 +1,4 @@
-// The activations as functions of expressions.
+// The activations as functions of expressions: `gelu(x)`, `leaky_relu(x, slope)`, `softmax(x)`.
 #include <fmt/format.h>
 
 #include "dsl/lower/activations.h"
@@ -10,7 +10,7 @@ namespace {
 using dsl::Expression;
 using ir::kNone;
 
-/// The activation that the call is named after.
+/// The activation that has the call's name.
 Evaluated activation(Evaluator& e, const Expression& call) {
     Evaluated x = argument(e, call, 0);
     if (x.failed) return x;
@@ -19,7 +19,7 @@ Evaluated activation(Evaluator& e, const Expression& call) {
     return x;
 }
 
-/// An activation with a number as second argument, `otherwise` when left out.
+/// An activation whose second argument is a number, which is `otherwise` when left out.
 template <typename Make>
 Evaluated with_number(Evaluator& e, const Expression& call, const char* name, double otherwise,
                       const Make& make) {
@@ -47,7 +47,7 @@ Evaluated call_elu(Evaluator& e, const Expression& call) {
                        [&](ir::ValueId x, double alpha) { return elu(e.b(), x, alpha); });
 }
 
-/// Over one axis of an example, the last if none is named.
+/// Over the named axis of an example, or over the last one.
 Evaluated call_log_softmax(Evaluator& e, const Expression& call) {
     Evaluated x = argument(e, call, 0);
     if (x.failed) return x;

@@ -1,4 +1,4 @@
-// Functions of numbers element by element, and `lerp` and `concat`.
+// Element-wise functions, and `lerp` and `concat`.
 #include <fmt/format.h>
 
 #include "dsl/lower/calls/call_functions.h"
@@ -38,14 +38,14 @@ Evaluated clamp(Evaluator& e, const Expression& call) {
     return x;
 }
 
-/// -t log(sigmoid(l)) - (1 - t) log(1 - sigmoid(l)) = softplus(l) - t l, element by element.
+/// Element by element: -t log(sigmoid(l)) - (1 - t) log(1 - sigmoid(l)) = softplus(l) - t l.
 Evaluated bce_with_logits(Evaluator& e, const Expression& call) {
     Evaluated logits = argument(e, call, 0), target = argument(e, call, 1);
     if (logits.failed) return logits;
     if (target.failed) return target;
     if (logits.number)
         return e.fail(DiagnosticKind::kWrongType, call.arguments[0]->span,
-                      "logits must be computed, not a constant");
+                      "logits must be a tensor, not a constant");
     if (!e.match(call, logits, target)) return logits.failed = true, logits;
     ir::Builder& b = e.b();
     logits.value = b.sub(b.emit(ir::Softplus{}, {logits.value}), b.mul(target.value, logits.value));
@@ -67,7 +67,7 @@ Evaluated lerp(Evaluator& e, const Expression& call) {
     return a;
 }
 
-/// Examples side by side along an axis, the last if none is named.
+/// Joins examples along the named axis, or along the last one.
 Evaluated concat(Evaluator& e, const Expression& call) {
     Evaluated result;
     result.batched = true;
@@ -90,7 +90,7 @@ Evaluated concat(Evaluator& e, const Expression& call) {
         if (shape.size() == first.size()) shape[axis] = first[axis];
         if (shape != first)
             return e.fail(DiagnosticKind::kShapeMismatch, part->span,
-                          fmt::format("`concat` along axis {} of {} and {}", axis - 1,
+                          fmt::format("`concat` along axis {} cannot join {} and {}", axis - 1,
                                       ir::to_string(example_of(first)), describe(e, x)));
         parts.push_back(x.value);
         result.networks.insert(x.networks.begin(), x.networks.end());

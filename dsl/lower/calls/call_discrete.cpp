@@ -1,4 +1,4 @@
-// Classes in expressions: codes, draws, places; and the mean over the batch.
+// Functions of classes: one-hot codes, draws and argmax; and the mean over the batch.
 #include <fmt/format.h>
 
 #include <cmath>
@@ -15,7 +15,7 @@ using ir::ValueId;
 
 namespace {
 
-/// The only argument, which has a last axis to look along; failed after an error.
+/// The only argument, which needs at least one axis per example; failed after an error.
 Evaluated vectors(Evaluator& e, const Expression& call) {
     const Evaluated x = argument(e, call, 0);
     if (x.failed) return x;
@@ -26,16 +26,16 @@ Evaluated vectors(Evaluator& e, const Expression& call) {
         fmt::format("`{}` needs a vector per example, but this is {}", call.text, describe(e, x)));
 }
 
-/// [..., C] -> [...]: where the largest is, the first at ties.
+/// [..., C] -> [...]: the position of the largest number, the first one if several are equal.
 Evaluated argmax_of(Evaluator& e, const Expression& call) {
     Evaluated x = vectors(e, call);
     if (!x.failed) x.value = argmax(e.b(), x.value);
     return x;
 }
 
-/// [..., C] -> [...]: a draw from softmax(logits) by Gumbel's maximum (Gumbel 1954):
-/// the largest of logit + g, g = -log(-log u). A u of 0 gives -infinity and is never the largest
-/// among others.
+/// [..., C] -> [...]: draws a class from softmax(logits) by Gumbel's maximum (Gumbel 1954), that is
+/// the position of the largest logit + g with g = -log(-log u). A u of 0 gives -infinity, which is
+/// never the largest.
 Evaluated categorical(Evaluator& e, const Expression& call) {
     Evaluated x = vectors(e, call);
     if (x.failed) return x;
@@ -46,7 +46,7 @@ Evaluated categorical(Evaluator& e, const Expression& call) {
     return x;
 }
 
-/// The second argument of `one_hot`, 0 when there is none, -1 after an error.
+/// The second argument of `one_hot`; 0 when there is none, -1 after an error.
 int64_t wanted_classes(Evaluator& e, const Expression& call) {
     constexpr double kMostClasses = 1e6;
     if (call.arguments.size() < 2) return 0;
@@ -60,7 +60,7 @@ int64_t wanted_classes(Evaluator& e, const Expression& call) {
     return -1;
 }
 
-/// [...] -> [..., classes].
+/// Labels [...] -> one-hot codes [..., classes].
 Evaluated one_hot_of(Evaluator& e, const Expression& call) {
     Evaluated labels = e.tensor(*call.arguments[0]);
     int64_t classes = wanted_classes(e, call);
@@ -75,7 +75,8 @@ Evaluated one_hot_of(Evaluator& e, const Expression& call) {
     return labels;
 }
 
-/// The mean over the batch element by element, a plain tensor; in `evaluate` of valid examples.
+/// The mean over the batch, element by element: a plain tensor. In `evaluate` over the valid
+/// examples.
 Evaluated batch_mean(Evaluator& e, const Expression& call) {
     Evaluated x = e.tensor(*call.arguments[0]);
     if (x.failed) return x;

@@ -1,4 +1,4 @@
-// What the functions share, and the one table of them.
+// What the functions share, and the one table of all of them.
 #include "dsl/lower/calls/call_functions.h"
 
 #include <fmt/format.h>

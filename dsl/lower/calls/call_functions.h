@@ -1,6 +1,6 @@
-// What the built-in functions of expressions share, and their tables: one file per theme,
-// call_arithmetic, call_activations, call_reductions, call_random, call_gradients, call_discrete,
-// call_schedules. Names, arities and one-line rules for users are rows of dsl/schema/functions.
+// What the built-in functions of expressions share, and their tables. There is one file per theme:
+// call_arithmetic, call_activations, call_reductions, call_random, call_gradients, call_discrete
+// and call_schedules. Names, numbers of arguments and documentation are in dsl/schema/functions.
 #pragma once
 
 #include <map>
@@ -19,23 +19,24 @@ CallFunctions gradient_functions();
 CallFunctions discrete_functions();
 CallFunctions schedule_functions();
 
-/// Argument i of a call as a tensor or number.
+/// Argument i of a call, evaluated to a tensor or number.
 Evaluated argument(Evaluator& e, const dsl::Expression& call, size_t i);
 
-/// sqrt(x + 1e-12): its derivatives are finite at 0, and a norm's is 0 there.
+/// sqrt(x + 1e-12). Its derivatives are finite at 0, and the gradient of a norm is 0 there.
 ir::ValueId square_root(ir::Builder& b, ir::ValueId x);
 
-/// Arguments without a name.
+/// The number of arguments without a name.
 size_t positional(const dsl::Expression& call);
 
-/// One number per example, or a plain tensor: nothing is left to reduce but the batch.
+/// True when only the batch is left to reduce: x is a plain tensor or has shape [N]; with
+/// `one_element_counts` also [N, 1].
 bool only_batch_left(Evaluator& e, const Evaluated& x, bool one_element_counts);
 
-/// The argument `axis=k` of a call: an axis of the example, counted from 0 without the batch, or
-/// from the end when negative. kNone when not given; `failed` after an error.
+/// The argument `axis=k` of a call, an axis of the example: from 0 without the batch, or from the
+/// end when negative. kNone when it is not given; sets `failed` after an error.
 int64_t named_axis(Evaluator& e, const dsl::Expression& call, const Evaluated& x, bool& failed);
 
-/// The op on each number of the one argument.
+/// Applies the op to each number of the only argument.
 template <typename Op>
 Evaluated element_wise(Evaluator& e, const dsl::Expression& call) {
     Evaluated x = argument(e, call, 0);
@@ -45,7 +46,7 @@ Evaluated element_wise(Evaluator& e, const dsl::Expression& call) {
     return x;
 }
 
-/// Two arguments element by element.
+/// Applies the op to two arguments, element by element.
 template <typename Op>
 Evaluated pairwise(Evaluator& e, const dsl::Expression& call) {
     Evaluated x = argument(e, call, 0), y = argument(e, call, 1);

@@ -1,4 +1,4 @@
-// Gradients inside of an objective, and averages of weights.
+// Gradients inside an objective, and averages of weights.
 #include <fmt/format.h>
 
 #include "dsl/lower/calls/call_functions.h"
@@ -9,8 +9,8 @@ namespace {
 using dsl::Expression;
 using ir::ValueId;
 
-/// Gradient of f by x, shaped like x. Where f is one number per example, each example's own
-/// gradient.
+/// The gradient of f with respect to x, shaped like x. When f is one number per example, this is
+/// each example's own gradient.
 Evaluated grad(Evaluator& e, const Expression& call) {
     const Evaluated f = argument(e, call, 0);
     if (f.failed) return f;
@@ -18,7 +18,7 @@ Evaluated grad(Evaluator& e, const Expression& call) {
     if (x.failed) return x;
     if (f.number || x.number)
         return e.fail(DiagnosticKind::kBadExpression, call.span,
-                      "`grad` of or by a constant number");
+                      "`grad` takes two tensors, but one of these is a constant number");
     if (f.batched ? !only_batch_left(e, f, true) : !e.b().shape(f.value).empty())
         return e.fail(DiagnosticKind::kShapeMismatch, call.arguments[0]->span,
                       fmt::format("`grad` differentiates one number per example, but this is {}",

@@ -11,8 +11,8 @@ namespace {
 using dsl::Expression;
 using ir::Shape;
 
-/// The batched shape that `normal(like)` asks for: a number n means [n]; a network means its first
-/// input; a value means its own shape.
+/// The batched shape that `normal(like)` asks for: a number n means [n], a network the shape of its
+/// first input, and a value its own shape.
 bool noise_shape(Evaluator& e, const Expression& like, Shape& shape) {
     FunctionScope& f = e.scope();
     const auto network_named = [&](const std::string& name) -> const dsl::NetworkSpec* {
@@ -41,7 +41,9 @@ bool noise_shape(Evaluator& e, const Expression& like, Shape& shape) {
     if (x.number) {
         if (*x.number < 1 || *x.number != std::floor(*x.number) || *x.number > 1e6) {
             e.fail(DiagnosticKind::kBadExpression, like.span,
-                   fmt::format("{} is no number of random numbers", *x.number));
+                   fmt::format("{} is not a number of random numbers: that is a whole number from "
+                               "1 to 1,000,000",
+                               *x.number));
             return false;
         }
         shape = {f.m.batch, static_cast<int64_t>(*x.number)};
@@ -51,7 +53,7 @@ bool noise_shape(Evaluator& e, const Expression& like, Shape& shape) {
     return true;
 }
 
-/// Several arguments are the sizes of an example's axes.
+/// `normal(...)` or `uniform(...)`. Several arguments are the sizes of an example's axes.
 template <bool kNormal>
 Evaluated noise(Evaluator& e, const Expression& call) {
     Evaluated result;
@@ -69,7 +71,7 @@ Evaluated noise(Evaluator& e, const Expression& call) {
     return result;
 }
 
-/// 1 with probability p, element by element.
+/// 1 with probability p, otherwise 0, element by element.
 Evaluated bernoulli(Evaluator& e, const Expression& call) {
     Evaluated p = argument(e, call, 0);
     if (p.failed) return p;

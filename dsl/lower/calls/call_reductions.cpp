@@ -9,9 +9,7 @@ using ir::kNone;
 using ir::Shape;
 using ir::ValueId;
 
-/// Under the root of `norm`, so that its gradient is finite at zero.
-
-/// Sum or mean of one argument, over the axis it names or by the rules of Evaluator::reduce.
+/// The sum or mean of the only argument, over the named axis or by the rules of Evaluator::reduce.
 Evaluated total(Evaluator& e, const Expression& call, bool take_mean) {
     Evaluated x = argument(e, call, 0);
     if (x.failed) return x;
@@ -24,7 +22,7 @@ Evaluated total(Evaluator& e, const Expression& call, bool take_mean) {
 Evaluated mean(Evaluator& e, const Expression& call) { return total(e, call, true); }
 Evaluated sum(Evaluator& e, const Expression& call) { return total(e, call, false); }
 
-/// sqrt(sum of squares), per example.
+/// sqrt(sum of squares) of each example.
 Evaluated norm(Evaluator& e, const Expression& call) {
     Evaluated x = argument(e, call, 0);
     if (x.failed) return x;
@@ -42,7 +40,7 @@ Evaluated norm(Evaluator& e, const Expression& call) {
     return x;
 }
 
-/// Largest: of an example, or over the batch. `sign` -1 gives the smallest.
+/// The largest number of an example, or over the batch. A `sign` of -1 gives the smallest.
 Evaluated extreme(Evaluator& e, const Expression& call, double sign) {
     Evaluated x = argument(e, call, 0);
     if (x.failed || x.number) return x;

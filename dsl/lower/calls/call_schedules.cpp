@@ -12,7 +12,7 @@ namespace {
 using dsl::Expression;
 using ir::ValueId;
 
-/// Is it the word `step` or `epoch`?
+/// True for the word `step` or `epoch`.
 bool is_unit(const Expression& e) {
     return e.kind == Expression::Kind::kName && (e.text == "step" || e.text == "epoch");
 }
@@ -23,8 +23,8 @@ Evaluated wrong_unit(Evaluator& e, const Expression& call, size_t i) {
                               dsl::to_string(*call.arguments[i])));
 }
 
-/// A schedule from `from` to `to` over `over` epochs or steps: t runs from 0 to 1, `bend` shapes
-/// it, then it stays.
+/// A schedule from `from` to `to` over `over` epochs or steps. t grows from 0 to 1 in that time and
+/// then stays; `bend` maps it to the share of the way.
 template <typename Bend>
 Evaluated schedule(Evaluator& e, const Expression& call, Bend bend) {
     const Evaluated from = argument(e, call, 0), to = argument(e, call, 1),
@@ -51,8 +51,8 @@ Evaluated cosine(Evaluator& e, const Expression& call) {
     });
 }
 
-/// from * factor^floor(t / every), the power as e^(k log(factor)). t / every is divided, not
-/// multiplied by a reciprocal: a quotient of whole numbers that is whole must come out whole.
+/// from * factor^floor(t / every), where the power is e^(k log(factor)). t is divided by `every`,
+/// not multiplied by its reciprocal, so that the quotient is a whole number whenever it should be.
 Evaluated steps(Evaluator& e, const Expression& call) {
     const Evaluated from = argument(e, call, 0), factor = argument(e, call, 1),
                     every = argument(e, call, 2);
@@ -70,7 +70,8 @@ Evaluated steps(Evaluator& e, const Expression& call) {
     return unit;
 }
 
-/// min((step + 1) / over, 1), so that the first step already moves; of epochs min(epoch / over, 1).
+/// min((step + 1) / over, 1), so that the first step already trains; in epochs min(epoch / over,
+/// 1).
 Evaluated warm_up(Evaluator& e, const Expression& call) {
     const Evaluated over = argument(e, call, 0);
     Evaluated unit = argument(e, call, 1);

@@ -1,4 +1,5 @@
-// The layers. Shapes in comments leave out the batch, as the language does.
+// The plain layers and the table of all. Shapes in comments leave out the batch, as the language
+// does.
 #include "dsl/lower/layers/layers.h"
 
 #include <fmt/format.h>
@@ -26,7 +27,7 @@ int64_t product(const Shape& shape) {
     return std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
 }
 
-/// [D..., C] -> [D..., units]; more than one axis is folded into the rows.
+/// [D..., C] -> [D..., units]. All axes but the last become rows of one matrix product.
 ValueId dense(LayerScope& l) {
     const Shape shape = l.shape();
     if (shape.size() < 2) return l.wrong_shape("", "`dense` needs examples with at least one axis");
@@ -49,9 +50,9 @@ ValueId reshape(LayerScope& l) {
     if (product(wanted) != product(l.shape()))
         return l.wrong_shape(
             "shape",
-            fmt::format("`reshape` to {} ({} numbers) of {} ({} numbers)",
-                        ir::to_string(example_of(wanted)), product(example_of(wanted)),
-                        ir::to_string(example_of(l.shape())), product(example_of(l.shape()))));
+            fmt::format("`reshape` cannot turn {} ({} numbers) into {} ({} numbers)",
+                        ir::to_string(example_of(l.shape())), product(example_of(l.shape())),
+                        ir::to_string(example_of(wanted)), product(example_of(wanted))));
     return l.f.b.reshape(l.x(), wanted);
 }
 
@@ -64,8 +65,9 @@ void move_statistic(LayerScope& l, ir::StateId id, ValueId batch, double momentu
 }
 
 /// Ioffe and Szegedy 2015: gamma (x - mean) / sqrt(variance + epsilon) + beta over all axes but the
-/// last, biased variance. In training the moments are taken about the running mean, E(x - s)^2 - (E
-/// x - s)^2: one pass over x, and no cancellation once s is near the mean.
+/// last, with the biased variance. In training the moments are taken about the running mean s, as
+/// E[(x - s)^2] - E[x - s]^2: that needs one pass over x, and does not cancel once s is near the
+/// mean.
 ValueId batch_norm(LayerScope& l) {
     ir::Builder& b = l.f.b;
     const Shape shape = l.shape();
@@ -95,8 +97,8 @@ ValueId batch_norm(LayerScope& l) {
     return b.emit(ir::Add{}, {b.mul(centred, spread(scale)), spread(beta)}, l.path);
 }
 
-/// A number of a layer that training may change: a constant, or a scalar f32[] of the step. Failed
-/// after an error.
+/// A number of a layer that may change in training: a constant, or a scalar f32[] computed from the
+/// step. Failed after an error.
 Evaluated changing_number(LayerScope& l, const std::string& key) {
     Evaluated result;
     const auto found = l.spec.expressions.find(key);
@@ -108,8 +110,8 @@ Evaluated changing_number(LayerScope& l, const std::string& key) {
     return Evaluator(l.f).bounded_scalar(*found->second, "`" + key + "`", row->range);
 }
 
-/// Keeps a number with probability 1 - rate and scales it by 1 / (1 - rate); nothing outside
-/// training.
+/// Srivastava et al. 2014: keeps a number with probability 1 - rate and multiplies it by 1 / (1 -
+/// rate). Does nothing outside of training.
 ValueId dropout(LayerScope& l) {
     const Evaluated rate = changing_number(l, "rate");
     if (rate.failed) return kNone;
@@ -125,7 +127,7 @@ ValueId dropout(LayerScope& l) {
     return b.emit(ir::Mul{}, {l.x(), b.select(dropped, b.constant(0, shape), scale)}, l.path);
 }
 
-/// x + stddev normal in training.
+/// x + stddev * normal noise in training. Does nothing outside of training.
 ValueId gaussian_noise(LayerScope& l) {
     const Evaluated stddev = changing_number(l, "stddev");
     if (stddev.failed) return kNone;
@@ -153,7 +155,8 @@ ValueId LayerScope::parameter(const std::string& name, Shape shape, const std::s
     if (init.kind == "constant") init.value = value;
     if (init.kind == "uniform") init.value = value > 0 ? value : 0.05;
     if (shape.size() >= 2 && init.kind != "zeros" && init.kind != "ones") {
-        // Keras' fans: the two last axes times the window.
+        // The fans of Keras' initializers: each of the last two axes times the elements of the
+        // window.
         const int64_t window = product(shape) / (shape.back() * shape[shape.size() - 2]);
         init.fan_in = shape[shape.size() - 2] * window;
         init.fan_out = shape.back() * window;

@@ -1,5 +1,6 @@
-// Layers: a function for each row of the dsl's layer table, which emits the layer's ops and
-// declares its parameters.
+// Layers: one function (a builder) per row of the language's table of layers. Enters: a LayerScope
+// with the layer's keys and inputs. Leaves: the layer's result; its ops are emitted and its
+// parameters declared.
 #pragma once
 
 #include <map>
@@ -10,34 +11,35 @@
 
 namespace gmc::lower {
 
-/// One use of a layer. `inputs` are batched values.
+/// One use of a layer in one function. `inputs` are batched values.
 struct LayerScope {
     FunctionScope& f;
     const dsl::LayerSpec& spec;
-    std::string path;  ///< "generator.dense_1": prefix of its parameters and values
+    /// Prefix of the names of its parameters and values, as in "generator.dense_1".
+    std::string path;
     std::vector<ir::ValueId> inputs;
-    /// What it computes besides its result, by the names of its row in the dsl's table.
+    /// What the layer computes besides its result, under the names that its row lists.
     std::map<std::string, ir::ValueId> results{};
 
     ir::ValueId x() const { return inputs.front(); }
     const ir::Shape& shape() const { return f.b.shape(x()); }
     int64_t channels() const { return shape().back(); }
 
-    /// The current value of parameter `path.name`; declared on first use with the spec's
-    /// initializer (`initializer` key) unless `kind` names another, whose number (that of
-    /// "constant", the limit of "uniform") is `value`. A `weight` comes spectrally normalised where
-    /// the layer asks for it.
+    /// The current value of the parameter `path.name`. On first use it is declared with the
+    /// initializer `kind`, or that of the key `initializer` when `kind` is empty; `value` is the
+    /// number of a "constant" or the limit of a "uniform" initializer. A parameter called `weight`
+    /// is spectrally normalised when the layer asks for that.
     ir::ValueId parameter(const std::string& name, ir::Shape shape, const std::string& kind = "",
                           double value = 0);
-    /// The state `path.name` that training moves without gradients.
+    /// The state `path.name`, which training moves without gradients.
     ir::StateId statistic(const std::string& name, ir::Shape shape, const std::string& kind);
-    /// Adds the bias along the last axis when the spec asks for one.
+    /// Adds a bias along the last axis when the layer has one.
     ir::ValueId with_bias(ir::ValueId value, int64_t units);
-    /// Reports a kShapeMismatch at `key` (or the layer) and returns kNone.
+    /// Reports a kShapeMismatch at `key`, or at the layer when `key` is empty. Gives kNone.
     ir::ValueId wrong_shape(const std::string& key, std::string text);
 };
 
-/// The layer's result, or kNone after an error.
+/// Builds a layer and gives its result, or kNone after an error.
 using ApplyLayer = ir::ValueId (*)(LayerScope& layer);
 const std::map<std::string, ApplyLayer>& layer_builders();
 

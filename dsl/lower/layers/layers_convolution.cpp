@@ -1,4 +1,4 @@
-// One function for convolutions and one for their transposes, whatever the number of spatial axes.
+// One function for convolutions and one for their transposes, for any number of spatial axes.
 #include "dsl/lower/layers/layers_convolution.h"
 
 #include <fmt/format.h>
@@ -12,7 +12,7 @@ using ir::kNone;
 using ir::Shape;
 using ir::ValueId;
 
-/// Reports groups that do not divide channels and filters.
+/// Reports groups that do not divide the channels and the filters.
 bool groups_fit(LayerScope& l) {
     const int64_t groups = l.spec.integer("groups");
     const auto divides = [&](int64_t count, const char* what) {
@@ -25,7 +25,7 @@ bool groups_fit(LayerScope& l) {
            divides(l.spec.integer("filters"), "filters");
 }
 
-/// Weights [K..., input / groups, output], the channels as conv reads them.
+/// The shape of the weights as the op `conv` reads them, [K..., input / groups, output].
 Shape weight_shape(const LayerScope& l, int64_t input, int64_t output) {
     Shape shape = per_axis(l, "kernel");
     shape.push_back(input / l.spec.integer("groups"));
@@ -56,9 +56,9 @@ ValueId convolution(LayerScope& l, size_t axes) {
     return l.with_bias(l.f.b.emit(op, {l.x(), weights}, l.path), filters);
 }
 
-/// [D..., C] -> [D'..., filters], as the gradient of a convolution from filters to C channels.
-/// `same`: D' = D stride; `valid`: D' = (D - 1) stride + the kernel's span, all that D windows
-/// touch.
+/// [D..., C] -> [D'..., filters], as the gradient of a convolution from `filters` to C channels.
+/// `same`: D' = D stride. `valid`: D' = (D - 1) stride + the kernel's span, which is every element
+/// that D windows touch.
 ValueId transposed_convolution(LayerScope& l, size_t axes) {
     if (!needs_spatial(l, axes) || !groups_fit(l)) return kNone;
     const Shape x = l.shape();

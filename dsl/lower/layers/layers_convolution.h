@@ -1,4 +1,4 @@
-// Convolutions over one and two spatial axes, and their transposes.
+// Convolutions over one and two spatial axes, and their transposes; rows of layer_builders().
 #pragma once
 
 #include "dsl/lower/layers/layers.h"

@@ -13,7 +13,7 @@ using ir::ValueId;
 
 namespace {
 
-/// How many classes the layer's labels have; 0 after an error.
+/// The number of classes of the layer's labels; 0 after an error.
 int64_t class_count(LayerScope& l) {
     const bool given = l.spec.has("classes");
     return class_count(l.f, l.x(), given ? l.spec.integer("classes") : 0, l.spec.kind,
@@ -33,8 +33,9 @@ ValueId embedding(LayerScope& l) {
     return rows_of(l.f.b, l.x(), l.parameter("weight", {classes, l.spec.integer("units")}));
 }
 
-// Nearest by |x - e|^2 = |x|^2 - 2 x e + |e|^2, of which the first term is the same for all codes:
-// the largest of x e - |e|^2 / 2 is one matrix product for all vectors and codes.
+// |x - e|^2 = |x|^2 - 2 x e + |e|^2, where the first term is the same for all codes e. So the
+// nearest code has the largest x e - |e|^2 / 2, which is one matrix product for all vectors and
+// codes.
 ValueId vector_quantize(LayerScope& l) {
     ir::Builder& b = l.f.b;
     const Shape shape = l.shape();
@@ -53,7 +54,7 @@ ValueId vector_quantize(LayerScope& l) {
     const ValueId nearest = b.reshape(rows_of(b, index, codebook), shape);
     l.results["index"] = b.reshape(index, Shape(shape.begin(), shape.end() - 1));
     l.results["nearest"] = nearest;
-    // Not x + stop(nearest - x), which rounds: x - stop(x) is 0 exactly.
+    // x + stop(nearest - x) would round; x - stop(x) is exactly 0.
     const ValueId passed = b.sub(l.x(), b.emit(ir::StopGradient{}, {l.x()}));
     return b.emit(ir::Add{}, {b.emit(ir::StopGradient{}, {nearest}), passed}, l.path);
 }

@@ -1,4 +1,4 @@
-// Joining, naming and cutting. Shapes in comments and messages leave out the batch.
+// Joins, names and cuts results of layers. Shapes in comments and messages leave out the batch.
 #include "dsl/lower/layers/layers_merge.h"
 
 #include <fmt/format.h>
@@ -14,7 +14,7 @@ using ir::ValueId;
 
 namespace {
 
-/// "`a` [28,28,3]": an input by the name that `from` gives it.
+/// Names input i with its shape, as in "`a` [28,28,3]", by the name in `from`.
 std::string named_shape(const LayerScope& l, size_t i) {
     const std::string shape = ir::to_string(example_of(l.f.b.shape(l.inputs[i])));
     return i < l.spec.from.size() ? fmt::format("`{}` {}", l.spec.from[i], shape) : shape;
@@ -22,13 +22,13 @@ std::string named_shape(const LayerScope& l, size_t i) {
 
 ValueId do_not_fit(LayerScope& l, size_t i, const std::string& rule) {
     l.f.m.diagnostics
-        .error(DiagnosticKind::kShapeMismatch, l.spec.from_span, "`{}` of {} and {}: {}",
+        .error(DiagnosticKind::kShapeMismatch, l.spec.from_span, "`{}` cannot take {} and {}: {}",
                l.spec.kind, named_shape(l, 0), named_shape(l, i), rule)
         .note(l.spec.span, "the layer is here");
     return kNone;
 }
 
-/// The axis of the batched shape that the key `axis` means; kNone after an error.
+/// The axis of the batched shape that the key `axis` names; kNone after an error.
 int64_t axis_of(LayerScope& l, const Shape& shape) {
     const int64_t axis = l.spec.integer("axis"), rank = static_cast<int64_t>(shape.size()) - 1;
     if (axis >= -rank && axis < rank) return axis < 0 ? axis + rank + 1 : axis + 1;
@@ -38,7 +38,8 @@ int64_t axis_of(LayerScope& l, const Shape& shape) {
     return kNone;
 }
 
-/// Takes `y` into `shape`, sizes of 1 and leading axes repeating; false where they do not meet.
+/// Broadcasts `shape` with `y`: sizes of 1 and missing leading axes repeat. False when they do not
+/// fit.
 bool meet(Shape& shape, const Shape& y) {
     if (y.size() > shape.size()) shape.insert(shape.begin() + 1, y.size() - shape.size(), 1);
     for (size_t i = 1; i < y.size(); ++i) {
@@ -50,7 +51,7 @@ bool meet(Shape& shape, const Shape& y) {
     return true;
 }
 
-/// x repeated to `shape`, which it meets.
+/// x repeated to `shape`, with which it broadcasts.
 ValueId repeat(ir::Builder& b, ValueId x, const Shape& shape) {
     const Shape from = b.shape(x);
     const size_t missing = shape.size() - from.size();
@@ -94,7 +95,8 @@ ValueId concat(LayerScope& l) {
         Shape shape = l.f.b.shape(l.inputs[i]);
         if (shape.size() == first.size()) shape[axis] = first[axis];
         if (shape != first)
-            return do_not_fit(l, i, fmt::format("sizes must be equal but along axis {}", axis - 1));
+            return do_not_fit(l, i,
+                              fmt::format("sizes must be equal on all axes but {}", axis - 1));
     }
     return l.f.b.emit(ir::Concat{axis}, l.inputs, l.path);
 }
@@ -107,7 +109,7 @@ ValueId permute(LayerScope& l) {
     std::sort(sorted.begin(), sorted.end());
     if (sorted != ir::all_axes(rank + 1))
         return l.wrong_shape(
-            "axes", fmt::format("`permute` of {} names each axis from 0 to {} once, not [{}]",
+            "axes", fmt::format("`permute` of {} has to name each axis from 0 to {} once, not [{}]",
                                 ir::to_string(example_of(l.shape())), rank - 1,
                                 fmt::join(l.spec.integers("axes"), ", ")));
     return l.f.b.emit(ir::Transpose{order}, {l.x()}, l.path);
@@ -124,8 +126,9 @@ ValueId slice(LayerScope& l) {
     if (start < 0 || start >= stop || stop > size)
         return l.wrong_shape(
             l.spec.has("stop") ? "stop" : "start",
-            fmt::format("`slice` takes positions {} up to {} of {}, along an axis of {}", start,
-                        stop, ir::to_string(example_of(shape)), size));
+            fmt::format("`slice` takes positions from {} to below {}, but the axis of {} has "
+                        "positions from 0 to {}",
+                        start, stop, ir::to_string(example_of(shape)), size - 1));
     ir::Slice op{Shape(shape.size(), 0), shape, {}};
     op.starts[axis] = start;
     op.limits[axis] = stop;

@@ -1,4 +1,4 @@
-// Normalisations. Shapes in comments are whole: N examples, P positions, C channels.
+// Normalisation. Shapes in comments are complete: N examples, P positions, C channels.
 #include "dsl/lower/layers/layers_norm.h"
 
 #include <fmt/format.h>
@@ -11,8 +11,9 @@ using ir::ValueId;
 
 namespace {
 
-/// gamma (x - mean) / sqrt(variance + epsilon) + beta for x as `view` (with as many elements),
-/// moments over `axes` of that. Two passes: the variance of what is centred does not cancel.
+/// gamma (x - mean) / sqrt(variance + epsilon) + beta. x is reshaped to `view`, and moments are
+/// taken over `axes` of that. It takes two passes, so that the variance is that of centred numbers
+/// and does not cancel.
 ValueId normalise(LayerScope& l, const Shape& view, const std::vector<int64_t>& axes) {
     ir::Builder& b = l.f.b;
     const Shape shape = l.shape();
@@ -30,7 +31,7 @@ ValueId normalise(LayerScope& l, const Shape& view, const std::vector<int64_t>& 
     return b.emit(ir::Add{}, {scaled, b.broadcast(beta, {last}, shape)}, l.path);
 }
 
-/// Elements of an example per channel.
+/// The number of elements of an example per channel.
 int64_t positions(const LayerScope& l) {
     return l.f.b.type(l.x()).elements() / (l.shape()[0] * l.channels());
 }
@@ -82,8 +83,8 @@ ValueId spectral_norm(LayerScope& l, ValueId weights) {
     ir::Builder& b = l.f.b;
     const Shape shape = b.shape(weights);
     const int64_t last = static_cast<int64_t>(shape.size()) - 1;
-    // Weights of transposed convolutions are those of the convolution they are the gradient of:
-    // [K..., outputs, inputs].
+    // A transposed convolution has the weights of the convolution whose gradient it is: [K...,
+    // outputs, inputs].
     const int64_t outputs_axis = l.spec.kind.ends_with("_transpose") ? last - 1 : last;
     ValueId matrix = weights;  // [all else, outputs]
     if (outputs_axis != last) {

@@ -1,5 +1,6 @@
-// Pooling over windows. Windows that tile the image are axes of their own: reshape and reduce.
-// Others are the slices that take every stride-th element, one per element of the window, folded.
+// Pooling over windows. Windows that lie side by side become an axis of their own, which is then
+// reduced. Other windows are folded from slices: for each position in the window, one slice takes
+// that element of every window.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,14 +16,16 @@ using ir::kNone;
 using ir::Shape;
 using ir::ValueId;
 
-/// What pools: the same steps for both kinds.
+/// What max and average pooling have in common.
 struct Pooling {
     bool max = false;
-    std::vector<int64_t> size, stride;  ///< per spatial axis
+    /// Per spatial axis.
+    std::vector<int64_t> size, stride;
     std::vector<Windows> windows;
 };
 
-/// x with `p.windows`' padding: of numbers that no maximum is, or of zeros.
+/// x padded as `p.windows` says: for max pooling by numbers below any other, for average pooling by
+/// zeros.
 ValueId padded(ir::Builder& b, ValueId x, const Pooling& p) {
     for (size_t i = 0; i < p.windows.size(); ++i) {
         const auto axis = static_cast<int64_t>(i + 1);
@@ -43,7 +46,8 @@ ValueId padded(ir::Builder& b, ValueId x, const Pooling& p) {
     return x;
 }
 
-/// Folds along one axis: element k of every window, k = 0 .. size - 1.
+/// Folds the windows along one axis: combines the slices of elements k = 0 .. size - 1 of every
+/// window.
 ValueId fold_axis(ir::Builder& b, ValueId x, const Pooling& p, size_t i) {
     const Shape shape = b.shape(x);
     ValueId result = kNone;
@@ -60,21 +64,22 @@ ValueId fold_axis(ir::Builder& b, ValueId x, const Pooling& p, size_t i) {
     return result;
 }
 
-/// Windows that neither overlap nor leave elements out: [D, C] -> [D / size, size, C] and reduce.
-ValueId fold_tiles(ir::Builder& b, ValueId x, const Pooling& p) {
-    Shape tiles{b.shape(x)[0]};
+/// Windows that neither overlap nor leave elements out: reshapes [D, C] to [D / size, size, C] and
+/// reduces.
+ValueId fold_side_by_side(ir::Builder& b, ValueId x, const Pooling& p) {
+    Shape split{b.shape(x)[0]};
     std::vector<int64_t> axes;
     for (size_t i = 0; i < p.size.size(); ++i) {
-        tiles.push_back(p.windows[i].count);
-        axes.push_back(static_cast<int64_t>(tiles.size()));
-        tiles.push_back(p.size[i]);
+        split.push_back(p.windows[i].count);
+        axes.push_back(static_cast<int64_t>(split.size()));
+        split.push_back(p.size[i]);
     }
-    tiles.push_back(b.shape(x).back());
-    x = b.reshape(x, tiles);
+    split.push_back(b.shape(x).back());
+    x = b.reshape(x, split);
     return p.max ? b.emit(ir::ReduceMax{axes}, {x}) : b.reduce_sum(x, axes);
 }
 
-/// 1 / (elements of the input in the window), for each window along one axis.
+/// 1 / (number of the window's elements that lie inside the input), for each window along one axis.
 ValueId inverse_counts(ir::Builder& b, const Pooling& p, size_t i, int64_t size) {
     const Windows& w = p.windows[i];
     std::vector<ValueId> runs;
@@ -98,21 +103,21 @@ ValueId pooling(LayerScope& l, size_t axes, bool max) {
     const Shape x = l.shape();
     Pooling p{max, per_axis(l, "pool"), {}, {}};
     p.stride = l.spec.has("stride") ? per_axis(l, "stride") : p.size;
-    bool tiles = true, padding = false;
+    bool side_by_side = true, padding = false;
     for (size_t i = 0; i < axes; ++i) {
         const Windows w = windows_along(x[i + 1], p.size[i], p.stride[i], l.spec.word("padding"));
         if (w.count == 0)
             return l.wrong_shape("pool",
                                  fmt::format("a window of {} does not fit into {} of {}", p.size[i],
                                              x[i + 1], ir::to_string(example_of(x))));
-        tiles = tiles && p.stride[i] == p.size[i] && w.count * p.size[i] == x[i + 1];
+        side_by_side = side_by_side && p.stride[i] == p.size[i] && w.count * p.size[i] == x[i + 1];
         padding = padding || w.begin + w.end > 0;
         p.windows.push_back(w);
     }
     ir::Builder& b = l.f.b;
     ValueId y = kNone;
-    if (tiles) {
-        y = fold_tiles(b, l.x(), p);
+    if (side_by_side) {
+        y = fold_side_by_side(b, l.x(), p);
     } else {
         y = padded(b, l.x(), p);
         for (size_t i = 0; i < axes; ++i) y = fold_axis(b, y, p, i);
@@ -129,7 +134,7 @@ ValueId pooling(LayerScope& l, size_t axes, bool max) {
     return y;
 }
 
-/// The axes between batch and channels; none after an error.
+/// The axes between batch and channels; empty after an error.
 std::vector<int64_t> positions(LayerScope& l) {
     const int64_t rank = static_cast<int64_t>(l.shape().size());
     std::vector<int64_t> axes;

@@ -1,4 +1,4 @@
-// Up-sampling, and borders put on or taken off. Each axis is treated by itself.
+// Up-sampling, and borders that are added or removed. Each axis is treated by itself.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,7 +13,7 @@ using ir::kNone;
 using ir::Shape;
 using ir::ValueId;
 
-/// The elements from `start` up to `limit` along one axis.
+/// The elements from `start` up to, not including, `limit` along one axis.
 ValueId slice_axis(ir::Builder& b, ValueId x, size_t axis, int64_t start, int64_t limit) {
     ir::Slice slice{Shape(b.shape(x).size(), 0), b.shape(x)};
     slice.starts[axis] = start;
@@ -25,7 +25,7 @@ ValueId join(ir::Builder& b, size_t axis, const std::vector<ValueId>& parts) {
     return parts.size() == 1 ? parts[0] : b.emit(ir::Concat{static_cast<int64_t>(axis)}, parts);
 }
 
-/// Each element `count` times in a new axis behind `axis`.
+/// Repeats each element `count` times along a new axis after `axis`.
 ValueId repeat_behind(ir::Builder& b, ValueId x, size_t axis, int64_t count) {
     Shape shape = b.shape(x);
     std::vector<int64_t> dims;
@@ -35,7 +35,7 @@ ValueId repeat_behind(ir::Builder& b, ValueId x, size_t axis, int64_t count) {
     return b.broadcast(x, dims, shape);
 }
 
-/// [.., D, size, ..] -> [.., D size, ..].
+/// Merges an axis with the next: [.., D, size, ..] -> [.., D size, ..].
 ValueId merge_with_next(ir::Builder& b, ValueId x, size_t axis) {
     Shape shape = b.shape(x);
     shape[axis] *= shape[axis + 1];
@@ -43,14 +43,14 @@ ValueId merge_with_next(ir::Builder& b, ValueId x, size_t axis) {
     return b.reshape(x, shape);
 }
 
-/// Each element `size` times along the axis.
+/// Repeats each element `size` times along the axis.
 ValueId nearest(ir::Builder& b, ValueId x, size_t axis, int64_t size) {
     return merge_with_next(b, repeat_behind(b, x, axis, size), axis);
 }
 
-/// Linear interpolation along one axis with half-pixel centres: element i size + r of the result
-/// lies at i + t, t = (r + 1/2) / size - 1/2, between element i and a neighbour; the ends are their
-/// own neighbours.
+/// Linear interpolation along one axis, with pixels' centres at 1/2. Element i size + r of the
+/// result lies at i + t with t = (r + 1/2) / size - 1/2, so between element i and one of its
+/// neighbours; the first and the last element are their own neighbours.
 ValueId linear(ir::Builder& b, ValueId x, size_t axis, int64_t size) {
     const int64_t length = b.shape(x)[axis];
     const ValueId first = slice_axis(b, x, axis, 0, 1),
@@ -85,14 +85,15 @@ ValueId up_sampling(LayerScope& l, size_t axes) {
     return x;
 }
 
-/// What a layer puts on, or takes off, at both ends of a spatial axis.
+/// What a layer adds or removes at both ends of a spatial axis.
 struct Border {
-    std::string key;  ///< that said so
+    /// The key that says so.
+    std::string key;
     int64_t begin = 0, end = 0;
 };
 
-/// Of each spatial axis: `size` for all that `length`, `height` or `width` do not name. Empty after
-/// an error.
+/// The border of each spatial axis: `size` holds for those that `length`, `height` or `width` do
+/// not name. Empty after an error.
 std::vector<Border> borders(LayerScope& l) {
     const std::string shape = ir::to_string(example_of(l.shape()));
     if (l.shape().size() != 3 && l.shape().size() != 4) {
@@ -107,7 +108,7 @@ std::vector<Border> borders(LayerScope& l) {
     if (!l.spec.has("size") && !l.spec.has("length") && !l.spec.has("height") &&
         !l.spec.has("width")) {
         l.f.m.diagnostics
-            .error(DiagnosticKind::kMissingKey, l.spec.span, "`{}` does not say how much",
+            .error(DiagnosticKind::kMissingKey, l.spec.span, "`{}` does not say how many elements",
                    l.spec.kind)
             .help(fmt::format("write `{0}: 2` or, as its value, {1}", l.spec.kind,
                               axes == 1 ? "`{length: [0, 1]}`" : "`{height: [0, 1]}`"));
@@ -123,14 +124,14 @@ std::vector<Border> borders(LayerScope& l) {
     }
     for (const char* other : {"length", "height", "width"})
         if (l.spec.has(other) && other != names.front() && other != names.back()) {
-            l.wrong_shape(other, fmt::format("`{}` of {}, which has {}", other, shape,
-                                             axes == 1 ? "a `length`" : "`height` and `width`"));
+            l.wrong_shape(other, fmt::format("{} has no axis `{}`, only {}", shape, other,
+                                             axes == 1 ? "`length`" : "`height` and `width`"));
             return {};
         }
     return result;
 }
 
-/// `count` mirrored elements from `start` on, nearest last or first: concat of single slices.
+/// Adds `count` mirrored elements, starting at `start`, as slices of one element for `concat`.
 void add_mirrored(ir::Builder& b, ValueId x, size_t axis, int64_t start, int64_t count,
                   std::vector<ValueId>& parts) {
     for (int64_t k = 0; k < count; ++k)
@@ -178,11 +179,11 @@ ValueId pad(LayerScope& l) {
     for (size_t i = 0; i < all.size(); ++i) {
         const int64_t most = std::max(all[i].begin, all[i].end);
         if (mode == "reflect" && most >= shape[i + 1])
-            return l.wrong_shape(
-                all[i].key,
-                fmt::format(
-                    "a border of {} cannot reflect {} of {}: at most {} lie behind its edge", most,
-                    shape[i + 1], ir::to_string(example_of(shape)), shape[i + 1] - 1));
+            return l.wrong_shape(all[i].key,
+                                 fmt::format("a reflected border of {} does not fit an axis of {} "
+                                             "in {}: it can be at most {}",
+                                             most, shape[i + 1], ir::to_string(example_of(shape)),
+                                             shape[i + 1] - 1));
         x = pad_axis(b, x, i + 1, all[i], mode);
     }
     return x;
@@ -198,10 +199,11 @@ ValueId crop(LayerScope& l) {
         slice.starts[i + 1] = all[i].begin;
         slice.limits[i + 1] -= all[i].end;
         if (slice.starts[i + 1] >= slice.limits[i + 1])
-            return l.wrong_shape(all[i].key, fmt::format("`crop` of {} and {} leaves nothing of {} "
-                                                         "of {}",
-                                                         all[i].begin, all[i].end, shape[i + 1],
-                                                         ir::to_string(example_of(shape))));
+            return l.wrong_shape(all[i].key,
+                                 fmt::format("`crop` takes {} and {} elements off an axis of {} in "
+                                             "{}, which leaves none",
+                                             all[i].begin, all[i].end, shape[i + 1],
+                                             ir::to_string(example_of(shape))));
     }
     return l.f.b.emit(slice, {l.x()}, l.path);
 }

@@ -1,5 +1,5 @@
-// Layers that look at neighbours without weights: pooling, up-sampling, borders. All are composed
-// of slices, broadcasts and element-wise ops.
+// Layers without weights that look at neighbouring elements: pooling, up-sampling, borders. All are
+// composed of slices, broadcasts and element-wise ops; rows of layer_builders().
 #pragma once
 
 #include "dsl/lower/layers/layers.h"

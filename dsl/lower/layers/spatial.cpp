@@ -1,4 +1,4 @@
-// Rules of spatial axes, once for convolutions and pooling.
+// Rules of spatial axes, which convolutions and pooling share.
 #include "dsl/lower/layers/spatial.h"
 
 #include <fmt/format.h>

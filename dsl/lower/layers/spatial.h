@@ -1,5 +1,5 @@
-// What layers with windows share: the axes of examples [D..., C] between the batch and the
-// channels, and numbers of the language per such axis.
+// What all layers with windows share: the spatial axes of examples [D..., C], that is those between
+// batch and channels, and keys that give a number per such axis.
 #pragma once
 
 #include <string>
@@ -9,20 +9,22 @@
 
 namespace gmc::lower {
 
-/// Is x one of `axes` spatial axes, [length, channels] or [height, width, channels]? Reports what
-/// it is otherwise.
+/// True when examples have `axes` spatial axes: [length, channels] or [height, width, channels].
+/// Reports the layer otherwise.
 bool needs_spatial(LayerScope& layer, size_t axes);
-/// The spec's number or pair as one number per spatial axis.
+/// A key that holds a number or a pair, as one number per spatial axis.
 std::vector<int64_t> per_axis(const LayerScope& layer, const std::string& key);
 
-/// Along one axis: padding, and the number of windows that results.
+/// Windows along one axis: the padding at both ends, and the number of windows.
 struct Windows {
-    int64_t begin = 0, end = 0;  ///< elements put before and behind
+    /// Elements added before the first and after the last.
+    int64_t begin = 0, end = 0;
     int64_t count = 0;
 };
-/// `padding` is "valid" (none), "same" (TensorFlow's: ceil(size / stride) windows, the odd element
-/// goes last) or "causal" (all of it before, so that a window ends at its own element). No windows
-/// when `span`, the elements that a window reaches over, is larger than a size without padding.
+/// `padding` is "valid" (none), "same" (as TensorFlow: ceil(size / stride) windows, an odd element
+/// is added at the end) or "causal" (all of it at the start, so that a window ends at its own
+/// element). `span` is the number of elements from a window's first to its last. `count` is 0 when
+/// it exceeds the unpadded size.
 Windows windows_along(int64_t size, int64_t span, int64_t stride, const std::string& padding);
 
 }  // namespace gmc::lower

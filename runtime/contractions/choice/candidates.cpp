@@ -1,4 +1,4 @@
-// The lists, in order of preference, and the static rules of those that are not a folder's own.
+// The lists of candidates, and the static rules that need no file of their own.
 #include "runtime/contractions/choice/candidates.h"
 
 #include "compiler/support/check.h"
@@ -7,7 +7,7 @@
 #include "runtime/contractions/onednn/convolution.h"
 #include "runtime/contractions/onednn/matmul.h"
 #include "runtime/contractions/plain_contraction.h"
-#include "runtime/contractions/tiles/narrow_backward_data.h"
+#include "runtime/contractions/tiles/few_channels_backward_data.h"
 #include "runtime/contractions/tiles/tiled_backward_weights.h"
 #include "runtime/contractions/tiles/tiled_convolution.h"
 #include "runtime/contractions/tiles/tiled_matmul.h"
@@ -36,7 +36,7 @@ constexpr Candidate<ConvProblem> kForward[] = {
     {"plain", never, make_plain_conv},
 };
 constexpr Candidate<ConvProblem> kBackwardData[] = {
-    {"narrow", prefers_narrow_backward_data, make_narrow_backward_data, true},
+    {"few_channels", prefers_few_channels, make_few_channels_backward_data, true},
     {"tiled", prefers_tiled_conv, make_tiled_conv, true},
     {"winograd", never, make_winograd_conv},
     {"onednn", always, make_onednn_conv_backward_data, true},
@@ -50,10 +50,11 @@ constexpr Candidate<ConvProblem> kBackwardWeights[] = {
     {"plain", never, make_plain_conv},
 };
 
-/// Measured with 2.6.3 on Zen 5, milliseconds by sgemm and matmul: [128,50176]x[50176,128] 3.5 and
-/// 4.0, [128,100]x[100,12544] 0.745 and 0.761, and both ways for others. A process that has none
-/// spares 20 ms at its start: as the static rule does not prefer it, it has to be clearly faster to
-/// be chosen.
+/// Measured with oneDNN 2.6.3 on Zen 5, milliseconds by sgemm and by matmul:
+/// [128,50176]x[50176,128] 3.5 and 4.0, [128,100]x[100,12544] 0.745 and 0.761; other shapes go both
+/// ways. The first sgemm of a process costs 20 ms, since oneDNN compiles code for it. So only long
+/// sums prefer it; for others it has to be clearly faster to be chosen by measuring (kWorthwhile in
+/// tuning.cpp).
 bool prefers_sgemm(const MatmulProblem& p) {
     constexpr int64_t kLongSum = 1 << 14;
     return !p.transpose_b && p.k >= kLongSum;

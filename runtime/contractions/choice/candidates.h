@@ -1,5 +1,5 @@
-// The lists of candidates for convolutions and matrix products, from oneDNN and of our own, and the
-// choice among them. The last of each list is plain loops, which can do everything.
+// The lists of candidates for convolutions and matrix products, and the choice among them. Enters:
+// a problem. Leaves: a kernel. Each list ends with the plain loops, which can do everything.
 #pragma once
 
 #include <memory>
@@ -9,12 +9,14 @@
 
 namespace gmc::runtime {
 
-/// All candidates for a direction, in order of preference.
+/// All candidates for a direction. Where several are preferred by their static rules, the first one
+/// wins.
 std::span<const Candidate<ConvProblem>> conv_candidates(ConvProblem::Direction direction);
 std::span<const Candidate<MatmulProblem>> matmul_candidates();
 
-/// The kernel of the fastest candidate as context.tuning() has it; without that, of the first
-/// preferred candidate that can do the problem, else of the first that can.
+/// The kernel of the candidate that is the fastest according to context.tuning(). Without tuning:
+/// of the first candidate that its static rule prefers and that can do the problem, else of the
+/// first that can.
 std::unique_ptr<Kernel> make_conv_kernel(const ConvProblem& problem, ContractionContext& context);
 std::unique_ptr<Kernel> make_matmul_kernel(const MatmulProblem& problem,
                                            ContractionContext& context);

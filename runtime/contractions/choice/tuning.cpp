@@ -1,5 +1,5 @@
-// Timing candidates. Problems are values, so a copy that points to other memory is all it takes:
-// the function's own memory may hold states, which must not change.
+// Times candidates. The memory of the function must not be written, because it may hold the model's
+// states; so candidates run on copies of the problem that point to other memory.
 #include "runtime/contractions/choice/tuning.h"
 
 #include <fmt/format.h>
@@ -23,20 +23,24 @@ namespace {
 
 using Direction = ConvProblem::Direction;
 
-/// Timing ends after so many runs, or after so much time and at least two.
+/// Timing ends after this many runs, or after this much time and at least two runs.
 constexpr int kMostRuns = 60;
 constexpr double kEnoughSeconds = 0.02;
-/// A candidate whose first runs take this much longer than the best so far is not timed further.
+/// A candidate is not timed further when its first runs take this many times as long as the best so
+/// far.
 constexpr double kHopeless = 3;
-/// A preferred candidate stays unless another is better by more: within that, timing is luck.
+/// The candidate that the static rule prefers stays unless another takes less than this share of
+/// its time. Smaller differences are chance.
 constexpr double kWorthwhile = 0.97;
-/// Of the root mean square of the result. f32 sums in another order differ by far less; a bf16 is
-/// rounded to 1/512 of itself, and the largest is some times the mean.
+/// The largest error that is accepted, relative to the root mean square of the result. f32 sums in
+/// another order differ by far less. A bf16 is rounded to 1/512 of its value, and the largest value
+/// is several times the mean.
 constexpr double kTolerance = 1e-3, kToleranceBf16 = 0.03;
 
 int64_t elements(const ir::Shape& shape) { return ir::Type{ir::DType::kF32, shape}.elements(); }
 
-/// Memory of two operands and a result, filled with numbers from -1 to 1 that bf16 has exactly.
+/// Memory for two operands and a result, filled with numbers from -1 to 1 that bf16 represents
+/// exactly.
 class Operands {
   public:
     explicit Operands(const ConvProblem& p)
@@ -65,11 +69,11 @@ class Operands {
             for (int64_t i = 0; i < count; ++i) {
                 const float number =
                     2 * philox_uniform(philox_word(static_cast<uint64_t>(i), 0, stream, 1)) - 1;
-                const uint16_t narrow = bf16_from_float(number);
+                const uint16_t half = bf16_from_float(number);
                 if (type == ir::DType::kBf16)
-                    std::memcpy(memory.data() + 2 * i, &narrow, sizeof narrow);
+                    std::memcpy(memory.data() + 2 * i, &half, sizeof half);
                 else
-                    memory.floats()[i] = float_from_bf16(narrow);
+                    memory.floats()[i] = float_from_bf16(half);
             }
         }
         MemoryBlock memory;
@@ -82,32 +86,33 @@ ConvProblem small(ConvProblem p) {
     p.x[0] = p.y[0] = std::min<int64_t>(p.batch(), 2);
     return p;
 }
-/// Fewer rows; where a is transposed they are columns of it, which changes where its numbers lie.
+/// A matrix product with fewer rows. When `a` is transposed, its rows are columns in memory, so the
+/// problem reads another layout; that does not matter, as both kernels read the same.
 MatmulProblem small(MatmulProblem p) {
     p.m = std::min<int64_t>(p.m, 4);
     return p;
 }
 
-struct Result {
+struct ResultMemory {
     const float* data;
     int64_t count;
 };
-Result result_in(const ConvProblem& p) {
+ResultMemory result_in(const ConvProblem& p) {
     if (p.direction == Direction::kBackwardData) return {p.x_data, elements(p.x)};
     if (p.direction == Direction::kBackwardWeights) return {p.weights_data, elements(p.weights)};
     return {p.y_data, elements(p.y)};
 }
-Result result_in(const MatmulProblem& p) { return {p.c, p.m * p.n}; }
+ResultMemory result_in(const MatmulProblem& p) { return {p.c, p.m * p.n}; }
 
 template <typename Problem>
 std::vector<float> result_of(const Problem& problem) {
-    const Result result = result_in(problem);
+    const ResultMemory result = result_in(problem);
     std::vector<float> floats(static_cast<size_t>(result.count));
     cast_elements(result.data, problem.result_type, floats.data(), ir::DType::kF32, result.count);
     return floats;
 }
 
-/// The same problem of f32, for plain loops.
+/// The same problem in f32, for plain loops.
 template <typename Problem>
 Problem in_f32(Problem problem) {
     problem.operand_type = problem.result_type = ir::DType::kF32;
@@ -121,7 +126,7 @@ std::unique_ptr<Kernel> make_plain(const MatmulProblem& p, ContractionContext& c
     return make_plain_matmul(p, context);
 }
 
-/// Where candidates run while they are tried: nothing of the function's context changes.
+/// Where candidates run while they are tried. Nothing of the function's own context changes.
 struct Workshop {
     explicit Workshop(bool bf16) : context(arena, nullptr, bf16) {}
     ir::Module nothing;
@@ -136,21 +141,21 @@ bool is_right(const Candidate<Problem>& candidate, const Problem& problem, bool 
     const Operands mine(few), plain(exact);
     Workshop workshop(bf16);
     const auto kernel = candidate.make_named(mine.of(few), workshop.context);
-    if (!kernel) return true;  // only sizes that are not used are too small for it
+    if (!kernel) return true;  // it can do the problem, but not so small a one; nothing to compare
     kernel->run({});
     make_plain(plain.of(exact), workshop.context)->run({});
     const std::vector<float> found = result_of(mine.of(few)), right = result_of(plain.of(exact));
     double worst = 0, squares = 0;
     for (size_t i = 0; i < found.size(); ++i) {
         const double difference = std::fabs(double{found[i]} - double{right[i]});
-        if (!(difference <= worst)) worst = difference;  // NaN stays
+        if (!(difference <= worst)) worst = difference;  // written so that NaN counts as worst
         squares += double{right[i]} * double{right[i]};
     }
     const double tolerance = problem.result_type == ir::DType::kBf16 ? kToleranceBf16 : kTolerance;
     return worst <= tolerance * std::sqrt(squares / static_cast<double>(found.size()));
 }
 
-/// In place of the loop that follows through a result: reads it once.
+/// Stands for the epilogue that will follow in training: reads the result once.
 class Reader final : public Epilogue {
   public:
     Reader(const float* result, ir::DType type, int64_t count)
@@ -170,7 +175,7 @@ class Reader final : public Epilogue {
     }
     void end() override {}
 
-    /// As a loop of its own.
+    /// Reads the result in a loop of its own, for kernels that take no epilogue.
     void run() {
 #pragma omp parallel
         {
@@ -185,7 +190,8 @@ class Reader final : public Epilogue {
     };
     const std::byte* result_;
     int64_t element_bytes_, count_;
-    std::vector<Sum> sums_;  ///< one per thread, so that nothing is left out as unused
+    /// One per thread. They are kept so that the compiler cannot drop the reads.
+    std::vector<Sum> sums_;
 };
 
 /// Seconds of the fastest run; infinity when the candidate cannot do the problem.
@@ -196,7 +202,7 @@ double time_of(const Candidate<Problem>& candidate, const Problem& problem, bool
     Workshop workshop(bf16);
     const auto kernel = candidate.make_named(problem, workshop.context);
     if (!kernel) return std::numeric_limits<double>::infinity();
-    const Result result = result_in(problem);
+    const ResultMemory result = result_in(problem);
     Reader reader(result.data, problem.result_type, result.count);
     const bool follows = problem.followed && kernel->set_epilogue(&reader);
     const auto run = [&] {
@@ -207,8 +213,8 @@ double time_of(const Candidate<Problem>& candidate, const Problem& problem, bool
         return std::chrono::duration<double>(Clock::now() - begin).count();
     };
     double fastest = run();
-    // Other programs make single runs much longer: they neither end the timing nor rule out a
-    // candidate.
+    // Other programs make single runs much longer. Such a run must neither end the timing nor rule
+    // out the candidate.
     for (int i = 0; i < kMostRuns && (i < 2 || i * fastest < kEnoughSeconds); ++i) {
         if (i == 2 && fastest > kHopeless * best) break;
         fastest = std::min(fastest, run());
@@ -217,12 +223,13 @@ double time_of(const Candidate<Problem>& candidate, const Problem& problem, bool
 }
 
 struct Timed {
-    size_t candidate;  ///< index into the list
+    /// Index in the list.
+    size_t candidate;
     double seconds;
 };
 
-/// All that can do the problem, by the static rules' preference; plain loops only where nothing
-/// else can.
+/// Times all candidates that can do the problem, those that the static rules prefer first. Plain
+/// loops are timed only when nothing else can do it.
 template <typename Problem>
 std::vector<Timed> time_all(std::span<const Candidate<Problem>> candidates, const Problem& problem,
                             bool bf16) {
@@ -241,7 +248,8 @@ std::vector<Timed> time_all(std::span<const Candidate<Problem>> candidates, cons
     return timed;
 }
 
-/// The fastest that is right. `timed` has what the static rules prefer in front.
+/// The fastest candidate whose result is right. `timed` starts with the one that the static rules
+/// prefer.
 template <typename Problem>
 const Candidate<Problem>* choose(std::span<const Candidate<Problem>> candidates,
                                  std::vector<Timed>& timed, const Problem& problem, bool bf16) {
@@ -285,7 +293,8 @@ static std::string types_of(const ContractionTypes& types) {
                        ir::dtype_name(types.result_type));
 }
 
-/// The fastest kernel alone need not be the fastest together with what follows.
+/// A problem with an epilogue has an entry of its own, because the fastest kernel alone need not be
+/// the fastest one together with an epilogue.
 static const char* followed(const Contraction& p) { return p.followed ? ", followed" : ""; }
 
 std::string tuning_key(const ConvProblem& p) {

@@ -1,5 +1,5 @@
-// The choice among candidates by measuring: each runs on memory of its own, and the fastest that
-// computes the right numbers is remembered.
+// Chooses among candidates by measuring. Each candidate runs on memory of its own, and the fastest
+// one that computes the right numbers is chosen and remembered.
 #pragma once
 
 #include <memory>
@@ -10,10 +10,11 @@
 
 namespace gmc::runtime {
 
-/// The kernel of the fastest candidate that can do `problem`: the one in `cache`, else all are
-/// timed (reorders of weights included) and the choice is recorded there. A candidate whose result
-/// differs from plain loops for the same problem with one or two examples is never chosen. Null
-/// when fewer than two candidates can do the problem, which leaves nothing to choose.
+/// The kernel of the fastest candidate. If `cache` knows the problem, its choice is taken.
+/// Otherwise all candidates are timed, reorders of weights included, and the choice is recorded. A
+/// candidate is never chosen when its result differs from that of plain loops; the two are compared
+/// on a smaller problem, with one or two examples, since plain loops are slow. Null when fewer than
+/// two candidates can do the problem: then there is nothing to choose.
 std::unique_ptr<Kernel> make_fastest(std::span<const Candidate<ConvProblem>> candidates,
                                      const ConvProblem& problem, ContractionContext& context,
                                      TuningCache& cache);
@@ -21,11 +22,10 @@ std::unique_ptr<Kernel> make_fastest(std::span<const Candidate<MatmulProblem>> c
                                      const MatmulProblem& problem, ContractionContext& context,
                                      TuningCache& cache);
 
-/// What tells one problem from another in the cache: "conv_backward_data x[8,28,28,64] ...".
+/// The key of a problem in the cache, such as "conv_backward_data x[8,28,28,64] ...".
 std::string tuning_key(const ConvProblem& problem);
 std::string tuning_key(const MatmulProblem& problem);
-/// What was measured for an operation, with a loop following where that was measured; null for
-/// nothing.
+/// The measurement for an operation, preferably one with an epilogue; null when there is none.
 const TuningEntry* find_tuning(const TuningCache& cache, const ir::Module& module,
                                const ir::Function& function, const ir::Operation& operation);
 

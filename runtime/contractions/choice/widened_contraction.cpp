@@ -1,4 +1,5 @@
-// The f32 problem is the same one at other addresses.
+// Makes an f32 problem that differs from the given one in its addresses only, and a kernel that
+// converts before and after.
 #include "runtime/contractions/choice/widened_contraction.h"
 
 #include "runtime/contractions/choice/candidates.h"
@@ -9,7 +10,7 @@ namespace {
 
 using ir::DType;
 
-/// A tensor of the problem and its f32 copy; the same when it is f32 anyway.
+/// A tensor of the problem and its f32 copy; `wide` equals `data` when the tensor is f32 already.
 struct Widened {
     float* data;
     float* wide;
@@ -34,7 +35,7 @@ class WidenedKernel final : public Kernel {
     Widened operands_[2], result_;
 };
 
-/// Places for f32 copies of operands and result.
+/// Addresses of the f32 copies of operands and result.
 struct Copies {
     Widened a, b, result;
 
@@ -42,12 +43,12 @@ struct Copies {
            ContractionContext& context)
         : a(first), b(second), result(made) {
         const auto floats = [](int64_t n) { return align_up(n, kTensorAlignment / 4); };
-        const bool narrow = result_type == DType::kBf16;
+        const bool to_bf16 = result_type == DType::kBf16;
         const int64_t after_b = floats(a.elements) + floats(b.elements);
-        float* memory = context.wide_memory(after_b + (narrow ? result.elements : 0));
+        float* memory = context.wide_memory(after_b + (to_bf16 ? result.elements : 0));
         a.wide = memory;
         b.wide = memory + floats(a.elements);
-        result.wide = narrow ? memory + after_b : result.data;
+        result.wide = to_bf16 ? memory + after_b : result.data;
     }
 };
 
@@ -73,7 +74,8 @@ std::unique_ptr<Kernel> make_widened_conv(const ConvProblem& problem, Contractio
     wide.x_data = to_x ? copies.result.wide : copies.a.wide;
     wide.weights_data = to_weights ? copies.result.wide : copies.b.wide;
     wide.y_data = to_x ? copies.a.wide : to_weights ? copies.b.wide : copies.result.wide;
-    wide.weights_value = ir::kNone;  // others write to that memory, too
+    wide.weights_value =
+        ir::kNone;  // other kernels share that memory, so a reordered copy of it would be wrong
     return std::make_unique<WidenedKernel>(make_conv_kernel(wide, context), copies.a, copies.b,
                                            copies.result);
 }
@@ -81,7 +83,7 @@ std::unique_ptr<Kernel> make_widened_conv(const ConvProblem& problem, Contractio
 std::unique_ptr<Kernel> make_widened_matmul(const MatmulProblem& problem,
                                             ContractionContext& context) {
     if (problem.is_f32()) return nullptr;
-    // What is only read is held like what is written.
+    // `Widened` has one pointer type for what is read and what is written.
     const Copies copies({const_cast<float*>(problem.a), nullptr, problem.m * problem.k},
                         {const_cast<float*>(problem.b), nullptr, problem.k * problem.n},
                         {problem.c, nullptr, problem.m * problem.n}, problem.result_type, context);

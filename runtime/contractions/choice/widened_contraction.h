@@ -1,7 +1,7 @@
-// Contractions of bf16 operands in f32: operands are widened into memory that all kernels share,
-// the best f32 candidate runs on that, and its result is narrowed. The one way on processors
-// without bf16 arithmetic; elsewhere for problems that oneDNN has no bf16 kernel for, or a slow
-// one.
+// Computes contractions of bf16 operands in f32: copies the operands to f32, runs the best f32
+// candidate on the copies, and converts the result to bf16 when that is its type. On processors
+// without bf16 arithmetic this is the only way. On others it is a candidate for problems for which
+// oneDNN has no bf16 kernel, or a slow one.
 #pragma once
 
 #include <memory>

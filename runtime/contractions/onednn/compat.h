@@ -1,6 +1,6 @@
-// All that differs between oneDNN 2.6 (Debian 12), 3.1 (Ubuntu 24.04) and 3.7 (Debian 13): 2.x
-// describes an operation in a `desc` and makes a primitive_desc of it, 3.x makes the primitive_desc
-// at once. Nothing else says DNNL_VERSION.
+// Hides the differences between oneDNN 2.6 (Debian 12), 3.1 (Ubuntu 24.04) and 3.7 (Debian 13). 2.x
+// describes an operation in a `desc` and makes a primitive_desc from it; 3.x makes the
+// primitive_desc at once. No other file uses DNNL_VERSION.
 #pragma once
 
 #include <dnnl.hpp>
@@ -12,7 +12,7 @@
 
 namespace gmc::runtime::compat {
 
-/// Strides, dilations (0 = dense, as oneDNN counts) and pads of a convolution.
+/// Strides, dilations (oneDNN counts from 0, which is dense) and padding of a convolution.
 struct Window {
     dnnl::memory::dims strides, dilations, pads_begin, pads_end;
 };
@@ -20,16 +20,16 @@ struct Window {
 namespace detail {
 
 #if DNNL_VERSION_MAJOR < 3
-/// next_impl() of 2.x reads the `desc` that the primitive_desc was made from through a pointer, so
-/// it has to live as long.
+/// A primitive_desc with the `desc` that it was made from. In 2.x next_impl() reads the `desc`
+/// through a pointer, so it has to live as long.
 template <typename Primitive>
 struct Described : Primitive::primitive_desc {
     std::shared_ptr<const typename Primitive::desc> desc;
 };
 #endif
 
-/// The primitive_desc of an operation from the arguments that oneDNN 3 takes; empty when nothing
-/// implements it. Hints (forward primitive_descs) follow the attributes.
+/// Makes the primitive_desc of an operation from the arguments of oneDNN 3; empty when nothing
+/// implements it. Hints (the forward primitive_desc of a backward one) come after the attributes.
 template <typename Primitive, typename... Hint, typename... Args>
 auto make(const dnnl::engine& engine, const dnnl::primitive_attr& attributes,
           const std::tuple<Args...>& args, const Hint&... hint) {
@@ -51,7 +51,8 @@ auto make(const dnnl::engine& engine, const dnnl::primitive_attr& attributes,
 inline auto conv_forward(const dnnl::engine& engine, const dnnl::memory::desc& src,
                          const dnnl::memory::desc& weights, const dnnl::memory::desc& dst,
                          const Window& w, const dnnl::primitive_attr& attributes) {
-    // As training: inference could choose layouts that need more of a weight than its values.
+    // Declared as training, not inference: with inference oneDNN could choose layouts that store
+    // more than the values of a weight.
     return detail::make<dnnl::convolution_forward>(
         engine, attributes,
         std::tuple{dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct, src,
@@ -88,13 +89,13 @@ inline auto matmul(const dnnl::engine& engine, const dnnl::memory::desc& a,
     return detail::make<dnnl::matmul>(engine, attributes, std::tuple{a, b, c});
 }
 
-/// True for the library in use (which may be newer than the headers) before version major.minor.
+/// True when the library in use, which may be newer than its headers, is older than major.minor.
 inline bool library_before(int major, int minor) {
     const dnnl_version_t* version = dnnl_version();
     return version->major < major || (version->major == major && version->minor < minor);
 }
 
-/// Of the library in use: "2.6.3".
+/// The version of the library in use, such as "2.6.3".
 inline std::string library_version() {
     const dnnl_version_t* version = dnnl_version();
     return std::to_string(version->major) + "." + std::to_string(version->minor) + "." +

@@ -1,4 +1,4 @@
-// oneDNN primitives for the three directions of a convolution.
+// oneDNN's primitives for the three directions of a convolution.
 #include "runtime/contractions/onednn/convolution.h"
 
 #include <algorithm>
@@ -12,8 +12,8 @@ namespace {
 using dnnl::memory;
 using Tag = memory::format_tag;
 
-/// The problem in oneDNN's terms: dims are N, C, D... and [groups,] F/groups, C/groups, K...
-/// whatever the layout.
+/// The problem in oneDNN's terms. Its dims are in the order N, C, D... and [groups,] F/groups,
+/// C/groups, K... whatever the layout in memory is.
 struct Descs {
     memory::desc src, weights_plain, weights_any, dst;
     compat::Window window;
@@ -49,7 +49,7 @@ Descs describe(const ConvProblem& p) {
     return d;
 }
 
-/// Whether a tap of the weights, along some axis, sees padding only.
+/// True when some tap of the weights reads padding only.
 bool has_idle_taps(const ConvProblem& p) {
     const ir::ConvWindow& w = p.window;
     for (size_t i = 0; i < p.spatial(); ++i)
@@ -64,20 +64,20 @@ bool has_idle_taps(const ConvProblem& p) {
     return false;
 }
 
-/// Implementations that compute wrong results for some problems (research: onednn.md, section 7).
+/// True when an implementation is known to compute wrong results for a problem.
 bool known_wrong(const ConvProblem& p, std::string_view implementation) {
-    // The gradients of idle taps are 0, but stay unwritten (seen in 2.6.3).
+    // Such a tap's gradient is 0, but the implementation leaves it unwritten (seen with 2.6.3).
     if (p.direction == ConvProblem::Direction::kBackwardWeights && !p.is_f32() && has_idle_taps(p))
         return true;
     const bool strided = std::any_of(p.window.strides.begin(), p.window.strides.end(),
                                      [](int64_t stride) { return stride > 1; });
     if (!strided) return false;
-    // oneDNN issue 6035: 1x1 weight gradients with strides write past their workspace when channels
-    // do not fill a block.
+    // oneDNN issue 6035: weight gradients of strided 1x1 convolutions write beyond their workspace
+    // when the channels do not fill a block.
     if (p.direction == ConvProblem::Direction::kBackwardWeights &&
         implementation.find("1x1") != std::string_view::npos)
         return p.channels() / p.window.groups % 16 != 0;
-    // Fixed in 3.13: reads beyond rows whose length is no multiple of the stride.
+    // Fixed in 3.13: reads beyond rows whose length is not a multiple of the stride.
     if (p.direction == ConvProblem::Direction::kBackwardData &&
         implementation.find("brgconv_strided") != std::string_view::npos)
         for (size_t i = 0; i < p.spatial(); ++i)
@@ -85,7 +85,7 @@ bool known_wrong(const ConvProblem& p, std::string_view implementation) {
     return false;
 }
 
-/// Forward and backward data: one primitive that reads weights in its own layout.
+/// Forward and backward data: a primitive that reads the weights in its own layout.
 class WeightReader final : public Kernel {
   public:
     WeightReader(std::shared_ptr<WeightLayout> weights, PrimitiveCall call)
@@ -100,7 +100,7 @@ class WeightReader final : public Kernel {
     PrimitiveCall call_;
 };
 
-/// Backward weights: a primitive that writes its own layout, then a reorder.
+/// Backward weights: a primitive that writes its own layout, and a reorder to the plain one.
 class WeightWriter final : public Kernel {
   public:
     WeightWriter(PrimitiveCall call, std::unique_ptr<PrimitiveCall> reorder)
@@ -120,8 +120,8 @@ auto forward_descriptor(const Descs& d, OnednnSession& session) {
                                 session.attributes);
 }
 
-/// What oneDNN asks of backward passes: the forward one, of which all tensors have the operands'
-/// type.
+/// The forward descriptor that oneDNN requires for backward passes; all of its tensors have the
+/// operands' type.
 auto forward_hint(const ConvProblem& p, OnednnSession& session) {
     ConvProblem forward = p;
     forward.result_type = p.operand_type;
@@ -189,8 +189,8 @@ std::unique_ptr<Kernel> conv_backward_weights(const ConvProblem& p, ContractionC
     return std::make_unique<WeightWriter>(std::move(call), std::move(reorder));
 }
 
-/// oneDNN says "not implemented" both by an empty descriptor and by an exception; memory that is
-/// missing is another matter.
+/// Calls `make`. oneDNN says "not implemented" by an empty descriptor or by an exception, and both
+/// become null. Running out of memory is not that, and is passed on.
 template <typename Make>
 std::unique_ptr<Kernel> guarded(Make make, const ConvProblem& problem,
                                 ContractionContext& context) {

@@ -1,5 +1,5 @@
-// oneDNN's convolutions: activations stay channels-last, weights take the layout that the primitive
-// chooses.
+// Convolutions by oneDNN. Activations keep their channels-last layout; weights take the layout that
+// the primitive chooses.
 #pragma once
 
 #include <memory>
@@ -9,7 +9,7 @@
 
 namespace gmc::runtime {
 
-/// Null when oneDNN has nothing for the problem but reference loops, or fails to say what it has.
+/// Null when oneDNN has only reference loops for the problem, or fails when it is asked.
 std::unique_ptr<Kernel> make_onednn_conv(const ConvProblem& problem, ContractionContext& context);
 std::unique_ptr<Kernel> make_onednn_conv_backward_data(const ConvProblem& problem,
                                                        ContractionContext& context);

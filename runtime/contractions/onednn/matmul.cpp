@@ -33,7 +33,7 @@ class SgemmKernel final : public Kernel {
   public:
     SgemmKernel(MatmulProblem problem, std::shared_future<void> compiled)
         : problem_(std::move(problem)), compiled_(std::move(compiled)) {}
-    /// At the end of the process oneDNN takes down what it is compiling with.
+    /// Waits for the compilation: at the end of the process oneDNN destroys what that still uses.
     ~SgemmKernel() override { compiled_.wait(); }
     void run(const CallContext&) override {
         const MatmulProblem& p = problem_;
@@ -49,11 +49,12 @@ class SgemmKernel final : public Kernel {
     std::shared_future<void> compiled_;
 };
 
-/// oneDNN compiles what all its sgemms share in the first call, which takes 20 ms: better on
-/// another thread, while this one binds, than in the first step. Sgemms wait for it.
+/// Runs a first sgemm on another thread. In it oneDNN compiles the code that all sgemms share,
+/// which takes 20 ms; so this happens while the model is still being bound, not in the first
+/// training step. Kernels wait for it before they run.
 std::shared_future<void> compile_sgemm() {
     static const std::shared_future<void> compiled = std::async(std::launch::async, [] {
-        const float ones[4] = {1, 1, 1, 1};  // vectors have another path
+        const float ones[4] = {1, 1, 1, 1};  // 2 x 2, since vectors take another path
         float product[4];
         dnnl_sgemm('N', 'N', 2, 2, 2, 1.0f, ones, 2, ones, 2, 0.0f, product, 2);
     });

@@ -1,5 +1,5 @@
-// Matrix products by oneDNN: the matmul primitive, and the BLAS call, which is faster for some
-// shapes.
+// Matrix products by oneDNN, in two ways: its matmul primitive, and its BLAS function sgemm, which
+// is faster for some shapes.
 #pragma once
 
 #include <memory>

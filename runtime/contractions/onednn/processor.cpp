@@ -1,4 +1,4 @@
-// Questions to oneDNN.
+// Asks oneDNN about the processor and its version.
 #include "runtime/contractions/onednn/processor.h"
 
 #include "runtime/contractions/onednn/compat.h"

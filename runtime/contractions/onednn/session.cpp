@@ -1,4 +1,4 @@
-// Primitives with prepared arguments, and the cache of weight layouts.
+// Primitives with prepared arguments, and the cache of weights in other layouts.
 #include "runtime/contractions/onednn/session.h"
 
 #include "compiler/support/check.h"
@@ -26,7 +26,7 @@ void PrimitiveCall::set(int argument, const dnnl::memory& memory) {
 }
 
 void PrimitiveCall::set(int argument, const dnnl::memory::desc& desc, const float* data) {
-    // oneDNN has one kind of memory for what it reads and what it writes.
+    // oneDNN has one type of memory for reading and writing, hence the cast.
     set(argument, dnnl::memory(desc, session_of(*context_).engine, const_cast<float*>(data)));
 }
 

@@ -1,5 +1,6 @@
-// What oneDNN adds to a ContractionContext: engine, stream, weights in other layouts; and a
-// primitive with its arguments prepared, so that running it allocates nothing.
+// What oneDNN adds to a ContractionContext: the engine, the stream, and weights in other layouts.
+// Also PrimitiveCall, a primitive whose arguments are prepared, so that running it allocates
+// nothing.
 #pragma once
 
 #include <cstdint>
@@ -12,23 +13,25 @@
 
 namespace gmc::runtime {
 
-/// A primitive and its arguments. Parts in scratch memory follow it when it moves.
+/// A primitive with its arguments. Arguments in scratch memory get new addresses when that memory
+/// moves.
 class PrimitiveCall {
   public:
-    /// `scratchpad` as the primitive descriptor says; `where` names the op in errors.
+    /// `scratchpad` comes from the primitive descriptor; `where` names the op in errors.
     PrimitiveCall(ContractionContext& context, dnnl::primitive primitive,
                   const dnnl::memory::desc& scratchpad, std::string where);
 
-    /// An argument at a fixed address.
+    /// Sets an argument at a fixed address.
     void set(int argument, const dnnl::memory::desc& desc, const float* data);
     void set(int argument, const dnnl::memory& memory);
-    /// An argument in scratch memory from byte `offset` on, which is at or after scratch_end() of
-    /// the other calls that run between its writing and reading.
+    /// Sets an argument in scratch memory, `offset` bytes from its start. Other calls that run
+    /// between the writing and the reading of the argument use scratch memory too, so `offset` must
+    /// not be below their scratch_end().
     void set_scratch(int argument, const dnnl::memory::desc& desc, int64_t offset);
-    /// Where the primitive's own scratch memory ends, aligned.
+    /// The end of the primitive's own scratch memory in bytes, aligned.
     int64_t scratch_end() const { return scratch_end_; }
 
-    /// Throws InternalError, with the op, when oneDNN fails.
+    /// Throws an InternalError that names the op when oneDNN fails.
     void run();
 
   private:
@@ -48,10 +51,10 @@ class PrimitiveCall {
     std::string where_;
 };
 
-/// A weight in the layout that some primitives want.
+/// A copy of a weight in the layout that some primitives want.
 class WeightLayout {
   public:
-    /// Of `value`, whose elements lie at `data` as `plain` says.
+    /// A copy of `value`, whose elements are at `data` in the layout `plain`.
     WeightLayout(ContractionContext& context, ir::ValueId value, const float* data,
                  const dnnl::memory::desc& plain, const dnnl::memory::desc& wanted,
                  const std::string& where);
@@ -60,14 +63,15 @@ class WeightLayout {
         return value != ir::kNone && value == value_ && desc == memory_.get_desc();
     }
     const dnnl::memory& memory() const { return memory_; }
-    /// Reorders the weight unless that was done since ContractionContext::begin_call.
+    /// Reorders the weight unless that was done since the last ContractionContext::begin_call.
     void make_current();
 
   private:
     ContractionContext* context_;
     ir::ValueId value_;
     dnnl::memory memory_;
-    std::unique_ptr<PrimitiveCall> reorder_;  ///< null when the layout is the plain one
+    /// Null when `wanted` is the plain layout.
+    std::unique_ptr<PrimitiveCall> reorder_;
     uint64_t made_in_call_ = 0;
 };
 
@@ -75,7 +79,8 @@ class WeightLayout {
 struct OnednnSession final : LibrarySession {
     dnnl::engine engine{dnnl::engine::kind::cpu, 0};
     dnnl::stream stream{engine};
-    dnnl::primitive_attr attributes;  ///< scratchpad_mode::user
+    /// With scratchpad_mode::user, so that scratch memory is the arena's.
+    dnnl::primitive_attr attributes;
     std::vector<std::shared_ptr<WeightLayout>> layouts;
     int64_t layout_bytes = 0;
 
@@ -83,21 +88,21 @@ struct OnednnSession final : LibrarySession {
     int64_t bytes() const override { return layout_bytes; }
 };
 
-/// The session of `context`, made when it is first asked for.
+/// The session of `context`; made on first use.
 OnednnSession& session_of(ContractionContext& context);
 
-/// The weight `value` in the layout `wanted`, shared with other kernels that want it so.
+/// The weight `value` in the layout `wanted`. Kernels that want the same layout share it.
 std::shared_ptr<WeightLayout> weight_in_layout(ContractionContext& context, ir::ValueId value,
                                                const float* data, const dnnl::memory::desc& plain,
                                                const dnnl::memory::desc& wanted,
                                                const std::string& where);
 
-/// A reorder between layouts; the caller sets DNNL_ARG_FROM and DNNL_ARG_TO.
+/// A reorder from one layout to another. The caller sets DNNL_ARG_FROM and DNNL_ARG_TO.
 PrimitiveCall make_reorder(ContractionContext& context, const dnnl::memory::desc& from,
                            const dnnl::memory::desc& to, const std::string& where);
 
-/// Moves `descriptor` to the first implementation worth running: not a reference loop, and not one
-/// that is known to be wrong. False when there is none.
+/// Moves `descriptor` to the first implementation that is worth running: no reference loop, and not
+/// rejected as wrong. False when there is none.
 template <typename Descriptor, typename Rejected>
 bool choose_implementation(Descriptor& descriptor, Rejected&& rejected) {
     if (!descriptor) return false;

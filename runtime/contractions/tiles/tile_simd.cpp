@@ -4,7 +4,7 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "runtime/contractions/tiles/tile_simd.cpp"
 #include <hwy/foreach_target.h>
-// After foreach_target, as Highway wants it.
+// Highway requires this after foreach_target.h.
 #include <hwy/highway.h>
 
 #include "runtime/contractions/tiles/tile_simd.h"
@@ -17,15 +17,15 @@ namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::CappedTag<float, kTileVector>;
 using V = hn::Vec<D>;
 
-/// How much of a tile's last vector there is.
-struct All {
+/// How the last vector of a row is loaded and stored: all of its lanes.
+struct AllLanes {
     V load(const float* from) const { return hn::LoadU(D(), from); }
     void store(V v, float* to) const { hn::StoreU(v, D(), to); }
 };
 #if HWY_TARGET <= HWY_AVX3
-/// The first few lanes. Only where a masked load does not touch the others.
-struct Part {
-    explicit Part(int64_t count) : mask(hn::FirstN(D(), static_cast<size_t>(count))) {}
+/// ... or its first lanes only. Exists where a masked load does not touch the other lanes.
+struct FirstLanes {
+    explicit FirstLanes(int64_t count) : mask(hn::FirstN(D(), static_cast<size_t>(count))) {}
     V load(const float* from) const { return hn::MaskedLoad(mask, D(), from); }
     void store(V v, float* to) const { hn::BlendedStore(v, mask, D(), to); }
     hn::Mask<D> mask;
@@ -40,14 +40,14 @@ HWY_INLINE void clear(V (&sum)[kRows][kVectors]) {
         for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::Zero(D());
 }
 
-/// sum + a b.
+/// sum + a b, or with kPairs the sum of both products.
 template <bool kPairs>
 HWY_INLINE V add_product(V a, V b, V sum) {
     if constexpr (kPairs) return add_pair_products(D(), a, b, sum);
     return hn::MulAdd(a, b, sum);
 }
 
-/// sum[r] += left[r][at] times the row of vectors at `right`.
+/// sum[r] += left[r][at] * the row of vectors at `right`.
 template <bool kPairs, int kRows, int kVectors, class Last>
 HWY_INLINE void add_products(const float* const (&left)[kRows], int64_t at, const float* right,
                              const Last& last, V (&sum)[kRows][kVectors]) {
@@ -86,7 +86,7 @@ HWY_INLINE void write(const V (&sum)[kRows][kVectors], bool add, int64_t stride,
 }
 
 template <int kRows, int kVectors>
-HWY_INLINE void write_narrow(const V (&sum)[kRows][kVectors], int64_t stride, uint16_t* out) {
+HWY_INLINE void write_bf16(const V (&sum)[kRows][kVectors], int64_t stride, uint16_t* out) {
     const D d;
     const hn::Rebind<uint16_t, D> d16;
     const auto lanes = static_cast<int64_t>(hn::Lanes(d));
@@ -97,7 +97,8 @@ HWY_INLINE void write_narrow(const V (&sum)[kRows][kVectors], int64_t stride, ui
             hn::StoreU(nearest_bf16(d, sum[r][v]), d16, out + r * stride + v * lanes);
 }
 
-/// kVectors vectors of columns of a tile, from `column` on, the last one as `last` says.
+/// Computes kVectors vectors of columns of a tile, from `column` on; `last` loads and stores the
+/// last one.
 template <bool kPairs, int kRows, int kVectors, class Last>
 HWY_INLINE void columns_of(const GradientTile& t, int64_t column, const Last& last) {
     V sum[kRows][kVectors];
@@ -115,36 +116,38 @@ template <bool kPairs, int kRows, int kVectors, class Last>
 HWY_INLINE void columns_of(const PointTile& t, int64_t column, const Last& last) {
     V sum[kRows][kVectors];
     clear(sum);
-    for (int64_t i = 0; i < t.step_count; ++i) {
+    for (int64_t i = 0; i < t.tap_count; ++i) {
         const float* from[kRows];
 #pragma GCC unroll 8
-        for (int r = 0; r < kRows; ++r) from[r] = t.from + r * t.from_stride + t.steps[i].from;
-        const float* weights = t.weights + t.steps[i].tap * t.tap_stride + column;
+        for (int r = 0; r < kRows; ++r) from[r] = t.from + r * t.from_stride + t.taps[i].from;
+        const float* weights = t.weights + t.taps[i].tap * t.tap_stride + column;
         for (int64_t k = 0; k < t.depth; ++k, weights += t.weights_stride)
             add_products<kPairs>(from, k, weights, last, sum);
     }
-    if (kPairs && t.narrow)
-        write_narrow(sum, t.to_stride, reinterpret_cast<uint16_t*>(t.to) + column);
+    if (kPairs && t.to_bf16)
+        write_bf16(sum, t.to_stride, reinterpret_cast<uint16_t*>(t.to) + column);
     else
         write(sum, t.add, t.to_stride, last, t.to + column);
 }
 
-/// All columns of a tile, as many at once as the registers hold.
+/// Computes all columns of a tile, as many at once as the registers hold.
 template <bool kPairs, int kRows, typename Tile>
 void all_columns(const Tile& t) {
     const auto lanes = static_cast<int64_t>(hn::Lanes(D()));
     int64_t left = t.columns, column = 0;
     const auto take = [&]<int kVectors>(std::integral_constant<int, kVectors>) HWY_ATTR {
         for (; left >= kVectors * lanes; left -= kVectors * lanes, column += kVectors * lanes)
-            columns_of<kPairs, kRows, kVectors>(t, column, All());
+            columns_of<kPairs, kRows, kVectors>(t, column, AllLanes());
     };
 #if HWY_TARGET <= HWY_AVX3
     take(std::integral_constant<int, 4>());
     take(std::integral_constant<int, 2>());
-    // One and a part are one more tile of two: more sums that do not wait for each other.
-    if (!kPairs && left > lanes) return columns_of<kPairs, kRows, 2>(t, column, Part(left - lanes));
+    // A whole vector and a part of one are computed together: more independent sums hide more
+    // latency.
+    if (!kPairs && left > lanes)
+        return columns_of<kPairs, kRows, 2>(t, column, FirstLanes(left - lanes));
     take(std::integral_constant<int, 1>());
-    if (!kPairs && left > 0) columns_of<kPairs, kRows, 1>(t, column, Part(left));
+    if (!kPairs && left > 0) columns_of<kPairs, kRows, 1>(t, column, FirstLanes(left));
 #else
     take(std::integral_constant<int, 2>());
     take(std::integral_constant<int, 1>());
@@ -170,7 +173,7 @@ void all_rows(const Tile& t) {
 }
 
 #if HWY_TARGET != HWY_SCALAR
-/// The sum of the parts of four lanes.
+/// The sum of the vector's blocks of four lanes.
 template <class Tag>
 HWY_INLINE hn::Vec<hn::CappedTag<float, 4>> sum_of_blocks(Tag, hn::Vec<Tag> v) {
     if constexpr (hn::MaxLanes(Tag()) > 4) {
@@ -182,14 +185,14 @@ HWY_INLINE hn::Vec<hn::CappedTag<float, 4>> sum_of_blocks(Tag, hn::Vec<Tag> v) {
 }
 #endif
 
-/// to[j] = the sum of the lanes of sum[j], for four of them.
+/// to[j] = the sum of the lanes of sum[j], for four sums.
 HWY_INLINE void store_sums(const V (&sum)[4], float* to) {
 #if HWY_TARGET == HWY_SCALAR
     for (int j = 0; j < 4; ++j) to[j] = hn::GetLane(sum[j]);
 #else
     const D d;
     const hn::RepartitionToWide<D> wide;
-    // Of each four lanes: a0 + a2, b0 + b2, a1 + a3, b1 + b3.
+    // In each block of four lanes: a0 + a2, b0 + b2, a1 + a3, b1 + b3.
     const auto both = [&](V a, V b) HWY_ATTR {
         return hn::BitCast(wide,
                            hn::Add(hn::InterleaveLower(d, a, b), hn::InterleaveUpper(d, a, b)));
@@ -219,9 +222,9 @@ void run_dots(const DotTile& t) {
         }
     };
     int64_t k = 0;
-    for (; k + lanes <= t.depth; k += lanes) add(k, All());
+    for (; k + lanes <= t.depth; k += lanes) add(k, AllLanes());
 #if HWY_TARGET <= HWY_AVX3
-    if (k < t.depth) add(k, Part(t.depth - k));
+    if (k < t.depth) add(k, FirstLanes(t.depth - k));
 #endif
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
@@ -233,7 +236,7 @@ void run_dots(const DotTile& t) {
     }
 }
 
-/// Tiles that are not full are taken in parts.
+/// A tile with fewer rows or columns is computed by smaller ones.
 void DotTileTarget(const DotTile& t) {
     if (t.rows == kTileRows && t.columns == kDotColumns) return run_dots<kTileRows, kDotColumns>(t);
     DotTile part = t;

@@ -1,9 +1,11 @@
-// Register tiles, the inner loops of our own convolutions, each for one thread on the widest
-// vectors of this machine. A tile is up to six rows times up to 64 columns: 24 registers of 16
-// floats that stay in place over a long sum.
+// Register tiles, the inner loops of our own convolutions and matrix products. Each runs on one
+// thread, on the widest vectors of this machine. A tile is a block of the result that is computed
+// at once: up to six rows and 64 columns, which are 24 registers of 16 floats. They stay in
+// registers during a long sum, so that each element of the result is written once.
 //
-// A tile of pairs reads bf16, two to an element: where the formulas below multiply two floats, it
-// adds the products of both lower and both upper halves. Sums are floats either way.
+// A tile of pairs reads bf16, two numbers to a float-sized element. Where the formulas below
+// multiply two floats, it adds the product of the lower and that of the upper halves. Sums are
+// floats in both cases.
 #pragma once
 
 #include <cstdint>
@@ -12,18 +14,18 @@ namespace gmc::runtime {
 
 inline constexpr int kTileRows = 6;
 inline constexpr int64_t kTileColumns = 64;
-/// Columns are a multiple of this, the floats of the widest vector, where vectors are shorter than
-/// that, and of tiles of pairs.
+/// Floats in the widest vector. The number of columns has to be a multiple of it where vectors are
+/// shorter than this (no masked loads), and for tiles of pairs.
 inline constexpr int64_t kTileVector = 16;
 
-/// A point of x and a point of y that some tap connects, in elements from the first of some images.
+/// A point of x and a point of y that a tap connects; offsets in elements from the first of some
+/// images.
 struct PointPair {
     int32_t x, y;
 };
 
-/// A tile of a weight gradient: for each row r
-///   out[r out_stride + j] (+)= sum of x[x_offsets[r] + point.x] y[point.y + j]
-/// over points, for j below columns.
+/// A tile of a weight gradient: for each row r and each j < columns
+///    out[r out_stride + j] (+)= sum of x[x_offsets[r] + point.x] y[point.y + j] over points
 struct GradientTile {
     const float* x;
     const float* y;
@@ -31,47 +33,58 @@ struct GradientTile {
     const PointPair* points;
     int64_t point_count, out_stride;
     const int64_t* x_offsets;
-    int rows;         ///< 1 to kTileRows
-    int64_t columns;  ///< at most kTileColumns; see kTileVector
-    bool add;         ///< to what `out` holds, instead of replacing it
-    bool pairs;       ///< x and y are pairs of bf16
+    /// 1 to kTileRows.
+    int rows;
+    /// At most kTileColumns; see kTileVector.
+    int64_t columns;
+    /// Adds to what `out` holds instead of replacing it.
+    bool add;
+    /// `x` and `y` are pairs of bf16.
+    bool pairs;
 };
 void run_gradient_tile(const GradientTile& tile);
 
-/// One tap of a point of the result: where the point that it reads begins, in elements from an
-/// image's first.
-struct TapStep {
+/// One tap of a point of the result: where the point that it reads begins, in elements from the
+/// start of an image, and the tap's number.
+struct PointTap {
     int64_t from, tap;
 };
 
-/// A tile of a convolution, forward or backward, at one point of the result, rows being images: for
-/// each row r
-///   to[r to_stride + j] (+)= sum of
-///       from[r from_stride + step.from + k] weights[step.tap tap_stride + k weights_stride + j]
-/// over steps and k below depth, for j below columns.
+/// A tile of a convolution, forward or backward, at one point of the result. Its rows are images.
+/// For each row r and each j < columns
+///    to[r to_stride + j] (+)= sum of
+///        from[r from_stride + tap.from + k] weights[tap.tap tap_stride + k weights_stride + j]
+///    over taps and over k < depth
 struct PointTile {
     const float* from;
     const float* weights;
     float* to;
-    const TapStep* steps;
-    int64_t step_count, depth, from_stride, tap_stride, weights_stride, to_stride;
-    int rows;         ///< 1 to kTileRows
-    int64_t columns;  ///< at most kTileColumns; see kTileVector
-    bool add;         ///< to what `to` holds, instead of replacing it
-    bool pairs;       ///< `from` and `weights` are pairs of bf16
-    bool narrow;      ///< `to` is bf16; not with `add`
+    const PointTap* taps;
+    int64_t tap_count, depth, from_stride, tap_stride, weights_stride, to_stride;
+    /// 1 to kTileRows.
+    int rows;
+    /// At most kTileColumns; see kTileVector.
+    int64_t columns;
+    /// Adds to what `to` holds instead of replacing it.
+    bool add;
+    /// `from` and `weights` are pairs of bf16.
+    bool pairs;
+    bool to_bf16;  ///< `to` is bf16; not together with `add`
 };
 void run_point_tile(const PointTile& tile);
 
-/// A tile of a product of rows with rows: for each row r and j below columns
-///   to[r to_stride + j] = sum of a[r a_stride + k] b[j b_stride + k] over k below depth.
+/// A tile of a product of rows with rows: for each row r and each j < columns
+///    to[r to_stride + j] = sum of a[r a_stride + k] b[j b_stride + k] over k < depth
 struct DotTile {
     const float* a;
     const float* b;
     float* to;
-    int64_t depth, a_stride, b_stride, to_stride;  ///< depth as columns above
-    int rows;                                      ///< 1 to kTileRows
-    int columns;                                   ///< 1 to kDotColumns
+    /// The same restriction holds for `depth` as for columns above, see kTileVector.
+    int64_t depth, a_stride, b_stride, to_stride;
+    /// 1 to kTileRows.
+    int rows;
+    /// 1 to kDotColumns.
+    int columns;
 };
 inline constexpr int kDotColumns = 4;
 void run_dot_tile(const DotTile& tile);

@@ -1,9 +1,10 @@
-// The weights are a matrix [taps channels, F]; a row is one (tap, channel). A tile of six rows and
-// 64 filters is 24 vector registers. A unit is all tiles of 64 filters and some channels: few
-// enough that its weights stay in the second-level cache, together with some images, while it goes
-// through the batch. Of bf16, an element is a pair: the same element of two images, for which x and
-// y are interleaved first. The sum over images of pairs is that over images, so all else is as for
-// floats, with half the images.
+// The weights are seen as a matrix [taps channels, F], whose rows are (tap, channel). A tile is six
+// rows and 64 filters of it, which fill 24 vector registers. Tiles are grouped into units: all
+// tiles of 64 filters and of some channels. A unit has few enough weights that they stay in the
+// second-level cache, next to some images, while the unit goes through the batch.
+// With bf16, an element is a pair: the same element of two images, for which x and y are
+// interleaved first. The sum over pairs of images is the sum over images, so everything else is as
+// for floats, with half as many images.
 #include "runtime/contractions/tiles/tiled_backward_weights.h"
 
 #include <omp.h>
@@ -17,17 +18,22 @@
 namespace gmc::runtime {
 namespace {
 
-constexpr int64_t kUnitBytes = 416 << 10;    ///< weights, in a second-level cache of 1 MB
-constexpr int64_t kImagesBytes = 384 << 10;  ///< images beside them
-constexpr int64_t kFewChannels = 4;  ///< up to these, tiles span taps over a padded copy of x
+/// The weights of a unit, in a second-level cache of 1 MB.
+constexpr int64_t kUnitBytes = 416 << 10;
+/// The images next to them.
+constexpr int64_t kImagesBytes = 384 << 10;
+/// With at most this many channels, x is copied with its padding, so that a tile may span several
+/// taps.
+constexpr int64_t kFewChannels = 4;
 
-/// Rows of the weights that one tile computes, and the points that it sums over.
-struct Tile {
+/// The rows of the weights that one tile computes, and the points that it sums over.
+struct WeightTile {
     int64_t row, column;
     int rows;
     int64_t unit;
     int64_t x_offsets[kTileRows];
-    size_t points;  ///< index in points_
+    /// Index in points_.
+    size_t points;
 };
 
 class TiledBackwardWeights final : public Kernel {
@@ -36,7 +42,7 @@ class TiledBackwardWeights final : public Kernel {
     void run(const CallContext&) override;
 
   private:
-    /// Up to one block of columns, y is as good as packed.
+    /// y is packed only when it has several blocks of columns; with one it has no gaps anyway.
     bool packs_y() const { return l_.filters > kTileColumns; }
     int64_t y_columns() const { return std::min(kTileColumns, l_.filters); }
     bool copies_x() const { return l_.channels <= kFewChannels; }
@@ -50,20 +56,25 @@ class TiledBackwardWeights final : public Kernel {
     void run_tiles(int64_t first, int64_t last, const float* x, const float* y,
                    float* packed) const;
 
-    ConvLoops l_;  ///< with pairs, `batch` counts these
+    /// With pairs, `batch` counts pairs of images.
+    ConvLoops l_;
     bool pairs_;
     int64_t images_;
     const float* x_;
     const float* y_;
     float* weights_;
     Arena& arena_;
-    int64_t padded_[3];  ///< sizes of the copy of x
-    int64_t x_floats_;   ///< elements of an image of x, or of its copy
+    /// Sizes of the padded copy of x.
+    int64_t padded_[3];
+    /// Elements of an image of x, or of its padded copy.
+    int64_t x_floats_;
     std::vector<std::vector<PointPair>> points_;
     std::vector<Tile> tiles_;
     int64_t unit_channels_ = 1, images_at_once_ = 1;
-    int64_t pairs_floats_[2] = {0, 0};             ///< in scratch memory, of x and y
-    int64_t copy_floats_ = 0, packed_floats_ = 0;  ///< behind these; packed_ per thread
+    /// In scratch memory: the pairs of x and of y.
+    int64_t pairs_floats_[2] = {0, 0};
+    /// After the pairs: the copy of x, and packed y per thread.
+    int64_t copy_floats_ = 0, packed_floats_ = 0;
     int threads_;
 };
 
@@ -97,8 +108,9 @@ TiledBackwardWeights::TiledBackwardWeights(const ConvProblem& p, ContractionCont
         4 * (pairs_floats_[0] + pairs_floats_[1] + copy_floats_ + threads_ * packed_floats_));
 }
 
-/// The points of x that a tap reads, those in the padding left out; in the copy of x, what the
-/// first tap reads. For as many images as are computed at once: one long loop per tile.
+/// The points of x that a tap reads, without those in the padding; for the padded copy of x, the
+/// points that the first tap reads. The list covers all images that are computed at once, so that a
+/// tile is one long loop.
 std::vector<PointPair> TiledBackwardWeights::make_points(int64_t tap) const {
     const int64_t kd = tap / (l_.kernel[1] * l_.kernel[2]), kh = tap / l_.kernel[2] % l_.kernel[1],
                   kw = tap % l_.kernel[2];
@@ -132,7 +144,7 @@ void TiledBackwardWeights::add_tile(int64_t column, int64_t row, int rows, int64
     tiles_.push_back(tile);
 }
 
-/// Unit by unit, and within these tap by tap.
+/// Makes the tiles unit by unit, and within a unit tap by tap.
 void TiledBackwardWeights::make_tiles() {
     const int64_t rows = l_.taps() * l_.channels;
     const int64_t fitting = kUnitBytes / (4 * y_columns() * l_.taps()) / kTileRows * kTileRows;
@@ -157,7 +169,7 @@ void TiledBackwardWeights::add_tiles(int64_t column, int64_t first, int64_t rows
                  unit);
 }
 
-/// The pairs of images 2 image and 2 image + 1; zeros take the place of one that is missing.
+/// Makes the pairs of images 2 * image and 2 * image + 1. Zeros stand for a missing last image.
 void TiledBackwardWeights::interleave(int64_t image, int64_t elements, const float* from,
                                       float* to) const {
     const auto* lower = reinterpret_cast<const uint16_t*>(from) + 2 * image * elements;
@@ -168,7 +180,7 @@ void TiledBackwardWeights::interleave(int64_t image, int64_t elements, const flo
     for (int64_t i = 0; !both && i < elements; ++i) pairs[i] = lower[i];
 }
 
-/// An image of x with its padding.
+/// Copies an image of x with its padding.
 void TiledBackwardWeights::copy_padded(const float* x, float* copy) const {
     for (int64_t d = 0; d < padded_[0]; ++d)
         for (int64_t h = 0; h < padded_[1]; ++h, copy += padded_[2] * l_.channels) {
@@ -181,8 +193,8 @@ void TiledBackwardWeights::copy_padded(const float* x, float* copy) const {
         }
 }
 
-/// The y of some images for 64 filters, without gaps: rows of a large power of two apart share few
-/// cache sets.
+/// Copies y of some images for 64 filters without gaps. In the original, rows may be a large power
+/// of two apart, and would compete for few sets of the cache.
 void TiledBackwardWeights::pack_y(const float* y, int64_t images, int64_t column,
                                   float* packed) const {
     const int64_t columns = std::min(kTileColumns, l_.filters - column);
@@ -190,7 +202,7 @@ void TiledBackwardWeights::pack_y(const float* y, int64_t images, int64_t column
         std::copy_n(y + point * l_.filters + column, columns, packed + point * kTileColumns);
 }
 
-/// Tiles of one unit, over the whole batch.
+/// Runs the tiles of one unit over the whole batch.
 void TiledBackwardWeights::run_tiles(int64_t first, int64_t last, const float* x, const float* y,
                                      float* packed) const {
     for (int64_t image = 0; image < l_.batch; image += images_at_once_) {
@@ -254,8 +266,9 @@ std::unique_ptr<Kernel> make_tiled_backward_weights(const ConvProblem& p,
 }
 
 bool prefers_tiled_backward_weights(const ConvProblem& p) {
-    // Of bf16, milliseconds here and by oneDNN 2.6.3, one thread on Zen 5, batch 128: 1 to 32
-    // channels, 3x3 at 28x28 1.0 and 0.3; 64 to 64 channels, 3x3 at 14x14 by 2 1.5 and 2.6.
+    // With bf16, milliseconds here and by oneDNN 2.6.3, one thread on Zen 5, batch 128: 1 to 32
+    // channels, 3x3 at 28x28: 1.0 and 0.3; 64 to 64 channels, 3x3 at 14x14 with stride 2: 1.5 and
+    // 2.6.
     if (!p.is_f32()) return p.filters() >= 64 && p.channels() > 4;
     return p.filters() >= 64 || p.channels() == 1;
 }

@@ -1,6 +1,6 @@
 // Weight gradients as register tiles over (tap, channel) x filter, summed over all points of the
-// output. Weights stay in the plain layout, padding is skipped, and threads share no sums, so there
-// is nothing to reorder or reduce.
+// output. Weights stay in the plain layout, padding is skipped, and no two threads share a sum, so
+// nothing has to be reordered or reduced afterwards.
 #pragma once
 
 #include <memory>
@@ -10,7 +10,8 @@
 
 namespace gmc::runtime {
 
-/// Null for groups and for filters that are no multiple of 16; of bf16, for results of it.
+/// Null for groups, and for filters that are not a multiple of 16. With bf16 operands, null when
+/// the result is bf16 too.
 std::unique_ptr<Kernel> make_tiled_backward_weights(const ConvProblem& problem,
                                                     ContractionContext& context);
 

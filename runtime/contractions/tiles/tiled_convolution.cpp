@@ -1,9 +1,10 @@
-// "From" is the tensor that is read, x or y, "to" the one that is written. A slice is the weights
-// between 64 channels of "to" and some of "from". Points of "to" whose positions agree modulo the
-// strides (a phase, backwards) use the same taps of a slice, which stay in the second-level cache
-// while some images go through the points. Of bf16, an element of "from" and of the weights is a
-// pair, of neighbouring channels of "from": the sum over these is half as long, and all else is as
-// for floats.
+// "From" is the tensor that is read (x, or y when backwards), "to" the one that is written. A slice
+// is the part of the weights between 64 channels of "to" and some channels of "from". Backwards,
+// points of "to" whose positions agree modulo the strides use the same taps; they form a phase. The
+// weights of a slice and phase stay in the second-level cache while some images go through their
+// points.
+// With bf16, an element of "from" and of the weights is a pair of neighbouring channels of "from".
+// Sums over channels are half as long, and everything else is as for floats.
 #include "runtime/contractions/tiles/tiled_convolution.h"
 
 #include <omp.h>
@@ -18,17 +19,19 @@
 namespace gmc::runtime {
 namespace {
 
-// In a second-level cache of 1 MB: the weights of one phase, and beside them what is read of some
-// images.
+// Sizes in a second-level cache of 1 MB: the weights of one slice and phase, and what is read of
+// some images.
 constexpr int64_t kSliceBytes = 416 << 10;
 constexpr int64_t kImagesBytes = 200 << 10;
 constexpr int64_t kDepthLeast = 32;
 
-/// x or y, on the side of this kernel that reads or writes it.
+/// x or y, as the tensor that this kernel reads or writes.
 struct Side {
     float* data;
-    const int64_t* size;  ///< of the three axes
-    int64_t channels;     ///< elements, which may be pairs
+    /// Of the three axes.
+    const int64_t* size;
+    /// In elements, which may be pairs.
+    int64_t channels;
 
     int64_t points() const { return size[0] * size[1] * size[2]; }
     int64_t image() const { return points() * channels; }
@@ -37,13 +40,14 @@ struct Side {
     }
 };
 
-/// A point of "to": its taps are steps_[first] to steps_[last].
+/// A point of "to". Its taps are taps_[first] to taps_[last].
 struct Point {
-    int64_t to;  ///< floats from the image's first
+    /// Elements from the start of the image.
+    int64_t to;
     int64_t first, last;
 };
 
-/// What stays in the cache at a time: images, channels of both sides, and a phase.
+/// What is in cache at a time: some images, channels of both sides, and a phase.
 struct Slice {
     int64_t image, image_end;
     int64_t to_channel, from_channel;
@@ -65,7 +69,8 @@ class TiledConv final : public Kernel {
     int64_t columns_at(int64_t to_channel) const {
         return std::min(kTileColumns, to_.channels - to_channel);
     }
-    /// The point of "from" that tap k reads for point i of "to", along one axis; -1 = none.
+    /// The point of "from" that tap k reads for point i of "to", along one axis; -1 when there is
+    /// none.
     int64_t from_point(int axis, int64_t i, int64_t k) const {
         return forward_ ? l_.input_of(axis, i, k) : l_.output_of(axis, i, k);
     }
@@ -77,29 +82,32 @@ class TiledConv final : public Kernel {
     template <typename T, typename Pack>
     void pack_weights(float* packed, Pack pack) const;
     float* to_at(int64_t element) const {
-        return narrow_ ? reinterpret_cast<float*>(reinterpret_cast<uint16_t*>(to_.data) + element)
-                       : to_.data + element;
+        return to_bf16_ ? reinterpret_cast<float*>(reinterpret_cast<uint16_t*>(to_.data) + element)
+                        : to_.data + element;
     }
 
     bool forward_, pairs_;
-    bool narrow_;  ///< the result is bf16
+    bool to_bf16_;  ///< the result is bf16
     ConvLoops l_;
     Side from_, to_;
     const float* weights_;
     Arena& arena_;
     int threads_;
-    int64_t depth_;  ///< channels of "from" per slice
+    /// Channels of "from" per slice.
+    int64_t depth_;
     int64_t images_at_once_;
-    std::vector<Point> points_;   ///< phase by phase
-    std::vector<size_t> phases_;  ///< where each begins in points_, and the end
-    std::vector<TapStep> steps_;
+    /// In the order of phases.
+    std::vector<Point> points_;
+    /// Where each phase begins in points_; ends with the number of points.
+    std::vector<size_t> phases_;
+    std::vector<PointTap> taps_;
     Epilogue* epilogue_ = nullptr;
 };
 
 TiledConv::TiledConv(const ConvProblem& p, ContractionContext& context)
     : forward_(p.direction == ConvProblem::Direction::kForward),
       pairs_(!p.is_f32()),
-      narrow_(p.result_type == ir::DType::kBf16),
+      to_bf16_(p.result_type == ir::DType::kBf16),
       l_(p),
       from_{forward_ ? p.x_data : p.y_data, forward_ ? l_.x : l_.y,
             (forward_ ? l_.channels : l_.filters) / (pairs_ ? 2 : 1)},
@@ -110,8 +118,8 @@ TiledConv::TiledConv(const ConvProblem& p, ContractionContext& context)
       threads_(omp_get_max_threads()) {
     const int64_t row_bytes = 4 * std::min(kTileColumns, to_.channels) * taps_per_phase();
     const int64_t fitting = std::max(kSliceBytes / row_bytes, kDepthLeast);
-    // Sums over several slices would be rounded to bf16 between them.
-    const int64_t slices = narrow_ ? 1 : (from_.channels + fitting - 1) / fitting;
+    // With several slices, sums would be rounded to bf16 between them.
+    const int64_t slices = to_bf16_ ? 1 : (from_.channels + fitting - 1) / fitting;
     depth_ = (from_.channels + slices - 1) / slices;
     const int64_t image_bytes = 4 * from_.points() * depth_;
     images_at_once_ = std::max<int64_t>(kImagesBytes / image_bytes / kTileRows, 1) * kTileRows;
@@ -140,22 +148,22 @@ void TiledConv::make_points() {
 }
 
 void TiledConv::add_point(int64_t d, int64_t h, int64_t w) {
-    Point point{to_.at(d, h, w), static_cast<int64_t>(steps_.size()), 0};
+    Point point{to_.at(d, h, w), static_cast<int64_t>(taps_.size()), 0};
     for (int64_t kd = 0; kd < l_.kernel[0]; ++kd)
         for (int64_t kh = 0; kh < l_.kernel[1]; ++kh)
             for (int64_t kw = 0; kw < l_.kernel[2]; ++kw) {
                 const int64_t fd = from_point(0, d, kd), fh = from_point(1, h, kh),
                               fw = from_point(2, w, kw);
                 if (fd < 0 || fh < 0 || fw < 0) continue;
-                steps_.push_back(
+                taps_.push_back(
                     {from_.at(fd, fh, fw), (kd * l_.kernel[1] + kh) * l_.kernel[2] + kw});
             }
-    point.last = static_cast<int64_t>(steps_.size());
+    point.last = static_cast<int64_t>(taps_.size());
     points_.push_back(point);
 }
 
-/// packed[to channels / 64][taps][from channels][64 or what is left]; of weights [taps][C][F],
-/// which backwards are transposed by this.
+/// Packs the weights [taps][C][F] as [to channels / 64][taps][from channels][64 or fewer]. For
+/// backward data this also transposes them.
 template <typename T, typename Pack>
 void TiledConv::pack_weights(float* packed, Pack pack) const {
     const int64_t from_stride = forward_ ? l_.filters : 1, to_stride = forward_ ? 1 : l_.filters;
@@ -182,11 +190,11 @@ void TiledConv::run_slice(const Slice& s, const float* packed) const {
         for (int64_t image = s.image; image < s.image_end; image += kTileRows)
             run_point_tile({from_.data + image * from_.image() + s.from_channel, packed,
                             to_at(image * to_.image() + point.to + s.to_channel),
-                            steps_.data() + point.first, point.last - point.first,
+                            taps_.data() + point.first, point.last - point.first,
                             std::min(depth_, from_.channels - s.from_channel), from_.image(),
                             from_.channels * columns, columns, to_.image(),
                             static_cast<int>(std::min<int64_t>(kTileRows, s.image_end - image)),
-                            columns, s.from_channel > 0, pairs_, narrow_});
+                            columns, s.from_channel > 0, pairs_, to_bf16_});
     }
 }
 
@@ -235,10 +243,10 @@ bool prefers_tiled_conv(const ConvProblem& p) {
     const bool forward = p.direction == ConvProblem::Direction::kForward;
     const int64_t from = forward ? p.channels() : p.filters(),
                   to = forward ? p.filters() : p.channels();
-    // Fewer than two images per thread leave registers empty; short sums and few columns cost more
-    // around them. Measured on Zen 5, two threads, milliseconds here and by oneDNN 2.6.3: 128 to
-    // 256 channels, 5x5, 14x14 by 2, batch 128: forward 17.0 and 17.4, backward 16.9 and 20.0; 1 to
-    // 64 channels at 28x28 1.0 and 0.7.
+    // Fewer than two images per thread leave registers empty; with short sums and few columns the
+    // work around them dominates. Measured on Zen 5, two threads, milliseconds here and by oneDNN
+    // 2.6.3: 128 to 256 channels, 5x5, 14x14 with stride 2, batch 128: forward 17.0 and 17.4,
+    // backward 16.9 and 20.0; 1 to 64 channels at 28x28: 1.0 and 0.7.
     return p.batch() >= 2 * omp_get_max_threads() && from >= 3 &&
            (to >= 64 || (to >= 32 && from >= 4));
 }

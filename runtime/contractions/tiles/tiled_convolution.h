@@ -1,5 +1,6 @@
-// Convolutions and data gradients as register tiles: one point of the result for six images times
-// 64 channels. All images have the same taps at a point, so strides and padding cost nothing.
+// Convolutions and data gradients as register tiles. A tile is one point of the result for six
+// images and 64 channels. All images use the same taps at a point, so strides and padding cost
+// nothing in the inner loop.
 #pragma once
 
 #include <memory>
@@ -9,7 +10,8 @@
 
 namespace gmc::runtime {
 
-/// Forward or backward data. Null for groups and when the result's channels are no multiple of 16.
+/// Forward or backward data. Null for groups, and when the result's channels are not a multiple of
+/// 16.
 std::unique_ptr<Kernel> make_tiled_conv(const ConvProblem& problem, ContractionContext& context);
 
 /// True where this is expected to be faster than oneDNN.

@@ -1,6 +1,7 @@
-// Three forms. a b: columns of b, 64 at a time, stay in the second-level cache while the rows go
-// by. a b^T: four rows of b at a time, as dot products. a^T b, a weight gradient: the sum is as
-// short as the batch, and b stays in cache while some rows of the result are finished.
+// Three forms. a b: 64 columns of b at a time stay in the second-level cache while all rows of a
+// pass. a b^T: dot products with four rows of b at a time. a^T b, which is a weight gradient: the
+// sum is only as long as the batch, and b stays in cache while some rows of the result are
+// finished.
 #include "runtime/contractions/tiles/tiled_matmul.h"
 
 #include <omp.h>
@@ -15,20 +16,21 @@
 namespace gmc::runtime {
 namespace {
 
-/// Rows of the result that are finished together should stay in the second-level cache, beside the
-/// columns of b; but b is read again for each block of rows.
+/// Rows of the result that are finished together should stay in the second-level cache, next to the
+/// columns of b. But b is read again for each such block of rows.
 constexpr int64_t kBlockBytes = 256 << 10;
 constexpr int64_t kBlockRowsLeast = 8 * kTileRows;
-/// The same for a^T b, which an optimizer follows: it streams better through long pieces of weights
-/// and moments.
+/// The same for a^T b, whose epilogue is usually an optimizer: larger blocks let it stream through
+/// longer pieces of the weights and moments.
 constexpr int64_t kGradientBlockBytes = 512 << 10;
 constexpr int64_t kGradientBlockRowsLeast = 2 * kTileRows;
-/// Length of a sum over rows of b: 64 columns of so many rows fill half of the second-level cache.
+/// The longest sum over rows of b at a time: 64 columns of this many rows fill half of the
+/// second-level cache.
 constexpr int64_t kDepthMost = 2048;
-/// Of rows of b, for dot products: they come from the second-level cache, a tile's rows of a from
-/// the first.
+/// Bytes of rows of b for dot products. These come from the second-level cache, and the tile's rows
+/// of a from the first-level one.
 constexpr int64_t kDotBlockBytes = 128 << 10;
-/// Fewer products than this are done before a second thread has begun.
+/// Smaller products are finished before a second thread would have started.
 constexpr int64_t kSerialProducts = 1 << 17;
 
 class TiledMatmul final : public Kernel {
@@ -90,12 +92,12 @@ class TiledMatmul final : public Kernel {
                                            false});
                     else
                         run_point_tile({p_.a + row * p_.k + k, p_.b + k * p_.n + column, to,
-                                        &kOneStep, 1, std::min(kDepthMost, p_.k - k), p_.k, 0, p_.n,
+                                        &kOneTap, 1, std::min(kDepthMost, p_.k - k), p_.k, 0, p_.n,
                                         p_.n, count, columns, k > 0, false, false});
                 }
     }
 
-    /// The rows of b that fit into kDotBlockBytes go by again for each tile of rows of a.
+    /// For each tile of rows of a, goes through as many rows of b as fit into kDotBlockBytes.
     void run_dot_products(Rows rows) const {
         const int64_t block =
             std::max(kDotBlockBytes / (4 * p_.k) / kDotColumns, int64_t{1}) * kDotColumns;
@@ -109,13 +111,14 @@ class TiledMatmul final : public Kernel {
                                   static_cast<int>(std::min<int64_t>(kDotColumns, p_.n - column))});
     }
 
-    static constexpr TapStep kOneStep{0, 0};
+    static constexpr PointTap kOneTap{0, 0};
 
     MatmulProblem p_;
     int threads_;
     int64_t block_rows_;
     std::vector<int64_t> row_offsets_;
-    std::vector<PointPair> points_;  ///< of a^T b: where in a and b each term of a sum is
+    /// Of a^T b: where the terms of a sum are in a and in b.
+    std::vector<PointPair> points_;
     Epilogue* epilogue_ = nullptr;
 };
 
@@ -131,14 +134,15 @@ std::unique_ptr<Kernel> make_tiled_matmul(const MatmulProblem& p, ContractionCon
 }
 
 bool prefers_tiled_matmul(const MatmulProblem& p) {
-    // Measured on Zen 5, two threads, microseconds here and by the better one of oneDNN 2.6.3's:
-    // 32 x 20 x 400 2.0 and 2.8, 20 x 32 x 400 with a transposed 2.2 and 2.9. Larger ones win alone
-    // (32 x 784 x 400 with b transposed 49 and 67), but each thread reads all of b: with other
-    // programs in the shared cache, steps of vae_mlp took 10 % longer by them.
+    // Measured on Zen 5, two threads, microseconds here and by the better of oneDNN 2.6.3's two: 32
+    // x 20 x 400: 2.0 and 2.8; 20 x 32 x 400 with a transposed: 2.2 and 2.9. Larger ones are faster
+    // when they run alone (32 x 784 x 400 with b transposed: 49 and 67). But each thread reads all
+    // of b, and with other programs in the shared cache, steps of vae_mlp took 10 % longer with
+    // them.
     if (p.m * p.n * p.k < (1 << 20)) return true;
-    // Weight gradients of small batches that an optimizer follows: as fast alone, and better for
-    // it. oneDNN's threads share the columns of wide ones, so that half of what the optimizer reads
-    // lies in the other's cache.
+    // Weight gradients of small batches with an optimizer as epilogue. As a product alone this is
+    // as fast as oneDNN, and it is better for the optimizer: oneDNN's threads share the columns of
+    // wide products, so that half of what the optimizer's threads read is in another core's cache.
     constexpr int64_t kSumMost = 64;
     return p.transpose_a && p.followed && p.k <= kSumMost;
 }

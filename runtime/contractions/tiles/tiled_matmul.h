@@ -1,5 +1,6 @@
-// Matrix products as register tiles, for few rows: the matrices are read where they lie, and each
-// thread finishes rows of the result one after the other, so that a loop can follow through them.
+// Matrix products as register tiles, for products of few rows. The matrices are read where they
+// are, without packing. Each thread finishes rows of the result one after another, so that an
+// epilogue can process them while they are in cache.
 #pragma once
 
 #include <memory>
@@ -9,9 +10,9 @@
 
 namespace gmc::runtime {
 
-/// Null for fewer than two rows per thread, where both operands are transposed, and where the side
-/// that vectors go along (the columns; with b transposed the sum) is shorter than 16 or, without
-/// AVX-512, no multiple of 16.
+/// Null for fewer than two rows per thread and when both operands are transposed. Also null when
+/// the axis along which vectors go (the columns, or with b transposed the sum) is shorter than 16
+/// or, without AVX-512, not a multiple of 16.
 std::unique_ptr<Kernel> make_tiled_matmul(const MatmulProblem& problem,
                                           ContractionContext& context);
 

@@ -1,4 +1,4 @@
-// See vector_matmul.h: which of the loops a product is, and its threads.
+// Picks the loop for a product with vectors, and divides it among threads.
 #include "runtime/contractions/tiles/vector_matmul.h"
 
 #include <omp.h>
@@ -11,9 +11,9 @@
 namespace gmc::runtime {
 namespace {
 
-/// Products of fewer multiplications are done by one thread.
+/// Products with fewer multiplications run on one thread.
 constexpr int64_t kWorthThreads = 1 << 15;
-/// Threads begin at multiples of a cache line.
+/// Threads start at multiples of a cache line, so that no two write the same line.
 constexpr int64_t kLine = 16;
 
 class VectorMatmul final : public Kernel {
@@ -24,7 +24,7 @@ class VectorMatmul final : public Kernel {
 
     void run(const CallContext& context) override {
         if (epilogue_ != nullptr) epilogue_->begin(context);
-        // A step gives a row of an outer product, else one number.
+        // A unit of work is a row of an outer product, or else one number of the result.
         const int64_t width = p_.k == 1 ? p_.n : 1, line = p_.k == 1 ? 1 : kLine;
         const int64_t steps = p_.m * p_.n / width, lines = (steps + line - 1) / line;
 #pragma omp parallel num_threads(threads_)
@@ -56,7 +56,7 @@ class VectorMatmul final : public Kernel {
         const Numbers a = operand(p_.a), b = operand(p_.b);
         if (p_.k == 1)
             return run_outer_rows({a.from(begin), b, c.from(begin * p_.n), end - begin, p_.n});
-        // A row times a matrix is that matrix, seen the other way, times a column.
+        // A row times a matrix equals the transposed matrix times a column.
         const bool column = p_.n == 1;
         const Numbers matrix = column ? a : b, vector = column ? b : a;
         if (column ? !p_.transpose_a : p_.transpose_b)

@@ -1,4 +1,5 @@
-// Products of a matrix and a vector, and of two vectors, where oneDNN's need several times as long.
+// Products of a matrix and a vector, and of two vectors. oneDNN takes several times as long for
+// these.
 #pragma once
 
 #include <memory>
@@ -8,11 +9,11 @@
 
 namespace gmc::runtime {
 
-/// Null where none of m, k and n is 1.
+/// Null when none of m, k and n is 1.
 std::unique_ptr<Kernel> make_vector_matmul(const MatmulProblem& problem,
                                            ContractionContext& context);
 
-/// True where this is expected to be the fastest: wherever it can.
+/// True where this is expected to be the fastest, which is wherever it applies.
 bool prefers_vector_matmul(const MatmulProblem& problem);
 
 }  // namespace gmc::runtime

@@ -4,7 +4,7 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "runtime/contractions/tiles/vector_simd.cpp"
 #include <hwy/foreach_target.h>
-// After foreach_target, as Highway wants it.
+// Highway requires these after foreach_target.h.
 #include <algorithm>
 
 #include <hwy/highway.h>
@@ -31,7 +31,7 @@ inline float number(uint16_t x) { return float_from_bf16(x); }
 inline void put(float x, float* to) { *to = x; }
 inline void put(float x, uint16_t* to) { *to = bf16_from_float(x); }
 
-/// kRows sums at once, each over two vectors, so that no addition waits for the one before.
+/// Computes kRows sums at once, each in two vectors, so that no addition waits for the one before.
 template <int kRows, typename T, typename R>
 HWY_INLINE void dot_tile(const T* matrix, const T* vector, R* out, int64_t depth) {
     const D d;
@@ -67,7 +67,7 @@ void dot_rows(const DotRows& p, const T* matrix, const T* vector, R* out) {
     for (; row < p.rows; ++row) dot_tile<1>(matrix + row * p.depth, vector, out + row, p.depth);
 }
 
-/// sums[j] += vector[r] matrix[r][j] for kRows rows.
+/// sums[j] += vector[r] matrix[r][j], for kRows rows.
 template <int kRows, typename T>
 HWY_INLINE void add_rows(const T* matrix, int64_t stride, const T* vector, float* sums,
                          int64_t length) {
@@ -86,7 +86,7 @@ HWY_INLINE void add_rows(const T* matrix, int64_t stride, const T* vector, float
             sums[j] += number(vector[r]) * number(matrix[r * stride + j]);
 }
 
-/// A piece of the sums is kept in L1 while all rows go by, four at a time.
+/// A piece of the sums stays in the first-level cache while all rows pass, four at a time.
 template <typename T, typename R>
 void weighted_rows(const WeightedRows& p, const T* matrix, const T* vector, R* out) {
     const auto lanes = static_cast<int64_t>(hn::Lanes(D()));
@@ -121,7 +121,7 @@ void outer_rows(const OuterRows& p, const T* left, const T* right, R* out) {
     }
 }
 
-/// Calls `loop` with the addresses as what they are: f32 of f32, f32 of bf16, or bf16 of bf16.
+/// Calls `loop` with addresses of the actual types: f32 of f32, f32 of bf16, or bf16 of bf16.
 template <typename Loop>
 void with_types(const Numbers& a, const Numbers& b, const Results& out, const Loop& loop) {
     auto* f32 = reinterpret_cast<float*>(out.data);

@@ -1,5 +1,4 @@
-// The inner loops of products with vectors, each for one thread, on the widest vectors of this
-// machine.
+// The inner loops of vector_matmul. Each runs on one thread, on the widest vectors of this machine.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +8,7 @@
 
 namespace gmc::runtime {
 
-/// Numbers of f32 or bf16 that lie next to each other.
+/// Numbers of f32 or bf16, next to each other in memory.
 template <typename Byte>
 struct NumbersAt {
     Byte* data;
@@ -19,8 +18,8 @@ struct NumbersAt {
 using Numbers = NumbersAt<const std::byte>;
 using Results = NumbersAt<std::byte>;
 
-/// out[r] = sum of matrix[r][k] vector[k] over k below depth, for r below rows; rows lie without
-/// gaps.
+/// out[r] = sum of matrix[r][k] vector[k] over k < depth, for r < rows. The rows of the matrix have
+/// no gaps.
 struct DotRows {
     Numbers matrix, vector;
     Results out;
@@ -28,7 +27,7 @@ struct DotRows {
 };
 void run_dot_rows(const DotRows& dot);
 
-/// out[j] = sum of vector[k] matrix[k][j] over k below depth, for j below columns; rows are
+/// out[j] = sum of vector[k] matrix[k][j] over k < depth, for j < columns. Rows of the matrix are
 /// `stride` apart.
 struct WeightedRows {
     Numbers matrix, vector;
@@ -37,8 +36,7 @@ struct WeightedRows {
 };
 void run_weighted_rows(const WeightedRows& sum);
 
-/// out[r][j] = left[r] right[j], for r below rows and j below columns; rows of out lie without
-/// gaps.
+/// out[r][j] = left[r] right[j], for r < rows and j < columns. Rows of `out` have no gaps.
 struct OuterRows {
     Numbers left, right;
     Results out;

@@ -1,6 +1,7 @@
-// "From" is the tensor that is read, x or y, "to" the one that is written. A unit is some rows of
-// tiles of an image: their patches as 16 frequencies, a matrix product per frequency, and back. All
-// of it stays in the second-level cache.
+// "From" is the tensor that is read (x, or y when backwards), "to" the one that is written. A unit
+// of work is some rows of tiles of an image: their patches are transformed to 16 frequencies, each
+// frequency is a matrix product, and the products are transformed back. A unit stays in the
+// second-level cache.
 #include "runtime/contractions/tiles/winograd_convolution.h"
 
 #include <omp.h>
@@ -8,14 +9,14 @@
 #include <algorithm>
 
 #include "runtime/contractions/plain_contraction.h"
-#include "runtime/contractions/tiles/narrow_simd.h"
+#include "runtime/contractions/tiles/few_channels_simd.h"
 #include "runtime/contractions/tiles/winograd_simd.h"
 
 namespace gmc::runtime {
 namespace {
 
 constexpr int64_t kFrequencies = 16;
-/// Both sides' frequencies, in a second-level cache of 1 MB.
+/// Bytes of the frequencies of both sides, in a second-level cache of 1 MB.
 constexpr int64_t kUnitBytes = 512 << 10;
 
 class WinogradConv final : public Kernel {
@@ -33,14 +34,18 @@ class WinogradConv final : public Kernel {
 
     bool forward_;
     ConvLoops l_;
-    WinogradImage from_, to_;  ///< of the first example
+    /// Of the first example.
+    WinogradImage from_, to_;
     const float* weights_;
     Arena& arena_;
     int threads_;
     int64_t pad_rows_, pad_columns_;
-    int64_t tile_rows_, tile_columns_;  ///< of an image
-    int64_t unit_rows_;                 ///< of tiles
-    int64_t units_;                     ///< per image
+    /// Of an image.
+    int64_t tile_rows_, tile_columns_;
+    /// Rows of tiles.
+    int64_t unit_rows_;
+    /// Per image.
+    int64_t units_;
     std::vector<float> zeros_;
 };
 
@@ -53,7 +58,8 @@ WinogradConv::WinogradConv(const ConvProblem& p, ContractionContext& context)
     const WinogradImage x{p.x_data, l_.x[1], l_.x[2], l_.channels};
     const WinogradImage y{p.y_data, l_.y[1], l_.y[2], l_.filters};
     from_ = forward_ ? x : y, to_ = forward_ ? y : x;
-    // The gradient by x is the convolution of y with the kernel turned around.
+    // The gradient with respect to x is the convolution of y with the kernel rotated by 180
+    // degrees.
     pad_rows_ = forward_ ? l_.pads_begin[1] : 2 - l_.pads_begin[1];
     pad_columns_ = forward_ ? l_.pads_begin[2] : 2 - l_.pads_begin[2];
     tile_rows_ = (to_.height + 1) / 2, tile_columns_ = (to_.width + 1) / 2;
@@ -64,8 +70,8 @@ WinogradConv::WinogradConv(const ConvProblem& p, ContractionContext& context)
     arena_.reserve_scratch(4 * (weight_floats() + threads_ * thread_floats()));
 }
 
-/// to[frequency][from channels][to channels] = G g G^T of weights [3][3][C][F], backwards of the
-/// kernel turned around.
+/// to[frequency][from channels][to channels] = G g G^T of the weights [3][3][C][F], whose kernel is
+/// rotated when backwards.
 void WinogradConv::transform_weights(float* to) const {
     const int64_t from_stride = forward_ ? l_.filters : 1, to_stride = forward_ ? 1 : l_.filters;
     const int64_t tap_stride = l_.channels * l_.filters;

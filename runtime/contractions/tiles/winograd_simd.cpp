@@ -5,7 +5,7 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "runtime/contractions/tiles/winograd_simd.cpp"
 #include <hwy/foreach_target.h>
-// After foreach_target, as Highway wants it.
+// Highway requires this after foreach_target.h.
 #include <hwy/highway.h>
 
 #include "runtime/contractions/tiles/winograd_simd.h"
@@ -17,7 +17,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::CappedTag<float, kWinogradVector>;
 using V = hn::Vec<D>;
 
-/// Four numbers of a patch's row or column, times B.
+/// Four numbers of a row or column of a patch, times B.
 HWY_INLINE void times_b(const V& d0, const V& d1, const V& d2, const V& d3, V (&to)[4]) {
     to[0] = hn::Sub(d0, d2);
     to[1] = hn::Add(d1, d2);

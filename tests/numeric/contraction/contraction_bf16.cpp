@@ -12,7 +12,7 @@ using ir::DType;
 
 namespace {
 
-/// Of sums in f32, relative to the terms' magnitudes.
+/// The error of f32 sums, relative to the magnitudes of the terms.
 constexpr double kBound = 2e-6;
 
 /// Some numbers as a tensor of f32 or bf16 in memory.
@@ -46,7 +46,7 @@ void round_all(std::vector<float>& numbers) {
     for (float& x : numbers) x = rounded_to_bf16(x);
 }
 
-/// Like worst_error, with the rounding of a bf16 result allowed for.
+/// Like worst_error, but allows for the rounding of a bf16 result.
 double error_of(const Truth& truth, const std::vector<float>& found, DType type) {
     Truth wider = truth;
     if (type == DType::kBf16)
@@ -58,8 +58,7 @@ double error_of(const Truth& truth, const std::vector<float>& found, DType type)
 constexpr Direction kDirections[] = {Direction::kForward, Direction::kBackwardData,
                                      Direction::kBackwardWeights};
 
-/// Calls check(problem, what the result is expected to be, the result) for all directions and
-/// types.
+/// Calls check(problem, expected result, result) for all directions and types.
 template <typename Check>
 void for_each_problem(const ConvCase& c, const Check& check) {
     ConvData inputs(c);
@@ -159,7 +158,7 @@ TEST_CASE("without bf16 arithmetic the same problems are computed in f32") {
         for_each_problem(c, [&](const ConvProblem& p, const Truth& truth, Tensor& result) {
             ContractionContext context(arena, nullptr, false);
             for (const auto& candidate : conv_candidates(p.direction)) {
-                const bool in_f32 = candidate.name == "widened" || candidate.name == "narrow";
+                const bool in_f32 = candidate.name == "widened" || candidate.name == "few_channels";
                 INFO(candidate.name);
                 CHECK((candidate.make_named(p, context) == nullptr || in_f32));
             }

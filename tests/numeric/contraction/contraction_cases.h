@@ -1,5 +1,6 @@
-// Convolutions and matrix products as problems, the truth about them in double, and the comparison
-// with it. Independent of the runtime's own loops: a convolution is one list of products (element
+// Convolutions and matrix products as problems, their true results in double, and a comparison with
+// those. Nothing here uses the runtime's loops: a convolution is one list of products (element of
+// x, element of weights, element of y).
 // of x, element of weights, element of y).
 #pragma once
 
@@ -19,7 +20,7 @@ namespace gmc::runtime::testing {
 
 using Direction = ConvProblem::Direction;
 
-/// A convolution by its numbers; all vectors have one entry per spatial axis.
+/// The sizes of a convolution; all vectors have one entry per spatial axis.
 struct ConvCase {
     int64_t batch = 1;
     std::vector<int64_t> size;
@@ -60,7 +61,7 @@ struct ConvCase {
     }
 };
 
-/// Kernel, stride and pads alike along all axes of `size`.
+/// The same kernel, stride and padding along all axes of `size`.
 inline ConvCase square(int64_t batch, std::vector<int64_t> size, int64_t channels, int64_t filters,
                        int64_t kernel, int64_t stride, int64_t pad_begin, int64_t pad_end,
                        int64_t dilation = 1, int64_t groups = 1) {
@@ -72,8 +73,8 @@ inline ConvCase square(int64_t batch, std::vector<int64_t> size, int64_t channel
 
 inline int64_t elements(const ir::Shape& shape) { return ir::f32(shape).elements(); }
 
-/// Calls use(xi, wi, yi) for every product x[xi] weights[wi] that the definition of conv adds to
-/// y[yi].
+/// Calls use(xi, wi, yi) for every product x[xi] weights[wi] that, by the definition of conv, is
+/// added to y[yi].
 template <typename Use>
 void for_each_product(const ConvCase& c, Use&& use) {
     const ir::Shape y = c.y();
@@ -108,7 +109,7 @@ inline std::vector<float> random_floats(int64_t count, unsigned seed) {
     return values;
 }
 
-/// The tensors of a case, with room for each direction's result.
+/// The tensors of a case, with room for the result of each direction.
 struct ConvData {
     std::vector<float> x, weights, y;
     explicit ConvData(const ConvCase& c, unsigned seed = 1)
@@ -122,7 +123,7 @@ struct ConvData {
     }
 };
 
-/// A sum and the sum of its terms' magnitudes, which bounds the rounding errors.
+/// A sum, and the sum of the magnitudes of its terms, which bounds rounding errors.
 struct Truth {
     std::vector<double> value, magnitude;
 };
@@ -147,7 +148,7 @@ inline Truth true_result(const ConvCase& c, Direction direction, const ConvData&
     return t;
 }
 
-/// A matrix product, m x k times k x n; a is stored as k x m when transposed, b as n x k.
+/// A matrix product, m x k times k x n. When transposed, a is stored as k x m and b as n x k.
 struct ProductCase {
     int64_t m, k, n;
     bool transpose_a, transpose_b;
@@ -171,7 +172,7 @@ inline Truth true_result(const ProductCase& p, const std::vector<float>& a,
     return t;
 }
 
-/// Calls check(case) for products of many shapes, both matrices as they are and transposed.
+/// Calls check(case) for products of many shapes, with both matrices plain and transposed.
 template <typename Check>
 void for_each_product_case(const Check& check) {
     constexpr int64_t kShapes[][3] = {
@@ -185,7 +186,7 @@ void for_each_product_case(const Check& check) {
                 check(ProductCase{m, k, n, transpose_a, transpose_b});
 }
 
-/// The largest |got - true| / (sum of magnitudes), where 1e-6 is a few roundings; huge for NaN.
+/// The largest |got - true| / (sum of magnitudes); 1e-6 is a few roundings. Huge for NaN.
 inline double worst_error(const Truth& truth, const float* got) {
     double worst = 0;
     for (size_t i = 0; i < truth.value.size(); ++i) {
@@ -206,8 +207,7 @@ inline ConvProblem problem_of(const ConvCase& c, Direction direction, ConvData& 
     return p;
 }
 
-/// Fills scratch memory with numbers that are none: kernels must not read what they have not
-/// written.
+/// Fills scratch memory with NaN: kernels must not read what they have not written.
 inline void spoil_scratch(Arena& arena) {
     if (arena.scratch_bytes() > 0)
         std::memset(arena.scratch(), 0xFF, static_cast<size_t>(arena.scratch_bytes()));

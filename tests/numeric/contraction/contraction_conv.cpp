@@ -13,7 +13,7 @@ namespace {
 constexpr Direction kDirections[] = {Direction::kForward, Direction::kBackwardData,
                                      Direction::kBackwardWeights};
 
-/// Runs every candidate on the case; each must be right, and write every element.
+/// Runs every candidate on the case. Each has to be right and write every element.
 void check_case(const ConvCase& c) {
     Arena arena = empty_arena();
     for (Direction direction : kDirections) {
@@ -31,7 +31,7 @@ void check_case(const ConvCase& c) {
             INFO(candidate.name << ", direction " << static_cast<int>(direction) << ": "
                                 << c.text());
             CHECK(worst_error(truth, result.data()) < 2e-6);
-            // A second run must not depend on what the first left behind.
+            // A second run must not depend on what the first one left in memory.
             std::fill(result.begin(), result.end(), NAN);
             spoil_scratch(arena);
             kernel->run({});
@@ -79,7 +79,7 @@ TEST_CASE("convolutions whose batch and channels fill tiles and do not") {
         for (int64_t channels : {16, 80})
             for (int64_t filters : {16, 96})
                 check_case(square(batch, {5, 4}, channels, filters, 3, batch % 2 + 1, 1, 1));
-    // More weights than a slice or a unit holds, more images than fit beside them.
+    // More weights than fit into a slice or unit, and more images than fit next to them.
     check_case(square(7, {3, 3}, 208, 80, 5, 1, 2, 2));
     check_case(square(20, {6, 6}, 32, 64, 3, 2, 0, 1));
     check_case(square(3, {40, 40}, 16, 64, 1, 1, 0, 0));
@@ -138,7 +138,7 @@ TEST_CASE("strided 1x1 convolutions with channels that fill no block") {
 
 TEST_CASE("the three directions are adjoint") {
     // <conv(x, w), y> = <x, conv_backward_data(y, w)> = <w, conv_backward_weights(x, y)>, with the
-    // kernels in use.
+    // kernels that are chosen.
     const ConvCase cases[] = {
         square(4, {14, 14}, 16, 32, 5, 2, 1, 2), square(4, {28, 28}, 1, 64, 5, 1, 2, 2),
         square(4, {15, 13}, 3, 17, 4, 2, 1, 1), square(2, {9, 9}, 6, 4, 3, 1, 2, 1, 2, 2),
@@ -190,7 +190,7 @@ TEST_CASE("weights are reordered once per call, and again in the next") {
         CHECK(worst_error(true_result(c, Direction::kForward, data), data.y.data()) < 2e-6);
         CHECK(worst_error(true_result(c, Direction::kForward, other), other.y.data()) < 2e-6);
     }
-    // In the second call of a pair only the kernel that runs makes the layout, whichever that is.
+    // In the second call of a pair, only the kernel that runs makes the layout, whichever that is.
     renew_weights(30);
     context.begin_call();
     b->run({});

@@ -1,4 +1,4 @@
-// What follows through the result of a contraction sees every element once, when it is final,
+// The epilogue of a contraction sees every element exactly once, and only when it is final,
 // whichever candidate computes.
 #include <omp.h>
 
@@ -13,7 +13,7 @@ using namespace gmc::runtime::testing;
 
 namespace {
 
-/// Copies what it is given, at once.
+/// Copies each part at once.
 class Recorder final : public Epilogue {
   public:
     explicit Recorder(const std::vector<float>& result)
@@ -39,7 +39,7 @@ class Recorder final : public Epilogue {
         ++ended;
     }
 
-    /// "" when all was as it should be.
+    /// "" when all was right, otherwise what was not.
     std::string wrong(const std::vector<float>& result) const {
         if (begun != 1 || ended != 1) return "not begun and ended once";
         if (gaps) return "a thread does not go up without gaps, or threads are not in order";
@@ -60,7 +60,7 @@ class Recorder final : public Epilogue {
     std::vector<int64_t> next_;  ///< by thread; -1: nothing yet
 };
 
-/// How many of the candidates let something follow; each is checked.
+/// The number of candidates that take an epilogue; each of them is checked.
 template <typename Problem>
 int check_followed(std::span<const Candidate<Problem>> candidates, const Problem& problem,
                    std::vector<float>& result) {
@@ -91,8 +91,8 @@ int check_followed(std::span<const Candidate<Problem>> candidates, const Problem
 }  // namespace
 
 TEST_CASE("what follows a matrix product sees each element when it is final") {
-    // Rows that fill tiles and blocks and do not; sums of several blocks; more and less than a
-    // thread's worth.
+    // Rows that do and do not fill tiles and blocks, sums of several blocks, and more or less work
+    // than one thread gets.
     const int64_t shapes[][3] = {{32, 784, 400}, {33, 16, 48},  {128, 400, 80}, {9, 2064, 16},
                                  {400, 32, 784}, {61, 7, 16},   {100, 16, 32},  {128, 608, 1},
                                  {3, 4, 1},      {1, 300, 200}, {90, 1, 704}};

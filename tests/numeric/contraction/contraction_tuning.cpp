@@ -1,4 +1,4 @@
-// The choice of candidates by measuring: the fastest that is right, remembered.
+// Choosing candidates by measuring: the fastest one that is right is chosen and remembered.
 #include <chrono>
 #include <set>
 #include <thread>
@@ -17,7 +17,7 @@ namespace {
 bool always(const MatmulProblem&) { return true; }
 bool never(const MatmulProblem&) { return false; }
 
-/// Fast and wrong: leaves c as it is.
+/// Fast and wrong: does not write c.
 std::unique_ptr<Kernel> make_wrong(const MatmulProblem&, ContractionContext&) {
     struct Wrong final : Kernel {
         void run(const CallContext&) override {}
@@ -25,7 +25,7 @@ std::unique_ptr<Kernel> make_wrong(const MatmulProblem&, ContractionContext&) {
     return std::make_unique<Wrong>();
 }
 
-/// Right, and slower than any other.
+/// Right, and slower than all others.
 std::unique_ptr<Kernel> make_slow(const MatmulProblem& problem, ContractionContext& context) {
     struct Slow final : Kernel {
         explicit Slow(std::unique_ptr<Kernel> k) : kernel(std::move(k)) {}

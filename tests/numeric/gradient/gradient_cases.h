@@ -1,5 +1,5 @@
-// For every op the small functions that its gradient rule is tested on. One overload of `cases` per
-// op struct: a new op without one does not build.
+// For every op, the small functions on which its gradient rule is tested. There is one overload of
+// `cases` per op struct, so a new op without one does not build.
 #pragma once
 
 #include <fmt/format.h>
@@ -11,7 +11,7 @@
 
 namespace gmc::tests {
 
-/// An op with operands away from its kinks.
+/// An op, with operands away from its kinks.
 struct GradientCase {
     ir::OpVariant op;
     std::vector<Operand> operands;
@@ -36,7 +36,7 @@ Cases binary(const Op& op, Operand a = {{2, 3}}, Operand b = {{2, 3}}) {
 
 inline Cases cases(const ir::Abs& op) { return unary(op, Fill::kAwayFromZero, 0.1, 1); }
 inline Cases cases(const ir::Add& op) { return binary(op); }
-/// From f32 to f32: rounding has no slope. To bf16 and back is in gradient_kinks.cpp.
+/// From f32 to f32, since rounding has no slope. Casts to bf16 and back are in gradient_kinks.cpp.
 inline Cases cases(const ir::Cast& op) { return {{op, {{{2, 3}}}, ir::Shape{2, 3}}}; }
 inline Cases cases(const ir::Cos& op) { return unary(op); }
 inline Cases cases(const ir::Div& op) {
@@ -51,7 +51,7 @@ inline Cases cases(const ir::LeakyRelu&) {
     return all;
 }
 inline Cases cases(const ir::Log& op) { return unary(op, Fill::kUniform, 0.3, 2); }
-// The two ladders of numbers never meet: one is half a rung above the other.
+// The two operands' numbers never coincide: those of one lie halfway between those of the other.
 inline Cases cases(const ir::Maximum& op) {
     return binary(op, {{2, 4}, Fill::kDistinct, -0.3}, {{2, 4}, Fill::kDistinct, -0.35});
 }
@@ -149,7 +149,7 @@ struct ConvShapes {
     ir::Shape x, w, y;
 };
 
-/// One to three spatial axes; strides that do and do not reach the end; uneven pads; groups;
+/// One to three spatial axes; strides that do and do not reach the end; uneven padding; groups;
 /// dilation.
 inline std::vector<ConvShapes> conv_shapes() {
     return {
@@ -211,9 +211,9 @@ inline Cases cases(const ir::Matmul&) {
     return all;
 }
 
-// ---- no case: nothing to differentiate, or tested otherwise ----
+// ---- no case: nothing to differentiate, or tested elsewhere ----
 
-/// Contribute nothing by definition; a test of their own checks that.
+/// These contribute nothing by definition; a test of their own checks that.
 template <typename Op>
 requires(Op::kInfo.has(ir::kNoGradient)) Cases cases(const Op&) { return {}; }
 inline Cases cases(const ir::Constant&) { return {}; }
@@ -221,7 +221,7 @@ inline Cases cases(const ir::Fused&) { return {}; }     // comes after different
 inline Cases cases(const ir::Gradient&) { return {}; }  // every second-order test has one
 inline Cases cases(const std::monostate&) { return {}; }
 
-/// The cases of all ops of op_kind.def.
+/// The cases of all ops in op_kind.def.
 inline Cases all_cases() {
     Cases all;
     const auto add = [&](const auto& op) {

@@ -1,6 +1,6 @@
-// Gradients by autodiff against central differences, both in the double reference.
-// A test gives operands and a scalar function of them written with the builder; gradients inside it
-// make the check one of second (or higher) order.
+// Compares gradients by autodiff with central differences; both run in the double reference.
+// A test gives operands and a scalar function of them, written with the builder. When the function
+// has gradients inside it, the check is one of second (or higher) order.
 #pragma once
 
 #include <functional>
@@ -13,8 +13,8 @@
 
 namespace gmc::tests {
 
-/// Which numbers an operand gets. Differences are wrong near a kink, so ops with kinks ask for
-/// room.
+/// Which numbers an operand gets. Differences are wrong near a kink, so ops with kinks need
+/// operands that keep a distance from it.
 enum class Fill {
     kUniform,       ///< anywhere in [low, high)
     kAwayFromZero,  ///< +-[low, high)
@@ -36,10 +36,10 @@ class Scope {
 
     ir::Builder& b;
 
-    /// A new input filled as `operand` says.
+    /// A new input, filled with numbers as `operand` says.
     ir::ValueId input(const Operand& operand);
-    /// A new input of fixed random numbers in +-[0.5, 1.5): weights that make every element of a
-    /// result count.
+    /// A new input of fixed random numbers in +-[0.5, 1.5). As weights they make sure that every
+    /// element of a result counts.
     ir::ValueId weights(const ir::Shape& shape) {
         return input({shape, Fill::kAwayFromZero, 0.5, 1.5});
     }
@@ -61,15 +61,16 @@ class Scope {
 using ScalarFunction = std::function<ir::ValueId(Scope&, const std::vector<ir::ValueId>& x)>;
 
 /// Compares df/dx by autodiff with central differences, for every element of every operand that is
-/// to be differentiated. "" when all agree within kGradient, else the worst element and the IR.
+/// to be differentiated. "" when all agree within kGradient; otherwise the worst element and the
+/// IR.
 std::string check_gradient(const std::vector<Operand>& operands, const ScalarFunction& f,
                            uint64_t seed = 1);
 
-/// The scalar sum over i of sum(df/dx_i * random weights): its gradient is a second derivative of
-/// f.
+/// The scalar sum over i of sum(df/dx_i * random weights). The gradient of that is a second
+/// derivative of f.
 ScalarFunction gradient_of(ScalarFunction f);
 
-/// The tensors df/dx by autodiff, at inputs given element by element; for values at kinks.
+/// The tensors df/dx by autodiff, at inputs given element by element; for inputs at kinks.
 std::vector<std::vector<double>> gradients_at(const std::vector<ir::Shape>& shapes,
                                               const std::vector<std::vector<double>>& x,
                                               const ScalarFunction& f);

@@ -1,4 +1,5 @@
-// The checker behind `gmc gradcheck`: what is wrong it finds, what is right it leaves in peace.
+// The checker behind `gmc gradcheck`: it finds gradients that are wrong and accepts those that are
+// right.
 #include <cmath>
 
 #include "compiler/ir/text/parser.h"
@@ -22,8 +23,8 @@ Verdict verdict(const std::function<double(double)>& f, double claimed, double s
 
 double relu(double x) { return x > 0 ? x : 0; }
 
-/// sum((w x)^2) with two right answers, and `factor`, `curvature` to make them wrong: the gradient
-/// by w is 2 x (w x), and that of slope = d . r by w is 2 x^2 r.
+/// sum((w x)^2) with two gradients, both right; `factor` and `curvature` can make them wrong. The
+/// gradient by w is 2 x (w x), and that of slope = d . r by w is 2 x^2 r.
 std::string squares(const std::string& factor, const std::string& curvature) {
     return R"(gmc 1
 model "t"
@@ -71,7 +72,7 @@ ParameterCheck check_squares(const std::string& factor, const std::string& curva
     return checks[0];
 }
 
-/// The verdicts of all parameters of a model, whose network has one `dense` layer.
+/// The verdicts on all parameters of a model, whose network has one `dense` layer.
 std::vector<ParameterCheck> check_model(const std::string& loss) {
     const TempFolder folder;
     Diagnostics diagnostics;

@@ -1,5 +1,5 @@
-// What models are made of, written in ops: normalisations, losses, small networks and gradient
-// penalties, first and second order.
+// Compositions of ops that models consist of, to first and second order: normalisations, losses,
+// small networks and gradient penalties.
 #include "tests/numeric/gradient/gradient_check.h"
 
 #include "tests/catch.h"
@@ -33,7 +33,7 @@ ValueId mean(Scope& s, ValueId x) { return s.b.reduce_mean(x, ir::all_axes(s.b.t
 ValueId softplus(Scope& s, ValueId x) { return s.b.emit(ir::Softplus{}, {x}); }
 ValueId tanh(Scope& s, ValueId x) { return s.b.emit(ir::Tanh{}, {x}); }
 
-/// log softmax over the last axis, with the maximum taken out as the runtime does it.
+/// log softmax over the last axis; the maximum is subtracted first, as in the runtime.
 ValueId log_softmax(Scope& s, ValueId x) {
     const ir::Shape shape = s.b.shape(x);
     const ValueId highest = s.b.emit(ir::StopGradient{}, {s.b.emit(ir::ReduceMax{{1}}, {x})});
@@ -42,8 +42,8 @@ ValueId log_softmax(Scope& s, ValueId x) {
     return s.b.sub(shifted, s.b.broadcast(s.b.emit(ir::Log{}, {total}), {0}, shape));
 }
 
-/// A discriminator: conv stride 2, leaky ReLU or tanh, conv, the same, dense. x [N, 6, 6, 1] -> [N,
-/// 1].
+/// A discriminator: conv of stride 2, leaky ReLU or tanh, the same two again, dense. x [N, 6, 6, 1]
+/// -> [N, 1].
 ValueId discriminator(Scope& s, ValueId x, const Ids& weights, bool smooth) {
     const auto activation = [&](ValueId v) {
         return smooth ? tanh(s, v) : s.b.emit(ir::LeakyRelu{0.3}, {v});
@@ -59,7 +59,7 @@ ValueId discriminator(Scope& s, ValueId x, const Ids& weights, bool smooth) {
 }
 const std::vector<Operand> kDiscriminator = {{{3, 3, 1, 2}}, {{2}}, {{3, 3, 2, 2}}, {{18, 1}}};
 
-/// A check of f and of its gradient.
+/// Checks f and its gradient.
 void check_both_orders(const std::vector<Operand>& operands, const ScalarFunction& f) {
     CHECK(check_gradient(operands, f) == "");
     CHECK(check_gradient(operands, gradient_of(f)) == "");

@@ -1,5 +1,5 @@
-// Two modules from one recipe: one gives f, evaluated at shifted inputs; one gives df/dx by
-// autodiff.
+// Builds two modules from one function: one computes f, which is evaluated at shifted inputs, and
+// one computes df/dx by autodiff.
 #include <fmt/format.h>
 
 #include "compiler/ir/text/printer.h"
@@ -58,8 +58,8 @@ Built build(const std::vector<Operand>& operands, const ScalarFunction& f, uint6
     return built;
 }
 
-/// df/dx of one element: central differences with steps h and h/2, their errors of order h^2
-/// cancelled (Richardson).
+/// df/dx of one element by central differences with steps h and h/2, whose errors of order h^2
+/// cancel (Richardson).
 double slope(const Built& f, runtime::ReferenceInputs& at, double& element) {
     const double x = element;
     const auto central = [&](double h) {

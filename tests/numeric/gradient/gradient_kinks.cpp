@@ -1,5 +1,5 @@
-// Where a derivative is a convention (ties, corners) or a corner of autodiff itself: exact expected
-// numbers.
+// Exact expected numbers where a derivative is a convention (ties, corners), and for special cases
+// of autodiff.
 #include "dsl/lower/activations.h"
 #include "tests/numeric/gradient/gradient_check.h"
 
@@ -38,7 +38,7 @@ TEST_CASE("corners: the side that the definition takes") {
 }
 
 TEST_CASE("a cast passes gradients on, rounded to the type of its operand") {
-    // 1 + 2^-10 becomes 1 on the way; the square's derivative is that of the rounded number.
+    // 1 + 2^-10 is rounded to 1; the derivative of the square is that at the rounded number.
     const auto found = gradients_at({{2}}, {{1 + 0x1p-10, 3}}, [](Scope& s, const Ids& in) {
         const ir::ValueId narrow = s.b.emit_typed(ir::Cast{}, {in[0]}, {ir::DType::kBf16, {2}});
         // Two readers, whose gradients are added in f32.

@@ -1,4 +1,4 @@
-// The gradient rule of every op, first and second order, on the cases of gradient_cases.h.
+// The gradient rule of every op, to first and second order, on the cases of gradient_cases.h.
 #include "tests/numeric/gradient/gradient_cases.h"
 
 #include "tests/catch.h"
@@ -15,8 +15,8 @@ ScalarFunction weighted(const GradientCase& one) {
     };
 }
 
-/// sum(w * op(x)^2): through the square the gradient of a linear op depends on x, so that its
-/// second derivative tests the rules of the ops that its own rule emitted.
+/// sum(w * op(x)^2). The square makes the gradient of a linear op depend on x. So its second
+/// derivative tests the rules of the ops that the op's own rule emitted.
 ScalarFunction weighted_square(const GradientCase& one) {
     return [one](Scope& s, const std::vector<ir::ValueId>& x) {
         const ir::ValueId y = one.emit(s, x);
@@ -24,7 +24,7 @@ ScalarFunction weighted_square(const GradientCase& one) {
     };
 }
 
-/// {Op} if it is element-wise and stops gradients, else nothing.
+/// {Op} if it is element-wise and stops gradients, otherwise nothing.
 template <typename Op>
 std::vector<ir::OpVariant> no_gradient_ops() {
     if constexpr (Op::kInfo.has(ir::kNoGradient) && Op::kInfo.has(ir::kElementwise))
@@ -53,7 +53,8 @@ TEST_CASE("second derivatives of every op agree with differences") {
 
 TEST_CASE("third derivatives of every op agree with differences") {
     for (const GradientCase& one : all_cases()) {
-        // Contractions are covered: a third derivative of theirs has no rule that a second has not.
+        // Not for contractions: their third derivatives use no rule that the second ones do not
+        // use.
         if (one.operands[0].shape.size() > 3) continue;
         INFO(describe(one));
         CHECK(check_gradient(one.operands, gradient_of(gradient_of(weighted_square(one)))) == "");

@@ -1,4 +1,4 @@
-// Activations as layers, as words and as functions against their formulas.
+// Activations as layers, as words and as functions, against their formulas.
 #include <cmath>
 #include <functional>
 
@@ -69,7 +69,8 @@ TEST_CASE("layers: words of `activation` are the layers of these names") {
         const std::string dense = "dense: {units: 3, name: d";
         const LayerModel one("[4]", {dense + ", activation: " + word + "}"});
         const LayerModel two("[4]", {dense + "}", word});
-        // Slopes and weights are numbered alike in both: states in the order of declaration.
+        // Slopes and weights get the same numbers in both, since states are numbered in the order
+        // of declaration.
         CHECK(difference(word, one.run("apply"), two.run("apply"), kRewrite) == "");
         CHECK(one.check_gradients() == "");
     }

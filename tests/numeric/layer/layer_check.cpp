@@ -1,5 +1,5 @@
-// Builds the network with the model language's reader and dsl/lower's layers; the random
-// weights of sums are inputs of the function too.
+// Builds the network with the language's reader and with dsl/lower. The random weights of sums are
+// inputs of the function as well.
 #include "tests/numeric/layer/layer_check.h"
 
 #include <fmt/format.h>
@@ -46,7 +46,7 @@ Numbers random_numbers(TestRandom& random, int64_t count) {
     return numbers;
 }
 
-/// sum(x * the input `name`), which is made here.
+/// sum(x * the input `name`), which is created here.
 ir::ValueId weighted(lower::FunctionScope& f, ir::ValueId x, const std::string& name) {
     const ir::ValueId weights = f.input(name, "argument", f.b.shape(x));
     return f.b.reduce_sum(f.b.mul(x, weights), ir::all_axes(f.b.type(x).rank()));
@@ -181,7 +181,7 @@ std::string LayerCheck::fast_path() const {
               diagnostics.render());
     const ir::Function& f = module.functions[0];
     RunInputs run;
-    // The passes may have put them in another order.
+    // Passes may have changed their order.
     for (const auto& [id, values] : states_)
         run.states[before.states[static_cast<size_t>(id)].name] = values;
     for (const ir::Input& input : f.inputs)

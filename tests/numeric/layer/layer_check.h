@@ -1,5 +1,5 @@
-// Layers as a model's author writes them, applied in the double reference: their results, for
-// comparison with plain loops, and their gradients against differences.
+// Tests layers as a model's author writes them. They are applied in the double reference, results
+// are compared with plain loops, and gradients with differences.
 #pragma once
 
 #include <map>
@@ -16,29 +16,30 @@ using Numbers = std::vector<double>;
 /// A network applied once to random numbers in [-1, 1).
 class LayerCheck {
   public:
-    /// `inputs` and `layers` as under `networks:` in flow style: "x: [2, 3]", "dense: 4, relu". The
-    /// data has `image` [28, 28, 1] and `label` of 8 classes, whose numbers are 0, 1, 2, ... here.
+    /// `inputs` and `layers` are written as under `networks:` in flow style: "x: [2, 3]", "dense:
+    /// 4, relu". The data have `image` [28, 28, 1] and `label` of 8 classes, which is 0, 1, 2, ...
+    /// here.
     LayerCheck(const std::string& inputs, const std::string& layers, bool training = true,
                const std::string& outputs = "");
 
     Numbers& input(const std::string& name) { return inputs_.at(name); }
-    /// A state by its name behind the network's, "dense.weight".
+    /// A state by its name after the network's, "dense.weight".
     Numbers& state(const std::string& name);
-    /// What a state starts with.
+    /// The initial value of a state.
     Numbers initial(const std::string& name) const;
-    /// `step` of the runs from now on; 0 before.
+    /// Sets `step` for later runs; it is 0 before.
     void set_step(double step) { call_.step = step; }
-    /// The results by their names, "" for the only one; states moved by the run as "@dense.u".
+    /// The results by name, "" for a single one, and the states that the run moved, as "@dense.u".
     std::map<std::string, Numbers> run();
-    /// First derivatives by autodiff of the sum over results of result times the input `w_NAME`, by
-    /// input's name and "@" and state's name.
+    /// First derivatives by autodiff of the sum over results of result * the input `w_NAME`; by
+    /// name of the input, or "@" and the state's name.
     std::map<std::string, Numbers> slopes() const;
-    /// Derivatives of a random weighted sum of all results by all parameters and inputs but labels,
-    /// against differences; of `order` 2, those of a weighted sum of the first derivatives. "" or
-    /// what differs. Statistics are constants.
+    /// Compares with differences the derivatives of a random weighted sum of all results with
+    /// respect to all parameters and inputs, except labels. With `order` 2: of a weighted sum of
+    /// the first derivatives. Statistics count as constants. "" or a description.
     std::string gradients(int order);
-    /// The same function, gradients of `order` 1 and all, through the pipeline of passes and run by
-    /// fast kernels in float: "" or what differs from the reference.
+    /// Runs the same function with first-order gradients through all passes and the fast float
+    /// kernels: "" or how it differs from the reference.
     std::string fast_path() const;
 
   private:

@@ -1,4 +1,5 @@
-// Labels, codebooks and merges of inputs against plain loops, and their gradients.
+// Labels, codebooks and merges of inputs against plain loops, and their gradients against
+// differences.
 #include <cmath>
 
 #include "tests/catch.h"
@@ -46,7 +47,7 @@ const char* const kParts =
 TEST_CASE("vector_quantize gives the nearest code, the lowest at ties") {
     LayerCheck layer("x: [2, 3]", kQuantizer, true, kParts);
     Numbers& codebook = layer.state("q.codebook");
-    // Two equal codes: the first of them is meant.
+    // Of two equal codes the first one counts.
     for (size_t d = 0; d < 3; ++d) codebook[4 * 3 + d] = codebook[1 * 3 + d];
     for (size_t d = 0; d < 3; ++d) layer.input("x")[d] = codebook[1 * 3 + d] + 0.01;
     Numbers index, nearest;
@@ -84,10 +85,10 @@ TEST_CASE("a codebook starts within 1 / codes, an embedding within 0.05") {
 }
 
 TEST_CASE("vector_quantize passes gradients straight through, `nearest` to the codebook") {
-    // The nearest code is piecewise constant in x: differences see no gradient to x through it.
+    // The nearest code is piecewise constant in x, so differences see no gradient through it.
     LayerCheck nearest("x: [2]", kQuantizer, true, "nearest: {identity: {from: q.nearest}}");
     CHECK(nearest.gradients(1) == "");
-    // The code's gradient is that of the identity: sum(w code) has the derivative w by x.
+    // The gradient passes the code like an identity, so sum(w code) has the derivative w by x.
     LayerCheck code("x: [2]", kQuantizer);
     const auto slopes = code.slopes();
     CHECK(difference("d x", slopes.at("x"), code.input("w_"), kExact) == "");

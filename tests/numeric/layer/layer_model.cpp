@@ -1,4 +1,4 @@
-// Finite differences through whole functions of a compiled model.
+// Differences of whole functions of a compiled model.
 #include "tests/numeric/layer/layer_model.h"
 
 #include <unistd.h>
@@ -15,7 +15,7 @@ namespace {
 
 constexpr double kStep = 0x1p-10;
 
-/// The text of the model, in a file that goes when it has been read.
+/// The text of the model, in a file that is removed after it was read.
 class ModelFile {
   public:
     ModelFile(const std::string& input, const std::vector<std::string>& layers)
@@ -25,7 +25,7 @@ class ModelFile {
         file << "model: t\ndata: {image: {synthetic: shapes}}\nnetworks:\n"
              << "  net:\n    inputs: {x: " << input << "}\n    layers:\n";
         for (const std::string& layer : layers) file << "      - " << layer << "\n";
-        // A parameter of its own, so that networks without any can be trained.
+        // A parameter of its own, so that networks without parameters can be trained too.
         file << "  other: {inputs: {u: [1]}, layers: [{dense: 1}]}\n"
              << "objective:\n  minimize:\n"
              << "    - networks: [" << (has_parameters(layers) ? "net" : "other") << "]\n"
@@ -64,7 +64,7 @@ const ir::Function& function_of(const ir::Module& module, std::string_view name)
     return module.functions[0];
 }
 
-/// df/dx of one element: central differences with steps h and h/2, errors of order h^2 cancelled.
+/// df/dx of one element by central differences with steps h and h/2; errors of order h^2 cancel.
 template <typename Value>
 double difference_quotient(double& element, const Value& f) {
     const double x = element;

@@ -1,4 +1,4 @@
-// Normalisations against plain loops, and their gradients to second order against differences.
+// Normalisations against plain loops, and their gradients, to second order, against differences.
 #include <cmath>
 
 #include "tests/catch.h"
@@ -10,7 +10,8 @@ using namespace gmc::tests;  // NOLINT
 
 namespace {
 
-/// gamma (x - mean) / sqrt(variance + 1e-3) + beta where `group(element)` says whose moments count.
+/// gamma (x - mean) / sqrt(variance + 1e-3) + beta, where elements with equal group(element) share
+/// their moments.
 template <typename Group>
 Numbers normalised(const Numbers& x, size_t channels, const Numbers& gamma, const Numbers& beta,
                    Group&& group) {
@@ -48,7 +49,7 @@ Numbers unit(Numbers x) {
     return x;
 }
 
-/// The layer's result is its input, normalised in the groups that group_of(index) tells.
+/// The layer's result has to be its input, normalised in the groups that group_of(index) gives.
 template <typename GroupOf>
 void check_normalises(const std::string& input, const std::string& text, size_t channels,
                       const GroupOf& group_of) {
@@ -106,7 +107,8 @@ TEST_CASE("gradients of batch_norm outside of training") {
     CHECK(layer.gradients(2) == "");
 }
 
-// torch.nn.utils.parametrizations.spectral_norm: u = W v, v = W^T u, sigma = u W v; W [out, rest].
+// As in torch.nn.utils.parametrizations.spectral_norm: u = W v, v = W^T u, sigma = u W v; W [out,
+// rest].
 TEST_CASE("spectral_norm of dense moves u and v by one power iteration and divides by sigma") {
     LayerCheck layer("x: [4]", "dense: {units: 3, spectral_norm: true, bias: false}");
     const Numbers w = layer.state("dense.weight");  // [4, 3], W transposed
@@ -152,7 +154,8 @@ TEST_CASE("spectral_norm outside of training uses u and v as they are") {
 }
 
 TEST_CASE("spectral_norm takes the output channels of a transposed convolution for u") {
-    // With a window of 1 it is a matrix product at each position; weights [1, 1, filters, inputs].
+    // With a window of 1 it is a matrix product at each position; the weights are [1, 1, filters,
+    // inputs].
     LayerCheck layer("x: [1, 1, 2]",
                      "conv2d_transpose: {filters: 3, kernel: 1, spectral_norm: true, bias: false}");
     const Numbers w = layer.state("conv2d_transpose.weight");  // [3, 2]
@@ -178,13 +181,14 @@ TEST_CASE("power iterations of spectral_norm find the largest singular value of 
         layer.state("conv2d.u") = moved.at("@conv2d.u");
         layer.state("conv2d.v") = moved.at("@conv2d.v");
     }
-    // The largest eigenvalue of W^T W [3, 3] by the trace of a high power: (trace (W^T W)^k)^(1/k).
+    // The largest eigenvalue of W^T W [3, 3], by the trace of a high power: (trace (W^T
+    // W)^k)^(1/k).
     const Numbers w = layer.state("conv2d.weight");  // [8, 3]
     Numbers square(9, 0), power;
     for (size_t r = 0; r < 8; ++r)
         for (size_t i = 0; i < 9; ++i) square[i] += w[r * 3 + i / 3] * w[r * 3 + i % 3];
     power = square;
-    double scale = 0;  // log of what was divided out
+    double scale = 0;  // logarithm of the factor that was divided out
     const int doublings = 40;
     for (int k = 0; k < doublings; ++k) {
         Numbers next(9, 0);
@@ -201,7 +205,7 @@ TEST_CASE("power iterations of spectral_norm find the largest singular value of 
 }
 
 TEST_CASE("no gradient flows through the power iteration of spectral_norm") {
-    // With u and v where a training step puts them, the gradient outside of training is the same.
+    // With the u and v of a training step, the gradient outside of training is the same.
     const std::string layers = "dense: {units: 3, spectral_norm: true}, tanh";
     LayerCheck training("x: [4]", layers), still("x: [4]", layers, false);
     const auto moved = training.run();
@@ -224,7 +228,7 @@ TEST_CASE("normalisations through all passes and fast kernels") {
 }
 
 TEST_CASE("gradients through spectral_norm with u and v as constants") {
-    // Outside of training nothing moves, so differences see what gradients see.
+    // Outside of training nothing moves, so gradients and differences are of the same function.
     for (const char* layers :
          {"dense: {units: 3, spectral_norm: true}, tanh",
           "reshape: [2, 2, 1], conv2d: {filters: 2, kernel: 2, spectral_norm: true}, tanh",

@@ -1,4 +1,4 @@
-// Layers with windows against plain loops over [N, H, W, C]; sequences are images of width 1.
+// Layers with windows against plain loops over [N, H, W, C]; a sequence is an image of width 1.
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -21,7 +21,7 @@ struct Image {
         return data[size_t(((i * h + y) * w + x) * c + k)];
     }
     bool has(int64_t y, int64_t x) const { return y >= 0 && y < h && x >= 0 && x < w; }
-    /// Sets every element to f(i, y, x, k).
+    /// Sets every element to f(n, y, x, c).
     Image& fill(const std::function<double(int64_t, int64_t, int64_t, int64_t)>& f) {
         for (int64_t i = 0; i < n; ++i)
             for (int64_t y = 0; y < h; ++y)
@@ -37,7 +37,7 @@ Image image_of(const ir::Shape& shape, const std::vector<double>& data) {
     return image;
 }
 
-/// The result, the derivatives and the fast path of a model.
+/// Checks the result, the derivatives and the fast path of a model.
 void check(const LayerModel& model, const Image& expected) {
     CHECK(difference("apply", model.run("apply"), expected.data, kRewrite) == "");
     CHECK(model.check_gradients() == "");
@@ -49,7 +49,7 @@ struct Axis {
     int64_t kernel, stride, dilation, pad;  ///< pad: in front
 };
 
-/// y[o, f] = b[f] + sum over taps and channels of f's group of x w.
+/// y[o, f] = b[f] + the sum of x w over taps and the channels of f's group.
 Image convolution(Image x, const std::vector<double>& weights, const std::vector<double>& bias,
                   int64_t h, int64_t w, Axis a, Axis b, int64_t groups) {
     const int64_t filters = int64_t(bias.size()), each = x.c / groups, per = filters / groups;
@@ -68,7 +68,7 @@ Image convolution(Image x, const std::vector<double>& weights, const std::vector
     });
 }
 
-/// Each element of x adds x w to the elements that its window covers.
+/// Each element of x adds x w to all elements that its window covers.
 Image transposed(Image x, const std::vector<double>& weights, const std::vector<double>& bias,
                  int64_t h, int64_t w, Axis a, Axis b, int64_t groups) {
     const int64_t filters = int64_t(bias.size()), each = filters / groups, per = x.c / groups;
@@ -92,7 +92,7 @@ Image transposed(Image x, const std::vector<double>& weights, const std::vector<
     return y;
 }
 
-/// One convolution layer: its text, and the plain convolution of size [h, w] that it has to be.
+/// One convolution layer: its text, and the plain convolution of size [h, w] that it has to equal.
 void check_convolution(const std::string& input, const std::string& kind, const std::string& keys,
                        int64_t h, int64_t w, Axis a, Axis b, int64_t groups) {
     INFO(kind << ": {" << keys << "} of " << input);
@@ -104,7 +104,7 @@ void check_convolution(const std::string& input, const std::string& kind, const 
                      model.parameter("net." + kind + ".bias"), h, w, a, b, groups));
 }
 
-/// Pooling by its definition: each window over what it covers of x.
+/// Pooling by its definition: each window reduces the part of x that it covers.
 Image pooled(Image x, int64_t h, int64_t w, Axis a, Axis b, bool max) {
     return Image(x.n, h, w, x.c).fill([&](int64_t i, int64_t oy, int64_t ox, int64_t k) {
         std::vector<double> inside;
@@ -131,7 +131,7 @@ void check_pooling(const std::string& input, const std::string& kind, const std:
     }
 }
 
-/// A layer whose result is at every place a function of x.
+/// A layer whose result at each position is a function of x.
 void check_places(const std::string& input, const std::string& layer, int64_t h, int64_t w,
                   const std::function<double(Image&, int64_t, int64_t, int64_t, int64_t)>& f) {
     INFO(layer << " of " << input);
@@ -215,7 +215,8 @@ TEST_CASE("layers: up-sampling") {
         [](Image& x, int64_t i, int64_t y, int64_t z, int64_t k) { return x.at(i, y / 4, z, k); });
     for (const auto& [sy, sx] : {std::pair<int64_t, int64_t>{2, 3}, {4, 1}, {1, 5}}) {
         const auto f = [sy = sy, sx = sx](Image& x, int64_t i, int64_t y, int64_t z, int64_t k) {
-            // The place in x, its two neighbours on each axis, and the nearest for those outside.
+            // The position in x, its two neighbours on each axis, and the nearest ones for
+            // positions outside.
             const double py = (double(y) + 0.5) / double(sy) - 0.5,
                          px = (double(z) + 0.5) / double(sx) - 0.5;
             const double ty = py - std::floor(py), tx = px - std::floor(px);

@@ -1,5 +1,5 @@
-// Broadcasts of every subset of axes and reductions over every subset, over shapes that collapse in
-// all ways.
+// Broadcasts of every subset of axes and reductions over every subset, over shapes whose axes can
+// be merged in every way.
 #include "tests/catch.h"
 #include "tests/numeric/loop/loop_harness.h"
 #include "tests/numeric/loop/loop_targets.h"
@@ -9,7 +9,7 @@ using namespace gmc::tests;  // NOLINT
 
 namespace {
 
-/// Ones, primes, sizes around vectors and tiles, long rows and many short ones.
+/// Sizes of one, primes, sizes around those of vectors and tiles, long rows and many short ones.
 const std::vector<ir::Shape> kShapes = {
     {},
     {1},
@@ -80,7 +80,8 @@ TEST_CASE("two broadcasts of different subsets, added to a tensor of the whole s
                               z = h.input(sizes_of(shape, two));
             const ir::ValueId by = b.emit_typed(ir::Broadcast{one}, {y}, ir::f32(shape));
             const ir::ValueId bz = b.emit_typed(ir::Broadcast{two}, {z}, ir::f32(shape));
-            // abs(y) varies like y: computed once per run, thread or row where that is enough.
+            // abs(y) varies with the axes that y has, so it is computed once per run, thread or row
+            // where that suffices.
             const ir::ValueId sum = b.add(b.mul(x, b.emit(ir::Abs{}, {by})), b.sub(by, bz));
             h.fuse(shape, {sum});
             CHECK(h.difference(1e-6, 1e-6) == "");

@@ -1,4 +1,4 @@
-// The op `cast`: to the nearest bf16, ties to even, whatever loop and memory it is in.
+// The op `cast`: rounds to the nearest bf16, ties to even, whatever loop and memory it is in.
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -15,7 +15,7 @@ using namespace gmc::tests;  // NOLINT
 
 namespace {
 
-/// By arithmetic: eight bits of the significand stay.
+/// By arithmetic: eight bits of the significand are kept.
 double nearest_bf16(double x) {
     if (x == 0 || !std::isfinite(x)) return x;
     int exponent = 0;
@@ -25,7 +25,7 @@ double nearest_bf16(double x) {
     return std::fabs(rounded) >= 0x1p128 ? std::copysign(INFINITY, x) : rounded;
 }
 
-/// Ties, their neighbours, limits. No subnormal numbers: these are flushed to zero everywhere.
+/// Ties, their neighbours, limits. No subnormal numbers, which are flushed to zero everywhere.
 std::vector<double> special_numbers() {
     std::vector<double> all = {0,
                                1,
@@ -60,7 +60,8 @@ constexpr const char* kThereAndBack = R"(
   result y = %y
 )";
 
-/// The bf16 crosses from one loop to another, is read in its own, and is made and read over old
+/// The bf16 value passes from one loop to another, is read in its own loop, and is written and read
+/// in memory that is reused.
 /// memory.
 constexpr const char* kManyWays = R"(
   %a = add %x, %x : f32[@]
@@ -77,7 +78,7 @@ constexpr const char* kManyWays = R"(
   result n = %w
 )";
 
-/// The two casts as they stand, or in one loop, whose steps are joined.
+/// The two casts in separate ops or in one loop, where they are joined.
 ir::Module there_and_back(const std::string& shape, bool in_one_loop) {
     ir::Module module = parsed(kThereAndBack, shape);
     Diagnostics diagnostics;
@@ -119,7 +120,7 @@ TEST_CASE("casts round to the nearest bf16, ties to even, on every SIMD target")
 TEST_CASE("a cast NaN is NaN") {
     for (const bool in_one_loop : {false, true}) {
         const ir::Module module = there_and_back("33", in_one_loop);
-        // The last has bits in its lower half only, which rounding would carry away.
+        // The last number has bits in its lower half only, which rounding may drop.
         for (uint32_t bits : {0x7FC00000u, 0xFFC00000u, 0x7F800001u}) {
             const RunInputs inputs = inputs_of(module, {std::bit_cast<float>(bits)});
             const RunOutputs found = run_by_executable(module, module.functions[0], inputs),

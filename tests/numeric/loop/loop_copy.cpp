@@ -1,4 +1,5 @@
-// Slice, pad, transpose and concat against the plain loops, on shapes that collapse in all ways.
+// Slice, pad, transpose and concat against the plain loops, on shapes whose axes can be merged in
+// every way.
 #include "runtime/kernels/copy.h"
 
 #include <algorithm>
@@ -33,7 +34,7 @@ ir::ValueId input(LoopHarness& h, const ir::Shape& shape, ir::DType dtype) {
     return h.input(shape, -2, 2, dtype);
 }
 
-/// The copy kernel's result equals the plain loops' exactly.
+/// The copy kernel's result has to equal the plain loops' exactly.
 void check_copy(LoopHarness& h) { CHECK(h.difference(0, 0, &runtime::make_copy_kernel) == ""); }
 
 }  // namespace

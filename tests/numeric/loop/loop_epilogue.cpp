@@ -1,5 +1,4 @@
-// Loops that follow through a tensor in parts, as contractions make them, give the numbers of
-// loops that run at once.
+// Loops that run as epilogues, part by part, have to give the numbers of loops that run at once.
 #include <omp.h>
 
 #include <algorithm>
@@ -15,8 +14,8 @@ namespace {
 int64_t part_elements = 1;
 int followed = 0;
 
-/// Follows through the space in parts of part_elements, each thread through its share; the last
-/// threads may have none.
+/// Runs as the epilogue of a contraction would: each thread passes on its share in parts of
+/// part_elements. The last threads may have no share.
 class InParts final : public runtime::Kernel {
   public:
     InParts(std::unique_ptr<runtime::Epilogue> loop, int64_t elements)
@@ -50,7 +49,7 @@ std::unique_ptr<runtime::Kernel> make_in_parts(const ir::Function& function,
                                      ir::f32(operation.as<ir::Fused>()->space).elements());
 }
 
-/// max((x + bias) scale, 0) in place of x, its sums over rows and over columns, and the largest.
+/// max((x + bias) scale, 0) in place of x, its sums over rows and over columns, and its maximum.
 void add_layer(LoopHarness& h, const ir::Shape& shape) {
     const ir::ValueId x = h.input(shape), bias = h.input({shape[1]}), scale = h.input({shape[0]});
     ir::Builder b = h.builder();
@@ -75,7 +74,7 @@ TEST_CASE("a loop that follows in parts gives the same numbers") {
             INFO(ir::to_string(shape) << " in parts of " << part);
             CHECK(h.difference(1e-5, 1e-4, make_in_parts) == "");
             CHECK(followed == 1);
-            // The same parts, the same bits.
+            // The same parts give the same bits.
             CHECK(h.run(make_in_parts) == h.run(make_in_parts));
         }
 }
@@ -100,7 +99,7 @@ TEST_CASE("a loop that runs in parts gives the same numbers, together and follow
         h.fuse(shape, {moved, narrow});
         h.put_in_place(moved, w);
     };
-    // Whoever runs the parts; the last two together.
+    // Whichever thread runs the parts; the last two in one piece.
     class Parts final : public runtime::Kernel {
       public:
         Parts(const ir::Function& function, const ir::Operation& operation,

@@ -1,5 +1,5 @@
-// Fused bodies as training has them: every element-wise op on every operand form, in place,
-// determinism, scalars.
+// Fused bodies that occur in training: every element-wise op with every form of operand, in place,
+// deterministic, with scalars.
 #include <omp.h>
 
 #include "tests/catch.h"
@@ -20,7 +20,8 @@ struct ElementwiseOp {
     double low = -4, high = 4;
 };
 
-/// Built step by step: GCC 12 runs out of memory on an initializer list of this many variants.
+/// Filled one by one, because GCC 12 runs out of memory on an initializer list of this many
+/// variants.
 std::vector<ElementwiseOp> all_ops() {
     std::vector<ElementwiseOp> ops;
     const auto add = [&](ir::OpVariant op, int operands, double low = -4, double high = 4) {

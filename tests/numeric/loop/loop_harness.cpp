@@ -1,4 +1,5 @@
-// Every run has its own exact allocations, so that the address sanitizer sees each step outside.
+// Every tensor has an allocation of its exact size, so that AddressSanitizer sees every access
+// outside of it.
 #include "tests/numeric/loop/loop_harness.h"
 
 #include <fmt/format.h>
@@ -87,8 +88,8 @@ LoopHarness::Results LoopHarness::run(Maker make) {
         inputs[id] = in_memory(data, function().type(id));
         buffers.set(id, address(inputs[id]));
     }
-    // The plain loops read all operands before they write, but not those of a body: they never work
-    // in place here.
+    // The plain loops read all operands of an op before they write its result, but not those of a
+    // whole body. So they never work in place here.
     const bool in_place = make != &runtime::make_reference_kernel;
     const auto home = [&](ir::ValueId id) -> Memory& {
         const auto found = in_place_.find(id);

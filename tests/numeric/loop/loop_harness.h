@@ -1,5 +1,5 @@
-// One loop op on data of its own: built with ir::Builder, run by the loop kernel and by the plain
-// loops in double, compared.
+// One loop op on numbers of its own. It is built with ir::Builder, run by the loop kernel and by
+// the plain loops in double, and the two are compared.
 #pragma once
 
 #include <map>
@@ -26,22 +26,22 @@ class LoopHarness {
     ir::Builder builder() { return ir::Builder(module_, function()); }
     runtime::CallContext context{.seed = 0x123456789abcdef, .call = 7, .step = 41, .epoch = 2.5};
 
-    /// An input with random elements in [low, high), to the nearest that `dtype` has.
+    /// An input of random elements in [low, high), rounded to numbers that `dtype` has.
     ir::ValueId input(const ir::Shape& shape, double low = -2, double high = 2,
                       ir::DType dtype = ir::DType::kF32);
     ir::ValueId input(const ir::Shape& shape, std::vector<float> data);
 
     /// Makes all ops so far the body of one `fused` op with these results.
     void fuse(const ir::Shape& space, std::vector<ir::ValueId> results);
-    /// Result `of` shall lie in the memory of the input `in`.
+    /// Puts result `of` in the memory of input `in`.
     void put_in_place(ir::ValueId of, ir::ValueId in) { in_place_[of] = in; }
 
     /// The kernel's results.
     Results run(Maker make = &runtime::make_loop_kernel);
     /// How many steps the loop takes for a tile.
     size_t tile_steps();
-    /// "" when every element is within relative |expected| + absolute of the plain loops' result;
-    /// else the worst one.
+    /// "" when every element differs from the plain loops' result by at most relative * |expected|
+    /// + absolute; otherwise the worst element.
     std::string difference(double relative, double absolute,
                            Maker make = &runtime::make_loop_kernel);
 

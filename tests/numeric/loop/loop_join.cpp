@@ -1,5 +1,5 @@
-// Ops joined into one piece of machine code give the bits of their tile functions, and are joined
-// where they can be.
+// Ops that are joined into one piece of machine code have to give the bits of their separate loop
+// functions; and ops are joined wherever that is possible.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -26,7 +26,7 @@ size_t arity(const ir::OpVariant& op) {
     return 1 + static_cast<size_t>(std::count(operands.begin(), operands.end(), ','));
 }
 
-/// Random numbers with every special one among them; a single number where `splat`.
+/// Random numbers that include every special one; a single number when `splat`.
 Floats operand(TestRandom& random, int64_t count, bool splat) {
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
     static const Floats kSpecial{0.0f, -0.0f, kInfinity, -kInfinity,
@@ -38,7 +38,7 @@ Floats operand(TestRandom& random, int64_t count, bool splat) {
     return out;
 }
 
-/// A body of ops on values 0, 1, ...: first the operands, then the results of the ops.
+/// A body of ops on values 0, 1, ...: first the operands, then the ops' results.
 struct Body {
     struct Op {
         ir::OpVariant op;
@@ -49,7 +49,7 @@ struct Body {
     std::vector<Op> ops;
     std::vector<size_t> results;
 
-    /// All in one loop.
+    /// Runs all ops in one loop.
     std::vector<Floats> run_joined() const {
         LoopHarness h;
         ir::Builder b = h.builder();
@@ -68,7 +68,7 @@ struct Body {
         return all;
     }
 
-    /// Each op as a loop of its own, which has nothing to be joined with.
+    /// Runs each op in a loop of its own, where there is nothing to join it with.
     std::vector<Floats> run_apart() const {
         std::vector<Floats> values = operands, all;
         for (const Op& op : ops) {
@@ -96,7 +96,8 @@ void check_bits(const Body& body) {
     REQUIRE(joined.size() == apart.size());
     for (size_t i = 0; i < joined.size(); ++i) {
         REQUIRE(joined[i].size() == apart[i].size());
-        // A NaN is a NaN: which one comes of two is the compiler's choice in a tile function.
+        // Any NaN will do: which one results from two is the compiler's choice in the separate
+        // functions.
         for (size_t k = 0; k < joined[i].size(); ++k) {
             if (std::isnan(joined[i][k]) && std::isnan(apart[i][k])) continue;
             if (std::memcmp(&joined[i][k], &apart[i][k], sizeof(float)) != 0) {
@@ -122,8 +123,8 @@ TEST_CASE("two joined ops give the bits of the two") {
                     INFO(ir::op_info(first).name << ", " << ir::op_info(second).name);
                     Body body{shape};
                     const size_t n = arity(first), all = n + arity(second) - 1;
-                    // The first op needs a tile, and which operand of the second it becomes is by
-                    // chance.
+                    // The first op needs a value per element; which operand of the second op that
+                    // becomes is random.
                     for (size_t i = 0; i < all; ++i)
                         body.operands.push_back(
                             operand(random, elements(shape), i != 0 && random.chance(0.3)));
@@ -148,10 +149,11 @@ TEST_CASE("bodies of more ops than registers give the bits of their ops") {
             Body body{{2, 777}};
             for (int i = 0; i < 14; ++i) body.operands.push_back(operand(random, 1554, i % 5 == 4));
             for (int i = 0; i < 80; ++i) {
-                // exp is not joined: it parts the others.
+                // exp cannot be joined, so it separates the others.
                 Body::Op op{random.chance(0.1) ? ir::OpVariant(ir::Exp{}) : random.pick(kOps)};
                 const auto values = static_cast<int64_t>(body.operands.size() + body.ops.size());
-                // One operand of the last few, so that all hangs together; operand 12 is a tile.
+                // One operand is among the last few values, so that everything is connected;
+                // operand 12 has a value per element.
                 op.in.push_back(static_cast<size_t>(
                     random.integer(i == 0 ? 12 : values - 2, i == 0 ? 12 : values - 1)));
                 while (op.in.size() < arity(op.op))

@@ -1,5 +1,5 @@
-// Error bounds of the elementary functions over all magnitudes, in units in the last place, on
-// every SIMD target; and what they make of NaN, infinities and zeros.
+// Error bounds of the elementary functions over all magnitudes, in units in the last place and on
+// every SIMD target; and their values at NaN, infinities and zeros.
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -17,7 +17,7 @@ namespace {
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
-/// Floats of every sign and exponent of normal numbers, 200 mantissas each, and the special ones at
+/// Floats of every sign and exponent of normal numbers, with 200 mantissas each; special numbers at
 /// the end.
 std::vector<float> all_magnitudes() {
     std::vector<float> out;
@@ -28,7 +28,7 @@ std::vector<float> all_magnitudes() {
             out.push_back(std::bit_cast<float>(exponent << 23 | mantissa));
             out.push_back(-out.back());
         }
-    // Densely where functions bend.
+    // More densely where functions bend.
     for (int i = 0; i < 100000; ++i) out.push_back(static_cast<float>(random.uniform(-20, 20)));
     return out;
 }
@@ -40,13 +40,13 @@ std::vector<float> unary(const ir::OpVariant& op, const std::vector<float>& x) {
     return h.run().at(out);
 }
 
-/// |found - exact| in units of the last place of a float near `exact`; subnormal results may be
-/// flushed.
+/// |found - exact| in units in the last place of a float near `exact`. Subnormal results may be
+/// flushed to zero.
 double ulps(float found, double exact) {
     const auto rounded = static_cast<float>(exact);
     if (std::isnan(exact) || std::isinf(rounded)) {
         const bool same = std::isnan(exact) ? std::isnan(found) : found == rounded;
-        // Right at the limit of overflow the largest number is as good.
+        // At the limit of overflow the largest number is as good as infinity.
         return same || (std::isinf(rounded) && std::fabs(found) > 3.4028e38f &&
                         std::fabs(exact) < 3.40283e38)
                    ? 0
@@ -79,8 +79,8 @@ double exact_sigmoid(double x) {
 
 bool same(float a, float b) { return (std::isnan(a) && std::isnan(b)) || a == b; }
 
-/// op(x) == expected for the pairs, at each place of a vector (three copies around: full vectors
-/// and rest).
+/// Checks op(x) == expected for the pairs, at every position in a vector: three copies in a row
+/// fill full vectors and a remainder.
 void check_values(const ir::OpVariant& op, const std::vector<std::pair<float, float>>& pairs) {
     for (const auto& [x, expected] : pairs) {
         const std::vector<float> found = unary(op, std::vector<float>(37, x));

@@ -1,6 +1,6 @@
-// An element-wise op gives an element the same bits wherever it stands in a loop: in a full vector,
-// in the rest of a tile, among other neighbours. The gradient of reduce_max lives on it: it
-// compares x, which another loop may have computed again, with the maximum that was stored.
+// An element-wise op has to give an element the same bits wherever it is in a loop: in a full
+// vector, in a remainder, next to other elements. The gradient of reduce_max depends on that: it
+// compares x, which another loop may have computed again, with the stored maximum.
 #include <cmath>
 #include <cstring>
 #include <vector>

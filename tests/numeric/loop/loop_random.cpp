@@ -1,5 +1,5 @@
-// Random ops: the words of the scalar Philox on every SIMD target, at any offset and for any number
-// of threads; moments.
+// Random ops have to give the words of the scalar Philox on every SIMD target, at any offset and
+// for any number of threads. Also checks their moments.
 #include <omp.h>
 
 #include <array>
@@ -83,7 +83,8 @@ TEST_CASE("uniform numbers in loops whose tiles begin anywhere") {
 
 TEST_CASE("blocks above 2^32 use the upper counter word") {
     const auto expected = runtime::philox_block((uint64_t{3} << 32) + 2, 7, kStream, 9);
-    // The index of the first element of block 2 of a chunk that lies 3 * 2^32 blocks in.
+    // The index of the first element of block 2 in a group that starts 3 * 2^32 blocks from the
+    // beginning.
     const runtime::PhiloxPlace place = runtime::philox_place((uint64_t{3} << 34) + 2);
     CHECK(place.block == (uint64_t{3} << 32) + 2);
     for_each_simd_target([&] {
@@ -134,7 +135,7 @@ TEST_CASE("moments of a million numbers") {
         sums[0] = mean;
         return sums;  // mean, then central moments 2, 3, 4
     };
-    // Bounds are about five standard errors.
+    // The bounds are about five standard errors.
     const auto u = moments(generate(ir::RandomUniform{1}, {1 << 20}));
     CHECK(std::fabs(u[0] - 0.5) < 1.5e-3);
     CHECK(std::fabs(u[1] - 1.0 / 12) < 4e-4);

@@ -1,8 +1,9 @@
-// Runs checks on each SIMD target that this machine has, the way a smaller machine would choose it.
+// Runs checks on each SIMD target that this machine has, chosen as a smaller machine would choose
+// it.
 #pragma once
 
 #include "runtime/kernels/simd_targets.h"
-// After simd_targets.h, which says what is compiled.
+// After simd_targets.h, which says which targets are compiled.
 #include <hwy/highway.h>
 
 #include <vector>
@@ -11,7 +12,7 @@
 
 namespace gmc::tests {
 
-/// Calls check() once per compiled and supported target. Kernels made inside use that target.
+/// Calls check() once per compiled and supported target; kernels that it makes use that target.
 template <typename Check>
 void for_each_simd_target(const Check& check) {
     const std::vector<int64_t> targets = hwy::SupportedAndGeneratedTargets();

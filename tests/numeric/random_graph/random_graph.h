@@ -1,10 +1,10 @@
-// Random valid functions over all op kinds, for tests that say "whatever the graph". Everything
+// Random valid functions of all kinds of ops, for tests that hold whatever the graph is. Everything
 // follows from the seed.
 //
-// Values are kept in hand so that float and double agree: a bound on each value and on the error
-// that float arithmetic can have made is carried along, values are scaled down before they grow too
-// far, functions with narrow domains get operands inside them, and ops that jump (floor, equal,
-// ...) read only values that are exact in float.
+// Values are kept under control, so that float and double agree. The maker tracks a bound of each
+// value and a bound of the error of float arithmetic. Values are scaled down before they grow too
+// large, functions of limited domain get operands inside it, and ops that jump (floor, equal, ...)
+// read only values that are exact in float.
 #pragma once
 
 #include <cstdint>
@@ -16,10 +16,10 @@ namespace gmc::tests {
 
 struct RandomGraphOptions {
     int operations_low = 20, operations_high = 60;
-    /// Of one value. Large values reach what small ones do not: several tiles, several threads,
-    /// remainders.
+    /// Elements of one value. Large values reach code that small ones do not: several tiles of a
+    /// loop, several threads, remainders.
     int64_t most_elements = 60;
-    /// Differentiable everywhere, so that the graph can be compared with differences.
+    /// Differentiable everywhere, so that gradients can be compared with differences.
     bool smooth = false;
     /// Adds `gradient` ops of a scalar of the graph, and of one of those gradients again.
     bool gradients = false;
@@ -34,8 +34,7 @@ struct RandomGraph {
     const ir::Function& function() const { return module.functions[0]; }
 };
 
-/// How many seeds a test tries: `usual`, or that times the environment's GMC_SEED_FACTOR for a long
-/// hunt.
+/// How many seeds a test tries: `usual`, times the environment's GMC_SEED_FACTOR for a long search.
 uint64_t seed_count(uint64_t usual);
 
 RandomGraph random_graph(uint64_t seed, const RandomGraphOptions& options = {});

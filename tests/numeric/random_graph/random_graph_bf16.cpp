@@ -1,5 +1,5 @@
-// Random graphs lowered to bf16: fast path against the reference, which rounds where the graph says
-// so, and against the graph in f32.
+// Random graphs lowered to bf16. The fast path is compared with the reference, which rounds where
+// the graph says so, and with the graph in f32.
 #include <algorithm>
 
 #include "compiler/ir/text/printer.h"
@@ -42,7 +42,7 @@ TEST_CASE("random graphs in bf16, optimised and planned, agree with the referenc
         CHECK(with_text(compare_fast_path(graph.module, graph.function(), graph.run, kBf16Function),
                         graph) == "");
     }
-    CHECK(lowered > 20);  // the others contract nothing, or states alone
+    CHECK(lowered > 20);  // the others have no contraction, or only ones of states
 }
 
 TEST_CASE("random graphs in bf16 are the graphs in f32, but for rounding") {

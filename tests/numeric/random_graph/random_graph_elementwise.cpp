@@ -1,5 +1,5 @@
-// How random graphs grow by element-wise ops and generators: which operands suit, and what is then
-// known of the result.
+// How random graphs grow by element-wise ops and generators: which operands suit an op, and what is
+// known about its result.
 #include <cmath>
 
 #include "runtime/reference/elementwise.h"
@@ -10,7 +10,7 @@ namespace {
 
 using ir::ValueId;
 
-/// An increasing (or decreasing) function whose derivative is at most `slope` on the values of x.
+/// An increasing (or decreasing) function whose derivative is at most `slope` for the values of x.
 template <typename Op>
 bool grow_monotone(GraphMaker& g, const Op& op, ValueId x, double slope, bool exact = false) {
     const Facts f = g.facts(x);
@@ -20,7 +20,7 @@ bool grow_monotone(GraphMaker& g, const Op& op, ValueId x, double slope, bool ex
     return g.keep(g.b.emit(op, {x}), y);
 }
 
-/// sin and cos: |derivative| <= 1, good to some units of the last place of 1.
+/// sin and cos: |derivative| <= 1, with an error of some units in the last place of 1.
 template <typename Op>
 bool grow_wave(GraphMaker& g, const Op& op) {
     const ValueId x = g.any();
@@ -42,7 +42,7 @@ bool grow_choice(GraphMaker& g, const ir::OpVariant& op, ValueId a, ValueId b,
                    f.exact && h.exact});
 }
 
-/// Bounds of a sum of values in [low, high] and the like.
+/// Bounds of a sum (or difference) of two values.
 bool grow_sum(GraphMaker& g, const ir::OpVariant& op, double sign) {
     const ValueId a = g.any(), b = g.like(g.shape(a));
     const Facts f = g.facts(a), h = g.facts(b);
@@ -60,8 +60,8 @@ bool grow(GraphMaker& g, const ir::Abs& op) {
     return g.keep(g.b.emit(op, {x}), {0, f.size(), f.error, f.exact});
 }
 bool grow(GraphMaker& g, const ir::Add& op) { return grow_sum(g, op, 1); }
-/// To bf16 and back. Only of numbers that bf16 has exactly: rounding turns tiny errors into large
-/// ones.
+/// To bf16 and back. Only for numbers that bf16 has exactly, since rounding turns tiny errors into
+/// large ones.
 bool grow(GraphMaker& g, const ir::Cast& op) {
     const ValueId x = g.any_exact();
     const ir::Shape shape = g.shape(x);

@@ -23,7 +23,7 @@ void optimise(RandomGraph& graph) {
     REQUIRE(passes::run_stages(graph.module, pipeline(), {}, diagnostics).ok());
 }
 
-/// "" or the difference and the IR.
+/// "", or the difference and the IR.
 std::string with_text(std::string difference, const RandomGraph& graph) {
     return difference.empty() ? "" : difference + ir::print(graph.module);
 }

@@ -1,5 +1,5 @@
-// What stands around the ops of a random graph: inputs, states, gradients, results, updates, and
-// the module.
+// Everything around the ops of a random graph: inputs, states, gradients, results, updates, and the
+// module.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -88,7 +88,8 @@ void GraphMaker::add_gradients() {
                 {fmt::format("gradient{}", b.function().results.size()), g});
 }
 
-/// As an optimizer does: some states, in any order, are packed and become parts of one value.
+/// Does what an optimizer does: packs some states in any order, and updates them as parts of one
+/// value.
 void GraphMaker::add_packed_update() {
     ir::Function& function = b.function();
     std::vector<ir::StateId> left{0, 1, 2, 3}, ids;
@@ -114,7 +115,7 @@ void GraphMaker::add_packed_update() {
     }
 }
 
-/// Some ops belong to a line of a model file, others to none.
+/// Gives some ops a place in a model file, and others none.
 void GraphMaker::place_locations() {
     for (ir::Operation& op : b.function().operations)
         if (random.chance(0.5))

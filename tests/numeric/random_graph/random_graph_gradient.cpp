@@ -1,5 +1,5 @@
-// Gradients of random smooth graphs against differences along a random direction: first and second
-// order.
+// Gradients of random smooth graphs against differences along a random direction, to first and
+// second order.
 #include <fmt/format.h>
 
 #include "compiler/ir/builder.h"
@@ -16,8 +16,8 @@ namespace {
 
 using ir::ValueId;
 
-/// Inputs of real numbers; the third input has whole ones, which serve as conditions and must not
-/// move.
+/// The inputs of real numbers. The third input has whole numbers, which serve as conditions and
+/// must not move.
 std::vector<ValueId> movable(const ir::Function& function) {
     return {function.inputs[0].value, function.inputs[1].value};
 }
@@ -33,8 +33,8 @@ std::vector<ValueId> emit_gradient(ir::Function& function, ValueId f,
     return op.results;
 }
 
-/// Adds the result "f", the mean of the squares of all results, or (order 2) of the squares of its
-/// gradient; and the results "g0", "g1" of f's gradient.
+/// Adds the result "f", which is the mean of the squares of all results, or with order 2 of its
+/// gradient; and the results "g0", "g1", the gradient of f.
 void add_objective(ir::Module& module, int order) {
     ir::Function& function = module.functions[0];
     ir::Builder b(module, function);
@@ -78,7 +78,7 @@ std::string check_direction(const RandomGraph& graph, uint64_t seed) {
     const auto central = [&](double h) { return (f_at(h) - f_at(-h)) / (2 * h); };
     const double h = 0x1p-11;
     const double expected = (4 * central(h / 2) - central(h)) / 3;
-    // Relative to f as well, whose rounding the differences carry.
+    // Also relative to f, whose rounding errors are part of the differences.
     const double scale = std::fmax(std::fabs(at.at("f")[0]), 1);
     return difference("directional derivative", {slope / scale}, {expected / scale}, kGradient);
 }

@@ -1,4 +1,4 @@
-// Choosing, fitting and keeping of values.
+// Chooses values, makes them fit, and keeps their facts.
 #include "tests/numeric/random_graph/random_graph_maker.h"
 
 #include <algorithm>
@@ -10,7 +10,7 @@ namespace {
 constexpr double kLargestSize = 4;
 constexpr double kLargestError = 500;
 
-/// Whether differences across an op of this kind are meaningful.
+/// Whether differences across an op of this kind make sense.
 template <typename Op>
 constexpr bool is_smooth(const Op&) {
     return !Op::kInfo.has(ir::kNoGradient) || Op::kInfo.has(ir::kGenerator) ||
@@ -131,11 +131,11 @@ void GraphMaker::grow_to(int operations) {
     }
 }
 
-/// The same op again, with a commutative one's operands the other way round: work for cse.
+/// Repeats an op, with the operands of a commutative one swapped: work for the pass cse.
 void GraphMaker::repeat_an_op() {
     if (b.function().operations.empty()) return;
     ir::Operation op = random.pick(b.function().operations);
-    // Of the values inside a pattern nothing is known.
+    // Nothing is known about the values inside a pattern.
     if (std::find(pool_.begin(), pool_.end(), op.result()) == pool_.end()) return;
     if (op.info().has(ir::kCommutative)) std::swap(op.operands[0], op.operands[1]);
     moved(b.emit_typed(op.op, op.operands, b.type(op.result())), op.result());

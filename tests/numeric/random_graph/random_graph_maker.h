@@ -1,5 +1,5 @@
-// The workings of random_graph.h: a function that grows by one op at a time. One overload of `grow`
-// per op struct says how; a new op without one does not build.
+// Makes the functions of random_graph.h, which grow one op at a time. One overload of `grow` per op
+// struct says how, so a new op without one does not build.
 #pragma once
 
 #include <functional>
@@ -10,7 +10,7 @@
 
 namespace gmc::tests {
 
-/// What is known of a value.
+/// What is known about a value.
 struct Facts {
     double low = -1, high = 1;  ///< every element is in [low, high]
     double error = 0;           ///< bound on |float - double|, in units of 2^-24
@@ -26,7 +26,7 @@ class GraphMaker {
     TestRandom random;
     ir::Builder b;
 
-    /// Lets the function grow to `operations` ops.
+    /// Adds ops until there are `operations`.
     void grow_to(int operations);
     /// Chooses results and updates.
     void finish();
@@ -35,33 +35,33 @@ class GraphMaker {
 
     using Wanted = std::function<bool(ir::ValueId)>;
 
-    // Copies, as every new op may move what references point to.
+    // Returned by value, since every new op may move what references point to.
     Facts facts(ir::ValueId value) const { return facts_[static_cast<size_t>(value)]; }
     ir::Shape shape(ir::ValueId value) const { return b.shape(value); }
-    /// No value but a broadcast, pad or concat has more elements than this; those have three times
-    /// as many.
+    /// The most elements of a value. Results of broadcast, pad and concat may have three times as
+    /// many.
     int64_t most_elements() const { return options_.most_elements; }
     bool is_large() const { return options_.most_elements > 500; }
 
-    /// A value that `wanted` agrees to, late ones more often; kNone when there is none.
+    /// A value that `wanted` accepts, preferably a late one; kNone when there is none.
     ir::ValueId any(const Wanted& wanted = nullptr);
     ir::ValueId any_exact();
-    /// A value of this shape: one that is there, or another made to fit.
+    /// A value of this shape: an existing one, or one that is made to fit.
     ir::ValueId like(const ir::Shape& shape);
-    /// The same from exact values only.
+    /// The same, made of exact values only.
     ir::ValueId like_exact(const ir::Shape& shape);
     /// x, or x plus a constant, so that all elements are at least 1/4.
     ir::ValueId positive(ir::ValueId x);
     /// A random shape of at most most_elements().
     ir::Shape random_shape(int64_t lowest_rank = 0);
 
-    /// Takes a new value in. Scales it when it is large or its error is; true for the convenience
-    /// of `grow`.
+    /// Adds a new value. Scales it when it or its error is large. Returns true, so that `grow` can
+    /// end with it.
     bool keep(ir::ValueId value, Facts facts);
-    /// An op that only moves elements: the facts are the operand's.
+    /// Adds an op that only moves elements; the facts are those of the operand.
     ir::ValueId moved(ir::ValueId value, ir::ValueId from);
 
-    /// Notes what is known of a value that stays as it is.
+    /// Records what is known about a value that stays as it is.
     ir::ValueId note(ir::ValueId value, const Facts& facts);
 
   private:
@@ -80,15 +80,15 @@ class GraphMaker {
     std::vector<ir::ValueId> pool_;  ///< values that may be used, oldest first
 };
 
-/// Several ops as models have them together, which passes look for: normalisation, softmax,
-/// dropout, a weight's step, a layer that two batches go through.
+/// Groups of ops that models have together and passes look for: normalisation, softmax, dropout, an
+/// update of weights, a layer that two batches use.
 bool grow_normalisation(GraphMaker& g);
 bool grow_softmax(GraphMaker& g);
 bool grow_dropout(GraphMaker& g);
 bool grow_descent(GraphMaker& g);
 bool grow_shared_weights(GraphMaker& g);
 
-/// One attempt to add an op of this kind; false when nothing suits it.
+/// Tries once to add an op of this kind; false when no operands suit it.
 #define GMC_OP(Name) bool grow(GraphMaker& g, const ir::Name& op);
 #include "compiler/ir/op_kind.def"
 #undef GMC_OP

@@ -1,4 +1,4 @@
-// Random graphs under a memory limit: values are computed twice, and nothing else changes.
+// Random graphs under a memory limit: some values are computed twice, and nothing else changes.
 #include "compiler/ir/text/printer.h"
 #include "compiler/ir/verifier.h"
 #include "compiler/passes/differentiate.h"
@@ -13,8 +13,8 @@ using namespace gmc::tests;  // NOLINT
 
 namespace {
 
-/// The smallest arena for which `recompute` finds a way, of those that are a multiple of 64 bytes
-/// and not below three quarters of what the function takes; its own size when there is none.
+/// The smallest arena for which `recompute` finds a solution, among multiples of 64 bytes that are
+/// at least three quarters of the function's arena; that arena's own size when there is none.
 int64_t lower_arena(ir::Module& module) {
     const int64_t bytes = passes::arena_bytes_of(module.functions[0]);
     for (int64_t limit = bytes * 3 / 4 / 64 * 64; limit < bytes; limit += 64) {

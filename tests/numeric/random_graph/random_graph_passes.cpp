@@ -16,7 +16,7 @@ namespace {
 
 using passes::Pass;
 
-/// The passes of the stages that are run round after round: they may run in any order and number.
+/// The passes of the stages that are repeated; they may run in any order and number.
 std::vector<Pass> rewriting_passes() {
     std::vector<Pass> list;
     for (const passes::Stage& stage : pipeline())
@@ -38,7 +38,7 @@ RandomGraph differentiated_graph(uint64_t seed) {
     return graph;
 }
 
-/// Runs the passes one after another; "" or the first of them that broke the module or changed its
+/// Runs the passes one after another: "", or the first one that broke the module or changed its
 /// numbers.
 std::string check_passes(RandomGraph& graph, const std::vector<Pass>& list) {
     const RunOutputs expected = run_by_reference(graph.module, graph.function(), graph.run);

@@ -1,5 +1,5 @@
-// Ops as models have them together. Passes look for these patterns, which single random ops would
-// hardly ever form.
+// Groups of ops that models have together. Passes look for these patterns, and single random ops
+// would hardly ever form them.
 #include <cmath>
 
 #include "tests/numeric/random_graph/random_graph_maker.h"
@@ -16,7 +16,8 @@ ValueId any_batch(GraphMaker& g) {
 
 }  // namespace
 
-/// Batch or layer normalisation, with scale and shift by vectors along what is not normalised over.
+/// Batch or layer normalisation, with scale and shift by vectors along the axes that are not
+/// normalised.
 bool grow_normalisation(GraphMaker& g) {
     const ValueId x = any_batch(g);
     if (x == ir::kNone) return false;
@@ -32,7 +33,8 @@ bool grow_normalisation(GraphMaker& g) {
     const ValueId mean = g.b.reduce_mean(x, axes);
     const ValueId centered = g.b.sub(x, g.b.broadcast(mean, kept, shape));
     const ValueId variance = g.b.reduce_mean(g.b.mul(centered, centered), axes);
-    // With an epsilon of 1/4 the result is at most twice as large as x - mean, and so is its error.
+    // With an epsilon of 1/4 the result is at most twice x - mean, and its error at most twice that
+    // of x - mean.
     const ValueId inverse = g.b.emit(ir::Pow{-0.5}, {g.b.offset(variance, 0.25)});
     const ValueId normal = g.b.mul(centered, g.b.broadcast(inverse, kept, shape));
     const ValueId scaled = g.b.mul(normal, g.b.broadcast(scale, kept, shape));
@@ -59,7 +61,7 @@ bool grow_softmax(GraphMaker& g) {
     return g.keep(y, {0, 1, 2 * g.facts(x).error + 2 * g.facts(x).size() + 8, false});
 }
 
-/// x where a uniform random number is above the rate, else 0; scaled to keep the mean.
+/// x where a uniform random number is above the rate, otherwise 0; scaled to keep the mean.
 bool grow_dropout(GraphMaker& g) {
     const ValueId x = g.any();
     const ir::Shape shape = g.shape(x);
@@ -72,7 +74,7 @@ bool grow_dropout(GraphMaker& g) {
                       2 * f.error + 2 * f.size(), false});
 }
 
-/// A value minus a rate times another of its shape, the rate falling with the step.
+/// A value minus a rate times another value of its shape; the rate falls with the step.
 bool grow_descent(GraphMaker& g) {
     const ValueId w = g.any(), gradient = g.like(g.shape(w));
     const ValueId rate =
@@ -83,8 +85,8 @@ bool grow_descent(GraphMaker& g) {
                       f.error + h.error + 2 * f.size() + 2 * h.size(), false});
 }
 
-/// Two batches through one layer, and the sum of their gradients by its weights. Often with parts
-/// of whole cache lines.
+/// Two batches through one layer, and the sum of the gradients by its weights. Parts often have
+/// sizes of whole cache lines.
 bool grow_shared_weights(GraphMaker& g) {
     const int64_t in = 4, out = g.random.chance(0.6) ? 4 : g.random.integer(1, 5);
     const int64_t batches[] = {g.random.chance(0.6) ? 4 : g.random.integer(1, 5), 4};

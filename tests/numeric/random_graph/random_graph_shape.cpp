@@ -1,4 +1,4 @@
-// How random graphs grow by ops that move elements, reductions and contractions.
+// How random graphs grow by ops that move elements, by reductions and by contractions.
 #include <algorithm>
 #include <cmath>
 
@@ -16,7 +16,7 @@ ValueId any_ranked(GraphMaker& g) {
     return g.any([&](ValueId v) { return !g.shape(v).empty(); });
 }
 
-/// A random subset of the axes, increasing, never empty.
+/// A random subset of the axes, in increasing order, never empty.
 std::vector<int64_t> random_axes(GraphMaker& g, int64_t rank) {
     std::vector<int64_t> axes;
     for (int64_t axis = 0; axis < rank; ++axis)
@@ -33,7 +33,7 @@ bool grow_products(GraphMaker& g, ValueId value, int64_t terms, ValueId a, Value
                   {-size, size, count * (f.size() * h.error + h.size() * f.error) + size, false});
 }
 
-/// A window that fits: one or two spatial axes, all the rest at random.
+/// A window that fits, over one or two spatial axes; everything else is random.
 struct RandomConv {
     ir::ConvWindow window;
     ir::Shape x, w, y;

@@ -1,4 +1,4 @@
-// The text of random graphs: what is printed is read back, and printed again it is the same text.
+// The text of random graphs: the printed text can be read, and prints as the same text again.
 #include <set>
 
 #include "compiler/ir/text/parser.h"
@@ -13,7 +13,7 @@ using namespace gmc::tests;  // NOLINT
 
 namespace {
 
-/// "" or what is wrong with printing `module` and reading it back.
+/// "", or what is wrong with printing `module` and reading it back.
 std::string round_trip(const ir::Module& module) {
     const std::string text = ir::print(module);
     Diagnostics diagnostics;

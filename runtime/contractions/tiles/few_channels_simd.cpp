@@ -1,15 +1,16 @@
-// See narrow_simd.h. Compiled once per SIMD target; the one for this machine is chosen at run time.
+// See few_channels_simd.h. Compiled once per SIMD target; the one for this machine is chosen at run
+// time.
 #include "runtime/kernels/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "runtime/contractions/tiles/narrow_simd.cpp"
+#define HWY_TARGET_INCLUDE "runtime/contractions/tiles/few_channels_simd.cpp"
 #include <hwy/foreach_target.h>
-// After foreach_target, as Highway wants it.
+// Highway requires these after foreach_target.h.
 #include <algorithm>
 
 #include <hwy/highway.h>
 
-#include "runtime/contractions/tiles/narrow_simd.h"
+#include "runtime/contractions/tiles/few_channels_simd.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace gmc::runtime::HWY_NAMESPACE {
@@ -18,8 +19,8 @@ namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::CappedTag<float, kWidestVector>;
 using V = hn::Vec<D>;
 
-/// Rows `row` to `row + kRows` of the product, kVectors vectors of columns from `column` on. The
-/// accumulators stay in registers; each element of `a` is spread to a vector once.
+/// Computes rows `row` to `row + kRows` of the product, in kVectors vectors of columns from
+/// `column` on. The sums stay in registers, and each element of `a` is broadcast to a vector once.
 template <int kRows, int kVectors>
 HWY_INLINE void product_tile(const PanelProduct& p, int64_t row, int64_t column) {
     const D d;
@@ -50,8 +51,8 @@ HWY_INLINE void product_tile(const PanelProduct& p, int64_t row, int64_t column)
             hn::StoreU(sum[r][v], d, out + r * p.columns + v * lanes);
 }
 
-/// All rows of kVectors vectors of columns. The last tile may overlap the one before: it writes the
-/// same numbers.
+/// Computes all rows of kVectors vectors of columns. The last tile may overlap the one before; it
+/// then writes the same numbers again.
 template <int kRows, int kVectors>
 void product_rows(const PanelProduct& p, int64_t column) {
     if (p.rows < kRows) {
@@ -65,7 +66,7 @@ void product_rows(const PanelProduct& p, int64_t column) {
 void PanelProductTarget(const PanelProduct& p) {
     const auto lanes = static_cast<int64_t>(hn::Lanes(D()));
     int64_t vectors = p.columns / lanes, column = 0;
-    // Accumulators fill the registers: 24 of 32 with AVX-512, 12 of 16 before.
+    // The sums fill the registers: 24 of 32 with AVX-512, 12 of 16 before it.
 #if HWY_TARGET <= HWY_AVX3
     for (; vectors >= 3; vectors -= 3, column += 3 * lanes) product_rows<8, 3>(p, column);
     for (; vectors >= 2; vectors -= 2, column += 2 * lanes) product_rows<12, 2>(p, column);
@@ -76,10 +77,10 @@ void PanelProductTarget(const PanelProduct& p) {
 #endif
 }
 
-/// kRows rows from `row` on, each in one register that holds the unfinished part of its row: at
-/// every point it moves down by `step`, takes the point's piece, and is stored whole; what it holds
-/// beyond `step` the next store replaces. Lanes from `width` on are zero, the last one always, so
-/// moving down fills with zeros.
+/// Folds kRows rows from `row` on, each in one register that holds the unfinished part of its row.
+/// At each point the register is shifted down by `step` lanes, the point's piece is added, and the
+/// whole register is stored; the lanes beyond `step` are not final, and the next store overwrites
+/// them. Lanes from `width` on are zero, at least the last one, so that shifting moves in zeros.
 template <int kRows>
 HWY_INLINE void fold_in_registers(const FoldRow& f, int64_t row) {
     const D d;
@@ -102,7 +103,7 @@ HWY_INLINE void fold_in_registers(const FoldRow& f, int64_t row) {
         }
 }
 
-/// Pieces that fill a vector or more.
+/// For pieces that fill a vector or more.
 void fold_in_memory(const FoldRow& f) {
     for (int64_t row = 0; row < f.rows; ++row) {
         float* out = f.out + row * f.stride;

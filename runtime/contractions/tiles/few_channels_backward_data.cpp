@@ -1,11 +1,12 @@
-// For each band of rows of the result:
-//   panel[y point, (tap, c)] = y[y point, F] W[F, (tap, c)]       a matrix product that uses all lanes
+// For each band of rows of the result x:
+//   panel[y point, (tap, c)] = y[y point, F] W[F, (tap, c)]   a matrix product that uses all lanes
 //   rows[y row, (kd, kh)]    = the panel's rows, added up along the last axis
 //   x row                    = the sum of rows[y row, (kd, kh)] over the taps that reach it
-// It is im2col backwards (Chellapilla et al. 2006) in pieces that stay in the first- and
-// second-level cache. Of bf16, y is widened piece by piece before the product, and rows of x are
-// narrowed after the sum: what counts is neither the arithmetic nor the memory, but the lanes.
-#include "runtime/contractions/tiles/narrow_backward_data.h"
+// This is im2col backwards (Chellapilla et al. 2006), in pieces that stay in the first- and
+// second-level cache. With bf16 operands, y is converted to f32 piece by piece before the product,
+// and rows of x are converted to bf16 after the sum. The conversions cost little, because time is
+// limited by the use of the SIMD lanes, not by memory.
+#include "runtime/contractions/tiles/few_channels_backward_data.h"
 
 #include <omp.h>
 
@@ -13,33 +14,35 @@
 #include <vector>
 
 #include "runtime/contractions/plain_contraction.h"
-#include "runtime/contractions/tiles/narrow_simd.h"
+#include "runtime/contractions/tiles/few_channels_simd.h"
 #include "runtime/kernels/bf16.h"
 #include "runtime/kernels/tile_cast.h"
 
 namespace gmc::runtime {
 namespace {
 
-constexpr int64_t kPanelBytes = 24 << 10;  ///< fits a first-level cache beside what streams through
+constexpr int64_t kPanelBytes = 24 << 10;  ///< fits a first-level cache with room for the streams
 constexpr int64_t kRowsBytesMost = 256 << 10;  ///< fits a second-level cache
 
-/// x rows along the outermost axis that has several, and the y rows (of both outer axes) that reach
-/// them.
+/// Rows of x along the outermost axis that has several, and the rows of y (over both outer axes)
+/// that reach them.
 struct Band {
     int64_t x_begin, x_end;
     int64_t y_begin, y_end;
 };
 
-/// A thread's scratch memory.
+/// The scratch memory of one thread.
 struct OwnMemory {
     float *panel, *rows;
-    float* wide;  ///< the f32 of what y has for a panel
-    float* sum;   ///< a row of x
+    /// The f32 copy of the part of y for one panel.
+    float* wide;
+    /// One row of x.
+    float* sum;
 };
 
-class NarrowBackwardData final : public Kernel {
+class FewChannelsBackwardData final : public Kernel {
   public:
-    NarrowBackwardData(const ConvProblem& p, ContractionContext& context);
+    FewChannelsBackwardData(const ConvProblem& p, ContractionContext& context);
     void run(const CallContext&) override;
 
   private:
@@ -59,24 +62,29 @@ class NarrowBackwardData final : public Kernel {
     const float* y_;
     float* x_;
     Arena& arena_;
-    int64_t row_taps_;    ///< (kd, kh)
-    int64_t columns_;     ///< taps and channels, padded
-    int64_t row_length_;  ///< floats of a row before the pads are cut off
+    /// Taps of the outer two axes, (kd, kh).
+    int64_t row_taps_;
+    /// Taps times channels, padded to whole vectors.
+    int64_t columns_;
+    /// Floats of a row of x with its padding.
+    int64_t row_length_;
     int64_t row_stride_;
-    int64_t panel_rows_;  ///< y rows per matrix product
-    /// The rows that x row i sums up are at offsets_[first_[i]] to offsets_[first_[i + 1]] from the
-    /// image's first.
+    /// Rows of y per matrix product.
+    int64_t panel_rows_;
+    /// Row i of x is the sum of the rows at offsets_[first_[i]] to offsets_[first_[i + 1]], counted
+    /// from the start of the image.
     std::vector<int64_t> first_, offsets_;
     std::vector<Band> bands_;
     int64_t packed_floats_ = 0, panel_floats_ = 0, rows_floats_ = 0;
-    int64_t wide_floats_ = 0, sum_floats_ = 0;  ///< of y for a panel, and of a row of x
+    /// Floats of y for one panel, and of a row of x.
+    int64_t wide_floats_ = 0, sum_floats_ = 0;
     int64_t own_floats() const { return panel_floats_ + rows_floats_ + wide_floats_ + sum_floats_; }
     int threads_;
 };
 
 int64_t floats_aligned(int64_t floats) { return align_up(floats, kTensorAlignment / 4); }
 
-NarrowBackwardData::NarrowBackwardData(const ConvProblem& p, ContractionContext& context)
+FewChannelsBackwardData::FewChannelsBackwardData(const ConvProblem& p, ContractionContext& context)
     : l_(p),
       operand_type_(p.operand_type),
       result_type_(p.result_type),
@@ -96,14 +104,14 @@ NarrowBackwardData::NarrowBackwardData(const ConvProblem& p, ContractionContext&
     find_terms();
     make_bands();
     packed_floats_ = floats_aligned(l_.filters * columns_);
-    // The first vector of a piece may reach beyond the last one of the panel.
+    // A vector that is loaded at the last piece may reach beyond the end of the panel.
     panel_floats_ = floats_aligned(panel_rows_ * l_.y[2] * columns_ + kWidestVector);
     if (!p.is_f32()) wide_floats_ = floats_aligned(panel_rows_ * l_.y[2] * l_.filters);
     sum_floats_ = floats_aligned(l_.x[2] * l_.channels);
     arena_.reserve_scratch(4 * (packed_floats_ + threads_ * own_floats()));
 }
 
-void NarrowBackwardData::find_terms() {
+void FewChannelsBackwardData::find_terms() {
     for (int64_t d = 0; d < l_.x[0]; ++d)
         for (int64_t h = 0; h < l_.x[1]; ++h) {
             first_.push_back(static_cast<int64_t>(offsets_.size()));
@@ -118,7 +126,7 @@ void NarrowBackwardData::find_terms() {
     first_.push_back(static_cast<int64_t>(offsets_.size()));
 }
 
-Band NarrowBackwardData::make_band(int axis, int64_t begin, int64_t end) const {
+Band FewChannelsBackwardData::make_band(int axis, int64_t begin, int64_t end) const {
     int64_t y_begin = l_.y[axis], y_end = 0;
     for (int64_t i = begin; i < end; ++i)
         for (int64_t k = 0; k < l_.kernel[axis]; ++k) {
@@ -130,8 +138,9 @@ Band NarrowBackwardData::make_band(int axis, int64_t begin, int64_t end) const {
     return {begin * x_inner, end * x_inner, y_begin * y_inner, y_end * y_inner};
 }
 
-/// Bands of as many rows as the cache holds; more of them when there are fewer images than threads.
-void NarrowBackwardData::make_bands() {
+/// Makes bands of as many rows as the cache holds, or more bands when there are fewer images than
+/// threads.
+void FewChannelsBackwardData::make_bands() {
     const int axis = l_.x[0] > 1 ? 0 : 1;
     const int64_t count = l_.x[axis];
     const int64_t bytes_per_row = (axis == 0 ? l_.y[1] : 1) * row_taps_ * row_stride_ * 4;
@@ -146,7 +155,7 @@ void NarrowBackwardData::make_bands() {
     }
 }
 
-/// Element `index` of a tensor.
+/// Element `index` of a tensor of f32 or bf16.
 template <typename Float>
 Float* element(Float* data, ir::DType type, int64_t index) {
     using Byte = std::conditional_t<std::is_const_v<Float>, const std::byte, std::byte>;
@@ -161,21 +170,21 @@ void cast_piece(TileFunction cast, const float* from, float* to, int64_t count) 
     cast(call);
 }
 
-void NarrowBackwardData::pack_weights(float* packed) const {
+void FewChannelsBackwardData::pack_weights(float* packed) const {
     const int64_t columns_used = l_.taps() * l_.channels;
-    const auto* narrow = reinterpret_cast<const uint16_t*>(weights_);
+    const auto* halves = reinterpret_cast<const uint16_t*>(weights_);
     for (int64_t f = 0; f < l_.filters; ++f)
         for (int64_t column = 0; column < columns_; ++column) {
             const int64_t from = column * l_.filters + f;
             packed[f * columns_ + column] = column >= columns_used ? 0
-                                            : wide_floats_ > 0     ? float_from_bf16(narrow[from])
+                                            : wide_floats_ > 0     ? float_from_bf16(halves[from])
                                                                    : weights_[from];
         }
 }
 
-/// The rows of all y rows of a band of an image.
-void NarrowBackwardData::compute_rows(int64_t image, const Band& band, const float* packed,
-                                      const OwnMemory& own) const {
+/// Computes `rows` for all rows of y that a band of an image needs.
+void FewChannelsBackwardData::compute_rows(int64_t image, const Band& band, const float* packed,
+                                           const OwnMemory& own) const {
     const int64_t points = l_.y[2];
     float* rows = own.rows;
     for (int64_t row = band.y_begin; row < band.y_end; row += panel_rows_) {
@@ -194,21 +203,21 @@ void NarrowBackwardData::compute_rows(int64_t image, const Band& band, const flo
     }
 }
 
-void NarrowBackwardData::compute_band(int64_t image, const Band& band, const float* packed,
-                                      const OwnMemory& own) const {
+void FewChannelsBackwardData::compute_band(int64_t image, const Band& band, const float* packed,
+                                           const OwnMemory& own) const {
     compute_rows(image, band, packed, own);
     const float* base = own.rows - band.y_begin * row_taps_ * row_stride_;
     const int64_t x_row = l_.x[2] * l_.channels;
     for (int64_t i = band.x_begin; i < band.x_end; ++i) {
         float* x = element(x_, result_type_, image * l_.x_points() * l_.channels + i * x_row);
-        const bool narrow = result_type_ == ir::DType::kBf16;
+        const bool to_bf16 = result_type_ == ir::DType::kBf16;
         run_sum_rows({base, offsets_.data() + first_[i], first_[i + 1] - first_[i],
-                      narrow ? own.sum : x, x_row});
-        if (narrow) cast_piece(narrow_, own.sum, x, x_row);
+                      to_bf16 ? own.sum : x, x_row});
+        if (to_bf16) cast_piece(narrow_, own.sum, x, x_row);
     }
 }
 
-void NarrowBackwardData::run(const CallContext&) {
+void FewChannelsBackwardData::run(const CallContext&) {
     float* packed = reinterpret_cast<float*>(arena_.scratch());
     pack_weights(packed);
     const auto bands = static_cast<int64_t>(bands_.size());
@@ -223,14 +232,14 @@ void NarrowBackwardData::run(const CallContext&) {
 
 }  // namespace
 
-std::unique_ptr<Kernel> make_narrow_backward_data(const ConvProblem& p,
-                                                  ContractionContext& context) {
+std::unique_ptr<Kernel> make_few_channels_backward_data(const ConvProblem& p,
+                                                        ContractionContext& context) {
     if (p.direction != ConvProblem::Direction::kBackwardData || p.window.groups != 1 ||
         p.spatial() > 3 || p.window.dilations.back() != 1)
         return nullptr;
-    return std::make_unique<NarrowBackwardData>(p, context);
+    return std::make_unique<FewChannelsBackwardData>(p, context);
 }
 
-bool prefers_narrow_backward_data(const ConvProblem& p) { return p.channels() <= 4; }
+bool prefers_few_channels(const ConvProblem& p) { return p.channels() <= 4; }
 
 }  // namespace gmc::runtime
