@@ -37,7 +37,7 @@ class Writer {
         if (f.arena_bytes != kNone) out["arena_bytes"] = f.arena_bytes;
         out["inputs"] = Json::array();
         for (const Input& input : f.inputs) {
-            out["inputs"].push_back(value(f, input.value))["source"] = input.source;
+            out["inputs"].push_back(value(f, input.value))["source"] = to_string(input.source);
         }
         out["operations"] = operations(f, f.operations);
         out["updates"] = Json::array();

@@ -1,5 +1,5 @@
 // Makes an IR module of a checked model: its states, its training functions, the functions that its
-// author names, and the configuration of training.
+// author names, and what the runtime must know of data and training.
 //
 // Enters: dsl::ModelSpec. Leaves: a module in which losses are differentiated by `gradient` ops,
 // which the pass `differentiate` expands later. All errors that need shapes are reported here:

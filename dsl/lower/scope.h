@@ -63,7 +63,7 @@ class FunctionScope {
     /// Gives each of these states its part of the packed `value`.
     void set_packed(const std::vector<ir::StateId>& ids, ir::ValueId value);
     /// The input that is filled from `source`; made on first use.
-    ir::ValueId input(const std::string& name, const std::string& source, ir::Shape shape);
+    ir::ValueId input(const std::string& name, const ir::InputSource& source, ir::Shape shape);
     ir::ValueId random_normal(ir::Shape shape);
     ir::ValueId random_uniform(ir::Shape shape);
 

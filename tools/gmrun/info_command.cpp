@@ -27,7 +27,8 @@ Json describe(const ir::Module& module) {
         function["inputs"] = Json::array();
         for (const ir::Input& i : f.inputs)
             function["inputs"].push_back(fmt::format("{}: {} = {}", f.values[i.value].name,
-                                                     ir::to_string(f.type(i.value)), i.source));
+                                                     ir::to_string(f.type(i.value)),
+                                                     ir::to_string(i.source)));
         function["results"] = Json::array();
         for (const ir::NamedValue& r : f.results)
             function["results"].push_back(

@@ -66,7 +66,7 @@ LayerCheck::LayerCheck(const std::string& inputs, const std::string& layers, boo
             const std::string& name = f.values[input.value].name;
             if (inputs_.count(name) != 0) continue;
             inputs_[name] = random_numbers(random, f.type(input.value).elements());
-            for (size_t i = 0; input.source == "data.label" && i < inputs_[name].size(); ++i)
+            for (size_t i = 0; input.source.field == "label" && i < inputs_[name].size(); ++i)
                 inputs_[name][i] = static_cast<double>(i);
         }
     }
