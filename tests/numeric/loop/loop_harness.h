@@ -38,8 +38,8 @@ class LoopHarness {
 
     /// The kernel's results.
     Results run(Maker make = &runtime::make_loop_kernel);
-    /// How many steps the loop takes for a tile.
-    size_t tile_steps();
+    /// How many actions the loop takes for a tile.
+    size_t tile_actions();
     /// "" when every element is within relative |expected| + absolute of the plain loops' result;
     /// else the worst one.
     std::string difference(double relative, double absolute,
