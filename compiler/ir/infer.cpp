@@ -291,15 +291,9 @@ Type infer(const std::monostate&, InferContext& c) { return c.fail("not an op");
 
 }  // namespace
 
-int operand_count(const OpInfo& info) {
-    if (info.operands.find("...") != std::string_view::npos) return -1;
-    if (info.operands.empty()) return 0;
-    return static_cast<int>(std::count(info.operands.begin(), info.operands.end(), ',')) + 1;
-}
-
 Type infer_type(const OpVariant& op, InferContext& context) {
     const OpInfo& info = op_info(op);
-    const int count = operand_count(info);
+    const int count = info.operand_count();
     if (count >= 0 && static_cast<size_t>(count) != context.operands.size())
         return context.fail(fmt::format("`{}` takes {} operands, got {}", info.name, count,
                                         context.operands.size()));

@@ -28,7 +28,4 @@ struct InferContext {
 /// several results.
 Type infer_type(const OpVariant& op, InferContext& context);
 
-/// The number of operands that OpInfo::operands names; -1 for any number.
-int operand_count(const OpInfo& info);
-
 }  // namespace gmc::ir

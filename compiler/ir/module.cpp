@@ -27,11 +27,24 @@ ValueId Function::add_value(std::string name, Type type) {
 }
 
 ValueId Function::state_value(StateId state, const Module& module) {
-    for (size_t i = 0; i < values.size(); ++i)
-        if (values[i].state == state) return static_cast<ValueId>(i);
+    for (; looked_at_ < values.size(); ++looked_at_)
+        if (values[looked_at_].state != kNone)
+            state_values_.emplace(values[looked_at_].state, static_cast<ValueId>(looked_at_));
+    if (const auto found = state_values_.find(state); found != state_values_.end())
+        return found->second;
     const State& declared = module.states[state];
     values.push_back({declared.name, declared.type, state});
     return static_cast<ValueId>(values.size()) - 1;
+}
+
+void Function::renumber_states(const std::vector<StateId>& numbers) {
+    for (Value& v : values) {
+        if (v.state != kNone) v.state = numbers[v.state];
+        if (v.home != kNone) v.home = numbers[v.home];
+    }
+    for (Update& u : updates) u.state = numbers[u.state];
+    state_values_.clear();
+    looked_at_ = 0;
 }
 
 Function* Module::find_function(const std::string& function_name) {

@@ -4,9 +4,9 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -86,9 +86,14 @@ struct Function {
     ValueId add_value(std::string name, Type type);
     /// The value that stands for `state` at entry; made on first use.
     ValueId state_value(StateId state, const struct Module& module);
+    /// Says that the states have other numbers now: state i became `numbers[i]`.
+    void renumber_states(const std::vector<StateId>& numbers);
 
   private:
-    std::map<std::string, int> name_uses_;
+    std::unordered_map<std::string, int> name_uses_;
+    // Found by state_value(), which looks at each value once.
+    std::unordered_map<StateId, ValueId> state_values_;
+    size_t looked_at_ = 0;
 };
 
 /// How a state starts. Random kinds use Philox stream `stream` (with the high bit set) at call 0.

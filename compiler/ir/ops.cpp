@@ -38,6 +38,33 @@ std::string quoted(const std::string& text) {
     return out + "\"";
 }
 
+namespace {
+
+template <typename Op>
+std::optional<double> value_of(const Op& op, std::span<const double> x) {
+    if constexpr (!Op::kInfo.has(kElementwise)) {
+        return std::nullopt;
+    } else if constexpr (Op::kInfo.operand_count() == 1) {
+        static_assert(std::is_invocable_r_v<double, Op, double>,
+                      "an element-wise op says what it makes of numbers, by operator()");
+        return op(x[0]);
+    } else if constexpr (Op::kInfo.operand_count() == 2) {
+        return op(x[0], x[1]);
+    } else {
+        return op(x[0], x[1], x[2]);
+    }
+}
+std::optional<double> value_of(const Cast&, std::span<const double>) { return std::nullopt; }
+std::optional<double> value_of(const std::monostate&, std::span<const double>) {
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<double> scalar_value(const OpVariant& op, std::span<const double> operands) {
+    return std::visit([&](const auto& o) { return value_of(o, operands); }, op);
+}
+
 std::string attributes_text(const OpVariant& op) {
     return std::visit(
         [](const auto& o) {

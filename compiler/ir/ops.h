@@ -4,7 +4,10 @@
 // for random ops also of (seed, call).
 #pragma once
 
+#include <cmath>
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -29,6 +32,8 @@ enum Trait : unsigned {
     kRuntimeScalar = 1u << 5,  ///< a number the runtime supplies (step, epoch)
     kContraction =
         1u << 6,  ///< sums of products, where the time goes: convolutions and the matrix product
+    kRepeats = 1u << 7,  ///< repeats its operand along more axes
+    kLoop = 1u << 8,     ///< runs the ops of its body in one loop
 };
 
 /// An op's fixed facts. `operands` names them, e.g. "x, weights"; "..." stands for any number.
@@ -37,8 +42,27 @@ struct OpInfo {
     std::string_view operands;
     std::string_view summary;
     unsigned traits = 0;
+    /// What one element of the result costs in a loop, in additions: for decisions of the compiler
+    /// (compute again or store?) and of the runtime (one thread or all?). Measured by
+    /// tests/bench/loop_bench with AVX-512.
+    int cost = 1;
     constexpr bool has(Trait trait) const { return (traits & trait) != 0; }
+    /// How many operands the op takes; -1 for any number.
+    constexpr int operand_count() const {
+        if (operands.find("...") != std::string_view::npos) return -1;
+        int count = operands.empty() ? 0 : 1;
+        for (char c : operands) count += c == ',' ? 1 : 0;
+        return count;
+    }
 };
+
+/// Whether an op can be computed inside a loop together with others: what fuse_elementwise fuses.
+constexpr bool fits_in_loop(const OpInfo& info) {
+    return info.has(kElementwise) || info.has(kGenerator) || info.has(kReduction) ||
+           info.has(kRepeats);
+}
+/// Whether the runtime runs an op as a loop: what fits in one, alone, and `fused`.
+constexpr bool runs_as_loop(const OpInfo& info) { return fits_in_loop(info) || info.has(kLoop); }
 
 /// One attribute of an op: its name in the text and the member that holds it.
 template <typename Op, typename T>
@@ -56,12 +80,16 @@ struct NoFields {
 };
 
 // ---- element-wise -------------------------------------------------------------------------------
+// Each of them can be called with numbers: that call is the op's meaning, which constant folding,
+// the reference and the tests share. Fast kernels are runtime/kernels/elementwise-inl.h.
 
 struct Abs : NoFields {
     static constexpr OpInfo kInfo{"abs", "x", "|x|", kElementwise};
+    double operator()(double x) const { return std::abs(x); }
 };
 struct Add : NoFields {
     static constexpr OpInfo kInfo{"add", "a, b", "a + b", kElementwise | kCommutative};
+    double operator()(double a, double b) const { return a + b; }
 };
 /// From or to bf16, the upper half of an f32; the result's type says which. The one element-wise op
 /// whose operand and result may differ in their element type; all others, and generators,
@@ -69,88 +97,124 @@ struct Add : NoFields {
 struct Cast : NoFields {
     static constexpr OpInfo kInfo{
         "cast", "x", "x as another element type, rounded to nearest, ties to even", kElementwise};
+    /// Types round what they hold, for every op alike.
+    double operator()(double x) const { return x; }
 };
 struct Cos : NoFields {
-    static constexpr OpInfo kInfo{"cos", "x", "cos x", kElementwise};
+    static constexpr OpInfo kInfo{"cos", "x", "cos x", kElementwise, 5};
+    double operator()(double x) const { return std::cos(x); }
 };
 struct Div : NoFields {
-    static constexpr OpInfo kInfo{"div", "a, b", "a / b", kElementwise};
+    static constexpr OpInfo kInfo{"div", "a, b", "a / b", kElementwise, 2};
+    double operator()(double a, double b) const { return a / b; }
 };
 struct Equal : NoFields {
     static constexpr OpInfo kInfo{"equal", "a, b", "1 where a = b, else 0",
                                   kElementwise | kCommutative | kNoGradient};
+    double operator()(double a, double b) const { return a == b ? 1 : 0; }
 };
 struct Erf : NoFields {
     static constexpr OpInfo kInfo{
-        "erf", "x", "2/sqrt(pi) times the integral of exp(-t^2) from 0 to x", kElementwise};
+        "erf", "x", "2/sqrt(pi) times the integral of exp(-t^2) from 0 to x", kElementwise, 12};
+    double operator()(double x) const { return std::erf(x); }
 };
 struct Exp : NoFields {
-    static constexpr OpInfo kInfo{"exp", "x", "e^x", kElementwise};
+    static constexpr OpInfo kInfo{"exp", "x", "e^x", kElementwise, 6};
+    double operator()(double x) const { return std::exp(x); }
 };
 struct Floor : NoFields {
     static constexpr OpInfo kInfo{"floor", "x", "the largest integer not above x",
                                   kElementwise | kNoGradient};
+    double operator()(double x) const { return std::floor(x); }
 };
 struct Greater : NoFields {
     static constexpr OpInfo kInfo{"greater", "a, b", "1 where a > b, else 0",
                                   kElementwise | kNoGradient};
+    double operator()(double a, double b) const { return a > b ? 1 : 0; }
 };
 struct LeakyRelu {
     static constexpr OpInfo kInfo{"leaky_relu", "x", "x where x > 0, else slope x; slope >= 0",
                                   kElementwise};
     double slope = 0;
     static constexpr auto fields() { return std::tuple{field("slope", &LeakyRelu::slope)}; }
+    /// With slope 0 also of -infinity, where slope x would be NaN.
+    double operator()(double x) const {
+        if (std::isnan(x) || x > 0) return x;
+        return slope == 0 ? 0 : slope * x;
+    }
 };
 struct Log : NoFields {
-    static constexpr OpInfo kInfo{"log", "x", "natural logarithm", kElementwise};
+    static constexpr OpInfo kInfo{"log", "x", "natural logarithm", kElementwise, 7};
+    double operator()(double x) const { return std::log(x); }
 };
 struct Maximum : NoFields {
     static constexpr OpInfo kInfo{"maximum", "a, b", "the larger; at a tie the gradient goes to b",
                                   kElementwise | kCommutative};
+    double operator()(double a, double b) const { return std::isnan(a) || a > b ? a : b; }
 };
 struct Minimum : NoFields {
     static constexpr OpInfo kInfo{"minimum", "a, b", "the smaller; at a tie the gradient goes to b",
                                   kElementwise | kCommutative};
+    double operator()(double a, double b) const { return std::isnan(a) || a < b ? a : b; }
 };
 struct Mul : NoFields {
     static constexpr OpInfo kInfo{"mul", "a, b", "a b", kElementwise | kCommutative};
+    double operator()(double a, double b) const { return a * b; }
 };
 struct Neg : NoFields {
     static constexpr OpInfo kInfo{"neg", "x", "-x", kElementwise};
+    double operator()(double x) const { return -x; }
 };
 struct Pow {
     static constexpr OpInfo kInfo{"pow", "x", "x^exponent", kElementwise};
     double exponent = 1;
     static constexpr auto fields() { return std::tuple{field("exponent", &Pow::exponent)}; }
+    double operator()(double x) const { return std::pow(x, exponent); }
 };
 struct Select : NoFields {
     static constexpr OpInfo kInfo{"select", "condition, a, b", "a where condition != 0, else b",
                                   kElementwise};
+    double operator()(double condition, double a, double b) const { return condition != 0 ? a : b; }
 };
 struct Sigmoid : NoFields {
-    static constexpr OpInfo kInfo{"sigmoid", "x", "1 / (1 + e^-x)", kElementwise};
+    static constexpr OpInfo kInfo{"sigmoid", "x", "1 / (1 + e^-x)", kElementwise, 7};
+    double operator()(double x) const { return 1 / (1 + std::exp(-x)); }
 };
 struct Sign : NoFields {
     static constexpr OpInfo kInfo{"sign", "x", "-1, 0 or 1", kElementwise | kNoGradient};
+    double operator()(double x) const {
+        if (std::isnan(x)) return x;
+        return x > 0 ? 1 : x < 0 ? -1 : 0;
+    }
 };
 struct Sin : NoFields {
-    static constexpr OpInfo kInfo{"sin", "x", "sin x", kElementwise};
+    static constexpr OpInfo kInfo{"sin", "x", "sin x", kElementwise, 5};
+    double operator()(double x) const { return std::sin(x); }
 };
 struct Softplus : NoFields {
-    static constexpr OpInfo kInfo{"softplus", "x", "log(1 + e^x), without overflow", kElementwise};
+    static constexpr OpInfo kInfo{"softplus", "x", "log(1 + e^x), without overflow", kElementwise,
+                                  11};
+    /// log(1 + e^x) = max(x, 0) + log(1 + e^-|x|), whose exponential cannot overflow.
+    double operator()(double x) const {
+        return std::fmax(x, 0) + std::log1p(std::exp(-std::abs(x)));
+    }
 };
 struct Sqrt : NoFields {
-    static constexpr OpInfo kInfo{"sqrt", "x", "square root", kElementwise};
+    static constexpr OpInfo kInfo{"sqrt", "x", "square root", kElementwise, 2};
+    double operator()(double x) const { return std::sqrt(x); }
 };
 struct StopGradient : NoFields {
     static constexpr OpInfo kInfo{"stop_gradient", "x", "x, through which no gradient flows",
                                   kElementwise | kNoGradient};
+    double operator()(double x) const { return x; }
 };
 struct Sub : NoFields {
     static constexpr OpInfo kInfo{"sub", "a, b", "a - b", kElementwise};
+    double operator()(double a, double b) const { return a - b; }
 };
 struct Tanh : NoFields {
-    static constexpr OpInfo kInfo{"tanh", "x", "hyperbolic tangent", kElementwise};
+    static constexpr OpInfo kInfo{"tanh", "x", "hyperbolic tangent", kElementwise, 7};
+    double operator()(double x) const { return std::tanh(x); }
 };
 
 // ---- generators ---------------------------------------------------------------------------------
@@ -176,7 +240,7 @@ struct Iota {
 struct RandomNormal {
     static constexpr OpInfo kInfo{"random_normal", "",
                                   "independent N(0, 1) from (seed, call, stream, index)",
-                                  kGenerator | kNoGradient};
+                                  kGenerator | kNoGradient, 18};
     int64_t stream = 0;
     static constexpr auto fields() { return std::tuple{field("stream", &RandomNormal::stream)}; }
 };
@@ -184,7 +248,7 @@ struct RandomUniform {
     static constexpr OpInfo kInfo{
         "random_uniform", "",
         "independent U[0, 1), multiples of 2^-24, from (seed, call, stream, index)",
-        kGenerator | kNoGradient};
+        kGenerator | kNoGradient, 9};
     int64_t stream = 0;
     static constexpr auto fields() { return std::tuple{field("stream", &RandomUniform::stream)}; }
 };
@@ -203,7 +267,7 @@ struct Step : NoFields {
 /// axes repeat.
 struct Broadcast {
     static constexpr OpInfo kInfo{"broadcast", "x",
-                                  "repeats x along the axes that `dims` does not name"};
+                                  "repeats x along the axes that `dims` does not name", kRepeats};
     std::vector<int64_t> dims;
     static constexpr auto fields() { return std::tuple{field("dims", &Broadcast::dims)}; }
 };
@@ -338,7 +402,8 @@ struct Matmul {
 /// as one loop. Its body (Operation::body) computes values of the enclosing function; its operands
 /// are what the body reads from outside, its results what is used outside.
 struct Fused {
-    static constexpr OpInfo kInfo{"fused", "...", "the ops of its body in one loop over `space`"};
+    static constexpr OpInfo kInfo{"fused", "...", "the ops of its body in one loop over `space`",
+                                  kLoop};
     std::vector<int64_t> space;
     static constexpr auto fields() { return std::tuple{field("space", &Fused::space)}; }
 };
@@ -370,6 +435,9 @@ struct OpVariant : OpAlternatives {
 
 /// Facts of an op that is only known at run time.
 const OpInfo& op_info(const OpVariant& op);
+/// What an element-wise op makes of numbers. Nothing for other ops, nor for `cast`, whose result
+/// depends on the type.
+std::optional<double> scalar_value(const OpVariant& op, std::span<const double> operands);
 /// Its attributes as text: `{a=1, b=[2,3]}` with a leading space, or "" when all have their defaults.
 /// Nothing is lost: of two ops of one kind with equal texts all attributes are equal.
 std::string attributes_text(const OpVariant& op);

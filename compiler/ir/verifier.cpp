@@ -23,6 +23,8 @@
 
 #include <algorithm>
 #include <set>
+#include <string_view>
+#include <unordered_set>
 
 #include "compiler/ir/infer.h"
 #include "compiler/ir/verify_contract.h"
@@ -256,8 +258,7 @@ class FunctionCheck {
                        const std::set<ValueId>& reduced) {
         const OpInfo& info = inner.info();
         const bool reduction = info.has(kReduction), scalar = info.has(kRuntimeScalar);
-        if (!reduction && !scalar && !info.has(kElementwise) && !info.has(kGenerator) &&
-            inner.as<Broadcast>() == nullptr)
+        if (!fits_in_loop(info) && !scalar)
             report_.error(function_, inner,
                           fmt::format("`{}` cannot be in a fused body", info.name));
         for (ValueId operand : inner.operands) {
@@ -328,7 +329,7 @@ class FunctionCheck {
     const VerifyOptions& options_;
     VerifyReport& report_;
     std::vector<Known> known_;
-    std::set<std::string> names_;
+    std::unordered_set<std::string_view> names_;
 };
 
 template <typename Items>

@@ -17,6 +17,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -46,7 +47,12 @@ class PlanCheck {
           function_(function),
           report_(report),
           root_(function.values.size(), kNone),
-          buffer_of_(function.values.size(), kNone) {}
+          buffer_of_(function.values.size(), kNone) {
+        for (size_t i = 0; i <= module.states.size(); ++i)
+            offsets_.push_back(i == 0 ? 0
+                                      : offsets_[i - 1] + packed_bytes(module.states[i - 1].type));
+        for (const Update& u : function.updates) updates_of_[u.state].push_back(u.value);
+    }
 
     void run() {
         if (function_.arena_bytes < 0) {
@@ -54,6 +60,7 @@ class PlanCheck {
             return;
         }
         find_buffers();
+        find_sharers();
         for (const Buffer& b : buffers_) {
             if (function_.values[b.value].state != kNone) continue;
             if (function_.values[b.value].home == kNone)
@@ -84,8 +91,7 @@ class PlanCheck {
         Buffer& b = buffers_.back();
         const Value& v = function_.values[value];
         b.in_states = v.state != kNone || v.home != kNone;
-        b.begin = b.in_states ? state_offset(module_, v.state != kNone ? v.state : v.home)
-                              : v.arena_offset;
+        b.begin = b.in_states ? offsets_[v.state != kNone ? v.state : v.home] : v.arena_offset;
         b.end = b.begin + v.type.bytes();
     }
 
@@ -155,21 +161,19 @@ class PlanCheck {
             check_pack(b);
             return;
         }
-        if (b.end > state_offset(module_, static_cast<StateId>(module_.states.size()))) {
+        if (b.end > offsets_.back()) {
             error(b, fmt::format("{}, {} bytes at `@{}`, ends behind all states", shown(b.value),
                                  b.end - b.begin, name));
             return;
         }
-        for (size_t id = 0; id < module_.states.size(); ++id) {
-            const auto state = static_cast<StateId>(id);
-            const int64_t begin = state_offset(module_, state);
-            if (begin < b.end && b.begin < begin + module_.states[id].type.bytes() &&
-                !is_updated_by(state, begin, b))
+        for (size_t id = first_state(b); id < module_.states.size() && offsets_[id] < b.end; ++id)
+            if (offsets_[id] + module_.states[id].type.bytes() > b.begin &&
+                !is_updated_by(static_cast<StateId>(id), offsets_[id], b))
                 error(b, fmt::format("{} is at `@{}` but does not update it", shown(b.value),
                                      module_.states[id].name));
-        }
-        for (const Buffer& other : buffers_) {
-            if (other.value == b.value || other.viewed != kNone || !b.overlaps(other)) continue;
+        for (int32_t i : sharing_states(b)) {
+            const Buffer& other = buffers_[i];
+            if (other.value == b.value || !b.overlaps(other)) continue;
             if (!is_old(other) && !is_pack_of_states(other)) {
                 if (other.value < b.value) continue;  // once
                 error(b, fmt::format("{} and {} are both at `@{}`", shown(b.value),
@@ -193,20 +197,49 @@ class PlanCheck {
 
     /// Whether the new value of `state` is `b`, or the part of it that lies there.
     bool is_updated_by(StateId state, int64_t begin, const Buffer& b) const {
-        return std::any_of(
-            function_.updates.begin(), function_.updates.end(), [&](const Update& u) {
-                const Buffer& by = buffer(u.value);
-                return u.state == state && memory(u.value) == b.value && by.begin == begin;
-            });
+        const auto found = updates_of_.find(state);
+        return found != updates_of_.end() &&
+               std::any_of(found->second.begin(), found->second.end(), [&](ValueId v) {
+                   return memory(v) == b.value && buffer(v).begin == begin;
+               });
+    }
+
+    /// The first state whose memory reaches behind the beginning of a buffer.
+    size_t first_state(const Buffer& b) const {
+        return std::upper_bound(offsets_.begin() + 1, offsets_.end(), b.begin) -
+               (offsets_.begin() + 1);
+    }
+
+    /// Notes which buffers lie in each state.
+    void find_sharers() {
+        sharers_.resize(module_.states.size());
+        for (size_t i = 0; i < buffers_.size(); ++i) {
+            const Buffer& b = buffers_[i];
+            if (!b.in_states || b.viewed != kNone) continue;
+            for (size_t id = first_state(b); id < sharers_.size() && offsets_[id] < b.end; ++id)
+                sharers_[id].push_back(static_cast<int32_t>(i));
+        }
+    }
+
+    /// Buffers that lie in the same states as `b`, which may overlap it.
+    std::vector<int32_t> sharing_states(const Buffer& b) const {
+        std::vector<int32_t> out;
+        for (size_t id = first_state(b); id < sharers_.size() && offsets_[id] < b.end; ++id)
+            out.insert(out.end(), sharers_[id].begin(), sharers_[id].end());
+        std::sort(out.begin(), out.end());
+        out.erase(std::unique(out.begin(), out.end()), out.end());
+        return out;
     }
 
     /// What a pack of states looks at must be there still when it is read.
     void check_pack(const Buffer& b) {
-        for (const Buffer& other : buffers_)
-            if (other.viewed == kNone && other.in_states && b.overlaps(other) && !is_old(other) &&
-                !is_pack_of_states(other) && b.last > other.first)
+        for (int32_t i : sharing_states(b)) {
+            const Buffer& other = buffers_[i];
+            if (b.overlaps(other) && !is_old(other) && !is_pack_of_states(other) &&
+                b.last > other.first)
                 error(b, fmt::format("{} is read after {} was written over it", shown(b.value),
                                      shown(other.value)));
+        }
     }
 
     void check_overlaps() {
@@ -218,14 +251,19 @@ class PlanCheck {
                 continue;
             placed.push_back(b);
         }
+        // In the order in which they are written, each against what is alive then.
         std::stable_sort(placed.begin(), placed.end(),
-                         [](const Buffer& x, const Buffer& y) { return x.begin < y.begin; });
-        for (size_t i = 0; i < placed.size(); ++i)
-            for (size_t j = i + 1; j < placed.size() && placed[j].begin < placed[i].end; ++j)
-                if (conflict(placed[i], placed[j]))
-                    error(placed[i].first > placed[j].first ? placed[i] : placed[j],
-                          fmt::format("{} and {} overlap in memory while both are needed",
-                                      shown(placed[i].value), shown(placed[j].value)));
+                         [](const Buffer& x, const Buffer& y) { return x.first < y.first; });
+        std::vector<Buffer> alive;
+        for (const Buffer& late : placed) {
+            const auto is_over = [&](const Buffer& early) { return early.last < late.first; };
+            alive.erase(std::remove_if(alive.begin(), alive.end(), is_over), alive.end());
+            for (const Buffer& early : alive)
+                if (early.overlaps(late) && conflict(early, late))
+                    error(late, fmt::format("{} and {} overlap in memory while both are needed",
+                                            shown(early.value), shown(late.value)));
+            alive.push_back(late);
+        }
     }
 
     /// Whether two values whose bytes overlap are alive at the same time, and the later one is
@@ -294,6 +332,9 @@ class PlanCheck {
     std::vector<ValueId> root_;
     std::vector<int32_t> buffer_of_;  ///< by value: index into buffers_, for roots
     std::vector<Buffer> buffers_;
+    std::vector<int64_t> offsets_;  ///< by state: where it begins in the memory of all; and the end
+    std::map<StateId, std::vector<ValueId>> updates_of_;
+    std::vector<std::vector<int32_t>> sharers_;  ///< by state: buffers that lie in it
 };
 
 }  // namespace

@@ -20,8 +20,7 @@ std::optional<int64_t> view_offset(const Function& function, const Operation& op
     return offset;
 }
 
-/// Bytes that a tensor takes in a pack, and a state in memory.
-static int64_t packed_bytes(const Type& type) {
+int64_t packed_bytes(const Type& type) {
     return packed_size(type.elements()) * dtype_size(type.dtype);
 }
 

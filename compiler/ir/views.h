@@ -18,6 +18,9 @@ std::optional<int64_t> view_offset(const Function& function, const Operation& op
 /// part is one piece: for a concat, axes before the one that grows have size 1. Empty otherwise.
 std::vector<int64_t> part_offsets(const Function& function, const Operation& op);
 
+/// Bytes that a tensor takes in a pack, and a state in the memory of all states.
+int64_t packed_bytes(const Type& type);
+
 /// Where state `id` lies in the memory of all states, in bytes: behind one another, as `pack` would
 /// put them. `id` may be the number of states: where they end.
 int64_t state_offset(const Module& module, StateId id);

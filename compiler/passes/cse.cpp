@@ -1,14 +1,11 @@
-// The key of an op is text: its name, printed attributes, operands and type. Attributes print
-// without loss, so equal texts are equal ops.
+// One walk with a table of what has been computed.
 #include "compiler/passes/cse.h"
-
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <string>
 #include <unordered_map>
 
+#include "compiler/passes/op_key.h"
 #include "compiler/passes/rewriter.h"
 
 namespace gmc::passes {
@@ -19,8 +16,7 @@ using namespace ir;  // NOLINT: all of this is about ir
 std::string key_of(const Rewriter& rewriter, const Operation& op) {
     std::vector<ValueId> operands = op.operands;
     if (op.info().has(kCommutative)) std::sort(operands.begin(), operands.end());
-    return fmt::format("{}{} {} {}", op.info().name, attributes_text(op.op),
-                       fmt::join(operands, ","), to_string(rewriter.type(op.result())));
+    return op_key(op.op, operands, rewriter.type(op.result()));
 }
 
 }  // namespace

@@ -9,9 +9,9 @@ namespace {
 
 using namespace ir;  // NOLINT: all of this is about ir
 
-class State {
+class Eliminator {
   public:
-    explicit State(Function& function)
+    explicit Eliminator(Function& function)
         : function_(function), needed_(function.values.size(), false) {}
 
     bool run() {
@@ -45,7 +45,7 @@ class State {
 
 Result<bool> dce(Module& module, Diagnostics&) {
     bool changed = false;
-    for (Function& function : module.functions) changed |= State(function).run();
+    for (Function& function : module.functions) changed |= Eliminator(function).run();
     return changed;
 }
 

@@ -12,9 +12,10 @@ namespace {
 
 using namespace ir;  // NOLINT
 
-class State {
+class Differentiator {
   public:
-    State(Module& module, Function& function) : function_(function), b_(module, function) {}
+    Differentiator(Module& module, Function& function)
+        : function_(function), b_(module, function) {}
 
     bool run() {
         std::vector<Operation> before = std::move(function_.operations);
@@ -132,7 +133,7 @@ class State {
 
 Result<bool> differentiate(Module& module, Diagnostics&) {
     bool changed = false;
-    for (Function& function : module.functions) changed |= State(module, function).run();
+    for (Function& function : module.functions) changed |= Differentiator(module, function).run();
     return changed;
 }
 

@@ -1,4 +1,4 @@
-// Which parameters, then function by function.
+// Finds the parameters that get a copy in bf16, then rewrites each function to read and update it.
 #include "compiler/passes/keep_copies.h"
 
 #include <algorithm>
@@ -17,8 +17,8 @@ bool is_part(const Operation& op) {
     return op.as<Slice>() != nullptr || op.as<Reshape>() != nullptr;
 }
 
-/// The state that `op` makes bf16 of; kNone when it does anything else.
-StateId narrowed_state(const Function& f, const Operation& op) {
+/// The state that `op` casts to bf16; kNone when `op` is anything else.
+StateId state_of_cast(const Function& f, const Operation& op) {
     const bool narrows = op.as<Cast>() != nullptr && f.type(op.result()).dtype == DType::kBf16;
     return narrows ? f.values[op.operands[0]].state : kNone;
 }
@@ -54,7 +54,7 @@ class Rewrite {
     }
 
   private:
-    /// Whether `op` makes what there is already.
+    /// Whether `op` is a cast whose result exists already as a copy; notes what replaces it.
     bool replaces(const Operation& op) {
         if (op.as<Cast>() == nullptr || f_.type(op.result()).dtype != DType::kBf16) return false;
         const ValueId x = op.operands[0];
@@ -63,7 +63,8 @@ class Rewrite {
         return kept;
     }
 
-    /// The bf16 of a value: the copy of a state, a part of what it is a part of, or a cast.
+    /// A value in bf16: the copy of a state; for a part of a value, the same part of that value in
+    /// bf16; else a cast.
     ValueId copy_of(ValueId v) {
         if (const auto known = copied_.find(v); known != copied_.end()) return known->second;
         const auto state = copies_.find(f_.values[v].state);
@@ -87,9 +88,9 @@ class Rewrite {
     std::map<ValueId, ValueId> replaced_;  ///< results of casts -> the same made elsewhere
 };
 
-class State {
+class CopyKeeper {
   public:
-    explicit State(Module& module) : m_(module) {}
+    explicit CopyKeeper(Module& module) : m_(module) {}
 
     bool run() {
         std::set<StateId> wanted;
@@ -116,7 +117,7 @@ class State {
     void find(const Function& f, std::set<StateId>& wanted) const {
         std::set<StateId> read;
         for (const Operation& op : f.operations) {
-            const StateId state = narrowed_state(f, op);
+            const StateId state = state_of_cast(f, op);
             if (state != kNone && m_.states[state].role == StateRole::kParameter)
                 read.insert(state);
         }
@@ -124,7 +125,7 @@ class State {
         std::map<ValueId, std::vector<StateId>> together;
         for (const Update& u : f.updates)
             if (m_.states[u.state].role == StateRole::kParameter)
-                together[views.root(u.value).of].push_back(u.state);
+                together[views.container(u.value).of].push_back(u.state);
         for (const auto& [value, states] : together)
             if (std::any_of(states.begin(), states.end(),
                             [&](StateId s) { return read.count(s) != 0; }))
@@ -136,6 +137,6 @@ class State {
 
 }  // namespace
 
-Result<bool> keep_copies(Module& module, Diagnostics&) { return State(module).run(); }
+Result<bool> keep_copies(Module& module, Diagnostics&) { return CopyKeeper(module).run(); }
 
 }  // namespace gmc::passes

@@ -1,5 +1,6 @@
-// Backwards: which values must stay f32, and of which contractions want a bf16 copy. Then forwards,
-// writing the function anew: `narrow` and `wide` give a value in the type that its reader wants.
+// One walk from the end finds which values must stay f32, and which are read by contractions in bf16.
+// A walk from the beginning then writes the function anew; `as_bf16` and `as_f32` give a value in the
+// type that its reader needs.
 #include "compiler/passes/lower_precision.h"
 
 #include <fmt/format.h>
@@ -19,15 +20,15 @@ bool is_contraction(const Operation& op) {
            op.as<ConvBackwardData>() != nullptr || op.as<ConvBackwardWeights>() != nullptr;
 }
 
-/// What the result of such an op is made of are its operands' elements, and zeros.
+/// Whether the op only moves elements: its result consists of its operands' elements, and zeros.
 bool moves_elements(const Operation& op) {
     return op.as<Concat>() != nullptr || op.as<Pad>() != nullptr || op.as<Reshape>() != nullptr ||
            op.as<Slice>() != nullptr || op.as<Transpose>() != nullptr;
 }
 
-class State {
+class PrecisionLowerer {
   public:
-    State(Module& module, Function& function)
+    PrecisionLowerer(Module& module, Function& function)
         : f_(function),
           b_(module, function),
           from_data_(function.values.size(), false),
@@ -64,8 +65,8 @@ class State {
                f_.type(op.operands[0]).dtype == DType::kF32;
     }
 
-    /// What reaches an update or a result without passing a contraction or a reduction; inputs;
-    /// what is made of states.
+    /// Finds the values that stay f32: inputs, what is computed from states alone, and what reaches an
+    /// update or a result without passing through a contraction or a reduction.
     void find_exact() {
         for (size_t v = 0; v < f_.values.size(); ++v) exact_[v] = !from_data_[v];
         for (const Input& input : f_.inputs) exact_[input.value] = true;
@@ -81,7 +82,7 @@ class State {
         }
     }
 
-    /// What a contraction reads, as it is or moved.
+    /// Finds the values that a contraction in bf16 reads, directly or through ops that move elements.
     void find_contracted() {
         for (size_t i = f_.operations.size(); i-- > 0;) {
             const Operation& op = f_.operations[i];
@@ -94,7 +95,7 @@ class State {
     bool rewrite(Operation& op) {
         if (moves_elements(op) && moves_bf16(op)) return move(op);
         const bool lowers = is_lowered(op);
-        for (ValueId& operand : op.operands) operand = lowers ? narrow(operand) : wide(operand);
+        for (ValueId& operand : op.operands) operand = lowers ? as_bf16(operand) : as_f32(operand);
         const ValueId result = op.result();
         if (lowers && !exact_[result]) {
             // Readers of the result still name it, so its bf16 form is another value.
@@ -105,22 +106,22 @@ class State {
         if (lowers) return true;
         if (!contracted_[result] || exact_[result] || f_.type(result).dtype != DType::kF32)
             return false;
-        replaced_[result] = narrow(result);
+        replaced_[result] = as_bf16(result);
         return true;
     }
 
-    /// Whether this moves what is bf16 anyway: all of the operands, or some where a contraction
-    /// reads the result.
+    /// Whether an op that moves elements is to move bf16: all of its operands are bf16 already, or some
+    /// are and a contraction in bf16 reads the result.
     bool moves_bf16(const Operation& op) const {
-        const auto narrow = std::count_if(op.operands.begin(), op.operands.end(),
-                                          [&](ValueId v) { return replaced_.count(v) != 0; });
-        return narrow == static_cast<std::ptrdiff_t>(op.operands.size()) ||
-               (narrow > 0 && contracted_[op.result()]);
+        const auto in_bf16 = std::count_if(op.operands.begin(), op.operands.end(),
+                                           [&](ValueId v) { return replaced_.count(v) != 0; });
+        return in_bf16 == static_cast<std::ptrdiff_t>(op.operands.size()) ||
+               (in_bf16 > 0 && contracted_[op.result()]);
     }
 
     bool move(Operation& op) {
         const ValueId result = op.result();
-        for (ValueId& operand : op.operands) operand = narrow(operand);
+        for (ValueId& operand : op.operands) operand = as_bf16(operand);
         op.results = {f_.add_value(name(result, DType::kBf16), with(result, DType::kBf16))};
         replaced_[result] = op.result();
         f_.operations.push_back(std::move(op));
@@ -138,19 +139,19 @@ class State {
     }
 
     /// The bf16 of a value.
-    ValueId narrow(ValueId value) {
+    ValueId as_bf16(ValueId value) {
         const auto found = replaced_.find(value);
         if (found != replaced_.end()) return found->second;
-        const auto [made, fresh] = narrowed_.try_emplace(value, kNone);
+        const auto [made, fresh] = as_bf16_.try_emplace(value, kNone);
         if (fresh) made->second = cast(value, DType::kBf16, name(value, DType::kBf16));
         return made->second;
     }
 
-    /// What a reader of f32 reads in place of the value.
-    ValueId wide(ValueId value) {
+    /// The value in f32: itself, or a cast of the bf16 that has replaced it.
+    ValueId as_f32(ValueId value) {
         const auto found = replaced_.find(value);
         if (found == replaced_.end()) return value;
-        const auto [made, fresh] = widened_.try_emplace(value, kNone);
+        const auto [made, fresh] = as_f32_.try_emplace(value, kNone);
         if (fresh) made->second = cast(found->second, DType::kF32, name(value, DType::kF32));
         return made->second;
     }
@@ -162,8 +163,8 @@ class State {
     std::vector<bool> exact_;       ///< stays f32 for all that read it, but contractions
     std::vector<bool> contracted_;  ///< a contraction in bf16 reads it
     std::map<ValueId, ValueId> replaced_;  ///< values that everything reads as bf16 -> that
-    std::map<ValueId, ValueId> narrowed_;  ///< values -> their casts to bf16, for contractions
-    std::map<ValueId, ValueId> widened_;   ///< replaced values -> that, cast to f32
+    std::map<ValueId, ValueId> as_bf16_;   ///< values -> their casts to bf16, for contractions
+    std::map<ValueId, ValueId> as_f32_;    ///< replaced values -> that, cast to f32
 };
 
 }  // namespace
@@ -171,7 +172,7 @@ class State {
 Result<bool> lower_precision(Module& module, Diagnostics&) {
     if (module.compilation.precision != DType::kBf16) return false;
     bool changed = false;
-    for (Function& function : module.functions) changed |= State(module, function).run();
+    for (Function& function : module.functions) changed |= PrecisionLowerer(module, function).run();
     return changed;
 }
 

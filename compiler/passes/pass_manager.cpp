@@ -30,7 +30,7 @@ size_t count_operations(const ir::Module& module) {
 class Manager {
   public:
     Manager(ir::Module& module, const PassOptions& options, Diagnostics& diagnostics)
-        : module_(module), options_(options), diagnostics_(diagnostics) {}
+        : module_(module), before_(module), options_(options), diagnostics_(diagnostics) {}
 
     Result<bool> run(const std::vector<Stage>& stages) {
         if (!make_dump_folder()) return Failure{};
@@ -75,28 +75,28 @@ class Manager {
     }
 
     Result<bool> run_pass(const Pass& pass, const ir::VerifyOptions& ensures) {
-        const ir::Module before = module_;  // what a bug is shown with
         const Clock::time_point start = Clock::now();
         Result<bool> changed = Failure{};
         try {
             changed = pass.function(module_, diagnostics_);
         } catch (const InternalError& error) {
-            crash(pass, before, error.what());
+            crash(pass, error.what());
         }
         if (!changed) return Failure{};
         note_time(pass, *changed, std::chrono::duration<double>(Clock::now() - start).count());
         Diagnostics found;
         // A skipped pass may have been the one that ensures what the stage promises.
         if (!ir::verify(module_, found, options_.skip.empty() ? ensures : ir::VerifyOptions{}))
-            crash(pass, before, found.render());
+            crash(pass, found.render());
+        if (*changed) before_ = module_;
         ++runs_;
         if (!show(pass, *changed)) return Failure{};
         return changed;
     }
 
-    [[noreturn]] void crash(const Pass& pass, const ir::Module& before, const std::string& why) {
+    [[noreturn]] void crash(const Pass& pass, const std::string& why) {
         std::string where = fmt::format("the module before the pass is in {}", options_.crash_file);
-        if (!ir::write_file(options_.crash_file, ir::artefact_text(before), diagnostics_))
+        if (!ir::write_file(options_.crash_file, ir::artefact_text(before_), diagnostics_))
             where = fmt::format("{} could not be written", options_.crash_file);
         throw InternalError(
             fmt::format("internal error in pass {}: {}\n{}", pass.name, why, where));
@@ -145,6 +145,7 @@ class Manager {
     }
 
     ir::Module& module_;
+    ir::Module before_;  ///< as the last pass that changed it left it: what a bug is shown with
     const PassOptions& options_;
     Diagnostics& diagnostics_;
     int runs_ = 0;

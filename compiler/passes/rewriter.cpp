@@ -1,5 +1,5 @@
-// The walk: ops move from a copy of the list to a new list, so that rules can append before the op
-// at hand.
+// Moves the operations one by one from the old list to a new one, so that rules can put operations
+// before the one at hand.
 #include "compiler/passes/rewriter.h"
 
 namespace gmc::passes {

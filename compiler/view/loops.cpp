@@ -12,12 +12,6 @@ namespace {
 
 using namespace ir;  // NOLINT
 
-bool is_loop(const Operation& op) {
-    const OpInfo& info = op.info();
-    return info.has(kElementwise) || info.has(kGenerator) || info.has(kReduction) ||
-           op.as<Broadcast>() != nullptr || op.as<Fused>() != nullptr;
-}
-
 bool is_random(const Operation& op) {
     return op.as<RandomNormal>() != nullptr || op.as<RandomUniform>() != nullptr;
 }
@@ -49,7 +43,9 @@ class Writer {
             const ValueId result = op.result();
             if (op.as<Reshape>() != nullptr || packs_.count(result) + parts_.count(result) > 0)
                 continue;
-            ++(is_loop(op) ? loops : op.info().has(kContraction) ? contractions : others);
+            ++(runs_as_loop(op.info())       ? loops
+               : op.info().has(kContraction) ? contractions
+                                             : others);
             lines += "  " + line(op) + "\n";
         }
         return fmt::format("@{}: {} loops, {} contractions, {} others\n", f_.name, loops,
@@ -106,8 +102,8 @@ class Writer {
             else
                 (inner.info().has(kReduction) ? sums : stores) += name(v);
         });
-        std::string out =
-            fmt::format("{} {}:", is_loop(op) ? "loop" : op.info().name, to_string(space(op)));
+        std::string out = fmt::format("{} {}:", runs_as_loop(op.info()) ? "loop" : op.info().name,
+                                      to_string(space(op)));
         const auto part = [&](const char* verb, const std::string& what) {
             if (!what.empty())
                 out += fmt::format("{} {}{}", out.back() == ':' ? "" : ";", verb, what);

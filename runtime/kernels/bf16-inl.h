@@ -1,5 +1,5 @@
-// Vectors of bf16: f32 rounded to it, the scalar definition of which is in bf16.h, in whole numbers
-// as the instructions for it flush subnormal numbers to zero; and products of pairs.
+// Vectors of bf16: rounding, as bf16.h defines it, and products of pairs. Rounding uses integer
+// arithmetic, because the processors' own instructions flush subnormal numbers to zero.
 
 // clang-format off
 #if defined(GMC_RUNTIME_KERNELS_BF16_INL_H_) == defined(HWY_TARGET_TOGGLE)

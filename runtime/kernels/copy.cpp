@@ -115,7 +115,8 @@ std::vector<Region<T>> regions(const ir::Concat& op, const Tensors<T>& t) {
     return out;
 }
 
-/// Parts, and zeros between them, which states that lie so have already.
+/// Copies the operands to their parts, with zeros between them. States that are neighbours in memory
+/// have these zeros already.
 template <typename T>
 std::vector<Region<T>> regions(const ir::Pack&, const Tensors<T>& t) {
     const bool states = ir::is_at_its_states(t.function, t.operation);
@@ -212,9 +213,8 @@ void copy_line(const T* from, T* to, const Axis& axis) {
         for (int64_t i = 0; i < axis.size; ++i) to[i * axis.to_stride] = from[i * axis.from_stride];
 }
 
-/// to[i, j] = from[i, j], where the operand is contiguous along i and the result along j. In blocks
-/// through a buffer: each cache line is touched once on either side, however unlucky the strides
-/// are.
+/// to[i, j] = from[i, j], where the operand is contiguous along i and the result along j. Works in
+/// blocks through a buffer, so that each cache line is touched once on either side whatever the strides.
 template <typename T>
 void copy_plane(const T* from, T* to, const Axis& rows, const Axis& columns,
                 TransposeFunction<T> transpose) {
@@ -231,7 +231,7 @@ void copy_plane(const T* from, T* to, const Axis& rows, const Axis& columns,
         }
 }
 
-/// The rows that share number `part` of `parts` has.
+/// The rows of share number `part`, of `parts` shares.
 template <typename T>
 void copy_share(const Region<T>& region, int64_t part, int64_t parts,
                 TransposeFunction<T> transpose) {

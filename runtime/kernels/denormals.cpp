@@ -1,4 +1,4 @@
-// Sets MXCSR.
+// Sets the bits in MXCSR, the control register of SSE.
 #include "runtime/kernels/denormals.h"
 
 #if defined(__SSE__)

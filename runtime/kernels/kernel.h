@@ -1,5 +1,5 @@
-// What a bound step is: an object that computes one op's results from its operands at addresses
-// fixed when it was made.
+// A kernel computes the results of one operation. The addresses of operands and results are fixed when
+// it is made.
 #pragma once
 
 #include <cstdint>
@@ -20,31 +20,33 @@ struct CallContext {
     double epoch = 0;  ///< the op `epoch`
 };
 
-/// What follows through a tensor while another kernel computes it: each part is read as soon as it
-/// is there, from the cache of the thread that wrote it. In this order: begin(), follow() from the
-/// threads of one parallel region, end().
+/// An operation that runs behind another one and reads its result piece by piece, each as soon as it is
+/// complete: it is then still in the cache of the thread that wrote it. Calls come in this order:
+/// begin(), follow() from the threads of one parallel region, end().
 class Epilogue {
   public:
     virtual ~Epilogue() = default;
     virtual void begin(const CallContext& context) = 0;
-    /// Elements [begin, end) of the tensor are final. Each thread, below omp_get_max_threads(),
-    /// goes up through elements of its own without gaps; those of a thread lie before the next
-    /// one's.
+    /// Says that elements [begin, end) of the tensor are complete. `thread` is below
+    /// omp_get_max_threads(). Each thread completes one contiguous range of elements, in increasing
+    /// order; the ranges of the threads follow each other in the threads' order.
     virtual void follow(int thread, int64_t begin, int64_t end) = 0;
     virtual void end() = 0;
 };
 
-/// One step of an executable. `run` allocates nothing and may use all OpenMP threads.
+/// Runs one operation of an executable. `run` allocates nothing and may use all OpenMP threads.
 class Kernel {
   public:
     virtual ~Kernel() = default;
     virtual void run(const CallContext& context) = 0;
 
-    /// From now on `run` has `epilogue`, which must outlive this, follow through the result (null:
-    /// none). False when this kernel cannot do that; then nothing has changed.
+    /// Makes `run` call `epilogue` for the pieces of the result as they are completed; null: no longer.
+    /// The epilogue must outlive this kernel. False when this kernel cannot do that; then nothing has
+    /// changed.
     virtual bool set_epilogue(Epilogue* epilogue) { return epilogue == nullptr; }
 
-    /// Which share of its operation's elements it touches.
+    /// Which share of its operation's elements it computes, between 0 and 1; the rest is computed by
+    /// other kernels of the same operation.
     virtual double share() const { return 1; }
 
     /// How it computes: "loop", "copy", or the name of the contraction's candidate, "tiled+loop"

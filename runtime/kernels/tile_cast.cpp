@@ -1,5 +1,5 @@
-// A bf16 is the upper half of an f32, so widening is a shift and narrowing an addition that rounds,
-// then a shift.
+// A bf16 is the upper half of an f32. To f32 is a shift; to bf16 is an addition that rounds, then a
+// shift.
 #include "runtime/kernels/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -22,7 +22,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::ScalableTag<float>;
 using D16 = hn::Rebind<uint16_t, D>;
 
-void narrow(const TileCall& call) {
+void to_bf16(const TileCall& call) {
     const D d;
     const float* in = call.in[0];
     auto* out = reinterpret_cast<uint16_t*>(call.out);
@@ -36,7 +36,7 @@ void narrow(const TileCall& call) {
     }
 }
 
-void widen(const TileCall& call) {
+void to_f32(const TileCall& call) {
     const D d;
     const auto* in = reinterpret_cast<const uint16_t*>(call.in[0]);
     float* out = call.out;
@@ -72,7 +72,7 @@ TileFunction find_cast_function(ir::DType from, ir::DType to, unsigned splat) {
     if (wide_from && wide_to) return splat != 0 ? &fill<uint32_t> : &copy<uint32_t>;
     if (!wide_from && !wide_to) return splat != 0 ? &fill<uint16_t> : &copy<uint16_t>;
     if (splat != 0) return nullptr;  // a cast number is a number, too
-    return wide_from ? &narrow : &widen;
+    return wide_from ? &to_bf16 : &to_f32;
 }
 
 }  // namespace gmc::runtime::HWY_NAMESPACE

@@ -20,12 +20,8 @@ HWY_BEFORE_NAMESPACE();
 namespace gmc::runtime::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// "a, b" -> 2.
-constexpr size_t arity(const ir::OpInfo& info) {
-    size_t count = info.operands.empty() ? 0 : 1;
-    for (char c : info.operands) count += c == ',';
-    return count;
-}
+template <class Op>
+constexpr size_t kArity = static_cast<size_t>(Op::kInfo.operand_count());
 
 template <bool kIsSplat, class D>
 HWY_INLINE hn::Vec<D> load_operand(D d, const float* tile, float splat) {
@@ -83,13 +79,13 @@ HWY_INLINE void elementwise_loop(const TileCall& call, std::index_sequence<kOper
 
 template <class Op, unsigned kSplat>
 void run_elementwise(const TileCall& call) {
-    elementwise_loop<Op, kSplat>(call, std::make_index_sequence<arity(Op::kInfo)>());
+    elementwise_loop<Op, kSplat>(call, std::make_index_sequence<kArity<Op>>());
 }
 
 /// Variants by splat mask; all operands splat is left to calls with count 1.
 template <class Op, unsigned kSplat>
 constexpr TileFunction variant() {
-    constexpr unsigned kAll = (1u << arity(Op::kInfo)) - 1;
+    constexpr unsigned kAll = (1u << kArity<Op>)-1;
     if constexpr (kSplat == kAll)
         return nullptr;
     else
@@ -138,8 +134,7 @@ struct Finder {
     template <class Op>
     TileFunction operator()(const Op&) const {
         if constexpr (Op::kInfo.has(ir::kElementwise))
-            return variant_at<Op>(splat,
-                                  std::make_integer_sequence<unsigned, 1u << arity(Op::kInfo)>());
+            return variant_at<Op>(splat, std::make_integer_sequence<unsigned, 1u << kArity<Op>>());
         else if constexpr (Op::kInfo.has(ir::kGenerator) || Op::kInfo.has(ir::kRuntimeScalar))
             return &run_generator_of<Op>;
         else
@@ -169,38 +164,6 @@ TileFunction tile_function(const ir::OpVariant& op, unsigned splat) {
 }
 
 int vector_bits() { return HWY_DYNAMIC_DISPATCH(bits_of_vectors)(); }
-
-/// As measured by tests/bench/loop_bench.cpp with AVX-512.
-template <class Op>
-constexpr int64_t kCost = 1;
-template <>
-constexpr int64_t kCost<ir::Cos> = 5;
-template <>
-constexpr int64_t kCost<ir::Div> = 2;
-template <>
-constexpr int64_t kCost<ir::Erf> = 12;
-template <>
-constexpr int64_t kCost<ir::Exp> = 6;
-template <>
-constexpr int64_t kCost<ir::Log> = 7;
-template <>
-constexpr int64_t kCost<ir::RandomNormal> = 18;
-template <>
-constexpr int64_t kCost<ir::RandomUniform> = 9;
-template <>
-constexpr int64_t kCost<ir::Sigmoid> = 7;
-template <>
-constexpr int64_t kCost<ir::Sin> = 5;
-template <>
-constexpr int64_t kCost<ir::Softplus> = 11;
-template <>
-constexpr int64_t kCost<ir::Sqrt> = 2;
-template <>
-constexpr int64_t kCost<ir::Tanh> = 7;
-
-int64_t tile_cost(const ir::OpVariant& op) {
-    return std::visit([](const auto& o) { return kCost<std::decay_t<decltype(o)>>; }, op);
-}
 
 const void* op_address(const ir::OpVariant& op) {
     return std::visit([](const auto& o) -> const void* { return &o; }, op);

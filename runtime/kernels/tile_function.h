@@ -35,10 +35,6 @@ TileFunction tile_function(const ir::OpVariant& op, unsigned splat);
 /// Bits of the vectors of this machine's target, at most 512.
 int vector_bits();
 
-/// About how long an element takes, with 1 for an addition: decides whether a loop is worth several
-/// threads.
-int64_t tile_cost(const ir::OpVariant& op);
-
 /// The address of the op's struct inside its variant, for TileCall::op.
 const void* op_address(const ir::OpVariant& op);
 

@@ -1,4 +1,5 @@
-// Squares of 4 x 4, or 8 x 8 of bf16, in registers, what is left one by one.
+// Transposes squares of 4 x 4 f32 or 8 x 8 bf16 in registers; elements outside of whole squares are
+// moved one by one.
 #include "runtime/kernels/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE

@@ -1,4 +1,4 @@
-// The inner loop of transposes: a small matrix turned round in cache.
+// The inner loop of transposes: transposes a small matrix that is in cache.
 #pragma once
 
 #include <cstdint>

@@ -69,15 +69,12 @@ std::unique_ptr<Kernel> bind_conv(const Binding& b) {
 }
 
 template <typename Op>
-concept LoopOp = Op::kInfo.has(ir::kElementwise) || Op::kInfo.has(ir::kGenerator) ||
-                 Op::kInfo.has(ir::kReduction);
+concept LoopOp = ir::runs_as_loop(Op::kInfo);
 
 template <LoopOp Op>
 std::unique_ptr<Kernel> bind(const Op&, const Binding& b) {
     return bind_loop(b);
 }
-std::unique_ptr<Kernel> bind(const ir::Broadcast&, const Binding& b) { return bind_loop(b); }
-std::unique_ptr<Kernel> bind(const ir::Fused&, const Binding& b) { return bind_loop(b); }
 
 std::unique_ptr<Kernel> bind(const ir::Concat&, const Binding& b) { return bind_copy(b); }
 std::unique_ptr<Kernel> bind(const ir::Pack&, const Binding& b) { return bind_copy(b); }

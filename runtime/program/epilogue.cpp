@@ -216,7 +216,7 @@ class Finder {
         });
         if (to == order_.end() || follows_[*to]) return;
         const Footprint& its = items_[*to].footprint;
-        if (!is_loop_op(operation(*to).op) ||
+        if (!ir::runs_as_loop(operation(*to).info()) ||
             !reads_in_order(*to, operation(contraction).result()) ||
             !writes_in_order(its, mine.writes.front()) || overlap(its.writes, mine.reads))
             return;

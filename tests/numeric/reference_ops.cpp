@@ -4,7 +4,6 @@
 
 #include "compiler/ir/text/parser.h"
 #include "compiler/support/check.h"
-#include "runtime/reference/elementwise.h"
 #include "tests/catch.h"
 #include "tests/numeric/gradient/gradient_cases.h"
 
@@ -46,16 +45,15 @@ Numbers generate(const std::string& op, size_t count, const runtime::CallContext
 }  // namespace
 
 TEST_CASE("reference of NaN and infinities") {
-    using runtime::evaluate;
     const double infinity = INFINITY;
-    CHECK(evaluate(ir::LeakyRelu{0}, -infinity) == 0);
-    CHECK(evaluate(ir::LeakyRelu{0.5}, -infinity) == -infinity);
-    CHECK(std::isnan(evaluate(ir::LeakyRelu{0}, NAN)));
-    CHECK(std::isnan(evaluate(ir::Sign{}, NAN)));
-    CHECK(std::isnan(evaluate(ir::Softplus{}, NAN)));
+    CHECK(ir::LeakyRelu{0}(-infinity) == 0);
+    CHECK(ir::LeakyRelu{0.5}(-infinity) == -infinity);
+    CHECK(std::isnan(ir::LeakyRelu{0}(NAN)));
+    CHECK(std::isnan(ir::Sign{}(NAN)));
+    CHECK(std::isnan(ir::Softplus{}(NAN)));
     for (const auto& [a, b] : {std::pair{NAN, 1.0}, {1.0, NAN}, {NAN, NAN}}) {
-        CHECK(std::isnan(evaluate(ir::Maximum{}, a, b)));
-        CHECK(std::isnan(evaluate(ir::Minimum{}, a, b)));
+        CHECK(std::isnan(ir::Maximum{}(a, b)));
+        CHECK(std::isnan(ir::Minimum{}(a, b)));
     }
     const std::string largest = "%y = reduce_max %a {axes=[1]} : f32[3]";
     const Numbers y = run("%a: f32[3,2] = argument", largest, {NAN, 1, 1, NAN, -infinity, -2});
@@ -65,25 +63,24 @@ TEST_CASE("reference of NaN and infinities") {
 }
 
 TEST_CASE("reference of element-wise ops") {
-    using runtime::evaluate;
-    CHECK(evaluate(ir::Sign{}, -3) == -1);
-    CHECK(evaluate(ir::Sign{}, 0) == 0);
-    CHECK(evaluate(ir::Floor{}, -0.5) == -1);
-    CHECK(evaluate(ir::LeakyRelu{0.3}, -2) == Approx(-0.6));
-    CHECK(evaluate(ir::Pow{-2}, 4) == 0.0625);
-    CHECK(evaluate(ir::Pow{0}, 0) == 1);
-    CHECK(evaluate(ir::Sigmoid{}, 0) == 0.5);
-    CHECK(evaluate(ir::Sigmoid{}, -1000) == 0);
-    CHECK(evaluate(ir::Softplus{}, 0) == Approx(std::log(2)));
-    CHECK(evaluate(ir::Softplus{}, 1000) == 1000);
-    CHECK(evaluate(ir::Softplus{}, -1000) == 0);
-    CHECK(evaluate(ir::Erf{}, 1) == Approx(0.8427007929497149));
-    CHECK(evaluate(ir::Greater{}, 1, 1) == 0);
-    CHECK(evaluate(ir::Equal{}, 1, 1) == 1);
-    CHECK(evaluate(ir::Maximum{}, -1, 2) == 2);
-    CHECK(evaluate(ir::Minimum{}, -1, 2) == -1);
-    CHECK(evaluate(ir::Select{}, -0.5, 1, 2) == 1);
-    CHECK(evaluate(ir::Select{}, 0, 1, 2) == 2);
+    CHECK(ir::Sign{}(-3) == -1);
+    CHECK(ir::Sign{}(0) == 0);
+    CHECK(ir::Floor{}(-0.5) == -1);
+    CHECK(ir::LeakyRelu{0.3}(-2) == Approx(-0.6));
+    CHECK(ir::Pow{-2}(4) == 0.0625);
+    CHECK(ir::Pow{0}(0) == 1);
+    CHECK(ir::Sigmoid{}(0) == 0.5);
+    CHECK(ir::Sigmoid{}(-1000) == 0);
+    CHECK(ir::Softplus{}(0) == Approx(std::log(2)));
+    CHECK(ir::Softplus{}(1000) == 1000);
+    CHECK(ir::Softplus{}(-1000) == 0);
+    CHECK(ir::Erf{}(1) == Approx(0.8427007929497149));
+    CHECK(ir::Greater{}(1, 1) == 0);
+    CHECK(ir::Equal{}(1, 1) == 1);
+    CHECK(ir::Maximum{}(-1, 2) == 2);
+    CHECK(ir::Minimum{}(-1, 2) == -1);
+    CHECK(ir::Select{}(-0.5, 1, 2) == 1);
+    CHECK(ir::Select{}(0, 1, 2) == 2);
 }
 
 TEST_CASE("reference of ops that move elements") {

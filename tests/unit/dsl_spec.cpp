@@ -1,6 +1,8 @@
 // What read_model makes of models.
 #include "dsl/spec.h"
 
+#include "dsl/lower/evaluate.h"
+#include "dsl/lower/layers/layers.h"
 #include "dsl/schema/functions.h"
 #include "dsl/schema/schema.h"
 #include "tests/unit/dsl_helpers.h"
@@ -188,6 +190,43 @@ TEST_CASE("The tables are sound", "[dsl]") {
         CHECK((!*row.main_key || find_key(row.keys, row.main_key) != nullptr));
     for (const char* name : {"adam", "sgd"}) CHECK_NOTHROW(mapping(name));
     CHECK_THROWS(mapping("nothing"));
+}
+
+TEST_CASE("Every function of the language has a rule, and every rule a row", "[dsl]") {
+    for (const FunctionRow& row : function_table()) {
+        INFO("a rule in dsl/lower/calls for `" << row.name << "`");
+        CHECK(lower::call_functions().count(std::string(row.name)) == 1);
+    }
+    for (const auto& [name, rule] : lower::call_functions()) {
+        INFO("a row in dsl/schema/functions.cpp for `" << name << "`");
+        CHECK(find_function(name) != nullptr);
+    }
+}
+
+TEST_CASE("Every layer of the language has a builder, and every builder a row", "[dsl]") {
+    for (const LayerRow& row : layer_table()) {
+        INFO("a builder in dsl/lower/layers for `" << row.kind << "`");
+        CHECK(lower::layer_builders().count(row.kind) == 1);
+    }
+    CHECK(lower::layer_builders().size() == layer_table().size());
+}
+
+/// Ops of one operand that people reach by operators (-x, x^2), inside of layers, or not at all.
+const std::vector<std::string_view> kNoFunctions = {"cast", "cos", "neg", "pow", "sign", "sin"};
+
+template <typename Op>
+void check_op() {
+    if (!Op::kInfo.has(ir::kElementwise) || Op::kInfo.operand_count() != 1) return;
+    const bool excused = std::count(kNoFunctions.begin(), kNoFunctions.end(), Op::kInfo.name) != 0;
+    INFO("the op `" << Op::kInfo.name
+                    << "`: a row in dsl/schema/functions.cpp, or in kNoFunctions");
+    CHECK(excused == (find_function(Op::kInfo.name) == nullptr));
+}
+
+TEST_CASE("Every element-wise op of one operand is a function, or said to be none", "[dsl]") {
+#define GMC_OP(Name) check_op<ir::Name>();
+#include "compiler/ir/op_kind.def"
+#undef GMC_OP
 }
 
 TEST_CASE("dsl/REFERENCE.md is the tables' own text", "[dsl]") {

@@ -8,10 +8,15 @@ namespace {
 
 std::string traits_text(const ir::OpInfo& info) {
     static constexpr std::pair<ir::Trait, const char*> kNames[] = {
-        {ir::kElementwise, "element-wise"},     {ir::kCommutative, "commutative"},
-        {ir::kReduction, "reduction"},          {ir::kGenerator, "generator"},
-        {ir::kRuntimeScalar, "runtime scalar"}, {ir::kNoGradient, "no gradient"},
-        {ir::kContraction, "contraction"}};
+        {ir::kElementwise, "element-wise"},
+        {ir::kCommutative, "commutative"},
+        {ir::kReduction, "reduction"},
+        {ir::kGenerator, "generator"},
+        {ir::kRuntimeScalar, "runtime scalar"},
+        {ir::kNoGradient, "no gradient"},
+        {ir::kContraction, "contraction"},
+        {ir::kRepeats, "repeats"},
+        {ir::kLoop, "loop"}};
     std::string out;
     for (const auto& [trait, name] : kNames)
         if (info.has(trait)) out += (out.empty() ? "" : ", ") + std::string(name);

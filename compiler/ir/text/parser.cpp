@@ -80,7 +80,7 @@ class Parser : TokenReader {
         const Token name = next();
         if (name.kind != Token::Kind::kState)
             stop(name, fmt::format("expected a state such as @w, got {}", seen(name)));
-        if (module_.find_state(name.text) != kNone)
+        if (states_.count(name.text) != 0)
             stop(name, fmt::format("state `@{}` is declared twice", name.text));
         s.name = name.text;
         expect(':');
@@ -105,6 +105,7 @@ class Parser : TokenReader {
             attributes(s.initializer, s.initializer.kind);
         }
         s.location = location();
+        states_[s.name] = static_cast<StateId>(module_.states.size());
         module_.states.push_back(std::move(s));
     }
 
@@ -182,9 +183,10 @@ class Parser : TokenReader {
     }
 
     StateId state_named(const Token& t) {
-        const StateId id = t.kind == Token::Kind::kState ? module_.find_state(t.text) : kNone;
-        if (id == kNone) stop(t, fmt::format("no state {} is declared", seen(t)));
-        return id;
+        const auto found = states_.find(t.text);
+        if (t.kind != Token::Kind::kState || found == states_.end())
+            stop(t, fmt::format("no state {} is declared", seen(t)));
+        return found->second;
     }
 
     ValueId operand(const Token& t) {
@@ -277,7 +279,8 @@ class Parser : TokenReader {
 
     Module module_;
     Function* function_ = nullptr;
-    std::unordered_map<std::string, ValueId> values_;
+    std::unordered_map<std::string, StateId> states_;
+    std::unordered_map<std::string, ValueId> values_;  ///< of the function at hand
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
-// One walk forward per bias.
+// For each bias, follows the values that change with it. A value either grows by a known multiple of
+// the bias, or changes in another way; a variance forgets a common shift.
 #include "compiler/passes/algebra/cancel_shifts.h"
 
 #include <algorithm>
@@ -12,12 +13,12 @@ namespace {
 
 using namespace ir;  // NOLINT
 
-/// By how many times the shift a value grows; nothing: in another way.
+/// By which multiple of the shift a value grows; empty when it changes in another way.
 using Growth = std::optional<double>;
 
-class State {
+class ShiftCanceller {
   public:
-    State(Module& module, Function& function) : f_(function), b_(module, function) {}
+    ShiftCanceller(Module& module, Function& function) : f_(function), b_(module, function) {}
 
     bool run() {
         const bool differentiates =
@@ -25,11 +26,13 @@ class State {
                         [](const Operation& op) { return op.as<Gradient>() != nullptr; });
         if (!differentiates) return false;
         maker_.assign(f_.values.size(), kNone);
-        uses_.assign(f_.values.size(), 0);
+        readers_.resize(f_.values.size());
+        growth_.assign(f_.values.size(), 0.0);
         for (size_t i = 0; i < f_.operations.size(); ++i) {
-            for (ValueId v : f_.operations[i].operands) ++uses_[v];
+            for (ValueId v : f_.operations[i].operands) readers_[v].push_back(i);
             for (ValueId v : f_.operations[i].results) maker_[v] = static_cast<int>(i);
         }
+        find_reaching();
         std::set<ValueId> cancelled;  // broadcasts of biases
         for (size_t i = 0; i < f_.operations.size(); ++i)
             if (const ValueId bias = broadcast_bias(f_.operations[i]);
@@ -47,31 +50,61 @@ class State {
         return op.as<Op>() != nullptr ? &op : nullptr;
     }
 
+    void find_reaching() {
+        reaches_gradient_.assign(f_.values.size(), false);
+        for (size_t i = f_.operations.size(); i-- > 0;) {
+            const Operation& op = f_.operations[i];
+            if (op.as<Gradient>() != nullptr) {
+                reaches_gradient_[op.operands[0]] = true;
+                continue;
+            }
+            if (op.as<Sub>() != nullptr && squared(op.operands[1]) != kNone) continue;
+            const bool reaches = std::any_of(op.results.begin(), op.results.end(),
+                                             [&](ValueId v) { return reaches_gradient_[v]; });
+            for (ValueId v : op.operands)
+                if (reaches) reaches_gradient_[v] = true;
+        }
+    }
+
     /// The operand of an addition that is a repeated parameter.
     ValueId broadcast_bias(const Operation& op) const {
         if (op.as<Add>() == nullptr) return kNone;
         for (ValueId v : op.operands) {
             const Operation* broadcast = made_by<Broadcast>(v);
-            if (broadcast != nullptr && uses_[v] == 1 &&
+            if (broadcast != nullptr && readers_[v].size() == 1 &&
                 f_.values[broadcast->operands[0]].state != kNone)
                 return v;
         }
         return kNone;
     }
 
-    /// Whether nothing that is differentiated changes with the bias that operation `at` adds.
+    /// Whether no scalar that is differentiated changes with the bias that operation `at` adds.
     bool cancels(size_t at, ValueId bias) {
         dims_ = f_.operations[maker_[bias]].as<Broadcast>()->dims;
         whole_ = f_.type(bias).shape;
         axes_ = other_axes(static_cast<int64_t>(whole_.size()), dims_);
         count_ = static_cast<double>(f_.type(bias).elements());
         for (int64_t dim : dims_) count_ /= static_cast<double>(whole_[dim]);
-        growth_.assign(f_.values.size(), 0.0);
-        for (size_t i = at; i < f_.operations.size(); ++i) {
+        for (ValueId v : changed_) growth_[v] = 0.0;
+        changed_.clear();
+        // Operations that read what changes, in program order.
+        std::set<size_t> ahead{at};
+        while (!ahead.empty()) {
+            const size_t i = *ahead.begin();
+            ahead.erase(ahead.begin());
             const Operation& op = f_.operations[i];
+            if (op.as<Gradient>() != nullptr) {
+                if (changes(op.operands[0])) return false;
+                continue;
+            }
             const Growth growth = i == at ? Growth(1.0) : growth_after(op);
-            if (op.as<Gradient>() != nullptr && changes(op.operands[0])) return false;
-            for (ValueId v : op.results) growth_[v] = op.as<Gradient>() != nullptr ? 0.0 : growth;
+            if (growth == Growth(0.0)) continue;
+            for (ValueId v : op.results) {
+                if (!growth && reaches_gradient_[v]) return false;
+                growth_[v] = growth;
+                changed_.push_back(v);
+                ahead.insert(readers_[v].begin(), readers_[v].end());
+            }
         }
         return true;
     }
@@ -147,20 +180,24 @@ class State {
 
     Function& f_;
     Builder b_;
-    std::vector<int> maker_;  ///< by value: the operation that makes it
-    std::vector<int> uses_;   ///< by value: by operations
+    std::vector<int> maker_;                    ///< by value: the operation that makes it
+    std::vector<std::vector<size_t>> readers_;  ///< by value: operations, in program order
+    /// By value: whether something that is differentiated depends on it on a path without a variance.
+    /// If such a value changes other than by growing, the bias matters.
+    std::vector<bool> reaches_gradient_;
     // Of the bias at hand:
     std::vector<int64_t> dims_, axes_;  ///< where it varies, and where it repeats
     Shape whole_;
-    double count_ = 1;            ///< how often it repeats
-    std::vector<Growth> growth_;  ///< by value
+    double count_ = 1;              ///< how often it repeats
+    std::vector<Growth> growth_;    ///< by value
+    std::vector<ValueId> changed_;  ///< values whose growth is not 0
 };
 
 }  // namespace
 
 Result<bool> cancel_shifts(Module& module, Diagnostics&) {
     bool changed = false;
-    for (Function& function : module.functions) changed |= State(module, function).run();
+    for (Function& function : module.functions) changed |= ShiftCanceller(module, function).run();
     return changed;
 }
 

@@ -1,8 +1,6 @@
-// Rests are numbered: equal rests have equal numbers. They become ops only where they are shared.
+// Each value is split into factors (a number per example) and a rest. Rests are numbered so that equal
+// ones have equal numbers, as in cse; a rest becomes ops only when two contractions share it.
 #include "compiler/passes/algebra/factor_examples.h"
-
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -10,6 +8,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "compiler/passes/op_key.h"
 #include "compiler/passes/rewriter.h"
 
 namespace gmc::passes {
@@ -37,12 +36,13 @@ bool maps_examples(const Operation& op) {
     return op.as<Conv>() != nullptr || op.as<ConvBackwardData>() != nullptr;
 }
 
-class State {
+class ExampleFactorer {
   public:
-    State(Module& module, Function& function)
+    ExampleFactorer(Module& module, Function& function)
         : f_(function),
           rewriter_(module, function),
           splits_(function.values.size()),
+          whole_(function.values.size(), kNone),
           zero_(function.values.size(), false) {}
 
     bool run() {
@@ -81,17 +81,23 @@ class State {
     }
 
     int number(Rest rest) {
-        std::string key = rest.value != kNone ? fmt::format("%{}", rest.value) : "";
-        key += std::string(op_info(rest.op).name) + attributes_text(rest.op);
-        key += fmt::format(" {} {}", fmt::join(rest.operands, ","), to_string(rest.type));
-        const auto [found, fresh] = numbers_.try_emplace(key, static_cast<int>(rests_.size()));
+        std::string key = op_key(rest.op, rest.operands, rest.type);
+        const auto [found, fresh] =
+            numbers_.try_emplace(std::move(key), static_cast<int>(rests_.size()));
         if (fresh) rests_.push_back(std::move(rest));
         return found->second;
     }
     int ones(const Type& type) { return number({type, kNone, Constant{1}, {}}); }
-    int whole(ValueId v) { return number({type(v), v, {}, {}}); }
+    /// The rest that is a value as it is.
+    int whole(ValueId v) {
+        if (whole_[v] == kNone) {
+            whole_[v] = static_cast<int>(rests_.size());
+            rests_.push_back({type(v), v, {}, {}});
+        }
+        return whole_[v];
+    }
 
-    /// Of an operand: inputs and states have no factors.
+    /// The split of an operand. Inputs and states have no factors.
     Split of(ValueId v) {
         if (is_factor(v)) return {{v}, ones(type(v))};
         if (splits_[v].rest == kNone) splits_[v] = {{}, whole(v)};
@@ -106,15 +112,17 @@ class State {
         return out.factors.empty() ? Split{{}, whole(v)} : out;
     }
 
-    /// The op with the rest of its first operand in place of it.
+    /// The split of an op that is linear in its first operand alone: the factors pass through, and the
+    /// rest is the op applied to the operand's rest.
     Split applied(const Operation& op) {
         const Split x = of(op.operands[0]);
+        if (x.factors.empty()) return {};
         std::vector<int> operands{x.rest};
         for (size_t i = 1; i < op.operands.size(); ++i) operands.push_back(whole(op.operands[i]));
         return {x.factors, number({type(op.result()), kNone, op.op, operands})};
     }
 
-    /// The rule for ops that are linear in each example; without factors for others.
+    /// The split of an op that is linear in each example. Other ops have no factors.
     Split linear(const Operation& op) {
         const auto same_examples = [&] {
             const Shape& shape = type(op.operands[0]).shape;
@@ -143,6 +151,7 @@ class State {
         const Split a = of(op.operands[0]), b = of(op.operands[1]);
         Split out{a.factors, kNone};
         out.factors.insert(out.factors.end(), b.factors.begin(), b.factors.end());
+        if (out.factors.empty()) return {};
         std::sort(out.factors.begin(), out.factors.end());
         const int one = ones(type(op.result()));
         if (a.rest == one || b.rest == one) {
@@ -155,7 +164,8 @@ class State {
         return out;
     }
 
-    /// Operands from `first` on have the same factors, or are zero.
+    /// The split of a sum, a difference or a choice: it has factors when all operands from `first` on
+    /// have the same, or are zero.
     Split combined(const Operation& op, size_t first) {
         std::vector<int> operands;
         std::optional<std::vector<ValueId>> factors;
@@ -170,7 +180,7 @@ class State {
             if (factors && *factors != s.factors) return {};
             factors = s.factors;
         }
-        if (!factors) return {};
+        if (!factors || factors->empty()) return {};
         return {*factors, number({type(op.result()), kNone, op.op, operands})};
     }
 
@@ -218,6 +228,7 @@ class State {
     Function& f_;
     Rewriter rewriter_;
     std::vector<Split> splits_;  ///< by value
+    std::vector<int> whole_;     ///< by value: the rest that it is, or kNone
     std::vector<bool> zero_;     ///< by value: the constant 0
     std::vector<Rest> rests_;
     std::unordered_map<std::string, int> numbers_;
@@ -228,7 +239,7 @@ class State {
 
 Result<bool> factor_examples(Module& module, Diagnostics&) {
     bool changed = false;
-    for (Function& function : module.functions) changed |= State(module, function).run();
+    for (Function& function : module.functions) changed |= ExampleFactorer(module, function).run();
     return changed;
 }
 

@@ -30,14 +30,14 @@ struct Term {
     bool negative = false;
 };
 
-class State {
+class SumFactorer {
   public:
-    State(Rewriter& rewriter, Operation& op, const Sums& sums)
+    SumFactorer(Rewriter& rewriter, Operation& op, const Sums& sums)
         : rewriter_(rewriter), op_(op), sums_(sums), axes_(op.as<ReduceSum>()->axes) {}
 
     void run() {
-        std::vector<Term> terms = split(op_.operands[0], kDeepest);
-        if (terms.size() > kMostTerms || !is_worth_it(terms)) return;
+        const std::vector<Term> terms = split(op_.operands[0], kDeepest);
+        if (terms.empty() || !is_worth_it(terms)) return;
         emit(terms);
     }
 
@@ -52,16 +52,14 @@ class State {
         });
     }
 
+    /// The terms that a value is the sum of; none when there are more than kMostTerms.
     std::vector<Term> split(ValueId value, int depth) const {
         if (is_invariant(value)) return {{kNone, {{value, false}}, false}};
         const Operation* op = depth > 0 ? rewriter_.definition(value) : nullptr;
         if (op != nullptr && op->as<Neg>() != nullptr)
             return negated(split(op->operands[0], depth - 1));
-        if (op != nullptr && op->as<Add>() != nullptr)
-            return joined(split(op->operands[0], depth - 1), split(op->operands[1], depth - 1));
-        if (op != nullptr && op->as<Sub>() != nullptr)
-            return joined(split(op->operands[0], depth - 1),
-                          negated(split(op->operands[1], depth - 1)));
+        if (op != nullptr && op->as<Add>() != nullptr) return joined(*op, false, depth);
+        if (op != nullptr && op->as<Sub>() != nullptr) return joined(*op, true, depth);
         if (op != nullptr && op->as<Mul>() != nullptr)
             for (int i = 0; i < 2; ++i)
                 if (is_invariant(op->operands[i]))
@@ -75,7 +73,13 @@ class State {
         for (Term& t : terms) t.negative = !t.negative;
         return terms;
     }
-    static std::vector<Term> joined(std::vector<Term> a, const std::vector<Term>& b) {
+    /// Of a sum or a difference. In long sums the second half is not even looked at.
+    std::vector<Term> joined(const Operation& op, bool difference, int depth) const {
+        std::vector<Term> a = split(op.operands[0], depth - 1);
+        if (a.empty()) return {};
+        std::vector<Term> b = split(op.operands[1], depth - 1);
+        if (b.empty() || a.size() + b.size() > kMostTerms) return {};
+        if (difference) b = negated(std::move(b));
         a.insert(a.end(), b.begin(), b.end());
         return a;
     }
@@ -92,8 +96,8 @@ class State {
         const bool known = std::all_of(terms.begin(), terms.end(), [&](const Term& t) {
             return t.varying == kNone || sums_.count({t.varying, axes_}) != 0;
         });
-        // x - c may be small where x and c are not: so it stays, unless the sum of x is there for
-        // nothing.
+        // A sum of x - c is left alone, unless the sum of x is computed anyway: x - c may be small
+        // where x and c are large, and the difference of two large sums would lose its digits.
         return !unchanged && (known || (varying == 1 && terms.size() == 1));
     }
 
@@ -113,7 +117,7 @@ class State {
 
     ValueId emit(const Term& term) {
         Builder& b = rewriter_.builder();
-        // Equal sums elsewhere become one by cse.
+        // Where the same sum is computed elsewhere, cse makes them one.
         ValueId out = term.varying == kNone ? count() : b.reduce_sum(term.varying, axes_);
         for (const Factor& f : term.factors) {
             const ValueId factor = projected(f.value);
@@ -171,9 +175,9 @@ Result<bool> factor_sums(Module& module, Diagnostics&) {
         changed |= Rewriter(module, function).run([&](Rewriter& rewriter, Operation& op) {
             if (op.as<ReduceSum>() == nullptr || rewriter.type(op.operands[0]).dtype == DType::kI32)
                 return kNone;
-            State state(rewriter, op, sums);
-            state.run();
-            return state.replacement();
+            SumFactorer factorer(rewriter, op, sums);
+            factorer.run();
+            return factorer.replacement();
         });
     }
     return changed;

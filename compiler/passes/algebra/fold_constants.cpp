@@ -6,7 +6,6 @@
 #include <cfloat>
 #include <cmath>
 
-#include "compiler/passes/algebra/scalar_value.h"
 #include "compiler/passes/rewriter.h"
 
 namespace gmc::passes {

@@ -1,10 +1,12 @@
-// One join at a time, each with fresh knowledge of what needs what.
+// Joins one set of contractions at a time and then looks at the function anew: a join changes which
+// operations need which others.
 #include "compiler/passes/algebra/join_batches.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -31,22 +33,23 @@ bool sums_examples(const Operation& op) {
     return op.as<ConvBackwardWeights>() != nullptr;
 }
 
-/// Operations, a bit each.
-using Set = std::vector<uint64_t>;
+/// Contractions that can be one, as indices of operations, increasing.
+using Set = std::vector<int>;
 
-class State {
+class BatchJoiner {
   public:
-    State(Module& module, Function& function) : f_(function), b_(module, function) {}
+    BatchJoiner(Module& module, Function& function) : f_(function), b_(module, function) {}
 
     bool run() {
         bool changed = false;
-        // Maps first: they fix the order of the batches.
+        // Contractions that map examples come first. They put batches into an order, and sums over the
+        // same batches must add up the examples in that order.
         while (join_maps() || join_gradients()) changed = true;
         return changed;
     }
 
   private:
-    /// An op as text but for the sizes of batches: equal texts can be joined.
+    /// Describes a contraction without the sizes of its batches: those with equal texts can be joined.
     std::string kind_of(const Operation& op, bool with_weights) const {
         std::string text = std::string(op.info().name) + attributes_text(op.op);
         if (with_weights) text += fmt::format(" {}", op.operands[1]);
@@ -62,7 +65,8 @@ class State {
         maker_.assign(f_.values.size(), kNone);
         position_.assign(f_.values.size(), kNone);
         uses_.assign(f_.values.size(), 0);
-        needs_.assign(f_.operations.size(), Set((f_.operations.size() + 63) / 64, 0));
+        seen_.assign(f_.operations.size(), 0);
+        walk_ = 0;
         for (size_t i = 0; i < f_.operations.size(); ++i) {
             const Operation& op = f_.operations[i];
             int64_t position = kNone;
@@ -70,10 +74,6 @@ class State {
                 ++uses_[v];
                 if (position == kNone || (position_[v] != kNone && position_[v] < position))
                     position = position_[v];
-                if (maker_[v] == kNone) continue;
-                const Set& before = needs_[maker_[v]];
-                for (size_t k = 0; k < before.size(); ++k) needs_[i][k] |= before[k];
-                needs_[i][maker_[v] / 64] |= uint64_t{1} << (maker_[v] % 64);
             }
             const Slice* slice = op.as<Slice>();
             if (slice != nullptr && !slice->starts.empty()) position = slice->starts[0];
@@ -86,30 +86,45 @@ class State {
         for (const NamedValue& r : f_.results) ++uses_[r.value];
     }
 
-    bool needs(int later, int earlier) const {
-        return (needs_[later][earlier / 64] >> (earlier % 64) & 1) != 0;
+    /// Whether operation `later` needs one of the earlier operations, also indirectly.
+    bool needs(int later, const Set& earlier) {
+        ++walk_;
+        std::vector<int> stack{later};
+        while (!stack.empty()) {
+            const int i = stack.back();
+            stack.pop_back();
+            for (ValueId v : f_.operations[i].operands) {
+                const int maker = maker_[v];
+                if (maker < earlier.front() || seen_[maker] == walk_) continue;
+                if (std::binary_search(earlier.begin(), earlier.end(), maker)) return true;
+                seen_[maker] = walk_;
+                stack.push_back(maker);
+            }
+        }
+        return false;
     }
 
-    /// The first set of contractions that can be one, joined.
+    /// Joins the first set of contractions that have the same weights and do not need each other's
+    /// results. True when there was one.
     bool join_maps() {
         index();
-        std::vector<std::pair<std::string, std::vector<int>>> sets;  // in program order
+        std::vector<Set> sets;                                         // in program order
+        std::unordered_map<std::string, std::vector<size_t>> of_kind;  // kind -> indices of sets
         for (size_t i = 0; i < f_.operations.size(); ++i) {
             const Operation& op = f_.operations[i];
             if (!maps_examples(op)) continue;
             const auto now = static_cast<int>(i);
-            const std::string kind = kind_of(op, true);
-            const auto set = std::find_if(sets.begin(), sets.end(), [&](const auto& s) {
-                return s.first == kind &&
-                       std::none_of(s.second.begin(), s.second.end(),
-                                    [&](int earlier) { return needs(now, earlier); });
-            });
-            if (set == sets.end())
-                sets.push_back({kind, {now}});
-            else
-                set->second.push_back(now);
+            std::vector<size_t>& candidates = of_kind[kind_of(op, true)];
+            const auto set = std::find_if(candidates.begin(), candidates.end(),
+                                          [&](size_t n) { return !needs(now, sets[n]); });
+            if (set != candidates.end()) {
+                sets[*set].push_back(now);
+                continue;
+            }
+            candidates.push_back(sets.size());
+            sets.push_back({now});
         }
-        for (const auto& [kind, set] : sets) {
+        for (const Set& set : sets) {
             int64_t bytes = 0;
             for (int i : set) {
                 const Operation& op = f_.operations[i];
@@ -122,7 +137,8 @@ class State {
         return false;
     }
 
-    /// Where the batch of an operation stood in the batches joined before.
+    /// Where the batch of an operation begins in the batches that were joined before; kNone when it is
+    /// no part of one.
     int64_t position_of(int i) const { return position_[f_.operations[i].result()]; }
 
     void join(std::vector<int> set) {
@@ -151,7 +167,8 @@ class State {
         sort_by_dependency(f_);
     }
 
-    /// A sum of two weight gradients that nothing else reads.
+    /// Joins two weight gradients of the same weights, when they are only read by the addition that
+    /// sums them. True when there were two.
     bool join_gradients() {
         index();
         for (size_t i = 0; i < f_.operations.size(); ++i) {
@@ -188,7 +205,7 @@ class State {
         sort_by_dependency(f_);
     }
 
-    /// What a joined batch consists of.
+    /// The values that a joined batch was put together from.
     std::vector<ValueId> parts_of(ValueId v) const {
         for (const Operation& op : f_.operations)
             if (op.as<Concat>() != nullptr && op.result() == v && op.as<Concat>()->axis == 0)
@@ -196,8 +213,8 @@ class State {
         return {v};
     }
 
-    /// The values one after another: what they are slices of where they are all of it, or a concat,
-    /// perhaps one that is there.
+    /// A value that is these parts one after another: the value that they are slices of, when they are
+    /// all of it; else a concat, which may exist already.
     ValueId concat(const std::vector<ValueId>& parts) {
         int64_t begin = 0;
         ValueId whole = kNone;
@@ -238,14 +255,15 @@ class State {
     std::vector<int> maker_;         ///< by value: the operation that makes it
     std::vector<int> uses_;          ///< by value
     std::vector<int64_t> position_;  ///< by value: where its batch begins in a joined one, or kNone
-    std::vector<Set> needs_;         ///< by operation: which others it needs, also indirectly
+    std::vector<int> seen_;          ///< by operation: the walk that came by last
+    int walk_ = 0;
 };
 
 }  // namespace
 
 Result<bool> join_batches(Module& module, Diagnostics&) {
     bool changed = false;
-    for (Function& function : module.functions) changed |= State(module, function).run();
+    for (Function& function : module.functions) changed |= BatchJoiner(module, function).run();
     return changed;
 }
 

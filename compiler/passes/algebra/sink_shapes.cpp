@@ -10,9 +10,9 @@ namespace {
 
 using namespace ir;  // NOLINT: all of this is about ir
 
-class State {
+class ShapeSinker {
   public:
-    State(Module& module, Function& function)
+    ShapeSinker(Module& module, Function& function)
         : rewriter_(module, function), uses_(function.values.size(), 0) {
         for (const Operation& op : function.operations)
             for (ValueId operand : op.operands) ++uses_[operand];
@@ -51,7 +51,7 @@ class State {
                                    dims_of(*from).end()))
                     return false;
         std::vector<ValueId> operands;
-        for (ValueId operand : op.operands) operands.push_back(narrowed(operand, dims, inner));
+        for (ValueId operand : op.operands) operands.push_back(with_axes(operand, dims, inner));
         const ValueId small = emit_like(op, operands, inner.shape);
         rewriter_.become(op, Broadcast{dims}, {small});
         return true;
@@ -62,7 +62,7 @@ class State {
     }
 
     /// The operand with the axes `dims` only.
-    ValueId narrowed(ValueId operand, const std::vector<int64_t>& dims, const Type& inner) {
+    ValueId with_axes(ValueId operand, const std::vector<int64_t>& dims, const Type& inner) {
         Builder& b = rewriter_.builder();
         if (const double* number = rewriter_.constant(operand))
             return b.emit_typed(Constant{*number}, {}, inner);
@@ -133,7 +133,7 @@ class State {
 
 Result<bool> sink_shapes(Module& module, Diagnostics&) {
     bool changed = false;
-    for (Function& function : module.functions) changed |= State(module, function).run();
+    for (Function& function : module.functions) changed |= ShapeSinker(module, function).run();
     return changed;
 }
 

@@ -1,5 +1,5 @@
-// Reshapes and slices look at their operands; operands of a concat or pack lie in its result; a
-// pack of states is they.
+// Slices first, then concats and packs: a value that already lies within another one is not moved
+// into a concat.
 #include "compiler/passes/memory/memory_views.h"
 
 #include <optional>
@@ -25,33 +25,36 @@ MemoryViews::MemoryViews(const Function& function)
     find_parts();
 }
 
-View MemoryViews::root(ValueId value) const {
+View MemoryViews::container(ValueId value) const {
     View out{value, 0};
     while (view_[out.of].of != kNone) out = {view_[out.of].of, out.bytes + view_[out.of].bytes};
     return out;
 }
 
-/// States are no arenas: a part of one has no place that could be written down. But what several
-/// states become may be one value, of which each is a part.
+/// The results of reshapes, and of slices that are one piece of their operand. Slices of a state have
+/// memory of their own: a plan can name a state, but not a place within a state. (The new values of
+/// several states may be slices of one value, though; plan_memory then writes that value over all of
+/// these states.)
 void MemoryViews::find_slices() {
     for (const Operation& op : function_.operations) {
         if (op.as<Reshape>() != nullptr) view_[op.result()] = {op.operands[0], 0};
-        if (op.as<Slice>() == nullptr || is_state(root(op.operands[0]).of)) continue;
+        if (op.as<Slice>() == nullptr || is_state(container(op.operands[0]).of)) continue;
         const std::optional<int64_t> offset = view_offset(function_, op);
         if (offset && *offset % ir::kTensorAlignment == 0)
             view_[op.result()] = {op.operands[0], *offset};
     }
 }
 
-/// Operands of a concat or pack are computed straight into their parts of it, each into one at
-/// most.
+/// The operands of a concat or pack, when their parts of the result are one piece each: they are
+/// computed where the result needs them, and nothing is copied. A value that is an operand twice lies
+/// within the first part; the other is a copy.
 void MemoryViews::find_parts() {
     for (const Operation& op : function_.operations) {
         const bool joins = op.as<Concat>() != nullptr || op.as<Pack>() != nullptr;
         if (!joins || is_state(op.result())) continue;
         const std::vector<int64_t> offsets = part_offsets(function_, op);
         for (size_t i = 0; i < offsets.size(); ++i) {
-            const View part = root(op.operands[i]);
+            const View part = container(op.operands[i]);
             const int64_t bytes = function_.type(op.operands[i]).bytes();
             if (offsets[i] % ir::kTensorAlignment == 0 && part.of != op.result() &&
                 function_.type(part.of).bytes() == bytes && !is_state(part.of))

@@ -1,6 +1,8 @@
-// Which values of a function share memory because one is a part of the other: what plan_memory
-// plans with, and what order_operations and order_states reckon with. keep_copies finds by it which
-// parameters are updated as parts of one value.
+// Which values of a function need no memory of their own, because they lie within the memory of
+// another value, its container: the result of a reshape or a slice lies within its operand, and an
+// operand of a concat or pack within the result. plan_memory gives memory to containers only;
+// order_operations and order_states reckon with the same; keep_copies finds by it which parameters
+// are updated as parts of one value.
 #pragma once
 
 #include <vector>
@@ -14,7 +16,7 @@ inline int64_t aligned_bytes(const ir::Type& type) {
     return (type.bytes() + ir::kTensorAlignment - 1) / ir::kTensorAlignment * ir::kTensorAlignment;
 }
 
-/// Where a value is within the memory of another one.
+/// Where a value lies within another one.
 struct View {
     ir::ValueId of = ir::kNone;
     int64_t bytes = 0;  ///< from the start of `of`
@@ -24,12 +26,14 @@ class MemoryViews {
   public:
     explicit MemoryViews(const ir::Function& function);
 
-    /// The value whose memory `value` lies in, and where: of a value that is no part of another,
-    /// itself.
-    View root(ir::ValueId value) const;
+    /// The value that `value` lies within, and where: the outermost one, when it lies within several
+    /// that lie within each other. For a value with memory of its own, that value and 0.
+    View container(ir::ValueId value) const;
+    /// Whether a value lies within another one.
     bool is_view(ir::ValueId value) const { return view_[value].of != ir::kNone; }
-    /// The states that `value` is, as they were at entry: itself, or all that a pack of neighbours
-    /// takes. None for other values.
+    /// The states whose old contents `value` is: a state itself; or all states of a pack, when they
+    /// are neighbours in memory in the pack's order, so that the pack is that memory and nothing has
+    /// to be copied. None for other values.
     const std::vector<ir::ValueId>& states(ir::ValueId value) const { return states_[value]; }
 
   private:
@@ -40,7 +44,7 @@ class MemoryViews {
     const ir::Function& function_;
     std::vector<View> view_;                        ///< by value
     std::vector<std::vector<ir::ValueId>> states_;  ///< by value
-    std::vector<bool> state_;  ///< by value: states, or what a state becomes as a whole
+    std::vector<bool> state_;  ///< by value: a state, a pack of states, or the new value of a state
 };
 
 }  // namespace gmc::passes

@@ -1,9 +1,12 @@
-// List scheduling by bytes, in both directions; the planner is the judge.
+// Schedules greedily by bytes, once from the beginning and once from the end, and keeps the order for
+// which plan_memory needs the smallest arena.
 #include "compiler/passes/memory/order_operations.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <limits>
+#include <map>
 #include <set>
-#include <tuple>
 
 #include "compiler/passes/memory/memory_views.h"
 #include "compiler/passes/memory/plan_memory.h"
@@ -15,12 +18,12 @@ using namespace ir;  // NOLINT
 
 using Order = std::vector<int>;  ///< indices of operations
 
-/// An order must need less than this share of the arena to replace what is there.
+/// A new order replaces the present one when its arena is smaller than this share of the present one.
 constexpr double kWorthChanging = 0.99;
 
-class State {
+class Orderer {
   public:
-    explicit State(Function& function)
+    explicit Orderer(Function& function)
         : f_(function),
           views_(function),
           count_(static_cast<int>(function.operations.size())),
@@ -50,8 +53,8 @@ class State {
 
   private:
     void add_edge(int from, int to) {
-        before_[to].insert(from);
-        after_[from].insert(to);
+        before_[to].push_back(from);
+        after_[from].push_back(to);
     }
 
     void find_edges() {
@@ -62,47 +65,52 @@ class State {
         for (int i = 0; i < count_; ++i)
             for (ValueId v : f_.operations[i].operands) {
                 if (maker[v] != kNone) add_edge(maker[v], i);
-                readers[views_.root(v).of].push_back(i);
+                readers[views_.container(v).of].push_back(i);
             }
+        std::map<StateId, std::vector<ValueId>> values_of;  // states, and packs with them
+        for (size_t v = 0; v < f_.values.size(); ++v)
+            for (ValueId state : views_.states(static_cast<ValueId>(v)))
+                values_of[f_.values[state].state].push_back(static_cast<ValueId>(v));
         for (const Update& u : f_.updates) {
-            const int writer = maker[views_.root(u.value).of];
-            for (size_t v = 0; v < f_.values.size() && writer != kNone; ++v)
-                if (is_of(static_cast<ValueId>(v), u.state))
-                    for (int reader : readers[v])
-                        if (reader < writer) add_edge(reader, writer);
+            const int writer = maker[views_.container(u.value).of];
+            if (writer == kNone) continue;
+            for (ValueId old : values_of[u.state])
+                for (int reader : readers[old])
+                    if (reader < writer) add_edge(reader, writer);
         }
+        for (std::vector<std::vector<int>>* edges : {&before_, &after_})
+            for (std::vector<int>& list : *edges) {
+                std::sort(list.begin(), list.end());
+                list.erase(std::unique(list.begin(), list.end()), list.end());
+            }
     }
 
-    /// Whether a value is this state, or a pack with it.
-    bool is_of(ValueId value, StateId state) const {
-        const std::vector<ValueId>& states = views_.states(value);
-        return std::any_of(states.begin(), states.end(),
-                           [&](ValueId v) { return f_.values[v].state == state; });
-    }
-
-    /// What operations read and make, as pieces of memory that come and go as a whole.
+    /// Finds which pieces of memory each operation reads or writes. Values that lie within another one
+    /// count as that one.
     void find_memory() {
         bytes_.assign(f_.values.size(), 0);
         touches_.resize(count_);
+        touched_by_.resize(f_.values.size());
         users_.assign(f_.values.size(), 0);
         std::set<ValueId> kept;
-        for (const Update& u : f_.updates) kept.insert(views_.root(u.value).of);
-        for (const NamedValue& r : f_.results) kept.insert(views_.root(r.value).of);
+        for (const Update& u : f_.updates) kept.insert(views_.container(u.value).of);
+        for (const NamedValue& r : f_.results) kept.insert(views_.container(r.value).of);
         for (int i = 0; i < count_; ++i) {
             std::set<ValueId> pieces;
-            for (ValueId v : f_.operations[i].operands) pieces.insert(views_.root(v).of);
-            for (ValueId v : f_.operations[i].results) pieces.insert(views_.root(v).of);
+            for (ValueId v : f_.operations[i].operands) pieces.insert(views_.container(v).of);
+            for (ValueId v : f_.operations[i].results) pieces.insert(views_.container(v).of);
             for (ValueId v : pieces) {
                 if (!views_.states(v).empty() || kept.count(v) != 0) continue;
                 bytes_[v] = aligned_bytes(f_.type(v));
                 ++users_[v];
                 touches_[i].push_back(v);
+                touched_by_[v].push_back(i);
             }
         }
     }
 
-    /// What operation `i` adds to the memory in use when it comes next: pieces that nothing has
-    /// touched so far, less those that nothing else will touch.
+    /// By how much the memory in use grows when operation `i` comes next: the pieces that it is the
+    /// first to touch, less those that it is the last to touch.
     int64_t added(int i, const std::vector<int>& touched) const {
         int64_t bytes = 0;
         for (ValueId v : touches_[i]) {
@@ -112,26 +120,67 @@ class State {
         return bytes;
     }
 
+    /// The operations that could come next, sorted by how much memory they add, and among equals by
+    /// their place in the program.
+    class Ready {
+      public:
+        Ready(const Orderer& orderer, bool backward)
+            : o_(orderer),
+              backward_(backward),
+              touched_(orderer.f_.values.size(), 0),
+              bytes_(orderer.count_, kNotReady) {}
+
+        bool empty() const { return queue_.empty(); }
+        void add(int i) {
+            bytes_[i] = o_.added(i, touched_);
+            queue_.insert(key(i));
+        }
+        int take() {
+            const int i = std::abs(queue_.begin()->second);
+            queue_.erase(queue_.begin());
+            bytes_[i] = kNotReady;
+            for (ValueId v : o_.touches_[i]) touch(v);
+            return i;
+        }
+
+      private:
+        static constexpr int64_t kNotReady = std::numeric_limits<int64_t>::max();
+
+        std::pair<int64_t, int> key(int i) const { return {bytes_[i], backward_ ? -i : i}; }
+
+        /// Notes that a piece was touched. The first touch, and the last but one, change how much
+        /// memory other operations add.
+        void touch(ValueId v) {
+            const int touched = ++touched_[v];
+            if (touched != 1 && touched + 1 != o_.users_[v]) return;
+            for (int i : o_.touched_by_[v]) {
+                if (bytes_[i] == kNotReady) continue;
+                queue_.erase(key(i));
+                add(i);
+            }
+        }
+
+        const Orderer& o_;
+        bool backward_;
+        std::vector<int> touched_;    ///< by value: how often, so far
+        std::vector<int64_t> bytes_;  ///< by operation: what it adds, where it is ready
+        std::set<std::pair<int64_t, int>> queue_;
+    };
+
     Order scheduled(bool backward) const {
         const auto &waits = backward ? after_ : before_, &frees = backward ? before_ : after_;
-        std::vector<int> waiting(count_), touched(f_.values.size(), 0);
-        std::set<int> ready;
+        std::vector<int> waiting(count_);
+        Ready ready(*this, backward);
         for (int i = 0; i < count_; ++i) {
             waiting[i] = static_cast<int>(waits[i].size());
-            if (waiting[i] == 0) ready.insert(i);
+            if (waiting[i] == 0) ready.add(i);
         }
         Order order;
         while (!ready.empty()) {
-            // Among equals what comes first (or last) in the program.
-            const int next = *std::min_element(ready.begin(), ready.end(), [&](int x, int y) {
-                return std::pair(added(x, touched), backward ? -x : x) <
-                       std::pair(added(y, touched), backward ? -y : y);
-            });
-            ready.erase(next);
+            const int next = ready.take();
             order.push_back(next);
-            for (ValueId v : touches_[next]) ++touched[v];
             for (int i : frees[next])
-                if (--waiting[i] == 0) ready.insert(i);
+                if (--waiting[i] == 0) ready.add(i);
         }
         if (backward) std::reverse(order.begin(), order.end());
         return order;
@@ -140,17 +189,19 @@ class State {
     Function& f_;
     MemoryViews views_;
     int count_;
-    std::vector<std::set<int>> before_, after_;  ///< by operation: what must come before and after
-    std::vector<int64_t> bytes_;                 ///< by value (roots); 0: needs none, or always
-    std::vector<int> users_;                     ///< by value (roots): operations that touch it
+    std::vector<std::vector<int>> before_,
+        after_;                   ///< by operation: what must come before and after
+    std::vector<int64_t> bytes_;  ///< by value, of containers; 0: needs none, or always
+    std::vector<int> users_;      ///< by value, of containers: operations that touch it
     std::vector<std::vector<ValueId>> touches_;  ///< by operation
+    std::vector<std::vector<int>> touched_by_;   ///< by value, of containers
 };
 
 }  // namespace
 
 Result<bool> order_operations(Module& module, Diagnostics&) {
     bool changed = false;
-    for (Function& function : module.functions) changed |= State(function).run();
+    for (Function& function : module.functions) changed |= Orderer(function).run();
     return changed;
 }
 

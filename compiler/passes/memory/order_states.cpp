@@ -1,8 +1,10 @@
-// Wishes, chains, new numbers.
+// Collects which states want to be neighbours, links them to chains, the largest wish first, and
+// renumbers the states chain by chain.
 #include "compiler/passes/memory/order_states.h"
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 
 #include "compiler/passes/memory/memory_views.h"
 
@@ -11,16 +13,21 @@ namespace {
 
 using namespace ir;  // NOLINT
 
-/// States that want to lie behind one another.
+/// States that should lie one behind the other, and the bytes that need no copy if they do.
 struct Wish {
     int64_t bytes = 0;
     std::vector<StateId> states;
 };
 
-class State {
+class StateOrderer {
   public:
-    explicit State(Module& module)
-        : m_(module), next_(module.states.size(), kNone), previous_(module.states.size(), kNone) {}
+    explicit StateOrderer(Module& module)
+        : m_(module),
+          next_(module.states.size(), kNone),
+          previous_(module.states.size(), kNone),
+          other_end_(module.states.size()) {
+        std::iota(other_end_.begin(), other_end_.end(), 0);
+    }
 
     bool run() {
         for (const Function& function : m_.functions) {
@@ -50,7 +57,7 @@ class State {
         const MemoryViews views(f);
         std::map<ValueId, std::map<int64_t, StateId>> parts;  // value -> bytes -> state
         for (const Update& u : f.updates) {
-            const View at = views.root(u.value);
+            const View at = views.container(u.value);
             parts[at.of].emplace(at.bytes, u.state);
         }
         for (const auto& [value, states] : parts) {
@@ -60,14 +67,15 @@ class State {
         }
     }
 
+    /// Puts `b` behind `a`, unless either has another neighbour there, or `a` ends the chain that
+    /// `b` begins.
     void link(StateId a, StateId b) {
-        if (next_[a] != kNone || previous_[b] != kNone || last_of(b) == a) return;
+        if (next_[a] != kNone || previous_[b] != kNone || other_end_[b] == a) return;
         next_[a] = b;
         previous_[b] = a;
-    }
-    StateId last_of(StateId state) const {
-        while (next_[state] != kNone) state = next_[state];
-        return state;
+        const StateId first = other_end_[a], last = other_end_[b];
+        other_end_[first] = last;
+        other_end_[last] = first;
     }
 
     bool renumber() {
@@ -92,23 +100,18 @@ class State {
         m_.states = std::move(states);
         for (ir::State& s : m_.states)
             if (s.source != kNone) s.source = number[s.source];
-        for (Function& f : m_.functions) {
-            for (Value& v : f.values) {
-                if (v.state != kNone) v.state = number[v.state];
-                if (v.home != kNone) v.home = number[v.home];
-            }
-            for (Update& u : f.updates) u.state = number[u.state];
-        }
+        for (Function& f : m_.functions) f.renumber_states(number);
         return true;
     }
 
     Module& m_;
     std::vector<Wish> wishes_;
     std::vector<StateId> next_, previous_;  ///< by state: its neighbours, where they are wanted
+    std::vector<StateId> other_end_;        ///< of a chain's first state the last, and the reverse
 };
 
 }  // namespace
 
-Result<bool> order_states(Module& module, Diagnostics&) { return State(module).run(); }
+Result<bool> order_states(Module& module, Diagnostics&) { return StateOrderer(module).run(); }
 
 }  // namespace gmc::passes

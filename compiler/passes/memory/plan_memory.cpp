@@ -1,9 +1,12 @@
-// Lifetimes, in-place pairs, packing.
+// In this order: lifetimes; new states that are written over the old ones; buffers, where a result may
+// take over the buffer of an operand; offsets.
 #include "compiler/passes/memory/plan_memory.h"
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <set>
+#include <unordered_map>
 
 #include "compiler/ir/views.h"
 #include "compiler/passes/memory/memory_views.h"
@@ -15,7 +18,7 @@ using namespace ir;  // NOLINT
 
 constexpr int kAtEntry = -1;
 
-/// Values that share one piece of memory.
+/// A piece of the arena. Several values may use it, one after another.
 struct Buffer {
     int64_t bytes = 0;
     int first = 0, last = 0;  ///< operations, inclusive; kAtEntry for inputs
@@ -28,9 +31,9 @@ struct Place {
     int64_t bytes = 0;  ///< from the start of the buffer
 };
 
-class State {
+class Planner {
   public:
-    explicit State(Function& function) : f_(function), views_(function) {}
+    explicit Planner(Function& function) : f_(function), views_(function) {}
 
     bool run() {
         const std::vector<Value> before = f_.values;
@@ -46,16 +49,21 @@ class State {
 
     std::vector<int64_t> live_bytes() {
         share();
-        std::vector<int64_t> live(f_.operations.size(), 0);
-        for (const Buffer& b : buffers_)
-            for (int i = std::max(b.first, 0); i <= b.last && i < static_cast<int>(live.size());
-                 ++i)
-                live[i] += b.bytes;
+        // What begins and ends at each operation, then the running sum.
+        const auto end = static_cast<int>(f_.operations.size());
+        std::vector<int64_t> live(f_.operations.size() + 1, 0);
+        for (const Buffer& b : buffers_) {
+            if (b.first >= end || b.last < std::max(b.first, 0)) continue;
+            live[std::max(b.first, 0)] += b.bytes;
+            live[std::min(b.last + 1, end)] -= b.bytes;
+        }
+        std::partial_sum(live.begin(), live.end(), live.begin());
+        live.pop_back();
         return live;
     }
 
   private:
-    /// Decides who shares memory with whom.
+    /// Decides which values use the memory of a state, and which use the same buffer.
     void share() {
         for (Value& v : f_.values) v.arena_offset = v.home = kNone;
         find_lifetimes();
@@ -63,7 +71,7 @@ class State {
         make_buffers();
     }
 
-    View root(ValueId v) const { return views_.root(v); }
+    View container(ValueId v) const { return views_.container(v); }
 
     void find_lifetimes() {
         first_.assign(f_.values.size(), kAtEntry);
@@ -71,21 +79,21 @@ class State {
         maker_.assign(f_.values.size(), kNone);
         const int end = static_cast<int>(f_.operations.size());
         const auto read = [&](ValueId v, int i) {
-            int& last = last_[root(v).of];
+            int& last = last_[container(v).of];
             last = std::max(last, i);
         };
         for (int i = end; i-- > 0;)
-            for (ValueId v : f_.operations[i].results) maker_[v] = first_[root(v).of] = i;
+            for (ValueId v : f_.operations[i].results) maker_[v] = first_[container(v).of] = i;
         for (int i = 0; i < end; ++i) {
             for (ValueId v : f_.operations[i].operands) read(v, i);
             for (ValueId v : f_.operations[i].results) read(v, i);
         }
-        for (const Input& input : f_.inputs) first_[root(input.value).of] = kAtEntry;
+        for (const Input& input : f_.inputs) first_[container(input.value).of] = kAtEntry;
         for (const NamedValue& r : f_.results) read(r.value, end);
         for (const Update& u : f_.updates) read(u.value, end);
     }
 
-    /// Whether `op` touches element i of `operand` only while it makes element i of its results.
+    /// Whether `op` reads element i of `operand` only to compute element i of its results, or sums.
     static bool index_by_index(const Operation& op, ValueId operand) {
         if (op.as<Fused>() == nullptr) return op.info().has(kElementwise);
         return std::all_of(op.body.begin(), op.body.end(), [&](const Operation& inner) {
@@ -95,7 +103,8 @@ class State {
         });
     }
 
-    /// A result that a loop stores element by element, not a reduction.
+    /// Whether `op` stores element i of `result` as soon as it is computed; a reduction is stored
+    /// when the loop has ended.
     static bool stored_by_index(const Operation& op, ValueId result) {
         if (op.as<Fused>() == nullptr) return op.info().has(kElementwise);
         return std::any_of(op.body.begin(), op.body.end(), [&](const Operation& inner) {
@@ -103,34 +112,48 @@ class State {
         });
     }
 
-    /// What a state becomes, as a part of a value.
-    struct Part {
-        int64_t bytes = 0;  ///< from the start of the value
+    /// The new value of a state, which is a part of a larger value.
+    struct NewState {
+        int64_t bytes = 0;  ///< from the start of that value
         Update update;
     };
 
+    void index_views() {
+        viewers_.assign(f_.values.size(), {});
+        for (size_t i = 0; i < f_.operations.size(); ++i)
+            if (const ValueId v = f_.operations[i].result(); views_.is_view(v))
+                viewers_[container(v).of].push_back(static_cast<int>(i));
+        values_of_.clear();
+        for (size_t v = 0; v < f_.values.size(); ++v)
+            for (ValueId state : views_.states(static_cast<ValueId>(v)))
+                values_of_[f_.values[state].state].push_back(static_cast<ValueId>(v));
+    }
+
     void write_states_in_place() {
-        // What leaves the function must not change with the states.
+        index_views();
+        // A pack of states is the memory of the states. One that is needed at the end of the function
+        // is copied instead, because updates change that memory.
         const int end = static_cast<int>(f_.operations.size());
         for (const Operation& op : f_.operations)
             if (op.as<Pack>() != nullptr && last_[op.result()] < end)
                 f_.values[op.result()].home = packed_states(f_, op);
-        std::map<ValueId, std::vector<Part>> parts_of;
+        std::map<ValueId, std::vector<NewState>> new_states_of;
         for (const Update& u : f_.updates) {
-            const View at = root(u.value);
-            parts_of[at.of].push_back({at.bytes, u});
+            const View at = container(u.value);
+            new_states_of[at.of].push_back({at.bytes, u});
         }
-        for (auto& [value, parts] : parts_of) {
+        for (auto& [value, parts] : new_states_of) {
             std::sort(parts.begin(), parts.end(),
-                      [](const Part& a, const Part& b) { return a.bytes < b.bytes; });
+                      [](const NewState& a, const NewState& b) { return a.bytes < b.bytes; });
             if (maker_[value] >= 0 && views_.states(value).empty() && are_whole(value, parts) &&
                 may_write_over_states(value, parts))
                 give_home(value, parts);
         }
     }
 
-    /// Whether the parts update neighbours, lie as these do, and are all there is of the value.
-    bool are_whole(ValueId value, const std::vector<Part>& parts) const {
+    /// Whether these new states make up all of the value, in the order and at the distances in which
+    /// the states lie in memory.
+    bool are_whole(ValueId value, const std::vector<NewState>& parts) const {
         int64_t end = 0;
         for (size_t i = 0; i < parts.size(); ++i) {
             const Update& u = parts[i].update;
@@ -142,38 +165,40 @@ class State {
         const int64_t bytes = f_.type(value).bytes();
         if (bytes != end && (parts.size() > 1 || bytes != f_.type(parts[0].update.value).bytes()))
             return false;
-        // Other slices of it would have no place that could be written down; what a concat or pack
-        // joins is written earlier than that.
-        return std::all_of(f_.operations.begin(), f_.operations.end(), [&](const Operation& op) {
-            if (!views_.is_view(op.result()) || root(op.result()).of != value) return true;
+        // Everything that lies within the value would move into the states with it. A slice that is
+        // no new state would have no place there that a plan can name; and an operand of a concat
+        // would be written into the states before the value is made, while they are still read.
+        return std::all_of(viewers_[value].begin(), viewers_[value].end(), [&](int i) {
+            const Operation& op = f_.operations[i];
             if (op.as<Reshape>() == nullptr && op.as<Slice>() == nullptr) return false;
-            return root(op.operands[0]).of == value &&
-                   (op.as<Reshape>() != nullptr || part_at(op.result(), parts) != nullptr);
+            return container(op.operands[0]).of == value &&
+                   (op.as<Reshape>() != nullptr || new_state_at(op.result(), parts) != nullptr);
         });
     }
 
-    const Part* part_at(ValueId slice, const std::vector<Part>& parts) const {
-        const auto found = std::find_if(parts.begin(), parts.end(), [&](const Part& p) {
-            return p.bytes == root(slice).bytes &&
-                   f_.type(p.update.value).elements() == f_.type(slice).elements();
-        });
-        return found == parts.end() ? nullptr : &*found;
+    const NewState* new_state_at(ValueId slice, const std::vector<NewState>& parts) const {
+        const auto found = std::lower_bound(
+            parts.begin(), parts.end(), container(slice).bytes,
+            [](const NewState& part, int64_t bytes) { return part.bytes < bytes; });
+        const bool fits = found != parts.end() && found->bytes == container(slice).bytes &&
+                          f_.type(found->update.value).elements() == f_.type(slice).elements();
+        return fits ? &*found : nullptr;
     }
 
-    /// Whether nothing reads the old states later than `value` is made, nor other than index by
-    /// index then.
-    bool may_write_over_states(ValueId value, const std::vector<Part>& parts) const {
+    /// Whether the old states are not needed any more once `value` is written over them: nothing reads
+    /// them later, and the operation that makes `value` reads them element by element.
+    bool may_write_over_states(ValueId value, const std::vector<NewState>& parts) const {
         const int maker = maker_[value];
         const Operation& op = f_.operations[maker];
         const StateId first = parts.front().update.state;
         const auto end = first + static_cast<StateId>(parts.size());
-        for (size_t v = 0; v < f_.values.size(); ++v) {
-            const auto old = static_cast<ValueId>(v);
+        std::set<ValueId> olds;
+        for (StateId state = first; state < end; ++state)
+            if (const auto found = values_of_.find(state); found != values_of_.end())
+                olds.insert(found->second.begin(), found->second.end());
+        for (ValueId old : olds) {
             const std::vector<ValueId>& states = views_.states(old);
-            const bool overlaps = std::any_of(states.begin(), states.end(), [&](ValueId s) {
-                return first <= f_.values[s].state && f_.values[s].state < end;
-            });
-            if (!overlaps || last_[old] < maker) continue;
+            if (last_[old] < maker) continue;
             const bool same = f_.values[states[0]].state == first && states.size() == parts.size();
             if (last_[old] > maker || !same || !stored_by_index(op, value) ||
                 !only_by_index(op, {old, 0}, f_.type(value).bytes()))
@@ -182,12 +207,12 @@ class State {
         return true;
     }
 
-    void give_home(ValueId value, const std::vector<Part>& parts) {
+    void give_home(ValueId value, const std::vector<NewState>& parts) {
         f_.values[value].home = parts.front().update.state;
-        for (const Operation& op : f_.operations)
-            if (op.as<Slice>() != nullptr && views_.is_view(op.result()) &&
-                root(op.result()).of == value)
-                f_.values[op.result()].home = part_at(op.result(), parts)->update.state;
+        for (int i : viewers_[value])
+            if (const ValueId v = f_.operations[i].result();
+                f_.operations[i].as<Slice>() != nullptr)
+                f_.values[v].home = new_state_at(v, parts)->update.state;
     }
 
     bool is_state(ValueId v) const {
@@ -195,7 +220,8 @@ class State {
     }
 
     void make_buffers() {
-        for (const Input& input : f_.inputs) is_input_.insert(input.value);
+        is_input_.assign(f_.values.size(), false);
+        for (const Input& input : f_.inputs) is_input_[input.value] = true;
         place_.assign(f_.values.size(), {});
         for (const Input& input : f_.inputs) place(input.value);
         for (size_t i = 0; i < f_.operations.size(); ++i) {
@@ -206,46 +232,48 @@ class State {
         }
     }
 
-    /// Gives what `v` lies in a buffer, if it has none.
+    /// Gives the container of `v` a buffer, unless it has one or lies in a state.
     void place(ValueId v) {
-        const ValueId whole = root(v).of;
+        const ValueId whole = container(v).of;
         if (place_[whole].buffer != kNone || is_state(whole)) return;
         place_[whole].buffer = static_cast<int>(buffers_.size());
         buffers_.push_back({aligned_bytes(f_.type(whole)), first_[whole], last_[whole]});
-        // Numbers share with nothing: the runtime may compute them earlier.
+        // A single number shares its place with nothing: the runtime may compute it earlier than its
+        // place in the order says, when it is the same for the whole call.
         if (f_.type(whole).elements() == 1)
             buffers_.back().first = kAtEntry,
             buffers_.back().last = static_cast<int>(f_.operations.size());
     }
     Place place_of(ValueId v) const {
-        const View view = root(v);
+        const View view = container(v);
         return {place_[view.of].buffer, place_[view.of].bytes + view.bytes};
     }
 
-    /// Puts `v` where an operand of `op` dies now, and all that shares its buffer. Inputs stay as
-    /// they came, so that a call can be repeated.
+    /// Gives `v` the place of an operand of `op` that nothing needs after this operation, `now`, when
+    /// the operation reads and writes it element by element. Everything else in that buffer must end
+    /// here as well. Inputs keep their places, so that the function can be called again with them.
     bool take_over(const Operation& op, ValueId v, int now) {
         if (place_[v].buffer != kNone || !stored_by_index(op, v)) return false;
         for (ValueId operand : op.operands) {
-            const View o = root(operand);
+            const View o = container(operand);
             const Place at = place_of(operand);
-            if (at.buffer == kNone || is_input_.count(o.of) != 0 || buffers_[at.buffer].last != now)
-                continue;
+            if (at.buffer == kNone || is_input_[o.of] || buffers_[at.buffer].last != now) continue;
             const int64_t bytes = f_.type(v).bytes();
             if (f_.type(operand).bytes() != bytes || !only_by_index(op, o, bytes)) continue;
             place_[v] = at;
-            // One operation longer than needed where `v` is never read, so that no other result
-            // takes it over too.
+            // At least to the next operation, even where nothing reads `v`: two results of one
+            // operation must not take over the same place.
             buffers_[at.buffer].last = std::max(last_[v], now + 1);
             return true;
         }
         return false;
     }
 
-    /// Whether every operand that looks at this piece of memory is all of it, read index by index.
+    /// Whether `op` reads this piece of memory only through operands that are exactly this piece, and
+    /// only element by element.
     bool only_by_index(const Operation& op, const View& piece, int64_t bytes) const {
         return std::all_of(op.operands.begin(), op.operands.end(), [&](ValueId v) {
-            const View view = root(v);
+            const View view = container(v);
             const int64_t size = f_.type(v).bytes();
             const bool apart = view.of != piece.of || view.bytes + size <= piece.bytes ||
                                piece.bytes + bytes <= view.bytes;
@@ -253,17 +281,24 @@ class State {
         });
     }
 
+    /// Gives buffers their offsets: the largest first, each into the lowest gap that is free for as
+    /// long as it lives (first fit by decreasing size).
     void pack() {
         std::vector<int> order(buffers_.size());
-        for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int>(i);
+        std::iota(order.begin(), order.end(), 0);
         std::stable_sort(order.begin(), order.end(),
                          [&](int a, int b) { return buffers_[a].bytes > buffers_[b].bytes; });
         f_.arena_bytes = 0;
-        std::vector<int> placed;
+        std::vector<Buffer> placed;  // by increasing offset
+        placed.reserve(buffers_.size());
         for (int i : order) {
-            buffers_[i].offset = lowest_gap(buffers_[i], placed);
-            f_.arena_bytes = std::max(f_.arena_bytes, buffers_[i].offset + buffers_[i].bytes);
-            placed.push_back(i);
+            Buffer& buffer = buffers_[i];
+            buffer.offset = lowest_gap(buffer, placed);
+            f_.arena_bytes = std::max(f_.arena_bytes, buffer.offset + buffer.bytes);
+            const auto behind = std::upper_bound(
+                placed.begin(), placed.end(), buffer,
+                [](const Buffer& x, const Buffer& y) { return x.offset < y.offset; });
+            placed.insert(behind, buffer);
         }
         f_.unplanned_bytes = 0;
         for (const Input& input : f_.inputs) note_place(input.value);
@@ -279,42 +314,41 @@ class State {
         f_.unplanned_bytes += aligned_bytes(f_.type(v));
     }
 
-    int64_t lowest_gap(const Buffer& buffer, const std::vector<int>& placed) const {
-        std::vector<const Buffer*> alive;
-        for (int i : placed)
-            if (buffers_[i].first <= buffer.last && buffer.first <= buffers_[i].last)
-                alive.push_back(&buffers_[i]);
-        std::sort(alive.begin(), alive.end(),
-                  [](const Buffer* a, const Buffer* b) { return a->offset < b->offset; });
+    static int64_t lowest_gap(const Buffer& buffer, const std::vector<Buffer>& placed) {
         int64_t offset = 0;
-        for (const Buffer* other : alive) {
-            if (other->offset - offset >= buffer.bytes) break;
-            offset = std::max(offset, other->offset + other->bytes);
+        for (const Buffer& other : placed) {
+            if (other.first > buffer.last || buffer.first > other.last) continue;
+            if (other.offset - offset >= buffer.bytes) break;
+            offset = std::max(offset, other.offset + other.bytes);
         }
         return offset;
     }
 
     Function& f_;
     MemoryViews views_;
-    std::vector<int> first_, last_;  ///< by value (roots): lifetime
+    std::vector<int> first_, last_;  ///< by value, of containers: lifetime
     std::vector<int> maker_;         ///< by value: the operation that makes it
-    std::vector<Place> place_;       ///< by value (roots)
+    std::vector<std::vector<int>>
+        viewers_;  ///< by value, of containers: operations whose result lies in it
+    /// By state: values that are its old contents, alone or in a pack.
+    std::unordered_map<StateId, std::vector<ValueId>> values_of_;
+    std::vector<Place> place_;  ///< by value, of containers
     std::vector<Buffer> buffers_;
-    std::set<ValueId> is_input_;
+    std::vector<bool> is_input_;  ///< by value, of containers
 };
 
 }  // namespace
 
 int64_t arena_bytes_of(Function function) {
-    State(function).run();
+    Planner(function).run();
     return function.arena_bytes;
 }
 
-std::vector<int64_t> live_bytes_of(Function function) { return State(function).live_bytes(); }
+std::vector<int64_t> live_bytes_of(Function function) { return Planner(function).live_bytes(); }
 
 Result<bool> plan_memory(Module& module, Diagnostics&) {
     bool changed = false;
-    for (Function& function : module.functions) changed |= State(function).run();
+    for (Function& function : module.functions) changed |= Planner(function).run();
     return changed;
 }
 

@@ -2,18 +2,19 @@
 // updates.
 //
 // Why here: last, when the order of operations is final.
-// How: a value lives from the operation that makes it to the last that reads it. A new state is
-// written over the old one where nothing reads the old one later; so are several that are parts of
-// one value, when they are neighbours: what an optimizer updates. A result takes over the memory of
-// an operand of the same size that dies at that operation, where the loop reads and writes it index
-// by index. A slice that is one piece only looks at its operand, and operands of a concat are
-// computed straight into their parts of it, where these are pieces: along the first axis both cost
-// nothing. What is left is packed by decreasing size, each into the lowest gap that fits its
-// lifetime (greedy by size; Pisarchyk and Lee 2020), at multiples of 64 bytes. The known weakness
-// of greedy packing is fragmentation by long-lived small values; `unplanned` tells what sharing
-// won. Requires: operations in dependency order. Ensures: everything that is not a state, an alias
-// (reshape) or a value inside a loop has `at OFFSET` or `at @state`; the function has `arena BYTES
-// unplanned BYTES`.
+// How: a value lives from the operation that makes it to the last that reads it.
+//  1. Values that lie within another one (memory_views.h) need no memory of their own.
+//  2. A new state is written over the old one where nothing reads the old one later. So is a value
+//     whose parts are the new values of neighbouring states: this is what an optimizer computes.
+//  3. A result takes over the memory of an operand of the same size that nothing needs afterwards,
+//     where the loop reads and writes it element by element.
+//  4. What is left is placed in the arena, the largest value first, each in the lowest gap that is
+//     free during its life (first fit by decreasing size; Pisarchyk and Lee 2020), at multiples of 64
+//     bytes. Long-lived small values may leave gaps between large ones; `unplanned` in the printed
+//     module is the sum of all sizes and shows what sharing won.
+// Requires: operations in dependency order. Ensures: every value has `at OFFSET` or `at @state`,
+// except states, results of reshapes and values inside loops; the function has `arena BYTES unplanned
+// BYTES`.
 //
 //     %a = exp %x : f32[16]                      %a = exp %x : f32[16] at 64
 //     %b = neg %a : f32[16]             ->       %b = neg %a : f32[16] at 64
@@ -28,10 +29,10 @@
 
 namespace gmc::passes {
 
-/// Bytes of the arena that plan_memory would give the function.
+/// Bytes of the arena that plan_memory would give the function; the function stays unplanned.
 int64_t arena_bytes_of(ir::Function function);
 
-/// Bytes in use at each operation, without the gaps that packing leaves.
+/// By operation: bytes of all values that live then, without the gaps that placing leaves.
 std::vector<int64_t> live_bytes_of(ir::Function function);
 
 /// True = changed. Planning a planned module gives the same plan.

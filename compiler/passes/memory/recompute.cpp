@@ -1,4 +1,5 @@
-// Greedy, with the planner's own reckoning of what is alive.
+// Repeats one operation at a time: the one that lowers the memory in use at and around the peak most
+// for its work, as plan_memory counts memory.
 #include "compiler/passes/memory/recompute.h"
 
 #include <fmt/format.h>
@@ -15,8 +16,8 @@ namespace {
 
 using namespace ir;  // NOLINT
 
-/// A repeated operation must take this share off what is over the limit, or the search would go on
-/// for crumbs.
+/// Repeating an operation must lower the excess over the limit by at least this share. Without such
+/// a bound the search would go on for negligible gains.
 constexpr double kWorthRepeating = 1e-4;
 /// The factor from one bound to the next, and the last bound as a share of the limit.
 constexpr double kTightening = 0.97, kStrictest = 0.8;
@@ -28,14 +29,9 @@ std::string size_text(int64_t bytes) {
                        unit == kKiB ? "KiB" : "MiB");
 }
 
-bool is_loop(const Operation& op) {
-    return op.as<Fused>() != nullptr || op.as<Broadcast>() != nullptr ||
-           op.info().has(kElementwise) || op.info().has(kGenerator) || op.info().has(kReduction);
-}
-
-class State {
+class Recomputer {
   public:
-    State(const Function& function, int64_t limit)
+    Recomputer(const Function& function, int64_t limit)
         : f_(function), limit_(limit), best_(function), least_(arena_bytes_of(function)) {}
 
     /// Whether the function fits now.
@@ -44,8 +40,8 @@ class State {
         const int64_t bytes = least_;
         lower(limit_);
         if (least_ <= limit_) return true;
-        // Step by step from above other values are repeated, sometimes better ones; and it shows
-        // what the least is.
+        // Lowering the bound step by step repeats other values, sometimes better ones; it also finds
+        // the smallest arena, which the error message names.
         f_ = before;
         lower(bytes);
         return least_ <= limit_;
@@ -69,7 +65,7 @@ class State {
         }
     }
 
-    /// What is over the bound, summed over the operations: zero is the goal.
+    /// By how much the memory in use exceeds the bound, summed over all operations.
     static double excess(const Function& f, int64_t bound) {
         double sum = 0;
         for (int64_t bytes : live_bytes_of(f))
@@ -83,7 +79,7 @@ class State {
         if (const Fused* fused = op.as<Fused>())
             return static_cast<double>(Type{DType::kF32, fused->space}.elements()) *
                    static_cast<double>(op.body.size());
-        if (is_loop(op) || op.operands.size() < 2) return elements(op.result());
+        if (runs_as_loop(op.info()) || op.operands.size() < 2) return elements(op.result());
         // Contractions: the products of an output are at most the weights of its filter.
         return elements(op.result()) * elements(op.operands[1]);
     }
@@ -99,7 +95,7 @@ class State {
             double best_rate = 0;
             for (int i = 0; i < peak; ++i) {
                 const Operation& op = f_.operations[i];
-                if (op.as<Reshape>() != nullptr || is_loop(op) != loops) continue;
+                if (op.as<Reshape>() != nullptr || runs_as_loop(op.info()) != loops) continue;
                 std::optional<Function> candidate = repeated(i, peak);
                 if (!candidate) continue;
                 const double saved = before - excess(*candidate, bound);
@@ -116,8 +112,8 @@ class State {
         return false;
     }
 
-    /// The function with operation `i` done again before what reads its results after `peak`;
-    /// nothing when none is read there, or when it is read at the peak itself.
+    /// The function with operation `i` repeated before the first operation behind `peak` that reads its
+    /// results. Nothing when none of them reads it, or when the operation at the peak does.
     std::optional<Function> repeated(int i, int peak) const {
         // Reshapes of the results go along: they are the same memory.
         std::vector<int> again{i};
@@ -244,18 +240,18 @@ Result<bool> recompute(Module& module, Diagnostics& diagnostics) {
     bool changed = false;
     for (Function& function : module.functions) {
         if (arena_bytes_of(function) <= limit) continue;
-        State state(function, limit);
-        if (!state.run()) {
+        Recomputer recomputer(function, limit);
+        if (!recomputer.run()) {
             diagnostics
                 .error(DiagnosticKind::kTooLarge, {},
                        "`{}` needs {} of memory, and {} when values are computed twice rather "
                        "than kept; the limit is {}",
-                       function.name, size_text(arena_bytes_of(function)), size_text(state.least()),
-                       size_text(limit))
+                       function.name, size_text(arena_bytes_of(function)),
+                       size_text(recomputer.least()), size_text(limit))
                 .help("a smaller `train.batch_size` needs less");
             continue;
         }
-        function = state.take();
+        function = recomputer.take();
         changed = true;
     }
     if (diagnostics.any()) return Failure{};

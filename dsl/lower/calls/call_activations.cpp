@@ -72,9 +72,8 @@ CallFunctions activation_functions() {
     return {
         {"elu", call_elu},          {"gelu", activation},
         {"leaky_relu", leaky_relu}, {"log_softmax", call_log_softmax},
-        {"relu", activation},       {"sigmoid", activation},
-        {"silu", activation},       {"softmax", softmax},
-        {"softplus", activation},   {"tanh", activation},
+        {"relu", activation},       {"silu", activation},
+        {"softmax", softmax},
     };
 }
 

@@ -1,4 +1,4 @@
-// Element-wise functions, and `lerp` and `concat`.
+// Element-wise functions that are no single ops, and `concat`.
 #include <fmt/format.h>
 
 #include "dsl/lower/calls/call_functions.h"
@@ -111,18 +111,12 @@ Evaluated square_root_of(Evaluator& e, const Expression& call) {
 
 CallFunctions arithmetic_functions() {
     return {
-        {"abs", element_wise<ir::Abs>},
         {"bce_with_logits", bce_with_logits},
         {"clamp", clamp},
         {"concat", concat},
-        {"erf", element_wise<ir::Erf>},
-        {"exp", element_wise<ir::Exp>},
-        {"floor", element_wise<ir::Floor>},
         {"lerp", lerp},
-        {"log", element_wise<ir::Log>},
         {"sqrt", square_root_of},
         {"square", square},
-        {"stop_gradient", element_wise<ir::StopGradient>},
     };
 }
 

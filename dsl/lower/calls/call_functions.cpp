@@ -5,6 +5,8 @@
 
 #include <cmath>
 
+#include "dsl/schema/functions.h"
+
 namespace gmc::lower {
 
 using dsl::Expression;
@@ -48,6 +50,16 @@ int64_t named_axis(Evaluator& e, const Expression& call, const Evaluated& x, boo
     return kNone;
 }
 
+/// An op of one operand and without attributes is a function as soon as the language has a row of
+/// its name.
+template <typename Op>
+static void add_op(CallFunctions& all) {
+    if constexpr (Op::kInfo.has(ir::kElementwise) && Op::kInfo.operand_count() == 1 &&
+                  std::tuple_size_v<decltype(Op::fields())> == 0)
+        if (dsl::find_function(Op::kInfo.name) != nullptr)
+            all.try_emplace(std::string(Op::kInfo.name), element_wise<Op>);
+}
+
 const CallFunctions& call_functions() {
     static const CallFunctions kTable = [] {
         CallFunctions all;
@@ -55,6 +67,9 @@ const CallFunctions& call_functions() {
              {arithmetic_functions(), activation_functions(), reduction_functions(),
               random_functions(), gradient_functions(), discrete_functions(), schedule_functions()})
             all.merge(part);
+#define GMC_OP(Name) add_op<ir::Name>(all);
+#include "compiler/ir/op_kind.def"
+#undef GMC_OP
         return all;
     }();
     return kTable;

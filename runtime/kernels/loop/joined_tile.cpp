@@ -1,5 +1,6 @@
-// A loop over the vectors of a tile, written with Xbyak: registers are given to slots in one pass
-// over the ops, then the body is emitted twice, for whole vectors and for what is left of the tile.
+// Writes the machine code with Xbyak. One pass over the ops assigns a vector register to each cell
+// while it is needed (a cell is loaded at its first use, and its register is free after its last).
+// Then the body is emitted twice: for whole vectors, and masked for the rest of the tile.
 #include "runtime/kernels/loop/joined_tile.h"
 
 #if defined(__x86_64__)
@@ -17,7 +18,8 @@
 namespace gmc::runtime {
 namespace {
 
-using Vector = Xbyak::Xmm;  // or a Ymm or Zmm, sliced: a register knows its width
+// Holds a Ymm or a Zmm: Xbyak's registers know their width, so that the base class is enough.
+using Vector = Xbyak::Xmm;
 
 template <class Op, class... Ops>
 constexpr bool kIsOneOf = (std::is_same_v<Op, Ops> || ...);
@@ -26,7 +28,7 @@ template <class Op>
 constexpr bool kCanJoin = kIsOneOf<Op, ir::Abs, ir::Add, ir::Cast, ir::Div, ir::Greater,
                                    ir::LeakyRelu, ir::Mul, ir::Neg, ir::Select, ir::Sqrt, ir::Sub>;
 
-/// Of vcmpps, quiet.
+/// Predicates of the instruction vcmpps, in their quiet forms: a NaN raises no exception.
 enum Comparison : uint8_t {
     kEqual = 0x00,
     kUnordered = 0x03,
@@ -35,11 +37,11 @@ enum Comparison : uint8_t {
 };
 
 constexpr uint32_t kZero = 0, kOne = std::bit_cast<uint32_t>(1.0f), kSign = 0x80000000;
-/// Of rounding to bf16, see kernels/bf16.h.
+/// Bit patterns for rounding to bf16 (the formula is in kernels/bf16.h).
 constexpr uint32_t kUpperHalf = 0xFFFF0000, kLowest = 1, kAlmostHalf = 0x7FFF, kQuiet = 0x400000;
 
-/// Registers that hold the same all the time are taken from the end, those of slots from the
-/// beginning.
+/// The vector registers of a processor. Constants keep theirs for the whole loop and are taken from
+/// the end; cells come and go and are taken from the beginning.
 class Registers {
   public:
     explicit Registers(int count) : end_(count) {}
@@ -60,24 +62,24 @@ class Registers {
     std::vector<int> free_;
 };
 
-/// One instruction of the body, or the few of an op. In registers all are f32, those of narrow
-/// slots with nothing in the lower half; kRound makes that of a cast's operand.
+/// One machine instruction of the body, or the few that an op takes. Registers hold f32. A bf16 is
+/// held as the f32 of the same value, whose lower 16 bits are 0; kRound rounds an f32 to that form.
 struct Instruction {
     enum class Kind : uint8_t { kLoad, kOp, kRound, kStore };
     Kind kind = Kind::kOp;
     const ir::OpVariant* op = nullptr;
-    int slot = -1;        ///< of kLoad and kStore
+    int cell = -1;        ///< of kLoad and kStore
     int out = -1;         ///< a register; of kStore the one that is stored
     std::vector<int> in;  ///< registers
 };
 
 class Code final : public JoinedTile, private Xbyak::CodeGenerator {
   public:
-    Code(std::span<const JoinedOp> ops, std::span<const int> stored, std::span<const int> narrow,
+    Code(std::span<const JoinedOp> ops, std::span<const int> stored, std::span<const int> bf16,
          bool wide)
         : CodeGenerator(kBytes + kBytesOfOp * ops.size(), Xbyak::DontSetProtectRWE),
           wide_(wide),
-          narrow_(narrow.begin(), narrow.end()),
+          bf16_cells_(bf16.begin(), bf16.end()),
           registers_(wide ? 32 : 16) {
         for (int& scratch : scratch_) scratch = registers_.fix();
         enough_ = assign_fixed(ops) && assign(ops, stored) && assign_pointers();
@@ -94,7 +96,7 @@ class Code final : public JoinedTile, private Xbyak::CodeGenerator {
 
   private:
     static constexpr size_t kBytes = 1024, kBytesOfOp = 256;
-    static constexpr int kSlotRegistersLeast = 4;
+    static constexpr int kCellRegistersLeast = 4;
 
     // ---- registers ----
 
@@ -107,11 +109,11 @@ class Code final : public JoinedTile, private Xbyak::CodeGenerator {
             if (rounds(op))
                 for (uint32_t bits : {kUpperHalf, kLowest, kAlmostHalf, kQuiet}) add_constant(bits);
         }
-        return registers_.left() >= kSlotRegistersLeast;
+        return registers_.left() >= kCellRegistersLeast;
     }
 
-    bool is_narrow(int slot) const { return narrow_.contains(slot); }
-    bool rounds(const JoinedOp& op) const { return is_narrow(op.out) && !is_narrow(op.in[0]); }
+    bool is_bf16(int cell) const { return bf16_cells_.contains(cell); }
+    bool rounds(const JoinedOp& op) const { return is_bf16(op.out) && !is_bf16(op.in[0]); }
 
     template <class Op>
     void add_constants(const Op&) {}
@@ -131,30 +133,30 @@ class Code final : public JoinedTile, private Xbyak::CodeGenerator {
     }
 
     bool assign(std::span<const JoinedOp> ops, std::span<const int> stored) {
-        std::map<int, int> held;  // register by slot
+        std::map<int, int> held;  // register by cell
         std::map<int, size_t> last_use;
         for (size_t i = 0; i < ops.size(); ++i)
-            for (int slot : ops[i].in) last_use[slot] = i;
+            for (int cell : ops[i].in) last_use[cell] = i;
         for (size_t i = 0; i < ops.size(); ++i) {
             const JoinedOp& op = ops[i];
             Instruction compute{rounds(op) ? Instruction::Kind::kRound : Instruction::Kind::kOp,
                                 op.op};
-            for (int slot : op.in) {
-                if (numbers_.contains(slot)) {
-                    compute.in.push_back(numbers_[slot]);
+            for (int cell : op.in) {
+                if (numbers_.contains(cell)) {
+                    compute.in.push_back(numbers_[cell]);
                     continue;
                 }
-                if (!held.contains(slot)) {
-                    held[slot] = registers_.take();
-                    body_.push_back({Instruction::Kind::kLoad, nullptr, slot, held[slot]});
-                    if (held[slot] < 0) return false;
+                if (!held.contains(cell)) {
+                    held[cell] = registers_.take();
+                    body_.push_back({Instruction::Kind::kLoad, nullptr, cell, held[cell]});
+                    if (held[cell] < 0) return false;
                 }
-                compute.in.push_back(held[slot]);
+                compute.in.push_back(held[cell]);
             }
-            for (int slot : op.in)
-                if (last_use[slot] == i && held.contains(slot)) {
-                    registers_.give_back(held[slot]);
-                    held.erase(slot);
+            for (int cell : op.in)
+                if (last_use[cell] == i && held.contains(cell)) {
+                    registers_.give_back(held[cell]);
+                    held.erase(cell);
                 }
             const int out = compute.out = registers_.take();
             if (out < 0) return false;
@@ -172,9 +174,9 @@ class Code final : public JoinedTile, private Xbyak::CodeGenerator {
     bool assign_pointers() {
         const std::vector<Xbyak::Reg64> free{rdx, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15};
         for (const Instruction& i : body_)
-            if (i.slot >= 0 && !pointers_.contains(i.slot)) {
+            if (i.cell >= 0 && !pointers_.contains(i.cell)) {
                 if (pointers_.size() == free.size()) return false;
-                pointers_.emplace(i.slot, free[pointers_.size()]);
+                pointers_.emplace(i.cell, free[pointers_.size()]);
             }
         return true;
     }
@@ -192,14 +194,14 @@ class Code final : public JoinedTile, private Xbyak::CodeGenerator {
     void emit() {
         const std::vector<Xbyak::Reg64> saved{rbx, rbp, r12, r13, r14, r15};
         for (const Xbyak::Reg64& r : saved) push(r);
-        for (const auto& [slot, index] : numbers_) {
-            mov(rax, ptr[rdi + 8 * slot]);
+        for (const auto& [cell, index] : numbers_) {
+            mov(rax, ptr[rdi + 8 * cell]);
             vbroadcastss(vector(index), ptr[rax]);
         }
         std::map<uint32_t, Xbyak::Label> literals;
         for (const auto& [bits, index] : constants_)
             vbroadcastss(vector(index), ptr[rip + literals[bits]]);
-        for (const auto& [slot, pointer] : pointers_) mov(pointer, ptr[rdi + 8 * slot]);
+        for (const auto& [cell, pointer] : pointers_) mov(pointer, ptr[rdi + 8 * cell]);
 
         Xbyak::Label loop, rest, end, masks;
         xor_(eax, eax);
@@ -243,10 +245,10 @@ class Code final : public JoinedTile, private Xbyak::CodeGenerator {
         for (const Instruction& i : body_) {
             switch (i.kind) {
                 case Instruction::Kind::kLoad:
-                    load(vector(i.out), i.slot, masked);
+                    load(vector(i.out), i.cell, masked);
                     break;
                 case Instruction::Kind::kStore:
-                    store(vector(i.out), i.slot, masked);
+                    store(vector(i.out), i.cell, masked);
                     break;
                 case Instruction::Kind::kOp:
                     std::visit([&](const auto& op) { compute(op, vector(i.out), i.in); }, *i.op);
@@ -258,39 +260,39 @@ class Code final : public JoinedTile, private Xbyak::CodeGenerator {
         }
     }
 
-    Xbyak::Address element(int slot) const {
-        return ptr[pointers_.at(slot) + rax * (is_narrow(slot) ? 2 : 4)];
+    Xbyak::Address element(int cell) const {
+        return ptr[pointers_.at(cell) + rax * (is_bf16(cell) ? 2 : 4)];
     }
 
-    void load(const Vector& out, int slot, bool masked) {
-        if (is_narrow(slot)) {
+    void load(const Vector& out, int cell, bool masked) {
+        if (is_bf16(cell)) {
             if (masked)
-                vpmovzxwd(out | k7 | T_z, element(slot));
+                vpmovzxwd(out | k7 | T_z, element(cell));
             else
-                vpmovzxwd(out, element(slot));
+                vpmovzxwd(out, element(cell));
             vpslld(out, out, 16);
         } else if (!masked)
-            vmovups(out, element(slot));
+            vmovups(out, element(cell));
         else if (wide_)
-            vmovups(out | k7 | T_z, element(slot));
+            vmovups(out | k7 | T_z, element(cell));
         else
-            vmaskmovps(out, vector(scratch_[2]), element(slot));
+            vmaskmovps(out, vector(scratch_[2]), element(cell));
     }
 
-    void store(const Vector& from, int slot, bool masked) {
-        if (is_narrow(slot)) {
+    void store(const Vector& from, int cell, bool masked) {
+        if (is_bf16(cell)) {
             const Vector half = vector(scratch_[0]);
             vpsrld(half, from, 16);
             if (masked)
-                vpmovdw(element(slot) | k7, half);
+                vpmovdw(element(cell) | k7, half);
             else
-                vpmovdw(element(slot), half);
+                vpmovdw(element(cell), half);
         } else if (!masked)
-            vmovups(element(slot), from);
+            vmovups(element(cell), from);
         else if (wide_)
-            vmovups(element(slot) | k7, from);
+            vmovups(element(cell) | k7, from);
         else
-            vmaskmovps(element(slot), vector(scratch_[2]), from);
+            vmaskmovps(element(cell), vector(scratch_[2]), from);
     }
 
     // `out` may be one of the operands.
@@ -380,14 +382,14 @@ class Code final : public JoinedTile, private Xbyak::CodeGenerator {
     }
 
     bool wide_;
-    std::set<int> narrow_;  ///< slots
+    std::set<int> bf16_cells_;  ///< cells
     Registers registers_;
     bool enough_ = false;
     int scratch_[3] =
         {};  ///< of an op's comparison and product, and the mask of the rest where it is a vector
-    std::map<int, int> numbers_;            ///< registers of splats, by slot
+    std::map<int, int> numbers_;            ///< registers of splats, by cell
     std::map<uint32_t, int> constants_;     ///< registers, by bits
-    std::map<int, Xbyak::Reg64> pointers_;  ///< by slot
+    std::map<int, Xbyak::Reg64> pointers_;  ///< by cell
     std::vector<Instruction> body_;
 };
 
@@ -401,9 +403,9 @@ bool can_join(const ir::OpVariant& op) {
 bool can_join_bf16() { return vector_bits() == 512; }
 
 std::unique_ptr<JoinedTile> join_ops(std::span<const JoinedOp> ops, std::span<const int> stored,
-                                     std::span<const int> narrow) {
+                                     std::span<const int> bf16) {
     try {
-        auto code = std::make_unique<Code>(ops, stored, narrow, vector_bits() == 512);
+        auto code = std::make_unique<Code>(ops, stored, bf16, vector_bits() == 512);
         if (code->make()) return code;
     } catch (const Xbyak::Error&) {
         // No memory for code: the tile functions do the same.

@@ -12,14 +12,14 @@
 
 namespace gmc::runtime {
 
-/// Runs over `count` elements of tiles; slot i is at pointers[i].
+/// Runs over `count` elements of tiles; cell i is at pointers[i].
 using JoinedFunction = void (*)(float* const* pointers, size_t count);
 
 /// One op among those that are joined.
 struct JoinedOp {
     const ir::OpVariant* op = nullptr;
-    int out = -1;         ///< slot
-    std::vector<int> in;  ///< slots
+    int out = -1;         ///< cell
+    std::vector<int> in;  ///< cells
     /// Bit j: operand j is a single number, at pointers[in[j]][0], for the whole tile.
     unsigned splat = 0;
 };
@@ -37,13 +37,14 @@ bool can_join(const ir::OpVariant& op);
 /// Whether `cast` from or to tiles of bf16 can, too: with AVX-512.
 bool can_join_bf16();
 
-/// Code that runs `ops` in this order, to the bit what their tile functions give: products and sums
-/// are rounded apart (of two NaNs either may come out). A slot is one tile, written by at most one
-/// op. Results in `stored` are written to their tiles, the others nowhere; a stored tile may be the
-/// memory of one that only the same and earlier ops read. The slots in `narrow` are tiles of bf16,
-/// none of them a splat. Null when ops want more registers than there are, or when memory must not
-/// be executed.
+/// Makes code that runs `ops` in this order. Its results equal those of the ops' tile functions to
+/// the bit: a product and a sum are rounded separately, never fused into one multiply-add. (Where
+/// both operands are NaN, either may be the result.) A cell is one tile and is written by at most
+/// one op. Only results in `stored` are written to memory. A stored tile may share its memory with
+/// an operand that no later op reads. The cells in `bf16` are tiles of bf16, and not splats. Null
+/// when the ops need more registers than there are, or when the system forbids executable memory;
+/// the caller then runs the tile functions.
 std::unique_ptr<JoinedTile> join_ops(std::span<const JoinedOp> ops, std::span<const int> stored,
-                                     std::span<const int> narrow = {});
+                                     std::span<const int> bf16 = {});
 
 }  // namespace gmc::runtime

@@ -26,24 +26,21 @@ struct LoopPart {
 /// from run to run.
 std::unique_ptr<Kernel> make_loop_kernel(const ir::Function& function,
                                          const ir::Operation& operation, const Buffers& buffers);
-/// Of a loop that runs_in_parts, a kernel for some.
+/// The kernel for some parts of a loop that runs_in_parts.
 std::unique_ptr<Kernel> make_loop_kernel(const ir::Function& function,
                                          const ir::Operation& operation, const Buffers& buffers,
                                          const std::vector<LoopPart>& parts);
 
-/// The same loop as something that follows through the operand that lies where its space begins;
-/// null where its threads take columns, which no part of a contraction's result has complete. The
-/// sums of a run depend on the parts that the threads go through, and on nothing else. With `part`
-/// it follows through the operand's elements from `part.begin` to `part.end`, which count from 0.
+/// The same loop as an epilogue: it runs behind the contraction that computes one of its operands. Null
+/// when the loop's threads would share it out by columns, because no piece of a contraction's result
+/// completes a column. Sums depend on how the elements are divided among threads, and on nothing else.
+/// With `part`, it runs over the operand's elements from `part.begin` to `part.end` only.
 std::unique_ptr<Epilogue> make_loop_epilogue(const ir::Function& function,
                                              const ir::Operation& operation, const Buffers& buffers,
                                              LoopPart part = {});
 
-/// Whether parts of a loop can run apart: it goes along one axis, sums nothing, and draws no random
-/// numbers. That is what an optimizer is, over all its parameters.
+/// Whether parts of a loop can run at different times: its space has one axis, and it contains no
+/// reduction and no random op. The update of all parameters by an optimizer is such a loop.
 bool runs_in_parts(const ir::Function& function, const ir::Operation& operation);
-
-/// Whether make_loop_kernel takes such an op.
-bool is_loop_op(const ir::OpVariant& op);
 
 }  // namespace gmc::runtime

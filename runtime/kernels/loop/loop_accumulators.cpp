@@ -1,5 +1,5 @@
-// How tiles go into accumulators: as columns, as whole numbers per segment of rows, or row by row
-// without accumulators.
+// Three ways to reduce a tile: along its columns, with an accumulator for each; over segments of rows
+// with the same result, with one accumulator; or row by row, straight into the result.
 #include "runtime/kernels/loop/loop_accumulators.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Runs loop plans: tiles over threads, steps over tiles.
+// Runs loop plans: threads share the tiles, and each runs all actions on one tile after another.
 #include <omp.h>
 
 #include <algorithm>
@@ -16,9 +16,9 @@ namespace {
 constexpr int64_t kSerialWork = 131072;
 
 /// One thread's share of the work, and its memory.
-struct Part {
+struct Share {
     hwy::AlignedFreeUniquePtr<float[]> memory;
-    std::vector<float*> pointers;  ///< of each slot; some move from tile to tile
+    std::vector<float*> pointers;  ///< of each cell; some move from tile to tile
     int64_t chunk_begin = 0, chunks = 0;
     /// Of the tiles of these rows and columns; of those that have run, when following.
     int64_t tile_begin = 0, tile_end = 0;
@@ -33,17 +33,17 @@ class LoopKernel final : public Kernel, public Epilogue {
           tiles_(tiles_of(parts, plan_.space.columns_per_tile)),
           elements_(tiles_.empty() ? plan_.space.elements() : elements_of(parts)),
           numbers_(static_cast<size_t>(plan_.numbers)) {
-        for (size_t i = 0; i < plan_.slots.size(); ++i) {
-            const Slot& slot = plan_.slots[i];
-            const bool fixed = slot.kind == Slot::Kind::kOutside && slot.map.mask == 0;
-            if (slot.kind == Slot::Kind::kSpace)
-                space_slots_.push_back(i);
-            else if (slot.kind == Slot::Kind::kOutside && !fixed)
-                outside_slots_.push_back(i);
+        for (size_t i = 0; i < plan_.cells.size(); ++i) {
+            const Cell& cell = plan_.cells[i];
+            const bool fixed = cell.kind == Cell::Kind::kOutside && cell.map.mask == 0;
+            if (cell.kind == Cell::Kind::kSpace)
+                space_cells_.push_back(i);
+            else if (cell.kind == Cell::Kind::kOutside && !fixed)
+                outside_cells_.push_back(i);
         }
-        const int count = follows ? omp_get_max_threads() : choose_parts();
+        const int count = follows ? omp_get_max_threads() : choose_share_count();
         by_columns_ = choose_by_columns(count);
-        for (int p = 0; p < count; ++p) parts_.push_back(make_part(p, count));
+        for (int p = 0; p < count; ++p) shares_.push_back(make_share(p, count));
         for (const Reduction& r : plan_.reductions)
             accumulators_.emplace_back(r, plan_.space, count, by_columns_);
     }
@@ -55,33 +55,33 @@ class LoopKernel final : public Kernel, public Epilogue {
     }
 
     void run(const CallContext& context) override {
-        for (const Step& step : plan_.run_steps) call(step, parts_[0], 1, 0, context);
-        const int count = static_cast<int>(parts_.size());
+        for (const Action& action : plan_.run_actions) call(action, shares_[0], 1, 0, context);
+        const int count = static_cast<int>(shares_.size());
         if (count == 1) {
-            run_part(0, context);
+            run_share(0, context);
         } else {
 #pragma omp parallel for schedule(static, 1) num_threads(count)
-            for (int p = 0; p < count; ++p) run_part(p, context);
+            for (int p = 0; p < count; ++p) run_share(p, context);
         }
         for (Accumulators& a : accumulators_) a.finish();
     }
 
     void begin(const CallContext& context) override {
         context_ = &context;
-        for (const Step& step : plan_.run_steps) call(step, parts_[0], 1, 0, context);
-        for (Part& part : parts_) part.started = false;
+        for (const Action& action : plan_.run_actions) call(action, shares_[0], 1, 0, context);
+        for (Share& share : shares_) share.started = false;
     }
 
     void follow(int thread, int64_t begin, int64_t end) override {
-        Part& part = parts_[static_cast<size_t>(thread)];
-        if (!part.started) {
-            start_part(thread, *context_);
-            part.started = true;
-            part.tile_begin = part.tile_end = plan_.space.first_tile_from(begin);
+        Share& share = shares_[static_cast<size_t>(thread)];
+        if (!share.started) {
+            start_share(thread, *context_);
+            share.started = true;
+            share.tile_begin = share.tile_end = plan_.space.first_tile_from(begin);
         }
         const int64_t origin = tiles_.empty() ? 0 : tiles_.front().first;
-        for (; part.tile_end < tile_count(); ++part.tile_end) {
-            const Tile tile = tile_of(part, part.tile_end);
+        for (; share.tile_end < tile_count(); ++share.tile_end) {
+            const Tile tile = tile_of(share, share.tile_end);
             if (tile.first + static_cast<int64_t>(tile.count()) - origin > end) break;
             run_tile(thread, tile, *context_);
         }
@@ -91,21 +91,21 @@ class LoopKernel final : public Kernel, public Epilogue {
     void end() override {
         int64_t next = 0;
         int last = 0;
-        for (int p = 0; p < static_cast<int>(parts_.size()); ++p) {
-            Part& part = parts_[static_cast<size_t>(p)];
-            if (!part.started) {
-                start_part(p, *context_);
+        for (int p = 0; p < static_cast<int>(shares_.size()); ++p) {
+            Share& share = shares_[static_cast<size_t>(p)];
+            if (!share.started) {
+                start_share(p, *context_);
                 continue;
             }
             // A thread whose elements fill no tile has run none, wherever it began.
-            if (part.tile_begin == part.tile_end) continue;
-            for (; next < part.tile_begin; ++next) run_tile(p, tile_of(part, next), *context_);
-            next = part.tile_end, last = p;
+            if (share.tile_begin == share.tile_end) continue;
+            for (; next < share.tile_begin; ++next) run_tile(p, tile_of(share, next), *context_);
+            next = share.tile_end, last = p;
         }
         for (; next < tile_count(); ++next)
-            run_tile(last, tile_of(parts_[static_cast<size_t>(last)], next), *context_);
-        for (size_t p = 0; p < parts_.size(); ++p)
-            for (Accumulators& a : accumulators_) a.stop(static_cast<int>(p), parts_[p].columns);
+            run_tile(last, tile_of(shares_[static_cast<size_t>(last)], next), *context_);
+        for (size_t p = 0; p < shares_.size(); ++p)
+            for (Accumulators& a : accumulators_) a.stop(static_cast<int>(p), shares_[p].columns);
         for (Accumulators& a : accumulators_) a.finish();
     }
 
@@ -118,7 +118,7 @@ class LoopKernel final : public Kernel, public Epilogue {
             [](int64_t sum, const LoopPart& part) { return sum + part.elements(); });
     }
 
-    /// Each part from its own beginning in steps of a tile.
+    /// The tiles of each part, counted from the part's beginning.
     static std::vector<Tile> tiles_of(const std::vector<LoopPart>& parts, int64_t columns) {
         std::vector<Tile> tiles;
         for (const LoopPart& part : parts)
@@ -131,7 +131,7 @@ class LoopKernel final : public Kernel, public Epilogue {
         return tiles_.empty() ? plan_.space.tiles() : static_cast<int64_t>(tiles_.size());
     }
 
-    int choose_parts() const {
+    int choose_share_count() const {
         if (elements_ * plan_.cost < kSerialWork) return 1;
         return static_cast<int>(std::min<int64_t>(omp_get_max_threads(), tile_count()));
     }
@@ -144,96 +144,97 @@ class LoopKernel final : public Kernel, public Epilogue {
                            [](const Reduction& r) { return r.map.along_row; });
     }
 
-    Part make_part(int p, int count) {
-        Part part;
+    Share make_share(int p, int count) {
+        Share share;
         const LoopSpace& space = plan_.space;
-        const auto share = [&](int64_t total, int i) { return total * i / count; };
-        part.chunk_begin = by_columns_ ? share(space.chunks, p) : 0;
-        part.chunks = by_columns_ ? share(space.chunks, p + 1) - part.chunk_begin : space.chunks;
-        part.columns.begin = part.chunk_begin * space.columns_per_tile;
-        part.columns.end =
-            std::min((part.chunk_begin + part.chunks) * space.columns_per_tile, space.inner);
-        const int64_t tiles = by_columns_ ? space.row_tiles() * part.chunks : tile_count();
-        part.tile_begin = by_columns_ ? 0 : share(tiles, p);
-        part.tile_end = by_columns_ ? tiles : share(tiles, p + 1);
+        const auto boundary = [&](int64_t total, int i) { return total * i / count; };
+        share.chunk_begin = by_columns_ ? boundary(space.chunks, p) : 0;
+        share.chunks =
+            by_columns_ ? boundary(space.chunks, p + 1) - share.chunk_begin : space.chunks;
+        share.columns.begin = share.chunk_begin * space.columns_per_tile;
+        share.columns.end =
+            std::min((share.chunk_begin + share.chunks) * space.columns_per_tile, space.inner);
+        const int64_t tiles = by_columns_ ? space.row_tiles() * share.chunks : tile_count();
+        share.tile_begin = by_columns_ ? 0 : boundary(tiles, p);
+        share.tile_end = by_columns_ ? tiles : boundary(tiles, p + 1);
 
         // A cache line more than a tile: registers that are 4 KiB apart would compete for the same
         // cache sets.
         const int64_t stride = (space.tile_elements() + 15) / 16 * 16 + 16;
-        part.memory = hwy::AllocateAligned<float>(
+        share.memory = hwy::AllocateAligned<float>(
             static_cast<size_t>(stride * plan_.registers + plan_.row_numbers + 16));
-        for (const Slot& slot : plan_.slots) {
-            float* pointer = slot.base;
-            if (slot.kind == Slot::Kind::kNumber)
-                pointer = &numbers_[static_cast<size_t>(slot.index)];
-            else if (slot.kind == Slot::Kind::kRegister)
-                pointer = part.memory.get() + stride * slot.index;
-            else if (slot.kind == Slot::Kind::kRowNumber)
-                pointer = part.memory.get() + stride * plan_.registers + slot.index;
-            part.pointers.push_back(pointer);
+        for (const Cell& cell : plan_.cells) {
+            float* pointer = cell.base;
+            if (cell.kind == Cell::Kind::kNumber)
+                pointer = &numbers_[static_cast<size_t>(cell.index)];
+            else if (cell.kind == Cell::Kind::kRegister)
+                pointer = share.memory.get() + stride * cell.index;
+            else if (cell.kind == Cell::Kind::kRowNumber)
+                pointer = share.memory.get() + stride * plan_.registers + cell.index;
+            share.pointers.push_back(pointer);
         }
-        return part;
+        return share;
     }
 
     // ---- running ----
 
-    void run_part(int p, const CallContext& context) {
-        Part& part = parts_[static_cast<size_t>(p)];
-        start_part(p, context);
-        for (int64_t t = part.tile_begin; t < part.tile_end; ++t)
-            run_tile(p, tile_of(part, t), context);
-        for (Accumulators& a : accumulators_) a.stop(p, part.columns);
+    void run_share(int p, const CallContext& context) {
+        Share& share = shares_[static_cast<size_t>(p)];
+        start_share(p, context);
+        for (int64_t t = share.tile_begin; t < share.tile_end; ++t)
+            run_tile(p, tile_of(share, t), context);
+        for (Accumulators& a : accumulators_) a.stop(p, share.columns);
     }
 
-    void start_part(int p, const CallContext& context) {
-        const ColumnRange columns = parts_[static_cast<size_t>(p)].columns;
+    void start_share(int p, const CallContext& context) {
+        const ColumnRange columns = shares_[static_cast<size_t>(p)].columns;
         for (Accumulators& a : accumulators_) a.start(p, columns);
         const Tile full{0, plan_.space.rows_per_tile, 0, plan_.space.columns_per_tile, 0};
-        for (const Step& step : plan_.part_steps) run_step(step, p, full, context);
+        for (const Action& action : plan_.thread_actions) run_action(action, p, full, context);
     }
 
     void run_tile(int p, const Tile& tile, const CallContext& context) {
-        Part& part = parts_[static_cast<size_t>(p)];
-        for (size_t s : space_slots_) part.pointers[s] = plan_.slots[s].at(tile.first);
-        for (size_t s : outside_slots_) {
-            const AccessMap& map = plan_.slots[s].map;
-            part.pointers[s] =
-                plan_.slots[s].at(map.offset(tile.row) + (map.along_row ? tile.column : 0));
+        Share& share = shares_[static_cast<size_t>(p)];
+        for (size_t s : space_cells_) share.pointers[s] = plan_.cells[s].at(tile.first);
+        for (size_t s : outside_cells_) {
+            const AccessMap& map = plan_.cells[s].map;
+            share.pointers[s] =
+                plan_.cells[s].at(map.offset(tile.row) + (map.along_row ? tile.column : 0));
         }
-        for (const Step& step : plan_.tile_steps) run_step(step, p, tile, context);
+        for (const Action& action : plan_.tile_actions) run_action(action, p, tile, context);
     }
 
-    Tile tile_of(const Part& part, int64_t t) const {
+    Tile tile_of(const Share& share, int64_t t) const {
         if (!tiles_.empty()) return tiles_[static_cast<size_t>(t)];
         const int64_t row_tiles = plan_.space.row_tiles();
-        if (by_columns_) return plan_.space.tile(t % row_tiles, part.chunk_begin + t / row_tiles);
-        return plan_.space.tile(t / part.chunks, t % part.chunks);
+        if (by_columns_) return plan_.space.tile(t % row_tiles, share.chunk_begin + t / row_tiles);
+        return plan_.space.tile(t / share.chunks, t % share.chunks);
     }
 
-    void run_step(const Step& step, int p, const Tile& tile, const CallContext& context) {
-        const Part& part = parts_[static_cast<size_t>(p)];
-        if (step.reduction >= 0)
-            accumulators_[static_cast<size_t>(step.reduction)].take_in(
-                p, tile, part.pointers[step.in.front()]);
-        else if (step.expansion >= 0)
-            expand(plan_.expansions[static_cast<size_t>(step.expansion)],
-                   part.pointers[step.out.front()], tile);
-        else if (step.joined != nullptr)
-            step.joined(part.pointers.data(), tile.count());
+    void run_action(const Action& action, int p, const Tile& tile, const CallContext& context) {
+        const Share& share = shares_[static_cast<size_t>(p)];
+        if (action.reduction >= 0)
+            accumulators_[static_cast<size_t>(action.reduction)].take_in(
+                p, tile, share.pointers[action.in.front()]);
+        else if (action.expansion >= 0)
+            expand(plan_.expansions[static_cast<size_t>(action.expansion)],
+                   share.pointers[action.out.front()], tile);
+        else if (action.joined != nullptr)
+            action.joined(share.pointers.data(), tile.count());
         else
-            call(step, part, step.is_number ? 1 : tile.count(), tile.first, context);
+            call(action, share, action.is_number ? 1 : tile.count(), tile.first, context);
     }
 
-    static void call(const Step& step, const Part& part, size_t count, int64_t first,
+    static void call(const Action& action, const Share& share, size_t count, int64_t first,
                      const CallContext& context) {
         TileCall call;
-        call.out = part.pointers[step.out.front()];
-        for (size_t i = 0; i < step.in.size(); ++i) call.in[i] = part.pointers[step.in[i]];
+        call.out = share.pointers[action.out.front()];
+        for (size_t i = 0; i < action.in.size(); ++i) call.in[i] = share.pointers[action.in[i]];
         call.count = count;
-        call.op = step.op;
+        call.op = action.op;
         call.first = first;
         call.context = &context;
-        step.function(call);
+        action.function(call);
     }
 
     static void expand(const Expansion& expansion, float* out, const Tile& tile) {
@@ -259,23 +260,14 @@ class LoopKernel final : public Kernel, public Epilogue {
     std::vector<Tile> tiles_;  ///< of parts; empty where all of the space is walked
     int64_t elements_;
     std::vector<float> numbers_;
-    std::vector<size_t> space_slots_, outside_slots_;  ///< whose pointers move
+    std::vector<size_t> space_cells_, outside_cells_;  ///< whose pointers move
     bool by_columns_ = false;
     const CallContext* context_ = nullptr;  ///< between begin() and end()
-    std::vector<Part> parts_;
+    std::vector<Share> shares_;
     std::vector<Accumulators> accumulators_;
 };
 
 }  // namespace
-
-bool is_loop_op(const ir::OpVariant& op) {
-    constexpr ir::Trait kTraits[] = {ir::kElementwise, ir::kReduction, ir::kGenerator,
-                                     ir::kRuntimeScalar};
-    const ir::OpInfo& info = ir::op_info(op);
-    return std::any_of(std::begin(kTraits), std::end(kTraits),
-                       [&](ir::Trait t) { return info.has(t); }) ||
-           std::holds_alternative<ir::Broadcast>(op) || std::holds_alternative<ir::Fused>(op);
-}
 
 bool runs_in_parts(const ir::Function& function, const ir::Operation& operation) {
     const auto* fused = operation.as<ir::Fused>();

@@ -1,6 +1,7 @@
-// From the body of a fused op to steps. Each value has a mask of axes along which it varies; the
-// mask decides how often it is computed: once per run (a number), once per thread (the same in
-// every tile), per row (a number), or per tile.
+// Turns the body of a fused op into actions. Each value has a mask: the axes of the space along which
+// it varies. The mask decides how often the value is computed: once per run when it is one number,
+// once per thread when it is the same in every tile, once per row when it is one number there, and
+// otherwise for every tile. So the square root in a batch norm, a number per channel, costs nothing.
 #include "runtime/kernels/loop/loop_plan.h"
 
 #include <algorithm>
@@ -17,12 +18,12 @@ namespace {
 
 constexpr int64_t kTileElements = 1024;
 
-enum class Level : uint8_t { kRun, kPart, kRow, kTile };
+enum class Level : uint8_t { kRun, kThread, kRow, kTile };
 
-/// A value of the body: its collapsed mask and where it is.
+/// A value of the body: the axes along which it varies, and its cell.
 struct Placed {
     AxisMask mask = 0;
-    int slot = -1;
+    int cell = -1;
 };
 
 AxisMask mask_of_axes(const std::vector<int64_t>& axes) {
@@ -51,7 +52,7 @@ class PlanBuilder {
         choose_space();
         for (const ir::Operation* op : body_) add(*op);
         for (ir::ValueId result : operation_.results) place_result(result);
-        join_steps(plan_);
+        join_actions(plan_);
         assign_registers(plan_);
         overlaps_.check(operation_.info().name, function_.values[operation_.result()].name);
         return std::move(plan_);
@@ -87,60 +88,61 @@ class PlanBuilder {
     Level level(AxisMask mask) const {
         if (mask == 0) return Level::kRun;
         if (plan_.space.whole_rows)
-            return mask == plan_.space.inner_bit() ? Level::kPart : Level::kTile;
+            return mask == plan_.space.inner_bit() ? Level::kThread : Level::kTile;
         return (mask & plan_.space.inner_bit()) == 0 ? Level::kRow : Level::kTile;
     }
     static bool is_number(Level level) { return level == Level::kRun || level == Level::kRow; }
 
-    // ---- slots and steps ----
+    // ---- cells and actions ----
 
-    int add_slot(Slot slot) {
-        plan_.slots.push_back(std::move(slot));
-        return static_cast<int>(plan_.slots.size()) - 1;
+    int add_cell(Cell cell) {
+        plan_.cells.push_back(std::move(cell));
+        return static_cast<int>(plan_.cells.size()) - 1;
     }
 
-    /// A slot to compute into. Registers of tile steps get their index later, from
+    /// A cell to compute into. Registers of tile actions get their index later, from
     /// assign_registers().
-    int new_slot(Level level, ir::DType dtype = ir::DType::kF32) {
-        Slot slot;
-        slot.dtype = dtype;
-        slot.is_number = is_number(level);
+    int new_cell(Level level, ir::DType dtype = ir::DType::kF32) {
+        Cell cell;
+        cell.dtype = dtype;
+        cell.is_number = is_number(level);
         if (level == Level::kRun)
-            slot.kind = Slot::Kind::kNumber, slot.index = plan_.numbers++;
+            cell.kind = Cell::Kind::kNumber, cell.index = plan_.numbers++;
         else if (level == Level::kRow)
-            slot.kind = Slot::Kind::kRowNumber, slot.index = plan_.row_numbers++;
-        else if (level == Level::kPart)
-            slot.index = plan_.registers++;
-        return add_slot(std::move(slot));
+            cell.kind = Cell::Kind::kRowNumber, cell.index = plan_.row_numbers++;
+        else if (level == Level::kThread)
+            cell.index = plan_.registers++;
+        return add_cell(std::move(cell));
     }
 
-    std::vector<Step>& steps(Level level) {
-        if (level == Level::kRun) return plan_.run_steps;
-        return level == Level::kPart ? plan_.part_steps : plan_.tile_steps;
+    std::vector<Action>& actions(Level level) {
+        if (level == Level::kRun) return plan_.run_actions;
+        return level == Level::kThread ? plan_.thread_actions : plan_.tile_actions;
     }
 
     const ir::OpVariant& own(const ir::OpVariant& op) { return plan_.ops.emplace_back(op); }
 
-    /// Appends the step out = op(operands).
-    void add_step(const ir::OpVariant& op, const std::vector<Placed>& operands, int out, Level at) {
-        Step step;
-        step.source = &own(op);
-        step.op = op_address(*step.source);
-        step.out = {out};
-        step.is_number = is_number(at);
+    /// Appends the action out = op(operands).
+    void add_action(const ir::OpVariant& op, const std::vector<Placed>& operands, int out,
+                    Level at) {
+        Action action;
+        action.source = &own(op);
+        action.op = op_address(*action.source);
+        action.out = {out};
+        action.is_number = is_number(at);
         unsigned splat = 0;
         for (const Placed& operand : operands) {
-            if (!step.is_number && plan_.slots[operand.slot].is_number)
-                splat |= 1u << step.in.size();
-            step.in.push_back(operand.slot);
+            if (!action.is_number && plan_.cells[operand.cell].is_number)
+                splat |= 1u << action.in.size();
+            action.in.push_back(operand.cell);
         }
-        step.function =
+        action.function =
             std::holds_alternative<ir::Cast>(op)
-                ? cast_function(plan_.slots[operands[0].slot].dtype, plan_.slots[out].dtype, splat)
+                ? cast_function(plan_.cells[operands[0].cell].dtype, plan_.cells[out].dtype, splat)
                 : tile_function(op, splat);
-        GMC_CHECK(step.function != nullptr, "`{}` has no tile function", ir::op_info(op).name);
-        if (at == Level::kTile) plan_.cost += tile_cost(op);
-        steps(at).push_back(step);
+        GMC_CHECK(action.function != nullptr, "`{}` has no tile function", ir::op_info(op).name);
+        if (at == Level::kTile) plan_.cost += ir::op_info(op).cost;
+        actions(at).push_back(action);
     }
 
     // ---- values ----
@@ -148,18 +150,18 @@ class PlanBuilder {
     bool is_space(ir::ValueId value) const { return shape(value) == shape_; }
 
     Placed outside(ir::ValueId value, AxisMask mask) {
-        Slot slot;
-        slot.base = buffers_.data(value);
-        slot.dtype = dtype(value);
-        GMC_CHECK(slot.base != nullptr, "%{} of a fused loop has no memory",
+        Cell cell;
+        cell.base = buffers_.data(value);
+        cell.dtype = dtype(value);
+        GMC_CHECK(cell.base != nullptr, "%{} of a fused loop has no memory",
                   function_.values[value].name);
-        slot.map = make_access_map(plan_.space, mask);
+        cell.map = make_access_map(plan_.space, mask);
         overlaps_.reads(
-            {slot.base, slot.map.elements * ir::dtype_size(slot.dtype), mask == plan_.space.all()});
-        slot.kind =
-            mask == plan_.space.all() && mask != 0 ? Slot::Kind::kSpace : Slot::Kind::kOutside;
-        slot.is_number = is_number(level(mask));
-        return {mask, add_slot(std::move(slot))};
+            {cell.base, cell.map.elements * ir::dtype_size(cell.dtype), mask == plan_.space.all()});
+        cell.kind =
+            mask == plan_.space.all() && mask != 0 ? Cell::Kind::kSpace : Cell::Kind::kOutside;
+        cell.is_number = is_number(level(mask));
+        return {mask, add_cell(std::move(cell))};
     }
 
     /// A value used as it is: of the body, or from outside over the whole space, or an outside
@@ -192,19 +194,19 @@ class PlanBuilder {
         const bool random = op.info().has(ir::kGenerator) && op.as<ir::Constant>() == nullptr;
         if (random && is_space(op.result())) mask = plan_.space.all();
         const Level at = level(mask);
-        const Placed result{mask, new_slot(at, dtype(op.result()))};
-        add_step(op.op, operands, result.slot, at);
+        const Placed result{mask, new_cell(at, dtype(op.result()))};
+        add_action(op.op, operands, result.cell, at);
         values_[op.result()] = result;
     }
 
-    /// A value that is another one under another shape. A result is copied at once, before memory
-    /// that is used in place can be overwritten.
+    /// Makes `value` another name of `of`, which has the same elements in another shape. A result of
+    /// the loop is copied at once instead: another result may be written over the memory of `of`.
     void add_alias(ir::ValueId value, const Placed& of) {
         const auto& results = operation_.results;
         Placed placed = of;
         if (std::find(results.begin(), results.end(), value) != results.end()) {
-            placed.slot = new_slot(level(of.mask));
-            add_step(ir::Cast{}, {of}, placed.slot, level(of.mask));
+            placed.cell = new_cell(level(of.mask));
+            add_action(ir::Cast{}, {of}, placed.cell, level(of.mask));
         }
         values_[value] = placed;
     }
@@ -227,26 +229,26 @@ class PlanBuilder {
         const bool in_place = is_number(at) || (at == Level::kTile && !plan_.space.whole_rows);
         Placed placed = outside(value, mask);
         if (!in_place) {
-            // Short rows: the steps want whole tiles, so the operand is repeated into a register.
-            const Slot& from = plan_.slots[placed.slot];
-            Expansion expansion{from.base, from.map, new_slot(at),
+            // Short rows: the actions want whole tiles, so the operand is repeated into a register.
+            const Cell& from = plan_.cells[placed.cell];
+            Expansion expansion{from.base, from.map, new_cell(at),
                                 cast_function(ir::DType::kF32, ir::DType::kF32, 1)};
-            Step step;
-            step.expansion = static_cast<int>(plan_.expansions.size());
-            placed.slot = expansion.out;
-            step.out = {expansion.out};
+            Action action;
+            action.expansion = static_cast<int>(plan_.expansions.size());
+            placed.cell = expansion.out;
+            action.out = {expansion.out};
             plan_.expansions.push_back(std::move(expansion));
-            steps(at).push_back(step);
+            actions(at).push_back(action);
         }
         values_[op.result()] = placed;
     }
 
-    /// The slot of a tile with the value's elements, even when the value is a number.
+    /// The cell of a tile with the value's elements, even when the value is a number.
     int as_tile(const Placed& value) {
-        if (!plan_.slots[value.slot].is_number) return value.slot;
-        const int slot = new_slot(Level::kTile);
-        add_step(ir::Cast{}, {value}, slot, Level::kTile);
-        return slot;
+        if (!plan_.cells[value.cell].is_number) return value.cell;
+        const int cell = new_cell(Level::kTile);
+        add_action(ir::Cast{}, {value}, cell, Level::kTile);
+        return cell;
     }
 
     void add_reduction(const ir::Operation& op) {
@@ -266,11 +268,11 @@ class PlanBuilder {
         reduction.row_by_row =
             plan_.space.chunks == 1 && kept == (plan_.space.all() & ~plan_.space.inner_bit());
         overlaps_.writes({reduction.result, function_.type(op.result()).bytes(), false});
-        Step step;
-        step.in = {as_tile(operand)};
-        step.reduction = static_cast<int>(plan_.reductions.size());
+        Action action;
+        action.in = {as_tile(operand)};
+        action.reduction = static_cast<int>(plan_.reductions.size());
         plan_.reductions.push_back(std::move(reduction));
-        plan_.tile_steps.push_back(step);
+        plan_.tile_actions.push_back(action);
         ++plan_.cost;
         reduced_.push_back(op.result());
     }
@@ -287,10 +289,10 @@ class PlanBuilder {
 
     // ---- results ----
 
-    /// Whether a step after `step` still reads what lies at `memory` from outside.
-    bool read_after(int step, const float* memory) const {
-        for (size_t i = 0; i < plan_.slots.size(); ++i)
-            if (plan_.slots[i].base == memory && last_use(plan_, static_cast<int>(i)) > step)
+    /// Whether an action after `action` still reads what lies at `memory` from outside.
+    bool read_after(int action, const float* memory) const {
+        for (size_t i = 0; i < plan_.cells.size(); ++i)
+            if (plan_.cells[i].base == memory && last_use(plan_, static_cast<int>(i)) > action)
                 return true;
         return false;
     }
@@ -301,18 +303,18 @@ class PlanBuilder {
         GMC_CHECK(memory != nullptr, "result %{} has no memory", function_.values[value].name);
         const Placed placed = read(value);
         overlaps_.writes({memory, function_.type(value).bytes(), true});
-        Slot& slot = plan_.slots[placed.slot];
-        const int made_by = producer(plan_, placed.slot);
-        if (slot.kind == Slot::Kind::kRegister && made_by >= 0 && !read_after(made_by, memory)) {
-            slot.kind = Slot::Kind::kSpace;
-            slot.base = memory;
+        Cell& cell = plan_.cells[placed.cell];
+        const int made_by = producer(plan_, placed.cell);
+        if (cell.kind == Cell::Kind::kRegister && made_by >= 0 && !read_after(made_by, memory)) {
+            cell.kind = Cell::Kind::kSpace;
+            cell.base = memory;
             return;
         }
-        Slot destination;
-        destination.kind = Slot::Kind::kSpace;
+        Cell destination;
+        destination.kind = Cell::Kind::kSpace;
         destination.base = memory;
         destination.dtype = dtype(value);
-        add_step(ir::Cast{}, {placed}, add_slot(std::move(destination)), Level::kTile);
+        add_action(ir::Cast{}, {placed}, add_cell(std::move(destination)), Level::kTile);
     }
 
     const ir::Function& function_;

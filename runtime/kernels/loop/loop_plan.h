@@ -1,5 +1,9 @@
-// The program of a loop kernel: which tile function runs on which tiles in which order. Made once
-// from the IR; running it (loop_kernel.cpp) looks at no op any more.
+// The program of a loop kernel: which actions run on which tiles, and in which order. It is made
+// once, when the executable is bound; loop_kernel.cpp then runs it without looking at IR.
+//
+// A tile is a piece of the iteration space of about 1000 elements, which fits the first-level cache.
+// A cell is where an action finds an operand or leaves a result: a tile in a thread's own memory, a
+// place in a tensor, or a single number.
 #pragma once
 
 #include <deque>
@@ -13,15 +17,14 @@
 
 namespace gmc::runtime {
 
-/// Where a step finds or leaves a tile, or a single number.
-struct Slot {
+/// Where an action finds an operand or leaves its result.
+struct Cell {
     enum class Kind : uint8_t {
         kNumber,     ///< a number for the whole run, shared by all threads
         kRowNumber,  ///< a number for the row at hand, per thread
-        kRegister,   ///< a tile, per thread
-        kSpace,      ///< the tile's part of a tensor over the whole space, in place
-        /// the place of a smaller tensor that belongs to the row and column at hand, in place
-        kOutside,
+        kRegister,   ///< a tile in the thread's own memory
+        kSpace,      ///< a tensor over the whole space, used where it is: the part at this tile
+        kOutside,    ///< a smaller tensor, used where it is: the part for this row and column
     };
     Kind kind = Kind::kRegister;
     bool is_number = false;
@@ -58,12 +61,12 @@ struct Reduction {
 };
 
 /// One tile function call, or several ops joined, or one expansion, or one reduction.
-struct Step {
+struct Action {
     TileFunction function = nullptr;
     JoinedFunction joined = nullptr;
     const void* op = nullptr;
     const ir::OpVariant* source = nullptr;  ///< of `function`
-    std::vector<int> out, in;  ///< slots; one result, or none, but where ops are joined
+    std::vector<int> out, in;  ///< cells; one result, or none, but where ops are joined
     bool is_number = false;    ///< computes a single number
     int expansion = -1;
     int reduction = -1;
@@ -71,16 +74,16 @@ struct Step {
 
 struct LoopPlan {
     LoopSpace space;
-    std::deque<ir::OpVariant> ops;                  ///< owns what Step::op points to
-    std::vector<std::shared_ptr<JoinedTile>> code;  ///< owns what Step::joined points to
-    std::vector<Slot> slots;
+    std::deque<ir::OpVariant> ops;                  ///< owns what Action::op points to
+    std::vector<std::shared_ptr<JoinedTile>> code;  ///< owns what Action::joined points to
+    std::vector<Cell> cells;
     std::vector<Expansion> expansions;
     std::vector<Reduction> reductions;
-    std::vector<Step> run_steps;  ///< once per run, on numbers
+    std::vector<Action> run_actions;  ///< once per run, on numbers
     /// Once per thread: tiles that are the same for all whole-row tiles.
-    std::vector<Step> part_steps;
-    std::vector<Step> tile_steps;  ///< for each tile
-    int64_t cost = 0;              ///< of the tile steps per element, in additions
+    std::vector<Action> thread_actions;
+    std::vector<Action> tile_actions;  ///< for each tile
+    int64_t cost = 0;                  ///< of the tile actions per element, in additions
     int numbers = 0, row_numbers = 0, registers = 0;
 };
 

@@ -1,4 +1,4 @@
-// A scan over the steps with a list of free registers.
+// A scan over the actions with a list of free registers.
 #include "runtime/kernels/loop/loop_registers.h"
 
 #include <algorithm>
@@ -6,42 +6,42 @@
 namespace gmc::runtime {
 namespace {
 
-bool has(const std::vector<int>& slots, int slot) {
-    return std::find(slots.begin(), slots.end(), slot) != slots.end();
+bool has(const std::vector<int>& cells, int cell) {
+    return std::find(cells.begin(), cells.end(), cell) != cells.end();
 }
 
-/// Registers of part steps are the threads' for the whole run and have their index already.
-bool is_tile_register(const LoopPlan& plan, int slot) {
-    if (plan.slots[slot].kind != Slot::Kind::kRegister) return false;
-    return std::none_of(plan.part_steps.begin(), plan.part_steps.end(),
-                        [&](const Step& step) { return has(step.out, slot); });
+/// Registers of actions per thread are the threads' for the whole run and have their index already.
+bool is_tile_register(const LoopPlan& plan, int cell) {
+    if (plan.cells[cell].kind != Cell::Kind::kRegister) return false;
+    return std::none_of(plan.thread_actions.begin(), plan.thread_actions.end(),
+                        [&](const Action& action) { return has(action.out, cell); });
 }
 
 }  // namespace
 
-int last_use(const LoopPlan& plan, int slot) {
-    for (size_t s = plan.tile_steps.size(); s-- > 0;)
-        if (has(plan.tile_steps[s].in, slot)) return static_cast<int>(s);
+int last_use(const LoopPlan& plan, int cell) {
+    for (size_t s = plan.tile_actions.size(); s-- > 0;)
+        if (has(plan.tile_actions[s].in, cell)) return static_cast<int>(s);
     return -1;
 }
 
-int producer(const LoopPlan& plan, int slot) {
-    for (size_t s = 0; s < plan.tile_steps.size(); ++s)
-        if (has(plan.tile_steps[s].out, slot) && plan.tile_steps[s].function != nullptr)
+int producer(const LoopPlan& plan, int cell) {
+    for (size_t s = 0; s < plan.tile_actions.size(); ++s)
+        if (has(plan.tile_actions[s].out, cell) && plan.tile_actions[s].function != nullptr)
             return static_cast<int>(s);
     return -1;
 }
 
 namespace {
 
-/// Whether a result may not lie where an operand of the step does: elements that are larger than
+/// Whether a result may not lie where an operand of the action does: elements that are larger than
 /// the operand's would destroy others that are still to be read, and joined ops read some operands
 /// after they have written results.
-bool keeps_operands(const LoopPlan& plan, const Step& step) {
-    if (step.joined != nullptr) return true;
-    return step.in.size() == 1 && step.out.size() == 1 &&
-           ir::dtype_size(plan.slots[step.out[0]].dtype) >
-               ir::dtype_size(plan.slots[step.in[0]].dtype);
+bool keeps_operands(const LoopPlan& plan, const Action& action) {
+    if (action.joined != nullptr) return true;
+    return action.in.size() == 1 && action.out.size() == 1 &&
+           ir::dtype_size(plan.cells[action.out[0]].dtype) >
+               ir::dtype_size(plan.cells[action.in[0]].dtype);
 }
 
 class Assignment {
@@ -49,32 +49,32 @@ class Assignment {
     explicit Assignment(LoopPlan& plan) : plan_(plan) {}
 
     void run() {
-        for (size_t s = 0; s < plan_.tile_steps.size(); ++s) {
-            const Step& step = plan_.tile_steps[s];
-            const bool take_first = keeps_operands(plan_, step);
-            if (take_first) take(step);
-            release(step, static_cast<int>(s));
-            if (!take_first) take(step);
-            for (int slot : step.out)
-                if (is_tile_register(plan_, slot) && last_use(plan_, slot) < 0)
-                    free_.push_back(plan_.slots[slot].index);
+        for (size_t s = 0; s < plan_.tile_actions.size(); ++s) {
+            const Action& action = plan_.tile_actions[s];
+            const bool take_first = keeps_operands(plan_, action);
+            if (take_first) take(action);
+            release(action, static_cast<int>(s));
+            if (!take_first) take(action);
+            for (int cell : action.out)
+                if (is_tile_register(plan_, cell) && last_use(plan_, cell) < 0)
+                    free_.push_back(plan_.cells[cell].index);
         }
     }
 
   private:
     /// Registers of operands that are not read again.
-    void release(const Step& step, int index) {
-        for (auto slot = step.in.begin(); slot != step.in.end(); ++slot) {
-            const bool again = std::find(step.in.begin(), slot, *slot) != slot;
-            if (!again && is_tile_register(plan_, *slot) && last_use(plan_, *slot) == index)
-                free_.push_back(plan_.slots[*slot].index);
+    void release(const Action& action, int index) {
+        for (auto cell = action.in.begin(); cell != action.in.end(); ++cell) {
+            const bool again = std::find(action.in.begin(), cell, *cell) != cell;
+            if (!again && is_tile_register(plan_, *cell) && last_use(plan_, *cell) == index)
+                free_.push_back(plan_.cells[*cell].index);
         }
     }
 
-    void take(const Step& step) {
-        for (int slot : step.out) {
-            if (!is_tile_register(plan_, slot)) continue;
-            Slot& out = plan_.slots[slot];
+    void take(const Action& action) {
+        for (int cell : action.out) {
+            if (!is_tile_register(plan_, cell)) continue;
+            Cell& out = plan_.cells[cell];
             if (free_.empty()) {
                 out.index = plan_.registers++;
             } else {

@@ -19,8 +19,8 @@ int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit;
 int64_t choose_rows(int64_t rows, int64_t inner, int64_t tile_elements) {
     const int64_t most = std::max<int64_t>(tile_elements / inner, 1);
     for (const int64_t unit : {64, 16}) {
-        const int64_t step = unit / std::gcd(inner, unit);
-        if (step <= most) return std::min(most / step * step, rows);
+        const int64_t action = unit / std::gcd(inner, unit);
+        if (action <= most) return std::min(most / action * action, rows);
     }
     return std::min(most, rows);
 }

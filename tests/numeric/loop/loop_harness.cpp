@@ -109,13 +109,13 @@ LoopHarness::Results LoopHarness::run(Maker make) {
     return results;
 }
 
-size_t LoopHarness::tile_steps() {
+size_t LoopHarness::tile_actions() {
     Results memory = memory_;
     for (ir::ValueId id : operation().results)
         memory[id].resize(static_cast<size_t>(function().type(id).elements()));
     runtime::Buffers buffers(function().values.size());
     for (auto& [id, data] : memory) buffers.set(id, data.data());
-    return runtime::make_loop_plan(function(), operation(), buffers).tile_steps.size();
+    return runtime::make_loop_plan(function(), operation(), buffers).tile_actions.size();
 }
 
 std::string LoopHarness::difference(double relative, double absolute, Maker make) {

@@ -38,8 +38,8 @@ class LoopHarness {
 
     /// The kernel's results.
     Results run(Maker make = &runtime::make_loop_kernel);
-    /// How many steps the loop takes for a tile.
-    size_t tile_steps();
+    /// How many actions the loop takes for a tile.
+    size_t tile_actions();
     /// "" when every element differs from the plain loops' result by at most relative * |expected|
     /// + absolute; otherwise the worst element.
     std::string difference(double relative, double absolute,

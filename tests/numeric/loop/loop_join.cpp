@@ -182,7 +182,7 @@ TEST_CASE("an op stays where it is when what it reads is written over before its
     });
 }
 
-TEST_CASE("an update of Adam is one step") {
+TEST_CASE("an update of Adam is one action") {
     if (!runtime::can_join(ir::Add{})) return;  // no x86-64, or no AVX2
     LoopHarness h;
     ir::Builder b = h.builder();
@@ -198,5 +198,5 @@ TEST_CASE("an update of Adam is one step") {
     h.put_in_place(m2, m);
     h.put_in_place(v2, v);
     h.put_in_place(p2, p);
-    CHECK(h.tile_steps() == 1);
+    CHECK(h.tile_actions() == 1);
 }

@@ -25,6 +25,14 @@ constexpr bool is_smooth(const ir::ReduceMax&) { return false; }
 
 using Grow = bool (*)(GraphMaker&);
 
+template <typename Op>
+bool grow(GraphMaker& g, const Op& op) {
+    constexpr bool kNumberByNumber = Op::kInfo.has(ir::kElementwise) ||
+                                     Op::kInfo.has(ir::kGenerator) ||
+                                     Op::kInfo.has(ir::kRuntimeScalar);
+    return kNumberByNumber ? grow_elementwise(g, op) : grow_other(g, op);
+}
+
 std::vector<Grow> growers(bool smooth_only) {
     std::vector<Grow> all = {grow_normalisation, grow_softmax, grow_dropout, grow_descent,
                              grow_shared_weights};

@@ -1,5 +1,5 @@
-// Makes the functions of random_graph.h, which grow one op at a time. One overload of `grow` per op
-// struct says how, so a new op without one does not build.
+// Makes the functions of random_graph.h, which grow one op at a time. Overloads of `grow` per op
+// struct say how; an op that needs one does not build without it.
 #pragma once
 
 #include <functional>
@@ -88,9 +88,10 @@ bool grow_dropout(GraphMaker& g);
 bool grow_descent(GraphMaker& g);
 bool grow_shared_weights(GraphMaker& g);
 
-/// Tries once to add an op of this kind; false when no operands suit it.
-#define GMC_OP(Name) bool grow(GraphMaker& g, const ir::Name& op);
-#include "compiler/ir/op_kind.def"
-#undef GMC_OP
+/// One attempt to add an op of this kind; false when nothing suits it. Element-wise ops, generators
+/// and runtime scalars:
+bool grow_elementwise(GraphMaker& g, const ir::OpVariant& op);
+/// All others:
+bool grow_other(GraphMaker& g, const ir::OpVariant& op);
 
 }  // namespace gmc::tests

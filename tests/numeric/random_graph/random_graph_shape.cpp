@@ -74,8 +74,6 @@ RandomConv random_conv(GraphMaker& g) {
     return c;
 }
 
-}  // namespace
-
 // ---- shape ----
 
 bool grow(GraphMaker& g, const ir::Broadcast&) {
@@ -240,5 +238,20 @@ bool grow(GraphMaker& g, const ir::Matmul&) {
 
 bool grow(GraphMaker&, const ir::Fused&) { return false; }     // fuse_elementwise makes them
 bool grow(GraphMaker&, const ir::Gradient&) { return false; }  // RandomGraphOptions::gradients
+
+/// For what has no business here.
+template <typename Op>
+bool grow(GraphMaker&, const Op&) requires(Op::kInfo.has(ir::kElementwise) ||
+                                           Op::kInfo.has(ir::kGenerator) ||
+                                           Op::kInfo.has(ir::kRuntimeScalar)) {
+    return false;
+}
+bool grow(GraphMaker&, const std::monostate&) { return false; }
+
+}  // namespace
+
+bool grow_other(GraphMaker& g, const ir::OpVariant& op) {
+    return std::visit([&](const auto& o) { return grow(g, o); }, op);
+}
 
 }  // namespace gmc::tests

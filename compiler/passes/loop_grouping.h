@@ -1,0 +1,119 @@
+// Which element-wise ops, broadcasts, generators and reductions of a function run in one loop: the
+// decisions of fuse_elementwise, which writes them into the function and explains them.
+//
+// A value is stored when it goes through memory. Some values are stored whatever the loops: what
+// other kinds of op make or read, what leaves the function, what a broadcast reads, and reductions,
+// which are known only when their loop has ended. An op whose result is stored is a root of its
+// loop. A loop computes its roots from stored values; what lies between is computed inside the loop,
+// and once more in each other loop that needs it. Where that is too dear, the value is stored too.
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "compiler/ir/module.h"
+
+namespace gmc::passes {
+
+/// A loop to be. Operations are given by their index in the function.
+struct LoopGroup {
+    ir::Shape space;
+    std::vector<int> roots;    ///< increasing
+    std::vector<int> members;  ///< all that it computes, increasing
+};
+
+class LoopGrouping {
+  public:
+    /// Finds the loops of a function without `gradient`. Takes near-linear time: a decision looks at
+    /// the loops that it changes only.
+    explicit LoopGrouping(const ir::Function& function);
+
+    const std::vector<LoopGroup>& loops() const { return loops_; }
+    /// The loop whose root operation `i` is; -1 for others.
+    int loop_of_root(int i) const { return loop_of_root_[i]; }
+    bool is_root(int i) const { return is_fusable(i) && is_stored_[op(i).result()]; }
+    /// Whether operation `i` belongs into loops. The results of such ops are in no other place.
+    bool is_fusable(int i) const { return fusable_[i]; }
+    /// The iteration space of an operation that belongs into loops.
+    const ir::Shape& space(int i) const;
+    /// The operation that makes a value; -1 for inputs and states.
+    int producer(ir::ValueId v) const { return producer_[v]; }
+    /// The operations that read a value, in program order.
+    const std::vector<int>& users(ir::ValueId v) const { return users_[v]; }
+    /// Why a value is stored although it might be computed anew in each loop; null for others.
+    const std::string* why_dear(ir::ValueId v) const;
+
+  private:
+    /// Loops are searched for within a group: roots of one space at one depth of the graph.
+    struct Group {
+        int level = 0;
+        ir::Shape space;
+        bool is_small = false;  ///< all its roots share one loop
+        std::vector<int> roots;
+    };
+    struct Candidate {
+        int group = 0;
+        std::vector<int> roots;  ///< increasing; empty once other candidates have replaced it
+    };
+    /// Who came by first in the walk at hand.
+    struct Mark {
+        int walk = 0;
+        int owner = 0;
+    };
+
+    const ir::Operation& op(int i) const { return function_.operations[i]; }
+    bool is_broadcast(int i) const { return op(i).as<ir::Broadcast>() != nullptr; }
+
+    void index();
+    void find_stored();
+    void find_levels();
+    void find_groups();
+    void store_what_is_dear();
+    void finish();
+
+    template <typename Enter, typename Leaf>
+    void walk_down(int from, const Enter& enter, const Leaf& leaf);
+    void walk_up(int from, int level_most, std::vector<int>& roots);
+    bool marked(Mark& mark, int owner) const;
+
+    std::vector<std::vector<int>> connected(const std::vector<int>& roots);
+    void form_loops(int group, const std::vector<int>& roots);
+    void update_computing(int i);
+    bool computes_without(int loop, int i, int skipped);
+    std::string too_dear(int i);
+    std::string too_many_reads(int i, const std::vector<ir::ValueId>& leaves);
+    void store(int i);
+    void find_neighbours(int i, std::vector<int>& stale);
+    void note_stored_operand(int i);
+    void recheck(const std::vector<int>& roots);
+    bool comes_before(int loop, int other) const;
+
+    const ir::Function& function_;
+    std::vector<int> producer_;            ///< by value: the operation that makes it, or -1
+    std::vector<std::vector<int>> users_;  ///< by value
+    std::vector<bool> is_stored_;          ///< by value
+    std::map<ir::ValueId, std::string> dear_;
+    // By operation:
+    std::vector<bool> fusable_;
+    std::vector<int> level_;
+    std::vector<int> group_of_;                ///< of those that belong into loops
+    std::vector<bool> reads_stored_;           ///< itself, or through what is not stored
+    std::vector<int> candidate_of_;            ///< of roots; -1 for others
+    std::vector<std::vector<int>> computing_;  ///< candidates that compute it, increasing
+    std::vector<bool> is_due_;                 ///< to be looked at (again) by store_what_is_dear
+    int due_most_ = -1;                        ///< none behind this one is due
+    int looked_at_least_ = 0;                  ///< none before this one has been looked at
+
+    std::vector<Group> groups_;
+    std::vector<Candidate> candidates_;
+    int walk_ = 0;
+    std::vector<Mark> op_marks_, value_marks_;  ///< of the walk at hand
+    std::vector<int> stack_;                    ///< of the walk at hand: graphs are as deep as long
+
+    std::vector<LoopGroup> loops_;
+    std::vector<int> loop_of_root_;
+};
+
+}  // namespace gmc::passes
