@@ -95,6 +95,8 @@ struct DataField {
     std::vector<std::string> class_names;  ///< of labels from folders, where they were there to see
     bool crop = true;                      ///< folder: pictures are cut to the shape, not stretched
     bool flip = false;                     ///< folder: every second picture mirrored in training
+    bool skip_bad = false;                 ///< folder: pictures that cannot be read are left out
+    std::optional<int64_t> ground;         ///< folder: grey below transparent pictures, 0 to 255
     /// Examples; 0 = as many as the file has (synthetic: 60000 / 10000 by default).
     int64_t count = 0;
     Span span;

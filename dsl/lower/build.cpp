@@ -322,6 +322,8 @@ class ModuleBuilder {
         if (!field.key.empty()) config.emplace_back(key + ".key", field.key);
         if (!field.crop) config.emplace_back(key + ".stretch", 1.0);
         if (field.flip) config.emplace_back(key + ".flip", 1.0);
+        if (field.skip_bad) config.emplace_back(key + ".skip_bad", 1.0);
+        if (field.ground) config.emplace_back(key + ".ground", static_cast<double>(*field.ground));
     }
 
     const dsl::ModelSpec& spec_;

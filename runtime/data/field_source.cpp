@@ -8,7 +8,7 @@
 
 #include "compiler/support/check.h"
 #include "runtime/data/files/array_data.h"
-#include "runtime/data/files/folder.h"
+#include "runtime/data/pictures/folder.h"
 #include "runtime/data/synthetic.h"
 
 namespace gmc::runtime {
@@ -25,6 +25,9 @@ class FieldView final : public Field {
         field_->read_for_training(index, pass, dst);
     }
     bool in_memory() const override { return field_->in_memory(); }
+    void add_warnings(Diagnostics& diagnostics) const override {
+        field_->add_warnings(diagnostics);
+    }
     void expect(int64_t index) const override { field_->expect(index); }
 
   private:
@@ -86,10 +89,10 @@ bool Opener::read_pictures(const FieldSource& source, Opened& opened) {
               source.shape.size());
     FolderOptions options;
     options.name = source.name;
-    options.height = source.shape[0];
-    options.width = source.shape[1];
-    options.channels = source.shape[2];
-    options.crop = source.crop;
+    options.fit = {source.shape[0], source.shape[1], source.shape[2], source.crop,
+                   source.ground.value_or(0)};
+    options.ground_given = source.ground.has_value();
+    options.skip_bad = source.skip_bad;
     options.flip = source.flip;
     options.range = source.range;
     Result<FolderFields> fields = read_folder(source.source, options, diagnostics_);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,8 +26,10 @@ struct FieldSource {
     int64_t classes = 0;  ///< labels are 0 .. classes - 1; of `shapes`, the kinds; 0 = unknown
     /// Of labels from a folder: its sub-folders when the model was compiled; {} = not known.
     std::vector<std::string> class_names;
-    bool crop = true;   ///< folder, as in FolderOptions
-    bool flip = false;  ///< folder
+    bool crop = true;   ///< folder, as in PictureFit
+    bool flip = false;  ///< folder, as the next two in FolderOptions
+    bool skip_bad = false;
+    std::optional<uint8_t> ground;  ///< folder: the grey that transparent pictures are laid over
 };
 
 /// Opens the fields of one data set in the order given. Labels come from the field that they

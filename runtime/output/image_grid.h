@@ -11,7 +11,7 @@
 
 namespace gmc::runtime {
 
-/// A view of count x height x width x channels floats, row-major; 1 or 3 channels.
+/// A view of count x height x width x channels floats, row-major; 1, 3 or 4 channels.
 struct ImageBatch {
     const float* data = nullptr;
     int64_t count = 0;
@@ -29,8 +29,8 @@ struct GridOptions {
 };
 
 /// The images in rows from the top left. NaN and infinities are drawn magenta, which makes a grey
-/// grid a colour one.
-/// Errors: kShapeMismatch (other channels than 1 and 3), kBadValue (no images, an empty range, a
+/// grid a colour one; 4 channels make a grid with alpha.
+/// Errors: kShapeMismatch (other channels than 1, 3 and 4), kBadValue (no images, an empty range, a
 /// negative option), kTooLarge (over 2^28 pixels).
 Result<Image> image_grid(const ImageBatch& images, const GridOptions& options,
                          Diagnostics& diagnostics);

@@ -159,6 +159,9 @@ FieldSource LoadedModel::field_source(const std::string& prefix, const std::stri
     source.key = text(key + ".key");
     source.crop = integer(key + ".stretch") == 0;
     source.flip = integer(key + ".flip") != 0;
+    source.skip_bad = integer(key + ".skip_bad") != 0;
+    if (module_.find_config(key + ".ground"))
+        source.ground = static_cast<uint8_t>(integer(key + ".ground"));
     std::istringstream names(text(key + ".class_names"));
     for (std::string class_name; std::getline(names, class_name, '/');)
         source.class_names.push_back(class_name);

@@ -5,30 +5,11 @@
 #include <cmath>
 #include <random>
 
-#include "runtime/data/field_source.h"
 #include "runtime/states/state_store.h"
+#include "tools/gmc/model_data.h"
 
 namespace gmc::tools {
 namespace {
-
-constexpr int64_t kSyntheticExamples = 60000;
-
-runtime::FieldSource source_of(const dsl::DataField& field) {
-    runtime::FieldSource out;
-    out.name = field.name;
-    out.format = field.format;
-    out.source = field.source;
-    out.key = field.key;
-    out.shape = field.shape;
-    out.range = {static_cast<float>(field.range_low), static_cast<float>(field.range_high)};
-    out.range_given = field.range_given;
-    out.count = field.count;
-    if (field.format == "synthetic" && field.count == 0) out.count = kSyntheticExamples;
-    out.classes = field.classes;
-    out.class_names = field.class_names;
-    out.crop = field.crop;
-    return out;
-}
 
 int64_t elements_of(const dsl::DataField& field) {
     int64_t n = 1;
@@ -38,12 +19,10 @@ int64_t elements_of(const dsl::DataField& field) {
 
 /// False where a file is missing or wrong, or too short.
 bool read_examples(const dsl::ModelSpec& spec, runtime::ReferenceInputs& out) {
-    std::vector<runtime::FieldSource> sources;
-    for (const dsl::DataField& field : spec.data) sources.push_back(source_of(field));
     Diagnostics unused;
-    const auto fields = runtime::open_fields(sources, unused);
-    if (!fields.ok()) return false;
-    for (const runtime::FieldPtr& field : *fields) {
+    const Result<runtime::Dataset> dataset = open_data(spec.data, unused);
+    if (!dataset) return false;
+    for (const runtime::FieldPtr& field : dataset->fields()) {
         std::vector<float> example(static_cast<size_t>(field->elements()));
         std::vector<double>& batch = out[field->name()];
         if (field->count() < spec.train.batch_size) return false;
