@@ -115,6 +115,10 @@ struct DataField {
     bool crop = true;
     /// Folder: half of the pictures, drawn at random, are mirrored in training.
     bool flip = false;
+    /// Folder: pictures that cannot be read are left out.
+    bool skip_bad = false;
+    /// Folder: the grey that transparent pictures are laid over, 0 to 255.
+    std::optional<int64_t> ground;
     /// How many examples to use; 0: as many as the file has (60000, or 10000 for `test`, when
     /// synthetic).
     int64_t count = 0;

@@ -68,6 +68,9 @@ struct DataField {
     std::vector<std::string> class_names;
     bool crop = true;   ///< folder: pictures are cut to the shape; false: stretched
     bool flip = false;  ///< folder: every second picture is mirrored in training
+    bool skip_bad = false;  ///< folder: pictures that cannot be read are left out
+    /// Folder: the grey that transparent pictures are laid over, 0 to 255; -1: none is given.
+    int64_t ground = -1;
 
     /// How many classes the field's values name; 0 for a field that holds no labels.
     int64_t label_classes() const { return shape.empty() ? classes : 0; }
@@ -80,7 +83,9 @@ struct DataField {
                           field("classes", &DataField::classes),
                           field("class_names", &DataField::class_names),
                           field("crop", &DataField::crop),
-                          field("flip", &DataField::flip)};
+                          field("flip", &DataField::flip),
+                          field("skip_bad", &DataField::skip_bad),
+                          field("ground", &DataField::ground)};
     }
     friend bool operator==(const DataField&, const DataField&) = default;
 };

@@ -112,4 +112,11 @@ std::string Diagnostics::render() const {
     return out;
 }
 
+std::string Diagnostics::take_warnings() {
+    std::string out;
+    for (const Diagnostic& d : warnings_) out += render_one(sources_, d);
+    warnings_.clear();
+    return out;
+}
+
 }  // namespace gmc

@@ -40,6 +40,7 @@ class FieldReader {
     void read_shapes(const Values& values, const Entry& source);
     void read_points(const PointSet& set, const Node& keys, const Entry& source);
     void read_folder();
+    void read_ground(int64_t channels, bool like_train);
     void read_labels_of();
     void check_belonging(const std::string& source);
     void refuse(const Node& map, const char* key, const std::string& reason);
@@ -173,7 +174,8 @@ void FieldReader::read_folder() {
     refuse(*entry_.value, "shape", "`size` and `channels` say it");
     if (size.empty()) {
         field_.format = "labels";
-        for (const char* key : {"channels", "crop", "flip", "range", "classes", "count"})
+        for (const char* key :
+             {"channels", "crop", "flip", "ground", "bad_files", "range", "classes", "count"})
             refuse(*entry_.value, key, "it has no `size`, so it is the classes of the folder");
         return;
     }
@@ -184,15 +186,25 @@ void FieldReader::read_folder() {
     if (like_train && !entry_.value->find("channels")) channels = train_.field->shape[2];
     if (like_train && !entry_.value->find("crop")) field_.crop = train_.field->crop;
     field_.shape = {size[0], size[1], channels};
+    read_ground(channels, like_train);
+    field_.skip_bad = values_.text("bad_files") == "skip";
+    if (like_train && !entry_.value->find("bad_files")) field_.skip_bad = train_.field->skip_bad;
+}
+
+void FieldReader::read_ground(int64_t channels, bool like_train) {
+    const Entry* ground = entry_.value->find("ground");
+    if (channels == 4) return refuse(*entry_.value, "ground", "`channels: 4` keeps alpha");
+    if (!ground && like_train) field_.ground = train_.field->ground;
+    if (!ground) return;
+    const std::string word = values_.text("ground");
+    field_.ground = word == "white" ? 255 : word == "grey" ? 128 : 0;
 }
 
 /// Reports keys that belong to other sources.
 void FieldReader::check_belonging(const std::string& source) {
-    static constexpr std::pair<const char*, const char*> kBelonging[] = {{"key", "npz"},
-                                                                         {"size", "folder"},
-                                                                         {"channels", "folder"},
-                                                                         {"crop", "folder"},
-                                                                         {"flip", "folder"}};
+    static constexpr std::pair<const char*, const char*> kBelonging[] = {
+        {"key", "npz"},     {"size", "folder"},   {"channels", "folder"}, {"crop", "folder"},
+        {"flip", "folder"}, {"ground", "folder"}, {"bad_files", "folder"}};
     for (const auto& [key, owner] : kBelonging)
         if (source != owner) refuse(*entry_.value, key, fmt::format("it is a key of `{}`", owner));
 }

@@ -26,6 +26,8 @@ ir::DataField data_field(const dsl::DataField& field,
     out.class_names = field.class_names;
     out.crop = field.crop;
     out.flip = field.flip;
+    out.skip_bad = field.skip_bad;
+    out.ground = field.ground.value_or(-1);
     return out;
 }
 

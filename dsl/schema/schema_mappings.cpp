@@ -36,9 +36,12 @@ std::vector<KeyRow> data_field_keys() {
              "source"),
         text("npy", kOptional, "path of an array that NumPy saved, .gz or not", "source"),
         text("npz", kOptional, "path of a file of several such arrays; `key` says which", "source"),
-        text("folder", kOptional,
-             "path of a folder of .png and .jpg; its sub-folders, if it has them, are the classes",
-             "source"),
+        text(
+            "folder", kOptional,
+            "path of a folder of pictures (PNG, JPEG; WebP, GIF, TIFF and BMP where gmc was built "
+            "with their libraries), upright as EXIF says; its sub-folders, if it has them, are the "
+            "classes",
+            "source"),
         structure("synthetic", "name|synthetic", kOptional,
                   "examples made on the fly: `shapes`, `ring`, `{set: shapes, size: 28, ...}`",
                   "source"),
@@ -49,7 +52,12 @@ std::vector<KeyRow> data_field_keys() {
         pair("size", kOptional, kSides,
              "folder: [height, width] that the pictures are made; without it, the classes of a "
              "field that reads the same folder"),
-        word("channels", "3", "1|3", "folder: grey or colour"),
+        word("channels", "3", "1|3|4", "folder: grey, colour, or colour and alpha"),
+        word("ground", "black", "black|white|grey",
+             "folder: what transparent pictures are laid over where `channels` keeps no alpha"),
+        word("bad_files", "stop", "stop|skip",
+             "folder: a picture that cannot be read ends the run, or is counted and left out: the "
+             "next example takes its place"),
         word("crop", "center", "center|none",
              "folder: pictures of other proportions are cut, or stretched"),
         flag("flip", "false", "folder: half of the pictures, at random, are mirrored in training"),
@@ -86,8 +94,8 @@ std::vector<MappingRow> model_rows() {
          },
          "The file."},
         {"data field", data_field_keys(),
-         "A field of `data`. Under `test`, range, shape, classes, channels and crop are those of "
-         "the field of that name."},
+         "A field of `data`. Under `test`, range, shape, classes, channels, crop, ground and "
+         "bad_files are those of the field of that name."},
         {"synthetic",
          {
              word("set", "shapes", "shapes|ring|grid|swiss_roll",

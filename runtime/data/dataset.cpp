@@ -22,6 +22,10 @@ int64_t Dataset::find(const std::string& name) const {
     return -1;
 }
 
+void Dataset::add_warnings(Diagnostics& diagnostics) const {
+    for (const FieldPtr& field : fields_) field->add_warnings(diagnostics);
+}
+
 Result<Dataset> make_dataset(std::vector<FieldPtr> fields, Diagnostics& diagnostics) {
     if (fields.empty()) {
         diagnostics.error(DiagnosticKind::kMissingKey, {}, "`data` has no field to read")

@@ -22,10 +22,22 @@ struct ValueRange {
 };
 
 /// Thrown by Field::read when an example cannot be read after all (a file that vanished); its text
-/// is a diagnostic's text. The loader turns it into an error at the consumer.
+/// and its help, if it has one, are a diagnostic's. The loader turns it into an error at the
+/// consumer.
 class DataError : public std::runtime_error {
   public:
-    using std::runtime_error::runtime_error;
+    explicit DataError(const std::string& text, std::string help = "")
+        : std::runtime_error(text), help_(std::move(help)) {}
+    const std::string& help() const { return help_; }
+
+  private:
+    std::string help_;
+};
+
+/// Thrown where the model says that examples which cannot be read are left out.
+class LeftOutExample : public DataError {
+  public:
+    using DataError::DataError;
 };
 
 /// Which time the examples are gone through.
@@ -52,7 +64,8 @@ class Field {
     int64_t class_count() const { return class_count_; }
 
     /// Writes elements() floats of example `index` (0 <= index < count()) to `dst`.
-    /// Called from several threads at once; throws DataError.
+    /// Called from several threads at once; throws DataError, of which LeftOutExample asks for
+    /// another example in the place of this one.
     virtual void read(int64_t index, float* dst) const = 0;
     /// The same with the changes that the field makes to its examples in training (mirrored
     /// pictures), a pure function of (pass, index). Most make none.
@@ -61,6 +74,8 @@ class Field {
     }
     /// Whether read() copies from memory and does nothing else: then no thread has to run ahead.
     virtual bool in_memory() const { return false; }
+    /// Adds warnings about what came up while examples were read: pictures left out, for instance.
+    virtual void add_warnings(Diagnostics&) const {}
     /// Example `index` is read soon: the processor's caches may fetch it.
     virtual void expect(int64_t index) const { (void)index; }
 
@@ -86,6 +101,8 @@ class Dataset {
     int64_t count() const { return fields_.front()->count(); }
     /// The place of the field of this name, or -1.
     int64_t find(const std::string& name) const;
+    /// Those of all fields.
+    void add_warnings(Diagnostics& diagnostics) const;
 
   private:
     friend Result<Dataset> make_dataset(std::vector<FieldPtr>, Diagnostics&);

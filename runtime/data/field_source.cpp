@@ -8,7 +8,7 @@
 
 #include "compiler/support/check.h"
 #include "runtime/data/files/array_data.h"
-#include "runtime/data/files/folder.h"
+#include "runtime/data/pictures/folder.h"
 #include "runtime/data/synthetic.h"
 
 namespace gmc::runtime {
@@ -25,6 +25,9 @@ class FieldView final : public Field {
         field_->read_for_training(index, pass, dst);
     }
     bool in_memory() const override { return field_->in_memory(); }
+    void add_warnings(Diagnostics& diagnostics) const override {
+        field_->add_warnings(diagnostics);
+    }
     void expect(int64_t index) const override { field_->expect(index); }
 
   private:
@@ -86,10 +89,10 @@ bool Opener::read_pictures(const ir::DataField& source, Opened& opened) {
               source.shape.size());
     FolderOptions options;
     options.name = source.name;
-    options.height = source.shape[0];
-    options.width = source.shape[1];
-    options.channels = source.shape[2];
-    options.crop = source.crop;
+    options.fit = {source.shape[0], source.shape[1], source.shape[2], source.crop,
+                   static_cast<uint8_t>(std::max<int64_t>(source.ground, 0))};
+    options.ground_given = source.ground >= 0;
+    options.skip_bad = source.skip_bad;
     options.flip = source.flip;
     options.range = value_range(source);
     Result<FolderFields> fields = read_folder(source.source, options, diagnostics_);

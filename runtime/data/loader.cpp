@@ -40,7 +40,7 @@ AlignedFloats allocate_floats(int64_t count) {
 struct Slot {
     Batch batch;
     std::vector<AlignedFloats> memory;
-    std::optional<std::string> error;
+    std::optional<DataError> error;
     std::exception_ptr bug;  ///< an InternalError, rethrown at the consumer
 };
 
@@ -69,12 +69,14 @@ class BatchMaker {
         try {
             fill(cursor, slot.batch);
         } catch (const InternalError& e) {
-            slot.error = e.what();
+            slot.error.emplace(e.what());
             slot.bug = std::current_exception();
+        } catch (const DataError& e) {
+            slot.error = e;
         } catch (const std::exception& e) {
-            slot.error = e.what();
+            slot.error.emplace(e.what());
         } catch (...) {
-            slot.error = "reading an example failed for an unknown reason";
+            slot.error.emplace("reading an example failed for an unknown reason");
         }
     }
 
@@ -96,25 +98,42 @@ class BatchMaker {
         for (int64_t row = 0; row < options_.batch_size; ++row)
             batch.indices[static_cast<size_t>(row)] =
                 example_at(cursor.epoch, first + std::min(row, batch.valid_rows - 1));
+        if (!in_memory_) {
+            for (int64_t row = 0; row < options_.batch_size; ++row) read_row(row, batch);
+            return;
+        }
         for (size_t f = 0; f < dataset_.fields().size(); ++f) {
-            const Field& field = *dataset_.fields()[f];
-            const auto read = [&](int64_t row) {
-                const int64_t index = batch.indices[static_cast<size_t>(row)];
-                float* to = batch.fields[f] + row * field.elements();
-                if (options_.mode == LoaderMode::kTrain)
-                    field.read_for_training(index, {options_.seed, cursor.epoch}, to);
-                else
-                    field.read(index, to);
-            };
             const int64_t rows = options_.batch_size;
-            if (in_memory_ && rows * field.elements() > kSharedFloats) {
-                // No error can come out of the region, and none comes from memory.
-#pragma omp parallel for schedule(static)
-                for (int64_t row = 0; row < rows; ++row) read(row);
-            } else {
-                for (int64_t row = 0; row < rows; ++row) read(row);
+            // No error can come out of the region, and none comes from memory.
+#pragma omp parallel for schedule(static) if (rows * dataset_.fields()[f]->elements() > \
+                                              kSharedFloats)
+            for (int64_t row = 0; row < rows; ++row) read(f, row, batch);
+        }
+    }
+
+    /// All fields of one row. Where its example is left out, the next one takes its place, whole.
+    void read_row(int64_t row, Batch& batch) {
+        for (int64_t tries = 1;; ++tries) {
+            try {
+                for (size_t f = 0; f < dataset_.fields().size(); ++f) read(f, row, batch);
+                return;
+            } catch (const LeftOutExample& e) {
+                if (tries == dataset_.count())
+                    throw DataError(fmt::format("no example can be read; the last: {}", e.what()));
+                int64_t& index = batch.indices[static_cast<size_t>(row)];
+                index = (index + 1) % dataset_.count();
             }
         }
+    }
+
+    void read(size_t f, int64_t row, Batch& batch) {
+        const Field& field = *dataset_.fields()[f];
+        const int64_t index = batch.indices[static_cast<size_t>(row)];
+        float* to = batch.fields[f] + row * field.elements();
+        if (options_.mode == LoaderMode::kTrain)
+            field.read_for_training(index, {options_.seed, batch.cursor.epoch}, to);
+        else
+            field.read(index, to);
     }
 
     int64_t example_at(int64_t epoch, int64_t place) {
@@ -305,7 +324,9 @@ Result<const Batch*> Loader::next(Diagnostics& diagnostics) {
     Slot& slot = state_->take();
     if (slot.bug) std::rethrow_exception(slot.bug);
     if (slot.error) {
-        diagnostics.error(DiagnosticKind::kBadFile, {}, "{}", *slot.error);
+        Diagnostic& error =
+            diagnostics.error(DiagnosticKind::kBadFile, {}, "{}", slot.error->what());
+        if (!slot.error->help().empty()) error.help(slot.error->help());
         return Failure{};
     }
     state_->holds_batch = true;

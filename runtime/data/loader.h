@@ -47,7 +47,7 @@ struct Batch {
     int64_t valid_rows = 0;
     /// Per field of the data set: batch_size x elements() floats, 64-byte aligned.
     std::vector<float*> fields;
-    /// Per row the number of its example.
+    /// Per row the number of its example, which is the next one where one was left out.
     std::vector<int64_t> indices;
 };
 

@@ -8,13 +8,14 @@
 namespace gmc::runtime {
 
 /// height x width x channels bytes, row by row from the top; 1 channel is grey, 3 are red, green,
-/// blue.
+/// blue; 2 and 4 have alpha (255 is opaque) behind them, by which colours are not multiplied.
 struct Image {
     int64_t height = 0;
     int64_t width = 0;
     int64_t channels = 1;
     std::vector<uint8_t> pixels;
 
+    bool has_alpha() const { return channels % 2 == 0; }
     uint8_t* at(int64_t row, int64_t column) {
         return pixels.data() + (row * width + column) * channels;
     }

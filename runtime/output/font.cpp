@@ -88,7 +88,8 @@ void draw_text(std::string_view text, int64_t top, int64_t left, int64_t scale, 
                 const int bits = glyph[static_cast<size_t>(y / scale)];
                 const bool ink = (bits >> (kGlyphWidth - 1 - x / scale) & 1) != 0;
                 if (!ink || top + y >= image.height || left + x >= image.width) continue;
-                std::fill_n(image.at(top + y, left + x), image.channels, uint8_t{0});
+                const int64_t colours = image.channels - (image.has_alpha() ? 1 : 0);
+                std::fill_n(image.at(top + y, left + x), colours, uint8_t{0});
             }
         }
         left += (kGlyphWidth + 1) * scale;

@@ -14,7 +14,7 @@ constexpr int64_t kAutoSide = 84;
 constexpr int64_t kPixelsMost = int64_t{1} << 28;
 /// Grey, because pictures are mostly black or white at their edges.
 constexpr uint8_t kGapGrey = 96;
-constexpr uint8_t kMagenta[3] = {255, 0, 255};
+constexpr uint8_t kMagenta[4] = {255, 0, 255, 255};
 
 /// A grid whose sizes are known.
 struct Layout {
@@ -37,10 +37,11 @@ struct Layout {
 };
 
 bool check_batch(const ImageBatch& images, const GridOptions& options, Diagnostics& diagnostics) {
-    if (images.channels != 1 && images.channels != 3) {
+    if (images.channels != 1 && images.channels != 3 && images.channels != 4) {
         diagnostics.error(
             DiagnosticKind::kShapeMismatch, {},
-            "a picture has 1 (grey) or 3 (colour) channels, but these are {} x {} x {}",
+            "a picture has 1 (grey), 3 (colour) or 4 (with alpha) channels, but these are {} x {} "
+            "x {}",
             images.height, images.width, images.channels);
         return false;
     }
@@ -84,6 +85,15 @@ Result<Layout> make_layout(const ImageBatch& images, const GridOptions& options,
     return Failure{};
 }
 
+/// An opaque canvas of one grey.
+Image make_canvas(int64_t height, int64_t width, int64_t channels, uint8_t grey) {
+    Image canvas = make_image(height, width, channels, grey);
+    if (canvas.has_alpha())
+        for (int64_t i = 0; i < height * width; ++i)
+            canvas.pixels[i * channels + channels - 1] = 255;
+    return canvas;
+}
+
 bool has_nonfinite(const ImageBatch& images) {
     const int64_t size = images.count * images.height * images.width * images.channels;
     return !std::all_of(images.data, images.data + size, [](float v) { return std::isfinite(v); });
@@ -99,7 +109,7 @@ void put_pixel(const float* src, int64_t from, uint8_t* dst, int64_t to,
                const GridOptions& options) {
     for (int64_t c = 0; c < from; ++c) {
         if (std::isfinite(src[c])) continue;
-        std::copy_n(kMagenta, 3, dst);
+        std::copy_n(kMagenta, to, dst);
         return;
     }
     for (int64_t c = 0; c < to; ++c) dst[c] = as_byte(src[from == 1 ? 0 : c], options);
@@ -123,12 +133,15 @@ void draw(const ImageBatch& images, const Layout& layout, int64_t first_row,
     }
 }
 
-/// Copies an image; grey may become colour.
+/// Copies an image. Grey may become colour, and opaque may get an alpha channel.
 void paste(const Image& image, int64_t top, int64_t left, Image& onto) {
     for (int64_t y = 0; y < image.height; ++y)
         for (int64_t x = 0; x < image.width; ++x)
-            for (int64_t c = 0; c < onto.channels; ++c)
-                onto.at(top + y, left + x)[c] = image.at(y, x)[image.channels == 1 ? 0 : c];
+            for (int64_t c = 0; c < onto.channels; ++c) {
+                const bool opaque = c == 3 && image.channels < 4;
+                onto.at(top + y, left + x)[c] =
+                    opaque ? 255 : image.at(y, x)[image.channels == 1 ? 0 : c];
+            }
 }
 
 }  // namespace
@@ -138,8 +151,9 @@ Result<Image> image_grid(const ImageBatch& images, const GridOptions& options,
     if (!check_batch(images, options, diagnostics)) return Failure{};
     Result<Layout> layout = make_layout(images, options, 1, diagnostics);
     if (!layout) return Failure{};
-    const int64_t channels = has_nonfinite(images) ? 3 : images.channels;
-    Image grid = make_image(layout->height(), layout->width(), channels, kGapGrey);
+    const int64_t channels =
+        has_nonfinite(images) ? std::max<int64_t>(images.channels, 3) : images.channels;
+    Image grid = make_canvas(layout->height(), layout->width(), channels, kGapGrey);
     draw(images, *layout, 0, options, grid);
     return grid;
 }
@@ -160,8 +174,9 @@ Result<Image> pair_grid(const ImageBatch& originals, const ImageBatch& reconstru
     }
     Result<Layout> layout = make_layout(a, options, 2, diagnostics);
     if (!layout) return Failure{};
-    const int64_t channels = has_nonfinite(a) || has_nonfinite(b) ? 3 : a.channels;
-    Image grid = make_image(layout->height(), layout->width(), channels, kGapGrey);
+    const bool broken = has_nonfinite(a) || has_nonfinite(b);
+    const int64_t channels = broken ? std::max<int64_t>(a.channels, 3) : a.channels;
+    Image grid = make_canvas(layout->height(), layout->width(), channels, kGapGrey);
     draw(a, *layout, 0, options, grid);
     draw(b, *layout, 1, options, grid);
     return grid;
@@ -180,7 +195,7 @@ Image stack_labelled(std::span<const LabelledImage> parts) {
         width = std::max({width, part.image.width, text_width(part.label, kTextScale)});
         channels = std::max(channels, part.image.channels);
     }
-    Image stack = make_image(height, width + 2 * kMargin, channels, 255);
+    Image stack = make_canvas(height, width + 2 * kMargin, channels, 255);
     int64_t top = 0;
     for (const LabelledImage& part : parts) {
         draw_text(part.label, top + kMargin, kMargin, kTextScale, stack);

@@ -12,7 +12,7 @@
 
 namespace gmc::runtime {
 
-/// A view of count x height x width x channels floats, row-major, with 1 or 3 channels.
+/// A view of count x height x width x channels floats, row-major, with 1, 3 or 4 channels.
 struct ImageBatch {
     const float* data = nullptr;
     int64_t count = 0;
@@ -35,8 +35,9 @@ struct GridOptions {
 };
 
 /// Draws the images row by row from the top left. NaN and infinities are magenta, so that they
-/// cannot be overlooked; one of them turns a grey grid into a colour one.
-/// Errors: kShapeMismatch (neither 1 nor 3 channels), kBadValue (no images, an empty range, a
+/// cannot be overlooked; one of them turns a grey grid into a colour one. 4 channels make a grid
+/// with alpha.
+/// Errors: kShapeMismatch (other channels than 1, 3 and 4), kBadValue (no images, an empty range, a
 /// negative option), kTooLarge (over 2^28 pixels).
 Result<Image> image_grid(const ImageBatch& images, const GridOptions& options,
                          Diagnostics& diagnostics);

@@ -28,7 +28,8 @@ Result<std::string> encode_png(const Image& image, Diagnostics& diagnostics) {
     PngHandle png;
     png.image.width = static_cast<png_uint_32>(image.width);
     png.image.height = static_cast<png_uint_32>(image.height);
-    png.image.format = image.channels == 1 ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB;
+    png.image.format = (image.channels > 2 ? PNG_FORMAT_FLAG_COLOR : 0U) |
+                       (image.has_alpha() ? PNG_FORMAT_FLAG_ALPHA : 0U);
     try {
         png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(png.image);
         std::string bytes(size, '\0');

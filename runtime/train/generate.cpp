@@ -63,6 +63,7 @@ Result<EvaluationResult> evaluate(LoadedModel& model, DataSplit split, uint64_t 
                 static_cast<double>(executable->result(i)[0]) * static_cast<double>(rows);
         result.examples += rows;
     }
+    (*loader)->dataset().add_warnings(diagnostics);
     for (auto& [name, value] : result.values) value /= static_cast<double>(result.examples);
     return result;
 }
@@ -111,6 +112,7 @@ Result<Reconstruction> reconstruct(LoadedModel& model, const std::string& name, 
         done += rows;
         if ((*batch)->cursor.batch + 1 == (*loader)->batches_per_epoch()) break;
     }
+    (*loader)->dataset().add_warnings(diagnostics);
     return out;
 }
 
@@ -144,6 +146,7 @@ Result<std::vector<std::pair<std::string, Examples>>> encode(LoadedModel& model,
             append_rows(executable->result(i), executable->result_type(i),
                         std::min(model.batch_size(), count - done), out[i].second);
     }
+    (*loader)->dataset().add_warnings(diagnostics);
     return out;
 }
 

@@ -54,7 +54,8 @@ bool as_images(const Examples& examples, ImageBatch& images) {
 bool are_points(const ir::Shape& shape) { return shape.size() == 2 && shape[1] == 2; }
 
 bool is_drawable(const ir::Shape& shape) {
-    return are_points(shape) || (shape.size() == 4 && (shape[3] == 1 || shape[3] == 3));
+    return are_points(shape) ||
+           (shape.size() == 4 && (shape[3] == 1 || shape[3] == 3 || shape[3] == 4));
 }
 
 int64_t usual_count(const ir::Shape& shape) {

@@ -37,8 +37,10 @@ class Run {
 
     TrainEnd go() {
         if (!runner_.ok() || !prepare()) return TrainEnd::kNotStarted;
+        fmt::print(stderr, "{}", diagnostics_.take_warnings());
         Progress progress(stdout);
         const TrainEnd end = loop(progress);
+        loader_->dataset().add_warnings(diagnostics_);
         if (!options_.quiet) progress.finish();
         return end;
     }
@@ -96,7 +98,7 @@ class Run {
     TrainEnd loop(Progress& progress) {
         RateMeter rate;
         while (training_.step < steps_) {
-            if (!runner_.run(*loader_, training_, diagnostics_)) return TrainEnd::kFailed;
+            if (!runner_.run(*loader_, training_, diagnostics_)) return data_failed();
             rate.add(model_.batch_size() * runner_.batches_per_round(), now_s());
             if (!report(progress, rate)) return TrainEnd::kFailed;
             if (const std::string bad = not_finite(); !bad.empty()) return diverged(bad);
@@ -107,6 +109,17 @@ class Run {
                 return interrupt(progress);
         }
         return TrainEnd::kDone;
+    }
+
+    /// What was trained until an example could not be read is kept.
+    TrainEnd data_failed() {
+        if (training_.step == 0 || runner_.broke_within_round()) return TrainEnd::kFailed;
+        if (write_checkpoint(path("checkpoint"), model_.states(), training_, diagnostics_))
+            diagnostics_.help_last(
+                fmt::format("the state after step {} is kept: mend the data, then go on with "
+                            "--resume",
+                            training_.step));
+        return TrainEnd::kFailed;
     }
 
     /// Progress on the screen; every log_every steps, and at the last one, a line of metrics.
@@ -224,7 +237,10 @@ bool StepRunner::run(Loader& loader, TrainingState& training, Diagnostics& diagn
         for (int64_t i = 0; i < entry.repeat; ++i) {
             const int64_t begin = steady_ns();
             const auto batch = loader.next(diagnostics);
-            if (!batch.ok()) return false;
+            if (!batch.ok()) {
+                broke_within_round_ = &entry != &entries_.front() || i > 0;
+                return false;
+            }
             set_inputs(*entry.executable, loader, **batch);
             if (log_ != nullptr) log_->push_back({nullptr, 0, {begin, steady_ns()}});
             entry.executable->run({training.seed, training.call++,

@@ -50,6 +50,9 @@ class StepRunner {
     /// by moving 2 MB to a huge page, until none is left in small ones. False after an error of the
     /// data.
     bool run(Loader& loader, TrainingState& training, Diagnostics& diagnostics);
+    /// After run() was false: did a part of the round happen, so that the states are those of no
+    /// step?
+    bool broke_within_round() const { return broke_within_round_; }
     /// Losses and metrics of the last round, in the order of the functions.
     struct Named {
         std::string name;
@@ -73,7 +76,7 @@ class StepRunner {
     std::vector<Named> values_;
     TimeLog* log_ = nullptr;
     const Loader* delivers_ = nullptr;  ///< makes its batches where the inputs are
-    bool ok_ = true, first_ = true;
+    bool ok_ = true, first_ = true, broke_within_round_ = false;
 };
 
 }  // namespace gmc::runtime

@@ -5,13 +5,20 @@
 
 #include <algorithm>
 
+<<<<<<< HEAD
 #include "runtime/data/files/array_data.h"
 #include "runtime/data/files/image_file.h"
 #include "runtime/data/files/png_reader.h"
+=======
+#include "runtime/data/files/idx.h"
+#include "runtime/data/files/npy_data.h"
+#include "runtime/data/pictures/picture_file.h"
+>>>>>>> a9afff2 (Pictures are what their files say: every PNG, CMYK JPEGs, EXIF's orientation, alpha; WebP, GIF, TIFF and BMP by libraries)
 #include "runtime/kernels/philox.h"
 #include "runtime/output/npy.h"
 #include "runtime/output/png.h"
 #include "tests/unit/data_jpeg.h"
+#include "tests/unit/data_small_pictures.h"
 #include "tests/unit/data_temp_folder.h"
 
 namespace gmc::runtime {
@@ -102,7 +109,7 @@ TEST_CASE("fuzz jpeg") {
     int good = 0;
     for (uint64_t round = 0; round < 2000; ++round) {
         Diagnostics diagnostics;
-        Result<Image> image = decode_image(mutated(seed, round), "f.jpg", diagnostics);
+        Result<Image> image = decode_picture(mutated(seed, round), "f.jpg", diagnostics);
         check_outcome(image.ok(), diagnostics);
         good += image.ok() ? 1 : 0;
     }
@@ -114,9 +121,18 @@ TEST_CASE("fuzz png") {
     const std::string seed = *encode_png(make_image(6, 5, 3, 200), setup);
     for (uint64_t round = 0; round < 2000; ++round) {
         Diagnostics diagnostics;
-        Result<Image> image = decode_image(mutated(seed, round), "f.png", diagnostics);
+        Result<Image> image = decode_picture(mutated(seed, round), "f.png", diagnostics);
         check_outcome(image.ok(), diagnostics);
     }
+}
+
+TEST_CASE("fuzz pictures of other formats") {
+    for (const std::string& seed : {kWebp, kGif, kTiff, kBmp})
+        for (uint64_t round = 0; round < 500; ++round) {
+            Diagnostics diagnostics;
+            Result<Image> image = decode_picture(mutated(seed, round), "f", diagnostics);
+            check_outcome(image.ok(), diagnostics);
+        }
 }
 
 }  // namespace

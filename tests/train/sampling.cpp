@@ -7,7 +7,7 @@
 #include <fstream>
 
 #include "compiler/ir/artefact.h"
-#include "runtime/data/files/png_reader.h"
+#include "runtime/data/pictures/picture_file.h"
 #include "runtime/output/png.h"
 #include "runtime/train/interpolate.h"
 #include "runtime/train/picture.h"
@@ -156,7 +156,7 @@ TEST_CASE("training draws labelled pictures as wide as there are classes, and po
         Diagnostics diagnostics;
         REQUIRE(runtime::train(*made->model, options, diagnostics) == runtime::TrainEnd::kDone);
         auto picture =
-            runtime::read_png(options.run_directory + "/samples/epoch-001.png", diagnostics);
+            runtime::read_picture(options.run_directory + "/samples/epoch-001.png", diagnostics);
         REQUIRE(picture.ok());
         if (text == kPoints) {
             CHECK(picture->channels == 3);

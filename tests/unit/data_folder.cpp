@@ -1,11 +1,11 @@
 // Folders of pictures: classes, sizes, mirroring, and every error.
-#include "runtime/data/files/folder.h"
+#include "runtime/data/pictures/folder.h"
 
 #include <algorithm>
 
-#include "runtime/data/files/image_file.h"
-#include "runtime/data/files/resize.h"
 #include "runtime/data/loader.h"
+#include "runtime/data/pictures/picture_file.h"
+#include "runtime/data/pictures/resize.h"
 #include "runtime/output/png.h"
 #include "tests/unit/data_jpeg.h"
 #include "tests/unit/data_temp_folder.h"
@@ -36,8 +36,8 @@ std::vector<float> example(const Field& field, int64_t index) {
 FolderOptions small() {
     FolderOptions options;
     options.name = "image";
-    options.height = 4;
-    options.width = 4;
+    options.fit.height = 4;
+    options.fit.width = 4;
     options.range = {-1, 1};
     return options;
 }
@@ -120,16 +120,16 @@ TEST_CASE("mirroring is half of the pictures, another half each epoch, and never
 TEST_CASE("resizing keeps the middle, and greys fine patterns") {
     Image wide = make_image(2, 6, 1, 0);
     wide.at(0, 2)[0] = wide.at(0, 3)[0] = wide.at(1, 2)[0] = wide.at(1, 3)[0] = 200;
-    CHECK(fit_image(wide, 2, 2, 1, true).pixels == std::vector<uint8_t>(4, 200));
-    CHECK(fit_image(wide, 2, 2, 1, false).pixels != std::vector<uint8_t>(4, 200));
+    CHECK(fit_image(wide, {2, 2, 1, true, 0}).pixels == std::vector<uint8_t>(4, 200));
+    CHECK(fit_image(wide, {2, 2, 1, false, 0}).pixels != std::vector<uint8_t>(4, 200));
     Image stripes = make_image(64, 64, 1, 0);
     for (int64_t y = 0; y < 64; ++y)
         for (int64_t x = 0; x < 64; x += 2) stripes.at(y, x)[0] = 255;
-    for (const uint8_t pixel : fit_image(stripes, 16, 16, 1, true).pixels)
+    for (const uint8_t pixel : fit_image(stripes, {16, 16, 1, true, 0}).pixels)
         CHECK(std::abs(pixel - 127) < 12);
     const Image same = make_image(5, 7, 3, 91);
-    CHECK(fit_image(same, 64, 32, 3, true).pixels == std::vector<uint8_t>(64 * 32 * 3, 91));
-    CHECK(fit_image(same, 3, 3, 1, true).pixels == std::vector<uint8_t>(9, 91));
+    CHECK(fit_image(same, {64, 32, 3, true, 0}).pixels == std::vector<uint8_t>(64 * 32 * 3, 91));
+    CHECK(fit_image(same, {3, 3, 1, true, 0}).pixels == std::vector<uint8_t>(9, 91));
 }
 
 TEST_CASE("folder errors") {
@@ -139,9 +139,9 @@ TEST_CASE("folder errors") {
     CHECK(error_of(folder, folder.write("file", "text")) ==
           "[bad-file] `F` cannot be read as a folder: Not a directory");
     std::filesystem::create_directories(folder.path("data"));
-    CHECK(error_of(folder) == "[bad-file] `F` holds no .png, .jpg or .jpeg");
+    CHECK(error_of(folder) == "[bad-file] `F` holds no pictures");
     std::filesystem::create_directories(folder.path("data/a"));
-    CHECK(error_of(folder) == "[bad-file] `F/a` holds no .png, .jpg or .jpeg, but it is a class");
+    CHECK(error_of(folder) == "[bad-file] `F/a` holds no pictures, but it is a class");
     folder.write("data/x.png", "any");
     CHECK(error_of(folder) ==
           "[bad-file] `F` has pictures (`F/x.png`) beside sub-folders (`F/a`), so that their class "
@@ -153,7 +153,7 @@ TEST_CASE("a broken picture names itself, the offset and what is wrong") {
     const auto error_with = [&](const std::string& name, const std::string& bytes) {
         const std::string path = folder.write(name, bytes);
         Diagnostics diagnostics;
-        CHECK_FALSE(read_image(path, diagnostics).ok());
+        CHECK_FALSE(read_picture(path, diagnostics).ok());
         const std::string text = only_error(diagnostics);
         CHECK(text.find(path) != std::string::npos);
         return text;
@@ -161,7 +161,8 @@ TEST_CASE("a broken picture names itself, the offset and what is wrong") {
     const std::string good_png = png(two_halves(30, 30, 3)),
                       good_jpeg = jpeg(two_halves(30, 30, 3));
     CHECK(
-        error_with("a.png", "hello").find("neither PNG nor JPEG: at offset 0 it has 68 65 6c 6c") !=
+        error_with("a.png", "hello")
+            .find("no picture (PNG, JPEG, WebP, GIF, TIFF, BMP): at offset 0 it has 68 65 6c 6c") !=
         std::string::npos);
     CHECK(error_with("a.png", "").find("at offset 0 it has nothing") != std::string::npos);
     CHECK(error_with("b.png", good_png.substr(0, good_png.size() - 20)).find("goes on beyond") !=
@@ -192,7 +193,87 @@ TEST_CASE("a broken picture is an error of the loader") {
     auto loader = Loader::create(dataset.take(), options, diagnostics);
     REQUIRE(loader);
     CHECK_FALSE((*loader)->next(diagnostics).ok());
-    CHECK(only_error(diagnostics).find("b.png` is neither PNG nor JPEG") != std::string::npos);
+    CHECK(only_error(diagnostics).find("b.png` is no picture") != std::string::npos);
+}
+
+TEST_CASE("a broken picture is left out where the model says so, another example in its place") {
+    const TempFolder folder;
+    fill(folder);
+    folder.write("cats/c.png", "broken");
+    FolderOptions options = small();
+    options.skip_bad = true;
+    for (const uint64_t cache : {uint64_t{0}, uint64_t{1}}) {
+        options.cache_bytes = cache;
+        Diagnostics diagnostics;
+        Result<FolderFields> fields = read_folder(folder.path(), options, diagnostics);
+        REQUIRE(fields);
+        Result<Dataset> dataset = make_dataset({fields->label, fields->example}, diagnostics);
+        REQUIRE(dataset);
+        LoaderOptions how;
+        how.batch_size = 4;
+        how.mode = LoaderMode::kEvaluate;
+        auto loader = Loader::create(*dataset, how, diagnostics);
+        REQUIRE(loader);
+        for (int epoch = 0; epoch < 2; ++epoch) {
+            const Result<const Batch*> batch = (*loader)->next(diagnostics);
+            REQUIRE(batch.ok());
+            CHECK((*batch)->indices == std::vector<int64_t>{0, 1, 3, 3});
+            CHECK((*batch)->fields[0][2] == 1);  // a dog, with its label
+        }
+        Diagnostics said;
+        dataset->add_warnings(said);
+        REQUIRE(said.warnings().size() == 1);
+        CHECK(said.warnings()[0].text ==
+              "`data.image`: 1 picture could not be read and was left out");
+        CHECK(said.warnings()[0].helps[0].find("cats/c.png` is no picture") != std::string::npos);
+    }
+}
+
+TEST_CASE("a folder of which nothing can be read ends the run") {
+    const TempFolder folder;
+    folder.write("a.png", "broken");
+    folder.write("b.png", "broken");
+    FolderOptions options = small();
+    options.skip_bad = true;
+    Diagnostics diagnostics;
+    Result<FolderFields> fields = read_folder(folder.path(), options, diagnostics);
+    REQUIRE(fields);
+    Result<Dataset> dataset = make_dataset({fields->example}, diagnostics);
+    auto loader = Loader::create(dataset.take(), {2}, diagnostics);
+    REQUIRE(loader);
+    CHECK_FALSE((*loader)->next(diagnostics).ok());
+    CHECK(only_error(diagnostics).find("no example can be read; the last: `") != std::string::npos);
+}
+
+TEST_CASE("what is left out of a folder is counted, what is transparent is said") {
+    const TempFolder folder;
+    fill(folder);
+    folder.write("dogs/list.csv", "x");
+    folder.write("dogs/README", "x");
+    Image image = make_image(2, 2, 4, 255);
+    image.pixels[3] = 0;
+    folder.write("dogs/z.png", png(image));
+    Diagnostics diagnostics;
+    Result<FolderFields> fields = read_folder(folder.path(), small(), diagnostics);
+    REQUIRE(fields);
+    REQUIRE(diagnostics.warnings().size() == 1);
+    CHECK(diagnostics.warnings()[0].text ==
+          fmt::format("`{}`: 3 files are left out: 1 .csv, 1 .txt, 1 without an ending",
+                      folder.path()));
+    for (int64_t i = 0; i < 4; ++i) (void)example(*fields->example, i);
+    Diagnostics said;
+    fields->example->add_warnings(said);
+    REQUIRE(said.warnings().size() == 1);
+    CHECK(said.warnings()[0].text.find(
+              "1 picture is transparent in places and laid over black, such as `") !=
+          std::string::npos);
+    FolderOptions white = small();
+    white.ground_given = true;
+    fields = read_folder(folder.path(), white, said);
+    (void)example(*fields->example, 3);
+    Diagnostics silent;
+    fields->example->add_warnings(silent);
+    CHECK(silent.warnings().empty());
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // gmc check: reads and builds a model, for its errors.
 #include "dsl/lower/build.h"
 #include "tools/gmc/commands.h"
+#include "tools/gmc/model_data.h"
 #include "tools/gmc/model_source.h"
 
 namespace gmc::tools {
@@ -10,11 +11,15 @@ int check_command(const Words& words) {
         "gmc check [options] MODEL",
         "Reports everything that is wrong with a model, with its place. Writes nothing.");
     add_model(line);
+    line.add_flag("data", "also read every example of the model's data");
     if (!line.parse(words)) return kDone;
     Diagnostics diagnostics;
     const Result<dsl::ModelSpec> spec = read_model(line, diagnostics);
-    if (!spec || !lower::build_module(*spec, diagnostics)) return report(diagnostics);
-    report(diagnostics);
+    if (!spec) return report(diagnostics);
+    const Result<ir::Module> module = lower::build_module(*spec, diagnostics);
+    if (!module) return report(diagnostics);
+    if (line.flag("data")) check_data(*module, diagnostics);
+    if (const int code = report(diagnostics); code != kDone) return code;
     fmt::print("{}: no errors\n", line.text("MODEL"));
     return kDone;
 }

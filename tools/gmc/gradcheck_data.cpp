@@ -5,8 +5,8 @@
 #include <cmath>
 #include <random>
 
-#include "runtime/data/field_source.h"
 #include "runtime/states/state_store.h"
+#include "tools/gmc/model_data.h"
 
 namespace gmc::tools {
 namespace {
@@ -15,9 +15,9 @@ namespace {
 bool read_examples(const ir::Module& module, runtime::ReferenceInputs& out) {
     const int64_t rows = module.training->batch_size;
     Diagnostics unused;
-    const auto fields = runtime::open_fields(module.data, unused);
-    if (!fields.ok()) return false;
-    for (const runtime::FieldPtr& field : *fields) {
+    const Result<runtime::Dataset> dataset = open_data(module.data, unused);
+    if (!dataset) return false;
+    for (const runtime::FieldPtr& field : dataset->fields()) {
         std::vector<float> example(static_cast<size_t>(field->elements()));
         std::vector<double>& batch = out[field->name()];
         if (field->count() < rows) return false;

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "runtime/data/files/png_reader.h"
+#include "runtime/data/pictures/picture_file.h"
 #include "runtime/output/image_grid.h"
 #include "runtime/output/png.h"
 #include "tools/gmrun/commands.h"
@@ -26,7 +26,7 @@ int history_command(const Words& words) {
     std::sort(files.begin(), files.end());
     std::vector<runtime::LabelledImage> parts;
     for (const std::string& file : files) {
-        auto image = runtime::read_png(file, diagnostics);
+        auto image = runtime::read_picture(file, diagnostics);
         if (!image.ok()) return report(diagnostics);
         parts.push_back({fs::path(file).stem().string(), image.take()});
     }

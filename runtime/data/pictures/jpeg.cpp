@@ -1,6 +1,6 @@
 // libjpeg reports errors by a longjmp, which must not jump over C++ objects: what is called between
 // setjmp and its end owns nothing, everything lives in the caller.
-#include "runtime/data/files/jpeg.h"
+#include "runtime/data/pictures/jpeg.h"
 
 #include <csetjmp>
 #include <cstddef>
@@ -12,13 +12,16 @@
 // After <jpeglib.h>, which has the switches that decide what it declares.
 #include <jerror.h>
 
+#include "runtime/data/pictures/orientation.h"
+
 namespace gmc::runtime {
 namespace {
 
-constexpr uint64_t kPixelsMost = uint64_t{1} << 28;
 /// A block of 64 pixels takes a few bits at least; progressive files can leave blocks out, but not
 /// that many that a thousandfold is sense.
 constexpr uint64_t kPixelsPerByteMost = 64 * 1024;
+constexpr std::string_view kExifMagic("Exif\0\0", 6);
+constexpr int kExifMarker = JPEG_APP0 + 1;
 
 /// What libjpeg's callbacks see; `base` is first, so that the pointers to it are pointers to this.
 struct Errors {
@@ -61,8 +64,12 @@ struct Decoder {
         jpeg_create_decompress(&info);
         jpeg_mem_src(&info, reinterpret_cast<const unsigned char*>(bytes.data()),
                      static_cast<unsigned long>(bytes.size()));
+        jpeg_save_markers(&info, kExifMarker, 0xffff);
         jpeg_read_header(&info, TRUE);
-        info.out_color_space = info.num_components == 1 ? JCS_GRAYSCALE : JCS_RGB;
+        if (info.num_components == 1)
+            info.out_color_space = JCS_GRAYSCALE;
+        else
+            info.out_color_space = has_black() ? JCS_CMYK : JCS_RGB;
         return true;
     }
     bool read_pixels(unsigned char* pixels, size_t row_bytes) {
@@ -75,35 +82,57 @@ struct Decoder {
         jpeg_finish_decompress(&info);
         return true;
     }
+    bool has_black() const {
+        return info.jpeg_color_space == JCS_CMYK || info.jpeg_color_space == JCS_YCCK;
+    }
+    int channels() const {
+        if (info.out_color_space == JCS_CMYK) return 4;
+        return info.out_color_space == JCS_GRAYSCALE ? 1 : 3;
+    }
+    int orientation() const {
+        for (auto* marker = info.marker_list; marker != nullptr; marker = marker->next) {
+            const std::string_view data(reinterpret_cast<const char*>(marker->data),
+                                        marker->data_length);
+            if (marker->marker == kExifMarker && data.starts_with(kExifMagic))
+                return exif_orientation(data.substr(kExifMagic.size()));
+        }
+        return 1;
+    }
 };
+
+/// The values are inverted, so that each is a share of light that is let through.
+Image cmyk_to_rgb(const Image& cmyk) {
+    Image rgb = make_image(cmyk.height, cmyk.width, 3, 0);
+    const uint8_t* from = cmyk.pixels.data();
+    for (uint8_t* to = rgb.pixels.data(); to != rgb.pixels.data() + rgb.pixels.size(); from += 4)
+        for (int c = 0; c < 3; ++c)
+            // Rounded where Pillow rounds: the part of `black` that the colour takes away.
+            *to++ = static_cast<uint8_t>(from[3] - ((255 - from[c]) * from[3] + 127) / 255);
+    return rgb;
+}
 
 }  // namespace
 
-Result<Image> decode_jpeg(std::string_view bytes, const std::string& name,
-                          Diagnostics& diagnostics) {
+Result<Image> decode_jpeg(const PictureBytes& file, Diagnostics& diagnostics) {
     Decoder decoder;
     const auto bad = [&] {
+        const size_t size = file.bytes.size();
         const size_t left = decoder.info.src == nullptr ? 0 : decoder.info.src->bytes_in_buffer;
         // At the end libjpeg makes up two bytes of its own.
-        const size_t offset = left > bytes.size() ? bytes.size() : bytes.size() - left;
-        diagnostics.error(DiagnosticKind::kBadFile, {},
-                          "`{}` ({} bytes) is not a good JPEG: {}; found at about offset {}", name,
-                          bytes.size(), decoder.errors.text, offset);
-        return Failure{};
+        const size_t offset = left > size ? size : size - left;
+        return report_bad_picture(
+            file, fmt::format("{}; found at about offset {}", decoder.errors.text, offset),
+            diagnostics);
     };
-    if (!decoder.read_header(bytes)) return bad();
-    const uint64_t pixels = uint64_t{decoder.info.image_width} * decoder.info.image_height;
-    if (pixels > kPixelsMost || pixels > bytes.size() * kPixelsPerByteMost) {
-        diagnostics.error(DiagnosticKind::kTooLarge, {},
-                          "`{}` ({} bytes) says that it has {} x {} pixels, which is too much",
-                          name, bytes.size(), decoder.info.image_width, decoder.info.image_height);
-        return Failure{};
-    }
-    const int64_t channels = decoder.info.num_components == 1 ? 1 : 3;
-    Image image = make_image(decoder.info.image_height, decoder.info.image_width, channels, 0);
-    if (!decoder.read_pixels(image.pixels.data(), static_cast<size_t>(image.width * channels)))
+    if (!decoder.read_header(file.bytes)) return bad();
+    const int64_t height = decoder.info.image_height, width = decoder.info.image_width;
+    if (!check_picture_size(file, height, width, kPixelsPerByteMost, diagnostics)) return Failure{};
+    const int orientation = decoder.orientation();  // libjpeg forgets it with the last row
+    Image image = make_image(height, width, decoder.channels(), 0);
+    if (!decoder.read_pixels(image.pixels.data(), static_cast<size_t>(width * image.channels)))
         return bad();
-    return image;
+    if (decoder.has_black()) image = cmyk_to_rgb(image);
+    return turn_upright(std::move(image), orientation);
 }
 
 }  // namespace gmc::runtime

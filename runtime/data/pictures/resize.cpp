@@ -1,9 +1,11 @@
 // Two passes, along rows and along columns, each a weighted sum of few neighbours.
-#include "runtime/data/files/resize.h"
+#include "runtime/data/pictures/resize.h"
 
 #include <algorithm>
 #include <cmath>
 #include <vector>
+
+#include "runtime/data/pictures/alpha.h"
 
 namespace gmc::runtime {
 namespace {
@@ -45,61 +47,86 @@ std::vector<Weights> make_weights(Part part, int64_t old_size, int64_t new_size)
 }
 
 /// Both parts for the proportions of the new picture.
-void cut_middle(const Image& image, int64_t height, int64_t width, Part& rows, Part& columns) {
-    const double scale = std::min(rows.length / static_cast<double>(height),
-                                  columns.length / static_cast<double>(width));
-    rows.length = scale * static_cast<double>(height);
-    columns.length = scale * static_cast<double>(width);
+void cut_middle(const Image& image, const PictureFit& fit, Part& rows, Part& columns) {
+    const double scale = std::min(rows.length / static_cast<double>(fit.height),
+                                  columns.length / static_cast<double>(fit.width));
+    rows.length = scale * static_cast<double>(fit.height);
+    columns.length = scale * static_cast<double>(fit.width);
     rows.start = (static_cast<double>(image.height) - rows.length) / 2;
     columns.start = (static_cast<double>(image.width) - columns.length) / 2;
 }
 
+/// Rec. 601 in units of 2^-16, as Pillow rounds it.
+uint8_t grey_of(const uint8_t* rgb) {
+    return static_cast<uint8_t>((19595 * rgb[0] + 38470 * rgb[1] + 7471 * rgb[2] + 32768) >> 16);
+}
+
+/// Grey and colour into each other; alpha stays what it is, or becomes opaque.
 Image convert_channels(const Image& image, int64_t channels) {
     if (image.channels == channels) return image;
-    Image out = make_image(image.height, image.width, channels, 0);
+    Image out = make_image(image.height, image.width, channels, 255);
     const int64_t pixels = image.height * image.width;
     for (int64_t i = 0; i < pixels; ++i) {
         const uint8_t* from = image.pixels.data() + i * image.channels;
         uint8_t* to = out.pixels.data() + i * channels;
         if (channels == 1)
-            to[0] =
-                static_cast<uint8_t>((299 * from[0] + 587 * from[1] + 114 * from[2] + 500) / 1000);
+            to[0] = grey_of(from);
+        else if (image.channels >= 3)
+            std::copy_n(from, 3, to);
         else
-            std::fill_n(to, channels, from[0]);
+            std::fill_n(to, 3, from[0]);
+        if (out.has_alpha() && image.has_alpha()) to[3] = from[image.channels - 1];
     }
     return out;
 }
 
-}  // namespace
-
-Image fit_image(const Image& original, int64_t height, int64_t width, int64_t channels, bool crop) {
-    const Image image = convert_channels(original, channels);
-    if (image.height == height && image.width == width) return image;
-    Part rows{0, static_cast<double>(image.height)}, columns{0, static_cast<double>(image.width)};
-    if (crop) cut_middle(image, height, width, rows, columns);
-    const std::vector<Weights> across = make_weights(columns, image.width, width);
-    const std::vector<Weights> down = make_weights(rows, image.height, height);
-    std::vector<float> narrow(static_cast<size_t>(image.height * width * channels));
+/// The rows of `image` with the weights of new columns: image.height x across.size() pixels.
+std::vector<float> sum_columns(const Image& image, const std::vector<Weights>& across) {
+    std::vector<float> narrow(static_cast<size_t>(image.height * image.channels) * across.size());
+    float* to = narrow.data();
     for (int64_t y = 0; y < image.height; ++y)
-        for (int64_t x = 0; x < width; ++x) {
-            const Weights& weights = across[static_cast<size_t>(x)];
+        for (const Weights& weights : across) {
             const uint8_t* from = image.at(y, weights.first);
-            float* to = narrow.data() + (y * width + x) * channels;
             for (const float weight : weights.values)
-                for (int64_t c = 0; c < channels; ++c) to[c] += weight * *from++;
+                for (int64_t c = 0; c < image.channels; ++c) to[c] += weight * *from++;
+            to += image.channels;
         }
-    Image out = make_image(height, width, channels, 0);
-    std::vector<float> row(static_cast<size_t>(width * channels));
-    for (int64_t y = 0; y < height; ++y) {
+    return narrow;
+}
+
+Image resize(const Image& image, const PictureFit& fit) {
+    Part rows{0, static_cast<double>(image.height)}, columns{0, static_cast<double>(image.width)};
+    if (fit.crop) cut_middle(image, fit, rows, columns);
+    const std::vector<float> narrow =
+        sum_columns(image, make_weights(columns, image.width, fit.width));
+    const std::vector<Weights> down = make_weights(rows, image.height, fit.height);
+    const int64_t row_values = fit.width * image.channels;
+    Image out = make_image(fit.height, fit.width, image.channels, 0);
+    std::vector<float> row(static_cast<size_t>(row_values));
+    for (int64_t y = 0; y < fit.height; ++y) {
         const Weights& weights = down[static_cast<size_t>(y)];
         std::fill(row.begin(), row.end(), 0.0F);
-        const float* from = narrow.data() + weights.first * width * channels;
+        const float* from = narrow.data() + weights.first * row_values;
         for (const float weight : weights.values)
             for (float& value : row) value += weight * *from++;
         uint8_t* to = out.at(y, 0);
         for (const float value : row)
             *to++ = static_cast<uint8_t>(std::clamp(value + 0.5F, 0.0F, 255.0F));
     }
+    return out;
+}
+
+}  // namespace
+
+Image fit_image(const Image& original, const PictureFit& fit) {
+    const bool keeps_alpha = fit.channels == 4;
+    Image image = convert_channels(keeps_alpha ? original : blend_over(original, fit.ground),
+                                   fit.channels);
+    if (image.height == fit.height && image.width == fit.width) return image;
+    // Colours of pixels that nobody sees must not bleed into their neighbours.
+    if (keeps_alpha) multiply_by_alpha(image);
+    Image out = resize(image, fit);
+    if (keeps_alpha) divide_by_alpha(out);
     return out;
 }
 

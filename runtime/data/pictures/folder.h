@@ -1,0 +1,39 @@
+// A folder of pictures of any sizes; its sub-folders, if it has them, are the classes.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "runtime/data/dataset.h"
+#include "runtime/data/pictures/resize.h"
+
+namespace gmc::runtime {
+
+struct FolderOptions {
+    std::string name;  ///< of the field, e.g. "image"
+    PictureFit fit;
+    /// False: `fit.ground` is nobody's word, and pictures that it shows through get a warning.
+    bool ground_given = false;
+    bool flip = false;  ///< in training, every second picture mirrored
+    ValueRange range;   ///< what 0 .. 255 is scaled into
+    /// A picture that cannot be read is left out, another example takes its place; false: an error.
+    bool skip_bad = false;
+    /// Decoded pictures are kept if all of them take no more than this; 0 = a quarter of the
+    /// memory.
+    uint64_t cache_bytes = 0;
+};
+
+/// Both fields of a folder; `label` is null where it has no sub-folders.
+struct FolderFields {
+    FieldPtr example;  ///< [height, width, channels] in options.range
+    FieldPtr label;    ///< {} with class_count() = number of sub-folders
+    std::vector<std::string> class_names;
+};
+
+/// Lists the pictures (list_pictures, with its errors). They are read when they are asked for, and
+/// then kept if all of them fit; one that cannot be read throws DataError or, with `skip_bad`,
+/// LeftOutExample with its name, the offset and what is wrong.
+Result<FolderFields> read_folder(const std::string& path, const FolderOptions& options,
+                                 Diagnostics& diagnostics);
+
+}  // namespace gmc::runtime

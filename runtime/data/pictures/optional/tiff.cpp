@@ -1,0 +1,126 @@
+// libtiff reads from memory through callbacks and says through a handler what is wrong.
+#include <tiffio.h>
+
+#include <algorithm>
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "runtime/data/pictures/alpha.h"
+#include "runtime/data/pictures/optional/formats.h"
+#include "runtime/data/pictures/orientation.h"
+
+namespace gmc::runtime {
+namespace {
+
+/// Its strongest compressions leave a byte for a row of one colour.
+constexpr uint64_t kPixelsPerByteMost = uint64_t{1} << 16;
+
+/// The file, and the error of the call that failed last.
+struct Source {
+    std::string_view bytes;
+    uint64_t at = 0;
+
+    static Source& of(thandle_t handle) { return *static_cast<Source*>(handle); }
+    static tmsize_t read(thandle_t handle, void* to, tmsize_t size) {
+        Source& self = of(handle);
+        const uint64_t left = self.bytes.size() - std::min<uint64_t>(self.at, self.bytes.size());
+        const uint64_t count = std::min<uint64_t>(static_cast<uint64_t>(size), left);
+        std::copy_n(self.bytes.data() + self.at, count, static_cast<char*>(to));
+        self.at += count;
+        return static_cast<tmsize_t>(count);
+    }
+    static tmsize_t write(thandle_t, void*, tmsize_t) { return 0; }
+    static toff_t seek(thandle_t handle, toff_t offset, int whence) {
+        Source& self = of(handle);
+        if (whence == SEEK_CUR) offset += self.at;
+        if (whence == SEEK_END) offset += self.bytes.size();
+        self.at = offset;
+        return offset;
+    }
+    static int close(thandle_t) { return 0; }
+    static toff_t size(thandle_t handle) { return of(handle).bytes.size(); }
+};
+
+/// libtiff's handler has no place for ours, so each thread has its own last error.
+thread_local char last_error[256];
+
+void keep_error(const char*, const char* format, va_list arguments) {
+    std::vsnprintf(last_error, sizeof last_error, format, arguments);
+}
+
+struct Close {
+    void operator()(TIFF* tiff) const { TIFFClose(tiff); }
+};
+
+std::unique_ptr<TIFF, Close> open(Source& source) {
+    static const bool kHandlersAreSet = [] {
+        TIFFSetErrorHandler(keep_error);
+        TIFFSetWarningHandler(nullptr);
+        return true;
+    }();
+    (void)kHandlersAreSet;
+    std::strcpy(last_error, "it is damaged");
+    // m: no mapping of the file, which lies in memory.
+    return std::unique_ptr<TIFF, Close>(TIFFClientOpen("picture", "rm", &source, Source::read,
+                                                       Source::write, Source::seek, Source::close,
+                                                       Source::size, nullptr, nullptr));
+}
+
+uint16_t field(TIFF* tiff, uint32_t tag) {
+    uint16_t value = 0;
+    TIFFGetFieldDefaulted(tiff, tag, &value);
+    return value;
+}
+
+/// Whether colours are stored multiplied by their alpha. Where they are not, libtiff would multiply
+/// them and lose what low alpha hides: it is told that they are.
+bool is_multiplied(TIFF* tiff) {
+    uint16_t count = 0;
+    const uint16_t* kinds = nullptr;
+    if (TIFFGetField(tiff, TIFFTAG_EXTRASAMPLES, &count, &kinds) == 0 || count != 1) return true;
+    if (kinds[0] != EXTRASAMPLE_UNASSALPHA) return true;
+    const uint16_t associated = EXTRASAMPLE_ASSOCALPHA;
+    TIFFSetField(tiff, TIFFTAG_EXTRASAMPLES, 1, &associated);
+    return false;
+}
+
+}  // namespace
+
+Result<Image> decode_tiff(const PictureBytes& file, Diagnostics& diagnostics) {
+    Source source{file.bytes};
+    const std::unique_ptr<TIFF, Close> tiff = open(source);
+    const auto bad = [&](const char* reason) {
+        return report_bad_picture(file, reason, diagnostics);
+    };
+    if (!tiff) return bad(last_error);
+    uint32_t width = 0, height = 0;
+    TIFFGetField(tiff.get(), TIFFTAG_IMAGEWIDTH, &width);
+    TIFFGetField(tiff.get(), TIFFTAG_IMAGELENGTH, &height);
+    if (!check_picture_size(file, height, width, kPixelsPerByteMost, diagnostics)) return Failure{};
+    char reason[1024] = {};
+    if (TIFFRGBAImageOK(tiff.get(), reason) == 0) return bad(reason);
+    const bool multiplied = is_multiplied(tiff.get());
+    const uint16_t orientation = std::max<uint16_t>(1, field(tiff.get(), TIFFTAG_ORIENTATION));
+    // As stored: with its own orientation asked for, nothing is turned.
+    std::vector<uint32_t> pixels(static_cast<size_t>(width) * height);
+    if (TIFFReadRGBAImageOriented(tiff.get(), width, height, pixels.data(), orientation, 1) == 0)
+        return bad(last_error);
+    Image image = make_image(height, width, 4, 0);
+    for (size_t i = 0; i < pixels.size(); ++i) {
+        uint8_t* to = image.pixels.data() + i * 4;
+        to[0] = static_cast<uint8_t>(TIFFGetR(pixels[i]));
+        to[1] = static_cast<uint8_t>(TIFFGetG(pixels[i]));
+        to[2] = static_cast<uint8_t>(TIFFGetB(pixels[i]));
+        to[3] = static_cast<uint8_t>(TIFFGetA(pixels[i]));
+    }
+    if (!has_transparency(image))
+        image = drop_alpha(image);
+    else if (multiplied)
+        divide_by_alpha(image);
+    return turn_upright(std::move(image), orientation);
+}
+
+}  // namespace gmc::runtime

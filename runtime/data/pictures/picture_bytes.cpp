@@ -1,0 +1,36 @@
+// Errors that all decoders share.
+#include "runtime/data/pictures/picture_bytes.h"
+
+namespace gmc::runtime {
+namespace {
+
+constexpr int64_t kPixelsMost = int64_t{1} << 28;
+constexpr int64_t kSideMost = int64_t{1} << 24;
+
+}  // namespace
+
+Failure report_bad_picture(const PictureBytes& file, const std::string& reason,
+                           Diagnostics& diagnostics) {
+    diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` ({} bytes) is not a good {}: {}",
+                      file.name, file.bytes.size(), file.format, reason);
+    return Failure{};
+}
+
+bool check_picture_size(const PictureBytes& file, int64_t height, int64_t width,
+                        uint64_t pixels_per_byte_most, Diagnostics& diagnostics) {
+    if (height > kSideMost || width > kSideMost || height * width > kPixelsMost) {
+        diagnostics.error(DiagnosticKind::kTooLarge, {}, "`{}` has {} x {} pixels, more than {}",
+                          file.name, width, height, kPixelsMost);
+        return false;
+    }
+    // A lying header would otherwise have us allocate what the file cannot hold.
+    const bool lies =
+        static_cast<uint64_t>(height * width) > file.bytes.size() * pixels_per_byte_most;
+    if (height > 0 && width > 0 && !lies) return true;
+    (void)report_bad_picture(
+        file, fmt::format("its header says {} x {} pixels, which it cannot hold", width, height),
+        diagnostics);
+    return false;
+}
+
+}  // namespace gmc::runtime

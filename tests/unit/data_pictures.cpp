@@ -1,0 +1,172 @@
+// Pictures of every kind out of files: values as they are stored, as Pillow gives them.
+#include "runtime/data/pictures/picture_file.h"
+
+#include <fmt/format.h>
+
+#include "runtime/data/pictures/alpha.h"
+#include "runtime/data/pictures/orientation.h"
+#include "runtime/data/pictures/resize.h"
+#include "tests/unit/data_jpeg.h"
+#include "tests/unit/data_png.h"
+#include "tests/unit/data_small_pictures.h"
+#include "tests/unit/data_temp_folder.h"
+
+namespace gmc::runtime {
+namespace {
+
+using Bytes = std::vector<uint8_t>;
+
+Image decoded(const std::string& bytes) {
+    Diagnostics diagnostics;
+    Result<Image> image = decode_picture(bytes, "f", diagnostics);
+    INFO(diagnostics.render());
+    REQUIRE(image.ok());
+    return image.take();
+}
+
+/// Chunks that say how colours are meant; stored values do not change by them.
+const std::string kGamma = png_chunk("gAMA", big_endian(45455, 4)),
+                  kLinear = png_chunk("gAMA", big_endian(100000, 4)),
+                  kSrgb = png_chunk("sRGB", std::string(1, '\0'));
+
+TEST_CASE("a PNG gives its stored values, of every type and depth, interlaced or not") {
+    for (const auto& [colour, channels] : {std::pair{0, 1}, {2, 3}, {4, 2}, {6, 4}})
+        for (const int depth : {1, 2, 4, 8, 16})
+            for (const bool interlaced : {false, true})
+                for (const std::string& meaning : {std::string(), kGamma, kLinear, kSrgb}) {
+                    if (depth < 8 && colour != 0) continue;
+                    RawPng png{13, 9, colour, depth, interlaced, {}, meaning, ""};
+                    const uint32_t most = (1U << depth) - 1;
+                    Bytes wanted;
+                    for (uint32_t i = 0; i < 13 * 9 * static_cast<uint32_t>(channels); ++i) {
+                        const uint32_t sample = i * 40503U & most;
+                        png.samples.push_back(sample);
+                        wanted.push_back(
+                            static_cast<uint8_t>(depth == 16 ? sample >> 8 : sample * 255 / most));
+                    }
+                    INFO(colour << " " << depth << " " << interlaced << " " << meaning.size());
+                    const Image image = decoded(write_raw_png(png));
+                    CHECK(image.height == 13);
+                    CHECK(image.width == 9);
+                    CHECK(image.channels == channels);
+                    CHECK(image.pixels == wanted);
+                }
+}
+
+TEST_CASE("a PNG's palette and its transparent colours are resolved") {
+    RawPng png{1, 3, 3, 2, false, {2, 0, 1}, "", ""};
+    png.chunks_before = png_chunk("PLTE", "\x01\x02\x03\x0b\x0c\x0d\x15\x16\x17");
+    CHECK(decoded(write_raw_png(png)).pixels == Bytes{21, 22, 23, 1, 2, 3, 11, 12, 13});
+    png.chunks_before += png_chunk("tRNS", std::string("\x00\x80", 2));
+    CHECK(decoded(write_raw_png(png)).pixels ==
+          Bytes{21, 22, 23, 255, 1, 2, 3, 0, 11, 12, 13, 128});
+    RawPng grey{1, 2, 0, 16, true, {0x1234, 0x1235}, "", ""};
+    grey.chunks_before = png_chunk("tRNS", "\x12\x34");
+    CHECK(decoded(write_raw_png(grey)).pixels == Bytes{0x12, 0, 0x12, 255});
+    RawPng small{1, 2, 0, 2, false, {2, 3}, "", ""};
+    small.chunks_before = png_chunk("tRNS", std::string("\x00\x02", 2));
+    CHECK(decoded(write_raw_png(small)).pixels == Bytes{170, 0, 255, 255});
+}
+
+/// EXIF data that say nothing but an orientation, in either byte order.
+std::string exif(int orientation, bool big) {
+    const auto number = [&](uint64_t value, int bytes) {
+        std::string text = big_endian(value, bytes);
+        return big ? text : std::string(text.rbegin(), text.rend());
+    };
+    return (big ? "MM" : "II") + number(42, 2) + number(8, 4) + number(1, 2) + number(0x0112, 2) +
+           number(3, 2) + number(1, 4) + number(static_cast<uint64_t>(orientation), 2) +
+           std::string(6, '\0');
+}
+
+/// What a viewer shows of [[1, 2, 3], [4, 5, 6]] stored with orientations 1 to 8.
+const std::vector<Bytes> kSeen = {{1, 2, 3, 4, 5, 6}, {3, 2, 1, 6, 5, 4}, {6, 5, 4, 3, 2, 1},
+                                  {4, 5, 6, 1, 2, 3}, {1, 4, 2, 5, 3, 6}, {4, 1, 5, 2, 6, 3},
+                                  {6, 3, 5, 2, 4, 1}, {3, 6, 2, 5, 1, 4}};
+
+TEST_CASE("pictures stand as their orientation says") {
+    for (int orientation = 1; orientation <= 8; ++orientation) {
+        INFO(orientation);
+        CHECK(exif_orientation(exif(orientation, true)) == orientation);
+        CHECK(exif_orientation(exif(orientation, false)) == orientation);
+        const Bytes& seen = kSeen[static_cast<size_t>(orientation - 1)];
+        RawPng png{2, 3, 0, 8, false, {1, 2, 3, 4, 5, 6}, "", ""};
+        const std::string chunk = png_chunk("eXIf", exif(orientation, orientation % 2 == 0));
+        for (std::string* chunks : {&png.chunks_before, &png.chunks_after}) {
+            png.chunks_before = png.chunks_after = "";
+            *chunks = chunk;
+            const Image image = decoded(write_raw_png(png));
+            CHECK(image.pixels == seen);
+            CHECK(image.height == (orientation > 4 ? 3 : 2));
+        }
+        Image halves = make_image(16, 32, 1, 0);
+        for (int64_t y = 0; y < 16; ++y) std::fill_n(halves.at(y, 0), 16, uint8_t{255});
+        const Image turned = decoded(jpeg(halves, exif(orientation, true)));
+        CHECK(turned.height == (orientation > 4 ? 32 : 16));
+        CHECK(turned.pixels == turn_upright(decoded(jpeg(halves)), orientation).pixels);
+    }
+    CHECK(exif_orientation("") == 1);
+    CHECK(exif_orientation(exif(9, true)) == 1);
+    for (size_t size = 0; size < 20; ++size)
+        CHECK(exif_orientation(exif(6, true).substr(0, size)) == 1);
+}
+
+TEST_CASE("CMYK and YCCK JPEGs become RGB as Pillow makes it") {
+    // Inverted, as Adobe stores them; each pixel of a block the same, so that nothing is lost.
+    Image cmyk = make_image(8, 8, 4, 0);
+    const uint8_t pixel[] = {200, 100, 50, 240};
+    for (int64_t i = 0; i < 64; ++i) std::copy_n(pixel, 4, cmyk.at(i / 8, i % 8));
+    const Image image = decoded(jpeg(cmyk));
+    CHECK(image.channels == 3);
+    CHECK(Bytes(image.pixels.begin(), image.pixels.begin() + 3) == Bytes{188, 94, 47});
+    const Image ycck = decoded(jpeg(cmyk, "", JCS_YCCK));
+    for (size_t c = 0; c < 3; ++c) CHECK(std::abs(ycck.pixels[c] - image.pixels[c]) <= 2);
+}
+
+TEST_CASE("alpha is blended in stored values, or kept") {
+    Image image = make_image(1, 2, 4, 0);
+    image.pixels = {255, 255, 255, 128, 200, 100, 50, 0};
+    PictureFit fit{1, 2, 3, true, 0};
+    CHECK(fit_image(image, fit).pixels == Bytes{128, 128, 128, 0, 0, 0});
+    fit.ground = 255;
+    CHECK(fit_image(image, fit).pixels == Bytes{255, 255, 255, 255, 255, 255});
+    fit.channels = 1;
+    CHECK(fit_image(image, fit).pixels == Bytes{255, 255});
+    fit.channels = 4;
+    CHECK(fit_image(image, fit).pixels == image.pixels);
+    // What nobody sees does not bleed into what is seen.
+    fit.width = 1;
+    CHECK(fit_image(image, {1, 1, 4, false, 0}).pixels == Bytes{255, 255, 255, 64});
+    Image grey = make_image(1, 1, 2, 0);
+    grey.pixels = {90, 51};
+    CHECK(fit_image(grey, {1, 1, 4, true, 0}).pixels == Bytes{90, 90, 90, 51});
+    CHECK(fit_image(grey, {1, 1, 1, true, 100}).pixels == Bytes{98});
+    CHECK(fit_image(make_image(1, 1, 1, 7), {1, 1, 4, true, 0}).pixels == Bytes{7, 7, 7, 255});
+    CHECK(has_transparency(grey));
+    CHECK_FALSE(has_transparency(make_image(2, 2, 4, 255)));
+}
+
+TEST_CASE("WebP, GIF, TIFF and BMP are read where their libraries were there") {
+    for (const auto& [ending, bytes] : {std::pair{".webp", kWebp}, std::pair{".gif", kGif},
+                                        std::pair{".tif", kTiff}, std::pair{".bmp", kBmp}}) {
+        INFO(ending);
+        Diagnostics diagnostics;
+        const Result<Image> image = decode_picture(bytes, "f", diagnostics);
+        if (judge_picture_name(fmt::format("a{}", ending)) == PictureName::kNotBuilt) {
+            CHECK(only_error(diagnostics).find("which this build does not read") !=
+                  std::string::npos);
+            continue;
+        }
+        INFO(diagnostics.render());
+        REQUIRE(image.ok());
+        CHECK(image->pixels == Bytes{255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 255});
+        Diagnostics cut;
+        CHECK_FALSE(decode_picture(bytes.substr(0, bytes.size() / 2), "f", cut).ok());
+        CHECK(only_error(cut).find("`f` (") != std::string::npos);
+    }
+    CHECK(judge_picture_name("a.JFIF") == PictureName::kPicture);
+    CHECK(judge_picture_name("a.png.txt") == PictureName::kOther);
+}
+
+}  // namespace
+}  // namespace gmc::runtime

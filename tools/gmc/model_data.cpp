@@ -1,0 +1,115 @@
+// Fields opened, and read from end to end by all processors.
+#include "tools/gmc/model_data.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "runtime/data/field_source.h"
+
+namespace gmc::tools {
+namespace {
+
+/// More classes than this are not counted one by one on the screen.
+constexpr int64_t kClassesSaid = 20;
+
+/// What was seen in the examples of a field.
+struct Seen {
+    float low = std::numeric_limits<float>::infinity(), high = -low;
+    int64_t read = 0;
+    std::vector<int64_t> per_class;
+    std::map<int64_t, std::string> errors;  ///< by number of the example
+
+    void add(const Seen& other) {
+        low = std::min(low, other.low);
+        high = std::max(high, other.high);
+        read += other.read;
+        for (size_t i = 0; i < per_class.size(); ++i) per_class[i] += other.per_class[i];
+        errors.insert(other.errors.begin(), other.errors.end());
+    }
+};
+
+void look_at(const runtime::Field& field, int64_t index, std::vector<float>& example, Seen& seen) {
+    try {
+        field.read(index, example.data());
+    } catch (const runtime::LeftOutExample&) {
+        return;  // the field itself counts them
+    } catch (const runtime::DataError& error) {
+        seen.errors.emplace(index, error.what());
+        return;
+    }
+    ++seen.read;
+    const auto [low, high] = std::minmax_element(example.begin(), example.end());
+    seen.low = std::min(seen.low, *low);
+    seen.high = std::max(seen.high, *high);
+    const auto label = static_cast<size_t>(example.front());
+    if (label < seen.per_class.size()) ++seen.per_class[label];
+}
+
+Seen read_all(const runtime::Field& field) {
+    Seen all;
+    all.per_class.resize(static_cast<size_t>(field.class_count()));
+    std::mutex mutex;
+    std::atomic<int64_t> next = 0;
+    const auto work = [&] {
+        Seen seen;
+        seen.per_class.resize(all.per_class.size());
+        std::vector<float> example(static_cast<size_t>(field.elements()));
+        for (int64_t i = 0; (i = next++) < field.count();) look_at(field, i, example, seen);
+        const std::lock_guard lock(mutex);
+        all.add(seen);
+    };
+    std::vector<std::thread> threads;
+    for (unsigned i = 1; i < std::thread::hardware_concurrency(); ++i) threads.emplace_back(work);
+    work();
+    for (std::thread& thread : threads) thread.join();
+    return all;
+}
+
+/// "data.image: 60000 examples of [28, 28, 1], values 0 to 1"
+void print_seen(const char* part, const runtime::Field& field, const Seen& seen) {
+    fmt::print("{}.{}: {} example{}", part, field.name(), seen.read, seen.read == 1 ? "" : "s");
+    if (!field.shape().empty()) fmt::print(" of [{}]", fmt::join(field.shape(), ", "));
+    if (field.class_count() > 0) {
+        fmt::print(", {} classes", field.class_count());
+        if (field.class_count() <= kClassesSaid)
+            fmt::print(" of {}", fmt::join(seen.per_class, ", "));
+    } else if (seen.read > 0) {
+        fmt::print(", values {:.6g} to {:.6g}", seen.low, seen.high);
+    }
+    fmt::print("\n");
+}
+
+void check_part(const char* part, const std::vector<ir::DataField>& fields,
+                Diagnostics& diagnostics) {
+    if (fields.empty()) return;
+    const Result<runtime::Dataset> dataset = open_data(fields, diagnostics);
+    if (!dataset) return;
+    for (const runtime::FieldPtr& field : dataset->fields()) {
+        const Seen seen = read_all(*field);
+        print_seen(part, *field, seen);
+        for (const auto& [index, text] : seen.errors)
+            diagnostics.error(DiagnosticKind::kBadFile, {}, "{}", text);
+    }
+    dataset->add_warnings(diagnostics);
+}
+
+}  // namespace
+
+Result<runtime::Dataset> open_data(const std::vector<ir::DataField>& fields,
+                                   Diagnostics& diagnostics) {
+    auto opened = runtime::open_fields(fields, diagnostics);
+    if (!opened.ok()) return Failure{};
+    return runtime::make_dataset(opened.take(), diagnostics);
+}
+
+void check_data(const ir::Module& module, Diagnostics& diagnostics) {
+    check_part("data", module.data, diagnostics);
+    check_part("test", module.test, diagnostics);
+}
+
+}  // namespace gmc::tools

@@ -1,0 +1,21 @@
+// The data that a module names, for commands of the compiler that read them.
+#pragma once
+
+#include <vector>
+
+#include "compiler/support/diagnostic.h"
+#include "compiler/support/result.h"
+#include "compiler/ir/module.h"
+#include "runtime/data/dataset.h"
+
+namespace gmc::tools {
+
+/// Opens `fields`, which are the model's `data` or `test`. Errors: those of runtime/data.
+Result<runtime::Dataset> open_data(const std::vector<ir::DataField>& fields,
+                                   Diagnostics& diagnostics);
+
+/// Reads every example of `data` and `test` and prints what each field holds. Every example that
+/// cannot be read is an error.
+void check_data(const ir::Module& module, Diagnostics& diagnostics);
+
+}  // namespace gmc::tools
