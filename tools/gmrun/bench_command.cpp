@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "runtime/train/trainer.h"
+#include "runtime/train/step_runner.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/measured_model.h"
 

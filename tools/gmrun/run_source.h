@@ -18,8 +18,6 @@ void add_run(CommandLine& line);
 /// The folder of a run: MODEL itself when it is a folder, else --run, else the newest of runs/NAME,
 /// runs/NAME-2, ... of the model called NAME. "" when there is none.
 std::string run_folder(const CommandLine& line, const std::string& model_name);
-/// runs/NAME, or the first of runs/NAME-2, runs/NAME-3, ... that is not there yet.
-std::string new_run_folder(const std::string& model_name);
 /// The .gmc that MODEL means: the file, or the copy in the run's folder.
 std::string model_path(const CommandLine& line);
 
