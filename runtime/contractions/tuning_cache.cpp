@@ -1,9 +1,16 @@
 // Reads and writes the file of measurements.
 #include "runtime/contractions/tuning_cache.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "runtime/files/atomic_file.h"
 
@@ -42,6 +49,14 @@ std::string TuningCache::default_path() {
 
 TuningCache::TuningCache(std::string path, std::string machine)
     : path_(std::move(path)), machine_(std::move(machine)) {
+    read_entries();
+}
+
+TuningCache::~TuningCache() {
+    if (lock_ >= 0) ::close(lock_);
+}
+
+void TuningCache::read_entries() {
     const Json json = read(path_);
     const auto found = json["machines"].find(machine_);
     if (found == json["machines"].end() || !found->is_object()) return;
@@ -55,7 +70,35 @@ TuningCache::TuningCache(std::string path, std::string machine)
     }
 }
 
+void TuningCache::begin_measuring() {
+    for (const auto& wait : waits_) wait();
+    waits_.clear();
+    if (lock_ >= 0 || path_.empty()) return;
+    std::error_code error;
+    fs::create_directories(fs::path(path_).parent_path(), error);  // failing shows when writing
+    lock_ = ::open((path_ + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    // Where there are no locks, measuring goes on without.
+    while (lock_ >= 0 && ::flock(lock_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        check_stop();
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    read_entries();
+}
+
+void TuningCache::end_measuring() {
+    Diagnostics ignored;  // unsaved() says so, too
+    if (unsaved_ > 0) (void)save(ignored);
+    if (lock_ >= 0) ::close(lock_);
+    lock_ = -1;
+}
+
+void TuningCache::pin(const std::map<std::string, std::string>& choices) {
+    for (const auto& [problem, choice] : choices) pinned_[problem].choice = choice;
+}
+
 const TuningEntry* TuningCache::find(const std::string& problem) const {
+    const auto pinned = pinned_.find(problem);
+    if (pinned != pinned_.end()) return &pinned->second;
     const auto found = entries_.find(problem);
     return found == entries_.end() ? nullptr : &found->second;
 }

@@ -4,9 +4,11 @@
 //   {"gmc_tuning": 1, "machines": {MACHINE: {PROBLEM: {"choice": "tiled", "us": {"tiled": 812.5, ...}}}}}
 #pragma once
 
+#include <exception>
 #include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -22,6 +24,13 @@ struct TuningEntry {
     std::vector<std::pair<std::string, double>> microseconds;
 };
 
+/// Thrown out of the binding of a function whose contractions are being measured when nobody waits
+/// for it any more (TuningCache::stop_when).
+class MeasuringStopped : public std::exception {
+  public:
+    const char* what() const noexcept override { return "measuring of contractions was stopped"; }
+};
+
 class TuningCache {
   public:
     /// Reads the entries of `machine` (see tuning_machine()) from the file. A file that is missing,
@@ -30,6 +39,9 @@ class TuningCache {
 
     /// A path in $XDG_CACHE_HOME/gmc or ~/.cache/gmc; "" when there is no such directory.
     static std::string default_path();
+    TuningCache(const TuningCache&) = delete;
+    TuningCache& operator=(const TuningCache&) = delete;
+    ~TuningCache();
 
     const std::string& path() const { return path_; }
     /// The entry of a problem; null when it was never measured.
@@ -40,10 +52,25 @@ class TuningCache {
     /// Calls `wait` before anything is measured; it has to return when nothing disturbs
     /// measurements any more.
     void before_measuring(std::function<void()> wait) { waits_.push_back(std::move(wait)); }
-    void begin_measuring() {
-        for (const auto& wait : waits_) wait();
-        waits_.clear();
+    /// Around the measuring of a problem. In between no other process measures for this file: two
+    /// at once would disturb each other and choose differently. The beginning reads what others
+    /// have found, and throws MeasuringStopped; the end saves what is new.
+    void begin_measuring();
+    void end_measuring();
+    /// Measuring ends as soon as `stop` says so.
+    void stop_when(std::function<bool()> stop) { stop_ = std::move(stop); }
+    /// Throws MeasuringStopped where measuring is to end.
+    void check_stop() const {
+        if (stop_ && stop_()) throw MeasuringStopped();
     }
+
+    /// From now on these candidates (by problem) are taken, whatever was measured: the choices of
+    /// an earlier process, which make the same bits. They are not saved.
+    void pin(const std::map<std::string, std::string>& choices);
+    /// A candidate was taken for a problem.
+    void use(const std::string& problem, std::string_view choice) { used_[problem] = choice; }
+    /// Those that were taken so far.
+    const std::map<std::string, std::string>& used() const { return used_; }
     /// Number of problems recorded since the last save.
     size_t unsaved() const { return unsaved_; }
     /// Number of problems recorded by this process.
@@ -53,8 +80,13 @@ class TuningCache {
     [[nodiscard]] bool save(Diagnostics& diagnostics);
 
   private:
+    void read_entries();
+
     std::string path_, machine_;
-    std::map<std::string, TuningEntry> entries_;
+    std::map<std::string, TuningEntry> entries_, pinned_;
+    std::map<std::string, std::string> used_;
+    std::function<bool()> stop_;
+    int lock_ = -1;  ///< of the file beside the cache, while this process measures
     size_t unsaved_ = 0, measured_ = 0;
     std::function<void(size_t)> observer_;
     std::vector<std::function<void()>> waits_;

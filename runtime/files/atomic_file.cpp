@@ -2,6 +2,7 @@
 #include "runtime/files/atomic_file.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <memory>
@@ -113,6 +115,22 @@ bool AtomicFile::commit(Diagnostics& diagnostics) {
     ::close(std::exchange(fd_, -1));
     sync_folder(path_);
     return true;
+}
+
+void remove_abandoned_files(const std::string& folder) {
+    namespace fs = std::filesystem;
+    constexpr std::string_view kMark = ".tmp-";
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(folder, error)) {
+        const std::string name = entry.path().filename().string();
+        const size_t mark = name.rfind(kMark);
+        if (name.front() != '.' || mark == std::string::npos) continue;
+        const auto writer =
+            static_cast<pid_t>(std::strtol(name.c_str() + mark + kMark.size(), nullptr, 10));
+        const bool gone = writer > 0 && ::kill(writer, 0) != 0 && errno == ESRCH;
+        std::error_code ignored;
+        if (gone) fs::remove(entry.path(), ignored);
+    }
 }
 
 bool write_file_atomically(const std::string& path, std::string_view bytes,

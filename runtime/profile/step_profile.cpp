@@ -5,7 +5,7 @@
 #include <map>
 #include <numeric>
 
-#include "runtime/train/trainer.h"
+#include "runtime/train/step_runner.h"
 
 namespace gmc::runtime {
 namespace {

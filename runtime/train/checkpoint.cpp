@@ -3,17 +3,23 @@
 
 #include <zlib.h>
 
+#include <cstdlib>
 #include <cstring>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "runtime/files/atomic_file.h"
 
 namespace gmc::runtime {
 namespace {
 
-constexpr char kMagic[] = "gmc-checkpoint 1 ";
+constexpr char kMagic[] = "gmc-checkpoint 2 ";
+constexpr int kVersion = 2;
 constexpr size_t kTrailerBytes = 9;
 constexpr uint64_t kLargestFile = uint64_t{64} << 30;
+/// The largest number that a count in the head may be; doubles have it exactly.
+constexpr double kMost = 9007199254740992.0;
 
 uint32_t crc_of(std::string_view bytes, uint32_t start = 0) {
     return static_cast<uint32_t>(
@@ -28,12 +34,13 @@ std::string_view memory_of(const StateStore& states) {
 nlohmann::json describe(const StateStore& states, const TrainingState& training) {
     nlohmann::json list = nlohmann::json::array();
     for (ir::StateId id = 0; id < states.saved_count(); ++id)
-        list.push_back(
-            {{"name", states.state(id).name}, {"type", ir::to_string(states.state(id).type)}});
-    return {{"model", states.module().name},  {"seed", training.seed},
-            {"step", training.step},          {"call", training.call},
-            {"epoch", training.cursor.epoch}, {"batch", training.cursor.batch},
-            {"passes", training.epoch},       {"states", list}};
+        list.push_back({{"name", states.state(id).name},
+                        {"type", ir::to_string(states.state(id).type)},
+                        {"role", ir::state_role_name(states.state(id).role)},
+                        {"offset", ir::state_offset(states.module(), id)}});
+    return {{"model", states.module().name}, {"seed", training.seed}, {"step", training.step},
+            {"call", training.call},         {"pass", training.pass}, {"example", training.example},
+            {"epoch", training.epoch},       {"states", list}};
 }
 
 bool bad(Diagnostics& diagnostics, const std::string& path, const std::string& what) {
@@ -58,6 +65,53 @@ std::string difference(const nlohmann::json& list, const StateStore& states) {
     return "";
 }
 
+/// A checkpoint's JSON and the memory of its states, which is a part of the text.
+struct Content {
+    nlohmann::json head;
+    std::string_view memory;
+};
+
+/// Whether the text is a checkpoint, of whatever model.
+Result<Content> take_apart(const std::string& path, std::string_view all,
+                           Diagnostics& diagnostics) {
+    const auto fail = [&](const char* what) {
+        bad(diagnostics, path, what);
+        return Failure{};
+    };
+    if (!all.starts_with("gmc-checkpoint ")) return fail("is no checkpoint of gmc");
+    if (!all.starts_with(kMagic))
+        return fail(std::atoi(all.data() + all.find(' ')) > kVersion
+                        ? "is a checkpoint of a newer version of gmc"
+                        : "is a checkpoint of an older version of gmc");
+    if (all.size() < kTrailerBytes + sizeof kMagic ||
+        fmt::format("{:08x}\n", crc_of(all.substr(0, all.size() - kTrailerBytes))) !=
+            all.substr(all.size() - kTrailerBytes))
+        return fail("was cut off or changed: its checksum does not fit");
+    all.remove_suffix(kTrailerBytes);
+    const size_t line = all.find('\n');
+    const size_t json_bytes = std::strtoull(all.data() + sizeof kMagic - 1, nullptr, 10);
+    if (line == std::string_view::npos || json_bytes > all.size() - line - 1)
+        return fail("is broken");
+    Content content;
+    content.head = nlohmann::json::parse(all.substr(line + 1, json_bytes), nullptr, false);
+    content.memory = all.substr(line + 1 + json_bytes);
+    if (!content.head.is_object()) return fail("is broken: its head is no JSON object");
+    return content;
+}
+
+/// A number that counts something. Throws std::exception for what is none.
+int64_t count_in(const nlohmann::json& json, const char* key) {
+    const nlohmann::json& number = json.at(key);
+    if (!number.is_number_integer() || number.get<double>() < 0 || number.get<double>() > kMost)
+        throw std::runtime_error(fmt::format("`{}` is {}", key, number.dump()));
+    return number.get<int64_t>();
+}
+
+bool is_weight(std::string_view role) {
+    return role == ir::state_role_name(ir::StateRole::kParameter) ||
+           role == ir::state_role_name(ir::StateRole::kStatistic);
+}
+
 }  // namespace
 
 bool write_checkpoint(const std::string& path, const StateStore& states,
@@ -75,39 +129,70 @@ bool read_checkpoint(const std::string& path, StateStore& states, TrainingState&
                      Diagnostics& diagnostics) {
     const auto bytes = read_whole_file(path, kLargestFile, diagnostics);
     if (!bytes.ok()) return false;
-    const std::string_view all = *bytes;
-    if (!all.starts_with("gmc-checkpoint "))
-        return bad(diagnostics, path, "is no checkpoint of gmc");
-    if (!all.starts_with(kMagic))
-        return bad(diagnostics, path, "is a checkpoint of a newer version of gmc");
-    if (all.size() < kTrailerBytes + sizeof kMagic ||
-        fmt::format("{:08x}\n", crc_of(all.substr(0, all.size() - kTrailerBytes))) !=
-            all.substr(all.size() - kTrailerBytes))
-        return bad(diagnostics, path, "was cut off or changed: its checksum does not fit");
-    // From here on the content is what write_checkpoint wrote, but maybe for another model.
-    const size_t line = all.find('\n');
-    const size_t json_bytes = std::strtoull(all.data() + sizeof kMagic - 1, nullptr, 10);
-    if (line == std::string_view::npos || json_bytes > all.size() - line - 1)
-        return bad(diagnostics, path, "is broken");
+    const auto content = take_apart(path, *bytes, diagnostics);
+    if (!content.ok()) return false;
     try {
-        const auto json = nlohmann::json::parse(all.substr(line + 1, json_bytes));
-        const std::string why = difference(json.at("states"), states);
+        const std::string why = difference(content->head.at("states"), states);
         if (!why.empty()) return bad(diagnostics, path, why);
-        const std::string_view memory =
-            all.substr(line + 1 + json_bytes, all.size() - line - 1 - json_bytes - kTrailerBytes);
-        if (memory.size() != static_cast<size_t>(states.bytes()))
+        if (content->memory.size() != static_cast<size_t>(states.bytes()))
             return bad(diagnostics, path, "has states of another size");
-        training.seed = json.at("seed");
-        training.step = json.at("step");
-        training.call = json.at("call");
-        training.cursor = {json.at("epoch"), json.at("batch")};
-        training.epoch = json.value("passes", static_cast<double>(training.cursor.epoch));
-        std::memcpy(states.bytes_begin(), memory.data(), memory.size());
-        states.refresh_copies();
-    } catch (const nlohmann::json::exception& e) {
+        TrainingState read;
+        read.seed = content->head.at("seed").get<uint64_t>();
+        read.step = count_in(content->head, "step");
+        read.call = static_cast<uint32_t>(count_in(content->head, "call"));
+        read.pass = count_in(content->head, "pass");
+        read.example = count_in(content->head, "example");
+        read.epoch = content->head.at("epoch");
+        training = read;
+    } catch (const std::exception& e) {
         return bad(diagnostics, path, fmt::format("is broken: {}", e.what()));
     }
+    std::memcpy(states.bytes_begin(), content->memory.data(), content->memory.size());
+    states.refresh_copies();
     return true;
+}
+
+Result<TakenWeights> take_weights(const std::string& path, StateStore& states,
+                                  Diagnostics& diagnostics) {
+    const auto bytes = read_whole_file(path, kLargestFile, diagnostics);
+    if (!bytes.ok()) return Failure{};
+    const auto content = take_apart(path, *bytes, diagnostics);
+    if (!content.ok()) return Failure{};
+    TakenWeights taken;
+    try {
+        std::map<std::string, nlohmann::json> there;
+        for (const auto& entry : content->head.at("states"))
+            if (is_weight(entry.at("role").get<std::string>())) there[entry.at("name")] = entry;
+        for (ir::StateId id = 0; id < states.saved_count(); ++id) {
+            const ir::State& state = states.state(id);
+            if (!is_weight(ir::state_role_name(state.role))) continue;
+            const auto found = there.find(state.name);
+            if (found == there.end()) {
+                taken.fresh.push_back(state.name);
+                continue;
+            }
+            const std::string type = found->second.at("type"), wanted = ir::to_string(state.type);
+            const auto offset = static_cast<size_t>(count_in(found->second, "offset"));
+            const auto size = static_cast<size_t>(state.type.bytes());
+            there.erase(found);
+            if (type != wanted) {
+                taken.skipped.push_back(
+                    fmt::format("{}: {} there, {} here", state.name, type, wanted));
+                continue;
+            }
+            if (offset > content->memory.size() || size > content->memory.size() - offset)
+                throw std::runtime_error("a state lies outside of it");
+            std::memcpy(states.data(id), content->memory.data() + offset, size);
+            taken.taken.push_back(state.name);
+        }
+        for (const auto& [name, entry] : there)
+            taken.skipped.push_back(fmt::format("{}: not in this model", name));
+    } catch (const std::exception& e) {
+        bad(diagnostics, path, fmt::format("is broken: {}", e.what()));
+        return Failure{};
+    }
+    states.refresh_copies();
+    return taken;
 }
 
 }  // namespace gmc::runtime

@@ -1,93 +1,206 @@
-// The training loop, its run folder and its checkpoints.
+// The training loop: what a run is made of is prepared, steps follow each other, and states that
+// are known to be good are written.
 #include "runtime/train/trainer.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <filesystem>
 
+#include "runtime/contractions/choice/tuning_machine.h"
+#include "runtime/contractions/tuning_cache.h"
 #include "runtime/files/atomic_file.h"
 #include "runtime/output/metrics_log.h"
 #include "runtime/output/png.h"
 #include "runtime/output/progress.h"
-#include "runtime/train/fill_inputs.h"
+#include "runtime/train/checkpoint.h"
 #include "runtime/train/generate.h"
+#include "runtime/train/good_state.h"
 #include "runtime/train/picture.h"
+#include "runtime/train/run_folder.h"
+#include "runtime/train/run_record.h"
 #include "runtime/train/sampler.h"
+#include "runtime/train/step_runner.h"
 
 namespace gmc::runtime {
 namespace {
 
 namespace fs = std::filesystem;
 
+/// So many steps are repeated at most to come back to the last good one.
+constexpr int64_t kKeepEvery = 100;
+
 double now_s() {
     return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch())
         .count();
 }
 
-/// One run from its folder's point of view.
+/// One run.
 class Run {
   public:
     Run(LoadedModel& model, const TrainOptions& options, Diagnostics& diagnostics)
-        : model_(model),
-          options_(options),
-          diagnostics_(diagnostics),
-          runner_(model, diagnostics) {}
+        : model_(model), options_(options), diagnostics_(diagnostics), tuning_(options.tuning) {}
+    ~Run() {
+        if (replay_) model_.set_tuning(nullptr);
+    }
 
-    TrainEnd go() {
-        if (!runner_.ok() || !prepare()) return TrainEnd::kNotStarted;
-        fmt::print(stderr, "{}", diagnostics_.take_warnings());
+    TrainResult go() {
+        if (!open_folder() || !take_up_record()) return {TrainEnd::kNotStarted, ""};
+        const TrainEnd end = begin_and_loop();
+        if (end == TrainEnd::kNotStarted) folder_->discard();
+        return {end, folder_->path()};
+    }
+
+  private:
+    std::string path(const std::string& name) const { return folder_->file(name); }
+    bool stop_asked() const { return options_.stop != nullptr && options_.stop->asked(); }
+
+    TrainEnd begin_and_loop() {
         Progress progress(stdout);
-        const TrainEnd end = loop(progress);
-        loader_->dataset().add_warnings(diagnostics_);
+        try {
+            runner_.emplace(model_, diagnostics_);
+        } catch (const MeasuringStopped&) {
+            return stopped_before_the_first_step(progress);
+        }
+        if (!runner_->ok() || !prepare(progress)) return TrainEnd::kNotStarted;
+        if (finished()) return nothing_left(progress);
+        if (!write_beginnings()) return TrainEnd::kNotStarted;
+        const TrainEnd end = loop_or_stop(progress);
         if (!options_.quiet) progress.finish();
         return end;
     }
 
-  private:
-    std::string path(const std::string& name) const { return options_.run_directory + "/" + name; }
+    // ---- before the first step ----
 
-    bool prepare() {
-        training_.seed = options_.seed;
-        if (!make_folder()) return false;
-        if (options_.resume) {
-            if (!read_checkpoint(path("checkpoint"), model_.states(), training_, diagnostics_))
-                return false;
-        } else if (!model_.states().initialise(training_.seed, diagnostics_) || !copy_model()) {
+    bool open_folder() {
+        using Use = RunFolder::Use;
+        const Use use = options_.resume      ? Use::kResume
+                        : options_.overwrite ? Use::kOverwrite
+                                             : Use::kNew;
+        auto folder = options_.run_directory.empty()
+                          ? RunFolder::make_next(model_.module().name, diagnostics_)
+                          : RunFolder::open(options_.run_directory, use, diagnostics_);
+        if (folder.ok()) folder_.emplace(folder.take());
+        return folder.ok();
+    }
+
+    /// A resumed run is computed as it was begun.
+    bool take_up_record() {
+        record_.seed = options_.seed.value_or(1);
+        record_.tuned = tuning_ != nullptr;
+        record_.bf16 = options_.bf16;
+        if (options_.resume && fs::exists(path("run.json"))) {
+            auto record = read_run_record(path("run.json"), diagnostics_);
+            if (!record.ok()) return false;
+            record_ = record.take();
+            follow_record();
+        }
+        training_.seed = record_.seed;
+        if (options_.seed && *options_.seed != record_.seed) {
+            diagnostics_
+                .error(DiagnosticKind::kBadValue, {},
+                       "the run in `{}` has seed {}, so it cannot go on with seed {}",
+                       folder_->path(), record_.seed, *options_.seed)
+                .help("leave --seed out, or start another run with it");
             return false;
         }
-        auto loader = model_.data().make_loader(
-            DataSplit::kTrain, {model_.batch_size(), LoaderMode::kTrain, training_.seed, 2},
-            diagnostics_);
-        if (!loader.ok()) return false;
-        loader_ = loader.take();
-        loader_->seek(training_.cursor);
-        auto log = options_.resume
-                       ? MetricsLog::resume(path("metrics.jsonl"), training_.step, diagnostics_)
-                       : MetricsLog::create(path("metrics.jsonl"), diagnostics_);
-        if (!log.ok()) return false;
-        log_.emplace(log.take());
-        steps_per_epoch_ =
-            std::max<int64_t>(loader_->batches_per_epoch() / runner_.batches_per_round(), 1);
-        epochs_ = options_.epochs.value_or(model_.module().training->epochs);
-        steps_ = steps_per_epoch_ * epochs_;
-        if (options_.steps_most) steps_ = std::min(steps_, *options_.steps_most);
         return true;
     }
 
-    bool make_folder() {
-        std::error_code error;
-        fs::create_directories(path("samples"), error);
-        if (error)
-            diagnostics_.error(DiagnosticKind::kBadFile, {},
-                               "the run's folder `{}` cannot be made: {}", options_.run_directory,
-                               error.message());
-        return !error;
+    void follow_record() {
+        if (!record_.bf16) model_.disable_bf16();
+        if (record_.tuned && tuning_ == nullptr) tuning_ = &replay_.emplace("", tuning_machine());
+        if (!record_.tuned) tuning_ = nullptr;
+        if (tuning_ != nullptr) tuning_->pin(record_.contractions);
+        model_.set_tuning(tuning_);
     }
 
-    /// The run keeps the model it was started with, so that it can be sampled and resumed by
-    /// itself.
+    bool prepare(Progress& progress) {
+        auto loader = model_.data().make_loader(
+            DataSplit::kTrain, {model_.batch_size(), LoaderMode::kTrain, record_.seed, 2},
+            diagnostics_);
+        if (!loader.ok() || !begin_states(progress)) return false;
+        loader_ = loader.take();
+        loader_->seek(cursor());
+        training_.epoch =
+            static_cast<double>(training_.pass) +
+            static_cast<double>(cursor().batch) / static_cast<double>(loader_->batches_per_epoch());
+        if (options_.epochs) record_.epochs = options_.epochs;
+        epochs_ = record_.epochs.value_or(model_.module().training->epochs) + options_.more_epochs;
+        if (options_.more_epochs > 0) record_.epochs = epochs_;
+        say_what_changed(progress);
+        return true;
+    }
+
+    /// Of a resumed run those of its checkpoint, if it came so far.
+    bool begin_states(Progress& progress) {
+        if (options_.resume && folder_->has_checkpoint())
+            return read_checkpoint(path("checkpoint"), model_.states(), training_, diagnostics_);
+        if (!model_.states().initialise(training_.seed, diagnostics_)) return false;
+        if (options_.init.empty()) return true;
+        const auto taken = take_weights(options_.init, model_.states(), diagnostics_);
+        if (!taken.ok()) return false;
+        progress.message(fmt::format("weights of `{}`: {} taken, {} skipped, {} new", options_.init,
+                                     taken->taken.size(), taken->skipped.size(),
+                                     taken->fresh.size()));
+        for (const std::string& name : taken->taken) progress.message("  taken    " + name);
+        for (const std::string& name : taken->skipped) progress.message("  skipped  " + name);
+        for (const std::string& name : taken->fresh) progress.message("  new      " + name);
+        if (!taken->taken.empty()) return true;
+        diagnostics_.error(DiagnosticKind::kBadValue, {},
+                           "`{}` has no weights that fit this model: no state of the same name and "
+                           "shape",
+                           options_.init);
+        return false;
+    }
+
+    /// What makes a resumed run another one than it would have been.
+    void say_what_changed(Progress& progress) {
+        const std::string machine = tuning_machine();
+        const int64_t examples = loader_->dataset().count();
+        if (!record_.machine.empty() && record_.machine != machine)
+            progress.message(fmt::format(
+                "the run was trained by another machine or build; from here on its numbers are the "
+                "same only up to rounding\n  then: {}\n  now:  {}",
+                record_.machine, machine));
+        if (record_.examples != 0 && record_.examples != examples)
+            progress.message(fmt::format("the data have {} examples now, {} when the run began",
+                                         examples, record_.examples));
+        record_.machine = machine;
+        record_.examples = examples;
+    }
+
+    TrainEnd nothing_left(Progress& progress) {
+        if (training_.pass >= epochs_)
+            progress.message(fmt::format(
+                "nothing is left to do in {}: {} epochs are done of {} asked for; --more-epochs N "
+                "goes on",
+                folder_->path(), training_.pass, epochs_));
+        else
+            progress.message(fmt::format("nothing is left to do in {}: {} of {} steps are done",
+                                         folder_->path(), training_.step, *options_.steps_most));
+        return TrainEnd::kDone;
+    }
+
+    /// The run keeps the model it is trained with, so that it can be sampled and resumed by itself.
+    bool write_beginnings() {
+        if (options_.overwrite) folder_->clear();
+        record_.model = model_.module().name;
+        record_.version = options_.version;
+        record_.precision = model_.is_bf16() ? "bf16" : "f32";
+        if (tuning_ != nullptr) record_.contractions = tuning_->used();
+        std::error_code error;
+        fs::create_directories(path("samples"), error);  // failing shows when one is written
+        if (!copy_model() || !write_run_record(path("run.json"), record_, diagnostics_))
+            return false;
+        auto log = options_.resume
+                       ? MetricsLog::resume(path("metrics.jsonl"), training_.step, diagnostics_)
+                       : MetricsLog::create(path("metrics.jsonl"), diagnostics_);
+        if (log.ok()) log_.emplace(log.take());
+        return log.ok();
+    }
+
     bool copy_model() {
         std::error_code same;
         if (fs::equivalent(model_.path(), path("model.gmc"), same) && !same) return true;
@@ -95,71 +208,208 @@ class Run {
         return text.ok() && write_file_atomically(path("model.gmc"), *text, diagnostics_);
     }
 
+    /// While contractions were measured: a resumed run has its checkpoint, a new one gets that of
+    /// its beginning.
+    TrainEnd stopped_before_the_first_step(Progress& progress) {
+        if (!options_.resume || !folder_->has_checkpoint()) {
+            const Saving saving(options_.stop);
+            if (!begin_states(progress) || !write_beginnings() ||
+                !write_checkpoint(path("checkpoint"), model_.states(), training_, diagnostics_))
+                return TrainEnd::kNotStarted;
+        }
+        return interrupted(progress);
+    }
+
+    // ---- steps ----
+
+    Cursor cursor() const { return training_.cursor(model_.batch_size()); }
+    bool finished() const {
+        return training_.pass >= epochs_ ||
+               (options_.steps_most && training_.step >= *options_.steps_most);
+    }
+
+    /// A function that draws samples has contractions of its own, and is bound after a save.
+    TrainEnd loop_or_stop(Progress& progress) {
+        try {
+            return loop(progress);
+        } catch (const MeasuringStopped&) {
+            return interrupted(progress);
+        }
+    }
+
     TrainEnd loop(Progress& progress) {
         RateMeter rate;
-        while (training_.step < steps_) {
-            if (!runner_.run(*loader_, training_, diagnostics_)) return data_failed();
-            rate.add(model_.batch_size() * runner_.batches_per_round(), now_s());
-            if (!report(progress, rate)) return TrainEnd::kFailed;
-            if (const std::string bad = not_finite(); !bad.empty()) return diverged(bad);
-            const bool epoch_ends = training_.step % steps_per_epoch_ == 0;
-            if ((epoch_ends || training_.step == steps_) && !end_of_epoch())
-                return TrainEnd::kFailed;
-            if (options_.interrupted != nullptr && *options_.interrupted)
-                return interrupt(progress);
+        good_.keep(model_.states(), training_);
+        saved_step_ = training_.step;
+        saved_s_ = now_s();
+        before_ = cursor();
+        count_steps();
+        while (!finished()) {
+            if (stop_asked()) return interrupt(progress);
+            before_ = cursor();
+            if (!runner_->run(*loader_, training_, diagnostics_)) return data_failed();
+            rate.add(model_.batch_size() * runner_->batches_per_round(), now_s());
+            const bool logged = report(progress, rate);
+            if (const std::string bad = runner_->first_not_finite(); !bad.empty())
+                return diverged(fmt::format("`{}`", bad));
+            if (!logged) return write_failed();
+            const TrainEnd end = save_where_due();
+            if (end != TrainEnd::kDone) return end;
         }
         return TrainEnd::kDone;
     }
 
-    /// What was trained until an example could not be read is kept.
-    TrainEnd data_failed() {
-        if (training_.step == 0 || runner_.broke_within_round()) return TrainEnd::kFailed;
-        if (write_checkpoint(path("checkpoint"), model_.states(), training_, diagnostics_))
-            diagnostics_.help_last(
-                fmt::format("the state after step {} is kept: mend the data, then go on with "
-                            "--resume",
-                            training_.step));
-        return TrainEnd::kFailed;
+    /// kDone: the loop goes on.
+    TrainEnd save_where_due() {
+        const bool epoch_ends = training_.pass > before_.epoch || finished();
+        const CheckpointPace& pace = options_.checkpoint_every;
+        const bool due = (pace.steps > 0 && training_.step - saved_step_ >= pace.steps) ||
+                         (pace.seconds > 0 && now_s() - saved_s_ >= pace.seconds);
+        if (epoch_ends || due) {
+            const TrainEnd end = save();
+            if (end != TrainEnd::kDone || !epoch_ends) return end;
+            if (options_.sample_count != 0 && !draw_samples()) return TrainEnd::kFailed;
+        } else if (training_.step - good_.training().step >= kKeepEvery) {
+            if (const std::string bad = first_not_finite(model_.states()); !bad.empty())
+                return diverged(fmt::format("state `{}`", bad));
+            good_.keep(model_.states(), training_);
+        }
+        return TrainEnd::kDone;
+    }
+
+    /// How many steps there are in all, for the progress line.
+    void count_steps() {
+        const int64_t length = loader_->batches_per_epoch();
+        const int64_t left = std::max<int64_t>(epochs_ - training_.pass, 0) * length -
+                             std::min(cursor().batch, length);
+        const int64_t round = runner_->batches_per_round();
+        steps_ = training_.step + (left + round - 1) / round;
+        if (options_.steps_most) steps_ = std::min(steps_, *options_.steps_most);
     }
 
     /// Progress on the screen; every log_every steps, and at the last one, a line of metrics.
     bool report(Progress& progress, const RateMeter& rate) {
         ProgressState state{epoch(), epochs_, training_.step, steps_, {}, rate.images_per_s()};
-        for (const StepRunner::Named& v : runner_.values())
+        for (const StepRunner::Named& v : runner_->values())
             state.values.emplace_back(v.name, v.value);
         if (!options_.quiet) progress.update(state);
-        if (training_.step % options_.log_every != 0 && training_.step != steps_) return true;
+        if (training_.step % options_.log_every != 0 && !finished()) return true;
         MetricsRow row(training_.step, epoch());
-        row.add("images_per_s", rate.images_per_s());
-        for (const StepRunner::Named& v : runner_.values())
+        if (rate.images_per_s() > 0) row.add("images_per_s", rate.images_per_s());
+        for (const StepRunner::Named& v : runner_->values())
             row.add(v.name, static_cast<float>(v.value));
         return log_->write(row, diagnostics_);
     }
 
-    /// The epoch of the step just done, from 1.
-    int64_t epoch() const { return (training_.step - 1) / steps_per_epoch_ + 1; }
-
-    std::string not_finite() const {
-        for (const StepRunner::Named& v : runner_.values())
-            if (!std::isfinite(v.value)) return v.name;
-        return "";
+    /// The epoch that the step just done ended in, from 1.
+    int64_t epoch() const {
+        return std::min(training_.pass + (training_.example > 0 ? 1 : 0), epochs_);
     }
 
-    TrainEnd diverged(const std::string& name) {
-        const bool kept = fs::exists(path("checkpoint"));
+    // ---- states that are good ----
+
+    /// Writes the state that was reached, if it is good. kDone when it was written.
+    TrainEnd save() {
+        if (const std::string bad = first_not_finite(model_.states()); !bad.empty())
+            return diverged(fmt::format("state `{}`", bad));
+        good_.keep(model_.states(), training_);
+        if (const std::string bad = try_next_step(); !bad.empty())
+            return diverged(fmt::format("`{}` of the next step", bad));
+        const Saving saving(options_.stop);
+        if (!write_checkpoint(path("checkpoint"), model_.states(), training_, diagnostics_))
+            return TrainEnd::kFailed;
+        saved_step_ = training_.step;
+        saved_s_ = now_s();
+        return TrainEnd::kDone;
+    }
+
+    /// The losses that were seen are those of the state before. Whether the state that was reached
+    /// has losses, too, shows a step on the same batches, which is then taken back. The loss that
+    /// is not finite; "" when all are.
+    std::string try_next_step() {
+        if (training_.step == 0) return "";
+        TrainingState trial = training_;
+        Diagnostics data_gone;  // then there is nothing to try it with
+        loader_->seek(before_);
+        const bool ran = runner_->run(*loader_, trial, data_gone);
+        const std::string bad = ran ? runner_->first_not_finite() : "";
+        go_back();
+        return bad;
+    }
+
+    /// To the state that was kept.
+    void go_back() {
+        good_.restore(model_.states());
+        training_ = good_.training();
+        loader_->seek(cursor());
+        model_.set_progress(training_.step, training_.epoch);
+    }
+
+    /// To the state after `step`: from the one that was kept on, all steps are the same again.
+    void go_back_to(int64_t step) {
+        go_back();
+        Diagnostics data_gone;
+        while (training_.step < step) {
+            before_ = cursor();
+            if (runner_->run(*loader_, training_, data_gone)) continue;
+            go_back();
+            return;
+        }
+    }
+
+    // ---- ends ----
+
+    /// Batches could not be read. The state is that after the last step, unless the first functions
+    /// of the next one have changed it.
+    TrainEnd data_failed() {
+        if (runner_->states_changed()) go_back_to(training_.step);
+        keep_after_error("once the data are right, --resume goes on from there");
+        return TrainEnd::kFailed;
+    }
+
+    TrainEnd write_failed() {
+        keep_after_error("once the folder can be written, --resume goes on from there");
+        return TrainEnd::kFailed;
+    }
+
+    void keep_after_error(const std::string& remedy) {
+        Diagnostics again;
+        if (save_quietly(again))
+            diagnostics_.note_last({}, fmt::format("the state after step {} is kept in `{}`; {}",
+                                                   training_.step, path("checkpoint"), remedy));
+        else if (folder_->has_checkpoint())
+            diagnostics_.note_last({}, fmt::format("the last checkpoint is kept in `{}`; {}",
+                                                   path("checkpoint"), remedy));
+    }
+
+    bool save_quietly(Diagnostics& diagnostics) {
+        if (!first_not_finite(model_.states()).empty()) return false;
+        good_.keep(model_.states(), training_);
+        if (!try_next_step().empty()) return false;
+        const Saving saving(options_.stop);
+        return write_checkpoint(path("checkpoint"), model_.states(), training_, diagnostics);
+    }
+
+    TrainEnd diverged(const std::string& what) {
         diagnostics_
-            .error(DiagnosticKind::kDiverged, {}, "`{}` is not finite after step {} (epoch {})",
-                   name, training_.step, epoch())
-            .help(kept ? fmt::format("the last good state is kept in `{}`", path("checkpoint"))
-                       : "no epoch was finished, so there is no good state to keep")
+            .error(DiagnosticKind::kDiverged, {}, "{} is not finite after step {} (epoch {})", what,
+                   training_.step, epoch())
+            .help(folder_->has_checkpoint()
+                      ? fmt::format("the last good state is kept in `{}`", path("checkpoint"))
+                      : "no good state was reached, so there is no checkpoint")
             .help("a smaller learning rate is the usual remedy");
         return TrainEnd::kDiverged;
     }
 
-    bool end_of_epoch() {
-        if (!write_checkpoint(path("checkpoint"), model_.states(), training_, diagnostics_))
-            return false;
-        return options_.sample_count == 0 || draw_samples();
+    TrainEnd interrupt(Progress& progress) {
+        const TrainEnd end = save();
+        return end == TrainEnd::kDone ? interrupted(progress) : end;
+    }
+
+    TrainEnd interrupted(Progress& progress) {
+        progress.message(
+            fmt::format("interrupted after step {}; the checkpoint is written", training_.step));
+        return TrainEnd::kInterrupted;
     }
 
     /// Nothing is drawn for models whose samples are no pictures or points, or are made of data.
@@ -176,88 +426,26 @@ class Run {
                                          *picture, diagnostics_);
     }
 
-    TrainEnd interrupt(Progress& progress) {
-        if (!write_checkpoint(path("checkpoint"), model_.states(), training_, diagnostics_))
-            return TrainEnd::kFailed;
-        progress.message(
-            fmt::format("interrupted after step {}; the checkpoint is written", training_.step));
-        return TrainEnd::kInterrupted;
-    }
-
     LoadedModel& model_;
     const TrainOptions& options_;
     Diagnostics& diagnostics_;
-    StepRunner runner_;
+    TuningCache* tuning_;
+    std::optional<TuningCache> replay_;  ///< the choices of a resumed run where nothing is measured
+    std::optional<RunFolder> folder_;
+    RunRecord record_;
+    std::optional<StepRunner> runner_;
     TrainingState training_;
     std::unique_ptr<Loader> loader_;
     std::optional<MetricsLog> log_;
-    int64_t steps_per_epoch_ = 1, epochs_ = 1, steps_ = 0;
+    GoodState good_;
+    Cursor before_;  ///< the first batch of the last step
+    int64_t epochs_ = 1, steps_ = 0, saved_step_ = 0;
+    double saved_s_ = 0;
 };
 
 }  // namespace
 
-StepRunner::StepRunner(LoadedModel& model, Diagnostics& diagnostics) : model_(model) {
-    model.prepare_training();
-    for (const ir::ScheduleEntry& entry : model.module().schedule) {
-        Executable* executable = model.function(entry.function, diagnostics);
-        if (executable == nullptr) {
-            ok_ = false;
-            return;
-        }
-        entries_.push_back({executable, entry.repeat});
-        for (const ir::NamedValue& result : executable->function().results)
-            values_.push_back({result.name, 0});
-    }
-}
-
-int64_t StepRunner::batches_per_round() const {
-    int64_t batches = 0;
-    for (const Entry& entry : entries_) batches += entry.repeat;
-    return std::max<int64_t>(batches, 1);
-}
-
-void StepRunner::set_timing(TimeLog* log) {
-    log_ = log;
-    for (const Entry& entry : entries_) entry.executable->set_timing(log);
-}
-
-bool StepRunner::run(Loader& loader, TrainingState& training, Diagnostics& diagnostics) {
-    if (entries_.size() == 1 && delivers_ != &loader) {
-        deliver_inputs(*entries_[0].executable, loader);
-        delivers_ = &loader;
-    }
-    if (!first_) model_.make_huge();
-    first_ = false;
-    size_t value = 0;
-    const double length = static_cast<double>(loader.batches_per_epoch());
-    const auto passes = [&](const Cursor& cursor) {
-        return static_cast<double>(cursor.epoch) + static_cast<double>(cursor.batch) / length;
-    };
-    for (const Entry& entry : entries_) {
-        for (int64_t i = 0; i < entry.repeat; ++i) {
-            const int64_t begin = steady_ns();
-            const auto batch = loader.next(diagnostics);
-            if (!batch.ok()) {
-                broke_within_round_ = &entry != &entries_.front() || i > 0;
-                return false;
-            }
-            set_inputs(*entry.executable, loader, **batch);
-            if (log_ != nullptr) log_->push_back({nullptr, 0, {begin, steady_ns()}});
-            entry.executable->run({training.seed, training.call++,
-                                   static_cast<double>(training.step), passes((*batch)->cursor)});
-        }
-        // Losses of repeated steps are those of the last one.
-        for (size_t r = 0; r < entry.executable->result_count(); ++r)
-            values_[value++].value = static_cast<double>(entry.executable->result(r)[0]);
-    }
-    ++training.step;
-    training.cursor = loader.cursor();
-    training.epoch = passes(training.cursor);
-    model_.set_progress(training.step, training.epoch);
-    return true;
-}
-
-TrainEnd train(LoadedModel& model, const TrainOptions& options, Diagnostics& diagnostics) {
+TrainResult train(LoadedModel& model, const TrainOptions& options, Diagnostics& diagnostics) {
     return Run(model, options, diagnostics).go();
 }
 

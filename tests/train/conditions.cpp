@@ -63,7 +63,7 @@ std::vector<nlohmann::json> train(const Folder& folder, const std::string& path,
     options.log_every = 1;
     options.sample_count = 8;
     options.quiet = true;
-    const runtime::TrainEnd end = runtime::train(**model, options, diagnostics);
+    const runtime::TrainEnd end = runtime::train(**model, options, diagnostics).end;
     if (errors != nullptr) {
         *errors = diagnostics.render();
         return {};

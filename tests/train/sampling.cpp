@@ -154,7 +154,7 @@ TEST_CASE("training draws labelled pictures as wide as there are classes, and po
         options.run_directory = made->folder / "run";
         options.quiet = true;
         Diagnostics diagnostics;
-        REQUIRE(runtime::train(*made->model, options, diagnostics) == runtime::TrainEnd::kDone);
+        REQUIRE(runtime::train(*made->model, options, diagnostics).end == runtime::TrainEnd::kDone);
         auto picture =
             runtime::read_picture(options.run_directory + "/samples/epoch-001.png", diagnostics);
         REQUIRE(picture.ok());
@@ -372,7 +372,7 @@ TEST_CASE("the classifier of models/ learns to tell generated shapes apart") {
     options.quiet = true;
     const auto end = runtime::train(**model, options, diagnostics);
     INFO(diagnostics.render());
-    REQUIRE(end == runtime::TrainEnd::kDone);
+    REQUIRE(end.end == runtime::TrainEnd::kDone);
     const auto result = runtime::evaluate(**model, runtime::DataSplit::kTest, 1, diagnostics);
     REQUIRE(result.ok());
     for (const auto& [name, value] : result->values)

@@ -9,7 +9,9 @@
 #include <set>
 
 #include "compiler/ir/artefact.h"
+#include "runtime/train/checkpoint.h"
 #include "runtime/train/generate.h"
+#include "runtime/train/step_runner.h"
 #include "runtime/train/trainer.h"
 #include "tests/compile_model.h"
 
@@ -77,7 +79,7 @@ runtime::TrainEnd train(const std::string& path, const std::string& run, int64_t
     options.sample_count = 4;
     options.quiet = true;
     Diagnostics diagnostics;
-    const runtime::TrainEnd end = runtime::train(*model, options, diagnostics);
+    const runtime::TrainEnd end = runtime::train(*model, options, diagnostics).end;
     INFO(diagnostics.render());
     CHECK_FALSE(diagnostics.any());
     return end;
@@ -232,17 +234,18 @@ TEST_CASE("an interrupt writes a checkpoint that can be resumed") {
     const Folder folder;
     const std::string path = write_model(folder, "shapes_vae", 32);
     auto model = load(path);
-    const std::atomic<bool> interrupted{true};
+    runtime::StopRequest stop;
+    stop.signal = 15;
     runtime::TrainOptions options;
     options.run_directory = folder / "run";
-    options.interrupted = &interrupted;
+    options.stop = &stop;
     options.quiet = true;
     Diagnostics diagnostics;
-    CHECK(runtime::train(*model, options, diagnostics) == runtime::TrainEnd::kInterrupted);
+    CHECK(runtime::train(*model, options, diagnostics).end == runtime::TrainEnd::kInterrupted);
     runtime::TrainingState training;
     REQUIRE(runtime::read_checkpoint(folder / "run/checkpoint", model->states(), training,
                                      diagnostics));
-    CHECK(training.step == 1);
+    CHECK(training.step == 0);
     CHECK(train(path, folder / "run", 3, true) == runtime::TrainEnd::kDone);
 }
 
@@ -365,7 +368,7 @@ TEST_CASE("a loss that is not finite ends the run and names itself") {
     options.run_directory = folder / "run";
     options.steps_most = 50;
     options.quiet = true;
-    CHECK(runtime::train(*model, options, diagnostics) == runtime::TrainEnd::kDiverged);
+    CHECK(runtime::train(*model, options, diagnostics).end == runtime::TrainEnd::kDiverged);
     CHECK(diagnostics.render().find("[diverged]") != std::string::npos);
 }
 

@@ -9,7 +9,7 @@
 #include <sstream>
 
 #include "compiler/support/json.h"
-#include "runtime/train/trainer.h"
+#include "runtime/train/step_runner.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/measured_model.h"
 

@@ -74,7 +74,7 @@ int info_command(const Words& words) {
             return report(diagnostics);
         json["run"] = {{"folder", folder},
                        {"step", training.step},
-                       {"epoch", training.cursor.epoch},
+                       {"epoch", training.pass},
                        {"seed", training.seed}};
     }
     if (line.flag("json"))

@@ -6,6 +6,7 @@
 #include "runtime/output/npy.h"
 #include "runtime/output/png.h"
 #include "runtime/train/picture.h"
+#include "runtime/train/run_folder.h"
 
 namespace gmc::tools {
 
@@ -13,18 +14,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::string numbered(const std::string& name, int number) {
-    return "runs/" + name + (number == 1 ? "" : fmt::format("-{}", number));
-}
-
 std::string run_folder(const std::string& model, const std::string& run,
                        const std::string& model_name) {
     if (!run.empty()) return run;
     if (fs::is_directory(model)) return model;
-    std::string newest;
-    for (int number = 1; fs::exists(numbered(model_name, number)); ++number)
-        newest = numbered(model_name, number);
-    return newest;
+    return runtime::RunFolder::newest(model_name);
 }
 
 std::string model_path(const std::string& model) {
@@ -41,12 +35,6 @@ void add_run(CommandLine& line) {
 
 std::string run_folder(const CommandLine& line, const std::string& model_name) {
     return run_folder(line.text("MODEL"), line.text("run"), model_name);
-}
-
-std::string new_run_folder(const std::string& model_name) {
-    int number = 1;
-    while (fs::exists(numbered(model_name, number))) ++number;
-    return numbered(model_name, number);
 }
 
 std::string model_path(const CommandLine& line) { return model_path(line.text("MODEL")); }

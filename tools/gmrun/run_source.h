@@ -18,8 +18,6 @@ void add_run(CommandLine& line);
 /// The folder of a run: MODEL itself when that is a folder, else --run, else the newest of
 /// runs/NAME, runs/NAME-2, ... for the model called NAME. "" when there is none.
 std::string run_folder(const CommandLine& line, const std::string& model_name);
-/// runs/NAME, or the first of runs/NAME-2, runs/NAME-3, ... that does not exist yet.
-std::string new_run_folder(const std::string& model_name);
 /// The path of the .gmc: MODEL, or when that is a run's folder the copy in it.
 std::string model_path(const CommandLine& line);
 

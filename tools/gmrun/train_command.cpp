@@ -1,30 +1,23 @@
 // gmrun train: trains a model, or resumes a run.
-#include <csignal>
+#include <filesystem>
 
 #include "runtime/train/trainer.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/run_source.h"
+#include "tools/gmrun/stop_signals.h"
 #include "tools/gmrun/tuning.h"
 
 namespace gmc::tools {
 namespace {
 
-std::atomic<bool> interrupted{false};
-static_assert(std::atomic<bool>::is_always_lock_free,
-              "a signal handler may only touch lock-free atomics");
+constexpr int64_t kMostEpochs = 1'000'000'000;
 
-/// The first Ctrl-C asks the run to end with a checkpoint; a second one ends the process at once.
-void on_interrupt(int signal) {
-    interrupted = true;
-    std::signal(signal, SIG_DFL);
-}
-
-int exit_code(runtime::TrainEnd end) {
+int exit_code(runtime::TrainEnd end, const runtime::StopRequest& stop) {
     switch (end) {
         case runtime::TrainEnd::kDone:
             return kDone;
         case runtime::TrainEnd::kInterrupted:
-            return kInterrupted;
+            return exit_code_of(stop.signal);
         case runtime::TrainEnd::kNotStarted:
             return kInputWrong;
         case runtime::TrainEnd::kDiverged:
@@ -34,55 +27,121 @@ int exit_code(runtime::TrainEnd end) {
     return kRunFailed;
 }
 
+/// "500 steps", "10 minutes".
+runtime::CheckpointPace pace_from(const std::string& text) {
+    const auto unit_of = [&](size_t used) {
+        const size_t begin = text.find_first_not_of(' ', used);
+        std::string unit = begin == std::string::npos ? "" : text.substr(begin);
+        if (!unit.empty() && unit.back() == 's') unit.pop_back();
+        return unit;
+    };
+    size_t used = 0;
+    double amount = 0;
+    try {
+        amount = std::stod(text, &used);
+    } catch (const std::exception&) {
+        used = 0;
+    }
+    const std::string unit = unit_of(used);
+    const bool fits = used > 0 && amount > 0 && amount <= 1e9;
+    if (fits && unit == "step" && amount >= 1) return {static_cast<int64_t>(amount), 0};
+    if (fits && unit == "second") return {0, amount};
+    if (fits && unit == "minute") return {0, amount * 60};
+    if (fits && unit == "hour") return {0, amount * 3600};
+    throw UsageError(fmt::format(
+        "--checkpoint-every is a number of steps, seconds, minutes or hours, such as \"500 steps\" "
+        "or \"10 minutes\", not `{}`",
+        text));
+}
+
+void add_options(CommandLine& line) {
+    add_run(line);
+    line.add_flag("resume", "continue from the checkpoint of the run");
+    line.add_flag("overwrite", "give up the run that is in the folder");
+    line.add_option<std::string>(
+        "init", "RUN",
+        "begin with the weights of another run, or of a checkpoint file, as far as names and "
+        "shapes are the same");
+    line.add_option<uint64_t>("seed", "N",
+                              "seed of weights, noise and the order of the data; by default 1");
+    line.add_option<int64_t>("epochs", "N", "passes over the data, instead of the model's");
+    line.add_option<int64_t>("more-epochs", "N", "passes beyond those the run was to have");
+    line.add_option<int64_t>("steps", "N",
+                             "stop after this many steps in all, those before --resume included");
+    line.add_option<std::string>("checkpoint-every", "PACE",
+                                 "beside the end of each epoch: \"500 steps\", \"10 minutes\"");
+    line.add_option<int64_t>("log-every", "N", "steps between two lines of metrics.jsonl", 50);
+    line.add_option<int64_t>(
+        "samples", "N",
+        "how many samples to draw after each epoch, 0: none; by default 64 images or 2000 points");
+    line.add_flag("quiet", "no progress line");
+    add_tuning(line);
+}
+
+std::string checkpoint_of(const std::string& run) {
+    return std::filesystem::is_directory(run) ? run + "/checkpoint" : run;
+}
+
+runtime::TrainOptions read_options(const CommandLine& line, const std::string& model_name) {
+    runtime::TrainOptions options;
+    options.resume = line.flag("resume");
+    options.overwrite = line.flag("overwrite");
+    if (options.resume + options.overwrite + line.has("init") > 1 &&
+        !(options.overwrite && line.has("init")))
+        throw UsageError("--resume goes on with a run; --overwrite and --init begin one");
+    if (line.has("epochs") && line.has("more-epochs"))
+        throw UsageError("--epochs and --more-epochs exclude each other");
+    if (line.has("more-epochs") && !options.resume)
+        throw UsageError("--more-epochs goes on with a run: it needs --resume");
+    if (options.resume || line.has("run")) options.run_directory = run_folder(line, model_name);
+    if (options.run_directory.empty() && options.resume)
+        throw UsageError(fmt::format("there is no run of `{}` in runs/ to resume", model_name));
+    if (line.has("init")) options.init = checkpoint_of(line.text("init"));
+    if (line.has("seed")) options.seed = line.get<uint64_t>("seed");
+    if (line.has("epochs")) options.epochs = line.get<int64_t>("epochs");
+    if (line.has("more-epochs")) options.more_epochs = line.get<int64_t>("more-epochs");
+    if (line.has("steps")) options.steps_most = line.get<int64_t>("steps");
+    if (line.has("checkpoint-every"))
+        options.checkpoint_every = pace_from(line.text("checkpoint-every"));
+    options.log_every = line.get<int64_t>("log-every");
+    if (line.has("samples")) options.sample_count = line.get<int64_t>("samples");
+    options.quiet = line.flag("quiet");
+    options.version = GMC_VERSION;
+    if (options.epochs.value_or(1) < 1 || options.steps_most.value_or(1) < 1 ||
+        options.log_every < 1 || options.sample_count.value_or(0) < 0)
+        throw UsageError(
+            "--epochs, --steps and --log-every must be at least 1, --samples at least 0");
+    if (options.epochs.value_or(1) > kMostEpochs || options.more_epochs > kMostEpochs ||
+        (line.has("more-epochs") && options.more_epochs < 1))
+        throw UsageError(fmt::format("epochs are from 1 to {}", kMostEpochs));
+    return options;
+}
+
 }  // namespace
 
 int train_command(const Words& words) {
     CommandLine line(
         "gmrun train [options] MODEL",
-        "Trains a compiled model. The run's folder gets model.gmc, checkpoint, metrics.jsonl and "
-        "samples/epoch-NNN.png.");
-    add_run(line);
-    line.add_flag("resume", "continue from the checkpoint of the run");
-    line.add_option<uint64_t>("seed", "N", "seed of weights, noise and the order of the data", 1);
-    line.add_option<int64_t>("epochs", "N", "passes over the data, instead of the model's");
-    line.add_option<int64_t>("steps", "N", "stop after this many steps in all, those before --resume included");
-    line.add_option<int64_t>("log-every", "N", "steps between two lines of metrics.jsonl", 50);
-    line.add_option<int64_t>(
-        "samples", "N",
-        "samples drawn after each epoch, 0 = none; by default 64 images or 2000 points");
-    line.add_flag("quiet", "no progress line");
-    add_tuning(line);
+        "Trains a compiled model. The run's folder gets model.gmc, run.json, checkpoint, "
+        "metrics.jsonl and samples/epoch-NNN.png.");
+    add_options(line);
     if (!line.parse(words)) return kDone;
+    runtime::StopRequest& stop = listen_for_stop();
     Diagnostics diagnostics;
     auto model = runtime::LoadedModel::load(model_path(line), diagnostics);
     if (!model.ok()) return report(diagnostics);
-    const Tuning tuning(line, **model);
-
-    runtime::TrainOptions options;
-    const std::string& name = (*model)->module().name;
-    options.resume = line.flag("resume");
-    options.run_directory =
-        options.resume || line.has("run") ? run_folder(line, name) : new_run_folder(name);
-    if (options.run_directory.empty())
-        throw UsageError(fmt::format("there is no run of `{}` in runs/ to resume", name));
-    options.seed = line.get<uint64_t>("seed");
-    if (line.has("epochs")) options.epochs = line.get<int64_t>("epochs");
-    if (line.has("steps")) options.steps_most = line.get<int64_t>("steps");
-    options.log_every = line.get<int64_t>("log-every");
-    if (line.has("samples")) options.sample_count = line.get<int64_t>("samples");
-    options.quiet = line.flag("quiet");
-    options.interrupted = &interrupted;
-    if (options.epochs.value_or(1) < 1 || options.steps_most.value_or(1) < 1 ||
-        options.log_every < 1 || options.sample_count.value_or(0) < 0)
-        throw UsageError(
-            "--epochs, --steps and --log-every must be at least 1, --samples at least 0");
-    std::signal(SIGINT, on_interrupt);
-    std::signal(SIGTERM, on_interrupt);
-    const runtime::TrainEnd end = runtime::train(**model, options, diagnostics);
+    runtime::TrainOptions options = read_options(line, (*model)->module().name);
+    Tuning tuning(line, **model);
+    options.stop = &stop;
+    options.tuning = tuning.cache();
+    options.bf16 = tuning.bf16();
+    if (options.tuning != nullptr) options.tuning->stop_when([&stop] { return stop.asked(); });
+    const runtime::TrainResult result = runtime::train(**model, options, diagnostics);
     report(diagnostics);
-    if (end == runtime::TrainEnd::kDone && !options.quiet)
-        fmt::print("{}\n", options.run_directory);
-    return exit_code(end);
+    // Not fmt::print, which throws when nobody reads any more.
+    if (result.end == runtime::TrainEnd::kDone && !options.quiet)
+        std::fputs((result.folder + "\n").c_str(), stdout);
+    return exit_code(result.end, stop);
 }
 
 }  // namespace gmc::tools

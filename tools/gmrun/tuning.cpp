@@ -21,7 +21,8 @@ void add_tuning(CommandLine& line) {
 }
 
 Tuning::Tuning(const CommandLine& line, runtime::LoadedModel& model) {
-    const bool bf16 = !line.flag("no-bf16") && runtime::processor_has_bf16();
+    bf16_ = !line.flag("no-bf16");
+    const bool bf16 = bf16_ && runtime::processor_has_bf16();
     if (model.is_bf16() && !bf16) {
         fmt::print(stderr, "gmrun: `{}` was compiled for bf16 and is computed in f32: {}\n",
                    model.module().name,

@@ -21,9 +21,13 @@ class Tuning {
     ~Tuning();
     /// Null when nothing is measured.
     const runtime::TuningCache* cache() const { return cache_ ? &*cache_ : nullptr; }
+    runtime::TuningCache* cache() { return cache_ ? &*cache_ : nullptr; }
+    /// Whether the user lets bf16 be computed as such.
+    bool bf16() const { return bf16_; }
 
   private:
     std::optional<runtime::TuningCache> cache_;
+    bool bf16_ = true;
 };
 
 }  // namespace gmc::tools

@@ -196,8 +196,8 @@ class Reader final : public Epilogue {
 
 /// Seconds of the fastest run; infinity when the candidate cannot do the problem.
 template <typename Problem>
-double time_of(const Candidate<Problem>& candidate, const Problem& problem, bool bf16,
-               double best) {
+double time_of(const Candidate<Problem>& candidate, const Problem& problem, bool bf16, double best,
+               const TuningCache& cache) {
     using Clock = std::chrono::steady_clock;
     Workshop workshop(bf16);
     const auto kernel = candidate.make_named(problem, workshop.context);
@@ -206,6 +206,7 @@ double time_of(const Candidate<Problem>& candidate, const Problem& problem, bool
     Reader reader(result.data, problem.result_type, result.count);
     const bool follows = problem.followed && kernel->set_epilogue(&reader);
     const auto run = [&] {
+        cache.check_stop();
         workshop.context.begin_call();
         const Clock::time_point begin = Clock::now();
         kernel->run({});
@@ -232,7 +233,7 @@ struct Timed {
 /// loops are timed only when nothing else can do it.
 template <typename Problem>
 std::vector<Timed> time_all(std::span<const Candidate<Problem>> candidates, const Problem& problem,
-                            bool bf16) {
+                            bool bf16, const TuningCache& cache) {
     const Operands operands(problem);
     std::vector<Timed> timed;
     double best = std::numeric_limits<double>::infinity();
@@ -240,7 +241,7 @@ std::vector<Timed> time_all(std::span<const Candidate<Problem>> candidates, cons
         for (size_t i = 0; i < candidates.size(); ++i) {
             if (candidates[i].preferred(problem) != preferred) continue;
             if (candidates[i].name == "plain" && !timed.empty()) continue;
-            const double seconds = time_of(candidates[i], operands.of(problem), bf16, best);
+            const double seconds = time_of(candidates[i], operands.of(problem), bf16, best, cache);
             if (!std::isfinite(seconds)) continue;
             best = std::min(best, seconds);
             timed.push_back({i, seconds});
@@ -261,17 +262,33 @@ const Candidate<Problem>* choose(std::span<const Candidate<Problem>> candidates,
     return nullptr;
 }
 
+/// The kernel that the cache knows to be the fastest; null where it knows none.
+template <typename Problem>
+std::unique_ptr<Kernel> known(std::span<const Candidate<Problem>> candidates,
+                              const Problem& problem, const std::string& key,
+                              ContractionContext& context, TuningCache& cache) {
+    const TuningEntry* entry = cache.find(key);
+    if (entry == nullptr) return nullptr;
+    for (const Candidate<Problem>& candidate : candidates) {
+        if (candidate.name != entry->choice) continue;
+        auto kernel = candidate.make_named(problem, context);
+        if (kernel) cache.use(key, candidate.name);
+        return kernel;
+    }
+    return nullptr;
+}
+
 template <typename Problem>
 std::unique_ptr<Kernel> fastest(std::span<const Candidate<Problem>> candidates,
                                 const Problem& problem, ContractionContext& context,
                                 TuningCache& cache) {
     const std::string key = tuning_key(problem);
-    if (const TuningEntry* known = cache.find(key))
-        for (const Candidate<Problem>& candidate : candidates)
-            if (candidate.name == known->choice)
-                if (auto kernel = candidate.make_named(problem, context)) return kernel;
+    if (auto kernel = known(candidates, problem, key, context, cache)) return kernel;
     cache.begin_measuring();
-    std::vector<Timed> timed = time_all(candidates, problem, context.bf16());
+    const std::shared_ptr<void> at_end(nullptr, [&](void*) { cache.end_measuring(); });
+    // Another process may just have measured it.
+    if (auto kernel = known(candidates, problem, key, context, cache)) return kernel;
+    std::vector<Timed> timed = time_all(candidates, problem, context.bf16(), cache);
     if (timed.size() < 2) return nullptr;
     TuningEntry entry;
     for (const Timed& each : timed)
@@ -281,6 +298,7 @@ std::unique_ptr<Kernel> fastest(std::span<const Candidate<Problem>> candidates,
     if (chosen == nullptr) return nullptr;
     entry.choice = chosen->name;
     cache.record(key, std::move(entry));
+    cache.use(key, chosen->name);
     return chosen->make_named(problem, context);
 }
 

@@ -1,0 +1,139 @@
+// One mkdir decides whose a new folder is; flock says whether somebody trains in it.
+#include "runtime/train/run_folder.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+#include "runtime/files/atomic_file.h"
+
+namespace gmc::runtime {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string numbered(const std::string& name, int number) {
+    return "runs/" + name + (number == 1 ? "" : fmt::format("-{}", number));
+}
+
+Failure cannot_be_made(const std::string& path, const std::string& why, Diagnostics& diagnostics) {
+    diagnostics.error(DiagnosticKind::kBadFile, {}, "the run's folder `{}` cannot be made: {}",
+                      path, why);
+    return {};
+}
+
+/// Makes the folders that `path` lies in. False after an error.
+bool make_parents(const std::string& path, Diagnostics& diagnostics) {
+    const fs::path parent = fs::path(path).parent_path();
+    std::error_code error;
+    if (!parent.empty()) fs::create_directories(parent, error);
+    if (error) cannot_be_made(path, error.message(), diagnostics);
+    return !error;
+}
+
+/// What holds the lock wrote its process id.
+std::string holder(int fd) {
+    std::array<char, 32> text{};
+    const ssize_t bytes = ::pread(fd, text.data(), text.size() - 1, 0);
+    const std::string id(text.data(), static_cast<size_t>(std::max<ssize_t>(bytes, 0)));
+    return id.empty() ? "" : " (process " + id.substr(0, id.find('\n')) + ")";
+}
+
+}  // namespace
+
+Result<RunFolder> RunFolder::lock(const std::string& path, bool made, Diagnostics& diagnostics) {
+    const std::string file = path + "/.lock";
+    const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0) {
+        diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be written: {}", file,
+                          std::strerror(errno));
+        return Failure{};
+    }
+    RunFolder folder(path, fd, made);
+    // Where a file system has no locks (ENOLCK, ENOTSUP) training goes on without.
+    if (::flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        diagnostics
+            .error(DiagnosticKind::kBadFile, {}, "another process{} trains in `{}`", holder(fd),
+                   path)
+            .help("wait until it ends, or name another folder with --run");
+        return Failure{};
+    }
+    const std::string id = fmt::format("{}\n", getpid());
+    if (::ftruncate(fd, 0) == 0) (void)!::pwrite(fd, id.data(), id.size(), 0);
+    remove_abandoned_files(path);
+    remove_abandoned_files(path + "/samples");
+    return folder;
+}
+
+Result<RunFolder> RunFolder::open(const std::string& path, Use use, Diagnostics& diagnostics) {
+    bool made = false;
+    if (use != Use::kResume) {
+        if (!make_parents(path, diagnostics)) return Failure{};
+        made = ::mkdir(path.c_str(), 0777) == 0;
+        if (!made && errno != EEXIST)
+            return cannot_be_made(path, std::strerror(errno), diagnostics);
+    }
+    if (!fs::is_directory(path)) {
+        diagnostics.error(DiagnosticKind::kBadFile, {}, "there is no run in `{}`{}", path,
+                          fs::exists(path) ? ": it is no folder" : "");
+        return Failure{};
+    }
+    auto folder = lock(path, made, diagnostics);
+    if (!folder.ok()) return Failure{};
+    if (use == Use::kNew && folder->has_checkpoint()) {
+        diagnostics
+            .error(DiagnosticKind::kBadFile, {}, "`{}` holds a run already: it has a checkpoint",
+                   path)
+            .help("--resume goes on with it, --overwrite gives it up for a new one");
+        return Failure{};
+    }
+    return folder;
+}
+
+Result<RunFolder> RunFolder::make_next(const std::string& name, Diagnostics& diagnostics) {
+    if (!make_parents(numbered(name, 1), diagnostics)) return Failure{};
+    for (int number = 1;; ++number) {
+        const std::string path = numbered(name, number);
+        if (::mkdir(path.c_str(), 0777) == 0) return lock(path, true, diagnostics);
+        if (errno != EEXIST) return cannot_be_made(path, std::strerror(errno), diagnostics);
+    }
+}
+
+std::string RunFolder::newest(const std::string& name) {
+    std::string newest;
+    for (int number = 1; fs::exists(numbered(name, number)); ++number)
+        newest = numbered(name, number);
+    return newest;
+}
+
+RunFolder::RunFolder(RunFolder&& other) noexcept
+    : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)), made_(other.made_) {}
+
+RunFolder::~RunFolder() {
+    if (fd_ >= 0) ::close(fd_);
+}
+
+bool RunFolder::has_checkpoint() const {
+    std::error_code error;
+    return fs::exists(file("checkpoint"), error);
+}
+
+void RunFolder::clear() {
+    std::error_code ignored;  // what cannot be removed shows when it is written
+    for (const char* name : {"checkpoint", "checkpoints", "metrics.jsonl", "run.json", "samples"})
+        fs::remove_all(file(name), ignored);
+}
+
+void RunFolder::discard() {
+    std::error_code ignored;
+    if (made_) fs::remove_all(path_, ignored);
+}
+
+}  // namespace gmc::runtime

@@ -1,0 +1,59 @@
+// run.json, written and read.
+#include "runtime/train/run_record.h"
+
+#include <nlohmann/json.hpp>
+
+#include "runtime/files/atomic_file.h"
+
+namespace gmc::runtime {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kVersion = 1;
+constexpr uint64_t kLargestFile = 64 << 20;
+
+}  // namespace
+
+bool write_run_record(const std::string& path, const RunRecord& record, Diagnostics& diagnostics) {
+    Json json{
+        {"gmc_run", kVersion},       {"model", record.model},         {"version", record.version},
+        {"machine", record.machine}, {"precision", record.precision}, {"bf16", record.bf16},
+        {"seed", record.seed},       {"examples", record.examples},   {"tuned", record.tuned}};
+    if (record.epochs) json["epochs"] = *record.epochs;
+    json["contractions"] = Json::object();
+    for (const auto& [problem, choice] : record.contractions)
+        json["contractions"][problem] = choice;
+    return write_file_atomically(path, json.dump(1) + "\n", diagnostics);
+}
+
+Result<RunRecord> read_run_record(const std::string& path, Diagnostics& diagnostics) {
+    const auto text = read_whole_file(path, kLargestFile, diagnostics);
+    if (!text.ok()) return Failure{};
+    const auto bad = [&](const std::string& why) {
+        diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` {}", path, why)
+            .help("a run without this file resumes, too, but maybe not to the bit");
+        return Failure{};
+    };
+    try {
+        const Json json = Json::parse(*text);
+        if (json.at("gmc_run") != kVersion) return bad("was written by another version of gmc");
+        RunRecord record;
+        record.model = json.at("model");
+        record.version = json.at("version");
+        record.machine = json.at("machine");
+        record.precision = json.at("precision");
+        record.bf16 = json.at("bf16");
+        record.seed = json.at("seed");
+        record.examples = json.at("examples");
+        record.tuned = json.at("tuned");
+        if (json.contains("epochs")) record.epochs = json["epochs"].get<int64_t>();
+        for (const auto& [problem, choice] : json.at("contractions").items())
+            record.contractions[problem] = choice;
+        return record;
+    } catch (const nlohmann::json::exception& error) {
+        return bad(fmt::format("is broken: {}", error.what()));
+    }
+}
+
+}  // namespace gmc::runtime

@@ -1,0 +1,35 @@
+// What a run is: everything, beside the model and the data, that its numbers depend on. Kept in the
+// run's folder as run.json, so that it can be looked at, repeated, and resumed to the bit.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "compiler/support/diagnostic.h"
+#include "compiler/support/result.h"
+
+namespace gmc::runtime {
+
+struct RunRecord {
+    std::string model;      ///< its name
+    std::string version;    ///< of the program that trained last
+    std::string machine;    ///< processor, instructions, libraries and threads
+    std::string precision;  ///< that the model was compiled for
+    bool bf16 = true;       ///< false: what was compiled for bf16 is computed in f32
+    uint64_t seed = 1;
+    std::optional<int64_t> epochs;  ///< asked for on the command line, instead of the model's
+    int64_t examples = 0;           ///< of the training data
+    /// Whether contractions were chosen by measuring, and the choices: problem, candidate.
+    bool tuned = false;
+    std::map<std::string, std::string> contractions;
+};
+
+/// Writes run.json, whole or not at all. False after an error (kBadFile).
+[[nodiscard]] bool write_run_record(const std::string& path, const RunRecord& record,
+                                    Diagnostics& diagnostics);
+/// Errors (kBadFile): cannot be read, not what write_run_record writes.
+Result<RunRecord> read_run_record(const std::string& path, Diagnostics& diagnostics);
+
+}  // namespace gmc::runtime

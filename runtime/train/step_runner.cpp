@@ -1,0 +1,79 @@
+// Running the functions of a round in turn.
+#include "runtime/train/step_runner.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "runtime/train/fill_inputs.h"
+
+namespace gmc::runtime {
+
+StepRunner::StepRunner(LoadedModel& model, Diagnostics& diagnostics) : model_(model) {
+    model.prepare_training();
+    for (const ir::ScheduleEntry& entry : model.module().schedule) {
+        Executable* executable = model.function(entry.function, diagnostics);
+        if (executable == nullptr) {
+            ok_ = false;
+            return;
+        }
+        entries_.push_back({executable, entry.repeat});
+        for (const ir::NamedValue& result : executable->function().results)
+            values_.push_back({result.name, 0});
+    }
+}
+
+int64_t StepRunner::batches_per_round() const {
+    int64_t batches = 0;
+    for (const Entry& entry : entries_) batches += entry.repeat;
+    return std::max<int64_t>(batches, 1);
+}
+
+void StepRunner::set_timing(TimeLog* log) {
+    log_ = log;
+    for (const Entry& entry : entries_) entry.executable->set_timing(log);
+}
+
+bool StepRunner::run(Loader& loader, TrainingState& training, Diagnostics& diagnostics) {
+    if (entries_.size() == 1 && delivers_ != &loader) {
+        deliver_inputs(*entries_[0].executable, loader);
+        delivers_ = &loader;
+    }
+    if (!first_) model_.make_huge();
+    first_ = states_changed_ = false;
+    size_t value = 0;
+    uint32_t call = training.call;
+    const double length = static_cast<double>(loader.batches_per_epoch());
+    const auto passes = [&](const Cursor& cursor) {
+        return static_cast<double>(cursor.epoch) + static_cast<double>(cursor.batch) / length;
+    };
+    for (const Entry& entry : entries_) {
+        for (int64_t i = 0; i < entry.repeat; ++i) {
+            const int64_t begin = steady_ns();
+            const auto batch = loader.next(diagnostics);
+            if (!batch.ok()) return false;
+            set_inputs(*entry.executable, loader, **batch);
+            if (log_ != nullptr) log_->push_back({nullptr, 0, {begin, steady_ns()}});
+            states_changed_ = true;
+            entry.executable->run({training.seed, call++, static_cast<double>(training.step),
+                                   passes((*batch)->cursor)});
+        }
+        // Losses of repeated steps are those of the last one.
+        for (size_t r = 0; r < entry.executable->result_count(); ++r)
+            values_[value++].value = static_cast<double>(entry.executable->result(r)[0]);
+    }
+    ++training.step;
+    training.call = call;
+    training.pass = loader.cursor().epoch;
+    training.example = loader.cursor().batch * loader.options().batch_size;
+    training.epoch = passes(loader.cursor());
+    model_.set_progress(training.step, training.epoch);
+    return true;
+}
+
+std::string StepRunner::first_not_finite() const {
+    for (const Named& value : values_)
+        if (!std::isfinite(value.value)) return value.name;
+    return "";
+}
+
+}  // namespace gmc::runtime

@@ -1,0 +1,54 @@
+// One training round: what `gmrun train` repeats, and `gmrun bench` and `profile` measure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "runtime/train/checkpoint.h"
+#include "runtime/train/loaded_model.h"
+
+namespace gmc::runtime {
+
+class StepRunner {
+  public:
+    /// Binds the functions of the schedule, while the training data are read for the model's next
+    /// loader. Check ok() before use.
+    StepRunner(LoadedModel& model, Diagnostics& diagnostics);
+    bool ok() const { return ok_; }
+    /// Number of batches that one round takes from the loader.
+    int64_t batches_per_round() const;
+    /// Runs one round from `training` on, and moves it one round ahead. Each but the first begins
+    /// by moving 2 MB to a huge page, until none is left in small ones. False after an error of the
+    /// data: then `training` is as it was, and the states, too, unless states_changed().
+    bool run(Loader& loader, TrainingState& training, Diagnostics& diagnostics);
+    /// Whether the last run() failed after a function had changed states.
+    bool states_changed() const { return states_changed_; }
+    /// Losses and metrics of the last round, in the order of the functions.
+    struct Named {
+        std::string name;
+        double value;
+    };
+    const std::vector<Named>& values() const { return values_; }
+    /// The first of values() that is not finite; "" when there is none.
+    std::string first_not_finite() const;
+
+    struct Entry {
+        Executable* executable;
+        int64_t repeat;
+    };
+    /// The functions of a round, in order.
+    const std::vector<Entry>& entries() const { return entries_; }
+    /// From now on rounds append the times of all operations to `log`, which the caller keeps; null
+    /// ends it. Times without a function are those of waiting for a batch and copying it.
+    void set_timing(TimeLog* log);
+
+  private:
+    LoadedModel& model_;
+    std::vector<Entry> entries_;
+    std::vector<Named> values_;
+    TimeLog* log_ = nullptr;
+    const Loader* delivers_ = nullptr;  ///< makes its batches where the inputs are
+    bool ok_ = true, first_ = true, states_changed_ = false;
+};
+
+}  // namespace gmc::runtime

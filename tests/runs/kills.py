@@ -1,0 +1,224 @@
+#!/usr/bin/env python3
+"""Kills trainings and resumes them: nothing is lost, and the bits are those of a run that never stopped.
+
+Usage: tests/runs/kills.py --bin-dir build --kills 30 [--all-models]
+
+One model is killed (SIGKILL) again and again at random moments, every third time while a checkpoint is being written,
+and resumed, until it has taken the asked number of kills. Then its checkpoint must be, byte for byte, that of a run of
+as many steps that nobody disturbed, and metrics.jsonl must have a line for every step, once.
+
+Every model of models/ (by default some small ones), in f32 and bf16, is trained for 2N steps in one piece, and for
+N steps, killed in the middle of the next, and resumed with an empty tuning cache: the checkpoints must be the same.
+"""
+import argparse
+import gzip
+import json
+import os
+import pathlib
+import random
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+EXAMPLES = 64
+SMALL_MODELS = ["vae_mlp", "hinge_sn", "wgan_gp_ring"]
+
+
+def write_idx(path, shape, byte_at):
+    header = struct.pack(">HBB", 0, 8, len(shape)) + struct.pack(">" + "I" * len(shape), *shape)
+    count = 1
+    for size in shape:
+        count *= size
+    path.write_bytes(gzip.compress(header + bytes(byte_at(i) for i in range(count)), 1, mtime=0))
+
+
+def make_data(folder):
+    """Noise in the form of Fashion-MNIST: these tests are about bits, not about pictures."""
+    folder.mkdir()
+    numbers = random.Random(1)
+    for part in ("train", "t10k"):
+        write_idx(folder / f"{part}-images-idx3-ubyte.gz", (EXAMPLES, 28, 28), lambda i: numbers.randrange(256))
+        write_idx(folder / f"{part}-labels-idx1-ubyte.gz", (EXAMPLES,), lambda i: i % 10)
+
+
+class Bench:
+    def __init__(self, bin_dir, folder):
+        self.bin_dir, self.folder = bin_dir, folder
+        self.environment = dict(os.environ, XDG_CACHE_HOME=str(folder / "cache"), OMP_NUM_THREADS="2")
+        make_data(folder / "data")
+
+    def run(self, *words):
+        done = subprocess.run([str(self.bin_dir / words[0]), *words[1:]], cwd=self.folder, env=self.environment,
+                              capture_output=True, text=True)
+        if done.returncode != 0:
+            sys.exit(f"{' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def start(self, *words):
+        return subprocess.Popen([str(self.bin_dir / words[0]), *words[1:]], cwd=self.folder, env=self.environment,
+                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+    def compile(self, model, precision, *sets):
+        name = f"{model}_{precision}"
+        words = [word for each in sets for word in ("--set", each)]
+        self.run("gmc", "compile", str(ROOT / f"models/{model}.yaml"), "-o", name + ".gmc", "--precision", precision,
+                 *words)
+        return name
+
+    def forget_tuning(self):
+        """The file of measured contractions is gone."""
+        (self.folder / "cache/gmc/tuning.json").unlink(missing_ok=True)
+
+    def tuning(self):
+        return (self.folder / "cache/gmc/tuning.json").read_bytes()
+
+    def restore_tuning(self, content):
+        (self.folder / "cache/gmc/tuning.json").write_bytes(content)
+
+
+def sets_of(model):
+    """Settings that make a run of the model short: few examples, small batches."""
+    text = (ROOT / f"models/{model}.yaml").read_text()
+    if "synthetic" not in text:
+        return ["train.batch_size=4", "data=data"]
+    return ["train.batch_size=4", f"data.{'point' if 'point:' in text else 'image'}.count={EXAMPLES}"]
+
+
+def checkpoint(folder, run):
+    return (folder / run / "checkpoint").read_bytes()
+
+
+def is_writing(run):
+    return any(name.startswith(".checkpoint.tmp") for name in os.listdir(run)) if run.is_dir() else False
+
+
+def size_of(path):
+    return path.stat().st_size if path.exists() else 0
+
+
+def kill_somewhere(bench, process, run, numbers, inside_a_write):
+    """Ends the process by SIGKILL, which it must not have done by itself: before its first step, a while after, or
+    while it writes a checkpoint."""
+    metrics = bench.folder / run / "metrics.jsonl"
+    before = size_of(metrics)
+    if numbers.random() < 0.1:
+        time.sleep(numbers.uniform(0, 0.3))
+    else:
+        while process.poll() is None and size_of(metrics) <= before:
+            time.sleep(0.001)
+        time.sleep(numbers.uniform(0, 0.05))
+        while inside_a_write and process.poll() is None and not is_writing(bench.folder / run):
+            pass
+    if process.poll() is not None:
+        sys.exit(f"{run}: training ended with exit code {process.returncode}\n{process.stderr.read()}")
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def check_metrics(folder, run):
+    """Each line is whole, and there is one for every step."""
+    lines = (folder / run / "metrics.jsonl").read_text().splitlines()
+    steps = [json.loads(line)["step"] for line in lines]
+    if steps != list(range(1, len(steps) + 1)):
+        sys.exit(f"{run}: metrics.jsonl has the steps {steps}")
+    return len(steps)
+
+
+def step_of(folder, run):
+    with open(folder / run / "checkpoint", "rb") as file:
+        file.readline()
+        return json.loads(file.readline())["step"]
+
+
+def many_kills(bench, kills):
+    """One run, killed again and again; the tuning cache is empty each time that it is resumed."""
+    name = bench.compile("vae_mlp", "f32", "data=data", "train.batch_size=8")
+
+    def train(run, *words):
+        return ["gmrun", "train", name + ".gmc", "--run", run, "--quiet", "--samples", "0", "--log-every", "1",
+                "--checkpoint-every", "3 steps", "--epochs", "1000000", *words]
+
+    bench.run(*train("warm", "--steps", "1"))
+    tuning = bench.tuning()
+    numbers = random.Random(kills)
+    lost = last = inside = 0
+    run = bench.folder / "killed"
+    for kill in range(kills):
+        if (run / "run.json").exists():
+            bench.forget_tuning()
+        process = bench.start(*train("killed", *(["--resume"] if run.is_dir() else [])))
+        kill_somewhere(bench, process, "killed", numbers, kill % 3 == 2)
+        inside += is_writing(run)
+        if (run / "checkpoint").exists():
+            step = step_of(bench.folder, "killed")
+            lost += step < last
+            last = step
+    steps = last + 20
+    bench.run(*train("killed", "--steps", str(steps), "--resume"))
+    bench.restore_tuning(tuning)
+    bench.run(*train("whole", "--steps", str(steps)))
+    same = checkpoint(bench.folder, "killed") == checkpoint(bench.folder, "whole")
+    if lost or not same:
+        sys.exit(f"{kills} kills: {lost} times steps were lost; after {steps} steps the same bits: {same}")
+    if check_metrics(bench.folder, "killed") != steps:
+        sys.exit("killed: lines of metrics are missing")
+    left = [p.name for p in run.iterdir() if ".tmp-" in p.name]
+    if left:
+        sys.exit(f"killed: temporary files are left: {left}")
+    print(f"{kills} kills of one run of {steps} steps, {inside} inside a write: nothing lost, the same bits")
+
+
+def resumed_like_whole(bench, model, precision, numbers):
+    """2N steps in one piece, and N steps, a kill, and the rest without what was measured."""
+    name = bench.compile(model, precision, *sets_of(model))
+
+    def train(run, steps, *words):
+        return ["gmrun", "train", name + ".gmc", "--run", name + run, "--quiet", "--samples", "0", "--log-every", "1",
+                "--epochs", "1000", "--steps", str(steps), "--checkpoint-every", "1 steps", *words]
+
+    half = 4
+    bench.run(*train("_whole", 2 * half))
+    process = bench.start(*train("_parts", 1000))
+    metrics = bench.folder / (name + "_parts/metrics.jsonl")
+    while process.poll() is None and not (metrics.exists() and metrics.read_bytes().count(b"\n") >= half - 1):
+        time.sleep(0.002)
+    time.sleep(numbers.uniform(0, 0.02))
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    killed_at = step_of(bench.folder, name + "_parts")
+    if killed_at >= 2 * half:  # a fast model: the whole run goes as far
+        half = killed_at
+        bench.run(*train("_whole", 2 * half, "--resume"))
+    tuning = bench.tuning()
+    bench.forget_tuning()
+    bench.run(*train("_parts", 2 * half, "--resume"))
+    bench.restore_tuning(tuning)
+    if checkpoint(bench.folder, name + "_parts") != checkpoint(bench.folder, name + "_whole"):
+        sys.exit(f"{name}: {2 * half} steps, killed after {killed_at} and resumed, are not those of one run")
+    if check_metrics(bench.folder, name + "_parts") != 2 * half:
+        sys.exit(f"{name}: lines of metrics are missing")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bin-dir", required=True, type=pathlib.Path)
+    parser.add_argument("--kills", type=int, default=30)
+    parser.add_argument("--all-models", action="store_true")
+    options = parser.parse_args()
+    models = sorted(p.stem for p in (ROOT / "models").glob("*.yaml")) if options.all_models else SMALL_MODELS
+    numbers = random.Random(7)
+    with tempfile.TemporaryDirectory(prefix="gmc-kills-") as folder:
+        bench = Bench(options.bin_dir.resolve(), pathlib.Path(folder))
+        many_kills(bench, options.kills)
+        for model in models:
+            for precision in ("f32", "bf16"):
+                resumed_like_whole(bench, model, precision, numbers)
+        print(f"{len(models)} models, f32 and bf16: killed and resumed, the same bits")
+
+
+if __name__ == "__main__":
+    main()
