@@ -25,6 +25,7 @@ void for_each_layer(NetworkSpec& network, Visit&& visit) {
 /// Checks a call of a network: as many arguments as it has inputs, and named ones by the names of
 /// inputs.
 void check_network_call(const Expression& e, const NetworkSpec& network, Diagnostics& diagnostics) {
+    if (network.broken) return;
     const size_t inputs = network.inputs.size();
     if (e.arguments.size() != inputs) {
         diagnostics
@@ -79,6 +80,11 @@ class NameChecker {
     void check() {
         check_unique();
         check_minimize();
+        const size_t errors = diagnostics_.count();
+        check_recipe_use(model_, diagnostics_);
+        broken_recipe_ = diagnostics_.count() != errors ||
+                         std::any_of(model_.networks.begin(), model_.networks.end(),
+                                     [](const NetworkSpec& network) { return network.broken; });
         ObjectiveSpec& objective = model_.objective;
         for (const NamedExpression& let : objective.let) visit(*let.value, {});
         for (const MinimizeSpec& entry : objective.minimize) {
@@ -171,6 +177,8 @@ class NameChecker {
     /// Checks one expression. `parameters` are those of the function around it, which hide all
     /// other names.
     void visit(const Expression& e, const std::set<std::string>& parameters) {
+        // What does not go with a recipe was said at the networks.
+        if (broken_recipe_ && e.span.file == model_.objective.recipe.file) return;
         if (e.kind == Kind::kName) visit_name(e, parameters);
         if (e.kind == Kind::kCall) visit_call(e);
         for (const ExpressionPtr& argument : e.arguments) visit(*argument, parameters);
@@ -218,11 +226,9 @@ class NameChecker {
             std::vector<std::string> known;
             for (const FunctionRow& function : function_table()) known.emplace_back(function.name);
             for (const auto& [name, unused] : networks_) known.push_back(name);
-            Diagnostic& error =
-                report_unknown(DiagnosticKind::kUnknownName, e.span,
-                               fmt::format("there is no function or network `{}`", e.text), e.text,
-                               known, diagnostics_);
-            if (e.text == "pow") error.help("a power is written `x^2`");
+            report_unknown(DiagnosticKind::kUnknownName, e.span,
+                           fmt::format("there is no function or network `{}`", e.text), e.text,
+                           known, diagnostics_);
         }
     }
 
@@ -245,6 +251,7 @@ class NameChecker {
                                    "only a network's result has parts such as `.{}`", e.text);
             return;
         }
+        if (network->second->broken) return;
         std::vector<std::string> known;
         for (const NetworkOutput& output : network->second->outputs) known.push_back(output.name);
         if (std::count(known.begin(), known.end(), e.text)) return;
@@ -265,6 +272,7 @@ class NameChecker {
     /// Name -> what it is ("a network", "an entry of `let`", ...) and its place.
     std::map<std::string, std::pair<std::string, Span>> meanings_;
     bool in_optimizer_ = false;
+    bool broken_recipe_ = false;
 };
 
 /// Numeric variables as replacements, but for those that a name of the model hides.
@@ -290,7 +298,8 @@ void check_names(ModelSpec& model, const Bindings& variables, Diagnostics& diagn
                        std::move(model.objective.minimize),
                        {},
                        std::move(model.objective.functions),
-                       ""};
+                       "",
+                       {}};
     replace(part, replacements);
     model.objective.let = std::move(part.let);
     model.objective.minimize = std::move(part.minimize);

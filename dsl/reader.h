@@ -38,6 +38,7 @@ struct ObjectivePart {
     std::vector<NamedExpression> metrics;
     std::vector<FunctionSpec> functions;
     std::string schedule;  ///< "" = not given
+    RecipeUse recipe;      ///< the recipe it is read from, if it is one
 };
 
 /// objective.cpp: reads the keys let, minimize, metrics, functions and schedule of a map and
@@ -54,6 +55,10 @@ Result<ObjectivePart> read_recipe(const Node& objective, const Entry& recipe,
                                   const std::vector<NetworkSpec>& networks,
                                   const std::vector<std::string>& directories,
                                   Diagnostics& diagnostics);
+
+/// recipe_use.cpp: whether the networks and the data are such as the recipe takes them for: names of
+/// outputs, numbers of inputs, fields. One error per network, at the network.
+void check_recipe_use(const ModelSpec& model, Diagnostics& diagnostics);
 
 /// let_chains.cpp: reports entries of `let` that depend on themselves (the message shows the
 /// cycle), and chains that are too long.

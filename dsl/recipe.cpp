@@ -8,6 +8,7 @@
 
 #include "dsl/reader.h"
 #include "dsl/rewrite.h"
+#include "dsl/text/lexer.h"
 
 namespace gmc::dsl {
 namespace {
@@ -64,7 +65,8 @@ Result<NodePtr> load(const Entry& key, const std::vector<std::string>& directori
     }
     report_unknown(DiagnosticKind::kUnknownName, key.value->span,
                    fmt::format("there is no recipe `{}`", key.value->text), key.value->text,
-                   list_recipes(directories), diagnostics);
+                   list_recipes(directories), diagnostics)
+        .help("looked for in " + quoted_list(directories));
     return Failure{};
 }
 
@@ -251,6 +253,10 @@ Result<ObjectivePart> read_recipe(const Node& objective, const Entry& key,
         read_objective_part(*apply_choices(recipe, binder.words(), diagnostics), diagnostics);
     if (diagnostics.count() != errors) return Failure{};
     replace(part, replacements);
+    part.recipe = {key.value->text, (*root)->span.file, key.value->span, {}};
+    for (const Parameter& parameter : recipe.parameters)
+        if (parameter.fallback && parameter.words.empty() && is_name(parameter.fallback->text))
+            part.recipe.default_names[parameter.name] = parameter.fallback->text;
     return part;
 }
 

@@ -84,6 +84,8 @@ struct NetworkSpec {
     std::vector<LayerSpec> layers;
     /// Empty: the only output is the last layer's result.
     std::vector<NetworkOutput> outputs;
+    /// Errors were reported inside, so what it takes and gives is not known.
+    bool broken = false;
     Span span;
 };
 
@@ -168,9 +170,19 @@ struct FunctionSpec {
     Span span;
 };
 
+/// The recipe that an objective names; all empty when the objective is written out.
+struct RecipeUse {
+    std::string name;
+    uint32_t file = 0;  ///< of the recipe's expressions
+    Span used_at;       ///< its name in the model
+    /// What its parameters are when the model says nothing, as far as they are names: {"real",
+    /// "image"}.
+    std::map<std::string, std::string> default_names;
+};
+
 struct ObjectiveSpec {
-    /// "" when the objective is written out.
-    std::string recipe;
+    /// Without a name when the objective is written out.
+    RecipeUse recipe;
     std::vector<NamedExpression> let;
     std::vector<MinimizeSpec> minimize;
     bool simultaneous = false;

@@ -6,12 +6,12 @@
 #include <algorithm>
 #include <set>
 
+#include "dsl/checks/checks.h"
 #include "dsl/lower/contract.h"
 #include "dsl/lower/evaluate.h"
 #include "dsl/lower/gradients.h"
 #include "dsl/lower/networks.h"
 #include "dsl/lower/optimizer.h"
-#include "dsl/lower/range_checks.h"
 #include "dsl/lower/summary.h"
 
 namespace gmc::lower {
@@ -40,18 +40,21 @@ class ModuleBuilder {
         evaluation();
         for (const dsl::FunctionSpec& function : spec_.objective.functions) user_function(function);
         if (diagnostics_.count() > errors_before) return Failure{};
-        warn_about_ranges(summaries);
+        check_model(spec_, facts(summaries), diagnostics_);
         write_contract(spec_, m_.label_classes, module_);
         return std::move(module_);
     }
 
   private:
-    void warn_about_ranges(const std::vector<NetworkSummary>& summaries) {
-        std::map<std::string, ir::Shape> shapes;
-        for (const NetworkSummary& network : summaries)
+    static dsl::Facts facts(const std::vector<NetworkSummary>& summaries) {
+        dsl::Facts out;
+        for (const NetworkSummary& network : summaries) {
+            dsl::NetworkFacts& facts = out[network.name];
             if (!network.layers.empty() && network.layers.back().output.empty())
-                shapes[network.name] = network.layers.back().shape;
-        check_ranges(spec_, shapes, diagnostics_);
+                facts.shape = network.layers.back().shape;
+            for (const LayerSummary& layer : network.layers) facts.parameters += layer.parameters;
+        }
+        return out;
     }
 
     // ---- training ----
@@ -233,6 +236,7 @@ class ModuleBuilder {
         ir::Shape shape;
         auto noise = ir::InputSource::Kind::kNormal;
         if (!parameter_shape(name, shape, noise)) {
+            if (diagnostics_.any()) return false;  // an entry of `let` whose error was reported
             diagnostics_.error(DiagnosticKind::kUnknownName, spec.parameter_spans[i],
                                "parameter `{}` of `{}` is no data field, let-entry or network "
                                "input, so its shape is unknown",
