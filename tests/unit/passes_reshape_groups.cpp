@@ -1,5 +1,4 @@
 // How axes correspond across reshapes, with axes of size 1 in all positions.
-#include "compiler/passes/algebra/scalar_value.h"
 #include "compiler/passes/reshape_groups.h"
 #include "tests/catch.h"
 

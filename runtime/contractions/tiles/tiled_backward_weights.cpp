@@ -69,7 +69,7 @@ class TiledBackwardWeights final : public Kernel {
     /// Elements of an image of x, or of its padded copy.
     int64_t x_floats_;
     std::vector<std::vector<PointPair>> points_;
-    std::vector<Tile> tiles_;
+    std::vector<WeightTile> tiles_;
     int64_t unit_channels_ = 1, images_at_once_ = 1;
     /// In scratch memory: the pairs of x and of y.
     int64_t pairs_floats_[2] = {0, 0};
@@ -132,7 +132,8 @@ std::vector<PointPair> TiledBackwardWeights::make_points(int64_t tap) const {
 }
 
 void TiledBackwardWeights::add_tile(int64_t column, int64_t row, int rows, int64_t unit) {
-    Tile tile{row, column, rows, unit, {}, copies_x() ? 0 : static_cast<size_t>(row / l_.channels)};
+    WeightTile tile{row,  column, rows,
+                    unit, {},     copies_x() ? 0 : static_cast<size_t>(row / l_.channels)};
     for (int r = 0; r < rows; ++r) {
         const int64_t tap = (row + r) / l_.channels, c = (row + r) % l_.channels;
         const int64_t kd = tap / (l_.kernel[1] * l_.kernel[2]) * l_.dilations[0];
@@ -210,7 +211,7 @@ void TiledBackwardWeights::run_tiles(int64_t first, int64_t last, const float* x
         const float* y_images = y + image * l_.y_points() * l_.filters;
         if (packs_y()) pack_y(y_images, images, tiles_[first].column, packed);
         for (int64_t i = first; i < last; ++i) {
-            const Tile& tile = tiles_[i];
+            const WeightTile& tile = tiles_[i];
             const std::vector<PointPair>& points = points_[tile.points];
             const auto per_image = static_cast<int64_t>(points.size()) / images_at_once_;
             run_gradient_tile({x + image * x_floats_, packs_y() ? packed : y_images,
