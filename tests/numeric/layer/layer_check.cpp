@@ -48,7 +48,7 @@ Numbers random_numbers(TestRandom& random, int64_t count) {
 
 /// sum(x * the input `name`), which is created here.
 ir::ValueId weighted(lower::FunctionScope& f, ir::ValueId x, const std::string& name) {
-    const ir::ValueId weights = f.input(name, "argument", f.b.shape(x));
+    const ir::ValueId weights = f.input(name, {}, f.b.shape(x));
     return f.b.reduce_sum(f.b.mul(x, weights), ir::all_axes(f.b.type(x).rank()));
 }
 

@@ -41,7 +41,8 @@ ir::ValueId GraphMaker::add_input(ir::Shape shape, double low, double high, bool
     ir::Function& function = b.function();
     const std::string name = fmt::format("x{}", function.inputs.size());
     const ir::ValueId id = function.add_value(name, ir::f32(std::move(shape)));
-    function.inputs.push_back({id, random.chance(0.5) ? "argument" : "data.image"});
+    function.inputs.push_back(
+        {id, random.chance(0.5) ? ir::InputSource{} : ir::InputSource::data("image")});
     graph_.run.inputs[name] = numbers(b.type(id).elements(), low, high, whole);
     note(id, {low, high, 0, true});
     return id;
