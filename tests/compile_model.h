@@ -20,7 +20,7 @@ inline ir::Module compile_file(const std::string& path, const std::vector<std::s
     if (!spec.ok()) FAIL(diagnostics.render());
     auto module = lower::build_module(*spec, diagnostics);
     if (!module.ok()) FAIL(diagnostics.render());
-    if (precision != "f32") module->config.emplace_back("precision", precision);
+    if (precision == "bf16") module->compilation.precision = ir::DType::kBf16;
     if (!passes::run_stages(*module, pipeline(), {}, diagnostics).ok()) FAIL(diagnostics.render());
     return module.take();
 }
@@ -38,6 +38,18 @@ inline ir::Module compile_without_data(const std::string& name, int64_t batch_si
                          {"data.image.shape=[28,28,1]", "data.test.image.shape=[28,28,1]",
                           "train.batch_size=" + std::to_string(batch_size)},
                          precision);
+}
+
+/// Makes a module of Fashion-MNIST learn generated shapes, with their classes: the same networks and
+/// objectives, no files.
+inline void use_generated_shapes(ir::Module& module) {
+    for (std::vector<ir::DataField>* fields : {&module.data, &module.test})
+        for (ir::DataField& field : *fields) {
+            const bool label = field.format == "labels" || field.shape.empty();
+            field.format = label ? "labels" : "synthetic";
+            field.source = label ? "image" : "shapes";
+            if (field.classes > 0) field.classes = 8;
+        }
 }
 
 }  // namespace gmc

@@ -79,6 +79,21 @@ int version_of(std::string_view text) {
     return version;
 }
 
+/// Reports a file of an older or newer format. Files that do not begin with a version are left to
+/// the parser, which says where it is missing.
+bool has_this_version(const std::string& path, std::string_view text, Diagnostics& diagnostics) {
+    const int version = version_of(text);
+    if (version == 0 || version == kFormatVersion) return true;
+    fail(path,
+         fmt::format("has format version {}; this program reads version {}", version,
+                     kFormatVersion),
+         diagnostics,
+         version > kFormatVersion
+             ? "compile the model again with the gmc that belongs to this program"
+             : "an older gmc compiled it: compile the model's YAML again");
+    return false;
+}
+
 /// Where the line with the checksum begins; npos when the text does not end in such a line.
 size_t find_checksum(std::string_view text) {
     const size_t length = kChecksum.size() + kChecksumDigits + 1;
@@ -132,12 +147,7 @@ Result<Module> read_artefact_text(const std::string& path, std::string text,
     if (!starts_like_artefact(text) || text.find('\0') != std::string::npos)
         return fail(path, "is not a compiled model", diagnostics,
                     "`gmc compile` makes one, a .gmc file, from a model's YAML");
-    if (version_of(text) > kFormatVersion)
-        return fail(path,
-                    fmt::format("has format version {}; this program reads version {}",
-                                version_of(text), kFormatVersion),
-                    diagnostics,
-                    "compile the model again with the gmc that belongs to this program");
+    if (!has_this_version(path, text, diagnostics)) return Failure{};
     const size_t end = find_checksum(text);
     if (end == std::string::npos && options.require_checksum)
         return fail(path, "is cut off: its last line is no checksum", diagnostics,

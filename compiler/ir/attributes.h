@@ -1,5 +1,5 @@
-// Attributes as text, generically over an op's field list: `{slope=0.3, dims=[3]}`. Fields at their
-// default are left out.
+// Attributes as text, generically over a field list: `{slope=0.3, dims=[3]}`. Ops have such lists,
+// and initializers, and the lines of the contract. Fields at their default are left out.
 #pragma once
 
 #include <fmt/format.h>
@@ -9,15 +9,28 @@
 #include <tuple>
 #include <vector>
 
-#include "compiler/ir/ops.h"
+#include "compiler/ir/contract.h"
 
 namespace gmc::ir {
+
+/// The text in quotes, with `"`, `\` and line breaks escaped.
+std::string quoted(const std::string& text);
 
 inline std::string attribute_text(bool value) { return value ? "true" : "false"; }
 inline std::string attribute_text(int64_t value) { return fmt::format("{}", value); }
 inline std::string attribute_text(double value) { return fmt::format("{}", value); }
+inline std::string attribute_text(DType value) { return dtype_name(value); }
+inline std::string attribute_text(const std::string& value) { return quoted(value); }
+inline std::string attribute_text(const Interval& value) {
+    return fmt::format("[{},{}]", value.low, value.high);
+}
 inline std::string attribute_text(const std::vector<int64_t>& value) {
     return fmt::format("[{}]", fmt::join(value, ","));
+}
+inline std::string attribute_text(const std::vector<std::string>& value) {
+    std::string out;
+    for (const std::string& text : value) out += (out.empty() ? "" : ",") + quoted(text);
+    return "[" + out + "]";
 }
 
 /// Calls visitor(name, value) for each field of `object`.

@@ -50,10 +50,4 @@ StateId Module::find_state(const std::string& state_name) const {
     return kNone;
 }
 
-const ConfigValue* Module::find_config(const std::string& key) const {
-    for (const auto& [name, value] : config)
-        if (name == key) return &value;
-    return nullptr;
-}
-
 }  // namespace gmc::ir

@@ -1,4 +1,5 @@
-// A module: typed state, configuration for the runtime, and functions of pure ops over that state.
+// A module: typed state, what the runtime is told (contract.h), and functions of pure ops over that
+// state.
 // A function reads every state as it was at entry; `updates` say what the states are afterwards.
 #pragma once
 
@@ -10,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "compiler/ir/contract.h"
 #include "compiler/ir/ops.h"
 #include "compiler/ir/type.h"
 
@@ -53,12 +55,10 @@ struct Operation {
     ValueId result() const { return results.front(); }
 };
 
-/// Where the runtime takes an input from: "data.image" (a field of the data), "normal" (noise, a
-/// function of the seed and the example's number), "valid" (1 for examples that count, 0 for
-/// padding of a last batch), or "argument".
+/// An input of a function, and where the runtime takes it from.
 struct Input {
     ValueId value = kNone;
-    std::string source;
+    InputSource source;
 };
 
 struct Update {
@@ -123,19 +123,21 @@ struct State {
     StateId source = kNone;  ///< of a copy
 };
 
-using ConfigValue = std::variant<double, std::string, std::vector<double>>;
-
 struct Module {
     std::string name;
     std::vector<std::string> files;  ///< model files that Locations point into
-    std::vector<std::pair<std::string, ConfigValue>> config;  ///< dotted keys, in order
+    std::string description;
+    std::vector<DataField> data;          ///< what training reads
+    std::vector<DataField> test;          ///< {}: the model names no test data
+    std::optional<Training> training;     ///< none: the module cannot be run by gmrun
+    std::vector<ScheduleEntry> schedule;  ///< the functions of one training step, in order
+    Compilation compilation;
     std::vector<State> states;
     std::vector<Function> functions;
 
     Function* find_function(const std::string& function_name);
     const Function* find_function(const std::string& function_name) const;
     StateId find_state(const std::string& state_name) const;
-    const ConfigValue* find_config(const std::string& key) const;
 };
 
 }  // namespace gmc::ir

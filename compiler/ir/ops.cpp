@@ -26,6 +26,18 @@ const OpInfo& op_info(const OpVariant& op) {
         op);
 }
 
+std::string quoted(const std::string& text) {
+    std::string out = "\"";
+    for (char c : text) {
+        if (c == '"' || c == '\\') out += '\\';
+        if (c == '\n')
+            out += "\\n";
+        else
+            out += c;
+    }
+    return out + "\"";
+}
+
 std::string attributes_text(const OpVariant& op) {
     return std::visit(
         [](const auto& o) {

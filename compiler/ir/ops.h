@@ -11,6 +11,8 @@
 #include <variant>
 #include <vector>
 
+#include "compiler/ir/type.h"
+
 namespace gmc::ir {
 
 /// What passes may know of an op without knowing the op.
@@ -212,7 +214,7 @@ struct Concat {
 };
 /// Where operands of `pack` and states begin: multiples of so many elements, which are whole cache
 /// lines in f32 and in bf16.
-inline constexpr int64_t kPackStep = 32;
+inline constexpr int64_t kPackStep = kTensorAlignment / 2;
 /// The elements from the beginning of one operand of `pack` to that of the next.
 constexpr int64_t packed_size(int64_t elements) {
     return (elements + kPackStep - 1) / kPackStep * kPackStep;

@@ -14,6 +14,10 @@ const char* dtype_name(DType dtype);
 /// Bytes of one element.
 int64_t dtype_size(DType dtype);
 
+/// Every tensor in memory begins at a multiple of so many bytes: a cache line, and a register of
+/// AVX-512.
+inline constexpr int64_t kTensorAlignment = 64;
+
 using Shape = std::vector<int64_t>;
 
 struct Type {

@@ -15,6 +15,7 @@
 //   copies     are of parameters, in bf16, with their shape; no other states come behind them; a
 //              function that updates a parameter updates its copy
 //   updates    have the state's type, one per state
+//   contract   see verify_contract.cpp
 //   planned    see verify_plan.cpp
 #include "compiler/ir/verifier.h"
 
@@ -24,6 +25,7 @@
 #include <set>
 
 #include "compiler/ir/infer.h"
+#include "compiler/ir/verify_contract.h"
 #include "compiler/ir/verify_plan.h"
 #include "compiler/ir/verify_report.h"
 
@@ -126,9 +128,6 @@ class FunctionCheck {
                               fmt::format("the input {} is {}: bf16 is for values inside functions",
                                           shown(function_, input.value),
                                           to_string(function_.type(input.value))));
-            if (input.source.empty())
-                report_.error(function_,
-                              fmt::format("input {} has no source", shown(function_, input.value)));
             if (function_.values[input.value].state != kNone)
                 report_.error(function_, fmt::format("{} is a state, not an input",
                                                      shown(function_, input.value)));
@@ -373,6 +372,7 @@ bool verify(const Module& module, Diagnostics& diagnostics, const VerifyOptions&
             report.error(fmt::format("@{} refers to a value, a state or a file that does not exist",
                                      function.name));
     if (report.any()) return false;
+    verify_contract(module, options.runnable, report);
     for (const Function& function : module.functions) {
         FunctionCheck(module, function, options, report).run();
         if (options.planned && !report.any()) verify_plan(module, function, report);

@@ -12,6 +12,9 @@ namespace gmc::ir {
 struct VerifyOptions {
     bool allow_gradient = true;  ///< false once `differentiate` has run
     bool planned = false;  ///< true once `plan_memory` has run: every value must have its place
+    /// True where the module is to be run by gmrun: it must have data, training and a schedule, and
+    /// its inputs must be what these give.
+    bool runnable = false;
 };
 
 /// True = well formed. Each error (kBadIr) points into the printed module, at the line of the op it

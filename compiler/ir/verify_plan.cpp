@@ -25,8 +25,6 @@
 namespace gmc::ir {
 namespace {
 
-constexpr int64_t kAlignmentBytes = 64;
-
 /// One tensor in memory: a value and the reshapes of it.
 struct Buffer {
     ValueId value = kNone;
@@ -139,9 +137,9 @@ class PlanCheck {
         const Value& v = function_.values[b.value];
         if (v.arena_offset < 0) {
             error(b, fmt::format("{} has no place in memory", shown(b.value)));
-        } else if (v.arena_offset % kAlignmentBytes != 0) {
+        } else if (v.arena_offset % kTensorAlignment != 0) {
             error(b, fmt::format("{} is at {}, which is no multiple of {} bytes", shown(b.value),
-                                 v.arena_offset, kAlignmentBytes));
+                                 v.arena_offset, kTensorAlignment));
         } else if (v.type.bytes() > function_.arena_bytes ||
                    v.arena_offset > function_.arena_bytes - v.type.bytes()) {
             error(b, fmt::format("{}, {} bytes at {}, ends behind the arena of {} bytes",

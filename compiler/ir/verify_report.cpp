@@ -5,11 +5,15 @@
 
 namespace gmc::ir {
 
+const SourceFile& VerifyReport::printed() {
+    if (!file_) file_ = diagnostics_.sources().add("(printed module)", print(module_));
+    return diagnostics_.sources().file(*file_);
+}
+
 void VerifyReport::error_at(const Function& function, const std::string& line,
                             const std::string& text) {
     any_ = true;
-    if (!file_) file_ = diagnostics_.sources().add("(printed module)", print(module_));
-    const SourceFile& source = diagnostics_.sources().file(*file_);
+    const SourceFile& source = printed();
     // Value names are unique within a function, so the first match after its head is the line.
     const size_t head = source.text().find("func @" + function.name + "(");
     const size_t found = head == std::string::npos ? head : source.text().find(line, head);
@@ -29,6 +33,16 @@ void VerifyReport::error(const Function& function, const Operation& operation,
 
 void VerifyReport::error(const Function& function, const std::string& text) {
     error_at(function, "func @" + function.name, text);
+}
+
+void VerifyReport::error_in_line(const std::string& begin, const std::string& text) {
+    any_ = true;
+    const SourceFile& source = printed();
+    const size_t found = source.text().find("\n" + begin);
+    Span span{*file_, 0, 0, 0};
+    if (found != std::string::npos)
+        span = source.span_at(*file_, found + 1, source.text().find('\n', found + 1) - found - 1);
+    diagnostics_.error(DiagnosticKind::kBadIr, span, "{}", text);
 }
 
 void VerifyReport::error(const std::string& text) {

@@ -20,6 +20,8 @@ class VerifyReport {
     void error(const Function& function, const Operation& operation, const std::string& text);
     /// An error about a function's head, its updates or its results.
     void error(const Function& function, const std::string& text);
+    /// An error about the module's line that begins with `begin`, e.g. "data @image ".
+    void error_in_line(const std::string& begin, const std::string& text);
     /// An error about a module that may not be printable.
     void error(const std::string& text);
 
@@ -27,6 +29,7 @@ class VerifyReport {
 
   private:
     void error_at(const Function& function, const std::string& line, const std::string& text);
+    const SourceFile& printed();
 
     const Module& module_;
     Diagnostics& diagnostics_;

@@ -169,8 +169,7 @@ class State {
 }  // namespace
 
 Result<bool> lower_precision(Module& module, Diagnostics&) {
-    const ConfigValue* precision = module.find_config("precision");
-    if (precision == nullptr || *precision != ConfigValue(std::string("bf16"))) return false;
+    if (module.compilation.precision != DType::kBf16) return false;
     bool changed = false;
     for (Function& function : module.functions) changed |= State(module, function).run();
     return changed;

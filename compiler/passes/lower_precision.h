@@ -2,7 +2,7 @@
 // gradients of activations are kept in it.
 //
 // Why here: after the algebra, which knows f32 only; before fuse_elementwise, whose loops then load
-// and store the bf16. Runs when the module says `config precision = "bf16"`. How: what reads a
+// and store the bf16. Runs when the module says `compile {precision=bf16}`. How: what reads a
 // value that has a bf16 copy reads that copy, widened, so that only the copy need be in memory. Ops
 // that move elements move the copy; `concat` does when a contraction reads it and some operand has
 // a copy. f32 stay: inputs; states, and what is made of nothing else (the singular values of

@@ -42,7 +42,7 @@ class Writer {
         out["inputs"] = Json::array();
         for (const Input& input : f.inputs) {
             out["inputs"].push_back(value(f, input.value));
-            out["inputs"].back()["source"] = input.source;
+            out["inputs"].back()["source"] = to_string(input.source);
         }
         out["operations"] = operations(f, f.operations);
         out["updates"] = Json::array();

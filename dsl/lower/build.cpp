@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "dsl/lower/contract.h"
 #include "dsl/lower/evaluate.h"
 #include "dsl/lower/gradients.h"
 #include "dsl/lower/networks.h"
@@ -40,7 +41,7 @@ class ModuleBuilder {
         for (const dsl::FunctionSpec& function : spec_.objective.functions) user_function(function);
         if (diagnostics_.count() > errors_before) return Failure{};
         warn_about_ranges(summaries);
-        configuration();
+        write_contract(spec_, m_.label_classes, module_);
         return std::move(module_);
     }
 
@@ -61,13 +62,12 @@ class ModuleBuilder {
                                          [](const auto& e) { return e.repeat != 1; });
         if (!repeats) {
             step_function("step", entries);
-            schedule_ = "step";
+            module_.schedule.push_back({"step"});
             return;
         }
         for (const dsl::MinimizeSpec& entry : entries) {
             step_function("step_" + entry.name, {entry});
-            schedule_ +=
-                fmt::format("{}step_{}*{}", schedule_.empty() ? "" : " ", entry.name, entry.repeat);
+            module_.schedule.push_back({"step_" + entry.name, entry.repeat});
         }
     }
 
@@ -202,7 +202,7 @@ class ModuleBuilder {
         if (diagnostics_.any())
             return;  // the training functions have the same expressions and the same errors
         FunctionScope f(m_, "evaluate", false);
-        f.valid = f.input("valid", "valid", {m_.batch});
+        f.valid = f.input("valid", {ir::InputSource::Kind::kValid, ""}, {m_.batch});
         Evaluator e(f);
         for (const dsl::MinimizeSpec& entry : spec_.objective.minimize)
             if (results(e, entry) == kNone) return;
@@ -230,8 +230,8 @@ class ModuleBuilder {
             if (field.name == name)
                 return !e.evaluate(*name_expression(name, spec.parameter_spans[i])).failed;
         ir::Shape shape;
-        std::string source = "normal";
-        if (!parameter_shape(name, shape, source)) {
+        auto noise = ir::InputSource::Kind::kNormal;
+        if (!parameter_shape(name, shape, noise)) {
             diagnostics_.error(DiagnosticKind::kUnknownName, spec.parameter_spans[i],
                                "parameter `{}` of `{}` is no data field, let-entry or network "
                                "input, so its shape is unknown",
@@ -239,7 +239,7 @@ class ModuleBuilder {
             return false;
         }
         Evaluated value;
-        value.value = e.scope().input(name, source, shape);
+        value.value = e.scope().input(name, {noise, ""}, shape);
         value.batched = true;
         e.bind(name, value);
         return true;
@@ -253,7 +253,7 @@ class ModuleBuilder {
         return std::make_shared<dsl::Expression>(std::move(e));
     }
 
-    bool parameter_shape(const std::string& name, ir::Shape& shape, std::string& source) {
+    bool parameter_shape(const std::string& name, ir::Shape& shape, ir::InputSource::Kind& noise) {
         for (const dsl::NamedExpression& entry : spec_.objective.let) {
             if (entry.name != name) continue;
             // Evaluated into a function that is thrown away; its random streams are given back.
@@ -265,7 +265,7 @@ class ModuleBuilder {
             if (value.failed || value.number || !value.batched) return false;
             shape = scratch.b.shape(value.value);
             if (entry.value->kind == dsl::Expression::Kind::kCall && entry.value->text == "uniform")
-                source = "uniform";
+                noise = ir::InputSource::Kind::kUniform;
             return true;
         }
         for (const dsl::NetworkSpec& network : spec_.networks)
@@ -277,58 +277,10 @@ class ModuleBuilder {
         return false;
     }
 
-    // ---- configuration ----
-
-    void configuration() {
-        auto& config = module_.config;
-        const auto number = [&](const std::string& key, double value) {
-            config.emplace_back(key, value);
-        };
-        const auto text = [&](const std::string& key, const std::string& value) {
-            config.emplace_back(key, value);
-        };
-        text("description", spec_.description);
-        for (const auto& [prefix, fields] :
-             {std::pair{"data", &spec_.data}, std::pair{"test", &spec_.test}}) {
-            for (const dsl::DataField& field : *fields) {
-                const std::string key = fmt::format("{}.{}", prefix, field.name);
-                text(key + ".format", field.format);
-                text(key + ".source", field.source);
-                config.emplace_back(key + ".shape",
-                                    std::vector<double>(field.shape.begin(), field.shape.end()));
-                config.emplace_back(key + ".range",
-                                    std::vector<double>{field.range_low, field.range_high});
-                number(key + ".count", static_cast<double>(field.count));
-                field_options(key, field);
-            }
-        }
-        number("train.batch_size", static_cast<double>(spec_.train.batch_size));
-        number("train.epochs", static_cast<double>(spec_.train.epochs));
-        text("train.schedule", schedule_);
-    }
-
-    /// What few fields have; runtime/train/loaded_model reads it.
-    void field_options(const std::string& key, const dsl::DataField& field) {
-        auto& config = module_.config;
-        if (field.range_given) config.emplace_back(key + ".range_given", 1.0);
-        const auto taken = m_.label_classes.find(field.name);
-        if (field.classes > 0)
-            config.emplace_back(key + ".classes", static_cast<double>(field.classes));
-        else if (taken != m_.label_classes.end() && field.format != "labels")
-            config.emplace_back(key + ".classes", static_cast<double>(taken->second));
-        if (!field.class_names.empty())
-            config.emplace_back(key + ".class_names",
-                                fmt::format("{}", fmt::join(field.class_names, "/")));
-        if (!field.key.empty()) config.emplace_back(key + ".key", field.key);
-        if (!field.crop) config.emplace_back(key + ".stretch", 1.0);
-        if (field.flip) config.emplace_back(key + ".flip", 1.0);
-    }
-
     const dsl::ModelSpec& spec_;
     Diagnostics& diagnostics_;
     ir::Module module_;
     ModuleScope m_;
-    std::string schedule_;
 };
 
 }  // namespace

@@ -1,5 +1,5 @@
 // From a checked model to an IR module: states, training functions, the user's functions,
-// configuration.
+// data and training.
 //
 // Enters: dsl::ModelSpec. Leaves: a module whose losses are `gradient` ops yet (pass differentiate
 // expands them). All errors about meaning are made here: shapes, names, losses.

@@ -160,7 +160,8 @@ Evaluated Evaluator::name(const Expression& e) {
     for (const dsl::DataField& field : f_.m.spec.data) {
         if (field.name != e.text) continue;
         Evaluated result;
-        result.value = f_.input(field.name, "data." + field.name, batched(f_.m.batch, field.shape));
+        result.value = f_.input(field.name, ir::InputSource::data(field.name),
+                                batched(f_.m.batch, field.shape));
         result.batched = true;
         f_.fields[result.value] = &field;
         return result;

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "dsl/lower/contract.h"
 #include "dsl/lower/evaluate.h"
 #include "dsl/lower/gradients.h"
 
@@ -57,7 +58,7 @@ class CheckBuilder {
         ValueId slope = f.b.constant(0);
         for (size_t i = 0; i < parameters.size(); ++i) {
             const std::string name = "r." + m_.module.states[parameters[i]].name;
-            const ValueId r = f.input(name, "argument", f.b.shape(gradients[i]));
+            const ValueId r = f.input(name, {}, f.b.shape(gradients[i]));
             const int64_t rank = f.b.type(r).rank();
             slope = f.b.add(slope, f.b.reduce_sum(f.b.mul(gradients[i], r), ir::all_axes(rank)));
         }
@@ -87,6 +88,7 @@ Result<ir::Module> build_gradient_check(const dsl::ModelSpec& spec, Diagnostics&
             m.declare_averages(entry.networks[i]);
     for (const dsl::MinimizeSpec& entry : spec.objective.minimize)
         if (!CheckBuilder(m, entry).run()) return Failure{};
+    write_contract(spec, m.label_classes, module);
     return module;
 }
 

@@ -77,7 +77,8 @@ void FunctionScope::set_packed(const std::vector<ir::StateId>& ids, ValueId valu
     packed_.push_back({std::move(parts), value});
 }
 
-ValueId FunctionScope::input(const std::string& name, const std::string& source, ir::Shape shape) {
+ValueId FunctionScope::input(const std::string& name, const ir::InputSource& source,
+                             ir::Shape shape) {
     for (const ir::Input& known : function.inputs)
         if (known.source == source && function.values[known.value].name == name) return known.value;
     const ValueId value = function.add_value(name, ir::f32(std::move(shape)));

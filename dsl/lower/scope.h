@@ -59,7 +59,7 @@ class FunctionScope {
     /// Sets each of these states to its part of `value`.
     void set_packed(const std::vector<ir::StateId>& ids, ir::ValueId value);
     /// The input that takes its data from `source`, made on first use.
-    ir::ValueId input(const std::string& name, const std::string& source, ir::Shape shape);
+    ir::ValueId input(const std::string& name, const ir::InputSource& source, ir::Shape shape);
     ir::ValueId random_normal(ir::Shape shape);
     ir::ValueId random_uniform(ir::Shape shape);
 

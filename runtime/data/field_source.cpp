@@ -42,30 +42,30 @@ class Opener {
   public:
     explicit Opener(Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
 
-    bool open(const FieldSource& source);
-    Result<FieldPtr> finish(const FieldSource& source, const std::vector<FieldSource>& all);
+    bool open(const ir::DataField& source);
+    Result<FieldPtr> finish(const ir::DataField& source, const std::vector<ir::DataField>& all);
 
   private:
-    bool read(const FieldSource& source, Opened& opened);
-    bool read_synthetic(const FieldSource& source, Opened& opened);
-    bool read_pictures(const FieldSource& source, Opened& opened);
-    bool check_classes(const FieldSource& source, const FieldSource& of, const Opened& opened);
-    bool check_shape(const FieldSource& source, const Field& field);
-    Result<FieldPtr> limit(const FieldSource& source, FieldPtr field);
+    bool read(const ir::DataField& source, Opened& opened);
+    bool read_synthetic(const ir::DataField& source, Opened& opened);
+    bool read_pictures(const ir::DataField& source, Opened& opened);
+    bool check_classes(const ir::DataField& source, const ir::DataField& of, const Opened& opened);
+    bool check_shape(const ir::DataField& source, const Field& field);
+    Result<FieldPtr> limit(const ir::DataField& source, FieldPtr field);
 
     Diagnostics& diagnostics_;
     std::map<std::string, Opened> opened_;
 };
 
 /// Labels are read as they are, everything else as the range says.
-std::optional<ValueRange> range_of(const FieldSource& source) {
+std::optional<ValueRange> range_of(const ir::DataField& source) {
     if (source.classes > 0 || (source.shape.empty() && !source.range_given)) return std::nullopt;
-    return source.range;
+    return value_range(source);
 }
 
-bool Opener::read_synthetic(const FieldSource& source, Opened& opened) {
+bool Opener::read_synthetic(const ir::DataField& source, Opened& opened) {
     SyntheticOptions options;
-    options.range = source.range;
+    options.range = value_range(source);
     options.count = source.count;
     options.first = source.first;
     if (source.shape.size() == 3) {
@@ -81,7 +81,7 @@ bool Opener::read_synthetic(const FieldSource& source, Opened& opened) {
     return true;
 }
 
-bool Opener::read_pictures(const FieldSource& source, Opened& opened) {
+bool Opener::read_pictures(const ir::DataField& source, Opened& opened) {
     GMC_CHECK(source.shape.size() == 3, "`data.{}` has {} dimensions", source.name,
               source.shape.size());
     FolderOptions options;
@@ -91,14 +91,14 @@ bool Opener::read_pictures(const FieldSource& source, Opened& opened) {
     options.channels = source.shape[2];
     options.crop = source.crop;
     options.flip = source.flip;
-    options.range = source.range;
+    options.range = value_range(source);
     Result<FolderFields> fields = read_folder(source.source, options, diagnostics_);
     if (!fields) return false;
     opened = {fields->example, fields->label, std::move(fields->class_names)};
     return true;
 }
 
-bool Opener::read(const FieldSource& source, Opened& opened) {
+bool Opener::read(const ir::DataField& source, Opened& opened) {
     if (source.format == "synthetic") return read_synthetic(source, opened);
     if (source.format == "folder") return read_pictures(source, opened);
     GMC_CHECK(source.format == "idx" || source.format == "npy" || source.format == "npz",
@@ -115,7 +115,8 @@ bool Opener::read(const FieldSource& source, Opened& opened) {
 
 /// Labels count the sub-folders in order: with others than the model was compiled for, they would
 /// mean something else.
-bool Opener::check_classes(const FieldSource& source, const FieldSource& of, const Opened& opened) {
+bool Opener::check_classes(const ir::DataField& source, const ir::DataField& of,
+                           const Opened& opened) {
     const int64_t classes = opened.labels->class_count();
     const bool same = source.class_names.empty() || of.format != "folder"
                           ? classes == source.classes
@@ -131,7 +132,7 @@ bool Opener::check_classes(const FieldSource& source, const FieldSource& of, con
     return false;
 }
 
-bool Opener::check_shape(const FieldSource& source, const Field& field) {
+bool Opener::check_shape(const ir::DataField& source, const Field& field) {
     if (field.shape() == source.shape) return true;
     diagnostics_.error(DiagnosticKind::kShapeMismatch, {},
                        "`{}` holds examples of shape [{}], but the model was compiled for [{}]",
@@ -140,7 +141,7 @@ bool Opener::check_shape(const FieldSource& source, const Field& field) {
     return false;
 }
 
-Result<FieldPtr> Opener::limit(const FieldSource& source, FieldPtr field) {
+Result<FieldPtr> Opener::limit(const ir::DataField& source, FieldPtr field) {
     const int64_t count = source.count > 0 ? source.count : field->count();
     if (count > field->count()) {
         diagnostics_.error(DiagnosticKind::kBadValue, {},
@@ -152,19 +153,20 @@ Result<FieldPtr> Opener::limit(const FieldSource& source, FieldPtr field) {
     return FieldPtr(std::make_shared<FieldView>(std::move(field), source.name, count));
 }
 
-bool Opener::open(const FieldSource& source) {
+bool Opener::open(const ir::DataField& source) {
     if (source.format == "labels") return true;
     Opened& opened = opened_[source.name];
     return read(source, opened) && check_shape(source, *opened.field);
 }
 
-Result<FieldPtr> Opener::finish(const FieldSource& source, const std::vector<FieldSource>& all) {
+Result<FieldPtr> Opener::finish(const ir::DataField& source,
+                                const std::vector<ir::DataField>& all) {
     if (source.format != "labels") return limit(source, opened_[source.name].field);
-    for (const FieldSource& of : all) {
+    for (const ir::DataField& of : all) {
         const auto found = opened_.find(of.name);
         if (of.name != source.source || found == opened_.end() || !found->second.labels) continue;
         if (!check_classes(source, of, found->second)) return Failure{};
-        FieldSource labels = source;
+        ir::DataField labels = source;
         labels.count = of.count;
         return limit(labels, found->second.labels);
     }
@@ -175,13 +177,13 @@ Result<FieldPtr> Opener::finish(const FieldSource& source, const std::vector<Fie
 
 }  // namespace
 
-Result<std::vector<FieldPtr>> open_fields(const std::vector<FieldSource>& sources,
+Result<std::vector<FieldPtr>> open_fields(const std::vector<ir::DataField>& sources,
                                           Diagnostics& diagnostics) {
     Opener opener(diagnostics);
-    for (const FieldSource& source : sources)
+    for (const ir::DataField& source : sources)
         if (!opener.open(source)) return Failure{};
     std::vector<FieldPtr> fields;
-    for (const FieldSource& source : sources) {
+    for (const ir::DataField& source : sources) {
         Result<FieldPtr> field = opener.finish(source, sources);
         if (!field) return Failure{};
         fields.push_back(field.take());

@@ -2,37 +2,22 @@
 // like.
 #pragma once
 
-#include <cstdint>
-#include <string>
 #include <vector>
 
+#include "compiler/ir/contract.h"
 #include "runtime/data/dataset.h"
 
 namespace gmc::runtime {
 
-/// A field as the model was compiled for it.
-struct FieldSource {
-    std::string name;
-    std::string format;  ///< "idx", "npy", "npz", "folder", "synthetic", "labels"
-    std::string source;  ///< path, name of the synthetic set, or the field whose labels these are
-    std::string key;     ///< npz: the array
-    std::vector<int64_t> shape;  ///< of one example; {} for labels
-    ValueRange range;            ///< what bytes are scaled into; others must lie in it
-    /// False: the range is a guess, by which bytes and pictures are measured but nothing else.
-    bool range_given = false;
-    int64_t count = 0;    ///< use the first so many examples; 0 = all
-    int64_t first = 0;    ///< synthetic: number of the first example
-    int64_t classes = 0;  ///< labels are 0 .. classes - 1; of `shapes`, the kinds; 0 = unknown
-    /// Of labels from a folder: its sub-folders when the model was compiled; {} = not known.
-    std::vector<std::string> class_names;
-    bool crop = true;   ///< folder, as in FolderOptions
-    bool flip = false;  ///< folder
-};
+/// What the values of a field span.
+inline ValueRange value_range(const ir::DataField& field) {
+    return {static_cast<float>(field.range.low), static_cast<float>(field.range.high)};
+}
 
 /// Opens the fields of one data set in the order given. Labels come from the field that they
 /// belong to, so that it is read once. Errors: those of the readers; kShapeMismatch when examples
 /// have another shape than the model was compiled for; kBadValue when there are fewer than `count`.
-Result<std::vector<FieldPtr>> open_fields(const std::vector<FieldSource>& sources,
+Result<std::vector<FieldPtr>> open_fields(const std::vector<ir::DataField>& sources,
                                           Diagnostics& diagnostics);
 
 }  // namespace gmc::runtime

@@ -11,8 +11,7 @@
 
 namespace gmc::runtime {
 
-/// Alignment of every tensor within a block: a cache line and an AVX-512 register.
-inline constexpr int64_t kTensorAlignment = 64;
+using ir::kTensorAlignment;
 
 /// What the executables of one module share. They must not run at the same time.
 class Arena {

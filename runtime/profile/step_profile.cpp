@@ -31,7 +31,7 @@ bool run_rounds(LoadedModel& model, StepRunner& runner, int64_t rounds, StepProf
                                nanoseconds(end.time_since_epoch()).count()});
     };
     // Its thread, if it has one, writes out.batches and ends with it.
-    const auto loader = model.make_loader(DataSplit::kTrain, options, diagnostics);
+    const auto loader = model.data().make_loader(DataSplit::kTrain, options, diagnostics);
     if (!loader.ok()) return false;
     for (int64_t i = 0; i < kWarmUp + rounds; ++i) {
         if (i == kWarmUp) runner.set_timing(&out.log);

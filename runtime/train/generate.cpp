@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "runtime/train/fill_inputs.h"
 #include "runtime/train/picture.h"
 #include "runtime/train/sampler.h"
 
@@ -13,7 +14,7 @@ namespace {
 bool takes_data(const Executable& executable) {
     const auto& inputs = executable.function().inputs;
     return std::any_of(inputs.begin(), inputs.end(),
-                       [](const ir::Input& i) { return i.source.starts_with("data."); });
+                       [](const ir::Input& i) { return i.source.is_data(); });
 }
 
 }  // namespace
@@ -44,8 +45,8 @@ Result<EvaluationResult> evaluate(LoadedModel& model, DataSplit split, uint64_t 
                                   Diagnostics& diagnostics) {
     Executable* executable = model.function("evaluate", diagnostics);
     if (executable == nullptr) return Failure{};
-    auto loader =
-        model.make_loader(split, {model.batch_size(), LoaderMode::kEvaluate, seed, 2}, diagnostics);
+    auto loader = model.data().make_loader(
+        split, {model.batch_size(), LoaderMode::kEvaluate, seed, 2}, diagnostics);
     if (!loader.ok()) return Failure{};
     EvaluationResult result;
     for (const ir::NamedValue& named : executable->function().results)
@@ -54,7 +55,7 @@ Result<EvaluationResult> evaluate(LoadedModel& model, DataSplit split, uint64_t 
     for (int64_t b = 0; b < batches; ++b) {
         const auto batch = (*loader)->next(diagnostics);
         if (!batch.ok()) return Failure{};
-        model.set_inputs(*executable, **loader, **batch);
+        set_inputs(*executable, **loader, **batch);
         executable->run(model.context(seed, static_cast<uint32_t>(b)));
         const int64_t rows = (*batch)->valid_rows;
         for (size_t i = 0; i < result.values.size(); ++i)
@@ -84,10 +85,12 @@ Result<Reconstruction> reconstruct(LoadedModel& model, const std::string& name, 
                                    int64_t count, uint64_t seed, Diagnostics& diagnostics) {
     Executable* executable = batch_function(model, name, diagnostics);
     if (executable == nullptr) return Failure{};
-    auto loader =
-        model.make_loader(split, {model.batch_size(), LoaderMode::kEvaluate, seed, 0}, diagnostics);
+    auto loader = model.data().make_loader(
+        split, {model.batch_size(), LoaderMode::kEvaluate, seed, 0}, diagnostics);
     if (!loader.ok()) return Failure{};
-    const int64_t field = std::max<int64_t>((*loader)->dataset().find(image_field(model)), 0);
+    const ir::DataField* image = image_field(model.module());
+    const int64_t field =
+        image == nullptr ? 0 : std::max<int64_t>((*loader)->dataset().find(image->name), 0);
     const FieldPtr& originals = (*loader)->dataset().fields()[field];
     Reconstruction out;
     out.originals.shape = {0};
@@ -101,8 +104,8 @@ Result<Reconstruction> reconstruct(LoadedModel& model, const std::string& name, 
         out.originals.values.insert(out.originals.values.end(), from,
                                     from + rows * originals->elements());
         out.originals.shape[0] += rows;
-        model.set_inputs(*executable, **loader, **batch);
-        model.set_noise(*executable, seed, done);
+        set_inputs(*executable, **loader, **batch);
+        set_noise(*executable, seed, done);
         executable->run(model.context(seed, static_cast<uint32_t>((*batch)->cursor.batch)));
         append_rows(executable->result(0), executable->result_type(0), rows, out.reconstructions);
         done += rows;
@@ -123,8 +126,8 @@ Result<std::vector<std::pair<std::string, Examples>>> encode(LoadedModel& model,
                           "function `{}` takes no data field, so there is nothing to encode", name);
         return Failure{};
     }
-    auto loader =
-        model.make_loader(split, {model.batch_size(), LoaderMode::kEvaluate, seed, 2}, diagnostics);
+    auto loader = model.data().make_loader(
+        split, {model.batch_size(), LoaderMode::kEvaluate, seed, 2}, diagnostics);
     if (!loader.ok()) return Failure{};
     const int64_t there = (*loader)->dataset().count();
     count = count == 0 ? there : std::min(count, there);
@@ -134,8 +137,8 @@ Result<std::vector<std::pair<std::string, Examples>>> encode(LoadedModel& model,
     for (int64_t done = 0; done < count; done += model.batch_size()) {
         const auto batch = (*loader)->next(diagnostics);
         if (!batch.ok()) return Failure{};
-        model.set_inputs(*executable, **loader, **batch);
-        model.set_noise(*executable, seed, done);
+        set_inputs(*executable, **loader, **batch);
+        set_noise(*executable, seed, done);
         executable->run(model.context(seed, static_cast<uint32_t>((*batch)->cursor.batch)));
         for (size_t i = 0; i < out.size(); ++i)
             append_rows(executable->result(i), executable->result_type(i),

@@ -4,14 +4,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "runtime/train/fill_inputs.h"
 #include "runtime/train/sampler.h"
 
 namespace gmc::runtime {
 namespace {
 
-bool is_noise(const ir::Input& input) {
-    return input.source == "normal" || input.source == "uniform";
-}
+bool is_noise(const ir::Input& input) { return input.source.is_noise(); }
 
 /// The noise of one place of the picture.
 void fill_place(const ir::Input& input, size_t number, const InterpolateOptions& options,
@@ -20,11 +19,17 @@ void fill_place(const ir::Input& input, size_t number, const InterpolateOptions&
     const double t = static_cast<double>(column) / static_cast<double>(options.columns - 1);
     std::vector<float> a(to.size()), b(to.size());
     const auto width = static_cast<int64_t>(to.size());
-    LoadedModel::noise_of_example(input, number, options.seed, 2 * row, width, a.data());
-    LoadedModel::noise_of_example(input, number, options.seed, 2 * row + 1, width, b.data());
-    if (input.source == "normal") return slerp(a, b, t, to);
+    noise_of_example(input, number, options.seed, 2 * row, width, a.data());
+    noise_of_example(input, number, options.seed, 2 * row + 1, width, b.data());
+    if (input.source.kind == ir::InputSource::Kind::kNormal) return slerp(a, b, t, to);
     for (size_t i = 0; i < to.size(); ++i)
         to[i] = static_cast<float>((1 - t) * double{a[i]} + t * double{b[i]});
+}
+
+/// How many classes an input of labels has; 0 for noise.
+int64_t label_classes(const ir::Module& module, const ir::Input& input) {
+    const ir::DataField* field = ir::find_field(module.data, input.source.field);
+    return field == nullptr ? 0 : field->label_classes();
 }
 
 void fill_batch(LoadedModel& model, Executable& executable, const InterpolateOptions& options,
@@ -33,7 +38,7 @@ void fill_batch(LoadedModel& model, Executable& executable, const InterpolateOpt
         const ir::Input& input = executable.function().inputs[i];
         const ir::Type& type = executable.input_type(i);
         const int64_t width = type.elements() / type.shape[0];
-        const int64_t classes = is_noise(input) ? 0 : model.label_classes(input.source.substr(5));
+        const int64_t classes = label_classes(model.module(), input);
         for (int64_t row = 0; row < type.shape[0]; ++row) {
             float* to = executable.input(i) + row * width;
             const int64_t place = first + row;

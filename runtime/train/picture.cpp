@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "runtime/data/field_source.h"
 #include "runtime/output/scatter.h"
 
 namespace gmc::runtime {
@@ -11,22 +12,22 @@ namespace {
 constexpr int64_t kImagesUsual = 64, kPointsUsual = 2000;
 constexpr int64_t kColumnsMost = 64;
 
-/// The first data field whose examples are points; "" when there is none.
-std::string point_field(const LoadedModel& model) {
-    for (const std::string& field : model.data_fields())
-        if (model.field_shape(field) == ir::Shape{2}) return field;
-    return "";
+/// The first data field whose examples are points; null when there is none.
+const ir::DataField* point_field(const ir::Module& module) {
+    for (const ir::DataField& field : module.data)
+        if (field.shape == ir::Shape{2}) return &field;
+    return nullptr;
 }
 
 /// The first points of the data, as many as a picture shows.
 bool read_points(LoadedModel& model, std::vector<float>& points, Diagnostics& diagnostics) {
-    const std::string name = point_field(model);
-    if (name.empty()) return true;
+    const ir::DataField* declared = point_field(model.module());
+    if (declared == nullptr) return true;
     auto loader =
-        model.make_loader(DataSplit::kTest, {1, LoaderMode::kEvaluate, 0, 0}, diagnostics);
+        model.data().make_loader(DataSplit::kTest, {1, LoaderMode::kEvaluate, 0, 0}, diagnostics);
     if (!loader.ok()) return false;
     const Dataset& dataset = (*loader)->dataset();
-    const Field& field = *dataset.fields()[static_cast<size_t>(dataset.find(name))];
+    const Field& field = *dataset.fields()[static_cast<size_t>(dataset.find(declared->name))];
     points.resize(static_cast<size_t>(2 * std::min(field.count(), kPointsUsual)));
     for (size_t i = 0; i < points.size(); i += 2)
         field.read(static_cast<int64_t>(i / 2), points.data() + i);
@@ -35,12 +36,12 @@ bool read_points(LoadedModel& model, std::vector<float>& points, Diagnostics& di
 
 }  // namespace
 
-std::string image_field(const LoadedModel& model) {
-    for (const std::string& field : model.data_fields()) {
-        const ir::Shape shape = model.field_shape(field);
-        if (shape.size() == 3 && (shape[2] == 1 || shape[2] == 3)) return field;
+const ir::DataField* image_field(const ir::Module& module) {
+    for (const ir::DataField& field : module.data) {
+        const ir::Shape& shape = field.shape;
+        if (shape.size() == 3 && (shape[2] == 1 || shape[2] == 3)) return &field;
     }
-    return "";
+    return nullptr;
 }
 
 bool as_images(const Examples& examples, ImageBatch& images) {
@@ -62,9 +63,10 @@ int64_t usual_count(const ir::Shape& shape) {
 
 GridOptions grid_options(const LoadedModel& model) {
     GridOptions grid;
-    const ValueRange range = model.range(image_field(model));
-    grid.low = range.low;
-    grid.high = range.high;
+    if (const ir::DataField* field = image_field(model.module())) {
+        grid.low = value_range(*field).low;
+        grid.high = value_range(*field).high;
+    }
     return grid;
 }
 

@@ -8,8 +8,8 @@
 
 namespace gmc::runtime {
 
-/// The first data field with the shape of an image, [H, W, 1 or 3]; "" when there is none.
-std::string image_field(const LoadedModel& model);
+/// The first data field with the shape of an image, [H, W, 1 or 3]; null when there is none.
+const ir::DataField* image_field(const ir::Module& module);
 /// A view of examples as images; false when their shape is not [N, H, W, 1 or 3].
 bool as_images(const Examples& examples, ImageBatch& images);
 /// Whether examples are points of the plane, [N, 2].

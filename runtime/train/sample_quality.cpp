@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "runtime/data/field_source.h"
 #include "runtime/metrics/frechet.h"
 #include "runtime/train/generate.h"
 #include "runtime/train/picture.h"
@@ -20,7 +21,7 @@ class ExampleFunction {
         Executable* executable = batch_function(classifier, name, diagnostics);
         if (executable == nullptr) return std::nullopt;
         const auto& inputs = executable->function().inputs;
-        if (inputs.size() == 1 && inputs[0].source.starts_with("data.") &&
+        if (inputs.size() == 1 && inputs[0].source.is_data() &&
             executable->result_type(0).rank() == 2)
             return ExampleFunction(classifier, *executable);
         diagnostics
@@ -38,7 +39,8 @@ class ExampleFunction {
         return {shape.begin() + 1, shape.end()};
     }
     ValueRange range() const {
-        return classifier_->range(executable_->function().inputs[0].source.substr(5));
+        const std::string& field = executable_->function().inputs[0].source.field;
+        return value_range(*ir::find_field(classifier_->module().data, field));
     }
     int64_t width() const { return executable_->result_type(0).shape[1]; }
     /// [N, width()], of all examples that were put in before flush().
@@ -132,10 +134,10 @@ class Comparison {
 
     /// The data that samples imitate: the first field of their shape. Its range is that of samples.
     bool find_field() {
-        for (const std::string& field : model_.data_fields()) {
-            if (model_.field_shape(field) != shape_) continue;
-            field_ = field;
-            const ValueRange from = model_.range(field), to = features_->range();
+        for (const ir::DataField& field : model_.module().data) {
+            if (field.shape != shape_) continue;
+            field_ = field.name;
+            const ValueRange from = value_range(field), to = features_->range();
             scale_ = (to.high - to.low) / (from.high - from.low);
             offset_ = to.low - scale_ * from.low;
             return true;
@@ -175,7 +177,7 @@ class Comparison {
         if (!test.ok()) return false;
         quality_.data_examples = test->count;
         quality_.frechet_distance = frechet_distance(samples, *test);
-        if (!model_.has_test_data()) return true;
+        if (!model_.data().has_test()) return true;
         const auto train = fit_data(DataSplit::kTrain, seed);
         if (!train.ok()) return false;
         quality_.frechet_distance_of_data = frechet_distance(*train, *test);
@@ -183,7 +185,7 @@ class Comparison {
     }
 
     Result<GaussianFit> fit_data(DataSplit split, uint64_t seed) {
-        auto loader = model_.make_loader(
+        auto loader = model_.data().make_loader(
             split, {model_.batch_size(), LoaderMode::kEvaluate, seed, 2}, diagnostics_);
         if (!loader.ok()) return Failure{};
         const auto field = static_cast<size_t>((*loader)->dataset().find(field_));
@@ -218,8 +220,9 @@ std::optional<SyntheticModes> modes_of(const LoadedModel& model) {
     if (sample == nullptr || sample->results.empty() ||
         !are_points(sample->type(sample->results[0].value).shape))
         return std::nullopt;
-    for (const std::string& field : model.data_fields())
-        if (auto modes = synthetic_modes(model.synthetic_set(field))) return modes;
+    for (const ir::DataField& field : model.module().data)
+        if (auto modes = synthetic_modes(field.format == "synthetic" ? field.source : ""))
+            return modes;
     return std::nullopt;
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "runtime/train/fill_inputs.h"
 #include "runtime/train/generate.h"
 
 namespace gmc::runtime {
@@ -12,22 +13,23 @@ namespace {
 bool count_classes(const LoadedModel& model, const std::string& name, const ir::Function& function,
                    int64_t& classes, Diagnostics& diagnostics) {
     for (const ir::Input& input : function.inputs) {
-        if (!input.source.starts_with("data.")) continue;
-        const std::string field = input.source.substr(5);
-        const int64_t here = model.label_classes(field);
+        if (!input.source.is_data()) continue;
+        const ir::DataField& field = *ir::find_field(model.module().data, input.source.field);
+        const int64_t here = field.label_classes();
         if (here == 0) {
-            if (model.field_shape(field).empty())
+            if (field.shape.empty())
                 diagnostics
                     .error(DiagnosticKind::kWrongType, {},
                            "function `{}` takes `{}`, and how many classes it has is not known",
-                           name, field)
-                    .help(fmt::format("say it in the model: `{}: {{..., classes: 10}}`", field));
+                           name, field.name)
+                    .help(
+                        fmt::format("say it in the model: `{}: {{..., classes: 10}}`", field.name));
             else
                 diagnostics
                     .error(DiagnosticKind::kWrongType, {},
                            "function `{}` takes `{}`, which is neither noise nor a label, so it "
                            "makes no samples",
-                           name, field)
+                           name, field.name)
                     .help("`gmrun reconstruct` and `gmrun encode` run functions of data");
             return false;
         }
@@ -65,13 +67,14 @@ Result<Sampler> Sampler::make(LoadedModel& model, const SamplerOptions& options,
 
 bool Sampler::can_sample(const LoadedModel& model, const ir::Function& function) {
     return std::all_of(function.inputs.begin(), function.inputs.end(), [&](const ir::Input& i) {
-        return !i.source.starts_with("data.") || model.label_classes(i.source.substr(5)) > 0;
+        return !i.source.is_data() ||
+               ir::find_field(model.module().data, i.source.field)->label_classes() > 0;
     });
 }
 
 void Sampler::next() {
-    model_->set_noise(*executable_, options_.seed, next_);
-    model_->set_labels(*executable_, next_, options_.label);
+    set_noise(*executable_, options_.seed, next_);
+    set_labels(model_->module(), *executable_, next_, options_.label);
     const int64_t batch = next_ / model_->batch_size();
     executable_->run(model_->context(options_.seed, static_cast<uint32_t>(batch)));
     next_ += model_->batch_size();

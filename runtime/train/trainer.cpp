@@ -11,6 +11,7 @@
 #include "runtime/output/metrics_log.h"
 #include "runtime/output/png.h"
 #include "runtime/output/progress.h"
+#include "runtime/train/fill_inputs.h"
 #include "runtime/train/generate.h"
 #include "runtime/train/picture.h"
 #include "runtime/train/sampler.h"
@@ -54,7 +55,7 @@ class Run {
         } else if (!model_.states().initialise(training_.seed, diagnostics_) || !copy_model()) {
             return false;
         }
-        auto loader = model_.make_loader(
+        auto loader = model_.data().make_loader(
             DataSplit::kTrain, {model_.batch_size(), LoaderMode::kTrain, training_.seed, 2},
             diagnostics_);
         if (!loader.ok()) return false;
@@ -67,7 +68,7 @@ class Run {
         log_.emplace(log.take());
         steps_per_epoch_ =
             std::max<int64_t>(loader_->batches_per_epoch() / runner_.batches_per_round(), 1);
-        epochs_ = options_.epochs.value_or(model_.epochs());
+        epochs_ = options_.epochs.value_or(model_.module().training->epochs);
         steps_ = steps_per_epoch_ * epochs_;
         if (options_.steps_most) steps_ = std::min(steps_, *options_.steps_most);
         return true;
@@ -183,8 +184,8 @@ class Run {
 }  // namespace
 
 StepRunner::StepRunner(LoadedModel& model, Diagnostics& diagnostics) : model_(model) {
-    model.read_ahead();
-    for (const LoadedModel::ScheduleEntry& entry : model.schedule()) {
+    model.prepare_training();
+    for (const ir::ScheduleEntry& entry : model.module().schedule) {
         Executable* executable = model.function(entry.function, diagnostics);
         if (executable == nullptr) {
             ok_ = false;
@@ -209,7 +210,7 @@ void StepRunner::set_timing(TimeLog* log) {
 
 bool StepRunner::run(Loader& loader, TrainingState& training, Diagnostics& diagnostics) {
     if (entries_.size() == 1 && delivers_ != &loader) {
-        model_.deliver_inputs(*entries_[0].executable, loader);
+        deliver_inputs(*entries_[0].executable, loader);
         delivers_ = &loader;
     }
     if (!first_) model_.make_huge();
@@ -224,7 +225,7 @@ bool StepRunner::run(Loader& loader, TrainingState& training, Diagnostics& diagn
             const int64_t begin = steady_ns();
             const auto batch = loader.next(diagnostics);
             if (!batch.ok()) return false;
-            model_.set_inputs(*entry.executable, loader, **batch);
+            set_inputs(*entry.executable, loader, **batch);
             if (log_ != nullptr) log_->push_back({nullptr, 0, {begin, steady_ns()}});
             entry.executable->run({training.seed, training.call++,
                                    static_cast<double>(training.step), passes((*batch)->cursor)});

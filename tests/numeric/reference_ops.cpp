@@ -17,7 +17,7 @@ using Numbers = std::vector<double>;
 
 ir::Module parse(const std::string& text) {
     Diagnostics diagnostics;
-    auto module = ir::parse_module("test.gmc", "gmc 1\nmodel \"test\"\n" + text, diagnostics);
+    auto module = ir::parse_module("test.gmc", "gmc 2\nmodel \"test\"\n" + text, diagnostics);
     INFO(diagnostics.render());
     REQUIRE(module.ok());
     return module.take();

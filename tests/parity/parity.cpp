@@ -42,7 +42,7 @@ void fill_data(const nlohmann::json& fixture, int64_t call, double low, double h
     }
 }
 
-/// A function of the training schedule, "step" or "step_critic*5 step_generator*1".
+/// A function of the training schedule.
 struct Scheduled {
     int64_t repeat = 1;
     const ir::Function* function = nullptr;
@@ -51,20 +51,18 @@ struct Scheduled {
 
 std::vector<Scheduled> bind_schedule(const ir::Module& module, runtime::StateStore& states,
                                      bool reference) {
-    std::istringstream words(std::get<std::string>(*module.find_config("train.schedule")));
     auto arena = std::make_shared<runtime::Arena>(module);
     std::vector<Scheduled> schedule;
-    for (std::string word; words >> word;) {
-        const size_t star = word.find('*');
-        const ir::Function* function = module.find_function(word.substr(0, star));
+    for (const ir::ScheduleEntry& entry : module.schedule) {
+        const ir::Function* function = module.find_function(entry.function);
         REQUIRE(function != nullptr);
         Diagnostics diagnostics;
         auto run =
             runtime::Executable::make(module, *function, states, arena, {reference}, diagnostics);
         INFO(diagnostics.render());
         REQUIRE(run.ok());
-        schedule.push_back({star == std::string::npos ? 1 : std::stoll(word.substr(star + 1)),
-                            function, std::make_unique<runtime::Executable>(run.take())});
+        schedule.push_back(
+            {entry.repeat, function, std::make_unique<runtime::Executable>(run.take())});
     }
     return schedule;
 }

@@ -266,7 +266,8 @@ void set_weights(runtime::LoadedModel& model, float scale) {
 /// Mean and deviation (divided by n - 1) of the second feature of a split's pictures.
 std::pair<double, double> moments_of_data(runtime::LoadedModel& model, runtime::DataSplit split) {
     Diagnostics diagnostics;
-    auto loader = model.make_loader(split, {1, runtime::LoaderMode::kEvaluate, 1, 0}, diagnostics);
+    auto loader =
+        model.data().make_loader(split, {1, runtime::LoaderMode::kEvaluate, 1, 0}, diagnostics);
     REQUIRE(loader.ok());
     const auto& dataset = (*loader)->dataset();
     std::vector<double> sums;
@@ -352,13 +353,10 @@ TEST_CASE("the classifier of models/ learns to tell generated shapes apart") {
     ir::Module module = compile_model(
         "classifier",
         {"data.image.shape=[28,28,1]", "data.test.image.shape=[28,28,1]", "train.batch_size=32"});
-    for (auto& [key, value] : module.config) {
-        const bool label = key.find(".label.") != std::string::npos;
-        if (key.ends_with(".format")) value = std::string(label ? "labels" : "synthetic");
-        if (key.ends_with(".source")) value = std::string(label ? "image" : "shapes");
-        if (key.ends_with(".count")) value = label ? 0.0 : 1000.0;
-        if (key.ends_with(".classes")) value = 8.0;
-    }
+    use_generated_shapes(module);
+    for (std::vector<ir::DataField>* fields : {&module.data, &module.test})
+        for (ir::DataField& field : *fields) field.count = field.format == "labels" ? 0 : 1000;
+    for (ir::DataField& field : module.test) field.first = 1000;
     const fs::path folder = fs::temp_directory_path() / ("gmc-judge-" + std::to_string(getpid()));
     fs::create_directories(folder);
     Diagnostics diagnostics;

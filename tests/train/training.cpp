@@ -47,14 +47,10 @@ std::string write_model(const Folder& folder, const std::string& name, int64_t b
     const std::string batch = "train.batch_size=" + std::to_string(batch_size);
     ir::Module module = needs_files(name) ? compile_without_data(name, batch_size, precision)
                                           : compile_model(name, {batch}, precision);
-    for (auto& [key, value] : module.config) {
-        if (key.ends_with(".count")) value = static_cast<double>(batch_size * 6);
-        const bool label = key.ends_with("label.source") || key.ends_with("label.format");
-        if (!needs_files(name)) continue;
-        if (key.ends_with(".format")) value = std::string(label ? "labels" : "synthetic");
-        if (key.ends_with(".source")) value = std::string(label ? "image" : "shapes");
-        if (key.ends_with(".classes")) value = 8.0;
-    }
+    if (needs_files(name)) use_generated_shapes(module);
+    for (std::vector<ir::DataField>* fields : {&module.data, &module.test})
+        for (ir::DataField& field : *fields) field.count = batch_size * 6;
+    for (ir::DataField& field : module.test) field.first = batch_size * 6;
     Diagnostics diagnostics;
     REQUIRE(ir::write_file(folder / (name + ".gmc"), ir::artefact_text(module), diagnostics));
     return folder / (name + ".gmc");
@@ -300,8 +296,7 @@ TEST_CASE("evaluation counts every example once, whatever the batch") {
     for (const int64_t batch : {7, 32}) {
         ir::Module module =
             compile_model("shapes_vae", {"train.batch_size=" + std::to_string(batch)});
-        for (auto& [key, value] : module.config)
-            if (key.starts_with("test.") && key.ends_with(".count")) value = 100.0;
+        for (ir::DataField& field : module.test) field.count = 100;
         Diagnostics diagnostics;
         REQUIRE(ir::write_file(folder / "m.gmc", ir::artefact_text(module), diagnostics));
         auto model = load(folder / "m.gmc");
@@ -322,8 +317,8 @@ TEST_CASE("data read ahead are the same data, and once only") {
     const auto model = load(write_model(folder, "shapes_vae", 8));
     const auto first_batch = [&] {
         Diagnostics diagnostics;
-        auto loader = model->make_loader(runtime::DataSplit::kTrain,
-                                         {8, runtime::LoaderMode::kTrain, 3, 0}, diagnostics);
+        auto loader = model->data().make_loader(
+            runtime::DataSplit::kTrain, {8, runtime::LoaderMode::kTrain, 3, 0}, diagnostics);
         REQUIRE(loader.ok());
         const auto batch = (*loader)->next(diagnostics);
         REQUIRE(batch.ok());
@@ -331,7 +326,7 @@ TEST_CASE("data read ahead are the same data, and once only") {
         return std::vector<float>((*batch)->fields[0], (*batch)->fields[0] + elements);
     };
     const std::vector<float> expected = first_batch();
-    model->read_ahead();
+    model->prepare_training();
     CHECK(first_batch() == expected);
     CHECK(first_batch() == expected);
 }
@@ -339,22 +334,20 @@ TEST_CASE("data read ahead are the same data, and once only") {
 TEST_CASE("what is wrong with data read ahead is said when the loader is made") {
     const Folder folder;
     ir::Module module = compile_model("shapes_vae", {"train.batch_size=8"});
-    for (auto& [key, value] : module.config) {
-        if (key == "data.image.format") value = std::string("idx");
-        if (key == "data.image.source") value = folder / "nowhere";
-    }
+    module.data[0].format = "idx";
+    module.data[0].source = folder / "nowhere";
     Diagnostics diagnostics;
     REQUIRE(ir::write_file(folder / "m.gmc", ir::artefact_text(module), diagnostics));
     {
         const auto unused = load(folder / "m.gmc");
-        unused->read_ahead();
+        unused->prepare_training();
     }
     const auto model = load(folder / "m.gmc");
     const runtime::StepRunner runner(*model, diagnostics);
     CHECK(runner.ok());
     CHECK_FALSE(diagnostics.any());
-    CHECK_FALSE(model->make_loader(runtime::DataSplit::kTrain,
-                                   {8, runtime::LoaderMode::kTrain, 3, 2}, diagnostics));
+    CHECK_FALSE(model->data().make_loader(runtime::DataSplit::kTrain,
+                                          {8, runtime::LoaderMode::kTrain, 3, 2}, diagnostics));
     REQUIRE(diagnostics.count() == 1);
     CHECK(diagnostics.render().find("nowhere` cannot be opened: No such file or directory") !=
           std::string::npos);

@@ -18,7 +18,7 @@ struct Found {
 Found find(const std::string& body, const std::string& states = "") {
     Diagnostics diagnostics;
     auto parsed =
-        ir::parse_module("test.gmc", "gmc 1\nmodel \"test\"\n" + states + body, diagnostics);
+        ir::parse_module("test.gmc", "gmc 2\nmodel \"test\"\n" + states + body, diagnostics);
     INFO(diagnostics.render());
     REQUIRE(parsed.ok());
     const ir::Module module = parsed.take();

@@ -11,8 +11,8 @@
 namespace gmc::runtime {
 namespace {
 
-FieldSource synthetic_source() {
-    FieldSource source;
+ir::DataField synthetic_source() {
+    ir::DataField source;
     source.name = "image";
     source.format = "synthetic";
     source.source = "shapes";
@@ -23,8 +23,8 @@ FieldSource synthetic_source() {
     return source;
 }
 
-FieldSource labels_of(const std::string& field, int64_t classes) {
-    FieldSource source;
+ir::DataField labels_of(const std::string& field, int64_t classes) {
+    ir::DataField source;
     source.name = "label";
     source.format = "labels";
     source.source = field;
@@ -38,7 +38,7 @@ float label(const Field& field, int64_t index) {
     return value;
 }
 
-std::string error_of(const std::vector<FieldSource>& sources) {
+std::string error_of(const std::vector<ir::DataField>& sources) {
     Diagnostics diagnostics;
     CHECK_FALSE(open_fields(sources, diagnostics).ok());
     return only_error(diagnostics);
@@ -60,7 +60,7 @@ TEST_CASE("labels belong to the examples, in whatever order the fields stand") {
 }
 
 TEST_CASE("labels of what has none") {
-    FieldSource roll = synthetic_source();
+    ir::DataField roll = synthetic_source();
     roll.source = "swiss_roll";
     roll.shape = {2};
     CHECK(error_of({roll, labels_of("image", 4)}) ==
@@ -74,11 +74,11 @@ TEST_CASE("a folder's classes are those that the model was compiled for") {
         std::filesystem::create_directories(folder.path(name));
         REQUIRE(write_png(folder.path(name) + "/x.png", make_image(3, 3, 1, 9), diagnostics));
     }
-    FieldSource pictures = synthetic_source();
+    ir::DataField pictures = synthetic_source();
     pictures.format = "folder";
     pictures.source = folder.path();
     pictures.count = 0;
-    FieldSource labels = labels_of("image", 2);
+    ir::DataField labels = labels_of("image", 2);
     labels.class_names = {"a", "b"};
     CHECK(open_fields({pictures, labels}, diagnostics).ok());
     labels.class_names = {"a", "c"};
@@ -93,7 +93,7 @@ TEST_CASE("the first pictures of a folder are mirrored in training like all of t
     picture.at(0, 1)[0] = 255;
     for (int i = 0; i < 40; ++i)
         REQUIRE(write_png(folder.path(std::to_string(i) + ".png"), picture, diagnostics));
-    FieldSource source = synthetic_source();
+    ir::DataField source = synthetic_source();
     source.format = "folder";
     source.source = folder.path();
     source.shape = {2, 2, 1};
@@ -113,7 +113,7 @@ TEST_CASE("the first pictures of a folder are mirrored in training like all of t
 TEST_CASE("fewer examples, and more than there are") {
     const TempFolder folder;
     Diagnostics diagnostics;
-    FieldSource source;
+    ir::DataField source;
     source.name = "x";
     source.format = "npy";
     source.source = folder.path("x.npy");

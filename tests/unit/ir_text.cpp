@@ -57,7 +57,7 @@ TEST_CASE("a module's file is its text and a checksum", "[ir]") {
     ir::Module module;
     module.name = "m";
     const std::string text = ir::artefact_text(module);
-    CHECK(text == "gmc 1\nmodel \"m\"\nchecksum 219ab6cb\n");
+    CHECK(text == "gmc 2\nmodel \"m\"\nchecksum 5604643b\n");
     Diagnostics diagnostics;
     const auto read_back = ir::read_artefact_text("m.gmc", text, {}, diagnostics);
     REQUIRE(read_back.ok());
@@ -67,7 +67,7 @@ TEST_CASE("a module's file is its text and a checksum", "[ir]") {
 TEST_CASE("no prefix of a module's file is taken for the file", "[ir]") {
     ir::Module module;
     module.name = "m";
-    module.config.emplace_back("train.epochs", 3.0);
+    module.training = ir::Training{32, 3};
     const std::string text = ir::artefact_text(module);
     for (size_t length = 0; length < text.size(); ++length) {
         Diagnostics diagnostics;
@@ -80,7 +80,7 @@ TEST_CASE("no prefix of a module's file is taken for the file", "[ir]") {
 TEST_CASE("no single changed byte of a module's file goes unnoticed", "[ir]") {
     ir::Module module;
     module.name = "m";
-    module.config.emplace_back("train.epochs", 3.0);
+    module.training = ir::Training{32, 3};
     const std::string text = ir::artefact_text(module);
     for (size_t i = 0; i < text.size(); ++i)
         for (const char c : {'0', 'z', '\0', '\n', '\xff'}) {

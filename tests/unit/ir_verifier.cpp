@@ -12,7 +12,7 @@ namespace {
 
 Module parsed(const std::string& functions) {
     Diagnostics diagnostics;
-    Result<Module> module = parse_module("test", "gmc 1\nmodel \"t\"\n" + functions, diagnostics);
+    Result<Module> module = parse_module("test", "gmc 2\nmodel \"t\"\n" + functions, diagnostics);
     INFO(diagnostics.render());
     REQUIRE(module.ok());
     return module.take();

@@ -20,7 +20,7 @@ ir::Module small_module() {
     Diagnostics diagnostics;
     Result<ir::Module> module =
         ir::parse_module("test",
-                         "gmc 1\nmodel \"t\"\nfunc @f(%x: f32[4] = argument) {\n  %y = neg %x : "
+                         "gmc 2\nmodel \"t\"\nfunc @f(%x: f32[4] = argument) {\n  %y = neg %x : "
                          "f32[4]\n  result y = %y\n}\n",
                          diagnostics);
     REQUIRE(module.ok());

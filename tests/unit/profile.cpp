@@ -15,7 +15,7 @@ namespace {
 
 ir::Module parse(const std::string& functions) {
     Diagnostics diagnostics;
-    auto parsed = ir::parse_module("test.gmc", "gmc 1\nmodel \"t\"\nfile \"t.yaml\"\n" + functions,
+    auto parsed = ir::parse_module("test.gmc", "gmc 2\nmodel \"t\"\nfile \"t.yaml\"\n" + functions,
                                    diagnostics);
     INFO(diagnostics.render());
     REQUIRE(parsed.ok());

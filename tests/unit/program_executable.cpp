@@ -19,7 +19,7 @@ struct Program {
 
     static ir::Module parse(const std::string& text) {
         Diagnostics diagnostics;
-        auto parsed = ir::parse_module("test.gmc", "gmc 1\nmodel \"test\"\n" + text, diagnostics);
+        auto parsed = ir::parse_module("test.gmc", "gmc 2\nmodel \"test\"\n" + text, diagnostics);
         INFO(diagnostics.render());
         REQUIRE(parsed.ok());
         return parsed.take();

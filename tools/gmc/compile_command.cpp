@@ -1,6 +1,5 @@
 // gmc compile: a model's YAML -> a .gmc file.
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 #include <map>
 
@@ -26,7 +25,7 @@ std::string description(const std::string& path, const ir::Module& module) {
 }
 
 /// "64MiB", "1.5 GiB", "4096": bytes.
-double bytes_from(const std::string& text) {
+int64_t bytes_from(const std::string& text) {
     static const std::map<std::string, double> kUnits = {
         {"", 1}, {"B", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
     size_t used = 0;
@@ -41,7 +40,7 @@ double bytes_from(const std::string& text) {
     if (used == 0 || unit == kUnits.end() || !(number > 0) || number > 1e15)
         throw UsageError(fmt::format(
             "--memory-limit is a size such as 64MiB (or KiB, GiB, bytes), not `{}`", text));
-    return std::floor(number * unit->second);
+    return static_cast<int64_t>(number * unit->second);
 }
 
 }  // namespace
@@ -63,7 +62,7 @@ int compile_command(const Words& words) {
     if (!line.parse(words)) return kDone;
     const passes::PassOptions options = pass_options(line);
     const std::vector<passes::Stage> stages = chosen_stages(line, pipeline());
-    const double limit = line.has("memory-limit") ? bytes_from(line.text("memory-limit")) : 0;
+    const int64_t limit = line.has("memory-limit") ? bytes_from(line.text("memory-limit")) : 0;
     std::string output = line.text("output");
     if (output.empty()) output = std::filesystem::path(line.text("MODEL")).stem().string() + ".gmc";
 
@@ -71,7 +70,7 @@ int compile_command(const Words& words) {
     Result<dsl::ModelSpec> spec = read_model(line, diagnostics);
     if (!spec) return report(diagnostics);
     Result<ir::Module> module = build_model(line, *spec, diagnostics);
-    if (module && limit > 0) module->config.push_back({"compile.memory_limit", limit});
+    if (module) module->compilation.memory_limit = limit;
     if (!module || !passes::run_stages(*module, stages, options, diagnostics) ||
         !ir::write_file(output, ir::artefact_text(*module), diagnostics))
         return report(diagnostics);

@@ -167,7 +167,7 @@ int gradcheck_command(const Words& words) {
     const auto seed = line.get<uint64_t>("seed");
     if (!gradcheck_states(*module, seed, states, diagnostics)) return report(diagnostics);
     bool random = false;
-    const runtime::ReferenceInputs data = gradcheck_data(*spec, seed, random);
+    const runtime::ReferenceInputs data = gradcheck_data(*module, seed, random);
     if (random) fmt::print("the data cannot be read: random numbers in their place\n");
     return Gradcheck(line, *spec, *module).run(data, states);
 }

@@ -3,7 +3,6 @@
 
 #include "compiler/ir/module.h"
 #include "compiler/support/diagnostic.h"
-#include "dsl/spec.h"
 #include "runtime/reference/reference.h"
 
 namespace gmc::tools {
@@ -11,7 +10,7 @@ namespace gmc::tools {
 /// The first examples of the model's fields, a batch of them per field, by the field's name: from
 /// its files, or where those cannot be read (`random` is then set) random numbers within the
 /// declared range, random classes for labels.
-runtime::ReferenceInputs gradcheck_data(const dsl::ModelSpec& spec, uint64_t seed, bool& random);
+runtime::ReferenceInputs gradcheck_data(const ir::Module& module, uint64_t seed, bool& random);
 
 /// Every state at its initial value. Parameters are moved off it at random, by a tenth of their
 /// size: biases of zero, for one, put whole images exactly on the kink of a ReLU. False after an

@@ -66,7 +66,7 @@ Result<ir::Module> build_model(const CommandLine& line, const dsl::ModelSpec& sp
                                Diagnostics& diagnostics) {
     const std::string precision = line.text("precision");
     Result<ir::Module> module = lower::build_module(spec, diagnostics);
-    if (module && precision == "bf16") module->config.emplace_back("precision", precision);
+    if (module && precision == "bf16") module->compilation.precision = ir::DType::kBf16;
     return module;
 }
 

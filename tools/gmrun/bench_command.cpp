@@ -51,7 +51,7 @@ bool measure(runtime::LoadedModel& model, int64_t steps, Measured& out, Diagnost
     runtime::StepRunner runner(model, diagnostics);
     runtime::TrainingState training;
     if (!runner.ok() || !model.states().initialise(training.seed, diagnostics)) return false;
-    auto loader = model.make_loader(
+    auto loader = model.data().make_loader(
         runtime::DataSplit::kTrain,
         {model.batch_size(), runtime::LoaderMode::kTrain, training.seed, 2}, diagnostics);
     if (!loader.ok()) return false;
@@ -88,7 +88,7 @@ int bench_command(const Words& words) {
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
     int64_t images = 0;
-    for (const auto& entry : model.schedule()) images = std::max(images, entry.repeat);
+    for (const auto& entry : model.module().schedule) images = std::max(images, entry.repeat);
     images *= model.batch_size();
     const nlohmann::ordered_json json{
         {"model", model.module().name},

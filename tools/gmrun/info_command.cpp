@@ -26,7 +26,8 @@ nlohmann::ordered_json describe(const ir::Module& module) {
         function["inputs"] = nlohmann::json::array();
         for (const ir::Input& i : f.inputs)
             function["inputs"].push_back(fmt::format("{}: {} = {}", f.values[i.value].name,
-                                                     ir::to_string(f.type(i.value)), i.source));
+                                                     ir::to_string(f.type(i.value)),
+                                                     ir::to_string(i.source)));
         function["results"] = nlohmann::json::array();
         for (const ir::NamedValue& r : f.results)
             function["results"].push_back(

@@ -28,7 +28,8 @@ class Writer {
                             escaped(function_.name));
         for (const Input& input : function_.inputs)
             node(input.value,
-                 fmt::format("%{} = {}", function_.values[input.value].name, input.source),
+                 fmt::format("%{} = {}", function_.values[input.value].name,
+                             to_string(input.source)),
                  "ellipse");
         for (const Operation& op : function_.operations) operation(op);
         for (const Update& u : function_.updates)

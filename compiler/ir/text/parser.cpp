@@ -3,30 +3,23 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
 #include <unordered_map>
 
-#include "compiler/ir/attributes.h"
 #include "compiler/ir/infer.h"
-#include "compiler/ir/text/lexer.h"
+#include "compiler/ir/text/contract_parser.h"
+#include "compiler/ir/text/token_reader.h"
 #include "compiler/support/edit_distance.h"
 
 namespace gmc::ir {
 namespace {
 
-constexpr int64_t kMostElements = int64_t{1} << 40;
-
-/// Thrown inside this file only, after the error was reported: unwinds to the end of the parse.
-struct ParseStop {};
-
-class Parser {
+class Parser : TokenReader {
   public:
-    Parser(uint32_t file, Diagnostics& diagnostics)
-        : file_(file), diagnostics_(diagnostics), lexer_(diagnostics.sources().file(file).text()) {}
+    using TokenReader::TokenReader;
 
     Module parse() {
         expect_word("gmc");
-        const Token version = lexer_.peek();
+        const Token version = peek();
         if (integer() != kFormatVersion)
             stop(version,
                  fmt::format(
@@ -39,121 +32,10 @@ class Parser {
     }
 
   private:
-    // ---- tokens ----
-
-    /// The next token that is no comment.
-    const Token& peek() {
-        while (lexer_.peek().kind == Token::Kind::kComment) lexer_.next();
-        return lexer_.peek();
-    }
-    Token next() {
-        peek();
-        return lexer_.next();
-    }
-    /// Asked before looking on where a location may follow, as peek() drops it.
-    bool at_comment() { return lexer_.peek().kind == Token::Kind::kComment; }
-    bool at_end() { return peek().kind == Token::Kind::kEnd; }
-    bool at(char c) { return peek().kind == Token::Kind::kPunctuation && peek().text[0] == c; }
-    bool at_word(std::string_view word) {
-        return peek().kind == Token::Kind::kWord && peek().text == word;
-    }
-    bool accept(char c) {
-        if (!at(c)) return false;
-        next();
-        return true;
-    }
-
-    [[noreturn]] void stop(const Token& token, std::string text, std::string help = "") {
-        const SourceFile& source = diagnostics_.sources().file(file_);
-        Diagnostic& d = diagnostics_.error(
-            DiagnosticKind::kBadIr,
-            source.span_at(file_, token.offset, std::max<size_t>(token.length, 1)), "{}", text);
-        if (!help.empty()) d.help(std::move(help));
-        throw ParseStop{};
-    }
-    std::string seen(const Token& t) {
-        return t.kind == Token::Kind::kEnd ? "the end of the text" : fmt::format("`{}`", t.text);
-    }
-    void expect(char c) {
-        if (!accept(c)) stop(peek(), fmt::format("expected `{}`, got {}", c, seen(peek())));
-    }
-    void expect_word(std::string_view word) {
-        if (!at_word(word)) stop(peek(), fmt::format("expected `{}`, got {}", word, seen(peek())));
-        next();
-    }
-    std::string word(std::string_view what) {
-        if (peek().kind != Token::Kind::kWord)
-            stop(peek(), fmt::format("expected {}, got {}", what, seen(peek())));
-        return next().text;
-    }
-    std::string string() {
-        if (peek().kind != Token::Kind::kString)
-            stop(peek(), fmt::format("expected a string in quotes, got {}", seen(peek())));
-        return next().text;
-    }
-    double number() {
-        const Token t = next();
-        double value = 0;
-        const char* begin = t.text.c_str();
-        const char* end = begin + t.text.size();
-        if (t.kind == Token::Kind::kWord && (t.text == "inf" || t.text == "nan"))
-            return t.text == "inf" ? INFINITY : NAN;
-        const auto [stopped, code] = std::from_chars(begin, end, value);
-        if (t.kind != Token::Kind::kNumber || code != std::errc() || stopped != end)
-            stop(t, fmt::format("expected a number, got {}", seen(t)));
-        return value;
-    }
-    int64_t integer() {
-        const Token t = next();
-        int64_t value = 0;
-        const char* end = t.text.data() + t.text.size();
-        const auto [stopped, code] = std::from_chars(t.text.data(), end, value);
-        if (t.kind != Token::Kind::kNumber || code != std::errc() || stopped != end)
-            stop(t, fmt::format("expected an integer, got {}", seen(t)));
-        return value;
-    }
-    std::vector<int64_t> integers() {
-        expect('[');
-        std::vector<int64_t> out;
-        while (!at(']')) {
-            out.push_back(integer());
-            if (!accept(',')) break;
-        }
-        expect(']');
-        return out;
-    }
-
-    // ---- shared pieces ----
-
-    Type type() {
-        const Token t = peek();
-        const std::string name = word("a type such as f32[128,10]");
-        Type result;
-        if (name == "f32")
-            result.dtype = DType::kF32;
-        else if (name == "bf16")
-            result.dtype = DType::kBf16;
-        else if (name == "i32")
-            result.dtype = DType::kI32;
-        else
-            stop(t, fmt::format("`{}` is no element type", name),
-                 "element types are f32, bf16 and i32");
-        result.shape = integers();
-        int64_t elements = 1;
-        for (int64_t size : result.shape) {
-            if (size < 1 || size > kMostElements / elements)
-                stop(t, fmt::format(
-                            "{} is no shape: sizes are positive and their product is at most 2^40",
-                            to_string(result.shape)));
-            elements *= size;
-        }
-        return result;
-    }
-
     /// `// path:line:column` after an op or a state, when there is one.
     Location location() {
         if (!at_comment()) return {};
-        const std::string text = lexer_.next().text;
+        const std::string text = comment().text;
         const size_t second = text.rfind(':');
         const size_t first = second == std::string::npos || second == 0
                                  ? std::string::npos
@@ -176,71 +58,21 @@ class Parser {
         return kNone;
     }
 
-    void read(bool& out) {
-        const Token t = next();
-        if (t.text != "true" && t.text != "false")
-            stop(t, fmt::format("expected true or false, got {}", seen(t)));
-        out = t.text == "true";
-    }
-    void read(int64_t& out) { out = integer(); }
-    void read(double& out) { out = number(); }
-    void read(std::vector<int64_t>& out) { out = integers(); }
-
-    /// `{name=value, ...}` into the fields of `object`; nothing when the next token is no brace.
-    template <typename Object>
-    void attributes(Object& object, std::string_view owner) {
-        if (at_comment() || !accept('{')) return;
-        while (!at('}')) {
-            const Token name = peek();
-            word("an attribute's name");
-            expect('=');
-            bool known = false;
-            for_each_field(object, [&](std::string_view field_name, auto& member) {
-                if (known || field_name != name.text) return;
-                known = true;
-                read(member);
-            });
-            if (!known) stop(name, fmt::format("`{}` has no attribute `{}`", owner, name.text));
-            if (!accept(',')) break;
-        }
-        expect('}');
-    }
-    void attributes(std::monostate&, std::string_view) {}
-
     // ---- module items ----
 
     void item() {
-        const Token t = peek();
-        const std::string keyword = word("`file`, `config`, `state`, `func` or `checksum`");
-        if (keyword == "file")
+        const Token keyword = peek();
+        word("`file`, `state`, `func` or another line of a module");
+        if (keyword.text == "file")
             module_.files.push_back(string());
-        else if (keyword == "config")
-            config();
-        else if (keyword == "state")
+        else if (keyword.text == "state")
             state();
-        else if (keyword == "func")
+        else if (keyword.text == "func")
             function();
-        else
-            stop(t, fmt::format("`{}` starts nothing here", keyword),
-                 "a module has file, config, state and func");
-    }
-
-    void config() {
-        const std::string key = word("a key");
-        expect('=');
-        if (peek().kind == Token::Kind::kString) {
-            module_.config.emplace_back(key, string());
-        } else if (accept('[')) {
-            std::vector<double> list;
-            while (!at(']')) {
-                list.push_back(number());
-                if (!accept(',')) break;
-            }
-            expect(']');
-            module_.config.emplace_back(key, std::move(list));
-        } else {
-            module_.config.emplace_back(key, number());
-        }
+        else if (!parse_contract_line(*this, keyword, module_))
+            stop(keyword, fmt::format("`{}` starts nothing here", keyword.text),
+                 "lines of a module begin with file, description, data, test, train, schedule, "
+                 "compile, state or func");
     }
 
     void state() {
@@ -315,7 +147,12 @@ class Parser {
         const ValueId id = define(name, t);
         placement(id);
         expect('=');
-        function_->inputs.push_back({id, word("where the input comes from")});
+        const Token source = peek();
+        const auto known = input_source(word("where the input comes from"));
+        if (!known)
+            stop(source, fmt::format("`{}` is nowhere that an input comes from", source.text),
+                 "inputs come from data.FIELD, normal, uniform, valid or argument");
+        function_->inputs.push_back({id, *known});
     }
 
     void ending() {
@@ -438,9 +275,6 @@ class Parser {
              near.empty() ? "" : fmt::format("did you mean `{}`?", near));
     }
 
-    uint32_t file_;
-    Diagnostics& diagnostics_;
-    Lexer lexer_;
     Module module_;
     Function* function_ = nullptr;
     std::unordered_map<std::string, ValueId> values_;

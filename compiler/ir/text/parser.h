@@ -9,8 +9,8 @@
 
 namespace gmc::ir {
 
-/// The newest version of the text format that this program reads and the one it writes.
-inline constexpr int kFormatVersion = 1;
+/// The version of the text format that this program reads and writes.
+inline constexpr int kFormatVersion = 2;
 
 /// Parses the text of a module. Errors (kBadIr) point into it: unknown ops with did-you-mean,
 /// undefined values, types that do not follow from the operands. The first error of a function ends

@@ -2,30 +2,12 @@
 #include "compiler/ir/text/printer.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "compiler/ir/attributes.h"
+#include "compiler/ir/text/parser.h"
 
 namespace gmc::ir {
 namespace {
-
-std::string quoted(const std::string& text) {
-    std::string out = "\"";
-    for (char c : text) {
-        if (c == '"' || c == '\\') out += '\\';
-        if (c == '\n')
-            out += "\\n";
-        else
-            out += c;
-    }
-    return out + "\"";
-}
-
-std::string config_text(const ConfigValue& value) {
-    if (const auto* number = std::get_if<double>(&value)) return fmt::format("{}", *number);
-    if (const auto* text = std::get_if<std::string>(&value)) return quoted(*text);
-    return fmt::format("[{}]", fmt::join(std::get<std::vector<double>>(value), ", "));
-}
 
 class Printer {
   public:
@@ -77,6 +59,31 @@ class Printer {
     const Function* function_;
 };
 
+std::string print_field(const char* keyword, const DataField& field) {
+    return fmt::format("{} @{} : {} = {} {}{}\n", keyword, field.name, to_string(f32(field.shape)),
+                       field.format, quoted(field.source), attributes_text(field));
+}
+
+std::string print_contract(const Module& module) {
+    std::string out;
+    if (!module.description.empty())
+        out += fmt::format("description {}\n", quoted(module.description));
+    for (const DataField& field : module.data) out += print_field("data", field);
+    for (const DataField& field : module.test) out += print_field("test", field);
+    if (module.training) out += fmt::format("train{}\n", attributes_text(*module.training));
+    if (!module.schedule.empty()) {
+        out += "schedule";
+        for (const ScheduleEntry& entry : module.schedule) {
+            out += " @" + entry.function;
+            if (entry.repeat != 1) out += fmt::format("*{}", entry.repeat);
+        }
+        out += "\n";
+    }
+    if (module.compilation != Compilation{})
+        out += fmt::format("compile{}\n", attributes_text(module.compilation));
+    return out;
+}
+
 std::string print_state(const Module& module, const State& s) {
     const std::string start = s.role == StateRole::kCopy
                                   ? "@" + module.states[s.source].name
@@ -98,7 +105,7 @@ std::string print(const Module& module, const Function& function) {
     for (const Input& input : function.inputs)
         inputs += fmt::format("{}{}: {}{} = {}", inputs.empty() ? "" : ", ",
                               printer.name(input.value), to_string(function.type(input.value)),
-                              printer.placement(input.value), input.source);
+                              printer.placement(input.value), to_string(input.source));
     std::string plan;
     if (function.arena_bytes != kNone)
         plan =
@@ -114,10 +121,9 @@ std::string print(const Module& module, const Function& function) {
 }
 
 std::string print(const Module& module) {
-    std::string out = fmt::format("gmc 1\nmodel {}\n", quoted(module.name));
+    std::string out = fmt::format("gmc {}\nmodel {}\n", kFormatVersion, quoted(module.name));
     for (const std::string& file : module.files) out += fmt::format("file {}\n", quoted(file));
-    for (const auto& [key, value] : module.config)
-        out += fmt::format("config {} = {}\n", key, config_text(value));
+    out += print_contract(module);
     for (const State& state : module.states) out += print_state(module, state);
     for (const Function& function : module.functions) out += "\n" + print(module, function);
     return out;

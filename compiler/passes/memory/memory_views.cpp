@@ -38,7 +38,7 @@ void MemoryViews::find_slices() {
         if (op.as<Reshape>() != nullptr) view_[op.result()] = {op.operands[0], 0};
         if (op.as<Slice>() == nullptr || is_state(root(op.operands[0]).of)) continue;
         const std::optional<int64_t> offset = view_offset(function_, op);
-        if (offset && *offset % kMemoryAlignment == 0)
+        if (offset && *offset % ir::kTensorAlignment == 0)
             view_[op.result()] = {op.operands[0], *offset};
     }
 }
@@ -53,7 +53,7 @@ void MemoryViews::find_parts() {
         for (size_t i = 0; i < offsets.size(); ++i) {
             const View part = root(op.operands[i]);
             const int64_t bytes = function_.type(op.operands[i]).bytes();
-            if (offsets[i] % kMemoryAlignment == 0 && part.of != op.result() &&
+            if (offsets[i] % ir::kTensorAlignment == 0 && part.of != op.result() &&
                 function_.type(part.of).bytes() == bytes && !is_state(part.of))
                 view_[part.of] = {op.result(), offsets[i]};
         }

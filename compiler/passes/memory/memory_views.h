@@ -9,12 +9,9 @@
 
 namespace gmc::passes {
 
-/// Where tensors and arenas begin and end: a cache line and the widest vector.
-inline constexpr int64_t kMemoryAlignment = 64;
-
 /// Bytes that a value takes in an arena.
 inline int64_t aligned_bytes(const ir::Type& type) {
-    return (type.bytes() + kMemoryAlignment - 1) / kMemoryAlignment * kMemoryAlignment;
+    return (type.bytes() + ir::kTensorAlignment - 1) / ir::kTensorAlignment * ir::kTensorAlignment;
 }
 
 /// Where a value is within the memory of another one.

@@ -15,7 +15,6 @@ namespace {
 
 using namespace ir;  // NOLINT
 
-constexpr const char* kLimitKey = "compile.memory_limit";
 /// A repeated operation must take this share off what is over the limit, or the search would go on
 /// for crumbs.
 constexpr double kWorthRepeating = 1e-4;
@@ -240,9 +239,8 @@ class State {
 }  // namespace
 
 Result<bool> recompute(Module& module, Diagnostics& diagnostics) {
-    const ConfigValue* found = module.find_config(kLimitKey);
-    if (found == nullptr) return false;
-    const auto limit = static_cast<int64_t>(std::get<double>(*found));
+    const int64_t limit = module.compilation.memory_limit;
+    if (limit == 0) return false;
     bool changed = false;
     for (Function& function : module.functions) {
         if (arena_bytes_of(function) <= limit) continue;

@@ -6,7 +6,7 @@
 // alive. The operation that makes such a value is repeated before the value's next use, so that it
 // need not be kept until then. Loops are repeated first, contractions only when loops are not
 // enough; of several, the one that saves most for its work.
-// Requires: the number `config compile.memory_limit`, in bytes; without it nothing is done.
+// Requires: `compile {memory_limit=BYTES}`; without it nothing is done.
 // Ensures: every function fits, or an error says what the least is. Results are the same to the
 // bit: ops are pure, random ones too.
 //

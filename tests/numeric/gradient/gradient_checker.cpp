@@ -25,7 +25,7 @@ double relu(double x) { return x > 0 ? x : 0; }
 /// sum((w x)^2) with two right answers, and `factor`, `curvature` to make them wrong: the gradient
 /// by w is 2 x (w x), and that of slope = d . r by w is 2 x^2 r.
 std::string squares(const std::string& factor, const std::string& curvature) {
-    return R"(gmc 1
+    return R"(gmc 2
 model "t"
 state @w : f32[3] parameter = ones
 func @loss_w(%x: f32[3] = data.x) {

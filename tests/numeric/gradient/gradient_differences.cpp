@@ -79,7 +79,7 @@ ir::ValueId Scope::input(const Operand& operand) {
     ir::Function& function = b.function();
     const std::string name = fmt::format("x{}", inputs_.size());
     const ir::ValueId id = function.add_value(name, ir::f32(operand.shape));
-    function.inputs.push_back({id, "argument"});
+    function.inputs.push_back({id, {}});
     std::vector<double>& data = inputs_[name];
     for (int64_t i = 0; i < b.type(id).elements(); ++i) {
         const double x = random_.uniform(operand.low, operand.high);

@@ -48,7 +48,7 @@ Numbers random_numbers(TestRandom& random, int64_t count) {
 
 /// sum(x * the input `name`), which is made here.
 ir::ValueId weighted(lower::FunctionScope& f, ir::ValueId x, const std::string& name) {
-    const ir::ValueId weights = f.input(name, "argument", f.b.shape(x));
+    const ir::ValueId weights = f.input(name, {}, f.b.shape(x));
     return f.b.reduce_sum(f.b.mul(x, weights), ir::all_axes(f.b.type(x).rank()));
 }
 
@@ -66,7 +66,7 @@ LayerCheck::LayerCheck(const std::string& inputs, const std::string& layers, boo
             const std::string& name = f.values[input.value].name;
             if (inputs_.count(name) != 0) continue;
             inputs_[name] = random_numbers(random, f.type(input.value).elements());
-            for (size_t i = 0; input.source == "data.label" && i < inputs_[name].size(); ++i)
+            for (size_t i = 0; input.source.field == "label" && i < inputs_[name].size(); ++i)
                 inputs_[name][i] = static_cast<double>(i);
         }
     }

@@ -44,7 +44,7 @@ std::vector<double> special_numbers() {
 }
 
 ir::Module parsed(const std::string& body, const std::string& shape) {
-    std::string text = "gmc 1\nmodel \"t\"\nfunc @f(%x: f32[@] = argument) {\n" + body + "}\n";
+    std::string text = "gmc 2\nmodel \"t\"\nfunc @f(%x: f32[@] = argument) {\n" + body + "}\n";
     for (size_t at; (at = text.find('@', text.find("@f") + 2)) != std::string::npos;)
         text.replace(at, 1, shape);
     Diagnostics diagnostics;

@@ -66,7 +66,7 @@ ir::ValueId LoopHarness::input(const ir::Shape& shape, double low, double high, 
 
 ir::ValueId LoopHarness::input(const ir::Shape& shape, std::vector<float> data) {
     const ir::ValueId id = function().add_value("x", ir::f32(shape));
-    function().inputs.push_back({id, "argument"});
+    function().inputs.push_back({id, {}});
     memory_[id] = std::move(data);
     return id;
 }

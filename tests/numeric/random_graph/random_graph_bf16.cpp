@@ -21,7 +21,7 @@ bool has_bf16_contraction(const ir::Function& function) {
 }
 
 void lower(RandomGraph& graph) {
-    graph.module.config.emplace_back("precision", std::string("bf16"));
+    graph.module.compilation.precision = ir::DType::kBf16;
     Diagnostics diagnostics;
     REQUIRE(passes::run_stages(graph.module, pipeline(), {}, diagnostics).ok());
 }

@@ -41,7 +41,8 @@ ir::ValueId GraphMaker::add_input(ir::Shape shape, double low, double high, bool
     ir::Function& function = b.function();
     const std::string name = fmt::format("x{}", function.inputs.size());
     const ir::ValueId id = function.add_value(name, ir::f32(std::move(shape)));
-    function.inputs.push_back({id, random.chance(0.5) ? "argument" : "data.image"});
+    function.inputs.push_back(
+        {id, random.chance(0.5) ? ir::InputSource{} : ir::InputSource::data("image")});
     graph_.run.inputs[name] = numbers(b.type(id).elements(), low, high, whole);
     note(id, {low, high, 0, true});
     return id;
@@ -155,11 +156,10 @@ RandomGraph random_graph(uint64_t seed, const RandomGraphOptions& options) {
     graph.seed = seed;
     graph.module.name = fmt::format("random \"graph\" {}", seed);
     graph.module.files = {"models/random.yaml", "models/recipes/other.yaml"};
-    graph.module.config = {{"train.batch_size", 128.0},
-                           {"train.rate", 1e-7},
-                           {"data.text", std::string("a \\ \"quoted\"\nline")},
-                           {"data.range", std::vector<double>{-1, 0.1}},
-                           {"data.none", std::vector<double>{}}};
+    graph.module.description = "a \\ \"quoted\"\nline";
+    graph.module.data = {{"text", {4, 4, 1}, "npz", "a \"file\".npz", "key", {-1, 0.1}, true}};
+    graph.module.training = ir::Training{128, 3};
+    graph.module.schedule = {{"f", 5}};
     graph.module.functions.emplace_back().name = std::string("f");
     graph.run.call = {seed * 0x9E3779B97F4A7C15u + 1, static_cast<uint32_t>(seed % 7), 3, 0.5};
     GraphMaker maker(graph, options);

@@ -19,7 +19,7 @@ int64_t lower_arena(ir::Module& module) {
     const int64_t bytes = passes::arena_bytes_of(module.functions[0]);
     for (int64_t limit = bytes * 3 / 4 / 64 * 64; limit < bytes; limit += 64) {
         ir::Module limited = module;
-        limited.config.push_back({"compile.memory_limit", static_cast<double>(limit)});
+        limited.compilation.memory_limit = limit;
         Diagnostics diagnostics;
         if (!passes::recompute(limited, diagnostics).ok()) continue;
         module = limited;

@@ -1,0 +1,123 @@
+// What a compiled model tells the runtime beside its functions: the data that it was compiled for,
+// how it is trained, and how it was compiled. Each struct is one line of the IR text (`data`,
+// `test`, `train`, `schedule`, `compile`); printer and parser follow from `fields()`, as they do
+// for ops. verify_contract.h says what the values must be.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include "compiler/ir/ops.h"
+#include "compiler/ir/type.h"
+
+namespace gmc::ir {
+
+/// Where the runtime takes an input of a function from.
+struct InputSource {
+    enum class Kind : uint8_t {
+        kData,     ///< `data.image`: a field of the data, one example per row
+        kNormal,   ///< standard normal noise; row i is a function of the seed and example i
+        kUniform,  ///< the same, uniform in [0, 1)
+        kValid,    ///< 1 for rows that are examples, 0 for those that pad a last batch
+        kArgument  ///< the caller sets it
+    };
+    Kind kind = Kind::kArgument;
+    std::string field;  ///< of kData
+
+    static InputSource data(std::string field) { return {Kind::kData, std::move(field)}; }
+    bool is_data() const { return kind == Kind::kData; }
+    bool is_noise() const { return kind == Kind::kNormal || kind == Kind::kUniform; }
+    friend bool operator==(const InputSource&, const InputSource&) = default;
+};
+/// "data.image", "normal", "uniform", "valid" or "argument".
+std::string to_string(const InputSource& source);
+/// The source of that text; none when it is no such text.
+std::optional<InputSource> input_source(std::string_view text);
+
+/// [low, high]
+struct Interval {
+    double low = 0, high = 1;
+    friend bool operator==(const Interval&, const Interval&) = default;
+};
+
+/// The formats of data, e.g. "idx". "labels" are the classes of another field's examples.
+std::span<const std::string_view> data_formats();
+
+/// One field of the training or the test data:
+///   data @image : f32[28,28,1] = folder "pictures" {range=[-1,1], flip=true}
+struct DataField {
+    std::string name;
+    Shape shape;                 ///< of one example, channels last; {} for labels
+    std::string format = "idx";  ///< one of data_formats()
+    /// A path, the name of a synthetic set, or the field whose examples these are the labels of.
+    std::string source;
+    std::string key;  ///< npz: the array
+    Interval range;   ///< what bytes are scaled into; other numbers must lie in it
+    /// False: the range is a guess, which scales bytes and pictures but restricts nothing else.
+    bool range_given = false;
+    int64_t count = 0;  ///< use the first so many examples; 0 = all that there are
+    int64_t first = 0;  ///< synthetic: the number of the first example
+    /// Labels are 0 .. classes - 1; of pictures or points, how many kinds there are; 0 = unknown.
+    int64_t classes = 0;
+    /// Of labels from a folder: its sub-folders when the model was compiled; {} = not known.
+    std::vector<std::string> class_names;
+    bool crop = true;   ///< folder: pictures are cut to the shape; false: stretched
+    bool flip = false;  ///< folder: every second picture is mirrored in training
+
+    /// How many classes the field's values name; 0 for a field that holds no labels.
+    int64_t label_classes() const { return shape.empty() ? classes : 0; }
+    static constexpr auto fields() {
+        return std::tuple{field("key", &DataField::key),
+                          field("range", &DataField::range),
+                          field("range_given", &DataField::range_given),
+                          field("count", &DataField::count),
+                          field("first", &DataField::first),
+                          field("classes", &DataField::classes),
+                          field("class_names", &DataField::class_names),
+                          field("crop", &DataField::crop),
+                          field("flip", &DataField::flip)};
+    }
+    friend bool operator==(const DataField&, const DataField&) = default;
+};
+
+/// How the model is trained:
+///   train {batch_size=128, epochs=10}
+struct Training {
+    int64_t batch_size = 1;  ///< rows of every input of data and noise
+    int64_t epochs = 1;
+    static constexpr auto fields() {
+        return std::tuple{field("batch_size", &Training::batch_size),
+                          field("epochs", &Training::epochs)};
+    }
+    friend bool operator==(const Training&, const Training&) = default;
+};
+
+/// One function of a training step:
+///   schedule @step_critic*5 @step_generator
+struct ScheduleEntry {
+    std::string function;
+    int64_t repeat = 1;  ///< so many calls, each with a batch of its own
+    friend bool operator==(const ScheduleEntry&, const ScheduleEntry&) = default;
+};
+
+/// What the passes were asked for:
+///   compile {precision=bf16, memory_limit=67108864}
+struct Compilation {
+    DType precision = DType::kF32;  ///< bf16: contractions and what lies between them
+    int64_t memory_limit = 0;       ///< bytes of a function's values; 0 = no limit
+    static constexpr auto fields() {
+        return std::tuple{field("precision", &Compilation::precision),
+                          field("memory_limit", &Compilation::memory_limit)};
+    }
+    friend bool operator==(const Compilation&, const Compilation&) = default;
+};
+
+/// The field of that name; null when there is none.
+const DataField* find_field(const std::vector<DataField>& fields, std::string_view name);
+
+}  // namespace gmc::ir

@@ -1,0 +1,93 @@
+// What every part of the parser of IR text reads with: tokens, numbers, types and attributes, each
+// with an error that points at the token where something else was expected.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "compiler/ir/attributes.h"
+#include "compiler/ir/text/lexer.h"
+#include "compiler/ir/type.h"
+#include "compiler/support/diagnostic.h"
+
+namespace gmc::ir {
+
+/// Thrown by TokenReader::stop after the error was reported: unwinds to parse_module.
+struct ParseStop {};
+
+class TokenReader {
+  public:
+    TokenReader(uint32_t file, Diagnostics& diagnostics)
+        : file_(file), diagnostics_(diagnostics), lexer_(diagnostics.sources().file(file).text()) {}
+
+    /// The next token that is no comment.
+    const Token& peek();
+    Token next();
+    /// Whether a comment comes next. Asked before peek() where a location may follow, since peek()
+    /// drops it.
+    bool at_comment() { return lexer_.peek().kind == Token::Kind::kComment; }
+    Token comment() { return lexer_.next(); }
+    bool at_end() { return peek().kind == Token::Kind::kEnd; }
+    bool at(char c) { return peek().kind == Token::Kind::kPunctuation && peek().text[0] == c; }
+    bool at_word(std::string_view word) {
+        return peek().kind == Token::Kind::kWord && peek().text == word;
+    }
+    bool accept(char c);
+
+    /// Reports an error (kBadIr) at `token` and ends the parse.
+    [[noreturn]] void stop(const Token& token, std::string text, std::string help = "");
+    /// The token as messages name it.
+    static std::string seen(const Token& token);
+
+    void expect(char c);
+    void expect_word(std::string_view word);
+    /// `what` is for the message: "a key".
+    std::string word(std::string_view what);
+    std::string string();
+    double number();
+    int64_t integer();
+    std::vector<int64_t> integers();
+    DType dtype();
+    /// `f32[128,10]`
+    Type type();
+
+    /// `{name=value, ...}` into the fields of `object`; nothing when the next token is no brace.
+    template <typename Object>
+    void attributes(Object& object, std::string_view owner) {
+        if (at_comment() || !accept('{')) return;
+        while (!at('}')) {
+            const Token name = peek();
+            word("an attribute's name");
+            expect('=');
+            bool known = false;
+            for_each_field(object, [&](std::string_view field_name, auto& member) {
+                if (known || field_name != name.text) return;
+                known = true;
+                read(member);
+            });
+            if (!known) stop(name, fmt::format("`{}` has no attribute `{}`", owner, name.text));
+            if (!accept(',')) break;
+        }
+        expect('}');
+    }
+    void attributes(std::monostate&, std::string_view) {}
+
+  protected:
+    uint32_t file_;
+    Diagnostics& diagnostics_;
+
+  private:
+    void read(bool& out);
+    void read(int64_t& out) { out = integer(); }
+    void read(double& out) { out = number(); }
+    void read(std::string& out) { out = string(); }
+    void read(DType& out) { out = dtype(); }
+    void read(Interval& out);
+    void read(std::vector<int64_t>& out) { out = integers(); }
+    void read(std::vector<std::string>& out);
+
+    Lexer lexer_;
+};
+
+}  // namespace gmc::ir

@@ -1,0 +1,198 @@
+// The invariants of a module's contract:
+//   fields     of the training data, and of the test data, have names of their own, a known format
+//              and a source; the shape of an example has positive sizes; ranges are finite and in
+//              order; counts and classes are not negative, and bounded
+//   labels     have the shape of a number and name another field of the same data
+//   pictures   from a folder have the shape [height, width, channels]
+//   class_names  are as many as there are classes
+//   test       each field is also one of the training data, with the same shape
+//   train      batch size and epochs are positive and bounded
+//   schedule   names functions of the module; how often each is called is positive and bounded
+//   compile    precision is f32 or bf16; the memory limit is not negative
+// A module that is to run has training and a schedule, and each input of its functions
+//   data       is named like a field of the training data and has the type f32[batch size, shape]
+//   noise      is f32 with as many rows as the batch
+//   valid      is f32[batch size]
+//   argument   does not occur, since nobody is there to give it
+// The bounds keep sums and products of these numbers far inside 64 bits, and class numbers exact in
+// f32.
+#include "compiler/ir/verify_contract.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <set>
+
+namespace gmc::ir {
+namespace {
+
+constexpr int64_t kMostRows = int64_t{1} << 20;
+constexpr int64_t kMostEpochs = 1'000'000'000;
+constexpr int64_t kMostRepeats = 1'000'000;
+constexpr int64_t kMostExamples = int64_t{1} << 40;
+constexpr int64_t kMostClasses = int64_t{1} << 24;
+
+bool is_name(const std::string& text) {
+    return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+        return std::isalnum(c) != 0 || c == '_';
+    });
+}
+
+class ContractCheck {
+  public:
+    ContractCheck(const Module& module, VerifyReport& report) : module_(module), report_(report) {}
+
+    void run(bool runnable) {
+        fields("data", module_.data);
+        fields("test", module_.test);
+        for (const DataField& field : module_.test) same_as_training(field);
+        if (module_.training) {
+            number("train", "batch_size", module_.training->batch_size, 1, kMostRows);
+            number("train", "epochs", module_.training->epochs, 1, kMostEpochs);
+        }
+        schedule();
+        if (module_.compilation.precision == DType::kI32)
+            report_.error_in_line("compile", "the precision is i32: it is f32 or bf16");
+        if (module_.compilation.memory_limit < 0)
+            report_.error_in_line("compile", "the memory limit is negative");
+        if (runnable && !report_.any()) runs();
+    }
+
+  private:
+    void number(const std::string& line, const char* what, int64_t value, int64_t least,
+                int64_t most) {
+        if (value < least || value > most)
+            report_.error_in_line(
+                line, fmt::format("{} is {}, not from {} to {}", what, value, least, most));
+    }
+
+    // ---- data ----
+
+    void fields(const char* keyword, const std::vector<DataField>& all) {
+        std::set<std::string> names;
+        for (const DataField& field : all) {
+            line_ = fmt::format("{} @{} ", keyword, field.name);
+            if (!is_name(field.name)) {
+                report_.error(fmt::format("`{}` is no name of a data field", field.name));
+                continue;
+            }
+            if (!names.insert(field.name).second) error("the field is declared twice");
+            one_field(field);
+            if (field.format == "labels") labels(field, all);
+        }
+    }
+
+    void error(const std::string& text) { report_.error_in_line(line_, text); }
+
+    void one_field(const DataField& field) {
+        const auto formats = data_formats();
+        if (std::find(formats.begin(), formats.end(), field.format) == formats.end())
+            error(fmt::format("`{}` is no format of data", field.format));
+        if (field.source.empty()) error("the data have no source");
+        if (std::any_of(field.shape.begin(), field.shape.end(),
+                        [](int64_t size) { return size < 1; }))
+            error(fmt::format("an example is {}: sizes are positive", to_string(field.shape)));
+        if (!std::isfinite(field.range.low) || !std::isfinite(field.range.high) ||
+            field.range.low >= field.range.high)
+            error(fmt::format("the range is [{},{}]: its ends are finite, the lower one first",
+                              field.range.low, field.range.high));
+        number(line_, "count", field.count, 0, kMostExamples);
+        number(line_, "first", field.first, 0, kMostExamples);
+        number(line_, "classes", field.classes, 0, kMostClasses);
+        if (!field.class_names.empty() &&
+            static_cast<int64_t>(field.class_names.size()) != field.classes)
+            error(fmt::format("{} classes have {} names", field.classes, field.class_names.size()));
+        if (field.format == "folder" && field.shape.size() != 3)
+            error(fmt::format("a picture is {}: it has height, width and channels",
+                              to_string(field.shape)));
+    }
+
+    void labels(const DataField& field, const std::vector<DataField>& all) {
+        const DataField* of = find_field(all, field.source);
+        if (!field.shape.empty())
+            error(fmt::format("a label is {}: it is a number, f32[]", to_string(field.shape)));
+        if (of == nullptr || of->format == "labels")
+            error(fmt::format("the labels are of `{}`, which is no field of these data",
+                              field.source));
+    }
+
+    void same_as_training(const DataField& field) {
+        line_ = fmt::format("test @{} ", field.name);
+        const DataField* training = find_field(module_.data, field.name);
+        if (training == nullptr)
+            error(fmt::format("the training data have no field `{}`", field.name));
+        else if (training->shape != field.shape)
+            error(fmt::format("an example is {}, but {} in the training data",
+                              to_string(field.shape), to_string(training->shape)));
+    }
+
+    void schedule() {
+        for (const ScheduleEntry& entry : module_.schedule) {
+            if (module_.find_function(entry.function) == nullptr)
+                report_.error_in_line("schedule",
+                                      fmt::format("there is no function @{}", entry.function));
+            if (entry.repeat < 1 || entry.repeat > kMostRepeats)
+                report_.error_in_line(
+                    "schedule", fmt::format("@{} is called {} times in a step, not 1 to {} times",
+                                            entry.function, entry.repeat, kMostRepeats));
+        }
+    }
+
+    // ---- what runs ----
+
+    void runs() {
+        if (!module_.training)
+            report_.error("the module has no `train` line, so it cannot be run");
+        else if (module_.schedule.empty())
+            report_.error("the module has no `schedule` line, so it cannot be run");
+        else
+            for (const Function& function : module_.functions)
+                for (const Input& input : function.inputs) check_input(function, input);
+    }
+
+    void check_input(const Function& function, const Input& input) {
+        const Type& type = function.type(input.value);
+        const int64_t batch = module_.training->batch_size;
+        const auto wrong = [&](const std::string& why) {
+            report_.error(function,
+                          fmt::format("the input `%{}` is {}, but {}",
+                                      function.values[input.value].name, to_string(type), why));
+        };
+        switch (input.source.kind) {
+            case InputSource::Kind::kData: {
+                const DataField* field = find_field(module_.data, input.source.field);
+                if (field == nullptr) return wrong("no data field has the name of its source");
+                Shape shape = field->shape;
+                shape.insert(shape.begin(), batch);
+                if (type != f32(shape))
+                    wrong(fmt::format("a batch of `{}` is {}", field->name, to_string(f32(shape))));
+                return;
+            }
+            case InputSource::Kind::kNormal:
+            case InputSource::Kind::kUniform:
+                if (type.dtype != DType::kF32 || type.is_scalar() || type.shape[0] != batch)
+                    wrong(fmt::format("noise is f32 with {} rows, a batch", batch));
+                return;
+            case InputSource::Kind::kValid:
+                if (type != f32({batch}))
+                    wrong(fmt::format("`valid` is {}", to_string(f32({batch}))));
+                return;
+            case InputSource::Kind::kArgument:
+                return wrong("nobody gives it its value when the module runs");
+        }
+    }
+
+    const Module& module_;
+    VerifyReport& report_;
+    std::string line_;  ///< how the line of the field at hand begins
+};
+
+}  // namespace
+
+void verify_contract(const Module& module, bool runnable, VerifyReport& report) {
+    ContractCheck(module, report).run(runnable);
+}
+
+}  // namespace gmc::ir

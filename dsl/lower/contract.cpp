@@ -1,0 +1,56 @@
+// From fields of the spec to fields of the module.
+#include "dsl/lower/contract.h"
+
+namespace gmc::lower {
+namespace {
+
+/// Examples of synthetic sets, where the model says no number.
+constexpr int64_t kSyntheticTraining = 60000;
+constexpr int64_t kSyntheticTest = 10000;
+
+ir::DataField data_field(const dsl::DataField& field,
+                         const std::map<std::string, int64_t>& label_classes) {
+    ir::DataField out;
+    out.name = field.name;
+    out.shape = field.shape;
+    out.format = field.format;
+    out.source = field.source;
+    out.key = field.key;
+    out.range = {field.range_low, field.range_high};
+    out.range_given = field.range_given;
+    out.count = field.count;
+    out.classes = field.classes;
+    const auto needed = label_classes.find(field.name);
+    if (field.classes == 0 && needed != label_classes.end() && field.format != "labels")
+        out.classes = needed->second;
+    out.class_names = field.class_names;
+    out.crop = field.crop;
+    out.flip = field.flip;
+    return out;
+}
+
+}  // namespace
+
+void write_contract(const dsl::ModelSpec& spec, const std::map<std::string, int64_t>& label_classes,
+                    ir::Module& module) {
+    module.description = spec.description;
+    for (const dsl::DataField& field : spec.data) {
+        ir::DataField& out = module.data.emplace_back(data_field(field, label_classes));
+        if (out.format == "synthetic" && out.count == 0) out.count = kSyntheticTraining;
+    }
+    for (const dsl::DataField& field : spec.test) {
+        ir::DataField& out = module.test.emplace_back(data_field(field, label_classes));
+        const ir::DataField* training = ir::find_field(module.data, field.name);
+        if (training != nullptr) {
+            out.shape = training->shape;
+            out.range = training->range;
+        }
+        if (out.format != "synthetic") continue;
+        if (out.count == 0) out.count = kSyntheticTest;
+        out.first =
+            training != nullptr && training->count > 0 ? training->count : kSyntheticTraining;
+    }
+    module.training = ir::Training{spec.train.batch_size, spec.train.epochs};
+}
+
+}  // namespace gmc::lower

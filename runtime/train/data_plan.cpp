@@ -1,0 +1,47 @@
+// Reading of data, now or ahead.
+#include "runtime/train/data_plan.h"
+
+#include "runtime/data/field_source.h"
+#include "runtime/kernels/denormals.h"
+
+namespace gmc::runtime {
+
+Result<Dataset> DataPlan::read(DataSplit split, Diagnostics& diagnostics) const {
+    const bool test = split == DataSplit::kTest && has_test();
+    auto fields = open_fields(test ? module_.test : module_.data, diagnostics);
+    if (!fields.ok()) return Failure{};
+    return make_dataset(fields.take(), diagnostics);
+}
+
+std::shared_future<void> DataPlan::read_ahead() {
+    // A new thread inherits the mode: the numbers in files are the same whichever thread reads.
+    flush_denormals();
+    std::promise<void> end;
+    std::shared_future<void> ended = end.get_future().share();
+    is_ahead_ = true;
+    read_ahead_ = std::async(std::launch::async, [this, end = std::move(end)]() mutable {
+        // Fulfilled also when reading throws, so that nobody waits for ever.
+        const std::shared_ptr<void> at_end(nullptr, [&](void*) { end.set_value(); });
+        ReadAhead result{Failure{}, {}};
+        result.dataset = read(DataSplit::kTrain, result.diagnostics);
+        return result;
+    });
+    return ended;
+}
+
+Result<Dataset> DataPlan::take_read_ahead(Diagnostics& diagnostics) {
+    ReadAhead result = read_ahead_.get();
+    is_ahead_ = false;
+    for (const Diagnostic& one : result.diagnostics.list()) diagnostics.add(one);
+    return std::move(result.dataset);
+}
+
+Result<std::unique_ptr<Loader>> DataPlan::make_loader(DataSplit split, const LoaderOptions& options,
+                                                      Diagnostics& diagnostics) {
+    auto dataset = split == DataSplit::kTrain && read_ahead_.valid() ? take_read_ahead(diagnostics)
+                                                                     : read(split, diagnostics);
+    if (!dataset.ok()) return Failure{};
+    return Loader::create(dataset.take(), options, diagnostics);
+}
+
+}  // namespace gmc::runtime

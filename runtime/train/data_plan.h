@@ -1,0 +1,52 @@
+// The data that a model was compiled for. Enters: the fields of a module, for training and for
+// tests. Leaves: loaders of batches. The training data can be read ahead on another thread, while
+// functions are bound and states initialised.
+#pragma once
+
+#include <atomic>
+#include <future>
+#include <memory>
+
+#include "compiler/ir/module.h"
+#include "compiler/support/diagnostic.h"
+#include "compiler/support/result.h"
+#include "runtime/data/loader.h"
+
+namespace gmc::runtime {
+
+/// Which data a function reads.
+enum class DataSplit { kTrain, kTest };
+
+class DataPlan {
+  public:
+    /// `module` must outlive the plan.
+    explicit DataPlan(const ir::Module& module) : module_(module) {}
+
+    bool has_test() const { return !module_.test.empty(); }
+
+    /// Starts to read the training data on another thread. The next loader of them waits for it,
+    /// and reports what went wrong. Ready with the result: when the thread has ended, with or
+    /// without an error.
+    std::shared_future<void> read_ahead();
+    /// Whether data were read ahead, or are being read, that no loader has taken yet.
+    bool is_ahead() const { return is_ahead_; }
+
+    /// A loader over all fields of the split. Where the model names no test data, the training data
+    /// are used.
+    Result<std::unique_ptr<Loader>> make_loader(DataSplit split, const LoaderOptions& options,
+                                                Diagnostics& diagnostics);
+
+  private:
+    struct ReadAhead {
+        Result<Dataset> dataset;
+        Diagnostics diagnostics;
+    };
+    Result<Dataset> read(DataSplit split, Diagnostics& diagnostics) const;
+    Result<Dataset> take_read_ahead(Diagnostics& diagnostics);
+
+    const ir::Module& module_;
+    std::atomic<bool> is_ahead_ = false;
+    std::future<ReadAhead> read_ahead_;  ///< its destructor waits for the thread
+};
+
+}  // namespace gmc::runtime
