@@ -111,7 +111,8 @@ std::string describe(const KeyRow& row) {
     return "a map or a list";
 }
 
-// Looks at the names of groups only: a group's name is used in one mapping.
+// Looks in all mappings, since a merge does not know which one it is in. That is safe: keys that
+// exclude each other in one mapping do not go together in another.
 std::vector<std::string> exclusive_keys(std::string_view key) {
     std::vector<std::string> out;
     for (const MappingRow& row : mapping_table()) {

@@ -11,8 +11,8 @@
 namespace gmc::dsl {
 namespace {
 
-constexpr size_t kMostExpressionBytes =
-    10'000;  // bounds the depth of a chain `a + a + ...` as well
+/// Bounds the depth of a chain such as `a + a + ...` as well.
+constexpr size_t kMostExpressionBytes = 10'000;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 

@@ -36,8 +36,8 @@ class ContractionContext {
     TuningCache* tuning() { return tuning_; }
     bool bf16() const { return bf16_; }
     /// Marks the start of a call of the function, before which weights may have changed. Within a
-    /// call no weight changes, since an update is written at the end. So each weight is reordered
-    /// at most once per layout and call.
+    /// call a value never changes (an updated state is a new value), so each weight is reordered at
+    /// most once per layout and call.
     void begin_call() { ++call_; }
     uint64_t call() const { return call_; }
     /// Memory for this many floats, which all kernels share: a kernel cannot rely on its contents

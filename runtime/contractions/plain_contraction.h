@@ -1,6 +1,6 @@
-// Contractions as plain loops over all cores. They can do every problem and are easy to verify, so
-// they are the last candidate (oneDNN has only single-threaded reference code for some groups and
-// dilations) and what tuning compares results with.
+// Contractions as plain loops over all cores. They can do every problem and are easy to verify. So
+// they are the last candidate (for some groups and dilations oneDNN has only slow reference code),
+// and what tuning compares results with.
 #pragma once
 
 #include <memory>

@@ -1,7 +1,8 @@
-// Data gradients of convolutions whose input has few channels: those in front of a generator's
-// image, or behind a discriminator's. oneDNN uses one SIMD lane per channel there and leaves most
-// lanes idle. This kernel computes the products for all taps at once by one matrix product, which
-// fills the lanes, and then sums over taps.
+// Data gradients of convolutions whose input has few channels: in the first layer of a
+// discriminator, and in the last of a generator, whose transposed convolution is such a gradient.
+// oneDNN uses one SIMD lane per channel there and leaves most lanes idle. This kernel computes the
+// products for all taps at once by one matrix product, which fills the lanes, and then sums over
+// taps.
 #pragma once
 
 #include <memory>
