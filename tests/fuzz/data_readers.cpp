@@ -5,15 +5,8 @@
 
 #include <algorithm>
 
-<<<<<<< HEAD
 #include "runtime/data/files/array_data.h"
-#include "runtime/data/files/image_file.h"
-#include "runtime/data/files/png_reader.h"
-=======
-#include "runtime/data/files/idx.h"
-#include "runtime/data/files/npy_data.h"
 #include "runtime/data/pictures/picture_file.h"
->>>>>>> a9afff2 (Pictures are what their files say: every PNG, CMYK JPEGs, EXIF's orientation, alpha; WebP, GIF, TIFF and BMP by libraries)
 #include "runtime/kernels/philox.h"
 #include "runtime/output/npy.h"
 #include "runtime/output/png.h"
