@@ -24,6 +24,7 @@ void for_each_layer(NetworkSpec& network, Visit&& visit) {
 
 /// As many arguments as the network has inputs; named ones have to be names of inputs.
 void check_network_call(const Expression& e, const NetworkSpec& network, Diagnostics& diagnostics) {
+    if (network.broken) return;
     const size_t inputs = network.inputs.size();
     if (e.arguments.size() != inputs) {
         diagnostics
@@ -78,6 +79,11 @@ class NameChecker {
     void check() {
         check_unique();
         check_minimize();
+        const size_t errors = diagnostics_.count();
+        check_recipe_use(model_, diagnostics_);
+        broken_recipe_ = diagnostics_.count() != errors ||
+                         std::any_of(model_.networks.begin(), model_.networks.end(),
+                                     [](const NetworkSpec& network) { return network.broken; });
         ObjectiveSpec& objective = model_.objective;
         for (const NamedExpression& let : objective.let) visit(*let.value, {});
         for (const MinimizeSpec& entry : objective.minimize) {
@@ -168,6 +174,8 @@ class NameChecker {
 
     /// `parameters` are those of the function around, which hide all other names.
     void visit(const Expression& e, const std::set<std::string>& parameters) {
+        // What does not go with a recipe was said at the networks.
+        if (broken_recipe_ && e.span.file == model_.objective.recipe.file) return;
         if (e.kind == Kind::kName) visit_name(e, parameters);
         if (e.kind == Kind::kCall) visit_call(e);
         for (const ExpressionPtr& argument : e.arguments) visit(*argument, parameters);
@@ -213,11 +221,9 @@ class NameChecker {
             std::vector<std::string> known;
             for (const FunctionRow& function : function_table()) known.emplace_back(function.name);
             for (const auto& [name, unused] : networks_) known.push_back(name);
-            Diagnostic& error =
-                report_unknown(DiagnosticKind::kUnknownName, e.span,
-                               fmt::format("there is no function or network `{}`", e.text), e.text,
-                               known, diagnostics_);
-            if (e.text == "pow") error.help("a power is written `x^2`");
+            report_unknown(DiagnosticKind::kUnknownName, e.span,
+                           fmt::format("there is no function or network `{}`", e.text), e.text,
+                           known, diagnostics_);
         }
     }
 
@@ -238,6 +244,7 @@ class NameChecker {
                                    "only a network's result has parts such as `.{}`", e.text);
             return;
         }
+        if (network->second->broken) return;
         std::vector<std::string> known;
         for (const NetworkOutput& output : network->second->outputs) known.push_back(output.name);
         if (std::count(known.begin(), known.end(), e.text)) return;
@@ -258,6 +265,7 @@ class NameChecker {
     /// Name -> "a network", "an entry of `let`", ... and where.
     std::map<std::string, std::pair<std::string, Span>> meanings_;
     bool in_optimizer_ = false;
+    bool broken_recipe_ = false;
 };
 
 /// Numeric variables, unless a name of the model's own hides them.
@@ -283,7 +291,8 @@ void check_names(ModelSpec& model, const Bindings& variables, Diagnostics& diagn
                        std::move(model.objective.minimize),
                        {},
                        std::move(model.objective.functions),
-                       ""};
+                       "",
+                       {}};
     replace(part, replacements);
     model.objective.let = std::move(part.let);
     model.objective.minimize = std::move(part.minimize);

@@ -24,6 +24,7 @@ class NetworkReader {
     NetworkSpec read() {
         out_.name = entry_.key;
         out_.span = entry_.key_span;
+        const size_t errors = diagnostics_.count();
         check_name(entry_.key, "a network", entry_.key_span, diagnostics_);
         const Values values =
             read_values(map_, mapping("network").keys, what_, entry_.key_span, diagnostics_);
@@ -35,6 +36,7 @@ class NetworkReader {
         if (said_nothing)
             diagnostics_.error(DiagnosticKind::kMissingKey, entry_.key_span,
                                "{} has neither `layers` nor `outputs`", what_);
+        out_.broken = diagnostics_.count() != errors;
         return std::move(out_);
     }
 

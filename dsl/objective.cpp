@@ -236,7 +236,7 @@ ObjectiveSpec read_objective(const Entry& objective, const std::vector<NetworkSp
         Result<ObjectivePart> read =
             read_recipe(map, *recipe, networks, recipe_directories, diagnostics);
         if (!read) return out;
-        out.recipe = recipe->value->text;
+        out.recipe = read->recipe;
         part = read.take();
     } else {
         check_keys(map, mapping("objective").keys, "`objective`", objective.key_span, diagnostics);

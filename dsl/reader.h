@@ -37,6 +37,7 @@ struct ObjectivePart {
     std::vector<NamedExpression> metrics;
     std::vector<FunctionSpec> functions;
     std::string schedule;  ///< "" = not given
+    RecipeUse recipe;      ///< the recipe it is read from, if it is one
 };
 
 /// objective.cpp: the keys let, minimize, metrics, functions, schedule of a map; others are not
@@ -53,6 +54,10 @@ Result<ObjectivePart> read_recipe(const Node& objective, const Entry& recipe,
                                   const std::vector<NetworkSpec>& networks,
                                   const std::vector<std::string>& directories,
                                   Diagnostics& diagnostics);
+
+/// recipe_use.cpp: whether the networks and the data are such as the recipe takes them for: names of
+/// outputs, numbers of inputs, fields. One error per network, at the network.
+void check_recipe_use(const ModelSpec& model, Diagnostics& diagnostics);
 
 /// let_chains.cpp: reports entries that need themselves (the chain is shown) and chains that are
 /// too long.

@@ -7,6 +7,7 @@
 
 #include "dsl/reader.h"
 #include "dsl/rewrite.h"
+#include "dsl/text/lexer.h"
 
 namespace gmc::dsl {
 namespace {
@@ -61,7 +62,8 @@ Result<NodePtr> load(const Entry& key, const std::vector<std::string>& directori
     }
     report_unknown(DiagnosticKind::kUnknownName, key.value->span,
                    fmt::format("there is no recipe `{}`", key.value->text), key.value->text,
-                   list_recipes(directories), diagnostics);
+                   list_recipes(directories), diagnostics)
+        .help("looked for in " + quoted_list(directories));
     return Failure{};
 }
 
@@ -246,6 +248,10 @@ Result<ObjectivePart> read_recipe(const Node& objective, const Entry& key,
         read_objective_part(*apply_choices(recipe, binder.words(), diagnostics), diagnostics);
     if (diagnostics.count() != errors) return Failure{};
     replace(part, replacements);
+    part.recipe = {key.value->text, (*root)->span.file, key.value->span, {}};
+    for (const Parameter& parameter : recipe.parameters)
+        if (parameter.fallback && parameter.words.empty() && is_name(parameter.fallback->text))
+            part.recipe.default_names[parameter.name] = parameter.fallback->text;
     return part;
 }
 

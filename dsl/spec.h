@@ -73,6 +73,7 @@ struct NetworkSpec {
     std::vector<NetworkInput> inputs;
     std::vector<LayerSpec> layers;
     std::vector<NetworkOutput> outputs;  ///< empty: the one output is the last layer's
+    bool broken = false;  ///< errors were reported inside: what it takes and gives is not known
     Span span;
 };
 
@@ -140,8 +141,18 @@ struct FunctionSpec {
     Span span;
 };
 
+/// The recipe that an objective names; all empty when the objective is written out.
+struct RecipeUse {
+    std::string name;
+    uint32_t file = 0;  ///< of the recipe's expressions
+    Span used_at;       ///< its name in the model
+    /// What its parameters are when the model says nothing, as far as they are names: {"real",
+    /// "image"}.
+    std::map<std::string, std::string> default_names;
+};
+
 struct ObjectiveSpec {
-    std::string recipe;  ///< "" when the objective is written out
+    RecipeUse recipe;
     std::vector<NamedExpression> let;
     std::vector<MinimizeSpec> minimize;
     bool simultaneous = false;

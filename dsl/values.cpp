@@ -6,6 +6,7 @@
 #include <set>
 
 #include "compiler/support/edit_distance.h"
+#include "dsl/schema/foreign_words.h"
 #include "dsl/text/lexer.h"
 
 namespace gmc::dsl {
@@ -20,6 +21,28 @@ void report_null(const Entry& entry, const KeyRow& row, Diagnostics& diagnostics
                       more ? "; are the lines below it indented one level too little?" : "");
 }
 
+/// `dense:784` and `-dense` are words for YAML, which wants a space behind the `:` and the `-`.
+std::string missing_space(const std::string& name) {
+    if (name.size() > 1 && name[0] == '-' && name[1] != '-' && name[1] != ' ')
+        return fmt::format("a space is missing behind the dash: `- {}`", name.substr(1));
+    const size_t colon = name.find(':');
+    if (colon == std::string::npos || colon == 0 || !is_name(name.substr(0, colon))) return "";
+    const std::string value = name.substr(colon + 1);
+    return value.empty() ? fmt::format("a `:` too many behind `{}`", name.substr(0, colon))
+                         : fmt::format("a space is missing behind the `:`, as in `{}: {}`",
+                                       name.substr(0, colon), value);
+}
+
+/// What an unknown name may stand for.
+Translation meaning_of(const std::string& name, const std::vector<std::string>& known) {
+    if (!missing_space(name).empty()) return {name.substr(0, name.find(':')), missing_space(name)};
+    if (std::optional<Translation> translation = translate(name, known)) return *translation;
+    // The search is quadratic; of more names than these nobody reads the result.
+    constexpr size_t kMostSearched = 500;
+    const size_t searched = std::min(known.size(), kMostSearched);
+    return {nearest_name(name, std::span(known.data(), searched)), ""};
+}
+
 }  // namespace
 
 Diagnostic& note_origin(Diagnostic& error, const Node& node) {
@@ -30,15 +53,13 @@ Diagnostic& note_origin(Diagnostic& error, const Node& node) {
 Diagnostic& report_unknown(DiagnosticKind kind, Span where, const std::string& text,
                            const std::string& name, const std::vector<std::string>& known,
                            Diagnostics& diagnostics) {
-    // The search is quadratic; beyond some errors or names nobody reads the result.
-    constexpr size_t kMostSearched = 500, kMostErrors = 200;
-    const std::span<const std::string> searched(known.data(),
-                                                std::min(known.size(), kMostSearched));
-    const std::string nearest =
-        diagnostics.count() < kMostErrors ? nearest_name(name, searched) : "";
-    Diagnostic& error =
-        diagnostics.error(kind, where, "{}{}", text,
-                          nearest.empty() ? "" : fmt::format("; did you mean `{}`?", nearest));
+    constexpr size_t kMostErrors = 200;  // beyond them nobody reads the result
+    const Translation meant =
+        diagnostics.count() < kMostErrors ? meaning_of(name, known) : Translation{};
+    const bool other = !meant.word.empty() && missing_space(name).empty();
+    Diagnostic& error = diagnostics.error(
+        kind, where, "{}{}", text, other ? fmt::format("; did you mean `{}`?", meant.word) : "");
+    if (!meant.remark.empty()) return error.help(meant.remark);
     constexpr size_t kMostListed = 30;
     if (!known.empty() && known.size() <= kMostListed)
         error.help(known.size() == 1 ? fmt::format("allowed is {}", quoted_list(known))
@@ -96,7 +117,7 @@ bool check_keys(const Node& map, std::span<const KeyRow> rows, const std::string
         report_unknown(DiagnosticKind::kUnknownKey, entry.key_span,
                        fmt::format("{} has no key `{}`", what, entry.key), entry.key, known,
                        diagnostics);
-        meant.insert(nearest_name(entry.key, known));
+        meant.insert(meaning_of(entry.key, known).word);
     }
     for (const KeyRow& row : rows) {
         if (!row.required() || map.find(row.key) || meant.count(row.key)) continue;

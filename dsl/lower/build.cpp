@@ -6,11 +6,11 @@
 #include <algorithm>
 #include <set>
 
+#include "dsl/checks/checks.h"
 #include "dsl/lower/evaluate.h"
 #include "dsl/lower/gradients.h"
 #include "dsl/lower/networks.h"
 #include "dsl/lower/optimizer.h"
-#include "dsl/lower/range_checks.h"
 #include "dsl/lower/summary.h"
 
 namespace gmc::lower {
@@ -39,18 +39,21 @@ class ModuleBuilder {
         evaluation();
         for (const dsl::FunctionSpec& function : spec_.objective.functions) user_function(function);
         if (diagnostics_.count() > errors_before) return Failure{};
-        warn_about_ranges(summaries);
+        check_model(spec_, facts(summaries), diagnostics_);
         configuration();
         return std::move(module_);
     }
 
   private:
-    void warn_about_ranges(const std::vector<NetworkSummary>& summaries) {
-        std::map<std::string, ir::Shape> shapes;
-        for (const NetworkSummary& network : summaries)
+    static dsl::Facts facts(const std::vector<NetworkSummary>& summaries) {
+        dsl::Facts out;
+        for (const NetworkSummary& network : summaries) {
+            dsl::NetworkFacts& facts = out[network.name];
             if (!network.layers.empty() && network.layers.back().output.empty())
-                shapes[network.name] = network.layers.back().shape;
-        check_ranges(spec_, shapes, diagnostics_);
+                facts.shape = network.layers.back().shape;
+            for (const LayerSummary& layer : network.layers) facts.parameters += layer.parameters;
+        }
+        return out;
     }
 
     // ---- training ----
@@ -232,6 +235,7 @@ class ModuleBuilder {
         ir::Shape shape;
         std::string source = "normal";
         if (!parameter_shape(name, shape, source)) {
+            if (diagnostics_.any()) return false;  // of an entry of `let` whose error was said
             diagnostics_.error(DiagnosticKind::kUnknownName, spec.parameter_spans[i],
                                "parameter `{}` of `{}` is no data field, let-entry or network "
                                "input, so its shape is unknown",

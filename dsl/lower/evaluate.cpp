@@ -11,6 +11,7 @@
 #include "compiler/support/check.h"
 #include "compiler/support/edit_distance.h"
 #include "dsl/lower/calls/call_functions.h"
+#include "dsl/lower/shape_errors.h"
 
 namespace gmc::lower {
 
@@ -50,6 +51,7 @@ std::string describe(Evaluator& e, const Evaluated& x) {
 }
 
 Evaluated Evaluator::fail(DiagnosticKind kind, Span span, std::string text, std::string help) {
+    if (!f_.m.reported_once(span, text)) return failed();
     Diagnostic& d = f_.m.diagnostics.error(kind, span, "{}", text);
     if (!help.empty()) d.help(std::move(help));
     return failed();
@@ -86,9 +88,24 @@ Evaluated Evaluator::tensor(const Expression& expression) {
     std::string heads;
     for (const auto& [head, value] : e.outputs)
         heads += (heads.empty() ? "`." : ", `.") + head + "`";
-    return fail(DiagnosticKind::kWrongType, expression.span,
-                "a network with several outputs is no number here",
-                fmt::format("name one of its outputs: {}", heads));
+    ShapeError error{DiagnosticKind::kWrongType,
+                     expression.span,
+                     "a network with several outputs is no number here",
+                     {},
+                     "",
+                     fmt::format("name one of its outputs: {}", heads),
+                     {}};
+    const Expression& call = f_.m.view.resolved(expression);
+    if (const dsl::NetworkSpec* network = f_.m.view.network(call.text)) {
+        error.at_model = network->outputs.front().span;
+        error.text_at_model = fmt::format(
+            "`{}` has the outputs {}, but the recipe `{}` takes one result without a "
+            "name",
+            network->name, heads, f_.m.spec.objective.recipe.name);
+        error.help = "end `layers` in what the outputs hold, without `outputs`";
+    }
+    report(f_.m, error);
+    return failed();
 }
 
 ValueId Evaluator::scalar(const Expression& expression, const std::string& what) {
@@ -96,11 +113,15 @@ ValueId Evaluator::scalar(const Expression& expression, const std::string& what)
     if (e.failed) return kNone;
     if (e.number) return f_.b.constant(*e.number);
     if (!e.batched && f_.b.shape(e.value).empty()) return e.value;
-    fail(DiagnosticKind::kLossNotScalar, expression.span,
-         fmt::format("{} must be one number, but this is {}", what, describe(*this, e)),
-         example_elements(f_.b.shape(e.value)) == 1
-             ? "`mean(...)` over it averages over the batch"
-             : "`mean(sum(...))` sums each example and averages over the batch");
+    ShapeError error = too_many(f_.m, expression, example_of(f_.b.shape(e.value)));
+    error.kind = DiagnosticKind::kLossNotScalar;
+    error.where = expression.span;
+    error.text = fmt::format("{} must be one number, but this is {}", what, describe(*this, e));
+    if (expression.span.file != f_.m.spec.objective.recipe.file)
+        error.help = example_elements(f_.b.shape(e.value)) == 1
+                         ? "`mean(...)` over it averages over the batch"
+                         : "`mean(sum(...))` sums each example and averages over the batch";
+    report(f_.m, error);
     return kNone;
 }
 
@@ -254,12 +275,14 @@ Evaluated Evaluator::apply(const dsl::NetworkSpec& network, const Expression& ca
             example_elements(wanted) == 1)
             value = f_.b.reshape(value, wanted);
         if (f_.b.shape(value) != wanted || (!argument.batched && !argument.number)) {
-            fail(DiagnosticKind::kShapeMismatch, call.arguments[i]->span,
-                 fmt::format("`{}` takes `{}` of shape {}, but this is {}", network.name,
-                             network.inputs[i].name, ir::to_string(example_of(wanted)),
-                             describe(*this, argument)));
-            f_.m.diagnostics.note_last(network.inputs[i].span, fmt::format("`{}` is declared here",
-                                                                           network.inputs[i].name));
+            ShapeError error =
+                misfit(f_.m, network, network.inputs[i], example_of(wanted), *call.arguments[i],
+                       argument.batched ? example_of(f_.b.shape(value)) : f_.b.shape(value));
+            error.where = call.arguments[i]->span;
+            error.text = fmt::format("`{}` takes `{}` of shape {}, but this is {}", network.name,
+                                     network.inputs[i].name, ir::to_string(example_of(wanted)),
+                                     describe(*this, argument));
+            report(f_.m, error);
             return failed();
         }
         arguments.push_back(value);
@@ -314,12 +337,18 @@ bool Evaluator::match(const Expression& where, Evaluated& a, Evaluated& b) {
     const Evaluated a_before = a, b_before = b;
     const bool done = size(a) <= size(b) ? finish(a, b) : finish(b, a);
     a.networks.insert(b.networks.begin(), b.networks.end());
-    if (!done)
-        fail(DiagnosticKind::kShapeMismatch, where.span,
-             fmt::format("`{}` is {}, but `{}` is {}", dsl::to_string(*where.arguments[0]),
-                         describe(*this, a_before), dsl::to_string(*where.arguments[1]),
-                         describe(*this, b_before)));
-    return done;
+    if (done) return true;
+    const Expression &first = *where.arguments[0], &second = *where.arguments[1];
+    ShapeError error;
+    if (a_before.batched && b_before.batched)
+        error = clash(f_.m, first, example_of(f_.b.shape(a_before.value)), second,
+                      example_of(f_.b.shape(b_before.value)));
+    error.where = where.span;
+    error.text =
+        fmt::format("`{}` is {}, but `{}` is {}", dsl::to_string(first), describe(*this, a_before),
+                    dsl::to_string(second), describe(*this, b_before));
+    report(f_.m, error);
+    return false;
 }
 
 Evaluated Evaluator::binary(const Expression& e) {

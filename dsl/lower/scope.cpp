@@ -1,6 +1,8 @@
 // Bookkeeping of states, inputs and random streams while functions are built.
 #include "dsl/lower/scope.h"
 
+#include <fmt/format.h>
+
 namespace gmc::lower {
 
 using ir::kNone;
@@ -14,6 +16,11 @@ ir::Location ModuleScope::locate(const Span& span) {
     if (i == module.files.size()) module.files.push_back(path);
     return {static_cast<int32_t>(i), static_cast<int32_t>(span.line),
             static_cast<int32_t>(span.column)};
+}
+
+bool ModuleScope::reported_once(const Span& place, const std::string& text) {
+    return reported.insert(fmt::format("{}:{}:{} {}", place.file, place.line, place.column, text))
+        .second;
 }
 
 ir::StateId ModuleScope::declare(ir::State state) {

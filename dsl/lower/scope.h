@@ -9,6 +9,7 @@
 
 #include "compiler/ir/builder.h"
 #include "compiler/support/diagnostic.h"
+#include "dsl/model_view.h"
 #include "dsl/spec.h"
 
 namespace gmc::lower {
@@ -30,6 +31,12 @@ struct ModuleScope {
     ir::Location locate(const Span& span);
     /// The state of this name, declared now if it is new.
     ir::StateId declare(ir::State state);
+
+    /// The model, for those who look for the causes of an error.
+    dsl::ModelView view{spec};
+    /// True the first time only: functions share expressions, and so their errors.
+    bool reported_once(const Span& place, const std::string& text);
+    std::set<std::string> reported = {};
 
     /// Parameter -> the state of its moving average, `average.PARAMETER`.
     std::map<ir::StateId, ir::StateId> averages;

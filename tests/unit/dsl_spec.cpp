@@ -130,7 +130,7 @@ TEST_CASE("Recipes become expressions over the model's own networks", "[dsl]") {
         "objective: {recipe: gan, loss: minimax}\n";
     const Model model(text);
     const ObjectiveSpec& objective = model->objective;
-    CHECK(objective.recipe == "gan");
+    CHECK(objective.recipe.name == "gan");
     CHECK_FALSE(objective.simultaneous);
     REQUIRE(objective.minimize.size() == 2);
     CHECK(objective.minimize[0].networks == std::vector<std::string>{"critic"});

@@ -83,7 +83,7 @@ Json spec_json(const dsl::ModelSpec& spec) {
     if (!spec.test.empty()) out["test"] = array(spec.test, data_field);
     out["networks"] = array(spec.networks, network);
     const dsl::ObjectiveSpec& objective = spec.objective;
-    out["objective"] = {{"recipe", objective.recipe},
+    out["objective"] = {{"recipe", objective.recipe.name},
                         {"let", expressions(objective.let)},
                         {"minimize", array(objective.minimize, minimize)},
                         {"schedule", objective.simultaneous ? "simultaneous" : "alternating"},

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "dsl/lower/calls/call_functions.h"
+#include "dsl/lower/shape_errors.h"
 
 namespace gmc::lower {
 namespace {
@@ -19,10 +20,16 @@ Evaluated grad(Evaluator& e, const Expression& call) {
     if (f.number || x.number)
         return e.fail(DiagnosticKind::kBadExpression, call.span,
                       "`grad` of or by a constant number");
-    if (f.batched ? !only_batch_left(e, f, true) : !e.b().shape(f.value).empty())
-        return e.fail(DiagnosticKind::kShapeMismatch, call.arguments[0]->span,
-                      fmt::format("`grad` differentiates one number per example, but this is {}",
-                                  describe(e, f)));
+    if (f.batched ? !only_batch_left(e, f, true) : !e.b().shape(f.value).empty()) {
+        ShapeError error =
+            too_many(e.scope().m, *call.arguments[0], example_of(e.b().shape(f.value)));
+        error.where = call.arguments[0]->span;
+        error.text = fmt::format("`grad` differentiates one number per example, but this is {}",
+                                 describe(e, f));
+        report(e.scope().m, error);
+        x.failed = true;
+        return x;
+    }
     ir::Builder& b = e.b();
     const ValueId scalar = b.reduce_sum(f.value, ir::all_axes(b.type(f.value).rank()));
     const ValueId value = b.function().add_value("grad", b.type(x.value));

@@ -1,0 +1,17 @@
+// The order of the checks.
+#include "dsl/checks/checks.h"
+
+#include "dsl/model_view.h"
+
+namespace gmc::dsl {
+
+void check_model(const ModelSpec& spec, const Facts& facts, Diagnostics& diagnostics) {
+    const ModelView view(spec);
+    check_ranges(view, facts, diagnostics);
+    check_logits(view, diagnostics);
+    check_training(view, facts, diagnostics);
+    check_unused(view, diagnostics);
+    check_layers(view, diagnostics);
+}
+
+}  // namespace gmc::dsl

@@ -1,0 +1,115 @@
+// Single layers whose keys are allowed and still wrong, and layers that do not go with a gradient.
+#include <algorithm>
+#include <set>
+
+#include "dsl/checks/checks.h"
+#include "dsl/model_view.h"
+
+namespace gmc::dsl {
+namespace {
+
+using Kind = Expression::Kind;
+
+/// One number per axis, of a key of one axis or two.
+std::vector<int64_t> per_axis(const LayerSpec& layer, const std::string& key) {
+    if (!layer.has(key)) return {};
+    const LayerValue& value = layer.values.at(key);
+    if (const auto* one = std::get_if<int64_t>(&value)) return {*one};
+    if (const auto* many = std::get_if<std::vector<int64_t>>(&value)) return *many;
+    return {};
+}
+
+class LayerChecks {
+  public:
+    LayerChecks(const ModelView& view, Diagnostics& diagnostics)
+        : view_(view), diagnostics_(diagnostics) {}
+
+    void run() {
+        for (const NetworkSpec& network : view_.spec().networks) {
+            for_each_layer(network, [&](const LayerSpec& layer) { stride(layer); });
+            softmax_of_one(network.layers);
+            for (const NetworkOutput& output : network.outputs) softmax_of_one(output.layers);
+        }
+        view_.walk_losses([&](const Expression& e) {
+            if (e.kind == Kind::kCall && e.text == "grad" && e.arguments.size() == 2)
+                gradient(*e.arguments[0], *e.arguments[1]);
+        });
+    }
+
+  private:
+    /// A step of twice the window or more: most of the input is not looked at (or, transposed, most
+    /// of the output is the bias alone). 1 x 1 with a stride of 2 is usual in shortcuts.
+    void stride(const LayerSpec& layer) {
+        const char* window = layer.has("kernel") ? "kernel" : "pool";
+        const std::vector<int64_t> sizes = per_axis(layer, window);
+        const std::vector<int64_t> strides = per_axis(layer, "stride");
+        for (size_t i = 0; i < std::min(sizes.size(), strides.size()); ++i) {
+            if (strides[i] <= 2 || strides[i] < 2 * sizes[i]) continue;
+            diagnostics_
+                .warning(DiagnosticKind::kBadValue, layer.span_of("stride"),
+                         "with `stride: {}` and `{}: {}`, `{}` {} {} of {} positions", strides[i],
+                         window, sizes[i], layer.kind,
+                         layer.kind.ends_with("_transpose") ? "fills" : "sees", sizes[i],
+                         strides[i])
+                .help("a stride is usually 1 or 2, and no larger than the window");
+            return;
+        }
+    }
+
+    /// softmax over one number is 1, whatever the number is.
+    void softmax_of_one(const std::vector<LayerSpec>& layers) {
+        const LayerSpec* before = nullptr;
+        for (const LayerSpec& layer : layers) {
+            const bool own = layer.has("activation") && layer.word("activation") == "softmax";
+            const LayerSpec* of = own ? &layer : layer.kind == "softmax" ? before : nullptr;
+            for (const char* size : {"units", "filters"})
+                if (of && layer.from.empty() && of->has(size) && of->integer(size) == 1)
+                    diagnostics_
+                        .warning(DiagnosticKind::kBadValue,
+                                 own ? layer.span_of("activation") : layer.span,
+                                 "softmax of one number is always 1")
+                        .help("`sigmoid` is the same for two classes with one number");
+            before = &layer;
+        }
+    }
+
+    /// Of the networks between `f` and `x`, those with batch norm: the slope at one example depends
+    /// on all others (Gulrajani et al. 2017, section 4).
+    void gradient(const Expression& f, const Expression& x) {
+        const std::string at = to_string(x);
+        const auto visit = [&](const Expression& e) {
+            const NetworkSpec* network = e.kind == Kind::kCall ? view_.network(e.text) : nullptr;
+            if (!network || !mentions(e, at)) return;
+            for_each_layer(*network, [&](const LayerSpec& layer) {
+                if (layer.kind != "batch_norm" || !reported_.insert(network).second) return;
+                diagnostics_
+                    .warning(DiagnosticKind::kNotPerExample, layer.span,
+                             "`{}` has batch norm, so its slope at an example depends on the other "
+                             "examples, but `grad` stands for the slope at each",
+                             network->name)
+                    .note(f.span, "the gradient is here")
+                    .help("`layer_norm`, `instance_norm`, or no normalisation");
+            });
+        };
+        view_.walk(f, visit, {at});
+    }
+
+    /// Does `x`, as it is written, occur in `e`?
+    bool mentions(const Expression& e, const std::string& x) const {
+        bool found = false;
+        view_.walk(e, [&](const Expression& part) { found |= to_string(part) == x; }, {x});
+        return found;
+    }
+
+    const ModelView& view_;
+    Diagnostics& diagnostics_;
+    std::set<const NetworkSpec*> reported_;
+};
+
+}  // namespace
+
+void check_layers(const ModelView& view, Diagnostics& diagnostics) {
+    LayerChecks(view, diagnostics).run();
+}
+
+}  // namespace gmc::dsl

@@ -1,0 +1,134 @@
+// Losses that take logits, any number, from networks that end in probabilities; logarithms of
+// numbers that may be negative.
+#include <cmath>
+#include <set>
+
+#include "dsl/checks/checks.h"
+#include "dsl/model_view.h"
+
+namespace gmc::dsl {
+namespace {
+
+using Kind = Expression::Kind;
+
+bool is_call(const Expression& e, std::string_view name, size_t arguments = 1) {
+    return e.kind == Kind::kCall && e.text == name && e.arguments.size() == arguments;
+}
+
+bool is_probability(const std::string& activation) {
+    return activation == "sigmoid" || activation == "softmax";
+}
+
+class LogitChecks {
+  public:
+    LogitChecks(const ModelView& view, Diagnostics& diagnostics)
+        : view_(view), diagnostics_(diagnostics) {}
+
+    void run() {
+        const auto visit = [&](const Expression& e) {
+            takes_logits(e);
+            hinge(e);
+            logarithm(e);
+        };
+        view_.walk_losses(visit);
+        view_.walk_functions(visit);
+        for (const NetworkSpec& network : view_.spec().networks)
+            if (network.role == "critic") critic(network);
+    }
+
+  private:
+    /// A function that makes probabilities of logits, of what is a probability already.
+    void takes_logits(const Expression& e) {
+        const bool cross_entropy = is_call(e, "bce_with_logits", 2);
+        const bool squashes = cross_entropy || is_call(e, "sigmoid") || is_call(e, "softmax") ||
+                              is_call(e, "log_softmax") || is_call(e, "softplus");
+        if (!squashes) return;
+        const Expression* argument = e.arguments[0].get();
+        while (argument->kind == Kind::kUnary) argument = argument->arguments[0].get();
+        const std::optional<Ending> ending = view_.ending_of(*argument);
+        // Any activation with a bound below keeps some probabilities from being reached.
+        if (!ending || !(is_probability(ending->activation) || (cross_entropy && ending->range)))
+            return;
+        report(*ending, e,
+               fmt::format("`{}` ends in `{}`, but `{}` takes logits, which have no bounds",
+                           ending->network->name, ending->activation, e.text),
+               is_probability(ending->activation)
+                   ? fmt::format("remove `{}`: `{}` applies its own", ending->activation, e.text)
+                   : fmt::format("remove `{}`", ending->activation));
+    }
+
+    /// relu(1 - d) of the hinge loss, with d from 0 to 1: one of its sides is never reached.
+    void hinge(const Expression& e) {
+        if (!is_call(e, "relu") || e.arguments[0]->kind != Kind::kBinary) return;
+        const Expression& margin = *e.arguments[0];
+        if (margin.text != "-" && margin.text != "+") return;
+        const std::optional<Ending> ending = view_.ending_of(*margin.arguments[1]);
+        if (!ending || !is_probability(ending->activation)) return;
+        report(*ending, e,
+               fmt::format("`{}` ends in `{}`, but the hinge loss takes numbers without bounds",
+                           ending->network->name, ending->activation),
+               fmt::format("remove `{}`", ending->activation));
+    }
+
+    void critic(const NetworkSpec& network) {
+        const std::optional<Ending> ending = ending_of(network);
+        if (!ending || !ending->range) return;
+        report(*ending, {},
+               fmt::format("the critic `{}` ends in `{}`, but it measures a distance, which has no "
+                           "bounds",
+                           network.name, ending->activation),
+               fmt::format("remove `{}`", ending->activation));
+    }
+
+    /// log(x), log(x + small), log(1 - x) with x the result of a network.
+    void logarithm(const Expression& e) {
+        if (!is_call(e, "log")) return;
+        const Expression* argument = &view_.resolved(*e.arguments[0]);
+        bool from_one = false, shifted = false;
+        if (argument->kind == Kind::kBinary && (argument->text == "+" || argument->text == "-")) {
+            const bool number_first = argument->arguments[0]->kind == Kind::kNumber;
+            if (!number_first && argument->arguments[1]->kind != Kind::kNumber) return;
+            from_one = number_first && argument->text == "-";
+            shifted = argument->text == "+";
+            argument = argument->arguments[number_first ? 1 : 0].get();
+        }
+        const std::optional<Ending> ending = view_.ending_of(*argument);
+        if (!ending || ending->activation.empty()) return;
+        const double low = ending->range ? ending->range->low : -INFINITY;
+        const double high = ending->range ? ending->range->high : INFINITY;
+        // relu is 0 over half of its input; sigmoid, softmax and softplus come near 0 only.
+        const bool zero = ending->activation == "relu" && !shifted;
+        if (from_one ? high <= 1 : low >= 0 && !zero) return;
+        const std::string last = ending->activation == "none"
+                                     ? "without an activation"
+                                     : fmt::format("in `{}`", ending->activation);
+        report(*ending, e,
+               fmt::format("`{}` ends {}, so `{}` may be of a number that is not above 0",
+                           ending->network->name, last, to_string(e)),
+               "of logits, `-softplus(-x)` is log(sigmoid(x)), `-softplus(x)` is log(1 - "
+               "sigmoid(x)) and `log_softmax(x)` log(softmax(x)); `bce_with_logits` is the whole "
+               "cross-entropy");
+    }
+
+    /// One warning per network: what follows has the same cause.
+    void report(const Ending& ending, const Expression& use, const std::string& text,
+                const std::string& help) {
+        if (!reported_.insert(ending.network).second) return;
+        Diagnostic& warning =
+            diagnostics_.warning(DiagnosticKind::kLogitsExpected, ending.span, "{}", text);
+        if (use.span.known()) warning.note(use.span, "it is used here");
+        warning.help(help);
+    }
+
+    const ModelView& view_;
+    Diagnostics& diagnostics_;
+    std::set<const NetworkSpec*> reported_;
+};
+
+}  // namespace
+
+void check_logits(const ModelView& view, Diagnostics& diagnostics) {
+    LogitChecks(view, diagnostics).run();
+}
+
+}  // namespace gmc::dsl

@@ -1,0 +1,167 @@
+// What values a loss and a network can meet: targets of a cross-entropy, the range of the data.
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "dsl/checks/checks.h"
+#include "dsl/model_view.h"
+
+namespace gmc::dsl {
+namespace {
+
+bool range_known(const DataField& field) {
+    if (field.shape.empty()) return false;
+    if (field.range_given) return true;
+    const bool floats = field.format == "npy" || field.format == "npz";
+    const bool points = field.format == "synthetic" && field.source != "shapes";
+    return !floats && !points;
+}
+
+/// Whether the activation reaches all of the data's range, and little that is far outside of it.
+bool fits(const ActivationRange& activation, const DataField& field) {
+    constexpr double kTolerance = 1e-6;
+    const double width = field.range_high - field.range_low;
+    const double missing_low = activation.low - field.range_low,
+                 missing_high = field.range_high - activation.high;
+    if (std::max(missing_low, missing_high) > kTolerance * width) return false;
+    const bool far_low = std::isfinite(activation.low) && -missing_low > width / 2,
+               far_high = std::isfinite(activation.high) && -missing_high > width / 2;
+    return !far_low && !far_high;
+}
+
+class RangeChecks {
+  public:
+    RangeChecks(const ModelView& view, const Facts& facts, Diagnostics& diagnostics)
+        : view_(view), spec_(view.spec()), facts_(facts), diagnostics_(diagnostics) {}
+
+    void run() {
+        const size_t before = diagnostics_.warnings().size();
+        targets();
+        // One warning per cause: the range of the data is already in question.
+        if (diagnostics_.warnings().size() == before) outputs();
+    }
+
+  private:
+    // ---- targets of bce_with_logits ----
+
+    void targets() {
+        view_.walk_losses([&](const Expression& e) {
+            if (e.kind != Expression::Kind::kCall || e.text != "bce_with_logits" ||
+                e.arguments.size() != 2)
+                return;
+            if (const DataField* field = view_.field_of(*e.arguments[1])) target(e, *field);
+        });
+    }
+
+    void target(const Expression& call, const DataField& field) {
+        if (!range_known(field) || (field.range_low >= 0 && field.range_high <= 1)) return;
+        if (!reported_.insert(field.name).second) return;
+        diagnostics_
+            .warning(DiagnosticKind::kRangeMismatch, call.arguments[1]->span,
+                     "`bce_with_logits` takes targets from 0 to 1, but `{}` spans [{}, {}]",
+                     field.name, field.range_low, field.range_high)
+            .note(field.span, fmt::format("`{}` is declared here", field.name))
+            .help(
+                "`range: [0, 1]` for the field, or a loss for other values (in the recipe `vae`: "
+                "`likelihood: gaussian`)");
+    }
+
+    // ---- what networks give ----
+
+    void outputs() {
+        for (const FunctionSpec& function : spec_.objective.functions) {
+            if (function.name != "sample" || function.results.empty()) continue;
+            sample(*function.results.front().value, function.parameters);
+            return;
+        }
+        for (const NetworkSpec& network : spec_.networks)
+            if (network.role == "generator" || network.role == "decoder") ends_in(network);
+    }
+
+    void sample(const Expression& result, const std::vector<std::string>& parameters) {
+        const bool bound =
+            std::find(parameters.begin(), parameters.end(), result.text) != parameters.end();
+        const Expression& e = bound ? result : view_.resolved(result);
+        if (e.kind != Expression::Kind::kCall) return;
+        if (const NetworkSpec* network = view_.network(e.text)) return ends_in(*network);
+        if (e.arguments.size() != 1 || e.arguments[0]->kind != Expression::Kind::kCall) return;
+        if (const NetworkSpec* network = view_.network(e.arguments[0]->text))
+            compare({network, e.text, range_of(e.text), e.span});
+    }
+
+    void ends_in(const NetworkSpec& network) {
+        if (const std::optional<Ending> ending = ending_of(network)) compare(*ending);
+    }
+
+    /// Against the first field of the shape that the network gives.
+    void compare(const Ending& ending) {
+        const std::vector<int64_t>& shape = facts_.at(ending.network->name).shape;
+        const auto field =
+            std::find_if(spec_.data.begin(), spec_.data.end(),
+                         [&](const DataField& f) { return range_known(f) && f.shape == shape; });
+        if (field == spec_.data.end()) return;
+        if (ending.activation == "none" && only_judged(*ending.network, *field))
+            unbounded(ending, *field);
+        if (!ending.range || fits(*ending.range, *field)) return;
+        const std::string gives =
+            std::isfinite(ending.range->high)
+                ? fmt::format("from {} to {}", ending.range->low, ending.range->high)
+                : fmt::format("of at least {}", ending.range->low);
+        diagnostics_
+            .warning(DiagnosticKind::kRangeMismatch, ending.span,
+                     "`{}` gives values {}, but `{}`, which `{}` imitates, spans [{}, {}]",
+                     ending.range->name, gives, field->name, ending.network->name, field->range_low,
+                     field->range_high)
+            .note(field->span, fmt::format("`{}` is declared here", field->name))
+            .help(remedy(*ending.range, *field));
+    }
+
+    /// Is a network trained by what a judge says of it, and by nothing that compares its values with
+    /// the data's? Then nothing but an activation keeps them where the data are.
+    bool only_judged(const NetworkSpec& network, const DataField& field) const {
+        bool judged = false, compared = false;
+        for (const MinimizeSpec& entry : spec_.objective.minimize) {
+            const auto& trained = entry.networks;
+            if (std::find(trained.begin(), trained.end(), network.name) == trained.end()) continue;
+            view_.walk(*entry.loss, [&](const Expression& e) {
+                const NetworkSpec* other =
+                    e.kind == Expression::Kind::kCall ? view_.network(e.text) : nullptr;
+                judged |= other && is_judge(*other);
+                compared |= view_.field_of(e) == &field;
+            });
+        }
+        return judged && !compared;
+    }
+
+    void unbounded(const Ending& ending, const DataField& field) {
+        const bool around_zero = field.range_low == -field.range_high;
+        diagnostics_
+            .warning(DiagnosticKind::kRangeMismatch, ending.span,
+                     "`{}` ends without an activation, so its values have no bounds, but `{}`, "
+                     "which it imitates, spans [{}, {}]",
+                     ending.network->name, field.name, field.range_low, field.range_high)
+            .note(field.span, fmt::format("`{}` is declared here", field.name))
+            .help(fmt::format("`activation: {}` in this layer", around_zero ? "tanh" : "sigmoid"));
+    }
+
+    static std::string remedy(const ActivationRange& range, const DataField& field) {
+        if (std::isfinite(range.high))
+            return fmt::format("`range: [{}, {}]` for `{}`, or another activation", range.low,
+                               range.high, field.name);
+        return "an activation that gives smaller values too, such as tanh, or none";
+    }
+
+    const ModelView& view_;
+    const ModelSpec& spec_;
+    const Facts& facts_;
+    Diagnostics& diagnostics_;
+    std::set<std::string> reported_;  ///< fields
+};
+
+}  // namespace
+
+void check_ranges(const ModelView& view, const Facts& facts, Diagnostics& diagnostics) {
+    RangeChecks(view, facts, diagnostics).run();
+}
+
+}  // namespace gmc::dsl

@@ -1,0 +1,164 @@
+// Who trains which network: networks that nobody trains, opponents that are none, steps of no
+// length.
+#include <algorithm>
+#include <optional>
+
+#include "dsl/checks/checks.h"
+#include "dsl/model_view.h"
+
+namespace gmc::dsl {
+namespace {
+
+using Kind = Expression::Kind;
+
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+/// The value of an expression of numbers alone.
+std::optional<double> constant(const Expression& e) {
+    if (e.kind == Kind::kNumber) return e.number;
+    if (e.kind != Kind::kUnary) return std::nullopt;
+    const std::optional<double> value = constant(*e.arguments[0]);
+    return value && e.text == "-" ? std::optional(-*value) : value;
+}
+
+/// A term of a sum: its text, and whether it is subtracted.
+using Term = std::pair<std::string, bool>;
+
+class TrainingChecks {
+  public:
+    TrainingChecks(const ModelView& view, const Facts& facts, Diagnostics& diagnostics)
+        : view_(view), facts_(facts), diagnostics_(diagnostics) {}
+
+    void run() {
+        const std::vector<MinimizeSpec>& entries = view_.spec().objective.minimize;
+        for (const NetworkSpec& network : view_.spec().networks) trained(network);
+        for (const MinimizeSpec& entry : entries) {
+            one_entry_for_both(entry);
+            for (const MinimizeSpec& other : entries)
+                if (&other != &entry) same_direction(entry, other);
+            if (entry.optimizer) rate(*entry.optimizer);
+        }
+        rate(view_.spec().train.optimizer);
+    }
+
+  private:
+    void trained(const NetworkSpec& network) {
+        const std::vector<MinimizeSpec>& entries = view_.spec().objective.minimize;
+        if (facts_.at(network.name).parameters == 0) return;
+        for (const MinimizeSpec& entry : entries)
+            if (contains(entry.networks, network.name)) return;
+        for (const MinimizeSpec& entry : entries) {
+            if (!view_.learning_networks_in(*entry.loss).count(network.name)) continue;
+            diagnostics_
+                .warning(DiagnosticKind::kNotTrained, network.span,
+                         "a loss needs `{}`, but no entry of `minimize` trains it", network.name)
+                .note(entry.loss->span, "the loss is here")
+                .help(fmt::format("add it to the `networks` of an entry; what is meant to stay as "
+                                  "it is stands in `stop_gradient(...)`"));
+            return;
+        }
+    }
+
+    /// Is `judge` applied to what `other` makes, anywhere in `loss`?
+    bool judges(const NetworkSpec& judge, const std::string& other, const Expression& loss) const {
+        bool found = false;
+        view_.walk(loss, [&](const Expression& e) {
+            if (e.kind != Kind::kCall || e.text != judge.name) return;
+            for (const ExpressionPtr& argument : e.arguments)
+                found |= view_.networks_in(*argument).count(other) != 0;
+        });
+        return found;
+    }
+
+    void one_entry_for_both(const MinimizeSpec& entry) {
+        for (const std::string& name : entry.networks) {
+            const NetworkSpec* judge = view_.network(name);
+            if (!judge || !is_judge(*judge)) continue;
+            for (const std::string& other : entry.networks) {
+                if (other == name || !judges(*judge, other, *entry.loss)) continue;
+                diagnostics_
+                    .warning(DiagnosticKind::kNoOpponent, span_of(entry, name),
+                             "one entry trains `{}` and `{}`, which it judges: both make the same "
+                             "loss small, and nobody works against the other",
+                             name, other)
+                    .note(entry.loss->span, "the loss is here")
+                    .help("each of them needs an entry and a loss of its own");
+                return;
+            }
+        }
+    }
+
+    static Span span_of(const MinimizeSpec& entry, const std::string& network) {
+        const auto at = std::find(entry.networks.begin(), entry.networks.end(), network);
+        const auto i = static_cast<size_t>(at - entry.networks.begin());
+        return i < entry.network_spans.size() ? entry.network_spans[i] : entry.span;
+    }
+
+    /// The terms of a sum, entries of `let` followed down to them.
+    void terms(const Expression& e, bool subtracted, std::vector<Term>& out) const {
+        const Expression& sum = view_.resolved(e);
+        const bool splits = sum.text == "+" || sum.text == "-";
+        if (sum.kind == Kind::kBinary && splits) {
+            terms(*sum.arguments[0], subtracted, out);
+            terms(*sum.arguments[1], subtracted != (sum.text == "-"), out);
+        } else if (sum.kind == Kind::kUnary) {
+            terms(*sum.arguments[0], subtracted != (sum.text == "-"), out);
+        } else {
+            out.emplace_back(to_string(sum), subtracted);
+        }
+    }
+
+    /// All that `player` makes small, its judge makes small too.
+    void same_direction(const MinimizeSpec& judging, const MinimizeSpec& player) {
+        const auto judge =
+            std::find_if(judging.networks.begin(), judging.networks.end(), [&](const auto& name) {
+                const NetworkSpec* network = view_.network(name);
+                return network && is_judge(*network) && !contains(player.networks, name) &&
+                       view_.networks_in(*player.loss).count(name) != 0;
+            });
+        if (judge == judging.networks.end()) return;
+        std::vector<Term> theirs, own;
+        terms(*judging.loss, false, theirs);
+        terms(*player.loss, false, own);
+        for (const Term& term : own)
+            if (std::find(theirs.begin(), theirs.end(), term) == theirs.end()) return;
+        diagnostics_
+            .warning(DiagnosticKind::kNoOpponent, player.loss->span,
+                     "`{}` and `{}` both make `{}` small: nobody works against the other",
+                     player.networks.front(), *judge, to_string(*player.loss))
+            .note(judging.loss->span, fmt::format("the loss of `{}` is here", *judge))
+            .help("a minus is missing in one of the two");
+    }
+
+    /// Steps of no length, up the slope, or of the size of the weights themselves.
+    void rate(const OptimizerSpec& optimizer) {
+        for (const NamedExpression& parameter : optimizer.parameters) {
+            if (parameter.name != "learning_rate") continue;
+            const std::optional<double> value = constant(*parameter.value);
+            if (!value || (*value > 0 && *value < 1)) continue;
+            const bool sgd = optimizer.kind == "sgd";
+            if (*value >= 1 && sgd) continue;
+            Diagnostic& warning = diagnostics_.warning(
+                DiagnosticKind::kBadValue, parameter.value->span, "a learning rate of {} {}",
+                *value,
+                *value == 0  ? "trains nothing"
+                : *value < 0 ? "makes the loss larger"
+                             : fmt::format("moves every weight by about {} in each step", *value));
+            warning.help(sgd ? "usual are 1e-3 to 1e-1" : "usual are 1e-4 to 1e-3");
+        }
+    }
+
+    const ModelView& view_;
+    const Facts& facts_;
+    Diagnostics& diagnostics_;
+};
+
+}  // namespace
+
+void check_training(const ModelView& view, const Facts& facts, Diagnostics& diagnostics) {
+    TrainingChecks(view, facts, diagnostics).run();
+}
+
+}  // namespace gmc::dsl

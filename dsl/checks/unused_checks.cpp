@@ -1,0 +1,109 @@
+// What is written down and then used by nothing.
+#include <algorithm>
+#include <set>
+
+#include "dsl/checks/checks.h"
+#include "dsl/model_view.h"
+
+namespace gmc::dsl {
+namespace {
+
+class UnusedChecks {
+  public:
+    UnusedChecks(const ModelView& view, Diagnostics& diagnostics)
+        : view_(view), diagnostics_(diagnostics) {}
+
+    void run() {
+        const auto use = [&](const Expression& e) { used_.insert(e.text); };
+        view_.walk_losses(use);
+        view_.walk_functions(use);
+        // A parameter of a function has the shape of the entry, or of the input, of its name.
+        for (const FunctionSpec& function : view_.spec().objective.functions)
+            for (const std::string& parameter : function.parameters)
+                if (const NamedExpression* entry = view_.let(parameter))
+                    view_.walk(*name_expression(entry->name, entry->span), use);
+        lets();
+        for (const NetworkSpec& network : view_.spec().networks) {
+            if (!used_.count(network.name)) {
+                report(network.span, "nothing uses the network `{}`", network.name)
+                    .help("apply it in the objective, or remove it");
+                continue;
+            }
+            inputs(network);
+            layers(network);
+        }
+    }
+
+  private:
+    template <typename... Args>
+    Diagnostic& report(Span span, fmt::format_string<Args...> text, Args&&... args) {
+        return diagnostics_.warning(DiagnosticKind::kUnused, span, text,
+                                    std::forward<Args>(args)...);
+    }
+
+    /// A recipe's entries may be there for those who write functions of their own. What an unused
+    /// entry uses is not unused itself: one warning per cause.
+    void lets() {
+        const ObjectiveSpec& objective = view_.spec().objective;
+        std::vector<const NamedExpression*> unused;
+        for (const NamedExpression& entry : objective.let) {
+            if (used_.count(entry.name)) continue;
+            unused.push_back(&entry);
+        }
+        for (const NamedExpression* entry : unused)
+            view_.walk(*entry->value, [&](const Expression& e) { used_.insert(e.text); });
+        for (const NamedExpression* entry : unused)
+            if (entry->span.file != objective.recipe.file && !used_.count(entry->name))
+                report(entry->span, "nothing uses `{}`", entry->name)
+                    .help("is it missing in a loss? As one of the `metrics` it is only watched");
+    }
+
+    /// `from` of all layers of the network: "name", or "name.result".
+    static std::set<std::string> taken(const NetworkSpec& network) {
+        std::set<std::string> out;
+        for_each_layer(network, [&](const LayerSpec& layer) {
+            for (const std::string& from : layer.from) {
+                out.insert(from);
+                out.insert(from.substr(0, from.rfind('.')));
+            }
+        });
+        return out;
+    }
+
+    /// The first layer takes the one input; of several, each has to be named by a layer.
+    void inputs(const NetworkSpec& network) {
+        if (network.inputs.size() < 2) return;
+        const std::set<std::string> names = taken(network);
+        for (const NetworkInput& input : network.inputs)
+            if (!names.count(input.name))
+                report(input.span, "no layer of `{}` takes its input `{}`", network.name,
+                       input.name)
+                    .help(fmt::format("name it in `from` of a layer, as in `concat: {{from: [..., "
+                                      "{}]}}`, or remove it",
+                                      input.name));
+    }
+
+    /// A layer is taken by the next one, or by its name. What ends the trunk is taken by the outputs.
+    void layers(const NetworkSpec& network) {
+        const std::set<std::string> names = taken(network);
+        for (size_t i = 0; i + 1 < network.layers.size(); ++i) {
+            const LayerSpec& layer = network.layers[i];
+            if (network.layers[i + 1].from.empty() || names.count(layer.name)) continue;
+            report(layer.span, "nothing takes the result of this `{}`", layer.kind)
+                .note(network.layers[i + 1].from_span, "the next layer takes something else")
+                .help("name it, and name it in `from` of a layer, or remove it");
+        }
+    }
+
+    const ModelView& view_;
+    Diagnostics& diagnostics_;
+    std::set<std::string> used_;  ///< names in whatever is computed
+};
+
+}  // namespace
+
+void check_unused(const ModelView& view, Diagnostics& diagnostics) {
+    UnusedChecks(view, diagnostics).run();
+}
+
+}  // namespace gmc::dsl

@@ -1,0 +1,183 @@
+// Who is to blame: the network whose last layer gives the shape, and of two of them the later one.
+#include "dsl/lower/shape_errors.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <tuple>
+
+#include "dsl/model_view.h"
+
+namespace gmc::lower {
+namespace {
+
+using dsl::Expression;
+using ir::Shape;
+using Kind = Expression::Kind;
+
+int64_t elements(const Shape& shape) {
+    int64_t n = 1;
+    for (const int64_t size : shape) n *= size;
+    return n;
+}
+
+std::optional<ShapeSource> layers_source(std::string text,
+                                         const std::vector<dsl::LayerSpec>& layers,
+                                         Span otherwise) {
+    return ShapeSource{std::move(text), &layers, layers.empty() ? otherwise : layers.back().span};
+}
+
+/// Of a network, or of the output of one that `e` names.
+std::optional<ShapeSource> network_source(const dsl::ModelView& view, const Expression& e) {
+    const bool member = e.kind == Kind::kMember;
+    const Expression& call = member ? view.resolved(*e.arguments[0]) : e;
+    const dsl::NetworkSpec* network = call.kind == Kind::kCall ? view.network(call.text) : nullptr;
+    if (!network) return std::nullopt;
+    if (!member)
+        return network->outputs.empty() ? layers_source(fmt::format("`{}`", network->name),
+                                                        network->layers, network->span)
+                                        : std::nullopt;
+    for (const dsl::NetworkOutput& output : network->outputs)
+        if (output.name == e.text)
+            return layers_source(fmt::format("the output `{}` of `{}`", output.name, network->name),
+                                 output.layers, output.span);
+    return std::nullopt;
+}
+
+bool reduces(const std::string& function) {
+    static constexpr std::array kReductions = {"sum", "mean", "norm"};
+    return std::find(kReductions.begin(), kReductions.end(), function) != kReductions.end();
+}
+
+bool makes_noise(const std::string& function) {
+    static constexpr std::array kShaped = {"normal", "uniform", "grad"};
+    return std::find(kShaped.begin(), kShaped.end(), function) != kShaped.end();
+}
+
+bool later(const Span& a, const Span& b) {
+    return std::tie(a.line, a.column) > std::tie(b.line, b.column);
+}
+
+}  // namespace
+
+std::optional<ShapeSource> source_of_shape(const dsl::ModelView& view, const Expression& e,
+                                           bool reductions) {
+    const Expression& value = view.resolved(e);
+    if (const dsl::DataField* field = view.field_of(value))
+        return ShapeSource{fmt::format("`{}`", field->name), nullptr, field->span};
+    if (auto source = network_source(view, value)) return source;
+    if (value.kind == Kind::kCall && (view.network(value.text) || makes_noise(value.text) ||
+                                      (reduces(value.text) && !reductions)))
+        return value.text == "normal" && value.arguments.size() == 1
+                   ? source_of_shape(view, *value.arguments[0], reductions)
+                   : std::nullopt;
+    // Of several operands the first that a network makes, else a field.
+    std::optional<ShapeSource> out;
+    for (const dsl::ExpressionPtr& operand : value.arguments) {
+        std::optional<ShapeSource> source = source_of_shape(view, *operand, reductions);
+        if (source && (!out || (!out->layers && source->layers))) out = std::move(source);
+    }
+    return out;
+}
+
+std::string shape_text(const Shape& example) {
+    return elements(example) == 1 ? "one number" : ir::to_string(example);
+}
+
+std::string remedy(const ShapeSource& source, const Shape& have, const Shape& want) {
+    if (!source.layers || source.layers->empty() || want.empty()) return "";
+    const std::string reshape = fmt::format("`reshape: {}`", ir::to_string(want));
+    if (have != want && elements(have) == elements(want)) return "add " + reshape;
+    std::string kind;  // of the last layer that makes numbers
+    for (auto layer = source.layers->rbegin(); kind.empty() && layer != source.layers->rend();
+         ++layer)
+        if (layer->kind != "reshape" && layer->kind != "flatten") kind = layer->kind;
+    const bool dense = kind == "dense";
+    // A dense layer behind an image works on its last dimension alone.
+    if (dense && have.size() > 1 && want.size() == 1 && have.back() == want.back())
+        return "`flatten` before the `dense` makes one row of numbers of it";
+    if (dense && want.size() == 1 && have.size() == 1)
+        return fmt::format("`dense: {}` gives it", want[0]);
+    if (dense) return fmt::format("`dense: {}` and {} give it", elements(want), reshape);
+    return fmt::format("its layers have to end in {}", ir::to_string(want));
+}
+
+void report(ModuleScope& m, const ShapeError& error) {
+    const dsl::RecipeUse& recipe = m.spec.objective.recipe;
+    const bool in_recipe = recipe.file != 0 && error.where.file == recipe.file;
+    const bool lifted = in_recipe && error.at_model.known();
+    const Span& place = lifted ? error.at_model : error.where;
+    if (!m.reported_once(place, lifted ? "" : error.text)) return;
+    Diagnostic& d =
+        m.diagnostics.error(error.kind, place, "{}", lifted ? error.text_at_model : error.text);
+    if (error.note && !(error.note->span == place)) d.note(error.note->span, error.note->text);
+    if (lifted) {
+        d.note(error.where, fmt::format("the recipe `{}` needs it here", recipe.name));
+        d.note(recipe.used_at, "the recipe is used here");
+    }
+    if (!error.help.empty()) d.help(error.help);
+}
+
+ShapeError clash(const ModuleScope& m, const Expression& first, const Shape& a,
+                 const Expression& second, const Shape& b) {
+    ShapeError error;
+    const auto from_a = source_of_shape(m.view, first), from_b = source_of_shape(m.view, second);
+    const bool a_layers = from_a && from_a->layers, b_layers = from_b && from_b->layers;
+    if (!a_layers && !b_layers) return error;
+    const bool blame_b = b_layers && (!a_layers || later(from_b->span, from_a->span));
+    const ShapeSource& blamed = blame_b ? *from_b : *from_a;
+    const auto& other = blame_b ? from_a : from_b;
+    const Shape &have = blame_b ? b : a, &want = blame_b ? a : b;
+    error.at_model = blamed.span;
+    error.text_at_model = fmt::format(
+        "{} ends in {}, but {} {} {}", blamed.text, shape_text(have),
+        other ? other->text : fmt::format("`{}`", dsl::to_string(blame_b ? first : second)),
+        other && other->layers ? "ends in" : "is", shape_text(want));
+    error.note = Note{blamed.span, fmt::format("{} ends here", blamed.text)};
+    error.help = remedy(blamed, have, want);
+    return error;
+}
+
+ShapeError misfit(const ModuleScope& m, const dsl::NetworkSpec& network,
+                  const dsl::NetworkInput& input, const Shape& wanted, const Expression& argument,
+                  const Shape& given) {
+    ShapeError error;
+    const auto source = source_of_shape(m.view, argument);
+    error.at_model = input.span;
+    error.note = Note{input.span, fmt::format("`{}` is declared here", input.name)};
+    const std::string takes =
+        fmt::format("`{}` takes `{}` of shape {}", network.name, input.name, ir::to_string(wanted));
+    if (source && source->layers && !input.like.empty()) {
+        error.at_model = source->span;
+        error.text_at_model =
+            fmt::format("{} ends in {}, but {}", source->text, shape_text(given), takes);
+    } else if (source && source->layers) {
+        error.text_at_model =
+            fmt::format("{}, but {} ends in {}", takes, source->text, shape_text(given));
+        error.note = Note{source->span, fmt::format("{} ends here", source->text)};
+    } else {
+        error.text_at_model = fmt::format(
+            "{}, but the recipe `{}` gives it {}, {}", takes, m.spec.objective.recipe.name,
+            source ? source->text : fmt::format("`{}`", dsl::to_string(argument)),
+            shape_text(given));
+    }
+    if (source) error.help = remedy(*source, given, wanted);
+    if (source && !source->layers) error.help = "are the roles of the networks swapped?";
+    return error;
+}
+
+ShapeError too_many(const ModuleScope& m, const Expression& e, const Shape& given) {
+    ShapeError error;
+    const auto source = source_of_shape(m.view, e, true);
+    if (!source || !source->layers) return error;
+    error.at_model = source->span;
+    error.text_at_model = fmt::format(
+        "{} gives more than one number per example{}, which the recipe `{}` needs", source->text,
+        elements(given) > 1 ? fmt::format(", {}", ir::to_string(given)) : "",
+        m.spec.objective.recipe.name);
+    error.help = "end it in `dense: 1`";
+    return error;
+}
+
+}  // namespace gmc::lower

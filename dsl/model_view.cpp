@@ -1,0 +1,173 @@
+// Lookups and walks over a ModelSpec. Everything is found by name: there are few of them.
+#include "dsl/model_view.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+namespace gmc::dsl {
+namespace {
+
+using Kind = Expression::Kind;
+
+constexpr std::array kRanges = {ActivationRange{"elu", -1, INFINITY},
+                                ActivationRange{"gelu", -0.17, INFINITY},  // at x = -0.752
+                                ActivationRange{"relu", 0, INFINITY},
+                                ActivationRange{"sigmoid", 0, 1},
+                                ActivationRange{"silu", -0.279, INFINITY},  // at x = -1.278
+                                ActivationRange{"softmax", 0, 1},
+                                ActivationRange{"softplus", 0, INFINITY},
+                                ActivationRange{"tanh", -1, 1}};
+
+/// Layers that move values without changing them.
+bool only_moves(const LayerSpec& layer) {
+    static constexpr std::array kMoves = {"reshape", "flatten", "permute", "crop", "identity"};
+    return std::find(kMoves.begin(), kMoves.end(), layer.kind) != kMoves.end();
+}
+
+bool is_activation(const std::string& kind) {
+    return kind == "leaky_relu" || kind == "prelu" || range_of(kind).has_value();
+}
+
+/// The ending of layers that follow each other; nothing when there are none.
+std::optional<Ending> layers_ending(const std::vector<LayerSpec>& layers) {
+    for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer) {
+        if (only_moves(*layer)) continue;
+        Ending out;
+        out.span = layer->span;
+        if (layer->has("activation")) {
+            out.activation = layer->word("activation");
+            if (out.activation != "none") out.span = layer->span_of("activation");
+        } else if (is_activation(layer->kind)) {
+            out.activation = layer->kind;
+        }
+        out.range = range_of(out.activation);
+        if (layer->kind == "elu") out.range->low = -layer->number("alpha");
+        return out;
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<ActivationRange> range_of(std::string_view activation) {
+    const auto found = std::find_if(kRanges.begin(), kRanges.end(),
+                                    [&](const auto& r) { return r.name == activation; });
+    return found == kRanges.end() ? std::nullopt : std::optional(*found);
+}
+
+std::optional<Ending> ending_of(const NetworkSpec& network) {
+    if (!network.outputs.empty()) return std::nullopt;
+    std::optional<Ending> out = layers_ending(network.layers);
+    if (out) out->network = &network;
+    return out;
+}
+
+bool is_judge(const NetworkSpec& network) {
+    for (const std::string_view word : {"discriminator", "critic"})
+        if (network.role == word || network.name == word) return true;
+    return false;
+}
+
+const NetworkSpec* ModelView::network(std::string_view name) const {
+    for (const NetworkSpec& network : spec_.networks)
+        if (network.name == name) return &network;
+    return nullptr;
+}
+
+const NamedExpression* ModelView::let(std::string_view name) const {
+    for (const NamedExpression& entry : spec_.objective.let)
+        if (entry.name == name) return &entry;
+    return nullptr;
+}
+
+const Expression& ModelView::resolved(const Expression& e) const {
+    constexpr int kMostSteps = 100;  // entries may lead back to themselves, which is reported
+    const Expression* at = &e;
+    for (int step = 0; step < kMostSteps; ++step) {
+        const NamedExpression* entry = at->kind == Kind::kName ? let(at->text) : nullptr;
+        const bool wrapped = at->kind == Kind::kCall && at->arguments.size() == 1 &&
+                             (at->text == "averaged" || at->text == "stop_gradient");
+        if (!entry && !wrapped) break;
+        at = entry ? entry->value.get() : at->arguments[0].get();
+    }
+    return *at;
+}
+
+const DataField* ModelView::field_of(const Expression& e) const {
+    const Expression& named = resolved(e);
+    const bool member = named.kind == Kind::kMember && named.arguments[0]->text == "data";
+    if (!member && named.kind != Kind::kName) return nullptr;
+    for (const DataField& field : spec_.data)
+        if (field.name == named.text) return &field;
+    return nullptr;
+}
+
+std::optional<Ending> ModelView::ending_of(const Expression& e) const {
+    const Expression& value = resolved(e);
+    if (value.kind == Kind::kCall) {
+        const NetworkSpec* applied = network(value.text);
+        return applied ? dsl::ending_of(*applied) : std::nullopt;
+    }
+    if (value.kind != Kind::kMember) return std::nullopt;
+    const Expression& owner = resolved(*value.arguments[0]);
+    const NetworkSpec* applied = owner.kind == Kind::kCall ? network(owner.text) : nullptr;
+    if (!applied) return std::nullopt;
+    for (const NetworkOutput& output : applied->outputs) {
+        if (output.name != value.text) continue;
+        std::optional<Ending> out = layers_ending(output.layers);
+        if (out) out->network = applied;
+        return out;
+    }
+    return std::nullopt;
+}
+
+void ModelView::walk(const Expression& e, const Visit& visit, Into into,
+                     std::set<std::string>& seen) const {
+    const bool constant =
+        e.kind == Kind::kCall && (e.text == "stop_gradient" || e.text == "averaged");
+    if (into == Into::kWhatLearns && constant) return;
+    visit(e);
+    if (e.kind == Kind::kName)
+        if (const NamedExpression* entry = let(e.text); entry && seen.insert(e.text).second)
+            walk(*entry->value, visit, into, seen);
+    for (const ExpressionPtr& argument : e.arguments) walk(*argument, visit, into, seen);
+}
+
+void ModelView::walk(const Expression& e, const Visit& visit,
+                     const std::vector<std::string>& bound) const {
+    std::set<std::string> seen(bound.begin(), bound.end());
+    walk(e, visit, Into::kAll, seen);
+}
+
+void ModelView::walk_losses(const Visit& visit) const {
+    for (const MinimizeSpec& entry : spec_.objective.minimize) {
+        walk(*entry.loss, visit);
+        for (const NamedExpression& metric : entry.metrics) walk(*metric.value, visit);
+    }
+}
+
+void ModelView::walk_functions(const Visit& visit) const {
+    for (const FunctionSpec& function : spec_.objective.functions)
+        for (const NamedExpression& result : function.results)
+            walk(*result.value, visit, function.parameters);
+}
+
+std::set<std::string> ModelView::networks_in(const Expression& e, Into into) const {
+    std::set<std::string> out, seen;
+    const Visit add = [&](const Expression& part) {
+        if (part.kind == Kind::kCall && network(part.text)) out.insert(part.text);
+    };
+    walk(e, add, into, seen);
+    return out;
+}
+
+std::set<std::string> ModelView::networks_in(const Expression& e) const {
+    return networks_in(e, Into::kAll);
+}
+
+std::set<std::string> ModelView::learning_networks_in(const Expression& e) const {
+    return networks_in(e, Into::kWhatLearns);
+}
+
+}  // namespace gmc::dsl

@@ -1,0 +1,82 @@
+// A model for those that look at it as a whole: names looked up, entries of `let` followed.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dsl/spec.h"
+
+namespace gmc::dsl {
+
+/// What an activation can give.
+struct ActivationRange {
+    std::string_view name;
+    double low, high;
+};
+
+/// What a network or one of its outputs ends in; layers that only move values are looked through.
+struct Ending {
+    const NetworkSpec* network = nullptr;
+    std::string activation;  ///< "sigmoid"; "none" after a layer with weights; "" for other layers
+    std::optional<ActivationRange> range;  ///< of the activation, where it has limits
+    Span span;                             ///< of the word to change
+};
+
+/// The ending of a network with one output; nothing for others.
+std::optional<Ending> ending_of(const NetworkSpec& network);
+/// The range of an activation, or of a function of that name; nothing where all numbers are possible.
+std::optional<ActivationRange> range_of(std::string_view activation);
+
+class ModelView {
+  public:
+    using Visit = std::function<void(const Expression&)>;
+    explicit ModelView(const ModelSpec& spec) : spec_(spec) {}
+
+    const ModelSpec& spec() const { return spec_; }
+    /// Null when there is none of that name.
+    const NetworkSpec* network(std::string_view name) const;
+    const NamedExpression* let(std::string_view name) const;
+
+    /// What `e` stands for, through names of `let`, `averaged` and `stop_gradient`.
+    const Expression& resolved(const Expression& e) const;
+    /// The field that `e` is, also written `data.image`, also through `let`; null for all else.
+    const DataField* field_of(const Expression& e) const;
+    /// The ending of the network that `e` is the result of, `q.mean` with q: encoder(x) too.
+    std::optional<Ending> ending_of(const Expression& e) const;
+
+    /// Visits `e` and all below it, and once each entry of `let` that it leads to. Names in `bound`
+    /// are parameters of a function, no entries.
+    void walk(const Expression& e, const Visit& visit,
+              const std::vector<std::string>& bound = {}) const;
+    /// The same for all losses and metrics, and for the author's functions.
+    void walk_losses(const Visit& visit) const;
+    void walk_functions(const Visit& visit) const;
+    /// The networks applied in `e`; those that gradients reach, outside of stop_gradient(...) and
+    /// averaged(...).
+    std::set<std::string> networks_in(const Expression& e) const;
+    std::set<std::string> learning_networks_in(const Expression& e) const;
+
+  private:
+    enum class Into { kAll, kWhatLearns };
+    void walk(const Expression& e, const Visit& visit, Into into,
+              std::set<std::string>& seen) const;
+    std::set<std::string> networks_in(const Expression& e, Into into) const;
+    const ModelSpec& spec_;
+};
+
+/// Does a network judge examples: by its role, or its name?
+bool is_judge(const NetworkSpec& network);
+
+/// `visit(layer)` for all layers of a network, those of its outputs too.
+template <typename Visit>
+void for_each_layer(const NetworkSpec& network, Visit&& visit) {
+    for (const LayerSpec& layer : network.layers) visit(layer);
+    for (const NetworkOutput& output : network.outputs)
+        for (const LayerSpec& layer : output.layers) visit(layer);
+}
+
+}  // namespace gmc::dsl

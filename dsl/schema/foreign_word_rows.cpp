@@ -1,0 +1,369 @@
+// Words of Keras 3, PyTorch 2, JAX' libraries and of papers. To add one: a row here.
+#include "dsl/schema/foreign_word_rows.h"
+
+namespace gmc::dsl {
+namespace {
+
+using Rows = std::vector<ForeignWord>;
+
+constexpr const char* kLayers = "dense";               // a place where layers stand
+constexpr const char* kFunctions = "bce_with_logits";  // where functions of expressions stand
+constexpr const char* kOptimizers = "adam";
+constexpr const char* kModel = "networks";
+constexpr const char* kTrain = "batch_size";
+
+Rows layers() {
+    return {
+        {"linear|fc|fullyconnected|affine|mlp|lazylinear|innerproduct", "dense|none"},
+        {"conv|convolution|convolution2d|conv2dlayer|lazyconv2d", "conv2d"},
+        {"convolution1d|lazyconv1d", "conv1d"},
+        {"conv3d|convolution3d|conv3dtranspose|convtranspose3d", "",
+         "convolutions here have one dimension or two: `conv1d`, `conv2d`", kLayers},
+        {"convtranspose2d|convtranspose|deconv|deconv2d|deconvolution|transposedconv|"
+         "transposedconv2d|upconv|conv2dtransposed|convolution2dtranspose",
+         "conv2d_transpose"},
+        {"convtranspose1d|deconv1d|transposedconv1d|convolution1dtranspose", "conv1d_transpose"},
+        {"separableconv2d|separableconv|depthwiseconv2d|depthwiseconv|separableconv1d", "",
+         "a depthwise convolution is `conv2d` with as many `groups` as channels; `conv2d` with "
+         "`kernel: 1` behind it makes it separable",
+         kLayers},
+        {"batchnorm1d|batchnorm2d|batchnorm3d|batchnormalization|bn|syncbatchnorm|"
+         "lazybatchnorm2d|batchnormalisation",
+         "batch_norm"},
+        {"layernormalization|layernormalisation|ln", "layer_norm"},
+        {"groupnormalization|groupnormalisation|gn", "group_norm"},
+        {"instancenorm1d|instancenorm2d|instancenormalization|adain", "instance_norm"},
+        {"rmsnorm|rmsnormalization", "rms_norm", "`layer_norm` is the nearest", kLayers},
+        {"spectralnorm|spectralnormalization|sn", "spectral_norm",
+         "it is a key of layers with weights: `conv2d: {..., spectral_norm: true}`", kLayers},
+        {"weightnorm|unitnormalization|localresponsenorm", "",
+         "there is no such normalisation; `spectral_norm: true` is a key of layers with weights",
+         kLayers},
+        {"maxpool|maxpool2d|maxpooling|maxpool2dlayer", "max_pooling2d"},
+        {"maxpool1d", "max_pooling1d"},
+        {"avgpool|avgpool2d|averagepool|averagepooling|averagepool2d|meanpool",
+         "average_pooling2d"},
+        {"avgpool1d|averagepool1d", "average_pooling1d"},
+        {"adaptiveavgpool2d|adaptiveavgpool1d|globalaveragepooling2d|globalaveragepooling1d|"
+         "globalavgpool2d|globalavgpool|gap",
+         "global_average_pooling"},
+        {"adaptivemaxpool2d|adaptivemaxpool1d|globalmaxpooling2d|globalmaxpooling1d|globalmaxpool",
+         "global_max_pooling"},
+        {"upsample|upsampling|upsamplingnearest2d|upsamplingbilinear2d|upsample2d|interpolate|"
+         "resize|resizing",
+         "up_sampling2d"},
+        {"upsample1d|upsamplingnearest1d", "up_sampling1d"},
+        {"pixelshuffle|depthtospace|subpixel", "pixel_shuffle|depth_to_space",
+         "`up_sampling2d`, or `conv2d_transpose` with a stride, makes pictures larger", kLayers},
+        {"zeropadding2d|zeropadding1d|zeropad2d|pad2d|padding2d|constantpad2d", "pad"},
+        {"reflectionpad2d|reflectionpad1d|reflectpad", "pad", "`pad: {size: 1, mode: reflect}`",
+         kLayers},
+        {"replicationpad2d|replicationpad1d", "pad", "`pad: {size: 1, mode: edge}`", kLayers},
+        {"cropping2d|cropping1d|centercrop", "crop"},
+        {"leakyrelu|lrelu|rrelu", "leaky_relu", "its slope is 0.3 unless said: `leaky_relu: 0.2`",
+         kLayers},
+        {"swish", "silu"},
+        {"relu6|selu|mish|hardswish|hardsigmoid|hardtanh|softsign|celu|exponential|threshold", "",
+         "there is no such activation; near ones are `relu`, `elu`, `gelu`, `silu` and `tanh`",
+         "relu"},
+        {"activation|nonlinearity|act", "activation",
+         "an activation is a layer of its own, `- relu`, or a key of the layer before it, "
+         "`activation: relu`",
+         kLayers},
+        {"logsoftmax", "log_softmax", "end in logits here, and use `log_softmax` in the objective",
+         kLayers},
+        {"dropout1d|dropout2d|spatialdropout2d|spatialdropout1d|alphadropout|featuredropout",
+         "dropout"},
+        {"unflatten|view|squeeze|unsqueeze|expanddims|rearrange", "reshape",
+         "`reshape: [7, 7, 64]`: sizes of an example, channels last", kLayers},
+        {"transpose|movedim|swapaxes", "permute"},
+        {"concatenate|cat|stack|hstack|merge", "concat"},
+        {"mul|times", "multiply"},
+        {"sub|minus", "subtract"},
+        {"plus|skip|shortcut|residualadd", "add"},
+        {"residual|resblock|residualblock|resnetblock|bottleneck|unet|resnet", "",
+         "`- add: [a, b]` adds layers by their names; layers that come again and again are a "
+         "block of `blocks:`",
+         kLayers},
+        {"sequential|modulelist|functional|model", "",
+         "the layers of a network are a list: `layers: [flatten, dense: 10]`", kLayers},
+        {"lambda|module|custom|function", "",
+         "a model holds no code; what layers cannot say is said in the objective's expressions",
+         kLayers},
+        {"input|inputlayer|placeholder", "inputs",
+         "what a network takes is written `inputs: {x: data.image}`, not among its layers",
+         kLayers},
+        {"output|outputlayer|head", "outputs",
+         "results with names are written `outputs: {mean: {dense: 8}}`", kLayers},
+        {"lstm|gru|rnn|simplernn|bidirectional|lstmcell|grucell|convlstm2d|timedistributed", "",
+         "there are no recurrent layers; `conv1d` with `padding: causal` sees what came before",
+         kLayers},
+        {"multiheadattention|attention|selfattention|multiheadselfattention|mha|"
+         "scaleddotproductattention",
+         "attention|self_attention|multi_head_attention",
+         "there is no attention; `conv2d` with a `dilation` sees far as well", kLayers},
+        {"transformer|transformerencoder|transformerencoderlayer|transformerblock|"
+         "transformerdecoderlayer",
+         "", "there is no such layer; one is made of others in a block of `blocks:`", kLayers},
+        {"onehotencoding|categoryencoding", "one_hot"},
+        {"vectorquantizer|vq|codebook|quantize|quantizer", "vector_quantize"},
+        {"sampling|reparameterize|reparametrize|gaussiansample|reparameterization", "",
+         "noise is drawn in the objective: `mean + exp(log_variance / 2) * normal(mean)`", kLayers},
+        {"noise|gaussiandropout", "gaussian_noise"},
+        {"rescaling|normalization|normalize|totensor", "",
+         "values of the data are scaled by their `range:`, as in `range: [-1, 1]`", kLayers},
+        {"minibatchstd|minibatchstddev|minibatchdiscrimination", "minibatch_std"},
+    };
+}
+
+Rows keys() {
+    return {
+        {"kernelsize|ksize|filtersize|windowsize|window|kernelshape", "kernel|pool"},
+        {"poolsize|size|window", "pool|units|filters"},
+        {"strides|subsample|step", "stride"},
+        {"outchannels|numfilters|outputchannels|nfilters|channels|channelsout|nout|filter",
+         "filters"},
+        {"outfeatures|features|outputdim|outputsize|outputs|hiddensize|dim|nodes|neurons|unit|"
+         "hidden|width|embeddingdim|outdim|nunits",
+         "units|filters"},
+        {"infeatures|inchannels|inputshape|inputdim|numfeatures|normalizedshape|inputsize|"
+         "inputchannels|batchinputshape|numchannels|indim",
+         "classes", "what a layer takes is known from the layer before it: leave this out"},
+        {"usebias", "bias"},
+        {"kernelinitializer|weightinitializer|init|weightinit|initialization|kernelinit|"
+         "embeddingsinitializer",
+         "initializer"},
+        {"biasinit", "bias_initializer"},
+        {"kernelregularizer|biasregularizer|activityregularizer|regularizer|l2|kernelconstraint",
+         "",
+         "weights are kept small by the optimizer: `adamw: {weight_decay: 0.01}`, or by a term of "
+         "the loss",
+         kLayers},
+        {"negativeslope|alpha|leak|leakage", "slope|alpha"},
+        {"p|prob|dropoutrate|droprate|probability", "rate"},
+        {"std|sigma|noise|scale", "stddev|initializer_stddev"},
+        {"scalefactor|factor|upscalefactor", "size"},
+        {"mode", "interpolation"},
+        {"eps", "epsilon"},
+        {"affine|center|trackrunningstats|elementwiseaffine", "",
+         "scale and offset of a normalisation are always trained: leave this out", "epsilon"},
+        {"numgroups", "groups"},
+        {"dilationrate|atrousrate", "dilation"},
+        {"outputpadding", "",
+         "`padding: same` makes the output the input times the stride: leave this out", "stride"},
+        {"dataformat|channelslast|channelsfirst", "",
+         "images are [height, width, channels], always: leave this out"},
+        {"paddingmode|pads", "padding",
+         "other borders than zeros: a layer `pad` before it, and `padding: valid`", "kernel"},
+        {"numembeddings|numcodes|vocabsize|codebooksize|numclasses|nclasses|ntokens",
+         "classes|codes"},
+        {"inplace|trainable|returnsequences|returnindices|maskzero|ceilmode|device|"
+         "requiresgrad",
+         "", "there is no such choice here: leave this out"},
+        {"dtype|precision|amp", "",
+         "numbers are f32; `gmc compile --precision bf16` is the other way"},
+        {"act|nonlinearity|activationfn|activationfunction", "activation"},
+        {"targetshape|newshape", "shape"},
+        {"dims|perm|order|axis", "axes"},
+        {"start|begin|end", "start|stop"},
+        {"inputs|input|layer|sources|of", "from|inputs"},
+        {"spectralnormalization|sn", "spectral_norm"},
+    };
+}
+
+Rows words() {
+    return {
+        {"linear|identity|no|off|null", "none"},
+        {"lrelu|leakyrelu", "leaky_relu"},
+        {"xavier|xavieruniform|glorot|default", "glorot_uniform"},
+        {"xaviernormal", "glorot_normal"},
+        {"kaiming|kaiminguniform|he|leuniform|variancescaling|lecununiform", "he_uniform"},
+        {"kaimingnormal|lecunnormal|msra", "he_normal"},
+        {"randomnormal|truncatednormal|gaussian|normalinit", "normal|gaussian"},
+        {"randomuniform", "uniform"},
+        {"zero", "zeros"},
+        {"one|constant", "ones"},
+        {"full", "same"},
+        {"constant|zero", "zeros"},
+        {"replicate|symmetric|nearest", "edge"},
+        {"bicubic|linear|area", "bilinear"},
+        {"bce|binarycrossentropy|crossentropy", "bernoulli"},
+        {"mse|l2|meansquarederror|squared", "gaussian"},
+        {"nonsaturating|ns|standard|vanilla", "non_saturating"},
+    };
+}
+
+Rows optimizers() {
+    return {
+        {"lr|rate|stepsize|learningrates|baselr|alpha", "learning_rate",
+         "it belongs to the optimizer: `optimizer: {adam: {learning_rate: 1e-3}}`", kTrain},
+        {"learningrate|weightdecay|momentum|beta1|betas|clipnorm|gradclip|clipgradnorm", "",
+         "it belongs to the optimizer: `optimizer: {adam: {learning_rate: 1e-3}}`", kTrain},
+        {"betas|beta", "", "the two are written `beta_1: 0.9, beta_2: 0.999`", "beta_1"},
+        {"b1", "beta_1"},
+        {"b2", "beta_2"},
+        {"decay|l2|wd", "weight_decay"},
+        {"rho|alpha|smoothing", "rho|decay"},
+        {"maxgradnorm|gradclip|gradclipnorm|clipgradnorm|clipgrad|maxnorm|gradientclipping|"
+         "gradientclipval|clip",
+         "global_clip_norm|clip_norm"},
+        {"amsgrad|fused|foreach|maximize|capturable|centered", "",
+         "there is no such choice here: leave this out", "learning_rate"},
+        {"adagrad|adamax|nadam|radam|adadelta|adafactor|lion|lamb|muon|lbfgs|ftrl", "",
+         "`adam` or `adamw` does the same work in most models", kOptimizers},
+        {"momentum|nesterov|gradientdescent|gd", "sgd|momentum"},
+        {"type|name|class|classname", "",
+         "the name is the key: `optimizer: {adam: {learning_rate: 1e-3}}`", kOptimizers},
+        {"params|parameters|modelparameters", "",
+         "an optimizer takes the parameters of the networks of its entry: leave this out",
+         "learning_rate"},
+    };
+}
+
+Rows sections() {
+    return {
+        {"name|modelname|title", "model|name"},
+        {"dataset|datasets|dataloader|input|inputs|trainingdata", "data"},
+        {"training|trainer|fit|trainparams|hyperparameters|hparams", "train"},
+        {"vars|params|parameters|constants|config|define", "variables"},
+        {"base|inherits|include|import|parent|from", "extends"},
+        {"net|nets|model|models|modules|architecture|graph|generator|discriminator|encoder|"
+         "decoder|layers",
+         "networks"},
+        {"loss|losses|criterion|objectives|lossfn", "objective|minimize|loss"},
+        {"optim|optimiser|optimizers", "optimizer", "it belongs under `train:`", kModel},
+        {"batchsize|epochs|numepochs|optimizer|average|ema|lr|learningrate", "",
+         "it belongs under `train:`", kModel},
+        {"recipe|minimize|metrics|functions|let|schedule", "", "it belongs under `objective:`",
+         kModel},
+        {"test|val|valid|validation", "test", "it belongs under `data:`", kModel},
+        {"maximize|minimise|optimize", "minimize",
+         "what is to be large is minimised with a minus in front", "minimize"},
+        {"define|definitions|where|with|vars|variables", "let"},
+        {"sample|generate|outputs|call", "functions"},
+        {"net|nets|network|trains|parameters|params|models|variables", "networks"},
+        {"bs|batch|minibatch|batches|numbatch", "batch_size"},
+        {"numepochs|nepochs|epoch|maxepochs|iterations|steps|nepoch|niter|maxsteps", "epochs"},
+        {"ema|emadecay|movingaverage|swa|polyak", "average"},
+        {"scheduler|lrscheduler|lrschedule|schedule|warmup|warmupsteps", "",
+         "a schedule is the value of the number that it changes: `learning_rate: {linear: {from: "
+         "1e-3, to: 0, over: 10 epochs}}`",
+         kTrain},
+        {"loss|criterion|losses", "", "losses are written under `objective:`", kTrain},
+        {"shuffle|numworkers|prefetch|droplast|pinmemory|workers", "",
+         "examples are shuffled and read ahead always: leave this out"},
+        {"seed|randomseed|randomstate|manualseed", "", "`gmrun train --seed 7`"},
+        {"device|gpu|gpus|cuda|threads", "", "gmc computes on the CPU; `gmrun train --threads 4`"},
+        {"callbacks|checkpoint|savedir|logdir|earlystopping|patience|output|outputdir", "",
+         "gmrun writes checkpoints and metrics by itself; `gmrun train --help` names its options",
+         kTrain},
+        {"gradientaccumulation|accumulategradbatches|accumulationsteps|gradaccum", "accumulate",
+         "a larger `batch_size` does the same", kTrain},
+        {"val|valid|validation|evaluation|testset|testdata", "test"},
+        {"images|imagefolder|dir|directory|folderpath|root", "folder"},
+        {"path|file|filename|source|url|datapath", "",
+         "the key says what the file is: `idx: "
+         "FILE`, `npy: FILE`, `npz: FILE` or `folder: FOLDER`",
+         "idx"},
+        {"numpy|array|arr", "npy"},
+        {"mnist|fashionmnist|ubyte", "idx"},
+        {"normalize|normalise|scale|minmax|rescale|mean|valuerange|limits", "range"},
+        {"targetsize|imgsize|imagesize|resize|resolution|imgshape|height|width", "size"},
+        {"colormode|colors|colours|rgb|grayscale|nchannels|numchannels", "channels"},
+        {"augment|augmentation|horizontalflip|randomflip|mirror|transform|transforms", "flip"},
+        {"labels|target|targets|classes|numclasses|nclasses", "labels_of|classes"},
+        {"n|limit|numexamples|numsamples|length|nsamples", "count"},
+        {"kind|type|name|dataset", "set"},
+        {"inputshape|input|in|inputsize", "inputs"},
+        {"output|out|heads|returns", "outputs"},
+        {"layer|body|stack|sequential|modules|model|architecture", "layers"},
+        {"type|kind|as", "role"},
+    };
+}
+
+Rows functions() {
+    return {
+        {"randnlike|randn|gaussian|randomnormal|noise|standardnormal|gaussiannoise", "normal"},
+        {"rand|randlike|random|randomuniform", "uniform"},
+        {"mseloss|mse|meansquarederror|squarederror|squareddifference|l2loss", "",
+         "the squared error is written `mean(sum((a - b)^2))`", kFunctions},
+        {"l1loss|mae|meanabsoluteerror|absoluteerror|smoothl1loss|huberloss", "",
+         "the absolute error is written `mean(sum(abs(a - b)))`", kFunctions},
+        {"binarycrossentropy|bceloss|bce|bcewithlogitsloss|binarycrossentropywithlogits|"
+         "sigmoidcrossentropywithlogits|sigmoidcrossentropy|binarycrossentropywithlogitsloss",
+         "bce_with_logits", "it takes logits, what is before a sigmoid", kFunctions},
+        {"crossentropy|crossentropyloss|categoricalcrossentropy|nllloss|"
+         "sparsecategoricalcrossentropy|softmaxcrossentropywithlogits|nll",
+         "cross_entropy|cross_entropy_with_logits",
+         "`-sum(one_hot(label) * log_softmax(logits))`, one number per example", kFunctions},
+        {"kldiv|kldivloss|kl|klloss|kldivergence|kullbackleibler", "",
+         "from N(mean, exp(log_variance)) to N(0, 1): `sum(-0.5 * (1 + log_variance - mean^2 - "
+         "exp(log_variance)))`",
+         kFunctions},
+        {"reducemean|average|avg|expectation", "mean"},
+        {"reducesum|total|summation", "sum"},
+        {"batchmean|meanoverbatch", "batch_mean"},
+        {"pow|power", "", "a power is written `x^2`", kFunctions},
+        {"cat|concatenate|stack|hstack", "concat"},
+        {"detach|nograd|stopgrad", "stop_gradient"},
+        {"gradient|gradients|autograd|jacobian|backward|derivative", "grad"},
+        {"clip|clampmin|clampmax|clipbyvalue", "clamp"},
+        {"ln|log1p|log10|log2|logarithm", "log"},
+        {"logsigmoid", "", "it is written `-softplus(-x)`", kFunctions},
+        {"interpolate|mix|mixup|lerpvalues", "lerp"},
+        {"l2norm|norm2|linalgnorm|frobenius|l2", "norm"},
+        {"maximum|amax", "max"},
+        {"minimum|amin", "min"},
+        {"absolute|fabs", "abs"},
+        {"std|var|variance|stddev|reducestd", "",
+         "the variance over the batch is written `batch_mean((x - batch_mean(x))^2)`", kFunctions},
+        {"where|if|cond|select|switch", "", "a comparison is 1 or 0: `(x > 0) * a + (x <= 0) * b`",
+         kFunctions},
+        {"reshape|view|flatten|permute|squeeze|transpose|unsqueeze|expanddims", "",
+         "shapes are changed by layers of a network", kFunctions},
+        {"matmul|dot|einsum|mm|bmm|inner", "",
+         "matrix products are made by `dense` in a network; of two vectors: `sum(a * b)`",
+         kFunctions},
+        {"zeros|ones|zeroslike|oneslike|full|full_like", "",
+         "a number meets any shape: `bce_with_logits(logits, 1)`", kFunctions},
+        {"multinomial|randomchoice|gumbelsoftmax|onehotcategorical", "categorical"},
+        {"lrelu|leakyrelu", "leaky_relu"},
+        {"swish", "silu"},
+    };
+}
+
+Rows recipes() {
+    return {
+        {"autoencoder|denoisingautoencoder|dae", "ae"},
+        {"variationalautoencoder|betavae|convvae", "vae", "`beta: 4` is a key beside `recipe`",
+         "vae"},
+        {"conditionalvae", "cvae"},
+        {"dcgan|vanillagan|standardgan|nsgan|minimaxgan", "gan"},
+        {"conditionalgan|acgan", "cgan"},
+        {"wgan|wassersteingan|wasserstein", "wgan_gp"},
+        {"vq|vqvae2|vqgan", "vq_vae"},
+        {"sngan|sagan|biggan|hingegan", "hinge"},
+        {"leastsquaresgan|lsq", "lsgan"},
+        {"adversarialautoencoder", "aae"},
+        {"r1gan|stylegan|stylegan2", "r1"},
+        {"diffusion|ddpm|ddim|scorematching|denoisingdiffusion", "ddpm|diffusion",
+         "other objectives are written out with `let`, `minimize` and `functions`", "vae"},
+        {"flowmatching|rectifiedflow|realnvp|glow|normalizingflow|flow", "flow_matching|realnvp",
+         "other objectives are written out with `let`, `minimize` and `functions`", "vae"},
+    };
+}
+
+}  // namespace
+
+const Rows& foreign_words() {
+    static const Rows kRows = [] {
+        Rows all;
+        for (const Rows& theme :
+             {layers(), keys(), words(), optimizers(), sections(), functions(), recipes()})
+            all.insert(all.end(), theme.begin(), theme.end());
+        return all;
+    }();
+    return kRows;
+}
+
+}  // namespace gmc::dsl

@@ -1,0 +1,18 @@
+// The rows behind `translate`.
+#pragma once
+
+#include <vector>
+
+namespace gmc::dsl {
+
+struct ForeignWord {
+    const char* theirs;       ///< "linear|fc": lower case, without `_` and `-`
+    const char* ours;         ///< "dense|none": the first that may stand there is meant; or ""
+    const char* remark = "";  ///< what else to say, or how the same is done
+    /// "dense|conv2d": the remark holds only where one of these words may stand. "": everywhere.
+    const char* place = "";
+};
+
+const std::vector<ForeignWord>& foreign_words();
+
+}  // namespace gmc::dsl
