@@ -1,4 +1,4 @@
-// Lookups and walks over a ModelSpec. Everything is found by name: there are few of them.
+// Lookups and walks over a ModelSpec. Everything is searched by name, since models are small.
 #include "dsl/model_view.h"
 
 #include <algorithm>
@@ -29,7 +29,7 @@ bool is_activation(const std::string& kind) {
     return kind == "leaky_relu" || kind == "prelu" || range_of(kind).has_value();
 }
 
-/// The ending of layers that follow each other; nothing when there are none.
+/// The ending of a list of layers; nothing when it is empty.
 std::optional<Ending> layers_ending(const std::vector<LayerSpec>& layers) {
     for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer) {
         if (only_moves(*layer)) continue;
@@ -82,7 +82,7 @@ const NamedExpression* ModelView::let(std::string_view name) const {
 }
 
 const Expression& ModelView::resolved(const Expression& e) const {
-    constexpr int kMostSteps = 100;  // entries may lead back to themselves, which is reported
+    constexpr int kMostSteps = 100;  // entries may form a cycle, which is reported elsewhere
     const Expression* at = &e;
     for (int step = 0; step < kMostSteps; ++step) {
         const NamedExpression* entry = at->kind == Kind::kName ? let(at->text) : nullptr;

@@ -1,4 +1,5 @@
-// A model for those that look at it as a whole: names looked up, entries of `let` followed.
+// Looks at a model as a whole: finds things by name, follows entries of `let`, walks all
+// expressions. For checks and errors that concern several sections.
 #pragma once
 
 #include <functional>
@@ -12,13 +13,13 @@
 
 namespace gmc::dsl {
 
-/// What an activation can give.
+/// The range of values of an activation.
 struct ActivationRange {
     std::string_view name;
     double low, high;
 };
 
-/// What a network or one of its outputs ends in; layers that only move values are looked through.
+/// What a network, or one of its outputs, ends in. Layers that only move values are skipped.
 struct Ending {
     const NetworkSpec* network = nullptr;
     std::string activation;  ///< "sigmoid"; "none" after a layer with weights; "" for other layers
@@ -28,7 +29,8 @@ struct Ending {
 
 /// The ending of a network with one output; nothing for others.
 std::optional<Ending> ending_of(const NetworkSpec& network);
-/// The range of an activation, or of a function of that name; nothing where all numbers are possible.
+/// The range of an activation, or of a function of that name; nothing when all numbers are
+/// possible.
 std::optional<ActivationRange> range_of(std::string_view activation);
 
 class ModelView {
@@ -41,22 +43,23 @@ class ModelView {
     const NetworkSpec* network(std::string_view name) const;
     const NamedExpression* let(std::string_view name) const;
 
-    /// What `e` stands for, through names of `let`, `averaged` and `stop_gradient`.
+    /// The expression that `e` stands for, through names of `let`, `averaged` and `stop_gradient`.
     const Expression& resolved(const Expression& e) const;
-    /// The field that `e` is, also written `data.image`, also through `let`; null for all else.
+    /// The field that `e` refers to, also as `data.image` and through `let`; null for anything
+    /// else.
     const DataField* field_of(const Expression& e) const;
-    /// The ending of the network that `e` is the result of, `q.mean` with q: encoder(x) too.
+    /// The ending of the network that `e` is the result of; also of `q.mean` with `q: encoder(x)`.
     std::optional<Ending> ending_of(const Expression& e) const;
 
-    /// Visits `e` and all below it, and once each entry of `let` that it leads to. Names in `bound`
-    /// are parameters of a function, no entries.
+    /// Visits `e` and all its parts, and once each entry of `let` that it uses. Names in `bound`
+    /// are parameters of a function, so not entries.
     void walk(const Expression& e, const Visit& visit,
               const std::vector<std::string>& bound = {}) const;
     /// The same for all losses and metrics, and for the author's functions.
     void walk_losses(const Visit& visit) const;
     void walk_functions(const Visit& visit) const;
-    /// The networks applied in `e`; those that gradients reach, outside of stop_gradient(...) and
-    /// averaged(...).
+    /// The networks that `e` applies where gradients reach them, that is outside of
+    /// stop_gradient(...) and averaged(...).
     std::set<std::string> networks_in(const Expression& e) const;
     std::set<std::string> learning_networks_in(const Expression& e) const;
 
@@ -68,10 +71,10 @@ class ModelView {
     const ModelSpec& spec_;
 };
 
-/// Does a network judge examples: by its role, or its name?
+/// Whether a network judges examples, by its role or its name.
 bool is_judge(const NetworkSpec& network);
 
-/// `visit(layer)` for all layers of a network, those of its outputs too.
+/// Calls `visit(layer)` for all layers of a network and of its outputs.
 template <typename Visit>
 void for_each_layer(const NetworkSpec& network, Visit&& visit) {
     for (const LayerSpec& layer : network.layers) visit(layer);

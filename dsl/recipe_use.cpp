@@ -1,5 +1,5 @@
-// A recipe's expressions name outputs, inputs and fields that a model may not have. The author of
-// the model did not write them: what is missing is said of his networks, once for each.
+// Checks that a model has what its recipe uses: outputs, inputs and fields. The author of the model
+// did not write the recipe's expressions, so each problem is reported once, at his own networks.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -14,7 +14,7 @@ namespace {
 
 using Kind = Expression::Kind;
 
-/// What a recipe asks of a network.
+/// What a recipe needs of a network.
 struct Demand {
     std::vector<std::string> outputs;
     size_t inputs = 0;
@@ -45,7 +45,7 @@ class RecipeUseChecker {
     }
 
   private:
-    /// Finds what `e` asks for, where the recipe wrote it.
+    /// Collects what `e` needs; `e` is a part of the recipe.
     void collect(const Expression& e, const std::set<std::string>& parameters) {
         for (const ExpressionPtr& argument : e.arguments) collect(*argument, parameters);
         if (e.span.file != model_.objective.recipe.file) return;
@@ -116,7 +116,7 @@ class RecipeUseChecker {
             error.help(example(demand.outputs));
     }
 
-    /// "`outputs: {mean: {dense: 8}, log_variance: {dense: 8}}`".
+    /// An example for the help, as "`outputs: {mean: {dense: 8}, log_variance: {dense: 8}}`".
     static std::string example(const std::vector<std::string>& outputs) {
         std::string out;
         for (const std::string& output : outputs)
@@ -135,7 +135,7 @@ class RecipeUseChecker {
             .note(model_.objective.recipe.used_at, "the recipe is used here");
     }
 
-    /// A name that the recipe takes for a field of the data, by default or always.
+    /// Reports a name that the recipe uses as a field of the data, by default or always.
     void report_field(const std::string& name, Span where) {
         std::vector<std::string> fields;
         for (const DataField& field : model_.data) fields.push_back(field.name);

@@ -1,4 +1,4 @@
-// The one place where JSON becomes text.
+// Turns JSON into text. No other file includes nlohmann's header.
 #include "compiler/support/json.h"
 
 #include <algorithm>

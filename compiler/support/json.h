@@ -1,5 +1,5 @@
-// JSON to write. nlohmann's library turns it into text, in json.cpp only: in a file that uses its
-// header the compiler spends four seconds on it.
+// JSON for writing. nlohmann's library turns it into text, but only json.cpp includes that: a file
+// with its header takes four seconds longer to compile.
 #pragma once
 
 #include <concepts>
@@ -11,8 +11,8 @@
 
 namespace gmc {
 
-/// A JSON value: null, a flag, a number, a string, an array, or an object, whose members stay in
-/// the order in which they were added. `{{"name", name}, {"shape", {1, 2}}}` is an object.
+/// A JSON value: null, a flag, a number, a string, an array, or an object, whose members keep the
+/// order in which they were added. `{{"name", name}, {"shape", {1, 2}}}` is an object.
 class Json {
   public:
     struct Member;
@@ -42,28 +42,28 @@ class Json {
     static Json object();
     static Json array();
 
-    /// The member of an object, added as null where it is missing. A null becomes an object.
+    /// The member of an object; added as null when it is missing. Turns null into an object.
     Json& operator[](std::string_view name);
-    /// Whether it is an object with this member.
+    /// Whether this is an object with that member.
     bool contains(std::string_view name) const;
-    /// Sets all members of another object.
+    /// Sets all members that another object has.
     void update(const Json& other);
-    /// Appends to an array. A null becomes an array. Returns the element.
+    /// Appends to an array and returns the element. Turns null into an array.
     Json& push_back(Json element);
 
     size_t size() const { return elements_.size(); }
-    /// Of an array; of an object the values.
+    /// The elements of an array, or the values of an object.
     const std::vector<Json>& elements() const { return elements_; }
-    /// Of an object.
+    /// The names of an object's members.
     const std::vector<std::string>& names() const { return names_; }
     const Json& at(std::string_view name) const;
     bool is_text() const { return kind_ == Kind::kText; }
     const std::string& text() const { return text_; }
-    /// Of whole numbers, too.
+    /// The value of a number, also of a whole one.
     double number() const;
 
-    /// The text on one line, or indented by so many columns. Malformed UTF-8 in strings is replaced;
-    /// NaN and infinities, which JSON does not have, are null.
+    /// The text on one line, or indented by `indent` columns. Malformed UTF-8 in strings is
+    /// replaced. NaN and infinities become null, since JSON does not have them.
     std::string dump(int indent = -1) const;
 
   private:

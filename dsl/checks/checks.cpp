@@ -1,4 +1,4 @@
-// The order of the checks.
+// Runs the checks in their order.
 #include "dsl/checks/checks.h"
 
 #include "dsl/model_view.h"

@@ -1,5 +1,6 @@
-// Warnings about what is allowed but hardly meant. Such a model is built and trains, and trains
-// badly or not at all. One file per theme; `gmc check --strict` makes errors of them.
+// Warnings about what is allowed but probably not meant: such a model can be built and trained, but
+// it trains badly or not at all. Enters: a model that was built without errors. Leaves: warnings;
+// `gmc check --strict` turns them into errors. There is one file per theme.
 #pragma once
 
 #include <map>
@@ -11,7 +12,7 @@
 
 namespace gmc::dsl {
 
-/// What building found out about a network.
+/// Facts about a network that are known after building.
 struct NetworkFacts {
     std::vector<int64_t> shape;  ///< per example, of the one output; {} when there are several
     int64_t parameters = 0;
@@ -23,19 +24,20 @@ void check_model(const ModelSpec& spec, const Facts& facts, Diagnostics& diagnos
 
 class ModelView;
 
-/// range_checks.cpp, kRangeMismatch: targets of bce_with_logits outside of 0 to 1; what the network
-/// that makes samples can give against the range of the data it imitates. Fields whose range nobody
-/// knows (points, arrays of floats without `range`) are left alone.
+/// range_checks.cpp, kRangeMismatch: targets of bce_with_logits outside of 0 to 1, and networks
+/// whose values cannot reach the range of the data that they imitate. Fields of unknown range
+/// (points, arrays of floats without `range`) are not checked.
 void check_ranges(const ModelView& view, const Facts& facts, Diagnostics& diagnostics);
-/// logit_checks.cpp, kLogitsExpected: a network that ends in an activation where the loss takes
-/// logits, or a number without bounds; logarithms of what may be negative.
+/// logit_checks.cpp, kLogitsExpected: a network that ends in an activation although the loss
+/// expects logits or unbounded numbers, and logarithms of numbers that may be negative.
 void check_logits(const ModelView& view, Diagnostics& diagnostics);
-/// training_checks.cpp, kNotTrained, kNoOpponent, kBadValue: who trains which network, and how far.
+/// training_checks.cpp, kNotTrained, kNoOpponent, kBadValue: networks that nothing trains,
+/// opponents that do not oppose, and useless learning rates.
 void check_training(const ModelView& view, const Facts& facts, Diagnostics& diagnostics);
-/// unused_checks.cpp, kUnused: networks, their inputs and layers, entries of `let`.
+/// unused_checks.cpp, kUnused: unused networks, inputs, layers and entries of `let`.
 void check_unused(const ModelView& view, Diagnostics& diagnostics);
 /// layer_checks.cpp, kBadValue, kNotPerExample: strides that skip most of the input, softmax over
-/// one number, batch norm below a gradient per example.
+/// one number, and batch norm inside a gradient per example.
 void check_layers(const ModelView& view, Diagnostics& diagnostics);
 
 }  // namespace gmc::dsl

@@ -1,4 +1,4 @@
-// Single layers whose keys are allowed and still wrong, and layers that do not go with a gradient.
+// Checks keys of single layers, and layers that make no sense inside a gradient.
 #include <algorithm>
 #include <set>
 
@@ -10,7 +10,7 @@ namespace {
 
 using Kind = Expression::Kind;
 
-/// One number per axis, of a key of one axis or two.
+/// The value of a key of one or two axes, as one number per axis.
 std::vector<int64_t> per_axis(const LayerSpec& layer, const std::string& key) {
     if (!layer.has(key)) return {};
     const LayerValue& value = layer.values.at(key);
@@ -37,8 +37,9 @@ class LayerChecks {
     }
 
   private:
-    /// A step of twice the window or more: most of the input is not looked at (or, transposed, most
-    /// of the output is the bias alone). 1 x 1 with a stride of 2 is usual in shortcuts.
+    /// Warns about a stride of twice the window or more: most of the input is not looked at (or,
+    /// when transposed, most of the output is only the bias). A 1 x 1 window with stride 2 is
+    /// accepted, as it is usual in shortcuts.
     void stride(const LayerSpec& layer) {
         const char* window = layer.has("kernel") ? "kernel" : "pool";
         const std::vector<int64_t> sizes = per_axis(layer, window);
@@ -56,7 +57,7 @@ class LayerChecks {
         }
     }
 
-    /// softmax over one number is 1, whatever the number is.
+    /// Warns about softmax over one number, which is always 1.
     void softmax_of_one(const std::vector<LayerSpec>& layers) {
         const LayerSpec* before = nullptr;
         for (const LayerSpec& layer : layers) {
@@ -73,8 +74,8 @@ class LayerChecks {
         }
     }
 
-    /// Of the networks between `f` and `x`, those with batch norm: the slope at one example depends
-    /// on all others (Gulrajani et al. 2017, section 4).
+    /// Warns about batch norm in networks between `f` and `x`: there the gradient at one example
+    /// depends on all others (Gulrajani et al. 2017, section 4).
     void gradient(const Expression& f, const Expression& x) {
         const std::string at = to_string(x);
         const auto visit = [&](const Expression& e) {
@@ -94,7 +95,7 @@ class LayerChecks {
         view_.walk(f, visit, {at});
     }
 
-    /// Does `x`, as it is written, occur in `e`?
+    /// Whether the expression `x`, as it is written, occurs in `e`.
     bool mentions(const Expression& e, const std::string& x) const {
         bool found = false;
         view_.walk(e, [&](const Expression& part) { found |= to_string(part) == x; }, {x});

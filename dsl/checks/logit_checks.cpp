@@ -1,5 +1,5 @@
-// Losses that take logits, any number, from networks that end in probabilities; logarithms of
-// numbers that may be negative.
+// Checks losses that expect logits (any number) but get probabilities, and logarithms of numbers
+// that may be negative.
 #include <cmath>
 #include <set>
 
@@ -37,7 +37,7 @@ class LogitChecks {
     }
 
   private:
-    /// A function that makes probabilities of logits, of what is a probability already.
+    /// Warns when a function that turns logits into probabilities is given probabilities.
     void takes_logits(const Expression& e) {
         const bool cross_entropy = is_call(e, "bce_with_logits", 2);
         const bool squashes = cross_entropy || is_call(e, "sigmoid") || is_call(e, "softmax") ||
@@ -46,7 +46,7 @@ class LogitChecks {
         const Expression* argument = e.arguments[0].get();
         while (argument->kind == Kind::kUnary) argument = argument->arguments[0].get();
         const std::optional<Ending> ending = view_.ending_of(*argument);
-        // Any activation with a bound below keeps some probabilities from being reached.
+        // An activation with a lower bound keeps some probabilities out of reach.
         if (!ending || !(is_probability(ending->activation) || (cross_entropy && ending->range)))
             return;
         report(*ending, e,
@@ -57,7 +57,8 @@ class LogitChecks {
                    : fmt::format("remove `{}`", ending->activation));
     }
 
-    /// relu(1 - d) of the hinge loss, with d from 0 to 1: one of its sides is never reached.
+    /// Warns about relu(1 - d) of the hinge loss when d is from 0 to 1, since one side of it is
+    /// never reached.
     void hinge(const Expression& e) {
         if (!is_call(e, "relu") || e.arguments[0]->kind != Kind::kBinary) return;
         const Expression& margin = *e.arguments[0];
@@ -80,7 +81,7 @@ class LogitChecks {
                fmt::format("remove `{}`", ending->activation));
     }
 
-    /// log(x), log(x + small), log(1 - x) with x the result of a network.
+    /// Warns about log(x), log(x + small) and log(1 - x) when x is the result of a network.
     void logarithm(const Expression& e) {
         if (!is_call(e, "log")) return;
         const Expression* argument = &view_.resolved(*e.arguments[0]);
@@ -96,7 +97,7 @@ class LogitChecks {
         if (!ending || ending->activation.empty()) return;
         const double low = ending->range ? ending->range->low : -INFINITY;
         const double high = ending->range ? ending->range->high : INFINITY;
-        // relu is 0 over half of its input; sigmoid, softmax and softplus come near 0 only.
+        // relu gives 0 for half of its inputs; sigmoid, softmax and softplus only come near 0.
         const bool zero = ending->activation == "relu" && !shifted;
         if (from_one ? high <= 1 : low >= 0 && !zero) return;
         const std::string last = ending->activation == "none"
@@ -110,7 +111,7 @@ class LogitChecks {
                "cross-entropy");
     }
 
-    /// One warning per network: what follows has the same cause.
+    /// One warning per network, since further ones would have the same cause.
     void report(const Ending& ending, const Expression& use, const std::string& text,
                 const std::string& help) {
         if (!reported_.insert(ending.network).second) return;

@@ -1,4 +1,5 @@
-// What values a loss and a network can meet: targets of a cross-entropy, the range of the data.
+// Checks whether values can match: targets of a cross-entropy, and the range of networks against
+// that of the data.
 #include <algorithm>
 #include <cmath>
 #include <set>
@@ -17,7 +18,7 @@ bool range_known(const DataField& field) {
     return !floats && !points;
 }
 
-/// Whether the activation reaches all of the data's range, and little that is far outside of it.
+/// True when the activation reaches all of the data's range and not much beyond it.
 bool fits(const ActivationRange& activation, const DataField& field) {
     constexpr double kTolerance = 1e-6;
     const double width = field.range_high - field.range_low;
@@ -37,7 +38,8 @@ class RangeChecks {
     void run() {
         const size_t before = diagnostics_.warnings().size();
         targets();
-        // One warning per cause: the range of the data is already in question.
+        // One warning per cause: when the range of the data was questioned already, outputs are not
+        // compared with it.
         if (diagnostics_.warnings().size() == before) outputs();
     }
 
@@ -93,7 +95,7 @@ class RangeChecks {
         if (const std::optional<Ending> ending = ending_of(network)) compare(*ending);
     }
 
-    /// Against the first field of the shape that the network gives.
+    /// Compares the range of an ending with the first field that has its shape.
     void compare(const Ending& ending) {
         const std::vector<int64_t>& shape = facts_.at(ending.network->name).shape;
         const auto field =
@@ -116,8 +118,9 @@ class RangeChecks {
             .help(remedy(*ending.range, *field));
     }
 
-    /// Is a network trained by what a judge says of it, and by nothing that compares its values with
-    /// the data's? Then nothing but an activation keeps them where the data are.
+    /// True when a network is trained only by what a judge says about it, and by nothing that
+    /// compares its values with the data. Then only an activation keeps its values in the range of
+    /// the data.
     bool only_judged(const NetworkSpec& network, const DataField& field) const {
         bool judged = false, compared = false;
         for (const MinimizeSpec& entry : spec_.objective.minimize) {

@@ -1,5 +1,5 @@
-// Who trains which network: networks that nobody trains, opponents that are none, steps of no
-// length.
+// Checks what trains each network: networks that nothing trains, opponents that do not oppose, and
+// learning rates that cannot work.
 #include <algorithm>
 #include <optional>
 
@@ -61,7 +61,7 @@ class TrainingChecks {
         }
     }
 
-    /// Is `judge` applied to what `other` makes, anywhere in `loss`?
+    /// Whether `judge` is applied to results of `other`, anywhere in `loss`.
     bool judges(const NetworkSpec& judge, const std::string& other, const Expression& loss) const {
         bool found = false;
         view_.walk(loss, [&](const Expression& e) {
@@ -96,7 +96,7 @@ class TrainingChecks {
         return i < entry.network_spans.size() ? entry.network_spans[i] : entry.span;
     }
 
-    /// The terms of a sum, entries of `let` followed down to them.
+    /// Collects the terms of a sum; follows entries of `let`.
     void terms(const Expression& e, bool subtracted, std::vector<Term>& out) const {
         const Expression& sum = view_.resolved(e);
         const bool splits = sum.text == "+" || sum.text == "-";
@@ -110,7 +110,7 @@ class TrainingChecks {
         }
     }
 
-    /// All that `player` makes small, its judge makes small too.
+    /// Warns when everything that `player` minimizes is minimized by its judge as well.
     void same_direction(const MinimizeSpec& judging, const MinimizeSpec& player) {
         const auto judge =
             std::find_if(judging.networks.begin(), judging.networks.end(), [&](const auto& name) {
@@ -132,7 +132,7 @@ class TrainingChecks {
             .help("a minus is missing in one of the two");
     }
 
-    /// Steps of no length, up the slope, or of the size of the weights themselves.
+    /// Warns about learning rates of 0, below 0, or as large as the weights themselves.
     void rate(const OptimizerSpec& optimizer) {
         for (const NamedExpression& parameter : optimizer.parameters) {
             if (parameter.name != "learning_rate") continue;

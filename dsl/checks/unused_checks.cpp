@@ -1,4 +1,4 @@
-// What is written down and then used by nothing.
+// Finds parts of a model that nothing uses.
 #include <algorithm>
 #include <set>
 
@@ -17,7 +17,8 @@ class UnusedChecks {
         const auto use = [&](const Expression& e) { used_.insert(e.text); };
         view_.walk_losses(use);
         view_.walk_functions(use);
-        // A parameter of a function has the shape of the entry, or of the input, of its name.
+        // A parameter of a function has the shape of the entry or input with its name, so it uses
+        // that.
         for (const FunctionSpec& function : view_.spec().objective.functions)
             for (const std::string& parameter : function.parameters)
                 if (const NamedExpression* entry = view_.let(parameter))
@@ -41,8 +42,8 @@ class UnusedChecks {
                                     std::forward<Args>(args)...);
     }
 
-    /// A recipe's entries may be there for those who write functions of their own. What an unused
-    /// entry uses is not unused itself: one warning per cause.
+    /// Entries of a recipe are not reported: a model may use them in functions of its own. What an
+    /// unused entry uses is not reported either, so that there is one warning per cause.
     void lets() {
         const ObjectiveSpec& objective = view_.spec().objective;
         std::vector<const NamedExpression*> unused;
@@ -58,7 +59,7 @@ class UnusedChecks {
                     .help("is it missing in a loss? As one of the `metrics` it is only watched");
     }
 
-    /// `from` of all layers of the network: "name", or "name.result".
+    /// All names in `from` of the network's layers: "name", or "name.result".
     static std::set<std::string> taken(const NetworkSpec& network) {
         std::set<std::string> out;
         for_each_layer(network, [&](const LayerSpec& layer) {
@@ -70,7 +71,7 @@ class UnusedChecks {
         return out;
     }
 
-    /// The first layer takes the one input; of several, each has to be named by a layer.
+    /// The first layer reads the only input. Of several inputs, each has to be named by a layer.
     void inputs(const NetworkSpec& network) {
         if (network.inputs.size() < 2) return;
         const std::set<std::string> names = taken(network);
@@ -83,7 +84,8 @@ class UnusedChecks {
                                       input.name));
     }
 
-    /// A layer is taken by the next one, or by its name. What ends the trunk is taken by the outputs.
+    /// A layer is used by the next one, or by its name. The last layer of the trunk is used by the
+    /// outputs.
     void layers(const NetworkSpec& network) {
         const std::set<std::string> names = taken(network);
         for (size_t i = 0; i + 1 < network.layers.size(); ++i) {

@@ -1,10 +1,10 @@
-// From fields of the spec to fields of the module.
+// Copies fields of the spec to fields of the module.
 #include "dsl/lower/contract.h"
 
 namespace gmc::lower {
 namespace {
 
-/// Examples of synthetic sets, where the model says no number.
+/// Numbers of examples of synthetic sets, for models that give none.
 constexpr int64_t kSyntheticTraining = 60000;
 constexpr int64_t kSyntheticTest = 10000;
 

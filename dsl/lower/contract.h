@@ -1,4 +1,5 @@
-// What a model says of its data and its training, as the compiled module says it (ir/contract.h).
+// Writes what a model says about its data and its training into the module (see ir/contract.h),
+// where the runtime reads it.
 #pragma once
 
 #include <cstdint>
@@ -10,10 +11,10 @@
 
 namespace gmc::lower {
 
-/// Sets the module's description, data, test data and training. `label_classes`: per field the
-/// classes that layers and functions need (ModuleScope::label_classes); they count where the model
-/// says no number. The test data of a synthetic set continue the sequence that its training data
-/// begin.
+/// Sets the module's description, data, test data and training. `label_classes` has, per field, the
+/// number of classes that layers and functions need (ModuleScope::label_classes); it is used when
+/// the model gives no number. The test data of a synthetic set continue the sequence of its
+/// training data.
 void write_contract(const dsl::ModelSpec& spec, const std::map<std::string, int64_t>& label_classes,
                     ir::Module& module);
 

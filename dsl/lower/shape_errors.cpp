@@ -1,4 +1,5 @@
-// Who is to blame: the network whose last layer gives the shape, and of two of them the later one.
+// Decides what is at fault: the network whose last layer gives the shape, and of two networks the
+// later one.
 #include "dsl/lower/shape_errors.h"
 
 #include <fmt/format.h>
@@ -28,7 +29,7 @@ std::optional<ShapeSource> layers_source(std::string text,
     return ShapeSource{std::move(text), &layers, layers.empty() ? otherwise : layers.back().span};
 }
 
-/// Of a network, or of the output of one that `e` names.
+/// The source of the shape of a network, or of the output of one, that `e` names.
 std::optional<ShapeSource> network_source(const dsl::ModelView& view, const Expression& e) {
     const bool member = e.kind == Kind::kMember;
     const Expression& call = member ? view.resolved(*e.arguments[0]) : e;
@@ -72,7 +73,7 @@ std::optional<ShapeSource> source_of_shape(const dsl::ModelView& view, const Exp
         return value.text == "normal" && value.arguments.size() == 1
                    ? source_of_shape(view, *value.arguments[0], reductions)
                    : std::nullopt;
-    // Of several operands the first that a network makes, else a field.
+    // Of several operands, the first that comes from a network, or else a field.
     std::optional<ShapeSource> out;
     for (const dsl::ExpressionPtr& operand : value.arguments) {
         std::optional<ShapeSource> source = source_of_shape(view, *operand, reductions);
@@ -94,7 +95,7 @@ std::string remedy(const ShapeSource& source, const Shape& have, const Shape& wa
          ++layer)
         if (layer->kind != "reshape" && layer->kind != "flatten") kind = layer->kind;
     const bool dense = kind == "dense";
-    // A dense layer behind an image works on its last dimension alone.
+    // A dense layer after an image works on the last dimension only.
     if (dense && have.size() > 1 && want.size() == 1 && have.back() == want.back())
         return "`flatten` before the `dense` makes one row of numbers of it";
     if (dense && want.size() == 1 && have.size() == 1)

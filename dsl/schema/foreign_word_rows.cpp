@@ -1,4 +1,4 @@
-// Words of Keras 3, PyTorch 2, JAX' libraries and of papers. To add one: a row here.
+// Words of Keras 3, PyTorch 2, JAX libraries and papers. To add one: a row here.
 #include "dsl/schema/foreign_word_rows.h"
 
 namespace gmc::dsl {

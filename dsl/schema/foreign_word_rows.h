@@ -1,4 +1,4 @@
-// The rows behind `translate`.
+// The rows of the table behind `translate`.
 #pragma once
 
 #include <vector>
@@ -9,7 +9,8 @@ struct ForeignWord {
     const char* theirs;       ///< "linear|fc": lower case, without `_` and `-`
     const char* ours;         ///< "dense|none": the first that may stand there is meant; or ""
     const char* remark = "";  ///< what else to say, or how the same is done
-    /// "dense|conv2d": the remark holds only where one of these words may stand. "": everywhere.
+    /// "dense|conv2d": the remark is given only where one of these words is allowed. "":
+    /// everywhere.
     const char* place = "";
 };
 

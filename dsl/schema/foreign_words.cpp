@@ -1,5 +1,5 @@
-// The table is one list for layers, keys, functions and the rest: what may stand at a place decides
-// which of the words of a row is meant there.
+// Searches the table, which is one list for layers, keys, functions and all other words. Which word
+// of a row is meant follows from the words that are allowed at the place.
 #include "dsl/schema/foreign_words.h"
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 namespace gmc::dsl {
 namespace {
 
-/// `nn.BatchNorm2d` and `batch_norm_2d` -> "batchnorm2d".
+/// Folds spellings together: `nn.BatchNorm2d` and `batch_norm_2d` become "batchnorm2d".
 std::string folded(std::string_view word) {
     if (const size_t dot = word.rfind('.'); dot != std::string_view::npos)
         word.remove_prefix(dot + 1);
@@ -22,7 +22,7 @@ std::string folded(std::string_view word) {
     return out;
 }
 
-/// The first of `ours` that is among `known`.
+/// The first word of `ours` that is among `known`.
 std::string first_known(std::string_view ours, const std::vector<std::string>& known) {
     for (const std::string& word : split_words(ours))
         if (std::find(known.begin(), known.end(), word) != known.end()) return word;

@@ -1,4 +1,4 @@
-// Reading and writing of checkpoints.
+// Reads and writes checkpoints.
 #include "runtime/train/checkpoint.h"
 
 #include <zlib.h>
@@ -18,7 +18,7 @@ constexpr char kMagic[] = "gmc-checkpoint 2 ";
 constexpr int kVersion = 2;
 constexpr size_t kTrailerBytes = 9;
 constexpr uint64_t kLargestFile = uint64_t{64} << 30;
-/// The largest number that a count in the head may be; doubles have it exactly.
+/// The largest count in the JSON; up to here doubles represent every whole number.
 constexpr double kMost = 9007199254740992.0;
 
 uint32_t crc_of(std::string_view bytes, uint32_t start = 0) {
@@ -49,7 +49,8 @@ bool bad(Diagnostics& diagnostics, const std::string& path, const std::string& w
     return false;
 }
 
-/// The first difference between the states of a checkpoint and the model's; "" when they fit.
+/// The first difference between the states of a checkpoint and those of the model; "" when they are
+/// equal.
 std::string difference(const nlohmann::json& list, const StateStore& states) {
     for (ir::StateId id = 0; id < states.saved_count(); ++id) {
         const std::string name = states.state(id).name, type = ir::to_string(states.state(id).type);
@@ -65,13 +66,13 @@ std::string difference(const nlohmann::json& list, const StateStore& states) {
     return "";
 }
 
-/// A checkpoint's JSON and the memory of its states, which is a part of the text.
+/// A checkpoint's JSON, and the memory of its states as a part of the text.
 struct Content {
     nlohmann::json head;
     std::string_view memory;
 };
 
-/// Whether the text is a checkpoint, of whatever model.
+/// Splits the text of a checkpoint of any model, and checks its version and checksum.
 Result<Content> take_apart(const std::string& path, std::string_view all,
                            Diagnostics& diagnostics) {
     const auto fail = [&](const char* what) {
@@ -99,7 +100,7 @@ Result<Content> take_apart(const std::string& path, std::string_view all,
     return content;
 }
 
-/// A number that counts something. Throws std::exception for what is none.
+/// A whole number of at least 0. Throws std::exception for anything else.
 int64_t count_in(const nlohmann::json& json, const char* key) {
     const nlohmann::json& number = json.at(key);
     if (!number.is_number_integer() || number.get<double>() < 0 || number.get<double>() > kMost)

@@ -1,7 +1,7 @@
-// Checkpoints: everything a run needs to go on as if it had never stopped. One file, written
-// atomically:
+// Checkpoints: everything that a run needs to go on as if it had never stopped. A checkpoint is one
+// file, written atomically:
 //
-//   gmc-checkpoint 2 LENGTH          of the JSON: the training state and the list of states
+//   gmc-checkpoint 2 LENGTH          LENGTH bytes of JSON: the training state and the list of states
 //   {"seed": ..., "step": ..., ...}
 //   <the states' memory, as in StateStore::bytes_begin>
 //   <CRC-32 of all before it, 8 hexadecimal digits and a line break>
@@ -18,40 +18,47 @@
 
 namespace gmc::runtime {
 
-/// Where training stands, beside the states.
+/// How far training is, apart from the values of the states.
 struct TrainingState {
     uint64_t seed = 1;
-    int64_t step = 0;   ///< training rounds done
-    uint32_t call = 0;  ///< calls of training functions done: the random counter
-    /// Passes over the data done, and examples done of the one under way: a resumed run may have
-    /// other batches.
+    /// Training rounds that are finished.
+    int64_t step = 0;
+    /// Calls of training functions so far, which is part of every random counter.
+    uint32_t call = 0;
+    /// Finished passes over the data, and finished examples of the present pass. They are counted
+    /// in examples, not in batches, because a resumed run may have another batch size.
     int64_t pass = 0, example = 0;
-    double epoch = 0;  ///< both as one number
+    /// Both as one number.
+    double epoch = 0;
     /// The batch that comes next, for batches of this size.
     Cursor cursor(int64_t batch_size) const {
         return {pass, (example + batch_size - 1) / batch_size};
     }
 };
 
-/// Writes states and training state to `path`. False after an error (kBadFile): the file that was
-/// there is untouched.
+/// Writes states and training state to `path`. False after an error (kBadFile); then an existing
+/// file is unchanged.
 [[nodiscard]] bool write_checkpoint(const std::string& path, const StateStore& states,
                                     const TrainingState& training, Diagnostics& diagnostics);
 
-/// Reads a checkpoint of the same model into `states`. Errors (kBadFile), which leave `states`
-/// untouched: no such file, no checkpoint, another version, cut off or changed, or of a model with
-/// other states (the first difference is named).
+/// Reads a checkpoint of the same model into `states`. Errors (kBadFile): no such file, not a
+/// checkpoint, another version, cut off or changed, or of a model with other states (the message
+/// names the first difference). After an error `states` are unchanged.
 [[nodiscard]] bool read_checkpoint(const std::string& path, StateStore& states,
                                    TrainingState& training, Diagnostics& diagnostics);
 
-/// What a run that begins with another's weights took of them.
+/// What a new run took from the weights of another run.
 struct TakenWeights {
-    std::vector<std::string> taken;    ///< names of states
-    std::vector<std::string> skipped;  ///< name, and why: another shape, not in this model
-    std::vector<std::string> fresh;    ///< in this model only: they stay as they were
+    /// Names of states.
+    std::vector<std::string> taken;
+    /// Name and reason: another shape, or not in this model.
+    std::vector<std::string> skipped;
+    /// Only in this model: they keep their initial values.
+    std::vector<std::string> fresh;
 };
-/// Copies parameters and running statistics of the same name and shape from the checkpoint of any
-/// model. Errors (kBadFile): no such file, no checkpoint, another version, cut off or changed.
+/// Copies parameters and running statistics that have the same name and shape from the checkpoint
+/// of any model. Errors (kBadFile): no such file, not a checkpoint, another version, cut off or
+/// changed.
 Result<TakenWeights> take_weights(const std::string& path, StateStore& states,
                                   Diagnostics& diagnostics);
 

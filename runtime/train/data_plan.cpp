@@ -1,4 +1,4 @@
-// Reading of data, now or ahead.
+// Reads data, at once or ahead of time.
 #include "runtime/train/data_plan.h"
 
 #include "runtime/data/field_source.h"
@@ -14,13 +14,14 @@ Result<Dataset> DataPlan::read(DataSplit split, Diagnostics& diagnostics) const 
 }
 
 std::shared_future<void> DataPlan::read_ahead() {
-    // A new thread inherits the mode: the numbers in files are the same whichever thread reads.
+    // A new thread inherits this mode, so the numbers in files are the same whichever thread reads
+    // them.
     flush_denormals();
     std::promise<void> end;
     std::shared_future<void> ended = end.get_future().share();
     is_ahead_ = true;
     read_ahead_ = std::async(std::launch::async, [this, end = std::move(end)]() mutable {
-        // Fulfilled also when reading throws, so that nobody waits for ever.
+        // Fulfilled also when reading throws; otherwise others would wait for ever.
         const std::shared_ptr<void> at_end(nullptr, [&](void*) { end.set_value(); });
         ReadAhead result{Failure{}, {}};
         result.dataset = read(DataSplit::kTrain, result.diagnostics);

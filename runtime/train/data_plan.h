@@ -1,6 +1,6 @@
 // The data that a model was compiled for. Enters: the fields of a module, for training and for
 // tests. Leaves: loaders of batches. The training data can be read ahead on another thread, while
-// functions are bound and states initialised.
+// functions are bound and states are initialised.
 #pragma once
 
 #include <atomic>
@@ -19,20 +19,20 @@ enum class DataSplit { kTrain, kTest };
 
 class DataPlan {
   public:
-    /// `module` must outlive the plan.
+    /// `module` has to outlive the plan.
     explicit DataPlan(const ir::Module& module) : module_(module) {}
 
     bool has_test() const { return !module_.test.empty(); }
 
-    /// Starts to read the training data on another thread. The next loader of them waits for it,
-    /// and reports what went wrong. Ready with the result: when the thread has ended, with or
+    /// Starts to read the training data on another thread. The next loader of them waits for that,
+    /// and reports what went wrong. The result becomes ready when the thread has ended, with or
     /// without an error.
     std::shared_future<void> read_ahead();
-    /// Whether data were read ahead, or are being read, that no loader has taken yet.
+    /// True while there are data that were, or are being, read ahead and that no loader has taken.
     bool is_ahead() const { return is_ahead_; }
 
-    /// A loader over all fields of the split. Where the model names no test data, the training data
-    /// are used.
+    /// A loader of all fields of the split. A model without test data gets the training data for
+    /// both splits.
     Result<std::unique_ptr<Loader>> make_loader(DataSplit split, const LoaderOptions& options,
                                                 Diagnostics& diagnostics);
 
@@ -46,7 +46,8 @@ class DataPlan {
 
     const ir::Module& module_;
     std::atomic<bool> is_ahead_ = false;
-    std::future<ReadAhead> read_ahead_;  ///< its destructor waits for the thread
+    /// Its destructor waits for the thread.
+    std::future<ReadAhead> read_ahead_;
 };
 
 }  // namespace gmc::runtime

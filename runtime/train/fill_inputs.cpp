@@ -1,4 +1,4 @@
-// One loop over a function's inputs per kind of source.
+// Loops over a function's inputs, one loop per kind of source.
 #include "runtime/train/fill_inputs.h"
 
 #include <cstring>
@@ -35,7 +35,7 @@ void set_inputs(const Executable& executable, const Loader& loader, const Batch&
 
 void noise_of_example(const ir::Input& source, size_t input, uint64_t seed, int64_t example,
                       int64_t width, float* to) {
-    // Each example is a tensor of its own: its number takes the place of the call.
+    // Each example is a tensor of its own, so its number replaces the call in the random counter.
     for (int64_t k = 0; k < width; ++k) {
         const PhiloxPlace place = philox_place(static_cast<uint64_t>(k));
         const PhiloxCounter block =

@@ -1,4 +1,4 @@
-// Batches of a function's results, collected.
+// Runs functions batch by batch and collects their results.
 #include "runtime/train/generate.h"
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 namespace gmc::runtime {
 namespace {
 
-/// Whether the function has an input that a data set fills.
+/// Whether the function has an input that comes from data.
 bool takes_data(const Executable& executable) {
     const auto& inputs = executable.function().inputs;
     return std::any_of(inputs.begin(), inputs.end(),

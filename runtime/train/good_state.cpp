@@ -1,4 +1,4 @@
-// Copies of the states' memory, and the search for numbers that are none.
+// Copies the states' memory, and searches it for numbers that are not finite.
 #include "runtime/train/good_state.h"
 
 #include <cmath>

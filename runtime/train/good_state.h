@@ -1,5 +1,5 @@
-// The last state of training that is known to be good, in memory: what a step that went wrong goes
-// back to.
+// A copy, in memory, of the last state of training that is known to be good. After a step that went
+// wrong the run goes back to it.
 #pragma once
 
 #include <cstddef>
@@ -10,16 +10,16 @@
 
 namespace gmc::runtime {
 
-/// The first state with a number that is not finite; "" when there is none.
+/// The name of the first state with a number that is not finite; "" when there is none.
 std::string first_not_finite(const StateStore& states);
 
-/// A copy of all states, and where training stood.
+/// A copy of all states and of the training state.
 class GoodState {
   public:
     void keep(const StateStore& states, const TrainingState& training);
     bool kept() const { return !bytes_.empty(); }
     const TrainingState& training() const { return training_; }
-    /// Puts the states back. kept() must be true.
+    /// Copies the states back. kept() has to be true.
     void restore(StateStore& states) const;
 
   private:

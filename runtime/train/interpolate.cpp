@@ -1,4 +1,4 @@
-// Noise between noise, batch by batch.
+// Interpolates noise and runs the function on it, batch by batch.
 #include "runtime/train/interpolate.h"
 
 #include <algorithm>
@@ -12,7 +12,7 @@ namespace {
 
 bool is_noise(const ir::Input& input) { return input.source.is_noise(); }
 
-/// The noise of one place of the picture.
+/// Fills in the noise of one sample of the picture.
 void fill_place(const ir::Input& input, size_t number, const InterpolateOptions& options,
                 int64_t place, std::span<float> to) {
     const int64_t row = place / options.columns, column = place % options.columns;
@@ -26,7 +26,7 @@ void fill_place(const ir::Input& input, size_t number, const InterpolateOptions&
         to[i] = static_cast<float>((1 - t) * double{a[i]} + t * double{b[i]});
 }
 
-/// How many classes an input of labels has; 0 for noise.
+/// The number of classes of an input of labels; 0 for noise.
 int64_t label_classes(const ir::Module& module, const ir::Input& input) {
     const ir::DataField* field = ir::find_field(module.data, input.source.field);
     return field == nullptr ? 0 : field->label_classes();
@@ -73,7 +73,7 @@ void slerp(std::span<const float> a, std::span<const float> b, double t, std::sp
 
 Result<Examples> interpolate(LoadedModel& model, const InterpolateOptions& options,
                              Diagnostics& diagnostics) {
-    // The sampler checks what the function takes.
+    // The sampler checks the function's inputs.
     auto sampler =
         Sampler::make(model, {options.function, options.seed, options.label}, diagnostics);
     if (!sampler.ok()) return Failure{};

@@ -1,4 +1,4 @@
-// Loading, and binding on demand.
+// Loads models, and binds functions on demand.
 #include "runtime/train/loaded_model.h"
 
 #include <algorithm>
@@ -15,8 +15,8 @@ LoadedModel::LoadedModel(std::string path, ir::Module module)
       arena_(std::make_shared<Arena>(module_)),
       data_(module_) {}
 
-/// The tuning cache may hold a copy of `touched_` (prepare_training), so that destroying ours would
-/// not wait for the thread.
+/// Waits for the thread that touches the arena. The tuning cache may hold a copy of `touched_` (see
+/// prepare_training), and then destroying ours would not wait.
 LoadedModel::~LoadedModel() {
     is_ending_ = true;
     if (touched_.valid()) touched_.wait();
@@ -56,7 +56,7 @@ Executable* LoadedModel::function(const std::string& name, Diagnostics& diagnost
                                  {.tuning = tuning_, .bf16 = bf16_}, diagnostics);
     if (!made.ok()) return nullptr;
     if (tuning_ != nullptr && tuning_->unsaved() > 0) {
-        Diagnostics ignored;  // unsaved() says so, too
+        Diagnostics ignored;  // unsaved() tells the same
         (void)tuning_->save(ignored);
     }
     return &executables_.emplace(name, made.take()).first->second;
@@ -79,7 +79,7 @@ void LoadedModel::prepare_training() {
 }
 
 bool LoadedModel::make_huge() {
-    // Which pages are small is known only to the thread that touches them, until it has ended.
+    // Until it has ended, only the thread that touches the pages knows which of them are small.
     if (touched_.valid()) touched_.wait();
     return states_->make_huge() || arena_->make_huge();
 }

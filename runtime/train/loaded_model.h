@@ -1,5 +1,5 @@
-// A compiled model in memory. Enters: a .gmc file. Leaves: its module, its states, its functions,
-// each bound to this machine when it is first asked for, and the plan of its data.
+// A compiled model in memory. Enters: a .gmc file. Leaves: its module, its states, the plan of its
+// data, and its functions, each of which is bound to this machine when it is first used.
 #pragma once
 
 #include <atomic>
@@ -18,8 +18,8 @@ namespace gmc::runtime {
 
 class LoadedModel {
   public:
-    /// Reads and verifies a .gmc. Errors: those of ir::read_artefact; kTooLarge when memory is
-    /// missing. Nothing is bound and the states are zero.
+    /// Reads and verifies a .gmc. Errors: those of ir::read_artefact, and kTooLarge when there is
+    /// not enough memory. No function is bound yet, and all states are zero.
     static Result<std::unique_ptr<LoadedModel>> load(const std::string& path,
                                                      Diagnostics& diagnostics);
     ~LoadedModel();
@@ -32,26 +32,28 @@ class LoadedModel {
     /// Rows of every input of data or noise.
     int64_t batch_size() const { return module_.training->batch_size; }
 
-    /// The function's executable, bound on first use; null after an error. Unknown names report
-    /// kUnknownName with the functions that there are.
+    /// The executable of a function, bound on first use; null after an error. For an unknown name
+    /// it reports kUnknownName and lists the functions.
     Executable* function(const std::string& name, Diagnostics& diagnostics);
 
-    /// Functions bound from now on have their contractions chosen by measuring, or as `tuning`
-    /// already knows. It must outlive the model.
+    /// Makes functions that are bound from now on choose contractions by measuring, or as `tuning`
+    /// knows already. `tuning` has to outlive the model.
     void set_tuning(TuningCache* tuning) { tuning_ = tuning; }
     /// Whether the module was compiled for bf16.
     bool is_bf16() const { return module_.compilation.precision == ir::DType::kBf16; }
-    /// Functions bound from now on compute in f32 whatever the module was compiled for.
+    /// Makes functions that are bound from now on compute in f32, whatever the module was compiled
+    /// for.
     void disable_bf16() { bf16_ = false; }
 
-    /// Starts what can be done on other threads while functions are bound: reading the training
-    /// data, and touching the arena until a loader takes them. Contractions are measured only when
-    /// both have ended.
+    /// Starts on other threads what can be done while functions are bound: reading the training
+    /// data, and touching the arena's memory until a loader takes the data. Contractions are
+    /// measured only when both have ended, because both would disturb the measurements.
     void prepare_training();
-    /// Moves 2 MB of states or arena to a huge page; false when there are no small pages left.
+    /// Moves 2 MB of states or arena to a huge page; false when no small pages are left.
     bool make_huge();
 
-    /// Where training stands: what `step` and `epoch` are in functions that run outside of it.
+    /// Sets the progress of training, for the ops `step` and `epoch` in functions that run outside
+    /// of training.
     void set_progress(int64_t step, double epoch) {
         step_ = static_cast<double>(step);
         epoch_ = epoch;
@@ -71,7 +73,8 @@ class LoadedModel {
     bool bf16_ = true;
     double step_ = 0, epoch_ = 0;
     std::atomic<bool> is_ending_ = false;
-    std::shared_future<void> touched_;  ///< the thread of prepare_training() that touches the arena
+    /// The thread of prepare_training() that touches the arena.
+    std::shared_future<void> touched_;
     DataPlan data_;
 };
 

@@ -1,4 +1,5 @@
-// One mkdir decides whose a new folder is; flock says whether somebody trains in it.
+// mkdir is atomic, so it decides which process gets a new folder; flock tells whether a process
+// trains in it.
 #include "runtime/train/run_folder.h"
 
 #include <fcntl.h>
@@ -29,7 +30,7 @@ Failure cannot_be_made(const std::string& path, const std::string& why, Diagnost
     return {};
 }
 
-/// Makes the folders that `path` lies in. False after an error.
+/// Creates the folders above `path`. False after an error.
 bool make_parents(const std::string& path, Diagnostics& diagnostics) {
     const fs::path parent = fs::path(path).parent_path();
     std::error_code error;
@@ -38,7 +39,7 @@ bool make_parents(const std::string& path, Diagnostics& diagnostics) {
     return !error;
 }
 
-/// What holds the lock wrote its process id.
+/// The process id that the holder of the lock wrote into the file.
 std::string holder(int fd) {
     std::array<char, 32> text{};
     const ssize_t bytes = ::pread(fd, text.data(), text.size() - 1, 0);
@@ -57,7 +58,7 @@ Result<RunFolder> RunFolder::lock(const std::string& path, bool made, Diagnostic
         return Failure{};
     }
     RunFolder folder(path, fd, made);
-    // Where a file system has no locks (ENOLCK, ENOTSUP) training goes on without.
+    // On file systems without locks (ENOLCK, ENOTSUP) training goes on without one.
     if (::flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
         diagnostics
             .error(DiagnosticKind::kBadFile, {}, "another process{} trains in `{}`", holder(fd),
@@ -126,7 +127,7 @@ bool RunFolder::has_checkpoint() const {
 }
 
 void RunFolder::clear() {
-    std::error_code ignored;  // what cannot be removed shows when it is written
+    std::error_code ignored;  // what cannot be removed is an error when it is written
     for (const char* name : {"checkpoint", "checkpoints", "metrics.jsonl", "run.json", "samples"})
         fs::remove_all(file(name), ignored);
 }

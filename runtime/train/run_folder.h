@@ -1,4 +1,5 @@
-// The folder of a run: made by one process, and locked while a process trains in it.
+// The folder of a run. One process makes it, and a process that trains in it holds a lock, so that
+// two processes never write the same run.
 #pragma once
 
 #include <string>
@@ -8,21 +9,24 @@
 
 namespace gmc::runtime {
 
-/// A run's folder, locked until this object goes (flock on DIR/.lock): another process that wants
-/// to train there is refused.
+/// A run's folder, locked as long as this object lives (flock on DIR/.lock). Another process that
+/// wants to train there gets an error.
 class RunFolder {
   public:
     enum class Use {
-        kNew,        ///< a run begins: refused where a checkpoint is
-        kOverwrite,  ///< a run begins, and the one that is there is given up (clear())
-        kResume,     ///< a run goes on: refused where there is none
+        /// A run begins; an error when the folder has a checkpoint.
+        kNew,
+        /// A run begins and replaces the one in the folder (see clear()).
+        kOverwrite,
+        /// A run goes on; an error when there is none.
+        kResume,
     };
-    /// Opens `path`, which is made unless a run goes on. Files that killed writers left are
-    /// removed. Errors (kBadFile): cannot be made or locked, another process trains there, a run
-    /// is there (kNew), none is there (kResume).
+    /// Opens `path`, and creates it unless a run is resumed. Removes temporary files of killed
+    /// processes. Errors (kBadFile): it cannot be created or locked, another process trains there,
+    /// there is a run (kNew), there is none (kResume).
     static Result<RunFolder> open(const std::string& path, Use use, Diagnostics& diagnostics);
-    /// Makes runs/NAME, or the first of runs/NAME-2, runs/NAME-3, ... that is not there. Processes
-    /// that ask at the same moment get different folders.
+    /// Creates runs/NAME, or the first of runs/NAME-2, runs/NAME-3, ... that does not exist.
+    /// Processes that ask at the same moment get different folders.
     static Result<RunFolder> make_next(const std::string& name, Diagnostics& diagnostics);
     /// The last of runs/NAME, runs/NAME-2, ...; "" when there is none.
     static std::string newest(const std::string& name);
@@ -34,9 +38,9 @@ class RunFolder {
     const std::string& path() const { return path_; }
     std::string file(const std::string& name) const { return path_ + "/" + name; }
     bool has_checkpoint() const;
-    /// Removes what an earlier run left: checkpoints, metrics and samples.
+    /// Removes checkpoints, metrics and samples of an earlier run.
     void clear();
-    /// Removes the folder where open() or make_next() made it: for a run that never began.
+    /// Removes the folder if open() or make_next() created it, for a run that never began.
     void discard();
 
   private:

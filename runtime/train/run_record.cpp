@@ -1,4 +1,4 @@
-// run.json, written and read.
+// Writes and reads run.json.
 #include "runtime/train/run_record.h"
 
 #include <nlohmann/json.hpp>

@@ -1,5 +1,5 @@
-// What a run is: everything, beside the model and the data, that its numbers depend on. Kept in the
-// run's folder as run.json, so that it can be looked at, repeated, and resumed to the bit.
+// Everything that the numbers of a run depend on, apart from the model and the data. It is kept in
+// the run's folder as run.json, for people to read, and for resuming the run with the same bits.
 #pragma once
 
 #include <cstdint>
@@ -13,23 +13,30 @@
 namespace gmc::runtime {
 
 struct RunRecord {
-    std::string model;      ///< its name
-    std::string version;    ///< of the program that trained last
-    std::string machine;    ///< processor, instructions, libraries and threads
-    std::string precision;  ///< that the model was compiled for
-    bool bf16 = true;       ///< false: what was compiled for bf16 is computed in f32
+    /// Its name.
+    std::string model;
+    /// Of the program that trained last.
+    std::string version;
+    /// Processor, instructions, libraries and threads.
+    std::string machine;
+    /// For which the model was compiled.
+    std::string precision;
+    /// False: a model that was compiled for bf16 is computed in f32.
+    bool bf16 = true;
     uint64_t seed = 1;
-    std::optional<int64_t> epochs;  ///< asked for on the command line, instead of the model's
-    int64_t examples = 0;           ///< of the training data
-    /// Whether contractions were chosen by measuring, and the choices: problem, candidate.
+    /// Given on the command line in place of the model's number.
+    std::optional<int64_t> epochs;
+    /// Of the training data.
+    int64_t examples = 0;
+    /// Whether contractions were chosen by measuring, and the choices: problem -> candidate.
     bool tuned = false;
     std::map<std::string, std::string> contractions;
 };
 
-/// Writes run.json, whole or not at all. False after an error (kBadFile).
+/// Writes run.json atomically. False after an error (kBadFile).
 [[nodiscard]] bool write_run_record(const std::string& path, const RunRecord& record,
                                     Diagnostics& diagnostics);
-/// Errors (kBadFile): cannot be read, not what write_run_record writes.
+/// Reads run.json. Errors (kBadFile): it cannot be read, or is not what write_run_record writes.
 Result<RunRecord> read_run_record(const std::string& path, Diagnostics& diagnostics);
 
 }  // namespace gmc::runtime

@@ -1,4 +1,4 @@
-// Running the functions of a round in turn.
+// Runs the functions of a round in order.
 #include "runtime/train/step_runner.h"
 
 #include <algorithm>
@@ -57,7 +57,7 @@ bool StepRunner::run(Loader& loader, TrainingState& training, Diagnostics& diagn
             entry.executable->run({training.seed, call++, static_cast<double>(training.step),
                                    passes((*batch)->cursor)});
         }
-        // Losses of repeated steps are those of the last one.
+        // When a function runs several times in a round, its losses are those of the last time.
         for (size_t r = 0; r < entry.executable->result_count(); ++r)
             values_[value++].value = static_cast<double>(entry.executable->result(r)[0]);
     }

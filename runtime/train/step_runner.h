@@ -1,4 +1,5 @@
-// One training round: what `gmrun train` repeats, and `gmrun bench` and `profile` measure.
+// Runs one training round, that is the functions of the schedule in their order. `gmrun train`
+// repeats it; `gmrun bench` and `profile` measure it.
 #pragma once
 
 #include <string>
@@ -17,11 +18,12 @@ class StepRunner {
     bool ok() const { return ok_; }
     /// Number of batches that one round takes from the loader.
     int64_t batches_per_round() const;
-    /// Runs one round from `training` on, and moves it one round ahead. Each but the first begins
-    /// by moving 2 MB to a huge page, until none is left in small ones. False after an error of the
-    /// data: then `training` is as it was, and the states, too, unless states_changed().
+    /// Runs one round from `training` on, and moves `training` one round ahead. Each round but the
+    /// first begins by moving 2 MB to a huge page, as long as small pages are left. False after an
+    /// error of the data. Then `training` is unchanged, and so are the states unless
+    /// states_changed().
     bool run(Loader& loader, TrainingState& training, Diagnostics& diagnostics);
-    /// Whether the last run() failed after a function had changed states.
+    /// True when the last run() failed after a function had already changed states.
     bool states_changed() const { return states_changed_; }
     /// Losses and metrics of the last round, in the order of the functions.
     struct Named {
@@ -29,7 +31,7 @@ class StepRunner {
         double value;
     };
     const std::vector<Named>& values() const { return values_; }
-    /// The first of values() that is not finite; "" when there is none.
+    /// The name of the first of values() that is not finite; "" when there is none.
     std::string first_not_finite() const;
 
     struct Entry {
@@ -38,8 +40,8 @@ class StepRunner {
     };
     /// The functions of a round, in order.
     const std::vector<Entry>& entries() const { return entries_; }
-    /// From now on rounds append the times of all operations to `log`, which the caller keeps; null
-    /// ends it. Times without a function are those of waiting for a batch and copying it.
+    /// Makes rounds append the times of all operations to `log`, which the caller keeps; null ends
+    /// that. Entries without a function are times of waiting for a batch and copying it.
     void set_timing(TimeLog* log);
 
   private:
@@ -47,7 +49,8 @@ class StepRunner {
     std::vector<Entry> entries_;
     std::vector<Named> values_;
     TimeLog* log_ = nullptr;
-    const Loader* delivers_ = nullptr;  ///< makes its batches where the inputs are
+    /// Makes its batches in the memory of the functions' inputs.
+    const Loader* delivers_ = nullptr;
     bool ok_ = true, first_ = true, states_changed_ = false;
 };
 

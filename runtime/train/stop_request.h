@@ -1,19 +1,21 @@
-// The wish that training ends, from a signal handler.
+// Tells the training loop that a signal asked it to stop.
 #pragma once
 
 #include <atomic>
 
 namespace gmc::runtime {
 
-/// Only lock-free atomics, which a signal handler may touch.
+/// Has lock-free atomics only, since a signal handler may not touch anything else.
 struct StopRequest {
-    std::atomic<int> signal{0};  ///< the first signal that asked for it; 0 = none did
-    std::atomic<int> saves{0};   ///< saves under way: the process must not end within one
+    /// The first signal that asked training to stop; 0: none did.
+    std::atomic<int> signal{0};
+    /// Number of saves in progress, during which the process must not end.
+    std::atomic<int> saves{0};
     bool asked() const { return signal != 0; }
 };
 static_assert(std::atomic<int>::is_always_lock_free);
 
-/// A save is under way as long as this lives.
+/// A save is in progress as long as this lives.
 class Saving {
   public:
     explicit Saving(StopRequest* stop) : stop_(stop) {

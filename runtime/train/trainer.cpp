@@ -1,5 +1,5 @@
-// The training loop: what a run is made of is prepared, steps follow each other, and states that
-// are known to be good are written.
+// The training loop. It prepares the run's folder and states, runs steps, and writes states that
+// are known to be good.
 #include "runtime/train/trainer.h"
 
 #include <fmt/format.h>
@@ -28,7 +28,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// So many steps are repeated at most to come back to the last good one.
+/// A state is kept every so many steps, so at most this many steps are repeated to get back to the
+/// last good one.
 constexpr int64_t kKeepEvery = 100;
 
 double now_s() {
@@ -85,7 +86,7 @@ class Run {
         return folder.ok();
     }
 
-    /// A resumed run is computed as it was begun.
+    /// A resumed run is computed with the settings that it was begun with.
     bool take_up_record() {
         record_.seed = options_.seed.value_or(1);
         record_.tuned = tuning_ != nullptr;
@@ -133,7 +134,7 @@ class Run {
         return true;
     }
 
-    /// Of a resumed run those of its checkpoint, if it came so far.
+    /// A resumed run has the states of its checkpoint, if it got as far as writing one.
     bool begin_states(Progress& progress) {
         if (options_.resume && folder_->has_checkpoint())
             return read_checkpoint(path("checkpoint"), model_.states(), training_, diagnostics_);
@@ -155,7 +156,7 @@ class Run {
         return false;
     }
 
-    /// What makes a resumed run another one than it would have been.
+    /// Tells the user what makes the resumed run differ from an uninterrupted one.
     void say_what_changed(Progress& progress) {
         const std::string machine = tuning_machine();
         const int64_t examples = loader_->dataset().count();
@@ -183,7 +184,8 @@ class Run {
         return TrainEnd::kDone;
     }
 
-    /// The run keeps the model it is trained with, so that it can be sampled and resumed by itself.
+    /// Copies the model into the run's folder, so that the run can be sampled and resumed without
+    /// the original.
     bool write_beginnings() {
         if (options_.overwrite) folder_->clear();
         record_.model = model_.module().name;
@@ -191,7 +193,7 @@ class Run {
         record_.precision = model_.is_bf16() ? "bf16" : "f32";
         if (tuning_ != nullptr) record_.contractions = tuning_->used();
         std::error_code error;
-        fs::create_directories(path("samples"), error);  // failing shows when one is written
+        fs::create_directories(path("samples"), error);  // an error shows when a picture is written
         if (!copy_model() || !write_run_record(path("run.json"), record_, diagnostics_))
             return false;
         auto log = options_.resume
@@ -208,8 +210,8 @@ class Run {
         return text.ok() && write_file_atomically(path("model.gmc"), *text, diagnostics_);
     }
 
-    /// While contractions were measured: a resumed run has its checkpoint, a new one gets that of
-    /// its beginning.
+    /// Training was asked to stop while contractions were being measured. A resumed run keeps its
+    /// checkpoint; a new one gets a checkpoint of its initial state.
     TrainEnd stopped_before_the_first_step(Progress& progress) {
         if (!options_.resume || !folder_->has_checkpoint()) {
             const Saving saving(options_.stop);
@@ -228,7 +230,8 @@ class Run {
                (options_.steps_most && training_.step >= *options_.steps_most);
     }
 
-    /// A function that draws samples has contractions of its own, and is bound after a save.
+    /// Drawing samples measures contractions of its own, and binds another function; so that is
+    /// done after saving.
     TrainEnd loop_or_stop(Progress& progress) {
         try {
             return loop(progress);
@@ -259,7 +262,7 @@ class Run {
         return TrainEnd::kDone;
     }
 
-    /// kDone: the loop goes on.
+    /// Saves when a checkpoint is due. kDone means that the loop goes on.
     TrainEnd save_where_due() {
         const bool epoch_ends = training_.pass > before_.epoch || finished();
         const CheckpointPace& pace = options_.checkpoint_every;
@@ -277,7 +280,7 @@ class Run {
         return TrainEnd::kDone;
     }
 
-    /// How many steps there are in all, for the progress line.
+    /// Counts the steps in all, for the progress line.
     void count_steps() {
         const int64_t length = loader_->batches_per_epoch();
         const int64_t left = std::max<int64_t>(epochs_ - training_.pass, 0) * length -
@@ -287,7 +290,8 @@ class Run {
         if (options_.steps_most) steps_ = std::min(steps_, *options_.steps_most);
     }
 
-    /// Progress on the screen; every log_every steps, and at the last one, a line of metrics.
+    /// Shows progress on the screen, and writes a line of metrics every log_every steps and at the
+    /// last one.
     bool report(Progress& progress, const RateMeter& rate) {
         ProgressState state{epoch(), epochs_, training_.step, steps_, {}, rate.images_per_s()};
         for (const StepRunner::Named& v : runner_->values())
@@ -301,14 +305,14 @@ class Run {
         return log_->write(row, diagnostics_);
     }
 
-    /// The epoch that the step just done ended in, from 1.
+    /// The epoch in which the last step ended, from 1.
     int64_t epoch() const {
         return std::min(training_.pass + (training_.example > 0 ? 1 : 0), epochs_);
     }
 
     // ---- states that are good ----
 
-    /// Writes the state that was reached, if it is good. kDone when it was written.
+    /// Writes the present state if it is good; kDone when it was written.
     TrainEnd save() {
         if (const std::string bad = first_not_finite(model_.states()); !bad.empty())
             return diverged(fmt::format("state `{}`", bad));
@@ -323,13 +327,13 @@ class Run {
         return TrainEnd::kDone;
     }
 
-    /// The losses that were seen are those of the state before. Whether the state that was reached
-    /// has losses, too, shows a step on the same batches, which is then taken back. The loss that
-    /// is not finite; "" when all are.
+    /// The losses of a step belong to the state before it. So whether the present state has finite
+    /// losses is only known from one more step on the same batches, which is then taken back. Gives
+    /// the name of the loss that is not finite; "" when all are finite.
     std::string try_next_step() {
         if (training_.step == 0) return "";
         TrainingState trial = training_;
-        Diagnostics data_gone;  // then there is nothing to try it with
+        Diagnostics data_gone;  // an error of the data: there is nothing to try the state with
         loader_->seek(before_);
         const bool ran = runner_->run(*loader_, trial, data_gone);
         const std::string bad = ran ? runner_->first_not_finite() : "";
@@ -337,7 +341,7 @@ class Run {
         return bad;
     }
 
-    /// To the state that was kept.
+    /// Goes back to the state that was kept.
     void go_back() {
         good_.restore(model_.states());
         training_ = good_.training();
@@ -345,7 +349,8 @@ class Run {
         model_.set_progress(training_.step, training_.epoch);
     }
 
-    /// To the state after `step`: from the one that was kept on, all steps are the same again.
+    /// Goes back to the state after `step`. Steps from the kept state on are repeated, and give the
+    /// same numbers again.
     void go_back_to(int64_t step) {
         go_back();
         Diagnostics data_gone;
@@ -359,8 +364,8 @@ class Run {
 
     // ---- ends ----
 
-    /// Batches could not be read. The state is that after the last step, unless the first functions
-    /// of the next one have changed it.
+    /// Handles batches that cannot be read. The state is that after the last step, unless the first
+    /// functions of the next step have changed it already.
     TrainEnd data_failed() {
         if (runner_->states_changed()) go_back_to(training_.step);
         keep_after_error("once the data are right, --resume goes on from there");
@@ -412,7 +417,7 @@ class Run {
         return TrainEnd::kInterrupted;
     }
 
-    /// Nothing is drawn for models whose samples are no pictures or points, or are made of data.
+    /// Draws samples, unless the model's samples are no pictures or points, or are made from data.
     bool draw_samples() {
         const ir::Function* sample = model_.module().find_function("sample");
         if (sample == nullptr || sample->results.empty()) return true;

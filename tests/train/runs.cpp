@@ -1,4 +1,4 @@
-// Runs: whose a folder is, when training ends, what is written and what is not.
+// Runs: who owns a folder, when training ends, and which files are written.
 #include <unistd.h>
 
 #include <filesystem>
@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A folder that goes when the test ends.
+/// A folder that is removed when the test ends.
 class Folder {
   public:
     Folder()
@@ -35,7 +35,7 @@ class Folder {
     fs::path path_;
 };
 
-/// A VAE of 8 x 8 shapes: 96 examples unless `sets` say otherwise.
+/// A VAE of 8 x 8 shapes, with 96 examples unless `sets` change that.
 constexpr char kVae[] = R"(
 model: small
 variables: {batch: 16, count: 96, rate: 1e-3, units: 8}
@@ -85,7 +85,7 @@ struct Trained {
     std::string folder, errors;
 };
 
-/// Trains; `options` has the run's folder.
+/// Trains a model; `options` names the run's folder.
 Trained train(const std::string& path, runtime::TrainOptions options) {
     Diagnostics diagnostics;
     auto model = runtime::LoadedModel::load(path, diagnostics);
@@ -118,7 +118,7 @@ std::string bytes_of(const std::string& path) {
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// The head of a run's checkpoint.
+/// The JSON at the head of a run's checkpoint.
 nlohmann::json head_of(const std::string& run) {
     std::ifstream file(run + "/checkpoint");
     std::string line;
@@ -206,7 +206,7 @@ TEST_CASE("the end of training is counted in passes over the data, whatever a ba
     CHECK(ends(b16, 20, b32) == 20 + 2 + 4 * 3);  // 32 of 96 examples are done: two batches more
     CHECK(ends(b16, 24, half) == 24 + 4 * 3);
     CHECK(ends(b16, 24, more) == 24 + 4 * 12);
-    // The run has the model that it was trained with last.
+    // The run keeps the model that it was last trained with.
     CHECK(bytes_of(folder / "run/model.gmc") == bytes_of(more));
 }
 
@@ -230,7 +230,7 @@ TEST_CASE("a finished run stays as it is; more epochs go on with it, to the bit"
     more.more_epochs = 2;
     REQUIRE(train(path, more).end == runtime::TrainEnd::kDone);
     CHECK(head_of(folder / "run")["step"] == 50);
-    // The run knows how many epochs it is to have.
+    // The run remembers how many epochs were asked for.
     REQUIRE(train(path, resume(folder / "run")).end == runtime::TrainEnd::kDone);
     runtime::TrainOptions ten = in(folder / "ten");
     ten.epochs = 10;
@@ -258,8 +258,8 @@ TEST_CASE("no state that gives infinite losses becomes a checkpoint") {
         "data: {image: {synthetic: {set: shapes, size: 8}, range: [0, 1], count: 16}}\n"
         "networks: {net: {inputs: {x: data.image}, layers: [flatten, {dense: 64}, {reshape: "
         "[8, 8, 1]}]}}\n";
-    // The update after the first, finite loss makes the weights infinite, or so large that the
-    // next loss is.
+    // The first loss is finite; the update after it makes the weights infinite, or so large that
+    // the next loss is infinite.
     const std::vector<std::pair<std::string, std::string>> cases = {
         {"100 * mean(sum((net(image) - image)^2))", "1e38"},
         {"mean(sum((net(image) - image)^2))", "1e25"}};
@@ -277,7 +277,7 @@ TEST_CASE("no state that gives infinite losses becomes a checkpoint") {
         CHECK(contains(trained.errors, "not finite"));
         CHECK_FALSE(fs::exists(folder / "run/checkpoint"));
     }
-    // Twenty good epochs of one step, then an update of 1e27: what is kept is good.
+    // Twenty good epochs of one step, then an update of 1e27; the state before that is kept.
     const std::string late = write_model(
         folder, "late",
         base +
@@ -309,7 +309,7 @@ TEST_CASE("a resumed run takes the contractions it was begun with, whatever is k
     CHECK(begun->tuned);
     REQUIRE_FALSE(begun->contractions.empty());
     {
-        // A cache that knows nothing, and one that says `plain` for everything.
+        // One cache that knows nothing, and one that says `plain` for everything.
         runtime::TuningCache cache(folder / "other.json", machine);
         for (const auto& [problem, choice] : begun->contractions)
             cache.record(problem, {"plain", {}});
@@ -318,7 +318,7 @@ TEST_CASE("a resumed run takes the contractions it was begun with, whatever is k
         REQUIRE(train(path, options).end == runtime::TrainEnd::kDone);
         CHECK(cache.used() == begun->contractions);
     }
-    // Without any cache, too.
+    // Also without any cache.
     REQUIRE(train(path, for_steps(resume(folder / "run"), 15)).end == runtime::TrainEnd::kDone);
     const auto ended = runtime::read_run_record(folder / "run/run.json", diagnostics);
     REQUIRE(ended.ok());

@@ -1,4 +1,5 @@
-// Pictures of every kind out of files: values as they are stored, as Pillow gives them.
+// Reads pictures of every kind from files. Values have to be as they are stored, as Pillow gives
+// them.
 #include "runtime/data/pictures/picture_file.h"
 
 #include <fmt/format.h>
@@ -24,7 +25,7 @@ Image decoded(const std::string& bytes) {
     return image.take();
 }
 
-/// Chunks that say how colours are meant; stored values do not change by them.
+/// Chunks about the meaning of colours, which must not change the stored values.
 const std::string kGamma = png_chunk("gAMA", big_endian(45455, 4)),
                   kLinear = png_chunk("gAMA", big_endian(100000, 4)),
                   kSrgb = png_chunk("sRGB", std::string(1, '\0'));
@@ -68,7 +69,7 @@ TEST_CASE("a PNG's palette and its transparent colours are resolved") {
     CHECK(decoded(write_raw_png(small)).pixels == Bytes{170, 0, 255, 255});
 }
 
-/// EXIF data that say nothing but an orientation, in either byte order.
+/// EXIF data with nothing but an orientation, in either byte order.
 std::string exif(int orientation, bool big) {
     const auto number = [&](uint64_t value, int bytes) {
         std::string text = big_endian(value, bytes);
@@ -79,7 +80,7 @@ std::string exif(int orientation, bool big) {
            std::string(6, '\0');
 }
 
-/// What a viewer shows of [[1, 2, 3], [4, 5, 6]] stored with orientations 1 to 8.
+/// [[1, 2, 3], [4, 5, 6]] as viewers show it when it is stored with orientations 1 to 8.
 const std::vector<Bytes> kSeen = {{1, 2, 3, 4, 5, 6}, {3, 2, 1, 6, 5, 4}, {6, 5, 4, 3, 2, 1},
                                   {4, 5, 6, 1, 2, 3}, {1, 4, 2, 5, 3, 6}, {4, 1, 5, 2, 6, 3},
                                   {6, 3, 5, 2, 4, 1}, {3, 6, 2, 5, 1, 4}};
@@ -112,7 +113,8 @@ TEST_CASE("pictures stand as their orientation says") {
 }
 
 TEST_CASE("CMYK and YCCK JPEGs become RGB as Pillow makes it") {
-    // Inverted, as Adobe stores them; each pixel of a block the same, so that nothing is lost.
+    // Inverted, as Adobe stores them. All pixels of a block are equal, so that compression loses
+    // nothing.
     Image cmyk = make_image(8, 8, 4, 0);
     const uint8_t pixel[] = {200, 100, 50, 240};
     for (int64_t i = 0; i < 64; ++i) std::copy_n(pixel, 4, cmyk.at(i / 8, i % 8));
@@ -134,7 +136,7 @@ TEST_CASE("alpha is blended in stored values, or kept") {
     CHECK(fit_image(image, fit).pixels == Bytes{255, 255});
     fit.channels = 4;
     CHECK(fit_image(image, fit).pixels == image.pixels);
-    // What nobody sees does not bleed into what is seen.
+    // Colours of transparent pixels must not blend into visible ones.
     fit.width = 1;
     CHECK(fit_image(image, {1, 1, 4, false, 0}).pixels == Bytes{255, 255, 255, 64});
     Image grey = make_image(1, 1, 2, 0);

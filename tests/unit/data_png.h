@@ -1,5 +1,5 @@
-// PNG files of any colour type, depth and interlacing, written sample by sample: our own writer makes
-// only a few of them.
+// Makes PNG files of any colour type, depth and interlacing, sample by sample, because our own
+// writer makes only a few of them.
 #pragma once
 
 #include <zlib.h>
@@ -33,7 +33,8 @@ inline std::string png_chunk(const std::string& type, const std::string& data) {
     return big_endian(data.size(), 4) + body + big_endian(sum, 4);
 }
 
-/// The rows from (y0, x0) on, every dy-th and of each every dx-th pixel, each behind the filter 0.
+/// Every dy-th row from y0 on, and of each every dx-th pixel from x0 on; each row is preceded by
+/// the filter 0.
 inline std::string png_rows(const RawPng& png, uint32_t y0, uint32_t x0, uint32_t dy, uint32_t dx) {
     static constexpr uint32_t kChannels[] = {1, 0, 3, 1, 2, 0, 4};
     const uint32_t channels = kChannels[png.colour];

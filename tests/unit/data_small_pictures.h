@@ -1,4 +1,4 @@
-// Small pictures of formats that we do not write, made by Pillow.
+// Small pictures, made by Pillow, in formats that we do not write.
 #pragma once
 
 #include <string>
@@ -6,7 +6,7 @@
 
 namespace gmc::runtime {
 
-/// Bytes as text of two digits each.
+/// Bytes from a text of two hexadecimal digits each.
 inline std::string bytes_of(std::string_view digits) {
     std::string out;
     for (size_t i = 0; i < digits.size(); i += 2)
@@ -14,7 +14,7 @@ inline std::string bytes_of(std::string_view digits) {
     return out;
 }
 
-// Each 2 x 2: red, green; blue, white.
+// Each is 2 x 2: red, green; blue, white.
 inline const std::string kWebp = bytes_of(
     "524946462c000000574542505650384c1f0000002f014000001f201048de1f3a8df9171014fc1fddfc47"
     "640fe0060c11fd0f0100");

@@ -1,4 +1,4 @@
-// Fields opened, and read from end to end by all processors.
+// Opens the fields of a model, and reads them from end to end on all processors.
 #include "tools/gmc/model_data.h"
 
 #include <fmt/ranges.h>
@@ -14,10 +14,10 @@
 namespace gmc::tools {
 namespace {
 
-/// More classes than this are not counted one by one on the screen.
+/// With more classes than this, classes are not counted one by one on the screen.
 constexpr int64_t kClassesSaid = 20;
 
-/// What was seen in the examples of a field.
+/// What was found in the examples of a field.
 struct Seen {
     float low = std::numeric_limits<float>::infinity(), high = -low;
     int64_t read = 0;
@@ -37,7 +37,7 @@ void look_at(const runtime::Field& field, int64_t index, std::vector<float>& exa
     try {
         field.read(index, example.data());
     } catch (const runtime::LeftOutExample&) {
-        return;  // the field itself counts them
+        return;  // the field counts its classes itself
     } catch (const runtime::DataError& error) {
         seen.errors.emplace(index, error.what());
         return;
@@ -70,7 +70,7 @@ Seen read_all(const runtime::Field& field) {
     return all;
 }
 
-/// "data.image: 60000 examples of [28, 28, 1], values 0 to 1"
+/// Prints a line such as "data.image: 60000 examples of [28, 28, 1], values 0 to 1".
 void print_seen(const char* part, const runtime::Field& field, const Seen& seen) {
     fmt::print("{}.{}: {} example{}", part, field.name(), seen.read, seen.read == 1 ? "" : "s");
     if (!field.shape().empty()) fmt::print(" of [{}]", fmt::join(field.shape(), ", "));

@@ -1,11 +1,11 @@
-// The data that a module names, for commands of the compiler that read them.
+// Reads the data that a module names, for commands of gmc that check them.
 #pragma once
 
 #include <vector>
 
+#include "compiler/ir/module.h"
 #include "compiler/support/diagnostic.h"
 #include "compiler/support/result.h"
-#include "compiler/ir/module.h"
 #include "runtime/data/dataset.h"
 
 namespace gmc::tools {
@@ -14,7 +14,7 @@ namespace gmc::tools {
 Result<runtime::Dataset> open_data(const std::vector<ir::DataField>& fields,
                                    Diagnostics& diagnostics);
 
-/// Reads every example of `data` and `test` and prints what each field holds. Every example that
+/// Reads every example of `data` and `test` and prints what each field holds. An example that
 /// cannot be read is an error.
 void check_data(const ir::Module& module, Diagnostics& diagnostics);
 

@@ -54,8 +54,11 @@ void add_options(CommandLine& line) {
                              10000);
     line.add_option<std::string>(
         "classifier", "MODEL",
-        "a trained classifier with the functions features(image) and classify(image), as a .gmc file or a run's folder. Adds the Frechet distance between the features of samples and of test data and, if samples take a label, the share that is classified as that label");
-    line.add_option<uint64_t>("seed", "N", "seed of random numbers in the losses, and of samples", 1);
+        "a trained classifier with the functions features(image) and classify(image), as a .gmc "
+        "file or a run's folder. Adds the Frechet distance between the features of samples and of "
+        "test data and, if samples take a label, the share that is classified as that label");
+    line.add_option<uint64_t>("seed", "N", "seed of random numbers in the losses, and of samples",
+                              1);
     line.add_flag("json", "print one JSON object");
 }
 

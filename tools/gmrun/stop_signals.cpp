@@ -1,4 +1,4 @@
-// The signal handler: it touches lock-free atomics and ends the process, nothing else.
+// The signal handler. It only touches lock-free atomics and may end the process.
 #include "tools/gmrun/stop_signals.h"
 
 #include <signal.h>

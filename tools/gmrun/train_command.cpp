@@ -27,7 +27,7 @@ int exit_code(runtime::TrainEnd end, const runtime::StopRequest& stop) {
     return kRunFailed;
 }
 
-/// "500 steps", "10 minutes".
+/// The pace of checkpoints from a text such as "500 steps" or "10 minutes".
 runtime::CheckpointPace pace_from(const std::string& text) {
     const auto unit_of = [&](size_t used) {
         const size_t begin = text.find_first_not_of(' ', used);
@@ -138,7 +138,7 @@ int train_command(const Words& words) {
     if (options.tuning != nullptr) options.tuning->stop_when([&stop] { return stop.asked(); });
     const runtime::TrainResult result = runtime::train(**model, options, diagnostics);
     report(diagnostics);
-    // Not fmt::print, which throws when nobody reads any more.
+    // Not fmt::print, which throws when the reader of the output is gone.
     if (result.end == runtime::TrainEnd::kDone && !options.quiet)
         std::fputs((result.folder + "\n").c_str(), stdout);
     return exit_code(result.end, stop);

@@ -12,9 +12,9 @@
 namespace gmc::tools {
 
 void add_tuning(CommandLine& line) {
-    line.add_flag(
-        "no-tune",
-        "choose contractions by fixed rules, instead of measuring once which are the fastest on this machine (kept in ~/.cache/gmc)");
+    line.add_flag("no-tune",
+                  "choose contractions by fixed rules, instead of measuring once which are the "
+                  "fastest on this machine (kept in ~/.cache/gmc)");
     line.add_flag(
         "no-bf16",
         "compute models that were compiled for bf16 in f32, as on processors without bf16");
