@@ -56,8 +56,8 @@ Result<ObjectivePart> read_recipe(const Node& objective, const Entry& recipe,
                                   const std::vector<std::string>& directories,
                                   Diagnostics& diagnostics);
 
-/// recipe_use.cpp: whether the networks and the data are such as the recipe takes them for: names of
-/// outputs, numbers of inputs, fields. One error per network, at the network.
+/// recipe_use.cpp: whether the networks and the data are such as the recipe takes them for: names
+/// of outputs, numbers of inputs, fields. One error per network, at the network.
 void check_recipe_use(const ModelSpec& model, Diagnostics& diagnostics);
 
 /// let_chains.cpp: reports entries of `let` that depend on themselves (the message shows the

@@ -40,8 +40,8 @@ inline ir::Module compile_without_data(const std::string& name, int64_t batch_si
                          precision);
 }
 
-/// Makes a module of Fashion-MNIST learn generated shapes, with their classes: the same networks and
-/// objectives, no files.
+/// Makes a module of Fashion-MNIST learn generated shapes, with their classes: the same networks
+/// and objectives, no files.
 inline void use_generated_shapes(ir::Module& module) {
     for (std::vector<ir::DataField>* fields : {&module.data, &module.test})
         for (ir::DataField& field : *fields) {

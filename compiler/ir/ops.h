@@ -438,8 +438,8 @@ const OpInfo& op_info(const OpVariant& op);
 /// What an element-wise op makes of numbers. Nothing for other ops, nor for `cast`, whose result
 /// depends on the type.
 std::optional<double> scalar_value(const OpVariant& op, std::span<const double> operands);
-/// Its attributes as text: `{a=1, b=[2,3]}` with a leading space, or "" when all have their defaults.
-/// Nothing is lost: of two ops of one kind with equal texts all attributes are equal.
+/// Its attributes as text: `{a=1, b=[2,3]}` with a leading space, or "" when all have their
+/// defaults. Nothing is lost: of two ops of one kind with equal texts all attributes are equal.
 std::string attributes_text(const OpVariant& op);
 
 }  // namespace gmc::ir

@@ -7,8 +7,8 @@
 
 namespace gmc::ir {
 
-/// Needs a module whose ids are in range. With `runnable`, everything must be there that the runtime
-/// asks for.
+/// Needs a module whose ids are in range. With `runnable`, everything must be there that the
+/// runtime asks for.
 void verify_contract(const Module& module, bool runnable, VerifyReport& report);
 
 }  // namespace gmc::ir

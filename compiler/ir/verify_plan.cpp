@@ -1,17 +1,17 @@
 // The invariants of a planned function. A place is an offset in the arena, or a state's memory (`at
 // @w`).
 //   places     inputs and results of ops have a place; values inside fused bodies and states have
-//              none; the result of a reshape is its operand's memory: it has no place of its own, or
-//              says the same offset. So is the result of a slice whose place lies where the slice
-//              does in its operand
+//              none; the result of a reshape is its operand's memory: it has no place of its own,
+//              or says the same offset. So is the result of a slice whose place lies where the
+//              slice does in its operand
 //   arena      places are multiples of 64 bytes and inside the arena
 //   overlap    no two values that are alive at the same time share a byte. A value lives from the op
-//              that makes it to the last that reads it, to the end when it is a result or an update.
-//              An element-wise op may write its result exactly over an operand that ends there. A
-//              concat or pack does not write the parts that its operands already lie in
+//              that makes it to the last that reads it, to the end when it is a result or an
+//              update. An element-wise op may write its result exactly over an operand that ends
+//              there. A concat or pack does not write the parts that its operands already lie in
 //   homes      a value at `@w` is what updates @w, nothing reads the old @w later, and an op that
-//              itself reads the old @w reads it element by element. A value may lie over @w and the states behind it:
-//              then its slices update each of these, or it is a pack of them
+//              itself reads the old @w reads it element by element. A value may lie over @w and the
+//              states behind it: then its slices update each of these, or it is a pack of them
 #include "compiler/ir/verify_plan.h"
 
 #include <fmt/format.h>

@@ -99,8 +99,8 @@ class Explainer {
 
 /// Writes a function anew with `fused` ops.
 ///
-/// Loops and other operations stand in the order of repeated sweeps through the old program, each of
-/// which places what is ready when the sweep comes by: an operation at its place, a loop at the
+/// Loops and other operations stand in the order of repeated sweeps through the old program, each
+/// of which places what is ready when the sweep comes by: an operation at its place, a loop at the
 /// place of one of its roots. So a loop stands about where its last operand is made.
 class Fuser {
   public:

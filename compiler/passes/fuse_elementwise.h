@@ -4,12 +4,12 @@
 // Why here: after the algebra (each op removed is one less to place), before plan_memory (values
 // inside a loop need no memory).
 // How: some values must be stored in memory whatever the loops are: what contractions make or read,
-// results of functions, reductions. Each loop computes some stored values over one space (its roots)
-// from others. Everything between is computed inside the loop, and again in another loop that needs
-// it, when that is cheaper than a trip through memory: dropout's mask is drawn anew in the backward
-// loop, and a ReLU is computed again from the convolution's output. What is too dear to compute again
-// is stored too. Roots at one depth of the graph that read a common tensor share a loop, so a bias
-// gradient comes with the activation's gradient. loop_grouping decides all this.
+// results of functions, reductions. Each loop computes some stored values over one space (its
+// roots) from others. Everything between is computed inside the loop, and again in another loop
+// that needs it, when that is cheaper than a trip through memory: dropout's mask is drawn anew in
+// the backward loop, and a ReLU is computed again from the convolution's output. What is too dear
+// to compute again is stored too. Roots at one depth of the graph that read a common tensor share a
+// loop, so a bias gradient comes with the activation's gradient. loop_grouping decides all this.
 // Requires: no `gradient`. Ensures: the operations are in dependency order; every `fused` has a
 // body of two ops or more.
 //

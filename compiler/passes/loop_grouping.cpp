@@ -281,8 +281,8 @@ void LoopGrouping::store_what_is_dear() {
     }
 }
 
-/// Which loops compute operation `i`: the one that it is a root of, or those of what reads it. Those
-/// of later operations are known.
+/// Which loops compute operation `i`: the one that it is a root of, or those of what reads it.
+/// Those of later operations are known.
 void LoopGrouping::update_computing(int i) {
     std::vector<int>& loops = computing_[i];
     loops.clear();

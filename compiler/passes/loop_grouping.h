@@ -4,8 +4,9 @@
 // A value is stored when it goes through memory. Some values are stored whatever the loops: what
 // other kinds of op make or read, what leaves the function, what a broadcast reads, and reductions,
 // which are known only when their loop has ended. An op whose result is stored is a root of its
-// loop. A loop computes its roots from stored values; what lies between is computed inside the loop,
-// and once more in each other loop that needs it. Where that is too dear, the value is stored too.
+// loop. A loop computes its roots from stored values; what lies between is computed inside the
+// loop, and once more in each other loop that needs it. Where that is too dear, the value is stored
+// too.
 #pragma once
 
 #include <map>
@@ -26,8 +27,8 @@ struct LoopGroup {
 
 class LoopGrouping {
   public:
-    /// Finds the loops of a function without `gradient`. Takes near-linear time: a decision looks at
-    /// the loops that it changes only.
+    /// Finds the loops of a function without `gradient`. Takes near-linear time: a decision looks
+    /// at the loops that it changes only.
     explicit LoopGrouping(const ir::Function& function);
 
     const std::vector<LoopGroup>& loops() const { return loops_; }

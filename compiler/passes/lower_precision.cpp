@@ -1,6 +1,6 @@
-// One walk from the end finds which values must stay f32, and which are read by contractions in bf16.
-// A walk from the beginning then writes the function anew; `as_bf16` and `as_f32` give a value in the
-// type that its reader needs.
+// One walk from the end finds which values must stay f32, and which are read by contractions in
+// bf16. A walk from the beginning then writes the function anew; `as_bf16` and `as_f32` give a
+// value in the type that its reader needs.
 #include "compiler/passes/lower_precision.h"
 
 #include <fmt/format.h>
@@ -65,8 +65,8 @@ class PrecisionLowerer {
                f_.type(op.operands[0]).dtype == DType::kF32;
     }
 
-    /// Finds the values that stay f32: inputs, what is computed from states alone, and what reaches an
-    /// update or a result without passing through a contraction or a reduction.
+    /// Finds the values that stay f32: inputs, what is computed from states alone, and what reaches
+    /// an update or a result without passing through a contraction or a reduction.
     void find_exact() {
         for (size_t v = 0; v < f_.values.size(); ++v) exact_[v] = !from_data_[v];
         for (const Input& input : f_.inputs) exact_[input.value] = true;
@@ -82,7 +82,8 @@ class PrecisionLowerer {
         }
     }
 
-    /// Finds the values that a contraction in bf16 reads, directly or through ops that move elements.
+    /// Finds the values that a contraction in bf16 reads, directly or through ops that move
+    /// elements.
     void find_contracted() {
         for (size_t i = f_.operations.size(); i-- > 0;) {
             const Operation& op = f_.operations[i];
@@ -110,8 +111,8 @@ class PrecisionLowerer {
         return true;
     }
 
-    /// Whether an op that moves elements is to move bf16: all of its operands are bf16 already, or some
-    /// are and a contraction in bf16 reads the result.
+    /// Whether an op that moves elements is to move bf16: all of its operands are bf16 already, or
+    /// some are and a contraction in bf16 reads the result.
     bool moves_bf16(const Operation& op) const {
         const auto in_bf16 = std::count_if(op.operands.begin(), op.operands.end(),
                                            [&](ValueId v) { return replaced_.count(v) != 0; });

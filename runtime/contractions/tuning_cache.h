@@ -1,7 +1,8 @@
 // Remembers which candidate was the fastest, per machine and problem, so that a problem is measured
 // only once. It is a JSON file, written atomically; deleting it only costs measuring again:
 //
-//   {"gmc_tuning": 1, "machines": {MACHINE: {PROBLEM: {"choice": "tiled", "us": {"tiled": 812.5, ...}}}}}
+//   {"gmc_tuning": 1, "machines": {MACHINE: {PROBLEM: {"choice": "tiled", "us": {"tiled": 812.5,
+//   ...}}}}}
 #pragma once
 
 #include <exception>

@@ -36,7 +36,8 @@ bool natural_less(std::string_view a, std::string_view b) {
             b.remove_prefix(1);
         }
     }
-    // `02` and `2` are the same number: then the texts decide, so that the order is one of all names.
+    // `02` and `2` are the same number: then the texts decide, so that the order is one of all
+    // names.
     if (a.empty() && b.empty()) return whole_a < whole_b;
     return a.empty();
 }

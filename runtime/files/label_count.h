@@ -38,7 +38,8 @@ class LabelCount {
 bool warn_of_missing(const LabelCount& labels, int64_t classes, const std::string& what, Span span,
                      Diagnostics& diagnostics);
 
-/// Counts the labels of a file, or of its first `count` examples (0: all). Errors: those of reading.
+/// Counts the labels of a file, or of its first `count` examples (0: all). Errors: those of
+/// reading.
 Result<LabelCount> count_labels(ArrayFile& file, int64_t count, Diagnostics& diagnostics);
 
 }  // namespace gmc::runtime

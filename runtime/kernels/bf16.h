@@ -1,5 +1,5 @@
-// Single numbers of bf16, which is the upper half of an f32. The scalar definition of the op `cast`;
-// runtime/kernels/tile_cast does the same for whole tiles, to the bit.
+// Single numbers of bf16, which is the upper half of an f32. The scalar definition of the op
+// `cast`; runtime/kernels/tile_cast does the same for whole tiles, to the bit.
 #pragma once
 
 #include <bit>

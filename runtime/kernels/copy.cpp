@@ -115,8 +115,8 @@ std::vector<Region<T>> regions(const ir::Concat& op, const Tensors<T>& t) {
     return out;
 }
 
-/// Copies the operands to their parts, with zeros between them. States that are neighbours in memory
-/// have these zeros already.
+/// Copies the operands to their parts, with zeros between them. States that are neighbours in
+/// memory have these zeros already.
 template <typename T>
 std::vector<Region<T>> regions(const ir::Pack&, const Tensors<T>& t) {
     const bool states = ir::is_at_its_states(t.function, t.operation);
@@ -214,7 +214,8 @@ void copy_line(const T* from, T* to, const Axis& axis) {
 }
 
 /// to[i, j] = from[i, j], where the operand is contiguous along i and the result along j. Works in
-/// blocks through a buffer, so that each cache line is touched once on either side whatever the strides.
+/// blocks through a buffer, so that each cache line is touched once on either side whatever the
+/// strides.
 template <typename T>
 void copy_plane(const T* from, T* to, const Axis& rows, const Axis& columns,
                 TransposeFunction<T> transpose) {

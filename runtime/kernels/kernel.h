@@ -1,5 +1,5 @@
-// A kernel computes the results of one operation. The addresses of operands and results are fixed when
-// it is made.
+// A kernel computes the results of one operation. The addresses of operands and results are fixed
+// when it is made.
 #pragma once
 
 #include <cstdint>
@@ -20,9 +20,9 @@ struct CallContext {
     double epoch = 0;  ///< the op `epoch`
 };
 
-/// An operation that runs behind another one and reads its result piece by piece, each as soon as it is
-/// complete: it is then still in the cache of the thread that wrote it. Calls come in this order:
-/// begin(), follow() from the threads of one parallel region, end().
+/// An operation that runs behind another one and reads its result piece by piece, each as soon as
+/// it is complete: it is then still in the cache of the thread that wrote it. Calls come in this
+/// order: begin(), follow() from the threads of one parallel region, end().
 class Epilogue {
   public:
     virtual ~Epilogue() = default;
@@ -40,13 +40,13 @@ class Kernel {
     virtual ~Kernel() = default;
     virtual void run(const CallContext& context) = 0;
 
-    /// Makes `run` call `epilogue` for the pieces of the result as they are completed; null: no longer.
-    /// The epilogue must outlive this kernel. False when this kernel cannot do that; then nothing has
-    /// changed.
+    /// Makes `run` call `epilogue` for the pieces of the result as they are completed; null: no
+    /// longer. The epilogue must outlive this kernel. False when this kernel cannot do that; then
+    /// nothing has changed.
     virtual bool set_epilogue(Epilogue* epilogue) { return epilogue == nullptr; }
 
-    /// Which share of its operation's elements it computes, between 0 and 1; the rest is computed by
-    /// other kernels of the same operation.
+    /// Which share of its operation's elements it computes, between 0 and 1; the rest is computed
+    /// by other kernels of the same operation.
     virtual double share() const { return 1; }
 
     /// How it computes: "loop", "copy", or the name of the contraction's candidate, "tiled+loop"

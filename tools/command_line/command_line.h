@@ -42,7 +42,8 @@ class CommandLine {
     void add_argument(const std::string& name, const std::string& about, bool optional = false);
     /// An option without a value; see flag().
     void add_flag(const std::string& name, const std::string& about);
-    /// An option that is there only when it is given: see has(). --help shows `value` for its value.
+    /// An option that is there only when it is given: see has(). --help shows `value` for its
+    /// value.
     template <typename T>
     void add_option(const std::string& name, const std::string& value, const std::string& about);
     /// An option with a default.
@@ -88,8 +89,8 @@ struct Command {
 int run_program(std::string_view program, std::string_view about, std::span<const Command> commands,
                 int argc, char** argv);
 
-/// Prints errors and warnings to standard error. Returns kInputWrong when there are errors, otherwise
-/// kDone.
+/// Prints errors and warnings to standard error. Returns kInputWrong when there are errors,
+/// otherwise kDone.
 int report(const Diagnostics& diagnostics);
 
 /// ", did you mean `x`?", or "" when no name is near.

@@ -12,8 +12,8 @@ namespace gmc::tools {
 /// Declares the argument MODEL and --set.
 void add_model(CommandLine& line, const std::string& about = "the model, a YAML file");
 
-/// Reads the model that the command line names. Errors: those of dsl::read_model, and kBadFile for a
-/// compiled model.
+/// Reads the model that the command line names. Errors: those of dsl::read_model, and kBadFile for
+/// a compiled model.
 Result<dsl::ModelSpec> read_model(const CommandLine& line, Diagnostics& diagnostics);
 
 /// Declares --precision.

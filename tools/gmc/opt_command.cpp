@@ -1,5 +1,5 @@
-// gmc opt: runs single passes on a module as text and prints the result. Tests of passes use it, and
-// it is the tool for debugging a pass.
+// gmc opt: runs single passes on a module as text and prints the result. Tests of passes use it,
+// and it is the tool for debugging a pass.
 #include "compiler/ir/artefact.h"
 #include "compiler/ir/text/printer.h"
 #include "tools/gmc/commands.h"

@@ -37,7 +37,8 @@ void explain_fusion(const ir::Module& module) {
     }
 }
 
-/// Puts the explanation in front of the pass `fuse_elementwise`, where it sees what that will store.
+/// Puts the explanation in front of the pass `fuse_elementwise`, where it sees what that will
+/// store.
 void add_explanation(std::vector<passes::Stage>& stages) {
     for (passes::Stage& stage : stages)
         for (passes::Pass& pass : stage.passes)

@@ -1,5 +1,5 @@
-// A model as JSON after it was read: variables, recipes and blocks are expanded, defaults are filled
-// in. For `gmc dump --stage=spec`.
+// A model as JSON after it was read: variables, recipes and blocks are expanded, defaults are
+// filled in. For `gmc dump --stage=spec`.
 #pragma once
 
 #include "compiler/support/json.h"

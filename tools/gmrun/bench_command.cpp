@@ -28,8 +28,8 @@ double process_age_s() {
     std::ifstream stat("/proc/self/stat");
     std::string line;
     std::getline(stat, line);
-    // The start time is field 22. Fields are counted from the last ')', which ends the program's name,
-    // since that may contain spaces.
+    // The start time is field 22. Fields are counted from the last ')', which ends the program's
+    // name, since that may contain spaces.
     const size_t name_end = line.rfind(')');
     if (name_end == std::string::npos) return 0;
     std::istringstream fields(line.substr(name_end + 2));

@@ -1,5 +1,5 @@
-// The commands of gmrun; each is one file, NAME_command.cpp. A command gets the words after its name and
-// returns an exit code.
+// The commands of gmrun; each is one file, NAME_command.cpp. A command gets the words after its
+// name and returns an exit code.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
-// For each bias, follows the values that change with it. A value either grows by a known multiple of
-// the bias, or changes in another way; a variance forgets a common shift.
+// For each bias, follows the values that change with it. A value either grows by a known multiple
+// of the bias, or changes in another way; a variance forgets a common shift.
 #include "compiler/passes/algebra/cancel_shifts.h"
 
 #include <algorithm>
@@ -182,8 +182,8 @@ class ShiftCanceller {
     Builder b_;
     std::vector<int> maker_;                    ///< by value: the operation that makes it
     std::vector<std::vector<size_t>> readers_;  ///< by value: operations, in program order
-    /// By value: whether something that is differentiated depends on it on a path without a variance.
-    /// If such a value changes other than by growing, the bias matters.
+    /// By value: whether something that is differentiated depends on it on a path without a
+    /// variance. If such a value changes other than by growing, the bias matters.
     std::vector<bool> reaches_gradient_;
     // Of the bias at hand:
     std::vector<int64_t> dims_, axes_;  ///< where it varies, and where it repeats

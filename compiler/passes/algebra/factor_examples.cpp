@@ -1,5 +1,5 @@
-// Each value is split into factors (a number per example) and a rest. Rests are numbered so that equal
-// ones have equal numbers, as in cse; a rest becomes ops only when two contractions share it.
+// Each value is split into factors (a number per example) and a rest. Rests are numbered so that
+// equal ones have equal numbers, as in cse; a rest becomes ops only when two contractions share it.
 #include "compiler/passes/algebra/factor_examples.h"
 
 #include <algorithm>
@@ -112,8 +112,8 @@ class ExampleFactorer {
         return out.factors.empty() ? Split{{}, whole(v)} : out;
     }
 
-    /// The split of an op that is linear in its first operand alone: the factors pass through, and the
-    /// rest is the op applied to the operand's rest.
+    /// The split of an op that is linear in its first operand alone: the factors pass through, and
+    /// the rest is the op applied to the operand's rest.
     Split applied(const Operation& op) {
         const Split x = of(op.operands[0]);
         if (x.factors.empty()) return {};
@@ -164,8 +164,8 @@ class ExampleFactorer {
         return out;
     }
 
-    /// The split of a sum, a difference or a choice: it has factors when all operands from `first` on
-    /// have the same, or are zero.
+    /// The split of a sum, a difference or a choice: it has factors when all operands from `first`
+    /// on have the same, or are zero.
     Split combined(const Operation& op, size_t first) {
         std::vector<int> operands;
         std::optional<std::vector<ValueId>> factors;

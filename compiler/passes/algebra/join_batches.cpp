@@ -42,14 +42,15 @@ class BatchJoiner {
 
     bool run() {
         bool changed = false;
-        // Contractions that map examples come first. They put batches into an order, and sums over the
-        // same batches must add up the examples in that order.
+        // Contractions that map examples come first. They put batches into an order, and sums over
+        // the same batches must add up the examples in that order.
         while (join_maps() || join_gradients()) changed = true;
         return changed;
     }
 
   private:
-    /// Describes a contraction without the sizes of its batches: those with equal texts can be joined.
+    /// Describes a contraction without the sizes of its batches: those with equal texts can be
+    /// joined.
     std::string kind_of(const Operation& op, bool with_weights) const {
         std::string text = std::string(op.info().name) + attributes_text(op.op);
         if (with_weights) text += fmt::format(" {}", op.operands[1]);
@@ -137,8 +138,8 @@ class BatchJoiner {
         return false;
     }
 
-    /// Where the batch of an operation begins in the batches that were joined before; kNone when it is
-    /// no part of one.
+    /// Where the batch of an operation begins in the batches that were joined before; kNone when it
+    /// is no part of one.
     int64_t position_of(int i) const { return position_[f_.operations[i].result()]; }
 
     void join(std::vector<int> set) {
@@ -213,8 +214,8 @@ class BatchJoiner {
         return {v};
     }
 
-    /// A value that is these parts one after another: the value that they are slices of, when they are
-    /// all of it; else a concat, which may exist already.
+    /// A value that is these parts one after another: the value that they are slices of, when they
+    /// are all of it; else a concat, which may exist already.
     ValueId concat(const std::vector<ValueId>& parts) {
         int64_t begin = 0;
         ValueId whole = kNone;

@@ -31,10 +31,10 @@ View MemoryViews::container(ValueId value) const {
     return out;
 }
 
-/// The results of reshapes, and of slices that are one piece of their operand. Slices of a state have
-/// memory of their own: a plan can name a state, but not a place within a state. (The new values of
-/// several states may be slices of one value, though; plan_memory then writes that value over all of
-/// these states.)
+/// The results of reshapes, and of slices that are one piece of their operand. Slices of a state
+/// have memory of their own: a plan can name a state, but not a place within a state. (The new
+/// values of several states may be slices of one value, though; plan_memory then writes that value
+/// over all of these states.)
 void MemoryViews::find_slices() {
     for (const Operation& op : function_.operations) {
         if (op.as<Reshape>() != nullptr) view_[op.result()] = {op.operands[0], 0};
@@ -46,8 +46,8 @@ void MemoryViews::find_slices() {
 }
 
 /// The operands of a concat or pack, when their parts of the result are one piece each: they are
-/// computed where the result needs them, and nothing is copied. A value that is an operand twice lies
-/// within the first part; the other is a copy.
+/// computed where the result needs them, and nothing is copied. A value that is an operand twice
+/// lies within the first part; the other is a copy.
 void MemoryViews::find_parts() {
     for (const Operation& op : function_.operations) {
         const bool joins = op.as<Concat>() != nullptr || op.as<Pack>() != nullptr;

@@ -26,14 +26,14 @@ class MemoryViews {
   public:
     explicit MemoryViews(const ir::Function& function);
 
-    /// The value that `value` lies within, and where: the outermost one, when it lies within several
-    /// that lie within each other. For a value with memory of its own, that value and 0.
+    /// The value that `value` lies within, and where: the outermost one, when it lies within
+    /// several that lie within each other. For a value with memory of its own, that value and 0.
     View container(ir::ValueId value) const;
     /// Whether a value lies within another one.
     bool is_view(ir::ValueId value) const { return view_[value].of != ir::kNone; }
     /// The states whose old contents `value` is: a state itself; or all states of a pack, when they
-    /// are neighbours in memory in the pack's order, so that the pack is that memory and nothing has
-    /// to be copied. None for other values.
+    /// are neighbours in memory in the pack's order, so that the pack is that memory and nothing
+    /// has to be copied. None for other values.
     const std::vector<ir::ValueId>& states(ir::ValueId value) const { return states_[value]; }
 
   private:

@@ -1,5 +1,5 @@
-// Schedules greedily by bytes, once from the beginning and once from the end, and keeps the order for
-// which plan_memory needs the smallest arena.
+// Schedules greedily by bytes, once from the beginning and once from the end, and keeps the order
+// for which plan_memory needs the smallest arena.
 #include "compiler/passes/memory/order_operations.h"
 
 #include <algorithm>
@@ -18,7 +18,8 @@ using namespace ir;  // NOLINT
 
 using Order = std::vector<int>;  ///< indices of operations
 
-/// A new order replaces the present one when its arena is smaller than this share of the present one.
+/// A new order replaces the present one when its arena is smaller than this share of the present
+/// one.
 constexpr double kWorthChanging = 0.99;
 
 class Orderer {
@@ -85,8 +86,8 @@ class Orderer {
             }
     }
 
-    /// Finds which pieces of memory each operation reads or writes. Values that lie within another one
-    /// count as that one.
+    /// Finds which pieces of memory each operation reads or writes. Values that lie within another
+    /// one count as that one.
     void find_memory() {
         bytes_.assign(f_.values.size(), 0);
         touches_.resize(count_);

@@ -1,5 +1,5 @@
-// In this order: lifetimes; new states that are written over the old ones; buffers, where a result may
-// take over the buffer of an operand; offsets.
+// In this order: lifetimes; new states that are written over the old ones; buffers, where a result
+// may take over the buffer of an operand; offsets.
 #include "compiler/passes/memory/plan_memory.h"
 
 #include <algorithm>
@@ -131,8 +131,8 @@ class Planner {
 
     void write_states_in_place() {
         index_views();
-        // A pack of states is the memory of the states. One that is needed at the end of the function
-        // is copied instead, because updates change that memory.
+        // A pack of states is the memory of the states. One that is needed at the end of the
+        // function is copied instead, because updates change that memory.
         const int end = static_cast<int>(f_.operations.size());
         for (const Operation& op : f_.operations)
             if (op.as<Pack>() != nullptr && last_[op.result()] < end)
@@ -151,8 +151,8 @@ class Planner {
         }
     }
 
-    /// Whether these new states make up all of the value, in the order and at the distances in which
-    /// the states lie in memory.
+    /// Whether these new states make up all of the value, in the order and at the distances in
+    /// which the states lie in memory.
     bool are_whole(ValueId value, const std::vector<NewState>& parts) const {
         int64_t end = 0;
         for (size_t i = 0; i < parts.size(); ++i) {
@@ -185,8 +185,8 @@ class Planner {
         return fits ? &*found : nullptr;
     }
 
-    /// Whether the old states are not needed any more once `value` is written over them: nothing reads
-    /// them later, and the operation that makes `value` reads them element by element.
+    /// Whether the old states are not needed any more once `value` is written over them: nothing
+    /// reads them later, and the operation that makes `value` reads them element by element.
     bool may_write_over_states(ValueId value, const std::vector<NewState>& parts) const {
         const int maker = maker_[value];
         const Operation& op = f_.operations[maker];
@@ -238,8 +238,8 @@ class Planner {
         if (place_[whole].buffer != kNone || is_state(whole)) return;
         place_[whole].buffer = static_cast<int>(buffers_.size());
         buffers_.push_back({aligned_bytes(f_.type(whole)), first_[whole], last_[whole]});
-        // A single number shares its place with nothing: the runtime may compute it earlier than its
-        // place in the order says, when it is the same for the whole call.
+        // A single number shares its place with nothing: the runtime may compute it earlier than
+        // its place in the order says, when it is the same for the whole call.
         if (f_.type(whole).elements() == 1)
             buffers_.back().first = kAtEntry,
             buffers_.back().last = static_cast<int>(f_.operations.size());
@@ -249,9 +249,10 @@ class Planner {
         return {place_[view.of].buffer, place_[view.of].bytes + view.bytes};
     }
 
-    /// Gives `v` the place of an operand of `op` that nothing needs after this operation, `now`, when
-    /// the operation reads and writes it element by element. Everything else in that buffer must end
-    /// here as well. Inputs keep their places, so that the function can be called again with them.
+    /// Gives `v` the place of an operand of `op` that nothing needs after this operation, `now`,
+    /// when the operation reads and writes it element by element. Everything else in that buffer
+    /// must end here as well. Inputs keep their places, so that the function can be called again
+    /// with them.
     bool take_over(const Operation& op, ValueId v, int now) {
         if (place_[v].buffer != kNone || !stored_by_index(op, v)) return false;
         for (ValueId operand : op.operands) {
@@ -269,8 +270,8 @@ class Planner {
         return false;
     }
 
-    /// Whether `op` reads this piece of memory only through operands that are exactly this piece, and
-    /// only element by element.
+    /// Whether `op` reads this piece of memory only through operands that are exactly this piece,
+    /// and only element by element.
     bool only_by_index(const Operation& op, const View& piece, int64_t bytes) const {
         return std::all_of(op.operands.begin(), op.operands.end(), [&](ValueId v) {
             const View view = container(v);

@@ -9,12 +9,12 @@
 //  3. A result takes over the memory of an operand of the same size that nothing needs afterwards,
 //     where the loop reads and writes it element by element.
 //  4. What is left is placed in the arena, the largest value first, each in the lowest gap that is
-//     free during its life (first fit by decreasing size; Pisarchyk and Lee 2020), at multiples of 64
-//     bytes. Long-lived small values may leave gaps between large ones; `unplanned` in the printed
-//     module is the sum of all sizes and shows what sharing won.
+//     free during its life (first fit by decreasing size; Pisarchyk and Lee 2020), at multiples of
+//     64 bytes. Long-lived small values may leave gaps between large ones; `unplanned` in the
+//     printed module is the sum of all sizes and shows what sharing won.
 // Requires: operations in dependency order. Ensures: every value has `at OFFSET` or `at @state`,
-// except states, results of reshapes and values inside loops; the function has `arena BYTES unplanned
-// BYTES`.
+// except states, results of reshapes and values inside loops; the function has `arena BYTES
+// unplanned BYTES`.
 //
 //     %a = exp %x : f32[16]                      %a = exp %x : f32[16] at 64
 //     %b = neg %a : f32[16]             ->       %b = neg %a : f32[16] at 64

@@ -1,5 +1,5 @@
-// Repeats one operation at a time: the one that lowers the memory in use at and around the peak most
-// for its work, as plan_memory counts memory.
+// Repeats one operation at a time: the one that lowers the memory in use at and around the peak
+// most for its work, as plan_memory counts memory.
 #include "compiler/passes/memory/recompute.h"
 
 #include <fmt/format.h>
@@ -40,8 +40,8 @@ class Recomputer {
         const int64_t bytes = least_;
         lower(limit_);
         if (least_ <= limit_) return true;
-        // Lowering the bound step by step repeats other values, sometimes better ones; it also finds
-        // the smallest arena, which the error message names.
+        // Lowering the bound step by step repeats other values, sometimes better ones; it also
+        // finds the smallest arena, which the error message names.
         f_ = before;
         lower(bytes);
         return least_ <= limit_;
@@ -112,8 +112,8 @@ class Recomputer {
         return false;
     }
 
-    /// The function with operation `i` repeated before the first operation behind `peak` that reads its
-    /// results. Nothing when none of them reads it, or when the operation at the peak does.
+    /// The function with operation `i` repeated before the first operation behind `peak` that reads
+    /// its results. Nothing when none of them reads it, or when the operation at the peak does.
     std::optional<Function> repeated(int i, int peak) const {
         // Reshapes of the results go along: they are the same memory.
         std::vector<int> again{i};

@@ -18,10 +18,10 @@ struct PictureList {
     std::map<std::string, int64_t> left_out;
 };
 
-/// Lists the pictures at any depth below `path`, in the order of their paths; its sub-folders, if it
-/// has them, are the classes. Hidden files and folders are passed over, files that are no pictures
-/// are left out with one warning that counts them. Errors: kBadFile (no folder, not readable, no
-/// pictures, a class without pictures, pictures beside the classes).
+/// Lists the pictures at any depth below `path`, in the order of their paths; its sub-folders, if
+/// it has them, are the classes. Hidden files and folders are passed over, files that are no
+/// pictures are left out with one warning that counts them. Errors: kBadFile (no folder, not
+/// readable, no pictures, a class without pictures, pictures beside the classes).
 [[nodiscard]] bool list_pictures(const std::string& path, PictureList& list,
                                  Diagnostics& diagnostics);
 

@@ -1,6 +1,6 @@
 // libpng reports errors by a longjmp, which must not jump over C++ objects: what is called between
-// setjmp and its end owns nothing, everything lives in the caller. Its simplified interface needs no
-// setjmp, but takes 16 bits for linear light and brightens them (pnggroup/libpng#515).
+// setjmp and its end owns nothing, everything lives in the caller. Its simplified interface needs
+// no setjmp, but takes 16 bits for linear light and brightens them (pnggroup/libpng#515).
 #include "runtime/data/pictures/png.h"
 
 #include <png.h>
@@ -52,7 +52,8 @@ struct Decoder {
     Decoder(const Decoder&) = delete;
     Decoder& operator=(const Decoder&) = delete;
 
-    /// Size and channels of what read_pixels() writes; false after an error, whose text is in `text`.
+    /// Size and channels of what read_pixels() writes; false after an error, whose text is in
+    /// `text`.
     bool read_header() {
         if (setjmp(back) != 0) return false;
         png_set_read_fn(png, this, read);

@@ -5,9 +5,9 @@
 
 namespace gmc::runtime {
 
-/// Every colour type and depth, interlaced or not, as 8 bits of what the file stores: gAMA, sRGB and
-/// other statements about colour change nothing, of 16 bits the upper 8 are taken, a palette or a
-/// transparent colour (tRNS) is resolved.
+/// Every colour type and depth, interlaced or not, as 8 bits of what the file stores: gAMA, sRGB
+/// and other statements about colour change nothing, of 16 bits the upper 8 are taken, a palette or
+/// a transparent colour (tRNS) is resolved.
 Result<Image> decode_png(const PictureBytes& file, Diagnostics& diagnostics);
 
 }  // namespace gmc::runtime

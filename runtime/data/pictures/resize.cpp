@@ -120,8 +120,8 @@ Image resize(const Image& image, const PictureFit& fit) {
 
 Image fit_image(const Image& original, const PictureFit& fit) {
     const bool keeps_alpha = fit.channels == 4;
-    Image image = convert_channels(keeps_alpha ? original : blend_over(original, fit.ground),
-                                   fit.channels);
+    Image image =
+        convert_channels(keeps_alpha ? original : blend_over(original, fit.ground), fit.channels);
     if (image.height == fit.height && image.width == fit.width) return image;
     // Colours of pixels that nobody sees must not bleed into their neighbours.
     if (keeps_alpha) multiply_by_alpha(image);

@@ -1,5 +1,5 @@
-// Three ways to reduce a tile: along its columns, with an accumulator for each; over segments of rows
-// with the same result, with one accumulator; or row by row, straight into the result.
+// Three ways to reduce a tile: along its columns, with an accumulator for each; over segments of
+// rows with the same result, with one accumulator; or row by row, straight into the result.
 #include "runtime/kernels/loop/loop_accumulators.h"
 
 #include <algorithm>

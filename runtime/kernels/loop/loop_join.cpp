@@ -1,5 +1,6 @@
-// Orders the actions of a tile anew so that those that can be joined stand next to each other: first
-// all others that are ready, then all ready ones that can be joined, and so on until none is left.
+// Orders the actions of a tile anew so that those that can be joined stand next to each other:
+// first all others that are ready, then all ready ones that can be joined, and so on until none is
+// left.
 #include "runtime/kernels/loop/loop_join.h"
 
 #include <algorithm>

@@ -1,7 +1,8 @@
-// Turns the body of a fused op into actions. Each value has a mask: the axes of the space along which
-// it varies. The mask decides how often the value is computed: once per run when it is one number,
-// once per thread when it is the same in every tile, once per row when it is one number there, and
-// otherwise for every tile. So the square root in a batch norm, a number per channel, costs nothing.
+// Turns the body of a fused op into actions. Each value has a mask: the axes of the space along
+// which it varies. The mask decides how often the value is computed: once per run when it is one
+// number, once per thread when it is the same in every tile, once per row when it is one number
+// there, and otherwise for every tile. So the square root in a batch norm, a number per channel,
+// costs nothing.
 #include "runtime/kernels/loop/loop_plan.h"
 
 #include <algorithm>
@@ -199,8 +200,9 @@ class PlanBuilder {
         values_[op.result()] = result;
     }
 
-    /// Makes `value` another name of `of`, which has the same elements in another shape. A result of
-    /// the loop is copied at once instead: another result may be written over the memory of `of`.
+    /// Makes `value` another name of `of`, which has the same elements in another shape. A result
+    /// of the loop is copied at once instead: another result may be written over the memory of
+    /// `of`.
     void add_alias(ir::ValueId value, const Placed& of) {
         const auto& results = operation_.results;
         Placed placed = of;

@@ -1,9 +1,9 @@
 // The program of a loop kernel: which actions run on which tiles, and in which order. It is made
 // once, when the executable is bound; loop_kernel.cpp then runs it without looking at IR.
 //
-// A tile is a piece of the iteration space of about 1000 elements, which fits the first-level cache.
-// A cell is where an action finds an operand or leaves a result: a tile in a thread's own memory, a
-// place in a tensor, or a single number.
+// A tile is a piece of the iteration space of about 1000 elements, which fits the first-level
+// cache. A cell is where an action finds an operand or leaves a result: a tile in a thread's own
+// memory, a place in a tensor, or a single number.
 #pragma once
 
 #include <deque>

@@ -51,8 +51,8 @@ bool grow_sum(GraphMaker& g, const ir::OpVariant& op, double sign) {
                   {low, high, f.error + h.error + f.size() + h.size(), false});
 }
 
-/// A unary op that is told nothing about: its bounds and its slope are seen at many points. One that
-/// is not defined at all of them does not suit; one that jumps gets exact numbers only.
+/// A unary op that is told nothing about: its bounds and its slope are seen at many points. One
+/// that is not defined at all of them does not suit; one that jumps gets exact numbers only.
 template <typename Op>
 bool grow(GraphMaker& g, const Op& op) requires(Op::kInfo.has(ir::kElementwise) &&
                                                 Op::kInfo.operand_count() == 1) {
