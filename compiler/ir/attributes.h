@@ -1,61 +1,70 @@
-// Attributes as text, generically over a field list: `{slope=0.3, dims=[3]}`. Ops have such lists,
-// and initializers, and the lines of the contract. Fields at their default are left out.
+// Attributes as text, over a field list: `{slope=0.3, dims=[3]}`. Ops have such lists, and
+// initializers, and the lines of the contract. Fields at their default are left out.
+//
+// Few types of members stand against many types of objects. So readers and printers work on a list
+// of members, by name and address, and are compiled once; what is compiled per type of object only
+// makes that list.
 #pragma once
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <string>
+#include <string_view>
 #include <tuple>
+#include <type_traits>
+#include <variant>
 #include <vector>
 
 #include "compiler/ir/contract.h"
 
 namespace gmc::ir {
 
-/// The text in quotes, with `"`, `\` and line breaks escaped.
-std::string quoted(const std::string& text);
+/// A member of some object: its name in the text, and where it is.
+template <template <typename> typename Address>
+struct MemberAt {
+    std::string_view name;
+    std::variant<Address<bool>, Address<int64_t>, Address<double>, Address<DType>,
+                 Address<std::string>, Address<Interval>, Address<std::vector<int64_t>>,
+                 Address<std::vector<std::string>>>
+        value;
+};
+template <typename T>
+using AddressToRead = const T*;
+template <typename T>
+using AddressToWrite = T*;
+using ConstMember = MemberAt<AddressToRead>;
+using Member = MemberAt<AddressToWrite>;
 
-inline std::string attribute_text(bool value) { return value ? "true" : "false"; }
-inline std::string attribute_text(int64_t value) { return fmt::format("{}", value); }
-inline std::string attribute_text(double value) { return fmt::format("{}", value); }
-inline std::string attribute_text(DType value) { return dtype_name(value); }
-inline std::string attribute_text(const std::string& value) { return quoted(value); }
-inline std::string attribute_text(const Interval& value) {
-    return fmt::format("[{},{}]", value.low, value.high);
-}
-inline std::string attribute_text(const std::vector<int64_t>& value) {
-    return fmt::format("[{}]", fmt::join(value, ","));
-}
-inline std::string attribute_text(const std::vector<std::string>& value) {
-    std::string out;
-    for (const std::string& text : value) out += (out.empty() ? "" : ",") + quoted(text);
-    return "[" + out + "]";
-}
-
-/// Calls visitor(name, value) for each field of `object`.
-template <typename Object, typename Visitor>
-void for_each_field(Object&& object, Visitor&& visitor) {
-    std::apply([&](const auto&... f) { (visitor(f.name, object.*(f.member)), ...); },
-               std::decay_t<Object>::fields());
-}
-
-/// `{a=1, b=[2,3]}` with a leading space, or "" when all fields have their defaults.
+/// The members in the object's list of fields. They are valid as long as the object.
 template <typename Object>
-std::string attributes_text(const Object& object) {
-    const Object defaults{};
-    std::string out;
+auto members_of(Object& object) {
+    using One = std::conditional_t<std::is_const_v<Object>, ConstMember, Member>;
+    std::vector<One> out;
     std::apply(
         [&](const auto&... f) {
-            [[maybe_unused]] const auto one = [&](const auto& member) {
-                if (object.*(member.member) == defaults.*(member.member)) return;
-                out += fmt::format("{}{}={}", out.empty() ? "" : ", ", member.name,
-                                   attribute_text(object.*(member.member)));
-            };
-            (one(f), ...);
+            (out.push_back({f.name, &(object.*(f.member))}), ...);
         },
         Object::fields());
-    return out.empty() ? "" : " {" + out + "}";
+    return out;
 }
+inline std::vector<Member> members_of(std::monostate&) { return {}; }
+inline std::vector<ConstMember> members_of(const std::monostate&) { return {}; }
+/// Those of the op at hand.
+std::vector<Member> members_of(OpVariant& op);
+std::vector<ConstMember> members_of(const OpVariant& op);
+
+/// The text in quotes, with `"`, `\` and line breaks escaped.
+std::string quoted(const std::string& text);
+/// The value as attributes are written.
+std::string attribute_text(const ConstMember& member);
+
+/// `{a=1, b=[2,3]}` with a leading space, or "" when all members equal their defaults.
+std::string attributes_text(const std::vector<ConstMember>& members,
+                            const std::vector<ConstMember>& defaults);
+template <typename Object>
+std::string attributes_text(const Object& object) {
+    if constexpr (std::tuple_size_v<decltype(Object::fields())> == 0) return "";
+    const Object defaults{};
+    return attributes_text(members_of(object), members_of(defaults));
+}
+inline std::string attributes_text(const std::monostate&) { return ""; }
 
 }  // namespace gmc::ir

@@ -6,11 +6,26 @@
 namespace gmc::ir {
 
 OpVariant::OpVariant() noexcept = default;
+#define GMC_OP(Name) \
+    OpVariant::OpVariant(const Name& op) : OpAlternatives(std::in_place_type<Name>, op) {}
+#include "compiler/ir/op_kind.def"
+#undef GMC_OP
 OpVariant::OpVariant(const OpVariant& other) = default;
 OpVariant::OpVariant(OpVariant&& other) noexcept = default;
 OpVariant& OpVariant::operator=(const OpVariant& other) = default;
 OpVariant& OpVariant::operator=(OpVariant&& other) noexcept = default;
 OpVariant::~OpVariant() = default;
+
+const std::vector<OpVariant>& all_ops() {
+    static const std::vector<OpVariant> kOps = [] {
+        std::vector<OpVariant> ops;
+#define GMC_OP(Name) ops.emplace_back().emplace<Name>();
+#include "compiler/ir/op_kind.def"
+#undef GMC_OP
+        return ops;
+    }();
+    return kOps;
+}
 
 const OpInfo& op_info(const OpVariant& op) {
     return std::visit(
@@ -24,18 +39,6 @@ const OpInfo& op_info(const OpVariant& op) {
             }
         },
         op);
-}
-
-std::string quoted(const std::string& text) {
-    std::string out = "\"";
-    for (char c : text) {
-        if (c == '"' || c == '\\') out += '\\';
-        if (c == '\n')
-            out += "\\n";
-        else
-            out += c;
-    }
-    return out + "\"";
 }
 
 namespace {
@@ -65,15 +68,16 @@ std::optional<double> scalar_value(const OpVariant& op, std::span<const double> 
     return std::visit([&](const auto& o) { return value_of(o, operands); }, op);
 }
 
+std::vector<Member> members_of(OpVariant& op) {
+    return std::visit([](auto& o) { return members_of(o); }, op);
+}
+
+std::vector<ConstMember> members_of(const OpVariant& op) {
+    return std::visit([](const auto& o) { return members_of(o); }, op);
+}
+
 std::string attributes_text(const OpVariant& op) {
-    return std::visit(
-        [](const auto& o) {
-            if constexpr (std::is_same_v<std::decay_t<decltype(o)>, std::monostate>)
-                return std::string();
-            else
-                return attributes_text(o);
-        },
-        op);
+    return std::visit([](const auto& o) { return attributes_text(o); }, op);
 }
 
 }  // namespace gmc::ir

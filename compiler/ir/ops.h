@@ -420,12 +420,13 @@ using OpAlternatives = std::variant<
 #undef GMC_OP
     std::monostate>;
 
-/// One of all ops. Copying, moving and destroying are compiled once, in ops.cpp: for so many
+/// One of all ops. Making, copying, moving and destroying are compiled once, in ops.cpp: for so many
 /// alternatives they would otherwise take a second of every file that handles operations.
 struct OpVariant : OpAlternatives {
-    using OpAlternatives::OpAlternatives;
-    using OpAlternatives::operator=;
     OpVariant() noexcept;
+#define GMC_OP(Name) OpVariant(const Name& op);
+#include "compiler/ir/op_kind.def"
+#undef GMC_OP
     OpVariant(const OpVariant& other);
     OpVariant(OpVariant&& other) noexcept;
     OpVariant& operator=(const OpVariant& other);
@@ -433,6 +434,8 @@ struct OpVariant : OpAlternatives {
     ~OpVariant();
 };
 
+/// One of each op, with its default attributes, in the order of op_kind.def.
+const std::vector<OpVariant>& all_ops();
 /// Facts of an op that is only known at run time.
 const OpInfo& op_info(const OpVariant& op);
 /// What an element-wise op makes of numbers. Nothing for other ops, nor for `cast`, whose result

@@ -10,13 +10,20 @@ namespace {
 
 using namespace ir;  // NOLINT
 
-template <typename Op>
-Json attributes(const Op& op) {
+template <typename T>
+Json value_of(const T& value) {
+    return value;
+}
+Json value_of(DType value) { return dtype_name(value); }
+Json value_of(const Interval& value) { return std::vector<double>{value.low, value.high}; }
+
+Json attributes(const OpVariant& op) {
     Json out = Json::object();
-    for_each_field(op, [&](std::string_view name, const auto& value) { out[name] = value; });
+    for (const ConstMember& member : members_of(op))
+        out[member.name] =
+            std::visit([](const auto* value) { return value_of(*value); }, member.value);
     return out;
 }
-Json attributes(const std::monostate&) { return Json::object(); }
 
 class Writer {
   public:
@@ -85,7 +92,7 @@ class Writer {
             for (ValueId v : op.operands) one["operands"].push_back(name(f, v));
             one["results"] = Json::array();
             for (ValueId v : op.results) one["results"].push_back(value(f, v));
-            one["attributes"] = std::visit([](const auto& o) { return attributes(o); }, op.op);
+            one["attributes"] = attributes(op.op);
             if (!op.body.empty()) one["body"] = operations(f, op.body);
             add_place(one, op.location);
             out.push_back(std::move(one));

@@ -23,20 +23,18 @@ std::string traits_text(const ir::OpInfo& info) {
     return out;
 }
 
-template <typename Op>
-std::string row() {
+std::string row(const ir::OpVariant& op) {
+    const ir::OpInfo& info = ir::op_info(op);
     std::string attributes;
-    const Op defaults{};
-    ir::for_each_field(defaults, [&](std::string_view name, const auto& value) {
-        attributes +=
-            fmt::format("{}{}={}", attributes.empty() ? "" : ", ", name, ir::attribute_text(value));
-    });
+    for (const ir::ConstMember& member : ir::members_of(op))
+        attributes += fmt::format("{}{}={}", attributes.empty() ? "" : ", ", member.name,
+                                  ir::attribute_text(member));
     // A bar would end the table's cell.
-    std::string summary(Op::kInfo.summary);
+    std::string summary(info.summary);
     for (size_t at = 0; (at = summary.find('|', at)) != std::string::npos; at += 2)
         summary.replace(at, 1, "\\|");
-    return fmt::format("| `{}` | {} | {} | {} | {} |\n", Op::kInfo.name, Op::kInfo.operands,
-                       attributes, summary, traits_text(Op::kInfo));
+    return fmt::format("| `{}` | {} | {} | {} | {} |\n", info.name, info.operands, attributes,
+                       summary, traits_text(info));
 }
 
 }  // namespace
@@ -49,9 +47,7 @@ int ops_command(const Words& words) {
         "their defaults, "
         "which the text of a\nmodule leaves out.\n\n"
         "| op | operands | attributes | result | traits |\n|---|---|---|---|---|\n");
-#define GMC_OP(Name) fmt::print("{}", row<ir::Name>());
-#include "compiler/ir/op_kind.def"
-#undef GMC_OP
+    for (const ir::OpVariant& op : ir::all_ops()) fmt::print("{}", row(op));
     return kDone;
 }
 

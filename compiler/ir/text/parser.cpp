@@ -1,8 +1,8 @@
 // A recursive-descent parser over the token stream; attributes are read generically by field lists.
 #include "compiler/ir/text/parser.h"
 
-#include <algorithm>
 #include <charconv>
+#include <map>
 #include <unordered_map>
 
 #include "compiler/ir/infer.h"
@@ -220,7 +220,7 @@ class Parser : TokenReader {
             if (!accept(',')) break;
         }
         // `fused` without attributes would take its body for them; it always prints its space.
-        std::visit([&](auto& o) { attributes(o, name.text); }, op.op);
+        attributes(op.op, name.text);
         if (op.as<Fused>() != nullptr) {
             fused_body(op, results);
             return op;
@@ -262,16 +262,15 @@ class Parser : TokenReader {
     }
 
     OpVariant op_named(const Token& t) {
-        static const std::unordered_map<std::string, OpVariant> kOps = {
-#define GMC_OP(Name) {std::string(Name::kInfo.name), Name{}},
-#include "compiler/ir/op_kind.def"
-#undef GMC_OP
-        };
+        static const std::map<std::string_view, const OpVariant*> kOps = [] {
+            std::map<std::string_view, const OpVariant*> ops;
+            for (const OpVariant& op : all_ops()) ops[op_info(op).name] = &op;
+            return ops;
+        }();
         const auto found = t.kind == Token::Kind::kWord ? kOps.find(t.text) : kOps.end();
-        if (found != kOps.end()) return found->second;
+        if (found != kOps.end()) return *found->second;
         std::vector<std::string> names;
-        for (const auto& [name, op] : kOps) names.push_back(name);
-        std::sort(names.begin(), names.end());
+        for (const auto& [name, op] : kOps) names.emplace_back(name);
         const std::string near = nearest_name(t.text, names);
         stop(t, fmt::format("{} is no op", seen(t)),
              near.empty() ? "" : fmt::format("did you mean `{}`?", near));

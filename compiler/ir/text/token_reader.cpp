@@ -121,6 +121,23 @@ Type TokenReader::type() {
     return result;
 }
 
+void TokenReader::attributes(const std::vector<Member>& members, std::string_view owner) {
+    if (at_comment() || !accept('{')) return;
+    while (!at('}')) {
+        const Token name = peek();
+        word("an attribute's name");
+        expect('=');
+        const auto member =
+            std::find_if(members.begin(), members.end(),
+                         [&](const Member& candidate) { return candidate.name == name.text; });
+        if (member == members.end())
+            stop(name, fmt::format("`{}` has no attribute `{}`", owner, name.text));
+        std::visit([&](auto* value) { read(*value); }, member->value);
+        if (!accept(',')) break;
+    }
+    expect('}');
+}
+
 void TokenReader::read(bool& out) {
     const Token t = next();
     if (t.text != "true" && t.text != "false")

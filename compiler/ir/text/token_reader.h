@@ -52,26 +52,13 @@ class TokenReader {
     /// `f32[128,10]`
     Type type();
 
-    /// `{name=value, ...}` into the fields of `object`; nothing when the next token is no brace.
+    /// `{name=value, ...}` into the members of what messages call `owner`; nothing when the next
+    /// token is no brace.
+    void attributes(const std::vector<Member>& members, std::string_view owner);
     template <typename Object>
     void attributes(Object& object, std::string_view owner) {
-        if (at_comment() || !accept('{')) return;
-        while (!at('}')) {
-            const Token name = peek();
-            word("an attribute's name");
-            expect('=');
-            bool known = false;
-            for_each_field(object, [&](std::string_view field_name, auto& member) {
-                if (known || field_name != name.text) return;
-                known = true;
-                read(member);
-            });
-            if (!known) stop(name, fmt::format("`{}` has no attribute `{}`", owner, name.text));
-            if (!accept(',')) break;
-        }
-        expect('}');
+        attributes(members_of(object), owner);
     }
-    void attributes(std::monostate&, std::string_view) {}
 
   protected:
     uint32_t file_;
