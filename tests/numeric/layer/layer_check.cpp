@@ -86,9 +86,10 @@ ir::Module LayerCheck::build(int order, std::vector<std::string>& by) const {
     for (const dsl::NetworkInput& input : spec.networks[0].inputs) {
         ir::Shape shape;
         GMC_CHECK(lower::input_shape(m, input, shape), "no input {}", input.name);
-        const std::string source = input.like.empty() ? "argument" : input.like;
+        const ir::InputSource source =
+            input.like.empty() ? ir::InputSource{} : ir::input_source(input.like).value();
         arguments.push_back(f.input(input.name, source, lower::batched(kBatch, shape)));
-        if (source == "data.label") continue;
+        if (input.like == "data.label") continue;
         variables.push_back(arguments.back());
         by.push_back(input.name);
     }
