@@ -8,7 +8,8 @@
 //   gradient   a scalar, then sources; one result per source, of its type; only where it is allowed
 //   fused      the body has only element-wise ops, broadcasts, generators, runtime scalars and
 //              reductions; each of its values has the shape `space`, but for reductions' results,
-//              which nothing in the body reads, and runtime scalars; reductions read values of the
+//              which nothing in the body reads, and runtime scalars, of which alone it does not consist;
+//              reductions read values of the
 //              shape `space`; operands are what is read from outside in order of first use; results
 //              are values of the body, and only they are used outside
 //   bf16       is for values inside functions, and for copies: inputs, other states and results of functions are not
@@ -237,6 +238,10 @@ class FunctionCheck {
             if (inner.info().has(kReduction))
                 reduced.insert(inner.results.begin(), inner.results.end());
         }
+        // Where nothing has the shape of the loop, its space could be anything.
+        if (std::all_of(op.body.begin(), op.body.end(),
+                        [](const Operation& inner) { return inner.info().has(kRuntimeScalar); }))
+            report_.error(function_, op, "the body has no op over the space");
         if (op.operands != read_outside)
             report_.error(
                 function_, op,
@@ -344,7 +349,14 @@ void verify_names(const Items& items, const char* what, VerifyReport& report) {
 void verify_states(const Module& module, VerifyReport& report) {
     verify_names(module.states, "states", report);
     bool copies = false;
+    int64_t bytes = 0;
     for (const State& s : module.states) {
+        bytes += s.type.bytes();
+        if (bytes > kLargestMemory)
+            return report.error(
+                fmt::format("the states up to `@{}` take {} bytes, more than any "
+                            "machine has",
+                            s.name, bytes));
         const bool is_copy = s.role == StateRole::kCopy;
         if (copies && !is_copy)
             report.error(fmt::format("the state `@{}` comes behind copies", s.name));

@@ -8,7 +8,7 @@
 //   test       each field is also one of the training data, with the same shape
 //   train      batch size and epochs are positive and bounded
 //   schedule   names functions of the module; how often each is called is positive and bounded
-//   compile    precision is f32 or bf16; the memory limit is not negative
+//   compile    the memory limit is not negative
 // A module that is to run has training and a schedule, and each input of its functions
 //   data       is named like a field of the training data and has the type f32[batch size, shape]
 //   noise      is f32 with as many rows as the batch
@@ -53,8 +53,6 @@ class ContractCheck {
             number("train", "epochs", module_.training->epochs, 1, kMostEpochs);
         }
         schedule();
-        if (module_.compilation.precision == DType::kI32)
-            report_.error_in_line("compile", "the precision is i32: it is f32 or bf16");
         if (module_.compilation.memory_limit < 0)
             report_.error_in_line("compile", "the memory limit is negative");
         if (runnable && !report_.any()) runs();

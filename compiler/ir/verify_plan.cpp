@@ -59,6 +59,13 @@ class PlanCheck {
             report_.error(function_, "has no memory plan");
             return;
         }
+        if (function_.arena_bytes > kLargestMemory) {
+            report_.error(function_,
+                          fmt::format("an arena of {} bytes is more than any machine has",
+                                      function_.arena_bytes));
+            return;
+        }
+        for (const Operation& op : function_.operations) check_body(op);
         find_buffers();
         find_sharers();
         for (const Buffer& b : buffers_) {
@@ -137,6 +144,19 @@ class PlanCheck {
             report_.error(
                 function_, op,
                 fmt::format("{} is not where the operand of its reshape is", shown(op.result())));
+    }
+
+    /// What a loop computes for itself lies in no memory.
+    void check_body(const Operation& op) {
+        for (const Operation& inner : op.body) {
+            const ValueId value = inner.result();
+            const Value& v = function_.values[value];
+            if (std::find(op.results.begin(), op.results.end(), value) == op.results.end() &&
+                (v.arena_offset != kNone || v.home != kNone))
+                report_.error(
+                    function_, op,
+                    fmt::format("{} has a place but does not leave the loop", shown(value)));
+        }
     }
 
     void check_place(const Buffer& b) {

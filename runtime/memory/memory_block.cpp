@@ -8,6 +8,18 @@
 #include <chrono>
 #include <new>
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#include <sanitizer/asan_interface.h>
+#endif
+#endif
+#ifndef ASAN_POISON_MEMORY_REGION
+#define ASAN_POISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
+#endif
+
 namespace gmc::runtime {
 namespace {
 
@@ -39,6 +51,8 @@ MemoryBlock::MemoryBlock(int64_t bytes) : bytes_(std::max<int64_t>(bytes, 0)) {
     munmap(begin + before + size, mapped - before - size);
     data_ = {begin + before, Release(size)};
     small_from_ = bytes_;
+    // With AddressSanitizer, what lies behind the block is out of bounds although it is mapped.
+    ASAN_POISON_MEMORY_REGION(data_.get() + bytes, size - static_cast<size_t>(bytes));
     // Only a wish: kernels without transparent huge pages refuse it, and nothing else changes.
     madvise(data_.get(), size, MADV_HUGEPAGE);
 }
@@ -69,6 +83,10 @@ bool MemoryBlock::make_huge() {
     return true;
 }
 
-void MemoryBlock::Release::operator()(std::byte* data) const { munmap(data, size); }
+void MemoryBlock::Release::operator()(std::byte* data) const {
+    // The next mapping at this address is not poisoned.
+    ASAN_UNPOISON_MEMORY_REGION(data, size);
+    munmap(data, size);
+}
 
 }  // namespace gmc::runtime
