@@ -95,7 +95,7 @@ class Parser : TokenReader {
         if (name.kind != Token::Kind::kState)
             stop(name, fmt::format("expected a state such as @w, got {}", seen(name)));
         bound(name, module_.states.size(), kMostStates, "states");
-        if (!states_.try_emplace(name.text, static_cast<StateId>(module_.states.size())).second)
+        if (states_.count(name.text) != 0)
             stop(name, fmt::format("state `@{}` is declared twice", name.text));
         s.name = name.text;
         expect(':');
@@ -137,7 +137,6 @@ class Parser : TokenReader {
         function_ = &module_.functions.back();
         function_->name = name.text;
         values_.clear();
-        state_values_.clear();
         expect('(');
         while (!at(')')) {
             input();
@@ -207,11 +206,7 @@ class Parser : TokenReader {
     }
 
     ValueId operand(const Token& t) {
-        if (t.kind == Token::Kind::kState) {
-            const auto [known, added] = state_values_.try_emplace(state_named(t), kNone);
-            if (added) known->second = function_->state_value(known->first, module_);
-            return known->second;
-        }
+        if (t.kind == Token::Kind::kState) return function_->state_value(state_named(t), module_);
         const auto found = values_.find(t.text);
         if (t.kind != Token::Kind::kValue || found == values_.end())
             stop(t, fmt::format("`%{}` is not defined before here", t.text));
@@ -304,9 +299,7 @@ class Parser : TokenReader {
     Module module_;
     Function* function_ = nullptr;
     std::unordered_map<std::string, StateId> states_;
-    // Of the function at hand.
-    std::unordered_map<std::string, ValueId> values_;
-    std::unordered_map<StateId, ValueId> state_values_;
+    std::unordered_map<std::string, ValueId> values_;  ///< of the function at hand
     bool in_fused_ = false;
 };
 
