@@ -84,7 +84,8 @@ class Parser : TokenReader {
         module_.files.push_back(string());
     }
 
-    /// Keeps what is searched from end to end, here and later, within what that is meant for.
+    /// Lists that later code searches from end to end are bounded, so that no file takes hours to
+    /// check.
     void bound(const Token& at, size_t count, size_t most, std::string_view what) {
         if (count >= most) stop(at, fmt::format("there are more than {} {}", most, what));
     }

@@ -1,4 +1,4 @@
-// Reading of what is smaller than a line.
+// Numbers, words, types and lists.
 #include "compiler/ir/text/token_reader.h"
 
 #include <algorithm>
