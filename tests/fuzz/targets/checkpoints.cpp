@@ -24,6 +24,7 @@ void read_checkpoint(std::string_view bytes) {
     runtime::StateStore states(*module);
     runtime::TrainingState training;
     (void)runtime::read_checkpoint(file.path(), states, training, diagnostics);
+    (void)runtime::take_weights(file.path(), states, diagnostics);
     (void)diagnostics.render();
 }
 
