@@ -96,6 +96,7 @@ class ContractCheck {
             field.range.low >= field.range.high)
             error(fmt::format("the range is [{},{}]: its ends are finite, the lower one first",
                               field.range.low, field.range.high));
+        check_size(field);
         number(line_, "count", field.count, 0, kMostExamples);
         number(line_, "first", field.first, 0, kMostExamples);
         number(line_, "classes", field.classes, 0, kMostClasses);
@@ -104,6 +105,17 @@ class ContractCheck {
             error(fmt::format("{} classes have {} names", field.classes, field.class_names.size()));
         if (field.format == "folder" && field.shape.size() != 3)
             error(fmt::format("a picture is {}: it has height, width and channels",
+                              to_string(field.shape)));
+    }
+
+    /// A batch of the field has to be somewhere, whether or not a function reads it.
+    void check_size(const DataField& field) {
+        int64_t rest = kLargestMemory / dtype_size(DType::kF32);
+        if (module_.training)
+            rest /= std::clamp<int64_t>(module_.training->batch_size, 1, kMostRows);
+        for (const int64_t size : field.shape) rest /= std::max<int64_t>(size, 1);
+        if (rest < 1)
+            error(fmt::format("a batch of examples of {} is more than any machine can hold",
                               to_string(field.shape)));
     }
 
