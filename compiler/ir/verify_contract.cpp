@@ -9,7 +9,8 @@
 //   train      batch size and epochs are positive and bounded
 //   schedule   names functions of the module; how often each is called is positive and bounded
 //   compile    the memory limit is not negative
-// A module that is to run has training and a schedule, and each input of its functions
+// A module that is to run has a name that can be a folder's, training and a schedule, and each input
+// of its functions
 //   data       is named like a field of the training data and has the type f32[batch size, shape]
 //   noise      is f32 with as many rows as the batch
 //   valid      is f32[batch size]
@@ -153,6 +154,11 @@ class ContractCheck {
     // ---- what runs ----
 
     void runs() {
+        // The name becomes the name of a folder.
+        if (module_.name.empty() || module_.name[0] == '.' ||
+            module_.name.find('/') != std::string::npos)
+            report_.error_in_line(
+                "model", "the name of a module that is to be run has no `/` and no `.` in front");
         if (!module_.training)
             report_.error("the module has no `train` line, so it cannot be run");
         else if (module_.schedule.empty())
