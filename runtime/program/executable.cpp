@@ -59,8 +59,8 @@ struct Executable::BoundFunction {
     };
     std::vector<Run> runs;  ///< in the order in which they are called
     std::vector<std::unique_ptr<Epilogue>> epilogues;
-    std::vector<std::vector<LoopPart>>
-        parts_done;                  ///< by operation: of a loop, the parts that have a run
+    /// By operation: of a loop, the parts that have a run.
+    std::vector<std::vector<LoopPart>> parts_done;
     std::deque<std::string> names;   ///< of kernels that also run a loop, "conv+loop"
     std::vector<Transfer> at_entry;  ///< old values of states that are needed at the end
     std::vector<Transfer> updates;
