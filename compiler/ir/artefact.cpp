@@ -42,7 +42,7 @@ std::string checksum_of(std::string_view text) {
     return fmt::format("{:08x}", crc);
 }
 
-/// What a .gmc file can be told by before it is read as a whole.
+/// Whether the first bytes are those of a .gmc file.
 bool starts_like_artefact(std::string_view text) {
     return text.substr(0, 4) == "gmc " || text.substr(0, 2) == "//";
 }
@@ -60,7 +60,7 @@ Result<std::string> read_text(const std::string& path, Diagnostics& diagnostics)
     char chunk[1 << 16];
     for (size_t got; (got = std::fread(chunk, 1, sizeof chunk, file)) > 0;) {
         text.append(chunk, got);
-        // Junk is refused at its first bytes, however much of it there is.
+        // Other files, which may be large or endless, are refused at their first bytes.
         if (!starts_like_artefact(text) && text.size() > 4) break;
         if (text.size() > kLargestFileBytes)
             return fail(path, fmt::format("is larger than {} MiB", kLargestFileBytes >> 20),
@@ -131,7 +131,7 @@ bool write_file(const std::string& path, const std::string& text, Diagnostics& d
 }
 
 bool is_artefact(const std::string& path) {
-    // Others can be read once, and may have nothing to read.
+    // A pipe, for one, could be read only once, and may have nothing to read yet.
     std::error_code code;
     if (!std::filesystem::is_regular_file(path, code)) return false;
     const File file(std::fopen(path.c_str(), "rb"));

@@ -38,16 +38,17 @@ class Builder {
     ValueId select(ValueId condition, ValueId a, ValueId b) {
         return emit(Select{}, {condition, a, b});
     }
-    /// x times (or plus) the same number everywhere.
+    /// Every element of x times (or plus) one number.
     ValueId scale(ValueId x, double factor) { return mul(x, constant(factor, shape(x))); }
     ValueId offset(ValueId x, double term) { return add(x, constant(term, shape(x))); }
     ValueId reshape(ValueId x, Shape shape);
     ValueId transpose(ValueId x, std::vector<int64_t> permutation);
-    /// dims as in ir::Broadcast; the value itself when nothing repeats.
+    /// `dims` as in ir::Broadcast; returns the value itself when nothing repeats.
     ValueId broadcast(ValueId x, std::vector<int64_t> dims, Shape shape);
     /// A scalar repeated to `shape`.
     ValueId splat(ValueId scalar, Shape shape) { return broadcast(scalar, {}, std::move(shape)); }
-    /// What operands of `pack` are packed into, from element `position` on, as a tensor of `shape`.
+    /// The operand of a `pack` again: the elements of its result `value` from `position` on, as a tensor
+    /// of `shape`.
     ValueId packed_part(ValueId packed, int64_t position, Shape shape);
     /// Sum over `axes` (increasing); the value itself when there are none.
     ValueId reduce_sum(ValueId x, std::vector<int64_t> axes);

@@ -5,8 +5,38 @@
 
 #include <algorithm>
 
+#include "compiler/ir/attributes.h"
+
 namespace gmc::ir {
 namespace {
+
+/// Numbers in attributes stay below this, and those that are multiplied by a size below the other:
+/// then no sum or product of them with sizes, at most 2^40, overflows.
+constexpr int64_t kLargestNumber = int64_t{1} << 40;
+constexpr int64_t kLargestFactor = int64_t{1} << 20;
+
+bool is_within(int64_t number, int64_t most) { return number >= -most && number <= most; }
+bool are_within(const std::vector<int64_t>& numbers, int64_t most) {
+    return std::all_of(numbers.begin(), numbers.end(),
+                       [&](int64_t number) { return is_within(number, most); });
+}
+
+/// Whether the attributes of `op` are numbers that shape rules can calculate with.
+template <typename Op>
+bool has_usable_numbers(const Op& op) {
+    bool fine = true;
+    for_each_field(op, [&](std::string_view, const auto& value) {
+        using T = std::decay_t<decltype(value)>;
+        if constexpr (std::is_same_v<T, int64_t>) fine &= is_within(value, kLargestNumber);
+        if constexpr (std::is_same_v<T, std::vector<int64_t>>)
+            fine &= are_within(value, kLargestNumber);
+    });
+    if constexpr (std::is_base_of_v<ConvWindow, Op>)
+        fine &= are_within(op.dilations, kLargestFactor) && is_within(op.groups, kLargestFactor);
+    if constexpr (std::is_same_v<Op, Pad>) fine &= are_within(op.interior, kLargestFactor);
+    return fine;
+}
+bool has_usable_numbers(const std::monostate&) { return true; }
 
 /// Fails where a bf16 tensor meets an op that has no code for it.
 bool takes_no_bf16(std::string_view name, const Type& type, InferContext& c) {
@@ -112,9 +142,6 @@ Type infer(const Cast&, InferContext& c) {
     const Type result = declared_type("cast", c);
     if (c.error.empty() && result.shape != c.operands[0].shape)
         return c.fail(fmt::format("`cast` of {} to {}: the shapes must be equal",
-                                  to_string(c.operands[0]), to_string(result)));
-    if (c.error.empty() && (result.dtype == DType::kI32 || c.operands[0].dtype == DType::kI32))
-        return c.fail(fmt::format("`cast` of {} to {}: only f32 and bf16 can be cast",
                                   to_string(c.operands[0]), to_string(result)));
     return result;
 }
@@ -297,7 +324,14 @@ Type infer_type(const OpVariant& op, InferContext& context) {
     if (count >= 0 && static_cast<size_t>(count) != context.operands.size())
         return context.fail(fmt::format("`{}` takes {} operands, got {}", info.name, count,
                                         context.operands.size()));
-    return std::visit([&](const auto& o) { return infer(o, context); }, op);
+    return std::visit(
+        [&](const auto& o) {
+            if (!has_usable_numbers(o))
+                return context.fail(
+                    fmt::format("`{}` has a number that is far too large", op_info(op).name));
+            return infer(o, context);
+        },
+        op);
 }
 
 }  // namespace gmc::ir

@@ -37,7 +37,7 @@ struct Value {
     Type type;
     StateId state = kNone;         ///< set: this is that state at entry, printed as @name
     int64_t arena_offset = kNone;  ///< bytes, after plan_memory
-    StateId home = kNone;  ///< set by plan_memory: written straight into this state's memory
+    StateId home = kNone;          ///< set by plan_memory: it is computed in this state's memory
 };
 
 struct Operation {
@@ -115,7 +115,7 @@ enum class StateRole : uint8_t {
     kParameter,  ///< trained
     kStatistic,  ///< moved by the forward pass (batch norm's running mean)
     kSlot,       ///< an optimizer's memory
-    kCopy,       ///< a parameter in bf16: what moves the parameter moves its copy, too
+    kCopy,       ///< a parameter in bf16: functions that update the parameter update it, too
 };
 const char* state_role_name(StateRole role);
 

@@ -10,7 +10,7 @@
 namespace gmc::ir {
 
 const char* dtype_name(DType dtype) {
-    static constexpr const char* kNames[] = {"f32", "bf16", "i32"};
+    static constexpr const char* kNames[] = {"f32", "bf16"};
     return kNames[static_cast<int>(dtype)];
 }
 

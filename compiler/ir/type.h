@@ -8,7 +8,7 @@
 
 namespace gmc::ir {
 
-enum class DType : uint8_t { kF32, kBf16, kI32 };
+enum class DType : uint8_t { kF32, kBf16 };
 
 const char* dtype_name(DType dtype);
 /// Bytes of one element.
@@ -17,6 +17,9 @@ int64_t dtype_size(DType dtype);
 /// Every tensor in memory begins at a multiple of so many bytes: a cache line, and a register of
 /// AVX-512.
 inline constexpr int64_t kTensorAlignment = 64;
+
+/// No machine has more memory, 64 TiB: what needs more is refused before its size is calculated with.
+inline constexpr int64_t kLargestMemory = int64_t{1} << 46;
 
 using Shape = std::vector<int64_t>;
 

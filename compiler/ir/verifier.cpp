@@ -1,5 +1,6 @@
 // The invariants of a module:
-//   module     names of states are unique, and those of functions
+//   module     no two states have one name, and no two functions; states take less memory than any
+//              machine has
 //   ids        every value, state and file that is referred to exists; every op has a result
 //   order      an operand is an input, a state, or the result of an earlier op; each value is
 //              defined once
@@ -7,11 +8,13 @@
 //   types      results have the type that the shape rule gives; sizes are positive
 //   gradient   a scalar, then sources; one result per source, of its type; only where it is allowed
 //   fused      the body has only element-wise ops, broadcasts, generators, runtime scalars and
-//              reductions; each of its values has the shape `space`, but for reductions' results,
-//              which nothing in the body reads, and runtime scalars; reductions read values of the
-//              shape `space`; operands are what is read from outside in order of first use; results
-//              are values of the body, and only they are used outside
-//   bf16       is for values inside functions, and for copies: inputs, other states and results of functions are not
+//              reductions, and not runtime scalars alone. Each of its values has the shape `space`,
+//              apart from the results of reductions, which nothing in the body reads, and runtime
+//              scalars. Reductions read values of the shape `space`. The operands are the values
+//              that the body reads from outside, in order of first use; the results are values of
+//              the body, and no other value of it is used outside
+//   bf16       occurs in values inside functions and in copies; inputs, results of functions and
+//              other states are f32
 //   copies     are of parameters, in bf16, with their shape; no other states come behind them; a
 //              function that updates a parameter updates its copy
 //   updates    have the state's type, one per state
@@ -237,6 +240,10 @@ class FunctionCheck {
             if (inner.info().has(kReduction))
                 reduced.insert(inner.results.begin(), inner.results.end());
         }
+        // Where nothing has the shape of the loop, its space could be anything.
+        if (std::all_of(op.body.begin(), op.body.end(),
+                        [](const Operation& inner) { return inner.info().has(kRuntimeScalar); }))
+            report_.error(function_, op, "the body has no op over the space");
         if (op.operands != read_outside)
             report_.error(
                 function_, op,
@@ -344,7 +351,14 @@ void verify_names(const Items& items, const char* what, VerifyReport& report) {
 void verify_states(const Module& module, VerifyReport& report) {
     verify_names(module.states, "states", report);
     bool copies = false;
+    int64_t bytes = 0;
     for (const State& s : module.states) {
+        bytes += s.type.bytes();
+        if (bytes > kLargestMemory)
+            return report.error(
+                fmt::format("the states up to `@{}` take {} bytes, more than any "
+                            "machine has",
+                            s.name, bytes));
         const bool is_copy = s.role == StateRole::kCopy;
         if (copies && !is_copy)
             report.error(fmt::format("the state `@{}` comes behind copies", s.name));

@@ -8,8 +8,9 @@
 //   test       each field is also one of the training data, with the same shape
 //   train      batch size and epochs are positive and bounded
 //   schedule   names functions of the module; how often each is called is positive and bounded
-//   compile    precision is f32 or bf16; the memory limit is not negative
-// A module that is to run has training and a schedule, and each input of its functions
+//   compile    the memory limit is not negative
+// A module that is to run has a name that can be a folder's, training and a schedule, and each input
+// of its functions
 //   data       is named like a field of the training data and has the type f32[batch size, shape]
 //   noise      is f32 with as many rows as the batch
 //   valid      is f32[batch size]
@@ -53,8 +54,6 @@ class ContractCheck {
             number("train", "epochs", module_.training->epochs, 1, kMostEpochs);
         }
         schedule();
-        if (module_.compilation.precision == DType::kI32)
-            report_.error_in_line("compile", "the precision is i32: it is f32 or bf16");
         if (module_.compilation.memory_limit < 0)
             report_.error_in_line("compile", "the memory limit is negative");
         if (runnable && !report_.any()) runs();
@@ -98,6 +97,7 @@ class ContractCheck {
             field.range.low >= field.range.high)
             error(fmt::format("the range is [{},{}]: its ends are finite, the lower one first",
                               field.range.low, field.range.high));
+        check_size(field);
         number(line_, "count", field.count, 0, kMostExamples);
         number(line_, "first", field.first, 0, kMostExamples);
         number(line_, "classes", field.classes, 0, kMostClasses);
@@ -106,6 +106,17 @@ class ContractCheck {
             error(fmt::format("{} classes have {} names", field.classes, field.class_names.size()));
         if (field.format == "folder" && field.shape.size() != 3)
             error(fmt::format("a picture is {}: it has height, width and channels",
+                              to_string(field.shape)));
+    }
+
+    /// A batch of the field has to be somewhere, whether or not a function reads it.
+    void check_size(const DataField& field) {
+        int64_t rest = kLargestMemory / dtype_size(DType::kF32);
+        if (module_.training)
+            rest /= std::clamp<int64_t>(module_.training->batch_size, 1, kMostRows);
+        for (const int64_t size : field.shape) rest /= std::max<int64_t>(size, 1);
+        if (rest < 1)
+            error(fmt::format("a batch of examples of {} is more than any machine can hold",
                               to_string(field.shape)));
     }
 
@@ -143,6 +154,11 @@ class ContractCheck {
     // ---- what runs ----
 
     void runs() {
+        // The name becomes the name of a folder.
+        if (module_.name.empty() || module_.name[0] == '.' ||
+            module_.name.find('/') != std::string::npos)
+            report_.error_in_line(
+                "model", "the name of a module that is to be run has no `/` and no `.` in front");
         if (!module_.training)
             report_.error("the module has no `train` line, so it cannot be run");
         else if (module_.schedule.empty())

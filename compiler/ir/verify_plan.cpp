@@ -1,17 +1,17 @@
 // The invariants of a planned function. A place is an offset in the arena, or a state's memory (`at
 // @w`).
-//   places     inputs and results of ops have a place; values inside fused bodies and states have
-//              none; the result of a reshape is its operand's memory: it has no place of its own,
-//              or says the same offset. So is the result of a slice whose place lies where the
-//              slice does in its operand
+//   places     inputs and results of ops have a place; states, and values that stay inside a fused
+//              body, have none; the result of a reshape has its operand's place, or none. A slice
+//              whose place is where its part of the operand is, is a view: nothing is copied
 //   arena      places are multiples of 64 bytes and inside the arena
 //   overlap    no two values that are alive at the same time share a byte. A value lives from the op
-//              that makes it to the last that reads it, to the end when it is a result or an
-//              update. An element-wise op may write its result exactly over an operand that ends
-//              there. A concat or pack does not write the parts that its operands already lie in
-//   homes      a value at `@w` is what updates @w, nothing reads the old @w later, and an op that
-//              itself reads the old @w reads it element by element. A value may lie over @w and the
-//              states behind it: then its slices update each of these, or it is a pack of them
+//              that makes it to the last op that reads it, or to the end when it is a result or an
+//              update. An element-wise op may write its result exactly over an operand that no later
+//              op reads. A concat or pack does not write operands that are in their place already
+//   homes      a value at `@w` is the value that updates @w. No later op reads the old @w, and an op
+//              that reads it and writes the new one does both element by element. A value may cover
+//              @w and the states behind it: then slices of it update each of them, or it is a pack
+//              of their old values
 #include "compiler/ir/verify_plan.h"
 
 #include <fmt/format.h>
@@ -32,8 +32,8 @@ struct Buffer {
     int64_t first = 0;  ///< index of the op that writes it; -1 for inputs and states
     /// Index of the last op that reads it; the number of ops when it is needed at the end.
     int64_t last = 0;
-    int32_t viewed = kNone;      ///< the buffer that a slice only looks at
-    bool in_states = false;      ///< a state, or at home in some
+    int32_t viewed = kNone;      ///< of a slice that is a view: the buffer it is a part of
+    bool in_states = false;      ///< in the memory of states, not in the arena
     int64_t begin = 0, end = 0;  ///< bytes in the arena, or in the memory of all states
     bool overlaps(const Buffer& other) const {
         return in_states == other.in_states && begin < other.end && other.begin < end;
@@ -59,6 +59,13 @@ class PlanCheck {
             report_.error(function_, "has no memory plan");
             return;
         }
+        if (function_.arena_bytes > kLargestMemory) {
+            report_.error(function_,
+                          fmt::format("an arena of {} bytes is more than any machine has",
+                                      function_.arena_bytes));
+            return;
+        }
+        for (const Operation& op : function_.operations) check_body(op);
         find_buffers();
         find_sharers();
         for (const Buffer& b : buffers_) {
@@ -137,6 +144,19 @@ class PlanCheck {
             report_.error(
                 function_, op,
                 fmt::format("{} is not where the operand of its reshape is", shown(op.result())));
+    }
+
+    /// Values that stay inside a loop are in no memory.
+    void check_body(const Operation& op) {
+        for (const Operation& inner : op.body) {
+            const ValueId value = inner.result();
+            const Value& v = function_.values[value];
+            if (std::find(op.results.begin(), op.results.end(), value) == op.results.end() &&
+                (v.arena_offset != kNone || v.home != kNone))
+                report_.error(
+                    function_, op,
+                    fmt::format("{} has a place but does not leave the loop", shown(value)));
+        }
     }
 
     void check_place(const Buffer& b) {
@@ -231,7 +251,7 @@ class PlanCheck {
         return out;
     }
 
-    /// What a pack of states looks at must be there still when it is read.
+    /// A pack of states copies nothing, so none of them may be written before its last reader.
     void check_pack(const Buffer& b) {
         for (int32_t i : sharing_states(b)) {
             const Buffer& other = buffers_[i];
@@ -246,7 +266,7 @@ class PlanCheck {
         std::vector<Buffer> placed;
         for (const Buffer& b : buffers_) {
             const Value& v = function_.values[b.value];
-            // What a slice looks at lives as long as the slice.
+            // A view has no bytes of its own: what it is a part of lives as long (extend).
             if (v.state != kNone || v.home != kNone || v.arena_offset < 0 || b.viewed != kNone)
                 continue;
             placed.push_back(b);
@@ -276,8 +296,8 @@ class PlanCheck {
         return !may_write_over(late.first, early.value, late.value);
     }
 
-    /// Whether making `late` writes bytes of `other`: a concat or pack whose operands lie in their
-    /// parts does not write those.
+    /// Whether the op that makes `late` writes bytes of `other`. A concat or pack does not write
+    /// where an operand is in its place already.
     bool writes(const Buffer& late, const Buffer& other) const {
         const Operation* op = late.first < 0 ? nullptr : &function_.operations[late.first];
         if (op == nullptr || (op->as<Concat>() == nullptr && op->as<Pack>() == nullptr))
@@ -295,15 +315,15 @@ class PlanCheck {
         return false;
     }
 
-    /// The value in whose memory `value` lies.
+    /// The value whose memory `value` is, or is a part of.
     ValueId memory(ValueId value) const {
         int32_t i = buffer_of_[root_[value]];
         while (buffers_[i].viewed != kNone) i = buffers_[i].viewed;
         return buffers_[i].value;
     }
 
-    /// Whether the op may write `result` over `source`, which it reads: what it reads there are the
-    /// same elements, one by one.
+    /// Whether the op may write `result` over `source`, which it reads: it must read element i only
+    /// to write element i.
     bool may_write_over(int64_t index, ValueId source, ValueId result) const {
         const Operation& op = function_.operations[index];
         const Type& type = function_.type(result);

@@ -6,7 +6,13 @@
 namespace gmc::ir {
 
 const SourceFile& VerifyReport::printed() {
-    if (!file_) file_ = diagnostics_.sources().add("(printed module)", print(module_));
+    if (!file_) {
+        // A file that gmc wrote is the printed module, apart from its checksum: errors name it.
+        const std::string text = print(module_);
+        for (uint32_t file = 1; file <= diagnostics_.sources().count() && !file_; ++file)
+            if (diagnostics_.sources().file(file).text() == text) file_ = file;
+        if (!file_) file_ = diagnostics_.sources().add("(printed module)", text);
+    }
     return diagnostics_.sources().file(*file_);
 }
 

@@ -1,5 +1,6 @@
-// Which slices, concats and packs need no copy: parts that lie in one piece can be looked at, or
-// written, where they are.
+// Slices, concats and packs that need no copy. Where a part is one contiguous piece of the whole, a
+// slice can be a view of its operand, and operands of a concat or pack can be computed in their place
+// in the result.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +12,8 @@
 namespace gmc::ir {
 
 /// Bytes from the start of the operand of the slice `op` to its result, when the result is one
-/// piece of the operand: all of later axes, and one position of earlier ones.
+/// contiguous piece of the operand: the slice takes a range of one axis, one position of each axis
+/// before that, and all of each axis behind. Nothing otherwise.
 std::optional<int64_t> view_offset(const Function& function, const Operation& op);
 
 /// Bytes from the start of the result of the concat or pack `op` to each operand's part, when every
@@ -21,15 +23,15 @@ std::vector<int64_t> part_offsets(const Function& function, const Operation& op)
 /// Bytes that a tensor takes in a pack, and a state in the memory of all states.
 int64_t packed_bytes(const Type& type);
 
-/// Where state `id` lies in the memory of all states, in bytes: behind one another, as `pack` would
-/// put them. `id` may be the number of states: where they end.
+/// Where state `id` begins in the memory of all states, in bytes. States are one after another as
+/// `pack` would put them. When `id` is the number of states: the size of that memory.
 int64_t state_offset(const Module& module, StateId id);
 
-/// The first of the states that the pack `op` takes, when they are neighbours in memory; kNone
-/// otherwise.
+/// When the operands of the pack `op` are states that are neighbours in memory, in this order: the
+/// first of them. kNone otherwise.
 StateId packed_states(const Function& function, const Operation& op);
-/// Whether the pack `op` was given the memory of the states that it takes, so that there is nothing
-/// to do.
+/// Whether the plan put the result of the pack `op` at the states that it packs, so that there is
+/// nothing to copy.
 bool is_at_its_states(const Function& function, const Operation& op);
 
 }  // namespace gmc::ir

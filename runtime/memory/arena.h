@@ -28,8 +28,8 @@ class Arena {
     /// Moves 2 MB to a huge page; false when there are no small pages left.
     bool make_huge();
 
-    /// Scratch memory of at least `bytes`, for binding: what scratch() returns may move, its
-    /// content is lost.
+    /// Makes the scratch block at least `bytes` large; called when kernels are bound. The block may
+    /// move, and its content is lost.
     void reserve_scratch(int64_t bytes);
     /// The scratch block as it is now. Kernels ask again at each run.
     std::byte* scratch() const { return scratch_.data(); }

@@ -8,6 +8,18 @@
 #include <chrono>
 #include <new>
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#include <sanitizer/asan_interface.h>
+#endif
+#endif
+#ifndef ASAN_POISON_MEMORY_REGION
+#define ASAN_POISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
+#endif
+
 namespace gmc::runtime {
 namespace {
 
@@ -17,15 +29,16 @@ constexpr int kCollapse = MADV_COLLAPSE;
 constexpr int kCollapse = 25;  // of Linux 6.1, in glibc from 2.37
 #endif
 
-/// How long a huge page may take: clearing it needs 0.1 to 0.4 ms, fetching it from a host 4 to 5.
+/// A huge page that takes longer than this is slow: clearing one takes 0.1 to 0.4 ms; where the host
+/// of a virtual machine has to fetch it first, 4 to 5 ms.
 constexpr std::chrono::microseconds kQuickHugePage{1000};
-/// Whether one took longer: others will, too.
+/// Whether a huge page was slow: then others will be, too.
 std::atomic<bool> huge_pages_are_slow = false;
 
 }  // namespace
 
-/// Fresh pages are zero, and are there only once they are touched: threads that run the kernels
-/// share the work of clearing them, and what nothing touches costs nothing.
+/// Fresh pages are zero, and the kernel provides each when it is first touched. So the threads that
+/// run our kernels share the work of clearing them, and pages that nothing touches cost nothing.
 MemoryBlock::MemoryBlock(int64_t bytes) : bytes_(std::max<int64_t>(bytes, 0)) {
     if (bytes <= 0) return;
     const auto size = static_cast<size_t>(align_up(bytes, kBlockAlignment));
@@ -39,6 +52,8 @@ MemoryBlock::MemoryBlock(int64_t bytes) : bytes_(std::max<int64_t>(bytes, 0)) {
     munmap(begin + before + size, mapped - before - size);
     data_ = {begin + before, Release(size)};
     small_from_ = bytes_;
+    // With AddressSanitizer, what lies behind the block is out of bounds although it is mapped.
+    ASAN_POISON_MEMORY_REGION(data_.get() + bytes, size - static_cast<size_t>(bytes));
     // Only a wish: kernels without transparent huge pages refuse it, and nothing else changes.
     madvise(data_.get(), size, MADV_HUGEPAGE);
 }
@@ -69,6 +84,10 @@ bool MemoryBlock::make_huge() {
     return true;
 }
 
-void MemoryBlock::Release::operator()(std::byte* data) const { munmap(data, size); }
+void MemoryBlock::Release::operator()(std::byte* data) const {
+    // The next mapping at this address is not poisoned.
+    ASAN_UNPOISON_MEMORY_REGION(data, size);
+    munmap(data, size);
+}
 
 }  // namespace gmc::runtime

@@ -32,16 +32,17 @@ class MemoryBlock {
     }
     int64_t bytes() const { return bytes_; }
 
-    /// Makes the first `bytes` be there, which else happens where they are first written. Where a
-    /// huge page comes slowly, all after it are small. Those are touched only until `stop` says so;
-    /// without `stop` none are. Contents stay as they are.
+    /// Makes the kernel provide the first `bytes` now; otherwise it provides each page when it is
+    /// first written. When a huge page takes long (see kQuickHugePage), the pages after it will be
+    /// small ones: these are provided until `stop` returns true, and without `stop` not at all.
+    /// Contents stay as they are.
     void touch(int64_t bytes, const std::function<bool()>& stop = nullptr);
-    /// What is not there yet from byte `at` on, a multiple of kBlockAlignment, comes in small
-    /// pages.
+    /// Makes the kernel provide small pages from byte `at` on, a multiple of kBlockAlignment, where
+    /// it has provided none yet.
     void use_small_pages(int64_t at);
-    /// Moves the next 2 MB that lie in small pages to a huge page. Contents and addresses stay.
-    /// False when there are none left (or, of Linux before 6.1, none that can be moved at once; its
-    /// khugepaged does it in time).
+    /// Moves the next 2 MB that are in small pages to a huge page. Contents and addresses stay.
+    /// False when no small pages are left. Linux before 6.1 cannot do it at once; there its thread
+    /// khugepaged does it some time later.
     bool make_huge();
 
   private:
@@ -53,7 +54,7 @@ class MemoryBlock {
     };
     std::unique_ptr<std::byte, Release> data_;
     int64_t bytes_ = 0;
-    int64_t small_from_ = 0;  ///< from here on pages are small; bytes_ or more: nowhere
+    int64_t small_from_ = 0;  ///< pages are small from this byte on; bytes_: all are huge
 };
 
 }  // namespace gmc::runtime

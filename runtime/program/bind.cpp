@@ -36,7 +36,7 @@ class CallNumber final : public Kernel {
     float* result_;
 };
 
-/// A reshape whose result has to lie elsewhere than its operand.
+/// A reshape whose result the plan has put elsewhere than its operand.
 class Copy final : public Kernel {
   public:
     Copy(const float* from, float* to, int64_t bytes) : from_(from), to_(to), bytes_(bytes) {}
@@ -49,7 +49,8 @@ class Copy final : public Kernel {
 };
 
 std::unique_ptr<Kernel> named(std::string_view name, std::unique_ptr<Kernel> kernel) {
-    if (kernel) kernel->set_name(name);  // none where all lies in its place
+    // No kernel is needed where the result is in its place already.
+    if (kernel) kernel->set_name(name);
     return kernel;
 }
 

@@ -15,12 +15,12 @@ struct BindContext {
     const ir::Function& function;
     const Buffers& buffers;
     ContractionContext& contractions;
-    /// The operation is a contraction with a loop that can follow through it.
+    /// The operation is a contraction, and there is a loop that its kernel may run over its result.
     bool followed = false;
 };
 
-/// The kernel of `operation`; null when nothing has to be done (a reshape that is its operand under
-/// another type). Throws InternalError for ops that no program to be run may hold (`gradient`).
+/// The kernel of `operation`; null when nothing has to be done (a reshape whose result is its
+/// operand's memory). Throws InternalError for ops that no program to be run may hold (`gradient`).
 std::unique_ptr<Kernel> bind_operation(const ir::Operation& operation, BindContext& context);
 
 }  // namespace gmc::runtime

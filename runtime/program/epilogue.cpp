@@ -1,5 +1,6 @@
-// All by address: the memory plan has made in-place results, views and reshapes of values that the
-// IR keeps apart.
+// Dependences are found by address, not by value: in the IR each value is separate, but the memory
+// plan has put results over operands, parts inside wholes, and new states over old ones. Two
+// operations may change places only when the bytes they touch allow it.
 #include "runtime/program/epilogue.h"
 
 #include <algorithm>
@@ -10,8 +11,8 @@
 namespace gmc::runtime {
 namespace {
 
-/// So many operations that a loop waits for may move with it: the step's number and what is made
-/// of it, for an optimizer.
+/// A loop may need operations that stand between it and the contraction, e.g. an optimizer needs
+/// the step's number and what is calculated from it. At most this many are moved ahead with it.
 constexpr size_t kEarlierMost = 4;
 
 /// The bytes of a value, or of a part of one.
@@ -40,11 +41,11 @@ bool independent(const Footprint& a, const Footprint& b) {
            !overlap(a.reads, b.writes);
 }
 
-/// What is put in order: an operation, or a part of a loop.
+/// What is put in order: an operation, or a part of a loop that may run on its own.
 struct Item {
     size_t operation = 0;
-    LoopPart part;           ///< empty: all, or what its parts leave
-    bool has_parts = false;  ///< others are parts of it
+    LoopPart part;           ///< empty: the whole operation, or what is left beside its parts
+    bool has_parts = false;  ///< other items are parts of this loop
     Footprint footprint;
     bool is_part() const { return part.elements() > 0; }
 };
@@ -85,7 +86,7 @@ class Finder {
                 function_.type(value).bytes()};
     }
 
-    /// What a part of a loop touches of a value: a part, or a number.
+    /// The bytes of a value that a part of a loop touches. All parts read a single number.
     Range range(ir::ValueId value, const LoopPart& part) const {
         const Range whole = range(value);
         const ir::Type& type = function_.type(value);
@@ -99,7 +100,7 @@ class Finder {
         for (ir::ValueId value : op.operands) out.reads.push_back(range(value));
         for (ir::ValueId value : op.results) out.writes.push_back(range(value));
         if (op.as<ir::Pack>() != nullptr) return footprint_of_pack(op);
-        // A reshape or slice within the same memory.
+        // A reshape or slice that is a view of its operand touches nothing.
         if (op.as<ir::Reshape>() != nullptr && out.reads.front() == out.writes.front()) return {};
         if (op.as<ir::Slice>() != nullptr) {
             const auto offset = ir::view_offset(function_, op);
@@ -108,7 +109,8 @@ class Finder {
         return out;
     }
 
-    /// Parts that lie in their places already are not touched; states have zeros in between, too.
+    /// A pack copies only operands that are not in their place yet, and writes the zeros between
+    /// them. Where its result is a row of states, these zeros are there from the start.
     Footprint footprint_of_pack(const ir::Operation& op) const {
         Footprint out;
         const std::byte* to = range(op.result()).begin;
@@ -140,11 +142,12 @@ class Finder {
         const ir::Operation& op = function_.operations[i];
         const std::vector<LoopPart> parts = parts_of(op);
         for (const LoopPart& part : parts) items_.push_back({i, part, false, footprint(op, part)});
-        // As if it still touched its parts: it stays behind them.
+        // The rest counts as touching the parts, too, so that it stays behind them.
         items_.push_back({i, {}, !parts.empty(), footprint(op)});
     }
 
-    /// The parts of a loop that read what contractions have computed into a pack.
+    /// The parts of a loop that each read the result of one contraction, where that is computed
+    /// straight into the pack that the loop reads.
     std::vector<LoopPart> parts_of(const ir::Operation& loop) const {
         std::vector<LoopPart> parts;
         if (!runs_in_parts(function_, loop)) return parts;
@@ -160,19 +163,20 @@ class Finder {
                     parts.push_back({position, position + elements});
                 position += ir::packed_size(elements);
             }
-            if (!parts.empty()) return parts;  // one gradient is followed
+            // Of several packs the first is split: a part follows one contraction.
+            if (!parts.empty()) return parts;
         }
         return parts;
     }
 
-    /// The result of a contraction, maybe under another shape.
+    /// Whether the value is the result of a contraction, or a reshape of one.
     bool is_contracted(ir::ValueId value) const {
         const ir::Operation* op = maker_[value];
         while (op != nullptr && op->as<ir::Reshape>() != nullptr) op = maker_[op->operands[0]];
         return op != nullptr && op->info().has(ir::kContraction);
     }
 
-    // ---- who follows ----
+    // ---- epilogues ----
 
     int64_t space_elements(const ir::Operation& loop) const {
         if (const auto* fused = loop.as<ir::Fused>())
@@ -201,13 +205,15 @@ class Finder {
         });
     }
 
-    /// In place or elsewhere.
+    /// Whether what the loop writes is either exactly the contraction's result, in place, or apart
+    /// from it.
     bool writes_in_order(const Footprint& loop, const Range& result) const {
         return std::all_of(loop.writes.begin(), loop.writes.end(), [&](const Range& written) {
             return written == result || !written.overlaps(result);
         });
     }
 
+    /// Finds the loop that can be the epilogue of `contraction`, and makes the two neighbours.
     void add_loop_of(size_t contraction) {
         const Footprint& mine = items_[contraction].footprint;
         const Position from = std::find(order_.begin(), order_.end(), contraction);
@@ -220,11 +226,12 @@ class Finder {
             !reads_in_order(*to, operation(contraction).result()) ||
             !writes_in_order(its, mine.writes.front()) || overlap(its.writes, mine.reads))
             return;
-        // As early as the loop can run, and later as far as the contraction can.
+        // `at` goes from the contraction towards the loop, as far as the contraction can be moved;
+        // `meeting` is the earliest place that the loop can be moved to.
         Position meeting = from + 1;
         for (Position at = from + 1;; ++at) {
             if (at == meeting) {
-                // Nothing comes between a contraction and what follows it.
+                // Nothing may be put between another contraction and its epilogue.
                 const Position blocker = follows_[*at] ? at : bring_together(from, at, to);
                 if (blocker == order_.end()) return;
                 meeting = blocker + 1;
@@ -233,9 +240,9 @@ class Finder {
         }
     }
 
-    /// Puts the contraction at `from` before `meeting`, and the loop at `to` behind it, where the
-    /// loop and what it waits for may run that early: then it returns the end. Otherwise, behind
-    /// which of the items the loop has to stay.
+    /// Moves the contraction at `from` to `meeting`, and the loop at `to` right behind it, together
+    /// with the few operations that the loop needs and that stand between. Returns the end of the
+    /// order when that was possible, else the item that the loop has to stay behind.
     Position bring_together(Position from, Position meeting, Position to) {
         std::vector<size_t> earlier, moved{*to}, later;
         for (Position at = to; at-- != meeting;) {
@@ -270,7 +277,7 @@ class Finder {
     std::vector<const ir::Operation*> maker_;  ///< by value
     std::vector<Item> items_;
     std::vector<size_t> order_;  ///< items
-    std::vector<bool> follows_;  ///< by item
+    std::vector<bool> follows_;  ///< by item: it is an epilogue
     Schedule schedule_;
 };
 

@@ -1,7 +1,8 @@
-// Which loops can follow through the result of a contraction while it is computed: bias and
-// activation after a layer, activation derivatives and bias gradients after a data gradient, an
-// optimizer's part for a weight after that weight's gradient. A matter of the machine and not of
-// the module: it depends on the contraction's kernel, and on where the memory plan has put things.
+// Epilogues: loops that the kernel of a contraction runs over its result, tile by tile, while each
+// tile is in the cache. Examples: bias and activation after a layer; the derivative of an activation
+// and the sum for a bias gradient after a data gradient; an optimizer's update of a weight after that
+// weight's gradient. The runtime finds them, not a pass of the compiler, since they depend on the
+// contraction's kernel and on where the memory plan has put values.
 #pragma once
 
 #include <vector>
@@ -14,26 +15,31 @@ namespace gmc::runtime {
 
 inline constexpr size_t kNoLoop = ~size_t{0};
 
+/// An order of a function's operations, and which of its loops are epilogues.
 struct Schedule {
-    /// The operations of a function in an order with the same results; a contraction and the loop
-    /// that can follow through it are neighbours (but for operations that do nothing). A loop of
-    /// which parts follow stands where what is left of it is to run, and all of it may.
+    /// All operations, in an order that gives the same results as theirs. A contraction and its
+    /// loop are neighbours, apart from operations that do nothing. A loop of which only parts are
+    /// epilogues stands where the rest of it is to run; when a kernel turns out to be unable to run
+    /// its part, that part runs there as well.
     std::vector<size_t> order;
-    /// By operation: of a contraction, the loop that can follow through its result
-    /// (Kernel::set_epilogue); else kNoLoop.
+    /// By operation: for a contraction, the loop that its kernel may run (Kernel::set_epilogue);
+    /// else kNoLoop.
     std::vector<size_t> loop;
-    /// By operation: the part of that loop, where not all of it follows; else empty.
+    /// By operation: which part of that loop; empty when it is the whole loop.
     std::vector<LoopPart> part;
 };
 
-/// A loop can follow when it is the first to read the contraction's result, element by element in
-/// the same order; when it writes into no operand of the contraction; and when the two can be
-/// moved next to each other: nothing in between writes what is moved reads, or reads or writes
-/// what it writes. Of a loop that runs_in_parts and reads a pack, each part can that reads the
-/// result of a contraction where that lies in the pack.
+/// A loop can be the epilogue of a contraction when
+///   - it is the first operation that reads the contraction's result,
+///   - it reads and writes that result element by element, in the order of its elements,
+///   - it writes over no operand of the contraction,
+///   - the two can be made neighbours: nothing between them writes what they read, or reads or
+///     writes what they write.
+/// A loop that runs_in_parts and reads a pack (an optimizer reads the pack of all gradients) can
+/// have a part in each contraction that computes its result straight into the pack.
 Schedule find_epilogues(const ir::Function& function, const Buffers& buffers);
 
-/// The operations as they stand, no loop following.
+/// The operations in their own order, without epilogues.
 Schedule plain_schedule(const ir::Function& function);
 
 }  // namespace gmc::runtime

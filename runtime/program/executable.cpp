@@ -1,4 +1,6 @@
-// Binding and running of functions.
+// Binding and running of functions. Binding gives each operation a kernel, in the order that
+// find_epilogues chose; running calls the kernels in turn and then copies what has to reach the
+// states.
 #include "runtime/program/executable.h"
 
 #include <fmt/format.h>
@@ -21,8 +23,9 @@
 namespace gmc::runtime {
 namespace {
 
-/// A part of a loop that cannot follow its contraction runs right behind it, from this many
-/// elements on: while what it reads is in a cache. Smaller ones run together.
+/// Where the kernel of a contraction cannot run a part of a loop itself, that part still runs right
+/// after it, while the contraction's result is in a cache. Parts of fewer elements than this do not
+/// gain from that: they run together later, as one kernel.
 constexpr int64_t kPartAlone = 16384;
 
 struct Transfer {
@@ -34,9 +37,9 @@ struct Transfer {
 
 }  // namespace
 
-struct Executable::State {
-    State(const ir::Module& m, const ir::Function& f, StateStore& states, std::shared_ptr<Arena> a,
-          const ExecutableOptions& options)
+struct Executable::BoundFunction {
+    BoundFunction(const ir::Module& m, const ir::Function& f, StateStore& states,
+                  std::shared_ptr<Arena> a, const ExecutableOptions& options)
         : module(m),
           function(f),
           arena(std::move(a)),
@@ -48,17 +51,18 @@ struct Executable::State {
     std::shared_ptr<Arena> arena;
     Placement placement;
     ContractionContext contractions;
-    /// In the order in which they run. Of an operation none where nothing is to be done, or where a
-    /// loop follows through a contraction, whose kernel runs both; several of a loop in parts.
+    /// One call of a kernel. An operation has no run where nothing is to be done, or where it is a
+    /// loop that the kernel of a contraction runs; a loop that is split into parts has several.
     struct Run {
         size_t operation;
         std::unique_ptr<Kernel> kernel;
     };
-    std::vector<Run> runs;
+    std::vector<Run> runs;  ///< in the order in which they are called
     std::vector<std::unique_ptr<Epilogue>> epilogues;
-    std::vector<std::vector<LoopPart>> parts_done;  ///< by operation: of a loop, what runs earlier
-    std::deque<std::string> names;                  ///< of kernels that run a loop, too
-    std::vector<Transfer> at_entry;                 ///< states to be kept as they were
+    /// By operation: of a loop, the parts that have a run.
+    std::vector<std::vector<LoopPart>> parts_done;
+    std::deque<std::string> names;   ///< of kernels that also run a loop, "conv+loop"
+    std::vector<Transfer> at_entry;  ///< old values of states that are needed at the end
     std::vector<Transfer> updates;
     MemoryBlock entry_copies;
     std::vector<const float*> results;
@@ -74,7 +78,7 @@ struct Executable::State {
     void run_timed(const CallContext& context);
 };
 
-void Executable::State::bind(const ExecutableOptions& options) {
+void Executable::BoundFunction::bind(const ExecutableOptions& options) {
     BindContext context{module, function, placement.buffers, contractions};
     const bool plain = options.reference || !options.epilogues;
     const Schedule schedule =
@@ -105,12 +109,13 @@ void Executable::State::bind(const ExecutableOptions& options) {
     }
 }
 
-void Executable::State::add_run(size_t operation, std::unique_ptr<Kernel> kernel) {
+void Executable::BoundFunction::add_run(size_t operation, std::unique_ptr<Kernel> kernel) {
     if (kernel) runs.push_back({operation, std::move(kernel)});
 }
 
-/// Whether `loop`, or this part of it, now runs as a part of `kernel`.
-bool Executable::State::add_epilogue(Kernel& kernel, size_t loop, const LoopPart& part) {
+/// Makes `kernel` run `loop`, or this part of it, over its own result. False where the kernel
+/// cannot.
+bool Executable::BoundFunction::add_epilogue(Kernel& kernel, size_t loop, const LoopPart& part) {
     auto epilogue =
         make_loop_epilogue(function, function.operations[loop], placement.buffers, part);
     if (!epilogue || !kernel.set_epilogue(epilogue.get())) return false;
@@ -120,15 +125,15 @@ bool Executable::State::add_epilogue(Kernel& kernel, size_t loop, const LoopPart
     return true;
 }
 
-void Executable::State::add_parts(size_t loop, const std::vector<LoopPart>& parts) {
+void Executable::BoundFunction::add_parts(size_t loop, const std::vector<LoopPart>& parts) {
     if (parts.empty()) return;
     auto kernel = make_loop_kernel(function, function.operations[loop], placement.buffers, parts);
     kernel->set_name("loop");
     add_run(loop, std::move(kernel));
 }
 
-/// What has not run earlier.
-std::vector<LoopPart> Executable::State::rest_of(size_t loop) {
+/// The parts of a loop between those that already have a run.
+std::vector<LoopPart> Executable::BoundFunction::rest_of(size_t loop) {
     std::vector<LoopPart>& done = parts_done[loop];
     std::sort(done.begin(), done.end(),
               [](const LoopPart& a, const LoopPart& b) { return a.begin < b.begin; });
@@ -143,9 +148,9 @@ std::vector<LoopPart> Executable::State::rest_of(size_t loop) {
     return rest;
 }
 
-/// Updates and results that are a state as it was at entry need a copy of it, when that state is
-/// updated, too.
-void Executable::State::plan_updates(StateStore& states) {
+/// An update or a result may be the old value of a state: `update @a = @b`. When the function also
+/// updates that state, the old value is copied before anything runs, and read from the copy.
+void Executable::BoundFunction::plan_updates(StateStore& states) {
     std::vector<int64_t> copy_offsets(module.states.size(), ir::kNone);
     int64_t copy_bytes = 0;
     const auto entry_state = [&](ir::ValueId value) {
@@ -183,7 +188,7 @@ void Executable::State::plan_updates(StateStore& states) {
     }
 }
 
-void Executable::State::run(const CallContext& context) {
+void Executable::BoundFunction::run(const CallContext& context) {
     contractions.begin_call();
     for (const Transfer& transfer : at_entry) transfer.run();
     if (log != nullptr) {
@@ -194,7 +199,7 @@ void Executable::State::run(const CallContext& context) {
     for (const Transfer& transfer : updates) transfer.run();
 }
 
-void Executable::State::run_timed(const CallContext& context) {
+void Executable::BoundFunction::run_timed(const CallContext& context) {
     for (const Run& run : runs) {
         const int64_t begin = steady_ns();
         run.kernel->run(context);
@@ -206,7 +211,7 @@ int64_t steady_ns() {
     return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-Executable::Executable(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Executable::Executable(std::unique_ptr<BoundFunction> bound) : bound_(std::move(bound)) {}
 Executable::~Executable() = default;
 Executable::Executable(Executable&&) noexcept = default;
 Executable& Executable::operator=(Executable&&) noexcept = default;
@@ -216,10 +221,11 @@ Result<Executable> Executable::make(const ir::Module& module, const ir::Function
                                     const ExecutableOptions& options, Diagnostics& diagnostics) {
     flush_denormals_in_all_threads();
     try {
-        auto state = std::make_unique<State>(module, function, states, std::move(arena), options);
-        state->bind(options);
-        state->plan_updates(states);
-        return Executable(std::move(state));
+        auto bound =
+            std::make_unique<BoundFunction>(module, function, states, std::move(arena), options);
+        bound->bind(options);
+        bound->plan_updates(states);
+        return Executable(std::move(bound));
     } catch (const std::bad_alloc&) {
         diagnostics.error(DiagnosticKind::kTooLarge, {},
                           "there is not enough memory to run `{}`; a smaller batch needs less",
@@ -228,11 +234,11 @@ Result<Executable> Executable::make(const ir::Module& module, const ir::Function
     }
 }
 
-const ir::Function& Executable::function() const { return state_->function; }
+const ir::Function& Executable::function() const { return bound_->function; }
 
 size_t Executable::input_count() const { return function().inputs.size(); }
 float* Executable::input(size_t index) const {
-    return state_->placement.buffers.data(function().inputs.at(index).value);
+    return bound_->placement.buffers.data(function().inputs.at(index).value);
 }
 float* Executable::input(std::string_view name) const {
     for (size_t i = 0; i < input_count(); ++i)
@@ -244,7 +250,7 @@ const ir::Type& Executable::input_type(size_t index) const {
 }
 
 size_t Executable::result_count() const { return function().results.size(); }
-const float* Executable::result(size_t index) const { return state_->results.at(index); }
+const float* Executable::result(size_t index) const { return bound_->results.at(index); }
 const float* Executable::result(std::string_view name) const {
     for (size_t i = 0; i < result_count(); ++i)
         if (function().results[i].name == name) return result(i);
@@ -254,22 +260,22 @@ const ir::Type& Executable::result_type(size_t index) const {
     return function().type(function().results.at(index).value);
 }
 
-void Executable::run(const CallContext& context) { state_->run(context); }
-void Executable::set_timing(TimeLog* log) { state_->log = log; }
+void Executable::run(const CallContext& context) { bound_->run(context); }
+void Executable::set_timing(TimeLog* log) { bound_->log = log; }
 std::string_view Executable::kernel_name(size_t operation) const {
-    for (const State::Run& run : state_->runs)
+    for (const BoundFunction::Run& run : bound_->runs)
         if (run.operation == operation) return run.kernel->name();
     return "";
 }
 double Executable::share(size_t operation) const {
     double share = 0;
-    for (const State::Run& run : state_->runs)
+    for (const BoundFunction::Run& run : bound_->runs)
         if (run.operation == operation) share += run.kernel->share();
     return share;
 }
 int64_t Executable::own_bytes() const {
-    return state_->placement.own.bytes() + state_->entry_copies.bytes() +
-           state_->contractions.layout_bytes();
+    return bound_->placement.own.bytes() + bound_->entry_copies.bytes() +
+           bound_->contractions.layout_bytes();
 }
 
 }  // namespace gmc::runtime

@@ -25,7 +25,7 @@ struct ExecutableOptions {
     TuningCache* tuning = nullptr;
     /// Compute with bf16 where the module says so and this processor can; false: with f32.
     bool bf16 = true;
-    /// Let loops follow through the results of contractions while these are computed.
+    /// Let the kernels of contractions run the loops over their results (epilogue.h).
     bool epilogues = true;
 };
 
@@ -44,9 +44,9 @@ struct OperationTime {
 };
 using TimeLog = std::vector<OperationTime>;
 
-/// Usage: write the inputs, run, read the results. Inputs keep their content only until the next
-/// run of any executable on the same arena: a plan may reuse their memory. Results are good until
-/// then, too.
+/// Usage: write the inputs, run, read the results. All executables on an arena share its memory, so
+/// a run of any of them overwrites the inputs and the results of the others; and a run may
+/// overwrite its own inputs.
 class Executable {
   public:
     /// Binds `function`. Values that plan_memory placed lie in `arena`, others in memory of their
@@ -84,9 +84,9 @@ class Executable {
     void set_timing(TimeLog* log);
     /// The name of the kernel of an operation; "" where nothing is to be done.
     std::string_view kernel_name(size_t operation) const;
-    /// Which share of its elements an operation's own kernels touch: less than 1 for a loop of
-    /// which parts follow contractions, whose kernels run them, and for a copy of which parts lie
-    /// in place.
+    /// The share of an operation's elements that its own kernels touch. It is less than 1 for a
+    /// loop when kernels of contractions run parts of it, and for a copy when parts of its result
+    /// are in their place already.
     double share(size_t operation) const;
 
     /// Memory of this executable alone (unplanned values, layouts of weights), without states and
@@ -94,9 +94,9 @@ class Executable {
     int64_t own_bytes() const;
 
   private:
-    struct State;
-    explicit Executable(std::unique_ptr<State> state);
-    std::unique_ptr<State> state_;
+    struct BoundFunction;
+    explicit Executable(std::unique_ptr<BoundFunction> bound);
+    std::unique_ptr<BoundFunction> bound_;
 };
 
 }  // namespace gmc::runtime

@@ -1,4 +1,4 @@
-// Placement of values: what the plan says, and a simple rule for what it leaves open.
+// Placement of values: as the plan says; values that it leaves open, one after another.
 #include "runtime/program/placement.h"
 
 #include <numeric>
@@ -18,8 +18,8 @@ struct Placer {
     std::vector<int64_t> own_offsets;
     int64_t own_bytes = 0;
 
-    /// From a state's memory on, as far as the value reaches: over its neighbours where it is all
-    /// of them.
+    /// The memory of a state. A value that packs several neighbouring states begins at the first of
+    /// them and reaches over the others.
     float* in_state(ir::StateId state, const ir::Value& value) {
         const auto end = static_cast<ir::StateId>(module.states.size());
         GMC_CHECK(
@@ -43,12 +43,14 @@ struct Placer {
         return arena.at(value.arena_offset);
     }
 
+    /// Gives a value memory of its own, unless it has a place.
     void want_own(ir::ValueId id) {
         if (own_offsets[id] != ir::kNone || given_place(id) != nullptr) return;
         own_offsets[id] = own_bytes;
         own_bytes = align_up(own_bytes + function.type(id).bytes(), kTensorAlignment);
     }
 
+    /// A reshape shares its operand's memory when the plan says the same place for both, or none.
     void find_roots() {
         for (const ir::Operation& operation : function.operations) {
             if (operation.as<ir::Reshape>() == nullptr) continue;

@@ -12,14 +12,18 @@ namespace gmc::runtime {
 struct Placement {
     Buffers buffers;
     MemoryBlock own;
-    /// What each value is under another type: through reshapes that share memory, down to the
-    /// first; itself if none.
+    /// By value: the value whose memory it is. For the result of a reshape that shares its operand's
+    /// memory, that operand's root; for others, the value itself.
     std::vector<ir::ValueId> root;
 };
 
-/// A state's value lies in that state; a value with a home in the home state; a planned value in
-/// the arena; the result of a reshape without a place of its own where its operand lies; other
-/// inputs and results of ops in `own`. Values that occur only within fused loops have no address.
+/// The address of each value, by the first rule that holds:
+///   - a value that stands for a state: in that state,
+///   - a value with a home: in the home state,
+///   - a value that plan_memory gave an offset: in the arena,
+///   - the result of a reshape: where its operand is,
+///   - another input or result of an op: in `own`.
+/// Values that exist only inside fused loops have no address.
 Placement place_values(const ir::Module& module, const ir::Function& function, StateStore& states,
                        const Arena& arena);
 

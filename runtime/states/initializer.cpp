@@ -14,7 +14,7 @@
 namespace gmc::runtime {
 namespace {
 
-/// Streams of initializers are apart from those of ops.
+/// The high bit keeps random streams of initializers apart from those of ops.
 constexpr uint32_t kInitializerStreams = 0x80000000u;
 
 struct Request {
@@ -29,8 +29,9 @@ struct Request {
     }
 };
 
-/// Calls use(i, words) for tiles of 64 elements: element i + 16 word + lane has words[lane][word].
-/// In one thread: a million elements take 3 ms, and another processor may be reading the data.
+/// Calls use(first, words) for each tile of 64 elements: element first + 16 w + lane gets the random
+/// word words[lane][w]. Runs in one thread: a million elements take 3 ms, and other threads may be
+/// reading the data.
 template <typename Use>
 void for_each_tile(const Request& r, Use&& use) {
     const int64_t tiles = (r.elements + 63) / 64;

@@ -26,10 +26,10 @@ class StateStore {
     const float* data(ir::StateId id) const { return block_.floats(offsets_[id]); }
     int64_t elements(ir::StateId id) const { return state(id).type.elements(); }
 
-    /// How many states there are to save: all but copies, which come last.
+    /// How many states are saved: all but copies, which come last in the module.
     ir::StateId saved_count() const { return saved_count_; }
-    /// These behind one another as ir::state_offset has them, zeros in between: equal bytes, equal
-    /// states.
+    /// The memory of the states to be saved: one after another at ir::state_offset, with zeros
+    /// between them. So two stores hold the same states exactly when these bytes are equal.
     std::byte* bytes_begin() const { return block_.data(); }
     int64_t bytes() const { return ir::state_offset(*module_, saved_count_); }
     /// Moves 2 MB to a huge page; false when there are no small pages left.
@@ -40,8 +40,8 @@ class StateStore {
     /// shape.
     bool initialise(uint64_t seed, Diagnostics& diagnostics);
 
-    /// Makes copies of parameters what their parameters are now: after these were set by anything
-    /// but a function.
+    /// Computes the copies of parameters (StateRole::kCopy) anew. Functions keep them up to date;
+    /// whatever else sets parameters calls this.
     void refresh_copies();
 
   private:

@@ -3,6 +3,7 @@
 
 #include <zlib.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <map>
@@ -138,12 +139,15 @@ bool read_checkpoint(const std::string& path, StateStore& states, TrainingState&
         if (content->memory.size() != static_cast<size_t>(states.bytes()))
             return bad(diagnostics, path, "has states of another size");
         TrainingState read;
+        if (!content->head.at("seed").is_number_unsigned())
+            throw std::runtime_error("the seed is no number from 0 on");
         read.seed = content->head.at("seed").get<uint64_t>();
         read.step = count_in(content->head, "step");
         read.call = static_cast<uint32_t>(count_in(content->head, "call"));
         read.pass = count_in(content->head, "pass");
         read.example = count_in(content->head, "example");
         read.epoch = content->head.at("epoch");
+        if (!std::isfinite(read.epoch)) throw std::runtime_error("`epoch` is not finite");
         training = read;
     } catch (const std::exception& e) {
         return bad(diagnostics, path, fmt::format("is broken: {}", e.what()));

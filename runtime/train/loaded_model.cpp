@@ -5,6 +5,7 @@
 
 #include "compiler/ir/artefact.h"
 #include "runtime/contractions/tuning_cache.h"
+#include "runtime/memory/memory_need.h"
 
 namespace gmc::runtime {
 
@@ -28,13 +29,16 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::string& path,
     options.verify = {.allow_gradient = false, .planned = true, .runnable = true};
     auto module = ir::read_artefact(path, options, diagnostics);
     if (!module.ok()) return Failure{};
+    std::string why = why_too_large(memory_need(*module), memory_limit());
     try {
-        return std::unique_ptr<LoadedModel>(new LoadedModel(path, module.take()));
+        if (why.empty()) return std::unique_ptr<LoadedModel>(new LoadedModel(path, module.take()));
     } catch (const std::bad_alloc&) {
-        diagnostics.error(DiagnosticKind::kTooLarge, {},
-                          "`{}` needs more memory than this machine has", path);
-        return Failure{};
+        why = "the system gives no more memory";
     }
+    diagnostics.error(DiagnosticKind::kTooLarge, {}, "`{}` is too large: {}", path, why)
+        .help(
+            "a smaller `train.batch_size`, or `gmc compile --memory-limit`, makes values smaller");
+    return Failure{};
 }
 
 Executable* LoadedModel::function(const std::string& name, Diagnostics& diagnostics) {

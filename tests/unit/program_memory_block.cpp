@@ -1,10 +1,17 @@
-// Memory in huge and in small pages.
+// Memory in huge and in small pages; how much of it modules take and processes get.
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <cstdint>
 #include <vector>
 
+#include "compiler/ir/text/parser.h"
 #include "runtime/memory/memory_block.h"
+#include "runtime/memory/memory_need.h"
 #include "tests/catch.h"
 
+using namespace gmc;  // NOLINT
 using namespace gmc::runtime;
 
 namespace {
@@ -49,4 +56,51 @@ TEST_CASE("small pages are touched until told to stop, without a word not at all
     CHECK(asked == 2);
     block.touch(kBytes);
     CHECK(numbers_in(block) == std::vector<float>(kBytes / 4, 0.0F));
+}
+
+TEST_CASE("a module needs its states and the arena of its largest function") {
+    Diagnostics diagnostics;
+    const auto module = ir::parse_module("m",
+                                         "gmc 2\nmodel \"m\"\nstate @w : f32[33] parameter = ones\n"
+                                         "state @v : f32[1] slot = zeros\n"
+                                         "func @f() arena 640 unplanned 640 {\n}\n"
+                                         "func @g() arena 64 unplanned 64 {\n}\n",
+                                         diagnostics);
+    REQUIRE(module.ok());
+    const MemoryNeed need = memory_need(*module);
+    CHECK(need.states == (64 + 32) * 4);  // each state begins at a multiple of 32 elements
+    CHECK(need.arena == 640);
+    CHECK(need.total() == need.states + need.arena);
+    CHECK(why_too_large(need, {need.total(), "?"}).empty());
+    CHECK(why_too_large(need, {need.total() - 1, "the test allows little"}) ==
+          "states take 384 B and values 640 B, but the test allows little");
+}
+
+TEST_CASE("what is left is no more than what there is") {
+    const MemoryLimit left = memory_limit(), all = memory_of_machine();
+    CHECK(left.bytes > 0);
+    CHECK(left.bytes <= all.bytes);
+    CHECK_FALSE(left.reason.empty());
+    CHECK_FALSE(all.reason.empty());
+}
+
+TEST_CASE("a limit of address space counts") {
+    const pid_t child = fork();
+    if (child == 0) {
+        const rlimit limit{rlim_t{1} << 30, rlim_t{1} << 30};
+        setrlimit(RLIMIT_AS, &limit);
+        const MemoryLimit left = memory_limit();
+        _exit(left.bytes < (int64_t{1} << 30) && left.reason.starts_with("`ulimit -v`") ? 0 : 1);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 0);
+}
+
+TEST_CASE("sizes have units") {
+    CHECK(memory_text(512) == "512 B");
+    CHECK(memory_text(1536) == "1.5 KiB");
+    CHECK(memory_text(int64_t{5} << 30) == "5.0 GiB");
+    CHECK(memory_text(int64_t{5} << 50) == "5120.0 TiB");
 }

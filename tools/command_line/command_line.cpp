@@ -6,7 +6,11 @@
 
 #include <algorithm>
 #include <boost/program_options.hpp>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <sstream>
+#include <system_error>
 
 #include "compiler/support/check.h"
 #include "compiler/support/edit_distance.h"
@@ -186,6 +190,22 @@ std::string overview(std::string_view program, std::string_view about,
     return out + fmt::format("\n`{} COMMAND --help` says more about a command.\n", program);
 }
 
+/// Whether the system had no more memory or threads to give.
+bool is_memory_missing(const std::system_error& error) {
+    return error.code() == std::errc::resource_unavailable_try_again ||
+           error.code() == std::errc::not_enough_memory;
+}
+
+/// The exit code of a command that ended with `code`, when what it printed could not be written. A
+/// reader that went away, such as `head`, has read what it wanted: that is no error.
+int code_after_output(std::string_view program, int code) {
+    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+    if (errno == EPIPE) return code;
+    fmt::print(stderr, "{}: error: the standard output cannot be written: {}\n", program,
+               std::strerror(errno));
+    return code == kDone ? kRunFailed : code;
+}
+
 int run_command(std::string_view program, const Command& command,
                 const std::vector<std::string>& words) {
     try {
@@ -199,9 +219,18 @@ int run_command(std::string_view program, const Command& command,
                    program, command.name, error.what(), program);
         return kBug;
     } catch (const std::bad_alloc&) {
-        fmt::print(stderr, "{} {}: out of memory\n", program, command.name);
+        fmt::print(stderr, "{} {}: error: too large: there is no more memory\n", program,
+                   command.name);
         return kRunFailed;
     } catch (const std::exception& error) {
+        const auto* system = dynamic_cast<const std::system_error*>(&error);
+        if (system != nullptr && std::ferror(stdout) != 0) return kDone;  // see code_after_output
+        if (system != nullptr && is_memory_missing(*system)) {
+            fmt::print(stderr,
+                       "{} {}: error: too large: there is no more memory, or no thread: {}\n",
+                       program, command.name, error.what());
+            return kRunFailed;
+        }
         fmt::print(
             stderr,
             "{} {}: internal error: {}\nThis is a bug in {}; please report it with the model.\n",
@@ -223,14 +252,15 @@ int run_program(std::string_view program, std::string_view about, std::span<cons
     words.erase(words.begin());
     if (name == "--help" || name == "-h" || name == "help") {
         fmt::print("{}", overview(program, about, commands));
-        return kDone;
+        return code_after_output(program, kDone);
     }
     if (name == "--version") {
         fmt::print("{} {}\n", program, GMC_VERSION);
-        return kDone;
+        return code_after_output(program, kDone);
     }
     for (const Command& command : commands)
-        if (command.name == name) return run_command(program, command, words);
+        if (command.name == name)
+            return code_after_output(program, run_command(program, command, words));
     std::vector<std::string> names;
     for (const Command& c : commands) names.emplace_back(c.name);
     fmt::print(stderr, "{}: no command `{}`{}\nhelp: `{} --help` lists what there is\n", program,

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "compiler/ir/artefact.h"
+#include "runtime/memory/memory_need.h"
 #include "tools/gmc/commands.h"
 #include "tools/gmc/model_source.h"
 #include "tools/gmc/pass_flags.h"
@@ -14,14 +15,20 @@ namespace {
 /// "vae_mlp.gmc: 4 functions, 12 states (3.7 MiB), arena 2.9 MiB"
 std::string description(const std::string& path, const ir::Module& module) {
     constexpr double kMiB = 1 << 20;
-    int64_t state_bytes = 0, arena_bytes = 0;
-    for (const ir::State& state : module.states) state_bytes += state.type.bytes();
-    for (const ir::Function& function : module.functions)
-        arena_bytes = std::max(arena_bytes, function.arena_bytes);
+    const runtime::MemoryNeed need = runtime::memory_need(module);
     return fmt::format("{}: {} functions, {} states ({:.1f} MiB), arena {:.1f} MiB", path,
                        module.functions.size(), module.states.size(),
-                       static_cast<double>(state_bytes) / kMiB,
-                       static_cast<double>(std::max<int64_t>(arena_bytes, 0)) / kMiB);
+                       static_cast<double>(need.states) / kMiB,
+                       static_cast<double>(need.arena) / kMiB);
+}
+
+/// The module may be for another machine, so this is no error.
+void warn_if_too_large(const ir::Module& module, Diagnostics& diagnostics) {
+    const std::string why =
+        runtime::why_too_large(runtime::memory_need(module), runtime::memory_of_machine());
+    if (!why.empty())
+        diagnostics.warning(DiagnosticKind::kTooLarge, {}, "the model is too large to run here: {}",
+                            why);
 }
 
 /// The bytes of a size such as "64MiB", "1.5 GiB" or "4096". Throws UsageError.
@@ -74,6 +81,7 @@ int compile_command(const Words& words) {
     if (!module || !passes::run_stages(*module, stages, options, diagnostics) ||
         !ir::write_file(output, ir::artefact_text(*module), diagnostics))
         return report(diagnostics);
+    warn_if_too_large(*module, diagnostics);
     report(diagnostics);
     fmt::print("{}\n", description(output, *module));
     return kDone;

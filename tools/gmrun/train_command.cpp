@@ -1,6 +1,7 @@
 // gmrun train: trains a model, or resumes a run.
 #include <filesystem>
 
+#include "runtime/memory/memory_need.h"
 #include "runtime/train/trainer.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/run_source.h"
@@ -117,6 +118,16 @@ runtime::TrainOptions read_options(const CommandLine& line, const std::string& m
     return options;
 }
 
+/// What the run will take, before it takes it.
+void print_memory(const ir::Module& module) {
+    const runtime::MemoryNeed need = runtime::memory_need(module);
+    // Not fmt::print, which throws when nobody reads any more.
+    std::fputs(fmt::format("memory: {} for states, {} for values\n",
+                           runtime::memory_text(need.states), runtime::memory_text(need.arena))
+                   .c_str(),
+               stdout);
+}
+
 }  // namespace
 
 int train_command(const Words& words) {
@@ -131,6 +142,7 @@ int train_command(const Words& words) {
     auto model = runtime::LoadedModel::load(model_path(line), diagnostics);
     if (!model.ok()) return report(diagnostics);
     runtime::TrainOptions options = read_options(line, (*model)->module().name);
+    if (!options.quiet) print_memory((*model)->module());
     Tuning tuning(line, **model);
     options.stop = &stop;
     options.tuning = tuning.cache();

@@ -13,6 +13,9 @@
 namespace gmc::ir {
 namespace {
 
+constexpr size_t kMostFiles = 1024, kMostFunctions = 1024, kMostStates = size_t{1} << 16,
+                 kMostValues = size_t{1} << 20;
+
 class Parser : TokenReader {
   public:
     using TokenReader::TokenReader;
@@ -64,7 +67,7 @@ class Parser : TokenReader {
         const Token keyword = peek();
         word("`file`, `state`, `func` or another line of a module");
         if (keyword.text == "file")
-            module_.files.push_back(string());
+            file();
         else if (keyword.text == "state")
             state();
         else if (keyword.text == "func")
@@ -75,11 +78,24 @@ class Parser : TokenReader {
                  "compile, state or func");
     }
 
+    void file() {
+        const Token path = peek();
+        bound(path, module_.files.size(), kMostFiles, "files");
+        module_.files.push_back(string());
+    }
+
+    /// Lists that later code searches from end to end are bounded, so that no file takes hours to
+    /// check.
+    void bound(const Token& at, size_t count, size_t most, std::string_view what) {
+        if (count >= most) stop(at, fmt::format("there are more than {} {}", most, what));
+    }
+
     void state() {
         State s;
         const Token name = next();
         if (name.kind != Token::Kind::kState)
             stop(name, fmt::format("expected a state such as @w, got {}", seen(name)));
+        bound(name, module_.states.size(), kMostStates, "states");
         if (states_.count(name.text) != 0)
             stop(name, fmt::format("state `@{}` is declared twice", name.text));
         s.name = name.text;
@@ -117,6 +133,7 @@ class Parser : TokenReader {
             stop(name, fmt::format("expected a function's name such as @step, got {}", seen(name)));
         if (module_.find_function(name.text) != nullptr)
             stop(name, fmt::format("function `@{}` is defined twice", name.text));
+        bound(name, module_.functions.size(), kMostFunctions, "functions");
         module_.functions.emplace_back();
         function_ = &module_.functions.back();
         function_->name = name.text;
@@ -175,6 +192,7 @@ class Parser : TokenReader {
 
     ValueId define(const Token& name, Type t) {
         if (name.text.empty()) stop(name, "a value needs a name after %");
+        bound(name, values_.size(), kMostValues, "values in a function");
         if (values_.count(name.text) != 0)
             stop(name, fmt::format("`%{}` is defined twice", name.text));
         const ValueId id = function_->add_value(name.text, std::move(t));
@@ -183,9 +201,8 @@ class Parser : TokenReader {
     }
 
     StateId state_named(const Token& t) {
-        const auto found = states_.find(t.text);
-        if (t.kind != Token::Kind::kState || found == states_.end())
-            stop(t, fmt::format("no state {} is declared", seen(t)));
+        const auto found = t.kind == Token::Kind::kState ? states_.find(t.text) : states_.end();
+        if (found == states_.end()) stop(t, fmt::format("no state {} is declared", seen(t)));
         return found->second;
     }
 
@@ -219,6 +236,7 @@ class Parser : TokenReader {
             op.operands.push_back(operand(next()));
             if (!accept(',')) break;
         }
+        if (op.as<Fused>() != nullptr && in_fused_) stop(name, "`fused` cannot be in a fused body");
         // `fused` without attributes would take its body for them; it always prints its space.
         attributes(op.op, name.text);
         if (op.as<Fused>() != nullptr) {
@@ -243,7 +261,9 @@ class Parser : TokenReader {
     void fused_body(Operation& op, const std::vector<Token>& results) {
         expect('{');
         op.location = location();
+        in_fused_ = true;  // one deep: the parser calls itself no further
         while (peek().kind == Token::Kind::kValue) op.body.push_back(operation());
+        in_fused_ = false;
         expect('}');
         for (const Token& result : results) op.results.push_back(operand(result));
     }
@@ -280,6 +300,7 @@ class Parser : TokenReader {
     Function* function_ = nullptr;
     std::unordered_map<std::string, StateId> states_;
     std::unordered_map<std::string, ValueId> values_;  ///< of the function at hand
+    bool in_fused_ = false;
 };
 
 }  // namespace

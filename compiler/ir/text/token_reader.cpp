@@ -1,4 +1,4 @@
-// Reading of what is smaller than a line.
+// Numbers, words, types and lists.
 #include "compiler/ir/text/token_reader.h"
 
 #include <algorithm>
@@ -100,9 +100,9 @@ std::vector<int64_t> TokenReader::integers() {
 DType TokenReader::dtype() {
     const Token t = peek();
     const std::string name = word("a type such as f32[128,10]");
-    for (const DType known : {DType::kF32, DType::kBf16, DType::kI32})
+    for (const DType known : {DType::kF32, DType::kBf16})
         if (name == dtype_name(known)) return known;
-    stop(t, fmt::format("`{}` is no element type", name), "element types are f32, bf16 and i32");
+    stop(t, fmt::format("`{}` is no element type", name), "element types are f32 and bf16");
 }
 
 Type TokenReader::type() {

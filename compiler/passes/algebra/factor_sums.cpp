@@ -173,8 +173,7 @@ Result<bool> factor_sums(Module& module, Diagnostics&) {
     for (Function& function : module.functions) {
         const Sums sums = sums_of(function);
         changed |= Rewriter(module, function).run([&](Rewriter& rewriter, Operation& op) {
-            if (op.as<ReduceSum>() == nullptr || rewriter.type(op.operands[0]).dtype == DType::kI32)
-                return kNone;
+            if (op.as<ReduceSum>() == nullptr) return kNone;
             SumFactorer factorer(rewriter, op, sums);
             factorer.run();
             return factorer.replacement();

@@ -180,8 +180,6 @@ bool fold_numbers(Context& c) {
 }
 
 ValueId fold_op(Rewriter& rewriter, Operation& op) {
-    // Whole numbers divide and overflow by rules of their own.
-    if (rewriter.type(op.result()).dtype == DType::kI32) return kNone;
     Context context{rewriter, op};
     if (fold_numbers(context)) return kNone;
     if (op.info().has(kCommutative) && context.constant(0) != nullptr) {

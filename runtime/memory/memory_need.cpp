@@ -1,0 +1,161 @@
+// Linux tells its limits in files: /proc/meminfo, the control groups' below /sys/fs/cgroup, and
+// getrlimit.
+#include "runtime/memory/memory_need.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <limits>
+#include <sstream>
+
+#include "compiler/ir/views.h"
+
+namespace gmc::runtime {
+namespace {
+
+constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
+/// Address space for threads' stacks, libraries and scratch memory, which `ulimit -v` counts, too.
+constexpr int64_t kAddressReserve = int64_t{128} << 20;
+
+/// The number at the beginning of a file; `otherwise` when there is none ("max").
+int64_t number_in(const std::string& path, int64_t otherwise) {
+    std::ifstream file(path);
+    int64_t value = 0;
+    return file >> value ? value : otherwise;
+}
+
+/// A line of /proc/meminfo in bytes, e.g. "MemAvailable:".
+int64_t meminfo(const std::string& key) {
+    std::ifstream file("/proc/meminfo");
+    std::string line;
+    while (std::getline(file, line)) {
+        std::istringstream words(line);
+        std::string name;
+        int64_t kibibytes = 0;
+        if (words >> name >> kibibytes && name == key) return kibibytes * 1024;
+    }
+    return kNoLimit;
+}
+
+/// One limit of a control group, what counts against it, and where it says how much of that is
+/// cached files, which make way when memory is asked for.
+struct GroupFiles {
+    std::string limit, usage, details, cache;
+};
+
+/// The number behind a word in a file of such pairs.
+int64_t number_of(const std::string& path, const std::string& word) {
+    std::ifstream file(path);
+    std::string name;
+    int64_t value = 0;
+    while (file >> name >> value)
+        if (name == word) return value;
+    return 0;
+}
+
+/// The files of every control group that this process is in, from its own up to the root:
+/// version 2 ("0::/user.slice/...") and the memory controller of version 1 ("5:memory:/...").
+std::vector<GroupFiles> group_files() {
+    std::vector<GroupFiles> files;
+    std::ifstream groups("/proc/self/cgroup");
+    std::string line;
+    while (std::getline(groups, line)) {
+        const size_t first = line.find(':');
+        const size_t second = line.find(':', first == std::string::npos ? first : first + 1);
+        if (second == std::string::npos) continue;
+        const std::string controllers = line.substr(first + 1, second - first - 1);
+        const bool unified = controllers.empty();
+        if (!unified && controllers != "memory") continue;
+        const std::string root = unified ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory";
+        std::string path = line.substr(second + 1);
+        while (true) {
+            const std::string folder = root + (path == "/" ? "" : path) + "/memory.";
+            if (unified)
+                files.push_back(
+                    {folder + "max", folder + "current", folder + "stat", "inactive_file"});
+            else
+                files.push_back({folder + "limit_in_bytes", folder + "usage_in_bytes",
+                                 folder + "stat", "total_inactive_file"});
+            if (path.empty() || path == "/") break;
+            path.resize(path.rfind('/'));
+        }
+    }
+    return files;
+}
+
+/// What control groups allow: in all, or beyond what they use now.
+int64_t group_limit(bool left) {
+    int64_t least = kNoLimit;
+    for (const GroupFiles& files : group_files()) {
+        const int64_t limit = number_in(files.limit, kNoLimit);
+        if (limit == kNoLimit) continue;
+        const int64_t used =
+            left ? number_in(files.usage, 0) - number_of(files.details, files.cache) : 0;
+        least = std::min(least, std::max<int64_t>(limit - used, 0));
+    }
+    return least;
+}
+
+/// What `ulimit -v` leaves beyond the address space in use.
+int64_t address_space_left() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return kNoLimit;
+    const int64_t pages = number_in("/proc/self/statm", 0);
+    const int64_t used = pages * sysconf(_SC_PAGESIZE);
+    const auto most =
+        static_cast<int64_t>(std::min<rlim_t>(limit.rlim_cur, static_cast<rlim_t>(kNoLimit)));
+    return std::max<int64_t>(most - used - kAddressReserve, 0);
+}
+
+void lower(MemoryLimit& limit, int64_t bytes, const char* reason) {
+    if (bytes >= limit.bytes) return;
+    limit = {bytes, fmt::format(fmt::runtime(reason), memory_text(bytes))};
+}
+
+}  // namespace
+
+MemoryNeed memory_need(const ir::Module& module) {
+    MemoryNeed need;
+    need.states = ir::state_offset(module, static_cast<ir::StateId>(module.states.size()));
+    for (const ir::Function& function : module.functions)
+        need.arena = std::max(need.arena, function.arena_bytes);
+    return need;
+}
+
+MemoryLimit memory_limit() {
+    MemoryLimit limit{kNoLimit, ""};
+    lower(limit, meminfo("MemAvailable:"), "this machine has {} of memory left");
+    lower(limit, group_limit(true), "this process's control group has {} of memory left");
+    lower(limit, address_space_left(), "`ulimit -v` leaves {}");
+    return limit;
+}
+
+MemoryLimit memory_of_machine() {
+    MemoryLimit limit{kNoLimit, ""};
+    lower(limit, meminfo("MemTotal:"), "this machine has {} of memory");
+    lower(limit, group_limit(false), "this process's control group may use {} of memory");
+    return limit;
+}
+
+std::string why_too_large(const MemoryNeed& need, const MemoryLimit& limit) {
+    if (need.total() <= limit.bytes) return "";
+    return fmt::format("states take {} and values {}, but {}", memory_text(need.states),
+                       memory_text(need.arena), limit.reason);
+}
+
+std::string memory_text(int64_t bytes) {
+    static constexpr const char* kUnits[] = {"KiB", "MiB", "GiB", "TiB"};
+    if (bytes < 1024) return fmt::format("{} B", bytes);
+    double number = static_cast<double>(bytes) / 1024;
+    size_t unit = 0;
+    while (number >= 1024 && unit + 1 < std::size(kUnits)) {
+        number /= 1024;
+        ++unit;
+    }
+    return fmt::format("{:.1f} {}", number, kUnits[unit]);
+}
+
+}  // namespace gmc::runtime

@@ -1,0 +1,36 @@
+// How much memory a module takes, and how much this process can get: what does not fit is refused
+// before anything is allocated, instead of when the machine swaps or the kernel ends the process.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "compiler/ir/module.h"
+
+namespace gmc::runtime {
+
+/// Bytes that a module takes while it runs, beside its data, scratch memory and the program.
+struct MemoryNeed {
+    int64_t states = 0;
+    int64_t arena = 0;  ///< values of the largest function
+    int64_t total() const { return states + arena; }
+};
+MemoryNeed memory_need(const ir::Module& module);
+
+/// The most that this process can still get, and what sets that limit.
+struct MemoryLimit {
+    int64_t bytes = 0;
+    std::string reason;  ///< "this machine has 3.2 GiB of memory left"
+};
+/// The least of what the machine has left, its control groups allow and `ulimit -v` allows.
+MemoryLimit memory_limit();
+/// The least of what the machine has in all and its control groups allow, whatever runs now.
+MemoryLimit memory_of_machine();
+
+/// Why `need` does not fit into `limit`; "" when it fits.
+std::string why_too_large(const MemoryNeed& need, const MemoryLimit& limit);
+
+/// "3.2 GiB", "14.0 MiB", "512 B"
+std::string memory_text(int64_t bytes);
+
+}  // namespace gmc::runtime

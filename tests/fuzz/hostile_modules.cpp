@@ -1,0 +1,218 @@
+// Mutated compiled modules, as gmrun would load them. Each is refused with an error, or it is sound:
+// it runs, on plain loops and on the fast kernels, without a crash, and its plan of memory changes no
+// number, which is seen by running the same module without a plan beside it.
+//
+// GMC_MUTANTS says how many are tried; with AddressSanitizer, memory blocks end at poisoned bytes
+// (runtime/memory/memory_block.cpp), so that reading or writing beside them is seen, too.
+#include <cstdlib>
+#include <cstring>
+#include <random>
+
+#include "compiler/ir/artefact.h"
+#include "compiler/ir/text/printer.h"
+#include "runtime/memory/memory_need.h"
+#include "runtime/program/executable.h"
+#include "tests/compile_model.h"
+
+using namespace gmc;  // NOLINT
+
+namespace {
+
+constexpr int64_t kMostBytes = int64_t{64} << 20;
+
+int mutants() {
+    const char* given = std::getenv("GMC_MUTANTS");
+    return given == nullptr ? 400 : std::max(std::atoi(given), 1);
+}
+
+/// A module as lines, changed in one place after the other.
+class Mutator {
+  public:
+    Mutator(const std::string& text, std::mt19937_64& random) : random_(random) {
+        for (size_t begin = 0; begin < text.size();) {
+            const size_t end = text.find('\n', begin);
+            lines_.push_back(text.substr(begin, end - begin));
+            begin = end + 1;
+        }
+    }
+
+    std::string mutated() {
+        for (size_t changes = 1 + below(3); changes > 0; --changes) change();
+        std::string out;
+        for (const std::string& line : lines_) out += line + "\n";
+        return out;
+    }
+
+  private:
+    size_t below(size_t n) { return n == 0 ? 0 : random_() % n; }
+    std::string& any_line() { return lines_[below(lines_.size())]; }
+
+    void change() {
+        switch (below(8)) {
+            case 0:
+                lines_.erase(lines_.begin() + static_cast<std::ptrdiff_t>(below(lines_.size())));
+                break;
+            case 1:
+                std::swap(any_line(), any_line());
+                break;
+            case 2:
+                any_line() = std::string(any_line());
+                break;
+            case 3:
+                exchange("%@");  // another operand or result
+                break;
+            case 4:
+                exchange("[");  // another shape
+                break;
+            default:
+                number();
+        }
+    }
+
+    /// Where in `line` words that begin with one of `firsts` begin.
+    static std::vector<size_t> places(const std::string& line, const char* firsts) {
+        std::vector<size_t> out;
+        for (size_t i = line.find_first_of(firsts); i != std::string::npos;
+             i = line.find_first_of(firsts, i + 1))
+            out.push_back(i);
+        return out;
+    }
+    static size_t word_end(const std::string& line, size_t begin) {
+        return std::min(line.find_first_of(" ,:)}=\n", begin), line.size());
+    }
+
+    void exchange(const char* firsts) {
+        std::string& to = any_line();
+        const std::string from = any_line();
+        const auto here = places(to, firsts), there = places(from, firsts);
+        if (here.empty() || there.empty()) return;
+        const size_t a = here[below(here.size())], b = there[below(there.size())];
+        to.replace(a, word_end(to, a) - a, from.substr(b, word_end(from, b) - b));
+    }
+
+    /// Another number in the place of one: near, far, negative, or that of another line.
+    void number() {
+        std::string& line = any_line();
+        const auto here = places(line, "0123456789");
+        if (here.empty()) return;
+        size_t begin = here[below(here.size())];
+        while (begin > 0 && std::isdigit(static_cast<unsigned char>(line[begin - 1])) != 0) --begin;
+        const size_t end = std::min(line.find_first_not_of("0123456789", begin), line.size());
+        const long long old =
+            std::atoll(line.substr(begin, std::min<size_t>(end - begin, 15)).c_str());
+        static constexpr long long kNear[] = {1, -1, 2, 64, -64, 128, 4096, -4096};
+        std::string text;
+        switch (below(6)) {
+            case 0:
+                text = std::to_string(below(64));
+                break;
+            case 1:
+                text = std::to_string(64 * below(20000));
+                break;
+            case 2: {
+                static constexpr const char* kFar[] = {"-1",
+                                                       "0",
+                                                       "9223372036854775807",
+                                                       "1048576",
+                                                       "1099511627776",
+                                                       "99999999999999999999"};
+                text = kFar[below(std::size(kFar))];
+                break;
+            }
+            case 3: {
+                const std::string& other = any_line();
+                const auto there = places(other, "0123456789");
+                if (there.empty()) return;
+                const size_t b = there[below(there.size())];
+                text = other.substr(b, other.find_first_not_of("0123456789", b) - b);
+                break;
+            }
+            default:
+                text = std::to_string(old + kNear[below(std::size(kNear))]);
+        }
+        line.replace(begin, end - begin, text);
+    }
+
+    std::mt19937_64& random_;
+    std::vector<std::string> lines_;
+};
+
+/// The same module with no places in memory.
+ir::Module without_plan(ir::Module module) {
+    for (ir::Function& function : module.functions) {
+        function.arena_bytes = ir::kNone;
+        for (ir::Value& value : function.values) value.arena_offset = value.home = ir::kNone;
+    }
+    return module;
+}
+
+/// What a module's functions compute, each called twice, in bytes: results and states.
+std::string computed(const ir::Module& module, bool reference) {
+    Diagnostics diagnostics;
+    runtime::StateStore states(module);
+    if (!states.initialise(1, diagnostics)) return "";
+    const auto arena = std::make_shared<runtime::Arena>(module);
+    std::string out;
+    for (const ir::Function& function : module.functions) {
+        auto made = runtime::Executable::make(module, function, states, arena,
+                                              {.reference = reference}, diagnostics);
+        INFO(diagnostics.render());
+        REQUIRE(made.ok());
+        for (uint32_t call = 0; call < 2; ++call) {
+            for (size_t i = 0; i < made->input_count(); ++i)
+                for (int64_t k = 0; k < made->input_type(i).elements(); ++k)
+                    made->input(i)[k] = static_cast<float>((k * 7 + call) % 5) / 4;
+            made->run({1, call, 1, 0.5});
+            for (size_t i = 0; i < made->result_count(); ++i)
+                out.append(reinterpret_cast<const char*>(made->result(i)),
+                           static_cast<size_t>(made->result_type(i).bytes()));
+        }
+    }
+    return out.append(reinterpret_cast<const char*>(states.bytes_begin()),
+                      static_cast<size_t>(states.bytes()));
+}
+
+std::vector<std::string> seeds() {
+    std::vector<std::string> out;
+    for (const char* precision : {"f32", "bf16"}) {
+        out.push_back(ir::print(compile_model("r1_grid", {"train.batch_size=3"}, precision)));
+        out.push_back(ir::print(compile_model("wgan_gp_ring", {"train.batch_size=2"}, precision)));
+        out.push_back(ir::print(compile_model("shapes_vae", {"train.batch_size=2"}, precision)));
+    }
+    return out;
+}
+
+}  // namespace
+
+TEST_CASE("a mutated module is refused, or its plan of memory is sound", "[fuzz]") {
+    const std::vector<std::string> texts = seeds();
+    std::mt19937_64 random(20261128);
+    int refused = 0, ran = 0, large = 0;
+    const int count = mutants();
+    for (int i = 0; i < count; ++i) {
+        const std::string text = Mutator(texts[random() % texts.size()], random).mutated();
+        ir::ReadArtefactOptions options;
+        options.require_checksum = false;
+        options.verify = {.allow_gradient = false, .planned = true, .runnable = true};
+        Diagnostics diagnostics;
+        const auto module = ir::read_artefact_text("mutant.gmc", text, options, diagnostics);
+        if (!module.ok()) {
+            if (!diagnostics.any()) FAIL("refused without a word:\n" << text);
+            ++refused;
+            continue;
+        }
+        if (runtime::memory_need(*module).total() > kMostBytes) {
+            ++large;
+            continue;
+        }
+        INFO("mutant " << i);
+        const std::string planned = computed(*module, true);
+        if (planned != computed(without_plan(*module), true))
+            FAIL("the plan changes what is computed:\n" << text);
+        (void)computed(*module, false);
+        ++ran;
+    }
+    WARN(refused << " refused, " << ran << " sound, " << large << " too large");
+    CHECK(refused > count / 3);
+    CHECK(ran > count / 50);
+}

@@ -1,0 +1,31 @@
+// Checkpoints. The checksum at their end is put there after the fuzzer made the rest, or nothing
+// behind it would ever be reached.
+#include "runtime/train/checkpoint.h"
+
+#include <fmt/format.h>
+#include <zlib.h>
+
+#include "compiler/ir/text/parser.h"
+#include "compiler/support/check.h"
+#include "tests/fuzz/targets/file_of_bytes.h"
+#include "tests/fuzz/targets/targets.h"
+
+namespace gmc::fuzz {
+
+void read_checkpoint(std::string_view bytes) {
+    Diagnostics diagnostics;
+    const auto module = ir::parse_module("module",
+                                         "gmc 2\nmodel \"m\"\nstate @w : f32[2] parameter = ones\n"
+                                         "state @v : f32[1] slot = zeros\n",
+                                         diagnostics);
+    GMC_CHECK(module.ok(), "{}", diagnostics.render());
+    const uLong crc = crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size());
+    const FileOfBytes file(std::string(bytes) + fmt::format("{:08x}\n", crc), ".checkpoint");
+    runtime::StateStore states(*module);
+    runtime::TrainingState training;
+    (void)runtime::read_checkpoint(file.path(), states, training, diagnostics);
+    (void)runtime::take_weights(file.path(), states, diagnostics);
+    (void)diagnostics.render();
+}
+
+}  // namespace gmc::fuzz
