@@ -108,9 +108,9 @@ TEST_CASE("errors of grids") {
         CHECK_FALSE(image_grid(images, options, diagnostics).ok());
         return only_error(diagnostics);
     };
-    CHECK(
-        error_of({values, 1, 4, 2, 2}, {}) ==
-        "[shape-mismatch] a picture has 1 (grey), 3 (colour) or 4 (with alpha) channels, but these are 4 x 2 x 2");
+    CHECK(error_of({values, 1, 4, 2, 2}, {}) ==
+          "[shape-mismatch] a picture has 1 (grey), 3 (colour) or 4 (with alpha) channels, but "
+          "these are 4 x 2 x 2");
     CHECK(error_of({values, 0, 4, 2, 1}, {})
               .starts_with("[bad-value] no grid can be made of 0 images"));
     GridOptions options;

@@ -184,7 +184,6 @@ namespace {
 std::string_view running_program = "gmc";
 }  // namespace
 
-
 int report(const Diagnostics& diagnostics) {
     fmt::print(stderr, "{}", diagnostics.render(running_program));
     return diagnostics.any() ? kInputWrong : kDone;

@@ -6,8 +6,9 @@
 #include <map>
 #include <set>
 
+#include "compiler/ir/attributes.h"
 #include "tools/gmrun/commands.h"
-#include "tools/gmrun/run_record.h"
+#include "tools/gmrun/run_history.h"
 #include "tools/gmrun/run_source.h"
 
 namespace gmc::tools {
@@ -22,12 +23,6 @@ struct Row {
                            [&](const std::string& v) { return v != values.front(); });
     }
 };
-
-std::string text_of(const ir::ConfigValue& value) {
-    if (const auto* text = std::get_if<std::string>(&value)) return *text;
-    if (const auto* number = std::get_if<double>(&value)) return fmt::format("{:g}", *number);
-    return fmt::format("{:g}", fmt::join(std::get<std::vector<double>>(value), " "));
-}
 
 int64_t parameters(const ir::Module& module) {
     int64_t count = 0;
@@ -52,24 +47,49 @@ void collect_numbers(const ir::Module& module, const std::vector<ir::Operation>&
     }
 }
 
-/// What a run was told: the model's settings, its size, the numbers in it.
-std::map<std::string, std::string> settings(const RunRecord& run) {
+using Settings = std::map<std::string, std::string>;
+
+/// Adds the fields of one part of the model's contract, as the IR prints them.
+template <typename Part>
+void add_fields(const std::string& prefix, const Part& part, Settings& out) {
+    ir::for_each_field(part, [&](const auto& name, const auto& value) {
+        out[fmt::format("{}.{}", prefix, name)] = ir::attribute_text(value);
+    });
+}
+
+void add_data(const std::string& prefix, const std::vector<ir::DataField>& fields, Settings& out) {
+    for (const ir::DataField& field : fields) {
+        const std::string name = fmt::format("{}.{}", prefix, field.name);
+        out[name] = fmt::format("{} {} {}", field.format, field.source, ir::to_string(field.shape));
+        add_fields(name, field, out);
+    }
+}
+
+/// What a run was told, and what computed it.
+Settings settings(const RunHistory& run) {
+    Settings out;
     Numbers numbers;
     for (const ir::Function& function : run.module.functions)
         collect_numbers(run.module, function.operations, numbers);
-    std::map<std::string, std::string> out;
     for (const auto& [place, values] : numbers)
         out[place] = fmt::format("{:g}", fmt::join(values, " "));
     out["model"] = run.module.name;
     out["parameters"] = fmt::format("{}", parameters(run.module));
-    for (const auto& [key, value] : run.module.config) out[key] = text_of(value);
+    add_data("data", run.module.data, out);
+    add_data("test", run.module.test, out);
+    if (run.module.training) add_fields("train", *run.module.training, out);
+    add_fields("compile", run.module.compilation, out);
+    out["gmrun"] = run.record.version;
+    out["machine"] = run.record.machine;
+    out["seed"] = fmt::format("{}", run.record.seed);
+    out["examples"] = fmt::format("{}", run.record.examples);
     return out;
 }
 
-std::vector<Row> setting_rows(const std::vector<RunRecord>& runs, bool all) {
+std::vector<Row> setting_rows(const std::vector<RunHistory>& runs, bool all) {
     std::set<std::string> names;
-    std::vector<std::map<std::string, std::string>> told;
-    for (const RunRecord& run : runs) {
+    std::vector<Settings> told;
+    for (const RunHistory& run : runs) {
         told.push_back(settings(run));
         for (const auto& [name, value] : told.back()) names.insert(name);
     }
@@ -84,10 +104,10 @@ std::vector<Row> setting_rows(const std::vector<RunRecord>& runs, bool all) {
 }
 
 /// The last value of each metric and, in brackets, its smallest.
-std::vector<Row> result_rows(const std::vector<RunRecord>& runs) {
+std::vector<Row> result_rows(const std::vector<RunHistory>& runs) {
     std::vector<Row> rows{{"steps", {}}, {"epochs", {}}};
     std::vector<std::string> names;
-    for (const RunRecord& run : runs) {
+    for (const RunHistory& run : runs) {
         rows[0].values.push_back(fmt::format("{}", run.step));
         rows[1].values.push_back(fmt::format("{}", run.epoch));
         for (const std::string& name : run.order)
@@ -95,7 +115,7 @@ std::vector<Row> result_rows(const std::vector<RunRecord>& runs) {
     }
     for (const std::string& name : names) {
         Row row{name, {}};
-        for (const RunRecord& run : runs) {
+        for (const RunHistory& run : runs) {
             const auto series = run.series.find(name);
             if (series == run.series.end()) {
                 row.values.push_back("-");
@@ -170,10 +190,10 @@ int compare_command(const Words& words) {
     if (!line.parse(words)) return kDone;
     const std::string format = line.text("format");
     Diagnostics diagnostics;
-    std::vector<RunRecord> runs;
+    std::vector<RunHistory> runs;
     std::vector<std::string> heads;
     for (const std::string& folder : line.list("RUN")) {
-        Result<RunRecord> run = read_run(folder, diagnostics);
+        Result<RunHistory> run = read_run(folder, diagnostics);
         if (!run) return report(diagnostics);
         runs.push_back(run.take());
         heads.push_back(folder);

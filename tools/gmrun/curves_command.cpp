@@ -5,16 +5,16 @@
 #include "runtime/output/image_grid.h"
 #include "runtime/output/png.h"
 #include "tools/gmrun/commands.h"
-#include "tools/gmrun/run_record.h"
+#include "tools/gmrun/run_history.h"
 #include "tools/gmrun/run_source.h"
 
 namespace gmc::tools {
 namespace {
 
 /// The metrics that are drawn: those asked for, else all but the speed, as the runs have them.
-std::vector<std::string> metrics_of(const CommandLine& line, const std::vector<RunRecord>& runs) {
+std::vector<std::string> metrics_of(const CommandLine& line, const std::vector<RunHistory>& runs) {
     std::vector<std::string> all;
-    for (const RunRecord& run : runs)
+    for (const RunHistory& run : runs)
         for (const std::string& name : run.order)
             if (!std::count(all.begin(), all.end(), name)) all.push_back(name);
     std::vector<std::string> asked = line.names("metrics");
@@ -28,7 +28,7 @@ std::vector<std::string> metrics_of(const CommandLine& line, const std::vector<R
 }
 
 /// One chart per metric, one curve per run that has it.
-bool draw_charts(const CommandLine& line, const std::vector<RunRecord>& runs,
+bool draw_charts(const CommandLine& line, const std::vector<RunHistory>& runs,
                  const std::string& output, Diagnostics& diagnostics) {
     runtime::ChartOptions options;
     options.logarithmic = line.flag("log");
@@ -37,7 +37,7 @@ bool draw_charts(const CommandLine& line, const std::vector<RunRecord>& runs,
     std::vector<runtime::LabelledImage> charts;
     for (const std::string& metric : metrics_of(line, runs)) {
         std::vector<runtime::Curve> curves;
-        for (const RunRecord& run : runs)
+        for (const RunHistory& run : runs)
             if (const auto series = run.series.find(metric); series != run.series.end())
                 curves.push_back({run.folder, series->second.steps, series->second.values});
         auto chart = runtime::line_chart(curves, options, diagnostics);
@@ -70,9 +70,9 @@ int curves_command(const Words& words) {
     if (const auto width = line.get<int64_t>("width"); width < 64 || width > 8192)
         throw UsageError("--width is from 64 to 8192");
     Diagnostics diagnostics;
-    std::vector<RunRecord> runs;
+    std::vector<RunHistory> runs;
     for (const std::string& folder : line.list("RUN")) {
-        Result<RunRecord> run = read_run(folder, diagnostics);
+        Result<RunHistory> run = read_run(folder, diagnostics);
         if (!run) return report(diagnostics);
         runs.push_back(run.take());
     }

@@ -7,6 +7,7 @@
 
 #include "compiler/ir/module.h"
 #include "compiler/support/result.h"
+#include "runtime/train/run_record.h"
 
 namespace gmc::tools {
 
@@ -15,15 +16,16 @@ struct Series {
     std::vector<double> steps, values;  ///< NaN where the log has no finite value
 };
 
-struct RunRecord {
+struct RunHistory {
     std::string folder;
     ir::Module module;
+    runtime::RunRecord record;
     std::map<std::string, Series> series;  ///< losses, metrics and speed, from metrics.jsonl
     std::vector<std::string> order;        ///< of their names, as the log has them
     int64_t step = 0, epoch = 0;           ///< of the last line
 };
 
-/// Reads `folder`/model.gmc and `folder`/metrics.jsonl. Errors: kBadFile.
-Result<RunRecord> read_run(const std::string& folder, Diagnostics& diagnostics);
+/// Reads model.gmc, run.json and metrics.jsonl of a run. Errors: kBadFile.
+Result<RunHistory> read_run(const std::string& folder, Diagnostics& diagnostics);
 
 }  // namespace gmc::tools

@@ -1,5 +1,5 @@
 // metrics.jsonl is JSON per line; a last line that a running training has not finished is left out.
-#include "tools/gmrun/run_record.h"
+#include "tools/gmrun/run_history.h"
 
 #include <cmath>
 #include <fstream>
@@ -10,7 +10,7 @@
 namespace gmc::tools {
 namespace {
 
-void add_line(const nlohmann::ordered_json& line, RunRecord& run) {
+void add_line(const nlohmann::ordered_json& line, RunHistory& run) {
     run.step = line.at("step").get<int64_t>();
     if (line.contains("epoch")) run.epoch = line["epoch"].get<int64_t>();
     for (const auto& [name, value] : line.items()) {
@@ -24,12 +24,15 @@ void add_line(const nlohmann::ordered_json& line, RunRecord& run) {
 
 }  // namespace
 
-Result<RunRecord> read_run(const std::string& folder, Diagnostics& diagnostics) {
-    RunRecord run;
+Result<RunHistory> read_run(const std::string& folder, Diagnostics& diagnostics) {
+    RunHistory run;
     run.folder = folder;
     Result<ir::Module> module = ir::read_artefact(folder + "/model.gmc", {}, diagnostics);
     if (!module) return Failure{};
     run.module = module.take();
+    Result<runtime::RunRecord> record = runtime::read_run_record(folder + "/run.json", diagnostics);
+    if (!record) return Failure{};
+    run.record = record.take();
     const std::string path = folder + "/metrics.jsonl";
     std::ifstream in(path);
     int64_t number = 0;
