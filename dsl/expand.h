@@ -39,6 +39,9 @@ NodePtr substitute(const NodePtr& node, const Bindings& values,
 NodePtr substitute_variables(const NodePtr& model, const Bindings& variables,
                              Diagnostics& diagnostics);
 
+/// Warns about variables that nothing uses, in the file that was named itself.
+void check_unused_variables(const Node& model, Diagnostics& diagnostics);
+
 /// A copy of `map` in which `entry` is added, or replaces the entry of the same key.
 NodePtr with_entry(const Node& map, const Entry& entry);
 

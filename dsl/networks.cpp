@@ -50,7 +50,7 @@ class NetworkReader {
     /// Reads `inputs`; each becomes a name that `from` can refer to.
     void read_inputs(const Entry& inputs) {
         if (!expect_map(*inputs.value, fmt::format("`inputs` of {}", what_), inputs.key_span,
-                        diagnostics_))
+                        diagnostics_, "inputs have names: `inputs: {x: data.image}` or `{z: [8]}`"))
             return;
         for (const Entry& entry : inputs.value->entries) {
             NetworkInput input;
@@ -92,7 +92,7 @@ class NetworkReader {
     /// Reads `layers`, which all outputs share.
     void read_trunk(const Entry& layers) {
         if (!expect_list(*layers.value, fmt::format("`layers` of {}", what_), layers.key_span,
-                         diagnostics_))
+                         diagnostics_, "each layer starts with `- `"))
             return;
         out_.layers = LayerReader(names_, blocks_, diagnostics_).read(*layers.value, what_);
         if (!out_.layers.empty()) {
@@ -118,7 +118,7 @@ class NetworkReader {
     /// Reads `outputs`; each is a branch that starts at the end of `layers`.
     void read_outputs(const Entry& outputs) {
         if (!expect_map(*outputs.value, fmt::format("`outputs` of {}", what_), outputs.key_span,
-                        diagnostics_))
+                        diagnostics_, "each output has layers: `outputs: {mean: {dense: 8}}`"))
             return;
         for (const Entry& entry : outputs.value->entries) {
             NetworkOutput output;

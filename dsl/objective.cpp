@@ -231,7 +231,9 @@ ObjectiveSpec read_objective(const Entry& objective, const std::vector<NetworkSp
                              Diagnostics& diagnostics) {
     ObjectiveSpec out;
     out.span = objective.key_span;
-    if (!expect_map(*objective.value, "`objective`", objective.key_span, diagnostics)) return out;
+    if (!expect_map(*objective.value, "`objective`", objective.key_span, diagnostics,
+                    "a recipe is named by `objective: {recipe: vae}`"))
+        return out;
     const Node& map = *objective.value;
     ObjectivePart part;
     const Entry* recipe = map.find("recipe");

@@ -67,6 +67,7 @@ Result<ModelSpec> read_model(const ReadModelOptions& options, Diagnostics& diagn
     const NodePtr root = substitute_variables(set, variables, diagnostics);
     ModelSpec model = read_sections(*root, variables, options, diagnostics);
     if (diagnostics.count() != errors) return Failure{};
+    check_unused_variables(*set, diagnostics);
     return model;
 }
 

@@ -111,7 +111,7 @@ class RecipeUseChecker {
         std::vector<std::string> spare = own;
         for (const std::string& output : demand.outputs) std::erase(spare, output);
         if (lacking.size() == 1 && spare.size() == 1)
-            error.help(fmt::format("call the output `{}`: `{}`", lacking[0], spare[0]));
+            error.help(fmt::format("rename `{}` to `{}`", spare[0], lacking[0]));
         else
             error.help(example(demand.outputs));
     }

@@ -47,8 +47,20 @@ void replace(ObjectivePart& part, const Replacements& replacements) {
         if (entry.average) entry.average = replace(entry.average, replacements, {});
         if (entry.optimizer) all(entry.optimizer->parameters, {});
     }
-    for (FunctionSpec& function : part.functions)
+    for (FunctionSpec& function : part.functions) {
+        // A parameter named like one of the recipe's is the field that this one stands for.
+        Replacements fields;
+        for (std::string& parameter : function.parameters) {
+            const auto field = replacements.names.find(parameter);
+            if (field == replacements.names.end() || field->second->kind != Expression::Kind::kName)
+                continue;
+            fields.names.insert(*field);
+            parameter = field->second->text;
+        }
+        for (NamedExpression& result : function.results)
+            result.value = replace(result.value, fields, {});
         all(function.results, {function.parameters.begin(), function.parameters.end()});
+    }
 }
 
 }  // namespace gmc::dsl

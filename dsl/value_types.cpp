@@ -13,6 +13,48 @@ namespace {
 constexpr double kMostElements = 2147483648.0;  // 2^31, in one example
 constexpr size_t kMostDimensions = 8;
 
+std::string without(std::string text, char c) {
+    std::erase(text, c);
+    return text;
+}
+
+/// `8*8`: numbers of layers are written out.
+std::string arithmetic_hint(const std::string& text, size_t sign) {
+    const double a = *parse_number(text.substr(0, sign));
+    const std::optional<double> b = parse_number(text.substr(sign + 1));
+    if (!b) return "nothing is computed here: write the number itself";
+    const double value = text[sign] == '*'   ? a * *b
+                         : text[sign] == '/' ? a / *b
+                         : text[sign] == '+' ? a + *b
+                                             : a - *b;
+    return fmt::format("nothing is computed here: write {}", value);
+}
+
+/// What is wrong with a text that was meant as a number: "write 0.5"; "" for all else.
+std::string number_hint(const std::string& text) {
+    const auto is_number = [](const std::string& part) { return parse_number(part).has_value(); };
+    if (text.find('_') != std::string::npos && is_number(without(text, '_')))
+        return fmt::format("digits are written without `_`: {}", without(text, '_'));
+    if (text.ends_with('%') && is_number(text.substr(0, text.size() - 1)))
+        return fmt::format("there is no `%`: write {}",
+                           *parse_number(text.substr(0, text.size() - 1)) / 100);
+    if (const size_t comma = text.find(','); comma != std::string::npos) {
+        std::string point = text;
+        point[comma] = '.';
+        if (is_number(point)) return fmt::format("the decimal mark is a point: {}", point);
+        if (is_number(without(text, ',')))
+            return fmt::format("digits are written without `,`: {}", without(text, ','));
+    }
+    if (text.starts_with("\xe2\x88\x92")) return "the minus is the character `-`";
+    const size_t sign = text.find_first_of("*/+-", 1);
+    if (sign != std::string::npos && is_number(text.substr(0, sign)))
+        return arithmetic_hint(text, sign);
+    const size_t end = text.find_first_not_of("0123456789.");
+    if (end != 0 && end != std::string::npos && is_number(text.substr(0, end)))
+        return fmt::format("a number stands alone: {}", text.substr(0, end));
+    return "";
+}
+
 /// Reports "`units` is ..., not an integer from 1 to 1,000,000", and adds help for common mistakes.
 void wrong_type(const Node& node, const KeyRow& row, Diagnostics& diagnostics) {
     if (node.failed) return;
@@ -24,8 +66,8 @@ void wrong_type(const Node& node, const KeyRow& row, Diagnostics& diagnostics) {
         row.type == KeyType::kInteger || row.type == KeyType::kNumber || row.type == KeyType::kPair;
     if (!node.is_scalar()) return;
     if (numeric && node.quoted && parse_number(node.text)) error.help("write it without quotes");
-    if (numeric && node.text.find('_') != std::string::npos)
-        error.help("digits are written without `_`");
+    if (const std::string hint = numeric ? number_hint(node.text) : ""; !hint.empty())
+        error.help(hint);
     if (row.type == KeyType::kFlag) {
         // YAML 1.1 has eleven ways to say yes, and takes Norway's country code for a no. Only true
         // and false count here, so the help says which one was meant.
@@ -161,6 +203,29 @@ std::optional<std::string> read_text(const Node& node, const KeyRow& row,
     return node.text;
 }
 
+/// `(28, 28, 1)`, `28x28x1` or `28` as the sizes of a list; "" for what is none of them.
+std::string sizes_in(const Node& node) {
+    if (!node.is_scalar()) return "";
+    std::string out;
+    bool digits = false;
+    for (const char c : node.text) {
+        const bool digit = c >= '0' && c <= '9';
+        if (!digit && std::string_view("(),x* ").find(c) == std::string_view::npos) return "";
+        if (digit && !digits && !out.empty()) out += ", ";
+        if (digit) out += c;
+        digits = digit;
+    }
+    return out;
+}
+
+/// None, null, -1 or ? in front of a shape, as other frameworks write the batch.
+bool is_batch(const Node& node) {
+    static const std::vector<std::string> kBatch = {"None", "none", "null", "-1",
+                                                    "?",    "N",    "batch"};
+    return node.is_null() ||
+           (node.is_scalar() && std::count(kBatch.begin(), kBatch.end(), node.text));
+}
+
 template <typename T>
 std::optional<LayerValue> as_value(std::optional<T> value) {
     if (!value) return std::nullopt;
@@ -239,17 +304,25 @@ std::optional<std::vector<int64_t>> read_shape(const Node& node, const std::stri
     if (node.failed) return std::nullopt;
     static constexpr KeyRow kSize = {"a size", KeyType::kInteger, "1", "", {1, kMostElements}};
     if (!node.is_list() || node.items.empty() || node.items.size() > kMostDimensions) {
-        note_origin(
-            diagnostics.error(
-                DiagnosticKind::kWrongType, node.span,
-                "{} is a list of 1 to {} sizes such as [28, 28, 1], not {}", what, kMostDimensions,
-                node.is_list() ? fmt::format("{} of them", node.items.size()) : describe(node)),
-            node);
+        Diagnostic& error = diagnostics.error(
+            DiagnosticKind::kWrongType, node.span,
+            "{} is a list of 1 to {} sizes such as [28, 28, 1], not {}", what, kMostDimensions,
+            node.is_list() ? fmt::format("{} of them", node.items.size()) : describe(node));
+        note_origin(error, node);
+        if (const std::string sizes = sizes_in(node); !sizes.empty())
+            error.help(fmt::format("write `[{}]`", sizes));
         return std::nullopt;
     }
     std::vector<int64_t> shape;
     double elements = 1;
     for (const NodePtr& item : node.items) {
+        if (shape.empty() && node.items.size() > 1 && is_batch(*item)) {
+            diagnostics
+                .error(DiagnosticKind::kWrongType, item->span,
+                       "{} begins with the batch, which is not written", what)
+                .help("leave it out: a shape is that of one example");
+            return std::nullopt;
+        }
         KeyRow row = kSize;
         const std::string name = fmt::format(
             "{}[{}]", what.size() > 2 && what[0] == '`' ? what.substr(1, what.size() - 2) : what,

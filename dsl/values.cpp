@@ -8,6 +8,8 @@
 #include "compiler/support/edit_distance.h"
 #include "dsl/schema/foreign_words.h"
 #include "dsl/text/lexer.h"
+#include "dsl/text/scalar.h"
+#include "dsl/text/text_file.h"
 
 namespace gmc::dsl {
 namespace {
@@ -21,6 +23,15 @@ void report_null(const Entry& entry, const KeyRow& row, Diagnostics& diagnostics
                       more ? "; are the lines below it indented one level too little?" : "");
 }
 
+/// `{rate: 0,5}` is the key `rate` and, behind the comma, the key `5`.
+void decimal_comma(const Entry& before, const Entry& entry, Diagnostic& error) {
+    const bool digits = entry.value->is_null() && !entry.key.empty() &&
+                        entry.key.find_first_not_of("0123456789e-") == std::string::npos;
+    if (digits && before.value->is_scalar() && parse_integer(before.value->text))
+        error.help(fmt::format("the decimal mark is a point: `{}: {}.{}`", before.key,
+                               before.value->text, entry.key));
+}
+
 /// `dense:784` and `-dense` are words for YAML, which wants a space behind the `:` and the `-`.
 std::string missing_space(const std::string& name) {
     if (name.size() > 1 && name[0] == '-' && name[1] != '-' && name[1] != ' ')
@@ -28,6 +39,8 @@ std::string missing_space(const std::string& name) {
     const size_t colon = name.find(':');
     if (colon == std::string::npos || colon == 0 || !is_name(name.substr(0, colon))) return "";
     const std::string value = name.substr(colon + 1);
+    if (const std::string odd = odd_space(value); !odd.empty())
+        return fmt::format("a space is missing behind the `:`, where {} stands", odd);
     return value.empty() ? fmt::format("a `:` too many behind `{}`", name.substr(0, colon))
                          : fmt::format("a space is missing behind the `:`, as in `{}: {}`",
                                        name.substr(0, colon), value);
@@ -78,25 +91,31 @@ bool check_name(const std::string& text, const std::string& what, Span where,
     return false;
 }
 
-bool expect_map(const Node& node, const std::string& what, Span where, Diagnostics& diagnostics) {
+bool expect_map(const Node& node, const std::string& what, Span where, Diagnostics& diagnostics,
+                const std::string& help) {
     if (node.is_map()) return true;
     if (node.failed) return false;
-    if (node.is_null())
+    if (node.is_null()) {
         diagnostics.error(DiagnosticKind::kWrongType, where,
                           "{} has no value; are the lines below it indented one level too little?",
                           what);
-    else
+        return false;
+    }
+    Diagnostic& error =
         diagnostics.error(DiagnosticKind::kWrongType, node.span.known() ? node.span : where,
                           "{} is a map of keys and values, not {}", what, describe(node));
+    if (!help.empty()) error.help(help);
     return false;
 }
 
-bool expect_list(const Node& node, const std::string& what, Span where, Diagnostics& diagnostics) {
+bool expect_list(const Node& node, const std::string& what, Span where, Diagnostics& diagnostics,
+                 const std::string& help) {
     if (node.is_list()) return true;
     if (node.failed) return false;
-    diagnostics.error(DiagnosticKind::kWrongType,
-                      node.is_null() || !node.span.known() ? where : node.span,
-                      "{} is a list, not {}", what, describe(node));
+    Diagnostic& error = diagnostics.error(DiagnosticKind::kWrongType,
+                                          node.is_null() || !node.span.known() ? where : node.span,
+                                          "{} is a list, not {}", what, describe(node));
+    if (!help.empty()) error.help(help);
     return false;
 }
 
@@ -115,9 +134,10 @@ bool check_keys(const Node& map, std::span<const KeyRow> rows, const std::string
             report_null(entry, *row, diagnostics);
             continue;
         }
-        report_unknown(DiagnosticKind::kUnknownKey, entry.key_span,
-                       fmt::format("{} has no key `{}`", what, entry.key), entry.key, known,
-                       diagnostics);
+        Diagnostic& error = report_unknown(DiagnosticKind::kUnknownKey, entry.key_span,
+                                           fmt::format("{} has no key `{}`", what, entry.key),
+                                           entry.key, known, diagnostics);
+        if (&entry != &map.entries.front()) decimal_comma(*(&entry - 1), entry, error);
         meant.insert(meaning_of(entry.key, known).word);
     }
     for (const KeyRow& row : rows) {

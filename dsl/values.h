@@ -77,9 +77,12 @@ std::optional<std::vector<int64_t>> read_shape(const Node& node, const std::stri
 bool check_name(const std::string& text, const std::string& what, Span where,
                 Diagnostics& diagnostics);
 
-/// Reports the node unless it is a map (or a list). An empty one is accepted.
-bool expect_map(const Node& node, const std::string& what, Span where, Diagnostics& diagnostics);
-bool expect_list(const Node& node, const std::string& what, Span where, Diagnostics& diagnostics);
+/// Reports the node unless it is a map (or a list). An empty one is accepted. `help` says how it is
+/// written.
+bool expect_map(const Node& node, const std::string& what, Span where, Diagnostics& diagnostics,
+                const std::string& help = "");
+bool expect_list(const Node& node, const std::string& what, Span where, Diagnostics& diagnostics,
+                 const std::string& help = "");
 
 /// Reports a name that is none of `known`; adds "did you mean", or the list of all.
 Diagnostic& report_unknown(DiagnosticKind kind, Span where, const std::string& text,

@@ -2,6 +2,7 @@
 // the new nodes keep both.
 #include <algorithm>
 #include <optional>
+#include <set>
 
 #include "dsl/expand.h"
 #include "dsl/text/lexer.h"
@@ -265,6 +266,50 @@ Bindings read_variables(const Node& model, Diagnostics& diagnostics) {
     if (!variables || !variables->value->is_map())
         return {};  // what is no map is reported with the model's keys
     return VariableReader(*variables->value, diagnostics).read();
+}
+
+namespace {
+
+/// The names in all texts below `node`, in expressions or in `${name}`.
+void collect_names(const Node& node, std::set<std::string>& names) {
+    const std::string& text = node.text;
+    for (size_t begin = 0; begin < text.size();) {
+        size_t end = begin + 1;
+        if (is_name_start(text[begin])) {
+            while (end < text.size() && is_name_part(text[end])) ++end;
+            names.insert(text.substr(begin, end - begin));
+        }
+        begin = end;
+    }
+    for (const NodePtr& item : node.items) collect_names(*item, names);
+    for (const Entry& entry : node.entries) {
+        Node key;
+        key.text = entry.key;  // `scale: relu` in a map of metrics, or `f(x)` of functions
+        collect_names(key, names);
+        collect_names(*entry.value, names);
+    }
+}
+
+}  // namespace
+
+void check_unused_variables(const Node& model, Diagnostics& diagnostics) {
+    const Entry* variables = model.find("variables");
+    if (!variables || !variables->value->is_map()) return;
+    std::set<std::string> used;
+    for (const Entry& entry : model.entries)
+        if (&entry != variables) collect_names(*entry.value, used);
+    for (const Entry& entry : variables->value->entries) collect_names(*entry.value, used);
+    for (const Entry& entry : variables->value->entries) {
+        const Span& span = entry.key_span;
+        // A base has variables for all who extend it.
+        if (used.count(entry.key) || !span.known() ||
+            diagnostics.sources().file(span.file).used_at().known())
+            continue;
+        diagnostics
+            .warning(DiagnosticKind::kUnused, span, "nothing uses the variable `{}`", entry.key)
+            .help(fmt::format("it is used as `\"${{{}}}\"`, or by its name in an expression",
+                              entry.key));
+    }
 }
 
 NodePtr substitute_variables(const NodePtr& model, const Bindings& variables,

@@ -51,20 +51,21 @@ std::string excerpt(const SourceFiles& sources, const Span& span) {
                        std::string(width - 1, '~'));
 }
 
-std::string place(const SourceFiles& sources, const Span& span) {
-    if (span.file == 0) return "gmc";
+std::string place(const SourceFiles& sources, const Span& span, std::string_view program) {
+    if (span.file == 0) return std::string(program);
     const std::string& path = sources.file(span.file).path();
     if (span.line == 0) return path;
     return fmt::format("{}:{}:{}", path, span.line, span.column);
 }
 
-std::string render_one(const SourceFiles& sources, const Diagnostic& d) {
-    std::string out =
-        fmt::format("{}: {}: {} [{}]\n", place(sources, d.span), d.is_warning ? "warning" : "error",
-                    printable(d.text), diagnostic_kind_name(d.kind));
+std::string render_one(const SourceFiles& sources, const Diagnostic& d, std::string_view program) {
+    std::string out = fmt::format("{}: {}: {} [{}]\n", place(sources, d.span, program),
+                                  d.is_warning ? "warning" : "error", printable(d.text),
+                                  diagnostic_kind_name(d.kind));
     if (d.span.known()) out += excerpt(sources, d.span);
     for (const Note& note : d.notes) {
-        out += fmt::format("{}: note: {}\n", place(sources, note.span), printable(note.text));
+        out +=
+            fmt::format("{}: note: {}\n", place(sources, note.span, program), printable(note.text));
         if (note.span.known()) out += excerpt(sources, note.span);
     }
     // Follows the chain of files outwards, from a base model or a recipe to the line that brought
@@ -72,7 +73,7 @@ std::string render_one(const SourceFiles& sources, const Diagnostic& d) {
     for (Span span = d.span; span.file != 0 && sources.file(span.file).used_at().known();) {
         const SourceFile& source = sources.file(span.file);
         span = source.used_at();
-        out += fmt::format("{}: note: {}\n{}", place(sources, span), source.origin(),
+        out += fmt::format("{}: note: {}\n{}", place(sources, span, program), source.origin(),
                            excerpt(sources, span));
     }
     for (const std::string& help : d.helps) out += fmt::format("help: {}\n", printable(help));
@@ -95,7 +96,15 @@ Diagnostic& Diagnostics::add(Diagnostic diagnostic) {
     return list_.back();
 }
 
-std::string Diagnostics::render() const {
+void Diagnostics::warnings_to_errors() {
+    for (Diagnostic& warning : warnings_) {
+        warning.is_warning = false;
+        list_.push_back(std::move(warning));
+    }
+    warnings_.clear();
+}
+
+std::string Diagnostics::render(std::string_view program) const {
     std::vector<const Diagnostic*> ordered;
     for (const Diagnostic& d : list_) ordered.push_back(&d);
     for (const Diagnostic& d : warnings_) ordered.push_back(&d);
@@ -105,16 +114,16 @@ std::string Diagnostics::render() const {
     });
     std::string out;
     for (size_t i = 0; i < ordered.size() && i < kMostErrorsShown; ++i)
-        out += render_one(sources_, *ordered[i]);
+        out += render_one(sources_, *ordered[i], program);
     if (ordered.size() > kMostErrorsShown)
         out += fmt::format("and {} more {}\n", ordered.size() - kMostErrorsShown,
                            warnings_.empty() ? "errors" : "errors and warnings");
     return out;
 }
 
-std::string Diagnostics::take_warnings() {
+std::string Diagnostics::take_warnings(std::string_view program) {
     std::string out;
-    for (const Diagnostic& d : warnings_) out += render_one(sources_, d);
+    for (const Diagnostic& d : warnings_) out += render_one(sources_, d, program);
     warnings_.clear();
     return out;
 }

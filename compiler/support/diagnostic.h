@@ -76,6 +76,8 @@ class Diagnostics {
             {kind, span, fmt::format(text, std::forward<Args>(args)...), {}, {}, true});
         return warnings_.back();
     }
+    /// Makes errors of all warnings.
+    void warnings_to_errors();
     /// Adds a note to every error from number `first` on, such as "in block `up`, used here".
     void note_since(size_t first, Span span, const std::string& text) {
         for (size_t i = first; i < list_.size(); ++i) list_[i].note(span, text);
@@ -86,15 +88,15 @@ class Diagnostics {
     /// Adds a help to the error reported last.
     void help_last(std::string what) { list_.back().help(std::move(what)); }
     /// The warnings as text, as render() gives it; they are forgotten.
-    std::string take_warnings();
+    std::string take_warnings(std::string_view program = "gmc");
 
     bool any() const { return !list_.empty(); }
     size_t count() const { return list_.size(); }
     const std::vector<Diagnostic>& list() const { return list_; }
     const std::vector<Diagnostic>& warnings() const { return warnings_; }
     /// Errors and warnings as text, in the order of their places. Shows at most 20 and counts the
-    /// rest.
-    std::string render() const;
+    /// rest. What has no place begins with `program`.
+    std::string render(std::string_view program = "gmc") const;
 
   private:
     SourceFiles sources_;

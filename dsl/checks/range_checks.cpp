@@ -102,8 +102,7 @@ class RangeChecks {
             std::find_if(spec_.data.begin(), spec_.data.end(),
                          [&](const DataField& f) { return range_known(f) && f.shape == shape; });
         if (field == spec_.data.end()) return;
-        if (ending.activation == "none" && only_judged(*ending.network, *field))
-            unbounded(ending, *field);
+        if (ending.activation == "none" && only_judged(*ending.network)) unbounded(ending, *field);
         if (!ending.range || fits(*ending.range, *field)) return;
         const std::string gives =
             std::isfinite(ending.range->high)
@@ -118,22 +117,29 @@ class RangeChecks {
             .help(remedy(*ending.range, *field));
     }
 
-    /// True when a network is trained only by what a judge says about it, and by nothing that
-    /// compares its values with the data. Then only an activation keeps its values in the range of
-    /// the data.
-    bool only_judged(const NetworkSpec& network, const DataField& field) const {
-        bool judged = false, compared = false;
+    /// True when a network is trained only by what a judge says about it, and by nothing that looks
+    /// at its values themselves. Then only an activation keeps its values in the range of the data.
+    bool only_judged(const NetworkSpec& network) const {
+        bool judged = false, seen = false;
         for (const MinimizeSpec& entry : spec_.objective.minimize) {
             const auto& trained = entry.networks;
             if (std::find(trained.begin(), trained.end(), network.name) == trained.end()) continue;
-            view_.walk(*entry.loss, [&](const Expression& e) {
-                const NetworkSpec* other =
-                    e.kind == Expression::Kind::kCall ? view_.network(e.text) : nullptr;
-                judged |= other && is_judge(*other);
-                compared |= view_.field_of(e) == &field;
-            });
+            seen |= occurs_outside_judges(network, *entry.loss);
+            for (const std::string& name : view_.networks_in(*entry.loss))
+                judged |= is_judge(*view_.network(name));
         }
-        return judged && !compared;
+        return judged && !seen;
+    }
+
+    bool occurs_outside_judges(const NetworkSpec& network, const Expression& e) const {
+        const Expression& value = view_.resolved(e);
+        const NetworkSpec* applied =
+            value.kind == Expression::Kind::kCall ? view_.network(value.text) : nullptr;
+        if (applied && is_judge(*applied)) return false;
+        if (applied == &network) return true;
+        return std::any_of(
+            value.arguments.begin(), value.arguments.end(),
+            [&](const ExpressionPtr& a) { return occurs_outside_judges(network, *a); });
     }
 
     void unbounded(const Ending& ending, const DataField& field) {

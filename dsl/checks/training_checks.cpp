@@ -46,7 +46,7 @@ class TrainingChecks {
   private:
     void trained(const NetworkSpec& network) {
         const std::vector<MinimizeSpec>& entries = view_.spec().objective.minimize;
-        if (facts_.at(network.name).parameters == 0) return;
+        if (facts_.at(network.name).parameters == 0 || has_chosen_values(network)) return;
         for (const MinimizeSpec& entry : entries)
             if (contains(entry.networks, network.name)) return;
         for (const MinimizeSpec& entry : entries) {
@@ -61,15 +61,28 @@ class TrainingChecks {
         }
     }
 
-    /// Whether `judge` is applied to results of `other`, anywhere in `loss`.
+    /// Whether every layer with weights says how they begin: then the network may be meant to stay
+    /// as it begins.
+    static bool has_chosen_values(const NetworkSpec& network) {
+        bool chosen = true;
+        for_each_layer(network, [&](const LayerSpec& layer) {
+            if (layer.has("initializer")) chosen &= layer.value_spans.count("initializer") != 0;
+        });
+        return chosen;
+    }
+
+    /// Whether `judge` is applied to results of `other` in `loss`, and also to something else. A
+    /// network that everything passes through is a part of the judge.
     bool judges(const NetworkSpec& judge, const std::string& other, const Expression& loss) const {
-        bool found = false;
+        bool with = false, without = false;
         view_.walk(loss, [&](const Expression& e) {
             if (e.kind != Kind::kCall || e.text != judge.name) return;
+            bool found = false;
             for (const ExpressionPtr& argument : e.arguments)
                 found |= view_.networks_in(*argument).count(other) != 0;
+            (found ? with : without) = true;
         });
-        return found;
+        return with && without;
     }
 
     void one_entry_for_both(const MinimizeSpec& entry) {

@@ -25,13 +25,13 @@ class UnusedChecks {
                     view_.walk(*name_expression(entry->name, entry->span), use);
         lets();
         for (const NetworkSpec& network : view_.spec().networks) {
+            if (!is_own(network.span)) continue;
             if (!used_.count(network.name)) {
                 report(network.span, "nothing uses the network `{}`", network.name)
                     .help("apply it in the objective, or remove it");
                 continue;
             }
             inputs(network);
-            layers(network);
         }
     }
 
@@ -42,8 +42,13 @@ class UnusedChecks {
                                     std::forward<Args>(args)...);
     }
 
-    /// Entries of a recipe are not reported: a model may use them in functions of its own. What an
-    /// unused entry uses is not reported either, so that there is one warning per cause.
+    /// Whether the place is in the file that was named. Bases and recipes have more than each of
+    /// their users needs.
+    bool is_own(const Span& span) const {
+        return span.known() && !diagnostics_.sources().file(span.file).used_at().known();
+    }
+
+    /// What an unused entry uses is not reported, so that there is one warning per cause.
     void lets() {
         const ObjectiveSpec& objective = view_.spec().objective;
         std::vector<const NamedExpression*> unused;
@@ -54,7 +59,7 @@ class UnusedChecks {
         for (const NamedExpression* entry : unused)
             view_.walk(*entry->value, [&](const Expression& e) { used_.insert(e.text); });
         for (const NamedExpression* entry : unused)
-            if (entry->span.file != objective.recipe.file && !used_.count(entry->name))
+            if (is_own(entry->span) && !used_.count(entry->name))
                 report(entry->span, "nothing uses `{}`", entry->name)
                     .help("is it missing in a loss? As one of the `metrics` it is only watched");
     }
@@ -82,19 +87,6 @@ class UnusedChecks {
                     .help(fmt::format("name it in `from` of a layer, as in `concat: {{from: [..., "
                                       "{}]}}`, or remove it",
                                       input.name));
-    }
-
-    /// A layer is used by the next one, or by its name. The last layer of the trunk is used by the
-    /// outputs.
-    void layers(const NetworkSpec& network) {
-        const std::set<std::string> names = taken(network);
-        for (size_t i = 0; i + 1 < network.layers.size(); ++i) {
-            const LayerSpec& layer = network.layers[i];
-            if (network.layers[i + 1].from.empty() || names.count(layer.name)) continue;
-            report(layer.span, "nothing takes the result of this `{}`", layer.kind)
-                .note(network.layers[i + 1].from_span, "the next layer takes something else")
-                .help("name it, and name it in `from` of a layer, or remove it");
-        }
     }
 
     const ModelView& view_;

@@ -5,6 +5,7 @@
 #include <array>
 #include <filesystem>
 
+#include "dsl/data/data_paths.h"
 #include "dsl/text/scalar.h"
 #include "dsl/values.h"
 #include "runtime/files/label_count.h"
@@ -65,6 +66,7 @@ void FieldReader::refuse(const Node& map, const char* key, const std::string& re
 void FieldReader::report_file(const Diagnostics& found) {
     Diagnostic error = found.list().front();
     error.span = values_.spans.at(field_.format);
+    for (const std::string& hint : where_looked(field_.source)) error.help(hint);
     if (!std::filesystem::exists(field_.source))
         error.help(
             fmt::format("with `shape:` in `{}`, or `classes:` for labels, the file is not needed "
@@ -97,7 +99,7 @@ void FieldReader::read_labels(runtime::ArrayFile& file) {
 
 /// Reads a file of examples: shape and classes from its header, unless the model gives a shape.
 void FieldReader::read_file() {
-    field_.source = values_.text(field_.format);
+    field_.source = with_home(values_.text(field_.format));
     field_.key = values_.text("key");
     if (shape_given_) refuse(*entry_.value, "classes", "it has a shape, and labels have none");
     // With its number of classes given, nothing has to be looked up for a field of labels.
@@ -165,7 +167,7 @@ void FieldReader::read_synthetic(const Entry& source) {
 /// Reads a folder. Without a size the field stands for the classes of the folder, which data.cpp
 /// looks up.
 void FieldReader::read_folder() {
-    field_.source = values_.text("folder");
+    field_.source = with_home(values_.text("folder"));
     std::vector<int64_t> size = values_.integers("size");
     const bool like_train =
         train_.field && train_.field->format == "folder" && train_.field->shape.size() == 3;

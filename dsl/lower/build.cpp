@@ -32,6 +32,9 @@ class ModuleBuilder {
         module_.name = spec_.name;
         std::vector<NetworkSummary> summaries;
         if (!declare_networks(m_, summaries)) return Failure{};
+        for (const NetworkSummary& network : summaries)
+            for (const LayerSummary& layer : network.layers)
+                m_.output_shapes[{network.name, layer.output}] = layer.shape;
         const size_t errors_before = diagnostics_.count();
         for (const dsl::MinimizeSpec& entry : spec_.objective.minimize)
             for (size_t i = 0; entry.average && i < entry.networks.size(); ++i)

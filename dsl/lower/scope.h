@@ -39,6 +39,8 @@ struct ModuleScope {
     /// True the first time only: functions share expressions, and so their errors.
     bool reported_once(const Span& place, const std::string& text);
     std::set<std::string> reported = {};
+    /// Per example, by network and output ("" for the only one).
+    std::map<std::pair<std::string, std::string>, ir::Shape> output_shapes = {};
 
     /// Parameter -> its moving average, the state `average.PARAMETER`.
     std::map<ir::StateId, ir::StateId> averages;

@@ -3,6 +3,7 @@
 #include "dsl/lower/shape_errors.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -23,26 +24,26 @@ int64_t elements(const Shape& shape) {
     return n;
 }
 
-std::optional<ShapeSource> layers_source(std::string text,
-                                         const std::vector<dsl::LayerSpec>& layers,
-                                         Span otherwise) {
-    return ShapeSource{std::move(text), &layers, layers.empty() ? otherwise : layers.back().span};
-}
-
 /// The source of the shape of a network, or of the output of one, that `e` names.
-std::optional<ShapeSource> network_source(const dsl::ModelView& view, const Expression& e) {
+std::optional<ShapeSource> network_source(const ModuleScope& m, const Expression& e) {
     const bool member = e.kind == Kind::kMember;
-    const Expression& call = member ? view.resolved(*e.arguments[0]) : e;
-    const dsl::NetworkSpec* network = call.kind == Kind::kCall ? view.network(call.text) : nullptr;
+    const Expression& call = member ? m.view.resolved(*e.arguments[0]) : e;
+    const dsl::NetworkSpec* network =
+        call.kind == Kind::kCall ? m.view.network(call.text) : nullptr;
     if (!network) return std::nullopt;
-    if (!member)
-        return network->outputs.empty() ? layers_source(fmt::format("`{}`", network->name),
-                                                        network->layers, network->span)
-                                        : std::nullopt;
+    const auto source = [&](std::string text, const std::vector<dsl::LayerSpec>& layers,
+                            Span otherwise, const std::string& output) {
+        const auto shape = m.output_shapes.find({network->name, output});
+        return ShapeSource{std::move(text), &layers,
+                           layers.empty() ? otherwise : layers.back().span,
+                           shape == m.output_shapes.end() ? Shape{} : shape->second};
+    };
+    if (!member && network->outputs.empty())
+        return source(fmt::format("`{}`", network->name), network->layers, network->span, "");
     for (const dsl::NetworkOutput& output : network->outputs)
-        if (output.name == e.text)
-            return layers_source(fmt::format("the output `{}` of `{}`", output.name, network->name),
-                                 output.layers, output.span);
+        if (member && output.name == e.text)
+            return source(fmt::format("the output `{}` of `{}`", output.name, network->name),
+                          output.layers, output.span, output.name);
     return std::nullopt;
 }
 
@@ -51,45 +52,55 @@ bool reduces(const std::string& function) {
     return std::find(kReductions.begin(), kReductions.end(), function) != kReductions.end();
 }
 
-bool makes_noise(const std::string& function) {
-    static constexpr std::array kShaped = {"normal", "uniform", "grad"};
-    return std::find(kShaped.begin(), kShaped.end(), function) != kShaped.end();
-}
-
 bool later(const Span& a, const Span& b) {
     return std::tie(a.line, a.column) > std::tie(b.line, b.column);
 }
 
 }  // namespace
 
-std::optional<ShapeSource> source_of_shape(const dsl::ModelView& view, const Expression& e,
-                                           bool reductions) {
-    const Expression& value = view.resolved(e);
-    if (const dsl::DataField* field = view.field_of(value))
-        return ShapeSource{fmt::format("`{}`", field->name), nullptr, field->span};
-    if (auto source = network_source(view, value)) return source;
-    if (value.kind == Kind::kCall && (view.network(value.text) || makes_noise(value.text) ||
-                                      (reduces(value.text) && !reductions)))
-        return value.text == "normal" && value.arguments.size() == 1
-                   ? source_of_shape(view, *value.arguments[0], reductions)
-                   : std::nullopt;
-    // Of several operands, the first that comes from a network, or else a field.
+std::optional<ShapeSource> source_of_shape(const ModuleScope& m, const Expression& e,
+                                           const Shape& shape, bool reductions) {
+    const Expression& value = m.view.resolved(e);
+    const auto fits = [&](const ShapeSource& source) {
+        return source.shape == shape || (elements(source.shape) == 1 && elements(shape) == 1);
+    };
+    if (const dsl::DataField* field = m.view.field_of(value)) {
+        ShapeSource source{fmt::format("`{}`", field->name), nullptr, field->span, field->shape};
+        return fits(source) || reductions ? std::optional(source) : std::nullopt;
+    }
+    if (auto source = network_source(m, value))
+        return fits(*source) || reductions ? source : std::nullopt;
+    if (value.kind != Kind::kCall && value.arguments.empty()) return std::nullopt;
+    if (value.kind == Kind::kCall &&
+        (m.view.network(value.text) || value.text == "grad" || value.text == "uniform" ||
+         (reduces(value.text) && !reductions)))
+        return std::nullopt;
+    // Of several operands the first that a network makes, else a field.
     std::optional<ShapeSource> out;
     for (const dsl::ExpressionPtr& operand : value.arguments) {
-        std::optional<ShapeSource> source = source_of_shape(view, *operand, reductions);
+        std::optional<ShapeSource> source = source_of_shape(m, *operand, shape, reductions);
         if (source && (!out || (!out->layers && source->layers))) out = std::move(source);
     }
     return out;
 }
 
+namespace {
+
+/// "[28, 28, 1]", as a model's author writes it.
+std::string written(const Shape& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
+
+/// "[28,28,1]", or "one number".
 std::string shape_text(const Shape& example) {
     return elements(example) == 1 ? "one number" : ir::to_string(example);
 }
 
+/// How layers that end in `have` come to end in `want`; "" when there is no short answer.
 std::string remedy(const ShapeSource& source, const Shape& have, const Shape& want) {
     if (!source.layers || source.layers->empty() || want.empty()) return "";
-    const std::string reshape = fmt::format("`reshape: {}`", ir::to_string(want));
-    if (have != want && elements(have) == elements(want)) return "add " + reshape;
+    const std::string reshape = fmt::format("`reshape: {}`", written(want));
+    const bool ends_in_reshape = source.layers->back().kind == "reshape";
+    if (have != want && elements(have) == elements(want))
+        return (ends_in_reshape ? "write " : "add ") + reshape;
     std::string kind;  // of the last layer that makes numbers
     for (auto layer = source.layers->rbegin(); kind.empty() && layer != source.layers->rend();
          ++layer)
@@ -101,8 +112,10 @@ std::string remedy(const ShapeSource& source, const Shape& have, const Shape& wa
     if (dense && want.size() == 1 && have.size() == 1)
         return fmt::format("`dense: {}` gives it", want[0]);
     if (dense) return fmt::format("`dense: {}` and {} give it", elements(want), reshape);
-    return fmt::format("its layers have to end in {}", ir::to_string(want));
+    return fmt::format("its layers have to end in {}", written(want));
 }
+
+}  // namespace
 
 void report(ModuleScope& m, const ShapeError& error) {
     const dsl::RecipeUse& recipe = m.spec.objective.recipe;
@@ -123,7 +136,7 @@ void report(ModuleScope& m, const ShapeError& error) {
 ShapeError clash(const ModuleScope& m, const Expression& first, const Shape& a,
                  const Expression& second, const Shape& b) {
     ShapeError error;
-    const auto from_a = source_of_shape(m.view, first), from_b = source_of_shape(m.view, second);
+    const auto from_a = source_of_shape(m, first, a), from_b = source_of_shape(m, second, b);
     const bool a_layers = from_a && from_a->layers, b_layers = from_b && from_b->layers;
     if (!a_layers && !b_layers) return error;
     const bool blame_b = b_layers && (!a_layers || later(from_b->span, from_a->span));
@@ -144,7 +157,7 @@ ShapeError misfit(const ModuleScope& m, const dsl::NetworkSpec& network,
                   const dsl::NetworkInput& input, const Shape& wanted, const Expression& argument,
                   const Shape& given) {
     ShapeError error;
-    const auto source = source_of_shape(m.view, argument);
+    const auto source = source_of_shape(m, argument, given);
     error.at_model = input.span;
     error.note = Note{input.span, fmt::format("`{}` is declared here", input.name)};
     const std::string takes =
@@ -170,7 +183,7 @@ ShapeError misfit(const ModuleScope& m, const dsl::NetworkSpec& network,
 
 ShapeError too_many(const ModuleScope& m, const Expression& e, const Shape& given) {
     ShapeError error;
-    const auto source = source_of_shape(m.view, e, true);
+    const auto source = source_of_shape(m, e, given, true);
     if (!source || !source->layers) return error;
     error.at_model = source->span;
     error.text_at_model = fmt::format(

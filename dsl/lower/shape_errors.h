@@ -16,19 +16,15 @@ struct ShapeSource {
     std::string text;  ///< "`decoder`", "the output `mean` of `encoder`", "`image`"
     /// The layers of a network or output, the last of which gives the shape; null for a field.
     const std::vector<dsl::LayerSpec>* layers = nullptr;
-    Span span;  ///< of that layer, or of the field
+    Span span;        ///< of that layer, or of the field
+    ir::Shape shape;  ///< per example
 };
 
-/// The source of the shape of `e`, through `let`, arithmetic and functions that keep the shape;
-/// with `reductions` also through sum, mean and norm. Nothing for noise and constants.
-std::optional<ShapeSource> source_of_shape(const dsl::ModelView& view, const dsl::Expression& e,
-                                           bool reductions = false);
-
-/// "[28,28,1]", or "one number".
-std::string shape_text(const ir::Shape& example);
-
-/// A hint how layers that end in `have` could end in `want`; "" when there is no short one.
-std::string remedy(const ShapeSource& source, const ir::Shape& have, const ir::Shape& want);
+/// The source of the `shape` of `e`, per example: through `let`, arithmetic and functions that keep
+/// the shape; with `reductions` also through sum, mean and norm, whatever the shape was before them.
+/// Nothing for constants.
+std::optional<ShapeSource> source_of_shape(const ModuleScope& m, const dsl::Expression& e,
+                                           const ir::Shape& shape, bool reductions = false);
 
 struct ShapeError {
     DiagnosticKind kind = DiagnosticKind::kShapeMismatch;

@@ -49,6 +49,12 @@ Rows layers() {
          "global_average_pooling"},
         {"adaptivemaxpool2d|adaptivemaxpool1d|globalmaxpooling2d|globalmaxpooling1d|globalmaxpool",
          "global_max_pooling"},
+    };
+}
+
+/// Layers that change sizes, and activations.
+Rows sizes_and_activations() {
+    return {
         {"upsample|upsampling|upsamplingnearest2d|upsamplingbilinear2d|upsample2d|interpolate|"
          "resize|resizing",
          "up_sampling2d"},
@@ -66,6 +72,12 @@ Rows layers() {
         {"relu6|selu|mish|hardswish|hardsigmoid|hardtanh|softsign|celu|exponential|threshold", "",
          "there is no such activation; near ones are `relu`, `elu`, `gelu`, `silu` and `tanh`",
          "relu"},
+    };
+}
+
+/// Layers that are written in another way, or that there are none of.
+Rows other_layers() {
+    return {
         {"activation|nonlinearity|act", "activation",
          "an activation is a layer of its own, `- relu`, or a key of the layer before it, "
          "`activation: relu`",
@@ -184,6 +196,11 @@ Rows words() {
         {"zero", "zeros"},
         {"one|constant", "ones"},
         {"full", "same"},
+        {"0", "valid"},
+        {"1|2|3|4|5", "same",
+         "`same` keeps the size at stride 1; other borders are a layer `pad` before this one, and "
+         "`padding: valid`",
+         "valid"},
         {"constant|zero", "zeros"},
         {"replicate|symmetric|nearest", "edge"},
         {"bicubic|linear|area", "bilinear"},
@@ -358,8 +375,8 @@ Rows recipes() {
 const Rows& foreign_words() {
     static const Rows kRows = [] {
         Rows all;
-        for (const Rows& theme :
-             {layers(), keys(), words(), optimizers(), sections(), functions(), recipes()})
+        for (const Rows& theme : {layers(), sizes_and_activations(), other_layers(), keys(),
+                                  words(), optimizers(), sections(), functions(), recipes()})
             all.insert(all.end(), theme.begin(), theme.end());
         return all;
     }();

@@ -62,8 +62,8 @@ std::vector<KeyRow> data_field_keys() {
              "folder: pictures of other proportions are cut, or stretched"),
         flag("flip", "false", "folder: half of the pictures, at random, are mirrored in training"),
         structure("range", "[number]", kOptional,
-                  "[low, high] that stored 0 to 255 is mapped to, and that other values lie in; "
-                  "[0, 1] when left out"),
+                  "[low, high] that stored 0 to 255 is mapped to, [0, 1] when left out; numbers of "
+                  "other types are checked against it where it is given"),
         shape("shape", kOptional,
               "shape of an example; read from the file when left out, which then has to exist"),
         integer("classes", kOptional, kClasses,

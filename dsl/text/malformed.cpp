@@ -4,7 +4,11 @@
 
 #include <algorithm>
 #include <optional>
+#include <string_view>
 #include <vector>
+
+#include "dsl/text/lexer.h"
+#include "dsl/text/text_file.h"
 
 namespace gmc::dsl {
 namespace {
@@ -71,6 +75,89 @@ Suspects find_suspects(const std::string& text, size_t until) {
     return out;
 }
 
+/// Something in a line that YAML reads otherwise than its author.
+struct Slip {
+    size_t offset;  ///< in the text
+    std::string what, help;
+};
+
+/// Characters that look like YAML's own.
+std::optional<Slip> look_alike(const std::string& text, size_t begin, size_t end) {
+    struct Alike {
+        std::string_view bytes, what, help;
+    };
+    static constexpr Alike kAlike[] = {
+        {"\xe2\x80\x9c", "a typographic quote", "quotes of YAML are `\"` and `'`"},
+        {"\xe2\x80\x9d", "a typographic quote", "quotes of YAML are `\"` and `'`"},
+        {"\xe2\x80\x9e", "a typographic quote", "quotes of YAML are `\"` and `'`"},
+        {"\xe2\x80\x99", "a typographic quote", "quotes of YAML are `\"` and `'`"},
+        {"\xef\xbc\x9a", "a full-width colon", "write `:`"},
+        {"\xe2\x80\x93", "a dash that is no `-`", "write `-`"},
+        {"\xe2\x80\x94", "a dash that is no `-`", "write `-`"}};
+    for (size_t i = begin; i < end; ++i) {
+        const std::string_view rest(text.data() + i, end - i);
+        if (const std::string odd = odd_space(rest); !odd.empty())
+            return Slip{i, odd + " stands here", "write a plain space"};
+        for (const Alike& alike : kAlike)
+            if (rest.starts_with(alike.bytes))
+                return Slip{i, fmt::format("{} stands here", alike.what), std::string(alike.help)};
+    }
+    return std::nullopt;
+}
+
+/// Words of YAML that lack a space or quotes.
+std::optional<Slip> missing_mark(const std::string& text, size_t begin, size_t end) {
+    const std::string_view line(text.data() + begin, end - begin);
+    const auto at = [&](size_t i) { return i < line.size() ? line[i] : '\n'; };
+    size_t first = std::min(line.find_first_not_of(' '), line.size());
+    if (at(first) == '-' && is_name_start(at(first + 1)))
+        return Slip{begin + first, "a space is missing behind this dash",
+                    fmt::format("write `- {}`", line.substr(first + 1))};
+    while (at(first) == '-' && at(first + 1) == ' ') first += 2;
+    size_t name = first;
+    while (is_name_part(at(name))) ++name;
+    if (name > first && at(name) == ':' && (is_name_part(at(name + 1)) || at(name + 1) == '"'))
+        return Slip{
+            begin + name, "a space is missing behind this colon",
+            fmt::format("write `{}: {}`", line.substr(first, name - first), line.substr(name + 1))};
+    const size_t equal = line.find_first_not_of(' ', name);
+    if (name > first && equal != line.npos && line[equal] == '=')
+        return Slip{begin + equal, "a key stands before `:`, not before `=`",
+                    fmt::format("write `{}: ...`", line.substr(first, name - first))};
+    const size_t reference = line.find(": ${");
+    if (reference != line.npos && line.substr(0, reference).find('{') != line.npos)
+        return Slip{begin + reference + 2, "`${...}` opens a map here",
+                    "inside of `{ }` and `[ ]` it needs quotes: `\"${name}\"`"};
+    for (const std::string_view special : {": %", ": @", ": `", "- %", "- @"})
+        if (const size_t found = line.find(special); found != line.npos)
+            return Slip{begin + found + 2,
+                        fmt::format("text cannot begin with `{}`", special.back()),
+                        "put it in quotes"};
+    const size_t comment = line.find(" #");
+    const std::string_view before = line.substr(0, comment);
+    const auto count = [&](char c) { return std::count(before.begin(), before.end(), c); };
+    if (comment != line.npos && (count('{') > count('}') || count('[') > count(']')))
+        return Slip{begin + comment + 1, "what follows this `#` is a comment",
+                    "text with ` #` in it needs quotes"};
+    return std::nullopt;
+}
+
+/// The slip in the line of byte `at`, or in one of the two lines before it, whose end a parser
+/// often sees first.
+std::optional<Slip> find_slip(const std::string& text, size_t at) {
+    constexpr int kLines = 3;
+    size_t end = std::min(text.find('\n', at), text.size());
+    for (int i = 0; i < kLines; ++i) {
+        const size_t before = end == 0 ? text.npos : text.rfind('\n', end - 1);
+        const size_t begin = before == text.npos ? 0 : before + 1;
+        if (auto slip = look_alike(text, begin, end)) return slip;
+        if (auto slip = missing_mark(text, begin, end)) return slip;
+        if (begin == 0) break;
+        end = begin - 1;
+    }
+    return std::nullopt;
+}
+
 }  // namespace
 
 size_t quoted_end(const std::string& text, size_t begin) {
@@ -99,6 +186,10 @@ void report_malformed(const std::string& message, size_t at, const std::string& 
     Diagnostic& error =
         diagnostics.error(DiagnosticKind::kBadYaml, source.span_at(file, at, 1), "{}",
                           known ? wording->ours : "malformed YAML: " + message);
+    if (const std::optional<Slip> slip = find_slip(text, at)) {
+        error.note(source.span_at(file, slip->offset, 1), slip->what).help(slip->help);
+        return;
+    }
     if (known && *wording->help) error.help(wording->help);
     const Suspects suspects = find_suspects(text, at);
     if (suspects.long_quote)

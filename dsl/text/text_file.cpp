@@ -106,6 +106,22 @@ Result<std::string> read_bytes(const std::string& path, Diagnostics& diagnostics
 
 }  // namespace
 
+std::string odd_space(std::string_view text) {
+    struct Odd {
+        std::string_view bytes, name;
+    };
+    static constexpr Odd kOdd[] = {{"\xc2\xa0", "a no-break space (U+00A0)"},
+                                   {"\xe2\x80\xaf", "a narrow no-break space (U+202F)"},
+                                   {"\xe2\x80\x87", "a figure space (U+2007)"},
+                                   {"\xe2\x80\x89", "a thin space (U+2009)"},
+                                   {"\xe2\x80\x8b", "a space of no width (U+200B)"},
+                                   {"\xe3\x80\x80", "an ideographic space (U+3000)"},
+                                   {"\xef\xbb\xbf", "a byte order mark (U+FEFF)"}};
+    for (const Odd& odd : kOdd)
+        if (text.starts_with(odd.bytes)) return std::string(odd.name);
+    return "";
+}
+
 Result<TextFile> load_text(const std::string& path, Diagnostics& diagnostics) {
     Result<std::string> bytes = read_bytes(path, diagnostics);
     if (!bytes) return Failure{};
@@ -126,6 +142,13 @@ Result<TextFile> load_text(const std::string& path, Diagnostics& diagnostics) {
         return Failure{};
     }
     const uint32_t file = diagnostics.sources().add(path, text);
+    if (text.find('\r') != std::string::npos && text.find('\n') == std::string::npos) {
+        diagnostics
+            .error(DiagnosticKind::kBadFile, Span{file, 0, 0, 0},
+                   "its lines end in carriage returns alone, as on computers of 1990")
+            .help("save the file with the line ends LF, or CR LF");
+        return Failure{};
+    }
     return TextFile{file, std::move(text)};
 }
 
@@ -138,6 +161,15 @@ bool check_layout(const std::string& text, uint32_t file, size_t most_levels,
         const size_t line_end = std::min(text.find('\n', line_start), text.size());
         const size_t first = text.find_first_not_of(" \t\r", line_start);
         const bool blank = first == std::string::npos || first >= line_end || text[first] == '#';
+        if (const std::string odd =
+                odd_space(std::string_view(text).substr(std::min(first, text.size()), 3));
+            !blank && !odd.empty()) {
+            diagnostics
+                .error(DiagnosticKind::kBadYaml, source.span_at(file, first, 1),
+                       "{} is used as indentation", odd)
+                .help("YAML is indented with plain spaces");
+            return false;
+        }
         const size_t tab = text.find('\t', line_start);
         if (!blank && tab < first) {
             diagnostics

@@ -21,8 +21,13 @@ struct TextFile {
 /// is no such file, when it is a directory, is too large, cannot be read or is not UTF-8.
 Result<TextFile> load_text(const std::string& path, Diagnostics& diagnostics);
 
-/// Reports kBadYaml for tabs as indentation and for brackets nested deeper than `most_levels`. The
-/// latter is checked here because yaml-cpp recurses for each bracket and would overflow the stack.
+/// A name for what `text` begins with, if that looks like a space and is none for YAML, such as "a
+/// no-break space (U+00A0)"; "" for all else.
+std::string odd_space(std::string_view text);
+
+/// Reports kBadYaml for tabs and odd spaces as indentation, and for brackets nested deeper than
+/// `most_levels`. The latter is checked here because yaml-cpp recurses for each bracket and would
+/// overflow the stack.
 bool check_layout(const std::string& text, uint32_t file, size_t most_levels,
                   Diagnostics& diagnostics);
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "compiler/support/check.h"
 #include "runtime/output/font.h"
@@ -182,25 +183,31 @@ Result<Image> pair_grid(const ImageBatch& originals, const ImageBatch& reconstru
     return grid;
 }
 
-Image stack_labelled(std::span<const LabelledImage> parts) {
-    GMC_CHECK(!parts.empty(), "a stack of no pictures");
+Image stack_labelled(std::span<const LabelledImage> parts, int64_t columns) {
+    GMC_CHECK(!parts.empty() && columns > 0, "a stack of no pictures");
     constexpr int64_t kMargin = 4;
     constexpr int64_t kTextScale = 2;
     const int64_t label_height = kTextScale * kGlyphHeight + 2 * kMargin;
-    int64_t height = kMargin;
-    int64_t width = 0;
-    int64_t channels = 1;
-    for (const LabelledImage& part : parts) {
-        height += label_height + part.image.height;
+    const auto count = static_cast<int64_t>(parts.size());
+    columns = std::min(columns, count);
+    int64_t width = 0, channels = 1;
+    std::vector<int64_t> heights(static_cast<size_t>((count + columns - 1) / columns), 0);
+    for (int64_t i = 0; i < count; ++i) {
+        const LabelledImage& part = parts[static_cast<size_t>(i)];
+        int64_t& height = heights[static_cast<size_t>(i / columns)];
+        height = std::max(height, label_height + part.image.height);
         width = std::max({width, part.image.width, text_width(part.label, kTextScale)});
         channels = std::max(channels, part.image.channels);
     }
-    Image stack = make_canvas(height, width + 2 * kMargin, channels, 255);
+    const int64_t height = std::accumulate(heights.begin(), heights.end(), kMargin);
+    Image stack = make_canvas(height, columns * (width + kMargin) + kMargin, channels, 255);
     int64_t top = 0;
-    for (const LabelledImage& part : parts) {
-        draw_text(part.label, top + kMargin, kMargin, kTextScale, stack);
-        paste(part.image, top + label_height, kMargin, stack);
-        top += label_height + part.image.height;
+    for (int64_t i = 0; i < count; ++i) {
+        const LabelledImage& part = parts[static_cast<size_t>(i)];
+        const int64_t left = kMargin + i % columns * (width + kMargin);
+        draw_text(part.label, top + kMargin, left, kTextScale, stack);
+        paste(part.image, top + label_height, left, stack);
+        if (i % columns == columns - 1) top += heights[static_cast<size_t>(i / columns)];
     }
     return stack;
 }

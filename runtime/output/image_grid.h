@@ -53,8 +53,8 @@ struct LabelledImage {
     Image image;
 };
 
-/// Puts pictures below each other, each with its label above it (for instance the grids of five
+/// Puts pictures in rows of `columns`, each with its label above it (for instance the grids of five
 /// epochs). Needs at least one.
-Image stack_labelled(std::span<const LabelledImage> parts);
+Image stack_labelled(std::span<const LabelledImage> parts, int64_t columns = 1);
 
 }  // namespace gmc::runtime

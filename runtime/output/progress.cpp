@@ -116,12 +116,19 @@ void Progress::update(const ProgressState& state) {
         started_step_ = state.step;
         started_s_ = now;
     }
-    const double interval = live_ ? options_.live_interval_s : options_.plain_interval_s;
+    if (state.epoch > last_.epoch && last_.epoch > 0) keep_epoch();
     last_ = state;
     shown_ = false;
-    if (now - printed_s_ < interval) return;
+    if (!live_ || now - printed_s_ < options_.live_interval_s) return;
     printed_s_ = now;
     print(state);
+}
+
+/// Leaves the last line of an epoch on the screen, or in the file.
+void Progress::keep_epoch() {
+    if (!shown_) print(last_);
+    if (line_open_) put("\n");
+    line_open_ = false;
 }
 
 /// Writes without fmt::print, which throws when the reader of a pipe is gone; training should go

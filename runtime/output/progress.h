@@ -54,8 +54,6 @@ class RateMeter {
 struct ProgressOptions {
     /// Between two rewritings on a terminal.
     double live_interval_s = 0.1;
-    /// Between two lines elsewhere.
-    double plain_interval_s = 10.0;
     /// Seconds of a clock that never goes back; replaced in tests.
     std::function<double()> now_s;
 };
@@ -80,6 +78,7 @@ class Progress {
   private:
     void put(const std::string& text);
     void print(const ProgressState& state);
+    void keep_epoch();
     double seconds_left(const ProgressState& state) const;
 
     std::FILE* out_;

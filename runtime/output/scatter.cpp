@@ -3,15 +3,14 @@
 #include "runtime/output/scatter.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
+#include "runtime/output/canvas.h"
 #include "runtime/output/font.h"
 
 namespace gmc::runtime {
 namespace {
 
-using Colour = std::array<uint8_t, 3>;
 constexpr Colour kDataColour{176, 196, 222}, kPointColour{24, 56, 128}, kGridColour{232, 232, 232},
     kFrameColour{128, 128, 128};
 /// Share of the extent, on each side.
@@ -20,6 +19,7 @@ constexpr double kMargin = 0.08;
 constexpr double kPointOpacity = 0.7;
 constexpr int64_t kBorder = 44, kCaption = 24;
 constexpr double kLinesAbout = 6;
+constexpr double kPathRadius = 0.8;
 
 /// The part of the plane that is shown, a square.
 struct View {
@@ -60,28 +60,6 @@ bool make_view(std::span<const float> shown, View& view) {
     return true;
 }
 
-void blend(const Colour& colour, double share, uint8_t* pixel) {
-    for (size_t c = 0; c < 3; ++c)
-        pixel[c] = static_cast<uint8_t>(pixel[c] + share * (colour[c] - pixel[c]) + 0.5);
-}
-
-/// Draws a disc. Over the width of one pixel at the edge, pixels are covered in part.
-void dot(double x, double y, double radius, const Colour& colour, double opacity, Image& image) {
-    const auto first = [&](double centre) {
-        return std::max<int64_t>(0, static_cast<int64_t>(std::floor(centre - radius - 1)));
-    };
-    const auto last = [&](double centre, int64_t size) {
-        return std::min<int64_t>(size - 1, static_cast<int64_t>(std::ceil(centre + radius + 1)));
-    };
-    for (int64_t row = first(y); row <= last(y, image.height); ++row)
-        for (int64_t column = first(x); column <= last(x, image.width); ++column) {
-            const double distance = std::hypot(static_cast<double>(column) + 0.5 - x,
-                                               static_cast<double>(row) + 0.5 - y);
-            const double share = std::clamp(radius + 0.5 - distance, 0.0, 1.0);
-            if (share > 0) blend(colour, share * opacity, image.at(row, column));
-        }
-}
-
 /// Draws the points that lie in the view and returns how many do not.
 int64_t dots(std::span<const float> points, const View& view, double radius, const Colour& colour,
              double opacity, Image& image) {
@@ -95,24 +73,9 @@ int64_t dots(std::span<const float> points, const View& view, double radius, con
     return outside;
 }
 
-void fill(int64_t top, int64_t left, int64_t height, int64_t width, const Colour& colour,
-          Image& image) {
-    for (int64_t y = top; y < top + height; ++y)
-        for (int64_t x = left; x < left + width; ++x)
-            std::copy(colour.begin(), colour.end(), image.at(y, x));
-}
-
-/// A step of 1, 2 or 5 times a power of ten, such that about kLinesAbout lines fit.
-double round_step(double extent) {
-    const double rough = extent / kLinesAbout, power = std::pow(10, std::floor(std::log10(rough)));
-    for (const double factor : {1.0, 2.0, 5.0})
-        if (factor * power >= rough) return factor * power;
-    return 10 * power;
-}
-
 /// Draws lines at round numbers, their labels below and at the left, and a frame.
 void axes(const View& view, Image& image) {
-    const double step = round_step(view.extent);
+    const double step = round_step(view.extent, kLinesAbout);
     const auto pixel = [](double place) { return static_cast<int64_t>(std::floor(place)); };
     const auto each_line = [&](double low, auto&& use) {
         for (double i = std::ceil(low / step); i * step <= low + view.extent; ++i)
@@ -136,6 +99,37 @@ void axes(const View& view, Image& image) {
     }
 }
 
+/// Lines from point to point of each path, as far as the view holds both.
+void paths(std::span<const float> points, const View& view, int64_t length, Image& image) {
+    const auto step = static_cast<size_t>(2 * std::max<int64_t>(length, 1));
+    for (size_t path = 0; path + step <= points.size(); path += step)
+        for (size_t i = path; i + 4 <= path + step; i += 2)
+            if (view.holds(points[i], points[i + 1]) && view.holds(points[i + 2], points[i + 3]))
+                segment({view.x(points[i]), view.y(points[i + 1])},
+                        {view.x(points[i + 2]), view.y(points[i + 3])}, kPathRadius, kPointColour,
+                        image);
+}
+
+/// Above the frame: a dot of each colour and what it stands for.
+void legend(std::span<const float> data, std::span<const float> points, int64_t outside,
+            const ScatterOptions& options, Image& image) {
+    constexpr double kDot = 3;
+    double left = kBorder + kDot;
+    const auto entry = [&](const Colour& colour, const std::string& text) {
+        dot(left, kCaption / 2.0, kDot, colour, 1, image);
+        draw_text(text, (kCaption - kGlyphHeight) / 2, static_cast<int64_t>(left) + 8, 1, image);
+        left += static_cast<double>(text_width(text, 1)) + 32;
+    };
+    if (!data.empty()) entry(kDataColour, "data");
+    std::string text = fmt::format("{} samples", points.size() / 2);
+    if (options.path_length > 1)
+        text = fmt::format("{} paths of {} samples",
+                           points.size() / 2 / static_cast<size_t>(options.path_length),
+                           options.path_length);
+    if (outside > 0) text += fmt::format(", {} of them outside", outside);
+    entry(kPointColour, text);
+}
+
 }  // namespace
 
 Result<Image> scatter_plot(std::span<const float> data, std::span<const float> points,
@@ -155,11 +149,10 @@ Result<Image> scatter_plot(std::span<const float> data, std::span<const float> p
         make_image(kCaption + view.side + kCaption, kBorder + view.side + kCaption, 3, 255);
     axes(view, image);
     dots(data, view, options.data_radius, kDataColour, 1, image);
+    paths(points, view, options.path_length, image);
     const int64_t outside =
         dots(points, view, options.point_radius, kPointColour, kPointOpacity, image);
-    std::string caption = fmt::format("{} samples", points.size() / 2);
-    if (outside > 0) caption += fmt::format(", {} of them outside", outside);
-    draw_text(caption, (kCaption - kGlyphHeight) / 2, kBorder, 1, image);
+    legend(data, points, outside, options, image);
     return image;
 }
 

@@ -88,7 +88,9 @@ Result<Image> draw(LoadedModel& model, const Examples& examples, int64_t columns
     }
     std::vector<float> data;
     if (!read_points(model, data, diagnostics)) return Failure{};
-    return scatter_plot(data, examples.values, {}, diagnostics);
+    ScatterOptions scatter;
+    scatter.path_length = columns;
+    return scatter_plot(data, examples.values, scatter, diagnostics);
 }
 
 }  // namespace gmc::runtime

@@ -1,8 +1,13 @@
 // What read_model makes of models.
 #include "dsl/spec.h"
 
+#include <filesystem>
+#include <set>
+
 #include "dsl/lower/evaluate.h"
 #include "dsl/lower/layers/layers.h"
+#include "dsl/schema/foreign_word_rows.h"
+#include "dsl/schema/foreign_words.h"
 #include "dsl/schema/functions.h"
 #include "dsl/schema/schema.h"
 #include "tests/unit/dsl_helpers.h"
@@ -240,6 +245,67 @@ TEST_CASE("The JSON Schema names every layer and mapping", "[dsl]") {
     for (const LayerRow& row : layer_table())
         CHECK(schema.find(fmt::format("\"{}\"", row.kind)) != std::string::npos);
     CHECK(schema.find("\"minimize entry\"") != std::string::npos);
+}
+
+// ---- words of other frameworks ----
+
+void add_keys(const std::vector<KeyRow>& keys, std::set<std::string>& words) {
+    for (const KeyRow& row : keys) {
+        words.insert(row.key);
+        for (const std::string& word : split_words(row.words)) words.insert(word);
+    }
+}
+
+/// Every word that may stand somewhere in a model.
+std::set<std::string> words_of_the_language() {
+    std::set<std::string> words;
+    for (const LayerRow& row : layer_table()) {
+        words.insert(row.kind);
+        add_keys(row.keys, words);
+    }
+    for (const MappingRow& row : mapping_table()) add_keys(row.keys, words);
+    for (const FunctionRow& row : function_table()) words.insert(row.name);
+    for (const auto& file : std::filesystem::directory_iterator(GMC_SOURCE_DIR "/models/recipes")) {
+        words.insert(file.path().stem().string());
+        for (const char* choice : {"bernoulli", "gaussian", "non_saturating"}) words.insert(choice);
+    }
+    return words;
+}
+
+TEST_CASE("rows of foreign words lead to words of the language, or say how else", "[dsl]") {
+    const std::set<std::string> words = words_of_the_language();
+    for (const ForeignWord& row : foreign_words()) {
+        INFO(row.theirs << " -> " << row.ours);
+        bool leads = *row.remark != '\0';
+        for (const std::string& word : split_words(row.ours)) leads |= words.count(word) != 0;
+        CHECK(leads);
+        for (const std::string& word : split_words(row.theirs)) {
+            CHECK_FALSE(word.empty());
+            CHECK(word.find_first_of("_- ABCDEFGHIJKLMNOPQRSTUVWXYZ") == std::string::npos);
+        }
+    }
+}
+
+TEST_CASE("a foreign word means what may stand in its place", "[dsl]") {
+    const auto word = [](const char* theirs, const std::vector<std::string>& known) {
+        const auto found = translate(theirs, known);
+        return found ? found->word : std::string("nothing");
+    };
+    CHECK(word("nn.Linear", {"dense", "conv2d"}) == "dense");
+    CHECK(word("linear", {"none", "relu"}) == "none");
+    CHECK(word("kernel_size", {"kernel", "stride"}) == "kernel");
+    CHECK(word("kernel_size", {"pool", "stride"}) == "pool");
+    CHECK(word("BatchNorm2d", {"batch_norm"}) == "batch_norm");
+    CHECK(word("conv-2d", {"conv2d"}) == "conv2d");
+    CHECK(word("Adam", {"adam", "sgd"}) == "adam");
+    CHECK(word("banana", {"adam", "sgd"}) == "nothing");
+    CHECK(word("", {"adam"}) == "nothing");
+}
+
+TEST_CASE("a remark stands only where it belongs", "[dsl]") {
+    CHECK(translate("lstm", {"dense", "conv2d"})->word.empty());
+    CHECK_FALSE(translate("lstm", {"dense", "conv2d"})->remark.empty());
+    CHECK_FALSE(translate("lstm", {"adam", "sgd"}).has_value());
 }
 
 }  // namespace

@@ -23,6 +23,7 @@ struct CommandLine::Parts {
     struct Argument {
         std::string name, about;
         bool optional = false;
+        bool repeated = false;
     };
     struct Choice {
         std::string name;
@@ -80,20 +81,32 @@ void CommandLine::add_list(const std::string& name, const std::string& value,
     parts_->add(name, po::value<std::vector<std::string>>()->composing()->value_name(value), about);
 }
 
+void CommandLine::add_arguments(const std::string& name, const std::string& about) {
+    parts_->arguments.push_back({name, about, false, true});
+}
+
 bool CommandLine::parse(const std::vector<std::string>& words) {
     po::options_description all = parts_->options;
     po::positional_options_description positional;
     for (const Parts::Argument& argument : parts_->arguments) {
-        all.add_options()(argument.name.c_str(), po::value<std::string>());
-        positional.add(argument.name.c_str(), 1);
+        if (argument.repeated)
+            all.add_options()(argument.name.c_str(), po::value<std::vector<std::string>>());
+        else
+            all.add_options()(argument.name.c_str(), po::value<std::string>());
+        positional.add(argument.name.c_str(), argument.repeated ? -1 : 1);
     }
     try {
         // No guessing: an abbreviation that works today would break when an option is added.
         constexpr int kStyle =
             po::command_line_style::default_style & ~po::command_line_style::allow_guessing;
-        po::store(
-            po::command_line_parser(words).options(all).positional(positional).style(kStyle).run(),
-            parts_->values);
+        const po::parsed_options parsed =
+            po::command_line_parser(words).options(all).positional(positional).style(kStyle).run();
+        po::store(parsed, parts_->values);
+        for (const po::option& option : parsed.options)
+            if (!option.value.empty() && option.value[0].starts_with('-') &&
+                parts_->values[option.string_key].value().type() == typeid(uint64_t))
+                throw UsageError(fmt::format("--{} is a whole number of at least 0, not `{}`",
+                                             option.string_key, option.value[0]));
     } catch (const po::unknown_option& error) {
         std::vector<std::string> names;
         for (const auto& option : parts_->options.options())
@@ -170,9 +183,13 @@ GMC_VALUE(int64_t)
 GMC_VALUE(uint64_t)
 GMC_VALUE(double)
 #undef GMC_VALUE
+namespace {
+/// Set once, by run_program.
+std::string_view running_program = "gmc";
+}  // namespace
 
 int report(const Diagnostics& diagnostics) {
-    fmt::print(stderr, "{}", diagnostics.render());
+    fmt::print(stderr, "{}", diagnostics.render(running_program));
     return diagnostics.any() ? kInputWrong : kDone;
 }
 
@@ -243,6 +260,7 @@ int run_command(std::string_view program, const Command& command,
 
 int run_program(std::string_view program, std::string_view about, std::span<const Command> commands,
                 int argc, char** argv) {
+    running_program = program;
     std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
     if (words.empty()) {
         fmt::print(stderr, "{}", overview(program, about, commands));

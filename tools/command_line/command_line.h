@@ -40,6 +40,8 @@ class CommandLine {
 
     /// Declares the next positional argument; `optional` ones come last.
     void add_argument(const std::string& name, const std::string& about, bool optional = false);
+    /// Declares the last argument, which may come several times; `list` gives them.
+    void add_arguments(const std::string& name, const std::string& about);
     /// An option without a value; see flag().
     void add_flag(const std::string& name, const std::string& about);
     /// An option that is there only when it is given: see has(). --help shows `value` for its

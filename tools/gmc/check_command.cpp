@@ -12,6 +12,7 @@ int check_command(const Words& words) {
         "Reports everything that is wrong with a model, with its place. Writes nothing.");
     add_model(line);
     line.add_flag("data", "also read every example of the model's data");
+    line.add_flag("strict", "treat warnings as errors");
     if (!line.parse(words)) return kDone;
     Diagnostics diagnostics;
     const Result<dsl::ModelSpec> spec = read_model(line, diagnostics);
@@ -19,6 +20,7 @@ int check_command(const Words& words) {
     const Result<ir::Module> module = lower::build_module(*spec, diagnostics);
     if (!module) return report(diagnostics);
     if (line.flag("data")) check_data(*module, diagnostics);
+    if (line.flag("strict")) diagnostics.warnings_to_errors();
     if (const int code = report(diagnostics); code != kDone) return code;
     fmt::print("{}: no errors\n", line.text("MODEL"));
     return kDone;

@@ -60,7 +60,7 @@ int compile_command(const Words& words) {
     add_precision(line);
     line.add_option<std::string>(
         "output,o", "FILE",
-        "the file to write; by default the model's name with .gmc, in this folder");
+        "the file to write; by default the name of the YAML with .gmc, in this folder");
     line.add_option<std::string>(
         "memory-limit", "SIZE",
         "the most memory for the values of a function, e.g. 64MiB: values that do not fit are "

@@ -40,6 +40,9 @@ double process_age_s() {
            std::atof(word.c_str()) / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
+/// Four digits: more of a time nobody has measured.
+double significant(double value) { return std::stod(fmt::format("{:.4g}", value)); }
+
 struct Measured {
     double first_step_s = 0;
     std::vector<double> step_ms;  ///< sorted
@@ -91,14 +94,15 @@ int bench_command(const Words& words) {
     int64_t images = 0;
     for (const auto& entry : model.module().schedule) images = std::max(images, entry.repeat);
     images *= model.batch_size();
-    const Json json{{"model", model.module().name},
-                    {"batch_size", model.batch_size()},
-                    {"step_ms_median", measured.median()},
-                    {"step_ms_min", measured.step_ms.front()},
-                    {"images_per_s", static_cast<double>(images) / measured.median() * 1e3},
-                    {"first_step_s", measured.first_step_s},
-                    {"rss_peak_mb", static_cast<double>(usage.ru_maxrss) / 1024},
-                    {"arena_mb", static_cast<double>(model.arena().bytes()) / (1 << 20)}};
+    const Json json{
+        {"model", model.module().name},
+        {"batch_size", model.batch_size()},
+        {"step_ms_median", significant(measured.median())},
+        {"step_ms_min", significant(measured.step_ms.front())},
+        {"images_per_s", significant(static_cast<double>(images) / measured.median() * 1e3)},
+        {"first_step_s", significant(measured.first_step_s)},
+        {"rss_peak_mb", significant(static_cast<double>(usage.ru_maxrss) / 1024)},
+        {"arena_mb", significant(static_cast<double>(model.arena().bytes()) / (1 << 20))}};
     if (line.flag("json"))
         fmt::print("{}\n", json.dump());
     else

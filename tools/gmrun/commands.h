@@ -10,6 +10,8 @@ namespace gmc::tools {
 using Words = std::vector<std::string>;
 
 int bench_command(const Words& words);
+int compare_command(const Words& words);
+int curves_command(const Words& words);
 int encode_command(const Words& words);
 int eval_command(const Words& words);
 int history_command(const Words& words);

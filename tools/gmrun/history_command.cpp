@@ -10,22 +10,43 @@
 
 namespace gmc::tools {
 
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The grids of a run, at most `most` of them: the first, the last, and others at equal distances.
+std::vector<std::string> grids_of(const std::string& run, size_t most) {
+    std::vector<std::string> all, chosen;
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(run + "/samples", error))
+        if (entry.path().extension() == ".png") all.push_back(entry.path().string());
+    std::sort(all.begin(), all.end());
+    if (all.size() <= most) return all;
+    if (most == 1) return {all.back()};
+    for (size_t i = 0; i < most; ++i)
+        chosen.push_back(all[(i * (all.size() - 1) + (most - 1) / 2) / (most - 1)]);
+    return chosen;
+}
+
+}  // namespace
+
 int history_command(const Words& words) {
     CommandLine line("gmrun history [options] RUN",
                      "Puts the grids that training drew after each epoch (samples/epoch-NNN.png) "
-                     "below each other.");
+                     "into one picture.");
     line.add_argument("RUN", "the folder of a run");
     line.add_option<std::string>("output,o", "FILE", "by default history.png in the run's folder");
+    line.add_option<int64_t>("columns", "N", "grids beside each other", 4);
+    line.add_option<int64_t>(
+        "most", "N", "grids in all: of more epochs the first, the last, and some between", 12);
     if (!line.parse(words)) return kDone;
-    namespace fs = std::filesystem;
+    check_output_name(line, {".png"});
+    const auto columns = line.get<int64_t>("columns"), most = line.get<int64_t>("most");
+    if (columns < 1 || columns > 100 || most < 1 || most > 1000)
+        throw UsageError("--columns is from 1 to 100, --most from 1 to 1000");
     Diagnostics diagnostics;
-    std::vector<std::string> files;
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator(line.text("RUN") + "/samples", error))
-        if (entry.path().extension() == ".png") files.push_back(entry.path().string());
-    std::sort(files.begin(), files.end());
     std::vector<runtime::LabelledImage> parts;
-    for (const std::string& file : files) {
+    for (const std::string& file : grids_of(line.text("RUN"), static_cast<size_t>(most))) {
         auto image = runtime::read_picture(file, diagnostics);
         if (!image.ok()) return report(diagnostics);
         parts.push_back({fs::path(file).stem().string(), image.take()});
@@ -35,7 +56,8 @@ int history_command(const Words& words) {
                           line.text("RUN"));
     const std::string output =
         line.has("output") ? line.text("output") : line.text("RUN") + "/history.png";
-    if (parts.empty() || !runtime::write_png(output, runtime::stack_labelled(parts), diagnostics))
+    if (parts.empty() ||
+        !runtime::write_png(output, runtime::stack_labelled(parts, columns), diagnostics))
         return report(diagnostics);
     fmt::print("{}\n", output);
     return kDone;

@@ -38,9 +38,71 @@ Json describe(const ir::Module& module) {
     return json;
 }
 
-void print_text(const Json& json) {
-    fmt::print("{}: {} parameters, {} running statistics, {} optimizer numbers\n",
-               json.at("model").text(), json.at("parameters").dump(), json.at("statistics").dump(),
+/// The weights of each layer, in the order of the model: "encoder" -> {"dense", 50240}, ...
+using Layers = std::vector<std::pair<std::string, int64_t>>;
+std::vector<std::pair<std::string, Layers>> networks_of(const ir::Module& module) {
+    std::vector<std::pair<std::string, Layers>> networks;
+    for (const ir::State& state : module.states) {
+        const size_t first = state.name.find('.'), last = state.name.rfind('.');
+        if (state.role != ir::StateRole::kParameter || first == std::string::npos ||
+            last == first || state.name.starts_with("average."))
+            continue;
+        const std::string network = state.name.substr(0, first);
+        const std::string layer = state.name.substr(first + 1, last - first - 1);
+        if (networks.empty() || networks.back().first != network) networks.push_back({network, {}});
+        Layers& layers = networks.back().second;
+        if (layers.empty() || layers.back().first != layer) layers.push_back({layer, 0});
+        layers.back().second += state.type.elements();
+    }
+    return networks;
+}
+
+void print_networks(const ir::Module& module) {
+    for (const auto& [network, layers] : networks_of(module)) {
+        int64_t count = 0;
+        for (const auto& [layer, parameters] : layers) count += parameters;
+        fmt::print("network {}: {} parameters\n", network, count);
+        for (const auto& [layer, parameters] : layers)
+            fmt::print("    {:<32} {:>10}\n", layer, parameters);
+    }
+}
+
+void print_data(const std::string& what, const std::vector<ir::DataField>& fields) {
+    for (const ir::DataField& field : fields) {
+        fmt::print("{} {}: {} {}", what, field.name, field.format, field.source);
+        if (field.shape.empty())
+            fmt::print(", labels");
+        else
+            fmt::print(", {} from {:g} to {:g}", ir::to_string(field.shape), field.range.low,
+                       field.range.high);
+        if (field.classes > 0) fmt::print(", {} classes", field.classes);
+        fmt::print("\n");
+        for (size_t i = 0; i < field.class_names.size(); ++i)
+            fmt::print("    {:>4}  {}\n", i, field.class_names[i]);
+    }
+}
+
+/// What a user asks first: what it is, what it learns from, how far it got.
+void print_model(const ir::Module& module, const Json& json) {
+    fmt::print("{}{}{}\n", module.name, module.description.empty() ? "" : ": ", module.description);
+    print_networks(module);
+    print_data("data", module.data);
+    print_data("test data", module.test);
+    if (module.training)
+        fmt::print("training: {} epochs, batches of {}\n", module.training->epochs,
+                   module.training->batch_size);
+    if (json.contains("run"))
+        fmt::print("run {}: epoch {}, step {}, seed {}\n", json.at("run").at("folder").text(),
+                   json.at("run").at("epoch").dump(), json.at("run").at("step").dump(),
+                   json.at("run").at("seed").dump());
+    else
+        fmt::print("no run yet\n");
+}
+
+/// What the compiler made of it.
+void print_functions(const Json& json) {
+    fmt::print("\ncompiled: {} parameters, {} running statistics, {} optimizer numbers\n",
+               json.at("parameters").dump(), json.at("statistics").dump(),
                json.at("optimizer_numbers").dump());
     for (const Json& f : json.at("functions").elements()) {
         fmt::print("  {} ({} operations, arena {:.1f} MiB)\n", f.at("name").text(),
@@ -48,9 +110,6 @@ void print_text(const Json& json) {
         for (const Json& i : f.at("inputs").elements()) fmt::print("    takes {}\n", i.text());
         for (const Json& r : f.at("results").elements()) fmt::print("    gives {}\n", r.text());
     }
-    if (json.contains("run"))
-        fmt::print("  run {}: step {}, seed {}\n", json.at("run").at("folder").text(),
-                   json.at("run").at("step").dump(), json.at("run").at("seed").dump());
 }
 
 }  // namespace
@@ -58,7 +117,8 @@ void print_text(const Json& json) {
 int info_command(const Words& words) {
     CommandLine line(
         "gmrun info [options] MODEL",
-        "Describes a compiled model: its functions and states, and how far its run was trained.");
+        "Describes a compiled model: its layers, its data and how far its run was trained, then "
+        "what the compiler made of it.");
     add_run(line);
     line.add_flag("json", "print one JSON object");
     if (!line.parse(words)) return kDone;
@@ -77,10 +137,12 @@ int info_command(const Words& words) {
                        {"epoch", training.pass},
                        {"seed", training.seed}};
     }
-    if (line.flag("json"))
+    if (line.flag("json")) {
         fmt::print("{}\n", json.dump());
-    else
-        print_text(json);
+        return kDone;
+    }
+    print_model((*model)->module(), json);
+    print_functions(json);
     return kDone;
 }
 

@@ -25,6 +25,7 @@ int interpolate_command(const Words& words) {
         "default interpolation.png in the run's folder");
     add_label(line, "row r is of class r mod classes");
     if (!line.parse(words)) return kDone;
+    check_output_name(line, {".png", ".npy"});
     runtime::InterpolateOptions options;
     options.function = line.text("function");
     options.rows = line.get<int64_t>("rows");

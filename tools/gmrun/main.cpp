@@ -6,6 +6,8 @@ int main(int argc, char** argv) {
     using namespace gmc::tools;
     static constexpr Command kCommands[] = {
         {"bench", "measures the training step", bench_command},
+        {"compare", "prints what differs between runs, and their results", compare_command},
+        {"curves", "draws losses and metrics of runs over the steps", curves_command},
         {"encode", "writes the codes of the test data", encode_command},
         {"eval", "evaluates a trained model on its test data", eval_command},
         {"history", "puts the sample grids of a run's epochs into one picture", history_command},

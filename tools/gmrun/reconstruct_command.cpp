@@ -21,6 +21,7 @@ int reconstruct_command(const Words& words) {
         "reconstructions.png in the "
         "run's folder");
     if (!line.parse(words)) return kDone;
+    check_output_name(line, {".png", ".npy"});
     const auto count = line.get<int64_t>("count");
     if (count < 1) throw UsageError("--count must be at least 1");
     Diagnostics diagnostics;

@@ -1,6 +1,9 @@
 // Finds runs by model or folder, and writes examples as arrays or pictures.
 #include "tools/gmrun/run_source.h"
 
+#include <fmt/ranges.h>
+
+#include <algorithm>
 #include <filesystem>
 
 #include "runtime/output/npy.h"
@@ -27,10 +30,10 @@ std::string model_path(const std::string& model) {
 
 }  // namespace
 
-void add_run(CommandLine& line) {
+void add_run(CommandLine& line, const char* otherwise) {
     line.add_argument("MODEL", "a .gmc file, or the folder of a run");
     line.add_option<std::string>("run", "DIR",
-                                 "the run's folder; by default the newest of this model in runs/");
+                                 fmt::format("the run's folder; by default {}", otherwise));
 }
 
 std::string run_folder(const CommandLine& line, const std::string& model_name) {
@@ -79,6 +82,14 @@ bool write_examples(runtime::LoadedModel& model, const runtime::Examples& exampl
     }
     const auto picture = runtime::draw(model, examples, columns, diagnostics);
     return picture.ok() && runtime::write_png(path, *picture, diagnostics);
+}
+
+void check_output_name(const CommandLine& line, std::initializer_list<std::string_view> endings) {
+    const std::string name = line.text("output");
+    const auto fits = [&](std::string_view ending) { return name.ends_with(ending); };
+    if (!line.has("output") || std::any_of(endings.begin(), endings.end(), fits)) return;
+    throw UsageError(
+        fmt::format("--output `{}` ends in none of {}", name, fmt::join(endings, ", ")));
 }
 
 void add_label(CommandLine& line, const std::string& otherwise) {

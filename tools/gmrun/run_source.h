@@ -12,8 +12,8 @@
 
 namespace gmc::tools {
 
-/// Declares MODEL (a .gmc file, or a run's folder) and --run.
-void add_run(CommandLine& line);
+/// Declares MODEL (a .gmc file, or a run's folder) and --run, without which `otherwise` is meant.
+void add_run(CommandLine& line, const char* otherwise = "the newest of this model in runs/");
 
 /// The folder of a run: MODEL itself when that is a folder, else --run, else the newest of
 /// runs/NAME, runs/NAME-2, ... for the model called NAME. "" when there is none.
@@ -37,6 +37,10 @@ Result<TrainedModel> load_trained(const std::string& model, const std::string& r
 [[nodiscard]] bool write_examples(runtime::LoadedModel& model, const runtime::Examples& examples,
                                   const std::string& path, Diagnostics& diagnostics,
                                   int64_t columns = 0);
+
+/// Throws UsageError for an --output whose name does not end in one of `endings`, since the ending
+/// says what is written.
+void check_output_name(const CommandLine& line, std::initializer_list<std::string_view> endings);
 
 /// Declares --label, and reads it; no value when it was not given.
 void add_label(CommandLine& line, const std::string& otherwise);

@@ -31,6 +31,7 @@ int sample_command(const Words& words) {
         "float32, N x H x W x C in the data's range; by default samples.png in the run's folder");
     add_label(line, "sample i is of class i mod classes, so that a grid shows them side by side");
     if (!line.parse(words)) return kDone;
+    check_output_name(line, {".png", ".npy"});
     const int64_t asked = line.has("count") ? line.get<int64_t>("count") : 1;
     if (asked < 1 || asked > 10'000'000) throw UsageError("--count must be from 1 to 10000000");
     Diagnostics diagnostics;

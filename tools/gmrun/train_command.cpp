@@ -56,7 +56,7 @@ runtime::CheckpointPace pace_from(const std::string& text) {
 }
 
 void add_options(CommandLine& line) {
-    add_run(line);
+    add_run(line, "a new one in runs/, with --resume the newest of this model");
     line.add_flag("resume", "continue from the checkpoint of the run");
     line.add_flag("overwrite", "give up the run that is in the folder");
     line.add_option<std::string>(

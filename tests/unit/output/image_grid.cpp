@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "runtime/output/chart.h"
 #include "tests/unit/data_temp_folder.h"
 
 namespace gmc::runtime {
@@ -123,6 +124,48 @@ TEST_CASE("errors of grids") {
     CHECK(only_error(diagnostics) ==
           "[shape-mismatch] 2 originals of 2 x 2 x 1 cannot be paired with 1 reconstructions of 2 "
           "x 2 x 1");
+}
+
+/// Pixels that are neither white nor grey.
+int64_t coloured(const Image& image) {
+    int64_t count = 0;
+    for (int64_t y = 0; y < image.height; ++y)
+        for (int64_t x = 0; x < image.width; ++x) {
+            const uint8_t* p = image.at(y, x);
+            count += p[0] != p[1] || p[1] != p[2] ? 1 : 0;
+        }
+    return count;
+}
+
+TEST_CASE("smoothing is an average whose start is corrected", "[output]") {
+    const std::vector<double> values = {4, 4, NAN, 8};
+    const std::vector<double> out = smoothed(values, 0.5);
+    CHECK(out[0] == Approx(4));
+    CHECK(out[1] == Approx(4));
+    CHECK(std::isnan(out[2]));
+    // Weights 1/8, 1/4, 1/2 of 4, 4, 8, divided by their sum.
+    CHECK(out[3] == Approx((0.125 * 4 + 0.25 * 4 + 0.5 * 8) / 0.875));
+    CHECK(smoothed(values, 0)[3] == Approx(8));
+}
+
+TEST_CASE("a chart draws finite values only, and of logarithms those above 0", "[output]") {
+    Diagnostics diagnostics;
+    const std::vector<Curve> curves = {{"a", {0, 10, 20}, {1, NAN, 100}}, {"b", {0, 20}, {-1, 0}}};
+    ChartOptions options;
+    options.width = 200;
+    options.height = 100;
+    const auto linear = line_chart(curves, options, diagnostics);
+    REQUIRE(linear.ok());
+    CHECK(coloured(*linear) > 100);
+    options.logarithmic = true;
+    const auto logarithmic = line_chart(curves, options, diagnostics);
+    REQUIRE(logarithmic.ok());
+    CHECK(coloured(*logarithmic) < coloured(*linear));
+    CHECK_FALSE(diagnostics.any());
+    const std::vector<Curve> below = {{"b", {0, 20}, {-1, 0}}};
+    CHECK_FALSE(line_chart(below, options, diagnostics).ok());
+    options.smoothing = 1;
+    CHECK_FALSE(line_chart(curves, options, diagnostics).ok());
 }
 
 }  // namespace

@@ -77,22 +77,24 @@ class Recording {
     std::FILE* out_;
 };
 
-TEST_CASE("without a terminal there is a plain line per ten seconds and one at the end") {
+TEST_CASE("without a terminal there is a plain line per epoch and one at the end") {
     Recording recording;
     {
         Progress progress(recording.out(), recording.options());
         CHECK_FALSE(progress.live());
         for (int64_t step = 1; step <= 25; ++step) {
-            progress.update(state_at(step));
+            ProgressState state = state_at(step);
+            state.epoch = 1 + step / 10;
+            progress.update(state);
             recording.now_s += 1;
         }
         progress.message("sample written");
     }
     CHECK(recording.text() ==
-          "epoch 2/10  step 11/4680  loss 0.6931  kl 5.125  41250 images/s  1:17:49 left\n"
-          "epoch 2/10  step 21/4680  loss 0.6931  kl 5.125  41250 images/s  1:17:39 left\n"
+          "epoch 1/10  step 9/4680  loss 0.6931  kl 5.125  41250 images/s  1:27:35 left\n"
+          "epoch 2/10  step 19/4680  loss 0.6931  kl 5.125  41250 images/s  1:22:00 left\n"
           "sample written\n"
-          "epoch 2/10  step 25/4680  loss 0.6931  kl 5.125  41250 images/s  1:20:49 left\n");
+          "epoch 3/10  step 25/4680  loss 0.6931  kl 5.125  41250 images/s  1:20:49 left\n");
 }
 
 TEST_CASE("progress without an update prints nothing") {

@@ -1,0 +1,29 @@
+// What plots are drawn with: colours, rectangles, dots and lines with soft edges.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "runtime/files/image.h"
+
+namespace gmc::runtime {
+
+using Colour = std::array<uint8_t, 3>;
+
+/// A place in pixels from the top left corner; the centre of the first pixel is (0.5, 0.5).
+struct Point {
+    double x = 0, y = 0;
+};
+
+/// A rectangle; it has to lie in the image, which has 3 channels, here and below.
+void fill(int64_t top, int64_t left, int64_t height, int64_t width, const Colour& colour,
+          Image& image);
+/// A disc: a pixel is covered by as much as its centre lies inside, over the width of one pixel.
+void dot(double x, double y, double radius, const Colour& colour, double opacity, Image& image);
+/// A line with round ends; what lies outside of the image is cut off.
+void segment(Point from, Point to, double radius, const Colour& colour, Image& image);
+
+/// 1, 2 or 5 times a power of ten, so that about `lines` of them fit into `extent`.
+double round_step(double extent, double lines);
+
+}  // namespace gmc::runtime

@@ -1,0 +1,207 @@
+// gmrun compare: what differs between runs, and what came of it.
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "compiler/ir/attributes.h"
+#include "tools/gmrun/commands.h"
+#include "tools/gmrun/run_history.h"
+#include "tools/gmrun/run_source.h"
+
+namespace gmc::tools {
+namespace {
+
+/// A table: a name per row and a text per run.
+struct Row {
+    std::string name;
+    std::vector<std::string> values;
+    bool differs() const {
+        return std::any_of(values.begin(), values.end(),
+                           [&](const std::string& v) { return v != values.front(); });
+    }
+};
+
+int64_t parameters(const ir::Module& module) {
+    int64_t count = 0;
+    for (const ir::State& state : module.states)
+        if (state.role == ir::StateRole::kParameter) count += state.type.elements();
+    return count;
+}
+
+using Numbers = std::map<std::string, std::set<double>>;
+
+/// Adds the constants in `operations`, and in what was fused, to those of the lines that wrote them.
+void collect_numbers(const ir::Module& module, const std::vector<ir::Operation>& operations,
+                     Numbers& out) {
+    for (const ir::Operation& operation : operations) {
+        collect_numbers(module, operation.body, out);
+        const auto* constant = operation.as<ir::Constant>();
+        const ir::Location& at = operation.location;
+        if (constant && at.known())
+            out[fmt::format("numbers of {}:{}", module.files[static_cast<size_t>(at.file)],
+                            at.line)]
+                .insert(constant->value);
+    }
+}
+
+using Settings = std::map<std::string, std::string>;
+
+/// Adds the fields of one part of the model's contract, as the IR prints them.
+template <typename Part>
+void add_fields(const std::string& prefix, const Part& part, Settings& out) {
+    ir::for_each_field(part, [&](const auto& name, const auto& value) {
+        out[fmt::format("{}.{}", prefix, name)] = ir::attribute_text(value);
+    });
+}
+
+void add_data(const std::string& prefix, const std::vector<ir::DataField>& fields, Settings& out) {
+    for (const ir::DataField& field : fields) {
+        const std::string name = fmt::format("{}.{}", prefix, field.name);
+        out[name] = fmt::format("{} {} {}", field.format, field.source, ir::to_string(field.shape));
+        add_fields(name, field, out);
+    }
+}
+
+/// What a run was told, and what computed it.
+Settings settings(const RunHistory& run) {
+    Settings out;
+    Numbers numbers;
+    for (const ir::Function& function : run.module.functions)
+        collect_numbers(run.module, function.operations, numbers);
+    for (const auto& [place, values] : numbers)
+        out[place] = fmt::format("{:g}", fmt::join(values, " "));
+    out["model"] = run.module.name;
+    out["parameters"] = fmt::format("{}", parameters(run.module));
+    add_data("data", run.module.data, out);
+    add_data("test", run.module.test, out);
+    if (run.module.training) add_fields("train", *run.module.training, out);
+    add_fields("compile", run.module.compilation, out);
+    out["gmrun"] = run.record.version;
+    out["machine"] = run.record.machine;
+    out["seed"] = fmt::format("{}", run.record.seed);
+    out["examples"] = fmt::format("{}", run.record.examples);
+    return out;
+}
+
+std::vector<Row> setting_rows(const std::vector<RunHistory>& runs, bool all) {
+    std::set<std::string> names;
+    std::vector<Settings> told;
+    for (const RunHistory& run : runs) {
+        told.push_back(settings(run));
+        for (const auto& [name, value] : told.back()) names.insert(name);
+    }
+    std::vector<Row> rows;
+    for (const std::string& name : names) {
+        Row row{name, {}};
+        for (const auto& one : told)
+            row.values.push_back(one.count(name) ? one.at(name) : std::string("-"));
+        if (all || row.differs()) rows.push_back(std::move(row));
+    }
+    return rows;
+}
+
+/// The last value of each metric and, in brackets, its smallest.
+std::vector<Row> result_rows(const std::vector<RunHistory>& runs) {
+    std::vector<Row> rows{{"steps", {}}, {"epochs", {}}};
+    std::vector<std::string> names;
+    for (const RunHistory& run : runs) {
+        rows[0].values.push_back(fmt::format("{}", run.step));
+        rows[1].values.push_back(fmt::format("{}", run.epoch));
+        for (const std::string& name : run.order)
+            if (!std::count(names.begin(), names.end(), name)) names.push_back(name);
+    }
+    for (const std::string& name : names) {
+        Row row{name, {}};
+        for (const RunHistory& run : runs) {
+            const auto series = run.series.find(name);
+            if (series == run.series.end()) {
+                row.values.push_back("-");
+                continue;
+            }
+            double least = INFINITY;
+            for (const double value : series->second.values)
+                if (std::isfinite(value)) least = std::min(least, value);
+            row.values.push_back(
+                fmt::format("{:.5g} (least {:.5g})", series->second.values.back(), least));
+        }
+        rows.push_back(std::move(row));
+    }
+    return rows;
+}
+
+/// Columns as wide as their widest text.
+void print_terminal(const std::vector<std::string>& heads, const std::vector<Row>& rows) {
+    size_t first = 0;
+    std::vector<size_t> widths;
+    for (const std::string& head : heads) widths.push_back(head.size());
+    for (const Row& row : rows) {
+        first = std::max(first, row.name.size());
+        for (size_t i = 0; i < row.values.size(); ++i)
+            widths[i] = std::max(widths[i], row.values[i].size());
+    }
+    const auto print = [&](const std::string& name, const std::vector<std::string>& values) {
+        std::string text = fmt::format("{:<{}}", name, first);
+        for (size_t i = 0; i < values.size(); ++i)
+            text += fmt::format("  {:<{}}", values[i], widths[i]);
+        fmt::print("{}\n", text.substr(0, text.find_last_not_of(' ') + 1));
+    };
+    print("", heads);
+    for (const Row& row : rows) print(row.name, row.values);
+}
+
+void print_markdown(const std::vector<std::string>& heads, const std::vector<Row>& rows) {
+    fmt::print("| | {} |\n|---|", fmt::join(heads, " | "));
+    for (size_t i = 0; i < heads.size(); ++i) fmt::print("---|");
+    fmt::print("\n");
+    for (const Row& row : rows) fmt::print("| {} | {} |\n", row.name, fmt::join(row.values, " | "));
+}
+
+/// RFC 4180: what holds a comma, a quote or a line break is quoted.
+std::string csv_field(const std::string& text) {
+    if (text.find_first_of(",\"\n") == std::string::npos) return text;
+    std::string out = "\"";
+    for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+    return out + '"';
+}
+
+void print_csv(const std::vector<std::string>& heads, const std::vector<Row>& rows) {
+    std::string text = "name";
+    for (const std::string& head : heads) text += "," + csv_field(head);
+    for (const Row& row : rows) {
+        text += "\n" + csv_field(row.name);
+        for (const std::string& value : row.values) text += "," + csv_field(value);
+    }
+    fmt::print("{}\n", text);
+}
+
+}  // namespace
+
+int compare_command(const Words& words) {
+    CommandLine line(
+        "gmrun compare [options] RUN...",
+        "Prints in what the models of runs differ, and the last and the least value of "
+        "each loss and metric.");
+    line.add_arguments("RUN", "folders of runs");
+    line.add_choice("format", {"text", "markdown", "csv"}, "how the table is printed");
+    line.add_flag("all", "also what is the same in all runs");
+    if (!line.parse(words)) return kDone;
+    const std::string format = line.text("format");
+    Diagnostics diagnostics;
+    std::vector<RunHistory> runs;
+    std::vector<std::string> heads;
+    for (const std::string& folder : line.list("RUN")) {
+        Result<RunHistory> run = read_run(folder, diagnostics);
+        if (!run) return report(diagnostics);
+        runs.push_back(run.take());
+        heads.push_back(folder);
+    }
+    std::vector<Row> rows = setting_rows(runs, line.flag("all"));
+    for (Row& row : result_rows(runs)) rows.push_back(std::move(row));
+    (format == "text" ? print_terminal : format == "csv" ? print_csv : print_markdown)(heads, rows);
+    return kDone;
+}
+
+}  // namespace gmc::tools

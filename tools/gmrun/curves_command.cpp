@@ -1,0 +1,86 @@
+// gmrun curves: losses and metrics over the steps of one or several runs.
+#include <algorithm>
+
+#include "runtime/output/chart.h"
+#include "runtime/output/image_grid.h"
+#include "runtime/output/png.h"
+#include "tools/gmrun/commands.h"
+#include "tools/gmrun/run_history.h"
+#include "tools/gmrun/run_source.h"
+
+namespace gmc::tools {
+namespace {
+
+/// The metrics that are drawn: those asked for, else all but the speed, as the runs have them.
+std::vector<std::string> metrics_of(const CommandLine& line, const std::vector<RunHistory>& runs) {
+    std::vector<std::string> all;
+    for (const RunHistory& run : runs)
+        for (const std::string& name : run.order)
+            if (!std::count(all.begin(), all.end(), name)) all.push_back(name);
+    std::vector<std::string> asked = line.names("metrics");
+    for (const std::string& name : asked)
+        if (!std::count(all.begin(), all.end(), name))
+            throw UsageError(
+                fmt::format("no run has a metric `{}`{}", name, suggestion(name, all)));
+    if (!asked.empty()) return asked;
+    std::erase(all, "images_per_s");
+    return all;
+}
+
+/// One chart per metric, one curve per run that has it.
+bool draw_charts(const CommandLine& line, const std::vector<RunHistory>& runs,
+                 const std::string& output, Diagnostics& diagnostics) {
+    runtime::ChartOptions options;
+    options.logarithmic = line.flag("log");
+    options.smoothing = line.get<double>("smooth");
+    options.width = line.get<int64_t>("width");
+    std::vector<runtime::LabelledImage> charts;
+    for (const std::string& metric : metrics_of(line, runs)) {
+        std::vector<runtime::Curve> curves;
+        for (const RunHistory& run : runs)
+            if (const auto series = run.series.find(metric); series != run.series.end())
+                curves.push_back({run.folder, series->second.steps, series->second.values});
+        auto chart = runtime::line_chart(curves, options, diagnostics);
+        if (!chart.ok()) return false;
+        charts.push_back({metric + (options.logarithmic ? ", logarithmic" : ""), chart.take()});
+    }
+    return runtime::write_png(output, runtime::stack_labelled(charts), diagnostics);
+}
+
+}  // namespace
+
+int curves_command(const Words& words) {
+    CommandLine line("gmrun curves [options] RUN...",
+                     "Draws the losses and metrics of runs over the steps of training: a chart for "
+                     "each metric, a curve in it for each run.");
+    line.add_arguments("RUN", "folders of runs");
+    line.add_option<std::string>(
+        "output,o", "FILE", "by default curves.png, in the run's folder where there is one run");
+    line.add_option<std::string>("metrics", "NAMES",
+                                 "which, as in --metrics=\"loss kl\"; by default all");
+    line.add_flag("log", "logarithmic values");
+    line.add_option<double>("smooth", "SHARE",
+                            "of the value before in each that is drawn, 0 to below 1, such as 0.9",
+                            0);
+    line.add_option<int64_t>("width", "PIXELS", "of a chart", 900);
+    if (!line.parse(words)) return kDone;
+    check_output_name(line, {".png"});
+    if (const double share = line.get<double>("smooth"); !(share >= 0 && share < 1))
+        throw UsageError("--smooth is at least 0 and below 1");
+    if (const auto width = line.get<int64_t>("width"); width < 64 || width > 8192)
+        throw UsageError("--width is from 64 to 8192");
+    Diagnostics diagnostics;
+    std::vector<RunHistory> runs;
+    for (const std::string& folder : line.list("RUN")) {
+        Result<RunHistory> run = read_run(folder, diagnostics);
+        if (!run) return report(diagnostics);
+        runs.push_back(run.take());
+    }
+    std::string output = line.text("output");
+    if (output.empty()) output = runs.size() == 1 ? runs[0].folder + "/curves.png" : "curves.png";
+    if (!draw_charts(line, runs, output, diagnostics)) return report(diagnostics);
+    fmt::print("{}\n", output);
+    return kDone;
+}
+
+}  // namespace gmc::tools

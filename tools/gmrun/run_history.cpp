@@ -1,0 +1,56 @@
+// metrics.jsonl is JSON per line; a last line that a running training has not finished is left out.
+#include "tools/gmrun/run_history.h"
+
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "compiler/ir/artefact.h"
+
+namespace gmc::tools {
+namespace {
+
+void add_line(const nlohmann::ordered_json& line, RunHistory& run) {
+    run.step = line.at("step").get<int64_t>();
+    if (line.contains("epoch")) run.epoch = line["epoch"].get<int64_t>();
+    for (const auto& [name, value] : line.items()) {
+        if (name == "step" || name == "epoch" || !(value.is_number() || value.is_null())) continue;
+        const auto [series, added] = run.series.try_emplace(name);
+        if (added) run.order.push_back(name);
+        series->second.steps.push_back(static_cast<double>(run.step));
+        series->second.values.push_back(value.is_number() ? value.get<double>() : NAN);
+    }
+}
+
+}  // namespace
+
+Result<RunHistory> read_run(const std::string& folder, Diagnostics& diagnostics) {
+    RunHistory run;
+    run.folder = folder;
+    Result<ir::Module> module = ir::read_artefact(folder + "/model.gmc", {}, diagnostics);
+    if (!module) return Failure{};
+    run.module = module.take();
+    Result<runtime::RunRecord> record = runtime::read_run_record(folder + "/run.json", diagnostics);
+    if (!record) return Failure{};
+    run.record = record.take();
+    const std::string path = folder + "/metrics.jsonl";
+    std::ifstream in(path);
+    int64_t number = 0;
+    for (std::string text; std::getline(in, text) && !in.eof(); ++number) {
+        const auto line = nlohmann::ordered_json::parse(text, nullptr, false);
+        if (!line.is_object() || !line.contains("step") || !line["step"].is_number()) {
+            diagnostics.error(DiagnosticKind::kBadFile, {},
+                              "`{}`, line {}, is no JSON object with a `step`", path, number + 1);
+            return Failure{};
+        }
+        add_line(line, run);
+    }
+    if (run.series.empty()) {
+        diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` has no values yet", path)
+            .help("training writes one line per 50 steps; `--log-every` changes that");
+        return Failure{};
+    }
+    return run;
+}
+
+}  // namespace gmc::tools

@@ -1,0 +1,31 @@
+// What a run's folder says of itself, read without its model's weights.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "compiler/ir/module.h"
+#include "compiler/support/result.h"
+#include "runtime/train/run_record.h"
+
+namespace gmc::tools {
+
+/// The values of one metric, by step.
+struct Series {
+    std::vector<double> steps, values;  ///< NaN where the log has no finite value
+};
+
+struct RunHistory {
+    std::string folder;
+    ir::Module module;
+    runtime::RunRecord record;
+    std::map<std::string, Series> series;  ///< losses, metrics and speed, from metrics.jsonl
+    std::vector<std::string> order;        ///< of their names, as the log has them
+    int64_t step = 0, epoch = 0;           ///< of the last line
+};
+
+/// Reads model.gmc, run.json and metrics.jsonl of a run. Errors: kBadFile.
+Result<RunHistory> read_run(const std::string& folder, Diagnostics& diagnostics);
+
+}  // namespace gmc::tools
