@@ -34,6 +34,8 @@ Result<Dataset> DataPlan::take_read_ahead(Diagnostics& diagnostics) {
     ReadAhead result = read_ahead_.get();
     is_ahead_ = false;
     for (const Diagnostic& one : result.diagnostics.list()) diagnostics.add(one);
+    for (const Diagnostic& one : result.diagnostics.warnings())
+        diagnostics.warning(one.kind, one.span, "{}", one.text).helps = one.helps;
     return std::move(result.dataset);
 }
 

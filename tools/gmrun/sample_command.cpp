@@ -36,10 +36,12 @@ int sample_command(const Words& words) {
     Diagnostics diagnostics;
     auto trained = load_trained(line, diagnostics);
     if (!trained.ok()) return report(diagnostics);
+    const auto wanted = label(line, *trained->model, diagnostics);
+    if (!wanted.ok()) return report(diagnostics);
     const std::string function = line.text("function");
     const int64_t count = line.has("count") ? asked : usual_count(*trained->model, function);
     const auto samples = runtime::generate(*trained->model, function, count,
-                                           line.get<uint64_t>("seed"), diagnostics, label(line));
+                                           line.get<uint64_t>("seed"), diagnostics, *wanted);
     const std::string output =
         line.has("output") ? line.text("output") : trained->folder + "/samples.png";
     if (!samples.ok() || !write_examples(*trained->model, *samples, output, diagnostics))
