@@ -8,7 +8,8 @@ namespace gmc::runtime {
 
 Result<Dataset> DataPlan::read(DataSplit split, Diagnostics& diagnostics) const {
     const bool test = split == DataSplit::kTest && has_test();
-    auto fields = open_fields(test ? module_.test : module_.data, diagnostics);
+    const std::vector<ir::DataField>& declared = test ? module_.test : module_.data;
+    auto fields = open_fields(instead_.empty() ? declared : instead_, diagnostics);
     if (!fields.ok()) return Failure{};
     return make_dataset(fields.take(), diagnostics);
 }
