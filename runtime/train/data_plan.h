@@ -1,0 +1,57 @@
+// The data that a model was compiled for. Enters: the fields of a module, for training and for
+// tests. Leaves: loaders of batches. The training data can be read ahead on another thread, while
+// functions are bound and states are initialised.
+#pragma once
+
+#include <atomic>
+#include <future>
+#include <memory>
+
+#include "compiler/ir/module.h"
+#include "compiler/support/diagnostic.h"
+#include "compiler/support/result.h"
+#include "runtime/data/loader.h"
+
+namespace gmc::runtime {
+
+/// Which data a function reads.
+enum class DataSplit { kTrain, kTest };
+
+class DataPlan {
+  public:
+    /// `module` has to outlive the plan.
+    explicit DataPlan(const ir::Module& module) : module_(module) {}
+
+    bool has_test() const { return !module_.test.empty(); }
+
+    /// Starts to read the training data on another thread. The next loader of them waits for that,
+    /// and reports what went wrong. The result becomes ready when the thread has ended, with or
+    /// without an error.
+    std::shared_future<void> read_ahead();
+    /// True while there are data that were, or are being, read ahead and that no loader has taken.
+    bool is_ahead() const { return is_ahead_; }
+
+    /// From now on loaders of both splits read these fields instead of the module's.
+    void read_instead(std::vector<ir::DataField> fields) { instead_ = std::move(fields); }
+
+    /// A loader of all fields of the split. A model without test data gets the training data for
+    /// both splits.
+    Result<std::unique_ptr<Loader>> make_loader(DataSplit split, const LoaderOptions& options,
+                                                Diagnostics& diagnostics);
+
+  private:
+    struct ReadAhead {
+        Result<Dataset> dataset;
+        Diagnostics diagnostics;
+    };
+    Result<Dataset> read(DataSplit split, Diagnostics& diagnostics) const;
+    Result<Dataset> take_read_ahead(Diagnostics& diagnostics);
+
+    const ir::Module& module_;
+    std::vector<ir::DataField> instead_;  ///< {}: the module's
+    std::atomic<bool> is_ahead_ = false;
+    /// Its destructor waits for the thread.
+    std::future<ReadAhead> read_ahead_;
+};
+
+}  // namespace gmc::runtime
