@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "runtime/train/input_setting.h"
+#include "runtime/data/input_setting.h"
 #include "runtime/train/loaded_model.h"
 
 namespace gmc::runtime {

@@ -1,5 +1,5 @@
 // The text of a setting, and its grid.
-#include "runtime/train/input_setting.h"
+#include "runtime/data/input_setting.h"
 
 #include <charconv>
 #include <cmath>
