@@ -36,6 +36,7 @@ class FieldReader {
     void read_source(bool needed);
     void read_file();
     void read_labels(runtime::ArrayFile& file);
+    void check_header(const runtime::ArrayHeader& header, bool label);
     void report_file(const Diagnostics& found);
     void read_synthetic(const Entry& source);
     void read_shapes(const Values& values, const Entry& source);
@@ -97,6 +98,17 @@ void FieldReader::read_labels(runtime::ArrayFile& file) {
             "no labels have a `range:`");
 }
 
+/// What the model says of a file that is there already.
+void FieldReader::check_header(const runtime::ArrayHeader& header, bool label) {
+    if (header.can_be(label ? std::vector<int64_t>{} : field_.shape)) return;
+    diagnostics_.error(
+        DiagnosticKind::kShapeMismatch, values_.spans.at(field_.format),
+        "`{}` holds examples of shape [{}], {}", header.path,
+        fmt::join(header.example_shape(), ", "),
+        label ? "but labels are single numbers"
+              : fmt::format("not [{}] as `shape` says", fmt::join(field_.shape, ", ")));
+}
+
 /// Reads a file of examples: shape and classes from its header, unless the model gives a shape.
 void FieldReader::read_file() {
     field_.source = with_home(values_.text(field_.format));
@@ -105,12 +117,14 @@ void FieldReader::read_file() {
     // With its number of classes given, nothing has to be looked up for a field of labels.
     const bool label =
         entry_.value->find("classes") || (train_.node && train_.node->find("classes"));
-    if (shape_given_ || label || field_.source.empty()) return;
+    const bool known = shape_given_ || label;
+    if (field_.source.empty() || (known && !std::filesystem::exists(field_.source))) return;
     Diagnostics found;
     Result<runtime::ArrayFile> file =
         runtime::ArrayFile::open(field_.format, field_.source, field_.key, found);
     if (!file) return report_file(found);
     const runtime::ArrayHeader& header = file->header();
+    if (known) return check_header(header, label);
     field_.shape = header.example_shape();
     if (field_.classes > 0 || field_.range_given) return;
     if (header.dimensions.size() == 1 && header.type->is_integer()) return read_labels(*file);

@@ -34,7 +34,8 @@ std::vector<KeyRow> data_field_keys() {
     return {
         text("idx", kOptional, "path of an idx file, .gz or not; relative to the working directory",
              "source"),
-        text("npy", kOptional, "path of an array that NumPy saved, .gz or not", "source"),
+        text("npy", kOptional, "path of an array of numbers that NumPy saved, .gz or not",
+             "source"),
         text("npz", kOptional, "path of a file of several such arrays; `key` says which", "source"),
         text(
             "folder", kOptional,
@@ -62,10 +63,12 @@ std::vector<KeyRow> data_field_keys() {
              "folder: pictures of other proportions are cut, or stretched"),
         flag("flip", "false", "folder: half of the pictures, at random, are mirrored in training"),
         structure("range", "[number]", kOptional,
-                  "[low, high] that stored 0 to 255 is mapped to, [0, 1] when left out; numbers of "
-                  "other types are checked against it where it is given"),
-        shape("shape", kOptional,
-              "shape of an example; read from the file when left out, which then has to exist"),
+                  "[low, high] that stored bytes 0 to 255 are mapped to, [0, 1] when left out; "
+                  "numbers of other types are checked against it where it is given"),
+        shape(
+            "shape", kOptional,
+            "shape of an example; read from the file when left out, which then has to exist; sizes "
+            "of 1 may be added and dropped: [28, 28, 1] makes grey pictures of [N, 28, 28]"),
         integer("classes", kOptional, kClasses,
                 "the field holds labels 0 to classes - 1; found in the file when left out, which "
                 "then has to exist"),

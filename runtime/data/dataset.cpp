@@ -1,6 +1,7 @@
 // Fields put together into data sets.
 #include "runtime/data/dataset.h"
 
+#include <algorithm>
 #include <unordered_set>
 
 #include "compiler/support/check.h"
@@ -14,6 +15,12 @@ Field::Field(std::string name, std::vector<int64_t> shape, int64_t count, int64_
         elements_ *= size;
     }
     GMC_CHECK(count_ >= 0, "field {} has {} examples", name_, count_);
+}
+
+int64_t Dataset::block() const {
+    int64_t block = 1;
+    for (const FieldPtr& field : fields_) block = std::max(block, field->block());
+    return block;
 }
 
 int64_t Dataset::find(const std::string& name) const {

@@ -76,6 +76,9 @@ class Field {
     virtual bool in_memory() const { return false; }
     /// Adds warnings about what came up while examples were read: pictures left out, for instance.
     virtual void add_warnings(Diagnostics&) const {}
+    /// So many neighbouring examples are read together, and are then cheap for a while: the order of
+    /// training keeps near each other what is in one block (shuffle.h). 1: any order is as good.
+    virtual int64_t block() const { return 1; }
     /// Example `index` is read soon: the processor's caches may fetch it.
     virtual void expect(int64_t index) const { (void)index; }
 
@@ -99,6 +102,8 @@ class Dataset {
   public:
     const std::vector<FieldPtr>& fields() const { return fields_; }
     int64_t count() const { return fields_.front()->count(); }
+    /// The largest block of a field.
+    int64_t block() const;
     /// The place of the field of this name, or -1.
     int64_t find(const std::string& name) const;
     /// Those of all fields.

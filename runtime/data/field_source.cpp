@@ -3,6 +3,7 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <map>
 #include <optional>
 
@@ -10,6 +11,7 @@
 #include "runtime/data/files/array_data.h"
 #include "runtime/data/pictures/folder.h"
 #include "runtime/data/synthetic.h"
+#include "runtime/files/label_count.h"
 
 namespace gmc::runtime {
 namespace {
@@ -28,6 +30,7 @@ class FieldView final : public Field {
     void add_warnings(Diagnostics& diagnostics) const override {
         field_->add_warnings(diagnostics);
     }
+    int64_t block() const override { return field_->block(); }
     void expect(int64_t index) const override { field_->expect(index); }
 
   private:
@@ -41,9 +44,25 @@ struct Opened {
     std::vector<std::string> class_names;  ///< of a folder
 };
 
+bool is_array(const ir::DataField& source) {
+    return source.format == "idx" || source.format == "npy" || source.format == "npz";
+}
+
+uint64_t values_of_example(const ir::DataField& source) {
+    uint64_t values = 1;
+    for (const int64_t size : source.shape) values *= static_cast<uint64_t>(size);
+    return values;
+}
+
 class Opener {
   public:
-    explicit Opener(Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
+    Opener(const std::vector<ir::DataField>& sources, Diagnostics& diagnostics)
+        : diagnostics_(diagnostics) {
+        uint64_t largest = 1;
+        for (const ir::DataField& source : sources)
+            if (is_array(source)) largest = std::max(largest, values_of_example(source));
+        block_ = usual_block(largest);
+    }
 
     bool open(const ir::DataField& source);
     Result<FieldPtr> finish(const ir::DataField& source, const std::vector<ir::DataField>& all);
@@ -57,6 +76,7 @@ class Opener {
     Result<FieldPtr> limit(const ir::DataField& source, FieldPtr field);
 
     Diagnostics& diagnostics_;
+    int64_t block_ = 1;  ///< of all fields that stay in their files, so that they go in step
     std::map<std::string, Opened> opened_;
 };
 
@@ -104,11 +124,11 @@ bool Opener::read_pictures(const ir::DataField& source, Opened& opened) {
 bool Opener::read(const ir::DataField& source, Opened& opened) {
     if (source.format == "synthetic") return read_synthetic(source, opened);
     if (source.format == "folder") return read_pictures(source, opened);
-    GMC_CHECK(source.format == "idx" || source.format == "npy" || source.format == "npz",
-              "`data.{}` has the format `{}`", source.name, source.format);
+    GMC_CHECK(is_array(source), "`data.{}` has the format `{}`", source.name, source.format);
     ValueRules rules{source.name, range_of(source), source.range_given, source.classes,
                      source.count};
     rules.shape = source.shape;
+    rules.block = block_;
     Result<FieldPtr> field =
         read_array({source.format, source.source, source.key}, rules, diagnostics_);
     if (!field) return false;
@@ -178,17 +198,31 @@ Result<FieldPtr> Opener::finish(const ir::DataField& source,
     return Failure{};
 }
 
+/// Warns of classes that no example has.
+void check_labels(const ir::DataField& source, const Field& field, Diagnostics& diagnostics) {
+    if (!field.in_memory() || field.class_count() == 0 || !field.shape().empty()) return;
+    LabelCount labels;
+    for (int64_t i = 0; i < field.count(); ++i) {
+        float label = 0;
+        field.read(i, &label);
+        labels.add(&label, 1);
+    }
+    warn_of_missing(labels, field.class_count(), fmt::format("`data.{}`", source.name), {},
+                    diagnostics);
+}
+
 }  // namespace
 
 Result<std::vector<FieldPtr>> open_fields(const std::vector<ir::DataField>& sources,
                                           Diagnostics& diagnostics) {
-    Opener opener(diagnostics);
+    Opener opener(sources, diagnostics);
     for (const ir::DataField& source : sources)
         if (!opener.open(source)) return Failure{};
     std::vector<FieldPtr> fields;
     for (const ir::DataField& source : sources) {
         Result<FieldPtr> field = opener.finish(source, sources);
         if (!field) return Failure{};
+        check_labels(source, **field, diagnostics);
         fields.push_back(field.take());
     }
     return fields;

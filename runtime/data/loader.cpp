@@ -139,7 +139,9 @@ class BatchMaker {
     int64_t example_at(int64_t epoch, int64_t place) {
         if (options_.mode == LoaderMode::kEvaluate) return place;
         if (order_epoch_ != epoch) {
-            order_ = epoch_order(dataset_.count(), options_.seed, epoch);
+            const int64_t block = dataset_.block();
+            order_ = block > 1 ? windowed_order(dataset_.count(), block, options_.seed, epoch)
+                               : epoch_order(dataset_.count(), options_.seed, epoch);
             order_epoch_ = epoch;
         }
         return order_[static_cast<size_t>(place)];

@@ -11,4 +11,12 @@ namespace gmc::runtime {
 /// About 1 ms for 60,000.
 std::vector<int64_t> epoch_order(int64_t count, uint64_t seed, int64_t epoch);
 
+/// The same for examples that are read in blocks of neighbours: the blocks in a random order, and
+/// their examples drawn at random from a window of the next kWindowBlocks blocks, into which the
+/// following example moves up. So each example is read once, from a block that is read once, and
+/// what is drawn together comes from about kWindowBlocks places of the file, even where the file
+/// is sorted by class. Also a permutation, and a pure function of its arguments.
+inline constexpr int64_t kWindowBlocks = 128;
+std::vector<int64_t> windowed_order(int64_t count, int64_t block, uint64_t seed, int64_t epoch);
+
 }  // namespace gmc::runtime

@@ -46,7 +46,6 @@ Result<ArrayFile> ArrayFile::open(const std::string& format, const std::string& 
                                   const std::string& key, Diagnostics& diagnostics) {
     ArrayFile file;
     uint64_t most = 0;
-    bool compressed = true;
     const auto take = [&](auto source) {
         // Shared only because std::function wants to be copied.
         file.read_ = [kept = std::make_shared<decltype(source)>(std::move(source))](
@@ -54,11 +53,13 @@ Result<ArrayFile> ArrayFile::open(const std::string& format, const std::string& 
             return kept->read(dst, size, d);
         };
     };
-    file.header_.path = path;
+    file.path_ = file.header_.path = path;
     if (format == "npz") {
         Result<ZipEntry> entry = ZipEntry::open(path, key, diagnostics);
         if (!entry) return Failure{};
         file.header_.path = entry->name();
+        file.inside_ = entry->name().substr(path.size() + 1);
+        file.compressed_ = entry->is_compressed();
         most = entry->content_bytes_most();
         take(entry.take());
     } else {
@@ -66,19 +67,29 @@ Result<ArrayFile> ArrayFile::open(const std::string& format, const std::string& 
         Result<ByteSource> source = ByteSource::open(path, diagnostics);
         if (!source) return Failure{};
         most = source->content_bytes_most();
-        compressed = source->compressed();
+        file.compressed_ = source->compressed();
         take(source.take());
     }
     const auto read_header = format == "idx" ? read_idx_header : read_npy_header;
     Diagnostics found;
     if (!read_header(file.read_, file.header_, found)) {
         Diagnostic& error = diagnostics.add(found.list().front());
-        if (path.ends_with(".gz") && !compressed)
+        if (path.ends_with(".gz") && !file.compressed_)
             error.help("its name ends in .gz but it is not gzip-compressed");
         return Failure{};
     }
-    if (!check_size(file.header_, most, compressed, diagnostics)) return Failure{};
+    // What a zip says of its entries' sizes is a claim, too.
+    const bool exact = format != "npz" && !file.compressed_;
+    if (!check_size(file.header_, most, !exact, diagnostics)) return Failure{};
     return file;
+}
+
+Result<std::unique_ptr<RandomBytes>> ArrayFile::open_random(Diagnostics& diagnostics) const {
+    auto bytes = inside_.empty() ? open_plain_bytes(path_, diagnostics)
+                                 : open_zip_bytes(path_, inside_, diagnostics);
+    if (!bytes || !compressed_) return bytes;
+    const auto wrapper = inside_.empty() ? DeflateWrapper::kGzip : DeflateWrapper::kNone;
+    return index_deflated_bytes(bytes.take(), wrapper, header_.path, diagnostics);
 }
 
 bool ArrayFile::read_values(void* dst, size_t count, Diagnostics& diagnostics) {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "runtime/files/array_header.h"
+#include "runtime/files/random_bytes.h"
 
 namespace gmc::runtime {
 
@@ -27,6 +28,10 @@ class ArrayFile {
     }
     /// Reads so many values, as bytes. Error: the file ends before (kBadFile).
     [[nodiscard]] bool read_values(void* dst, size_t count, Diagnostics& diagnostics);
+    /// The same contents, header and all, to be read at any place. Where the array is compressed,
+    /// this goes through all of it once. Errors: kBadFile.
+    Result<std::unique_ptr<RandomBytes>> open_random(Diagnostics& diagnostics) const;
+    bool is_compressed() const { return compressed_; }
     /// After the last value: does the file end here, and is its checksum right? Errors: kBadFile.
     [[nodiscard]] bool check_end(Diagnostics& diagnostics);
 
@@ -36,6 +41,9 @@ class ArrayFile {
     ArrayHeader header_;
     ReadBytes read_;
     uint64_t values_read_ = 0;
+    std::string path_;
+    std::string inside_;  ///< the entry of an .npz
+    bool compressed_ = false;
 };
 
 }  // namespace gmc::runtime

@@ -90,6 +90,7 @@ Result<ZipEntry> ZipEntry::open(const std::string& path, const std::string& key,
     zip_stat_t stat;
     if (zip_stat(archive, inside.c_str(), 0, &stat) != 0)
         return bad(entry.name_, zip_strerror(archive));
+    entry.compressed_ = stat.comp_method != ZIP_CM_STORE;
     // Both sizes are claims; the file's own size is not.
     const uint64_t packed = std::min<uint64_t>(stat.comp_size, plain->file_bytes());
     entry.content_bytes_most_ = std::min<uint64_t>(stat.size, packed * kDeflateRatioMost);

@@ -20,6 +20,7 @@ class ZipEntry {
 
     /// "file.npz:x_train.npy", for errors.
     const std::string& name() const { return name_; }
+    bool is_compressed() const { return compressed_; }
     /// The contents are no longer than this, whatever the zip's directory says.
     uint64_t content_bytes_most() const { return content_bytes_most_; }
     /// Reads up to `size` bytes; fewer only where the contents end. Errors (kBadFile): the disk,
@@ -38,6 +39,7 @@ class ZipEntry {
     ZipEntry() = default;
 
     std::string name_;
+    bool compressed_ = false;
     uint64_t content_bytes_most_ = 0;
     uint64_t offset_ = 0;
     std::unique_ptr<void, CloseArchive> archive_;

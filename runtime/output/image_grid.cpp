@@ -15,6 +15,7 @@ constexpr int64_t kAutoSide = 84;
 constexpr int64_t kPixelsMost = int64_t{1} << 28;
 /// Grey, because pictures are mostly black or white at their edges.
 constexpr uint8_t kGapGrey = 96;
+constexpr int64_t kCaptionSpace = 2;  ///< above and below a caption
 constexpr uint8_t kMagenta[4] = {255, 0, 255, 255};
 
 /// A grid whose sizes are known.
@@ -25,15 +26,17 @@ struct Layout {
     int64_t gap = 0;
     /// Scaled, without the gap.
     int64_t cell_height = 0;
+    int64_t caption_height = 0;
     int64_t cell_width = 0;
     /// Rows that belong together: 2 in a grid of pairs, else 1.
     int64_t group = 1;
     /// The top of a row. Between groups there are two gaps more than between rows of a group.
     int64_t top(int64_t row) const {
-        return gap + row * (cell_height + gap) + (group > 1 ? row / group * 2 * gap : 0);
+        return gap + row * (cell_height + caption_height + gap) +
+               (group > 1 ? row / group * 2 * gap : 0);
     }
     int64_t left(int64_t column) const { return gap + column * (cell_width + gap); }
-    int64_t height() const { return top(rows - 1) + cell_height + gap; }
+    int64_t height() const { return top(rows - 1) + cell_height + caption_height + gap; }
     int64_t width() const { return left(columns - 1) + cell_width + gap; }
 };
 
@@ -64,6 +67,7 @@ Result<Layout> make_layout(const ImageBatch& images, const GridOptions& options,
     Layout layout;
     layout.group = group;
     layout.gap = options.gap;
+    if (!options.captions.empty()) layout.caption_height = kGlyphHeight + 2 * kCaptionSpace;
     layout.columns = options.columns;
     if (layout.columns == 0)
         layout.columns =
@@ -134,6 +138,16 @@ void draw(const ImageBatch& images, const Layout& layout, int64_t first_row,
     }
 }
 
+void draw_captions(const Layout& layout, const GridOptions& options, Image& grid) {
+    const auto fits = static_cast<size_t>(layout.cell_width / (kGlyphWidth + 1));
+    for (size_t i = 0; i < options.captions.size(); ++i) {
+        const auto at = static_cast<int64_t>(i);
+        draw_text(std::string_view(options.captions[i]).substr(0, fits),
+                  layout.top(at / layout.columns) + layout.cell_height + kCaptionSpace,
+                  layout.left(at % layout.columns), 1, grid);
+    }
+}
+
 /// Copies an image. Grey may become colour, and opaque may get an alpha channel.
 void paste(const Image& image, int64_t top, int64_t left, Image& onto) {
     for (int64_t y = 0; y < image.height; ++y)
@@ -156,6 +170,7 @@ Result<Image> image_grid(const ImageBatch& images, const GridOptions& options,
         has_nonfinite(images) ? std::max<int64_t>(images.channels, 3) : images.channels;
     Image grid = make_canvas(layout->height(), layout->width(), channels, kGapGrey);
     draw(images, *layout, 0, options, grid);
+    draw_captions(*layout, options, grid);
     return grid;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "compiler/support/diagnostic.h"
 #include "compiler/support/result.h"
@@ -30,6 +31,8 @@ struct GridOptions {
     float high = 1;
     /// Pixels between images and around them.
     int64_t gap = 2;
+    /// Written below each image, as much of it as fits; {}: no captions.
+    std::vector<std::string> captions;
     /// Pixels per pixel of an image; 0: so that the longer side has about 84 (28 x 28: 3).
     int64_t scale = 0;
 };

@@ -8,7 +8,8 @@ namespace gmc::runtime {
 
 Result<Dataset> DataPlan::read(DataSplit split, Diagnostics& diagnostics) const {
     const bool test = split == DataSplit::kTest && has_test();
-    auto fields = open_fields(test ? module_.test : module_.data, diagnostics);
+    const std::vector<ir::DataField>& declared = test ? module_.test : module_.data;
+    auto fields = open_fields(instead_.empty() ? declared : instead_, diagnostics);
     if (!fields.ok()) return Failure{};
     return make_dataset(fields.take(), diagnostics);
 }
@@ -34,6 +35,8 @@ Result<Dataset> DataPlan::take_read_ahead(Diagnostics& diagnostics) {
     ReadAhead result = read_ahead_.get();
     is_ahead_ = false;
     for (const Diagnostic& one : result.diagnostics.list()) diagnostics.add(one);
+    for (const Diagnostic& one : result.diagnostics.warnings())
+        diagnostics.warning(one.kind, one.span, "{}", one.text).helps = one.helps;
     return std::move(result.dataset);
 }
 

@@ -31,6 +31,9 @@ class DataPlan {
     /// True while there are data that were, or are being, read ahead and that no loader has taken.
     bool is_ahead() const { return is_ahead_; }
 
+    /// From now on loaders of both splits read these fields instead of the module's.
+    void read_instead(std::vector<ir::DataField> fields) { instead_ = std::move(fields); }
+
     /// A loader of all fields of the split. A model without test data gets the training data for
     /// both splits.
     Result<std::unique_ptr<Loader>> make_loader(DataSplit split, const LoaderOptions& options,
@@ -45,6 +48,7 @@ class DataPlan {
     Result<Dataset> take_read_ahead(Diagnostics& diagnostics);
 
     const ir::Module& module_;
+    std::vector<ir::DataField> instead_;  ///< {}: the module's
     std::atomic<bool> is_ahead_ = false;
     /// Its destructor waits for the thread.
     std::future<ReadAhead> read_ahead_;

@@ -69,11 +69,16 @@ Result<EvaluationResult> evaluate(LoadedModel& model, DataSplit split, uint64_t 
 }
 
 Result<Examples> generate(LoadedModel& model, const std::string& name, int64_t count, uint64_t seed,
-                          Diagnostics& diagnostics, std::optional<int64_t> label) {
-    auto sampler = Sampler::make(model, {name, seed, label}, diagnostics);
+                          Diagnostics& diagnostics) {
+    return generate(model, {.function = name, .seed = seed}, count, diagnostics);
+}
+
+Result<Examples> generate(LoadedModel& model, const SamplerOptions& options, int64_t count,
+                          Diagnostics& diagnostics) {
+    auto sampler = Sampler::make(model, options, diagnostics);
     if (!sampler.ok()) return Failure{};
     Examples out;
-    out.classes = label ? 0 : sampler->classes();
+    out.classes = options.label ? 0 : sampler->classes();
     for (int64_t done = 0; done < count; done += model.batch_size()) {
         sampler->next();
         append_rows(sampler->batch(), sampler->type(), std::min(model.batch_size(), count - done),

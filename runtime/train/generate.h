@@ -11,6 +11,8 @@
 
 namespace gmc::runtime {
 
+struct SamplerOptions;
+
 /// A tensor of examples in memory, row-major.
 struct Examples {
     ir::Shape shape;  ///< [N, ...]
@@ -35,7 +37,10 @@ Result<EvaluationResult> evaluate(LoadedModel& model, DataSplit split, uint64_t 
 /// The first result of the function `name` for the noise of examples first, first + 1, ...; `count`
 /// rows. Labels and errors as in SamplerOptions (sampler.h).
 Result<Examples> generate(LoadedModel& model, const std::string& name, int64_t count, uint64_t seed,
-                          Diagnostics& diagnostics, std::optional<int64_t> label = {});
+                          Diagnostics& diagnostics);
+/// The same with labels and conditions.
+Result<Examples> generate(LoadedModel& model, const SamplerOptions& options, int64_t count,
+                          Diagnostics& diagnostics);
 
 /// The first `count` examples of the split, and the first result of `name` applied to them.
 struct Reconstruction {

@@ -74,8 +74,9 @@ void slerp(std::span<const float> a, std::span<const float> b, double t, std::sp
 Result<Examples> interpolate(LoadedModel& model, const InterpolateOptions& options,
                              Diagnostics& diagnostics) {
     // The sampler checks the function's inputs.
-    auto sampler =
-        Sampler::make(model, {options.function, options.seed, options.label}, diagnostics);
+    auto sampler = Sampler::make(
+        model, {.function = options.function, .seed = options.seed, .label = options.label},
+        diagnostics);
     if (!sampler.ok()) return Failure{};
     Executable* executable = model.function(options.function, diagnostics);
     const auto& inputs = executable->function().inputs;

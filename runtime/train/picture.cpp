@@ -34,6 +34,13 @@ bool read_points(LoadedModel& model, std::vector<float>& points, Diagnostics& di
     return true;
 }
 
+/// The names of the labels that have so many classes; {} where they have none.
+std::vector<std::string> names_of_classes(const ir::Module& module, int64_t classes) {
+    for (const ir::DataField& field : module.data)
+        if (static_cast<int64_t>(field.class_names.size()) == classes) return field.class_names;
+    return {};
+}
+
 }  // namespace
 
 const ir::DataField* image_field(const ir::Module& module) {
@@ -77,6 +84,9 @@ Result<Image> draw(LoadedModel& model, const Examples& examples, int64_t columns
     if (as_images(examples, images)) {
         GridOptions grid = grid_options(model);
         grid.columns = columns != 0 ? columns : std::min(examples.classes, kColumnsMost);
+        const std::vector<std::string> names = names_of_classes(model.module(), examples.classes);
+        for (int64_t i = 0; !names.empty() && i < images.count; ++i)
+            grid.captions.push_back(names[static_cast<size_t>(i % examples.classes)]);
         return image_grid(images, grid, diagnostics);
     }
     if (!are_points(examples.shape)) {

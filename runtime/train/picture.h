@@ -23,8 +23,9 @@ int64_t usual_count(const ir::Shape& shape);
 /// Whether `draw` can draw examples of this shape.
 bool is_drawable(const ir::Shape& shape);
 /// A grid of images, `columns` wide (0: as many as there are classes, up to 64, otherwise as square
-/// as possible); or a scatter plot of points over those of the model's (test) data. Errors:
-/// kShapeMismatch when examples are neither; those of image_grid and of the data.
+/// as possible), with the names of classes below them where they have names; or a scatter plot of
+/// points over those of the model's (test) data. Errors: kShapeMismatch when examples are neither;
+/// those of image_grid and of the data.
 Result<Image> draw(LoadedModel& model, const Examples& examples, int64_t columns,
                    Diagnostics& diagnostics);
 

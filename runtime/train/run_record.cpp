@@ -21,6 +21,7 @@ bool write_run_record(const std::string& path, const RunRecord& record, Diagnost
         {"machine", record.machine}, {"precision", record.precision}, {"bf16", record.bf16},
         {"seed", record.seed},       {"examples", record.examples},   {"tuned", record.tuned}};
     if (record.epochs) json["epochs"] = *record.epochs;
+    json["data"] = record.data;
     json["contractions"] = Json::object();
     for (const auto& [problem, choice] : record.contractions)
         json["contractions"][problem] = choice;
@@ -47,6 +48,7 @@ Result<RunRecord> read_run_record(const std::string& path, Diagnostics& diagnost
         record.seed = json.at("seed");
         record.examples = json.at("examples");
         record.tuned = json.at("tuned");
+        record.data = json.value("data", "");
         if (json.contains("epochs")) record.epochs = json["epochs"].get<int64_t>();
         for (const auto& [problem, choice] : json.at("contractions").items())
             record.contractions[problem] = choice;

@@ -28,6 +28,8 @@ struct RunRecord {
     std::optional<int64_t> epochs;
     /// Of the training data.
     int64_t examples = 0;
+    /// What the training data were, in a line (data_summary.h).
+    std::string data;
     /// Whether contractions were chosen by measuring, and the choices: problem -> candidate.
     bool tuned = false;
     std::map<std::string, std::string> contractions;

@@ -2,19 +2,66 @@
 #include "runtime/train/sampler.h"
 
 #include <algorithm>
+#include <cmath>
 
+#include "compiler/support/edit_distance.h"
 #include "runtime/train/fill_inputs.h"
 #include "runtime/train/generate.h"
 
 namespace gmc::runtime {
 namespace {
 
+const InputSetting* find_setting(const std::vector<InputSetting>& settings,
+                                 const std::string& field) {
+    const auto found = std::find_if(settings.begin(), settings.end(),
+                                    [&](const InputSetting& s) { return s.field == field; });
+    return found == settings.end() ? nullptr : &*found;
+}
+
+/// Is each setting of a data field that the function takes, with as many numbers as it has?
+bool check_settings(const ir::Module& module, const SamplerOptions& options,
+                    const ir::Function& function, Diagnostics& diagnostics) {
+    std::vector<std::string> known;
+    for (const ir::Input& input : function.inputs)
+        if (input.source.is_data()) known.push_back(input.source.field);
+    for (const InputSetting& setting : options.settings) {
+        if (std::count(known.begin(), known.end(), setting.field) == 0) {
+            const std::string near = nearest_name(setting.field, known);
+            diagnostics.error(DiagnosticKind::kUnknownName, {},
+                              "function `{}` takes no data field `{}`{}", options.function,
+                              setting.field,
+                              near.empty() ? "" : fmt::format(", did you mean `{}`?", near));
+            return false;
+        }
+        const ir::DataField& field = *ir::find_field(module.data, setting.field);
+        const int64_t elements = ir::Type{ir::DType::kF32, field.shape}.elements();
+        if (static_cast<int64_t>(setting.first.size()) != elements) {
+            diagnostics.error(DiagnosticKind::kShapeMismatch, {},
+                              "`{}` is set to {} numbers, but it has {}", setting.field,
+                              setting.first.size(), elements);
+            return false;
+        }
+        const auto classes = static_cast<double>(field.label_classes());
+        for (int64_t step = 0; classes > 0 && step < setting.steps; ++step) {
+            const double label = setting.value(step, 0);
+            if (label >= 0 && label < classes && label == std::floor(label)) continue;
+            diagnostics.error(DiagnosticKind::kBadValue, {},
+                              "`{}` is set to {}, but its labels are 0 to {}", setting.field, label,
+                              classes - 1);
+            return false;
+        }
+    }
+    return true;
+}
+
 /// Looks at the inputs that come from data: counts the classes of labels, reports any other.
-bool count_classes(const LoadedModel& model, const std::string& name, const ir::Function& function,
-                   int64_t& classes, Diagnostics& diagnostics) {
+bool count_classes(const LoadedModel& model, const SamplerOptions& options,
+                   const ir::Function& function, int64_t& classes, Diagnostics& diagnostics) {
+    const std::string& name = options.function;
     for (const ir::Input& input : function.inputs) {
         if (!input.source.is_data()) continue;
         const ir::DataField& field = *ir::find_field(model.module().data, input.source.field);
+        if (find_setting(options.settings, field.name) != nullptr) continue;
         const int64_t here = field.label_classes();
         if (here == 0) {
             if (field.shape.empty())
@@ -22,15 +69,19 @@ bool count_classes(const LoadedModel& model, const std::string& name, const ir::
                     .error(DiagnosticKind::kWrongType, {},
                            "function `{}` takes `{}`, and how many classes it has is not known",
                            name, field.name)
-                    .help(
-                        fmt::format("say it in the model: `{}: {{..., classes: 10}}`", field.name));
+                    .help(fmt::format(
+                        "say it in the model: `{}: {{..., classes: 10}}`; a number that "
+                        "is no label is given by `--set-input {}=0.5`",
+                        field.name, field.name));
             else
                 diagnostics
                     .error(DiagnosticKind::kWrongType, {},
                            "function `{}` takes `{}`, which is neither noise nor a label, so it "
                            "makes no samples",
                            name, field.name)
-                    .help("`gmrun reconstruct` and `gmrun encode` run functions of data");
+                    .help(fmt::format("say what it is, `--set-input {}=...`; `gmrun reconstruct` "
+                                      "and `gmrun encode` run functions of data",
+                                      field.name));
             return false;
         }
         // With several label fields, a sample is of class i mod the classes of each field.
@@ -46,7 +97,8 @@ Result<Sampler> Sampler::make(LoadedModel& model, const SamplerOptions& options,
     Executable* executable = batch_function(model, options.function, diagnostics);
     int64_t classes = 0;
     if (executable == nullptr ||
-        !count_classes(model, options.function, executable->function(), classes, diagnostics))
+        !check_settings(model.module(), options, executable->function(), diagnostics) ||
+        !count_classes(model, options, executable->function(), classes, diagnostics))
         return Failure{};
     if (options.label && classes == 0) {
         diagnostics
@@ -72,9 +124,27 @@ bool Sampler::can_sample(const LoadedModel& model, const ir::Function& function)
     });
 }
 
+void Sampler::set_settings() {
+    for (size_t i = 0; i < executable_->input_count(); ++i) {
+        const ir::InputSource& source = executable_->function().inputs[i].source;
+        if (!source.is_data()) continue;
+        for (size_t number = 0; number < options_.settings.size(); ++number) {
+            const InputSetting& setting = options_.settings[number];
+            if (setting.field != source.field) continue;
+            float* to = executable_->input(i);
+            for (int64_t row = 0; row < model_->batch_size(); ++row) {
+                const int64_t step = step_of(options_.settings, number, next_ + row);
+                for (size_t at = 0; at < setting.first.size(); ++at)
+                    *to++ = setting.value(step, at);
+            }
+        }
+    }
+}
+
 void Sampler::next() {
     set_noise(*executable_, options_.seed, next_);
     set_labels(model_->module(), *executable_, next_, options_.label);
+    set_settings();
     const int64_t batch = next_ / model_->batch_size();
     executable_->run(model_->context(options_.seed, static_cast<uint32_t>(batch)));
     next_ += model_->batch_size();

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "runtime/data/input_setting.h"
 #include "runtime/train/loaded_model.h"
 
 namespace gmc::runtime {
@@ -15,6 +16,8 @@ struct SamplerOptions {
     uint64_t seed = 1;
     /// The class of every sample; without it, sample i is asked to be of class i mod classes.
     std::optional<int64_t> label;
+    /// What other data fields are in samples.
+    std::vector<InputSetting> settings = {};
 };
 
 /// Runs a function of a model batch after batch. Sample i depends on the seed and i only. (If the
@@ -44,6 +47,8 @@ class Sampler {
     }
 
   private:
+    void set_settings();
+
     Sampler(LoadedModel& model, SamplerOptions options, Executable& executable, int64_t classes)
         : model_(&model),
           options_(std::move(options)),

@@ -10,6 +10,7 @@
 
 #include "runtime/contractions/choice/tuning_machine.h"
 #include "runtime/contractions/tuning_cache.h"
+#include "runtime/data/data_summary.h"
 #include "runtime/files/atomic_file.h"
 #include "runtime/output/metrics_log.h"
 #include "runtime/output/png.h"
@@ -123,6 +124,9 @@ class Run {
             diagnostics_);
         if (!loader.ok() || !begin_states(progress)) return false;
         loader_ = loader.take();
+        if (options_.show_warnings) options_.show_warnings(diagnostics_);
+        record_.data = to_text(summarise(loader_->dataset()));
+        if (!options_.quiet) progress.message(record_.data);
         loader_->seek(cursor());
         training_.epoch =
             static_cast<double>(training_.pass) +

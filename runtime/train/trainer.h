@@ -43,6 +43,8 @@ struct TrainOptions {
     int64_t log_every = 50;
     /// How many samples to draw after each epoch, 0: none; by default 64 images or 2000 points.
     std::optional<int64_t> sample_count;
+    /// Shows the warnings so far, before the first step, and may empty the list.
+    std::function<void(Diagnostics&)> show_warnings = nullptr;
     /// No progress line.
     bool quiet = false;
     /// Checked after each step.

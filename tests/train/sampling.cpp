@@ -104,7 +104,8 @@ std::unique_ptr<TestModel> make_model(const std::string& text,
 Examples generate(runtime::LoadedModel& model, const std::string& function, int64_t count,
                   std::optional<int64_t> label = {}) {
     Diagnostics diagnostics;
-    auto samples = runtime::generate(model, function, count, 5, diagnostics, label);
+    auto samples = runtime::generate(model, {.function = function, .seed = 5, .label = label},
+                                     count, diagnostics);
     INFO(diagnostics.render());
     REQUIRE(samples.ok());
     return samples.take();
@@ -113,7 +114,9 @@ Examples generate(runtime::LoadedModel& model, const std::string& function, int6
 std::string generate_fails(runtime::LoadedModel& model, const std::string& function,
                            std::optional<int64_t> label = {}) {
     Diagnostics diagnostics;
-    CHECK_FALSE(runtime::generate(model, function, 4, 5, diagnostics, label).ok());
+    CHECK_FALSE(
+        runtime::generate(model, {.function = function, .seed = 5, .label = label}, 4, diagnostics)
+            .ok());
     return diagnostics.render();
 }
 

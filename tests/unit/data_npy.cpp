@@ -1,11 +1,14 @@
 // Arrays that NumPy saved: what is read from .npy and .npz, and each error.
 #include "runtime/data/files/array_data.h"
 
+#include <unistd.h>
 #include <zip.h>
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
+#include "runtime/data/shuffle.h"
 #include "runtime/output/npy.h"
 #include "tests/unit/data_temp_folder.h"
 
@@ -30,13 +33,19 @@ std::string bytes_of(const std::vector<T>& values) {
 
 /// A zip of these files.
 void write_zip(const std::string& path,
-               const std::vector<std::pair<std::string, std::string>>& files) {
+               const std::vector<std::pair<std::string, std::string>>& files,
+               bool deflated = true) {
     int code = 0;
     zip_t* archive = zip_open(path.c_str(), ZIP_CREATE | ZIP_TRUNCATE, &code);
     REQUIRE(archive != nullptr);
-    for (const auto& [name, bytes] : files)
-        zip_file_add(archive, name.c_str(),
-                     zip_source_buffer(archive, bytes.data(), bytes.size(), 0), ZIP_FL_ENC_UTF_8);
+    for (const auto& [name, bytes] : files) {
+        const zip_int64_t index = zip_file_add(
+            archive, name.c_str(), zip_source_buffer(archive, bytes.data(), bytes.size(), 0),
+            ZIP_FL_ENC_UTF_8);
+        REQUIRE(index >= 0);
+        zip_set_file_compression(archive, static_cast<zip_uint64_t>(index),
+                                 deflated ? ZIP_CM_DEFLATE : ZIP_CM_STORE, 0);
+    }
     REQUIRE(zip_close(archive) == 0);
 }
 
@@ -303,6 +312,110 @@ TEST_CASE("npz arrays by name, and each error") {
     bytes[70] = static_cast<char>(bytes[70] ^ 0x55);
     const std::string corrupt = read(folder.write("h", bytes), "x_train");
     CHECK(corrupt.starts_with("[bad-file] `F:x_train.npy"));
+}
+
+/// `count` examples of 5 x 3 numbers, none like another.
+std::vector<float> numbers(int64_t count) {
+    std::vector<float> values(static_cast<size_t>(count * 15));
+    for (size_t i = 0; i < values.size(); ++i)
+        values[i] = static_cast<float>(i % 7919) + 0.5F * static_cast<float>(i / 7919 % 1000);
+    return values;
+}
+
+/// Reads the examples in this order from a field that lies in its file, and compares.
+void check_paged(const ArrayPlace& place, const std::vector<float>& values,
+                 const std::vector<int64_t>& order) {
+    ValueRules rules{"x", {}};
+    rules.memory_most = 0;
+    rules.block = 7;
+    Diagnostics diagnostics;
+    const Result<FieldPtr> field = read_array(place, rules, diagnostics);
+    INFO(place.path << diagnostics.render());
+    REQUIRE(field);
+    CHECK_FALSE((*field)->in_memory());
+    CHECK((*field)->block() == 7);
+    bool same = true;
+    for (const int64_t i : order)
+        same = same && example(**field, i) == std::vector<float>(values.begin() + i * 15,
+                                                                 values.begin() + (i + 1) * 15);
+    CHECK(same);
+}
+
+TEST_CASE("arrays that stay in their file are read as those in memory, in any order") {
+    constexpr int64_t kCount = 40001;  // 2.4 MB: more than one point of a compressed file
+    const TempFolder folder;
+    const std::vector<float> values = numbers(kCount);
+    const std::string file = npy("<f4", "(40001, 5, 3)", bytes_of(values));
+    std::vector<float> by_columns(values.size());
+    for (size_t i = 0; i < values.size(); ++i) {
+        const size_t j = i % 15 / 3, k = i % 3;
+        by_columns[i / 15 + kCount * (j + 5 * k)] = values[i];
+    }
+    write_zip(folder.path("stored.npz"), {{"x.npy", file}}, false);
+    write_zip(folder.path("deflated.npz"), {{"x.npy", file}});
+    const std::string members = gzip(file.substr(0, 50)) + gzip("") +
+                                gzip(file.substr(50, 1500000)) + gzip(file.substr(1500050)) +
+                                "padding";
+    const ArrayPlace places[] = {
+        {"npy", folder.write("plain.npy", file), ""},
+        {"npy",
+         folder.write("columns.npy", npy("<f4", "(40001, 5, 3)", bytes_of(by_columns), "True")),
+         ""},
+        {"npy", folder.write("packed.npy.gz", gzip(file)), ""},
+        {"npy", folder.write("members.npy.gz", members), ""},
+        {"npz", folder.path("stored.npz"), ""},
+        {"npz", folder.path("deflated.npz"), "x"}};
+    std::vector<int64_t> forwards(kCount);
+    std::iota(forwards.begin(), forwards.end(), int64_t{0});
+    std::vector<int64_t> few;
+    for (int64_t i = 0; i < 60; ++i) few.push_back(i * 7919 % kCount);
+    few.push_back(few.back());
+    for (const ArrayPlace& place : places) {
+        check_paged(place, values, few);
+        check_paged(place, values, windowed_order(kCount, 7, 1, 0));
+    }
+    check_paged(places[0], values, forwards);
+}
+
+TEST_CASE("what is wrong in a file that stays there is said when it is read") {
+    const TempFolder folder;
+    std::vector<float> values = numbers(100);
+    values[15 * 42 + 4] = NAN;
+    ValueRules rules{"x", {}};
+    rules.memory_most = 0;
+    const std::string bytes = npy("<f4", "(100, 5, 3)", bytes_of(values));
+    const std::string path = folder.write("f.npy", bytes);
+    Diagnostics diagnostics;
+    const Result<FieldPtr> field = read_array({"npy", path, ""}, rules, diagnostics);
+    REQUIRE(field);
+    const auto error_at = [&](int64_t index) -> std::string {
+        try {
+            example(**field, index);
+        } catch (const DataError& error) {
+            return error.what();
+        }
+        return "";
+    };
+    CHECK(error_at(41).empty());
+    CHECK(error_at(42).find("has the value nan in example 42 at [1, 1] (offset 2664), which is") !=
+          std::string::npos);
+    // The block is read anew after the file has shrunk.
+    const Result<FieldPtr> shrunk = read_array({"npy", path, ""}, rules, diagnostics);
+    REQUIRE(shrunk);
+    REQUIRE(truncate(path.c_str(), 1000) == 0);
+    CHECK_THROWS_AS(example(**shrunk, 5), DataError);
+    // Damage is found by the first pass through compressed data.
+    std::string packed = gzip(bytes);
+    packed[packed.size() - 6] = static_cast<char>(packed[packed.size() - 6] ^ 1);
+    CHECK_FALSE(read_array({"npy", folder.write("g.gz", packed), ""}, rules, diagnostics));
+    CHECK(only_error(diagnostics).find("is corrupt or cut short at about byte") !=
+          std::string::npos);
+    Diagnostics columns;
+    CHECK_FALSE(read_array(
+        {"npy", folder.write("h.gz", gzip(npy("<f4", "(100, 5, 3)", bytes_of(values), "True"))),
+         ""},
+        rules, columns));
+    CHECK(only_error(columns).find("compressed and column-major") != std::string::npos);
 }
 
 }  // namespace

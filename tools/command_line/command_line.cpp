@@ -193,6 +193,12 @@ int report(const Diagnostics& diagnostics) {
     return diagnostics.any() ? kInputWrong : kDone;
 }
 
+void report_warnings(Diagnostics& diagnostics) {
+    if (diagnostics.any()) return;
+    fmt::print(stderr, "{}", diagnostics.render());
+    diagnostics = {};
+}
+
 std::string suggestion(std::string_view name, std::span<const std::string> names) {
     const std::string near = nearest_name(name, names);
     return near.empty() ? "" : fmt::format(", did you mean `{}`?", near);

@@ -94,6 +94,9 @@ int run_program(std::string_view program, std::string_view about, std::span<cons
 /// Prints errors and warnings to standard error. Returns kInputWrong when there are errors,
 /// otherwise kDone.
 int report(const Diagnostics& diagnostics);
+/// Prints the warnings, and forgets them: for what goes on long after them. With errors among them
+/// it leaves all to `report`.
+void report_warnings(Diagnostics& diagnostics);
 
 /// ", did you mean `x`?", or "" when no name is near.
 std::string suggestion(std::string_view name, std::span<const std::string> names);

@@ -3,6 +3,7 @@
 
 #include "runtime/output/npy.h"
 #include "tools/gmrun/commands.h"
+#include "tools/gmrun/own_data.h"
 #include "tools/gmrun/run_source.h"
 
 namespace gmc::tools {
@@ -13,6 +14,7 @@ int encode_command(const Words& words) {
                      "Writes the results of the model's function `encode` for the test data, in "
                      "order: a file RESULT.npy per result, float32, N x ...");
     add_run(line);
+    add_own_data(line);
     line.add_flag("train-data", "encode the training data instead");
     line.add_option<int64_t>("count", "N", "the first so many examples; by default all");
     line.add_option<uint64_t>("seed", "N", "seed of noise, if the function draws any", 1);
@@ -28,6 +30,8 @@ int encode_command(const Words& words) {
     if (!trained.ok()) return report(diagnostics);
     const auto split =
         line.flag("train-data") ? runtime::DataSplit::kTrain : runtime::DataSplit::kTest;
+    if (!use_own_data(line, *trained->model, line.text("function"), diagnostics))
+        return report(diagnostics);
     const auto results = runtime::encode(*trained->model, line.text("function"), split, count,
                                          line.get<uint64_t>("seed"), diagnostics);
     if (!results.ok()) return report(diagnostics);

@@ -3,6 +3,7 @@
 #include "compiler/support/json.h"
 #include "runtime/train/sample_quality.h"
 #include "tools/gmrun/commands.h"
+#include "tools/gmrun/own_data.h"
 #include "tools/gmrun/run_source.h"
 
 namespace gmc::tools {
@@ -49,6 +50,7 @@ void print_figures(const Figures& figures) {
 
 void add_options(CommandLine& line) {
     add_run(line);
+    add_own_data(line);
     line.add_flag("train-data", "evaluate on the training data instead");
     line.add_option<int64_t>("samples", "N", "how many samples to draw for figures about samples",
                              10000);
@@ -83,6 +85,7 @@ int eval_command(const Words& words) {
     runtime::LoadedModel& model = *trained->model;
     const auto split =
         line.flag("train-data") ? runtime::DataSplit::kTrain : runtime::DataSplit::kTest;
+    if (!use_own_data(line, model, "evaluate", diagnostics)) return report(diagnostics);
     const auto result = runtime::evaluate(model, split, seed, diagnostics);
     if (!result.ok()) return report(diagnostics);
     Figures figures;

@@ -1,7 +1,9 @@
 // gmrun info: describes a compiled model, and its run if there is one.
+#include <algorithm>
 #include <filesystem>
 
 #include "compiler/support/json.h"
+#include "runtime/train/run_record.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/run_source.h"
 
@@ -112,6 +114,23 @@ void print_functions(const Json& json) {
     }
 }
 
+/// Names of folders hold what they like; a terminal gets one line of it.
+std::string one_line(std::string name) {
+    std::replace_if(
+        name.begin(), name.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
+    return name;
+}
+
+void print_classes(const Json& classes) {
+    for (const std::string& field : classes.names()) {
+        fmt::print("  classes of {}:", field);
+        const std::vector<Json>& names = classes.at(field).elements();
+        for (size_t k = 0; k < names.size(); ++k)
+            fmt::print("{} {} {}", k == 0 ? "" : ",", k, one_line(names[k].text()));
+        fmt::print("\n");
+    }
+}
+
 }  // namespace
 
 int info_command(const Words& words) {
@@ -137,11 +156,20 @@ int info_command(const Words& words) {
                        {"epoch", training.pass},
                        {"seed", training.seed}};
     }
+    for (const ir::DataField& field : (*model)->module().data)
+        if (!field.class_names.empty()) json["classes"][field.name] = field.class_names;
+    if (std::filesystem::exists(folder + "/run.json")) {
+        const auto record = runtime::read_run_record(folder + "/run.json", diagnostics);
+        if (!record.ok()) return report(diagnostics);
+        if (!record->data.empty()) json["data"] = record->data;
+    }
     if (line.flag("json")) {
         fmt::print("{}\n", json.dump());
         return kDone;
     }
     print_model((*model)->module(), json);
+    if (json.contains("classes")) print_classes(json.at("classes"));
+    if (json.contains("data")) fmt::print("  data: {}\n", json.at("data").text());
     print_functions(json);
     return kDone;
 }

@@ -31,12 +31,14 @@ int interpolate_command(const Words& words) {
     options.rows = line.get<int64_t>("rows");
     options.columns = line.get<int64_t>("columns");
     options.seed = line.get<uint64_t>("seed");
-    options.label = label(line);
     if (options.rows < 1 || options.rows > 1000 || options.columns < 2 || options.columns > 1000)
         throw UsageError("--rows must be from 1 to 1000, --columns from 2 to 1000");
     Diagnostics diagnostics;
     auto trained = load_trained(line, diagnostics);
     if (!trained.ok()) return report(diagnostics);
+    const auto wanted = label(line, *trained->model, diagnostics);
+    if (!wanted.ok()) return report(diagnostics);
+    options.label = *wanted;
     const auto samples = runtime::interpolate(*trained->model, options, diagnostics);
     const std::string output =
         line.has("output") ? line.text("output") : trained->folder + "/interpolation.png";

@@ -3,6 +3,7 @@
 #include "runtime/output/png.h"
 #include "runtime/train/picture.h"
 #include "tools/gmrun/commands.h"
+#include "tools/gmrun/own_data.h"
 #include "tools/gmrun/run_source.h"
 
 namespace gmc::tools {
@@ -11,6 +12,7 @@ int reconstruct_command(const Words& words) {
     CommandLine line("gmrun reconstruct [options] MODEL",
                      "Reconstructs the first images of the test data.");
     add_run(line);
+    add_own_data(line);
     line.add_option<int64_t>("count", "N", "how many images", 32);
     line.add_option<uint64_t>("seed", "N", "seed of noise, if the function draws any", 1);
     line.add_option<std::string>("function", "NAME",
@@ -27,6 +29,8 @@ int reconstruct_command(const Words& words) {
     Diagnostics diagnostics;
     auto trained = load_trained(line, diagnostics);
     if (!trained.ok()) return report(diagnostics);
+    if (!use_own_data(line, *trained->model, line.text("function"), diagnostics))
+        return report(diagnostics);
     const auto pairs =
         runtime::reconstruct(*trained->model, line.text("function"), runtime::DataSplit::kTest,
                              count, line.get<uint64_t>("seed"), diagnostics);

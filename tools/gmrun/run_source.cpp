@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 
 #include "runtime/output/npy.h"
@@ -93,14 +94,36 @@ void check_output_name(const CommandLine& line, std::initializer_list<std::strin
 }
 
 void add_label(CommandLine& line, const std::string& otherwise) {
-    line.add_option<int64_t>(
-        "label", "N",
-        ("the class of all samples, where the function takes a label; without it " + otherwise)
-            .c_str());
+    line.add_option<std::string>(
+        "label", "NAME",
+        "the class of all samples, by name or number, where the function takes a label; without "
+        "it " +
+            otherwise);
 }
 
-std::optional<int64_t> label(const CommandLine& line) {
-    return line.has("label") ? std::optional(line.get<int64_t>("label")) : std::nullopt;
+Result<std::optional<int64_t>> label(const CommandLine& line, const runtime::LoadedModel& model,
+                                     Diagnostics& diagnostics) {
+    if (!line.has("label")) return std::optional<int64_t>();
+    const std::string wanted = line.text("label");
+    std::vector<std::string> known;
+    for (const ir::DataField& field : model.module().data) {
+        const std::vector<std::string>& names = field.class_names;
+        const auto found = std::find(names.begin(), names.end(), wanted);
+        if (found != names.end()) return std::optional<int64_t>(found - names.begin());
+        known.insert(known.end(), names.begin(), names.end());
+    }
+    int64_t number = 0;
+    const char* end = wanted.data() + wanted.size();
+    const auto parsed = std::from_chars(wanted.data(), end, number);
+    if (parsed.ec == std::errc() && parsed.ptr == end) return std::optional<int64_t>(number);
+    Diagnostic& error = diagnostics.error(DiagnosticKind::kUnknownName, {},
+                                          "--label: no class of model `{}` is called `{}`{}",
+                                          model.module().name, wanted, suggestion(wanted, known));
+    if (known.empty())
+        error.help("its classes have no names: give a number");
+    else
+        error.help("`gmrun info` lists the classes");
+    return Failure{};
 }
 
 }  // namespace gmc::tools

@@ -42,8 +42,10 @@ Result<TrainedModel> load_trained(const std::string& model, const std::string& r
 /// says what is written.
 void check_output_name(const CommandLine& line, std::initializer_list<std::string_view> endings);
 
-/// Declares --label, and reads it; no value when it was not given.
+/// Declares --label, and reads it, a name or a number; no value when it was not given.
 void add_label(CommandLine& line, const std::string& otherwise);
-std::optional<int64_t> label(const CommandLine& line);
+/// Errors: no class of the model has this name, and it is no number (kUnknownName).
+Result<std::optional<int64_t>> label(const CommandLine& line, const runtime::LoadedModel& model,
+                                     Diagnostics& diagnostics);
 
 }  // namespace gmc::tools

@@ -1,17 +1,34 @@
 // gmrun sample: draws samples of a trained model, as a picture or as an array.
+#include <algorithm>
+
 #include "runtime/train/picture.h"
+#include "runtime/train/sampler.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/run_source.h"
 
 namespace gmc::tools {
 namespace {
 
+constexpr int64_t kColumnsMost = 64;
+constexpr int64_t kGridMost = 4096;  ///< samples of a grid that are drawn when nobody says how many
+
 /// The number of samples that one picture of this function's results shows.
-int64_t usual_count(const runtime::LoadedModel& model, const std::string& name) {
+/// As many as a picture shows; of a grid of conditions, whole grids.
+int64_t usual_count(const runtime::LoadedModel& model, const std::string& name,
+                    const std::vector<runtime::InputSetting>& settings) {
     const ir::Function* function = model.module().find_function(name);
     const bool known = function != nullptr && !function->results.empty();
-    return runtime::usual_count(known ? function->type(function->results[0].value).shape
-                                      : ir::Shape{});
+    const int64_t usual = runtime::usual_count(
+        known ? function->type(function->results[0].value).shape : ir::Shape{});
+    const int64_t grid = runtime::grid_size(settings);
+    return std::clamp<int64_t>(usual / grid, 1, usual) * std::min<int64_t>(grid, kGridMost);
+}
+
+/// Of a grid of conditions: the first of them runs along a row.
+int64_t columns_of(const std::vector<runtime::InputSetting>& settings) {
+    for (const runtime::InputSetting& setting : settings)
+        if (setting.steps > 1) return std::min(setting.steps, kColumnsMost);
+    return 0;
 }
 
 }  // namespace
@@ -30,6 +47,9 @@ int sample_command(const Words& words) {
         "FILE.png: a grid of images, or a scatter plot of points over those of the data; FILE.npy: "
         "float32, N x H x W x C in the data's range; by default samples.png in the run's folder");
     add_label(line, "sample i is of class i mod classes, so that a grid shows them side by side");
+    line.add_list("set-input", "NAME=VALUE",
+                  "what the data field NAME is in samples, where the function takes it: angle=0.3, "
+                  "or angle=-1:1:8 for 8 values from -1 to 1, each a column");
     if (!line.parse(words)) return kDone;
     check_output_name(line, {".png", ".npy"});
     const int64_t asked = line.has("count") ? line.get<int64_t>("count") : 1;
@@ -37,13 +57,22 @@ int sample_command(const Words& words) {
     Diagnostics diagnostics;
     auto trained = load_trained(line, diagnostics);
     if (!trained.ok()) return report(diagnostics);
+    const auto wanted = label(line, *trained->model, diagnostics);
+    if (!wanted.ok()) return report(diagnostics);
     const std::string function = line.text("function");
-    const int64_t count = line.has("count") ? asked : usual_count(*trained->model, function);
-    const auto samples = runtime::generate(*trained->model, function, count,
-                                           line.get<uint64_t>("seed"), diagnostics, label(line));
+    runtime::SamplerOptions options{function, line.get<uint64_t>("seed"), *wanted, {}};
+    for (const std::string& text : line.list("set-input")) {
+        const auto setting = runtime::parse_input_setting(text, diagnostics);
+        if (!setting.ok()) return report(diagnostics);
+        options.settings.push_back(*setting);
+    }
+    const int64_t usual = usual_count(*trained->model, function, options.settings);
+    const auto samples =
+        runtime::generate(*trained->model, options, line.has("count") ? asked : usual, diagnostics);
     const std::string output =
         line.has("output") ? line.text("output") : trained->folder + "/samples.png";
-    if (!samples.ok() || !write_examples(*trained->model, *samples, output, diagnostics))
+    if (!samples.ok() || !write_examples(*trained->model, *samples, output, diagnostics,
+                                         columns_of(options.settings)))
         return report(diagnostics);
     fmt::print("{}\n", output);
     return kDone;

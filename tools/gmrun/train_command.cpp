@@ -108,6 +108,7 @@ runtime::TrainOptions read_options(const CommandLine& line, const std::string& m
     if (line.has("samples")) options.sample_count = line.get<int64_t>("samples");
     options.quiet = line.flag("quiet");
     options.version = GMC_VERSION;
+    options.show_warnings = report_warnings;
     if (options.epochs.value_or(1) < 1 || options.steps_most.value_or(1) < 1 ||
         options.log_every < 1 || options.sample_count.value_or(0) < 0)
         throw UsageError(

@@ -7,7 +7,9 @@
 #include <new>
 
 #include "runtime/data/array_field.h"
+#include "runtime/data/files/paged_array.h"
 #include "runtime/data/files/value_check.h"
+#include "runtime/data/shuffle.h"
 #include "runtime/files/array_file.h"
 #include "runtime/files/label_count.h"
 
@@ -171,7 +173,33 @@ Result<FieldPtr> read_field(ArrayFile& file, const ValueRules& rules, FieldInfo 
     return FieldPtr(std::make_shared<FloatField>(reader.info(), reader.values()));
 }
 
+/// Leaves the values in the file.
+Result<FieldPtr> page(const ArrayFile& file, const ValueRules& rules, FieldInfo info,
+                      Diagnostics& diagnostics) {
+    const ArrayHeader& header = file.header();
+    if (file.is_compressed() && header.column_major) {
+        diagnostics
+            .error(DiagnosticKind::kTooLarge, {},
+                   "`{}` ({}) is too large to be held in memory, and compressed and column-major, "
+                   "so that no example can be read without all of it",
+                   header.path, header.describe())
+            .help("save it row-major, `np.ascontiguousarray(x)`, or not compressed");
+        return Failure{};
+    }
+    Result<std::unique_ptr<RandomBytes>> bytes = file.open_random(diagnostics);
+    if (!bytes) return Failure{};
+    const int64_t block = rules.block > 0 ? rules.block : usual_block(header.example_values());
+    info.class_count = rules.classes;
+    return FieldPtr(std::make_shared<PagedArray>(std::move(info), header, rules, bytes.take(),
+                                                 block, block * kWindowBlocks));
+}
+
 }  // namespace
+
+int64_t usual_block(uint64_t example_values) {
+    constexpr uint64_t kBlockValues = 128 * 1024;
+    return static_cast<int64_t>(std::max<uint64_t>(kBlockValues / example_values, 1));
+}
 
 Result<FieldPtr> read_array(const ArrayPlace& place, const ValueRules& rules,
                             Diagnostics& diagnostics) {
@@ -180,10 +208,12 @@ Result<FieldPtr> read_array(const ArrayPlace& place, const ValueRules& rules,
     if (!file) return Failure{};
     const ArrayHeader& header = file->header();
     Result<FieldInfo> info = plan(header, rules, diagnostics);
-    const uint64_t needed = header.values() * (header.type->is_byte() ? 1 : sizeof(float));
-    if (!info || !check_fits_memory(fmt::format("`{}` ({})", header.path, header.describe()),
-                                    needed, diagnostics))
-        return Failure{};
+    if (!info) return Failure{};
+    const uint64_t stored = header.type->is_byte() ? 1 : sizeof(float);
+    const uint64_t examples =
+        header.column_major ? header.dimensions.front() : static_cast<uint64_t>(info->count);
+    if (examples * header.example_values() * stored > rules.memory_most)
+        return page(*file, rules, info.take(), diagnostics);
     try {
         return read_field(*file, rules, info.take(), diagnostics);
     } catch (const std::bad_alloc&) {

@@ -32,9 +32,18 @@ struct ValueRules {
     /// The shape of an example; without it, what the file says. Labels are {} however they are
     /// wrapped.
     std::optional<std::vector<int64_t>> shape = std::nullopt;
+    /// Arrays that take more memory stay in their file, and are read in blocks when they are asked
+    /// for (paged_array.h).
+    uint64_t memory_most = uint64_t{256} << 20;
+    /// Examples of such a block; 0: usual_block. The same for all fields of a data set.
+    int64_t block = 0;
 };
 
-/// Reads an array as float32; bytes stay bytes in memory. Errors: those of ArrayFile;
+/// Examples of a block of so many values each: half a megabyte of floats.
+int64_t usual_block(uint64_t example_values);
+
+/// Reads an array as float32; bytes stay bytes in memory. What is too large for memory is looked at
+/// when it is read, all else now. Errors: those of ArrayFile;
 /// kShapeMismatch (another shape than `rules.shape`), kBadValue (outside the range or the classes,
 /// not finite, with the example and the position in it; an empty range), kTooLarge (more than the
 /// memory). Warns of bytes that are all 0 or 1 although they are scaled.

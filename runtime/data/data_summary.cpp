@@ -1,0 +1,54 @@
+// A sample of the examples, and its text.
+#include "runtime/data/data_summary.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+namespace gmc::runtime {
+namespace {
+
+FieldSummary summarise(const Field& field) {
+    FieldSummary summary{field.name(), field.shape(), field.class_count(), {}, 0};
+    if (summary.classes > 0 && summary.shape.empty()) return summary;
+    summary.classes = 0;  // of pictures: how many kinds there are
+    const int64_t most = std::min<int64_t>(field.count(), field.in_memory() ? 1000 : 16);
+    std::vector<float> example(static_cast<size_t>(field.elements()));
+    for (int64_t i = 0; i < most; ++i) {
+        try {
+            field.read(i * field.count() / most, example.data());
+        } catch (const DataError&) {
+            continue;
+        }
+        const auto [low, high] = std::minmax_element(example.begin(), example.end());
+        summary.values = {summary.values ? std::min(summary.values->low, *low) : *low,
+                          summary.values ? std::max(summary.values->high, *high) : *high};
+        ++summary.looked_at;
+    }
+    return summary;
+}
+
+}  // namespace
+
+DataSummary summarise(const Dataset& dataset) {
+    DataSummary summary{dataset.count(), {}};
+    for (const FieldPtr& field : dataset.fields()) summary.fields.push_back(summarise(*field));
+    return summary;
+}
+
+std::string to_text(const DataSummary& summary) {
+    std::string text =
+        fmt::format("{} example{}", summary.examples, summary.examples == 1 ? "" : "s");
+    for (const FieldSummary& field : summary.fields) {
+        text += "; " + field.name;
+        if (!field.shape.empty()) text += fmt::format(" [{}]", fmt::join(field.shape, ", "));
+        if (field.classes > 0) text += fmt::format(" of {} classes", field.classes);
+        if (field.values)
+            text += fmt::format(" from {:.4g} to {:.4g}", field.values->low, field.values->high);
+        if (field.values && field.looked_at < summary.examples)
+            text += fmt::format(" (in {} of them)", field.looked_at);
+    }
+    return text;
+}
+
+}  // namespace gmc::runtime

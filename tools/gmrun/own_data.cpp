@@ -1,0 +1,107 @@
+// The fields of a model, read from somewhere else.
+#include "tools/gmrun/own_data.h"
+
+#include <algorithm>
+#include <filesystem>
+
+namespace gmc::tools {
+namespace {
+
+/// The declared field with what `path` is. Reports a folder for what is no picture.
+bool point_to(const std::string& path, ir::DataField& field, Diagnostics& diagnostics) {
+    field.source = path;
+    field.key.clear();
+    field.count = 0;
+    field.first = 0;
+    field.flip = false;
+    const size_t colon = path.rfind(".npz:");
+    if (std::filesystem::is_directory(path)) {
+        field.format = "folder";
+        if (field.shape.size() == 3) return true;
+        diagnostics.error(DiagnosticKind::kWrongType, {},
+                          "`{}` is a folder, which is read as pictures, but `data.{}` holds none",
+                          path, field.name);
+        return false;
+    }
+    if (colon != std::string::npos) {
+        field.format = "npz";
+        field.source = path.substr(0, colon + 4);
+        field.key = path.substr(colon + 5);
+    } else if (path.ends_with(".npz")) {
+        field.format = "npz";
+    } else {
+        field.format = path.ends_with(".npy") || path.ends_with(".npy.gz") ? "npy" : "idx";
+    }
+    return true;
+}
+
+/// The fields that the function takes, each once.
+std::vector<const ir::DataField*> fields_of(const ir::Module& module,
+                                            const ir::Function& function) {
+    std::vector<const ir::DataField*> fields;
+    for (const ir::Input& input : function.inputs) {
+        if (!input.source.is_data()) continue;
+        const ir::DataField* field = ir::find_field(module.data, input.source.field);
+        if (std::find(fields.begin(), fields.end(), field) == fields.end()) fields.push_back(field);
+    }
+    return fields;
+}
+
+/// Fields by --data, as far as they are fields of the model.
+bool read_settings(const CommandLine& line, const ir::Module& module,
+                   std::vector<ir::DataField>& given, Diagnostics& diagnostics) {
+    std::vector<std::string> names;
+    for (const ir::DataField& field : module.data) names.push_back(field.name);
+    for (const std::string& setting : line.list("data")) {
+        const size_t equals = setting.find('=');
+        if (equals == 0 || equals == std::string::npos || equals + 1 == setting.size())
+            throw UsageError(fmt::format("--data is NAME=PATH, not `{}`", setting));
+        const std::string name = setting.substr(0, equals);
+        const ir::DataField* declared = ir::find_field(module.data, name);
+        if (declared == nullptr) {
+            diagnostics.error(DiagnosticKind::kUnknownName, {},
+                              "--data: the model has no data field `{}`{}", name,
+                              suggestion(name, names));
+            return false;
+        }
+        given.push_back(*declared);
+        if (!point_to(setting.substr(equals + 1), given.back(), diagnostics)) return false;
+    }
+    return true;
+}
+
+}  // namespace
+
+void add_own_data(CommandLine& line) {
+    line.add_list("data", "NAME=PATH",
+                  "read the data field NAME from here: a folder of pictures, a .npy, an .npz "
+                  "(FILE.npz:KEY) or an idx file; once for each field that is needed");
+}
+
+bool use_own_data(const CommandLine& line, runtime::LoadedModel& model, const std::string& function,
+                  Diagnostics& diagnostics) {
+    if (line.list("data").empty()) return true;
+    const ir::Module& module = model.module();
+    std::vector<ir::DataField> given;
+    if (!read_settings(line, module, given, diagnostics)) return false;
+    const ir::Function* called = module.find_function(function);
+    if (called == nullptr) return true;  // reported when it is called
+    for (const ir::DataField* field : fields_of(module, *called)) {
+        if (ir::find_field(given, field->name) != nullptr) continue;
+        // Labels of a folder's sub-folders come with its pictures.
+        if (field->format == "labels" && ir::find_field(given, field->source) != nullptr) {
+            given.push_back(*field);
+            continue;
+        }
+        diagnostics
+            .error(DiagnosticKind::kMissingKey, {},
+                   "function `{}` also takes `{}`, and --data does not say where it is", function,
+                   field->name)
+            .help(fmt::format("--data {}=PATH", field->name));
+        return false;
+    }
+    model.data().read_instead(std::move(given));
+    return true;
+}
+
+}  // namespace gmc::tools
