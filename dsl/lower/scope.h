@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "compiler/ir/builder.h"
@@ -37,6 +38,8 @@ struct ModuleScope {
     /// Declares the averages of all parameters of `network`. They start with the same values as
     /// their parameters: the same initializer, of the same stream.
     void declare_averages(const std::string& network);
+
+    std::unordered_map<std::string, ir::StateId> state_ids;  ///< by name, of all declared states
 };
 
 /// One per function. States move on as layers and optimizers update them; `finish` turns that into
