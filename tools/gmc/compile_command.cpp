@@ -5,6 +5,7 @@
 
 #include "compiler/ir/artefact.h"
 #include "tools/gmc/commands.h"
+#include "tools/gmc/model_data.h"
 #include "tools/gmc/model_source.h"
 #include "tools/gmc/pass_flags.h"
 
@@ -74,6 +75,7 @@ int compile_command(const Words& words) {
         !ir::write_file(output, ir::artefact_text(*module), diagnostics))
         return report(diagnostics);
     report(diagnostics);
+    print_tables(*module);
     fmt::print("{}\n", description(output, *module));
     return kDone;
 }

@@ -5,6 +5,7 @@
 
 #include "runtime/output/npy.h"
 #include "runtime/output/png.h"
+#include "runtime/train/write_back.h"
 #include "runtime/train/picture.h"
 #include "runtime/train/run_folder.h"
 
@@ -68,6 +69,8 @@ bool write_examples(runtime::LoadedModel& model, const runtime::Examples& exampl
                     const std::string& path, Diagnostics& diagnostics, int64_t columns) {
     if (path.ends_with(".npy"))
         return runtime::write_npy(path, examples.shape, examples.values, diagnostics);
+    if (path.ends_with(".csv")) return runtime::write_rows(model, examples, path, diagnostics);
+    if (path.ends_with(".wav")) return runtime::write_sound(model, examples, path, diagnostics);
     if (!runtime::is_drawable(examples.shape)) {
         diagnostics
             .error(DiagnosticKind::kShapeMismatch, {},
@@ -79,6 +82,13 @@ bool write_examples(runtime::LoadedModel& model, const runtime::Examples& exampl
     }
     const auto picture = runtime::draw(model, examples, columns, diagnostics);
     return picture.ok() && runtime::write_png(path, *picture, diagnostics);
+}
+
+std::string output_file(const CommandLine& line, const TrainedModel& trained,
+                        const ir::Shape& shape, const std::string& name) {
+    if (line.has("output")) return line.text("output");
+    const std::string ending = runtime::written_as(*trained.model, shape);
+    return fmt::format("{}/{}.{}", trained.folder, name, ending.empty() ? "png" : ending);
 }
 
 void add_label(CommandLine& line, const std::string& otherwise) {
