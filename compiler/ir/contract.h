@@ -66,8 +66,8 @@ struct DataField {
     int64_t classes = 0;
     /// Of labels from a folder: its sub-folders when the model was compiled; {} = not known.
     std::vector<std::string> class_names;
-    bool crop = true;   ///< folder: pictures are cut to the shape; false: stretched
-    bool flip = false;  ///< folder: every second picture is mirrored in training
+    bool crop = true;       ///< folder: pictures are cut to the shape; false: stretched
+    bool flip = false;      ///< folder: every second picture is mirrored in training
     bool skip_bad = false;  ///< folder: pictures that cannot be read are left out
     /// Folder: the grey that transparent pictures are laid over, 0 to 255; -1: none is given.
     int64_t ground = -1;

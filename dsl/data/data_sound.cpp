@@ -7,8 +7,8 @@ namespace gmc::dsl {
 
 void read_wav(const Entry& source, const DataField* train, DataField& field,
               Diagnostics& diagnostics) {
-    const Values values = read_values(*source.value, mapping("wav").keys, "`wav`", source.key_span,
-                                      diagnostics);
+    const Values values =
+        read_values(*source.value, mapping("wav").keys, "`wav`", source.key_span, diagnostics);
     if (!values.ok) return;
     const bool like_train = train && train->format == "wav";
     const char* source_key = values.spans.count("folder") ? "folder" : "file";
@@ -19,8 +19,7 @@ void read_wav(const Entry& source, const DataField* train, DataField& field,
     const auto integer = [&](const char* key, int64_t of_train) {
         if (values.spans.count(key)) return values.integer(key);
         if (like_train) return of_train;
-        diagnostics
-            .error(DiagnosticKind::kMissingKey, source.key_span, "`wav` has no `{}`", key)
+        diagnostics.error(DiagnosticKind::kMissingKey, source.key_span, "`wav` has no `{}`", key)
             .help("for instance `wav: {folder: sounds, rate: 16000, window: 1024}`");
         return int64_t{1};
     };

@@ -23,8 +23,7 @@ class TableReader {
         }
         if (!read_rules(field)) return;
         Diagnostics found;
-        const Result<runtime::Table> table =
-            runtime::find_table(field.source, rules_, found);
+        const Result<runtime::Table> table = runtime::find_table(field.source, rules_, found);
         for (Diagnostic error : found.list()) {
             error.span = file_span_;
             diagnostics_.add(std::move(error));

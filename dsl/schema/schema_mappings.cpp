@@ -121,7 +121,8 @@ std::vector<MappingRow> model_rows() {
          },
          "A table. An example is the numbers and the categories, one-hot, in the order of the "
          "columns; `gmc check` prints which value is which. Means, deviations and categories are "
-         "found in the training data when the model is compiled, and stay with it: `gmrun sample -o "
+         "found in the training data when the model is compiled, and stay with it: `gmrun sample "
+         "-o "
          "FILE.csv` gives names, units and categories back. In `test` only `file` is said."},
         {"csv column",
          {

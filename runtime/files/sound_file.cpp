@@ -78,8 +78,7 @@ bool write_wav(const std::string& path, std::span<const float> values, int64_t r
 namespace {
 
 void report_missing(const std::string& path, Diagnostics& diagnostics) {
-    diagnostics
-        .error(DiagnosticKind::kBadFile, {}, "`{}`: gmc was built without libsndfile", path)
+    diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}`: gmc was built without libsndfile", path)
         .help("install libsndfile1-dev and build again");
 }
 

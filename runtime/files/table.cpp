@@ -25,8 +25,7 @@ double scaled(const Table& table, const TableColumn& column, double number) {
     if (column.scale == ColumnScale::kStandard)
         return (number - column.mean) / std::max(column.deviation, kDeviationLeast);
     const double length = std::max(column.high - column.low, kDeviationLeast);
-    return table.range_low +
-           (number - column.low) / length * (table.range_high - table.range_low);
+    return table.range_low + (number - column.low) / length * (table.range_high - table.range_low);
 }
 
 double unscaled(const Table& table, const TableColumn& column, double value) {
@@ -209,8 +208,7 @@ std::optional<float> encode_cell(const Table& table, const TableColumn& column,
         if (!number) return std::nullopt;
         return static_cast<float>(scaled(table, column, *number));
     }
-    const auto found =
-        std::lower_bound(column.categories.begin(), column.categories.end(), cell);
+    const auto found = std::lower_bound(column.categories.begin(), column.categories.end(), cell);
     if (found == column.categories.end() || *found != cell) return std::nullopt;
     return static_cast<float>(found - column.categories.begin());
 }

@@ -21,8 +21,8 @@ struct TableColumn {
     ColumnKind kind = ColumnKind::kNumber;
     ColumnScale scale = ColumnScale::kStandard;
     double mean = 0, deviation = 1, low = 0, high = 0;
-    int decimals = 0;    ///< most digits behind the point, for writing
-    bool masked = false; ///< cells may be missing; one more value says whether one is there
+    int decimals = 0;     ///< most digits behind the point, for writing
+    bool masked = false;  ///< cells may be missing; one more value says whether one is there
     std::vector<std::string> categories;
 
     /// Values of a row without the mask: 1, or one per category.

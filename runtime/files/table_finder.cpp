@@ -142,8 +142,7 @@ class Finder {
                 format.separator = separator;
                 Diagnostics unused;
                 rows = first_rows(path_, format, unused);
-                if (rows && !rows->empty() && are_of_one_length(*rows) &&
-                    rows->front().size() > 1)
+                if (rows && !rows->empty() && are_of_one_length(*rows) && rows->front().size() > 1)
                     break;
             }
         }
@@ -216,8 +215,8 @@ class Finder {
         const auto rule = rules_.columns.find(column.name);
         const ColumnRules said =
             rule == rules_.columns.end() ? ColumnRules{{}, rules_.scale} : rule->second;
-        column.kind = said.kind.value_or(found.all_numbers ? ColumnKind::kNumber
-                                                           : ColumnKind::kCategory);
+        column.kind =
+            said.kind.value_or(found.all_numbers ? ColumnKind::kNumber : ColumnKind::kCategory);
         column.scale = said.scale;
         if (column.kind == ColumnKind::kIgnored) return;
         if (found.missing > 0 && !rules_.mask)
@@ -229,13 +228,12 @@ class Finder {
         column.masked = found.missing > 0;
         if (column.kind == ColumnKind::kCategory) return settle_category(column, found);
         if (!found.all_numbers)
-            return error(found.text_line,
-                         fmt::format("`{}` in the column `{}` is no number", found.text,
-                                     column.name),
-                         "`decimal: \",\"` reads 3,14");
+            return error(
+                found.text_line,
+                fmt::format("`{}` in the column `{}` is no number", found.text, column.name),
+                "`decimal: \",\"` reads 3,14");
         if (found.numbers == 0)
-            return error(found.missing_line,
-                         fmt::format("the column `{}` is empty", column.name),
+            return error(found.missing_line, fmt::format("the column `{}` is empty", column.name),
                          "`columns: {NAME: ignore}` leaves a column out");
         column.mean = found.mean;
         column.deviation = std::sqrt(found.squares / static_cast<double>(found.numbers));

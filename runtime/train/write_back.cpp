@@ -12,7 +12,7 @@ namespace {
 
 /// The first field of `data` of this format whose examples have the shape; null if none has.
 const ir::DataField* find_source(const LoadedModel& model, const std::string& format,
-                                       const ir::Shape& shape) {
+                                 const ir::Shape& shape) {
     for (const ir::DataField& source : model.module().data)
         if (source.format == format && shape.size() == source.shape.size() + 1 &&
             std::equal(source.shape.begin(), source.shape.end(), shape.begin() + 1))
@@ -32,11 +32,10 @@ void report_other(const ir::Shape& shape, const std::string& path, const char* w
 
 /// A cell with quotes where it needs them.
 std::string quoted(const std::string& cell, const CsvFormat& format) {
-    const bool plain =
-        cell.find_first_of(std::string{format.separator, format.quote, '\n', '\r'}) ==
-            std::string::npos &&
-        cell == cell.substr(std::min(cell.find_first_not_of(' '), cell.size())) &&
-        !cell.ends_with(' ');
+    const bool plain = cell.find_first_of(std::string{format.separator, format.quote, '\n',
+                                                      '\r'}) == std::string::npos &&
+                       cell == cell.substr(std::min(cell.find_first_not_of(' '), cell.size())) &&
+                       !cell.ends_with(' ');
     if (plain) return cell;
     std::string out(1, format.quote);
     for (const char c : cell) {

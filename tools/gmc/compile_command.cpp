@@ -55,9 +55,9 @@ int compile_command(const Words& words) {
     line.add_option<std::string>(
         "output,o", "FILE",
         "the file to write; by default the model's name with .gmc, in this folder");
-    line.add_option<std::string>(
-        "memory-limit", "SIZE",
-        "the most memory for the values of a function, e.g. 64MiB: values that do not fit are computed twice instead of kept");
+    line.add_option<std::string>("memory-limit", "SIZE",
+                                 "the most memory for the values of a function, e.g. 64MiB: values "
+                                 "that do not fit are computed twice instead of kept");
     add_pass_flags(line);
     if (!line.parse(words)) return kDone;
     const passes::PassOptions options = pass_options(line);

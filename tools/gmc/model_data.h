@@ -3,9 +3,9 @@
 
 #include <vector>
 
+#include "compiler/ir/module.h"
 #include "compiler/support/diagnostic.h"
 #include "compiler/support/result.h"
-#include "compiler/ir/module.h"
 #include "runtime/data/dataset.h"
 
 namespace gmc::tools {

@@ -13,8 +13,8 @@ int reconstruct_command(const Words& words) {
     add_run(line);
     line.add_option<int64_t>("count", "N", "how many images", 32);
     line.add_option<uint64_t>("seed", "N", "seed of noise, if the function draws any", 1);
-    line.add_option<std::string>("function", "NAME", "the model's function that makes reconstructions",
-                                 "reconstruct");
+    line.add_option<std::string>("function", "NAME",
+                                 "the model's function that makes reconstructions", "reconstruct");
     line.add_option<std::string>(
         "output,o", "FILE",
         "FILE.png: pairs of rows, originals above; FILE.npy, FILE.csv, FILE.wav: the "

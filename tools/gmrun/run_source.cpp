@@ -5,9 +5,9 @@
 
 #include "runtime/output/npy.h"
 #include "runtime/output/png.h"
-#include "runtime/train/write_back.h"
 #include "runtime/train/picture.h"
 #include "runtime/train/run_folder.h"
+#include "runtime/train/write_back.h"
 
 namespace gmc::tools {
 

@@ -28,7 +28,8 @@ int sample_command(const Words& words) {
     line.add_option<std::string>(
         "output,o", "FILE",
         "FILE.png: a grid of images, or a scatter plot of points over those of the data; FILE.npy: "
-        "float32, N x H x W x C in the data's range; FILE.csv, FILE.wav: rows of a table, sound; by "
+        "float32, N x H x W x C in the data's range; FILE.csv, FILE.wav: rows of a table, sound; "
+        "by "
         "default samples.png in the run's folder, or .csv or .wav where the data are such");
     add_label(line, "sample i is of class i mod classes, so that a grid shows them side by side");
     if (!line.parse(words)) return kDone;
@@ -43,8 +44,7 @@ int sample_command(const Words& words) {
                                            line.get<uint64_t>("seed"), diagnostics, label(line));
     if (!samples.ok()) return report(diagnostics);
     const std::string output = output_file(line, *trained, samples->shape, "samples");
-    if (!write_examples(*trained->model, *samples, output, diagnostics))
-        return report(diagnostics);
+    if (!write_examples(*trained->model, *samples, output, diagnostics)) return report(diagnostics);
     fmt::print("{}\n", output);
     return kDone;
 }

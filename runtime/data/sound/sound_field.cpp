@@ -44,11 +44,10 @@ class SoundField final : public Field {
           kept_(std::move(kept)) {}
 
     void read(int64_t index, float* dst) const override {
-        const Part& part = *(std::upper_bound(parts_.begin(), parts_.end(), index,
-                                              [](int64_t i, const Part& p) {
-                                                  return i < p.first_window;
-                                              }) -
-                             1);
+        const Part& part =
+            *(std::upper_bound(parts_.begin(), parts_.end(), index,
+                               [](int64_t i, const Part& p) { return i < p.first_window; }) -
+              1);
         const int64_t frame = (index - part.first_window) * options_.hop;
         if (!kept_.empty()) {
             std::copy_n(kept_.data() + (part.first_frame + frame) * options_.channels, elements(),

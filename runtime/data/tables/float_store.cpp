@@ -38,8 +38,7 @@ bool FloatStore::finish() {
     if (!file_) return true;
     if (!spill() || std::fflush(file_) != 0) return false;
     values_ = {};
-    void* memory =
-        mmap(nullptr, written_ * sizeof(float), PROT_READ, MAP_SHARED, fileno(file_), 0);
+    void* memory = mmap(nullptr, written_ * sizeof(float), PROT_READ, MAP_SHARED, fileno(file_), 0);
     if (memory == MAP_FAILED) return false;
     mapped_ = static_cast<const float*>(memory);
     return true;

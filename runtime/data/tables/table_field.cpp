@@ -47,10 +47,11 @@ class TableReader {
 
   private:
     Failure report_no_room() {
-        diagnostics_.error(DiagnosticKind::kBadFile, {},
-                           "`{}` does not fit into memory, and there is no room for its rows in the "
-                           "folder for temporary files",
-                           reader_.path());
+        diagnostics_.error(
+            DiagnosticKind::kBadFile, {},
+            "`{}` does not fit into memory, and there is no room for its rows in the "
+            "folder for temporary files",
+            reader_.path());
         return Failure{};
     }
 
@@ -69,8 +70,7 @@ class TableReader {
                                           names.begin())
                     : places_.size();
             places_.push_back(place);
-            if (column.kind == ColumnKind::kIgnored || !table.format.header ||
-                place < names.size())
+            if (column.kind == ColumnKind::kIgnored || !table.format.header || place < names.size())
                 continue;
             diagnostics_.error(DiagnosticKind::kBadFile, {},
                                "`{}` has no column `{}`, which the training data have",

@@ -9,9 +9,9 @@
 namespace gmc::runtime {
 
 struct TableOptions {
-    std::string name;  ///< of the field
-    Table table;       ///< as found in the training data
-    int64_t count = 0; ///< rows; 0 = all
+    std::string name;   ///< of the field
+    Table table;        ///< as found in the training data
+    int64_t count = 0;  ///< rows; 0 = all
     /// Rows beyond so many bytes go to a file without a name in the folder for temporary files; 0 =
     /// a quarter of the memory.
     uint64_t memory_bytes = 0;
