@@ -61,11 +61,16 @@ bool CsvReader::read_quoted(std::string& cell, Diagnostics& diagnostics) {
     return false;
 }
 
+/// Up to the separator or the end of the line.
 void CsvReader::read_plain(std::string& cell, Diagnostics& diagnostics) {
-    for (int byte; (byte = peek(diagnostics)) != kEnd;) {
-        if (byte == format_.separator || byte == '\n' || byte == '\r') return;
-        cell += static_cast<char>(byte);
-        get(diagnostics);
+    for (;;) {
+        size_t end = at_;
+        while (end < buffer_.size() && buffer_[end] != format_.separator && buffer_[end] != '\n' &&
+               buffer_[end] != '\r')
+            ++end;
+        cell.append(buffer_, at_, end - at_);
+        at_ = end;
+        if (end < buffer_.size() || peek(diagnostics) == kEnd) return;
     }
 }
 
