@@ -92,7 +92,8 @@ struct NetworkSpec {
 /// A field of the data, e.g. `image`. It has exactly one source.
 struct DataField {
     std::string name;
-    std::string format;  ///< "idx", "npy", "npz", "folder", "synthetic" or "labels"
+    /// "idx", "npy", "npz", "folder", "csv", "wav", "synthetic" or "labels"
+    std::string format;
     /// A path, or the name of the synthetic set ("shapes"), or, for labels, the name of the field
     /// that they are the labels of.
     std::string source;
@@ -121,6 +122,10 @@ struct DataField {
     bool skip_bad = false;
     /// Folder: the grey that transparent pictures are laid over, 0 to 255.
     std::optional<int64_t> ground;
+    /// Csv: what the columns mean, a runtime::Table as text.
+    std::string table;
+    /// Wav: frames per second, and from the start of a window to that of the next.
+    int64_t rate = 0, hop = 0;
     /// How many examples to use; 0: as many as the file has (60000, or 10000 for `test`, when
     /// synthetic).
     int64_t count = 0;

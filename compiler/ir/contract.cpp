@@ -7,7 +7,8 @@ namespace gmc::ir {
 namespace {
 
 constexpr std::string_view kDataPrefix = "data.";
-constexpr std::string_view kFormats[] = {"idx", "npy", "npz", "folder", "synthetic", "labels"};
+constexpr std::string_view kFormats[] = {"idx", "npy", "npz",       "folder",
+                                         "csv", "wav", "synthetic", "labels"};
 
 struct SourceWord {
     InputSource::Kind kind;

@@ -71,6 +71,9 @@ struct DataField {
     bool skip_bad = false;  ///< folder: pictures that cannot be read are left out
     /// Folder: the grey that transparent pictures are laid over, 0 to 255; -1: none is given.
     int64_t ground = -1;
+    std::string table;  ///< csv: what the columns mean, a runtime::Table as text
+    int64_t rate = 0;   ///< wav: frames per second
+    int64_t hop = 0;    ///< wav: frames from the start of a window to that of the next
 
     /// How many classes the field's values name; 0 for a field that holds no labels.
     int64_t label_classes() const { return shape.empty() ? classes : 0; }
@@ -85,7 +88,10 @@ struct DataField {
                           field("crop", &DataField::crop),
                           field("flip", &DataField::flip),
                           field("skip_bad", &DataField::skip_bad),
-                          field("ground", &DataField::ground)};
+                          field("ground", &DataField::ground),
+                          field("table", &DataField::table),
+                          field("rate", &DataField::rate),
+                          field("hop", &DataField::hop)};
     }
     friend bool operator==(const DataField&, const DataField&) = default;
 };

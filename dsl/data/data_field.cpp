@@ -274,6 +274,11 @@ void FieldReader::read_source(bool needed) {
     check_belonging(source.key);
     if (source.key == "synthetic") {
         if (!source.value->is_null()) read_synthetic(source);
+    } else if (source.key == "csv" || source.key == "wav") {
+        for (const char* key : {"shape", "classes"})
+            refuse(*entry_.value, key, fmt::format("`{}` says it", source.key));
+        if (source.value->is_null()) return;
+        (source.key == "csv" ? read_csv : read_wav)(source, train_.field, field_, diagnostics_);
     } else if (values_.spans.count(source.key)) {
         if (source.key == "labels_of")
             read_labels_of();

@@ -17,6 +17,15 @@ struct TrainField {
 /// Reads a field. A field of `labels_of` has no classes yet, since those depend on another field.
 DataField read_data_field(const Entry& entry, const TrainField& train, Diagnostics& diagnostics);
 
+/// data_table.cpp: `csv: FILE` or `csv: {file: FILE, ...}`. The shape of a row, and what its columns
+/// mean, are found in the file; those of a field of `test` are those of `train`.
+void read_csv(const Entry& source, const DataField* train, DataField& field,
+              Diagnostics& diagnostics);
+
+/// data_sound.cpp: `wav: {folder: FOLDER, rate: 16000, window: 1024, ...}`.
+void read_wav(const Entry& source, const DataField* train, DataField& field,
+              Diagnostics& diagnostics);
+
 /// data_range.cpp: reads `range: [low, high]`.
 void read_range(const Entry& range, DataField& field, Diagnostics& diagnostics);
 

@@ -27,6 +27,9 @@ ir::DataField data_field(const dsl::DataField& field,
     out.crop = field.crop;
     out.flip = field.flip;
     out.skip_bad = field.skip_bad;
+    out.table = field.table;
+    out.rate = field.rate;
+    out.hop = field.hop;
     out.ground = field.ground.value_or(-1);
     return out;
 }

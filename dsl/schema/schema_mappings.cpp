@@ -15,6 +15,8 @@ constexpr Range kRepeats{1, 1000};
 constexpr Range kExamples{1, 1e9};
 constexpr Range kPixels{4, 1024};
 constexpr Range kSides{1, 8192};
+constexpr Range kRates{1, 1e6};
+constexpr Range kWindows{1, 1e8};
 constexpr Range kClasses{1, 1e6};
 constexpr Range kShapes{1, 8};
 constexpr Range kPositive{0, kInfinity, true, true};
@@ -43,6 +45,10 @@ std::vector<KeyRow> data_field_keys() {
             "with their libraries), upright as EXIF says; its sub-folders, if it has them, are the "
             "classes",
             "source"),
+        structure("csv", "name|csv", kOptional,
+                  "a table in text, one example per row: `csv: FILE`, or `{file: FILE, ...}`",
+                  "source"),
+        structure("wav", "wav", kOptional, "sound in windows of [window, channels]", "source"),
         structure("synthetic", "name|synthetic", kOptional,
                   "examples made on the fly: `shapes`, `ring`, `{set: shapes, size: 28, ...}`",
                   "source"),
@@ -99,6 +105,49 @@ std::vector<MappingRow> model_rows() {
         {"data field", data_field_keys(),
          "A field of `data`. Under `test`, range, shape, classes, channels, crop, ground and "
          "bad_files are those of the field of that name."},
+        {"csv",
+         {
+             text("file", kRequired, "path of the table, .gz or not"),
+             structure("columns", "{name|csv column}", kOptional,
+                       "what the columns of these names are (`c1`, `c2` where there is no header): "
+                       "`number`, `category`, `ignore`, or more of it; the others are found"),
+             word("header", "auto", "auto|present|none",
+                  "whether the first row has the names; `auto`: if none of its cells is a number"),
+             text("separator", "auto", "between cells: a character, or `tab`"),
+             text("decimal", "auto", "before decimals: `.` or `,`"),
+             text("quote", "\"", "around cells that hold separators"),
+             word("missing", "refuse", "refuse|mask",
+                  "cells that are empty, NA, NaN, null or ?: an error, or 0 with one more value "
+                  "behind the row that is 0, and 1 where there is something"),
+             word("scale", "standard", "standard|range|none",
+                  "numbers get mean 0 and deviation 1, are mapped to `range`, or stay"),
+         },
+         "A table. An example is the numbers and the categories, one-hot, in the order of the "
+         "columns; `gmc check` prints which value is which. Means, deviations and categories are "
+         "found in the training data when the model is compiled, and stay with it: `gmrun sample "
+         "-o "
+         "FILE.csv` gives names, units and categories back. In `test` only `file` is said."},
+        {"csv column",
+         {
+             word("type", "auto", "auto|number|category|ignore",
+                  "`auto`: numbers if all cells are"),
+             word("scale", "standard", "standard|range|none", "when it is not that of the table"),
+         },
+         "A column of a table."},
+        {"wav",
+         {
+             text("file", kOptional, "path of a file that libsndfile reads: WAV, FLAC, Ogg, ...",
+                  "sound"),
+             text("folder", kOptional, "path of a folder of them, at any depth", "sound"),
+             integer("rate", kOptional, kRates, "frames per second that the files have"),
+             integer("window", kOptional, kWindows, "frames of an example"),
+             integer("hop", kOptional, kWindows,
+                     "frames from the start of a window to that of the next; the window when left "
+                     "out"),
+             word("channels", "1", "1|2", "one is the mean of all that a file has"),
+         },
+         "Sound from -1 to 1. `gmrun sample -o FILE.wav` writes windows one after the other. Under "
+         "`test`, what is left out is as in the field itself."},
         {"synthetic",
          {
              word("set", "shapes", "shapes|ring|grid|swiss_roll",

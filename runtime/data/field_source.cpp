@@ -10,7 +10,9 @@
 #include "compiler/support/check.h"
 #include "runtime/data/files/array_data.h"
 #include "runtime/data/pictures/folder.h"
+#include "runtime/data/sound/sound_field.h"
 #include "runtime/data/synthetic.h"
+#include "runtime/data/tables/table_field.h"
 #include "runtime/files/label_count.h"
 
 namespace gmc::runtime {
@@ -70,6 +72,8 @@ class Opener {
   private:
     bool read(const ir::DataField& source, Opened& opened);
     bool read_synthetic(const ir::DataField& source, Opened& opened);
+    bool read_rows(const ir::DataField& source, Opened& opened);
+    bool read_windows(const ir::DataField& source, Opened& opened);
     bool read_pictures(const ir::DataField& source, Opened& opened);
     bool check_classes(const ir::DataField& source, const ir::DataField& of, const Opened& opened);
     bool check_shape(const ir::DataField& source, const Field& field);
@@ -121,9 +125,37 @@ bool Opener::read_pictures(const ir::DataField& source, Opened& opened) {
     return true;
 }
 
+bool Opener::read_rows(const ir::DataField& source, Opened& opened) {
+    const std::optional<Table> table = Table::parse(source.table);
+    if (!table || table->cells() == 0) {
+        diagnostics_.error(DiagnosticKind::kBadFile, {},
+                           "the compiled model does not say what the columns of `data.{}` mean",
+                           source.name);
+        return false;
+    }
+    Result<FieldPtr> field =
+        read_table(source.source, {source.name, *table, source.count}, diagnostics_);
+    if (!field) return false;
+    opened.field = field.take();
+    return true;
+}
+
+bool Opener::read_windows(const ir::DataField& source, Opened& opened) {
+    GMC_CHECK(source.shape.size() == 2, "`data.{}` has {} dimensions", source.name,
+              source.shape.size());
+    Result<FieldPtr> field = read_sound(
+        source.source, {source.name, source.rate, source.shape[0], source.shape[1], source.hop},
+        diagnostics_);
+    if (!field) return false;
+    opened.field = field.take();
+    return true;
+}
+
 bool Opener::read(const ir::DataField& source, Opened& opened) {
     if (source.format == "synthetic") return read_synthetic(source, opened);
     if (source.format == "folder") return read_pictures(source, opened);
+    if (source.format == "csv") return read_rows(source, opened);
+    if (source.format == "wav") return read_windows(source, opened);
     GMC_CHECK(is_array(source), "`data.{}` has the format `{}`", source.name, source.format);
     ValueRules rules{source.name, range_of(source), source.range_given, source.classes,
                      source.count};

@@ -1,16 +1,27 @@
 // Writes PNG files through libpng.
 #include "runtime/output/png.h"
 
+#include <png.h>
+
 #include <new>
 
 #include "compiler/support/check.h"
 #include "runtime/files/atomic_file.h"
-#include "runtime/files/png_handle.h"
 
 namespace gmc::runtime {
 namespace {
 
 constexpr int64_t kSideMost = int64_t{1} << 24;
+
+/// libpng's simplified interface needs no setjmp, so that C++ objects may live across its calls; its
+/// handle is freed on every way out.
+struct PngHandle {
+    png_image image{};
+    PngHandle() { image.version = PNG_IMAGE_VERSION; }
+    ~PngHandle() { png_image_free(&image); }
+    PngHandle(const PngHandle&) = delete;
+    PngHandle& operator=(const PngHandle&) = delete;
+};
 
 }  // namespace
 

@@ -19,6 +19,7 @@ int check_command(const Words& words) {
     if (!spec) return report(diagnostics);
     const Result<ir::Module> module = lower::build_module(*spec, diagnostics);
     if (!module) return report(diagnostics);
+    print_tables(*module);
     if (line.flag("data")) check_data(*module, diagnostics);
     if (line.flag("strict")) diagnostics.warnings_to_errors();
     if (const int code = report(diagnostics); code != kDone) return code;

@@ -6,6 +6,7 @@
 #include "compiler/ir/artefact.h"
 #include "runtime/memory/memory_need.h"
 #include "tools/gmc/commands.h"
+#include "tools/gmc/model_data.h"
 #include "tools/gmc/model_source.h"
 #include "tools/gmc/pass_flags.h"
 
@@ -83,6 +84,7 @@ int compile_command(const Words& words) {
         return report(diagnostics);
     warn_if_too_large(*module, diagnostics);
     report(diagnostics);
+    print_tables(*module);
     fmt::print("{}\n", description(output, *module));
     return kDone;
 }

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "runtime/data/field_source.h"
+#include "runtime/files/table.h"
 
 namespace gmc::tools {
 namespace {
@@ -105,6 +106,16 @@ Result<runtime::Dataset> open_data(const std::vector<ir::DataField>& fields,
     auto opened = runtime::open_fields(fields, diagnostics);
     if (!opened.ok()) return Failure{};
     return runtime::make_dataset(opened.take(), diagnostics);
+}
+
+void print_tables(const ir::Module& module) {
+    for (const ir::DataField& field : module.data) {
+        const std::optional<runtime::Table> table = runtime::Table::parse(field.table);
+        if (!table) continue;
+        fmt::print("data.{}: {} rows of {}, {} values each\n", field.name, table->rows,
+                   field.source, table->width());
+        for (const std::string& line : table->describe()) fmt::print("  {}\n", line);
+    }
 }
 
 void check_data(const ir::Module& module, Diagnostics& diagnostics) {

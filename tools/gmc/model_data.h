@@ -14,6 +14,9 @@ namespace gmc::tools {
 Result<runtime::Dataset> open_data(const std::vector<ir::DataField>& fields,
                                    Diagnostics& diagnostics);
 
+/// Prints the columns of the fields that are tables: what each was found to be, and its values.
+void print_tables(const ir::Module& module);
+
 /// Reads every example of `data` and `test` and prints what each field holds. An example that
 /// cannot be read is an error.
 void check_data(const ir::Module& module, Diagnostics& diagnostics);

@@ -19,11 +19,11 @@ int reconstruct_command(const Words& words) {
                                  "the model's function that makes reconstructions", "reconstruct");
     line.add_option<std::string>(
         "output,o", "FILE",
-        "FILE.png: pairs of rows, originals above; FILE.npy: the reconstructions; by default "
-        "reconstructions.png in the "
-        "run's folder");
+        "FILE.png: pairs of rows, originals above; FILE.npy, FILE.csv, FILE.wav: the "
+        "reconstructions; by default reconstructions.png in the run's folder, or .csv or .wav for "
+        "such data");
     if (!line.parse(words)) return kDone;
-    check_output_name(line, {".png", ".npy"});
+    check_output_name(line, {".png", ".npy", ".csv", ".wav"});
     const auto count = line.get<int64_t>("count");
     if (count < 1) throw UsageError("--count must be at least 1");
     Diagnostics diagnostics;
@@ -36,7 +36,7 @@ int reconstruct_command(const Words& words) {
                              count, line.get<uint64_t>("seed"), diagnostics);
     if (!pairs.ok()) return report(diagnostics);
     const std::string output =
-        line.has("output") ? line.text("output") : trained->folder + "/reconstructions.png";
+        output_file(line, *trained, pairs->reconstructions.shape, "reconstructions");
     runtime::ImageBatch originals, reconstructions;
     if (output.ends_with(".npy") || !as_images(pairs->originals, originals) ||
         !as_images(pairs->reconstructions, reconstructions)) {

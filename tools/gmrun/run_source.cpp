@@ -11,6 +11,7 @@
 #include "runtime/output/png.h"
 #include "runtime/train/picture.h"
 #include "runtime/train/run_folder.h"
+#include "runtime/train/write_back.h"
 
 namespace gmc::tools {
 
@@ -72,6 +73,8 @@ bool write_examples(runtime::LoadedModel& model, const runtime::Examples& exampl
                     const std::string& path, Diagnostics& diagnostics, int64_t columns) {
     if (path.ends_with(".npy"))
         return runtime::write_npy(path, examples.shape, examples.values, diagnostics);
+    if (path.ends_with(".csv")) return runtime::write_rows(model, examples, path, diagnostics);
+    if (path.ends_with(".wav")) return runtime::write_sound(model, examples, path, diagnostics);
     if (!runtime::is_drawable(examples.shape)) {
         diagnostics
             .error(DiagnosticKind::kShapeMismatch, {},
@@ -91,6 +94,13 @@ void check_output_name(const CommandLine& line, std::initializer_list<std::strin
     if (!line.has("output") || std::any_of(endings.begin(), endings.end(), fits)) return;
     throw UsageError(
         fmt::format("--output `{}` ends in none of {}", name, fmt::join(endings, ", ")));
+}
+
+std::string output_file(const CommandLine& line, const TrainedModel& trained,
+                        const ir::Shape& shape, const std::string& name) {
+    if (line.has("output")) return line.text("output");
+    const std::string ending = runtime::written_as(*trained.model, shape);
+    return fmt::format("{}/{}.{}", trained.folder, name, ending.empty() ? "png" : ending);
 }
 
 void add_label(CommandLine& line, const std::string& otherwise) {

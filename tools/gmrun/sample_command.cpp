@@ -45,13 +45,15 @@ int sample_command(const Words& words) {
     line.add_option<std::string>(
         "output,o", "FILE",
         "FILE.png: a grid of images, or a scatter plot of points over those of the data; FILE.npy: "
-        "float32, N x H x W x C in the data's range; by default samples.png in the run's folder");
+        "float32, N x H x W x C in the data's range; FILE.csv, FILE.wav: rows of a table, sound; "
+        "by "
+        "default samples.png in the run's folder, or .csv or .wav where the data are such");
     add_label(line, "sample i is of class i mod classes, so that a grid shows them side by side");
     line.add_list("set-input", "NAME=VALUE",
                   "what the data field NAME is in samples, where the function takes it: angle=0.3, "
                   "or angle=-1:1:8 for 8 values from -1 to 1, each a column");
     if (!line.parse(words)) return kDone;
-    check_output_name(line, {".png", ".npy"});
+    check_output_name(line, {".png", ".npy", ".csv", ".wav"});
     const int64_t asked = line.has("count") ? line.get<int64_t>("count") : 1;
     if (asked < 1 || asked > 10'000'000) throw UsageError("--count must be from 1 to 10000000");
     Diagnostics diagnostics;
@@ -69,10 +71,10 @@ int sample_command(const Words& words) {
     const int64_t usual = usual_count(*trained->model, function, options.settings);
     const auto samples =
         runtime::generate(*trained->model, options, line.has("count") ? asked : usual, diagnostics);
-    const std::string output =
-        line.has("output") ? line.text("output") : trained->folder + "/samples.png";
-    if (!samples.ok() || !write_examples(*trained->model, *samples, output, diagnostics,
-                                         columns_of(options.settings)))
+    if (!samples.ok()) return report(diagnostics);
+    const std::string output = output_file(line, *trained, samples->shape, "samples");
+    if (!write_examples(*trained->model, *samples, output, diagnostics,
+                        columns_of(options.settings)))
         return report(diagnostics);
     fmt::print("{}\n", output);
     return kDone;

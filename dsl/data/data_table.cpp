@@ -1,0 +1,137 @@
+// `csv:` of a field: what is said of the table, and what its file says.
+#include "dsl/data/data_field.h"
+#include "dsl/text/scalar.h"
+#include "dsl/values.h"
+#include "runtime/files/table_finder.h"
+
+namespace gmc::dsl {
+namespace {
+
+class TableReader {
+  public:
+    TableReader(const Entry& source, Diagnostics& diagnostics)
+        : source_(source), diagnostics_(diagnostics) {}
+
+    /// Fills source, shape and table of `field`. In `test`, the columns are those of `train`.
+    void read(const DataField* train, DataField& field) {
+        if (!read_keys(field)) return;
+        if (train && train->format == "csv") {
+            refuse_keys();
+            field.shape = train->shape;
+            field.table = train->table;
+            return;
+        }
+        if (!read_rules(field)) return;
+        Diagnostics found;
+        const Result<runtime::Table> table = runtime::find_table(field.source, rules_, found);
+        for (Diagnostic error : found.list()) {
+            error.span = file_span_;
+            diagnostics_.add(std::move(error));
+        }
+        if (!table) return;
+        field.shape = {table->width()};
+        field.table = table->to_text();
+    }
+
+  private:
+    /// `csv: t.csv` or `csv: {file: t.csv, ...}`.
+    bool read_keys(DataField& field) {
+        file_span_ = source_.value->span;
+        if (source_.value->is_scalar()) {
+            field.source = source_.value->text;
+            return true;
+        }
+        values_ = read_values(*source_.value, mapping("csv").keys, "`csv`", source_.key_span,
+                              diagnostics_);
+        if (!values_.ok) return false;
+        field.source = values_.text("file");
+        file_span_ = values_.spans.at("file");
+        return true;
+    }
+
+    void refuse_keys() {
+        if (source_.value->is_scalar()) return;
+        for (const Entry& entry : source_.value->entries)
+            if (entry.key != "file")
+                diagnostics_.error(DiagnosticKind::kBadValue, entry.key_span,
+                                   "`{}` does not apply in `test`: its rows are read as those of "
+                                   "the field itself",
+                                   entry.key);
+    }
+
+    /// One character, or nothing for `auto`.
+    std::optional<char> character(const char* key, std::optional<char> otherwise) {
+        if (source_.value->is_scalar() || !values_.spans.count(key)) return otherwise;
+        const std::string text = values_.text(key);
+        if (text == "auto") return otherwise;
+        if (text == "tab" || text == "\\t") return '\t';
+        if (text.size() == 1) return text[0];
+        diagnostics_.error(DiagnosticKind::kBadValue, values_.spans.at(key),
+                           "`{}` is one character, not `{}`", key, text);
+        return otherwise;
+    }
+
+    bool read_rules(const DataField& field) {
+        const size_t errors = diagnostics_.count();
+        rules_.range_low = field.range_low;
+        rules_.range_high = field.range_high;
+        if (source_.value->is_scalar()) return true;
+        rules_.separator = character("separator", std::nullopt);
+        rules_.decimal = character("decimal", std::nullopt);
+        rules_.quote = *character("quote", '"');
+        const std::string header = values_.text("header");
+        if (header != "auto") rules_.header = header == "present";
+        rules_.mask = values_.text("missing") == "mask";
+        rules_.scale = scale_of(values_.text("scale"));
+        if (const Entry* columns = source_.value->find("columns")) read_columns(*columns);
+        return diagnostics_.count() == errors;
+    }
+
+    static runtime::ColumnScale scale_of(const std::string& word) {
+        if (word == "none") return runtime::ColumnScale::kNone;
+        return word == "range" ? runtime::ColumnScale::kRange : runtime::ColumnScale::kStandard;
+    }
+
+    static std::optional<runtime::ColumnKind> kind_of(const std::string& word) {
+        if (word == "number") return runtime::ColumnKind::kNumber;
+        if (word == "category") return runtime::ColumnKind::kCategory;
+        if (word == "ignore") return runtime::ColumnKind::kIgnored;
+        return std::nullopt;
+    }
+
+    /// `age: number` or `age: {type: number, scale: range}`.
+    void read_columns(const Entry& columns) {
+        if (!expect_map(*columns.value, "`columns`", columns.key_span, diagnostics_)) return;
+        for (const Entry& column : columns.value->entries) {
+            runtime::ColumnRules rule{{}, rules_.scale};
+            Node map;
+            map.kind = Node::Kind::kMap;
+            map.span = column.value->span;
+            if (column.value->is_scalar())
+                map.entries.push_back({"type", column.key_span, column.value});
+            const Node& keys = column.value->is_scalar() ? map : *column.value;
+            const Values values =
+                read_values(keys, mapping("csv column").keys,
+                            fmt::format("column `{}`", column.key), column.key_span, diagnostics_);
+            if (!values.ok) continue;
+            rule.kind = kind_of(values.text("type"));
+            if (values.spans.count("scale")) rule.scale = scale_of(values.text("scale"));
+            rules_.columns[column.key] = rule;
+        }
+    }
+
+    const Entry& source_;
+    Diagnostics& diagnostics_;
+    Values values_;
+    Span file_span_;
+    runtime::TableRules rules_;
+};
+
+}  // namespace
+
+void read_csv(const Entry& source, const DataField* train, DataField& field,
+              Diagnostics& diagnostics) {
+    TableReader(source, diagnostics).read(train, field);
+}
+
+}  // namespace gmc::dsl

@@ -1,0 +1,203 @@
+// Which windows there are, then the windows.
+#include "runtime/data/sound/sound_field.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "runtime/files/sound_file.h"
+
+namespace gmc::runtime {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A file and its windows.
+struct Part {
+    std::string path;
+    int64_t frames = 0;
+    int64_t first_window = 0;  ///< of all windows of the field
+    int64_t first_frame = 0;   ///< of all frames of the field
+};
+
+/// Frames of `from` channels as frames of `to` channels.
+void convert(const float* frames, int64_t count, int64_t from, int64_t to, float* out) {
+    for (int64_t i = 0; i < count; ++i, frames += from, out += to) {
+        if (from == to) {
+            std::copy_n(frames, to, out);
+            continue;
+        }
+        float sum = 0;
+        for (int64_t c = 0; c < from; ++c) sum += frames[c];
+        std::fill_n(out, to, sum / static_cast<float>(from));
+    }
+}
+
+class SoundField final : public Field {
+  public:
+    SoundField(const SoundOptions& options, std::vector<Part> parts, int64_t windows,
+               std::vector<float> kept)
+        : Field(options.name, {options.window, options.channels}, windows, 0),
+          options_(options),
+          parts_(std::move(parts)),
+          kept_(std::move(kept)) {}
+
+    void read(int64_t index, float* dst) const override {
+        const Part& part =
+            *(std::upper_bound(parts_.begin(), parts_.end(), index,
+                               [](int64_t i, const Part& p) { return i < p.first_window; }) -
+              1);
+        const int64_t frame = (index - part.first_window) * options_.hop;
+        if (!kept_.empty()) {
+            std::copy_n(kept_.data() + (part.first_frame + frame) * options_.channels, elements(),
+                        dst);
+            return;
+        }
+        Diagnostics diagnostics;
+        if (!read_frames(part.path, frame, options_.window, options_, dst, diagnostics))
+            throw DataError(diagnostics.list().front().text);
+    }
+    bool in_memory() const override { return !kept_.empty(); }
+
+    /// Some frames of a file in the field's channels.
+    static bool read_frames(const std::string& path, int64_t first, int64_t count,
+                            const SoundOptions& options, float* to, Diagnostics& diagnostics) {
+        Result<SoundFile> sound = SoundFile::open(path, diagnostics);
+        if (!sound) return false;
+        std::vector<float> frames(static_cast<size_t>(count * sound->channels()));
+        if (!sound->read(first, count, frames.data())) {
+            diagnostics.error(DiagnosticKind::kBadFile, {},
+                              "`{}` ends before its frame {}, but its header says that it has {}",
+                              path, first + count, sound->frames());
+            return false;
+        }
+        convert(frames.data(), count, sound->channels(), options.channels, to);
+        return true;
+    }
+
+  private:
+    const SoundOptions options_;
+    const std::vector<Part> parts_;
+    const std::vector<float> kept_;
+};
+
+class SoundReader {
+  public:
+    SoundReader(const std::string& path, const SoundOptions& options, Diagnostics& diagnostics)
+        : path_(path), options_(options), diagnostics_(diagnostics) {}
+
+    Result<FieldPtr> run() {
+        if (!list()) return Failure{};
+        for (Part& part : listed_)
+            if (!look_at(part)) return Failure{};
+        if (parts_.empty()) {
+            diagnostics_.error(DiagnosticKind::kBadFile, {},
+                               "`{}` has no sound of at least one window of {} frames", path_,
+                               options_.window);
+            return Failure{};
+        }
+        warn(other_, "no sound by its name", "no sound by their names");
+        warn(short_, "shorter than a window", "shorter than a window");
+        std::vector<float> kept;
+        if (!keep(kept)) return Failure{};
+        return FieldPtr(
+            std::make_shared<SoundField>(options_, std::move(parts_), windows_, std::move(kept)));
+    }
+
+  private:
+    void warn(int64_t count, const char* one, const char* many) {
+        if (count > 0)
+            diagnostics_.warning(DiagnosticKind::kBadFile, {}, "`{}`: {} file{} left out, {}",
+                                 path_, count, count == 1 ? " is" : "s are",
+                                 count == 1 ? one : many);
+    }
+
+    bool list() {
+        std::error_code error;
+        if (!fs::is_directory(path_, error)) {
+            listed_.push_back({path_});
+            return true;
+        }
+        fs::recursive_directory_iterator entry(path_, error);
+        for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
+            std::error_code ignored;
+            const bool hidden = entry->path().filename().string().starts_with('.');
+            const bool folder = entry->is_directory(ignored);
+            if (folder && hidden) entry.disable_recursion_pending();
+            if (folder || hidden) continue;
+            if (has_sound_name(entry->path().native()))
+                listed_.push_back({entry->path().string()});
+            else
+                ++other_;
+        }
+        if (error)
+            diagnostics_.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be read as a folder: {}",
+                               path_, error.message());
+        std::sort(listed_.begin(), listed_.end(),
+                  [](const Part& a, const Part& b) { return a.path < b.path; });
+        return !error;
+    }
+
+    bool look_at(Part& part) {
+        const Result<SoundFile> sound = SoundFile::open(part.path, diagnostics_);
+        if (!sound) return false;
+        if (sound->rate() != options_.rate) {
+            diagnostics_
+                .error(DiagnosticKind::kBadValue, {},
+                       "`{}` has {} frames per second, but `rate` is {}", part.path, sound->rate(),
+                       options_.rate)
+                .help(fmt::format("`sox IN -r {} OUT` makes them so many", options_.rate));
+            return false;
+        }
+        if (sound->channels() != options_.channels && options_.channels != 1 &&
+            sound->channels() != 1) {
+            diagnostics_.error(DiagnosticKind::kBadValue, {},
+                               "`{}` has {} channels, of which {} cannot be made", part.path,
+                               sound->channels(), options_.channels);
+            return false;
+        }
+        if (sound->frames() < options_.window) {
+            ++short_;
+            return true;
+        }
+        part.frames = sound->frames();
+        part.first_window = windows_;
+        part.first_frame = frames_;
+        windows_ += (part.frames - options_.window) / options_.hop + 1;
+        frames_ += part.frames;
+        parts_.push_back(part);
+        return true;
+    }
+
+    /// All frames, if they fit.
+    bool keep(std::vector<float>& kept) {
+        const uint64_t memory = static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) *
+                                static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+        const uint64_t most = options_.memory_bytes > 0 ? options_.memory_bytes : memory / 4;
+        const auto values = static_cast<uint64_t>(frames_ * options_.channels);
+        if (values > most / sizeof(float)) return true;
+        kept.resize(values);
+        for (const Part& part : parts_)
+            if (!SoundField::read_frames(part.path, 0, part.frames, options_,
+                                         kept.data() + part.first_frame * options_.channels,
+                                         diagnostics_))
+                return false;
+        return true;
+    }
+
+    const std::string& path_;
+    const SoundOptions& options_;
+    Diagnostics& diagnostics_;
+    std::vector<Part> listed_, parts_;
+    int64_t windows_ = 0, frames_ = 0, other_ = 0, short_ = 0;
+};
+
+}  // namespace
+
+Result<FieldPtr> read_sound(const std::string& path, const SoundOptions& options,
+                            Diagnostics& diagnostics) {
+    return SoundReader(path, options, diagnostics).run();
+}
+
+}  // namespace gmc::runtime

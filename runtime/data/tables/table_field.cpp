@@ -1,0 +1,142 @@
+// Text to floats, row by row, then rows by number.
+#include "runtime/data/tables/table_field.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "runtime/data/tables/float_store.h"
+
+namespace gmc::runtime {
+namespace {
+
+class TableField final : public Field {
+  public:
+    TableField(const TableOptions& options, FloatStore rows)
+        : Field(options.name, {options.table.width()},
+                static_cast<int64_t>(rows.size()) / options.table.cells(), 0),
+          table_(options.table),
+          cells_(options.table.cells()),
+          rows_(std::move(rows)) {}
+
+    void read(int64_t index, float* dst) const override {
+        table_.expand(rows_.data() + index * cells_, dst);
+    }
+    bool in_memory() const override { return rows_.in_memory(); }
+
+  private:
+    const Table table_;
+    const int64_t cells_;
+    const FloatStore rows_;
+};
+
+class TableReader {
+  public:
+    TableReader(CsvReader reader, const TableOptions& options, Diagnostics& diagnostics)
+        : reader_(std::move(reader)), options_(options), diagnostics_(diagnostics) {}
+
+    Result<FieldPtr> run() {
+        const uint64_t memory = static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) *
+                                static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+        FloatStore rows(options_.memory_bytes > 0 ? options_.memory_bytes : memory / 4);
+        if (!find_columns() || !read_rows(rows)) return Failure{};
+        if (!rows.finish()) return report_no_room();
+        return FieldPtr(std::make_shared<TableField>(options_, std::move(rows)));
+    }
+
+  private:
+    Failure report_no_room() {
+        diagnostics_.error(
+            DiagnosticKind::kBadFile, {},
+            "`{}` does not fit into memory, and there is no room for its rows in the "
+            "folder for temporary files",
+            reader_.path());
+        return Failure{};
+    }
+
+    /// The places of the columns in this file.
+    bool find_columns() {
+        const Table& table = options_.table;
+        std::vector<std::string> names;
+        if (table.format.header) {
+            const Result<bool> more = reader_.next(names, diagnostics_);
+            if (!more) return false;
+        }
+        for (const TableColumn& column : table.columns) {
+            const size_t place =
+                table.format.header
+                    ? static_cast<size_t>(std::find(names.begin(), names.end(), column.name) -
+                                          names.begin())
+                    : places_.size();
+            places_.push_back(place);
+            if (column.kind == ColumnKind::kIgnored || !table.format.header || place < names.size())
+                continue;
+            diagnostics_.error(DiagnosticKind::kBadFile, {},
+                               "`{}` has no column `{}`, which the training data have",
+                               reader_.path(), column.name);
+            return false;
+        }
+        width_ = table.format.header ? names.size() : table.columns.size();
+        return true;
+    }
+
+    bool read_rows(FloatStore& rows) {
+        std::vector<std::string> cells;
+        std::vector<float> row;
+        for (int64_t count = 0; options_.count == 0 || count < options_.count; ++count) {
+            const Result<bool> more = reader_.next(cells, diagnostics_);
+            if (!more) return false;
+            if (!*more) return true;
+            if (cells.size() != width_) {
+                diagnostics_.error(DiagnosticKind::kBadFile, {},
+                                   "`{}`:{} has {} cells, but the first row has {}", reader_.path(),
+                                   reader_.line(), cells.size(), width_);
+                return false;
+            }
+            row.clear();
+            if (!read_cells(cells, row)) return false;
+            if (!rows.append(row)) return (void)report_no_room(), false;
+        }
+        return true;
+    }
+
+    bool read_cells(const std::vector<std::string>& cells, std::vector<float>& row) {
+        for (size_t i = 0; i < places_.size(); ++i) {
+            const TableColumn& column = options_.table.columns[i];
+            if (column.kind == ColumnKind::kIgnored) continue;
+            const std::string& cell = cells[places_[i]];
+            const std::optional<float> value = encode_cell(options_.table, column, cell);
+            if (value && (column.masked || !std::isnan(*value))) {
+                row.push_back(*value);
+                continue;
+            }
+            const char* what = value ? "nothing is missing there in the training data"
+                               : column.kind == ColumnKind::kNumber
+                                   ? "that is no number"
+                                   : "the training data have no such category";
+            diagnostics_.error(DiagnosticKind::kBadValue, {},
+                               "`{}`:{}: the column `{}` has `{}`, but {}", reader_.path(),
+                               reader_.line(), column.name, cell, what);
+            return false;
+        }
+        return true;
+    }
+
+    CsvReader reader_;
+    const TableOptions& options_;
+    Diagnostics& diagnostics_;
+    std::vector<size_t> places_;  ///< by column of the table
+    size_t width_ = 0;            ///< cells of a row of this file
+};
+
+}  // namespace
+
+Result<FieldPtr> read_table(const std::string& path, const TableOptions& options,
+                            Diagnostics& diagnostics) {
+    Result<CsvReader> reader = CsvReader::open(path, options.table.format, diagnostics);
+    if (!reader) return Failure{};
+    return TableReader(reader.take(), options, diagnostics).run();
+}
+
+}  // namespace gmc::runtime

@@ -1,0 +1,103 @@
+// A byte at a time out of a buffer; what follows a cell decides how the row goes on.
+#include "runtime/files/csv_reader.h"
+
+namespace gmc::runtime {
+namespace {
+
+constexpr size_t kBufferBytes = size_t{1} << 18;
+constexpr int kEnd = -1;
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+
+void trim(std::string& cell) {
+    const size_t end = cell.find_last_not_of(" \t");
+    cell.erase(end == std::string::npos ? 0 : end + 1);
+    cell.erase(0, cell.find_first_not_of(" \t"));
+}
+
+}  // namespace
+
+Result<CsvReader> CsvReader::open(const std::string& path, const CsvFormat& format,
+                                  Diagnostics& diagnostics) {
+    Result<ByteSource> source = ByteSource::open(path, diagnostics);
+    if (!source) return Failure{};
+    return CsvReader(source.take(), format);
+}
+
+int CsvReader::peek(Diagnostics& diagnostics) {
+    if (at_ < buffer_.size()) return static_cast<unsigned char>(buffer_[at_]);
+    if (failed_) return kEnd;
+    buffer_.resize(kBufferBytes);
+    const Result<size_t> got = source_.read(buffer_.data(), buffer_.size(), diagnostics);
+    failed_ = !got;
+    buffer_.resize(got ? *got : 0);
+    at_ = 0;
+    if (!started_ && buffer_.starts_with(kByteOrderMark)) at_ = kByteOrderMark.size();
+    started_ = true;
+    return at_ < buffer_.size() ? static_cast<unsigned char>(buffer_[at_]) : kEnd;
+}
+
+int CsvReader::get(Diagnostics& diagnostics) {
+    const int byte = peek(diagnostics);
+    if (byte == kEnd) return kEnd;
+    ++at_;
+    if (byte == '\n') ++line_;
+    return byte;
+}
+
+/// Behind the opening quote; a quote inside is written twice.
+bool CsvReader::read_quoted(std::string& cell, Diagnostics& diagnostics) {
+    for (int byte; (byte = get(diagnostics)) != kEnd;) {
+        if (byte == format_.quote) {
+            if (peek(diagnostics) != format_.quote) return true;
+            get(diagnostics);
+        }
+        cell += static_cast<char>(byte);
+    }
+    if (failed_) return false;
+    diagnostics.error(DiagnosticKind::kBadFile, {},
+                      "`{}`:{}: the row that begins here has a quote that is not closed", path(),
+                      row_line_);
+    failed_ = true;
+    return false;
+}
+
+/// Up to the separator or the end of the line.
+void CsvReader::read_plain(std::string& cell, Diagnostics& diagnostics) {
+    for (;;) {
+        size_t end = at_;
+        while (end < buffer_.size() && buffer_[end] != format_.separator && buffer_[end] != '\n' &&
+               buffer_[end] != '\r')
+            ++end;
+        cell.append(buffer_, at_, end - at_);
+        at_ = end;
+        if (end < buffer_.size() || peek(diagnostics) == kEnd) return;
+    }
+}
+
+Result<bool> CsvReader::next(std::vector<std::string>& cells, Diagnostics& diagnostics) {
+    cells.clear();
+    while (peek(diagnostics) == '\n' || peek(diagnostics) == '\r') get(diagnostics);
+    row_line_ = line_;
+    if (peek(diagnostics) == kEnd) return failed_ ? Result<bool>(Failure{}) : Result<bool>(false);
+    for (;;) {
+        std::string& cell = cells.emplace_back();
+        while (peek(diagnostics) == ' ') get(diagnostics);
+        const bool quoted = peek(diagnostics) == format_.quote;
+        if (quoted) {
+            get(diagnostics);
+            if (!read_quoted(cell, diagnostics)) return Failure{};
+        }
+        // Behind a closing quote there are but spaces; what else is there belongs to the cell.
+        std::string rest;
+        read_plain(quoted ? rest : cell, diagnostics);
+        trim(quoted ? rest : cell);
+        cell += rest;
+        const int byte = get(diagnostics);
+        if (failed_) return Failure{};
+        if (byte == format_.separator) continue;
+        if (byte == '\r' && peek(diagnostics) == '\n') get(diagnostics);
+        return true;
+    }
+}
+
+}  // namespace gmc::runtime

@@ -1,0 +1,51 @@
+// Rows of a table in text: cells between separators, quoted or not (RFC 4180), gzip-compressed or not.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "compiler/support/diagnostic.h"
+#include "compiler/support/result.h"
+#include "runtime/files/byte_source.h"
+
+namespace gmc::runtime {
+
+struct CsvFormat {
+    char separator = ',';
+    char quote = '"';
+    char decimal = '.';
+    bool header = true;  ///< the first row has the names
+};
+
+/// One row after the other, in memory for a few of them.
+class CsvReader {
+  public:
+    /// Errors (kBadFile): those of ByteSource::open.
+    static Result<CsvReader> open(const std::string& path, const CsvFormat& format,
+                                  Diagnostics& diagnostics);
+
+    /// The next row that is not empty; false at the end. Cells are without their quotes and without
+    /// spaces around them. Errors (kBadFile): the disk, a damaged .gz, a quote that is not closed.
+    Result<bool> next(std::vector<std::string>& cells, Diagnostics& diagnostics);
+    /// The line on which the last row began, from 1.
+    int64_t line() const { return row_line_; }
+    const std::string& path() const { return source_.path(); }
+
+  private:
+    CsvReader(ByteSource source, const CsvFormat& format)
+        : source_(std::move(source)), format_(format) {}
+    /// The next byte, or -1 at the end and after an error.
+    int get(Diagnostics& diagnostics);
+    int peek(Diagnostics& diagnostics);
+    bool read_quoted(std::string& cell, Diagnostics& diagnostics);
+    void read_plain(std::string& cell, Diagnostics& diagnostics);
+
+    ByteSource source_;
+    CsvFormat format_;
+    std::string buffer_;
+    size_t at_ = 0;
+    int64_t line_ = 1, row_line_ = 1;
+    bool failed_ = false, started_ = false;
+};
+
+}  // namespace gmc::runtime

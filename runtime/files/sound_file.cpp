@@ -1,0 +1,109 @@
+// libsndfile, where it was there when gmc was built.
+#include "runtime/files/sound_file.h"
+
+#include <algorithm>
+#include <cctype>
+
+#ifdef GMC_WITH_SNDFILE
+#include <sndfile.h>
+
+#include <cmath>
+#include <vector>
+#endif
+
+namespace gmc::runtime {
+
+bool has_sound_name(std::string_view path) {
+    constexpr std::string_view kEndings[] = {".wav",  ".flac", ".ogg",  ".oga",
+                                             ".opus", ".aif",  ".aiff", ".au"};
+    std::string name(path.substr(path.size() - std::min<size_t>(path.size(), 5)));
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return std::any_of(std::begin(kEndings), std::end(kEndings),
+                       [&](std::string_view ending) { return name.ends_with(ending); });
+}
+
+#ifdef GMC_WITH_SNDFILE
+
+struct SoundFile::Handle {
+    SNDFILE* file = nullptr;
+    ~Handle() { sf_close(file); }
+};
+
+Result<SoundFile> SoundFile::open(const std::string& path, Diagnostics& diagnostics) {
+    SF_INFO info{};
+    SoundFile sound;
+    sound.handle_ = std::make_unique<Handle>();
+    sound.handle_->file = sf_open(path.c_str(), SFM_READ, &info);
+    if (!sound.handle_->file) {
+        diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be read as sound: {}", path,
+                          sf_strerror(nullptr));
+        return Failure{};
+    }
+    sound.frames_ = info.frames;
+    sound.rate_ = info.samplerate;
+    sound.channels_ = info.channels;
+    return sound;
+}
+
+bool SoundFile::read(int64_t first, int64_t count, float* values) {
+    if (sf_seek(handle_->file, first, SEEK_SET) != first) return false;
+    return sf_readf_float(handle_->file, values, count) == count;
+}
+
+bool write_wav(const std::string& path, std::span<const float> values, int64_t rate,
+               int64_t channels, Diagnostics& diagnostics) {
+    SF_INFO info{};
+    info.samplerate = static_cast<int>(rate);
+    info.channels = static_cast<int>(channels);
+    info.format = SF_FORMAT_WAV | SF_FORMAT_PCM_16;
+    SNDFILE* file = sf_open(path.c_str(), SFM_WRITE, &info);
+    bool good = file != nullptr;
+    if (good) {
+        std::vector<float> clipped(values.begin(), values.end());
+        for (float& value : clipped)
+            value = std::isfinite(value) ? std::clamp(value, -1.0F, 1.0F) : 0.0F;
+        const auto count = static_cast<sf_count_t>(clipped.size());
+        good = sf_write_float(file, clipped.data(), count) == count;
+        good = sf_close(file) == 0 && good;
+    }
+    if (!good)
+        diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be written: {}", path,
+                          sf_strerror(nullptr));
+    return good;
+}
+
+#else
+
+namespace {
+
+void report_missing(const std::string& path, Diagnostics& diagnostics) {
+    diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}`: gmc was built without libsndfile", path)
+        .help("install libsndfile1-dev and build again");
+}
+
+}  // namespace
+
+struct SoundFile::Handle {};
+
+Result<SoundFile> SoundFile::open(const std::string& path, Diagnostics& diagnostics) {
+    report_missing(path, diagnostics);
+    return Failure{};
+}
+
+bool SoundFile::read(int64_t, int64_t, float*) { return false; }
+
+bool write_wav(const std::string& path, std::span<const float>, int64_t, int64_t,
+               Diagnostics& diagnostics) {
+    report_missing(path, diagnostics);
+    return false;
+}
+
+#endif
+
+SoundFile::SoundFile() = default;
+SoundFile::SoundFile(SoundFile&&) noexcept = default;
+SoundFile& SoundFile::operator=(SoundFile&&) noexcept = default;
+SoundFile::~SoundFile() = default;
+
+}  // namespace gmc::runtime

@@ -1,0 +1,216 @@
+// Cells to numbers and back.
+#include "runtime/files/table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+namespace gmc::runtime {
+namespace {
+
+constexpr std::array kMissing = {"",     "NA",   "N/A",  "n/a",  "NaN", "nan",
+                                 "null", "NULL", "None", "#N/A", "?"};
+constexpr const char* kKinds[] = {"number", "category", "ignored"};
+constexpr const char* kScales[] = {"standard", "range", "none"};
+/// Constant columns have no deviation that could be divided by.
+constexpr double kDeviationLeast = 1e-12;
+
+double scaled(const Table& table, const TableColumn& column, double number) {
+    if (column.scale == ColumnScale::kNone) return number;
+    if (column.scale == ColumnScale::kStandard)
+        return (number - column.mean) / std::max(column.deviation, kDeviationLeast);
+    const double length = std::max(column.high - column.low, kDeviationLeast);
+    return table.range_low + (number - column.low) / length * (table.range_high - table.range_low);
+}
+
+double unscaled(const Table& table, const TableColumn& column, double value) {
+    if (column.scale == ColumnScale::kNone) return value;
+    if (column.scale == ColumnScale::kStandard) return column.mean + value * column.deviation;
+    return column.low + (value - table.range_low) / (table.range_high - table.range_low) *
+                            (column.high - column.low);
+}
+
+std::string number_text(const Table& table, const TableColumn& column, double value) {
+    std::string text = fmt::format("{:.{}f}", unscaled(table, column, value), column.decimals);
+    if (text.find_first_not_of("-0.") == std::string::npos && text.starts_with('-'))
+        text.erase(0, 1);
+    std::replace(text.begin(), text.end(), '.', table.format.decimal);
+    return text;
+}
+
+size_t place_of(const char* const* words, size_t count, const std::string& word) {
+    return static_cast<size_t>(std::find(words, words + count, word) - words);
+}
+
+}  // namespace
+
+int64_t TableColumn::width() const {
+    if (kind == ColumnKind::kIgnored) return 0;
+    return kind == ColumnKind::kNumber ? 1 : static_cast<int64_t>(categories.size());
+}
+
+int64_t Table::width() const {
+    int64_t width = 0;
+    for (const TableColumn& column : columns) width += column.width() + (column.masked ? 1 : 0);
+    return width;
+}
+
+int64_t Table::cells() const {
+    return std::count_if(columns.begin(), columns.end(), [](const TableColumn& column) {
+        return column.kind != ColumnKind::kIgnored;
+    });
+}
+
+void Table::expand(const float* cells, float* values) const {
+    const auto masks = std::count_if(columns.begin(), columns.end(),
+                                     [](const TableColumn& column) { return column.masked; });
+    float* mask = values + width() - masks;
+    for (const TableColumn& column : columns) {
+        if (column.kind == ColumnKind::kIgnored) continue;
+        const float cell = *cells++;
+        const bool there = !std::isnan(cell);
+        std::fill_n(values, column.width(), 0.0F);
+        if (there && column.kind == ColumnKind::kNumber) *values = cell;
+        if (there && column.kind == ColumnKind::kCategory) values[static_cast<size_t>(cell)] = 1;
+        values += column.width();
+        if (column.masked) *mask++ = there ? 1.0F : 0.0F;
+    }
+}
+
+std::vector<std::string> Table::texts(const float* values) const {
+    const auto masks = std::count_if(columns.begin(), columns.end(),
+                                     [](const TableColumn& column) { return column.masked; });
+    const float* mask = values + width() - masks;
+    std::vector<std::string> texts;
+    for (const TableColumn& column : columns) {
+        if (column.kind == ColumnKind::kIgnored) continue;
+        const bool there = !column.masked || *mask++ >= 0.5F;
+        if (!there)
+            texts.emplace_back();
+        else if (column.kind == ColumnKind::kNumber)
+            texts.push_back(number_text(*this, column, *values));
+        else
+            texts.push_back(column.categories[static_cast<size_t>(
+                std::max_element(values, values + column.width()) - values)]);
+        values += column.width();
+    }
+    return texts;
+}
+
+std::vector<std::string> Table::describe() const {
+    std::vector<std::string> lines;
+    int64_t first = 0;
+    for (const TableColumn& column : columns) {
+        std::string line = column.name + ": ";
+        if (column.kind == ColumnKind::kIgnored) {
+            lines.push_back(line + "ignored");
+            continue;
+        }
+        const int64_t last = first + column.width() - 1;
+        if (column.kind == ColumnKind::kNumber)
+            line += fmt::format("number from {:.6g} to {:.6g}, mean {:.6g}, deviation {:.6g}",
+                                column.low, column.high, column.mean, column.deviation);
+        else
+            line += fmt::format("category of {}", column.categories.size());
+        if (column.masked) line += ", some missing";
+        lines.push_back(line + (first == last ? fmt::format(" [{}]", first)
+                                              : fmt::format(" [{} to {}]", first, last)));
+        first = last + 1;
+    }
+    return lines;
+}
+
+std::string Table::to_text() const {
+    nlohmann::json all = {{"separator", std::string(1, format.separator)},
+                          {"quote", std::string(1, format.quote)},
+                          {"decimal", std::string(1, format.decimal)},
+                          {"header", format.header},
+                          {"range", {range_low, range_high}},
+                          {"rows", rows}};
+    for (const TableColumn& c : columns)
+        all["columns"].push_back({{"name", c.name},
+                                  {"kind", kKinds[static_cast<size_t>(c.kind)]},
+                                  {"scale", kScales[static_cast<size_t>(c.scale)]},
+                                  {"mean", c.mean},
+                                  {"deviation", c.deviation},
+                                  {"low", c.low},
+                                  {"high", c.high},
+                                  {"decimals", c.decimals},
+                                  {"masked", c.masked},
+                                  {"categories", c.categories}});
+    return all.dump();
+}
+
+std::optional<Table> Table::parse(const std::string& text) {
+    const nlohmann::json all = nlohmann::json::parse(text, nullptr, false);
+    if (all.is_discarded()) return std::nullopt;
+    try {
+        Table table;
+        table.format = {all.at("separator").get<std::string>().at(0),
+                        all.at("quote").get<std::string>().at(0),
+                        all.at("decimal").get<std::string>().at(0), all.at("header").get<bool>()};
+        table.range_low = all.at("range").at(0);
+        table.range_high = all.at("range").at(1);
+        table.rows = all.at("rows");
+        for (const nlohmann::json& c : all.at("columns")) {
+            TableColumn column;
+            column.name = c.at("name");
+            const size_t kind = place_of(kKinds, std::size(kKinds), c.at("kind")),
+                         scale = place_of(kScales, std::size(kScales), c.at("scale"));
+            if (kind == std::size(kKinds) || scale == std::size(kScales)) return std::nullopt;
+            column.kind = static_cast<ColumnKind>(kind);
+            column.scale = static_cast<ColumnScale>(scale);
+            column.mean = c.at("mean");
+            column.deviation = c.at("deviation");
+            column.low = c.at("low");
+            column.high = c.at("high");
+            column.decimals = std::clamp<int>(c.at("decimals"), 0, 17);
+            column.masked = c.at("masked");
+            column.categories = c.at("categories").get<std::vector<std::string>>();
+            table.columns.push_back(std::move(column));
+        }
+        return table;
+    } catch (const nlohmann::json::exception&) {
+        return std::nullopt;
+    } catch (const std::out_of_range&) {
+        return std::nullopt;
+    }
+}
+
+bool is_missing(const std::string& cell) {
+    return std::find(kMissing.begin(), kMissing.end(), cell) != kMissing.end();
+}
+
+std::optional<double> parse_cell(const std::string& cell, char decimal) {
+    std::string text = cell;
+    if (text.starts_with('+')) text.erase(0, 1);
+    if (decimal != '.') {
+        if (text.find('.') != std::string::npos) return std::nullopt;
+        std::replace(text.begin(), text.end(), decimal, '.');
+    }
+    double number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(number))
+        return std::nullopt;
+    return number;
+}
+
+std::optional<float> encode_cell(const Table& table, const TableColumn& column,
+                                 const std::string& cell) {
+    if (is_missing(cell)) return std::numeric_limits<float>::quiet_NaN();
+    if (column.kind == ColumnKind::kNumber) {
+        const std::optional<double> number = parse_cell(cell, table.format.decimal);
+        if (!number) return std::nullopt;
+        return static_cast<float>(scaled(table, column, *number));
+    }
+    const auto found = std::lower_bound(column.categories.begin(), column.categories.end(), cell);
+    if (found == column.categories.end() || *found != cell) return std::nullopt;
+    return static_cast<float>(found - column.categories.begin());
+}
+
+}  // namespace gmc::runtime

@@ -1,0 +1,68 @@
+// What a table's columns mean: how rows of text become numbers for a model, and numbers rows of text.
+// Found once in the training data; it stays with the model.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "runtime/files/csv_reader.h"
+
+namespace gmc::runtime {
+
+enum class ColumnKind { kNumber, kCategory, kIgnored };
+/// Numbers become (x - mean) / deviation, are mapped from [low, high] to a range, or stay.
+enum class ColumnScale { kStandard, kRange, kNone };
+
+struct TableColumn {
+    std::string name;
+    ColumnKind kind = ColumnKind::kNumber;
+    ColumnScale scale = ColumnScale::kStandard;
+    double mean = 0, deviation = 1, low = 0, high = 0;
+    int decimals = 0;     ///< most digits behind the point, for writing
+    bool masked = false;  ///< cells may be missing; one more value says whether one is there
+    std::vector<std::string> categories;
+
+    /// Values of a row without the mask: 1, or one per category.
+    int64_t width() const;
+};
+
+struct Table {
+    CsvFormat format;
+    double range_low = 0, range_high = 1;  ///< of ColumnScale::kRange
+    int64_t rows = 0;                      ///< of the training data
+    std::vector<TableColumn> columns;      ///< as in the file
+
+    /// Values of a row: those of the columns in order, then a mask for each masked column.
+    int64_t width() const;
+    /// Cells that are kept of a row: one per column that is not ignored.
+    int64_t cells() const;
+    /// cells() numbers as encode_cell() gives them -> width() values: numbers scaled, categories
+    /// one-hot; all 0 where the cell is missing, and then the mask is 0, too, and else 1.
+    void expand(const float* cells, float* values) const;
+    /// The texts of a row of width() values, for the columns that are not ignored: numbers with
+    /// their units, the likeliest category, "" where a mask is below 0.5.
+    std::vector<std::string> texts(const float* values) const;
+    /// A line per column: "age: number, mean 38.6, deviation 13.6 [0]".
+    std::vector<std::string> describe() const;
+
+    /// As one line of JSON, and back; nothing where it is none of ours. Names and categories have to
+    /// be UTF-8, which find_table sees to.
+    std::string to_text() const;
+    static std::optional<Table> parse(const std::string& text);
+};
+
+/// The number of a cell: a number scaled, the place of a category, NaN where it is missing; nothing
+/// where the column does not know the text.
+std::optional<float> encode_cell(const Table& table, const TableColumn& column,
+                                 const std::string& cell);
+
+/// Is the cell one that says there is nothing: empty, NA, NaN, null, None, ? and the like?
+bool is_missing(const std::string& cell);
+
+/// The number in a cell, or nothing.
+std::optional<double> parse_cell(const std::string& cell, char decimal);
+
+}  // namespace gmc::runtime

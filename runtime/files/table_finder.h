@@ -1,0 +1,36 @@
+// The columns of a table in text, found by reading all of it once.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "runtime/files/table.h"
+
+namespace gmc::runtime {
+
+/// What is said of a column.
+struct ColumnRules {
+    std::optional<ColumnKind> kind;
+    ColumnScale scale = ColumnScale::kStandard;
+};
+
+/// What is said of a table; the rest is found.
+struct TableRules {
+    std::optional<bool> header;
+    std::optional<char> separator, decimal;
+    char quote = '"';
+    ColumnScale scale = ColumnScale::kStandard;  ///< of columns of which nothing is said
+    bool mask = false;                           ///< missing cells are masked, not refused
+    double range_low = 0, range_high = 1;
+    std::map<std::string, ColumnRules> columns;  ///< by name; `c1`, `c2` where there is no header
+};
+
+/// Reads the file once, a few rows of it twice. A column is of numbers if all its cells are; else a
+/// category, whose texts are sorted. Errors: kBadFile (those of CsvReader, no rows, rows of
+/// different lengths), kUnknownName (a column that is not there), kBadValue (no number, a missing
+/// cell with line and column; more than 1000 categories), kDuplicateKey (a name twice).
+Result<Table> find_table(const std::string& path, const TableRules& rules,
+                         Diagnostics& diagnostics);
+
+}  // namespace gmc::runtime

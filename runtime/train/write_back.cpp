@@ -1,0 +1,93 @@
+// The field whose examples look like these says how they are written.
+#include "runtime/train/write_back.h"
+
+#include <algorithm>
+
+#include "runtime/files/atomic_file.h"
+#include "runtime/files/sound_file.h"
+#include "runtime/files/table.h"
+
+namespace gmc::runtime {
+namespace {
+
+/// The first field of `data` of this format whose examples have the shape; null if none has.
+const ir::DataField* find_source(const LoadedModel& model, const std::string& format,
+                                 const ir::Shape& shape) {
+    for (const ir::DataField& source : model.module().data)
+        if (source.format == format && shape.size() == source.shape.size() + 1 &&
+            std::equal(source.shape.begin(), source.shape.end(), shape.begin() + 1))
+            return &source;
+    return nullptr;
+}
+
+void report_other(const ir::Shape& shape, const std::string& path, const char* what,
+                  Diagnostics& diagnostics) {
+    diagnostics
+        .error(DiagnosticKind::kShapeMismatch, {},
+               "examples of shape {} are no {} that the model was trained on, so `{}` cannot be "
+               "written",
+               ir::to_string(shape), what, path)
+        .help("write the numbers instead: --output FILE.npy");
+}
+
+/// A cell with quotes where it needs them.
+std::string quoted(const std::string& cell, const CsvFormat& format) {
+    const bool plain = cell.find_first_of(std::string{format.separator, format.quote, '\n',
+                                                      '\r'}) == std::string::npos &&
+                       cell == cell.substr(std::min(cell.find_first_not_of(' '), cell.size())) &&
+                       !cell.ends_with(' ');
+    if (plain) return cell;
+    std::string out(1, format.quote);
+    for (const char c : cell) {
+        if (c == format.quote) out += c;
+        out += c;
+    }
+    return out + format.quote;
+}
+
+void append_row(const std::vector<std::string>& cells, const CsvFormat& format, std::string& text) {
+    for (size_t i = 0; i < cells.size(); ++i) {
+        if (i > 0) text += format.separator;
+        text += quoted(cells[i], format);
+    }
+    text += '\n';
+}
+
+}  // namespace
+
+std::string written_as(const LoadedModel& model, const ir::Shape& shape) {
+    for (const char* format : {"csv", "wav"})
+        if (find_source(model, format, shape)) return format;
+    return "";
+}
+
+bool write_rows(const LoadedModel& model, const Examples& examples, const std::string& path,
+                Diagnostics& diagnostics) {
+    const ir::DataField* source = find_source(model, "csv", examples.shape);
+    const std::optional<Table> table = source ? Table::parse(source->table) : std::nullopt;
+    if (!table) {
+        report_other(examples.shape, path, "rows of a table", diagnostics);
+        return false;
+    }
+    std::string text;
+    std::vector<std::string> names;
+    for (const TableColumn& column : table->columns)
+        if (column.kind != ColumnKind::kIgnored) names.push_back(column.name);
+    if (table->format.header) append_row(names, table->format, text);
+    for (int64_t row = 0; row < examples.shape[0]; ++row)
+        append_row(table->texts(examples.values.data() + row * table->width()), table->format,
+                   text);
+    return write_file_atomically(path, text, diagnostics);
+}
+
+bool write_sound(const LoadedModel& model, const Examples& examples, const std::string& path,
+                 Diagnostics& diagnostics) {
+    const ir::DataField* source = find_source(model, "wav", examples.shape);
+    if (!source) {
+        report_other(examples.shape, path, "windows of sound", diagnostics);
+        return false;
+    }
+    return write_wav(path, examples.values, source->rate, source->shape[1], diagnostics);
+}
+
+}  // namespace gmc::runtime

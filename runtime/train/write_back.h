@@ -1,0 +1,25 @@
+// Examples that a model made, written as the data were: rows of a table, sound.
+#pragma once
+
+#include <string>
+
+#include "compiler/support/diagnostic.h"
+#include "runtime/train/generate.h"
+#include "runtime/train/loaded_model.h"
+
+namespace gmc::runtime {
+
+/// "csv" where examples of this shape (count first) are rows of the model's table, "wav" where they
+/// are windows of its sound; else "".
+std::string written_as(const LoadedModel& model, const ir::Shape& shape);
+
+/// Rows with the names, units and categories of the table that the model was trained on. Errors:
+/// kShapeMismatch where the examples are no rows of it, and those of writing.
+[[nodiscard]] bool write_rows(const LoadedModel& model, const Examples& examples,
+                              const std::string& path, Diagnostics& diagnostics);
+
+/// The windows one after the other as a WAV file. Errors: as above.
+[[nodiscard]] bool write_sound(const LoadedModel& model, const Examples& examples,
+                               const std::string& path, Diagnostics& diagnostics);
+
+}  // namespace gmc::runtime

@@ -1,0 +1,208 @@
+// Tables in text: what is found in them, rows as values and back, and each error.
+#include "runtime/data/tables/table_field.h"
+
+#include <fmt/ranges.h>
+
+#include <cmath>
+
+#include "runtime/files/table_finder.h"
+#include "tests/unit/data_temp_folder.h"
+
+namespace gmc::runtime {
+namespace {
+
+Table found(const std::string& path, const TableRules& rules = {}) {
+    Diagnostics diagnostics;
+    Result<Table> table = find_table(path, rules, diagnostics);
+    INFO(diagnostics.render());
+    REQUIRE(table.ok());
+    return table.take();
+}
+
+FieldPtr field_of(const std::string& path, const Table& table, uint64_t memory = 0) {
+    Diagnostics diagnostics;
+    Result<FieldPtr> field = read_table(path, {"row", table, 0, memory}, diagnostics);
+    INFO(diagnostics.render());
+    REQUIRE(field.ok());
+    return field.take();
+}
+
+std::vector<float> row_of(const Field& field, int64_t index) {
+    std::vector<float> row(static_cast<size_t>(field.elements()));
+    field.read(index, row.data());
+    return row;
+}
+
+const char* const kPeople =
+    "age,city,height\n"
+    "20,Ulm,1.50\n"
+    "40,\"Bad, \"\"Bad\"\" Ems\",1.70\r\n"
+    "\n"
+    "60,Ulm,1.90\n";
+
+TEST_CASE("types, header and statistics of a table are found") {
+    const TempFolder folder;
+    const Table table = found(folder.write("t.csv", kPeople));
+    CHECK(table.rows == 3);
+    CHECK(table.format.header);
+    REQUIRE(table.columns.size() == 3);
+    CHECK(table.columns[0].kind == ColumnKind::kNumber);
+    CHECK(table.columns[0].mean == 40);
+    CHECK(table.columns[0].deviation == Approx(std::sqrt(800.0 / 3)));
+    CHECK(table.columns[0].decimals == 0);
+    CHECK(table.columns[1].kind == ColumnKind::kCategory);
+    CHECK(table.columns[1].categories == std::vector<std::string>{"Bad, \"Bad\" Ems", "Ulm"});
+    CHECK(table.columns[2].decimals == 2);
+    CHECK(table.width() == 4);
+    CHECK(table.describe()[1] == "city: category of 2 [1 to 2]");
+    const std::optional<Table> again = Table::parse(table.to_text());
+    REQUIRE(again);
+    CHECK(again->to_text() == table.to_text());
+    CHECK_FALSE(Table::parse("{}"));
+    CHECK_FALSE(Table::parse("no"));
+}
+
+TEST_CASE("rows become values, and values the rows that they came from") {
+    const TempFolder folder;
+    const std::string path = folder.write("t.csv", kPeople);
+    const Table table = found(path);
+    for (const uint64_t memory : {uint64_t{0}, uint64_t{1}}) {  // kept, or in a temporary file
+        const FieldPtr field = field_of(path, table, memory);
+        CHECK(field->in_memory() == (memory == 0));
+        CHECK(field->count() == 3);
+        const float high = std::sqrt(1.5F);
+        const std::vector<float> row = row_of(*field, 2);
+        CHECK(row[0] == Approx(high));
+        CHECK(row[1] == 0);
+        CHECK(row[2] == 1);
+        CHECK(row[3] == Approx(high));
+        CHECK(table.texts(row.data()) == std::vector<std::string>{"60", "Ulm", "1.90"});
+        CHECK(table.texts(row_of(*field, 1).data()) ==
+              std::vector<std::string>{"40", "Bad, \"Bad\" Ems", "1.70"});
+    }
+}
+
+TEST_CASE("semicolons, decimal commas, tabs, no header, gzip and a byte order mark are found") {
+    const TempFolder folder;
+    const Table german = found(folder.write("d.csv", "\xef\xbb\xbfZahl;Wort\n1,5;a\n-2,25;b\n"));
+    CHECK(german.format.separator == ';');
+    CHECK(german.format.decimal == ',');
+    CHECK(german.columns[0].name == "Zahl");
+    CHECK(german.columns[0].mean == -0.375);
+    const float values[] = {0, 1, 0};
+    CHECK(german.texts(values) == std::vector<std::string>{"-0,38", "a"});
+    const Table tabs = found(folder.write("t.tsv", "1\t2.5\n3\t4.5\n"));
+    CHECK(tabs.format.separator == '\t');
+    CHECK_FALSE(tabs.format.header);
+    CHECK(tabs.rows == 2);
+    CHECK(tabs.columns[1].name == "c2");
+    CHECK(found(folder.write("t.csv.gz", gzip(kPeople))).to_text() ==
+          found(folder.write("t.csv", kPeople)).to_text());
+    TableRules rules;
+    rules.header = false;
+    CHECK(found(folder.write("w.csv", "a,b\nc,d\n"), rules).rows == 2);
+    CHECK(found(folder.write("w.csv", "a,b\nc,d\n")).rows == 1);
+}
+
+TEST_CASE("what is said of columns holds, numbers are mapped to a range or stay") {
+    const TempFolder folder;
+    const std::string path = folder.write("t.csv", "id,grade,x,y\n7,1,0,5\n8,2,10,6\n");
+    TableRules rules;
+    rules.scale = ColumnScale::kRange;
+    rules.range_low = -1;
+    rules.columns["id"].kind = ColumnKind::kIgnored;
+    rules.columns["grade"].kind = ColumnKind::kCategory;
+    rules.columns["y"].scale = ColumnScale::kNone;
+    const Table table = found(path, rules);
+    const FieldPtr field = field_of(path, table);
+    CHECK(row_of(*field, 0) == std::vector<float>{1, 0, -1, 5});
+    CHECK(row_of(*field, 1) == std::vector<float>{0, 1, 1, 6});
+    CHECK(table.texts(row_of(*field, 1).data()) == std::vector<std::string>{"2", "10", "6"});
+}
+
+TEST_CASE("missing cells are masked where that is said") {
+    const TempFolder folder;
+    const std::string path = folder.write("t.csv", "a,b\n1,x\nNA,y\n3,\n");
+    TableRules rules;
+    rules.mask = true;
+    const Table table = found(path, rules);
+    CHECK(table.width() == 5);
+    const FieldPtr field = field_of(path, table);
+    CHECK(row_of(*field, 0) == std::vector<float>{-1, 1, 0, 1, 1});
+    CHECK(row_of(*field, 1) == std::vector<float>{0, 0, 1, 0, 1});
+    CHECK(row_of(*field, 2) == std::vector<float>{1, 0, 0, 1, 0});
+    CHECK(table.texts(row_of(*field, 2).data()) == std::vector<std::string>{"3", ""});
+}
+
+TEST_CASE("columns of test data are found by their names") {
+    const TempFolder folder;
+    const Table table = found(folder.write("t.csv", kPeople));
+    const FieldPtr field =
+        field_of(folder.write("u.csv", "city,more,height,age\nUlm,?,1.9,60\n"), table);
+    CHECK(table.texts(row_of(*field, 0).data()) == std::vector<std::string>{"60", "Ulm", "1.90"});
+}
+
+TEST_CASE("errors of tables") {
+    const TempFolder folder;
+    const auto error_of = [&](const std::string& text, const TableRules& rules = {}) {
+        const std::string path = folder.write("t.csv", text);
+        Diagnostics diagnostics;
+        CHECK_FALSE(find_table(path, rules, diagnostics).ok());
+        std::string error = only_error(diagnostics);
+        error.replace(error.find(path), path.size(), "T");
+        return error;
+    };
+    CHECK(error_of("") == "[bad-file] `T` has no rows");
+    CHECK(error_of("a,b\n") == "[bad-file] `T` has a header but no rows");
+    CHECK(error_of("a,b\n1,2\n1\n") == "[bad-file] `T`:3 has 1 cells, but the first row has 2");
+    CHECK(error_of("a,b\n1,2\n\"1,2\n") ==
+          "[bad-file] `T`:3: the row that begins here has a quote that is not closed");
+    CHECK(error_of("a,a\n1,2\n", {true}) == "[duplicate-key] `T` has two columns named `a`");
+    CHECK(error_of("a,b\n1,\n2,3\n") ==
+          "[bad-value] `T`:2: the column `b` has nothing here, and in 1 of 2 rows");
+    CHECK(error_of("a,b\n1,caf\xe9\n") ==
+          "[bad-file] `T` is not UTF-8; `iconv -f latin1 -t utf8` converts most others");
+    TableRules rules;
+    rules.columns["b"].kind = ColumnKind::kNumber;
+    CHECK(error_of("a,b\n1,2\n1,x\n", rules) ==
+          "[bad-value] `T`:3: `x` in the column `b` is no number");
+    CHECK(error_of("a,c\n1,2\n", rules) == "[unknown-name] `T` has no column `b`");
+    rules.columns = {{"a", {ColumnKind::kIgnored}}};
+    CHECK(error_of("a\n1\n", rules) == "[bad-file] `T` has no column that is not ignored");
+    rules.columns.clear();
+    rules.mask = true;
+    rules.header = true;
+    CHECK(error_of("a,b\n1,\n", rules) == "[bad-value] `T`:2: the column `b` is empty");
+    std::string many = "name,x\n";
+    for (int i = 0; i < 1001; ++i) many += fmt::format("n{},1\n", i);
+    CHECK(error_of(many) ==
+          "[bad-value] `T`:2: the column `name` has more than 1000 different texts");
+}
+
+TEST_CASE("rows that the training data do not know are errors") {
+    const TempFolder folder;
+    const Table table = found(folder.write("t.csv", kPeople));
+    const auto error_of = [&](const std::string& text) {
+        const std::string path = folder.write("u.csv", text);
+        Diagnostics diagnostics;
+        CHECK_FALSE(read_table(path, {"row", table}, diagnostics).ok());
+        std::string error = only_error(diagnostics);
+        error.replace(error.find(path), path.size(), "T");
+        return error;
+    };
+    CHECK(error_of("age,city\n1,Ulm\n") ==
+          "[bad-file] `T` has no column `height`, which the training data have");
+    CHECK(error_of("age,city,height\n1,Ulm\n") ==
+          "[bad-file] `T`:2 has 2 cells, but the first row has 3");
+    CHECK(error_of("age,city,height\n1,Bonn,1\n") ==
+          "[bad-value] `T`:2: the column `city` has `Bonn`, but the training data have no such "
+          "category");
+    CHECK(error_of("age,city,height\n1,Ulm,tall\n") ==
+          "[bad-value] `T`:2: the column `height` has `tall`, but that is no number");
+    CHECK(error_of("age,city,height\n1,Ulm,\n") ==
+          "[bad-value] `T`:2: the column `height` has ``, but nothing is missing there in the "
+          "training data");
+}
+
+}  // namespace
+}  // namespace gmc::runtime
