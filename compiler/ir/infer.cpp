@@ -25,12 +25,12 @@ bool are_within(const std::vector<int64_t>& numbers, int64_t most) {
 template <typename Op>
 bool has_usable_numbers(const Op& op) {
     bool fine = true;
-    for_each_field(op, [&](std::string_view, const auto& value) {
-        using T = std::decay_t<decltype(value)>;
-        if constexpr (std::is_same_v<T, int64_t>) fine &= is_within(value, kLargestNumber);
-        if constexpr (std::is_same_v<T, std::vector<int64_t>>)
-            fine &= are_within(value, kLargestNumber);
-    });
+    for (const ConstMember& member : members_of(op)) {
+        if (const auto* number = std::get_if<const int64_t*>(&member.value))
+            fine &= is_within(**number, kLargestNumber);
+        if (const auto* numbers = std::get_if<const std::vector<int64_t>*>(&member.value))
+            fine &= are_within(**numbers, kLargestNumber);
+    }
     if constexpr (std::is_base_of_v<ConvWindow, Op>)
         fine &= are_within(op.dilations, kLargestFactor) && is_within(op.groups, kLargestFactor);
     if constexpr (std::is_same_v<Op, Pad>) fine &= are_within(op.interior, kLargestFactor);
