@@ -133,8 +133,9 @@ int plan_command(const Words& words) {
         "GB/s with a stream through memory. Data that are still in cache\nare read faster than "
         "memory, so a loop may show more than 100 %.");
     add_measuring(line, 5);
-    line.add_flag("candidates",
-                  "also show the candidates that were not chosen, with the times measured for the choice");
+    line.add_flag(
+        "candidates",
+        "also show the candidates that were not chosen, with the times measured for the choice");
     if (!line.parse(words)) return kDone;
     const int64_t steps = measured_steps(line);
     if (line.flag("candidates") && line.flag("no-tune"))

@@ -11,10 +11,11 @@ int reconstruct_command(const Words& words) {
     CommandLine line("gmrun reconstruct [options] MODEL",
                      "Reconstructs the first images of the test data.");
     add_run(line);
+    add_checkpoint(line);
     line.add_option<int64_t>("count", "N", "how many images", 32);
     line.add_option<uint64_t>("seed", "N", "seed of noise, if the function draws any", 1);
-    line.add_option<std::string>("function", "NAME", "the model's function that makes reconstructions",
-                                 "reconstruct");
+    line.add_option<std::string>("function", "NAME",
+                                 "the model's function that makes reconstructions", "reconstruct");
     line.add_option<std::string>(
         "output,o", "FILE",
         "FILE.png: pairs of rows, originals above; FILE.npy: the reconstructions; by default "

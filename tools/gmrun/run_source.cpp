@@ -5,8 +5,8 @@
 
 #include "runtime/output/npy.h"
 #include "runtime/output/png.h"
+#include "runtime/run/run_folder.h"
 #include "runtime/train/picture.h"
-#include "runtime/train/run_folder.h"
 
 namespace gmc::tools {
 
@@ -33,6 +33,13 @@ void add_run(CommandLine& line) {
                                  "the run's folder; by default the newest of this model in runs/");
 }
 
+void add_checkpoint(CommandLine& line) {
+    line.add_option<std::string>("checkpoint", "NAME",
+                                 "which of the run's checkpoints, such as checkpoints/best; by "
+                                 "default the last",
+                                 "checkpoint");
+}
+
 std::string run_folder(const CommandLine& line, const std::string& model_name) {
     return run_folder(line.text("MODEL"), line.text("run"), model_name);
 }
@@ -40,11 +47,11 @@ std::string run_folder(const CommandLine& line, const std::string& model_name) {
 std::string model_path(const CommandLine& line) { return model_path(line.text("MODEL")); }
 
 Result<TrainedModel> load_trained(const CommandLine& line, Diagnostics& diagnostics) {
-    return load_trained(line.text("MODEL"), line.text("run"), diagnostics);
+    return load_trained(line.text("MODEL"), line.text("run"), diagnostics, line.text("checkpoint"));
 }
 
 Result<TrainedModel> load_trained(const std::string& model_text, const std::string& run,
-                                  Diagnostics& diagnostics) {
+                                  Diagnostics& diagnostics, const std::string& checkpoint) {
     TrainedModel trained;
     auto model = runtime::LoadedModel::load(model_path(model_text), diagnostics);
     if (!model.ok()) return Failure{};
@@ -57,7 +64,7 @@ Result<TrainedModel> load_trained(const std::string& model_text, const std::stri
             .help(fmt::format("train it first: gmrun train {}", model_path(model_text)));
         return Failure{};
     }
-    if (!runtime::read_checkpoint(trained.folder + "/checkpoint", trained.model->states(),
+    if (!runtime::read_checkpoint(trained.folder + "/" + checkpoint, trained.model->states(),
                                   trained.training, diagnostics))
         return Failure{};
     trained.model->set_progress(trained.training.step, trained.training.epoch);

@@ -1,8 +1,9 @@
 // gmrun train: trains a model, or resumes a run.
 #include <filesystem>
 
-#include "runtime/train/trainer.h"
+#include "runtime/run/trainer.h"
 #include "tools/gmrun/commands.h"
+#include "tools/gmrun/replay.h"
 #include "tools/gmrun/run_source.h"
 #include "tools/gmrun/stop_signals.h"
 #include "tools/gmrun/tuning.h"
@@ -27,8 +28,8 @@ int exit_code(runtime::TrainEnd end, const runtime::StopRequest& stop) {
     return kRunFailed;
 }
 
-/// The pace of checkpoints from a text such as "500 steps" or "10 minutes".
-runtime::CheckpointPace pace_from(const std::string& text) {
+/// "500 steps", "10 minutes".
+void set_pace(const std::string& text, runtime::RunPolicy& policy) {
     const auto unit_of = [&](size_t used) {
         const size_t begin = text.find_first_not_of(' ', used);
         std::string unit = begin == std::string::npos ? "" : text.substr(begin);
@@ -44,14 +45,22 @@ runtime::CheckpointPace pace_from(const std::string& text) {
     }
     const std::string unit = unit_of(used);
     const bool fits = used > 0 && amount > 0 && amount <= 1e9;
-    if (fits && unit == "step" && amount >= 1) return {static_cast<int64_t>(amount), 0};
-    if (fits && unit == "second") return {0, amount};
-    if (fits && unit == "minute") return {0, amount * 60};
-    if (fits && unit == "hour") return {0, amount * 3600};
-    throw UsageError(fmt::format(
-        "--checkpoint-every is a number of steps, seconds, minutes or hours, such as \"500 steps\" "
-        "or \"10 minutes\", not `{}`",
-        text));
+    policy.checkpoint_steps = 0;
+    policy.checkpoint_seconds = 0;
+    if (fits && unit == "step" && amount >= 1)
+        policy.checkpoint_steps = static_cast<int64_t>(amount);
+    else if (fits && unit == "second")
+        policy.checkpoint_seconds = amount;
+    else if (fits && unit == "minute")
+        policy.checkpoint_seconds = amount * 60;
+    else if (fits && unit == "hour")
+        policy.checkpoint_seconds = amount * 3600;
+    else
+        throw UsageError(
+            fmt::format("--checkpoint-every is a number of steps, seconds, minutes or hours, such "
+                        "as \"500 steps\" "
+                        "or \"10 minutes\", not `{}`",
+                        text));
 }
 
 void add_options(CommandLine& line) {
@@ -101,8 +110,7 @@ runtime::TrainOptions read_options(const CommandLine& line, const std::string& m
     if (line.has("epochs")) options.epochs = line.get<int64_t>("epochs");
     if (line.has("more-epochs")) options.more_epochs = line.get<int64_t>("more-epochs");
     if (line.has("steps")) options.steps_most = line.get<int64_t>("steps");
-    if (line.has("checkpoint-every"))
-        options.checkpoint_every = pace_from(line.text("checkpoint-every"));
+    if (line.has("checkpoint-every")) set_pace(line.text("checkpoint-every"), options.policy);
     options.log_every = line.get<int64_t>("log-every");
     if (line.has("samples")) options.sample_count = line.get<int64_t>("samples");
     options.quiet = line.flag("quiet");
@@ -136,6 +144,9 @@ int train_command(const Words& words) {
     options.tuning = tuning.cache();
     options.bf16 = tuning.bf16();
     if (options.tuning != nullptr) options.tuning->stop_when([&stop] { return stop.asked(); });
+    options.on_diverged = [&](const std::string& replay) {
+        print_finding(**model, replay, tuning.cache(), tuning.bf16());
+    };
     const runtime::TrainResult result = runtime::train(**model, options, diagnostics);
     report(diagnostics);
     // Not fmt::print, which throws when the reader of the output is gone.

@@ -1,5 +1,5 @@
 // Writes and reads run.json.
-#include "runtime/train/run_record.h"
+#include "runtime/run/run_record.h"
 
 #include <nlohmann/json.hpp>
 
