@@ -46,7 +46,9 @@ Result<EvaluationResult> evaluate(LoadedModel& model, DataSplit split, uint64_t 
     auto loader = model.data().make_loader(
         split, {model.batch_size(), LoaderMode::kEvaluate, seed, 2}, diagnostics);
     if (!loader.ok()) return Failure{};
-    return evaluate(model, **loader, seed, diagnostics);
+    auto result = evaluate(model, **loader, seed, diagnostics);
+    (*loader)->dataset().add_warnings(diagnostics);
+    return result;
 }
 
 Result<EvaluationResult> evaluate(LoadedModel& model, Loader& loader, uint64_t seed,
@@ -69,7 +71,6 @@ Result<EvaluationResult> evaluate(LoadedModel& model, Loader& loader, uint64_t s
                 static_cast<double>(executable->result(i)[0]) * static_cast<double>(rows);
         result.examples += rows;
     }
-    (*loader)->dataset().add_warnings(diagnostics);
     for (auto& [name, value] : result.values) value /= static_cast<double>(result.examples);
     return result;
 }
