@@ -69,6 +69,15 @@ double swing(const std::deque<double>& values) {
     return mean > 0 ? (*high - *low) / mean : 0;
 }
 
+/// Whether networks work against each other: there are several losses.
+bool is_game(const ir::Module& module) {
+    const ir::Function* evaluate = module.find_function("evaluate");
+    return evaluate != nullptr && std::count_if(evaluate->results.begin(), evaluate->results.end(),
+                                                [](const ir::NamedValue& result) {
+                                                    return result.name.ends_with("_loss");
+                                                }) > 1;
+}
+
 }  // namespace
 
 void FigureSigns::add(const std::vector<StepRunner::Named>& values) {
@@ -221,8 +230,8 @@ Result<std::vector<Sign>> sample_signs(LoadedModel& model, Loader& data, uint64_
                              active, width)});
     }
     const ir::Function* sample = model.module().find_function("sample");
-    // Where one network trains, samples that are alike are what its loss asks for.
-    if (model.module().schedule.size() < 2) return signs;
+    // Where there is one loss, samples that are alike are what it asks for.
+    if (!is_game(model.module())) return signs;
     if (sample == nullptr || sample->results.empty() || !Sampler::can_sample(model, *sample))
         return signs;
     const ir::Type& type = sample->type(sample->results[0].value);

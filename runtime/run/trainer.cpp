@@ -46,7 +46,7 @@ class Run {
     Run(LoadedModel& model, const TrainOptions& options, Diagnostics& diagnostics)
         : model_(model),
           options_(options),
-          policy_(options.policy),
+          policy_(options.policy.value_or(model.module().run)),
           diagnostics_(diagnostics),
           tuning_(options.tuning) {}
     ~Run() {
@@ -102,6 +102,7 @@ class Run {
             auto record = read_run_record(path("run.json"), diagnostics_);
             if (!record.ok()) return false;
             record_ = record.take();
+            if (!is_same_model()) return false;
             follow_record();
         }
         training_.seed = record_.seed;
@@ -114,6 +115,18 @@ class Run {
             return false;
         }
         return true;
+    }
+
+    /// A checkpoint goes on with its own model and data only; how it is trained may be another.
+    bool is_same_model() {
+        const std::string other = difference(record_, model_.module().origin);
+        if (other.empty()) return true;
+        diagnostics_
+            .error(DiagnosticKind::kBadValue, {}, "the run in `{}` has {} than `{}`",
+                   folder_->path(), other, model_.path())
+            .help(fmt::format("`gmrun train {} --init {}` begins another run with its weights",
+                              model_.path(), folder_->path()));
+        return false;
     }
 
     void follow_record() {
@@ -221,6 +234,8 @@ class Run {
         if (options_.overwrite) folder_->clear();
         record_.model = model_.module().name;
         record_.version = options_.version;
+        record_.origin = model_.module().origin;
+        record_.sources = model_.module().files;
         record_.precision = model_.is_bf16() ? "bf16" : "f32";
         if (tuning_ != nullptr) record_.contractions = tuning_->used();
         std::error_code error;
@@ -537,7 +552,7 @@ class Run {
                           : "no good state was reached, so there is no checkpoint");
         if (!replay.empty())
             error.help(fmt::format("`gmrun replay {}` runs the step again", replay));
-        error.help("a smaller learning rate is the usual remedy");
+        error.help("a smaller learning rate is the usual remedy; so may be `on_divergence`");
         return TrainEnd::kDiverged;
     }
 
@@ -554,7 +569,7 @@ class Run {
 
     LoadedModel& model_;
     const TrainOptions& options_;
-    const RunPolicy& policy_;
+    const ir::RunPolicy policy_;
     Diagnostics& diagnostics_;
     TuningCache* tuning_;
     std::optional<TuningCache> replay_;  ///< the choices of a resumed run where nothing is measured

@@ -8,7 +8,6 @@
 #include <string>
 
 #include "compiler/support/diagnostic.h"
-#include "runtime/run/run_policy.h"
 #include "runtime/run/stop_request.h"
 #include "runtime/train/loaded_model.h"
 
@@ -25,7 +24,8 @@ struct TrainOptions {
     std::optional<int64_t> epochs;      ///< instead of the run's or the model's
     int64_t more_epochs = 0;            ///< beyond these
     std::optional<int64_t> steps_most;  ///< stop after this many steps in all
-    RunPolicy policy;
+    /// What the run looks after, instead of what the model says (ir::RunPolicy).
+    std::optional<ir::RunPolicy> policy;
     int64_t log_every = 50;  ///< steps between two lines of metrics.jsonl
     /// Samples drawn after each epoch, 0 = none; by default 64 images or 2000 points.
     std::optional<int64_t> sample_count;

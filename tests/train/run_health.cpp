@@ -99,9 +99,10 @@ bool has_sign(const std::vector<runtime::Sign>& signs, const std::string& name) 
 TEST_CASE("a share of the data validates each epoch, and is not trained on") {
     const Folder folder;
     runtime::TrainOptions options;
-    options.policy.validate_share = 0.25;
-    options.policy.keep_last = 2;
-    options.policy.keep_best = "loss";
+    options.policy.emplace();
+    options.policy->validate_share = 0.25;
+    options.policy->keep_last = 2;
+    options.policy->keep_best = "loss";
     const Trained trained =
         train(folder, write_model(folder, copier(kError, "epochs: 3", 96)), options);
     INFO(trained.errors);
@@ -147,10 +148,11 @@ TEST_CASE("training ends early when validation gets no better, and resuming know
         write_model(folder, copier("-1 * mean(sum((net(image) - image)^2))",
                                    "epochs: 50, optimizer: {sgd: {learning_rate: 1e-3}}", 64));
     runtime::TrainOptions options;
-    options.policy.validate_share = 0.5;
-    options.policy.stopping_metric = "loss";
-    options.policy.stopping_is_highest = true;
-    options.policy.patience = 2;
+    options.policy.emplace();
+    options.policy->validate_share = 0.5;
+    options.policy->stopping_metric = "loss";
+    options.policy->stopping_is_highest = true;
+    options.policy->patience = 2;
     Trained trained = train(folder, path, options);
     INFO(trained.errors);
     REQUIRE(trained.end == runtime::TrainEnd::kDone);
@@ -170,7 +172,7 @@ TEST_CASE("after divergence training goes back and on, so often and no oftener")
     std::vector<std::string> replays;
     runtime::TrainOptions options;
     options.on_diverged = [&](const std::string& file) { replays.push_back(file); };
-    options.policy.on_divergence = "rollback";
+    options.policy.emplace().on_divergence = "rollback";
     Trained trained = train(folder, write_model(folder, copier(spike("step == 5"), sgd)), options);
     INFO(trained.errors);
     CHECK(trained.end == runtime::TrainEnd::kDone);
@@ -179,8 +181,8 @@ TEST_CASE("after divergence training goes back and on, so often and no oftener")
     CHECK(fs::exists(replays[0]));
 
     fs::remove_all(folder / "run");
-    options.policy.on_divergence = "lower_rate";
-    options.policy.retries = 2;
+    options.policy->on_divergence = "lower_rate";
+    options.policy->retries = 2;
     trained = train(folder, write_model(folder, copier(spike("step > 4"), sgd)), options);
     CHECK(trained.end == runtime::TrainEnd::kDiverged);
     CHECK(lines_with(trained, "rolled_back_to") == 2);

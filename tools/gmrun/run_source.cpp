@@ -6,6 +6,7 @@
 #include "runtime/output/npy.h"
 #include "runtime/output/png.h"
 #include "runtime/run/run_folder.h"
+#include "runtime/run/run_record.h"
 #include "runtime/train/picture.h"
 
 namespace gmc::tools {
@@ -23,6 +24,17 @@ std::string run_folder(const std::string& model, const std::string& run,
 
 std::string model_path(const std::string& model) {
     return fs::is_directory(model) ? model + "/model.gmc" : model;
+}
+
+/// The run may have been trained with other losses, of which its states say nothing.
+void warn_of_another_model(const runtime::LoadedModel& model, const std::string& folder) {
+    Diagnostics unreadable;  // an old run has no record
+    const auto record = runtime::read_run_record(folder + "/run.json", unreadable);
+    if (!record.ok()) return;
+    const std::string other = runtime::difference(*record, model.module().origin);
+    if (!other.empty())
+        fmt::print(stderr, "gmrun: the run in `{}` has {} than `{}`\n", folder, other,
+                   model.path());
 }
 
 }  // namespace
@@ -67,6 +79,7 @@ Result<TrainedModel> load_trained(const std::string& model_text, const std::stri
     if (!runtime::read_checkpoint(trained.folder + "/" + checkpoint, trained.model->states(),
                                   trained.training, diagnostics))
         return Failure{};
+    warn_of_another_model(*trained.model, trained.folder);
     trained.model->set_progress(trained.training.step, trained.training.epoch);
     return trained;
 }

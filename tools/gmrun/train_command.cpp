@@ -29,7 +29,7 @@ int exit_code(runtime::TrainEnd end, const runtime::StopRequest& stop) {
 }
 
 /// "500 steps", "10 minutes".
-void set_pace(const std::string& text, runtime::RunPolicy& policy) {
+void set_pace(const std::string& text, ir::RunPolicy& policy) {
     const auto unit_of = [&](size_t used) {
         const size_t begin = text.find_first_not_of(' ', used);
         std::string unit = begin == std::string::npos ? "" : text.substr(begin);
@@ -91,7 +91,8 @@ std::string checkpoint_of(const std::string& run) {
     return std::filesystem::is_directory(run) ? run + "/checkpoint" : run;
 }
 
-runtime::TrainOptions read_options(const CommandLine& line, const std::string& model_name) {
+runtime::TrainOptions read_options(const CommandLine& line, const std::string& model_name,
+                                   const ir::RunPolicy& policy) {
     runtime::TrainOptions options;
     options.resume = line.flag("resume");
     options.overwrite = line.flag("overwrite");
@@ -110,7 +111,8 @@ runtime::TrainOptions read_options(const CommandLine& line, const std::string& m
     if (line.has("epochs")) options.epochs = line.get<int64_t>("epochs");
     if (line.has("more-epochs")) options.more_epochs = line.get<int64_t>("more-epochs");
     if (line.has("steps")) options.steps_most = line.get<int64_t>("steps");
-    if (line.has("checkpoint-every")) set_pace(line.text("checkpoint-every"), options.policy);
+    if (line.has("checkpoint-every"))
+        set_pace(line.text("checkpoint-every"), options.policy.emplace(policy));
     options.log_every = line.get<int64_t>("log-every");
     if (line.has("samples")) options.sample_count = line.get<int64_t>("samples");
     options.quiet = line.flag("quiet");
@@ -138,7 +140,8 @@ int train_command(const Words& words) {
     Diagnostics diagnostics;
     auto model = runtime::LoadedModel::load(model_path(line), diagnostics);
     if (!model.ok()) return report(diagnostics);
-    runtime::TrainOptions options = read_options(line, (*model)->module().name);
+    runtime::TrainOptions options =
+        read_options(line, (*model)->module().name, (*model)->module().run);
     Tuning tuning(line, **model);
     options.stop = &stop;
     options.tuning = tuning.cache();

@@ -5,8 +5,11 @@
 #include <filesystem>
 
 #include "runtime/contractions/choice/tuning_machine.h"
+#include "runtime/contractions/tuning_cache.h"
 #include "runtime/files/atomic_file.h"
 #include "runtime/run/trainer.h"
+#include "runtime/train/checkpoint.h"
+#include "tools/command_line/command_line.h"
 #include "tools/gmrun/commands.h"
 
 namespace gmc::tools {
@@ -86,6 +89,11 @@ Result<std::string> repeat(const std::string& run, const std::string& from, int6
     options.sample_count = 0;
     options.tuning = &tuning;
     options.version = GMC_VERSION;
+    options.policy = (*model)->module().run;
+    options.policy->keep_last = 1;
+    options.policy->keep_best.clear();
+    options.policy->stopping_metric.clear();
+    options.policy->on_divergence = "stop";
     const auto result = runtime::train(**model, options, diagnostics);
     if (result.end != runtime::TrainEnd::kDone) return Failure{};
     return digest_of(folder.path() + "/checkpoint", diagnostics);
