@@ -195,9 +195,26 @@ struct ObjectiveSpec {
     Span span;
 };
 
+/// A figure of validation that is watched, and which of its values are good.
+struct WatchedMetric {
+    std::string name;
+    bool highest = false;
+    Span span;
+};
+
 struct TrainSpec {
     int64_t batch_size = 128;
     int64_t epochs = 10;
+    int64_t keep_last = 1;  ///< checkpoints
+    std::optional<WatchedMetric> keep_best;
+    int64_t checkpoint_steps = 0;
+    double checkpoint_seconds = 0;
+    std::string on_divergence = "stop";
+    int64_t retries = 3;
+    bool validate_test = false;
+    double validate_share = 0;  ///< of the training data; 0: none
+    std::optional<WatchedMetric> early_stopping;
+    int64_t patience = 0;
     OptimizerSpec optimizer;
     /// `average` of `train`; read_model has already copied it into the entries of `minimize` that
     /// it holds for.

@@ -116,6 +116,69 @@ bool check_groups(const Node& keys, const MappingRow& rows, Diagnostics& diagnos
     return true;
 }
 
+/// `500 steps`, `10 minutes` -> steps or seconds.
+void read_pace(const Values& values, TrainSpec& out, Diagnostics& diagnostics) {
+    if (!values.has("checkpoint_every")) return;
+    const std::string text = values.text("checkpoint_every");
+    const size_t gap = std::min(text.find(' '), text.size());
+    const std::optional<double> amount = parse_number(text.substr(0, gap));
+    std::string unit = text.substr(std::min(text.find_first_not_of(' ', gap), text.size()));
+    if (!unit.empty() && unit.back() == 's') unit.pop_back();
+    static const std::map<std::string, double> kSeconds = {
+        {"second", 1}, {"minute", 60}, {"hour", 3600}};
+    const bool fits = amount && *amount > 0 && *amount <= 1e9;
+    if (fits && unit == "step" && *amount >= 1)
+        out.checkpoint_steps = static_cast<int64_t>(*amount);
+    else if (fits && kSeconds.count(unit) != 0)
+        out.checkpoint_seconds = *amount * kSeconds.at(unit);
+    else
+        diagnostics.error(
+            DiagnosticKind::kBadValue, values.spans.at("checkpoint_every"),
+            "`checkpoint_every` is a duration such as `500 steps` or `10 minutes`, not `{}`", text);
+}
+
+/// `validate: test`, or a share of the training data.
+void read_validate(const Node& node, TrainSpec& out, Diagnostics& diagnostics) {
+    if (node.is_scalar() && node.text == "test") {
+        out.validate_test = true;
+        return;
+    }
+    const std::optional<double> share = node.is_scalar() ? parse_number(node.text) : std::nullopt;
+    if (share && *share > 0 && *share < 1) {
+        out.validate_share = *share;
+        return;
+    }
+    diagnostics.error(DiagnosticKind::kBadValue, node.span,
+                      "`validate` is `test` or a share of the training data between 0 and 1, not "
+                      "{}",
+                      describe(node));
+}
+
+/// What looks after a run: `validate`, `early_stopping`, `keep`.
+void read_run(const Node& map, TrainSpec& out, Diagnostics& diagnostics) {
+    const auto find = [&](const char* key) -> const Entry* {
+        const Entry* entry = map.find(key);
+        return entry != nullptr && !entry->value->is_null() ? entry : nullptr;
+    };
+    if (const Entry* entry = find("validate")) read_validate(*entry->value, out, diagnostics);
+    if (const Entry* entry = find("early_stopping")) {
+        const Values values = read_values(*entry->value, mapping("early stopping").keys,
+                                          "`early_stopping`", entry->key_span, diagnostics);
+        if (values.ok)
+            out.early_stopping = {values.text("metric"), values.text("best") == "highest",
+                                  values.spans.at("metric")};
+        out.patience = values.integer("patience");
+    }
+    if (const Entry* entry = find("keep")) {
+        const Values values = read_values(*entry->value, mapping("keep").keys, "`keep`",
+                                          entry->key_span, diagnostics);
+        out.keep_last = values.integer("last");
+        if (values.ok && values.has("best"))
+            out.keep_best = {values.text("best"), values.text("of") == "highest",
+                             values.spans.at("best")};
+    }
+}
+
 }  // namespace
 
 ExpressionPtr read_expression(const Node& node, const std::string& what, Diagnostics& diagnostics) {
@@ -182,6 +245,10 @@ TrainSpec read_train(const Entry* train, Diagnostics& diagnostics) {
     out.epochs = values.integer("epochs");
     if (const Entry* average = map.find("average"); average && !average->value->is_null())
         out.average = read_expression(*average->value, "`average`", diagnostics);
+    out.on_divergence = values.text("on_divergence");
+    out.retries = values.integer("retries");
+    read_pace(values, out, diagnostics);
+    read_run(map, out, diagnostics);
     Node adam;
     adam.kind = Node::Kind::kScalar;
     adam.text = "adam";

@@ -35,6 +35,11 @@ std::optional<InputSource> input_source(std::string_view text) {
     return std::nullopt;
 }
 
+std::span<const std::string_view> divergence_actions() {
+    static constexpr std::string_view kActions[] = {"stop", "rollback", "lower_rate"};
+    return kActions;
+}
+
 std::span<const std::string_view> data_formats() { return kFormats; }
 
 const DataField* find_field(const std::vector<DataField>& fields, std::string_view name) {

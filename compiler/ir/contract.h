@@ -1,6 +1,6 @@
 // What a compiled model tells the runtime beside its functions: the data that it was compiled for,
 // how it is trained, and how it was compiled. Each struct is one line of the IR text (`data`,
-// `test`, `train`, `schedule`, `compile`); printer and parser follow from `fields()`, as they do
+// `test`, `train`, `run`, `schedule`, `compile`, `origin`); printer and parser follow from `fields()`, as they do
 // for ops. verify_contract.h says what the values must be.
 #pragma once
 
@@ -106,6 +106,56 @@ struct Training {
                           field("epochs", &Training::epochs)};
     }
     friend bool operator==(const Training&, const Training&) = default;
+};
+
+/// How a run looks after itself. What is at its default is off:
+///   run {keep_last=3, keep_best="negative_elbo", on_divergence="rollback", validate_share=0.1}
+struct RunPolicy {
+    int64_t keep_last = 1;         ///< so many checkpoints
+    std::string keep_best;         ///< and that of the best value of this figure of validation
+    bool best_is_highest = false;  ///< of keep_best; else the lowest is
+    int64_t checkpoint_steps = 0;  ///< a checkpoint after so many steps; 0: after epochs only
+    double checkpoint_seconds = 0;
+    std::string on_divergence = "stop";  ///< one of divergence_actions()
+    int64_t retries = 3;                 ///< rollbacks before the run ends
+    bool validate_test = false;          ///< figures of the test data after each epoch
+    double validate_share = 0;           ///< or of this share of the training data, kept out of it
+    std::string stopping_metric;         ///< "": training goes on to its last epoch
+    bool stopping_is_highest = false;
+    int64_t patience = 0;  ///< epochs without a better value of stopping_metric
+    static constexpr auto fields() {
+        return std::tuple{field("keep_last", &RunPolicy::keep_last),
+                          field("keep_best", &RunPolicy::keep_best),
+                          field("best_is_highest", &RunPolicy::best_is_highest),
+                          field("checkpoint_steps", &RunPolicy::checkpoint_steps),
+                          field("checkpoint_seconds", &RunPolicy::checkpoint_seconds),
+                          field("on_divergence", &RunPolicy::on_divergence),
+                          field("retries", &RunPolicy::retries),
+                          field("validate_test", &RunPolicy::validate_test),
+                          field("validate_share", &RunPolicy::validate_share),
+                          field("stopping_metric", &RunPolicy::stopping_metric),
+                          field("stopping_is_highest", &RunPolicy::stopping_is_highest),
+                          field("patience", &RunPolicy::patience)};
+    }
+    bool validates() const { return validate_test || validate_share > 0; }
+    friend bool operator==(const RunPolicy&, const RunPolicy&) = default;
+};
+
+/// What may happen when a number is not finite: "stop", "rollback", "lower_rate".
+std::span<const std::string_view> divergence_actions();
+
+/// Where a module comes from, so that a run can say what it is and refuse another model's
+/// checkpoint:
+///   origin {model="93ab...", data="11f0...", settings=["latent=32"], texts=["model: ..."]}
+struct Origin {
+    std::string model, data;            ///< hashes of what it computes, and of its data's names
+    std::vector<std::string> settings;  ///< of the command line: --set
+    std::vector<std::string> texts;     ///< of Module::files
+    static constexpr auto fields() {
+        return std::tuple{field("model", &Origin::model), field("data", &Origin::data),
+                          field("settings", &Origin::settings), field("texts", &Origin::texts)};
+    }
+    friend bool operator==(const Origin&, const Origin&) = default;
 };
 
 /// One function of a training step:

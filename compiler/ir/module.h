@@ -136,7 +136,9 @@ struct Module {
     std::vector<DataField> test;          ///< {}: the model names no test data
     std::optional<Training> training;     ///< none: the module cannot be run by gmrun
     std::vector<ScheduleEntry> schedule;  ///< the functions of one training step, in order
+    RunPolicy run;
     Compilation compilation;
+    Origin origin;
     std::vector<State> states;
     std::vector<Function> functions;
 

@@ -7,6 +7,7 @@
 //   class_names  are as many as there are classes
 //   test       each field is also one of the training data, with the same shape
 //   train      batch size and epochs are positive and bounded
+//   run        counts and times are bounded; what is watched is a figure of @evaluate
 //   schedule   names functions of the module; how often each is called is positive and bounded
 //   compile    the memory limit is not negative
 // A module that is to run has a name that can be a folder's, training and a schedule, and each input
@@ -32,6 +33,7 @@ namespace {
 constexpr int64_t kMostRows = int64_t{1} << 20;
 constexpr int64_t kMostEpochs = 1'000'000'000;
 constexpr int64_t kMostRepeats = 1'000'000;
+constexpr int64_t kMostKept = 1000;
 constexpr int64_t kMostExamples = int64_t{1} << 40;
 constexpr int64_t kMostClasses = int64_t{1} << 24;
 
@@ -53,6 +55,7 @@ class ContractCheck {
             number("train", "batch_size", module_.training->batch_size, 1, kMostRows);
             number("train", "epochs", module_.training->epochs, 1, kMostEpochs);
         }
+        run_policy();
         schedule();
         if (module_.compilation.memory_limit < 0)
             report_.error_in_line("compile", "the memory limit is negative");
@@ -137,6 +140,31 @@ class ContractCheck {
         else if (training->shape != field.shape)
             error(fmt::format("an example is {}, but {} in the training data",
                               to_string(field.shape), to_string(training->shape)));
+    }
+
+    void run_policy() {
+        const RunPolicy& run = module_.run;
+        number("run", "keep_last", run.keep_last, 1, kMostKept);
+        number("run", "checkpoint_steps", run.checkpoint_steps, 0, kMostExamples);
+        number("run", "retries", run.retries, 0, kMostRepeats);
+        number("run", "patience", run.patience, 0, kMostEpochs);
+        if (!(run.checkpoint_seconds >= 0) || !std::isfinite(run.checkpoint_seconds))
+            report_.error_in_line("run", "checkpoint_seconds is no time");
+        if (!(run.validate_share >= 0 && run.validate_share < 1))
+            report_.error_in_line("run", "validate_share is not from 0 to 1");
+        const auto actions = divergence_actions();
+        if (std::find(actions.begin(), actions.end(), run.on_divergence) == actions.end())
+            report_.error_in_line("run", fmt::format("on_divergence is `{}`", run.on_divergence));
+        for (const std::string& metric : {run.keep_best, run.stopping_metric}) {
+            if (metric.empty()) continue;
+            if (!run.validates())
+                report_.error_in_line("run", fmt::format("`{}` needs validation", metric));
+            const Function* evaluate = module_.find_function("evaluate");
+            const bool known = evaluate != nullptr &&
+                               std::any_of(evaluate->results.begin(), evaluate->results.end(),
+                                           [&](const NamedValue& r) { return r.name == metric; });
+            if (!known) report_.error_in_line("run", fmt::format("@evaluate has no `{}`", metric));
+        }
     }
 
     void schedule() {

@@ -41,6 +41,13 @@ class ModuleBuilder {
                 m_.declare_averages(entry.networks[i]);
         training();
         evaluation();
+        for (const auto& watched : {spec_.train.keep_best, spec_.train.early_stopping})
+            if (watched) check_watched(*watched);
+        if (spec_.train.validate_test && spec_.test.empty())
+            diagnostics_
+                .error(DiagnosticKind::kMissingKey, spec_.train.span,
+                       "`validate: test` needs test data, and `data` names none")
+                .help("give `test:` there, or a share of the training data: `validate: 0.1`");
         for (const dsl::FunctionSpec& function : spec_.objective.functions) user_function(function);
         if (diagnostics_.count() > errors_before) return Failure{};
         check_model(spec_, facts(summaries), diagnostics_);
@@ -214,6 +221,26 @@ class ModuleBuilder {
         for (const dsl::MinimizeSpec& entry : spec_.objective.minimize)
             if (results(e, entry) == kNone) return;
         module_.functions.push_back(f.finish());
+    }
+
+    /// What a run watches is a figure of its validation.
+    void check_watched(const dsl::WatchedMetric& metric) {
+        if (!spec_.train.validate_test && spec_.train.validate_share == 0) {
+            diagnostics_
+                .error(DiagnosticKind::kMissingKey, metric.span,
+                       "`{}` is to be watched, but `train` has no `validate`", metric.name)
+                .help("`validate: test` measures the test data after each epoch");
+            return;
+        }
+        const ir::Function* evaluate = module_.find_function("evaluate");
+        if (evaluate == nullptr) return;  // reported
+        std::vector<std::string> names;
+        for (const ir::NamedValue& result : evaluate->results) names.push_back(result.name);
+        if (std::find(names.begin(), names.end(), metric.name) != names.end()) return;
+        diagnostics_
+            .error(DiagnosticKind::kUnknownName, metric.span, "no loss or metric is called `{}`",
+                   metric.name)
+            .help(fmt::format("there are {}", fmt::join(names, ", ")));
     }
 
     void user_function(const dsl::FunctionSpec& spec) {

@@ -34,6 +34,27 @@ ir::DataField data_field(const dsl::DataField& field,
     return out;
 }
 
+ir::RunPolicy run_policy(const dsl::TrainSpec& train) {
+    ir::RunPolicy out;
+    out.keep_last = train.keep_last;
+    out.checkpoint_steps = train.checkpoint_steps;
+    out.checkpoint_seconds = train.checkpoint_seconds;
+    out.on_divergence = train.on_divergence;
+    out.retries = train.retries;
+    out.validate_test = train.validate_test;
+    out.validate_share = train.validate_share;
+    if (train.keep_best) {
+        out.keep_best = train.keep_best->name;
+        out.best_is_highest = train.keep_best->highest;
+    }
+    if (train.early_stopping) {
+        out.stopping_metric = train.early_stopping->name;
+        out.stopping_is_highest = train.early_stopping->highest;
+        out.patience = train.patience;
+    }
+    return out;
+}
+
 }  // namespace
 
 void write_contract(const dsl::ModelSpec& spec, const std::map<std::string, int64_t>& label_classes,
@@ -56,6 +77,7 @@ void write_contract(const dsl::ModelSpec& spec, const std::map<std::string, int6
             training != nullptr && training->count > 0 ? training->count : kSyntheticTraining;
     }
     module.training = ir::Training{spec.train.batch_size, spec.train.epochs};
+    module.run = run_policy(spec.train);
 }
 
 }  // namespace gmc::lower

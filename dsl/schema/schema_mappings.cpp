@@ -12,6 +12,8 @@ constexpr Range kAnyNumber{-kInfinity, kInfinity, true, true};
 constexpr Range kEpochs{1, 1e6};
 constexpr Range kBatch{1, 65536};
 constexpr Range kRepeats{1, 1000};
+constexpr Range kRetries{0, 1000};
+constexpr Range kKept{1, 1000};
 constexpr Range kExamples{1, 1e9};
 constexpr Range kPixels{4, 1024};
 constexpr Range kSides{1, 8192};
@@ -30,6 +32,7 @@ constexpr const char* kMinimize = "minimize entry|[minimize entry]";
 constexpr const char* kWarmUp =
     "`500 steps`: the value grows into its own, times min((step + 1) / 500, 1); of epochs, "
     "min(epoch / n, 1)";
+constexpr const char* kBest = "lowest|highest";
 constexpr const char* kAsInObjective = "as in `objective`";
 
 std::vector<KeyRow> data_field_keys() {
@@ -294,6 +297,18 @@ std::vector<MappingRow> train_rows() {
                  "average", kOptional, kDecay,
                  "decay of moving averages of all networks' weights, each moved by the first "
                  "entry of `minimize` that trains it; an entry's own `average` comes first"),
+             structure("validate", "name|number", kOptional,
+                       "losses and metrics after each epoch: of `test`, the test data, or of a "
+                       "share of the training data such as 0.1, which is then not trained on"),
+             structure("early_stopping", "early stopping", kOptional,
+                       "ends training when a figure of validation gets no better"),
+             structure("keep", "keep", kOptional, "which checkpoints are kept"),
+             text("checkpoint_every", kOptional,
+                  "`500 steps` or `10 minutes`: checkpoints beside those at the ends of epochs"),
+             word("on_divergence", "stop", "stop|rollback|lower_rate",
+                  "when a number is not finite: end; go back to the last checkpoint and leave out "
+                  "the batches since; the same with updates half as large from there on"),
+             integer("retries", "3", kRetries, "how often it goes back before training ends"),
          },
          "How it is trained."},
         {"optimizer",
@@ -331,6 +346,25 @@ std::vector<MappingRow> train_rows() {
              },
              "0"),
          "Stochastic gradient descent."},
+    };
+}
+
+std::vector<MappingRow> run_rows() {
+    return {
+        {"early stopping",
+         {
+             name("metric", kRequired, "a loss or metric, as `gmrun eval` names it"),
+             integer("patience", "5", kEpochs, "epochs without a better value"),
+             word("best", "lowest", kBest, "which value is the best"),
+         },
+         "Watches a figure of validation."},
+        {"keep",
+         {
+             integer("last", "1", kKept, "the last checkpoints, in the run's `checkpoints/`"),
+             name("best", kOptional, "and that with the best value of this figure of validation"),
+             word("of", "lowest", kBest, "which value is the best"),
+         },
+         "Which checkpoints are kept."},
     };
 }
 
@@ -373,7 +407,7 @@ std::vector<MappingRow> schedule_rows() {
 
 std::vector<MappingRow> make_mapping_table() {
     std::vector<MappingRow> table = model_rows();
-    for (const auto& rows : {objective_rows(), train_rows(), schedule_rows()})
+    for (const auto& rows : {objective_rows(), train_rows(), run_rows(), schedule_rows()})
         table.insert(table.end(), rows.begin(), rows.end());
     return table;
 }

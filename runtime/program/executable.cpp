@@ -76,6 +76,7 @@ struct Executable::BoundFunction {
     void plan_updates(StateStore& states);
     void run(const CallContext& context);
     void run_timed(const CallContext& context);
+    void run_watched(const CallContext& context, OperationWatcher& watcher);
 };
 
 void Executable::BoundFunction::bind(const ExecutableOptions& options) {
@@ -207,6 +208,17 @@ void Executable::BoundFunction::run_timed(const CallContext& context) {
     }
 }
 
+void Executable::BoundFunction::run_watched(const CallContext& context, OperationWatcher& watcher) {
+    contractions.begin_call();
+    for (const Transfer& transfer : at_entry) transfer.run();
+    for (const Run& run : runs) {
+        watcher.before(run.operation);
+        run.kernel->run(context);
+        watcher.after(run.operation);
+    }
+    for (const Transfer& transfer : updates) transfer.run();
+}
+
 int64_t steady_ns() {
     return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
@@ -261,6 +273,12 @@ const ir::Type& Executable::result_type(size_t index) const {
 }
 
 void Executable::run(const CallContext& context) { bound_->run(context); }
+void Executable::run_watched(const CallContext& context, OperationWatcher& watcher) {
+    bound_->run_watched(context, watcher);
+}
+const void* Executable::data(ir::ValueId value) const {
+    return bound_->placement.buffers.data(value);
+}
 void Executable::set_timing(TimeLog* log) { bound_->log = log; }
 std::string_view Executable::kernel_name(size_t operation) const {
     for (const BoundFunction::Run& run : bound_->runs)

@@ -39,9 +39,28 @@ nlohmann::json describe(const StateStore& states, const TrainingState& training)
                         {"type", ir::to_string(states.state(id).type)},
                         {"role", ir::state_role_name(states.state(id).role)},
                         {"offset", ir::state_offset(states.module(), id)}});
-    return {{"model", states.module().name}, {"seed", training.seed}, {"step", training.step},
-            {"call", training.call},         {"pass", training.pass}, {"example", training.example},
-            {"epoch", training.epoch},       {"states", list}};
+    nlohmann::json json{{"model", states.module().name}, {"seed", training.seed},
+                        {"step", training.step},         {"call", training.call},
+                        {"pass", training.pass},         {"example", training.example},
+                        {"epoch", training.epoch},       {"rate", training.rate},
+                        {"retries", training.retries},   {"states", list}};
+    for (const auto& [key, watched] :
+         {std::pair("best", &training.best), std::pair("stopping", &training.stopping)})
+        if (watched->best)
+            json[key] = {{"value", *watched->best}, {"since", watched->epochs_since}};
+    return json;
+}
+
+/// The batches of a replay, without their numbers.
+nlohmann::json describe(const std::vector<ReplayBatch>& batches) {
+    nlohmann::json list = nlohmann::json::array();
+    for (const ReplayBatch& batch : batches) {
+        nlohmann::json fields = nlohmann::json::array();
+        for (const auto& [name, numbers] : batch.fields)
+            fields.push_back({{"name", name}, {"floats", numbers.size()}});
+        list.push_back({{"epoch", batch.epoch}, {"fields", fields}});
+    }
+    return list;
 }
 
 bool bad(Diagnostics& diagnostics, const std::string& path, const std::string& what) {
@@ -109,6 +128,48 @@ int64_t count_in(const nlohmann::json& json, const char* key) {
     return number.get<int64_t>();
 }
 
+TrainingState read_training(const nlohmann::json& head) {
+    TrainingState read;
+    if (!head.at("seed").is_number_unsigned())
+        throw std::runtime_error("the seed is no number from 0 on");
+    read.seed = head.at("seed").get<uint64_t>();
+    read.step = count_in(head, "step");
+    read.call = static_cast<uint32_t>(count_in(head, "call"));
+    read.pass = count_in(head, "pass");
+    read.example = count_in(head, "example");
+    read.epoch = head.at("epoch");
+    if (!std::isfinite(read.epoch)) throw std::runtime_error("`epoch` is not finite");
+    read.rate = head.at("rate");
+    read.retries = count_in(head, "retries");
+    for (const auto& [key, watched] :
+         {std::pair("best", &read.best), std::pair("stopping", &read.stopping)})
+        if (head.contains(key))
+            *watched = {head[key].at("value").get<double>(), count_in(head[key], "since")};
+    return read;
+}
+
+/// Takes the batches of a replay off `memory`, which then has the states alone.
+std::vector<ReplayBatch> read_batches(const nlohmann::json& head, std::string_view& memory,
+                                      size_t state_bytes) {
+    std::vector<ReplayBatch> batches;
+    if (!head.contains("batches") || memory.size() < state_bytes) return batches;
+    std::string_view rest = memory.substr(state_bytes);
+    memory = memory.substr(0, state_bytes);
+    for (const auto& entry : head["batches"]) {
+        ReplayBatch& batch = batches.emplace_back();
+        batch.epoch = entry.at("epoch");
+        for (const auto& field : entry.at("fields")) {
+            const auto count = static_cast<size_t>(count_in(field, "floats"));
+            if (count > rest.size() / sizeof(float)) throw std::runtime_error("a batch is cut off");
+            std::vector<float> numbers(count);
+            std::memcpy(numbers.data(), rest.data(), count * sizeof(float));
+            rest.remove_prefix(count * sizeof(float));
+            batch.fields.emplace_back(field.at("name"), std::move(numbers));
+        }
+    }
+    return batches;
+}
+
 bool is_weight(std::string_view role) {
     return role == ir::state_role_name(ir::StateRole::kParameter) ||
            role == ir::state_role_name(ir::StateRole::kStatistic);
@@ -117,38 +178,41 @@ bool is_weight(std::string_view role) {
 }  // namespace
 
 bool write_checkpoint(const std::string& path, const StateStore& states,
-                      const TrainingState& training, Diagnostics& diagnostics) {
-    const std::string json = describe(states, training).dump() + "\n";
-    const std::string head = fmt::format("{}{}\n{}", kMagic, json.size(), json);
-    const uint32_t crc = crc_of(memory_of(states), crc_of(head));
+                      const TrainingState& training, Diagnostics& diagnostics,
+                      const std::vector<ReplayBatch>& batches) {
+    nlohmann::json json = describe(states, training);
+    if (!batches.empty()) json["batches"] = describe(batches);
+    const std::string text = json.dump() + "\n";
+    const std::string head = fmt::format("{}{}\n{}", kMagic, text.size(), text);
+    std::vector<std::string_view> parts = {head, memory_of(states)};
+    for (const ReplayBatch& batch : batches)
+        for (const auto& [name, numbers] : batch.fields)
+            parts.emplace_back(reinterpret_cast<const char*>(numbers.data()),
+                               numbers.size() * sizeof(float));
     auto file = AtomicFile::create(path, diagnostics);
-    return file.ok() && file->write(head, diagnostics) &&
-           file->write(memory_of(states), diagnostics) &&
-           file->write(fmt::format("{:08x}\n", crc), diagnostics) && file->commit(diagnostics);
+    uint32_t crc = 0;
+    for (const std::string_view part : parts) {
+        if (!file.ok() || !file->write(part, diagnostics)) return false;
+        crc = crc_of(part, crc);
+    }
+    return file->write(fmt::format("{:08x}\n", crc), diagnostics) && file->commit(diagnostics);
 }
 
 bool read_checkpoint(const std::string& path, StateStore& states, TrainingState& training,
-                     Diagnostics& diagnostics) {
+                     Diagnostics& diagnostics, std::vector<ReplayBatch>* batches) {
     const auto bytes = read_whole_file(path, kLargestFile, diagnostics);
     if (!bytes.ok()) return false;
-    const auto content = take_apart(path, *bytes, diagnostics);
+    auto content = take_apart(path, *bytes, diagnostics);
     if (!content.ok()) return false;
     try {
         const std::string why = difference(content->head.at("states"), states);
         if (!why.empty()) return bad(diagnostics, path, why);
+        auto found =
+            read_batches(content->head, content->memory, static_cast<size_t>(states.bytes()));
         if (content->memory.size() != static_cast<size_t>(states.bytes()))
             return bad(diagnostics, path, "has states of another size");
-        TrainingState read;
-        if (!content->head.at("seed").is_number_unsigned())
-            throw std::runtime_error("the seed is no number from 0 on");
-        read.seed = content->head.at("seed").get<uint64_t>();
-        read.step = count_in(content->head, "step");
-        read.call = static_cast<uint32_t>(count_in(content->head, "call"));
-        read.pass = count_in(content->head, "pass");
-        read.example = count_in(content->head, "example");
-        read.epoch = content->head.at("epoch");
-        if (!std::isfinite(read.epoch)) throw std::runtime_error("`epoch` is not finite");
-        training = read;
+        training = read_training(content->head);
+        if (batches != nullptr) *batches = std::move(found);
     } catch (const std::exception& e) {
         return bad(diagnostics, path, fmt::format("is broken: {}", e.what()));
     }

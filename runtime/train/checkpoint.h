@@ -4,11 +4,14 @@
 //   gmc-checkpoint 2 LENGTH          LENGTH bytes of JSON: the training state and the list of states
 //   {"seed": ..., "step": ..., ...}
 //   <the states' memory, as in StateStore::bytes_begin>
+//   <of a replay: the floats of the batches of the next step>
 //   <CRC-32 of all before it, 8 hexadecimal digits and a line break>
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "compiler/support/diagnostic.h"
@@ -18,7 +21,13 @@
 
 namespace gmc::runtime {
 
-/// How far training is, apart from the values of the states.
+/// What was seen of a figure of validation that is watched.
+struct Watched {
+    std::optional<double> best;
+    int64_t epochs_since = 0;  ///< without a better value
+};
+
+/// Where training stands, beside the states.
 struct TrainingState {
     uint64_t seed = 1;
     /// Training rounds that are finished.
@@ -28,24 +37,34 @@ struct TrainingState {
     /// Finished passes over the data, and finished examples of the present pass. They are counted
     /// in examples, not in batches, because a resumed run may have another batch size.
     int64_t pass = 0, example = 0;
-    /// Both as one number.
-    double epoch = 0;
+    double epoch = 0;     ///< both as one number
+    double rate = 1;      ///< share of each update that is applied: lowered after divergence
+    int64_t retries = 0;  ///< how often training went back after divergence
+    Watched best, stopping;
     /// The batch that comes next, for batches of this size.
     Cursor cursor(int64_t batch_size) const {
         return {pass, (example + batch_size - 1) / batch_size};
     }
 };
 
-/// Writes states and training state to `path`. False after an error (kBadFile); then an existing
-/// file is unchanged.
+/// A batch of the next step, by field of the data: what a replay has in addition.
+struct ReplayBatch {
+    double epoch = 0;  ///< passes over the data before it
+    std::vector<std::pair<std::string, std::vector<float>>> fields;
+};
+
+/// Writes states and training state to `path`, and behind them the batches of a replay. False after
+/// an error (kBadFile): the file that was there is untouched.
 [[nodiscard]] bool write_checkpoint(const std::string& path, const StateStore& states,
-                                    const TrainingState& training, Diagnostics& diagnostics);
+                                    const TrainingState& training, Diagnostics& diagnostics,
+                                    const std::vector<ReplayBatch>& batches = {});
 
 /// Reads a checkpoint of the same model into `states`. Errors (kBadFile): no such file, not a
 /// checkpoint, another version, cut off or changed, or of a model with other states (the message
 /// names the first difference). After an error `states` are unchanged.
 [[nodiscard]] bool read_checkpoint(const std::string& path, StateStore& states,
-                                   TrainingState& training, Diagnostics& diagnostics);
+                                   TrainingState& training, Diagnostics& diagnostics,
+                                   std::vector<ReplayBatch>* batches = nullptr);
 
 /// What a new run took from the weights of another run.
 struct TakenWeights {

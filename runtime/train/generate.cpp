@@ -43,19 +43,27 @@ Executable* batch_function(LoadedModel& model, const std::string& name, Diagnost
 
 Result<EvaluationResult> evaluate(LoadedModel& model, DataSplit split, uint64_t seed,
                                   Diagnostics& diagnostics) {
-    Executable* executable = model.function("evaluate", diagnostics);
-    if (executable == nullptr) return Failure{};
     auto loader = model.data().make_loader(
         split, {model.batch_size(), LoaderMode::kEvaluate, seed, 2}, diagnostics);
     if (!loader.ok()) return Failure{};
+    auto result = evaluate(model, **loader, seed, diagnostics);
+    (*loader)->dataset().add_warnings(diagnostics);
+    return result;
+}
+
+Result<EvaluationResult> evaluate(LoadedModel& model, Loader& loader, uint64_t seed,
+                                  Diagnostics& diagnostics) {
+    Executable* executable = model.function("evaluate", diagnostics);
+    if (executable == nullptr) return Failure{};
+    loader.seek({});
     EvaluationResult result;
     for (const ir::NamedValue& named : executable->function().results)
         result.values.emplace_back(named.name, 0.0);
-    const int64_t batches = (*loader)->batches_per_epoch();
+    const int64_t batches = loader.batches_per_epoch();
     for (int64_t b = 0; b < batches; ++b) {
-        const auto batch = (*loader)->next(diagnostics);
+        const auto batch = loader.next(diagnostics);
         if (!batch.ok()) return Failure{};
-        set_inputs(*executable, **loader, **batch);
+        set_inputs(*executable, loader, **batch);
         executable->run(model.context(seed, static_cast<uint32_t>(b)));
         const int64_t rows = (*batch)->valid_rows;
         for (size_t i = 0; i < result.values.size(); ++i)
@@ -63,7 +71,6 @@ Result<EvaluationResult> evaluate(LoadedModel& model, DataSplit split, uint64_t 
                 static_cast<double>(executable->result(i)[0]) * static_cast<double>(rows);
         result.examples += rows;
     }
-    (*loader)->dataset().add_warnings(diagnostics);
     for (auto& [name, value] : result.values) value /= static_cast<double>(result.examples);
     return result;
 }

@@ -34,6 +34,10 @@ struct EvaluationResult {
 Result<EvaluationResult> evaluate(LoadedModel& model, DataSplit split, uint64_t seed,
                                   Diagnostics& diagnostics);
 
+/// The same over all examples of a loader that evaluates (LoaderMode::kEvaluate), once.
+Result<EvaluationResult> evaluate(LoadedModel& model, Loader& loader, uint64_t seed,
+                                  Diagnostics& diagnostics);
+
 /// The first result of the function `name` for the noise of examples first, first + 1, ...; `count`
 /// rows. Labels and errors as in SamplerOptions (sampler.h).
 Result<Examples> generate(LoadedModel& model, const std::string& name, int64_t count, uint64_t seed,

@@ -54,8 +54,10 @@ bool StepRunner::run(Loader& loader, TrainingState& training, Diagnostics& diagn
             set_inputs(*entry.executable, loader, **batch);
             if (log_ != nullptr) log_->push_back({nullptr, 0, {begin, steady_ns()}});
             states_changed_ = true;
-            entry.executable->run({training.seed, call++, static_cast<double>(training.step),
-                                   passes((*batch)->cursor)});
+            run_entry(entry,
+                      {training.seed, call++, static_cast<double>(training.step),
+                       passes((*batch)->cursor)},
+                      training.rate);
         }
         // When a function runs several times in a round, its losses are those of the last time.
         for (size_t r = 0; r < entry.executable->result_count(); ++r)
@@ -68,6 +70,31 @@ bool StepRunner::run(Loader& loader, TrainingState& training, Diagnostics& diagn
     training.epoch = passes(loader.cursor());
     model_.set_progress(training.step, training.epoch);
     return true;
+}
+
+/// An optimizer's step is proportional to its learning rate, so a share of the step is a step with
+/// that share of the rate, whatever the optimizer. (Moving averages of weights see the whole step.)
+void StepRunner::run_entry(const Entry& entry, const CallContext& call, double rate) {
+    if (rate == 1) return entry.executable->run(call);
+    StateStore& states = model_.states();
+    const auto for_each_parameter = [&](const auto& visit) {
+        size_t at = 0;
+        for (ir::StateId id = 0; id < states.saved_count(); ++id) {
+            if (states.state(id).role != ir::StateRole::kParameter) continue;
+            const auto count = static_cast<size_t>(states.elements(id));
+            before_.resize(std::max(before_.size(), at + count));
+            visit(states.data(id), before_.data() + at, count);
+            at += count;
+        }
+    };
+    for_each_parameter(
+        [](const float* now, float* before, size_t n) { std::copy(now, now + n, before); });
+    entry.executable->run(call);
+    const auto share = static_cast<float>(rate);
+    for_each_parameter([share](float* now, const float* before, size_t n) {
+        for (size_t i = 0; i < n; ++i) now[i] = before[i] + share * (now[i] - before[i]);
+    });
+    states.refresh_copies();
 }
 
 std::string StepRunner::first_not_finite() const {

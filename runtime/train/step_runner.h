@@ -18,10 +18,10 @@ class StepRunner {
     bool ok() const { return ok_; }
     /// Number of batches that one round takes from the loader.
     int64_t batches_per_round() const;
-    /// Runs one round from `training` on, and moves `training` one round ahead. Each round but the
-    /// first begins by moving 2 MB to a huge page, as long as small pages are left. False after an
-    /// error of the data. Then `training` is unchanged, and so are the states unless
-    /// states_changed().
+    /// Runs one round from `training` on, and moves it one round ahead. Of what a call changes
+    /// parameters by, training.rate is applied. Each but the first begins
+    /// by moving 2 MB to a huge page, until none is left in small ones. False after an error of the
+    /// data: then `training` is as it was, and the states, too, unless states_changed().
     bool run(Loader& loader, TrainingState& training, Diagnostics& diagnostics);
     /// True when the last run() failed after a function had already changed states.
     bool states_changed() const { return states_changed_; }
@@ -45,7 +45,10 @@ class StepRunner {
     void set_timing(TimeLog* log);
 
   private:
+    void run_entry(const Entry& entry, const CallContext& call, double rate);
+
     LoadedModel& model_;
+    std::vector<float> before_;  ///< parameters before a call of which a share is applied
     std::vector<Entry> entries_;
     std::vector<Named> values_;
     TimeLog* log_ = nullptr;

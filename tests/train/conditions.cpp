@@ -12,7 +12,7 @@
 #include "compiler/passes/pass_manager.h"
 #include "compiler/pipeline.h"
 #include "dsl/lower/build.h"
-#include "runtime/train/trainer.h"
+#include "runtime/run/trainer.h"
 #include "tests/catch.h"
 
 namespace gmc {

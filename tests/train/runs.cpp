@@ -9,9 +9,9 @@
 #include "runtime/contractions/choice/tuning_machine.h"
 #include "runtime/contractions/tuning_cache.h"
 #include "runtime/train/checkpoint.h"
-#include "runtime/train/run_folder.h"
-#include "runtime/train/run_record.h"
-#include "runtime/train/trainer.h"
+#include "runtime/run/run_folder.h"
+#include "runtime/run/run_record.h"
+#include "runtime/run/trainer.h"
 #include "tests/compile_model.h"
 
 namespace gmc {

@@ -13,7 +13,7 @@
 #include "runtime/train/picture.h"
 #include "runtime/train/sample_quality.h"
 #include "runtime/train/sampler.h"
-#include "runtime/train/trainer.h"
+#include "runtime/run/trainer.h"
 #include "tests/compile_model.h"
 
 namespace gmc {

@@ -12,7 +12,7 @@
 #include "runtime/train/checkpoint.h"
 #include "runtime/train/generate.h"
 #include "runtime/train/step_runner.h"
-#include "runtime/train/trainer.h"
+#include "runtime/run/trainer.h"
 #include "tests/compile_model.h"
 
 namespace gmc {

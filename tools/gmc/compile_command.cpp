@@ -4,6 +4,7 @@
 #include <map>
 
 #include "compiler/ir/artefact.h"
+#include "dsl/fingerprint.h"
 #include "runtime/memory/memory_need.h"
 #include "tools/gmc/commands.h"
 #include "tools/gmc/model_data.h"
@@ -51,6 +52,20 @@ int64_t bytes_from(const std::string& text) {
     return static_cast<int64_t>(number * unit->second);
 }
 
+/// What a run keeps of the model that it was begun with.
+void write_origin(const CommandLine& line, const dsl::ModelSpec& spec, const SourceFiles& sources,
+                  ir::Module& module) {
+    module.origin.model = dsl::model_fingerprint(spec);
+    module.origin.data = dsl::data_fingerprint(spec);
+    if (line.has("set")) module.origin.settings = line.list("set");
+    for (const std::string& path : module.files) {
+        std::string text;
+        for (uint32_t file = 1; file <= sources.count(); ++file)
+            if (sources.file(file).path() == path) text = sources.file(file).text();
+        module.origin.texts.push_back(text);
+    }
+}
+
 }  // namespace
 
 int compile_command(const Words& words) {
@@ -78,7 +93,10 @@ int compile_command(const Words& words) {
     Result<dsl::ModelSpec> spec = read_model(line, diagnostics);
     if (!spec) return report(diagnostics);
     Result<ir::Module> module = build_model(line, *spec, diagnostics);
-    if (module) module->compilation.memory_limit = limit;
+    if (module) {
+        module->compilation.memory_limit = limit;
+        write_origin(line, *spec, diagnostics.sources(), *module);
+    }
     if (!module || !passes::run_stages(*module, stages, options, diagnostics) ||
         !ir::write_file(output, ir::artefact_text(*module), diagnostics))
         return report(diagnostics);

@@ -15,6 +15,7 @@ int encode_command(const Words& words) {
                      "order: a file RESULT.npy per result, float32, N x ...");
     add_run(line);
     add_own_data(line);
+    add_checkpoint(line);
     line.add_flag("train-data", "encode the training data instead");
     line.add_option<int64_t>("count", "N", "the first so many examples; by default all");
     line.add_option<uint64_t>("seed", "N", "seed of noise, if the function draws any", 1);

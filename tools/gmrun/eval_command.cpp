@@ -1,4 +1,5 @@
 // gmrun eval: computes losses and metrics over the test data, and the quality of samples.
+#include <algorithm>
 
 #include "compiler/support/json.h"
 #include "runtime/train/sample_quality.h"
@@ -43,6 +44,28 @@ bool add_classifier(runtime::LoadedModel& model, const std::string& classifier, 
     return true;
 }
 
+/// Losses and metrics; those that are one value (a loss, and what the model calls it) under their
+/// names together.
+Figures figures_of(const runtime::LoadedModel& model, const runtime::EvaluationResult& result) {
+    const auto& results = model.module().find_function("evaluate")->results;
+    Figures figures;
+    for (size_t i = 0; i < results.size(); ++i) {
+        const auto same = [&](const auto& other) { return other.value == results[i].value; };
+        if (std::any_of(results.begin(), results.begin() + static_cast<std::ptrdiff_t>(i), same))
+            continue;  // printed with the first
+        std::string names = results[i].name;
+        for (size_t k = i + 1; k < results.size(); ++k)
+            if (same(results[k])) names += ", " + results[k].name;
+        figures[names] = result.values[i].second;
+    }
+    return figures;
+}
+
+std::string what_was_measured(runtime::LoadedModel& model, runtime::DataSplit split) {
+    if (split == runtime::DataSplit::kTrain) return "training data";
+    return model.data().has_test() ? "test data" : "training data: the model names no test data";
+}
+
 void print_figures(const Figures& figures) {
     for (const std::string& name : figures.names())
         fmt::print("  {:24} {:.6g}\n", name, figures.at(name).number());
@@ -51,6 +74,7 @@ void print_figures(const Figures& figures) {
 void add_options(CommandLine& line) {
     add_run(line);
     add_own_data(line);
+    add_checkpoint(line);
     line.add_flag("train-data", "evaluate on the training data instead");
     line.add_option<int64_t>("samples", "N", "how many samples to draw for figures about samples",
                              10000);
@@ -89,22 +113,28 @@ int eval_command(const Words& words) {
     const auto result = runtime::evaluate(model, split, seed, diagnostics);
     if (!result.ok()) return report(diagnostics);
     Figures figures;
-    for (const auto& [name, value] : result->values) figures[name] = value;
+    if (line.flag("json"))
+        for (const auto& [name, value] : result->values) figures[name] = value;
+    else
+        figures = figures_of(model, *result);
     if (!add_modes(model, samples, seed, figures, diagnostics)) return report(diagnostics);
     if (line.has("classifier") &&
         !add_classifier(model, line.text("classifier"), samples, seed, figures, diagnostics))
         return report(diagnostics);
     if (line.flag("json")) {
-        Figures json{{"model", model.module().name},
-                     {"run", trained->folder},
-                     {"step", trained->training.step},
-                     {"examples", result->examples}};
+        Figures json{
+            {"model", model.module().name},
+            {"run", trained->folder},
+            {"step", trained->training.step},
+            {"data",
+             split == runtime::DataSplit::kTest && model.data().has_test() ? "test" : "train"},
+            {"examples", result->examples}};
         json.update(figures);
         fmt::print("{}\n", json.dump());
         return kDone;
     }
-    fmt::print("{} after {} steps, {} examples\n", trained->folder, trained->training.step,
-               result->examples);
+    fmt::print("{} after {} steps; means over the {} examples of the {}\n", trained->folder,
+               trained->training.step, result->examples, what_was_measured(model, split));
     print_figures(figures);
     return kDone;
 }

@@ -3,7 +3,7 @@
 #include <filesystem>
 
 #include "compiler/support/json.h"
-#include "runtime/train/run_record.h"
+#include "runtime/run/run_record.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/run_source.h"
 

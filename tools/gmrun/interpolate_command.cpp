@@ -13,6 +13,7 @@ int interpolate_command(const Words& words) {
         "noise is\nnormal, on the straight line where it is uniform. Row r goes from sample 2r to "
         "sample 2r + 1.");
     add_run(line);
+    add_checkpoint(line);
     line.add_option<int64_t>("rows", "N", "how many pairs of noise vectors", 8);
     line.add_option<int64_t>("columns", "N", "samples from one end to the other, both included",
                              10);

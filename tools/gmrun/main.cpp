@@ -17,8 +17,10 @@ int main(int argc, char** argv) {
         {"plan", "shows the kernel of every operation, its time and rate", plan_command},
         {"profile", "shows where the time of the training step goes", profile_command},
         {"reconstruct", "draws test images above their reconstructions", reconstruct_command},
+        {"replay", "runs the step again in which a run went wrong", replay_command},
         {"sample", "draws samples of a trained model, as a picture or as numbers", sample_command},
         {"train", "trains a compiled model", train_command},
+        {"verify", "repeats steps of a run and compares the bits", verify_command},
     };
     return run_program(
         "gmrun", "Trains and runs generative models on the CPU; `gmc compile` makes its input.",

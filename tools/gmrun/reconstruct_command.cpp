@@ -13,6 +13,7 @@ int reconstruct_command(const Words& words) {
                      "Reconstructs the first images of the test data.");
     add_run(line);
     add_own_data(line);
+    add_checkpoint(line);
     line.add_option<int64_t>("count", "N", "how many images", 32);
     line.add_option<uint64_t>("seed", "N", "seed of noise, if the function draws any", 1);
     line.add_option<std::string>("function", "NAME",

@@ -7,7 +7,7 @@
 
 #include "compiler/ir/module.h"
 #include "compiler/support/result.h"
-#include "runtime/train/run_record.h"
+#include "runtime/run/run_record.h"
 
 namespace gmc::tools {
 

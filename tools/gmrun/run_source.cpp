@@ -9,8 +9,9 @@
 
 #include "runtime/output/npy.h"
 #include "runtime/output/png.h"
+#include "runtime/run/run_folder.h"
+#include "runtime/run/run_record.h"
 #include "runtime/train/picture.h"
-#include "runtime/train/run_folder.h"
 #include "runtime/train/write_back.h"
 
 namespace gmc::tools {
@@ -30,12 +31,30 @@ std::string model_path(const std::string& model) {
     return fs::is_directory(model) ? model + "/model.gmc" : model;
 }
 
+/// The run may have been trained with other losses, of which its states say nothing.
+void warn_of_another_model(const runtime::LoadedModel& model, const std::string& folder) {
+    Diagnostics unreadable;  // an old run has no record
+    const auto record = runtime::read_run_record(folder + "/run.json", unreadable);
+    if (!record.ok()) return;
+    const std::string other = runtime::difference(*record, model.module().origin);
+    if (!other.empty())
+        fmt::print(stderr, "gmrun: the run in `{}` has {} than `{}`\n", folder, other,
+                   model.path());
+}
+
 }  // namespace
 
 void add_run(CommandLine& line, const char* otherwise) {
     line.add_argument("MODEL", "a .gmc file, or the folder of a run");
     line.add_option<std::string>("run", "DIR",
                                  fmt::format("the run's folder; by default {}", otherwise));
+}
+
+void add_checkpoint(CommandLine& line) {
+    line.add_option<std::string>("checkpoint", "NAME",
+                                 "which of the run's checkpoints, such as checkpoints/best; by "
+                                 "default the last",
+                                 "checkpoint");
 }
 
 std::string run_folder(const CommandLine& line, const std::string& model_name) {
@@ -45,11 +64,11 @@ std::string run_folder(const CommandLine& line, const std::string& model_name) {
 std::string model_path(const CommandLine& line) { return model_path(line.text("MODEL")); }
 
 Result<TrainedModel> load_trained(const CommandLine& line, Diagnostics& diagnostics) {
-    return load_trained(line.text("MODEL"), line.text("run"), diagnostics);
+    return load_trained(line.text("MODEL"), line.text("run"), diagnostics, line.text("checkpoint"));
 }
 
 Result<TrainedModel> load_trained(const std::string& model_text, const std::string& run,
-                                  Diagnostics& diagnostics) {
+                                  Diagnostics& diagnostics, const std::string& checkpoint) {
     TrainedModel trained;
     auto model = runtime::LoadedModel::load(model_path(model_text), diagnostics);
     if (!model.ok()) return Failure{};
@@ -62,9 +81,10 @@ Result<TrainedModel> load_trained(const std::string& model_text, const std::stri
             .help(fmt::format("train it first: gmrun train {}", model_path(model_text)));
         return Failure{};
     }
-    if (!runtime::read_checkpoint(trained.folder + "/checkpoint", trained.model->states(),
+    if (!runtime::read_checkpoint(trained.folder + "/" + checkpoint, trained.model->states(),
                                   trained.training, diagnostics))
         return Failure{};
+    warn_of_another_model(*trained.model, trained.folder);
     trained.model->set_progress(trained.training.step, trained.training.epoch);
     return trained;
 }

@@ -15,6 +15,9 @@ namespace gmc::tools {
 /// Declares MODEL (a .gmc file, or a run's folder) and --run, without which `otherwise` is meant.
 void add_run(CommandLine& line, const char* otherwise = "the newest of this model in runs/");
 
+/// Declares --checkpoint, for commands that take trained models.
+void add_checkpoint(CommandLine& line);
+
 /// The folder of a run: MODEL itself when that is a folder, else --run, else the newest of
 /// runs/NAME, runs/NAME-2, ... for the model called NAME. "" when there is none.
 std::string run_folder(const CommandLine& line, const std::string& model_name);
@@ -28,9 +31,10 @@ struct TrainedModel {
 };
 /// Loads the model with the states of its run's checkpoint. Errors: no such model, no run yet.
 Result<TrainedModel> load_trained(const CommandLine& line, Diagnostics& diagnostics);
-/// The same for given values of MODEL and --run; `run` may be "".
+/// The same for given values of MODEL, --run and --checkpoint; `run` may be "".
 Result<TrainedModel> load_trained(const std::string& model, const std::string& run,
-                                  Diagnostics& diagnostics);
+                                  Diagnostics& diagnostics,
+                                  const std::string& checkpoint = "checkpoint");
 
 /// Writes `examples` to `path`. A path that ends in .npy gets float32 N x ... in the data's range;
 /// .csv and .wav are written as the data were; any other gets a PNG with a grid (`columns` wide, 0:

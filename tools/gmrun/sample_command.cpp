@@ -38,6 +38,7 @@ int sample_command(const Words& words) {
                      "Draws samples of a trained model. Sample i depends on the seed and i only, "
                      "not on how many are drawn.");
     add_run(line);
+    add_checkpoint(line);
     line.add_option<int64_t>("count", "N", "how many samples; by default 64, of points 2000");
     line.add_option<uint64_t>("seed", "N", "seed of the noise", 1);
     line.add_option<std::string>("function", "NAME", "the model's function that makes samples",

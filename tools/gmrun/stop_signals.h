@@ -1,7 +1,7 @@
 // Signals that ask training to stop.
 #pragma once
 
-#include "runtime/train/stop_request.h"
+#include "runtime/run/stop_request.h"
 
 namespace gmc::tools {
 

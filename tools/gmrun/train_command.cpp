@@ -2,8 +2,9 @@
 #include <filesystem>
 
 #include "runtime/memory/memory_need.h"
-#include "runtime/train/trainer.h"
+#include "runtime/run/trainer.h"
 #include "tools/gmrun/commands.h"
+#include "tools/gmrun/replay.h"
 #include "tools/gmrun/run_source.h"
 #include "tools/gmrun/stop_signals.h"
 #include "tools/gmrun/tuning.h"
@@ -28,8 +29,8 @@ int exit_code(runtime::TrainEnd end, const runtime::StopRequest& stop) {
     return kRunFailed;
 }
 
-/// The pace of checkpoints from a text such as "500 steps" or "10 minutes".
-runtime::CheckpointPace pace_from(const std::string& text) {
+/// "500 steps", "10 minutes".
+void set_pace(const std::string& text, ir::RunPolicy& policy) {
     const auto unit_of = [&](size_t used) {
         const size_t begin = text.find_first_not_of(' ', used);
         std::string unit = begin == std::string::npos ? "" : text.substr(begin);
@@ -45,14 +46,22 @@ runtime::CheckpointPace pace_from(const std::string& text) {
     }
     const std::string unit = unit_of(used);
     const bool fits = used > 0 && amount > 0 && amount <= 1e9;
-    if (fits && unit == "step" && amount >= 1) return {static_cast<int64_t>(amount), 0};
-    if (fits && unit == "second") return {0, amount};
-    if (fits && unit == "minute") return {0, amount * 60};
-    if (fits && unit == "hour") return {0, amount * 3600};
-    throw UsageError(fmt::format(
-        "--checkpoint-every is a number of steps, seconds, minutes or hours, such as \"500 steps\" "
-        "or \"10 minutes\", not `{}`",
-        text));
+    policy.checkpoint_steps = 0;
+    policy.checkpoint_seconds = 0;
+    if (fits && unit == "step" && amount >= 1)
+        policy.checkpoint_steps = static_cast<int64_t>(amount);
+    else if (fits && unit == "second")
+        policy.checkpoint_seconds = amount;
+    else if (fits && unit == "minute")
+        policy.checkpoint_seconds = amount * 60;
+    else if (fits && unit == "hour")
+        policy.checkpoint_seconds = amount * 3600;
+    else
+        throw UsageError(
+            fmt::format("--checkpoint-every is a number of steps, seconds, minutes or hours, such "
+                        "as \"500 steps\" "
+                        "or \"10 minutes\", not `{}`",
+                        text));
 }
 
 void add_options(CommandLine& line) {
@@ -83,7 +92,8 @@ std::string checkpoint_of(const std::string& run) {
     return std::filesystem::is_directory(run) ? run + "/checkpoint" : run;
 }
 
-runtime::TrainOptions read_options(const CommandLine& line, const std::string& model_name) {
+runtime::TrainOptions read_options(const CommandLine& line, const std::string& model_name,
+                                   const ir::RunPolicy& policy) {
     runtime::TrainOptions options;
     options.resume = line.flag("resume");
     options.overwrite = line.flag("overwrite");
@@ -103,7 +113,7 @@ runtime::TrainOptions read_options(const CommandLine& line, const std::string& m
     if (line.has("more-epochs")) options.more_epochs = line.get<int64_t>("more-epochs");
     if (line.has("steps")) options.steps_most = line.get<int64_t>("steps");
     if (line.has("checkpoint-every"))
-        options.checkpoint_every = pace_from(line.text("checkpoint-every"));
+        set_pace(line.text("checkpoint-every"), options.policy.emplace(policy));
     options.log_every = line.get<int64_t>("log-every");
     if (line.has("samples")) options.sample_count = line.get<int64_t>("samples");
     options.quiet = line.flag("quiet");
@@ -142,13 +152,17 @@ int train_command(const Words& words) {
     Diagnostics diagnostics;
     auto model = runtime::LoadedModel::load(model_path(line), diagnostics);
     if (!model.ok()) return report(diagnostics);
-    runtime::TrainOptions options = read_options(line, (*model)->module().name);
+    runtime::TrainOptions options =
+        read_options(line, (*model)->module().name, (*model)->module().run);
     if (!options.quiet) print_memory((*model)->module());
     Tuning tuning(line, **model);
     options.stop = &stop;
     options.tuning = tuning.cache();
     options.bf16 = tuning.bf16();
     if (options.tuning != nullptr) options.tuning->stop_when([&stop] { return stop.asked(); });
+    options.on_diverged = [&](const std::string& replay) {
+        print_finding(**model, replay, tuning.cache(), tuning.bf16());
+    };
     const runtime::TrainResult result = runtime::train(**model, options, diagnostics);
     report(diagnostics);
     // Not fmt::print, which throws when the reader of the output is gone.

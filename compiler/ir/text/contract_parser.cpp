@@ -56,6 +56,10 @@ bool parse_contract_line(TokenReader& tokens, const Token& keyword, Module& modu
         tokens.attributes(module.training.emplace(), word);
     } else if (word == "schedule") {
         schedule(tokens, keyword, module);
+    } else if (word == "run") {
+        tokens.attributes(module.run, word);
+    } else if (word == "origin") {
+        tokens.attributes(module.origin, word);
     } else if (word == "compile") {
         tokens.attributes(module.compilation, word);
     } else {

@@ -74,8 +74,8 @@ class Parser : TokenReader {
             function();
         else if (!parse_contract_line(*this, keyword, module_))
             stop(keyword, fmt::format("`{}` starts nothing here", keyword.text),
-                 "lines of a module begin with file, description, data, test, train, schedule, "
-                 "compile, state or func");
+                 "lines of a module begin with file, description, data, test, train, run, schedule, "
+                 "compile, origin, state or func");
     }
 
     void file() {

@@ -71,6 +71,7 @@ std::string print_contract(const Module& module) {
     for (const DataField& field : module.data) out += print_field("data", field);
     for (const DataField& field : module.test) out += print_field("test", field);
     if (module.training) out += fmt::format("train{}\n", attributes_text(*module.training));
+    if (module.run != RunPolicy{}) out += fmt::format("run{}\n", attributes_text(module.run));
     if (!module.schedule.empty()) {
         out += "schedule";
         for (const ScheduleEntry& entry : module.schedule) {
@@ -81,6 +82,8 @@ std::string print_contract(const Module& module) {
     }
     if (module.compilation != Compilation{})
         out += fmt::format("compile{}\n", attributes_text(module.compilation));
+    if (module.origin != Origin{})
+        out += fmt::format("origin{}\n", attributes_text(module.origin));
     return out;
 }
 

@@ -1,6 +1,7 @@
-// Writes and reads run.json.
-#include "runtime/train/run_record.h"
+// run.json, written and read.
+#include "runtime/run/run_record.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "runtime/files/atomic_file.h"
@@ -15,6 +16,14 @@ constexpr uint64_t kLargestFile = 64 << 20;
 
 }  // namespace
 
+std::string difference(const RunRecord& record, const ir::Origin& origin) {
+    const auto differ = [](const std::string& run, const std::string& here) {
+        return !run.empty() && !here.empty() && run != here;
+    };
+    if (differ(record.origin.model, origin.model)) return "other networks or losses";
+    return differ(record.origin.data, origin.data) ? "other data" : "";
+}
+
 bool write_run_record(const std::string& path, const RunRecord& record, Diagnostics& diagnostics) {
     Json json{
         {"gmc_run", kVersion},       {"model", record.model},         {"version", record.version},
@@ -22,6 +31,11 @@ bool write_run_record(const std::string& path, const RunRecord& record, Diagnost
         {"seed", record.seed},       {"examples", record.examples},   {"tuned", record.tuned}};
     if (record.epochs) json["epochs"] = *record.epochs;
     json["data"] = record.data;
+    json["fingerprint"] = {{"model", record.origin.model}, {"data", record.origin.data}};
+    json["settings"] = record.origin.settings;
+    json["sources"] = Json::object();
+    for (size_t i = 0; i < std::min(record.sources.size(), record.origin.texts.size()); ++i)
+        json["sources"][record.sources[i]] = record.origin.texts[i];
     json["contractions"] = Json::object();
     for (const auto& [problem, choice] : record.contractions)
         json["contractions"][problem] = choice;
@@ -50,6 +64,13 @@ Result<RunRecord> read_run_record(const std::string& path, Diagnostics& diagnost
         record.tuned = json.at("tuned");
         record.data = json.value("data", "");
         if (json.contains("epochs")) record.epochs = json["epochs"].get<int64_t>();
+        record.origin.model = json.at("fingerprint").at("model");
+        record.origin.data = json.at("fingerprint").at("data");
+        record.origin.settings = json.at("settings").get<std::vector<std::string>>();
+        for (const auto& [file, text] : json.at("sources").items()) {
+            record.sources.push_back(file);
+            record.origin.texts.push_back(text);
+        }
         for (const auto& [problem, choice] : json.at("contractions").items())
             record.contractions[problem] = choice;
         return record;

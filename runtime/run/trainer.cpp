@@ -1,11 +1,12 @@
 // The training loop. It prepares the run's folder and states, runs steps, and writes states that
 // are known to be good.
-#include "runtime/train/trainer.h"
+#include "runtime/run/trainer.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <filesystem>
 
 #include "runtime/contractions/choice/tuning_machine.h"
@@ -13,15 +14,17 @@
 #include "runtime/data/data_summary.h"
 #include "runtime/files/atomic_file.h"
 #include "runtime/output/metrics_log.h"
-#include "runtime/output/png.h"
 #include "runtime/output/progress.h"
+#include "runtime/run/good_state.h"
+#include "runtime/run/kept_checkpoints.h"
+#include "runtime/run/replay.h"
+#include "runtime/run/run_folder.h"
+#include "runtime/run/run_record.h"
+#include "runtime/run/signs.h"
+#include "runtime/run/validation.h"
 #include "runtime/train/checkpoint.h"
 #include "runtime/train/generate.h"
-#include "runtime/train/good_state.h"
-#include "runtime/train/picture.h"
-#include "runtime/train/run_folder.h"
-#include "runtime/train/run_record.h"
-#include "runtime/train/sampler.h"
+#include "runtime/train/sample_picture.h"
 #include "runtime/train/step_runner.h"
 
 namespace gmc::runtime {
@@ -42,7 +45,11 @@ double now_s() {
 class Run {
   public:
     Run(LoadedModel& model, const TrainOptions& options, Diagnostics& diagnostics)
-        : model_(model), options_(options), diagnostics_(diagnostics), tuning_(options.tuning) {}
+        : model_(model),
+          options_(options),
+          policy_(options.policy.value_or(model.module().run)),
+          diagnostics_(diagnostics),
+          tuning_(options.tuning) {}
     ~Run() {
         if (replay_) model_.set_tuning(nullptr);
     }
@@ -96,6 +103,7 @@ class Run {
             auto record = read_run_record(path("run.json"), diagnostics_);
             if (!record.ok()) return false;
             record_ = record.take();
+            if (!is_same_model()) return false;
             follow_record();
         }
         training_.seed = record_.seed;
@@ -108,6 +116,18 @@ class Run {
             return false;
         }
         return true;
+    }
+
+    /// A checkpoint goes on with its own model and data only; how it is trained may be another.
+    bool is_same_model() {
+        const std::string other = difference(record_, model_.module().origin);
+        if (other.empty()) return true;
+        diagnostics_
+            .error(DiagnosticKind::kBadValue, {}, "the run in `{}` has {} than `{}`",
+                   folder_->path(), other, model_.path())
+            .help(fmt::format("`gmrun train {} --init {}` begins another run with its weights",
+                              model_.path(), folder_->path()));
+        return false;
     }
 
     void follow_record() {
@@ -124,6 +144,7 @@ class Run {
             diagnostics_);
         if (!loader.ok() || !begin_states(progress)) return false;
         loader_ = loader.take();
+        if (!prepare_validation()) return false;
         if (options_.show_warnings) options_.show_warnings(diagnostics_);
         record_.data = to_text(summarise(loader_->dataset()));
         if (!options_.quiet) progress.message(record_.data);
@@ -135,6 +156,26 @@ class Run {
         epochs_ = record_.epochs.value_or(model_.module().training->epochs) + options_.more_epochs;
         if (options_.more_epochs > 0) record_.epochs = epochs_;
         say_what_changed(progress);
+        return true;
+    }
+
+    /// The test data, or a share of the training data, which is then not trained on.
+    bool prepare_validation() {
+        const LoaderOptions options{model_.batch_size(), LoaderMode::kEvaluate, record_.seed, 0};
+        if (policy_.validate_test) {
+            auto loader = model_.data().make_loader(DataSplit::kTest, options, diagnostics_);
+            if (loader.ok()) validation_ = loader.take();
+            return loader.ok();
+        }
+        if (policy_.validate_share == 0) return true;
+        auto parts =
+            split_dataset(loader_->dataset(), policy_.validate_share, record_.seed, diagnostics_);
+        if (!parts.ok()) return false;
+        auto validation = Loader::create(parts->validation, options, diagnostics_);
+        auto training = Loader::create(parts->training, loader_->options(), diagnostics_);
+        if (!validation.ok() || !training.ok()) return false;
+        validation_ = validation.take();
+        loader_ = training.take();
         return true;
     }
 
@@ -182,6 +223,9 @@ class Run {
                 "nothing is left to do in {}: {} epochs are done of {} asked for; --more-epochs N "
                 "goes on",
                 folder_->path(), training_.pass, epochs_));
+        else if (stops_early())
+            progress.message(
+                fmt::format("nothing is left to do in {}: {}", folder_->path(), why_early()));
         else
             progress.message(fmt::format("nothing is left to do in {}: {} of {} steps are done",
                                          folder_->path(), training_.step, *options_.steps_most));
@@ -194,6 +238,8 @@ class Run {
         if (options_.overwrite) folder_->clear();
         record_.model = model_.module().name;
         record_.version = options_.version;
+        record_.origin = model_.module().origin;
+        record_.sources = model_.module().files;
         record_.precision = model_.is_bf16() ? "bf16" : "f32";
         if (tuning_ != nullptr) record_.contractions = tuning_->used();
         std::error_code error;
@@ -229,8 +275,17 @@ class Run {
     // ---- steps ----
 
     Cursor cursor() const { return training_.cursor(model_.batch_size()); }
+    bool stops_early() const {
+        return !policy_.stopping_metric.empty() &&
+               training_.stopping.epochs_since >= policy_.patience;
+    }
+    std::string why_early() const {
+        return fmt::format("training ended early: `{}` was best, {:.6g}, {} epochs ago",
+                           policy_.stopping_metric, training_.stopping.best.value_or(0),
+                           training_.stopping.epochs_since);
+    }
     bool finished() const {
-        return training_.pass >= epochs_ ||
+        return training_.pass >= epochs_ || stops_early() ||
                (options_.steps_most && training_.step >= *options_.steps_most);
     }
 
@@ -250,38 +305,104 @@ class Run {
         saved_step_ = training_.step;
         saved_s_ = now_s();
         before_ = cursor();
+        weight_signs_.begin(model_.states());
         count_steps();
+        if (policy_.on_divergence != "stop" && !folder_->has_checkpoint()) {
+            const TrainEnd end = save();  // where a rollback can go back to
+            if (end != TrainEnd::kDone) return end;
+        }
         while (!finished()) {
             if (stop_asked()) return interrupt(progress);
             before_ = cursor();
             if (!runner_->run(*loader_, training_, diagnostics_)) return data_failed();
             rate.add(model_.batch_size() * runner_->batches_per_round(), now_s());
+            figure_signs_.add(runner_->values());
             const bool logged = report(progress, rate);
-            if (const std::string bad = runner_->first_not_finite(); !bad.empty())
-                return diverged(fmt::format("`{}`", bad));
-            if (!logged) return write_failed();
-            const TrainEnd end = save_where_due();
+            if (!logged) return keep_after_error("once the folder can be written");
+            const std::string bad = runner_->first_not_finite();
+            TrainEnd end =
+                bad.empty() ? save_where_due(progress) : diverged(fmt::format("`{}`", bad));
+            if (end == TrainEnd::kDiverged && roll_back(progress)) end = TrainEnd::kDone;
             if (end != TrainEnd::kDone) return end;
         }
+        if (stops_early()) progress.message(why_early());
         return TrainEnd::kDone;
     }
 
     /// Saves when a checkpoint is due. kDone means that the loop goes on.
-    TrainEnd save_where_due() {
+    TrainEnd save_where_due(Progress& progress) {
         const bool epoch_ends = training_.pass > before_.epoch || finished();
-        const CheckpointPace& pace = options_.checkpoint_every;
-        const bool due = (pace.steps > 0 && training_.step - saved_step_ >= pace.steps) ||
-                         (pace.seconds > 0 && now_s() - saved_s_ >= pace.seconds);
+        const bool due =
+            (policy_.checkpoint_steps > 0 &&
+             training_.step - saved_step_ >= policy_.checkpoint_steps) ||
+            (policy_.checkpoint_seconds > 0 && now_s() - saved_s_ >= policy_.checkpoint_seconds);
         if (epoch_ends || due) {
+            bool best = false;
+            if (training_.pass > before_.epoch && validation_ && !validate(progress, best))
+                return diagnostics_.any() ? TrainEnd::kFailed : diverged("a figure of validation");
             const TrainEnd end = save();
-            if (end != TrainEnd::kDone || !epoch_ends) return end;
-            if (options_.sample_count != 0 && !draw_samples()) return TrainEnd::kFailed;
+            if (end != TrainEnd::kDone) return end;
+            const KeptCheckpoints kept(folder_->path(), policy_.keep_last);
+            if (!kept.keep(training_.step, diagnostics_) || (best && !kept.keep_best(diagnostics_)))
+                return TrainEnd::kFailed;
+            if (!epoch_ends) return TrainEnd::kDone;
+            if (training_.pass > before_.epoch && !look_for_signs(progress))
+                return TrainEnd::kFailed;
+            const std::string file = path(fmt::format("samples/epoch-{:03}.png", epoch()));
+            if (options_.sample_count != 0 &&
+                !draw_samples(model_, training_.seed, options_.sample_count, file, diagnostics_))
+                return TrainEnd::kFailed;
         } else if (training_.step - good_.training().step >= kKeepEvery) {
             if (const std::string bad = first_not_finite(model_.states()); !bad.empty())
                 return diverged(fmt::format("state `{}`", bad));
             good_.keep(model_.states(), training_);
         }
         return TrainEnd::kDone;
+    }
+
+    /// Figures of validation: a line on the screen, a line of metrics, and what is watched. False
+    /// after an error, and when one is not finite.
+    bool validate(Progress& progress, bool& best) {
+        const auto found = evaluate(model_, *validation_, training_.seed, diagnostics_);
+        if (!found.ok()) return false;
+        MetricsRow row(training_.step, epoch());
+        std::string line = fmt::format("epoch {}/{}  validation ", epoch(), epochs_);
+        bool finite = true;
+        for (const auto& [name, value] : found->values) {
+            row.add("validation_" + name, value);
+            line += fmt::format("  {} {:.4g}", name, value);
+            finite = finite && std::isfinite(value);
+            if (name == policy_.keep_best)
+                best = watch(training_.best, value, policy_.best_is_highest);
+            if (name == policy_.stopping_metric)
+                watch(training_.stopping, value, policy_.stopping_is_highest);
+        }
+        if (!options_.quiet) progress.message(line);
+        return log_->write(row, diagnostics_) && finite;
+    }
+
+    /// What the epoch says of the run's health. False after an error.
+    bool look_for_signs(Progress& progress) {
+        std::vector<Sign> signs = figure_signs_.take();
+        const std::vector<Sign> still = weight_signs_.take(model_.states());
+        signs.insert(signs.end(), still.begin(), still.end());
+        if (!judged_) {
+            auto loader = Loader::create(
+                loader_->dataset(), {model_.batch_size(), LoaderMode::kEvaluate, record_.seed, 0},
+                diagnostics_);
+            if (!loader.ok()) return false;
+            judged_ = loader.take();
+        }
+        const auto made = sample_signs(model_, *judged_, training_.seed, diagnostics_);
+        if (!made.ok()) return false;
+        signs.insert(signs.end(), made->begin(), made->end());
+        for (const Sign& sign : signs) {
+            if (!options_.quiet) progress.message(fmt::format("{}: {}", sign.name, sign.text));
+            MetricsRow row(training_.step, epoch());
+            row.add("sign", sign.name).add("number", sign.number).add("text", sign.text);
+            if (!log_->write(row, diagnostics_)) return false;
+        }
+        return true;
     }
 
     /// Counts the steps in all, for the progress line.
@@ -353,6 +474,29 @@ class Run {
         model_.set_progress(training_.step, training_.epoch);
     }
 
+    /// Once more with the states of the last checkpoint, and without the batches since. False when
+    /// the run is to end.
+    bool roll_back(Progress& progress) {
+        if (policy_.on_divergence == "stop" || training_.retries >= policy_.retries) return false;
+        TrainingState good;
+        Diagnostics lost;
+        if (!read_checkpoint(path("checkpoint"), model_.states(), good, lost)) return false;
+        training_ = diverged_at_;
+        ++training_.retries;
+        if (policy_.on_divergence == "lower_rate") training_.rate /= 2;
+        loader_->seek(cursor());
+        good_.keep(model_.states(), training_);
+        progress.message(
+            fmt::format("back to the weights of step {}: {} ({} of {} times){}", good.step,
+                        why_diverged_, training_.retries, policy_.retries,
+                        training_.rate < 1
+                            ? fmt::format("; updates are {:.4g} of what they were", training_.rate)
+                            : ""));
+        MetricsRow row(training_.step, epoch());
+        row.add("rolled_back_to", good.step).add("because", why_diverged_);
+        return log_->write(row, diagnostics_);
+    }
+
     /// Goes back to the state after `step`. Steps from the kept state on are repeated, and give the
     /// same numbers again.
     void go_back_to(int64_t step) {
@@ -372,16 +516,11 @@ class Run {
     /// functions of the next step have changed it already.
     TrainEnd data_failed() {
         if (runner_->states_changed()) go_back_to(training_.step);
-        keep_after_error("once the data are right, --resume goes on from there");
-        return TrainEnd::kFailed;
+        return keep_after_error("once the data are right");
     }
 
-    TrainEnd write_failed() {
-        keep_after_error("once the folder can be written, --resume goes on from there");
-        return TrainEnd::kFailed;
-    }
-
-    void keep_after_error(const std::string& remedy) {
+    TrainEnd keep_after_error(const std::string& when) {
+        const std::string remedy = when + ", --resume goes on from there";
         Diagnostics again;
         if (save_quietly(again))
             diagnostics_.note_last({}, fmt::format("the state after step {} is kept in `{}`; {}",
@@ -389,6 +528,7 @@ class Run {
         else if (folder_->has_checkpoint())
             diagnostics_.note_last({}, fmt::format("the last checkpoint is kept in `{}`; {}",
                                                    path("checkpoint"), remedy));
+        return TrainEnd::kFailed;
     }
 
     bool save_quietly(Diagnostics& diagnostics) {
@@ -400,13 +540,23 @@ class Run {
     }
 
     TrainEnd diverged(const std::string& what) {
-        diagnostics_
-            .error(DiagnosticKind::kDiverged, {}, "{} is not finite after step {} (epoch {})", what,
-                   training_.step, epoch())
-            .help(folder_->has_checkpoint()
-                      ? fmt::format("the last good state is kept in `{}`", path("checkpoint"))
-                      : "no good state was reached, so there is no checkpoint")
-            .help("a smaller learning rate is the usual remedy");
+        diverged_at_ = training_;
+        why_diverged_ =
+            fmt::format("{} is not finite after step {} (epoch {})", what, training_.step, epoch());
+        const std::string replay =
+            write_replay(model_, *runner_, *loader_, good_, training_.step, folder_->path());
+        if (options_.on_diverged && !replay.empty()) options_.on_diverged(replay);
+        const bool goes_on =
+            policy_.on_divergence != "stop" && diverged_at_.retries < policy_.retries;
+        if (goes_on) return TrainEnd::kDiverged;  // roll_back() says so
+        Diagnostic& error =
+            diagnostics_.error(DiagnosticKind::kDiverged, {}, "{}", why_diverged_)
+                .help(folder_->has_checkpoint()
+                          ? fmt::format("the last good state is kept in `{}`", path("checkpoint"))
+                          : "no good state was reached, so there is no checkpoint");
+        if (!replay.empty())
+            error.help(fmt::format("`gmrun replay {}` runs the step again", replay));
+        error.help("a smaller learning rate is the usual remedy; so may be `on_divergence`");
         return TrainEnd::kDiverged;
     }
 
@@ -421,22 +571,9 @@ class Run {
         return TrainEnd::kInterrupted;
     }
 
-    /// Draws samples, unless the model's samples are no pictures or points, or are made from data.
-    bool draw_samples() {
-        const ir::Function* sample = model_.module().find_function("sample");
-        if (sample == nullptr || sample->results.empty()) return true;
-        const ir::Shape& shape = sample->type(sample->results[0].value).shape;
-        if (!is_drawable(shape) || !Sampler::can_sample(model_, *sample)) return true;
-        const int64_t count = options_.sample_count.value_or(usual_count(shape));
-        const auto samples = generate(model_, "sample", count, training_.seed, diagnostics_);
-        if (!samples.ok()) return false;
-        const auto picture = draw(model_, *samples, 0, diagnostics_);
-        return picture.ok() && write_png(path(fmt::format("samples/epoch-{:03}.png", epoch())),
-                                         *picture, diagnostics_);
-    }
-
     LoadedModel& model_;
     const TrainOptions& options_;
+    const ir::RunPolicy policy_;
     Diagnostics& diagnostics_;
     TuningCache* tuning_;
     std::optional<TuningCache> replay_;  ///< the choices of a resumed run where nothing is measured
@@ -448,6 +585,12 @@ class Run {
     std::optional<MetricsLog> log_;
     GoodState good_;
     Cursor before_;  ///< the first batch of the last step
+    std::unique_ptr<Loader> validation_;
+    std::unique_ptr<Loader> judged_;  ///< data that samples are compared with
+    FigureSigns figure_signs_;
+    WeightSigns weight_signs_;
+    TrainingState diverged_at_;  ///< where training stood when a number was not finite
+    std::string why_diverged_;
     int64_t epochs_ = 1, steps_ = 0, saved_step_ = 0;
     double saved_s_ = 0;
 };

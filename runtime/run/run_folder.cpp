@@ -1,6 +1,6 @@
 // mkdir is atomic, so it decides which process gets a new folder; flock tells whether a process
 // trains in it.
-#include "runtime/train/run_folder.h"
+#include "runtime/run/run_folder.h"
 
 #include <fcntl.h>
 #include <sys/file.h>

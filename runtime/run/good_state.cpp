@@ -1,5 +1,5 @@
 // Copies the states' memory, and searches it for numbers that are not finite.
-#include "runtime/train/good_state.h"
+#include "runtime/run/good_state.h"
 
 #include <cmath>
 #include <cstring>

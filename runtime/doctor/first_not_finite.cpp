@@ -1,0 +1,174 @@
+// Operations run one by one; what they read is copied before, since results may take its place. Of
+// a loop, whose values live in registers, the reference repeats the body.
+#include "runtime/doctor/first_not_finite.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstring>
+
+#include "runtime/kernels/tile_cast.h"
+#include "runtime/profile/operation_text.h"
+#include "runtime/reference/reference.h"
+
+namespace gmc::runtime {
+namespace {
+
+std::vector<double> numbers_at(const void* data, const ir::Type& type) {
+    std::vector<float> floats(static_cast<size_t>(type.elements()));
+    cast_elements(data, type.dtype, floats.data(), ir::DType::kF32, type.elements());
+    return {floats.begin(), floats.end()};
+}
+
+bool all_finite(const std::vector<double>& numbers) {
+    for (const double number : numbers)
+        if (!std::isfinite(number)) return false;
+    return true;
+}
+
+TensorStatistics statistics_of(const std::string& name, const ReferenceTensor& tensor) {
+    TensorStatistics out{"%" + name, ir::to_string(tensor.type)};
+    out.count = static_cast<int64_t>(tensor.data.size());
+    double sum = 0;
+    int64_t finite = 0;
+    for (const double number : tensor.data) {
+        out.nans += std::isnan(number);
+        out.infinities += std::isinf(number);
+        out.zeros += number == 0;
+        if (!std::isfinite(number)) continue;
+        out.smallest = finite == 0 ? number : std::min(out.smallest, number);
+        out.largest = finite == 0 ? number : std::max(out.largest, number);
+        sum += std::fabs(number);
+        ++finite;
+    }
+    if (finite > 0) out.mean_absolute = sum / static_cast<double>(finite);
+    return out;
+}
+
+/// Looks at the operations of one function while it runs.
+class Search final : public OperationWatcher {
+  public:
+    Search(const ir::Module& module, const Executable& executable, const CallContext& call)
+        : module_(module), executable_(executable), call_(call) {}
+
+    void before(size_t index) override {
+        if (finding_) return;
+        operands_.clear();
+        for (const ir::ValueId id : operation(index).operands)
+            if (const void* data = executable_.data(id))
+                operands_[id] = {function().type(id), numbers_at(data, function().type(id))};
+    }
+
+    void after(size_t index) override {
+        if (finding_) return;
+        const ir::Operation& done = operation(index);
+        for (const ir::ValueId id : done.results) {
+            const void* data = executable_.data(id);
+            if (data == nullptr) continue;
+            ReferenceTensor result{function().type(id), numbers_at(data, function().type(id))};
+            if (all_finite(result.data)) continue;
+            if (!find_in_body(done)) report(done, id, operands_, result);
+            return;
+        }
+    }
+
+    std::optional<Finding>& finding() { return finding_; }
+
+  private:
+    const ir::Function& function() const { return executable_.function(); }
+    const ir::Operation& operation(size_t index) const { return function().operations[index]; }
+
+    /// The operation of a loop's body that is to blame.
+    bool find_in_body(const ir::Operation& loop) {
+        ReferenceValues values = operands_;
+        for (const ir::ValueId id : loop.operands)
+            if (values.count(id) == 0) return false;
+        for (const ir::Operation& inner : loop.body) {
+            run_reference_operation(function(), inner, values, call_, {.round_to_float = true});
+            const ReferenceTensor& result = values.at(inner.result());
+            if (all_finite(result.data)) continue;
+            report(inner, inner.result(), values, result);
+            return true;
+        }
+        return false;
+    }
+
+    void report(const ir::Operation& done, ir::ValueId id, const ReferenceValues& values,
+                const ReferenceTensor& result) {
+        Finding found;
+        found.function = function().name;
+        found.operation = done.info().name;
+        found.name = OperationNames(module_).of(function(), done);
+        found.place = place_of(module_, done);
+        for (const ir::ValueId operand : done.operands)
+            if (values.count(operand) != 0)
+                found.operands.push_back(
+                    statistics_of(function().values[operand].name, values.at(operand)));
+        found.result = statistics_of(function().values[id].name, result);
+        finding_ = found;
+    }
+
+    const ir::Module& module_;
+    const Executable& executable_;
+    const CallContext call_;
+    ReferenceValues operands_;
+    std::optional<Finding> finding_;
+};
+
+/// The batch into the function's inputs.
+void set_batch(const Executable& executable, const ReplayBatch& batch) {
+    for (size_t i = 0; i < executable.input_count(); ++i)
+        for (const auto& [name, numbers] : batch.fields)
+            if (executable.function().inputs[i].source == ir::InputSource::data(name))
+                std::memcpy(executable.input(i), numbers.data(), numbers.size() * sizeof(float));
+}
+
+}  // namespace
+
+std::string text_of(const TensorStatistics& s) {
+    std::string out = fmt::format("{}, {}: ", s.name, s.type);
+    if (s.nans + s.infinities < s.count)
+        out += fmt::format("from {:.4g} to {:.4g}, mean |x| {:.4g}", s.smallest, s.largest,
+                           s.mean_absolute);
+    else
+        out += "no finite number";
+    if (s.zeros > 0) out += fmt::format("; {} of {} are 0", s.zeros, s.count);
+    if (s.infinities > 0) out += fmt::format("; {} of {} are infinite", s.infinities, s.count);
+    if (s.nans > 0) out += fmt::format("; {} of {} are NaN", s.nans, s.count);
+    return out;
+}
+
+std::string text_of(const Finding& finding) {
+    std::string out = fmt::format(
+        "the first value that is not finite is a result of `{}`: {} in @{}{}", finding.operation,
+        finding.name, finding.function, finding.place.empty() ? "" : ", " + finding.place);
+    for (const TensorStatistics& operand : finding.operands) out += "\n  takes " + text_of(operand);
+    return out + "\n  gives " + text_of(finding.result);
+}
+
+Result<std::optional<Finding>> find_first_not_finite(LoadedModel& model, const Replay& replay,
+                                                     Diagnostics& diagnostics) {
+    const auto arena = std::make_shared<Arena>(model.module());
+    uint32_t call = replay.training.call;
+    size_t batch = 0;
+    for (const ir::ScheduleEntry& entry : model.module().schedule) {
+        const ir::Function& function = *model.module().find_function(entry.function);
+        // Without loops that follow contractions: each operation has a kernel of its own.
+        auto executable = Executable::make(
+            model.module(), function, model.states(), arena,
+            {.tuning = replay.tuning, .bf16 = replay.bf16, .epilogues = false}, diagnostics);
+        if (!executable.ok()) return Failure{};
+        for (int64_t i = 0; i < entry.repeat && batch < replay.batches.size(); ++i) {
+            const CallContext context{replay.training.seed, call++,
+                                      static_cast<double>(replay.training.step),
+                                      replay.batches[batch].epoch};
+            set_batch(*executable, replay.batches[batch++]);
+            Search search(model.module(), *executable, context);
+            executable->run_watched(context, search);
+            if (search.finding()) return std::move(search.finding());
+        }
+    }
+    return std::optional<Finding>{};
+}
+
+}  // namespace gmc::runtime

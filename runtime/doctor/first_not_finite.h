@@ -1,0 +1,49 @@
+// Where a step of training goes wrong: the first operation of which a result is not finite.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/train/checkpoint.h"
+#include "runtime/train/loaded_model.h"
+
+namespace gmc::runtime {
+
+/// What a tensor holds. Of the numbers that are finite: smallest, largest, mean of the absolute
+/// values.
+struct TensorStatistics {
+    std::string name, type;
+    int64_t count = 0, nans = 0, infinities = 0, zeros = 0;
+    double smallest = 0, largest = 0, mean_absolute = 0;
+};
+/// "%x, f32[16,64]: from -3.2 to 5.1, mean |x| 0.2; 3 of 1024 are 0"
+std::string text_of(const TensorStatistics& statistics);
+
+struct Finding {
+    std::string function;   ///< of the model: "step_vae"
+    std::string operation;  ///< "log"
+    std::string name;       ///< its result as people know it: "%decoder.dense"
+    std::string place;      ///< "models/vae.yaml:28:9"; "" when it is not known
+    std::vector<TensorStatistics> operands;
+    TensorStatistics result;
+};
+
+/// A step: where training stood, its batches, and how its contractions were computed.
+struct Replay {
+    TrainingState training;
+    std::vector<ReplayBatch> batches;
+    TuningCache* tuning = nullptr;  ///< as for LoadedModel::set_tuning
+    bool bf16 = true;               ///< what was compiled for bf16 is computed so
+};
+
+/// Repeats the step with a look at every result. None: all were finite, as where another machine
+/// rounds otherwise. The model's states must be those of the replay; they are changed.
+/// Errors: those of Executable::make.
+Result<std::optional<Finding>> find_first_not_finite(LoadedModel& model, const Replay& replay,
+                                                     Diagnostics& diagnostics);
+
+/// The finding as lines of text, without a line break at the end.
+std::string text_of(const Finding& finding);
+
+}  // namespace gmc::runtime

@@ -1,0 +1,46 @@
+// A link of another name, put in place by renaming, so that each is whole or not there.
+#include "runtime/run/kept_checkpoints.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <vector>
+
+namespace gmc::runtime {
+
+namespace fs = std::filesystem;
+
+bool KeptCheckpoints::link_as(const std::string& name, Diagnostics& diagnostics) const {
+    const std::string from = folder_ + "/checkpoint", folder = folder_ + "/checkpoints";
+    const std::string beside = folder + "/." + name + ".new", to = folder + "/" + name;
+    std::error_code error;
+    fs::create_directories(folder, error);
+    fs::remove(beside, error);
+    fs::create_hard_link(from, beside, error);
+    if (error) fs::copy_file(from, beside, fs::copy_options::overwrite_existing, error);
+    if (!error) fs::rename(beside, to, error);
+    if (error)
+        diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be written: {}", to,
+                          error.message());
+    return !error;
+}
+
+bool KeptCheckpoints::keep(int64_t step, Diagnostics& diagnostics) const {
+    if (last_ <= 1) return true;
+    if (!link_as(fmt::format("step-{:08}", step), diagnostics)) return false;
+    std::vector<fs::path> kept;
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(folder_ + "/checkpoints", error))
+        if (entry.path().filename().string().starts_with("step-")) kept.push_back(entry.path());
+    std::sort(kept.begin(), kept.end());
+    for (size_t i = 0; i + static_cast<size_t>(last_) < kept.size(); ++i)
+        fs::remove(kept[i], error);
+    return true;
+}
+
+bool KeptCheckpoints::keep_best(Diagnostics& diagnostics) const {
+    return link_as("best", diagnostics);
+}
+
+}  // namespace gmc::runtime

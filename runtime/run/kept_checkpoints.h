@@ -1,0 +1,29 @@
+// Checkpoints that stay beside the last one, in the run's folder `checkpoints/`.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "compiler/support/diagnostic.h"
+
+namespace gmc::runtime {
+
+/// Keeps the run's `checkpoint` under other names, as hard links where the file system has them.
+class KeptCheckpoints {
+  public:
+    /// `last`: how many of the latest checkpoints stay; 1 is `checkpoint` itself.
+    KeptCheckpoints(std::string folder, int64_t last) : folder_(std::move(folder)), last_(last) {}
+
+    /// checkpoints/step-NNNNNNNN, and the oldest beyond the last ones goes. False after an error.
+    [[nodiscard]] bool keep(int64_t step, Diagnostics& diagnostics) const;
+    /// checkpoints/best. False after an error.
+    [[nodiscard]] bool keep_best(Diagnostics& diagnostics) const;
+
+  private:
+    bool link_as(const std::string& name, Diagnostics& diagnostics) const;
+
+    std::string folder_;
+    int64_t last_;
+};
+
+}  // namespace gmc::runtime

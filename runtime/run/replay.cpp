@@ -1,0 +1,55 @@
+// Every step is the same again when it begins with the same states, so the one that went wrong can
+// be found again.
+#include "runtime/run/replay.h"
+
+#include <fmt/format.h>
+
+namespace gmc::runtime {
+namespace {
+
+ReplayBatch keep(const Batch& batch, const Loader& loader) {
+    ReplayBatch out;
+    out.epoch =
+        static_cast<double>(batch.cursor.epoch) +
+        static_cast<double>(batch.cursor.batch) / static_cast<double>(loader.batches_per_epoch());
+    for (size_t f = 0; f < batch.fields.size(); ++f) {
+        const Field& field = *loader.dataset().fields()[f];
+        const float* numbers = batch.fields[f];
+        out.fields.emplace_back(
+            field.name(),
+            std::vector<float>(numbers, numbers + loader.options().batch_size * field.elements()));
+    }
+    return out;
+}
+
+}  // namespace
+
+std::string write_replay(LoadedModel& model, StepRunner& runner, Loader& loader,
+                         const GoodState& good, int64_t last, const std::string& folder) {
+    const int64_t batch_size = loader.options().batch_size;
+    Diagnostics lost;
+    StateStore& states = model.states();
+    good.restore(states);
+    TrainingState training = good.training();
+    loader.seek(training.cursor(batch_size));
+    GoodState start;
+    while (training.step <= last) {
+        start.keep(states, training);
+        if (!runner.run(loader, training, lost)) return "";
+        if (!runner.first_not_finite().empty() || !first_not_finite(states).empty()) break;
+    }
+    if (!start.kept()) return "";
+    start.restore(states);
+    training = start.training();
+    loader.seek(training.cursor(batch_size));
+    std::vector<ReplayBatch> batches;
+    for (int64_t i = 0; i < runner.batches_per_round(); ++i) {
+        const auto batch = loader.next(lost);
+        if (!batch.ok()) return "";
+        batches.push_back(keep(**batch, loader));
+    }
+    const std::string file = fmt::format("{}/diverged-step-{}.replay", folder, training.step + 1);
+    return write_checkpoint(file, states, training, lost, batches) ? file : "";
+}
+
+}  // namespace gmc::runtime

@@ -1,0 +1,19 @@
+// The step of a run in which something went wrong, in a file: a checkpoint from before it, and its
+// batches. `gmrun replay` runs it again, without the data set.
+#pragma once
+
+#include <string>
+
+#include "runtime/run/good_state.h"
+#include "runtime/train/step_runner.h"
+
+namespace gmc::runtime {
+
+/// Repeats the steps from `good` on, up to and with the one behind step `last`, and writes the
+/// first that makes a loss or a state that is not finite: FOLDER/diverged-step-N.replay. Returns
+/// its path; "" when it cannot be written or read. The model's states are those before that step
+/// then.
+std::string write_replay(LoadedModel& model, StepRunner& runner, Loader& loader,
+                         const GoodState& good, int64_t last, const std::string& folder);
+
+}  // namespace gmc::runtime

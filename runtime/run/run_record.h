@@ -1,0 +1,44 @@
+// What a run is: everything, beside the model and the data, that its numbers depend on. Kept in the
+// run's folder as run.json, so that it can be looked at, repeated, and resumed to the bit.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "compiler/ir/contract.h"
+#include "compiler/support/diagnostic.h"
+#include "compiler/support/result.h"
+
+namespace gmc::runtime {
+
+struct RunRecord {
+    std::string model;                 ///< its name
+    std::string version;               ///< of the program that trained last
+    std::string machine;               ///< processor, instructions, libraries and threads
+    std::string precision;             ///< that the model was compiled for
+    bool bf16 = true;                  ///< false: what was compiled for bf16 is computed in f32
+    ir::Origin origin;                 ///< of the module: fingerprints, settings, texts
+    std::vector<std::string> sources;  ///< names of the files that the texts are of
+    uint64_t seed = 1;
+    std::optional<int64_t> epochs;  ///< asked for on the command line, instead of the model's
+    int64_t examples = 0;           ///< of the training data
+    std::string data;               ///< what they were, in a line (data_summary.h)
+    /// Whether contractions were chosen by measuring, and the choices: problem, candidate.
+    bool tuned = false;
+    std::map<std::string, std::string> contractions;
+};
+
+/// What a run and a module do not have in common: "other networks or losses", "other data"; "" when
+/// they are of one model, as far as both say.
+std::string difference(const RunRecord& record, const ir::Origin& origin);
+
+/// Writes run.json, whole or not at all. False after an error (kBadFile).
+[[nodiscard]] bool write_run_record(const std::string& path, const RunRecord& record,
+                                    Diagnostics& diagnostics);
+/// Errors (kBadFile): cannot be read, not what write_run_record writes.
+Result<RunRecord> read_run_record(const std::string& path, Diagnostics& diagnostics);
+
+}  // namespace gmc::runtime

@@ -1,0 +1,258 @@
+// Limits are wide: a sign is to say what is certainly wrong, not what could be better.
+#include "runtime/run/signs.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "runtime/train/fill_inputs.h"
+#include "runtime/train/sampler.h"
+
+namespace gmc::runtime {
+namespace {
+
+/// A discriminator is certain of its answers beyond this, on the mean of an epoch.
+constexpr double kCertain = 0.995;
+/// So many steps are looked at for oscillation, and so alike must neighbouring changes be. Losses
+/// of independent batches have -0.5.
+constexpr size_t kOscillationSteps = 64;
+constexpr double kAlternating = -0.9, kSwing = 0.05;
+/// What moved by less than this share of its size has not moved.
+constexpr double kStill = 1e-6;
+constexpr double kMoving = 1e-3;
+constexpr double kMostDeadUnits = 0.5, kMostDeadCodes = 0.95;
+constexpr double kActiveVariance = 0.01, kFewestActive = 0.05;
+constexpr double kLeastDiversity = 0.05;
+
+bool ends_with_weight(const std::string& name) { return name.ends_with(".weight"); }
+
+/// The share of `groups` of which no number has moved; number i is of group (i / stride) % groups.
+double still_share(const float* now, const std::vector<float>& before, int64_t groups,
+                   int64_t stride) {
+    std::vector<double> moved(static_cast<size_t>(groups)), size(moved.size());
+    for (size_t i = 0; i < before.size(); ++i) {
+        const size_t group = (i / static_cast<size_t>(stride)) % moved.size();
+        moved[group] = std::max<double>(moved[group], std::fabs(now[i] - before[i]));
+        size[group] = std::max<double>(size[group], std::fabs(before[i]));
+    }
+    int64_t still = 0;
+    for (size_t g = 0; g < moved.size(); ++g) still += moved[g] <= kStill * size[g];
+    return static_cast<double>(still) / static_cast<double>(groups);
+}
+
+/// How far a tensor has moved, as a share of its norm.
+double relative_change(const float* now, const std::vector<float>& before) {
+    double change = 0, norm = 0;
+    for (size_t i = 0; i < before.size(); ++i) {
+        const double difference = double{now[i]} - before[i];
+        change += difference * difference;
+        norm += double{before[i]} * before[i];
+    }
+    return norm > 0 ? std::sqrt(change / norm) : 0;
+}
+
+/// Correlation of each change with the one behind it.
+double alternation(const std::deque<double>& values) {
+    double products = 0, squares = 0;
+    for (size_t i = 2; i < values.size(); ++i)
+        products += (values[i] - values[i - 1]) * (values[i - 1] - values[i - 2]);
+    for (size_t i = 1; i < values.size(); ++i)
+        squares += (values[i] - values[i - 1]) * (values[i] - values[i - 1]);
+    return squares > 0 ? products / squares : 0;
+}
+
+double swing(const std::deque<double>& values) {
+    const auto [low, high] = std::minmax_element(values.begin(), values.end());
+    double mean = 0;
+    for (const double value : values) mean += std::fabs(value) / static_cast<double>(values.size());
+    return mean > 0 ? (*high - *low) / mean : 0;
+}
+
+/// Whether networks work against each other: there are several losses.
+bool is_game(const ir::Module& module) {
+    const ir::Function* evaluate = module.find_function("evaluate");
+    return evaluate != nullptr && std::count_if(evaluate->results.begin(), evaluate->results.end(),
+                                                [](const ir::NamedValue& result) {
+                                                    return result.name.ends_with("_loss");
+                                                }) > 1;
+}
+
+}  // namespace
+
+void FigureSigns::add(const std::vector<StepRunner::Named>& values) {
+    for (const StepRunner::Named& value : values) {
+        Figure& figure = figures_[value.name];
+        figure.sum += value.value;
+        ++figure.count;
+        figure.last.push_back(value.value);
+        if (figure.last.size() > kOscillationSteps) figure.last.pop_front();
+    }
+}
+
+std::vector<Sign> FigureSigns::take() {
+    std::vector<Sign> signs;
+    const auto mean = [&](const char* name) {
+        const auto found = figures_.find(name);
+        return found == figures_.end() || found->second.count == 0
+                   ? 0.5
+                   : found->second.sum / static_cast<double>(found->second.count);
+    };
+    const double real = mean("real_probability"), fake = mean("fake_probability");
+    if (real > kCertain && (fake < 1 - kCertain || figures_.count("fake_probability") == 0))
+        signs.push_back({"discriminator_wins", real,
+                         fmt::format("the discriminator tells data from samples without error "
+                                     "(it calls data real with a probability of {:.4f}), so the "
+                                     "generator learns nothing from it",
+                                     real)});
+    for (const auto& [name, figure] : figures_) {
+        if (name != "loss" && !name.ends_with("_loss")) continue;
+        if (figure.last.size() < kOscillationSteps) continue;
+        const double correlation = alternation(figure.last);
+        if (correlation > kAlternating || swing(figure.last) < kSwing) continue;
+        signs.push_back({"oscillation", correlation,
+                         fmt::format("`{}` goes up and down with every step (neighbouring changes "
+                                     "have a correlation of {:.2f}): the learning rate is too "
+                                     "large",
+                                     name, correlation)});
+    }
+    figures_.clear();
+    return signs;
+}
+
+void WeightSigns::begin(const StateStore& states) {
+    before_.clear();
+    for (ir::StateId id = 0; id < states.saved_count(); ++id)
+        if (states.state(id).role == ir::StateRole::kParameter && states.state(id).type.rank() >= 2)
+            before_[id].assign(states.data(id), states.data(id) + states.elements(id));
+}
+
+std::vector<Sign> WeightSigns::take(const StateStore& states) {
+    std::vector<Sign> signs;
+    struct Layer {
+        std::string name;
+        double change;
+    };
+    std::map<std::string, std::vector<Layer>> networks;
+    for (const auto& [id, before] : before_) {
+        const ir::State& state = states.state(id);
+        const ir::Shape& shape = state.type.shape;
+        const float* now = states.data(id);
+        const double change = relative_change(now, before);
+        if (state.name.ends_with(".codebook")) {
+            const double still = still_share(now, before, shape[0], shape[1]);
+            if (change > 0 && still > kMostDeadCodes)
+                signs.push_back({"dead_codes", still,
+                                 fmt::format("{:.0f} % of the codes of `{}` were never the nearest "
+                                             "in this epoch",
+                                             100 * still, state.name)});
+        }
+        if (!ends_with_weight(state.name)) continue;
+        networks[state.name.substr(0, state.name.find('.'))].push_back({state.name, change});
+        if (shape.size() != 2 || change <= kMoving) continue;
+        const double still = still_share(now, before, shape.back(), 1);
+        if (still > kMostDeadUnits)
+            signs.push_back({"dead_units", still,
+                             fmt::format("{:.0f} % of the units of `{}` have not moved in this "
+                                         "epoch: they are 0 for every example",
+                                         100 * still, state.name)});
+    }
+    for (const auto& [network, layers] : networks) {
+        const auto [least, most] =
+            std::minmax_element(layers.begin(), layers.end(),
+                                [](const Layer& a, const Layer& b) { return a.change < b.change; });
+        if (most->change <= kMoving || least->change > kStill) continue;
+        signs.push_back({"vanishing_gradient", least->change,
+                         fmt::format("`{}` moved by {:.1e} of its size in this epoch, `{}` by "
+                                     "{:.1e}: hardly a gradient comes through",
+                                     least->name, least->change, most->name, most->change)});
+    }
+    begin(states);
+    return signs;
+}
+
+int64_t active_units(const float* means, int64_t rows, int64_t width) {
+    int64_t active = 0;
+    for (int64_t k = 0; k < width; ++k) {
+        double sum = 0, squares = 0;
+        for (int64_t row = 0; row < rows; ++row) {
+            const double x = means[row * width + k];
+            sum += x;
+            squares += x * x;
+        }
+        const double n = static_cast<double>(rows);
+        active += squares / n - (sum / n) * (sum / n) > kActiveVariance;
+    }
+    return active;
+}
+
+/// Twice the variance, which needs no pairs.
+double diversity(const float* numbers, int64_t rows, int64_t width) {
+    double out = 0;
+    const double n = static_cast<double>(rows);
+    for (int64_t k = 0; k < width; ++k) {
+        double sum = 0, squares = 0;
+        for (int64_t row = 0; row < rows; ++row) {
+            const double x = numbers[row * width + k];
+            sum += x;
+            squares += x * x;
+        }
+        out += 2 * (squares - sum * sum / n) / (n - 1);
+    }
+    return out;
+}
+
+Result<std::vector<Sign>> sample_signs(LoadedModel& model, Loader& data, uint64_t seed,
+                                       Diagnostics& diagnostics) {
+    std::vector<Sign> signs;
+    const int64_t rows = model.batch_size();
+    data.seek({});
+    const auto batch = data.next(diagnostics);
+    if (!batch.ok()) return Failure{};
+    if (rows < 8 || (*batch)->valid_rows < rows) return signs;  // too few to compare
+    const ir::Function* encode = model.module().find_function("encode");
+    const bool variational = encode != nullptr && encode->results.size() == 2 &&
+                             encode->results[0].name == "mean" &&
+                             encode->results[1].name == "log_variance" &&
+                             encode->type(encode->results[0].value).rank() == 2;
+    if (variational) {
+        Executable* executable = model.function("encode", diagnostics);
+        if (executable == nullptr) return Failure{};
+        set_inputs(*executable, data, **batch);
+        executable->run(model.context(seed, 0));
+        const int64_t width = executable->result_type(0).shape[1];
+        const int64_t active = active_units(executable->result(0), rows, width);
+        if (static_cast<double>(active) < kFewestActive * static_cast<double>(width))
+            signs.push_back(
+                {"posterior_collapse", static_cast<double>(active),
+                 fmt::format("{} of {} units of the latent tell examples apart: the decoder does "
+                             "without the encoder",
+                             active, width)});
+    }
+    const ir::Function* sample = model.module().find_function("sample");
+    // Where there is one loss, samples that are alike are what it asks for.
+    if (!is_game(model.module())) return signs;
+    if (sample == nullptr || sample->results.empty() || !Sampler::can_sample(model, *sample))
+        return signs;
+    const ir::Type& type = sample->type(sample->results[0].value);
+    for (size_t f = 0; f < data.dataset().fields().size(); ++f) {
+        const Field& field = *data.dataset().fields()[f];
+        if (type.shape.empty() ||
+            ir::Shape(type.shape.begin() + 1, type.shape.end()) != field.shape() ||
+            field.elements() < 2)
+            continue;
+        const auto samples = generate(model, "sample", rows, seed, diagnostics);
+        if (!samples.ok()) return Failure{};
+        const double ratio = diversity(samples->values.data(), rows, field.elements()) /
+                             diversity((*batch)->fields[f], rows, field.elements());
+        if (ratio < kLeastDiversity)
+            signs.push_back({"mode_collapse", ratio,
+                             fmt::format("samples differ from each other {:.3f} times as much as "
+                                         "the data do: the model makes the same over and over",
+                                         ratio)});
+        break;
+    }
+    return signs;
+}
+
+}  // namespace gmc::runtime

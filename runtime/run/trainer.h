@@ -1,0 +1,75 @@
+// The one training loop, for every model: it knows functions and data, not GANs or VAEs. Enters: a
+// loaded model and options. Leaves: a run's folder.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "compiler/support/diagnostic.h"
+#include "runtime/run/stop_request.h"
+#include "runtime/train/loaded_model.h"
+
+namespace gmc::runtime {
+
+class TuningCache;
+
+struct TrainOptions {
+    std::string run_directory;          ///< "": the next free one in runs/ (run_folder.h)
+    bool resume = false;                ///< go on from the run's checkpoint
+    bool overwrite = false;             ///< give up the run that is in the folder
+    std::string init;                   ///< a checkpoint that the weights of a new run come from
+    std::optional<uint64_t> seed;       ///< of a new run, by default 1; a resumed one has its own
+    std::optional<int64_t> epochs;      ///< instead of the run's or the model's
+    int64_t more_epochs = 0;            ///< beyond these
+    std::optional<int64_t> steps_most;  ///< stop after this many steps in all
+    /// What the run looks after, instead of what the model says (ir::RunPolicy).
+    std::optional<ir::RunPolicy> policy;
+    int64_t log_every = 50;  ///< steps between two lines of metrics.jsonl
+    /// Samples drawn after each epoch, 0 = none; by default 64 images or 2000 points.
+    std::optional<int64_t> sample_count;
+    /// Shows the warnings so far, before the first step, and may empty the list.
+    std::function<void(Diagnostics&)> show_warnings = nullptr;
+    /// No progress line.
+    bool quiet = false;
+    /// Checked after each step.
+    StopRequest* stop = nullptr;
+    /// Chooses contractions by measuring; null: static rules choose. A resumed run ignores this and
+    /// makes the choices that it was begun with.
+    TuningCache* tuning = nullptr;
+    bool bf16 = true;     ///< false: the model computes in f32 (LoadedModel::disable_bf16)
+    std::string version;  ///< of the program, for the run's record
+    /// Called when a number was not finite, with the file that has the step in which that happened
+    /// (a checkpoint with its batches). The model's states may be changed.
+    std::function<void(const std::string& replay)> on_diverged;
+};
+
+enum class TrainEnd {
+    kDone,
+    /// An error was reported before the first step: the input is wrong.
+    kNotStarted,
+    /// An error was reported later; the state after the last good step is saved.
+    kFailed,
+    /// A loss or a state is not finite; the last good checkpoint is kept.
+    kDiverged,
+    /// A checkpoint was written.
+    kInterrupted,
+};
+
+struct TrainResult {
+    TrainEnd end = TrainEnd::kNotStarted;
+    /// Of the run.
+    std::string folder;
+};
+
+/// Trains and writes, into the run's folder: model.gmc (a copy), run.json (run_record.h),
+/// checkpoint (after each epoch, at the end, and as the policy says), checkpoints/, metrics.jsonl,
+/// samples/epoch-NNN.png where the model has a function `sample` that makes images or points of
+/// noise and labels.
+///
+/// The end is counted in passes over the data, not in steps. So a run that is resumed with another
+/// batch size or with more data still trains for the number of epochs asked for.
+TrainResult train(LoadedModel& model, const TrainOptions& options, Diagnostics& diagnostics);
+
+}  // namespace gmc::runtime

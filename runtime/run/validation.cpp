@@ -1,0 +1,72 @@
+// Parts of data sets are fields that know which examples they have.
+#include "runtime/run/validation.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "runtime/data/shuffle.h"
+
+namespace gmc::runtime {
+namespace {
+
+/// Some of the examples of a field.
+class PartOfField final : public Field {
+  public:
+    PartOfField(FieldPtr whole, std::shared_ptr<const std::vector<int64_t>> examples)
+        : Field(whole->name(), whole->shape(), static_cast<int64_t>(examples->size()),
+                whole->class_count()),
+          whole_(std::move(whole)),
+          examples_(std::move(examples)) {}
+
+    void read(int64_t index, float* dst) const override { whole_->read(at(index), dst); }
+    void read_for_training(int64_t index, const TrainingPass& pass, float* dst) const override {
+        whole_->read_for_training(at(index), pass, dst);
+    }
+    bool in_memory() const override { return whole_->in_memory(); }
+    void expect(int64_t index) const override { whole_->expect(at(index)); }
+
+  private:
+    int64_t at(int64_t index) const { return (*examples_)[static_cast<size_t>(index)]; }
+
+    FieldPtr whole_;
+    std::shared_ptr<const std::vector<int64_t>> examples_;
+};
+
+Result<Dataset> part(const Dataset& dataset, std::vector<int64_t> examples,
+                     Diagnostics& diagnostics) {
+    std::sort(examples.begin(), examples.end());
+    const auto shared = std::make_shared<const std::vector<int64_t>>(std::move(examples));
+    std::vector<FieldPtr> fields;
+    for (const FieldPtr& field : dataset.fields())
+        fields.push_back(std::make_shared<PartOfField>(field, shared));
+    return make_dataset(std::move(fields), diagnostics);
+}
+
+}  // namespace
+
+Result<DatasetParts> split_dataset(const Dataset& dataset, double share, uint64_t seed,
+                                   Diagnostics& diagnostics) {
+    const int64_t count = dataset.count();
+    const auto kept = static_cast<int64_t>(std::llround(share * static_cast<double>(count)));
+    if (kept < 1 || kept >= count) {
+        diagnostics.error(DiagnosticKind::kBadValue, {},
+                          "a share of {} of {} examples is {}, which leaves nothing to {}", share,
+                          count, kept, kept < 1 ? "validate with" : "train with");
+        return Failure{};
+    }
+    // An epoch that training does not reach: another order than any of its own.
+    const std::vector<int64_t> order = epoch_order(count, seed, int64_t{1} << 40);
+    auto validation = part(dataset, {order.begin(), order.begin() + kept}, diagnostics);
+    auto training = part(dataset, {order.begin() + kept, order.end()}, diagnostics);
+    if (!validation.ok() || !training.ok()) return Failure{};
+    return DatasetParts{training.take(), validation.take()};
+}
+
+bool watch(Watched& watched, double value, bool highest) {
+    const bool better = !watched.best || (highest ? value > *watched.best : value < *watched.best);
+    watched.epochs_since = better ? 0 : watched.epochs_since + 1;
+    if (better) watched.best = value;
+    return better;
+}
+
+}  // namespace gmc::runtime

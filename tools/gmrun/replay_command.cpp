@@ -1,0 +1,60 @@
+// gmrun replay: the step in which a run went wrong, again.
+#include <filesystem>
+
+#include "runtime/contractions/choice/tuning_machine.h"
+#include "runtime/doctor/first_not_finite.h"
+#include "runtime/run/run_record.h"
+#include "tools/gmrun/commands.h"
+#include "tools/gmrun/replay.h"
+
+namespace gmc::tools {
+
+bool print_finding(runtime::LoadedModel& model, const std::string& file,
+                   runtime::TuningCache* tuning, bool bf16) {
+    Diagnostics diagnostics;
+    runtime::Replay replay;
+    replay.tuning = tuning;
+    replay.bf16 = bf16;
+    if (!runtime::read_checkpoint(file, model.states(), replay.training, diagnostics,
+                                  &replay.batches)) {
+        report(diagnostics);
+        return false;
+    }
+    const auto found = runtime::find_first_not_finite(model, replay, diagnostics);
+    report(diagnostics);
+    if (!found.ok()) return false;
+    fmt::print(stderr, "step {}: {}\n", replay.training.step + 1,
+               *found
+                   ? runtime::text_of(**found)
+                   : "every result of every operation is finite, so it is an update that is not");
+    return true;
+}
+
+int replay_command(const Words& words) {
+    CommandLine line("gmrun replay [options] FILE",
+                     "Runs the step again in which a run went wrong, from the file that `gmrun "
+                     "train` wrote, and says which\noperation was the first to give a number that "
+                     "is not finite.");
+    line.add_argument("FILE", "diverged-step-N.replay of a run's folder");
+    line.add_option<std::string>("model", "FILE", "the .gmc; by default model.gmc beside FILE");
+    if (!line.parse(words)) return kDone;
+    const std::string folder = std::filesystem::path(line.text("FILE")).parent_path().string();
+    const std::string beside = folder.empty() ? "." : folder;
+    Diagnostics diagnostics;
+    auto model = runtime::LoadedModel::load(
+        line.has("model") ? line.text("model") : beside + "/model.gmc", diagnostics);
+    if (!model.ok()) return report(diagnostics);
+    runtime::TuningCache tuning("", runtime::tuning_machine());
+    bool tuned = false, bf16 = true;
+    if (std::filesystem::exists(beside + "/run.json")) {
+        const auto record = runtime::read_run_record(beside + "/run.json", diagnostics);
+        if (!record.ok()) return report(diagnostics);
+        tuning.pin(record->contractions);
+        tuned = record->tuned;
+        bf16 = record->bf16;
+    }
+    return print_finding(**model, line.text("FILE"), tuned ? &tuning : nullptr, bf16) ? kDone
+                                                                                      : kInputWrong;
+}
+
+}  // namespace gmc::tools

@@ -1,0 +1,131 @@
+// gmrun verify: whether steps of a run give the same bits again.
+#include <zlib.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "runtime/contractions/choice/tuning_machine.h"
+#include "runtime/contractions/tuning_cache.h"
+#include "runtime/files/atomic_file.h"
+#include "runtime/run/trainer.h"
+#include "runtime/train/checkpoint.h"
+#include "tools/command_line/command_line.h"
+#include "tools/gmrun/commands.h"
+
+namespace gmc::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A folder that goes with this object.
+class TemporaryFolder {
+  public:
+    TemporaryFolder() {
+        std::string name = (fs::temp_directory_path() / "gmc-verify-XXXXXX").string();
+        if (mkdtemp(name.data()) != nullptr) path_ = name;
+    }
+    ~TemporaryFolder() {
+        std::error_code ignored;
+        if (!path_.empty()) fs::remove_all(path_, ignored);
+    }
+    TemporaryFolder(const TemporaryFolder&) = delete;
+    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+    const std::string& path() const { return path_; }
+
+  private:
+    std::string path_;
+};
+
+/// A checkpoint that a run kept, and its step.
+struct Kept {
+    std::string path;
+    int64_t step = 0;
+};
+
+std::vector<Kept> kept_checkpoints(const std::string& run) {
+    constexpr std::string_view kBegin = "step-";
+    std::vector<Kept> kept;
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(run + "/checkpoints", error)) {
+        const std::string name = entry.path().filename().string();
+        if (name.starts_with(kBegin))
+            kept.push_back({entry.path().string(), std::atoll(name.c_str() + kBegin.size())});
+    }
+    std::sort(kept.begin(), kept.end(),
+              [](const Kept& a, const Kept& b) { return a.step < b.step; });
+    return kept;
+}
+
+Result<std::string> digest_of(const std::string& checkpoint, Diagnostics& diagnostics) {
+    const auto bytes = runtime::read_whole_file(checkpoint, uint64_t{64} << 30, diagnostics);
+    if (!bytes.ok()) return Failure{};
+    return fmt::format("{:08x}",
+                       crc32_z(0, reinterpret_cast<const Bytef*>(bytes->data()), bytes->size()));
+}
+
+/// The digest of the checkpoint that `steps` more steps from `from` end in.
+Result<std::string> repeat(const std::string& run, const std::string& from, int64_t steps,
+                           Diagnostics& diagnostics) {
+    const TemporaryFolder folder;
+    std::error_code error;
+    fs::copy_file(from, folder.path() + "/checkpoint", error);
+    if (!error) fs::copy_file(run + "/run.json", folder.path() + "/run.json", error);
+    if (error) {
+        diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be copied: {}", run,
+                          error.message());
+        return Failure{};
+    }
+    auto model = runtime::LoadedModel::load(run + "/model.gmc", diagnostics);
+    if (!model.ok()) return Failure{};
+    runtime::TrainingState training;
+    if (!runtime::read_checkpoint(from, (*model)->states(), training, diagnostics))
+        return Failure{};
+    runtime::TuningCache tuning("", runtime::tuning_machine());
+    runtime::TrainOptions options;
+    options.run_directory = folder.path();
+    options.resume = options.quiet = true;
+    options.epochs = 1'000'000'000;
+    options.steps_most = training.step + steps;
+    options.sample_count = 0;
+    options.tuning = &tuning;
+    options.version = GMC_VERSION;
+    options.policy = (*model)->module().run;
+    options.policy->keep_last = 1;
+    options.policy->keep_best.clear();
+    options.policy->stopping_metric.clear();
+    options.policy->on_divergence = "stop";
+    const auto result = runtime::train(**model, options, diagnostics);
+    if (result.end != runtime::TrainEnd::kDone) return Failure{};
+    return digest_of(folder.path() + "/checkpoint", diagnostics);
+}
+
+}  // namespace
+
+int verify_command(const Words& words) {
+    CommandLine line("gmrun verify [options] RUN",
+                     "Repeats steps of a run and compares the bits: from one checkpoint that it "
+                     "kept to the next (`keep: {last: 2}`),\nor else, twice, from its last one.");
+    line.add_argument("RUN", "the folder of a run");
+    line.add_option<int64_t>("steps", "N", "how many, from the last checkpoint", 20);
+    if (!line.parse(words)) return kDone;
+    const std::string run = line.text("RUN");
+    int64_t steps = line.get<int64_t>("steps");
+    if (steps < 1 || steps > 1'000'000'000) throw UsageError("--steps must be at least 1");
+    Diagnostics diagnostics;
+    const std::vector<Kept> kept = kept_checkpoints(run);
+    const bool recorded = kept.size() >= 2 && !line.given("steps");
+    const std::string from = recorded ? kept[kept.size() - 2].path : run + "/checkpoint";
+    if (recorded) steps = kept.back().step - kept[kept.size() - 2].step;
+    const auto first =
+        recorded ? digest_of(kept.back().path, diagnostics) : repeat(run, from, steps, diagnostics);
+    if (!first.ok()) return report(diagnostics);
+    const auto again = repeat(run, from, steps, diagnostics);
+    if (!again.ok()) return report(diagnostics);
+    const bool same = *first == *again;
+    fmt::print("{} steps from {}: {} {}, {} again: {}\n", steps, from, *first,
+               recorded ? "in the run" : "once", *again,
+               same ? "the same bits" : "the bits differ");
+    return same ? kDone : kRunFailed;
+}
+
+}  // namespace gmc::tools
