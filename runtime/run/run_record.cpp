@@ -67,9 +67,9 @@ Result<RunRecord> read_run_record(const std::string& path, Diagnostics& diagnost
         record.origin.model = json.at("fingerprint").at("model");
         record.origin.data = json.at("fingerprint").at("data");
         record.origin.settings = json.at("settings").get<std::vector<std::string>>();
-        for (const auto& [file, text] : json.at("sources").items()) {
+        for (const auto& [file, content] : json.at("sources").items()) {
             record.sources.push_back(file);
-            record.origin.texts.push_back(text);
+            record.origin.texts.push_back(content);
         }
         for (const auto& [problem, choice] : json.at("contractions").items())
             record.contractions[problem] = choice;

@@ -52,9 +52,8 @@ using Settings = std::map<std::string, std::string>;
 /// Adds the fields of one part of the model's contract, as the IR prints them.
 template <typename Part>
 void add_fields(const std::string& prefix, const Part& part, Settings& out) {
-    ir::for_each_field(part, [&](const auto& name, const auto& value) {
-        out[fmt::format("{}.{}", prefix, name)] = ir::attribute_text(value);
-    });
+    for (const ir::ConstMember& member : ir::members_of(part))
+        out[fmt::format("{}.{}", prefix, member.name)] = ir::attribute_text(member);
 }
 
 void add_data(const std::string& prefix, const std::vector<ir::DataField>& fields, Settings& out) {
