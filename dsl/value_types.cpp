@@ -310,7 +310,9 @@ std::optional<std::vector<int64_t>> read_shape(const Node& node, const std::stri
             node.is_list() ? fmt::format("{} of them", node.items.size()) : describe(node));
         note_origin(error, node);
         if (const std::string sizes = sizes_in(node); !sizes.empty())
-            error.help(fmt::format("write `[{}]`", sizes));
+            error.help(node.text.starts_with('(') && !node.text.ends_with(')')
+                           ? "a list stands in square brackets, as in `[28, 28, 1]`"
+                           : fmt::format("write `[{}]`", sizes));
         return std::nullopt;
     }
     std::vector<int64_t> shape;

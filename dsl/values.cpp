@@ -27,9 +27,13 @@ void report_null(const Entry& entry, const KeyRow& row, Diagnostics& diagnostics
 void decimal_comma(const Entry& before, const Entry& entry, Diagnostic& error) {
     const bool digits = entry.value->is_null() && !entry.key.empty() &&
                         entry.key.find_first_not_of("0123456789e-") == std::string::npos;
-    if (digits && before.value->is_scalar() && parse_integer(before.value->text))
-        error.help(fmt::format("the decimal mark is a point: `{}: {}.{}`", before.key,
-                               before.value->text, entry.key));
+    if (!digits || !before.value->is_scalar() || !parse_integer(before.value->text)) return;
+    const std::string& whole = before.value->text;
+    error.help(
+        whole == "0" || entry.key.size() != 3
+            ? fmt::format("the decimal mark is a point: `{}: {}.{}`", before.key, whole, entry.key)
+            : fmt::format("a comma begins the next key: write `{}: {}{}`, or `{}.{}`", before.key,
+                          whole, entry.key, whole, entry.key));
 }
 
 /// `dense:784` and `-dense` are words for YAML, which wants a space behind the `:` and the `-`.

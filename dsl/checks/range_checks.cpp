@@ -58,11 +58,16 @@ class RangeChecks {
     void target(const Expression& call, const DataField& field) {
         if (!range_known(field) || (field.range_low >= 0 && field.range_high <= 1)) return;
         if (!reported_.insert(field.name).second) return;
+        // A recipe is not the author's: there the field is what can be changed.
+        const bool in_recipe = call.span.file == spec_.objective.recipe.file;
         diagnostics_
-            .warning(DiagnosticKind::kRangeMismatch, call.arguments[1]->span,
+            .warning(DiagnosticKind::kRangeMismatch,
+                     in_recipe ? field.span : call.arguments[1]->span,
                      "`bce_with_logits` takes targets from 0 to 1, but `{}` spans [{}, {}]",
                      field.name, field.range_low, field.range_high)
-            .note(field.span, fmt::format("`{}` is declared here", field.name))
+            .note(in_recipe ? call.span : field.span,
+                  in_recipe ? std::string("the recipe uses it here")
+                            : fmt::format("`{}` is declared here", field.name))
             .help(
                 "`range: [0, 1]` for the field, or a loss for other values (in the recipe `vae`: "
                 "`likelihood: gaussian`)");

@@ -186,10 +186,9 @@ ShapeError too_many(const ModuleScope& m, const Expression& e, const Shape& give
     const auto source = source_of_shape(m, e, given, true);
     if (!source || !source->layers) return error;
     error.at_model = source->span;
-    error.text_at_model = fmt::format(
-        "{} gives more than one number per example{}, which the recipe `{}` needs", source->text,
-        elements(given) > 1 ? fmt::format(", {}", ir::to_string(given)) : "",
-        m.spec.objective.recipe.name);
+    error.text_at_model =
+        fmt::format("{} ends in {}, but the recipe `{}` needs one number per example", source->text,
+                    written(source->shape), m.spec.objective.recipe.name);
     error.help = "end it in `dense: 1`";
     return error;
 }

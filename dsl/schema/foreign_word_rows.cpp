@@ -341,7 +341,7 @@ Rows functions() {
         {"matmul|dot|einsum|mm|bmm|inner", "",
          "matrix products are made by `dense` in a network; of two vectors: `sum(a * b)`",
          kFunctions},
-        {"zeros|ones|zeroslike|oneslike|full|full_like", "",
+        {"zeros|ones|zeroslike|oneslike|full|fulllike", "",
          "a number meets any shape: `bce_with_logits(logits, 1)`", kFunctions},
         {"multinomial|randomchoice|gumbelsoftmax|onehotcategorical", "categorical"},
         {"lrelu|leakyrelu", "leaky_relu"},
@@ -375,8 +375,8 @@ Rows recipes() {
 const Rows& foreign_words() {
     static const Rows kRows = [] {
         Rows all;
-        for (const Rows& theme : {layers(), sizes_and_activations(), other_layers(), keys(),
-                                  words(), optimizers(), sections(), functions(), recipes()})
+        for (const Rows& theme : {layers(), sizes_and_activations(), other_layers(), functions(),
+                                  keys(), words(), optimizers(), sections(), recipes()})
             all.insert(all.end(), theme.begin(), theme.end());
         return all;
     }();

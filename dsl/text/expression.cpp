@@ -47,6 +47,8 @@ class Parser {
                 fail(peek(), "an operator or the end is expected, but `{}` follows", peek().text);
             if (peek().is("="))
                 error.help("`==` compares; definitions go under `let`, as `name: expression`");
+            if (peek().is("(") && all.node->kind == Expression::Kind::kMember)
+                error.help(fmt::format("functions have no prefix: `{}(...)`", all.node->text));
             return Failure{};
         }
         return all.node;

@@ -145,7 +145,7 @@ Result<TextFile> load_text(const std::string& path, Diagnostics& diagnostics) {
     if (text.find('\r') != std::string::npos && text.find('\n') == std::string::npos) {
         diagnostics
             .error(DiagnosticKind::kBadFile, Span{file, 0, 0, 0},
-                   "its lines end in carriage returns alone, as on computers of 1990")
+                   "its lines end in carriage returns (CR) alone")
             .help("save the file with the line ends LF, or CR LF");
         return Failure{};
     }
