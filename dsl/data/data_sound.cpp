@@ -1,5 +1,6 @@
 // `wav:` of a field: sound in windows. Their shape is what the model says; files are not looked at.
 #include "dsl/data/data_field.h"
+#include "dsl/data/data_paths.h"
 #include "dsl/text/scalar.h"
 #include "dsl/values.h"
 
@@ -12,7 +13,7 @@ void read_wav(const Entry& source, const DataField* train, DataField& field,
     if (!values.ok) return;
     const bool like_train = train && train->format == "wav";
     const char* source_key = values.spans.count("folder") ? "folder" : "file";
-    field.source = values.text(source_key);
+    field.source = with_home(values.text(source_key));
     if (values.spans.count("folder") == values.spans.count("file"))
         diagnostics.error(DiagnosticKind::kBadValue, source.key_span,
                           "`wav` has either a `file` or a `folder`");

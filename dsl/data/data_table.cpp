@@ -1,5 +1,6 @@
 // `csv:` of a field: what is said of the table, and what its file says.
 #include "dsl/data/data_field.h"
+#include "dsl/data/data_paths.h"
 #include "dsl/text/scalar.h"
 #include "dsl/values.h"
 #include "runtime/files/table_finder.h"
@@ -26,6 +27,7 @@ class TableReader {
         const Result<runtime::Table> table = runtime::find_table(field.source, rules_, found);
         for (Diagnostic error : found.list()) {
             error.span = file_span_;
+            for (const std::string& hint : where_looked(field.source)) error.help(hint);
             diagnostics_.add(std::move(error));
         }
         if (!table) return;
@@ -38,13 +40,13 @@ class TableReader {
     bool read_keys(DataField& field) {
         file_span_ = source_.value->span;
         if (source_.value->is_scalar()) {
-            field.source = source_.value->text;
+            field.source = with_home(source_.value->text);
             return true;
         }
         values_ = read_values(*source_.value, mapping("csv").keys, "`csv`", source_.key_span,
                               diagnostics_);
         if (!values_.ok) return false;
-        field.source = values_.text("file");
+        field.source = with_home(values_.text("file"));
         file_span_ = values_.spans.at("file");
         return true;
     }

@@ -85,26 +85,8 @@ std::vector<KeyRow> data_field_keys() {
     };
 }
 
-std::vector<MappingRow> model_rows() {
+std::vector<MappingRow> data_rows() {
     return {
-        {"model",
-         {
-             name("model", kRequired, "the model's name"),
-             text("description", "", "one line about it"),
-             text("extends", kOptional,
-                  "a model file, relative to this one, whose keys hold where this file gives none; "
-                  "lists are replaced whole"),
-             structure("variables", "{any}", kOptional,
-                       "values for `${name}`; `--set name=value` replaces one"),
-             structure("data", "data", kRequired,
-                       "the fields of an example, and `test:` with the same fields"),
-             structure("blocks", "{block}", kOptional,
-                       "named lists of layers with parameters, used as layers"),
-             structure("networks", "{network}", kRequired, "the networks by name"),
-             structure("objective", "objective", kRequired, "what is minimized"),
-             structure("train", "train", kOptional, "batch size, epochs, optimizer"),
-         },
-         "The file."},
         {"data field", data_field_keys(),
          "A field of `data`. Under `test`, range, shape, classes, channels, crop, ground and "
          "bad_files are those of the field of that name."},
@@ -161,6 +143,29 @@ std::vector<MappingRow> model_rows() {
              integer("classes", "8", kShapes, "how many kinds of `shapes`"),
          },
          "Examples made on the fly: filled circles, squares, triangles and the like, or points."},
+    };
+}
+
+std::vector<MappingRow> model_rows() {
+    return {
+        {"model",
+         {
+             name("model", kRequired, "the model's name"),
+             text("description", "", "one line about it"),
+             text("extends", kOptional,
+                  "a model file, relative to this one, whose keys hold where this file gives none; "
+                  "lists are replaced whole"),
+             structure("variables", "{any}", kOptional,
+                       "values for `${name}`; `--set name=value` replaces one"),
+             structure("data", "data", kRequired,
+                       "the fields of an example, and `test:` with the same fields"),
+             structure("blocks", "{block}", kOptional,
+                       "named lists of layers with parameters, used as layers"),
+             structure("networks", "{network}", kRequired, "the networks by name"),
+             structure("objective", "objective", kRequired, "what is minimized"),
+             structure("train", "train", kOptional, "batch size, epochs, optimizer"),
+         },
+         "The file."},
         {"block",
          {
              structure("parameters", "{any}", kOptional,
@@ -407,7 +412,8 @@ std::vector<MappingRow> schedule_rows() {
 
 std::vector<MappingRow> make_mapping_table() {
     std::vector<MappingRow> table = model_rows();
-    for (const auto& rows : {objective_rows(), train_rows(), run_rows(), schedule_rows()})
+    for (const auto& rows :
+         {data_rows(), objective_rows(), train_rows(), run_rows(), schedule_rows()})
         table.insert(table.end(), rows.begin(), rows.end());
     return table;
 }
