@@ -24,8 +24,9 @@ bool ModuleScope::reported_once(const Span& place, const std::string& text) {
 }
 
 ir::StateId ModuleScope::declare(ir::State state) {
-    const ir::StateId known = module.find_state(state.name);
-    if (known != kNone) return known;
+    const auto id = static_cast<ir::StateId>(module.states.size());
+    if (const auto [known, fresh] = state_ids.try_emplace(state.name, id); !fresh)
+        return known->second;
     state.initializer.stream = next_stream++;
     if (state.initializer.kind == "zeros" || state.initializer.kind == "ones" ||
         state.initializer.kind == "constant") {
@@ -33,7 +34,7 @@ ir::StateId ModuleScope::declare(ir::State state) {
         --next_stream;
     }
     module.states.push_back(std::move(state));
-    return static_cast<ir::StateId>(module.states.size()) - 1;
+    return id;
 }
 
 void ModuleScope::declare_averages(const std::string& network) {
@@ -47,6 +48,7 @@ void ModuleScope::declare_averages(const std::string& network) {
         average.name = "average." + average.name;
         average.role = ir::StateRole::kSlot;
         averages[id] = static_cast<ir::StateId>(module.states.size());
+        state_ids[average.name] = averages[id];
         module.states.push_back(std::move(average));
     }
 }

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "compiler/ir/builder.h"
@@ -46,6 +47,8 @@ struct ModuleScope {
     /// Declares the averages of all parameters of `network`. An average starts with the same values
     /// as its parameter, since it has the same initializer and stream.
     void declare_averages(const std::string& network);
+
+    std::unordered_map<std::string, ir::StateId> state_ids;  ///< by name, of all declared states
 };
 
 /// One per function. Layers and optimizers give states new values, which later uses in the function
