@@ -89,7 +89,9 @@ class FunctionCheck {
           function_(function),
           options_(options),
           report_(report),
-          known_(function.values.size(), Known::kNo) {}
+          known_(function.values.size(), Known::kNo) {
+        names_.reserve(function.values.size());
+    }
 
     void run() {
         states();

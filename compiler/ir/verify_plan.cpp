@@ -268,7 +268,7 @@ class PlanCheck {
 
     /// Whether two values whose bytes overlap are alive at the same time, and the later one is
     /// written where the earlier one is.
-    bool conflict(const Buffer& x, const Buffer& y) const {
+    bool conflict(const Buffer& x, const Buffer& y) {
         const Buffer& early = x.first <= y.first ? x : y;
         const Buffer& late = x.first <= y.first ? y : x;
         if (early.last < late.first || !writes(late, early)) return false;
@@ -278,13 +278,21 @@ class PlanCheck {
 
     /// Whether making `late` writes bytes of `other`: a concat or pack whose operands lie in their
     /// parts does not write those.
-    bool writes(const Buffer& late, const Buffer& other) const {
+    bool writes(const Buffer& late, const Buffer& other) {
         const Operation* op = late.first < 0 ? nullptr : &function_.operations[late.first];
         if (op == nullptr || (op->as<Concat>() == nullptr && op->as<Pack>() == nullptr))
             return true;
-        const std::vector<int64_t> offsets = part_offsets(function_, *op);
+        if (op != joining_) {
+            joining_ = op;
+            joined_offsets_ = part_offsets(function_, *op);
+        }
+        const std::vector<int64_t>& offsets = joined_offsets_;
         if (offsets.empty()) return true;
-        for (size_t i = 0; i < offsets.size(); ++i) {
+        // From the last part that begins at `other` or before it.
+        const auto behind =
+            std::upper_bound(offsets.begin() + 1, offsets.end(), other.begin - late.begin);
+        for (size_t i = behind - offsets.begin() - 1;
+             i < offsets.size() && late.begin + offsets[i] < other.end; ++i) {
             const int64_t begin = late.begin + offsets[i];
             const int64_t end = begin + function_.type(op->operands[i]).bytes();
             const int64_t next = i + 1 < offsets.size() ? late.begin + offsets[i + 1] : late.end;
@@ -334,6 +342,8 @@ class PlanCheck {
     std::vector<Buffer> buffers_;
     std::vector<int64_t> offsets_;  ///< by state: where it begins in the memory of all; and the end
     std::map<StateId, std::vector<ValueId>> updates_of_;
+    const Operation* joining_ = nullptr;  ///< the concat or pack that `writes` was asked about last
+    std::vector<int64_t> joined_offsets_;        ///< of its parts
     std::vector<std::vector<int32_t>> sharers_;  ///< by state: buffers that lie in it
 };
 

@@ -75,6 +75,7 @@ class Manager {
     }
 
     Result<bool> run_pass(const Pass& pass, const ir::VerifyOptions& ensures) {
+        const size_t operations = count_operations(module_);
         const Clock::time_point start = Clock::now();
         Result<bool> changed = Failure{};
         try {
@@ -84,11 +85,14 @@ class Manager {
         }
         if (!changed) return Failure{};
         note_time(pass, *changed, std::chrono::duration<double>(Clock::now() - start).count());
+        // A module that is as it was need not be verified and kept again.
+        const bool is_new = *changed || count_operations(module_) != operations;
         Diagnostics found;
         // A skipped pass may have been the one that ensures what the stage promises.
-        if (!ir::verify(module_, found, options_.skip.empty() ? ensures : ir::VerifyOptions{}))
+        if (is_new &&
+            !ir::verify(module_, found, options_.skip.empty() ? ensures : ir::VerifyOptions{}))
             crash(pass, found.render());
-        if (*changed) before_ = module_;
+        if (is_new) before_ = module_;
         ++runs_;
         if (!show(pass, *changed)) return Failure{};
         return changed;

@@ -3,8 +3,10 @@
 #include "compiler/passes/algebra/cancel_shifts.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <set>
+#include <tuple>
 
 #include "compiler/ir/builder.h"
 
@@ -87,6 +89,13 @@ class ShiftCanceller {
         for (int64_t dim : dims_) count_ /= static_cast<double>(whole_[dim]);
         for (ValueId v : changed_) growth_[v] = 0.0;
         changed_.clear();
+        // Values that were all that changed when they were made: what comes of the bias is what comes
+        // of them, and was perhaps found out for an earlier bias.
+        std::vector<bool*> alone;
+        const auto done = [&](bool outcome) {
+            for (bool* known : alone) *known = outcome;
+            return outcome;
+        };
         // Operations that read what changes, in program order.
         std::set<size_t> ahead{at};
         while (!ahead.empty()) {
@@ -94,19 +103,23 @@ class ShiftCanceller {
             ahead.erase(ahead.begin());
             const Operation& op = f_.operations[i];
             if (op.as<Gradient>() != nullptr) {
-                if (changes(op.operands[0])) return false;
+                if (changes(op.operands[0])) return done(false);
                 continue;
             }
             const Growth growth = i == at ? Growth(1.0) : growth_after(op);
             if (growth == Growth(0.0)) continue;
-            for (ValueId v : op.results) {
-                if (!growth && reaches_gradient_[v]) return false;
-                growth_[v] = growth;
-                changed_.push_back(v);
-                ahead.insert(readers_[v].begin(), readers_[v].end());
+            const ValueId v = op.result();
+            if (!growth && reaches_gradient_[v]) return done(false);
+            if (growth && ahead.empty()) {
+                const auto [known, fresh] = outcomes_.try_emplace({v, dims_, whole_}, true);
+                if (!fresh) return done(known->second);
+                alone.push_back(&known->second);
             }
+            growth_[v] = growth;
+            changed_.push_back(v);
+            ahead.insert(readers_[v].begin(), readers_[v].end());
         }
-        return true;
+        return done(true);
     }
     bool changes(ValueId v) const { return growth_[v] != Growth(0.0); }
 
@@ -191,6 +204,9 @@ class ShiftCanceller {
     double count_ = 1;              ///< how often it repeats
     std::vector<Growth> growth_;    ///< by value
     std::vector<ValueId> changed_;  ///< values whose growth is not 0
+    /// Whether nothing differentiated changes with this value, when it alone grows by a shift that
+    /// varies along these axes and repeats over this shape.
+    std::map<std::tuple<ValueId, std::vector<int64_t>, Shape>, bool> outcomes_;
 };
 
 }  // namespace
