@@ -47,14 +47,19 @@ template <typename Op>
 std::optional<double> value_of(const Op& op, std::span<const double> x) {
     if constexpr (!Op::kInfo.has(kElementwise)) {
         return std::nullopt;
-    } else if constexpr (Op::kInfo.operand_count() == 1) {
-        static_assert(std::is_invocable_r_v<double, Op, double>,
-                      "an element-wise op says what it makes of numbers, by operator()");
-        return op(x[0]);
-    } else if constexpr (Op::kInfo.operand_count() == 2) {
-        return op(x[0], x[1]);
     } else {
-        return op(x[0], x[1], x[2]);
+        constexpr int kCount = Op::kInfo.operand_count();
+        constexpr bool kIsFunction = kCount == 1   ? std::is_invocable_v<Op, double>
+                                     : kCount == 2 ? std::is_invocable_v<Op, double, double>
+                                                   : std::is_invocable_v<Op, double, double, double>;
+        static_assert(kIsFunction,
+                      "an element-wise op says what it makes of numbers, by operator()");
+        if constexpr (kCount == 1)
+            return op(x[0]);
+        else if constexpr (kCount == 2)
+            return op(x[0], x[1]);
+        else
+            return op(x[0], x[1], x[2]);
     }
 }
 std::optional<double> value_of(const Cast&, std::span<const double>) { return std::nullopt; }
