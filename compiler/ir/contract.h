@@ -1,7 +1,7 @@
 // What a compiled model tells the runtime beside its functions: the data that it was compiled for,
 // how it is trained, and how it was compiled. Each struct is one line of the IR text (`data`,
-// `test`, `train`, `run`, `schedule`, `compile`, `origin`); printer and parser follow from `fields()`, as they do
-// for ops. verify_contract.h says what the values must be.
+// `test`, `train`, `run`, `schedule`, `compile`, `origin`); printer and parser follow from
+// `fields()`, as they do for ops. verify_contract.h says what the values must be.
 #pragma once
 
 #include <cstdint>

@@ -420,8 +420,8 @@ using OpAlternatives = std::variant<
 #undef GMC_OP
     std::monostate>;
 
-/// One of all ops. Making, copying, moving and destroying are compiled once, in ops.cpp: for so many
-/// alternatives they would otherwise take a second of every file that handles operations.
+/// One of all ops. Making, copying, moving and destroying are compiled once, in ops.cpp: for so
+/// many alternatives they would otherwise take a second of every file that handles operations.
 struct OpVariant : OpAlternatives {
     OpVariant() noexcept;
 #define GMC_OP(Name) OpVariant(const Name& op);

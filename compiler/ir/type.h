@@ -18,7 +18,8 @@ int64_t dtype_size(DType dtype);
 /// AVX-512.
 inline constexpr int64_t kTensorAlignment = 64;
 
-/// No machine has more memory, 64 TiB: what needs more is refused before its size is calculated with.
+/// No machine has more memory, 64 TiB: what needs more is refused before its size is calculated
+/// with.
 inline constexpr int64_t kLargestMemory = int64_t{1} << 46;
 
 using Shape = std::vector<int64_t>;

@@ -10,8 +10,8 @@
 //   run        counts and times are bounded; what is watched is a figure of @evaluate
 //   schedule   names functions of the module; how often each is called is positive and bounded
 //   compile    the memory limit is not negative
-// A module that is to run has a name that can be a folder's, training and a schedule, and each input
-// of its functions
+// A module that is to run has a name that can be a folder's, training and a schedule, and each
+// input of its functions
 //   data       is named like a field of the training data and has the type f32[batch size, shape]
 //   noise      is f32 with as many rows as the batch
 //   valid      is f32[batch size]

@@ -6,8 +6,9 @@
 //   arena      places are multiples of 64 bytes and inside the arena
 //   overlap    no two values that are alive at the same time share a byte. A value lives from the op
 //              that makes it to the last op that reads it, or to the end when it is a result or an
-//              update. An element-wise op may write its result exactly over an operand that no later
-//              op reads. A concat or pack does not write operands that are in their place already
+//              update. An element-wise op may write its result exactly over an operand that no
+//              later op reads. A concat or pack does not write operands that are in their place
+//              already
 //   homes      a value at `@w` is the value that updates @w. No later op reads the old @w, and an op
 //              that reads it and writes the new one does both element by element. A value may cover
 //              @w and the states behind it: then slices of it update each of them, or it is a pack

@@ -85,7 +85,10 @@ void FieldReader::read_labels(runtime::ArrayFile& file) {
     const Span span = values_.spans.at(field_.format);
     field_.classes = labels->classes();
     if (field_.classes > 0) {
-        runtime::warn_of_missing(*labels, field_.classes, fmt::format("`{}`", path), span,
+        // Later examples may have more classes. That they cannot be read is no error here.
+        const auto rest = runtime::count_labels(file, 0, found);
+        const int64_t all = rest ? std::max(rest->classes(), field_.classes) : field_.classes;
+        runtime::warn_of_missing(*labels, all, fmt::format("`{}`", path), field_.count > 0, span,
                                  diagnostics_);
         return;
     }

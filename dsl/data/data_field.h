@@ -17,8 +17,8 @@ struct TrainField {
 /// Reads a field. A field of `labels_of` has no classes yet, since those depend on another field.
 DataField read_data_field(const Entry& entry, const TrainField& train, Diagnostics& diagnostics);
 
-/// data_table.cpp: `csv: FILE` or `csv: {file: FILE, ...}`. The shape of a row, and what its columns
-/// mean, are found in the file; those of a field of `test` are those of `train`.
+/// data_table.cpp: `csv: FILE` or `csv: {file: FILE, ...}`. The shape of a row, and what its
+/// columns mean, are found in the file; those of a field of `test` are those of `train`.
 void read_csv(const Entry& source, const DataField* train, DataField& field,
               Diagnostics& diagnostics);
 

@@ -9,8 +9,9 @@ namespace gmc::dsl {
 /// `~/data` with the folder of the user in place of `~`; all else as it is.
 std::string with_home(const std::string& path);
 
-/// What to say below an error about a file that is not there: the folder in which it was looked for,
-/// names there that are nearly the same, where well-known sets come from. Empty when it is there.
+/// What to say below an error about a file that is not there: the folder in which it was looked
+/// for, names there that are nearly the same, where well-known sets come from. Empty when it is
+/// there.
 std::vector<std::string> where_looked(const std::string& path);
 
 }  // namespace gmc::dsl

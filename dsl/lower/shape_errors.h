@@ -21,8 +21,8 @@ struct ShapeSource {
 };
 
 /// The source of the `shape` of `e`, per example: through `let`, arithmetic and functions that keep
-/// the shape; with `reductions` also through sum, mean and norm, whatever the shape was before them.
-/// Nothing for constants.
+/// the shape; with `reductions` also through sum, mean and norm, whatever the shape was before
+/// them. Nothing for constants.
 std::optional<ShapeSource> source_of_shape(const ModuleScope& m, const dsl::Expression& e,
                                            const ir::Shape& shape, bool reductions = false);
 

@@ -76,8 +76,8 @@ class Field {
     virtual bool in_memory() const { return false; }
     /// Adds warnings about what came up while examples were read: pictures left out, for instance.
     virtual void add_warnings(Diagnostics&) const {}
-    /// So many neighbouring examples are read together, and are then cheap for a while: the order of
-    /// training keeps near each other what is in one block (shuffle.h). 1: any order is as good.
+    /// So many neighbouring examples are read together, and are then cheap for a while: the order
+    /// of training keeps near each other what is in one block (shuffle.h). 1: any order is as good.
     virtual int64_t block() const { return 1; }
     /// Example `index` is read soon: the processor's caches may fetch it.
     virtual void expect(int64_t index) const { (void)index; }

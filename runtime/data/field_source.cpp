@@ -231,7 +231,8 @@ Result<FieldPtr> Opener::finish(const ir::DataField& source,
 }
 
 /// Warns of classes that no example has.
-void check_labels(const ir::DataField& source, const Field& field, Diagnostics& diagnostics) {
+void check_labels(const ir::DataField& source, const Field& field, bool cut,
+                  Diagnostics& diagnostics) {
     if (!field.in_memory() || field.class_count() == 0 || !field.shape().empty()) return;
     LabelCount labels;
     for (int64_t i = 0; i < field.count(); ++i) {
@@ -239,7 +240,7 @@ void check_labels(const ir::DataField& source, const Field& field, Diagnostics& 
         field.read(i, &label);
         labels.add(&label, 1);
     }
-    warn_of_missing(labels, field.class_count(), fmt::format("`data.{}`", source.name), {},
+    warn_of_missing(labels, field.class_count(), fmt::format("`data.{}`", source.name), cut, {},
                     diagnostics);
 }
 
@@ -250,11 +251,13 @@ Result<std::vector<FieldPtr>> open_fields(const std::vector<ir::DataField>& sour
     Opener opener(sources, diagnostics);
     for (const ir::DataField& source : sources)
         if (!opener.open(source)) return Failure{};
+    const bool cut = std::any_of(sources.begin(), sources.end(),
+                                 [](const ir::DataField& s) { return s.count > 0; });
     std::vector<FieldPtr> fields;
     for (const ir::DataField& source : sources) {
         Result<FieldPtr> field = opener.finish(source, sources);
         if (!field) return Failure{};
-        check_labels(source, **field, diagnostics);
+        check_labels(source, **field, cut, diagnostics);
         fields.push_back(field.take());
     }
     return fields;

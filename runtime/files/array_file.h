@@ -26,6 +26,7 @@ class ArrayFile {
     Result<size_t> read(void* dst, size_t size, Diagnostics& diagnostics) {
         return read_(dst, size, diagnostics);
     }
+    uint64_t values_read() const { return values_read_; }
     /// Reads so many values, as bytes. Error: the file ends before (kBadFile).
     [[nodiscard]] bool read_values(void* dst, size_t count, Diagnostics& diagnostics);
     /// The same contents, header and all, to be read at any place. Where the array is compressed,

@@ -1,4 +1,5 @@
-// Rows of a table in text: cells between separators, quoted or not (RFC 4180), gzip-compressed or not.
+// Rows of a table in text: cells between separators, quoted or not (RFC 4180), gzip-compressed or
+// not.
 #pragma once
 
 #include <string>

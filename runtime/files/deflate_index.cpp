@@ -83,18 +83,16 @@ bool DeflatedBytes::index(DeflateWrapper wrapper, Diagnostics& diagnostics) {
     z_stream& z = stream.z;
     std::vector<uint8_t> input(kInputBytes), ring(kWindowBytes);
     uint64_t read_bytes = 0;  // of the packed ones
+    bool ended = false;       // all of them were read
     bool member_begins = wrapper == DeflateWrapper::kGzip;
     // Without a header inflate() does not stop before the first block.
     if (!member_begins) points_.push_back({});
     for (;;) {
-        if (z.avail_in == 0) {
+        if (z.avail_in == 0 && !ended) {
             const Result<size_t> got =
                 packed_->read(read_bytes, input.data(), input.size(), diagnostics);
             if (!got) return false;
-            // Between members the file may end; padding behind the last one is no member.
-            if (*got == 0)
-                return (member_begins && !points_.empty()) ||
-                       report(read_bytes, "it ends too early", diagnostics);
+            ended = *got == 0;  // zlib may still hold output
             read_bytes += *got;
             z.next_in = input.data();
             z.avail_in = static_cast<uInt>(*got);
@@ -107,7 +105,11 @@ bool DeflatedBytes::index(DeflateWrapper wrapper, Diagnostics& diagnostics) {
         const int code = inflate(&z, Z_BLOCK);
         contents_bytes_ += room - z.avail_out;
         const uint64_t place = read_bytes - z.avail_in;
-        if (code == Z_DATA_ERROR && member_begins && !points_.empty()) return true;  // padding
+        // Between members the file may end; padding behind the last one is no member.
+        const bool whole = member_begins && !points_.empty();
+        if (code == Z_DATA_ERROR && whole) return true;
+        if (code == Z_BUF_ERROR && ended)
+            return whole || report(place, "it ends too early", diagnostics);
         if (code != Z_OK && code != Z_STREAM_END && code != Z_BUF_ERROR)
             return report(place, z.msg == nullptr ? "no good data" : z.msg, diagnostics);
         if (code == Z_STREAM_END) {
@@ -149,12 +151,13 @@ bool DeflatedBytes::inflate_from(const Point& point, uint64_t skip, uint8_t* dst
     z_stream& z = stream.z;
     std::vector<uint8_t> input(kInputBytes), dropped(kWindowBytes);
     uint64_t place = point.packed;
+    bool ended = false;
     while (skip > 0 || size > 0) {
-        if (z.avail_in == 0) {
+        if (z.avail_in == 0 && !ended) {
             const Result<size_t> got =
                 packed_->read(place, input.data(), input.size(), diagnostics);
             if (!got) return false;
-            if (*got == 0) return report(place, "it ends too early", diagnostics);
+            ended = *got == 0;  // zlib may still hold output
             place += *got;
             z.next_in = input.data();
             z.avail_in = static_cast<uInt>(*got);
@@ -171,6 +174,8 @@ bool DeflatedBytes::inflate_from(const Point& point, uint64_t skip, uint8_t* dst
             dst += got;
             size -= got;
         }
+        if (code == Z_BUF_ERROR && ended)
+            return report(place, "it ends too early", diagnostics);
         if (code != Z_OK && code != Z_BUF_ERROR && (skip > 0 || size > 0))
             return report(place - z.avail_in, z.msg == nullptr ? "no good data" : z.msg,
                           diagnostics);

@@ -36,7 +36,7 @@ void LabelCount::add(const float* labels, size_t count) {
         if (!(label >= 0) || label != std::floor(label)) {
             problem_ = fmt::format("has the value {} in example {}", label, added_);
         } else if (label >= static_cast<float>(kClassesMost)) {
-            problem_ = fmt::format("has the value {} in example {}, and at most {} classes can be",
+            problem_ = fmt::format("has the value {} in example {}, beyond the {} classes that can be",
                                    label, added_, kClassesMost);
         } else {
             const auto at = static_cast<size_t>(label);
@@ -54,22 +54,27 @@ std::vector<int64_t> LabelCount::missing(int64_t classes) const {
     return out;
 }
 
-bool warn_of_missing(const LabelCount& labels, int64_t classes, const std::string& what, Span span,
-                     Diagnostics& diagnostics) {
+bool warn_of_missing(const LabelCount& labels, int64_t classes, const std::string& what, bool cut,
+                     Span span, Diagnostics& diagnostics) {
     const std::vector<int64_t> missing = labels.missing(classes);
     if (missing.empty()) return false;
-    const bool from_one = missing == std::vector<int64_t>{0};
-    const std::string they =
-        fmt::format("{} {} no example", list_runs(missing), missing.size() == 1 ? "has" : "have");
-    if (from_one) {
+    const char* have = missing.size() == 1 ? "has" : "have";
+    if (cut) {
         diagnostics
-            .warning(DiagnosticKind::kBadValue, span, "{} holds the labels 1 to {}: class {}", what,
-                     classes - 1, they)
+            .warning(DiagnosticKind::kBadValue, span,
+                     "{} is cut short by `count` so that of its {} classes {} {} no example", what,
+                     classes, list_runs(missing), have)
+            .help("`count` keeps the first examples: mix the data before, or raise it");
+    } else if (missing == std::vector<int64_t>{0}) {
+        diagnostics
+            .warning(DiagnosticKind::kBadValue, span,
+                     "{} holds the labels 1 to {}: class 0 has no example", what, classes - 1)
             .help("labels count from 0: save `y - 1`");
     } else {
         diagnostics
-            .warning(DiagnosticKind::kBadValue, span, "{} holds labels of {} classes, but {} {}",
-                     what, classes, missing.size() == 1 ? "class" : "classes", they)
+            .warning(DiagnosticKind::kBadValue, span,
+                     "{} holds labels of {} classes, but {} {} {} no example", what, classes,
+                     missing.size() == 1 ? "class" : "classes", list_runs(missing), have)
             .help("labels are numbered without gaps: save `np.unique(y, return_inverse=True)[1]`");
     }
     return true;
@@ -77,7 +82,7 @@ bool warn_of_missing(const LabelCount& labels, int64_t classes, const std::strin
 
 Result<LabelCount> count_labels(ArrayFile& file, int64_t count, Diagnostics& diagnostics) {
     const ArrayHeader& header = file.header();
-    uint64_t left = header.values();
+    uint64_t left = header.values() - file.values_read();
     if (count > 0) left = std::min(left, static_cast<uint64_t>(count));
     std::vector<uint8_t> bytes(kPieceValues * header.type->bytes);
     std::vector<float> labels(kPieceValues);

@@ -34,11 +34,12 @@ class LabelCount {
 };
 
 /// Warns where some of the classes 0 .. `classes` - 1 have no example, and says what to do; `what`
-/// names the labels. False when all is well.
-bool warn_of_missing(const LabelCount& labels, int64_t classes, const std::string& what, Span span,
-                     Diagnostics& diagnostics);
+/// names the labels, and `cut` says that they are only the first ones, by `count:`. False when all
+/// is well.
+bool warn_of_missing(const LabelCount& labels, int64_t classes, const std::string& what, bool cut,
+                     Span span, Diagnostics& diagnostics);
 
-/// Counts the labels of a file, or of its first `count` examples (0: all). Errors: those of
+/// Counts the labels of a file from where it stands: `count` of them, or all that follow (0). Errors: those of
 /// reading.
 Result<LabelCount> count_labels(ArrayFile& file, int64_t count, Diagnostics& diagnostics);
 

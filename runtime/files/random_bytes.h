@@ -25,8 +25,8 @@ class RandomBytes {
 /// The bytes of a regular file as they are.
 Result<std::unique_ptr<RandomBytes>> open_plain_bytes(const std::string& path,
                                                       Diagnostics& diagnostics);
-/// The bytes of the entry `inside` of a zip as they lie in it: its contents where it is stored, else
-/// what deflate made of them. Errors: kBadFile.
+/// The bytes of the entry `inside` of a zip as they lie in it: its contents where it is stored,
+/// else what deflate made of them. Errors: kBadFile.
 Result<std::unique_ptr<RandomBytes>> open_zip_bytes(const std::string& path,
                                                     const std::string& inside,
                                                     Diagnostics& diagnostics);

@@ -1,5 +1,5 @@
-// What a table's columns mean: how rows of text become numbers for a model, and numbers rows of text.
-// Found once in the training data; it stays with the model.
+// What a table's columns mean: how rows of text become numbers for a model, and numbers rows of
+// text. Found once in the training data; it stays with the model.
 #pragma once
 
 #include <map>
@@ -48,8 +48,8 @@ struct Table {
     /// A line per column: "age: number, mean 38.6, deviation 13.6 [0]".
     std::vector<std::string> describe() const;
 
-    /// As one line of JSON, and back; nothing where it is none of ours. Names and categories have to
-    /// be UTF-8, which find_table sees to.
+    /// As one line of JSON, and back; nothing where it is none of ours. Names and categories have
+    /// to be UTF-8, which find_table sees to.
     std::string to_text() const;
     static std::optional<Table> parse(const std::string& text);
 };

@@ -29,8 +29,8 @@ constexpr int kCollapse = MADV_COLLAPSE;
 constexpr int kCollapse = 25;  // of Linux 6.1, in glibc from 2.37
 #endif
 
-/// A huge page that takes longer than this is slow: clearing one takes 0.1 to 0.4 ms; where the host
-/// of a virtual machine has to fetch it first, 4 to 5 ms.
+/// A huge page that takes longer than this is slow: clearing one takes 0.1 to 0.4 ms; where the
+/// host of a virtual machine has to fetch it first, 4 to 5 ms.
 constexpr std::chrono::microseconds kQuickHugePage{1000};
 /// Whether a huge page was slow: then others will be, too.
 std::atomic<bool> huge_pages_are_slow = false;

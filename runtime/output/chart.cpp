@@ -1,4 +1,5 @@
-// Values are scaled once, to logarithms where that is asked for; all that follows is straight lines.
+// Values are scaled once, to logarithms where that is asked for; all that follows is straight
+// lines.
 #include "runtime/output/chart.h"
 
 #include <algorithm>

@@ -13,8 +13,8 @@ namespace {
 
 constexpr int64_t kSideMost = int64_t{1} << 24;
 
-/// libpng's simplified interface needs no setjmp, so that C++ objects may live across its calls; its
-/// handle is freed on every way out.
+/// libpng's simplified interface needs no setjmp, so that C++ objects may live across its calls;
+/// its handle is freed on every way out.
 struct PngHandle {
     png_image image{};
     PngHandle() { image.version = PNG_IMAGE_VERSION; }

@@ -22,9 +22,10 @@ struct ScatterOptions {
 };
 
 /// A square with equal axes that shows all of `data` (or all of `points` when there are no data)
-/// with a margin, a grid of round numbers, their labels and a legend. Points outside and points that
-/// are not finite are not drawn, but the legend counts them. Both spans are x, y, x, y, ... Errors:
-/// kBadValue (a side below 64 or above 8192, an odd number of coordinates, nothing finite to show).
+/// with a margin, a grid of round numbers, their labels and a legend. Points outside and points
+/// that are not finite are not drawn, but the legend counts them. Both spans are x, y, x, y, ...
+/// Errors: kBadValue (a side below 64 or above 8192, an odd number of coordinates, nothing finite
+/// to show).
 Result<Image> scatter_plot(std::span<const float> data, std::span<const float> points,
                            const ScatterOptions& options, Diagnostics& diagnostics);
 

@@ -1,8 +1,8 @@
 // Epilogues: loops that the kernel of a contraction runs over its result, tile by tile, while each
-// tile is in the cache. Examples: bias and activation after a layer; the derivative of an activation
-// and the sum for a bias gradient after a data gradient; an optimizer's update of a weight after that
-// weight's gradient. The runtime finds them, not a pass of the compiler, since they depend on the
-// contraction's kernel and on where the memory plan has put values.
+// tile is in the cache. Examples: bias and activation after a layer; the derivative of an
+// activation and the sum for a bias gradient after a data gradient; an optimizer's update of a
+// weight after that weight's gradient. The runtime finds them, not a pass of the compiler, since
+// they depend on the contraction's kernel and on where the memory plan has put values.
 #pragma once
 
 #include <vector>

@@ -12,8 +12,8 @@ namespace gmc::runtime {
 struct Placement {
     Buffers buffers;
     MemoryBlock own;
-    /// By value: the value whose memory it is. For the result of a reshape that shares its operand's
-    /// memory, that operand's root; for others, the value itself.
+    /// By value: the value whose memory it is. For the result of a reshape that shares its
+    /// operand's memory, that operand's root; for others, the value itself.
     std::vector<ir::ValueId> root;
 };
 

@@ -29,9 +29,9 @@ struct Request {
     }
 };
 
-/// Calls use(first, words) for each tile of 64 elements: element first + 16 w + lane gets the random
-/// word words[lane][w]. Runs in one thread: a million elements take 3 ms, and other threads may be
-/// reading the data.
+/// Calls use(first, words) for each tile of 64 elements: element first + 16 w + lane gets the
+/// random word words[lane][w]. Runs in one thread: a million elements take 3 ms, and other threads
+/// may be reading the data.
 template <typename Use>
 void for_each_tile(const Request& r, Use&& use) {
     const int64_t tiles = (r.elements + 63) / 64;

@@ -21,8 +21,8 @@ namespace gmc::runtime {
 ///   orthogonal      value times a matrix [all but the last axis, last axis] with orthonormal
 ///                   columns (rows, where there are fewer of those)        Saxe et al. 2014
 ///
-/// A truncated normal is cut at two of its standard deviations, and widened so that what is left has
-/// the deviation asked for, as in Keras.
+/// A truncated normal is cut at two of its standard deviations, and widened so that what is left
+/// has the deviation asked for, as in Keras.
 std::string fill_initial(const ir::Initializer& initializer, const ir::Shape& shape, uint64_t seed,
                          float* data);
 

@@ -34,6 +34,8 @@ class DataPlan {
     /// From now on loaders of both splits read these fields instead of the module's.
     void read_instead(std::vector<ir::DataField> fields) { instead_ = std::move(fields); }
 
+    bool is_replaced() const { return !instead_.empty(); }
+
     /// A loader of all fields of the split. A model without test data gets the training data for
     /// both splits.
     Result<std::unique_ptr<Loader>> make_loader(DataSplit split, const LoaderOptions& options,

@@ -1,6 +1,6 @@
-// Mutated compiled modules, as gmrun would load them. Each is refused with an error, or it is sound:
-// it runs, on plain loops and on the fast kernels, without a crash, and its plan of memory changes no
-// number, which is seen by running the same module without a plan beside it.
+// Mutated compiled modules, as gmrun would load them. Each is refused with an error, or it is
+// sound: it runs, on plain loops and on the fast kernels, without a crash, and its plan of memory
+// changes no number, which is seen by running the same module without a plan beside it.
 //
 // GMC_MUTANTS says how many are tried; with AddressSanitizer, memory blocks end at poisoned bytes
 // (runtime/memory/memory_block.cpp), so that reading or writing beside them is seen, too.

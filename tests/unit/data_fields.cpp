@@ -146,13 +146,13 @@ TEST_CASE("labels are counted, in pieces too") {
     CHECK(count({0, 1, -1}).classes() == 0);
     CHECK(count({0, 1, -1}).problem() == "has the value -1 in example 2");
     CHECK(count({0, 1.5F}).problem() == "has the value 1.5 in example 1");
-    CHECK(count({0, 1e6F}).problem().find("at most 1000000 classes") != std::string::npos);
+    CHECK(count({0, 1e6F}).problem().find("beyond the 1000000 classes") != std::string::npos);
 }
 
 /// The warning and its help, for labels "L".
-std::string warning_of(const std::vector<float>& labels, int64_t classes) {
+std::string warning_of(const std::vector<float>& labels, int64_t classes, bool cut = false) {
     Diagnostics diagnostics;
-    const bool warned = warn_of_missing(count(labels), classes, "L", {}, diagnostics);
+    const bool warned = warn_of_missing(count(labels), classes, "L", cut, {}, diagnostics);
     CHECK(warned == !diagnostics.warnings().empty());
     if (!warned) return "";
     const Diagnostic& warning = diagnostics.warnings().front();
@@ -167,6 +167,9 @@ TEST_CASE("classes without an example are warned of, with the remedy") {
         warning_of({0, 5, 10}, 11)
             .starts_with(
                 "L holds labels of 11 classes, but classes 1 to 4 and 6 to 9 have no example / "));
+    CHECK(warning_of({0, 1, 0}, 4, true)
+              .starts_with("L is cut short by `count` so that of its 4 classes 2 to 3 have no example / "
+                           "`count` keeps the first"));
     CHECK(warning_of({0, 2}, 3).starts_with(
         "L holds labels of 3 classes, but class 1 has no example"));
     CHECK(warning_of({0, 2, 4, 6, 8, 10, 12}, 13)

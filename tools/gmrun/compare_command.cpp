@@ -33,7 +33,8 @@ int64_t parameters(const ir::Module& module) {
 
 using Numbers = std::map<std::string, std::set<double>>;
 
-/// Adds the constants in `operations`, and in what was fused, to those of the lines that wrote them.
+/// Adds the constants in `operations`, and in what was fused, to those of the lines that wrote
+/// them.
 void collect_numbers(const ir::Module& module, const std::vector<ir::Operation>& operations,
                      Numbers& out) {
     for (const ir::Operation& operation : operations) {

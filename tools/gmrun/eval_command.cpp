@@ -62,6 +62,7 @@ Figures figures_of(const runtime::LoadedModel& model, const runtime::EvaluationR
 }
 
 std::string what_was_measured(runtime::LoadedModel& model, runtime::DataSplit split) {
+    if (model.data().is_replaced()) return "data that --data names";
     if (split == runtime::DataSplit::kTrain) return "training data";
     return model.data().has_test() ? "test data" : "training data: the model names no test data";
 }
@@ -126,8 +127,9 @@ int eval_command(const Words& words) {
             {"model", model.module().name},
             {"run", trained->folder},
             {"step", trained->training.step},
-            {"data",
-             split == runtime::DataSplit::kTest && model.data().has_test() ? "test" : "train"},
+            {"data", model.data().is_replaced()                                          ? "given"
+                     : split == runtime::DataSplit::kTest && model.data().has_test() ? "test"
+                                                                                          : "train"},
             {"examples", result->examples}};
         json.update(figures);
         fmt::print("{}\n", json.dump());

@@ -73,9 +73,10 @@ class Parser : TokenReader {
         else if (keyword.text == "func")
             function();
         else if (!parse_contract_line(*this, keyword, module_))
-            stop(keyword, fmt::format("`{}` starts nothing here", keyword.text),
-                 "lines of a module begin with file, description, data, test, train, run, schedule, "
-                 "compile, origin, state or func");
+            stop(
+                keyword, fmt::format("`{}` starts nothing here", keyword.text),
+                "lines of a module begin with file, description, data, test, train, run, schedule, "
+                "compile, origin, state or func");
     }
 
     void file() {

@@ -82,8 +82,7 @@ std::string print_contract(const Module& module) {
     }
     if (module.compilation != Compilation{})
         out += fmt::format("compile{}\n", attributes_text(module.compilation));
-    if (module.origin != Origin{})
-        out += fmt::format("origin{}\n", attributes_text(module.origin));
+    if (module.origin != Origin{}) out += fmt::format("origin{}\n", attributes_text(module.origin));
     return out;
 }
 

@@ -89,8 +89,8 @@ class ShiftCanceller {
         for (int64_t dim : dims_) count_ /= static_cast<double>(whole_[dim]);
         for (ValueId v : changed_) growth_[v] = 0.0;
         changed_.clear();
-        // Values that were all that changed when they were made: what comes of the bias is what comes
-        // of them, and was perhaps found out for an earlier bias.
+        // Values that were all that changed when they were made: what comes of the bias is what
+        // comes of them, and was perhaps found out for an earlier bias.
         std::vector<bool*> alone;
         const auto done = [&](bool outcome) {
             for (bool* known : alone) *known = outcome;

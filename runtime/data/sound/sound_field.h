@@ -16,10 +16,10 @@ struct SoundOptions {
     uint64_t memory_bytes = 0;
 };
 
-/// A file, or a folder with files at any depth in the order of their paths. Windows do not go beyond
-/// a file's end; one channel of several is their mean, several of one are copies. Files that are no
-/// sound by their names or too short for a window are left out with a warning. Errors: kBadFile
-/// (nothing there, no sound, damaged), kBadValue (another rate, other channels).
+/// A file, or a folder with files at any depth in the order of their paths. Windows do not go
+/// beyond a file's end; one channel of several is their mean, several of one are copies. Files that
+/// are no sound by their names or too short for a window are left out with a warning. Errors:
+/// kBadFile (nothing there, no sound, damaged), kBadValue (another rate, other channels).
 Result<FieldPtr> read_sound(const std::string& path, const SoundOptions& options,
                             Diagnostics& diagnostics);
 

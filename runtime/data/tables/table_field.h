@@ -18,9 +18,9 @@ struct TableOptions {
 };
 
 /// Reads the file once; rows are then a float per cell, in memory or mapped. Columns are found by
-/// name where the file has a header. Errors: kBadFile (those of CsvReader, a column missing, rows of
-/// different lengths, no room for temporary files), kBadValue (a missing cell in a column that has
-/// none in training, no number, an unknown category; with line and column).
+/// name where the file has a header. Errors: kBadFile (those of CsvReader, a column missing, rows
+/// of different lengths, no room for temporary files), kBadValue (a missing cell in a column that
+/// has none in training, no number, an unknown category; with line and column).
 Result<FieldPtr> read_table(const std::string& path, const TableOptions& options,
                             Diagnostics& diagnostics);
 
