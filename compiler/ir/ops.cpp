@@ -49,9 +49,10 @@ std::optional<double> value_of(const Op& op, std::span<const double> x) {
         return std::nullopt;
     } else {
         constexpr int kCount = Op::kInfo.operand_count();
-        constexpr bool kIsFunction = kCount == 1   ? std::is_invocable_v<Op, double>
-                                     : kCount == 2 ? std::is_invocable_v<Op, double, double>
-                                                   : std::is_invocable_v<Op, double, double, double>;
+        constexpr bool kIsFunction = kCount == 1 ? std::is_invocable_v<Op, double>
+                                     : kCount == 2
+                                         ? std::is_invocable_v<Op, double, double>
+                                         : std::is_invocable_v<Op, double, double, double>;
         static_assert(kIsFunction,
                       "an element-wise op says what it makes of numbers, by operator()");
         if constexpr (kCount == 1)

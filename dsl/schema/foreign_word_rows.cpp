@@ -124,7 +124,9 @@ Rows other_layers() {
         {"noise|gaussiandropout", "gaussian_noise"},
         {"rescaling|normalization|normalize|totensor", "",
          "values of the data are scaled by their `range:`, as in `range: [-1, 1]`", kLayers},
-        {"minibatchstd|minibatchstddev|minibatchdiscrimination", "minibatch_std"},
+        {"minibatchstd|minibatchstddev|minibatchdiscrimination", "",
+         "there is no such layer yet; `batch_mean(x)` in an expression is what it is made of",
+         kLayers},
     };
 }
 
@@ -276,7 +278,8 @@ Rows sections() {
          kTrain},
         {"gradientaccumulation|accumulategradbatches|accumulationsteps|gradaccum", "accumulate",
          "a larger `batch_size` does the same", kTrain},
-        {"val|valid|validation|evaluation|testset|testdata", "test"},
+        {"val|valid|validation|evaluation|testset|testdata", "test",
+         "test data stand under `data`, in `test:`"},
         {"images|imagefolder|dir|directory|folderpath|root", "folder"},
         {"path|file|filename|source|url|datapath", "",
          "the key says what the file is: `idx: "

@@ -174,8 +174,7 @@ bool DeflatedBytes::inflate_from(const Point& point, uint64_t skip, uint8_t* dst
             dst += got;
             size -= got;
         }
-        if (code == Z_BUF_ERROR && ended)
-            return report(place, "it ends too early", diagnostics);
+        if (code == Z_BUF_ERROR && ended) return report(place, "it ends too early", diagnostics);
         if (code != Z_OK && code != Z_BUF_ERROR && (skip > 0 || size > 0))
             return report(place - z.avail_in, z.msg == nullptr ? "no good data" : z.msg,
                           diagnostics);

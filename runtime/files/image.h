@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "compiler/support/check.h"
+
 namespace gmc::runtime {
 
 /// height x width x channels bytes, row by row from the top; 1 channel is grey, 3 are red, green,
@@ -25,6 +27,11 @@ struct Image {
 };
 
 /// An image of one colour; `value` per channel.
-Image make_image(int64_t height, int64_t width, int64_t channels, uint8_t value);
+inline Image make_image(int64_t height, int64_t width, int64_t channels, uint8_t value) {
+    GMC_CHECK(height > 0 && width > 0 && channels >= 1 && channels <= 4, "an image of {} x {} x {}",
+              height, width, channels);
+    return {height, width, channels,
+            std::vector<uint8_t>(static_cast<size_t>(height * width * channels), value)};
+}
 
 }  // namespace gmc::runtime

@@ -36,8 +36,9 @@ void LabelCount::add(const float* labels, size_t count) {
         if (!(label >= 0) || label != std::floor(label)) {
             problem_ = fmt::format("has the value {} in example {}", label, added_);
         } else if (label >= static_cast<float>(kClassesMost)) {
-            problem_ = fmt::format("has the value {} in example {}, beyond the {} classes that can be",
-                                   label, added_, kClassesMost);
+            problem_ =
+                fmt::format("has the value {} in example {}, beyond the {} classes that can be",
+                            label, added_, kClassesMost);
         } else {
             const auto at = static_cast<size_t>(label);
             if (at >= examples_.size()) examples_.resize(at + 1);

@@ -39,8 +39,8 @@ class LabelCount {
 bool warn_of_missing(const LabelCount& labels, int64_t classes, const std::string& what, bool cut,
                      Span span, Diagnostics& diagnostics);
 
-/// Counts the labels of a file from where it stands: `count` of them, or all that follow (0). Errors: those of
-/// reading.
+/// Counts the labels of a file from where it stands: `count` of them, or all that follow (0).
+/// Errors: those of reading.
 Result<LabelCount> count_labels(ArrayFile& file, int64_t count, Diagnostics& diagnostics);
 
 }  // namespace gmc::runtime

@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <filesystem>
 
@@ -36,10 +35,7 @@ namespace fs = std::filesystem;
 /// last good one.
 constexpr int64_t kKeepEvery = 100;
 
-double now_s() {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch())
-        .count();
-}
+double now_s() { return static_cast<double>(steady_ns()) * 1e-9; }
 
 /// One run.
 class Run {

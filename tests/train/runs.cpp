@@ -8,10 +8,10 @@
 #include "compiler/ir/artefact.h"
 #include "runtime/contractions/choice/tuning_machine.h"
 #include "runtime/contractions/tuning_cache.h"
-#include "runtime/train/checkpoint.h"
 #include "runtime/run/run_folder.h"
 #include "runtime/run/run_record.h"
 #include "runtime/run/trainer.h"
+#include "runtime/train/checkpoint.h"
 #include "tests/compile_model.h"
 
 namespace gmc {
@@ -316,7 +316,12 @@ TEST_CASE("a resumed run takes the contractions it was begun with, whatever is k
         runtime::TrainOptions options = for_steps(resume(folder / "run"), 10);
         options.tuning = &cache;
         REQUIRE(train(path, options).end == runtime::TrainEnd::kDone);
-        CHECK(cache.used() == begun->contractions);
+        // Functions that are bound later, as for samples, add choices of their own.
+        for (const auto& [problem, choice] : begun->contractions) {
+            INFO(problem);
+            REQUIRE(cache.used().count(problem) == 1);
+            CHECK(cache.used().at(problem) == choice);
+        }
     }
     // Also without any cache.
     REQUIRE(train(path, for_steps(resume(folder / "run"), 15)).end == runtime::TrainEnd::kDone);

@@ -9,11 +9,11 @@
 #include "compiler/ir/artefact.h"
 #include "runtime/data/pictures/picture_file.h"
 #include "runtime/output/png.h"
+#include "runtime/run/trainer.h"
 #include "runtime/train/interpolate.h"
 #include "runtime/train/picture.h"
 #include "runtime/train/sample_quality.h"
 #include "runtime/train/sampler.h"
-#include "runtime/run/trainer.h"
 #include "tests/compile_model.h"
 
 namespace gmc {

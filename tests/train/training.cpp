@@ -9,10 +9,10 @@
 #include <set>
 
 #include "compiler/ir/artefact.h"
+#include "runtime/run/trainer.h"
 #include "runtime/train/checkpoint.h"
 #include "runtime/train/generate.h"
 #include "runtime/train/step_runner.h"
-#include "runtime/run/trainer.h"
 #include "tests/compile_model.h"
 
 namespace gmc {
@@ -93,7 +93,10 @@ std::string bytes_of(const std::string& path) {
 std::vector<nlohmann::json> metrics_of(const std::string& run) {
     std::vector<nlohmann::json> lines;
     std::ifstream file(run + "/metrics.jsonl");
-    for (std::string line; std::getline(file, line);) lines.push_back(nlohmann::json::parse(line));
+    // Beside losses the log has signs of what may be wrong, which are texts.
+    for (std::string line; std::getline(file, line);)
+        if (const auto json = nlohmann::json::parse(line); !json.contains("sign"))
+            lines.push_back(json);
     return lines;
 }
 
@@ -128,7 +131,9 @@ TEST_CASE("every model learns or plays, the same bits twice") {
         const char* name;
         int64_t batch_size, steps;
     };
-    // Every file in models/ has a row; the last check counts them.
+    // Every file in models/ has a row, but for those of tables and sound, whose data are not made
+    // by shape; the check below counts them.
+    constexpr size_t kOthers = 2;
     const std::vector<Case> cases = {
         {"aae", 16, 15},          {"ae", 32, 20},          {"beta_vae", 32, 20},
         {"cgan", 8, 15},          {"classifier", 16, 20},  {"cvae", 32, 20},
@@ -140,7 +145,7 @@ TEST_CASE("every model learns or plays, the same bits twice") {
     size_t models = 0;
     for (const auto& file : fs::directory_iterator(std::string(GMC_SOURCE_DIR) + "/models"))
         models += file.path().extension() == ".yaml" ? 1 : 0;
-    CHECK(models == cases.size());
+    CHECK(models == cases.size() + kOthers);
     for (const Case& c : cases) {
         INFO(c.name);
         check_learns_and_repeats(c.name, c.batch_size, c.steps);

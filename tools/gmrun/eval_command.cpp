@@ -127,9 +127,9 @@ int eval_command(const Words& words) {
             {"model", model.module().name},
             {"run", trained->folder},
             {"step", trained->training.step},
-            {"data", model.data().is_replaced()                                          ? "given"
+            {"data", model.data().is_replaced()                                      ? "given"
                      : split == runtime::DataSplit::kTest && model.data().has_test() ? "test"
-                                                                                          : "train"},
+                                                                                     : "train"},
             {"examples", result->examples}};
         json.update(figures);
         fmt::print("{}\n", json.dump());

@@ -6,7 +6,6 @@
 
 #include "runtime/contractions/choice/tuning_machine.h"
 #include "runtime/contractions/tuning_cache.h"
-#include "runtime/files/atomic_file.h"
 #include "runtime/run/trainer.h"
 #include "runtime/train/checkpoint.h"
 #include "tools/command_line/command_line.h"
@@ -56,11 +55,17 @@ std::vector<Kept> kept_checkpoints(const std::string& run) {
     return kept;
 }
 
-Result<std::string> digest_of(const std::string& checkpoint, Diagnostics& diagnostics) {
-    const auto bytes = runtime::read_whole_file(checkpoint, uint64_t{64} << 30, diagnostics);
-    if (!bytes.ok()) return Failure{};
-    return fmt::format("{:08x}",
-                       crc32_z(0, reinterpret_cast<const Bytef*>(bytes->data()), bytes->size()));
+/// Of the states in a checkpoint. What it says of the best epoch so far is left out: a repetition
+/// measures no validation.
+Result<std::string> digest_of(const std::string& run, const std::string& checkpoint,
+                              Diagnostics& diagnostics) {
+    auto model = runtime::LoadedModel::load(run + "/model.gmc", diagnostics);
+    if (!model.ok()) return Failure{};
+    runtime::StateStore& states = (*model)->states();
+    runtime::TrainingState training;
+    if (!runtime::read_checkpoint(checkpoint, states, training, diagnostics)) return Failure{};
+    return fmt::format("{:08x}", crc32_z(0, reinterpret_cast<const Bytef*>(states.bytes_begin()),
+                                         static_cast<size_t>(states.bytes())));
 }
 
 /// The digest of the checkpoint that `steps` more steps from `from` end in.
@@ -96,7 +101,7 @@ Result<std::string> repeat(const std::string& run, const std::string& from, int6
     options.policy->on_divergence = "stop";
     const auto result = runtime::train(**model, options, diagnostics);
     if (result.end != runtime::TrainEnd::kDone) return Failure{};
-    return digest_of(folder.path() + "/checkpoint", diagnostics);
+    return digest_of(run, folder.path() + "/checkpoint", diagnostics);
 }
 
 }  // namespace
@@ -116,8 +121,8 @@ int verify_command(const Words& words) {
     const bool recorded = kept.size() >= 2 && !line.given("steps");
     const std::string from = recorded ? kept[kept.size() - 2].path : run + "/checkpoint";
     if (recorded) steps = kept.back().step - kept[kept.size() - 2].step;
-    const auto first =
-        recorded ? digest_of(kept.back().path, diagnostics) : repeat(run, from, steps, diagnostics);
+    const auto first = recorded ? digest_of(run, kept.back().path, diagnostics)
+                                : repeat(run, from, steps, diagnostics);
     if (!first.ok()) return report(diagnostics);
     const auto again = repeat(run, from, steps, diagnostics);
     if (!again.ok()) return report(diagnostics);
