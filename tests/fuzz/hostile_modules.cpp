@@ -4,8 +4,9 @@
 //
 // GMC_MUTANTS says how many are tried; with AddressSanitizer, memory blocks end at poisoned bytes
 // (runtime/memory/memory_block.cpp), so that reading or writing beside them is seen, too.
+#include <cmath>
 #include <cstdlib>
-#include <cstring>
+#include <limits>
 #include <random>
 
 #include "compiler/ir/artefact.h"
@@ -146,6 +147,16 @@ ir::Module without_plan(ir::Module module) {
     return module;
 }
 
+/// Appends numbers as bytes. Which NaN an operation gives may depend on where its operands are: they
+/// count as one.
+void append(const float* numbers, int64_t count, std::string& out) {
+    for (int64_t i = 0; i < count; ++i) {
+        const float number =
+            std::isnan(numbers[i]) ? std::numeric_limits<float>::quiet_NaN() : numbers[i];
+        out.append(reinterpret_cast<const char*>(&number), sizeof number);
+    }
+}
+
 /// What a module's functions compute, each called twice, in bytes: results and states.
 std::string computed(const ir::Module& module, bool reference) {
     Diagnostics diagnostics;
@@ -164,12 +175,11 @@ std::string computed(const ir::Module& module, bool reference) {
                     made->input(i)[k] = static_cast<float>((k * 7 + call) % 5) / 4;
             made->run({1, call, 1, 0.5});
             for (size_t i = 0; i < made->result_count(); ++i)
-                out.append(reinterpret_cast<const char*>(made->result(i)),
-                           static_cast<size_t>(made->result_type(i).bytes()));
+                append(made->result(i), made->result_type(i).elements(), out);
         }
     }
-    return out.append(reinterpret_cast<const char*>(states.bytes_begin()),
-                      static_cast<size_t>(states.bytes()));
+    append(reinterpret_cast<const float*>(states.bytes_begin()), states.bytes() / 4, out);
+    return out;
 }
 
 std::vector<std::string> seeds() {
