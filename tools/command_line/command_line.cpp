@@ -195,7 +195,7 @@ int report(const Diagnostics& diagnostics) {
 
 void report_warnings(Diagnostics& diagnostics) {
     if (diagnostics.any()) return;
-    fmt::print(stderr, "{}", diagnostics.render());
+    fmt::print(stderr, "{}", diagnostics.render(running_program));
     diagnostics = {};
 }
 
