@@ -63,8 +63,8 @@ bool warn_of_missing(const LabelCount& labels, int64_t classes, const std::strin
     if (cut) {
         diagnostics
             .warning(DiagnosticKind::kBadValue, span,
-                     "{} is cut short by `count` so that of its {} classes {} {} no example", what,
-                     classes, list_runs(missing), have)
+                     "{} is cut short by `count` so that {} {} of its {} {} no example", what,
+                     missing.size() == 1 ? "class" : "classes", list_runs(missing), classes, have)
             .help("`count` keeps the first examples: mix the data before, or raise it");
     } else if (missing == std::vector<int64_t>{0}) {
         diagnostics

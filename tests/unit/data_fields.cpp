@@ -169,7 +169,7 @@ TEST_CASE("classes without an example are warned of, with the remedy") {
                 "L holds labels of 11 classes, but classes 1 to 4 and 6 to 9 have no example / "));
     CHECK(warning_of({0, 1, 0}, 4, true)
               .starts_with(
-                  "L is cut short by `count` so that of its 4 classes 2 to 3 have no example / "
+                  "L is cut short by `count` so that classes 2 to 3 of its 4 have no example / "
                   "`count` keeps the first"));
     CHECK(warning_of({0, 2}, 3).starts_with(
         "L holds labels of 3 classes, but class 1 has no example"));
