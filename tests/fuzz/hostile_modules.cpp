@@ -147,8 +147,8 @@ ir::Module without_plan(ir::Module module) {
     return module;
 }
 
-/// Appends numbers as bytes. Which NaN an operation gives may depend on where its operands are: they
-/// count as one.
+/// Appends numbers as bytes. Which NaN an operation gives may depend on where its operands are, so
+/// all NaNs count as one number.
 void append(const float* numbers, int64_t count, std::string& out) {
     for (int64_t i = 0; i < count; ++i) {
         const float number =
