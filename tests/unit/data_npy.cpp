@@ -422,8 +422,7 @@ TEST_CASE("an epoch reads each block of a file once, whatever was looked at befo
     read = 0;
     const std::vector<int64_t> any = epoch_order(kCount, 1, 0);
     for (size_t k = 0; k < 5000; ++k)
-        same = same &&
-               example(field, any[k])[7] == values[static_cast<size_t>(any[k]) * 15 + 7];
+        same = same && example(field, any[k])[7] == values[static_cast<size_t>(any[k]) * 15 + 7];
     CHECK(same);
     CHECK(read <= 5000 * kBlock * 60);
 }

@@ -36,9 +36,7 @@ class PagedArray final : public Field {
     void read_locked(int64_t index, float* dst) const;
     size_t slot_of(int64_t index) const;
     void load(int64_t index) const;
-    int64_t block_size(int64_t number) const {
-        return std::min(block_, count() - number * block_);
-    }
+    int64_t block_size(int64_t number) const { return std::min(block_, count() - number * block_); }
     void read_bytes(uint64_t first_value, void* dst, size_t values) const;
     void make_room(size_t wanted) const;
     void release(size_t number) const;
@@ -59,8 +57,8 @@ class PagedArray final : public Field {
     mutable std::vector<int64_t> example_in_;   ///< per slot; -1: free
     mutable std::vector<size_t> free_;
     mutable std::unordered_map<int64_t, size_t> slot_of_;
-    /// Per block how many examples have been asked for since it was read; -1: all of them, or it was
-    /// never read.
+    /// Per block how many examples have been asked for since it was read; -1: all of them, or it
+    /// was never read.
     mutable std::vector<int64_t> asked_of_;
     mutable std::vector<uint8_t> piece_;  ///< a block as it comes from the file
     mutable size_t last_read_ = kNone;    ///< the slot that is free as soon as another is read
