@@ -121,11 +121,4 @@ std::string Diagnostics::render(std::string_view program) const {
     return out;
 }
 
-std::string Diagnostics::take_warnings(std::string_view program) {
-    std::string out;
-    for (const Diagnostic& d : warnings_) out += render_one(sources_, d, program);
-    warnings_.clear();
-    return out;
-}
-
 }  // namespace gmc

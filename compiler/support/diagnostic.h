@@ -85,11 +85,6 @@ class Diagnostics {
     /// Adds a note to the latest error.
     void note_last(Span where, std::string what) { list_.back().note(where, std::move(what)); }
 
-    /// Adds a help to the error reported last.
-    void help_last(std::string what) { list_.back().help(std::move(what)); }
-    /// The warnings as text, as render() gives it; they are forgotten.
-    std::string take_warnings(std::string_view program = "gmc");
-
     bool any() const { return !list_.empty(); }
     size_t count() const { return list_.size(); }
     const std::vector<Diagnostic>& list() const { return list_; }

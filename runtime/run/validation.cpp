@@ -23,6 +23,9 @@ class PartOfField final : public Field {
         whole_->read_for_training(at(index), pass, dst);
     }
     bool in_memory() const override { return whole_->in_memory(); }
+    void add_warnings(Diagnostics& diagnostics) const override {
+        whole_->add_warnings(diagnostics);
+    }
     void expect(int64_t index) const override { whole_->expect(at(index)); }
 
   private:

@@ -36,6 +36,7 @@ int encode_command(const Words& words) {
     const auto results = runtime::encode(*trained->model, line.text("function"), split, count,
                                          line.get<uint64_t>("seed"), diagnostics);
     if (!results.ok()) return report(diagnostics);
+    report_warnings(diagnostics);
     const std::string folder =
         line.has("output") ? line.text("output") : trained->folder + "/encoded";
     std::error_code error;

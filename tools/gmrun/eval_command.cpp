@@ -113,6 +113,7 @@ int eval_command(const Words& words) {
     if (!use_own_data(line, model, "evaluate", diagnostics)) return report(diagnostics);
     const auto result = runtime::evaluate(model, split, seed, diagnostics);
     if (!result.ok()) return report(diagnostics);
+    report_warnings(diagnostics);
     Figures figures;
     if (line.flag("json"))
         for (const auto& [name, value] : result->values) figures[name] = value;

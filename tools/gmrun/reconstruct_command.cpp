@@ -36,6 +36,7 @@ int reconstruct_command(const Words& words) {
         runtime::reconstruct(*trained->model, line.text("function"), runtime::DataSplit::kTest,
                              count, line.get<uint64_t>("seed"), diagnostics);
     if (!pairs.ok()) return report(diagnostics);
+    report_warnings(diagnostics);
     const std::string output =
         output_file(line, *trained, pairs->reconstructions.shape, "reconstructions");
     runtime::ImageBatch originals, reconstructions;
