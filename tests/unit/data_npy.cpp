@@ -8,6 +8,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "runtime/data/files/paged_array.h"
 #include "runtime/data/shuffle.h"
 #include "runtime/output/npy.h"
 #include "tests/unit/data_temp_folder.h"
@@ -375,6 +376,55 @@ TEST_CASE("arrays that stay in their file are read as those in memory, in any or
         check_paged(place, values, windowed_order(kCount, 7, 1, 0));
     }
     check_paged(places[0], values, forwards);
+}
+
+/// Bytes in memory, which count how many were read.
+class CountedBytes final : public RandomBytes {
+  public:
+    CountedBytes(std::string bytes, uint64_t& read) : bytes_(std::move(bytes)), read_(read) {}
+    Result<size_t> read(uint64_t offset, void* dst, size_t size, Diagnostics&) override {
+        read_ += size;
+        return bytes_.copy(static_cast<char*>(dst), size, offset);
+    }
+
+  private:
+    const std::string bytes_;
+    uint64_t& read_;
+};
+
+TEST_CASE("an epoch reads each block of a file once, whatever was looked at before") {
+    constexpr int64_t kCount = 60000, kBlock = 50;
+    const std::vector<float> values = numbers(kCount);
+    ArrayHeader header;
+    header.path = "f";
+    header.type = find_npy_type("<f4");
+    header.dimensions = {kCount, 5, 3};
+    uint64_t read = 0;
+    const PagedArray field({"x", {5, 3}, kCount, 0}, header, {"x", {}},
+                           std::make_unique<CountedBytes>(bytes_of(values), read), kBlock,
+                           kBlock * kWindowBlocks);
+    for (int64_t i = 0; i < 16; ++i) example(field, i * kCount / 16);
+    bool same = true;
+    std::vector<float> got(15);
+    for (int64_t epoch = 0; epoch < 3; ++epoch) {
+        std::vector<int64_t> order = windowed_order(kCount, kBlock, 1, epoch);
+        order.resize(order.size() - 100);  // as training does with a last batch that is not full
+        for (const int64_t i : order) {
+            field.read_for_training(i, {1, epoch}, got.data());
+            same = same && got[7] == values[static_cast<size_t>(i) * 15 + 7];
+        }
+    }
+    CHECK(same);
+    const double epochs = static_cast<double>(read) / static_cast<double>(values.size() * 4);
+    CHECK(epochs > 2.9);
+    CHECK(epochs < 3.1);
+    // No order is wrong, and none reads for ever: here each example costs at most its block.
+    read = 0;
+    const std::vector<int64_t> any = epoch_order(kCount, 1, 0);
+    for (size_t k = 0; k < 5000; ++k)
+        same = same && example(field, any[k])[7] == values[static_cast<size_t>(any[k]) * 15 + 7];
+    CHECK(same);
+    CHECK(read <= 5000 * kBlock * 60);
 }
 
 TEST_CASE("what is wrong in a file that stays there is said when it is read") {

@@ -16,8 +16,10 @@ PagedArray::PagedArray(FieldInfo info, ArrayHeader header, ValueRules rules,
       block_(block),
       example_bytes_(header_.example_values() * header_.type->bytes),
       bytes_(std::move(bytes)) {
-    // A block at the end of a window is read while all of the window still waits.
-    const auto slots = static_cast<size_t>(std::min(count(), window + 2 * block));
+    // A block at the end of a window is read while all of the window still waits. The rest is for
+    // blocks of which only one example was wanted, by whoever looked at a few all over the file.
+    const auto slots = static_cast<size_t>(std::min(count(), window + 32 * block));
+    asked_of_.assign(static_cast<size_t>((count() + block - 1) / block), -1);
     slots_.reset(new uint8_t[slots * example_bytes_]);  // untouched, so not there before it is used
     example_in_.assign(slots, -1);
     for (size_t number = slots; number-- > 0;) free_.push_back(number);
@@ -56,10 +58,15 @@ void PagedArray::release(size_t number) const {
     if (last_read_ == number) last_read_ = kNone;
 }
 
-/// Reads the block of example `index`.
-void PagedArray::load_block(int64_t index) const {
-    const int64_t first = index / block_ * block_;
-    const auto examples = static_cast<size_t>(std::min(block_, count() - first));
+/// Reads example `index` with its block. Where the block was read before and not all of it has been
+/// asked for, `index` is one that had to make room: then it is read alone, because the others would
+/// fill slots in vain.
+void PagedArray::load(int64_t index) const {
+    int64_t& asked = asked_of_[static_cast<size_t>(index / block_)];
+    const bool alone = asked >= 0;
+    if (!alone) asked = 0;
+    const int64_t first = alone ? index : index / block_ * block_;
+    const auto examples = static_cast<size_t>(alone ? 1 : block_size(index / block_));
     const size_t values = header_.example_values(), width = header_.type->bytes;
     if (!header_.column_major) {
         read_bytes(static_cast<uint64_t>(first) * values, piece_.data(), examples * values);
@@ -88,7 +95,7 @@ void PagedArray::load_block(int64_t index) const {
 size_t PagedArray::slot_of(int64_t index) const {
     auto found = slot_of_.find(index);
     if (found == slot_of_.end()) {
-        load_block(index);
+        load(index);
         found = slot_of_.find(index);
     }
     return found->second;
@@ -96,7 +103,23 @@ size_t PagedArray::slot_of(int64_t index) const {
 
 void PagedArray::read(int64_t index, float* dst) const {
     const std::lock_guard lock(mutex_);
+    read_locked(index, dst);
+}
+
+void PagedArray::read_for_training(int64_t index, const TrainingPass& pass, float* dst) const {
+    const std::lock_guard lock(mutex_);
+    if (pass.epoch != pass_.epoch || pass.seed != pass_.seed) {
+        for (size_t number = 0; number < example_in_.size(); ++number) release(number);
+        asked_of_.assign(asked_of_.size(), -1);
+        pass_ = pass;
+    }
+    read_locked(index, dst);
+}
+
+void PagedArray::read_locked(int64_t index, float* dst) const {
     const size_t number = slot_of(index);
+    int64_t& asked = asked_of_[static_cast<size_t>(index / block_)];
+    if (++asked >= block_size(index / block_)) asked = -1;
     const size_t values = header_.example_values();
     if (check_.scale())
         byte_values_.convert(slot(number), values, dst);

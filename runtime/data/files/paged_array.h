@@ -2,6 +2,7 @@
 // keeps those that have not been asked for yet.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
@@ -25,13 +26,17 @@ class PagedArray final : public Field {
                std::unique_ptr<RandomBytes> bytes, int64_t block, int64_t window);
 
     void read(int64_t index, float* dst) const override;
+    /// In a new epoch what still waits from the last one is dropped: nobody asks for it in time.
+    void read_for_training(int64_t index, const TrainingPass& pass, float* dst) const override;
     int64_t block() const override { return block_; }
 
   private:
     static constexpr size_t kNone = SIZE_MAX;
 
+    void read_locked(int64_t index, float* dst) const;
     size_t slot_of(int64_t index) const;
-    void load_block(int64_t index) const;
+    void load(int64_t index) const;
+    int64_t block_size(int64_t number) const { return std::min(block_, count() - number * block_); }
     void read_bytes(uint64_t first_value, void* dst, size_t values) const;
     void make_room(size_t wanted) const;
     void release(size_t number) const;
@@ -52,9 +57,13 @@ class PagedArray final : public Field {
     mutable std::vector<int64_t> example_in_;   ///< per slot; -1: free
     mutable std::vector<size_t> free_;
     mutable std::unordered_map<int64_t, size_t> slot_of_;
+    /// Per block how many examples have been asked for since it was read; -1: all of them, or it
+    /// was never read.
+    mutable std::vector<int64_t> asked_of_;
     mutable std::vector<uint8_t> piece_;  ///< a block as it comes from the file
     mutable size_t last_read_ = kNone;    ///< the slot that is free as soon as another is read
     mutable size_t next_victim_ = 0;
+    mutable TrainingPass pass_{0, -1};
 };
 
 }  // namespace gmc::runtime
