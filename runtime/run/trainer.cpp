@@ -72,6 +72,7 @@ class Run {
         if (finished()) return nothing_left(progress);
         if (!write_beginnings()) return TrainEnd::kNotStarted;
         const TrainEnd end = loop_or_stop(progress);
+        loader_->dataset().add_warnings(diagnostics_);
         if (!options_.quiet) progress.finish();
         return end;
     }
@@ -590,7 +591,6 @@ class Run {
     int64_t epochs_ = 1, steps_ = 0, saved_step_ = 0;
     double saved_s_ = 0;
 };
-
 }  // namespace
 
 TrainResult train(LoadedModel& model, const TrainOptions& options, Diagnostics& diagnostics) {
