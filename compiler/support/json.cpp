@@ -1,4 +1,4 @@
-// Turns JSON into text. No other file includes nlohmann's header.
+// JSON to text and back. No other file of the product includes nlohmann's header.
 #include "compiler/support/json.h"
 
 #include <algorithm>
@@ -8,10 +8,12 @@
 
 namespace gmc {
 
-struct JsonWriter {
+/// Between our values and the library's.
+struct JsonLibrary {
     using Library = nlohmann::ordered_json;
+    static constexpr int kMostLevels = 100;
 
-    static Library convert(const Json& json) {
+    static Library to(const Json& json) {
         switch (json.kind_) {
             case Json::Kind::kNull:
                 return nullptr;
@@ -27,17 +29,49 @@ struct JsonWriter {
                 return json.text_;
             case Json::Kind::kArray: {
                 Library out = Library::array();
-                for (const Json& element : json.elements_) out.push_back(convert(element));
+                for (const Json& element : json.elements_) out.push_back(to(element));
                 return out;
             }
             case Json::Kind::kObject: {
                 Library out = Library::object();
                 for (size_t i = 0; i < json.names_.size(); ++i)
-                    out[json.names_[i]] = convert(json.elements_[i]);
+                    out[json.names_[i]] = to(json.elements_[i]);
                 return out;
             }
         }
         return nullptr;
+    }
+
+    /// Throws JsonError for what nests too deep.
+    static Json from(const Library& library, int levels = kMostLevels) {
+        if (levels == 0) throw JsonError("it nests too deep");
+        switch (library.type()) {
+            case Library::value_t::boolean:
+                return library.get<bool>();
+            case Library::value_t::number_integer:
+                return library.get<int64_t>();
+            case Library::value_t::number_unsigned:
+                return library.get<uint64_t>();
+            case Library::value_t::number_float:
+                return library.get<double>();
+            case Library::value_t::string:
+                return library.get_ref<const std::string&>();
+            case Library::value_t::array: {
+                Json out = Json::array();
+                for (const Library& element : library) out.push_back(from(element, levels - 1));
+                return out;
+            }
+            case Library::value_t::object: {
+                Json out = Json::object();
+                for (auto member = library.begin(); member != library.end(); ++member) {
+                    out.names_.push_back(member.key());
+                    out.elements_.push_back(from(member.value(), levels - 1));
+                }
+                return out;
+            }
+            default:
+                return {};
+        }
     }
 };
 
@@ -80,20 +114,63 @@ Json& Json::push_back(Json element) {
     return elements_.emplace_back(std::move(element));
 }
 
+std::optional<Json> Json::parse(std::string_view text) {
+    const auto library = JsonLibrary::Library::parse(text, nullptr, false);
+    if (library.is_discarded()) return std::nullopt;
+    try {
+        return JsonLibrary::from(library);
+    } catch (const JsonError&) {
+        return std::nullopt;
+    }
+}
+
+const Json& Json::expect(bool is_so, const char* what) const {
+    if (!is_so) throw JsonError(fmt::format("{} is no {}", dump().substr(0, 80), what));
+    return *this;
+}
+
 const Json& Json::at(std::string_view name) const {
     const auto found = std::find(names_.begin(), names_.end(), name);
-    GMC_CHECK(found != names_.end(), "no `{}` in JSON", name);
+    if (found == names_.end()) throw JsonError(fmt::format("there is no `{}`", name));
     return elements_[static_cast<size_t>(found - names_.begin())];
 }
 
+const Json& Json::at(size_t element) const {
+    if (element >= elements_.size())
+        throw JsonError(fmt::format("there is no element {}", element));
+    return elements_[element];
+}
+
+bool Json::flag() const { return expect(kind_ == Kind::kFlag, "flag").whole_ != 0; }
+
+const std::string& Json::text() const { return expect(is_text(), "text").text_; }
+
+std::vector<std::string> Json::texts() const {
+    std::vector<std::string> out;
+    for (const Json& element : expect(kind_ == Kind::kArray, "list").elements_)
+        out.push_back(element.text());
+    return out;
+}
+
+int64_t Json::whole() const {
+    const bool fits = kind_ == Kind::kWhole || (kind_ == Kind::kUnsigned && whole_ >= 0);
+    return expect(fits, "whole number").whole_;
+}
+
+uint64_t Json::natural() const {
+    const bool fits = kind_ == Kind::kUnsigned || (kind_ == Kind::kWhole && whole_ >= 0);
+    return static_cast<uint64_t>(expect(fits, "whole number from 0 on").whole_);
+}
+
 double Json::number() const {
+    expect(is_number(), "number");
     if (kind_ == Kind::kUnsigned) return static_cast<double>(static_cast<uint64_t>(whole_));
     return kind_ == Kind::kWhole ? static_cast<double>(whole_) : number_;
 }
 
 std::string Json::dump(int indent) const {
-    return JsonWriter::convert(*this).dump(indent, ' ', false,
-                                           nlohmann::json::error_handler_t::replace);
+    return JsonLibrary::to(*this).dump(indent, ' ', false,
+                                       nlohmann::json::error_handler_t::replace);
 }
 
 }  // namespace gmc

@@ -5,11 +5,19 @@
 #include <concepts>
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace gmc {
+
+/// What was read is not what the reader asks for. The text says what is wrong.
+class JsonError : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
+};
 
 /// A JSON value: null, a flag, a number, a string, an array, or an object, whose members keep the
 /// order in which they were added. `{{"name", name}, {"shape", {1, 2}}}` is an object.
@@ -39,6 +47,8 @@ class Json {
         for (const T& element : elements) elements_.emplace_back(element);
     }
 
+    /// Nothing where the text is malformed, or nests more than a hundred levels deep.
+    static std::optional<Json> parse(std::string_view text);
     static Json object();
     static Json array();
 
@@ -56,11 +66,22 @@ class Json {
     const std::vector<Json>& elements() const { return elements_; }
     /// The names of an object's members.
     const std::vector<std::string>& names() const { return names_; }
-    const Json& at(std::string_view name) const;
+
+    bool is_object() const { return kind_ == Kind::kObject; }
     bool is_text() const { return kind_ == Kind::kText; }
-    const std::string& text() const { return text_; }
-    /// The value of a number, also of a whole one.
-    double number() const;
+    bool is_null() const { return kind_ == Kind::kNull; }
+    bool is_whole() const { return kind_ == Kind::kWhole || kind_ == Kind::kUnsigned; }
+    bool is_number() const { return kind_ == Kind::kNumber || is_whole(); }
+
+    // These throw JsonError where there is no such thing.
+    const Json& at(std::string_view name) const;
+    const Json& at(size_t element) const;
+    bool flag() const;
+    const std::string& text() const;
+    std::vector<std::string> texts() const;  ///< of an array
+    int64_t whole() const;
+    uint64_t natural() const;  ///< a whole number from 0 on
+    double number() const;     ///< of a whole number, too
 
     /// The text on one line, or indented by `indent` columns. Malformed UTF-8 in strings is
     /// replaced. NaN and infinities become null, since JSON does not have them.
@@ -68,7 +89,8 @@ class Json {
 
   private:
     enum class Kind { kNull, kFlag, kWhole, kUnsigned, kNumber, kText, kArray, kObject };
-    friend struct JsonWriter;
+    friend struct JsonLibrary;
+    const Json& expect(bool is_so, const char* what) const;
 
     Kind kind_ = Kind::kNull;
     int64_t whole_ = 0;

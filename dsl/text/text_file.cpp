@@ -9,29 +9,10 @@
 #include <optional>
 #include <system_error>
 
+#include "compiler/support/utf8.h"
+
 namespace gmc::dsl {
 namespace {
-
-/// The number of bytes of the UTF-8 sequence at `at`; 0 when it is malformed. Overlong forms,
-/// surrogates and anything above U+10FFFF count as malformed, since yaml-cpp would silently replace
-/// them.
-size_t utf8_length(const std::string& text, size_t at) {
-    const auto byte = [&](size_t i) -> unsigned {
-        return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
-    };
-    const unsigned first = byte(at);
-    if (first < 0x80) return 1;
-    const size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-    if (first < 0xc2 || first > 0xf4) return 0;
-    for (size_t i = 1; i < length; ++i)
-        if ((byte(at + i) & 0xc0) != 0x80) return 0;
-    const unsigned second = byte(at + 1);
-    if (first == 0xe0 && second < 0xa0) return 0;
-    if (first == 0xed && second > 0x9f) return 0;
-    if (first == 0xf0 && second < 0x90) return 0;
-    if (first == 0xf4 && second > 0x8f) return 0;
-    return length;
-}
 
 /// A byte that does not belong in a text file.
 struct BadByte {

@@ -9,15 +9,14 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <thread>
 
+#include "compiler/support/json.h"
 #include "runtime/files/atomic_file.h"
 
 namespace gmc::runtime {
 namespace {
 
-using Json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
 
 constexpr int kVersion = 1;
@@ -31,10 +30,11 @@ Json read(const std::string& path) {
     Diagnostics ignored;
     const Result<std::string> text = read_whole_file(path, kLargestFile, ignored);
     if (!text.ok()) return empty;
-    const Json json = Json::parse(*text, nullptr, false);
-    const bool ours = json.is_object() && json.value("gmc_tuning", Json()) == kVersion &&
-                      json.contains("machines") && json["machines"].is_object();
-    return ours ? json : empty;
+    const std::optional<Json> json = Json::parse(*text);
+    if (!json || !json->contains("gmc_tuning") || !json->contains("machines")) return empty;
+    const Json& version = json->at("gmc_tuning");
+    const bool ours = version.is_whole() && version.number() == kVersion;
+    return ours && json->at("machines").is_object() ? *json : empty;
 }
 
 }  // namespace
@@ -58,15 +58,18 @@ TuningCache::~TuningCache() {
 
 void TuningCache::read_entries() {
     const Json json = read(path_);
-    const auto found = json["machines"].find(machine_);
-    if (found == json["machines"].end() || !found->is_object()) return;
-    for (const auto& [problem, measured] : found->items()) {
-        if (!measured.is_object() || !measured.value("choice", Json()).is_string()) continue;
+    if (!json.at("machines").contains(machine_)) return;
+    const Json& problems = json.at("machines").at(machine_);
+    for (const std::string& problem : problems.names()) {
+        const Json& measured = problems.at(problem);
+        if (!measured.contains("choice") || !measured.at("choice").is_text()) continue;
         TuningEntry& entry = entries_[problem];
-        entry.choice = measured["choice"];
-        const Json times = measured.value("us", Json::object());
-        for (const auto& [name, time] : times.items())
-            if (time.is_number()) entry.microseconds.emplace_back(name, time.get<double>());
+        entry.choice = measured.at("choice").text();
+        if (!measured.contains("us")) continue;
+        const Json& times = measured.at("us");
+        for (const std::string& name : times.names())
+            if (times.at(name).is_number())
+                entry.microseconds.emplace_back(name, times.at(name).number());
     }
 }
 

@@ -8,7 +8,8 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
+
+#include "compiler/support/json.h"
 
 namespace gmc::runtime {
 namespace {
@@ -126,56 +127,59 @@ std::vector<std::string> Table::describe() const {
 }
 
 std::string Table::to_text() const {
-    nlohmann::json all = {{"separator", std::string(1, format.separator)},
-                          {"quote", std::string(1, format.quote)},
-                          {"decimal", std::string(1, format.decimal)},
-                          {"header", format.header},
-                          {"range", {range_low, range_high}},
-                          {"rows", rows}};
+    Json list = Json::array();
     for (const TableColumn& c : columns)
-        all["columns"].push_back({{"name", c.name},
-                                  {"kind", kKinds[static_cast<size_t>(c.kind)]},
-                                  {"scale", kScales[static_cast<size_t>(c.scale)]},
-                                  {"mean", c.mean},
-                                  {"deviation", c.deviation},
-                                  {"low", c.low},
-                                  {"high", c.high},
-                                  {"decimals", c.decimals},
-                                  {"masked", c.masked},
-                                  {"categories", c.categories}});
+        list.push_back({{"categories", c.categories},
+                        {"decimals", c.decimals},
+                        {"deviation", c.deviation},
+                        {"high", c.high},
+                        {"kind", kKinds[static_cast<size_t>(c.kind)]},
+                        {"low", c.low},
+                        {"masked", c.masked},
+                        {"mean", c.mean},
+                        {"name", c.name},
+                        {"scale", kScales[static_cast<size_t>(c.scale)]}});
+    const Json all{{"columns", list},
+                   {"decimal", std::string(1, format.decimal)},
+                   {"header", format.header},
+                   {"quote", std::string(1, format.quote)},
+                   {"range", std::vector<double>{range_low, range_high}},
+                   {"rows", rows},
+                   {"separator", std::string(1, format.separator)}};
     return all.dump();
 }
 
 std::optional<Table> Table::parse(const std::string& text) {
-    const nlohmann::json all = nlohmann::json::parse(text, nullptr, false);
-    if (all.is_discarded()) return std::nullopt;
+    const std::optional<Json> parsed = Json::parse(text);
+    if (!parsed) return std::nullopt;
     try {
+        const Json& all = *parsed;
         Table table;
-        table.format = {all.at("separator").get<std::string>().at(0),
-                        all.at("quote").get<std::string>().at(0),
-                        all.at("decimal").get<std::string>().at(0), all.at("header").get<bool>()};
-        table.range_low = all.at("range").at(0);
-        table.range_high = all.at("range").at(1);
-        table.rows = all.at("rows");
-        for (const nlohmann::json& c : all.at("columns")) {
+        table.format = {all.at("separator").text().at(0), all.at("quote").text().at(0),
+                        all.at("decimal").text().at(0), all.at("header").flag()};
+        table.range_low = all.at("range").at(size_t{0}).number();
+        table.range_high = all.at("range").at(size_t{1}).number();
+        table.rows = all.at("rows").whole();
+        for (const Json& c : all.at("columns").elements()) {
             TableColumn column;
-            column.name = c.at("name");
-            const size_t kind = place_of(kKinds, std::size(kKinds), c.at("kind")),
-                         scale = place_of(kScales, std::size(kScales), c.at("scale"));
+            column.name = c.at("name").text();
+            const size_t kind = place_of(kKinds, std::size(kKinds), c.at("kind").text()),
+                         scale = place_of(kScales, std::size(kScales), c.at("scale").text());
             if (kind == std::size(kKinds) || scale == std::size(kScales)) return std::nullopt;
             column.kind = static_cast<ColumnKind>(kind);
             column.scale = static_cast<ColumnScale>(scale);
-            column.mean = c.at("mean");
-            column.deviation = c.at("deviation");
-            column.low = c.at("low");
-            column.high = c.at("high");
-            column.decimals = std::clamp<int>(c.at("decimals"), 0, 17);
-            column.masked = c.at("masked");
-            column.categories = c.at("categories").get<std::vector<std::string>>();
+            column.mean = c.at("mean").number();
+            column.deviation = c.at("deviation").number();
+            column.low = c.at("low").number();
+            column.high = c.at("high").number();
+            column.decimals =
+                static_cast<int>(std::clamp<int64_t>(c.at("decimals").whole(), 0, 17));
+            column.masked = c.at("masked").flag();
+            column.categories = c.at("categories").texts();
             table.columns.push_back(std::move(column));
         }
         return table;
-    } catch (const nlohmann::json::exception&) {
+    } catch (const JsonError&) {
         return std::nullopt;
     } catch (const std::out_of_range&) {
         return std::nullopt;

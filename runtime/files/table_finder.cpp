@@ -8,6 +8,8 @@
 #include <cmath>
 #include <set>
 
+#include "compiler/support/utf8.h"
+
 namespace gmc::runtime {
 namespace {
 
@@ -112,7 +114,7 @@ class Finder {
         for (size_t i = 0; i < found_.size(); ++i) settle(table_.columns[i], found_[i]);
         if (diagnostics_.count() != errors) return Failure{};
         if (table_.cells() == 0) return bad("has no column that is not ignored");
-        if (!is_utf8()) return bad("is not UTF-8; `iconv -f latin1 -t utf8` converts most others");
+        if (!is_text()) return bad("is not UTF-8; `iconv -f latin1 -t utf8` converts most others");
         return std::move(table_);
     }
 
@@ -122,13 +124,13 @@ class Finder {
         return Failure{};
     }
 
-    bool is_utf8() const {
-        try {
-            (void)table_.to_text();
-            return true;
-        } catch (const std::exception&) {
-            return false;
+    bool is_text() const {
+        for (const TableColumn& column : table_.columns) {
+            if (!is_utf8(column.name)) return false;
+            for (const std::string& category : column.categories)
+                if (!is_utf8(category)) return false;
         }
+        return true;
     }
 
     bool find_format() {

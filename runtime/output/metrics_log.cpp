@@ -9,10 +9,10 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "compiler/support/check.h"
+#include "compiler/support/json.h"
 #include "runtime/files/atomic_file.h"
 
 namespace gmc::runtime {
@@ -21,17 +21,13 @@ namespace {
 constexpr uint64_t kLogBytesMost = uint64_t{1} << 32;
 
 /// A JSON string. Malformed UTF-8 is replaced, since a log must not fail because of a name.
-std::string json_string(std::string_view text) {
-    return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
+std::string json_string(std::string_view text) { return Json(text).dump(); }
 
 /// The "step" of a line, if the line is a JSON object that has one.
 std::optional<int64_t> step_of(std::string_view line) {
-    const nlohmann::json json = nlohmann::json::parse(line, nullptr, false);
-    if (!json.is_object()) return std::nullopt;
-    const auto step = json.find("step");
-    if (step == json.end() || !step->is_number_integer()) return std::nullopt;
-    return step->get<int64_t>();
+    const std::optional<Json> json = Json::parse(line);
+    if (!json || !json->contains("step") || !json->at("step").is_whole()) return std::nullopt;
+    return json->at("step").whole();
 }
 
 /// The number of bytes of `text` to keep: all lines before the first one of a step after `step`.

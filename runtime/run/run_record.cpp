@@ -2,14 +2,12 @@
 #include "runtime/run/run_record.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
+#include "compiler/support/json.h"
 #include "runtime/files/atomic_file.h"
 
 namespace gmc::runtime {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr int kVersion = 1;
 constexpr uint64_t kLargestFile = 64 << 20;
@@ -51,30 +49,35 @@ Result<RunRecord> read_run_record(const std::string& path, Diagnostics& diagnost
         return Failure{};
     };
     try {
-        const Json json = Json::parse(*text);
-        if (json.at("gmc_run") != kVersion) return bad("was written by another version of gmc");
+        const std::optional<Json> parsed = Json::parse(*text);
+        if (!parsed) return bad("is broken: it is no JSON");
+        const Json& json = *parsed;
+        if (json.at("gmc_run").whole() != kVersion)
+            return bad("was written by another version of gmc");
         RunRecord record;
-        record.model = json.at("model");
-        record.version = json.at("version");
-        record.machine = json.at("machine");
-        record.precision = json.at("precision");
-        record.bf16 = json.at("bf16");
-        record.seed = json.at("seed");
-        record.examples = json.at("examples");
-        record.tuned = json.at("tuned");
-        record.data = json.value("data", "");
-        if (json.contains("epochs")) record.epochs = json["epochs"].get<int64_t>();
-        record.origin.model = json.at("fingerprint").at("model");
-        record.origin.data = json.at("fingerprint").at("data");
-        record.origin.settings = json.at("settings").get<std::vector<std::string>>();
-        for (const auto& [file, content] : json.at("sources").items()) {
+        record.model = json.at("model").text();
+        record.version = json.at("version").text();
+        record.machine = json.at("machine").text();
+        record.precision = json.at("precision").text();
+        record.bf16 = json.at("bf16").flag();
+        record.seed = json.at("seed").natural();
+        record.examples = json.at("examples").whole();
+        record.tuned = json.at("tuned").flag();
+        if (json.contains("data")) record.data = json.at("data").text();
+        if (json.contains("epochs")) record.epochs = json.at("epochs").whole();
+        record.origin.model = json.at("fingerprint").at("model").text();
+        record.origin.data = json.at("fingerprint").at("data").text();
+        record.origin.settings = json.at("settings").texts();
+        const Json& sources = json.at("sources");
+        for (const std::string& file : sources.names()) {
             record.sources.push_back(file);
-            record.origin.texts.push_back(content);
+            record.origin.texts.push_back(sources.at(file).text());
         }
-        for (const auto& [problem, choice] : json.at("contractions").items())
-            record.contractions[problem] = choice;
+        const Json& contractions = json.at("contractions");
+        for (const std::string& problem : contractions.names())
+            record.contractions[problem] = contractions.at(problem).text();
         return record;
-    } catch (const nlohmann::json::exception& error) {
+    } catch (const JsonError& error) {
         return bad(fmt::format("is broken: {}", error.what()));
     }
 }

@@ -7,9 +7,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "compiler/support/json.h"
 #include "runtime/files/atomic_file.h"
 
 namespace gmc::runtime {
@@ -32,18 +32,18 @@ std::string_view memory_of(const StateStore& states) {
             static_cast<size_t>(states.bytes())};
 }
 
-nlohmann::json describe(const StateStore& states, const TrainingState& training) {
-    nlohmann::json list = nlohmann::json::array();
+Json describe(const StateStore& states, const TrainingState& training) {
+    Json list = Json::array();
     for (ir::StateId id = 0; id < states.saved_count(); ++id)
         list.push_back({{"name", states.state(id).name},
                         {"type", ir::to_string(states.state(id).type)},
                         {"role", ir::state_role_name(states.state(id).role)},
                         {"offset", ir::state_offset(states.module(), id)}});
-    nlohmann::json json{{"model", states.module().name}, {"seed", training.seed},
-                        {"step", training.step},         {"call", training.call},
-                        {"pass", training.pass},         {"example", training.example},
-                        {"epoch", training.epoch},       {"rate", training.rate},
-                        {"retries", training.retries},   {"states", list}};
+    Json json{{"model", states.module().name}, {"seed", training.seed},
+              {"step", training.step},         {"call", training.call},
+              {"pass", training.pass},         {"example", training.example},
+              {"epoch", training.epoch},       {"rate", training.rate},
+              {"retries", training.retries},   {"states", list}};
     for (const auto& [key, watched] :
          {std::pair("best", &training.best), std::pair("stopping", &training.stopping)})
         if (watched->best)
@@ -52,10 +52,10 @@ nlohmann::json describe(const StateStore& states, const TrainingState& training)
 }
 
 /// The batches of a replay, without their numbers.
-nlohmann::json describe(const std::vector<ReplayBatch>& batches) {
-    nlohmann::json list = nlohmann::json::array();
+Json describe(const std::vector<ReplayBatch>& batches) {
+    Json list = Json::array();
     for (const ReplayBatch& batch : batches) {
-        nlohmann::json fields = nlohmann::json::array();
+        Json fields = Json::array();
         for (const auto& [name, numbers] : batch.fields)
             fields.push_back({{"name", name}, {"floats", numbers.size()}});
         list.push_back({{"epoch", batch.epoch}, {"fields", fields}});
@@ -71,15 +71,15 @@ bool bad(Diagnostics& diagnostics, const std::string& path, const std::string& w
 
 /// The first difference between the states of a checkpoint and those of the model; "" when they are
 /// equal.
-std::string difference(const nlohmann::json& list, const StateStore& states) {
+std::string difference(const Json& list, const StateStore& states) {
     for (ir::StateId id = 0; id < states.saved_count(); ++id) {
         const std::string name = states.state(id).name, type = ir::to_string(states.state(id).type);
         if (static_cast<size_t>(id) >= list.size()) return fmt::format("has no state `{}`", name);
-        const auto& entry = list[id];
-        if (entry.at("name") != name || entry.at("type") != type)
+        const Json& entry = list.at(static_cast<size_t>(id));
+        const std::string &there = entry.at("name").text(), &its_type = entry.at("type").text();
+        if (there != name || its_type != type)
             return fmt::format("is of another model: it has `{}`: {} where the model has `{}`: {}",
-                               entry.at("name").get<std::string>(),
-                               entry.at("type").get<std::string>(), name, type);
+                               there, its_type, name, type);
     }
     if (list.size() > static_cast<size_t>(states.saved_count()))
         return "is of another model: it has more states";
@@ -88,7 +88,7 @@ std::string difference(const nlohmann::json& list, const StateStore& states) {
 
 /// A checkpoint's JSON, and the memory of its states as a part of the text.
 struct Content {
-    nlohmann::json head;
+    Json head;
     std::string_view memory;
 };
 
@@ -113,58 +113,54 @@ Result<Content> take_apart(const std::string& path, std::string_view all,
     const size_t json_bytes = std::strtoull(all.data() + sizeof kMagic - 1, nullptr, 10);
     if (line == std::string_view::npos || json_bytes > all.size() - line - 1)
         return fail("is broken");
-    Content content;
-    content.head = nlohmann::json::parse(all.substr(line + 1, json_bytes), nullptr, false);
-    content.memory = all.substr(line + 1 + json_bytes);
-    if (!content.head.is_object()) return fail("is broken: its head is no JSON object");
-    return content;
+    std::optional<Json> head = Json::parse(all.substr(line + 1, json_bytes));
+    if (!head || !head->is_object()) return fail("is broken: its head is no JSON object");
+    return Content{std::move(*head), all.substr(line + 1 + json_bytes)};
 }
 
 /// A whole number of at least 0. Throws std::exception for anything else.
-int64_t count_in(const nlohmann::json& json, const char* key) {
-    const nlohmann::json& number = json.at(key);
-    if (!number.is_number_integer() || number.get<double>() < 0 || number.get<double>() > kMost)
+int64_t count_in(const Json& json, const char* key) {
+    const Json& number = json.at(key);
+    if (!number.is_whole() || number.number() < 0 || number.number() > kMost)
         throw std::runtime_error(fmt::format("`{}` is {}", key, number.dump()));
-    return number.get<int64_t>();
+    return number.whole();
 }
 
-TrainingState read_training(const nlohmann::json& head) {
+TrainingState read_training(const Json& head) {
     TrainingState read;
-    if (!head.at("seed").is_number_unsigned())
-        throw std::runtime_error("the seed is no number from 0 on");
-    read.seed = head.at("seed").get<uint64_t>();
+    read.seed = head.at("seed").natural();
     read.step = count_in(head, "step");
     read.call = static_cast<uint32_t>(count_in(head, "call"));
     read.pass = count_in(head, "pass");
     read.example = count_in(head, "example");
-    read.epoch = head.at("epoch");
+    read.epoch = head.at("epoch").number();
     if (!std::isfinite(read.epoch)) throw std::runtime_error("`epoch` is not finite");
-    read.rate = head.at("rate");
+    read.rate = head.at("rate").number();
     read.retries = count_in(head, "retries");
     for (const auto& [key, watched] :
          {std::pair("best", &read.best), std::pair("stopping", &read.stopping)})
         if (head.contains(key))
-            *watched = {head[key].at("value").get<double>(), count_in(head[key], "since")};
+            *watched = {head.at(key).at("value").number(), count_in(head.at(key), "since")};
     return read;
 }
 
 /// Takes the batches of a replay off `memory`, which then has the states alone.
-std::vector<ReplayBatch> read_batches(const nlohmann::json& head, std::string_view& memory,
+std::vector<ReplayBatch> read_batches(const Json& head, std::string_view& memory,
                                       size_t state_bytes) {
     std::vector<ReplayBatch> batches;
     if (!head.contains("batches") || memory.size() < state_bytes) return batches;
     std::string_view rest = memory.substr(state_bytes);
     memory = memory.substr(0, state_bytes);
-    for (const auto& entry : head["batches"]) {
+    for (const Json& entry : head.at("batches").elements()) {
         ReplayBatch& batch = batches.emplace_back();
-        batch.epoch = entry.at("epoch");
-        for (const auto& field : entry.at("fields")) {
+        batch.epoch = entry.at("epoch").number();
+        for (const Json& field : entry.at("fields").elements()) {
             const auto count = static_cast<size_t>(count_in(field, "floats"));
             if (count > rest.size() / sizeof(float)) throw std::runtime_error("a batch is cut off");
             std::vector<float> numbers(count);
             std::memcpy(numbers.data(), rest.data(), count * sizeof(float));
             rest.remove_prefix(count * sizeof(float));
-            batch.fields.emplace_back(field.at("name"), std::move(numbers));
+            batch.fields.emplace_back(field.at("name").text(), std::move(numbers));
         }
     }
     return batches;
@@ -180,7 +176,7 @@ bool is_weight(std::string_view role) {
 bool write_checkpoint(const std::string& path, const StateStore& states,
                       const TrainingState& training, Diagnostics& diagnostics,
                       const std::vector<ReplayBatch>& batches) {
-    nlohmann::json json = describe(states, training);
+    Json json = describe(states, training);
     if (!batches.empty()) json["batches"] = describe(batches);
     const std::string text = json.dump() + "\n";
     const std::string head = fmt::format("{}{}\n{}", kMagic, text.size(), text);
@@ -229,9 +225,9 @@ Result<TakenWeights> take_weights(const std::string& path, StateStore& states,
     if (!content.ok()) return Failure{};
     TakenWeights taken;
     try {
-        std::map<std::string, nlohmann::json> there;
-        for (const auto& entry : content->head.at("states"))
-            if (is_weight(entry.at("role").get<std::string>())) there[entry.at("name")] = entry;
+        std::map<std::string, const Json*> there;
+        for (const Json& entry : content->head.at("states").elements())
+            if (is_weight(entry.at("role").text())) there[entry.at("name").text()] = &entry;
         for (ir::StateId id = 0; id < states.saved_count(); ++id) {
             const ir::State& state = states.state(id);
             if (!is_weight(ir::state_role_name(state.role))) continue;
@@ -240,8 +236,9 @@ Result<TakenWeights> take_weights(const std::string& path, StateStore& states,
                 taken.fresh.push_back(state.name);
                 continue;
             }
-            const std::string type = found->second.at("type"), wanted = ir::to_string(state.type);
-            const auto offset = static_cast<size_t>(count_in(found->second, "offset"));
+            const std::string type = found->second->at("type").text(),
+                              wanted = ir::to_string(state.type);
+            const auto offset = static_cast<size_t>(count_in(*found->second, "offset"));
             const auto size = static_cast<size_t>(state.type.bytes());
             there.erase(found);
             if (type != wanted) {

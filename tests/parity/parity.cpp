@@ -6,9 +6,9 @@
 #include <fstream>
 #include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "compiler/support/json.h"
 #include "runtime/kernels/philox.h"
 #include "runtime/program/executable.h"
 #include "tests/compile_model.h"
@@ -34,12 +34,13 @@ constexpr double kGapsAllowed = 4;
 
 /// Element i of call t is a uniform number of the fixture's stream, scaled to the range of the
 /// model's data.
-void fill_data(const nlohmann::json& fixture, int64_t call, double low, double high, float* data,
+void fill_data(const Json& fixture, int64_t call, double low, double high, float* data,
                int64_t elements) {
     for (int64_t i = 0; i < elements; ++i) {
         const float u = runtime::philox_uniform(
             runtime::philox_word(static_cast<uint64_t>(i), static_cast<uint32_t>(call),
-                                 fixture.at("data_stream"), fixture.at("data_seed")));
+                                 static_cast<uint32_t>(fixture.at("data_stream").whole()),
+                                 fixture.at("data_seed").natural()));
         data[i] = static_cast<float>(low) + u * static_cast<float>(high - low);
     }
 }
@@ -79,13 +80,15 @@ void add_results(const Scheduled& entry, Results& results) {
     }
 }
 
-void check_losses(const nlohmann::json& fixture, size_t step, const Results& results,
+void check_losses(const Json& fixture, size_t step, const Results& results,
                   const Tolerance& tolerance) {
     const double relative = step == 0 ? tolerance.first_step : tolerance.later_steps;
-    for (const auto& [name, value] : fixture.at("losses")[step].items()) {
+    const Json& losses = fixture.at("losses").at(step);
+    for (const std::string& name : losses.names()) {
         INFO("step " << step << " " << name);
         REQUIRE(results.count(name) == 1);
-        const double expected = value, exact = fixture.at("losses_float64")[step].at(name);
+        const double expected = losses.at(name).number(),
+                     exact = fixture.at("losses_float64").at(step).at(name).number();
         const double allowed =
             std::max(relative * std::fabs(exact), kGapsAllowed * std::fabs(exact - expected));
         CHECK(std::fabs(results.at(name) - exact) <= allowed);
@@ -97,10 +100,12 @@ void check_losses(const nlohmann::json& fixture, size_t step, const Results& res
 void compare_steps(const std::string& model, const ir::Module& module, double low, double high,
                    bool reference = false, const Tolerance& tolerance = kF32) {
     std::ifstream file(std::string(GMC_SOURCE_DIR) + "/tests/parity/" + model + ".json");
-    const auto fixture = nlohmann::json::parse(file);
+    std::ostringstream text;
+    text << file.rdbuf();
+    const Json fixture = Json::parse(text.str()).value();
     Diagnostics diagnostics;
     runtime::StateStore states(module);
-    REQUIRE(states.initialise(fixture.at("seed"), diagnostics));
+    REQUIRE(states.initialise(fixture.at("seed").natural(), diagnostics));
     const std::vector<Scheduled> schedule = bind_schedule(module, states, reference);
     uint32_t call = 0;
     for (size_t step = 0; step < fixture.at("losses").size(); ++step) {
@@ -110,7 +115,7 @@ void compare_steps(const std::string& model, const ir::Module& module, double lo
                 for (size_t k = 0; k < entry.run->input_count(); ++k)
                     fill_data(fixture, call, low, high, entry.run->input(k),
                               entry.run->input_type(k).elements());
-                entry.run->run({fixture.at("seed"), call, static_cast<double>(step), 0});
+                entry.run->run({fixture.at("seed").natural(), call, static_cast<double>(step), 0});
             }
             add_results(entry, results);
         }

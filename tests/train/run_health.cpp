@@ -5,10 +5,10 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "compiler/ir/artefact.h"
+#include "compiler/support/json.h"
 #include "runtime/doctor/first_not_finite.h"
 #include "runtime/run/signs.h"
 #include "runtime/run/trainer.h"
@@ -68,7 +68,7 @@ std::unique_ptr<runtime::LoadedModel> load(const std::string& path) {
 struct Trained {
     runtime::TrainEnd end;
     std::string errors;
-    std::vector<nlohmann::json> metrics;
+    std::vector<Json> metrics;
 };
 
 Trained train(const Folder& folder, const std::string& path, runtime::TrainOptions options = {}) {
@@ -80,7 +80,7 @@ Trained train(const Folder& folder, const std::string& path, runtime::TrainOptio
     Trained out{runtime::train(*model, options, diagnostics).end, diagnostics.render(), {}};
     std::ifstream file(folder / "run/metrics.jsonl");
     for (std::string line; std::getline(file, line);)
-        out.metrics.push_back(nlohmann::json::parse(line));
+        out.metrics.push_back(Json::parse(line).value());
     return out;
 }
 
@@ -108,7 +108,7 @@ TEST_CASE("a share of the data validates each epoch, and is not trained on") {
     INFO(trained.errors);
     REQUIRE(trained.end == runtime::TrainEnd::kDone);
     CHECK(lines_with(trained, "validation_loss") == 3);
-    CHECK(trained.metrics.back()["step"] == 3 * 4);  // 72 examples, batches of 16
+    CHECK(trained.metrics.back().at("step").number() == 3 * 4);  // 72 examples, batches of 16
     CHECK(fs::exists(folder / "run/checkpoints/best"));
     CHECK_FALSE(fs::exists(folder / "run/checkpoints/step-00000004"));
     CHECK(fs::exists(folder / "run/checkpoints/step-00000008"));

@@ -3,9 +3,9 @@
 
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 
 #include "compiler/ir/artefact.h"
+#include "compiler/support/json.h"
 #include "runtime/contractions/choice/tuning_machine.h"
 #include "runtime/contractions/tuning_cache.h"
 #include "runtime/run/run_folder.h"
@@ -119,12 +119,12 @@ std::string bytes_of(const std::string& path) {
 }
 
 /// The JSON at the head of a run's checkpoint.
-nlohmann::json head_of(const std::string& run) {
+Json head_of(const std::string& run) {
     std::ifstream file(run + "/checkpoint");
     std::string line;
     std::getline(file, line);
     std::getline(file, line);
-    return nlohmann::json::parse(line);
+    return Json::parse(line).value();
 }
 
 bool contains(const std::string& text, const std::string& part) {
@@ -148,8 +148,8 @@ TEST_CASE("a run that is there is neither replaced nor lost, unless that is aske
     again.overwrite = true;
     again.seed = 2;
     REQUIRE(train(path, again).end == runtime::TrainEnd::kDone);
-    CHECK(head_of(folder / "run")["step"] == 3);
-    CHECK(head_of(folder / "run")["seed"] == 2);
+    CHECK(head_of(folder / "run").at("step").number() == 3);
+    CHECK(head_of(folder / "run").at("seed").number() == 2);
 }
 
 TEST_CASE("a folder in which a process trains is locked; folders of new runs are made once") {
@@ -197,9 +197,9 @@ TEST_CASE("the end of training is counted in passes over the data, whatever a ba
         fs::remove_all(folder / "run");
         REQUIRE(train(begun, for_steps(in(folder / "run"), steps)).end == runtime::TrainEnd::kDone);
         REQUIRE(train(resumed, resume(folder / "run")).end == runtime::TrainEnd::kDone);
-        CHECK(head_of(folder / "run")["pass"] == 8);
-        CHECK(head_of(folder / "run")["example"] == 0);
-        return head_of(folder / "run")["step"].get<int64_t>();
+        CHECK(head_of(folder / "run").at("pass").number() == 8);
+        CHECK(head_of(folder / "run").at("example").number() == 0);
+        return head_of(folder / "run").at("step").whole();
     };
     CHECK(ends(b16, 24, b32) == 24 + 4 * 3);
     CHECK(ends(b32, 12, b16) == 12 + 4 * 6);
@@ -214,8 +214,9 @@ TEST_CASE("a step that takes more batches than there are in an epoch is not done
     const Folder folder;
     const std::string path = write_model(folder, "m", kCritic);
     REQUIRE(train(path, in(folder / "run")).end == runtime::TrainEnd::kDone);
-    CHECK(head_of(folder / "run")["step"] == 3);  // 9 passes of 2 batches; 6 batches a step
-    CHECK(head_of(folder / "run")["pass"] == 9);
+    CHECK(head_of(folder / "run").at("step").number() ==
+          3);  // 9 passes of 2 batches; 6 batches a step
+    CHECK(head_of(folder / "run").at("pass").number() == 9);
 }
 
 TEST_CASE("a finished run stays as it is; more epochs go on with it, to the bit") {
@@ -229,7 +230,7 @@ TEST_CASE("a finished run stays as it is; more epochs go on with it, to the bit"
     runtime::TrainOptions more = for_steps(resume(folder / "run"), 50);
     more.more_epochs = 2;
     REQUIRE(train(path, more).end == runtime::TrainEnd::kDone);
-    CHECK(head_of(folder / "run")["step"] == 50);
+    CHECK(head_of(folder / "run").at("step").number() == 50);
     // The run remembers how many epochs were asked for.
     REQUIRE(train(path, resume(folder / "run")).end == runtime::TrainEnd::kDone);
     runtime::TrainOptions ten = in(folder / "ten");
@@ -287,7 +288,7 @@ TEST_CASE("no state that gives infinite losses becomes a checkpoint") {
     const Trained trained = train(late, in(folder / "late"));
     CHECK(trained.end == runtime::TrainEnd::kDiverged);
     CHECK(contains(trained.errors, "the last good state is kept"));
-    CHECK(head_of(folder / "late")["step"] == 20);
+    CHECK(head_of(folder / "late").at("step").number() == 20);
     const Trained resumed = train(late, for_steps(resume(folder / "late"), 20));
     CHECK(resumed.end == runtime::TrainEnd::kDone);
 }
@@ -347,7 +348,7 @@ TEST_CASE("weights of another run begin a new one, as far as they fit") {
     runtime::TrainOptions options = for_steps(in(folder / "tuned"), 1);
     options.init = folder / "run/checkpoint";
     REQUIRE(train(wide, options).end == runtime::TrainEnd::kDone);
-    CHECK(head_of(folder / "tuned")["step"] == 1);
+    CHECK(head_of(folder / "tuned").at("step").number() == 1);
 
     std::ofstream(folder / "none") << "no checkpoint";
     options = in(folder / "other");

@@ -5,10 +5,10 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "compiler/ir/artefact.h"
+#include "compiler/support/json.h"
 #include "runtime/run/trainer.h"
 #include "runtime/train/checkpoint.h"
 #include "runtime/train/generate.h"
@@ -90,12 +90,12 @@ std::string bytes_of(const std::string& path) {
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
-std::vector<nlohmann::json> metrics_of(const std::string& run) {
-    std::vector<nlohmann::json> lines;
+std::vector<Json> metrics_of(const std::string& run) {
+    std::vector<Json> lines;
     std::ifstream file(run + "/metrics.jsonl");
     // Beside losses the log has signs of what may be wrong, which are texts.
     for (std::string line; std::getline(file, line);)
-        if (const auto json = nlohmann::json::parse(line); !json.contains("sign"))
+        if (const Json json = Json::parse(line).value(); !json.contains("sign"))
             lines.push_back(json);
     return lines;
 }
@@ -110,19 +110,19 @@ void check_learns_and_repeats(const std::string& name, int64_t batch_size, int64
     const auto metrics = metrics_of(folder / "a");
     REQUIRE(metrics.size() == static_cast<size_t>(steps));
     for (const auto& line : metrics)
-        for (const auto& [key, value] : line.items()) {
+        for (const std::string& key : line.names()) {
             INFO(key);
-            REQUIRE(value.is_number());
-            CHECK(std::isfinite(value.get<double>()));
+            REQUIRE(line.at(key).is_number());
+            CHECK(std::isfinite(line.at(key).number()));
         }
-    for (const auto& [key, first] : metrics[0].items()) {
+    for (const std::string& key : metrics[0].names()) {
+        const double first = metrics[0].at(key).number(), last = metrics.back().at(key).number();
         if (key != "loss" && !key.ends_with("_loss")) continue;
-        INFO(key << " from " << first << " to " << metrics.back()[key]);
+        INFO(key << " from " << first << " to " << last);
         if (key == "loss")
-            CHECK(metrics.back()[key] < 0.9 * first.get<double>());
+            CHECK(last < 0.9 * first);
         else  // in a game losses need not fall; no side may have run away
-            CHECK(std::fabs(metrics.back()[key].get<double>()) <
-                  20 + 2 * std::fabs(first.get<double>()));
+            CHECK(std::fabs(last) < 20 + 2 * std::fabs(first));
     }
 }
 
@@ -166,7 +166,8 @@ TEST_CASE("in bf16 the loss is that of f32, but for rounding") {
         const std::string path = write_model(folder, "vae_mlp", 32, precision);
         REQUIRE(train(path, folder / precision, 20) == runtime::TrainEnd::kDone);
         std::vector<double> all;
-        for (const auto& line : metrics_of(folder / precision)) all.push_back(line["loss"]);
+        for (const auto& line : metrics_of(folder / precision))
+            all.push_back(line.at("loss").number());
         return all;
     };
     const std::vector<double> exact = losses("f32"), rounded = losses("bf16");

@@ -1,8 +1,8 @@
 // The parts of profiles: work counted from types, traces, the machine's peak.
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "compiler/ir/text/parser.h"
+#include "compiler/support/json.h"
 #include "runtime/profile/machine_peak.h"
 #include "runtime/profile/operation_text.h"
 #include "runtime/profile/trace.h"
@@ -71,14 +71,13 @@ func @f(%a: f32[4,4] = argument) {
     profile.log = {
         {nullptr, 0, {10'000, 11'000}}, {&f, 0, {11'000, 13'500}}, {&f, 1, {13'500, 14'000}}};
     profile.batches = {{8'999, 12'000}};
-    const auto trace = nlohmann::json::parse(chrome_trace(module, profile));
-    std::map<std::string, nlohmann::json> events;
-    for (const auto& event : trace.at("traceEvents"))
-        if (event.at("ph") == "X") events[event.at("name")] = event;
+    const auto trace = Json::parse(chrome_trace(module, profile)).value();
+    std::map<std::string, Json> events;
+    for (const Json& event : trace.at("traceEvents").elements())
+        if (event.at("ph").text() == "X") events[event.at("name").text()] = event;
     REQUIRE(events.size() == 6);
     const auto span = [&](const std::string& name) {
-        return std::pair(events.at(name).at("ts").get<double>(),
-                         events.at(name).at("dur").get<double>());
+        return std::pair(events.at(name).at("ts").number(), events.at(name).at("dur").number());
     };
     CHECK(span("round 0") == std::pair(1.001, 5.0));
     CHECK(span("wait for data") == std::pair(1.001, 1.0));
@@ -86,9 +85,9 @@ func @f(%a: f32[4,4] = argument) {
     CHECK(span("matmul %b") == std::pair(2.001, 2.5));
     CHECK(span("loop %c") == std::pair(4.501, 0.5));
     CHECK(span("batch") == std::pair(0.0, 3.001));
-    CHECK(events.at("batch").at("tid") != events.at("@f").at("tid"));
-    CHECK(events.at("matmul %b").at("args").at("kernel") == "tiled");
-    CHECK(events.at("matmul %b").at("args").at("model") == "t.yaml:3:5");
+    CHECK(events.at("batch").at("tid").whole() != events.at("@f").at("tid").whole());
+    CHECK(events.at("matmul %b").at("args").at("kernel").text() == "tiled");
+    CHECK(events.at("matmul %b").at("args").at("model").text() == "t.yaml:3:5");
 }
 
 TEST_CASE("what has no name is known by the parameter it becomes, or by its place") {

@@ -3,22 +3,23 @@
 
 #include <cmath>
 #include <fstream>
-#include <nlohmann/json.hpp>
 
 #include "compiler/ir/artefact.h"
+#include "compiler/support/json.h"
 
 namespace gmc::tools {
 namespace {
 
-void add_line(const nlohmann::ordered_json& line, RunHistory& run) {
-    run.step = line.at("step").get<int64_t>();
-    if (line.contains("epoch")) run.epoch = line["epoch"].get<int64_t>();
-    for (const auto& [name, value] : line.items()) {
+void add_line(const Json& line, RunHistory& run) {
+    run.step = line.at("step").whole();
+    if (line.contains("epoch")) run.epoch = line.at("epoch").whole();
+    for (const std::string& name : line.names()) {
+        const Json& value = line.at(name);
         if (name == "step" || name == "epoch" || !(value.is_number() || value.is_null())) continue;
         const auto [series, added] = run.series.try_emplace(name);
         if (added) run.order.push_back(name);
         series->second.steps.push_back(static_cast<double>(run.step));
-        series->second.values.push_back(value.is_number() ? value.get<double>() : NAN);
+        series->second.values.push_back(value.is_number() ? value.number() : NAN);
     }
 }
 
@@ -37,13 +38,13 @@ Result<RunHistory> read_run(const std::string& folder, Diagnostics& diagnostics)
     std::ifstream in(path);
     int64_t number = 0;
     for (std::string text; std::getline(in, text) && !in.eof(); ++number) {
-        const auto line = nlohmann::ordered_json::parse(text, nullptr, false);
-        if (!line.is_object() || !line.contains("step") || !line["step"].is_number()) {
+        const std::optional<Json> line = Json::parse(text);
+        if (!line || !line->contains("step") || !line->at("step").is_whole()) {
             diagnostics.error(DiagnosticKind::kBadFile, {},
                               "`{}`, line {}, is no JSON object with a `step`", path, number + 1);
             return Failure{};
         }
-        add_line(line, run);
+        add_line(*line, run);
     }
     if (run.series.empty()) {
         diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` has no values yet", path)
