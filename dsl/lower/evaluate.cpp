@@ -61,7 +61,20 @@ ValueId Evaluator::materialize(const Evaluated& e, const Shape& shape) {
     return e.number ? f_.b.constant(*e.number, shape) : e.value;
 }
 
+Evaluated Evaluator::tensor_over(const Expression& expression, const Expression& part,
+                                 const Evaluated& value) {
+    known_.push_back({dsl::to_string(part), f_.averaged, value});
+    Evaluated result = tensor(expression);
+    known_.pop_back();
+    return result;
+}
+
 Evaluated Evaluator::evaluate(const Expression& e) {
+    if (!known_.empty() && e.kind != Expression::Kind::kNumber) {
+        const std::string text = dsl::to_string(e);
+        for (const Known& known : known_)
+            if (known.text == text && known.averaged == f_.averaged) return known.value;
+    }
     const ir::Location outside = f_.b.location();
     f_.b.set_location(f_.m.locate(e.span));
     Evaluated result;

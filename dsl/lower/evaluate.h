@@ -69,6 +69,9 @@ class Evaluator {
     ir::Builder& b() { return f_.b; }
 
     // ---- for the functions in calls/ ----
+    /// Evaluates `expression`, in which whatever is written like `part` is the value `value`.
+    Evaluated tensor_over(const dsl::Expression& expression, const dsl::Expression& part,
+                          const Evaluated& value);
     Evaluated fail(DiagnosticKind kind, Span span, std::string text, std::string help = "");
     /// The value as a tensor; a constant is repeated to this shape.
     ir::ValueId materialize(const Evaluated& e, const ir::Shape& shape);
@@ -92,6 +95,13 @@ class Evaluator {
     bool has_averages(const std::set<std::string>& networks) const;
 
     FunctionScope& f_;
+    /// What an expression of this text is, while `tensor_over` runs.
+    struct Known {
+        std::string text;
+        bool averaged = false;
+        Evaluated value;
+    };
+    std::vector<Known> known_;
     std::map<std::string, Evaluated> bound_;
     std::map<std::string, Evaluated> let_;
     /// Entries of `let` that were evaluated inside `averaged(...)` and depend on averages. All
