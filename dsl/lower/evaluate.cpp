@@ -438,13 +438,8 @@ Evaluated Evaluator::reduce(const Evaluated& x, bool over_batch, bool mean) {
         return result;
     }
     result.batched = false;
-    ValueId each = b.reshape(x.value, {shape[0]});
-    if (f_.valid == kNone) {
-        result.value = mean ? b.reduce_mean(each, {0}) : b.reduce_sum(each, {0});
-        return result;
-    }
-    result.value = b.reduce_sum(b.mul(each, f_.valid), {0});
-    if (mean) result.value = b.div(result.value, b.reduce_sum(f_.valid, {0}));
+    const ValueId each = b.reshape(x.value, {shape[0]});
+    result.value = mean ? f_.batch_mean(each) : f_.batch_sum(each);
     return result;
 }
 

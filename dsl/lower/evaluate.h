@@ -6,7 +6,6 @@
 // equal. `sum` and `norm` reduce each example to one number, and a value of shape [N] over the
 // batch. `mean`, `max` and `min` do the same, but reduce [N, 1] over the batch at once. A reduction
 // over the batch counts valid examples only in `evaluate`, where the last batch may be padded.
-// at once over the batch. Over the batch, `evaluate` counts valid examples only.
 #pragma once
 
 #include <map>
