@@ -25,8 +25,8 @@
 #include <utility>
 #include <vector>
 
-#include "compiler/ir/range_set.h"
 #include "compiler/ir/views.h"
+#include "compiler/support/range_set.h"
 
 namespace gmc::ir {
 namespace {

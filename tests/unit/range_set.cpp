@@ -1,5 +1,5 @@
 // The set of byte ranges against a look at every member.
-#include "compiler/ir/range_set.h"
+#include "compiler/support/range_set.h"
 
 #include <random>
 #include <set>
@@ -8,15 +8,15 @@
 
 using namespace gmc;  // NOLINT: tests
 
-TEST_CASE("a set of ranges finds those that overlap, as a look at each does", "[ir]") {
+TEST_CASE("a set of ranges finds those that overlap, as a look at each does", "[support]") {
     std::mt19937_64 random(3);
     for (int round = 0; round < 200; ++round) {
-        std::vector<ir::ByteRange> ranges;
+        std::vector<ByteRange> ranges;
         for (size_t i = random() % 40; i > 0; --i) {
             const auto begin = static_cast<int64_t>(random() % 50);
             ranges.push_back({begin, begin + 1 + static_cast<int64_t>(random() % 20)});
         }
-        ir::RangeSet set(ranges);
+        RangeSet set(ranges);
         std::set<size_t> members;
         for (int step = 0; step < 60 && !ranges.empty(); ++step) {
             const size_t i = random() % ranges.size();
@@ -26,7 +26,7 @@ TEST_CASE("a set of ranges finds those that overlap, as a look at each does", "[
                 members.insert(i);
                 set.insert(i);
             }
-            const ir::ByteRange asked = ranges[random() % ranges.size()];
+            const ByteRange asked = ranges[random() % ranges.size()];
             std::vector<size_t> expected;
             for (const size_t m : members)
                 if (ranges[m].begin < asked.end && asked.begin < ranges[m].end)
@@ -34,5 +34,5 @@ TEST_CASE("a set of ranges finds those that overlap, as a look at each does", "[
             REQUIRE(set.overlapping(asked) == expected);
         }
     }
-    CHECK(ir::RangeSet({}).overlapping({0, 1}).empty());
+    CHECK(RangeSet({}).overlapping({0, 1}).empty());
 }

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace gmc::ir {
+namespace gmc {
 
 struct ByteRange {
     int64_t begin = 0, end = 0;  ///< without the end
@@ -38,4 +38,4 @@ class RangeSet {
     std::vector<int64_t> ends_;  ///< by node: 1 is the root, the children of n are 2 n and 2 n + 1
 };
 
-}  // namespace gmc::ir
+}  // namespace gmc

@@ -1,10 +1,10 @@
 // The tree is an array, its leaves are the last half.
-#include "compiler/ir/range_set.h"
+#include "compiler/support/range_set.h"
 
 #include <algorithm>
 #include <numeric>
 
-namespace gmc::ir {
+namespace gmc {
 
 RangeSet::RangeSet(const std::vector<ByteRange>& ranges)
     : order_(ranges.size()), position_(ranges.size()) {
@@ -46,4 +46,4 @@ void RangeSet::collect(size_t node, size_t first, size_t width, ByteRange range,
     collect(2 * node + 1, first + width / 2, width / 2, range, out);
 }
 
-}  // namespace gmc::ir
+}  // namespace gmc
