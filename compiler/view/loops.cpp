@@ -7,7 +7,7 @@
 #include <map>
 #include <set>
 
-#include "compiler/ir/places.h"
+#include "compiler/ir/text/places.h"
 #include "compiler/support/wrap.h"
 
 namespace gmc::view {

@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-#include "compiler/ir/places.h"
+#include "compiler/ir/text/places.h"
 #include "compiler/support/wrap.h"
 
 namespace gmc::view {

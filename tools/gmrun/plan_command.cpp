@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "compiler/ir/places.h"
+#include "compiler/ir/text/places.h"
 #include "compiler/support/json.h"
 #include "compiler/support/wrap.h"
 #include "runtime/contractions/choice/tuning.h"

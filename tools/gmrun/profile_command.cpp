@@ -2,7 +2,7 @@
 // Perfetto.
 #include <algorithm>
 
-#include "compiler/ir/places.h"
+#include "compiler/ir/text/places.h"
 #include "compiler/support/json.h"
 #include "compiler/support/wrap.h"
 #include "runtime/files/atomic_file.h"

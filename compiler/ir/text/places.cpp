@@ -1,5 +1,5 @@
 // Places in models, as people read them.
-#include "compiler/ir/places.h"
+#include "compiler/ir/text/places.h"
 
 #include <fmt/format.h>
 
