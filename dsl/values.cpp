@@ -36,8 +36,7 @@ void decimal_comma(const Entry& before, const Entry& entry, Diagnostic& error) {
                           whole, entry.key, whole, entry.key));
 }
 
-/// `dense:784`, `-dense` and `dense(784)` are words for YAML, which wants a space behind the `:` and
-/// the `-`.
+/// `dense:784`, `-dense`, `dense(784)` are words for YAML, which wants a space behind `:` and `-`.
 std::string missing_space(const std::string& name) {
     if (name.size() > 1 && name[0] == '-' && name[1] != '-' && name[1] != ' ')
         return fmt::format("a space is missing behind the dash: `- {}`", name.substr(1));

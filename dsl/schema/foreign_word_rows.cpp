@@ -362,7 +362,8 @@ Rows recipes() {
         {"conditionalgan|acgan", "cgan"},
         {"wgan|wassersteingan|wasserstein", "wgan_gp"},
         {"vq|vqvae2|vqgan", "vq_vae"},
-        {"lambda|lambdagp|gpweight|gradientpenalty|gplambda|gp", "penalty"},
+        {"lambda|lambdagp|gpweight|gradientpenalty|gplambda|gp", "",
+         "the weight of the gradient penalty is `penalty`", "penalty"},
         {"ncritic|criticsteps|criticiterations|dsteps|ndis|kcritic|criticiters", "",
          "the recipe says how often each network is trained; written out it is `repeat: 5` in an "
          "entry of `minimize`",
