@@ -2,7 +2,7 @@
 // leaves out nested ones.
 #include "runtime/tensorboard/event.h"
 
-#include <isa-l.h>
+#include <isa-l/crc.h>
 
 #include <bit>
 #include <charconv>

@@ -7,7 +7,9 @@ Each model of models/ is trained for two steps, on noise in place of pictures. E
 must accept it, onnxruntime must give gmc's results at batches of 1, 3 and 200 (training steps, whose means hold their
 batch size, at that of the run), with random numbers as inputs, and Netron must serve it and, where there is node,
 read it. With random numbers drawn inside and with weights in a file of their own, it must be valid and run.
-An error is the largest difference, relative to the largest number of the result, or to 1e-3 where that is smaller.
+An error is the largest difference, relative to the largest number of the result, or to 1e-3 where that is smaller: at
+most 1e-4, and 5e-3 for training steps, whose gradients jump where the input of a leaky_relu is 0 but for rounding: of
+seed_gan's 212,896 moments of the discriminator, 24 differ, all behind one such number.
 
 Needs the Python packages onnx, onnxruntime and numpy, and netron if it is there; exit code 77 without the former.
 """
@@ -32,7 +34,7 @@ from kills import Bench  # noqa: E402
 
 TRAINED = 16  # the batch of the run
 BATCHES = (1, 3, 200)
-MOST = 1e-4
+MOST, MOST_OF_STEP = 1e-4, 5e-3
 onnxruntime.set_default_logger_severity(3)
 
 
@@ -114,7 +116,7 @@ def check_model(bench, name, keep):
     for batch in BATCHES:
         compile_model(bench, name, f"{name}_{batch}.gmc", settings(name, batch))
         bench.run("function_arrays", name, f"{name}_{batch}.gmc", f"{name}_{batch}")
-    worst = (0.0, "")
+    worst, worst_step = (0.0, ""), (0.0, "")
     for folder in sorted((bench.folder / f"{name}_{TRAINED}").iterdir()):
         function = folder.name
         path = keep / f"{name}.{function}.onnx"
@@ -130,12 +132,15 @@ def check_model(bench, name, keep):
             error, result = compare(session, bench.folder / f"{name}_{size}" / function)
             nodes = len(model.graph.node)
             print(f"  {name}.{function}, batch {size}: {error:.1e} in {result}, {nodes} nodes", flush=True)
-            worst = max(worst, (error, f"{function}, batch {size}, {result}"))
+            if is_fixed(model):
+                worst_step = max(worst_step, (error, f"{function}, {result}"))
+            else:
+                worst = max(worst, (error, f"{function}, batch {size}, {result}"))
         inside = keep / f"{name}.{function}.inside.onnx"
         check_noise_inside(bench, name, function, inside, arrays(folder if is_fixed(model) else
                            bench.folder / f"{name}_3" / function, "in."))
         inside.unlink()
-    return worst
+    return worst, worst_step
 
 
 def check_netron(paths, folder):
@@ -187,11 +192,11 @@ def main():
             for leftover in folder.glob(f"{name}*"):
                 shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
         check_netron(sorted(keep.glob("*.onnx")), folder)
-        for name, error, where in rows:
-            print(f"{name:16} {error:.1e}  {where}")
-        bad = [name for name, error, _ in rows if error > MOST]
+        for name, (error, where), (of_step, of_result) in rows:
+            print(f"{name:16} {error:.1e}  {where:44} {of_step:.1e}  {of_result}")
+        bad = [name for name, (error, _), (of_step, _) in rows if error > MOST or of_step > MOST_OF_STEP]
         if bad:
-            sys.exit(f"errors above {MOST}: {', '.join(bad)}")
+            sys.exit(f"errors are too large: {', '.join(bad)}")
         print(f"{len(rows)} models: onnxruntime {onnxruntime.__version__} gives gmc's results")
 
 
