@@ -38,12 +38,14 @@ MOST, MOST_OF_STEP = 1e-4, 5e-3
 onnxruntime.set_default_logger_severity(3)
 
 
-def settings(model, batch):
-    """Of a short run: little data. Models that bring their data keep it."""
+def settings(bench, model, batch):
+    """Of a short run: little data, made up where the bench has such."""
     text = (ROOT / f"models/{model}.yaml").read_text()
-    sets = [] if "/usr/" in text else ["data=data"]
     if "synthetic" in text:
         sets = [f"data.{'point' if 'point:' in text else 'image'}.count=512"]
+    else:
+        data = "data/weather.csv" if "csv:" in text else "data/sounds" if "wav:" in text else "data"
+        sets = [f"data={data}"] if (bench.folder / data).exists() else []
     return sets + [f"train.batch_size={batch}"]
 
 
@@ -110,11 +112,11 @@ def check_noise_inside(bench, run, function, path, shape_of):
 
 
 def check_model(bench, name, keep):
-    compile_model(bench, name, f"{name}.gmc", settings(name, TRAINED))
+    compile_model(bench, name, f"{name}.gmc", settings(bench, name, TRAINED))
     bench.run("gmrun", "train", f"{name}.gmc", "--run", name, "--steps", "2", "--samples", "0", "--quiet", "--no-tune")
     bench.run("function_arrays", name, f"{name}.gmc", f"{name}_{TRAINED}")
     for batch in BATCHES:
-        compile_model(bench, name, f"{name}_{batch}.gmc", settings(name, batch))
+        compile_model(bench, name, f"{name}_{batch}.gmc", settings(bench, name, batch))
         bench.run("function_arrays", name, f"{name}_{batch}.gmc", f"{name}_{batch}")
     worst, worst_step = (0.0, ""), (0.0, "")
     for folder in sorted((bench.folder / f"{name}_{TRAINED}").iterdir()):
