@@ -149,6 +149,7 @@ Result<Examples> generate(LoadedModel& model, const SamplerOptions& options, int
     if (!sampler.ok()) return Failure{};
     Examples out;
     out.classes = options.label ? 0 : sampler->classes();
+    out.label = options.label;
     for (int64_t done = 0; done < count; done += model.batch_size()) {
         sampler->next();
         append_rows(sampler->batch(), sampler->type(), std::min(model.batch_size(), count - done),
