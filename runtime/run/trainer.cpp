@@ -381,8 +381,7 @@ class Run {
     /// What the epoch says of the run's health. False after an error.
     bool look_for_signs(Progress& progress) {
         std::vector<Sign> signs = figure_signs_.take();
-        const std::vector<Sign> still = weight_signs_.take(model_.states());
-        signs.insert(signs.end(), still.begin(), still.end());
+        for (Sign& sign : weight_signs_.take(model_.states())) signs.push_back(std::move(sign));
         if (!judged_) {
             auto loader = Loader::create(
                 loader_->dataset(), {model_.batch_size(), LoaderMode::kEvaluate, record_.seed, 0},
@@ -393,7 +392,7 @@ class Run {
         const auto made = sample_signs(model_, *judged_, training_.seed, diagnostics_);
         if (!made.ok()) return false;
         signs.insert(signs.end(), made->begin(), made->end());
-        for (const Sign& sign : signs) {
+        for (const Sign& sign : sign_news_.take(signs)) {
             if (!options_.quiet) progress.message(fmt::format("{}: {}", sign.name, sign.text));
             MetricsRow row(training_.step, epoch());
             row.add("sign", sign.name).add("number", sign.number).add("text", sign.text);
@@ -586,6 +585,7 @@ class Run {
     std::unique_ptr<Loader> judged_;  ///< data that samples are compared with
     FigureSigns figure_signs_;
     WeightSigns weight_signs_;
+    SignNews sign_news_;
     TrainingState diverged_at_;  ///< where training stood when a number was not finite
     std::string why_diverged_;
     int64_t epochs_ = 1, steps_ = 0, saved_step_ = 0;
