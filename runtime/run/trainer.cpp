@@ -506,8 +506,8 @@ class Run {
         return keep_after_error("once the data are right");
     }
 
-    /// A step whose line of metrics cannot be written is not done, or its line would be missing when
-    /// the run goes on.
+    /// A step whose line of metrics cannot be written is taken back, or the line would be missing
+    /// when the run goes on.
     TrainEnd log_failed() {
         go_back_to(training_.step - 1);
         return keep_after_error("once the folder can be written");
