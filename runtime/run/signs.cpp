@@ -18,8 +18,9 @@ constexpr double kCertain = 0.995;
 constexpr double kLossOfCertain = 0.005;
 constexpr const char* kDiscriminatorLoss = "discriminator_loss";
 /// So many steps are looked at for oscillation, and so alike must neighbouring changes be. Losses
-/// of independent batches have -0.5.
-constexpr size_t kOscillationSteps = 64;
+/// of independent batches have -0.5; those of networks that play against each other reach -0.96 for
+/// a while (64 steps of models/r1_grid.yaml).
+constexpr size_t kOscillationSteps = 128;
 constexpr double kAlternating = -0.9, kSwing = 0.05;
 /// What moved by less than this share of its size has not moved.
 constexpr double kStill = 1e-6;
@@ -127,7 +128,9 @@ void FigureSigns::judge_discriminator(std::vector<Sign>& signs) const {
         return;
     }
     const auto loss = figures_.find(kDiscriminatorLoss);
-    if (loss == figures_.end() || first_loss_ <= 0 || loss->second.smallest < 0) return;
+    if (loss == figures_.end() || loss->second.count == 0 || first_loss_ <= 0 ||
+        loss->second.smallest < 0)
+        return;
     const double now = mean(kDiscriminatorLoss);
     if (now > kLossOfCertain * first_loss_) return;
     signs.push_back({"discriminator_wins", now,
@@ -153,7 +156,10 @@ std::vector<Sign> FigureSigns::take() {
                                      name, correlation),
                          name});
     }
-    figures_.clear();
+    for (auto& [name, figure] : figures_) {  // the last steps may be those of several short epochs
+        figure.sum = figure.smallest = 0;
+        figure.count = 0;
+    }
     return signs;
 }
 

@@ -248,7 +248,7 @@ TEST_CASE("figures tell a discriminator that wins and a loss that oscillates, an
     auto found = signs.take();
     CHECK(has_sign(found, "discriminator_wins"));
     CHECK_FALSE(has_sign(found, "oscillation"));
-    for (int step = 0; step < 100; ++step)
+    for (int step = 0; step < 200; ++step)
         signs.add({{"real_probability", 0.7},
                    {"fake_probability", 0.3},
                    {"loss", 5.0 + (step % 2 == 0 ? 1 : -1)}});
@@ -266,7 +266,7 @@ TEST_CASE("figures tell a discriminator that wins and a loss that oscillates, an
         losses.add({{"discriminator_loss", -scale}});  // a critic's
         CHECK_FALSE(has_sign(losses.take(), "discriminator_wins"));
     }
-    for (int step = 0; step < 100; ++step)  // as losses of batches are
+    for (int step = 0; step < 200; ++step)  // as losses of batches are
         signs.add({{"loss", 5.0 + std::sin(12.9898 * step * step)}});
     CHECK(signs.take().empty());
 }
