@@ -232,16 +232,38 @@ TEST_CASE("figures tell a discriminator that wins and a loss that oscillates, an
     auto found = signs.take();
     CHECK(has_sign(found, "discriminator_wins"));
     CHECK_FALSE(has_sign(found, "oscillation"));
-    for (int step = 0; step < 100; ++step)
+    for (int step = 0; step < 200; ++step)
         signs.add({{"real_probability", 0.7},
                    {"fake_probability", 0.3},
                    {"loss", 5.0 + (step % 2 == 0 ? 1 : -1)}});
     found = signs.take();
     CHECK_FALSE(has_sign(found, "discriminator_wins"));
     CHECK(has_sign(found, "oscillation"));
-    for (int step = 0; step < 100; ++step)  // as losses of batches are
+    for (const double scale : {1.0, 0.001}) {  // least squares and hinges have no probabilities
+        runtime::FigureSigns losses;
+        losses.add({{"discriminator_loss", scale}});
+        CHECK_FALSE(has_sign(losses.take(), "discriminator_wins"));
+        losses.add({{"discriminator_loss", 0.2 * scale}});
+        CHECK_FALSE(has_sign(losses.take(), "discriminator_wins"));
+        losses.add({{"discriminator_loss", 0.001 * scale}});
+        CHECK(has_sign(losses.take(), "discriminator_wins"));
+        losses.add({{"discriminator_loss", -scale}});  // a critic's
+        CHECK_FALSE(has_sign(losses.take(), "discriminator_wins"));
+    }
+    for (int step = 0; step < 200; ++step)  // as losses of batches are
         signs.add({{"loss", 5.0 + std::sin(12.9898 * step * step)}});
     CHECK(signs.take().empty());
+}
+
+TEST_CASE("a sign is told in the second epoch that shows it, and once") {
+    runtime::SignNews news;
+    const runtime::Sign dead{"dead_units", 0.6, "", "a.weight"}, other{"dead_units", 0.6, "", "b"};
+    CHECK(news.take({dead}).empty());
+    CHECK(news.take({dead, other}).size() == 1);
+    CHECK(news.take({dead}).empty());
+    CHECK(news.take({}).empty());
+    CHECK(news.take({dead, other}).empty());
+    CHECK(news.take({dead, other}).size() == 2);
 }
 
 TEST_CASE("weights tell units and codes that are dead, and gradients that vanish") {
