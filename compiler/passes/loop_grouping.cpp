@@ -333,7 +333,8 @@ std::string LoopGrouping::too_costly(int i) {
         if (!marked(value_marks_[v], 0)) leaves.push_back(v);
     });
     if (cost > kRecomputeCostMost)
-        return fmt::format("too costly to compute twice: more than {} additions", kRecomputeCostMost);
+        return fmt::format("too costly to compute twice: more than {} additions",
+                           kRecomputeCostMost);
     return leaves.size() > kRecomputeReadsMost ? too_many_reads(i, leaves) : "";
 }
 
