@@ -2,6 +2,7 @@
 // and its data. Leaves: columns of numbers; anomalies are the examples with large ones.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
