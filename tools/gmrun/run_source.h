@@ -34,7 +34,7 @@ Result<TrainedModel> load_trained(const CommandLine& line, Diagnostics& diagnost
 /// The same for given values of MODEL, --run and --checkpoint; `run` may be "".
 Result<TrainedModel> load_trained(const std::string& model, const std::string& run,
                                   Diagnostics& diagnostics,
-                                  const std::string& checkpoint = "checkpoint");
+                                  const std::string& checkpoint = runtime::kCheckpointName);
 
 /// Writes `examples` to `path`. A path that ends in .npy gets float32 N x ... in the data's range;
 /// .csv and .wav are written as the data were; any other gets a PNG with a grid (`columns` wide, 0:
