@@ -12,12 +12,12 @@
 #include "runtime/contractions/tuning_cache.h"
 #include "runtime/data/data_summary.h"
 #include "runtime/files/atomic_file.h"
-#include "runtime/output/metrics_log.h"
 #include "runtime/output/progress.h"
 #include "runtime/run/good_state.h"
 #include "runtime/run/kept_checkpoints.h"
 #include "runtime/run/replay.h"
 #include "runtime/run/run_folder.h"
+#include "runtime/run/run_log.h"
 #include "runtime/run/run_record.h"
 #include "runtime/run/signs.h"
 #include "runtime/run/validation.h"
@@ -229,8 +229,7 @@ class Run {
         return TrainEnd::kDone;
     }
 
-    /// Copies the model into the run's folder, so that the run can be sampled and resumed without
-    /// the original.
+    /// With a copy of the model, so that the run can be sampled and resumed without the original.
     bool write_beginnings() {
         if (options_.overwrite) folder_->clear();
         record_.model = model_.module().name;
@@ -243,9 +242,10 @@ class Run {
         fs::create_directories(path("samples"), error);  // an error shows when a picture is written
         if (!copy_model() || !write_run_record(path("run.json"), record_, diagnostics_))
             return false;
-        auto log = options_.resume
-                       ? MetricsLog::resume(path("metrics.jsonl"), training_.step, diagnostics_)
-                       : MetricsLog::create(path("metrics.jsonl"), diagnostics_);
+        auto log = RunLog::open(
+            folder_->path(), record_,
+            {options_.resume, training_.step, options_.tensorboard, model_.batch_size()},
+            diagnostics_);
         if (log.ok()) log_.emplace(log.take());
         return log.ok();
     }
@@ -347,7 +347,8 @@ class Run {
                 return TrainEnd::kFailed;
             const std::string file = path(fmt::format("samples/epoch-{:03}.png", epoch()));
             if (options_.sample_count != 0 &&
-                !draw_samples(model_, training_.seed, options_.sample_count, file, diagnostics_))
+                !(draw_samples(model_, training_.seed, options_.sample_count, file, diagnostics_) &&
+                  log_->picture(file, training_.step, diagnostics_)))
                 return TrainEnd::kFailed;
         } else if (training_.step - good_.training().step >= kKeepEvery) {
             if (const std::string bad = first_not_finite(model_.states()); !bad.empty())
@@ -412,8 +413,7 @@ class Run {
         if (options_.steps_most) steps_ = std::min(steps_, *options_.steps_most);
     }
 
-    /// Shows progress on the screen, and writes a line of metrics every log_every steps and at the
-    /// last one.
+    /// Shows progress, and writes a line of metrics every log_every steps and at the last one.
     bool report(Progress& progress, const RateMeter& rate) {
         ProgressState state{epoch(), epochs_, training_.step, steps_, {}, rate.images_per_s()};
         for (const StepRunner::Named& v : runner_->values())
@@ -579,7 +579,7 @@ class Run {
     std::optional<StepRunner> runner_;
     TrainingState training_;
     std::unique_ptr<Loader> loader_;
-    std::optional<MetricsLog> log_;
+    std::optional<RunLog> log_;
     GoodState good_;
     Cursor before_;  ///< the first batch of the last step
     std::unique_ptr<Loader> validation_;

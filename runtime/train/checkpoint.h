@@ -1,5 +1,5 @@
 // Checkpoints: everything that a run needs to go on as if it had never stopped. A checkpoint is a
-// file as in runtime/files/tensors/safetensors.h, with a tensor per state of the model, by its name:
+// safetensors file (runtime/files/tensors) with a tensor per state of the model, by its name:
 //
 //   generator.dense.weight           parameters, in Keras' layouts: dense [in, out], convolution
 //                                    [height, width, in, out], transposed [height, width, out, in]
