@@ -128,16 +128,18 @@ Result<std::string> events_of_run(const std::string& folder, int64_t batch_size,
         tensorboard::version_event({seconds, 0}) + beginning(*record, batch_size, {seconds, 0});
     std::map<int64_t, int64_t> last_step;  // of each epoch
     size_t end = 0;
+    int64_t number = 0;
     // A last line without an end is of a run that was killed.
     for (size_t begin = 0; (end = lines->find('\n', begin)) != std::string::npos; begin = end + 1) {
+        ++number;
         try {
             const Json row =
                 Json::parse(std::string_view(*lines).substr(begin, end - begin)).value();
             last_step[row.at("epoch").whole()] = row.at("step").whole();
             events += events_of_line(row, seconds);
         } catch (const std::exception&) {  // no JSON, or not such
-            diagnostics.error(DiagnosticKind::kBadFile, {},
-                              "`{}` (offset {}) has no line of metrics", path, begin);
+            diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` line {} is not one of metrics",
+                              path, number);
             return Failure{};
         }
     }
