@@ -23,6 +23,12 @@ std::string run_folder(const std::string& model, const std::string& run,
     return runtime::RunFolder::newest(model_name);
 }
 
+/// The ending may be left out.
+std::string file_of(const std::string& checkpoint) {
+    const std::string with_ending = checkpoint + ".safetensors";
+    return !fs::exists(checkpoint) && fs::exists(with_ending) ? with_ending : checkpoint;
+}
+
 std::string model_path(const std::string& model) {
     return fs::is_directory(model) ? model + "/model.gmc" : model;
 }
@@ -50,7 +56,7 @@ void add_checkpoint(CommandLine& line) {
     line.add_option<std::string>("checkpoint", "NAME",
                                  "which of the run's checkpoints, such as checkpoints/best; by "
                                  "default the last",
-                                 "checkpoint");
+                                 runtime::kCheckpointName);
 }
 
 std::string run_folder(const CommandLine& line, const std::string& model_name) {
@@ -77,8 +83,8 @@ Result<TrainedModel> load_trained(const std::string& model_text, const std::stri
             .help(fmt::format("train it first: gmrun train {}", model_path(model_text)));
         return Failure{};
     }
-    if (!runtime::read_checkpoint(trained.folder + "/" + checkpoint, trained.model->states(),
-                                  trained.training, diagnostics))
+    if (!runtime::read_checkpoint(file_of(trained.folder + "/" + checkpoint),
+                                  trained.model->states(), trained.training, diagnostics))
         return Failure{};
     warn_of_another_model(*trained.model, trained.folder);
     trained.model->set_progress(trained.training.step, trained.training.epoch);
