@@ -51,6 +51,9 @@ void set_made_up_data(const ir::Module& module, const Executable& function) {
         if (source.kind == ir::InputSource::Kind::kValid) {
             for (int64_t k = 0; k < type.elements(); ++k)
                 to[k] = k == 0 || k + 1 < type.elements() ? 1.0F : 0.0F;
+        } else if (source.is_of_set()) {  // positive, as counts are
+            for (int64_t k = 0; k < type.elements(); ++k)
+                to[k] = 1 + static_cast<float>(k * 7919 % 1013) / 1013;
         } else if (source.is_data()) {
             const ir::DataField& field = *ir::find_field(module.data, source.field);
             const double width = field.range.high - field.range.low;
