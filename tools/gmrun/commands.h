@@ -14,6 +14,7 @@ int compare_command(const Words& words);
 int curves_command(const Words& words);
 int encode_command(const Words& words);
 int eval_command(const Words& words);
+int export_command(const Words& words);
 int history_command(const Words& words);
 int info_command(const Words& words);
 int interpolate_command(const Words& words);

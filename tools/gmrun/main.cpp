@@ -10,6 +10,7 @@ int main(int argc, char** argv) {
         {"curves", "draws losses and metrics of runs over the steps", curves_command},
         {"encode", "writes the codes of the test data", encode_command},
         {"eval", "evaluates a trained model on its test data", eval_command},
+        {"export", "writes a trained model for other programs", export_command},
         {"history", "puts the sample grids of a run's epochs into one picture", history_command},
         {"info", "describes a compiled model and its run", info_command},
         {"interpolate", "draws rows of samples that change from one into another",
