@@ -182,7 +182,7 @@ class Run {
             return read_checkpoint(path(kCheckpointName), model_.states(), training_, diagnostics_);
         if (!model_.states().initialise(training_.seed, diagnostics_)) return false;
         if (options_.init.empty()) return true;
-        const auto taken = take_weights(options_.init, model_.states(), diagnostics_);
+        const auto taken = options_.take(options_.init, model_.states(), diagnostics_);
         if (!taken.ok()) return false;
         progress.message(fmt::format("weights of `{}`: {} taken, {} skipped, {} new", options_.init,
                                      taken->taken.size(), taken->skipped.size(),

@@ -243,32 +243,43 @@ bool read_checkpoint(const std::string& path, StateStore& states, TrainingState&
     return true;
 }
 
-bool write_weights(const std::string& path, const StateStore& states, bool averaged,
-                   Diagnostics& diagnostics) {
+Result<std::vector<WeightSource>> weight_sources(const StateStore& states, bool averaged,
+                                                 Diagnostics& diagnostics) {
     const ir::Module& module = states.module();
-    std::vector<TensorView> tensors;
+    std::vector<WeightSource> sources;
     bool has_averages = false;
     for (ir::StateId id = 0; id < states.saved_count(); ++id) {
-        const ir::State& state = states.state(id);
-        if (!is_weight(state)) continue;
-        const ir::StateId average = module.find_state(kAveragePrefix + state.name);
+        if (!is_weight(states.state(id))) continue;
+        const ir::StateId average = module.find_state(kAveragePrefix + states.state(id).name);
         has_averages = has_averages || average != ir::kNone;
-        tensors.push_back({state.name, state.type.shape,
-                           states.data(averaged && average != ir::kNone ? average : id)});
+        sources.push_back({id, averaged && average != ir::kNone ? average : id});
     }
-    if (averaged && !has_averages) {
-        diagnostics
-            .error(DiagnosticKind::kBadValue, {}, "model `{}` has no averages of its weights",
-                   module.name)
-            .help("`train: {average: 0.999}` makes them");
-        return false;
-    }
-    return write_safetensors(path, tensors,
-                             {{"format", "gmc-weights 1"},
-                              {"gmc", GMC_VERSION},
-                              {"model", module.name},
-                              {"model_fingerprint", module.origin.model},
-                              {"averaged", averaged ? "yes" : "no"}},
+    if (!averaged || has_averages) return sources;
+    diagnostics
+        .error(DiagnosticKind::kBadValue, {}, "model `{}` has no averages of its weights",
+               module.name)
+        .help("`train: {average: 0.999}` makes them");
+    return Failure{};
+}
+
+Metadata weight_metadata(const StateStore& states, bool averaged, const std::string& layout) {
+    return {{"format", "gmc-weights 1"},
+            {"gmc", GMC_VERSION},
+            {"model", states.module().name},
+            {"model_fingerprint", states.module().origin.model},
+            {"layout", layout},
+            {"averaged", averaged ? "yes" : "no"}};
+}
+
+bool write_weights(const std::string& path, const StateStore& states, bool averaged,
+                   Diagnostics& diagnostics) {
+    const auto sources = weight_sources(states, averaged, diagnostics);
+    if (!sources.ok()) return false;
+    std::vector<TensorView> tensors;
+    for (const auto& [id, source] : *sources)
+        tensors.push_back(
+            {states.state(id).name, states.state(id).type.shape, states.data(source)});
+    return write_safetensors(path, tensors, weight_metadata(states, averaged, "keras"),
                              diagnostics);
 }
 

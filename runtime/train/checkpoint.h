@@ -22,6 +22,7 @@
 #include "compiler/support/diagnostic.h"
 #include "compiler/support/result.h"
 #include "runtime/data/loader.h"
+#include "runtime/files/tensors/safetensors.h"
 #include "runtime/states/state_store.h"
 
 namespace gmc::runtime {
@@ -83,6 +84,15 @@ bool has_checkpoint(const std::string& folder);
 
 /// What the average of a parameter is called: this and the parameter's name.
 inline constexpr char kAveragePrefix[] = "average.";
+/// A parameter or statistic, and the state whose numbers are written for it.
+struct WeightSource {
+    ir::StateId state = ir::kNone, source = ir::kNone;
+};
+/// What a file of weights holds. Errors (kBadValue): averages are asked for and there are none.
+Result<std::vector<WeightSource>> weight_sources(const StateStore& states, bool averaged,
+                                                 Diagnostics& diagnostics);
+Metadata weight_metadata(const StateStore& states, bool averaged, const std::string& layout);
+
 /// Writes parameters and running statistics alone, for other programs and `--init`; `averaged`: the
 /// moving average of each parameter that has one, under the parameter's own name. Errors: kBadFile;
 /// kBadValue where averages are asked for and there are none.

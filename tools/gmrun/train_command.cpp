@@ -3,6 +3,7 @@
 
 #include "runtime/memory/memory_need.h"
 #include "runtime/run/trainer.h"
+#include "runtime/train/pytorch_weights.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/replay.h"
 #include "tools/gmrun/run_source.h"
@@ -70,8 +71,11 @@ void add_options(CommandLine& line) {
     line.add_flag("overwrite", "give up the run that is in the folder");
     line.add_option<std::string>(
         "init", "RUN",
-        "begin with the weights of another run, or of a checkpoint file, as far as names and "
+        "begin with the weights of another run, or of a safetensors file, as far as names and "
         "shapes are the same");
+    line.add_choice("init-layout", {"keras", "pytorch"},
+                    "how the weights of --init lie; pytorch: a `state_dict`, paired by shape and "
+                    "order");
     line.add_option<uint64_t>("seed", "N",
                               "seed of weights, noise and the order of the data; by default 1");
     line.add_option<int64_t>("epochs", "N", "passes over the data, instead of the model's");
@@ -109,6 +113,10 @@ runtime::TrainOptions read_options(const CommandLine& line, const std::string& m
     if (options.resume || line.has("run")) options.run_directory = run_folder(line, model_name);
     if (options.run_directory.empty() && options.resume)
         throw UsageError(fmt::format("there is no run of `{}` in runs/ to resume", model_name));
+    const bool is_pytorch = line.text("init-layout") == "pytorch";
+    if (is_pytorch && !line.has("init"))
+        throw UsageError("--init-layout says how a file lies: it needs --init FILE");
+    if (is_pytorch) options.take = runtime::take_pytorch_weights;
     if (line.has("init")) options.init = checkpoint_of(line.text("init"));
     if (line.has("seed")) options.seed = line.get<uint64_t>("seed");
     if (line.has("epochs")) options.epochs = line.get<int64_t>("epochs");

@@ -3,6 +3,7 @@
 
 #include "runtime/files/atomic_file.h"
 #include "runtime/run/run_log.h"
+#include "runtime/train/pytorch_weights.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/export/onnx.h"
 #include "tools/gmrun/run_source.h"
@@ -13,8 +14,9 @@ namespace {
 bool export_weights(const CommandLine& line, const TrainedModel& trained,
                     Diagnostics& diagnostics) {
     const std::string file = line.text("weights");
-    if (!runtime::write_weights(file, trained.model->states(), line.flag("averaged"), diagnostics))
-        return false;
+    const auto write =
+        line.text("layout") == "pytorch" ? runtime::write_pytorch_weights : runtime::write_weights;
+    if (!write(file, trained.model->states(), line.flag("averaged"), diagnostics)) return false;
     fmt::print("weights: {}\n", file);
     return true;
 }
@@ -45,6 +47,7 @@ int export_command(const Words& words) {
     line.add_option<std::string>("weights", "FILE", "parameters and running statistics");
     line.add_flag("averaged",
                   "with --weights: the moving averages of the parameters that have them");
+    line.add_choice("layout", {"keras", "pytorch"}, "with --weights: how kernels lie, and names");
     add_onnx(line);
     line.add_option<std::string>(
         "tensorboard", "DIR",

@@ -1,0 +1,185 @@
+#!/usr/bin/env python3
+"""Weights go to PyTorch and back: twins of seed_gan's and dcgan64's generators and of seed_vae in torch.nn.
+
+In: a twin with weights of its own is written as a safetensors file, as `state_dict` names them, and a run begins with
+it. Out: what the run exports must be the same tensors, and is loaded into the twin, whose samples and encodings may
+differ from the run's by 1e-5 of their largest number at most. Skipped (exit code 77) where torch or safetensors are
+missing.
+
+A twin has PyTorch's layouts inside, but flattens and reshapes in the order of gmc: channels last.
+"""
+import argparse
+import copy
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+try:
+    import numpy
+    import torch
+    from safetensors.torch import load_file, save_file
+    from torch import nn
+except ImportError as missing:
+    print(f"skipped: {missing}")
+    sys.exit(77)
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+MOST = 1e-5
+PARTS = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
+
+
+class Image(nn.Module):
+    """A vector as an image, its features in the order height, width, channels."""
+
+    def __init__(self, height, width, channels):
+        super().__init__()
+        self.shape = height, width, channels
+
+    def forward(self, x):
+        return x.reshape(-1, *self.shape).permute(0, 3, 1, 2)
+
+
+class Vector(nn.Module):
+    def forward(self, x):
+        return x.permute(0, 2, 3, 1).flatten(1)
+
+
+class Same(nn.Module):
+    """Cuts the result of a transposed convolution without padding to size * stride, as `padding: same` does."""
+
+    def __init__(self, kernel, stride):
+        super().__init__()
+        self.before = max(kernel - stride, 0) // 2
+        self.less = max(kernel - stride, 0)
+
+    def forward(self, x):
+        end = x.shape[2] - (self.less - self.before)
+        return x[:, :, self.before:end, self.before:end]
+
+
+def up(inputs, outputs, kernel, stride, bias=False):
+    return [nn.ConvTranspose2d(inputs, outputs, kernel, stride, bias=bias), Same(kernel, stride)]
+
+
+def norm(channels, kind=nn.BatchNorm2d):
+    return kind(channels, eps=1e-3)
+
+
+def seed_gan():
+    return nn.Sequential(nn.Linear(100, 12544, bias=False), norm(12544, nn.BatchNorm1d), nn.LeakyReLU(0.3),
+                         Image(7, 7, 256), *up(256, 128, 5, 2), norm(128), nn.LeakyReLU(0.3),
+                         *up(128, 64, 5, 2), norm(64), nn.LeakyReLU(0.3), *up(64, 1, 5, 1), nn.Tanh())
+
+
+def dcgan64():
+    layers = [Image(1, 1, 100), nn.ConvTranspose2d(100, 512, 4, 1, bias=False), norm(512), nn.ReLU()]
+    for inputs, outputs in ((512, 256), (256, 128), (128, 64)):
+        layers += [*up(inputs, outputs, 4, 2), norm(outputs), nn.ReLU()]
+    return nn.Sequential(*layers, *up(64, 3, 4, 2), nn.Tanh())
+
+
+def seed_vae_decoder():
+    return nn.Sequential(nn.Linear(128, 3136), nn.ReLU(), Image(7, 7, 64), *up(64, 64, 3, 2, True), nn.ReLU(),
+                         *up(64, 32, 3, 2, True), nn.ReLU(), *up(32, 1, 3, 1, True), nn.Sigmoid())
+
+
+class Encoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(1, 32, 3, padding="same"), nn.ReLU(), nn.Conv2d(32, 64, 3, padding="same"),
+                                  nn.ReLU(), Vector(), nn.Linear(50176, 128), nn.ReLU())
+        self.heads = nn.ModuleList([nn.Linear(128, 128), nn.Linear(128, 128)])
+
+    def forward(self, x):
+        x = self.body(x)
+        return [head(x) for head in self.heads]
+
+
+def shake(twin):
+    """Kernels stay as PyTorch begins; biases, scales and statistics become such as training makes."""
+    with torch.no_grad():
+        for name, tensor in twin.state_dict().items():
+            if name.endswith("running_var"):
+                tensor.uniform_(0.5, 2)
+            elif tensor.is_floating_point() and tensor.dim() == 1:
+                tensor.add_(0.2 * torch.randn_like(tensor))
+    return twin.eval()
+
+
+class Bench:
+    def __init__(self, folder, bin_dir):
+        self.folder, self.bin_dir = folder, bin_dir
+
+    def run(self, *words):
+        done = subprocess.run([self.bin_dir / words[0], *words[1:]], cwd=self.folder, text=True, capture_output=True)
+        if done.returncode != 0:
+            sys.exit(f"{' '.join(map(str, words))}\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def compare(self, what, ours, theirs):
+        if ours.shape != theirs.shape:
+            sys.exit(f"{what}: {ours.shape} and {theirs.shape}")
+        error = float((ours - theirs).abs().max() / theirs.abs().max())
+        print(f"{what}: {error:.1e} of {float(theirs.abs().max()):.3g}")
+        if not error <= MOST:
+            sys.exit(f"{what}: the results differ")
+
+
+def go_in_and_out(bench, model, twins):
+    """A run begins with the weights of the twins. What it exports is equal, and goes into the twins returned."""
+    text = (ROOT / f"models/{model}.yaml").read_text()
+    # With such a momentum statistics stay as they came, with a rate of 0 weights do.
+    (bench.folder / f"{model}.yaml").write_text(text.replace("momentum: 0.9", "momentum: 0.999999999999"))
+    bench.run("gmc", "compile", f"{model}.yaml", "--set", "train.batch_size=4", "--set",
+              "train.optimizer={sgd: {learning_rate: 0}}")
+    tensors = {f"{network}.{name}": tensor for network, twin in twins.items()
+               for name, tensor in twin.state_dict().items()}
+    save_file(tensors, bench.folder / "in")
+    said = bench.run("gmrun", "train", f"{model}.gmc", "--run", model, "--init", "in", "--init-layout", "pytorch",
+                     "--steps", "1", "--quiet", "--samples", "0")
+    bench.run("gmrun", "export", model, "--weights", "out", "--layout", "pytorch")
+    bench.run("tests/function_arrays", model, f"{model}.gmc", "arrays")
+    tensors = load_file(bench.folder / "out")
+    out = {network: copy.deepcopy(twin) for network, twin in twins.items()}
+    states = {network: {} for network in twins}
+    for ours, theirs in re.findall(r"taken +(\S+) = (\S+)", said):
+        layer, part = ours.rsplit(".", 1)
+        came = tensors.pop(f"{layer}.{PARTS.get(part, part)}")
+        network, name = theirs.split(".", 1)
+        states[network][name] = came
+        if not torch.equal(came, twins[network].state_dict()[name]):
+            sys.exit(f"{model}: `{theirs}` came back changed")
+    for network, twin in out.items():
+        lost = twin.load_state_dict(states[network], strict=False)
+        if not all(name.endswith("num_batches_tracked") for name in lost.missing_keys):
+            sys.exit(f"{model}: {lost}")
+    return out
+
+
+def array(bench, name):
+    return torch.from_numpy(numpy.load(bench.folder / "arrays" / f"{name}.npy"))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bin-dir", type=pathlib.Path, required=True)
+    bin_dir = parser.parse_args().bin_dir.resolve()
+    torch.manual_seed(1)
+    with tempfile.TemporaryDirectory() as name, torch.no_grad():
+        bench = Bench(pathlib.Path(name), bin_dir)
+        for model, make in (("seed_gan", seed_gan), ("dcgan64", dcgan64)):
+            twins = go_in_and_out(bench, model, {"generator": shake(make())})
+            samples = twins["generator"](array(bench, "sample/in.z")).permute(0, 2, 3, 1)
+            bench.compare(f"{model}, samples", array(bench, "sample/out.sample"), samples)
+        twins = go_in_and_out(bench, "seed_vae", {"encoder": shake(Encoder()), "decoder": shake(seed_vae_decoder())})
+        codes = twins["encoder"](array(bench, "encode/in.image").permute(0, 3, 1, 2))
+        for part, code in zip(("mean", "log_variance"), codes):
+            bench.compare(f"seed_vae, {part}", array(bench, f"encode/out.{part}"), code)
+        samples = twins["decoder"](array(bench, "sample/in.z")).permute(0, 2, 3, 1)
+        bench.compare("seed_vae, samples", array(bench, "sample/out.sample"), samples)
+
+
+if __name__ == "__main__":
+    main()
