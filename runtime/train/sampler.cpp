@@ -94,7 +94,7 @@ bool count_classes(const LoadedModel& model, const SamplerOptions& options,
 
 Result<Sampler> Sampler::make(LoadedModel& model, const SamplerOptions& options,
                               Diagnostics& diagnostics) {
-    Executable* executable = batch_function(model, options.function, diagnostics);
+    Executable* executable = batch_function(model, options.function, options.count, diagnostics);
     int64_t classes = 0;
     if (executable == nullptr ||
         !check_settings(model.module(), options, executable->function(), diagnostics) ||
@@ -132,7 +132,7 @@ void Sampler::set_settings() {
             const InputSetting& setting = options_.settings[number];
             if (setting.field != source.field) continue;
             float* to = executable_->input(i);
-            for (int64_t row = 0; row < model_->batch_size(); ++row) {
+            for (int64_t row = 0; row < type().shape[0]; ++row) {
                 const int64_t step = step_of(options_.settings, number, next_ + row);
                 for (size_t at = 0; at < setting.first.size(); ++at)
                     *to++ = setting.value(step, at);
@@ -141,13 +141,17 @@ void Sampler::set_settings() {
     }
 }
 
-void Sampler::next() {
+Result<int64_t> Sampler::next(int64_t wanted, Diagnostics& diagnostics) {
+    executable_ = model_->function_for(options_.function, wanted, diagnostics);
+    if (executable_ == nullptr) return Failure{};
     set_noise(*executable_, options_.seed, next_);
     set_labels(model_->module(), *executable_, next_, options_.label);
     set_settings();
     const int64_t batch = next_ / model_->batch_size();
     executable_->run(model_->context(options_.seed, static_cast<uint32_t>(batch)));
-    next_ += model_->batch_size();
+    const int64_t rows = std::min(wanted, type().shape[0]);
+    next_ += rows;
+    return rows;
 }
 
 }  // namespace gmc::runtime

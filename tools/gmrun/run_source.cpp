@@ -86,6 +86,7 @@ Result<TrainedModel> load_trained(const std::string& model_text, const std::stri
         return Failure{};
     warn_of_another_model(*trained.model, trained.folder);
     trained.model->set_progress(trained.training.step, trained.training.epoch);
+    trained.model->fix_states();
     return trained;
 }
 
