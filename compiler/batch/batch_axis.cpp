@@ -221,7 +221,7 @@ class Finder {
         const auto& out = axes_.of[op.result()];
         if (in && !out) return refuse(op, "mixes examples");
         if (op.as<RandomNormal>() != nullptr || op.as<RandomUniform>() != nullptr)
-            return refuse(op, "draws numbers for the whole batch");
+            axes_.draws = clause(op, "draws numbers for the whole batch");
         const auto* iota = op.as<Iota>();
         if (iota == nullptr || !out) return;
         // Positions within an example are the same in all examples.
@@ -234,13 +234,14 @@ class Finder {
     void refuse(std::string why) {
         if (axes_.why.empty()) axes_.why = std::move(why);
     }
-    void refuse(const Operation& op, std::string_view does) {
+    void refuse(const Operation& op, std::string_view does) { refuse(clause(op, does)); }
+    std::string clause(const Operation& op, std::string_view does) const {
         const Location& at = op.location;
         const std::string place =
             at.known() ? fmt::format(" at {}:{}:{}", module_.files[static_cast<size_t>(at.file)],
                                      at.line, at.column)
                        : "";
-        refuse(fmt::format("`{}`{} {}", op.info().name, place, does));
+        return fmt::format("`{}`{} {}", op.info().name, place, does);
     }
 
     const Module& module_;

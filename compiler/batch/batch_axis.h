@@ -21,8 +21,10 @@ struct BatchAxis {
 /// By value of a function: its batch axis; none where the value is the same for every example.
 struct BatchAxes {
     std::vector<std::optional<BatchAxis>> of;
-    /// Why the examples cannot be told apart, a clause; empty: they can.
+    /// Why the examples depend on each other, a clause; empty: they do not.
     std::string why;
+    /// Which op draws random numbers, which are numbered over the whole batch, a clause; or empty.
+    std::string draws;
 };
 
 /// Follows the batch from the inputs of `function` through its operations, and back to constants

@@ -84,6 +84,10 @@ bool gives_rows(const Function& function, const BatchAxes& axes, std::string& wh
 
 }  // namespace
 
+bool couples_examples(const Module& module, const Function& function) {
+    return !find_batch_axes(module, function).why.empty();
+}
+
 std::optional<Function> rebatch(const Module& module, const Function& function, int64_t rows,
                                 std::string& why) {
     if (!function.updates.empty()) {
@@ -91,7 +95,7 @@ std::optional<Function> rebatch(const Module& module, const Function& function, 
         return std::nullopt;
     }
     const BatchAxes axes = find_batch_axes(module, function);
-    why = axes.why;
+    why = axes.why.empty() ? axes.draws : axes.why;
     if (!why.empty() || !gives_rows(function, axes, why)) return std::nullopt;
     Module alone;
     alone.name = module.name;

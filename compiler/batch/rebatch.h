@@ -30,4 +30,7 @@ namespace gmc {
 std::optional<ir::Function> rebatch(const ir::Module& module, const ir::Function& function,
                                     int64_t rows, std::string& why);
 
+/// Whether what `function` computes for an example may depend on the other examples of its batch.
+bool couples_examples(const ir::Module& module, const ir::Function& function);
+
 }  // namespace gmc

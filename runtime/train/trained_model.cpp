@@ -1,0 +1,23 @@
+// Reads a checkpoint into a loaded model.
+#include "runtime/train/trained_model.h"
+
+#include <filesystem>
+
+namespace gmc::runtime {
+
+std::string model_path(const std::string& path) {
+    return std::filesystem::is_directory(path) ? path + "/model.gmc" : path;
+}
+
+Result<TrainedModel> with_weights(std::unique_ptr<LoadedModel> model, const std::string& folder,
+                                  const std::string& checkpoint, Diagnostics& diagnostics) {
+    TrainedModel trained{std::move(model), {}, folder};
+    if (!read_checkpoint(folder + "/" + checkpoint, trained.model->states(), trained.training,
+                         diagnostics))
+        return Failure{};
+    trained.model->set_progress(trained.training.step, trained.training.epoch);
+    trained.model->fix_states();
+    return trained;
+}
+
+}  // namespace gmc::runtime
