@@ -1,27 +1,26 @@
-/* The C interface of gmc: trained models in other programs. Link with -lgmc.
- *
- *   gmc_model* model;
- *   if (gmc_load("runs/vae_mlp", NULL, &model) != GMC_OK) { puts(gmc_last_error()); exit(1); }
- *   float images[8 * 784];
- *   const float* inputs[] = {NULL};                        // noise: drawn by gmc
- *   float* outputs[] = {images};
- *   gmc_run(model, "sample", 8, inputs, outputs, NULL);
- *   gmc_free(model);
- *
- * Any number of examples may be asked for: a function is made ready for few sizes (powers of two up
- * to the batch size of training) when it is first called with them, and more examples are computed
- * in pieces.
- *
- * Errors: functions that can fail return GMC_OK or another gmc_status, and gmc_last_error() then
- * says what is wrong. Nothing ends the process, and nothing is printed.
- *
- * Threads: models are independent of each other and may be used at the same time. One model may be
- * used from several threads, too; its calls then wait for each other. A call computes on several
- * threads of OpenMP. It leaves the caller's floating-point mode and OpenMP settings as they were.
- *
- * All tensors are dense float32, row-major, examples first and channels last. */
-#ifndef GMC_H
-#define GMC_H
+// The C interface of gmc: trained models in other programs. Link with -lgmc.
+//
+//   gmc_model* model;
+//   if (gmc_load("runs/vae_mlp", NULL, &model) != GMC_OK) { puts(gmc_last_error()); exit(1); }
+//   float images[8 * 784];
+//   const float* inputs[] = {NULL};                        // noise: drawn by gmc
+//   float* outputs[] = {images};
+//   gmc_run(model, "sample", 8, inputs, outputs, NULL);
+//   gmc_free(model);
+//
+// Any number of examples may be asked for: a function is made ready for few sizes (powers of two up
+// to the batch size of training) when it is first called with them, and more examples are computed
+// in pieces.
+//
+// Errors: functions that can fail return GMC_OK or another gmc_status, and gmc_last_error() then
+// says what is wrong. Nothing ends the process, and nothing is printed.
+//
+// Threads: models are independent of each other and may be used at the same time. One model may be
+// used from several threads, too; its calls then wait for each other. A call computes on several
+// threads of OpenMP. It leaves the caller's floating-point mode and OpenMP settings as they were.
+//
+// All tensors are dense float32, row-major, examples first and channels last.
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -126,5 +125,4 @@ GMC_API gmc_status gmc_run(gmc_model* model, const char* function, int64_t examp
 
 #ifdef __cplusplus
 }
-#endif
 #endif

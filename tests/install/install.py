@@ -99,8 +99,8 @@ def main():
         run(gmrun, "sample", "run", "--count", "1", "-o", "one.npy", cwd=folder)
         expected = npy_floats(folder / "one.npy")
         # A recipe is found from the installed tree.
-        run(prefix / "bin/gmc", "check", prefix / "share/gmc/models/vae_mlp.yaml", "--set", "data.image.shape=[28,28,1]",
-            "--set", "data.test.image.shape=[28,28,1]", cwd=folder)
+        run(prefix / "bin/gmc", "check", prefix / "share/gmc/models/vae_mlp.yaml",
+            "--set", "data.image.shape=[28,28,1]", "--set", "data.test.image.shape=[28,28,1]", cwd=folder)
 
         run("cmake", "-S", EXAMPLES, "-B", folder / "examples", f"-DCMAKE_PREFIX_PATH={prefix}")
         run("cmake", "--build", folder / "examples")

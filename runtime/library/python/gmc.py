@@ -47,7 +47,7 @@ class _Tensor(ctypes.Structure):
 
 
 def _file():
-    """The library: that which GMC_LIBRARY names, that of the prefix in which this file is installed, or the system's."""
+    """What GMC_LIBRARY names, or the library of the prefix in which this file is installed, or the system's."""
     prefix = pathlib.Path(__file__).resolve().parents[2]
     near = [*prefix.glob(_SONAME), *prefix.glob("*/" + _SONAME)]
     return os.environ.get("GMC_LIBRARY") or str(near[0] if near else _SONAME)
@@ -111,7 +111,7 @@ class Model:
 
     def __getattr__(self, name):
         if name.startswith("_") or name not in self.__dict__.get("functions", {}):
-            raise AttributeError(f"model has no function {name!r}; it has {', '.join(self.__dict__.get('functions', {}))}")
+            raise AttributeError(f"this model has no function {name!r}")
         return lambda *arguments, **named: self.run(name, *arguments, **named)
 
     def run(self, function, *arguments, seed=1, first=0, **named):
@@ -137,7 +137,8 @@ class Model:
                 continue
             array = numpy.ascontiguousarray(given[tensor.name], dtype=numpy.float32)
             if array.shape[1:] != tensor.shape or array.ndim == 0:
-                raise Error(f"{tensor.name} is {list(array.shape)}, not [examples, {', '.join(map(str, tensor.shape))}]")
+                wanted = ", ".join(["examples", *map(str, tensor.shape)])
+                raise Error(f"{tensor.name} is {list(array.shape)}, not [{wanted}]")
             if count is not None and len(array) != count:
                 raise Error(f"{tensor.name} has {len(array)} examples, not {count}")
             count, arrays[tensor.name] = len(array), array
