@@ -100,7 +100,7 @@ class Model:
                                                   self._tensors("output", name)) for name in names}
 
     def __del__(self):
-        if getattr(self, "_model", None):
+        if getattr(self, "_model", None) and _library is not None:  # None: Python is ending
             _library.gmc_free(self._model)
 
     def __repr__(self):
