@@ -27,7 +27,7 @@ constexpr int64_t kSmallSpace = 4096;
 /// Which of the numbers 0 .. count - 1 belong together.
 class DisjointSets {
   public:
-    explicit DisjointSets(size_t count) : parent_(count) {
+    explicit DisjointSets(size_t count) : parent_(count), count_(count) {
         std::iota(parent_.begin(), parent_.end(), 0);
     }
     int find(int i) {
@@ -37,11 +37,16 @@ class DisjointSets {
     /// The larger of both stands for the union.
     void join(int a, int b) {
         a = find(a), b = find(b);
+        if (a == b) return;
+        --count_;
         parent_[std::min(a, b)] = std::max(a, b);
     }
+    /// How many sets there are.
+    size_t count() const { return count_; }
 
   private:
     std::vector<int> parent_;
+    size_t count_;
 };
 
 void sort_unique(std::vector<int>& numbers) {
@@ -189,22 +194,35 @@ void LoopGrouping::walk_up(int from, int level_most, std::vector<int>& roots) {
 // ---- loops --------------------------------------------------------------------------------------
 
 /// Splits roots of a group into sets that are connected by reading a common tensor, or each other.
+///
+/// Goes back from all roots at once and ends as soon as they are one set: most roots of a group
+/// meet near by, while all of a deep network may lie below them.
 std::vector<std::vector<int>> LoopGrouping::connected(const std::vector<int>& roots) {
     ++walk_;
     DisjointSets sets(roots.size());
+    std::vector<std::pair<int, int>> found;  // operations to go on from, and who found them
+    const auto touch = [&](ValueId v, int owner) {
+        if (marked(value_marks_[v], owner)) sets.join(owner, value_marks_[v].owner);
+    };
+    const auto enter = [&](int i, int owner) {
+        if (!marked(op_marks_[i], owner))
+            found.emplace_back(i, owner);
+        else if (reads_stored_[i])  // who computes the same, reads the same
+            sets.join(owner, op_marks_[i].owner);
+    };
     for (size_t n = 0; n < roots.size(); ++n) {
-        const auto owner = static_cast<int>(n);
-        const auto touch = [&](ValueId v) {
-            if (marked(value_marks_[v], owner)) sets.join(owner, value_marks_[v].owner);
-        };
-        touch(op(roots[n]).result());
-        const auto enter = [&](int i) {
-            if (!marked(op_marks_[i], owner)) return true;
-            // Who computes the same, reads the same.
-            if (reads_stored_[i]) sets.join(owner, op_marks_[i].owner);
-            return false;
-        };
-        walk_down(roots[n], enter, touch);
+        touch(op(roots[n]).result(), static_cast<int>(n));
+        enter(roots[n], static_cast<int>(n));
+    }
+    for (size_t next = 0; next < found.size() && sets.count() > 1; ++next) {
+        const auto [i, owner] = found[next];
+        if (is_broadcast(i)) continue;  // what it reads comes from outside
+        for (ValueId v : op(i).operands) {
+            if (is_stored_[v])
+                touch(v, owner);
+            else
+                enter(producer_[v], owner);
+        }
     }
     std::map<int, std::vector<int>> out;
     for (size_t n = 0; n < roots.size(); ++n)
@@ -272,6 +290,9 @@ void LoopGrouping::store_what_is_dear() {
         }
         is_due_[i] = false;
         looked_at_least_ = std::min(looked_at_least_, i);
+        // Every loop makes its own, and nothing is computed on the way to one. A constant may have
+        // as many loops as there are layers, so that even listing them each time costs too much.
+        if (is_broadcast(i) || op(i).as<Constant>() != nullptr) continue;
         update_computing(i);
         if (computing_[i].size() < 2) continue;
         std::string why = too_dear(i);
@@ -297,12 +318,12 @@ void LoopGrouping::update_computing(int i) {
 
 /// Why several loops had better read the result of operation `i`; "" when they may compute it.
 std::string LoopGrouping::too_dear(int i) {
-    if (is_broadcast(i) || op(i).as<Constant>() != nullptr) return "";
     int cost = 0;
     std::vector<ValueId> leaves;
     ++walk_;
+    // Ends early: in a chain of residual blocks the whole graph may lie below.
     const auto enter = [&](int k) {
-        if (marked(op_marks_[k], 0)) return false;
+        if (cost > kRecomputeCostMost || marked(op_marks_[k], 0)) return false;
         cost += op(k).info().cost;
         return true;
     };
@@ -310,8 +331,7 @@ std::string LoopGrouping::too_dear(int i) {
         if (!marked(value_marks_[v], 0)) leaves.push_back(v);
     });
     if (cost > kRecomputeCostMost)
-        return fmt::format("too dear to compute twice: as much as {} additions, over {}", cost,
-                           kRecomputeCostMost);
+        return fmt::format("too dear to compute twice: more than {} additions", kRecomputeCostMost);
     return leaves.size() > kRecomputeReadsMost ? too_many_reads(i, leaves) : "";
 }
 

@@ -45,11 +45,12 @@ void fill_batch(LoadedModel& model, Executable& executable, const InterpolateOpt
             const int64_t place = first + row;
             if (is_noise(input))
                 fill_place(input, i, options, place, {to, static_cast<size_t>(width)});
-            else
+            else if (classes > 0)
                 *to = static_cast<float>(options.label ? *options.label
                                                        : place / options.columns % classes);
         }
     }
+    set_conditions(executable, options.settings, first, options.columns);
 }
 
 }  // namespace
@@ -80,6 +81,7 @@ Result<Examples> interpolate(LoadedModel& model, const InterpolateOptions& optio
                                  {.function = options.function,
                                   .seed = options.seed,
                                   .label = options.label,
+                                  .settings = options.settings,
                                   .count = count},
                                  diagnostics);
     if (!sampler.ok()) return Failure{};
