@@ -52,7 +52,7 @@ def onnx_session(network, latent, folder):
     import onnxruntime
     path = os.path.join(folder, "network.onnx")
     torch.onnx.export(network, (torch.zeros(2, latent),), path, input_names=["z"], output_names=["y"],
-                      dynamic_shapes=({0: torch.export.Dim("n")},))
+                      dynamic_axes={"z": {0: "n"}, "y": {0: "n"}}, dynamo=False)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = a.threads
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

@@ -18,7 +18,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "runtime/library/examples"
 MODEL = """model: ring
-data: {point: {synthetic: {set: ring, modes: 8}}}
+data: {point: {synthetic: ring, count: 2560}}
 networks:
   decoder: {inputs: {z: [4]}, layers: [dense: {units: 16, activation: relu}, dense: 2]}
   encoder: {inputs: {x: data.point}, layers: [dense: {units: 16, activation: relu}, dense: 4]}
