@@ -1,5 +1,5 @@
-// Depths, loops by what their roots read in common, then the values that are too dear to compute in
-// several loops: the last of them first, with the loops that it changes formed anew.
+// Depths, loops by what their roots read in common, then the values that are too costly to
+// compute in several loops: the last of them first, with the loops that it changes formed anew.
 #include "compiler/passes/loop_grouping.h"
 
 #include <fmt/format.h>
@@ -61,7 +61,7 @@ LoopGrouping::LoopGrouping(const Function& function) : function_(function) {
     find_stored();
     find_levels();
     find_groups();
-    store_what_is_dear();
+    store_costly_values();
     finish();
 }
 
@@ -70,9 +70,9 @@ const Shape& LoopGrouping::space(int i) const {
     return function_.type(o.info().has(kReduction) ? o.operands[0] : o.result()).shape;
 }
 
-const std::string* LoopGrouping::why_dear(ValueId v) const {
-    const auto found = dear_.find(v);
-    return found == dear_.end() ? nullptr : &found->second;
+const std::string* LoopGrouping::why_costly(ValueId v) const {
+    const auto found = costly_.find(v);
+    return found == costly_.end() ? nullptr : &found->second;
 }
 
 void LoopGrouping::index() {
@@ -274,11 +274,13 @@ void LoopGrouping::finish() {
     }
 }
 
-// ---- what is dear -------------------------------------------------------------------------------
+// ---- costly values ------------------------------------------------------------------------------
 
-/// Walks back through the function. When a value becomes stored, what the loops that this changes
-/// compute is looked at again, from its end; nothing else can have become dear.
-void LoopGrouping::store_what_is_dear() {
+/// Stores the values that cost too much to compute in several loops. Walks back through the
+/// function. Storing a value changes some loops: the operations that these compute become due
+/// again, and the walk goes back to the last of them. For all others the answer is the same as
+/// before.
+void LoopGrouping::store_costly_values() {
     is_due_ = fusable_;
     due_most_ = static_cast<int>(function_.operations.size()) - 1;
     looked_at_least_ = due_most_ + 1;
@@ -295,15 +297,15 @@ void LoopGrouping::store_what_is_dear() {
         if (is_broadcast(i) || op(i).as<Constant>() != nullptr) continue;
         update_computing(i);
         if (computing_[i].size() < 2) continue;
-        std::string why = too_dear(i);
+        std::string why = too_costly(i);
         if (why.empty()) continue;
-        dear_[op(i).result()] = std::move(why);
+        costly_[op(i).result()] = std::move(why);
         store(i);
     }
 }
 
-/// Which loops compute operation `i`: the one that it is a root of, or those of what reads it.
-/// Those of later operations are known.
+/// Finds the loops that compute operation `i`: its own loop when it is a root, otherwise all loops
+/// that compute one of its readers. Readers come later, so that the walk has seen them already.
 void LoopGrouping::update_computing(int i) {
     std::vector<int>& loops = computing_[i];
     loops.clear();
@@ -317,7 +319,7 @@ void LoopGrouping::update_computing(int i) {
 }
 
 /// Why several loops had better read the result of operation `i`; "" when they may compute it.
-std::string LoopGrouping::too_dear(int i) {
+std::string LoopGrouping::too_costly(int i) {
     int cost = 0;
     std::vector<ValueId> leaves;
     ++walk_;
@@ -331,7 +333,8 @@ std::string LoopGrouping::too_dear(int i) {
         if (!marked(value_marks_[v], 0)) leaves.push_back(v);
     });
     if (cost > kRecomputeCostMost)
-        return fmt::format("too dear to compute twice: more than {} additions", kRecomputeCostMost);
+        return fmt::format("too costly to compute twice: more than {} additions",
+                           kRecomputeCostMost);
     return leaves.size() > kRecomputeReadsMost ? too_many_reads(i, leaves) : "";
 }
 
@@ -348,7 +351,9 @@ std::string LoopGrouping::too_many_reads(int i, const std::vector<ValueId>& leav
             const bool read = std::any_of(users_[v].begin(), users_[v].end(), [&](int user) {
                 return !is_broadcast(user) && computes_without(loop, user, i);
             });
-            if (read) ++walk_;  // what it came through is not known to lead nowhere
+            // Marks say "leads nowhere". The operations on the way to a success are marked, too, so
+            // they must not hold for the next search.
+            if (read) ++walk_;
             return !read;
         });
         if (anew > kRecomputeReadsMost)

@@ -32,7 +32,7 @@ class Writer {
         }
         for (const Update& u : f_.updates) {
             ValueId v = original(u.value);
-            // A part of what an optimizer has updated at once.
+            // A slice of the pack in which an optimizer has updated all its parameters at once.
             if (const Operation* op = maker[v]; op != nullptr && op->as<Slice>() != nullptr) {
                 parts_.insert(v);
                 v = original(op->operands[0]);

@@ -76,8 +76,8 @@ class Finder {
         }
     }
 
-    /// Whether a buffer lies in a larger one: as an operand of a concat or pack, at the moment of
-    /// that.
+    /// Whether buffer `b` lies inside a larger one that is alive at operation `i`: it is an operand
+    /// of a concat or pack that has been computed in place. Its bytes are counted there already.
     bool is_part(const PlannedBuffer& b, int64_t i) const {
         return std::any_of(
             plan_.buffers.begin(), plan_.buffers.end(), [&](const PlannedBuffer& whole) {
@@ -88,7 +88,7 @@ class Finder {
 
     const Function& f_;
     MemoryPlan plan_;
-    std::vector<ValueId> root_;  ///< by value: whose memory it is; kNone for states
+    std::vector<ValueId> root_;  ///< by value: the value in whose memory it lies; kNone for states
     std::vector<int32_t> buffer_of_;
 };
 

@@ -84,8 +84,8 @@ class FunctionScope {
 
     /// In `evaluate`: 1 for each example that counts, 0 for padding. kNone elsewhere.
     ir::ValueId valid = ir::kNone;
-    /// In `evaluate`: values over all examples of the batch. What is computed from them alone can be
-    /// computed for all of the data at once (set_figures.h).
+    /// In `evaluate`: values over all examples of the batch. What is computed from them alone can
+    /// be computed for all of the data at once (set_figures.h).
     struct OverBatch {
         enum class Kind : uint8_t { kSum, kCount, kLargest };
         ir::ValueId value = ir::kNone;

@@ -1,5 +1,5 @@
-// Sorts the values of `evaluate` by what they are computed from, then copies what leads from sums to
-// figures into a function of its own.
+// Sorts the values of `evaluate` by what they are computed from, then copies what leads from sums
+// to figures into a function of its own.
 #include "dsl/lower/set_figures.h"
 
 #include <fmt/format.h>

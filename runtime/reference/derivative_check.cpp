@@ -12,17 +12,19 @@ namespace {
 using Verdict = DerivativeCheck::Verdict;
 
 constexpr double kSteps[] = {1e-5, 1e-6, 1e-7, 1e-4, 1e-3, 1e-8};
-/// Rungs compared to see whether the slopes of both sides come together.
+/// The two steps of kSteps at which the slopes of the left and the right side are compared.
 constexpr size_t kWide = 0, kNarrow = 2;
 constexpr double kRounding = 16 * std::numeric_limits<double>::epsilon();
-/// A difference says something about a slope that is a hundred times its noise.
+/// A difference is of use when its rounding error is at most this fraction of the slope.
 constexpr double kMostNoise = 0.01;
 
 struct Rung {
     double above = 0, below = 0, slope = 0, noise = 0;
 };
 
-/// A kink stays when the interval shrinks; what is smooth flattens with it, a hundredfold here.
+/// Whether f has no derivative at 0. When the step shrinks a hundredfold, the difference
+/// between the slopes of both sides shrinks as much where f is smooth, but stays at a kink, and
+/// grows at a jump.
 bool is_kink(const std::vector<Rung>& rungs, double here, double claimed, double tolerance) {
     const auto right = [&](size_t i) { return (rungs[i].above - here) / kSteps[i]; };
     const auto left = [&](size_t i) { return (here - rungs[i].below) / kSteps[i]; };

@@ -12,8 +12,10 @@
 #include <cstring>
 #include <filesystem>
 #include <utility>
+#include <vector>
 
 #include "runtime/files/atomic_file.h"
+#include "runtime/tensorboard/event_file.h"
 
 namespace gmc::runtime {
 namespace {
@@ -130,6 +132,11 @@ void RunFolder::clear() {
     std::error_code ignored;  // what cannot be removed is an error when it is written
     for (const char* name : {"checkpoint", "checkpoints", "metrics.jsonl", "run.json", "samples"})
         fs::remove_all(file(name), ignored);
+    std::vector<fs::path> events;
+    for (const fs::directory_entry& entry : fs::directory_iterator(path_, ignored))
+        if (entry.path().filename().string().starts_with(tensorboard::kFilePrefix))
+            events.push_back(entry.path());
+    for (const fs::path& path : events) fs::remove(path, ignored);
 }
 
 void RunFolder::discard() {

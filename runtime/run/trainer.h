@@ -31,6 +31,8 @@ struct TrainOptions {
     std::optional<int64_t> sample_count;
     /// Shows the warnings so far, before the first step, and may empty the list.
     std::function<void(Diagnostics&)> show_warnings = nullptr;
+    /// Writes what metrics.jsonl gets and the pictures of samples as events for TensorBoard, too.
+    bool tensorboard = false;
     /// No progress line.
     bool quiet = false;
     /// Checked after each step.
@@ -66,7 +68,7 @@ struct TrainResult {
 /// Trains and writes, into the run's folder: model.gmc (a copy), run.json (run_record.h),
 /// checkpoint (after each epoch, at the end, and as the policy says), checkpoints/, metrics.jsonl,
 /// samples/epoch-NNN.png where the model has a function `sample` that makes images or points of
-/// noise and labels.
+/// noise and labels, and events.out.tfevents.* when asked.
 ///
 /// The end is counted in passes over the data, not in steps. So a run that is resumed with another
 /// batch size or with more data still trains for the number of epochs asked for.

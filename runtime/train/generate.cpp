@@ -155,6 +155,7 @@ Result<Examples> generate(LoadedModel& model, const SamplerOptions& options, int
     if (!sampler.ok()) return Failure{};
     Examples out;
     out.classes = options.label ? 0 : sampler->classes();
+    out.label = options.label;
     for (int64_t done = 0; done < count;) {
         const auto rows = sampler->next(count - done, diagnostics);
         if (!rows.ok()) return Failure{};

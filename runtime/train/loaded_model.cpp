@@ -43,20 +43,23 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::string& path,
     return Failure{};
 }
 
+const ir::Function* LoadedModel::find(const std::string& name, Diagnostics& diagnostics) const {
+    const ir::Function* function = module_.find_function(name);
+    if (function != nullptr) return function;
+    std::string names;
+    for (const ir::Function& f : module_.functions) names += (names.empty() ? "" : ", ") + f.name;
+    diagnostics
+        .error(DiagnosticKind::kUnknownName, {}, "model `{}` has no function `{}`", module_.name,
+               name)
+        .help("it has " + names);
+    return nullptr;
+}
+
 Executable* LoadedModel::function(const std::string& name, Diagnostics& diagnostics) {
     const auto bound = executables_.find(name);
     if (bound != executables_.end()) return &bound->second;
-    const ir::Function* function = module_.find_function(name);
-    if (function == nullptr) {
-        std::string names;
-        for (const ir::Function& f : module_.functions)
-            names += (names.empty() ? "" : ", ") + f.name;
-        diagnostics
-            .error(DiagnosticKind::kUnknownName, {}, "model `{}` has no function `{}`",
-                   module_.name, name)
-            .help("it has " + names);
-        return nullptr;
-    }
+    const ir::Function* function = find(name, diagnostics);
+    if (function == nullptr) return nullptr;
     auto made = bind(*function, false, diagnostics);
     if (!made.ok()) return nullptr;
     return &executables_.emplace(name, made.take()).first->second;

@@ -34,8 +34,11 @@ class LoadedModel {
     /// Rows of every input of data or noise.
     int64_t batch_size() const { return module_.training->batch_size; }
 
-    /// The executable of a function, bound on first use; null after an error. For an unknown name
-    /// it reports kUnknownName and lists the functions.
+    /// The function of that name, not bound. Null and kUnknownName, with a list of the functions,
+    /// when there is none.
+    const ir::Function* find(const std::string& name, Diagnostics& diagnostics) const;
+    /// The executable of a function, bound on first use; null after an error, such as those of
+    /// find().
     Executable* function(const std::string& name, Diagnostics& diagnostics);
 
     /// Says that the states keep their values from now on, so that function_for() may bind

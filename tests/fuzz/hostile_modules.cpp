@@ -3,7 +3,8 @@
 // changes no number, which is seen by running the same module without a plan beside it.
 //
 // GMC_MUTANTS says how many are tried; with AddressSanitizer, memory blocks end at poisoned bytes
-// (runtime/memory/memory_block.cpp), so that reading or writing beside them is seen, too.
+// (runtime/memory/memory_block.cpp), so that reading or writing beside them is seen, too. A sound
+// module can also be exported.
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
@@ -13,6 +14,8 @@
 #include "compiler/ir/artefact.h"
 #include "compiler/ir/text/printer.h"
 #include "runtime/memory/memory_need.h"
+#include "runtime/onnx/export.h"
+#include "runtime/onnx/writer.h"
 #include "runtime/program/executable.h"
 #include "tests/compile_model.h"
 
@@ -185,6 +188,20 @@ std::string computed(const ir::Module& module, bool reference) {
     return out;
 }
 
+/// Exports every function as `gmrun export` does; that must not fail.
+void export_all(const ir::Module& module) {
+    const runtime::StateStore states(module);
+    for (const ir::Function& function : module.functions)
+        for (const onnx::Noise noise : {onnx::Noise::kInputs, onnx::Noise::kInside}) {
+            onnx::Source source{&module, &function};
+            source.state = [&](ir::StateId id) {
+                return std::span<const float>(states.data(id),
+                                              static_cast<size_t>(states.elements(id)));
+            };
+            CHECK_FALSE(model_bytes(onnx_model(source, noise, {})).model.empty());
+        }
+}
+
 std::vector<std::string> seeds() {
     std::vector<std::string> out;
     for (const char* precision : {"f32", "bf16"}) {
@@ -234,6 +251,7 @@ TEST_CASE("a mutated module is refused, or its plan of memory is sound", "[fuzz]
         if (planned != computed(without_plan(*module), true))
             FAIL("the plan changes what is computed: " << kept(text));
         (void)computed(*module, false);
+        export_all(*module);
         ++ran;
     }
     WARN(refused << " refused, " << ran << " sound, " << large << " too large");

@@ -2,6 +2,7 @@
 #include "runtime/train/interpolate.h"
 
 #include "tools/gmrun/commands.h"
+#include "tools/gmrun/output/write_output.h"
 #include "tools/gmrun/run_source.h"
 
 namespace gmc::tools {

@@ -10,6 +10,7 @@ int main(int argc, char** argv) {
         {"curves", "draws losses and metrics of runs over the steps", curves_command},
         {"encode", "writes the codes of the test data", encode_command},
         {"eval", "evaluates a trained model on its test data", eval_command},
+        {"export", "writes a trained model for other programs", export_command},
         {"history", "puts the sample grids of a run's epochs into one picture", history_command},
         {"info", "describes a compiled model and its run", info_command},
         {"interpolate", "draws rows of samples that change from one into another",
@@ -19,6 +20,7 @@ int main(int argc, char** argv) {
         {"reconstruct", "draws test images above their reconstructions", reconstruct_command},
         {"replay", "runs the step again in which a run went wrong", replay_command},
         {"sample", "draws samples of a trained model, as a picture or as numbers", sample_command},
+        {"score", "writes losses of each example, and which are anomalies", score_command},
         {"train", "trains a compiled model", train_command},
         {"verify", "repeats steps of a run and compares the bits", verify_command},
     };

@@ -11,7 +11,7 @@
 #include "runtime/profile/machine_peak.h"
 #include "runtime/profile/operation_text.h"
 #include "tools/gmrun/commands.h"
-#include "tools/gmrun/measured_model.h"
+#include "tools/gmrun/measure/measured_model.h"
 
 namespace gmc::tools {
 namespace {

@@ -9,7 +9,7 @@
 #include "runtime/profile/operation_text.h"
 #include "runtime/profile/trace.h"
 #include "tools/gmrun/commands.h"
-#include "tools/gmrun/measured_model.h"
+#include "tools/gmrun/measure/measured_model.h"
 
 namespace gmc::tools {
 namespace {

@@ -1,4 +1,4 @@
-// Finds the model and the run that a command is about, and writes what a model makes.
+// Finds the model and the run that a command is about.
 #pragma once
 
 #include <memory>
@@ -31,22 +31,6 @@ Result<TrainedModel> load_trained(const CommandLine& line, Diagnostics& diagnost
 Result<TrainedModel> load_trained(const std::string& model, const std::string& run,
                                   Diagnostics& diagnostics,
                                   const std::string& checkpoint = "checkpoint");
-
-/// Writes `examples` to `path`. A path that ends in .npy gets float32 N x ... in the data's range;
-/// .csv and .wav are written as the data were; any other gets a PNG with a grid (`columns` wide, 0:
-/// as runtime::draw chooses) or scatter plot.
-[[nodiscard]] bool write_examples(runtime::LoadedModel& model, const runtime::Examples& examples,
-                                  const std::string& path, Diagnostics& diagnostics,
-                                  int64_t columns = 0);
-
-/// Throws UsageError for an --output whose name does not end in one of `endings`, since the ending
-/// says what is written.
-void check_output_name(const CommandLine& line, std::initializer_list<std::string_view> endings);
-
-/// --output, or where it is not given NAME.csv, .wav or .png in the run's folder, by what examples
-/// of this shape are written as.
-std::string output_file(const CommandLine& line, const TrainedModel& trained,
-                        const ir::Shape& shape, const std::string& name);
 
 /// Declares --label, and reads it, a name or a number; no value when it was not given.
 void add_label(CommandLine& line, const std::string& otherwise);

@@ -85,6 +85,8 @@ void add_options(CommandLine& line) {
     line.add_option<int64_t>(
         "samples", "N",
         "how many samples to draw after each epoch, 0: none; by default 64 images or 2000 points");
+    line.add_flag("tensorboard",
+                  "write events for TensorBoard into the run's folder, beside metrics.jsonl");
     line.add_flag("quiet", "no progress line");
     add_tuning(line);
 }
@@ -117,6 +119,7 @@ runtime::TrainOptions read_options(const CommandLine& line, const std::string& m
         set_pace(line.text("checkpoint-every"), options.policy.emplace(policy));
     options.log_every = line.get<int64_t>("log-every");
     if (line.has("samples")) options.sample_count = line.get<int64_t>("samples");
+    options.tensorboard = line.flag("tensorboard");
     options.quiet = line.flag("quiet");
     options.version = kVersion.number;
     options.show_warnings = report_warnings;

@@ -1,0 +1,346 @@
+// Axes are nodes of a union-find structure; a set of axes that are the same has one size or none
+// yet. What relates sizes by arithmetic (reshape, concat, slice, pad) is repeated until nothing
+// changes.
+#include "runtime/onnx/batch_sizes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <optional>
+
+namespace gmc::onnx {
+namespace {
+
+using namespace ir;  // NOLINT: a table about ir's ops
+
+class Solver {
+  public:
+    Solver(const Function& function, int64_t batch) : function_(function), batch_(batch) {
+        for (const Value& value : function.values) {
+            first_.push_back(static_cast<int>(parent_.size()));
+            for (int64_t axis = 0; axis < value.type.rank(); ++axis)
+                parent_.push_back(static_cast<int>(parent_.size()));
+        }
+        known_.resize(parent_.size());
+    }
+
+    int64_t batch() const { return batch_; }
+    const Shape& shape(ValueId v) const { return function_.type(v).shape; }
+    size_t rank(ValueId v) const { return shape(v).size(); }
+    bool has_conflict() const { return conflict_; }
+    bool changed() { return std::exchange(changed_, false); }
+
+    std::optional<Size> size(ValueId v, size_t axis) { return known_[root(node(v, axis))]; }
+    std::optional<Sizes> sizes(ValueId v) {
+        Sizes out;
+        for (size_t axis = 0; axis < rank(v); ++axis) {
+            if (!size(v, axis)) return std::nullopt;
+            out.push_back(*size(v, axis));
+        }
+        return out;
+    }
+    void set(ValueId v, size_t axis, Size size) {
+        std::optional<Size>& known = known_[root(node(v, axis))];
+        if (!known) changed_ = true;
+        if (size.at(batch_) != shape(v)[axis] || (known && *known != size)) conflict_ = true;
+        if (!known) known = size;
+    }
+    void set_fixed(ValueId v, size_t axis) { set(v, axis, {shape(v)[axis], 0}); }
+    void set_unknown_fixed(ValueId v) {
+        for (size_t axis = 0; axis < rank(v); ++axis)
+            if (!size(v, axis)) set_fixed(v, axis);
+    }
+    void same(ValueId a, size_t a_axis, ValueId b, size_t b_axis) {
+        const int x = root(node(a, a_axis)), y = root(node(b, b_axis));
+        if (x == y) return;
+        if (known_[x] && known_[y] && *known_[x] != *known_[y]) conflict_ = true;
+        if (!known_[x]) known_[x] = known_[y];
+        parent_[y] = x;
+        changed_ = true;
+    }
+    void same(ValueId a, ValueId b) {
+        for (size_t axis = 0; axis < rank(a); ++axis) same(a, axis, b, axis);
+    }
+    void give_up() { conflict_ = true; }
+
+  private:
+    int node(ValueId v, size_t axis) const { return first_[v] + static_cast<int>(axis); }
+    int root(int node) {
+        while (parent_[node] != node) node = parent_[node] = parent_[parent_[node]];
+        return node;
+    }
+
+    const Function& function_;
+    int64_t batch_;
+    std::vector<int> first_, parent_;
+    std::vector<std::optional<Size>> known_;
+    bool changed_ = false, conflict_ = false;
+};
+
+// ---- which axes are the same, one overload per op or family -------------------------------------
+
+template <typename Op>
+void relate(const Op&, const Operation& o, Solver& s) requires(Op::kInfo.has(kElementwise)) {
+    for (const ValueId operand : o.operands) s.same(operand, o.result());
+}
+template <typename Op>
+void relate(const Op&, const Operation&, Solver&) requires(Op::kInfo.has(kGenerator)) {}
+template <typename Op>
+void relate(const Op&, const Operation&, Solver&) requires(Op::kInfo.has(kRuntimeScalar)) {}
+
+template <typename Op>
+void relate(const Op& op, const Operation& o, Solver& s) requires(Op::kInfo.has(kReduction)) {
+    size_t to = 0;
+    for (size_t axis = 0; axis < s.rank(o.operands[0]); ++axis)
+        if (std::find(op.axes.begin(), op.axes.end(), static_cast<int64_t>(axis)) == op.axes.end())
+            s.same(o.operands[0], axis, o.result(), to++);
+}
+
+void relate(const Broadcast& op, const Operation& o, Solver& s) {
+    for (size_t i = 0; i < op.dims.size(); ++i)
+        s.same(o.operands[0], i, o.result(), static_cast<size_t>(op.dims[i]));
+}
+
+void relate(const Transpose& op, const Operation& o, Solver& s) {
+    for (size_t i = 0; i < op.permutation.size(); ++i)
+        s.same(o.operands[0], static_cast<size_t>(op.permutation[i]), o.result(), i);
+}
+
+void relate(const Concat& op, const Operation& o, Solver& s) {
+    const auto along = static_cast<size_t>(op.axis);
+    std::optional<Size> sum = Size{};
+    for (const ValueId operand : o.operands) {
+        for (size_t axis = 0; axis < s.rank(operand); ++axis)
+            if (axis != along) s.same(operand, axis, o.result(), axis);
+        const std::optional<Size> part = s.size(operand, along);
+        if (sum && part)
+            sum = Size{sum->fixed + part->fixed, sum->per_batch + part->per_batch};
+        else
+            sum.reset();
+    }
+    if (sum) s.set(o.result(), along, *sum);
+}
+
+/// A pack is a row of whole tensors, whose gaps depend on their sizes: only what does not grow.
+void relate(const Pack&, const Operation& o, Solver& s) {
+    for (const ValueId operand : o.operands)
+        for (size_t axis = 0; axis < s.rank(operand); ++axis) s.set_fixed(operand, axis);
+    s.set_fixed(o.result(), 0);
+}
+
+void relate(const Pad& op, const Operation& o, Solver& s) {
+    for (size_t axis = 0; axis < op.low.size(); ++axis) {
+        const int64_t factor = op.gap(axis) + 1, more = op.low[axis] + op.high[axis] - op.gap(axis);
+        if (factor == 1 && more == 0)
+            s.same(o.operands[0], axis, o.result(), axis);
+        else if (const std::optional<Size> x = s.size(o.operands[0], axis))
+            s.set(o.result(), axis, {x->fixed * factor + more, x->per_batch * factor});
+    }
+}
+
+void relate(const Slice& op, const Operation& o, Solver& s) {
+    for (size_t axis = 0; axis < op.starts.size(); ++axis) {
+        const int64_t length = op.limits[axis] - op.starts[axis];
+        if (length == s.shape(o.operands[0])[axis] && op.stride(axis) == 1)
+            s.same(o.operands[0], axis, o.result(), axis);
+        else if (const std::optional<Size> x = s.size(o.operands[0], axis)) {
+            // Joined batches are taken apart at multiples of the batch.
+            const bool in_batches = x->grows() && x->fixed == 0 && op.stride(axis) == 1 &&
+                                    op.starts[axis] % s.batch() == 0 && length % s.batch() == 0;
+            if (in_batches)
+                s.set(o.result(), axis, {0, length / s.batch()});
+            else
+                s.set_fixed(o.result(), axis);
+        }
+    }
+}
+
+/// Of the sizes of `to`, which lies within a run of axes of the same number of elements as `from`:
+/// the axis that grows is the first one that can, as the batch comes first.
+bool spread_size(const Sizes& from, const Shape& to, int64_t batch, Sizes& out) {
+    int growing = 0;
+    Size total{1, 0};
+    for (const Size& size : from) {
+        growing += size.grows() ? 1 : 0;
+        const int64_t other = size.grows() ? size.per_batch : size.fixed;
+        if (size.grows() && size.fixed != 0 && from.size() > 1) return false;
+        total = size.grows() ? Size{size.fixed, total.fixed * other}
+                             : Size{total.fixed * other, total.per_batch * other};
+    }
+    if (growing > 1) return false;
+    bool placed = growing == 0;
+    for (const int64_t n : to) {
+        const bool takes = !placed && (n == total.at(batch) || n % batch == 0);
+        if (takes && n == total.at(batch))
+            out.push_back(total);
+        else
+            out.push_back(takes ? Size{0, n / batch} : Size{n, 0});
+        placed |= takes;
+    }
+    return placed;
+}
+
+/// The sizes of `to`, a reshape of `from`. Nothing when they cannot be told.
+std::optional<Sizes> reshaped(const Sizes& from, const Shape& to, int64_t batch) {
+    Sizes out;
+    size_t i = 0, j = 0;
+    while (i < from.size() || j < to.size()) {
+        const size_t i0 = i, j0 = j;
+        int64_t a = i < from.size() ? from[i++].at(batch) : 1;
+        int64_t b = j < to.size() ? to[j++] : 1;
+        while (a != b) {
+            if (a < b && i < from.size())
+                a *= from[i++].at(batch);
+            else if (b < a && j < to.size())
+                b *= to[j++];
+            else
+                return std::nullopt;
+        }
+        const Sizes run(from.begin() + static_cast<std::ptrdiff_t>(i0),
+                        from.begin() + static_cast<std::ptrdiff_t>(i));
+        const Shape target(to.begin() + static_cast<std::ptrdiff_t>(j0),
+                           to.begin() + static_cast<std::ptrdiff_t>(j));
+        if (!spread_size(run, target, batch, out)) return std::nullopt;
+    }
+    return out;
+}
+
+void relate(const Reshape&, const Operation& o, Solver& s) {
+    const auto one_way = [&](ValueId from, ValueId to) {
+        const std::optional<Sizes> known = s.sizes(from);
+        if (!known || s.sizes(to)) return;
+        const std::optional<Sizes> found = reshaped(*known, s.shape(to), s.batch());
+        if (!found) return s.give_up();
+        for (size_t axis = 0; axis < found->size(); ++axis) s.set(to, axis, (*found)[axis]);
+    };
+    one_way(o.operands[0], o.result());
+    one_way(o.result(), o.operands[0]);
+}
+
+void fix_behind_first(ValueId v, Solver& s) {
+    for (size_t axis = 1; axis < s.rank(v); ++axis) s.set_fixed(v, axis);
+}
+void fix_all(ValueId v, Solver& s) {
+    for (size_t axis = 0; axis < s.rank(v); ++axis) s.set_fixed(v, axis);
+}
+void relate(const Conv&, const Operation& o, Solver& s) {
+    s.same(o.operands[0], 0, o.result(), 0);
+    fix_behind_first(o.operands[0], s);
+    fix_behind_first(o.result(), s);
+    fix_all(o.operands[1], s);
+}
+void relate(const ConvBackwardData&, const Operation& o, Solver& s) { relate(Conv{}, o, s); }
+void relate(const ConvBackwardWeights&, const Operation& o, Solver& s) {
+    s.same(o.operands[0], 0, o.operands[1], 0);
+    fix_behind_first(o.operands[0], s);
+    fix_behind_first(o.operands[1], s);
+    fix_all(o.result(), s);
+}
+void relate(const Matmul& op, const Operation& o, Solver& s) {
+    const size_t m = op.transpose_a ? 1 : 0, n = op.transpose_b ? 0 : 1;
+    s.same(o.operands[0], m, o.result(), 0);
+    s.same(o.operands[1], n, o.result(), 1);
+    s.same(o.operands[0], 1 - m, o.operands[1], 1 - n);
+}
+// Their bodies are looked at instead; gradients are gone in compiled modules.
+void relate(const Fused&, const Operation&, Solver&) {}
+void relate(const Gradient&, const Operation&, Solver&) {}
+void relate(const std::monostate&, const Operation&, Solver&) {}
+
+void relate(const Operation& o, Solver& s) {
+    std::visit([&](const auto& op) { relate(op, o, s); }, o.op);
+}
+
+// ---- the function -------------------------------------------------------------------------------
+
+void collect(const std::vector<Operation>& operations, std::vector<const Operation*>& out) {
+    for (const Operation& operation : operations) {
+        out.push_back(&operation);
+        collect(operation.body, out);
+    }
+}
+
+/// Whether the op sums over an axis that grows.
+bool sums_examples(const Operation& o, Solver& s) {
+    const auto grows = [&](ValueId v, size_t axis) {
+        const std::optional<Size> size = s.size(v, axis);
+        return size && size->grows();
+    };
+    if (const auto* sum = o.as<ReduceSum>())
+        return std::any_of(sum->axes.begin(), sum->axes.end(), [&](int64_t axis) {
+            return grows(o.operands[0], static_cast<size_t>(axis));
+        });
+    if (const auto* product = o.as<Matmul>())
+        return grows(o.operands[0], product->transpose_a ? 0 : 1);
+    return o.as<ConvBackwardWeights>() != nullptr && grows(o.operands[0], 0);
+}
+
+void set_sources(const Function& function, Solver& s) {
+    for (size_t v = 0; v < function.values.size(); ++v)
+        if (function.values[v].state != kNone) fix_all(static_cast<ValueId>(v), s);
+    for (const Input& input : function.inputs) {
+        const bool batched = input.source.kind != InputSource::Kind::kArgument;
+        if (batched && s.rank(input.value) > 0) s.set(input.value, 0, {0, 1});
+        s.set_unknown_fixed(input.value);
+    }
+}
+
+void solve(const std::vector<const Operation*>& operations, Solver& s) {
+    const auto repeat = [&] {
+        do
+            for (const Operation* o : operations) relate(*o, s);
+        while (s.changed());
+    };
+    repeat();
+    // Noise that meets no input is drawn per example.
+    for (const Operation* o : operations) {
+        const bool draws = o->as<RandomNormal>() != nullptr || o->as<RandomUniform>() != nullptr;
+        if (!draws || s.rank(o->result()) == 0 || s.size(o->result(), 0)) continue;
+        if (s.shape(o->result())[0] == s.batch()) s.set(o->result(), 0, {0, 1});
+    }
+    repeat();
+    // What is still open is the same as nothing that grows.
+    for (const Operation* o : operations) {
+        for (const ValueId operand : o->operands) s.set_unknown_fixed(operand);
+        relate(*o, s);
+    }
+    for (const Operation* o : operations)
+        for (const ValueId result : o->results) s.set_unknown_fixed(result);
+}
+
+}  // namespace
+
+std::string to_string(const Size& size) {
+    if (!size.grows()) return fmt::format("{}", size.fixed);
+    std::string out = size.per_batch == 1 ? "batch" : fmt::format("{}*batch", size.per_batch);
+    return size.fixed == 0 ? out : fmt::format("{}{:+}", out, size.fixed);
+}
+
+BatchSizes::BatchSizes(const Function& function, int64_t batch) : batch_(batch) {
+    Solver solver(function, batch);
+    std::vector<const Operation*> operations;
+    collect(function.operations, operations);
+    set_sources(function, solver);
+    solve(operations, solver);
+    const bool weighs = std::any_of(
+        function.inputs.begin(), function.inputs.end(),
+        [](const Input& input) { return input.source.kind == InputSource::Kind::kValid; });
+    const bool sums = std::any_of(operations.begin(), operations.end(),
+                                  [&](const Operation* o) { return sums_examples(*o, solver); });
+    if (solver.has_conflict())
+        why_fixed_ = fmt::format("some of its shapes fit a batch of {} only", batch);
+    else if (sums && !weighs)
+        why_fixed_ = fmt::format("its means over the batch divide by {}", batch);
+    for (size_t v = 0; v < function.values.size(); ++v) {
+        const auto value = static_cast<ValueId>(v);
+        sizes_.emplace_back();
+        for (size_t axis = 0; axis < solver.rank(value); ++axis) {
+            const std::optional<Size> size = solver.size(value, axis);
+            sizes_[v].push_back(size && why_fixed_.empty() ? *size
+                                                           : Size{solver.shape(value)[axis], 0});
+        }
+    }
+}
+
+}  // namespace gmc::onnx

@@ -1,0 +1,63 @@
+// An ONNX model in memory, as far as gmc writes it: what ONNX's protocol buffers say, in plain
+// structs. `writer` makes bytes of it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "runtime/onnx/batch_sizes.h"
+
+namespace gmc::onnx {
+
+/// Numbers of TensorProto.DataType.
+enum class ElementType : int32_t { kFloat = 1, kInt64 = 7, kBool = 9, kBfloat16 = 16 };
+
+struct Attribute {
+    std::string name;
+    std::variant<int64_t, float, std::vector<int64_t>> value;
+};
+
+struct Node {
+    std::string op;  ///< "Conv"
+    std::vector<std::string> inputs;
+    std::string output;  ///< every op that gmc writes has one result
+    std::vector<Attribute> attributes;
+    std::string doc;  ///< the place in the model's file
+};
+
+/// A constant: floats or integers, row-major.
+struct Tensor {
+    std::string name;
+    std::vector<int64_t> dims;
+    std::variant<std::vector<float>, std::vector<int64_t>> values;
+    std::string doc;
+};
+
+/// An input or a result.
+struct ValueInfo {
+    std::string name;
+    ElementType type = ElementType::kFloat;
+    Sizes sizes;
+    std::string doc;
+};
+
+struct Graph {
+    std::string name, doc;
+    std::vector<ValueInfo> inputs, outputs;
+    std::vector<Tensor> initializers;
+    std::vector<Node> nodes;  ///< in an order in which every input comes before its use
+};
+
+struct Model {
+    Graph graph;
+    std::string producer_version, doc;
+    std::vector<std::pair<std::string, std::string>> metadata;
+};
+
+/// The attribute of that name as integers; {} when the node has none.
+std::vector<int64_t> integers(const Node& node, const std::string& name);
+
+}  // namespace gmc::onnx

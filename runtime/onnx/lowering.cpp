@@ -1,0 +1,231 @@
+// Names, constants, and tensors that are smaller than their values.
+#include "runtime/onnx/lowering.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "compiler/support/check.h"
+#include "runtime/onnx/rules.h"
+
+namespace gmc::onnx {
+
+using ir::kNone;
+using ir::ValueId;
+
+Lowering::Lowering(const Source& source, Noise noise)
+    : source_(source),
+      noise_(noise),
+      sizes_(*source.function, source.module->training ? source.module->training->batch_size : 1) {}
+
+Graph Lowering::run() {
+    graph_.name = source_.function->name;
+    // Names that others know go first.
+    for (const ir::Input& input : source_.function->inputs)
+        names_.insert(source_.function->values[input.value].name);
+    for (const ir::State& state : source_.module->states) names_.insert(state.name);
+    for (const ir::NamedValue& result : source_.function->results) names_.insert(result.name);
+    add_inputs();
+    add_states();
+    lower_all(source_.function->operations);
+    add_results();
+    if (!sizes_.why_fixed().empty())
+        graph_.doc = fmt::format("for batches of {} only: {}", batch_size(), sizes_.why_fixed());
+    return std::move(graph_);
+}
+
+void Lowering::lower_all(const std::vector<ir::Operation>& operations) {
+    for (const ir::Operation& operation : operations) {
+        operation_ = &operation;
+        std::visit(
+            [&](const auto& op) {
+                if constexpr (!std::is_same_v<std::decay_t<decltype(op)>, std::monostate>)
+                    lower(op, *this);
+            },
+            operation.op);
+    }
+}
+
+void Lowering::lower_body() {
+    const ir::Operation* outer = operation_;
+    lower_all(outer->body);
+    operation_ = outer;
+}
+
+// ---- names and nodes ----------------------------------------------------------------------------
+
+std::string Lowering::unique(const std::string& name) {
+    std::string out = name;
+    for (int i = 1; !names_.insert(out).second; ++i) out = fmt::format("{}_{}", name, i);
+    return out;
+}
+
+std::string Lowering::node(const std::string& op, std::vector<std::string> inputs,
+                           std::vector<Attribute> attributes) {
+    Node node{op, std::move(inputs), unique(op), std::move(attributes), ""};
+    if (operation_ && operation_->location.known()) {
+        const ir::Location& at = operation_->location;
+        node.doc = fmt::format("{}:{}:{}", source_.module->files[at.file], at.line, at.column);
+    }
+    graph_.nodes.push_back(std::move(node));
+    return graph_.nodes.back().output;
+}
+
+std::string Lowering::number(double value) {
+    const auto real = static_cast<float>(value);
+    std::string& name = known_[fmt::format("{} as a number", real)];
+    if (!name.empty()) return name;
+    name = unique(fmt::format("constant_{}", real));
+    graph_.initializers.push_back({name, {}, std::vector<float>{real}, ""});
+    return name;
+}
+
+std::string Lowering::constants(const std::vector<int64_t>& values) {
+    std::string& name = known_[fmt::format("{}", fmt::join(values, ","))];
+    if (!name.empty()) return name;
+    name = unique(fmt::format("integers_{}", fmt::join(values, "_")));
+    graph_.initializers.push_back({name, {static_cast<int64_t>(values.size())}, values, ""});
+    return name;
+}
+
+/// The number of examples, as a tensor of one integer: the first size of an input, or an input of
+/// its own where no other has it.
+std::string Lowering::batch() {
+    if (!batch_.empty()) return batch_;
+    for (const ValueInfo& input : graph_.inputs)
+        if (!input.sizes.empty() && input.sizes[0] == Size{0, 1})
+            return batch_ =
+                       node("Shape", {input.name}, {{"start", int64_t{0}}, {"end", int64_t{1}}});
+    batch_ = unique("batch");
+    graph_.inputs.push_back({batch_, ElementType::kInt64, {{1, 0}}, "how many examples to make"});
+    return batch_;
+}
+
+std::string Lowering::shape(const Sizes& sizes) {
+    std::string text = "shape";
+    bool grows = false;
+    for (const Size& size : sizes) {
+        text += " " + to_string(size);
+        grows |= size.grows();
+    }
+    if (!grows) {
+        std::vector<int64_t> fixed;
+        for (const Size& size : sizes) fixed.push_back(size.fixed);
+        return constants(fixed);
+    }
+    if (const auto found = known_.find(text); found != known_.end()) return found->second;
+    std::vector<std::string> parts;
+    std::vector<int64_t> run;
+    const auto end_run = [&] {
+        if (!run.empty()) parts.push_back(constants(run));
+        run.clear();
+    };
+    for (const Size& size : sizes) {
+        if (!size.grows()) {
+            run.push_back(size.fixed);
+            continue;
+        }
+        end_run();
+        std::string part = batch();
+        if (size.per_batch != 1) part = node("Mul", {part, constants({size.per_batch})});
+        if (size.fixed != 0) part = node("Add", {part, constants({size.fixed})});
+        parts.push_back(part);
+    }
+    end_run();
+    const std::string out =
+        parts.size() == 1 ? parts[0] : node("Concat", parts, {{"axis", int64_t{0}}});
+    return known_[text] = out;
+}
+
+/// One size that grows may be left to ONNX, as -1.
+std::string Lowering::reshape(const std::string& x, const Sizes& sizes) {
+    std::vector<int64_t> target;
+    int growing = 0;
+    for (const Size& size : sizes) {
+        growing += size.grows() ? 1 : 0;
+        target.push_back(size.grows() ? -1 : size.fixed);
+    }
+    return node("Reshape", {x, growing <= 1 ? constants(target) : shape(sizes)});
+}
+
+std::string Lowering::transpose(const std::string& x, const std::vector<int64_t>& permutation) {
+    return node("Transpose", {x}, {{"perm", permutation}});
+}
+
+std::string Lowering::rounded(const std::string& x) {
+    const auto to = [](ElementType type) { return Attribute{"to", static_cast<int64_t>(type)}; };
+    return node("Cast", {node("Cast", {x}, {to(ElementType::kBfloat16)})},
+                {to(ElementType::kFloat)});
+}
+
+// ---- values -------------------------------------------------------------------------------------
+
+void Lowering::hold(ValueId v, const std::string& name) {
+    const auto rank = static_cast<size_t>(type(v).rank());
+    held_[v] = {name, std::vector<bool>(rank, true), rank};
+}
+
+void Lowering::set(const std::string& name) { hold(result_id(), name); }
+
+void Lowering::set_small(const std::string& name, std::vector<bool> spread) {
+    const auto first = std::find(spread.begin(), spread.end(), true);
+    const auto rank = static_cast<size_t>(spread.end() - first);
+    held_[result_id()] = {name, std::move(spread), rank};
+}
+
+std::string Lowering::full_value(ValueId v) {
+    Held& held = held_.at(v);
+    const auto rank = static_cast<size_t>(type(v).rank());
+    const bool whole = held.rank == rank && std::all_of(held.spread.begin(), held.spread.end(),
+                                                        [](bool spread) { return spread; });
+    if (!whole) hold(v, node("Expand", {held.name, shape(sizes(v))}));
+    return held_.at(v).name;
+}
+
+std::string Lowering::condition(size_t i) {
+    const std::string& x = operand(i);
+    if (const auto found = booleans_.find(x); found != booleans_.end()) return found->second;
+    return booleans_[x] = node("Cast", {x}, {{"to", static_cast<int64_t>(ElementType::kBool)}});
+}
+
+void Lowering::elementwise(const std::string& op, std::vector<Attribute> attributes,
+                           const std::vector<std::string>& extra) {
+    std::vector<std::string> inputs;
+    for (size_t i = 0; i < operand_count(); ++i) inputs.push_back(operand(i));
+    inputs.insert(inputs.end(), extra.begin(), extra.end());
+    elementwise(op, std::move(inputs), std::move(attributes));
+}
+
+void Lowering::elementwise(const std::string& op, std::vector<std::string> inputs,
+                           std::vector<Attribute> attributes) {
+    Held result{"", std::vector<bool>(sizes(result_id()).size(), false), 0};
+    for (const ValueId operand : operation_->operands) {
+        const Held& held = held_.at(operand);
+        result.rank = std::max(result.rank, held.rank);
+        for (size_t axis = 0; axis < held.spread.size(); ++axis)
+            if (held.spread[axis]) result.spread[axis] = true;
+    }
+    result.name = node(op, std::move(inputs), std::move(attributes));
+    held_[result_id()] = std::move(result);
+}
+
+void Lowering::selection() {
+    elementwise("Where", {condition(0), operand(1), operand(2)}, std::vector<Attribute>{});
+}
+
+void Lowering::comparison(const std::string& op) {
+    elementwise(op);
+    Held& held = held_.at(result_id());
+    const std::string answer = held.name;
+    held.name = node("Cast", {answer}, {{"to", static_cast<int64_t>(ElementType::kFloat)}});
+    booleans_[held.name] = answer;
+}
+
+void Lowering::set_rounded() {
+    set_to_operand();
+    Held& held = held_.at(result_id());
+    held.name = rounded(held.name);
+}
+
+}  // namespace gmc::onnx

@@ -1,0 +1,157 @@
+// Events are made of the lines of metrics.jsonl, so that a run that is exported later has the same.
+#include "runtime/run/run_log.h"
+
+#include <sys/stat.h>
+
+#include <chrono>
+#include <filesystem>
+#include <limits>
+#include <map>
+
+#include "compiler/support/json.h"
+#include "runtime/files/atomic_file.h"
+
+namespace gmc::runtime {
+namespace {
+
+namespace fs = std::filesystem;
+using tensorboard::Moment;
+
+constexpr uint64_t kMostBytes = uint64_t{1} << 32;
+
+double now() {
+    using Seconds = std::chrono::duration<double>;
+    return Seconds(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+/// When a file was last written; 0 when it is not there.
+double written_at(const std::string& path) {
+    struct stat status {};
+    return stat(path.c_str(), &status) == 0 ? static_cast<double>(status.st_mtime) : 0;
+}
+
+/// Settings and the model's text.
+std::string beginning(const RunRecord& record, int64_t batch_size, Moment at) {
+    std::vector<std::pair<std::string, std::string>> settings = {
+        {"model", record.model},
+        {"seed", fmt::format("{}", record.seed)},
+        {"batch_size", fmt::format("{}", batch_size)},
+        {"precision", record.precision}};
+    for (const std::string& setting : record.origin.settings) {
+        const size_t end = setting.find('=');
+        if (end != std::string::npos)
+            settings.emplace_back(setting.substr(0, end), setting.substr(end + 1));
+    }
+    std::string out = tensorboard::settings_event(at, settings);
+    for (size_t i = 0; i < std::min(record.sources.size(), record.origin.texts.size()); ++i)
+        out += text_event(at, "model/" + fs::path(record.sources[i]).filename().string(),
+                          fmt::format("```\n{}\n```", record.origin.texts[i]));
+    return out;
+}
+
+double not_finite(const std::string& word) {
+    if (word == "nan") return std::numeric_limits<double>::quiet_NaN();
+    const double infinity = std::numeric_limits<double>::infinity();
+    return word == "inf" ? infinity : -infinity;
+}
+
+/// A line of metrics.jsonl as events. What is wrong with a run is a line with texts, which is shown
+/// as one.
+std::string events_of_line(const Json& row, double seconds) {
+    const Moment at{seconds, row.at("step").whole()};
+    if (row.contains("text"))
+        return text_event(at, row.contains("sign") ? "signs/" + row.at("sign").text() : "signs",
+                          row.at("text").text());
+    if (row.contains("because")) return text_event(at, "rolled_back", row.at("because").text());
+    std::vector<std::pair<std::string, double>> values;
+    for (size_t i = 0; i < row.size(); ++i) {
+        const std::string& name = row.names()[i];
+        const Json& value = row.elements()[i];
+        if (name == "step") continue;
+        if (value.is_number())
+            values.emplace_back(name, value.number());
+        else if (value.is_null() && row.contains("nonfinite"))
+            values.emplace_back(name, not_finite(row.at("nonfinite").at(name).text()));
+    }
+    return scalars_event(at, values);
+}
+
+Result<std::string> picture_events(const std::string& file, int64_t step, double seconds,
+                                   Diagnostics& diagnostics) {
+    const Result<std::string> png = read_whole_file(file, kMostBytes, diagnostics);
+    if (!png.ok()) return Failure{};
+    return tensorboard::picture_event({seconds, step}, "samples", *png);
+}
+
+}  // namespace
+
+Result<RunLog> RunLog::open(const std::string& folder, const RunRecord& record,
+                            const Options& options, Diagnostics& diagnostics) {
+    const std::string path = folder + "/metrics.jsonl";
+    auto metrics = options.resume ? MetricsLog::resume(path, options.step, diagnostics)
+                                  : MetricsLog::create(path, diagnostics);
+    if (!metrics.ok()) return Failure{};
+    RunLog log(metrics.take());
+    if (!options.tensorboard) return log;
+    const double seconds = now();
+    auto events = tensorboard::EventFile::create(folder, {seconds, options.step + 1}, diagnostics);
+    if (!events.ok()) return Failure{};
+    log.events_.emplace(events.take());
+    // Settings belong to the beginning; later they are repeated, in case the first file is gone.
+    if (!log.events_->append(beginning(record, options.batch_size, {seconds, options.step}),
+                             diagnostics))
+        return Failure{};
+    return log;
+}
+
+bool RunLog::write(const MetricsRow& row, Diagnostics& diagnostics) {
+    if (!metrics_.write(row, diagnostics)) return false;
+    return !events_ ||
+           events_->append(events_of_line(*Json::parse(row.line()), now()), diagnostics);
+}
+
+bool RunLog::picture(const std::string& file, int64_t step, Diagnostics& diagnostics) {
+    std::error_code error;
+    if (!events_ || !fs::exists(file, error)) return true;
+    const auto events = picture_events(file, step, now(), diagnostics);
+    return events.ok() && events_->append(*events, diagnostics);
+}
+
+Result<std::string> events_of_run(const std::string& folder, int64_t batch_size,
+                                  Diagnostics& diagnostics) {
+    const auto record = read_run_record(folder + "/run.json", diagnostics);
+    const std::string path = folder + "/metrics.jsonl";
+    const auto lines = read_whole_file(path, kMostBytes, diagnostics);
+    if (!record.ok() || !lines.ok()) return Failure{};
+    const double seconds = written_at(path);
+    std::string events =
+        tensorboard::version_event({seconds, 0}) + beginning(*record, batch_size, {seconds, 0});
+    std::map<int64_t, int64_t> last_step;  // of each epoch
+    size_t end = 0;
+    int64_t number = 0;
+    // A last line without an end is of a run that was killed.
+    for (size_t begin = 0; (end = lines->find('\n', begin)) != std::string::npos; begin = end + 1) {
+        ++number;
+        try {
+            const Json row =
+                Json::parse(std::string_view(*lines).substr(begin, end - begin)).value();
+            last_step[row.at("epoch").whole()] = row.at("step").whole();
+            events += events_of_line(row, seconds);
+        } catch (const std::exception&) {  // no JSON, or not such
+            diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` line {} is not one of metrics",
+                              path, number);
+            return Failure{};
+        }
+    }
+    for (const auto& [epoch, step] : last_step) {
+        const std::string file = fmt::format("{}/samples/epoch-{:03}.png", folder, epoch);
+        std::error_code error;
+        if (!fs::exists(file, error)) continue;
+        const auto picture = picture_events(file, step, written_at(file), diagnostics);
+        if (!picture.ok()) return Failure{};
+        events += *picture;
+    }
+    return events;
+}
+
+}  // namespace gmc::runtime

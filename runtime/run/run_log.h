@@ -1,0 +1,46 @@
+// What a run writes down while it trains: lines of metrics.jsonl and, when asked, events for
+// TensorBoard that say the same.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "compiler/support/diagnostic.h"
+#include "compiler/support/result.h"
+#include "runtime/output/metrics_log.h"
+#include "runtime/run/run_record.h"
+#include "runtime/tensorboard/event_file.h"
+
+namespace gmc::runtime {
+
+class RunLog {
+  public:
+    struct Options {
+        bool resume = false;       ///< go on after `step` with the metrics that are there
+        int64_t step = 0;          ///< steps done so far
+        bool tensorboard = false;  ///< a file of events, too
+        int64_t batch_size = 0;    ///< for TensorBoard's page of settings
+    };
+    /// Opens the log of the run in `folder`. Errors: those of MetricsLog, and kBadFile.
+    static Result<RunLog> open(const std::string& folder, const RunRecord& record,
+                               const Options& options, Diagnostics& diagnostics);
+
+    /// Errors: kBadFile (disk full).
+    [[nodiscard]] bool write(const MetricsRow& row, Diagnostics& diagnostics);
+    /// A picture of samples, for TensorBoard; nothing when the file is not there.
+    [[nodiscard]] bool picture(const std::string& file, int64_t step, Diagnostics& diagnostics);
+
+  private:
+    explicit RunLog(MetricsLog metrics) : metrics_(std::move(metrics)) {}
+
+    MetricsLog metrics_;
+    std::optional<tensorboard::EventFile> events_;
+};
+
+/// All that the run in `folder` wrote down, as the bytes of one file of events: metrics.jsonl, the
+/// pictures of samples, each at the last step of its epoch, and run.json. Events have the time at
+/// which their file was last written. Errors: kBadFile.
+Result<std::string> events_of_run(const std::string& folder, int64_t batch_size,
+                                  Diagnostics& diagnostics);
+
+}  // namespace gmc::runtime

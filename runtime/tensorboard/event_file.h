@@ -1,0 +1,36 @@
+// A file of events that grows while a run trains. TensorBoard reads it meanwhile, and finds it by
+// its name, events.out.tfevents.SECONDS.NUMBER, in the order of names.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "compiler/support/diagnostic.h"
+#include "compiler/support/result.h"
+#include "runtime/tensorboard/event.h"
+
+namespace gmc::tensorboard {
+
+/// What the name of every file of events begins with.
+inline constexpr std::string_view kFilePrefix = "events.out.tfevents.";
+
+class EventFile {
+  public:
+    /// Makes a new file in `folder`, with the version and the start of training. Errors: kBadFile.
+    static Result<EventFile> create(const std::string& folder, Moment at, Diagnostics& diagnostics);
+    EventFile(EventFile&& other) noexcept;
+    EventFile& operator=(EventFile&&) = delete;
+    ~EventFile();
+
+    /// Appends records. When it returns they are in the file: what a killed run leaves are whole
+    /// records, but for the last. Errors: kBadFile (disk full).
+    [[nodiscard]] bool append(std::string_view records, Diagnostics& diagnostics);
+
+  private:
+    EventFile(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+
+    std::string path_;
+    int fd_ = -1;
+};
+
+}  // namespace gmc::tensorboard

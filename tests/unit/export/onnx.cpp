@@ -1,0 +1,165 @@
+// Finding the batch in shapes, and what is left of a graph after the peephole rules. That the
+// models compute the same is for tests/onnx, which asks onnxruntime.
+#include "compiler/ir/text/parser.h"
+#include "runtime/onnx/export.h"
+#include "runtime/onnx/writer.h"
+#include "tests/catch.h"
+
+using namespace gmc;        // NOLINT
+using namespace gmc::onnx;  // NOLINT
+
+namespace {
+
+/// A module with one function, trained in batches of 128.
+ir::Module module_of(const std::string& states, const std::string& function) {
+    const std::string text =
+        "gmc 2\nmodel \"m\"\n"
+        "data @image : f32[4,4,8] = synthetic \"shapes\"\n"
+        "train {batch_size=128}\n" +
+        states + function;
+    Diagnostics diagnostics;
+    Result<ir::Module> module = ir::parse_module("m.gmc", text, diagnostics);
+    INFO(diagnostics.render());
+    REQUIRE(module.ok());
+    return module.take();
+}
+
+std::string sizes_text(const ir::Function& function, const BatchSizes& sizes,
+                       const std::string& name) {
+    std::string out;
+    for (size_t v = 0; v < function.values.size(); ++v)
+        if (function.values[v].name == name)
+            for (const Size& size : sizes.of(static_cast<ir::ValueId>(v)))
+                out += (out.empty() ? "" : " ") + to_string(size);
+    return out;
+}
+
+size_t count(const Graph& graph, const std::string& op) {
+    size_t n = 0;
+    for (const Node& node : graph.nodes) n += node.op == op ? 1 : 0;
+    return n;
+}
+
+Model exported(const ir::Module& module, Noise noise = Noise::kInputs) {
+    static const std::vector<float> kNumbers(100000, 0.5F);
+    Source source;
+    source.module = &module;
+    source.function = &module.functions[0];
+    source.state = [&](ir::StateId id) {
+        return std::span<const float>(kNumbers).first(
+            static_cast<size_t>(module.states[id].type.elements()));
+    };
+    return onnx_model(source, noise, {});
+}
+
+}  // namespace
+
+TEST_CASE("the batch is found by what ops do, not by equal numbers", "[onnx]") {
+    const ir::Module module = module_of("state @codes : f32[128,8] parameter = zeros\n", R"(
+func @f(%image: f32[128,4,4,8] = data.image) {
+  %rows = reshape %image : f32[2048,8]
+  %near = matmul %rows, @codes {transpose_b=true} : f32[2048,128]
+  %zero = constant : f32[2048,128]
+  %sum = add %near, %zero : f32[2048,128]
+  %best = reduce_max %sum {axes=[1]} : f32[2048]
+  %back = reshape %best : f32[128,4,4]
+  %twice = concat %back, %back : f32[256,4,4]
+  %second = slice %twice {starts=[128,0,0], limits=[256,4,4]} : f32[128,4,4]
+  %length = reduce_sum @codes {axes=[1]} : f32[128]
+  result second = %second
+  result length = %length
+}
+)");
+    const ir::Function& f = module.functions[0];
+    const BatchSizes sizes(f, 128);
+    CHECK(sizes.why_fixed().empty());
+    CHECK(sizes_text(f, sizes, "rows") == "16*batch 8");
+    CHECK(sizes_text(f, sizes, "zero") == "16*batch 128");
+    CHECK(sizes_text(f, sizes, "back") == "batch 4 4");
+    CHECK(sizes_text(f, sizes, "twice") == "2*batch 4 4");
+    CHECK(sizes_text(f, sizes, "second") == "batch 4 4");
+    CHECK(sizes_text(f, sizes, "length") == "128");
+}
+
+TEST_CASE("a function that sums its batch is for the compiled batch, unless it weighs examples",
+          "[onnx]") {
+    const std::string body = R"(
+  %examples = reduce_sum %image {axes=[1,2,3]} : f32[128]
+  %sum = reduce_sum %examples {axes=[0]} : f32[]
+  result sum = %sum
+}
+)";
+    const ir::Module plain = module_of("", "func @f(%image: f32[128,4,4,8] = data.image) {" + body);
+    const ir::Module weighed = module_of(
+        "", "func @f(%valid: f32[128] = valid, %image: f32[128,4,4,8] = data.image) {" + body);
+    CHECK(BatchSizes(plain.functions[0], 128).why_fixed() ==
+          "its means over the batch divide by 128");
+    CHECK(BatchSizes(weighed.functions[0], 128).why_fixed().empty());
+    CHECK(exported(plain).graph.doc ==
+          "for batches of 128 only: its means over the batch divide by 128");
+}
+
+TEST_CASE("convolutions keep two transposes in all, biases and weights in their layout", "[onnx]") {
+    const ir::Module module = module_of(R"(
+state @a.weight : f32[3,3,8,16] parameter = zeros
+state @a.bias : f32[16] parameter = zeros
+state @b.weight : f32[3,3,16,4] parameter = zeros
+state @b.bias : f32[4] parameter = zeros
+)",
+                                        R"(
+func @f(%image: f32[128,4,4,8] = data.image) {
+  %a = conv %image, @a.weight {strides=[1,1], pads_begin=[1,1], pads_end=[1,1], dilations=[1,1]} : f32[128,4,4,16]
+  %x, %y = fused %a, @a.bias {space=[128,4,4,16]} {
+    %bias = broadcast @a.bias {dims=[3]} : f32[128,4,4,16]
+    %x = add %a, %bias : f32[128,4,4,16]
+    %y = leaky_relu %x : f32[128,4,4,16]
+  }
+  %b = conv %y, @b.weight {strides=[1,1], pads_begin=[1,1], pads_end=[1,1], dilations=[1,1]} : f32[128,4,4,4]
+  %b_bias = broadcast @b.bias {dims=[3]} : f32[128,4,4,4]
+  %z = add %b, %b_bias : f32[128,4,4,4]
+  result f = %z
+}
+)");
+    const Graph graph = exported(module).graph;
+    CHECK(count(graph, "Transpose") == 2);
+    CHECK(count(graph, "Conv") == 2);
+    CHECK(count(graph, "Add") == 0);
+    CHECK(graph.nodes.size() == 5);
+    REQUIRE(graph.initializers.size() == 4);
+    CHECK(graph.initializers[0].name == "a.weight");
+    CHECK(graph.initializers[0].dims == std::vector<int64_t>{16, 8, 3, 3});
+    REQUIRE(graph.outputs.size() == 1);
+    CHECK(graph.nodes.back().output == "f");
+}
+
+TEST_CASE("random numbers are inputs, or drawn for as many examples as an input says", "[onnx]") {
+    const ir::Module module = module_of("", R"(
+func @f(%z: f32[128,4] = normal) {
+  %noise = random_uniform {stream=5} : f32[128,4]
+  %x = add %z, %noise : f32[128,4]
+  result f = %x
+}
+)");
+    const Graph outside = exported(module).graph;
+    REQUIRE(outside.inputs.size() == 2);
+    CHECK(outside.inputs[0].name == "z");
+    CHECK(outside.inputs[1].name == "uniform_5");
+    const Graph inside = exported(module, Noise::kInside).graph;
+    REQUIRE(inside.inputs.size() == 1);
+    CHECK(inside.inputs[0].name == "batch");
+    CHECK(count(inside, "RandomNormalLike") == 1);
+    CHECK(count(inside, "RandomUniformLike") == 1);
+}
+
+TEST_CASE("external weights begin at multiples of 64 bytes; small ones stay inside", "[onnx]") {
+    Model model;
+    model.graph.initializers = {{"small", {2}, std::vector<float>(2), ""},
+                                {"large", {70}, std::vector<float>(70), ""},
+                                {"larger", {100}, std::vector<float>(100), ""}};
+    const ModelBytes apart = model_bytes(model, "w.data");
+    CHECK(apart.weights.size() == 320 + 400);
+    CHECK(apart.model.find("w.data") != std::string::npos);
+    const ModelBytes one = model_bytes(model);
+    CHECK(one.weights.empty());
+    CHECK(one.model.size() > 172 * 4);
+}

@@ -1,0 +1,55 @@
+// gmrun export: writes a trained model for other programs.
+#include <filesystem>
+
+#include "runtime/files/atomic_file.h"
+#include "runtime/run/run_log.h"
+#include "tools/gmrun/commands.h"
+#include "tools/gmrun/export/onnx.h"
+#include "tools/gmrun/run_source.h"
+
+namespace gmc::tools {
+namespace {
+
+/// Writes what the run wrote down as a file of events in `folder`.
+bool export_tensorboard(const TrainedModel& trained, const std::string& folder,
+                        Diagnostics& diagnostics) {
+    const auto events =
+        runtime::events_of_run(trained.folder, trained.model->batch_size(), diagnostics);
+    if (!events.ok()) return false;
+    std::error_code error;  // shows when the file is written
+    std::filesystem::create_directories(folder, error);
+    const std::string file = fmt::format("{}/{}0.exported", folder, tensorboard::kFilePrefix);
+    if (!runtime::write_file_atomically(file, *events, diagnostics)) return false;
+    fmt::print("tensorboard --logdir {}\n", folder);
+    return true;
+}
+
+}  // namespace
+
+int export_command(const Words& words) {
+    CommandLine line("gmrun export [options] MODEL",
+                     "Writes a trained model for other programs: a function as an ONNX model, or "
+                     "what its run wrote down for TensorBoard.");
+    add_run(line);
+    add_checkpoint(line);
+    add_onnx(line);
+    line.add_option<std::string>(
+        "tensorboard", "DIR",
+        "metrics, pictures of samples and settings of the run, as a file of events in DIR");
+    if (!line.parse(words)) return kDone;
+    const bool onnx = line.has("output") || line.has("function");
+    if (!onnx && !line.has("tensorboard"))
+        throw UsageError(
+            "nothing is asked for: --function NAME -o FILE.onnx, or --tensorboard DIR");
+    if (onnx && !(line.has("output") && line.has("function")))
+        throw UsageError("an ONNX model takes both: --function NAME -o FILE.onnx");
+    Diagnostics diagnostics;
+    auto trained = load_trained(line, diagnostics);
+    if (!trained.ok() || (onnx && !export_onnx(line, *trained, diagnostics)) ||
+        (line.has("tensorboard") &&
+         !export_tensorboard(*trained, line.text("tensorboard"), diagnostics)))
+        return report(diagnostics);
+    return kDone;
+}
+
+}  // namespace gmc::tools

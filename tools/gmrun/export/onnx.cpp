@@ -1,0 +1,65 @@
+// Says what the run is, and writes the bytes.
+#include "tools/gmrun/export/onnx.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "runtime/files/atomic_file.h"
+#include "runtime/onnx/export.h"
+#include "runtime/onnx/writer.h"
+#include "tools/command_line/version.h"
+
+namespace gmc::tools {
+namespace {
+
+onnx::Source source_of(TrainedModel& trained, const ir::Function& function) {
+    onnx::Source source;
+    source.module = &trained.model->module();
+    source.function = &function;
+    source.state = [&states = trained.model->states()](ir::StateId id) {
+        return std::span<const float>(states.data(id), static_cast<size_t>(states.elements(id)));
+    };
+    source.step = static_cast<double>(trained.training.step);
+    source.epoch = trained.training.epoch;
+    return source;
+}
+
+std::string batch_text(const onnx::Model& model) {
+    return model.graph.doc.empty() ? "for batches of any size" : model.graph.doc;
+}
+
+}  // namespace
+
+void add_onnx(CommandLine& line) {
+    line.add_option<std::string>("function", "NAME",
+                                 "the function of the model that --output gets, such as sample");
+    line.add_option<std::string>("output,o", "FILE.onnx",
+                                 "an ONNX model (operator set 17) of --function with its weights");
+    line.add_choice("noise", {"inputs", "inside"},
+                    "random numbers of the function are inputs of the ONNX model, or are drawn "
+                    "in it");
+    line.add_flag("external", "weights go to a file of their own, FILE.onnx.data");
+}
+
+bool export_onnx(const CommandLine& line, TrainedModel& trained, Diagnostics& diagnostics) {
+    const ir::Function* function = trained.model->find(line.text("function"), diagnostics);
+    if (function == nullptr) return false;
+    const std::string path = line.text("output");
+    const auto noise = line.text("noise") == "inside" ? onnx::Noise::kInside : onnx::Noise::kInputs;
+    onnx::Model model = onnx::onnx_model(
+        source_of(trained, *function), noise,
+        {{"run", trained.folder}, {"steps", fmt::format("{}", trained.training.step)}});
+    model.producer_version = kVersion.number;
+    const std::string data =
+        line.flag("external") ? std::filesystem::path(path).filename().string() + ".data" : "";
+    const onnx::ModelBytes bytes = onnx::model_bytes(model, data);
+    if (!data.empty() &&
+        !runtime::write_file_atomically(path + ".data", bytes.weights, diagnostics))
+        return false;
+    if (!runtime::write_file_atomically(path, bytes.model, diagnostics)) return false;
+    fmt::print("{}: {} nodes, {}\n", path, model.graph.nodes.size(), batch_text(model));
+    return true;
+}
+
+}  // namespace gmc::tools
