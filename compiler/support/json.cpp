@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <unordered_set>
 
 #include "compiler/support/check.h"
 
@@ -122,6 +123,25 @@ std::optional<Json> Json::parse(std::string_view text) {
     } catch (const JsonError&) {
         return std::nullopt;
     }
+}
+
+Json Json::parse_strictly(std::string_view text, size_t members_most) {
+    using Library = JsonLibrary::Library;
+    std::vector<std::unordered_set<std::string>> open;  // names of the objects around the parser
+    const auto look = [&](int, Library::parse_event_t event, Library& parsed) {
+        if (event == Library::parse_event_t::object_start) open.emplace_back();
+        if (event == Library::parse_event_t::object_end) open.pop_back();
+        if (event != Library::parse_event_t::key) return true;
+        const auto& name = parsed.get_ref<const std::string&>();
+        if (!open.back().insert(name).second)
+            throw JsonError(fmt::format("`{}` occurs twice", name));
+        if (open.back().size() > members_most)
+            throw JsonError(fmt::format("an object has more than {} members", members_most));
+        return true;
+    };
+    const auto library = Library::parse(text, look, false);
+    if (library.is_discarded()) throw JsonError("it is no JSON");
+    return JsonLibrary::from(library);
 }
 
 const Json& Json::expect(bool is_so, const char* what) const {

@@ -49,6 +49,10 @@ class Json {
 
     /// Nothing where the text is malformed, or nests more than a hundred levels deep.
     static std::optional<Json> parse(std::string_view text);
+    /// The same for a text that nobody vouches for. Throws JsonError for what parse() refuses, for
+    /// an object that has a name twice, and for one of more than `members_most` members (each costs
+    /// time in proportion to those before it).
+    static Json parse_strictly(std::string_view text, size_t members_most);
     static Json object();
     static Json array();
 
@@ -68,6 +72,7 @@ class Json {
     const std::vector<std::string>& names() const { return names_; }
 
     bool is_object() const { return kind_ == Kind::kObject; }
+    bool is_array() const { return kind_ == Kind::kArray; }
     bool is_text() const { return kind_ == Kind::kText; }
     bool is_null() const { return kind_ == Kind::kNull; }
     bool is_whole() const { return kind_ == Kind::kWhole || kind_ == Kind::kUnsigned; }

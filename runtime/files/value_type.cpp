@@ -24,6 +24,13 @@ struct Half {
     }
 };
 
+/// The upper half of a binary32.
+struct Brain {
+    uint16_t bits;
+
+    explicit operator float() const { return std::bit_cast<float>(uint32_t{bits} << 16); }
+};
+
 uint8_t swap_bytes(uint8_t bits) { return bits; }
 uint16_t swap_bytes(uint16_t bits) { return __builtin_bswap16(bits); }
 uint32_t swap_bytes(uint32_t bits) { return __builtin_bswap32(bits); }
@@ -62,6 +69,7 @@ constexpr Row kRows[] = {
     row<int32_t, uint32_t>("i4", "i32", NumberKind::kSigned),
     row<int64_t, uint64_t>("i8", "i64", NumberKind::kSigned),
     row<Half, uint16_t>("f2", "f16", NumberKind::kFloat),
+    row<Brain, uint16_t>("bf16", "bf16", NumberKind::kFloat),  // NumPy has no such type
     row<float, uint32_t>("f4", "f32", NumberKind::kFloat),
     row<double, uint64_t>("f8", "f64", NumberKind::kFloat),
 };
@@ -79,6 +87,14 @@ struct IdxCode {
 constexpr IdxCode kIdxCodes[] = {{0x08, "u1"}, {0x09, "i1"}, {0x0B, "i2"},
                                  {0x0C, "i4"}, {0x0D, "f4"}, {0x0E, "f8"}};
 
+struct SafetensorsName {
+    std::string_view name, code;
+};
+constexpr SafetensorsName kSafetensorsNames[] = {
+    {"BOOL", "b1"}, {"U8", "u1"},  {"U16", "u2"},   {"U32", "u4"}, {"U64", "u8"},
+    {"I8", "i1"},   {"I16", "i2"}, {"I32", "i4"},   {"I64", "i8"}, {"F16", "f2"},
+    {"F32", "f4"},  {"F64", "f8"}, {"BF16", "bf16"}};
+
 }  // namespace
 
 const ValueType* find_idx_type(uint8_t code) {
@@ -87,10 +103,16 @@ const ValueType* find_idx_type(uint8_t code) {
     return nullptr;
 }
 
+const ValueType* find_safetensors_type(std::string_view text) {
+    for (const SafetensorsName& one : kSafetensorsNames)
+        if (one.name == text) return &find_row(one.code)->little;
+    return nullptr;
+}
+
 const ValueType* find_npy_type(std::string_view text) {
     if (text.empty()) return nullptr;
     const Row* found = find_row(text.substr(1));
-    if (found == nullptr) return nullptr;
+    if (found == nullptr || found->code.size() != 2) return nullptr;
     if (text[0] == '>') return &found->big;
     // NumPy writes `|` where the order of bytes means nothing.
     const bool little = text[0] == '<' || (text[0] == '|' && found->little.bytes == 1);

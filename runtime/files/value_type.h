@@ -30,5 +30,8 @@ const ValueType* find_idx_type(uint8_t code);
 /// The type of NumPy's text such as "<f4" or ">i2": bool, integers of 1 to 8 bytes, floats of 2 to
 /// 8, in either byte order. Null for what is no such number.
 const ValueType* find_npy_type(std::string_view text);
+/// The type that a safetensors file calls "F32", "BF16", "I64", ...: little-endian. Null for what
+/// is no such number.
+const ValueType* find_safetensors_type(std::string_view text);
 
 }  // namespace gmc::runtime

@@ -119,7 +119,7 @@ gmc_status gmc_load(const char* path, const gmc_options* options, gmc_model** mo
         if (o.threads < 0) return fail(GMC_WRONG_CALL, "threads are fewer than 0");
         Diagnostics diagnostics;
         auto loaded = LibraryModel::load(path, o.run == nullptr ? "" : o.run,
-                                         o.checkpoint == nullptr ? "checkpoint" : o.checkpoint,
+                                         o.checkpoint == nullptr ? kCheckpointName : o.checkpoint,
                                          o.threads, diagnostics);
         if (!loaded.ok()) return fail(diagnostics);
         *model = new gmc_model{loaded.take()};

@@ -7,12 +7,18 @@
 #include <filesystem>
 #include <vector>
 
+#include "runtime/train/checkpoint.h"
+
 namespace gmc::runtime {
 
 namespace fs = std::filesystem;
 
+namespace {
+constexpr char kEnding[] = ".safetensors";
+}  // namespace
+
 bool KeptCheckpoints::link_as(const std::string& name, Diagnostics& diagnostics) const {
-    const std::string from = folder_ + "/checkpoint", folder = folder_ + "/checkpoints";
+    const std::string from = folder_ + "/" + kCheckpointName, folder = folder_ + "/checkpoints";
     const std::string beside = folder + "/." + name + ".new", to = folder + "/" + name;
     std::error_code error;
     fs::create_directories(folder, error);
@@ -28,7 +34,7 @@ bool KeptCheckpoints::link_as(const std::string& name, Diagnostics& diagnostics)
 
 bool KeptCheckpoints::keep(int64_t step, Diagnostics& diagnostics) const {
     if (last_ <= 1) return true;
-    if (!link_as(fmt::format("step-{:08}", step), diagnostics)) return false;
+    if (!link_as(fmt::format("step-{:08}{}", step, kEnding), diagnostics)) return false;
     std::vector<fs::path> kept;
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(folder_ + "/checkpoints", error))
@@ -40,7 +46,7 @@ bool KeptCheckpoints::keep(int64_t step, Diagnostics& diagnostics) const {
 }
 
 bool KeptCheckpoints::keep_best(Diagnostics& diagnostics) const {
-    return link_as("best", diagnostics);
+    return link_as(std::string("best") + kEnding, diagnostics);
 }
 
 }  // namespace gmc::runtime

@@ -16,6 +16,7 @@
 
 #include "runtime/files/atomic_file.h"
 #include "runtime/tensorboard/event_file.h"
+#include "runtime/train/checkpoint.h"
 
 namespace gmc::runtime {
 namespace {
@@ -123,14 +124,12 @@ RunFolder::~RunFolder() {
     if (fd_ >= 0) ::close(fd_);
 }
 
-bool RunFolder::has_checkpoint() const {
-    std::error_code error;
-    return fs::exists(file("checkpoint"), error);
-}
+bool RunFolder::has_checkpoint() const { return runtime::has_checkpoint(path_); }
 
 void RunFolder::clear() {
     std::error_code ignored;  // what cannot be removed is an error when it is written
-    for (const char* name : {"checkpoint", "checkpoints", "metrics.jsonl", "run.json", "samples"})
+    for (const char* name : {kCheckpointName, kOldCheckpointName, "checkpoints", "metrics.jsonl",
+                             "run.json", "samples"})
         fs::remove_all(file(name), ignored);
     std::vector<fs::path> events;
     for (const fs::directory_entry& entry : fs::directory_iterator(path_, ignored))

@@ -179,7 +179,7 @@ class Run {
     /// A resumed run has the states of its checkpoint, if it got as far as writing one.
     bool begin_states(Progress& progress) {
         if (options_.resume && folder_->has_checkpoint())
-            return read_checkpoint(path("checkpoint"), model_.states(), training_, diagnostics_);
+            return read_checkpoint(path(kCheckpointName), model_.states(), training_, diagnostics_);
         if (!model_.states().initialise(training_.seed, diagnostics_)) return false;
         if (options_.init.empty()) return true;
         const auto taken = take_weights(options_.init, model_.states(), diagnostics_);
@@ -263,7 +263,7 @@ class Run {
         if (!options_.resume || !folder_->has_checkpoint()) {
             const Saving saving(options_.stop);
             if (!begin_states(progress) || !write_beginnings() ||
-                !write_checkpoint(path("checkpoint"), model_.states(), training_, diagnostics_))
+                !write_checkpoint(path(kCheckpointName), model_.states(), training_, diagnostics_))
                 return TrainEnd::kNotStarted;
         }
         return interrupted(progress);
@@ -430,7 +430,7 @@ class Run {
         if (const std::string bad = try_next_step(); !bad.empty())
             return diverged(fmt::format("`{}` of the next step", bad));
         const Saving saving(options_.stop);
-        if (!write_checkpoint(path("checkpoint"), model_.states(), training_, diagnostics_))
+        if (!write_checkpoint(path(kCheckpointName), model_.states(), training_, diagnostics_))
             return TrainEnd::kFailed;
         saved_step_ = training_.step;
         saved_s_ = now_s();
@@ -467,7 +467,7 @@ class Run {
         Diagnostics lost;
         // Also the gaps between states, which optimizers compute along.
         std::fill_n(model_.states().bytes_begin(), model_.states().bytes(), std::byte{0});
-        if (!read_checkpoint(path("checkpoint"), model_.states(), good, lost)) return false;
+        if (!read_checkpoint(path(kCheckpointName), model_.states(), good, lost)) return false;
         training_ = diverged_at_;
         ++training_.retries;
         if (policy_.on_divergence == "lower_rate") training_.rate /= 2;
@@ -518,10 +518,10 @@ class Run {
         Diagnostics again;
         if (save_quietly(again))
             diagnostics_.note_last({}, fmt::format("the state after step {} is kept in `{}`; {}",
-                                                   training_.step, path("checkpoint"), remedy));
+                                                   training_.step, path(kCheckpointName), remedy));
         else if (folder_->has_checkpoint())
             diagnostics_.note_last({}, fmt::format("the last checkpoint is kept in `{}`; {}",
-                                                   path("checkpoint"), remedy));
+                                                   path(kCheckpointName), remedy));
         return TrainEnd::kFailed;
     }
 
@@ -530,7 +530,7 @@ class Run {
         good_.keep(model_.states(), training_);
         if (!try_next_step().empty()) return false;
         const Saving saving(options_.stop);
-        return write_checkpoint(path("checkpoint"), model_.states(), training_, diagnostics);
+        return write_checkpoint(path(kCheckpointName), model_.states(), training_, diagnostics);
     }
 
     TrainEnd diverged(const std::string& what) {
@@ -543,11 +543,11 @@ class Run {
         const bool goes_on =
             policy_.on_divergence != "stop" && diverged_at_.retries < policy_.retries;
         if (goes_on) return TrainEnd::kDiverged;  // roll_back() says so
-        Diagnostic& error =
-            diagnostics_.error(DiagnosticKind::kDiverged, {}, "{}", why_diverged_)
-                .help(folder_->has_checkpoint()
-                          ? fmt::format("the last good state is kept in `{}`", path("checkpoint"))
-                          : "no good state was reached, so there is no checkpoint");
+        Diagnostic& error = diagnostics_.error(DiagnosticKind::kDiverged, {}, "{}", why_diverged_)
+                                .help(folder_->has_checkpoint()
+                                          ? fmt::format("the last good state is kept in `{}`",
+                                                        path(kCheckpointName))
+                                          : "no good state was reached, so there is no checkpoint");
         if (!replay.empty())
             error.help(fmt::format("`gmrun replay {}` runs the step again", replay));
         error.help("a smaller learning rate is the usual remedy; so may be `on_divergence`");

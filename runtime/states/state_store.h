@@ -1,6 +1,5 @@
 // The memory of a module's states (parameters, statistics, optimizer slots): one block, plain
-// row-major tensors, so that a checkpoint is one write and functions read and update states in
-// place.
+// row-major tensors, which functions read and update in place.
 #pragma once
 
 #include <cstdint>

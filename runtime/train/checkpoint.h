@@ -1,11 +1,16 @@
-// Checkpoints: everything that a run needs to go on as if it had never stopped. A checkpoint is one
-// file, written atomically:
+// Checkpoints: everything that a run needs to go on as if it had never stopped. A checkpoint is a
+// safetensors file (runtime/files/tensors) with a tensor per state of the model, by its name:
 //
-//   gmc-checkpoint 2 LENGTH          LENGTH bytes of JSON: the training state and the list of states
-//   {"seed": ..., "step": ..., ...}
-//   <the states' memory, as in StateStore::bytes_begin>
-//   <of a replay: the floats of the batches of the next step>
-//   <CRC-32 of all before it, 8 hexadecimal digits and a line break>
+//   generator.dense.weight           parameters, in Keras' layouts: dense [in, out], convolution
+//                                    [height, width, in, out], transposed [height, width, out, in]
+//   generator.batch_norm.moving_mean running statistics
+//   average.generator.dense.weight   moving averages of parameters
+//   optimizer.generator.m            what the optimizer remembers: one number per number of the
+//                                    network's parameters, these one after another in the order of
+//                                    the file, each filled up to a multiple of 32 numbers
+//   batch.0.image                    of a replay: the batches of the next step
+//
+// Where training stands is in the metadata, each entry as text: see write_checkpoint.
 #pragma once
 
 #include <cstdint>
@@ -53,18 +58,36 @@ struct ReplayBatch {
     std::vector<std::pair<std::string, std::vector<float>>> fields;
 };
 
-/// Writes states and training state to `path`, and behind them the batches of a replay. False after
-/// an error (kBadFile): the file that was there is untouched.
+/// The name of a run's last checkpoint in its folder.
+inline constexpr char kCheckpointName[] = "checkpoint.safetensors";
+/// The same before format 3.
+inline constexpr char kOldCheckpointName[] = "checkpoint";
+/// Whether a run's folder has one of either name. (The old one is read up to its format, for the
+/// error.)
+bool has_checkpoint(const std::string& folder);
+
+/// Writes states and training state to `path`, and the batches of a replay. Metadata: `format`
+/// ("gmc-checkpoint 3"), `gmc` (the version that wrote it), `model`, `model_fingerprint`,
+/// `data_fingerprint`, and the fields of TrainingState by name. False after an error (kBadFile):
+/// the file that was there is untouched.
 [[nodiscard]] bool write_checkpoint(const std::string& path, const StateStore& states,
                                     const TrainingState& training, Diagnostics& diagnostics,
                                     const std::vector<ReplayBatch>& batches = {});
 
 /// Reads a checkpoint of the same model into `states`. Errors (kBadFile): no such file, not a
 /// checkpoint, another version, cut off or changed, or of a model with other states (the message
-/// names the first difference). After an error `states` are unchanged.
+/// names the first difference). The whole file is checked before a state is changed.
 [[nodiscard]] bool read_checkpoint(const std::string& path, StateStore& states,
                                    TrainingState& training, Diagnostics& diagnostics,
                                    std::vector<ReplayBatch>* batches = nullptr);
+
+/// What the average of a parameter is called: this and the parameter's name.
+inline constexpr char kAveragePrefix[] = "average.";
+/// Writes parameters and running statistics alone, for other programs and `--init`; `averaged`: the
+/// moving average of each parameter that has one, under the parameter's own name. Errors: kBadFile;
+/// kBadValue where averages are asked for and there are none.
+[[nodiscard]] bool write_weights(const std::string& path, const StateStore& states, bool averaged,
+                                 Diagnostics& diagnostics);
 
 /// What a new run took from the weights of another run.
 struct TakenWeights {
@@ -76,8 +99,8 @@ struct TakenWeights {
     std::vector<std::string> fresh;
 };
 /// Copies parameters and running statistics that have the same name and shape from the checkpoint
-/// of any model. Errors (kBadFile): no such file, not a checkpoint, another version, cut off or
-/// changed.
+/// of any model, or from any safetensors file. Errors (kBadFile): no such file, not of this form,
+/// cut off or changed.
 Result<TakenWeights> take_weights(const std::string& path, StateStore& states,
                                   Diagnostics& diagnostics);
 

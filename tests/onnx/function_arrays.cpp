@@ -125,7 +125,7 @@ int main(int argc, char** argv) try {
     auto model = LoadedModel::load(argv[2], diagnostics);
     if (!model.ok()) throw std::runtime_error(diagnostics.render("function_arrays"));
     TrainingState training;
-    if (!read_checkpoint(std::string(argv[1]) + "/checkpoint", (*model)->states(), training,
+    if (!read_checkpoint(std::string(argv[1]) + "/" + kCheckpointName, (*model)->states(), training,
                          diagnostics))
         throw std::runtime_error(diagnostics.render("function_arrays"));
     (*model)->set_progress(training.step, training.epoch);

@@ -81,7 +81,7 @@ def full_disk(bench, name):
     done = subprocess.run([str(bench.bin_dir / words[0]), *words[1:]], cwd=bench.folder, env=bench.environment,
                           capture_output=True, text=True, preexec_fn=limit)
     expect(done.returncode == 3, f"full disk: exit code {done.returncode}\n{done.stderr}")
-    expect("is kept in `disk/checkpoint`" in done.stderr, f"full disk: {done.stderr}")
+    expect("is kept in `disk/checkpoint.safetensors`" in done.stderr, f"full disk: {done.stderr}")
     check_goes_on(bench, name, "disk", "--epochs", "1000000")
 
 
@@ -127,7 +127,7 @@ def while_measuring(bench):
     process.send_signal(signal.SIGTERM)
     process.wait()
     expect(process.returncode == 143, f"measuring: exit code {process.returncode}\n{process.stderr.read()}")
-    expect((bench.folder / "measuring/checkpoint").exists(), "measuring: no checkpoint")
+    expect((bench.folder / "measuring/checkpoint.safetensors").exists(), "measuring: no checkpoint")
     expect(not has_steps(bench, "measuring", 1), "measuring: a step was taken")
 
 

@@ -25,6 +25,7 @@ import time
 import wave
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+CHECKPOINT = "checkpoint.safetensors"
 EXAMPLES = 64
 WEATHER = ["drizzle", "fog", "rain", "snow", "sun"]
 SMALL_MODELS = ["vae_mlp", "hinge_sn", "wgan_gp_ring"]
@@ -101,11 +102,11 @@ def sets_of(model):
 
 
 def checkpoint(folder, run):
-    return (folder / run / "checkpoint").read_bytes()
+    return (folder / run / CHECKPOINT).read_bytes()
 
 
 def is_writing(run):
-    return any(name.startswith(".checkpoint.tmp") for name in os.listdir(run)) if run.is_dir() else False
+    return any(name.startswith(f".{CHECKPOINT}.tmp") for name in os.listdir(run)) if run.is_dir() else False
 
 
 def size_of(path):
@@ -143,9 +144,9 @@ def check_metrics(folder, run):
 
 
 def step_of(folder, run):
-    with open(folder / run / "checkpoint", "rb") as file:
-        file.readline()
-        return json.loads(file.readline())["step"]
+    with open(folder / run / CHECKPOINT, "rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        return int(header["__metadata__"]["step"])
 
 
 def many_kills(bench, kills):
@@ -167,7 +168,7 @@ def many_kills(bench, kills):
         process = bench.start(*train("killed", *(["--resume"] if run.is_dir() else [])))
         kill_somewhere(bench, process, "killed", numbers, kill % 3 == 2)
         inside += is_writing(run)
-        if (run / "checkpoint").exists():
+        if (run / CHECKPOINT).exists():
             step = step_of(bench.folder, "killed")
             lost += step < last
             last = step

@@ -55,7 +55,8 @@ class Run {
                                     diagnostics));
         gmc::runtime::StateStore states(module);
         REQUIRE(states.initialise(1, diagnostics));
-        REQUIRE(gmc::runtime::write_checkpoint(folder_ / "checkpoint", states, {}, diagnostics));
+        REQUIRE(gmc::runtime::write_checkpoint(folder_ / "checkpoint.safetensors", states, {},
+                                               diagnostics));
     }
     ~Run() { fs::remove_all(folder_); }
     std::string path() const { return folder_; }
@@ -94,7 +95,8 @@ TEST_CASE("the library describes a model and samples as gmrun does") {
     gmc::Diagnostics diagnostics;
     auto loaded = gmc::runtime::LoadedModel::load(run.file("model.gmc"), diagnostics);
     REQUIRE(loaded.ok());
-    auto trained = gmc::runtime::with_weights(loaded.take(), run.path(), "checkpoint", diagnostics);
+    auto trained = gmc::runtime::with_weights(loaded.take(), run.path(), "checkpoint.safetensors",
+                                              diagnostics);
     REQUIRE(trained.ok());
     const auto expected = gmc::runtime::generate(*trained->model, "sample", 50, 7, diagnostics);
     REQUIRE(expected.ok());

@@ -93,10 +93,10 @@ TEST_CASE("a share of the data validates each epoch, and is not trained on") {
     REQUIRE(trained.end == runtime::TrainEnd::kDone);
     CHECK(lines_with(trained, "validation_loss") == 3);
     CHECK(trained.metrics.back().at("step").number() == 3 * 4);  // 72 examples, batches of 16
-    CHECK(fs::exists(folder / "run/checkpoints/best"));
-    CHECK_FALSE(fs::exists(folder / "run/checkpoints/step-00000004"));
-    CHECK(fs::exists(folder / "run/checkpoints/step-00000008"));
-    CHECK(fs::exists(folder / "run/checkpoints/step-00000012"));
+    CHECK(fs::exists(folder / "run/checkpoints/best.safetensors"));
+    CHECK_FALSE(fs::exists(folder / "run/checkpoints/step-00000004.safetensors"));
+    CHECK(fs::exists(folder / "run/checkpoints/step-00000008.safetensors"));
+    CHECK(fs::exists(folder / "run/checkpoints/step-00000012.safetensors"));
 }
 
 TEST_CASE("parts of a data set have all its examples once") {

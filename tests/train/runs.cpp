@@ -5,9 +5,9 @@
 #include <fstream>
 
 #include "compiler/ir/artefact.h"
-#include "compiler/support/json.h"
 #include "runtime/contractions/choice/tuning_machine.h"
 #include "runtime/contractions/tuning_cache.h"
+#include "runtime/files/tensors/safetensors.h"
 #include "runtime/run/run_folder.h"
 #include "runtime/run/run_record.h"
 #include "runtime/run/trainer.h"
@@ -103,13 +103,13 @@ std::string bytes_of(const std::string& path) {
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// The JSON at the head of a run's checkpoint.
-Json head_of(const std::string& run) {
-    std::ifstream file(run + "/checkpoint");
-    std::string line;
-    std::getline(file, line);
-    std::getline(file, line);
-    return Json::parse(line).value();
+/// An entry of the metadata of a run's checkpoint.
+std::string said_by(const std::string& run, const std::string& entry) {
+    Diagnostics diagnostics;
+    const auto file = runtime::SafetensorsFile::open(run + "/checkpoint.safetensors", diagnostics);
+    INFO(diagnostics.render());
+    REQUIRE(file.ok());
+    return *file->metadata(entry);
 }
 
 bool contains(const std::string& text, const std::string& part) {
@@ -120,21 +120,21 @@ TEST_CASE("a run that is there is neither replaced nor lost, unless that is aske
     const TemporaryFolder folder;
     const std::string path = write_model(folder, "m", kVae);
     REQUIRE(train(path, in(folder / "run")).end == runtime::TrainEnd::kDone);
-    const std::string checkpoint = bytes_of(folder / "run/checkpoint");
+    const std::string checkpoint = bytes_of(folder / "run/checkpoint.safetensors");
     const std::string metrics = bytes_of(folder / "run/metrics.jsonl");
     const Trained refused = train(path, in(folder / "run"));
     CHECK(refused.end == runtime::TrainEnd::kNotStarted);
     CHECK(contains(refused.errors, "--resume"));
     CHECK(contains(refused.errors, "--overwrite"));
-    CHECK(bytes_of(folder / "run/checkpoint") == checkpoint);
+    CHECK(bytes_of(folder / "run/checkpoint.safetensors") == checkpoint);
     CHECK(bytes_of(folder / "run/metrics.jsonl") == metrics);
 
     runtime::TrainOptions again = for_steps(in(folder / "run"), 3);
     again.overwrite = true;
     again.seed = 2;
     REQUIRE(train(path, again).end == runtime::TrainEnd::kDone);
-    CHECK(head_of(folder / "run").at("step").number() == 3);
-    CHECK(head_of(folder / "run").at("seed").number() == 2);
+    CHECK(said_by(folder / "run", "step") == "3");
+    CHECK(said_by(folder / "run", "seed") == "2");
 }
 
 TEST_CASE("a folder in which a process trains is locked; folders of new runs are made once") {
@@ -182,9 +182,9 @@ TEST_CASE("the end of training is counted in passes over the data, whatever a ba
         fs::remove_all(folder / "run");
         REQUIRE(train(begun, for_steps(in(folder / "run"), steps)).end == runtime::TrainEnd::kDone);
         REQUIRE(train(resumed, resume(folder / "run")).end == runtime::TrainEnd::kDone);
-        CHECK(head_of(folder / "run").at("pass").number() == 8);
-        CHECK(head_of(folder / "run").at("example").number() == 0);
-        return head_of(folder / "run").at("step").whole();
+        CHECK(said_by(folder / "run", "pass") == "8");
+        CHECK(said_by(folder / "run", "example") == "0");
+        return std::stoll(said_by(folder / "run", "step"));
     };
     CHECK(ends(b16, 24, b32) == 24 + 4 * 3);
     CHECK(ends(b32, 12, b16) == 12 + 4 * 6);
@@ -199,29 +199,29 @@ TEST_CASE("a step that takes more batches than there are in an epoch is not done
     const TemporaryFolder folder;
     const std::string path = write_model(folder, "m", kCritic);
     REQUIRE(train(path, in(folder / "run")).end == runtime::TrainEnd::kDone);
-    CHECK(head_of(folder / "run").at("step").number() ==
-          3);  // 9 passes of 2 batches; 6 batches a step
-    CHECK(head_of(folder / "run").at("pass").number() == 9);
+    CHECK(said_by(folder / "run", "step") == "3");  // 9 passes of 2 batches; 6 batches a step
+    CHECK(said_by(folder / "run", "pass") == "9");
 }
 
 TEST_CASE("a finished run stays as it is; more epochs go on with it, to the bit") {
     const TemporaryFolder folder;
     const std::string path = write_model(folder, "m", kVae);
     REQUIRE(train(path, in(folder / "run")).end == runtime::TrainEnd::kDone);
-    const std::string checkpoint = bytes_of(folder / "run/checkpoint");
+    const std::string checkpoint = bytes_of(folder / "run/checkpoint.safetensors");
     REQUIRE(train(path, resume(folder / "run")).end == runtime::TrainEnd::kDone);
-    CHECK(bytes_of(folder / "run/checkpoint") == checkpoint);
+    CHECK(bytes_of(folder / "run/checkpoint.safetensors") == checkpoint);
 
     runtime::TrainOptions more = for_steps(resume(folder / "run"), 50);
     more.more_epochs = 2;
     REQUIRE(train(path, more).end == runtime::TrainEnd::kDone);
-    CHECK(head_of(folder / "run").at("step").number() == 50);
+    CHECK(said_by(folder / "run", "step") == "50");
     // The run remembers how many epochs were asked for.
     REQUIRE(train(path, resume(folder / "run")).end == runtime::TrainEnd::kDone);
     runtime::TrainOptions ten = in(folder / "ten");
     ten.epochs = 10;
     REQUIRE(train(path, ten).end == runtime::TrainEnd::kDone);
-    CHECK(bytes_of(folder / "run/checkpoint") == bytes_of(folder / "ten/checkpoint"));
+    CHECK(bytes_of(folder / "run/checkpoint.safetensors") ==
+          bytes_of(folder / "ten/checkpoint.safetensors"));
 }
 
 TEST_CASE("a run has one seed") {
@@ -261,7 +261,7 @@ TEST_CASE("no state that gives infinite losses becomes a checkpoint") {
         const Trained trained = train(path, in(folder / "run"));
         CHECK(trained.end == runtime::TrainEnd::kDiverged);
         CHECK(contains(trained.errors, "not finite"));
-        CHECK_FALSE(fs::exists(folder / "run/checkpoint"));
+        CHECK_FALSE(fs::exists(folder / "run/checkpoint.safetensors"));
     }
     // Twenty good epochs of one step, then an update of 1e27; the state before that is kept.
     const std::string late = write_model(
@@ -273,7 +273,7 @@ TEST_CASE("no state that gives infinite losses becomes a checkpoint") {
     const Trained trained = train(late, in(folder / "late"));
     CHECK(trained.end == runtime::TrainEnd::kDiverged);
     CHECK(contains(trained.errors, "the last good state is kept"));
-    CHECK(head_of(folder / "late").at("step").number() == 20);
+    CHECK(said_by(folder / "late", "step") == "20");
     const Trained resumed = train(late, for_steps(resume(folder / "late"), 20));
     CHECK(resumed.end == runtime::TrainEnd::kDone);
 }
@@ -324,16 +324,16 @@ TEST_CASE("weights of another run begin a new one, as far as they fit") {
     Diagnostics diagnostics;
     auto model = runtime::LoadedModel::load(wide, diagnostics);
     REQUIRE(model.ok());
-    const auto taken =
-        runtime::take_weights(folder / "run/checkpoint", (*model)->states(), diagnostics);
+    const auto taken = runtime::take_weights(folder / "run/checkpoint.safetensors",
+                                             (*model)->states(), diagnostics);
     REQUIRE(taken.ok());
     CHECK(taken->fresh.empty());
     CHECK_FALSE(taken->taken.empty());
     CHECK_FALSE(taken->skipped.empty());  // the layers beside the wider one
     runtime::TrainOptions options = for_steps(in(folder / "tuned"), 1);
-    options.init = folder / "run/checkpoint";
+    options.init = folder / "run/checkpoint.safetensors";
     REQUIRE(train(wide, options).end == runtime::TrainEnd::kDone);
-    CHECK(head_of(folder / "tuned").at("step").number() == 1);
+    CHECK(said_by(folder / "tuned", "step") == "1");
 
     std::ofstream(folder / "none") << "no checkpoint";
     options = in(folder / "other");

@@ -7,6 +7,7 @@
 
 #include "compiler/ir/artefact.h"
 #include "compiler/support/json.h"
+#include "runtime/files/tensors/safetensors.h"
 #include "runtime/run/trainer.h"
 #include "runtime/train/checkpoint.h"
 #include "runtime/train/generate.h"
@@ -89,7 +90,8 @@ void check_learns_and_repeats(const std::string& name, int64_t batch_size, int64
     const std::string path = write_model(folder, name, batch_size, precision);
     REQUIRE(train(path, folder / "a", steps) == runtime::TrainEnd::kDone);
     REQUIRE(train(path, folder / "b", steps) == runtime::TrainEnd::kDone);
-    CHECK(bytes_of(folder / "a/checkpoint") == bytes_of(folder / "b/checkpoint"));
+    CHECK(bytes_of(folder / "a/checkpoint.safetensors") ==
+          bytes_of(folder / "b/checkpoint.safetensors"));
     const auto metrics = metrics_of(folder / "a");
     REQUIRE(metrics.size() == static_cast<size_t>(steps));
     for (const auto& line : metrics)
@@ -167,7 +169,8 @@ TEST_CASE("a run that is resumed ends in the bits of one that never stopped") {
         REQUIRE(train(path, folder / "whole", 15) == runtime::TrainEnd::kDone);
         REQUIRE(train(path, folder / "parts", 8) == runtime::TrainEnd::kDone);
         REQUIRE(train(path, folder / "parts", 15, true) == runtime::TrainEnd::kDone);
-        CHECK(bytes_of(folder / "whole/checkpoint") == bytes_of(folder / "parts/checkpoint"));
+        CHECK(bytes_of(folder / "whole/checkpoint.safetensors") ==
+              bytes_of(folder / "parts/checkpoint.safetensors"));
         CHECK(metrics_of(folder / "parts").size() == 15);
     }
 }
@@ -180,8 +183,8 @@ TEST_CASE("a checkpoint is the same states whatever the precision") {
     Diagnostics diagnostics;
     runtime::TrainingState training;
     for (auto* model : {exact.get(), rounded.get()}) {
-        const bool read = runtime::read_checkpoint(folder / "run/checkpoint", model->states(),
-                                                   training, diagnostics);
+        const bool read = runtime::read_checkpoint(folder / "run/checkpoint.safetensors",
+                                                   model->states(), training, diagnostics);
         INFO(diagnostics.render());
         REQUIRE(read);
     }
@@ -216,7 +219,8 @@ train: {batch_size: 16}
     REQUIRE(train(path, folder / "whole", 9) == runtime::TrainEnd::kDone);
     REQUIRE(train(path, folder / "parts", 4) == runtime::TrainEnd::kDone);
     REQUIRE(train(path, folder / "parts", 9, true) == runtime::TrainEnd::kDone);
-    CHECK(bytes_of(folder / "whole/checkpoint") == bytes_of(folder / "parts/checkpoint"));
+    CHECK(bytes_of(folder / "whole/checkpoint.safetensors") ==
+          bytes_of(folder / "parts/checkpoint.safetensors"));
 }
 
 TEST_CASE("an interrupt writes a checkpoint that can be resumed") {
@@ -232,8 +236,8 @@ TEST_CASE("an interrupt writes a checkpoint that can be resumed") {
     Diagnostics diagnostics;
     CHECK(runtime::train(*model, options, diagnostics).end == runtime::TrainEnd::kInterrupted);
     runtime::TrainingState training;
-    REQUIRE(runtime::read_checkpoint(folder / "run/checkpoint", model->states(), training,
-                                     diagnostics));
+    REQUIRE(runtime::read_checkpoint(folder / "run/checkpoint.safetensors", model->states(),
+                                     training, diagnostics));
     CHECK(training.step == 0);
     CHECK(train(path, folder / "run", 3, true) == runtime::TrainEnd::kDone);
 }
@@ -242,7 +246,7 @@ TEST_CASE("a checkpoint that is broken, cut off or of another model is refused")
     const TemporaryFolder folder;
     const std::string path = write_model(folder, "shapes_vae", 32);
     REQUIRE(train(path, folder / "run", 2) == runtime::TrainEnd::kDone);
-    const std::string good = bytes_of(folder / "run/checkpoint");
+    const std::string good = bytes_of(folder / "run/checkpoint.safetensors");
     auto model = load(path);
     const auto refused = [&](const std::string& bytes) {
         std::ofstream(folder / "bad", std::ios::binary) << bytes;
@@ -252,20 +256,38 @@ TEST_CASE("a checkpoint that is broken, cut off or of another model is refused")
             runtime::read_checkpoint(folder / "bad", model->states(), training, diagnostics));
         return diagnostics.render();
     };
-    CHECK(refused("").find("no checkpoint") != std::string::npos);
-    CHECK(refused("junk").find("no checkpoint") != std::string::npos);
-    CHECK(refused("gmc-checkpoint 9 1\n").find("newer version") != std::string::npos);
+    const auto is_said = [&](const std::string& bytes, const std::string& what) {
+        const std::string text = refused(bytes);
+        INFO(text);
+        CHECK(text.find(what) != std::string::npos);
+    };
+    is_said("", "no safetensors file");
+    is_said("junk of eight bytes and more", "no safetensors file");
+    is_said("gmc-checkpoint 2 1\nx", "format 2 of an earlier gmc");
     for (const size_t length : {size_t{20}, good.size() / 2, good.size() - 1})
-        CHECK(refused(good.substr(0, length)).find("checksum") != std::string::npos);
+        refused(good.substr(0, length));
+    // Every byte counts, in the header as in the numbers.
+    for (size_t i = 0; i < 330; ++i) {
+        std::string changed = good;
+        changed[i < 160 ? i * 20 : good.size() - 1 - (i - 160) * good.size() / 200] ^= 1;
+        INFO(i);
+        refused(changed);
+    }
     std::string changed = good;
     changed[good.size() / 2] ^= 1;
-    CHECK(refused(changed).find("checksum") != std::string::npos);
+    is_said(changed, "checksum does not fit");
+    Diagnostics written;
+    REQUIRE(runtime::write_weights(folder / "weights", model->states(), false, written));
+    is_said(bytes_of(folder / "weights"), "no checkpoint of gmc");
+    REQUIRE(runtime::write_safetensors(folder / "new", {},
+                                       {{"format", "gmc-checkpoint 9"}, {"gmc", "7.0"}}, written));
+    is_said(bytes_of(folder / "new"), "format 9 of gmc 7.0");
 
     auto other = load(write_model(folder, "vae_mlp", 32));
     Diagnostics diagnostics;
     runtime::TrainingState training;
-    CHECK_FALSE(runtime::read_checkpoint(folder / "run/checkpoint", other->states(), training,
-                                         diagnostics));
+    CHECK_FALSE(runtime::read_checkpoint(folder / "run/checkpoint.safetensors", other->states(),
+                                         training, diagnostics));
     CHECK(diagnostics.render().find("another model") != std::string::npos);
 }
 

@@ -145,10 +145,10 @@ int info_command(const Words& words) {
     if (!model.ok()) return report(diagnostics);
     auto json = describe((*model)->module());
     const std::string folder = run_folder(line, (*model)->module().name);
-    if (!folder.empty() && std::filesystem::exists(folder + "/checkpoint")) {
+    if (!folder.empty() && runtime::has_checkpoint(folder)) {
         runtime::TrainingState training;
-        if (!runtime::read_checkpoint(folder + "/checkpoint", (*model)->states(), training,
-                                      diagnostics))
+        if (!runtime::read_checkpoint(folder + "/" + runtime::kCheckpointName, (*model)->states(),
+                                      training, diagnostics))
             return report(diagnostics);
         json["run"] = {{"folder", folder},
                        {"step", training.step},

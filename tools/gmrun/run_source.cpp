@@ -46,7 +46,7 @@ void add_checkpoint(CommandLine& line) {
     line.add_option<std::string>("checkpoint", "NAME",
                                  "which of the run's checkpoints, such as checkpoints/best; by "
                                  "default the last",
-                                 "checkpoint");
+                                 runtime::kCheckpointName);
 }
 
 std::string run_folder(const CommandLine& line, const std::string& model_name) {

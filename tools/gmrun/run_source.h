@@ -30,7 +30,7 @@ Result<TrainedModel> load_trained(const CommandLine& line, Diagnostics& diagnost
 /// The same for given values of MODEL, --run and --checkpoint; `run` may be "".
 Result<TrainedModel> load_trained(const std::string& model, const std::string& run,
                                   Diagnostics& diagnostics,
-                                  const std::string& checkpoint = "checkpoint");
+                                  const std::string& checkpoint = runtime::kCheckpointName);
 
 /// Declares --label, and reads it, a name or a number; no value when it was not given.
 void add_label(CommandLine& line, const std::string& otherwise);

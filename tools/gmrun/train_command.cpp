@@ -92,7 +92,7 @@ void add_options(CommandLine& line) {
 }
 
 std::string checkpoint_of(const std::string& run) {
-    return std::filesystem::is_directory(run) ? run + "/checkpoint" : run;
+    return std::filesystem::is_directory(run) ? run + "/" + runtime::kCheckpointName : run;
 }
 
 runtime::TrainOptions read_options(const CommandLine& line, const std::string& model_name,
@@ -146,10 +146,10 @@ void print_memory(const ir::Module& module) {
 }  // namespace
 
 int train_command(const Words& words) {
-    CommandLine line(
-        "gmrun train [options] MODEL",
-        "Trains a compiled model. The run's folder gets model.gmc, run.json, checkpoint, "
-        "metrics.jsonl and samples/epoch-NNN.png.");
+    CommandLine line("gmrun train [options] MODEL",
+                     "Trains a compiled model. The run's folder gets model.gmc, run.json, "
+                     "checkpoint.safetensors, "
+                     "metrics.jsonl and samples/epoch-NNN.png.");
     add_options(line);
     if (!line.parse(words)) return kDone;
     runtime::StopRequest& stop = listen_for_stop();

@@ -74,7 +74,7 @@ Result<std::string> repeat(const std::string& run, const std::string& from, int6
                            Diagnostics& diagnostics) {
     const TemporaryFolder folder;
     std::error_code error;
-    fs::copy_file(from, folder.path() + "/checkpoint", error);
+    fs::copy_file(from, folder.path() + "/" + runtime::kCheckpointName, error);
     if (!error) fs::copy_file(run + "/run.json", folder.path() + "/run.json", error);
     if (error) {
         diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be copied: {}", run,
@@ -102,7 +102,7 @@ Result<std::string> repeat(const std::string& run, const std::string& from, int6
     options.policy->on_divergence = "stop";
     const auto result = runtime::train(**model, options, diagnostics);
     if (result.end != runtime::TrainEnd::kDone) return Failure{};
-    return digest_of(run, folder.path() + "/checkpoint", diagnostics);
+    return digest_of(run, folder.path() + "/" + runtime::kCheckpointName, diagnostics);
 }
 
 }  // namespace
@@ -120,7 +120,8 @@ int verify_command(const Words& words) {
     Diagnostics diagnostics;
     const std::vector<Kept> kept = kept_checkpoints(run);
     const bool recorded = kept.size() >= 2 && !line.given("steps");
-    const std::string from = recorded ? kept[kept.size() - 2].path : run + "/checkpoint";
+    const std::string from =
+        recorded ? kept[kept.size() - 2].path : run + "/" + runtime::kCheckpointName;
     if (recorded) steps = kept.back().step - kept[kept.size() - 2].step;
     const auto first = recorded ? digest_of(run, kept.back().path, diagnostics)
                                 : repeat(run, from, steps, diagnostics);

@@ -1,5 +1,5 @@
-// Checkpoints. The checksum at their end is put there after the fuzzer made the rest, or nothing
-// behind it would ever be reached.
+// Checkpoints. The checksum in their metadata is made right after the fuzzer made the rest, or
+// nothing behind it would ever be reached.
 #include "runtime/train/checkpoint.h"
 
 #include <fmt/format.h>
@@ -19,8 +19,15 @@ void read_checkpoint(std::string_view bytes) {
                                          "state @v : f32[1] slot = zeros\n",
                                          diagnostics);
     GMC_CHECK(module.ok(), "{}", diagnostics.render());
-    const uLong crc = crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size());
-    const FileOfBytes file(std::string(bytes) + fmt::format("{:08x}\n", crc), ".checkpoint");
+    std::string fixed(bytes);
+    constexpr std::string_view kMark = "{\"__metadata__\":{\"checksum\":\"crc32 ";
+    const size_t digits = 8 + kMark.size();
+    if (bytes.size() >= digits + 8 && bytes.substr(8).starts_with(kMark)) {
+        fixed.replace(digits, 8, "00000000");
+        const uLong crc = crc32_z(0, reinterpret_cast<const Bytef*>(fixed.data()), fixed.size());
+        fixed.replace(digits, 8, fmt::format("{:08x}", crc));
+    }
+    const FileOfBytes file(fixed, ".safetensors");
     runtime::StateStore states(*module);
     runtime::TrainingState training;
     (void)runtime::read_checkpoint(file.path(), states, training, diagnostics);

@@ -21,7 +21,7 @@ void read_yaml(std::string_view bytes);        ///< a model's file, read and bui
 void read_expression(std::string_view bytes);  ///< an expression of the language
 void read_ir(std::string_view bytes);          ///< IR text, printed and read again
 void read_gmc(std::string_view bytes);         ///< a .gmc before its checksum, as gmrun loads it
-void read_checkpoint(std::string_view bytes);  ///< a checkpoint before its checksum
+void read_checkpoint(std::string_view bytes);  ///< a checkpoint, whose checksum is made right
 void read_idx(std::string_view bytes);
 void read_npy(std::string_view bytes);
 void read_npz(std::string_view bytes);

@@ -10,6 +10,15 @@
 namespace gmc::tools {
 namespace {
 
+bool export_weights(const CommandLine& line, const TrainedModel& trained,
+                    Diagnostics& diagnostics) {
+    const std::string file = line.text("weights");
+    if (!runtime::write_weights(file, trained.model->states(), line.flag("averaged"), diagnostics))
+        return false;
+    fmt::print("weights: {}\n", file);
+    return true;
+}
+
 /// Writes what the run wrote down as a file of events in `folder`.
 bool export_tensorboard(const TrainedModel& trained, const std::string& folder,
                         Diagnostics& diagnostics) {
@@ -28,24 +37,32 @@ bool export_tensorboard(const TrainedModel& trained, const std::string& folder,
 
 int export_command(const Words& words) {
     CommandLine line("gmrun export [options] MODEL",
-                     "Writes a trained model for other programs: a function as an ONNX model, or "
-                     "what its run wrote down for TensorBoard.");
+                     "Writes a trained model for other programs: its weights as a safetensors file "
+                     "in Keras' layouts, a function as an ONNX model, or what its run wrote down "
+                     "for TensorBoard.");
     add_run(line);
     add_checkpoint(line);
+    line.add_option<std::string>("weights", "FILE", "parameters and running statistics");
+    line.add_flag("averaged",
+                  "with --weights: the moving averages of the parameters that have them");
     add_onnx(line);
     line.add_option<std::string>(
         "tensorboard", "DIR",
         "metrics, pictures of samples and settings of the run, as a file of events in DIR");
     if (!line.parse(words)) return kDone;
     const bool onnx = line.has("output") || line.has("function");
-    if (!onnx && !line.has("tensorboard"))
+    if (!onnx && !line.has("tensorboard") && !line.has("weights"))
         throw UsageError(
-            "nothing is asked for: --function NAME -o FILE.onnx, or --tensorboard DIR");
+            "nothing is asked for: --weights FILE, --function NAME -o FILE.onnx, or "
+            "--tensorboard DIR");
+    if (line.flag("averaged") && !line.has("weights"))
+        throw UsageError("--averaged says which weights: it needs --weights FILE");
     if (onnx && !(line.has("output") && line.has("function")))
         throw UsageError("an ONNX model takes both: --function NAME -o FILE.onnx");
     Diagnostics diagnostics;
     auto trained = load_trained(line, diagnostics);
-    if (!trained.ok() || (onnx && !export_onnx(line, *trained, diagnostics)) ||
+    if (!trained.ok() || (line.has("weights") && !export_weights(line, *trained, diagnostics)) ||
+        (onnx && !export_onnx(line, *trained, diagnostics)) ||
         (line.has("tensorboard") &&
          !export_tensorboard(*trained, line.text("tensorboard"), diagnostics)))
         return report(diagnostics);
