@@ -19,4 +19,18 @@ void flush_denormals_in_all_threads() {
     flush_denormals();
 }
 
+unsigned float_mode() {
+#if defined(__SSE__)
+    return _mm_getcsr();
+#else
+    return 0;
+#endif
+}
+
+void set_float_mode([[maybe_unused]] unsigned mode) {
+#if defined(__SSE__)
+    _mm_setcsr(mode);
+#endif
+}
+
 }  // namespace gmc::runtime

@@ -9,4 +9,9 @@ void flush_denormals();
 /// The same in every OpenMP thread.
 void flush_denormals_in_all_threads();
 
+/// How this thread rounds and treats subnormal numbers (MXCSR); 0 on other processors.
+unsigned float_mode();
+/// Sets what float_mode() gave.
+void set_float_mode(unsigned mode);
+
 }  // namespace gmc::runtime

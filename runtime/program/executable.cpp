@@ -44,13 +44,15 @@ struct Executable::BoundFunction {
           function(f),
           arena(std::move(a)),
           placement(place_values(m, f, states, *arena)),
-          contractions(*arena, options.tuning, options.bf16 && processor_has_bf16()) {}
+          contractions(*arena, options.tuning, options.bf16 && processor_has_bf16()),
+          fixed_weights(options.fixed_weights) {}
 
     const ir::Module& module;
     const ir::Function& function;
     std::shared_ptr<Arena> arena;
     Placement placement;
     ContractionContext contractions;
+    bool fixed_weights;
     /// One call of a kernel. An operation has no run where nothing is to be done, or where it is a
     /// loop that the kernel of a contraction runs; a loop that is split into parts has several.
     struct Run {
@@ -190,7 +192,7 @@ void Executable::BoundFunction::plan_updates(StateStore& states) {
 }
 
 void Executable::BoundFunction::run(const CallContext& context) {
-    contractions.begin_call();
+    if (!fixed_weights) contractions.begin_call();
     for (const Transfer& transfer : at_entry) transfer.run();
     if (log != nullptr) {
         run_timed(context);
@@ -209,7 +211,7 @@ void Executable::BoundFunction::run_timed(const CallContext& context) {
 }
 
 void Executable::BoundFunction::run_watched(const CallContext& context, OperationWatcher& watcher) {
-    contractions.begin_call();
+    if (!fixed_weights) contractions.begin_call();
     for (const Transfer& transfer : at_entry) transfer.run();
     for (const Run& run : runs) {
         watcher.before(run.operation);

@@ -27,6 +27,9 @@ struct ExecutableOptions {
     bool bf16 = true;
     /// Let the kernels of contractions run the loops over their results (epilogue.h).
     bool epilogues = true;
+    /// The states keep their values from now on, and so does everything that a contraction reads
+    /// as its weights: other layouts of weights are made once, not at each run.
+    bool fixed_weights = false;
 };
 
 /// When something ran, in nanoseconds of std::chrono::steady_clock.

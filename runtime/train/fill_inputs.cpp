@@ -47,10 +47,11 @@ void noise_of_example(const ir::Input& source, size_t input, uint64_t seed, int6
     }
 }
 
-void set_noise(const Executable& executable, uint64_t seed, int64_t first_example) {
+void set_noise(const Executable& executable, uint64_t seed, int64_t first_example,
+               const std::function<bool(size_t)>& wanted) {
     for (size_t i = 0; i < executable.input_count(); ++i) {
         const ir::Input& input = executable.function().inputs[i];
-        if (!input.source.is_noise()) continue;
+        if (!input.source.is_noise() || (wanted && !wanted(i))) continue;
         const ir::Type& type = executable.input_type(i);
         const int64_t rows = type.shape[0], width = type.elements() / rows;
         for (int64_t row = 0; row < rows; ++row)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 
 #include "runtime/data/loader.h"
@@ -20,7 +21,9 @@ void set_inputs(const Executable& executable, const Loader& loader, const Batch&
 
 /// Fills inputs of noise for the examples first_example, first_example + 1, ... Row r depends on
 /// the seed and first_example + r only, so the noise of an example does not depend on its batch.
-void set_noise(const Executable& executable, uint64_t seed, int64_t first_example);
+/// Where `wanted` is given, only inputs for whose number it is true.
+void set_noise(const Executable& executable, uint64_t seed, int64_t first_example,
+               const std::function<bool(size_t)>& wanted = nullptr);
 
 /// The noise of one example, `width` numbers, for input number `input` of a function; the source of
 /// that input has to be noise.

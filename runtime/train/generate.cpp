@@ -88,18 +88,22 @@ void append_rows(const float* batch, const ir::Type& type, int64_t rows, Example
     out.values.insert(out.values.end(), batch, batch + rows * (type.elements() / type.shape[0]));
 }
 
-Executable* batch_function(LoadedModel& model, const std::string& name, Diagnostics& diagnostics) {
-    Executable* executable = model.function(name, diagnostics);
-    if (executable == nullptr) return nullptr;
-    bool batches = executable->result_count() > 0;
-    for (size_t i = 0; i < executable->result_count(); ++i)
-        batches &= executable->result_type(i).rank() > 0 &&
-                   executable->result_type(i).shape[0] == model.batch_size();
-    if (batches) return executable;
+Executable* batch_function(LoadedModel& model, const std::string& name, int64_t wanted,
+                           Diagnostics& diagnostics) {
+    const ir::Function* function = model.module().find_function(name);
+    if (function == nullptr) return model.function(name, diagnostics);
+    bool batches = !function->results.empty();
+    for (const ir::NamedValue& result : function->results) {
+        const ir::Type& type = function->type(result.value);
+        batches &= type.rank() > 0 && type.shape[0] == model.batch_size();
+    }
+    if (batches) return model.function_for(name, wanted, diagnostics);
     diagnostics.error(DiagnosticKind::kWrongType, {}, "function `{}` makes no batch of examples",
                       name);
     return nullptr;
 }
+
+int64_t rows_of(const Executable& executable) { return executable.result_type(0).shape[0]; }
 
 Result<EvaluationResult> evaluate(LoadedModel& model, DataSplit split, uint64_t seed,
                                   Diagnostics& diagnostics) {
@@ -145,25 +149,28 @@ Result<Examples> generate(LoadedModel& model, const std::string& name, int64_t c
 
 Result<Examples> generate(LoadedModel& model, const SamplerOptions& options, int64_t count,
                           Diagnostics& diagnostics) {
-    auto sampler = Sampler::make(model, options, diagnostics);
+    SamplerOptions counted = options;
+    counted.count = count;
+    auto sampler = Sampler::make(model, counted, diagnostics);
     if (!sampler.ok()) return Failure{};
     Examples out;
     out.classes = options.label ? 0 : sampler->classes();
     out.label = options.label;
-    for (int64_t done = 0; done < count; done += model.batch_size()) {
-        sampler->next();
-        append_rows(sampler->batch(), sampler->type(), std::min(model.batch_size(), count - done),
-                    out);
+    for (int64_t done = 0; done < count;) {
+        const auto rows = sampler->next(count - done, diagnostics);
+        if (!rows.ok()) return Failure{};
+        append_rows(sampler->batch(), sampler->type(), *rows, out);
+        done += *rows;
     }
     return out;
 }
 
 Result<Reconstruction> reconstruct(LoadedModel& model, const std::string& name, DataSplit split,
                                    int64_t count, uint64_t seed, Diagnostics& diagnostics) {
-    Executable* executable = batch_function(model, name, diagnostics);
+    Executable* executable = batch_function(model, name, count, diagnostics);
     if (executable == nullptr) return Failure{};
     auto loader = model.data().make_loader(
-        split, {model.batch_size(), LoaderMode::kEvaluate, seed, 0}, diagnostics);
+        split, {rows_of(*executable), LoaderMode::kEvaluate, seed, 0}, diagnostics);
     if (!loader.ok()) return Failure{};
     const ir::DataField* image = image_field(model.module());
     const int64_t field =
@@ -197,22 +204,24 @@ Result<std::vector<std::pair<std::string, Examples>>> encode(LoadedModel& model,
                                                              DataSplit split, int64_t count,
                                                              uint64_t seed,
                                                              Diagnostics& diagnostics) {
-    Executable* executable = batch_function(model, name, diagnostics);
+    Executable* executable =
+        batch_function(model, name, count == 0 ? model.batch_size() : count, diagnostics);
     if (executable == nullptr) return Failure{};
     if (!takes_data(*executable)) {
         diagnostics.error(DiagnosticKind::kWrongType, {},
                           "function `{}` takes no data field, so there is nothing to encode", name);
         return Failure{};
     }
-    auto loader = model.data().make_loader(
-        split, {model.batch_size(), LoaderMode::kEvaluate, seed, 2}, diagnostics);
+    const int64_t batch_size = rows_of(*executable);
+    auto loader =
+        model.data().make_loader(split, {batch_size, LoaderMode::kEvaluate, seed, 2}, diagnostics);
     if (!loader.ok()) return Failure{};
     const int64_t there = (*loader)->dataset().count();
     count = count == 0 ? there : std::min(count, there);
     std::vector<std::pair<std::string, Examples>> out;
     for (const ir::NamedValue& result : executable->function().results)
         out.emplace_back(result.name, Examples{});
-    for (int64_t done = 0; done < count; done += model.batch_size()) {
+    for (int64_t done = 0; done < count; done += batch_size) {
         const auto batch = (*loader)->next(diagnostics);
         if (!batch.ok()) return Failure{};
         set_inputs(*executable, **loader, **batch);
@@ -220,7 +229,7 @@ Result<std::vector<std::pair<std::string, Examples>>> encode(LoadedModel& model,
         executable->run(model.context(seed, static_cast<uint32_t>((*batch)->cursor.batch)));
         for (size_t i = 0; i < out.size(); ++i)
             append_rows(executable->result(i), executable->result_type(i),
-                        std::min(model.batch_size(), count - done), out[i].second);
+                        std::min(batch_size, count - done), out[i].second);
     }
     (*loader)->dataset().add_warnings(diagnostics);
     return out;

@@ -68,8 +68,13 @@ Result<std::vector<std::pair<std::string, Examples>>> encode(LoadedModel& model,
                                                              uint64_t seed,
                                                              Diagnostics& diagnostics);
 
-/// The executable of a function whose results all have one row per example; null after an error.
-Executable* batch_function(LoadedModel& model, const std::string& name, Diagnostics& diagnostics);
+/// The executable, for `wanted` examples at least or for a batch of training (see
+/// LoadedModel::function_for), of a function whose results all have one row per example; null after
+/// an error.
+Executable* batch_function(LoadedModel& model, const std::string& name, int64_t wanted,
+                           Diagnostics& diagnostics);
+/// The number of rows that each call of such an executable computes.
+int64_t rows_of(const Executable& executable);
 /// Appends the first `rows` rows of a batch of `type`.
 void append_rows(const float* batch, const ir::Type& type, int64_t rows, Examples& out);
 

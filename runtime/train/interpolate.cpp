@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "runtime/train/fill_inputs.h"
+#include "runtime/train/generate.h"
 #include "runtime/train/sampler.h"
 
 namespace gmc::runtime {
@@ -75,10 +76,17 @@ void slerp(std::span<const float> a, std::span<const float> b, double t, std::sp
 Result<Examples> interpolate(LoadedModel& model, const InterpolateOptions& options,
                              Diagnostics& diagnostics) {
     // The sampler checks the function's inputs.
-    auto sampler = Sampler::make(
-        model, {options.function, options.seed, options.label, options.settings}, diagnostics);
+    const int64_t count = options.rows * options.columns;
+    auto sampler = Sampler::make(model,
+                                 {.function = options.function,
+                                  .seed = options.seed,
+                                  .label = options.label,
+                                  .settings = options.settings,
+                                  .count = count},
+                                 diagnostics);
     if (!sampler.ok()) return Failure{};
-    Executable* executable = model.function(options.function, diagnostics);
+    Executable* executable = batch_function(model, options.function, count, diagnostics);
+    if (executable == nullptr) return Failure{};
     const auto& inputs = executable->function().inputs;
     if (std::none_of(inputs.begin(), inputs.end(), is_noise)) {
         diagnostics.error(DiagnosticKind::kWrongType, {},
@@ -87,13 +95,12 @@ Result<Examples> interpolate(LoadedModel& model, const InterpolateOptions& optio
         return Failure{};
     }
     Examples out;
-    const int64_t count = options.rows * options.columns;
-    for (int64_t done = 0; done < count; done += model.batch_size()) {
+    const int64_t batch_size = rows_of(*executable);
+    for (int64_t done = 0; done < count; done += batch_size) {
         fill_batch(model, *executable, options, done);
-        executable->run(
-            model.context(options.seed, static_cast<uint32_t>(done / model.batch_size())));
+        executable->run(model.context(options.seed, static_cast<uint32_t>(done / batch_size)));
         append_rows(executable->result(0), executable->result_type(0),
-                    std::min(model.batch_size(), count - done), out);
+                    std::min(batch_size, count - done), out);
     }
     return out;
 }

@@ -2,7 +2,9 @@
 #include "runtime/train/loaded_model.h"
 
 #include <algorithm>
+#include <bit>
 
+#include "compiler/batch/rebatch.h"
 #include "compiler/ir/artefact.h"
 #include "runtime/contractions/tuning_cache.h"
 #include "runtime/memory/memory_need.h"
@@ -58,15 +60,45 @@ Executable* LoadedModel::function(const std::string& name, Diagnostics& diagnost
     if (bound != executables_.end()) return &bound->second;
     const ir::Function* function = find(name, diagnostics);
     if (function == nullptr) return nullptr;
-    if (!touched_.valid()) arena_->touch(function->arena_bytes);
-    auto made = Executable::make(module_, *function, *states_, arena_,
-                                 {.tuning = tuning_, .bf16 = bf16_}, diagnostics);
+    auto made = bind(*function, false, diagnostics);
     if (!made.ok()) return nullptr;
-    if (tuning_ != nullptr && tuning_->unsaved() > 0) {
+    return &executables_.emplace(name, made.take()).first->second;
+}
+
+Executable* LoadedModel::function_for(const std::string& name, int64_t wanted,
+                                      Diagnostics& diagnostics) {
+    const ir::Function* function = module_.find_function(name);
+    if (!fixed_ || function == nullptr) return this->function(name, diagnostics);
+    const int64_t rows =
+        std::min(batch_size(), static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(wanted))));
+    auto [found, is_new] = rebatched_.try_emplace({name, rows});
+    Rebatched& rebatched = found->second;
+    if (is_new) {
+        std::string why;
+        if (auto made = rebatch(module_, *function, rows, why)) {
+            rebatched.function = std::move(*made);
+            auto bound = bind(rebatched.function, true, diagnostics);
+            if (!bound.ok()) {
+                rebatched_.erase(found);
+                return nullptr;
+            }
+            rebatched.executable = bound.take();
+        }
+    }
+    return rebatched.executable ? &*rebatched.executable : this->function(name, diagnostics);
+}
+
+Result<Executable> LoadedModel::bind(const ir::Function& function, bool fixed_weights,
+                                     Diagnostics& diagnostics) {
+    if (!touched_.valid()) arena_->touch(function.arena_bytes);
+    auto made = Executable::make(module_, function, *states_, arena_,
+                                 {.tuning = tuning_, .bf16 = bf16_, .fixed_weights = fixed_weights},
+                                 diagnostics);
+    if (made.ok() && tuning_ != nullptr && tuning_->unsaved() > 0) {
         Diagnostics ignored;  // unsaved() tells the same
         (void)tuning_->save(ignored);
     }
-    return &executables_.emplace(name, made.take()).first->second;
+    return made;
 }
 
 void LoadedModel::prepare_training() {

@@ -6,7 +6,9 @@
 #include <future>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "compiler/ir/module.h"
 #include "compiler/support/diagnostic.h"
@@ -39,6 +41,16 @@ class LoadedModel {
     /// find().
     Executable* function(const std::string& name, Diagnostics& diagnostics);
 
+    /// Says that the states keep their values from now on, so that function_for() may bind
+    /// functions for few rows and keep weights in other layouts.
+    void fix_states() { fixed_ = true; }
+    /// The executable of a function for `wanted` examples or, where these are more than the batch
+    /// size of training, for as many as that. Its number of rows is a power of two or the batch
+    /// size, so that there are few executables. Before fix_states(), and where
+    /// compiler/batch/rebatch.h refuses the function (its examples depend on each other), it is
+    /// function(). Null after an error, as there.
+    Executable* function_for(const std::string& name, int64_t wanted, Diagnostics& diagnostics);
+
     /// Makes functions that are bound from now on choose contractions by measuring, or as `tuning`
     /// knows already. `tuning` has to outlive the model.
     void set_tuning(TuningCache* tuning) { tuning_ = tuning; }
@@ -65,15 +77,24 @@ class LoadedModel {
     CallContext context(uint64_t seed, uint32_t call) const { return {seed, call, step_, epoch_}; }
 
   private:
+    /// A function for another number of rows.
+    struct Rebatched {
+        ir::Function function;
+        std::optional<Executable> executable;  ///< none: rebatch() refused
+    };
+
     explicit LoadedModel(std::string path, ir::Module module);
+    Result<Executable> bind(const ir::Function& function, bool fixed_weights,
+                            Diagnostics& diagnostics);
 
     std::string path_;
     ir::Module module_;
     std::unique_ptr<StateStore> states_;
     std::shared_ptr<Arena> arena_;
     std::map<std::string, Executable> executables_;
+    std::map<std::pair<std::string, int64_t>, Rebatched> rebatched_;  ///< by name and rows
     TuningCache* tuning_ = nullptr;
-    bool bf16_ = true;
+    bool bf16_ = true, fixed_ = false;
     double step_ = 0, epoch_ = 0;
     std::atomic<bool> is_ending_ = false;
     /// The thread of prepare_training() that touches the arena.

@@ -18,7 +18,8 @@ class ExampleFunction {
     /// Null after an error, see classifier_quality.
     static std::optional<ExampleFunction> make(LoadedModel& classifier, const std::string& name,
                                                Diagnostics& diagnostics) {
-        Executable* executable = batch_function(classifier, name, diagnostics);
+        Executable* executable =
+            batch_function(classifier, name, classifier.batch_size(), diagnostics);
         if (executable == nullptr) return std::nullopt;
         const auto& inputs = executable->function().inputs;
         if (inputs.size() == 1 && inputs[0].source.is_data() &&
@@ -105,9 +106,10 @@ class Comparison {
                 return Failure{};
         }
         if (!find_field()) return Failure{};
-        const GaussianFit samples = fit_samples(*sampler, count);
+        const auto samples = fit_samples(*sampler, count);
+        if (!samples.ok()) return Failure{};
         quality_.samples = count;
-        if (!compare_with_data(samples, seed)) return Failure{};
+        if (!compare_with_data(*samples, seed)) return Failure{};
         return quality_;
     }
 
@@ -150,12 +152,13 @@ class Comparison {
         return false;
     }
 
-    GaussianFit fit_samples(Sampler& sampler, int64_t count) {
-        for (int64_t done = 0; done < count; done += model_.batch_size()) {
-            sampler.next();
-            const int64_t rows = std::min(model_.batch_size(), count - done);
-            features_->put(sampler.batch(), rows, scale_, offset_);
-            if (classify_) classify_->put(sampler.batch(), rows, scale_, offset_);
+    Result<GaussianFit> fit_samples(Sampler& sampler, int64_t count) {
+        for (int64_t done = 0; done < count;) {
+            const auto rows = sampler.next(count - done, diagnostics_);
+            if (!rows.ok()) return Failure{};
+            features_->put(sampler.batch(), *rows, scale_, offset_);
+            if (classify_) classify_->put(sampler.batch(), *rows, scale_, offset_);
+            done += *rows;
         }
         if (classify_) quality_.class_accuracy = accuracy(classify_->take(), sampler);
         return fit_gaussian(features_->take(), features_->width());

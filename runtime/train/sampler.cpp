@@ -94,7 +94,7 @@ bool count_classes(const LoadedModel& model, const SamplerOptions& options,
 
 Result<Sampler> Sampler::make(LoadedModel& model, const SamplerOptions& options,
                               Diagnostics& diagnostics) {
-    Executable* executable = batch_function(model, options.function, diagnostics);
+    Executable* executable = batch_function(model, options.function, options.count, diagnostics);
     int64_t classes = 0;
     if (executable == nullptr ||
         !check_settings(model.module(), options, executable->function(), diagnostics) ||
@@ -142,13 +142,17 @@ void set_conditions(const Executable& executable, const std::vector<InputSetting
     }
 }
 
-void Sampler::next() {
+Result<int64_t> Sampler::next(int64_t wanted, Diagnostics& diagnostics) {
+    executable_ = model_->function_for(options_.function, wanted, diagnostics);
+    if (executable_ == nullptr) return Failure{};
     set_noise(*executable_, options_.seed, next_);
     set_labels(model_->module(), *executable_, next_, options_.label);
     set_conditions(*executable_, options_.settings, next_, 1);
     const int64_t batch = next_ / model_->batch_size();
     executable_->run(model_->context(options_.seed, static_cast<uint32_t>(batch)));
-    next_ += model_->batch_size();
+    const int64_t rows = std::min(wanted, type().shape[0]);
+    next_ += rows;
+    return rows;
 }
 
 }  // namespace gmc::runtime

@@ -2,6 +2,7 @@
 // functions. Leaves: batches in the function's own memory.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,14 +19,17 @@ struct SamplerOptions {
     std::optional<int64_t> label;
     /// What other data fields are in samples.
     std::vector<InputSetting> settings = {};
+    /// How many samples will be drawn, as far as that is known.
+    int64_t count = std::numeric_limits<int32_t>::max();
 };
 
 /// Fills the inputs of data fields that `settings` name: row r as in sample (first + r) / repeat.
 void set_conditions(const Executable& executable, const std::vector<InputSetting>& settings,
                     int64_t first, int64_t repeat);
 
-/// Runs a function of a model batch after batch. Sample i depends on the seed and i only. (If the
-/// function itself draws random numbers, it also depends on the model's batch size.)
+/// Runs a function of a model batch after batch. Sample i depends on the seed and i only, up to the
+/// last bits, which may differ with the number of rows that are computed together. (If the function
+/// itself draws random numbers, it also depends on the model's batch size.)
 class Sampler {
   public:
     /// Errors: an unknown function; kWrongType for one that does not give a batch of examples, or
@@ -39,10 +43,11 @@ class Sampler {
 
     /// The number of classes that the function can be asked for; 0 when it takes no label.
     int64_t classes() const { return classes_; }
-    /// The type of a batch: [batch size, ...].
+    /// The type of a batch: [rows, ...].
     const ir::Type& type() const { return executable_->result_type(0); }
-    /// Makes the next batch.
-    void next();
+    /// Makes the next batch, of which `wanted` samples will be looked at. The number of those that
+    /// it holds: `wanted`, or less. Errors: those of LoadedModel::function_for.
+    Result<int64_t> next(int64_t wanted, Diagnostics& diagnostics);
     /// The batch that next() made, row-major. Valid until another function of the model runs.
     const float* batch() const { return executable_->result(0); }
     /// The class that sample i is asked to be of.

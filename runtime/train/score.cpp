@@ -81,7 +81,7 @@ Executable* scoring_function(LoadedModel& model, const std::string& name,
                 "network's name in place of `reconstruct`");
         return nullptr;
     }
-    Executable* executable = batch_function(model, name, diagnostics);
+    Executable* executable = batch_function(model, name, model.batch_size(), diagnostics);
     if (executable == nullptr) return nullptr;
     const auto& inputs = executable->function().inputs;
     if (std::any_of(inputs.begin(), inputs.end(),

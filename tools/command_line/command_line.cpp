@@ -14,6 +14,8 @@
 
 #include "compiler/support/check.h"
 #include "compiler/support/edit_distance.h"
+#include "tools/command_line/pages.h"
+#include "tools/command_line/version.h"
 
 namespace gmc::tools {
 
@@ -36,10 +38,25 @@ struct CommandLine::Parts {
     std::vector<Choice> choices;
     po::variables_map values;
 
-    void add(const std::string& name, const po::value_semantic* value, const std::string& about) {
+    std::vector<OptionPage> pages;  ///< the options again, for what is no --help
+
+    void add(const std::string& name, const po::value_semantic* value, const std::string& about,
+             const std::string& shown = "", const std::string& otherwise = "") {
         options.add_options()(name.c_str(), value, about.c_str());
+        const size_t comma = name.find(',');
+        pages.push_back({name.substr(0, comma),
+                         comma == std::string::npos ? "" : name.substr(comma + 1),
+                         shown,
+                         otherwise,
+                         {},
+                         about});
     }
 };
+
+namespace {
+/// Where parse() puts what the command declared, instead of parsing; null while commands run.
+CommandPage* described = nullptr;
+}  // namespace
 
 CommandLine::CommandLine(std::string usage, std::string about) : parts_(new Parts) {
     parts_->usage = std::move(usage);
@@ -60,25 +77,28 @@ void CommandLine::add_flag(const std::string& name, const std::string& about) {
 template <typename T>
 void CommandLine::add_option(const std::string& name, const std::string& value,
                              const std::string& about) {
-    parts_->add(name, po::value<T>()->value_name(value), about);
+    parts_->add(name, po::value<T>()->value_name(value), about, value);
 }
 
 template <typename T>
 void CommandLine::add_option(const std::string& name, const std::string& value,
                              const std::string& about, T otherwise) {
     const std::string shown = fmt::format("{}", otherwise);
-    parts_->add(name, po::value<T>()->default_value(otherwise, shown)->value_name(value), about);
+    parts_->add(name, po::value<T>()->default_value(otherwise, shown)->value_name(value), about,
+                value, shown);
 }
 
 void CommandLine::add_choice(const std::string& name, const std::vector<std::string>& values,
                              const std::string& about) {
     parts_->choices.push_back({name, values});
     add_option(name, fmt::format("{}", fmt::join(values, "|")), about, values.front());
+    parts_->pages.back().choices = values;
 }
 
 void CommandLine::add_list(const std::string& name, const std::string& value,
                            const std::string& about) {
-    parts_->add(name, po::value<std::vector<std::string>>()->composing()->value_name(value), about);
+    parts_->add(name, po::value<std::vector<std::string>>()->composing()->value_name(value), about,
+                value);
 }
 
 void CommandLine::add_arguments(const std::string& name, const std::string& about) {
@@ -86,6 +106,14 @@ void CommandLine::add_arguments(const std::string& name, const std::string& abou
 }
 
 bool CommandLine::parse(const std::vector<std::string>& words) {
+    if (described != nullptr) {
+        described->usage = parts_->usage;
+        described->about = parts_->about;
+        for (const Parts::Argument& a : parts_->arguments)
+            described->arguments.push_back({a.name, a.about});
+        described->options = parts_->pages;
+        return false;
+    }
     po::options_description all = parts_->options;
     po::positional_options_description positional;
     for (const Parts::Argument& argument : parts_->arguments) {
@@ -210,7 +238,27 @@ std::string overview(std::string_view program, std::string_view about,
                      std::span<const Command> commands) {
     std::string out = fmt::format("usage: {} COMMAND ...\n\n{}\n\nCommands:\n", program, about);
     for (const Command& c : commands) out += fmt::format("  {:<12} {}\n", c.name, c.summary);
-    return out + fmt::format("\n`{} COMMAND --help` says more about a command.\n", program);
+    return out + fmt::format(
+                     "\n`{0} COMMAND --help` says more about a command; `{0} --version`, "
+                     "`{0} --man`, `{0} --completion=bash|zsh|fish`.\n",
+                     program);
+}
+
+/// What --man and --completion=SHELL print; "" for another word.
+std::string pages_text(std::string_view program, std::string_view about,
+                       std::span<const Command> commands, std::string_view word) {
+    constexpr std::string_view kCompletion = "--completion=";
+    if (word != "--man" && !word.starts_with(kCompletion)) return "";
+    ProgramPage page{std::string(program), std::string(about), kVersion.number, {}};
+    for (const Command& command : commands) {
+        CommandPage& of = page.commands.emplace_back();
+        of.name = command.name;
+        of.summary = command.summary;
+        described = &of;
+        (void)command.run({});
+        described = nullptr;
+    }
+    return word == "--man" ? man_page(page) : completion(page, word.substr(kCompletion.size()));
 }
 
 /// Whether the system had no more memory or threads to give.
@@ -279,7 +327,11 @@ int run_program(std::string_view program, std::string_view about, std::span<cons
         return code_after_output(program, kDone);
     }
     if (name == "--version") {
-        fmt::print("{} {}\n", program, GMC_VERSION);
+        fmt::print("{}", version_text(program));
+        return code_after_output(program, kDone);
+    }
+    if (const std::string pages = pages_text(program, about, commands, name); !pages.empty()) {
+        fmt::print("{}", pages);
         return code_after_output(program, kDone);
     }
     for (const Command& command : commands)

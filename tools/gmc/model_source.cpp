@@ -21,9 +21,11 @@ std::vector<std::string> recipe_directories(const std::string& model) {
     std::vector<std::string> out = {(fs::path(model).parent_path() / "recipes").string()};
     std::error_code code;
     const fs::path program = fs::read_symlink("/proc/self/exe", code);
+    const fs::path folder = program.parent_path();
+    // Installed: PREFIX/bin/gmc; in a build tree: build/gmc and build/share/gmc, a link.
     if (!code)
-        out.push_back((program.parent_path().parent_path() / "share/gmc/models/recipes").string());
-    out.push_back(GMC_SOURCE_DIR "/models/recipes");
+        for (const fs::path& prefix : {folder.parent_path(), folder})
+            out.push_back((prefix / "share/gmc/models/recipes").string());
     return out;
 }
 

@@ -23,16 +23,6 @@ std::string run_folder(const std::string& model, const std::string& run,
     return runtime::RunFolder::newest(model_name);
 }
 
-/// The ending may be left out.
-std::string file_of(const std::string& checkpoint) {
-    const std::string with_ending = checkpoint + ".safetensors";
-    return !fs::exists(checkpoint) && fs::exists(with_ending) ? with_ending : checkpoint;
-}
-
-std::string model_path(const std::string& model) {
-    return fs::is_directory(model) ? model + "/model.gmc" : model;
-}
-
 /// The run may have been trained with other losses, of which its states say nothing.
 void warn_of_another_model(const runtime::LoadedModel& model, const std::string& folder) {
     Diagnostics unreadable;  // an old run has no record
@@ -63,7 +53,7 @@ std::string run_folder(const CommandLine& line, const std::string& model_name) {
     return run_folder(line.text("MODEL"), line.text("run"), model_name);
 }
 
-std::string model_path(const CommandLine& line) { return model_path(line.text("MODEL")); }
+std::string model_path(const CommandLine& line) { return runtime::model_path(line.text("MODEL")); }
 
 Result<TrainedModel> load_trained(const CommandLine& line, Diagnostics& diagnostics) {
     return load_trained(line.text("MODEL"), line.text("run"), diagnostics, line.text("checkpoint"));
@@ -71,23 +61,19 @@ Result<TrainedModel> load_trained(const CommandLine& line, Diagnostics& diagnost
 
 Result<TrainedModel> load_trained(const std::string& model_text, const std::string& run,
                                   Diagnostics& diagnostics, const std::string& checkpoint) {
-    TrainedModel trained;
-    auto model = runtime::LoadedModel::load(model_path(model_text), diagnostics);
+    const std::string path = runtime::model_path(model_text);
+    auto model = runtime::LoadedModel::load(path, diagnostics);
     if (!model.ok()) return Failure{};
-    trained.model = model.take();
-    trained.folder = run_folder(model_text, run, trained.model->module().name);
-    if (trained.folder.empty()) {
+    const std::string name = (*model)->module().name;
+    const std::string folder = run_folder(model_text, run, name);
+    if (folder.empty()) {
         diagnostics
-            .error(DiagnosticKind::kBadFile, {}, "model `{}` has no run in `runs/` yet",
-                   trained.model->module().name)
-            .help(fmt::format("train it first: gmrun train {}", model_path(model_text)));
+            .error(DiagnosticKind::kBadFile, {}, "model `{}` has no run in `runs/` yet", name)
+            .help(fmt::format("train it first: gmrun train {}", path));
         return Failure{};
     }
-    if (!runtime::read_checkpoint(file_of(trained.folder + "/" + checkpoint),
-                                  trained.model->states(), trained.training, diagnostics))
-        return Failure{};
-    warn_of_another_model(*trained.model, trained.folder);
-    trained.model->set_progress(trained.training.step, trained.training.epoch);
+    auto trained = runtime::with_weights(model.take(), folder, checkpoint, diagnostics);
+    if (trained.ok()) warn_of_another_model(*trained->model, folder);
     return trained;
 }
 

@@ -6,9 +6,8 @@
 #include <string>
 
 #include "runtime/data/input_setting.h"
-#include "runtime/train/checkpoint.h"
 #include "runtime/train/generate.h"
-#include "runtime/train/loaded_model.h"
+#include "runtime/train/trained_model.h"
 #include "tools/command_line/command_line.h"
 
 namespace gmc::tools {
@@ -25,11 +24,7 @@ std::string run_folder(const CommandLine& line, const std::string& model_name);
 /// The path of the .gmc: MODEL, or when that is a run's folder the copy in it.
 std::string model_path(const CommandLine& line);
 
-struct TrainedModel {
-    std::unique_ptr<runtime::LoadedModel> model;
-    runtime::TrainingState training;
-    std::string folder;
-};
+using runtime::TrainedModel;
 /// Loads the model with the states of its run's checkpoint. Errors: no such model, no run yet.
 Result<TrainedModel> load_trained(const CommandLine& line, Diagnostics& diagnostics);
 /// The same for given values of MODEL, --run and --checkpoint; `run` may be "".

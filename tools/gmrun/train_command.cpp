@@ -4,6 +4,7 @@
 #include "runtime/memory/memory_need.h"
 #include "runtime/run/trainer.h"
 #include "runtime/train/pytorch_weights.h"
+#include "tools/command_line/version.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/replay.h"
 #include "tools/gmrun/run_source.h"
@@ -128,7 +129,7 @@ runtime::TrainOptions read_options(const CommandLine& line, const std::string& m
     if (line.has("samples")) options.sample_count = line.get<int64_t>("samples");
     options.tensorboard = line.flag("tensorboard");
     options.quiet = line.flag("quiet");
-    options.version = GMC_VERSION;
+    options.version = kVersion.number;
     options.show_warnings = report_warnings;
     if (options.epochs.value_or(1) < 1 || options.steps_most.value_or(1) < 1 ||
         options.log_every < 1 || options.sample_count.value_or(0) < 0)

@@ -9,6 +9,7 @@
 #include "runtime/run/trainer.h"
 #include "runtime/train/checkpoint.h"
 #include "tools/command_line/command_line.h"
+#include "tools/command_line/version.h"
 #include "tools/gmrun/commands.h"
 
 namespace gmc::tools {
@@ -93,7 +94,7 @@ Result<std::string> repeat(const std::string& run, const std::string& from, int6
     options.steps_most = training.step + steps;
     options.sample_count = 0;
     options.tuning = &tuning;
-    options.version = GMC_VERSION;
+    options.version = kVersion.number;
     options.policy = (*model)->module().run;
     options.policy->keep_last = 1;
     options.policy->keep_best.clear();

@@ -8,6 +8,7 @@
 #include "runtime/files/atomic_file.h"
 #include "runtime/onnx/export.h"
 #include "runtime/onnx/writer.h"
+#include "tools/command_line/version.h"
 
 namespace gmc::tools {
 namespace {
@@ -49,7 +50,7 @@ bool export_onnx(const CommandLine& line, TrainedModel& trained, Diagnostics& di
     onnx::Model model = onnx::onnx_model(
         source_of(trained, *function), noise,
         {{"run", trained.folder}, {"steps", fmt::format("{}", trained.training.step)}});
-    model.producer_version = GMC_VERSION;
+    model.producer_version = kVersion.number;
     const std::string data =
         line.flag("external") ? std::filesystem::path(path).filename().string() + ".data" : "";
     const onnx::ModelBytes bytes = onnx::model_bytes(model, data);

@@ -1,0 +1,260 @@
+// A rule per op, in both directions: what is known of an operand says something of the result, and
+// the other way around. The rules are applied until they say nothing new.
+#include "compiler/batch/batch_axis.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <numeric>
+
+namespace gmc {
+namespace {
+
+using namespace ir;  // NOLINT: all of this is about ir
+
+int64_t product(const Shape& shape, int64_t from, int64_t to) {
+    return std::accumulate(shape.begin() + from, shape.begin() + to, int64_t{1},
+                           std::multiplies<>());
+}
+
+class Finder {
+  public:
+    Finder(const Module& module, const Function& function)
+        : module_(module), f_(function), batch_(module.training->batch_size) {
+        axes_.of.resize(function.values.size());
+    }
+
+    BatchAxes run() {
+        for (const Input& input : f_.inputs) start(input);
+        do {
+            changed_ = false;
+            for (const Operation& op : f_.operations) visit(op);
+        } while (changed_ && axes_.why.empty());
+        for (const Operation& op : f_.operations) check(op);
+        return std::move(axes_);
+    }
+
+  private:
+    void start(const Input& input) {
+        const Type& type = f_.type(input.value);
+        if (input.source.kind == InputSource::Kind::kArgument || type.is_scalar() ||
+            type.shape[0] != batch_)
+            return refuse(
+                fmt::format("input `{}` has no row per example", f_.values[input.value].name));
+        axes_.of[input.value] = BatchAxis{};
+    }
+
+    void visit(const Operation& op) {
+        for (const Operation& inner : op.body) visit(inner);
+        if (!axes_.why.empty() || !op.body.empty()) return;
+        std::visit([&](const auto& o) { flow(o, op); }, op.op);
+    }
+
+    // ---- rules: one overload per op or family ----
+
+    template <typename Op>
+    void flow(const Op&, const Operation& op) requires(Op::kInfo.has(kElementwise)) {
+        std::optional<BatchAxis> known = axes_.of[op.result()];
+        for (ValueId v : op.operands)
+            if (!known) known = axes_.of[v];
+        if (!known) return;
+        for (ValueId v : op.operands) set(op, v, *known);
+        set(op, op.result(), *known);
+    }
+    template <typename Op>
+    void flow(const Op&, const Operation&) requires(Op::kInfo.has(kGenerator) ||
+                                                    Op::kInfo.has(kRuntimeScalar)) {}
+    template <typename Op>
+    void flow(const Op& reduction, const Operation& op) requires(Op::kInfo.has(kReduction)) {
+        const auto known = of(op, 0);
+        if (!known) return;
+        BatchAxis result = *known;
+        for (int64_t axis : reduction.axes) {
+            if (axis == known->axis) return refuse(op, "works over examples");
+            result.axis -= axis < known->axis ? 1 : 0;
+        }
+        set(op, op.result(), result);
+    }
+    void flow(const Cast&, const Operation& op) { both_ways(op); }
+    void flow(const Broadcast& broadcast, const Operation& op) {
+        const auto& dims = broadcast.dims;
+        if (const auto known = of(op, 0))
+            set(op, op.result(),
+                {dims[static_cast<size_t>(known->axis)], known->outer, known->inner});
+        const auto result = axes_.of[op.result()];
+        if (!result) return;
+        const auto found = std::find(dims.begin(), dims.end(), result->axis);
+        if (found != dims.end())
+            set(op, op.operands[0], {found - dims.begin(), result->outer, result->inner});
+    }
+    void flow(const Concat& concat, const Operation& op) {
+        std::optional<BatchAxis> known = axes_.of[op.result()];
+        if (known && known->axis == concat.axis) return;
+        int64_t outer = 0;
+        bool all = true;
+        for (ValueId v : op.operands) {
+            all &= axes_.of[v].has_value();
+            if (!axes_.of[v]) continue;
+            known = axes_.of[v];
+            outer += known->outer;
+        }
+        if (!known) return;
+        if (known->axis != concat.axis) {
+            for (ValueId v : op.operands) set(op, v, *known);
+            set(op, op.result(), *known);
+        } else if (all) {
+            for (ValueId v : op.operands)
+                if (axes_.of[v]->axis != known->axis || axes_.of[v]->inner != known->inner)
+                    return refuse(op, "mixes batches");
+            set(op, op.result(), {known->axis, outer, known->inner});
+        }
+    }
+    void flow(const Pack&, const Operation& op) {
+        for (ValueId v : op.operands)
+            if (axes_.of[v]) return refuse(op, "packs examples");
+    }
+    void flow(const Pad& pad, const Operation& op) {
+        auto known = of(op, 0);
+        if (!known) return;
+        const auto axis = static_cast<size_t>(known->axis);
+        const int64_t rows = batch_ * known->inner;
+        if (pad.gap(axis) != 0 || pad.low[axis] % rows != 0 || pad.high[axis] % rows != 0)
+            return refuse(op, "pads between examples");
+        known->outer += (pad.low[axis] + pad.high[axis]) / rows;
+        set(op, op.result(), *known);
+    }
+    void flow(const Reshape&, const Operation& op) {
+        reshape(op, op.operands[0], op.result());
+        reshape(op, op.result(), op.operands[0]);
+    }
+    void flow(const Slice& slice, const Operation& op) {
+        auto known = of(op, 0);
+        if (!known) return;
+        const auto axis = static_cast<size_t>(known->axis);
+        const int64_t from = slice.starts[axis], to = slice.limits[axis];
+        const int64_t rows = batch_ * known->inner;
+        if (slice.stride(axis) != 1 || from % rows != 0 || to % rows != 0)
+            return refuse(op, "takes some of the examples");
+        known->outer = (to - from) / rows;
+        set(op, op.result(), *known);
+    }
+    void flow(const Transpose& transpose, const Operation& op) {
+        const auto& order = transpose.permutation;
+        if (const auto known = of(op, 0))
+            set(op, op.result(),
+                {std::find(order.begin(), order.end(), known->axis) - order.begin(), known->outer,
+                 known->inner});
+    }
+    void flow(const Conv&, const Operation& op) { convolve(op); }
+    void flow(const ConvBackwardData&, const Operation& op) { convolve(op); }
+    void flow(const ConvBackwardWeights&, const Operation& op) {
+        if (of(op, 0) || of(op, 1)) refuse(op, "adds up examples");
+    }
+    void flow(const Matmul& matmul, const Operation& op) {
+        const auto a = of(op, 0), b = of(op, 1);
+        if (a && b) return refuse(op, "multiplies examples with each other");
+        if (!a && !b) return;
+        if (a ? a->axis != (matmul.transpose_a ? 1 : 0) : b->axis != (matmul.transpose_b ? 0 : 1))
+            return refuse(op, "adds up examples");
+        const BatchAxis& known = a ? *a : *b;
+        set(op, op.result(), {a ? 0 : 1, known.outer, known.inner});
+    }
+    void flow(const Fused&, const Operation&) {}
+    void flow(const Gradient&, const Operation& op) { refuse(op, "is not differentiated"); }
+    void flow(const std::monostate&, const Operation&) {}
+
+    // ---- parts of rules ----
+
+    void both_ways(const Operation& op) {
+        if (const auto known = of(op, 0)) set(op, op.result(), *known);
+        if (const auto known = axes_.of[op.result()]) set(op, op.operands[0], *known);
+    }
+
+    void convolve(const Operation& op) {
+        const auto known = of(op, 0);
+        if (of(op, 1)) return refuse(op, "has weights per example");
+        if (!known) return;
+        if (known->axis != 0) return refuse(op, "mixes examples");
+        set(op, op.result(), *known);
+    }
+
+    /// In memory, examples are `before` pieces of `batch` parts of `after` numbers, whatever the
+    /// shape. The axis of the other shape must hold whole parts of them.
+    void reshape(const Operation& op, ValueId from, ValueId to) {
+        const auto known = axes_.of[from];
+        if (!known || axes_.of[to]) return;
+        const Shape &a = f_.type(from).shape, &b = f_.type(to).shape;
+        const int64_t before = product(a, 0, known->axis) * known->outer;
+        const auto rank = static_cast<int64_t>(b.size());
+        for (int64_t axis = 0; axis < rank; ++axis) {
+            const int64_t in_front = product(b, 0, axis);
+            if (before % in_front != 0) break;
+            const int64_t outer = before / in_front;
+            if (b[static_cast<size_t>(axis)] % (outer * batch_) != 0) continue;
+            return set(op, to, {axis, outer, b[static_cast<size_t>(axis)] / (outer * batch_)});
+        }
+        refuse(op, "spreads examples over several axes");
+    }
+
+    std::optional<BatchAxis> of(const Operation& op, size_t operand) const {
+        return axes_.of[op.operands[operand]];
+    }
+
+    void set(const Operation& op, ValueId value, const BatchAxis& axis) {
+        auto& here = axes_.of[value];
+        if (here == axis) return;
+        if (here) return refuse(op, "mixes examples");
+        if (f_.values[value].state != kNone) return refuse(op, "reads a parameter per example");
+        here = axis;
+        changed_ = true;
+    }
+
+    // ---- at the end ----
+
+    /// No op may lose the batch, or draw numbers that are counted over all examples.
+    void check(const Operation& op) {
+        for (const Operation& inner : op.body) check(inner);
+        if (!op.body.empty() || !axes_.why.empty()) return;
+        const bool in = std::any_of(op.operands.begin(), op.operands.end(),
+                                    [&](ValueId v) { return axes_.of[v].has_value(); });
+        const auto& out = axes_.of[op.result()];
+        if (in && !out) return refuse(op, "mixes examples");
+        if (op.as<RandomNormal>() != nullptr || op.as<RandomUniform>() != nullptr)
+            axes_.draws = clause(op, "draws numbers for the whole batch");
+        const auto* iota = op.as<Iota>();
+        if (iota == nullptr || !out) return;
+        // Positions within an example are the same in all examples.
+        const Shape& shape = f_.type(op.result()).shape;
+        const int64_t part =
+            out->inner * product(shape, out->axis + 1, static_cast<int64_t>(shape.size()));
+        if (part % (iota->stride * iota->size) != 0) refuse(op, "counts examples");
+    }
+
+    void refuse(std::string why) {
+        if (axes_.why.empty()) axes_.why = std::move(why);
+    }
+    void refuse(const Operation& op, std::string_view does) { refuse(clause(op, does)); }
+    std::string clause(const Operation& op, std::string_view does) const {
+        const Location& at = op.location;
+        const std::string place =
+            at.known() ? fmt::format(" at {}:{}:{}", module_.files[static_cast<size_t>(at.file)],
+                                     at.line, at.column)
+                       : "";
+        return fmt::format("`{}`{} {}", op.info().name, place, does);
+    }
+
+    const Module& module_;
+    const Function& f_;
+    int64_t batch_;
+    BatchAxes axes_;
+    bool changed_ = false;
+};
+
+}  // namespace
+
+BatchAxes find_batch_axes(const Module& module, const Function& function) {
+    return Finder(module, function).run();
+}
+
+}  // namespace gmc

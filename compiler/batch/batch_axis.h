@@ -1,0 +1,34 @@
+// Where the examples of a batch lie in the values of a function.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "compiler/ir/module.h"
+
+namespace gmc {
+
+/// The axis of a tensor that counts examples. Its size is outer * batch * inner: position
+/// (o * batch + b) * inner + i belongs to example b.
+struct BatchAxis {
+    int64_t axis = 0;
+    int64_t outer = 1, inner = 1;
+    friend bool operator==(const BatchAxis&, const BatchAxis&) = default;
+};
+
+/// By value of a function: its batch axis; none where the value is the same for every example.
+struct BatchAxes {
+    std::vector<std::optional<BatchAxis>> of;
+    /// Why the examples depend on each other, a clause; empty: they do not.
+    std::string why;
+    /// Which op draws random numbers, which are numbered over the whole batch, a clause; or empty.
+    std::string draws;
+};
+
+/// Follows the batch from the inputs of `function` through its operations, and back to constants
+/// that have a row per example.
+BatchAxes find_batch_axes(const ir::Module& module, const ir::Function& function);
+
+}  // namespace gmc

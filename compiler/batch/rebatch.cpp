@@ -1,0 +1,116 @@
+// Replaces sizes where batch_axis found the batch, then plans the memory.
+#include "compiler/batch/rebatch.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "compiler/batch/batch_axis.h"
+#include "compiler/ir/verifier.h"
+#include "compiler/passes/memory/plan_memory.h"
+
+namespace gmc {
+namespace {
+
+using namespace ir;  // NOLINT: all of this is about ir
+
+class Resizer {
+  public:
+    Resizer(Function& function, const BatchAxes& axes, int64_t before, int64_t after)
+        : f_(function), axes_(axes), before_(before), after_(after), old_(function.values) {}
+
+    void run() {
+        for (size_t i = 0; i < f_.values.size(); ++i) {
+            Value& value = f_.values[i];
+            value.arena_offset = value.home = kNone;
+            if (const auto& axis = axes_.of[i]) resize(value.type.shape, *axis);
+        }
+        for (Operation& op : f_.operations) resize(op);
+    }
+
+  private:
+    int64_t size(int64_t positions) const { return positions / before_ * after_; }
+    void resize(Shape& shape, const BatchAxis& axis) const {
+        int64_t& extent = shape[static_cast<size_t>(axis.axis)];
+        extent = size(extent);
+    }
+
+    /// Shapes and positions in the attributes.
+    void resize(Operation& op) {
+        if (auto* fused = std::get_if<Fused>(&op.op)) resize(*fused, op.body);
+        const auto axis =
+            op.operands.empty() ? std::nullopt : axes_.of[static_cast<size_t>(op.operands[0])];
+        if (!axis) return;
+        const auto at = static_cast<size_t>(axis->axis);
+        if (auto* slice = std::get_if<Slice>(&op.op)) {
+            slice->starts[at] = size(slice->starts[at]);
+            slice->limits[at] = size(slice->limits[at]);
+        } else if (auto* pad = std::get_if<Pad>(&op.op)) {
+            pad->low[at] = size(pad->low[at]);
+            pad->high[at] = size(pad->high[at]);
+        }
+    }
+
+    /// Some value in the loop or read by it has the shape of its space.
+    void resize(Fused& fused, const std::vector<Operation>& body) const {
+        const auto resize_as = [&](ValueId value) {
+            const auto& axis = axes_.of[static_cast<size_t>(value)];
+            if (!axis || old_[static_cast<size_t>(value)].type.shape != fused.space) return false;
+            resize(fused.space, *axis);
+            return true;
+        };
+        for (const Operation& inner : body) {
+            if (resize_as(inner.result())) return;
+            for (ValueId operand : inner.operands)
+                if (resize_as(operand)) return;
+        }
+    }
+
+    Function& f_;
+    const BatchAxes& axes_;
+    int64_t before_, after_;
+    std::vector<Value> old_;
+};
+
+/// Whether each result has a row per example.
+bool gives_rows(const Function& function, const BatchAxes& axes, std::string& why) {
+    for (const NamedValue& result : function.results)
+        if (axes.of[static_cast<size_t>(result.value)] != BatchAxis{}) {
+            why = fmt::format("result `{}` has no row per example", result.name);
+            return false;
+        }
+    return true;
+}
+
+}  // namespace
+
+bool couples_examples(const Module& module, const Function& function) {
+    return !find_batch_axes(module, function).why.empty();
+}
+
+std::optional<Function> rebatch(const Module& module, const Function& function, int64_t rows,
+                                std::string& why) {
+    if (!function.updates.empty()) {
+        why = "it updates states";
+        return std::nullopt;
+    }
+    const BatchAxes axes = find_batch_axes(module, function);
+    why = axes.why.empty() ? axes.draws : axes.why;
+    if (!why.empty() || !gives_rows(function, axes, why)) return std::nullopt;
+    Module alone;
+    alone.name = module.name;
+    alone.files = module.files;
+    alone.states = module.states;
+    alone.functions = {function};
+    Resizer(alone.functions[0], axes, module.training->batch_size, rows).run();
+    Diagnostics problems;
+    if (!passes::plan_memory(alone, problems).ok() ||
+        !verify(alone, problems, {.allow_gradient = false, .planned = true})) {
+        why = "the function for another batch would be wrong: " +
+              (problems.any() ? problems.list()[0].text : "it cannot be planned");
+        return std::nullopt;
+    }
+    return std::move(alone.functions[0]);
+}
+
+}  // namespace gmc

@@ -1,0 +1,34 @@
+// Saves and restores the control register of SSE and the settings of OpenMP.
+#include "runtime/library/host_settings.h"
+
+#include <omp.h>
+
+#include "runtime/kernels/denormals.h"
+
+namespace gmc::runtime {
+
+HostSettings::HostSettings(int threads)
+    : threads_(omp_get_max_threads()), dynamic_(omp_get_dynamic()), float_mode_(float_mode()) {
+    omp_set_dynamic(0);
+    omp_set_num_threads(threads);
+    // OpenMP keeps a team for each thread that calls: its members keep the setting from call to
+    // call, and those that it creates later inherit it.
+    thread_local int made_for = 0;
+    if (made_for < threads) {
+        flush_denormals_in_all_threads();
+        made_for = threads;
+    } else {
+        flush_denormals();
+    }
+}
+
+HostSettings::~HostSettings() {
+    set_float_mode(float_mode_);
+    omp_set_num_threads(threads_);
+    omp_set_dynamic(dynamic_);
+}
+
+int usual_threads() { return omp_get_max_threads(); }
+bool is_in_team() { return omp_in_parallel() != 0; }
+
+}  // namespace gmc::runtime

@@ -1,0 +1,194 @@
+// Describes the functions of a model, and runs them piece by piece.
+#include "runtime/library/library_model.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+
+#include "compiler/batch/rebatch.h"
+#include "compiler/support/edit_distance.h"
+#include "runtime/data/field_source.h"
+#include "runtime/library/host_settings.h"
+#include "runtime/train/fill_inputs.h"
+
+namespace gmc::runtime {
+namespace {
+
+gmc_kind kind_of(const ir::InputSource& source, int64_t classes) {
+    using Kind = ir::InputSource::Kind;
+    if (source.kind == Kind::kNormal) return GMC_NORMAL;
+    if (source.kind == Kind::kUniform) return GMC_UNIFORM;
+    if (source.kind == Kind::kValid) return GMC_VALID;
+    return classes > 0 ? GMC_LABEL : GMC_DATA;
+}
+
+ir::Shape shape_of_example(const ir::Type& type) {
+    return {type.shape.begin() + 1, type.shape.end()};
+}
+
+/// Whether `function` maps rows to rows, so that it can be called with any number of examples.
+bool maps_rows(const ir::Module& module, const ir::Function& function) {
+    const auto has_rows = [&](ir::ValueId value) {
+        const ir::Type& type = function.type(value);
+        return !type.is_scalar() && type.shape[0] == module.training->batch_size;
+    };
+    return function.updates.empty() && !function.inputs.empty() && !function.results.empty() &&
+           std::all_of(function.inputs.begin(), function.inputs.end(),
+                       [&](const ir::Input& input) {
+                           return input.source.kind != ir::InputSource::Kind::kArgument &&
+                                  has_rows(input.value);
+                       }) &&
+           std::all_of(function.results.begin(), function.results.end(),
+                       [&](const ir::NamedValue& result) { return has_rows(result.value); });
+}
+
+/// One piece of a call: `rows` examples from number `done` on. The rest of the batch is filled with
+/// the first of them, so that nothing strange is computed there.
+struct Piece {
+    int64_t done, rows, batch;
+
+    void fill(const float* from, int64_t width, float* to) const {
+        std::copy_n(from + done * width, rows * width, to);
+        for (int64_t row = rows; row < batch; ++row) std::copy_n(to, width, to + row * width);
+    }
+};
+
+}  // namespace
+
+LibraryModel::LibraryModel(TrainedModel trained, int threads)
+    : trained_(std::move(trained)), threads_(threads) {
+    const ir::Module& module = trained_.model->module();
+    for (const ir::Function& function : module.functions)
+        if (maps_rows(module, function)) add_function(function);
+}
+
+void LibraryModel::add_function(const ir::Function& function) {
+    const ir::Module& module = trained_.model->module();
+    RowFunction& row = functions_.emplace_back();
+    row.name = function.name;
+    row.couples = couples_examples(module, function);
+    for (const ir::Input& input : function.inputs) {
+        const ir::DataField* field = ir::find_field(module.data, input.source.field);
+        const int64_t classes = field == nullptr ? 0 : field->label_classes();
+        Port port{function.values[input.value].name,
+                  shape_of_example(function.type(input.value)),
+                  input.source,
+                  {}};
+        port.tensor.kind = kind_of(input.source, classes);
+        port.tensor.classes = classes;
+        if (field != nullptr) {
+            port.name = field->name;
+            port.tensor.low = field->range.low;
+            port.tensor.high = field->range.high;
+        }
+        row.inputs.push_back(std::move(port));
+    }
+    for (const ir::NamedValue& result : function.results)
+        row.outputs.push_back({result.name, shape_of_example(function.type(result.value)), {}, {}});
+}
+
+Result<std::unique_ptr<LibraryModel>> LibraryModel::load(const std::string& path,
+                                                         const std::string& run,
+                                                         const std::string& checkpoint, int threads,
+                                                         Diagnostics& diagnostics) {
+    const bool is_run = std::filesystem::is_directory(path);
+    if (!is_run && run.empty() && std::filesystem::exists(path)) {
+        diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` has no weights", path)
+            .help("give the folder of the run that has them, such as runs/vae_mlp");
+        return Failure{};
+    }
+    if (threads <= 0) threads = usual_threads();
+    const HostSettings settings(threads);
+    auto model = LoadedModel::load(model_path(path), diagnostics);
+    if (!model.ok()) return Failure{};
+    auto trained = with_weights(model.take(), run.empty() ? path : run, checkpoint, diagnostics);
+    if (!trained.ok()) return Failure{};
+    std::unique_ptr<LibraryModel> made(new LibraryModel(trained.take(), threads));
+    // Only now do the functions stay where they are.
+    for (RowFunction& function : made->functions_)
+        for (std::vector<Port>* ports : {&function.inputs, &function.outputs})
+            for (Port& port : *ports) {
+                port.tensor.name = port.name.c_str();
+                port.tensor.rank = port.shape.size();
+                port.tensor.shape = port.shape.data();
+                port.tensor.elements = ir::f32(port.shape).elements();
+            }
+    return made;
+}
+
+const LibraryModel::RowFunction* LibraryModel::find(const std::string& name) const {
+    const auto found = std::find_if(functions_.begin(), functions_.end(),
+                                    [&](const RowFunction& f) { return f.name == name; });
+    return found == functions_.end() ? nullptr : &*found;
+}
+
+bool LibraryModel::check(const RowFunction& function, const Call& call,
+                         Diagnostics& diagnostics) const {
+    if (function.couples && call.examples % batch_size() != 0) {
+        diagnostics.error(DiagnosticKind::kBadValue, {},
+                          "function `{}` computes with whole batches of {} examples, and {} were "
+                          "given",
+                          function.name, batch_size(), call.examples);
+        return false;
+    }
+    for (size_t i = 0; i < function.inputs.size(); ++i) {
+        const Port& port = function.inputs[i];
+        const float* from = call.inputs[i];
+        if (from == nullptr && port.tensor.kind == GMC_DATA) {
+            diagnostics.error(DiagnosticKind::kBadValue, {},
+                              "function `{}` needs `{}`, which cannot be drawn", function.name,
+                              port.name);
+            return false;
+        }
+        if (from == nullptr || port.tensor.kind != GMC_LABEL) continue;
+        for (int64_t row = 0; row < call.examples; ++row) {
+            const float label = from[row];
+            if (label >= 0 && label < static_cast<float>(port.tensor.classes) &&
+                label == std::floor(label))
+                continue;
+            diagnostics.error(DiagnosticKind::kBadValue, {},
+                              "`{}` of example {} is {}, but the labels are 0 to {}", port.name,
+                              row, label, port.tensor.classes - 1);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool LibraryModel::run(const RowFunction& function, const Call& call, Diagnostics& diagnostics) {
+    if (!check(function, call, diagnostics)) return false;
+    const std::lock_guard lock(one_at_a_time_);
+    const HostSettings settings(threads_);
+    LoadedModel& model = *trained_.model;
+    for (int64_t done = 0; done < call.examples;) {
+        Executable* executable =
+            model.function_for(function.name, call.examples - done, diagnostics);
+        if (executable == nullptr) return false;
+        const int64_t batch = executable->result_type(0).shape[0];
+        const Piece piece{done, std::min(batch, call.examples - done), batch};
+        const int64_t first = call.first + done;
+        const auto is_drawn = [&](size_t i) { return call.inputs[i] == nullptr; };
+        set_noise(*executable, call.seed, first, is_drawn);
+        set_labels(model.module(), *executable, first, std::nullopt);
+        for (size_t i = 0; i < function.inputs.size(); ++i) {
+            const gmc_tensor& tensor = function.inputs[i].tensor;
+            float* to = executable->input(i);
+            if (!is_drawn(i))
+                piece.fill(call.inputs[i], tensor.elements, to);
+            else if (tensor.kind == GMC_VALID)
+                for (int64_t row = 0; row < batch; ++row) to[row] = row < piece.rows ? 1.0F : 0.0F;
+        }
+        executable->run(model.context(call.seed, static_cast<uint32_t>(first / batch_size())));
+        for (size_t i = 0; i < function.outputs.size(); ++i)
+            if (call.outputs[i] != nullptr) {
+                const int64_t width = function.outputs[i].tensor.elements;
+                std::copy_n(executable->result(i), piece.rows * width,
+                            call.outputs[i] + done * width);
+            }
+        done += piece.rows;
+    }
+    return true;
+}
+
+}  // namespace gmc::runtime

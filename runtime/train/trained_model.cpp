@@ -1,0 +1,35 @@
+// Reads a checkpoint into a loaded model.
+#include "runtime/train/trained_model.h"
+
+#include <filesystem>
+
+namespace gmc::runtime {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// The ending may be left out.
+std::string file_of(const std::string& checkpoint) {
+    const std::string with_ending = checkpoint + ".safetensors";
+    return !fs::exists(checkpoint) && fs::exists(with_ending) ? with_ending : checkpoint;
+}
+
+}  // namespace
+
+std::string model_path(const std::string& path) {
+    return fs::is_directory(path) ? path + "/model.gmc" : path;
+}
+
+Result<TrainedModel> with_weights(std::unique_ptr<LoadedModel> model, const std::string& folder,
+                                  const std::string& checkpoint, Diagnostics& diagnostics) {
+    TrainedModel trained{std::move(model), {}, folder};
+    if (!read_checkpoint(file_of(folder + "/" + checkpoint), trained.model->states(),
+                         trained.training, diagnostics))
+        return Failure{};
+    trained.model->set_progress(trained.training.step, trained.training.epoch);
+    trained.model->fix_states();
+    return trained;
+}
+
+}  // namespace gmc::runtime

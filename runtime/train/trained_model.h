@@ -1,0 +1,26 @@
+// A compiled model with the weights of a run.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "runtime/train/checkpoint.h"
+#include "runtime/train/loaded_model.h"
+
+namespace gmc::runtime {
+
+struct TrainedModel {
+    std::unique_ptr<LoadedModel> model;
+    TrainingState training;
+    std::string folder;  ///< of the run
+};
+
+/// The .gmc that `path` names: `path` itself or, where that is the folder of a run, its model.gmc.
+std::string model_path(const std::string& path);
+
+/// Puts the states of `folder`/`checkpoint` into the model, which must be theirs, and fixes them.
+/// Errors: those of read_checkpoint.
+Result<TrainedModel> with_weights(std::unique_ptr<LoadedModel> model, const std::string& folder,
+                                  const std::string& checkpoint, Diagnostics& diagnostics);
+
+}  // namespace gmc::runtime

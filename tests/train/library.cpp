@@ -1,0 +1,203 @@
+// The C interface of libgmc: what it gives, what it refuses, and that it leaves its host alone. The
+// library is linked with a copy of gmc of its own, beside that of this program.
+#include "runtime/library/gmc.h"
+
+#include <omp.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "compiler/ir/artefact.h"
+#include "runtime/library/gmc.hpp"
+#include "runtime/train/generate.h"
+#include "runtime/train/trained_model.h"
+#include "tests/compile_model.h"
+
+#if defined(__SSE__)
+#include <xmmintrin.h>
+#endif
+
+namespace {
+
+namespace fs = std::filesystem;
+using Floats = std::vector<float>;
+
+constexpr const char* kModel = R"(
+model: points
+data:
+  point: {synthetic: ring, count: 400}
+  label: {labels_of: point}
+networks:
+  net: {inputs: {z: [3]}, layers: [dense: {units: 20, activation: relu}, dense: 2]}
+objective:
+  let: {z: normal(net)}
+  minimize: {networks: net, loss: mean(sum((net(z) - point)^2))}
+  functions:
+    sample(z, label): net(z) + label
+    twice(point): {a: 2 * point, b: sum(point)}
+    centred(point): point - mean(point)
+    number(z): mean(sum(z))
+train: {batch_size: 16, epochs: 1}
+)";
+
+/// A run with the weights with which training would begin.
+class Run {
+  public:
+    Run() : folder_(fs::temp_directory_path() / fmt::format("gmc-library-{}", getpid())) {
+        fs::create_directories(folder_);
+        std::ofstream(folder_ / "model.yaml") << kModel;
+        gmc::Diagnostics diagnostics;
+        const gmc::ir::Module module = gmc::compile_file(folder_ / "model.yaml", {});
+        REQUIRE(gmc::ir::write_file(folder_ / "model.gmc", gmc::ir::artefact_text(module),
+                                    diagnostics));
+        gmc::runtime::StateStore states(module);
+        REQUIRE(states.initialise(1, diagnostics));
+        REQUIRE(gmc::runtime::write_checkpoint(folder_ / "checkpoint.safetensors", states, {},
+                                               diagnostics));
+    }
+    ~Run() { fs::remove_all(folder_); }
+    std::string path() const { return folder_; }
+    std::string file(const std::string& name) const { return folder_ / name; }
+
+  private:
+    fs::path folder_;
+};
+
+double difference(const Floats& a, const Floats& b) {
+    double most = 0;
+    for (size_t i = 0; i < std::min(a.size(), b.size()); ++i)
+        most = std::max(most, std::abs(double{a[i]} - double{b[i]}));
+    return most;
+}
+
+std::string error_of(gmc_status expected, gmc_status status) {
+    CHECK(status == expected);
+    return gmc_last_error();
+}
+
+}  // namespace
+
+TEST_CASE("the library describes a model and samples as gmrun does") {
+    const Run run;
+    gmc::Model model(run.path());
+    CHECK(model.name() == "points");
+    CHECK(model.batch_size() == 16);
+    CHECK(model.functions() == std::vector<std::string>{"sample", "twice", "centred"});
+    const auto inputs = model.inputs("sample");
+    REQUIRE(inputs.size() == 2);
+    CHECK((inputs[0].name == "z" && inputs[0].kind == GMC_NORMAL && inputs[0].elements == 3));
+    CHECK((inputs[1].name == "label" && inputs[1].kind == GMC_LABEL && inputs[1].classes == 8));
+    CHECK(model.outputs("twice")[1].shape.empty());
+
+    gmc::Diagnostics diagnostics;
+    auto loaded = gmc::runtime::LoadedModel::load(run.file("model.gmc"), diagnostics);
+    REQUIRE(loaded.ok());
+    auto trained = gmc::runtime::with_weights(loaded.take(), run.path(), "checkpoint.safetensors",
+                                              diagnostics);
+    REQUIRE(trained.ok());
+    const auto expected = gmc::runtime::generate(*trained->model, "sample", 50, 7, diagnostics);
+    REQUIRE(expected.ok());
+    for (int64_t count : {1, 2, 15, 16, 17, 50}) {
+        INFO(count);
+        CHECK(difference(model.run("sample", count, {}, 7).at("sample"), expected->values) < 1e-6);
+    }
+    const Floats last = model.run("sample", 3, {}, 7, 47).at("sample");
+    CHECK(difference(last, {expected->values.end() - 6, expected->values.end()}) < 1e-6);
+}
+
+TEST_CASE("the library runs on the caller's numbers") {
+    const Run run;
+    gmc::Model model(run.path());
+    const gmc::Values results = model.run("twice", 2, {{"point", {1, 2, 3, 5}}});
+    CHECK(results.at("a") == Floats{2, 4, 6, 10});
+    CHECK(results.at("b") == Floats{3, 8});
+    const Floats z(20 * 3, 0.5F), label(20, 2);
+    const Floats same = model.run("sample", 20, {{"z", z}, {"label", label}}).at("sample");
+    for (size_t i = 0; i < 20; ++i) CHECK(difference({same[2 * i]}, {same[0]}) < 1e-6);
+    CHECK_THROWS_AS(model.run("twice", 2, {{"point", {1, 2, 3}}}), gmc::Error);
+    CHECK_THROWS_AS(model.run("twice", 1, {{"pint", {1, 2}}}), gmc::Error);
+}
+
+TEST_CASE("the library says what is wrong") {
+    const Run run;
+    gmc_model* model = nullptr;
+    CHECK(error_of(GMC_WRONG_CALL, gmc_load(nullptr, nullptr, &model)) == "an argument is NULL");
+    CHECK(error_of(GMC_WRONG_INPUT, gmc_load("no/run", nullptr, &model)).find("no/run") !=
+          std::string::npos);
+    CHECK(model == nullptr);
+    CHECK(error_of(GMC_WRONG_INPUT, gmc_load(run.file("model.gmc").c_str(), nullptr, &model))
+              .find("has no weights") != std::string::npos);
+    CHECK(error_of(GMC_WRONG_INPUT, gmc_load(run.file("model.yaml").c_str(), nullptr, &model)) !=
+          "");
+    std::ofstream(run.file("cut")) << "gmc-checkpoint 2 100\n";
+    gmc_options options = GMC_OPTIONS_INIT;
+    options.checkpoint = "cut";
+    CHECK(error_of(GMC_WRONG_INPUT, gmc_load(run.path().c_str(), &options, &model)).find("cut") !=
+          std::string::npos);
+
+    REQUIRE(gmc_load(run.path().c_str(), nullptr, &model) == GMC_OK);
+    Floats to(64);
+    float* outputs[] = {to.data(), to.data()};
+    CHECK(error_of(GMC_WRONG_CALL, gmc_run(model, "decode", 1, nullptr, outputs, nullptr)) ==
+          "model `points` has no function `decode`; it has sample, twice, centred");
+    CHECK(error_of(GMC_WRONG_CALL, gmc_run(model, "sample", 0, nullptr, outputs, nullptr)) ==
+          "0 examples from number 0 on: at least 1, from 0 on");
+    CHECK(error_of(GMC_WRONG_INPUT, gmc_run(model, "twice", 1, nullptr, outputs, nullptr))
+              .find("needs `point`, which cannot be drawn") != std::string::npos);
+    const Floats label = {8}, points(64);
+    const float* inputs[] = {nullptr, label.data()};
+    CHECK(error_of(GMC_WRONG_INPUT, gmc_run(model, "sample", 1, inputs, outputs, nullptr))
+              .find("`label` of example 0 is 8, but the labels are 0 to 7") != std::string::npos);
+    const float* data[] = {points.data()};
+    CHECK(error_of(GMC_WRONG_INPUT, gmc_run(model, "centred", 15, data, outputs, nullptr))
+              .find("whole batches of 16") != std::string::npos);
+    CHECK(gmc_run(model, "centred", 16, data, outputs, nullptr) == GMC_OK);
+    gmc_tensor tensor;
+    CHECK(error_of(GMC_WRONG_CALL, gmc_input(model, "twice", 1, &tensor)) != "");
+    CHECK(gmc_function_name(model, 3) == nullptr);
+    gmc_free(model);
+    gmc_free(nullptr);
+}
+
+TEST_CASE("the library leaves its host's settings alone, and runs inside parallel regions") {
+    const Run run;
+    gmc::Model model(run.path());
+    const Floats expected = model.run("sample", 16).at("sample");
+    const int threads = omp_get_max_threads();
+    omp_set_num_threads(3);
+    CHECK(model.run("sample", 16).at("sample") == expected);
+    CHECK(omp_get_max_threads() == 3);
+#if defined(__SSE__)
+    const unsigned mode = _mm_getcsr() & 0xffc0U;
+    _mm_setcsr(0x1f80);
+    CHECK(model.run("sample", 16).at("sample") == expected);
+    CHECK((_mm_getcsr() & 0xffc0U) == 0x1f80);
+    _mm_setcsr(mode);
+#endif
+    std::vector<Floats> found(3);
+#pragma omp parallel num_threads(3)
+    { found[static_cast<size_t>(omp_get_thread_num())] = model.run("sample", 16).at("sample"); }
+    for (const Floats& values : found)
+        if (!values.empty()) CHECK(values == expected);
+    omp_set_num_threads(threads);
+}
+
+TEST_CASE("models of the library may be used from several threads") {
+    const Run run;
+    gmc::Model shared(run.path());
+    const Floats expected = shared.run("sample", 40).at("sample");
+    std::vector<Floats> found(6);
+    std::vector<std::thread> threads;
+    for (size_t i = 0; i < found.size(); ++i)
+        threads.emplace_back([&, i] {
+            gmc::Model own(run.path());
+            for (int call = 0; call < 20; ++call)
+                found[i] =
+                    (i % 2 == 0 ? own : shared).run("sample", 40 - 8 * (call % 2)).at("sample");
+        });
+    for (std::thread& thread : threads) thread.join();
+    for (const Floats& values : found) CHECK(difference(values, expected) < 1e-6);
+}

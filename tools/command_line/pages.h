@@ -1,0 +1,42 @@
+// What a program says of itself beside --help: its man page, and what shells need to complete its
+// command lines. All of it comes from the tables of options that the commands declare.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace gmc::tools {
+
+struct OptionPage {
+    std::string name;                  ///< "output"
+    std::string letter;                ///< "o", or ""
+    std::string value;                 ///< "FILE"; "" for a flag
+    std::string otherwise;             ///< the default as text, or ""
+    std::vector<std::string> choices;  ///< all values that there are, or none
+    std::string about;
+};
+
+struct CommandPage {
+    std::string name, summary;  ///< "sample", and what the overview says of it
+    std::string usage, about;
+    struct Argument {
+        std::string name, about;
+    };
+    std::vector<Argument> arguments;
+    std::vector<OptionPage> options;
+};
+
+struct ProgramPage {
+    std::string name, about, version;
+    std::vector<CommandPage> commands;
+};
+
+/// The man page in section 1, in the macros of man(7).
+std::string man_page(const ProgramPage& program);
+
+/// A script for the shell "bash", "zsh" or "fish"; "" for another one.
+std::string completion(const ProgramPage& program, std::string_view shell);
+
+}  // namespace gmc::tools

@@ -1,0 +1,14 @@
+// The text of --version.
+#include "tools/command_line/version.h"
+
+#include <fmt/format.h>
+
+namespace gmc::tools {
+
+std::string version_text(std::string_view program) {
+    const std::string commit = *kVersion.commit == 0 ? "" : fmt::format(" ({})", kVersion.commit);
+    return fmt::format("{} {}{}\nbuilt with oneDNN {}\n", program, kVersion.number, commit,
+                       kVersion.onednn);
+}
+
+}  // namespace gmc::tools
