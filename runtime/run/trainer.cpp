@@ -23,7 +23,7 @@
 #include "runtime/run/validation.h"
 #include "runtime/train/checkpoint.h"
 #include "runtime/train/generate.h"
-#include "runtime/train/sample_picture.h"
+#include "runtime/train/picture.h"
 #include "runtime/train/step_runner.h"
 
 namespace gmc::runtime {

@@ -4,7 +4,10 @@
 #include <algorithm>
 
 #include "runtime/data/field_source.h"
+#include "runtime/output/png.h"
 #include "runtime/output/scatter.h"
+#include "runtime/train/generate.h"
+#include "runtime/train/sampler.h"
 
 namespace gmc::runtime {
 namespace {
@@ -101,6 +104,19 @@ Result<Image> draw(LoadedModel& model, const Examples& examples, int64_t columns
     ScatterOptions scatter;
     scatter.path_length = columns;
     return scatter_plot(data, examples.values, scatter, diagnostics);
+}
+
+bool draw_samples(LoadedModel& model, uint64_t seed, std::optional<int64_t> count,
+                  const std::string& path, Diagnostics& diagnostics) {
+    const ir::Function* sample = model.module().find_function("sample");
+    if (sample == nullptr || sample->results.empty()) return true;
+    const ir::Shape& shape = sample->type(sample->results[0].value).shape;
+    if (!is_drawable(shape) || !Sampler::can_sample(model, *sample)) return true;
+    const auto samples =
+        generate(model, "sample", count.value_or(usual_count(shape)), seed, diagnostics);
+    if (!samples.ok()) return false;
+    const auto picture = draw(model, *samples, 0, diagnostics);
+    return picture.ok() && write_png(path, *picture, diagnostics);
 }
 
 }  // namespace gmc::runtime

@@ -1,6 +1,7 @@
 // Draws what models make: a grid of images, or points over the points of the data.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "runtime/output/image_grid.h"
@@ -28,5 +29,11 @@ bool is_drawable(const ir::Shape& shape);
 /// those of image_grid and of the data.
 Result<Image> draw(LoadedModel& model, const Examples& examples, int64_t columns,
                    Diagnostics& diagnostics);
+
+/// Writes a picture of `count` samples (by default 64 images or 2000 points) of the function
+/// `sample` to `path`. Nothing is drawn for models whose samples are no pictures or points, or are
+/// made of data. False after an error.
+[[nodiscard]] bool draw_samples(LoadedModel& model, uint64_t seed, std::optional<int64_t> count,
+                                const std::string& path, Diagnostics& diagnostics);
 
 }  // namespace gmc::runtime

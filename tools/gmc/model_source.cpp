@@ -23,9 +23,12 @@ std::vector<std::string> recipe_directories(const std::string& model) {
     const fs::path program = fs::read_symlink("/proc/self/exe", code);
     const fs::path folder = program.parent_path();
     // Installed: PREFIX/bin/gmc; in a build tree: build/gmc and build/share/gmc, a link.
-    if (!code)
-        for (const fs::path& prefix : {folder.parent_path(), folder})
-            out.push_back((prefix / "share/gmc/models/recipes").string());
+    if (code) return out;
+    for (const fs::path& prefix : {folder.parent_path(), folder}) {
+        // Without the link, so that messages name the file in the source tree.
+        out.push_back(fs::weakly_canonical(prefix / "share/gmc/models/recipes", code).string());
+        if (code) out.pop_back();
+    }
     return out;
 }
 
