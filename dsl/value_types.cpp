@@ -41,7 +41,10 @@ std::string number_hint(const std::string& text) {
     if (const size_t comma = text.find(','); comma != std::string::npos) {
         std::string point = text;
         point[comma] = '.';
-        if (is_number(point)) return fmt::format("the decimal mark is a point: {}", point);
+        // 1,000 is a thousand for most who write it.
+        const bool thousands = text[0] != '0' && text.size() == comma + 4;
+        if (!thousands && is_number(point))
+            return fmt::format("the decimal mark is a point: {}", point);
         if (is_number(without(text, ',')))
             return fmt::format("digits are written without `,`: {}", without(text, ','));
     }
@@ -64,6 +67,8 @@ void wrong_type(const Node& node, const KeyRow& row, Diagnostics& diagnostics) {
     note_origin(error, node);
     const bool numeric =
         row.type == KeyType::kInteger || row.type == KeyType::kNumber || row.type == KeyType::kPair;
+    if (node.is_map() && std::string_view(row.key) == "activation")
+        error.help("one with numbers is a layer of its own: `- leaky_relu: {slope: 0.2}`");
     if (!node.is_scalar()) return;
     if (numeric && node.quoted && parse_number(node.text)) error.help("write it without quotes");
     if (const std::string hint = numeric ? number_hint(node.text) : ""; !hint.empty())

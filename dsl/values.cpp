@@ -36,10 +36,14 @@ void decimal_comma(const Entry& before, const Entry& entry, Diagnostic& error) {
                           whole, entry.key, whole, entry.key));
 }
 
-/// `dense:784` and `-dense` are words for YAML, which wants a space behind the `:` and the `-`.
+/// `dense:784`, `-dense`, `dense(784)` are words for YAML, which wants a space behind `:` and `-`.
 std::string missing_space(const std::string& name) {
     if (name.size() > 1 && name[0] == '-' && name[1] != '-' && name[1] != ' ')
         return fmt::format("a space is missing behind the dash: `- {}`", name.substr(1));
+    const size_t bracket = name.find('(');
+    if (name.ends_with(')') && bracket + 2 < name.size() && is_name(name.substr(0, bracket)))
+        return fmt::format("a value stands behind a colon: `{}: {}`", name.substr(0, bracket),
+                           name.substr(bracket + 1, name.size() - bracket - 2));
     const size_t colon = name.find(':');
     if (colon == std::string::npos || colon == 0 || !is_name(name.substr(0, colon))) return "";
     const std::string value = name.substr(colon + 1);
@@ -88,10 +92,15 @@ bool check_name(const std::string& text, const std::string& what, Span where,
                 Diagnostics& diagnostics) {
     constexpr size_t kLongestName = 100;
     if (is_name(text) && text.size() <= kLongestName) return true;
-    diagnostics.error(
+    Diagnostic& error = diagnostics.error(
         DiagnosticKind::kBadValue, where,
         "{} cannot be called `{}`: a name is a letter or _, then letters, digits and _, at most {}",
         what, text.substr(0, 40), kLongestName);
+    std::string near = text.substr(0, kLongestName);
+    std::replace_if(
+        near.begin(), near.end(), [](char c) { return !is_name_part(c); }, '_');
+    if (!near.empty() && !is_name_start(near[0])) near.insert(0, "_");
+    if (near.find_first_not_of('_') != near.npos) error.help(fmt::format("`{}` is one", near));
     return false;
 }
 

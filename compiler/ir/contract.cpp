@@ -6,32 +6,33 @@
 namespace gmc::ir {
 namespace {
 
-constexpr std::string_view kDataPrefix = "data.";
 constexpr std::string_view kFormats[] = {"idx", "npy", "npz",       "folder",
                                          "csv", "wav", "synthetic", "labels"};
 
 struct SourceWord {
     InputSource::Kind kind;
-    std::string_view word;
+    std::string_view word;  ///< with a dot: a name follows
 };
-constexpr SourceWord kSourceWords[] = {{InputSource::Kind::kNormal, "normal"},
-                                       {InputSource::Kind::kUniform, "uniform"},
-                                       {InputSource::Kind::kValid, "valid"},
-                                       {InputSource::Kind::kArgument, "argument"}};
+constexpr SourceWord kSourceWords[] = {
+    {InputSource::Kind::kData, "data."},       {InputSource::Kind::kNormal, "normal"},
+    {InputSource::Kind::kUniform, "uniform"},  {InputSource::Kind::kValid, "valid"},
+    {InputSource::Kind::kTotal, "total."},     {InputSource::Kind::kLargest, "largest."},
+    {InputSource::Kind::kArgument, "argument"}};
 
 }  // namespace
 
 std::string to_string(const InputSource& source) {
     for (const SourceWord& known : kSourceWords)
-        if (known.kind == source.kind) return std::string(known.word);
-    return std::string(kDataPrefix) + source.field;
+        if (known.kind == source.kind) return std::string(known.word) + source.field;
+    return "argument";
 }
 
 std::optional<InputSource> input_source(std::string_view text) {
-    if (text.starts_with(kDataPrefix) && text.size() > kDataPrefix.size())
-        return InputSource::data(std::string(text.substr(kDataPrefix.size())));
-    for (const SourceWord& known : kSourceWords)
-        if (known.word == text) return InputSource{known.kind, ""};
+    for (const SourceWord& known : kSourceWords) {
+        if (known.word == text && !known.word.ends_with('.')) return InputSource{known.kind, ""};
+        if (known.word.ends_with('.') && text.starts_with(known.word) && text != known.word)
+            return InputSource{known.kind, std::string(text.substr(known.word.size()))};
+    }
     return std::nullopt;
 }
 

@@ -24,17 +24,21 @@ struct InputSource {
         kNormal,   ///< standard normal noise; row i is a function of the seed and example i
         kUniform,  ///< the same, uniform in [0, 1)
         kValid,    ///< 1 for rows that are examples, 0 for those that pad a last batch
+        kTotal,    ///< `total.sum.0`: that result of @evaluate, summed over all batches
+        kLargest,  ///< `largest.max.0`: the same, the largest
         kArgument  ///< the caller sets it
     };
     Kind kind = Kind::kArgument;
-    std::string field;  ///< of kData
+    std::string field;  ///< of kData; the result of kTotal and kLargest
 
     static InputSource data(std::string field) { return {Kind::kData, std::move(field)}; }
     bool is_data() const { return kind == Kind::kData; }
+    /// Whether it is known when @evaluate has run over all of the data.
+    bool is_of_set() const { return kind == Kind::kTotal || kind == Kind::kLargest; }
     bool is_noise() const { return kind == Kind::kNormal || kind == Kind::kUniform; }
     friend bool operator==(const InputSource&, const InputSource&) = default;
 };
-/// "data.image", "normal", "uniform", "valid" or "argument".
+/// "data.image", "normal", "uniform", "valid", "total.sum.0", "largest.max.0" or "argument".
 std::string to_string(const InputSource& source);
 /// The source of that text; none when it is no such text.
 std::optional<InputSource> input_source(std::string_view text);

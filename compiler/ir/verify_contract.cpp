@@ -223,6 +223,16 @@ class ContractCheck {
                 if (type != f32({batch}))
                     wrong(fmt::format("`valid` is {}", to_string(f32({batch}))));
                 return;
+            case InputSource::Kind::kTotal:
+            case InputSource::Kind::kLargest: {
+                const Function* evaluate = module_.find_function("evaluate");
+                for (const NamedValue& result :
+                     evaluate == nullptr ? std::vector<NamedValue>{} : evaluate->results)
+                    if (result.name == input.source.field && evaluate->type(result.value) == type)
+                        return;
+                return wrong(
+                    fmt::format("@evaluate has no result `{}` of this type", input.source.field));
+            }
             case InputSource::Kind::kArgument:
                 return wrong("nobody gives it its value when the module runs");
         }

@@ -18,14 +18,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <optional>
+#include <queue>
+#include <utility>
 #include <vector>
 
 #include "compiler/ir/views.h"
+#include "compiler/support/range_set.h"
 
 namespace gmc::ir {
 namespace {
+
+/// More overlaps of a function are not told.
+constexpr int kMostConflicts = 50;
 
 /// One tensor in memory: a value and the reshapes of it.
 struct Buffer {
@@ -275,15 +282,25 @@ class PlanCheck {
         // In the order in which they are written, each against what is alive then.
         std::stable_sort(placed.begin(), placed.end(),
                          [](const Buffer& x, const Buffer& y) { return x.first < y.first; });
-        std::vector<Buffer> alive;
-        for (const Buffer& late : placed) {
-            const auto is_over = [&](const Buffer& early) { return early.last < late.first; };
-            alive.erase(std::remove_if(alive.begin(), alive.end(), is_over), alive.end());
-            for (const Buffer& early : alive)
-                if (early.overlaps(late) && conflict(early, late))
-                    error(late, fmt::format("{} and {} overlap in memory while both are needed",
-                                            shown(early.value), shown(late.value)));
-            alive.push_back(late);
+        std::vector<ByteRange> ranges;
+        for (const Buffer& b : placed) ranges.push_back({b.begin, b.end});
+        RangeSet alive(ranges);
+        using Death = std::pair<int64_t, size_t>;  // the last op that reads a value, and which
+        std::priority_queue<Death, std::vector<Death>, std::greater<>> deaths;
+        int conflicts = 0;
+        for (size_t i = 0; i < placed.size() && conflicts < kMostConflicts; ++i) {
+            const Buffer& late = placed[i];
+            for (; !deaths.empty() && deaths.top().first < late.first; deaths.pop())
+                alive.erase(deaths.top().second);
+            for (const size_t other : alive.overlapping(ranges[i])) {
+                const Buffer& early = placed[other];
+                if (!conflict(early, late)) continue;
+                error(late, fmt::format("{} and {} overlap in memory while both are needed",
+                                        shown(early.value), shown(late.value)));
+                if (++conflicts == kMostConflicts) break;
+            }
+            alive.insert(i);
+            deaths.emplace(late.last, i);
         }
     }
 

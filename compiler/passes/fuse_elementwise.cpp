@@ -48,8 +48,8 @@ class Explainer {
         return i;
     }
 
-    /// Whether operation `i` only looks at a part of what it reads that nothing reads but the end
-    /// of the function: what a state becomes.
+    /// Whether operation `i` is a slice or reshape that no operation reads, other than more of
+    /// these: it is the new contents of a state.
     bool is_end(int i) const {
         return (op(i).as<Slice>() != nullptr || op(i).as<Reshape>() != nullptr) &&
                std::all_of(users(i).begin(), users(i).end(),
@@ -86,7 +86,7 @@ class Explainer {
         const LoopGroup* reader = reading_loop(i);
         if (reader == nullptr) return "";
         if (op(i).info().has(kReduction)) return "a reduction, complete when its loop has ended";
-        if (const std::string* dear = grouping_.why_dear(op(i).result())) return *dear;
+        if (const std::string* reason = grouping_.why_costly(op(i).result())) return *reason;
         if (reader->space != grouping_.space(i))
             return fmt::format("read by a loop over another space, {}", to_string(reader->space));
         return "a result or a new state, which a later loop reads instead of computing it again";
@@ -99,9 +99,9 @@ class Explainer {
 
 /// Writes a function anew with `fused` ops.
 ///
-/// Loops and other operations stand in the order of repeated sweeps through the old program, each
-/// of which places what is ready when the sweep comes by: an operation at its place, a loop at the
-/// place of one of its roots. So a loop stands about where its last operand is made.
+/// The new order comes from repeated sweeps through the old program. When a sweep reaches an
+/// operation, or a root of a loop, whose operands are all in the new program, it appends that
+/// operation or loop to the new program. So a loop stands about where its last operand is made.
 class Fuser {
   public:
     explicit Fuser(Function& function) : f_(function), grouping_(function) {}

@@ -7,7 +7,7 @@
 // results of functions, reductions. Each loop computes some stored values over one space (its
 // roots) from others. Everything between is computed inside the loop, and again in another loop
 // that needs it, when that is cheaper than a trip through memory: dropout's mask is drawn anew in
-// the backward loop, and a ReLU is computed again from the convolution's output. What is too dear
+// the backward loop, and a ReLU is computed again from the convolution's output. What is too costly
 // to compute again is stored too. Roots at one depth of the graph that read a common tensor share a
 // loop, so a bias gradient comes with the activation's gradient. loop_grouping decides all this.
 // Requires: no `gradient`. Ensures: the operations are in dependency order; every `fused` has a

@@ -1,5 +1,5 @@
-// Depths, loops by what their roots read in common, then the values that are too dear to compute in
-// several loops: the last of them first, with the loops that it changes formed anew.
+// Depths, loops by what their roots read in common, then the values that are too costly to
+// compute in several loops: the last of them first, with the loops that it changes formed anew.
 #include "compiler/passes/loop_grouping.h"
 
 #include <fmt/format.h>
@@ -27,7 +27,7 @@ constexpr int64_t kSmallSpace = 4096;
 /// Which of the numbers 0 .. count - 1 belong together.
 class DisjointSets {
   public:
-    explicit DisjointSets(size_t count) : parent_(count) {
+    explicit DisjointSets(size_t count) : parent_(count), count_(count) {
         std::iota(parent_.begin(), parent_.end(), 0);
     }
     int find(int i) {
@@ -37,11 +37,16 @@ class DisjointSets {
     /// The larger of both stands for the union.
     void join(int a, int b) {
         a = find(a), b = find(b);
+        if (a == b) return;
+        --count_;
         parent_[std::min(a, b)] = std::max(a, b);
     }
+    /// How many sets there are.
+    size_t count() const { return count_; }
 
   private:
     std::vector<int> parent_;
+    size_t count_;
 };
 
 void sort_unique(std::vector<int>& numbers) {
@@ -56,7 +61,7 @@ LoopGrouping::LoopGrouping(const Function& function) : function_(function) {
     find_stored();
     find_levels();
     find_groups();
-    store_what_is_dear();
+    store_costly_values();
     finish();
 }
 
@@ -65,9 +70,9 @@ const Shape& LoopGrouping::space(int i) const {
     return function_.type(o.info().has(kReduction) ? o.operands[0] : o.result()).shape;
 }
 
-const std::string* LoopGrouping::why_dear(ValueId v) const {
-    const auto found = dear_.find(v);
-    return found == dear_.end() ? nullptr : &found->second;
+const std::string* LoopGrouping::why_costly(ValueId v) const {
+    const auto found = costly_.find(v);
+    return found == costly_.end() ? nullptr : &found->second;
 }
 
 void LoopGrouping::index() {
@@ -189,22 +194,35 @@ void LoopGrouping::walk_up(int from, int level_most, std::vector<int>& roots) {
 // ---- loops --------------------------------------------------------------------------------------
 
 /// Splits roots of a group into sets that are connected by reading a common tensor, or each other.
+///
+/// Goes back from all roots at once and ends as soon as they are one set: most roots of a group
+/// meet near by, while all of a deep network may lie below them.
 std::vector<std::vector<int>> LoopGrouping::connected(const std::vector<int>& roots) {
     ++walk_;
     DisjointSets sets(roots.size());
+    std::vector<std::pair<int, int>> found;  // operations to go on from, and who found them
+    const auto touch = [&](ValueId v, int owner) {
+        if (marked(value_marks_[v], owner)) sets.join(owner, value_marks_[v].owner);
+    };
+    const auto enter = [&](int i, int owner) {
+        if (!marked(op_marks_[i], owner))
+            found.emplace_back(i, owner);
+        else if (reads_stored_[i])  // who computes the same, reads the same
+            sets.join(owner, op_marks_[i].owner);
+    };
     for (size_t n = 0; n < roots.size(); ++n) {
-        const auto owner = static_cast<int>(n);
-        const auto touch = [&](ValueId v) {
-            if (marked(value_marks_[v], owner)) sets.join(owner, value_marks_[v].owner);
-        };
-        touch(op(roots[n]).result());
-        const auto enter = [&](int i) {
-            if (!marked(op_marks_[i], owner)) return true;
-            // Who computes the same, reads the same.
-            if (reads_stored_[i]) sets.join(owner, op_marks_[i].owner);
-            return false;
-        };
-        walk_down(roots[n], enter, touch);
+        touch(op(roots[n]).result(), static_cast<int>(n));
+        enter(roots[n], static_cast<int>(n));
+    }
+    for (size_t next = 0; next < found.size() && sets.count() > 1; ++next) {
+        const auto [i, owner] = found[next];
+        if (is_broadcast(i)) continue;  // what it reads comes from outside
+        for (ValueId v : op(i).operands) {
+            if (is_stored_[v])
+                touch(v, owner);
+            else
+                enter(producer_[v], owner);
+        }
     }
     std::map<int, std::vector<int>> out;
     for (size_t n = 0; n < roots.size(); ++n)
@@ -256,11 +274,13 @@ void LoopGrouping::finish() {
     }
 }
 
-// ---- what is dear -------------------------------------------------------------------------------
+// ---- costly values ------------------------------------------------------------------------------
 
-/// Walks back through the function. When a value becomes stored, what the loops that this changes
-/// compute is looked at again, from its end; nothing else can have become dear.
-void LoopGrouping::store_what_is_dear() {
+/// Stores the values that cost too much to compute in several loops. Walks back through the
+/// function. Storing a value changes some loops: the operations that these compute become due
+/// again, and the walk goes back to the last of them. For all others the answer is the same as
+/// before.
+void LoopGrouping::store_costly_values() {
     is_due_ = fusable_;
     due_most_ = static_cast<int>(function_.operations.size()) - 1;
     looked_at_least_ = due_most_ + 1;
@@ -272,17 +292,20 @@ void LoopGrouping::store_what_is_dear() {
         }
         is_due_[i] = false;
         looked_at_least_ = std::min(looked_at_least_, i);
+        // Every loop makes its own, and nothing is computed on the way to one. A constant may have
+        // as many loops as there are layers, so that even listing them each time costs too much.
+        if (is_broadcast(i) || op(i).as<Constant>() != nullptr) continue;
         update_computing(i);
         if (computing_[i].size() < 2) continue;
-        std::string why = too_dear(i);
+        std::string why = too_costly(i);
         if (why.empty()) continue;
-        dear_[op(i).result()] = std::move(why);
+        costly_[op(i).result()] = std::move(why);
         store(i);
     }
 }
 
-/// Which loops compute operation `i`: the one that it is a root of, or those of what reads it.
-/// Those of later operations are known.
+/// Finds the loops that compute operation `i`: its own loop when it is a root, otherwise all loops
+/// that compute one of its readers. Readers come later, so that the walk has seen them already.
 void LoopGrouping::update_computing(int i) {
     std::vector<int>& loops = computing_[i];
     loops.clear();
@@ -296,13 +319,13 @@ void LoopGrouping::update_computing(int i) {
 }
 
 /// Why several loops had better read the result of operation `i`; "" when they may compute it.
-std::string LoopGrouping::too_dear(int i) {
-    if (is_broadcast(i) || op(i).as<Constant>() != nullptr) return "";
+std::string LoopGrouping::too_costly(int i) {
     int cost = 0;
     std::vector<ValueId> leaves;
     ++walk_;
+    // Ends early: in a chain of residual blocks the whole graph may lie below.
     const auto enter = [&](int k) {
-        if (marked(op_marks_[k], 0)) return false;
+        if (cost > kRecomputeCostMost || marked(op_marks_[k], 0)) return false;
         cost += op(k).info().cost;
         return true;
     };
@@ -310,7 +333,7 @@ std::string LoopGrouping::too_dear(int i) {
         if (!marked(value_marks_[v], 0)) leaves.push_back(v);
     });
     if (cost > kRecomputeCostMost)
-        return fmt::format("too dear to compute twice: as much as {} additions, over {}", cost,
+        return fmt::format("too costly to compute twice: more than {} additions",
                            kRecomputeCostMost);
     return leaves.size() > kRecomputeReadsMost ? too_many_reads(i, leaves) : "";
 }
@@ -328,7 +351,9 @@ std::string LoopGrouping::too_many_reads(int i, const std::vector<ValueId>& leav
             const bool read = std::any_of(users_[v].begin(), users_[v].end(), [&](int user) {
                 return !is_broadcast(user) && computes_without(loop, user, i);
             });
-            if (read) ++walk_;  // what it came through is not known to lead nowhere
+            // Marks say "leads nowhere". The operations on the way to a success are marked, too, so
+            // they must not hold for the next search.
+            if (read) ++walk_;
             return !read;
         });
         if (anew > kRecomputeReadsMost)

@@ -1,12 +1,12 @@
 // Which element-wise ops, broadcasts, generators and reductions of a function run in one loop: the
 // decisions of fuse_elementwise, which writes them into the function and explains them.
 //
-// A value is stored when it goes through memory. Some values are stored whatever the loops: what
-// other kinds of op make or read, what leaves the function, what a broadcast reads, and reductions,
-// which are known only when their loop has ended. An op whose result is stored is a root of its
-// loop. A loop computes its roots from stored values; what lies between is computed inside the
-// loop, and once more in each other loop that needs it. Where that is too dear, the value is stored
-// too.
+// A value is stored when it goes through memory. Some values are stored whatever the loops are:
+// those that ops of other kinds make or read, those that leave the function, those that a broadcast
+// reads, and the results of reductions, which are known only when their loop has ended. An op whose
+// result is stored is a root of its loop. A loop computes its roots from stored values. What lies
+// between is computed inside the loop, and once more in every other loop that needs it. Where that
+// would cost too much (kRecomputeCostMost, kRecomputeReadsMost), the value is stored too.
 #pragma once
 
 #include <map>
@@ -44,7 +44,7 @@ class LoopGrouping {
     /// The operations that read a value, in program order.
     const std::vector<int>& users(ir::ValueId v) const { return users_[v]; }
     /// Why a value is stored although it might be computed anew in each loop; null for others.
-    const std::string* why_dear(ir::ValueId v) const;
+    const std::string* why_costly(ir::ValueId v) const;
 
   private:
     /// Loops are searched for within a group: roots of one space at one depth of the graph.
@@ -58,7 +58,8 @@ class LoopGrouping {
         int group = 0;
         std::vector<int> roots;  ///< increasing; empty once other candidates have replaced it
     };
-    /// Who came by first in the walk at hand.
+    /// The number of the walk that visited an operation or value last, and on whose behalf
+    /// it did so first. As walks are numbered, starting one needs no clearing of marks.
     struct Mark {
         int walk = 0;
         int owner = 0;
@@ -71,7 +72,7 @@ class LoopGrouping {
     void find_stored();
     void find_levels();
     void find_groups();
-    void store_what_is_dear();
+    void store_costly_values();
     void finish();
 
     template <typename Enter, typename Leaf>
@@ -83,7 +84,7 @@ class LoopGrouping {
     void form_loops(int group, const std::vector<int>& roots);
     void update_computing(int i);
     bool computes_without(int loop, int i, int skipped);
-    std::string too_dear(int i);
+    std::string too_costly(int i);
     std::string too_many_reads(int i, const std::vector<ir::ValueId>& leaves);
     void store(int i);
     void find_neighbours(int i, std::vector<int>& stale);
@@ -95,7 +96,7 @@ class LoopGrouping {
     std::vector<int> producer_;            ///< by value: the operation that makes it, or -1
     std::vector<std::vector<int>> users_;  ///< by value
     std::vector<bool> is_stored_;          ///< by value
-    std::map<ir::ValueId, std::string> dear_;
+    std::map<ir::ValueId, std::string> costly_;
     // By operation:
     std::vector<bool> fusable_;
     std::vector<int> level_;
@@ -103,15 +104,17 @@ class LoopGrouping {
     std::vector<bool> reads_stored_;           ///< itself, or through what is not stored
     std::vector<int> candidate_of_;            ///< of roots; -1 for others
     std::vector<std::vector<int>> computing_;  ///< candidates that compute it, increasing
-    std::vector<bool> is_due_;                 ///< to be looked at (again) by store_what_is_dear
-    int due_most_ = -1;                        ///< none behind this one is due
-    int looked_at_least_ = 0;                  ///< none before this one has been looked at
+    std::vector<bool> is_due_;                 ///< store_costly_values has to look at it (again)
+    int due_most_ = -1;                        ///< the last operation that can be due
+    int looked_at_least_ = 0;                  ///< the first one at which it has looked so far
 
     std::vector<Group> groups_;
     std::vector<Candidate> candidates_;
     int walk_ = 0;
     std::vector<Mark> op_marks_, value_marks_;  ///< of the walk at hand
-    std::vector<int> stack_;                    ///< of the walk at hand: graphs are as deep as long
+    /// Of the walk at hand. Walks do not recurse: a graph may be a single chain, which
+    /// would need as many frames as there are operations.
+    std::vector<int> stack_;
 
     std::vector<LoopGroup> loops_;
     std::vector<int> loop_of_root_;

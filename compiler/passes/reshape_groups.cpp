@@ -71,8 +71,8 @@ std::optional<std::vector<int64_t>> reshaped_broadcast(const std::vector<int64_t
             return axis >= g.from_begin && axis < g.from_end;
         });
         if (named == 0) continue;
-        // The group belongs to the value: but for axes of size 1 it must be one axis on either
-        // side, or the value would need a reshape of its own.
+        // The value varies along this group. Apart from axes of size 1 the group must be a single
+        // axis before and after the reshape; otherwise the value itself would have to be reshaped.
         const std::optional<int64_t> before = only_axis(from, g.from_begin, g.from_end);
         const std::optional<int64_t> after = only_axis(to, g.to_begin, g.to_end);
         if (named != 1 || !before || !after || std::count(dims.begin(), dims.end(), *before) == 0)

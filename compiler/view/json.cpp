@@ -1,4 +1,4 @@
-// Field by field, as the printer has them.
+// The same fields as the printer of the text (compiler/ir/text/printer.cpp) writes.
 #include "compiler/view/json.h"
 
 #include <fmt/format.h>

@@ -7,10 +7,15 @@
 #include <map>
 #include <set>
 
+#include "compiler/ir/text/places.h"
+#include "compiler/support/wrap.h"
+
 namespace gmc::view {
 namespace {
 
 using namespace ir;  // NOLINT
+
+constexpr size_t kIndent = 6;  ///< of what does not fit into an operation's first line
 
 bool is_random(const Operation& op) {
     return op.as<RandomNormal>() != nullptr || op.as<RandomUniform>() != nullptr;
@@ -27,7 +32,7 @@ class Writer {
         }
         for (const Update& u : f_.updates) {
             ValueId v = original(u.value);
-            // A part of what an optimizer has updated at once.
+            // A slice of the pack in which an optimizer has updated all its parameters at once.
             if (const Operation* op = maker[v]; op != nullptr && op->as<Slice>() != nullptr) {
                 parts_.insert(v);
                 v = original(op->operands[0]);
@@ -46,7 +51,7 @@ class Writer {
             ++(runs_as_loop(op.info())       ? loops
                : op.info().has(kContraction) ? contractions
                                              : others);
-            lines += "  " + line(op) + "\n";
+            lines += with_place(op) + "\n";
         }
         return fmt::format("@{}: {} loops, {} contractions, {} others\n", f_.name, loops,
                            contractions, others) +
@@ -88,6 +93,15 @@ class Writer {
         return f_.type(op.info().has(kReduction) ? op.operands[0] : op.result()).shape;
     }
 
+    /// The line of an operation, broken, and its place, which stays whole.
+    std::string with_place(const Operation& op) const {
+        std::string out = wrapped("  " + line(op), kIndent);
+        if (!op.location.known()) return out;
+        const std::string place = "  // " + short_place(module_, op.location);
+        const size_t last_line = out.size() - (out.rfind('\n') + 1);
+        return out + (last_line + place.size() <= 80 ? "" : "\n    ") + place;
+    }
+
     std::string line(const Operation& op) const {
         std::string reads, stores, sums, updates;
         for (ValueId v : op.operands) reads += name(v);
@@ -113,9 +127,7 @@ class Writer {
         part("sums", sums);
         part("updates", updates);
         if (draws > 0) part("draws", fmt::format(" {}", draws));
-        if (!op.location.known()) return out;
-        return out + fmt::format("  // {}:{}:{}", module_.files[op.location.file], op.location.line,
-                                 op.location.column);
+        return out;
     }
 
     const Module& module_;

@@ -6,10 +6,16 @@
 
 #include <algorithm>
 
+#include "compiler/ir/text/places.h"
+#include "compiler/support/wrap.h"
+
 namespace gmc::view {
 namespace {
 
 using namespace ir;  // NOLINT
+
+constexpr size_t kIndent = 4;   ///< of what does not fit into a line
+constexpr size_t kValues = 45;  ///< where the last column of the table begins
 
 class Finder {
   public:
@@ -70,8 +76,8 @@ class Finder {
         }
     }
 
-    /// Whether a buffer lies in a larger one: as an operand of a concat or pack, at the moment of
-    /// that.
+    /// Whether buffer `b` lies inside a larger one that is alive at operation `i`: it is an operand
+    /// of a concat or pack that has been computed in place. Its bytes are counted there already.
     bool is_part(const PlannedBuffer& b, int64_t i) const {
         return std::any_of(
             plan_.buffers.begin(), plan_.buffers.end(), [&](const PlannedBuffer& whole) {
@@ -82,7 +88,7 @@ class Finder {
 
     const Function& f_;
     MemoryPlan plan_;
-    std::vector<ValueId> root_;  ///< by value: whose memory it is; kNone for states
+    std::vector<ValueId> root_;  ///< by value: the value in whose memory it lies; kNone for states
     std::vector<int32_t> buffer_of_;
 };
 
@@ -111,12 +117,9 @@ std::string moment(const Function& f, int64_t operation) {
 std::string described(const Module& module, const Function& f, int64_t index) {
     if (index < 0) return "no operation";
     const Operation& op = f.operations[index];
-    std::string out =
+    const std::string out =
         fmt::format("operation {}, {} {}", index, op.info().name, names(f, op.results));
-    if (op.location.known())
-        out += fmt::format(", {}:{}:{}", module.files[op.location.file], op.location.line,
-                           op.location.column);
-    return out;
+    return op.location.known() ? out + ", " + short_place(module, op.location) : out;
 }
 
 std::string headline(const Function& f, const MemoryPlan& plan) {
@@ -214,14 +217,17 @@ std::string memory_table(const Module& module) {
     std::string out;
     for (const Function& f : module.functions) {
         const MemoryPlan plan = memory_plan(f);
-        out += fmt::format("{}{}\n  {}\n  {:>12} {:>12} {:>6} {:>6}   values\n",
-                           out.empty() ? "" : "\n", headline(f, plan), peak_line(module, f, plan),
-                           "offset", "bytes", "first", "last");
-        for (const PlannedBuffer& b : plan.buffers)
-            out += fmt::format("  {:>12} {:>12} {:>6} {:>6} {} {}\n", b.offset, b.bytes,
-                               moment(f, b.first), moment(f, b.last),
-                               b.first <= plan.peak && plan.peak <= b.last ? '*' : ' ',
-                               names(f, b.values));
+        out += fmt::format("{}{}\n{}\n  {:>12} {:>12} {:>6} {:>6}   values\n",
+                           out.empty() ? "" : "\n", wrapped(headline(f, plan), kIndent),
+                           wrapped("  " + peak_line(module, f, plan), kIndent), "offset", "bytes",
+                           "first", "last");
+        for (const PlannedBuffer& b : plan.buffers) {
+            const bool at_peak = b.first <= plan.peak && plan.peak <= b.last;
+            const std::string row = fmt::format("  {:>12} {:>12} {:>6} {:>6} {} {}", b.offset,
+                                                b.bytes, moment(f, b.first), moment(f, b.last),
+                                                at_peak ? '*' : ' ', names(f, b.values));
+            out += wrapped(row, kValues) + "\n";
+        }
     }
     return out;
 }

@@ -13,8 +13,9 @@ namespace gmc::view {
 struct PlannedBuffer {
     std::vector<ir::ValueId> values;
     int64_t offset = 0, bytes = 0;  ///< in the arena
-    /// Operations that write it first and read it last, indices of Function::operations; -1: filled
-    /// before the first, their number: read after the last.
+    /// The operation that writes it first and the one that reads it last, as indices of
+    /// Function::operations. `first` is -1 for what is filled before the function starts, `last` is
+    /// the number of operations for what is read after it has ended.
     int64_t first = 0, last = 0;
     bool is_live(int64_t operation) const { return first <= operation && operation <= last; }
 };

@@ -43,6 +43,9 @@ class LogitChecks {
         const bool squashes = cross_entropy || is_call(e, "sigmoid") || is_call(e, "softmax") ||
                               is_call(e, "log_softmax") || is_call(e, "softplus");
         if (!squashes) return;
+        if (cross_entropy && view_.field_of(*e.arguments[0]) != nullptr &&
+            view_.field_of(*e.arguments[1]) == nullptr)
+            return swapped(e);
         const Expression* argument = e.arguments[0].get();
         while (argument->kind == Kind::kUnary) argument = argument->arguments[0].get();
         const std::optional<Ending> ending = view_.ending_of(*argument);
@@ -55,6 +58,15 @@ class LogitChecks {
                is_probability(ending->activation)
                    ? fmt::format("remove `{}`: `{}` applies its own", ending->activation, e.text)
                    : fmt::format("remove `{}`", ending->activation));
+    }
+
+    /// The data where the logits belong.
+    void swapped(const Expression& e) {
+        const std::string first = to_string(*e.arguments[0]), second = to_string(*e.arguments[1]);
+        diagnostics_
+            .warning(DiagnosticKind::kLogitsExpected, e.arguments[0]->span,
+                     "`{}` is data, but `bce_with_logits` takes the logits first", first)
+            .help(fmt::format("`bce_with_logits({}, {})`", second, first));
     }
 
     /// Warns about relu(1 - d) of the hinge loss when d is from 0 to 1, since one side of it is

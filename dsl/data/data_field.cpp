@@ -5,6 +5,7 @@
 #include <array>
 #include <filesystem>
 
+#include "dsl/data/class_names.h"
 #include "dsl/data/data_paths.h"
 #include "dsl/text/scalar.h"
 #include "dsl/values.h"
@@ -118,8 +119,7 @@ void FieldReader::read_file() {
     field_.key = values_.text("key");
     if (shape_given_) refuse(*entry_.value, "classes", "it has a shape, and labels have none");
     // With its number of classes given, nothing has to be looked up for a field of labels.
-    const bool label =
-        entry_.value->find("classes") || (train_.node && train_.node->find("classes"));
+    const bool label = field_.classes > 0;
     const bool known = shape_given_ || label;
     if (field_.source.empty() || (known && !std::filesystem::exists(field_.source))) return;
     Diagnostics found;
@@ -226,6 +226,8 @@ void FieldReader::check_belonging(const std::string& source) {
         {"flip", "folder"}, {"ground", "folder"}, {"bad_files", "folder"}};
     for (const auto& [key, owner] : kBelonging)
         if (source != owner) refuse(*entry_.value, key, fmt::format("it is a key of `{}`", owner));
+    if (source != "idx" && source != "npy" && source != "npz")
+        refuse(*entry_.value, "class_names", "it is a key of labels in a file");
 }
 
 void FieldReader::read_labels_of() {
@@ -242,7 +244,10 @@ void FieldReader::inherit() {
     field_.range_low = train_.field->range_low;
     field_.range_high = train_.field->range_high;
     field_.range_given = train_.field->range_given;
-    if (field_.classes == 0 && train_.field->shape.empty()) field_.classes = train_.field->classes;
+    if (train_.field->shape.empty() && field_.class_names.empty()) {
+        if (field_.classes == 0) field_.classes = train_.field->classes;
+        if (field_.classes == train_.field->classes) field_.class_names = train_.field->class_names;
+    }
     // With the shape given for the field of `data`, neither file is needed at compile time.
     if (shape_given_ || !train_.node->find("shape")) return;
     field_.shape = train_.field->shape;
@@ -300,6 +305,8 @@ DataField FieldReader::read() {
     shape_given_ = entry_.value->find("shape") != nullptr;
     field_.classes = values_.integer("classes");
     field_.count = values_.integer("count");
+    if (const Entry* names = entry_.value->find("class_names"))
+        read_class_names(*names, field_, diagnostics_);
     inherit();
     if (const Entry* range = entry_.value->find("range"); range && !range->value->is_null())
         read_range(*range, field_, diagnostics_);

@@ -15,8 +15,14 @@ void read_range(const Entry& range, DataField& field, Diagnostics& diagnostics) 
         for (const NodePtr& item : node.items)
             if (item->failed) return;
         if (node.failed) return;
-        diagnostics.error(DiagnosticKind::kWrongType, node.is_null() ? range.key_span : node.span,
-                          "`range` is a list of two numbers such as [-1, 1]");
+        Diagnostic& error = diagnostics.error(DiagnosticKind::kWrongType,
+                                              node.is_null() ? range.key_span : node.span,
+                                              "`range` is a list of two numbers such as [-1, 1]");
+        const auto other_minus = [](const NodePtr& item) {
+            return item->is_scalar() && item->text.starts_with("\u2212");
+        };
+        if (std::any_of(node.items.begin(), node.items.end(), other_minus))
+            error.help("the minus is the character `-`");
         return;
     }
     field.range_low = *number(0);

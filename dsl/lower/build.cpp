@@ -12,6 +12,7 @@
 #include "dsl/lower/gradients.h"
 #include "dsl/lower/networks.h"
 #include "dsl/lower/optimizer.h"
+#include "dsl/lower/set_figures.h"
 #include "dsl/lower/summary.h"
 
 namespace gmc::lower {
@@ -220,7 +221,10 @@ class ModuleBuilder {
         Evaluator e(f);
         for (const dsl::MinimizeSpec& entry : spec_.objective.minimize)
             if (results(e, entry) == kNone) return;
-        module_.functions.push_back(f.finish());
+        ir::Function built = f.finish();
+        std::optional<ir::Function> figures = figures_of_set(f, built);
+        module_.functions.push_back(std::move(built));
+        if (figures) module_.functions.push_back(std::move(*figures));
     }
 
     /// What a run watches is a figure of its validation.
@@ -235,7 +239,9 @@ class ModuleBuilder {
         const ir::Function* evaluate = module_.find_function("evaluate");
         if (evaluate == nullptr) return;  // reported
         std::vector<std::string> names;
-        for (const ir::NamedValue& result : evaluate->results) names.push_back(result.name);
+        for (const ir::NamedValue& result : evaluate->results)
+            if (result.name.find('.') == std::string::npos)  // else a sum for `figures`
+                names.push_back(result.name);
         if (std::find(names.begin(), names.end(), metric.name) != names.end()) return;
         diagnostics_
             .error(DiagnosticKind::kUnknownName, metric.span, "no loss or metric is called `{}`",

@@ -18,6 +18,8 @@ namespace gmc::lower {
 ///                    when one of them has `repeat`
 ///    evaluate        all losses and metrics without training, over the examples whose input `valid`
 ///                    is 1
+///    figures         those of them that are no means over examples, from sums over all of the data
+///                    (set_figures.h); only where there are some
 ///    <user's>        `functions` of the objective: sample, reconstruct, ...
 /// The first axis of every batch has the size train.batch_size.
 Result<ir::Module> build_module(const dsl::ModelSpec& spec, Diagnostics& diagnostics);

@@ -61,7 +61,20 @@ ValueId Evaluator::materialize(const Evaluated& e, const Shape& shape) {
     return e.number ? f_.b.constant(*e.number, shape) : e.value;
 }
 
+Evaluated Evaluator::tensor_over(const Expression& expression, const Expression& part,
+                                 const Evaluated& value) {
+    known_.push_back({dsl::to_string(part), f_.averaged, value});
+    Evaluated result = tensor(expression);
+    known_.pop_back();
+    return result;
+}
+
 Evaluated Evaluator::evaluate(const Expression& e) {
+    if (!known_.empty() && e.kind != Expression::Kind::kNumber) {
+        const std::string text = dsl::to_string(e);
+        for (const Known& known : known_)
+            if (known.text == text && known.averaged == f_.averaged) return known.value;
+    }
     const ir::Location outside = f_.b.location();
     f_.b.set_location(f_.m.locate(e.span));
     Evaluated result;
@@ -425,13 +438,8 @@ Evaluated Evaluator::reduce(const Evaluated& x, bool over_batch, bool mean) {
         return result;
     }
     result.batched = false;
-    ValueId each = b.reshape(x.value, {shape[0]});
-    if (f_.valid == kNone) {
-        result.value = mean ? b.reduce_mean(each, {0}) : b.reduce_sum(each, {0});
-        return result;
-    }
-    result.value = b.reduce_sum(b.mul(each, f_.valid), {0});
-    if (mean) result.value = b.div(result.value, b.reduce_sum(f_.valid, {0}));
+    const ValueId each = b.reshape(x.value, {shape[0]});
+    result.value = mean ? f_.batch_mean(each) : f_.batch_sum(each);
     return result;
 }
 

@@ -6,7 +6,6 @@
 // equal. `sum` and `norm` reduce each example to one number, and a value of shape [N] over the
 // batch. `mean`, `max` and `min` do the same, but reduce [N, 1] over the batch at once. A reduction
 // over the batch counts valid examples only in `evaluate`, where the last batch may be padded.
-// at once over the batch. Over the batch, `evaluate` counts valid examples only.
 #pragma once
 
 #include <map>
@@ -69,6 +68,9 @@ class Evaluator {
     ir::Builder& b() { return f_.b; }
 
     // ---- for the functions in calls/ ----
+    /// Evaluates `expression`, in which whatever is written like `part` is the value `value`.
+    Evaluated tensor_over(const dsl::Expression& expression, const dsl::Expression& part,
+                          const Evaluated& value);
     Evaluated fail(DiagnosticKind kind, Span span, std::string text, std::string help = "");
     /// The value as a tensor; a constant is repeated to this shape.
     ir::ValueId materialize(const Evaluated& e, const ir::Shape& shape);
@@ -92,6 +94,13 @@ class Evaluator {
     bool has_averages(const std::set<std::string>& networks) const;
 
     FunctionScope& f_;
+    /// What an expression of this text is, while `tensor_over` runs.
+    struct Known {
+        std::string text;
+        bool averaged = false;
+        Evaluated value;
+    };
+    std::vector<Known> known_;
     std::map<std::string, Evaluated> bound_;
     std::map<std::string, Evaluated> let_;
     /// Entries of `let` that were evaluated inside `averaged(...)` and depend on averages. All

@@ -1,6 +1,8 @@
 // Keeps track of states, inputs and random streams while functions are built.
 #include "dsl/lower/scope.h"
 
+#include <limits>
+
 #include <fmt/format.h>
 
 namespace gmc::lower {
@@ -102,6 +104,31 @@ ValueId FunctionScope::random_normal(ir::Shape shape) {
 ValueId FunctionScope::random_uniform(ir::Shape shape) {
     return b.emit_typed(ir::RandomUniform{m.next_stream++}, {}, ir::f32(std::move(shape)),
                         "uniform");
+}
+
+ValueId FunctionScope::batch_sum(ValueId x) {
+    if (valid == ir::kNone) return b.reduce_sum(x, {0});
+    const ValueId counted = b.mul(x, b.broadcast(valid, {0}, b.shape(x)));
+    over_batch.push_back({b.reduce_sum(counted, {0}), OverBatch::Kind::kSum});
+    return over_batch.back().value;
+}
+
+ValueId FunctionScope::batch_largest(ValueId x) {
+    if (valid == ir::kNone) return b.emit(ir::ReduceMax{{0}}, {x});
+    // Padding becomes the smallest number there is.
+    const ValueId real = b.broadcast(valid, {0}, b.shape(x));
+    const ValueId padding = b.sub(real, b.constant(1, b.shape(x)));
+    const ValueId counted =
+        b.add(b.mul(x, real), b.scale(padding, std::numeric_limits<float>::max()));
+    over_batch.push_back({b.emit(ir::ReduceMax{{0}}, {counted}), OverBatch::Kind::kLargest});
+    return over_batch.back().value;
+}
+
+ValueId FunctionScope::batch_mean(ValueId x) {
+    if (valid == ir::kNone) return b.reduce_mean(x, {0});
+    const ValueId sum = batch_sum(x);
+    over_batch.push_back({b.reduce_sum(valid, {0}), OverBatch::Kind::kCount});
+    return b.div(sum, b.splat(over_batch.back().value, b.shape(sum)));
 }
 
 ir::Function FunctionScope::finish() {

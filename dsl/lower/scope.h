@@ -84,6 +84,19 @@ class FunctionScope {
 
     /// In `evaluate`: 1 for each example that counts, 0 for padding. kNone elsewhere.
     ir::ValueId valid = ir::kNone;
+    /// In `evaluate`: values over all examples of the batch. What is computed from them alone can
+    /// be computed for all of the data at once (set_figures.h).
+    struct OverBatch {
+        enum class Kind : uint8_t { kSum, kCount, kLargest };
+        ir::ValueId value = ir::kNone;
+        Kind kind = Kind::kSum;
+    };
+    std::vector<OverBatch> over_batch;
+    /// The sum, the largest or the mean of x, [N, ...], over the batch, of the shape [...]. Padded
+    /// examples do not count.
+    ir::ValueId batch_sum(ir::ValueId x);
+    ir::ValueId batch_largest(ir::ValueId x);
+    ir::ValueId batch_mean(ir::ValueId x);
     /// True inside `averaged(...)`: parameters are read as their moving averages.
     bool averaged = false;
 

@@ -177,7 +177,8 @@ ShapeError misfit(const ModuleScope& m, const dsl::NetworkSpec& network,
             shape_text(given));
     }
     if (source) error.help = remedy(*source, given, wanted);
-    if (source && !source->layers) error.help = "are the roles of the networks swapped?";
+    if (source && !source->layers && !m.spec.objective.recipe.name.empty())
+        error.help = "are the roles of the networks swapped?";
     return error;
 }
 

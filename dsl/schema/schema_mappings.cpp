@@ -81,6 +81,11 @@ std::vector<KeyRow> data_field_keys() {
         integer("classes", kOptional, kClasses,
                 "the field holds labels 0 to classes - 1; found in the file when left out, which "
                 "then has to exist"),
+        structure(
+            "class_names", "[text]|text", kOptional,
+            "what the classes of labels in a file are called, from class 0 on, or the path of "
+            "a text file with a name in each line; they stand under pictures, and `gmrun "
+            "sample --label` takes them"),
         integer("count", kOptional, kExamples, "use only so many examples"),
     };
 }
@@ -88,8 +93,8 @@ std::vector<KeyRow> data_field_keys() {
 std::vector<MappingRow> data_rows() {
     return {
         {"data field", data_field_keys(),
-         "A field of `data`. Under `test`, range, shape, classes, channels, crop, ground and "
-         "bad_files are those of the field of that name."},
+         "A field of `data`. Under `test`, range, shape, classes, class_names, channels, crop, "
+         "ground and bad_files are those of the field of that name."},
         {"csv",
          {
              text("file", kRequired, "path of the table, .gz or not"),

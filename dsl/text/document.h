@@ -67,7 +67,7 @@ struct Node {
 
 /// The most values that a document may have once its aliases and variables are expanded. Nested
 /// aliases can make billions out of a few hundred bytes.
-constexpr size_t kMostNodes = 20'000;
+constexpr size_t kMostNodes = 200'000;
 /// The most lists and maps that may be nested in each other.
 constexpr size_t kMostLevels = 100;
 

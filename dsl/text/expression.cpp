@@ -47,6 +47,8 @@ class Parser {
                 fail(peek(), "an operator or the end is expected, but `{}` follows", peek().text);
             if (peek().is("="))
                 error.help("`==` compares; definitions go under `let`, as `name: expression`");
+            if (peek().text == "if")
+                error.help("a comparison is 1 or 0: `(x > 0) * a + (x <= 0) * b`");
             if (peek().is("(") && all.node->kind == Expression::Kind::kMember)
                 error.help(fmt::format("functions have no prefix: `{}(...)`", all.node->text));
             return Failure{};

@@ -56,6 +56,8 @@ void report_character(const PlacedText& text, size_t at, Diagnostics& diagnostic
             "`${name}` is replaced in model files; in a recipe a parameter's name stands for its "
             "value");
     if (c == '[') error.help("parts have names, as in `q.mean`");
+    if (c == '%') error.help("a share is a number: 0.5 is 50 %");
+    if (text.text().substr(at, end - at) == "\u2212") error.help("the minus is the character `-`");
     if (c == '!' || c == '&' || c == '|')
         error.help("comparisons give 0 or 1; multiply them for `and`");
 }

@@ -72,6 +72,11 @@ class Field {
     virtual void read_for_training(int64_t index, const TrainingPass&, float* dst) const {
         read(index, dst);
     }
+    /// The file that example `index` is, as a path; "" where it is a part of one.
+    virtual std::string file_of(int64_t index) const {
+        (void)index;
+        return "";
+    }
     /// Whether read() copies from memory and does nothing else: then no thread has to run ahead.
     virtual bool in_memory() const { return false; }
     /// Adds warnings about what came up while examples were read: pictures left out, for instance.

@@ -49,8 +49,9 @@ class Kernel {
     /// by other kernels of the same operation.
     virtual double share() const { return 1; }
 
-    /// How it computes: "loop", "copy", or the name of the contraction's candidate, "tiled+loop"
-    /// where a loop follows. What a name is a view of must outlive the kernel.
+    /// How it computes: "loop", "copy", or the name of the contraction's candidate;
+    /// "tiled+loop" when a loop is its epilogue. The kernel does not copy the name: its
+    /// characters must outlive it.
     std::string_view name() const { return name_; }
     void set_name(std::string_view name) { name_ = name; }
 

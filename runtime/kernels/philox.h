@@ -46,18 +46,19 @@ constexpr PhiloxCounter philox_block(uint64_t block, uint32_t step, uint32_t str
         philox_key(seed));
 }
 
-/// Where element `element` of a random tensor finds its word. A tile of 64 elements is 16 blocks
-/// (one per lane of a 512-bit vector) of 4 words; word 0 of all lanes comes first, so SIMD code
-/// stores without shuffles.
+/// Where element `element` of a random tensor finds its word. A chunk of 64 elements takes 16
+/// blocks (one for each lane of a vector of 512 bits) of 4 words. Word 0 of all 16 blocks comes
+/// first, then word 1, and so on: SIMD code can store its vectors as they are, without
+/// shuffling lanes.
 struct PhiloxPlace {
     uint64_t block;
     uint32_t word;
 };
 
 constexpr PhiloxPlace philox_place(uint64_t element) {
-    const uint64_t tile = element / 64;
+    const uint64_t chunk = element / 64;
     const uint64_t rest = element % 64;
-    return {tile * 16 + rest % 16, static_cast<uint32_t>(rest / 16)};
+    return {chunk * 16 + rest % 16, static_cast<uint32_t>(rest / 16)};
 }
 
 /// The word of one element of a random tensor; slow (a whole block per element), for references and

@@ -1,7 +1,7 @@
-// Which of Highway's targets our kernels are compiled for. Included before <hwy/highway.h>
-// everywhere, because all translation units must agree. Left out are targets that differ from a
-// neighbour only in integer or crypto instructions: they would double build time and gain nothing
-// for f32 loops.
+// Which of Highway's targets our kernels are compiled for. Every file that includes
+// <hwy/highway.h> includes this one before it, because all translation units must agree. Targets
+// that differ from another one only in integer or crypto instructions are left out: they would
+// double the time of the build, and loops over f32 would be no faster.
 #pragma once
 
 #define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_AVX3_DL)

@@ -30,6 +30,12 @@ std::string Lowering::input_doc(const ir::Input& input) const {
             return noise_doc(false);
         case InputSource::Kind::kValid:
             return "1 for examples that count, 0 for padding";
+        case InputSource::Kind::kTotal:
+            return fmt::format("the result `{}` of `evaluate`, summed over all batches",
+                               input.source.field);
+        case InputSource::Kind::kLargest:
+            return fmt::format("the largest `{}` that `evaluate` gave for any batch",
+                               input.source.field);
         case InputSource::Kind::kArgument:
             return "";
         case InputSource::Kind::kData:

@@ -1,4 +1,5 @@
-// Floats or bf16 in, doubles through the interpreter, floats or bf16 out.
+// Converts the operands from f32 or bf16 to double, runs the interpreter on them, and converts the
+// results back.
 #include "runtime/reference/reference_kernel.h"
 
 #include <cstring>

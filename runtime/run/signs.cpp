@@ -14,9 +14,13 @@ namespace {
 
 /// A discriminator is certain of its answers beyond this, on the mean of an epoch.
 constexpr double kCertain = 0.995;
+/// ... or where its loss is this share of its first: that of a cross entropy then is certain, too.
+constexpr double kLossOfCertain = 0.005;
+constexpr const char* kDiscriminatorLoss = "discriminator_loss";
 /// So many steps are looked at for oscillation, and so alike must neighbouring changes be. Losses
-/// of independent batches have -0.5.
-constexpr size_t kOscillationSteps = 64;
+/// of independent batches have -0.5; those of networks that play against each other reach -0.96 for
+/// a while (64 steps of models/r1_grid.yaml).
+constexpr size_t kOscillationSteps = 128;
 constexpr double kAlternating = -0.9, kSwing = 0.05;
 /// What moved by less than this share of its size has not moved.
 constexpr double kStill = 1e-6;
@@ -80,31 +84,66 @@ bool is_game(const ir::Module& module) {
 
 }  // namespace
 
+std::vector<Sign> SignNews::take(const std::vector<Sign>& shown) {
+    std::vector<Sign> news;
+    std::map<std::pair<std::string, std::string>, int> epochs;
+    for (const Sign& sign : shown) {
+        const std::pair key(sign.name, sign.subject);
+        const auto before = epochs_.find(key);
+        epochs[key] = before == epochs_.end() ? 1 : before->second + 1;
+        if (epochs[key] == 2) news.push_back(sign);
+    }
+    epochs_ = std::move(epochs);
+    return news;
+}
+
 void FigureSigns::add(const std::vector<StepRunner::Named>& values) {
     for (const StepRunner::Named& value : values) {
         Figure& figure = figures_[value.name];
+        figure.smallest = figure.count == 0 ? value.value : std::min(figure.smallest, value.value);
         figure.sum += value.value;
         ++figure.count;
         figure.last.push_back(value.value);
         if (figure.last.size() > kOscillationSteps) figure.last.pop_front();
+        if (value.name == kDiscriminatorLoss && first_loss_ == 0) first_loss_ = value.value;
     }
 }
 
-std::vector<Sign> FigureSigns::take() {
-    std::vector<Sign> signs;
-    const auto mean = [&](const char* name) {
-        const auto found = figures_.find(name);
-        return found == figures_.end() || found->second.count == 0
-                   ? 0.5
-                   : found->second.sum / static_cast<double>(found->second.count);
-    };
+double FigureSigns::mean(const std::string& name) const {
+    const auto found = figures_.find(name);
+    return found == figures_.end() || found->second.count == 0
+               ? 0.5
+               : found->second.sum / static_cast<double>(found->second.count);
+}
+
+void FigureSigns::judge_discriminator(std::vector<Sign>& signs) const {
     const double real = mean("real_probability"), fake = mean("fake_probability");
-    if (real > kCertain && (fake < 1 - kCertain || figures_.count("fake_probability") == 0))
+    if (real > kCertain && (fake < 1 - kCertain || figures_.count("fake_probability") == 0)) {
         signs.push_back({"discriminator_wins", real,
                          fmt::format("the discriminator tells data from samples without error "
                                      "(it calls data real with a probability of {:.4f}), so the "
                                      "generator learns nothing from it",
-                                     real)});
+                                     real),
+                         kDiscriminatorLoss});
+        return;
+    }
+    const auto loss = figures_.find(kDiscriminatorLoss);
+    if (loss == figures_.end() || loss->second.count == 0 || first_loss_ <= 0 ||
+        loss->second.smallest < 0)
+        return;
+    const double now = mean(kDiscriminatorLoss);
+    if (now > kLossOfCertain * first_loss_) return;
+    signs.push_back({"discriminator_wins", now,
+                     fmt::format("the discriminator tells data from samples without error (its "
+                                 "loss is {:.2g}, and was {:.2g} at first), so the generator "
+                                 "learns little from it",
+                                 now, first_loss_),
+                     kDiscriminatorLoss});
+}
+
+std::vector<Sign> FigureSigns::take() {
+    std::vector<Sign> signs;
+    judge_discriminator(signs);
     for (const auto& [name, figure] : figures_) {
         if (name != "loss" && !name.ends_with("_loss")) continue;
         if (figure.last.size() < kOscillationSteps) continue;
@@ -114,9 +153,13 @@ std::vector<Sign> FigureSigns::take() {
                          fmt::format("`{}` goes up and down with every step (neighbouring changes "
                                      "have a correlation of {:.2f}): the learning rate is too "
                                      "large",
-                                     name, correlation)});
+                                     name, correlation),
+                         name});
     }
-    figures_.clear();
+    for (auto& [name, figure] : figures_) {  // the last steps may be those of several short epochs
+        figure.sum = figure.smallest = 0;
+        figure.count = 0;
+    }
     return signs;
 }
 
@@ -145,7 +188,8 @@ std::vector<Sign> WeightSigns::take(const StateStore& states) {
                 signs.push_back({"dead_codes", still,
                                  fmt::format("{:.0f} % of the codes of `{}` were never the nearest "
                                              "in this epoch",
-                                             100 * still, state.name)});
+                                             100 * still, state.name),
+                                 state.name});
         }
         if (!ends_with_weight(state.name)) continue;
         networks[state.name.substr(0, state.name.find('.'))].push_back({state.name, change});
@@ -155,7 +199,8 @@ std::vector<Sign> WeightSigns::take(const StateStore& states) {
             signs.push_back({"dead_units", still,
                              fmt::format("{:.0f} % of the units of `{}` have not moved in this "
                                          "epoch: they are 0 for every example",
-                                         100 * still, state.name)});
+                                         100 * still, state.name),
+                             state.name});
     }
     for (const auto& [network, layers] : networks) {
         const auto [least, most] =
@@ -165,7 +210,8 @@ std::vector<Sign> WeightSigns::take(const StateStore& states) {
         signs.push_back({"vanishing_gradient", least->change,
                          fmt::format("`{}` moved by {:.1e} of its size in this epoch, `{}` by "
                                      "{:.1e}: hardly a gradient comes through",
-                                     least->name, least->change, most->name, most->change)});
+                                     least->name, least->change, most->name, most->change),
+                         network});
     }
     begin(states);
     return signs;

@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "runtime/states/state_store.h"
@@ -16,24 +17,44 @@ namespace gmc::runtime {
 struct Sign {
     std::string name;  ///< "mode_collapse"
     double number = 0;
-    std::string text;  ///< one sentence that has the number
+    std::string text;     ///< one sentence that has the number
+    std::string subject;  ///< the loss or the state that shows it; "" of the whole model
+};
+
+/// Which signs are news. One epoch may show what the next does not, and what is known need not be
+/// told again.
+class SignNews {
+  public:
+    /// Of the signs of an epoch those that the epoch before showed, too, and that were not given
+    /// before. A sign that one epoch did not show is news again.
+    std::vector<Sign> take(const std::vector<Sign>& shown);
+
+  private:
+    std::map<std::pair<std::string, std::string>, int> epochs_;  ///< in a row, by name and subject
 };
 
 /// Losses and metrics, step by step.
 class FigureSigns {
   public:
     void add(const std::vector<StepRunner::Named>& values);
-    /// Of the steps since the last call: `discriminator_wins` (a discriminator that is certain),
-    /// `oscillation` (a loss that goes up and down with every step).
+    /// Of the steps since the last call: `discriminator_wins` (it is certain, or its loss is all
+    /// but zero; a Wasserstein critic, whose loss has no bottom, cannot win), `oscillation` (a loss
+    /// that goes up and down with every step).
     std::vector<Sign> take();
 
   private:
     struct Figure {
         double sum = 0;
+        double smallest = 0;
         int64_t count = 0;
         std::deque<double> last;
     };
+    /// Of figures without any, 0.5.
+    double mean(const std::string& name) const;
+    void judge_discriminator(std::vector<Sign>& signs) const;
+
     std::map<std::string, Figure> figures_;
+    double first_loss_ = 0;  ///< the discriminator's first
 };
 
 /// What training has moved.

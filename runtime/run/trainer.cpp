@@ -13,13 +13,13 @@
 #include "runtime/data/data_summary.h"
 #include "runtime/files/atomic_file.h"
 #include "runtime/output/progress.h"
+#include "runtime/run/epoch_signs.h"
 #include "runtime/run/good_state.h"
 #include "runtime/run/kept_checkpoints.h"
 #include "runtime/run/replay.h"
 #include "runtime/run/run_folder.h"
 #include "runtime/run/run_log.h"
 #include "runtime/run/run_record.h"
-#include "runtime/run/signs.h"
 #include "runtime/run/validation.h"
 #include "runtime/train/checkpoint.h"
 #include "runtime/train/generate.h"
@@ -302,7 +302,7 @@ class Run {
         saved_step_ = training_.step;
         saved_s_ = now_s();
         before_ = cursor();
-        weight_signs_.begin(model_.states());
+        signs_.begin(model_.states());
         count_steps();
         if (policy_.on_divergence != "stop" && !folder_->has_checkpoint()) {
             const TrainEnd end = save();  // where a rollback can go back to
@@ -313,9 +313,8 @@ class Run {
             before_ = cursor();
             if (!runner_->run(*loader_, training_, diagnostics_)) return data_failed();
             rate.add(model_.batch_size() * runner_->batches_per_round(), now_s());
-            figure_signs_.add(runner_->values());
-            const bool logged = report(progress, rate);
-            if (!logged) return keep_after_error("once the folder can be written");
+            signs_.add(runner_->values());
+            if (!report(progress, rate)) return log_failed();
             const std::string bad = runner_->first_not_finite();
             TrainEnd end =
                 bad.empty() ? save_where_due(progress) : diverged(fmt::format("`{}`", bad));
@@ -381,20 +380,9 @@ class Run {
 
     /// What the epoch says of the run's health. False after an error.
     bool look_for_signs(Progress& progress) {
-        std::vector<Sign> signs = figure_signs_.take();
-        const std::vector<Sign> still = weight_signs_.take(model_.states());
-        signs.insert(signs.end(), still.begin(), still.end());
-        if (!judged_) {
-            auto loader = Loader::create(
-                loader_->dataset(), {model_.batch_size(), LoaderMode::kEvaluate, record_.seed, 0},
-                diagnostics_);
-            if (!loader.ok()) return false;
-            judged_ = loader.take();
-        }
-        const auto made = sample_signs(model_, *judged_, training_.seed, diagnostics_);
-        if (!made.ok()) return false;
-        signs.insert(signs.end(), made->begin(), made->end());
-        for (const Sign& sign : signs) {
+        const auto news = signs_.take(model_, loader_->dataset(), loader_->options(), diagnostics_);
+        if (!news.ok()) return false;
+        for (const Sign& sign : *news) {
             if (!options_.quiet) progress.message(fmt::format("{}: {}", sign.name, sign.text));
             MetricsRow row(training_.step, epoch());
             row.add("sign", sign.name).add("number", sign.number).add("text", sign.text);
@@ -477,6 +465,8 @@ class Run {
         if (policy_.on_divergence == "stop" || training_.retries >= policy_.retries) return false;
         TrainingState good;
         Diagnostics lost;
+        // Also the gaps between states, which optimizers compute along.
+        std::fill_n(model_.states().bytes_begin(), model_.states().bytes(), std::byte{0});
         if (!read_checkpoint(path(kCheckpointName), model_.states(), good, lost)) return false;
         training_ = diverged_at_;
         ++training_.retries;
@@ -514,6 +504,13 @@ class Run {
     TrainEnd data_failed() {
         if (runner_->states_changed()) go_back_to(training_.step);
         return keep_after_error("once the data are right");
+    }
+
+    /// A step whose line of metrics cannot be written is taken back, or the line would be missing
+    /// when the run goes on.
+    TrainEnd log_failed() {
+        go_back_to(training_.step - 1);
+        return keep_after_error("once the folder can be written");
     }
 
     TrainEnd keep_after_error(const std::string& when) {
@@ -583,9 +580,7 @@ class Run {
     GoodState good_;
     Cursor before_;  ///< the first batch of the last step
     std::unique_ptr<Loader> validation_;
-    std::unique_ptr<Loader> judged_;  ///< data that samples are compared with
-    FigureSigns figure_signs_;
-    WeightSigns weight_signs_;
+    EpochSigns signs_;
     TrainingState diverged_at_;  ///< where training stood when a number was not finite
     std::string why_diverged_;
     int64_t epochs_ = 1, steps_ = 0, saved_step_ = 0;

@@ -2,6 +2,7 @@
 #include "runtime/train/generate.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "runtime/train/fill_inputs.h"
 #include "runtime/train/picture.h"
@@ -16,6 +17,65 @@ bool takes_data(const Executable& executable) {
     return std::any_of(inputs.begin(), inputs.end(),
                        [](const ir::Input& i) { return i.source.is_data(); });
 }
+
+/// The sums that the function `figures` of a model needs, over all batches.
+class SetFigures {
+  public:
+    explicit SetFigures(LoadedModel& model) : model_(model) {
+        function_ = model.module().find_function("figures");
+        if (function_ == nullptr) return;
+        for (const ir::Input& input : function_->inputs)
+            if (input.source.is_of_set())
+                sums_.push_back({input.source, std::vector<double>(elements(input), start(input))});
+    }
+
+    /// Adds the batch that `evaluate` has just run over.
+    void add(const Executable& evaluate) {
+        for (Sum& sum : sums_) {
+            const float* from = evaluate.result(sum.source.field);
+            const bool largest = sum.source.kind == ir::InputSource::Kind::kLargest;
+            for (size_t k = 0; k < sum.numbers.size(); ++k)
+                sum.numbers[k] = largest ? std::max<double>(sum.numbers[k], from[k])
+                                         : sum.numbers[k] + static_cast<double>(from[k]);
+        }
+    }
+
+    /// Writes the figures over those of their names, and removes the sums from the list.
+    bool finish(const CallContext& context, std::vector<std::pair<std::string, double>>& values,
+                Diagnostics& diagnostics) {
+        if (function_ == nullptr) return true;
+        Executable* executable = model_.function("figures", diagnostics);
+        if (executable == nullptr) return false;
+        for (size_t i = 0; i < sums_.size(); ++i)
+            std::copy(sums_[i].numbers.begin(), sums_[i].numbers.end(), executable->input(i));
+        executable->run(context);
+        std::erase_if(values, [&](const auto& value) {
+            return std::any_of(sums_.begin(), sums_.end(),
+                               [&](const Sum& sum) { return sum.source.field == value.first; });
+        });
+        for (auto& [name, value] : values)
+            if (const float* found = executable->result(name)) value = *found;
+        return true;
+    }
+
+  private:
+    struct Sum {
+        ir::InputSource source;
+        std::vector<double> numbers;
+    };
+    size_t elements(const ir::Input& input) const {
+        return static_cast<size_t>(function_->type(input.value).elements());
+    }
+    static double start(const ir::Input& input) {
+        return input.source.kind == ir::InputSource::Kind::kLargest
+                   ? -std::numeric_limits<double>::infinity()
+                   : 0.0;
+    }
+
+    LoadedModel& model_;
+    const ir::Function* function_ = nullptr;
+    std::vector<Sum> sums_;
+};
 
 }  // namespace
 
@@ -55,6 +115,7 @@ Result<EvaluationResult> evaluate(LoadedModel& model, Loader& loader, uint64_t s
                                   Diagnostics& diagnostics) {
     Executable* executable = model.function("evaluate", diagnostics);
     if (executable == nullptr) return Failure{};
+    SetFigures figures(model);
     loader.seek({});
     EvaluationResult result;
     for (const ir::NamedValue& named : executable->function().results)
@@ -69,9 +130,11 @@ Result<EvaluationResult> evaluate(LoadedModel& model, Loader& loader, uint64_t s
         for (size_t i = 0; i < result.values.size(); ++i)
             result.values[i].second +=
                 static_cast<double>(executable->result(i)[0]) * static_cast<double>(rows);
+        figures.add(*executable);
         result.examples += rows;
     }
     for (auto& [name, value] : result.values) value /= static_cast<double>(result.examples);
+    if (!figures.finish(model.context(seed, 0), result.values, diagnostics)) return Failure{};
     return result;
 }
 
@@ -86,6 +149,7 @@ Result<Examples> generate(LoadedModel& model, const SamplerOptions& options, int
     if (!sampler.ok()) return Failure{};
     Examples out;
     out.classes = options.label ? 0 : sampler->classes();
+    out.label = options.label;
     for (int64_t done = 0; done < count; done += model.batch_size()) {
         sampler->next();
         append_rows(sampler->batch(), sampler->type(), std::min(model.batch_size(), count - done),

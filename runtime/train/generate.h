@@ -20,12 +20,19 @@ struct Examples {
     /// Example i was asked to be of class i mod classes. 0 when no class was asked for, or one
     /// class for all.
     int64_t classes = 0;
+    /// The one class that all of them were asked to be of.
+    std::optional<int64_t> label = {};
+    /// The class that example i was asked to be of; nothing when no class was asked for.
+    std::optional<int64_t> class_of(int64_t i) const {
+        return label || classes == 0 ? label : std::optional<int64_t>(i % classes);
+    }
     int64_t count() const { return shape.empty() ? 0 : shape[0]; }
 };
 
 struct EvaluationResult {
     int64_t examples = 0;
-    /// Every loss and metric by name, averaged over all examples.
+    /// Every loss and metric by name: the mean over all examples, or, of what is no mean (a root,
+    /// a variance, the largest), the value for all data as one batch (dsl/lower/set_figures.h).
     std::vector<std::pair<std::string, double>> values;
 };
 

@@ -44,11 +44,12 @@ void fill_batch(LoadedModel& model, Executable& executable, const InterpolateOpt
             const int64_t place = first + row;
             if (is_noise(input))
                 fill_place(input, i, options, place, {to, static_cast<size_t>(width)});
-            else
+            else if (classes > 0)
                 *to = static_cast<float>(options.label ? *options.label
                                                        : place / options.columns % classes);
         }
     }
+    set_conditions(executable, options.settings, first, options.columns);
 }
 
 }  // namespace
@@ -75,8 +76,7 @@ Result<Examples> interpolate(LoadedModel& model, const InterpolateOptions& optio
                              Diagnostics& diagnostics) {
     // The sampler checks the function's inputs.
     auto sampler = Sampler::make(
-        model, {.function = options.function, .seed = options.seed, .label = options.label},
-        diagnostics);
+        model, {options.function, options.seed, options.label, options.settings}, diagnostics);
     if (!sampler.ok()) return Failure{};
     Executable* executable = model.function(options.function, diagnostics);
     const auto& inputs = executable->function().inputs;

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 
+#include "runtime/data/input_setting.h"
 #include "runtime/train/generate.h"
 
 namespace gmc::runtime {
@@ -23,6 +24,8 @@ struct InterpolateOptions {
     uint64_t seed = 1;
     /// The class of all samples; without it, row r has class r mod classes.
     std::optional<int64_t> label;
+    /// What other data fields are; of a grid, row r has step r.
+    std::vector<InputSetting> settings = {};
 };
 
 /// rows x columns results of the function. Row r goes from the noise of example 2r to that of 2r +

@@ -124,16 +124,17 @@ bool Sampler::can_sample(const LoadedModel& model, const ir::Function& function)
     });
 }
 
-void Sampler::set_settings() {
-    for (size_t i = 0; i < executable_->input_count(); ++i) {
-        const ir::InputSource& source = executable_->function().inputs[i].source;
+void set_conditions(const Executable& executable, const std::vector<InputSetting>& settings,
+                    int64_t first, int64_t repeat) {
+    for (size_t i = 0; i < executable.input_count(); ++i) {
+        const ir::InputSource& source = executable.function().inputs[i].source;
         if (!source.is_data()) continue;
-        for (size_t number = 0; number < options_.settings.size(); ++number) {
-            const InputSetting& setting = options_.settings[number];
+        for (size_t number = 0; number < settings.size(); ++number) {
+            const InputSetting& setting = settings[number];
             if (setting.field != source.field) continue;
-            float* to = executable_->input(i);
-            for (int64_t row = 0; row < model_->batch_size(); ++row) {
-                const int64_t step = step_of(options_.settings, number, next_ + row);
+            float* to = executable.input(i);
+            for (int64_t row = 0; row < executable.input_type(i).shape[0]; ++row) {
+                const int64_t step = step_of(settings, number, (first + row) / repeat);
                 for (size_t at = 0; at < setting.first.size(); ++at)
                     *to++ = setting.value(step, at);
             }
@@ -144,7 +145,7 @@ void Sampler::set_settings() {
 void Sampler::next() {
     set_noise(*executable_, options_.seed, next_);
     set_labels(model_->module(), *executable_, next_, options_.label);
-    set_settings();
+    set_conditions(*executable_, options_.settings, next_, 1);
     const int64_t batch = next_ / model_->batch_size();
     executable_->run(model_->context(options_.seed, static_cast<uint32_t>(batch)));
     next_ += model_->batch_size();

@@ -20,6 +20,10 @@ struct SamplerOptions {
     std::vector<InputSetting> settings = {};
 };
 
+/// Fills the inputs of data fields that `settings` name: row r as in sample (first + r) / repeat.
+void set_conditions(const Executable& executable, const std::vector<InputSetting>& settings,
+                    int64_t first, int64_t repeat);
+
 /// Runs a function of a model batch after batch. Sample i depends on the seed and i only. (If the
 /// function itself draws random numbers, it also depends on the model's batch size.)
 class Sampler {
@@ -47,8 +51,6 @@ class Sampler {
     }
 
   private:
-    void set_settings();
-
     Sampler(LoadedModel& model, SamplerOptions options, Executable& executable, int64_t classes)
         : model_(&model),
           options_(std::move(options)),

@@ -5,7 +5,6 @@
 
 #include "runtime/files/atomic_file.h"
 #include "runtime/files/sound_file.h"
-#include "runtime/files/table.h"
 
 namespace gmc::runtime {
 namespace {
@@ -61,10 +60,14 @@ std::string written_as(const LoadedModel& model, const ir::Shape& shape) {
     return "";
 }
 
+std::optional<Table> table_of(const LoadedModel& model, const ir::Shape& shape) {
+    const ir::DataField* source = find_source(model, "csv", shape);
+    return source ? Table::parse(source->table) : std::nullopt;
+}
+
 bool write_rows(const LoadedModel& model, const Examples& examples, const std::string& path,
                 Diagnostics& diagnostics) {
-    const ir::DataField* source = find_source(model, "csv", examples.shape);
-    const std::optional<Table> table = source ? Table::parse(source->table) : std::nullopt;
+    const std::optional<Table> table = table_of(model, examples.shape);
     if (!table) {
         report_other(examples.shape, path, "rows of a table", diagnostics);
         return false;

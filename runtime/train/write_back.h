@@ -1,9 +1,11 @@
 // Examples that a model made, written as the data were: rows of a table, sound.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "compiler/support/diagnostic.h"
+#include "runtime/files/table.h"
 #include "runtime/train/generate.h"
 #include "runtime/train/loaded_model.h"
 
@@ -12,6 +14,9 @@ namespace gmc::runtime {
 /// "csv" where examples of this shape (count first) are rows of the model's table, "wav" where they
 /// are windows of its sound; else "".
 std::string written_as(const LoadedModel& model, const ir::Shape& shape);
+
+/// The table that examples of this shape (count first) are rows of; nothing where they are none.
+std::optional<Table> table_of(const LoadedModel& model, const ir::Shape& shape);
 
 /// Rows with the names, units and categories of the table that the model was trained on. Errors:
 /// kShapeMismatch where the examples are no rows of it, and those of writing.

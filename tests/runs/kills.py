@@ -22,10 +22,12 @@ import subprocess
 import sys
 import tempfile
 import time
+import wave
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 CHECKPOINT = "checkpoint.safetensors"
 EXAMPLES = 64
+WEATHER = ["drizzle", "fog", "rain", "snow", "sun"]
 SMALL_MODELS = ["vae_mlp", "hinge_sn", "wgan_gp_ring"]
 
 
@@ -38,9 +40,18 @@ def write_idx(path, shape, byte_at):
 
 
 def make_data(folder):
-    """Noise in the form of Fashion-MNIST: these tests are about bits, not about pictures."""
+    """Noise in the form of Fashion-MNIST, of a table and of sounds: these tests are about bits, not about pictures."""
     folder.mkdir()
     numbers = random.Random(1)
+    rows = [f"{day},{numbers.random():.3f},{20 * numbers.random():.1f},{10 * numbers.random():.1f},"
+            f"{numbers.random():.2f},{WEATHER[day % len(WEATHER)]}\n" for day in range(EXAMPLES)]
+    (folder / "weather.csv").write_text("date,precipitation,temp_max,temp_min,wind,weather\n" + "".join(rows))
+    (folder / "sounds").mkdir()
+    with wave.open(str(folder / "sounds/noise.wav"), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(48000)
+        sound.writeframes(bytes(numbers.randrange(256) for _ in range(2 * 256 * EXAMPLES)))
     for part in ("train", "t10k"):
         write_idx(folder / f"{part}-images-idx3-ubyte.gz", (EXAMPLES, 28, 28), lambda i: numbers.randrange(256))
         write_idx(folder / f"{part}-labels-idx1-ubyte.gz", (EXAMPLES,), lambda i: i % 10)
@@ -85,7 +96,8 @@ def sets_of(model):
     """Settings that make a run of the model short: few examples, small batches."""
     text = (ROOT / f"models/{model}.yaml").read_text()
     if "synthetic" not in text:
-        return ["train.batch_size=4", "data=data"]
+        data = "data/weather.csv" if "csv:" in text else "data/sounds" if "wav:" in text else "data"
+        return ["train.batch_size=4", f"data={data}"]
     return ["train.batch_size=4", f"data.{'point' if 'point:' in text else 'image'}.count={EXAMPLES}"]
 
 

@@ -1,8 +1,6 @@
 // Trains models with labels, norms and a codebook through the whole pipeline. What training moves
 // without gradients has to move, and labels beyond the number of classes have to be refused when
 // data are read.
-#include <unistd.h>
-
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -14,30 +12,19 @@
 #include "dsl/lower/build.h"
 #include "runtime/run/trainer.h"
 #include "tests/catch.h"
+#include "tests/temporary_folder.h"
 
 namespace gmc {
 namespace {
 
 namespace fs = std::filesystem;
 
-class Folder {
-  public:
-    Folder() : path_(fs::temp_directory_path() / ("gmc-conditions-" + std::to_string(getpid()))) {
-        fs::create_directories(path_);
-    }
-    ~Folder() { fs::remove_all(path_); }
-    std::string operator/(const std::string& name) const { return (path_ / name).string(); }
-
-  private:
-    fs::path path_;
-};
-
 void write(const std::string& path, const std::string& bytes) {
     std::ofstream(path, std::ios::binary) << bytes;
 }
 
 /// The path of the compiled model of a text.
-std::string compile(const Folder& folder, const std::string& text) {
+std::string compile(const TemporaryFolder& folder, const std::string& text) {
     write(folder / "model.yaml", text);
     Diagnostics diagnostics;
     auto spec = dsl::read_model({folder / "model.yaml", {}, {}}, diagnostics);
@@ -51,7 +38,7 @@ std::string compile(const Folder& folder, const std::string& text) {
 
 /// Trains this many steps and returns the metrics of each. Fails on errors unless `errors` collects
 /// them.
-std::vector<Json> train(const Folder& folder, const std::string& path, int64_t steps,
+std::vector<Json> train(const TemporaryFolder& folder, const std::string& path, int64_t steps,
                         std::string* errors = nullptr) {
     Diagnostics diagnostics;
     auto model = runtime::LoadedModel::load(path, diagnostics);
@@ -84,7 +71,7 @@ std::vector<Json> train(const Folder& folder, const std::string& path, int64_t s
 }  // namespace
 
 TEST_CASE("a class-conditional game with spectral and layer norms plays") {
-    const Folder folder;
+    const TemporaryFolder folder;
     const std::string path = compile(folder, R"yaml(
 model: conditional
 data:
@@ -133,7 +120,7 @@ train: {batch_size: 16}
 }
 
 TEST_CASE("a game with smoothed labels and with noise on the examples that fades") {
-    const Folder folder;
+    const TemporaryFolder folder;
     const std::string path = compile(folder, R"yaml(
 model: smoothed
 data: {image: {synthetic: {set: shapes, size: 8}, count: 256}}
@@ -173,7 +160,7 @@ train: {batch_size: 32, optimizer: {adam: {learning_rate: 0.01}}}
 }
 
 TEST_CASE("a classifier of conditions learns the labels that it is told") {
-    const Folder folder;
+    const TemporaryFolder folder;
     const std::string path = compile(folder, R"yaml(
 model: told
 data:
@@ -202,7 +189,7 @@ train: {batch_size: 32, optimizer: {adam: {learning_rate: 0.03}}}
 }
 
 TEST_CASE("an autoencoder with a codebook learns") {
-    const Folder folder;
+    const TemporaryFolder folder;
     const std::string path = compile(folder, R"yaml(
 model: codebook
 data: {image: {synthetic: {set: shapes, size: 8}, count: 256}}
@@ -243,7 +230,7 @@ train: {batch_size: 32, optimizer: {adam: {learning_rate: 0.01}}}
 }
 
 TEST_CASE("a label that a layer has no class for is refused when the data are read") {
-    const Folder folder;
+    const TemporaryFolder folder;
     // Two pictures of 2 x 2, and their labels as a float array, in which any number may occur.
     const auto npy = [](const std::string& shape, const std::vector<float>& values) {
         std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': " + shape + ", }";

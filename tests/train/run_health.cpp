@@ -1,7 +1,5 @@
 // What a run looks after: validation, early stopping, kept checkpoints, going back after
 // divergence, and the signs of what is wrong.
-#include <unistd.h>
-
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -14,27 +12,12 @@
 #include "runtime/run/trainer.h"
 #include "runtime/run/validation.h"
 #include "tests/compile_model.h"
+#include "tests/temporary_folder.h"
 
 namespace gmc {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// A folder that goes when the test ends.
-class Folder {
-  public:
-    Folder()
-        : path_(fs::temp_directory_path() /
-                ("gmc-health-" + std::to_string(getpid()) + "-" + std::to_string(count_++))) {
-        fs::create_directories(path_);
-    }
-    ~Folder() { fs::remove_all(path_); }
-    std::string operator/(const std::string& name) const { return (path_ / name).string(); }
-
-  private:
-    static inline int count_ = 0;
-    fs::path path_;
-};
 
 /// One network of 64 weights and biases that copies 8 x 8 shapes.
 std::string copier(const std::string& loss, const std::string& train, int64_t count = 16) {
@@ -49,7 +32,7 @@ std::string copier(const std::string& loss, const std::string& train, int64_t co
 }
 constexpr char kError[] = "mean(sum((net(image) - image)^2))";
 
-std::string write_model(const Folder& folder, const std::string& text) {
+std::string write_model(const TemporaryFolder& folder, const std::string& text) {
     std::ofstream(folder / "m.yaml") << text;
     Diagnostics diagnostics;
     REQUIRE(ir::write_file(folder / "m.gmc", ir::artefact_text(compile_file(folder / "m.yaml", {})),
@@ -71,7 +54,8 @@ struct Trained {
     std::vector<Json> metrics;
 };
 
-Trained train(const Folder& folder, const std::string& path, runtime::TrainOptions options = {}) {
+Trained train(const TemporaryFolder& folder, const std::string& path,
+              runtime::TrainOptions options = {}) {
     Diagnostics diagnostics;
     auto model = load(path);
     options.run_directory = folder / "run";
@@ -97,7 +81,7 @@ bool has_sign(const std::vector<runtime::Sign>& signs, const std::string& name) 
 }
 
 TEST_CASE("a share of the data validates each epoch, and is not trained on") {
-    const Folder folder;
+    const TemporaryFolder folder;
     runtime::TrainOptions options;
     options.policy.emplace();
     options.policy->validate_share = 0.25;
@@ -116,7 +100,7 @@ TEST_CASE("a share of the data validates each epoch, and is not trained on") {
 }
 
 TEST_CASE("parts of a data set have all its examples once") {
-    const Folder folder;
+    const TemporaryFolder folder;
     auto model = load(write_model(folder, copier(kError, "epochs: 1", 40)));
     Diagnostics diagnostics;
     auto loader = model->data().make_loader(runtime::DataSplit::kTrain,
@@ -142,7 +126,7 @@ TEST_CASE("parts of a data set have all its examples once") {
 }
 
 TEST_CASE("training ends early when validation gets no better, and resuming knows it") {
-    const Folder folder;
+    const TemporaryFolder folder;
     // Gradient ascent on what is to be large: each epoch is worse than the one before.
     const std::string path =
         write_model(folder, copier("-1 * mean(sum((net(image) - image)^2))",
@@ -164,7 +148,7 @@ TEST_CASE("training ends early when validation gets no better, and resuming know
 }
 
 TEST_CASE("after divergence training goes back and on, so often and no oftener") {
-    const Folder folder;
+    const TemporaryFolder folder;
     const auto spike = [](const char* when) {
         return std::string(kError) + " + (" + when + ") * 1e30 * mean(sum(net(image)))";
     };
@@ -189,7 +173,7 @@ TEST_CASE("after divergence training goes back and on, so often and no oftener")
 }
 
 TEST_CASE("updates of a lowered rate are the same share of the whole ones") {
-    const Folder folder;
+    const TemporaryFolder folder;
     const std::string text =
         copier(kError, "epochs: 1, optimizer: {sgd: {learning_rate: ${rate}}}");
     std::vector<std::vector<float>> weights;
@@ -214,7 +198,7 @@ TEST_CASE("updates of a lowered rate are the same share of the whole ones") {
 }
 
 TEST_CASE("the first operation that is not finite is found, with its line of the model") {
-    const Folder folder;
+    const TemporaryFolder folder;
     const std::string path = write_model(
         folder,
         copier(std::string(kError) + " + mean(sum(log(image + 3.5 - step)))", "epochs: 12"));
@@ -248,20 +232,42 @@ TEST_CASE("figures tell a discriminator that wins and a loss that oscillates, an
     auto found = signs.take();
     CHECK(has_sign(found, "discriminator_wins"));
     CHECK_FALSE(has_sign(found, "oscillation"));
-    for (int step = 0; step < 100; ++step)
+    for (int step = 0; step < 200; ++step)
         signs.add({{"real_probability", 0.7},
                    {"fake_probability", 0.3},
                    {"loss", 5.0 + (step % 2 == 0 ? 1 : -1)}});
     found = signs.take();
     CHECK_FALSE(has_sign(found, "discriminator_wins"));
     CHECK(has_sign(found, "oscillation"));
-    for (int step = 0; step < 100; ++step)  // as losses of batches are
+    for (const double scale : {1.0, 0.001}) {  // least squares and hinges have no probabilities
+        runtime::FigureSigns losses;
+        losses.add({{"discriminator_loss", scale}});
+        CHECK_FALSE(has_sign(losses.take(), "discriminator_wins"));
+        losses.add({{"discriminator_loss", 0.2 * scale}});
+        CHECK_FALSE(has_sign(losses.take(), "discriminator_wins"));
+        losses.add({{"discriminator_loss", 0.001 * scale}});
+        CHECK(has_sign(losses.take(), "discriminator_wins"));
+        losses.add({{"discriminator_loss", -scale}});  // a critic's
+        CHECK_FALSE(has_sign(losses.take(), "discriminator_wins"));
+    }
+    for (int step = 0; step < 200; ++step)  // as losses of batches are
         signs.add({{"loss", 5.0 + std::sin(12.9898 * step * step)}});
     CHECK(signs.take().empty());
 }
 
+TEST_CASE("a sign is told in the second epoch that shows it, and once") {
+    runtime::SignNews news;
+    const runtime::Sign dead{"dead_units", 0.6, "", "a.weight"}, other{"dead_units", 0.6, "", "b"};
+    CHECK(news.take({dead}).empty());
+    CHECK(news.take({dead, other}).size() == 1);
+    CHECK(news.take({dead}).empty());
+    CHECK(news.take({}).empty());
+    CHECK(news.take({dead, other}).empty());
+    CHECK(news.take({dead, other}).size() == 2);
+}
+
 TEST_CASE("weights tell units and codes that are dead, and gradients that vanish") {
-    const Folder folder;
+    const TemporaryFolder folder;
     const auto model = load(write_model(
         folder,
         "model: m\n"
@@ -311,7 +317,7 @@ TEST_CASE("weights tell units and codes that are dead, and gradients that vanish
 
 /// The signs of a model's samples, with the weights that `change` leaves.
 std::vector<runtime::Sign> signs_of_samples(const std::string& text, bool zero_weights) {
-    const Folder folder;
+    const TemporaryFolder folder;
     const auto model = load(write_model(folder, text));
     Diagnostics diagnostics;
     runtime::StateStore& states = model->states();

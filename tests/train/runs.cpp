@@ -13,27 +13,12 @@
 #include "runtime/run/trainer.h"
 #include "runtime/train/checkpoint.h"
 #include "tests/compile_model.h"
+#include "tests/temporary_folder.h"
 
 namespace gmc {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// A folder that is removed when the test ends.
-class Folder {
-  public:
-    Folder()
-        : path_(fs::temp_directory_path() /
-                ("gmc-runs-" + std::to_string(getpid()) + "-" + std::to_string(count_++))) {
-        fs::create_directories(path_);
-    }
-    ~Folder() { fs::remove_all(path_); }
-    std::string operator/(const std::string& name) const { return (path_ / name).string(); }
-
-  private:
-    static inline int count_ = 0;
-    fs::path path_;
-};
 
 /// A VAE of 8 x 8 shapes, with 96 examples unless `sets` change that.
 constexpr char kVae[] = R"(
@@ -70,8 +55,8 @@ objective: {recipe: wgan_gp}
 train: {batch_size: 16, epochs: 9, optimizer: {adam: {learning_rate: 1e-4}}}
 )";
 
-std::string write_model(const Folder& folder, const std::string& name, const std::string& text,
-                        const std::vector<std::string>& sets = {}) {
+std::string write_model(const TemporaryFolder& folder, const std::string& name,
+                        const std::string& text, const std::vector<std::string>& sets = {}) {
     std::ofstream(folder / (name + ".yaml")) << text;
     Diagnostics diagnostics;
     REQUIRE(ir::write_file(folder / (name + ".gmc"),
@@ -132,7 +117,7 @@ bool contains(const std::string& text, const std::string& part) {
 }
 
 TEST_CASE("a run that is there is neither replaced nor lost, unless that is asked for") {
-    const Folder folder;
+    const TemporaryFolder folder;
     const std::string path = write_model(folder, "m", kVae);
     REQUIRE(train(path, in(folder / "run")).end == runtime::TrainEnd::kDone);
     const std::string checkpoint = bytes_of(folder / "run/checkpoint.safetensors");
@@ -153,7 +138,7 @@ TEST_CASE("a run that is there is neither replaced nor lost, unless that is aske
 }
 
 TEST_CASE("a folder in which a process trains is locked; folders of new runs are made once") {
-    const Folder folder;
+    const TemporaryFolder folder;
     Diagnostics diagnostics;
     using runtime::RunFolder;
     const auto first = RunFolder::open(folder / "run", RunFolder::Use::kNew, diagnostics);
@@ -179,7 +164,7 @@ TEST_CASE("a folder in which a process trains is locked; folders of new runs are
 }
 
 TEST_CASE("a run that never began leaves no folder behind") {
-    const Folder folder;
+    const TemporaryFolder folder;
     const std::string path = write_model(folder, "m", kVae, {"count=8"});
     const Trained trained = train(path, in(folder / "run"));
     CHECK(trained.end == runtime::TrainEnd::kNotStarted);
@@ -188,7 +173,7 @@ TEST_CASE("a run that never began leaves no folder behind") {
 }
 
 TEST_CASE("the end of training is counted in passes over the data, whatever a batch is") {
-    const Folder folder;
+    const TemporaryFolder folder;
     const std::string b16 = write_model(folder, "b16", kVae);
     const std::string b32 = write_model(folder, "b32", kVae, {"batch=32"});
     const std::string half = write_model(folder, "half", kVae, {"count=48"});
@@ -211,7 +196,7 @@ TEST_CASE("the end of training is counted in passes over the data, whatever a ba
 }
 
 TEST_CASE("a step that takes more batches than there are in an epoch is not done for each epoch") {
-    const Folder folder;
+    const TemporaryFolder folder;
     const std::string path = write_model(folder, "m", kCritic);
     REQUIRE(train(path, in(folder / "run")).end == runtime::TrainEnd::kDone);
     CHECK(said_by(folder / "run", "step") == "3");  // 9 passes of 2 batches; 6 batches a step
@@ -219,7 +204,7 @@ TEST_CASE("a step that takes more batches than there are in an epoch is not done
 }
 
 TEST_CASE("a finished run stays as it is; more epochs go on with it, to the bit") {
-    const Folder folder;
+    const TemporaryFolder folder;
     const std::string path = write_model(folder, "m", kVae);
     REQUIRE(train(path, in(folder / "run")).end == runtime::TrainEnd::kDone);
     const std::string checkpoint = bytes_of(folder / "run/checkpoint.safetensors");
@@ -240,7 +225,7 @@ TEST_CASE("a finished run stays as it is; more epochs go on with it, to the bit"
 }
 
 TEST_CASE("a run has one seed") {
-    const Folder folder;
+    const TemporaryFolder folder;
     const std::string path = write_model(folder, "m", kVae);
     REQUIRE(train(path, for_steps(in(folder / "run"), 2)).end == runtime::TrainEnd::kDone);
     runtime::TrainOptions other = resume(folder / "run");
@@ -253,7 +238,7 @@ TEST_CASE("a run has one seed") {
 }
 
 TEST_CASE("no state that gives infinite losses becomes a checkpoint") {
-    const Folder folder;
+    const TemporaryFolder folder;
     const std::string base =
         "model: m\n"
         "data: {image: {synthetic: {set: shapes, size: 8}, range: [0, 1], count: 16}}\n"
@@ -294,7 +279,7 @@ TEST_CASE("no state that gives infinite losses becomes a checkpoint") {
 }
 
 TEST_CASE("a resumed run takes the contractions it was begun with, whatever is known by then") {
-    const Folder folder;
+    const TemporaryFolder folder;
     const std::string path = write_model(folder, "m", kVae, {"units=64"});
     const std::string machine = runtime::tuning_machine();
     {
@@ -332,7 +317,7 @@ TEST_CASE("a resumed run takes the contractions it was begun with, whatever is k
 }
 
 TEST_CASE("weights of another run begin a new one, as far as they fit") {
-    const Folder folder;
+    const TemporaryFolder folder;
     const std::string path = write_model(folder, "m", kVae);
     const std::string wide = write_model(folder, "wide", kVae, {"units=9"});
     REQUIRE(train(path, in(folder / "run")).end == runtime::TrainEnd::kDone);

@@ -1,7 +1,5 @@
 // Trains each model for a few steps: losses stay finite and fall, and a second run gives the same
 // bits.
-#include <unistd.h>
-
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -15,27 +13,12 @@
 #include "runtime/train/generate.h"
 #include "runtime/train/step_runner.h"
 #include "tests/compile_model.h"
+#include "tests/temporary_folder.h"
 
 namespace gmc {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// A folder that is removed when the test ends.
-class Folder {
-  public:
-    Folder()
-        : path_(fs::temp_directory_path() /
-                ("gmc-train-" + std::to_string(getpid()) + "-" + std::to_string(count_++))) {
-        fs::create_directories(path_);
-    }
-    ~Folder() { fs::remove_all(path_); }
-    std::string operator/(const std::string& name) const { return (path_ / name).string(); }
-
-  private:
-    static inline int count_ = 0;
-    fs::path path_;
-};
 
 /// Whether a model reads its data from files; other models generate them.
 bool needs_files(const std::string& name) {
@@ -46,7 +29,7 @@ bool needs_files(const std::string& name) {
 
 /// Models of Fashion-MNIST are trained on generated shapes and their classes here: the same
 /// networks and objectives without files. There are six batches of data.
-std::string write_model(const Folder& folder, const std::string& name, int64_t batch_size,
+std::string write_model(const TemporaryFolder& folder, const std::string& name, int64_t batch_size,
                         const std::string& precision = "f32") {
     const std::string batch = "train.batch_size=" + std::to_string(batch_size);
     ir::Module module = needs_files(name) ? compile_without_data(name, batch_size, precision)
@@ -103,7 +86,7 @@ std::vector<Json> metrics_of(const std::string& run) {
 
 void check_learns_and_repeats(const std::string& name, int64_t batch_size, int64_t steps,
                               const std::string& precision = "f32") {
-    const Folder folder;
+    const TemporaryFolder folder;
     const std::string path = write_model(folder, name, batch_size, precision);
     REQUIRE(train(path, folder / "a", steps) == runtime::TrainEnd::kDone);
     REQUIRE(train(path, folder / "b", steps) == runtime::TrainEnd::kDone);
@@ -163,7 +146,7 @@ TEST_CASE("models compiled for bf16 learn or play, the same bits twice") {
 }
 
 TEST_CASE("in bf16 the loss is that of f32, but for rounding") {
-    const Folder folder;
+    const TemporaryFolder folder;
     const auto losses = [&](const std::string& precision) {
         const std::string path = write_model(folder, "vae_mlp", 32, precision);
         REQUIRE(train(path, folder / precision, 20) == runtime::TrainEnd::kDone);
@@ -181,7 +164,7 @@ TEST_CASE("in bf16 the loss is that of f32, but for rounding") {
 TEST_CASE("a run that is resumed ends in the bits of one that never stopped") {
     for (const std::string precision : {"f32", "bf16"}) {
         INFO(precision);
-        const Folder folder;
+        const TemporaryFolder folder;
         const std::string path = write_model(folder, "shapes_vae", 32, precision);
         REQUIRE(train(path, folder / "whole", 15) == runtime::TrainEnd::kDone);
         REQUIRE(train(path, folder / "parts", 8) == runtime::TrainEnd::kDone);
@@ -193,7 +176,7 @@ TEST_CASE("a run that is resumed ends in the bits of one that never stopped") {
 }
 
 TEST_CASE("a checkpoint is the same states whatever the precision") {
-    const Folder folder;
+    const TemporaryFolder folder;
     const std::string wide = write_model(folder, "seed_gan", 8);
     REQUIRE(train(wide, folder / "run", 2) == runtime::TrainEnd::kDone);
     auto exact = load(wide), rounded = load(write_model(folder, "seed_gan", 8, "bf16"));
@@ -213,7 +196,7 @@ TEST_CASE("a checkpoint is the same states whatever the precision") {
 }
 
 TEST_CASE("a run with averages of weights is resumed to the bit as well") {
-    const Folder folder;
+    const TemporaryFolder folder;
     std::ofstream(folder / "m.yaml") << R"(
 model: averages
 data: {image: {synthetic: shapes, count: 96}}
@@ -241,7 +224,7 @@ train: {batch_size: 16}
 }
 
 TEST_CASE("an interrupt writes a checkpoint that can be resumed") {
-    const Folder folder;
+    const TemporaryFolder folder;
     const std::string path = write_model(folder, "shapes_vae", 32);
     auto model = load(path);
     runtime::StopRequest stop;
@@ -260,7 +243,7 @@ TEST_CASE("an interrupt writes a checkpoint that can be resumed") {
 }
 
 TEST_CASE("a checkpoint that is broken, cut off or of another model is refused") {
-    const Folder folder;
+    const TemporaryFolder folder;
     const std::string path = write_model(folder, "shapes_vae", 32);
     REQUIRE(train(path, folder / "run", 2) == runtime::TrainEnd::kDone);
     const std::string good = bytes_of(folder / "run/checkpoint.safetensors");
@@ -309,7 +292,7 @@ TEST_CASE("a checkpoint that is broken, cut off or of another model is refused")
 }
 
 TEST_CASE("a sample does not depend on how many are drawn with it") {
-    const Folder folder;
+    const TemporaryFolder folder;
     auto model = load(write_model(folder, "shapes_vae", 32));
     Diagnostics diagnostics;
     REQUIRE(model->states().initialise(3, diagnostics));
@@ -323,7 +306,7 @@ TEST_CASE("a sample does not depend on how many are drawn with it") {
 }
 
 TEST_CASE("evaluation counts every example once, whatever the batch") {
-    const Folder folder;
+    const TemporaryFolder folder;
     std::vector<double> losses;
     for (const int64_t batch : {7, 32}) {
         ir::Module module =
@@ -345,7 +328,7 @@ TEST_CASE("evaluation counts every example once, whatever the batch") {
 }
 
 TEST_CASE("data read ahead are the same data, and once only") {
-    const Folder folder;
+    const TemporaryFolder folder;
     const auto model = load(write_model(folder, "shapes_vae", 8));
     const auto first_batch = [&] {
         Diagnostics diagnostics;
@@ -364,7 +347,7 @@ TEST_CASE("data read ahead are the same data, and once only") {
 }
 
 TEST_CASE("what is wrong with data read ahead is said when the loader is made") {
-    const Folder folder;
+    const TemporaryFolder folder;
     ir::Module module = compile_model("shapes_vae", {"train.batch_size=8"});
     module.data[0].format = "idx";
     module.data[0].source = folder / "nowhere";
@@ -386,7 +369,7 @@ TEST_CASE("what is wrong with data read ahead is said when the loader is made") 
 }
 
 TEST_CASE("a loss that is not finite ends the run and names itself") {
-    const Folder folder;
+    const TemporaryFolder folder;
     ir::Module module = compile_model(
         "shapes_vae", {"train.batch_size=32", "train.optimizer.adam.learning_rate=1e30"});
     Diagnostics diagnostics;

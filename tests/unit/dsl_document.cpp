@@ -130,7 +130,7 @@ TEST_CASE("Aliases and variables are counted as often as they are used", "[dsl]"
     std::string bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
     for (int i = 1; i < 40; ++i) bomb += fmt::format("a{0}: &a{0} [*a{1}, *a{1}]\n", i, i - 1);
     CHECK(runtime::only_error(Parsed(bomb).diagnostics) ==
-          "[too-large] the file has more than 20,000 values once its aliases are expanded");
+          "[too-large] the file has more than 200,000 values once its aliases are expanded");
 
     std::string variables = "variables:\n  v0: [x, x, x, x, x, x, x, x, x, x]\n";
     for (int i = 1; i < 40; ++i)

@@ -58,7 +58,8 @@ TEST_CASE("what was measured comes back, for the machine it was measured on") {
 }
 
 TEST_CASE("whoever measures waits first for what would disturb it") {
-    TuningCache cache("nowhere", "a machine");
+    const Folder folder;
+    TuningCache cache(folder.file(), "a machine");
     cache.begin_measuring();
     int waited = 0;
     cache.before_measuring([&] { ++waited; });

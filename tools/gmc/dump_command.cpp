@@ -67,7 +67,7 @@ int dump_command(const Words& words) {
         "  opt    simplified and fused\n"
         "  plan   with its memory planned: what is in a .gmc file\n"
         "Formats:\n"
-        "  text   the IR, or JSON for the stage spec\n"
+        "  text   the IR, which `gmc opt` reads again, or JSON for the stage spec\n"
         "  loops  a line per loop, contraction and copy: what it reads and stores\n"
         "  json   for programs\n"
         "  dot    a graph for Graphviz\n"

@@ -158,7 +158,11 @@ int gradcheck_command(const Words& words) {
     spec->train.batch_size = line.get<int64_t>("examples");
     Result<ir::Module> module = lower::build_gradient_check(*spec, diagnostics);
     std::string unknown;
-    if (!module || !passes::run_stages(*module, pipeline_until("grad"), {}, diagnostics) ||
+    // cancel_shifts puts stop_gradient where a function's own gradients do not care, and the
+    // differences, which take that for the user's word, would leave the parameter out.
+    passes::PassOptions passes;
+    passes.skip = {"cancel_shifts"};
+    if (!module || !passes::run_stages(*module, pipeline_until("grad"), passes, diagnostics) ||
         !passes::run_stages(*module, stages_of({"cse", "dce"}, unknown), {}, diagnostics))
         return report(diagnostics);
     runtime::ReferenceStates states;

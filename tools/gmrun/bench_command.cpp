@@ -11,7 +11,7 @@
 #include "compiler/support/json.h"
 #include "runtime/train/step_runner.h"
 #include "tools/gmrun/commands.h"
-#include "tools/gmrun/measured_model.h"
+#include "tools/gmrun/measure/measured_model.h"
 
 namespace gmc::tools {
 namespace {

@@ -22,6 +22,7 @@ int plan_command(const Words& words);
 int profile_command(const Words& words);
 int reconstruct_command(const Words& words);
 int sample_command(const Words& words);
+int score_command(const Words& words);
 int replay_command(const Words& words);
 int train_command(const Words& words);
 int verify_command(const Words& words);

@@ -5,6 +5,7 @@
 #include "runtime/output/image_grid.h"
 #include "runtime/output/png.h"
 #include "tools/gmrun/commands.h"
+#include "tools/gmrun/output/write_output.h"
 #include "tools/gmrun/run_history.h"
 #include "tools/gmrun/run_source.h"
 

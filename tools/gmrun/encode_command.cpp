@@ -1,5 +1,6 @@
 // gmrun encode: writes what a function of the model computes from data, as arrays.
 #include <filesystem>
+#include <set>
 
 #include "runtime/output/npy.h"
 #include "tools/gmrun/commands.h"
@@ -26,6 +27,10 @@ int encode_command(const Words& words) {
     if (!line.parse(words)) return kDone;
     const int64_t count = line.has("count") ? line.get<int64_t>("count") : 0;
     if (line.has("count") && count < 1) throw UsageError("--count must be at least 1");
+    static const std::set<std::string> kFiles = {".npy", ".npz", ".csv", ".png", ".jpg", ".jpeg"};
+    if (kFiles.count(fs::path(line.text("output")).extension()) > 0)
+        throw UsageError(
+            fmt::format("--output is a folder, not a file such as `{}`", line.text("output")));
     Diagnostics diagnostics;
     auto trained = load_trained(line, diagnostics);
     if (!trained.ok()) return report(diagnostics);

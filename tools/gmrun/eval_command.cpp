@@ -49,12 +49,13 @@ bool add_classifier(runtime::LoadedModel& model, const std::string& classifier, 
 Figures figures_of(const runtime::LoadedModel& model, const runtime::EvaluationResult& result) {
     const auto& results = model.module().find_function("evaluate")->results;
     Figures figures;
-    for (size_t i = 0; i < results.size(); ++i) {
+    const size_t count = result.values.size();  // sums for `figures` come behind them
+    for (size_t i = 0; i < count; ++i) {
         const auto same = [&](const auto& other) { return other.value == results[i].value; };
         if (std::any_of(results.begin(), results.begin() + static_cast<std::ptrdiff_t>(i), same))
             continue;  // printed with the first
         std::string names = results[i].name;
-        for (size_t k = i + 1; k < results.size(); ++k)
+        for (size_t k = i + 1; k < count; ++k)
             if (same(results[k])) names += ", " + results[k].name;
         figures[names] = result.values[i].second;
     }

@@ -6,6 +6,7 @@
 #include "runtime/output/image_grid.h"
 #include "runtime/output/png.h"
 #include "tools/gmrun/commands.h"
+#include "tools/gmrun/output/write_output.h"
 #include "tools/gmrun/run_source.h"
 
 namespace gmc::tools {

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "compiler/support/json.h"
+#include "compiler/support/wrap.h"
 #include "runtime/run/run_record.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/run_source.h"
@@ -79,8 +80,6 @@ void print_data(const std::string& what, const std::vector<ir::DataField>& field
                        field.range.high);
         if (field.classes > 0) fmt::print(", {} classes", field.classes);
         fmt::print("\n");
-        for (size_t i = 0; i < field.class_names.size(); ++i)
-            fmt::print("    {:>4}  {}\n", i, field.class_names[i]);
     }
 }
 
@@ -123,11 +122,11 @@ std::string one_line(std::string name) {
 
 void print_classes(const Json& classes) {
     for (const std::string& field : classes.names()) {
-        fmt::print("  classes of {}:", field);
+        std::string text = fmt::format("  classes of {}:", field);
         const std::vector<Json>& names = classes.at(field).elements();
         for (size_t k = 0; k < names.size(); ++k)
-            fmt::print("{} {} {}", k == 0 ? "" : ",", k, one_line(names[k].text()));
-        fmt::print("\n");
+            text += fmt::format("{} {} {}", k == 0 ? "" : ",", k, one_line(names[k].text()));
+        fmt::print("{}\n", wrapped(text, 6));
     }
 }
 

@@ -2,6 +2,7 @@
 #include "runtime/train/interpolate.h"
 
 #include "tools/gmrun/commands.h"
+#include "tools/gmrun/output/write_output.h"
 #include "tools/gmrun/run_source.h"
 
 namespace gmc::tools {
@@ -25,6 +26,7 @@ int interpolate_command(const Words& words) {
         "FILE.png: a picture; FILE.npy: float32, rows * columns x ... in the data's range; by "
         "default interpolation.png in the run's folder");
     add_label(line, "row r is of class r mod classes");
+    add_settings(line, "each a row");
     if (!line.parse(words)) return kDone;
     check_output_name(line, {".png", ".npy"});
     runtime::InterpolateOptions options;
@@ -40,6 +42,7 @@ int interpolate_command(const Words& words) {
     const auto wanted = label(line, *trained->model, diagnostics);
     if (!wanted.ok()) return report(diagnostics);
     options.label = *wanted;
+    if (!read_settings(line, options.settings, diagnostics)) return report(diagnostics);
     const auto samples = runtime::interpolate(*trained->model, options, diagnostics);
     const std::string output =
         line.has("output") ? line.text("output") : trained->folder + "/interpolation.png";

@@ -1,19 +1,25 @@
 // gmrun plan: shows the kernel of every operation, its time, and its rate as a share of the
 // machine's peak.
 
+#include <filesystem>
+
+#include "compiler/ir/text/places.h"
 #include "compiler/support/json.h"
+#include "compiler/support/wrap.h"
 #include "runtime/contractions/choice/tuning.h"
 #include "runtime/contractions/choice/tuning_machine.h"
 #include "runtime/profile/machine_peak.h"
 #include "runtime/profile/operation_text.h"
 #include "tools/gmrun/commands.h"
-#include "tools/gmrun/measured_model.h"
+#include "tools/gmrun/measure/measured_model.h"
 
 namespace gmc::tools {
 namespace {
 
 using runtime::OperationProfile;
 using runtime::place_of;
+
+constexpr size_t kOperation = 49;  ///< the column of operations
 
 /// The rate of an operation and its share of the machine's peak: of arithmetic for contractions, of
 /// memory bandwidth for all others.
@@ -43,10 +49,12 @@ class Plan {
 
     void print() const {
         fmt::print(
-            "{}\npeak: {:.0f} GFLOP/s in f32 and {:.0f} in bf16, multiply-adds in registers; "
-            "{:.1f} GB/s, a = b + s c over 192 MiB\nstep: {:.3f} ms\n",
+            "{}\npeak: {:.0f} GFLOP/s in f32 and {:.0f} in bf16, multiply-adds in registers;\n"
+            "      {:.1f} GB/s, a = b + s c over 192 MiB\nstep: {:.3f} ms; line:column is of {}\n",
             machine_, peak_.flops_per_s * 1e-9, peak_.bf16_flops_per_s * 1e-9,
-            peak_.bytes_per_s * 1e-9, profile_.round_ns * 1e-6);
+            peak_.bytes_per_s * 1e-9, profile_.round_ns * 1e-6,
+            module_.files.empty() ? "the model"
+                                  : std::filesystem::path(module_.files[0]).filename().string());
         const ir::Function* function = nullptr;
         for (const OperationProfile& one : profile_.operations) {
             if (one.function != function) print_head(one);
@@ -78,20 +86,31 @@ class Plan {
 
     static void print_head(const OperationProfile& one) {
         fmt::print(
-            "\n@{}{}\n  {:>10} {:14} {:>17} {:>7}   operation\n", one.function->name,
+            "\n@{}{}\n{:>9} {:13} {:>15} {:>7}  operation\n", one.function->name,
             one.runs_per_round > 1 ? fmt::format(", {} times a step", one.runs_per_round) : "",
             "us", "kernel", "rate", "of peak");
     }
 
     void print_row(const OperationProfile& one) const {
         const Rate rate = rate_of(one, peak_);
-        fmt::print("  {:>10.1f} {:14} {:>9.1f} {:7} {:>5.1f} %   {} {}  {}\n", one.run_ns * 1e-3,
-                   one.kernel, rate.giga_per_s, rate.unit, rate.share * 100, kind_of(one),
-                   names_.of(*one.function, one.operation()), place_of(module_, one.operation()));
+        // The kernel's name says what most operations are.
+        const std::string kind = kind_of(one);
+        const bool said = std::string_view(one.kernel).find(kind) != std::string_view::npos;
+        const std::string row = fmt::format(
+            "{:>9.1f} {:13} {:>7.1f} {:7} {:>5.1f} %  {}{}  {}", one.run_ns * 1e-3, one.kernel,
+            rate.giga_per_s, rate.unit, rate.share * 100, said ? "" : kind + " ",
+            names_.of(*one.function, one.operation()), short_place(one.operation().location));
+        fmt::print("{}\n", wrapped(row, kOperation));
         const runtime::TuningEntry* measured = candidates(one);
         if (measured == nullptr) return;
         for (const auto& [name, us] : measured->microseconds)
-            if (name != one.kernel) fmt::print("  {:>10.1f} {:14} when tuned\n", us, name);
+            if (name != one.kernel) fmt::print("{:>9.1f} {:13} when tuned\n", us, name);
+    }
+
+    /// The model's own file is named once, in the head.
+    std::string short_place(const ir::Location& at) const {
+        const std::string place = ir::short_place(module_, at);
+        return at.file == 0 ? place.substr(place.find(':') + 1) : place;
     }
 
     Json row(const OperationProfile& one) const {

@@ -2,18 +2,22 @@
 // Perfetto.
 #include <algorithm>
 
+#include "compiler/ir/text/places.h"
 #include "compiler/support/json.h"
+#include "compiler/support/wrap.h"
 #include "runtime/files/atomic_file.h"
 #include "runtime/profile/operation_text.h"
 #include "runtime/profile/trace.h"
 #include "tools/gmrun/commands.h"
-#include "tools/gmrun/measured_model.h"
+#include "tools/gmrun/measure/measured_model.h"
 
 namespace gmc::tools {
 namespace {
 
 using runtime::OperationProfile;
 using runtime::place_of;
+
+constexpr size_t kNames = 25;  ///< the column of operations
 
 /// Operations of one kind, the slowest first.
 struct Kind {
@@ -88,9 +92,11 @@ class Profile {
     double share(double ns) const { return total_ns_ > 0 ? ns / total_ns_ : 0; }
 
     void print_row(const OperationProfile& one) const {
-        fmt::print("{:>10.3f} ms {:>5.1f} %    {} of @{}  {}\n", one.round_ns() * 1e-6,
-                   share(one.round_ns()) * 100, names_.of(*one.function, one.operation()),
-                   one.function->name, place_of(module_, one.operation()));
+        const std::string row =
+            fmt::format("{:>10.3f} ms {:>5.1f} %    {} of @{}  {}", one.round_ns() * 1e-6,
+                        share(one.round_ns()) * 100, names_.of(*one.function, one.operation()),
+                        one.function->name, ir::short_place(module_, one.operation().location));
+        fmt::print("{}\n", wrapped(row, kNames));
     }
 
     const ir::Module& module_;

@@ -3,6 +3,7 @@
 #include "runtime/output/png.h"
 #include "runtime/train/picture.h"
 #include "tools/gmrun/commands.h"
+#include "tools/gmrun/output/write_output.h"
 #include "tools/gmrun/own_data.h"
 #include "tools/gmrun/run_source.h"
 

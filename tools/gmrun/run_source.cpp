@@ -1,4 +1,4 @@
-// Finds runs by model or folder, and writes examples as arrays or pictures.
+// Finds runs by model or folder, and reads options that several commands have.
 #include "tools/gmrun/run_source.h"
 
 #include <fmt/ranges.h>
@@ -7,12 +7,8 @@
 #include <charconv>
 #include <filesystem>
 
-#include "runtime/output/npy.h"
-#include "runtime/output/png.h"
 #include "runtime/run/run_folder.h"
 #include "runtime/run/run_record.h"
-#include "runtime/train/picture.h"
-#include "runtime/train/write_back.h"
 
 namespace gmc::tools {
 
@@ -95,40 +91,6 @@ Result<TrainedModel> load_trained(const std::string& model_text, const std::stri
     return trained;
 }
 
-bool write_examples(runtime::LoadedModel& model, const runtime::Examples& examples,
-                    const std::string& path, Diagnostics& diagnostics, int64_t columns) {
-    if (path.ends_with(".npy"))
-        return runtime::write_npy(path, examples.shape, examples.values, diagnostics);
-    if (path.ends_with(".csv")) return runtime::write_rows(model, examples, path, diagnostics);
-    if (path.ends_with(".wav")) return runtime::write_sound(model, examples, path, diagnostics);
-    if (!runtime::is_drawable(examples.shape)) {
-        diagnostics
-            .error(DiagnosticKind::kShapeMismatch, {},
-                   "examples of shape {} are neither images nor points of the plane, so `{}` "
-                   "cannot be drawn",
-                   ir::to_string(examples.shape), path)
-            .help("write the numbers instead: --output FILE.npy");
-        return false;
-    }
-    const auto picture = runtime::draw(model, examples, columns, diagnostics);
-    return picture.ok() && runtime::write_png(path, *picture, diagnostics);
-}
-
-void check_output_name(const CommandLine& line, std::initializer_list<std::string_view> endings) {
-    const std::string name = line.text("output");
-    const auto fits = [&](std::string_view ending) { return name.ends_with(ending); };
-    if (!line.has("output") || std::any_of(endings.begin(), endings.end(), fits)) return;
-    throw UsageError(
-        fmt::format("--output `{}` ends in none of {}", name, fmt::join(endings, ", ")));
-}
-
-std::string output_file(const CommandLine& line, const TrainedModel& trained,
-                        const ir::Shape& shape, const std::string& name) {
-    if (line.has("output")) return line.text("output");
-    const std::string ending = runtime::written_as(*trained.model, shape);
-    return fmt::format("{}/{}.{}", trained.folder, name, ending.empty() ? "png" : ending);
-}
-
 void add_label(CommandLine& line, const std::string& otherwise) {
     line.add_option<std::string>(
         "label", "NAME",
@@ -160,6 +122,23 @@ Result<std::optional<int64_t>> label(const CommandLine& line, const runtime::Loa
     else
         error.help("`gmrun info` lists the classes");
     return Failure{};
+}
+
+void add_settings(CommandLine& line, const std::string& each) {
+    line.add_list("set-input", "NAME=VALUE",
+                  "what the data field NAME is in samples, where the function takes it: angle=0.3, "
+                  "or angle=-1:1:8 for 8 values from -1 to 1, " +
+                      each);
+}
+
+bool read_settings(const CommandLine& line, std::vector<runtime::InputSetting>& settings,
+                   Diagnostics& diagnostics) {
+    for (const std::string& text : line.list("set-input")) {
+        const auto setting = runtime::parse_input_setting(text, diagnostics);
+        if (!setting.ok()) return false;
+        settings.push_back(*setting);
+    }
+    return true;
 }
 
 }  // namespace gmc::tools

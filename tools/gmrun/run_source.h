@@ -1,10 +1,11 @@
-// Finds the model and the run that a command is about, and writes what a model makes.
+// Finds the model and the run that a command is about.
 #pragma once
 
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "runtime/data/input_setting.h"
 #include "runtime/train/checkpoint.h"
 #include "runtime/train/generate.h"
 #include "runtime/train/loaded_model.h"
@@ -36,26 +37,16 @@ Result<TrainedModel> load_trained(const std::string& model, const std::string& r
                                   Diagnostics& diagnostics,
                                   const std::string& checkpoint = runtime::kCheckpointName);
 
-/// Writes `examples` to `path`. A path that ends in .npy gets float32 N x ... in the data's range;
-/// .csv and .wav are written as the data were; any other gets a PNG with a grid (`columns` wide, 0:
-/// as runtime::draw chooses) or scatter plot.
-[[nodiscard]] bool write_examples(runtime::LoadedModel& model, const runtime::Examples& examples,
-                                  const std::string& path, Diagnostics& diagnostics,
-                                  int64_t columns = 0);
-
-/// Throws UsageError for an --output whose name does not end in one of `endings`, since the ending
-/// says what is written.
-void check_output_name(const CommandLine& line, std::initializer_list<std::string_view> endings);
-
-/// --output, or where it is not given NAME.csv, .wav or .png in the run's folder, by what examples
-/// of this shape are written as.
-std::string output_file(const CommandLine& line, const TrainedModel& trained,
-                        const ir::Shape& shape, const std::string& name);
-
 /// Declares --label, and reads it, a name or a number; no value when it was not given.
 void add_label(CommandLine& line, const std::string& otherwise);
 /// Errors: no class of the model has this name, and it is no number (kUnknownName).
 Result<std::optional<int64_t>> label(const CommandLine& line, const runtime::LoadedModel& model,
                                      Diagnostics& diagnostics);
+
+/// Declares --set-input, and reads it. Of a grid of values, `each` says what each of them is.
+void add_settings(CommandLine& line, const std::string& each);
+[[nodiscard]] bool read_settings(const CommandLine& line,
+                                 std::vector<runtime::InputSetting>& settings,
+                                 Diagnostics& diagnostics);
 
 }  // namespace gmc::tools

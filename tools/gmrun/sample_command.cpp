@@ -4,6 +4,7 @@
 #include "runtime/train/picture.h"
 #include "runtime/train/sampler.h"
 #include "tools/gmrun/commands.h"
+#include "tools/gmrun/output/write_output.h"
 #include "tools/gmrun/run_source.h"
 
 namespace gmc::tools {
@@ -46,15 +47,15 @@ int sample_command(const Words& words) {
     line.add_option<std::string>(
         "output,o", "FILE",
         "FILE.png: a grid of images, or a scatter plot of points over those of the data; FILE.npy: "
-        "float32, N x H x W x C in the data's range; FILE.csv, FILE.wav: rows of a table, sound; "
-        "by "
-        "default samples.png in the run's folder, or .csv or .wav where the data are such");
+        "float32, N x H x W x C in the data's range; FILE.npz: the same as `samples`, and `labels` "
+        "where there are classes; FILE.csv, FILE.wav: rows of a table, sound; FOLDER/: a PNG or "
+        "WAV "
+        "per sample, in sub-folders by class; by default samples.png in the run's folder, or .csv "
+        "or .wav where the data are such");
     add_label(line, "sample i is of class i mod classes, so that a grid shows them side by side");
-    line.add_list("set-input", "NAME=VALUE",
-                  "what the data field NAME is in samples, where the function takes it: angle=0.3, "
-                  "or angle=-1:1:8 for 8 values from -1 to 1, each a column");
+    add_settings(line, "each a column");
     if (!line.parse(words)) return kDone;
-    check_output_name(line, {".png", ".npy", ".csv", ".wav"});
+    check_output_name(line, {".png", ".npy", ".npz", ".csv", ".wav", "/"});
     const int64_t asked = line.has("count") ? line.get<int64_t>("count") : 1;
     if (asked < 1 || asked > 10'000'000) throw UsageError("--count must be from 1 to 10000000");
     Diagnostics diagnostics;
@@ -64,11 +65,7 @@ int sample_command(const Words& words) {
     if (!wanted.ok()) return report(diagnostics);
     const std::string function = line.text("function");
     runtime::SamplerOptions options{function, line.get<uint64_t>("seed"), *wanted, {}};
-    for (const std::string& text : line.list("set-input")) {
-        const auto setting = runtime::parse_input_setting(text, diagnostics);
-        if (!setting.ok()) return report(diagnostics);
-        options.settings.push_back(*setting);
-    }
+    if (!read_settings(line, options.settings, diagnostics)) return report(diagnostics);
     const int64_t usual = usual_count(*trained->model, function, options.settings);
     const auto samples =
         runtime::generate(*trained->model, options, line.has("count") ? asked : usual, diagnostics);

@@ -170,7 +170,8 @@ class Parser : TokenReader {
         const auto known = input_source(word("where the input comes from"));
         if (!known)
             stop(source, fmt::format("`{}` is nowhere that an input comes from", source.text),
-                 "inputs come from data.FIELD, normal, uniform, valid or argument");
+                 "inputs come from data.FIELD, normal, uniform, valid, total.RESULT, "
+                 "largest.RESULT or argument");
         function_->inputs.push_back({id, *known});
     }
 

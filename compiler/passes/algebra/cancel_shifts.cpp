@@ -89,8 +89,10 @@ class ShiftCanceller {
         for (int64_t dim : dims_) count_ /= static_cast<double>(whole_[dim]);
         for (ValueId v : changed_) growth_[v] = 0.0;
         changed_.clear();
-        // Values that were all that changed when they were made: what comes of the bias is what
-        // comes of them, and was perhaps found out for an earlier bias.
+        // At some points of the walk a single value carries the whole effect of the
+        // bias. Whether the bias cancels then depends on that value alone, so the answer
+        // is kept with the value: the walk for another bias that leads through it can
+        // stop there.
         std::vector<bool*> alone;
         const auto done = [&](bool outcome) {
             for (bool* known : alone) *known = outcome;

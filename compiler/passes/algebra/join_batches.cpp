@@ -214,8 +214,9 @@ class BatchJoiner {
         return {v};
     }
 
-    /// A value that is these parts one after another: the value that they are slices of, when they
-    /// are all of it; else a concat, which may exist already.
+    /// A value that consists of these parts, one after another. If they are the slices of one value
+    /// and cover all of it, it is that value. Otherwise it is a concat, of which an existing one is
+    /// used again.
     ValueId concat(const std::vector<ValueId>& parts) {
         int64_t begin = 0;
         ValueId whole = kNone;

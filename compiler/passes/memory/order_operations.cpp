@@ -37,22 +37,36 @@ class Orderer {
     bool run() {
         const int64_t bytes = arena_bytes_of(f_);
         auto limit = static_cast<int64_t>(kWorthChanging * static_cast<double>(bytes));
-        std::vector<Operation> best;
+        Order best;
         for (const bool backward : {false, true}) {
-            Function candidate = f_;
-            candidate.operations.clear();
-            for (int i : scheduled(backward)) candidate.operations.push_back(f_.operations[i]);
-            const int64_t found = arena_bytes_of(candidate);
+            Order order = scheduled(backward);
+            rearrange(order);
+            const int64_t found = arena_bytes_of(f_);
+            rearrange(inverse(order));
             if (found >= limit) continue;
             limit = found;
-            best = std::move(candidate.operations);
+            best = std::move(order);
         }
         if (best.empty()) return false;
-        f_.operations = std::move(best);
+        rearrange(best);
         return true;
     }
 
   private:
+    /// Puts operation `order[k]` at place k.
+    void rearrange(const Order& order) {
+        std::vector<Operation> operations;
+        operations.reserve(order.size());
+        for (int i : order) operations.push_back(std::move(f_.operations[i]));
+        f_.operations = std::move(operations);
+    }
+
+    static Order inverse(const Order& order) {
+        Order out(order.size());
+        for (size_t k = 0; k < order.size(); ++k) out[order[k]] = static_cast<int>(k);
+        return out;
+    }
+
     void add_edge(int from, int to) {
         before_[to].push_back(from);
         after_[from].push_back(to);

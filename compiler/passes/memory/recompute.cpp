@@ -40,8 +40,9 @@ class Recomputer {
         const int64_t bytes = least_;
         lower(limit_);
         if (least_ <= limit_) return true;
-        // Lowering the bound step by step repeats other values, sometimes better ones; it also
-        // finds the smallest arena, which the error message names.
+        // A second try begins at the present size and lowers the bound step by step. This repeats
+        // other operations, sometimes better ones; if the function does not fit either way, it has
+        // found the smallest arena, which the error message names.
         f_ = before;
         lower(bytes);
         return least_ <= limit_;

@@ -84,16 +84,8 @@ Evaluated batch_mean(Evaluator& e, const Expression& call) {
         return e.fail(
             DiagnosticKind::kShapeMismatch, call.arguments[0]->span,
             fmt::format("`batch_mean` averages examples, but this is {}", describe(e, x)));
-    ir::Builder& b = e.b();
     x.batched = false;
-    const ValueId valid = e.scope().valid;
-    if (valid == kNone) {
-        x.value = b.reduce_mean(x.value, {0});
-        return x;
-    }
-    const ValueId counted = b.mul(x.value, b.broadcast(valid, {0}, b.shape(x.value)));
-    const ValueId sum = b.reduce_sum(counted, {0});
-    x.value = b.div(sum, b.splat(b.reduce_sum(valid, {0}), b.shape(sum)));
+    x.value = e.scope().batch_mean(x.value);
     return x;
 }
 

@@ -1,6 +1,8 @@
 // Gradients inside an objective, and averages of weights.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "dsl/lower/calls/call_functions.h"
 #include "dsl/lower/shape_errors.h"
 
@@ -10,13 +12,34 @@ namespace {
 using dsl::Expression;
 using ir::ValueId;
 
+/// Whether `result` is computed from `source`.
+bool depends_on(const ir::Function& function, ValueId result, ValueId source) {
+    std::vector<bool> reached(function.values.size(), false);
+    reached[result] = true;
+    for (size_t i = function.operations.size(); i-- > 0;) {
+        const ir::Operation& op = function.operations[i];
+        if (std::any_of(op.results.begin(), op.results.end(),
+                        [&](ValueId v) { return reached[v]; }))
+            for (ValueId operand : op.operands) reached[operand] = true;
+    }
+    return reached[source];
+}
+
 /// The gradient of f with respect to x, shaped like x. When f is one number per example, this is
 /// each example's own gradient.
+///
+/// `grad(d(a + b), a + b)`: where x is written out in f, it is the same value there. Evaluated
+/// twice it would be two, and the gradient by the second would be 0.
 Evaluated grad(Evaluator& e, const Expression& call) {
-    const Evaluated f = argument(e, call, 0);
+    const Expression &f_text = *call.arguments[0], &x_text = *call.arguments[1];
+    const bool named = x_text.kind == Expression::Kind::kName;
+    Evaluated f, x;
+    if (named) f = argument(e, call, 0);
     if (f.failed) return f;
-    Evaluated x = argument(e, call, 1);
+    x = argument(e, call, 1);
     if (x.failed) return x;
+    if (!named) f = e.tensor_over(f_text, x_text, x);
+    if (f.failed) return f;
     if (f.number || x.number)
         return e.fail(DiagnosticKind::kBadExpression, call.span,
                       "`grad` takes two tensors, but one of these is a constant number");
@@ -31,6 +54,13 @@ Evaluated grad(Evaluator& e, const Expression& call) {
         return x;
     }
     ir::Builder& b = e.b();
+    if (!depends_on(b.function(), f.value, x.value))
+        return e.fail(DiagnosticKind::kBadExpression, call.span,
+                      fmt::format("`{}` does not depend on `{}`, so that this gradient would be 0 "
+                                  "everywhere",
+                                  dsl::to_string(f_text), dsl::to_string(x_text)),
+                      "give what both share a name in `let`: an expression that stands in two "
+                      "places is evaluated in each");
     const ValueId scalar = b.reduce_sum(f.value, ir::all_axes(b.type(f.value).rank()));
     const ValueId value = b.function().add_value("grad", b.type(x.value));
     b.function().operations.push_back(

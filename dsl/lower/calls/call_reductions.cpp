@@ -52,7 +52,10 @@ Evaluated extreme(Evaluator& e, const Expression& call, double sign) {
     if (x.batched && !over_batch) axes.erase(axes.begin());
     if (axis != kNone) axes = {axis};
     if (sign < 0) x.value = b.neg(x.value);
-    if (!axes.empty()) x.value = b.emit(ir::ReduceMax{axes}, {x.value});
+    if (x.batched && over_batch)
+        x.value = e.scope().batch_largest(b.reshape(x.value, {b.shape(x.value)[0]}));
+    else if (!axes.empty())
+        x.value = b.emit(ir::ReduceMax{axes}, {x.value});
     if (sign < 0) x.value = b.neg(x.value);
     x.batched = x.batched && !over_batch;
     return x;

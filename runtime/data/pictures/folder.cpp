@@ -90,6 +90,8 @@ class FolderField final : public Field {
         cache_ = std::make_unique_for_overwrite<uint8_t[]>(files_.size() * example);
     }
 
+    std::string file_of(int64_t index) const override { return files_[static_cast<size_t>(index)]; }
+
     void read(int64_t index, float* dst) const override {
         if (states_.empty()) return convert(decode(index).pixels.data(), dst);
         std::atomic<uint8_t>& state = states_[static_cast<size_t>(index)];

@@ -126,7 +126,7 @@ class Scheduler {
     LoopPlan& plan_;
     const std::vector<Action> actions_;
     std::vector<bool> joinable_, done_;
-    size_t left_ = 0;  ///< how many are done
+    size_t left_ = 0;  ///< how many actions are not done
 };
 
 }  // namespace

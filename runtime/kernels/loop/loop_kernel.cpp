@@ -20,9 +20,10 @@ struct Share {
     hwy::AlignedFreeUniquePtr<float[]> memory;
     std::vector<float*> pointers;  ///< of each cell; some move from tile to tile
     int64_t chunk_begin = 0, chunks = 0;
-    /// Of the tiles of these rows and columns; of those that have run, when following.
+    /// The tiles to run, counted within the chunks of this share. As an epilogue: those that have
+    /// run.
     int64_t tile_begin = 0, tile_end = 0;
-    bool started = false;  ///< when following
+    bool started = false;  ///< as an epilogue: whether follow() has been called
     ColumnRange columns;
 };
 
@@ -87,7 +88,8 @@ class LoopKernel final : public Kernel, public Epilogue {
         }
     }
 
-    /// What is left are tiles that lie across the border between two threads.
+    /// Runs the tiles that are left: those that lie across the border between two threads, so that
+    /// neither thread had all of their elements.
     void end() override {
         int64_t next = 0;
         int last = 0;
@@ -97,7 +99,7 @@ class LoopKernel final : public Kernel, public Epilogue {
                 start_share(p, *context_);
                 continue;
             }
-            // A thread whose elements fill no tile has run none, wherever it began.
+            // This thread had too few elements for a whole tile: its tile_begin says nothing.
             if (share.tile_begin == share.tile_end) continue;
             for (; next < share.tile_begin; ++next) run_tile(p, tile_of(share, next), *context_);
             next = share.tile_end, last = p;

@@ -65,8 +65,8 @@ struct Action {
     TileFunction function = nullptr;
     JoinedFunction joined = nullptr;
     const void* op = nullptr;
-    const ir::OpVariant* source = nullptr;  ///< of `function`
-    std::vector<int> out, in;  ///< cells; one result, or none, but where ops are joined
+    const ir::OpVariant* source = nullptr;  ///< the op that `function` computes
+    std::vector<int> out, in;  ///< cells; joined ops have several results, others at most one
     bool is_number = false;    ///< computes a single number
     int expansion = -1;
     int reduction = -1;
@@ -80,7 +80,7 @@ struct LoopPlan {
     std::vector<Expansion> expansions;
     std::vector<Reduction> reductions;
     std::vector<Action> run_actions;  ///< once per run, on numbers
-    /// Once per thread: tiles that are the same for all whole-row tiles.
+    /// Once per thread. What varies along the row only is the same in every tile of whole rows.
     std::vector<Action> thread_actions;
     std::vector<Action> tile_actions;  ///< for each tile
     int64_t cost = 0;                  ///< of the tile actions per element, in additions

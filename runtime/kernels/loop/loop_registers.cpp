@@ -10,7 +10,8 @@ bool has(const std::vector<int>& cells, int cell) {
     return std::find(cells.begin(), cells.end(), cell) != cells.end();
 }
 
-/// Registers of actions per thread are the threads' for the whole run and have their index already.
+/// Whether the cell is a register that holds a value within one tile only. Not so the results of
+/// thread_actions: a thread keeps them for the whole run, in registers that are assigned already.
 bool is_tile_register(const LoopPlan& plan, int cell) {
     if (plan.cells[cell].kind != Cell::Kind::kRegister) return false;
     return std::none_of(plan.thread_actions.begin(), plan.thread_actions.end(),

@@ -109,6 +109,15 @@ std::vector<ParameterCheck> check_model(const std::string& loss) {
 
 }  // namespace
 
+TEST_CASE("a slope of 0 agrees although a wide step reaches over a kink") {
+    // Flat around 0, but for rounding; steep from 1e-4 on.
+    const auto f = [](double t) { return 3 + 1000 * relu(t - 1e-4); };
+    CHECK(verdict(f, 0) == Verdict::kAgrees);
+    CHECK(verdict(f, 0.5) == Verdict::kDisagrees);
+    // A slope that is there with every step is no kink.
+    CHECK(verdict([](double t) { return 3 + 20 * t; }, 0) == Verdict::kDisagrees);
+}
+
 TEST_CASE("a right derivative agrees, whatever its size") {
     CHECK(verdict([](double t) { return std::sin(1 + t); }, std::cos(1)) == Verdict::kAgrees);
     CHECK(verdict([](double t) { return std::exp(50 * t); }, 50) == Verdict::kAgrees);

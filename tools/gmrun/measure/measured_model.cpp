@@ -1,5 +1,5 @@
 // Options and loading of a model for bench, plan and profile.
-#include "tools/gmrun/measured_model.h"
+#include "tools/gmrun/measure/measured_model.h"
 
 #include "tools/gmrun/run_source.h"
 

@@ -1,0 +1,15 @@
+// Places in models, as people read them.
+#pragma once
+
+#include <string>
+
+#include "compiler/ir/module.h"
+
+namespace gmc::ir {
+
+/// "model.yaml:12:5": the file as seen from the folder of the model, which is the module's first
+/// file; of a file outside of that folder (a recipe that is installed) its folder's name and its
+/// own. Empty for a place that is not known.
+std::string short_place(const Module& module, const Location& location);
+
+}  // namespace gmc::ir

@@ -1,0 +1,24 @@
+// Texts for terminals of 80 columns.
+#include "compiler/support/wrap.h"
+
+#include <algorithm>
+
+namespace gmc {
+
+std::string wrapped(std::string_view line, size_t indent, size_t width) {
+    std::string out;
+    for (size_t start = 0; start + line.size() > width; start = indent) {
+        const size_t room = width > start ? width - start : 1;
+        const size_t word = line.find_first_not_of(' ');
+        size_t at = line.rfind(' ', room);
+        if (at == line.npos || at < word) at = line.find(' ', std::max(word, room));
+        const size_t rest = line.find_first_not_of(' ', at);
+        if (at == line.npos || rest == line.npos) break;
+        out.append(line.substr(0, line.find_last_not_of(' ', at) + 1));
+        out.append("\n").append(indent, ' ');
+        line.remove_prefix(rest);
+    }
+    return out.append(line);
+}
+
+}  // namespace gmc

@@ -1,0 +1,139 @@
+// Sorts the values of `evaluate` by what they are computed from, then copies what leads from sums
+// to figures into a function of its own.
+#include "dsl/lower/set_figures.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <vector>
+
+namespace gmc::lower {
+namespace {
+
+using ir::Operation;
+using ir::ValueId;
+using OverBatch = FunctionScope::OverBatch;
+
+/// What a value is, were the whole data one batch.
+enum class Nature : uint8_t {
+    kFixed,    ///< the same for every batch: constants, states
+    kCount,    ///< the number of examples
+    kTotal,    ///< a sum over the batch
+    kMean,     ///< sums over counts, and what is affine in those
+    kFormula,  ///< anything else that is computed from the above alone; the largest number
+    kExample,  ///< it depends on single examples, or on random numbers
+};
+
+class FigureSplitter {
+  public:
+    FigureSplitter(const FunctionScope& scope, ir::Function& evaluate)
+        : scope_(scope), evaluate_(evaluate) {
+        figures_.name = "figures";
+    }
+
+    std::optional<ir::Function> run() {
+        find_natures();
+        const std::vector<ir::NamedValue> results = evaluate_.results;
+        for (const ir::NamedValue& result : results) {
+            const Nature nature = nature_[result.value];
+            if (nature == Nature::kTotal || nature == Nature::kCount || nature == Nature::kFormula)
+                figures_.results.push_back({result.name, copy(result.value)});
+        }
+        if (figures_.results.empty()) return std::nullopt;
+        return std::move(figures_);
+    }
+
+  private:
+    void find_natures() {
+        nature_.assign(evaluate_.values.size(), Nature::kExample);
+        maker_.assign(evaluate_.values.size(), nullptr);
+        for (size_t v = 0; v < evaluate_.values.size(); ++v)
+            if (evaluate_.values[v].state != ir::kNone) nature_[v] = Nature::kFixed;
+        std::map<ValueId, Nature> over_batch;
+        for (const OverBatch& value : scope_.over_batch)
+            over_batch[value.value] = value.kind == OverBatch::Kind::kSum     ? Nature::kTotal
+                                      : value.kind == OverBatch::Kind::kCount ? Nature::kCount
+                                                                              : Nature::kFormula;
+        for (const Operation& op : evaluate_.operations)
+            for (ValueId v : op.results) {
+                const auto known = over_batch.find(v);
+                nature_[v] = known != over_batch.end() ? known->second : nature_of(op);
+                maker_[v] = &op;
+            }
+    }
+
+    Nature nature_of(const Operation& op) const {
+        if (op.as<ir::Gradient>() != nullptr) return Nature::kExample;
+        if (op.as<ir::RandomNormal>() != nullptr || op.as<ir::RandomUniform>() != nullptr)
+            return Nature::kExample;
+        Nature most = Nature::kFixed;
+        for (ValueId v : op.operands) most = std::max(most, nature_[v]);
+        if (most == Nature::kFixed || most == Nature::kExample) return most;
+        const auto is = [&](size_t i, Nature nature) { return nature_[op.operands[i]] == nature; };
+        // What only puts numbers elsewhere.
+        if (op.as<ir::Reshape>() != nullptr || op.as<ir::Broadcast>() != nullptr) return most;
+        if (op.as<ir::Div>() != nullptr && is(0, Nature::kTotal) && is(1, Nature::kCount))
+            return Nature::kMean;
+        if (most != Nature::kMean) return Nature::kFormula;
+        const bool sums = op.as<ir::Add>() != nullptr || op.as<ir::Sub>() != nullptr;
+        const bool linear = op.as<ir::Neg>() != nullptr || op.as<ir::ReduceSum>() != nullptr ||
+                            op.as<ir::Slice>() != nullptr;
+        const bool scaled =
+            (op.as<ir::Mul>() != nullptr && (is(0, Nature::kFixed) || is(1, Nature::kFixed))) ||
+            (op.as<ir::Div>() != nullptr && is(1, Nature::kFixed));
+        const bool of_means = std::all_of(op.operands.begin(), op.operands.end(), [&](ValueId v) {
+            return nature_[v] == Nature::kMean || nature_[v] == Nature::kFixed;
+        });
+        return of_means && (sums || linear || scaled) ? Nature::kMean : Nature::kFormula;
+    }
+
+    /// The same value in `figures`.
+    ValueId copy(ValueId value) {
+        if (const auto known = copies_.find(value); known != copies_.end()) return known->second;
+        return copies_[value] = make(value);
+    }
+
+    ValueId make(ValueId value) {
+        for (const OverBatch& known : scope_.over_batch)
+            if (known.value == value) return add_input(known);
+        if (evaluate_.values[value].state != ir::kNone)
+            return figures_.state_value(evaluate_.values[value].state, scope_.m.module);
+        const Operation& op = *maker_[value];
+        Operation made = op;
+        for (ValueId& v : made.operands) v = copy(v);
+        for (ValueId& v : made.results) {
+            const ir::Value& old = evaluate_.values[v];
+            copies_[v] = figures_.add_value(old.name, old.type);
+            v = copies_[v];
+        }
+        figures_.operations.push_back(std::move(made));
+        return copies_.at(value);
+    }
+
+    ValueId add_input(const OverBatch& sum) {
+        const bool largest = sum.kind == OverBatch::Kind::kLargest;
+        const std::string name =
+            fmt::format("{}.{}", largest ? "max" : "sum", figures_.inputs.size());
+        evaluate_.results.push_back({name, sum.value});
+        const ValueId value = figures_.add_value(name, evaluate_.type(sum.value));
+        const auto kind = largest ? ir::InputSource::Kind::kLargest : ir::InputSource::Kind::kTotal;
+        figures_.inputs.push_back({value, {kind, name}});
+        return value;
+    }
+
+    const FunctionScope& scope_;
+    ir::Function& evaluate_;
+    ir::Function figures_;
+    std::vector<Nature> nature_;           ///< by value of `evaluate`
+    std::vector<const Operation*> maker_;  ///< by value of `evaluate`
+    std::map<ValueId, ValueId> copies_;    ///< value of `evaluate` -> value of `figures`
+};
+
+}  // namespace
+
+std::optional<ir::Function> figures_of_set(const FunctionScope& scope, ir::Function& evaluate) {
+    return FigureSplitter(scope, evaluate).run();
+}
+
+}  // namespace gmc::lower

@@ -1,0 +1,24 @@
+// Samples are compared with the first batch of the data in their own order.
+#include "runtime/run/epoch_signs.h"
+
+#include <utility>
+
+namespace gmc::runtime {
+
+Result<std::vector<Sign>> EpochSigns::take(LoadedModel& model, const Dataset& dataset,
+                                           LoaderOptions options, Diagnostics& diagnostics) {
+    if (!judged_) {
+        auto loader = Loader::create(
+            dataset, {options.batch_size, LoaderMode::kEvaluate, options.seed, 0}, diagnostics);
+        if (!loader.ok()) return Failure{};
+        judged_ = loader.take();
+    }
+    std::vector<Sign> signs = figures_.take();
+    for (Sign& sign : weights_.take(model.states())) signs.push_back(std::move(sign));
+    const auto made = sample_signs(model, *judged_, options.seed, diagnostics);
+    if (!made.ok()) return Failure{};
+    signs.insert(signs.end(), made->begin(), made->end());
+    return news_.take(signs);
+}
+
+}  // namespace gmc::runtime

@@ -1,0 +1,155 @@
+// Collects the results of a function batch by batch, by what each of them is.
+#include "runtime/train/score.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "compiler/support/check.h"
+#include "runtime/train/fill_inputs.h"
+#include "runtime/train/write_back.h"
+
+namespace gmc::runtime {
+namespace {
+
+class Collector {
+  public:
+    Collector(const Executable& executable, const Dataset& dataset, const std::string& function,
+              bool maps)
+        : executable_(executable), dataset_(dataset) {
+        const auto& results = executable.function().results;
+        for (size_t i = 0; i < results.size(); ++i) {
+            const ir::Type& type = executable.result_type(i);
+            // The only result of a function has no name of its own.
+            const std::string& name = results.size() == 1 ? function : results[i].name;
+            if (type.elements() == type.shape[0]) {
+                scores_.columns.push_back({name, {}});
+                columns_.push_back(i);
+            } else if (maps) {
+                scores_.maps.emplace_back(name, Examples{});
+                maps_.push_back(i);
+            }
+        }
+        for (size_t f = 0; f < dataset.fields().size(); ++f)
+            if (dataset.fields()[f]->class_count() > 0) {
+                scores_.labels.push_back({dataset.fields()[f]->name(), {}});
+                labels_.push_back(f);
+            }
+    }
+
+    bool has_columns() const { return !columns_.empty(); }
+
+    void add(const Batch& batch, int64_t rows) {
+        for (int64_t row = 0; row < rows; ++row) {
+            const int64_t example = batch.indices[static_cast<size_t>(row)];
+            std::string id;
+            for (const FieldPtr& field : dataset_.fields())
+                if (id.empty()) id = field->file_of(example);
+            scores_.ids.push_back(id.empty() ? fmt::format("{}", example) : id);
+        }
+        for (size_t i = 0; i < labels_.size(); ++i)
+            append(batch.fields[labels_[i]], rows, scores_.labels[i].second);
+        for (size_t i = 0; i < columns_.size(); ++i)
+            append(executable_.result(columns_[i]), rows, scores_.columns[i].second);
+        for (size_t i = 0; i < maps_.size(); ++i)
+            append_rows(executable_.result(maps_[i]), executable_.result_type(maps_[i]), rows,
+                        scores_.maps[i].second);
+    }
+
+    Scores take() { return std::move(scores_); }
+
+  private:
+    static void append(const float* from, int64_t rows, std::vector<float>& to) {
+        to.insert(to.end(), from, from + rows);
+    }
+
+    const Executable& executable_;
+    const Dataset& dataset_;
+    Scores scores_;
+    std::vector<size_t> columns_, maps_, labels_;  ///< numbers of results and fields
+};
+
+/// The function, if it can score; null after an error.
+Executable* scoring_function(LoadedModel& model, const std::string& name,
+                             Diagnostics& diagnostics) {
+    if (model.module().find_function(name) == nullptr) {
+        diagnostics
+            .error(DiagnosticKind::kUnknownName, {}, "model `{}` has no function `{}`",
+                   model.module().name, name)
+            .help(
+                "a function of data that gives a number per example, under `functions` of the "
+                "model's objective: `score(image): sum((reconstruct(image) - image)^2)`, with the "
+                "network's name in place of `reconstruct`");
+        return nullptr;
+    }
+    Executable* executable = batch_function(model, name, diagnostics);
+    if (executable == nullptr) return nullptr;
+    const auto& inputs = executable->function().inputs;
+    if (std::any_of(inputs.begin(), inputs.end(),
+                    [](const ir::Input& input) { return input.source.is_data(); }))
+        return executable;
+    diagnostics.error(DiagnosticKind::kWrongType, {},
+                      "function `{}` takes no data field, so there is nothing to score", name);
+    return nullptr;
+}
+
+}  // namespace
+
+Result<Scores> score(LoadedModel& model, const ScoreOptions& options, Diagnostics& diagnostics) {
+    Executable* executable = scoring_function(model, options.function, diagnostics);
+    if (executable == nullptr) return Failure{};
+    auto loader = model.data().make_loader(
+        options.split, {model.batch_size(), LoaderMode::kEvaluate, options.seed, 2}, diagnostics);
+    if (!loader.ok()) return Failure{};
+    const Dataset& dataset = (*loader)->dataset();
+    Collector collector(*executable, dataset, options.function, options.maps);
+    if (!collector.has_columns()) {
+        diagnostics
+            .error(DiagnosticKind::kWrongType, {},
+                   "function `{}` gives no single number per example", options.function)
+            .help("`sum(...)` makes one of them");
+        return Failure{};
+    }
+    const int64_t count =
+        options.count == 0 ? dataset.count() : std::min(options.count, dataset.count());
+    for (int64_t done = 0; done < count; done += model.batch_size()) {
+        const auto batch = (*loader)->next(diagnostics);
+        if (!batch.ok()) return Failure{};
+        set_inputs(*executable, **loader, **batch);
+        set_noise(*executable, options.seed, done);
+        executable->run(model.context(options.seed, static_cast<uint32_t>((*batch)->cursor.batch)));
+        collector.add(**batch, std::min(model.batch_size(), count - done));
+    }
+    dataset.add_warnings(diagnostics);
+    return collector.take();
+}
+
+double quantile_of(std::vector<float> values, double quantile) {
+    GMC_CHECK(!values.empty(), "the quantile of no values");
+    std::sort(values.begin(), values.end());
+    const double place = quantile * static_cast<double>(values.size() - 1);
+    const auto below = static_cast<size_t>(place);
+    const size_t above = std::min(below + 1, values.size() - 1);
+    const double share = place - std::floor(place);
+    return double{values[below]} * (1 - share) + double{values[above]} * share;
+}
+
+std::optional<ColumnMap> by_columns(const LoadedModel& model, const Examples& map) {
+    const std::optional<Table> table = table_of(model, map.shape);
+    if (!table) return std::nullopt;
+    ColumnMap out;
+    for (const TableColumn& column : table->columns)
+        if (column.width() > 0) out.names.push_back(column.name);
+    const int64_t width = table->width();
+    for (int64_t row = 0; row < map.count(); ++row) {
+        const float* from = map.values.data() + row * width;
+        for (const TableColumn& column : table->columns) {
+            if (column.width() == 0) continue;
+            float sum = 0;
+            for (int64_t i = 0; i < column.width(); ++i) sum += *from++;
+            out.values.push_back(sum);
+        }
+    }
+    return out;
+}
+
+}  // namespace gmc::runtime

@@ -1,0 +1,47 @@
+// A row of figures per example: what the function `score` of a model says of each. Enters: a model
+// and its data. Leaves: columns of numbers; anomalies are the examples with large ones.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "runtime/train/generate.h"
+
+namespace gmc::runtime {
+
+struct Scores {
+    /// By example: its number in the data, or the path of its file.
+    std::vector<std::string> ids;
+    /// Labels of the data by name, and results of one number per example. All as long as ids.
+    std::vector<std::pair<std::string, std::vector<float>>> labels, columns;
+    /// Results of several numbers per example (a number per pixel or column), by name.
+    std::vector<std::pair<std::string, Examples>> maps;
+};
+
+struct ScoreOptions {
+    std::string function = "score";
+    DataSplit split = DataSplit::kTest;
+    int64_t count = 0;  ///< the first so many examples; 0: all
+    uint64_t seed = 1;  ///< of random ops in the function
+    bool maps = false;  ///< keep them: they are as large as the data
+};
+
+/// Runs the function over the data. Errors: those of `encode`, and kWrongType where the function
+/// has no result of one number per example.
+Result<Scores> score(LoadedModel& model, const ScoreOptions& options, Diagnostics& diagnostics);
+
+/// The value below which a share of `quantile` (0 to 1) of the values lies, between two neighbours
+/// on the straight line, as NumPy has it. At least one value, none of them NaN.
+double quantile_of(std::vector<float> values, double quantile);
+
+/// The numbers of a map per column of the table that the examples are rows of: names, and for
+/// example i the sums over the numbers that each column became. Nothing where they are no rows.
+struct ColumnMap {
+    std::vector<std::string> names;
+    std::vector<float> values;  ///< N x names
+};
+std::optional<ColumnMap> by_columns(const LoadedModel& model, const Examples& map);
+
+}  // namespace gmc::runtime

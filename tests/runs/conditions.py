@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+"""Trainings whose surroundings fail: each ends with the exit code that is promised, keeps what was trained, and when
+the trouble is over --resume goes on to the bits of a run that nothing disturbed.
+
+Usage: tests/runs/conditions.py --bin-dir build
+"""
+import argparse
+import pathlib
+import resource
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+
+from kills import Bench, check_metrics, checkpoint, is_writing, step_of
+
+PICTURES = 200
+MODEL = """model: NAME
+data: {image: DATA}
+networks: {net: {inputs: {x: data.image}, layers: [flatten, {dense: 8}, {dense: 64}, {reshape: [8, 8, 1]}]}}
+objective: {minimize: [{networks: net, loss: "mean(sum((net(image) - image)^2))"}]}
+train: {batch_size: 2, epochs: 1}
+"""
+
+
+def expect(holds, text):
+    if not holds:
+        sys.exit(text)
+
+
+def compile_small(bench, name, data):
+    (bench.folder / (name + ".yaml")).write_text(MODEL.replace("NAME", name).replace("DATA", data))
+    bench.run("gmc", "compile", name + ".yaml")
+    return name
+
+
+def train_words(name, run, *words):
+    return ["gmrun", "train", name + ".gmc", "--run", run, "--quiet", "--samples", "0", "--log-every", "1", *words]
+
+
+def wait_for(process, condition):
+    """Waits until `condition` holds; the process must not end before."""
+    while not condition():
+        expect(process.poll() is None, f"training ended too early, exit code {process.returncode}")
+        time.sleep(0.001)
+
+
+def has_steps(bench, run, count):
+    path = bench.folder / run / "metrics.jsonl"
+    return path.exists() and path.read_bytes().count(b"\n") >= count
+
+
+def check_goes_on(bench, name, run, *words):
+    """Resumed, the run ends in the bits of one that nothing disturbed."""
+    steps = step_of(bench.folder, run) + 5
+    bench.run(*train_words(name, run, "--resume", "--steps", str(steps), *words))
+    bench.run(*train_words(name, run + "_whole", "--steps", str(steps), *words))
+    expect(checkpoint(bench.folder, run) == checkpoint(bench.folder, run + "_whole"), f"{run}: other bits")
+    expect(check_metrics(bench.folder, run) == steps, f"{run}: lines of metrics are missing")
+
+
+def closed_pipe(bench, name):
+    """`gmrun train | head -1` trains to its end."""
+    words = [w for w in train_words(name, "pipe", "--epochs", "3") if w != "--quiet"]
+    process = subprocess.Popen([str(bench.bin_dir / words[0]), *words[1:]], cwd=bench.folder, env=bench.environment,
+                               stdout=subprocess.PIPE)
+    process.stdout.readline()
+    process.stdout.close()
+    expect(process.wait() == 0, f"closed pipe: exit code {process.returncode}")
+    expect(check_metrics(bench.folder, "pipe") == 3 * 32, "closed pipe: steps are missing")
+
+
+def full_disk(bench, name):
+    """No file may become larger than the model and a little: the metrics are the first that do."""
+    most = max((bench.folder / (name + ".gmc")).stat().st_size, len(checkpoint(bench.folder, "pipe"))) + 4096
+    words = train_words(name, "disk", "--epochs", "1000000")
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))  # noqa: E731
+    done = subprocess.run([str(bench.bin_dir / words[0]), *words[1:]], cwd=bench.folder, env=bench.environment,
+                          capture_output=True, text=True, preexec_fn=limit)
+    expect(done.returncode == 3, f"full disk: exit code {done.returncode}\n{done.stderr}")
+    expect("is kept in `disk/checkpoint.safetensors`" in done.stderr, f"full disk: {done.stderr}")
+    check_goes_on(bench, name, "disk", "--epochs", "1000000")
+
+
+def moved_folder(bench, name):
+    """The run's folder is gone in mid-epoch; the next checkpoint cannot be written."""
+    process = bench.start(*train_words(name, "moved", "--epochs", "1000000", "--checkpoint-every", "20 steps"))
+    wait_for(process, lambda: has_steps(bench, "moved", 50))
+    (bench.folder / "moved").rename(bench.folder / "back")
+    process.wait()
+    error = process.stderr.read()
+    expect(process.returncode == 3 and "moved" in error, f"moved folder: {process.returncode}\n{error}")
+    expect(not (bench.folder / "moved").exists(), "moved folder: it was made again")
+    check_goes_on(bench, name, "back", "--epochs", "1000000")
+
+
+def signals(bench, name):
+    """The first signal ends training, a second one at once; neither loses a thing."""
+    for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)):
+        for pause in (0, 0.02):
+            run = f"signals_{code}_{pause}"
+            process = bench.start(*train_words(name, run, "--epochs", "1000000", "--checkpoint-every", "1 steps"))
+            wait_for(process, lambda: has_steps(bench, run, 3))
+            while pause == 0 and process.poll() is None and not is_writing(bench.folder / run):
+                pass
+            process.send_signal(number)
+            time.sleep(pause)
+            process.send_signal(number)
+            process.wait()
+            expect(process.returncode in (code, -number), f"{run}: exit code {process.returncode}")
+            bench.run(*train_words(name, run, "--resume", "--epochs", "1000000", "--steps",
+                                   str(step_of(bench.folder, run) + 1)))
+            check_metrics(bench.folder, run)
+
+
+def while_measuring(bench):
+    """A signal while contractions are measured: the checkpoint is of the initial state."""
+    name = bench.compile("dcgan64", "f32", "train.batch_size=16", "data.image.count=64")
+    bench.forget_tuning()
+    lock = bench.folder / "cache/gmc/tuning.json.lock"
+    lock.unlink(missing_ok=True)
+    process = bench.start(*train_words(name, "measuring"))
+    wait_for(process, lock.exists)
+    process.send_signal(signal.SIGTERM)
+    process.wait()
+    expect(process.returncode == 143, f"measuring: exit code {process.returncode}\n{process.stderr.read()}")
+    expect((bench.folder / "measuring/checkpoint.safetensors").exists(), "measuring: no checkpoint")
+    expect(not has_steps(bench, "measuring", 1), "measuring: a step was taken")
+
+
+def png(pixel):
+    """A grey picture of 8 x 8."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    rows = b"".join(b"\0" + bytes((pixel * 7 + x * y) % 256 for x in range(8)) for y in range(8))
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 0, 0, 0, 0)) +
+            chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def broken_picture(bench):
+    """A picture is bad that comes late in the epoch: the steps before it are kept."""
+    (bench.folder / "pictures").mkdir()
+    for i in range(PICTURES):
+        (bench.folder / f"pictures/{i:03}.png").write_bytes(png(i))
+    compile_small(bench, "pictures", "{folder: pictures, size: 8, channels: 1, range: [0, 1]}")
+    kept = 0
+    for i in range(0, PICTURES, 50):
+        run = f"broken_{i}"
+        path = bench.folder / f"pictures/{i:03}.png"
+        path.write_bytes(png(i)[:60])
+        process = bench.start(*train_words("pictures", run))
+        process.wait()
+        expect(process.returncode == 3, f"{run}: exit code {process.returncode}\n{process.stderr.read()}")
+        path.write_bytes(png(i))
+        kept += step_of(bench.folder, run)
+        check_goes_on(bench, "pictures", run, "--epochs", "1000")
+    expect(kept > 0, "broken pictures: no step was kept")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bin-dir", required=True, type=pathlib.Path)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="gmc-conditions-") as folder:
+        bench = Bench(options.bin_dir.resolve(), pathlib.Path(folder))
+        name = compile_small(bench, "small", "{synthetic: {set: shapes, size: 8}, range: [0, 1], count: 64}")
+        bench.run(*train_words(name, "warm", "--steps", "1"))
+        for check in (closed_pipe, full_disk, moved_folder, signals):
+            check(bench, name)
+        broken_picture(bench)
+        while_measuring(bench)
+    print("closed pipe, full disk, moved folder, two signals, broken picture, signal while measuring: nothing lost")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+// Writes what a model makes: as arrays, pictures, tables, sound, or a file per example.
+#include "tools/gmrun/output/write_output.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "runtime/output/npy.h"
+#include "runtime/output/npz.h"
+#include "runtime/output/png.h"
+#include "runtime/train/picture.h"
+#include "runtime/train/write_back.h"
+
+namespace gmc::tools {
+namespace {
+
+bool write_arrays(const runtime::Examples& examples, const std::string& path,
+                  Diagnostics& diagnostics) {
+    std::vector<runtime::NamedArray> arrays{{"samples", examples.shape, examples.values}};
+    std::vector<float> labels;
+    for (int64_t i = 0; examples.class_of(i) && i < examples.count(); ++i)
+        labels.push_back(static_cast<float>(*examples.class_of(i)));
+    if (!labels.empty()) arrays.push_back({"labels", {examples.count()}, labels});
+    return runtime::write_npz(path, arrays, diagnostics);
+}
+
+/// A class's name as a folder's name.
+std::string folder_of_class(const ir::Module& module, int64_t number) {
+    for (const ir::DataField& field : module.data) {
+        if (number >= static_cast<int64_t>(field.class_names.size())) continue;
+        std::string name = field.class_names[static_cast<size_t>(number)];
+        std::replace(name.begin(), name.end(), '/', '_');
+        if (name[0] == '.') name[0] = '_';
+        return name;
+    }
+    return fmt::format("{}", number);
+}
+
+bool make_folder(const std::filesystem::path& folder, Diagnostics& diagnostics) {
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    if (!error) return true;
+    diagnostics.error(DiagnosticKind::kBadFile, {}, "the folder `{}` cannot be made: {}",
+                      folder.string(), error.message());
+    return false;
+}
+
+/// One picture of one pixel per number.
+bool write_picture(const runtime::LoadedModel& model, const runtime::Examples& one,
+                   const std::string& path, Diagnostics& diagnostics) {
+    runtime::GridOptions grid = runtime::grid_options(model);
+    grid.gap = 0;
+    grid.scale = 1;
+    const ir::Shape& s = one.shape;
+    const auto picture =
+        runtime::image_grid({one.values.data(), 1, s[1], s[2], s[3]}, grid, diagnostics);
+    return picture.ok() && runtime::write_png(path, *picture, diagnostics);
+}
+
+/// DIR/CLASS/000012.png. `gmc` reads such a folder again as pictures with classes.
+bool write_each(const runtime::LoadedModel& model, const runtime::Examples& examples,
+                const std::string& path, Diagnostics& diagnostics) {
+    const bool sound = runtime::written_as(model, examples.shape) == "wav";
+    if (!sound && (examples.shape.size() != 4 || !runtime::is_drawable(examples.shape))) {
+        diagnostics
+            .error(DiagnosticKind::kShapeMismatch, {},
+                   "examples of shape {} are neither pictures nor sound, so `{}` cannot get a file "
+                   "for each",
+                   ir::to_string(examples.shape), path)
+            .help("write them into one file: --output FILE.npy, or FILE.csv for rows of a table");
+        return false;
+    }
+    const auto width = static_cast<std::ptrdiff_t>(examples.values.size()) / examples.count();
+    for (int64_t i = 0; i < examples.count(); ++i) {
+        std::filesystem::path folder = path;
+        if (const auto of = examples.class_of(i)) folder /= folder_of_class(model.module(), *of);
+        if (!make_folder(folder, diagnostics)) return false;
+        runtime::Examples one{examples.shape, {}};
+        one.shape[0] = 1;
+        const auto from = examples.values.begin() + i * width;
+        one.values.assign(from, from + width);
+        const std::string file =
+            (folder / fmt::format("{:06}.{}", i, sound ? "wav" : "png")).string();
+        if (!(sound ? runtime::write_sound : write_picture)(model, one, file, diagnostics))
+            return false;
+    }
+    return true;
+}
+
+}  // namespace
+
+bool write_examples(runtime::LoadedModel& model, const runtime::Examples& examples,
+                    const std::string& path, Diagnostics& diagnostics, int64_t columns) {
+    if (path.ends_with(".npy"))
+        return runtime::write_npy(path, examples.shape, examples.values, diagnostics);
+    if (path.ends_with(".npz")) return write_arrays(examples, path, diagnostics);
+    if (path.ends_with("/")) return write_each(model, examples, path, diagnostics);
+    if (path.ends_with(".csv")) return runtime::write_rows(model, examples, path, diagnostics);
+    if (path.ends_with(".wav")) return runtime::write_sound(model, examples, path, diagnostics);
+    if (!runtime::is_drawable(examples.shape)) {
+        diagnostics
+            .error(DiagnosticKind::kShapeMismatch, {},
+                   "examples of shape {} are neither images nor points of the plane, so `{}` "
+                   "cannot be drawn",
+                   ir::to_string(examples.shape), path)
+            .help("write the numbers instead: --output FILE.npy");
+        return false;
+    }
+    const auto picture = runtime::draw(model, examples, columns, diagnostics);
+    return picture.ok() && runtime::write_png(path, *picture, diagnostics);
+}
+
+void check_output_name(const CommandLine& line, std::initializer_list<std::string_view> endings) {
+    const std::string name = line.text("output");
+    const auto fits = [&](std::string_view ending) { return name.ends_with(ending); };
+    if (!line.has("output") || std::any_of(endings.begin(), endings.end(), fits)) return;
+    throw UsageError(
+        fmt::format("--output `{}` ends in none of {}", name, fmt::join(endings, ", ")));
+}
+
+std::string output_file(const CommandLine& line, const TrainedModel& trained,
+                        const ir::Shape& shape, const std::string& name) {
+    if (line.has("output")) return line.text("output");
+    const std::string ending = runtime::written_as(*trained.model, shape);
+    return fmt::format("{}/{}.{}", trained.folder, name, ending.empty() ? "png" : ending);
+}
+
+}  // namespace gmc::tools

@@ -1,0 +1,30 @@
+// Writes what a model makes: the ending of --output says as what.
+#pragma once
+
+#include <initializer_list>
+#include <string>
+#include <string_view>
+
+#include "tools/gmrun/run_source.h"
+
+namespace gmc::tools {
+
+/// Writes `examples` to `path`. A path that ends in .npy gets float32 N x ... in the data's range;
+/// .npz the same as `samples`, and the classes as `labels` where they were asked for; .csv and .wav
+/// are written as the data were; a folder, which ends in /, gets a PNG (or WAV) per example, in
+/// sub-folders by class where there are classes; any other gets a PNG with a grid (`columns` wide,
+/// 0: as runtime::draw chooses) or scatter plot.
+[[nodiscard]] bool write_examples(runtime::LoadedModel& model, const runtime::Examples& examples,
+                                  const std::string& path, Diagnostics& diagnostics,
+                                  int64_t columns = 0);
+
+/// Throws UsageError for an --output whose name does not end in one of `endings`, since the ending
+/// says what is written. The ending "/" stands for a folder.
+void check_output_name(const CommandLine& line, std::initializer_list<std::string_view> endings);
+
+/// --output, or where it is not given NAME.csv, .wav or .png in the run's folder, by what examples
+/// of this shape are written as.
+std::string output_file(const CommandLine& line, const TrainedModel& trained,
+                        const ir::Shape& shape, const std::string& name);
+
+}  // namespace gmc::tools
