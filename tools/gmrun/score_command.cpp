@@ -185,6 +185,8 @@ int score_command(const Words& words) {
         throw UsageError("--quantile makes a threshold, and --threshold is one: give one of them");
     const double quantile = line.has("quantile") ? line.get<double>("quantile") : 0.5;
     if (!(quantile >= 0 && quantile <= 1)) throw UsageError("--quantile must be from 0 to 1");
+    if (line.has("threshold") && std::isnan(line.get<double>("threshold")))
+        throw UsageError("--threshold must be a number");
     runtime::ScoreOptions options{.function = line.text("function"),
                                   .split = runtime::DataSplit::kTrain,
                                   .seed = line.get<uint64_t>("seed")};
