@@ -38,7 +38,7 @@ objective:
   functions:
     sample(z, label): net(z) + label
     twice(point): {a: 2 * point, b: sum(point)}
-    centred(point): point - mean(point)
+    centred(point): sum(point) - mean(sum(point))
     number(z): mean(sum(z))
 train: {batch_size: 16, epochs: 1}
 )";
