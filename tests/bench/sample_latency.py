@@ -1,4 +1,4 @@
-"""Measures samples per call beside PyTorch and ONNX Runtime; prints the table of runtime/library/README.md.
+"""Measures samples per call beside PyTorch and ONNX Runtime; prints a table.
 
     GMC_LIBRARY=build/runtime/library/libgmc.so PYTHONPATH=runtime/library/python \\
         python3 tests/bench/sample_latency.py vae_mlp=runs/vae_mlp seed_gan=runs/seed_gan
