@@ -82,6 +82,18 @@ bool is_game(const ir::Module& module) {
                                                 }) > 1;
 }
 
+/// The sum of a column of a matrix, and that of its squares.
+std::pair<double, double> sums_of_column(const float* numbers, int64_t rows, int64_t width,
+                                         int64_t column) {
+    double sum = 0, squares = 0;
+    for (int64_t row = 0; row < rows; ++row) {
+        const double x = numbers[row * width + column];
+        sum += x;
+        squares += x * x;
+    }
+    return {sum, squares};
+}
+
 }  // namespace
 
 std::vector<Sign> SignNews::take(const std::vector<Sign>& shown) {
@@ -219,14 +231,9 @@ std::vector<Sign> WeightSigns::take(const StateStore& states) {
 
 int64_t active_units(const float* means, int64_t rows, int64_t width) {
     int64_t active = 0;
+    const double n = static_cast<double>(rows);
     for (int64_t k = 0; k < width; ++k) {
-        double sum = 0, squares = 0;
-        for (int64_t row = 0; row < rows; ++row) {
-            const double x = means[row * width + k];
-            sum += x;
-            squares += x * x;
-        }
-        const double n = static_cast<double>(rows);
+        const auto [sum, squares] = sums_of_column(means, rows, width, k);
         active += squares / n - (sum / n) * (sum / n) > kActiveVariance;
     }
     return active;
@@ -237,12 +244,7 @@ double diversity(const float* numbers, int64_t rows, int64_t width) {
     double out = 0;
     const double n = static_cast<double>(rows);
     for (int64_t k = 0; k < width; ++k) {
-        double sum = 0, squares = 0;
-        for (int64_t row = 0; row < rows; ++row) {
-            const double x = numbers[row * width + k];
-            sum += x;
-            squares += x * x;
-        }
+        const auto [sum, squares] = sums_of_column(numbers, rows, width, k);
         out += 2 * (squares - sum * sum / n) / (n - 1);
     }
     return out;

@@ -13,6 +13,7 @@
 #include "runtime/run/validation.h"
 #include "tests/compile_model.h"
 #include "tests/temporary_folder.h"
+#include "tests/train/load_model.h"
 
 namespace gmc {
 namespace {
@@ -38,14 +39,6 @@ std::string write_model(const TemporaryFolder& folder, const std::string& text) 
     REQUIRE(ir::write_file(folder / "m.gmc", ir::artefact_text(compile_file(folder / "m.yaml", {})),
                            diagnostics));
     return folder / "m.gmc";
-}
-
-std::unique_ptr<runtime::LoadedModel> load(const std::string& path) {
-    Diagnostics diagnostics;
-    auto model = runtime::LoadedModel::load(path, diagnostics);
-    INFO(diagnostics.render());
-    REQUIRE(model.ok());
-    return model.take();
 }
 
 struct Trained {

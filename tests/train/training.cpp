@@ -14,6 +14,7 @@
 #include "runtime/train/step_runner.h"
 #include "tests/compile_model.h"
 #include "tests/temporary_folder.h"
+#include "tests/train/load_model.h"
 
 namespace gmc {
 namespace {
@@ -41,14 +42,6 @@ std::string write_model(const TemporaryFolder& folder, const std::string& name, 
     Diagnostics diagnostics;
     REQUIRE(ir::write_file(folder / (name + ".gmc"), ir::artefact_text(module), diagnostics));
     return folder / (name + ".gmc");
-}
-
-std::unique_ptr<runtime::LoadedModel> load(const std::string& path) {
-    Diagnostics diagnostics;
-    auto model = runtime::LoadedModel::load(path, diagnostics);
-    INFO(diagnostics.render());
-    REQUIRE(model.ok());
-    return model.take();
 }
 
 runtime::TrainEnd train(const std::string& path, const std::string& run, int64_t steps,
