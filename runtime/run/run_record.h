@@ -34,6 +34,9 @@ struct RunRecord {
 /// What a run and a module do not have in common: "other networks or losses", "other data"; "" when
 /// they are of one model, as far as both say.
 std::string difference(const RunRecord& record, const ir::Origin& origin);
+/// What makes a resumed run differ from one that nothing interrupted, a sentence each: another
+/// machine, precision or amount of data.
+std::vector<std::string> changes(const RunRecord& then, const RunRecord& now);
 
 /// Writes run.json, whole or not at all. False after an error (kBadFile).
 [[nodiscard]] bool write_run_record(const std::string& path, const RunRecord& record,

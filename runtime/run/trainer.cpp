@@ -150,8 +150,9 @@ class Run {
             static_cast<double>(training_.pass) +
             static_cast<double>(cursor().batch) / static_cast<double>(loader_->batches_per_epoch());
         if (options_.epochs) record_.epochs = options_.epochs;
-        epochs_ = record_.epochs.value_or(model_.module().training->epochs) + options_.more_epochs;
-        if (options_.more_epochs > 0) record_.epochs = epochs_;
+        epochs_ = record_.epochs.value_or(model_.module().training->epochs);
+        if (options_.more_epochs > 0)
+            record_.epochs = epochs_ = std::max(epochs_, training_.pass) + options_.more_epochs;
         say_what_changed(progress);
         return true;
     }
@@ -200,23 +201,12 @@ class Run {
 
     /// Tells the user what makes the resumed run differ from an uninterrupted one.
     void say_what_changed(Progress& progress) {
-        const std::string machine = tuning_machine();
-        const int64_t examples = loader_->dataset().count();
-        if (!record_.machine.empty() && record_.machine != machine)
-            progress.message(fmt::format(
-                "the run was trained by another machine or build; from here on its numbers are the "
-                "same only up to rounding\n  then: {}\n  now:  {}",
-                record_.machine, machine));
-        if (record_.examples != 0 && record_.examples != examples)
-            progress.message(fmt::format("the data have {} examples now, {} when the run began",
-                                         examples, record_.examples));
-        const std::string precision = model_.is_bf16() ? "bf16" : "f32";
-        if (!record_.precision.empty() && record_.precision != precision)
-            progress.message(fmt::format("the run was computed in {}, and is from here on in {}",
-                                         record_.precision, precision));
-        record_.machine = machine;
-        record_.examples = examples;
-        record_.precision = precision;
+        RunRecord now = record_;
+        now.machine = tuning_machine();
+        now.examples = loader_->dataset().count();
+        now.precision = model_.is_bf16() ? "bf16" : "f32";
+        for (const std::string& change : changes(record_, now)) progress.message(change);
+        record_ = now;
     }
 
     TrainEnd nothing_left(Progress& progress) {
