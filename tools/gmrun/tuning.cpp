@@ -2,6 +2,7 @@
 #include "tools/gmrun/tuning.h"
 
 #include <fmt/format.h>
+#include <omp.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -11,7 +12,13 @@
 
 namespace gmc::tools {
 
+/// More are certainly a mistake, and would take gigabytes for their stacks.
+constexpr int64_t kMostThreads = 1024;
+
 void add_tuning(CommandLine& line) {
+    line.add_option<int64_t>("threads", "N",
+                             "how many threads compute, by default one per core; the numbers do "
+                             "not depend on it");
     line.add_flag("no-tune",
                   "choose contractions by fixed rules, instead of measuring once which are the "
                   "fastest on this machine (kept in ~/.cache/gmc)");
@@ -21,6 +28,13 @@ void add_tuning(CommandLine& line) {
 }
 
 Tuning::Tuning(const CommandLine& line, runtime::LoadedModel& model) {
+    if (line.has("threads")) {
+        const auto threads = line.get<int64_t>("threads");
+        if (threads < 1 || threads > kMostThreads)
+            throw UsageError(
+                fmt::format("--threads must be from 1 to {}, not {}", kMostThreads, threads));
+        omp_set_num_threads(static_cast<int>(threads));
+    }
     bf16_ = !line.flag("no-bf16");
     const bool bf16 = bf16_ && runtime::processor_has_bf16();
     if (model.is_bf16() && !bf16) {

@@ -1,5 +1,4 @@
-// Times candidates. The memory of the function must not be written, because it may hold the model's
-// states; so candidates run on copies of the problem that point to other memory.
+// Times candidates, on memory of their own.
 #include "runtime/contractions/choice/tuning.h"
 
 #include <fmt/format.h>
@@ -10,13 +9,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstring>
 #include <limits>
 
+#include "runtime/contractions/choice/same_bits.h"
+#include "runtime/contractions/choice/workshop.h"
 #include "runtime/contractions/plain_contraction.h"
-#include "runtime/kernels/bf16.h"
-#include "runtime/kernels/philox.h"
-#include "runtime/kernels/tile_cast.h"
 
 namespace gmc::runtime {
 namespace {
@@ -37,51 +34,6 @@ constexpr double kWorthwhile = 0.97;
 /// is several times the mean.
 constexpr double kTolerance = 1e-3, kToleranceBf16 = 0.03;
 
-int64_t elements(const ir::Shape& shape) { return ir::Type{ir::DType::kF32, shape}.elements(); }
-
-/// Memory for two operands and a result, filled with numbers from -1 to 1 that bf16 represents
-/// exactly.
-class Operands {
-  public:
-    explicit Operands(const ConvProblem& p)
-        : blocks_{{elements(p.x), p.x_type(), 0},
-                  {elements(p.weights), p.weights_type(), 1},
-                  {elements(p.y), p.y_type(), 2}} {}
-    explicit Operands(const MatmulProblem& p)
-        : blocks_{{p.m * p.k, p.operand_type, 0},
-                  {p.k * p.n, p.operand_type, 1},
-                  {p.m * p.n, p.result_type, 2}} {}
-
-    ConvProblem of(ConvProblem p) const {
-        p.x_data = block(0), p.weights_data = block(1), p.y_data = block(2);
-        p.weights_value = ir::kNone;
-        return p;
-    }
-    MatmulProblem of(MatmulProblem p) const {
-        p.a = block(0), p.b = block(1), p.c = block(2);
-        return p;
-    }
-
-  private:
-    struct Block {
-        Block(int64_t count, ir::DType type, uint32_t stream)
-            : memory(count * ir::dtype_size(type)) {
-            for (int64_t i = 0; i < count; ++i) {
-                const float number =
-                    2 * philox_uniform(philox_word(static_cast<uint64_t>(i), 0, stream, 1)) - 1;
-                const uint16_t half = bf16_from_float(number);
-                if (type == ir::DType::kBf16)
-                    std::memcpy(memory.data() + 2 * i, &half, sizeof half);
-                else
-                    memory.floats()[i] = float_from_bf16(half);
-            }
-        }
-        MemoryBlock memory;
-    };
-    float* block(size_t i) const { return blocks_[i].memory.floats(); }
-    Block blocks_[3];
-};
-
 ConvProblem small(ConvProblem p) {
     p.x[0] = p.y[0] = std::min<int64_t>(p.batch(), 2);
     return p;
@@ -91,25 +43,6 @@ ConvProblem small(ConvProblem p) {
 MatmulProblem small(MatmulProblem p) {
     p.m = std::min<int64_t>(p.m, 4);
     return p;
-}
-
-struct ResultMemory {
-    const float* data;
-    int64_t count;
-};
-ResultMemory result_in(const ConvProblem& p) {
-    if (p.direction == Direction::kBackwardData) return {p.x_data, elements(p.x)};
-    if (p.direction == Direction::kBackwardWeights) return {p.weights_data, elements(p.weights)};
-    return {p.y_data, elements(p.y)};
-}
-ResultMemory result_in(const MatmulProblem& p) { return {p.c, p.m * p.n}; }
-
-template <typename Problem>
-std::vector<float> result_of(const Problem& problem) {
-    const ResultMemory result = result_in(problem);
-    std::vector<float> floats(static_cast<size_t>(result.count));
-    cast_elements(result.data, problem.result_type, floats.data(), ir::DType::kF32, result.count);
-    return floats;
 }
 
 /// The same problem in f32, for plain loops.
@@ -125,14 +58,6 @@ std::unique_ptr<Kernel> make_plain(const ConvProblem& p, ContractionContext& con
 std::unique_ptr<Kernel> make_plain(const MatmulProblem& p, ContractionContext& context) {
     return make_plain_matmul(p, context);
 }
-
-/// Where candidates run while they are tried. Nothing of the function's own context changes.
-struct Workshop {
-    explicit Workshop(bool bf16) : context(arena, nullptr, bf16) {}
-    ir::Module nothing;
-    Arena arena{nothing};
-    ContractionContext context;
-};
 
 template <typename Problem>
 bool is_right(const Candidate<Problem>& candidate, const Problem& problem, bool bf16) {
@@ -249,7 +174,7 @@ std::vector<Timed> time_all(std::span<const Candidate<Problem>> candidates, cons
     return timed;
 }
 
-/// The fastest candidate whose result is right. `timed` starts with the one that the static rules
+/// The fastest candidate whose result is right, whatever the number of threads. `timed` starts with the one that the static rules
 /// prefer.
 template <typename Problem>
 const Candidate<Problem>* choose(std::span<const Candidate<Problem>> candidates,
@@ -258,7 +183,9 @@ const Candidate<Problem>* choose(std::span<const Candidate<Problem>> candidates,
     std::stable_sort(timed.begin(), timed.end(),
                      [](const Timed& a, const Timed& b) { return a.seconds < b.seconds; });
     for (const Timed& each : timed)
-        if (is_right(candidates[each.candidate], problem, bf16)) return &candidates[each.candidate];
+        if (is_right(candidates[each.candidate], problem, bf16) &&
+            gives_same_bits(candidates[each.candidate], problem, bf16))
+            return &candidates[each.candidate];
     return nullptr;
 }
 
