@@ -37,6 +37,7 @@ def check(bench, model, precision):
             run = f"{name}_{'static' if tune else 'tuned'}_{threads}"
             bench.run("gmrun", "train", name + ".gmc", "--run", run, "--threads", str(threads), "--quiet", "--samples",
                       "0", "--epochs", "100", "--steps", str(STEPS), *tune)
+            bench.settle_tuning()
             found = tensors(bench.folder / run / CHECKPOINT)
             first = first or found
             other = [each for each in first if found[each] != first[each]]

@@ -1,5 +1,5 @@
-// Memory and a context in which candidates are tried. Nothing of the function that wants a kernel is
-// touched, because its memory may hold the model's states.
+// Memory and a context in which candidates are tried. Nothing of the function that wants a kernel
+// is touched, because its memory may hold the model's states.
 #pragma once
 
 #include <cstring>
@@ -16,8 +16,8 @@ inline int64_t elements_of(const ir::Shape& shape) {
     return ir::Type{ir::DType::kF32, shape}.elements();
 }
 
-/// Memory for two operands and a result, filled with numbers from -1 to 1. With `short_numbers` bf16
-/// represents them exactly.
+/// Memory for two operands and a result, filled with numbers from -1 to 1. With `short_numbers`
+/// bf16 represents them exactly.
 class Operands {
   public:
     explicit Operands(const ConvProblem& p, bool short_numbers = true)

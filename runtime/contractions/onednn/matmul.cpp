@@ -42,8 +42,8 @@ struct Range {
     int64_t size() const { return end - begin; }
 };
 
-/// c[rows, columns] = the sum over `terms` of a b. `c` is the whole matrix. Returns oneDNN's status,
-/// because an exception must not leave a parallel region.
+/// c[rows, columns] = the sum over `terms` of a b. `c` is the whole matrix. Returns oneDNN's
+/// status, because an exception must not leave a parallel region.
 dnnl_status_t run_sgemm(const MatmulProblem& p, Range rows, Range columns, Range terms, float* c) {
     const int64_t a_stride = p.transpose_a ? p.m : p.k, b_stride = p.transpose_b ? p.k : p.n;
     const float* a = p.a + (p.transpose_a ? terms.begin * a_stride + rows.begin
