@@ -1,5 +1,6 @@
-// Times candidates. The memory of the function must not be written, because it may hold the model's
-// states; so candidates run on copies of the problem that point to other memory.
+// Chooses a candidate by timing them all. The memory of the function must not be written while that
+// is done, because it may hold the model's states; so candidates run on copies of the problem that
+// point to other memory.
 #include "runtime/contractions/choice/tuning.h"
 
 #include <fmt/format.h>
@@ -82,6 +83,7 @@ class Operands {
     Block blocks_[3];
 };
 
+/// The same convolution of at most two examples, to be compared with plain loops.
 ConvProblem small(ConvProblem p) {
     p.x[0] = p.y[0] = std::min<int64_t>(p.batch(), 2);
     return p;
@@ -93,6 +95,7 @@ MatmulProblem small(MatmulProblem p) {
     return p;
 }
 
+/// The memory of a problem's result.
 struct ResultMemory {
     const float* data;
     int64_t count;
@@ -104,6 +107,7 @@ ResultMemory result_in(const ConvProblem& p) {
 }
 ResultMemory result_in(const MatmulProblem& p) { return {p.c, p.m * p.n}; }
 
+/// The result of a problem as floats.
 template <typename Problem>
 std::vector<float> result_of(const Problem& problem) {
     const ResultMemory result = result_in(problem);
@@ -134,6 +138,7 @@ struct Workshop {
     ContractionContext context;
 };
 
+/// Whether the candidate's result agrees with that of plain loops on a smaller problem.
 template <typename Problem>
 bool is_right(const Candidate<Problem>& candidate, const Problem& problem, bool bf16) {
     const Problem few = small(problem);
@@ -223,6 +228,7 @@ double time_of(const Candidate<Problem>& candidate, const Problem& problem, bool
     return fastest;
 }
 
+/// How long the fastest run of a candidate took.
 struct Timed {
     /// Index in the list.
     size_t candidate;
@@ -278,6 +284,8 @@ std::unique_ptr<Kernel> known(std::span<const Candidate<Problem>> candidates,
     return nullptr;
 }
 
+/// Looks the problem up; else measures it under the cache's lock, records the choice, and makes the
+/// kernel.
 template <typename Problem>
 std::unique_ptr<Kernel> fastest(std::span<const Candidate<Problem>> candidates,
                                 const Problem& problem, ContractionContext& context,

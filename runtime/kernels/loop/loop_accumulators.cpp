@@ -1,5 +1,6 @@
-// Three ways to reduce a tile: along its columns, with an accumulator for each; over segments of
-// rows with the same result, with one accumulator; or row by row, straight into the result.
+// Keeps the sums of a reduction. There are three ways to reduce a tile: along its columns, with an
+// accumulator for each; over segments of rows that share a result, with one accumulator; or row by
+// row, straight into the result.
 #include "runtime/kernels/loop/loop_accumulators.h"
 
 #include <algorithm>
@@ -27,6 +28,7 @@ void Accumulators::start(int part, ColumnRange columns) {
             std::fill(array + row + columns.begin, array + row + columns.end, identity);
 }
 
+/// Adds one tile to the sums of thread `part`, in the way that the plan chose for the reduction.
 void Accumulators::take_in(int part, const Tile& tile, const float* values) {
     const ReduceFunctions& f = reduction_.functions;
     const size_t columns = static_cast<size_t>(tile.columns);
@@ -54,6 +56,8 @@ void Accumulators::take_in(int part, const Tile& tile, const float* values) {
     }
 }
 
+/// Where threads have columns of their own (`shared_`), each writes its results; else finish()
+/// does.
 void Accumulators::stop(int part, ColumnRange columns) {
     if (!shared_) return;
     const double* array = of(part);
@@ -62,6 +66,8 @@ void Accumulators::stop(int part, ColumnRange columns) {
             reduction_.result[i] = static_cast<float>(array[i]);
 }
 
+/// Adds up the threads' arrays in their order. With a period, an array holds several rows side by
+/// side, which are added up as well.
 void Accumulators::finish() {
     if (shared_ || reduction_.row_by_row) return;
     const auto merge = reduction_.functions.merge;

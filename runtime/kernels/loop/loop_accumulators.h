@@ -33,7 +33,7 @@ class Accumulators {
     double* of(int part) { return arrays_[shared_ ? 0 : static_cast<size_t>(part)].get(); }
 
     const Reduction& reduction_;
-    int64_t inner_;
+    int64_t inner_;  ///< LoopSpace::inner
     bool shared_;
     std::vector<hwy::AlignedFreeUniquePtr<double[]>> arrays_;
 };

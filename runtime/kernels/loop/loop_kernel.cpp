@@ -1,4 +1,6 @@
-// Runs loop plans: threads share the tiles, and each runs all actions on one tile after another.
+// Runs a loop plan: threads share the tiles, and each runs all actions on one tile after another.
+// The same class runs as a kernel of its own (run) and behind a contraction (begin, follow, end),
+// where tiles come as the contraction completes them.
 #include <omp.h>
 
 #include <algorithm>
@@ -27,6 +29,8 @@ struct Share {
     ColumnRange columns;
 };
 
+/// A plan with its threads' memory. `parts` are the pieces of the space that it runs over; none
+/// stands for all of it.
 class LoopKernel final : public Kernel, public Epilogue {
   public:
     LoopKernel(LoopPlan plan, const std::vector<LoopPart>& parts, bool follows)
@@ -66,6 +70,8 @@ class LoopKernel final : public Kernel, public Epilogue {
         }
         for (Accumulators& a : accumulators_) a.finish();
     }
+
+    // ---- as an epilogue: see kernel.h
 
     void begin(const CallContext& context) override {
         context_ = &context;
@@ -146,6 +152,8 @@ class LoopKernel final : public Kernel, public Epilogue {
                            [](const Reduction& r) { return r.map.along_row; });
     }
 
+    /// Gives thread `p` of `count` its tiles (or columns), its registers, and the addresses of all
+    /// cells that do not move.
     Share make_share(int p, int count) {
         Share share;
         const LoopSpace& space = plan_.space;
@@ -195,6 +203,7 @@ class LoopKernel final : public Kernel, public Epilogue {
         for (const Action& action : plan_.thread_actions) run_action(action, p, full, context);
     }
 
+    /// Sets the pointers that move with the tile, then runs the actions.
     void run_tile(int p, const Tile& tile, const CallContext& context) {
         Share& share = shares_[static_cast<size_t>(p)];
         for (size_t s : space_cells_) share.pointers[s] = plan_.cells[s].at(tile.first);
@@ -206,6 +215,8 @@ class LoopKernel final : public Kernel, public Epilogue {
         for (const Action& action : plan_.tile_actions) run_action(action, p, tile, context);
     }
 
+    /// Tile number `t` of a share. By columns, a thread goes down all rows of a chunk before the
+    /// next chunk.
     Tile tile_of(const Share& share, int64_t t) const {
         if (!tiles_.empty()) return tiles_[static_cast<size_t>(t)];
         const int64_t row_tiles = plan_.space.row_tiles();
@@ -239,6 +250,7 @@ class LoopKernel final : public Kernel, public Epilogue {
         action.function(call);
     }
 
+    /// Repeats the elements of a smaller tensor over a tile of short rows.
     static void expand(const Expansion& expansion, float* out, const Tile& tile) {
         TileCall fill;
         const AccessMap& map = expansion.map;
@@ -261,7 +273,7 @@ class LoopKernel final : public Kernel, public Epilogue {
     LoopPlan plan_;
     std::vector<Tile> tiles_;  ///< of parts; empty where all of the space is walked
     int64_t elements_;
-    std::vector<float> numbers_;
+    std::vector<float> numbers_;                       ///< cells of kind kNumber
     std::vector<size_t> space_cells_, outside_cells_;  ///< whose pointers move
     bool by_columns_ = false;
     const CallContext* context_ = nullptr;  ///< between begin() and end()
