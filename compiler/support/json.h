@@ -1,5 +1,5 @@
-// JSON for writing. nlohmann's library turns it into text, but only json.cpp includes that: a file
-// with its header takes four seconds longer to compile.
+// A JSON value, to be written or read. nlohmann's library does the work on text, but only json.cpp
+// includes it: a file with its header takes four seconds longer to compile.
 #pragma once
 
 #include <concepts>

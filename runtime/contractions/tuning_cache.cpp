@@ -1,4 +1,5 @@
-// Reads and writes the file of measurements.
+// The file of measurements: read when a cache is made, merged and written when something was
+// measured, and locked while measuring. Whatever cannot be read counts as not measured.
 #include "runtime/contractions/tuning_cache.h"
 
 #include <fcntl.h>
@@ -19,7 +20,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// Of the file's layout.
 constexpr int kVersion = 1;
+/// A larger file is none of ours, and counts as empty.
 constexpr uint64_t kLargestFile = 64 << 20;
 
 /// The contents of the file; an empty document when it cannot be used.
@@ -79,6 +82,8 @@ void TuningCache::read_entries() {
     }
 }
 
+/// Takes the lock of a file beside the cache, asking every 20 ms, so that a stop is noticed while
+/// it waits for another process.
 void TuningCache::begin_measuring() {
     for (const auto& wait : waits_) wait();
     waits_.clear();

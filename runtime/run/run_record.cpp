@@ -1,4 +1,5 @@
-// run.json, written and read.
+// Writes and reads run.json. Members that were added after version 1 began may be missing, so that
+// older runs resume; what changes the meaning of a member raises kVersion.
 #include "runtime/run/run_record.h"
 
 #include <algorithm>
@@ -10,6 +11,7 @@ namespace gmc::runtime {
 namespace {
 
 constexpr int kVersion = 1;
+/// The model's texts are in the file, so it may be large; beyond this it is none of ours.
 constexpr uint64_t kLargestFile = 64 << 20;
 
 }  // namespace

@@ -1,4 +1,5 @@
-// The lists of candidates, and the static rules that need no file of their own.
+// The lists of candidates, and the static rules that need no file of their own. The order within a
+// list decides where several static rules prefer a problem.
 #include "runtime/contractions/choice/candidates.h"
 
 #include "compiler/support/check.h"
@@ -29,6 +30,7 @@ bool never(const Problem&) {
     return false;
 }
 
+// Name, static rule, factory, and whether the factory takes bf16.
 constexpr Candidate<ConvProblem> kForward[] = {
     {"tiled", prefers_tiled_conv, make_tiled_conv, true},
     {"winograd", never, make_winograd_conv},
@@ -71,6 +73,8 @@ constexpr Candidate<MatmulProblem> kMatmul[] = {
     {"plain", never, make_plain_matmul},
 };
 
+/// Asks the measurements first, then the static rules, then takes the first candidate that can do
+/// the problem.
 template <typename Problem>
 std::unique_ptr<Kernel> make_best(std::span<const Candidate<Problem>> candidates,
                                   const Problem& problem, ContractionContext& context) {

@@ -172,6 +172,7 @@ class Trial {
     std::vector<double> seconds_;  ///< of its runs, the fastest first
 };
 
+/// How long the fastest run of a candidate took.
 struct Timed {
     /// Index in the list.
     size_t candidate;
@@ -264,6 +265,8 @@ std::unique_ptr<Kernel> known(std::span<const Candidate<Problem>> candidates,
     return nullptr;
 }
 
+/// Looks the problem up; else measures it under the cache's lock, records the choice, and makes the
+/// kernel.
 template <typename Problem>
 std::unique_ptr<Kernel> fastest(std::span<const Candidate<Problem>> candidates,
                                 const Problem& problem, ContractionContext& context,

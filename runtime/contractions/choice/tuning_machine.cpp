@@ -1,4 +1,4 @@
-// The machine's name.
+// Describes this machine: everything that a measurement depends on.
 #include "runtime/contractions/choice/tuning_machine.h"
 
 #include <fmt/format.h>

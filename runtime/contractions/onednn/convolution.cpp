@@ -1,4 +1,5 @@
-// oneDNN's primitives for the three directions of a convolution.
+// Convolutions by oneDNN: describes the problem in its terms, asks for a primitive, leaves out
+// implementations that are slow or known to be wrong, and wraps the rest as a kernel.
 #include "runtime/contractions/onednn/convolution.h"
 
 #include <omp.h>
@@ -25,6 +26,7 @@ struct Descs {
     compat::Window window;
 };
 
+/// [N, D..., C] to oneDNN's order [N, C, D...].
 memory::dims channels_second(const ir::Shape& shape) {
     memory::dims dims{shape.front(), shape.back()};
     dims.insert(dims.end(), shape.begin() + 1, shape.end() - 1);
@@ -35,6 +37,8 @@ memory::data_type data_type(ir::DType type) {
     return type == ir::DType::kBf16 ? memory::data_type::bf16 : memory::data_type::f32;
 }
 
+/// The tags say how the tensors lie in memory: activations channels-last, weights as the IR has
+/// them. `weights_any` lets the primitive choose.
 Descs describe(const ConvProblem& p) {
     constexpr Tag kActivations[] = {Tag::nwc, Tag::nhwc, Tag::ndhwc};
     constexpr Tag kWeights[] = {Tag::wio, Tag::hwio, Tag::dhwio};

@@ -1,4 +1,5 @@
-// oneDNN's two ways to multiply matrices. Transposed operands are read through strides.
+// Matrix products by oneDNN, as a primitive and by its BLAS function. Transposed operands are read
+// through strides.
 #include "runtime/contractions/onednn/matmul.h"
 
 #include <algorithm>
@@ -15,6 +16,7 @@ namespace {
 
 using dnnl::memory;
 
+/// A matrix as seen after the transposition; `transposed` says how it lies in memory.
 memory::desc matrix(int64_t rows, int64_t columns, bool transposed, ir::DType type) {
     const memory::dims strides = transposed ? memory::dims{1, rows} : memory::dims{columns, 1};
     return {{rows, columns},

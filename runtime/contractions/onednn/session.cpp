@@ -1,4 +1,5 @@
-// Primitives with prepared arguments, and the cache of weights in other layouts.
+// Primitives with prepared arguments, and the cache of weights in other layouts, which all kernels
+// of a context share.
 #include "runtime/contractions/onednn/session.h"
 
 #include "compiler/support/check.h"

@@ -1,7 +1,8 @@
-// Three forms. a b: 64 columns of b at a time stay in the second-level cache while all rows of a
-// pass. a b^T: dot products with four rows of b at a time. a^T b, which is a weight gradient: the
-// sum is only as long as the batch, and b stays in cache while some rows of the result are
-// finished.
+// Matrix products in register tiles, in three forms:
+// - a b: 64 columns of b at a time stay in the second-level cache while all rows of a pass.
+// - a b^T: dot products with four rows of b at a time.
+// - a^T b, which is a weight gradient: the sum is only as long as the batch, and b stays in cache
+//   while some rows of the result are finished.
 #include "runtime/contractions/tiles/tiled_matmul.h"
 
 #include <omp.h>
@@ -80,6 +81,8 @@ class TiledMatmul final : public Kernel {
         return std::max(bytes / (4 * p_.n) / kTileRows * kTileRows, least);
     }
 
+    /// Computes some rows of the result: 64 columns at a time, and of these six rows at a time.
+    /// Sums longer than kDepthMost are added up in pieces.
     void run_rows(Rows rows) const {
         if (p_.transpose_b) return run_dot_products(rows);
         for (int64_t column = 0; column < p_.n; column += kTileColumns)

@@ -1,5 +1,6 @@
-// Three ways to reduce a tile: along its columns, with an accumulator for each; over segments of
-// rows with the same result, with one accumulator; or row by row, straight into the result.
+// Keeps the sums of a reduction. There are three ways to reduce a tile: along its columns, with an
+// accumulator for each; over segments of rows that share a result, with one accumulator; or row by
+// row, straight into the result.
 #include "runtime/kernels/loop/loop_accumulators.h"
 
 #include <algorithm>
@@ -62,6 +63,8 @@ void Accumulators::stop(size_t unit, ColumnRange columns) {
             reduction_.result[i] = static_cast<float>(array[i]);
 }
 
+/// Adds up the threads' arrays in their order. With a period, an array holds several rows side by
+/// side, which are added up as well.
 void Accumulators::finish() {
     if (shared_ || reduction_.row_by_row) return;
     const auto merge = reduction_.functions.merge;

@@ -32,7 +32,7 @@ class Accumulators {
     double* of(size_t unit) { return arrays_[shared_ ? 0 : unit].get(); }
 
     const Reduction& reduction_;
-    int64_t inner_;
+    int64_t inner_;  ///< LoopSpace::inner
     bool shared_;
     std::vector<hwy::AlignedFreeUniquePtr<double[]>> arrays_;
 };

@@ -44,6 +44,8 @@ struct Worker {
     size_t unit = 0;               ///< as an epilogue: the unit that it runs
 };
 
+/// A plan with its threads' memory. `parts` are the pieces of the space that it runs over; none
+/// stands for all of it.
 class LoopKernel final : public Kernel, public Epilogue {
   public:
     LoopKernel(LoopPlan plan, const std::vector<LoopPart>& parts, bool follows)
@@ -93,6 +95,8 @@ class LoopKernel final : public Kernel, public Epilogue {
         }
         for (Accumulators& a : accumulators_) a.finish();
     }
+
+    // ---- as an epilogue: see kernel.h
 
     void begin(const CallContext& context) override {
         context_ = &context;
@@ -283,6 +287,7 @@ class LoopKernel final : public Kernel, public Epilogue {
         action.function(call);
     }
 
+    /// Repeats the elements of a smaller tensor over a tile of short rows.
     static void expand(const Expansion& expansion, float* out, const Tile& tile) {
         TileCall fill;
         const AccessMap& map = expansion.map;
@@ -305,7 +310,7 @@ class LoopKernel final : public Kernel, public Epilogue {
     LoopPlan plan_;
     std::vector<Tile> tiles_;  ///< of parts; empty where all of the space is walked
     int64_t elements_;
-    std::vector<float> numbers_;
+    std::vector<float> numbers_;                       ///< cells of kind kNumber
     std::vector<size_t> space_cells_, outside_cells_;  ///< whose pointers move
     bool by_columns_ = false;
     const CallContext* context_ = nullptr;  ///< between begin() and end()
