@@ -1,4 +1,6 @@
 // Runs loop plans: threads share the tiles, and each runs all actions on one tile after another.
+// The same class runs as a kernel of its own (run) and behind a contraction (begin, follow, end),
+// where tiles come as the contraction completes them.
 //
 // The tiles are cut into units, whose borders depend on the shape alone. A sum is taken within each
 // unit, tile after tile, and the units' sums are added in the units' order. So any number of
