@@ -211,9 +211,14 @@ class Run {
         if (record_.examples != 0 && record_.examples != examples)
             progress.message(fmt::format("the data have {} examples now, {} when the run began",
                                          examples, record_.examples));
+        const std::string precision = model_.is_bf16() ? "bf16" : "f32";
+        if (!record_.precision.empty() && record_.precision != precision)
+            progress.message(fmt::format("the run was computed in {}, and is from here on in {}",
+                                         record_.precision, precision));
         record_.machine = machine;
         record_.threads = omp_get_max_threads();
         record_.examples = examples;
+        record_.precision = precision;
     }
 
     TrainEnd nothing_left(Progress& progress) {
@@ -238,7 +243,6 @@ class Run {
         record_.version = options_.version;
         record_.origin = model_.module().origin;
         record_.sources = model_.module().files;
-        record_.precision = model_.is_bf16() ? "bf16" : "f32";
         if (tuning_ != nullptr) record_.contractions = tuning_->used();
         std::error_code error;
         fs::create_directories(path("samples"), error);  // an error shows when a picture is written
@@ -545,11 +549,12 @@ class Run {
         const bool goes_on =
             policy_.on_divergence != "stop" && diverged_at_.retries < policy_.retries;
         if (goes_on) return TrainEnd::kDiverged;  // roll_back() says so
-        Diagnostic& error = diagnostics_.error(DiagnosticKind::kDiverged, {}, "{}", why_diverged_)
-                                .help(folder_->has_checkpoint()
-                                          ? fmt::format("the last good state is kept in `{}`",
-                                                        path(kCheckpointName))
-                                          : "no good state was reached, so there is no checkpoint");
+        Diagnostic& error =
+            diagnostics_.error(DiagnosticKind::kDiverged, {}, "{}", why_diverged_)
+                .help(folder_->has_checkpoint() ? fmt::format("the last good state is kept in `{}`",
+                                                              path(kCheckpointName))
+                                                : "there was no checkpoint yet; --checkpoint-every "
+                                                  "writes them within an epoch");
         if (!replay.empty())
             error.help(fmt::format("`gmrun replay {}` runs the step again", replay));
         error.help("a smaller learning rate is the usual remedy; so may be `on_divergence`");
