@@ -22,6 +22,10 @@ using ir::kNone;
 using ir::StateId;
 using ir::ValueId;
 
+/// Builds one module: all networks are declared first, on placeholders, so that parameters stand in
+/// the order of the file however the functions use them; then the training functions, the
+/// evaluation and the author's functions are built. Each stage goes on after errors as long as the
+/// next one can say something new.
 class ModuleBuilder {
   public:
     ModuleBuilder(const dsl::ModelSpec& spec, Diagnostics& diagnostics)
@@ -29,6 +33,7 @@ class ModuleBuilder {
           diagnostics_(diagnostics),
           m_{spec, module_, diagnostics, spec.train.batch_size} {}
 
+    /// Checks that warn come last, because they need a model that is known to be right.
     Result<ir::Module> run() {
         module_.name = spec_.name;
         std::vector<NetworkSummary> summaries;
@@ -57,6 +62,8 @@ class ModuleBuilder {
     }
 
   private:
+    /// What the checks of dsl/checks need: the shape of a network's only output, and whether it has
+    /// parameters at all.
     static dsl::Facts facts(const std::vector<NetworkSummary>& summaries) {
         dsl::Facts out;
         for (const NetworkSummary& network : summaries) {
@@ -70,6 +77,8 @@ class ModuleBuilder {
 
     // ---- training ----
 
+    /// One function `step` for all entries, unless one of them repeats: then each has its own, and
+    /// the runtime calls them by the schedule.
     void training() {
         const auto& entries = spec_.objective.minimize;
         const bool repeats = std::any_of(entries.begin(), entries.end(),
@@ -129,6 +138,13 @@ class ModuleBuilder {
         return loss;
     }
 
+    /// Emits the loss of an entry and its gradients, grouped for the optimizer.
+    /// 1. For each network the parameters that the loss depends on; none is an error, since nothing
+    ///    would be trained.
+    /// 2. Networks that exactly the same entries train share a group, and so one packed tensor (see
+    ///    ParameterGroup).
+    /// 3. One `gradient` op for all parameters, whose results are dealt out to the groups in the
+    ///    same order.
     bool prepare(Evaluator& e, const dsl::MinimizeSpec& entry,
                  const std::vector<dsl::MinimizeSpec>& entries, Prepared& groups) {
         FunctionScope& f = e.scope();
@@ -170,6 +186,7 @@ class ModuleBuilder {
         return all;
     }
 
+    /// Always false, so that a caller can return it.
     bool not_influenced(const dsl::MinimizeSpec& entry, size_t network) {
         const Span where =
             network < entry.network_spans.size() ? entry.network_spans[network] : entry.span;
@@ -181,6 +198,7 @@ class ModuleBuilder {
         return false;
     }
 
+    /// Emits the optimizer of an entry, then its moving averages, which follow the new weights.
     bool update(Evaluator& e, const dsl::MinimizeSpec& entry, const Prepared& prepared) {
         const dsl::OptimizerSpec& optimizer =
             entry.optimizer ? *entry.optimizer : spec_.train.optimizer;
@@ -213,6 +231,8 @@ class ModuleBuilder {
 
     // ---- evaluation and the author's functions ----
 
+    /// `evaluate` has the input `valid`, since the last batch of a data set may be filled up with
+    /// examples that must not count.
     void evaluation() {
         if (diagnostics_.any())
             return;  // reported already: the training functions have the same expressions
@@ -249,6 +269,8 @@ class ModuleBuilder {
             .help(fmt::format("there are {}", fmt::join(names, ", ")));
     }
 
+    /// A function of `functions`, built outside of training: no dropout, running statistics in
+    /// batch norm.
     void user_function(const dsl::FunctionSpec& spec) {
         FunctionScope f(m_, spec.name, false);
         Evaluator e(f);
@@ -294,6 +316,8 @@ class ModuleBuilder {
         return std::make_shared<dsl::Expression>(std::move(e));
     }
 
+    /// The shape of a parameter that is no field: that of the entry of `let` with its name (the
+    /// noise of training, as `z: normal([64])`), or else of the network input with its name.
     bool parameter_shape(const std::string& name, ir::Shape& shape, ir::InputSource::Kind& noise) {
         for (const dsl::NamedExpression& entry : spec_.objective.let) {
             if (entry.name != name) continue;

@@ -28,6 +28,7 @@ int64_t example_elements(const Shape& shape) {
     return n;
 }
 
+/// A constant; no op is made for it until someone needs a tensor.
 Evaluated number_value(double value) {
     Evaluated e;
     e.number = value;
@@ -69,6 +70,9 @@ Evaluated Evaluator::tensor_over(const Expression& expression, const Expression&
     return result;
 }
 
+/// Ops that are made meanwhile carry the place of the expression in the model, for errors and
+/// profiles. While `tensor_over` runs, an expression with the text of a known part is that part: in
+/// `grad(f(x), x)` the x inside f is the very value that is differentiated by.
 Evaluated Evaluator::evaluate(const Expression& e) {
     if (!known_.empty() && e.kind != Expression::Kind::kNumber) {
         const std::string text = dsl::to_string(e);
@@ -95,6 +99,8 @@ Evaluated Evaluator::evaluate(const Expression& e) {
     return result;
 }
 
+/// Everything that is no tensor at this point is a network with several outputs. In a recipe its
+/// author cannot name one of them, so the error stands at the network of the model.
 Evaluated Evaluator::tensor(const Expression& expression) {
     Evaluated e = evaluate(expression);
     if (e.failed || e.is_tensor()) return e;
@@ -121,6 +127,7 @@ Evaluated Evaluator::tensor(const Expression& expression) {
     return failed();
 }
 
+/// The help tells the two ways to one number: over the batch only, or over each example first.
 ValueId Evaluator::scalar(const Expression& expression, const std::string& what) {
     const Evaluated e = tensor(expression);
     if (e.failed) return kNone;
@@ -161,6 +168,8 @@ bool Evaluator::has_averages(const std::set<std::string>& networks) const {
     });
 }
 
+/// `averaged(generator(z))`: a switch in the function's scope, which every read of a parameter
+/// below sees.
 Evaluated Evaluator::averaged(const Expression& call) {
     const bool outside = f_.averaged;
     f_.averaged = true;
@@ -187,6 +196,8 @@ std::vector<std::string> Evaluator::known_names() const {
     return names;
 }
 
+/// In this order, so that parameters of a function hide `let`, and `let` hides fields. Inputs of
+/// the function are made on first use: a function has those that its results need.
 Evaluated Evaluator::name(const Expression& e) {
     const auto bound = bound_.find(e.text);
     if (bound != bound_.end()) return bound->second;
@@ -212,6 +223,9 @@ Evaluated Evaluator::name(const Expression& e) {
                 near.empty() ? "" : fmt::format("did you mean `{}`?", near));
 }
 
+/// An entry is evaluated once per function and shared. Inside `averaged` an entry that depends on
+/// averages is another value than outside; one that does not (noise, data) has to be the same
+/// value, so that `averaged(g(z))` and `g(z)` see the same z.
 Evaluated Evaluator::let(const dsl::NamedExpression& entry) {
     if (f_.averaged)
         if (const auto known = averaged_let_.find(entry.name); known != averaged_let_.end())
@@ -228,6 +242,8 @@ Evaluated Evaluator::let(const dsl::NamedExpression& entry) {
     return value;
 }
 
+/// `data.image` is the same as the name `image`; `q.mean` is an output of the network that q stands
+/// for.
 Evaluated Evaluator::member(const Expression& e) {
     const Expression& owner = *e.arguments[0];
     if (owner.kind == Expression::Kind::kName && owner.text == "data") {
@@ -269,6 +285,11 @@ Evaluated Evaluator::call(const Expression& e) {
                 near.empty() ? "" : fmt::format("did you mean `{}`?", near));
 }
 
+/// 1. Arguments are brought to the shapes of the inputs: constants are repeated, [N] and [N, 1] are
+///    exchanged; anything else has to fit.
+/// 2. The same network with the same arguments is applied only once: `critic(x)` in a loss and in a
+///    metric is one computation, with one draw of dropout.
+/// 3. Otherwise the layers are built.
 Evaluated Evaluator::apply(const dsl::NetworkSpec& network, const Expression& call) {
     if (call.arguments.size() != network.inputs.size())
         return fail(DiagnosticKind::kShapeMismatch, call.span,
@@ -326,6 +347,10 @@ Evaluated Evaluator::unary(const Expression& e) {
     return x;
 }
 
+/// The operand with fewer elements (a constant counts as the smallest) is brought to the shape of
+/// the other: a constant or one number is repeated everywhere, one number per example along each
+/// example. Nothing else is repeated: [28, 28] against [28] is an error, since such a model is more
+/// often wrong than meant.
 bool Evaluator::match(const Expression& where, Evaluated& a, Evaluated& b) {
     const auto finish = [&](Evaluated& small, const Evaluated& large) {
         if (small.number) {
@@ -367,6 +392,9 @@ bool Evaluator::match(const Expression& where, Evaluated& a, Evaluated& b) {
     return false;
 }
 
+/// Two constants give a constant, without an op, so that the ranges of hyperparameters can be
+/// checked. Exponents 2 and 0.5, which nearly all are, become ops that are cheap and have simple
+/// derivatives.
 Evaluated Evaluator::binary(const Expression& e) {
     Evaluated a = tensor(*e.arguments[0]), b = tensor(*e.arguments[1]);
     if (a.failed || b.failed) return failed();
@@ -420,6 +448,8 @@ Evaluated Evaluator::binary(const Expression& e) {
     return result;
 }
 
+/// Three cases: a value without a batch is reduced over everything; one with a batch per example,
+/// [N, ...] -> [N]; or, with `over_batch`, [N] -> one number, where padding does not count.
 Evaluated Evaluator::reduce(const Evaluated& x, bool over_batch, bool mean) {
     Evaluated result = x;
     ir::Builder& b = f_.b;
@@ -443,6 +473,8 @@ Evaluated Evaluator::reduce(const Evaluated& x, bool over_batch, bool mean) {
     return result;
 }
 
+/// Called between the entries of an alternating schedule: what was computed with the old weights
+/// must not be shared with losses behind the update.
 void Evaluator::networks_changed(const std::vector<std::string>& networks) {
     const auto depends = [&](const Evaluated& e) {
         return std::any_of(networks.begin(), networks.end(), [&](const std::string& network) {

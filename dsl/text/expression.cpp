@@ -11,11 +11,15 @@
 namespace gmc::dsl {
 namespace {
 
+/// Parentheses, calls and signs inside each other. Bounds the recursion of this parser.
 constexpr int kMostDepth = 200;
 /// Bounds the depth of trees, since they are walked recursively here and elsewhere: `a + a + ...`
 /// is as deep as it has operators.
 constexpr int kMostOperators = 500;
 
+/// How tightly things bind, continuing the numbers of `binding` below. A sign stands between `*`
+/// and `^`, so that -x^2 is -(x^2), and 2 * -x needs no parentheses. A primary is what never needs
+/// any: a name, a number or a call.
 constexpr int kSignBinding = 4;
 constexpr int kPowerBinding = 5;
 constexpr int kPrimaryBinding = 6;
@@ -29,6 +33,11 @@ int binding(std::string_view op) {
     return 0;
 }
 
+/// Pratt's method: `parse(n)` reads an operand, then goes on as long as the next operator binds at
+/// least as tightly as n, each time reading the right operand with the tightness of that operator
+/// (+ 1 where it groups to the left). For `a + b * c`: parse(1) reads a, sees +, calls parse(3) for
+/// the right side, which reads `b * c` whole, since * binds with 3. Time is linear in the tokens.
+/// Tokens never run out, since the last one is kEnd and `next` does not go beyond it.
 class Parser {
   public:
     Parser(const PlacedText& text, std::vector<Token> tokens, Diagnostics& diagnostics)
@@ -274,6 +283,8 @@ ExpressionPtr call_expression(std::string callee, std::vector<ExpressionPtr> arg
     return std::make_shared<const Expression>(std::move(call));
 }
 
+/// Writes an expression with as few parentheses as the parser needs to read the same tree again;
+/// tests rely on that, and so do checks that compare expressions by their text.
 std::string to_string(const Expression& e) {
     switch (e.kind) {
         case Expression::Kind::kNumber:

@@ -61,6 +61,7 @@ Evaluated extreme(Evaluator& e, const Expression& call, double sign) {
     return x;
 }
 
+/// Two positional arguments are compared element by element; one is reduced.
 Evaluated max(Evaluator& e, const Expression& call) {
     return positional(call) == 2 ? pairwise<ir::Maximum>(e, call) : extreme(e, call, 1);
 }
