@@ -74,6 +74,7 @@ class Json {
     bool is_object() const { return kind_ == Kind::kObject; }
     bool is_array() const { return kind_ == Kind::kArray; }
     bool is_text() const { return kind_ == Kind::kText; }
+    bool is_flag() const { return kind_ == Kind::kFlag; }
     bool is_null() const { return kind_ == Kind::kNull; }
     bool is_whole() const { return kind_ == Kind::kWhole || kind_ == Kind::kUnsigned; }
     bool is_number() const { return kind_ == Kind::kNumber || is_whole(); }

@@ -29,6 +29,7 @@ bool write_run_record(const std::string& path, const RunRecord& record, Diagnost
         {"gmc_run", kVersion},       {"model", record.model},         {"version", record.version},
         {"machine", record.machine}, {"precision", record.precision}, {"bf16", record.bf16},
         {"seed", record.seed},       {"examples", record.examples},   {"tuned", record.tuned}};
+    json["threads"] = record.threads;
     if (record.epochs) json["epochs"] = *record.epochs;
     json["data"] = record.data;
     json["fingerprint"] = {{"model", record.origin.model}, {"data", record.origin.data}};
@@ -65,6 +66,7 @@ Result<RunRecord> read_run_record(const std::string& path, Diagnostics& diagnost
         record.seed = json.at("seed").natural();
         record.examples = json.at("examples").whole();
         record.tuned = json.at("tuned").flag();
+        if (json.contains("threads")) record.threads = json.at("threads").whole();
         if (json.contains("data")) record.data = json.at("data").text();
         if (json.contains("epochs")) record.epochs = json.at("epochs").whole();
         record.origin.model = json.at("fingerprint").at("model").text();

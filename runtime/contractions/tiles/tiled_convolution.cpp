@@ -249,15 +249,15 @@ std::unique_ptr<Kernel> make_tiled_conv(const ConvProblem& p, ContractionContext
 }
 
 bool prefers_tiled_conv(const ConvProblem& p) {
+    constexpr int64_t kImagesLeast = 4;
     const bool forward = p.direction == ConvProblem::Direction::kForward;
     const int64_t from = forward ? p.channels() : p.filters(),
                   to = forward ? p.filters() : p.channels();
-    // Fewer than two images per thread leave registers empty; with short sums and few columns the
-    // work around them dominates. Measured on Zen 5, two threads, milliseconds here and by oneDNN
-    // 2.6.3: 128 to 256 channels, 5x5, 14x14 with stride 2, batch 128: forward 17.0 and 17.4,
-    // backward 16.9 and 20.0; 1 to 64 channels at 28x28: 1.0 and 0.7.
-    return p.batch() >= 2 * omp_get_max_threads() && from >= 3 &&
-           (to >= 64 || (to >= 32 && from >= 4));
+    // Fewer than two images for each of two threads leave registers empty; with short sums and few
+    // columns the work around them dominates. Measured on Zen 5, two threads, milliseconds here and
+    // by oneDNN 2.6.3: 128 to 256 channels, 5x5, 14x14 with stride 2, batch 128: forward 17.0 and
+    // 17.4, backward 16.9 and 20.0; 1 to 64 channels at 28x28: 1.0 and 0.7.
+    return p.batch() >= kImagesLeast && from >= 3 && (to >= 64 || (to >= 32 && from >= 4));
 }
 
 }  // namespace gmc::runtime

@@ -31,6 +31,9 @@ constexpr int64_t kDepthMost = 2048;
 /// Bytes of rows of b for dot products. These come from the second-level cache, and the tile's rows
 /// of a from the first-level one.
 constexpr int64_t kDotBlockBytes = 128 << 10;
+/// With fewer rows most threads have nothing to do. Like all rules of choice it does not know the
+/// number of threads, on which the bits must not depend.
+constexpr int64_t kRowsLeast = 4;
 /// Smaller products are finished before a second thread would have started.
 constexpr int64_t kSerialProducts = 1 << 17;
 
@@ -131,7 +134,7 @@ std::unique_ptr<Kernel> make_tiled_matmul(const MatmulProblem& p, ContractionCon
     constexpr int64_t kOffsetMost = std::numeric_limits<int32_t>::max();
     if (p.transpose_a && (p.transpose_b || p.k * std::max(p.m, p.n) > kOffsetMost)) return nullptr;
     const int64_t along = p.transpose_b ? p.k : p.n;
-    if (along < kTileVector || p.m < 2 * omp_get_max_threads()) return nullptr;
+    if (along < kTileVector || p.m < kRowsLeast) return nullptr;
     if (along % kTileVector != 0 && vector_bits() < 32 * kTileVector) return nullptr;
     return std::make_unique<TiledMatmul>(p);
 }
