@@ -201,24 +201,13 @@ class Run {
 
     /// Tells the user what makes the resumed run differ from an uninterrupted one.
     void say_what_changed(Progress& progress) {
-        const std::string machine = tuning_machine();
-        const int64_t examples = loader_->dataset().count();
-        if (!record_.machine.empty() && record_.machine != machine)
-            progress.message(fmt::format(
-                "the run was trained by another machine or build; from here on its numbers are the "
-                "same only up to rounding\n  then: {}\n  now:  {}",
-                record_.machine, machine));
-        if (record_.examples != 0 && record_.examples != examples)
-            progress.message(fmt::format("the data have {} examples now, {} when the run began",
-                                         examples, record_.examples));
-        const std::string precision = model_.is_bf16() ? "bf16" : "f32";
-        if (!record_.precision.empty() && record_.precision != precision)
-            progress.message(fmt::format("the run was computed in {}, and is from here on in {}",
-                                         record_.precision, precision));
-        record_.machine = machine;
-        record_.threads = omp_get_max_threads();
-        record_.examples = examples;
-        record_.precision = precision;
+        RunRecord now = record_;
+        now.machine = tuning_machine();
+        now.threads = omp_get_max_threads();
+        now.examples = loader_->dataset().count();
+        now.precision = model_.is_bf16() ? "bf16" : "f32";
+        for (const std::string& change : changes(record_, now)) progress.message(change);
+        record_ = std::move(now);
     }
 
     TrainEnd nothing_left(Progress& progress) {
