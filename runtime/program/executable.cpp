@@ -1,6 +1,6 @@
-// Binding and running of functions. Binding gives each operation a kernel, in the order that
+// Binds functions and runs them. Binding gives each operation a kernel, in the order that
 // find_epilogues chose; running calls the kernels in turn and then copies what has to reach the
-// states.
+// states (most new states are computed in place).
 #include "runtime/program/executable.h"
 
 #include <fmt/format.h>
@@ -30,6 +30,7 @@ namespace {
 /// gain from that: they run together later, as one kernel.
 constexpr int64_t kPartAlone = 16384;
 
+/// A copy between two places in memory.
 struct Transfer {
     const float* from;
     float* to;
@@ -39,6 +40,8 @@ struct Transfer {
 
 }  // namespace
 
+/// Everything that an executable holds; hidden here, so that users of the header do not include
+/// kernels.
 struct Executable::BoundFunction {
     BoundFunction(const ir::Module& m, const ir::Function& f, StateStore& states,
                   std::shared_ptr<Arena> a, const ExecutableOptions& options)
@@ -89,6 +92,9 @@ struct Executable::BoundFunction {
     void run_watched(const CallContext& context, OperationWatcher& watcher);
 };
 
+/// Goes through the operations in the schedule's order. A contraction gets its kernel, and then its
+/// loop as an epilogue where the kernel can take one; a loop that has become an epilogue gets no
+/// kernel of its own; a loop of which parts have run gets a kernel for the rest.
 void Executable::BoundFunction::bind(const ExecutableOptions& options) {
     BindContext context{module, function, placement.buffers, contractions};
     const bool plain = options.reference || !options.epilogues;
@@ -147,6 +153,7 @@ bool Executable::BoundFunction::add_epilogue(Run& run, size_t loop, const LoopPa
     return true;
 }
 
+/// Adds a run of some parts of a loop.
 void Executable::BoundFunction::add_parts(size_t loop, const std::vector<LoopPart>& parts) {
     if (parts.empty()) return;
     auto kernel = make_loop_kernel(function, function.operations[loop], placement.buffers, parts);

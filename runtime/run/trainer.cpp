@@ -3,6 +3,7 @@
 #include "runtime/run/trainer.h"
 
 #include <fmt/format.h>
+#include <omp.h>
 
 #include <algorithm>
 #include <cmath>
@@ -203,10 +204,11 @@ class Run {
     void say_what_changed(Progress& progress) {
         RunRecord now = record_;
         now.machine = tuning_machine();
+        now.threads = omp_get_max_threads();
         now.examples = loader_->dataset().count();
         now.precision = model_.is_bf16() ? "bf16" : "f32";
         for (const std::string& change : changes(record_, now)) progress.message(change);
-        record_ = now;
+        record_ = std::move(now);
     }
 
     TrainEnd nothing_left(Progress& progress) {

@@ -160,7 +160,7 @@ def odd_resumes(bench, name):
              "--steps", str(step_of(bench.folder, "renamed") + 1)]
     process = subprocess.run([str(bench.bin_dir / "gmrun"), *words], cwd=bench.folder, env=bench.environment,
                              capture_output=True, text=True)
-    expect("trained in f32; from here on it is trained in bf16" in process.stdout, f"precision: {process.stdout}")
+    expect("computed in f32, and is from here on in bf16" in process.stdout, f"precision: {process.stdout}")
     path = bench.folder / "renamed/checkpoint.safetensors"
     path.unlink()
     os.mkfifo(path)
