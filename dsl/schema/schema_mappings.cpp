@@ -215,8 +215,11 @@ std::vector<MappingRow> objective_rows() {
              structure(
                  "functions", kFunctions, kOptional,
                  "name(parameters): expression, or a map of them; what gmrun calls. A parameter is "
-                 "the data field of its name, else noise like the `let` or network input of its "
-                 "name; for labels `gmrun sample` asks for each class in turn"),
+                 "the data field of its name; or drawn as the `let` of its name says, where more "
+                 "than "
+                 "one call of normal or uniform makes an input NAME_noise; or noise like the "
+                 "network "
+                 "input of its name. For labels `gmrun sample` asks for each class in turn"),
          },
          "What is minimized. Beside `recipe`, its parameters and roles are keys; `let`, `metrics` "
          "and `functions` add to the recipe's or replace one by name."},
