@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "dsl/text/scalar.h"
+#include "dsl/text/text_file.h"
 
 namespace gmc::dsl {
 namespace {
@@ -57,9 +58,13 @@ void report_character(const PlacedText& text, size_t at, Diagnostics& diagnostic
             "value");
     if (c == '[') error.help("parts have names, as in `q.mean`");
     if (c == '%') error.help("a share is a number: 0.5 is 50 %");
+    if (has_typographic_quote(text.text().substr(at, end - at))) error.help(kQuoteHelp);
     if (text.text().substr(at, end - at) == "\u2212") error.help("the minus is the character `-`");
     if (c == '!' || c == '&' || c == '|')
         error.help("comparisons give 0 or 1; multiply them for `and`");
+    if (c == '|') error.help("the absolute value is `abs(x)`");
+    if (text.text().substr(at, end - at) == "\u00d7") error.help("the product is written `*`");
+    if (text.text().substr(at, end - at) == "\u00f7") error.help("a quotient is written `/`");
 }
 
 }  // namespace

@@ -99,12 +99,15 @@ int64_t group_limit(bool left) {
     return least;
 }
 
-/// What `ulimit -v` leaves beyond the address space in use.
-int64_t address_space_left() {
+/// What `ulimit -v` (RLIMIT_AS) or `-d` (RLIMIT_DATA) leaves beyond what is in use.
+int64_t address_space_left(decltype(RLIMIT_AS) resource) {
     rlimit limit{};
-    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return kNoLimit;
-    const int64_t pages = number_in("/proc/self/statm", 0);
-    const int64_t used = pages * sysconf(_SC_PAGESIZE);
+    if (getrlimit(resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return kNoLimit;
+    // /proc/self/statm: size resident shared text library data dirty, in pages
+    std::ifstream statm("/proc/self/statm");
+    int64_t size = 0, data = 0, other = 0;
+    statm >> size >> other >> other >> other >> other >> data;
+    const int64_t used = (resource == RLIMIT_AS ? size : data) * sysconf(_SC_PAGESIZE);
     const auto most =
         static_cast<int64_t>(std::min<rlim_t>(limit.rlim_cur, static_cast<rlim_t>(kNoLimit)));
     return std::max<int64_t>(most - used - kAddressReserve, 0);
@@ -129,9 +132,12 @@ MemoryLimit memory_limit() {
     MemoryLimit limit{kNoLimit, ""};
     lower(limit, meminfo("MemAvailable:"), "this machine has {} of memory left");
     lower(limit, group_limit(true), "this process's control group has {} of memory left");
-    lower(limit, address_space_left(), "`ulimit -v` leaves {}");
+    lower(limit, address_space_left(RLIMIT_AS), "`ulimit -v` leaves {}");
+    lower(limit, address_space_left(RLIMIT_DATA), "`ulimit -d` leaves {}");
     return limit;
 }
+
+uint64_t memory_for_data() { return static_cast<uint64_t>(memory_limit().bytes / 4); }
 
 MemoryLimit memory_of_machine() {
     MemoryLimit limit{kNoLimit, ""};

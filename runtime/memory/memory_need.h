@@ -22,8 +22,10 @@ struct MemoryLimit {
     int64_t bytes = 0;
     std::string reason;  ///< "this machine has 3.2 GiB of memory left"
 };
-/// The least of what the machine has left, its control groups allow and `ulimit -v` allows.
+/// The least of what the machine has left, its control groups allow and `ulimit -v` and `-d` allow.
 MemoryLimit memory_limit();
+/// How much of that a field of data may take to keep what it has read: a quarter.
+uint64_t memory_for_data();
 /// The least of what the machine has in all and its control groups allow, whatever runs now.
 MemoryLimit memory_of_machine();
 

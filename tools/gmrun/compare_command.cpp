@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <map>
 #include <set>
+#include <sstream>
 
 #include "compiler/ir/attributes.h"
 #include "tools/gmrun/commands.h"
@@ -31,23 +33,6 @@ int64_t parameters(const ir::Module& module) {
     return count;
 }
 
-using Numbers = std::map<std::string, std::set<double>>;
-
-/// Adds the constants in `operations`, and in what was fused, to those of the lines that wrote
-/// them.
-void collect_numbers(const ir::Module& module, const std::vector<ir::Operation>& operations,
-                     Numbers& out) {
-    for (const ir::Operation& operation : operations) {
-        collect_numbers(module, operation.body, out);
-        const auto* constant = operation.as<ir::Constant>();
-        const ir::Location& at = operation.location;
-        if (constant && at.known())
-            out[fmt::format("numbers of {}:{}", module.files[static_cast<size_t>(at.file)],
-                            at.line)]
-                .insert(constant->value);
-    }
-}
-
 using Settings = std::map<std::string, std::string>;
 
 /// Adds the fields of one part of the model's contract, as the IR prints them.
@@ -68,11 +53,8 @@ void add_data(const std::string& prefix, const std::vector<ir::DataField>& field
 /// What a run was told, and what computed it.
 Settings settings(const RunHistory& run) {
     Settings out;
-    Numbers numbers;
-    for (const ir::Function& function : run.module.functions)
-        collect_numbers(run.module, function.operations, numbers);
-    for (const auto& [place, values] : numbers)
-        out[place] = fmt::format("{:g}", fmt::join(values, " "));
+    if (!run.module.origin.settings.empty())
+        out["--set"] = fmt::format("{}", fmt::join(run.module.origin.settings, " "));
     out["model"] = run.module.name;
     out["parameters"] = fmt::format("{}", parameters(run.module));
     add_data("data", run.module.data, out);
@@ -103,6 +85,89 @@ std::vector<Row> setting_rows(const std::vector<RunHistory>& runs, bool all) {
     return rows;
 }
 
+/// The lines of a text without comments, and without spaces at their ends.
+std::vector<std::string> lines_of(const std::string& text) {
+    std::vector<std::string> lines;
+    std::istringstream in(text);
+    for (std::string line; std::getline(in, line);) {
+        line = line.substr(0, line.find(" #"));
+        line.erase(line.find_last_not_of(" \r") + 1);
+        lines.push_back(std::move(line));
+    }
+    return lines;
+}
+
+/// The texts of a model's files, by the files' names without folders.
+std::map<std::string, std::vector<std::string>> texts_of(const ir::Module& module) {
+    std::map<std::string, std::vector<std::string>> texts;
+    for (size_t i = 0; i < module.origin.texts.size() && i < module.files.size(); ++i)
+        if (module.files[i] != "--set")
+            texts[std::filesystem::path(module.files[i]).filename().string()] =
+                lines_of(module.origin.texts[i]);
+    return texts;
+}
+
+/// Cuts what all values begin and end with, up to whole entries of a map: `learning_rate: 1e-3`.
+void keep_what_differs(std::vector<std::string>& values) {
+    const std::string first = values.front();
+    size_t begin = first.size(), end = first.size();
+    for (const std::string& value : values) {
+        const size_t most = std::min(first.size(), value.size());
+        const auto differ = std::mismatch(first.begin(), first.begin() + most, value.begin());
+        begin = std::min<size_t>(begin, differ.first - first.begin());
+        const auto behind = std::mismatch(first.rbegin(), first.rbegin() + most, value.rbegin());
+        end = std::min<size_t>(end, behind.first - first.rbegin());
+    }
+    begin = begin == 0 ? 0 : first.find_last_of("{[,", begin - 1) + 1;  // npos + 1 is 0
+    const size_t close = first.find_first_of("}],", first.size() - end);
+    end = close == std::string::npos ? 0 : first.size() - close;
+    for (std::string& value : values) {
+        if (value.size() > begin + end) value = value.substr(begin, value.size() - begin - end);
+        value.erase(0, value.find_first_not_of(' '));
+    }
+}
+
+/// The lines in which the texts of the models differ; where lines were added, those after them do,
+/// up to the end that is the same again.
+std::vector<Row> text_rows(const std::vector<RunHistory>& runs) {
+    std::vector<std::map<std::string, std::vector<std::string>>> texts;
+    std::set<std::string> names;
+    for (const RunHistory& run : runs) {
+        texts.push_back(texts_of(run.module));
+        for (const auto& [name, lines] : texts.back()) names.insert(name);
+    }
+    std::vector<Row> rows;
+    for (const std::string& name : names) {
+        const std::vector<std::string>& first = texts[0][name];
+        size_t before = first.size(), after = first.size(), longest = 0;
+        for (auto& text : texts) {
+            const std::vector<std::string>& lines = text[name];
+            const size_t most = std::min(first.size(), lines.size());
+            longest = std::max(longest, lines.size());
+            before = std::min<size_t>(
+                before, std::mismatch(first.begin(), first.begin() + most, lines.begin()).first -
+                            first.begin());
+            after = std::min<size_t>(
+                after, std::mismatch(first.rbegin(), first.rbegin() + most, lines.rbegin()).first -
+                           first.rbegin());
+        }
+        for (size_t i = before; i + std::min(after, longest - before) < longest; ++i) {
+            Row row{fmt::format("{}:{}", name, i + 1), {}};
+            bool everywhere = true;
+            for (auto& text : texts) {
+                const std::vector<std::string>& lines = text[name];
+                const bool there = i + after < lines.size();
+                everywhere = everywhere && there;
+                row.values.push_back(there ? lines[i] : "-");
+            }
+            if (!row.differs()) continue;
+            if (everywhere) keep_what_differs(row.values);
+            rows.push_back(std::move(row));
+        }
+    }
+    return rows;
+}
+
 /// The last value of each metric and, in brackets, its smallest.
 std::vector<Row> result_rows(const std::vector<RunHistory>& runs) {
     std::vector<Row> rows{{"steps", {}}, {"epochs", {}}};
@@ -124,8 +189,10 @@ std::vector<Row> result_rows(const std::vector<RunHistory>& runs) {
             double least = INFINITY;
             for (const double value : series->second.values)
                 if (std::isfinite(value)) least = std::min(least, value);
-            row.values.push_back(
-                fmt::format("{:.5g} (least {:.5g})", series->second.values.back(), least));
+            const double last = series->second.values.back();
+            row.values.push_back(name == "examples_per_s"
+                                     ? fmt::format("{:.5g}", last)
+                                     : fmt::format("{:.5g} (least {:.5g})", last, least));
         }
         rows.push_back(std::move(row));
     }
@@ -199,6 +266,7 @@ int compare_command(const Words& words) {
         heads.push_back(folder);
     }
     std::vector<Row> rows = setting_rows(runs, line.flag("all"));
+    for (Row& row : text_rows(runs)) rows.push_back(std::move(row));
     for (Row& row : result_rows(runs)) rows.push_back(std::move(row));
     (format == "text" ? print_terminal : format == "csv" ? print_csv : print_markdown)(heads, rows);
     return kDone;

@@ -1,8 +1,6 @@
 // The field that decodes a folder's pictures.
 #include "runtime/data/pictures/folder.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <map>
@@ -15,14 +13,10 @@
 #include "runtime/data/pictures/picture_file.h"
 #include "runtime/data/pictures/picture_list.h"
 #include "runtime/kernels/philox.h"
+#include "runtime/memory/memory_need.h"
 
 namespace gmc::runtime {
 namespace {
-
-uint64_t default_cache_bytes() {
-    return static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) *
-           static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) / 4;
-}
 
 /// What was found while pictures were decoded, each once. Threads share it.
 class Findings {
@@ -82,7 +76,7 @@ class FolderField final : public Field {
           options_(options),
           files_(std::move(files)),
           values_(options.range) {
-        const uint64_t most = options.cache_bytes > 0 ? options.cache_bytes : default_cache_bytes();
+        const uint64_t most = options.cache_bytes > 0 ? options.cache_bytes : memory_for_data();
         const auto example = static_cast<uint64_t>(elements());
         if (files_.size() > most / example) return;
         states_ = std::vector<std::atomic<uint8_t>>(files_.size());

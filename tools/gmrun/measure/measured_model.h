@@ -11,9 +11,6 @@ namespace gmc::tools {
 /// Declares MODEL, --steps, --json, and the options of add_tuning.
 void add_measuring(CommandLine& line, int64_t steps);
 
-/// The value of --steps. Throws UsageError when it is below 1.
-int64_t measured_steps(const CommandLine& line);
-
 struct MeasuredModel {
     std::unique_ptr<Tuning> tuning;
     std::unique_ptr<runtime::LoadedModel> model;
