@@ -9,6 +9,8 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr Range kAnyNumber{-kInfinity, kInfinity, true, true};
+/// The limits below keep off slips of the keyboard (a batch of 1e9) and what the runtime could not
+/// count or hold. `true, true` leaves out an end: infinity is no number of a model.
 constexpr Range kEpochs{1, 1e6};
 constexpr Range kBatch{1, 65536};
 constexpr Range kRepeats{1, 1000};
@@ -35,6 +37,8 @@ constexpr const char* kWarmUp =
 constexpr const char* kBest = "lowest|highest";
 constexpr const char* kAsInObjective = "as in `objective`";
 
+/// The keys of a field: the eight sources first, of which a field has one, then what is said about
+/// it.
 std::vector<KeyRow> data_field_keys() {
     return {
         text("idx", kOptional, "path of an idx file, .gz or not; relative to the working directory",

@@ -1,4 +1,5 @@
-// The field that decodes a folder's pictures.
+// A field that decodes the pictures of a folder when they are asked for, keeps them as bytes if all
+// fit, and collects what is to be warned of.
 #include "runtime/data/pictures/folder.h"
 
 #include <algorithm>
@@ -116,8 +117,11 @@ class FolderField final : public Field {
     }
 
   private:
+    /// Of a picture in the cache: not there, being written by a thread, there.
     enum State : uint8_t { kEmpty, kBusy, kKept };
 
+    /// Reads, decodes and resizes a picture. One that was found unreadable before is not tried
+    /// again.
     Image decode(int64_t index) const {
         if (options_.skip_bad)
             if (const std::string* reason = findings_.find_bad(index))
