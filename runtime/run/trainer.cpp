@@ -151,8 +151,9 @@ class Run {
             static_cast<double>(training_.pass) +
             static_cast<double>(cursor().batch) / static_cast<double>(loader_->batches_per_epoch());
         if (options_.epochs) record_.epochs = options_.epochs;
-        epochs_ = record_.epochs.value_or(model_.module().training->epochs) + options_.more_epochs;
-        if (options_.more_epochs > 0) record_.epochs = epochs_;
+        epochs_ = record_.epochs.value_or(model_.module().training->epochs);
+        if (options_.more_epochs > 0)
+            record_.epochs = epochs_ = std::max(epochs_, training_.pass) + options_.more_epochs;
         say_what_changed(progress);
         return true;
     }

@@ -62,6 +62,8 @@ Figures figures_of(const runtime::LoadedModel& model, const runtime::EvaluationR
     return figures;
 }
 
+/// For the first line of the report. A model without test data is measured on its training data,
+/// and says so.
 std::string what_was_measured(runtime::LoadedModel& model, runtime::DataSplit split) {
     if (model.data().is_replaced()) return "data that --data names";
     if (split == runtime::DataSplit::kTrain) return "training data";
@@ -92,6 +94,10 @@ void add_options(CommandLine& line) {
 
 }  // namespace
 
+/// 1. Losses and metrics over the data.
+/// 2. For models of points, the modes that samples cover.
+/// 3. With --classifier, how samples look to a trained classifier.
+/// JSON has every figure under its own name; the text prints figures of equal value once.
 int eval_command(const Words& words) {
     CommandLine line(
         "gmrun eval [options] MODEL",

@@ -31,6 +31,8 @@ void add_tuning(CommandLine& line) {
         "compute models that were compiled for bf16 in f32, as on processors without bf16");
 }
 
+/// First bf16 is settled, because it decides which contractions there are to measure. Progress is
+/// shown in place, on terminals only.
 Tuning::Tuning(const CommandLine& line, runtime::LoadedModel& model) {
     if (line.has("threads")) {
         const auto threads = line.get<int64_t>("threads");

@@ -9,6 +9,7 @@
 
 namespace gmc::fuzz {
 
+/// One kind of input.
 struct Target {
     std::string_view name;  ///< of its executable, fuzz_NAME, and of its folder in corpus/
     void (*run)(std::string_view bytes);

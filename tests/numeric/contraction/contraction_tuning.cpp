@@ -54,6 +54,8 @@ std::unique_ptr<Kernel> make_disturbed(const MatmulProblem& problem, Contraction
 
 std::unique_ptr<Kernel> make_none(const MatmulProblem&, ContractionContext&) { return nullptr; }
 
+/// A small matrix product, and what choosing a kernel for it needs: an empty arena, and a cache
+/// that is not kept in a file.
 struct Setting {
     ir::Module nothing;
     Arena arena{nothing};

@@ -11,6 +11,8 @@ namespace gmc::tools {
 /// Declares MODEL, --steps, --json, and the options of add_tuning.
 void add_measuring(CommandLine& line, int64_t steps);
 
+/// A model and the measurements that choose its contractions. `tuning` stands first, so it is
+/// destroyed last: the model refers to it.
 struct MeasuredModel {
     std::unique_ptr<Tuning> tuning;
     std::unique_ptr<runtime::LoadedModel> model;
