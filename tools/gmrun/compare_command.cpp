@@ -85,6 +85,9 @@ std::vector<Row> setting_rows(const std::vector<RunHistory>& runs, bool all) {
     return rows;
 }
 
+/// More lines than these are another model, of which no list of lines says what it is.
+constexpr int kLinesMost = 20;
+
 /// The lines of a text without comments, and without spaces at their ends.
 std::vector<std::string> lines_of(const std::string& text) {
     std::vector<std::string> lines;
@@ -97,13 +100,18 @@ std::vector<std::string> lines_of(const std::string& text) {
     return lines;
 }
 
-/// The texts of a model's files, by the files' names without folders.
-std::map<std::string, std::vector<std::string>> texts_of(const ir::Module& module) {
+std::string file_name(const std::string& path) {
+    return std::filesystem::path(path).filename().string();
+}
+
+/// The texts of a model's files, by the files' names without folders. The first is the model
+/// itself, which has the name `main`, since runs of several models have files of several names.
+std::map<std::string, std::vector<std::string>> texts_of(const ir::Module& module,
+                                                         const std::string& main) {
     std::map<std::string, std::vector<std::string>> texts;
     for (size_t i = 0; i < module.origin.texts.size() && i < module.files.size(); ++i)
         if (module.files[i] != "--set")
-            texts[std::filesystem::path(module.files[i]).filename().string()] =
-                lines_of(module.origin.texts[i]);
+            texts[i == 0 ? main : file_name(module.files[i])] = lines_of(module.origin.texts[i]);
     return texts;
 }
 
@@ -133,11 +141,13 @@ std::vector<Row> text_rows(const std::vector<RunHistory>& runs) {
     std::vector<std::map<std::string, std::vector<std::string>>> texts;
     std::set<std::string> names;
     for (const RunHistory& run : runs) {
-        texts.push_back(texts_of(run.module));
+        const std::vector<std::string>& files = runs[0].module.files;
+        texts.push_back(texts_of(run.module, files.empty() ? "" : file_name(files[0])));
         for (const auto& [name, lines] : texts.back()) names.insert(name);
     }
     std::vector<Row> rows;
     for (const std::string& name : names) {
+        int listed = 0;
         const std::vector<std::string>& first = texts[0][name];
         size_t before = first.size(), after = first.size(), longest = 0;
         for (auto& text : texts) {
@@ -160,7 +170,12 @@ std::vector<Row> text_rows(const std::vector<RunHistory>& runs) {
                 everywhere = everywhere && there;
                 row.values.push_back(there ? lines[i] : "-");
             }
-            if (!row.differs()) continue;
+            if (!row.differs() || listed > kLinesMost) continue;
+            if (++listed > kLinesMost) {
+                rows.push_back({fmt::format("{}: more lines", name),
+                                std::vector<std::string>(runs.size(), "...")});
+                continue;
+            }
             if (everywhere) keep_what_differs(row.values);
             rows.push_back(std::move(row));
         }
@@ -199,8 +214,16 @@ std::vector<Row> result_rows(const std::vector<RunHistory>& runs) {
     return rows;
 }
 
-/// Columns as wide as their widest text.
-void print_terminal(const std::vector<std::string>& heads, const std::vector<Row>& rows) {
+/// Columns as wide as their widest text, of which the end is cut off where it is long.
+void print_terminal(const std::vector<std::string>& heads, std::vector<Row> rows) {
+    constexpr size_t kCellMost = 60;
+    for (Row& row : rows)
+        for (std::string& value : row.values)
+            if (value.size() > kCellMost) {
+                size_t end = kCellMost - 3;
+                while (end > 0 && (value[end] & 0xc0) == 0x80) --end;  // inside of a character
+                value = value.substr(0, end) + "...";
+            }
     size_t first = 0;
     std::vector<size_t> widths;
     for (const std::string& head : heads) widths.push_back(head.size());
@@ -268,7 +291,10 @@ int compare_command(const Words& words) {
     std::vector<Row> rows = setting_rows(runs, line.flag("all"));
     for (Row& row : text_rows(runs)) rows.push_back(std::move(row));
     for (Row& row : result_rows(runs)) rows.push_back(std::move(row));
-    (format == "text" ? print_terminal : format == "csv" ? print_csv : print_markdown)(heads, rows);
+    if (format == "text")
+        print_terminal(heads, rows);
+    else
+        (format == "csv" ? print_csv : print_markdown)(heads, rows);
     return kDone;
 }
 
