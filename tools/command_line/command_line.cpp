@@ -266,7 +266,9 @@ void CommandLine::print_help() const {
     std::string arguments;
     for (const Parts::Argument& a : parts_->arguments)
         arguments += fmt::format("  {:<20} {}\n", a.name, a.about);
-    fmt::print("usage: {}\n\n{}\n", parts_->usage, wrapped(parts_->about, 0));
+    fmt::print("usage: {}\n\n", parts_->usage);
+    std::istringstream about(parts_->about);
+    for (std::string line; std::getline(about, line);) fmt::print("{}\n", wrapped(line, 0));
     if (!arguments.empty()) fmt::print("\nArguments:\n{}", arguments);
     fmt::print("\n{}", options.str());
 }
