@@ -14,6 +14,7 @@
 #include "runtime/data/sound/sound_field.h"
 #include "runtime/data/synthetic.h"
 #include "runtime/data/tables/table_field.h"
+#include "runtime/files/array_header.h"
 #include "runtime/files/label_count.h"
 
 namespace gmc::runtime {
@@ -195,9 +196,8 @@ bool Opener::check_classes(const ir::DataField& source, const ir::DataField& of,
 bool Opener::check_shape(const ir::DataField& source, const Field& field) {
     if (field.shape() == source.shape) return true;
     diagnostics_.error(DiagnosticKind::kShapeMismatch, {},
-                       "`{}` holds examples of shape [{}], but the model was compiled for [{}]",
-                       source.source, fmt::join(field.shape(), ", "),
-                       fmt::join(source.shape, ", "));
+                       "`{}` holds {}, but the model was compiled for {}", source.source,
+                       describe_examples(field.shape()), describe_examples(source.shape));
     return false;
 }
 

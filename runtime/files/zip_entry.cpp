@@ -85,8 +85,8 @@ Result<ZipEntry> ZipEntry::open(const std::string& path, const std::string& key,
     }
     const std::string array = choose(path, key, array_names(archive), diagnostics);
     if (array.empty()) return Failure{};
-    const std::string inside = array + std::string(kSuffix);
-    entry.name_ = fmt::format("{}:{}", path, inside);
+    const std::string& inside = entry.inside_ = array + std::string(kSuffix);
+    entry.name_ = fmt::format("{}:{}", path, array);
     zip_stat_t stat;
     if (zip_stat(archive, inside.c_str(), 0, &stat) != 0)
         return bad(entry.name_, zip_strerror(archive));

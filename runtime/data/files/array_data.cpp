@@ -159,8 +159,8 @@ Result<FieldInfo> plan(const ArrayHeader& header, const ValueRules& rules,
         return info;
     }
     diagnostics.error(DiagnosticKind::kShapeMismatch, {},
-                      "`{}` holds examples of shape [{}], but the model was compiled for [{}]",
-                      header.path, fmt::join(info.shape, ", "), fmt::join(*rules.shape, ", "));
+                      "`{}` holds {}, but the model was compiled for {}", header.path,
+                      describe_examples(info.shape), describe_examples(*rules.shape));
     return Failure{};
 }
 
