@@ -160,6 +160,7 @@ class BatchMaker {
     int64_t order_epoch_ = -1;
 };
 
+/// A terabyte is more than any machine has; the check keeps sizes from overflowing below.
 bool check_options(const Dataset& dataset, const LoaderOptions& options, Diagnostics& diagnostics) {
     if (options.batch_size < 1 || options.prefetch < 0 || options.prefetch > kPrefetchMost) {
         diagnostics.error(
@@ -305,6 +306,7 @@ Loader::Loader(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 Loader::~Loader() { state_->stop(); }
 
+/// All memory of the ring is taken here, so that training cannot fail on it later.
 Result<std::unique_ptr<Loader>> Loader::create(Dataset dataset, const LoaderOptions& options,
                                                Diagnostics& diagnostics) {
     if (!check_options(dataset, options, diagnostics)) return Failure{};

@@ -12,6 +12,8 @@
 
 namespace gmc::runtime {
 
+/// A file that is read once from the beginning to the end. For reading at any place see
+/// random_bytes.h.
 class ByteSource {
   public:
     /// Opens a regular file; gzip is recognised by its content, not by its name.

@@ -76,6 +76,8 @@ bool NpyReader::read_exactly(char* dst, size_t size, size_t offset) {
     return *got == size || bad(offset + *got, "the file ends within its header");
 }
 
+/// The file begins with 0x93 NUMPY, a version (two bytes), the length of the header (2 bytes in
+/// version 1, else 4, little-endian) and the header itself, a Python dictionary as text.
 bool NpyReader::read_preamble() {
     char start[8];
     Result<size_t> got = read_(start, sizeof start, diagnostics_);
