@@ -387,10 +387,14 @@ class ModuleBuilder {
         }
         const dsl::Expression* source = only_noise(*entry.value);
         if (source == nullptr) return true;  // evaluated where the function uses its name
+        // Where the noise is only a part of the entry it has a name of its own: who sets an input
+        // `angle` means the angle, not what it is made of.
+        const bool is_whole = source == entry.value.get();
         const Evaluated noise =
-            bind_noise(e, name, drawn(*source)->shape,
+            bind_noise(e, is_whole ? name : name + "_noise", drawn(*source)->shape,
                        source->text == "uniform" ? ir::InputSource::Kind::kUniform
                                                  : ir::InputSource::Kind::kNormal);
+        if (is_whole) return true;
         const Evaluated value = e.tensor_over(*entry.value, *source, noise);
         e.bind(name, value);
         return !value.failed;

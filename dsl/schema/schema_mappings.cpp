@@ -199,6 +199,12 @@ std::vector<MappingRow> model_rows() {
     };
 }
 
+constexpr const char* kAboutFunctions =
+    "name(parameters): expression, or a map of them; what gmrun calls. A parameter is the data "
+    "field of its name; or drawn as the `let` of its name says (where that is more than a call of "
+    "normal or uniform, the input is its noise, NAME_noise); or noise like the network input of "
+    "its name. For labels `gmrun sample` asks for each class in turn";
+
 std::vector<MappingRow> objective_rows() {
     return {
         {"objective",
@@ -212,11 +218,7 @@ std::vector<MappingRow> objective_rows() {
              structure("metrics", kMetrics, kOptional,
                        "name: expression, or a set of names of `let`; measured in training and by "
                        "eval"),
-             structure(
-                 "functions", kFunctions, kOptional,
-                 "name(parameters): expression, or a map of them; what gmrun calls. A parameter is "
-                 "the data field of its name, else noise like the `let` or network input of its "
-                 "name; for labels `gmrun sample` asks for each class in turn"),
+             structure("functions", kFunctions, kOptional, kAboutFunctions),
          },
          "What is minimized. Beside `recipe`, its parameters and roles are keys; `let`, `metrics` "
          "and `functions` add to the recipe's or replace one by name."},

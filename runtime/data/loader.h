@@ -85,9 +85,9 @@ class Loader {
     void seek(Cursor cursor);
 
   private:
-    struct State;
-    explicit Loader(std::unique_ptr<State> state);
-    std::unique_ptr<State> state_;
+    struct Ring;
+    explicit Loader(std::unique_ptr<Ring> ring);
+    std::unique_ptr<Ring> ring_;
 };
 
 }  // namespace gmc::runtime

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <boost/program_options.hpp>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <sstream>
@@ -327,6 +328,7 @@ int run_command(std::string_view program, const Command& command,
 int run_program(std::string_view program, std::string_view about, std::span<const Command> commands,
                 int argc, char** argv) {
     running_program = program;
+    std::signal(SIGXFSZ, SIG_IGN);  // beyond `ulimit -f` a write fails, which is reported
     std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
     if (words.empty()) {
         fmt::print(stderr, "{}", overview(program, about, commands));

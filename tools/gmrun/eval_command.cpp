@@ -101,7 +101,7 @@ void add_options(CommandLine& line) {
 int eval_command(const Words& words) {
     CommandLine line(
         "gmrun eval [options] MODEL",
-        "Evaluates a trained model: every loss and metric, averaged over all examples of the test "
+        "Evaluates a trained model: every loss and metric, over all examples of the test "
         "data. For a\nmodel of points from `ring` or `grid` also counts the modes that samples "
         "cover. A mode is covered when\nat least a tenth of its fair share of the samples are "
         "within 3 sigma of it.");
@@ -143,7 +143,7 @@ int eval_command(const Words& words) {
         fmt::print("{}\n", json.dump());
         return kDone;
     }
-    fmt::print("{} after {} steps; means over the {} examples of the {}\n", trained->folder,
+    fmt::print("{} after {} steps, over the {} examples of the {}\n", trained->folder,
                trained->training.step, result->examples, what_was_measured(model, split));
     print_figures(figures);
     return kDone;

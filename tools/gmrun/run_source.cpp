@@ -73,7 +73,9 @@ Result<TrainedModel> load_trained(const std::string& model_text, const std::stri
         return Failure{};
     }
     auto trained = runtime::with_weights(model.take(), folder, checkpoint, diagnostics);
-    if (trained.ok()) warn_of_another_model(*trained->model, folder);
+    if (!trained.ok()) return Failure{};
+    warn_of_another_model(*trained->model, folder);
+    report_warnings(diagnostics);
     return trained;
 }
 

@@ -51,7 +51,6 @@ runtime::StopRequest& listen_for_stop() {
     sigaction(SIGHUP, nullptr, &hangup);
     if (hangup.sa_handler != SIG_IGN) listen_to(SIGHUP);
     ::signal(SIGPIPE, SIG_IGN);
-    ::signal(SIGXFSZ, SIG_IGN);
     return stop;
 }
 
