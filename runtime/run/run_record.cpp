@@ -26,6 +26,7 @@ std::string difference(const RunRecord& record, const ir::Origin& origin) {
     return differ(record.origin.data, origin.data) ? "other data" : "";
 }
 
+/// What was not recorded (empty, 0) by an older gmc is not compared.
 std::vector<std::string> changes(const RunRecord& then, const RunRecord& now) {
     std::vector<std::string> out;
     if (!then.machine.empty() && then.machine != now.machine)
