@@ -68,6 +68,8 @@ std::string place(const SourceFiles& sources, const Span& span, std::string_view
     return fmt::format("{}:{}:{}", path, span.line, span.column);
 }
 
+/// Headline, the line with its caret, notes, where the file was brought in, and helps, in this
+/// order.
 std::string render_one(const SourceFiles& sources, const Diagnostic& d, std::string_view program) {
     std::string out = fmt::format("{}: {}: {} [{}]\n", place(sources, d.span, program),
                                   d.is_warning ? "warning" : "error", printable(d.text),

@@ -222,6 +222,7 @@ class Chart {
 
 MemoryPlan memory_plan(const Function& function) { return Finder(function).find(); }
 
+/// A row per buffer, in the order in which they are first written.
 std::string memory_table(const Module& module) {
     std::string out;
     for (const Function& f : module.functions) {

@@ -96,6 +96,7 @@ std::optional<ValueRange> range_of(const ir::DataField& source) {
     return value_range(source);
 }
 
+/// Points have no height and width, so those options stay as they are.
 bool Opener::read_synthetic(const ir::DataField& source, Opened& opened) {
     SyntheticOptions options;
     options.range = value_range(source);

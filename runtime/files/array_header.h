@@ -20,6 +20,7 @@ namespace gmc::runtime {
 /// Reads up to so many bytes; fewer only at the end, as ByteSource::read does.
 using ReadBytes = std::function<Result<size_t>(void*, size_t, Diagnostics&)>;
 
+/// What a file of numbers says about itself, whatever its format.
 struct ArrayHeader {
     std::string path;  ///< "a.npy", or "a.npz:x"; for errors
     const ValueType* type = nullptr;

@@ -62,6 +62,8 @@ std::string choose(const std::string& path, const std::string& key,
 void ZipEntry::CloseArchive::operator()(void* archive) const { zip_discard(as_zip(archive)); }
 void ZipEntry::CloseFile::operator()(void* file) const { zip_fclose(as_file(file)); }
 
+/// How long the contents may be is bounded twice, by the size that the archive claims and by what
+/// deflate can make of the bytes that are there; a reader then refuses a header that promises more.
 Result<ZipEntry> ZipEntry::open(const std::string& path, const std::string& key,
                                 Diagnostics& diagnostics) {
     // Opened as a plain file first: "not there" and "a directory" then read as for other files.

@@ -10,6 +10,7 @@
 
 namespace gmc::runtime {
 
+/// The contents of one array in an .npz, read from beginning to end.
 class ZipEntry {
   public:
     /// Opens the entry `key`.npy of the zip; with an empty key, the only .npy of it. Errors:

@@ -175,6 +175,8 @@ Result<Examples> generate(LoadedModel& model, const SamplerOptions& options, int
     return out;
 }
 
+/// Batches of data go through the function; originals are kept beside the results, since the loader
+/// reuses its memory.
 Result<Reconstruction> reconstruct(LoadedModel& model, const std::string& name, DataSplit split,
                                    int64_t count, uint64_t seed, Diagnostics& diagnostics) {
     Executable* executable = batch_function(model, name, count, diagnostics);

@@ -66,6 +66,8 @@ std::optional<Table> table_of(const LoadedModel& model, const ir::Shape& shape) 
     return source ? Table::parse(source->table) : std::nullopt;
 }
 
+/// A line per example in the format of the data's file: its separator, its decimal mark, and a
+/// header if that has one. Columns that are ignored in the data are not there.
 bool write_rows(const LoadedModel& model, const Examples& examples, const std::string& path,
                 Diagnostics& diagnostics) {
     const std::optional<Table> table = table_of(model, examples.shape);
