@@ -85,7 +85,7 @@ const char* likely_kind(std::string_view start) {
     const bool text = std::all_of(start.begin(), start.end(), [](unsigned char c) {
         return c >= 0x20 || c == '\n' || c == '\r' || c == '\t';
     });
-    return text ? "; it looks like text: `csv:` reads tables" : "";
+    return text && !start.empty() ? "; it looks like text: `csv:` reads tables" : "";
 }
 
 bool NpyReader::read_preamble() {

@@ -312,7 +312,7 @@ TEST_CASE("npz arrays by name, and each error") {
     std::string bytes = read_text(path);
     bytes[70] = static_cast<char>(bytes[70] ^ 0x55);
     const std::string corrupt = read(folder.write("h", bytes), "x_train");
-    CHECK(corrupt.starts_with("[bad-file] `F:x_train.npy"));
+    CHECK(corrupt.starts_with("[bad-file] `F:x_train`"));
 }
 
 /// `count` examples of 5 x 3 numbers, none like another.
