@@ -6,6 +6,8 @@
 //   pictures   from a folder have the shape [height, width, channels]
 //   class_names  are as many as there are classes
 //   test       each field is also one of the training data, with the same shape
+//   network    has states, says something, and updates none of them when it is frozen; what is said
+//              of a file of weights comes with one, and with its checksum
 //   train      batch size and epochs are positive and bounded
 //   run        counts and times are bounded; what is watched is a figure of @evaluate
 //   schedule   names functions of the module; how often each is called is positive and bounded
@@ -51,6 +53,7 @@ class ContractCheck {
         fields("data", module_.data);
         fields("test", module_.test);
         for (const DataField& field : module_.test) same_as_training(field);
+        for (const Network& network : module_.networks) one_network(network);
         if (module_.training) {
             number("train", "batch_size", module_.training->batch_size, 1, kMostRows);
             number("train", "epochs", module_.training->epochs, 1, kMostEpochs);
@@ -140,6 +143,36 @@ class ContractCheck {
         else if (training->shape != field.shape)
             error(fmt::format("an example is {}, but {} in the training data",
                               to_string(field.shape), to_string(training->shape)));
+    }
+
+    // ---- networks ----
+
+    void one_network(const Network& network) {
+        line_ = fmt::format("network @{}", network.name);
+        const std::string prefix = network.name + ".";
+        const auto is_own = [&](const State& state) { return state.name.starts_with(prefix); };
+        if (std::none_of(module_.states.begin(), module_.states.end(), is_own))
+            error("no state belongs to the network");
+        if (!network.frozen && network.weights.empty()) error("the line says nothing");
+        Network frozen_only;
+        frozen_only.name = network.name;
+        frozen_only.frozen = network.frozen;
+        if (network.weights.empty() && network != frozen_only)
+            error("there is no file of weights that the rest could be about");
+        if (!network.weights.empty() && network.checksum.size() != 8)
+            error(fmt::format("`{}` is no checksum of a file", network.checksum));
+        if (network.layout != "keras" && network.layout != "pytorch")
+            error(fmt::format("`{}` is no layout of weights", network.layout));
+        for (const std::string& entry : network.map)
+            if (const size_t middle = entry.find('=');
+                middle == 0 || middle == std::string::npos || middle + 1 == entry.size())
+                error(fmt::format("`{}` pairs no names", entry));
+        if (!network.frozen) return;
+        for (const Function& function : module_.functions)
+            for (const Update& update : function.updates)
+                if (is_own(module_.states[update.state]))
+                    error(fmt::format("@{} updates @{}, but the network is frozen", function.name,
+                                      module_.states[update.state].name));
     }
 
     void run_policy() {

@@ -36,6 +36,7 @@ struct CommandLine::Parts {
     po::options_description options{"Options"};
     std::vector<Argument> arguments;
     std::vector<Choice> choices;
+    std::vector<std::string> optional;  ///< options whose value may be left out
     po::variables_map values;
 
     std::vector<OptionPage> pages;  ///< the options again, for what is no --help
@@ -95,6 +96,13 @@ void CommandLine::add_choice(const std::string& name, const std::vector<std::str
     parts_->pages.back().choices = values;
 }
 
+void CommandLine::add_optional(const std::string& name, const std::string& value,
+                               const std::string& about) {
+    parts_->optional.push_back("--" + name);
+    parts_->add(name, po::value<std::string>()->implicit_value("")->value_name(value), about,
+                value);
+}
+
 void CommandLine::add_list(const std::string& name, const std::string& value,
                            const std::string& about) {
     parts_->add(name, po::value<std::vector<std::string>>()->composing()->value_name(value), about,
@@ -103,6 +111,19 @@ void CommandLine::add_list(const std::string& name, const std::string& value,
 
 void CommandLine::add_arguments(const std::string& name, const std::string& about) {
     parts_->arguments.push_back({name, about, false, true});
+}
+
+/// Boost takes the value of an option that may have none behind `=` only.
+static std::vector<std::string> with_values_joined(std::vector<std::string> words,
+                                                   const std::vector<std::string>& optional) {
+    for (size_t i = 0; i + 1 < words.size(); ++i) {
+        if (std::find(optional.begin(), optional.end(), words[i]) == optional.end() ||
+            words[i + 1].starts_with("-"))
+            continue;
+        words[i] += "=" + words[i + 1];
+        words.erase(words.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+    }
+    return words;
 }
 
 bool CommandLine::parse(const std::vector<std::string>& words) {
@@ -128,7 +149,11 @@ bool CommandLine::parse(const std::vector<std::string>& words) {
         constexpr int kStyle =
             po::command_line_style::default_style & ~po::command_line_style::allow_guessing;
         const po::parsed_options parsed =
-            po::command_line_parser(words).options(all).positional(positional).style(kStyle).run();
+            po::command_line_parser(with_values_joined(words, parts_->optional))
+                .options(all)
+                .positional(positional)
+                .style(kStyle)
+                .run();
         po::store(parsed, parts_->values);
         for (const po::option& option : parsed.options)
             if (!option.value.empty() && option.value[0].starts_with('-') &&

@@ -12,16 +12,18 @@ namespace gmc::tools {
 namespace {
 
 Json describe(const ir::Module& module) {
-    int64_t parameters = 0, statistics = 0, slots = 0;
+    int64_t parameters = 0, frozen = 0, statistics = 0, slots = 0;
     for (const ir::State& s : module.states)
         (s.role == ir::StateRole::kParameter   ? parameters
          : s.role == ir::StateRole::kStatistic ? statistics
                                                : slots) += s.type.elements();
-    Json json{{"model", module.name},
-              {"parameters", parameters},
-              {"statistics", statistics},
-              {"optimizer_numbers", slots},
-              {"functions", Json::array()}};
+    for (const ir::State& s : module.states)
+        if (s.role == ir::StateRole::kParameter &&
+            ir::is_frozen(module.networks, s.name.substr(0, s.name.find('.'))))
+            frozen += s.type.elements();
+    Json json{{"model", module.name},        {"parameters", parameters},
+              {"frozen_parameters", frozen}, {"statistics", statistics},
+              {"optimizer_numbers", slots},  {"functions", Json::array()}};
     for (const ir::Function& f : module.functions) {
         Json function{
             {"name", f.name},
@@ -60,11 +62,20 @@ std::vector<std::pair<std::string, Layers>> networks_of(const ir::Module& module
     return networks;
 }
 
+/// ", frozen, from runs/classifier", as far as that is so.
+std::string about(const ir::Module& module, const std::string& name) {
+    for (const ir::Network& network : module.networks)
+        if (network.name == name)
+            return (network.frozen ? ", frozen" : "") +
+                   (network.weights.empty() ? "" : ", from " + network.weights);
+    return "";
+}
+
 void print_networks(const ir::Module& module) {
     for (const auto& [network, layers] : networks_of(module)) {
         int64_t count = 0;
         for (const auto& [layer, parameters] : layers) count += parameters;
-        fmt::print("network {}: {} parameters\n", network, count);
+        fmt::print("network {}: {} parameters{}\n", network, count, about(module, network));
         for (const auto& [layer, parameters] : layers)
             fmt::print("    {:<32} {:>10}\n", layer, parameters);
     }
@@ -102,9 +113,11 @@ void print_model(const ir::Module& module, const Json& json) {
 
 /// What the compiler made of it.
 void print_functions(const Json& json) {
-    fmt::print("\ncompiled: {} parameters, {} running statistics, {} optimizer numbers\n",
-               json.at("parameters").dump(), json.at("statistics").dump(),
-               json.at("optimizer_numbers").dump());
+    const std::string frozen = json.at("frozen_parameters").dump();
+    fmt::print("\ncompiled: {} parameters{}, {} running statistics, {} optimizer numbers\n",
+               json.at("parameters").dump(),
+               frozen == "0" ? "" : fmt::format(" ({} of them frozen)", frozen),
+               json.at("statistics").dump(), json.at("optimizer_numbers").dump());
     for (const Json& f : json.at("functions").elements()) {
         fmt::print("  {} ({} operations, arena {:.1f} MiB)\n", f.at("name").text(),
                    f.at("operations").dump(), f.at("arena_mb").number());
