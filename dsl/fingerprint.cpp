@@ -50,6 +50,7 @@ std::string text_of(const NetworkSpec& network) {
     out += text_of(network.layers);
     for (const NetworkOutput& output : network.outputs)
         out += fmt::format("output {}\n{}", output.name, text_of(output.layers));
+    if (network.is_frozen()) out += "frozen\n";
     return out;
 }
 

@@ -34,6 +34,8 @@ class NetworkReader {
         if (const Entry* inputs = value_of("inputs")) read_inputs(*inputs);
         if (const Entry* layers = value_of("layers")) read_trunk(*layers);
         if (const Entry* outputs = value_of("outputs")) read_outputs(*outputs);
+        if (const Entry* weights = value_of("weights"))
+            out_.weights = read_weights(*weights, what_, diagnostics_);
         const bool said_nothing = map_.is_map() && !map_.find("layers") && !map_.find("outputs");
         if (said_nothing)
             diagnostics_.error(DiagnosticKind::kMissingKey, entry_.key_span,

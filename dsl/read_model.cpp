@@ -47,6 +47,7 @@ ModelSpec read_sections(const Node& root, const Bindings& variables,
     if (const Entry* objective = section("objective"))
         model.objective =
             read_objective(*objective, model.networks, options.recipe_directories, diagnostics);
+    leave_out_frozen(model, diagnostics);
     if (!root.find("train") || section("train"))
         model.train = read_train(section("train"), diagnostics);
     if (model.train.average) spread_average(model);

@@ -20,6 +20,12 @@ std::vector<NetworkSpec> read_networks(const Entry& networks, Blocks& blocks,
                                        const std::vector<DataField>& data,
                                        Diagnostics& diagnostics);
 
+/// weights.cpp: reads `weights:` of a network.
+WeightsSpec read_weights(const Entry& weights, const std::string& what, Diagnostics& diagnostics);
+/// weights.cpp: takes frozen networks out of the entries of `minimize`. Reports an entry that then
+/// has nothing left to train.
+void leave_out_frozen(ModelSpec& model, Diagnostics& diagnostics);
+
 /// data.cpp: reads `data:` with its `test:`.
 void read_data(const Entry& data, ModelSpec& model, Diagnostics& diagnostics);
 

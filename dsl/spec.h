@@ -76,6 +76,16 @@ struct NetworkOutput {
     Span span;
 };
 
+/// What a network says under `weights`.
+struct WeightsSpec {
+    std::string from;     ///< a path, found beside the model or in the working directory; "": none
+    std::string network;  ///< its name in the file; "": not given
+    std::string layout = "keras";
+    std::vector<std::string> map;  ///< "ours=theirs"
+    bool frozen = false;
+    Span span, from_span, network_span, map_span;
+};
+
 /// A network as it is written, blocks already expanded. Shapes between its layers are not known
 /// here; dsl/lower finds them.
 struct NetworkSpec {
@@ -86,6 +96,8 @@ struct NetworkSpec {
     std::vector<LayerSpec> layers;
     /// Empty: the only output is the last layer's result.
     std::vector<NetworkOutput> outputs;
+    std::optional<WeightsSpec> weights;
+    bool is_frozen() const { return weights && weights->frozen; }
     /// Errors were reported inside, so what it takes and gives is not known.
     bool broken = false;
     Span span;
@@ -155,6 +167,7 @@ struct MinimizeSpec {
     /// Used in the names of functions and metrics: the key `name`, or else the networks joined by
     /// "_".
     std::string name;
+    /// Those of them that are not frozen.
     std::vector<std::string> networks;
     std::vector<Span> network_spans;
     ExpressionPtr loss;

@@ -46,6 +46,11 @@ std::span<const std::string_view> divergence_actions() {
 
 std::span<const std::string_view> data_formats() { return kFormats; }
 
+bool is_frozen(const std::vector<Network>& networks, std::string_view name) {
+    return std::any_of(networks.begin(), networks.end(),
+                       [&](const Network& n) { return n.frozen && n.name == name; });
+}
+
 const DataField* find_field(const std::vector<DataField>& fields, std::string_view name) {
     const auto found = std::find_if(fields.begin(), fields.end(),
                                     [&](const DataField& field) { return field.name == name; });

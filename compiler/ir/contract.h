@@ -1,7 +1,7 @@
 // What a compiled model tells the runtime beside its functions: the data that it was compiled for,
 // how it is trained, and how it was compiled. Each struct is one line of the IR text (`data`,
-// `test`, `train`, `run`, `schedule`, `compile`, `origin`); printer and parser follow from
-// `fields()`, as they do for ops. verify_contract.h says what the values must be.
+// `test`, `network`, `train`, `run`, `schedule`, `compile`, `origin`); printer and parser follow
+// from `fields()`, as they do for ops. verify_contract.h says what the values must be.
 #pragma once
 
 #include <cstdint>
@@ -109,6 +109,26 @@ struct Layer {
     Shape shape;       ///< of what it gives, per example
 };
 
+/// A network that training leaves as it is, or whose weights come from a file. Its states are those
+/// whose names begin with its own and a dot.
+///   network @features {frozen=true, weights="runs/classifier", source="net", checksum="9a01bc02"}
+struct Network {
+    std::string name;
+    bool frozen = false;  ///< no function updates its parameters and statistics
+    std::string weights;  ///< a safetensors file or a run's folder; "": it has initializers
+    std::string layout = "keras";  ///< of the file: one of runtime::weight_layouts()
+    std::string source;            ///< the network's name in the file; "": names there have none
+    /// "ours=theirs": layers, or their parts, that have other names in the file.
+    std::vector<std::string> map;
+    std::string checksum;  ///< CRC-32 of the file when the model was compiled, 8 hexadecimal digits
+    static constexpr auto fields() {
+        return std::tuple{field("frozen", &Network::frozen), field("weights", &Network::weights),
+                          field("layout", &Network::layout), field("source", &Network::source),
+                          field("map", &Network::map),       field("checksum", &Network::checksum)};
+    }
+    friend bool operator==(const Network&, const Network&) = default;
+};
+
 /// How the model is trained:
 ///   train {batch_size=128, epochs=10}
 struct Training {
@@ -190,6 +210,9 @@ struct Compilation {
     }
     friend bool operator==(const Compilation&, const Compilation&) = default;
 };
+
+/// Whether that network is among them, and frozen.
+bool is_frozen(const std::vector<Network>& networks, std::string_view name);
 
 /// The field of that name; null when there is none.
 const DataField* find_field(const std::vector<DataField>& fields, std::string_view name);

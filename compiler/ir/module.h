@@ -152,6 +152,7 @@ struct Module {
     std::string description;
     std::vector<DataField> data;          ///< what training reads
     std::vector<DataField> test;          ///< {}: the model names no test data
+    std::vector<Network> networks;        ///< those of which there is something to say
     std::optional<Training> training;     ///< none: the module cannot be run by gmrun
     std::vector<ScheduleEntry> schedule;  ///< the functions of one training step, in order
     RunPolicy run;

@@ -1,3 +1,23 @@
+// The invariants of a module's contract:
+//   fields     of the training data, and of the test data, have names of their own, a known format
+//              and a source; the shape of an example has positive sizes; ranges are finite and in
+//              order; counts and classes are not negative, and bounded
+//   labels     have the shape of a number and name another field of the same data
+//   pictures   from a folder have the shape [height, width, channels]
+//   class_names  are as many as there are classes
+//   test       each field is also one of the training data, with the same shape
+//   network    has states, says something, and updates none of them when it is frozen; what is said
+//              of a file of weights comes with one, and with its checksum
+//   train      batch size and epochs are positive and bounded
+//   run        counts and times are bounded; what is watched is a figure of @evaluate
+//   schedule   names functions of the module; how often each is called is positive and bounded
+//   compile    the memory limit is not negative
+// A module that is to run has a name that can be a folder's, training and a schedule, and each
+// input of its functions
+//   data       is named like a field of the training data and has the type f32[batch size, shape]
+//   noise      is f32 with as many rows as the batch
+//   valid      is f32[batch size]
+//   argument   does not occur, since nobody is there to give it
 // The bounds keep sums and products of these numbers far inside 64 bits. Class numbers stay below
 // 2^24, so that they are exact in f32.
 #include "compiler/ir/verify_contract.h"
@@ -38,6 +58,7 @@ class ContractCheck {
         fields("data", module_.data);
         fields("test", module_.test);
         for (const DataField& field : module_.test) same_as_training(field);
+        for (const Network& network : module_.networks) one_network(network);
         if (module_.training) {
             number("train", "batch_size", module_.training->batch_size, 1, kMostRows);
             number("train", "epochs", module_.training->epochs, 1, kMostEpochs);
@@ -140,6 +161,36 @@ class ContractCheck {
         else if (training->shape != field.shape)
             error(fmt::format("an example is {}, but {} in the training data",
                               to_string(field.shape), to_string(training->shape)));
+    }
+
+    // ---- networks ----
+
+    void one_network(const Network& network) {
+        line_ = fmt::format("network @{}", network.name);
+        const std::string prefix = network.name + ".";
+        const auto is_own = [&](const State& state) { return state.name.starts_with(prefix); };
+        if (std::none_of(module_.states.begin(), module_.states.end(), is_own))
+            error("no state belongs to the network");
+        if (!network.frozen && network.weights.empty()) error("the line says nothing");
+        Network frozen_only;
+        frozen_only.name = network.name;
+        frozen_only.frozen = network.frozen;
+        if (network.weights.empty() && network != frozen_only)
+            error("there is no file of weights that the rest could be about");
+        if (!network.weights.empty() && network.checksum.size() != 8)
+            error(fmt::format("`{}` is no checksum of a file", network.checksum));
+        if (network.layout != "keras" && network.layout != "pytorch")
+            error(fmt::format("`{}` is no layout of weights", network.layout));
+        for (const std::string& entry : network.map)
+            if (const size_t middle = entry.find('=');
+                middle == 0 || middle == std::string::npos || middle + 1 == entry.size())
+                error(fmt::format("`{}` pairs no names", entry));
+        if (!network.frozen) return;
+        for (const Function& function : module_.functions)
+            for (const Update& update : function.updates)
+                if (is_own(module_.states[update.state]))
+                    error(fmt::format("@{} updates @{}, but the network is frozen", function.name,
+                                      module_.states[update.state].name));
     }
 
     void run_policy() {

@@ -51,6 +51,7 @@ class TrainingChecks {
     void trained(const NetworkSpec& network) {
         const std::vector<MinimizeSpec>& entries = view_.spec().objective.minimize;
         if (facts_.at(network.name).parameters == 0 || has_chosen_values(network)) return;
+        if (network.is_frozen() || (network.weights && !network.weights->from.empty())) return;
         for (const MinimizeSpec& entry : entries)
             if (contains(entry.networks, network.name)) return;
         for (const MinimizeSpec& entry : entries) {
@@ -59,8 +60,10 @@ class TrainingChecks {
                 .warning(DiagnosticKind::kNotTrained, network.span,
                          "a loss needs `{}`, but no entry of `minimize` trains it", network.name)
                 .note(entry.loss->span, "the loss is here")
-                .help(fmt::format("add it to the `networks` of an entry; what is meant to stay as "
-                                  "it is stands in `stop_gradient(...)`"));
+                .help(
+                    "add it to the `networks` of an entry; `weights: {frozen: true}` says that it "
+                    "is "
+                    "meant to stay as it begins");
             return;
         }
     }

@@ -11,9 +11,10 @@
 #include "dsl/lower/evaluate.h"
 #include "dsl/lower/gradients.h"
 #include "dsl/lower/networks.h"
-#include "dsl/lower/optimizer.h"
+#include "dsl/lower/optimizers/optimizer.h"
 #include "dsl/lower/set_figures.h"
 #include "dsl/lower/summary.h"
+#include "dsl/lower/weights.h"
 
 namespace gmc::lower {
 namespace {
@@ -70,6 +71,7 @@ class ModuleBuilder {
             for (const LayerSummary& layer : network.layers)
                 m_.output_shapes[{network.name, layer.output}] = layer.shape;
         const size_t errors_before = diagnostics_.count();
+        write_networks(m_);
         for (const dsl::MinimizeSpec& entry : spec_.objective.minimize)
             for (size_t i = 0; entry.average && i < entry.networks.size(); ++i)
                 m_.declare_averages(entry.networks[i]);

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "compiler/support/check.h"
 #include "compiler/support/edit_distance.h"
 #include "dsl/lower/activations.h"
@@ -190,9 +192,24 @@ bool apply_network(FunctionScope& f, const dsl::NetworkSpec& network,
             if (network.inputs[i].like == "data." + field.name)
                 f.fields.insert({arguments[i], &field});
     const ir::Location outside = f.b.location();
+    const bool training = f.training;
+    f.training = training && f.m.frozen_networks.count(network.name) == 0;
     const bool done = Application(f, network, summary).run(arguments, outputs);
+    f.training = training;
     f.b.set_location(outside);
     return done;
+}
+
+/// Whether training leaves the network as it is: it says so, or has parameters and no entry of
+/// `minimize` trains them. (What has none, such as a network of noise, is part of what uses it.)
+static bool is_left_alone(const dsl::ModelSpec& spec, const dsl::NetworkSpec& network,
+                          const NetworkSummary& summary) {
+    if (network.is_frozen()) return true;
+    for (const dsl::MinimizeSpec& entry : spec.objective.minimize)
+        for (const std::string& trained : entry.networks)
+            if (trained == network.name) return false;
+    return std::any_of(summary.layers.begin(), summary.layers.end(),
+                       [](const LayerSummary& layer) { return layer.parameters > 0; });
 }
 
 /// The function built here is thrown away. Only what it declared in the module, and the summaries,
@@ -201,7 +218,7 @@ bool declare_networks(ModuleScope& m, std::vector<NetworkSummary>& summaries) {
     bool fine = true;
     for (const dsl::NetworkSpec& network : m.spec.networks) {
         FunctionScope f(m, "declare", false);
-        NetworkSummary summary{network.name, network.role, {}, {}};
+        NetworkSummary summary{network.name, network.role, false, {}, {}};
         std::vector<ValueId> arguments;
         bool known = true;
         for (const dsl::NetworkInput& input : network.inputs) {
@@ -212,6 +229,8 @@ bool declare_networks(ModuleScope& m, std::vector<NetworkSummary>& summaries) {
         }
         NetworkOutputs outputs;
         fine &= known && apply_network(f, network, arguments, outputs, &summary);
+        summary.frozen = is_left_alone(m.spec, network, summary);
+        if (summary.frozen) m.frozen_networks.insert(network.name);
         summaries.push_back(std::move(summary));
     }
     return fine;

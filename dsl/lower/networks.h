@@ -31,6 +31,7 @@ struct LayerSummary {
 /// order.
 struct NetworkSummary {
     std::string name, role;
+    bool frozen = false;  ///< training leaves it as it is
     std::vector<std::pair<std::string, ir::Shape>> inputs;
     std::vector<LayerSummary> layers;
 };
@@ -47,7 +48,8 @@ bool apply_network(FunctionScope& f, const dsl::NetworkSpec& network,
                    NetworkSummary* summary);
 
 /// Applies every network once to placeholders. That declares all parameters in the order of the
-/// file, reports shapes that do not fit inside networks, and collects the summaries. False after an
+/// file, finds the frozen networks, reports shapes that do not fit inside networks, and collects
+/// the summaries. False after an
 /// error.
 bool declare_networks(ModuleScope& m, std::vector<NetworkSummary>& summaries);
 

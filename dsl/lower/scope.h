@@ -50,6 +50,10 @@ struct ModuleScope {
     /// as its parameter, since it has the same initializer and stream.
     void declare_averages(const std::string& network);
 
+    /// Networks with parameters that no entry of `minimize` trains. Nothing changes them: they
+    /// compute as after training everywhere.
+    std::set<std::string> frozen_networks = {};
+
     std::unordered_map<std::string, ir::StateId> state_ids;  ///< by name, of all declared states
 };
 
@@ -62,8 +66,9 @@ class FunctionScope {
     ModuleScope& m;
     ir::Function function;
     ir::Builder b;
-    /// True: batch statistics and dropout; false: running statistics.
-    const bool training;
+    /// True: batch statistics and dropout; false: running statistics. False while a frozen network
+    /// is applied.
+    bool training;
 
     /// The current value of a state. While `averaged` is set, that of the parameter's moving
     /// average if it has one.

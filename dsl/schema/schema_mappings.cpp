@@ -194,8 +194,31 @@ std::vector<MappingRow> model_rows() {
              structure("outputs", "{layer|[layer]}", kOptional,
                        "named results, each by layers after the last of `layers`; in expressions "
                        "`network(x).name`"),
+             structure("weights", "weights", kOptional,
+                       "the file that its weights come from; whether training changes them"),
          },
          "A network; its result is that of its last layer, unless it has `outputs`."},
+        {"weights",
+         {
+             text("from", kOptional,
+                  "a run's folder (`runs/classifier`), one of its checkpoints, or any safetensors "
+                  "file; looked for beside the model file, then in the working directory"),
+             name("network", kOptional,
+                  "which network of the file, when it has another name there than here"),
+             structure(
+                 "map", "{any}", kOptional,
+                 "name here: name in the file, of layers or of their parts, where they differ"),
+             word("layout", "keras", "keras|pytorch",
+                  "how the file's weights lie; `pytorch`: a `state_dict`, whose layers are paired "
+                  "by name, else by shape and order"),
+             flag("frozen", "false",
+                  "training leaves the network as it is: entries of `minimize` do not train it, "
+                  "and it computes as after training, without dropout, noise and batch statistics"),
+         },
+         "How a network begins. Every weight and statistic must be in the file, with its shape: "
+         "`gmc check` and `gmc compile` look, and training looks again and refuses a file that has "
+         "changed since. What the file has beside them is not used. A network with weights that no "
+         "entry of `minimize` trains is frozen, whether it says so or not."},
     };
 }
 

@@ -154,7 +154,7 @@ bool RunFolder::has_checkpoint() const { return runtime::has_checkpoint(path_); 
 void RunFolder::clear() {
     std::error_code ignored;  // what cannot be removed is an error when it is written
     for (const char* name : {kCheckpointName, kOldCheckpointName, "checkpoints", "metrics.jsonl",
-                             "run.json", "samples"})
+                             "run.json", "samples", "tensorboard"})
         fs::remove_all(file(name), ignored);
     std::vector<fs::path> numbered_files;
     for (const fs::directory_entry& entry : fs::directory_iterator(path_, ignored)) {

@@ -26,6 +26,7 @@
 #include "runtime/train/generate.h"
 #include "runtime/train/picture.h"
 #include "runtime/train/step_runner.h"
+#include "runtime/train/take_weights.h"
 
 namespace gmc::runtime {
 namespace {
@@ -183,21 +184,19 @@ class Run {
         if (options_.resume && folder_->has_checkpoint())
             return read_checkpoint(path(kCheckpointName), model_.states(), training_, diagnostics_);
         if (!model_.states().initialise(training_.seed, diagnostics_)) return false;
+        const auto named = take_named_weights(model_.states(), diagnostics_);
+        if (!named.ok()) return false;
+        for (const TakenWeights& taken : *named) say_what_was_taken(taken, progress);
         if (options_.init.empty()) return true;
-        const auto taken = options_.take(options_.init, model_.states(), diagnostics_);
+        const auto taken =
+            take_weights(options_.init, options_.init_layout, model_.states(), diagnostics_);
         if (!taken.ok()) return false;
-        progress.message(fmt::format("weights of `{}`: {} taken, {} skipped, {} new", options_.init,
-                                     taken->taken.size(), taken->skipped.size(),
-                                     taken->fresh.size()));
-        for (const std::string& name : taken->taken) progress.message("  taken    " + name);
-        for (const std::string& name : taken->skipped) progress.message("  skipped  " + name);
-        for (const std::string& name : taken->fresh) progress.message("  new      " + name);
-        if (!taken->taken.empty()) return true;
-        diagnostics_.error(DiagnosticKind::kBadValue, {},
-                           "`{}` has no weights that fit this model: no state of the same name and "
-                           "shape",
-                           options_.init);
-        return false;
+        say_what_was_taken(*taken, progress);
+        return true;
+    }
+
+    static void say_what_was_taken(const TakenWeights& taken, Progress& progress) {
+        for (const std::string& line : taken.lines()) progress.message(line);
     }
 
     /// Tells the user what makes the resumed run differ from an uninterrupted one.

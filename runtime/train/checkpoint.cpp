@@ -4,8 +4,6 @@
 
 #include <charconv>
 #include <cmath>
-#include <filesystem>
-#include <set>
 
 #include "compiler/support/json.h"
 #include "runtime/files/tensors/safetensors.h"
@@ -14,8 +12,6 @@ namespace gmc::runtime {
 namespace {
 
 constexpr char kFormat[] = "gmc-checkpoint 3";
-/// What files of earlier formats begin with, and the beginning of `format` in the metadata.
-constexpr std::string_view kOldMagic = "gmc-checkpoint ";
 /// The largest count in the metadata; up to here doubles represent every whole number.
 constexpr int64_t kMost = 9007199254740992;
 
@@ -23,10 +19,6 @@ bool bad(Diagnostics& diagnostics, const std::string& path, const std::string& w
     diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` {}", path, what)
         .help("start a new run, or name the checkpoint of this model");
     return false;
-}
-
-bool is_weight(const ir::State& state) {
-    return state.role == ir::StateRole::kParameter || state.role == ir::StateRole::kStatistic;
 }
 
 /// `field(name, value)` for each field that is a number.
@@ -104,49 +96,20 @@ TrainingState read_training(const SafetensorsFile& file) {
 
 std::string batch_name(size_t batch) { return fmt::format("batch.{}", batch); }
 
-/// A run that an earlier gmc trained has a file of another name.
-std::string existing(const std::string& path) {
-    namespace fs = std::filesystem;
-    std::error_code error;
-    const fs::path old = fs::path(path).parent_path() / kOldCheckpointName;
-    const bool is_old = fs::path(path).filename() == kCheckpointName && !fs::exists(path, error) &&
-                        fs::exists(old, error);
-    return is_old ? old.string() : path;
-}
-
-/// Opens a safetensors file; checks the checksum where it has one.
-Result<SafetensorsFile> open_weights(const std::string& wanted, Diagnostics& diagnostics) {
-    const std::string path = existing(wanted);
-    const auto bytes = open_plain_bytes(path, diagnostics);
-    if (!bytes.ok()) return Failure{};
-    std::string magic(kOldMagic.size() + 8, ' ');
-    const auto got = (*bytes)->read(0, magic.data(), magic.size(), diagnostics);
-    if (!got.ok()) return Failure{};
-    if (magic.starts_with(kOldMagic)) {
-        bad(diagnostics, path,
-            fmt::format("is a checkpoint in format {} of an earlier gmc; gmc {} reads format 3",
-                        magic.substr(kOldMagic.size(), 1), GMC_VERSION));
-        return Failure{};
-    }
-    auto file = SafetensorsFile::open(path, diagnostics);
-    if (!file.ok() || (file->has_checksum() && !file->verify(diagnostics))) return Failure{};
-    return file;
-}
-
 /// Opens a checkpoint of any model.
 Result<SafetensorsFile> open_checkpoint(const std::string& path, Diagnostics& diagnostics) {
     auto file = open_weights(path, diagnostics);
     if (!file.ok()) return Failure{};
     const std::string* format = file->metadata("format");
     const std::string* version = file->metadata("gmc");
-    if (format == nullptr || !format->starts_with(kOldMagic)) {
+    if (format == nullptr || !format->starts_with(kCheckpointMagic)) {
         bad(diagnostics, file->path(), "is no checkpoint of gmc: its metadata do not say so");
         return Failure{};
     }
     if (*format != kFormat) {
         bad(diagnostics, file->path(),
             fmt::format("is a checkpoint in format {} of gmc {}; gmc {} reads format 3",
-                        format->substr(kOldMagic.size(), 8), version ? *version : "?",
+                        format->substr(kCheckpointMagic.size(), 8), version ? *version : "?",
                         GMC_VERSION));
         return Failure{};
     }
@@ -201,12 +164,6 @@ bool read_batches(const SafetensorsFile& file, std::vector<ReplayBatch>& batches
 
 }  // namespace
 
-bool has_checkpoint(const std::string& folder) {
-    std::error_code error;
-    return std::filesystem::exists(folder + "/" + kCheckpointName, error) ||
-           std::filesystem::exists(folder + "/" + kOldCheckpointName, error);
-}
-
 bool write_checkpoint(const std::string& path, const StateStore& states,
                       const TrainingState& training, Diagnostics& diagnostics,
                       const std::vector<ReplayBatch>& batches) {
@@ -253,78 +210,6 @@ bool read_checkpoint(const std::string& path, StateStore& states, TrainingState&
             return false;
     states.refresh_copies();
     return true;
-}
-
-Result<std::vector<WeightSource>> weight_sources(const StateStore& states, bool averaged,
-                                                 Diagnostics& diagnostics) {
-    const ir::Module& module = states.module();
-    std::vector<WeightSource> sources;
-    bool has_averages = false;
-    for (ir::StateId id = 0; id < states.saved_count(); ++id) {
-        if (!is_weight(states.state(id))) continue;
-        const ir::StateId average = module.find_state(kAveragePrefix + states.state(id).name);
-        has_averages = has_averages || average != ir::kNone;
-        sources.push_back({id, averaged && average != ir::kNone ? average : id});
-    }
-    if (!averaged || has_averages) return sources;
-    diagnostics
-        .error(DiagnosticKind::kBadValue, {}, "model `{}` has no averages of its weights",
-               module.name)
-        .help("`train: {average: 0.999}` makes them");
-    return Failure{};
-}
-
-Metadata weight_metadata(const StateStore& states, bool averaged, const std::string& layout) {
-    return {{"format", "gmc-weights 1"},
-            {"gmc", GMC_VERSION},
-            {"model", states.module().name},
-            {"model_fingerprint", states.module().origin.model},
-            {"layout", layout},
-            {"averaged", averaged ? "yes" : "no"}};
-}
-
-bool write_weights(const std::string& path, const StateStore& states, bool averaged,
-                   Diagnostics& diagnostics) {
-    const auto sources = weight_sources(states, averaged, diagnostics);
-    if (!sources.ok()) return false;
-    std::vector<TensorView> tensors;
-    for (const auto& [id, source] : *sources)
-        tensors.push_back(
-            {states.state(id).name, states.state(id).type.shape, states.data(source)});
-    return write_safetensors(path, tensors, weight_metadata(states, averaged, "keras"),
-                             diagnostics);
-}
-
-/// Goes through the states of the model, then through what the file has in addition. Optimizers'
-/// memory and averages in the file are passed over.
-Result<TakenWeights> take_weights(const std::string& path, StateStore& states,
-                                  Diagnostics& diagnostics) {
-    const auto file = open_weights(path, diagnostics);
-    if (!file.ok()) return Failure{};
-    if (const std::string* step = file->metadata("step"); step != nullptr && *step == "0")
-        diagnostics.warning(DiagnosticKind::kNotTrained, {},
-                            "the weights of `{}` have not been trained yet (step 0)", path);
-    TakenWeights taken;
-    for (ir::StateId id = 0; id < states.saved_count(); ++id) {
-        const ir::State& state = states.state(id);
-        if (!is_weight(state)) continue;
-        const StoredTensor* tensor = file->find(state.name);
-        if (tensor == nullptr)
-            taken.fresh.push_back(state.name);
-        else if (!fits(*tensor, state))
-            taken.skipped.push_back(fmt::format("{}: {} there, {} here", state.name,
-                                                shape_text(*tensor), ir::to_string(state.type)));
-        else if (!file->read(*tensor, states.data(id), diagnostics))
-            return Failure{};
-        else
-            taken.taken.push_back(state.name);
-    }
-    for (const StoredTensor& tensor : file->tensors())
-        if (states.module().find_state(tensor.name) == ir::kNone &&
-            !tensor.name.starts_with("optimizer.") && !tensor.name.starts_with(kAveragePrefix))
-            taken.skipped.push_back(fmt::format("{}: not in this model", tensor.name));
-    states.refresh_copies();
-    return taken;
 }
 
 }  // namespace gmc::runtime

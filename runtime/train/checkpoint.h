@@ -5,9 +5,8 @@
 //                                    [height, width, in, out], transposed [height, width, out, in]
 //   generator.batch_norm.moving_mean running statistics
 //   average.generator.dense.weight   moving averages of parameters
-//   optimizer.generator.m            what the optimizer remembers: one number per number of the
-//                                    network's parameters, these one after another in the order of
-//                                    the file, each filled up to a multiple of 32 numbers
+//   optimizer.gan.m.generator.dense.weight   what the optimizer of the entry `gan` remembers of
+//                                    that parameter, in its layout
 //   batch.0.image                    of a replay: the batches of the next step
 //
 // Where training stands is in the metadata, each entry as text: see write_checkpoint.
@@ -24,6 +23,7 @@
 #include "runtime/data/loader.h"
 #include "runtime/files/tensors/safetensors.h"
 #include "runtime/states/state_store.h"
+#include "runtime/weights/weight_file.h"
 
 namespace gmc::runtime {
 
@@ -59,14 +59,6 @@ struct ReplayBatch {
     std::vector<std::pair<std::string, std::vector<float>>> fields;
 };
 
-/// The name of a run's last checkpoint in its folder.
-inline constexpr char kCheckpointName[] = "checkpoint.safetensors";
-/// The same before format 3.
-inline constexpr char kOldCheckpointName[] = "checkpoint";
-/// Whether a run's folder has one of either name. (The old one is read up to its format, for the
-/// error.)
-bool has_checkpoint(const std::string& folder);
-
 /// Writes states and training state to `path`, and the batches of a replay. Metadata: `format`
 /// ("gmc-checkpoint 3"), `gmc` (the version that wrote it), `model`, `model_fingerprint`,
 /// `data_fingerprint`, and the fields of TrainingState by name. False after an error (kBadFile):
@@ -81,38 +73,5 @@ bool has_checkpoint(const std::string& folder);
 [[nodiscard]] bool read_checkpoint(const std::string& path, StateStore& states,
                                    TrainingState& training, Diagnostics& diagnostics,
                                    std::vector<ReplayBatch>* batches = nullptr);
-
-/// What the average of a parameter is called: this and the parameter's name.
-inline constexpr char kAveragePrefix[] = "average.";
-/// A parameter or statistic, and the state whose numbers are written for it.
-struct WeightSource {
-    ir::StateId state = ir::kNone, source = ir::kNone;
-};
-/// What a file of weights holds. Errors (kBadValue): averages are asked for and there are none.
-Result<std::vector<WeightSource>> weight_sources(const StateStore& states, bool averaged,
-                                                 Diagnostics& diagnostics);
-Metadata weight_metadata(const StateStore& states, bool averaged, const std::string& layout);
-
-/// Writes parameters and running statistics alone, for other programs and `--init`; `averaged`: the
-/// moving average of each parameter that has one, under the parameter's own name. Errors: kBadFile;
-/// kBadValue where averages are asked for and there are none.
-[[nodiscard]] bool write_weights(const std::string& path, const StateStore& states, bool averaged,
-                                 Diagnostics& diagnostics);
-
-/// What a new run took from the weights of another run.
-struct TakenWeights {
-    /// Names of states.
-    std::vector<std::string> taken;
-    /// Name and reason: another shape, or not in this model.
-    std::vector<std::string> skipped;
-    /// Only in this model: they keep their initial values.
-    std::vector<std::string> fresh;
-};
-/// Copies parameters and running statistics that have the same name and shape from the checkpoint
-/// of any model, or from any safetensors file. Warns of weights that are not trained yet
-/// (kNotTrained). Errors (kBadFile): no such file, not of this form,
-/// cut off or changed.
-Result<TakenWeights> take_weights(const std::string& path, StateStore& states,
-                                  Diagnostics& diagnostics);
 
 }  // namespace gmc::runtime

@@ -97,13 +97,11 @@ Executable* scoring_function(LoadedModel& model, const std::string& name,
 
 }  // namespace
 
-Result<Scores> score(LoadedModel& model, const ScoreOptions& options, Diagnostics& diagnostics) {
+Result<Scores> score(LoadedModel& model, Loader& loader, const ScoreOptions& options,
+                     Diagnostics& diagnostics) {
     Executable* executable = scoring_function(model, options.function, diagnostics);
     if (executable == nullptr) return Failure{};
-    auto loader = model.data().make_loader(
-        options.split, {model.batch_size(), LoaderMode::kEvaluate, options.seed, 2}, diagnostics);
-    if (!loader.ok()) return Failure{};
-    const Dataset& dataset = (*loader)->dataset();
+    const Dataset& dataset = loader.dataset();
     Collector collector(*executable, dataset, options.function, options.maps);
     if (!collector.has_columns()) {
         diagnostics
@@ -115,9 +113,9 @@ Result<Scores> score(LoadedModel& model, const ScoreOptions& options, Diagnostic
     const int64_t count =
         options.count == 0 ? dataset.count() : std::min(options.count, dataset.count());
     for (int64_t done = 0; done < count; done += model.batch_size()) {
-        const auto batch = (*loader)->next(diagnostics);
+        const auto batch = loader.next(diagnostics);
         if (!batch.ok()) return Failure{};
-        set_inputs(*executable, **loader, **batch);
+        set_inputs(*executable, loader, **batch);
         set_noise(*executable, options.seed, done);
         executable->run(model.context(options.seed, static_cast<uint32_t>((*batch)->cursor.batch)));
         collector.add(**batch, std::min(model.batch_size(), count - done));

@@ -16,21 +16,23 @@ struct Scores {
     std::vector<std::string> ids;
     /// Labels of the data by name, and results of one number per example. All as long as ids.
     std::vector<std::pair<std::string, std::vector<float>>> labels, columns;
-    /// Results of several numbers per example (a number per pixel or column), by name.
+    /// Results of several numbers per example (a number per pixel or column), by name; where they
+    /// are asked for.
     std::vector<std::pair<std::string, Examples>> maps;
 };
 
 struct ScoreOptions {
     std::string function = "score";
-    DataSplit split = DataSplit::kTest;
     int64_t count = 0;  ///< the first so many examples; 0: all
     uint64_t seed = 1;  ///< of random ops in the function
     bool maps = false;  ///< keep them: they are as large as the data
 };
 
-/// Runs the function over the data. Errors: those of `encode`, and kWrongType where the function
-/// has no result of one number per example.
-Result<Scores> score(LoadedModel& model, const ScoreOptions& options, Diagnostics& diagnostics);
+/// Runs the function over what `loader` reads in order, from its first batch on, in batches of the
+/// model's size. Errors: those of `encode`, and kWrongType where the function has no result of one
+/// number per example.
+Result<Scores> score(LoadedModel& model, Loader& loader, const ScoreOptions& options,
+                     Diagnostics& diagnostics);
 
 /// The value below which a share of `quantile` (0 to 1) of the values lies, between two neighbours
 /// on the straight line, as NumPy has it. At least one value, none of them NaN.

@@ -2,9 +2,9 @@
 """Weights go to PyTorch and back: twins of seed_gan's and dcgan64's generators and of seed_vae in torch.nn.
 
 In: a twin with weights of its own is written as a safetensors file, as `state_dict` names them, and a run begins with
-it. Out: what the run exports must be the same tensors, and is loaded into the twin, whose samples and encodings may
-differ from the run's by 1e-5 of their largest number at most. Skipped (exit code 77) where torch or safetensors are
-missing.
+it, once by `--init` and once because the model says so (`weights: {from: ...}`). Out: what the run exports must be the
+same tensors, and is loaded into the twin, whose samples and encodings may differ from the run's by 1e-5 of their
+largest number at most. Skipped (exit code 77) where torch or safetensors are missing.
 
 A twin has PyTorch's layouts inside, but flattens and reshapes in the order of gmc: channels last.
 """
@@ -127,18 +127,20 @@ class Bench:
             sys.exit(f"{what}: the results differ")
 
 
-def go_in_and_out(bench, model, twins):
-    """A run begins with the weights of the twins. What it exports is equal, and goes into the twins returned."""
+def go_in_and_out(bench, model, twins, by_key):
+    """A run begins with the weights of the twins, by the key `weights` or by --init. What it exports is equal, and goes
+    into the twins returned."""
     text = (ROOT / f"models/{model}.yaml").read_text()
     # With such a momentum statistics stay as they came, with a rate of 0 weights do.
     (bench.folder / f"{model}.yaml").write_text(text.replace("momentum: 0.9", "momentum: 0.999999999999"))
-    bench.run("gmc", "compile", f"{model}.yaml", "--set", "train.batch_size=4", "--set",
-              "train.optimizer={sgd: {learning_rate: 0}}")
     tensors = {f"{network}.{name}": tensor for network, twin in twins.items()
                for name, tensor in twin.state_dict().items()}
     save_file(tensors, bench.folder / "in")
-    said = bench.run("gmrun", "train", f"{model}.gmc", "--run", model, "--init", "in", "--init-layout", "pytorch",
-                     "--steps", "1", "--quiet", "--samples", "0")
+    keys = [f"networks.{network}.weights={{from: in, layout: pytorch}}" for network in twins if by_key]
+    bench.run("gmc", "compile", f"{model}.yaml", "--set", "train.batch_size=4", "--set",
+              "train.optimizer={sgd: {learning_rate: 0}}", *(word for key in keys for word in ("--set", key)))
+    said = bench.run("gmrun", "train", f"{model}.gmc", "--run", model, "--overwrite", "--steps", "1", "--quiet",
+                     "--samples", "0", *([] if by_key else ["--init", "in", "--init-layout", "pytorch"]))
     bench.run("gmrun", "export", model, "--weights", "out", "--layout", "pytorch")
     bench.run("tests/function_arrays", model, f"{model}.gmc", "arrays")
     tensors = load_file(bench.folder / "out")
@@ -162,6 +164,21 @@ def array(bench, name):
     return torch.from_numpy(numpy.load(bench.folder / "arrays" / f"{name}.npy"))
 
 
+def check_models(bench, by_key):
+    print("weights of the key `weights`" if by_key else "weights of --init")
+    for model, make in (("seed_gan", seed_gan), ("dcgan64", dcgan64)):
+        twins = go_in_and_out(bench, model, {"generator": shake(make())}, by_key)
+        samples = twins["generator"](array(bench, "sample/in.z")).permute(0, 2, 3, 1)
+        bench.compare(f"{model}, samples", array(bench, "sample/out.sample"), samples)
+    twins = {"encoder": shake(Encoder()), "decoder": shake(seed_vae_decoder())}
+    twins = go_in_and_out(bench, "seed_vae", twins, by_key)
+    codes = twins["encoder"](array(bench, "encode/in.image").permute(0, 3, 1, 2))
+    for part, code in zip(("mean", "log_variance"), codes):
+        bench.compare(f"seed_vae, {part}", array(bench, f"encode/out.{part}"), code)
+    samples = twins["decoder"](array(bench, "sample/in.z")).permute(0, 2, 3, 1)
+    bench.compare("seed_vae, samples", array(bench, "sample/out.sample"), samples)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--bin-dir", type=pathlib.Path, required=True)
@@ -169,16 +186,8 @@ def main():
     torch.manual_seed(1)
     with tempfile.TemporaryDirectory() as name, torch.no_grad():
         bench = Bench(pathlib.Path(name), bin_dir)
-        for model, make in (("seed_gan", seed_gan), ("dcgan64", dcgan64)):
-            twins = go_in_and_out(bench, model, {"generator": shake(make())})
-            samples = twins["generator"](array(bench, "sample/in.z")).permute(0, 2, 3, 1)
-            bench.compare(f"{model}, samples", array(bench, "sample/out.sample"), samples)
-        twins = go_in_and_out(bench, "seed_vae", {"encoder": shake(Encoder()), "decoder": shake(seed_vae_decoder())})
-        codes = twins["encoder"](array(bench, "encode/in.image").permute(0, 3, 1, 2))
-        for part, code in zip(("mean", "log_variance"), codes):
-            bench.compare(f"seed_vae, {part}", array(bench, f"encode/out.{part}"), code)
-        samples = twins["decoder"](array(bench, "sample/in.z")).permute(0, 2, 3, 1)
-        bench.compare("seed_vae, samples", array(bench, "sample/out.sample"), samples)
+        for by_key in (False, True):
+            check_models(bench, by_key)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <fstream>
 
-#include "compiler/ir/artefact.h"
 #include "runtime/contractions/choice/tuning_machine.h"
 #include "runtime/contractions/tuning_cache.h"
 #include "runtime/files/tensors/safetensors.h"
@@ -12,8 +11,9 @@
 #include "runtime/run/run_record.h"
 #include "runtime/run/trainer.h"
 #include "runtime/train/checkpoint.h"
-#include "tests/compile_model.h"
+#include "runtime/train/take_weights.h"
 #include "tests/temporary_folder.h"
+#include "tests/train/train_model.h"
 
 namespace gmc {
 namespace {
@@ -54,49 +54,6 @@ networks:
 objective: {recipe: wgan_gp}
 train: {batch_size: 16, epochs: 9, optimizer: {adam: {learning_rate: 1e-4}}}
 )";
-
-std::string write_model(const TemporaryFolder& folder, const std::string& name,
-                        const std::string& text, const std::vector<std::string>& sets = {}) {
-    std::ofstream(folder / (name + ".yaml")) << text;
-    Diagnostics diagnostics;
-    REQUIRE(ir::write_file(folder / (name + ".gmc"),
-                           ir::artefact_text(compile_file(folder / (name + ".yaml"), sets)),
-                           diagnostics));
-    return folder / (name + ".gmc");
-}
-
-struct Trained {
-    runtime::TrainEnd end;
-    std::string folder, errors;
-};
-
-/// Trains a model; `options` names the run's folder.
-Trained train(const std::string& path, runtime::TrainOptions options) {
-    Diagnostics diagnostics;
-    auto model = runtime::LoadedModel::load(path, diagnostics);
-    REQUIRE(model.ok());
-    options.quiet = true;
-    options.sample_count = 0;
-    options.log_every = 1;
-    (*model)->set_tuning(options.tuning);
-    const runtime::TrainResult result = runtime::train(**model, options, diagnostics);
-    return {result.end, result.folder, diagnostics.render()};
-}
-
-runtime::TrainOptions in(const std::string& run) {
-    runtime::TrainOptions options;
-    options.run_directory = run;
-    return options;
-}
-runtime::TrainOptions resume(const std::string& run) {
-    runtime::TrainOptions options = in(run);
-    options.resume = true;
-    return options;
-}
-runtime::TrainOptions for_steps(runtime::TrainOptions options, int64_t steps) {
-    options.steps_most = steps;
-    return options;
-}
 
 std::string bytes_of(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
@@ -324,8 +281,8 @@ TEST_CASE("weights of another run begin a new one, as far as they fit") {
     Diagnostics diagnostics;
     auto model = runtime::LoadedModel::load(wide, diagnostics);
     REQUIRE(model.ok());
-    const auto taken = runtime::take_weights(folder / "run/checkpoint.safetensors",
-                                             (*model)->states(), diagnostics);
+    const auto taken =
+        runtime::take_weights(folder / "run", "keras", (*model)->states(), diagnostics);
     REQUIRE(taken.ok());
     CHECK(taken->fresh.empty());
     CHECK_FALSE(taken->taken.empty());

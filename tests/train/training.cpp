@@ -12,6 +12,7 @@
 #include "runtime/train/checkpoint.h"
 #include "runtime/train/generate.h"
 #include "runtime/train/step_runner.h"
+#include "runtime/train/take_weights.h"
 #include "tests/compile_model.h"
 #include "tests/temporary_folder.h"
 #include "tests/train/load_model.h"
@@ -272,7 +273,7 @@ TEST_CASE("a checkpoint that is broken, cut off or of another model is refused")
     changed[good.size() / 2] ^= 1;
     is_said(changed, "checksum does not fit");
     Diagnostics written;
-    REQUIRE(runtime::write_weights(folder / "weights", model->states(), false, written));
+    REQUIRE(runtime::write_weights(folder / "weights", model->states(), false, "keras", written));
     is_said(bytes_of(folder / "weights"), "no checkpoint of gmc");
     REQUIRE(runtime::write_safetensors(folder / "new", {},
                                        {{"format", "gmc-checkpoint 9"}, {"gmc", "7.0"}}, written));

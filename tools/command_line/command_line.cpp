@@ -50,6 +50,7 @@ struct CommandLine::Parts {
     std::vector<Argument> arguments;
     std::vector<Choice> choices;
     std::vector<Number> numbers;
+    std::vector<std::string> optional;  ///< options whose value may be left out
     po::variables_map values;
 
     std::vector<OptionPage> pages;  ///< the options again, for what is no --help
@@ -158,6 +159,13 @@ void CommandLine::add_choice(const std::string& name, const std::vector<std::str
     parts_->pages.back().choices = values;
 }
 
+void CommandLine::add_optional(const std::string& name, const std::string& value,
+                               const std::string& about) {
+    parts_->optional.push_back("--" + name);
+    parts_->add(name, po::value<std::string>()->implicit_value("")->value_name(value), about,
+                value);
+}
+
 void CommandLine::add_list(const std::string& name, const std::string& value,
                            const std::string& about) {
     parts_->add(name, po::value<std::vector<std::string>>()->composing()->value_name(value), about,
@@ -166,6 +174,19 @@ void CommandLine::add_list(const std::string& name, const std::string& value,
 
 void CommandLine::add_arguments(const std::string& name, const std::string& about) {
     parts_->arguments.push_back({name, about, false, true});
+}
+
+/// Boost takes the value of an option that may have none behind `=` only.
+static std::vector<std::string> with_values_joined(std::vector<std::string> words,
+                                                   const std::vector<std::string>& optional) {
+    for (size_t i = 0; i + 1 < words.size(); ++i) {
+        if (std::find(optional.begin(), optional.end(), words[i]) == optional.end() ||
+            words[i + 1].starts_with("-"))
+            continue;
+        words[i] += "=" + words[i + 1];
+        words.erase(words.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+    }
+    return words;
 }
 
 /// 1. When only a description is wanted, it is copied out and nothing is parsed.
@@ -195,9 +216,12 @@ bool CommandLine::parse(const std::vector<std::string>& words) {
         // No guessing: an abbreviation that works today would break when an option is added.
         constexpr int kStyle =
             po::command_line_style::default_style & ~po::command_line_style::allow_guessing;
-        po::store(
-            po::command_line_parser(words).options(all).positional(positional).style(kStyle).run(),
-            parts_->values);
+        po::store(po::command_line_parser(with_values_joined(words, parts_->optional))
+                      .options(all)
+                      .positional(positional)
+                      .style(kStyle)
+                      .run(),
+                  parts_->values);
     } catch (const po::unknown_option& error) {
         std::vector<std::string> names;
         for (const auto& option : parts_->options.options())

@@ -67,6 +67,9 @@ class CommandLine {
     /// An option with one of these values, the first by default.
     void add_choice(const std::string& name, const std::vector<std::string>& values,
                     const std::string& about);
+    /// An option whose value may be left out, before another option or at the end; its text is ""
+    /// then.
+    void add_optional(const std::string& name, const std::string& value, const std::string& about);
     /// An option that may be given several times; see list().
     void add_list(const std::string& name, const std::string& value, const std::string& about);
 

@@ -55,8 +55,9 @@ std::string label_of(const LayerSummary& layer) {
 /// that networks with short names line up with each other.
 void print_network(const NetworkSummary& network) {
     fmt::print(
-        "{}{}\n", network.name,
-        network.role.empty() || network.role == network.name ? "" : " (" + network.role + ")");
+        "{}{}{}\n", network.name,
+        network.role.empty() || network.role == network.name ? "" : " (" + network.role + ")",
+        network.frozen ? ", frozen" : "");
     size_t width = 34;
     for (const LayerSummary& layer : network.layers)
         width = std::max(width, label_of(layer).size());
@@ -82,11 +83,9 @@ void print_network(const NetworkSummary& network) {
 
 Json to_json(const NetworkSummary& network) {
     const Totals t = totals_of(network);
-    Json json{{"name", network.name},
-              {"role", network.role},
-              {"parameters", t.parameters},
-              {"statistics", t.statistics},
-              {"flops", t.flops}};
+    Json json{{"name", network.name},       {"role", network.role},
+              {"frozen", network.frozen},   {"parameters", t.parameters},
+              {"statistics", t.statistics}, {"flops", t.flops}};
     json["layers"] = Json::array();
     for (const LayerSummary& l : network.layers)
         json["layers"].push_back({{"name", l.name},

@@ -22,16 +22,18 @@ int64_t parameters_of(const ir::Module& module, const ir::Layer& layer) {
 
 /// Numbers of states by role, and each function with what it takes and gives.
 Json describe(const ir::Module& module) {
-    int64_t parameters = 0, statistics = 0, slots = 0;
+    int64_t parameters = 0, frozen = 0, statistics = 0, slots = 0;
     for (const ir::State& s : module.states)
         (s.role == ir::StateRole::kParameter   ? parameters
          : s.role == ir::StateRole::kStatistic ? statistics
                                                : slots) += s.type.elements();
-    Json json{{"model", module.name},
-              {"parameters", parameters},
-              {"statistics", statistics},
-              {"optimizer_numbers", slots},
-              {"functions", Json::array()}};
+    for (const ir::State& s : module.states)
+        if (s.role == ir::StateRole::kParameter &&
+            ir::is_frozen(module.networks, s.name.substr(0, s.name.find('.'))))
+            frozen += s.type.elements();
+    Json json{{"model", module.name},        {"parameters", parameters},
+              {"frozen_parameters", frozen}, {"statistics", statistics},
+              {"optimizer_numbers", slots},  {"functions", Json::array()}};
     json["layers"] = Json::array();
     for (const ir::Layer& layer : module.layers)
         json["layers"].push_back({{"name", layer.name},
@@ -57,6 +59,15 @@ Json describe(const ir::Module& module) {
     return json;
 }
 
+/// ", frozen, from runs/classifier", as far as that is so.
+std::string about(const ir::Module& module, const std::string& name) {
+    for (const ir::Network& network : module.networks)
+        if (network.name == name)
+            return (network.frozen ? ", frozen" : "") +
+                   (network.weights.empty() ? "" : ", from " + network.weights);
+    return "";
+}
+
 /// All layers, those without parameters too, under the names of their networks.
 void print_networks(const ir::Module& module) {
     std::vector<std::pair<std::string, int64_t>> networks;
@@ -76,8 +87,8 @@ void print_networks(const ir::Module& module) {
             fmt::format("    {:<32} {:>16} {:>10}\n", name, ir::to_string(layer.shape), parameters);
     }
     for (size_t i = 0; i < networks.size(); ++i)
-        fmt::print("network {}: {} parameters\n{}", networks[i].first, networks[i].second,
-                   lines[i]);
+        fmt::print("network {}: {} parameters{}\n{}", networks[i].first, networks[i].second,
+                   about(module, networks[i].first), lines[i]);
 }
 
 void print_data(const std::string& what, const std::vector<ir::DataField>& fields) {
@@ -112,9 +123,11 @@ void print_model(const ir::Module& module, const Json& json) {
 
 /// What the compiler made of it.
 void print_functions(const Json& json) {
-    fmt::print("\ncompiled: {} parameters, {} running statistics, {} optimizer numbers\n",
-               json.at("parameters").dump(), json.at("statistics").dump(),
-               json.at("optimizer_numbers").dump());
+    const std::string frozen = json.at("frozen_parameters").dump();
+    fmt::print("\ncompiled: {} parameters{}, {} running statistics, {} optimizer numbers\n",
+               json.at("parameters").dump(),
+               frozen == "0" ? "" : fmt::format(" ({} of them frozen)", frozen),
+               json.at("statistics").dump(), json.at("optimizer_numbers").dump());
     for (const Json& f : json.at("functions").elements()) {
         fmt::print("  {} ({} operations, arena {:.1f} MiB)\n", f.at("name").text(),
                    f.at("operations").dump(), f.at("arena_mb").number());

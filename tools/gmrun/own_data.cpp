@@ -7,22 +7,46 @@
 namespace gmc::tools {
 namespace {
 
-/// The declared field with what `path` is. Reports a folder for what is no picture.
+bool is_text_table(const std::string& path) {
+    return path.ends_with(".csv") || path.ends_with(".csv.gz") || path.ends_with(".tsv");
+}
+bool is_sound(const std::string& path) {
+    return path.ends_with(".wav") || path.ends_with(".flac") || path.ends_with(".ogg");
+}
+bool is_numpy(const std::string& path) {
+    return path.ends_with(".npy") || path.ends_with(".npy.gz") || path.ends_with(".npz") ||
+           path.find(".npz:") != std::string::npos;
+}
+
+/// What is not read as the field that it is to be.
+bool is_no(const char* kind, const std::string& path, const std::string& what,
+           const ir::DataField& field, Diagnostics& diagnostics) {
+    diagnostics.error(DiagnosticKind::kWrongType, {}, "`{}` is {}, but `data.{}` holds {}", path,
+                      what, field.name, kind);
+    return false;
+}
+
+/// The declared field with what `path` is: rows are read with the table that the model was trained
+/// on, sound with its windows, all else by its ending. Reports what the field cannot be.
 bool point_to(const std::string& path, ir::DataField& field, Diagnostics& diagnostics) {
+    const std::string declared = field.format;
     field.source = path;
     field.key.clear();
     field.count = 0;
     field.first = 0;
     field.flip = false;
     const size_t colon = path.rfind(".npz:");
-    if (std::filesystem::is_directory(path)) {
+    const bool is_folder = std::filesystem::is_directory(path);
+    if (is_folder && declared != "wav") {
         field.format = "folder";
-        if (field.shape.size() == 3) return true;
-        diagnostics.error(DiagnosticKind::kWrongType, {},
-                          "`{}` is a folder, which is read as pictures, but `data.{}` holds none",
-                          path, field.name);
-        return false;
+        return field.shape.size() == 3 ||
+               is_no("none", path, "a folder, which is read as pictures", field, diagnostics);
     }
+    if (is_text_table(path) && declared != "csv")
+        return is_no("no rows of one", path, "a table", field, diagnostics);
+    if (is_sound(path) && declared != "wav")
+        return is_no("none", path, "sound", field, diagnostics);
+    if ((declared == "wav" || declared == "csv") && !is_numpy(path)) return true;
     if (colon != std::string::npos) {
         field.format = "npz";
         field.source = path.substr(0, colon + 4);
@@ -30,7 +54,7 @@ bool point_to(const std::string& path, ir::DataField& field, Diagnostics& diagno
     } else if (path.ends_with(".npz")) {
         field.format = "npz";
     } else {
-        field.format = path.ends_with(".npy") || path.ends_with(".npy.gz") ? "npy" : "idx";
+        field.format = is_numpy(path) ? "npy" : "idx";
     }
     return true;
 }
@@ -76,7 +100,9 @@ bool read_settings(const CommandLine& line, const ir::Module& module,
 void add_own_data(CommandLine& line) {
     line.add_list("data", "NAME=PATH",
                   "read the data field NAME from here: a folder of pictures, a .npy, an .npz "
-                  "(FILE.npz:KEY) or an idx file; once for each field that is needed");
+                  "(FILE.npz:KEY) or an idx file; a table or sound, where the field is one: with "
+                  "the columns, scales and categories of the training data; once for each field "
+                  "that is needed");
 }
 
 /// Only the fields that `function` takes have to be given; a model's other data may be missing on

@@ -8,6 +8,7 @@
 
 #include "runtime/files/atomic_file.h"
 #include "runtime/output/npy.h"
+#include "runtime/run/validation.h"
 #include "runtime/train/score.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/own_data.h"
@@ -77,18 +78,57 @@ const std::vector<float>* judged_column(const CommandLine& line, const Scores& s
     return nullptr;
 }
 
-/// The threshold that the command line asks for; `training` are the scores of the training data.
-Result<double> threshold(const CommandLine& line, const Scores* training,
-                         Diagnostics& diagnostics) {
-    if (training == nullptr) return line.get<double>("threshold");
-    const std::vector<float>* column = judged_column(line, *training, diagnostics);
+/// What the threshold is a quantile of.
+struct Normal {
+    Scores scores;
+    std::string what;  ///< "of training"
+};
+
+/// Scores what is normal: the examples that were kept out of training, where there are such,
+/// because they show how the model scores new ones; else those of training.
+Result<Normal> score_normal(const TrainedModel& trained, const runtime::ScoreOptions& options,
+                            Diagnostics& diagnostics) {
+    runtime::LoadedModel& model = *trained.model;
+    const runtime::LoaderOptions in_order{model.batch_size(), runtime::LoaderMode::kEvaluate,
+                                          options.seed, 2};
+    auto loader = model.data().make_loader(runtime::DataSplit::kTrain, in_order, diagnostics);
+    if (!loader.ok()) return Failure{};
+    Normal out{{}, "of training"};
+    const double share = model.module().run.validate_share;
+    if (share > 0) {
+        auto parts =
+            runtime::split_dataset((*loader)->dataset(), share, trained.training.seed, diagnostics);
+        if (!parts.ok()) return Failure{};
+        loader = runtime::Loader::create(std::move(parts->validation), in_order, diagnostics);
+        if (!loader.ok()) return Failure{};
+        out.what = "kept out of training";
+    }
+    auto scores = runtime::score(model, **loader, options, diagnostics);
+    if (!scores.ok()) return Failure{};
+    out.scores = scores.take();
+    return out;
+}
+
+/// The threshold that the command line asks for; `normal`: where it is a quantile.
+Result<double> threshold(const CommandLine& line, const Normal* normal, Diagnostics& diagnostics) {
+    if (normal == nullptr) return line.get<double>("threshold");
+    const std::vector<float>* column = judged_column(line, normal->scores, diagnostics);
     if (column == nullptr) return Failure{};
     if (std::any_of(column->begin(), column->end(), [](float v) { return std::isnan(v); })) {
         diagnostics.error(DiagnosticKind::kBadValue, {},
-                          "scores of the training data are NaN, so they have no quantiles");
+                          "scores of the examples {} are NaN, so they have no quantiles",
+                          normal->what);
         return Failure{};
     }
     return runtime::quantile_of(*column, line.get<double>("quantile"));
+}
+
+/// ", the 0.95 quantile of 6000 examples of training"; nothing for --threshold.
+std::string origin(const CommandLine& line, const Normal* normal) {
+    return normal == nullptr
+               ? ""
+               : fmt::format(", the {} quantile of {} examples {}", line.get<double>("quantile"),
+                             normal->scores.ids.size(), normal->what);
 }
 
 /// What is scored, by which number, from which threshold, and where it goes.
@@ -101,8 +141,10 @@ void add_options(CommandLine& line) {
     line.add_option<uint64_t>("seed", "N", "seed of noise, if the function draws any", 1);
     line.add_option<std::string>("function", "NAME", "the model's function that scores", "score");
     line.add_option<double>("quantile", "Q",
-                            "mark as an anomaly what scores above this quantile of the training "
-                            "data: 0.95 marks what looks stranger than 95 % of them",
+                            "mark as an anomaly what scores above this quantile of what is normal: "
+                            "of the share kept out of training, where the model has `validate: "
+                            "0.1`, else of the training data; 0.95 marks what looks stranger than "
+                            "95 % of them",
                             Range{0, 1});
     line.add_option<double>("threshold", "X", "mark what scores above this number");
     line.add_option<std::string>("by", "NAME",
@@ -112,6 +154,17 @@ void add_options(CommandLine& line) {
                   "per column, as columns NAME.COLUMN of the CSV");
     line.add_option<std::string>("output,o", "FILE.csv",
                                  "by default scores.csv in the run's folder");
+}
+
+/// Refuses what cannot be meant, before anything is read.
+void check_usage(const CommandLine& line) {
+    const std::string output = line.text("output");
+    if (line.has("output") && !output.ends_with(".csv"))
+        throw UsageError(fmt::format("--output `{}` ends in none of .csv", output));
+    if (line.has("quantile") && line.has("threshold"))
+        throw UsageError("--quantile makes a threshold, and --threshold is one: give one of them");
+    if (line.has("by") && !line.has("quantile") && !line.has("threshold"))
+        throw UsageError("--by says what the threshold is for: it needs --quantile or --threshold");
 }
 
 /// Maps of tables become columns, all others files of their own. False after an error.
@@ -138,7 +191,7 @@ bool add_maps(const runtime::LoadedModel& model, const Scores& scores, const std
 
 /// Writes the file and says what is in it. False after an error.
 bool write_scores(const CommandLine& line, const runtime::LoadedModel& model, const Scores& scores,
-                  const Scores* training, const std::string& output, Diagnostics& diagnostics) {
+                  const Normal* normal, const std::string& output, Diagnostics& diagnostics) {
     Columns columns;
     for (const auto& [field, labels] : scores.labels) {
         columns.add(field, labels);
@@ -154,8 +207,8 @@ bool write_scores(const CommandLine& line, const runtime::LoadedModel& model, co
     if (!add_maps(model, scores, output, kept, columns, diagnostics)) return false;
     const std::vector<float>* judged = judged_column(line, scores, diagnostics);
     if (judged == nullptr) return false;
-    if (training != nullptr || line.has("threshold")) {
-        const auto limit = threshold(line, training, diagnostics);
+    if (normal != nullptr || line.has("threshold")) {
+        const auto limit = threshold(line, normal, diagnostics);
         if (!limit.ok()) return false;
         // What is not a number is strange, too.
         const auto strange = [judged, limit = *limit](size_t i) {
@@ -164,8 +217,8 @@ bool write_scores(const CommandLine& line, const runtime::LoadedModel& model, co
         int64_t found = 0;
         for (size_t i = 0; i < judged->size(); ++i) found += strange(i) ? 1 : 0;
         columns.add("anomaly", [strange](size_t i) { return strange(i) ? "1" : "0"; });
-        fmt::print("threshold {:.6g}: {} of {} examples are above\n", *limit, found,
-                   judged->size());
+        fmt::print("threshold {:.6g}{}: {} of {} examples are above\n", *limit,
+                   origin(line, normal), found, judged->size());
     }
     return runtime::write_file_atomically(output, csv(scores, columns), diagnostics);
 }
@@ -185,33 +238,37 @@ int score_command(const Words& words) {
     add_options(line);
     if (!line.parse(words)) return kDone;
     const std::string asked = line.text("output");
-    if (line.has("output") && !asked.ends_with(".csv"))
-        throw UsageError(fmt::format("--output `{}` ends in none of .csv", asked));
-    if (line.has("quantile") && line.has("threshold"))
-        throw UsageError("--quantile makes a threshold, and --threshold is one: give one of them");
+    check_usage(line);
     runtime::ScoreOptions options{.function = line.text("function"),
-                                  .split = runtime::DataSplit::kTrain,
                                   .seed = line.get<uint64_t>("seed")};
     Diagnostics diagnostics;
     auto trained = load_trained(line, diagnostics);
     if (!trained.ok()) return report(diagnostics);
     runtime::LoadedModel& model = *trained->model;
     // Before --data takes the place of the training data.
-    std::optional<Scores> training;
+    std::optional<Normal> normal;
     if (line.has("quantile")) {
-        auto scores = runtime::score(model, options, diagnostics);
+        auto scores = score_normal(*trained, options, diagnostics);
         if (!scores.ok()) return report(diagnostics);
-        training = scores.take();
+        normal = scores.take();
     }
     if (!use_own_data(line, model, options.function, diagnostics)) return report(diagnostics);
-    if (!line.flag("train-data")) options.split = runtime::DataSplit::kTest;
     options.count = line.has("count") ? line.get<int64_t>("count") : 0;
     options.maps = line.flag("maps");
-    const auto scores = runtime::score(model, options, diagnostics);
+    const auto split =
+        line.flag("train-data") ? runtime::DataSplit::kTrain : runtime::DataSplit::kTest;
+    const auto loader = model.data().make_loader(
+        split, {model.batch_size(), runtime::LoaderMode::kEvaluate, options.seed, 2}, diagnostics);
+    if (!loader.ok()) return report(diagnostics);
+    const auto scores = runtime::score(model, **loader, options, diagnostics);
     if (!scores.ok()) return report(diagnostics);
     report_warnings(diagnostics);
+    if (options.maps && scores->maps.empty())
+        throw UsageError(fmt::format(
+            "--maps: function `{}` gives single numbers per example only, so there is no map",
+            options.function));
     const std::string output = line.has("output") ? asked : trained->folder + "/scores.csv";
-    if (!write_scores(line, model, *scores, training ? &*training : nullptr, output, diagnostics))
+    if (!write_scores(line, model, *scores, normal ? &*normal : nullptr, output, diagnostics))
         return report(diagnostics);
     fmt::print("{}: {} rows\n", output, scores->ids.size());
     return kDone;

@@ -1,9 +1,6 @@
 // gmrun train: trains a model, or resumes a run.
-#include <filesystem>
-
 #include "runtime/memory/memory_need.h"
 #include "runtime/run/trainer.h"
-#include "runtime/train/pytorch_weights.h"
 #include "tools/command_line/version.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/replay.h"
@@ -101,11 +98,6 @@ void add_options(CommandLine& line) {
     add_tuning(line);
 }
 
-/// --init takes a run's folder, or a file of weights.
-std::string checkpoint_of(const std::string& run) {
-    return std::filesystem::is_directory(run) ? run + "/" + runtime::kCheckpointName : run;
-}
-
 /// Checks combinations first: --resume goes on with a run, --overwrite and --init begin one;
 /// --more-epochs needs a run to go on with. Then options become TrainOptions; what was not given
 /// stays empty, so that the model's own values count.
@@ -124,11 +116,10 @@ runtime::TrainOptions read_options(const CommandLine& line, const std::string& m
     if (options.resume || line.has("run")) options.run_directory = run_folder(line, model_name);
     if (options.run_directory.empty() && options.resume)
         throw UsageError(fmt::format("there is no run of `{}` in runs/ to resume", model_name));
-    const bool is_pytorch = line.text("init-layout") == "pytorch";
-    if (is_pytorch && !line.has("init"))
+    options.init_layout = line.text("init-layout");
+    if (options.init_layout != "keras" && !line.has("init"))
         throw UsageError("--init-layout says how a file lies: it needs --init FILE");
-    if (is_pytorch) options.take = runtime::take_pytorch_weights;
-    if (line.has("init")) options.init = checkpoint_of(line.text("init"));
+    if (line.has("init")) options.init = line.text("init");
     if (line.has("seed")) options.seed = line.get<uint64_t>("seed");
     if (line.has("epochs")) options.epochs = line.get<int64_t>("epochs");
     if (line.has("more-epochs")) options.more_epochs = line.get<int64_t>("more-epochs");

@@ -6,13 +6,18 @@
 namespace gmc::ir {
 namespace {
 
+/// A name behind `@`.
+Token name_of(TokenReader& tokens, const char* what) {
+    Token name = tokens.next();
+    if (name.kind != Token::Kind::kState || name.text.empty())
+        tokens.stop(name, fmt::format("expected {}, got {}", what, TokenReader::seen(name)));
+    return name;
+}
+
 /// data @image : f32[28,28,1] = idx "train-images.gz" {count=1000}
 DataField data_field(TokenReader& tokens, const std::vector<DataField>& before) {
     DataField field;
-    const Token name = tokens.next();
-    if (name.kind != Token::Kind::kState || name.text.empty())
-        tokens.stop(name, fmt::format("expected a field's name such as @image, got {}",
-                                      TokenReader::seen(name)));
+    const Token name = name_of(tokens, "a field's name such as @image");
     if (find_field(before, name.text) != nullptr)
         tokens.stop(name, fmt::format("the field `@{}` is declared twice", name.text));
     field.name = name.text;
@@ -44,6 +49,18 @@ Layer layer(TokenReader& tokens) {
     return out;
 }
 
+/// network @features {frozen=true}
+Network network(TokenReader& tokens, const std::vector<Network>& before) {
+    Network out;
+    const Token name = name_of(tokens, "a network's name such as @generator");
+    for (const Network& other : before)
+        if (other.name == name.text)
+            tokens.stop(name, fmt::format("the network `@{}` is declared twice", name.text));
+    out.name = name.text;
+    tokens.attributes(out, "network");
+    return out;
+}
+
 /// schedule @step_critic*5 @step_generator
 void schedule(TokenReader& tokens, const Token& keyword, Module& module) {
     if (!module.schedule.empty()) tokens.stop(keyword, "the schedule is given twice");
@@ -68,6 +85,8 @@ bool parse_contract_line(TokenReader& tokens, const Token& keyword, Module& modu
         module.data.push_back(data_field(tokens, module.data));
     } else if (word == "test") {
         module.test.push_back(data_field(tokens, module.test));
+    } else if (word == "network") {
+        module.networks.push_back(network(tokens, module.networks));
     } else if (word == "train") {
         if (module.training) tokens.stop(keyword, "`train` is given twice");
         tokens.attributes(module.training.emplace(), word);

@@ -73,6 +73,8 @@ std::string print_contract(const Module& module) {
         out += fmt::format("description {}\n", quoted(module.description));
     for (const DataField& field : module.data) out += print_field("data", field);
     for (const DataField& field : module.test) out += print_field("test", field);
+    for (const Network& network : module.networks)
+        out += fmt::format("network @{}{}\n", network.name, attributes_text(network));
     if (module.training) out += fmt::format("train{}\n", attributes_text(*module.training));
     if (module.run != RunPolicy{}) out += fmt::format("run{}\n", attributes_text(module.run));
     if (!module.schedule.empty()) {

@@ -249,6 +249,22 @@ const std::string* SafetensorsFile::metadata(std::string_view name) const {
 }
 
 /// Sums up the file as it was written: with zeros in the place of the checksum's digits.
+Result<std::string> SafetensorsFile::computed_checksum(Diagnostics& diagnostics) const {
+    std::string header = header_;
+    const size_t digits = digits_in(header_);
+    if (digits != std::string::npos) header.replace(digits, kDigits, kDigits, '0');
+    uint32_t crc = crc_of(header, crc_of(length_bytes(header.size()), 0));
+    std::string piece(std::min<uint64_t>(kPieceBytes, data_bytes_), '\0');
+    for (uint64_t done = 0; done < data_bytes_; done += piece.size()) {
+        piece.resize(std::min<uint64_t>(piece.size(), data_bytes_ - done));
+        if (!read_all(*bytes_, path_, kLengthBytes + header.size() + done, piece.data(),
+                      piece.size(), diagnostics))
+            return Failure{};
+        crc = crc_of(piece, crc);
+    }
+    return fmt::format("{:08x}", crc);
+}
+
 bool SafetensorsFile::verify(Diagnostics& diagnostics) const {
     const size_t digits = digits_in(header_);
     const std::string what = "was changed after it was written, or cut off: its checksum ";
@@ -256,19 +272,9 @@ bool SafetensorsFile::verify(Diagnostics& diagnostics) const {
         bad(diagnostics, path_, what + "is missing");
         return false;
     }
-    std::string header = header_;
-    const std::string stated = header.substr(digits, kDigits);
-    header.replace(digits, kDigits, kDigits, '0');
-    uint32_t crc = crc_of(header, crc_of(length_bytes(header.size()), 0));
-    std::string piece(std::min<uint64_t>(kPieceBytes, data_bytes_), '\0');
-    for (uint64_t done = 0; done < data_bytes_; done += piece.size()) {
-        piece.resize(std::min<uint64_t>(piece.size(), data_bytes_ - done));
-        if (!read_all(*bytes_, path_, kLengthBytes + header.size() + done, piece.data(),
-                      piece.size(), diagnostics))
-            return false;
-        crc = crc_of(piece, crc);
-    }
-    if (fmt::format("{:08x}", crc) == stated) return true;
+    const auto computed = computed_checksum(diagnostics);
+    if (!computed.ok()) return false;
+    if (*computed == header_.substr(digits, kDigits)) return true;
     bad(diagnostics, path_, what + "does not fit");
     return false;
 }

@@ -70,6 +70,8 @@ class SafetensorsFile {
     /// Reads the whole file, and compares. False after an error (kBadFile): it does not fit, or
     /// there is none.
     [[nodiscard]] bool verify(Diagnostics& diagnostics) const;
+    /// The CRC-32 of the whole file, 8 digits, whether or not the file says one.
+    Result<std::string> computed_checksum(Diagnostics& diagnostics) const;
 
     /// Reads the numbers of a tensor as floats, a piece at a time. False after an error (kBadFile).
     [[nodiscard]] bool read(const StoredTensor& tensor, float* to, Diagnostics& diagnostics) const;

@@ -1,6 +1,7 @@
 // Checkpoints. The checksum in their metadata is made right after the fuzzer made the rest, or
 // nothing behind it would ever be reached.
 #include "runtime/train/checkpoint.h"
+#include "runtime/train/take_weights.h"
 
 #include <fmt/format.h>
 #include <zlib.h>
@@ -33,7 +34,7 @@ void read_checkpoint(std::string_view bytes) {
     runtime::StateStore states(*module);
     runtime::TrainingState training;
     (void)runtime::read_checkpoint(file.path(), states, training, diagnostics);
-    (void)runtime::take_weights(file.path(), states, diagnostics);
+    (void)runtime::take_weights(file.path(), "keras", states, diagnostics);
     (void)diagnostics.render();
 }
 

@@ -3,7 +3,7 @@
 
 #include "runtime/files/atomic_file.h"
 #include "runtime/run/run_log.h"
-#include "runtime/train/pytorch_weights.h"
+#include "runtime/train/take_weights.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/export/onnx.h"
 #include "tools/gmrun/run_source.h"
@@ -15,16 +15,19 @@ namespace {
 bool export_weights(const CommandLine& line, const TrainedModel& trained,
                     Diagnostics& diagnostics) {
     const std::string file = line.text("weights");
-    const auto write =
-        line.text("layout") == "pytorch" ? runtime::write_pytorch_weights : runtime::write_weights;
-    if (!write(file, trained.model->states(), line.flag("averaged"), diagnostics)) return false;
+    if (!runtime::write_weights(file, trained.model->states(), line.flag("averaged"),
+                                line.text("layout"), diagnostics))
+        return false;
     fmt::print("weights: {}\n", file);
     return true;
 }
 
-/// Writes what the run wrote down as a file of events in `folder`.
-bool export_tensorboard(const TrainedModel& trained, const std::string& folder,
+/// Writes what the run wrote down as a file of events. By default it gets a folder of its own: in
+/// that of the run may lie events of `gmrun train --tensorboard`, and TensorBoard draws all events
+/// of a folder as one run.
+bool export_tensorboard(const TrainedModel& trained, const std::string& asked,
                         Diagnostics& diagnostics) {
+    const std::string folder = asked.empty() ? trained.folder + "/tensorboard" : asked;
     const auto events =
         runtime::events_of_run(trained.folder, trained.model->batch_size(), diagnostics);
     if (!events.ok()) return false;
@@ -52,15 +55,16 @@ int export_command(const Words& words) {
                   "with --weights: the moving averages of the parameters that have them");
     line.add_choice("layout", {"keras", "pytorch"}, "with --weights: how kernels lie, and names");
     add_onnx(line);
-    line.add_option<std::string>(
+    line.add_optional(
         "tensorboard", "DIR",
-        "metrics, pictures of samples and settings of the run, as a file of events in DIR");
+        "metrics, pictures of samples and settings of the run, as a file of events in DIR; by "
+        "default `tensorboard` in the run's folder");
     if (!line.parse(words)) return kDone;
     const bool onnx = line.has("output") || line.has("function");
     if (!onnx && !line.has("tensorboard") && !line.has("weights"))
         throw UsageError(
             "nothing is asked for: --weights FILE, --function NAME -o FILE.onnx, or "
-            "--tensorboard DIR");
+            "--tensorboard");
     if (line.flag("averaged") && !line.has("weights"))
         throw UsageError("--averaged says which weights: it needs --weights FILE");
     if (onnx && !(line.has("output") && line.has("function")))

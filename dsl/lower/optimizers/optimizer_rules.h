@@ -13,8 +13,7 @@ namespace gmc::lower {
 /// A group of parameters being updated, packed into one tensor. A rule reads `gradient` and
 /// replaces `value` by the updated value.
 struct Trained {
-    /// Of the names of its slots: "", or "NETWORK.".
-    std::string prefix;
+    std::vector<ir::StateId> parameters;
     ir::ValueId value = ir::kNone;
     ir::ValueId gradient = ir::kNone;
 };
@@ -44,8 +43,12 @@ class OptimizerScope {
     ir::ValueId spread(ir::ValueId scalar, ir::ValueId like) {
         return b().splat(scalar, b().shape(like));
     }
-    /// The state `optimizer.ENTRY.NAME`, which starts with zeros.
-    ir::StateId slot(const std::string& name, const ir::Type& type);
+    /// The state `optimizer.ENTRY.NAME`, f32[], which starts with zero.
+    ir::StateId count(const std::string& name);
+    /// The states `optimizer.ENTRY.NAME.PARAMETER`, one like each parameter of the group, which
+    /// start with zeros. They are neighbours in memory, as the parameters are, so that one loop
+    /// updates them all.
+    std::vector<ir::StateId> slots(const Trained& group, const std::string& name);
     /// A running mean in the slot NAME of the group: slot <- slot + (1 - keep)(x - slot). Gives its
     /// new value.
     ir::ValueId running(const Trained& group, const std::string& name, ir::ValueId keep,

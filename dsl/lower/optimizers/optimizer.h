@@ -20,8 +20,7 @@ struct ParameterGroup {
 };
 
 /// Emits one update of the parameters by their gradients, and makes the new values current in the
-/// function. Slots are states `optimizer.ENTRY.SLOT`, or `optimizer.ENTRY.NETWORK.SLOT` with the
-/// first network of the group when there are several groups. The rules are in optimizer_rules.
+/// function. Slots are states `optimizer.ENTRY.SLOT.PARAMETER`. The rules are in optimizer_rules.
 /// Around each, the following are applied in this order, as in Keras where Keras has them:
 ///    clip_value        g <- min(max(g, -c), c)
 ///    clip_norm         g <- g c / max(|g|, c), |g| the norm of one parameter's gradient

@@ -1,8 +1,10 @@
 // What all optimizers share: hyperparameters, slots, clipping, decay of weights.
-#include "dsl/lower/optimizer.h"
+#include "dsl/lower/optimizers/optimizer.h"
+
+#include <fmt/format.h>
 
 #include "compiler/support/check.h"
-#include "dsl/lower/optimizer_rules.h"
+#include "dsl/lower/optimizers/optimizer_rules.h"
 #include "dsl/schema/schema.h"
 
 namespace gmc::lower {
@@ -85,16 +87,30 @@ bool OptimizerScope::evaluate(const dsl::OptimizerSpec& spec) {
     return true;
 }
 
-StateId OptimizerScope::slot(const std::string& name, const ir::Type& type) {
-    return f().m.declare({prefix_ + "." + name, type, ir::StateRole::kSlot, {}, b().location()});
+StateId OptimizerScope::count(const std::string& name) {
+    return f().m.declare(
+        {prefix_ + "." + name, ir::f32({}), ir::StateRole::kSlot, {}, b().location()});
+}
+
+std::vector<StateId> OptimizerScope::slots(const Trained& group, const std::string& name) {
+    std::vector<StateId> out;
+    for (const StateId parameter : group.parameters) {
+        const ir::State& of = f().m.module.states[parameter];
+        out.push_back(f().m.declare({fmt::format("{}.{}.{}", prefix_, name, of.name),
+                                     of.type,
+                                     ir::StateRole::kSlot,
+                                     {},
+                                     b().location()}));
+    }
+    return out;
 }
 
 ValueId OptimizerScope::running(const Trained& group, const std::string& name, ValueId keep,
                                 ValueId x) {
-    const StateId state = slot(group.prefix + name, b().type(x));
-    const ValueId old = f().state(state);
+    const std::vector<StateId> states = slots(group, name);
+    const ValueId old = f().packed(states);
     const ValueId moved = b().add(old, b().mul(spread(keep, x), b().sub(x, old)));
-    f().set_state(state, moved);
+    f().set_packed(states, moved);
     return moved;
 }
 
@@ -114,8 +130,8 @@ bool apply_optimizer(Evaluator& e, const dsl::OptimizerSpec& spec, const std::st
     const std::vector<ValueId> gradients = clipped(o, groups);
     std::vector<Trained> trained;
     for (size_t i = 0; i < groups.size(); ++i) {
-        const std::string prefix = groups.size() > 1 ? groups[i].networks.front() + "." : "";
-        trained.push_back({prefix, f.packed(groups[i].parameters), gradients[i]});
+        const std::vector<StateId>& parameters = groups[i].parameters;
+        trained.push_back({parameters, f.packed(parameters), gradients[i]});
         decay_weights(o, trained.back());
     }
     rule->second(o, trained);

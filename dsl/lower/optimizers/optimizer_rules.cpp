@@ -1,5 +1,5 @@
 // One function per rule.
-#include "dsl/lower/optimizer_rules.h"
+#include "dsl/lower/optimizers/optimizer_rules.h"
 
 namespace gmc::lower {
 namespace {
@@ -19,7 +19,7 @@ ValueId one_minus_power(ir::Builder& b, ValueId beta, ValueId t) {
 /// p -= lr sqrt(1 - b2^t)/(1 - b1^t) m / (sqrt(v) + epsilon).
 void adam(OptimizerScope& o, std::vector<Trained>& groups) {
     ir::Builder& b = o.b();
-    const StateId count = o.slot("updates", ir::f32({}));
+    const StateId count = o.count("updates");
     const ValueId t = b.offset(o.f().state(count), 1);
     o.f().set_state(count, t);
     const ValueId one = b.constant(1), beta_1 = o.hyper("beta_1"), beta_2 = o.hyper("beta_2");
@@ -55,9 +55,9 @@ void rmsprop(OptimizerScope& o, std::vector<Trained>& groups) {
         const ValueId root = b.emit(ir::Sqrt{}, {b.add(variance, o.spread(o.hyper("epsilon"), g))});
         ValueId step = b.div(b.mul(o.spread(o.hyper("learning_rate"), g), g), root);
         if (!o.is_zero("momentum")) {
-            const StateId state = o.slot(p.prefix + "momentum", b.type(g));
-            step = b.add(b.mul(o.spread(o.hyper("momentum"), g), o.f().state(state)), step);
-            o.f().set_state(state, step);
+            const std::vector<StateId> states = o.slots(p, "momentum");
+            step = b.add(b.mul(o.spread(o.hyper("momentum"), g), o.f().packed(states)), step);
+            o.f().set_packed(states, step);
         }
         p.value = b.sub(p.value, step);
     }
@@ -73,9 +73,9 @@ void sgd(OptimizerScope& o, std::vector<Trained>& groups) {
             continue;
         }
         const ValueId momentum = o.spread(o.hyper("momentum"), p.value);
-        const StateId state = o.slot(p.prefix + "velocity", b.type(p.value));
-        const ValueId velocity = b.sub(b.mul(momentum, o.f().state(state)), descent);
-        o.f().set_state(state, velocity);
+        const std::vector<StateId> states = o.slots(p, "velocity");
+        const ValueId velocity = b.sub(b.mul(momentum, o.f().packed(states)), descent);
+        o.f().set_packed(states, velocity);
         const ValueId step =
             o.is_zero("nesterov") ? velocity : b.sub(b.mul(momentum, velocity), descent);
         p.value = b.add(p.value, step);

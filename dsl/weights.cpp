@@ -1,0 +1,103 @@
+// Reads `weights` of a network. What is in the file is checked by dsl/lower, which knows shapes.
+#include <algorithm>
+#include <filesystem>
+
+#include "dsl/data/data_paths.h"
+#include "dsl/reader.h"
+
+namespace gmc::dsl {
+namespace {
+
+/// A path as gmrun will open it. Beside the model file it is found wherever gmc is called; in the
+/// working directory lie the runs.
+std::string found_path(const std::string& written, const std::string& model) {
+    namespace fs = std::filesystem;
+    const std::string path = with_home(written);
+    std::error_code error;
+    const fs::path beside = (fs::path(model).parent_path() / path).lexically_normal();
+    return fs::path(path).is_relative() && fs::exists(beside, error) ? beside.string() : path;
+}
+
+/// `map: {conv2d: features.0}` as "conv2d=features.0".
+std::vector<std::string> read_map(const Entry& map, const std::string& what,
+                                  Diagnostics& diagnostics) {
+    std::vector<std::string> out;
+    const std::string help = "name here: name in the file, as in `map: {conv2d: features.0}`";
+    if (!expect_map(*map.value, "`map` of " + what, map.key_span, diagnostics, help)) return out;
+    for (const Entry& entry : map.value->entries) {
+        const Node& theirs = *entry.value;
+        const bool names = theirs.is_scalar() && !theirs.text.empty() && !entry.key.empty() &&
+                           (entry.key + theirs.text).find('=') == std::string::npos;
+        if (names)
+            out.push_back(entry.key + "=" + theirs.text);
+        else if (!theirs.failed)
+            diagnostics
+                .error(DiagnosticKind::kWrongType, theirs.span,
+                       "`{}` is a name in the file, not {}", entry.key, describe(theirs))
+                .help(help);
+    }
+    return out;
+}
+
+}  // namespace
+
+WeightsSpec read_weights(const Entry& weights, const std::string& what, Diagnostics& diagnostics) {
+    WeightsSpec out;
+    out.span = weights.key_span;
+    const std::string own = "`weights` of " + what;
+    const Values values =
+        read_values(*weights.value, mapping("weights").keys, own, weights.key_span, diagnostics);
+    if (!weights.value->is_map()) return out;
+    const auto span_of = [&](const char* key) {
+        const auto found = values.spans.find(key);
+        return found == values.spans.end() ? weights.key_span : found->second;
+    };
+    out.from_span = span_of("from");
+    out.network_span = span_of("network");
+    out.network = values.text("network");
+    out.layout = values.text("layout");
+    out.frozen = values.flag("frozen");
+    if (values.has("from") && out.from_span.known())
+        out.from =
+            found_path(values.text("from"), diagnostics.sources().file(out.from_span.file).path());
+    const Entry* map = weights.value->find("map");
+    if (map && !map->value->is_null()) out.map = read_map(*map, what, diagnostics);
+    out.map_span = map ? map->key_span : weights.key_span;
+    if (!values.ok || values.has("from")) return out;
+    for (const char* key : {"network", "map", "layout"})
+        if (const Entry* given = weights.value->find(key)) {
+            diagnostics
+                .error(DiagnosticKind::kMissingKey, given->key_span,
+                       "{} says `{}`, but not which file: `from` is missing", own, key)
+                .help("write `from: runs/NAME`, or the path of a safetensors file");
+            return out;
+        }
+    return out;
+}
+
+void leave_out_frozen(ModelSpec& model, Diagnostics& diagnostics) {
+    const auto is_frozen = [&](const std::string& name) {
+        return std::any_of(model.networks.begin(), model.networks.end(),
+                           [&](const NetworkSpec& n) { return n.name == name && n.is_frozen(); });
+    };
+    for (MinimizeSpec& entry : model.objective.minimize) {
+        std::vector<std::string> networks;
+        std::vector<Span> spans;
+        for (size_t i = 0; i < entry.networks.size(); ++i) {
+            if (is_frozen(entry.networks[i])) continue;
+            networks.push_back(entry.networks[i]);
+            if (i < entry.network_spans.size()) spans.push_back(entry.network_spans[i]);
+        }
+        if (networks.empty() && !entry.networks.empty())
+            diagnostics
+                .error(DiagnosticKind::kLossNotInfluenced,
+                       entry.network_spans.empty() ? entry.span : entry.network_spans.front(),
+                       "every network of this entry is frozen, so there is nothing to train: {}",
+                       quoted_list(entry.networks))
+                .help("leave the entry out, or `frozen: true` of one of them");
+        entry.networks = std::move(networks);
+        entry.network_spans = std::move(spans);
+    }
+}
+
+}  // namespace gmc::dsl

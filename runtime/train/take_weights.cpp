@@ -1,0 +1,164 @@
+// Copies paired tensors, and turns their axes.
+#include "runtime/train/take_weights.h"
+
+#include "runtime/weights/pairing.h"
+#include "runtime/weights/pytorch_layout.h"
+#include "runtime/weights/weight_file.h"
+
+namespace gmc::runtime {
+namespace {
+
+constexpr char kAveragePrefix[] = "average.";
+
+bool is_weight(const ir::State& state) {
+    return state.role == ir::StateRole::kParameter || state.role == ir::StateRole::kStatistic;
+}
+
+/// A parameter or statistic, and the state whose numbers are written for it.
+struct WeightSource {
+    ir::StateId state = ir::kNone, source = ir::kNone;
+};
+
+Result<std::vector<WeightSource>> weight_sources(const StateStore& states, bool averaged,
+                                                 Diagnostics& diagnostics) {
+    const ir::Module& module = states.module();
+    std::vector<WeightSource> sources;
+    bool has_averages = false;
+    for (ir::StateId id = 0; id < states.saved_count(); ++id) {
+        if (!is_weight(states.state(id))) continue;
+        const ir::StateId average = module.find_state(kAveragePrefix + states.state(id).name);
+        has_averages = has_averages || average != ir::kNone;
+        sources.push_back({id, averaged && average != ir::kNone ? average : id});
+    }
+    if (!averaged || has_averages) return sources;
+    diagnostics
+        .error(DiagnosticKind::kBadValue, {}, "model `{}` has no averages of its weights",
+               module.name)
+        .help("`train: {average: 0.999}` makes them");
+    return Failure{};
+}
+
+/// Reads the tensor of each pair into its state. False after an error.
+bool fill(const SafetensorsFile& file, const WeightPairs& pairs, bool is_pytorch,
+          StateStore& states, TakenWeights& taken, Diagnostics& diagnostics) {
+    std::vector<float> numbers;
+    for (const auto& [id, tensor] : pairs.pairs) {
+        const ir::State& state = states.state(id);
+        numbers.resize(static_cast<size_t>(state.type.elements()));
+        float* to = states.data(id);
+        if (!file.read(*tensor, is_pytorch ? numbers.data() : to, diagnostics)) return false;
+        if (is_pytorch)
+            each_number(state, [&](int64_t ours, int64_t theirs) {
+                to[ours] = numbers[static_cast<size_t>(theirs)];
+            });
+        taken.taken.push_back(tensor->name == state.name && !is_pytorch
+                                  ? state.name
+                                  : fmt::format("{} = {}", state.name, tensor->name));
+    }
+    return true;
+}
+
+bool is_unchanged(const SafetensorsFile& file, const ir::Network& network,
+                  Diagnostics& diagnostics) {
+    const auto checksum = verified_checksum(file, diagnostics);
+    if (!checksum.ok()) return false;
+    if (*checksum == network.checksum) return true;
+    diagnostics
+        .error(DiagnosticKind::kBadFile, {},
+               "`{}`, the weights of `{}`, has changed since the model was compiled", file.path(),
+               network.name)
+        .help("compile the model again to train with the file as it is now");
+    return false;
+}
+
+}  // namespace
+
+std::vector<std::string> TakenWeights::lines() const {
+    std::vector<std::string> out = {fmt::format("weights of `{}`: {} taken, {} skipped, {} new",
+                                                file, taken.size(), skipped.size(), fresh.size())};
+    for (const std::string& name : taken) out.push_back("  taken    " + name);
+    for (const std::string& name : skipped) out.push_back("  skipped  " + name);
+    for (const std::string& name : fresh) out.push_back("  new      " + name);
+    return out;
+}
+
+Result<TakenWeights> take_weights(const std::string& path, const std::string& layout,
+                                  StateStore& states, Diagnostics& diagnostics) {
+    const auto file = open_weights(path, diagnostics);
+    if (!file.ok() || !verified_checksum(*file, diagnostics).ok()) return Failure{};
+    if (const std::string* step = file->metadata("step"); step != nullptr && *step == "0")
+        diagnostics.warning(DiagnosticKind::kNotTrained, {},
+                            "the weights of `{}` have not been trained yet (step 0)", path);
+    const bool is_pytorch = layout == "pytorch";
+    WeightPairs pairs = pair_weights(*file, states.module(), layout);
+    if (is_pytorch && !pairs.wrong.empty()) {
+        diagnostics.error(DiagnosticKind::kBadValue, {},
+                          "`{}` does not fit the model in PyTorch's layout", path);
+        for (const std::string& one : pairs.wrong) diagnostics.note_last({}, one);
+        return Failure{};
+    }
+    if (pairs.pairs.empty()) {
+        diagnostics.error(DiagnosticKind::kBadValue, {},
+                          "`{}` has no weights that fit this model: no state of the same name and "
+                          "shape",
+                          file->path());
+        return Failure{};
+    }
+    TakenWeights taken{file->path(), {}, std::move(pairs.wrong), {}};
+    if (!fill(*file, pairs, is_pytorch, states, taken, diagnostics)) return Failure{};
+    for (const std::string& name : pairs.fresh)
+        taken.fresh.push_back(name + nearest_text(name, pairs.unused));
+    for (const std::string& name : pairs.unused)
+        if (states.module().find_state(name) == ir::kNone)
+            taken.skipped.push_back(fmt::format("{}: not in this model", name));
+    states.refresh_copies();
+    return taken;
+}
+
+Result<std::vector<TakenWeights>> take_named_weights(StateStore& states, Diagnostics& diagnostics) {
+    std::vector<TakenWeights> all;
+    for (const ir::Network& network : states.module().networks) {
+        if (network.weights.empty()) continue;
+        const auto file = open_weights(network.weights, diagnostics);
+        if (!file.ok() || !is_unchanged(*file, network, diagnostics)) return Failure{};
+        const auto pairs = pair_network(*file, states.module(), network, {}, diagnostics);
+        if (!pairs.ok()) return Failure{};
+        TakenWeights& taken = all.emplace_back(TakenWeights{file->path(), {}, {}, pairs->fresh});
+        if (!fill(*file, *pairs, network.layout == "pytorch", states, taken, diagnostics))
+            return Failure{};
+    }
+    states.refresh_copies();
+    return all;
+}
+
+bool write_weights(const std::string& path, const StateStore& states, bool averaged,
+                   const std::string& layout, Diagnostics& diagnostics) {
+    const auto sources = weight_sources(states, averaged, diagnostics);
+    if (!sources.ok()) return false;
+    const bool is_pytorch = layout == "pytorch";
+    std::vector<std::vector<float>> turned;
+    std::vector<TensorView> tensors;
+    for (const auto& [id, source] : *sources) {
+        const ir::State& state = states.state(id);
+        const float* from = states.data(source);
+        if (!is_pytorch) {
+            tensors.push_back({state.name, state.type.shape, from});
+            continue;
+        }
+        if (pytorch_name(state).empty()) continue;
+        std::vector<float>& one = turned.emplace_back(state.type.elements());
+        each_number(state, [&](int64_t ours, int64_t theirs) {
+            one[static_cast<size_t>(theirs)] = from[ours];
+        });
+        tensors.push_back({pytorch_name(state), pytorch_shape(state), one.data()});
+    }
+    const Metadata metadata = {{"format", "gmc-weights 1"},
+                               {"gmc", GMC_VERSION},
+                               {"model", states.module().name},
+                               {"model_fingerprint", states.module().origin.model},
+                               {"layout", layout},
+                               {"averaged", averaged ? "yes" : "no"}};
+    return write_safetensors(path, tensors, metadata, diagnostics);
+}
+
+}  // namespace gmc::runtime

@@ -1,0 +1,45 @@
+// Weights in and out of a model, in our layouts and in PyTorch's. `runtime/weights` says which
+// tensor of a file belongs to which state; here the numbers move.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "compiler/support/diagnostic.h"
+#include "compiler/support/result.h"
+#include "runtime/states/state_store.h"
+
+namespace gmc::runtime {
+
+/// What a run began with, beside its initializers: a line per state or tensor.
+struct TakenWeights {
+    std::string file;
+    /// Names of states; `state = tensor` where the tensor has another name.
+    std::vector<std::string> taken;
+    /// Name and reason: another shape, or not in this model.
+    std::vector<std::string> skipped;
+    /// What the file has nothing for: they keep their initial values.
+    std::vector<std::string> fresh;
+    /// All of it, for people.
+    std::vector<std::string> lines() const;
+};
+
+/// Fills parameters and statistics from a run's folder, a checkpoint of any model, or any
+/// safetensors file, as far as names and shapes are the same (pair_weights). Errors: those of the
+/// file; kBadValue, where nothing fits, or not all of a `state_dict`: nothing is changed then.
+Result<TakenWeights> take_weights(const std::string& path, const std::string& layout,
+                                  StateStore& states, Diagnostics& diagnostics);
+
+/// Fills the networks that the model says `weights` of (ir::Network), which must fit. Errors: those
+/// of the file; kBadFile, where it is another than when the model was compiled; those of
+/// pair_network.
+Result<std::vector<TakenWeights>> take_named_weights(StateStore& states, Diagnostics& diagnostics);
+
+/// Writes parameters and running statistics alone, for other programs and `--init`; `averaged`: the
+/// moving average of each parameter that has one, under the parameter's own name. In PyTorch's
+/// layout what torch.nn has no name for is left out. Errors: kBadFile; kBadValue where averages are
+/// asked for and there are none.
+[[nodiscard]] bool write_weights(const std::string& path, const StateStore& states, bool averaged,
+                                 const std::string& layout, Diagnostics& diagnostics);
+
+}  // namespace gmc::runtime

@@ -1,0 +1,212 @@
+// Renames what the file offers, has it paired, and says what does not fit.
+#include "runtime/weights/pairing.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <set>
+
+#include "compiler/support/edit_distance.h"
+#include "runtime/weights/offered.h"
+#include "runtime/weights/pytorch_layout.h"
+
+namespace gmc::runtime {
+namespace {
+
+constexpr std::string_view kLayouts[] = {"keras", "pytorch"};
+
+/// What a checkpoint, or a `state_dict`, has beside weights.
+bool is_training_state(const std::string& name) {
+    return name.starts_with("optimizer.") || name.starts_with("average.") ||
+           name.starts_with("batch.") || after_last_dot(name) == "num_batches_tracked";
+}
+
+std::vector<Offered> all_of(const SafetensorsFile& file) {
+    std::vector<Offered> out;
+    for (const StoredTensor& tensor : file.tensors())
+        if (!is_training_state(tensor.name)) out.push_back({tensor.name, &tensor});
+    return out;
+}
+
+/// Those of one network of the file, as tensors of `network`.
+std::vector<Offered> of_network(const SafetensorsFile& file, const ir::Network& network) {
+    const std::string prefix = network.source.empty() ? "" : network.source + ".";
+    std::vector<Offered> out;
+    for (Offered& each : all_of(file))
+        if (each.name.starts_with(prefix))
+            out.push_back(
+                {fmt::format("{}.{}", network.name, each.name.substr(prefix.size())), each.tensor});
+    return out;
+}
+
+/// Whether `name` is the layer `part`, or one of its parts.
+bool is_below(const std::string& name, const std::string& part) {
+    return name.starts_with(part) && (name.size() == part.size() || name[part.size()] == '.');
+}
+
+/// The entries "ours=theirs" of a network's `map`.
+class Renames {
+  public:
+    explicit Renames(const ir::Network& network) : prefix_(network.name + ".") {
+        for (const std::string& entry : network.map) {
+            const size_t middle = entry.find('=');
+            ours_.push_back(prefix_ + entry.substr(0, middle));
+            theirs_.push_back(prefix_ + entry.substr(middle + 1));
+        }
+    }
+
+    /// Gives tensors the names that the map says. What had such a name by itself is not meant.
+    void apply(std::vector<Offered>& offered) const {
+        std::vector<Offered> out;
+        for (const Offered& each : offered) {
+            const size_t entry = entry_of(each.name, theirs_);
+            // Several layers here may be one there.
+            for (size_t i = entry; i < theirs_.size(); ++i)
+                if (theirs_[i] == theirs_[entry])
+                    out.push_back({ours_[i] + each.name.substr(theirs_[i].size()), each.tensor});
+            if (entry == theirs_.size() && entry_of(each.name, ours_) == ours_.size())
+                out.push_back(each);
+        }
+        offered = std::move(out);
+    }
+
+    /// Names on either side that nobody has.
+    void check(const std::vector<Offered>& offered, const ir::Module& module,
+               const std::vector<ir::StateId>& states, bool is_pytorch,
+               std::vector<std::string>& wrong) const {
+        std::vector<std::string> there, here;
+        for (const Offered& each : offered) there.push_back(each.name);
+        for (const ir::StateId id : states)
+            here.push_back(is_pytorch ? pytorch_name(module.states[id]) : module.states[id].name);
+        for (size_t i = 0; i < ours_.size(); ++i) {
+            check_side(ours_[i], here, "the model", wrong);
+            check_side(theirs_[i], there, "the file", wrong);
+        }
+    }
+
+  private:
+    /// The longest entry of a side that `name` is below; as many as there are: none.
+    static size_t entry_of(const std::string& name, const std::vector<std::string>& side) {
+        size_t best = side.size();
+        for (size_t i = 0; i < side.size(); ++i)
+            if (is_below(name, side[i]) &&
+                (best == side.size() || side[i].size() > side[best].size()))
+                best = i;
+        return best;
+    }
+
+    void check_side(const std::string& name, const std::vector<std::string>& known,
+                    const std::string& who, std::vector<std::string>& wrong) const {
+        std::set<std::string> names;
+        for (const std::string& each : known) {
+            if (is_below(each, name)) return;
+            names.insert(each.substr(prefix_.size()));
+            const size_t layer = each.rfind('.');
+            if (layer > prefix_.size())
+                names.insert(each.substr(prefix_.size(), layer - prefix_.size()));
+        }
+        const std::string own = name.substr(prefix_.size());
+        wrong.push_back(fmt::format("`map` names `{}`, which {} does not have{}", own, who,
+                                    nearest_text(own, {names.begin(), names.end()})));
+    }
+
+    std::string prefix_;
+    std::vector<std::string> ours_, theirs_;
+};
+
+std::vector<ir::StateId> weights_of(const ir::Module& module, const std::string& network) {
+    std::vector<ir::StateId> out;
+    for (size_t id = 0; id < module.states.size(); ++id) {
+        const ir::State& state = module.states[id];
+        const bool is_weight =
+            state.role == ir::StateRole::kParameter || state.role == ir::StateRole::kStatistic;
+        if (is_weight && (network.empty() || state.name.starts_with(network + ".")))
+            out.push_back(static_cast<ir::StateId>(id));
+    }
+    return out;
+}
+
+void pair(const std::vector<Offered>& offered, const ir::Module& module,
+          const std::vector<ir::StateId>& states, const std::string& layout, WeightPairs& out) {
+    (layout == "pytorch" ? pair_pytorch : pair_by_name)(offered, module, states, out);
+    std::set<const StoredTensor*> used;
+    for (const auto& [id, tensor] : out.pairs) used.insert(tensor);
+    for (const Offered& each : offered)
+        if (used.count(each.tensor) == 0) out.unused.push_back(each.tensor->name);
+}
+
+}  // namespace
+
+std::span<const std::string_view> weight_layouts() { return kLayouts; }
+
+std::string nearest_text(const std::string& name, const std::vector<std::string>& known) {
+    const std::string found = nearest_name(name, known);
+    return found.empty() ? "" : fmt::format("; the nearest name is `{}`", found);
+}
+
+void pair_by_name(const std::vector<Offered>& offered, const ir::Module& module,
+                  const std::vector<ir::StateId>& states, WeightPairs& out) {
+    std::map<std::string, const StoredTensor*> by_name;
+    for (const Offered& each : offered) by_name[each.name] = each.tensor;
+    for (const ir::StateId id : states) {
+        const ir::State& state = module.states[id];
+        const auto found = by_name.find(state.name);
+        if (found == by_name.end())
+            out.fresh.push_back(state.name);
+        else if (found->second->shape != state.type.shape)
+            out.wrong.push_back(
+                fmt::format("{}: {}{} there, {} here", state.name, found->second->type->name,
+                            ir::to_string(found->second->shape), ir::to_string(state.type)));
+        else
+            out.pairs[id] = found->second;
+    }
+}
+
+WeightPairs pair_weights(const SafetensorsFile& file, const ir::Module& module,
+                         const std::string& layout) {
+    WeightPairs out;
+    pair(all_of(file), module, weights_of(module, ""), layout, out);
+    return out;
+}
+
+Result<WeightPairs> pair_network(const SafetensorsFile& file, const ir::Module& module,
+                                 const ir::Network& network, Span where, Diagnostics& diagnostics) {
+    const std::vector<ir::StateId> states = weights_of(module, network.name);
+    std::vector<Offered> offered = of_network(file, network);
+    const Renames renames(network);
+    WeightPairs out;
+    renames.check(offered, module, states, network.layout == "pytorch", out.wrong);
+    renames.apply(offered);
+    pair(offered, module, states, network.layout, out);
+    for (const std::string& name : out.fresh) {
+        const ir::State& state = module.states[module.find_state(name)];
+        // torch.nn has no name for it, and training will find its value.
+        if (network.layout == "pytorch" && !network.frozen && pytorch_name(state).empty()) continue;
+        out.wrong.push_back(
+            fmt::format("{}: {} here, the file has none{}", name, ir::to_string(state.type),
+                        nearest_text((network.source.empty() ? "" : network.source + ".") +
+                                         name.substr(network.name.size() + 1),
+                                     out.unused)));
+    }
+    if (out.wrong.empty()) return out;
+    diagnostics.error(DiagnosticKind::kBadValue, where, "the weights of `{}` do not fit `{}`",
+                      file.path(), network.name);
+    for (const std::string& one : out.wrong) diagnostics.note_last({}, one);
+    return Failure{};
+}
+
+Result<std::string> source_network(const SafetensorsFile& file, const std::string& network,
+                                   bool is_named, Span where, Diagnostics& diagnostics) {
+    std::set<std::string> networks;
+    for (const Offered& each : all_of(file)) networks.insert(before_first_dot(each.name));
+    if (networks.count(network) != 0) return network;
+    const std::string* format = file.metadata("format");
+    if (!is_named && (format == nullptr || !format->starts_with("gmc-"))) return std::string();
+    Diagnostic& error = diagnostics.error(DiagnosticKind::kUnknownName, where,
+                                          "`{}` has no network `{}`; names there begin with {}",
+                                          file.path(), network, fmt::join(networks, ", "));
+    if (!is_named) error.help("say which of them: `network: NAME`");
+    return Failure{};
+}
+
+}  // namespace gmc::runtime

@@ -1,0 +1,197 @@
+// Pairs layers by name, then by shape and order.
+#include <algorithm>
+#include <cctype>
+#include <map>
+#include <set>
+
+#include "runtime/weights/offered.h"
+#include "runtime/weights/pytorch_layout.h"
+
+namespace gmc::runtime {
+namespace {
+
+/// The name as texts and the numbers behind them, so that "10.weight" comes after "9.weight".
+std::vector<std::pair<std::string, int64_t>> natural_key(const std::string& name) {
+    std::vector<std::pair<std::string, int64_t>> key;
+    const auto is_digit = [&](size_t i) {
+        return i < name.size() && std::isdigit(static_cast<unsigned char>(name[i])) != 0;
+    };
+    for (size_t i = 0; i < name.size();) {
+        auto& [text, number] = key.emplace_back("", -1);
+        while (i < name.size() && !is_digit(i)) text += name[i++];
+        for (; is_digit(i); ++i)
+            number = std::min<int64_t>(std::max<int64_t>(number, 0) * 10 + name[i] - '0', 1 << 30);
+    }
+    return key;
+}
+
+/// The name without its numbers.
+std::string pattern_of(const std::string& name) {
+    std::string out;
+    for (const auto& [text, number] : natural_key(name)) out += text + "|";
+    return out;
+}
+
+/// A layer of the model or of the file: the shapes of its parts in PyTorch, and what they are.
+template <typename What>
+struct Layer {
+    std::string name;
+    std::map<std::string, std::vector<int64_t>> shapes;
+    std::map<std::string, What> parts;
+
+    void add(const std::string& part, std::vector<int64_t> shape, What what) {
+        shapes[part] = std::move(shape);
+        parts[part] = what;
+    }
+    std::string text() const {
+        std::string out;
+        for (const auto& [part, shape] : shapes)
+            out += fmt::format("{}{} {}", out.empty() ? "" : ", ", part, ir::to_string(shape));
+        return out;
+    }
+};
+using OurLayer = Layer<ir::StateId>;
+using TheirLayer = Layer<const StoredTensor*>;
+
+/// The layer of this tensor; a new one where there is none.
+template <typename L>
+L& layer_of(std::vector<L>& layers, const std::string& tensor) {
+    const std::string name =
+        tensor.substr(0, tensor.find('.') == std::string::npos ? 0 : tensor.rfind('.'));
+    for (L& layer : layers)
+        if (layer.name == name) return layer;
+    layers.emplace_back().name = name;
+    return layers.back();
+}
+
+/// Pairs the layers of a model with those of a file.
+class Pairing {
+  public:
+    explicit Pairing(WeightPairs& out) : out_(out) {}
+
+    void run(const std::vector<Offered>& offered, const ir::Module& module,
+             const std::vector<ir::StateId>& states) {
+        for (const ir::StateId id : states)
+            if (!pytorch_name(module.states[id]).empty())
+                networks_.insert(before_first_dot(module.states[id].name));
+        std::vector<TheirLayer> theirs;
+        for (const Offered& each : offered) {
+            const std::string network = network_of(each.name);
+            if (network.empty()) continue;
+            touched_.insert(network);
+            layer_of(theirs, each.name)
+                .add(after_last_dot(each.name), each.tensor->shape, each.tensor);
+        }
+        std::stable_sort(theirs.begin(), theirs.end(), [](const auto& a, const auto& b) {
+            return natural_key(a.name) < natural_key(b.name);
+        });
+        pair(our_layers(module, states), theirs);
+        // What nothing takes is a hint where something else is missing, and no mistake otherwise.
+        if (out_.wrong.size() == left_over_) out_.wrong.clear();
+    }
+
+  private:
+    struct Group {
+        std::vector<const OurLayer*> ours;
+        std::vector<const TheirLayer*> theirs;
+    };
+
+    /// Those of networks of which the file has something. What torch.nn cannot name stays fresh.
+    std::vector<OurLayer> our_layers(const ir::Module& module,
+                                     const std::vector<ir::StateId>& states) {
+        std::vector<OurLayer> ours;
+        for (const ir::StateId id : states) {
+            const ir::State& state = module.states[id];
+            const std::string name = pytorch_name(state);
+            if (name.empty() || touched_.count(before_first_dot(state.name)) == 0)
+                out_.fresh.push_back(state.name);
+            else
+                layer_of(ours, name).add(after_last_dot(name), pytorch_shape(state), id);
+        }
+        return ours;
+    }
+
+    /// "": it belongs to none, which is wrong.
+    std::string network_of(const std::string& tensor) {
+        const std::string network = before_first_dot(tensor);
+        if (networks_.count(network) != 0) return network;
+        if (networks_.size() == 1) return *networks_.begin();
+        out_.wrong.push_back(
+            fmt::format("`{}` begins with the name of no network{}", tensor,
+                        nearest_text(network, std::vector(networks_.begin(), networks_.end()))));
+        return "";
+    }
+
+    void pair(const std::vector<OurLayer>& ours, const std::vector<TheirLayer>& theirs) {
+        // Layers of the same network whose parts have the same shapes can be paired.
+        std::map<std::pair<std::string, std::string>, Group> groups;
+        const auto key = [&](const auto& layer) {
+            const std::string network = before_first_dot(layer.name);
+            return std::pair(networks_.count(network) ? network : *networks_.begin(), layer.text());
+        };
+        for (const OurLayer& layer : ours) groups[key(layer)].ours.push_back(&layer);
+        for (const TheirLayer& layer : theirs) groups[key(layer)].theirs.push_back(&layer);
+        std::vector<std::string> names;
+        for (const TheirLayer& layer : theirs) names.push_back(layer.name);
+        for (auto& [shapes, group] : groups) {
+            pair_by_name(group);
+            pair_in_order(group, names);
+        }
+    }
+
+    void join(const OurLayer& ours, const TheirLayer& theirs) {
+        for (const auto& [part, id] : ours.parts) out_.pairs[id] = theirs.parts.at(part);
+    }
+
+    void pair_by_name(Group& group) {
+        std::vector<const OurLayer*> rest;
+        for (const OurLayer* layer : group.ours) {
+            const auto same = std::find_if(group.theirs.begin(), group.theirs.end(),
+                                           [&](auto* other) { return other->name == layer->name; });
+            if (same == group.theirs.end()) {
+                rest.push_back(layer);
+                continue;
+            }
+            join(*layer, **same);
+            group.theirs.erase(same);
+        }
+        group.ours = rest;
+    }
+
+    void pair_in_order(const Group& group, const std::vector<std::string>& names) {
+        bool clear = group.ours.size() == group.theirs.size();
+        std::string there;
+        for (const TheirLayer* layer : group.theirs) {
+            clear = clear && pattern_of(layer->name) == pattern_of(group.theirs[0]->name);
+            there += fmt::format("{}`{}`", there.empty() ? "" : ", ", layer->name);
+        }
+        if (clear) {
+            for (size_t i = 0; i < group.ours.size(); ++i) join(*group.ours[i], *group.theirs[i]);
+            return;
+        }
+        for (const OurLayer* layer : group.ours)
+            out_.wrong.push_back(fmt::format(
+                "`{}` takes {}: {}", layer->name, layer->text(),
+                there.empty() ? "the file has no such layer" + nearest_text(layer->name, names)
+                              : "it is not clear which of " + there + " that is"));
+        for (const TheirLayer* layer : group.theirs)
+            if (group.ours.empty() && ++left_over_ > 0)
+                out_.wrong.push_back(
+                    fmt::format("the file's `{}` has {}: no layer of the model takes that",
+                                layer->name, layer->text()));
+    }
+
+    std::set<std::string> networks_;
+    std::set<std::string> touched_;  ///< networks of which the file has something
+    size_t left_over_ = 0;           ///< lines of `wrong` about layers that nothing takes
+    WeightPairs& out_;
+};
+
+}  // namespace
+
+void pair_pytorch(const std::vector<Offered>& offered, const ir::Module& module,
+                  const std::vector<ir::StateId>& states, WeightPairs& out) {
+    Pairing(out).run(offered, module, states);
+}
+
+}  // namespace gmc::runtime

@@ -1,0 +1,36 @@
+// Files that weights come from: a safetensors file of any program, a checkpoint, or a run's folder,
+// which has one.
+#pragma once
+
+#include <string>
+
+#include "compiler/support/diagnostic.h"
+#include "compiler/support/result.h"
+#include "runtime/files/tensors/safetensors.h"
+
+namespace gmc::runtime {
+
+/// The name of a run's last checkpoint in its folder.
+inline constexpr char kCheckpointName[] = "checkpoint.safetensors";
+/// The same before format 3.
+inline constexpr char kOldCheckpointName[] = "checkpoint";
+/// Whether a run's folder has one of either name. (The old one is read up to its format, for the
+/// error.)
+bool has_checkpoint(const std::string& folder);
+
+/// How the first entry of a checkpoint's metadata, `format`, begins; the number of the format
+/// follows.
+inline constexpr std::string_view kCheckpointMagic = "gmc-checkpoint ";
+
+/// The file itself, where `path` is a run's folder.
+std::string weight_file_of(const std::string& path);
+
+/// Opens a file, or that of a run's folder, and reads its header. Errors (kBadFile): no such file,
+/// no safetensors file, or a checkpoint of an earlier format.
+Result<SafetensorsFile> open_weights(const std::string& path, Diagnostics& diagnostics);
+
+/// The checksum of the whole file as it is. Errors (kBadFile): it says another one itself, or
+/// cannot be read.
+Result<std::string> verified_checksum(const SafetensorsFile& file, Diagnostics& diagnostics);
+
+}  // namespace gmc::runtime
