@@ -181,8 +181,16 @@ class NameChecker {
         if (broken_recipe_ && e.span.file == model_.objective.recipe.file) return;
         if (e.kind == Kind::kName) visit_name(e, parameters);
         if (e.kind == Kind::kCall) visit_call(e);
-        for (const ExpressionPtr& argument : e.arguments) visit(*argument, parameters);
+        for (size_t i = 0; i < e.arguments.size(); ++i)
+            if (!is_word(e, i)) visit(*e.arguments[i], parameters);
         if (e.kind == Kind::kMember) visit_member(e, parameters);
+    }
+
+    /// `axis=batch`: a word, no value.
+    static bool is_word(const Expression& e, size_t argument) {
+        const Expression& value = *e.arguments[argument];
+        return e.kind == Kind::kCall && e.argument_names[argument] == "axis" &&
+               value.kind == Kind::kName && (value.text == "batch" || value.text == "example");
     }
 
     /// Checks a name that is used as a value. A network's name stands for the shape of its input,
@@ -291,6 +299,9 @@ Replacements variables_as_numbers(const ModelSpec& model, const Bindings& variab
 
 }  // namespace
 
+/// Runs in two steps: variables in expressions become numbers, then every name that is left has to
+/// be known. In this order a check can still say of a misspelt variable that it is no name, and an
+/// entry of `let` may hide a variable.
 void check_names(ModelSpec& model, const Bindings& variables, Diagnostics& diagnostics) {
     const Replacements replacements = variables_as_numbers(model, variables);
     // `replace` works on an ObjectivePart, so the objective is moved into one and back.

@@ -1,25 +1,5 @@
-// The invariants of a module's contract:
-//   fields     of the training data, and of the test data, have names of their own, a known format
-//              and a source; the shape of an example has positive sizes; ranges are finite and in
-//              order; counts and classes are not negative, and bounded
-//   labels     have the shape of a number and name another field of the same data
-//   pictures   from a folder have the shape [height, width, channels]
-//   class_names  are as many as there are classes
-//   test       each field is also one of the training data, with the same shape
-//   network    has states, says something, and updates none of them when it is frozen; what is said
-//              of a file of weights comes with one, and with its checksum
-//   train      batch size and epochs are positive and bounded
-//   run        counts and times are bounded; what is watched is a figure of @evaluate
-//   schedule   names functions of the module; how often each is called is positive and bounded
-//   compile    the memory limit is not negative
-// A module that is to run has a name that can be a folder's, training and a schedule, and each
-// input of its functions
-//   data       is named like a field of the training data and has the type f32[batch size, shape]
-//   noise      is f32 with as many rows as the batch
-//   valid      is f32[batch size]
-//   argument   does not occur, since nobody is there to give it
-// The bounds keep sums and products of these numbers far inside 64 bits, and class numbers exact in
-// f32.
+// The bounds keep sums and products of these numbers far inside 64 bits. Class numbers stay below
+// 2^24, so that they are exact in f32.
 #include "compiler/ir/verify_contract.h"
 
 #include <fmt/format.h>
@@ -37,6 +17,7 @@ constexpr int64_t kMostEpochs = 1'000'000'000;
 constexpr int64_t kMostRepeats = 1'000'000;
 constexpr int64_t kMostKept = 1000;
 constexpr int64_t kMostExamples = int64_t{1} << 40;
+constexpr int64_t kMostRate = 1'000'000'000;
 constexpr int64_t kMostClasses = int64_t{1} << 24;
 
 bool is_name(const std::string& text) {
@@ -45,6 +26,8 @@ bool is_name(const std::string& text) {
     });
 }
 
+/// Checks the lines of the contract one after another. Errors point at the line, which is found by
+/// how it begins (`line_` for data fields).
 class ContractCheck {
   public:
     ContractCheck(const Module& module, VerifyReport& report) : module_(module), report_(report) {}
@@ -66,6 +49,7 @@ class ContractCheck {
     }
 
   private:
+    /// Reports a number that lies outside of [least, most].
     void number(const std::string& line, const char* what, int64_t value, int64_t least,
                 int64_t most) {
         if (value < least || value > most)
@@ -110,9 +94,21 @@ class ContractCheck {
         if (!field.class_names.empty() &&
             static_cast<int64_t>(field.class_names.size()) != field.classes)
             error(fmt::format("{} classes have {} names", field.classes, field.class_names.size()));
+        number(line_, "ground", field.ground, -1, 255);
         if (field.format == "folder" && field.shape.size() != 3)
             error(fmt::format("a picture is {}: it has height, width and channels",
                               to_string(field.shape)));
+        if (field.format == "csv" && field.shape.size() != 1)
+            error(fmt::format("a row is {}: it has cells", to_string(field.shape)));
+        if (field.format == "wav") sound(field);
+    }
+
+    void sound(const DataField& field) {
+        if (field.shape.size() != 2)
+            error(fmt::format("a window of sound is {}: it has frames and channels",
+                              to_string(field.shape)));
+        number(line_, "rate", field.rate, 1, kMostRate);
+        number(line_, "hop", field.hop, 1, kMostExamples);
     }
 
     /// A batch of the field has to be somewhere, whether or not a function reads it.
@@ -147,6 +143,8 @@ class ContractCheck {
 
     // ---- networks ----
 
+    /// A line says something, of a network that has states; what it says of a file comes with one,
+    /// and with its checksum. No function updates what is frozen.
     void one_network(const Network& network) {
         line_ = fmt::format("network @{}", network.name);
         const std::string prefix = network.name + ".";
@@ -229,6 +227,8 @@ class ContractCheck {
                 for (const Input& input : function.inputs) check_input(function, input);
     }
 
+    /// An input's type must be what its source will deliver: a batch of the named field, noise with
+    /// a row per example, or a result of @evaluate of the same type.
     void check_input(const Function& function, const Input& input) {
         const Type& type = function.type(input.value);
         const int64_t batch = module_.training->batch_size;

@@ -14,7 +14,6 @@
 #include "dsl/lower/optimizer.h"
 #include "dsl/lower/set_figures.h"
 #include "dsl/lower/summary.h"
-#include "dsl/lower/weights.h"
 
 namespace gmc::lower {
 namespace {
@@ -23,6 +22,38 @@ using ir::kNone;
 using ir::StateId;
 using ir::ValueId;
 
+/// Whether `result` is computed from an input of the function or from a state.
+bool uses_inputs(const ir::Function& function, ValueId result) {
+    std::set<ValueId> reached{result};
+    for (size_t i = function.operations.size(); i-- > 0;) {
+        const ir::Operation& op = function.operations[i];
+        for (const ValueId made : op.results)
+            if (reached.count(made) != 0) reached.insert(op.operands.begin(), op.operands.end());
+    }
+    return std::any_of(reached.begin(), reached.end(), [&](ValueId value) {
+        return function.values[value].state != kNone ||
+               std::any_of(function.inputs.begin(), function.inputs.end(),
+                           [&](const ir::Input& input) { return input.value == value; });
+    });
+}
+
+/// Removes inputs of data of which only the shape is used, as in normal(image). Parameters stay.
+void drop_unused_fields(ir::Function& function, const dsl::FunctionSpec& spec) {
+    std::set<ValueId> used;
+    for (const ir::Operation& op : function.operations)
+        used.insert(op.operands.begin(), op.operands.end());
+    for (const ir::NamedValue& result : function.results) used.insert(result.value);
+    std::erase_if(function.inputs, [&](const ir::Input& input) {
+        const std::string& name = function.values[input.value].name;
+        return input.source.kind == ir::InputSource::Kind::kData && used.count(input.value) == 0 &&
+               std::count(spec.parameters.begin(), spec.parameters.end(), name) == 0;
+    });
+}
+
+/// Builds one module: all networks are declared first, on placeholders, so that parameters stand in
+/// the order of the file however the functions use them; then the training functions, the
+/// evaluation and the author's functions are built. Each stage goes on after errors as long as the
+/// next one can say something new.
 class ModuleBuilder {
   public:
     ModuleBuilder(const dsl::ModelSpec& spec, Diagnostics& diagnostics)
@@ -30,6 +61,7 @@ class ModuleBuilder {
           diagnostics_(diagnostics),
           m_{spec, module_, diagnostics, spec.train.batch_size} {}
 
+    /// Checks that warn come last, because they need a model that is known to be right.
     Result<ir::Module> run() {
         module_.name = spec_.name;
         std::vector<NetworkSummary> summaries;
@@ -59,6 +91,8 @@ class ModuleBuilder {
     }
 
   private:
+    /// What the checks of dsl/checks need: the shape of a network's only output, and whether it has
+    /// parameters at all.
     static dsl::Facts facts(const std::vector<NetworkSummary>& summaries) {
         dsl::Facts out;
         for (const NetworkSummary& network : summaries) {
@@ -72,6 +106,8 @@ class ModuleBuilder {
 
     // ---- training ----
 
+    /// One function `step` for all entries, unless one of them repeats: then each has its own, and
+    /// the runtime calls them by the schedule.
     void training() {
         const auto& entries = spec_.objective.minimize;
         const bool repeats = std::any_of(entries.begin(), entries.end(),
@@ -131,6 +167,13 @@ class ModuleBuilder {
         return loss;
     }
 
+    /// Emits the loss of an entry and its gradients, grouped for the optimizer.
+    /// 1. For each network the parameters that the loss depends on; none is an error, since nothing
+    ///    would be trained.
+    /// 2. Networks that exactly the same entries train share a group, and so one packed tensor (see
+    ///    ParameterGroup).
+    /// 3. One `gradient` op for all parameters, whose results are dealt out to the groups in the
+    ///    same order.
     bool prepare(Evaluator& e, const dsl::MinimizeSpec& entry,
                  const std::vector<dsl::MinimizeSpec>& entries, Prepared& groups) {
         FunctionScope& f = e.scope();
@@ -172,6 +215,7 @@ class ModuleBuilder {
         return all;
     }
 
+    /// Always false, so that a caller can return it.
     bool not_influenced(const dsl::MinimizeSpec& entry, size_t network) {
         const Span where =
             network < entry.network_spans.size() ? entry.network_spans[network] : entry.span;
@@ -183,6 +227,7 @@ class ModuleBuilder {
         return false;
     }
 
+    /// Emits the optimizer of an entry, then its moving averages, which follow the new weights.
     bool update(Evaluator& e, const dsl::MinimizeSpec& entry, const Prepared& prepared) {
         const dsl::OptimizerSpec& optimizer =
             entry.optimizer ? *entry.optimizer : spec_.train.optimizer;
@@ -215,6 +260,8 @@ class ModuleBuilder {
 
     // ---- evaluation and the author's functions ----
 
+    /// `evaluate` has the input `valid`, since the last batch of a data set may be filled up with
+    /// examples that must not count.
     void evaluation() {
         if (diagnostics_.any())
             return;  // reported already: the training functions have the same expressions
@@ -251,6 +298,8 @@ class ModuleBuilder {
             .help(fmt::format("there are {}", fmt::join(names, ", ")));
     }
 
+    /// A function of `functions`, built outside of training: no dropout, running statistics in
+    /// batch norm.
     void user_function(const dsl::FunctionSpec& spec) {
         FunctionScope f(m_, spec.name, false);
         Evaluator e(f);
@@ -261,31 +310,110 @@ class ModuleBuilder {
             if (value.failed) return;
             f.function.results.push_back({result.name, e.materialize(value, {})});
         }
+        drop_unused_fields(f.function, spec);
         module_.functions.push_back(f.finish());
     }
 
-    /// A parameter that has the name of a data field takes that data. Any other is noise, shaped
-    /// like the entry of `let` or the network input of its name.
+    /// A parameter that has the name of a data field takes that data. One that has the name of an
+    /// entry of `let` is drawn as that says. Any other is noise, shaped like the network input of
+    /// its name.
     bool bind_parameter(Evaluator& e, const dsl::FunctionSpec& spec, size_t i) {
         const std::string& name = spec.parameters[i];
         for (const dsl::DataField& field : spec_.data)
             if (field.name == name)
                 return !e.evaluate(*name_expression(name, spec.parameter_spans[i])).failed;
-        ir::Shape shape;
-        auto noise = ir::InputSource::Kind::kNormal;
-        if (!parameter_shape(name, shape, noise)) {
-            if (diagnostics_.any()) return false;  // an entry of `let` whose error was reported
-            diagnostics_.error(DiagnosticKind::kUnknownName, spec.parameter_spans[i],
-                               "parameter `{}` of `{}` is no data field, let-entry or network "
-                               "input, so its shape is unknown",
-                               name, spec.name);
-            return false;
-        }
+        for (const dsl::NamedExpression& entry : spec_.objective.let)
+            if (entry.name == name) return bind_drawn(e, entry, spec, i);
+        for (const dsl::NetworkSpec& network : spec_.networks)
+            for (const dsl::NetworkInput& input : network.inputs) {
+                ir::Shape shape;
+                if (input.name != name || !input_shape(m_, input, shape)) continue;
+                bind_noise(e, name, batched(m_.batch, shape), ir::InputSource::Kind::kNormal);
+                return true;
+            }
+        if (diagnostics_.any()) return false;
+        return unknown_parameter(spec, i);
+    }
+
+    bool unknown_parameter(const dsl::FunctionSpec& spec, size_t i) {
+        diagnostics_.error(DiagnosticKind::kUnknownName, spec.parameter_spans[i],
+                           "parameter `{}` of `{}` is no data field, let-entry or network "
+                           "input, so its shape is unknown",
+                           spec.parameters[i], spec.name);
+        return false;
+    }
+
+    Evaluated bind_noise(Evaluator& e, const std::string& name, ir::Shape shape,
+                         ir::InputSource::Kind noise) {
         Evaluated value;
-        value.value = e.scope().input(name, {noise, ""}, shape);
+        value.value = e.scope().input(name, {noise, ""}, std::move(shape));
         value.batched = true;
         e.bind(name, value);
-        return true;
+        return value;
+    }
+
+    /// What an entry of `let` tells about the parameter of its name.
+    struct Drawn {
+        ir::Shape shape;
+        bool batched = false;
+        /// It is computed from data or weights, as the posterior of an encoder is.
+        bool depends = false;
+    };
+
+    /// Evaluates into a function that is thrown away; the random streams that it took are given
+    /// back. Nothing after an error.
+    std::optional<Drawn> drawn(const dsl::Expression& expression) {
+        const int64_t stream = m_.next_stream;
+        FunctionScope scratch(m_, "shape", false);
+        Evaluator e(scratch);
+        const Evaluated value = e.tensor(expression);
+        m_.next_stream = stream;
+        if (value.failed || value.number) return std::nullopt;
+        return Drawn{scratch.b.shape(value.value), value.batched,
+                     uses_inputs(scratch.function, value.value)};
+    }
+
+    /// An entry that is computed from data or weights stands for noise of its shape, as a prior
+    /// does for a posterior. Any other is what it says: where one call of normal or uniform makes
+    /// it, that noise is the function's input, and else it is drawn inside.
+    bool bind_drawn(Evaluator& e, const dsl::NamedExpression& entry, const dsl::FunctionSpec& spec,
+                    size_t i) {
+        const std::string& name = spec.parameters[i];
+        const std::optional<Drawn> whole = drawn(*entry.value);
+        if (!whole || !whole->batched)
+            return diagnostics_.any() ? false : unknown_parameter(spec, i);
+        if (whole->depends) {
+            bind_noise(e, name, whole->shape, ir::InputSource::Kind::kNormal);
+            return true;
+        }
+        const dsl::Expression* source = only_noise(*entry.value);
+        if (source == nullptr) return true;  // evaluated where the function uses its name
+        // Where the noise is only a part of the entry it has a name of its own: who sets an input
+        // `angle` means the angle, not what it is made of.
+        const bool is_whole = source == entry.value.get();
+        const Evaluated noise =
+            bind_noise(e, is_whole ? name : name + "_noise", drawn(*source)->shape,
+                       source->text == "uniform" ? ir::InputSource::Kind::kUniform
+                                                 : ir::InputSource::Kind::kNormal);
+        if (is_whole) return true;
+        const Evaluated value = e.tensor_over(*entry.value, *source, noise);
+        e.bind(name, value);
+        return !value.failed;
+    }
+
+    /// The one call of `normal` or `uniform` in an expression that draws nothing else; null when
+    /// there is none.
+    const dsl::Expression* only_noise(const dsl::Expression& expression) {
+        const dsl::Expression* found = nullptr;
+        bool several = false;
+        m_.view.walk(expression, [&](const dsl::Expression& part) {
+            if (part.kind != dsl::Expression::Kind::kCall) return;
+            const bool noise = part.text == "normal" || part.text == "uniform";
+            several |= part.text == "bernoulli" || part.text == "categorical" ||
+                       (noise && found != nullptr);
+            if (noise) found = &part;
+        });
+        return several ? nullptr : found;
     }
 
     dsl::ExpressionPtr name_expression(const std::string& name, Span span) {
@@ -294,31 +422,6 @@ class ModuleBuilder {
         e.text = name;
         e.span = span;
         return std::make_shared<dsl::Expression>(std::move(e));
-    }
-
-    bool parameter_shape(const std::string& name, ir::Shape& shape, ir::InputSource::Kind& noise) {
-        for (const dsl::NamedExpression& entry : spec_.objective.let) {
-            if (entry.name != name) continue;
-            // Only the shape is needed: the expression is evaluated into a function that is thrown
-            // away, and the random streams that it took are given back.
-            const int64_t stream = m_.next_stream;
-            FunctionScope scratch(m_, "shape", false);
-            Evaluator e(scratch);
-            const Evaluated value = e.tensor(*entry.value);
-            m_.next_stream = stream;
-            if (value.failed || value.number || !value.batched) return false;
-            shape = scratch.b.shape(value.value);
-            if (entry.value->kind == dsl::Expression::Kind::kCall && entry.value->text == "uniform")
-                noise = ir::InputSource::Kind::kUniform;
-            return true;
-        }
-        for (const dsl::NetworkSpec& network : spec_.networks)
-            for (const dsl::NetworkInput& input : network.inputs)
-                if (input.name == name && input_shape(m_, input, shape)) {
-                    shape = batched(m_.batch, shape);
-                    return true;
-                }
-        return false;
     }
 
     const dsl::ModelSpec& spec_;

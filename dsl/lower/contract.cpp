@@ -1,13 +1,22 @@
 // Copies fields of the spec to fields of the module.
+// The two have almost the same fields, but dsl/ and the runtime must not know each other: between
+// them there is only the module.
 #include "dsl/lower/contract.h"
+
+#include "dsl/data/data_paths.h"
+#include "runtime/weights/pairing.h"
+#include "runtime/weights/weight_file.h"
 
 namespace gmc::lower {
 namespace {
 
-/// Numbers of examples of synthetic sets, for models that give none.
+/// Numbers of examples of synthetic sets, for models that give none: those of MNIST, which these
+/// sets stand in for.
 constexpr int64_t kSyntheticTraining = 60000;
 constexpr int64_t kSyntheticTest = 10000;
 
+/// A field without a number of classes gets the one that layers need; the reader of the data then
+/// checks its labels against it.
 ir::DataField data_field(const dsl::DataField& field,
                          const std::map<std::string, int64_t>& label_classes) {
     ir::DataField out;
@@ -34,6 +43,7 @@ ir::DataField data_field(const dsl::DataField& field,
     return out;
 }
 
+/// What a run does besides training: checkpoints, validation, early stopping, divergence.
 ir::RunPolicy run_policy(const dsl::TrainSpec& train) {
     ir::RunPolicy out;
     out.keep_last = train.keep_last;
@@ -55,8 +65,40 @@ ir::RunPolicy run_policy(const dsl::TrainSpec& train) {
     return out;
 }
 
+/// Reports at `from` what a reader of files has found.
+void report_file(const dsl::WeightsSpec& spec, const Diagnostics& found, Diagnostics& diagnostics) {
+    Diagnostic error = found.list().front();
+    error.span = spec.from_span;
+    for (const std::string& hint : dsl::where_looked(runtime::weight_file_of(spec.from)))
+        error.help(hint);
+    diagnostics.add(std::move(error));
+}
+
+void look_into_file(ModuleScope& m, const dsl::WeightsSpec& spec, ir::Network& network) {
+    Diagnostics found;
+    const auto file = runtime::open_weights(spec.from, found);
+    const auto checksum = file.ok() ? runtime::verified_checksum(*file, found) : Failure{};
+    if (!checksum.ok()) {
+        report_file(spec, found, m.diagnostics);
+        return;
+    }
+    network.weights = spec.from;
+    network.layout = spec.layout;
+    network.map = spec.map;
+    network.checksum = *checksum;
+    const std::string& wanted = spec.network.empty() ? network.name : spec.network;
+    const auto source = runtime::source_network(*file, wanted, !spec.network.empty(),
+                                                spec.network_span, m.diagnostics);
+    if (!source.ok()) return;
+    network.source = *source;
+    (void)runtime::pair_network(*file, m.module, network, spec.from_span, m.diagnostics);
+}
+
 }  // namespace
 
+/// Test data are read in the shape and range of the training data, whatever their own field says:
+/// the networks were made for those. Synthetic examples are numbered; those of the test begin
+/// behind the last one of training, so that none is in both.
 void write_contract(const dsl::ModelSpec& spec, const std::map<std::string, int64_t>& label_classes,
                     ir::Module& module) {
     module.description = spec.description;
@@ -78,6 +120,17 @@ void write_contract(const dsl::ModelSpec& spec, const std::map<std::string, int6
     }
     module.training = ir::Training{spec.train.batch_size, spec.train.epochs};
     module.run = run_policy(spec.train);
+}
+
+void write_networks(ModuleScope& m) {
+    for (const dsl::NetworkSpec& spec : m.spec.networks) {
+        ir::Network network;
+        network.name = spec.name;
+        network.frozen = m.frozen_networks.count(spec.name) != 0;
+        const bool has_file = spec.weights && !spec.weights->from.empty();
+        if (has_file) look_into_file(m, *spec.weights, network);
+        if (network.frozen || has_file) m.module.networks.push_back(std::move(network));
+    }
 }
 
 }  // namespace gmc::lower

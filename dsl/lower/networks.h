@@ -27,6 +27,8 @@ struct LayerSummary {
     std::string output;
 };
 
+/// One network, as `gmc summary` shows it: its inputs with their shapes per example, its layers in
+/// order.
 struct NetworkSummary {
     std::string name, role;
     bool frozen = false;  ///< training leaves it as it is

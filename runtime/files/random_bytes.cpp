@@ -1,7 +1,6 @@
-// Plain files, and the entries of a zip as they lie in it.
+// RandomBytes of plain files, and of the entries of a zip as they lie in it (compressed or not).
 #include "runtime/files/random_bytes.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 #include <zip.h>
 
@@ -9,9 +8,12 @@
 #include <cstring>
 #include <mutex>
 
+#include "runtime/files/byte_source.h"
+
 namespace gmc::runtime {
 namespace {
 
+/// A file, read with pread, which needs no lock.
 class PlainBytes final : public RandomBytes {
   public:
     PlainBytes(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
@@ -46,7 +48,7 @@ struct CloseZip {
     void operator()(zip_file_t* file) const { zip_fclose(file); }
 };
 
-/// libzip's handles are for one thread at a time.
+/// An entry of a zip. libzip's handles are for one thread at a time, so reads take a lock.
 class ZipBytes final : public RandomBytes {
   public:
     ZipBytes(std::string name, std::unique_ptr<zip_t, CloseZip> archive,
@@ -82,13 +84,9 @@ class ZipBytes final : public RandomBytes {
 
 Result<std::unique_ptr<RandomBytes>> open_plain_bytes(const std::string& path,
                                                       Diagnostics& diagnostics) {
-    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be opened: {}", path,
-                          std::strerror(errno));
-        return Failure{};
-    }
-    return std::unique_ptr<RandomBytes>(std::make_unique<PlainBytes>(path, fd));
+    const Result<RegularFile> file = open_regular_file(path, diagnostics);
+    if (!file.ok()) return Failure{};
+    return std::unique_ptr<RandomBytes>(std::make_unique<PlainBytes>(path, file->descriptor));
 }
 
 Result<std::unique_ptr<RandomBytes>> open_zip_bytes(const std::string& path,

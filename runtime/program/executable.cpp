@@ -1,6 +1,6 @@
-// Binding and running of functions. Binding gives each operation a kernel, in the order that
+// Binds functions and runs them. Binding gives each operation a kernel, in the order that
 // find_epilogues chose; running calls the kernels in turn and then copies what has to reach the
-// states.
+// states (most new states are computed in place).
 #include "runtime/program/executable.h"
 
 #include <fmt/format.h>
@@ -10,6 +10,7 @@
 #include <cstring>
 #include <deque>
 #include <new>
+#include <optional>
 
 #include "compiler/support/check.h"
 #include "runtime/contractions/onednn/processor.h"
@@ -18,6 +19,7 @@
 #include "runtime/program/bind.h"
 #include "runtime/program/epilogue.h"
 #include "runtime/program/placement.h"
+#include "runtime/program/poison.h"
 #include "runtime/reference/reference_kernel.h"
 
 namespace gmc::runtime {
@@ -28,6 +30,7 @@ namespace {
 /// gain from that: they run together later, as one kernel.
 constexpr int64_t kPartAlone = 16384;
 
+/// A copy between two places in memory.
 struct Transfer {
     const float* from;
     float* to;
@@ -37,6 +40,8 @@ struct Transfer {
 
 }  // namespace
 
+/// Everything that an executable holds; hidden here, so that users of the header do not include
+/// kernels.
 struct Executable::BoundFunction {
     BoundFunction(const ir::Module& m, const ir::Function& f, StateStore& states,
                   std::shared_ptr<Arena> a, const ExecutableOptions& options)
@@ -58,8 +63,10 @@ struct Executable::BoundFunction {
     struct Run {
         size_t operation;
         std::unique_ptr<Kernel> kernel;
+        size_t loop = kNoLoop;  ///< that the kernel runs over its result
     };
-    std::vector<Run> runs;  ///< in the order in which they are called
+    std::vector<Run> runs;         ///< in the order in which they are called
+    std::optional<Poison> poison;  ///< where ExecutableOptions asks for it
     std::vector<std::unique_ptr<Epilogue>> epilogues;
     /// By operation: of a loop, the parts that have a run.
     std::vector<std::vector<LoopPart>> parts_done;
@@ -72,15 +79,22 @@ struct Executable::BoundFunction {
 
     void bind(const ExecutableOptions& options);
     void add_run(size_t operation, std::unique_ptr<Kernel> kernel);
-    bool add_epilogue(Kernel& kernel, size_t loop, const LoopPart& part);
+    bool add_epilogue(Run& run, size_t loop, const LoopPart& part);
     void add_parts(size_t loop, const std::vector<LoopPart>& parts);
     std::vector<LoopPart> rest_of(size_t loop);
+    void add_poison();
     void plan_updates(StateStore& states);
+    void begin();
+    void call(size_t index, const CallContext& context);
+    void end();
     void run(const CallContext& context);
     void run_timed(const CallContext& context);
     void run_watched(const CallContext& context, OperationWatcher& watcher);
 };
 
+/// Goes through the operations in the schedule's order. A contraction gets its kernel, and then its
+/// loop as an epilogue where the kernel can take one; a loop that has become an epilogue gets no
+/// kernel of its own; a loop of which parts have run gets a kernel for the rest.
 void Executable::BoundFunction::bind(const ExecutableOptions& options) {
     BindContext context{module, function, placement.buffers, contractions};
     const bool plain = options.reference || !options.epilogues;
@@ -102,7 +116,7 @@ void Executable::BoundFunction::bind(const ExecutableOptions& options) {
                                      : bind_operation(operation, context));
         if (!context.followed) continue;
         const LoopPart& part = schedule.part[i];
-        const bool follows = add_epilogue(*runs.back().kernel, loop, part);
+        const bool follows = add_epilogue(runs.back(), loop, part);
         if (part.elements() == 0) {
             done[loop] = follows;
         } else if (follows || part.elements() >= kPartAlone) {
@@ -110,24 +124,36 @@ void Executable::BoundFunction::bind(const ExecutableOptions& options) {
             if (!follows) add_parts(loop, {part});
         }
     }
+    if (options.poison) add_poison();
 }
 
 void Executable::BoundFunction::add_run(size_t operation, std::unique_ptr<Kernel> kernel) {
     if (kernel) runs.push_back({operation, std::move(kernel)});
 }
 
-/// Makes `kernel` run `loop`, or this part of it, over its own result. False where the kernel
-/// cannot.
-bool Executable::BoundFunction::add_epilogue(Kernel& kernel, size_t loop, const LoopPart& part) {
+void Executable::BoundFunction::add_poison() {
+    std::vector<std::vector<size_t>> operations;
+    for (const Run& run : runs) {
+        operations.push_back({run.operation});
+        if (run.loop != kNoLoop) operations.back().push_back(run.loop);
+    }
+    poison.emplace(function, placement, *arena, operations);
+}
+
+/// Makes the kernel of `run` also run `loop`, or this part of it, over its own result. False where
+/// it cannot.
+bool Executable::BoundFunction::add_epilogue(Run& run, size_t loop, const LoopPart& part) {
     auto epilogue =
         make_loop_epilogue(function, function.operations[loop], placement.buffers, part);
-    if (!epilogue || !kernel.set_epilogue(epilogue.get())) return false;
+    if (!epilogue || !run.kernel->set_epilogue(epilogue.get())) return false;
+    run.loop = loop;
     epilogues.push_back(std::move(epilogue));
-    names.push_back(fmt::format("{}+loop", kernel.name()));
-    kernel.set_name(names.back());
+    names.push_back(fmt::format("{}+loop", run.kernel->name()));
+    run.kernel->set_name(names.back());
     return true;
 }
 
+/// Adds a run of some parts of a loop.
 void Executable::BoundFunction::add_parts(size_t loop, const std::vector<LoopPart>& parts) {
     if (parts.empty()) return;
     auto kernel = make_loop_kernel(function, function.operations[loop], placement.buffers, parts);
@@ -191,34 +217,50 @@ void Executable::BoundFunction::plan_updates(StateStore& states) {
     }
 }
 
-void Executable::BoundFunction::run(const CallContext& context) {
+void Executable::BoundFunction::begin() {
     if (!fixed_weights) contractions.begin_call();
     for (const Transfer& transfer : at_entry) transfer.run();
-    if (log != nullptr) {
-        run_timed(context);
-    } else {
-        for (const Run& run : runs) run.kernel->run(context);
-    }
+    if (poison) poison->before_all();
+}
+
+void Executable::BoundFunction::call(size_t index, const CallContext& context) {
+    if (poison) poison->before(index);
+    runs[index].kernel->run(context);
+    if (poison) poison->after(index);
+}
+
+void Executable::BoundFunction::end() {
+    if (poison) poison->after_all();
     for (const Transfer& transfer : updates) transfer.run();
 }
 
+void Executable::BoundFunction::run(const CallContext& context) {
+    begin();
+    if (log != nullptr) {
+        run_timed(context);
+    } else {
+        for (size_t i = 0; i < runs.size(); ++i) call(i, context);
+    }
+    end();
+}
+
 void Executable::BoundFunction::run_timed(const CallContext& context) {
-    for (const Run& run : runs) {
+    for (size_t i = 0; i < runs.size(); ++i) {
         const int64_t begin = steady_ns();
-        run.kernel->run(context);
-        log->push_back({&function, run.operation, {begin, steady_ns()}});
+        call(i, context);
+        log->push_back({&function, runs[i].operation, {begin, steady_ns()}});
     }
 }
 
 void Executable::BoundFunction::run_watched(const CallContext& context, OperationWatcher& watcher) {
-    if (!fixed_weights) contractions.begin_call();
-    for (const Transfer& transfer : at_entry) transfer.run();
-    for (const Run& run : runs) {
-        watcher.before(run.operation);
-        run.kernel->run(context);
-        watcher.after(run.operation);
+    begin();
+    for (size_t i = 0; i < runs.size(); ++i) {
+        if (poison) poison->after_all();  // the watcher reads what it likes
+        watcher.before(runs[i].operation);
+        runs[i].kernel->run(context);
+        watcher.after(runs[i].operation);
     }
-    for (const Transfer& transfer : updates) transfer.run();
+    end();
 }
 
 int64_t steady_ns() {

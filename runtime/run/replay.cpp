@@ -1,5 +1,6 @@
-// Every step is the same again when it begins with the same states, so the one that went wrong can
-// be found again.
+// Writes the step that went wrong to a file. Every step is the same again when it begins with the
+// same states, so the steps since the last good state are repeated until the first bad one is
+// found.
 #include "runtime/run/replay.h"
 
 #include <fmt/format.h>
@@ -7,6 +8,7 @@
 namespace gmc::runtime {
 namespace {
 
+/// A copy of a batch, with the place in the data that it comes from.
 ReplayBatch keep(const Batch& batch, const Loader& loader) {
     ReplayBatch out;
     out.epoch =
@@ -48,7 +50,8 @@ std::string write_replay(LoadedModel& model, StepRunner& runner, Loader& loader,
         if (!batch.ok()) return "";
         batches.push_back(keep(**batch, loader));
     }
-    const std::string file = fmt::format("{}/diverged-step-{}.replay", folder, training.step + 1);
+    const std::string file =
+        fmt::format("{}/{}{}{}", folder, kReplayPrefix, training.step + 1, kReplayEnding);
     return write_checkpoint(file, states, training, lost, batches) ? file : "";
 }
 

@@ -1,5 +1,8 @@
-// run.json, written and read.
+// Writes and reads run.json. Members that were added after version 1 began may be missing, so that
+// older runs resume; what changes the meaning of a member raises kVersion.
 #include "runtime/run/run_record.h"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 
@@ -10,6 +13,7 @@ namespace gmc::runtime {
 namespace {
 
 constexpr int kVersion = 1;
+/// The model's texts are in the file, so it may be large; beyond this it is none of ours.
 constexpr uint64_t kLargestFile = 64 << 20;
 
 }  // namespace
@@ -22,11 +26,28 @@ std::string difference(const RunRecord& record, const ir::Origin& origin) {
     return differ(record.origin.data, origin.data) ? "other data" : "";
 }
 
+std::vector<std::string> changes(const RunRecord& then, const RunRecord& now) {
+    std::vector<std::string> out;
+    if (!then.machine.empty() && then.machine != now.machine)
+        out.push_back(fmt::format(
+            "the run was trained by another machine or build; from here on its numbers are the "
+            "same only up to rounding\n  then: {}\n  now:  {}",
+            then.machine, now.machine));
+    if (then.examples != 0 && then.examples != now.examples)
+        out.push_back(fmt::format("the data have {} examples now, {} when the run began",
+                                  now.examples, then.examples));
+    if (!then.precision.empty() && then.precision != now.precision)
+        out.push_back(fmt::format("the run was computed in {}, and is from here on in {}",
+                                  then.precision, now.precision));
+    return out;
+}
+
 bool write_run_record(const std::string& path, const RunRecord& record, Diagnostics& diagnostics) {
     Json json{
         {"gmc_run", kVersion},       {"model", record.model},         {"version", record.version},
         {"machine", record.machine}, {"precision", record.precision}, {"bf16", record.bf16},
         {"seed", record.seed},       {"examples", record.examples},   {"tuned", record.tuned}};
+    json["threads"] = record.threads;
     if (record.epochs) json["epochs"] = *record.epochs;
     json["data"] = record.data;
     json["fingerprint"] = {{"model", record.origin.model}, {"data", record.origin.data}};
@@ -63,6 +84,7 @@ Result<RunRecord> read_run_record(const std::string& path, Diagnostics& diagnost
         record.seed = json.at("seed").natural();
         record.examples = json.at("examples").whole();
         record.tuned = json.at("tuned").flag();
+        if (json.contains("threads")) record.threads = json.at("threads").whole();
         if (json.contains("data")) record.data = json.at("data").text();
         if (json.contains("epochs")) record.epochs = json.at("epochs").whole();
         record.origin.model = json.at("fingerprint").at("model").text();

@@ -17,7 +17,8 @@ namespace gmc::runtime {
 struct RunRecord {
     std::string model;                 ///< its name
     std::string version;               ///< of the program that trained last
-    std::string machine;               ///< processor, instructions, libraries and threads
+    std::string machine;               ///< processor, instructions and libraries
+    int64_t threads = 0;               ///< of the process that trained last; 0: not known
     std::string precision;             ///< that the model was compiled for
     bool bf16 = true;                  ///< false: what was compiled for bf16 is computed in f32
     ir::Origin origin;                 ///< of the module: fingerprints, settings, texts
@@ -34,6 +35,9 @@ struct RunRecord {
 /// What a run and a module do not have in common: "other networks or losses", "other data"; "" when
 /// they are of one model, as far as both say.
 std::string difference(const RunRecord& record, const ir::Origin& origin);
+/// Sentences that tell what makes a run that goes on as `now` says differ from one that was never
+/// interrupted: another machine, another amount of data, another precision.
+std::vector<std::string> changes(const RunRecord& then, const RunRecord& now);
 
 /// Writes run.json, whole or not at all. False after an error (kBadFile).
 [[nodiscard]] bool write_run_record(const std::string& path, const RunRecord& record,

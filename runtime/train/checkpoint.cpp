@@ -1,8 +1,10 @@
-// Reads and writes checkpoints.
+// Reads and writes checkpoints. One is checked as a whole (checksum, format, states of the same
+// names and shapes) before a state is changed.
 #include "runtime/train/checkpoint.h"
 
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 
 #include "compiler/support/json.h"
 #include "runtime/files/tensors/safetensors.h"
@@ -33,6 +35,7 @@ void each_field(Training& training, const Field& field) {
     field("retries", training.retries);
 }
 
+/// The metadata of a checkpoint; read_training() is its inverse.
 Metadata describe(const StateStore& states, const TrainingState& training) {
     const ir::Module& module = states.module();
     Metadata out{{"format", kFormat},
@@ -179,13 +182,22 @@ bool write_checkpoint(const std::string& path, const StateStore& states,
     return write_safetensors(path, tensors, metadata, diagnostics);
 }
 
+/// In this order: the file, the states' names and shapes, the training state and batches, and only
+/// then the numbers.
 bool read_checkpoint(const std::string& path, StateStore& states, TrainingState& training,
                      Diagnostics& diagnostics, std::vector<ReplayBatch>* batches) {
     const auto file = open_checkpoint(path, diagnostics);
     if (!file.ok()) return false;
     try {
         const std::string why = difference(*file, states);
-        if (!why.empty()) return bad(diagnostics, file->path(), why);
+        if (!why.empty()) {
+            diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` {}", file->path(), why)
+                .help(fmt::format(
+                    "name a checkpoint of this model; `gmrun train MODEL --init {}` begins another "
+                    "run with the weights that fit",
+                    std::filesystem::path(file->path()).parent_path().string()));
+            return false;
+        }
         const TrainingState read = read_training(*file);
         std::vector<ReplayBatch> found;
         if (batches != nullptr && !read_batches(*file, found, diagnostics)) return false;

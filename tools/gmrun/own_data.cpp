@@ -104,6 +104,8 @@ void add_own_data(CommandLine& line) {
                   "that is needed");
 }
 
+/// Only the fields that `function` takes have to be given; a model's other data may be missing on
+/// this machine.
 bool use_own_data(const CommandLine& line, runtime::LoadedModel& model, const std::string& function,
                   Diagnostics& diagnostics) {
     if (line.list("data").empty()) return true;

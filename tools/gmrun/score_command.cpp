@@ -131,6 +131,7 @@ std::string origin(const CommandLine& line, const Normal* normal) {
                              normal->scores.ids.size(), normal->what);
 }
 
+/// What is scored, by which number, from which threshold, and where it goes.
 void add_options(CommandLine& line) {
     add_run(line);
     add_own_data(line);
@@ -229,6 +230,10 @@ bool write_scores(const CommandLine& line, const runtime::LoadedModel& model, co
 
 }  // namespace
 
+/// 1. With --quantile the training data are scored first, before --data takes their place; the
+///    quantile of their scores is the threshold.
+/// 2. The data that were asked for are scored.
+/// 3. The table is written, with a column `anomaly` if there is a threshold.
 int score_command(const Words& words) {
     CommandLine line(
         "gmrun score [options] MODEL",

@@ -11,6 +11,7 @@ using ir::kNone;
 using ir::Shape;
 using ir::ValueId;
 
+/// x^2 under its usual name.
 Evaluated square(Evaluator& e, const Expression& call) {
     Evaluated x = argument(e, call, 0);
     if (x.failed) return x;
@@ -61,9 +62,10 @@ Evaluated lerp(Evaluator& e, const Expression& call) {
     if (!e.match(call, a, b)) return a.failed = true, a;
     Evaluated difference = a;
     difference.value = e.b().sub(b.value, a.value);
-    if (!e.match(call, t, difference)) return a.failed = true, a;
-    a.value = e.b().add(a.value, e.b().mul(t.value, difference.value));
-    a.networks.insert(t.networks.begin(), t.networks.end());
+    if (!e.match(call, t, difference, 2, 0)) return a.failed = true, a;
+    t.value = e.b().mul(t.value, difference.value);
+    if (!e.match(call, a, t, 0, 2)) return a.failed = true, a;
+    a.value = e.b().add(a.value, t.value);
     return a;
 }
 
@@ -99,6 +101,7 @@ Evaluated concat(Evaluator& e, const Expression& call) {
     return result;
 }
 
+/// `sqrt(x)` is the root that is safe at 0 (see square_root).
 Evaluated square_root_of(Evaluator& e, const Expression& call) {
     Evaluated x = argument(e, call, 0);
     if (x.failed) return x;

@@ -1,4 +1,6 @@
 // Fresh random numbers.
+// Every call takes a new stream, so two calls of `normal(64)` draw different numbers; what is to be
+// the same twice has a name in `let`.
 #include <fmt/format.h>
 
 #include <cmath>
@@ -48,7 +50,7 @@ bool noise_shape(Evaluator& e, const Expression& like, Shape& shape) {
         }
         shape = {f.m.batch, static_cast<int64_t>(*x.number)};
     } else {
-        shape = e.b().shape(x.value);
+        shape = x.batched ? e.b().shape(x.value) : batched(f.m.batch, e.b().shape(x.value));
     }
     return true;
 }
