@@ -165,6 +165,8 @@ class ContractCheck {
 
     // ---- networks ----
 
+    /// A line says something, of a network that has states; what it says of a file comes with one,
+    /// and with its checksum. No function updates what is frozen.
     void one_network(const Network& network) {
         line_ = fmt::format("network @{}", network.name);
         const std::string prefix = network.name + ".";

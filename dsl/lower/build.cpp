@@ -14,7 +14,6 @@
 #include "dsl/lower/optimizers/optimizer.h"
 #include "dsl/lower/set_figures.h"
 #include "dsl/lower/summary.h"
-#include "dsl/lower/weights.h"
 
 namespace gmc::lower {
 namespace {

@@ -1,4 +1,4 @@
-// Writes what a model says about its data and its training into the module (see ir/contract.h),
+// Writes what a model says about its data, networks and training into the module (ir/contract.h),
 // where the runtime reads it.
 #pragma once
 
@@ -7,6 +7,7 @@
 #include <string>
 
 #include "compiler/ir/module.h"
+#include "dsl/lower/scope.h"
 #include "dsl/spec.h"
 
 namespace gmc::lower {
@@ -17,5 +18,10 @@ namespace gmc::lower {
 /// training data.
 void write_contract(const dsl::ModelSpec& spec, const std::map<std::string, int64_t>& label_classes,
                     ir::Module& module);
+
+/// Writes the lines of networks that are frozen or have weights from a file (ir::Network); their
+/// states are declared already. Looks into the files: reports those that are not there, and
+/// everything in them that does not fit.
+void write_networks(ModuleScope& m);
 
 }  // namespace gmc::lower

@@ -1,9 +1,10 @@
-// Reads and writes checkpoints, and files of weights alone. A checkpoint is checked as a whole
-// (checksum, format, states of the same names and shapes) before a state is changed.
+// Reads and writes checkpoints. One is checked as a whole (checksum, format, states of the same
+// names and shapes) before a state is changed.
 #include "runtime/train/checkpoint.h"
 
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 
 #include "compiler/support/json.h"
 #include "runtime/files/tensors/safetensors.h"

@@ -8,8 +8,6 @@
 namespace gmc::runtime {
 namespace {
 
-constexpr char kAveragePrefix[] = "average.";
-
 bool is_weight(const ir::State& state) {
     return state.role == ir::StateRole::kParameter || state.role == ir::StateRole::kStatistic;
 }
@@ -56,6 +54,12 @@ bool fill(const SafetensorsFile& file, const WeightPairs& pairs, bool is_pytorch
                                   : fmt::format("{} = {}", state.name, tensor->name));
     }
     return true;
+}
+
+void warn_of_untrained(const SafetensorsFile& file, Diagnostics& diagnostics) {
+    if (const std::string* step = file.metadata("step"); step != nullptr && *step == "0")
+        diagnostics.warning(DiagnosticKind::kNotTrained, {},
+                            "the weights of `{}` have not been trained yet (step 0)", file.path());
 }
 
 bool is_unchanged(const SafetensorsFile& file, const ir::Network& network,
@@ -121,6 +125,7 @@ Result<std::vector<TakenWeights>> take_named_weights(StateStore& states, Diagnos
         if (network.weights.empty()) continue;
         const auto file = open_weights(network.weights, diagnostics);
         if (!file.ok() || !is_unchanged(*file, network, diagnostics)) return Failure{};
+        warn_of_untrained(*file, diagnostics);
         const auto pairs = pair_network(*file, states.module(), network, {}, diagnostics);
         if (!pairs.ok()) return Failure{};
         TakenWeights& taken = all.emplace_back(TakenWeights{file->path(), {}, {}, pairs->fresh});

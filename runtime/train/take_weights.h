@@ -25,7 +25,8 @@ struct TakenWeights {
 };
 
 /// Fills parameters and statistics from a run's folder, a checkpoint of any model, or any
-/// safetensors file, as far as names and shapes are the same (pair_weights). Errors: those of the
+/// safetensors file, as far as names and shapes are the same (pair_weights). Warns of weights that
+/// are not trained yet (kNotTrained), as the next does. Errors: those of the
 /// file; kBadValue, where nothing fits, or not all of a `state_dict`: nothing is changed then.
 Result<TakenWeights> take_weights(const std::string& path, const std::string& layout,
                                   StateStore& states, Diagnostics& diagnostics);

@@ -9,6 +9,7 @@
 #include "compiler/support/edit_distance.h"
 #include "runtime/weights/offered.h"
 #include "runtime/weights/pytorch_layout.h"
+#include "runtime/weights/weight_file.h"
 
 namespace gmc::runtime {
 namespace {
@@ -17,7 +18,7 @@ constexpr std::string_view kLayouts[] = {"keras", "pytorch"};
 
 /// What a checkpoint, or a `state_dict`, has beside weights.
 bool is_training_state(const std::string& name) {
-    return name.starts_with("optimizer.") || name.starts_with("average.") ||
+    return name.starts_with("optimizer.") || name.starts_with(kAveragePrefix) ||
            name.starts_with("batch.") || after_last_dot(name) == "num_batches_tracked";
 }
 

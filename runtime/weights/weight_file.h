@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "compiler/support/diagnostic.h"
 #include "compiler/support/result.h"
@@ -21,6 +22,9 @@ bool has_checkpoint(const std::string& folder);
 /// How the first entry of a checkpoint's metadata, `format`, begins; the number of the format
 /// follows.
 inline constexpr std::string_view kCheckpointMagic = "gmc-checkpoint ";
+
+/// What the average of a parameter is called: this and the parameter's name.
+inline constexpr char kAveragePrefix[] = "average.";
 
 /// The file itself, where `path` is a run's folder.
 std::string weight_file_of(const std::string& path);

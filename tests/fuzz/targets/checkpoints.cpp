@@ -9,7 +9,6 @@
 #include "compiler/ir/text/parser.h"
 #include "compiler/support/check.h"
 #include "runtime/files/tensors/safetensors.h"
-#include "runtime/train/pytorch_weights.h"
 #include "tests/fuzz/targets/file_of_bytes.h"
 #include "tests/fuzz/targets/targets.h"
 
@@ -48,8 +47,8 @@ void read_safetensors(std::string_view bytes) {
     GMC_CHECK(module.ok(), "{}", diagnostics.render());
     const FileOfBytes file(bytes, ".safetensors");
     runtime::StateStore states(*module);
-    (void)runtime::take_weights(file.path(), states, diagnostics);
-    (void)runtime::take_pytorch_weights(file.path(), states, diagnostics);
+    for (const char* layout : {"keras", "pytorch"})
+        (void)runtime::take_weights(file.path(), layout, states, diagnostics);
     const auto opened = runtime::SafetensorsFile::open(file.path(), diagnostics);
     if (opened.ok())
         for (const runtime::StoredTensor& tensor : opened->tensors()) {
