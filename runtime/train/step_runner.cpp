@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "runtime/train/fill_inputs.h"
+#include "runtime/weights/weight_file.h"
 
 namespace gmc::runtime {
 

@@ -90,9 +90,7 @@ Result<TakenWeights> take_weights(const std::string& path, const std::string& la
                                   StateStore& states, Diagnostics& diagnostics) {
     const auto file = open_weights(path, diagnostics);
     if (!file.ok() || !verified_checksum(*file, diagnostics).ok()) return Failure{};
-    if (const std::string* step = file->metadata("step"); step != nullptr && *step == "0")
-        diagnostics.warning(DiagnosticKind::kNotTrained, {},
-                            "the weights of `{}` have not been trained yet (step 0)", path);
+    warn_of_untrained(*file, diagnostics);
     const bool is_pytorch = layout == "pytorch";
     WeightPairs pairs = pair_weights(*file, states.module(), layout);
     if (is_pytorch && !pairs.wrong.empty()) {
