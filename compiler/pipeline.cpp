@@ -20,6 +20,7 @@
 #include "compiler/passes/memory/order_states.h"
 #include "compiler/passes/memory/plan_memory.h"
 #include "compiler/passes/memory/recompute.h"
+#include "compiler/passes/trim_scans.h"
 
 namespace gmc {
 namespace {
@@ -71,6 +72,10 @@ const std::vector<Stage>& pipeline() {
              {"cse", "computes equal things once", passes::cse},
              // Last of a round: drops what the others replaced, so that the next does not see it.
              {"dce", "removes ops whose results nothing needs", passes::dce},
+             // After dce, which shows what is read; what is no operand any more is for the next
+             // round.
+             {"trim_scans", "drops what scans carry, stack or capture for nothing",
+              passes::trim_scans},
          },
          kMostRounds,
          kDifferentiated},

@@ -181,8 +181,38 @@ class NameChecker {
         if (broken_recipe_ && e.span.file == model_.objective.recipe.file) return;
         if (e.kind == Kind::kName) visit_name(e, parameters);
         if (e.kind == Kind::kCall) visit_call(e);
+        if (e.kind == Kind::kLoop) return visit_loop(e, parameters);
         for (const ExpressionPtr& argument : e.arguments) visit(*argument, parameters);
         if (e.kind == Kind::kMember) visit_member(e, parameters);
+    }
+
+    /// The names of a loop hide nothing: whoever reads `x` has to know which one it is. Its own
+    /// name is that of its value.
+    void visit_loop(const Expression& e, const std::set<std::string>& parameters) {
+        const auto check = [&](const std::string& name, Span span) {
+            const auto known = meanings_.find(name);
+            const bool own = name == e.text;
+            std::string taken;
+            if (is_constant(name) || find_function(name))
+                taken = "a built-in name";
+            else if (known != meanings_.end() && !own)
+                taken = fmt::format("there is {} of that name", known->second.first);
+            else if (parameters.count(name) != 0 && !own)
+                taken = "which the function or loop around it has";
+            if (taken.empty()) return;
+            diagnostics_.error(DiagnosticKind::kDuplicateKey, span,
+                               "the loop `{}` cannot call a value `{}`, {}", e.text, name, taken);
+        };
+        using Part = LoopPart::Kind;
+        for (size_t i = 0; i < e.arguments.size(); ++i) {
+            const LoopPart& part = e.loop->parts[i];
+            if (part.kind == Part::kStart || part.kind == Part::kOver || part.kind == Part::kLet)
+                check(part.name, part.span);
+            std::set<std::string> inside = names_bound(e, i);
+            inside.insert(parameters.begin(), parameters.end());
+            visit(*e.arguments[i], inside);
+        }
+        if (!e.loop->index.empty()) check(e.loop->index, e.loop->index_span);
     }
 
     /// Checks a name that is used as a value. A network's name stands for the shape of its input,
@@ -245,7 +275,21 @@ class NameChecker {
         }
         const auto network =
             base->kind == Kind::kCall ? networks_.find(base->text) : networks_.end();
+        if (base->kind == Kind::kLoop && base->loop->has_names) {
+            std::vector<std::string> known;
+            for (const LoopPart& part : base->loop->parts)
+                if (part.kind == LoopPart::Kind::kStart) known.push_back(part.name);
+            if (std::count(known.begin(), known.end(), e.text) == 0)
+                report_unknown(DiagnosticKind::kUnknownName, e.span,
+                               fmt::format("the loop `{}` has no value `{}`", base->text, e.text),
+                               e.text, known, diagnostics_);
+            return;
+        }
         if (network == networks_.end()) {
+            if (base->kind == Kind::kLoop)
+                diagnostics_.error(DiagnosticKind::kBadExpression, e.span,
+                                   "the loop `{}` has one value without a name, so no `.{}`",
+                                   base->text, e.text);
             if (base->kind == Kind::kNumber || base->kind == Kind::kBinary)
                 diagnostics_.error(DiagnosticKind::kBadExpression, e.span,
                                    "only a network's result has parts such as `.{}`", e.text);

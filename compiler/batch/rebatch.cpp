@@ -82,14 +82,25 @@ bool gives_rows(const Function& function, const BatchAxes& axes, std::string& wh
     return true;
 }
 
+/// Adds the resized bodies of the function's scans, then the function, to `out`.
+void add_resized(const Module& module, const Function& function, const BatchAxes& axes,
+                 int64_t rows, Module& out) {
+    for (const Operation& op : function.operations)
+        if (const Scan* scan = op.as<Scan>())
+            add_resized(module, *module.find_function(scan->body), axes.bodies.at(scan->body), rows,
+                        out);
+    out.functions.push_back(function);
+    Resizer(out.functions.back(), axes, module.training->batch_size, rows).run();
+}
+
 }  // namespace
 
 bool couples_examples(const Module& module, const Function& function) {
     return !find_batch_axes(module, function).why.empty();
 }
 
-std::optional<Function> rebatch(const Module& module, const Function& function, int64_t rows,
-                                std::string& why) {
+std::optional<Module> rebatch(const Module& module, const Function& function, int64_t rows,
+                              std::string& why) {
     if (!function.updates.empty()) {
         why = "it updates states";
         return std::nullopt;
@@ -101,8 +112,7 @@ std::optional<Function> rebatch(const Module& module, const Function& function, 
     alone.name = module.name;
     alone.files = module.files;
     alone.states = module.states;
-    alone.functions = {function};
-    Resizer(alone.functions[0], axes, module.training->batch_size, rows).run();
+    add_resized(module, function, axes, rows, alone);
     Diagnostics problems;
     if (!passes::plan_memory(alone, problems).ok() ||
         !verify(alone, problems, {.allow_gradient = false, .planned = true})) {
@@ -110,7 +120,7 @@ std::optional<Function> rebatch(const Module& module, const Function& function, 
               (problems.any() ? problems.list()[0].text : "it cannot be planned");
         return std::nullopt;
     }
-    return std::move(alone.functions[0]);
+    return alone;
 }
 
 }  // namespace gmc

@@ -5,6 +5,10 @@
 
 namespace gmc::ir {
 
+static std::string head_of(const Function& function) {
+    return (function.is_body ? "body @" : "func @") + function.name;
+}
+
 const SourceFile& VerifyReport::printed() {
     if (!file_) {
         // A file that gmc wrote is the printed module, apart from its checksum: errors name it.
@@ -21,7 +25,7 @@ void VerifyReport::error_at(const Function& function, const std::string& line,
     any_ = true;
     const SourceFile& source = printed();
     // Value names are unique within a function, so the first match after its head is the line.
-    const size_t head = source.text().find("func @" + function.name + "(");
+    const size_t head = source.text().find(head_of(function) + "(");
     const size_t found = head == std::string::npos ? head : source.text().find(line, head);
     const Span span = found == std::string::npos ? Span{*file_, 0, 0, 0}
                                                  : source.span_at(*file_, found, line.size());
@@ -38,7 +42,7 @@ void VerifyReport::error(const Function& function, const Operation& operation,
 }
 
 void VerifyReport::error(const Function& function, const std::string& text) {
-    error_at(function, "func @" + function.name, text);
+    error_at(function, head_of(function), text);
 }
 
 void VerifyReport::error_in_line(const std::string& begin, const std::string& text) {

@@ -200,7 +200,8 @@ std::vector<MappingRow> objective_rows() {
         {"objective",
          {
              name("recipe", kOptional, "a file of models/recipes that gives what follows"),
-             structure("let", "{expression}", kOptional, "name: expression, in any order"),
+             structure("let", "{expression|loop}", kOptional,
+                       "name: expression, or a loop, in any order"),
              structure("minimize", kMinimize, kOptional, "what is minimized by which networks"),
              word("schedule", kOptional, kSchedules,
                   "`alternating` (the default): entry after entry; `simultaneous`: one forward "
@@ -216,6 +217,29 @@ std::vector<MappingRow> objective_rows() {
          },
          "What is minimized. Beside `recipe`, its parameters and roles are keys; `let`, `metrics` "
          "and `functions` add to the recipe's or replace one by name."},
+        {"loop",
+         {
+             structure("start", "expression|{expression}", kRequired,
+                       "the value before the first pass, which has the loop's name; or several: "
+                       "`{h: ..., c: ...}`. A number takes the shape that `next` has"),
+             structure("times", "expression", kOptional, "how many passes, from 1 to 1,000,000"),
+             structure("over", "{expression}", kOptional,
+                       "name: sequence; a pass for each element of the sequence, which it sees as "
+                       "`name`: element 0 of the first axis of each example, element 1, ..."),
+             name("index", kOptional, "a name for the number of the pass, from 0"),
+             structure("let", "{expression|loop}", kOptional,
+                       "name: expression, computed in each pass; each sees those above it"),
+             structure("next", "expression|{expression}", kRequired,
+                       "the value after the pass, or as many as `start` has"),
+             flag(
+                 "collect", "false",
+                 "the loop's value is that after each pass, along a new first axis of the example; "
+                 "false: after the last pass"),
+         },
+         "A value that passes change, one after another: `x: {start: normal(image), times: 50, "
+         "index: i, next: x + net(x, i / 50) / 50}`. An entry of `let` that `next` uses is "
+         "computed once, before the first pass; random numbers in `next` are new in each. "
+         "Gradients flow through all passes, at the cost of keeping the values of each."},
         {"minimize entry",
          {
              names("networks", kRequired, "the networks whose parameters are updated"),

@@ -1,32 +1,20 @@
-// Binding and running of functions. Binding gives each operation a kernel, in the order that
-// find_epilogues chose; running calls the kernels in turn and then copies what has to reach the
-// states.
+// Binding and running of functions. Running calls the kernels in turn and then copies what has to
+// reach the states.
 #include "runtime/program/executable.h"
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstring>
-#include <deque>
 #include <new>
 
 #include "compiler/support/check.h"
 #include "runtime/contractions/onednn/processor.h"
 #include "runtime/kernels/denormals.h"
-#include "runtime/kernels/loop/loop.h"
-#include "runtime/program/bind.h"
-#include "runtime/program/epilogue.h"
+#include "runtime/program/bound_operations.h"
 #include "runtime/program/placement.h"
-#include "runtime/reference/reference_kernel.h"
 
 namespace gmc::runtime {
 namespace {
-
-/// Where the kernel of a contraction cannot run a part of a loop itself, that part still runs right
-/// after it, while the contraction's result is in a cache. Parts of fewer elements than this do not
-/// gain from that: they run together later, as one kernel.
-constexpr int64_t kPartAlone = 16384;
 
 struct Transfer {
     const float* from;
@@ -43,7 +31,7 @@ struct Executable::BoundFunction {
         : module(m),
           function(f),
           arena(std::move(a)),
-          placement(place_values(m, f, states, *arena)),
+          placement(place_values(m, f, {&states, *arena})),
           contractions(*arena, options.tuning, options.bf16 && processor_has_bf16()),
           fixed_weights(options.fixed_weights) {}
 
@@ -53,17 +41,7 @@ struct Executable::BoundFunction {
     Placement placement;
     ContractionContext contractions;
     bool fixed_weights;
-    /// One call of a kernel. An operation has no run where nothing is to be done, or where it is a
-    /// loop that the kernel of a contraction runs; a loop that is split into parts has several.
-    struct Run {
-        size_t operation;
-        std::unique_ptr<Kernel> kernel;
-    };
-    std::vector<Run> runs;  ///< in the order in which they are called
-    std::vector<std::unique_ptr<Epilogue>> epilogues;
-    /// By operation: of a loop, the parts that have a run.
-    std::vector<std::vector<LoopPart>> parts_done;
-    std::deque<std::string> names;   ///< of kernels that also run a loop, "conv+loop"
+    BoundOperations operations;
     std::vector<Transfer> at_entry;  ///< old values of states that are needed at the end
     std::vector<Transfer> updates;
     MemoryBlock entry_copies;
@@ -71,10 +49,6 @@ struct Executable::BoundFunction {
     TimeLog* log = nullptr;
 
     void bind(const ExecutableOptions& options);
-    void add_run(size_t operation, std::unique_ptr<Kernel> kernel);
-    bool add_epilogue(Kernel& kernel, size_t loop, const LoopPart& part);
-    void add_parts(size_t loop, const std::vector<LoopPart>& parts);
-    std::vector<LoopPart> rest_of(size_t loop);
     void plan_updates(StateStore& states);
     void run(const CallContext& context);
     void run_timed(const CallContext& context);
@@ -82,73 +56,9 @@ struct Executable::BoundFunction {
 };
 
 void Executable::BoundFunction::bind(const ExecutableOptions& options) {
-    BindContext context{module, function, placement.buffers, contractions};
-    const bool plain = options.reference || !options.epilogues;
-    const Schedule schedule =
-        plain ? plain_schedule(function) : find_epilogues(function, placement.buffers);
-    const size_t count = function.operations.size();
-    parts_done.resize(count);
-    std::vector<bool> done(count, false);
-    for (size_t i : schedule.order) {
-        if (done[i]) continue;
-        const ir::Operation& operation = function.operations[i];
-        const size_t loop = schedule.loop[i];
-        context.followed = loop != kNoLoop;
-        if (!parts_done[i].empty()) {
-            add_parts(i, rest_of(i));
-            continue;
-        }
-        add_run(i, options.reference ? make_reference_kernel(function, operation, placement.buffers)
-                                     : bind_operation(operation, context));
-        if (!context.followed) continue;
-        const LoopPart& part = schedule.part[i];
-        const bool follows = add_epilogue(*runs.back().kernel, loop, part);
-        if (part.elements() == 0) {
-            done[loop] = follows;
-        } else if (follows || part.elements() >= kPartAlone) {
-            parts_done[loop].push_back(part);
-            if (!follows) add_parts(loop, {part});
-        }
-    }
-}
-
-void Executable::BoundFunction::add_run(size_t operation, std::unique_ptr<Kernel> kernel) {
-    if (kernel) runs.push_back({operation, std::move(kernel)});
-}
-
-/// Makes `kernel` run `loop`, or this part of it, over its own result. False where the kernel
-/// cannot.
-bool Executable::BoundFunction::add_epilogue(Kernel& kernel, size_t loop, const LoopPart& part) {
-    auto epilogue =
-        make_loop_epilogue(function, function.operations[loop], placement.buffers, part);
-    if (!epilogue || !kernel.set_epilogue(epilogue.get())) return false;
-    epilogues.push_back(std::move(epilogue));
-    names.push_back(fmt::format("{}+loop", kernel.name()));
-    kernel.set_name(names.back());
-    return true;
-}
-
-void Executable::BoundFunction::add_parts(size_t loop, const std::vector<LoopPart>& parts) {
-    if (parts.empty()) return;
-    auto kernel = make_loop_kernel(function, function.operations[loop], placement.buffers, parts);
-    kernel->set_name("loop");
-    add_run(loop, std::move(kernel));
-}
-
-/// The parts of a loop between those that already have a run.
-std::vector<LoopPart> Executable::BoundFunction::rest_of(size_t loop) {
-    std::vector<LoopPart>& done = parts_done[loop];
-    std::sort(done.begin(), done.end(),
-              [](const LoopPart& a, const LoopPart& b) { return a.begin < b.begin; });
-    std::vector<LoopPart> rest;
-    int64_t next = 0;
-    for (const LoopPart& part : done) {
-        if (next < part.begin) rest.push_back({next, part.begin});
-        next = part.end;
-    }
-    const int64_t end = function.operations[loop].as<ir::Fused>()->space[0];
-    if (next < end) rest.push_back({next, end});
-    return rest;
+    BindContext context{
+        module, function, placement.buffers, contractions, {options.reference, options.epilogues}};
+    operations.bind(context);
 }
 
 /// An update or a result may be the old value of a state: `update @a = @b`. When the function also
@@ -197,13 +107,13 @@ void Executable::BoundFunction::run(const CallContext& context) {
     if (log != nullptr) {
         run_timed(context);
     } else {
-        for (const Run& run : runs) run.kernel->run(context);
+        operations.run(context);
     }
     for (const Transfer& transfer : updates) transfer.run();
 }
 
 void Executable::BoundFunction::run_timed(const CallContext& context) {
-    for (const Run& run : runs) {
+    for (const OperationRun& run : operations.runs()) {
         const int64_t begin = steady_ns();
         run.kernel->run(context);
         log->push_back({&function, run.operation, {begin, steady_ns()}});
@@ -213,7 +123,7 @@ void Executable::BoundFunction::run_timed(const CallContext& context) {
 void Executable::BoundFunction::run_watched(const CallContext& context, OperationWatcher& watcher) {
     if (!fixed_weights) contractions.begin_call();
     for (const Transfer& transfer : at_entry) transfer.run();
-    for (const Run& run : runs) {
+    for (const OperationRun& run : operations.runs()) {
         watcher.before(run.operation);
         run.kernel->run(context);
         watcher.after(run.operation);
@@ -283,13 +193,13 @@ const void* Executable::data(ir::ValueId value) const {
 }
 void Executable::set_timing(TimeLog* log) { bound_->log = log; }
 std::string_view Executable::kernel_name(size_t operation) const {
-    for (const BoundFunction::Run& run : bound_->runs)
+    for (const OperationRun& run : bound_->operations.runs())
         if (run.operation == operation) return run.kernel->name();
     return "";
 }
 double Executable::share(size_t operation) const {
     double share = 0;
-    for (const BoundFunction::Run& run : bound_->runs)
+    for (const OperationRun& run : bound_->operations.runs())
         if (run.operation == operation) share += run.kernel->share();
     return share;
 }

@@ -23,6 +23,7 @@ Json describe(const ir::Module& module) {
               {"optimizer_numbers", slots},
               {"functions", Json::array()}};
     for (const ir::Function& f : module.functions) {
+        if (f.is_body) continue;
         Json function{
             {"name", f.name},
             {"operations", f.operations.size()},
