@@ -182,8 +182,16 @@ class NameChecker {
         if (e.kind == Kind::kName) visit_name(e, parameters);
         if (e.kind == Kind::kCall) visit_call(e);
         if (e.kind == Kind::kLoop) return visit_loop(e, parameters);
-        for (const ExpressionPtr& argument : e.arguments) visit(*argument, parameters);
+        for (size_t i = 0; i < e.arguments.size(); ++i)
+            if (!is_word(e, i)) visit(*e.arguments[i], parameters);
         if (e.kind == Kind::kMember) visit_member(e, parameters);
+    }
+
+    /// `axis=batch`: a word, no value.
+    static bool is_word(const Expression& e, size_t argument) {
+        const Expression& value = *e.arguments[argument];
+        return e.kind == Kind::kCall && e.argument_names[argument] == "axis" &&
+               value.kind == Kind::kName && (value.text == "batch" || value.text == "example");
     }
 
     /// The names of a loop hide nothing: whoever reads `x` has to know which one it is. Its own

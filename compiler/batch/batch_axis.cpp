@@ -1,5 +1,8 @@
-// A rule per op, in both directions: what is known of an operand says something of the result, and
-// the other way around. The rules are applied until they say nothing new.
+// Finds out which axis of which value counts the examples of a batch. There is a rule per op that
+// works in both directions: what is known of an operand says something of the result, and the other
+// way around (a constant that is added to a batch must itself have a row per example). The rules
+// are applied to all operations again and again until nothing new is found, which comes to an end
+// because each round but the last settles at least one value.
 #include "compiler/batch/batch_axis.h"
 
 #include <fmt/format.h>
@@ -15,11 +18,14 @@ namespace {
 
 using namespace ir;  // NOLINT: all of this is about ir
 
+/// The product of the sizes of axes `from` up to `to`.
 int64_t product(const Shape& shape, int64_t from, int64_t to) {
     return std::accumulate(shape.begin() + from, shape.begin() + to, int64_t{1},
                            std::multiplies<>());
 }
 
+/// Works on one function. Once the examples turn out to depend on each other, `axes_.why` says so
+/// and the rest is skipped.
 class Finder {
   public:
     Finder(const Module& module, const Function& function)
@@ -42,6 +48,7 @@ class Finder {
         } while (changed_ && axes_.why.empty());
     }
 
+    /// Inputs are where batches come from: their first axis counts examples.
     void start(const Input& input) {
         const Type& type = f_.type(input.value);
         if (input.source.kind == InputSource::Kind::kArgument || type.is_scalar() ||
@@ -94,6 +101,9 @@ class Finder {
         if (found != dims.end())
             set(op, op.operands[0], {found - dims.begin(), result->outer, result->inner});
     }
+    /// Along another axis than the batch's, a concat is like an element-wise op. Along the batch's
+    /// own axis it puts batches behind one another, so the result holds as many as the operands
+    /// together: `outer` adds up, once all operands are known.
     void flow(const Concat& concat, const Operation& op) {
         std::optional<BatchAxis> known = axes_.of[op.result()];
         if (known && known->axis == concat.axis) return;
@@ -249,6 +259,8 @@ class Finder {
         return axes_.of[op.operands[operand]];
     }
 
+    /// Notes what was found of a value. A contradiction means that examples are mixed; a parameter
+    /// cannot have a row per example.
     void set(const Operation& op, ValueId value, const BatchAxis& axis) {
         auto& here = axes_.of[value];
         if (here == axis) return;

@@ -1,4 +1,5 @@
-// Replaces sizes where batch_axis found the batch, then plans the memory.
+// Replaces sizes where batch_axis found the batch, then plans the memory anew and verifies the
+// result.
 #include "compiler/batch/rebatch.h"
 
 #include <fmt/format.h>
@@ -14,6 +15,9 @@ namespace {
 
 using namespace ir;  // NOLINT: all of this is about ir
 
+/// Changes the sizes of one function from `before` to `after` examples: in the types of values, in
+/// the attributes that count positions (slice, pad), and in the spaces of loops. Places in memory
+/// are dropped.
 class Resizer {
   public:
     Resizer(Function& function, const BatchAxes& axes, int64_t before, int64_t after)
@@ -68,8 +72,8 @@ class Resizer {
 
     Function& f_;
     const BatchAxes& axes_;
-    int64_t before_, after_;
-    std::vector<Value> old_;
+    int64_t before_, after_;  ///< batch sizes
+    std::vector<Value> old_;  ///< the values as they were, to compare shapes with
 };
 
 /// Whether each result has a row per example.
@@ -99,6 +103,9 @@ bool couples_examples(const Module& module, const Function& function) {
     return !find_batch_axes(module, function).why.empty();
 }
 
+/// Works on a module of its own that holds copies of the states and this one function, so that the
+/// pass plan_memory can be used as it is. The result is verified: if a rule of batch_axis were
+/// wrong, the answer is "cannot be done" and not a wrong function.
 std::optional<Module> rebatch(const Module& module, const Function& function, int64_t rows,
                               std::string& why) {
     if (!function.updates.empty()) {

@@ -1,5 +1,6 @@
-// Reading is a chain of checks, from "is this a file" to "is this a module"; the first that fails
-// says why.
+// Reading and writing .gmc files. Reading is a chain of checks, from "is this a file" to "is this a
+// well-formed module"; the first that fails says why. The file may come from a stranger, so its
+// size is bounded and nothing of it is trusted before the verifier has passed it.
 #include "compiler/ir/artefact.h"
 
 #include <fmt/format.h>
@@ -19,16 +20,21 @@
 namespace gmc::ir {
 namespace {
 
-/// Far above any model's text (a line per op), far below what would exhaust memory.
+/// A model's text takes a line per op, at most some megabytes; 256 MiB is far more, and far less
+/// than what would exhaust memory.
 constexpr size_t kLargestFileBytes = size_t{256} << 20;
 constexpr std::string_view kChecksum = "checksum ";
+/// A CRC-32 in hexadecimal digits.
 constexpr size_t kChecksumDigits = 8;
 
+/// Closes a file when its owner goes.
 struct CloseFile {
     void operator()(std::FILE* file) const { std::fclose(file); }
 };
 using File = std::unique_ptr<std::FILE, CloseFile>;
 
+/// Reports an error about the file as a whole: its path is added as a source without text, so that
+/// the message begins with the path.
 Failure fail(const std::string& path, const std::string& why, Diagnostics& diagnostics,
              const std::string& help = "") {
     const uint32_t file = diagnostics.sources().add(path, "");
@@ -37,6 +43,8 @@ Failure fail(const std::string& path, const std::string& why, Diagnostics& diagn
     return {};
 }
 
+/// The CRC-32 of zlib. It finds accidents (a cut file, an edit), which is its purpose; it is no
+/// protection against intent.
 std::string checksum_of(std::string_view text) {
     const uLong crc = crc32_z(0, reinterpret_cast<const Bytef*>(text.data()), text.size());
     return fmt::format("{:08x}", crc);
@@ -47,6 +55,7 @@ bool starts_like_artefact(std::string_view text) {
     return text.substr(0, 4) == "gmc " || text.substr(0, 2) == "//";
 }
 
+/// Reads the whole file or the standard input, up to the size limit.
 Result<std::string> read_text(const std::string& path, Diagnostics& diagnostics) {
     const bool standard_input = path == "-";
     std::error_code code;
@@ -111,6 +120,9 @@ std::string artefact_text(const Module& module) {
     return text + std::string(kChecksum) + checksum_of(text) + "\n";
 }
 
+/// The data are synced before the rename: after a power cut the path holds either the old file or
+/// the whole new one. The process id in the temporary name keeps two runs that write the same file
+/// apart.
 bool write_file(const std::string& path, const std::string& text, Diagnostics& diagnostics) {
     const std::string temporary = fmt::format("{}.{}.tmp", path, ::getpid());
     std::error_code code;
@@ -131,7 +143,8 @@ bool write_file(const std::string& path, const std::string& text, Diagnostics& d
 }
 
 bool is_artefact(const std::string& path) {
-    // A pipe, for one, could be read only once, and may have nothing to read yet.
+    // Only plain files are looked into: a pipe could be read only once, and may have nothing to
+    // read yet.
     std::error_code code;
     if (!std::filesystem::is_regular_file(path, code)) return false;
     const File file(std::fopen(path.c_str(), "rb"));

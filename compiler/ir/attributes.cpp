@@ -1,4 +1,6 @@
-// What is compiled once for all objects with fields.
+// The text of attribute values, one overload of text_of() per type of member, compiled once for all
+// objects with fields. Floating-point numbers get the fewest digits that read back as the same
+// number (fmt's default), so that text loses nothing.
 #include "compiler/ir/attributes.h"
 
 #include <fmt/format.h>
@@ -40,6 +42,8 @@ std::string attribute_text(const ConstMember& member) {
     return std::visit([](const auto* value) { return text_of(*value); }, member.value);
 }
 
+/// `defaults` are the members of a default-made object of the same type, in the same order; members
+/// equal to theirs are left out.
 std::string attributes_text(const std::vector<ConstMember>& members,
                             const std::vector<ConstMember>& defaults) {
     std::string out;

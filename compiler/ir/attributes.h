@@ -47,7 +47,7 @@ auto members_of(Object& object) {
 }
 inline std::vector<Member> members_of(std::monostate&) { return {}; }
 inline std::vector<ConstMember> members_of(const std::monostate&) { return {}; }
-/// Those of the op at hand.
+/// The attributes of whichever op the variant holds.
 std::vector<Member> members_of(OpVariant& op);
 std::vector<ConstMember> members_of(const OpVariant& op);
 

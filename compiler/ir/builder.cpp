@@ -1,4 +1,6 @@
-// Emission of ops with their inferred types.
+// Appends ops with their inferred types. Ops whose derivatives and shapes are composed of others
+// (mean, splat, parts of a pack) are functions here and no ops of the IR, so that passes and
+// kernels need not know them.
 #include "compiler/ir/builder.h"
 
 #include <algorithm>
@@ -58,6 +60,7 @@ ValueId Builder::reduce_sum(ValueId x, std::vector<int64_t> axes) {
     return emit(ReduceSum{std::move(axes)}, {x});
 }
 
+/// A sum times 1 / count: the compiler has a sum and a product, and needs no mean.
 ValueId Builder::reduce_mean(ValueId x, std::vector<int64_t> axes) {
     double count = 1;
     for (int64_t axis : axes) count *= static_cast<double>(shape(x)[axis]);

@@ -47,7 +47,7 @@ class Builder {
     ValueId broadcast(ValueId x, std::vector<int64_t> dims, Shape shape);
     /// A scalar repeated to `shape`.
     ValueId splat(ValueId scalar, Shape shape) { return broadcast(scalar, {}, std::move(shape)); }
-    /// The operand of a `pack` again: the elements of its result `value` from `position` on, as a
+    /// Takes an operand of a `pack` out again: the elements of `packed` from `position` on, as a
     /// tensor of `shape`.
     ValueId packed_part(ValueId packed, int64_t position, Shape shape);
     /// Sum over `axes` (increasing); the value itself when there are none.

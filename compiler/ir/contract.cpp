@@ -1,4 +1,5 @@
-// The words of the contract.
+// The words of the contract: formats of data, sources of inputs, actions after divergence. Each
+// list stands here once, for printer, parser, verifier and runtime.
 #include "compiler/ir/contract.h"
 
 #include <algorithm>
@@ -9,6 +10,7 @@ namespace {
 constexpr std::string_view kFormats[] = {"idx", "npy", "npz",       "folder",
                                          "csv", "wav", "synthetic", "labels"};
 
+/// A kind of source and how the text of the IR writes it.
 struct SourceWord {
     InputSource::Kind kind;
     std::string_view word;  ///< with a dot: a name follows
@@ -28,6 +30,7 @@ std::string to_string(const InputSource& source) {
     return "argument";
 }
 
+/// A word that ends in a dot needs a name behind it, any other must stand alone.
 std::optional<InputSource> input_source(std::string_view text) {
     for (const SourceWord& known : kSourceWords) {
         if (known.word == text && !known.word.ends_with('.')) return InputSource{known.kind, ""};

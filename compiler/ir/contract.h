@@ -37,7 +37,7 @@ struct InputSource {
 
     static InputSource data(std::string field) { return {Kind::kData, std::move(field)}; }
     bool is_data() const { return kind == Kind::kData; }
-    /// Whether it is known when @evaluate has run over all of the data.
+    /// Whether its value is known only after @evaluate has run over all of the data.
     bool is_of_set() const { return kind == Kind::kTotal || kind == Kind::kLargest; }
     bool is_noise() const { return kind == Kind::kNormal || kind == Kind::kUniform; }
     friend bool operator==(const InputSource&, const InputSource&) = default;
@@ -45,7 +45,7 @@ struct InputSource {
 /// "data.image", "normal", "uniform", "valid", "total.sum.0", "largest.max.0", "argument",
 /// "carried", "element" or "captured".
 std::string to_string(const InputSource& source);
-/// The source of that text; none when it is no such text.
+/// The source that a text such as "data.image" names; none when it names none.
 std::optional<InputSource> input_source(std::string_view text);
 
 /// [low, high]

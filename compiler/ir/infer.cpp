@@ -1,4 +1,7 @@
-// Shape rules, one overload per op or family.
+// Shape rules, one overload of infer() per op or family of ops. A rule gets the operands' types,
+// and the declared type where the op has one; it returns the result's type or says why there is
+// none. The declared type is not trusted: where the result follows from the operands, the caller
+// compares the two.
 #include "compiler/ir/infer.h"
 
 #include <fmt/format.h>
@@ -10,8 +13,10 @@
 namespace gmc::ir {
 namespace {
 
-/// Numbers in attributes stay below this, and those that are multiplied by a size below the other:
-/// then no sum or product of them with sizes, at most 2^40, overflows.
+/// A module may come from a stranger, so attributes may be any number. They are bounded before the
+/// rules calculate with them: those that are only added stay below 2^40, those that are multiplied
+/// by a size below 2^20. Sizes are at most 2^40 (the parser checks that), so no sum and no product
+/// overflows 64 bits.
 constexpr int64_t kLargestNumber = int64_t{1} << 40;
 constexpr int64_t kLargestFactor = int64_t{1} << 20;
 
@@ -46,6 +51,8 @@ bool takes_no_bf16(std::string_view name, const Type& type, InferContext& c) {
     return false;
 }
 
+/// All operands have one shape, which is the result's. There is no implicit broadcasting in the IR:
+/// a `broadcast` op says it, so that its derivative and its cost are visible.
 Type infer_elementwise(std::string_view name, InferContext& c) {
     for (const Type& t : c.operands)
         if (t != c.operands[0])
@@ -55,6 +62,7 @@ Type infer_elementwise(std::string_view name, InferContext& c) {
     return c.operands[0];
 }
 
+/// The type that was written for the result, for ops whose operands do not say it.
 Type declared_type(std::string_view name, InferContext& c) {
     if (c.declared == nullptr) return c.fail(fmt::format("`{}` needs its type written", name));
     return *c.declared;
@@ -76,8 +84,10 @@ Type infer_reduction(std::string_view name, const std::vector<int64_t>& axes, In
     return result;
 }
 
-/// Checks that x[N,D...,C] convolved with w[K...,C/groups,F] gives y[N,E...,F]; an empty string
-/// when it does.
+/// Checks that x[N,D...,C] convolved with w[K...,C/groups,F] gives y[N,E...,F], where along each
+/// spatial axis E = (D + pads - (dilation (K - 1) + 1)) / stride + 1, rounded down. Returns what is
+/// wrong, or "". The three convolutions share it, since each knows all three types: conv has x and
+/// w, its adjoints have two of the others.
 std::string check_conv(const ConvWindow& window, const Type& x, const Type& w, const Type& y) {
     const size_t spatial = window.strides.size();
     if (spatial == 0 || window.pads_begin.size() != spatial || window.pads_end.size() != spatial ||
@@ -108,7 +118,8 @@ std::string check_conv(const ConvWindow& window, const Type& x, const Type& w, c
     return "";
 }
 
-/// The type of a contraction with this shape.
+/// The type of a contraction whose result has this shape. Its operands have one element type; of
+/// bf16 operands the result may be declared f32, which keeps all bits of the sums.
 Type contraction_type(std::string_view name, Shape shape, InferContext& c) {
     const DType a = c.operands[0].dtype, b = c.operands[1].dtype;
     if (a != b)
@@ -119,6 +130,8 @@ Type contraction_type(std::string_view name, Shape shape, InferContext& c) {
     return {widens ? DType::kF32 : a, std::move(shape)};
 }
 
+/// The rule of one of the three convolutions: `result` is the type of the one among x, w and y that
+/// the op computes.
 Type checked_conv(const ConvWindow& window, const Type& x, const Type& w, const Type& y,
                   const Type& result, std::string_view name, InferContext& c) {
     const std::string why = check_conv(window, x, w, y);
@@ -146,7 +159,7 @@ Type infer(const Cast&, InferContext& c) {
     return result;
 }
 
-/// Sizes up to 2^24, so that every position is exact in f32.
+/// Sizes up to 2^24, because every integer up to there is exact in f32.
 Type infer(const Iota& op, InferContext& c) {
     const Type result = declared_type("iota", c);
     if (!takes_no_bf16("iota", result, c)) return {};
@@ -180,6 +193,8 @@ Type infer(const Broadcast& op, InferContext& c) {
     return result;
 }
 
+/// Sizes add up along `axis`. To compare the other axes, the operand's size along `axis` is
+/// replaced by that of the first operand.
 Type infer(const Concat& op, InferContext& c) {
     if (c.operands.empty()) return c.fail("`concat` needs at least one operand");
     Type result = c.operands[0];
@@ -212,6 +227,8 @@ Type infer(const Pack&, InferContext& c) {
     return {c.operands[0].dtype, {elements}};
 }
 
+/// Each axis grows by what is put in front, behind, and between its n elements, of which there are
+/// n - 1 gaps.
 Type infer(const Pad& op, InferContext& c) {
     Type result = c.operands[0];
     const size_t rank = result.shape.size();
@@ -269,6 +286,8 @@ Type infer(const Transpose& op, InferContext& c) {
     return result;
 }
 
+/// The result's sizes follow from the window. Where they would be negative, the size 0 is put in,
+/// and check_conv says what is wrong.
 Type infer(const Conv& op, InferContext& c) {
     const Type &x = c.operands[0], &w = c.operands[1];
     const size_t spatial = op.strides.size();

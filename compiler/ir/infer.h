@@ -9,9 +9,9 @@
 
 namespace gmc::ir {
 
-/// What a shape rule sees. `declared` is the type written or asked for, needed by ops whose result
-/// does not follow from their operands (constants, broadcasts, reshapes, backward convolutions);
-/// null when none was given.
+/// What a shape rule sees, and where it reports. `declared` is the type that is written or asked
+/// for, needed by ops whose result does not follow from their operands (constants, broadcasts,
+/// reshapes, backward convolutions); null when none was given.
 struct InferContext {
     std::vector<Type> operands;
     const Type* declared = nullptr;

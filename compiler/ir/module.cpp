@@ -1,4 +1,6 @@
-// Look-ups in modules and the naming of values.
+// Look-ups in modules by name, and the naming of values. A function may have very many values, so
+// its names and states are found through hash tables; functions and states of a module are looked
+// up by name seldom, and are found by searching.
 #include "compiler/ir/module.h"
 
 #include <fmt/format.h>
@@ -26,6 +28,8 @@ ValueId Function::add_value(std::string name, Type type) {
     return static_cast<ValueId>(values.size()) - 1;
 }
 
+/// Passes may append values themselves, so the table is brought up to date first: `looked_at_` is
+/// how many values it has seen. Each value is looked at once in the function's life.
 ValueId Function::state_value(StateId state, const Module& module) {
     for (; looked_at_ < values.size(); ++looked_at_)
         if (values[looked_at_].state != kNone)

@@ -1,6 +1,10 @@
-// A module: typed state, what the runtime is told (contract.h), and functions of pure ops over that
-// state.
-// A function reads every state as it was at entry; `updates` say what the states are afterwards.
+// The data structures of the IR. A module holds states (tensors that live from step to step), what
+// the runtime is told (contract.h), and functions of pure ops over the states.
+// - A function reads every state as it was at entry; its `updates` say what the states are
+//   afterwards. So there is no order of effects that passes would have to keep: operations may be
+//   moved, repeated or dropped as their operands allow.
+// - Values are in static single assignment: each is defined once, by an input, a state or one
+//   operation. Ids are indices, so tables by value are vectors.
 #pragma once
 
 #include <cstdint>
@@ -40,12 +44,14 @@ struct Value {
     StateId home = kNone;          ///< set by plan_memory: it is computed in this state's memory
 };
 
+/// One op applied to values of a function. A `fused` operation has a body, whose operations define
+/// values of the same function.
 struct Operation {
-    OpVariant op;
-    std::vector<ValueId> operands;
+    OpVariant op;                   // which op, with its attributes
+    std::vector<ValueId> operands;  ///< in the order of OpInfo::operands
     std::vector<ValueId> results;
     Location location;
-    std::vector<Operation> body;  ///< only of `fused`
+    std::vector<Operation> body;  ///< only of `fused`: the ops of its loop, in order
 
     const OpInfo& info() const { return op_info(op); }
     template <typename T>
@@ -61,6 +67,7 @@ struct Input {
     InputSource source;
 };
 
+/// Says that after the function `state` is what `value` is. Both have the same type.
 struct Update {
     StateId state = kNone;
     ValueId value = kNone;
@@ -72,6 +79,8 @@ struct NamedValue {
     ValueId value = kNone;
 };
 
+/// What is run at once: a training step, evaluation, sampling. Passes rewrite the operations;
+/// plan_memory adds the places in memory.
 struct Function {
     std::string name;
     std::vector<Value> values;
@@ -92,18 +101,23 @@ struct Function {
     void renumber_states(const std::vector<StateId>& numbers);
 
   private:
+    /// By name: the number that the next value of that name gets after a dot.
     std::unordered_map<std::string, int> name_uses_;
-    // Found by state_value(), which looks at each value once.
+    // A table for state_value(): the value of each state among the first `looked_at_` values.
     std::unordered_map<StateId, ValueId> state_values_;
     size_t looked_at_ = 0;
 };
 
-/// How a state starts. Random kinds use Philox stream `stream` (with the high bit set) at call 0.
+/// How a state starts. Random kinds draw from Philox with the run's seed and the state's own stream
+/// number, so that a parameter starts with the same numbers whatever else the model has. The stream
+/// has its high bit set, which keeps it apart from those of random ops; the call counter is 0.
 struct Initializer {
     /// zeros ones constant normal uniform glorot_uniform/_normal he_uniform/_normal orthogonal
     std::string kind = "zeros";
     /// Constant: the value; uniform: the limit; normal: the deviation; orthogonal: the gain.
     double value = 0;
+    /// Of glorot and he: on how many inputs an output depends, and on how many outputs an input
+    /// acts.
     int64_t fan_in = 0, fan_out = 0;
     int64_t stream = 0;
     static constexpr auto fields() {
@@ -113,6 +127,8 @@ struct Initializer {
     }
 };
 
+/// What a state is for. The role decides who changes it and whether a checkpoint keeps it (copies
+/// are made again).
 enum class StateRole : uint8_t {
     kParameter,  ///< trained
     kStatistic,  ///< moved by the forward pass (batch norm's running mean)
@@ -121,15 +137,17 @@ enum class StateRole : uint8_t {
 };
 const char* state_role_name(StateRole role);
 
+/// A stored tensor that lives from step to step.
 struct State {
     std::string name;
     Type type;
     StateRole role = StateRole::kParameter;
     Initializer initializer;  ///< not of copies
     Location location;
-    StateId source = kNone;  ///< of a copy
+    StateId source = kNone;  ///< of a copy: the parameter that it holds in bf16
 };
 
+/// A whole compiled model: what stands in a .gmc file.
 struct Module {
     std::string name;
     std::vector<std::string> files;  ///< model files that Locations point into

@@ -18,7 +18,8 @@
 
 namespace gmc::ir {
 
-/// What passes may know of an op without knowing the op.
+/// What passes may know of an op without knowing which op it is. A pass that asks for traits works
+/// for ops that are added later.
 enum Trait : unsigned {
     kElementwise =
         1u << 0,  ///< operands and result have one shape; element i depends on elements i only
@@ -36,12 +37,13 @@ enum Trait : unsigned {
     kLoop = 1u << 8,     ///< runs the ops of its body in one loop
 };
 
-/// An op's fixed facts. `operands` names them, e.g. "x, weights"; "..." stands for any number.
+/// An op's facts that do not depend on attributes. `operands` names the operands, e.g. "x,
+/// weights"; "..." stands for any number of them.
 struct OpInfo {
     std::string_view name;
     std::string_view operands;
-    std::string_view summary;
-    unsigned traits = 0;
+    std::string_view summary;  ///< its formula or meaning in a line, for OPS.md
+    unsigned traits = 0;       ///< Trait flags
     /// What one element of the result costs in a loop, in additions: for decisions of the compiler
     /// (compute again or store?) and of the runtime (one thread or all?). Measured by
     /// tests/bench/loop_bench with AVX-512.
@@ -71,10 +73,12 @@ struct Field {
     T Op::*member;
 };
 template <typename Op, typename T>
+/// Makes a row of `fields()`: `field("slope", &LeakyRelu::slope)`.
 constexpr Field<Op, T> field(std::string_view name, T Op::*member) {
     return {name, member};
 }
 
+/// Base of ops without attributes.
 struct NoFields {
     static constexpr auto fields() { return std::tuple<>(); }
 };

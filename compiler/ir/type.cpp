@@ -1,4 +1,4 @@
-// Names and sizes of tensor types.
+// Names, sizes and the text of tensor types.
 #include "compiler/ir/type.h"
 
 #include <fmt/format.h>

@@ -14,19 +14,23 @@ const char* dtype_name(DType dtype);
 /// Bytes of one element.
 int64_t dtype_size(DType dtype);
 
-/// Every tensor in memory begins at a multiple of so many bytes: a cache line, and a register of
-/// AVX-512.
+/// Every tensor in memory begins at a multiple of this many bytes, which is a cache line and a
+/// register of AVX-512. So a vector load at the beginning of a tensor never crosses a cache line,
+/// and two tensors never share one.
 inline constexpr int64_t kTensorAlignment = 64;
 
-/// No machine has more memory, 64 TiB: what needs more is refused before its size is calculated
-/// with.
+/// 64 TiB, more than the machines that gmc is made for have: what needs more is refused before
+/// anything is calculated with its size. The bound is far below 2^63, so that sums and products of
+/// byte counts cannot overflow.
 inline constexpr int64_t kLargestMemory = int64_t{1} << 46;
 
 using Shape = std::vector<int64_t>;
 
+/// What is known of a tensor at compile time. Every size is a positive number: batches are fixed
+/// when a model is compiled, so that memory can be planned.
 struct Type {
     DType dtype = DType::kF32;
-    Shape shape;
+    Shape shape;  ///< sizes of the axes, outermost first; {} for a scalar
 
     int64_t rank() const { return static_cast<int64_t>(shape.size()); }
     /// Number of elements; 1 for a scalar, f32[].

@@ -42,13 +42,14 @@
 namespace gmc::ir {
 namespace {
 
-/// The name as it is printed, for messages.
+/// The name of a value as it is printed, for messages.
 std::string shown(const Function& function, ValueId value) {
     const Value& v = function.values[value];
     return fmt::format("`{}{}`", v.state == kNone ? "%" : "@", v.name);
 }
 
-/// Whether all ids are in range, so that the function can be printed and walked.
+/// Checks that all ids are in range. It runs before everything else: only then can the function be
+/// printed and walked without reading outside of its vectors.
 class IdCheck {
   public:
     IdCheck(const Module& module, const Function& function)
@@ -92,6 +93,8 @@ class IdCheck {
 /// Bodies that stand before the function at hand, and whose scan has not come yet.
 using Bodies = std::map<std::string_view, const Function*>;
 
+/// Checks one function from top to bottom, in the order of execution: what is known (defined so
+/// far) grows with every operation. Each value is looked at a constant number of times.
 class FunctionCheck {
   public:
     FunctionCheck(const Module& module, const Function& function, const VerifyOptions& options,
@@ -116,6 +119,7 @@ class FunctionCheck {
     }
 
   private:
+    /// Whether a value may be read at the point that the check has reached.
     enum class Known : uint8_t {
         kNo,
         kYes,
@@ -257,6 +261,10 @@ class FunctionCheck {
 
     // ---- fused ops ----
 
+    /// The rules of a loop's body. It walks the body like ordinary operations, so that definitions
+    /// and types are checked as everywhere; then it hides the values of the body from the rest of
+    /// the function, apart from the op's results. `read_outside` collects the body's outside
+    /// operands in order of first use, which is what the op's operand list must be.
     void fused(const Operation& op, const Fused& attributes) {
         std::set<ValueId> inside, reduced;
         std::vector<ValueId> read_outside;
@@ -293,6 +301,8 @@ class FunctionCheck {
         }
     }
 
+    /// One op of the body: it fits in a loop, reads no total of the same loop (a reduction is
+    /// complete only when the loop has ended), and has the loop's shape.
     void fused_body_op(const Operation& inner, const Shape& space,
                        const std::set<ValueId>& reduced) {
         const OpInfo& info = inner.info();
@@ -368,7 +378,9 @@ class FunctionCheck {
     const VerifyOptions& options_;
     Bodies& bodies_;
     VerifyReport& report_;
+    /// By value.
     std::vector<Known> known_;
+    /// Names of the values defined so far.
     std::unordered_set<std::string_view> names_;
 };
 
@@ -381,6 +393,9 @@ void verify_names(const Items& items, const char* what, VerifyReport& report) {
                 fmt::format("two {} are named `@{}`, or one has no name", what, item.name));
 }
 
+/// States are f32 parameters, statistics and slots; behind them stand bf16 copies of parameters.
+/// Copies come last so that the memory of all other states is one piece without gaps, which
+/// checkpoints save.
 void verify_states(const Module& module, VerifyReport& report) {
     verify_names(module.states, "states", report);
     bool copies = false;

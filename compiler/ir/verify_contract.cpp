@@ -1,23 +1,5 @@
-// The invariants of a module's contract:
-//   fields     of the training data, and of the test data, have names of their own, a known format
-//              and a source; the shape of an example has positive sizes; ranges are finite and in
-//              order; counts and classes are not negative, and bounded
-//   labels     have the shape of a number and name another field of the same data
-//   pictures   from a folder have the shape [height, width, channels]
-//   class_names  are as many as there are classes
-//   test       each field is also one of the training data, with the same shape
-//   train      batch size and epochs are positive and bounded
-//   run        counts and times are bounded; what is watched is a figure of @evaluate
-//   schedule   names functions of the module; how often each is called is positive and bounded
-//   compile    the memory limit is not negative
-// A module that is to run has a name that can be a folder's, training and a schedule, and each
-// input of its functions
-//   data       is named like a field of the training data and has the type f32[batch size, shape]
-//   noise      is f32 with as many rows as the batch
-//   valid      is f32[batch size]
-//   argument   does not occur, since nobody is there to give it
-// The bounds keep sums and products of these numbers far inside 64 bits, and class numbers exact in
-// f32.
+// The bounds keep sums and products of these numbers far inside 64 bits. Class numbers stay below
+// 2^24, so that they are exact in f32.
 #include "compiler/ir/verify_contract.h"
 
 #include <fmt/format.h>
@@ -43,6 +25,8 @@ bool is_name(const std::string& text) {
     });
 }
 
+/// Checks the lines of the contract one after another. Errors point at the line, which is found by
+/// how it begins (`line_` for data fields).
 class ContractCheck {
   public:
     ContractCheck(const Module& module, VerifyReport& report) : module_(module), report_(report) {}
@@ -63,6 +47,7 @@ class ContractCheck {
     }
 
   private:
+    /// Reports a number that lies outside of [least, most].
     void number(const std::string& line, const char* what, int64_t value, int64_t least,
                 int64_t most) {
         if (value < least || value > most)
@@ -198,6 +183,8 @@ class ContractCheck {
                     check_input(function, function.inputs[i]);
     }
 
+    /// An input's type must be what its source will deliver: a batch of the named field, noise with
+    /// a row per example, or a result of @evaluate of the same type.
     void check_input(const Function& function, const Input& input) {
         const Type& type = function.type(input.value);
         const int64_t batch = module_.training->batch_size;

@@ -8,12 +8,12 @@
 //              body, have none; the result of a reshape has its operand's place, or none. A slice
 //              whose place is where its part of the operand is, is a view: nothing is copied
 //   arena      places are multiples of 64 bytes and inside the arena
-//   overlap    no two values that are alive at the same time share a byte. A value lives from the op
+// overlap    no two values that are alive at the same time share a byte. A value lives from the op
 //              that makes it to the last op that reads it, or to the end when it is a result or an
 //              update. An element-wise op may write its result exactly over an operand that no
 //              later op reads. A concat or pack does not write operands that are in their place
 //              already
-//   homes      a value at `@w` is the value that updates @w. No later op reads the old @w, and an op
+// homes      a value at `@w` is the value that updates @w. No later op reads the old @w, and an op
 //              that reads it and writes the new one does both element by element. A value may cover
 //              @w and the states behind it: then slices of it update each of them, or it is a pack
 //              of their old values
@@ -36,10 +36,11 @@
 namespace gmc::ir {
 namespace {
 
-/// More overlaps of a function are not told.
+/// After this many overlaps of a function the check ends: a module made to be bad could have a
+/// quadratic number of them.
 constexpr int kMostConflicts = 50;
 
-/// One tensor in memory: a value and the reshapes of it.
+/// One tensor in memory: a value and the reshapes of it, which share its bytes.
 struct Buffer {
     ValueId value = kNone;
     int64_t first = 0;  ///< index of the op that writes it; -1 for inputs and states
@@ -54,6 +55,10 @@ struct Buffer {
     }
 };
 
+/// Checks the plan of one function. First every value gets a Buffer with its lifetime and its
+/// bytes, worked out anew from the function, not taken from the pass. Then each buffer is checked
+/// alone (check_place, check_home), and against those that it could overlap (check_home in the
+/// states, check_overlaps in the arena).
 class PlanCheck {
   public:
     PlanCheck(const Module& module, const Function& function, VerifyReport& report)
@@ -120,6 +125,8 @@ class PlanCheck {
         b.end = b.begin + v.type.bytes();
     }
 
+    /// Walks the operations in order. The index of an operation is the time; inputs and states
+    /// exist from -1, results and updates are needed until the number of operations.
     void find_buffers() {
         const auto end = static_cast<int64_t>(function_.operations.size());
         for (const Input& input : function_.inputs) add_buffer(input.value, -1);
@@ -171,6 +178,7 @@ class PlanCheck {
             report_.error(function_, fmt::format("{} is captured, but has a place", shown(value)));
     }
 
+    /// Notes that `value` is read at `index`. A view keeps the buffers alive in which it lies.
     void extend(ValueId value, int64_t index) {
         for (int32_t i = buffer_of_[root_[value]]; i != kNone; i = buffers_[i].viewed)
             buffers_[i].last = std::max(buffers_[i].last, index);
@@ -178,6 +186,8 @@ class PlanCheck {
 
     const Buffer& buffer(ValueId value) const { return buffers_[buffer_of_[root_[value]]]; }
 
+    /// A slice whose place is exactly where its part of the operand lies is a view: nothing is
+    /// copied, so it is no buffer of its own.
     void slice(const Operation& op) {
         const std::optional<int64_t> offset = view_offset(function_, op);
         const Buffer &whole = buffer(op.operands[0]), &part = buffers_.back();
@@ -186,6 +196,7 @@ class PlanCheck {
             buffers_.back().viewed = buffer_of_[root_[op.operands[0]]];
     }
 
+    /// A reshape is another name for its operand's buffer.
     void reshape(const Operation& op) {
         root_[op.result()] = root_[op.operands[0]];
         const Value& own = function_.values[op.result()];
@@ -225,6 +236,9 @@ class PlanCheck {
         }
     }
 
+    /// A value that is computed in the memory of states (`at @w`). It must be the new value of
+    /// every state that it covers, and everything else at these bytes must be out of the way: the
+    /// old values are read by no later operation, and another new value there is an error.
     void check_home(const Buffer& b) {
         const std::string& name = module_.states[function_.values[b.value].home].name;
         const Operation* op = b.first < 0 ? nullptr : &function_.operations[b.first];
@@ -313,6 +327,10 @@ class PlanCheck {
         }
     }
 
+    /// Finds pairs of values in the arena that are alive at the same time and share bytes. It
+    /// sweeps over the buffers in the order in which they are written, and keeps the set of those
+    /// that are still alive in a RangeSet; `deaths` says who leaves it next. So it takes time n log
+    /// n plus the number of overlaps, where comparing all pairs would take n^2.
     void check_overlaps() {
         std::vector<Buffer> placed;
         for (const Buffer& b : buffers_) {
@@ -410,6 +428,8 @@ class PlanCheck {
         });
     }
 
+    /// Whether the loop reads `operand` only at the element that it is computing. A broadcast reads
+    /// an element for many results, so it would read what was overwritten.
     bool reads_by_index(const Operation& op, ValueId operand) const {
         return std::all_of(op.body.begin(), op.body.end(), [&](const Operation& inner) {
             return inner.as<Broadcast>() == nullptr || inner.operands[0] != operand;
@@ -425,6 +445,8 @@ class PlanCheck {
     std::vector<Buffer> buffers_;
     std::vector<int64_t> offsets_;  ///< by state: where it begins in the memory of all; and the end
     std::map<StateId, std::vector<ValueId>> updates_of_;
+    /// A pack can have thousands of parts, and writes() is asked about each of them, so the offsets
+    /// of the last one asked for are kept.
     const Operation* joining_ = nullptr;  ///< the concat or pack that `writes` was asked about last
     std::vector<int64_t> joined_offsets_;        ///< of its parts
     std::vector<std::vector<int32_t>> sharers_;  ///< by state: buffers that lie in it

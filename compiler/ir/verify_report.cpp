@@ -1,4 +1,5 @@
-// Finding an op's line in the printed module.
+// Finds the line of a printed module that an error is about, so that the message can quote it with
+// a caret.
 #include "compiler/ir/verify_report.h"
 
 #include "compiler/ir/text/printer.h"
@@ -11,7 +12,9 @@ static std::string head_of(const Function& function) {
 
 const SourceFile& VerifyReport::printed() {
     if (!file_) {
-        // A file that gmc wrote is the printed module, apart from its checksum: errors name it.
+        // A file that gmc wrote holds the same text as the printed module (the reader cuts off its
+        // checksum), so errors can name the file that the user gave. Any other module, such as one
+        // in the middle of the passes, is added as a source of its own.
         const std::string text = print(module_);
         for (uint32_t file = 1; file <= diagnostics_.sources().count() && !file_; ++file)
             if (diagnostics_.sources().file(file).text() == text) file_ = file;
@@ -34,8 +37,8 @@ void VerifyReport::error_at(const Function& function, const std::string& line,
 
 void VerifyReport::error(const Function& function, const Operation& operation,
                          const std::string& text) {
-    // Of a fused op the first line; of any op without the place in the model, which the excerpt
-    // shows.
+    // The line is looked for without the place in the model, which the excerpt shows in any case,
+    // and of a fused op only the first line is looked for: its body has lines of its own.
     std::string line = print(module_, function, operation);
     line = line.substr(0, std::min(line.find('\n'), line.find("  //")));
     error_at(function, line, text);

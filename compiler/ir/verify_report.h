@@ -1,5 +1,5 @@
-// Errors of the verifier. A module in memory has no text to point into, so the report prints it
-// when the first error comes, and points into that.
+// Errors of the verifier. A module in memory has no text to point into, so the report prints the
+// module when the first error comes, and points into that text.
 #pragma once
 
 #include <optional>

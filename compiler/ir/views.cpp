@@ -1,10 +1,15 @@
-// Row-major arithmetic.
+// Offsets of slices and of parts in row-major tensors: which parts of a tensor are one contiguous
+// piece of memory.
 #include "compiler/ir/views.h"
 
 #include <algorithm>
 
 namespace gmc::ir {
 
+/// Walks from the innermost axis outwards. `step` is the bytes from one position of the axis to the
+/// next. The slice is one piece when at most one axis is cut to a range, all axes inside of it are
+/// taken whole, and all axes outside of it have one position: so an axis with more than one
+/// position is fine only while everything inside was whole.
 std::optional<int64_t> view_offset(const Function& function, const Operation& op) {
     const auto& slice = *op.as<Slice>();
     const Type& whole = function.type(op.operands[0]);
@@ -24,6 +29,9 @@ int64_t packed_bytes(const Type& type) {
     return packed_size(type.elements()) * dtype_size(type.dtype);
 }
 
+/// The parts of a pack follow one another, rounded up to whole cache lines. The parts of a concat
+/// are contiguous when no axis in front of the growing one has more than one position; else they
+/// interleave.
 std::vector<int64_t> part_offsets(const Function& function, const Operation& op) {
     std::vector<int64_t> offsets;
     int64_t offset = 0;

@@ -1,6 +1,6 @@
 // Slices, concats and packs that need no copy. Where a part is one contiguous piece of the whole, a
 // slice can be a view of its operand, and operands of a concat or pack can be computed in their
-// place in the result.
+// place in the result. Whether that is done is up to plan_memory; here is only where the parts are.
 #pragma once
 
 #include <cstdint>

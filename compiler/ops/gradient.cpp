@@ -1,4 +1,6 @@
-// The rules, one overload per op. g is df/d(result), y the result, x, a, b the operands.
+// The gradient rules, one overload per op. In the comments g is df/d(result), y the result, and x,
+// a, b are the operands. A rule that can use y instead of x does: y is often kept in memory for the
+// next layer in any case, and then x need not be.
 #include "compiler/ops/gradient.h"
 
 #include <cmath>
@@ -131,6 +133,7 @@ void rule(const Transpose& op, Context& c) {
         inverse[op.permutation[i]] = static_cast<int64_t>(i);
     c.set(0, c.b.transpose(c.diff(), inverse));
 }
+/// The adjoint of padding takes the elements out again: a slice with a stride over the gaps.
 void rule(const Pad& op, Context& c) {
     Slice slice{op.low, c.b.shape(c.operand(0)), op.interior};
     for (size_t i = 0; i < slice.limits.size(); ++i)
@@ -138,6 +141,8 @@ void rule(const Pad& op, Context& c) {
     for (int64_t& stride : slice.strides) ++stride;
     c.set(0, c.b.emit(slice, {c.diff()}));
 }
+/// The adjoint of a slice puts the elements back where they came from, with zeros everywhere else:
+/// behind goes what is left of the axis after the last element taken.
 void rule(const Slice& op, Context& c) {
     Pad pad{op.starts, c.b.shape(c.operand(0)), op.strides};
     for (size_t i = 0; i < pad.high.size(); ++i)
@@ -145,6 +150,7 @@ void rule(const Slice& op, Context& c) {
     for (int64_t& gap : pad.interior) --gap;
     c.set(0, c.b.emit(pad, {c.diff()}));
 }
+/// Each operand gets its own range of the gradient along the axis.
 void rule(const Concat& op, Context& c) {
     int64_t position = 0;
     for (size_t i = 0; i < c.operand_count(); ++i) {
@@ -156,6 +162,7 @@ void rule(const Concat& op, Context& c) {
     }
 }
 
+/// Each operand gets its own elements of the gradient, in its own shape.
 void rule(const Pack&, Context& c) {
     int64_t position = 0;
     for (size_t i = 0; i < c.operand_count(); ++i) {

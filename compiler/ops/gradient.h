@@ -8,7 +8,8 @@
 
 namespace gmc::ops {
 
-/// What a rule sees of one op, and where it puts what it found.
+/// What a rule sees of one op, and where it puts what it found: `c.set(i, value)` for each operand
+/// i for which `c.wants(i)`. Setting one that is not wanted is allowed; the ops are removed by dce.
 class GradientContext {
   public:
     /// `diff` is df/d(result) for a scalar f. `wanted[i]` says whether df/d(operand i) is needed.
@@ -36,9 +37,9 @@ class GradientContext {
 
   private:
     const ir::Operation& operation_;
-    ir::ValueId diff_;
-    std::vector<bool> wanted_;
-    std::vector<ir::ValueId> found_;
+    ir::ValueId diff_;                // df/d(result)
+    std::vector<bool> wanted_;        // by operand
+    std::vector<ir::ValueId> found_;  ///< by operand: df/d(operand)
 };
 
 /// Runs the rule of the op. Not for ops with kNoGradient, which have none to run.

@@ -1,4 +1,6 @@
-// One walk with a table of what has been computed.
+// One walk in program order with a hash table of what has been computed: an op whose key is in the
+// table is replaced by the value found there. Operands are up to date when an op is reached, so a
+// chain of equal ops is merged in a single walk.
 #include "compiler/passes/cse.h"
 
 #include <algorithm>
@@ -13,6 +15,7 @@ namespace {
 
 using namespace ir;  // NOLINT: all of this is about ir
 
+/// Operands of commutative ops are sorted, so that a + b and b + a have one key.
 std::string key_of(const Rewriter& rewriter, const Operation& op) {
     std::vector<ValueId> operands = op.operands;
     if (op.info().has(kCommutative)) std::sort(operands.begin(), operands.end());

@@ -1,4 +1,7 @@
-// Walks back from f over the ops it depends on, summing what flows into each value.
+// Reverse-mode differentiation. It walks back from f over the ops that f depends on; the rule of
+// each op says what flows from the derivative of its result to those of its operands, and what
+// flows into one value from several uses is added up. Only values on a path from a source to f are
+// visited, so time is linear in the function for each `gradient` op.
 #include "compiler/passes/differentiate.h"
 
 #include <algorithm>
@@ -13,6 +16,8 @@ namespace {
 
 using namespace ir;  // NOLINT
 
+/// Rewrites one function. It moves the operations to a new list; where a `gradient` op stands, the
+/// ops that compute it are appended instead.
 class Differentiator {
   public:
     /// `function` must not be one of the module's: bodies of scans are added to these.
@@ -50,6 +55,8 @@ class Differentiator {
         }
     }
 
+    /// Fills `diff_`: starts with df/df = 1 and goes through the operations from last to first, so
+    /// that the derivative of a result is complete before it is passed on to the operands.
     void flow_back(ValueId f, const std::vector<ValueId>& sources) {
         diff_.clear();
         for (Operation& op : function_.operations)
@@ -96,17 +103,18 @@ class Differentiator {
     }
 
     void accumulate(ValueId value, ValueId diff) {
-        const auto [slot, fresh] = diff_.try_emplace(value, diff);
-        if (!fresh) slot->second = sum(slot->second, diff);
+        const auto [total, fresh] = diff_.try_emplace(value, diff);
+        if (!fresh) total->second = sum(total->second, diff);
     }
 
-    /// By value: new values may move those of the function.
+    /// A zero of the type. The type is passed by value, because new values may move those of the
+    /// function.
     ValueId zero(Type type) {
         const ValueId zero = b_.constant(0, type.shape);
         return type.dtype == DType::kBf16 ? b_.emit_typed(Cast{}, {zero}, type) : zero;
     }
 
-    /// Added in f32.
+    /// The sum of two derivatives; those of bf16 are added in f32 and rounded once.
     ValueId sum(ValueId a, ValueId b) {
         const Type type = b_.type(a);
         if (type.dtype != DType::kBf16) return b_.add(a, b);
@@ -134,6 +142,7 @@ class Differentiator {
         return found == renames_.end() ? value : found->second;
     }
 
+    /// Readers of a `gradient` op's results read the computed derivatives instead.
     void rename_uses() {
         for (Operation& op : function_.operations)
             for (ValueId& operand : op.operands) operand = renamed(operand);

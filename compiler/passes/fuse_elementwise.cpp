@@ -1,4 +1,5 @@
-// Writes the loops that loop_grouping decided on, and says why values are stored.
+// Writes the loops that loop_grouping decided on (Fuser), and says why values are stored between
+// loops (Explainer, for `--explain-fusion`).
 #include "compiler/passes/fuse_elementwise.h"
 
 #include <fmt/format.h>
@@ -16,7 +17,8 @@ namespace {
 
 using namespace ir;  // NOLINT
 
-/// Why values go through memory.
+/// Says why values go through memory. It asks the grouping again and looks at the readers of each
+/// root: the first reason that applies is given.
 class Explainer {
   public:
     explicit Explainer(const Function& function) : f_(function), grouping_(function) {
@@ -132,7 +134,7 @@ class Fuser {
         std::vector<ValueId> operands;
         int missing = 0;  ///< operands that have not been placed
     };
-    /// When an item is placed.
+    /// When an item is placed: turns are ordered by sweep, then by place in the old program.
     struct Turn {
         int sweep = 0;
         int place = 0;
@@ -166,6 +168,8 @@ class Fuser {
         return operands;
     }
 
+    /// Counts for each item how many operands other items still have to compute, and puts the items
+    /// that miss nothing into the first sweep.
     void count_missing() {
         waiting_.resize(f_.values.size());
         for (size_t n = 0; n < items_.size(); ++n) {
@@ -193,6 +197,8 @@ class Fuser {
         after_.push_back(std::move(op));
     }
 
+    /// Writes a loop: a `fused` operation with a copy of each member in its body. A loop of one
+    /// member is written as that operation.
     void place_loop(const Item& item) {
         const LoopGroup& loop = grouping_.loops()[item.loop];
         Operation fused{
@@ -216,6 +222,8 @@ class Fuser {
         place(fused.body.size() == 1 ? std::move(fused.body.front()) : std::move(fused));
     }
 
+    /// Whether the function is as it was: the same operations in the same order, none of them in a
+    /// loop.
     static bool same(const std::vector<Operation>& a, const std::vector<Operation>& b) {
         if (a.size() != b.size()) return false;
         for (size_t i = 0; i < a.size(); ++i)
@@ -225,12 +233,12 @@ class Fuser {
 
     Function& f_;
     LoopGrouping grouping_;
-    std::vector<Operation> after_;
+    std::vector<Operation> after_;  ///< the new program
     std::vector<Item> items_;
     std::vector<int> item_at_;               ///< by place: the item, or -1
     std::vector<std::vector<int>> waiting_;  ///< by value: items that read it
     std::priority_queue<Turn, std::vector<Turn>, std::greater<>> ready_;
-    Turn now_;
+    Turn now_;                             ///< of the item that is being placed
     std::unordered_set<ValueId> emitted_;  ///< values computed inside some loop so far
 };
 

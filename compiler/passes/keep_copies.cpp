@@ -1,4 +1,5 @@
-// Finds the parameters that get a copy in bf16, then rewrites each function to read and update it.
+// Finds the parameters that get a copy in bf16 (CopyKeeper), then rewrites each function to read
+// and update the copies (Rewrite).
 #include "compiler/passes/keep_copies.h"
 
 #include <algorithm>
@@ -13,6 +14,8 @@ namespace {
 
 using namespace ir;  // NOLINT: all of this is about ir
 
+/// Ops whose result is a part of their operand or the same elements: a cast may go in front of
+/// them.
 bool is_part(const Operation& op) {
     return op.as<Slice>() != nullptr || op.as<Reshape>() != nullptr;
 }
@@ -29,6 +32,10 @@ class Rewrite {
     Rewrite(Module& module, Function& function, const std::map<StateId, StateId>& copies)
         : m_(module), f_(function), b_(module, function), copies_(copies) {}
 
+    /// First collects who makes each value and which values become parameters with copies. Then it
+    /// writes the operations one by one: casts of such parameters vanish, and behind each operation
+    /// that makes a new parameter its bf16 is made at once, so that fusion can put that cast into
+    /// the same loop.
     void run() {
         const std::vector<Operation> before = std::move(f_.operations);
         f_.operations.clear();
@@ -88,6 +95,7 @@ class Rewrite {
     std::map<ValueId, ValueId> replaced_;  ///< results of casts -> the same made elsewhere
 };
 
+/// Decides which parameters get a copy, declares the copies as states, and rewrites all functions.
 class CopyKeeper {
   public:
     explicit CopyKeeper(Module& module) : m_(module) {}

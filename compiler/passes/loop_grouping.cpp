@@ -1,5 +1,12 @@
-// Depths, loops by what their roots read in common, then the values that are too costly to
-// compute in several loops: the last of them first, with the loops that it changes formed anew.
+// Decides which ops share a loop, in three steps:
+// 1. find_stored, find_levels, find_groups: which values are in memory in any case; how deep each
+//    op lies in the graph of loops; and the candidates, which are the roots of one space and depth
+//    that are connected by reading a common tensor.
+// 2. store_costly_values: a value that several loops would compute, at too high a price, becomes a
+//    root itself. The last such value comes first, and the loops that change are formed anew.
+// 3. finish: sorts the candidates and collects the members of each loop.
+// A loop never needs the result of another loop of its own depth, so loops never wait for each
+// other in a circle.
 #include "compiler/passes/loop_grouping.h"
 
 #include <fmt/format.h>
@@ -16,20 +23,24 @@ using namespace ir;  // NOLINT
 
 namespace {
 
-/// What may be computed twice rather than stored costs at most this, in additions (OpInfo::cost).
+/// What may be computed twice rather than stored costs at most this, in additions per element
+/// (OpInfo::cost): enough to draw normal random numbers again (18), such as a dropout's mask or a
+/// VAE's noise, and to do some arithmetic with them.
 constexpr int kRecomputeCostMost = 36;
-/// Tensors another loop may have to read anew so that a value need not be stored.
+/// A value need not be stored if other loops have to read at most this many more tensors to compute
+/// it anew: storing it costs a write and a read as well.
 constexpr size_t kRecomputeReadsMost = 2;
 /// Below this many elements loops of one depth and shape are always joined: starting one costs more
 /// than running it.
 constexpr int64_t kSmallSpace = 4096;
 
-/// Which of the numbers 0 .. count - 1 belong together.
+/// Which of the numbers 0 .. count - 1 belong together (union-find with path halving).
 class DisjointSets {
   public:
     explicit DisjointSets(size_t count) : parent_(count), count_(count) {
         std::iota(parent_.begin(), parent_.end(), 0);
     }
+    /// The number that stands for the set of `i`.
     int find(int i) {
         while (parent_[i] != i) i = parent_[i] = parent_[parent_[i]];
         return i;
@@ -75,6 +86,7 @@ const std::string* LoopGrouping::why_costly(ValueId v) const {
     return found == costly_.end() ? nullptr : &found->second;
 }
 
+/// Fills the tables by value and by operation that the other steps look things up in.
 void LoopGrouping::index() {
     const size_t count = function_.operations.size(), values = function_.values.size();
     producer_.assign(values, -1);
@@ -129,6 +141,7 @@ void LoopGrouping::find_levels() {
     }
 }
 
+/// Numbers the groups (depth, space), collects their roots, and forms the first candidates.
 void LoopGrouping::find_groups() {
     std::map<std::pair<int, Shape>, int> numbers;
     for (size_t k = 0; k < function_.operations.size(); ++k) {
@@ -193,10 +206,10 @@ void LoopGrouping::walk_up(int from, int level_most, std::vector<int>& roots) {
 
 // ---- loops --------------------------------------------------------------------------------------
 
-/// Splits roots of a group into sets that are connected by reading a common tensor, or each other.
-///
-/// Goes back from all roots at once and ends as soon as they are one set: most roots of a group
-/// meet near by, while all of a deep network may lie below them.
+/// Goes back from all roots at once, breadth first, and ends as soon as they are one set: most
+/// roots of a group meet near by, while all of a deep network may lie below them. Each value and
+/// operation is marked with the root that found it first (`owner`); when another root's walk meets
+/// the mark, the two sets are joined.
 std::vector<std::vector<int>> LoopGrouping::connected(const std::vector<int>& roots) {
     ++walk_;
     DisjointSets sets(roots.size());
@@ -243,7 +256,8 @@ void LoopGrouping::form_loops(int group, const std::vector<int>& roots) {
     }
 }
 
-/// By depth, space, and the last root.
+/// The order in which loops are listed, which does not depend on the order in which they were
+/// formed: by depth, space, and last root.
 bool LoopGrouping::comes_before(int loop, int other) const {
     const Candidate &a = candidates_[loop], &b = candidates_[other];
     const Group &of_a = groups_[a.group], &of_b = groups_[b.group];
@@ -251,6 +265,8 @@ bool LoopGrouping::comes_before(int loop, int other) const {
            std::tie(of_b.level, of_b.space, b.roots.back());
 }
 
+/// Lists the candidates that are left in order, and finds by a walk back from the roots what each
+/// computes.
 void LoopGrouping::finish() {
     std::vector<int> order;
     for (size_t c = 0; c < candidates_.size(); ++c)

@@ -47,7 +47,7 @@ class LoopGrouping {
     const std::string* why_costly(ir::ValueId v) const;
 
   private:
-    /// Loops are searched for within a group: roots of one space at one depth of the graph.
+    /// Loops are searched for within a group: the roots of one space at one depth of the graph.
     struct Group {
         int level = 0;
         ir::Shape space;

@@ -26,6 +26,8 @@ bool moves_elements(const Operation& op) {
            op.as<Slice>() != nullptr || op.as<Transpose>() != nullptr;
 }
 
+/// Rewrites one function. The three find_... functions fill the tables by value; rewrite() then
+/// decides for each operation by these tables alone.
 class PrecisionLowerer {
   public:
     PrecisionLowerer(Module& module, Function& function)
@@ -50,6 +52,7 @@ class PrecisionLowerer {
     }
 
   private:
+    /// Marks what depends on inputs or random numbers. The rest is made of states alone.
     void find_from_data() {
         for (const Input& input : f_.inputs) from_data_[input.value] = true;
         for (const Operation& op : f_.operations)
@@ -93,6 +96,9 @@ class PrecisionLowerer {
         }
     }
 
+    /// Writes one operation. A contraction gets bf16 operands, and a bf16 result unless the result
+    /// must stay f32. Any other op reads f32; its result is cast at once when a contraction reads
+    /// it, so that all readers can use the cast. True = something changed.
     bool rewrite(Operation& op) {
         if (moves_elements(op) && moves_bf16(op)) return move(op);
         const bool lowers = is_lowered(op);
@@ -120,6 +126,7 @@ class PrecisionLowerer {
                (in_bf16 > 0 && contracted_[op.result()]);
     }
 
+    /// Writes an op that moves elements, on bf16 operands and with a bf16 result.
     bool move(Operation& op) {
         const ValueId result = op.result();
         for (ValueId& operand : op.operands) operand = as_bf16(operand);

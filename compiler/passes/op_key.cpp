@@ -1,4 +1,6 @@
-// Attributes print without loss, so equal texts are equal attributes; the rest is copied as it is.
+// Makes the keys of hash tables for operations. Attributes print without loss, so equal texts are
+// equal attributes; the op's number, the type and the operands are appended as bytes, each list
+// with its length in front so that two lists cannot run into each other.
 #include "compiler/passes/op_key.h"
 
 namespace gmc::passes {

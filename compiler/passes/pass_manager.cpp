@@ -1,4 +1,5 @@
-// The loop over stages and rounds; around each pass: skip, time, verify, print, dump.
+// Runs the stages of the pipeline round by round, and around each pass: skips it if asked to,
+// measures its time, verifies the module, prints and dumps it.
 #include "compiler/passes/pass_manager.h"
 
 #include <fmt/format.h>
@@ -27,6 +28,8 @@ size_t count_operations(const ir::Module& module) {
     return count;
 }
 
+/// Runs the stages on one module. `before_` is a copy of the module as the last pass left it, which
+/// is what a bug is shown with.
 class Manager {
   public:
     Manager(ir::Module& module, const PassOptions& options, Diagnostics& diagnostics)
@@ -46,6 +49,7 @@ class Manager {
     }
 
   private:
+    /// A row of the table of `--time-passes`, summed over all runs of a pass.
     struct Time {
         std::string name;
         int runs = 0, changes = 0;
@@ -58,6 +62,7 @@ class Manager {
                            [&](const Pass& p) { return p.name == name; });
     }
 
+    /// Runs the passes in turn until a whole round changes nothing.
     Result<bool> run_stage(const Stage& stage) {
         bool changed = false;
         for (int round = 0; round < stage.most_rounds; ++round) {
@@ -74,6 +79,8 @@ class Manager {
         return changed;
     }
 
+    /// Runs one pass, and verifies the module when it changed. A pass that says it changed nothing
+    /// but did would break the rounds, so the number of operations is compared as well.
     Result<bool> run_pass(const Pass& pass, const ir::VerifyOptions& ensures) {
         const size_t operations = count_operations(module_);
         const Clock::time_point start = Clock::now();
@@ -98,6 +105,8 @@ class Manager {
         return changed;
     }
 
+    /// A bug of a pass: writes the module as it was before to a file, and throws with the pass's
+    /// name.
     [[noreturn]] void crash(const Pass& pass, const std::string& why) {
         std::string where = fmt::format("the module before the pass is in {}", options_.crash_file);
         if (!ir::write_file(options_.crash_file, ir::artefact_text(before_), diagnostics_))

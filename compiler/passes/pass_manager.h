@@ -1,5 +1,5 @@
-// Runs passes: one after the other, with a verified module after each, and what is needed to watch
-// them.
+// Runs passes one after the other, with a verified module after each, and offers what is needed to
+// watch them: printing, dumping, timing, skipping.
 #pragma once
 
 #include <cstdio>

@@ -1,4 +1,6 @@
-// Two pointers walk the shapes and close a group whenever the products meet.
+// Finds the groups of axes that correspond across a reshape. Two pointers walk the two shapes,
+// multiply sizes, and close a group whenever the products meet. That the products meet in the end
+// is ensured by the equal number of elements.
 #include "compiler/passes/reshape_groups.h"
 
 #include <algorithm>
@@ -47,6 +49,8 @@ std::vector<ReshapeGroup> reshape_groups(const Shape& from, const Shape& to) {
     return groups;
 }
 
+/// Each group must be named as a whole or not at all. Axes of size 1 do not count, since they hold
+/// no elements of their own.
 std::optional<std::vector<int64_t>> reshaped_axes(const std::vector<int64_t>& axes,
                                                   const Shape& from, const Shape& to) {
     std::vector<int64_t> out;

@@ -1,5 +1,6 @@
 // Moves the operations one by one from the old list to a new one, so that rules can put operations
-// before the one at hand.
+// before the one at hand. What a rule replaces is noted in `renames_`, and later operations get
+// their operands renamed when their turn comes: so a pass takes one walk, however much it replaces.
 #include "compiler/passes/rewriter.h"
 
 namespace gmc::passes {
@@ -9,6 +10,8 @@ using namespace ir;  // NOLINT: all of this is about ir
 Rewriter::Rewriter(Module& module, Function& function)
     : function_(function), builder_(module, function) {}
 
+/// Brings the table of definitions up to date with the operations that were appended since the last
+/// look-up.
 void Rewriter::note_definitions() const {
     defined_by_.resize(function_.values.size(), kNone);
     for (; noted_ < function_.operations.size(); ++noted_) {
@@ -47,6 +50,8 @@ void Rewriter::rename(Operation& op) const {
     for (Operation& inner : op.body) rename(inner);
 }
 
+/// One walk over the function. Chains of renames cannot arise: the value that a rule returns is up
+/// to date already, because it comes from renamed operands or was made just now.
 bool Rewriter::run(const Rule& rule) {
     std::vector<Operation> before = std::move(function_.operations);
     function_.operations.clear();

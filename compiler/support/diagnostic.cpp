@@ -1,4 +1,7 @@
-// Renders errors with carets.
+// Turns collected errors and warnings into the text that the commands print. One message is a
+// headline with its place, the source line with a caret below the place, its notes (each with a
+// line of its own), and the help. It is done here, at the end and at once, so that messages found
+// in any order are printed in the order of their places.
 #include "compiler/support/diagnostic.h"
 
 #include <algorithm>
@@ -7,7 +10,9 @@
 namespace gmc {
 namespace {
 
+/// About what a terminal shows; a longer line (such as a list of numbers) is cut around the caret.
 constexpr size_t kLongestLineShown = 120;
+/// More than fit on a screen help nobody, and one mistake often causes many errors.
 constexpr size_t kMostErrorsShown = 20;
 
 /// Makes a line safe to print. Control characters and malformed bytes become '?', so that carets
@@ -32,12 +37,15 @@ size_t characters(std::string_view text) {
 }
 
 /// The source line ("  23 |     units: 800") with a caret line below it; "" when the span has no
-/// line.
+/// line. The caret line underlines the span with `^~~~`, up to the end of what is shown. Offsets
+/// (`column`, `begin`, `end`, `stop`) are bytes of the line; only the widths that are printed count
+/// characters.
 std::string excerpt(const SourceFiles& sources, const Span& span) {
     const std::string_view whole = sources.file(span.file).line(span.line);
     if (whole.empty() || span.column == 0) return "";
     const size_t column = std::min<size_t>(span.column - 1, whole.size());
-    // A long line is shown from a little before the place in question.
+    // A long line is shown from 40 bytes before the place in question, and both cuts move to the
+    // start of a character: bytes of the form 10xxxxxx continue one in UTF-8.
     size_t begin = column > kLongestLineShown - 40 ? column - 40 : 0;
     while (begin > 0 && (static_cast<unsigned char>(whole[begin]) & 0xc0) == 0x80) --begin;
     size_t end = std::min(whole.size(), begin + kLongestLineShown);
@@ -51,6 +59,8 @@ std::string excerpt(const SourceFiles& sources, const Span& span) {
                        std::string(width - 1, '~'));
 }
 
+/// The beginning of a headline: "file:line:column", the file alone where no line is known, or the
+/// program's name where not even a file is.
 std::string place(const SourceFiles& sources, const Span& span, std::string_view program) {
     if (span.file == 0) return std::string(program);
     const std::string& path = sources.file(span.file).path();
@@ -104,6 +114,8 @@ void Diagnostics::warnings_to_errors() {
     warnings_.clear();
 }
 
+/// The sort is stable: messages about one place stay in the order in which they were reported,
+/// which is the order in which the checks ran.
 std::string Diagnostics::render(std::string_view program) const {
     std::vector<const Diagnostic*> ordered;
     for (const Diagnostic& d : list_) ordered.push_back(&d);

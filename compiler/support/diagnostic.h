@@ -27,6 +27,7 @@ enum class DiagnosticKind {
 /// The name in brackets at the end of a message, e.g. "shape-mismatch".
 const char* diagnostic_kind_name(DiagnosticKind kind);
 
+/// A second place that belongs to a message, such as where a value comes from.
 struct Note {
     Span span;
     std::string text;

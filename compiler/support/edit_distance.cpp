@@ -1,4 +1,6 @@
-// Optimal string alignment, with the three rows of the table that it needs at a time.
+// Optimal string alignment by dynamic programming: cell (i, j) of the table is the distance between
+// the first i bytes of a and the first j of b. A cell needs the row above and, for swapped
+// neighbours, the one above that, so three rows are kept instead of the table.
 #include "compiler/support/edit_distance.h"
 
 #include <algorithm>
@@ -23,7 +25,12 @@ size_t edit_distance(std::string_view a, std::string_view b) {
     return previous[b.size()];
 }
 
+/// Compares with every candidate and keeps the first of the nearest. A candidate all of whose
+/// letters would have to change (distance >= its length) is no suggestion, which matters for names
+/// of one or two letters.
 std::string nearest_name(std::string_view name, std::span<const std::string> candidates) {
+    // The comparison takes time in proportion to both lengths; no name of ours is that long, and a
+    // file of strangers may hold a "name" of a megabyte.
     constexpr size_t kLongestWorthComparing = 64;
     if (name.empty() || name.size() > kLongestWorthComparing) return "";
     std::string best;

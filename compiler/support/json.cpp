@@ -1,4 +1,7 @@
-// JSON to text and back. No other file of the product includes nlohmann's header.
+// JSON to text and back, by way of nlohmann's library: our value is converted to or from the
+// library's, which prints and parses. The conversion costs a copy, which does not matter for the
+// small texts at stake (headers of files, logs, descriptions), and keeps the library's header out
+// of all other files.
 #include "compiler/support/json.h"
 
 #include <algorithm>
@@ -9,9 +12,12 @@
 
 namespace gmc {
 
-/// Between our values and the library's.
+/// Converts between our values and the library's. It is a struct rather than two functions so that
+/// Json can name it as a friend without mentioning the library in its header.
 struct JsonLibrary {
     using Library = nlohmann::ordered_json;
+    /// Nesting that is still converted. from() is recursive: a file of a million brackets must end
+    /// in an error, not in an overflow of the stack.
     static constexpr int kMostLevels = 100;
 
     static Library to(const Json& json) {
@@ -125,6 +131,9 @@ std::optional<Json> Json::parse(std::string_view text) {
     }
 }
 
+/// The library would keep the last of two members of one name silently, so a callback looks at
+/// every name while the library parses: `open` is a stack with the names seen so far in each object
+/// that is not closed yet.
 Json Json::parse_strictly(std::string_view text, size_t members_most) {
     using Library = JsonLibrary::Library;
     std::vector<std::unordered_set<std::string>> open;  // names of the objects around the parser

@@ -1,5 +1,5 @@
-// JSON for writing. nlohmann's library turns it into text, but only json.cpp includes that: a file
-// with its header takes four seconds longer to compile.
+// A JSON value, to be written or read. nlohmann's library does the work on text, but only json.cpp
+// includes it: a file with its header takes four seconds longer to compile.
 #pragma once
 
 #include <concepts>
@@ -74,6 +74,7 @@ class Json {
     bool is_object() const { return kind_ == Kind::kObject; }
     bool is_array() const { return kind_ == Kind::kArray; }
     bool is_text() const { return kind_ == Kind::kText; }
+    bool is_flag() const { return kind_ == Kind::kFlag; }
     bool is_null() const { return kind_ == Kind::kNull; }
     bool is_whole() const { return kind_ == Kind::kWhole || kind_ == Kind::kUnsigned; }
     bool is_number() const { return kind_ == Kind::kNumber || is_whole(); }

@@ -1,4 +1,7 @@
-// The tree is an array, its leaves are the last half.
+// A segment tree in an array: node 1 is the root, node n has the children 2n and 2n + 1, and the
+// leaves are the second half of the array. Leaf `leaves_ + p` belongs to the range with the p-th
+// smallest beginning. It holds that range's end while the range is a member, and kNoEnd otherwise;
+// an inner node holds the larger of its children.
 #include "compiler/support/range_set.h"
 
 #include <algorithm>
@@ -19,6 +22,7 @@ RangeSet::RangeSet(const std::vector<ByteRange>& ranges)
     ends_.assign(2 * leaves_, kNoEnd);
 }
 
+/// Changes one leaf and repairs the nodes on the way up to the root.
 void RangeSet::set(size_t index, int64_t end) {
     size_t node = leaves_ + position_[index];
     ends_[node] = end;
@@ -33,7 +37,10 @@ std::vector<size_t> RangeSet::overlapping(ByteRange range) const {
     return out;
 }
 
-/// The leaves below `node` are those of `width` positions from `first` on.
+/// Adds to `out` the members below `node` that overlap `range`. The leaves below `node` are those
+/// of the `width` positions from `first` on. A whole subtree is left out when its ranges begin too
+/// late (they are sorted, so the first one decides) or all of its members end too early (the
+/// largest end decides). So each member that is found costs one way down the tree.
 void RangeSet::collect(size_t node, size_t first, size_t width, ByteRange range,
                        std::vector<size_t>& out) const {
     if (first >= ranges_.size() || ranges_[first].begin >= range.end) return;

@@ -1,5 +1,6 @@
-// A set of ranges of bytes that finds the members that overlap a range without a look at the rest:
-// modules come from strangers, so checking one must not take time that is quadratic in its size.
+// A set of ranges of bytes that finds the members which overlap a given range without looking at
+// the others. The verifier uses it to find values that share memory at the same time: modules may
+// come from strangers, so checking one must not take time that is quadratic in its size.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +13,9 @@ struct ByteRange {
     int64_t begin = 0, end = 0;  ///< without the end
 };
 
-/// Some of a list of ranges, which is known beforehand. A segment tree over the ranges in the order
-/// of their beginnings holds in each node the furthest end of the members below it.
+/// A subset of a list of ranges. The list is given at the beginning, since the tree's shape follows
+/// from it; the subset starts empty and changes by insert and erase. A segment tree over the ranges
+/// in the order of their beginnings holds in each node the furthest end of the members below it.
 class RangeSet {
   public:
     explicit RangeSet(const std::vector<ByteRange>& ranges);
@@ -31,11 +33,12 @@ class RangeSet {
     void collect(size_t node, size_t first, size_t width, ByteRange range,
                  std::vector<size_t>& out) const;
 
-    std::vector<size_t> order_;      ///< by position in the order of beginnings: the index
-    std::vector<size_t> position_;   ///< by index: the position
-    std::vector<ByteRange> ranges_;  ///< by position
-    size_t leaves_ = 1;
-    std::vector<int64_t> ends_;  ///< by node: 1 is the root, the children of n are 2 n and 2 n + 1
+    // the list's index of the range at a position, in order of beginnings
+    std::vector<size_t> order_;
+    std::vector<size_t> position_;   ///< the inverse: the position of the range with an index
+    std::vector<ByteRange> ranges_;  ///< the ranges, in order of beginnings
+    size_t leaves_ = 1;          ///< leaves of the tree: the number of ranges, up to a power of two
+    std::vector<int64_t> ends_;  ///< by node: the furthest end of a member below it
 };
 
 }  // namespace gmc

@@ -1,5 +1,6 @@
 // A value, or the fact that there is none. The reasons are in Diagnostics by then, so a failure
-// carries no text of its own, and one run can find several errors.
+// carries no text of its own, and one run can find several errors: a caller that gets a failure may
+// go on with the next layer, entry or function before it returns a failure itself.
 #pragma once
 
 #include <optional>
@@ -11,6 +12,9 @@ namespace gmc {
 struct Failure {};
 
 template <typename T>
+/// What a function returns that can fail because of wrong input. Both constructors are implicit, so
+/// that `return value;` and `return Failure{};` are all a function writes. A bug of gmc is no
+/// failure but a GMC_CHECK.
 class [[nodiscard]] Result {
   public:
     Result(T value) : value_(std::move(value)) {}  // NOLINT: implicit by design

@@ -1,4 +1,5 @@
-// Keeps track of the lines of source texts.
+// Source texts with an index of where their lines begin, so that a place (line and column) is found
+// for an offset by bisection, and the text of a line without a search.
 #include "compiler/support/source_file.h"
 
 #include <algorithm>

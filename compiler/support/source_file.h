@@ -1,4 +1,5 @@
-// The texts that errors point into: model files, recipes, --set arguments, IR files.
+// The texts that errors point into: model files, recipes, --set arguments, IR files. They are kept
+// for the whole run, since a message quotes its line when it is printed, at the end.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,7 @@
-// Which bytes are UTF-8, by the table of well-formed sequences of RFC 3629.
+// Which bytes are UTF-8, by the table of well-formed sequences of RFC 3629, section 4. Three kinds
+// of sequence are ruled out although their bits have the right pattern: overlong forms (a character
+// in more bytes than it needs), surrogates, and characters above U+10FFFF. The table does so by
+// bounds on the first byte, and for four first bytes on the second.
 #include "compiler/support/utf8.h"
 
 namespace gmc {

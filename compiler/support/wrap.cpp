@@ -1,10 +1,14 @@
-// Texts for terminals of 80 columns.
+// Breaks a long line at spaces, for help and reference texts on terminals of 80 columns.
 #include "compiler/support/wrap.h"
 
 #include <algorithm>
 
 namespace gmc {
 
+/// Takes lines off the front until the rest fits. Each line is broken at the last space that lies
+/// within the width; where there is none after the first word, at the next one behind it, so that a
+/// word stays whole even if it is too long. `start` is the indent of the line that is being made: 0
+/// for the first.
 std::string wrapped(std::string_view line, size_t indent, size_t width) {
     std::string out;
     for (size_t start = 0; start + line.size() > width; start = indent) {

@@ -1,4 +1,4 @@
-// Texts for terminals of 80 columns.
+// Breaks lines of help and reference texts for terminals of 80 columns.
 #pragma once
 
 #include <cstddef>

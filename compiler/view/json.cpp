@@ -1,4 +1,5 @@
-// The same fields as the printer of the text (compiler/ir/text/printer.cpp) writes.
+// Writes a module as JSON, with the same fields as the printer of the text
+// (compiler/ir/text/printer.cpp), for programs that would otherwise have to parse that text.
 #include "compiler/view/json.h"
 
 #include <fmt/format.h>
@@ -25,6 +26,8 @@ Json attributes(const OpVariant& op) {
     return out;
 }
 
+/// Makes the JSON of states and functions. A value is always written with its name as it is
+/// printed: `%x`, or `@w` for a state.
 class Writer {
   public:
     explicit Writer(const Module& module) : module_(module) {}

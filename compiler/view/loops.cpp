@@ -1,4 +1,6 @@
-// Steps of a module as text.
+// Lists the steps of a module: one line per operation that does something at run time. Reshapes,
+// packs of states and slices that become states are left out, since they only name memory; where
+// they are read, the listing names what they stand for.
 #include "compiler/view/loops.h"
 
 #include <fmt/format.h>
@@ -21,6 +23,8 @@ bool is_random(const Operation& op) {
     return op.as<RandomNormal>() != nullptr || op.as<RandomUniform>() != nullptr;
 }
 
+/// Lists one function. The constructor finds out which values are only other names; write() prints
+/// the rest.
 class Writer {
   public:
     Writer(const Module& module, const Function& function) : module_(module), f_(function) {
@@ -81,7 +85,7 @@ class Writer {
         return (f_.values[v].state == kNone ? " %" : " @") + f_.values[v].name;
     }
 
-    /// Op by op of a loop, or the operation itself.
+    /// Calls `visitor` for each op of a loop, or for the operation itself.
     template <typename Visitor>
     static void for_each_op(const Operation& op, Visitor&& visitor) {
         for (const Operation& inner : op.body) visitor(inner);
@@ -93,7 +97,8 @@ class Writer {
         return f_.type(op.info().has(kReduction) ? op.operands[0] : op.result()).shape;
     }
 
-    /// The line of an operation, broken, and its place, which stays whole.
+    /// The line of an operation, broken to the width of a terminal, and its place in the model,
+    /// which is not broken.
     std::string with_place(const Operation& op) const {
         std::string out = wrapped("  " + line(op), kIndent);
         if (!op.location.known()) return out;
@@ -102,6 +107,7 @@ class Writer {
         return out + (last_line + place.size() <= 80 ? "" : "\n    ") + place;
     }
 
+    /// "loop [128,400]: reads ...; stores ...; sums ...; updates ...; draws 1".
     std::string line(const Operation& op) const {
         std::string reads, stores, sums, updates;
         for (ValueId v : op.operands) reads += name(v);

@@ -1,5 +1,6 @@
-// Lifetimes as plan_memory has them, found again from the places: what is printed is what is in the
-// module, not what the pass had in mind.
+// Shows a memory plan as a table and as a picture. Buffers and lifetimes are found again from the
+// places in the module, as the pass had them: what is printed is what is in the module, not what
+// the pass had in mind.
 #include "compiler/view/memory_plan.h"
 
 #include <fmt/format.h>
@@ -18,6 +19,9 @@ using namespace ir;  // NOLINT
 constexpr size_t kIndent = 4;   ///< of what does not fit into a line
 constexpr size_t kValues = 45;  ///< where the last column of the table begins
 
+/// Finds the buffers of one function by walking its operations in order: a value opens a buffer
+/// where it is written, or continues that of an operand that it overwrites, and each read extends
+/// the buffer's life.
 class Finder {
   public:
     Finder(const Module& module, const Function& function)
@@ -77,6 +81,8 @@ class Finder {
         plan_.buffers[buffer_of_[root]].last = now;
     }
 
+    /// The operation at which the live buffers take most bytes. It compares all buffers with all
+    /// operations, which is fast enough for a listing.
     void find_peak() {
         for (int64_t i = 0; i < static_cast<int64_t>(f_.operations.size()); ++i) {
             int64_t bytes = 0;
@@ -150,6 +156,8 @@ std::string peak_line(const Module& module, const Function& f, const MemoryPlan&
 
 // ---- SVG ----
 
+/// Pixels: the size of a chart, the room above it for two lines of text, the margin at its left,
+/// and the distance to the next chart.
 constexpr double kWidth = 1200, kHeight = 360, kTop = 40, kLeft = 10, kGap = 30;
 
 std::string escaped(std::string_view text) {
@@ -206,7 +214,8 @@ class Chart {
     }
 
     std::string box(const PlannedBuffer& b, size_t index) const {
-        // Golden angle: neighbours differ in hue.
+        // 137 degrees is the golden angle: multiples of it spread over the circle so that
+        // neighbouring buffers differ in hue.
         const auto hue = static_cast<int64_t>(index) * 137 % 360;
         return fmt::format(
             "<rect x=\"{:.2f}\" y=\"{:.2f}\" width=\"{:.2f}\" height=\"{:.2f}\" "

@@ -22,6 +22,34 @@ using ir::kNone;
 using ir::StateId;
 using ir::ValueId;
 
+/// Whether `result` is computed from an input of the function or from a state.
+bool uses_inputs(const ir::Function& function, ValueId result) {
+    std::set<ValueId> reached{result};
+    for (size_t i = function.operations.size(); i-- > 0;) {
+        const ir::Operation& op = function.operations[i];
+        for (const ValueId made : op.results)
+            if (reached.count(made) != 0) reached.insert(op.operands.begin(), op.operands.end());
+    }
+    return std::any_of(reached.begin(), reached.end(), [&](ValueId value) {
+        return function.values[value].state != kNone ||
+               std::any_of(function.inputs.begin(), function.inputs.end(),
+                           [&](const ir::Input& input) { return input.value == value; });
+    });
+}
+
+/// Removes inputs of data of which only the shape is used, as in normal(image). Parameters stay.
+void drop_unused_fields(ir::Function& function, const dsl::FunctionSpec& spec) {
+    std::set<ValueId> used;
+    for (const ir::Operation& op : function.operations)
+        used.insert(op.operands.begin(), op.operands.end());
+    for (const ir::NamedValue& result : function.results) used.insert(result.value);
+    std::erase_if(function.inputs, [&](const ir::Input& input) {
+        const std::string& name = function.values[input.value].name;
+        return input.source.kind == ir::InputSource::Kind::kData && used.count(input.value) == 0 &&
+               std::count(spec.parameters.begin(), spec.parameters.end(), name) == 0;
+    });
+}
+
 class ModuleBuilder {
   public:
     ModuleBuilder(const dsl::ModelSpec& spec, Diagnostics& diagnostics)
@@ -259,31 +287,106 @@ class ModuleBuilder {
             if (value.failed) return;
             f.function.results.push_back({result.name, e.materialize(value, {})});
         }
+        drop_unused_fields(f.function, spec);
         module_.functions.push_back(f.finish());
     }
 
-    /// A parameter that has the name of a data field takes that data. Any other is noise, shaped
-    /// like the entry of `let` or the network input of its name.
+    /// A parameter that has the name of a data field takes that data. One that has the name of an
+    /// entry of `let` is drawn as that says. Any other is noise, shaped like the network input of
+    /// its name.
     bool bind_parameter(Evaluator& e, const dsl::FunctionSpec& spec, size_t i) {
         const std::string& name = spec.parameters[i];
         for (const dsl::DataField& field : spec_.data)
             if (field.name == name)
                 return !e.evaluate(*name_expression(name, spec.parameter_spans[i])).failed;
-        ir::Shape shape;
-        auto noise = ir::InputSource::Kind::kNormal;
-        if (!parameter_shape(name, shape, noise)) {
-            if (diagnostics_.any()) return false;  // an entry of `let` whose error was reported
-            diagnostics_.error(DiagnosticKind::kUnknownName, spec.parameter_spans[i],
-                               "parameter `{}` of `{}` is no data field, let-entry or network "
-                               "input, so its shape is unknown",
-                               name, spec.name);
-            return false;
-        }
+        for (const dsl::NamedExpression& entry : spec_.objective.let)
+            if (entry.name == name) return bind_drawn(e, entry, spec, i);
+        for (const dsl::NetworkSpec& network : spec_.networks)
+            for (const dsl::NetworkInput& input : network.inputs) {
+                ir::Shape shape;
+                if (input.name != name || !input_shape(m_, input, shape)) continue;
+                bind_noise(e, name, batched(m_.batch, shape), ir::InputSource::Kind::kNormal);
+                return true;
+            }
+        if (diagnostics_.any()) return false;
+        return unknown_parameter(spec, i);
+    }
+
+    bool unknown_parameter(const dsl::FunctionSpec& spec, size_t i) {
+        diagnostics_.error(DiagnosticKind::kUnknownName, spec.parameter_spans[i],
+                           "parameter `{}` of `{}` is no data field, let-entry or network "
+                           "input, so its shape is unknown",
+                           spec.parameters[i], spec.name);
+        return false;
+    }
+
+    Evaluated bind_noise(Evaluator& e, const std::string& name, ir::Shape shape,
+                         ir::InputSource::Kind noise) {
         Evaluated value;
-        value.value = e.scope().input(name, {noise, ""}, shape);
+        value.value = e.scope().input(name, {noise, ""}, std::move(shape));
         value.batched = true;
         e.bind(name, value);
-        return true;
+        return value;
+    }
+
+    /// What an entry of `let` tells about the parameter of its name.
+    struct Drawn {
+        ir::Shape shape;
+        bool batched = false;
+        /// It is computed from data or weights, as the posterior of an encoder is.
+        bool depends = false;
+    };
+
+    /// Evaluates into a function that is thrown away; the random streams that it took are given
+    /// back. Nothing after an error.
+    std::optional<Drawn> drawn(const dsl::Expression& expression) {
+        const int64_t stream = m_.next_stream;
+        FunctionScope scratch(m_, "shape", false);
+        Evaluator e(scratch);
+        const Evaluated value = e.tensor(expression);
+        m_.next_stream = stream;
+        if (value.failed || value.number) return std::nullopt;
+        return Drawn{scratch.b.shape(value.value), value.batched,
+                     uses_inputs(scratch.function, value.value)};
+    }
+
+    /// An entry that is computed from data or weights stands for noise of its shape, as a prior
+    /// does for a posterior. Any other is what it says: where one call of normal or uniform makes
+    /// it, that noise is the function's input, and else it is drawn inside.
+    bool bind_drawn(Evaluator& e, const dsl::NamedExpression& entry, const dsl::FunctionSpec& spec,
+                    size_t i) {
+        const std::string& name = spec.parameters[i];
+        const std::optional<Drawn> whole = drawn(*entry.value);
+        if (!whole || !whole->batched)
+            return diagnostics_.any() ? false : unknown_parameter(spec, i);
+        if (whole->depends) {
+            bind_noise(e, name, whole->shape, ir::InputSource::Kind::kNormal);
+            return true;
+        }
+        const dsl::Expression* source = only_noise(*entry.value);
+        if (source == nullptr) return true;  // evaluated where the function uses its name
+        const Evaluated noise =
+            bind_noise(e, name, drawn(*source)->shape,
+                       source->text == "uniform" ? ir::InputSource::Kind::kUniform
+                                                 : ir::InputSource::Kind::kNormal);
+        const Evaluated value = e.tensor_over(*entry.value, *source, noise);
+        e.bind(name, value);
+        return !value.failed;
+    }
+
+    /// The one call of `normal` or `uniform` in an expression that draws nothing else; null when
+    /// there is none.
+    const dsl::Expression* only_noise(const dsl::Expression& expression) {
+        const dsl::Expression* found = nullptr;
+        bool several = false;
+        m_.view.walk(expression, [&](const dsl::Expression& part) {
+            if (part.kind != dsl::Expression::Kind::kCall) return;
+            const bool noise = part.text == "normal" || part.text == "uniform";
+            several |= part.text == "bernoulli" || part.text == "categorical" ||
+                       (noise && found != nullptr);
+            if (noise) found = &part;
+        });
+        return several ? nullptr : found;
     }
 
     dsl::ExpressionPtr name_expression(const std::string& name, Span span) {
@@ -292,31 +395,6 @@ class ModuleBuilder {
         e.text = name;
         e.span = span;
         return std::make_shared<dsl::Expression>(std::move(e));
-    }
-
-    bool parameter_shape(const std::string& name, ir::Shape& shape, ir::InputSource::Kind& noise) {
-        for (const dsl::NamedExpression& entry : spec_.objective.let) {
-            if (entry.name != name) continue;
-            // Only the shape is needed: the expression is evaluated into a function that is thrown
-            // away, and the random streams that it took are given back.
-            const int64_t stream = m_.next_stream;
-            FunctionScope scratch(m_, "shape", false);
-            Evaluator e(scratch);
-            const Evaluated value = e.tensor(*entry.value);
-            m_.next_stream = stream;
-            if (value.failed || value.number || !value.batched) return false;
-            shape = scratch.b.shape(value.value);
-            if (entry.value->kind == dsl::Expression::Kind::kCall && entry.value->text == "uniform")
-                noise = ir::InputSource::Kind::kUniform;
-            return true;
-        }
-        for (const dsl::NetworkSpec& network : spec_.networks)
-            for (const dsl::NetworkInput& input : network.inputs)
-                if (input.name == name && input_shape(m_, input, shape)) {
-                    shape = batched(m_.batch, shape);
-                    return true;
-                }
-        return false;
     }
 
     const dsl::ModelSpec& spec_;

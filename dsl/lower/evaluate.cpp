@@ -10,6 +10,7 @@
 
 #include "compiler/support/check.h"
 #include "compiler/support/edit_distance.h"
+#include "dsl/lower/broadcasting.h"
 #include "dsl/lower/calls/call_functions.h"
 #include "dsl/lower/shape_errors.h"
 
@@ -22,11 +23,7 @@ using ir::ValueId;
 
 namespace {
 
-int64_t example_elements(const Shape& shape) {
-    int64_t n = 1;
-    for (size_t i = 1; i < shape.size(); ++i) n *= shape[i];
-    return n;
-}
+int64_t example_elements(const Shape& shape) { return elements_of(example_of(shape)); }
 
 Evaluated number_value(double value) {
     Evaluated e;
@@ -324,7 +321,11 @@ Evaluated Evaluator::apply(const dsl::NetworkSpec& network, const Expression& ca
         if (argument.batched && example_elements(f_.b.shape(value)) == 1 &&
             example_elements(wanted) == 1)
             value = f_.b.reshape(value, wanted);
-        if (f_.b.shape(value) != wanted || (!argument.batched && !argument.number)) {
+        // What has no batch is the same for every example.
+        if (!argument.batched && !argument.number &&
+            common_shape(f_.b.shape(value), example_of(wanted)) == example_of(wanted))
+            value = spread(f_.b, value, false, wanted, true);
+        if (f_.b.shape(value) != wanted) {
             ShapeError error =
                 misfit(f_.m, network, network.inputs[i], example_of(wanted), *call.arguments[i],
                        argument.batched ? example_of(f_.b.shape(value)) : f_.b.shape(value));
@@ -354,128 +355,124 @@ Evaluated Evaluator::apply(const dsl::NetworkSpec& network, const Expression& ca
 }
 
 Evaluated Evaluator::unary(const Expression& e) {
-    Evaluated x = tensor(*e.arguments[0]);
+    Evaluated x = e.text == "not" ? truth(*e.arguments[0]) : tensor(*e.arguments[0]);
     if (x.failed || e.text == "+") return x;
+    if (e.text == "not" && x.number) return number_value(1 - *x.number);
     if (x.number) return number_value(-*x.number);
-    x.value = f_.b.neg(x.value);
+    x.value = e.text == "not" ? f_.b.sub(f_.b.constant(1, f_.b.shape(x.value)), x.value)
+                              : f_.b.neg(x.value);
     return x;
 }
 
-bool Evaluator::match(const Expression& where, Evaluated& a, Evaluated& b) {
-    const auto finish = [&](Evaluated& small, const Evaluated& large) {
-        if (small.number) {
-            small.value = f_.b.constant(*small.number, f_.b.shape(large.value));
-            small.number.reset();
-        } else {
-            const Shape& from = f_.b.shape(small.value);
-            const Shape to = f_.b.shape(large.value);
-            if (from == to) return small.batched == large.batched;
-            if (!small.batched && from.empty())
-                small.value = f_.b.splat(small.value, to);
-            else if (small.batched && large.batched && example_elements(from) == 1)
-                small.value = f_.b.broadcast(f_.b.reshape(small.value, {from[0]}), {0}, to);
-            else
-                return false;
-        }
-        small.batched = large.batched;
-        return true;
-    };
-    const auto size = [&](const Evaluated& x) {
-        return x.number ? std::pair<int64_t, size_t>{-1, 0}
-                        : std::pair<int64_t, size_t>{f_.b.type(x.value).elements(),
-                                                     f_.b.shape(x.value).size()};
-    };
-    const Evaluated a_before = a, b_before = b;
-    const bool done = size(a) <= size(b) ? finish(a, b) : finish(b, a);
+Shape Evaluator::example_shape(const Evaluated& x) {
+    return x.batched ? example_of(f_.b.shape(x.value)) : f_.b.shape(x.value);
+}
+
+bool Evaluator::match(const Expression& where, Evaluated& a, Evaluated& b, size_t first,
+                      size_t second) {
     a.networks.insert(b.networks.begin(), b.networks.end());
-    if (done) return true;
-    const Expression &first = *where.arguments[0], &second = *where.arguments[1];
+    b.networks = a.networks;
+    for (auto [number, other] : {std::pair{&a, &b}, std::pair{&b, &a}}) {
+        if (!number->number) continue;
+        number->value = f_.b.constant(*number->number, f_.b.shape(other->value));
+        number->number.reset();
+        number->batched = other->batched;
+        return true;
+    }
+    // Recipes have no outer products: where both sides repeat there, a network has a wrong shape.
+    const bool counterparts =
+        where.text == "bce_with_logits" ||
+        (where.span.known() && where.span.file == f_.m.spec.objective.recipe.file);
+    const bool any = a.batched || b.batched;
+    const auto common = a.batched && b.batched
+                            ? common_example_shape(example_shape(a), example_shape(b),
+                                                   counterparts ? Repeat::kOne : Repeat::kBoth)
+                            : common_shape(example_shape(a), example_shape(b));
+    if (common) {
+        const Shape to = any ? batched(f_.m.batch, *common) : *common;
+        for (Evaluated* x : {&a, &b}) {
+            x->value = spread(f_.b, x->value, x->batched, to, any);
+            x->batched = any;
+        }
+        return true;
+    }
+    const Expression &left = *where.arguments[first], &right = *where.arguments[second];
     ShapeError error;
-    if (a_before.batched && b_before.batched)
-        error = clash(f_.m, first, example_of(f_.b.shape(a_before.value)), second,
-                      example_of(f_.b.shape(b_before.value)));
+    if (a.batched && b.batched)
+        error = clash(f_.m, left, example_shape(a), right, example_shape(b));
     error.where = where.span;
-    error.text =
-        fmt::format("`{}` is {}, but `{}` is {}", dsl::to_string(first), describe(*this, a_before),
-                    dsl::to_string(second), describe(*this, b_before));
+    error.text = fmt::format("`{}` is {}, but `{}` is {}", dsl::to_string(left), describe(*this, a),
+                             dsl::to_string(right), describe(*this, b));
     report(f_.m, error);
     return false;
 }
 
-Evaluated Evaluator::binary(const Expression& e) {
-    Evaluated a = tensor(*e.arguments[0]), b = tensor(*e.arguments[1]);
-    if (a.failed || b.failed) return failed();
-    const char op = e.text[0];
-    if (a.number && b.number) {
-        const double x = *a.number, y = *b.number;
-        if (op == '+') return number_value(x + y);
-        if (op == '-') return number_value(x - y);
-        if (op == '*') return number_value(x * y);
-        if (op == '/') return number_value(x / y);
-        if (op == '^') return number_value(std::pow(x, y));
-        if (e.text == "<") return number_value(x < y);
-        if (e.text == "<=") return number_value(x <= y);
-        if (e.text == "==") return number_value(x == y);
-        if (e.text == "!=") return number_value(x != y);
-        return number_value(e.text == ">" ? x > y : x >= y);
-    }
-    if (op == '^') {
-        if (!b.number)
-            return fail(DiagnosticKind::kBadExpression, e.arguments[1]->span,
-                        "an exponent must be a constant number",
-                        "write exp(b * log(a)) for a power that is computed");
-        if (*b.number == 2)
-            a.value = f_.b.mul(a.value, a.value);
-        else if (*b.number == 0.5)
-            a.value = square_root(f_.b, a.value);
-        else
-            a.value = f_.b.emit(ir::Pow{*b.number}, {a.value});
-        return a;
-    }
-    if (!match(e, a, b)) return failed();
-    Evaluated result = a;
-    if (op == '+')
-        result.value = f_.b.add(a.value, b.value);
-    else if (op == '-')
-        result.value = f_.b.sub(a.value, b.value);
-    else if (op == '*')
-        result.value = f_.b.mul(a.value, b.value);
-    else if (op == '/')
-        result.value = f_.b.div(a.value, b.value);
-    else {
-        // <= and >= are the negation of the opposite strict comparison; != is that of ==.
-        const bool equality = op == '=' || op == '!';
-        const bool less = op == '<', negate = equality ? op == '!' : e.text.size() == 2;
-        result.value = equality         ? f_.b.emit(ir::Equal{}, {a.value, b.value})
-                       : less != negate ? f_.b.emit(ir::Greater{}, {b.value, a.value})
-                                        : f_.b.emit(ir::Greater{}, {a.value, b.value});
-        if (negate)
-            result.value = f_.b.sub(f_.b.constant(1, f_.b.shape(result.value)), result.value);
-    }
-    return result;
+Evaluated Evaluator::truth(const Expression& expression) {
+    Evaluated x = tensor(expression);
+    if (x.failed) return x;
+    if (x.number) return number_value(*x.number != 0 ? 1 : 0);
+    static const std::set<std::string> kTruths = {
+        "<", ">", "<=", ">=", "==", "!=", "and", "or", "not"};
+    const bool already = (expression.kind == Expression::Kind::kBinary ||
+                          expression.kind == Expression::Kind::kUnary) &&
+                         kTruths.count(expression.text) != 0;
+    return already ? x : comparison("!=", x, f_.b.constant(0, f_.b.shape(x.value)));
 }
 
-Evaluated Evaluator::reduce(const Evaluated& x, bool over_batch, bool mean) {
-    Evaluated result = x;
-    ir::Builder& b = f_.b;
-    if (x.number) return x;
-    const Shape shape = b.shape(x.value);
-    const int64_t rank = static_cast<int64_t>(shape.size());
-    if (!x.batched) {
-        result.value = mean ? b.reduce_mean(x.value, ir::all_axes(rank))
-                            : b.reduce_sum(x.value, ir::all_axes(rank));
-        return result;
-    }
-    if (!over_batch) {
-        std::vector<int64_t> axes = ir::all_axes(rank);
-        axes.erase(axes.begin());
-        result.value = mean ? b.reduce_mean(x.value, axes) : b.reduce_sum(x.value, axes);
-        return result;
-    }
-    result.batched = false;
-    const ValueId each = b.reshape(x.value, {shape[0]});
-    result.value = mean ? f_.batch_mean(each) : f_.batch_sum(each);
-    return result;
+Evaluated Evaluator::power(const Expression& e, Evaluated a, const Evaluated& exponent) {
+    if (!exponent.number)
+        return fail(DiagnosticKind::kBadExpression, e.arguments[1]->span,
+                    "an exponent must be a constant number",
+                    "write exp(b * log(a)) for a power that is computed");
+    if (*exponent.number == 2)
+        a.value = f_.b.mul(a.value, a.value);
+    else if (*exponent.number == 0.5)
+        a.value = square_root(f_.b, a.value);
+    else
+        a.value = f_.b.emit(ir::Pow{*exponent.number}, {a.value});
+    return a;
+}
+
+// a - b floor(a / b), which has the sign of b as in Python.
+Evaluated Evaluator::remainder(Evaluated a, ValueId b) {
+    const ValueId whole = f_.b.emit(ir::Floor{}, {f_.b.div(a.value, b)});
+    a.value = f_.b.sub(a.value, f_.b.mul(b, whole));
+    return a;
+}
+
+// <= and >= are the negation of the opposite strict comparison; != is that of ==.
+Evaluated Evaluator::comparison(const std::string& op, Evaluated a, ValueId b) {
+    const bool equality = op[0] == '=' || op[0] == '!';
+    const bool less = op[0] == '<', negate = equality ? op[0] == '!' : op.size() == 2;
+    a.value = equality         ? f_.b.emit(ir::Equal{}, {a.value, b})
+              : less != negate ? f_.b.emit(ir::Greater{}, {b, a.value})
+                               : f_.b.emit(ir::Greater{}, {a.value, b});
+    if (negate) a.value = f_.b.sub(f_.b.constant(1, f_.b.shape(a.value)), a.value);
+    return a;
+}
+
+Evaluated Evaluator::binary(const Expression& e) {
+    const bool logical = e.text == "and" || e.text == "or";
+    Evaluated a = logical ? truth(*e.arguments[0]) : tensor(*e.arguments[0]);
+    Evaluated b = logical ? truth(*e.arguments[1]) : tensor(*e.arguments[1]);
+    if (a.failed || b.failed) return failed();
+    if (a.number && b.number) return number_value(*dsl::binary_value(e.text, *a.number, *b.number));
+    if (e.text == "^") return power(e, a, b);
+    if (!match(e, a, b)) return failed();
+    const char op = e.text[0];
+    if (e.text == "or")
+        a.value = f_.b.emit(ir::Maximum{}, {a.value, b.value});
+    else if (op == '*' || e.text == "and")
+        a.value = f_.b.mul(a.value, b.value);
+    else if (op == '+')
+        a.value = f_.b.add(a.value, b.value);
+    else if (op == '-')
+        a.value = f_.b.sub(a.value, b.value);
+    else if (op == '/')
+        a.value = f_.b.div(a.value, b.value);
+    else
+        a = op == '%' ? remainder(a, b.value) : comparison(e.text, a, b.value);
+    return a;
 }
 
 void Evaluator::networks_changed(const std::vector<std::string>& networks) {

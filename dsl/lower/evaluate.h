@@ -1,11 +1,11 @@
 // Turns the expressions of an objective into ops. Names are entries of `let`, fields of the data,
 // networks and their outputs.
 //
-// Shapes: a value is batched, [N, ...], or plain. In arithmetic a plain number goes with anything;
-// one number per example, [N] or [N, 1], goes with [N, ...]; otherwise both shapes have to be
-// equal. `sum` and `norm` reduce each example to one number, and a value of shape [N] over the
-// batch. `mean`, `max` and `min` do the same, but reduce [N, 1] over the batch at once. A reduction
-// over the batch counts valid examples only in `evaluate`, where the last batch may be padded.
+// Shapes: a value is batched, [N, ...], or plain, that is the same for every example. In arithmetic
+// shapes of examples meet by the rules of broadcasting.h, and what is plain goes with every
+// example. Reductions run over the axes of an example, and of one number per example over the
+// batch; calls/call_reductions.cpp has the rules. A reduction over the batch counts valid examples
+// only in `evaluate`, where the last batch may be padded.
 #pragma once
 
 #include <map>
@@ -80,10 +80,14 @@ class Evaluator {
     Evaluated fail(DiagnosticKind kind, Span span, std::string text, std::string help = "");
     /// The value as a tensor; a constant is repeated to this shape.
     ir::ValueId materialize(const Evaluated& e, const ir::Shape& shape);
-    /// Brings both operands to one shape by the rules above; false after an error.
-    bool match(const dsl::Expression& where, Evaluated& a, Evaluated& b);
-    /// Reduces over everything but the batch, or over the batch; see the rules above.
-    Evaluated reduce(const Evaluated& x, bool over_batch, bool mean);
+    /// Brings both operands, of which one may be a number, to one shape; false after an error. They
+    /// are the arguments `first` and `second` of `where`.
+    bool match(const dsl::Expression& where, Evaluated& a, Evaluated& b, size_t first = 0,
+               size_t second = 1);
+    /// The shape of an example, or of a plain value itself.
+    ir::Shape example_shape(const Evaluated& x);
+    /// 1 where x is not 0, else 0.
+    Evaluated truth(const dsl::Expression& expression);
     /// `averaged(x)`: x computed with the moving averages of the weights.
     Evaluated averaged(const dsl::Expression& call);
 
@@ -95,6 +99,9 @@ class Evaluator {
     Evaluated call(const dsl::Expression& expression);
     Evaluated unary(const dsl::Expression& expression);
     Evaluated binary(const dsl::Expression& expression);
+    Evaluated power(const dsl::Expression& expression, Evaluated a, const Evaluated& exponent);
+    Evaluated remainder(Evaluated a, ir::ValueId b);
+    Evaluated comparison(const std::string& op, Evaluated a, ir::ValueId b);
     Evaluated let(const dsl::NamedExpression& entry);
     Evaluated apply(const dsl::NetworkSpec& network, const dsl::Expression& call);
     std::vector<std::string> known_names() const;

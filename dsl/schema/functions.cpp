@@ -1,8 +1,4 @@
 // The rows of functions. To add one: a row here, a function in dsl/lower/calls, a test.
-//
-// Every tensor of an objective has the batch as its first dimension. A reduction such as `sum` runs
-// over everything but the batch and leaves one number per example. Of a tensor that has one number
-// per example already, it runs over the batch.
 #include "dsl/schema/functions.h"
 
 namespace gmc::dsl {
@@ -19,12 +15,16 @@ std::vector<FunctionRow> element_wise() {
          "square root, of x + 1e-12, so that its derivatives are finite at 0; `x^0.5` is the same"},
         {"square", 1, 1, "", "square(x)", "x^2"},
         {"erf", 1, 1, "", "erf(x)", "Gauss error function"},
+        {"sin", 1, 1, "", "sin(x)", "sine, of radians"},
+        {"cos", 1, 1, "", "cos(x)", "cosine, of radians"},
         {"floor", 1, 1, "", "floor(x)", "largest integer not above x; no gradient"},
         {"clamp", 3, 3, "", "clamp(x, low, high)", "x, but at least low and at most high"},
-        {"min", 1, 2, "axis", "min(x) or min(a, b)",
-         "of two: the smaller, element by element; of one: a reduction like sum"},
-        {"max", 1, 2, "axis", "max(x) or max(a, b)",
-         "of two: the larger, element by element; of one: a reduction like sum"},
+        {"where", 3, 3, "", "where(condition, a, b)",
+         "a where the condition is not 0, else b, element by element"},
+        {"min", 1, 2, "axis|keep", "min(x) or min(a, b)",
+         "of two: the smaller, element by element; of one: a reduction"},
+        {"max", 1, 2, "axis|keep", "max(x) or max(a, b)",
+         "of two: the larger, element by element; of one: a reduction"},
         {"relu", 1, 1, "", "relu(x)", "max(x, 0)"},
         {"leaky_relu", 1, 2, "", "leaky_relu(x, slope)",
          "x for x > 0, slope * x otherwise; slope is 0.3 when left out"},
@@ -43,16 +43,18 @@ std::vector<FunctionRow> of_tensors() {
     return {
         {"softmax", 1, 1, "axis", "softmax(x)", "over the last dimension, the channels"},
         {"log_softmax", 1, 1, "axis", "log_softmax(x)", "log(softmax(x)), without overflow"},
-        {"sum", 1, 1, "axis", "sum(x)",
-         "over everything but the batch; of one number per example: over the batch"},
-        {"mean", 1, 1, "axis", "mean(x)",
-         "like sum, divided by the number of elements; of [N, 1] it is the batch's mean"},
-        {"norm", 1, 1, "axis", "norm(x)",
-         "sqrt(sum(x^2)), over everything but the batch; 1e-12 under the root, so that its "
+        {"sum", 1, 1, "axis|keep", "sum(x)", "a reduction"},
+        {"mean", 1, 1, "axis|keep", "mean(x)",
+         "a reduction: sum, divided by the number of elements"},
+        {"logsumexp", 1, 1, "axis|keep", "logsumexp(x)",
+         "a reduction: log(sum(exp(x))), without overflow"},
+        {"norm", 1, 1, "axis|keep", "norm(x)",
+         "a reduction: sqrt(sum(x^2)); 1e-12 under the root, so that its "
          "derivatives are 0 at 0"},
         {"bce_with_logits", 2, 2, "", "bce_with_logits(logits, target)",
          "softplus(logits) - logits * target, element by element: binary cross-entropy of "
          "sigmoid(logits)"},
+        {"index", 1, 1, "", "index(n)", "[0, 1, ..., n - 1], the same for every example"},
         {"normal", 1, kAnyNumber, "", "normal(x), normal(network) or normal(128)",
          "fresh noise of N(0, 1): shaped like x, like the input of a network, or of that shape per "
          "example"},

@@ -69,11 +69,22 @@ block is a layer too.
 
 constexpr const char* kFunctionsHead = R"(## Functions of expressions
 
-Operators, loosest first: `< > <= >= == !=` (1 or 0), `+ -`, `* /`, the sign, `^` (to the right; `-x^2` is
-`-(x^2)`), and `.name` for a part of what a network gives. A network is called like a function, with as
+Operators, loosest first: `or`, `and`, `not`, `< > <= >= == !=` (all 1 or 0), `+ -`, `* / %` (`%` has the sign
+of its right side, as in Python), the sign, `^` (to the right; `-x^2` is `-(x^2)`), and `.name` for a
+part of what a network gives. A network is called like a function, with as
 many arguments as it has inputs; its name alone, in `normal(network)`, stands for the shape of its
 input. Names are those of networks, fields of the data, `let`, parameters of the function and numeric
-variables; and `step`, `epoch` and `pi`.
+variables; and `step`, `epoch` and `pi`. `[1, 2]` is a list of sizes or axes, `true` is 1, `false` is 0.
+
+Shapes meet as in NumPy: compared from the last axis on, sizes of 1 and missing axes repeat; what has no
+batch (`index(4)`, `batch_mean(x)`) goes with every example, and one number with any shape. Where two values
+of an example would both repeat, they need as many axes: `[5]` and `[3, 1]` do not meet, `[1, 5]` and `[3, 1]` do.
+
+A reduction runs over all axes of an example and leaves one number per example; of one number per example it
+runs over the batch: `mean(sum(x))` is the batch's mean of each example's sum. Of vectors of one number, where
+`mean`, `max` and `min` would change nothing, these three run over the batch at once: `mean(discriminator(x))`.
+`axis=k` names an axis of the example, counted from 0 or from the end by -1; `axis=[0, 1]` several,
+`axis=example` all of them whatever they are, `axis=batch` the batch. `keep=true` leaves reduced axes with size 1.
 
 | function | rule |
 |---|---|
@@ -114,7 +125,9 @@ std::string language_reference() {
     out += kFunctionsHead;
     for (const FunctionRow& function : function_table())
         out += fmt::format("| `{}` | {}{} |\n", function.usage, cell(function.doc),
-                           *function.named ? "; `axis=k` names one axis of the example" : "");
+                           std::string_view(function.named) == "axis"
+                               ? "; `axis=k` names one axis of the example"
+                               : "");
     return out;
 }
 

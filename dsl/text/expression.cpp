@@ -1,8 +1,9 @@
-// A Pratt parser over the tokens of lexer.h. Operators from loosest to tightest: comparisons, + -,
-// * /, sign, ^ (to the right), member.
+// A Pratt parser over the tokens of lexer.h. Operators from loosest to tightest: or, and, not,
+// comparisons, + -, * / %, sign, ^ (to the right), member.
 #include "dsl/text/expression.h"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include "dsl/text/lexer.h"
@@ -16,15 +17,21 @@ constexpr int kMostDepth = 200;
 /// is as deep as it has operators.
 constexpr int kMostOperators = 500;
 
-constexpr int kSignBinding = 4;
-constexpr int kPowerBinding = 5;
-constexpr int kPrimaryBinding = 6;
+constexpr int kNotBinding = 3;
+constexpr int kComparisonBinding = 4;
+constexpr int kProductBinding = 6;
+constexpr int kSignBinding = 7;
+constexpr int kPowerBinding = 8;
+constexpr int kPrimaryBinding = 9;
 
 /// How tightly a binary operator binds; 0 for any other token.
 int binding(std::string_view op) {
-    if (op == "<" || op == ">" || op == "<=" || op == ">=" || op == "==" || op == "!=") return 1;
-    if (op == "+" || op == "-") return 2;
-    if (op == "*" || op == "/") return 3;
+    if (op == "or") return 1;
+    if (op == "and") return 2;
+    if (op == "<" || op == ">" || op == "<=" || op == ">=" || op == "==" || op == "!=")
+        return kComparisonBinding;
+    if (op == "+" || op == "-") return 5;
+    if (op == "*" || op == "/" || op == "%") return kProductBinding;
     if (op == "^") return kPowerBinding;
     return 0;
 }
@@ -47,8 +54,11 @@ class Parser {
                 fail(peek(), "an operator or the end is expected, but `{}` follows", peek().text);
             if (peek().is("="))
                 error.help("`==` compares; definitions go under `let`, as `name: expression`");
-            if (peek().text == "if")
-                error.help("a comparison is 1 or 0: `(x > 0) * a + (x <= 0) * b`");
+            if (peek().text == "if") error.help("write `where(x > 0, a, b)`");
+            if (peek().is("["))
+                error.help(
+                    "parts of a network's result have names, as in `q.mean`; `slice` takes "
+                    "a part of a tensor");
             if (peek().is("(") && all.node->kind == Expression::Kind::kMember)
                 error.help(fmt::format("functions have no prefix: `{}(...)`", all.node->text));
             return Failure{};
@@ -97,7 +107,7 @@ class Parser {
         ++depth_;
         Parsed left = parse_prefix();
         while (left.node) {
-            const int tightness = peek().kind == Token::Kind::kOperator ? binding(peek().text) : 0;
+            const int tightness = operator_binding();
             if (tightness == 0 || tightness < least) break;
             const Token op = next();
             if (!count_operator(op)) return {};
@@ -105,9 +115,8 @@ class Parser {
             // chain.
             const Parsed right = parse(tightness == kPowerBinding ? kSignBinding : tightness + 1);
             if (!right.node) return {};
-            if (tightness == 1 && peek().kind == Token::Kind::kOperator &&
-                binding(peek().text) == 1) {
-                fail(peek(), "comparisons cannot be chained").help("write `(a < b) * (b < c)`");
+            if (tightness == kComparisonBinding && operator_binding() == kComparisonBinding) {
+                fail(peek(), "comparisons cannot be chained").help("write `a < b and b < c`");
                 return {};
             }
             left = make({Expression::Kind::kBinary,
@@ -122,11 +131,20 @@ class Parser {
         return left;
     }
 
+    /// How tightly the next token binds as a binary operator; 0 when it is none.
+    int operator_binding() const {
+        return peek().kind == Token::Kind::kOperator || peek().kind == Token::Kind::kName
+                   ? binding(peek().text)
+                   : 0;
+    }
+
     /// Parses any number of signs, then a primary with its members.
     Parsed parse_prefix() {
-        if (!peek().is("-") && !peek().is("+")) return parse_members();
+        const bool negation = peek().kind == Token::Kind::kName && peek().text == "not";
+        if (!peek().is("-") && !peek().is("+") && !negation) return parse_members();
         const Token sign = next();
-        const Parsed operand = parse(kSignBinding);  // -x^2 is -(x^2), -x*y is (-x)*y
+        // -x^2 is -(x^2), -x*y is (-x)*y, and `not a > b` is `not (a > b)`
+        const Parsed operand = parse(negation ? kNotBinding : kSignBinding);
         if (!operand.node) return {};
         return make({Expression::Kind::kUnary, 0, std::string(sign.text), {operand.node}, {}, {}},
                     sign.begin, operand.end);
@@ -155,7 +173,11 @@ class Parser {
         if (token.kind == Token::Kind::kNumber)
             return make({Expression::Kind::kNumber, token.number, "", {}, {}, {}}, token.begin,
                         token.end);
-        if (token.kind == Token::Kind::kName) {
+        if (token.kind == Token::Kind::kName && (token.text == "true" || token.text == "false"))
+            return make(
+                {Expression::Kind::kNumber, token.text == "true" ? 1.0 : 0.0, "", {}, {}, {}},
+                token.begin, token.end);
+        if (token.kind == Token::Kind::kName && binding(token.text) == 0) {
             if (peek().is("(")) return parse_call(token);
             return make({Expression::Kind::kName, 0, std::string(token.text), {}, {}, {}},
                         token.begin, token.end);
@@ -166,14 +188,36 @@ class Parser {
             if (!expect_close(token)) return {};
             return {inner.node, token.begin, tokens_[at_ - 1].end};
         }
+        if (token.is("[")) return parse_list(token);
         if (token.kind == Token::Kind::kEnd) {
-            fail(token, "the expression ends where a value is expected");
+            Diagnostic& error = fail(token, "the expression ends where a value is expected");
+            if (at_ >= 1 && tokens_[at_ - 1].is("%"))
+                error.help("a share is a number: 0.5 is 50 %");
         } else {
             Diagnostic& error = fail(token, "a value is expected before `{}`", token.text);
             if (token.is("*") && at_ >= 2 && tokens_[at_ - 2].is("*"))
                 error.help("a power is written `x^2`");
         }
         return {};
+    }
+
+    /// Parses a list whose `[` was read.
+    Parsed parse_list(const Token& open) {
+        Expression list{Expression::Kind::kList, 0, "", {}, {}, {}};
+        while (!peek().is("]")) {
+            if (!list.arguments.empty()) {
+                if (!peek().is(",")) break;
+                next();
+            }
+            const Parsed element = parse(1);
+            if (!element.node) return {};
+            list.arguments.push_back(element.node);
+        }
+        if (!peek().is("]")) {
+            fail(peek().kind == Token::Kind::kEnd ? open : peek(), "a list ends in `]`");
+            return {};
+        }
+        return make(std::move(list), open.begin, next().end);
     }
 
     /// Parses the arguments of a call whose name was read; named ones come last, as in Python.
@@ -236,7 +280,7 @@ Result<ExpressionPtr> parse_placed(const PlacedText& text, Diagnostics& diagnost
 /// How tightly the outermost operation of a tree binds.
 int binding_of(const Expression& e) {
     if (e.kind == Expression::Kind::kBinary) return binding(e.text);
-    if (e.kind == Expression::Kind::kUnary) return kSignBinding;
+    if (e.kind == Expression::Kind::kUnary) return e.text == "not" ? kNotBinding : kSignBinding;
     if (e.kind == Expression::Kind::kNumber && e.number < 0) return kSignBinding;
     return kPrimaryBinding;
 }
@@ -255,6 +299,61 @@ Result<ExpressionPtr> parse_expression(std::string_view text, Span where,
 
 Result<ExpressionPtr> parse_expression(const Node& scalar, Diagnostics& diagnostics) {
     return parse_placed(PlacedText(scalar, diagnostics.sources()), diagnostics);
+}
+
+namespace {
+
+/// A function of numbers; nothing when it is none of those that constants know.
+std::optional<double> constant_call(const std::string& name, const std::vector<double>& x) {
+    if (x.size() == 2 && name == "min") return std::min(x[0], x[1]);
+    if (x.size() == 2 && name == "max") return std::max(x[0], x[1]);
+    if (x.size() != 1) return std::nullopt;
+    if (name == "floor") return std::floor(x[0]);
+    if (name == "round") return std::nearbyint(x[0]);
+    if (name == "sqrt") return std::sqrt(x[0]);
+    if (name == "exp") return std::exp(x[0]);
+    if (name == "log") return std::log(x[0]);
+    if (name == "abs") return std::abs(x[0]);
+    return std::nullopt;
+}
+
+double truth(bool value) { return value ? 1 : 0; }
+
+}  // namespace
+
+std::optional<double> binary_value(std::string_view op, double a, double b) {
+    if (op == "+") return a + b;
+    if (op == "-") return a - b;
+    if (op == "*") return a * b;
+    if (op == "/") return a / b;
+    if (op == "%") return a - b * std::floor(a / b);
+    if (op == "^") return std::pow(a, b);
+    if (op == "<") return truth(a < b);
+    if (op == ">") return truth(a > b);
+    if (op == "<=") return truth(a <= b);
+    if (op == ">=") return truth(a >= b);
+    if (op == "==") return truth(a == b);
+    if (op == "!=") return truth(a != b);
+    if (op == "and") return truth(a != 0 && b != 0);
+    if (op == "or") return truth(a != 0 || b != 0);
+    return std::nullopt;
+}
+
+std::optional<double> constant_value(const Expression& e) {
+    if (e.kind == Expression::Kind::kNumber) return e.number;
+    if (e.kind == Expression::Kind::kName || e.kind == Expression::Kind::kMember ||
+        e.kind == Expression::Kind::kList)
+        return std::nullopt;
+    std::vector<double> x;
+    for (const ExpressionPtr& argument : e.arguments) {
+        const std::optional<double> value = constant_value(*argument);
+        if (!value) return std::nullopt;
+        x.push_back(*value);
+    }
+    if (e.kind == Expression::Kind::kCall) return constant_call(e.text, x);
+    if (e.kind == Expression::Kind::kBinary) return binary_value(e.text, x[0], x[1]);
+    if (e.text == "not") return truth(x[0] == 0);
+    return e.text == "-" ? -x[0] : x[0];
 }
 
 ExpressionPtr number_expression(double value, Span where) {
@@ -301,14 +400,15 @@ std::string to_string(const Expression& e) {
             return operand(*e.arguments[0], kPrimaryBinding + (number ? 1 : 0)) + "." + e.text;
         }
         case Expression::Kind::kUnary:
+            if (e.text == "not") return "not " + operand(*e.arguments[0], kNotBinding);
             return e.text + operand(*e.arguments[0], kSignBinding);
         case Expression::Kind::kBinary: {
             const int own = binding(e.text);
             // The operand on the side that does not associate needs parentheses when it binds as
             // tightly. To the right of ^ a sign needs none; to its left it does.
-            const int left = own == kPowerBinding || own == 1 ? own + 1 : own;
+            const int left = own == kPowerBinding || own == kComparisonBinding ? own + 1 : own;
             const int right = own == kPowerBinding ? kSignBinding : own + 1;
-            const std::string gap = own >= 3 && own == kPowerBinding ? "" : " ";
+            const std::string gap = own == kPowerBinding ? "" : " ";
             return operand(*e.arguments[0], left) + gap + e.text + gap +
                    operand(*e.arguments[1], right);
         }
@@ -322,15 +422,17 @@ std::string to_string(const Expression& e) {
             return out + (e.loop->collects ? ", collect: true}" : "}");
         }
         case Expression::Kind::kCall:
+        case Expression::Kind::kList:
             break;
     }
-    std::string out = e.text + "(";
+    const bool list = e.kind == Expression::Kind::kList;
+    std::string out = list ? "[" : e.text + "(";
     for (size_t i = 0; i < e.arguments.size(); ++i) {
         if (i > 0) out += ", ";
-        if (!e.argument_names[i].empty()) out += e.argument_names[i] + "=";
+        if (!list && !e.argument_names[i].empty()) out += e.argument_names[i] + "=";
         out += to_string(*e.arguments[i]);
     }
-    return out + ")";
+    return out + (list ? "]" : ")");
 }
 
 }  // namespace gmc::dsl

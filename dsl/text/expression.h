@@ -3,8 +3,10 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "compiler/support/diagnostic.h"
@@ -51,14 +53,16 @@ struct Expression {
         /// `text(arguments...)`, as in `mean(x, axis=1)`; named arguments have their names in
         /// argument_names.
         kCall,
-        /// `text` is "-" or "+".
+        /// `text` is "-", "+" or "not".
         kUnary,
-        /// `text` is one of + - * / ^ < > <= >= == !=. Of these ^ binds tightest, and to the right:
-        /// -x^2 is -(x^2).
+        /// `text` is one of + - * / % ^ < > <= >= == != and or. Of these ^ binds tightest, and to
+        /// the right: -x^2 is -(x^2).
         kBinary,
         /// `text` is the loop's name; `loop` says what the arguments are. Not in texts of
         /// expressions: read by dsl/loop.cpp.
         kLoop,
+        /// `[arguments...]`, sizes or axes: only as an argument of a call.
+        kList,
     };
     Kind kind = Kind::kNumber;
     double number = 0;
@@ -83,6 +87,12 @@ Result<ExpressionPtr> parse_expression(std::string_view text, Span where, Diagno
 /// Parses a scalar of a document. Its spans are exact also in quotes, over several lines and after
 /// a `${name}`.
 Result<ExpressionPtr> parse_expression(const Node& scalar, Diagnostics& diagnostics);
+
+/// The value of an expression of numbers alone: `2 * (3 + 1)`, `max(4, 8 / 2)`. It knows the
+/// operators and a few functions (constant_value in expression.cpp has them); nothing for all else.
+std::optional<double> constant_value(const Expression& expression);
+/// What the binary operator `op` makes of two numbers; nothing for a text that is none.
+std::optional<double> binary_value(std::string_view op, double a, double b);
 
 /// A number as an expression.
 ExpressionPtr number_expression(double value, Span where);

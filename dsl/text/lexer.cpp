@@ -31,8 +31,8 @@ size_t number_end(std::string_view text, size_t at) {
 }
 
 /// An operator stands before those that it starts with.
-constexpr std::string_view kOperators[] = {"<=", ">=", "==", "!=", "+", "-", "*", "/",
-                                           "^",  "<",  ">",  "(",  ")", ",", ".", "="};
+constexpr std::string_view kOperators[] = {"<=", ">=", "==", "!=", "+", "-", "*", "/", "%", "^",
+                                           "<",  ">",  "(",  ")",  "[", "]", ",", ".", "="};
 
 /// The operator that starts at byte `at`, if any.
 std::optional<std::string_view> operator_at(std::string_view text, size_t at) {
@@ -55,11 +55,8 @@ void report_character(const PlacedText& text, size_t at, Diagnostics& diagnostic
         error.help(
             "`${name}` is replaced in model files; in a recipe a parameter's name stands for its "
             "value");
-    if (c == '[') error.help("parts have names, as in `q.mean`");
-    if (c == '%') error.help("a share is a number: 0.5 is 50 %");
     if (text.text().substr(at, end - at) == "\u2212") error.help("the minus is the character `-`");
-    if (c == '!' || c == '&' || c == '|')
-        error.help("comparisons give 0 or 1; multiply them for `and`");
+    if (c == '!' || c == '&' || c == '|') error.help("the words are `and`, `or` and `not`");
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Memory that kernels share.
+// Memory that the contractions of one executable share.
 #include "runtime/contractions/context.h"
 
 #include <algorithm>

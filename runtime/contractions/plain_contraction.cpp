@@ -1,5 +1,5 @@
-// Plain loops. They are parallel over elements of the result, so that no two threads write the same
-// one.
+// Contractions as plain loops. They are parallel over elements of the result, so that no two
+// threads write the same one. Nothing else is tuned: being obviously right is their purpose.
 #include "runtime/contractions/plain_contraction.h"
 
 #include <algorithm>
@@ -29,10 +29,13 @@ void for_each_tap(const ConvLoops& l, const int64_t (&at)[3], const int64_t (&si
     }
 }
 
+/// Addresses of the three tensors of a convolution.
 struct Tensors {
     float *x, *weights, *y;
 };
 
+/// For each point of y: adds up, over all taps, the products of x and the weights, for all filters
+/// at once.
 void forward(const ConvLoops& l, const Tensors& t) {
     const int64_t cg = l.group_channels(), fg = l.group_filters(), points = l.y_points();
 #pragma omp parallel for schedule(static)
@@ -54,6 +57,8 @@ void forward(const ConvLoops& l, const Tensors& t) {
     }
 }
 
+/// For each point of x: adds up, over all points of y that read it, the products of y and the
+/// weights.
 void backward_data(const ConvLoops& l, const Tensors& t) {
     const int64_t cg = l.group_channels(), fg = l.group_filters(), points = l.x_points();
 #pragma omp parallel for schedule(static)

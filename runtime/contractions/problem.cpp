@@ -1,4 +1,5 @@
-// Makes the problem of an op.
+// Makes the problem of an op: which of its operands and results are x, weights and y (or a, b and
+// c), with their shapes, types and addresses.
 #include "runtime/contractions/problem.h"
 
 #include <fmt/format.h>
@@ -11,6 +12,7 @@ namespace {
 
 using Direction = ConvProblem::Direction;
 
+/// The op as text, with its function, for errors.
 std::string describe(const ir::Module& module, const ir::Function& function,
                      const ir::Operation& operation) {
     return fmt::format("@{}: {}", function.name, ir::print(module, function, operation));

@@ -1,4 +1,5 @@
-// Reads and writes the file of measurements.
+// The file of measurements: read when a cache is made, merged and written when something was
+// measured, and locked while measuring. Whatever cannot be read counts as not measured.
 #include "runtime/contractions/tuning_cache.h"
 
 #include <fcntl.h>
@@ -19,7 +20,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// Of the file's layout.
 constexpr int kVersion = 1;
+/// A larger file is none of ours, and counts as empty.
 constexpr uint64_t kLargestFile = 64 << 20;
 
 /// The contents of the file; an empty document when it cannot be used.
@@ -63,8 +66,14 @@ void TuningCache::read_entries() {
     for (const std::string& problem : problems.names()) {
         const Json& measured = problems.at(problem);
         if (!measured.contains("choice") || !measured.at("choice").is_text()) continue;
-        TuningEntry& entry = entries_[problem];
+        // What this process has measured is newer.
+        if (mine_.contains(problem)) continue;
+        TuningEntry& entry = entries_[problem] = {};
         entry.choice = measured.at("choice").text();
+        if (measured.contains("doubtful") && measured.at("doubtful").is_flag())
+            entry.doubtful = measured.at("doubtful").flag();
+        if (measured.contains("measurements") && measured.at("measurements").is_whole())
+            entry.measurements = measured.at("measurements").whole();
         if (!measured.contains("us")) continue;
         const Json& times = measured.at("us");
         for (const std::string& name : times.names())
@@ -73,6 +82,8 @@ void TuningCache::read_entries() {
     }
 }
 
+/// Takes the lock of a file beside the cache, asking every 20 ms, so that a stop is noticed while
+/// it waits for another process.
 void TuningCache::begin_measuring() {
     for (const auto& wait : waits_) wait();
     waits_.clear();
@@ -106,7 +117,14 @@ const TuningEntry* TuningCache::find(const std::string& problem) const {
     return found == entries_.end() ? nullptr : &found->second;
 }
 
+bool TuningCache::wants_again(const std::string& problem) const {
+    if (pinned_.contains(problem) || mine_.contains(problem)) return false;
+    const auto found = entries_.find(problem);
+    return found != entries_.end() && (renew_ || found->second.doubtful);
+}
+
 void TuningCache::record(const std::string& problem, TuningEntry entry) {
+    mine_.insert(problem);
     entries_[problem] = std::move(entry);
     ++unsaved_;
     ++measured_;
@@ -120,10 +138,14 @@ bool TuningCache::save(Diagnostics& diagnostics) {
     Json json = read(path_);
     Json& machine = json["machines"][machine_];
     if (!machine.is_object()) machine = Json::object();
-    for (const auto& [problem, entry] : entries_) {
+    for (const std::string& problem : mine_) {
+        const TuningEntry& entry = entries_.at(problem);
         Json times = Json::object();
         for (const auto& [name, time] : entry.microseconds) times[name] = time;
-        machine[problem] = {{"choice", entry.choice}, {"us", times}};
+        machine[problem] = {{"choice", entry.choice},
+                            {"doubtful", entry.doubtful},
+                            {"measurements", entry.measurements},
+                            {"us", times}};
     }
     if (!write_file_atomically(path_, json.dump(1) + "\n", diagnostics)) return false;
     unsaved_ = 0;

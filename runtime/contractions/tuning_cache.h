@@ -1,13 +1,17 @@
 // Remembers which candidate was the fastest, per machine and problem, so that a problem is measured
 // only once. It is a JSON file, written atomically; deleting it only costs measuring again:
 //
-//   {"gmc_tuning": 1, "machines": {MACHINE: {PROBLEM: {"choice": "tiled", "us": {"tiled": 812.5,
-//   ...}}}}}
+//   {"gmc_tuning": 1, "machines": {MACHINE: {PROBLEM: {"choice": "tiled", "doubtful": false,
+//   "measurements": 1, "us": {"tiled": 812.5, ...}}}}}
+//
+// A choice is doubtful when other programs disturbed its measurement. It holds for the process that
+// measured it; the next one measures again.
 #pragma once
 
 #include <exception>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,6 +27,8 @@ struct TuningEntry {
     std::string choice;
     /// Of each candidate that was timed.
     std::vector<std::pair<std::string, double>> microseconds;
+    bool doubtful = false;
+    int64_t measurements = 1;  ///< how often it was measured
 };
 
 /// Thrown out of the binding of a function whose contractions are being measured when nobody waits
@@ -47,6 +53,11 @@ class TuningCache {
     const std::string& path() const { return path_; }
     /// The entry of a problem; null when it was never measured.
     const TuningEntry* find(const std::string& problem) const;
+    /// Whether a problem that was measured is to be measured again: its choice is doubtful, or
+    /// renew() was called. Each process measures a problem at most once.
+    bool wants_again(const std::string& problem) const;
+    /// From now on what other processes measured counts as doubtful.
+    void renew() { renew_ = true; }
     void record(const std::string& problem, TuningEntry entry);
     /// Calls `observer` after each new measurement, with the number of problems measured so far.
     void on_record(std::function<void(size_t)> observer) { observer_ = std::move(observer); }
@@ -76,7 +87,8 @@ class TuningCache {
     size_t unsaved() const { return unsaved_; }
     /// Number of problems recorded by this process.
     size_t measured() const { return measured_; }
-    /// Merges new entries into the file as it is by now (another process may have written it).
+    /// Puts what this process measured into the file as it is by now (another process may have
+    /// written it).
     /// Reports kBadFile.
     [[nodiscard]] bool save(Diagnostics& diagnostics);
 
@@ -85,6 +97,8 @@ class TuningCache {
 
     std::string path_, machine_;
     std::map<std::string, TuningEntry> entries_, pinned_;
+    std::set<std::string> mine_;  ///< problems that this process has measured
+    bool renew_ = false;
     std::map<std::string, std::string> used_;
     std::function<bool()> stop_;
     int lock_ = -1;  ///< of the file beside the cache, while this process measures

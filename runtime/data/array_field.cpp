@@ -1,4 +1,5 @@
-// Fields that lie in memory.
+// Fields that lie in memory: bytes that are turned into floats while a batch is made, and floats
+// that are copied.
 #include "runtime/data/array_field.h"
 
 #include <unistd.h>

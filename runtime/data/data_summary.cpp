@@ -1,4 +1,4 @@
-// A sample of the examples, and its text.
+// Looks at a sample of the examples and says in a line what was read.
 #include "runtime/data/data_summary.h"
 
 #include <fmt/ranges.h>
@@ -8,6 +8,8 @@
 namespace gmc::runtime {
 namespace {
 
+/// Reads up to 1000 examples from memory, or 16 that have to be read or decoded: enough to show a
+/// wrong range or shape, and little enough to cost no time.
 FieldSummary summarise(const Field& field) {
     FieldSummary summary{field.name(), field.shape(), field.class_count(), {}, 0};
     if (summary.classes > 0 && summary.shape.empty()) return summary;

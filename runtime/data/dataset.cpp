@@ -1,4 +1,4 @@
-// Fields put together into data sets.
+// Puts fields together into data sets, and checks that they describe the same examples.
 #include "runtime/data/dataset.h"
 
 #include <algorithm>

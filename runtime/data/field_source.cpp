@@ -1,4 +1,5 @@
-// One reader per format, and the views that make a field what the model was compiled for.
+// Opens the fields of a data set: chooses the reader by format, and makes of each field what the
+// model was compiled for (its name, its count of examples, its labels).
 #include "runtime/data/field_source.h"
 
 #include <fmt/ranges.h>
@@ -46,6 +47,7 @@ struct Opened {
     std::vector<std::string> class_names;  ///< of a folder
 };
 
+/// Formats that ArrayFile reads.
 bool is_array(const ir::DataField& source) {
     return source.format == "idx" || source.format == "npy" || source.format == "npz";
 }
@@ -56,6 +58,9 @@ uint64_t values_of_example(const ir::DataField& source) {
     return values;
 }
 
+/// Opens fields in two steps: open() reads each that has a source of its own; finish() then takes
+/// labels from the field that they belong to, which may come later in the list, and cuts fields to
+/// their count.
 class Opener {
   public:
     Opener(const std::vector<ir::DataField>& sources, Diagnostics& diagnostics)

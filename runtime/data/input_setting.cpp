@@ -1,4 +1,5 @@
-// The text of a setting, and its grid.
+// Reads settings of inputs such as `angle=-1:1:8`, and counts through the grid that several of them
+// make.
 #include "runtime/data/input_setting.h"
 
 #include <charconv>
@@ -9,6 +10,7 @@
 namespace gmc::runtime {
 namespace {
 
+/// More samples than anybody looks at; it keeps grid_size() small.
 constexpr int64_t kStepsMost = 1000000;
 
 std::vector<std::string_view> split(std::string_view text, char at) {

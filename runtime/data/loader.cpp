@@ -1,6 +1,7 @@
-// The loader: how a batch is made (BatchMaker), and a ring of batches between the thread that makes
-// them and the trainer that uses them. The batch that the trainer holds is one slot more than are
-// prepared ahead.
+// The loader has two parts: BatchMaker makes the batch at any place, and Loader::State is a ring of
+// batches between a thread that makes batches ahead and the trainer that uses them. The ring has
+// one entry more than are prepared ahead, because the trainer holds one while it computes. Where
+// all data lie in memory there is no thread, and a single entry.
 #include "runtime/data/loader.h"
 
 #include <algorithm>
@@ -18,9 +19,11 @@ namespace gmc::runtime {
 namespace {
 
 constexpr size_t kAlignment = 64;
+/// A terabyte of floats: what is larger is refused before it is multiplied.
 constexpr int64_t kBatchFloatsMost = int64_t{1} << 38;
+/// More batches ahead only cost memory: a thread that is too slow stays too slow.
 constexpr int kPrefetchMost = 64;
-/// So many floats of a batch take longer to read than a second thread to begin.
+/// Reading this many floats takes longer than starting a second thread.
 constexpr int64_t kSharedFloats = 8192;
 
 struct AlignedDelete {
@@ -37,7 +40,7 @@ AlignedFloats allocate_floats(int64_t count) {
 }
 
 /// A batch with its memory, and what went wrong when it was made.
-struct Slot {
+struct RingEntry {
     Batch batch;
     std::vector<AlignedFloats> memory;
     std::optional<DataError> error;
@@ -62,25 +65,25 @@ class BatchMaker {
         return cursor.batch < batches_per_epoch() ? cursor : Cursor{cursor.epoch + 1, 0};
     }
 
-    /// Never throws: whatever a field throws is kept in the slot.
-    void make(Cursor cursor, Slot& slot) {
-        slot.error.reset();
-        slot.bug = nullptr;
+    /// Never throws: whatever a field throws is kept in the entry.
+    void make(Cursor cursor, RingEntry& entry) {
+        entry.error.reset();
+        entry.bug = nullptr;
         try {
-            fill(cursor, slot.batch);
+            fill(cursor, entry.batch);
         } catch (const InternalError& e) {
-            slot.error.emplace(e.what());
-            slot.bug = std::current_exception();
+            entry.error.emplace(e.what());
+            entry.bug = std::current_exception();
         } catch (const DataError& e) {
-            slot.error = e;
+            entry.error = e;
         } catch (const std::exception& e) {
-            slot.error.emplace(e.what());
+            entry.error.emplace(e.what());
         } catch (...) {
-            slot.error.emplace("reading an example failed for an unknown reason");
+            entry.error.emplace("reading an example failed for an unknown reason");
         }
     }
 
-    /// The batch at `cursor` is made next.
+    /// Says that the batch at `cursor` is made next: its examples are fetched into the caches.
     void expect(Cursor cursor) {
         const int64_t first = cursor.batch * options_.batch_size;
         const int64_t end = std::min(first + options_.batch_size, dataset_.count());
@@ -91,6 +94,8 @@ class BatchMaker {
     }
 
   private:
+    /// Fills in which examples the rows are, then reads them: one after the other where they have
+    /// to be decoded (the loader's thread runs beside the trainer), else with all threads.
     void fill(Cursor cursor, Batch& batch) {
         batch.cursor = cursor;
         const int64_t first = cursor.batch * options_.batch_size;
@@ -136,6 +141,7 @@ class BatchMaker {
             field.read(index, to);
     }
 
+    /// The example at a place of an epoch. The order of the epoch is made once and kept.
     int64_t example_at(int64_t epoch, int64_t place) {
         if (options_.mode == LoaderMode::kEvaluate) return place;
         if (order_epoch_ != epoch) {
@@ -184,6 +190,9 @@ bool check_options(const Dataset& dataset, const LoaderOptions& options, Diagnos
 
 }  // namespace
 
+/// What the consumer and the thread share. Under the mutex are `ready` and `stopping` only: an
+/// entry belongs to the thread until it is counted in `ready`, then to the consumer until it is
+/// given back.
 struct Loader::State {
     State(Dataset data, const LoaderOptions& how)
         : dataset(std::move(data)),
@@ -198,48 +207,48 @@ struct Loader::State {
 
     const Dataset dataset;
     const LoaderOptions options;
-    const int prefetch;  ///< 0 = no thread
-    BatchMaker maker;    // the thread's while it runs
-    std::vector<Slot> slots;
-    Cursor cursor;             // of the batch that the consumer gets next
-    bool holds_batch = false;  // the consumer has slots[taken]
-    size_t taken = 0;          // slot that the consumer has or gets next
+    const int prefetch;           ///< 0 = no thread
+    BatchMaker maker;             // the thread's while it runs
+    std::vector<RingEntry> ring;  // prefetch + 1 entries
+    Cursor cursor;                // of the batch that the consumer gets next
+    bool holds_batch = false;     // the consumer has ring[taken]
+    size_t taken = 0;             // entry that the consumer has or gets next
 
     std::thread thread;
     std::mutex mutex;
     std::condition_variable changed;
-    size_t ready = 0;       // under mutex: filled slots, the consumer's included
+    size_t ready = 0;       // under mutex: filled entries, the consumer's included
     bool stopping = false;  // under mutex
 
-    void allocate_slots();
-    void make(Cursor cursor, Slot& slot);
+    void allocate_ring();
+    void make(Cursor cursor, RingEntry& entry);
     void start();
     void stop();
-    void run(Cursor next, size_t slot);
-    Slot& take();
+    void run(Cursor next, size_t entry);
+    RingEntry& take();
 };
 
-void Loader::State::allocate_slots() {
-    slots.resize(static_cast<size_t>(prefetch) + 1);
-    for (Slot& slot : slots) {
-        slot.batch.indices.resize(static_cast<size_t>(options.batch_size));
+void Loader::State::allocate_ring() {
+    ring.resize(static_cast<size_t>(prefetch) + 1);
+    for (RingEntry& entry : ring) {
+        entry.batch.indices.resize(static_cast<size_t>(options.batch_size));
         for (const FieldPtr& field : dataset.fields()) {
-            slot.memory.push_back(allocate_floats(options.batch_size * field->elements()));
-            slot.batch.fields.push_back(slot.memory.back().get());
+            entry.memory.push_back(allocate_floats(options.batch_size * field->elements()));
+            entry.batch.fields.push_back(entry.memory.back().get());
         }
     }
 }
 
-void Loader::State::make(Cursor at, Slot& slot) {
+void Loader::State::make(Cursor at, RingEntry& entry) {
     const LoaderOptions::Moment begin = std::chrono::steady_clock::now();
-    maker.make(at, slot);
+    maker.make(at, entry);
     if (options.on_batch_made) options.on_batch_made(begin, std::chrono::steady_clock::now());
 }
 
 void Loader::State::start() {
     ready = 0;
     stopping = false;
-    thread = std::thread([this, from = cursor, slot = taken] { run(from, slot); });
+    thread = std::thread([this, from = cursor, entry = taken] { run(from, entry); });
 }
 
 void Loader::State::stop() {
@@ -252,16 +261,16 @@ void Loader::State::stop() {
     thread.join();
 }
 
-/// The thread: fills free slots in turn until told to stop, or until a batch cannot be made.
-void Loader::State::run(Cursor next, size_t slot) {
+/// The thread: fills free entries in turn until told to stop, or until a batch cannot be made.
+void Loader::State::run(Cursor next, size_t entry) {
     for (;;) {
         {
             std::unique_lock lock(mutex);
-            changed.wait(lock, [&] { return stopping || ready < slots.size(); });
+            changed.wait(lock, [&] { return stopping || ready < ring.size(); });
             if (stopping) return;
         }
-        make(next, slots[slot]);
-        const bool failed = slots[slot].error.has_value();
+        make(next, ring[entry]);
+        const bool failed = ring[entry].error.has_value();
         {
             const std::lock_guard lock(mutex);
             ++ready;
@@ -269,27 +278,27 @@ void Loader::State::run(Cursor next, size_t slot) {
         changed.notify_all();
         if (failed) return;
         next = maker.after(next);
-        slot = (slot + 1) % slots.size();
+        entry = (entry + 1) % ring.size();
     }
 }
 
-/// Gives back the consumer's slot and waits for the next one.
-Slot& Loader::State::take() {
+/// Gives back the consumer's entry and waits for the next one.
+RingEntry& Loader::State::take() {
     if (prefetch == 0) {
-        make(cursor, slots[0]);
+        make(cursor, ring[0]);
         maker.expect(maker.after(cursor));
-        return slots[0];
+        return ring[0];
     }
     if (!thread.joinable()) start();
     std::unique_lock lock(mutex);
     if (holds_batch) {
-        taken = (taken + 1) % slots.size();
+        taken = (taken + 1) % ring.size();
         --ready;
         holds_batch = false;
         changed.notify_all();
     }
     changed.wait(lock, [&] { return ready > 0; });
-    return slots[taken];
+    return ring[taken];
 }
 
 Loader::Loader(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -301,7 +310,7 @@ Result<std::unique_ptr<Loader>> Loader::create(Dataset dataset, const LoaderOpti
     if (!check_options(dataset, options, diagnostics)) return Failure{};
     auto state = std::make_unique<State>(std::move(dataset), options);
     try {
-        state->allocate_slots();
+        state->allocate_ring();
     } catch (const std::bad_alloc&) {
         diagnostics.error(DiagnosticKind::kTooLarge, {},
                           "{} batches of {} examples do not fit into memory", state->prefetch + 1,
@@ -313,7 +322,7 @@ Result<std::unique_ptr<Loader>> Loader::create(Dataset dataset, const LoaderOpti
 
 bool Loader::deliver(size_t field, float* memory) {
     if (state_->prefetch != 0) return false;
-    state_->slots[0].batch.fields.at(field) = memory;
+    state_->ring[0].batch.fields.at(field) = memory;
     return true;
 }
 
@@ -323,17 +332,17 @@ int64_t Loader::batches_per_epoch() const { return state_->maker.batches_per_epo
 Cursor Loader::cursor() const { return state_->cursor; }
 
 Result<const Batch*> Loader::next(Diagnostics& diagnostics) {
-    Slot& slot = state_->take();
-    if (slot.bug) std::rethrow_exception(slot.bug);
-    if (slot.error) {
+    RingEntry& entry = state_->take();
+    if (entry.bug) std::rethrow_exception(entry.bug);
+    if (entry.error) {
         Diagnostic& error =
-            diagnostics.error(DiagnosticKind::kBadFile, {}, "{}", slot.error->what());
-        if (!slot.error->help().empty()) error.help(slot.error->help());
+            diagnostics.error(DiagnosticKind::kBadFile, {}, "{}", entry.error->what());
+        if (!entry.error->help().empty()) error.help(entry.error->help());
         return Failure{};
     }
     state_->holds_batch = true;
     state_->cursor = state_->maker.after(state_->cursor);
-    return static_cast<const Batch*>(&slot.batch);
+    return static_cast<const Batch*>(&entry.batch);
 }
 
 void Loader::seek(Cursor cursor) {
@@ -342,7 +351,7 @@ void Loader::seek(Cursor cursor) {
     state_->stop();
     if (cursor.batch >= batches_per_epoch()) cursor = {cursor.epoch + 1, 0};
     state_->cursor = cursor;
-    // The thread starts with the next batch, in the slot that the consumer then takes first.
+    // The thread starts with the next batch, in the entry that the consumer then takes first.
     state_->holds_batch = false;
     state_->taken = 0;
 }

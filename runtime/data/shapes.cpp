@@ -1,5 +1,7 @@
-// Signed distances of the shapes, and their drawing. Distances are in units of the shape's radius,
-// negative inside; formulas after Inigo Quilez, "2D distance functions".
+// Draws the pictures of the set `shapes`. Each shape is a function that gives the signed distance
+// of a point from its outline, in units of the shape's radius, negative inside (formulas after
+// Inigo Quilez, "2D distance functions"); a pixel's coverage follows from the distance of its
+// middle.
 #include "runtime/data/shapes.h"
 
 #include <algorithm>
@@ -81,6 +83,9 @@ uint8_t as_byte(float value) {
 
 std::span<const std::string> shape_names() { return kNames; }
 
+/// Draws random numbers in a fixed order (class, size, turn, place, colours), then colours each
+/// pixel by the distance. The order is part of what a seed means: another one would be another data
+/// set.
 int64_t draw_shape(uint64_t seed, int64_t index, int64_t classes, int64_t height, int64_t width,
                    int64_t channels, std::span<uint8_t> pixels) {
     ExampleRandom random(seed, static_cast<uint64_t>(index));

@@ -1,4 +1,5 @@
-// Fisher-Yates with 64 random bits per exchange.
+// The order in which an epoch visits the examples: Fisher and Yates' shuffle with 64 random bits
+// per exchange, and a variant that keeps to a window of blocks.
 #include "runtime/data/shuffle.h"
 
 #include <algorithm>
@@ -32,6 +33,7 @@ class Draws {
     PhiloxCounter words_{};
 };
 
+/// A random permutation of 0 .. count - 1.
 std::vector<int64_t> shuffled(int64_t count, Draws& draws) {
     std::vector<int64_t> order(static_cast<size_t>(count));
     std::iota(order.begin(), order.end(), int64_t{0});
@@ -46,6 +48,8 @@ std::vector<int64_t> epoch_order(int64_t count, uint64_t seed, int64_t epoch) {
     return shuffled(count, draws);
 }
 
+/// Goes through the blocks in a random order and puts their examples into the window; whenever the
+/// window is full, a random one of it comes next.
 std::vector<int64_t> windowed_order(int64_t count, int64_t block, uint64_t seed, int64_t epoch) {
     Draws draws(seed, epoch);
     const auto size = static_cast<size_t>(block * kWindowBlocks);

@@ -1,4 +1,4 @@
-// Synthetic data sets: the options checked, the fields filled, the point clouds.
+// Synthetic data sets: checks the options, then makes all examples at once into a field in memory.
 #include "runtime/data/synthetic.h"
 
 #include <algorithm>
@@ -7,6 +7,7 @@
 #include <limits>
 #include <new>
 #include <numbers>
+#include <span>
 
 #include "compiler/support/edit_distance.h"
 #include "runtime/data/array_field.h"
@@ -17,7 +18,9 @@ namespace gmc::runtime {
 namespace {
 
 const std::string kKinds[] = {"grid", "ring", "shapes", "swiss_roll"};
+/// With it, products of counts and sizes stay far inside 64 bits.
 constexpr int64_t kCountMost = int64_t{1} << 32;
+/// Pixels of a side.
 constexpr int64_t kSideMost = 8192;
 
 bool in_bounds(const char* what, int64_t value, int64_t least, int64_t most,
@@ -73,6 +76,7 @@ SyntheticFields make_pictures(const std::string& name, const SyntheticOptions& o
             label_field(name, std::move(labels), options.classes)};
 }
 
+/// A point of a spiral of 1.5 turns with noise, as in the paper's code.
 Point swiss_roll_point(ExampleRandom& random) {
     const float t = 1.5F * std::numbers::pi_v<float> * (1 + 2 * random.uniform());
     const float noise_x = 0.25F * random.normal();
@@ -110,8 +114,6 @@ SyntheticFields make_points(std::string_view kind, const std::string& name,
 }
 
 }  // namespace
-
-std::span<const std::string> synthetic_names() { return kKinds; }
 
 std::optional<SyntheticModes> synthetic_modes(std::string_view kind) {
     SyntheticModes modes;

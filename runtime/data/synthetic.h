@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,16 +33,13 @@ struct SyntheticFields {
     FieldPtr label;    ///< {} with class_count() = number of shapes or modes
 };
 
-/// The kinds: "grid", "ring", "shapes", "swiss_roll".
+/// Makes a set; the fields are named `name` and `name` + "_label". The kinds:
 ///   shapes      one filled shape per picture (see shapes.h)
 ///   ring        8 Gaussians on a circle of radius 2, sigma 0.02 (Metz et al. 2017, Unrolled GANs)
 ///   grid        25 Gaussians at {-4, -2, 0, 2, 4}^2, sigma 0.05 (Dumoulin et al. 2017, ALI)
 ///   swiss_roll  1.5 turns of a spiral, noise 0.25, scaled by 1 / 7.5 (Gulrajani et al. 2017)
-std::span<const std::string> synthetic_names();
-
-/// Makes a set; the fields are named `name` and `name` + "_label". Errors: an unknown kind
-/// (kUnknownName), sizes that are not positive or channels other than 1 and 3 (kBadValue), more
-/// than fits into memory (kTooLarge).
+/// Errors: an unknown kind (kUnknownName), sizes that are not positive or channels other than 1 and
+/// 3 (kBadValue), more than fits into memory (kTooLarge).
 Result<SyntheticFields> make_synthetic(std::string_view kind, const std::string& name,
                                        const SyntheticOptions& options, Diagnostics& diagnostics);
 

@@ -1,5 +1,6 @@
-// Operations run one by one; what they read is copied before, since results may take its place. Of
-// a loop, whose values live in registers, the reference repeats the body.
+// Finds the first operation whose result is not finite. Operations run one by one; what they read
+// is copied before, since results may take its place. Of a loop, whose values live in registers,
+// the reference repeats the body.
 #include "runtime/doctor/first_not_finite.h"
 
 #include <fmt/format.h>
@@ -14,6 +15,7 @@
 namespace gmc::runtime {
 namespace {
 
+/// The numbers of a tensor of either type.
 std::vector<double> numbers_at(const void* data, const ir::Type& type) {
     std::vector<float> floats(static_cast<size_t>(type.elements()));
     cast_elements(data, type.dtype, floats.data(), ir::DType::kF32, type.elements());
@@ -116,7 +118,7 @@ class Search final : public OperationWatcher {
     std::optional<Finding> finding_;
 };
 
-/// The batch into the function's inputs.
+/// Copies a batch into the function's inputs.
 void set_batch(const Executable& executable, const ReplayBatch& batch) {
     for (size_t i = 0; i < executable.input_count(); ++i)
         for (const auto& [name, numbers] : batch.fields)
@@ -147,6 +149,8 @@ std::string text_of(const Finding& finding) {
     return out + "\n  gives " + text_of(finding.result);
 }
 
+/// Runs the functions of the step as the trainer does, with the same batches and random numbers,
+/// until one has a finding.
 Result<std::optional<Finding>> find_first_not_finite(LoadedModel& model, const Replay& replay,
                                                      Diagnostics& diagnostics) {
     const auto arena = std::make_shared<Arena>(model.module());

@@ -1,4 +1,5 @@
-// Which reader for which format, and whether header and contents agree.
+// Opens a stored array: chooses the reader by the format, reads the header, and checks whether the
+// file can hold what the header promises, before anybody allocates memory for it.
 #include "runtime/files/array_file.h"
 
 #include "compiler/support/check.h"
@@ -42,6 +43,8 @@ bool check_size(const ArrayHeader& header, uint64_t most, bool compressed,
 
 }  // namespace
 
+/// In this order: the source of bytes by format; its header; then the sizes. Errors of the header
+/// are collected apart, so that a hint can be added to the first of them.
 Result<ArrayFile> ArrayFile::open(const std::string& format, const std::string& path,
                                   const std::string& key, Diagnostics& diagnostics) {
     ArrayFile file;

@@ -1,4 +1,5 @@
-// What both formats share, and idx.
+// What both formats share (sizes, places, shapes), and the reader of idx headers. npy headers are
+// read by npy_header.cpp.
 #include "runtime/files/array_header.h"
 
 #include <fmt/ranges.h>
@@ -8,9 +9,14 @@
 namespace gmc::runtime {
 namespace {
 
+/// No file holds more values; sizes stop here instead of overflowing.
 constexpr uint64_t kValuesMost = uint64_t{1} << 60;
+/// An image has 3 dimensions and the examples one more; more than twice that is no array of
+/// examples.
 constexpr int kIdxRankMost = 8;
 
+/// Reads an idx header: magic bytes, then the dimensions. Each error says at which offset what was
+/// found.
 class IdxReader {
   public:
     IdxReader(const ReadBytes& read, ArrayHeader& header, Diagnostics& diagnostics)

@@ -1,4 +1,5 @@
-// Atomic writing over POSIX calls, so that errno is at hand for every error text.
+// Atomic writing: a temporary file beside the target, fsync, rename. It uses POSIX calls, not
+// streams, so that errno is at hand for every error text.
 #include "runtime/files/atomic_file.h"
 
 #include <fcntl.h>
@@ -89,6 +90,8 @@ bool AtomicFile::fail(const char* what, Diagnostics& diagnostics) {
     return false;
 }
 
+/// write() may write less than asked for, so it is called until all is written; at most 1 GiB at a
+/// time, since Linux writes at most 2 GiB in one call.
 bool AtomicFile::write(const void* bytes, size_t size, Diagnostics& diagnostics) {
     GMC_CHECK(fd_ >= 0, "`{}` is written after commit", path_);
     if (failed_) return false;
@@ -117,6 +120,8 @@ bool AtomicFile::commit(Diagnostics& diagnostics) {
     return true;
 }
 
+/// The name of a temporary file holds the id of its writer, which is asked whether it still exists
+/// by signal 0.
 void remove_abandoned_files(const std::string& folder) {
     namespace fs = std::filesystem;
     constexpr std::string_view kMark = ".tmp-";

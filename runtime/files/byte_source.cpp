@@ -1,5 +1,5 @@
-// Files, gzip or not. ISA-L inflates: about twice as fast as zlib, which is what the first step of
-// training waits for.
+// Reads files from start to end, gzip or not. ISA-L inflates, because it is about twice as fast as
+// zlib, and the first step of training waits for it.
 #include "runtime/files/byte_source.h"
 
 #include <fcntl.h>
@@ -15,8 +15,10 @@
 namespace gmc::runtime {
 namespace {
 
+/// The most that deflate can compress: 258 bytes into 2 bits.
 constexpr uint64_t kDeflateRatioMost = 1032;
-constexpr size_t kReadBytesMost = size_t{1} << 30;  // ISA-L counts in 32 bits, read(2) in 31
+// In one call: ISA-L counts in 32 bits, read(2) in 31.
+constexpr size_t kReadBytesMost = size_t{1} << 30;
 
 const char* kind_of_file(mode_t mode) {
     if (S_ISDIR(mode)) return "a directory";
@@ -54,7 +56,7 @@ struct ByteSource::Stream {
     ~Stream() { ::close(fd); }
 
     int fd;
-    bool ended = false;        ///< no member follows
+    bool ended = false;        ///< the last member was read to its end
     uint64_t file_offset = 0;  ///< read from the file so far
     inflate_state inflate;
     std::array<uint8_t, 256 * 1024> input;
@@ -97,6 +99,7 @@ ByteSource::~ByteSource() = default;
 ByteSource::ByteSource(ByteSource&&) noexcept = default;
 ByteSource& ByteSource::operator=(ByteSource&&) noexcept = default;
 
+/// Reads the first bytes at once to see whether they are gzip's (1f 8b).
 Result<ByteSource> ByteSource::open(const std::string& path, Diagnostics& diagnostics) {
     // O_NONBLOCK: opening a pipe without a writer would wait for ever; it means nothing for regular
     // files.
@@ -172,6 +175,8 @@ Result<size_t> ByteSource::read_plain(uint8_t* dst, size_t size, Diagnostics& di
     return done;
 }
 
+/// Inflates until `size` bytes are there or the contents end. A gzip file may consist of several
+/// members behind one another; at the end of each the next is looked for.
 Result<size_t> ByteSource::read_gzip(uint8_t* dst, size_t size, Diagnostics& diagnostics) {
     inflate_state& inflate = stream_->inflate;
     size_t done = 0;

@@ -1,4 +1,5 @@
-// The order of classes is the numbering of labels, so language and runtime list them here.
+// Lists the sub-folders of a folder of examples. Their order decides which number a label has, so
+// the language and the runtime both list them here.
 #include "runtime/files/class_folders.h"
 
 #include <algorithm>
@@ -20,6 +21,8 @@ std::string_view take_number(std::string_view& text) {
 
 }  // namespace
 
+/// Walks both names at once: where both go on with digits, the numbers are compared (without
+/// leading zeros the longer one is larger), else the bytes.
 bool natural_less(std::string_view a, std::string_view b) {
     const std::string_view whole_a = a, whole_b = b;
     while (!a.empty() && !b.empty()) {

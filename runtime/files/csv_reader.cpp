@@ -1,13 +1,17 @@
-// A byte at a time out of a buffer; what follows a cell decides how the row goes on.
+// Reads a table in text, a byte at a time out of a buffer. A row consists of cells; what follows a
+// cell (separator, end of line, end of file) decides how it goes on.
 #include "runtime/files/csv_reader.h"
 
 namespace gmc::runtime {
 namespace {
 
+/// Large enough that reading a piece of the file costs little beside the parsing of its bytes.
 constexpr size_t kBufferBytes = size_t{1} << 18;
 constexpr int kEnd = -1;
+/// Spreadsheets write it in front of UTF-8.
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
+/// Removes spaces around a cell's text.
 void trim(std::string& cell) {
     const size_t end = cell.find_last_not_of(" \t");
     cell.erase(end == std::string::npos ? 0 : end + 1);
@@ -23,6 +27,7 @@ Result<CsvReader> CsvReader::open(const std::string& path, const CsvFormat& form
     return CsvReader(source.take(), format);
 }
 
+/// The next byte without taking it; fills the buffer when it is empty.
 int CsvReader::peek(Diagnostics& diagnostics) {
     if (at_ < buffer_.size()) return static_cast<unsigned char>(buffer_[at_]);
     if (failed_) return kEnd;
@@ -74,6 +79,7 @@ void CsvReader::read_plain(std::string& cell, Diagnostics& diagnostics) {
     }
 }
 
+/// Skips empty lines, then reads cell after cell.
 Result<bool> CsvReader::next(std::vector<std::string>& cells, Diagnostics& diagnostics) {
     cells.clear();
     while (peek(diagnostics) == '\n' || peek(diagnostics) == '\r') get(diagnostics);

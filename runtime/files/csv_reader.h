@@ -11,6 +11,7 @@
 
 namespace gmc::runtime {
 
+/// How the text of a table is written.
 struct CsvFormat {
     char separator = ',';
     char quote = '"';
@@ -18,7 +19,7 @@ struct CsvFormat {
     bool header = true;  ///< the first row has the names
 };
 
-/// One row after the other, in memory for a few of them.
+/// Reads one row after the other; only a few rows are in memory at a time.
 class CsvReader {
   public:
     /// Errors (kBadFile): those of ByteSource::open.

@@ -1,6 +1,7 @@
-// Deflate can only be read from its start, except where one knows the 32 KB of contents before a
-// block: these are kept, compressed themselves, about every megabyte. The idea is zran's, an
-// example of zlib's.
+// Reads deflated data at any place. Deflate can only be read from its start, except where one knows
+// the 32 KB of contents before a block: so these are kept, compressed themselves, about every
+// megabyte ("points"). A read begins at the point before its place and drops what it does not want.
+// The idea is that of zran.c, an example of zlib's.
 #include <zlib.h>
 
 #include <algorithm>
@@ -12,10 +13,13 @@
 namespace gmc::runtime {
 namespace {
 
-constexpr uint64_t kSpan = uint64_t{1} << 20;  ///< contents between two points
+// bytes of contents from one point to the next: an index of 32 KB (before compression) per MB
+constexpr uint64_t kSpan = uint64_t{1} << 20;
+/// How far back deflate may refer (RFC 1951).
 constexpr size_t kWindowBytes = 32768;
+/// Bytes of compressed input that are read at a time.
 constexpr size_t kInputBytes = 65536;
-constexpr int kRawDeflate = -15, kGzip = 31;  // zlib's windowBits
+constexpr int kRawDeflate = -15, kGzip = 31;  // zlib's windowBits: a raw stream, a gzip one
 
 /// Where inflating can begin.
 struct Point {
@@ -78,6 +82,9 @@ void DeflatedBytes::add_point(const z_stream& z, uint64_t contents, uint64_t pac
     points_.push_back(std::move(point));
 }
 
+/// Inflates all of it once into a ring of 32 KB, stopping at each block (Z_BLOCK), and notes a
+/// point where a megabyte has passed since the last one. Bit 7 of data_type says that a block has
+/// ended, bit 6 that it was the last, the lower bits how many bits of the last byte are unused.
 bool DeflatedBytes::index(DeflateWrapper wrapper, Diagnostics& diagnostics) {
     Stream stream(wrapper == DeflateWrapper::kGzip ? kGzip : kRawDeflate);
     z_stream& z = stream.z;
@@ -130,6 +137,7 @@ bool DeflatedBytes::index(DeflateWrapper wrapper, Diagnostics& diagnostics) {
     }
 }
 
+/// Sets a stream to a point: the bits left over of a byte, and the window.
 bool DeflatedBytes::begin_at(const Point& point, Stream& stream, Diagnostics& diagnostics) {
     if (point.bits > 0) {
         uint8_t byte = 0;

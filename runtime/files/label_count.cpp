@@ -1,4 +1,5 @@
-// Labels are counted one by one; which numbers are missing says what kind of mistake they are.
+// Counts labels per class. Which numbers are missing says what kind of mistake was made: 0 alone
+// means that labels count from 1, single gaps that class numbers were not made contiguous.
 #include "runtime/files/label_count.h"
 
 #include <fmt/ranges.h>
@@ -9,6 +10,7 @@
 namespace gmc::runtime {
 namespace {
 
+/// Labels that are read at a time.
 constexpr size_t kPieceValues = 65536;
 
 /// "0, 2 to 4 and 7": runs of numbers, at most `kRunsMost` of them.

@@ -1,4 +1,5 @@
-// How many classes stored labels have, and what is odd about them.
+// How many classes stored labels have, and what is odd about them: no whole numbers, gaps, classes
+// without examples. The language warns of it when it compiles, the runtime when it loads.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
-// The dict is Python text, but NumPy writes its three keys in one form only, so a search for each
-// key's text reads every file that NumPy makes, and what is found is checked strictly.
+// Reads the header of a .npy file. Its dict is Python text, but NumPy writes its three keys in one
+// form only. So instead of a parser of Python there is a search for each key's text, which reads
+// every file that NumPy makes, and what is found is checked strictly.
 #include <algorithm>
 #include <charconv>
 #include <cstring>
@@ -10,6 +11,7 @@ namespace gmc::runtime {
 namespace {
 
 constexpr std::string_view kMagic("\x93NUMPY", 6);
+/// NumPy's own headers take some hundred bytes.
 constexpr size_t kHeaderMost = 65536;
 constexpr size_t kRankMost = 8;
 
@@ -32,6 +34,7 @@ std::string_view refusal(std::string_view type) {
     }
 }
 
+/// Reads the parts of a header in order; each error says at which offset of the file it is.
 class NpyReader {
   public:
     NpyReader(const ReadBytes& read, ArrayHeader& header, Diagnostics& diagnostics)
@@ -64,7 +67,7 @@ class NpyReader {
     Diagnostics& diagnostics_;
     std::string dict_;
     size_t dict_offset_ = 0;
-    size_t at_ = 0;  ///< cursor in dict_
+    size_t at_ = 0;  ///< the place in dict_ that is looked at
 };
 
 bool NpyReader::read_exactly(char* dst, size_t size, size_t offset) {

@@ -1,4 +1,4 @@
-// Plain files, and the entries of a zip as they lie in it.
+// RandomBytes of plain files, and of the entries of a zip as they lie in it (compressed or not).
 #include "runtime/files/random_bytes.h"
 
 #include <fcntl.h>
@@ -12,6 +12,7 @@
 namespace gmc::runtime {
 namespace {
 
+/// A file, read with pread, which needs no lock.
 class PlainBytes final : public RandomBytes {
   public:
     PlainBytes(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
@@ -46,7 +47,7 @@ struct CloseZip {
     void operator()(zip_file_t* file) const { zip_fclose(file); }
 };
 
-/// libzip's handles are for one thread at a time.
+/// An entry of a zip. libzip's handles are for one thread at a time, so reads take a lock.
 class ZipBytes final : public RandomBytes {
   public:
     ZipBytes(std::string name, std::unique_ptr<zip_t, CloseZip> archive,

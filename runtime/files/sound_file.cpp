@@ -1,4 +1,5 @@
-// libsndfile, where it was there when gmc was built.
+// Sound files through libsndfile, where it was there when gmc was built; otherwise every call
+// reports that it is missing.
 #include "runtime/files/sound_file.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// Cells to numbers and back.
+// Turns cells of a table into numbers and back, by what is known of each column, and writes that
+// knowledge as JSON into the module.
 #include "runtime/files/table.h"
 
 #include <fmt/format.h>
@@ -14,13 +15,15 @@
 namespace gmc::runtime {
 namespace {
 
+/// What pandas, R, SQL and spreadsheets write where there is nothing.
 constexpr std::array kMissing = {"",     "NA",   "N/A",  "n/a",  "NaN", "nan",
                                  "null", "NULL", "None", "#N/A", "?"};
 constexpr const char* kKinds[] = {"number", "category", "ignored"};
 constexpr const char* kScales[] = {"standard", "range", "none"};
-/// Constant columns have no deviation that could be divided by.
+/// Constant columns have no deviation that could be divided by; this takes its place.
 constexpr double kDeviationLeast = 1e-12;
 
+/// A number as the model sees it.
 double scaled(const Table& table, const TableColumn& column, double number) {
     if (column.scale == ColumnScale::kNone) return number;
     if (column.scale == ColumnScale::kStandard)
@@ -29,6 +32,7 @@ double scaled(const Table& table, const TableColumn& column, double number) {
     return table.range_low + (number - column.low) / length * (table.range_high - table.range_low);
 }
 
+/// The inverse of scaled().
 double unscaled(const Table& table, const TableColumn& column, double value) {
     if (column.scale == ColumnScale::kNone) return value;
     if (column.scale == ColumnScale::kStandard) return column.mean + value * column.deviation;
@@ -36,6 +40,7 @@ double unscaled(const Table& table, const TableColumn& column, double value) {
                             (column.high - column.low);
 }
 
+/// A number as it is written into a table: as many decimals as the training data have, and no "-0".
 std::string number_text(const Table& table, const TableColumn& column, double value) {
     std::string text = fmt::format("{:.{}f}", unscaled(table, column, value), column.decimals);
     if (text.find_first_not_of("-0.") == std::string::npos && text.starts_with('-'))
@@ -67,6 +72,7 @@ int64_t Table::cells() const {
     });
 }
 
+/// Walks the columns; the masks come behind all values, so a second pointer goes along.
 void Table::expand(const float* cells, float* values) const {
     const auto masks = std::count_if(columns.begin(), columns.end(),
                                      [](const TableColumn& column) { return column.masked; });

@@ -1,4 +1,6 @@
-// The format from the first rows; kinds, categories and statistics from all.
+// Finds out what a table's columns are: the format (separator, header, decimal sign) from the first
+// rows; kinds, categories and statistics from all of them. What the model's YAML says is not looked
+// for.
 #include "runtime/files/table_finder.h"
 
 #include <fmt/format.h>
@@ -13,7 +15,10 @@
 namespace gmc::runtime {
 namespace {
 
+/// Enough rows that a comma inside of a text is noticed by rows of different lengths.
 constexpr size_t kRowsLookedAt = 50;
+/// A column of more different texts is a name or an identifier: as one-hot it would make a model of
+/// no use.
 constexpr size_t kCategoriesMost = 1000;
 /// In this order: a comma may stand in numbers, too.
 constexpr char kSeparators[] = {'\t', ';', '|', ','};
@@ -101,6 +106,7 @@ struct Found {
     }
 };
 
+/// Finds one table: the format, then all rows, then the settling of each column.
 class Finder {
   public:
     Finder(const std::string& path, const TableRules& rules, Diagnostics& diagnostics)
@@ -133,6 +139,8 @@ class Finder {
         return true;
     }
 
+    /// Tries the separators in turn until the first rows all have one length of at least two cells,
+    /// then looks at the same rows for the decimal sign and the header.
     bool find_format() {
         CsvFormat& format = table_.format;
         format.quote = rules_.quote;

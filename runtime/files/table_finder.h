@@ -9,13 +9,13 @@
 
 namespace gmc::runtime {
 
-/// What is said of a column.
+/// What the model's YAML says of a column; what it does not say is found.
 struct ColumnRules {
     std::optional<ColumnKind> kind;
     ColumnScale scale = ColumnScale::kStandard;
 };
 
-/// What is said of a table; the rest is found.
+/// What the model's YAML says of a table; what it does not say is found.
 struct TableRules {
     std::optional<bool> header;
     std::optional<char> separator, decimal;

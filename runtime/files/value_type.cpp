@@ -1,4 +1,5 @@
-// Conversion of big- and little-endian values to float.
+// Converts stored numbers to floats: a table of types, each with a function for either byte order,
+// and three lists of names by which file formats refer to the table.
 #include "runtime/files/value_type.h"
 
 #include <bit>
@@ -36,6 +37,7 @@ uint16_t swap_bytes(uint16_t bits) { return __builtin_bswap16(bits); }
 uint32_t swap_bytes(uint32_t bits) { return __builtin_bswap32(bits); }
 uint64_t swap_bytes(uint64_t bits) { return __builtin_bswap64(bits); }
 
+/// Reads each value as bits of its size, turns the bytes where the order differs, and converts.
 template <typename T, typename Bits, std::endian kOrder>
 void convert_words(const uint8_t* src, size_t count, float* dst) {
     for (size_t i = 0; i < count; ++i) {
@@ -80,6 +82,7 @@ const Row* find_row(std::string_view code) {
     return nullptr;
 }
 
+/// A type of idx files, and its name in the table above.
 struct IdxCode {
     uint8_t code;
     std::string_view numpy;
@@ -87,6 +90,7 @@ struct IdxCode {
 constexpr IdxCode kIdxCodes[] = {{0x08, "u1"}, {0x09, "i1"}, {0x0B, "i2"},
                                  {0x0C, "i4"}, {0x0D, "f4"}, {0x0E, "f8"}};
 
+/// A type of safetensors files, and its name in the table above.
 struct SafetensorsName {
     std::string_view name, code;
 };

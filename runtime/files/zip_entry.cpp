@@ -1,4 +1,4 @@
-// Zip files through libzip.
+// Reads one array of an .npz, which is a zip of .npy files, through libzip.
 #include "runtime/files/zip_entry.h"
 
 #include <fmt/format.h>

@@ -43,8 +43,8 @@ template <class D, class V>
 HWY_INLINE V add_pair_products(D d, V a, V b, V sum) {
 #if HWY_TARGET <= HWY_AVX3
     (void)d;
-    // Highway 1.0 has no function for it. Only for processors that have it
-    // (ContractionContext::bf16).
+    // Highway 1.0 has no function for this instruction, hence the assembly. It may only run on
+    // processors that have it, which ContractionContext::bf16 says.
     asm("vdpbf16ps %2, %1, %0" : "+v"(sum.raw) : "v"(a.raw), "v"(b.raw));
     return sum;
 #else

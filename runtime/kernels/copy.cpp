@@ -1,6 +1,7 @@
-// Each op becomes a few regions: boxes of the result with the strides by which their elements lie
-// in an operand. A region is copied in contiguous runs where there are any, in blocks where two
-// axes change places, else one by one.
+// Kernels that only move elements. Each op becomes a few regions: boxes of the result with the
+// strides by which their elements lie in an operand. A region is copied in contiguous runs where
+// there are any, in blocks where two axes change places, and else element by element.
+//     pad [2,2] by 1 at the left of axis 1  ->  a region of zeros [2,1] and a region [2,2] that is copied
 #include "runtime/kernels/copy.h"
 
 #include <algorithm>
@@ -19,9 +20,11 @@ namespace {
 
 /// Below this many elements one thread is faster.
 constexpr int64_t kSerialElements = 16384;
-/// Blocks in which axes are swapped: a cache line of the operand by some cache lines of the result.
+/// Blocks in which axes are swapped, in elements: 16 f32 are a cache line of the operand, 64 are
+/// four cache lines of the result.
 constexpr int64_t kBlockRows = 16, kBlockColumns = 64;
 
+/// One axis of a region; strides are in elements.
 struct Axis {
     int64_t size, from_stride, to_stride;
 };
@@ -61,6 +64,7 @@ void collapse(Region<T>& region) {
 
 // ---- regions of the ops ----
 
+/// What the functions that follow need of an operation: shapes and addresses.
 template <typename T>
 struct Tensors {
     const ir::Function& function;
@@ -200,6 +204,7 @@ void prepare_blocks(Region<T>& region) {
         std::rotate(contiguous, contiguous + 1, region.axes.end() - 1);
 }
 
+/// Copies along one axis, or fills with zeros.
 template <typename T>
 void copy_line(const T* from, T* to, const Axis& axis) {
     const bool runs = axis.to_stride == 1 && (from == nullptr || axis.from_stride == 1);
@@ -232,7 +237,8 @@ void copy_plane(const T* from, T* to, const Axis& rows, const Axis& columns,
         }
 }
 
-/// The rows of share number `part`, of `parts` shares.
+/// Copies a share of the region: the rows of share number `part`, of `parts` shares. A row is
+/// everything inside of the outer axes (inner_axes() of them).
 template <typename T>
 void copy_share(const Region<T>& region, int64_t part, int64_t parts,
                 TransposeFunction<T> transpose) {
@@ -265,6 +271,7 @@ void copy_share(const Region<T>& region, int64_t part, int64_t parts,
     }
 }
 
+/// Copies the regions of an operation, with all threads where it is worth starting them.
 template <typename T>
 class CopyKernel : public Kernel {
   public:

@@ -1,4 +1,5 @@
-// Sets the bits in MXCSR, the control register of SSE.
+// Sets the two bits in MXCSR, the control register of SSE, that make the processor take subnormal
+// numbers for zero. The register belongs to a thread.
 #include "runtime/kernels/denormals.h"
 
 #if defined(__SSE__)

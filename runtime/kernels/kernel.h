@@ -1,5 +1,6 @@
-// A kernel computes the results of one operation. The addresses of operands and results are fixed
-// when it is made.
+// What the runtime knows of a kernel. A kernel computes the results of one operation. The addresses
+// of operands and results are fixed when it is made, so that running it needs no look-up and no
+// allocation.
 #pragma once
 
 #include <cstdint>

@@ -66,6 +66,7 @@ HWY_INLINE V exp_bounded(D d, V x) {
 
 template <class D, class V>
 HWY_INLINE V exp(D d, V x) {
+    // Beyond these, e^x is 0 or infinity in f32.
     const V clamped = hn::Min(hn::Max(x, hn::Set(d, -104.0f)), hn::Set(d, 89.0f));
     return nan_from(d, x, exp_bounded(d, clamped));
 }

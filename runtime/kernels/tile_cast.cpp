@@ -1,5 +1,6 @@
-// A bf16 is the upper half of an f32. To f32 is a shift; to bf16 is an addition that rounds, then a
-// shift.
+// Tile functions that convert between f32 and bf16, or copy. A bf16 is the upper half of an f32: to
+// f32 is a shift; to bf16 is an addition that rounds, then a shift (bf16.h). This file is compiled
+// once per SIMD target; the last elements of a tile, fewer than a vector, are done one by one.
 #include "runtime/kernels/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -67,6 +68,8 @@ void fill(const TileCall& call) {
     for (; i < call.count; ++i) std::memcpy(out + i, &number, sizeof number);
 }
 
+/// f32 and bf16 have 4 and 2 bytes: what does not change the type copies bytes, or fills with a
+/// number.
 TileFunction find_cast_function(ir::DType from, ir::DType to, unsigned splat) {
     const bool wide_from = from == ir::DType::kF32, wide_to = to == ir::DType::kF32;
     if (wide_from && wide_to) return splat != 0 ? &fill<uint32_t> : &copy<uint32_t>;

@@ -1,5 +1,7 @@
 // Compiles the tile functions of all ops for every SIMD target, and finds the one for an op on this
-// machine.
+// machine. Each element-wise op gets a function for every combination of operands that are tiles
+// and operands that are single numbers ("splats"): a template makes them from the op's `apply`
+// (elementwise-inl.h).
 #include "runtime/kernels/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -131,6 +133,7 @@ void run_generator_of(const TileCall& call) {
     run_generator(static_cast<const Op*>(call.op), call);
 }
 
+/// Finds the function for an op by overload.
 struct Finder {
     unsigned splat;
 
@@ -151,6 +154,7 @@ TileFunction find_tile_function(const ir::OpVariant& op, unsigned splat) {
     return std::visit(Finder{splat}, op);
 }
 
+/// At most 512 bits (64 bytes).
 int bits_of_vectors() { return static_cast<int>(8 * hn::Lanes(hn::CappedTag<uint8_t, 64>())); }
 
 }  // namespace gmc::runtime::HWY_NAMESPACE

@@ -1,5 +1,6 @@
 // Reductions of tiles, compiled for every SIMD target. A new reduction is one more `Combine`
-// specialization.
+// specialization. Several vectors are added at a time in registers of their own, because one
+// addition takes several cycles to complete and the next into the same register would wait for it.
 #include "runtime/kernels/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -54,6 +55,7 @@ struct Combine<ir::ReduceMax> {
     }
 };
 
+/// Takes `count` floats into as many double accumulators.
 template <class Op>
 HWY_INLINE void take_in(const float* values, size_t count, double* accumulators) {
     size_t i = 0;
@@ -73,6 +75,8 @@ constexpr size_t kUnroll = 4;
 /// Rows that are added in f32 before their sum goes to the accumulators.
 constexpr size_t kMostRows = 64;
 
+/// Goes down `rows` rows with four vectors of columns at once, in f32, and takes the four sums into
+/// the accumulators.
 template <class Op>
 HWY_INLINE void reduce_four_vectors(Tag d, const float* from, size_t rows, size_t width,
                                     double* accumulators) {
@@ -94,6 +98,8 @@ HWY_INLINE void reduce_four_vectors(Tag d, const float* from, size_t rows, size_
     take_in<Op>(sums, kUnroll * lanes, accumulators);
 }
 
+/// At most kMostRows rows: in stripes of four vectors of columns, then of one vector, then of one
+/// column.
 template <class Op>
 HWY_INLINE void reduce_some_rows(const float* tile, size_t rows, size_t width,
                                  double* accumulators) {

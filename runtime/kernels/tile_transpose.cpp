@@ -1,5 +1,5 @@
-// Transposes squares of 4 x 4 f32 or 8 x 8 bf16 in registers; elements outside of whole squares are
-// moved one by one.
+// Transposes a small matrix: squares of 4 x 4 f32 or 8 x 8 bf16 in registers of 128 bits, which
+// every target has; elements outside of whole squares are moved one by one.
 #include "runtime/kernels/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE

@@ -1,5 +1,5 @@
-// gmc.h: turns C arguments into those of LibraryModel, and every error and exception into a status
-// and a text.
+// Implements gmc.h: turns C arguments into those of LibraryModel, and every error and exception
+// into a status and a text.
 #include <algorithm>
 #include <cstring>
 #include <new>
@@ -72,6 +72,8 @@ gmc_status computed(const Body& body) {
     });
 }
 
+/// The options of the caller, whose struct may be that of an older header and shorter: members that
+/// it does not have keep their defaults.
 template <typename Options>
 Options given_options(const Options* options, const Options& usual) {
     Options all = usual;
@@ -91,6 +93,7 @@ gmc_status no_function(const gmc_model* model, const char* function) {
                                             model->model->name(), function, names));
 }
 
+/// Describes input or output number `index` of a function.
 gmc_status port(const gmc_model* model, const char* function, size_t index, gmc_tensor* tensor,
                 std::vector<LibraryModel::Port> LibraryModel::RowFunction::*ports) {
     return guarded([&] {

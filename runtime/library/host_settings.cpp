@@ -1,4 +1,4 @@
-// Saves and restores the control register of SSE and the settings of OpenMP.
+// Saves the caller's floating-point mode and OpenMP settings, sets ours, and puts theirs back.
 #include "runtime/library/host_settings.h"
 
 #include <omp.h>

@@ -1,4 +1,5 @@
-// Describes the functions of a model, and runs them piece by piece.
+// Describes the functions of a trained model for other programs, and runs them for any number of
+// examples, a batch ("piece") at a time.
 #include "runtime/library/library_model.h"
 
 #include <algorithm>
@@ -15,6 +16,7 @@
 namespace gmc::runtime {
 namespace {
 
+/// What an input is, as the C interface says it.
 gmc_kind kind_of(const ir::InputSource& source, int64_t classes) {
     using Kind = ir::InputSource::Kind;
     if (source.kind == Kind::kNormal) return GMC_NORMAL;
@@ -123,6 +125,7 @@ const LibraryModel::RowFunction* LibraryModel::find(const std::string& name) con
     return found == functions_.end() ? nullptr : &*found;
 }
 
+/// Checks what a caller gives: whole batches where they are needed, data, labels that exist.
 bool LibraryModel::check(const RowFunction& function, const Call& call,
                          Diagnostics& diagnostics) const {
     if (function.couples && call.examples % batch_size() != 0) {
@@ -156,6 +159,8 @@ bool LibraryModel::check(const RowFunction& function, const Call& call,
     return true;
 }
 
+/// For each piece: fills the inputs with what was given or is drawn, runs, and copies the rows that
+/// were asked for.
 bool LibraryModel::run(const RowFunction& function, const Call& call, Diagnostics& diagnostics) {
     if (!check(function, call, diagnostics)) return false;
     const std::lock_guard lock(one_at_a_time_);

@@ -1,4 +1,5 @@
-// The memory that functions share.
+// The memory that the functions of a module share. One block serves all of them because they run
+// one after another: it is as large as the largest function needs.
 #include "runtime/memory/arena.h"
 
 #include <algorithm>

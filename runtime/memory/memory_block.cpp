@@ -1,4 +1,5 @@
-// Allocation of large blocks.
+// Allocates large blocks with mmap instead of malloc, so that their alignment and the size of their
+// pages are ours to choose.
 #include "runtime/memory/memory_block.h"
 
 #include <sys/mman.h>
@@ -8,6 +9,7 @@
 #include <chrono>
 #include <new>
 
+// Two names for the same question: gcc defines a macro, clang has a feature.
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/asan_interface.h>
 #elif defined(__has_feature)
@@ -39,6 +41,7 @@ std::atomic<bool> huge_pages_are_slow = false;
 
 /// Fresh pages are zero, and the kernel provides each when it is first touched. So the threads that
 /// run our kernels share the work of clearing them, and pages that nothing touches cost nothing.
+/// To get the alignment, it maps 2 MB more than needed and gives back what is before and behind.
 MemoryBlock::MemoryBlock(int64_t bytes) : bytes_(std::max<int64_t>(bytes, 0)) {
     if (bytes <= 0) return;
     const auto size = static_cast<size_t>(align_up(bytes, kBlockAlignment));

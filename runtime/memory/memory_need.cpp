@@ -1,5 +1,6 @@
-// Linux tells its limits in files: /proc/meminfo, the control groups' below /sys/fs/cgroup, and
-// getrlimit.
+// Finds out how much memory this process can get. Linux tells its limits in files: /proc/meminfo,
+// those of the control groups below /sys/fs/cgroup, and getrlimit. What cannot be read counts as no
+// limit, so that gmc runs where these files are missing (in some containers).
 #include "runtime/memory/memory_need.h"
 
 #include <fmt/format.h>
@@ -42,6 +43,7 @@ int64_t meminfo(const std::string& key) {
 
 /// One limit of a control group, what counts against it, and where it says how much of that is
 /// cached files, which make way when memory is asked for.
+/// Paths of files.
 struct GroupFiles {
     std::string limit, usage, details, cache;
 };
@@ -110,6 +112,7 @@ int64_t address_space_left() {
     return std::max<int64_t>(most - used - kAddressReserve, 0);
 }
 
+/// Keeps the smaller of two limits, with its reason.
 void lower(MemoryLimit& limit, int64_t bytes, const char* reason) {
     if (bytes >= limit.bytes) return;
     limit = {bytes, fmt::format(fmt::runtime(reason), memory_text(bytes))};

@@ -22,9 +22,11 @@ struct MemoryLimit {
     int64_t bytes = 0;
     std::string reason;  ///< "this machine has 3.2 GiB of memory left"
 };
-/// The least of what the machine has left, its control groups allow and `ulimit -v` allows.
+/// The smallest of three numbers: what the machine has left, what its control groups leave, and
+/// what `ulimit -v` leaves.
 MemoryLimit memory_limit();
-/// The least of what the machine has in all and its control groups allow, whatever runs now.
+/// The smaller of what the machine has in all and what its control groups allow in all, whatever
+/// runs now.
 MemoryLimit memory_of_machine();
 
 /// Why `need` does not fit into `limit`; "" when it fits.

@@ -1,4 +1,5 @@
-// Moments, and roots of matrices by Eigen's symmetric eigen-decomposition.
+// Fits Gaussians to features, and calculates the Frechet distance of two: moments in double, and
+// roots of matrices by Eigen's symmetric eigen-decomposition.
 #include "runtime/metrics/frechet.h"
 
 #include <Eigen/Eigenvalues>

@@ -1,4 +1,4 @@
-// Counts each sample at the nearest mode.
+// Counts each sample at the nearest mode, if it is within 3 sigma of it.
 #include "runtime/metrics/modes.h"
 
 #include <algorithm>

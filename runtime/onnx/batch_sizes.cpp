@@ -1,6 +1,7 @@
-// Axes are nodes of a union-find structure; a set of axes that are the same has one size or none
-// yet. What relates sizes by arithmetic (reshape, concat, slice, pad) is repeated until nothing
-// changes.
+// Finds which axes of a function's values grow with the batch. All axes of all values are nodes of
+// a union-find structure: a set of axes that are the same has one size, or none yet. Each op says
+// which of its axes are the same; what relates sizes by arithmetic (reshape, concat, slice, pad) is
+// tried again until nothing changes.
 #include "runtime/onnx/batch_sizes.h"
 
 #include <fmt/format.h>
@@ -14,6 +15,8 @@ namespace {
 
 using namespace ir;  // NOLINT: a table about ir's ops
 
+/// The sets of axes and their sizes. A contradiction (two sizes for one set) is noted, and the
+/// caller gives the batch up.
 class Solver {
   public:
     Solver(const Function& function, int64_t batch) : function_(function), batch_(batch) {
@@ -28,9 +31,12 @@ class Solver {
     int64_t batch() const { return batch_; }
     const Shape& shape(ValueId v) const { return function_.type(v).shape; }
     size_t rank(ValueId v) const { return shape(v).size(); }
+    /// Whether two sizes were found for one axis.
     bool has_conflict() const { return conflict_; }
+    /// Whether anything was found since the last call.
     bool changed() { return std::exchange(changed_, false); }
 
+    /// The size of an axis; nothing while it is not known.
     std::optional<Size> size(ValueId v, size_t axis) { return known_[root(node(v, axis))]; }
     std::optional<Sizes> sizes(ValueId v) {
         Sizes out;
@@ -40,6 +46,7 @@ class Solver {
         }
         return out;
     }
+    /// Says what the size of an axis is. It must give the compiled size for the compiled batch.
     void set(ValueId v, size_t axis, Size size) {
         std::optional<Size>& known = known_[root(node(v, axis))];
         if (!known) changed_ = true;
@@ -47,10 +54,12 @@ class Solver {
         if (!known) known = size;
     }
     void set_fixed(ValueId v, size_t axis) { set(v, axis, {shape(v)[axis], 0}); }
+    /// Axes of the value that are not known yet do not grow.
     void set_unknown_fixed(ValueId v) {
         for (size_t axis = 0; axis < rank(v); ++axis)
             if (!size(v, axis)) set_fixed(v, axis);
     }
+    /// Says that two axes are the same.
     void same(ValueId a, size_t a_axis, ValueId b, size_t b_axis) {
         const int x = root(node(a, a_axis)), y = root(node(b, b_axis));
         if (x == y) return;
@@ -62,6 +71,7 @@ class Solver {
     void same(ValueId a, ValueId b) {
         for (size_t axis = 0; axis < rank(a); ++axis) same(a, axis, b, axis);
     }
+    /// Says that the shapes fit the compiled batch only.
     void give_up() { conflict_ = true; }
 
   private:
@@ -255,6 +265,7 @@ void relate(const Operation& o, Solver& s) {
 
 // ---- the function -------------------------------------------------------------------------------
 
+/// The operations with those in loops, in order.
 void collect(const std::vector<Operation>& operations, std::vector<const Operation*>& out) {
     for (const Operation& operation : operations) {
         out.push_back(&operation);
@@ -277,6 +288,8 @@ bool sums_examples(const Operation& o, Solver& s) {
     return o.as<ConvBackwardWeights>() != nullptr && grows(o.operands[0], 0);
 }
 
+/// What is known at the beginning: states do not grow, and the first axis of each input of data or
+/// noise is the batch.
 void set_sources(const Function& function, Solver& s) {
     for (size_t v = 0; v < function.values.size(); ++v)
         if (function.values[v].state != kNone) fix_all(static_cast<ValueId>(v), s);
@@ -287,6 +300,8 @@ void set_sources(const Function& function, Solver& s) {
     }
 }
 
+/// Applies the relations until nothing changes; takes what is still open for noise per example,
+/// then for fixed; and applies them once more.
 void solve(const std::vector<const Operation*>& operations, Solver& s) {
     const auto repeat = [&] {
         do

@@ -1,4 +1,4 @@
-// Lowers the function, tidies the graph, and says what it is.
+// Makes an ONNX model of a function: lowers it, tidies the graph, and writes into it what it is.
 #include "runtime/onnx/export.h"
 
 #include <fmt/format.h>

@@ -1,4 +1,5 @@
-// Names, constants, and tensors that are smaller than their values.
+// The part of Lowering that rules use: names, nodes, constants, and values that are held by tensors
+// smaller than they are.
 #include "runtime/onnx/lowering.h"
 
 #include <fmt/format.h>
@@ -19,6 +20,7 @@ Lowering::Lowering(const Source& source, Noise noise)
       noise_(noise),
       sizes_(*source.function, source.module->training ? source.module->training->batch_size : 1) {}
 
+/// Inputs, states, operations in order, results.
 Graph Lowering::run() {
     graph_.name = source_.function->name;
     // Names that others know go first.
@@ -35,6 +37,7 @@ Graph Lowering::run() {
     return std::move(graph_);
 }
 
+/// Calls the rule of each operation.
 void Lowering::lower_all(const std::vector<ir::Operation>& operations) {
     for (const ir::Operation& operation : operations) {
         operation_ = &operation;
@@ -47,6 +50,7 @@ void Lowering::lower_all(const std::vector<ir::Operation>& operations) {
     }
 }
 
+/// A loop is lowered as the ops in it; afterwards `operation_` is the loop again.
 void Lowering::lower_body() {
     const ir::Operation* outer = operation_;
     lower_all(outer->body);
@@ -55,6 +59,7 @@ void Lowering::lower_body() {
 
 // ---- names and nodes ----------------------------------------------------------------------------
 
+/// A name that no tensor of the graph has yet.
 std::string Lowering::unique(const std::string& name) {
     std::string out = name;
     for (int i = 1; !names_.insert(out).second; ++i) out = fmt::format("{}_{}", name, i);
@@ -72,6 +77,7 @@ std::string Lowering::node(const std::string& op, std::vector<std::string> input
     return graph_.nodes.back().output;
 }
 
+/// A constant; one tensor for each number, however often it is asked for.
 std::string Lowering::number(double value) {
     const auto real = static_cast<float>(value);
     std::string& name = known_[fmt::format("{} as a number", real)];
@@ -102,6 +108,8 @@ std::string Lowering::batch() {
     return batch_;
 }
 
+/// Fixed sizes are a constant. Where some grow, the shape is put together at run time: runs of
+/// fixed sizes, and batch times a factor plus a term.
 std::string Lowering::shape(const Sizes& sizes) {
     std::string text = "shape";
     bool grows = false;
@@ -153,6 +161,7 @@ std::string Lowering::transpose(const std::string& x, const std::vector<int64_t>
     return node("Transpose", {x}, {{"perm", permutation}});
 }
 
+/// Two casts, there and back.
 std::string Lowering::rounded(const std::string& x) {
     const auto to = [](ElementType type) { return Attribute{"to", static_cast<int64_t>(type)}; };
     return node("Cast", {node("Cast", {x}, {to(ElementType::kBfloat16)})},
@@ -161,6 +170,7 @@ std::string Lowering::rounded(const std::string& x) {
 
 // ---- values -------------------------------------------------------------------------------------
 
+/// Says that a tensor holds the value with all its elements.
 void Lowering::hold(ValueId v, const std::string& name) {
     const auto rank = static_cast<size_t>(type(v).rank());
     held_[v] = {name, std::vector<bool>(rank, true), rank};
@@ -174,6 +184,8 @@ void Lowering::set_small(const std::string& name, std::vector<bool> spread) {
     held_[result_id()] = {name, std::move(spread), rank};
 }
 
+/// Expands the tensor that holds a value, when it is smaller than the value, and keeps the expanded
+/// one for later readers.
 std::string Lowering::full_value(ValueId v) {
     Held& held = held_.at(v);
     const auto rank = static_cast<size_t>(type(v).rank());

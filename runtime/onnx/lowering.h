@@ -24,6 +24,7 @@ namespace gmc::onnx {
 /// Random numbers: inputs of the graph, or drawn in it by Random ops.
 enum class Noise : uint8_t { kInputs, kInside };
 
+/// What is exported.
 struct Source {
     const ir::Module* module = nullptr;
     const ir::Function* function = nullptr;

@@ -1,4 +1,4 @@
-// What a graph shows outside: inputs, weights, noise, results.
+// The part of Lowering that makes what a graph shows outside: inputs, weights, noise, results.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -69,6 +69,8 @@ void Lowering::add_inputs() {
                  drawn(input.source.kind == InputSource::Kind::kNormal, sizes(input.value)));
 }
 
+/// Weights are initializers. States that the function updates are inputs as well, with the
+/// initializer as default. Copies in bf16 are made in the graph by rounding their parameter.
 void Lowering::add_states() {
     const auto is_updated = [&](ir::StateId id) {
         return std::any_of(source_.function->updates.begin(), source_.function->updates.end(),
@@ -99,6 +101,8 @@ void Lowering::add_states() {
     }
 }
 
+/// Results are made by `Identity`, so that a value can be a result under two names; peephole
+/// removes those that are not needed.
 void Lowering::add_output(const std::string& name, ValueId v, const std::string& doc) {
     const auto has = [&](const auto& list) {
         return std::any_of(list.begin(), list.end(),
@@ -124,6 +128,7 @@ void Lowering::add_results() {
     }
 }
 
+/// A node that draws numbers: of a fixed shape, or like a tensor whose shape is known at run time.
 std::string Lowering::drawn(bool normal, const Sizes& sizes) {
     const bool grows =
         std::any_of(sizes.begin(), sizes.end(), [](const Size& size) { return size.grows(); });

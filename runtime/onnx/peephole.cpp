@@ -1,5 +1,6 @@
-// Few rules, repeated until none applies. Each moves a transpose towards the results or removes a
-// node, so that they end.
+// Tidies a graph by a few rules, repeated until none applies. Each moves a transpose towards the
+// results or removes a node, so that they come to an end. After each change the tables of makers
+// and readers are made anew: graphs have some hundred nodes, and an export is done once.
 #include "runtime/onnx/peephole.h"
 
 #include <fmt/format.h>
@@ -43,6 +44,7 @@ std::vector<float> permuted(const std::vector<float>& values, const std::vector<
     return out;
 }
 
+/// Works on one graph; the rules return true when they changed it.
 class Peephole {
   public:
     explicit Peephole(Graph& graph) : graph_(graph) {
@@ -160,6 +162,7 @@ class Peephole {
         return false;
     }
 
+    /// Two transposes in a row become one, and one that moves nothing vanishes.
     bool join_transposes() {
         for (Node& second : graph_.nodes) {
             if (second.op != "Transpose") continue;
@@ -204,6 +207,8 @@ class Peephole {
             return rank(input) == 0 || rank(input) == 1;
         });
     }
+    /// Rewrites the node at `at`: it reads what its operands were before their transposes, and its
+    /// result is transposed instead.
     void sink(size_t at, const Permutation& permutation) {
         Node node = graph_.nodes[at];
         std::vector<Node> before;
@@ -251,6 +256,7 @@ class Peephole {
         std::erase_if(graph_.nodes, [](const Node& node) { return node.op.empty(); });
     }
 
+    /// Removes nodes and constants that no result needs, in one walk from the end.
     void remove_dead() {
         std::set<std::string> needed;
         for (const ValueInfo& output : graph_.outputs) needed.insert(output.name);
@@ -272,6 +278,7 @@ class Peephole {
     }
 
     Graph& graph_;
+    /// By tensor: the node that makes it; how many axes it has, where that is known.
     std::unordered_map<std::string, size_t> maker_, rank_;
     std::unordered_map<std::string, std::vector<size_t>> readers_;
     std::set<std::string> names_;

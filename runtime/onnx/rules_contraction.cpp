@@ -1,5 +1,5 @@
-// Convolutions and the matrix product. ONNX has channels behind the batch, gmc has them last: each
-// convolution is put between two transposes, of which `peephole` leaves few.
+// The rules of convolutions and the matrix product. ONNX has channels behind the batch, gmc has
+// them last: each convolution is put between two transposes, of which `peephole` leaves few.
 #include "runtime/onnx/rules.h"
 
 namespace gmc::onnx {
@@ -33,6 +33,7 @@ Axes joined(Axes a, const Axes& b) {
     return a;
 }
 
+/// The result, rounded to bf16 where its type says so.
 void set_contraction(const std::string& result, Lowering& c) {
     c.set(c.rounds_result() ? c.rounded(result) : result);
 }

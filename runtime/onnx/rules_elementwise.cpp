@@ -1,4 +1,4 @@
-// Element-wise ops, generators and loops.
+// The rules of element-wise ops, generators and loops.
 #include "compiler/support/check.h"
 #include "runtime/onnx/rules.h"
 

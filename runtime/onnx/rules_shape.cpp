@@ -1,4 +1,4 @@
-// Ops that move elements, and reductions.
+// The rules of ops that move elements, and of reductions.
 #include <algorithm>
 #include <limits>
 
@@ -56,6 +56,7 @@ std::string spaced(std::string x, size_t axis, int64_t gap, Sizes& sizes, Loweri
 
 }  // namespace
 
+/// Each operand as a row, with zeros up to where the next begins.
 void lower(const ir::Pack&, Lowering& c) {
     std::vector<std::string> parts;
     for (size_t i = 0; i < c.operand_count(); ++i) {

@@ -1,4 +1,5 @@
-// One function per message. Texts and numbers that are at protocol buffers' default are left out.
+// Writes a model as protocol buffers, one function per message. Texts and numbers that are at
+// protocol buffers' default are left out.
 #include "runtime/onnx/writer.h"
 
 #include <fmt/format.h>
@@ -90,6 +91,8 @@ std::string_view bytes_of(const std::vector<T>& values) {
 /// Where external weights begin: multiples of a cache line; and which are not worth a place there.
 constexpr size_t kAlignment = 64, kSmall = 256;
 
+/// The numbers of large float tensors go to `weights`, and the tensor says at which offset they
+/// are.
 void write_tensor(Builder<field::Graph>& graph, const Tensor& tensor, const std::string& external,
                   std::string& weights) {
     auto out = nested<field::Tensor>(graph, field::Graph::kInitializer);

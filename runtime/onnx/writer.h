@@ -7,6 +7,7 @@
 
 namespace gmc::onnx {
 
+/// The files of an exported model.
 struct ModelBytes {
     std::string model;
     /// The numbers of the weights, for a file beside the model; "" when they are in `model`.

@@ -1,5 +1,5 @@
-// Values are scaled once, to logarithms where that is asked for; all that follows is straight
-// lines.
+// Draws curves in a frame. Values are scaled once, to logarithms where that is asked for; all that
+// follows is straight lines.
 #include "runtime/output/chart.h"
 
 #include <algorithm>
@@ -15,7 +15,10 @@ namespace {
 constexpr Colour kPalette[] = {{0, 114, 178}, {213, 94, 0},   {0, 158, 115}, {204, 121, 167},
                                {230, 159, 0}, {86, 180, 233}, {0, 0, 0},     {150, 110, 60}};
 constexpr Colour kGridColour{232, 232, 232}, kFrameColour{128, 128, 128};
+/// Pixels: room for labels at the left and below, a line of the legend, and the margin at the top.
 constexpr int64_t kBorder = 64, kBelow = 24, kLegendLine = 14, kTop = 8;
+/// How many grid lines a frame has about; radii of curves and of their pale originals in pixels;
+/// and the share of the extent that is left free above and below.
 constexpr double kLinesAbout = 6, kLine = 0.9, kThin = 0.5, kMargin = 0.05;
 
 Colour colour_of(size_t curve) { return kPalette[curve % std::size(kPalette)]; }
@@ -27,6 +30,7 @@ Colour pale(const Colour& colour) {
     return out;
 }
 
+/// Where the frame is in the picture (pixels), and which values it shows.
 struct Frame {
     double left = INFINITY, right = -INFINITY, low = INFINITY, high = -INFINITY;
     int64_t top = 0, width = 0, height = 0;
@@ -88,6 +92,7 @@ void axes(const Frame& frame, Image& image) {
         fill(frame.top + offset, kBorder, 1, frame.width + 1, kFrameColour, image);
 }
 
+/// A curve as segments between neighbouring values; a value that is not finite interrupts it.
 void draw(const Frame& frame, std::span<const double> x, std::span<const double> y, double radius,
           const Colour& colour, Image& image) {
     for (size_t i = 0; i < x.size(); ++i) {
@@ -100,6 +105,7 @@ void draw(const Frame& frame, std::span<const double> x, std::span<const double>
     }
 }
 
+/// A line per curve above the frame: its colour, name and last value.
 void legend(std::span<const Curve> curves, Image& image) {
     for (size_t i = 0; i < curves.size(); ++i) {
         const int64_t top = kTop + static_cast<int64_t>(i) * kLegendLine;

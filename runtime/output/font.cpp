@@ -1,4 +1,5 @@
-// The glyphs. Each has seven rows of five bits, with the leftmost pixel in the highest bit.
+// A font of 5 x 7 pixels. Each glyph has seven rows of five bits, with the leftmost pixel in the
+// highest bit.
 #include "runtime/output/font.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// Grids: where each image goes, and how a float becomes a pixel.
+// Puts float images into one picture: a Layout says where each image goes; put_pixel() makes a
+// pixel of floats.
 #include "runtime/output/image_grid.h"
 
 #include <algorithm>
@@ -11,7 +12,9 @@
 namespace gmc::runtime {
 namespace {
 
+/// Pixels of the longer side of an image that is shown enlarged.
 constexpr int64_t kAutoSide = 84;
+/// A picture of 2^28 pixels takes a gigabyte in memory with alpha.
 constexpr int64_t kPixelsMost = int64_t{1} << 28;
 /// Grey, because pictures are mostly black or white at their edges.
 constexpr uint8_t kGapGrey = 96;
@@ -62,6 +65,8 @@ bool check_batch(const ImageBatch& images, const GridOptions& options, Diagnosti
     return true;
 }
 
+/// Chooses columns and scale where the options leave them open, and refuses what would be too
+/// large.
 Result<Layout> make_layout(const ImageBatch& images, const GridOptions& options, int64_t group,
                            Diagnostics& diagnostics) {
     Layout layout;
@@ -99,11 +104,13 @@ Image make_canvas(int64_t height, int64_t width, int64_t channels, uint8_t grey)
     return canvas;
 }
 
+/// Whether any number is NaN or infinite.
 bool has_nonfinite(const ImageBatch& images) {
     const int64_t size = images.count * images.height * images.width * images.channels;
     return !std::all_of(images.data, images.data + size, [](float v) { return std::isfinite(v); });
 }
 
+/// A value of [low, high] as 0 to 255, to the nearest.
 uint8_t as_byte(float value, const GridOptions& options) {
     const double share = (double{value} - options.low) / (double{options.high} - options.low);
     return static_cast<uint8_t>(std::clamp(share, 0.0, 1.0) * 255 + 0.5);
@@ -138,6 +145,7 @@ void draw(const ImageBatch& images, const Layout& layout, int64_t first_row,
     }
 }
 
+/// Writes the captions below the images, cut to their width.
 void draw_captions(const Layout& layout, const GridOptions& options, Image& grid) {
     const auto fits = static_cast<size_t>(layout.cell_width / (kGlyphWidth + 1));
     for (size_t i = 0; i < options.captions.size(); ++i) {
@@ -198,6 +206,7 @@ Result<Image> pair_grid(const ImageBatch& originals, const ImageBatch& reconstru
     return grid;
 }
 
+/// Finds the height of each row first, then draws.
 Image stack_labelled(std::span<const LabelledImage> parts, int64_t columns) {
     GMC_CHECK(!parts.empty() && columns > 0, "a stack of no pictures");
     constexpr int64_t kMargin = 4;

@@ -18,6 +18,7 @@
 namespace gmc::runtime {
 namespace {
 
+/// A log of 4 GiB has tens of millions of lines: no run writes that.
 constexpr uint64_t kLogBytesMost = uint64_t{1} << 32;
 
 /// A JSON string. Malformed UTF-8 is replaced, since a log must not fail because of a name.

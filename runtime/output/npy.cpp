@@ -1,4 +1,4 @@
-// The .npy writer; runtime/files/npy_header reads what it writes.
+// Writes NumPy's .npy files; runtime/files/npy_header reads them back.
 #include "runtime/output/npy.h"
 
 #include <fmt/ranges.h>

@@ -1,4 +1,6 @@
-// The .npz writer; runtime/files/zip_entry reads what it writes.
+// Writes NumPy's .npz files, which are zips; runtime/files/zip_entry reads them back. A zip is its
+// members, each behind a header of its own, then a directory with a row per member, then a record
+// that says where the directory is.
 #include "runtime/output/npz.h"
 
 #include <zlib.h>
@@ -16,6 +18,7 @@ void append_little_endian(std::string& out, uint32_t value, int bytes) {
     for (int i = 0; i < bytes; ++i) out += static_cast<char>(value >> (8 * i) & 0xff);
 }
 
+/// A file in the zip: `offset` is where its header begins.
 struct Member {
     std::string name, header;
     std::span<const float> values;
@@ -69,8 +72,11 @@ std::string directory_end(size_t members, size_t bytes, uint32_t offset) {
 
 }  // namespace
 
+/// Sizes are known beforehand, so that what does not fit into 32 bits is refused before anything is
+/// written.
 bool write_npz(const std::string& path, std::span<const NamedArray> arrays,
                Diagnostics& diagnostics) {
+    // Sizes and offsets have 32 bits; a little less, for the directory's end.
     constexpr uint64_t kMostBytes = 0xffff0000;
     std::vector<Member> members;
     uint64_t total = 0;

@@ -1,4 +1,4 @@
-// Writes PNG files through libpng.
+// Makes PNG files of pictures in memory, through libpng.
 #include "runtime/output/png.h"
 
 #include <png.h>

@@ -1,4 +1,5 @@
-// The text of progress lines, how often they are printed, and how they are put on a terminal.
+// Progress on a terminal or in a log: the text of a line, how often it is printed, and how it
+// replaces the line before.
 #include "runtime/output/progress.h"
 
 #include <fmt/format.h>
@@ -14,7 +15,9 @@
 namespace gmc::runtime {
 namespace {
 
+/// Columns where the terminal does not say.
 constexpr size_t kWidthDefault = 80;
+/// Seconds over which the speed is averaged.
 constexpr double kRateWindowS = 5;
 
 /// Columns of the terminal. It is asked each time, since people resize windows.

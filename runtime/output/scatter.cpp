@@ -1,5 +1,5 @@
-// Draws scatter plots: where a point falls, and dots whose edges are blended with what is below
-// them.
+// Draws scatter plots: a view of the plane that holds the data, and dots whose edges are blended
+// with what is below them.
 #include "runtime/output/scatter.h"
 
 #include <algorithm>
@@ -13,7 +13,7 @@ namespace {
 
 constexpr Colour kDataColour{176, 196, 222}, kPointColour{24, 56, 128}, kGridColour{232, 232, 232},
     kFrameColour{128, 128, 128};
-/// Share of the extent, on each side.
+/// Share of the extent that is left free on each side.
 constexpr double kMargin = 0.08;
 /// Below 1, so that many points on one place are darker than one.
 constexpr double kPointOpacity = 0.7;
@@ -36,6 +36,7 @@ struct View {
     }
 };
 
+/// The smallest square around the finite points, with a margin. False when there are none.
 bool make_view(std::span<const float> shown, View& view) {
     double low[2] = {INFINITY, INFINITY}, high[2] = {-INFINITY, -INFINITY};
     for (size_t i = 0; i + 1 < shown.size(); i += 2) {

@@ -1,4 +1,5 @@
-// Two loops, compiled once per SIMD target as the kernels are, and their timing.
+// Measures what the machine can do at most: a loop of multiply-adds in registers, and a loop over
+// memory, compiled once per SIMD target as the kernels are, and their timing.
 #include "runtime/kernels/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE

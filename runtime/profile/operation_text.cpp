@@ -1,4 +1,4 @@
-// Short texts about operations, for tables and traces.
+// Short texts about operations, for tables and traces: kind, name and place.
 #include "runtime/profile/operation_text.h"
 
 #include <fmt/format.h>
@@ -13,6 +13,7 @@ bool is_named(const std::string& name) {
     return name.find_first_not_of("0123456789.") < name.size();
 }
 
+/// A place, to look names up by.
 auto key(const ir::Operation& operation) {
     const ir::Location& at = operation.location;
     return std::tuple(at.file, at.line, at.column);

@@ -1,4 +1,5 @@
-// Runs rounds of training and collects their times.
+// Runs rounds of training with the times of all operations logged, and makes medians of them.
+// Medians, because other programs make single runs longer.
 #include "runtime/profile/step_profile.h"
 
 #include <algorithm>
@@ -10,6 +11,7 @@
 namespace gmc::runtime {
 namespace {
 
+/// Rounds that are not timed: in the first, pages of memory are provided and caches filled.
 constexpr int64_t kWarmUp = 3;
 
 double median(std::vector<int64_t> values) {
@@ -47,6 +49,8 @@ bool run_rounds(LoadedModel& model, StepRunner& runner, int64_t rounds, StepProf
     return static_cast<int64_t>(out.rounds.size()) == rounds;
 }
 
+/// Sums the times of each operation per round (it may run several times), then takes the median
+/// over rounds. The log is in order of time, so that one walk assigns it to rounds.
 void summarise(const StepRunner& runner, StepProfile& out) {
     // Operation -> its time in each round. One operation may run in several parts.
     std::map<std::pair<const ir::Function*, size_t>, std::vector<int64_t>> runs;

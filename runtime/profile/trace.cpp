@@ -13,6 +13,7 @@ namespace {
 
 constexpr int kStepTrack = 1, kDataTrack = 2;
 
+/// Collects the events of one trace.
 class Trace {
   public:
     Trace(const ir::Module& module, const StepProfile& profile)

@@ -1,4 +1,4 @@
-// Counts work from types alone, so nothing has to run.
+// Counts the work of an operation from types alone, so that nothing has to run.
 #include "runtime/profile/work.h"
 
 namespace gmc::runtime {

@@ -1,5 +1,5 @@
-// One overload of `bind` per op or family of ops. An op without one does not compile, and the error
-// names its struct.
+// Makes the kernel of each operation: one overload of `bind` per op or family of ops. An op without
+// one does not compile, and the error names its struct.
 #include "runtime/program/bind.h"
 
 #include <cstring>

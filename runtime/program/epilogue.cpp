@@ -1,6 +1,9 @@
-// Dependences are found by address, not by value: in the IR each value is separate, but the memory
-// plan has put results over operands, parts inside wholes, and new states over old ones. Two
-// operations may change places only when the bytes they touch allow it.
+// Finds the loops that kernels of contractions run over their results, and an order in which each
+// such loop stands right behind its contraction. Dependences are found by address, not by value: in
+// the IR each value is separate, but the memory plan has put results over operands, parts inside
+// wholes, and new states over old ones. Two operations may change places only when the bytes they
+// touch allow it.
+//     conv -> %y;  mean of %z;  loop over %y   ->   mean of %z;  conv -> %y, with the loop as epilogue
 #include "runtime/program/epilogue.h"
 
 #include <algorithm>
@@ -29,6 +32,7 @@ struct Range {
     friend bool operator==(const Range&, const Range&) = default;
 };
 
+/// The memory that an operation reads and writes.
 struct Footprint {
     std::vector<Range> reads, writes;
 };
@@ -54,6 +58,9 @@ struct Item {
     bool is_part() const { return part.elements() > 0; }
 };
 
+/// Puts the operations of one function into an order, contraction by contraction. `order_` holds
+/// items and changes as pairs are brought together; `follows_` marks items that must stay behind
+/// their contraction.
 class Finder {
   public:
     Finder(const ir::Function& function, const Buffers& buffers)
@@ -144,6 +151,8 @@ class Finder {
 
     // ---- items ----
 
+    /// Makes the items of an operation: one, or for a loop that can run in parts, one per part and
+    /// one for what is left.
     void add_items(size_t i) {
         const ir::Operation& op = function_.operations[i];
         const std::vector<LoopPart> parts = parts_of(op);
@@ -184,6 +193,7 @@ class Finder {
 
     // ---- epilogues ----
 
+    /// Elements of a loop's space.
     int64_t space_elements(const ir::Operation& loop) const {
         if (const auto* fused = loop.as<ir::Fused>())
             return ir::Type{ir::DType::kF32, fused->space}.elements();
@@ -220,6 +230,9 @@ class Finder {
     }
 
     /// Finds the loop that can be the epilogue of `contraction`, and makes the two neighbours.
+    /// First it looks for the first item that reads the contraction's result; if that is a loop
+    /// that may follow, a place between the two is looked for, to which the contraction can be
+    /// moved down and the loop up.
     void add_loop_of(size_t contraction) {
         const Footprint& mine = items_[contraction].footprint;
         const Position from = std::find(order_.begin(), order_.end(), contraction);

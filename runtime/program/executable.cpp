@@ -16,6 +16,7 @@
 namespace gmc::runtime {
 namespace {
 
+/// A copy between two places in memory.
 struct Transfer {
     const float* from;
     float* to;
@@ -25,6 +26,8 @@ struct Transfer {
 
 }  // namespace
 
+/// Everything that an executable holds; hidden here, so that users of the header do not include
+/// kernels.
 struct Executable::BoundFunction {
     BoundFunction(const ir::Module& m, const ir::Function& f, StateStore& states,
                   std::shared_ptr<Arena> a, const ExecutableOptions& options)
@@ -55,6 +58,9 @@ struct Executable::BoundFunction {
     void run_watched(const CallContext& context, OperationWatcher& watcher);
 };
 
+/// Goes through the operations in the schedule's order. A contraction gets its kernel, and then its
+/// loop as an epilogue where the kernel can take one; a loop that has become an epilogue gets no
+/// kernel of its own; a loop of which parts have run gets a kernel for the rest.
 void Executable::BoundFunction::bind(const ExecutableOptions& options) {
     BindContext context{
         module, function, placement.buffers, contractions, {options.reference, options.epilogues}};

@@ -1,4 +1,5 @@
-// Placement of values: as the plan says; values that it leaves open, one after another.
+// Gives every value an address: as the plan says; values that it leaves open get memory one after
+// another.
 #include "runtime/program/placement.h"
 
 #include <numeric>
@@ -9,6 +10,8 @@
 namespace gmc::runtime {
 namespace {
 
+/// Places the values of one function. `own_offsets` are, by value, bytes in the memory that is
+/// allocated for what the plan left open.
 struct Placer {
     const ir::Module& module;
     const ir::Function& function;

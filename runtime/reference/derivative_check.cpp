@@ -1,4 +1,6 @@
-// The ladder of steps, and what to make of it when no rung agrees.
+// Compares a claimed derivative with differences. Steps of several sizes ("rungs" of a ladder) are
+// tried; what to make of it when none agrees is decided by how the differences change with the
+// step.
 #include "runtime/reference/derivative_check.h"
 
 #include <algorithm>
@@ -11,6 +13,7 @@ namespace {
 
 using Verdict = DerivativeCheck::Verdict;
 
+/// The most precise first, then smaller ones against kinks, and larger ones against rounding.
 constexpr double kSteps[] = {1e-5, 1e-6, 1e-7, 1e-4, 1e-3, 1e-8};
 /// The two steps of kSteps at which the slopes of the left and the right side are compared.
 constexpr size_t kWide = 0, kNarrow = 2;
@@ -18,6 +21,8 @@ constexpr double kRounding = 16 * std::numeric_limits<double>::epsilon();
 /// A difference is of use when its rounding error is at most this fraction of the slope.
 constexpr double kMostNoise = 0.01;
 
+/// What was measured with one step h: f(h), f(-h), the slope between them, and the slope that
+/// rounding alone may make.
 struct Rung {
     double above = 0, below = 0, slope = 0, noise = 0;
 };
@@ -48,6 +53,9 @@ bool is_beyond_a_kink(const std::vector<Rung>& rungs, double claimed, double siz
 
 }  // namespace
 
+/// For each step in turn: measures the slope, leaves it out where rounding hides it, and is done
+/// where it agrees with the claim. Only when no step agrees it asks for the reason: nothing could
+/// be measured, a kink is near, or the claim is wrong.
 DerivativeCheck check_derivative(const std::function<double(double)>& f,
                                  const DerivativeClaim& claim, double bound) {
     DerivativeCheck best;

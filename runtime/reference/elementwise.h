@@ -1,4 +1,5 @@
-// Element-wise ops: three loops (one, two, three operands) around the ops' own meaning.
+// The reference of element-wise ops: three loops (one, two, three operands) around the ops' own
+// meaning, which stands with them in compiler/ir/ops.h.
 #pragma once
 
 #include "runtime/reference/context.h"

@@ -1,4 +1,4 @@
-// Generators: element i is a function of i and of the call alone.
+// The reference of generators: element i is a function of i and of the call alone.
 #include "runtime/reference/generators.h"
 
 #include <algorithm>

@@ -1,5 +1,6 @@
-// A function's values at the point itself are kept; for a shifted parameter only what depends on it
-// is computed again.
+// Checks the gradients of a model, parameter by parameter, along random directions. A function's
+// values at the unshifted point are computed once and kept; for a shifted parameter only what
+// depends on it is computed again, so that a check costs little for parameters near the loss.
 #include "runtime/reference/gradient_check.h"
 
 #include <algorithm>
@@ -34,7 +35,7 @@ Numbers gaussian(int64_t count, std::mt19937_64& random) {
     return out;
 }
 
-/// One function at one point, and near it.
+/// The values of one function at one point, and its result where one parameter is shifted.
 class Point {
   public:
     Point(const ir::Module& module, const ir::Function& function, const ReferenceInputs& inputs,
@@ -97,7 +98,9 @@ Numbers direction_of(const Numbers& parameter, uint64_t seed) {
     return v;
 }
 
-/// `claims` is the derivative of result `name` of `point` by the parameter.
+/// Checks the derivative of the result `name` of `point` by the parameter. `claims` is that
+/// derivative as autodiff says, one number per element; `magnitude` is the size of the terms that
+/// the result sums up.
 DerivativeCheck check_one(const Point& point, const std::string& name, ir::StateId id,
                           const Numbers& parameter, const Numbers& claims, double magnitude,
                           const GradientCheckOptions& options) {
@@ -113,6 +116,8 @@ DerivativeCheck check_one(const Point& point, const std::string& name, ir::State
 
 }  // namespace
 
+/// Threads take parameters one after another. Outcomes are reported in the order of `parameters`: a
+/// thread that is done reports all that are finished from the first unreported one on.
 std::vector<ParameterCheck> check_gradients(const ir::Module& module,
                                             const CheckedFunctions& functions,
                                             const std::vector<ir::StateId>& parameters,

@@ -1,4 +1,4 @@
-// The interpreter: values are computed one op after another, and kept.
+// The interpreter: computes the values of a function one op after another, and keeps them in a map.
 #include "runtime/reference/reference.h"
 
 #include <algorithm>
@@ -83,6 +83,8 @@ void run_reference_operation(const ir::Module& module, const ir::Function& funct
     }
 }
 
+/// Sets inputs and states, runs the operations in order, then reads the results and applies the
+/// updates. Copies of parameters are made where the caller gave none.
 ReferenceResult run_reference(const ir::Module& module, const ir::Function& function,
                               const ReferenceInputs& inputs, ReferenceStates& states,
                               const CallContext& call, const ReferenceOptions& options) {

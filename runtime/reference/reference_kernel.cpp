@@ -1,5 +1,5 @@
-// Converts the operands from f32 or bf16 to double, runs the interpreter on them, and converts the
-// results back.
+// Runs one op of a function in the reference: converts the operands from f32 or bf16 to double,
+// runs the interpreter on them, and converts the results back.
 #include "runtime/reference/reference_kernel.h"
 
 #include <cstring>
@@ -52,8 +52,8 @@ class ReferenceKernel final : public Kernel {
                 data[k] = number;
                 continue;
             }
-            const uint16_t narrow = bf16_from_float(number);
-            std::memcpy(reinterpret_cast<std::byte*>(data) + 2 * k, &narrow, sizeof narrow);
+            const uint16_t rounded = bf16_from_float(number);
+            std::memcpy(reinterpret_cast<std::byte*>(data) + 2 * k, &rounded, sizeof rounded);
         }
     }
 

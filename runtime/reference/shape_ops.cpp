@@ -1,4 +1,6 @@
-// Each op is a walk over one tensor and a rule that says which position of the other belongs to it.
+// The reference of ops that move elements, and of reductions. Each op is a walk over one tensor and
+// a rule that says which position of the other belongs to it: gather() walks the result, scatter()
+// the operand.
 #include "runtime/reference/shape_ops.h"
 
 #include <algorithm>
@@ -39,8 +41,8 @@ void reduce(const ReferenceTensor& x, const std::vector<int64_t>& axes, double s
         Index kept;
         for (int64_t axis = 0; axis < x.type.rank(); ++axis)
             if (std::find(axes.begin(), axes.end(), axis) == axes.end()) kept.push_back(i[axis]);
-        double& slot = y.data[offset(kept, y.type.shape)];
-        slot = fold(slot, x.data[position++]);
+        double& total = y.data[offset(kept, y.type.shape)];
+        total = fold(total, x.data[position++]);
     } while (next(i, x.type.shape));
 }
 

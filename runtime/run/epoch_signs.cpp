@@ -1,4 +1,5 @@
-// Samples are compared with the first batch of the data in their own order.
+// Collects the signs of an epoch: those of its figures, of its weights, and of samples, which are
+// compared with the first batch of the data in their own order.
 #include "runtime/run/epoch_signs.h"
 
 #include <utility>

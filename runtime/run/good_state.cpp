@@ -1,4 +1,5 @@
-// Copies the states' memory, and searches it for numbers that are not finite.
+// Keeps and restores a copy of the states' memory, and searches states for numbers that are not
+// finite.
 #include "runtime/run/good_state.h"
 
 #include <cmath>

@@ -1,4 +1,5 @@
-// A link of another name, put in place by renaming, so that each is whole or not there.
+// Keeps checkpoints under other names: as hard links, which cost no space, put in place by
+// renaming, so that each is whole or not there. Where there are no links, the file is copied.
 #include "runtime/run/kept_checkpoints.h"
 
 #include <fmt/format.h>

@@ -1,5 +1,6 @@
-// Every step is the same again when it begins with the same states, so the one that went wrong can
-// be found again.
+// Writes the step that went wrong to a file. Every step is the same again when it begins with the
+// same states, so the steps since the last good state are repeated until the first bad one is
+// found.
 #include "runtime/run/replay.h"
 
 #include <fmt/format.h>
@@ -7,6 +8,7 @@
 namespace gmc::runtime {
 namespace {
 
+/// A copy of a batch, with the place in the data that it comes from.
 ReplayBatch keep(const Batch& batch, const Loader& loader) {
     ReplayBatch out;
     out.epoch =

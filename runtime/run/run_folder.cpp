@@ -1,5 +1,6 @@
-// mkdir is atomic, so it decides which process gets a new folder; flock tells whether a process
-// trains in it.
+// Makes and locks the folders of runs. mkdir is atomic, so it decides which process gets a new
+// folder; flock tells whether a process trains in it, and is given back by the system when the
+// process ends in whatever way.
 #include "runtime/run/run_folder.h"
 
 #include <fcntl.h>
@@ -23,6 +24,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// "runs/NAME", "runs/NAME-2", ...
 std::string numbered(const std::string& name, int number) {
     return "runs/" + name + (number == 1 ? "" : fmt::format("-{}", number));
 }

@@ -1,4 +1,5 @@
-// Events are made of the lines of metrics.jsonl, so that a run that is exported later has the same.
+// The log of a run. Events for TensorBoard are made of the lines of metrics.jsonl, so that a run
+// that is exported later has the same as one that wrote them while training.
 #include "runtime/run/run_log.h"
 
 #include <sys/stat.h>
@@ -17,6 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 using tensorboard::Moment;
 
+/// Larger files are none that a run writes.
 constexpr uint64_t kMostBytes = uint64_t{1} << 32;
 
 double now() {
@@ -30,7 +32,7 @@ double written_at(const std::string& path) {
     return stat(path.c_str(), &status) == 0 ? static_cast<double>(status.st_mtime) : 0;
 }
 
-/// Settings and the model's text.
+/// The events that a file begins with: the run's settings and the model's texts.
 std::string beginning(const RunRecord& record, int64_t batch_size, Moment at) {
     std::vector<std::pair<std::string, std::string>> settings = {
         {"model", record.model},
@@ -49,6 +51,7 @@ std::string beginning(const RunRecord& record, int64_t batch_size, Moment at) {
     return out;
 }
 
+/// The number that metrics.jsonl writes as this word.
 double not_finite(const std::string& word) {
     if (word == "nan") return std::numeric_limits<double>::quiet_NaN();
     const double infinity = std::numeric_limits<double>::infinity();

@@ -1,4 +1,5 @@
-// run.json, written and read.
+// Writes and reads run.json. Members that were added after version 1 began may be missing, so that
+// older runs resume; what changes the meaning of a member raises kVersion.
 #include "runtime/run/run_record.h"
 
 #include <algorithm>
@@ -10,6 +11,7 @@ namespace gmc::runtime {
 namespace {
 
 constexpr int kVersion = 1;
+/// The model's texts are in the file, so it may be large; beyond this it is none of ours.
 constexpr uint64_t kLargestFile = 64 << 20;
 
 }  // namespace
@@ -27,6 +29,7 @@ bool write_run_record(const std::string& path, const RunRecord& record, Diagnost
         {"gmc_run", kVersion},       {"model", record.model},         {"version", record.version},
         {"machine", record.machine}, {"precision", record.precision}, {"bf16", record.bf16},
         {"seed", record.seed},       {"examples", record.examples},   {"tuned", record.tuned}};
+    json["threads"] = record.threads;
     if (record.epochs) json["epochs"] = *record.epochs;
     json["data"] = record.data;
     json["fingerprint"] = {{"model", record.origin.model}, {"data", record.origin.data}};
@@ -63,6 +66,7 @@ Result<RunRecord> read_run_record(const std::string& path, Diagnostics& diagnost
         record.seed = json.at("seed").natural();
         record.examples = json.at("examples").whole();
         record.tuned = json.at("tuned").flag();
+        if (json.contains("threads")) record.threads = json.at("threads").whole();
         if (json.contains("data")) record.data = json.at("data").text();
         if (json.contains("epochs")) record.epochs = json.at("epochs").whole();
         record.origin.model = json.at("fingerprint").at("model").text();

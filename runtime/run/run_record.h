@@ -17,7 +17,8 @@ namespace gmc::runtime {
 struct RunRecord {
     std::string model;                 ///< its name
     std::string version;               ///< of the program that trained last
-    std::string machine;               ///< processor, instructions, libraries and threads
+    std::string machine;               ///< processor, instructions and libraries
+    int64_t threads = 0;               ///< of the process that trained last; 0: not known
     std::string precision;             ///< that the model was compiled for
     bool bf16 = true;                  ///< false: what was compiled for bf16 is computed in f32
     ir::Origin origin;                 ///< of the module: fingerprints, settings, texts

@@ -1,4 +1,5 @@
-// Limits are wide: a sign is to say what is certainly wrong, not what could be better.
+// Signs of a run's health: functions that judge figures, weights and samples by fixed limits. The
+// limits are wide: a sign is to say what is certainly wrong, not what could be better.
 #include "runtime/run/signs.h"
 
 #include <fmt/format.h>
@@ -22,11 +23,18 @@ constexpr const char* kDiscriminatorLoss = "discriminator_loss";
 /// a while (64 steps of models/r1_grid.yaml).
 constexpr size_t kOscillationSteps = 128;
 constexpr double kAlternating = -0.9, kSwing = 0.05;
-/// What moved by less than this share of its size has not moved.
+/// What moved by less than this share of its size has not moved: that is about what rounding
+/// changes.
 constexpr double kStill = 1e-6;
+/// A tensor that moved by more than this share is being trained.
 constexpr double kMoving = 1e-3;
+/// Shares beyond which dead units of a layer, and dead codes of a codebook, are told. Some of
+/// either are usual.
 constexpr double kMostDeadUnits = 0.5, kMostDeadCodes = 0.95;
+/// The variance above which a unit of a latent is active (Burda et al. 2015), and the share of
+/// active units below which a latent has collapsed.
 constexpr double kActiveVariance = 0.01, kFewestActive = 0.05;
+/// Samples that differ less than this share of what data differ are copies of a few.
 constexpr double kLeastDiversity = 0.05;
 
 bool ends_with_weight(const std::string& name) { return name.ends_with(".weight"); }
@@ -56,7 +64,8 @@ double relative_change(const float* now, const std::vector<float>& before) {
     return norm > 0 ? std::sqrt(change / norm) : 0;
 }
 
-/// Correlation of each change with the one behind it.
+/// Correlation of each change with the change before it: -1 for a value that goes up and down by
+/// the same amount.
 double alternation(const std::deque<double>& values) {
     double products = 0, squares = 0;
     for (size_t i = 2; i < values.size(); ++i)
@@ -66,6 +75,7 @@ double alternation(const std::deque<double>& values) {
     return squares > 0 ? products / squares : 0;
 }
 
+/// How far a figure goes up and down, as a share of its mean size.
 double swing(const std::deque<double>& values) {
     const auto [low, high] = std::minmax_element(values.begin(), values.end());
     double mean = 0;
@@ -182,6 +192,8 @@ void WeightSigns::begin(const StateStore& states) {
             before_[id].assign(states.data(id), states.data(id) + states.elements(id));
 }
 
+/// Compares each matrix with its copy from the last call: codebooks code by code, weights of dense
+/// layers unit by unit, and the layers of a network with each other.
 std::vector<Sign> WeightSigns::take(const StateStore& states) {
     std::vector<Sign> signs;
     struct Layer {
@@ -250,6 +262,8 @@ double diversity(const float* numbers, int64_t rows, int64_t width) {
     return out;
 }
 
+/// First the latent of a variational model, whose means are computed for a batch; then samples of a
+/// game of networks, whose diversity is compared with that of a batch of data.
 Result<std::vector<Sign>> sample_signs(LoadedModel& model, Loader& data, uint64_t seed,
                                        Diagnostics& diagnostics) {
     std::vector<Sign> signs;

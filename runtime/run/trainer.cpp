@@ -3,6 +3,7 @@
 #include "runtime/run/trainer.h"
 
 #include <fmt/format.h>
+#include <omp.h>
 
 #include <algorithm>
 #include <cmath>
@@ -211,6 +212,7 @@ class Run {
             progress.message(fmt::format("the data have {} examples now, {} when the run began",
                                          examples, record_.examples));
         record_.machine = machine;
+        record_.threads = omp_get_max_threads();
         record_.examples = examples;
     }
 

@@ -1,4 +1,5 @@
-// Parts of data sets are fields that know which examples they have.
+// Splits a data set in two, whose fields read through to the whole, and watches a figure over
+// epochs.
 #include "runtime/run/validation.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// Initializers, in double where it matters: they run once.
+// Initializers: a table of kinds, each a function that fills a tensor. They calculate in double
+// where it matters, since they run only once.
 #include "runtime/states/initializer.h"
 
 #include <fmt/format.h>
@@ -17,6 +18,7 @@ namespace {
 /// The high bit keeps random streams of initializers apart from those of ops.
 constexpr uint32_t kInitializerStreams = 0x80000000u;
 
+/// What an initializer gets to fill.
 struct Request {
     const ir::Initializer& initializer;
     int64_t elements;
@@ -54,6 +56,7 @@ void fill_mapped(const Request& r, Map&& map) {
     });
 }
 
+/// Uniform in [-limit, limit).
 void fill_uniform(const Request& r, double limit) {
     fill_mapped(r, [=](uint32_t bits) { return (2 * (bits * 0x1p-24) - 1) * limit; });
 }
@@ -69,6 +72,7 @@ void fill_normal(const Request& r, double deviation, Element* data) {
     });
 }
 
+/// The distribution function of N(0, 1).
 double normal_cdf(double z) { return 0.5 * std::erfc(-z / std::numbers::sqrt2); }
 
 /// Inverse of normal_cdf for p within [0.02, 0.98]: a start from Abramowitz and Stegun 26.2.23,
@@ -90,6 +94,7 @@ double inverse_normal_cdf(double p) {
 /// A normal cut at two standard deviations, through the inverse of its distribution function, so
 /// that element i still depends on word i alone. `deviation` is that of the result.
 void fill_truncated_normal(const Request& r, double deviation) {
+    // What a standard normal has for a deviation when it is cut at 2.
     constexpr double kCut = 2, kDeviationOfCut = 0.87962566103423978;
     const double low = normal_cdf(-kCut), high = normal_cdf(kCut);
     fill_mapped(r, [=](uint32_t bits) {
@@ -122,6 +127,8 @@ void orthonormalise(double* vectors, int64_t count, int64_t length) {
         }
 }
 
+/// Draws a normal matrix and makes its columns (or rows, where there are fewer of those)
+/// orthonormal: the result is distributed evenly over all such matrices.
 void fill_orthogonal(const Request& r) {
     const int64_t columns = r.columns, rows = r.elements / columns;
     std::vector<double> matrix(static_cast<size_t>(r.elements));
@@ -141,6 +148,7 @@ void fill_orthogonal(const Request& r) {
                 static_cast<float>(r.initializer.value * vectors[k * length + i]);
 }
 
+/// A row of the table: the name, which of fan_in and fan_out must be given, and the function.
 struct Kind {
     std::string_view name;
     enum class Needs { kNothing, kFanIn, kFans } needs;

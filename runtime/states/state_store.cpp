@@ -1,4 +1,4 @@
-// Layout of states in memory.
+// The memory of states: where each begins, how they start, and how copies are made of parameters.
 #include "runtime/states/state_store.h"
 
 #include <algorithm>

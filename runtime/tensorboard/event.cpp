@@ -1,5 +1,6 @@
-// One function per kind of event. Messages that are empty on purpose are added as such: protozero
-// leaves out nested ones.
+// Makes events of TensorBoard, one function per kind. The enums are field numbers of its protocol
+// buffers. Messages that are empty on purpose are added as such, because protozero leaves out
+// nested ones that are empty.
 #include "runtime/tensorboard/event.h"
 
 #include <isa-l/crc.h>
@@ -68,6 +69,7 @@ std::string value_event(Moment at, std::string_view tag, Fill fill) {
     });
 }
 
+/// Says which of TensorBoard's pages shows the value.
 void add_plugin(Builder<Value>& value, const std::string& name, const std::string& content) {
     Builder<Metadata> metadata(value, Value::kMetadata);
     Builder<Plugin> plugin(metadata, Metadata::kPlugin);
@@ -75,6 +77,7 @@ void add_plugin(Builder<Value>& value, const std::string& name, const std::strin
     if (!content.empty()) plugin.add_bytes(Plugin::kContent, content);
 }
 
+/// A setting as a number where its text is one, so that TensorBoard can sort by it.
 void add_setting(Builder<Start>& start, const std::string& name, const std::string& text) {
     Builder<Setting> setting(start, Start::kSetting);
     setting.add_string(Setting::kKey, name);

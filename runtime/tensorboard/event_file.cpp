@@ -1,4 +1,5 @@
-// One write per append, so that nothing waits in a buffer when the run is killed.
+// A file of events that grows. There is one write per append, so that nothing waits in a buffer
+// when the run is killed.
 #include "runtime/tensorboard/event_file.h"
 
 #include <fcntl.h>

@@ -1,4 +1,5 @@
-// Reads and writes checkpoints.
+// Reads and writes checkpoints, and files of weights alone. A checkpoint is checked as a whole
+// (checksum, format, states of the same names and shapes) before a state is changed.
 #include "runtime/train/checkpoint.h"
 
 #include <charconv>
@@ -13,6 +14,7 @@ namespace gmc::runtime {
 namespace {
 
 constexpr char kFormat[] = "gmc-checkpoint 3";
+/// What files of earlier formats begin with, and the beginning of `format` in the metadata.
 constexpr std::string_view kOldMagic = "gmc-checkpoint ";
 /// The largest count in the metadata; up to here doubles represent every whole number.
 constexpr int64_t kMost = 9007199254740992;
@@ -40,6 +42,7 @@ void each_field(Training& training, const Field& field) {
     field("retries", training.retries);
 }
 
+/// The metadata of a checkpoint; read_training() is its inverse.
 Metadata describe(const StateStore& states, const TrainingState& training) {
     const ir::Module& module = states.module();
     Metadata out{{"format", kFormat},
@@ -221,6 +224,8 @@ bool write_checkpoint(const std::string& path, const StateStore& states,
     return write_safetensors(path, tensors, metadata, diagnostics);
 }
 
+/// In this order: the file, the states' names and shapes, the training state and batches, and only
+/// then the numbers.
 bool read_checkpoint(const std::string& path, StateStore& states, TrainingState& training,
                      Diagnostics& diagnostics, std::vector<ReplayBatch>* batches) {
     const auto file = open_checkpoint(path, diagnostics);
@@ -283,6 +288,8 @@ bool write_weights(const std::string& path, const StateStore& states, bool avera
                              diagnostics);
 }
 
+/// Goes through the states of the model, then through what the file has in addition. Optimizers'
+/// memory and averages in the file are passed over.
 Result<TakenWeights> take_weights(const std::string& path, StateStore& states,
                                   Diagnostics& diagnostics) {
     const auto file = open_weights(path, diagnostics);

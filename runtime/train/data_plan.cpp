@@ -1,4 +1,5 @@
-// Reads data, at once or ahead of time.
+// Opens the data of a model when a loader is asked for, or ahead of time on another thread, so that
+// functions can be bound meanwhile.
 #include "runtime/train/data_plan.h"
 
 #include "runtime/data/field_source.h"
@@ -31,6 +32,7 @@ std::shared_future<void> DataPlan::read_ahead() {
     return ended;
 }
 
+/// Waits for the thread, and hands on its errors and warnings.
 Result<Dataset> DataPlan::take_read_ahead(Diagnostics& diagnostics) {
     ReadAhead result = read_ahead_.get();
     is_ahead_ = false;

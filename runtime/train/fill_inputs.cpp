@@ -1,4 +1,4 @@
-// Loops over a function's inputs, one loop per kind of source.
+// Fills the inputs of a function: one loop over its inputs per kind of source.
 #include "runtime/train/fill_inputs.h"
 
 #include <cstring>

@@ -1,4 +1,5 @@
-// Runs functions batch by batch and collects their results.
+// Runs functions of a trained model batch by batch and collects their results: figures over a data
+// set, samples, reconstructions, encodings.
 #include "runtime/train/generate.h"
 
 #include <algorithm>
@@ -18,7 +19,9 @@ bool takes_data(const Executable& executable) {
                        [](const ir::Input& i) { return i.source.is_data(); });
 }
 
-/// The sums that the function `figures` of a model needs, over all batches.
+/// The sums and maxima over all batches that the function `figures` of a model needs: figures that
+/// are no means of examples, such as a root of a mean, are computed from them once at the end. In
+/// double, because a float would lose digits over many batches.
 class SetFigures {
   public:
     explicit SetFigures(LoadedModel& model) : model_(model) {
@@ -115,6 +118,8 @@ Result<EvaluationResult> evaluate(LoadedModel& model, DataSplit split, uint64_t 
     return result;
 }
 
+/// Each result of a batch counts by its number of valid rows, which makes the mean over all
+/// examples exact. The figures of `figures` then take the place of those that are no means.
 Result<EvaluationResult> evaluate(LoadedModel& model, Loader& loader, uint64_t seed,
                                   Diagnostics& diagnostics) {
     Executable* executable = model.function("evaluate", diagnostics);

@@ -1,4 +1,5 @@
-// Interpolates noise and runs the function on it, batch by batch.
+// Interpolates noise and runs a function on it, batch by batch. Samples are numbered row by row of
+// the picture that they make.
 #include "runtime/train/interpolate.h"
 
 #include <algorithm>
@@ -33,6 +34,7 @@ int64_t label_classes(const ir::Module& module, const ir::Input& input) {
     return field == nullptr ? 0 : field->label_classes();
 }
 
+/// Fills the inputs for the samples from number `first` on.
 void fill_batch(LoadedModel& model, Executable& executable, const InterpolateOptions& options,
                 int64_t first) {
     for (size_t i = 0; i < executable.input_count(); ++i) {

@@ -1,4 +1,5 @@
-// Loads models, and binds functions on demand.
+// Loads models, and binds their functions on demand. Functions for few examples (function_for) are
+// rewritten and bound per power of two.
 #include "runtime/train/loaded_model.h"
 
 #include <algorithm>
@@ -66,6 +67,8 @@ Executable* LoadedModel::function(const std::string& name, Diagnostics& diagnost
     return &executables_.emplace(name, made.take()).first->second;
 }
 
+/// Looks the rewritten function up by name and rows. Where rewriting was refused, that is
+/// remembered too, and the function for the whole batch is taken.
 Executable* LoadedModel::function_for(const std::string& name, int64_t wanted,
                                       Diagnostics& diagnostics) {
     const ir::Function* function = module_.find_function(name);
@@ -103,6 +106,8 @@ Result<Executable> LoadedModel::bind(const ir::Module& module, const ir::Functio
     return made;
 }
 
+/// Starts two threads: one reads the data; the other touches the arena's pages until the data are
+/// there or the model goes.
 void LoadedModel::prepare_training() {
     const std::shared_future<void> read = data_.read_ahead();
     int64_t bytes = 0;

@@ -1,4 +1,5 @@
-// Chooses the picture for a shape, and gets what it needs of the data.
+// Draws examples: chooses a grid of images or a scatter plot by their shape, and gets what either
+// needs of the model and its data (range, names of classes, points).
 #include "runtime/train/picture.h"
 
 #include <algorithm>
@@ -12,7 +13,9 @@
 namespace gmc::runtime {
 namespace {
 
+/// What fits a picture: 8 x 8 images; points that still can be told apart.
 constexpr int64_t kImagesUsual = 64, kPointsUsual = 2000;
+/// A wider grid does not fit a screen.
 constexpr int64_t kColumnsMost = 64;
 
 /// The first data field whose examples are points; null when there is none.

@@ -1,4 +1,5 @@
-// Pairs tensors with states, and reverses axes.
+// Weights in PyTorch's layout. Reading pairs the layers of a file with those of the model (Pairing)
+// and then copies numbers with axes reversed; writing reverses the axes of all weights.
 #include "runtime/train/pytorch_weights.h"
 
 #include <algorithm>
@@ -12,7 +13,7 @@
 namespace gmc::runtime {
 namespace {
 
-/// "a.b.c" in two, at the first or at the last dot.
+/// Parts of a name such as "encoder.dense.weight".
 std::string before_first_dot(const std::string& name) { return name.substr(0, name.find('.')); }
 std::string after_last_dot(const std::string& name) { return name.substr(name.rfind('.') + 1); }
 
@@ -145,7 +146,10 @@ L& layer_of(std::vector<L>& layers, const std::string& tensor) {
     return layers.back();
 }
 
-/// Pairs the layers of a model with those of a file.
+/// Pairs the layers of a model with those of a file. Layers of one network whose parts have the
+/// same shapes form a group. Within a group, layers of equal names are paired first; the others in
+/// order, if there are as many on both sides and their names differ in numbers only. Anything else
+/// is ambiguous, and ends in `wrong`.
 class Pairing {
   public:
     Pairing(const SafetensorsFile& file, const StateStore& states) {
@@ -179,6 +183,7 @@ class Pairing {
     const std::vector<std::string>& wrong() const { return wrong_; }
 
   private:
+    /// Layers with the same shapes.
     struct Group {
         std::vector<const OurLayer*> ours;
         std::vector<const TheirLayer*> theirs;
@@ -212,6 +217,7 @@ class Pairing {
         }
     }
 
+    /// Pairs all parts of two layers.
     void join(const OurLayer& ours, const TheirLayer& theirs) {
         for (const auto& [part, id] : ours.parts) pairs_[id] = theirs.parts.at(part);
     }

@@ -1,4 +1,5 @@
-// Runs samples and data through a classifier, batch by batch.
+// Judges samples: runs them and the data through a classifier, batch by batch, and compares
+// features and classes.
 #include "runtime/train/sample_quality.h"
 
 #include <algorithm>
@@ -89,7 +90,8 @@ class ExampleFunction {
     std::vector<float> results_;
 };
 
-/// One comparison: finds the functions that it needs, checks them, and computes the figures.
+/// One comparison of a model's samples with its data by a classifier: finds the functions that it
+/// needs, checks that they fit, and computes the figures.
 class Comparison {
   public:
     Comparison(LoadedModel& model, LoadedModel& classifier, Diagnostics& diagnostics)

@@ -1,4 +1,5 @@
-// Checks which inputs a function for sampling has, and fills them.
+// Makes samples: checks once which inputs a function has, then fills them batch after batch and
+// runs it.
 #include "runtime/train/sampler.h"
 
 #include <algorithm>
@@ -18,7 +19,8 @@ const InputSetting* find_setting(const std::vector<InputSetting>& settings,
     return found == settings.end() ? nullptr : &*found;
 }
 
-/// Is each setting of a data field that the function takes, with as many numbers as it has?
+/// Whether each setting is of a data field that the function takes, with as many numbers as the
+/// field has, and of labels with existing classes.
 bool check_settings(const ir::Module& module, const SamplerOptions& options,
                     const ir::Function& function, Diagnostics& diagnostics) {
     std::vector<std::string> known;

@@ -1,4 +1,5 @@
-// Collects the results of a function batch by batch, by what each of them is.
+// Runs a scoring function over the data and collects its results by what each of them is: a number
+// per example (a column), or a map of several numbers.
 #include "runtime/train/score.h"
 
 #include <algorithm>
@@ -11,6 +12,8 @@
 namespace gmc::runtime {
 namespace {
 
+/// Collects the rows of batches. `columns_`, `maps_` and `labels_` say which results and fields
+/// they come from.
 class Collector {
   public:
     Collector(const Executable& executable, const Dataset& dataset, const std::string& function,

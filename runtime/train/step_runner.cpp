@@ -1,4 +1,5 @@
-// Runs the functions of a round in order.
+// Runs the functions of a training step in order, each as often as the schedule says and with a
+// batch of its own per call.
 #include "runtime/train/step_runner.h"
 
 #include <algorithm>
@@ -33,6 +34,8 @@ void StepRunner::set_timing(TimeLog* log) {
     for (const Entry& entry : entries_) entry.executable->set_timing(log);
 }
 
+/// `training` is changed only at the end, so that after an error of the data it still says where
+/// the last whole round ended.
 bool StepRunner::run(Loader& loader, TrainingState& training, Diagnostics& diagnostics) {
     if (entries_.size() == 1 && delivers_ != &loader) {
         deliver_inputs(*entries_[0].executable, loader);

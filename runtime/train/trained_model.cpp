@@ -1,4 +1,4 @@
-// Reads a checkpoint into a loaded model.
+// Puts the states of a checkpoint into a loaded model.
 #include "runtime/train/trained_model.h"
 
 #include <filesystem>
@@ -9,7 +9,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// The ending may be left out.
+/// The checkpoint's file; its ending .safetensors may be left out.
 std::string file_of(const std::string& checkpoint) {
     const std::string with_ending = checkpoint + ".safetensors";
     return !fs::exists(checkpoint) && fs::exists(with_ending) ? with_ending : checkpoint;

@@ -1,4 +1,5 @@
-// The field whose examples look like these says how they are written.
+// Writes examples as the data were: rows of a table, or sound. The field of the data whose examples
+// have the same shape says how.
 #include "runtime/train/write_back.h"
 
 #include <algorithm>
@@ -19,6 +20,7 @@ const ir::DataField* find_source(const LoadedModel& model, const std::string& fo
     return nullptr;
 }
 
+/// kShapeMismatch, with what can be done instead.
 void report_other(const ir::Shape& shape, const std::string& path, const char* what,
                   Diagnostics& diagnostics) {
     diagnostics

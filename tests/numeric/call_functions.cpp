@@ -1,76 +1,19 @@
 // Functions of expressions about classes, over the batch and at zero, against plain loops. They are
 // tested in modules that dsl/lower makes.
-#include <fmt/format.h>
-#include <unistd.h>
-
 #include <cmath>
-#include <filesystem>
-#include <fstream>
 
-#include "compiler/passes/differentiate.h"
-#include "dsl/lower/build.h"
 #include "tests/catch.h"
+#include "tests/numeric/language_model.h"
 #include "tests/numeric/reference_comparison.h"
-#include "tests/numeric/test_random.h"
 
 using namespace gmc;         // NOLINT: tests
 using namespace gmc::tests;  // NOLINT
 
-namespace {
-
-using Numbers = std::vector<double>;
-
-/// A model of 4 x 4 pictures and their labels, with a network `flat`: [4, 4, 1] -> [16].
-ir::Module model(int batch, const std::string& metrics, const std::string& functions) {
-    const std::string path =
-        std::filesystem::temp_directory_path() / fmt::format("gmc-calls-{}.yaml", getpid());
-    std::ofstream(path) << fmt::format(
-        "model: t\n"
-        "data: {{image: {{synthetic: {{set: shapes, size: 4}}}}, label: {{labels_of: image}}}}\n"
-        "networks:\n"
-        "  flat: {{inputs: {{x: data.image}}, layers: [flatten]}}\n"
-        "  net: {{inputs: {{x: data.image}}, layers: [flatten, dense: 2]}}\n"
-        "objective:\n"
-        "  minimize:\n"
-        "    - {{networks: [net], loss: mean(sum(net(image))), metrics: {{{}}}}}\n"
-        "  functions: {{{}}}\n"
-        "train: {{batch_size: {}}}\n",
-        metrics, functions, batch);
-    Diagnostics diagnostics;
-    Result<dsl::ModelSpec> spec = dsl::read_model({path, {}, {}}, diagnostics);
-    std::filesystem::remove(path);
-    if (!spec.ok()) FAIL(diagnostics.render());
-    Result<ir::Module> module = lower::build_module(*spec, diagnostics);
-    if (!module.ok()) FAIL(diagnostics.render());
-    if (!passes::differentiate(*module, diagnostics).ok()) FAIL(diagnostics.render());
-    return module.take();
-}
-
-Numbers random_numbers(size_t count) {
-    TestRandom random(3);
-    Numbers numbers(count);
-    for (double& number : numbers) number = random.uniform(-1, 1);
-    return numbers;
-}
-
-std::map<std::string, runtime::ReferenceTensor> run(const ir::Module& module,
-                                                    const std::string& function,
-                                                    const runtime::ReferenceInputs& inputs) {
-    runtime::ReferenceStates states;
-    for (size_t s = 0; s < module.states.size(); ++s)
-        states[static_cast<ir::StateId>(s)] =
-            Numbers(static_cast<size_t>(module.states[s].type.elements()), 0.5);
-    return runtime::run_reference(module, *module.find_function(function), inputs, states, {})
-        .results;
-}
-
-}  // namespace
-
 TEST_CASE("argmax is the first of the largest, one_hot and == tell classes apart") {
-    const ir::Module module =
-        model(3, "",
-              "\"f(image, label)\": {place: argmax(flat(image)), code: \"one_hot(label, 8)\", "
-              "same: label == argmax(flat(image)), other: label != 3}");
+    const ir::Module module = language_model(
+        3, "",
+        "\"f(image, label)\": {place: argmax(flat(image)), code: \"one_hot(label, 8)\", "
+        "same: label == argmax(flat(image)), other: label != 3}");
     Numbers image = random_numbers(48), label = {5, 3, 7};
     image[4] = image[9] = 2;         // a tie
     image[16 + 3] = 2;               // equal to the label
@@ -86,7 +29,7 @@ TEST_CASE("argmax is the first of the largest, one_hot and == tell classes apart
 
 TEST_CASE("batch_mean averages examples element by element, in evaluate those that count") {
     // A sum of squares of means, which differs from the mean of sums of squares.
-    const ir::Module module = model(3, "m: sum(batch_mean(flat(image))^2)", "");
+    const ir::Module module = language_model(3, "m: sum(batch_mean(flat(image))^2)", "");
     const Numbers image = random_numbers(48);
     double all = 0, first_two = 0;
     for (size_t i = 0; i < 16; ++i) {
@@ -101,7 +44,7 @@ TEST_CASE("batch_mean averages examples element by element, in evaluate those th
 
 TEST_CASE("categorical draws classes as often as the softmax says") {
     constexpr size_t kExamples = 4096, kClasses = 16;
-    const ir::Module module = model(kExamples, "", "f(image): categorical(flat(image))");
+    const ir::Module module = language_model(kExamples, "", "f(image): categorical(flat(image))");
     Numbers logits;
     for (size_t i = 0; i < kExamples * kClasses; ++i)
         logits.push_back(std::log(static_cast<double>(i % kClasses + 1)) + 5);
@@ -122,11 +65,11 @@ TEST_CASE("categorical draws classes as often as the softmax says") {
 }
 
 TEST_CASE("roots and norms have finite slopes at zero, first and second") {
-    const ir::Module module =
-        model(2, "",
-              "\"f(image)\": {root: \"grad(sum(sqrt(image)), image)\", "
-              "power: \"grad(sum(image^0.5), image)\", norm: \"grad(norm(image), image)\", "
-              "second: \"grad(sum(grad(norm(image), image)^2), image)\"}");
+    const ir::Module module = language_model(
+        2, "",
+        "\"f(image)\": {root: \"grad(sum(sqrt(image)), image)\", "
+        "power: \"grad(sum(image^0.5), image)\", norm: \"grad(norm(image), image)\", "
+        "second: \"grad(sum(grad(norm(image), image)^2), image)\"}");
     Numbers image(32, 0.0);
     for (size_t i = 16; i < 32; ++i) image[i] = 0.25;
     const auto found = run(module, "f", {{"image", image}});

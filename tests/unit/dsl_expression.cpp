@@ -32,6 +32,7 @@ std::string structure(const Expression& e) {
         case Expression::Kind::kBinary:
             return "(" + structure(*e.arguments[0]) + e.text + structure(*e.arguments[1]) + ")";
         case Expression::Kind::kCall:
+        case Expression::Kind::kList:
             break;
     }
     std::string out = e.text + "(";
@@ -58,6 +59,10 @@ TEST_CASE("Operators bind as in mathematics", "[dsl]") {
         {"f(x).a.b", "f(x;).a.b"},
         {"f(a, g(b), -c)", "f(a;g(b;);(-c);)"},
         {"f()", "f()"},
+        {"a % b * c", "((a%b)*c)"},
+        {"a or b and c", "(aor(bandc))"},
+        {"not a > b and c", "((not(a>b))andc)"},
+        {"f(x, [1, -n])", "f(x;(1;(-n););)"},
         {"1e-4 * 2.5E+3", "(0.0001*2500)"},
         {".5", "0.5"},
         {"a+-b", "(a+(-b))"},
@@ -86,6 +91,8 @@ TEST_CASE("Expressions print with the fewest parentheses", "[dsl]") {
         {"(a+b).c", "(a + b).c"},
         {"(3).x", "(3).x"},
         {"sum(x,axis=1+1)", "sum(x, axis=1 + 1)"},
+        {"sum(x,axis=[0,1],keep=true)", "sum(x, axis=[0, 1], keep=1)"},
+        {"(not (a and b)) or (a%b)", "not (a and b) or a % b"},
     }));
     CAPTURE(text);
     const ParsedExpression parsed(text);

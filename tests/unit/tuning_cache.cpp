@@ -67,6 +67,28 @@ TEST_CASE("whoever measures waits first for what would disturb it") {
     CHECK(waited == 1);
 }
 
+TEST_CASE("a doubtful choice is measured again by the next process, once") {
+    const Folder folder;
+    TuningCache first(folder.file(), "a machine");
+    first.record("sure", {"tiled", {}, false, 1});
+    first.record("doubtful", {"tiled", {{"tiled", 7}}, true, 2});
+    CHECK_FALSE(first.wants_again("doubtful"));
+    save(first);
+    TuningCache second(folder.file(), "a machine");
+    CHECK_FALSE(second.wants_again("never measured"));
+    CHECK_FALSE(second.wants_again("sure"));
+    CHECK(second.wants_again("doubtful"));
+    CHECK(second.find("doubtful")->measurements == 2);
+    second.record("doubtful", {"onednn", {}, true, 3});
+    CHECK_FALSE(second.wants_again("doubtful"));
+
+    TuningCache pinned(folder.file(), "a machine"), renewed(folder.file(), "a machine");
+    pinned.pin({{"doubtful", "tiled"}});
+    CHECK_FALSE(pinned.wants_again("doubtful"));
+    renewed.renew();
+    CHECK(renewed.wants_again("sure"));
+}
+
 TEST_CASE("two processes that save one after the other lose nothing") {
     const Folder folder;
     TuningCache first(folder.file(), "a machine"), second(folder.file(), "a machine");

@@ -25,6 +25,7 @@ int sample_command(const Words& words);
 int score_command(const Words& words);
 int replay_command(const Words& words);
 int train_command(const Words& words);
+int tune_command(const Words& words);
 int verify_command(const Words& words);
 
 }  // namespace gmc::tools

@@ -2,6 +2,7 @@
 #include "tools/gmrun/tuning.h"
 
 #include <fmt/format.h>
+#include <omp.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -11,7 +12,17 @@
 
 namespace gmc::tools {
 
+/// More are certainly a mistake, and would take gigabytes for their stacks.
+constexpr int64_t kMostThreads = 1024;
+
+void add_threads(CommandLine& line) {
+    line.add_option<int64_t>("threads", "N",
+                             "how many threads compute, by default one per core; the numbers do "
+                             "not depend on it");
+}
+
 void add_tuning(CommandLine& line) {
+    add_threads(line);
     line.add_flag("no-tune",
                   "choose contractions by fixed rules, instead of measuring once which are the "
                   "fastest on this machine (kept in ~/.cache/gmc)");
@@ -21,16 +32,24 @@ void add_tuning(CommandLine& line) {
 }
 
 Tuning::Tuning(const CommandLine& line, runtime::LoadedModel& model) {
-    bf16_ = !line.flag("no-bf16");
+    if (line.has("threads")) {
+        const auto threads = line.get<int64_t>("threads");
+        if (threads < 1 || threads > kMostThreads)
+            throw UsageError(
+                fmt::format("--threads must be from 1 to {}, not {}", kMostThreads, threads));
+        omp_set_num_threads(static_cast<int>(threads));
+    }
+    const auto is_on = [&](const char* flag) { return line.has(flag) && line.flag(flag); };
+    bf16_ = !is_on("no-bf16");
     const bool bf16 = bf16_ && runtime::processor_has_bf16();
     if (model.is_bf16() && !bf16) {
         fmt::print(stderr, "gmrun: `{}` was compiled for bf16 and is computed in f32: {}\n",
                    model.module().name,
-                   line.flag("no-bf16") ? "--no-bf16" : "this processor has no bf16 arithmetic");
+                   is_on("no-bf16") ? "--no-bf16" : "this processor has no bf16 arithmetic");
         model.disable_bf16();
     }
     const std::string path = runtime::TuningCache::default_path();
-    if (line.flag("no-tune") || path.empty()) return;
+    if (is_on("no-tune") || path.empty()) return;
     cache_.emplace(path, runtime::tuning_machine());
     if (isatty(STDERR_FILENO) != 0)
         cache_->on_record([](size_t count) {

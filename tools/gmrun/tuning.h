@@ -9,13 +9,16 @@
 
 namespace gmc::tools {
 
-/// Declares --no-tune and --no-bf16.
+/// Declares --threads.
+void add_threads(CommandLine& line);
+/// Declares --threads, --no-tune and --no-bf16.
 void add_tuning(CommandLine& line);
 /// Turns on the choice of contractions by measuring for a model, unless --no-tune was given or
 /// there is no folder for the measurements. Has to live as long as the model.
 class Tuning {
   public:
-    /// Also tells the user when a model that was compiled for bf16 is computed in f32.
+    /// Also sets the number of threads, and tells the user when a model that was compiled for bf16
+    /// is computed in f32.
     Tuning(const CommandLine& line, runtime::LoadedModel& model);
     /// Saves the measurements, and tells the user where they are or why they could not be saved.
     ~Tuning();

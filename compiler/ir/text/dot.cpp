@@ -1,4 +1,5 @@
-// Nodes are named by function and value number, so the text is the same in every run.
+// Writes a module as a graph in Graphviz' language. Nodes are named by function and value number,
+// so the text is the same in every run.
 #include "compiler/ir/text/dot.h"
 
 #include <fmt/format.h>
@@ -9,6 +10,7 @@
 namespace gmc::ir {
 namespace {
 
+/// The text inside of a label in double quotes.
 std::string escaped(std::string_view text) {
     std::string out;
     for (char c : text) {
@@ -18,6 +20,8 @@ std::string escaped(std::string_view text) {
     return out;
 }
 
+/// Writes the cluster of one function. Operations are nodes, values are the edges between them,
+/// labelled with their types.
 class Writer {
   public:
     Writer(const Module& module, const Function& function, size_t index)
@@ -80,7 +84,8 @@ class Writer {
     const Function& function_;
     size_t index_;
     std::string out_;
-    std::map<ValueId, ValueId> node_of_;  ///< results of ops: the first result of the same op
+    // by result of an op: the first result of that op, which names its node
+    std::map<ValueId, ValueId> node_of_;
     std::set<ValueId> drawn_;
     int ends_ = 0;
 };

@@ -1,4 +1,6 @@
-// Scanning of IR text.
+// Splits IR text into tokens, one at a time. The first character of a token decides its kind.
+// Nothing here reports errors: what fits nowhere becomes a token of one character or kBad, and the
+// parser says what it expected instead.
 #include "compiler/ir/text/lexer.h"
 
 #include <algorithm>
@@ -19,6 +21,7 @@ size_t Lexer::word_end(size_t begin) const {
     return end;
 }
 
+/// Skips white space, then scans one token into `token_`.
 void Lexer::advance() {
     while (position_ < text_.size() &&
            std::isspace(static_cast<unsigned char>(text_[position_])) != 0)

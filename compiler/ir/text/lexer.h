@@ -8,6 +8,8 @@
 
 namespace gmc::ir {
 
+/// A piece of the text. `offset` and `length` are bytes in the text, of the token as it is written:
+/// with `%`, quotes and slashes.
 struct Token {
     enum class Kind { kEnd, kWord, kNumber, kString, kValue, kState, kComment, kPunctuation, kBad };
     Kind kind = Kind::kEnd;

@@ -1,4 +1,7 @@
-// A recursive-descent parser over the token stream; attributes are read generically by field lists.
+// A recursive-descent parser over the tokens: one function per construct, each of which reads from
+// its first token to its last. Attributes are read generically by field lists, and types are
+// checked against the shape rules as soon as an operation is read, so that an error points at its
+// line.
 #include "compiler/ir/text/parser.h"
 
 #include <charconv>
@@ -13,9 +16,13 @@
 namespace gmc::ir {
 namespace {
 
+/// Far more than any model has. The lists are bounded because later code searches some of them from
+/// end to end, or needs memory for each entry.
 constexpr size_t kMostFiles = 1024, kMostFunctions = 1024, kMostStates = size_t{1} << 16,
                  kMostValues = size_t{1} << 20;
 
+/// Parses one module. The first error ends the parse: TokenReader::stop() reports it and throws
+/// ParseStop, which parse_module catches.
 class Parser : TokenReader {
   public:
     using TokenReader::TokenReader;
@@ -35,7 +42,9 @@ class Parser : TokenReader {
     }
 
   private:
-    /// `// path:line:column` after an op or a state, when there is one.
+    /// Reads the comment `// path:line:column` after an op or a state, when there is one. The two
+    /// colons are looked for from the end, since a path may have colons. A comment that is no known
+    /// place is skipped, as comments are.
     Location location() {
         if (!at_comment()) return {};
         const std::string text = comment().text;
@@ -217,6 +226,7 @@ class Parser : TokenReader {
         return found->second;
     }
 
+    /// Reads `at 1024` or `at @state`, when it is there.
     void placement(ValueId id) {
         if (at_comment() || !at_word("at")) return;
         next();
@@ -226,6 +236,8 @@ class Parser : TokenReader {
             function_->values[id].arena_offset = integer();
     }
 
+    /// `%a, %b = op %x, %y {attributes} : type at place, type at place  // location`. Results are
+    /// defined after the operands are read, so an op cannot read itself.
     Operation operation() {
         std::vector<Token> results;
         do results.push_back(next());
@@ -271,6 +283,8 @@ class Parser : TokenReader {
         for (const Token& result : results) op.results.push_back(operand(result));
     }
 
+    /// Compares the written type with the one that follows from the operands. `gradient` is left to
+    /// the verifier, since it has several results.
     void check_types(const Operation& op, const std::vector<Type>& types, const Token& name) {
         // The verifier compares a scan with its body.
         if (op.as<Gradient>() != nullptr || op.as<Scan>() != nullptr) return;

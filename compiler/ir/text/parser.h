@@ -1,4 +1,4 @@
-// Reads what ir/printer writes.
+// Reads the text of a module back, as text/printer.cpp writes it.
 #pragma once
 
 #include <string>

@@ -1,4 +1,5 @@
-// Places in models, as people read them.
+// How places in model files are shown in listings: with a short path, so that output does not
+// depend on where the model lies.
 #include "compiler/ir/text/places.h"
 
 #include <fmt/format.h>

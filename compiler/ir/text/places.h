@@ -1,4 +1,4 @@
-// Places in models, as people read them.
+// How places in model files are shown in listings (`gmc dump --format=loops`, profiles).
 #pragma once
 
 #include <string>

@@ -1,4 +1,6 @@
-// Printing of modules.
+// Prints modules as text. The order of everything is that of the module, and numbers print without
+// loss, so equal modules print to equal text, and what is printed is read back as an equal module
+// (tests/unit/ir_text.cpp).
 #include "compiler/ir/text/printer.h"
 
 #include <fmt/format.h>
@@ -9,6 +11,7 @@
 namespace gmc::ir {
 namespace {
 
+/// Prints what belongs to one function; `function` is null where only a place is printed.
 class Printer {
   public:
     Printer(const Module& module, const Function* function)

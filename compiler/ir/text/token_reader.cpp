@@ -1,4 +1,5 @@
-// Numbers, words, types and lists.
+// Reads numbers, words, types, lists and attributes from tokens. Each function consumes what it
+// names, or stops the parse with an error at the token that is not what it should be.
 #include "compiler/ir/text/token_reader.h"
 
 #include <algorithm>
@@ -8,6 +9,8 @@
 namespace gmc::ir {
 namespace {
 
+/// An upper bound of a tensor's elements, so that the byte count and sums of it fit in 64 bits.
+/// Shape rules rely on it.
 constexpr int64_t kMostElements = int64_t{1} << 40;
 
 }  // namespace
@@ -121,6 +124,7 @@ Type TokenReader::type() {
     return result;
 }
 
+/// Looks each name up among the members and lets the member's type decide how its value is read.
 void TokenReader::attributes(const std::vector<Member>& members, std::string_view owner) {
     if (at_comment() || !accept('{')) return;
     while (!at('}')) {

@@ -16,6 +16,8 @@ namespace gmc::ir {
 /// Thrown by TokenReader::stop after the error was reported: unwinds to parse_module.
 struct ParseStop {};
 
+/// A cursor over the tokens of one source. peek() and next() skip comments; at_comment() and
+/// comment() see them.
 class TokenReader {
   public:
     TokenReader(uint32_t file, Diagnostics& diagnostics)

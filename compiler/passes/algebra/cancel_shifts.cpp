@@ -1,5 +1,6 @@
 // For each bias, follows the values that change with it. A value either grows by a known multiple
-// of the bias, or changes in another way; a variance forgets a common shift.
+// of the bias's shift, or changes in another way; a variance forgets a common shift. When nothing
+// that is differentiated changes, the bias has no gradient.
 #include "compiler/passes/algebra/cancel_shifts.h"
 
 #include <algorithm>
@@ -18,6 +19,8 @@ using namespace ir;  // NOLINT
 /// By which multiple of the shift a value grows; empty when it changes in another way.
 using Growth = std::optional<double>;
 
+/// Works on one function: finds the biases, follows each (cancels), then writes stop_gradient
+/// before those that cancel (stop).
 class ShiftCanceller {
   public:
     ShiftCanceller(Module& module, Function& function) : f_(function), b_(module, function) {}
@@ -45,6 +48,7 @@ class ShiftCanceller {
     }
 
   private:
+    /// The operation that makes `v`, when it is an `Op`; else null.
     template <typename Op>
     const Operation* made_by(ValueId v) const {
         if (maker_[v] == kNone) return nullptr;
@@ -52,6 +56,8 @@ class ShiftCanceller {
         return op.as<Op>() != nullptr ? &op : nullptr;
     }
 
+    /// Fills `reaches_gradient_` in one walk from the end. A subtraction of a square is taken for a
+    /// possible variance, through which nothing counts as reaching.
     void find_reaching() {
         reaches_gradient_.assign(f_.values.size(), false);
         for (size_t i = f_.operations.size(); i-- > 0;) {
@@ -125,6 +131,7 @@ class ShiftCanceller {
     }
     bool changes(ValueId v) const { return growth_[v] != Growth(0.0); }
 
+    /// By which multiple of the shift the result of `op` grows, given the growth of its operands.
     Growth growth_after(const Operation& op) const {
         if (std::none_of(op.operands.begin(), op.operands.end(),
                          [&](ValueId v) { return changes(v); }))
@@ -181,6 +188,7 @@ class ShiftCanceller {
         return a != kNone && mean != kNone && averaged(mean) == a && growth_[a].has_value();
     }
 
+    /// Puts a stop_gradient before the broadcasts of the biases that cancel.
     void stop(const std::set<ValueId>& broadcasts) {
         std::vector<Operation> before = std::move(f_.operations);
         f_.operations.clear();

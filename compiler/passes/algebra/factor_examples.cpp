@@ -1,5 +1,6 @@
-// Each value is split into factors (a number per example) and a rest. Rests are numbered so that
-// equal ones have equal numbers, as in cse; a rest becomes ops only when two contractions share it.
+// Each value is split into factors (a number per example each) and a rest: value = factors x rest.
+// Rests are numbered so that equal ones have equal numbers (value numbering, as in cse); a rest
+// becomes ops only when two contractions share it.
 #include "compiler/passes/algebra/factor_examples.h"
 
 #include <algorithm>
@@ -19,10 +20,10 @@ using namespace ir;  // NOLINT
 /// What is left of a value without its factors: a value, ones, or an op of other rests.
 struct Rest {
     Type type;
-    ValueId value = kNone;
-    OpVariant op;  ///< Constant{1} for ones
-    std::vector<int> operands;
-    ValueId emitted = kNone;
+    ValueId value = kNone;      // set: the rest is this value as it is
+    OpVariant op;               ///< Constant{1} for ones
+    std::vector<int> operands;  ///< of `op`: numbers of rests
+    ValueId emitted = kNone;    // the value that holds it, once it was emitted
 };
 
 /// value = product of the factors (one number per example each) times the rest.
@@ -31,11 +32,14 @@ struct Split {
     int rest = kNone;
 };
 
+/// Contractions that treat each example apart and are linear in it: c(s x) = s c(x).
 bool maps_examples(const Operation& op) {
     if (const Matmul* matmul = op.as<Matmul>()) return !matmul->transpose_a;
     return op.as<Conv>() != nullptr || op.as<ConvBackwardData>() != nullptr;
 }
 
+/// Splits all values of a function in program order, counts which contractions share a rest, then
+/// rewrites those.
 class ExampleFactorer {
   public:
     ExampleFactorer(Module& module, Function& function)
@@ -80,6 +84,7 @@ class ExampleFactorer {
         return !shape.empty() && shape[0] > 1 && type(v).elements() == shape[0];
     }
 
+    /// The number of a rest; equal rests have equal numbers.
     int number(Rest rest) {
         std::string key = op_key(rest.op, rest.operands, rest.type);
         const auto [found, fresh] =
@@ -87,6 +92,7 @@ class ExampleFactorer {
         if (fresh) rests_.push_back(std::move(rest));
         return found->second;
     }
+    /// The rest of a value that is nothing but its factors.
     int ones(const Type& type) { return number({type, kNone, Constant{1}, {}}); }
     /// The rest that is a value as it is.
     int whole(ValueId v) {
@@ -139,6 +145,7 @@ class ExampleFactorer {
         return {};
     }
 
+    /// A broadcast along the example's axes: ones stay ones, any other rest is broadcast.
     Split repeated(const Operation& op) {
         const Split x = of(op.operands[0]);
         const Rest& rest = rests_[x.rest];
@@ -147,6 +154,7 @@ class ExampleFactorer {
         return applied(op);
     }
 
+    /// Factors of both operands together; the rests are multiplied, and ones vanish.
     Split product(const Operation& op) {
         const Split a = of(op.operands[0]), b = of(op.operands[1]);
         Split out{a.factors, kNone};
@@ -186,6 +194,8 @@ class ExampleFactorer {
 
     // ---- emission ----
 
+    /// The value of a rest: emits its ops, and those of the rests it is made of, when first asked
+    /// for.
     ValueId emitted(int number) {
         if (rests_[number].emitted != kNone) return rests_[number].emitted;
         const Rest rest = rests_[number];
@@ -213,6 +223,7 @@ class ExampleFactorer {
         return b.broadcast(b.reshape(operands[1], {rest.type.shape[1]}), {1}, rest.type.shape);
     }
 
+    /// The rest times all factors, which are multiplied first, as they are small.
     ValueId scaled(int rest, const std::vector<ValueId>& factors) {
         Builder& b = rewriter_.builder();
         const ValueId value = emitted(rest);

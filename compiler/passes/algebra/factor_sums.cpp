@@ -1,5 +1,7 @@
-// The summed value is written as a sum of terms, each a product of factors that do not vary along
-// the axes and of at most one value that does; then the terms are summed one by one.
+// The operand of a reduce_sum is written as a sum of terms, each a product of factors that do not
+// vary along the axes and of at most one value that does. The terms are then summed one by one,
+// where that gains something:
+//     sum(a x + b)  ->  terms {varying x, factors {a}}, {factors {b}}  ->  a sum(x) + n b
 #include "compiler/passes/algebra/factor_sums.h"
 
 #include <algorithm>
@@ -12,7 +14,10 @@ namespace {
 
 using namespace ir;  // NOLINT: all of this is about ir
 
+/// A sum of more terms than this is left alone. The gradient of a normalisation has few terms;
+/// without a bound the number of terms could double with each level of sums.
 constexpr size_t kMostTerms = 8;
+/// How many ops a split looks back at most: bounds the recursion.
 constexpr int kDeepest = 16;
 
 /// The sums that a function computes: (operand, axes).
@@ -30,6 +35,7 @@ struct Term {
     bool negative = false;
 };
 
+/// Factors one reduce_sum.
 class SumFactorer {
   public:
     SumFactorer(Rewriter& rewriter, Operation& op, const Sums& sums)
@@ -42,6 +48,8 @@ class SumFactorer {
     }
 
   private:
+    /// Whether a value is constant along the axes summed over: a constant, or a broadcast along
+    /// them.
     bool is_invariant(ValueId value) const {
         if (rewriter_.constant(value) != nullptr) return true;
         const Operation* op = rewriter_.definition_as<Broadcast>(value);
@@ -88,6 +96,8 @@ class SumFactorer {
         return terms;
     }
 
+    /// Whether summing the terms apart saves a pass over memory: either the operand is one scaled
+    /// value, or all sums of varying values are computed elsewhere in the function anyway.
     bool is_worth_it(const std::vector<Term>& terms) const {
         const bool unchanged =
             terms.size() == 1 && terms[0].varying != kNone && terms[0].factors.empty();
@@ -159,6 +169,7 @@ class SumFactorer {
     ValueId replacement_ = kNone;
 };
 
+/// The sums of a function as it is before the pass.
 Sums sums_of(const Function& function) {
     Sums sums;
     for (const Operation& op : function.operations)

@@ -179,6 +179,7 @@ bool fold_numbers(Context& c) {
     return value.has_value();
 }
 
+/// Tries, in order: all operands constant; the constant second; the op's own rule.
 ValueId fold_op(Rewriter& rewriter, Operation& op) {
     Context context{rewriter, op};
     if (fold_numbers(context)) return kNone;

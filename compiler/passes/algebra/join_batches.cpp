@@ -1,5 +1,6 @@
-// Joins one set of contractions at a time and then looks at the function anew: a join changes which
-// operations need which others.
+// Joins one set of contractions at a time and then indexes the function anew: a join changes which
+// operations need which others, and where batches lie. Only small contractions are joined, so there
+// are few joins, and indexing again costs little.
 #include "compiler/passes/algebra/join_batches.h"
 
 #include <fmt/format.h>
@@ -36,6 +37,7 @@ bool sums_examples(const Operation& op) {
 /// Contractions that can be one, as indices of operations, increasing.
 using Set = std::vector<int>;
 
+/// Joins the contractions of one function.
 class BatchJoiner {
   public:
     BatchJoiner(Module& module, Function& function) : f_(function), b_(module, function) {}
@@ -62,6 +64,8 @@ class BatchJoiner {
         return text;
     }
 
+    /// Fills the tables by value. A batch's position is handed on from operands to results, and
+    /// begins at slices, which is what an earlier join leaves.
     void index() {
         maker_.assign(f_.values.size(), kNone);
         position_.assign(f_.values.size(), kNone);
@@ -142,6 +146,9 @@ class BatchJoiner {
     /// is no part of one.
     int64_t position_of(int i) const { return position_[f_.operations[i].result()]; }
 
+    /// Writes the set as one contraction of the concatenated batches, followed by slices that
+    /// define the values of the old results, so that readers need no change. New operations are
+    /// appended at the end; sort_by_dependency moves them where they are needed.
     void join(std::vector<int> set) {
         std::stable_sort(set.begin(), set.end(),
                          [&](int x, int y) { return position_of(x) < position_of(y); });
@@ -191,6 +198,8 @@ class BatchJoiner {
         return false;
     }
 
+    /// Writes two weight gradients and their sum as one weight gradient of the concatenated
+    /// batches: a contraction over the examples adds them up by itself.
     void join_gradients(const Operation& sum, int left, int right, int at) {
         if (position_of(right) < position_of(left)) std::swap(left, right);
         const Operation a = f_.operations[left], b = f_.operations[right];
@@ -244,6 +253,7 @@ class BatchJoiner {
         return b_.emit(Concat{0}, parts);
     }
 
+    /// Takes operations out of the function.
     void remove(const std::vector<int>& indices) {
         std::vector<Operation> kept;
         for (size_t i = 0; i < f_.operations.size(); ++i)

@@ -1,5 +1,5 @@
-// One rule per op, found by overload. Each looks one op back; chains shrink as the pass is run
-// again.
+// One rule per op, found by overload. Each rule looks one op back; a chain of several ops shrinks
+// from round to round of the stage.
 #include "compiler/passes/algebra/simplify.h"
 
 #include <algorithm>

@@ -10,6 +10,8 @@ namespace {
 
 using namespace ir;  // NOLINT: all of this is about ir
 
+/// Rewrites one function. `uses_` is counted at the beginning; values made by the pass have no
+/// count, and is_read_once is false for them, which only delays a rewrite to the next round.
 class ShapeSinker {
   public:
     ShapeSinker(Module& module, Function& function)

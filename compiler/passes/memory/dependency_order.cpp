@@ -1,4 +1,6 @@
-// A depth-first walk in program order; its stack is explicit, as chains are as long as functions.
+// A depth-first walk over the operations in program order: before an operation is written, the
+// makers of its operands are. So an operation that stands early enough keeps its place. Linear
+// time; the stack is explicit, because a chain of operations may be as long as the function.
 #include "compiler/passes/memory/dependency_order.h"
 
 #include <utility>

@@ -1,5 +1,5 @@
-// Slices first, then concats and packs: a value that already lies within another one is not moved
-// into a concat.
+// Finds the values that lie within others. Slices come first, then concats and packs: a value that
+// already lies within another one is not moved into a concat.
 #include "compiler/passes/memory/memory_views.h"
 
 #include <optional>
@@ -27,6 +27,8 @@ MemoryViews::MemoryViews(const Function& function)
     find_parts();
 }
 
+/// Follows the views outwards and adds up the offsets. Chains are short: a slice of a reshape of a
+/// part.
 View MemoryViews::container(ValueId value) const {
     View out{value, 0};
     while (view_[out.of].of != kNone) out = {view_[out.of].of, out.bytes + view_[out.of].bytes};

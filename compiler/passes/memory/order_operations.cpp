@@ -1,5 +1,8 @@
-// Schedules greedily by bytes, once from the beginning and once from the end, and keeps the order
-// for which plan_memory needs the smallest arena.
+// List scheduling by bytes: of the operations that could come next, the one that adds least to the
+// memory in use is taken, once from the beginning and once from the end. The order is kept for
+// which plan_memory needs the smallest arena; finding the best order of all is NP-hard. Each
+// schedule takes about n log n: an operation's priority changes only when a piece of memory that it
+// touches is touched for the first time, or for the last time but one.
 #include "compiler/passes/memory/order_operations.h"
 
 #include <algorithm>
@@ -22,6 +25,8 @@ using Order = std::vector<int>;  ///< indices of operations
 /// one.
 constexpr double kWorthChanging = 0.99;
 
+/// Orders one function. `before_` and `after_` are the edges between operations; memory is counted
+/// in pieces, which are containers (memory_views.h).
 class Orderer {
   public:
     Orderer(const Module& module, Function& function)
@@ -35,6 +40,8 @@ class Orderer {
         find_memory();
     }
 
+    /// Tries both schedules. The function is rearranged to measure an order with arena_bytes_of,
+    /// and put back after.
     bool run() {
         const int64_t bytes = arena_bytes_of(m_, f_);
         auto limit = static_cast<int64_t>(kWorthChanging * static_cast<double>(bytes));
@@ -73,6 +80,8 @@ class Orderer {
         after_[from].push_back(to);
     }
 
+    /// What must come before what: makers before readers; and where a state is read and later
+    /// overwritten in place, the reader before the writer.
     void find_edges() {
         std::vector<int> maker(f_.values.size(), kNone);
         for (int i = 0; i < count_; ++i)
@@ -183,6 +192,8 @@ class Orderer {
         std::set<std::pair<int64_t, int>> queue_;
     };
 
+    /// One schedule. Backward, the roles of before and after are swapped, and the result is
+    /// reversed: then the operations are chosen whose placing at the end frees most.
     Order scheduled(bool backward) const {
         const auto &waits = backward ? after_ : before_, &frees = backward ? before_ : after_;
         std::vector<int> waiting(count_);

@@ -1,5 +1,5 @@
-// Collects which states want to be neighbours, links them to chains, the largest wish first, and
-// renumbers the states chain by chain.
+// Collects which states should be neighbours ("wishes"), links states to chains by them, the
+// largest wish first, and renumbers the states chain by chain.
 #include "compiler/passes/memory/order_states.h"
 
 #include <algorithm>
@@ -43,6 +43,7 @@ class StateOrderer {
     }
 
   private:
+    /// Wishes of packs of states.
     void find_packs(const Function& f) {
         for (const Operation& op : f.operations) {
             if (op.as<Pack>() == nullptr) continue;
@@ -53,6 +54,8 @@ class StateOrderer {
         }
     }
 
+    /// Wishes of values whose parts become states: in the order in which the parts lie in the
+    /// value.
     void find_updates(const Function& f) {
         const MemoryViews views(f);
         std::map<ValueId, std::map<int64_t, StateId>> parts;  // value -> bytes -> state
@@ -78,6 +81,8 @@ class StateOrderer {
         other_end_[last] = first;
     }
 
+    /// Writes the chains one after another, each where its first member in the old order stood, and
+    /// tells everything that refers to states by number.
     bool renumber() {
         std::vector<StateId> order;
         std::vector<bool> placed(m_.states.size(), false);

@@ -1,5 +1,7 @@
-// In this order: lifetimes; new states that are written over the old ones; buffers, where a result
-// may take over the buffer of an operand; offsets.
+// Plans the memory of a function in four steps: lifetimes (find_lifetimes); new states that are
+// written over the old ones (write_states_in_place); buffers, where a result may take over the
+// buffer of an operand (make_buffers); offsets (pack). The first three take time in proportion to
+// the function; placing n buffers compares each with those placed before it, n^2 in the worst case.
 #include "compiler/passes/memory/plan_memory.h"
 
 #include <algorithm>
@@ -19,19 +21,22 @@ using namespace ir;  // NOLINT
 
 constexpr int kAtEntry = -1;
 
-/// A piece of the arena. Several values may use it, one after another.
+/// A piece of the arena. Several values may use it, one after another, or lie within it side by
+/// side.
 struct Buffer {
     int64_t bytes = 0;
     int first = 0, last = 0;  ///< operations, inclusive; kAtEntry for inputs
     int64_t offset = kNone;
 };
 
-/// Where a value is within a buffer.
+/// Where a value is within the buffers.
 struct Place {
     int buffer = kNone;
     int64_t bytes = 0;  ///< from the start of the buffer
 };
 
+/// Plans one function. Values that lie within another one are never planned themselves: everything
+/// is asked of their container.
 class Planner {
   public:
     Planner(const Module& module, Function& function)
@@ -83,6 +88,9 @@ class Planner {
         return out;
     }
 
+    /// Fills `first_` and `last_` of containers: a container lives from the first operation that
+    /// writes any part of it to the last that reads any part. Results are "read" by their own
+    /// maker, so that a value nobody reads still has its place while it is written.
     void find_lifetimes() {
         first_.assign(f_.values.size(), kAtEntry);
         last_.assign(f_.values.size(), kAtEntry);
@@ -150,6 +158,7 @@ class Planner {
         Update update;
     };
 
+    /// Fills the tables that write_states_in_place looks things up in.
     void index_views() {
         viewers_.assign(f_.values.size(), {});
         for (size_t i = 0; i < f_.operations.size(); ++i)
@@ -161,6 +170,8 @@ class Planner {
                 values_of_[f_.values[state].state].push_back(static_cast<ValueId>(v));
     }
 
+    /// Gives values that become states the memory of these states, where nothing needs the old
+    /// contents any more.
     void write_states_in_place() {
         index_views();
         // A pack of states is the memory of the states. One that is needed at the end of the
@@ -239,6 +250,8 @@ class Planner {
         return true;
     }
 
+    /// Writes the decision into the values: the value is at its first state, and each slice of it
+    /// at the state that it becomes.
     void give_home(ValueId value, const std::vector<NewState>& parts) {
         f_.values[value].home = parts.front().update.state;
         for (int i : viewers_[value])
@@ -251,6 +264,8 @@ class Planner {
         return f_.values[v].state != kNone || f_.values[v].home != kNone;
     }
 
+    /// Inputs get buffers first; then each result, in program order, takes over an operand's buffer
+    /// if it may, and else gets one of its own.
     void make_buffers() {
         is_input_.assign(f_.values.size(), false);
         for (const Input& input : f_.inputs) is_input_[input.value] = true;
@@ -360,6 +375,7 @@ class Planner {
         }
     }
 
+    /// Writes a value's offset, and counts its bytes as if nothing were shared.
     void note_place(ValueId v) {
         const Place at = place_of(v);
         if (at.buffer == kNone) return;
@@ -367,6 +383,8 @@ class Planner {
         f_.unplanned_bytes += aligned_bytes(f_.type(v));
     }
 
+    /// The lowest offset at which the buffer fits beside those that live at the same time. `placed`
+    /// is sorted by offset, so one walk finds it.
     static int64_t lowest_gap(const Buffer& buffer, const std::vector<Buffer>& placed) {
         int64_t offset = 0;
         for (const Buffer& other : placed) {

@@ -1,5 +1,7 @@
 // Repeats one operation at a time: the one that lowers the memory in use at and around the peak
-// most for its work, as plan_memory counts memory.
+// most for its work, as plan_memory counts memory. The search is greedy. It tries each candidate by
+// planning the changed function, which takes time (a plan per candidate, for each repetition) but
+// is exact; it runs only when a limit is set and exceeded.
 #include "compiler/passes/memory/recompute.h"
 
 #include <fmt/format.h>
@@ -19,7 +21,9 @@ using namespace ir;  // NOLINT
 /// Repeating an operation must lower the excess over the limit by at least this share. Without such
 /// a bound the search would go on for negligible gains.
 constexpr double kWorthRepeating = 1e-4;
-/// The factor from one bound to the next, and the last bound as a share of the limit.
+/// The factor from one bound to the next, and the last bound as a share of the limit. Bounds below
+/// the limit are tried because packing leaves gaps: values may sum up to less than the limit while
+/// the arena is larger.
 constexpr double kTightening = 0.97, kStrictest = 0.8;
 
 std::string size_text(int64_t bytes) {
@@ -29,6 +33,8 @@ std::string size_text(int64_t bytes) {
                        unit == kKiB ? "KiB" : "MiB");
 }
 
+/// Works on one function. `f_` is what the search has reached, `best_` the function with the
+/// smallest arena so far, `least_` that arena's bytes.
 class Recomputer {
   public:
     Recomputer(const Module& module, const Function& function, int64_t limit)
@@ -89,6 +95,8 @@ class Recomputer {
         return elements(op.result()) * elements(op.operands[1]);
     }
 
+    /// Finds the best operation to repeat and repeats it. Loops are tried first, contractions only
+    /// when no loop helps. False when nothing is over the bound or nothing helps.
     bool repeat_one(int64_t bound) {
         const std::vector<int64_t> live = live_bytes_of(m_, f_);
         const auto peak =
@@ -121,6 +129,8 @@ class Recomputer {
 
     /// The function with operation `i` repeated before the first operation behind `peak` that reads
     /// its results. Nothing when none of them reads it, or when the operation at the peak does.
+    /// Copies operation `i`, with the reshapes of its results, to before their next use; readers
+    /// behind that read the copies. Only the results that are read there are computed again.
     std::optional<Function> repeated(int i, int peak) const {
         // Reshapes of the results go along: they are the same memory.
         std::vector<int> again{i};
@@ -235,7 +245,7 @@ class Recomputer {
 
     const Module& m_;
     Function f_;
-    int64_t limit_;
+    int64_t limit_;  ///< bytes
     Function best_;
     int64_t least_;
 };

@@ -61,9 +61,10 @@ Evaluated lerp(Evaluator& e, const Expression& call) {
     if (!e.match(call, a, b)) return a.failed = true, a;
     Evaluated difference = a;
     difference.value = e.b().sub(b.value, a.value);
-    if (!e.match(call, t, difference)) return a.failed = true, a;
-    a.value = e.b().add(a.value, e.b().mul(t.value, difference.value));
-    a.networks.insert(t.networks.begin(), t.networks.end());
+    if (!e.match(call, t, difference, 2, 0)) return a.failed = true, a;
+    t.value = e.b().mul(t.value, difference.value);
+    if (!e.match(call, a, t, 0, 2)) return a.failed = true, a;
+    a.value = e.b().add(a.value, t.value);
     return a;
 }
 

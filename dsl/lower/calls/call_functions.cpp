@@ -34,20 +34,48 @@ ir::ValueId square_root(ir::Builder& b, ir::ValueId x) {
     return b.emit(ir::Sqrt{}, {b.offset(x, kEpsilon)});
 }
 
-int64_t named_axis(Evaluator& e, const Expression& call, const Evaluated& x, bool& failed) {
-    for (size_t i = 0; i < call.arguments.size(); ++i) {
-        if (i >= call.argument_names.size() || call.argument_names[i] != "axis") continue;
-        const Evaluated axis = e.evaluate(*call.arguments[i]);
-        const int64_t first = x.batched ? 1 : 0;
-        const int64_t rank = x.number ? 0 : e.b().type(x.value).rank() - first;
-        if (axis.number && *axis.number == std::floor(*axis.number) && *axis.number >= -rank &&
-            *axis.number < rank)
-            return first + static_cast<int64_t>(*axis.number) + (*axis.number < 0 ? rank : 0);
-        e.fail(DiagnosticKind::kBadExpression, call.arguments[i]->span,
+const Expression* named_argument(const Expression& call, std::string_view name) {
+    for (size_t i = 0; i < call.argument_names.size(); ++i)
+        if (call.argument_names[i] == name) return call.arguments[i].get();
+    return nullptr;
+}
+
+int64_t axis_of(Evaluator& e, const Expression& axis, const Evaluated& x) {
+    const Evaluated number = e.evaluate(axis);
+    if (number.failed) return kNone;
+    const int64_t first = x.batched ? 1 : 0;
+    const int64_t rank = x.number ? 0 : e.b().type(x.value).rank() - first;
+    const double k = number.number.value_or(0.5);
+    if (k == std::floor(k) && k >= static_cast<double>(-rank) && k < static_cast<double>(rank))
+        return first + static_cast<int64_t>(k) + (k < 0 ? rank : 0);
+    if (rank == 0)
+        e.fail(DiagnosticKind::kBadExpression, axis.span,
+               fmt::format("{} has no axis to choose", describe(e, x)));
+    else
+        e.fail(DiagnosticKind::kBadExpression, axis.span,
                fmt::format("`axis` must be a whole number from {} to {} here", -rank, rank - 1));
-        failed = true;
-    }
     return kNone;
+}
+
+int64_t named_axis(Evaluator& e, const Expression& call, const Evaluated& x, bool& failed) {
+    const Expression* axis = named_argument(call, "axis");
+    if (axis == nullptr) return kNone;
+    const int64_t found = axis_of(e, *axis, x);
+    failed |= found == kNone;
+    return found;
+}
+
+std::optional<int64_t> whole_number(Evaluator& e, const Expression& call, size_t i, double low,
+                                    double high) {
+    const Evaluated x = e.evaluate(*call.arguments[i]);
+    if (x.failed) return std::nullopt;
+    const double value = x.number.value_or(low - 1);
+    if (value == std::floor(value) && value >= low && value <= high)
+        return static_cast<int64_t>(value);
+    e.fail(DiagnosticKind::kBadExpression, call.arguments[i]->span,
+           fmt::format("`{}` takes a constant whole number from {:.0f} to {:.0f} here, not {}",
+                       call.text, low, high, describe(e, x)));
+    return std::nullopt;
 }
 
 /// An op of one operand and without attributes is a function as soon as the language has a row of
@@ -64,8 +92,9 @@ const CallFunctions& call_functions() {
     static const CallFunctions kTable = [] {
         CallFunctions all;
         for (CallFunctions part :
-             {arithmetic_functions(), activation_functions(), reduction_functions(),
-              random_functions(), gradient_functions(), discrete_functions(), schedule_functions()})
+             {arithmetic_functions(), selection_functions(), activation_functions(),
+              reduction_functions(), random_functions(), gradient_functions(), discrete_functions(),
+              schedule_functions()})
             all.merge(part);
 #define GMC_OP(Name) add_op<ir::Name>(all);
 #include "compiler/ir/op_kind.def"

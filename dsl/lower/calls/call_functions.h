@@ -1,9 +1,11 @@
 // What the built-in functions of expressions share, and their tables. There is one file per theme:
-// call_arithmetic, call_activations, call_reductions, call_random, call_gradients, call_discrete
-// and call_schedules. Names, numbers of arguments and documentation are in dsl/schema/functions.
+// call_arithmetic, call_selection, call_activations, call_reductions, call_random, call_gradients,
+// call_discrete and call_schedules. Names, numbers of arguments and documentation are in
+// dsl/schema/functions.
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 
 #include "dsl/lower/evaluate.h"
@@ -12,6 +14,7 @@ namespace gmc::lower {
 
 using CallFunctions = std::map<std::string, CallFunction>;
 CallFunctions arithmetic_functions();
+CallFunctions selection_functions();
 CallFunctions activation_functions();
 CallFunctions reduction_functions();
 CallFunctions random_functions();
@@ -32,9 +35,18 @@ size_t positional(const dsl::Expression& call);
 /// `one_element_counts` also [N, 1].
 bool only_batch_left(Evaluator& e, const Evaluated& x, bool one_element_counts);
 
+/// The argument `name=...` of a call; null when it is not given.
+const dsl::Expression* named_argument(const dsl::Expression& call, std::string_view name);
+
 /// The argument `axis=k` of a call, an axis of the example: from 0 without the batch, or from the
 /// end when negative. kNone when it is not given; sets `failed` after an error.
 int64_t named_axis(Evaluator& e, const dsl::Expression& call, const Evaluated& x, bool& failed);
+/// The axis of x that the number `axis` means; kNone after an error.
+int64_t axis_of(Evaluator& e, const dsl::Expression& axis, const Evaluated& x);
+
+/// Argument i of a call as a constant whole number from `low` to `high`; nothing after an error.
+std::optional<int64_t> whole_number(Evaluator& e, const dsl::Expression& call, size_t i, double low,
+                                    double high);
 
 /// Applies the op to each number of the only argument.
 template <typename Op>

@@ -48,7 +48,7 @@ bool noise_shape(Evaluator& e, const Expression& like, Shape& shape) {
         }
         shape = {f.m.batch, static_cast<int64_t>(*x.number)};
     } else {
-        shape = e.b().shape(x.value);
+        shape = x.batched ? e.b().shape(x.value) : batched(f.m.batch, e.b().shape(x.value));
     }
     return true;
 }

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "dsl/lower/broadcasting.h"
+
 namespace gmc::lower {
 
 using ir::kNone;
@@ -38,44 +40,24 @@ int64_t axis_of(LayerScope& l, const Shape& shape) {
     return kNone;
 }
 
-/// Broadcasts `shape` with `y`: sizes of 1 and missing leading axes repeat. False when they do not
-/// fit.
-bool meet(Shape& shape, const Shape& y) {
-    if (y.size() > shape.size()) shape.insert(shape.begin() + 1, y.size() - shape.size(), 1);
-    for (size_t i = 1; i < y.size(); ++i) {
-        int64_t& size = shape[shape.size() - i];
-        const int64_t other = y[y.size() - i];
-        if (size == 1) size = other;
-        if (other != size && other != 1) return false;
-    }
-    return true;
-}
-
-/// x repeated to `shape`, with which it broadcasts.
-ValueId repeat(ir::Builder& b, ValueId x, const Shape& shape) {
-    const Shape from = b.shape(x);
-    const size_t missing = shape.size() - from.size();
-    Shape kept{from[0]};
-    std::vector<int64_t> dims{0};
-    for (size_t i = 1; i < from.size(); ++i) {
-        if (from[i] != shape[i + missing]) continue;
-        kept.push_back(from[i]);
-        dims.push_back(static_cast<int64_t>(i + missing));
-    }
-    return b.broadcast(b.reshape(x, kept), dims, shape);
-}
-
 template <typename Op>
 ValueId element_wise(LayerScope& l) {
     ir::Builder& b = l.f.b;
-    Shape shape = l.shape();
-    for (size_t i = 1; i < l.inputs.size(); ++i)
-        if (!meet(shape, b.shape(l.inputs[i])))
-            return do_not_fit(l, i, "sizes, counted from the last, must be equal or 1");
-    ValueId result = repeat(b, l.inputs[0], shape);
+    Shape example = example_of(l.shape());
+    for (size_t i = 1; i < l.inputs.size(); ++i) {
+        const auto common = common_example_shape(example, example_of(b.shape(l.inputs[i])));
+        if (!common)
+            return do_not_fit(l, i,
+                              "sizes, counted from the last, must be equal or 1, and where both "
+                              "repeat both need as many axes");
+        example = *common;
+    }
+    const Shape shape = batched(l.shape()[0], example);
+    ValueId result = spread(b, l.inputs[0], true, shape, true);
     for (size_t i = 1; i < l.inputs.size(); ++i) {
         const bool last = i + 1 == l.inputs.size();
-        result = b.emit(Op{}, {result, repeat(b, l.inputs[i], shape)}, last ? l.path : "");
+        const ValueId operand = spread(b, l.inputs[i], true, shape, true);
+        result = b.emit(Op{}, {result, operand}, last ? l.path : "");
     }
     return result;
 }

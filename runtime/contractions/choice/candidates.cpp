@@ -1,7 +1,9 @@
-// The lists of candidates, and the static rules that need no file of their own.
+// The lists of candidates, and the static rules that need no file of their own. The order within a
+// list decides where several static rules prefer a problem.
 #include "runtime/contractions/choice/candidates.h"
 
 #include "compiler/support/check.h"
+#include "runtime/contractions/choice/same_bits.h"
 #include "runtime/contractions/choice/tuning.h"
 #include "runtime/contractions/choice/widened_contraction.h"
 #include "runtime/contractions/onednn/convolution.h"
@@ -28,10 +30,11 @@ bool never(const Problem&) {
     return false;
 }
 
+// Name, static rule, factory, and whether the factory takes bf16.
 constexpr Candidate<ConvProblem> kForward[] = {
     {"tiled", prefers_tiled_conv, make_tiled_conv, true},
     {"winograd", never, make_winograd_conv},
-    {"onednn", always, make_onednn_conv, true},
+    {"onednn", always, make_onednn_conv, true, true},
     {"widened", never, make_widened_conv, true},
     {"plain", never, make_plain_conv},
 };
@@ -39,7 +42,7 @@ constexpr Candidate<ConvProblem> kBackwardData[] = {
     {"few_channels", prefers_few_channels, make_few_channels_backward_data, true},
     {"tiled", prefers_tiled_conv, make_tiled_conv, true},
     {"winograd", never, make_winograd_conv},
-    {"onednn", always, make_onednn_conv_backward_data, true},
+    {"onednn", always, make_onednn_conv_backward_data, true, true},
     {"widened", never, make_widened_conv, true},
     {"plain", never, make_plain_conv},
 };
@@ -63,12 +66,15 @@ bool prefers_sgemm(const MatmulProblem& p) {
 constexpr Candidate<MatmulProblem> kMatmul[] = {
     {"vector", prefers_vector_matmul, make_vector_matmul, true},
     {"tiled", prefers_tiled_matmul, make_tiled_matmul},
-    {"onednn_sgemm", prefers_sgemm, make_onednn_sgemm},
-    {"onednn_matmul", always, make_onednn_matmul, true},
+    {"onednn_sgemm", prefers_sgemm, make_onednn_sgemm, false, true},
+    {"onednn_matmul", always, make_onednn_matmul, true, true},
+    {"onednn_blocks", never, make_onednn_blocks},
     {"widened", never, make_widened_matmul, true},
     {"plain", never, make_plain_matmul},
 };
 
+/// Asks the measurements first, then the static rules, then takes the first candidate that can do
+/// the problem.
 template <typename Problem>
 std::unique_ptr<Kernel> make_best(std::span<const Candidate<Problem>> candidates,
                                   const Problem& problem, ContractionContext& context) {
@@ -77,7 +83,8 @@ std::unique_ptr<Kernel> make_best(std::span<const Candidate<Problem>> candidates
     for (const bool preferred : {true, false})
         for (const Candidate<Problem>& candidate : candidates)
             if (candidate.preferred(problem) == preferred)
-                if (auto kernel = candidate.make_named(problem, context)) return kernel;
+                if (auto kernel = candidate.make_named(problem, context))
+                    if (gives_same_bits(candidate, problem, context.bf16())) return kernel;
     GMC_CHECK(false, "no candidate can do {}", problem.where);
 }
 

@@ -1,5 +1,4 @@
-// Times candidates. The memory of the function must not be written, because it may hold the model's
-// states; so candidates run on copies of the problem that point to other memory.
+// Times candidates, on memory of their own.
 #include "runtime/contractions/choice/tuning.h"
 
 #include <fmt/format.h>
@@ -10,22 +9,27 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstring>
 #include <limits>
+#include <optional>
 
+#include "runtime/contractions/choice/same_bits.h"
+#include "runtime/contractions/choice/workshop.h"
 #include "runtime/contractions/plain_contraction.h"
-#include "runtime/kernels/bf16.h"
-#include "runtime/kernels/philox.h"
-#include "runtime/kernels/tile_cast.h"
 
 namespace gmc::runtime {
 namespace {
 
 using Direction = ConvProblem::Direction;
 
-/// Timing ends after this many runs, or after this much time and at least two runs.
-constexpr int kMostRuns = 60;
+/// Timing ends after this many runs, or after this much time and at least three runs.
+constexpr size_t kMostRuns = 60, kFewestRuns = 3;
 constexpr double kEnoughSeconds = 0.02;
+/// A candidate's two fastest runs agree when the second takes at most this many times as long.
+constexpr double kSteady = 1.1;
+/// A candidate might be the fastest one when it takes at most this many times as long.
+constexpr double kRival = 1.3;
+/// A doubtful choice is measured again by later runs, until it has been measured this often.
+constexpr int64_t kMostMeasurements = 5;
 /// A candidate is not timed further when its first runs take this many times as long as the best so
 /// far.
 constexpr double kHopeless = 3;
@@ -37,51 +41,6 @@ constexpr double kWorthwhile = 0.97;
 /// is several times the mean.
 constexpr double kTolerance = 1e-3, kToleranceBf16 = 0.03;
 
-int64_t elements(const ir::Shape& shape) { return ir::Type{ir::DType::kF32, shape}.elements(); }
-
-/// Memory for two operands and a result, filled with numbers from -1 to 1 that bf16 represents
-/// exactly.
-class Operands {
-  public:
-    explicit Operands(const ConvProblem& p)
-        : blocks_{{elements(p.x), p.x_type(), 0},
-                  {elements(p.weights), p.weights_type(), 1},
-                  {elements(p.y), p.y_type(), 2}} {}
-    explicit Operands(const MatmulProblem& p)
-        : blocks_{{p.m * p.k, p.operand_type, 0},
-                  {p.k * p.n, p.operand_type, 1},
-                  {p.m * p.n, p.result_type, 2}} {}
-
-    ConvProblem of(ConvProblem p) const {
-        p.x_data = block(0), p.weights_data = block(1), p.y_data = block(2);
-        p.weights_value = ir::kNone;
-        return p;
-    }
-    MatmulProblem of(MatmulProblem p) const {
-        p.a = block(0), p.b = block(1), p.c = block(2);
-        return p;
-    }
-
-  private:
-    struct Block {
-        Block(int64_t count, ir::DType type, uint32_t stream)
-            : memory(count * ir::dtype_size(type)) {
-            for (int64_t i = 0; i < count; ++i) {
-                const float number =
-                    2 * philox_uniform(philox_word(static_cast<uint64_t>(i), 0, stream, 1)) - 1;
-                const uint16_t half = bf16_from_float(number);
-                if (type == ir::DType::kBf16)
-                    std::memcpy(memory.data() + 2 * i, &half, sizeof half);
-                else
-                    memory.floats()[i] = float_from_bf16(half);
-            }
-        }
-        MemoryBlock memory;
-    };
-    float* block(size_t i) const { return blocks_[i].memory.floats(); }
-    Block blocks_[3];
-};
-
 ConvProblem small(ConvProblem p) {
     p.x[0] = p.y[0] = std::min<int64_t>(p.batch(), 2);
     return p;
@@ -91,25 +50,6 @@ ConvProblem small(ConvProblem p) {
 MatmulProblem small(MatmulProblem p) {
     p.m = std::min<int64_t>(p.m, 4);
     return p;
-}
-
-struct ResultMemory {
-    const float* data;
-    int64_t count;
-};
-ResultMemory result_in(const ConvProblem& p) {
-    if (p.direction == Direction::kBackwardData) return {p.x_data, elements(p.x)};
-    if (p.direction == Direction::kBackwardWeights) return {p.weights_data, elements(p.weights)};
-    return {p.y_data, elements(p.y)};
-}
-ResultMemory result_in(const MatmulProblem& p) { return {p.c, p.m * p.n}; }
-
-template <typename Problem>
-std::vector<float> result_of(const Problem& problem) {
-    const ResultMemory result = result_in(problem);
-    std::vector<float> floats(static_cast<size_t>(result.count));
-    cast_elements(result.data, problem.result_type, floats.data(), ir::DType::kF32, result.count);
-    return floats;
 }
 
 /// The same problem in f32, for plain loops.
@@ -125,14 +65,6 @@ std::unique_ptr<Kernel> make_plain(const ConvProblem& p, ContractionContext& con
 std::unique_ptr<Kernel> make_plain(const MatmulProblem& p, ContractionContext& context) {
     return make_plain_matmul(p, context);
 }
-
-/// Where candidates run while they are tried. Nothing of the function's own context changes.
-struct Workshop {
-    explicit Workshop(bool bf16) : context(arena, nullptr, bf16) {}
-    ir::Module nothing;
-    Arena arena{nothing};
-    ContractionContext context;
-};
 
 template <typename Problem>
 bool is_right(const Candidate<Problem>& candidate, const Problem& problem, bool bf16) {
@@ -194,63 +126,116 @@ class Reader final : public Epilogue {
     std::vector<Sum> sums_;
 };
 
-/// Seconds of the fastest run; infinity when the candidate cannot do the problem.
+/// A candidate that is being timed.
 template <typename Problem>
-double time_of(const Candidate<Problem>& candidate, const Problem& problem, bool bf16, double best,
-               const TuningCache& cache) {
+class Trial {
+  public:
     using Clock = std::chrono::steady_clock;
-    Workshop workshop(bf16);
-    const auto kernel = candidate.make_named(problem, workshop.context);
-    if (!kernel) return std::numeric_limits<double>::infinity();
-    const ResultMemory result = result_in(problem);
-    Reader reader(result.data, problem.result_type, result.count);
-    const bool follows = problem.followed && kernel->set_epilogue(&reader);
-    const auto run = [&] {
-        cache.check_stop();
-        workshop.context.begin_call();
-        const Clock::time_point begin = Clock::now();
-        kernel->run({});
-        if (problem.followed && !follows) reader.run();
-        return std::chrono::duration<double>(Clock::now() - begin).count();
-    };
-    double fastest = run();
-    // Other programs make single runs much longer. Such a run must neither end the timing nor rule
-    // out the candidate.
-    for (int i = 0; i < kMostRuns && (i < 2 || i * fastest < kEnoughSeconds); ++i) {
-        if (i == 2 && fastest > kHopeless * best) break;
-        fastest = std::min(fastest, run());
-    }
-    return fastest;
-}
 
+    Trial(const Candidate<Problem>& candidate, const Problem& problem, bool bf16)
+        : workshop_(bf16),
+          kernel_(candidate.make_named(problem, workshop_.context)),
+          followed_(problem.followed) {
+        if (!kernel_) return;
+        const ResultMemory result = result_in(problem);
+        reader_.emplace(result.data, problem.result_type, result.count);
+        follows_ = followed_ && kernel_->set_epilogue(&*reader_);
+    }
+
+    bool can() const { return kernel_ != nullptr; }
+    size_t runs() const { return seconds_.size(); }
+    double fastest() const { return seconds_.front(); }
+    /// Whether its two fastest runs agree. Other programs only make runs longer, and hardly two of
+    /// them by the same amount.
+    bool is_steady() const {
+        return seconds_.size() > 1 && seconds_[1] <= kSteady * seconds_.front();
+    }
+    bool has_enough(double best) const {
+        if (runs() < kFewestRuns) return false;
+        return runs() >= kMostRuns || static_cast<double>(runs()) * fastest() >= kEnoughSeconds ||
+               fastest() > kHopeless * best;
+    }
+    void run() {
+        workshop_.context.begin_call();
+        const Clock::time_point begin = Clock::now();
+        kernel_->run({});
+        if (followed_ && !follows_) reader_->run();
+        const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+        seconds_.insert(std::upper_bound(seconds_.begin(), seconds_.end(), seconds), seconds);
+    }
+
+  private:
+    Workshop workshop_;
+    std::unique_ptr<Kernel> kernel_;
+    std::optional<Reader> reader_;
+    bool followed_, follows_ = false;
+    std::vector<double> seconds_;  ///< of its runs, the fastest first
+};
+
+/// How long the fastest run of a candidate took.
 struct Timed {
     /// Index in the list.
     size_t candidate;
     double seconds;
+    bool steady;
 };
 
-/// Times all candidates that can do the problem, those that the static rules prefer first. Plain
-/// loops are timed only when nothing else can do it.
+/// Times all candidates that can do the problem, those that the static rules prefer first in the
+/// list. They run in turns, so that a busy time hits all of them alike. Plain loops are timed only
+/// when nothing else can do it.
 template <typename Problem>
 std::vector<Timed> time_all(std::span<const Candidate<Problem>> candidates, const Problem& problem,
                             bool bf16, const TuningCache& cache) {
     const Operands operands(problem);
-    std::vector<Timed> timed;
-    double best = std::numeric_limits<double>::infinity();
+    std::vector<std::pair<size_t, std::unique_ptr<Trial<Problem>>>> trials;
     for (const bool preferred : {true, false})
         for (size_t i = 0; i < candidates.size(); ++i) {
             if (candidates[i].preferred(problem) != preferred) continue;
-            if (candidates[i].name == "plain" && !timed.empty()) continue;
-            const double seconds = time_of(candidates[i], operands.of(problem), bf16, best, cache);
-            if (!std::isfinite(seconds)) continue;
-            best = std::min(best, seconds);
-            timed.push_back({i, seconds});
+            if (candidates[i].name == "plain" && !trials.empty()) continue;
+            auto trial =
+                std::make_unique<Trial<Problem>>(candidates[i], operands.of(problem), bf16);
+            if (trial->can()) trials.emplace_back(i, std::move(trial));
         }
+    double best = std::numeric_limits<double>::infinity();
+    for (bool again = true; again;) {
+        again = false;
+        for (auto& [index, trial] : trials) {
+            if (trial->has_enough(best)) continue;
+            cache.check_stop();
+            trial->run();
+            best = std::min(best, trial->fastest());
+            again = true;
+        }
+    }
+    std::vector<Timed> timed;
+    for (const auto& [index, trial] : trials)
+        timed.push_back({index, trial->fastest(), trial->is_steady()});
     return timed;
 }
 
-/// The fastest candidate whose result is right. `timed` starts with the one that the static rules
-/// prefer.
+/// The faster times of two measurements of a problem; each is what the kernel takes when nothing
+/// disturbs it, or more.
+void merge(const TuningEntry& earlier, std::span<const std::string_view> names,
+           std::vector<Timed>& timed) {
+    for (Timed& each : timed)
+        for (const auto& [name, us] : earlier.microseconds)
+            if (name == names[each.candidate]) each.seconds = std::min(each.seconds, us * 1e-6);
+}
+
+/// Whether the choice may be due to other programs: a candidate that might be the fastest did not
+/// take the same time twice.
+bool is_doubtful(const std::vector<Timed>& timed) {
+    const double best =
+        std::min_element(timed.begin(), timed.end(), [](const Timed& a, const Timed& b) {
+            return a.seconds < b.seconds;
+        })->seconds;
+    return std::any_of(timed.begin(), timed.end(), [&](const Timed& each) {
+        return !each.steady && each.seconds < kRival * best;
+    });
+}
+
+/// The fastest candidate whose result is right, and the same for any number of threads. `timed`
+/// starts with the one that the static rules prefer.
 template <typename Problem>
 const Candidate<Problem>* choose(std::span<const Candidate<Problem>> candidates,
                                  std::vector<Timed>& timed, const Problem& problem, bool bf16) {
@@ -258,7 +243,9 @@ const Candidate<Problem>* choose(std::span<const Candidate<Problem>> candidates,
     std::stable_sort(timed.begin(), timed.end(),
                      [](const Timed& a, const Timed& b) { return a.seconds < b.seconds; });
     for (const Timed& each : timed)
-        if (is_right(candidates[each.candidate], problem, bf16)) return &candidates[each.candidate];
+        if (is_right(candidates[each.candidate], problem, bf16) &&
+            gives_same_bits(candidates[each.candidate], problem, bf16))
+            return &candidates[each.candidate];
     return nullptr;
 }
 
@@ -268,7 +255,7 @@ std::unique_ptr<Kernel> known(std::span<const Candidate<Problem>> candidates,
                               const Problem& problem, const std::string& key,
                               ContractionContext& context, TuningCache& cache) {
     const TuningEntry* entry = cache.find(key);
-    if (entry == nullptr) return nullptr;
+    if (entry == nullptr || cache.wants_again(key)) return nullptr;
     for (const Candidate<Problem>& candidate : candidates) {
         if (candidate.name != entry->choice) continue;
         auto kernel = candidate.make_named(problem, context);
@@ -278,6 +265,8 @@ std::unique_ptr<Kernel> known(std::span<const Candidate<Problem>> candidates,
     return nullptr;
 }
 
+/// Looks the problem up; else measures it under the cache's lock, records the choice, and makes the
+/// kernel.
 template <typename Problem>
 std::unique_ptr<Kernel> fastest(std::span<const Candidate<Problem>> candidates,
                                 const Problem& problem, ContractionContext& context,
@@ -291,6 +280,14 @@ std::unique_ptr<Kernel> fastest(std::span<const Candidate<Problem>> candidates,
     std::vector<Timed> timed = time_all(candidates, problem, context.bf16(), cache);
     if (timed.size() < 2) return nullptr;
     TuningEntry entry;
+    entry.doubtful = is_doubtful(timed);
+    if (const TuningEntry* earlier = cache.find(key)) {
+        std::vector<std::string_view> names;
+        for (const Candidate<Problem>& candidate : candidates) names.push_back(candidate.name);
+        merge(*earlier, names, timed);
+        entry.measurements = earlier->measurements + 1;
+    }
+    if (entry.measurements >= kMostMeasurements) entry.doubtful = false;
     for (const Timed& each : timed)
         entry.microseconds.emplace_back(candidates[each.candidate].name,
                                         std::round(each.seconds * 1e7) / 10);

@@ -1,8 +1,7 @@
-// The machine's name.
+// Describes this machine: everything that a measurement depends on.
 #include "runtime/contractions/choice/tuning_machine.h"
 
 #include <fmt/format.h>
-#include <omp.h>
 
 #include <fstream>
 
@@ -26,9 +25,8 @@ std::string processor() {
 
 std::string tuning_machine() {
     const int64_t targets = hwy::SupportedTargets();
-    return fmt::format("{}, {}, oneDNN {}, candidates {}, {} threads", processor(),
-                       hwy::TargetName(targets & -targets), onednn_version(), kCandidatesRevision,
-                       omp_get_max_threads());
+    return fmt::format("{}, {}, oneDNN {}, candidates {}", processor(),
+                       hwy::TargetName(targets & -targets), onednn_version(), kCandidatesRevision);
 }
 
 }  // namespace gmc::runtime

@@ -1,5 +1,5 @@
-// Makes an f32 problem that differs from the given one in its addresses only, and a kernel that
-// converts before and after.
+// Computes contractions of bf16 in f32: makes an f32 problem that differs from the given one in its
+// addresses only, and a kernel that converts before and after.
 #include "runtime/contractions/choice/widened_contraction.h"
 
 #include "runtime/contractions/choice/candidates.h"
@@ -35,7 +35,8 @@ class WidenedKernel final : public Kernel {
     Widened operands_[2], result_;
 };
 
-/// Addresses of the f32 copies of operands and result.
+/// Where the f32 copies of operands and result lie: one after another in the memory that all such
+/// kernels share.
 struct Copies {
     Widened a, b, result;
 

@@ -1,7 +1,11 @@
-// oneDNN's primitives for the three directions of a convolution.
+// Convolutions by oneDNN: describes the problem in its terms, asks for a primitive, leaves out
+// implementations that are slow or known to be wrong, and wraps the rest as a kernel.
 #include "runtime/contractions/onednn/convolution.h"
 
+#include <omp.h>
+
 #include <algorithm>
+#include <atomic>
 
 #include "runtime/contractions/onednn/compat.h"
 #include "runtime/contractions/onednn/session.h"
@@ -12,6 +16,9 @@ namespace {
 using dnnl::memory;
 using Tag = memory::format_tag;
 
+/// Blocks of images of a weight gradient: enough for many threads, and what their sums may take.
+constexpr int64_t kBlocksMost = 16, kSumsBytes = 1 << 20;
+
 /// The problem in oneDNN's terms. Its dims are in the order N, C, D... and [groups,] F/groups,
 /// C/groups, K... whatever the layout in memory is.
 struct Descs {
@@ -19,6 +26,7 @@ struct Descs {
     compat::Window window;
 };
 
+/// [N, D..., C] to oneDNN's order [N, C, D...].
 memory::dims channels_second(const ir::Shape& shape) {
     memory::dims dims{shape.front(), shape.back()};
     dims.insert(dims.end(), shape.begin() + 1, shape.end() - 1);
@@ -29,6 +37,8 @@ memory::data_type data_type(ir::DType type) {
     return type == ir::DType::kBf16 ? memory::data_type::bf16 : memory::data_type::f32;
 }
 
+/// The tags say how the tensors lie in memory: activations channels-last, weights as the IR has
+/// them. `weights_any` lets the primitive choose.
 Descs describe(const ConvProblem& p) {
     constexpr Tag kActivations[] = {Tag::nwc, Tag::nhwc, Tag::ndhwc};
     constexpr Tag kWeights[] = {Tag::wio, Tag::hwio, Tag::dhwio};
@@ -100,19 +110,64 @@ class WeightReader final : public Kernel {
     PrimitiveCall call_;
 };
 
-/// Backward weights: a primitive that writes its own layout, and a reorder to the plain one.
+/// While it lives, oneDNN makes primitives for one thread.
+class OneThread {
+  public:
+    OneThread() : threads_(omp_get_max_threads()) { omp_set_num_threads(1); }
+    OneThread(const OneThread&) = delete;
+    OneThread& operator=(const OneThread&) = delete;
+    ~OneThread() { omp_set_num_threads(threads_); }
+
+  private:
+    int threads_;
+};
+
+/// Backward weights: blocks of images, each by a primitive of one thread that writes a sum of its
+/// own, in oneDNN's layout; then the sum of these sums, and a reorder to the plain layout. A
+/// primitive for several threads would add in an order that depends on their number.
 class WeightWriter final : public Kernel {
   public:
-    WeightWriter(PrimitiveCall call, std::unique_ptr<PrimitiveCall> reorder)
-        : call_(std::move(call)), reorder_(std::move(reorder)) {}
+    struct Block {
+        PrimitiveCall call;
+        dnnl::stream stream;
+    };
+    /// The blocks' sums of `floats` each lie behind one another in the scratch memory, from
+    /// `sums_begin` bytes on; their total is wanted in place of the first one.
+    WeightWriter(ContractionContext& context, std::vector<Block> blocks, int64_t sums_begin,
+                 int64_t floats, PrimitiveCall reorder)
+        : context_(context),
+          blocks_(std::move(blocks)),
+          sums_begin_(sums_begin),
+          floats_(floats),
+          reorder_(std::move(reorder)) {}
+
     void run(const CallContext&) override {
-        call_.run();
-        if (reorder_) reorder_->run();
+        auto* sums = reinterpret_cast<float*>(context_.arena().scratch() + sums_begin_);
+        std::atomic<dnnl_status_t> worst = dnnl_success;
+#pragma omp parallel
+        {
+#pragma omp for schedule(dynamic, 1)
+            for (Block& block : blocks_) {
+                const dnnl_status_t status = block.call.execute(block.stream);
+                if (status != dnnl_success) worst = status;
+            }
+#pragma omp for schedule(static)
+            for (int64_t i = 0; i < floats_; ++i) {
+                float sum = sums[i];
+                for (size_t b = 1; b < blocks_.size(); ++b)
+                    sum += sums[static_cast<int64_t>(b) * floats_ + i];
+                sums[i] = sum;
+            }
+        }
+        reorder_.check(worst);
+        reorder_.run();
     }
 
   private:
-    PrimitiveCall call_;
-    std::unique_ptr<PrimitiveCall> reorder_;
+    ContractionContext& context_;
+    std::vector<Block> blocks_;
+    int64_t sums_begin_, floats_;
+    PrimitiveCall reorder_;
 };
 
 auto forward_descriptor(const Descs& d, OnednnSession& session) {
@@ -162,31 +217,66 @@ std::unique_ptr<Kernel> conv_backward_data(const ConvProblem& p, ContractionCont
     return std::make_unique<WeightReader>(weights, std::move(call));
 }
 
+/// The images from `begin` up to `end` of a weight gradient, whose sums stay in f32 until the last
+/// one.
+ConvProblem block_of(ConvProblem p, int64_t begin, int64_t end) {
+    const auto at = [&](const float* data, const ir::Shape& shape, ir::DType type) {
+        const int64_t image = ir::Type{type, shape}.bytes() / shape[0];
+        return reinterpret_cast<const std::byte*>(data) + begin * image;
+    };
+    p.x_data = const_cast<float*>(reinterpret_cast<const float*>(at(p.x_data, p.x, p.x_type())));
+    p.y_data = const_cast<float*>(reinterpret_cast<const float*>(at(p.y_data, p.y, p.y_type())));
+    p.x[0] = p.y[0] = end - begin;
+    p.result_type = ir::DType::kF32;
+    return p;
+}
+
+/// How many blocks of images: as many as leave their sums small beside x and y.
+int64_t count_blocks(const ConvProblem& p) {
+    const auto bytes = [](const ir::Shape& shape) {
+        return ir::Type{ir::DType::kF32, shape}.bytes();
+    };
+    const int64_t most = std::max(kSumsBytes, (bytes(p.x) + bytes(p.y)) / 4) / bytes(p.weights);
+    return std::clamp<int64_t>(most, 1, std::min(kBlocksMost, p.batch()));
+}
+
 std::unique_ptr<Kernel> conv_backward_weights(const ConvProblem& p, ContractionContext& context) {
-    const Descs d = describe(p);
+    const OneThread one_thread;
     OnednnSession& session = session_of(context);
-    const auto hint = forward_hint(p, session);
-    if (!hint) return nullptr;
-    auto descriptor = compat::conv_backward_weights(session.engine, d.src, d.weights_any, d.dst,
-                                                    d.window, hint, session.attributes);
-    if (!choose_implementation(descriptor, [&](auto name) { return known_wrong(p, name); }))
-        return nullptr;
-    PrimitiveCall call(context, dnnl::convolution_backward_weights(descriptor),
-                       descriptor.scratchpad_desc(), p.where);
-    call.set(DNNL_ARG_SRC, d.src, p.x_data);
-    call.set(DNNL_ARG_DIFF_DST, d.dst, p.y_data);
-    const memory::desc blocked = descriptor.diff_weights_desc();
-    if (blocked == d.weights_plain) {
-        call.set(DNNL_ARG_DIFF_WEIGHTS, blocked, p.weights_data);
-        return std::make_unique<WeightWriter>(std::move(call), nullptr);
+    const int64_t count = count_blocks(p);
+    std::vector<WeightWriter::Block> blocks;
+    int64_t scratch_end = 0;
+    memory::desc sum;
+    for (int64_t i = 0; i < count; ++i) {
+        const ConvProblem block = block_of(p, p.batch() * i / count, p.batch() * (i + 1) / count);
+        const Descs d = describe(block);
+        const auto hint = forward_hint(block, session);
+        if (!hint) return nullptr;
+        auto descriptor = compat::conv_backward_weights(session.engine, d.src, d.weights_any, d.dst,
+                                                        d.window, hint, session.attributes);
+        if (!choose_implementation(descriptor, [&](auto name) { return known_wrong(block, name); }))
+            return nullptr;
+        // Blocks of another size may get another implementation, and another layout.
+        if (i > 0 && descriptor.diff_weights_desc() != sum) return nullptr;
+        sum = descriptor.diff_weights_desc();
+        PrimitiveCall call(context, dnnl::convolution_backward_weights(descriptor),
+                           descriptor.scratchpad_desc(), p.where, scratch_end);
+        scratch_end = call.scratch_end();
+        call.set(DNNL_ARG_SRC, d.src, block.x_data);
+        call.set(DNNL_ARG_DIFF_DST, d.dst, block.y_data);
+        blocks.push_back({std::move(call), dnnl::stream(session.engine)});
     }
-    auto reorder =
-        std::make_unique<PrimitiveCall>(make_reorder(context, blocked, d.weights_plain, p.where));
-    const int64_t offset = std::max(call.scratch_end(), reorder->scratch_end());
-    call.set_scratch(DNNL_ARG_DIFF_WEIGHTS, blocked, offset);
-    reorder->set_scratch(DNNL_ARG_FROM, blocked, offset);
-    reorder->set(DNNL_ARG_TO, d.weights_plain, p.weights_data);
-    return std::make_unique<WeightWriter>(std::move(call), std::move(reorder));
+    const memory::desc plain = describe(p).weights_plain;
+    PrimitiveCall reorder = make_reorder(context, sum, plain, p.where);
+    const int64_t sums_begin = std::max(scratch_end, reorder.scratch_end());
+    const auto sum_bytes = static_cast<int64_t>(sum.get_size());
+    for (int64_t i = 0; i < count; ++i)
+        blocks[static_cast<size_t>(i)].call.set_scratch(DNNL_ARG_DIFF_WEIGHTS, sum,
+                                                        sums_begin + i * sum_bytes);
+    reorder.set_scratch(DNNL_ARG_FROM, sum, sums_begin);
+    reorder.set(DNNL_ARG_TO, plain, p.weights_data);
+    return std::make_unique<WeightWriter>(context, std::move(blocks), sums_begin, sum_bytes / 4,
+                                          std::move(reorder));
 }
 
 /// Calls `make`. oneDNN says "not implemented" by an empty descriptor or by an exception, and both

@@ -1,6 +1,9 @@
-// oneDNN's two ways to multiply matrices. Transposed operands are read through strides.
+// Matrix products by oneDNN, as a primitive and by its BLAS function. Transposed operands are read
+// through strides.
 #include "runtime/contractions/onednn/matmul.h"
 
+#include <algorithm>
+#include <atomic>
 #include <future>
 
 #include "compiler/support/check.h"
@@ -13,12 +16,19 @@ namespace {
 
 using dnnl::memory;
 
+/// A matrix as seen after the transposition; `transposed` says how it lies in memory.
 memory::desc matrix(int64_t rows, int64_t columns, bool transposed, ir::DType type) {
     const memory::dims strides = transposed ? memory::dims{1, rows} : memory::dims{columns, 1};
     return {{rows, columns},
             type == ir::DType::kBf16 ? memory::data_type::bf16 : memory::data_type::f32,
             strides};
 }
+
+/// Blocks have at least this many rows, columns and terms, so that oneDNN's copies of operands stay
+/// small beside the products.
+constexpr int64_t kBlockRows = 32, kBlockColumns = 96, kBlockTerms = 1024;
+/// Enough for many threads, and small beside the operands.
+constexpr int64_t kBlocksMost = 16;
 
 class MatmulKernel final : public Kernel {
   public:
@@ -29,6 +39,29 @@ class MatmulKernel final : public Kernel {
     PrimitiveCall call_;
 };
 
+struct Range {
+    int64_t begin, end;
+    int64_t size() const { return end - begin; }
+};
+
+/// c[rows, columns] = the sum over `terms` of a b. `c` is the whole matrix. Returns oneDNN's
+/// status, because an exception must not leave a parallel region.
+dnnl_status_t run_sgemm(const MatmulProblem& p, Range rows, Range columns, Range terms, float* c) {
+    const int64_t a_stride = p.transpose_a ? p.m : p.k, b_stride = p.transpose_b ? p.k : p.n;
+    const float* a = p.a + (p.transpose_a ? terms.begin * a_stride + rows.begin
+                                          : rows.begin * a_stride + terms.begin);
+    const float* b = p.b + (p.transpose_b ? columns.begin * b_stride + terms.begin
+                                          : terms.begin * b_stride + columns.begin);
+    return dnnl_sgemm(p.transpose_a ? 'T' : 'N', p.transpose_b ? 'T' : 'N', rows.size(),
+                      columns.size(), terms.size(), 1.0f, a, a_stride, b, b_stride, 0.0f,
+                      c + rows.begin * p.n + columns.begin, p.n);
+}
+
+void check_sgemm(dnnl_status_t status, const MatmulProblem& p) {
+    GMC_CHECK(status == dnnl_success, "oneDNN's sgemm failed with status {} in {}",
+              static_cast<int>(status), p.where);
+}
+
 class SgemmKernel final : public Kernel {
   public:
     SgemmKernel(MatmulProblem problem, std::shared_future<void> compiled)
@@ -37,16 +70,60 @@ class SgemmKernel final : public Kernel {
     ~SgemmKernel() override { compiled_.wait(); }
     void run(const CallContext&) override {
         const MatmulProblem& p = problem_;
-        const dnnl_status_t status = dnnl_sgemm(
-            p.transpose_a ? 'T' : 'N', p.transpose_b ? 'T' : 'N', p.m, p.n, p.k, 1.0f, p.a,
-            p.transpose_a ? p.m : p.k, p.b, p.transpose_b ? p.k : p.n, 0.0f, p.c, p.n);
-        GMC_CHECK(status == dnnl_success, "oneDNN's sgemm failed with status {} in {}",
-                  static_cast<int>(status), p.where);
+        check_sgemm(run_sgemm(p, {0, p.m}, {0, p.n}, {0, p.k}, p.c), p);
     }
 
   private:
     MatmulProblem problem_;
     std::shared_future<void> compiled_;
+};
+
+/// Each block is computed by one thread. Blocks of terms, which exist where the result is small,
+/// leave their sums in scratch memory; these are added in the blocks' order.
+class BlocksKernel final : public Kernel {
+  public:
+    BlocksKernel(MatmulProblem problem, ContractionContext& context,
+                 std::shared_future<void> compiled)
+        : p_(std::move(problem)), arena_(context.arena()), compiled_(std::move(compiled)) {
+        columns_ = std::clamp<int64_t>(p_.n / kBlockColumns, 1, kBlocksMost);
+        rows_ = std::clamp<int64_t>(p_.m / kBlockRows, 1, kBlocksMost / columns_);
+        terms_ = std::clamp<int64_t>(p_.k / kBlockTerms, 1, kBlocksMost / columns_ / rows_);
+        arena_.reserve_scratch((terms_ - 1) * sum_elements() * 4);
+    }
+    ~BlocksKernel() override { compiled_.wait(); }
+
+    void run(const CallContext&) override {
+        auto* scratch = reinterpret_cast<float*>(arena_.scratch());
+        std::atomic<dnnl_status_t> worst = dnnl_success;
+#pragma omp parallel
+        {
+#pragma omp for schedule(dynamic, 1)
+            for (int64_t block = 0; block < columns_ * rows_ * terms_; ++block) {
+                const int64_t term = block % terms_, row = block / terms_ % rows_;
+                const dnnl_status_t status = run_sgemm(
+                    p_, range(p_.m, row, rows_), range(p_.n, block / terms_ / rows_, columns_),
+                    range(p_.k, term, terms_),
+                    term == 0 ? p_.c : scratch + (term - 1) * sum_elements());
+                if (status != dnnl_success) worst = status;
+            }
+#pragma omp for schedule(static)
+            for (int64_t i = 0; i < sum_elements(); ++i)
+                for (int64_t term = 1; term < terms_; ++term)
+                    p_.c[i] += scratch[(term - 1) * sum_elements() + i];
+        }
+        check_sgemm(worst, p_);
+    }
+
+  private:
+    static Range range(int64_t size, int64_t block, int64_t blocks) {
+        return {size * block / blocks, size * (block + 1) / blocks};
+    }
+    int64_t sum_elements() const { return p_.m * p_.n; }
+
+    MatmulProblem p_;
+    Arena& arena_;
+    std::shared_future<void> compiled_;
+    int64_t columns_, rows_, terms_;  ///< how many blocks there are along each
 };
 
 /// Runs a first sgemm on another thread. In it oneDNN compiles the code that all sgemms share,
@@ -88,6 +165,11 @@ std::unique_ptr<Kernel> make_onednn_sgemm(const MatmulProblem& problem,
     if (TuningCache* tuning = context.tuning())
         tuning->before_measuring([compiled] { compiled.wait(); });
     return std::make_unique<SgemmKernel>(problem, compiled);
+}
+
+std::unique_ptr<Kernel> make_onednn_blocks(const MatmulProblem& problem,
+                                           ContractionContext& context) {
+    return std::make_unique<BlocksKernel>(problem, context, compile_sgemm());
 }
 
 }  // namespace gmc::runtime

@@ -1,5 +1,5 @@
-// Matrix products by oneDNN, in two ways: its matmul primitive, and its BLAS function sgemm, which
-// is faster for some shapes.
+// Matrix products by oneDNN, in three ways: its matmul primitive; its BLAS function sgemm, which is
+// faster for some shapes; and blocks, each an sgemm of one thread.
 #pragma once
 
 #include <memory>
@@ -14,5 +14,10 @@ std::unique_ptr<Kernel> make_onednn_matmul(const MatmulProblem& problem,
                                            ContractionContext& context);
 std::unique_ptr<Kernel> make_onednn_sgemm(const MatmulProblem& problem,
                                           ContractionContext& context);
+/// Cuts the product into blocks of rows, columns and, for long sums, of terms. The cuts depend on
+/// the shape only, so any number of threads gives the same bits, which the other two promise for no
+/// shape.
+std::unique_ptr<Kernel> make_onednn_blocks(const MatmulProblem& problem,
+                                           ContractionContext& context);
 
 }  // namespace gmc::runtime

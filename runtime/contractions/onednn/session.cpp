@@ -1,4 +1,5 @@
-// Primitives with prepared arguments, and the cache of weights in other layouts.
+// Primitives with prepared arguments, and the cache of weights in other layouts, which all kernels
+// of a context share.
 #include "runtime/contractions/onednn/session.h"
 
 #include "compiler/support/check.h"
@@ -12,12 +13,16 @@ OnednnSession& session_of(ContractionContext& context) {
 }
 
 PrimitiveCall::PrimitiveCall(ContractionContext& context, dnnl::primitive primitive,
-                             const dnnl::memory::desc& scratchpad, std::string where)
-    : context_(&context), primitive_(std::move(primitive)), where_(std::move(where)) {
+                             const dnnl::memory::desc& scratchpad, std::string where,
+                             int64_t scratch_begin)
+    : context_(&context),
+      primitive_(std::move(primitive)),
+      scratch_end_(scratch_begin),
+      where_(std::move(where)) {
     const auto bytes = static_cast<int64_t>(scratchpad.get_size());
     if (bytes == 0) return;
-    set_scratch(DNNL_ARG_SCRATCHPAD, scratchpad, 0);
-    scratch_end_ = align_up(bytes, kTensorAlignment);
+    set_scratch(DNNL_ARG_SCRATCHPAD, scratchpad, scratch_begin);
+    scratch_end_ = align_up(scratch_begin + bytes, kTensorAlignment);
 }
 
 void PrimitiveCall::set(int argument, const dnnl::memory& memory) {
@@ -44,12 +49,16 @@ void PrimitiveCall::follow_scratch() {
     scratch_seen_ = scratch;
 }
 
-void PrimitiveCall::run() {
+dnnl::stream& PrimitiveCall::session_stream() { return session_of(*context_).stream; }
+
+dnnl_status_t PrimitiveCall::execute(dnnl::stream& stream) {
     follow_scratch();
-    const dnnl_stream_t stream = session_of(*context_).stream.get();
-    dnnl_status_t status = dnnl_primitive_execute(
-        primitive_.get(), stream, static_cast<int>(arguments_.size()), arguments_.data());
-    if (status == dnnl_success) status = dnnl_stream_wait(stream);
+    const dnnl_status_t status = dnnl_primitive_execute(
+        primitive_.get(), stream.get(), static_cast<int>(arguments_.size()), arguments_.data());
+    return status == dnnl_success ? dnnl_stream_wait(stream.get()) : status;
+}
+
+void PrimitiveCall::check(dnnl_status_t status) const {
     GMC_CHECK(status == dnnl_success, "oneDNN failed with status {} in {}",
               static_cast<int>(status), where_);
 }

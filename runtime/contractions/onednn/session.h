@@ -17,9 +17,11 @@ namespace gmc::runtime {
 /// moves.
 class PrimitiveCall {
   public:
-    /// `scratchpad` comes from the primitive descriptor; `where` names the op in errors.
+    /// `scratchpad` comes from the primitive descriptor, and lies `scratch_begin` bytes from the
+    /// start of the scratch memory; `where` names the op in errors.
     PrimitiveCall(ContractionContext& context, dnnl::primitive primitive,
-                  const dnnl::memory::desc& scratchpad, std::string where);
+                  const dnnl::memory::desc& scratchpad, std::string where,
+                  int64_t scratch_begin = 0);
 
     /// Sets an argument at a fixed address.
     void set(int argument, const dnnl::memory::desc& desc, const float* data);
@@ -32,10 +34,16 @@ class PrimitiveCall {
     int64_t scratch_end() const { return scratch_end_; }
 
     /// Throws an InternalError that names the op when oneDNN fails.
-    void run();
+    void run() { check(execute(session_stream())); }
+    /// For calls that run at the same time, on a stream each: returns oneDNN's status, because an
+    /// exception must not leave a parallel region.
+    dnnl_status_t execute(dnnl::stream& stream);
+    /// Throws like run() unless `status` is dnnl_success.
+    void check(dnnl_status_t status) const;
 
   private:
     void follow_scratch();
+    dnnl::stream& session_stream();
 
     struct InScratch {
         dnnl::memory memory;

@@ -1,4 +1,4 @@
-// For each band of rows of the result x:
+// Data gradients of convolutions whose x has few channels. For each band of rows of the result x:
 //   panel[y point, (tap, c)] = y[y point, F] W[F, (tap, c)]   a matrix product that uses all lanes
 //   rows[y row, (kd, kh)]    = the panel's rows, added up along the last axis
 //   x row                    = the sum of rows[y row, (kd, kh)] over the taps that reach it
@@ -111,6 +111,7 @@ FewChannelsBackwardData::FewChannelsBackwardData(const ConvProblem& p, Contracti
     arena_.reserve_scratch(4 * (packed_floats_ + threads_ * own_floats()));
 }
 
+/// Lists, for each row of x over the two outer axes, which rows of `rows` are added up for it.
 void FewChannelsBackwardData::find_terms() {
     for (int64_t d = 0; d < l_.x[0]; ++d)
         for (int64_t h = 0; h < l_.x[1]; ++h) {
@@ -126,6 +127,7 @@ void FewChannelsBackwardData::find_terms() {
     first_.push_back(static_cast<int64_t>(offsets_.size()));
 }
 
+/// The band of rows [begin, end) along `axis`, with the rows of y that reach any of them.
 Band FewChannelsBackwardData::make_band(int axis, int64_t begin, int64_t end) const {
     int64_t y_begin = l_.y[axis], y_end = 0;
     for (int64_t i = begin; i < end; ++i)
@@ -170,6 +172,8 @@ void cast_piece(TileFunction cast, const float* from, float* to, int64_t count) 
     cast(call);
 }
 
+/// Reorders the weights [tap, c, F] to [F, (tap, c)], in f32, with zeros up to whole vectors: the
+/// right side of the matrix product.
 void FewChannelsBackwardData::pack_weights(float* packed) const {
     const int64_t columns_used = l_.taps() * l_.channels;
     const auto* halves = reinterpret_cast<const uint16_t*>(weights_);
@@ -203,6 +207,7 @@ void FewChannelsBackwardData::compute_rows(int64_t image, const Band& band, cons
     }
 }
 
+/// Computes `rows`, then each row of x from it.
 void FewChannelsBackwardData::compute_band(int64_t image, const Band& band, const float* packed,
                                            const OwnMemory& own) const {
     compute_rows(image, band, packed, own);

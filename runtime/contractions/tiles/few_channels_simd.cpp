@@ -1,5 +1,6 @@
-// See few_channels_simd.h. Compiled once per SIMD target; the one for this machine is chosen at run
-// time.
+// The inner loops of few_channels_backward_data: a matrix product in register tiles, and two ways
+// to add up overlapping pieces. Compiled once per SIMD target; the one for this machine is chosen
+// at run time.
 #include "runtime/kernels/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -63,6 +64,8 @@ void product_rows(const PanelProduct& p, int64_t column) {
         product_tile<kRows, kVectors>(p, std::min(row, p.rows - kRows), column);
 }
 
+/// Goes over the columns in stripes of three, two and one vectors; a stripe has as many rows per
+/// tile as fill the registers.
 void PanelProductTarget(const PanelProduct& p) {
     const auto lanes = static_cast<int64_t>(hn::Lanes(D()));
     int64_t vectors = p.columns / lanes, column = 0;
@@ -114,6 +117,8 @@ void fold_in_memory(const FoldRow& f) {
     }
 }
 
+/// Folds in registers where a piece is shorter than a vector; five rows at once, so that the
+/// additions of one row need not wait for each other.
 void FoldRowTarget(const FoldRow& f) {
     const auto lanes = static_cast<int64_t>(hn::Lanes(D()));
     if (f.width >= lanes || f.step > f.width) return fold_in_memory(f);
@@ -126,6 +131,7 @@ void FoldRowTarget(const FoldRow& f) {
         std::fill(f.out + row * f.stride + written, f.out + row * f.stride + f.length, 0.0f);
 }
 
+/// Adds up the rows a vector of columns at a time.
 void SumRowsTarget(const SumRows& s) {
     const D d;
     const auto lanes = static_cast<int64_t>(hn::Lanes(d));

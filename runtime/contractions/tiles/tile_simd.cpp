@@ -1,4 +1,6 @@
-// See tile_simd.h. Compiled once per SIMD target; the one for this machine is chosen at run time.
+// Register tiles. A tile is a template over its number of rows and vectors, so that all of its sums
+// are registers that the compiler names; the functions at the end choose the template for a tile's
+// size. Compiled once per SIMD target; the one for this machine is chosen at run time.
 #include "runtime/kernels/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -32,6 +34,8 @@ struct FirstLanes {
 };
 #endif
 
+/// Sets all sums of a tile to zero. The pragmas here and below unroll the loops, without which the
+/// compiler would keep the array of sums in memory.
 template <int kRows, int kVectors>
 HWY_INLINE void clear(V (&sum)[kRows][kVectors]) {
 #pragma GCC unroll 8
@@ -68,6 +72,7 @@ HWY_INLINE void add_products(const float* const (&left)[kRows], int64_t at, cons
     }
 }
 
+/// Stores the sums of a tile, or adds them to what is there.
 template <int kRows, int kVectors, class Last>
 HWY_INLINE void write(const V (&sum)[kRows][kVectors], bool add, int64_t stride, const Last& last,
                       float* out) {
@@ -85,6 +90,7 @@ HWY_INLINE void write(const V (&sum)[kRows][kVectors], bool add, int64_t stride,
         }
 }
 
+/// Stores the sums rounded to bf16.
 template <int kRows, int kVectors>
 HWY_INLINE void write_bf16(const V (&sum)[kRows][kVectors], int64_t stride, uint16_t* out) {
     const D d;
@@ -154,6 +160,7 @@ void all_columns(const Tile& t) {
 #endif
 }
 
+/// Turns the number of rows into a template argument.
 template <bool kPairs, typename Tile>
 void all_rows(const Tile& t) {
     switch (t.rows) {
@@ -204,6 +211,8 @@ HWY_INLINE void store_sums(const V (&sum)[4], float* to) {
 #endif
 }
 
+/// A tile of dot products: sums run along `depth` in the lanes of a vector, which are added up at
+/// the end.
 template <int kRows, int kColumns>
 void run_dots(const DotTile& t) {
     const D d;

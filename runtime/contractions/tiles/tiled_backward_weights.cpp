@@ -1,10 +1,10 @@
-// The weights are seen as a matrix [taps channels, F], whose rows are (tap, channel). A tile is six
-// rows and 64 filters of it, which fill 24 vector registers. Tiles are grouped into units: all
-// tiles of 64 filters and of some channels. A unit has few enough weights that they stay in the
-// second-level cache, next to some images, while the unit goes through the batch.
-// With bf16, an element is a pair: the same element of two images, for which x and y are
-// interleaved first. The sum over pairs of images is the sum over images, so everything else is as
-// for floats, with half as many images.
+// Weight gradients in register tiles. The weights are seen as a matrix [taps channels, F], whose
+// rows are (tap, channel). A tile is six rows and 64 filters of it, which fill 24 vector registers.
+// Tiles are grouped into units: all tiles of 64 filters and of some channels. A unit has few enough
+// weights that they stay in the second-level cache, next to some images, while the unit goes
+// through the batch. With bf16, an element is a pair: the same element of two images, for which x
+// and y are interleaved first. The sum over pairs of images is the sum over images, so everything
+// else is as for floats, with half as many images.
 #include "runtime/contractions/tiles/tiled_backward_weights.h"
 
 #include <omp.h>
@@ -18,7 +18,7 @@
 namespace gmc::runtime {
 namespace {
 
-/// The weights of a unit, in a second-level cache of 1 MB.
+/// The weights of a unit. Together with the images they fill most of a second-level cache of 1 MB.
 constexpr int64_t kUnitBytes = 416 << 10;
 /// The images next to them.
 constexpr int64_t kImagesBytes = 384 << 10;
@@ -78,6 +78,8 @@ class TiledBackwardWeights final : public Kernel {
     int threads_;
 };
 
+/// Chooses how many images are gone through at once, lists the points of each tap and the tiles,
+/// and reserves scratch memory.
 TiledBackwardWeights::TiledBackwardWeights(const ConvProblem& p, ContractionContext& context)
     : l_(p),
       pairs_(!p.is_f32()),
@@ -131,6 +133,8 @@ std::vector<PointPair> TiledBackwardWeights::make_points(int64_t tap) const {
     return points;
 }
 
+/// Where the rows of a tile begin in x: in the padded copy, each (tap, channel) has its own place;
+/// without a copy, all rows have one tap, whose points are in points_.
 void TiledBackwardWeights::add_tile(int64_t column, int64_t row, int rows, int64_t unit) {
     WeightTile tile{row,  column, rows,
                     unit, {},     copies_x() ? 0 : static_cast<size_t>(row / l_.channels)};
@@ -164,6 +168,7 @@ void TiledBackwardWeights::make_tiles() {
     }
 }
 
+/// Cuts rows of weights into tiles of six.
 void TiledBackwardWeights::add_tiles(int64_t column, int64_t first, int64_t rows, int64_t unit) {
     for (int64_t row = 0; row < rows; row += kTileRows)
         add_tile(column, first + row, static_cast<int>(std::min<int64_t>(kTileRows, rows - row)),
@@ -223,6 +228,8 @@ void TiledBackwardWeights::run_tiles(int64_t first, int64_t last, const float* x
     }
 }
 
+/// First all threads make the pairs and the padded copy, then each thread takes a contiguous share
+/// of the tiles and goes through it unit by unit.
 void TiledBackwardWeights::run(const CallContext&) {
     auto* scratch = reinterpret_cast<float*>(arena_.scratch());
     float *x_pairs = scratch, *y_pairs = x_pairs + pairs_floats_[0];

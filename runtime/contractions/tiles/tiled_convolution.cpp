@@ -1,10 +1,10 @@
-// "From" is the tensor that is read (x, or y when backwards), "to" the one that is written. A slice
-// is the part of the weights between 64 channels of "to" and some channels of "from". Backwards,
-// points of "to" whose positions agree modulo the strides use the same taps; they form a phase. The
-// weights of a slice and phase stay in the second-level cache while some images go through their
-// points.
-// With bf16, an element of "from" and of the weights is a pair of neighbouring channels of "from".
-// Sums over channels are half as long, and everything else is as for floats.
+// Convolutions and data gradients in register tiles. "From" is the tensor that is read (x, or y
+// when backwards), "to" the one that is written. A slice is the part of the weights between 64
+// channels of "to" and some channels of "from". Backwards, points of "to" whose positions agree
+// modulo the strides use the same taps; they form a phase. The weights of a slice and phase stay in
+// the second-level cache while some images go through their points. With bf16, an element of "from"
+// and of the weights is a pair of neighbouring channels of "from". Sums over channels are half as
+// long, and everything else is as for floats.
 #include "runtime/contractions/tiles/tiled_convolution.h"
 
 #include <omp.h>
@@ -23,6 +23,7 @@ namespace {
 // some images.
 constexpr int64_t kSliceBytes = 416 << 10;
 constexpr int64_t kImagesBytes = 200 << 10;
+/// Fewer channels per slice would mean short sums, with the work of starting each tile around them.
 constexpr int64_t kDepthLeast = 32;
 
 /// x or y, as the tensor that this kernel reads or writes.
@@ -104,6 +105,8 @@ class TiledConv final : public Kernel {
     Epilogue* epilogue_ = nullptr;
 };
 
+/// Chooses the channels per slice and the images per round so that both fit their share of the
+/// cache.
 TiledConv::TiledConv(const ConvProblem& p, ContractionContext& context)
     : forward_(p.direction == ConvProblem::Direction::kForward),
       pairs_(!p.is_f32()),
@@ -127,6 +130,7 @@ TiledConv::TiledConv(const ConvProblem& p, ContractionContext& context)
     arena_.reserve_scratch(4 * l_.taps() * from_.channels * to_.channels);
 }
 
+/// The most taps that points of one phase use.
 int64_t TiledConv::taps_per_phase() const {
     int64_t taps = 1;
     for (int axis = 0; axis < 3; ++axis)
@@ -134,6 +138,7 @@ int64_t TiledConv::taps_per_phase() const {
     return taps;
 }
 
+/// Lists the points phase by phase.
 void TiledConv::make_points() {
     const int64_t* size = to_.size;
     for (int64_t d0 = 0; d0 < phases_along(0); ++d0)
@@ -147,6 +152,7 @@ void TiledConv::make_points() {
     phases_.push_back(points_.size());
 }
 
+/// Lists the taps of a point that are not in the padding.
 void TiledConv::add_point(int64_t d, int64_t h, int64_t w) {
     Point point{to_.at(d, h, w), static_cast<int64_t>(taps_.size()), 0};
     for (int64_t kd = 0; kd < l_.kernel[0]; ++kd)
@@ -182,6 +188,7 @@ void TiledConv::pack_weights(float* packed, Pack pack) const {
         }
 }
 
+/// Computes all points of a phase, each for all images at hand, six at a time.
 void TiledConv::run_slice(const Slice& s, const float* packed) const {
     const int64_t columns = columns_at(s.to_channel);
     packed += s.to_channel * l_.taps() * from_.channels + s.from_channel * columns;
@@ -198,6 +205,8 @@ void TiledConv::run_slice(const Slice& s, const float* packed) const {
     }
 }
 
+/// Goes through the images in rounds; a round is complete when all slices have been added up, and
+/// then the epilogue gets it.
 void TiledConv::run_images(int64_t begin, int64_t end, const float* packed) const {
     for (int64_t image = begin; image < end; image += images_at_once_) {
         const int64_t image_end = std::min(image + images_at_once_, end);
@@ -240,15 +249,15 @@ std::unique_ptr<Kernel> make_tiled_conv(const ConvProblem& p, ContractionContext
 }
 
 bool prefers_tiled_conv(const ConvProblem& p) {
+    constexpr int64_t kImagesLeast = 4;
     const bool forward = p.direction == ConvProblem::Direction::kForward;
     const int64_t from = forward ? p.channels() : p.filters(),
                   to = forward ? p.filters() : p.channels();
-    // Fewer than two images per thread leave registers empty; with short sums and few columns the
-    // work around them dominates. Measured on Zen 5, two threads, milliseconds here and by oneDNN
-    // 2.6.3: 128 to 256 channels, 5x5, 14x14 with stride 2, batch 128: forward 17.0 and 17.4,
-    // backward 16.9 and 20.0; 1 to 64 channels at 28x28: 1.0 and 0.7.
-    return p.batch() >= 2 * omp_get_max_threads() && from >= 3 &&
-           (to >= 64 || (to >= 32 && from >= 4));
+    // Fewer than two images for each of two threads leave registers empty; with short sums and few
+    // columns the work around them dominates. Measured on Zen 5, two threads, milliseconds here and
+    // by oneDNN 2.6.3: 128 to 256 channels, 5x5, 14x14 with stride 2, batch 128: forward 17.0 and
+    // 17.4, backward 16.9 and 20.0; 1 to 64 channels at 28x28: 1.0 and 0.7.
+    return p.batch() >= kImagesLeast && from >= 3 && (to >= 64 || (to >= 32 && from >= 4));
 }
 
 }  // namespace gmc::runtime

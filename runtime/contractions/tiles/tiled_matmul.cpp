@@ -1,7 +1,8 @@
-// Three forms. a b: 64 columns of b at a time stay in the second-level cache while all rows of a
-// pass. a b^T: dot products with four rows of b at a time. a^T b, which is a weight gradient: the
-// sum is only as long as the batch, and b stays in cache while some rows of the result are
-// finished.
+// Matrix products in register tiles, in three forms:
+// - a b: 64 columns of b at a time stay in the second-level cache while all rows of a pass.
+// - a b^T: dot products with four rows of b at a time.
+// - a^T b, which is a weight gradient: the sum is only as long as the batch, and b stays in cache
+//   while some rows of the result are finished.
 #include "runtime/contractions/tiles/tiled_matmul.h"
 
 #include <omp.h>
@@ -30,6 +31,9 @@ constexpr int64_t kDepthMost = 2048;
 /// Bytes of rows of b for dot products. These come from the second-level cache, and the tile's rows
 /// of a from the first-level one.
 constexpr int64_t kDotBlockBytes = 128 << 10;
+/// With fewer rows most threads have nothing to do. Like all rules of choice it does not know the
+/// number of threads, on which the bits must not depend.
+constexpr int64_t kRowsLeast = 4;
 /// Smaller products are finished before a second thread would have started.
 constexpr int64_t kSerialProducts = 1 << 17;
 
@@ -77,6 +81,8 @@ class TiledMatmul final : public Kernel {
         return std::max(bytes / (4 * p_.n) / kTileRows * kTileRows, least);
     }
 
+    /// Computes some rows of the result: 64 columns at a time, and of these six rows at a time.
+    /// Sums longer than kDepthMost are added up in pieces.
     void run_rows(Rows rows) const {
         if (p_.transpose_b) return run_dot_products(rows);
         for (int64_t column = 0; column < p_.n; column += kTileColumns)
@@ -128,7 +134,7 @@ std::unique_ptr<Kernel> make_tiled_matmul(const MatmulProblem& p, ContractionCon
     constexpr int64_t kOffsetMost = std::numeric_limits<int32_t>::max();
     if (p.transpose_a && (p.transpose_b || p.k * std::max(p.m, p.n) > kOffsetMost)) return nullptr;
     const int64_t along = p.transpose_b ? p.k : p.n;
-    if (along < kTileVector || p.m < 2 * omp_get_max_threads()) return nullptr;
+    if (along < kTileVector || p.m < kRowsLeast) return nullptr;
     if (along % kTileVector != 0 && vector_bits() < 32 * kTileVector) return nullptr;
     return std::make_unique<TiledMatmul>(p);
 }

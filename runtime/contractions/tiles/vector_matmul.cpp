@@ -1,4 +1,5 @@
-// Picks the loop for a product with vectors, and divides it among threads.
+// Products with vectors: picks the loop (vector_simd.h) for the shape, and divides the result among
+// threads.
 #include "runtime/contractions/tiles/vector_matmul.h"
 
 #include <omp.h>
@@ -13,7 +14,7 @@ namespace {
 
 /// Products with fewer multiplications run on one thread.
 constexpr int64_t kWorthThreads = 1 << 15;
-/// Threads start at multiples of a cache line, so that no two write the same line.
+/// Threads start at multiples of a cache line (16 floats), so that no two write the same line.
 constexpr int64_t kLine = 16;
 
 class VectorMatmul final : public Kernel {
@@ -26,12 +27,12 @@ class VectorMatmul final : public Kernel {
         if (epilogue_ != nullptr) epilogue_->begin(context);
         // A unit of work is a row of an outer product, or else one number of the result.
         const int64_t width = p_.k == 1 ? p_.n : 1, line = p_.k == 1 ? 1 : kLine;
-        const int64_t steps = p_.m * p_.n / width, lines = (steps + line - 1) / line;
+        const int64_t units = p_.m * p_.n / width, lines = (units + line - 1) / line;
 #pragma omp parallel num_threads(threads_)
         {
             const int64_t thread = omp_get_thread_num(), threads = omp_get_num_threads();
-            const int64_t begin = std::min(lines * thread / threads * line, steps),
-                          end = std::min(lines * (thread + 1) / threads * line, steps);
+            const int64_t begin = std::min(lines * thread / threads * line, units),
+                          end = std::min(lines * (thread + 1) / threads * line, units);
             if (begin < end) {
                 compute(begin, end);
                 if (epilogue_ != nullptr)

@@ -1,4 +1,5 @@
-// See vector_simd.h. Compiled once per SIMD target; the one for this machine is chosen at run time.
+// The inner loops of vector_matmul, as templates over the element types of operands and result.
+// Compiled once per SIMD target; the one for this machine is chosen at run time.
 #include "runtime/kernels/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE

@@ -1,7 +1,8 @@
-// "From" is the tensor that is read (x, or y when backwards), "to" the one that is written. A unit
-// of work is some rows of tiles of an image: their patches are transformed to 16 frequencies, each
-// frequency is a matrix product, and the products are transformed back. A unit stays in the
-// second-level cache.
+// Winograd's convolution. "From" is the tensor that is read (x, or y when backwards), "to" the one
+// that is written. A unit of work is some rows of tiles of an image: their patches are transformed
+// to 16 frequencies, each frequency is a matrix product over channels, and the products are
+// transformed back. A unit stays in the second-level cache.
+//   patches [tiles, C] per frequency   x   weights [C, F] per frequency   ->   products [tiles, F]
 #include "runtime/contractions/tiles/winograd_convolution.h"
 
 #include <omp.h>
@@ -16,7 +17,7 @@ namespace gmc::runtime {
 namespace {
 
 constexpr int64_t kFrequencies = 16;
-/// Bytes of the frequencies of both sides, in a second-level cache of 1 MB.
+/// Bytes of the frequencies of both sides of a unit: half of a second-level cache of 1 MB.
 constexpr int64_t kUnitBytes = 512 << 10;
 
 class WinogradConv final : public Kernel {
@@ -99,6 +100,7 @@ void WinogradConv::transform_weights(float* to) const {
         }
 }
 
+/// Transforms the patches of a unit, multiplies, and transforms back.
 void WinogradConv::run_unit(int64_t unit, const float* weights, float* memory) const {
     const int64_t example = unit / units_, first = unit % units_ * unit_rows_;
     const int64_t rows = std::min(unit_rows_, tile_rows_ - first), tiles = rows * tile_columns_;

@@ -1,4 +1,5 @@
-// See winograd_simd.h. Compiled once per SIMD target; the one for this machine is chosen at run
+// The transforms of Winograd's convolution, which only add and subtract. Each works on a vector of
+// channels at a time. Compiled once per SIMD target; the one for this machine is chosen at run
 // time.
 #include "runtime/kernels/simd_targets.h"
 
@@ -31,6 +32,8 @@ HWY_INLINE void times_a(const V& m0, const V& m1, const V& m2, const V& m3, V (&
     to[1] = hn::Sub(hn::Sub(m1, m2), m3);
 }
 
+/// For each tile of a row: finds its 16 inputs (zeros outside of the image), multiplies rows and
+/// then columns by B.
 void InputTarget(const WinogradInput& input) {
     const D d;
     const auto lanes = static_cast<int64_t>(hn::Lanes(d));
@@ -63,6 +66,8 @@ void InputTarget(const WinogradInput& input) {
     }
 }
 
+/// For each tile of a row: multiplies rows and then columns by A, and stores the results that lie
+/// inside the image.
 void OutputTarget(const WinogradOutput& output) {
     const D d;
     const auto lanes = static_cast<int64_t>(hn::Lanes(d));

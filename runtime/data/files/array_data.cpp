@@ -1,4 +1,5 @@
-// Pieces of a megabyte into bytes or floats, then the checks.
+// Reads a stored array as a field: in pieces of a megabyte into a vector of bytes or floats, then
+// checks the values. An array too large for memory stays in its file instead (paged_array.h).
 #include "runtime/data/files/array_data.h"
 
 #include <fmt/ranges.h>
@@ -16,6 +17,7 @@
 namespace gmc::runtime {
 namespace {
 
+/// Large enough that the calls cost nothing, small enough for the second-level cache.
 constexpr size_t kPieceBytes = size_t{1} << 20;
 
 /// One array that is read whole into a vector of T: the stored bytes, or floats.
@@ -77,6 +79,7 @@ bool ArrayReader<T>::read() {
     return true;
 }
 
+/// Column-major values are read whole and then moved into row-major order, 64 examples at a time.
 template <typename T>
 void ArrayReader<T>::make_row_major() {
     constexpr size_t kExamplesAtOnce = 64;  // so that what is written stays in the caches
@@ -105,6 +108,7 @@ void ArrayReader<T>::check_scaling(ValueRange range) {
             "stays 0 and 1");
 }
 
+/// Single integers without a range or classes are taken for labels: counts their classes.
 template <typename T>
 void ArrayReader<T>::count_classes() {
     const std::vector<float> labels(values_.begin(), values_.end());

@@ -39,7 +39,7 @@ struct ValueRules {
     int64_t block = 0;
 };
 
-/// Examples of a block of so many values each: half a megabyte of floats.
+/// How many examples make a block of half a megabyte of floats, for examples of this many values.
 int64_t usual_block(uint64_t example_values);
 
 /// Reads an array as float32; bytes stay bytes in memory. What is too large for memory is looked at

@@ -1,3 +1,4 @@
+// Turns bytes into floats by a multiplication, an addition and a division, a vector at a time.
 // Compiled once per SIMD target; the one for this machine is chosen at run time.
 #include "runtime/kernels/simd_targets.h"
 

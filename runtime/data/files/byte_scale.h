@@ -1,4 +1,4 @@
-// Bytes as floats.
+// Turns bytes into floats by arithmetic, where that gives the exact values (byte_values.h decides).
 #pragma once
 
 #include <cstddef>

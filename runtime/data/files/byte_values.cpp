@@ -1,11 +1,12 @@
-// A table has the values; whether arithmetic gives all of them is tried out.
+// What bytes stand for. A table has the value of each byte; arithmetic is faster, so when the table
+// is made it is tried out whether arithmetic gives all 256 values to the bit.
 #include "runtime/data/files/byte_values.h"
 
 namespace gmc::runtime {
 namespace {
 
-/// The values of all bytes, in one go and one by one: vectors and what is left of them may round
-/// differently.
+/// Whether `scale` gives the values of the table for all bytes. It is asked for all at once and one
+/// by one, since vectors and the rest behind them might round differently.
 bool gives(const ByteScale& scale, const std::array<float, 256>& table) {
     std::array<uint8_t, 256> bytes;
     std::array<float, 256> together, apart;

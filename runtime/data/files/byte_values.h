@@ -1,4 +1,4 @@
-// What bytes stand for.
+// What bytes of pictures stand for as floats.
 #pragma once
 
 #include <array>

@@ -1,4 +1,6 @@
-// Slots for examples, a map of which is where, and blocks read into free slots.
+// A field whose examples stay in their file. There are slots for examples, a map that says which
+// example is in which slot, and blocks of neighbouring examples that are read into free slots when
+// one of them is asked for.
 #include "runtime/data/files/paged_array.h"
 
 #include <algorithm>
@@ -6,6 +8,8 @@
 
 namespace gmc::runtime {
 
+/// `window` is how many examples windowed_order() spreads its draws over; so many must be able to
+/// wait, and the slots are allocated for that.
 PagedArray::PagedArray(FieldInfo info, ArrayHeader header, ValueRules rules,
                        std::unique_ptr<RandomBytes> bytes, int64_t block, int64_t window)
     : Field(std::move(info.name), std::move(info.shape), info.count, info.class_count),
@@ -29,6 +33,7 @@ PagedArray::PagedArray(FieldInfo info, ArrayHeader header, ValueRules rules,
         places_.push_back(header_.value_index(0, at));
 }
 
+/// Reads values from the file. Throws DataError.
 void PagedArray::read_bytes(uint64_t first_value, void* dst, size_t values) const {
     const size_t width = header_.type->bytes;
     Diagnostics diagnostics;
@@ -92,6 +97,7 @@ void PagedArray::load(int64_t index) const {
     }
 }
 
+/// The slot of an example, which is read if it is not there.
 size_t PagedArray::slot_of(int64_t index) const {
     auto found = slot_of_.find(index);
     if (found == slot_of_.end()) {
@@ -116,6 +122,7 @@ void PagedArray::read_for_training(int64_t index, const TrainingPass& pass, floa
     read_locked(index, dst);
 }
 
+/// Converts an example and checks its values. Its slot is freed when the next one is read.
 void PagedArray::read_locked(int64_t index, float* dst) const {
     const size_t number = slot_of(index);
     int64_t& asked = asked_of_[static_cast<size_t>(index / block_)];

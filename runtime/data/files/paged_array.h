@@ -1,5 +1,5 @@
-// Arrays too large to be held: a field that reads blocks of neighbouring examples from the file and
-// keeps those that have not been asked for yet.
+// Arrays too large to be held in memory: a field that reads blocks of neighbouring examples from
+// the file and keeps those that have not been asked for yet. "Slot" here is room for one example.
 #pragma once
 
 #include <algorithm>
@@ -53,17 +53,17 @@ class PagedArray final : public Field {
     // Filled by read(), which is const to all who look at it.
     mutable std::mutex mutex_;
     const std::unique_ptr<RandomBytes> bytes_;
-    mutable std::unique_ptr<uint8_t[]> slots_;  ///< stored examples, row-major
-    mutable std::vector<int64_t> example_in_;   ///< per slot; -1: free
-    mutable std::vector<size_t> free_;
-    mutable std::unordered_map<int64_t, size_t> slot_of_;
+    mutable std::unique_ptr<uint8_t[]> slots_;             ///< stored examples, row-major
+    mutable std::vector<int64_t> example_in_;              ///< per slot; -1: free
+    mutable std::vector<size_t> free_;                     ///< slots
+    mutable std::unordered_map<int64_t, size_t> slot_of_;  ///< by example
     /// Per block how many examples have been asked for since it was read; -1: all of them, or it
     /// was never read.
     mutable std::vector<int64_t> asked_of_;
     mutable std::vector<uint8_t> piece_;  ///< a block as it comes from the file
     mutable size_t last_read_ = kNone;    ///< the slot that is free as soon as another is read
-    mutable size_t next_victim_ = 0;
-    mutable TrainingPass pass_{0, -1};
+    mutable size_t next_victim_ = 0;      ///< the slot that is freed next when there is no room
+    mutable TrainingPass pass_{0, -1};    ///< the epoch for which examples wait
 };
 
 }  // namespace gmc::runtime

@@ -1,4 +1,6 @@
-// Labels, declared ranges and finite numbers.
+// Checks single values of an array: labels are whole numbers of the classes, other values lie in
+// the declared range or are at least finite. All of it comes down to two bounds, so that a check
+// costs two comparisons.
 #include "runtime/data/files/value_check.h"
 
 #include <limits>

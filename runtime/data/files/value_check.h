@@ -1,4 +1,4 @@
-// What the values of an array must be, asked of one value at a time.
+// Checks what the values of an array must be, one value at a time.
 #pragma once
 
 #include <cmath>

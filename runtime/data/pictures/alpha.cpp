@@ -1,4 +1,5 @@
-// Pixel by pixel.
+// Handles alpha channels: whether they matter, dropping them, laying pictures over a ground, and
+// multiplying colours by alpha. All of it goes pixel by pixel on 8-bit values, rounded to nearest.
 #include "runtime/data/pictures/alpha.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// The field that decodes a folder's pictures.
+// A field that decodes the pictures of a folder when they are asked for, keeps them as bytes if all
+// fit, and collects what is to be warned of.
 #include "runtime/data/pictures/folder.h"
 
 #include <unistd.h>
@@ -19,6 +20,7 @@
 namespace gmc::runtime {
 namespace {
 
+/// A quarter of the machine's memory.
 uint64_t default_cache_bytes() {
     return static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) *
            static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) / 4;
@@ -122,8 +124,11 @@ class FolderField final : public Field {
     }
 
   private:
+    /// Of a picture in the cache: not there, being written by a thread, there.
     enum State : uint8_t { kEmpty, kBusy, kKept };
 
+    /// Reads, decodes and resizes a picture. One that was found unreadable before is not tried
+    /// again.
     Image decode(int64_t index) const {
         if (options_.skip_bad)
             if (const std::string* reason = findings_.find_bad(index))

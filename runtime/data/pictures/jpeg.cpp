@@ -1,5 +1,5 @@
-// libjpeg reports errors by a longjmp, which must not jump over C++ objects: what is called between
-// setjmp and its end owns nothing, everything lives in the caller.
+// Decodes JPEG through libjpeg. It reports errors by a longjmp, which must not jump over C++
+// objects: what is called between setjmp and its end owns nothing, everything lives in the caller.
 #include "runtime/data/pictures/jpeg.h"
 
 #include <csetjmp>
@@ -45,6 +45,7 @@ void warn(j_common_ptr info, int level) {
         fail(info);
 }
 
+/// libjpeg's state with our handlers of errors.
 struct Decoder {
     jpeg_decompress_struct info{};
     Errors errors{};

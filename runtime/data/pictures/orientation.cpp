@@ -1,4 +1,5 @@
-// One tag of a TIFF directory is wanted; every offset in it is a claim.
+// Finds the orientation in EXIF data, which is one tag of a TIFF directory, and turns pictures by
+// it. Every offset in the data is a claim: reads beyond the end give 0.
 #include "runtime/data/pictures/orientation.h"
 
 #include <algorithm>
@@ -48,6 +49,7 @@ int exif_orientation(std::string_view block) {
     return 1;
 }
 
+/// For each pixel of the upright picture: where it is in the stored one.
 Image turn_upright(Image image, int orientation) {
     if (orientation <= 1) return image;
     // Which corner of the stored picture is seen at the top left.

@@ -1,10 +1,12 @@
-// Errors that all decoders share.
+// Errors that all decoders of pictures share, and the check of a picture's size against its file.
 #include "runtime/data/pictures/picture_bytes.h"
 
 namespace gmc::runtime {
 namespace {
 
+/// 2^28 pixels: larger pictures are hardly meant, and take a gigabyte in four channels.
 constexpr int64_t kPixelsMost = int64_t{1} << 28;
+/// Sides are bounded first, so that their product does not overflow.
 constexpr int64_t kSideMost = int64_t{1} << 24;
 
 }  // namespace

@@ -1,4 +1,5 @@
-// The table of formats, and the choice among them.
+// Reads pictures of all formats: a table of formats with the bytes that their files begin with, the
+// endings of their names and their decoders, and the choice among them.
 #include "runtime/data/pictures/picture_file.h"
 
 #include <fmt/ranges.h>
@@ -17,6 +18,7 @@
 namespace gmc::runtime {
 namespace {
 
+/// 2 GiB; some decoders count bytes in 31 bits.
 constexpr uint64_t kFileBytesMost = uint64_t{1} << 31;
 
 using Decode = Result<Image> (*)(const PictureBytes&, Diagnostics&);
@@ -28,6 +30,7 @@ bool starts_like(std::string_view bytes, std::string_view start) {
                       [](char wanted, char found) { return wanted == '.' || wanted == found; });
 }
 
+/// A row of the table.
 struct Format {
     const char* name;
     std::vector<std::string_view> starts;

@@ -1,4 +1,5 @@
-// One pass over the folder and each class; 200,000 names take a fraction of a second.
+// Lists the pictures of a folder and their classes: one pass over the folder and each class.
+// 200,000 names take a fraction of a second.
 #include "runtime/data/pictures/picture_list.h"
 
 #include <fmt/ranges.h>
@@ -40,6 +41,7 @@ std::string describe(const std::map<std::string, int64_t>& left_out) {
     return text + (endings.size() > kEndingsSaid ? " and others" : "");
 }
 
+/// Fills a PictureList.
 class Lister {
   public:
     Lister(PictureList& list, Diagnostics& diagnostics) : list_(list), diagnostics_(diagnostics) {}

@@ -10,6 +10,7 @@
 
 namespace gmc::runtime {
 
+/// The pictures of a folder in a fixed order, and what was passed over.
 struct PictureList {
     std::vector<std::string> files;
     std::vector<float> classes;  ///< per file; empty without sub-folders

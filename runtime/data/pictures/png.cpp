@@ -1,6 +1,7 @@
-// libpng reports errors by a longjmp, which must not jump over C++ objects: what is called between
-// setjmp and its end owns nothing, everything lives in the caller. Its simplified interface needs
-// no setjmp, but takes 16 bits for linear light and brightens them (pnggroup/libpng#515).
+// Decodes PNG through libpng. It reports errors by a longjmp, which must not jump over C++ objects:
+// what is called between setjmp and its end owns nothing, everything lives in the caller. Its
+// simplified interface needs no setjmp, but takes 16 bits for linear light and brightens them
+// (pnggroup/libpng#515).
 #include "runtime/data/pictures/png.h"
 
 #include <png.h>
@@ -43,6 +44,7 @@ std::string chunk_fault(std::string_view bytes) {
     return fmt::format("the file ends at offset {} without its last chunk", bytes.size());
 }
 
+/// libpng's state with our handlers of errors; `at` is the place in `bytes` that it reads next.
 struct Decoder {
     explicit Decoder(std::string_view file) : bytes(file) {
         png = png_create_read_struct(PNG_LIBPNG_VER_STRING, this, fail, ignore);

@@ -1,4 +1,7 @@
-// Two passes, along rows and along columns, each a weighted sum of few neighbours.
+// Makes pictures one size: cut, converted to the wanted channels, and resized in two passes, along
+// rows and then along columns, each a weighted sum of a few neighbours. The weights of a new pixel
+// are a product of one along the row and one along the column, which is why two passes give the
+// same as one over all neighbours, with fewer products.
 #include "runtime/data/pictures/resize.h"
 
 #include <algorithm>
@@ -11,7 +14,7 @@ namespace gmc::runtime {
 namespace {
 
 /// A stretch of a picture's side.
-struct Part {
+struct Stretch {
     double start = 0;
     double length = 0;
 };
@@ -24,7 +27,7 @@ struct Weights {
 
 /// A triangle around each new pixel's middle, as wide as the distance of two new pixels, but at
 /// least of two old ones.
-std::vector<Weights> make_weights(Part part, int64_t old_size, int64_t new_size) {
+std::vector<Weights> make_weights(Stretch part, int64_t old_size, int64_t new_size) {
     const double scale = part.length / static_cast<double>(new_size);
     const double support = std::max(scale, 1.0);
     std::vector<Weights> all(static_cast<size_t>(new_size));
@@ -47,7 +50,7 @@ std::vector<Weights> make_weights(Part part, int64_t old_size, int64_t new_size)
 }
 
 /// Both parts for the proportions of the new picture.
-void cut_middle(const Image& image, const PictureFit& fit, Part& rows, Part& columns) {
+void cut_middle(const Image& image, const PictureFit& fit, Stretch& rows, Stretch& columns) {
     const double scale = std::min(rows.length / static_cast<double>(fit.height),
                                   columns.length / static_cast<double>(fit.width));
     rows.length = scale * static_cast<double>(fit.height);
@@ -82,8 +85,9 @@ Image convert_channels(const Image& image, int64_t channels) {
 
 /// The rows of `image` with the weights of new columns: image.height x across.size() pixels.
 std::vector<float> sum_columns(const Image& image, const std::vector<Weights>& across) {
-    std::vector<float> narrow(static_cast<size_t>(image.height * image.channels) * across.size());
-    float* to = narrow.data();
+    std::vector<float> resized_rows(static_cast<size_t>(image.height * image.channels) *
+                                    across.size());
+    float* to = resized_rows.data();
     for (int64_t y = 0; y < image.height; ++y)
         for (const Weights& weights : across) {
             const uint8_t* from = image.at(y, weights.first);
@@ -91,13 +95,14 @@ std::vector<float> sum_columns(const Image& image, const std::vector<Weights>& a
                 for (int64_t c = 0; c < image.channels; ++c) to[c] += weight * *from++;
             to += image.channels;
         }
-    return narrow;
+    return resized_rows;
 }
 
 Image resize(const Image& image, const PictureFit& fit) {
-    Part rows{0, static_cast<double>(image.height)}, columns{0, static_cast<double>(image.width)};
+    Stretch rows{0, static_cast<double>(image.height)},
+        columns{0, static_cast<double>(image.width)};
     if (fit.crop) cut_middle(image, fit, rows, columns);
-    const std::vector<float> narrow =
+    const std::vector<float> resized_rows =
         sum_columns(image, make_weights(columns, image.width, fit.width));
     const std::vector<Weights> down = make_weights(rows, image.height, fit.height);
     const int64_t row_values = fit.width * image.channels;
@@ -106,7 +111,7 @@ Image resize(const Image& image, const PictureFit& fit) {
     for (int64_t y = 0; y < fit.height; ++y) {
         const Weights& weights = down[static_cast<size_t>(y)];
         std::fill(row.begin(), row.end(), 0.0F);
-        const float* from = narrow.data() + weights.first * row_values;
+        const float* from = resized_rows.data() + weights.first * row_values;
         for (const float weight : weights.values)
             for (float& value : row) value += weight * *from++;
         uint8_t* to = out.at(y, 0);

@@ -1,4 +1,5 @@
-// Which windows there are, then the windows.
+// Reads sound as a field of windows: first lists the files and how many windows each has, then
+// reads windows when they are asked for, from memory if all frames fit there.
 #include "runtime/data/sound/sound_field.h"
 
 #include <unistd.h>
@@ -14,7 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 
 /// A file and its windows.
-struct Part {
+struct WindowedFile {
     std::string path;
     int64_t frames = 0;
     int64_t first_window = 0;  ///< of all windows of the field
@@ -36,26 +37,26 @@ void convert(const float* frames, int64_t count, int64_t from, int64_t to, float
 
 class SoundField final : public Field {
   public:
-    SoundField(const SoundOptions& options, std::vector<Part> parts, int64_t windows,
+    SoundField(const SoundOptions& options, std::vector<WindowedFile> files, int64_t windows,
                std::vector<float> kept)
         : Field(options.name, {options.window, options.channels}, windows, 0),
           options_(options),
-          parts_(std::move(parts)),
+          files_(std::move(files)),
           kept_(std::move(kept)) {}
 
     void read(int64_t index, float* dst) const override {
-        const Part& part =
-            *(std::upper_bound(parts_.begin(), parts_.end(), index,
-                               [](int64_t i, const Part& p) { return i < p.first_window; }) -
-              1);
-        const int64_t frame = (index - part.first_window) * options_.hop;
+        const WindowedFile& file = *(
+            std::upper_bound(files_.begin(), files_.end(), index,
+                             [](int64_t i, const WindowedFile& p) { return i < p.first_window; }) -
+            1);
+        const int64_t frame = (index - file.first_window) * options_.hop;
         if (!kept_.empty()) {
-            std::copy_n(kept_.data() + (part.first_frame + frame) * options_.channels, elements(),
+            std::copy_n(kept_.data() + (file.first_frame + frame) * options_.channels, elements(),
                         dst);
             return;
         }
         Diagnostics diagnostics;
-        if (!read_frames(part.path, frame, options_.window, options_, dst, diagnostics))
+        if (!read_frames(file.path, frame, options_.window, options_, dst, diagnostics))
             throw DataError(diagnostics.list().front().text);
     }
     bool in_memory() const override { return !kept_.empty(); }
@@ -78,10 +79,11 @@ class SoundField final : public Field {
 
   private:
     const SoundOptions options_;
-    const std::vector<Part> parts_;
+    const std::vector<WindowedFile> files_;
     const std::vector<float> kept_;
 };
 
+/// Lists the files of a path, checks them, and makes the field.
 class SoundReader {
   public:
     SoundReader(const std::string& path, const SoundOptions& options, Diagnostics& diagnostics)
@@ -89,9 +91,9 @@ class SoundReader {
 
     Result<FieldPtr> run() {
         if (!list()) return Failure{};
-        for (Part& part : listed_)
-            if (!look_at(part)) return Failure{};
-        if (parts_.empty()) {
+        for (WindowedFile& file : listed_)
+            if (!look_at(file)) return Failure{};
+        if (files_.empty()) {
             diagnostics_.error(DiagnosticKind::kBadFile, {},
                                "`{}` has no sound of at least one window of {} frames", path_,
                                options_.window);
@@ -102,7 +104,7 @@ class SoundReader {
         std::vector<float> kept;
         if (!keep(kept)) return Failure{};
         return FieldPtr(
-            std::make_shared<SoundField>(options_, std::move(parts_), windows_, std::move(kept)));
+            std::make_shared<SoundField>(options_, std::move(files_), windows_, std::move(kept)));
     }
 
   private:
@@ -135,17 +137,19 @@ class SoundReader {
             diagnostics_.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be read as a folder: {}",
                                path_, error.message());
         std::sort(listed_.begin(), listed_.end(),
-                  [](const Part& a, const Part& b) { return a.path < b.path; });
+                  [](const WindowedFile& a, const WindowedFile& b) { return a.path < b.path; });
         return !error;
     }
 
-    bool look_at(Part& part) {
-        const Result<SoundFile> sound = SoundFile::open(part.path, diagnostics_);
+    /// Checks a file and counts its windows. Files that are too short are left out, others that do
+    /// not fit are errors.
+    bool look_at(WindowedFile& file) {
+        const Result<SoundFile> sound = SoundFile::open(file.path, diagnostics_);
         if (!sound) return false;
         if (sound->rate() != options_.rate) {
             diagnostics_
                 .error(DiagnosticKind::kBadValue, {},
-                       "`{}` has {} frames per second, but `rate` is {}", part.path, sound->rate(),
+                       "`{}` has {} frames per second, but `rate` is {}", file.path, sound->rate(),
                        options_.rate)
                 .help(fmt::format("`sox IN -r {} OUT` makes them so many", options_.rate));
             return false;
@@ -153,7 +157,7 @@ class SoundReader {
         if (sound->channels() != options_.channels && options_.channels != 1 &&
             sound->channels() != 1) {
             diagnostics_.error(DiagnosticKind::kBadValue, {},
-                               "`{}` has {} channels, of which {} cannot be made", part.path,
+                               "`{}` has {} channels, of which {} cannot be made", file.path,
                                sound->channels(), options_.channels);
             return false;
         }
@@ -161,12 +165,12 @@ class SoundReader {
             ++short_;
             return true;
         }
-        part.frames = sound->frames();
-        part.first_window = windows_;
-        part.first_frame = frames_;
-        windows_ += (part.frames - options_.window) / options_.hop + 1;
-        frames_ += part.frames;
-        parts_.push_back(part);
+        file.frames = sound->frames();
+        file.first_window = windows_;
+        file.first_frame = frames_;
+        windows_ += (file.frames - options_.window) / options_.hop + 1;
+        frames_ += file.frames;
+        files_.push_back(file);
         return true;
     }
 
@@ -178,9 +182,9 @@ class SoundReader {
         const auto values = static_cast<uint64_t>(frames_ * options_.channels);
         if (values > most / sizeof(float)) return true;
         kept.resize(values);
-        for (const Part& part : parts_)
-            if (!SoundField::read_frames(part.path, 0, part.frames, options_,
-                                         kept.data() + part.first_frame * options_.channels,
+        for (const WindowedFile& file : files_)
+            if (!SoundField::read_frames(file.path, 0, file.frames, options_,
+                                         kept.data() + file.first_frame * options_.channels,
                                          diagnostics_))
                 return false;
         return true;
@@ -189,7 +193,7 @@ class SoundReader {
     const std::string& path_;
     const SoundOptions& options_;
     Diagnostics& diagnostics_;
-    std::vector<Part> listed_, parts_;
+    std::vector<WindowedFile> listed_, files_;
     int64_t windows_ = 0, frames_ = 0, other_ = 0, short_ = 0;
 };
 

@@ -1,4 +1,4 @@
-// A vector that is emptied into a file when it is full.
+// A vector that is emptied into a temporary file when it is full; at the end the file is mapped.
 #include "runtime/data/tables/float_store.h"
 
 #include <sys/mman.h>
@@ -19,6 +19,8 @@ FloatStore::~FloatStore() {
     if (file_) std::fclose(file_);
 }
 
+/// Writes the values in memory to the file, which is made when first needed. It has no name, so it
+/// goes with the process.
 bool FloatStore::spill() {
     if (!file_) file_ = std::tmpfile();
     if (!file_) return false;

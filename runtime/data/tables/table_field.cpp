@@ -1,4 +1,5 @@
-// Text to floats, row by row, then rows by number.
+// Reads a table in text as a field: one pass turns all cells into floats (TableReader); a row is
+// expanded to the values that the model sees when it is asked for (TableField).
 #include "runtime/data/tables/table_field.h"
 
 #include <unistd.h>
@@ -11,6 +12,7 @@
 namespace gmc::runtime {
 namespace {
 
+/// Rows as they were read, a float per cell.
 class TableField final : public Field {
   public:
     TableField(const TableOptions& options, FloatStore rows)
@@ -31,6 +33,8 @@ class TableField final : public Field {
     const FloatStore rows_;
 };
 
+/// Reads a file by what is known of the columns from the training data. Columns are found by their
+/// names where there is a header, and must be known texts and numbers.
 class TableReader {
   public:
     TableReader(CsvReader reader, const TableOptions& options, Diagnostics& diagnostics)
@@ -101,6 +105,8 @@ class TableReader {
         return true;
     }
 
+    /// Turns the cells of a row into floats. An error says which cell, and what the training data
+    /// have there instead.
     bool read_cells(const std::vector<std::string>& cells, std::vector<float>& row) {
         for (size_t i = 0; i < places_.size(); ++i) {
             const TableColumn& column = options_.table.columns[i];

@@ -1,4 +1,5 @@
-// Writes headers, and believes none that it reads.
+// Writes safetensors files, and reads them. What a file's header says is checked against the file's
+// size and against itself before anything is allocated or read by it: files come from strangers.
 #include "runtime/files/tensors/safetensors.h"
 
 #include <zlib.h>
@@ -15,6 +16,7 @@
 namespace gmc::runtime {
 namespace {
 
+/// The format is little-endian; on another machine numbers would have to be turned.
 static_assert(std::endian::native == std::endian::little,
               "floats are written as they lie in memory");
 
@@ -22,8 +24,10 @@ constexpr uint64_t kLengthBytes = 8, kAlignment = 8;
 /// A tensor takes about 100 bytes of header; no model that fits a machine has so many.
 constexpr uint64_t kHeaderBytesMost = 8 << 20;
 constexpr size_t kTensorsMost = 20'000;
+/// Bytes that are read at a time where numbers are converted or summed.
 constexpr size_t kPieceBytes = 1 << 20;
 constexpr char kMetadata[] = "__metadata__";
+/// What stands in the place of the checksum while it is calculated.
 constexpr std::string_view kNoChecksum = "crc32 00000000";
 constexpr size_t kDigits = 8;
 
@@ -36,6 +40,7 @@ std::string_view bytes_of(const TensorView& tensor, uint64_t size) {
     return {reinterpret_cast<const char*>(tensor.numbers), size};
 }
 
+/// Bytes of an f32 tensor.
 uint64_t size_of(const std::vector<int64_t>& shape) {
     uint64_t size = sizeof(float);
     for (const int64_t length : shape) size *= static_cast<uint64_t>(length);
@@ -81,6 +86,8 @@ const std::vector<Json>& list_in(const Json& json, const char* name) {
     return list.elements();
 }
 
+/// Reads a tensor's entry in the header. Throws JsonError unless type, shape and bytes agree.
+/// Products are calculated in 128 bits and bounded by 2^62, so that no shape overflows.
 StoredTensor tensor_in(const std::string& name, const Json& json, uint64_t data_bytes) {
     StoredTensor tensor;
     tensor.name = name;
@@ -149,6 +156,8 @@ bool read_all(RandomBytes& bytes, const std::string& path, uint64_t offset, void
 
 }  // namespace
 
+/// The checksum stands in the header, which comes first in the file; so it is calculated from
+/// memory before anything is written.
 bool write_safetensors(const std::string& path, const std::vector<TensorView>& tensors,
                        const Metadata& metadata, Diagnostics& diagnostics) {
     std::string header = header_of(tensors, metadata);
@@ -233,6 +242,7 @@ const std::string* SafetensorsFile::metadata(std::string_view name) const {
     return nullptr;
 }
 
+/// Sums up the file as it was written: with zeros in the place of the checksum's digits.
 bool SafetensorsFile::verify(Diagnostics& diagnostics) const {
     const size_t digits = digits_in(header_);
     const std::string what = "was changed after it was written, or cut off: its checksum ";

@@ -1,6 +1,9 @@
-// Writes the machine code with Xbyak. One pass over the ops assigns a vector register to each cell
-// while it is needed (a cell is loaded at its first use, and its register is free after its last).
-// Then the body is emitted twice: for whole vectors, and masked for the rest of the tile.
+// Writes machine code for joined ops with Xbyak, an assembler in a header. It makes two passes. The
+// first (assign) goes over the ops and gives each cell a vector register while it is needed: a cell
+// is loaded at its first use, and its register is free after its last. The second (emit) writes the
+// loop; the body is written twice, for whole vectors and masked for the rest of the tile.
+//     mul a, b -> c;  add c, d -> e (stored)      load v0 = a    load v1 = b    v0 = v0 * v1
+//                                                load v1 = d    v0 = v0 + v1   store v0
 #include "runtime/kernels/loop/joined_tile.h"
 
 #if defined(__x86_64__)
@@ -24,6 +27,7 @@ using Vector = Xbyak::Xmm;
 template <class Op, class... Ops>
 constexpr bool kIsOneOf = (std::is_same_v<Op, Ops> || ...);
 
+/// Ops of one or two instructions. Longer ones would gain little by staying in registers.
 template <class Op>
 constexpr bool kCanJoin = kIsOneOf<Op, ir::Abs, ir::Add, ir::Cast, ir::Div, ir::Greater,
                                    ir::LeakyRelu, ir::Mul, ir::Neg, ir::Select, ir::Sqrt, ir::Sub>;
@@ -73,6 +77,8 @@ struct Instruction {
     std::vector<int> in;  ///< registers
 };
 
+/// The code of some ops. `wide` chooses AVX-512 (32 registers of 16 lanes, masks) over AVX2 (16 of
+/// 8).
 class Code final : public JoinedTile, private Xbyak::CodeGenerator {
   public:
     Code(std::span<const JoinedOp> ops, std::span<const int> stored, std::span<const int> bf16,
@@ -95,11 +101,15 @@ class Code final : public JoinedTile, private Xbyak::CodeGenerator {
     JoinedFunction function() const override { return getCode<JoinedFunction>(); }
 
   private:
+    /// Room for the code: the frame around the loop, and per op, which takes at most a dozen
+    /// instructions in each of the two bodies.
     static constexpr size_t kBytes = 1024, kBytesOfOp = 256;
+    /// Registers that must be left for cells: three operands and a result.
     static constexpr int kCellRegistersLeast = 4;
 
     // ---- registers ----
 
+    /// Gives splats and constants a register for the whole loop. False: too few are left for cells.
     bool assign_fixed(std::span<const JoinedOp> ops) {
         for (const JoinedOp& op : ops) {
             for (size_t j = 0; j < op.in.size(); ++j)
@@ -132,6 +142,9 @@ class Code final : public JoinedTile, private Xbyak::CodeGenerator {
         return std::bit_cast<uint32_t>(static_cast<float>(op.slope));
     }
 
+    /// Fills `body_` with loads, ops and stores, and gives each cell a register from its first use
+    /// to its last. An op's operands give theirs back before its result takes one, so that it may
+    /// be the same. False: too few registers.
     bool assign(std::span<const JoinedOp> ops, std::span<const int> stored) {
         std::map<int, int> held;  // register by cell
         std::map<int, size_t> last_use;
@@ -171,6 +184,7 @@ class Code final : public JoinedTile, private Xbyak::CodeGenerator {
         return true;
     }
 
+    /// Gives each cell that is loaded or stored a general register for its address. False: too few.
     bool assign_pointers() {
         const std::vector<Xbyak::Reg64> free{rdx, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15};
         for (const Instruction& i : body_)

@@ -1,23 +1,24 @@
-// Three ways to reduce a tile: along its columns, with an accumulator for each; over segments of
-// rows with the same result, with one accumulator; or row by row, straight into the result.
+// Keeps the sums of a reduction. There are three ways to reduce a tile: along its columns, with an
+// accumulator for each; over segments of rows that share a result, with one accumulator; or row by
+// row, straight into the result.
 #include "runtime/kernels/loop/loop_accumulators.h"
 
 #include <algorithm>
 
 namespace gmc::runtime {
 
-Accumulators::Accumulators(const Reduction& reduction, const LoopSpace& space, int parts,
+Accumulators::Accumulators(const Reduction& reduction, const LoopSpace& space, size_t units,
                            bool by_columns)
     : reduction_(reduction), inner_(space.inner), shared_(by_columns && reduction.map.along_row) {
-    if (reduction.row_by_row) parts = 0;
-    for (int part = 0; part < (shared_ ? 1 : parts); ++part)
+    if (reduction.row_by_row) units = 0;
+    for (size_t unit = 0; unit < (shared_ ? 1 : units); ++unit)
         arrays_.push_back(
             hwy::AllocateAligned<double>(static_cast<size_t>(reduction.accumulators())));
 }
 
-void Accumulators::start(int part, ColumnRange columns) {
+void Accumulators::start(size_t unit, ColumnRange columns) {
     if (reduction_.row_by_row) return;
-    double* array = of(part);
+    double* array = of(unit);
     const int64_t count = reduction_.accumulators();
     const double identity = reduction_.functions.identity;
     if (!shared_)
@@ -27,13 +28,13 @@ void Accumulators::start(int part, ColumnRange columns) {
             std::fill(array + row + columns.begin, array + row + columns.end, identity);
 }
 
-void Accumulators::take_in(int part, const Tile& tile, const float* values) {
+void Accumulators::take_in(size_t unit, const Tile& tile, const float* values) {
     const ReduceFunctions& f = reduction_.functions;
     const size_t columns = static_cast<size_t>(tile.columns);
     if (reduction_.row_by_row)
         return f.rows(values, static_cast<size_t>(tile.rows), columns,
                       reduction_.result + tile.row);
-    double* array = of(part);
+    double* array = of(unit);
     if (reduction_.period != 0) {
         const size_t width = static_cast<size_t>(reduction_.period), rows = tile.count() / width;
         if (rows > 0) f.columns(values, rows, width, array);
@@ -54,21 +55,23 @@ void Accumulators::take_in(int part, const Tile& tile, const float* values) {
     }
 }
 
-void Accumulators::stop(int part, ColumnRange columns) {
+void Accumulators::stop(size_t unit, ColumnRange columns) {
     if (!shared_) return;
-    const double* array = of(part);
+    const double* array = of(unit);
     for (int64_t row = 0; row < reduction_.map.elements; row += inner_)
         for (int64_t i = row + columns.begin; i < row + columns.end; ++i)
             reduction_.result[i] = static_cast<float>(array[i]);
 }
 
+/// Adds up the threads' arrays in their order. With a period, an array holds several rows side by
+/// side, which are added up as well.
 void Accumulators::finish() {
     if (shared_ || reduction_.row_by_row) return;
     const auto merge = reduction_.functions.merge;
     const auto width = static_cast<size_t>(reduction_.accumulators()),
                elements = static_cast<size_t>(reduction_.map.elements);
     double* total = arrays_[0].get();
-    for (size_t part = 1; part < arrays_.size(); ++part) merge(arrays_[part].get(), width, total);
+    for (size_t unit = 1; unit < arrays_.size(); ++unit) merge(arrays_[unit].get(), width, total);
     for (size_t begin = elements; begin < width; begin += elements)
         merge(total + begin, elements, total);
     for (size_t i = 0; i < elements; ++i) reduction_.result[i] = static_cast<float>(total[i]);

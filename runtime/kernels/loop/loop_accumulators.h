@@ -1,6 +1,6 @@
-// The sums (or maxima) of one reduction while its loop runs: doubles, one array per thread, or one
-// for all where each thread has columns of its own. Threads' arrays are combined in the threads'
-// order, whoever was first.
+// The sums (or maxima) of one reduction while its loop runs: doubles, one array per unit of the
+// loop, or one for all where each unit has columns of its own. The units' arrays are combined in
+// the units' order, whichever thread ran them.
 #pragma once
 
 #include <vector>
@@ -11,29 +11,28 @@
 
 namespace gmc::runtime {
 
-/// Columns [begin, end) of the space that belong to one thread.
+/// Columns [begin, end) of the space that belong to one unit.
 struct ColumnRange {
     int64_t begin = 0, end = 0;
 };
 
 class Accumulators {
   public:
-    /// `by_columns`: threads share no column. `reduction` and `space` must outlive this.
-    Accumulators(const Reduction& reduction, const LoopSpace& space, int parts, bool by_columns);
+    /// `by_columns`: units share no column. `reduction` and `space` must outlive this.
+    Accumulators(const Reduction& reduction, const LoopSpace& space, size_t units, bool by_columns);
 
-    /// For thread `part`, in this order: start() once, take_in() for each of its tiles, stop()
-    /// once.
-    void start(int part, ColumnRange columns);
-    void take_in(int part, const Tile& tile, const float* values);
-    void stop(int part, ColumnRange columns);
-    /// After all threads have stopped: writes the result.
+    /// For each unit, in this order: start() once, take_in() for each of its tiles, stop() once.
+    void start(size_t unit, ColumnRange columns);
+    void take_in(size_t unit, const Tile& tile, const float* values);
+    void stop(size_t unit, ColumnRange columns);
+    /// After all units have stopped: writes the result.
     void finish();
 
   private:
-    double* of(int part) { return arrays_[shared_ ? 0 : static_cast<size_t>(part)].get(); }
+    double* of(size_t unit) { return arrays_[shared_ ? 0 : unit].get(); }
 
     const Reduction& reduction_;
-    int64_t inner_;
+    int64_t inner_;  ///< LoopSpace::inner
     bool shared_;
     std::vector<hwy::AlignedFreeUniquePtr<double[]>> arrays_;
 };

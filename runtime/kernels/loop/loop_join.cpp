@@ -1,6 +1,7 @@
-// Orders the actions of a tile anew so that those that can be joined stand next to each other:
-// first all others that are ready, then all ready ones that can be joined, and so on until none is
-// left.
+// Joins actions of a tile. The actions are ordered anew so that those that can be joined stand next
+// to each other: first all others that are ready, then all ready ones that can be joined, as a
+// group, and so on until none is left. Plans have some dozen actions, so that comparing all pairs
+// costs nothing that matters.
 #include "runtime/kernels/loop/loop_join.h"
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 namespace gmc::runtime {
 namespace {
 
+/// Orders and joins the tile actions of one plan.
 class Scheduler {
   public:
     explicit Scheduler(LoopPlan& plan)
@@ -35,6 +37,7 @@ class Scheduler {
     }
 
   private:
+    /// An op on tiles that joined_tile has code for. A bf16 cell must be a tile, and needs AVX-512.
     bool can_join_action(const Action& action) const {
         const auto fits = [&](int cell) {
             return !is_bf16(cell) || (can_join_bf16() && !plan_.cells[cell].is_number);
@@ -58,10 +61,13 @@ class Scheduler {
         return true;
     }
 
+    /// The order of two actions matters when one writes a cell, or a piece of memory, that the
+    /// other reads or writes.
     bool must_precede(const Action& earlier, const Action& later) const {
         return touch(earlier.out, later.in) || touch(earlier.in, later.out) ||
                touch(earlier.out, later.out);
     }
+    /// Whether two lists of cells share a cell, or cells in the same memory.
     bool touch(const std::vector<int>& a, const std::vector<int>& b) const {
         return std::any_of(a.begin(), a.end(), [&](int x) {
             return std::any_of(b.begin(), b.end(), [&](int y) {
@@ -81,6 +87,8 @@ class Scheduler {
         }
     }
 
+    /// Makes one action of the group; false when there are not enough registers. Only results that
+    /// somebody outside of the group needs are stored.
     bool join(std::span<const size_t> group) {
         std::vector<JoinedOp> ops;
         Action joined;

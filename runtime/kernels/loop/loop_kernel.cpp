@@ -1,4 +1,10 @@
 // Runs loop plans: threads share the tiles, and each runs all actions on one tile after another.
+// The same class runs as a kernel of its own (run) and behind a contraction (begin, follow, end),
+// where tiles come as the contraction completes them.
+//
+// The tiles are cut into units, whose borders depend on the shape alone. A sum is taken within each
+// unit, tile after tile, and the units' sums are added in the units' order. So any number of
+// threads gives the same bits, whichever thread runs a unit.
 #include <omp.h>
 
 #include <algorithm>
@@ -12,21 +18,36 @@
 namespace gmc::runtime {
 namespace {
 
-/// Below this many additions (about 4 us) a parallel region costs more than it saves.
-constexpr int64_t kSerialWork = 131072;
+/// A unit has at least this many additions (about 2 us): with fewer, a second thread would cost
+/// more than it saves.
+constexpr int64_t kUnitWork = 65536;
+/// How many units there may be. Each number divides evenly among the usual numbers of threads.
+constexpr int64_t kUnitCounts[] = {48, 24, 16, 12, 8, 6, 4, 2, 1};
+/// A unit has at least this many elements for each accumulator that it must clear and add.
+constexpr int64_t kElementsPerAccumulator = 16;
+/// With fewer chunks per row, threads share the rows even where that takes an array of sums each.
+constexpr int64_t kChunksLeast = 4;
 
-/// One thread's share of the work, and its memory.
-struct Share {
-    hwy::AlignedFreeUniquePtr<float[]> memory;
-    std::vector<float*> pointers;  ///< of each cell; some move from tile to tile
+/// Tiles that one thread runs in order.
+struct Unit {
     int64_t chunk_begin = 0, chunks = 0;
-    /// The tiles to run, counted within the chunks of this share. As an epilogue: those that have
-    /// run.
+    /// Counted within the chunks of this unit.
     int64_t tile_begin = 0, tile_end = 0;
-    bool started = false;  ///< as an epilogue: whether follow() has been called
     ColumnRange columns;
+    /// As an epilogue: the next tile to run; tile_begin where no thread could begin the unit.
+    int64_t next = 0;
 };
 
+/// What one thread computes with.
+struct Worker {
+    hwy::AlignedFreeUniquePtr<float[]> memory;
+    std::vector<float*> pointers;  ///< of each cell; some move from tile to tile
+    bool started = false;          ///< as an epilogue: whether follow() has been called
+    size_t unit = 0;               ///< as an epilogue: the unit that it runs
+};
+
+/// A plan with its threads' memory. `parts` are the pieces of the space that it runs over; none
+/// stands for all of it.
 class LoopKernel final : public Kernel, public Epilogue {
   public:
     LoopKernel(LoopPlan plan, const std::vector<LoopPart>& parts, bool follows)
@@ -42,11 +63,14 @@ class LoopKernel final : public Kernel, public Epilogue {
             else if (cell.kind == Cell::Kind::kOutside && !fixed)
                 outside_cells_.push_back(i);
         }
-        const int count = follows ? omp_get_max_threads() : choose_share_count();
-        by_columns_ = choose_by_columns(count);
-        for (int p = 0; p < count; ++p) shares_.push_back(make_share(p, count));
+        by_columns_ = choose_by_columns();
+        make_units();
+        const int64_t threads = omp_get_max_threads();
+        const auto unit_count = static_cast<int64_t>(units_.size());
+        for (int64_t i = 0; i < (follows ? threads : std::min(threads, unit_count)); ++i)
+            workers_.push_back(make_worker());
         for (const Reduction& r : plan_.reductions)
-            accumulators_.emplace_back(r, plan_.space, count, by_columns_);
+            accumulators_.emplace_back(r, plan_.space, units_.size(), by_columns_);
     }
 
     bool by_columns() const { return by_columns_; }
@@ -56,58 +80,65 @@ class LoopKernel final : public Kernel, public Epilogue {
     }
 
     void run(const CallContext& context) override {
-        for (const Action& action : plan_.run_actions) call(action, shares_[0], 1, 0, context);
-        const int count = static_cast<int>(shares_.size());
+        for (const Action& action : plan_.run_actions) call(action, workers_[0], 1, 0, context);
+        const auto count = static_cast<int>(workers_.size());
+        const size_t units = units_.size();
         if (count == 1) {
-            run_share(0, context);
+            start_worker(workers_[0], context);
+            for (size_t u = 0; u < units; ++u) run_unit(workers_[0], u, context);
         } else {
-#pragma omp parallel for schedule(static, 1) num_threads(count)
-            for (int p = 0; p < count; ++p) run_share(p, context);
+#pragma omp parallel num_threads(count)
+            {
+                Worker& worker = workers_[static_cast<size_t>(omp_get_thread_num())];
+                start_worker(worker, context);
+#pragma omp for schedule(static) nowait
+                for (size_t u = 0; u < units; ++u) run_unit(worker, u, context);
+            }
         }
         for (Accumulators& a : accumulators_) a.finish();
     }
 
+    // ---- as an epilogue: see kernel.h
+
     void begin(const CallContext& context) override {
         context_ = &context;
-        for (const Action& action : plan_.run_actions) call(action, shares_[0], 1, 0, context);
-        for (Share& share : shares_) share.started = false;
+        for (const Action& action : plan_.run_actions) call(action, workers_[0], 1, 0, context);
+        for (Worker& worker : workers_) worker.started = false;
+        for (size_t u = 0; u < units_.size(); ++u) {
+            units_[u].next = units_[u].tile_begin;
+            for (Accumulators& a : accumulators_) a.start(u, units_[u].columns);
+        }
     }
 
+    /// Runs the tiles that are complete, in the order of their unit. Where a thread begins in the
+    /// middle of a unit, its tiles up to the next unit are left to end().
     void follow(int thread, int64_t begin, int64_t end) override {
-        Share& share = shares_[static_cast<size_t>(thread)];
-        if (!share.started) {
-            start_share(thread, *context_);
-            share.started = true;
-            share.tile_begin = share.tile_end = plan_.space.first_tile_from(begin);
+        Worker& worker = workers_[static_cast<size_t>(thread)];
+        if (!worker.started) {
+            start_worker(worker, *context_);
+            worker.started = true;
+            worker.unit = first_unit_from(begin);
         }
         const int64_t origin = tiles_.empty() ? 0 : tiles_.front().first;
-        for (; share.tile_end < tile_count(); ++share.tile_end) {
-            const Tile tile = tile_of(share, share.tile_end);
-            if (tile.first + static_cast<int64_t>(tile.count()) - origin > end) break;
-            run_tile(thread, tile, *context_);
+        for (; worker.unit < units_.size(); ++worker.unit) {
+            Unit& unit = units_[worker.unit];
+            // Another thread may be at work on a unit that begins later.
+            if (tile_of(unit, unit.tile_begin).first - origin >= end) return;
+            for (; unit.next < unit.tile_end; ++unit.next) {
+                const Tile tile = tile_of(unit, unit.next);
+                if (tile.first + static_cast<int64_t>(tile.count()) - origin > end) return;
+                run_tile(worker, worker.unit, tile, *context_);
+            }
         }
     }
 
-    /// Runs the tiles that are left: those that lie across the border between two threads, so that
-    /// neither thread had all of their elements.
+    /// Runs the tiles that are left: those at the borders between the threads' elements.
     void end() override {
-        int64_t next = 0;
-        int last = 0;
-        for (int p = 0; p < static_cast<int>(shares_.size()); ++p) {
-            Share& share = shares_[static_cast<size_t>(p)];
-            if (!share.started) {
-                start_share(p, *context_);
-                continue;
-            }
-            // This thread had too few elements for a whole tile: its tile_begin says nothing.
-            if (share.tile_begin == share.tile_end) continue;
-            for (; next < share.tile_begin; ++next) run_tile(p, tile_of(share, next), *context_);
-            next = share.tile_end, last = p;
-        }
-        for (; next < tile_count(); ++next)
-            run_tile(last, tile_of(shares_[static_cast<size_t>(last)], next), *context_);
-        for (size_t p = 0; p < shares_.size(); ++p)
-            for (Accumulators& a : accumulators_) a.stop(static_cast<int>(p), shares_[p].columns);
+        Worker& worker = workers_[0];
+        if (!worker.started) start_worker(worker, *context_);
+        for (size_t u = 0; u < units_.size(); ++u)
+            for (Unit& unit = units_[u]; unit.next < unit.tile_end; ++unit.next)
+                run_tile(worker, u, tile_of(unit, unit.next), *context_);
         for (Accumulators& a : accumulators_) a.finish();
     }
 
@@ -133,105 +164,124 @@ class LoopKernel final : public Kernel, public Epilogue {
         return tiles_.empty() ? plan_.space.tiles() : static_cast<int64_t>(tiles_.size());
     }
 
-    int choose_share_count() const {
-        if (elements_ * plan_.cost < kSerialWork) return 1;
-        return static_cast<int>(std::min<int64_t>(omp_get_max_threads(), tile_count()));
+    int64_t choose_unit_count() const {
+        int64_t most = std::min(elements_ * plan_.cost / kUnitWork,
+                                by_columns_ ? plan_.space.chunks : tile_count());
+        for (const Reduction& r : plan_.reductions)
+            if (r.accumulators() > 0 && !(by_columns_ && r.map.along_row))
+                most = std::min(most, elements_ / (kElementsPerAccumulator * r.accumulators()));
+        return *std::find_if(std::begin(kUnitCounts), std::end(kUnitCounts),
+                             [&](int64_t count) { return count == 1 || count <= most; });
     }
 
-    /// Long rows of sums: threads take columns instead of rows, and go down them so that their sums
+    /// Long rows of sums: a unit has columns instead of rows, and goes down them so that their sums
     /// stay in cache.
-    bool choose_by_columns(int count) const {
-        return plan_.space.rows > 1 && plan_.space.chunks >= 2 * count &&
+    bool choose_by_columns() const {
+        return plan_.space.rows > 1 && plan_.space.chunks >= kChunksLeast &&
                std::any_of(plan_.reductions.begin(), plan_.reductions.end(),
                            [](const Reduction& r) { return r.map.along_row; });
     }
 
-    Share make_share(int p, int count) {
-        Share share;
+    void make_units() {
         const LoopSpace& space = plan_.space;
-        const auto boundary = [&](int64_t total, int i) { return total * i / count; };
-        share.chunk_begin = by_columns_ ? boundary(space.chunks, p) : 0;
-        share.chunks =
-            by_columns_ ? boundary(space.chunks, p + 1) - share.chunk_begin : space.chunks;
-        share.columns.begin = share.chunk_begin * space.columns_per_tile;
-        share.columns.end =
-            std::min((share.chunk_begin + share.chunks) * space.columns_per_tile, space.inner);
-        const int64_t tiles = by_columns_ ? space.row_tiles() * share.chunks : tile_count();
-        share.tile_begin = by_columns_ ? 0 : boundary(tiles, p);
-        share.tile_end = by_columns_ ? tiles : boundary(tiles, p + 1);
+        const int64_t count = choose_unit_count();
+        const auto border = [&](int64_t total, int64_t i) { return total * i / count; };
+        for (int64_t i = 0; i < count; ++i) {
+            Unit unit;
+            unit.chunk_begin = by_columns_ ? border(space.chunks, i) : 0;
+            unit.chunks =
+                by_columns_ ? border(space.chunks, i + 1) - unit.chunk_begin : space.chunks;
+            unit.columns.begin = unit.chunk_begin * space.columns_per_tile;
+            unit.columns.end =
+                std::min((unit.chunk_begin + unit.chunks) * space.columns_per_tile, space.inner);
+            const int64_t tiles = by_columns_ ? space.row_tiles() * unit.chunks : tile_count();
+            unit.tile_begin = by_columns_ ? 0 : border(tiles, i);
+            unit.tile_end = by_columns_ ? tiles : border(tiles, i + 1);
+            units_.push_back(unit);
+        }
+    }
 
+    /// The first unit of which all elements are at `element` or later.
+    size_t first_unit_from(int64_t element) const {
+        const int64_t tile = plan_.space.first_tile_from(element);
+        const auto found = std::find_if(units_.begin(), units_.end(),
+                                        [&](const Unit& unit) { return unit.tile_begin >= tile; });
+        return static_cast<size_t>(found - units_.begin());
+    }
+
+    Worker make_worker() {
+        Worker worker;
         // A cache line more than a tile: registers that are 4 KiB apart would compete for the same
         // cache sets.
-        const int64_t stride = (space.tile_elements() + 15) / 16 * 16 + 16;
-        share.memory = hwy::AllocateAligned<float>(
+        const int64_t stride = (plan_.space.tile_elements() + 15) / 16 * 16 + 16;
+        worker.memory = hwy::AllocateAligned<float>(
             static_cast<size_t>(stride * plan_.registers + plan_.row_numbers + 16));
         for (const Cell& cell : plan_.cells) {
             float* pointer = cell.base;
             if (cell.kind == Cell::Kind::kNumber)
                 pointer = &numbers_[static_cast<size_t>(cell.index)];
             else if (cell.kind == Cell::Kind::kRegister)
-                pointer = share.memory.get() + stride * cell.index;
+                pointer = worker.memory.get() + stride * cell.index;
             else if (cell.kind == Cell::Kind::kRowNumber)
-                pointer = share.memory.get() + stride * plan_.registers + cell.index;
-            share.pointers.push_back(pointer);
+                pointer = worker.memory.get() + stride * plan_.registers + cell.index;
+            worker.pointers.push_back(pointer);
         }
-        return share;
+        return worker;
     }
 
     // ---- running ----
 
-    void run_share(int p, const CallContext& context) {
-        Share& share = shares_[static_cast<size_t>(p)];
-        start_share(p, context);
-        for (int64_t t = share.tile_begin; t < share.tile_end; ++t)
-            run_tile(p, tile_of(share, t), context);
-        for (Accumulators& a : accumulators_) a.stop(p, share.columns);
+    void run_unit(Worker& worker, size_t u, const CallContext& context) {
+        const Unit& unit = units_[u];
+        for (Accumulators& a : accumulators_) a.start(u, unit.columns);
+        for (int64_t t = unit.tile_begin; t < unit.tile_end; ++t)
+            run_tile(worker, u, tile_of(unit, t), context);
+        for (Accumulators& a : accumulators_) a.stop(u, unit.columns);
     }
 
-    void start_share(int p, const CallContext& context) {
-        const ColumnRange columns = shares_[static_cast<size_t>(p)].columns;
-        for (Accumulators& a : accumulators_) a.start(p, columns);
+    void start_worker(Worker& worker, const CallContext& context) {
         const Tile full{0, plan_.space.rows_per_tile, 0, plan_.space.columns_per_tile, 0};
-        for (const Action& action : plan_.thread_actions) run_action(action, p, full, context);
+        for (const Action& action : plan_.thread_actions)
+            run_action(action, worker, 0, full, context);
     }
 
-    void run_tile(int p, const Tile& tile, const CallContext& context) {
-        Share& share = shares_[static_cast<size_t>(p)];
-        for (size_t s : space_cells_) share.pointers[s] = plan_.cells[s].at(tile.first);
+    void run_tile(Worker& worker, size_t u, const Tile& tile, const CallContext& context) {
+        for (size_t s : space_cells_) worker.pointers[s] = plan_.cells[s].at(tile.first);
         for (size_t s : outside_cells_) {
             const AccessMap& map = plan_.cells[s].map;
-            share.pointers[s] =
+            worker.pointers[s] =
                 plan_.cells[s].at(map.offset(tile.row) + (map.along_row ? tile.column : 0));
         }
-        for (const Action& action : plan_.tile_actions) run_action(action, p, tile, context);
+        for (const Action& action : plan_.tile_actions)
+            run_action(action, worker, u, tile, context);
     }
 
-    Tile tile_of(const Share& share, int64_t t) const {
+    Tile tile_of(const Unit& unit, int64_t t) const {
         if (!tiles_.empty()) return tiles_[static_cast<size_t>(t)];
         const int64_t row_tiles = plan_.space.row_tiles();
-        if (by_columns_) return plan_.space.tile(t % row_tiles, share.chunk_begin + t / row_tiles);
-        return plan_.space.tile(t / share.chunks, t % share.chunks);
+        if (by_columns_) return plan_.space.tile(t % row_tiles, unit.chunk_begin + t / row_tiles);
+        return plan_.space.tile(t / unit.chunks, t % unit.chunks);
     }
 
-    void run_action(const Action& action, int p, const Tile& tile, const CallContext& context) {
-        const Share& share = shares_[static_cast<size_t>(p)];
+    void run_action(const Action& action, const Worker& worker, size_t u, const Tile& tile,
+                    const CallContext& context) {
         if (action.reduction >= 0)
             accumulators_[static_cast<size_t>(action.reduction)].take_in(
-                p, tile, share.pointers[action.in.front()]);
+                u, tile, worker.pointers[action.in.front()]);
         else if (action.expansion >= 0)
             expand(plan_.expansions[static_cast<size_t>(action.expansion)],
-                   share.pointers[action.out.front()], tile);
+                   worker.pointers[action.out.front()], tile);
         else if (action.joined != nullptr)
-            action.joined(share.pointers.data(), tile.count());
+            action.joined(worker.pointers.data(), tile.count());
         else
-            call(action, share, action.is_number ? 1 : tile.count(), tile.first, context);
+            call(action, worker, action.is_number ? 1 : tile.count(), tile.first, context);
     }
 
-    static void call(const Action& action, const Share& share, size_t count, int64_t first,
+    static void call(const Action& action, const Worker& worker, size_t count, int64_t first,
                      const CallContext& context) {
         TileCall call;
-        call.out = share.pointers[action.out.front()];
-        for (size_t i = 0; i < action.in.size(); ++i) call.in[i] = share.pointers[action.in[i]];
+        call.out = worker.pointers[action.out.front()];
+        for (size_t i = 0; i < action.in.size(); ++i) call.in[i] = worker.pointers[action.in[i]];
         call.count = count;
         call.op = action.op;
         call.first = first;
@@ -239,6 +289,7 @@ class LoopKernel final : public Kernel, public Epilogue {
         action.function(call);
     }
 
+    /// Repeats the elements of a smaller tensor over a tile of short rows.
     static void expand(const Expansion& expansion, float* out, const Tile& tile) {
         TileCall fill;
         const AccessMap& map = expansion.map;
@@ -261,11 +312,12 @@ class LoopKernel final : public Kernel, public Epilogue {
     LoopPlan plan_;
     std::vector<Tile> tiles_;  ///< of parts; empty where all of the space is walked
     int64_t elements_;
-    std::vector<float> numbers_;
+    std::vector<float> numbers_;                       ///< cells of kind kNumber
     std::vector<size_t> space_cells_, outside_cells_;  ///< whose pointers move
     bool by_columns_ = false;
     const CallContext* context_ = nullptr;  ///< between begin() and end()
-    std::vector<Share> shares_;
+    std::vector<Unit> units_;
+    std::vector<Worker> workers_;  ///< by thread
     std::vector<Accumulators> accumulators_;
 };
 

@@ -1,4 +1,5 @@
-// Compares all pairs; a loop has a few operands.
+// Checks the memory of a loop's results against that of its operands and of each other. It compares
+// all pairs; a loop has a few operands.
 #include "runtime/kernels/loop/loop_overlap.h"
 
 #include "compiler/support/check.h"

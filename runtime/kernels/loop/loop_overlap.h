@@ -1,5 +1,5 @@
-// The promise between the memory plan and loop kernels: results overlap operands only in place, and
-// never each other.
+// The promise that the memory plan gives to loop kernels: a result overlaps an operand only when it
+// lies exactly on it (in place), and two results never overlap.
 #pragma once
 
 #include <cstddef>
@@ -9,6 +9,7 @@
 
 namespace gmc::runtime {
 
+/// The memory of one operand or result.
 struct MemoryRange {
     const void* base = nullptr;
     int64_t bytes = 0;
@@ -24,6 +25,7 @@ struct MemoryRange {
     const std::byte* end() const { return begin() + bytes; }
 };
 
+/// Collects what a loop reads and writes, then checks it.
 class OverlapCheck {
   public:
     void reads(MemoryRange range) { read_.push_back(range); }

@@ -17,8 +17,12 @@
 namespace gmc::runtime {
 namespace {
 
+/// Elements of a tile: 4 KB in f32, so that some tiles fit the first-level cache of 32 KB or more,
+/// and a call of a tile function costs little per element (512 and 2048 were not faster, see
+/// runtime/kernels/README.md).
 constexpr int64_t kTileElements = 1024;
 
+/// How often an action runs.
 enum class Level : uint8_t { kRun, kThread, kRow, kTile };
 
 /// A value of the body: the axes along which it varies, and its cell.
@@ -39,6 +43,8 @@ const std::vector<int64_t>* reduced_axes(const ir::OpVariant& op) {
     return nullptr;
 }
 
+/// Makes the plan of one operation. build() chooses the space, adds the ops of the body in order,
+/// gives results their places, and then lets loop_join and loop_registers finish.
 class PlanBuilder {
   public:
     PlanBuilder(const ir::Function& function, const ir::Operation& operation,
@@ -86,6 +92,7 @@ class PlanBuilder {
         plan_.space = make_loop_space(shape_, masks, kTileElements);
     }
 
+    /// How often a value that varies along these axes has to be computed.
     Level level(AxisMask mask) const {
         if (mask == 0) return Level::kRun;
         if (plan_.space.whole_rows)
@@ -185,6 +192,8 @@ class PlanBuilder {
             add_function(op);
     }
 
+    /// An element-wise op, generator or runtime scalar: computed as often as the most varying of
+    /// its operands.
     void add_function(const ir::Operation& op) {
         std::vector<Placed> operands;
         AxisMask mask = 0;
@@ -213,6 +222,9 @@ class PlanBuilder {
         values_[value] = placed;
     }
 
+    /// A broadcast is never computed if that can be avoided: numbers and parts of long rows are
+    /// read where they are. Only in tiles of several short rows the operand is repeated into a
+    /// register.
     void add_broadcast(const ir::Operation& op) {
         const ir::ValueId value = op.operands[0];
         const AxisMask mask = plan_.space.collapsed(original_mask(op));
@@ -253,6 +265,8 @@ class PlanBuilder {
         return cell;
     }
 
+    /// Chooses one of the three ways of Accumulators, and writes the result's address into the
+    /// plan.
     void add_reduction(const ir::Operation& op) {
         const AxisMask kept = plan_.space.collapsed(original_mask(op));
         const Placed operand = read(op.operands[0]);
@@ -299,6 +313,8 @@ class PlanBuilder {
         return false;
     }
 
+    /// Lets the action that computes a result write it straight into its memory. Where an operand
+    /// that is still read lies there, or the value is no tile, it is copied at the end.
     void place_result(ir::ValueId value) {
         if (std::find(reduced_.begin(), reduced_.end(), value) != reduced_.end()) return;
         float* memory = buffers_.data(value);

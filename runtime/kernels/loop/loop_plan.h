@@ -48,6 +48,7 @@ struct Expansion {
     TileFunction fill = nullptr;  ///< out[i] = in[0][0]
 };
 
+/// How a reduction takes in a tile, and where its result goes.
 struct Reduction {
     ReduceFunctions functions;
     AccessMap map;  ///< of the result
@@ -72,6 +73,7 @@ struct Action {
     int reduction = -1;
 };
 
+/// The whole program of a loop.
 struct LoopPlan {
     LoopSpace space;
     std::deque<ir::OpVariant> ops;                  ///< owns what Action::op points to

@@ -1,4 +1,5 @@
-// A scan over the actions with a list of free registers.
+// Assigns registers by a linear scan over the actions with a list of free registers: the simplest
+// of allocators is enough, because a plan has no branches.
 #include "runtime/kernels/loop/loop_registers.h"
 
 #include <algorithm>
@@ -45,6 +46,7 @@ bool keeps_operands(const LoopPlan& plan, const Action& action) {
                ir::dtype_size(plan.cells[action.in[0]].dtype);
 }
 
+/// Assigns the registers of one plan.
 class Assignment {
   public:
     explicit Assignment(LoopPlan& plan) : plan_(plan) {}
@@ -72,6 +74,7 @@ class Assignment {
         }
     }
 
+    /// Gives the results of an action registers: free ones first.
     void take(const Action& action) {
         for (int cell : action.out) {
             if (!is_tile_register(plan_, cell)) continue;

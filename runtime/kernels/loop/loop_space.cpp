@@ -1,4 +1,6 @@
-// Collapsing of axes and the choice of tiles.
+// Collapses axes and chooses tiles. Neighbouring axes become one when no operand and no result
+// varies along one of them only:
+//     x[128,28,28,64] + bias[64]  ->  rows 128 x 28 x 28 = 100352, inner 64
 #include "runtime/kernels/loop/loop_space.h"
 
 #include <algorithm>
@@ -7,6 +9,7 @@
 namespace gmc::runtime {
 namespace {
 
+/// Whether every mask has both axes or neither.
 bool alike(int64_t a, int64_t b, const std::vector<AxisMask>& masks) {
     return std::all_of(masks.begin(), masks.end(),
                        [&](AxisMask m) { return (m >> a & 1) == (m >> b & 1); });
@@ -19,8 +22,9 @@ int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit;
 int64_t choose_rows(int64_t rows, int64_t inner, int64_t tile_elements) {
     const int64_t most = std::max<int64_t>(tile_elements / inner, 1);
     for (const int64_t unit : {64, 16}) {
-        const int64_t action = unit / std::gcd(inner, unit);
-        if (action <= most) return std::min(most / action * action, rows);
+        // The fewest rows that are a multiple of the unit together.
+        const int64_t group = unit / std::gcd(inner, unit);
+        if (group <= most) return std::min(most / group * group, rows);
     }
     return std::min(most, rows);
 }
@@ -49,6 +53,8 @@ int64_t LoopSpace::first_tile_from(int64_t element) const {
     return element / per_row_tile * chunks + (element % per_row_tile + per_tile - 1) / per_tile;
 }
 
+/// Walks the axes from the outermost, joining each with the one before where they are alike; then
+/// decides between tiles of whole rows and tiles within a row.
 LoopSpace make_loop_space(const ir::Shape& shape, const std::vector<AxisMask>& masks,
                           int64_t tile_elements) {
     LoopSpace space;
@@ -82,6 +88,8 @@ LoopSpace make_loop_space(const ir::Shape& shape, const std::vector<AxisMask>& m
     return space;
 }
 
+/// Walks the axes from the second last outwards. Axes along which the tensor does not vary and that
+/// lie inside of all others along which it does are covered by `repeat`; the rest get a stride.
 AccessMap make_access_map(const LoopSpace& space, AxisMask collapsed_mask) {
     AccessMap map;
     map.mask = collapsed_mask;

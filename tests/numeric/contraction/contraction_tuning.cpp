@@ -38,6 +38,20 @@ std::unique_ptr<Kernel> make_slow(const MatmulProblem& problem, ContractionConte
     return std::make_unique<Slow>(make_plain_matmul(problem, context));
 }
 
+/// Takes longer with each run, as beside another program.
+std::unique_ptr<Kernel> make_disturbed(const MatmulProblem& problem, ContractionContext& context) {
+    struct Disturbed final : Kernel {
+        explicit Disturbed(std::unique_ptr<Kernel> k) : kernel(std::move(k)) {}
+        void run(const CallContext& call) override {
+            std::this_thread::sleep_for(std::chrono::milliseconds(20 << runs++));
+            kernel->run(call);
+        }
+        std::unique_ptr<Kernel> kernel;
+        int runs = 0;
+    };
+    return std::make_unique<Disturbed>(make_plain_matmul(problem, context));
+}
+
 std::unique_ptr<Kernel> make_none(const MatmulProblem&, ContractionContext&) { return nullptr; }
 
 struct Setting {
@@ -76,6 +90,16 @@ TEST_CASE("the fastest candidate is taken, but never one that is wrong") {
     CHECK(s.cache.find(tuning_key(s.problem))->microseconds.size() == 3);
     CHECK(s.choice(kAll) == "right");
     CHECK(s.cache.measured() == 1);  // remembered
+}
+
+TEST_CASE("a choice is doubtful when the fastest candidates took no time twice") {
+    constexpr Candidate<MatmulProblem> kDisturbed[] = {{"one", always, make_disturbed},
+                                                       {"other", never, make_disturbed}};
+    Setting s;
+    CHECK_FALSE(s.choice(kDisturbed).empty());
+    const TuningEntry* entry = s.cache.find(tuning_key(s.problem));
+    CHECK(entry->doubtful);
+    CHECK(entry->measurements == 1);
 }
 
 TEST_CASE("measuring leaves the problem's memory alone") {

@@ -1,4 +1,4 @@
-// stb_image, whose implementation is compiled here, of BMP only.
+// Decodes BMP through stb_image, whose implementation is compiled in this file, for BMP only.
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_STATIC
 #define STBI_ONLY_BMP

@@ -1,4 +1,5 @@
-// The records of a GIF up to its first picture.
+// Decodes GIF through giflib: goes over the file's records up to the first picture, and puts that
+// on the canvas.
 #include <gif_lib.h>
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// libtiff reads from memory through callbacks and says through a handler what is wrong.
+// Decodes TIFF through libtiff, which reads from memory through callbacks and says through a
+// handler what is wrong.
 #include <tiffio.h>
 
 #include <algorithm>

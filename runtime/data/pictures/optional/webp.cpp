@@ -1,4 +1,4 @@
-// WebP, still or animated, through the decoder of animations, which takes both.
+// Decodes WebP, still or animated, through the library's decoder of animations, which takes both.
 #include <webp/demux.h>
 
 #include <algorithm>

@@ -1,0 +1,76 @@
+// Measures the contractions of a model on purpose, rather than when a training first needs them.
+#include <fmt/format.h>
+
+#include <chrono>
+
+#include "runtime/contractions/choice/tuning_machine.h"
+#include "tools/gmrun/commands.h"
+#include "tools/gmrun/run_source.h"
+#include "tools/gmrun/tuning.h"
+
+namespace gmc::tools {
+namespace {
+
+double time_of_choice(const runtime::TuningEntry& entry) {
+    for (const auto& [name, us] : entry.microseconds)
+        if (name == entry.choice) return us;
+    return 0;
+}
+
+/// A row per contraction, and how many choices are other ones than before.
+void print_choices(const runtime::TuningCache& cache, const runtime::TuningCache& before,
+                   double seconds) {
+    int64_t changed = 0, doubtful = 0;
+    for (const auto& [problem, choice] : cache.used()) {
+        const runtime::TuningEntry* now = cache.find(problem);
+        const runtime::TuningEntry* then = before.find(problem);
+        if (now == nullptr) continue;
+        const bool other = then != nullptr && then->choice != now->choice;
+        changed += other ? 1 : 0;
+        doubtful += now->doubtful ? 1 : 0;
+        fmt::print("{:>10.1f} us  {:13}{}  {}\n", time_of_choice(*now), choice,
+                   now->doubtful ? " ?" : "", problem);
+        if (other) fmt::print("{:>15}was {}\n", "", then->choice);
+    }
+    fmt::print("contractions: {} measured in {:.1f} s, {} chosen otherwise than before\n",
+               cache.measured(), seconds, changed);
+    if (doubtful > 0)
+        fmt::print(
+            "doubtful (?), because other programs were busy: {}; measure them again when "
+            "the machine is idle\n",
+            doubtful);
+}
+
+}  // namespace
+
+int tune_command(const Words& words) {
+    CommandLine line(
+        "gmrun tune [options] MODEL",
+        "Measures which kernels compute the contractions of a model the fastest on this machine, "
+        "and keeps the choices\nfor all later runs. Training does the same for what was never "
+        "measured; this measures everything again,\nbest while the machine does nothing else. "
+        "Runs that exist keep the kernels that they were begun with.");
+    line.add_argument("MODEL", "a .gmc file, or the folder of a run");
+    add_threads(line);
+    if (!line.parse(words)) return kDone;
+    Diagnostics diagnostics;
+    const auto model = runtime::LoadedModel::load(model_path(line), diagnostics);
+    if (!model.ok()) return report(diagnostics);
+    const std::string path = runtime::TuningCache::default_path();
+    if (path.empty()) {
+        diagnostics.error(DiagnosticKind::kBadFile, {}, "there is no folder to keep the choices in")
+            .help("they are kept in $XDG_CACHE_HOME/gmc, or else in $HOME/.cache/gmc");
+        return report(diagnostics);
+    }
+    const runtime::TuningCache before(path, runtime::tuning_machine());
+    Tuning tuning(line, **model);
+    tuning.cache()->renew();
+    const auto begin = std::chrono::steady_clock::now();
+    for (const ir::Function& function : (*model)->module().functions)
+        if ((*model)->function(function.name, diagnostics) == nullptr) return report(diagnostics);
+    print_choices(*tuning.cache(), before,
+                  std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    return kDone;
+}
+
+}  // namespace gmc::tools
