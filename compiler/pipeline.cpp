@@ -14,6 +14,7 @@
 #include "compiler/passes/dce.h"
 #include "compiler/passes/differentiate.h"
 #include "compiler/passes/fuse_elementwise.h"
+#include "compiler/passes/hoist_invariants.h"
 #include "compiler/passes/keep_copies.h"
 #include "compiler/passes/lower_precision.h"
 #include "compiler/passes/memory/order_operations.h"
@@ -88,6 +89,12 @@ const std::vector<Stage>& pipeline() {
         // After all that knows f32 only; before the loops, which load and store bf16.
         {{{"lower_precision", "with --precision=bf16: computes contractions in bf16",
            passes::lower_precision},
+          // Before keep_copies, which knows casts of parameters only where these are states.
+          {"hoist_invariants", "computes before a scan what is the same in every pass",
+           passes::hoist_invariants},
+          // Leaves no captured value that nothing reads any more.
+          {"trim_scans", "drops what scans carry, stack or capture for nothing",
+           passes::trim_scans},
           // Replaces its casts of parameters.
           {"keep_copies", "lets updates write the bf16 of parameters", passes::keep_copies}},
          1,

@@ -14,12 +14,19 @@ namespace {
 
 using Kind = Expression::Kind;
 
-/// Calls `visit` for every layer of the network and of its outputs.
+/// Calls `visit` for all layers of a list, and for those that a `repeat` repeats.
+template <typename Visit>
+void for_each_layer(std::vector<LayerSpec>& layers, Visit&& visit) {
+    for (LayerSpec& layer : layers) {
+        visit(layer);
+        for_each_layer(layer.layers, visit);
+    }
+}
+/// The same for all layers of a network and of its outputs.
 template <typename Visit>
 void for_each_layer(NetworkSpec& network, Visit&& visit) {
-    for (LayerSpec& layer : network.layers) visit(layer);
-    for (NetworkOutput& output : network.outputs)
-        for (LayerSpec& layer : output.layers) visit(layer);
+    for_each_layer(network.layers, visit);
+    for (NetworkOutput& output : network.outputs) for_each_layer(output.layers, visit);
 }
 
 /// Checks a call of a network: as many arguments as it has inputs, and named ones by the names of

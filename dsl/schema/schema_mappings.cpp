@@ -181,6 +181,20 @@ std::vector<MappingRow> model_rows() {
          },
          "A named list of layers. `- block: {parameters}` puts it in, with a `name` and `from` "
          "too."},
+        {"repeat",
+         {
+             integer("times", kRequired, kRepeats, "how often"),
+             structure("layers", "[layer]", kRequired,
+                       "the layers; `from: input` is what the first time is put upon, then what the "
+                       "time before made"),
+             flag("shared", "false",
+                  "true: the same weights each time, in a loop, for which the layers have to keep "
+                  "the shape; false: weights of its own each time"),
+             name("name", kOptional, "a name that `from` can refer to"),
+             structure("from", "name|[name]", kOptional, "what it is put upon"),
+         },
+         "A layer that puts a list of layers upon itself: `- repeat: {times: 8, layers: "
+         "[...]}`."},
         {"network",
          {
              name("role", "", "what a recipe knows this network as"),
