@@ -248,7 +248,8 @@ class NameChecker {
             return;
         }
         std::vector<std::string> known = constant_names();
-        known.insert(known.end(), parameters.begin(), parameters.end());
+        for (const std::string& name : parameters)
+            if (meanings_.count(name) == 0) known.push_back(name);
         for (const auto& [name, meaning] : meanings_) known.push_back(name);
         report_unknown(DiagnosticKind::kUnknownName, e.span,
                        fmt::format("`{}` is not defined", e.text), e.text, known, diagnostics_);

@@ -28,7 +28,6 @@ void LayerReader::read_repeat(const Written& written) {
     }
     Block block;
     block.name = "repeat";
-    block.span = written.span;
     block.layers = layers->value;
     Use use;
     use.block = &block;

@@ -1,8 +1,8 @@
 // The gradient of a scan is a scan that runs backwards.
 //
 // The forward scan gets one more result for each carried value: what it was at the start of each
-// pass. The backward scan takes these as sequences, computes a pass again from them, and carries the
-// gradients of the carried values and the sums of the gradients of captured values:
+// pass. The backward scan takes these as sequences, computes a pass again from them, and carries
+// the gradients of the carried values and the sums of the gradients of captured values:
 //
 //     body @f.x(%x = carried, %e = element, %w = captured) { ... result x = %next }
 //     body @f.x.grad(%dx = carried, %dw = carried, %x = element, %e = element, %w = captured) {

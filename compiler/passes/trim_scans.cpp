@@ -147,7 +147,7 @@ bool trim(Module& module, Function& function) {
 }  // namespace
 
 Result<bool> trim_scans(Module& module, Diagnostics&) {
-    bool changed = remove_unused_bodies(module);
+    bool changed = false;
     for (size_t i = module.functions.size(); i-- > 0;) changed |= trim(module, module.functions[i]);
     return remove_unused_bodies(module) || changed;
 }

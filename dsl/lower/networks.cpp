@@ -6,7 +6,7 @@
 #include "compiler/support/check.h"
 #include "compiler/support/edit_distance.h"
 #include "dsl/lower/activations.h"
-#include "dsl/lower/scan_builder.h"
+#include "dsl/lower/loops/scan_builder.h"
 
 namespace gmc::lower {
 namespace {

@@ -184,9 +184,10 @@ std::vector<MappingRow> model_rows() {
         {"repeat",
          {
              integer("times", kRequired, kRepeats, "how often"),
-             structure("layers", "[layer]", kRequired,
-                       "the layers; `from: input` is what the first time is put upon, then what the "
-                       "time before made"),
+             structure(
+                 "layers", "[layer]", kRequired,
+                 "the layers; `from: input` is what the first time is put upon, then what the "
+                 "time before made"),
              flag("shared", "false",
                   "true: the same weights each time, in a loop, for which the layers have to keep "
                   "the shape; false: weights of its own each time"),
@@ -209,13 +210,39 @@ std::vector<MappingRow> model_rows() {
     };
 }
 
+MappingRow loop_row() {
+    return {
+        "loop",
+        {
+            structure("start", "expression|{expression}", kRequired,
+                      "the value before the first pass, which has the loop's name; or several: "
+                      "`{h: ..., c: ...}`. A number takes the shape that `next` has"),
+            structure("times", "expression", kOptional, "how many passes, from 1 to 1,000,000"),
+            structure("over", "{expression}", kOptional,
+                      "name: sequence; a pass for each element of the sequence, which it sees as "
+                      "`name`: element 0 of the first axis of each example, element 1, ..."),
+            name("index", kOptional, "a name for the number of the pass, from 0"),
+            structure("let", "{expression|loop}", kOptional,
+                      "name: expression, computed in each pass; each sees those above it"),
+            structure("next", "expression|{expression}", kRequired,
+                      "the value after the pass, or as many as `start` has"),
+            flag("collect", "false",
+                 "the loop's value is that after each pass, along a new first axis of the example; "
+                 "false: after the last pass"),
+        },
+        "A value that passes change, one after another: `x: {start: normal(image), times: 50, "
+        "index: i, next: x + net(x, i / 50) / 50}`. An entry of `let` that `next` uses is "
+        "computed once, before the first pass; random numbers in `next` are new in each. "
+        "Gradients flow through all passes, at the cost of keeping the values of each."};
+}
+
 std::vector<MappingRow> objective_rows() {
     return {
         {"objective",
          {
              name("recipe", kOptional, "a file of models/recipes that gives what follows"),
              structure("let", "{expression|loop}", kOptional,
-                       "name: expression, or a loop, in any order"),
+                       "name: expression or loop, in any order"),
              structure("minimize", kMinimize, kOptional, "what is minimized by which networks"),
              word("schedule", kOptional, kSchedules,
                   "`alternating` (the default): entry after entry; `simultaneous`: one forward "
@@ -231,29 +258,7 @@ std::vector<MappingRow> objective_rows() {
          },
          "What is minimized. Beside `recipe`, its parameters and roles are keys; `let`, `metrics` "
          "and `functions` add to the recipe's or replace one by name."},
-        {"loop",
-         {
-             structure("start", "expression|{expression}", kRequired,
-                       "the value before the first pass, which has the loop's name; or several: "
-                       "`{h: ..., c: ...}`. A number takes the shape that `next` has"),
-             structure("times", "expression", kOptional, "how many passes, from 1 to 1,000,000"),
-             structure("over", "{expression}", kOptional,
-                       "name: sequence; a pass for each element of the sequence, which it sees as "
-                       "`name`: element 0 of the first axis of each example, element 1, ..."),
-             name("index", kOptional, "a name for the number of the pass, from 0"),
-             structure("let", "{expression|loop}", kOptional,
-                       "name: expression, computed in each pass; each sees those above it"),
-             structure("next", "expression|{expression}", kRequired,
-                       "the value after the pass, or as many as `start` has"),
-             flag(
-                 "collect", "false",
-                 "the loop's value is that after each pass, along a new first axis of the example; "
-                 "false: after the last pass"),
-         },
-         "A value that passes change, one after another: `x: {start: normal(image), times: 50, "
-         "index: i, next: x + net(x, i / 50) / 50}`. An entry of `let` that `next` uses is "
-         "computed once, before the first pass; random numbers in `next` are new in each. "
-         "Gradients flow through all passes, at the cost of keeping the values of each."},
+        loop_row(),
         {"minimize entry",
          {
              names("networks", kRequired, "the networks whose parameters are updated"),

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "dsl/lower/evaluate.h"
-#include "dsl/lower/scan_builder.h"
+#include "dsl/lower/loops/scan_builder.h"
 
 namespace gmc::lower {
 namespace {

@@ -1,5 +1,5 @@
 // Inputs of the body are put in order at the end, when it is known what it captured.
-#include "dsl/lower/scan_builder.h"
+#include "dsl/lower/loops/scan_builder.h"
 
 #include <algorithm>
 
