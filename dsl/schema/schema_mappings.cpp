@@ -241,8 +241,7 @@ std::vector<MappingRow> objective_rows() {
         {"objective",
          {
              name("recipe", kOptional, "a file of models/recipes that gives what follows"),
-             structure("let", "{expression|loop}", kOptional,
-                       "name: expression or loop, in any order"),
+             structure("let", "{expression|loop}", kOptional, "name: expression or loop"),
              structure("minimize", kMinimize, kOptional, "what is minimized by which networks"),
              word("schedule", kOptional, kSchedules,
                   "`alternating` (the default): entry after entry; `simultaneous`: one forward "

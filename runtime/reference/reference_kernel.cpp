@@ -13,9 +13,9 @@ namespace {
 
 class ReferenceKernel final : public Kernel {
   public:
-    ReferenceKernel(const ir::Module& module, const ir::Function& function,
-                    const ir::Operation& operation, const Buffers& buffers)
-        : module_(module), function_(function), operation_(operation) {
+    ReferenceKernel(const ir::Function& function, const ir::Operation& operation,
+                    const Buffers& buffers)
+        : function_(function), operation_(operation) {
         for (ir::ValueId id : operation.operands) operands_.push_back(checked(id, buffers));
         for (ir::ValueId id : operation.results) results_.push_back(checked(id, buffers));
     }
@@ -26,7 +26,9 @@ class ReferenceKernel final : public Kernel {
             const ir::Type& type = function_.type(operation_.operands[i]);
             values[operation_.operands[i]] = {type, read(operands_[i], type)};
         }
-        run_reference_operation(module_, function_, operation_, values, context,
+        // Only scans look at the module, and these have kernels of their own.
+        static const ir::Module kNoModule;
+        run_reference_operation(kNoModule, function_, operation_, values, context,
                                 {.round_to_float = true});
         for (size_t i = 0; i < results_.size(); ++i) {
             const ReferenceTensor& value = values.at(operation_.results[i]);
@@ -64,7 +66,6 @@ class ReferenceKernel final : public Kernel {
         return data;
     }
 
-    const ir::Module& module_;
     const ir::Function& function_;
     const ir::Operation& operation_;
     std::vector<float*> operands_, results_;
@@ -72,11 +73,10 @@ class ReferenceKernel final : public Kernel {
 
 }  // namespace
 
-std::unique_ptr<Kernel> make_reference_kernel(const ir::Module& module,
-                                              const ir::Function& function,
+std::unique_ptr<Kernel> make_reference_kernel(const ir::Function& function,
                                               const ir::Operation& operation,
                                               const Buffers& buffers) {
-    return std::make_unique<ReferenceKernel>(module, function, operation, buffers);
+    return std::make_unique<ReferenceKernel>(function, operation, buffers);
 }
 
 }  // namespace gmc::runtime
