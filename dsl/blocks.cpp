@@ -57,6 +57,9 @@ Block read_block(const Entry& entry, Diagnostics& diagnostics) {
 
 }  // namespace
 
+/// A block may not have the name of a layer: `- dense: 10` would have two meanings. A block whose
+/// layers cannot be read is kept and marked as broken, so that its uses are not reported as unknown
+/// names as well.
 Blocks read_blocks(const Node& model, Diagnostics& diagnostics) {
     Blocks out;
     const Entry* blocks = model.find("blocks");

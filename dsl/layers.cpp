@@ -10,6 +10,8 @@
 namespace gmc::dsl {
 namespace {
 
+/// Per network, after blocks are expanded: blocks that use blocks multiply, so a short file could
+/// otherwise ask for more layers than memory holds. Networks that people write have hundreds.
 constexpr size_t kMostLayers = 10'000;
 
 /// Turns `initializer: {normal: {stddev: 0.02}}` into the keys `initializer: normal` and

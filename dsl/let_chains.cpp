@@ -10,10 +10,15 @@
 namespace gmc::dsl {
 namespace {
 
-/// Far below what the stack holds.
+/// Entries on a chain. Far below what the stack of a thread holds, far above what people write.
 constexpr size_t kMostChain = 500;
+/// Places shown below an error about a cycle; a longer cycle is understood from its first entries.
 constexpr size_t kMostNotes = 6;
 
+/// A depth-first search over "uses". Each entry is finished once and its length kept, so the cost
+/// is that of reading all expressions once, however many chains there are. The recursion of the
+/// check itself stops at kMostChain as well, since it runs before anything guarantees that chains
+/// are short.
 class ChainChecker {
   public:
     ChainChecker(const std::vector<NamedExpression>& let, Diagnostics& diagnostics)

@@ -13,6 +13,8 @@
 namespace gmc::dsl {
 namespace {
 
+/// Models that extend each other in one chain. A chain that returns to itself is found by its
+/// paths; this bounds chains whose paths are all different, as through links.
 constexpr size_t kMostBases = 16;
 
 /// The text of one --set, split at its first `=`.
@@ -192,6 +194,8 @@ Result<NodePtr> read_with_bases(const std::string& path, Diagnostics& diagnostic
     return read_chain(path, Span{}, open, diagnostics);
 }
 
+/// The settings are applied one after another, so a later one may change what an earlier one made.
+/// One with an error is left out, and the others are still checked.
 NodePtr apply_sets(NodePtr model, const std::vector<std::string>& sets, Diagnostics& diagnostics) {
     for (const std::string& text : sets) {
         Result<Setting> setting = read_setting(text, diagnostics);

@@ -10,6 +10,9 @@ namespace {
 
 using Kind = Expression::Kind;
 
+/// Activations whose values have a bound. All others (identity, leaky_relu, prelu, ...) reach every
+/// number, so no data is out of their reach. elu counts with its alpha of 1; the lower ends of gelu
+/// and silu are their minima.
 constexpr std::array kRanges = {ActivationRange{"elu", -1, INFINITY},
                                 ActivationRange{"gelu", -0.17, INFINITY},  // at x = -0.752
                                 ActivationRange{"relu", 0, INFINITY},
@@ -82,7 +85,9 @@ const NamedExpression* ModelView::let(std::string_view name) const {
 }
 
 const Expression& ModelView::resolved(const Expression& e) const {
-    constexpr int kMostSteps = 100;  // entries may form a cycle, which is reported elsewhere
+    // Entries may form a cycle, which let_chains.cpp reports; until then this must end. A chain
+    // that is longer than this is simply not followed to its end.
+    constexpr int kMostSteps = 100;
     const Expression* at = &e;
     for (int step = 0; step < kMostSteps; ++step) {
         const NamedExpression* entry = at->kind == Kind::kName ? let(at->text) : nullptr;
@@ -103,6 +108,8 @@ const DataField* ModelView::field_of(const Expression& e) const {
     return nullptr;
 }
 
+/// Two forms are looked through: `net(x)` itself, and `q.mean` where `q` stands for `encoder(x)`;
+/// then it is the named output whose last layer counts.
 std::optional<Ending> ModelView::ending_of(const Expression& e) const {
     const Expression& value = resolved(e);
     if (value.kind == Kind::kCall) {

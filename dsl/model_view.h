@@ -33,6 +33,9 @@ std::optional<Ending> ending_of(const NetworkSpec& network);
 /// possible.
 std::optional<ActivationRange> range_of(std::string_view activation);
 
+/// Answers questions about a ModelSpec that was read without errors in its structure. It holds no
+/// copy and no index: it must not outlive the spec, and each lookup is a linear search, which
+/// models of a few dozen entries do not notice.
 class ModelView {
   public:
     using Visit = std::function<void(const Expression&)>;

@@ -351,6 +351,9 @@ Replacements variables_as_numbers(const ModelSpec& model, const Bindings& variab
 
 }  // namespace
 
+/// Runs in two steps: variables in expressions become numbers, then every name that is left has to
+/// be known. In this order a check can still say of a misspelt variable that it is no name, and an
+/// entry of `let` may hide a variable.
 void check_names(ModelSpec& model, const Bindings& variables, Diagnostics& diagnostics) {
     const Replacements replacements = variables_as_numbers(model, variables);
     // `replace` works on an ObjectivePart, so the objective is moved into one and back.

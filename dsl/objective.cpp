@@ -212,6 +212,8 @@ void check_no_repeats(const std::vector<MinimizeSpec>& minimize, Diagnostics& di
 
 }  // namespace
 
+/// Both a model's `objective` and a recipe's file go through this, so they have the same keys with
+/// the same meaning. Which keys are allowed is checked by the callers, since a recipe has more.
 ObjectivePart read_objective_part(const Node& map, Diagnostics& diagnostics) {
     ObjectivePart out;
     for (const Entry& entry : map.entries) {
@@ -228,6 +230,13 @@ ObjectivePart read_objective_part(const Node& map, Diagnostics& diagnostics) {
     return out;
 }
 
+/// 1. With `recipe`, the recipe's part is read and its roles and parameters are replaced; without
+///    it, the part begins empty, and `minimize` is required.
+/// 2. The model's own keys are laid over it: `let` and `functions` name by name, `minimize` as a
+///    whole, since half of a recipe's entries with half of the author's would train something
+///    neither meant; metrics are added.
+/// 3. Metrics are given to the entries of `minimize` that compute them, and entries without a name
+///    get one.
 ObjectiveSpec read_objective(const Entry& objective, const std::vector<NetworkSpec>& networks,
                              const std::vector<std::string>& recipe_directories,
                              Diagnostics& diagnostics) {

@@ -237,6 +237,12 @@ class Binder {
 
 }  // namespace
 
+/// 1. The recipe's file is found and its roles and parameters are read.
+/// 2. Roles are bound to networks, parameters to what the model gives or to their defaults.
+/// 3. Keys that depend on a word of the model (`likelihood: gaussian`) are chosen, and what is left
+///    is read like an objective that the model had written itself.
+/// 4. Names of roles and parameters in it are replaced.
+/// Errors of one step end the reading, since the next would report their consequences.
 Result<ObjectivePart> read_recipe(const Node& objective, const Entry& key,
                                   const std::vector<NetworkSpec>& networks,
                                   const std::vector<std::string>& directories,

@@ -21,6 +21,9 @@ struct Demand {
     Span outputs_at, inputs_at;  ///< where it does, the first time
 };
 
+/// Works in two passes: it first collects from all expressions what the recipe needs of each
+/// network (outputs, number of inputs) and which fields, then compares each network with its
+/// demand. So a network that lacks two outputs gets one error that names both.
 class RecipeUseChecker {
   public:
     RecipeUseChecker(const ModelSpec& model, Diagnostics& diagnostics)

@@ -4,6 +4,10 @@
 
 namespace gmc::dsl {
 
+/// One recursive descent. A name that has a value is exchanged as a whole, without looking into
+/// that value again, so a replacement that mentions its own name cannot loop. Everything else is
+/// copied only if one of its arguments changed; otherwise the old tree itself is returned, and the
+/// caller sees by comparing pointers that nothing changed.
 ExpressionPtr replace(const ExpressionPtr& expression, const Replacements& replacements,
                       const std::set<std::string>& shadowed) {
     using Kind = Expression::Kind;
@@ -34,6 +38,9 @@ ExpressionPtr replace(const ExpressionPtr& expression, const Replacements& repla
     return changed ? std::make_shared<const Expression>(std::move(copy)) : expression;
 }
 
+/// `let`, metrics, losses, averages and optimizers see all replacements. Functions see only those
+/// of their parameters: in a recipe with `real: image`, `encode(real): ...` becomes `encode(image):
+/// ...`, because gmrun feeds a function by the names of fields.
 void replace(ObjectivePart& part, const Replacements& replacements) {
     const auto all = [&](std::vector<NamedExpression>& list,
                          const std::set<std::string>& shadowed) {

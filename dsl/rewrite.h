@@ -11,6 +11,9 @@
 
 namespace gmc::dsl {
 
+/// What to replace. Names and callees are two maps, since `critic` in `critic(x)` is a network,
+/// while a value called `critic` would be a field or an entry of `let`: in `critic(critic)` both
+/// could stand. A callee is replaced by a name only, never by an expression.
 struct Replacements {
     /// Name -> the value that replaces it.
     std::map<std::string, ExpressionPtr> names;

@@ -80,6 +80,8 @@ struct NetworkOutput {
     Span span;
 };
 
+/// A network as it is written, blocks already expanded. Shapes between its layers are not known
+/// here; dsl/lower finds them.
 struct NetworkSpec {
     std::string name;
     /// The word of `role:`, by which a recipe finds the network; or "".
@@ -136,6 +138,7 @@ struct DataField {
     Span span;
 };
 
+/// An entry of `let` or `metrics`, a result of a function, or a hyperparameter: `name: value`.
 struct NamedExpression {
     std::string name;
     ExpressionPtr value;
@@ -189,6 +192,8 @@ struct RecipeUse {
     std::map<std::string, std::string> default_names;
 };
 
+/// What is trained and how it is called afterwards. The parts of a recipe and those of the model
+/// are merged here, so whoever reads this need not know whether there was a recipe.
 struct ObjectiveSpec {
     /// Without a name when the objective is written out.
     RecipeUse recipe;
@@ -206,19 +211,21 @@ struct WatchedMetric {
     Span span;
 };
 
+/// The section `train`. The initial values are those of the schema's defaults; read_train
+/// overwrites each of them. Metrics and durations are checked there, so a run cannot fail on them.
 struct TrainSpec {
     int64_t batch_size = 128;
     int64_t epochs = 10;
     int64_t keep_last = 1;  ///< checkpoints
     std::optional<WatchedMetric> keep_best;
-    int64_t checkpoint_steps = 0;
-    double checkpoint_seconds = 0;
-    std::string on_divergence = "stop";
-    int64_t retries = 3;
+    int64_t checkpoint_steps = 0;   ///< a checkpoint also every so many steps; 0: only after epochs
+    double checkpoint_seconds = 0;  ///< the same in seconds of the clock; 0: not by time
+    std::string on_divergence = "stop";  ///< "stop", "rollback" or "lower_rate"
+    int64_t retries = 3;                 ///< how often a run goes back before it stops all the same
     bool validate_test = false;
     double validate_share = 0;  ///< of the training data; 0: none
     std::optional<WatchedMetric> early_stopping;
-    int64_t patience = 0;
+    int64_t patience = 0;  ///< epochs without a better figure before early stopping ends the run
     OptimizerSpec optimizer;
     /// `average` of `train`; read_model has already copied it into the entries of `minimize` that
     /// it holds for.
@@ -226,6 +233,8 @@ struct TrainSpec {
     Span span;
 };
 
+/// A whole model file, with its bases merged, its variables replaced and its blocks expanded. This
+/// is what dsl/checks and dsl/lower work on.
 struct ModelSpec {
     std::string name;
     std::string description;
@@ -237,6 +246,7 @@ struct ModelSpec {
     TrainSpec train;
 };
 
+/// What a model is read from: the command line of `gmc`, as far as it concerns reading.
 struct ReadModelOptions {
     std::string path;
     /// Texts of --set, such as "latent=32".

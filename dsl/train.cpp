@@ -204,6 +204,9 @@ ExpressionPtr read_expression(const Node& node, const std::string& what, Diagnos
     return parsed ? parsed.take() : nullptr;
 }
 
+/// `optimizer: adam` and `optimizer: {adam: {beta1: 0.5}}` are made alike first: a map with one
+/// entry, whose key is the kind and whose value is a map of hyperparameters. Then the kind's rows
+/// are read in their order, with defaults for what is not written.
 std::optional<OptimizerSpec> read_optimizer(const Node& node, Span where,
                                             Diagnostics& diagnostics) {
     if (node.failed) return std::nullopt;
@@ -241,6 +244,8 @@ std::optional<OptimizerSpec> read_optimizer(const Node& node, Span where,
     return out;
 }
 
+/// A model without `train` is read like one with an empty `train`, so that defaults stand in the
+/// schema only. Without `optimizer` it is adam with its defaults.
 TrainSpec read_train(const Entry* train, Diagnostics& diagnostics) {
     TrainSpec out;
     Node map;

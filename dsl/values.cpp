@@ -58,7 +58,8 @@ std::string missing_space(const std::string& name) {
 Translation meaning_of(const std::string& name, const std::vector<std::string>& known) {
     if (!missing_space(name).empty()) return {name.substr(0, name.find(':')), missing_space(name)};
     if (std::optional<Translation> translation = translate(name, known)) return *translation;
-    // The search is quadratic; of more names than these nobody reads the result.
+    // The search compares all letters of two words with each other; of more names than these nobody
+    // reads the result.
     constexpr size_t kMostSearched = 500;
     const size_t searched = std::min(known.size(), kMostSearched);
     return {nearest_name(name, std::span(known.data(), searched)), ""};
@@ -81,6 +82,7 @@ Diagnostic& report_unknown(DiagnosticKind kind, Span where, const std::string& t
     Diagnostic& error = diagnostics.error(
         kind, where, "{}{}", text, other ? fmt::format("; did you mean `{}`?", meant.word) : "");
     if (!meant.remark.empty()) return error.help(meant.remark);
+    /// A list of names that is longer than this hides the error above it.
     constexpr size_t kMostListed = 30;
     if (!known.empty() && known.size() <= kMostListed)
         error.help(known.size() == 1 ? fmt::format("allowed is {}", quoted_list(known))
@@ -90,6 +92,7 @@ Diagnostic& report_unknown(DiagnosticKind kind, Span where, const std::string& t
 
 bool check_name(const std::string& text, const std::string& what, Span where,
                 Diagnostics& diagnostics) {
+    /// Names become parts of the names of functions, files and columns.
     constexpr size_t kLongestName = 100;
     if (is_name(text) && text.size() <= kLongestName) return true;
     Diagnostic& error = diagnostics.error(

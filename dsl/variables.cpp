@@ -175,6 +175,8 @@ class Substituter {
         return std::make_shared<const std::vector<TextPlace>>(bytes, whole);
     }
 
+    /// Bytes of one text after replacing. Variables within variables double with each level, so a
+    /// few lines could otherwise make a text of gigabytes.
     static constexpr size_t kMostText = 100'000;
     const Bindings& values_;
     const std::vector<std::string>& later_;
@@ -232,6 +234,7 @@ class VariableReader {
         return ok;
     }
 
+    /// Variables that wait for another one; bounds the recursion of `resolve`.
     static constexpr size_t kMostOpen = 100;
     const Node& variables_;
     Diagnostics& diagnostics_;
@@ -292,6 +295,8 @@ void collect_names(const Node& node, std::set<std::string>& names) {
 
 }  // namespace
 
+/// A variable counts as used when its name occurs anywhere, even in a text where it means something
+/// else: a missing warning is better than a wrong one.
 void check_unused_variables(const Node& model, Diagnostics& diagnostics) {
     const Entry* variables = model.find("variables");
     if (!variables || !variables->value->is_map()) return;

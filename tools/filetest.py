@@ -50,14 +50,15 @@ class Test:
         return files
 
     def run(self, bin_dir):
-        """Returns (output, exit code) of the commands, run in a folder of their own that holds the input."""
+        """Returns (output, exit code) of the commands, run in a folder of their own that holds the input. There is no
+        folder for a cache, so nothing is measured (`gmrun train --help`), unless the test names one."""
         with tempfile.TemporaryDirectory(prefix="filetest-") as folder:
             for name, content in self.files.items():
                 target = pathlib.Path(folder, name)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(content.encode("utf-8", "surrogateescape"))
             environment = dict(os.environ, PATH=f"{bin_dir}{os.pathsep}{os.environ['PATH']}", LC_ALL="C.UTF-8",
-                               XDG_CACHE_HOME=folder)
+                               XDG_CACHE_HOME="", HOME="")
             output, code = "", 0
             for command in self.commands:
                 line = command.replace("%s", shlex.quote(self.path.name)).replace("%root", shlex.quote(str(ROOT)))

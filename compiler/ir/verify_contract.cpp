@@ -17,6 +17,7 @@ constexpr int64_t kMostEpochs = 1'000'000'000;
 constexpr int64_t kMostRepeats = 1'000'000;
 constexpr int64_t kMostKept = 1000;
 constexpr int64_t kMostExamples = int64_t{1} << 40;
+constexpr int64_t kMostRate = 1'000'000'000;
 constexpr int64_t kMostClasses = int64_t{1} << 24;
 
 bool is_name(const std::string& text) {
@@ -92,9 +93,21 @@ class ContractCheck {
         if (!field.class_names.empty() &&
             static_cast<int64_t>(field.class_names.size()) != field.classes)
             error(fmt::format("{} classes have {} names", field.classes, field.class_names.size()));
+        number(line_, "ground", field.ground, -1, 255);
         if (field.format == "folder" && field.shape.size() != 3)
             error(fmt::format("a picture is {}: it has height, width and channels",
                               to_string(field.shape)));
+        if (field.format == "csv" && field.shape.size() != 1)
+            error(fmt::format("a row is {}: it has cells", to_string(field.shape)));
+        if (field.format == "wav") sound(field);
+    }
+
+    void sound(const DataField& field) {
+        if (field.shape.size() != 2)
+            error(fmt::format("a window of sound is {}: it has frames and channels",
+                              to_string(field.shape)));
+        number(line_, "rate", field.rate, 1, kMostRate);
+        number(line_, "hop", field.hop, 1, kMostExamples);
     }
 
     /// A batch of the field has to be somewhere, whether or not a function reads it.

@@ -19,6 +19,7 @@ std::vector<int64_t> per_axis(const LayerSpec& layer, const std::string& key) {
     return {};
 }
 
+/// Looks at each layer by itself, then at calls of `grad` together with the networks inside.
 class LayerChecks {
   public:
     LayerChecks(const ModelView& view, Diagnostics& diagnostics)

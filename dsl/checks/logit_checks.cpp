@@ -15,10 +15,13 @@ bool is_call(const Expression& e, std::string_view name, size_t arguments = 1) {
     return e.kind == Kind::kCall && e.text == name && e.arguments.size() == arguments;
 }
 
+/// Whether values are from 0 to 1 because of this activation.
 bool is_probability(const std::string& activation) {
     return activation == "sigmoid" || activation == "softmax";
 }
 
+/// Visits every expression of losses and functions and compares what a call expects with the
+/// activation that its argument ends in, as far as ModelView can follow it.
 class LogitChecks {
   public:
     LogitChecks(const ModelView& view, Diagnostics& diagnostics)
@@ -83,6 +86,7 @@ class LogitChecks {
                fmt::format("remove `{}`", ending->activation));
     }
 
+    /// A critic (of a Wasserstein distance) has to be free to give any number.
     void critic(const NetworkSpec& network) {
         const std::optional<Ending> ending = ending_of(network);
         if (!ending || !ending->range) return;

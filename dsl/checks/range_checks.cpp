@@ -10,6 +10,8 @@
 namespace gmc::dsl {
 namespace {
 
+/// Arrays of floats without `range`, and points, may hold any numbers. Bytes are scaled into a
+/// range that is known even when it is not written.
 bool range_known(const DataField& field) {
     if (field.shape.empty()) return false;
     if (field.range_given) return true;
@@ -19,8 +21,10 @@ bool range_known(const DataField& field) {
 }
 
 /// True when the activation reaches all of the data's range and not much beyond it.
+/// "Much" is half of the data's width: tanh (-1 to 1) fits data of [-0.8, 0.8], but not data of [0,
+/// 1], where half of what it gives can never be right.
 bool fits(const ActivationRange& activation, const DataField& field) {
-    constexpr double kTolerance = 1e-6;
+    constexpr double kTolerance = 1e-6;  ///< of the width: rounding of ends such as -0.3333
     const double width = field.range_high - field.range_low;
     const double missing_low = activation.low - field.range_low,
                  missing_high = field.range_high - activation.high;
@@ -30,6 +34,8 @@ bool fits(const ActivationRange& activation, const DataField& field) {
     return !far_low && !far_high;
 }
 
+/// Two themes: targets of a cross-entropy outside of 0 to 1, and networks whose last activation
+/// cannot give what the data holds.
 class RangeChecks {
   public:
     RangeChecks(const ModelView& view, const Facts& facts, Diagnostics& diagnostics)
@@ -75,6 +81,8 @@ class RangeChecks {
 
     // ---- what networks give ----
 
+    /// The function `sample` says what the model gives in the end, also when it puts an activation
+    /// around a network; without it, generators and decoders are looked at.
     void outputs() {
         for (const FunctionSpec& function : spec_.objective.functions) {
             if (function.name != "sample" || function.results.empty()) continue;
@@ -85,6 +93,8 @@ class RangeChecks {
             if (network.role == "generator" || network.role == "decoder") ends_in(network);
     }
 
+    /// `sample(z): net(z)` and `sample(z): sigmoid(net(z))` are followed; anything else is not
+    /// judged.
     void sample(const Expression& result, const std::vector<std::string>& parameters) {
         const bool bound =
             std::find(parameters.begin(), parameters.end(), result.text) != parameters.end();

@@ -26,6 +26,8 @@ std::optional<double> constant(const Expression& e) {
 /// A term of a sum: its text, and whether it is subtracted.
 using Term = std::pair<std::string, bool>;
 
+/// For every network: does an entry of `minimize` train it? For every two entries: does one of them
+/// judge the other, and do they want different things? For every optimizer: is its rate possible?
 class TrainingChecks {
   public:
     TrainingChecks(const ModelView& view, const Facts& facts, Diagnostics& diagnostics)
@@ -44,6 +46,8 @@ class TrainingChecks {
     }
 
   private:
+    /// Only networks that a loss needs where gradients flow are reported; one that nothing uses is
+    /// the theme of unused_checks.cpp.
     void trained(const NetworkSpec& network) {
         const std::vector<MinimizeSpec>& entries = view_.spec().objective.minimize;
         if (facts_.at(network.name).parameters == 0 || has_chosen_values(network)) return;
@@ -85,6 +89,8 @@ class TrainingChecks {
         return with && without;
     }
 
+    /// One entry minimizes one loss for all its networks, so a generator and its critic in the same
+    /// entry would work together.
     void one_entry_for_both(const MinimizeSpec& entry) {
         for (const std::string& name : entry.networks) {
             const NetworkSpec* judge = view_.network(name);
@@ -124,6 +130,9 @@ class TrainingChecks {
     }
 
     /// Warns when everything that `player` minimizes is minimized by its judge as well.
+    /// Losses are compared as sets of signed terms, as texts: `a - b` against `b - a` has terms
+    /// with other signs, which is right. Equal terms that are written differently are
+    /// missed; then there is no warning.
     void same_direction(const MinimizeSpec& judging, const MinimizeSpec& player) {
         const auto judge =
             std::find_if(judging.networks.begin(), judging.networks.end(), [&](const auto& name) {
@@ -146,6 +155,9 @@ class TrainingChecks {
     }
 
     /// Warns about learning rates of 0, below 0, or as large as the weights themselves.
+    /// Adam and its relatives move a weight by about the learning rate in each step, however small
+    /// the gradient, and weights begin well below 1. With sgd the step is the gradient times the
+    /// rate, so a large rate may be right.
     void rate(const OptimizerSpec& optimizer) {
         for (const NamedExpression& parameter : optimizer.parameters) {
             if (parameter.name != "learning_rate") continue;

@@ -8,6 +8,8 @@
 namespace gmc::dsl {
 namespace {
 
+/// Collects all names that losses, metrics and functions use, through `let`, and reports what is
+/// declared and not among them.
 class UnusedChecks {
   public:
     UnusedChecks(const ModelView& view, Diagnostics& diagnostics)

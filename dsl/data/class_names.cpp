@@ -12,6 +12,7 @@ namespace {
 
 /// The lines of a text file; the last may be without its end.
 Result<std::vector<std::string>> names_in_file(const Node& path, Diagnostics& diagnostics) {
+    /// more than a million names; anything larger is not such a file
     constexpr uint64_t kMostBytes = 64'000'000;
     const std::string place = with_home(path.text);
     Diagnostics found;
@@ -32,6 +33,7 @@ Result<std::vector<std::string>> names_in_file(const Node& path, Diagnostics& di
     return names;
 }
 
+/// The names of a list in the model.
 Result<std::vector<std::string>> listed(const Node& list, Diagnostics& diagnostics) {
     std::vector<std::string> names;
     for (const NodePtr& item : list.items) {
@@ -48,6 +50,8 @@ Result<std::vector<std::string>> listed(const Node& list, Diagnostics& diagnosti
 
 }  // namespace
 
+/// Names have to be all different, because they become folders and words of the command line
+/// (`sample --class coat`), and as many as `classes` says if it says anything.
 void read_class_names(const Entry& entry, DataField& field, Diagnostics& diagnostics) {
     const Node& node = *entry.value;
     if (node.failed) return;

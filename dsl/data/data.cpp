@@ -82,6 +82,9 @@ void resolve_labels(std::vector<DataField>& fields, const Node& section, Diagnos
     }
 }
 
+/// Reads `test`, whose fields must be those of `data`: a network that was trained on one is
+/// evaluated on the other. A field of `test` is read with the one of `data` beside it, since most
+/// of what it does not say (range, shape, size, columns of a table) is taken from there.
 class TestReader {
   public:
     TestReader(const Entry& test, const Node& data, ModelSpec& model, Diagnostics& diagnostics)
@@ -149,6 +152,9 @@ class TestReader {
 
 }  // namespace
 
+/// First all fields of `data`, then labels that belong to another field (which may stand further
+/// below), then `test`. Shapes are compared only if `data` had no error, since a field that failed
+/// has no shape.
 void read_data(const Entry& data, ModelSpec& model, Diagnostics& diagnostics) {
     if (!expect_map(*data.value, "`data`", data.key_span, diagnostics)) return;
     const size_t errors = diagnostics.count();

@@ -19,9 +19,15 @@ struct PointSet {
     const char* name;
     int64_t classes;
 };
+/// 8 places on a circle, 25 in a 5 x 5 grid; a roll is one piece. `shapes` is not here: it makes
+/// pictures, whose size and classes the model chooses.
 constexpr std::array kPointSets = {PointSet{"ring", 8}, PointSet{"grid", 25},
                                    PointSet{"swiss_roll", 0}};
 
+/// Reads one field. `read` takes the plain keys, then what a field of `test` inherits, then the
+/// source, which is one of idx, npy, npz, folder, csv, wav, synthetic and labels_of. Each source
+/// refuses keys that have no meaning for it: a key without effect would be a silent
+/// misunderstanding.
 class FieldReader {
   public:
     FieldReader(const Entry& entry, const TrainField& train, Diagnostics& diagnostics)
@@ -54,6 +60,7 @@ class FieldReader {
     const std::string what_;
     Values values_;
     DataField field_;
+    /// by `shape:` here or in the field of `data`: files are not needed before training
     bool shape_given_ = false;
 };
 
@@ -137,6 +144,7 @@ void FieldReader::read_file() {
         field_.no_classes = fmt::format("`{}` is a column, [N, 1]", header.path);
 }
 
+/// Pictures of shapes are size x size x channels.
 void FieldReader::read_shapes(const Values& values, const Entry& source) {
     const int64_t size = values.integer("size"),
                   channels = parse_integer(values.text("channels")).value_or(1);
@@ -149,6 +157,7 @@ void FieldReader::read_shapes(const Values& values, const Entry& source) {
     field_.classes = values.integer("classes");
 }
 
+/// Points are two coordinates. Their range is not fixed: they are made as they are, and not scaled.
 void FieldReader::read_points(const PointSet& set, const Node& keys, const Entry& source) {
     const std::string reason = fmt::format("`{}` makes points of the plane", set.name);
     for (const char* key : {"size", "channels", "classes"}) refuse(keys, key, reason);
@@ -210,6 +219,7 @@ void FieldReader::read_folder() {
     if (like_train && !entry_.value->find("bad_files")) field_.skip_bad = train_.field->skip_bad;
 }
 
+/// What transparent pictures are laid over: black, grey or white as a byte.
 void FieldReader::read_ground(int64_t channels, bool like_train) {
     const Entry* ground = entry_.value->find("ground");
     if (channels == 4) return refuse(*entry_.value, "ground", "`channels: 4` keeps alpha");
@@ -254,6 +264,8 @@ void FieldReader::inherit() {
     shape_given_ = true;
 }
 
+/// Finds the one key whose group in the schema is "source". None and two of them are errors. With
+/// `needed` false, other errors were found already, among which may be a misspelt source.
 void FieldReader::read_source(bool needed) {
     std::vector<const Entry*> sources;
     std::vector<std::string> known;
@@ -295,6 +307,8 @@ void FieldReader::read_source(bool needed) {
     }
 }
 
+/// The order matters: inheriting needs to know whether a shape is written, sources need shape,
+/// classes and range.
 DataField FieldReader::read() {
     field_.name = entry_.key;
     field_.span = entry_.key_span;

@@ -18,6 +18,8 @@ std::string with_home(const std::string& path) {
     return home + path.substr(1);
 }
 
+/// From outside to inside: if the folder is missing, that is all there is to say; otherwise a name
+/// in it that is nearly the same is offered.
 std::vector<std::string> where_looked(const std::string& path) {
     std::error_code error;
     if (fs::exists(path, error)) return {};
@@ -26,7 +28,7 @@ std::vector<std::string> where_looked(const std::string& path) {
     if (!fs::is_directory(folder, error)) {
         out.push_back(fmt::format("there is no folder `{}`", folder.string()));
     } else {
-        constexpr size_t kMostNames = 1000;
+        constexpr size_t kMostNames = 1000;  ///< folders of pictures may hold millions
         std::vector<std::string> names;
         for (fs::directory_iterator at(folder, error), end;
              !error && at != end && names.size() < kMostNames; at.increment(error))

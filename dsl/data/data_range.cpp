@@ -4,6 +4,9 @@
 
 namespace gmc::dsl {
 
+/// Both ends have to be plain numbers, the first smaller: [1, -1] would turn pictures into their
+/// negatives, and [0, 0] would divide by 0. A minus that is typographical (U+2212), as in copied
+/// text, gets a help of its own.
 void read_range(const Entry& range, DataField& field, Diagnostics& diagnostics) {
     const Node& node = *range.value;
     const auto number = [&](size_t i) {

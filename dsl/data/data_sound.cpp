@@ -6,6 +6,10 @@
 
 namespace gmc::dsl {
 
+/// A window is `window` frames of `channels` channels, and the next one begins `hop` frames later
+/// (by default where it ends). A field of `test` takes from `data` what it does not say. Samples
+/// are numbers from -1 to 1 as in all sound files, so that is the range unless the model says
+/// another.
 void read_wav(const Entry& source, const DataField* train, DataField& field,
               Diagnostics& diagnostics) {
     const Values values =

@@ -8,6 +8,11 @@
 namespace gmc::dsl {
 namespace {
 
+/// Reads the keys of `csv:` into the rules by which runtime::find_table looks at the file. The file
+/// is read at compile time, unlike pictures: which columns are numbers, and which words a category
+/// has, decides the width of a row and so the shapes of the whole model. What is found is kept in
+/// the field as text and goes with the module, so that training and `gmrun` read rows in the same
+/// way, even of another file.
 class TableReader {
   public:
     TableReader(const Entry& source, Diagnostics& diagnostics)
@@ -51,6 +56,7 @@ class TableReader {
         return true;
     }
 
+    /// In `test` the table is that of `data`; any key but `file` would contradict it or repeat it.
     void refuse_keys() {
         if (source_.value->is_scalar()) return;
         for (const Entry& entry : source_.value->entries)

@@ -64,6 +64,7 @@ ValueId log_softmax(Builder& b, ValueId x, int64_t axis) {
     return b.sub(shifted, spread(b.emit(ir::Log{}, {exp_sum})));
 }
 
+/// Looked up by word; the order has no meaning.
 const std::map<std::string, Activation>& activations() {
     static const std::map<std::string, Activation> kTable = {
         {"elu", [](Builder& b, ValueId x) { return elu(b, x, 1); }},

@@ -50,6 +50,10 @@ void drop_unused_fields(ir::Function& function, const dsl::FunctionSpec& spec) {
     });
 }
 
+/// Builds one module: all networks are declared first, on placeholders, so that parameters stand in
+/// the order of the file however the functions use them; then the training functions, the
+/// evaluation and the author's functions are built. Each stage goes on after errors as long as the
+/// next one can say something new.
 class ModuleBuilder {
   public:
     ModuleBuilder(const dsl::ModelSpec& spec, Diagnostics& diagnostics)
@@ -57,6 +61,7 @@ class ModuleBuilder {
           diagnostics_(diagnostics),
           m_{spec, module_, diagnostics, spec.train.batch_size} {}
 
+    /// Checks that warn come last, because they need a model that is known to be right.
     Result<ir::Module> run() {
         module_.name = spec_.name;
         std::vector<NetworkSummary> summaries;
@@ -85,6 +90,8 @@ class ModuleBuilder {
     }
 
   private:
+    /// What the checks of dsl/checks need: the shape of a network's only output, and whether it has
+    /// parameters at all.
     static dsl::Facts facts(const std::vector<NetworkSummary>& summaries) {
         dsl::Facts out;
         for (const NetworkSummary& network : summaries) {
@@ -98,6 +105,8 @@ class ModuleBuilder {
 
     // ---- training ----
 
+    /// One function `step` for all entries, unless one of them repeats: then each has its own, and
+    /// the runtime calls them by the schedule.
     void training() {
         const auto& entries = spec_.objective.minimize;
         const bool repeats = std::any_of(entries.begin(), entries.end(),
@@ -157,6 +166,13 @@ class ModuleBuilder {
         return loss;
     }
 
+    /// Emits the loss of an entry and its gradients, grouped for the optimizer.
+    /// 1. For each network the parameters that the loss depends on; none is an error, since nothing
+    ///    would be trained.
+    /// 2. Networks that exactly the same entries train share a group, and so one packed tensor (see
+    ///    ParameterGroup).
+    /// 3. One `gradient` op for all parameters, whose results are dealt out to the groups in the
+    ///    same order.
     bool prepare(Evaluator& e, const dsl::MinimizeSpec& entry,
                  const std::vector<dsl::MinimizeSpec>& entries, Prepared& groups) {
         FunctionScope& f = e.scope();
@@ -198,6 +214,7 @@ class ModuleBuilder {
         return all;
     }
 
+    /// Always false, so that a caller can return it.
     bool not_influenced(const dsl::MinimizeSpec& entry, size_t network) {
         const Span where =
             network < entry.network_spans.size() ? entry.network_spans[network] : entry.span;
@@ -209,6 +226,7 @@ class ModuleBuilder {
         return false;
     }
 
+    /// Emits the optimizer of an entry, then its moving averages, which follow the new weights.
     bool update(Evaluator& e, const dsl::MinimizeSpec& entry, const Prepared& prepared) {
         const dsl::OptimizerSpec& optimizer =
             entry.optimizer ? *entry.optimizer : spec_.train.optimizer;
@@ -241,6 +259,8 @@ class ModuleBuilder {
 
     // ---- evaluation and the author's functions ----
 
+    /// `evaluate` has the input `valid`, since the last batch of a data set may be filled up with
+    /// examples that must not count.
     void evaluation() {
         if (diagnostics_.any())
             return;  // reported already: the training functions have the same expressions
@@ -277,6 +297,8 @@ class ModuleBuilder {
             .help(fmt::format("there are {}", fmt::join(names, ", ")));
     }
 
+    /// A function of `functions`, built outside of training: no dropout, running statistics in
+    /// batch norm.
     void user_function(const dsl::FunctionSpec& spec) {
         FunctionScope f(m_, spec.name, false);
         Evaluator e(f);
@@ -365,10 +387,14 @@ class ModuleBuilder {
         }
         const dsl::Expression* source = only_noise(*entry.value);
         if (source == nullptr) return true;  // evaluated where the function uses its name
+        // Where the noise is only a part of the entry it has a name of its own: who sets an input
+        // `angle` means the angle, not what it is made of.
+        const bool is_whole = source == entry.value.get();
         const Evaluated noise =
-            bind_noise(e, name, drawn(*source)->shape,
+            bind_noise(e, is_whole ? name : name + "_noise", drawn(*source)->shape,
                        source->text == "uniform" ? ir::InputSource::Kind::kUniform
                                                  : ir::InputSource::Kind::kNormal);
+        if (is_whole) return true;
         const Evaluated value = e.tensor_over(*entry.value, *source, noise);
         e.bind(name, value);
         return !value.failed;

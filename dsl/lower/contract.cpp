@@ -1,13 +1,18 @@
 // Copies fields of the spec to fields of the module.
+// The two have almost the same fields, but dsl/ and the runtime must not know each other: between
+// them there is only the module.
 #include "dsl/lower/contract.h"
 
 namespace gmc::lower {
 namespace {
 
-/// Numbers of examples of synthetic sets, for models that give none.
+/// Numbers of examples of synthetic sets, for models that give none: those of MNIST, which these
+/// sets stand in for.
 constexpr int64_t kSyntheticTraining = 60000;
 constexpr int64_t kSyntheticTest = 10000;
 
+/// A field without a number of classes gets the one that layers need; the reader of the data then
+/// checks its labels against it.
 ir::DataField data_field(const dsl::DataField& field,
                          const std::map<std::string, int64_t>& label_classes) {
     ir::DataField out;
@@ -34,6 +39,7 @@ ir::DataField data_field(const dsl::DataField& field,
     return out;
 }
 
+/// What a run does besides training: checkpoints, validation, early stopping, divergence.
 ir::RunPolicy run_policy(const dsl::TrainSpec& train) {
     ir::RunPolicy out;
     out.keep_last = train.keep_last;
@@ -57,6 +63,9 @@ ir::RunPolicy run_policy(const dsl::TrainSpec& train) {
 
 }  // namespace
 
+/// Test data are read in the shape and range of the training data, whatever their own field says:
+/// the networks were made for those. Synthetic examples are numbered; those of the test begin
+/// behind the last one of training, so that none is in both.
 void write_contract(const dsl::ModelSpec& spec, const std::map<std::string, int64_t>& label_classes,
                     ir::Module& module) {
     module.description = spec.description;

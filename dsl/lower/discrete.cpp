@@ -11,6 +11,7 @@ namespace gmc::lower {
 using ir::Shape;
 using ir::ValueId;
 
+/// labels spread along a new axis, compared with 0, 1, 2, ... along it.
 ValueId one_hot(ir::Builder& b, ValueId labels, int64_t classes) {
     Shape shape = b.shape(labels);
     const std::vector<int64_t> dims = ir::all_axes(static_cast<int64_t>(shape.size()));
@@ -21,6 +22,8 @@ ValueId one_hot(ir::Builder& b, ValueId labels, int64_t classes) {
     return b.emit(ir::Equal{}, {spread, position});
 }
 
+/// For [3, 7, 7, 1]: wins = [0, 1, 1, 0], counted from the end = [4, 3, 2, 1], their product = [0,
+/// 3, 2, 0], its largest number 3, and 4 - 3 = 1 is the position.
 ValueId argmax(ir::Builder& b, ValueId x) {
     const Shape shape = b.shape(x);
     const int64_t last = static_cast<int64_t>(shape.size()) - 1, count = shape.back();
@@ -42,6 +45,9 @@ ValueId rows_of(ir::Builder& b, ValueId labels, ValueId table) {
     return b.reshape(b.emit(ir::Matmul{}, {codes, table}), shape);
 }
 
+/// Both sides may know the number: a layer by its key, the data by `classes`. With both, the layer
+/// may have more than the data; with fewer, some labels would have no row. Only the data: that
+/// number counts. Only the layer: its number counts, and is kept for the reader of the data.
 int64_t class_count(FunctionScope& f, ValueId labels, int64_t wanted, const std::string& what,
                     Span where) {
     const auto found = f.fields.find(labels);

@@ -25,6 +25,7 @@ namespace {
 
 int64_t example_elements(const Shape& shape) { return elements_of(example_of(shape)); }
 
+/// A constant; no op is made for it until someone needs a tensor.
 Evaluated number_value(double value) {
     Evaluated e;
     e.number = value;
@@ -66,6 +67,9 @@ Evaluated Evaluator::tensor_over(const Expression& expression, const Expression&
     return result;
 }
 
+/// Ops that are made meanwhile carry the place of the expression in the model, for errors and
+/// profiles. While `tensor_over` runs, an expression with the text of a known part is that part: in
+/// `grad(f(x), x)` the x inside f is the very value that is differentiated by.
 Evaluated Evaluator::evaluate(const Expression& e) {
     if (!known_.empty() && e.kind != Expression::Kind::kNumber) {
         const std::string text = dsl::to_string(e);
@@ -94,6 +98,8 @@ Evaluated Evaluator::evaluate(const Expression& e) {
     return result;
 }
 
+/// Everything that is no tensor at this point is a network with several outputs. In a recipe its
+/// author cannot name one of them, so the error stands at the network of the model.
 Evaluated Evaluator::tensor(const Expression& expression) {
     Evaluated e = evaluate(expression);
     if (e.failed || e.is_tensor()) return e;
@@ -128,6 +134,7 @@ Evaluated Evaluator::tensor(const Expression& expression) {
     return failed();
 }
 
+/// The help tells the two ways to one number: over the batch only, or over each example first.
 ValueId Evaluator::scalar(const Expression& expression, const std::string& what) {
     const Evaluated e = tensor(expression);
     if (e.failed) return kNone;
@@ -168,6 +175,8 @@ bool Evaluator::has_averages(const std::set<std::string>& networks) const {
     });
 }
 
+/// `averaged(generator(z))`: a switch in the function's scope, which every read of a parameter
+/// below sees.
 Evaluated Evaluator::averaged(const Expression& call) {
     const bool outside = f_.averaged;
     f_.averaged = true;
@@ -209,6 +218,8 @@ Evaluated Evaluator::from_outside(const Expression& e) {
     return value;
 }
 
+/// In this order, so that parameters of a function hide `let`, and `let` hides fields. Inputs of
+/// the function are made on first use: a function has those that its results need.
 Evaluated Evaluator::name(const Expression& e) {
     const auto bound = bound_.find(e.text);
     if (bound != bound_.end()) return bound->second;
@@ -235,6 +246,9 @@ Evaluated Evaluator::name(const Expression& e) {
                 near.empty() ? "" : fmt::format("did you mean `{}`?", near));
 }
 
+/// An entry is evaluated once per function and shared. Inside `averaged` an entry that depends on
+/// averages is another value than outside; one that does not (noise, data) has to be the same
+/// value, so that `averaged(g(z))` and `g(z)` see the same z.
 Evaluated Evaluator::let(const dsl::NamedExpression& entry) {
     if (f_.averaged)
         if (const auto known = averaged_let_.find(entry.name); known != averaged_let_.end())
@@ -251,6 +265,8 @@ Evaluated Evaluator::let(const dsl::NamedExpression& entry) {
     return value;
 }
 
+/// `data.image` is the same as the name `image`; `q.mean` is an output of the network that q stands
+/// for.
 Evaluated Evaluator::member(const Expression& e) {
     const Expression& owner = *e.arguments[0];
     if (owner.kind == Expression::Kind::kName && owner.text == "data") {
@@ -296,6 +312,11 @@ Evaluated Evaluator::call(const Expression& e) {
                 near.empty() ? "" : fmt::format("did you mean `{}`?", near));
 }
 
+/// 1. Arguments are brought to the shapes of the inputs: constants are repeated, [N] and [N, 1] are
+///    exchanged; anything else has to fit.
+/// 2. The same network with the same arguments is applied only once: `critic(x)` in a loss and in a
+///    metric is one computation, with one draw of dropout.
+/// 3. Otherwise the layers are built.
 Evaluated Evaluator::apply(const dsl::NetworkSpec& network, const Expression& call) {
     if (call.arguments.size() != network.inputs.size())
         return fail(DiagnosticKind::kShapeMismatch, call.span,
@@ -368,6 +389,11 @@ Shape Evaluator::example_shape(const Evaluated& x) {
     return x.batched ? example_of(f_.b.shape(x.value)) : f_.b.shape(x.value);
 }
 
+/// 1. A constant takes the shape of the other side.
+/// 2. Otherwise the common shape of both is found by the rule in broadcasting.h, and
+///    each side is repeated to it; the result has a batch if one of them has.
+/// 3. Without a common shape the error names both sides, and in a recipe the network that is at
+///    fault.
 bool Evaluator::match(const Expression& where, Evaluated& a, Evaluated& b, size_t first,
                       size_t second) {
     a.networks.insert(b.networks.begin(), b.networks.end());
@@ -407,6 +433,7 @@ bool Evaluator::match(const Expression& where, Evaluated& a, Evaluated& b, size_
     return false;
 }
 
+/// Comparisons and `not`, `and`, `or` give 0 or 1 already; any other number is compared with 0.
 Evaluated Evaluator::truth(const Expression& expression) {
     Evaluated x = tensor(expression);
     if (x.failed) return x;
@@ -419,6 +446,8 @@ Evaluated Evaluator::truth(const Expression& expression) {
     return already ? x : comparison("!=", x, f_.b.constant(0, f_.b.shape(x.value)));
 }
 
+/// Exponents 2 and 0.5, which nearly all are, become ops that are cheap and have simple
+/// derivatives.
 Evaluated Evaluator::power(const Expression& e, Evaluated a, const Evaluated& exponent) {
     if (!exponent.number)
         return fail(DiagnosticKind::kBadExpression, e.arguments[1]->span,
@@ -451,6 +480,8 @@ Evaluated Evaluator::comparison(const std::string& op, Evaluated a, ValueId b) {
     return a;
 }
 
+/// Two constants give a constant, without an op, so that the ranges of hyperparameters can be
+/// checked.
 Evaluated Evaluator::binary(const Expression& e) {
     const bool logical = e.text == "and" || e.text == "or";
     Evaluated a = logical ? truth(*e.arguments[0]) : tensor(*e.arguments[0]);
@@ -475,6 +506,8 @@ Evaluated Evaluator::binary(const Expression& e) {
     return a;
 }
 
+/// Called between the entries of an alternating schedule: what was computed with the old weights
+/// must not be shared with losses behind the update.
 void Evaluator::networks_changed(const std::vector<std::string>& networks) {
     const auto depends = [&](const Evaluated& e) {
         return std::any_of(networks.begin(), networks.end(), [&](const std::string& network) {

@@ -14,8 +14,13 @@ using ir::kNone;
 using ir::StateId;
 using ir::ValueId;
 
+/// How often the loss is differentiated: not, once, twice.
 enum class Order { kLoss, kGradient, kCurvature };
 
+/// Builds the three functions of one entry. `slope` is the derivative of the loss along the
+/// direction r; being one number, it can be compared with (loss(p + h r) - loss(p - h r)) / 2h
+/// whatever the number of parameters, and its gradient (curvature) with the difference of two
+/// gradients in the same way.
 class CheckBuilder {
   public:
     CheckBuilder(ModuleScope& m, const dsl::MinimizeSpec& entry) : m_(m), entry_(entry) {}
@@ -49,6 +54,7 @@ class CheckBuilder {
         return true;
     }
 
+    /// For the curvature, `slope` is not a result but what is differentiated once more.
     void add_gradients(FunctionScope& f, ValueId loss, Order order) {
         std::vector<StateId> parameters;
         for (const std::string& network : entry_.networks)

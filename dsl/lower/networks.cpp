@@ -15,6 +15,7 @@ using ir::kNone;
 using ir::ValueId;
 
 /// The most numbers in one example; the same limit as for shapes that the author writes.
+/// (dsl/value_types.cpp). A layer can multiply sizes, so it is checked behind each of them.
 constexpr double kMostElements = 2147483648.0;  // 2^31
 
 /// Work of one op: two per multiply-add of a contraction, otherwise one per element of the result.
@@ -43,6 +44,8 @@ int64_t flops_of(FunctionScope& f, const ir::Function& function, const ir::Opera
     return elements(op.info().has(ir::kReduction) ? op.operands[0] : op.result());
 }
 
+/// One application of a network to arguments. Layers are built in the order of the file; each one's
+/// result is kept under its name, so that `from` of later layers finds it.
 class Application {
   public:
     Application(FunctionScope& f, const dsl::NetworkSpec& network, NetworkSummary* summary)
@@ -56,6 +59,7 @@ class Application {
           outer_(&outer),
           prefix_(std::move(prefix)) {}
 
+    /// The trunk first; then each named output goes on from its end by itself.
     bool run(const std::vector<ValueId>& arguments, NetworkOutputs& outputs) {
         for (size_t i = 0; i < arguments.size(); ++i)
             named_[network_.inputs[i].name] = arguments[i];
@@ -71,6 +75,7 @@ class Application {
     }
 
   private:
+    /// Builds layers one after another, each on the result of the one before unless it has `from`.
     bool chain(const std::vector<dsl::LayerSpec>& layers, const std::string& output,
                ValueId& current) {
         for (const dsl::LayerSpec& layer : layers) {
@@ -86,6 +91,7 @@ class Application {
         return true;
     }
 
+    /// The values that `from` names, in that order.
     bool take_inputs(const dsl::LayerSpec& layer, std::vector<ValueId>& inputs) {
         inputs.clear();
         for (const std::string& from : layer.from) {
@@ -139,6 +145,8 @@ class Application {
         return uses == 0 ? base : fmt::format("{}_{}", base, uses);
     }
 
+    /// Builds one layer and then its activation. The numbers of ops and states before it tell
+    /// afterwards which of them are its own, for the summary.
     ValueId apply(LayerScope& scope, const std::string& name, const std::string& output) {
         const auto builder = layer_builders().find(scope.spec.kind);
         const bool repeats = scope.spec.kind == "repeat";
@@ -170,6 +178,9 @@ class Application {
         return false;
     }
 
+    /// Parameters and statistics are those states that were declared while the layer was built. So
+    /// a layer whose states exist already, in a second application, would show none; summaries are
+    /// taken at the first.
     void summarize(const LayerScope& scope, const std::string& name, const std::string& output,
                    ValueId result, size_t ops_before, size_t states_before) {
         LayerSummary s{name, scope.spec.kind, example_of(f_.b.shape(result)), 0, 0, 0, output};
@@ -195,6 +206,7 @@ class Application {
 
 }  // namespace
 
+/// `like: data.image` takes the shape of a field; otherwise the shape is written out.
 bool input_shape(ModuleScope& m, const dsl::NetworkInput& input, ir::Shape& shape) {
     shape = input.shape;
     if (input.like.empty()) return true;
@@ -227,6 +239,8 @@ bool apply_network(FunctionScope& f, const dsl::NetworkSpec& network,
     return done;
 }
 
+/// The function built here is thrown away. Only what it declared in the module, and the summaries,
+/// stay.
 bool declare_networks(ModuleScope& m, std::vector<NetworkSummary>& summaries) {
     bool fine = true;
     for (const dsl::NetworkSpec& network : m.spec.networks) {

@@ -27,6 +27,8 @@ struct LayerSummary {
     std::string output;
 };
 
+/// One network, as `gmc summary` shows it: its inputs with their shapes per example, its layers in
+/// order.
 struct NetworkSummary {
     std::string name, role;
     std::vector<std::pair<std::string, ir::Shape>> inputs;

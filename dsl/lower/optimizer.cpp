@@ -23,6 +23,7 @@ ValueId hold_within(OptimizerScope& o, ValueId x, ValueId limit) {
     return b.emit(ir::Minimum{}, {b.emit(ir::Maximum{}, {x, low}), high});
 }
 
+/// The squared norm of one gradient.
 ValueId square_sum(ir::Builder& b, ValueId x) {
     return b.reduce_sum(b.mul(x, x), ir::all_axes(b.type(x).rank()));
 }
@@ -62,6 +63,8 @@ std::vector<ValueId> clipped(OptimizerScope& o, const std::vector<ParameterGroup
     return packed;
 }
 
+/// p <- p - learning_rate weight_decay p, before the rule and apart from the gradient, so that adam
+/// does not scale it by the gradient's history.
 void decay_weights(OptimizerScope& o, Trained& p) {
     if (o.is_zero("weight_decay")) return;
     ir::Builder& b = o.b();
@@ -95,6 +98,11 @@ ValueId OptimizerScope::running(const Trained& group, const std::string& name, V
     return moved;
 }
 
+/// 1. Hyperparameters become scalars of the graph.
+/// 2. Gradients are clipped and packed, one tensor per group; parameters are packed likewise.
+/// 3. Decay, the rule of the optimizer, and the bounds of weights work on whole groups: a handful
+///    of ops on long tensors, instead of a handful per parameter.
+/// 4. The new values are unpacked into the states.
 bool apply_optimizer(Evaluator& e, const dsl::OptimizerSpec& spec, const std::string& entry,
                      const std::vector<ParameterGroup>& groups) {
     FunctionScope& f = e.scope();

@@ -26,6 +26,8 @@ bool ModuleScope::reported_once(const Span& place, const std::string& text) {
         .second;
 }
 
+/// Only initializers that draw random numbers take a stream. So a bias that is added to a model
+/// does not change the first values of all weights behind it.
 ir::StateId ModuleScope::declare(ir::State state) {
     const auto id = static_cast<ir::StateId>(module.states.size());
     if (const auto [known, fresh] = state_ids.try_emplace(state.name, id); !fresh)
@@ -40,6 +42,8 @@ ir::StateId ModuleScope::declare(ir::State state) {
     return id;
 }
 
+/// Copies each parameter's state, with its stream of random numbers: both start equal. The role is
+/// that of a slot, since no gradient is taken with respect to an average.
 void ModuleScope::declare_averages(const std::string& network) {
     averaged_networks.insert(network);
     const size_t count = module.states.size();
@@ -107,6 +111,9 @@ std::string FunctionScope::body_name(const std::string& loop) {
     return name;
 }
 
+/// The same parts are packed once. That also finds what set_packed left: the next entry of a step
+/// that updates the same parameters reads the packed tensor itself, without unpacking and packing
+/// it again.
 ValueId FunctionScope::packed(const std::vector<ir::StateId>& ids) {
     std::vector<ValueId> parts;
     for (ir::StateId id : ids) parts.push_back(state(id));
@@ -116,6 +123,7 @@ ValueId FunctionScope::packed(const std::vector<ir::StateId>& ids) {
     return packed_.back().value;
 }
 
+/// Each part begins where the one before ends, rounded up by packed_size.
 void FunctionScope::set_packed(const std::vector<ir::StateId>& ids, ValueId value) {
     std::vector<ValueId> parts;
     int64_t position = 0;
@@ -172,6 +180,7 @@ ValueId FunctionScope::batch_mean(ValueId x) {
     return b.div(sum, b.splat(over_batch.back().value, b.shape(sum)));
 }
 
+/// A state whose value is still the one that the function was called with is not written back.
 ir::Function FunctionScope::finish() {
     for (const auto& [state_id, value] : current_)
         if (function.values[value].state != state_id) function.updates.push_back({state_id, value});

@@ -25,6 +25,12 @@ enum class Nature : uint8_t {
     kExample,  ///< it depends on single examples, or on random numbers
 };
 
+/// 1. Every value of `evaluate` gets a Nature, from what it is computed of, in one pass over the
+///    operations.
+/// 2. A result that is a mean can stay: the runtime averages it over batches, weighted by their
+///    sizes. One that depends on single examples cannot be computed from sums, and stays as well.
+/// 3. The other results are copied into `figures`, together with all that leads to them, down to
+///    the sums over the batch, which become its inputs and additional results of `evaluate`.
 class FigureSplitter {
   public:
     FigureSplitter(const FunctionScope& scope, ir::Function& evaluate)
@@ -45,6 +51,8 @@ class FigureSplitter {
     }
 
   private:
+    /// Values over the batch were noted by FunctionScope while they were made; all others follow
+    /// from their operands.
     void find_natures() {
         nature_.assign(evaluate_.values.size(), Nature::kExample);
         maker_.assign(evaluate_.values.size(), nullptr);
@@ -63,6 +71,10 @@ class FigureSplitter {
             }
     }
 
+    /// The enumerators stand in an order in which the nature of an op is mostly the greatest of its
+    /// operands. Beyond that: a total divided by a count is a mean; what is affine in means is a
+    /// mean, because the mean of batches commutes with it; any other op makes a formula of them, as
+    /// the root of a mean is not the mean of roots.
     Nature nature_of(const Operation& op) const {
         // A scan stays where its body is.
         if (op.as<ir::Gradient>() != nullptr || op.as<ir::Scan>() != nullptr)
@@ -96,6 +108,8 @@ class FigureSplitter {
         return copies_[value] = make(value);
     }
 
+    /// Recursive: a sum over the batch becomes an input, a state is read again, and any other value
+    /// is computed by a copy of its op.
     ValueId make(ValueId value) {
         for (const OverBatch& known : scope_.over_batch)
             if (known.value == value) return add_input(known);
@@ -113,6 +127,8 @@ class FigureSplitter {
         return copies_.at(value);
     }
 
+    /// Names begin with "sum." or "max." and a number; the dot keeps them apart from names of
+    /// metrics, which have none.
     ValueId add_input(const OverBatch& sum) {
         const bool largest = sum.kind == OverBatch::Kind::kLargest;
         const std::string name =

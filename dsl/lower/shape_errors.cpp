@@ -52,12 +52,16 @@ bool reduces(const std::string& function) {
     return std::find(kReductions.begin(), kReductions.end(), function) != kReductions.end();
 }
 
+/// The order in the file, as a network that stands below another was usually written to fit it.
 bool later(const Span& a, const Span& b) {
     return std::tie(a.line, a.column) > std::tie(b.line, b.column);
 }
 
 }  // namespace
 
+/// Follows an expression down to where its shape was made: a field, the last layer of a network,
+/// and through operators and functions into their arguments. `grad` and `uniform` take their shape
+/// from elsewhere, so nothing is followed there.
 std::optional<ShapeSource> source_of_shape(const ModuleScope& m, const Expression& e,
                                            const Shape& shape, bool reductions) {
     const Expression& value = m.view.resolved(e);
@@ -117,6 +121,8 @@ std::string remedy(const ShapeSource& source, const Shape& have, const Shape& wa
 
 }  // namespace
 
+/// In a recipe, further errors at the same place of the model are consequences of the first, so
+/// there the text does not count for "reported before".
 void report(ModuleScope& m, const ShapeError& error) {
     const dsl::RecipeUse& recipe = m.spec.objective.recipe;
     const bool in_recipe = recipe.file != 0 && error.where.file == recipe.file;
@@ -133,6 +139,8 @@ void report(ModuleScope& m, const ShapeError& error) {
     if (!error.help.empty()) d.help(error.help);
 }
 
+/// Of two operands made by networks, the network further below is blamed; of a network and a field,
+/// the network.
 ShapeError clash(const ModuleScope& m, const Expression& first, const Shape& a,
                  const Expression& second, const Shape& b) {
     ShapeError error;
@@ -153,6 +161,9 @@ ShapeError clash(const ModuleScope& m, const Expression& first, const Shape& a,
     return error;
 }
 
+/// Who is at fault depends on how the input got its shape. One that is like a field (`like:
+/// data.image`) is right by definition, so what is put into it is wrong; one whose shape is written
+/// out may itself be wrong, so the error stands at the input and the note at the other network.
 ShapeError misfit(const ModuleScope& m, const dsl::NetworkSpec& network,
                   const dsl::NetworkInput& input, const Shape& wanted, const Expression& argument,
                   const Shape& given) {

@@ -26,6 +26,8 @@ struct ShapeSource {
 std::optional<ShapeSource> source_of_shape(const ModuleScope& m, const dsl::Expression& e,
                                            const ir::Shape& shape, bool reductions = false);
 
+/// One error in two wordings: for an expression that the model's author wrote, and for one of a
+/// recipe.
 struct ShapeError {
     DiagnosticKind kind = DiagnosticKind::kShapeMismatch;
     Span where;  ///< the expression

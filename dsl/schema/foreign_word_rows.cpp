@@ -1,4 +1,7 @@
-// Words of Keras 3, PyTorch 2, JAX libraries and papers. To add one: a row here.
+// Words of Keras 3, PyTorch 2, JAX libraries and papers, and what they are called here. To add one:
+// a row here. A word may stand in several rows. The first row counts that has something to say at
+// the place: a word of ours that is allowed there, or a remark for that place. So `linear` means
+// `dense` among layers and `none` among activations.
 #include "dsl/schema/foreign_word_rows.h"
 
 namespace gmc::dsl {
@@ -130,6 +133,7 @@ Rows other_layers() {
     };
 }
 
+/// Keys of layers.
 Rows keys() {
     return {
         {"kernelsize|ksize|filtersize|windowsize|window|kernelshape", "kernel|pool"},
@@ -185,6 +189,7 @@ Rows keys() {
     };
 }
 
+/// Words that are values: activations, initializers, padding, likelihoods.
 Rows words() {
     return {
         {"linear|identity|no|off|null", "none"},
@@ -212,6 +217,7 @@ Rows words() {
     };
 }
 
+/// Optimizers and their hyperparameters.
 Rows optimizers() {
     return {
         {"lr|rate|stepsize|learningrates|baselr|alpha", "learning_rate",
@@ -239,6 +245,7 @@ Rows optimizers() {
     };
 }
 
+/// Sections of a model, and the keys of `data`, `train` and networks.
 Rows sections() {
     return {
         {"name|modelname|title", "model|name"},
@@ -301,6 +308,7 @@ Rows sections() {
     };
 }
 
+/// Functions of expressions.
 Rows functions() {
     return {
         {"randnlike|randn|gaussian|randomnormal|noise|standardnormal|gaussiannoise", "normal"},
@@ -355,6 +363,7 @@ Rows functions() {
     };
 }
 
+/// Recipes and their parameters.
 Rows recipes() {
     return {
         {"autoencoder|denoisingautoencoder|dae", "ae"},

@@ -5,6 +5,7 @@
 
 namespace gmc::dsl {
 
+/// One row: words of others, and what they are called here.
 struct ForeignWord {
     const char* theirs;       ///< "linear|fc": lower case, without `_` and `-`
     const char* ours;         ///< "dense|none": the first that may stand there is meant; or ""

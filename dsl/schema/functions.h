@@ -23,6 +23,7 @@ struct FunctionRow {
     const char* doc;
 };
 
+/// More than an expression can hold, so that one comparison serves for both kinds of functions.
 constexpr int kAnyNumber = 1000;
 
 /// All functions, in the order of the reference page.

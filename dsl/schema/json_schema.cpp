@@ -136,6 +136,8 @@ Json layer_schema() {
 
 }  // namespace
 
+/// One definition per mapping under `$defs`, to which KeyRow::holds refers by name, so that the
+/// schema is as recursive as the language.
 std::string json_schema() {
     Json root = {{"$schema", "https://json-schema.org/draft/2020-12/schema"},
                  {"title", "gmc model"}};

@@ -106,6 +106,8 @@ std::vector<std::string> split_alternatives(std::string_view holds) {
     return out;
 }
 
+/// Mappings, layers and functions, in the order of their tables; the main key of a layer is printed
+/// bold by exchanging its cell.
 std::string language_reference() {
     std::string out = kHead;
     for (const MappingRow& mapping : mapping_table()) {

@@ -49,6 +49,7 @@ struct Range {
     }
 };
 
+/// One key of a mapping or of a layer: all that any part of the compiler says or checks about it.
 struct KeyRow {
     const char* key;
     KeyType type;
@@ -95,6 +96,7 @@ struct LayerRow {
     /// a layer named `q`.
     const char* results = "";
 };
+/// More than people write; `fewest <= n && n <= most` then needs no special case.
 constexpr int kManyInputs = 1000;
 
 /// All kinds of layers, in the order of the reference page. dsl/lower checks that each has a

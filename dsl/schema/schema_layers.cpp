@@ -7,10 +7,14 @@ namespace gmc::dsl {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
+/// Limits that hold off slips of the keyboard and sizes that no machine could hold; a sensible
+/// model is far from all of them. 1e6: channels, units, classes; 1000: windows, strides and
+/// factors.
 constexpr Range kSizes{1, 1e6};
 constexpr Range kWindow{1, 1000};
 constexpr Range kPositive{0, kInfinity, true, true};
 constexpr Range kNotNegative{0, kInfinity, false, true};
+/// At least 0 and below 1: all of a value cannot be dropped or kept.
 constexpr Range kFraction{0, 1, false, true};
 
 constexpr const char* kActivations =
@@ -67,6 +71,7 @@ KeyRow transposed_padding() {
                 "(kernel - 1) + 1");
 }
 
+/// Layers with weights that are matrix products or convolutions.
 std::vector<LayerRow> contractions() {
     return {
         {"dense", "units", weighted({integer("units", kRequired, kSizes, "number of outputs")}),
@@ -93,6 +98,7 @@ std::vector<LayerRow> contractions() {
     };
 }
 
+/// Layers without a theme of their own, most of them activations.
 std::vector<LayerRow> others() {
     return {
         {"flatten", "", plain({}), "all of an example in one dimension"},
@@ -195,7 +201,9 @@ std::vector<LayerRow> resizes() {
     };
 }
 
+/// An example has at most 8 axes (kMostDimensions); -8 is the first of eight, counted from the end.
 constexpr Range kAxis{-8, 7}, kAxisFromFront{0, 7};
+/// Beyond any axis; where an axis ends is checked when its size is known.
 constexpr Range kPosition{-1e9, 1e9};
 
 KeyRow variance_epsilon() { return number("epsilon", "1e-3", kPositive, "added to the variance"); }

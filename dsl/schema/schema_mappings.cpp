@@ -9,6 +9,8 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr Range kAnyNumber{-kInfinity, kInfinity, true, true};
+/// The limits below keep off slips of the keyboard (a batch of 1e9) and what the runtime could not
+/// count or hold. `true, true` leaves out an end: infinity is no number of a model.
 constexpr Range kEpochs{1, 1e6};
 constexpr Range kBatch{1, 65536};
 constexpr Range kRepeats{1, 1000};
@@ -35,6 +37,8 @@ constexpr const char* kWarmUp =
 constexpr const char* kBest = "lowest|highest";
 constexpr const char* kAsInObjective = "as in `objective`";
 
+/// The keys of a field: the eight sources first, of which a field has one, then what is said about
+/// it.
 std::vector<KeyRow> data_field_keys() {
     return {
         text("idx", kOptional, "path of an idx file, .gz or not; relative to the working directory",
@@ -235,6 +239,11 @@ MappingRow loop_row() {
         "computed once, before the first pass; random numbers in `next` are new in each. "
         "Gradients flow through all passes, at the cost of keeping the values of each."};
 }
+constexpr const char* kAboutFunctions =
+    "name(parameters): expression, or a map of them; what gmrun calls. A parameter is the data "
+    "field of its name; or drawn as the `let` of its name says (where that is more than a call of "
+    "normal or uniform, the input is its noise, NAME_noise); or noise like the network input of "
+    "its name. For labels `gmrun sample` asks for each class in turn";
 
 std::vector<MappingRow> objective_rows() {
     return {
@@ -249,11 +258,7 @@ std::vector<MappingRow> objective_rows() {
              structure("metrics", kMetrics, kOptional,
                        "name: expression, or a set of names of `let`; measured in training and by "
                        "eval"),
-             structure(
-                 "functions", kFunctions, kOptional,
-                 "name(parameters): expression, or a map of them; what gmrun calls. A parameter is "
-                 "the data field of its name, else noise like the `let` or network input of its "
-                 "name; for labels `gmrun sample` asks for each class in turn"),
+             structure("functions", kFunctions, kOptional, kAboutFunctions),
          },
          "What is minimized. Beside `recipe`, its parameters and roles are keys; `let`, `metrics` "
          "and `functions` add to the recipe's or replace one by name."},

@@ -271,6 +271,10 @@ class TreeBuilder : public YAML::EventHandler {
 
 }  // namespace
 
+/// yaml-cpp calls TreeBuilder for each thing that it reads, which keeps places and refuses what
+/// models may not have; the tree of yaml-cpp itself has neither. The second document is asked for
+/// only in order to refuse it: a `---` in the middle would otherwise silently cut a model in two.
+/// Whatever yaml-cpp throws ends here and becomes a diagnostic.
 Result<NodePtr> parse_document(const std::string& text, uint32_t file, Diagnostics& diagnostics) {
     if (!check_layout(text, file, kMostLevels, diagnostics)) return Failure{};
     const size_t errors_before = diagnostics.count();

@@ -12,11 +12,16 @@
 namespace gmc::dsl {
 namespace {
 
+/// Parentheses, calls and signs inside each other. Bounds the recursion of this parser.
 constexpr int kMostDepth = 200;
 /// Bounds the depth of trees, since they are walked recursively here and elsewhere: `a + a + ...`
 /// is as deep as it has operators.
 constexpr int kMostOperators = 500;
 
+/// How tightly things bind, among the numbers of `binding` below. `not` stands between `and` and
+/// comparisons, so that `not a > b` is not (a > b). A sign stands between `*` and `^`, so that -x^2
+/// is -(x^2), and 2 * -x needs no parentheses. A primary is what never needs any: a name, a number
+/// or a call.
 constexpr int kNotBinding = 3;
 constexpr int kComparisonBinding = 4;
 constexpr int kProductBinding = 6;
@@ -36,6 +41,11 @@ int binding(std::string_view op) {
     return 0;
 }
 
+/// Pratt's method: `parse(n)` reads an operand, then goes on as long as the next operator binds at
+/// least as tightly as n, each time reading the right operand with the tightness of that operator
+/// (+ 1 where it groups to the left). For `a + b * c`: parse(1) reads a, sees + and reads its right
+/// side, which is `b * c` whole, since * binds more tightly than +. Time is linear in the tokens.
+/// Tokens never run out, since the last one is kEnd and `next` does not go beyond it.
 class Parser {
   public:
     Parser(const PlacedText& text, std::vector<Token> tokens, Diagnostics& diagnostics)
@@ -388,6 +398,8 @@ std::set<std::string> names_bound(const Expression& e, size_t k) {
     return names;
 }
 
+/// Writes an expression with as few parentheses as the parser needs to read the same tree again;
+/// tests rely on that, and so do checks that compare expressions by their text.
 std::string to_string(const Expression& e) {
     switch (e.kind) {
         case Expression::Kind::kNumber:

@@ -95,6 +95,10 @@ bool PlacedText::ended_by_comma() const {
     return after != std::string::npos && source[after] == ',';
 }
 
+/// Goes through the text once. The first byte decides the kind: a digit, or a point before a digit,
+/// begins a number; a letter a name; anything else has to be an operator. A number takes all
+/// letters that touch it, so that `3x` is one wrong number with one message, and not a number and a
+/// name without an operator between them.
 Result<std::vector<Token>> tokenize(const PlacedText& placed, Diagnostics& diagnostics) {
     const std::string_view text = placed.text();
     if (text.size() > kMostExpressionBytes) {

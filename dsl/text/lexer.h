@@ -34,6 +34,7 @@ class PlacedText {
     const SourceFiles& sources_;
 };
 
+/// One token, and the bytes [begin, end) of the expression that it is made of.
 struct Token {
     enum class Kind { kNumber, kName, kOperator, kEnd };
     Kind kind = Kind::kEnd;

@@ -160,6 +160,7 @@ std::optional<Slip> find_slip(const std::string& text, size_t at) {
 
 }  // namespace
 
+/// In "..." a backslash protects the next byte; in '...' a quote is doubled to stand for itself.
 size_t quoted_end(const std::string& text, size_t begin) {
     const char quote = text[begin];
     for (size_t i = begin + 1; i < text.size(); ++i) {
@@ -175,6 +176,11 @@ size_t quoted_end(const std::string& text, size_t begin) {
     return text.size() + 1;
 }
 
+/// What YAML's parser says is seldom what went wrong, as it notices late and in its own terms. So:
+/// 1. its message is replaced by one in the words of models, where it is known;
+/// 2. the line and the two before it are searched for a typical slip; if there is one, it is the
+///    note and the help;
+/// 3. otherwise an open bracket or a quote that is open at the end of its line is shown.
 void report_malformed(const std::string& message, size_t at, const std::string& text, uint32_t file,
                       Diagnostics& diagnostics) {
     at = std::min(at, text.size());

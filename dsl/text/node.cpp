@@ -59,6 +59,13 @@ size_t offset_of(const Span& span, const SourceFiles& sources) {
     return static_cast<size_t>(line.data() - source.text().data()) + span.column - 1;
 }
 
+/// A text in YAML is not stored as it is written: quotes are removed, line breaks become spaces,
+/// escapes become characters. This walks through text and file side by side, and takes note of
+/// where each byte stands as long as both agree, with runs of white space matched as a whole. From
+/// the first byte where they do not agree (an escape, an alias) all others get the place of the
+/// whole text: an error then underlines more than it should, but never something else. With `a b`
+/// in the file, bytes 0, 1, 2 get their own places; with "a\tb", `a` gets its own and the rest that
+/// of the whole.
 std::vector<TextPlace> text_places(const Node& scalar, const SourceFiles& sources) {
     if (scalar.places) return *scalar.places;
     const size_t begin = offset_of(scalar.span, sources);

@@ -87,6 +87,8 @@ Result<std::string> read_bytes(const std::string& path, Diagnostics& diagnostics
 
 }  // namespace
 
+/// Spaces that look like a plain one, as word processors and web pages insert them. YAML takes them
+/// for letters, and its message then speaks of something nobody can see.
 std::string odd_space(std::string_view text) {
     struct Odd {
         std::string_view bytes, name;
@@ -103,6 +105,9 @@ std::string odd_space(std::string_view text) {
     return "";
 }
 
+/// A byte order mark at the beginning is dropped, since editors of Windows write it and it says
+/// nothing in UTF-8. Bytes that are no text are refused before anything else reads them; the source
+/// that the message quotes has them replaced, so that no terminal is sent control bytes.
 Result<TextFile> load_text(const std::string& path, Diagnostics& diagnostics) {
     Result<std::string> bytes = read_bytes(path, diagnostics);
     if (!bytes) return Failure{};
@@ -133,6 +138,9 @@ Result<TextFile> load_text(const std::string& path, Diagnostics& diagnostics) {
     return TextFile{file, std::move(text)};
 }
 
+/// What yaml-cpp reports badly or not in time, found before it runs: odd spaces and tabs as
+/// indentation, and brackets so deep that its recursion would overflow the stack. One pass, line by
+/// line.
 bool check_layout(const std::string& text, uint32_t file, size_t most_levels,
                   Diagnostics& diagnostics) {
     const SourceFile& source = diagnostics.sources().file(file);

@@ -99,8 +99,7 @@ ByteSource::~ByteSource() = default;
 ByteSource::ByteSource(ByteSource&&) noexcept = default;
 ByteSource& ByteSource::operator=(ByteSource&&) noexcept = default;
 
-/// Reads the first bytes at once to see whether they are gzip's (1f 8b).
-Result<ByteSource> ByteSource::open(const std::string& path, Diagnostics& diagnostics) {
+Result<RegularFile> open_regular_file(const std::string& path, Diagnostics& diagnostics) {
     // O_NONBLOCK: opening a pipe without a writer would wait for ever; it means nothing for regular
     // files.
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -117,10 +116,17 @@ Result<ByteSource> ByteSource::open(const std::string& path, Diagnostics& diagno
                           kind_of_file(status.st_mode));
         return Failure{};
     }
+    return RegularFile{fd, static_cast<uint64_t>(status.st_size)};
+}
+
+/// Reads the first bytes at once to see whether they are gzip's (1f 8b).
+Result<ByteSource> ByteSource::open(const std::string& path, Diagnostics& diagnostics) {
+    const Result<RegularFile> file = open_regular_file(path, diagnostics);
+    if (!file.ok()) return Failure{};
     ByteSource source;
     source.path_ = path;
-    source.file_bytes_ = static_cast<uint64_t>(status.st_size);
-    source.stream_ = std::make_unique<Stream>(fd);
+    source.file_bytes_ = file->bytes;
+    source.stream_ = std::make_unique<Stream>(file->descriptor);
     isal_inflate_init(&source.stream_->inflate);
     source.stream_->inflate.next_in = source.stream_->input.data();
     if (!source.stream_->fill(2)) {

@@ -12,6 +12,13 @@
 
 namespace gmc::runtime {
 
+struct RegularFile {
+    int descriptor = -1;  ///< for reading; who gets it closes it
+    uint64_t bytes = 0;
+};
+/// Errors (kBadFile): cannot be opened, no regular file (a pipe would block, a device never end).
+Result<RegularFile> open_regular_file(const std::string& path, Diagnostics& diagnostics);
+
 class ByteSource {
   public:
     /// Opens a regular file; gzip is recognised by its content, not by its name.

@@ -1,13 +1,14 @@
 // RandomBytes of plain files, and of the entries of a zip as they lie in it (compressed or not).
 #include "runtime/files/random_bytes.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 #include <zip.h>
 
 #include <cerrno>
 #include <cstring>
 #include <mutex>
+
+#include "runtime/files/byte_source.h"
 
 namespace gmc::runtime {
 namespace {
@@ -83,13 +84,9 @@ class ZipBytes final : public RandomBytes {
 
 Result<std::unique_ptr<RandomBytes>> open_plain_bytes(const std::string& path,
                                                       Diagnostics& diagnostics) {
-    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be opened: {}", path,
-                          std::strerror(errno));
-        return Failure{};
-    }
-    return std::unique_ptr<RandomBytes>(std::make_unique<PlainBytes>(path, fd));
+    const Result<RegularFile> file = open_regular_file(path, diagnostics);
+    if (!file.ok()) return Failure{};
+    return std::unique_ptr<RandomBytes>(std::make_unique<PlainBytes>(path, file->descriptor));
 }
 
 Result<std::unique_ptr<RandomBytes>> open_zip_bytes(const std::string& path,

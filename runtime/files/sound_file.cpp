@@ -10,6 +10,8 @@
 
 #include <cmath>
 #include <vector>
+
+#include "runtime/files/byte_source.h"
 #endif
 
 namespace gmc::runtime {
@@ -32,10 +34,12 @@ struct SoundFile::Handle {
 };
 
 Result<SoundFile> SoundFile::open(const std::string& path, Diagnostics& diagnostics) {
+    const Result<RegularFile> file = open_regular_file(path, diagnostics);
+    if (!file.ok()) return Failure{};
     SF_INFO info{};
     SoundFile sound;
     sound.handle_ = std::make_unique<Handle>();
-    sound.handle_->file = sf_open(path.c_str(), SFM_READ, &info);
+    sound.handle_->file = sf_open_fd(file->descriptor, SFM_READ, &info, SF_TRUE);
     if (!sound.handle_->file) {
         diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be read as sound: {}", path,
                           sf_strerror(nullptr));

@@ -3,24 +3,14 @@
 #include "runtime/memory/memory_block.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <new>
 
-// Two names for the same question: gcc defines a macro, clang has a feature.
-#ifdef __SANITIZE_ADDRESS__
-#include <sanitizer/asan_interface.h>
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#include <sanitizer/asan_interface.h>
-#endif
-#endif
-#ifndef ASAN_POISON_MEMORY_REGION
-#define ASAN_POISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
-#define ASAN_UNPOISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
-#endif
+#include "runtime/memory/address_sanitizer.h"
 
 namespace gmc::runtime {
 namespace {
@@ -37,6 +27,11 @@ constexpr std::chrono::microseconds kQuickHugePage{1000};
 /// Whether a huge page was slow: then others will be, too.
 std::atomic<bool> huge_pages_are_slow = false;
 
+size_t page_bytes() {
+    static const auto bytes = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+    return bytes;
+}
+
 }  // namespace
 
 /// Fresh pages are zero, and the kernel provides each when it is first touched. So the threads that
@@ -45,18 +40,24 @@ std::atomic<bool> huge_pages_are_slow = false;
 MemoryBlock::MemoryBlock(int64_t bytes) : bytes_(std::max<int64_t>(bytes, 0)) {
     if (bytes <= 0) return;
     const auto size = static_cast<size_t>(align_up(bytes, kBlockAlignment));
-    const size_t mapped = size + kBlockAlignment;
-    void* found = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    const size_t guard = page_bytes(), mapped = size + kBlockAlignment + 2 * guard;
+    void* found = mmap(nullptr, mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (found == MAP_FAILED) throw std::bad_alloc();
+    // Between two pages that nothing may touch; what is mapped around them goes back.
     auto* begin = static_cast<std::byte*>(found);
-    const auto address = reinterpret_cast<uintptr_t>(found);
-    const size_t before = (kBlockAlignment - address % kBlockAlignment) % kBlockAlignment;
+    const uintptr_t first = reinterpret_cast<uintptr_t>(found) + guard;
+    const size_t before = (kBlockAlignment - first % kBlockAlignment) % kBlockAlignment;
     if (before > 0) munmap(begin, before);
-    munmap(begin + before + size, mapped - before - size);
-    data_ = {begin + before, Release(size)};
+    std::byte* const data = begin + before + guard;
+    munmap(data + size + guard, mapped - before - size - 2 * guard);
+    if (mprotect(data, size, PROT_READ | PROT_WRITE) != 0) {
+        munmap(data - guard, size + 2 * guard);
+        throw std::bad_alloc();
+    }
+    data_ = {data, Release(size)};
     small_from_ = bytes_;
-    // With AddressSanitizer, what lies behind the block is out of bounds although it is mapped.
-    ASAN_POISON_MEMORY_REGION(data_.get() + bytes, size - static_cast<size_t>(bytes));
+    // What lies behind the block is out of bounds although it is mapped.
+    forbid_access(data_.get() + bytes, size - static_cast<size_t>(bytes));
     // Only a wish: kernels without transparent huge pages refuse it, and nothing else changes.
     madvise(data_.get(), size, MADV_HUGEPAGE);
 }
@@ -88,9 +89,8 @@ bool MemoryBlock::make_huge() {
 }
 
 void MemoryBlock::Release::operator()(std::byte* data) const {
-    // The next mapping at this address is not poisoned.
-    ASAN_UNPOISON_MEMORY_REGION(data, size);
-    munmap(data, size);
+    allow_access(data, size);  // the next mapping at this address
+    munmap(data - page_bytes(), size + 2 * page_bytes());
 }
 
 }  // namespace gmc::runtime

@@ -19,7 +19,7 @@ inline int64_t align_up(int64_t bytes, int64_t alignment) {
 }
 
 /// A zero-filled block of memory at a multiple of kBlockAlignment, in huge pages as far as the
-/// kernel grants them. Empty blocks have no memory.
+/// kernel grants them, between two pages that cannot be touched. Empty blocks have no memory.
 class MemoryBlock {
   public:
     MemoryBlock() = default;

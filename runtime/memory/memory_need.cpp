@@ -4,6 +4,7 @@
 #include "runtime/memory/memory_need.h"
 
 #include <fmt/format.h>
+#include <omp.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -18,8 +19,11 @@ namespace gmc::runtime {
 namespace {
 
 constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
-/// Address space for threads' stacks, libraries and scratch memory, which `ulimit -v` counts, too.
-constexpr int64_t kAddressReserve = int64_t{128} << 20;
+/// For libraries and scratch memory, which the limits of a process count, too.
+constexpr int64_t kReserve = int64_t{112} << 20;
+/// A thread's stack where its size has no limit; a limit beyond kLargestStack is none.
+constexpr int64_t kUsualStack = int64_t{8} << 20;
+constexpr rlim_t kLargestStack = rlim_t{1} << 30;
 
 /// The number at the beginning of a file; `otherwise` when there is none ("max").
 int64_t number_in(const std::string& path, int64_t otherwise) {
@@ -29,8 +33,8 @@ int64_t number_in(const std::string& path, int64_t otherwise) {
 }
 
 /// A line of /proc/meminfo in bytes, e.g. "MemAvailable:".
-int64_t meminfo(const std::string& key) {
-    std::ifstream file("/proc/meminfo");
+int64_t meminfo(const std::string& root, const std::string& key) {
+    std::ifstream file(root + "/proc/meminfo");
     std::string line;
     while (std::getline(file, line)) {
         std::istringstream words(line);
@@ -60,9 +64,9 @@ int64_t number_of(const std::string& path, const std::string& word) {
 
 /// The files of every control group that this process is in, from its own up to the root:
 /// version 2 ("0::/user.slice/...") and the memory controller of version 1 ("5:memory:/...").
-std::vector<GroupFiles> group_files() {
+std::vector<GroupFiles> group_files(const std::string& root) {
     std::vector<GroupFiles> files;
-    std::ifstream groups("/proc/self/cgroup");
+    std::ifstream groups(root + "/proc/self/cgroup");
     std::string line;
     while (std::getline(groups, line)) {
         const size_t first = line.find(':');
@@ -71,10 +75,12 @@ std::vector<GroupFiles> group_files() {
         const std::string controllers = line.substr(first + 1, second - first - 1);
         const bool unified = controllers.empty();
         if (!unified && controllers != "memory") continue;
-        const std::string root = unified ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory";
+        const std::string mounted = root + (unified ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory");
         std::string path = line.substr(second + 1);
+        // In a container without a namespace for groups, the path is the host's, and only the root
+        // is there: that of the container's group.
         while (true) {
-            const std::string folder = root + (path == "/" ? "" : path) + "/memory.";
+            const std::string folder = mounted + (path == "/" ? "" : path) + "/memory.";
             if (unified)
                 files.push_back(
                     {folder + "max", folder + "current", folder + "stat", "inactive_file"});
@@ -89,9 +95,9 @@ std::vector<GroupFiles> group_files() {
 }
 
 /// What control groups allow: in all, or beyond what they use now.
-int64_t group_limit(bool left) {
+int64_t group_limit(const std::string& root, bool left) {
     int64_t least = kNoLimit;
-    for (const GroupFiles& files : group_files()) {
+    for (const GroupFiles& files : group_files(root)) {
         const int64_t limit = number_in(files.limit, kNoLimit);
         if (limit == kNoLimit) continue;
         const int64_t used =
@@ -101,15 +107,28 @@ int64_t group_limit(bool left) {
     return least;
 }
 
-/// What `ulimit -v` leaves beyond the address space in use.
-int64_t address_space_left() {
+/// The numbers of /proc/self/statm that count for `ulimit -v` and `ulimit -d`.
+enum StatmNumber { kAddressSpace = 0, kWritableMemory = 5 };
+
+/// For the stacks of the threads that OpenMP will make: it ends the process where it cannot.
+int64_t stacks() {
     rlimit limit{};
-    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return kNoLimit;
-    const int64_t pages = number_in("/proc/self/statm", 0);
+    const bool limited = getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur <= kLargestStack;
+    return omp_get_max_threads() * (limited ? static_cast<int64_t>(limit.rlim_cur) : kUsualStack);
+}
+
+/// What a limit of this process leaves beyond what counts for it now.
+template <typename Resource>
+int64_t left_of(Resource resource, StatmNumber counted) {
+    rlimit limit{};
+    if (getrlimit(resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return kNoLimit;
+    std::ifstream statm("/proc/self/statm");
+    int64_t pages = 0;
+    for (int i = 0; i <= counted; ++i) statm >> pages;
     const int64_t used = pages * sysconf(_SC_PAGESIZE);
     const auto most =
         static_cast<int64_t>(std::min<rlim_t>(limit.rlim_cur, static_cast<rlim_t>(kNoLimit)));
-    return std::max<int64_t>(most - used - kAddressReserve, 0);
+    return std::max<int64_t>(most - used - kReserve - stacks(), 0);
 }
 
 /// Keeps the smaller of two limits, with its reason.
@@ -128,18 +147,19 @@ MemoryNeed memory_need(const ir::Module& module) {
     return need;
 }
 
-MemoryLimit memory_limit() {
+MemoryLimit memory_limit(const std::string& root) {
     MemoryLimit limit{kNoLimit, ""};
-    lower(limit, meminfo("MemAvailable:"), "this machine has {} of memory left");
-    lower(limit, group_limit(true), "this process's control group has {} of memory left");
-    lower(limit, address_space_left(), "`ulimit -v` leaves {}");
+    lower(limit, meminfo(root, "MemAvailable:"), "this machine has {} of memory left");
+    lower(limit, group_limit(root, true), "this process's control group has {} of memory left");
+    lower(limit, left_of(RLIMIT_AS, kAddressSpace), "`ulimit -v` leaves {}");
+    lower(limit, left_of(RLIMIT_DATA, kWritableMemory), "`ulimit -d` leaves {}");
     return limit;
 }
 
-MemoryLimit memory_of_machine() {
+MemoryLimit memory_of_machine(const std::string& root) {
     MemoryLimit limit{kNoLimit, ""};
-    lower(limit, meminfo("MemTotal:"), "this machine has {} of memory");
-    lower(limit, group_limit(false), "this process's control group may use {} of memory");
+    lower(limit, meminfo(root, "MemTotal:"), "this machine has {} of memory");
+    lower(limit, group_limit(root, false), "this process's control group may use {} of memory");
     return limit;
 }
 

@@ -22,12 +22,12 @@ struct MemoryLimit {
     int64_t bytes = 0;
     std::string reason;  ///< "this machine has 3.2 GiB of memory left"
 };
-/// The smallest of three numbers: what the machine has left, what its control groups leave, and
-/// what `ulimit -v` leaves.
-MemoryLimit memory_limit();
-/// The smaller of what the machine has in all and what its control groups allow in all, whatever
-/// runs now.
-MemoryLimit memory_of_machine();
+/// The least of what the machine has left and what its control groups (of version 1 and 2, those
+/// around them as well), `ulimit -v` and `ulimit -d` allow. Tests name the folder of another /proc
+/// and /sys.
+MemoryLimit memory_limit(const std::string& root = "");
+/// The least of what the machine has in all and its control groups allow, whatever runs now.
+MemoryLimit memory_of_machine(const std::string& root = "");
 
 /// Why `need` does not fit into `limit`; "" when it fits.
 std::string why_too_large(const MemoryNeed& need, const MemoryLimit& limit);

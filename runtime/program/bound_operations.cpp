@@ -6,7 +6,6 @@
 
 #include <algorithm>
 
-#include "runtime/program/epilogue.h"
 #include "runtime/reference/reference_kernel.h"
 
 namespace gmc::runtime {
@@ -26,6 +25,9 @@ std::unique_ptr<Kernel> kernel_of(const ir::Operation& operation, BindContext& c
 
 }  // namespace
 
+/// Goes through the operations in the schedule's order. A contraction gets its kernel, and then its
+/// loop as an epilogue where the kernel can take one; a loop that has become an epilogue gets no
+/// kernel of its own; a loop of which parts have run gets a kernel for the rest.
 void BoundOperations::bind(BindContext& c) {
     const ir::Function& function = c.function;
     const bool plain = c.how.reference || !c.how.epilogues;
@@ -45,7 +47,7 @@ void BoundOperations::bind(BindContext& c) {
         add_run(i, kernel_of(function.operations[i], c));
         if (loop == kNoLoop) continue;
         const LoopPart& part = schedule.part[i];
-        const bool follows = add_epilogue(c, *runs_.back().kernel, loop, part);
+        const bool follows = add_epilogue(c, runs_.back(), loop, part);
         if (part.elements() == 0) {
             done[loop] = follows;
         } else if (follows || part.elements() >= kPartAlone) {
@@ -59,15 +61,16 @@ void BoundOperations::add_run(size_t operation, std::unique_ptr<Kernel> kernel) 
     if (kernel) runs_.push_back({operation, std::move(kernel)});
 }
 
-/// Makes `kernel` run `loop`, or this part of it, over its own result. False where the kernel
-/// cannot.
-bool BoundOperations::add_epilogue(BindContext& c, Kernel& kernel, size_t loop,
+/// Makes the kernel of `run` also run `loop`, or this part of it, over its own result. False where
+/// it cannot.
+bool BoundOperations::add_epilogue(BindContext& c, OperationRun& run, size_t loop,
                                    const LoopPart& part) {
     auto epilogue = make_loop_epilogue(c.function, c.function.operations[loop], c.buffers, part);
-    if (!epilogue || !kernel.set_epilogue(epilogue.get())) return false;
+    if (!epilogue || !run.kernel->set_epilogue(epilogue.get())) return false;
+    run.loop = loop;
     epilogues_.push_back(std::move(epilogue));
-    names_.push_back(fmt::format("{}+loop", kernel.name()));
-    kernel.set_name(names_.back());
+    names_.push_back(fmt::format("{}+loop", run.kernel->name()));
+    run.kernel->set_name(names_.back());
     return true;
 }
 

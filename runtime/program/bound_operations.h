@@ -9,6 +9,7 @@
 #include "runtime/kernels/kernel.h"
 #include "runtime/kernels/loop/loop.h"
 #include "runtime/program/bind.h"
+#include "runtime/program/epilogue.h"
 
 namespace gmc::runtime {
 
@@ -17,6 +18,7 @@ namespace gmc::runtime {
 struct OperationRun {
     size_t operation;
     std::unique_ptr<Kernel> kernel;
+    size_t loop = kNoLoop;  ///< that the kernel runs over its result
 };
 
 class BoundOperations {
@@ -31,7 +33,7 @@ class BoundOperations {
 
   private:
     void add_run(size_t operation, std::unique_ptr<Kernel> kernel);
-    bool add_epilogue(BindContext& c, Kernel& kernel, size_t loop, const LoopPart& part);
+    bool add_epilogue(BindContext& c, OperationRun& run, size_t loop, const LoopPart& part);
     void add_parts(BindContext& c, size_t loop, const std::vector<LoopPart>& parts);
     std::vector<LoopPart> rest_of(BindContext& c, size_t loop);
 

@@ -6,12 +6,14 @@
 #include <chrono>
 #include <cstring>
 #include <new>
+#include <optional>
 
 #include "compiler/support/check.h"
 #include "runtime/contractions/onednn/processor.h"
 #include "runtime/kernels/denormals.h"
 #include "runtime/program/bound_operations.h"
 #include "runtime/program/placement.h"
+#include "runtime/program/poison.h"
 
 namespace gmc::runtime {
 namespace {
@@ -45,6 +47,7 @@ struct Executable::BoundFunction {
     ContractionContext contractions;
     bool fixed_weights;
     BoundOperations operations;
+    std::optional<Poison> poison;  ///< where ExecutableOptions asks for it
     std::vector<Transfer> at_entry;  ///< old values of states that are needed at the end
     std::vector<Transfer> updates;
     MemoryBlock entry_copies;
@@ -52,19 +55,30 @@ struct Executable::BoundFunction {
     TimeLog* log = nullptr;
 
     void bind(const ExecutableOptions& options);
+    void add_poison();
     void plan_updates(StateStore& states);
+    void begin();
+    void call(size_t index, const CallContext& context);
+    void end();
     void run(const CallContext& context);
     void run_timed(const CallContext& context);
     void run_watched(const CallContext& context, OperationWatcher& watcher);
 };
 
-/// Goes through the operations in the schedule's order. A contraction gets its kernel, and then its
-/// loop as an epilogue where the kernel can take one; a loop that has become an epilogue gets no
-/// kernel of its own; a loop of which parts have run gets a kernel for the rest.
 void Executable::BoundFunction::bind(const ExecutableOptions& options) {
     BindContext context{
         module, function, placement.buffers, contractions, {options.reference, options.epilogues}};
     operations.bind(context);
+    if (options.poison) add_poison();
+}
+
+void Executable::BoundFunction::add_poison() {
+    std::vector<std::vector<size_t>> together;
+    for (const OperationRun& run : operations.runs()) {
+        together.push_back({run.operation});
+        if (run.loop != kNoLoop) together.back().push_back(run.loop);
+    }
+    poison.emplace(module, function, placement, *arena, together);
 }
 
 /// An update or a result may be the old value of a state: `update @a = @b`. When the function also
@@ -107,34 +121,50 @@ void Executable::BoundFunction::plan_updates(StateStore& states) {
     }
 }
 
-void Executable::BoundFunction::run(const CallContext& context) {
+void Executable::BoundFunction::begin() {
     if (!fixed_weights) contractions.begin_call();
     for (const Transfer& transfer : at_entry) transfer.run();
-    if (log != nullptr) {
-        run_timed(context);
-    } else {
-        operations.run(context);
-    }
+    if (poison) poison->before_all();
+}
+
+void Executable::BoundFunction::call(size_t index, const CallContext& context) {
+    if (poison) poison->before(index);
+    operations.runs()[index].kernel->run(context);
+    if (poison) poison->after(index);
+}
+
+void Executable::BoundFunction::end() {
+    if (poison) poison->after_all();
     for (const Transfer& transfer : updates) transfer.run();
 }
 
+void Executable::BoundFunction::run(const CallContext& context) {
+    begin();
+    if (log != nullptr) {
+        run_timed(context);
+    } else {
+        for (size_t i = 0; i < operations.runs().size(); ++i) call(i, context);
+    }
+    end();
+}
+
 void Executable::BoundFunction::run_timed(const CallContext& context) {
-    for (const OperationRun& run : operations.runs()) {
+    for (size_t i = 0; i < operations.runs().size(); ++i) {
         const int64_t begin = steady_ns();
-        run.kernel->run(context);
-        log->push_back({&function, run.operation, {begin, steady_ns()}});
+        call(i, context);
+        log->push_back({&function, operations.runs()[i].operation, {begin, steady_ns()}});
     }
 }
 
 void Executable::BoundFunction::run_watched(const CallContext& context, OperationWatcher& watcher) {
-    if (!fixed_weights) contractions.begin_call();
-    for (const Transfer& transfer : at_entry) transfer.run();
-    for (const OperationRun& run : operations.runs()) {
-        watcher.before(run.operation);
-        run.kernel->run(context);
-        watcher.after(run.operation);
+    begin();
+    for (size_t i = 0; i < operations.runs().size(); ++i) {
+        if (poison) poison->after_all();  // the watcher reads what it likes
+        watcher.before(operations.runs()[i].operation);
+        operations.runs()[i].kernel->run(context);
+        watcher.after(operations.runs()[i].operation);
     }
-    for (const Transfer& transfer : updates) transfer.run();
+    end();
 }
 
 int64_t steady_ns() {

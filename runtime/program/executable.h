@@ -11,6 +11,7 @@
 #include "compiler/support/diagnostic.h"
 #include "compiler/support/result.h"
 #include "runtime/kernels/kernel.h"
+#include "runtime/memory/address_sanitizer.h"
 #include "runtime/memory/arena.h"
 #include "runtime/states/state_store.h"
 
@@ -30,6 +31,8 @@ struct ExecutableOptions {
     /// The states keep their values from now on, and so does everything that a contraction reads
     /// as its weights: other layouts of weights are made once, not at each run.
     bool fixed_weights = false;
+    /// Make mistakes of the plan of memory, and of kernels, show (poison.h). It costs time.
+    bool poison = kAddressSanitizer;
 };
 
 /// When something ran, in nanoseconds of std::chrono::steady_clock.

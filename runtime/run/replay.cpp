@@ -50,7 +50,8 @@ std::string write_replay(LoadedModel& model, StepRunner& runner, Loader& loader,
         if (!batch.ok()) return "";
         batches.push_back(keep(**batch, loader));
     }
-    const std::string file = fmt::format("{}/diverged-step-{}.replay", folder, training.step + 1);
+    const std::string file =
+        fmt::format("{}/{}{}{}", folder, kReplayPrefix, training.step + 1, kReplayEnding);
     return write_checkpoint(file, states, training, lost, batches) ? file : "";
 }
 

@@ -9,8 +9,11 @@
 
 namespace gmc::runtime {
 
+/// The name of its file begins and ends so; the step's number is in between.
+inline constexpr char kReplayPrefix[] = "diverged-step-", kReplayEnding[] = ".replay";
+
 /// Repeats the steps from `good` on, up to and with the one behind step `last`, and writes the
-/// first that makes a loss or a state that is not finite: FOLDER/diverged-step-N.replay. Returns
+/// first that makes a loss or a state that is not finite: into FOLDER. Returns
 /// its path; "" when it cannot be written or read. The model's states are those before that step
 /// then.
 std::string write_replay(LoadedModel& model, StepRunner& runner, Loader& loader,

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "runtime/files/atomic_file.h"
+#include "runtime/run/replay.h"
 #include "runtime/tensorboard/event_file.h"
 #include "runtime/train/checkpoint.h"
 
@@ -50,6 +51,15 @@ std::string holder(int fd) {
     const ssize_t bytes = ::pread(fd, text.data(), text.size() - 1, 0);
     const std::string id(text.data(), static_cast<size_t>(std::max<ssize_t>(bytes, 0)));
     return id.empty() ? "" : " (process " + id.substr(0, id.find('\n')) + ")";
+}
+
+/// Whether a process trained here, or began to.
+bool is_run(const std::string& path) {
+    return has_checkpoint(path) || fs::exists(path + "/run.json") || fs::exists(path + "/.lock");
+}
+
+bool is_replay(const std::string& name) {
+    return name.starts_with(kReplayPrefix) && name.ends_with(kReplayEnding);
 }
 
 }  // namespace
@@ -89,6 +99,13 @@ Result<RunFolder> RunFolder::open(const std::string& path, Use use, Diagnostics&
     if (!fs::is_directory(path)) {
         diagnostics.error(DiagnosticKind::kBadFile, {}, "there is no run in `{}`{}", path,
                           fs::exists(path) ? ": it is no folder" : "");
+        return Failure{};
+    }
+    if (use == Use::kOverwrite && !is_run(path) && !fs::is_empty(path)) {
+        diagnostics
+            .error(DiagnosticKind::kBadFile, {}, "`{}` has files, but holds no run to overwrite",
+                   path)
+            .help("name a run's folder, or a new one, with --run");
         return Failure{};
     }
     auto folder = lock(path, made, diagnostics);
@@ -133,11 +150,13 @@ void RunFolder::clear() {
     for (const char* name : {kCheckpointName, kOldCheckpointName, "checkpoints", "metrics.jsonl",
                              "run.json", "samples"})
         fs::remove_all(file(name), ignored);
-    std::vector<fs::path> events;
-    for (const fs::directory_entry& entry : fs::directory_iterator(path_, ignored))
-        if (entry.path().filename().string().starts_with(tensorboard::kFilePrefix))
-            events.push_back(entry.path());
-    for (const fs::path& path : events) fs::remove(path, ignored);
+    std::vector<fs::path> numbered_files;
+    for (const fs::directory_entry& entry : fs::directory_iterator(path_, ignored)) {
+        const std::string name = entry.path().filename().string();
+        if (name.starts_with(tensorboard::kFilePrefix) || is_replay(name))
+            numbered_files.push_back(entry.path());
+    }
+    for (const fs::path& path : numbered_files) fs::remove(path, ignored);
 }
 
 void RunFolder::discard() {

@@ -23,7 +23,7 @@ class RunFolder {
     };
     /// Opens `path`, and creates it unless a run is resumed. Removes temporary files of killed
     /// processes. Errors (kBadFile): it cannot be created or locked, another process trains there,
-    /// there is a run (kNew), there is none (kResume).
+    /// there is a run (kNew), there is none (kResume, and kOverwrite where other files are).
     static Result<RunFolder> open(const std::string& path, Use use, Diagnostics& diagnostics);
     /// Creates runs/NAME, or the first of runs/NAME-2, runs/NAME-3, ... that does not exist.
     /// Processes that ask at the same moment get different folders.
@@ -38,7 +38,7 @@ class RunFolder {
     const std::string& path() const { return path_; }
     std::string file(const std::string& name) const { return path_ + "/" + name; }
     bool has_checkpoint() const;
-    /// Removes checkpoints, metrics and samples of an earlier run.
+    /// Removes checkpoints, metrics, replays and samples of an earlier run.
     void clear();
     /// Removes the folder if open() or make_next() created it, for a run that never began.
     void discard();

@@ -2,6 +2,8 @@
 // older runs resume; what changes the meaning of a member raises kVersion.
 #include "runtime/run/run_record.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "compiler/support/json.h"
@@ -22,6 +24,22 @@ std::string difference(const RunRecord& record, const ir::Origin& origin) {
     };
     if (differ(record.origin.model, origin.model)) return "other networks or losses";
     return differ(record.origin.data, origin.data) ? "other data" : "";
+}
+
+std::vector<std::string> changes(const RunRecord& then, const RunRecord& now) {
+    std::vector<std::string> out;
+    if (!then.machine.empty() && then.machine != now.machine)
+        out.push_back(fmt::format(
+            "the run was trained by another machine or build; from here on its numbers are the "
+            "same only up to rounding\n  then: {}\n  now:  {}",
+            then.machine, now.machine));
+    if (then.examples != 0 && then.examples != now.examples)
+        out.push_back(fmt::format("the data have {} examples now, {} when the run began",
+                                  now.examples, then.examples));
+    if (!then.precision.empty() && then.precision != now.precision)
+        out.push_back(fmt::format("the run was computed in {}, and is from here on in {}",
+                                  then.precision, now.precision));
+    return out;
 }
 
 bool write_run_record(const std::string& path, const RunRecord& record, Diagnostics& diagnostics) {

@@ -35,6 +35,9 @@ struct RunRecord {
 /// What a run and a module do not have in common: "other networks or losses", "other data"; "" when
 /// they are of one model, as far as both say.
 std::string difference(const RunRecord& record, const ir::Origin& origin);
+/// Sentences that tell what makes a run that goes on as `now` says differ from one that was never
+/// interrupted: another machine, another amount of data, another precision.
+std::vector<std::string> changes(const RunRecord& then, const RunRecord& now);
 
 /// Writes run.json, whole or not at all. False after an error (kBadFile).
 [[nodiscard]] bool write_run_record(const std::string& path, const RunRecord& record,

@@ -19,14 +19,13 @@ constexpr double kCertain = 0.995;
 constexpr double kLossOfCertain = 0.005;
 constexpr const char* kDiscriminatorLoss = "discriminator_loss";
 /// So many steps are looked at for oscillation, and so alike must neighbouring changes be. Losses
-/// of independent batches have -0.5; those of networks that play against each other reach -0.96 for
-/// a while (64 steps of models/r1_grid.yaml).
+/// of independent batches have -0.5; those of networks that play against each other reach -0.93 in
+/// a good run of models/r1_grid.yaml, since each answers the other's last step.
 constexpr size_t kOscillationSteps = 128;
-constexpr double kAlternating = -0.9, kSwing = 0.05;
-/// What moved by less than this share of its size has not moved: that is about what rounding
-/// changes.
-constexpr double kStill = 1e-6;
-/// A tensor that moved by more than this share is being trained.
+constexpr double kAlternating = -0.9, kAlternatingInGames = -0.98, kSwing = 0.05;
+/// What moved by less than this share of its size has not moved. An epoch of weight decay rounds by
+/// about a tenth of it.
+constexpr double kStill = 1e-5;
 constexpr double kMoving = 1e-3;
 /// Shares beyond which dead units of a layer, and dead codes of a codebook, are told. Some of
 /// either are usual.
@@ -39,29 +38,43 @@ constexpr double kLeastDiversity = 0.05;
 
 bool ends_with_weight(const std::string& name) { return name.ends_with(".weight"); }
 
-/// The share of `groups` of which no number has moved; number i is of group (i / stride) % groups.
+/// How far numbers have moved, as a share of their size. A common factor does not count: it is what
+/// weight decay does to numbers that have no gradient. (A single number can only move by a factor.)
+class Movement {
+  public:
+    void add(double before, double now) {
+        const double change = now - before;
+        changes_ += change * change;
+        along_ += change * before;
+        sizes_ += before * before;
+        ++count_;
+    }
+    double relative() const {
+        if (sizes_ == 0) return changes_ > 0 ? 1 : 0;
+        const double factor = count_ > 1 ? along_ * along_ / sizes_ : 0;
+        return std::sqrt(std::max(changes_ - factor, 0.0) / sizes_);
+    }
+
+  private:
+    double changes_ = 0, along_ = 0, sizes_ = 0;
+    int64_t count_ = 0;
+};
+
+/// The share of `groups` that have not moved; number i is of group (i / stride) % groups.
 double still_share(const float* now, const std::vector<float>& before, int64_t groups,
                    int64_t stride) {
-    std::vector<double> moved(static_cast<size_t>(groups)), size(moved.size());
-    for (size_t i = 0; i < before.size(); ++i) {
-        const size_t group = (i / static_cast<size_t>(stride)) % moved.size();
-        moved[group] = std::max<double>(moved[group], std::fabs(now[i] - before[i]));
-        size[group] = std::max<double>(size[group], std::fabs(before[i]));
-    }
-    int64_t still = 0;
-    for (size_t g = 0; g < moved.size(); ++g) still += moved[g] <= kStill * size[g];
+    std::vector<Movement> movements(static_cast<size_t>(groups));
+    for (size_t i = 0; i < before.size(); ++i)
+        movements[(i / static_cast<size_t>(stride)) % movements.size()].add(before[i], now[i]);
+    const auto still = std::count_if(movements.begin(), movements.end(),
+                                     [](const Movement& m) { return m.relative() <= kStill; });
     return static_cast<double>(still) / static_cast<double>(groups);
 }
 
-/// How far a tensor has moved, as a share of its norm.
 double relative_change(const float* now, const std::vector<float>& before) {
-    double change = 0, norm = 0;
-    for (size_t i = 0; i < before.size(); ++i) {
-        const double difference = double{now[i]} - before[i];
-        change += difference * difference;
-        norm += double{before[i]} * before[i];
-    }
-    return norm > 0 ? std::sqrt(change / norm) : 0;
+    Movement movement;
+    for (size_t i = 0; i < before.size(); ++i) movement.add(before[i], now[i]);
+    return movement.relative();
 }
 
 /// Correlation of each change with the change before it: -1 for a value that goes up and down by
@@ -166,11 +179,16 @@ void FigureSigns::judge_discriminator(std::vector<Sign>& signs) const {
 std::vector<Sign> FigureSigns::take() {
     std::vector<Sign> signs;
     judge_discriminator(signs);
+    const auto is_loss = [](const std::string& name) {
+        return name == "loss" || name.ends_with("_loss");
+    };
+    const auto losses = std::count_if(figures_.begin(), figures_.end(),
+                                      [&](const auto& figure) { return is_loss(figure.first); });
+    const double limit = losses > 1 ? kAlternatingInGames : kAlternating;
     for (const auto& [name, figure] : figures_) {
-        if (name != "loss" && !name.ends_with("_loss")) continue;
-        if (figure.last.size() < kOscillationSteps) continue;
+        if (!is_loss(name) || figure.last.size() < kOscillationSteps) continue;
         const double correlation = alternation(figure.last);
-        if (correlation > kAlternating || swing(figure.last) < kSwing) continue;
+        if (correlation > limit || swing(figure.last) < kSwing) continue;
         signs.push_back({"oscillation", correlation,
                          fmt::format("`{}` goes up and down with every step (neighbouring changes "
                                      "have a correlation of {:.2f}): the learning rate is too "

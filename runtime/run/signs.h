@@ -57,7 +57,10 @@ class FigureSigns {
     double first_loss_ = 0;  ///< the discriminator's first
 };
 
-/// What training has moved.
+/// What training has moved. Gradients are not looked at: a step uses each where it is made, in the
+/// loop that updates its weight, and to keep them would cost a pass over memory. Nor do they say
+/// more: Adam, RMSprop and others divide them by their size, so a layer of tiny gradients learns as
+/// fast as any. What no optimizer can move has none.
 class WeightSigns {
   public:
     /// Training begins, or goes on, with these states.

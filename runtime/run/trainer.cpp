@@ -151,8 +151,9 @@ class Run {
             static_cast<double>(training_.pass) +
             static_cast<double>(cursor().batch) / static_cast<double>(loader_->batches_per_epoch());
         if (options_.epochs) record_.epochs = options_.epochs;
-        epochs_ = record_.epochs.value_or(model_.module().training->epochs) + options_.more_epochs;
-        if (options_.more_epochs > 0) record_.epochs = epochs_;
+        epochs_ = record_.epochs.value_or(model_.module().training->epochs);
+        if (options_.more_epochs > 0)
+            record_.epochs = epochs_ = std::max(epochs_, training_.pass) + options_.more_epochs;
         say_what_changed(progress);
         return true;
     }
@@ -201,19 +202,13 @@ class Run {
 
     /// Tells the user what makes the resumed run differ from an uninterrupted one.
     void say_what_changed(Progress& progress) {
-        const std::string machine = tuning_machine();
-        const int64_t examples = loader_->dataset().count();
-        if (!record_.machine.empty() && record_.machine != machine)
-            progress.message(fmt::format(
-                "the run was trained by another machine or build; from here on its numbers are the "
-                "same only up to rounding\n  then: {}\n  now:  {}",
-                record_.machine, machine));
-        if (record_.examples != 0 && record_.examples != examples)
-            progress.message(fmt::format("the data have {} examples now, {} when the run began",
-                                         examples, record_.examples));
-        record_.machine = machine;
-        record_.threads = omp_get_max_threads();
-        record_.examples = examples;
+        RunRecord now = record_;
+        now.machine = tuning_machine();
+        now.threads = omp_get_max_threads();
+        now.examples = loader_->dataset().count();
+        now.precision = model_.is_bf16() ? "bf16" : "f32";
+        for (const std::string& change : changes(record_, now)) progress.message(change);
+        record_ = std::move(now);
     }
 
     TrainEnd nothing_left(Progress& progress) {
@@ -238,7 +233,6 @@ class Run {
         record_.version = options_.version;
         record_.origin = model_.module().origin;
         record_.sources = model_.module().files;
-        record_.precision = model_.is_bf16() ? "bf16" : "f32";
         if (tuning_ != nullptr) record_.contractions = tuning_->used();
         std::error_code error;
         fs::create_directories(path("samples"), error);  // an error shows when a picture is written
@@ -545,11 +539,12 @@ class Run {
         const bool goes_on =
             policy_.on_divergence != "stop" && diverged_at_.retries < policy_.retries;
         if (goes_on) return TrainEnd::kDiverged;  // roll_back() says so
-        Diagnostic& error = diagnostics_.error(DiagnosticKind::kDiverged, {}, "{}", why_diverged_)
-                                .help(folder_->has_checkpoint()
-                                          ? fmt::format("the last good state is kept in `{}`",
-                                                        path(kCheckpointName))
-                                          : "no good state was reached, so there is no checkpoint");
+        Diagnostic& error =
+            diagnostics_.error(DiagnosticKind::kDiverged, {}, "{}", why_diverged_)
+                .help(folder_->has_checkpoint() ? fmt::format("the last good state is kept in `{}`",
+                                                              path(kCheckpointName))
+                                                : "there was no checkpoint yet; --checkpoint-every "
+                                                  "writes them within an epoch");
         if (!replay.empty())
             error.help(fmt::format("`gmrun replay {}` runs the step again", replay));
         error.help("a smaller learning rate is the usual remedy; so may be `on_divergence`");

@@ -232,7 +232,14 @@ bool read_checkpoint(const std::string& path, StateStore& states, TrainingState&
     if (!file.ok()) return false;
     try {
         const std::string why = difference(*file, states);
-        if (!why.empty()) return bad(diagnostics, file->path(), why);
+        if (!why.empty()) {
+            diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` {}", file->path(), why)
+                .help(fmt::format(
+                    "name a checkpoint of this model; `gmrun train MODEL --init {}` begins another "
+                    "run with the weights that fit",
+                    std::filesystem::path(file->path()).parent_path().string()));
+            return false;
+        }
         const TrainingState read = read_training(*file);
         std::vector<ReplayBatch> found;
         if (batches != nullptr && !read_batches(*file, found, diagnostics)) return false;
@@ -294,6 +301,9 @@ Result<TakenWeights> take_weights(const std::string& path, StateStore& states,
                                   Diagnostics& diagnostics) {
     const auto file = open_weights(path, diagnostics);
     if (!file.ok()) return Failure{};
+    if (const std::string* step = file->metadata("step"); step != nullptr && *step == "0")
+        diagnostics.warning(DiagnosticKind::kNotTrained, {},
+                            "the weights of `{}` have not been trained yet (step 0)", path);
     TakenWeights taken;
     for (ir::StateId id = 0; id < states.saved_count(); ++id) {
         const ir::State& state = states.state(id);

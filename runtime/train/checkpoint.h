@@ -109,7 +109,8 @@ struct TakenWeights {
     std::vector<std::string> fresh;
 };
 /// Copies parameters and running statistics that have the same name and shape from the checkpoint
-/// of any model, or from any safetensors file. Errors (kBadFile): no such file, not of this form,
+/// of any model, or from any safetensors file. Warns of weights that are not trained yet
+/// (kNotTrained). Errors (kBadFile): no such file, not of this form,
 /// cut off or changed.
 Result<TakenWeights> take_weights(const std::string& path, StateStore& states,
                                   Diagnostics& diagnostics);

@@ -76,28 +76,51 @@ bool StepRunner::run(Loader& loader, TrainingState& training, Diagnostics& diagn
 }
 
 /// An optimizer's step is proportional to its learning rate, so a share of the step is a step with
-/// that share of the rate, whatever the optimizer. (Moving averages of weights see the whole step.)
+/// that share of the rate, whatever the optimizer.
 void StepRunner::run_entry(const Entry& entry, const CallContext& call, double rate) {
     if (rate == 1) return entry.executable->run(call);
     StateStore& states = model_.states();
-    const auto for_each_parameter = [&](const auto& visit) {
-        size_t at = 0;
-        for (ir::StateId id = 0; id < states.saved_count(); ++id) {
-            if (states.state(id).role != ir::StateRole::kParameter) continue;
-            const auto count = static_cast<size_t>(states.elements(id));
-            before_.resize(std::max(before_.size(), at + count));
-            visit(states.data(id), before_.data() + at, count);
-            at += count;
-        }
+    before_.clear();
+    const auto keep = [&](ir::StateId id) {
+        if (id != ir::kNone)
+            before_[id].assign(states.data(id), states.data(id) + states.elements(id));
     };
-    for_each_parameter(
-        [](const float* now, float* before, size_t n) { std::copy(now, now + n, before); });
+    for (ir::StateId id = 0; id < states.saved_count(); ++id)
+        if (states.state(id).role == ir::StateRole::kParameter) {
+            keep(id);
+            keep(states.module().find_state(kAveragePrefix + states.state(id).name));
+        }
     entry.executable->run(call);
-    const auto share = static_cast<float>(rate);
-    for_each_parameter([share](float* now, const float* before, size_t n) {
-        for (size_t i = 0; i < n; ++i) now[i] = before[i] + share * (now[i] - before[i]);
-    });
+    for (ir::StateId id = 0; id < states.saved_count(); ++id)
+        if (states.state(id).role == ir::StateRole::kParameter) lower_step(id, rate);
     states.refresh_copies();
+}
+
+/// A moving average has gone a share of its way to the new parameter, the same for all numbers. It
+/// then goes that share of the way to the parameter after the lowered step.
+void StepRunner::lower_step(ir::StateId parameter, double rate) {
+    StateStore& states = model_.states();
+    float* now = states.data(parameter);
+    const std::vector<float>& before = before_.at(parameter);
+    const ir::StateId id =
+        states.module().find_state(kAveragePrefix + states.state(parameter).name);
+    double share = 0;
+    if (id != ir::kNone) {
+        const std::vector<float>& old = before_.at(id);
+        double product = 0, square = 0;
+        for (size_t i = 0; i < old.size(); ++i) {
+            const double way = double{now[i]} - old[i];
+            product += way * (double{states.data(id)[i]} - old[i]);
+            square += way * way;
+        }
+        share = square > 0 ? product / square : 0;
+    }
+    for (size_t i = 0; i < before.size(); ++i)
+        now[i] = static_cast<float>(before[i] + rate * (double{now[i]} - before[i]));
+    if (id == ir::kNone) return;
+    const std::vector<float>& old = before_.at(id);
+    for (size_t i = 0; i < old.size(); ++i)
+        states.data(id)[i] = static_cast<float>(old[i] + share * (double{now[i]} - old[i]));
 }
 
 std::string StepRunner::first_not_finite() const {

@@ -2,6 +2,7 @@
 // repeats it; `gmrun bench` and `profile` measure it.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -19,9 +20,9 @@ class StepRunner {
     /// Number of batches that one round takes from the loader.
     int64_t batches_per_round() const;
     /// Runs one round from `training` on, and moves it one round ahead. Of what a call changes
-    /// parameters by, training.rate is applied. Each but the first begins
-    /// by moving 2 MB to a huge page, until none is left in small ones. False after an error of the
-    /// data: then `training` is as it was, and the states, too, unless states_changed().
+    /// parameters by, training.rate is applied, and moving averages follow it. Each but the first
+    /// begins by moving 2 MB to a huge page, until none is left in small ones. False after an error
+    /// of the data: then `training` is as it was, and the states, too, unless states_changed().
     bool run(Loader& loader, TrainingState& training, Diagnostics& diagnostics);
     /// True when the last run() failed after a function had already changed states.
     bool states_changed() const { return states_changed_; }
@@ -46,9 +47,11 @@ class StepRunner {
 
   private:
     void run_entry(const Entry& entry, const CallContext& call, double rate);
+    void lower_step(ir::StateId parameter, double rate);
 
     LoadedModel& model_;
-    std::vector<float> before_;  ///< parameters before a call of which a share is applied
+    /// Parameters and their averages before a call of which a share is applied.
+    std::map<ir::StateId, std::vector<float>> before_;
     std::vector<Entry> entries_;
     std::vector<Named> values_;
     TimeLog* log_ = nullptr;

@@ -19,7 +19,7 @@ struct TrainedModel {
 std::string model_path(const std::string& path);
 
 /// Puts the states of `folder`/`checkpoint` into the model, which must be theirs, and fixes them.
-/// Errors: those of read_checkpoint.
+/// Errors: those of read_checkpoint. Warns of a run that was not trained yet (kNotTrained).
 Result<TrainedModel> with_weights(std::unique_ptr<LoadedModel> model, const std::string& folder,
                                   const std::string& checkpoint, Diagnostics& diagnostics);
 

@@ -230,6 +230,8 @@ void copies() {
 
 }  // namespace
 
+/// Sizes as in training: pictures of 28 x 28 with 64 channels at a batch of 128 are 25 MB, more
+/// than caches hold, the small ones 1.6 MB.
 int main(int argc, char** argv) {
     if (argc > 1) repetitions = std::atoi(argv[1]);
     if (argc > 2) wanted = argv[2];

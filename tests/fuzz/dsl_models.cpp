@@ -80,6 +80,9 @@ const char* const kWords[] = {"${n}",     "${",      "}",
                               "@",        "!x ",     "? ",
                               "---\n",    "=",       "."};
 
+/// One to three edits: bytes removed, a telling word put in or in place of others, a piece copied
+/// elsewhere, one byte made random. Few edits, so that most of the model stays right and reading
+/// gets far.
 std::string mutate(std::string text, std::mt19937& random) {
     const auto below = [&](size_t n) { return n == 0 ? 0 : random() % n; };
     const size_t edits = 1 + below(3);

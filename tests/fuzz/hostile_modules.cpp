@@ -23,6 +23,7 @@ using namespace gmc;  // NOLINT
 
 namespace {
 
+/// 64 MiB: sound modules that want more are not run here.
 constexpr int64_t kMostBytes = int64_t{64} << 20;
 
 int mutants() {
@@ -52,6 +53,8 @@ class Mutator {
     size_t below(size_t n) { return n == 0 ? 0 : random_() % n; }
     std::string& any_line() { return lines_[below(lines_.size())]; }
 
+    /// Half of all changes are to numbers, since sizes and offsets are what a reader has to
+    /// distrust most.
     void change() {
         switch (below(8)) {
             case 0:

@@ -14,6 +14,8 @@
 
 namespace gmc::tests {
 
+/// Written out as a model's file, read and built; only `gradient` ops are expanded, so the
+/// functions are what the language says and nothing more.
 ir::Module language_model(int batch, const std::string& metrics, const std::string& functions,
                           const std::string& more) {
     const std::string path =

@@ -56,6 +56,8 @@ void check_copies(const runtime::StateStore& states) {
 
 }  // namespace
 
+/// States and inputs become floats on the way in; results and the states after the run come out as
+/// doubles again.
 RunOutputs run_by_executable(const ir::Module& module, const ir::Function& function,
                              const RunInputs& inputs, bool reference) {
     Diagnostics diagnostics;

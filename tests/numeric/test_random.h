@@ -10,6 +10,8 @@
 
 namespace gmc::tests {
 
+/// A Mersenne twister, whose numbers the C++ standard fixes, and conversions written here, which it
+/// leaves open.
 class TestRandom {
   public:
     explicit TestRandom(uint64_t seed) : engine_(seed) {}

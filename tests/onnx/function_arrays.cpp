@@ -25,6 +25,7 @@ using namespace gmc::runtime;  // NOLINT
 constexpr uint64_t kSeed = 7;
 constexpr uint32_t kCall = 3;
 
+/// Writes numbers as .npy files into one folder per function, where check.py finds them by name.
 class Writer {
   public:
     explicit Writer(std::string folder) : folder_(std::move(folder)) {
@@ -89,6 +90,8 @@ void write_random(const ir::Function& function, const std::vector<ir::Operation>
     }
 }
 
+/// Writes inputs (noise and random numbers among them), runs the function, writes results and
+/// updated states, and puts the states back, so that every function begins with the same ones.
 void run_function(LoadedModel& model, const ir::Function& f, const std::string& folder) {
     Diagnostics diagnostics;
     Executable* function = model.function(f.name, diagnostics);

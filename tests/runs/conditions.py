@@ -5,8 +5,10 @@ the trouble is over --resume goes on to the bits of a run that nothing disturbed
 Usage: tests/runs/conditions.py --bin-dir build
 """
 import argparse
+import os
 import pathlib
 import resource
+import shutil
 import signal
 import struct
 import subprocess
@@ -131,6 +133,40 @@ def while_measuring(bench):
     expect(not has_steps(bench, "measuring", 1), "measuring: a step was taken")
 
 
+def odd_resumes(bench, name):
+    """A run that is copied, moved or linked goes on; one that trains already, or whose checkpoint is no file, is
+    refused; another precision is told."""
+    def fails(word, *words):
+        process = bench.start(*train_words(name, *words))
+        process.wait()
+        error = process.stderr.read()
+        expect(process.returncode == 1 and word in error, f"{words}: exit code {process.returncode}\n{error}")
+
+    running = bench.start(*train_words(name, "odd", "--epochs", "1000000"))
+    wait_for(running, lambda: has_steps(bench, "odd", 3))
+    fails("another process", "odd", "--resume")
+    fails("another process", "odd", "--overwrite")
+    running.send_signal(signal.SIGTERM)
+    running.wait()
+    shutil.copytree(bench.folder / "odd", bench.folder / "copied")
+    (bench.folder / "linked").symlink_to("copied")
+    check_goes_on(bench, name, "linked", "--epochs", "1000000")
+    (bench.folder / "odd").rename(bench.folder / "renamed")
+    with open(bench.folder / "renamed/metrics.jsonl", "a") as metrics:
+        metrics.write('{"step":999,"epo')  # as a crash of the machine may leave it
+    check_goes_on(bench, name, "renamed", "--epochs", "1000000")
+    bench.run("gmc", "compile", name + ".yaml", "--precision", "bf16", "-o", "other.gmc")
+    words = ["train", "other.gmc", "--run", "renamed", "--resume", "--epochs", "1000000", "--samples", "0",
+             "--steps", str(step_of(bench.folder, "renamed") + 1)]
+    process = subprocess.run([str(bench.bin_dir / "gmrun"), *words], cwd=bench.folder, env=bench.environment,
+                             capture_output=True, text=True)
+    expect("computed in f32, and is from here on in bf16" in process.stdout, f"precision: {process.stdout}")
+    path = bench.folder / "renamed/checkpoint.safetensors"
+    path.unlink()
+    os.mkfifo(path)
+    fails("not a file with data", "renamed", "--resume")
+
+
 def png(pixel):
     """A grey picture of 8 x 8."""
     def chunk(kind, data):
@@ -168,11 +204,12 @@ def main():
         bench = Bench(options.bin_dir.resolve(), pathlib.Path(folder))
         name = compile_small(bench, "small", "{synthetic: {set: shapes, size: 8}, range: [0, 1], count: 64}")
         bench.run(*train_words(name, "warm", "--steps", "1"))
-        for check in (closed_pipe, full_disk, moved_folder, signals):
+        for check in (closed_pipe, full_disk, moved_folder, signals, odd_resumes):
             check(bench, name)
         broken_picture(bench)
         while_measuring(bench)
-    print("closed pipe, full disk, moved folder, two signals, broken picture, signal while measuring: nothing lost")
+    print("closed pipe, full disk, moved folder, two signals, odd resumes, broken picture, signal while measuring: "
+          "nothing lost")
 
 
 if __name__ == "__main__":

@@ -165,29 +165,63 @@ TEST_CASE("after divergence training goes back and on, so often and no oftener")
     CHECK(lines_with(trained, "rolled_back_to") == 2);
 }
 
-TEST_CASE("updates of a lowered rate are the same share of the whole ones") {
+TEST_CASE("updates of a lowered rate are the same share of the whole ones, for averages as well") {
     const TemporaryFolder folder;
     const std::string text =
-        copier(kError, "epochs: 1, optimizer: {sgd: {learning_rate: ${rate}}}");
-    std::vector<std::vector<float>> weights;
+        copier(kError, "epochs: 1, average: 0.75, optimizer: {sgd: {learning_rate: ${rate}}}");
+    std::vector<std::vector<float>> numbers;
     for (const auto& [rate, share] : {std::pair("0.01", 1.0), std::pair("0.02", 0.5)}) {
         std::string at = text;
         at.replace(at.find("${rate}"), 7, rate);
         auto model = load(write_model(folder, at));
         Diagnostics diagnostics;
         runtime::StepRunner runner(*model, diagnostics);
-        REQUIRE(model->states().initialise(1, diagnostics));
+        runtime::StateStore& states = model->states();
+        REQUIRE(states.initialise(1, diagnostics));
         auto loader = model->data().make_loader(
             runtime::DataSplit::kTrain, {16, runtime::LoaderMode::kTrain, 1, 0}, diagnostics);
         REQUIRE(loader.ok());
         runtime::TrainingState training;
         training.rate = share;
-        REQUIRE(runner.run(**loader, training, diagnostics));
-        const float* numbers = model->states().data(0);
-        weights.emplace_back(numbers, numbers + model->states().elements(0));
+        for (int step = 0; step < 3; ++step) REQUIRE(runner.run(**loader, training, diagnostics));
+        std::vector<float>& all = numbers.emplace_back();
+        for (const char* name : {"net.dense.weight", "average.net.dense.weight"}) {
+            const ir::StateId id = model->module().find_state(name);
+            REQUIRE(id != ir::kNone);
+            all.insert(all.end(), states.data(id), states.data(id) + states.elements(id));
+        }
     }
-    for (size_t i = 0; i < weights[0].size(); ++i)
-        CHECK(std::fabs(weights[0][i] - weights[1][i]) < 1e-5);
+    for (size_t i = 0; i < numbers[0].size(); ++i)
+        CHECK(std::fabs(numbers[0][i] - numbers[1][i]) < 1e-5);
+}
+
+TEST_CASE("a run with averages goes on after divergence with lowered updates") {
+    const TemporaryFolder folder;
+    runtime::TrainOptions options;
+    options.policy.emplace().on_divergence = "lower_rate";
+    const std::string spike = std::string(kError) + " + (step == 5) * 1e30 * mean(sum(net(image)))";
+    const std::string path = write_model(
+        folder,
+        copier(spike, "epochs: 12, average: 0.75, optimizer: {sgd: {learning_rate: 1e-3}}"));
+    const Trained trained = train(folder, path, options);
+    INFO(trained.errors);
+    REQUIRE(trained.end == runtime::TrainEnd::kDone);
+    CHECK(lines_with(trained, "rolled_back_to") == 1);
+    // The average lies between weights of the run, so it is as finite and as near to the last ones.
+    auto model = load(path);
+    runtime::TrainingState training;
+    Diagnostics diagnostics;
+    REQUIRE(runtime::read_checkpoint(folder / "run/checkpoint.safetensors", model->states(),
+                                     training, diagnostics));
+    CHECK(training.rate == 0.5);
+    const runtime::StateStore& states = model->states();
+    const ir::StateId weight = model->module().find_state("net.dense.weight");
+    const ir::StateId average = model->module().find_state("average.net.dense.weight");
+    double most = 0;
+    for (int64_t i = 0; i < states.elements(weight); ++i)
+        most = std::max(most, std::fabs(double{states.data(weight)[i]} - states.data(average)[i]));
+    CHECK(most > 0);
+    CHECK(most < 0.1);
 }
 
 TEST_CASE("the first operation that is not finite is found, with its line of the model") {
@@ -243,6 +277,13 @@ TEST_CASE("figures tell a discriminator that wins and a loss that oscillates, an
         losses.add({{"discriminator_loss", -scale}});  // a critic's
         CHECK_FALSE(has_sign(losses.take(), "discriminator_wins"));
     }
+    runtime::FigureSigns game;  // a correlation of -0.96, as when networks answer each other
+    for (int step = 0; step < 200; ++step)
+        game.add({{"a_loss", (step % 2 == 0 ? 1 : -1) + 0.5 * std::sin(12.9898 * step * step)},
+                  {"b_loss", step % 2 == 0 ? 2.0 : 1.0}});
+    found = game.take();
+    CHECK(found.size() == 1);
+    CHECK((found.size() == 1 && found[0].subject == "b_loss"));
     for (int step = 0; step < 200; ++step)  // as losses of batches are
         signs.add({{"loss", 5.0 + std::sin(12.9898 * step * step)}});
     CHECK(signs.take().empty());
@@ -293,6 +334,11 @@ TEST_CASE("weights tell units and codes that are dead, and gradients that vanish
     found = signs.take(states);
     CHECK(has_sign(found, "vanishing_gradient"));
     CHECK_FALSE(has_sign(found, "dead_units"));
+    const ir::StateId first = model->module().find_state("net.dense.weight");
+    for (int64_t i = 0; i < states.elements(first); ++i)
+        states.data(first)[i] *= 0.99F;  // as weight decay does
+    move("net.dense_1.weight", 64);
+    CHECK(has_sign(signs.take(states), "vanishing_gradient"));
 
     const auto codes = load([&] {
         Diagnostics lost;

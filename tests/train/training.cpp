@@ -77,6 +77,8 @@ std::vector<Json> metrics_of(const std::string& run) {
     return lines;
 }
 
+/// Trains twice with the same seed. The checkpoints have to be the same to the bit, all figures
+/// finite, and the loss has to fall by a tenth.
 void check_learns_and_repeats(const std::string& name, int64_t batch_size, int64_t steps,
                               const std::string& precision = "f32") {
     const TemporaryFolder folder;

@@ -9,6 +9,8 @@ using namespace gmc::runtime;
 
 namespace {
 
+/// What find_epilogues makes of a function: the order of its operations, and which loops are
+/// computed within a contraction.
 struct Found {
     std::vector<size_t> order;
     /// Contraction, loop.

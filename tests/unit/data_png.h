@@ -10,6 +10,7 @@
 
 namespace gmc::runtime {
 
+/// A picture to be written, in the terms of the PNG standard.
 struct RawPng {
     uint32_t height = 1, width = 1;
     int colour = 0;  ///< 0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGB and alpha
@@ -26,6 +27,7 @@ inline std::string big_endian(uint64_t value, int bytes) {
     return out;
 }
 
+/// Length, type, data, and the CRC of type and data.
 inline std::string png_chunk(const std::string& type, const std::string& data) {
     const std::string body = type + data;
     const uLong sum =
@@ -54,6 +56,7 @@ inline std::string png_rows(const RawPng& png, uint32_t y0, uint32_t x0, uint32_
     return rows;
 }
 
+/// kPasses are the seven passes of Adam7: first row, first column, and the steps to the next ones.
 inline std::string write_raw_png(const RawPng& png) {
     static constexpr uint32_t kPasses[7][4] = {{0, 0, 8, 8}, {0, 4, 8, 8}, {4, 0, 8, 4},
                                                {0, 2, 4, 4}, {2, 0, 4, 2}, {0, 1, 2, 2},

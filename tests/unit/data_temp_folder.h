@@ -16,6 +16,7 @@
 
 namespace gmc::runtime {
 
+/// A new folder that is removed with the object.
 class TempFolder {
   public:
     TempFolder() {

@@ -7,6 +7,7 @@
 namespace gmc::dsl {
 namespace {
 
+/// An expression from text, with the errors of parsing it.
 struct ParsedExpression {
     Diagnostics diagnostics;
     ExpressionPtr tree;

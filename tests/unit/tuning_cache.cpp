@@ -15,6 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// A path for a cache, below a folder that does not exist yet and is removed at the end.
 class Folder {
   public:
     Folder() : path_(fs::temp_directory_path() / ("gmc-tuning-" + std::to_string(getpid()))) {}

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <boost/program_options.hpp>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <sstream>
@@ -21,6 +22,9 @@ namespace gmc::tools {
 
 namespace po = boost::program_options;
 
+/// What is kept of a command's declarations. Boost's own objects serve for parsing and --help; the
+/// lists beside them hold what Boost does not tell again: the letters, values and choices for man
+/// pages and completion, and the order of positional arguments.
 struct CommandLine::Parts {
     struct Argument {
         std::string name, about;
@@ -105,6 +109,11 @@ void CommandLine::add_arguments(const std::string& name, const std::string& abou
     parts_->arguments.push_back({name, about, false, true});
 }
 
+/// 1. When only a description is wanted, it is copied out and nothing is parsed.
+/// 2. Boost parses; its exceptions become UsageErrors in our words. Boost would read `-1` for an
+///    unsigned number as a huge one, so a leading minus is refused by hand.
+/// 3. --help is answered before anything is required.
+/// 4. Missing arguments and words that are not among the choices are reported.
 bool CommandLine::parse(const std::vector<std::string>& words) {
     if (described != nullptr) {
         described->usage = parts_->usage;
@@ -277,6 +286,8 @@ int code_after_output(std::string_view program, int code) {
     return code == kDone ? kRunFailed : code;
 }
 
+/// Runs one command and turns what it throws into a message and an exit code. Memory that is
+/// missing is no bug of the program and says so; whatever else was not expected is one.
 int run_command(std::string_view program, const Command& command,
                 const std::vector<std::string>& words) {
     try {
@@ -312,9 +323,12 @@ int run_command(std::string_view program, const Command& command,
 
 }  // namespace
 
+/// The options of the program itself (--help, --version, --man, --completion) come before any
+/// command; a name that is no command gets the nearest one as a suggestion.
 int run_program(std::string_view program, std::string_view about, std::span<const Command> commands,
                 int argc, char** argv) {
     running_program = program;
+    std::signal(SIGXFSZ, SIG_IGN);  // beyond `ulimit -f` a write fails, which is reported
     std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
     if (words.empty()) {
         fmt::print(stderr, "{}", overview(program, about, commands));

@@ -80,6 +80,7 @@ class CommandLine {
     std::unique_ptr<Parts> parts_;
 };
 
+/// One command of a program, as main lists it.
 struct Command {
     std::string_view name;
     std::string_view summary;

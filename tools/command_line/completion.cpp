@@ -31,6 +31,9 @@ std::string command_names(const ProgramPage& program) {
     return out;
 }
 
+/// A function that looks at the word before the cursor: after an option with a list of values it
+/// offers those, after a dash the options of the command, otherwise files. Readline makes `--x=y`
+/// three words, so a `=` before the cursor means the option before that.
 std::string bash(const ProgramPage& program) {
     std::string options, values;
     for (const CommandPage& c : program.commands) {
@@ -84,6 +87,7 @@ std::string zsh_text(std::string_view text) {
     return out;
 }
 
+/// One call of _arguments per command, which zsh itself knows how to complete from.
 std::string zsh(const ProgramPage& program) {
     constexpr std::string_view kQuote = "'\\''";
     std::string commands, cases;
@@ -122,6 +126,7 @@ _{0} "$@"
         program.name, commands, cases);
 }
 
+/// One line per command and per option; fish needs no function.
 std::string fish(const ProgramPage& program) {
     constexpr std::string_view kQuote = "\\'";
     const std::string& name = program.name;

@@ -28,6 +28,7 @@ std::string plain(std::string_view text) {
 std::string bold(std::string_view text) { return fmt::format("\\fB{}\\fR", plain(text)); }
 std::string italic(std::string_view text) { return fmt::format("\\fI{}\\fR", plain(text)); }
 
+/// A tagged paragraph (.TP): the option as its head, its text indented below.
 std::string option(const OptionPage& o) {
     std::string head = o.letter.empty() ? "" : bold("-" + o.letter) + ", ";
     head += bold("--" + o.name);
@@ -37,6 +38,7 @@ std::string option(const OptionPage& o) {
     return fmt::format(".TP\n{}\n{}\n", head, plain(o.about + otherwise));
 }
 
+/// A subsection (.SS) per command.
 std::string command(const ProgramPage& program, const CommandPage& c) {
     std::string out = fmt::format(".SS {} {}\n{}\n.PP\n{}\n", plain(program.name), plain(c.name),
                                   plain(c.usage), plain(c.about));
@@ -48,6 +50,7 @@ std::string command(const ProgramPage& program, const CommandPage& c) {
 
 }  // namespace
 
+/// The sections that man(7) expects, in its order.
 std::string man_page(const ProgramPage& program) {
     std::string title = program.name;
     std::transform(title.begin(), title.end(), title.begin(), ::toupper);

@@ -9,6 +9,7 @@
 
 namespace gmc::tools {
 
+/// One option, as the command declared it.
 struct OptionPage {
     std::string name;                  ///< "output"
     std::string letter;                ///< "o", or ""
@@ -18,6 +19,7 @@ struct OptionPage {
     std::string about;
 };
 
+/// One command with all that it declares.
 struct CommandPage {
     std::string name, summary;  ///< "sample", and what the overview says of it
     std::string usage, about;
@@ -28,6 +30,7 @@ struct CommandPage {
     std::vector<OptionPage> options;
 };
 
+/// A whole program. The order of commands is that of main.
 struct ProgramPage {
     std::string name, about, version;
     std::vector<CommandPage> commands;

@@ -6,6 +6,7 @@
 
 namespace gmc::tools {
 
+/// Reads and builds, and with --data reads all data; each stage needs the one before to be right.
 int check_command(const Words& words) {
     CommandLine line(
         "gmc check [options] MODEL",

@@ -70,6 +70,9 @@ void write_origin(const CommandLine& line, const dsl::ModelSpec& spec, const Sou
 
 }  // namespace
 
+/// Options are checked before the model is read, so that a slip in the command line is told at
+/// once. The file is written only if all passes succeed; a warning about size comes after that,
+/// since the file may be meant for another machine.
 int compile_command(const Words& words) {
     CommandLine line("gmc compile [options] MODEL",
                      "Compiles a model to a .gmc file, which `gmrun train` and the other commands "

@@ -15,6 +15,7 @@
 namespace gmc::tools {
 namespace {
 
+/// In the order of compilation; the last is what is in a .gmc file.
 const std::vector<std::string> kStages = {"spec", "ir", "grad", "opt", "plan"};
 
 /// A format in which a module can be printed.
@@ -32,6 +33,7 @@ const std::vector<Format> kFormats = {
     {"svg", view::memory_svg, true},
 };
 
+/// The option's word, if it is among `choices`. Throws UsageError.
 std::string choice(const CommandLine& line, const std::string& option,
                    const std::vector<std::string>& choices) {
     const std::string word = line.text(option);
@@ -57,6 +59,8 @@ int dump_artefact(const CommandLine& line, const Format& format) {
 
 }  // namespace
 
+/// Reads either YAML, which it compiles as far as the stage, or a .gmc file, which is at the last
+/// stage already.
 int dump_command(const Words& words) {
     CommandLine line(
         "gmc dump [options] MODEL",

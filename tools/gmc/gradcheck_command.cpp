@@ -34,6 +34,7 @@ bool is_chosen(const std::string& name, const std::string& pattern) {
     return pattern.empty() || fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
 }
 
+/// One cell of the table; `!` marks what fails.
 std::string cell(const DerivativeCheck& check) {
     switch (check.verdict) {
         case Verdict::kKink:
@@ -85,6 +86,7 @@ class Gradcheck {
         options_.threads = static_cast<int>(std::max(std::thread::hardware_concurrency(), 1U));
     }
 
+    /// Ends with 3 if a derivative is wrong, like a run that fails.
     int run(const runtime::ReferenceInputs& data, const runtime::ReferenceStates& states) {
         for (const dsl::MinimizeSpec& entry : spec_.objective.minimize) check(entry, data, states);
         if (checked_ == 0) throw UsageError(fmt::format("no parameter is called `{}`", pattern_));
@@ -102,6 +104,7 @@ class Gradcheck {
         return module_.find_function(fmt::format("{}_{}", what, entry.name));
     }
 
+    /// Prints a row as soon as a parameter is done, since one can take minutes.
     void check(const dsl::MinimizeSpec& entry, const runtime::ReferenceInputs& data,
                const runtime::ReferenceStates& states) {
         const runtime::CheckedFunctions functions{
@@ -138,6 +141,11 @@ class Gradcheck {
 
 }  // namespace
 
+/// 1. The model is built for a small batch, as the losses, gradients and curvatures of
+///    lower::build_gradient_check.
+/// 2. Its `gradient` ops are expanded, and what nothing needs is removed. Later passes are not
+///    needed: the reference runs plain ops.
+/// 3. Parameters and data are prepared, and each parameter is measured.
 int gradcheck_command(const Words& words) {
     CommandLine line(
         "gmc gradcheck [options] MODEL",

@@ -33,6 +33,7 @@ bool read_examples(const ir::Module& module, runtime::ReferenceInputs& out) {
     return true;
 }
 
+/// Random numbers in the range of each field, and whole numbers for labels.
 runtime::ReferenceInputs random_examples(const ir::Module& module, uint64_t seed) {
     runtime::ReferenceInputs out;
     std::mt19937_64 random(seed);

@@ -34,6 +34,7 @@ struct Seen {
     }
 };
 
+/// Reads one example and adds it to what was seen.
 void look_at(const runtime::Field& field, int64_t index, std::vector<float>& example, Seen& seen) {
     try {
         field.read(index, example.data());
@@ -51,6 +52,8 @@ void look_at(const runtime::Field& field, int64_t index, std::vector<float>& exa
     if (label < seen.per_class.size()) ++seen.per_class[label];
 }
 
+/// Threads take the next example that nobody has, so a slow picture holds up one of them only. What
+/// they saw is joined at the end; sums, extremes and sets do not depend on the order.
 Seen read_all(const runtime::Field& field) {
     Seen all;
     all.per_class.resize(static_cast<size_t>(field.class_count()));
@@ -85,6 +88,7 @@ void print_seen(const char* part, const runtime::Field& field, const Seen& seen)
     fmt::print("\n");
 }
 
+/// One part of the data, "data" or "test".
 void check_part(const char* part, const std::vector<ir::DataField>& fields,
                 Diagnostics& diagnostics) {
     if (fields.empty()) return;

@@ -6,6 +6,7 @@
 namespace gmc::tools {
 namespace {
 
+/// The names of the traits that an op has.
 std::string traits_text(const ir::OpInfo& info) {
     static constexpr std::pair<ir::Trait, const char*> kNames[] = {
         {ir::kElementwise, "element-wise"},
@@ -23,6 +24,7 @@ std::string traits_text(const ir::OpInfo& info) {
     return out;
 }
 
+/// One row of the table. Values of attributes are those of a default-made op.
 std::string row(const ir::OpVariant& op) {
     const ir::OpInfo& info = ir::op_info(op);
     std::string attributes;

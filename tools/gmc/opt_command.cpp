@@ -7,6 +7,7 @@
 
 namespace gmc::tools {
 
+/// A module without a checksum is accepted, since text that a person wrote or edited has none.
 int opt_command(const Words& words) {
     CommandLine line(
         "gmc opt [options] FILE",

@@ -11,6 +11,7 @@ namespace gmc::tools {
 
 namespace {
 
+/// Throws UsageError for the first name that is no pass.
 void check_names(const std::vector<std::string>& names) {
     std::vector<std::string> known;
     for (const passes::Pass& pass : all_passes()) known.emplace_back(pass.name);

@@ -1,4 +1,5 @@
-// Writes a ModelSpec as JSON; one function per struct of dsl/spec.h.
+// Writes a ModelSpec as JSON; one function per struct of dsl/spec.h. What has a default and was not
+// written is shown with it, since this is for seeing what a model means in the end.
 #include "tools/gmc/spec_json.h"
 
 namespace gmc::tools {

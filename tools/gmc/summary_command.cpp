@@ -29,6 +29,7 @@ std::string scaled(int64_t flops) {
     return fmt::format("{}", flops);
 }
 
+/// The sums of a network's layers.
 struct Totals {
     int64_t parameters = 0, statistics = 0, flops = 0;
 };
@@ -50,6 +51,8 @@ std::string label_of(const LayerSummary& layer) {
     return fmt::format("{} ({})", layer.name, layer.kind);
 }
 
+/// A row per layer. The first column is as wide as the longest name, at least 34 characters, so
+/// that networks with short names line up with each other.
 void print_network(const NetworkSummary& network) {
     fmt::print(
         "{}{}\n", network.name,

@@ -43,6 +43,7 @@ double process_age_s() {
 /// Four digits: more of a time nobody has measured.
 double significant(double value) { return std::stod(fmt::format("{:.4g}", value)); }
 
+/// What was measured; medians, since single steps are disturbed by other processes.
 struct Measured {
     double first_step_s = 0;
     std::vector<double> step_ms;  ///< sorted
@@ -76,6 +77,8 @@ bool measure(runtime::LoadedModel& model, int64_t steps, Measured& out, Diagnost
 
 }  // namespace
 
+/// `images_per_s` counts the examples of the entry that the schedule runs most often, as a critic
+/// that trains five times a step sees five batches.
 int bench_command(const Words& words) {
     CommandLine line(
         "gmrun bench [options] MODEL",

@@ -50,6 +50,7 @@ bool draw_charts(const CommandLine& line, const std::vector<RunHistory>& runs,
 
 }  // namespace
 
+/// All runs are read before anything is drawn, so that a wrong folder leaves no half picture.
 int curves_command(const Words& words) {
     CommandLine line("gmrun curves [options] RUN...",
                      "Draws the losses and metrics of runs over the steps of training: a chart for "

@@ -9,6 +9,8 @@
 
 namespace gmc::tools {
 
+/// A name such as out.npy for --output would become a folder with that name, which nobody means, so
+/// endings of files are refused.
 int encode_command(const Words& words) {
     namespace fs = std::filesystem;
     CommandLine line("gmrun encode [options] MODEL",

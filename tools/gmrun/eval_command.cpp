@@ -62,6 +62,8 @@ Figures figures_of(const runtime::LoadedModel& model, const runtime::EvaluationR
     return figures;
 }
 
+/// For the first line of the report. A model without test data is measured on its training data,
+/// and says so.
 std::string what_was_measured(runtime::LoadedModel& model, runtime::DataSplit split) {
     if (model.data().is_replaced()) return "data that --data names";
     if (split == runtime::DataSplit::kTrain) return "training data";
@@ -92,10 +94,14 @@ void add_options(CommandLine& line) {
 
 }  // namespace
 
+/// 1. Losses and metrics over the data.
+/// 2. For models of points, the modes that samples cover.
+/// 3. With --classifier, how samples look to a trained classifier.
+/// JSON has every figure under its own name; the text prints figures of equal value once.
 int eval_command(const Words& words) {
     CommandLine line(
         "gmrun eval [options] MODEL",
-        "Evaluates a trained model: every loss and metric, averaged over all examples of the test "
+        "Evaluates a trained model: every loss and metric, over all examples of the test "
         "data. For a\nmodel of points from `ring` or `grid` also counts the modes that samples "
         "cover. A mode is covered when\nat least a tenth of its fair share of the samples are "
         "within 3 sigma of it.");
@@ -137,7 +143,7 @@ int eval_command(const Words& words) {
         fmt::print("{}\n", json.dump());
         return kDone;
     }
-    fmt::print("{} after {} steps; means over the {} examples of the {}\n", trained->folder,
+    fmt::print("{} after {} steps, over the {} examples of the {}\n", trained->folder,
                trained->training.step, result->examples, what_was_measured(model, split));
     print_figures(figures);
     return kDone;

@@ -16,6 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 
 /// The grids of a run, at most `most` of them: the first, the last, and others at equal distances.
+/// Number i of them is file round(i (count - 1) / (most - 1)), so both ends are always among them.
 std::vector<std::string> grids_of(const std::string& run, size_t most) {
     std::vector<std::string> all, chosen;
     std::error_code error;

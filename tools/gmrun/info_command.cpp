@@ -11,6 +11,7 @@
 namespace gmc::tools {
 namespace {
 
+/// Numbers of states by role, and each function with what it takes and gives.
 Json describe(const ir::Module& module) {
     int64_t parameters = 0, statistics = 0, slots = 0;
     for (const ir::State& s : module.states)
@@ -133,6 +134,8 @@ void print_classes(const Json& classes) {
 
 }  // namespace
 
+/// The run is optional: a model that nobody trained is described without it. The text is printed
+/// from the same JSON that --json prints.
 int info_command(const Words& words) {
     CommandLine line(
         "gmrun info [options] MODEL",

@@ -7,6 +7,8 @@
 
 namespace gmc::tools {
 
+/// The noise of both ends is drawn like that of samples with the same seed, so a row shows the way
+/// between two pictures that `gmrun sample` also draws.
 int interpolate_command(const Words& words) {
     CommandLine line(
         "gmrun interpolate [options] MODEL",

@@ -78,6 +78,8 @@ void add_own_data(CommandLine& line) {
                   "(FILE.npz:KEY) or an idx file; once for each field that is needed");
 }
 
+/// Only the fields that `function` takes have to be given; a model's other data may be missing on
+/// this machine.
 bool use_own_data(const CommandLine& line, runtime::LoadedModel& model, const std::string& function,
                   Diagnostics& diagnostics) {
     if (line.list("data").empty()) return true;

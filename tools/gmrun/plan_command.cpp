@@ -36,6 +36,8 @@ Rate rate_of(const OperationProfile& one, const runtime::MachinePeak& peak) {
             per_s / (arithmetic ? arithmetic_peak : peak.bytes_per_s)};
 }
 
+/// Prints the profile of a step, operation by operation, as text or JSON. The peak of the machine
+/// is measured when it is made, which takes a moment.
 class Plan {
   public:
     Plan(const ir::Module& module, const runtime::StepProfile& profile,
@@ -143,6 +145,7 @@ class Plan {
 
 }  // namespace
 
+/// Measures real steps first and prints afterwards, so printing does not disturb them.
 int plan_command(const Words& words) {
     CommandLine line(
         "gmrun plan [options] MODEL",

@@ -26,6 +26,8 @@ struct Kind {
     std::vector<const OperationProfile*> operations;
 };
 
+/// Groups the operations of a step by kind and sorts both, the slowest first. "Kind" is the name of
+/// the op, or of what a loop was fused from.
 class Profile {
   public:
     Profile(const ir::Module& module, const runtime::StepProfile& profile)

@@ -9,6 +9,8 @@
 
 namespace gmc::tools {
 
+/// Pictures are drawn as pairs of rows; anything else, or a file of numbers, gets the
+/// reconstructions alone.
 int reconstruct_command(const Words& words) {
     CommandLine line("gmrun reconstruct [options] MODEL",
                      "Reconstructs the first images of the test data.");

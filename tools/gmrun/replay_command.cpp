@@ -30,6 +30,8 @@ bool print_finding(runtime::LoadedModel& model, const std::string& file,
     return true;
 }
 
+/// The step is run with the kernels that the run had chosen (its run.json has them), because
+/// another kernel rounds differently and may not diverge.
 int replay_command(const Words& words) {
     CommandLine line("gmrun replay [options] FILE",
                      "Runs the step again in which a run went wrong, from the file that `gmrun "

@@ -10,6 +10,8 @@
 namespace gmc::tools {
 namespace {
 
+/// Adds one line: a point to each series that it has a value for. null stands for a value that was
+/// not finite.
 void add_line(const Json& line, RunHistory& run) {
     run.step = line.at("step").whole();
     if (line.contains("epoch")) run.epoch = line.at("epoch").whole();
@@ -25,6 +27,8 @@ void add_line(const Json& line, RunHistory& run) {
 
 }  // namespace
 
+/// A training that still runs may have written half of the last line; getline then meets the end of
+/// the file before a line break, and the line is left out.
 Result<RunHistory> read_run(const std::string& folder, Diagnostics& diagnostics) {
     RunHistory run;
     run.folder = folder;

@@ -16,6 +16,7 @@ struct Series {
     std::vector<double> steps, values;  ///< NaN where the log has no finite value
 };
 
+/// A run as its folder tells it.
 struct RunHistory {
     std::string folder;
     ir::Module module;

@@ -73,7 +73,9 @@ Result<TrainedModel> load_trained(const std::string& model_text, const std::stri
         return Failure{};
     }
     auto trained = runtime::with_weights(model.take(), folder, checkpoint, diagnostics);
-    if (trained.ok()) warn_of_another_model(*trained->model, folder);
+    if (!trained.ok()) return Failure{};
+    warn_of_another_model(*trained->model, folder);
+    report_warnings(diagnostics);
     return trained;
 }
 
@@ -85,6 +87,8 @@ void add_label(CommandLine& line, const std::string& otherwise) {
             otherwise);
 }
 
+/// Names of classes come before numbers, as a class may be called "7". Any number is passed on;
+/// whether there are so many classes is checked where samples are made.
 Result<std::optional<int64_t>> label(const CommandLine& line, const runtime::LoadedModel& model,
                                      Diagnostics& diagnostics) {
     if (!line.has("label")) return std::optional<int64_t>();

@@ -10,7 +10,7 @@
 namespace gmc::tools {
 namespace {
 
-constexpr int64_t kColumnsMost = 64;
+constexpr int64_t kColumnsMost = 64;  ///< beyond this, pictures in a row are too small to see
 constexpr int64_t kGridMost = 4096;  ///< samples of a grid that are drawn when nobody says how many
 
 /// The number of samples that one picture of this function's results shows.
@@ -34,6 +34,8 @@ int64_t columns_of(const std::vector<runtime::InputSetting>& settings) {
 
 }  // namespace
 
+/// The count is checked before the model is loaded. How many samples are usual, and how many stand
+/// in a row, follows from the shape of a sample and from --set-input.
 int sample_command(const Words& words) {
     CommandLine line("gmrun sample [options] MODEL",
                      "Draws samples of a trained model. Sample i depends on the seed and i only, "

@@ -91,6 +91,7 @@ Result<double> threshold(const CommandLine& line, const Scores* training,
     return runtime::quantile_of(*column, line.get<double>("quantile"));
 }
 
+/// What is scored, by which number, from which threshold, and where it goes.
 void add_options(CommandLine& line) {
     add_run(line);
     add_own_data(line);
@@ -170,6 +171,10 @@ bool write_scores(const CommandLine& line, const runtime::LoadedModel& model, co
 
 }  // namespace
 
+/// 1. With --quantile the training data are scored first, before --data takes their place; the
+///    quantile of their scores is the threshold.
+/// 2. The data that were asked for are scored.
+/// 3. The table is written, with a column `anomaly` if there is a threshold.
 int score_command(const Words& words) {
     CommandLine line(
         "gmrun score [options] MODEL",

@@ -10,6 +10,8 @@
 namespace gmc::tools {
 namespace {
 
+/// Half a second in nanoseconds: a second signal within it is taken for the same wish (see
+/// stop_signals.h).
 constexpr int64_t kSameWishNs = 500'000'000;
 
 runtime::StopRequest stop;
@@ -22,6 +24,8 @@ int64_t now_ns() {
     return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
 
+/// The first signal is only noted; training looks for it between steps. A later one ends the
+/// process unless a checkpoint is being written.
 void on_signal(int signal) {
     int none = 0;
     if (first_ns == 0) first_ns = now_ns();
@@ -30,6 +34,7 @@ void on_signal(int signal) {
     if (stop.saves == 0) _exit(exit_code_of(stop.signal));
 }
 
+/// SA_RESTART: reading data goes on after the signal, instead of failing with EINTR.
 void listen_to(int signal) {
     struct sigaction action {};
     action.sa_handler = on_signal;
@@ -46,7 +51,6 @@ runtime::StopRequest& listen_for_stop() {
     sigaction(SIGHUP, nullptr, &hangup);
     if (hangup.sa_handler != SIG_IGN) listen_to(SIGHUP);
     ::signal(SIGPIPE, SIG_IGN);
-    ::signal(SIGXFSZ, SIG_IGN);
     return stop;
 }
 

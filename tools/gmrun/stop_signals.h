@@ -9,7 +9,7 @@ namespace gmc::tools {
 /// written. A second signal, half a second or more after the first, ends the process at once, but
 /// never while a checkpoint is written. (An earlier second signal counts as the same one, since
 /// `timeout` and the shell may both send one.) SIGHUP stays ignored where it was (nohup). SIGPIPE
-/// and SIGXFSZ are ignored, since failing writes are reported as errors.
+/// is ignored: training goes on when nobody reads its progress.
 runtime::StopRequest& listen_for_stop();
 
 /// The exit code of a process that a signal ended: 130 after Ctrl-C.

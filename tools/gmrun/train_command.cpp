@@ -14,6 +14,7 @@
 namespace gmc::tools {
 namespace {
 
+/// Far more than anyone trains, and small enough that numbers of steps stay within 64 bits.
 constexpr int64_t kMostEpochs = 1'000'000'000;
 
 int exit_code(runtime::TrainEnd end, const runtime::StopRequest& stop) {
@@ -95,10 +96,14 @@ void add_options(CommandLine& line) {
     add_tuning(line);
 }
 
+/// --init takes a run's folder, or a file of weights.
 std::string checkpoint_of(const std::string& run) {
     return std::filesystem::is_directory(run) ? run + "/" + runtime::kCheckpointName : run;
 }
 
+/// Checks combinations first: --resume goes on with a run, --overwrite and --init begin one;
+/// --more-epochs needs a run to go on with. Then options become TrainOptions; what was not given
+/// stays empty, so that the model's own values count.
 runtime::TrainOptions read_options(const CommandLine& line, const std::string& model_name,
                                    const ir::RunPolicy& policy) {
     runtime::TrainOptions options;
@@ -153,6 +158,8 @@ void print_memory(const ir::Module& module) {
 
 }  // namespace
 
+/// Signals are listened to from the beginning, since loading and measuring can take a while. When
+/// training diverges, the step is run again at once to show the operation that was at fault.
 int train_command(const Words& words) {
     CommandLine line("gmrun train [options] MODEL",
                      "Trains a compiled model. The run's folder gets model.gmc, run.json, "

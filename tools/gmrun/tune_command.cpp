@@ -11,6 +11,7 @@
 namespace gmc::tools {
 namespace {
 
+/// The measured time of the kernel that was chosen, in microseconds; 0 when it is not known.
 double time_of_choice(const runtime::TuningEntry& entry) {
     for (const auto& [name, us] : entry.microseconds)
         if (name == entry.choice) return us;
@@ -43,6 +44,8 @@ void print_choices(const runtime::TuningCache& cache, const runtime::TuningCache
 
 }  // namespace
 
+/// `renew` makes the cache measure again what it knows already. Preparing every function of the
+/// model then measures their contractions; nothing is run.
 int tune_command(const Words& words) {
     CommandLine line(
         "gmrun tune [options] MODEL",

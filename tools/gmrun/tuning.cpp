@@ -31,6 +31,8 @@ void add_tuning(CommandLine& line) {
         "compute models that were compiled for bf16 in f32, as on processors without bf16");
 }
 
+/// First bf16 is settled, because it decides which contractions there are to measure. Progress is
+/// shown in place, on terminals only.
 Tuning::Tuning(const CommandLine& line, runtime::LoadedModel& model) {
     if (line.has("threads")) {
         const auto threads = line.get<int64_t>("threads");
@@ -51,10 +53,13 @@ Tuning::Tuning(const CommandLine& line, runtime::LoadedModel& model) {
     const std::string path = runtime::TuningCache::default_path();
     if (is_on("no-tune") || path.empty()) return;
     cache_.emplace(path, runtime::tuning_machine());
+    cache_->before_measuring([] {
+        std::fputs("measuring contractions (once for this machine; --no-tune skips it) ...\n",
+                   stderr);
+    });
     if (isatty(STDERR_FILENO) != 0)
         cache_->on_record([](size_t count) {
-            fmt::print(stderr, "\rmeasuring contractions, once for this machine: {}\033[K\r",
-                       count);
+            fmt::print(stderr, "\r{} contractions measured\033[K\r", count);
             std::fflush(stderr);
         });
     model.set_tuning(&*cache_);

@@ -42,6 +42,7 @@ struct Kept {
     int64_t step = 0;
 };
 
+/// The checkpoints `step-N` in the run's folder, in the order of their steps.
 std::vector<Kept> kept_checkpoints(const std::string& run) {
     constexpr std::string_view kBegin = "step-";
     std::vector<Kept> kept;
@@ -69,7 +70,9 @@ Result<std::string> digest_of(const std::string& run, const std::string& checkpo
                                          static_cast<size_t>(states.bytes())));
 }
 
-/// The digest of the checkpoint that `steps` more steps from `from` end in.
+/// The digest of the checkpoint that `steps` more steps from `from` end in. Resumes a copy of the
+/// run in a temporary folder, with everything off that is not training: no samples, nothing that is
+/// watched. `steps_most` ends it, since epochs are set to more than anyone could ask for.
 Result<std::string> repeat(const std::string& run, const std::string& from, int64_t steps,
                            Diagnostics& diagnostics) {
     const TemporaryFolder folder;
@@ -107,6 +110,9 @@ Result<std::string> repeat(const std::string& run, const std::string& from, int6
 
 }  // namespace
 
+/// With two checkpoints of the run, the steps between them are repeated and compared with what the
+/// run itself wrote. Otherwise the same steps are run twice; that shows whether a run repeats, but
+/// not whether the first one did.
 int verify_command(const Words& words) {
     CommandLine line("gmrun verify [options] RUN",
                      "Repeats steps of a run and compares the bits: from one checkpoint that it "

@@ -11,6 +11,7 @@ using ir::kNone;
 using ir::Shape;
 using ir::ValueId;
 
+/// x^2 under its usual name.
 Evaluated square(Evaluator& e, const Expression& call) {
     Evaluated x = argument(e, call, 0);
     if (x.failed) return x;
@@ -100,6 +101,7 @@ Evaluated concat(Evaluator& e, const Expression& call) {
     return result;
 }
 
+/// `sqrt(x)` is the root that is safe at 0 (see square_root).
 Evaluated square_root_of(Evaluator& e, const Expression& call) {
     Evaluated x = argument(e, call, 0);
     if (x.failed) return x;

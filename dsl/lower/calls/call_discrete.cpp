@@ -48,7 +48,7 @@ Evaluated categorical(Evaluator& e, const Expression& call) {
 
 /// The second argument of `one_hot`; 0 when there is none, -1 after an error.
 int64_t wanted_classes(Evaluator& e, const Expression& call) {
-    constexpr double kMostClasses = 1e6;
+    constexpr double kMostClasses = 1e6;  ///< as in the schema's row of the layer
     if (call.arguments.size() < 2) return 0;
     const Evaluated classes = e.evaluate(*call.arguments[1]);
     if (classes.failed) return -1;

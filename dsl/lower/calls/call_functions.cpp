@@ -30,6 +30,7 @@ bool only_batch_left(Evaluator& e, const Evaluated& x, bool one_element_counts) 
 }
 
 ir::ValueId square_root(ir::Builder& b, ir::ValueId x) {
+    /// far below the squares of numbers that matter, far above the smallest f32
     constexpr double kEpsilon = 1e-12;
     return b.emit(ir::Sqrt{}, {b.offset(x, kEpsilon)});
 }
@@ -80,6 +81,8 @@ std::optional<int64_t> whole_number(Evaluator& e, const Expression& call, size_t
 
 /// An op of one operand and without attributes is a function as soon as the language has a row of
 /// its name.
+/// Functions that need more than the op (checks, further arguments) were added before and stay,
+/// since try_emplace does not replace.
 template <typename Op>
 static void add_op(CallFunctions& all) {
     if constexpr (Op::kInfo.has(ir::kElementwise) && Op::kInfo.operand_count() == 1 &&

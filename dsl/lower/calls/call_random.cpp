@@ -1,4 +1,6 @@
 // Fresh random numbers.
+// Every call takes a new stream, so two calls of `normal(64)` draw different numbers; what is to be
+// the same twice has a name in `let`.
 #include <fmt/format.h>
 
 #include <cmath>

@@ -186,6 +186,7 @@ Evaluated logsumexp(Evaluator& e, const Expression& call) {
     return kept(e, std::move(x), over, shape);
 }
 
+/// Two positional arguments are compared element by element; one is reduced.
 Evaluated max(Evaluator& e, const Expression& call) {
     return positional(call) == 2 ? pairwise<ir::Maximum>(e, call) : extreme(e, call, 1);
 }

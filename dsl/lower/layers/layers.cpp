@@ -40,11 +40,13 @@ ValueId dense(LayerScope& l) {
                        units);
 }
 
+/// [D...] -> [product of D].
 ValueId flatten(LayerScope& l) {
     const Shape& shape = l.shape();
     return l.f.b.reshape(l.x(), {shape[0], product(shape) / shape[0]});
 }
 
+/// [D...] -> the shape of the key, which must have as many elements; the batch stays.
 ValueId reshape(LayerScope& l) {
     const Shape wanted = batched(l.shape()[0], l.spec.integers("shape"));
     if (product(wanted) != product(l.shape()))
@@ -141,6 +143,9 @@ ValueId gaussian_noise(LayerScope& l) {
 
 }  // namespace
 
+/// Fans are the numbers of inputs and outputs that one weight matrix connects, from which glorot
+/// and he initializers get their spread. For weights [3, 3, 16, 32] the window is 9, the fans are
+/// 144 and 288.
 ValueId LayerScope::parameter(const std::string& name, Shape shape, const std::string& kind,
                               double value) {
     ir::State state{
@@ -153,7 +158,7 @@ ValueId LayerScope::parameter(const std::string& name, Shape shape, const std::s
         init.value = spec.has("initializer_stddev") ? spec.number("initializer_stddev") : 0.05;
     if (init.kind == "orthogonal") init.value = 1;
     if (init.kind == "constant") init.value = value;
-    if (init.kind == "uniform") init.value = value > 0 ? value : 0.05;
+    if (init.kind == "uniform") init.value = value > 0 ? value : 0.05;  ///< the default of Keras
     if (shape.size() >= 2 && init.kind != "zeros" && init.kind != "ones") {
         // The fans of Keras' initializers: each of the last two axes times the elements of the
         // window.
@@ -192,6 +197,7 @@ ValueId LayerScope::wrong_shape(const std::string& key, std::string text) {
     return kNone;
 }
 
+/// One row per kind of layer in the schema; a test compares the two.
 const std::map<std::string, ApplyLayer>& layer_builders() {
     static const std::map<std::string, ApplyLayer> kTable = {
         {"add", add},

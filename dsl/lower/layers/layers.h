@@ -12,6 +12,8 @@
 namespace gmc::lower {
 
 /// One use of a layer in one function. `inputs` are batched values.
+/// It lives as long as its builder runs. The states of the layer are declared by name, so a second
+/// use of the layer finds those of the first.
 struct LayerScope {
     FunctionScope& f;
     const dsl::LayerSpec& spec;

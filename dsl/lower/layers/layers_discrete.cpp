@@ -27,6 +27,7 @@ ValueId one_hot(LayerScope& l) {
     return classes == 0 ? kNone : one_hot(l.f.b, l.x(), classes);
 }
 
+/// A matrix product with one-hot codes, see rows_of.
 ValueId embedding(LayerScope& l) {
     const int64_t classes = class_count(l);
     if (classes == 0) return kNone;

@@ -22,6 +22,7 @@ std::string named_shape(const LayerScope& l, size_t i) {
     return i < l.spec.from.size() ? fmt::format("`{}` {}", l.spec.from[i], shape) : shape;
 }
 
+/// Reports inputs 0 and i at the names in `from`; gives kNone.
 ValueId do_not_fit(LayerScope& l, size_t i, const std::string& rule) {
     l.f.m.diagnostics
         .error(DiagnosticKind::kShapeMismatch, l.spec.from_span, "`{}` cannot take {} and {}: {}",
@@ -40,6 +41,8 @@ int64_t axis_of(LayerScope& l, const Shape& shape) {
     return kNone;
 }
 
+/// The shape of the result is found first, from all inputs; then each input is repeated to it and
+/// joined on. Only the last op carries the layer's name.
 template <typename Op>
 ValueId element_wise(LayerScope& l) {
     ir::Builder& b = l.f.b;
@@ -69,6 +72,7 @@ ValueId multiply(LayerScope& l) { return element_wise<ir::Mul>(l); }
 ValueId subtract(LayerScope& l) { return element_wise<ir::Sub>(l); }
 ValueId identity(LayerScope& l) { return l.x(); }
 
+/// [.., a, ..], [.., b, ..] -> [.., a + b, ..].
 ValueId concat(LayerScope& l) {
     const Shape first = l.shape();
     const int64_t axis = axis_of(l, first);
@@ -83,6 +87,7 @@ ValueId concat(LayerScope& l) {
     return l.f.b.emit(ir::Concat{axis}, l.inputs, l.path);
 }
 
+/// The batch stays the first axis, so all axes of the key move up by one.
 ValueId permute(LayerScope& l) {
     const int64_t rank = static_cast<int64_t>(l.shape().size()) - 1;
     std::vector<int64_t> order{0}, sorted;
@@ -97,6 +102,8 @@ ValueId permute(LayerScope& l) {
     return l.f.b.emit(ir::Transpose{order}, {l.x()}, l.path);
 }
 
+/// Positions outside of the axis are errors and not cut off as in Python: what is left would be
+/// smaller than the model says.
 ValueId slice(LayerScope& l) {
     const Shape shape = l.shape();
     const int64_t axis = axis_of(l, shape);

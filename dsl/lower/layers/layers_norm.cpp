@@ -36,6 +36,7 @@ int64_t positions(const LayerScope& l) {
     return l.f.b.type(l.x()).elements() / (l.shape()[0] * l.channels());
 }
 
+/// Reports examples that are single numbers.
 bool has_channels(LayerScope& l) {
     if (l.shape().size() >= 2) return true;
     l.wrong_shape(
@@ -44,6 +45,7 @@ bool has_channels(LayerScope& l) {
 }
 
 /// x / max(|x|, 1e-12), for a vector of any shape.
+/// A vector of zeros stays one, instead of becoming NaN.
 ValueId unit_vector(ir::Builder& b, ValueId x) {
     const Shape shape = b.shape(x);
     const ValueId square =
@@ -60,6 +62,7 @@ ValueId layer_norm(LayerScope& l) {
     return normalise(l, shape, {static_cast<int64_t>(shape.size()) - 1});
 }
 
+/// Moments over axes 1 and 3 of [N, P, groups, C / groups].
 ValueId group_norm(LayerScope& l) {
     if (!has_channels(l)) return kNone;
     const int64_t groups = l.spec.integer("groups"), channels = l.channels();
@@ -79,6 +82,10 @@ ValueId instance_norm(LayerScope& l) {
     return normalise(l, {l.shape()[0], positions(l), l.channels()}, {1});
 }
 
+/// `matrix` is W^T of the header. In training one power iteration moves u and v first, and sigma is
+/// computed from the new ones; outside of training they stay, so that a function that only
+/// evaluates changes nothing. The gradient flows through `stretched`, that is through W, but not
+/// through u and v.
 ValueId spectral_norm(LayerScope& l, ValueId weights) {
     ir::Builder& b = l.f.b;
     const Shape shape = b.shape(weights);

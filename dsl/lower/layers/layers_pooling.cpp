@@ -26,6 +26,8 @@ struct Pooling {
 
 /// x padded as `p.windows` says: for max pooling by numbers below any other, for average pooling by
 /// zeros.
+/// Padding is never the largest, since every window of `same` has an element inside the input;
+/// zeros do not change a sum.
 ValueId padded(ir::Builder& b, ValueId x, const Pooling& p) {
     for (size_t i = 0; i < p.windows.size(); ++i) {
         const auto axis = static_cast<int64_t>(i + 1);
@@ -48,6 +50,8 @@ ValueId padded(ir::Builder& b, ValueId x, const Pooling& p) {
 
 /// Folds the windows along one axis: combines the slices of elements k = 0 .. size - 1 of every
 /// window.
+/// One axis after the other: a window of 3 x 3 takes 3 + 3 slices instead of 9, because the largest
+/// of a window is the largest of its rows' largest, and sums likewise.
 ValueId fold_axis(ir::Builder& b, ValueId x, const Pooling& p, size_t i) {
     const Shape shape = b.shape(x);
     ValueId result = kNone;
@@ -80,6 +84,9 @@ ValueId fold_side_by_side(ir::Builder& b, ValueId x, const Pooling& p) {
 }
 
 /// 1 / (number of the window's elements that lie inside the input), for each window along one axis.
+/// Only the first and last few windows differ from the others, so the vector is made of a few
+/// constant pieces: for a size of 5, windows of 3 with stride 2 and one element of padding, it is
+/// [1/2, 1/3, 1/2].
 ValueId inverse_counts(ir::Builder& b, const Pooling& p, size_t i, int64_t size) {
     const Windows& w = p.windows[i];
     std::vector<ValueId> runs;
@@ -98,6 +105,9 @@ ValueId inverse_counts(ir::Builder& b, const Pooling& p, size_t i, int64_t size)
 }
 
 /// [D..., C] -> [D'..., C].
+/// Finds the windows of each axis, folds them side by side where possible (the usual case, pool 2
+/// with stride 2), otherwise by slices; an average is then divided by the number of elements, which
+/// at a padded border is smaller and so a vector per axis.
 ValueId pooling(LayerScope& l, size_t axes, bool max) {
     if (!needs_spatial(l, axes)) return kNone;
     const Shape x = l.shape();

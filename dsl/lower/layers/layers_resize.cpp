@@ -21,6 +21,7 @@ ValueId slice_axis(ir::Builder& b, ValueId x, size_t axis, int64_t start, int64_
     return b.emit(slice, {x});
 }
 
+/// The parts one after another along the axis.
 ValueId join(ir::Builder& b, size_t axis, const std::vector<ValueId>& parts) {
     return parts.size() == 1 ? parts[0] : b.emit(ir::Concat{static_cast<int64_t>(axis)}, parts);
 }
@@ -75,6 +76,7 @@ ValueId linear(ir::Builder& b, ValueId x, size_t axis, int64_t size) {
     return merge_with_next(b, sum, axis);
 }
 
+/// One axis after the other; bilinear interpolation is linear interpolation along each axis.
 ValueId up_sampling(LayerScope& l, size_t axes) {
     if (!needs_spatial(l, axes)) return kNone;
     const std::vector<int64_t> size = per_axis(l, "size");
@@ -138,6 +140,8 @@ void add_mirrored(ir::Builder& b, ValueId x, size_t axis, int64_t start, int64_t
         parts.push_back(slice_axis(b, x, axis, start - k, start - k + 1));
 }
 
+/// Builds the border of one axis from slices of x. `reflect` mirrors about the edge without
+/// repeating it: [a b c] with a border of 2 is [c b a b c b a]; `edge` gives [a a a b c c c].
 ValueId pad_axis(ir::Builder& b, ValueId x, size_t axis, const Border& border,
                  const std::string& mode) {
     const int64_t length = b.shape(x)[axis];

@@ -22,6 +22,9 @@ std::vector<int64_t> per_axis(const LayerScope& l, const std::string& key) {
     return std::get<std::vector<int64_t>>(value);
 }
 
+/// With "same", all windows together span (count - 1) * stride + span elements; what that exceeds
+/// the size by is the padding, the smaller half of it at the beginning. A size of 5, span 3 and
+/// stride 2: 3 windows, which span 7, so one element at each end.
 Windows windows_along(int64_t size, int64_t span, int64_t stride, const std::string& padding) {
     if (padding == "valid") return {0, 0, size < span ? 0 : (size - span) / stride + 1};
     const int64_t count = (size + stride - 1) / stride;

@@ -278,9 +278,9 @@ std::unique_ptr<Kernel> fastest(std::span<const Candidate<Problem>> candidates,
     // Another process may just have measured it.
     if (auto kernel = known(candidates, problem, key, context, cache)) return kernel;
     std::vector<Timed> timed = time_all(candidates, problem, context.bf16(), cache);
-    if (timed.size() < 2) return nullptr;
+    if (timed.empty()) return nullptr;
     TuningEntry entry;
-    entry.doubtful = is_doubtful(timed);
+    entry.doubtful = timed.size() > 1 && is_doubtful(timed);
     if (const TuningEntry* earlier = cache.find(key)) {
         std::vector<std::string_view> names;
         for (const Candidate<Problem>& candidate : candidates) names.push_back(candidate.name);

@@ -13,8 +13,8 @@ namespace gmc::runtime {
 /// The kernel of the fastest candidate. If `cache` knows the problem, its choice is taken.
 /// Otherwise all candidates are timed, reorders of weights included, and the choice is recorded. A
 /// candidate is never chosen when its result differs from that of plain loops; the two are compared
-/// on a smaller problem, with one or two examples, since plain loops are slow. Null when fewer than
-/// two candidates can do the problem: then there is nothing to choose.
+/// on a smaller problem, with one or two examples, since plain loops are slow. An only
+/// candidate is recorded, too, so that later processes need not look. Null when none is right.
 std::unique_ptr<Kernel> make_fastest(std::span<const Candidate<ConvProblem>> candidates,
                                      const ConvProblem& problem, ContractionContext& context,
                                      TuningCache& cache);

@@ -6,6 +6,7 @@
 namespace gmc::fuzz {
 namespace {
 
+/// Opens the file and reads its last example, the one that a wrong count would place outside of it.
 void read(const char* format, std::string_view bytes) {
     using namespace runtime;  // NOLINT
     const FileOfBytes file(bytes, std::string(".") + format);

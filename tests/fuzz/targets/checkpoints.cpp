@@ -7,6 +7,8 @@
 
 #include "compiler/ir/text/parser.h"
 #include "compiler/support/check.h"
+#include "runtime/files/tensors/safetensors.h"
+#include "runtime/train/pytorch_weights.h"
 #include "tests/fuzz/targets/file_of_bytes.h"
 #include "tests/fuzz/targets/targets.h"
 
@@ -32,6 +34,27 @@ void read_checkpoint(std::string_view bytes) {
     runtime::TrainingState training;
     (void)runtime::read_checkpoint(file.path(), states, training, diagnostics);
     (void)runtime::take_weights(file.path(), states, diagnostics);
+    (void)diagnostics.render();
+}
+
+void read_safetensors(std::string_view bytes) {
+    Diagnostics diagnostics;
+    const auto module =
+        ir::parse_module("module",
+                         "gmc 2\nmodel \"m\"\nstate @n.dense.weight : f32[2,3] parameter = ones\n"
+                         "state @n.dense.bias : f32[3] parameter = zeros\n",
+                         diagnostics);
+    GMC_CHECK(module.ok(), "{}", diagnostics.render());
+    const FileOfBytes file(bytes, ".safetensors");
+    runtime::StateStore states(*module);
+    (void)runtime::take_weights(file.path(), states, diagnostics);
+    (void)runtime::take_pytorch_weights(file.path(), states, diagnostics);
+    const auto opened = runtime::SafetensorsFile::open(file.path(), diagnostics);
+    if (opened.ok())
+        for (const runtime::StoredTensor& tensor : opened->tensors()) {
+            std::vector<float> numbers(static_cast<size_t>(tensor.elements()));
+            (void)opened->read(tensor, numbers.data(), diagnostics);
+        }
     (void)diagnostics.render();
 }
 

@@ -4,11 +4,19 @@
 namespace gmc::fuzz {
 
 std::span<const Target> targets() {
-    static constexpr Target kTargets[] = {{"yaml", read_yaml},   {"expression", read_expression},
-                                          {"ir", read_ir},       {"gmc", read_gmc},
-                                          {"idx", read_idx},     {"checkpoint", read_checkpoint},
-                                          {"npy", read_npy},     {"npz", read_npz},
-                                          {"png", read_picture}, {"jpeg", read_picture}};
+    static constexpr Target kTargets[] = {{"yaml", read_yaml},
+                                          {"expression", read_expression},
+                                          {"ir", read_ir},
+                                          {"gmc", read_gmc},
+                                          {"checkpoint", read_checkpoint},
+                                          {"safetensors", read_safetensors},
+                                          {"idx", read_idx},
+                                          {"npy", read_npy},
+                                          {"npz", read_npz},
+                                          {"csv", read_csv},
+                                          {"wav", read_wav},
+                                          {"png", read_picture},
+                                          {"jpeg", read_picture}};
     return kTargets;
 }
 

@@ -1,7 +1,6 @@
 // Convolutions and matrix products as problems, their true results in double, and a comparison with
 // those. Nothing here uses the runtime's loops: a convolution is one list of products (element of
 // x, element of weights, element of y).
-// of x, element of weights, element of y).
 #pragma once
 
 #include <fmt/format.h>
@@ -74,7 +73,8 @@ inline ConvCase square(int64_t batch, std::vector<int64_t> size, int64_t channel
 inline int64_t elements(const ir::Shape& shape) { return ir::f32(shape).elements(); }
 
 /// Calls use(xi, wi, yi) for every product x[xi] weights[wi] that, by the definition of conv, is
-/// added to y[yi].
+/// added to y[yi]. Points are the positions of y, taps those of the kernel, both numbered row by
+/// row; from the two follows the position of x, or that it lies in the padding.
 template <typename Use>
 void for_each_product(const ConvCase& c, Use&& use) {
     const ir::Shape y = c.y();
@@ -128,6 +128,7 @@ struct Truth {
     std::vector<double> value, magnitude;
 };
 
+/// Whatever the direction, the same products are summed up, only by another index.
 inline Truth true_result(const ConvCase& c, Direction direction, const ConvData& d) {
     Truth t;
     const size_t count =

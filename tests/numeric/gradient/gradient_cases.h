@@ -144,6 +144,7 @@ inline Cases cases(const ir::ReduceSum&) { return reductions<ir::ReduceSum>(Fill
 
 // ---- contractions ----
 
+/// The window of a convolution, and the shapes that go with it.
 struct ConvShapes {
     ir::ConvWindow window;
     ir::Shape x, w, y;

@@ -22,6 +22,8 @@ enum class Fill {
     kZeroOrOne,
 };
 
+/// An operand of a function under test: its shape, its numbers, and whether gradients by it are
+/// compared (conditions of `select` have none).
 struct Operand {
     ir::Shape shape;
     Fill fill = Fill::kUniform;

@@ -20,7 +20,10 @@
 namespace gmc::tests {
 namespace {
 
+/// Small, since every element of every tensor is moved for differences, but above 1, so that what a
+/// batch has in common shows.
 constexpr int kBatch = 3;
+/// As in gradient_differences.cpp.
 constexpr double kStep = 0x1p-10;
 
 dsl::ModelSpec read(const std::string& inputs, const std::string& layers,
@@ -75,6 +78,9 @@ LayerCheck::LayerCheck(const std::string& inputs, const std::string& layers, boo
             random_numbers(random, module_.states[s].type.elements());
 }
 
+/// Builds the function for an order: 0, the results of the network; 1, their weighted sum f and its
+/// gradient by all parameters and inputs; 2, the weighted sum of that gradient as f, and its
+/// gradient. `by` gets the names of what is differentiated by, "@" before those of states.
 ir::Module LayerCheck::build(int order, std::vector<std::string>& by) const {
     Diagnostics diagnostics;
     const dsl::ModelSpec spec = read(inputs_text_, layers_, outputs_, diagnostics);
@@ -190,6 +196,8 @@ std::string LayerCheck::fast_path() const {
     return compare_fast_path(module, f, run);
 }
 
+/// Every element of every variable is moved by itself and the whole function run four times, so
+/// networks under test have to be small.
 std::string LayerCheck::gradients(int order) {
     std::vector<std::string> by;
     const ir::Module module = build(order, by);

@@ -81,6 +81,8 @@ void LoopHarness::fuse(const ir::Shape& space, std::vector<ir::ValueId> results)
     function().operations = {std::move(fused)};
 }
 
+/// Copies all inputs into memory of their own first, as the loop may write in place; so every run
+/// begins with the same numbers. Results begin as -77, and an element that nobody writes stays one.
 LoopHarness::Results LoopHarness::run(Maker make) {
     std::map<ir::ValueId, Memory> inputs, outputs;
     runtime::Buffers buffers(function().values.size());

@@ -13,6 +13,8 @@
 
 namespace gmc::tests {
 
+/// Usage: inputs are made, ops emitted with `builder`, and joined with `fuse`; then `run` or
+/// `difference`.
 class LoopHarness {
   public:
     using Maker = std::unique_ptr<runtime::Kernel> (*)(const ir::Function&, const ir::Operation&,

@@ -14,6 +14,7 @@
 
 namespace gmc::tests {
 
+/// How large and of what kind a random graph is.
 struct RandomGraphOptions {
     int operations_low = 20, operations_high = 60;
     /// Elements of one value. Large values reach code that small ones do not: several tiles of a

@@ -65,6 +65,7 @@ void GraphMaker::add_state(ir::Shape shape) {
     note(b.function().state_value(id, module), {-1, 1, 0, true});
 }
 
+/// The gradient of a mean square by all inputs and states, and of one of these gradients once more.
 void GraphMaker::add_gradients() {
     const ir::ValueId y = any([&](ir::ValueId v) { return !facts(v).exact; });
     if (y == ir::kNone) return;
@@ -125,6 +126,8 @@ void GraphMaker::place_locations() {
                            static_cast<int32_t>(random.integer(1, 40))};
 }
 
+/// Most states are updated; sometimes two exchange their values, which a plan that updates in place
+/// has to notice.
 void GraphMaker::finish() {
     ir::Function& function = b.function();
     for (const ir::StateId id : {0, 1, 2, 3}) {

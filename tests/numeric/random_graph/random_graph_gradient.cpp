@@ -55,6 +55,8 @@ void add_objective(ir::Module& module, int order) {
         function.results.push_back({fmt::format("g{}", i), gradients[i]});
 }
 
+/// One random direction instead of every element, so the whole gradient is checked by four runs: a
+/// wrong element changes the slope along almost every direction.
 std::string check_direction(const RandomGraph& graph, uint64_t seed) {
     TestRandom random(seed);
     std::vector<std::vector<double>> direction;

@@ -7,7 +7,9 @@
 namespace gmc::tests {
 namespace {
 
+/// Values are scaled down beyond this, so that products and exponentials of them stay small.
 constexpr double kLargestSize = 4;
+/// In units of 2^-24, relative to 1: about 3e-5, which the tolerance of the tests still holds.
 constexpr double kLargestError = 500;
 
 /// Whether differences across an op of this kind make sense.

@@ -19,6 +19,8 @@ struct Facts {
     double size() const;  ///< the largest magnitude
 };
 
+/// Grows one function. A value that is made goes through `keep` or `note`, which record its facts
+/// and put it into the pool of values that later ops may read.
 class GraphMaker {
   public:
     GraphMaker(RandomGraph& graph, const RandomGraphOptions& options);

@@ -40,6 +40,8 @@ struct RandomConv {
     int64_t products_per_output = 0, products_per_weight = 0;
 };
 
+/// The size of the input is drawn last, at least as large as the window spans, so every draw is a
+/// valid convolution.
 RandomConv random_conv(GraphMaker& g) {
     RandomConv c;
     c.window.groups = g.random.chance(0.7) ? 1 : 2;

@@ -1,6 +1,8 @@
 // Safetensors files: what is written is read, and each error.
 #include "runtime/files/tensors/safetensors.h"
 
+#include <sys/stat.h>
+
 #include <cstring>
 
 #include "tests/unit/data_temp_folder.h"
@@ -91,6 +93,16 @@ TEST_CASE("numbers of other types become floats") {
     CHECK(number("h") == 1.5F);
     CHECK(number("b") == -3.0F);
     CHECK(number("d") == 0.25F);
+}
+
+TEST_CASE("what is no file is refused at once, without waiting for a writer") {
+    const TempFolder folder;
+    REQUIRE(mkfifo(folder.path("pipe").c_str(), 0600) == 0);
+    for (const std::string& path : {folder.path("pipe"), folder.path(), std::string("/dev/zero")}) {
+        Diagnostics diagnostics;
+        CHECK_FALSE(SafetensorsFile::open(path, diagnostics).ok());
+        CHECK(only_error(diagnostics).find("not a file with data") != std::string::npos);
+    }
 }
 
 TEST_CASE("a safetensors file that is wrong is refused, with what is wrong") {

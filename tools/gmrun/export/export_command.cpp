@@ -11,6 +11,7 @@
 namespace gmc::tools {
 namespace {
 
+/// Weights in the layout of Keras, or of PyTorch.
 bool export_weights(const CommandLine& line, const TrainedModel& trained,
                     Diagnostics& diagnostics) {
     const std::string file = line.text("weights");
@@ -37,6 +38,8 @@ bool export_tensorboard(const TrainedModel& trained, const std::string& folder,
 
 }  // namespace
 
+/// One command for three kinds of files, which may be asked for together; nothing is loaded before
+/// the options make sense.
 int export_command(const Words& words) {
     CommandLine line("gmrun export [options] MODEL",
                      "Writes a trained model for other programs: its weights as a safetensors file "

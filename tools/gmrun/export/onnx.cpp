@@ -14,6 +14,7 @@
 namespace gmc::tools {
 namespace {
 
+/// What the exporter needs of a run: weights are read when it asks for them, not copied.
 onnx::Source source_of(TrainedModel& trained, const ir::Function& function) {
     onnx::Source source;
     source.module = &trained.model->module();
@@ -26,6 +27,7 @@ onnx::Source source_of(TrainedModel& trained, const ir::Function& function) {
     return source;
 }
 
+/// Functions whose batch cannot be made free say why in the graph's doc.
 std::string batch_text(const onnx::Model& model) {
     return model.graph.doc.empty() ? "for batches of any size" : model.graph.doc;
 }

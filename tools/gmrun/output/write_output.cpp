@@ -90,6 +90,7 @@ bool write_each(const runtime::LoadedModel& model, const runtime::Examples& exam
 
 }  // namespace
 
+/// Decides by the ending of the path; what is left is a picture.
 bool write_examples(runtime::LoadedModel& model, const runtime::Examples& examples,
                     const std::string& path, Diagnostics& diagnostics, int64_t columns) {
     if (path.ends_with(".npy"))

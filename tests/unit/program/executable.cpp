@@ -1,9 +1,9 @@
 // Executables: addresses, updates, values stored in states, results; on functions small enough to
 // check by hand.
+#include "runtime/program/executable.h"
 #include "compiler/ir/builder.h"
 #include "compiler/ir/text/parser.h"
 #include "compiler/support/check.h"
-#include "runtime/program/executable.h"
 #include "tests/catch.h"
 
 using namespace gmc;
