@@ -88,6 +88,15 @@ void LayerReader::read_layer(const Node& node, const std::string& what) {
     } else if (block != blocks_.end()) {
         read_use(block->second, written);
     } else {
+        if (std::count(names_.networks.begin(), names_.networks.end(), written.kind) > 0) {
+            diagnostics_
+                .error(DiagnosticKind::kUnknownLayer, written.span,
+                       "`{}` is a network, not a layer", written.kind)
+                .help(fmt::format("networks are applied in expressions, as in `{}(x)`; layers that "
+                                  "several networks have are a block, under `blocks`",
+                                  written.kind));
+            return;
+        }
         std::vector<std::string> known;
         for (const LayerRow& layer : layer_table()) known.emplace_back(layer.kind);
         for (const auto& [name, unused] : blocks_) known.push_back(name);
@@ -129,7 +138,9 @@ bool LayerReader::split(const Node& node, const std::string& what, Written& out)
     if (find_layer(second))
         error.help("each layer of a list starts with `- `");
     else
-        error.help(fmt::format("write `{}: {{{}{}: ...}}`", first, main, second));
+        error.help(
+            fmt::format("write `{}: {{{}{}: {}}}`", first, main, second,
+                        node.entries[1].value->is_scalar() ? node.entries[1].value->text : "..."));
     return false;
 }
 
@@ -160,6 +171,15 @@ void LayerReader::read_kind(const LayerRow& row, const Written& written) {
     layers_.push_back(std::move(layer));
 }
 
+/// How a layer of this kind is written with as little as it needs.
+std::string LayerReader::layer_example(const LayerRow& row) {
+    const auto needed = std::find_if(row.keys.begin(), row.keys.end(),
+                                     [](const KeyRow& key) { return key.required(); });
+    if (needed == row.keys.end())
+        return fmt::format("a layer without keys is written `- {}`", row.kind);
+    return fmt::format("write `- {}: {{{}: ...}}`", row.kind, needed->key);
+}
+
 // Makes one map of keys of `- flatten`, `- dense: 10` and `- dense: {units: 10}`; null after an
 // error.
 NodePtr LayerReader::keys_of(const LayerRow& row, const Written& written) {
@@ -172,7 +192,7 @@ NodePtr LayerReader::keys_of(const LayerRow& row, const Written& written) {
         diagnostics_
             .error(DiagnosticKind::kWrongType, written.span,
                    "`{}` has no value; are its keys indented one level too little?", row.kind)
-            .help(fmt::format("a layer without keys is written `- {}`", row.kind));
+            .help(layer_example(row));
         return nullptr;
     }
     if (!*row.main_key && written.value->failed) return nullptr;
@@ -180,7 +200,8 @@ NodePtr LayerReader::keys_of(const LayerRow& row, const Written& written) {
         diagnostics_
             .error(DiagnosticKind::kWrongType, written.value->span,
                    "`{}` takes a map of keys, not {}", row.kind, describe(*written.value))
-            .help("keys of it are " + quoted_list(key_names(row.keys)));
+            .help("keys of it are " + quoted_list(key_names(row.keys)))
+            .help(layer_example(row));
         return nullptr;
     }
     map.entries.push_back({row.main_key, written.span, written.value});
@@ -292,7 +313,8 @@ std::string LayerReader::resolve(const PlacedName& name) {
         if (named.visible) known.push_back(other);
     report_unknown(DiagnosticKind::kUnknownName, name.span,
                    fmt::format("no layer or input before this one is called `{}`", name.name),
-                   name.name, known, diagnostics_);
+                   name.name, known, diagnostics_)
+        .help("a layer gets its name by `name: ...`");
     return "";
 }
 

@@ -59,6 +59,8 @@ struct LayerNames {
     size_t layer_count = 0;
     /// The network's input when it has exactly one, else "".
     std::string only_input;
+    /// All networks of the model: a word that is one is no layer.
+    std::vector<std::string> networks;
     /// The layer that stands before the list; null when there is none.
     LayerSpec* before = nullptr;
     /// True when a block is checked outside of any network. Then every name and the input may
@@ -110,6 +112,7 @@ class LayerReader {
     void read_layer(const Node& node, const std::string& what);
     bool split(const Node& node, const std::string& what, Written& out);
     void read_kind(const LayerRow& row, const Written& written);
+    static std::string layer_example(const LayerRow& row);
     NodePtr keys_of(const LayerRow& row, const Written& written);
     void read_keys(const LayerRow& row, const NodePtr& written_keys, LayerSpec& layer);
     void read_expressions(const LayerRow& row, const Node& keys, LayerSpec& layer);

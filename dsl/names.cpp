@@ -57,15 +57,20 @@ void check_network_call(const Expression& e, const NetworkSpec& network, Diagnos
 void check_function_call(const Expression& e, const FunctionRow& row, Diagnostics& diagnostics) {
     const std::vector<std::string> named = split_words(row.named);
     int positional = 0;
+    bool unknown = false;
     for (size_t i = 0; i < e.arguments.size(); ++i) {
         const std::string& name = e.argument_names[i];
-        if (name.empty())
+        if (name.empty()) {
             ++positional;
-        else if (!std::count(named.begin(), named.end(), name))
+        } else if (!std::count(named.begin(), named.end(), name) && !unknown) {
+            unknown = true;
             report_unknown(DiagnosticKind::kBadExpression, e.arguments[i]->span,
                            fmt::format("`{}` has no argument named `{}`", e.text, name), name,
-                           named, diagnostics);
+                           named, diagnostics)
+                .help(fmt::format("it is written `{}`", row.usage));
+        }
     }
+    if (unknown) return;
     if (positional >= row.fewest && positional <= row.most) return;
     std::string wanted = fmt::format("{} to {}", row.fewest, row.most);
     if (row.most == kAnyNumber) wanted = fmt::format("at least {}", row.fewest);

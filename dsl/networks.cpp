@@ -12,14 +12,16 @@ namespace {
 /// so that the objective that uses it can be checked.
 class NetworkReader {
   public:
-    NetworkReader(const Entry& entry, Blocks& blocks, const std::vector<DataField>& data,
-                  Diagnostics& diagnostics)
+    NetworkReader(const Node& networks, const Entry& entry, Blocks& blocks,
+                  const std::vector<DataField>& data, Diagnostics& diagnostics)
         : entry_(entry),
           map_(*entry.value),
           what_(fmt::format("network `{}`", entry.key)),
           blocks_(blocks),
           data_(data),
-          diagnostics_(diagnostics) {}
+          diagnostics_(diagnostics) {
+        for (const Entry& one : networks.entries) names_.networks.push_back(one.key);
+    }
 
     NetworkSpec read() {
         out_.name = entry_.key;
@@ -166,7 +168,7 @@ std::vector<NetworkSpec> read_networks(const Entry& networks, Blocks& blocks,
     std::vector<NetworkSpec> out;
     if (!expect_map(*networks.value, "`networks`", networks.key_span, diagnostics)) return out;
     for (const Entry& entry : networks.value->entries)
-        out.push_back(NetworkReader(entry, blocks, data, diagnostics).read());
+        out.push_back(NetworkReader(*networks.value, entry, blocks, data, diagnostics).read());
     if (out.empty())
         diagnostics.error(DiagnosticKind::kBadValue, networks.key_span,
                           "the model has no networks");

@@ -2,10 +2,12 @@
 // not code: it is read like an objective, then its roles are replaced by the model's networks and
 // its parameters by their values.
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <map>
 #include <system_error>
 
+#include "compiler/support/edit_distance.h"
 #include "dsl/reader.h"
 #include "dsl/rewrite.h"
 #include "dsl/text/lexer.h"
@@ -128,6 +130,17 @@ void check_objective_keys(const Recipe& recipe, const Node& objective, const Ent
 }
 
 /// The network that plays `role`: the one that the objective names, or the one with that `role:`.
+/// `Decoder`, `decodr` and, for a critic, `discriminator`.
+bool means_role(const std::string& written, const std::string& role) {
+    const auto judges = [](const std::string& word) {
+        return word == "critic" || word == "discriminator";
+    };
+    if (judges(written) && judges(role)) return true;
+    std::string small = written;
+    for (char& c : small) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    return edit_distance(small, role) <= 1;  // `encoder` and `decoder` are 2 apart
+}
+
 std::string bind_role(const std::string& role, Span role_span, const Node& objective,
                       const Entry& key, const std::vector<NetworkSpec>& networks,
                       Diagnostics& diagnostics) {
@@ -147,13 +160,19 @@ std::string bind_role(const std::string& role, Span role_span, const Node& objec
     }
     if (players.size() == 1) return players[0];
     if (networks.empty()) return "";  // `networks` being empty was reported
-    if (players.empty())
-        diagnostics
-            .error(DiagnosticKind::kMissingKey, key.value->span,
-                   "the recipe `{}` needs a network with `role: {}`", key.value->text, role)
-            .note(role_span, "the role is declared here")
-            .help(fmt::format("or name the network in the objective: `{}: ...`", role));
-    else
+    if (players.empty()) {
+        Diagnostic& error =
+            diagnostics
+                .error(DiagnosticKind::kMissingKey, key.value->span,
+                       "the recipe `{}` needs a network with `role: {}`", key.value->text, role)
+                .note(role_span, "the role is declared here");
+        for (const NetworkSpec& network : networks)
+            if (means_role(network.role, role))
+                return error.help(fmt::format("`{}` has `role: {}`: write `role: {}`", network.name,
+                                              network.role, role)),
+                       "";
+        error.help(fmt::format("or name the network in the objective: `{}: ...`", role));
+    } else
         diagnostics
             .error(DiagnosticKind::kDuplicateKey, key.value->span,
                    "{} networks have `role: {}`: {}", players.size(), role, quoted_list(players))

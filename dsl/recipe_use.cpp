@@ -113,7 +113,8 @@ class RecipeUseChecker {
             }
         std::vector<std::string> spare = own;
         for (const std::string& output : demand.outputs) std::erase(spare, output);
-        if (lacking.size() == 1 && spare.size() == 1)
+        // `mu` is short for `mean`; `std` is something else than `log_variance`.
+        if (lacking.size() == 1 && spare.size() == 1 && spare[0][0] == lacking[0][0])
             error.help(fmt::format("rename `{}` to `{}`", spare[0], lacking[0]));
         else
             error.help(example(demand.outputs));

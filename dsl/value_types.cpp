@@ -2,9 +2,11 @@
 // allowed. A node that is marked `failed` has been reported; it gives no value and no further
 // message.
 #include <algorithm>
+#include <cmath>
 
 #include "compiler/support/check.h"
 #include "dsl/text/scalar.h"
+#include "dsl/text/text_file.h"
 #include "dsl/values.h"
 
 namespace gmc::dsl {
@@ -36,6 +38,9 @@ std::string arithmetic_hint(const std::string& text, size_t sign) {
 /// What is wrong with a text that was meant as a number: "write 0.5"; "" for all else.
 std::string number_hint(const std::string& text) {
     const auto is_number = [](const std::string& part) { return parse_number(part).has_value(); };
+    if (is_number(text)) return "";
+    if (text.ends_with(',') && is_number(text.substr(0, text.size() - 1)))
+        return fmt::format("a number stands alone: {}", text.substr(0, text.size() - 1));
     if (text.find('_') != std::string::npos && is_number(without(text, '_')))
         return fmt::format("digits are written without `_`: {}", without(text, '_'));
     if (text.ends_with('%') && is_number(text.substr(0, text.size() - 1)))
@@ -61,6 +66,22 @@ std::string number_hint(const std::string& text) {
     return "";
 }
 
+/// `64.0`, `1e3` for an integer.
+std::string integer_hint(double value) {
+    const bool whole = value == std::floor(value) && std::abs(value) < 1e15;
+    return whole ? fmt::format("an integer has no point and no exponent: {:.0f}", value)
+                 : "an integer has no point and no exponent";
+}
+
+/// `3x3` for a pair.
+std::string pair_hint(const std::string& text) {
+    const size_t times = text.find('x');
+    if (times == std::string::npos || !parse_integer(text.substr(0, times)) ||
+        !parse_integer(text.substr(times + 1)))
+        return "";
+    return fmt::format("write `[{}, {}]`", text.substr(0, times), text.substr(times + 1));
+}
+
 /// Reports "`units` is ..., not an integer from 1 to 1,000,000", and adds help for common mistakes.
 void wrong_type(const Node& node, const KeyRow& row, Diagnostics& diagnostics) {
     if (node.failed) return;
@@ -73,9 +94,11 @@ void wrong_type(const Node& node, const KeyRow& row, Diagnostics& diagnostics) {
     if (node.is_map() && std::string_view(row.key) == "activation")
         error.help("one with numbers is a layer of its own: `- leaky_relu: {slope: 0.2}`");
     if (!node.is_scalar()) return;
+    if (has_typographic_quote(node.text)) error.help(kQuoteHelp);
     if (numeric && node.quoted && parse_number(node.text)) error.help("write it without quotes");
-    if (const std::string hint = numeric ? number_hint(node.text) : ""; !hint.empty())
-        error.help(hint);
+    std::string hint = row.type == KeyType::kPair ? pair_hint(node.text) : "";
+    if (hint.empty() && numeric) hint = number_hint(node.text);
+    if (!hint.empty()) error.help(hint);
     if (row.type == KeyType::kFlag) {
         // YAML 1.1 has eleven ways to say yes, and takes Norway's country code for a no. Only true
         // and false count here, so the help says which one was meant.
@@ -87,7 +110,9 @@ void wrong_type(const Node& node, const KeyRow& row, Diagnostics& diagnostics) {
         if (std::count(kNo.begin(), kNo.end(), node.text)) error.help("write `false`");
     }
     if (row.type == KeyType::kInteger && parse_number(node.text) && !node.quoted)
-        error.help("an integer has no point and no exponent");
+        error.help(integer_hint(*parse_number(node.text)));
+    if (node.text.starts_with('$') || node.text.find("{{") != std::string::npos)
+        error.help("a variable is written `\"${name}\"`");
 }
 
 /// True when `value` is in the row's range. Reports kTooLarge above it and kBadValue below it.

@@ -36,14 +36,16 @@ void decimal_comma(const Entry& before, const Entry& entry, Diagnostic& error) {
                           whole, entry.key, whole, entry.key));
 }
 
-/// `dense:784`, `-dense`, `dense(784)` are words for YAML, which wants a space behind `:` and `-`.
+/// `dense:784`, `-dense`, `units=64` are words for YAML, which wants a space behind `:` and `-`.
 std::string missing_space(const std::string& name) {
     if (name.size() > 1 && name[0] == '-' && name[1] != '-' && name[1] != ' ')
         return fmt::format("a space is missing behind the dash: `- {}`", name.substr(1));
-    const size_t bracket = name.find('(');
-    if (name.ends_with(')') && bracket + 2 < name.size() && is_name(name.substr(0, bracket)))
-        return fmt::format("a value stands behind a colon: `{}: {}`", name.substr(0, bracket),
-                           name.substr(bracket + 1, name.size() - bracket - 2));
+    if (const size_t wide = name.find("\uff1a"); wide != std::string::npos && wide > 0)
+        return fmt::format("the colon is the character `:`, with a space behind it: `{}: ...`",
+                           name.substr(0, wide));
+    if (const size_t equal = name.find('='); equal != std::string::npos && equal > 0)
+        return fmt::format("a key stands before `:`, not before `=`: `{}: {}`",
+                           name.substr(0, equal), name.substr(equal + 1));
     const size_t colon = name.find(':');
     if (colon == std::string::npos || colon == 0 || !is_name(name.substr(0, colon))) return "";
     const std::string value = name.substr(colon + 1);
@@ -54,8 +56,27 @@ std::string missing_space(const std::string& name) {
                                        name.substr(0, colon), value);
 }
 
+/// `nn.Linear(784, 64)` and `ReLU()`, as programs have them: the word that is meant, and how it is
+/// written here.
+std::optional<Translation> call_meaning(const std::string& name,
+                                        const std::vector<std::string>& known) {
+    const size_t bracket = name.find('(');
+    if (!name.ends_with(')') || bracket == 0 || bracket == std::string::npos) return std::nullopt;
+    const std::string callee = name.substr(0, bracket);
+    const std::string value = name.substr(bracket + 1, name.size() - bracket - 2);
+    const std::optional<Translation> ours = translate(callee, known);
+    const std::string word = ours && !ours->word.empty() ? ours->word : callee;
+    const bool several = value.find_first_of(",=") != std::string::npos;
+    return Translation{ours ? ours->word : "",
+                       value.empty() ? fmt::format("write `{}`", word)
+                       : several     ? fmt::format("write `{}: {{key: value, ...}}`", word)
+                                     : fmt::format("write `{}: {}`", word, value)};
+}
+
 /// What an unknown name may stand for.
 Translation meaning_of(const std::string& name, const std::vector<std::string>& known) {
+    if (const std::optional<Translation> call = call_meaning(name, known)) return *call;
+    if (has_typographic_quote(name)) return {"", kQuoteHelp};
     if (!missing_space(name).empty()) return {name.substr(0, name.find(':')), missing_space(name)};
     if (std::optional<Translation> translation = translate(name, known)) return *translation;
     // The search compares all letters of two words with each other; of more names than these nobody
@@ -99,6 +120,7 @@ bool check_name(const std::string& text, const std::string& what, Span where,
         DiagnosticKind::kBadValue, where,
         "{} cannot be called `{}`: a name is a letter or _, then letters, digits and _, at most {}",
         what, text.substr(0, 40), kLongestName);
+    if (has_typographic_quote(text)) return error.help(kQuoteHelp), false;
     std::string near = text.substr(0, kLongestName);
     std::replace_if(
         near.begin(), near.end(), [](char c) { return !is_name_part(c); }, '_');
@@ -135,9 +157,26 @@ bool expect_list(const Node& node, const std::string& what, Span where, Diagnost
     return false;
 }
 
+namespace {
+
+/// Help for a value where a map of these keys is wanted: "write `{learning_rate: 1e-3}`; ...".
+std::string map_example(const Node& node, std::span<const KeyRow> rows) {
+    constexpr size_t kMostListed = 30, kFewKeys = 12;  // of many, the first may not be meant
+    if (rows.empty() || rows.size() > kMostListed) return "";
+    const KeyType first = rows.front().type;
+    const bool fits = rows.size() <= kFewKeys && node.is_scalar() && !node.is_null() &&
+                      (first == KeyType::kText || parse_number(node.text)) &&
+                      first != KeyType::kName;
+    return fmt::format("{}its keys are {}",
+                       fits ? fmt::format("write `{{{}: {}}}`; ", rows.front().key, node.text) : "",
+                       quoted_list(key_names(rows)));
+}
+
+}  // namespace
+
 bool check_keys(const Node& map, std::span<const KeyRow> rows, const std::string& what, Span where,
                 Diagnostics& diagnostics) {
-    if (!expect_map(map, what, where, diagnostics)) return false;
+    if (!expect_map(map, what, where, diagnostics, map_example(map, rows))) return false;
     bool ok = true;
     // Keys that a misspelt one probably stands for; they are not reported as missing.
     std::set<std::string> meant;

@@ -153,6 +153,8 @@ bool is_artefact(const std::string& path) {
            starts_like_artefact({begin, std::fread(begin, 1, sizeof begin, file.get())});
 }
 
+/// The checksum stands at the end of the text and is of everything before it. It is checked before
+/// anything is parsed, so that a file that was cut off says so, and not that some op is wrong.
 Result<Module> read_artefact_text(const std::string& path, std::string text,
                                   const ReadArtefactOptions& options, Diagnostics& diagnostics) {
     if (text.empty())

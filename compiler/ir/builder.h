@@ -9,6 +9,7 @@
 
 namespace gmc::ir {
 
+/// Holds references only, so several builders may append to one function in turn.
 class Builder {
   public:
     Builder(Module& module, Function& function) : module_(module), function_(function) {}

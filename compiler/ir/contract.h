@@ -105,6 +105,15 @@ struct DataField {
     friend bool operator==(const DataField&, const DataField&) = default;
 };
 
+/// One layer of a network, for people who look at a model; nothing is computed from it. Its states
+/// are those whose names go on with another dot: `encoder.conv2d.kernel`.
+///   layer @encoder.conv2d : f32[14,14,16] = conv2d
+struct Layer {
+    std::string name;  ///< NETWORK.LAYER
+    std::string kind;  ///< the language's word for it
+    Shape shape;       ///< of what it gives, per example
+};
+
 /// How the model is trained:
 ///   train {batch_size=128, epochs=10}
 struct Training {

@@ -254,6 +254,8 @@ Type infer(const Reshape&, InferContext& c) {
     return result;
 }
 
+/// The result's size is how many positions start, start + stride, ... lie below the limit: (limit -
+/// start) / stride, rounded up.
 Type infer(const Slice& op, InferContext& c) {
     Type result = c.operands[0];
     const size_t rank = result.shape.size();

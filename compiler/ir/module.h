@@ -159,6 +159,7 @@ struct Module {
     RunPolicy run;
     Compilation compilation;
     Origin origin;
+    std::vector<Layer> layers;  ///< of all networks, in the order of the model
     std::vector<State> states;
     std::vector<Function> functions;
 

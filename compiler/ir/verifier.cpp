@@ -425,6 +425,8 @@ void verify_states(const Module& module, VerifyReport& report) {
 
 }  // namespace
 
+/// Three steps, each of which relies on the one before: ids are in range, so that the module can be
+/// printed and pointed into; then what each line says by itself; then the plan of memory.
 bool verify(const Module& module, Diagnostics& diagnostics, const VerifyOptions& options) {
     VerifyReport report(module, diagnostics);
     verify_states(module, report);

@@ -12,6 +12,8 @@
 namespace gmc::ir {
 namespace {
 
+/// Limits for modules that others wrote: products of these stay within 64 bits, and loops over them
+/// end. What gmc compiles is far below all of them.
 constexpr int64_t kMostRows = int64_t{1} << 20;
 constexpr int64_t kMostEpochs = 1'000'000'000;
 constexpr int64_t kMostRepeats = 1'000'000;

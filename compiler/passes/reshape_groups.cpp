@@ -24,6 +24,9 @@ std::optional<int64_t> only_axis(const Shape& shape, int64_t begin, int64_t end)
 
 }  // namespace
 
+/// Walks along both shapes and closes a group as soon as the products of sizes on both sides are
+/// equal; sizes of 1 that follow still belong to it. [128, 28, 28, 64] and [128, 784, 64]: 128 =
+/// 128, then 28 < 784, 28 * 28 = 784, then 64 = 64, so three groups.
 std::vector<ReshapeGroup> reshape_groups(const Shape& from, const Shape& to) {
     std::vector<ReshapeGroup> groups;
     const auto from_rank = static_cast<int64_t>(from.size()),

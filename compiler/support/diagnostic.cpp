@@ -68,6 +68,8 @@ std::string place(const SourceFiles& sources, const Span& span, std::string_view
     return fmt::format("{}:{}:{}", path, span.line, span.column);
 }
 
+/// Headline, the line with its caret, notes, where the file was brought in, and helps, in this
+/// order.
 std::string render_one(const SourceFiles& sources, const Diagnostic& d, std::string_view program) {
     std::string out = fmt::format("{}: {}: {} [{}]\n", place(sources, d.span, program),
                                   d.is_warning ? "warning" : "error", printable(d.text),
@@ -124,6 +126,12 @@ std::string Diagnostics::render(std::string_view program) const {
         return std::tie(a->span.file, a->span.line, a->span.column) <
                std::tie(b->span.file, b->span.line, b->span.column);
     });
+    // What is used in several places, such as a recipe's parameter, may be reported in each.
+    const auto same = [](const Diagnostic* a, const Diagnostic* b) {
+        return a->span.known() && a->span.file == b->span.file && a->span.line == b->span.line &&
+               a->span.column == b->span.column && a->text == b->text;
+    };
+    ordered.erase(std::unique(ordered.begin(), ordered.end(), same), ordered.end());
     std::string out;
     for (size_t i = 0; i < ordered.size() && i < kMostErrorsShown; ++i)
         out += render_one(sources_, *ordered[i], program);

@@ -239,6 +239,7 @@ MemoryPlan memory_plan(const Module& module, const Function& function) {
     return Finder(module, function).find();
 }
 
+/// A row per buffer, in the order in which they are first written.
 std::string memory_table(const Module& module) {
     std::string out;
     for (const Function& f : module.functions) {

@@ -51,6 +51,9 @@ class LogitChecks {
             return swapped(e);
         const Expression* argument = e.arguments[0].get();
         while (argument->kind == Kind::kUnary) argument = argument->arguments[0].get();
+        const Expression& value = view_.resolved(*argument);
+        if (value.kind == Kind::kCall && is_probability(value.text) && value.arguments.size() == 1)
+            return squashed_twice(e, value);
         const std::optional<Ending> ending = view_.ending_of(*argument);
         // An activation with a lower bound keeps some probabilities out of reach.
         if (!ending || !(is_probability(ending->activation) || (cross_entropy && ending->range)))
@@ -61,6 +64,16 @@ class LogitChecks {
                is_probability(ending->activation)
                    ? fmt::format("remove `{}`: `{}` applies its own", ending->activation, e.text)
                    : fmt::format("remove `{}`", ending->activation));
+    }
+
+    /// `bce_with_logits(sigmoid(x), y)`, also where `let` has the sigmoid.
+    void squashed_twice(const Expression& e, const Expression& value) {
+        diagnostics_
+            .warning(DiagnosticKind::kLogitsExpected, e.arguments[0]->span,
+                     "`{}` gives probabilities, but `{}` takes logits, which have no bounds",
+                     value.text, e.text)
+            .help(fmt::format("give it `{}`, without `{}`", to_string(*value.arguments[0]),
+                              value.text));
     }
 
     /// The data where the logits belong.

@@ -30,6 +30,7 @@ const DataField* find_labelled(const std::vector<DataField>& fields, const DataF
     if (const Entry* folder = written.find("folder")) {
         for (const DataField& of : fields)
             if (of.format == "folder" && of.source == field.source) return &of;
+        if (written.find("size")) return nullptr;  // and what is wrong with it was said
         diagnostics
             .error(DiagnosticKind::kMissingKey, folder->key_span,
                    "the field `{}` needs `size`, as pictures do", field.name)

@@ -111,11 +111,11 @@ void FieldReader::read_labels(runtime::ArrayFile& file) {
 
 /// What the model says of a file that is there already.
 void FieldReader::check_header(const runtime::ArrayHeader& header, bool label) {
-    if (header.can_be(label ? std::vector<int64_t>{} : field_.shape)) return;
+    const bool failed = !label && field_.shape.empty();  // an error in `shape` was said
+    if (failed || header.can_be(label ? std::vector<int64_t>{} : field_.shape)) return;
     diagnostics_.error(
-        DiagnosticKind::kShapeMismatch, values_.spans.at(field_.format),
-        "`{}` holds examples of shape [{}], {}", header.path,
-        fmt::join(header.example_shape(), ", "),
+        DiagnosticKind::kShapeMismatch, values_.spans.at(field_.format), "`{}` holds {}, {}",
+        header.path, runtime::describe_examples(header.example_shape()),
         label ? "but labels are single numbers"
               : fmt::format("not [{}] as `shape` says", fmt::join(field_.shape, ", ")));
 }

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "compiler/support/edit_distance.h"
+#include "dsl/text/text_file.h"
 
 namespace gmc::dsl {
 
@@ -24,6 +25,7 @@ std::vector<std::string> where_looked(const std::string& path) {
     std::error_code error;
     if (fs::exists(path, error)) return {};
     std::vector<std::string> out;
+    if (has_typographic_quote(path)) out.emplace_back(kQuoteHelp);
     const fs::path whole = fs::absolute(path, error), folder = whole.parent_path();
     if (!fs::is_directory(folder, error)) {
         out.push_back(fmt::format("there is no folder `{}`", folder.string()));

@@ -1,5 +1,8 @@
 // Reads `range:` of a field.
 #include "dsl/data/data_field.h"
+
+#include <algorithm>
+
 #include "dsl/text/scalar.h"
 
 namespace gmc::dsl {

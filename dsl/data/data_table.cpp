@@ -35,6 +35,10 @@ class TableReader {
             for (const std::string& hint : where_looked(field.source)) error.help(hint);
             diagnostics_.add(std::move(error));
         }
+        for (const Diagnostic& warning : found.warnings()) {
+            Diagnostic& placed = diagnostics_.warning(warning.kind, file_span_, "{}", warning.text);
+            for (const std::string& help : warning.helps) placed.help(help);
+        }
         if (!table) return;
         field.shape = {table->width()};
         field.table = table->to_text();

@@ -14,6 +14,8 @@ int64_t elements_of(const Shape& shape) {
     return std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
 }
 
+/// One number takes the other shape, whatever its own axes are. Otherwise each axis, counted from
+/// the last, gets the size that is not 1; two such sizes have to be equal.
 std::optional<Shape> common_shape(const Shape& a, const Shape& b) {
     const bool one_a = elements_of(a) == 1, one_b = elements_of(b) == 1;
     if (one_a && one_b) return a.size() < b.size() ? b : a;
@@ -31,6 +33,7 @@ std::optional<Shape> common_shape(const Shape& a, const Shape& b) {
     return common;
 }
 
+/// "Both repeat" is seen from the result: it is the shape of neither.
 std::optional<Shape> common_example_shape(const Shape& a, const Shape& b, Repeat repeat) {
     auto common = common_shape(a, b);
     const bool both = common && *common != a && *common != b;
@@ -38,6 +41,8 @@ std::optional<Shape> common_example_shape(const Shape& a, const Shape& b, Repeat
     return common;
 }
 
+/// Axes of size 1 that repeat are dropped by a reshape first, since a broadcast only adds axes:
+/// [28, 1] to [28, 3] becomes [28], then axis 0 of [28, 3].
 ValueId spread(ir::Builder& b, ValueId x, bool batched, const Shape& to, bool to_batched) {
     const Shape from = b.shape(x);
     if (from == to && batched == to_batched) return x;

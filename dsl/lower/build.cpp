@@ -86,6 +86,10 @@ class ModuleBuilder {
         if (diagnostics_.count() > errors_before) return Failure{};
         check_model(spec_, facts(summaries), diagnostics_);
         write_contract(spec_, m_.label_classes, module_);
+        for (const NetworkSummary& network : summaries)
+            for (const LayerSummary& layer : network.layers)
+                module_.layers.push_back(
+                    {network.name + "." + layer.name, layer.kind, layer.shape});
         return std::move(module_);
     }
 

@@ -241,6 +241,15 @@ Evaluated Evaluator::name(const Expression& e) {
         result.value = e.text == "step" ? f_.b.emit(ir::Step{}, {}) : f_.b.emit(ir::Epoch{}, {});
         return result;
     }
+    for (const dsl::NetworkSpec& network : f_.m.spec.networks) {
+        if (network.name != e.text) continue;
+        std::string inputs;
+        for (const dsl::NetworkInput& input : network.inputs)
+            inputs += (inputs.empty() ? "" : ", ") + input.name;
+        return fail(DiagnosticKind::kWrongType, e.span,
+                    fmt::format("`{}` is a network and no value", e.text),
+                    fmt::format("it is applied to its inputs: `{}({})`", e.text, inputs));
+    }
     const std::string near = nearest_name(e.text, known_names());
     return fail(DiagnosticKind::kUnknownName, e.span, fmt::format("nothing is called `{}`", e.text),
                 near.empty() ? "" : fmt::format("did you mean `{}`?", near));

@@ -136,6 +136,7 @@ Rows other_layers() {
 /// Keys of layers.
 Rows keys() {
     return {
+        {"layer|layerlist", "layers"},
         {"kernelsize|ksize|filtersize|windowsize|window|kernelshape", "kernel|pool"},
         {"poolsize|size|window", "pool|units|filters"},
         {"strides|subsample|step", "stride"},
@@ -222,13 +223,22 @@ Rows optimizers() {
     return {
         {"lr|rate|stepsize|learningrates|baselr|alpha", "learning_rate",
          "it belongs to the optimizer: `optimizer: {adam: {learning_rate: 1e-3}}`", kTrain},
-        {"learningrate|weightdecay|momentum|beta1|betas|clipnorm|gradclip|clipgradnorm", "",
+        {"learningrate|weightdecay|momentum|beta1|betas", "",
          "it belongs to the optimizer: `optimizer: {adam: {learning_rate: 1e-3}}`", kTrain},
+        {"clipnorm|gradclip|clipgradnorm|maxgradnorm|gradientclipval|clip", "",
+         "it belongs to the optimizer: `optimizer: {adam: {global_clip_norm: 1}}`", kTrain},
         {"betas|beta", "", "the two are written `beta_1: 0.9, beta_2: 0.999`", "beta_1"},
         {"b1", "beta_1"},
         {"b2", "beta_2"},
         {"decay|l2|wd", "weight_decay"},
         {"rho|alpha|smoothing", "rho|decay"},
+        {"warmup|warmupsteps|numwarmupsteps", "",
+         "a rate that grows is a schedule: `learning_rate: {linear: {from: 0, to: 1e-3, over: 5 "
+         "epochs}}`",
+         "learning_rate"},
+        {"steplr|multisteplr|exponentiallr|exponentialdecay|exponential", "step"},
+        {"cosineannealing|cosineannealinglr|cosinedecay|cosinelr", "cosine"},
+        {"linearlr|polynomialdecay|lineardecay", "linear"},
         {"maxgradnorm|gradclip|gradclipnorm|clipgradnorm|clipgrad|maxnorm|gradientclipping|"
          "gradientclipval|clip",
          "global_clip_norm|clip_norm"},
@@ -269,7 +279,12 @@ Rows sections() {
         {"sample|generate|outputs|call", "functions"},
         {"net|nets|network|trains|parameters|params|models|variables", "networks"},
         {"bs|batch|minibatch|batches|numbatch", "batch_size"},
-        {"numepochs|nepochs|epoch|maxepochs|iterations|steps|nepoch|niter|maxsteps", "epochs"},
+        {"iterations|steps|niter|maxsteps|numsteps|maxiter", "epochs",
+         "`epochs` are passes over the data; `gmrun train --steps 1000` stops earlier", kTrain},
+        {"numepochs|nepochs|epoch|maxepochs|nepoch", "epochs"},
+        {"validationsplit|valsplit|validationdata|validationshare", "validate",
+         "`validate: 0.1` keeps a share of the training data out of it", kTrain},
+        {"monitor|watch", "metric"},
         {"ema|emadecay|movingaverage|swa|polyak", "average"},
         {"scheduler|lrscheduler|lrschedule|schedule|warmup|warmupsteps", "",
          "a schedule is the value of the number that it changes: `learning_rate: {linear: {from: "

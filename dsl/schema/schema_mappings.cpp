@@ -398,7 +398,7 @@ std::vector<MappingRow> train_rows() {
          with_common(
              {
                  expression("learning_rate", "0.01", "step size"),
-                 expression("momentum", "0", "share of the last update that is kept"),
+                 expression("momentum", "0", kDecay, "share of the last update that is kept"),
                  flag("nesterov", "false", "Nesterov's momentum, which looks ahead"),
              },
              "0"),

@@ -293,7 +293,7 @@ Result<NodePtr> parse_document(const std::string& text, uint32_t file, Diagnosti
             diagnostics
                 .error(DiagnosticKind::kBadYaml, span,
                        "a second document starts here; a model is one document")
-                .help("remove the line `---` above");
+                .help("remove the line `---` or `...` above");
         }
     } catch (const Stop&) {
         return Failure{};

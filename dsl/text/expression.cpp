@@ -71,6 +71,7 @@ class Parser {
                     "a part of a tensor");
             if (peek().is("(") && all.node->kind == Expression::Kind::kMember)
                 error.help(fmt::format("functions have no prefix: `{}(...)`", all.node->text));
+            help_after_number(error);
             return Failure{};
         }
         return all.node;
@@ -267,10 +268,21 @@ class Parser {
             if (text_.ended_by_comma())
                 error.help("inside of `{}` and `[]` a `,` ends a text that has no quotes");
         } else {
-            fail(peek(), "`)` or an operator is expected, but `{}` follows", peek().text)
-                .note(text_.span(open.begin, open.end), "the `(` is here");
+            Diagnostic& error =
+                fail(peek(), "`)` or an operator is expected, but `{}` follows", peek().text);
+            help_after_number(error.note(text_.span(open.begin, open.end), "the `(` is here"));
         }
         return false;
+    }
+
+    /// Of `2 x` and `0,5`, whose second half was not expected.
+    void help_after_number(Diagnostic& error) {
+        if (at_ == 0 || tokens_[at_ - 1].kind != Token::Kind::kNumber) return;
+        if (peek().kind == Token::Kind::kName || peek().is("("))
+            error.help(fmt::format("a product is written `{} * ...`", tokens_[at_ - 1].text));
+        if (peek().is(",") && tokens_[at_ + 1].kind == Token::Kind::kNumber)
+            error.help(fmt::format("the decimal mark is a point: `{}.{}`", tokens_[at_ - 1].text,
+                                   tokens_[at_ + 1].text));
     }
 
     const PlacedText& text_;

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "dsl/text/scalar.h"
+#include "dsl/text/text_file.h"
 
 namespace gmc::dsl {
 namespace {
@@ -55,8 +56,12 @@ void report_character(const PlacedText& text, size_t at, Diagnostics& diagnostic
         error.help(
             "`${name}` is replaced in model files; in a recipe a parameter's name stands for its "
             "value");
+    if (has_typographic_quote(text.text().substr(at, end - at))) error.help(kQuoteHelp);
     if (text.text().substr(at, end - at) == "\u2212") error.help("the minus is the character `-`");
     if (c == '!' || c == '&' || c == '|') error.help("the words are `and`, `or` and `not`");
+    if (c == '|') error.help("the absolute value is `abs(x)`");
+    if (text.text().substr(at, end - at) == "\u00d7") error.help("the product is written `*`");
+    if (text.text().substr(at, end - at) == "\u00f7") error.help("a quotient is written `/`");
 }
 
 }  // namespace

@@ -86,18 +86,16 @@ std::optional<Slip> look_alike(const std::string& text, size_t begin, size_t end
     struct Alike {
         std::string_view bytes, what, help;
     };
-    static constexpr Alike kAlike[] = {
-        {"\xe2\x80\x9c", "a typographic quote", "quotes of YAML are `\"` and `'`"},
-        {"\xe2\x80\x9d", "a typographic quote", "quotes of YAML are `\"` and `'`"},
-        {"\xe2\x80\x9e", "a typographic quote", "quotes of YAML are `\"` and `'`"},
-        {"\xe2\x80\x99", "a typographic quote", "quotes of YAML are `\"` and `'`"},
-        {"\xef\xbc\x9a", "a full-width colon", "write `:`"},
-        {"\xe2\x80\x93", "a dash that is no `-`", "write `-`"},
-        {"\xe2\x80\x94", "a dash that is no `-`", "write `-`"}};
+    static constexpr Alike kAlike[] = {{"\xef\xbc\x9a", "a full-width colon", "write `:`"},
+                                       {"\xe2\x80\x93", "a dash that is no `-`", "write `-`"},
+                                       {"\xe2\x80\x94", "a dash that is no `-`", "write `-`"}};
     for (size_t i = begin; i < end; ++i) {
         const std::string_view rest(text.data() + i, end - i);
         if (const std::string odd = odd_space(rest); !odd.empty())
             return Slip{i, odd + " stands here", "write a plain space"};
+        const bool letter = static_cast<unsigned char>(rest[0]) >= 0xc0;  // of several bytes
+        if (letter && has_typographic_quote(rest.substr(0, 3)))
+            return Slip{i, "a typographic quote stands here", kQuoteHelp};
         for (const Alike& alike : kAlike)
             if (rest.starts_with(alike.bytes))
                 return Slip{i, fmt::format("{} stands here", alike.what), std::string(alike.help)};
@@ -139,6 +137,32 @@ std::optional<Slip> missing_mark(const std::string& text, size_t begin, size_t e
     if (comment != line.npos && (count('{') > count('}') || count('[') > count(']')))
         return Slip{begin + comment + 1, "what follows this `#` is a comment",
                     "text with ` #` in it needs quotes"};
+    return std::nullopt;
+}
+
+/// Lines that YAML reads as the end of the text in the line before: a list's element, or a key,
+/// further right than that line, which therefore lacks something.
+std::optional<Slip> joined_lines(const std::string& text, size_t at) {
+    const auto start_of = [&](size_t i) {
+        const size_t before = i == 0 ? text.npos : text.rfind('\n', i - 1);
+        return before == text.npos ? 0 : before + 1;
+    };
+    const size_t begin = start_of(at);
+    if (begin == 0) return std::nullopt;
+    const size_t before = start_of(begin - 1);
+    const std::string_view upper(text.data() + before, begin - 1 - before);
+    const std::string_view lower(text.data() + begin, at - begin);
+    const size_t first = upper.find_first_not_of(' '), second = lower.find_first_not_of(' ');
+    if (first == upper.npos || second == lower.npos || upper.find(':') != upper.npos ||
+        upper[first] == '#')
+        return std::nullopt;
+    if (upper[first] == '-' && lower[second] == '-' && second > first)
+        return Slip{begin + second, "this `-` stands further right than the one above it",
+                    "the `-` of one list stand in the same column"};
+    if (upper[first] != '-')
+        return Slip{
+            before + first, "a `:` is missing in this line",
+            fmt::format("write `{}: ...`", upper.substr(first, upper.find(' ', first) - first))};
     return std::nullopt;
 }
 
@@ -192,7 +216,9 @@ void report_malformed(const std::string& message, size_t at, const std::string& 
     Diagnostic& error =
         diagnostics.error(DiagnosticKind::kBadYaml, source.span_at(file, at, 1), "{}",
                           known ? wording->ours : "malformed YAML: " + message);
-    if (const std::optional<Slip> slip = find_slip(text, at)) {
+    std::optional<Slip> slip = find_slip(text, at);
+    if (!slip && message.starts_with("illegal map value")) slip = joined_lines(text, at);
+    if (slip) {
         error.note(source.span_at(file, slip->offset, 1), slip->what).help(slip->help);
         return;
     }

@@ -58,7 +58,9 @@ Result<std::string> read_bytes(const std::string& path, Diagnostics& diagnostics
     std::error_code error;
     const fs::file_status status = fs::status(path, error);
     if (status.type() == fs::file_type::not_found)
-        return bad_file(path, diagnostics, "no such file");
+        return bad_file(
+            path, diagnostics,
+            fmt::format("no such file in `{}`", fs::absolute(path, error).parent_path().string()));
     if (error) return bad_file(path, diagnostics, "cannot be opened: " + error.message());
     if (fs::is_directory(status))
         return bad_file(path, diagnostics, "is a directory, not a model file");
@@ -103,6 +105,13 @@ std::string odd_space(std::string_view text) {
     for (const Odd& odd : kOdd)
         if (text.starts_with(odd.bytes)) return std::string(odd.name);
     return "";
+}
+
+bool has_typographic_quote(std::string_view text) {
+    for (const char* quote :
+         {"\u201c", "\u201d", "\u201e", "\u2018", "\u2019", "\u201a", "\u00ab", "\u00bb"})
+        if (text.find(quote) != text.npos) return true;
+    return false;
 }
 
 /// A byte order mark at the beginning is dropped, since editors of Windows write it and it says

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "compiler/support/diagnostic.h"
 #include "compiler/support/result.h"
@@ -24,6 +25,11 @@ Result<TextFile> load_text(const std::string& path, Diagnostics& diagnostics);
 /// A name for what `text` begins with, if that looks like a space and is none for YAML, such as "a
 /// no-break space (U+00A0)"; "" for all else.
 std::string odd_space(std::string_view text);
+
+/// Whether a typographic quote stands in `text`; YAML takes it for a letter.
+bool has_typographic_quote(std::string_view text);
+constexpr const char* kQuoteHelp =
+    "typographic quotes are letters here; the quotes of YAML are `\"` and `'`";
 
 /// Reports kBadYaml for tabs and odd spaces as indentation, and for brackets nested deeper than
 /// `most_levels`. The latter is checked here because yaml-cpp recurses for each bracket and would

@@ -33,6 +33,8 @@ void Dataset::add_warnings(Diagnostics& diagnostics) const {
     for (const FieldPtr& field : fields_) field->add_warnings(diagnostics);
 }
 
+/// Fields belong together example by example, so all need the same count; each difference is
+/// reported, not only the first.
 Result<Dataset> make_dataset(std::vector<FieldPtr> fields, Diagnostics& diagnostics) {
     if (fields.empty()) {
         diagnostics.error(DiagnosticKind::kMissingKey, {}, "`data` has no field to read")

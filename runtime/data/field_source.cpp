@@ -14,6 +14,7 @@
 #include "runtime/data/sound/sound_field.h"
 #include "runtime/data/synthetic.h"
 #include "runtime/data/tables/table_field.h"
+#include "runtime/files/array_header.h"
 #include "runtime/files/label_count.h"
 
 namespace gmc::runtime {
@@ -95,6 +96,7 @@ std::optional<ValueRange> range_of(const ir::DataField& source) {
     return value_range(source);
 }
 
+/// Points have no height and width, so those options stay as they are.
 bool Opener::read_synthetic(const ir::DataField& source, Opened& opened) {
     SyntheticOptions options;
     options.range = value_range(source);
@@ -195,9 +197,8 @@ bool Opener::check_classes(const ir::DataField& source, const ir::DataField& of,
 bool Opener::check_shape(const ir::DataField& source, const Field& field) {
     if (field.shape() == source.shape) return true;
     diagnostics_.error(DiagnosticKind::kShapeMismatch, {},
-                       "`{}` holds examples of shape [{}], but the model was compiled for [{}]",
-                       source.source, fmt::join(field.shape(), ", "),
-                       fmt::join(source.shape, ", "));
+                       "`{}` holds {}, but the model was compiled for {}", source.source,
+                       describe_examples(field.shape()), describe_examples(source.shape));
     return false;
 }
 

@@ -49,6 +49,8 @@ float InputSetting::value(int64_t step, size_t at) const {
     return static_cast<float>(first[at] * (1 - share) + last[at] * share);
 }
 
+/// `name=first` or `name=first:last:steps`; a value may be several numbers with commas between
+/// them, for fields that are vectors.
 Result<InputSetting> parse_input_setting(const std::string& text, Diagnostics& diagnostics) {
     const auto bad = [&](const char* what) {
         diagnostics

@@ -1,4 +1,4 @@
-// The loader has two parts: BatchMaker makes the batch at any place, and Loader::State is a ring of
+// The loader has two parts: BatchMaker makes the batch at any place, and Loader::Ring is a ring of
 // batches between a thread that makes batches ahead and the trainer that uses them. The ring has
 // one entry more than are prepared ahead, because the trainer holds one while it computes. Where
 // all data lie in memory there is no thread, and a single entry.
@@ -160,6 +160,7 @@ class BatchMaker {
     int64_t order_epoch_ = -1;
 };
 
+/// A terabyte is more than any machine has; the check keeps sizes from overflowing below.
 bool check_options(const Dataset& dataset, const LoaderOptions& options, Diagnostics& diagnostics) {
     if (options.batch_size < 1 || options.prefetch < 0 || options.prefetch > kPrefetchMost) {
         diagnostics.error(
@@ -193,8 +194,8 @@ bool check_options(const Dataset& dataset, const LoaderOptions& options, Diagnos
 /// What the consumer and the thread share. Under the mutex are `ready` and `stopping` only: an
 /// entry belongs to the thread until it is counted in `ready`, then to the consumer until it is
 /// given back.
-struct Loader::State {
-    State(Dataset data, const LoaderOptions& how)
+struct Loader::Ring {
+    Ring(Dataset data, const LoaderOptions& how)
         : dataset(std::move(data)),
           options(how),
           prefetch(in_memory(dataset) ? 0 : options.prefetch),
@@ -207,12 +208,12 @@ struct Loader::State {
 
     const Dataset dataset;
     const LoaderOptions options;
-    const int prefetch;           ///< 0 = no thread
-    BatchMaker maker;             // the thread's while it runs
-    std::vector<RingEntry> ring;  // prefetch + 1 entries
-    Cursor cursor;                // of the batch that the consumer gets next
-    bool holds_batch = false;     // the consumer has ring[taken]
-    size_t taken = 0;             // entry that the consumer has or gets next
+    const int prefetch;              ///< 0 = no thread
+    BatchMaker maker;                // the thread's while it runs
+    std::vector<RingEntry> entries;  // prefetch + 1 entries
+    Cursor cursor;                   // of the batch that the consumer gets next
+    bool holds_batch = false;        // the consumer has entries[taken]
+    size_t taken = 0;                // entry that the consumer has or gets next
 
     std::thread thread;
     std::mutex mutex;
@@ -228,9 +229,9 @@ struct Loader::State {
     RingEntry& take();
 };
 
-void Loader::State::allocate_ring() {
-    ring.resize(static_cast<size_t>(prefetch) + 1);
-    for (RingEntry& entry : ring) {
+void Loader::Ring::allocate_ring() {
+    entries.resize(static_cast<size_t>(prefetch) + 1);
+    for (RingEntry& entry : entries) {
         entry.batch.indices.resize(static_cast<size_t>(options.batch_size));
         for (const FieldPtr& field : dataset.fields()) {
             entry.memory.push_back(allocate_floats(options.batch_size * field->elements()));
@@ -239,19 +240,19 @@ void Loader::State::allocate_ring() {
     }
 }
 
-void Loader::State::make(Cursor at, RingEntry& entry) {
+void Loader::Ring::make(Cursor at, RingEntry& entry) {
     const LoaderOptions::Moment begin = std::chrono::steady_clock::now();
     maker.make(at, entry);
     if (options.on_batch_made) options.on_batch_made(begin, std::chrono::steady_clock::now());
 }
 
-void Loader::State::start() {
+void Loader::Ring::start() {
     ready = 0;
     stopping = false;
     thread = std::thread([this, from = cursor, entry = taken] { run(from, entry); });
 }
 
-void Loader::State::stop() {
+void Loader::Ring::stop() {
     if (!thread.joinable()) return;
     {
         const std::lock_guard lock(mutex);
@@ -262,15 +263,15 @@ void Loader::State::stop() {
 }
 
 /// The thread: fills free entries in turn until told to stop, or until a batch cannot be made.
-void Loader::State::run(Cursor next, size_t entry) {
+void Loader::Ring::run(Cursor next, size_t entry) {
     for (;;) {
         {
             std::unique_lock lock(mutex);
-            changed.wait(lock, [&] { return stopping || ready < ring.size(); });
+            changed.wait(lock, [&] { return stopping || ready < entries.size(); });
             if (stopping) return;
         }
-        make(next, ring[entry]);
-        const bool failed = ring[entry].error.has_value();
+        make(next, entries[entry]);
+        const bool failed = entries[entry].error.has_value();
         {
             const std::lock_guard lock(mutex);
             ++ready;
@@ -278,61 +279,62 @@ void Loader::State::run(Cursor next, size_t entry) {
         changed.notify_all();
         if (failed) return;
         next = maker.after(next);
-        entry = (entry + 1) % ring.size();
+        entry = (entry + 1) % entries.size();
     }
 }
 
 /// Gives back the consumer's entry and waits for the next one.
-RingEntry& Loader::State::take() {
+RingEntry& Loader::Ring::take() {
     if (prefetch == 0) {
-        make(cursor, ring[0]);
+        make(cursor, entries[0]);
         maker.expect(maker.after(cursor));
-        return ring[0];
+        return entries[0];
     }
     if (!thread.joinable()) start();
     std::unique_lock lock(mutex);
     if (holds_batch) {
-        taken = (taken + 1) % ring.size();
+        taken = (taken + 1) % entries.size();
         --ready;
         holds_batch = false;
         changed.notify_all();
     }
     changed.wait(lock, [&] { return ready > 0; });
-    return ring[taken];
+    return entries[taken];
 }
 
-Loader::Loader(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Loader::Loader(std::unique_ptr<Ring> ring) : ring_(std::move(ring)) {}
 
-Loader::~Loader() { state_->stop(); }
+Loader::~Loader() { ring_->stop(); }
 
+/// All memory of the ring is taken here, so that training cannot fail on it later.
 Result<std::unique_ptr<Loader>> Loader::create(Dataset dataset, const LoaderOptions& options,
                                                Diagnostics& diagnostics) {
     if (!check_options(dataset, options, diagnostics)) return Failure{};
-    auto state = std::make_unique<State>(std::move(dataset), options);
+    auto ring = std::make_unique<Ring>(std::move(dataset), options);
     try {
-        state->allocate_ring();
+        ring->allocate_ring();
     } catch (const std::bad_alloc&) {
         diagnostics.error(DiagnosticKind::kTooLarge, {},
-                          "{} batches of {} examples do not fit into memory", state->prefetch + 1,
+                          "{} batches of {} examples do not fit into memory", ring->prefetch + 1,
                           options.batch_size);
         return Failure{};
     }
-    return std::unique_ptr<Loader>(new Loader(std::move(state)));
+    return std::unique_ptr<Loader>(new Loader(std::move(ring)));
 }
 
 bool Loader::deliver(size_t field, float* memory) {
-    if (state_->prefetch != 0) return false;
-    state_->ring[0].batch.fields.at(field) = memory;
+    if (ring_->prefetch != 0) return false;
+    ring_->entries[0].batch.fields.at(field) = memory;
     return true;
 }
 
-const Dataset& Loader::dataset() const { return state_->dataset; }
-const LoaderOptions& Loader::options() const { return state_->options; }
-int64_t Loader::batches_per_epoch() const { return state_->maker.batches_per_epoch(); }
-Cursor Loader::cursor() const { return state_->cursor; }
+const Dataset& Loader::dataset() const { return ring_->dataset; }
+const LoaderOptions& Loader::options() const { return ring_->options; }
+int64_t Loader::batches_per_epoch() const { return ring_->maker.batches_per_epoch(); }
+Cursor Loader::cursor() const { return ring_->cursor; }
 
 Result<const Batch*> Loader::next(Diagnostics& diagnostics) {
-    RingEntry& entry = state_->take();
+    RingEntry& entry = ring_->take();
     if (entry.bug) std::rethrow_exception(entry.bug);
     if (entry.error) {
         Diagnostic& error =
@@ -340,20 +342,20 @@ Result<const Batch*> Loader::next(Diagnostics& diagnostics) {
         if (!entry.error->help().empty()) error.help(entry.error->help());
         return Failure{};
     }
-    state_->holds_batch = true;
-    state_->cursor = state_->maker.after(state_->cursor);
+    ring_->holds_batch = true;
+    ring_->cursor = ring_->maker.after(ring_->cursor);
     return static_cast<const Batch*>(&entry.batch);
 }
 
 void Loader::seek(Cursor cursor) {
     GMC_CHECK(cursor.epoch >= 0 && cursor.batch >= 0, "seek to batch {} of epoch {}", cursor.batch,
               cursor.epoch);
-    state_->stop();
+    ring_->stop();
     if (cursor.batch >= batches_per_epoch()) cursor = {cursor.epoch + 1, 0};
-    state_->cursor = cursor;
+    ring_->cursor = cursor;
     // The thread starts with the next batch, in the entry that the consumer then takes first.
-    state_->holds_batch = false;
-    state_->taken = 0;
+    ring_->holds_batch = false;
+    ring_->taken = 0;
 }
 
 }  // namespace gmc::runtime

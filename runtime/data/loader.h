@@ -27,6 +27,7 @@ enum class LoaderMode {
     kEvaluate,  ///< in order, the last batch padded with copies of its last example
 };
 
+/// How batches are made. Two loaders with the same data and options give the same batches.
 struct LoaderOptions {
     int64_t batch_size = 128;
     LoaderMode mode = LoaderMode::kTrain;
@@ -51,6 +52,8 @@ struct Batch {
     std::vector<int64_t> indices;
 };
 
+/// Gives batches one after another. With `prefetch` a thread fills a ring of prefetch + 1 batches
+/// ahead of the caller, who holds one of them.
 class Loader {
   public:
     /// Errors: a batch size below 1, prefetch outside 0 to 64, fewer examples than one training
@@ -82,9 +85,9 @@ class Loader {
     void seek(Cursor cursor);
 
   private:
-    struct State;
-    explicit Loader(std::unique_ptr<State> state);
-    std::unique_ptr<State> state_;
+    struct Ring;
+    explicit Loader(std::unique_ptr<Ring> ring);
+    std::unique_ptr<Ring> ring_;
 };
 
 }  // namespace gmc::runtime

@@ -32,6 +32,7 @@ bool in_bounds(const char* what, int64_t value, int64_t least, int64_t most,
     return false;
 }
 
+/// Reports everything that is wrong, not only the first.
 bool check_options(bool pictures, const SyntheticOptions& options, Diagnostics& diagnostics) {
     bool good = in_bounds("count", options.count, 1, kCountMost, diagnostics);
     good &= in_bounds("first", options.first, 0, std::numeric_limits<int64_t>::max() - kCountMost,
@@ -84,6 +85,8 @@ Point swiss_roll_point(ExampleRandom& random) {
     return {(t * std::cos(t) + noise_x) / 7.5F, (t * std::sin(t) + noise_y) / 7.5F};
 }
 
+/// Example i depends on the seed and its number alone, so test data can continue the sequence of
+/// the training data.
 SyntheticFields make_points(std::string_view kind, const std::string& name,
                             const SyntheticOptions& options) {
     const std::optional<SyntheticModes> modes = synthetic_modes(kind);
@@ -115,6 +118,8 @@ SyntheticFields make_points(std::string_view kind, const std::string& name,
 
 }  // namespace
 
+/// 8 points on a circle of radius 2, or 25 in a square from -4 to 4, with normal noise of sigma
+/// around each: far enough apart that the modes do not touch.
 std::optional<SyntheticModes> synthetic_modes(std::string_view kind) {
     SyntheticModes modes;
     if (kind == "ring") {

@@ -28,6 +28,7 @@ bool all_finite(const std::vector<double>& numbers) {
     return true;
 }
 
+/// Smallest, largest and mean are of finite numbers only; the others are counted.
 TensorStatistics statistics_of(const std::string& name, const ReferenceTensor& tensor) {
     TensorStatistics out{"%" + name, ir::to_string(tensor.type)};
     out.count = static_cast<int64_t>(tensor.data.size());

@@ -61,7 +61,7 @@ Result<ArrayFile> ArrayFile::open(const std::string& format, const std::string& 
         Result<ZipEntry> entry = ZipEntry::open(path, key, diagnostics);
         if (!entry) return Failure{};
         file.header_.path = entry->name();
-        file.inside_ = entry->name().substr(path.size() + 1);
+        file.inside_ = entry->inside();
         file.compressed_ = entry->is_compressed();
         most = entry->content_bytes_most();
         take(entry.take());

@@ -10,6 +10,8 @@
 
 namespace gmc::runtime {
 
+/// One interface for idx, npy and npz. The header is read when the file is opened, values
+/// afterwards from the first to the last.
 class ArrayFile {
   public:
     /// Opens the file and reads its header. `format` is "idx", "npy" or "npz"; `key` says which

@@ -95,6 +95,11 @@ std::string ArrayHeader::describe() const {
     return fmt::format("{} {}", fmt::join(dimensions, " x "), type->name);
 }
 
+std::string describe_examples(const std::vector<int64_t>& shape) {
+    return shape.empty() ? "one number per example"
+                         : fmt::format("examples of shape [{}]", fmt::join(shape, ", "));
+}
+
 uint64_t ArrayHeader::value_index(uint64_t example, uint64_t at) const {
     if (!column_major) return example * example_values() + at;
     // Row-major, the last dimension of `at` runs fastest; in the file it is the slowest.

@@ -20,8 +20,9 @@ namespace gmc::runtime {
 /// Reads up to so many bytes; fewer only at the end, as ByteSource::read does.
 using ReadBytes = std::function<Result<size_t>(void*, size_t, Diagnostics&)>;
 
+/// What a file of numbers says about itself, whatever its format.
 struct ArrayHeader {
-    std::string path;  ///< "a.npy", or "a.npz:x.npy"; for errors
+    std::string path;  ///< "a.npy", or "a.npz:x"; for errors
     const ValueType* type = nullptr;
     std::vector<uint64_t> dimensions;  ///< the first counts examples; none is 0
     uint64_t header_bytes = 0;         ///< the values begin here
@@ -48,6 +49,9 @@ struct ArrayHeader {
     /// May an example be read as `shape`? Its sizes other than 1 have to be the same ones.
     bool can_be(const std::vector<int64_t>& shape) const;
 };
+
+/// "examples of shape [28, 28, 1]"; "one number per example" for {}.
+std::string describe_examples(const std::vector<int64_t>& shape);
 
 /// Reads a header into `header`, whose path is set. Errors (kBadFile) name the offset: another
 /// format, a broken header, a type that is not read, an array without examples.

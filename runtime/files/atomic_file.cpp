@@ -144,6 +144,8 @@ bool write_file_atomically(const std::string& path, std::string_view bytes,
     return file && file->write(bytes, diagnostics) && file->commit(diagnostics);
 }
 
+/// Reads as many bytes as the file had when it was opened: one that grows meanwhile is read up to
+/// there, one that shrinks up to its new end. The limit is looked at before memory is taken.
 Result<std::string> read_whole_file(const std::string& path, uint64_t bytes_most,
                                     Diagnostics& diagnostics) {
     const auto bad = [&](const char* reason) {

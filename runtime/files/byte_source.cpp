@@ -161,6 +161,8 @@ void ByteSource::report_gzip(const char* adjective, const char* reason,
         .help("`gzip -t` says the same; fetch or copy the file again");
 }
 
+/// Whether a file is gzip was found by reading its beginning, which cannot be put back into every
+/// file; so the bytes that were read for that are handed out first.
 Result<size_t> ByteSource::read_plain(uint8_t* dst, size_t size, Diagnostics& diagnostics) {
     inflate_state& begin = stream_->inflate;  // what was read to look for gzip
     size_t done = std::min<size_t>(size, begin.avail_in);

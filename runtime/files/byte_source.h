@@ -19,6 +19,8 @@ struct RegularFile {
 /// Errors (kBadFile): cannot be opened, no regular file (a pipe would block, a device never end).
 Result<RegularFile> open_regular_file(const std::string& path, Diagnostics& diagnostics);
 
+/// A file that is read once from the beginning to the end. For reading at any place see
+/// random_bytes.h.
 class ByteSource {
   public:
     /// Opens a regular file; gzip is recognised by its content, not by its name.

@@ -45,6 +45,8 @@ bool natural_less(std::string_view a, std::string_view b) {
     return a.empty();
 }
 
+/// Folders that begin with a dot are left out, as they hold caches and previews. The order decides
+/// the numbers of classes, so it must not be that of the file system.
 Result<std::vector<std::string>> list_class_folders(const std::string& path,
                                                     Diagnostics& diagnostics) {
     namespace fs = std::filesystem;

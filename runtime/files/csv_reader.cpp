@@ -37,8 +37,23 @@ int CsvReader::peek(Diagnostics& diagnostics) {
     buffer_.resize(got ? *got : 0);
     at_ = 0;
     if (!started_ && buffer_.starts_with(kByteOrderMark)) at_ = kByteOrderMark.size();
+    if (!started_) check_text(diagnostics);
     started_ = true;
     return at_ < buffer_.size() ? static_cast<unsigned char>(buffer_[at_]) : kEnd;
+}
+
+/// Reports a file that is no text, or not in UTF-8, as far as its beginning says.
+void CsvReader::check_text(Diagnostics& diagnostics) {
+    const bool wide = buffer_.starts_with("\xff\xfe") || buffer_.starts_with("\xfe\xff");
+    const size_t zero = buffer_.find('\0');
+    if (!wide && zero == std::string::npos) return;
+    diagnostics
+        .error(DiagnosticKind::kBadFile, {}, "`{}` is {}", path(),
+               wide ? "UTF-16" : fmt::format("no text: byte {} is 0x00", zero))
+        .help(wide ? "save it as UTF-8" : "a table is text, with a row per line");
+    buffer_.clear();
+    at_ = 0;
+    failed_ = true;
 }
 
 int CsvReader::get(Diagnostics& diagnostics) {

@@ -39,6 +39,7 @@ class CsvReader {
     /// The next byte, or -1 at the end and after an error.
     int get(Diagnostics& diagnostics);
     int peek(Diagnostics& diagnostics);
+    void check_text(Diagnostics& diagnostics);
     bool read_quoted(std::string& cell, Diagnostics& diagnostics);
     void read_plain(std::string& cell, Diagnostics& diagnostics);
 

@@ -39,6 +39,9 @@ struct Stream {
     bool good;
 };
 
+/// Reads deflated contents at any place. `index` goes through all of them once and sets points;
+/// `read` begins at the last point before its place. A point costs 32 KB before it is compressed
+/// itself, and lies about a megabyte behind the one before.
 class DeflatedBytes final : public RandomBytes {
   public:
     DeflatedBytes(std::unique_ptr<RandomBytes> packed, std::string name)
@@ -152,6 +155,8 @@ bool DeflatedBytes::begin_at(const Point& point, Stream& stream, Diagnostics& di
            inflateSetDictionary(&stream.z, window.data(), kWindowBytes) == Z_OK;
 }
 
+/// Works with buffers of its own, so several threads can read at once. What is dropped goes into a
+/// small buffer over and over, since nobody wants it.
 bool DeflatedBytes::inflate_from(const Point& point, uint64_t skip, uint8_t* dst, size_t size,
                                  Diagnostics& diagnostics) {
     Stream stream(kRawDeflate);
@@ -190,6 +195,8 @@ bool DeflatedBytes::inflate_from(const Point& point, uint64_t skip, uint8_t* dst
     return true;
 }
 
+/// A read across several points is done in pieces, each from its own point; then no piece inflates
+/// more than a megabyte that it drops.
 Result<size_t> DeflatedBytes::read(uint64_t offset, void* dst, size_t size,
                                    Diagnostics& diagnostics) {
     if (offset >= contents_bytes_) return size_t{0};

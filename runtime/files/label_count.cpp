@@ -57,6 +57,8 @@ std::vector<int64_t> LabelCount::missing(int64_t classes) const {
     return out;
 }
 
+/// Three causes, three remedies: `count` left only the first examples of sorted data; labels that
+/// count from 1; labels with gaps.
 bool warn_of_missing(const LabelCount& labels, int64_t classes, const std::string& what, bool cut,
                      Span span, Diagnostics& diagnostics) {
     const std::vector<int64_t> missing = labels.missing(classes);

@@ -76,12 +76,25 @@ bool NpyReader::read_exactly(char* dst, size_t size, size_t offset) {
     return *got == size || bad(offset + *got, "the file ends within its header");
 }
 
+/// What a file is likely to be that was given for a .npy, and what helps.
+const char* likely_kind(std::string_view start) {
+    if (start.starts_with("PK")) return "; it looks like a zip, which `npz:` reads";
+    if (start.starts_with("\x89HDF")) return "; it looks like HDF5: save its array by `np.save`";
+    if (start.starts_with("\x80")) return "; it looks like a pickle: save arrays by `np.save`";
+    if (start.starts_with(std::string_view("\0\0", 2))) return "; it looks like idx: `idx: FILE`";
+    const bool text = std::all_of(start.begin(), start.end(), [](unsigned char c) {
+        return c >= 0x20 || c == '\n' || c == '\r' || c == '\t';
+    });
+    return text && !start.empty() ? "; it looks like text: `csv:` reads tables" : "";
+}
+
 bool NpyReader::read_preamble() {
     char start[8];
     Result<size_t> got = read_(start, sizeof start, diagnostics_);
     if (!got) return false;
     if (*got < sizeof start || std::string_view(start, kMagic.size()) != kMagic)
-        return bad(0, "not a .npy file, which starts with 0x93 and `NUMPY`");
+        return bad(0, "not a .npy file, which starts with 0x93 and `NUMPY`{}",
+                   likely_kind({start, std::min<size_t>(*got, sizeof start)}));
     const int major = static_cast<unsigned char>(start[6]);
     const int minor = static_cast<unsigned char>(start[7]);
     if (major < 1 || major > 3 || minor != 0)

@@ -89,6 +89,8 @@ Result<std::unique_ptr<RandomBytes>> open_plain_bytes(const std::string& path,
     return std::unique_ptr<RandomBytes>(std::make_unique<PlainBytes>(path, file->descriptor));
 }
 
+/// The entry is opened compressed (ZIP_FL_COMPRESSED): libzip can seek in raw bytes, but would
+/// inflate from the beginning for each read of contents.
 Result<std::unique_ptr<RandomBytes>> open_zip_bytes(const std::string& path,
                                                     const std::string& inside,
                                                     Diagnostics& diagnostics) {

@@ -13,6 +13,7 @@
 
 namespace gmc::runtime {
 
+/// Bytes that can be read at any place, by any thread.
 class RandomBytes {
   public:
     virtual ~RandomBytes() = default;

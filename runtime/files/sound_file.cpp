@@ -28,6 +28,7 @@ bool has_sound_name(std::string_view path) {
 
 #ifdef GMC_WITH_SNDFILE
 
+/// libsndfile's file, closed with the object.
 struct SoundFile::Handle {
     SNDFILE* file = nullptr;
     ~Handle() { sf_close(file); }

@@ -89,6 +89,8 @@ void Table::expand(const float* cells, float* values) const {
     }
 }
 
+/// Goes through the values of a row column by column, with a second pointer for the masks, which
+/// stand together at the end of the row.
 std::vector<std::string> Table::texts(const float* values) const {
     const auto masks = std::count_if(columns.begin(), columns.end(),
                                      [](const TableColumn& column) { return column.masked; });
@@ -109,6 +111,8 @@ std::vector<std::string> Table::texts(const float* values) const {
     return texts;
 }
 
+/// In brackets the places of the column's values in an example, by which errors and maps of scores
+/// speak.
 std::vector<std::string> Table::describe() const {
     std::vector<std::string> lines;
     int64_t first = 0;
@@ -132,6 +136,7 @@ std::vector<std::string> Table::describe() const {
     return lines;
 }
 
+/// Keys are in the order of the alphabet, so the same table is the same text.
 std::string Table::to_text() const {
     Json list = Json::array();
     for (const TableColumn& c : columns)
@@ -155,6 +160,8 @@ std::string Table::to_text() const {
     return all.dump();
 }
 
+/// The text comes out of a .gmc file, which others may have written: everything is checked, and
+/// whatever is missing or of another type makes it none of ours.
 std::optional<Table> Table::parse(const std::string& text) {
     const std::optional<Json> parsed = Json::parse(text);
     if (!parsed) return std::nullopt;

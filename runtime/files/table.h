@@ -16,6 +16,8 @@ enum class ColumnKind { kNumber, kCategory, kIgnored };
 /// Numbers become (x - mean) / deviation, are mapped from [low, high] to a range, or stay.
 enum class ColumnScale { kStandard, kRange, kNone };
 
+/// What was found about one column, from the training data alone; test data are read by the same
+/// numbers.
 struct TableColumn {
     std::string name;
     ColumnKind kind = ColumnKind::kNumber;
@@ -29,6 +31,8 @@ struct TableColumn {
     int64_t width() const;
 };
 
+/// How a file of rows becomes examples of numbers, and back. Row "31, red" with a standardized
+/// number and three colours becomes (0.4, 1, 0, 0).
 struct Table {
     CsvFormat format;
     double range_low = 0, range_high = 1;  ///< of ColumnScale::kRange

@@ -59,15 +59,34 @@ bool has_decimal_comma(const Rows& rows) {
 /// Texts above numbers are names; so are texts above texts, if no two are the same.
 bool has_header(const Rows& rows, char decimal) {
     const std::vector<std::string>& first = rows.front();
-    for (const std::string& cell : first)
-        if (is_missing(cell) || parse_cell(cell, decimal)) return false;
-    return std::set<std::string>(first.begin(), first.end()).size() == first.size();
+    const auto is_number = [&](const std::string& cell) {
+        return parse_cell(cell, decimal).has_value();
+    };
+    if (std::any_of(first.begin(), first.end(), is_number)) return false;
+    for (size_t i = 0; i < first.size(); ++i)
+        if (!is_missing(first[i]) && rows.size() > 1 &&
+            std::all_of(rows.begin() + 1, rows.end(),
+                        [&](const auto& row) { return i < row.size() && is_number(row[i]); }))
+            return true;
+    return std::none_of(first.begin(), first.end(), is_missing) &&
+           std::set<std::string>(first.begin(), first.end()).size() == first.size();
+}
+
+/// `1,000`, `12 %`, `$3.50`, `2020-01-31`: mostly digits, with one in front.
+bool looks_like_number(const std::string& text) {
+    size_t digits = 0, characters = 0, before = 0;
+    for (const char c : text) {
+        const bool digit = c >= '0' && c <= '9';
+        if (digit && digits++ == 0) before = characters;
+        if ((static_cast<unsigned char>(c) & 0xc0) != 0x80) ++characters;  // no later byte of one
+    }
+    return digits > 0 && before <= 1 && 2 * digits > characters;
 }
 
 /// What was seen in a column.
 struct Found {
     bool all_numbers = true;
-    int64_t numbers = 0;
+    int64_t numbers = 0, nearly_numbers = 0;
     double mean = 0, squares = 0, low = 0, high = 0;
     int decimals = 0;
     int64_t missing = 0, missing_line = 0;
@@ -83,6 +102,7 @@ struct Found {
         if (texts.size() <= kCategoriesMost) texts.insert(cell);
         const std::optional<double> number = parse_cell(cell, decimal);
         if (!number) {
+            nearly_numbers += looks_like_number(cell) ? 1 : 0;
             if (all_numbers) {
                 text = cell;
                 text_line = line;
@@ -168,8 +188,9 @@ class Finder {
 
     void name_columns(const std::vector<std::string>& first) {
         for (size_t i = 0; i < first.size(); ++i)
-            table_.columns.emplace_back().name =
-                table_.format.header ? first[i] : fmt::format("c{}", i + 1);
+            table_.columns.emplace_back().name = table_.format.header && !is_missing(first[i])
+                                                     ? first[i]
+                                                     : fmt::format("c{}", i + 1);
         found_.resize(first.size());
     }
 
@@ -203,8 +224,9 @@ class Finder {
             if (!*more) break;
             if (cells.size() != found_.size()) {
                 diagnostics_.error(DiagnosticKind::kBadFile, {},
-                                   "`{}`:{} has {} cells, but the first row has {}", path_,
-                                   reader->line(), cells.size(), found_.size());
+                                   "`{}`:{} has {} cell{}, but the first row has {}", path_,
+                                   reader->line(), cells.size(), cells.size() == 1 ? "" : "s",
+                                   found_.size());
                 return false;
             }
             if (first && table_.format.header) continue;
@@ -233,10 +255,15 @@ class Finder {
             return error(found.missing_line,
                          fmt::format("the column `{}` has nothing here, and in {} of {} rows",
                                      column.name, found.missing, table_.rows),
-                         "`missing: mask` marks such cells, `columns: {NAME: ignore}` leaves a "
-                         "column out");
+                         fmt::format("`missing: mask` marks such cells, `columns: {{{}: ignore}}` "
+                                     "leaves the column out",
+                                     column.name));
         column.masked = found.missing > 0;
-        if (column.kind == ColumnKind::kCategory) return settle_category(column, found);
+        if (column.kind == ColumnKind::kCategory) {
+            settle_category(column, found);
+            if (!said.kind && !column.categories.empty()) warn_of_category(column, found);
+            return;
+        }
         if (!found.all_numbers)
             return error(
                 found.text_line,
@@ -244,7 +271,7 @@ class Finder {
                 "`decimal: \",\"` reads 3,14");
         if (found.numbers == 0)
             return error(found.missing_line, fmt::format("the column `{}` is empty", column.name),
-                         "`columns: {NAME: ignore}` leaves a column out");
+                         fmt::format("`columns: {{{}: ignore}}` leaves it out", column.name));
         column.mean = found.mean;
         column.deviation = std::sqrt(found.squares / static_cast<double>(found.numbers));
         column.low = found.low;
@@ -252,12 +279,34 @@ class Finder {
         column.decimals = found.decimals;
     }
 
+    /// A category that nobody asked for, and hardly meant: numbers that are written in another way
+    /// or miss here and there, and names of rows.
+    void warn_of_category(const TableColumn& column, const Found& found) {
+        constexpr int64_t kRowsFewest = 10;  // below, every text may be another by chance
+        const int64_t cells = table_.rows - found.missing;
+        const auto warn = [&](const std::string& text) {
+            diagnostics_
+                .warning(DiagnosticKind::kBadValue, {}, "`{}`:{}: {}", path_, found.text_line, text)
+                .help(fmt::format("`columns: {{{}: ignore}}` leaves it out, `{}: category` says "
+                                  "that it is meant",
+                                  column.name, column.name));
+        };
+        if (2 * (found.numbers + found.nearly_numbers) > cells)
+            warn(fmt::format("`{}` is no number, so the column `{}` is a category of {} texts",
+                             found.text, column.name, found.texts.size()));
+        else if (cells >= kRowsFewest && static_cast<int64_t>(found.texts.size()) == cells)
+            warn(fmt::format("the column `{}` has another text in each row, as names have",
+                             column.name));
+    }
+
     void settle_category(TableColumn& column, const Found& found) {
         if (found.texts.size() > kCategoriesMost)
             return error(found.text_line,
                          fmt::format("the column `{}` has more than {} different texts",
                                      column.name, kCategoriesMost),
-                         "`columns: {NAME: ignore}` leaves out what is no category, such as names");
+                         fmt::format("`columns: {{{}: ignore}}` leaves out what is no category, "
+                                     "such as names",
+                                     column.name));
         column.categories.assign(found.texts.begin(), found.texts.end());
     }
 

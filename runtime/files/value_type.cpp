@@ -48,6 +48,7 @@ void convert_words(const uint8_t* src, size_t count, float* dst) {
     }
 }
 
+/// A type of NumPy in both byte orders.
 struct Row {
     std::string_view code;  ///< NumPy's, without the byte order
     ValueType little, big;

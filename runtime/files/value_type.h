@@ -9,6 +9,8 @@ namespace gmc::runtime {
 
 enum class NumberKind : uint8_t { kBool, kUnsigned, kSigned, kFloat };
 
+/// A type of stored numbers, and how it becomes float. The objects lie in tables and live as long
+/// as the program, one per type and byte order.
 struct ValueType {
     const char* name;  ///< "u8", "f32", "bool"
     NumberKind kind;

@@ -62,6 +62,8 @@ std::string choose(const std::string& path, const std::string& key,
 void ZipEntry::CloseArchive::operator()(void* archive) const { zip_discard(as_zip(archive)); }
 void ZipEntry::CloseFile::operator()(void* file) const { zip_fclose(as_file(file)); }
 
+/// How long the contents may be is bounded twice, by the size that the archive claims and by what
+/// deflate can make of the bytes that are there; a reader then refuses a header that promises more.
 Result<ZipEntry> ZipEntry::open(const std::string& path, const std::string& key,
                                 Diagnostics& diagnostics) {
     // Opened as a plain file first: "not there" and "a directory" then read as for other files.
@@ -85,8 +87,8 @@ Result<ZipEntry> ZipEntry::open(const std::string& path, const std::string& key,
     }
     const std::string array = choose(path, key, array_names(archive), diagnostics);
     if (array.empty()) return Failure{};
-    const std::string inside = array + std::string(kSuffix);
-    entry.name_ = fmt::format("{}:{}", path, inside);
+    const std::string& inside = entry.inside_ = array + std::string(kSuffix);
+    entry.name_ = fmt::format("{}:{}", path, array);
     zip_stat_t stat;
     if (zip_stat(archive, inside.c_str(), 0, &stat) != 0)
         return bad(entry.name_, zip_strerror(archive));

@@ -10,6 +10,7 @@
 
 namespace gmc::runtime {
 
+/// The contents of one array in an .npz, read from beginning to end.
 class ZipEntry {
   public:
     /// Opens the entry `key`.npy of the zip; with an empty key, the only .npy of it. Errors:
@@ -18,8 +19,10 @@ class ZipEntry {
     static Result<ZipEntry> open(const std::string& path, const std::string& key,
                                  Diagnostics& diagnostics);
 
-    /// "file.npz:x_train.npy", for errors.
+    /// "file.npz:x_train", for errors.
     const std::string& name() const { return name_; }
+    /// The entry, "x.npy".
+    const std::string& inside() const { return inside_; }
     bool is_compressed() const { return compressed_; }
     /// The contents are no longer than this, whatever the zip's directory says.
     uint64_t content_bytes_most() const { return content_bytes_most_; }
@@ -38,7 +41,7 @@ class ZipEntry {
 
     ZipEntry() = default;
 
-    std::string name_;
+    std::string name_, inside_;
     bool compressed_ = false;
     uint64_t content_bytes_most_ = 0;
     uint64_t offset_ = 0;

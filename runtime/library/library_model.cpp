@@ -65,6 +65,8 @@ LibraryModel::LibraryModel(TrainedModel trained, int threads)
         if (!function.is_body && maps_rows(module, function)) add_function(function);
 }
 
+/// Inputs that are fields get the field's name and range; all others are noise, which may be left
+/// to the library.
 void LibraryModel::add_function(const ir::Function& function) {
     const ir::Module& module = trained_.model->module();
     RowFunction& row = functions_.emplace_back();
@@ -90,6 +92,8 @@ void LibraryModel::add_function(const ir::Function& function) {
         row.outputs.push_back({result.name, shape_of_example(function.type(result.value)), {}, {}});
 }
 
+/// The C structs point into names and shapes of C++ objects, so they are filled only when no vector
+/// moves any more.
 Result<std::unique_ptr<LibraryModel>> LibraryModel::load(const std::string& path,
                                                          const std::string& run,
                                                          const std::string& checkpoint, int threads,

@@ -13,6 +13,9 @@
 
 namespace gmc::runtime {
 
+/// A trained model behind the C interface. It has only those functions of the model that work row
+/// by row, since a caller gives as many examples as he likes, and the compiled batch is not his
+/// business.
 class LibraryModel {
   public:
     struct Port {

@@ -156,6 +156,8 @@ MemoryLimit memory_limit(const std::string& root) {
     return limit;
 }
 
+uint64_t memory_for_data() { return static_cast<uint64_t>(memory_limit().bytes / 4); }
+
 MemoryLimit memory_of_machine(const std::string& root) {
     MemoryLimit limit{kNoLimit, ""};
     lower(limit, meminfo(root, "MemTotal:"), "this machine has {} of memory");

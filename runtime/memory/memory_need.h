@@ -26,6 +26,8 @@ struct MemoryLimit {
 /// around them as well), `ulimit -v` and `ulimit -d` allow. Tests name the folder of another /proc
 /// and /sys.
 MemoryLimit memory_limit(const std::string& root = "");
+/// How much of that a field of data may take to keep what it has read: a quarter.
+uint64_t memory_for_data();
 /// The least of what the machine has in all and its control groups allow, whatever runs now.
 MemoryLimit memory_of_machine(const std::string& root = "");
 

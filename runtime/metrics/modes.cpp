@@ -7,6 +7,7 @@
 
 namespace gmc::runtime {
 
+/// Every point is compared with every centre, of which there are 25 at most.
 ModeCoverage mode_coverage(std::span<const float> points, const SyntheticModes& modes) {
     const auto count = static_cast<int64_t>(points.size() / 2);
     GMC_CHECK(count > 0 && points.size() % 2 == 0 && !modes.centres.empty(),

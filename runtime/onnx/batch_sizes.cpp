@@ -333,6 +333,11 @@ std::string to_string(const Size& size) {
     return size.fixed == 0 ? out : fmt::format("{}{:+}", out, size.fixed);
 }
 
+/// 1. Every size of every value becomes an unknown; inputs of data and noise begin with the batch,
+///    states are fixed.
+/// 2. The rules of the ops tie sizes together, until nothing new follows.
+/// 3. If sizes contradict each other, or a mean over the batch divides by a plain number, no axis
+///    may grow, and the reason is kept.
 BatchSizes::BatchSizes(const Function& function, int64_t batch) : batch_(batch) {
     Solver solver(function, batch);
     std::vector<const Operation*> operations;

@@ -25,6 +25,9 @@ using Sizes = std::vector<Size>;
 /// "28", "batch", "2*batch" or "batch+1".
 std::string to_string(const Size& size);
 
+/// Finds which axes grow with the batch: a compiled function has plain numbers there, while an ONNX
+/// model should take any number of examples. Sizes are solved for as fixed + per_batch * batch, op
+/// by op.
 class BatchSizes {
   public:
     /// Finds the sizes of a function compiled for `batch` examples.

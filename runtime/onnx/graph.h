@@ -15,11 +15,13 @@ namespace gmc::onnx {
 /// Numbers of TensorProto.DataType.
 enum class ElementType : int32_t { kFloat = 1, kInt64 = 7, kBool = 9, kBfloat16 = 16 };
 
+/// An attribute of a node: a number, or a list of integers. gmc writes no others.
 struct Attribute {
     std::string name;
     std::variant<int64_t, float, std::vector<int64_t>> value;
 };
 
+/// One op of ONNX.
 struct Node {
     std::string op;  ///< "Conv"
     std::vector<std::string> inputs;
@@ -44,6 +46,7 @@ struct ValueInfo {
     std::string doc;
 };
 
+/// A function: what it takes, its constants, its ops, what it gives.
 struct Graph {
     std::string name, doc;
     std::vector<ValueInfo> inputs, outputs;
@@ -51,6 +54,7 @@ struct Graph {
     std::vector<Node> nodes;  ///< in an order in which every input comes before its use
 };
 
+/// The whole file.
 struct Model {
     Graph graph;
     std::string producer_version, doc;

@@ -15,6 +15,7 @@ namespace gmc::onnx {
 using ir::kNone;
 using ir::ValueId;
 
+/// A module that is not trained has no batch size; 1 then stands for it.
 Lowering::Lowering(const Source& source, Noise noise)
     : source_(source),
       noise_(noise),

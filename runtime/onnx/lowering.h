@@ -33,6 +33,8 @@ struct Source {
     double step = 0, epoch = 0;  ///< of the run: what the ops `step` and `epoch` give
 };
 
+/// Turns one function into a graph. The overloads of `lower` (rules_*.cpp) have one rule per op of
+/// the IR; they read the op at hand and make nodes through the functions below.
 class Lowering {
   public:
     Lowering(const Source& source, Noise noise);

@@ -22,6 +22,7 @@ const char* noise_doc(bool normal) {
 
 }  // namespace
 
+/// What an input has to be filled with, for those who use the ONNX model without gmc.
 std::string Lowering::input_doc(const ir::Input& input) const {
     switch (input.source.kind) {
         case InputSource::Kind::kNormal:

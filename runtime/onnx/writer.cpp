@@ -33,6 +33,7 @@ void write_entry(Builder<Parent>& parent, Parent tag, const std::string& key,
     entry.add_string(field::Entry::kValue, value);
 }
 
+/// ONNX wants the type of an attribute beside its value.
 void write_attribute(Builder<field::Node>& node, const Attribute& attribute) {
     auto out = nested<field::Attribute>(node, field::Node::kAttribute);
     out.add_string(field::Attribute::kName, attribute.name);
@@ -62,6 +63,8 @@ void write_node(Builder<field::Graph>& graph, const Node& node) {
     add_text(out, field::Node::kDoc, node.doc);
 }
 
+/// A size that grows with the batch is written as a name, which readers take for "any number, the
+/// same wherever this name stands".
 void write_value(Builder<field::Graph>& graph, field::Graph tag, const ValueInfo& value) {
     auto out = nested<field::Value>(graph, tag);
     out.add_string(field::Value::kName, value.name);
@@ -127,6 +130,8 @@ std::vector<int64_t> integers(const Node& node, const std::string& name) {
     return {};
 }
 
+/// With `external`, the bytes of the weights go into a second file of that name, beside the model:
+/// files of protobuf end at 2 GB.
 ModelBytes model_bytes(const Model& model, const std::string& external) {
     ModelBytes bytes;
     Builder<field::Model> out(bytes.model);

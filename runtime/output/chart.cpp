@@ -21,6 +21,8 @@ constexpr int64_t kBorder = 64, kBelow = 24, kLegendLine = 14, kTop = 8;
 /// and the share of the extent that is left free above and below.
 constexpr double kLinesAbout = 6, kLine = 0.9, kThin = 0.5, kMargin = 0.05;
 
+constexpr const char* kXName = "step";
+
 Colour colour_of(size_t curve) { return kPalette[curve % std::size(kPalette)]; }
 
 /// Half way to white.
@@ -64,13 +66,31 @@ struct Frame {
     }
 };
 
-/// Lines at round numbers; of logarithms at powers of ten, or at round powers when there are few.
+/// About kLinesAbout round numbers from `low` to `high`.
+std::vector<double> round_numbers(double low, double high) {
+    std::vector<double> out;
+    const double step = round_step(high - low, kLinesAbout);
+    for (double i = std::ceil(low / step); i * step <= high; ++i) out.push_back(i * step + 0.0);
+    return out;
+}
+
+/// The same of values on a logarithmic axis, from 10^low to 10^high: 1, 2 and 5 times powers of ten
+/// where they are few.
+std::vector<double> round_powers(double low, double high) {
+    if (high - low < 1) return round_numbers(std::pow(10, low), std::pow(10, high));
+    std::vector<double> out;
+    for (double power = std::floor(low); power <= high; ++power)
+        for (const double factor : {1.0, 2.0, 5.0})
+            if (const double value = factor * std::pow(10, power);
+                (factor == 1 || high - low < 3) && std::log10(value) >= low &&
+                std::log10(value) <= high)
+                out.push_back(value);
+    return out;
+}
+
 void axes(const Frame& frame, Image& image) {
-    const auto each = [](double low, double high, auto&& use) {
-        const double step = round_step(high - low, kLinesAbout);
-        for (double i = std::ceil(low / step); i * step <= high; ++i) use(i * step + 0.0);
-    };
-    each(frame.left, frame.right, [&](double x) {
+    draw_text(kXName, frame.top + frame.height + 8, kBorder - 8 - text_width(kXName, 1), 1, image);
+    for (const double x : round_numbers(frame.left, frame.right)) {
         const auto column = static_cast<int64_t>(frame.at(x, frame.low).x);
         const std::string label = fmt::format("{:.6g}", x);
         fill(frame.top, column, frame.height, 1, kGridColour, image);
@@ -78,14 +98,15 @@ void axes(const Frame& frame, Image& image) {
                   std::clamp<int64_t>(column - text_width(label, 1) / 2, 0,
                                       image.width - text_width(label, 1)),
                   1, image);
-    });
-    each(frame.low, frame.high, [&](double y) {
-        const auto row = static_cast<int64_t>(frame.at(frame.left, y).y);
-        const std::string label = fmt::format("{:.3g}", frame.logarithmic ? std::pow(10, y) : y);
+    }
+    for (const double y : frame.logarithmic ? round_powers(frame.low, frame.high)
+                                            : round_numbers(frame.low, frame.high)) {
+        const auto row = static_cast<int64_t>(frame.at(frame.left, frame.scaled(y)).y);
+        const std::string label = fmt::format("{:.3g}", y);
         fill(row, kBorder, 1, frame.width, kGridColour, image);
         draw_text(label, row - kGlyphHeight / 2,
                   std::max<int64_t>(0, kBorder - 8 - text_width(label, 1)), 1, image);
-    });
+    }
     for (const int64_t offset : {int64_t{0}, frame.width})
         fill(frame.top, kBorder + offset, frame.height + 1, 1, kFrameColour, image);
     for (const int64_t offset : {int64_t{0}, frame.height})

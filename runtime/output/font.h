@@ -15,8 +15,7 @@ constexpr int64_t kGlyphWidth = 5;
 int64_t text_width(std::string_view text, int64_t scale);
 
 /// Draws one line of text in black, with its top left corner at (top, left); what lies outside of
-/// the image is cut off. Letters are drawn as capitals, characters without a glyph as a filled
-/// block.
+/// the image is cut off. Characters without a glyph are a filled block.
 void draw_text(std::string_view text, int64_t top, int64_t left, int64_t scale, Image& image);
 
 }  // namespace gmc::runtime

@@ -1,7 +1,7 @@
 // The log of a run, metrics.jsonl: one JSON object per line, which scripts can read as soon as it
 // is written.
-//   {"step":100,"epoch":0,"images_per_s":41250.5,"loss":0.6931472}
-//   {"step":200,"epoch":0,"images_per_s":41301.2,"loss":null,"nonfinite":{"loss":"nan"}}
+//   {"step":100,"epoch":0,"examples_per_s":41250.5,"loss":0.6931472}
+//   {"step":200,"epoch":0,"examples_per_s":41301.2,"loss":null,"nonfinite":{"loss":"nan"}}
 #pragma once
 
 #include <cstdint>

@@ -56,7 +56,7 @@ std::string progress_line(const ProgressState& state, double seconds_left, size_
     for (const auto& [name, value] : state.values)
         values.push_back(fmt::format("  {} {:.4g}", name, value));
     std::string speed;
-    if (state.images_per_s > 0) speed = fmt::format("  {:.0f} images/s", state.images_per_s);
+    if (state.examples_per_s > 0) speed = fmt::format("  {:.0f} examples/s", state.examples_per_s);
     std::string left;
     if (seconds_left >= 0) left = fmt::format("  {} left", duration_text(seconds_left));
 

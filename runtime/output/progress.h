@@ -1,6 +1,6 @@
 // Shows the progress of training: one line that is rewritten in place on a terminal, and a plain
 // line from time to time elsewhere (a log, a pipe).
-//   epoch 2/10  step 740/4680  loss 0.6931  kl 5.12  41250 images/s  3:21 left
+//   epoch 2/10  step 740/4680  loss 0.6931  kl 5.12  41250 examples/s  3:21 left
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,7 @@ struct ProgressState {
     /// Losses and metrics, the most important one first.
     std::vector<std::pair<std::string, double>> values;
     /// 0: not known yet.
-    double images_per_s = 0;
+    double examples_per_s = 0;
 };
 
 /// "0:07", "3:21", "1:02:09"; "?" for a duration that makes no sense.
@@ -41,7 +41,7 @@ class RateMeter {
     /// Counts `images` more, done by the time `now_s`, in seconds of any clock.
     void add(int64_t images, double now_s);
     /// 0 before the second call of add.
-    double images_per_s() const { return rate_; }
+    double examples_per_s() const { return rate_; }
 
   private:
     bool started_ = false;

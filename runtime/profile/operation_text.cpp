@@ -38,6 +38,9 @@ void OperationNames::note(const ir::Function& function, const ir::Operation& ope
     if (operation.location.known() && is_named(name)) names_.try_emplace(key(operation), name);
 }
 
+/// In this order: the name that the model gave the result; the parameters that it updates; the
+/// number of the result, with a named op of the same place in the model, since passes make several
+/// ops of one.
 std::string OperationNames::of(const ir::Function& function, const ir::Operation& operation) const {
     const std::string& name = function.values[operation.result()].name;
     if (is_named(name)) return "%" + name;

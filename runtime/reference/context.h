@@ -6,6 +6,7 @@
 
 namespace gmc::runtime {
 
+/// Refers to everything and owns nothing; it lives for one op.
 class ReferenceContext {
   public:
     ReferenceContext(const ir::Module& module, const ir::Function& function,

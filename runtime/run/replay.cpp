@@ -26,6 +26,10 @@ ReplayBatch keep(const Batch& batch, const Loader& loader) {
 
 }  // namespace
 
+/// When numbers stop being finite, the last states that are known to be good may be many steps old.
+/// So these steps are run again from there, with the states kept before each of them, until the
+/// step that goes wrong is found; its states and its batches are what is written. Runs repeat to
+/// the bit, so it goes wrong again.
 std::string write_replay(LoadedModel& model, StepRunner& runner, Loader& loader,
                          const GoodState& good, int64_t last, const std::string& folder) {
     const int64_t batch_size = loader.options().batch_size;

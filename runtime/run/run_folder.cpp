@@ -64,6 +64,9 @@ bool is_replay(const std::string& name) {
 
 }  // namespace
 
+/// The lock is flock's, which ends with the process, however that ends; the number of the process
+/// in the file serves the message only. What a process that was killed has left half written is
+/// removed under the lock.
 Result<RunFolder> RunFolder::lock(const std::string& path, bool made, Diagnostics& diagnostics) {
     const std::string file = path + "/.lock";
     const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
@@ -88,6 +91,9 @@ Result<RunFolder> RunFolder::lock(const std::string& path, bool made, Diagnostic
     return folder;
 }
 
+/// A checkpoint is what makes a folder a run that must not be overwritten: one without it was
+/// interrupted before it had anything to lose. It is looked for under the lock, so that two
+/// processes cannot both find none.
 Result<RunFolder> RunFolder::open(const std::string& path, Use use, Diagnostics& diagnostics) {
     bool made = false;
     if (use != Use::kResume) {

@@ -120,6 +120,8 @@ bool RunLog::picture(const std::string& file, int64_t step, Diagnostics& diagnos
     return events.ok() && events_->append(*events, diagnostics);
 }
 
+/// Makes for a finished run what --tensorboard would have written during it. Times are those of the
+/// files, since metrics.jsonl has none.
 Result<std::string> events_of_run(const std::string& folder, int64_t batch_size,
                                   Diagnostics& diagnostics) {
     const auto record = read_run_record(folder + "/run.json", diagnostics);

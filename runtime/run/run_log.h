@@ -13,6 +13,8 @@
 
 namespace gmc::runtime {
 
+/// Writes every line of metrics into metrics.jsonl and, when asked, into TensorBoard's file, so
+/// that nobody else has to know that there are two.
 class RunLog {
   public:
     struct Options {

@@ -26,6 +26,7 @@ std::string difference(const RunRecord& record, const ir::Origin& origin) {
     return differ(record.origin.data, origin.data) ? "other data" : "";
 }
 
+/// What was not recorded (empty, 0) by an older gmc is not compared.
 std::vector<std::string> changes(const RunRecord& then, const RunRecord& now) {
     std::vector<std::string> out;
     if (!then.machine.empty() && then.machine != now.machine)
@@ -42,6 +43,8 @@ std::vector<std::string> changes(const RunRecord& then, const RunRecord& now) {
     return out;
 }
 
+/// The texts of the model's files are in it, so that a run can be understood after they were
+/// changed.
 bool write_run_record(const std::string& path, const RunRecord& record, Diagnostics& diagnostics) {
     Json json{
         {"gmc_run", kVersion},       {"model", record.model},         {"version", record.version},
@@ -61,6 +64,7 @@ bool write_run_record(const std::string& path, const RunRecord& record, Diagnost
     return write_file_atomically(path, json.dump(1) + "\n", diagnostics);
 }
 
+/// Every key is checked by its type; `threads`, `data` and `epochs` may be missing.
 Result<RunRecord> read_run_record(const std::string& path, Diagnostics& diagnostics) {
     const auto text = read_whole_file(path, kLargestFile, diagnostics);
     if (!text.ok()) return Failure{};

@@ -14,6 +14,8 @@
 
 namespace gmc::runtime {
 
+/// What is needed beside the checkpoint to go on with a run to the bit, and what people want to
+/// know of it later. Fields that were added after the first version are optional in the file.
 struct RunRecord {
     std::string model;                 ///< its name
     std::string version;               ///< of the program that trained last

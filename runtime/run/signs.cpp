@@ -151,6 +151,9 @@ double FigureSigns::mean(const std::string& name) const {
                : found->second.sum / static_cast<double>(found->second.count);
 }
 
+/// Two ways to see that a discriminator has won: it is sure of real data and, where that is known,
+/// of samples; or its loss has become a small part of what it was at first. The second needs a loss
+/// that cannot be negative.
 void FigureSigns::judge_discriminator(std::vector<Sign>& signs) const {
     const double real = mean("real_probability"), fake = mean("fake_probability");
     if (real > kCertain && (fake < 1 - kCertain || figures_.count("fake_probability") == 0)) {
@@ -176,6 +179,7 @@ void FigureSigns::judge_discriminator(std::vector<Sign>& signs) const {
                      kDiscriminatorLoss});
 }
 
+/// Judges an epoch and begins the next. The last steps are kept across epochs.
 std::vector<Sign> FigureSigns::take() {
     std::vector<Sign> signs;
     judge_discriminator(signs);

@@ -14,6 +14,8 @@
 
 namespace gmc::runtime {
 
+/// A sign that training goes wrong although all numbers are finite: a sentence for people, and for
+/// programs the number it is about.
 struct Sign {
     std::string name;  ///< "mode_collapse"
     double number = 0;

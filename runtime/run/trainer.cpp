@@ -399,13 +399,13 @@ class Run {
 
     /// Shows progress, and writes a line of metrics every log_every steps and at the last one.
     bool report(Progress& progress, const RateMeter& rate) {
-        ProgressState state{epoch(), epochs_, training_.step, steps_, {}, rate.images_per_s()};
+        ProgressState state{epoch(), epochs_, training_.step, steps_, {}, rate.examples_per_s()};
         for (const StepRunner::Named& v : runner_->values())
             state.values.emplace_back(v.name, v.value);
         if (!options_.quiet) progress.update(state);
         if (training_.step % options_.log_every != 0 && !finished()) return true;
         MetricsRow row(training_.step, epoch());
-        if (rate.images_per_s() > 0) row.add("images_per_s", rate.images_per_s());
+        if (rate.examples_per_s() > 0) row.add("examples_per_s", rate.examples_per_s());
         for (const StepRunner::Named& v : runner_->values())
             row.add(v.name, static_cast<float>(v.value));
         return log_->write(row, diagnostics_);

@@ -16,6 +16,8 @@ namespace gmc::runtime {
 
 class TuningCache;
 
+/// What the command line says about a run. What is not set is taken from the run that is resumed,
+/// or from the model.
 struct TrainOptions {
     std::string run_directory;  ///< "": the next free one in runs/ (run_folder.h)
     bool resume = false;        ///< go on from the run's checkpoint
@@ -50,6 +52,7 @@ struct TrainOptions {
     std::function<void(const std::string& replay)> on_diverged;
 };
 
+/// How a run ended; the command's exit code follows from it.
 enum class TrainEnd {
     kDone,
     /// An error was reported before the first step: the input is wrong.

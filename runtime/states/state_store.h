@@ -12,6 +12,8 @@
 
 namespace gmc::runtime {
 
+/// All states in one block of memory, in the order of the module. So an optimizer updates packed
+/// states as one tensor, and a checkpoint is written from one place.
 class StateStore {
   public:
     /// All states of `module`, zero. The module must outlive the store.

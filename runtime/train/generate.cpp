@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "runtime/files/array_header.h"
 #include "runtime/train/fill_inputs.h"
 #include "runtime/train/picture.h"
 #include "runtime/train/sampler.h"
@@ -81,6 +82,10 @@ class SetFigures {
 };
 
 }  // namespace
+
+std::string Examples::described() const {
+    return describe_examples(shape.empty() ? shape : ir::Shape(shape.begin() + 1, shape.end()));
+}
 
 void append_rows(const float* batch, const ir::Type& type, int64_t rows, Examples& out) {
     if (out.shape.empty()) {
@@ -170,6 +175,8 @@ Result<Examples> generate(LoadedModel& model, const SamplerOptions& options, int
     return out;
 }
 
+/// Batches of data go through the function; originals are kept beside the results, since the loader
+/// reuses its memory.
 Result<Reconstruction> reconstruct(LoadedModel& model, const std::string& name, DataSplit split,
                                    int64_t count, uint64_t seed, Diagnostics& diagnostics) {
     Executable* executable = batch_function(model, name, count, diagnostics);

@@ -26,6 +26,8 @@ struct Examples {
     std::optional<int64_t> class_of(int64_t i) const {
         return label || classes == 0 ? label : std::optional<int64_t>(i % classes);
     }
+    /// "examples of shape [28, 28, 1]", for messages.
+    std::string described() const;
     int64_t count() const { return shape.empty() ? 0 : shape[0]; }
 };
 

@@ -75,6 +75,8 @@ void slerp(std::span<const float> a, std::span<const float> b, double t, std::sp
         out[i] = static_cast<float>(share_a * double{a[i]} + share_b * double{b[i]});
 }
 
+/// All noise vectors of a batch are computed into the inputs of the function, which is then run as
+/// for samples.
 Result<Examples> interpolate(LoadedModel& model, const InterpolateOptions& options,
                              Diagnostics& diagnostics) {
     // The sampler checks the function's inputs.

@@ -18,6 +18,9 @@
 
 namespace gmc::runtime {
 
+/// A module with memory for its states and values, and its functions as executables. Functions are
+/// bound on first use, since binding measures contractions and takes memory. All share one arena:
+/// they never run at the same time.
 class LoadedModel {
   public:
     /// Reads and verifies a .gmc. Errors: those of ir::read_artefact, and kTooLarge when there is

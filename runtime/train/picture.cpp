@@ -97,9 +97,8 @@ Result<Image> draw(LoadedModel& model, const Examples& examples, int64_t columns
     }
     if (!are_points(examples.shape)) {
         diagnostics.error(DiagnosticKind::kShapeMismatch, {},
-                          "examples of shape {} are neither images nor points of the plane, so "
-                          "they cannot be drawn",
-                          ir::to_string(examples.shape));
+                          "{}, which are neither images nor points of the plane, cannot be drawn",
+                          examples.described());
         return Failure{};
     }
     std::vector<float> data;

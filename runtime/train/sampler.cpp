@@ -2,6 +2,8 @@
 // runs it.
 #include "runtime/train/sampler.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -29,10 +31,12 @@ bool check_settings(const ir::Module& module, const SamplerOptions& options,
     for (const InputSetting& setting : options.settings) {
         if (std::count(known.begin(), known.end(), setting.field) == 0) {
             const std::string near = nearest_name(setting.field, known);
-            diagnostics.error(DiagnosticKind::kUnknownName, {},
-                              "function `{}` takes no data field `{}`{}", options.function,
-                              setting.field,
-                              near.empty() ? "" : fmt::format(", did you mean `{}`?", near));
+            diagnostics
+                .error(DiagnosticKind::kUnknownName, {}, "function `{}` takes no data field `{}`{}",
+                       options.function, setting.field,
+                       near.empty() ? "" : fmt::format(", did you mean `{}`?", near))
+                .help(known.empty() ? "it takes no data at all"
+                                    : fmt::format("it takes `{}`", fmt::join(known, "`, `")));
             return false;
         }
         const ir::DataField& field = *ir::find_field(module.data, setting.field);

@@ -21,14 +21,13 @@ const ir::DataField* find_source(const LoadedModel& model, const std::string& fo
 }
 
 /// kShapeMismatch, with what can be done instead.
-void report_other(const ir::Shape& shape, const std::string& path, const char* what,
+void report_other(const Examples& examples, const std::string& path, const char* what,
                   Diagnostics& diagnostics) {
     diagnostics
         .error(DiagnosticKind::kShapeMismatch, {},
-               "examples of shape {} are no {} that the model was trained on, so `{}` cannot be "
-               "written",
-               ir::to_string(shape), what, path)
-        .help("write the numbers instead: --output FILE.npy");
+               "`{}` cannot be written of {}, which are no {} that the model was trained on", path,
+               examples.described(), what)
+        .help("write the numbers: --output FILE.npy");
 }
 
 /// A cell with quotes where it needs them.
@@ -67,11 +66,13 @@ std::optional<Table> table_of(const LoadedModel& model, const ir::Shape& shape) 
     return source ? Table::parse(source->table) : std::nullopt;
 }
 
+/// A line per example in the format of the data's file: its separator, its decimal mark, and a
+/// header if that has one. Columns that are ignored in the data are not there.
 bool write_rows(const LoadedModel& model, const Examples& examples, const std::string& path,
                 Diagnostics& diagnostics) {
     const std::optional<Table> table = table_of(model, examples.shape);
     if (!table) {
-        report_other(examples.shape, path, "rows of a table", diagnostics);
+        report_other(examples, path, "rows of a table", diagnostics);
         return false;
     }
     std::string text;
@@ -89,7 +90,7 @@ bool write_sound(const LoadedModel& model, const Examples& examples, const std::
                  Diagnostics& diagnostics) {
     const ir::DataField* source = find_source(model, "wav", examples.shape);
     if (!source) {
-        report_other(examples.shape, path, "windows of sound", diagnostics);
+        report_other(examples, path, "windows of sound", diagnostics);
         return false;
     }
     return write_wav(path, examples.values, source->rate, source->shape[1], diagnostics);

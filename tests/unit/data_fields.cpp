@@ -128,8 +128,8 @@ TEST_CASE("fewer examples, and more than there are") {
     source.count = 4;
     CHECK(error_of({source}).find("is to use 4 examples, but") != std::string::npos);
     source.shape = {3};
-    CHECK(error_of({source}).find("examples of shape [2], but the model was compiled for [3]") !=
-          std::string::npos);
+    CHECK(error_of({source}).find("examples of shape [2], but the model was compiled for examples "
+                                  "of shape [3]") != std::string::npos);
 }
 
 LabelCount count(const std::vector<float>& labels) {

@@ -7,14 +7,18 @@
 #include <algorithm>
 #include <boost/program_options.hpp>
 #include <cerrno>
+#include <charconv>
+#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <functional>
 #include <sstream>
 #include <system_error>
 
 #include "compiler/support/check.h"
 #include "compiler/support/edit_distance.h"
+#include "compiler/support/wrap.h"
 #include "tools/command_line/pages.h"
 #include "tools/command_line/version.h"
 
@@ -36,10 +40,16 @@ struct CommandLine::Parts {
         std::vector<std::string> values;
     };
 
+    struct Number {
+        std::string name, described;
+        std::function<bool(const std::string&)> fits;
+    };
+
     std::string usage, about;
     po::options_description options{"Options"};
     std::vector<Argument> arguments;
     std::vector<Choice> choices;
+    std::vector<Number> numbers;
     po::variables_map values;
 
     std::vector<OptionPage> pages;  ///< the options again, for what is no --help
@@ -78,24 +88,73 @@ void CommandLine::add_flag(const std::string& name, const std::string& about) {
     parts_->add(name, po::bool_switch(), about);
 }
 
+namespace {
+
+/// The whole of `text` as a number; none when it is no such number, or one that T cannot hold.
 template <typename T>
-void CommandLine::add_option(const std::string& name, const std::string& value,
-                             const std::string& about) {
-    parts_->add(name, po::value<T>()->value_name(value), about, value);
+std::optional<T> parse_number(std::string_view text) {
+    if (text.starts_with('+')) text.remove_prefix(1);
+    T value{};
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    return value;
+}
+
+/// "a whole number from 1 to 1000", "a number above 0".
+std::string describe(Range range, bool whole, bool is_unsigned) {
+    if (is_unsigned) range.low = std::max(range.low, 0.0);
+    const bool has_low = range.low != -Range::kNoEnd, has_high = range.high != Range::kNoEnd;
+    std::string text = whole                 ? "a whole number"
+                       : has_low || has_high ? "a number"
+                                             : "a finite number";
+    if (has_low)
+        text += fmt::format(" {} {:.15g}", range.without_low ? "above" : "from", range.low);
+    if (has_high)
+        text += fmt::format(" {} {:.15g}", range.without_high ? "to below" : "to", range.high);
+    return has_low && !has_high && !range.without_low ? text + " on" : text;
+}
+
+bool holds(const Range& range, double value) {
+    return std::isfinite(value) && value >= range.low && value <= range.high &&
+           !(range.without_low && value == range.low) &&
+           !(range.without_high && value == range.high);
+}
+
+}  // namespace
+
+template <typename T>
+void CommandLine::add_value(const std::string& name, const std::string& value,
+                            const std::string& about, std::optional<T> otherwise, Range range) {
+    // Boost keeps the texts of numbers, so that a message can show what was written.
+    auto* semantic = po::value<std::string>()->value_name(value);
+    const std::string shown = otherwise ? fmt::format("{}", *otherwise) : "";
+    if (otherwise) semantic->default_value(shown);
+    parts_->add(name, semantic, about, value, shown);
+    if constexpr (std::is_arithmetic_v<T>)
+        parts_->numbers.push_back({parts_->pages.back().name,
+                                   describe(range, std::is_integral_v<T>, std::is_unsigned_v<T>),
+                                   [range](const std::string& text) {
+                                       const std::optional<T> number = parse_number<T>(text);
+                                       return number && holds(range, static_cast<double>(*number));
+                                   }});
 }
 
 template <typename T>
 void CommandLine::add_option(const std::string& name, const std::string& value,
-                             const std::string& about, T otherwise) {
-    const std::string shown = fmt::format("{}", otherwise);
-    parts_->add(name, po::value<T>()->default_value(otherwise, shown)->value_name(value), about,
-                value, shown);
+                             const std::string& about, Range range) {
+    add_value<T>(name, value, about, std::nullopt, range);
+}
+
+template <typename T>
+void CommandLine::add_option(const std::string& name, const std::string& value,
+                             const std::string& about, T otherwise, Range range) {
+    add_value<T>(name, value, about, std::move(otherwise), range);
 }
 
 void CommandLine::add_choice(const std::string& name, const std::vector<std::string>& values,
                              const std::string& about) {
     parts_->choices.push_back({name, values});
-    add_option(name, fmt::format("{}", fmt::join(values, "|")), about, values.front());
+    add_option<std::string>(name, fmt::format("{}", fmt::join(values, "|")), about, values.front());
     parts_->pages.back().choices = values;
 }
 
@@ -136,14 +195,9 @@ bool CommandLine::parse(const std::vector<std::string>& words) {
         // No guessing: an abbreviation that works today would break when an option is added.
         constexpr int kStyle =
             po::command_line_style::default_style & ~po::command_line_style::allow_guessing;
-        const po::parsed_options parsed =
-            po::command_line_parser(words).options(all).positional(positional).style(kStyle).run();
-        po::store(parsed, parts_->values);
-        for (const po::option& option : parsed.options)
-            if (!option.value.empty() && option.value[0].starts_with('-') &&
-                parts_->values[option.string_key].value().type() == typeid(uint64_t))
-                throw UsageError(fmt::format("--{} is a whole number of at least 0, not `{}`",
-                                             option.string_key, option.value[0]));
+        po::store(
+            po::command_line_parser(words).options(all).positional(positional).style(kStyle).run(),
+            parts_->values);
     } catch (const po::unknown_option& error) {
         std::vector<std::string> names;
         for (const auto& option : parts_->options.options())
@@ -165,6 +219,10 @@ bool CommandLine::parse(const std::vector<std::string>& words) {
             std::find(choice.values.begin(), choice.values.end(), value) == choice.values.end())
             throw UsageError(fmt::format("--{} is {}, not `{}`", choice.name,
                                          fmt::join(choice.values, " or "), value));
+    for (const Parts::Number& number : parts_->numbers)
+        if (has(number.name) && !number.fits(text(number.name)))
+            throw UsageError(fmt::format("--{} is {}, not `{}`", number.name, number.described,
+                                         text(number.name)));
     return true;
 }
 
@@ -174,15 +232,18 @@ bool CommandLine::given(const std::string& name) const {
     return has(name) && !parts_->values[name].defaulted();
 }
 
-bool CommandLine::flag(const std::string& name) const { return get<bool>(name); }
+bool CommandLine::flag(const std::string& name) const { return parts_->values[name].as<bool>(); }
 
 template <typename T>
 T CommandLine::get(const std::string& name) const {
-    return parts_->values[name].as<T>();
+    if constexpr (std::is_arithmetic_v<T>)
+        return parse_number<T>(text(name)).value();
+    else
+        return text(name);
 }
 
 std::string CommandLine::text(const std::string& name) const {
-    return has(name) ? get<std::string>(name) : "";
+    return has(name) ? parts_->values[name].as<std::string>() : "";
 }
 
 std::vector<std::string> CommandLine::names(const std::string& name) const {
@@ -195,7 +256,8 @@ std::vector<std::string> CommandLine::names(const std::string& name) const {
 }
 
 std::vector<std::string> CommandLine::list(const std::string& name) const {
-    return has(name) ? get<std::vector<std::string>>(name) : std::vector<std::string>();
+    return has(name) ? parts_->values[name].as<std::vector<std::string>>()
+                     : std::vector<std::string>();
 }
 
 void CommandLine::print_help() const {
@@ -204,22 +266,25 @@ void CommandLine::print_help() const {
     std::string arguments;
     for (const Parts::Argument& a : parts_->arguments)
         arguments += fmt::format("  {:<20} {}\n", a.name, a.about);
-    fmt::print("usage: {}\n\n{}\n", parts_->usage, parts_->about);
+    fmt::print("usage: {}\n\n", parts_->usage);
+    std::istringstream about(parts_->about);
+    for (std::string line; std::getline(about, line);) fmt::print("{}\n", wrapped(line, 0));
     if (!arguments.empty()) fmt::print("\nArguments:\n{}", arguments);
     fmt::print("\n{}", options.str());
 }
 
 #define GMC_VALUE(T)                                                                 \
     template void CommandLine::add_option<T>(const std::string&, const std::string&, \
-                                             const std::string&);                    \
+                                             const std::string&, Range);             \
     template void CommandLine::add_option<T>(const std::string&, const std::string&, \
-                                             const std::string&, T);                 \
+                                             const std::string&, T, Range);          \
     template T CommandLine::get<T>(const std::string&) const;
 GMC_VALUE(std::string)
 GMC_VALUE(int64_t)
 GMC_VALUE(uint64_t)
 GMC_VALUE(double)
 #undef GMC_VALUE
+
 namespace {
 /// Set once, by run_program.
 std::string_view running_program = "gmc";
@@ -234,6 +299,10 @@ void report_warnings(Diagnostics& diagnostics) {
     if (diagnostics.any()) return;
     fmt::print(stderr, "{}", diagnostics.render(running_program));
     diagnostics = {};
+}
+
+std::string quoted_names(std::span<const std::string> names) {
+    return names.empty() ? "" : fmt::format("`{}`", fmt::join(names, "`, `"));
 }
 
 std::string suggestion(std::string_view name, std::span<const std::string> names) {

@@ -2,7 +2,9 @@
 // of its own. A wrong command line ends with exit code 2 and points to --help.
 #pragma once
 
+#include <limits>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -29,6 +31,15 @@ class UsageError : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+/// The numbers that an option takes; by default all that are finite.
+struct Range {
+    static constexpr double kNoEnd = std::numeric_limits<double>::infinity();
+    double low = -kNoEnd, high = kNoEnd;
+    bool without_low = false, without_high = false;  ///< the end itself is none of them
+};
+constexpr Range kFromZero{0};
+constexpr Range kFromOne{1};
+
 /// Options and arguments of one command. The name of an option may end in its letter: "output,o".
 /// Boost stands behind it; its headers stay out of the commands' files because they take a second
 /// to compile. Values are std::string, int64_t, uint64_t or double.
@@ -45,13 +56,14 @@ class CommandLine {
     /// An option without a value; see flag().
     void add_flag(const std::string& name, const std::string& about);
     /// An option that is there only when it is given: see has(). --help shows `value` for its
-    /// value.
+    /// value. `range` is for numbers; parse() checks it.
     template <typename T>
-    void add_option(const std::string& name, const std::string& value, const std::string& about);
+    void add_option(const std::string& name, const std::string& value, const std::string& about,
+                    Range range = {});
     /// An option with a default.
     template <typename T>
     void add_option(const std::string& name, const std::string& value, const std::string& about,
-                    T otherwise);
+                    T otherwise, Range range = {});
     /// An option with one of these values, the first by default.
     void add_choice(const std::string& name, const std::vector<std::string>& values,
                     const std::string& about);
@@ -76,6 +88,9 @@ class CommandLine {
 
   private:
     struct Parts;
+    template <typename T>
+    void add_value(const std::string& name, const std::string& value, const std::string& about,
+                   std::optional<T> otherwise, Range range);
     void print_help() const;
     std::unique_ptr<Parts> parts_;
 };
@@ -99,6 +114,8 @@ int report(const Diagnostics& diagnostics);
 /// it leaves all to `report`.
 void report_warnings(Diagnostics& diagnostics);
 
+/// "`a`, `b`".
+std::string quoted_names(std::span<const std::string> names);
 /// ", did you mean `x`?", or "" when no name is near.
 std::string suggestion(std::string_view name, std::span<const std::string> names);
 

@@ -21,9 +21,10 @@ using Verdict = DerivativeCheck::Verdict;
 
 void add_options(CommandLine& line) {
     add_model(line);
-    line.add_option<double>("bound", "X", "the largest relative error that passes", 1e-5);
+    line.add_option<double>("bound", "X", "the largest relative error that passes", 1e-5,
+                            Range{.low = 0, .without_low = true});
     line.add_option<uint64_t>("seed", "N", "seed of parameters, noise and directions", 1);
-    line.add_option<int64_t>("examples", "N", "examples in the batch", 2);
+    line.add_option<int64_t>("examples", "N", "examples in the batch", 2, Range{1, 1024});
     line.add_option<std::string>("parameters", "PATTERN",
                                  "check only parameters of such names: generator.*, *.bias");
     line.add_flag("first-order", "leave out the second order, which takes longer");
@@ -157,9 +158,6 @@ int gradcheck_command(const Words& words) {
         "model of two million parameters takes minutes.");
     add_options(line);
     if (!line.parse(words)) return kDone;
-    if (line.get<int64_t>("examples") < 1 || line.get<int64_t>("examples") > 1024)
-        throw UsageError("--examples is a number from 1 to 1024");
-    if (!(line.get<double>("bound") > 0)) throw UsageError("--bound is a number above 0");
     Diagnostics diagnostics;
     Result<dsl::ModelSpec> spec = read_model(line, diagnostics);
     if (!spec) return report(diagnostics);

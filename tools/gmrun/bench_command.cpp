@@ -85,7 +85,7 @@ int bench_command(const Words& words) {
         "Measures training steps on the model's own data. The trained states are not kept.");
     add_measuring(line, 20);
     if (!line.parse(words)) return kDone;
-    const int64_t steps = measured_steps(line);
+    const int64_t steps = line.get<int64_t>("steps");
     Diagnostics diagnostics;
     const auto loaded = load_measured(line, diagnostics);
     if (!loaded.ok()) return report(diagnostics);
@@ -102,7 +102,7 @@ int bench_command(const Words& words) {
         {"batch_size", model.batch_size()},
         {"step_ms_median", significant(measured.median())},
         {"step_ms_min", significant(measured.step_ms.front())},
-        {"images_per_s", significant(static_cast<double>(images) / measured.median() * 1e3)},
+        {"examples_per_s", significant(static_cast<double>(images) / measured.median() * 1e3)},
         {"first_step_s", significant(measured.first_step_s)},
         {"rss_peak_mb", significant(static_cast<double>(usage.ru_maxrss) / 1024)},
         {"arena_mb", significant(static_cast<double>(model.arena().bytes()) / (1 << 20))}};
@@ -111,7 +111,8 @@ int bench_command(const Words& words) {
     else
         for (const std::string& key : json.names()) {
             const Json& value = json.at(key);
-            fmt::print("{:16} {}\n", key, value.is_text() ? value.text() : value.dump());
+            fmt::print("{:16} {}\n", key,
+                       value.is_text() ? value.text() : fmt::format("{:.10g}", value.number()));
         }
     return kDone;
 }

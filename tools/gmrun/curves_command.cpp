@@ -24,7 +24,7 @@ std::vector<std::string> metrics_of(const CommandLine& line, const std::vector<R
             throw UsageError(
                 fmt::format("no run has a metric `{}`{}", name, suggestion(name, all)));
     if (!asked.empty()) return asked;
-    std::erase(all, "images_per_s");
+    std::erase(all, "examples_per_s");
     return all;
 }
 
@@ -63,21 +63,26 @@ int curves_command(const Words& words) {
     line.add_flag("log", "logarithmic values");
     line.add_option<double>("smooth", "SHARE",
                             "of the value before in each that is drawn, 0 to below 1, such as 0.9",
-                            0);
-    line.add_option<int64_t>("width", "PIXELS", "of a chart", 900);
+                            0, Range{.low = 0, .high = 1, .without_high = true});
+    line.add_option<int64_t>("width", "PIXELS", "of a chart", 900, Range{64, 8192});
     if (!line.parse(words)) return kDone;
     check_output_name(line, {".png"});
-    if (const double share = line.get<double>("smooth"); !(share >= 0 && share < 1))
-        throw UsageError("--smooth is at least 0 and below 1");
-    if (const auto width = line.get<int64_t>("width"); width < 64 || width > 8192)
-        throw UsageError("--width is from 64 to 8192");
     Diagnostics diagnostics;
     std::vector<RunHistory> runs;
     for (const std::string& folder : line.list("RUN")) {
         Result<RunHistory> run = read_run(folder, diagnostics);
         if (!run) return report(diagnostics);
-        runs.push_back(run.take());
+        if (run->series.empty())
+            diagnostics
+                .warning(DiagnosticKind::kBadFile, {}, "`{}/metrics.jsonl` has no values to draw",
+                         folder)
+                .help("training writes a line per 50 steps; `--log-every` changes that");
+        else
+            runs.push_back(run.take());
     }
+    if (runs.empty()) diagnostics.error(DiagnosticKind::kBadFile, {}, "there is nothing to draw");
+    if (diagnostics.any()) return report(diagnostics);
+    report_warnings(diagnostics);
     std::string output = line.text("output");
     if (output.empty()) output = runs.size() == 1 ? runs[0].folder + "/curves.png" : "curves.png";
     if (!draw_charts(line, runs, output, diagnostics)) return report(diagnostics);

@@ -20,7 +20,7 @@ int encode_command(const Words& words) {
     add_own_data(line);
     add_checkpoint(line);
     line.add_flag("train-data", "encode the training data instead");
-    line.add_option<int64_t>("count", "N", "the first so many examples; by default all");
+    line.add_option<int64_t>("count", "N", "the first so many examples; by default all", kFromOne);
     line.add_option<uint64_t>("seed", "N", "seed of noise, if the function draws any", 1);
     line.add_option<std::string>("function", "NAME",
                                  "another function of the model that takes data", "encode");
@@ -28,7 +28,6 @@ int encode_command(const Words& words) {
                                  "where the files go; by default encoded/ in the run's folder");
     if (!line.parse(words)) return kDone;
     const int64_t count = line.has("count") ? line.get<int64_t>("count") : 0;
-    if (line.has("count") && count < 1) throw UsageError("--count must be at least 1");
     static const std::set<std::string> kFiles = {".npy", ".npz", ".csv", ".png", ".jpg", ".jpeg"};
     if (kFiles.count(fs::path(line.text("output")).extension()) > 0)
         throw UsageError(

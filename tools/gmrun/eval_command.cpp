@@ -81,7 +81,7 @@ void add_options(CommandLine& line) {
     add_checkpoint(line);
     line.add_flag("train-data", "evaluate on the training data instead");
     line.add_option<int64_t>("samples", "N", "how many samples to draw for figures about samples",
-                             10000);
+                             10000, Range{2, 10'000'000});
     line.add_option<std::string>(
         "classifier", "MODEL",
         "a trained classifier with the functions features(image) and classify(image), as a .gmc "
@@ -102,14 +102,12 @@ int eval_command(const Words& words) {
     CommandLine line(
         "gmrun eval [options] MODEL",
         "Evaluates a trained model: every loss and metric, over all examples of the test "
-        "data. For a\nmodel of points from `ring` or `grid` also counts the modes that samples "
-        "cover. A mode is covered when\nat least a tenth of its fair share of the samples are "
+        "data. For a model of points from `ring` or `grid` also counts the modes that samples "
+        "cover. A mode is covered when at least a tenth of its fair share of the samples are "
         "within 3 sigma of it.");
     add_options(line);
     if (!line.parse(words)) return kDone;
     const auto samples = line.get<int64_t>("samples");
-    if (samples < 2 || samples > 10'000'000)
-        throw UsageError("--samples must be from 2 to 10000000");
     const auto seed = line.get<uint64_t>("seed");
     Diagnostics diagnostics;
     auto trained = load_trained(line, diagnostics);

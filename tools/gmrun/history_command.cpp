@@ -38,14 +38,13 @@ int history_command(const Words& words) {
                      "into one picture.");
     line.add_argument("RUN", "the folder of a run");
     line.add_option<std::string>("output,o", "FILE", "by default history.png in the run's folder");
-    line.add_option<int64_t>("columns", "N", "grids beside each other", 4);
-    line.add_option<int64_t>(
-        "most", "N", "grids in all: of more epochs the first, the last, and some between", 12);
+    line.add_option<int64_t>("columns", "N", "grids beside each other", 4, Range{1, 100});
+    line.add_option<int64_t>("most", "N",
+                             "grids in all: of more epochs the first, the last, and some between",
+                             12, Range{1, 1000});
     if (!line.parse(words)) return kDone;
     check_output_name(line, {".png"});
     const auto columns = line.get<int64_t>("columns"), most = line.get<int64_t>("most");
-    if (columns < 1 || columns > 100 || most < 1 || most > 1000)
-        throw UsageError("--columns is from 1 to 100, --most from 1 to 1000");
     Diagnostics diagnostics;
     std::vector<runtime::LabelledImage> parts;
     for (const std::string& file : grids_of(line.text("RUN"), static_cast<size_t>(most))) {

@@ -11,6 +11,15 @@
 namespace gmc::tools {
 namespace {
 
+/// The parameters of `layer`, whose names go on behind it: `encoder.dense.weight`.
+int64_t parameters_of(const ir::Module& module, const ir::Layer& layer) {
+    int64_t count = 0;
+    for (const ir::State& state : module.states)
+        if (state.role == ir::StateRole::kParameter && state.name.starts_with(layer.name + "."))
+            count += state.type.elements();
+    return count;
+}
+
 /// Numbers of states by role, and each function with what it takes and gives.
 Json describe(const ir::Module& module) {
     int64_t parameters = 0, statistics = 0, slots = 0;
@@ -23,6 +32,12 @@ Json describe(const ir::Module& module) {
               {"statistics", statistics},
               {"optimizer_numbers", slots},
               {"functions", Json::array()}};
+    json["layers"] = Json::array();
+    for (const ir::Layer& layer : module.layers)
+        json["layers"].push_back({{"name", layer.name},
+                                  {"kind", layer.kind},
+                                  {"shape", layer.shape},
+                                  {"parameters", parameters_of(module, layer)}});
     for (const ir::Function& f : module.functions) {
         if (f.is_body) continue;
         Json function{
@@ -43,33 +58,27 @@ Json describe(const ir::Module& module) {
     return json;
 }
 
-/// The weights of each layer, in the order of the model: "encoder" -> {"dense", 50240}, ...
-using Layers = std::vector<std::pair<std::string, int64_t>>;
-std::vector<std::pair<std::string, Layers>> networks_of(const ir::Module& module) {
-    std::vector<std::pair<std::string, Layers>> networks;
-    for (const ir::State& state : module.states) {
-        const size_t first = state.name.find('.'), last = state.name.rfind('.');
-        if (state.role != ir::StateRole::kParameter || first == std::string::npos ||
-            last == first || state.name.starts_with("average."))
-            continue;
-        const std::string network = state.name.substr(0, first);
-        const std::string layer = state.name.substr(first + 1, last - first - 1);
-        if (networks.empty() || networks.back().first != network) networks.push_back({network, {}});
-        Layers& layers = networks.back().second;
-        if (layers.empty() || layers.back().first != layer) layers.push_back({layer, 0});
-        layers.back().second += state.type.elements();
-    }
-    return networks;
-}
-
+/// All layers, those without parameters too, under the names of their networks.
 void print_networks(const ir::Module& module) {
-    for (const auto& [network, layers] : networks_of(module)) {
-        int64_t count = 0;
-        for (const auto& [layer, parameters] : layers) count += parameters;
-        fmt::print("network {}: {} parameters\n", network, count);
-        for (const auto& [layer, parameters] : layers)
-            fmt::print("    {:<32} {:>10}\n", layer, parameters);
+    std::vector<std::pair<std::string, int64_t>> networks;
+    std::vector<std::string> lines;
+    for (const ir::Layer& layer : module.layers) {
+        const size_t dot = layer.name.find('.');
+        const std::string network = layer.name.substr(0, dot);
+        if (networks.empty() || networks.back().first != network) {
+            networks.push_back({network, 0});
+            lines.emplace_back();
+        }
+        const int64_t parameters = parameters_of(module, layer);
+        networks.back().second += parameters;
+        std::string name = layer.name.substr(dot + 1);
+        if (!name.starts_with(layer.kind)) name += fmt::format(" ({})", layer.kind);
+        lines.back() +=
+            fmt::format("    {:<32} {:>16} {:>10}\n", name, ir::to_string(layer.shape), parameters);
     }
+    for (size_t i = 0; i < networks.size(); ++i)
+        fmt::print("network {}: {} parameters\n{}", networks[i].first, networks[i].second,
+                   lines[i]);
 }
 
 void print_data(const std::string& what, const std::vector<ir::DataField>& fields) {
@@ -92,8 +101,8 @@ void print_model(const ir::Module& module, const Json& json) {
     print_data("data", module.data);
     print_data("test data", module.test);
     if (module.training)
-        fmt::print("training: {} epochs, batches of {}\n", module.training->epochs,
-                   module.training->batch_size);
+        fmt::print("training: {} epoch{}, batches of {}\n", module.training->epochs,
+                   module.training->epochs == 1 ? "" : "s", module.training->batch_size);
     if (json.contains("run"))
         fmt::print("run {}: epoch {}, step {}, seed {}\n", json.at("run").at("folder").text(),
                    json.at("run").at("epoch").dump(), json.at("run").at("step").dump(),

@@ -13,13 +13,13 @@ int interpolate_command(const Words& words) {
     CommandLine line(
         "gmrun interpolate [options] MODEL",
         "Draws rows of samples from one noise vector to another: on the arc between them where the "
-        "noise is\nnormal, on the straight line where it is uniform. Row r goes from sample 2r to "
+        "noise is normal, on the straight line where it is uniform. Row r goes from sample 2r to "
         "sample 2r + 1.");
     add_run(line);
     add_checkpoint(line);
-    line.add_option<int64_t>("rows", "N", "how many pairs of noise vectors", 8);
-    line.add_option<int64_t>("columns", "N", "samples from one end to the other, both included",
-                             10);
+    line.add_option<int64_t>("rows", "N", "how many pairs of noise vectors", 8, Range{1, 1000});
+    line.add_option<int64_t>("columns", "N", "samples from one end to the other, both included", 10,
+                             Range{2, 1000});
     line.add_option<uint64_t>("seed", "N", "seed of the noise", 1);
     line.add_option<std::string>("function", "NAME", "the model's function that makes samples",
                                  "sample");
@@ -36,8 +36,6 @@ int interpolate_command(const Words& words) {
     options.rows = line.get<int64_t>("rows");
     options.columns = line.get<int64_t>("columns");
     options.seed = line.get<uint64_t>("seed");
-    if (options.rows < 1 || options.rows > 1000 || options.columns < 2 || options.columns > 1000)
-        throw UsageError("--rows must be from 1 to 1000, --columns from 2 to 1000");
     Diagnostics diagnostics;
     auto trained = load_trained(line, diagnostics);
     if (!trained.ok()) return report(diagnostics);

@@ -59,9 +59,10 @@ bool read_settings(const CommandLine& line, const ir::Module& module,
         const std::string name = setting.substr(0, equals);
         const ir::DataField* declared = ir::find_field(module.data, name);
         if (declared == nullptr) {
-            diagnostics.error(DiagnosticKind::kUnknownName, {},
-                              "--data: the model has no data field `{}`{}", name,
-                              suggestion(name, names));
+            diagnostics
+                .error(DiagnosticKind::kUnknownName, {},
+                       "--data: the model has no data field `{}`{}", name, suggestion(name, names))
+                .help(fmt::format("its data fields are {}", quoted_names(names)));
             return false;
         }
         given.push_back(*declared);

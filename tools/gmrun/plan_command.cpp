@@ -150,16 +150,16 @@ int plan_command(const Words& words) {
     CommandLine line(
         "gmrun plan [options] MODEL",
         "Shows for every operation of the training step its kernel, its time (the median of "
-        "real steps), and its\nrate as a share of this machine's peak, which is measured too. "
-        "Contractions are compared in GFLOP/s with\nmultiply-adds in registers, all others in "
-        "GB/s with a stream through memory. Data that are still in cache\nare read faster than "
+        "real steps), and its rate as a share of this machine's peak, which is measured too. "
+        "Contractions are compared in GFLOP/s with multiply-adds in registers, all others in "
+        "GB/s with a stream through memory. Data that are still in cache are read faster than "
         "memory, so a loop may show more than 100 %.");
     add_measuring(line, 5);
     line.add_flag(
         "candidates",
         "also show the candidates that were not chosen, with the times measured for the choice");
     if (!line.parse(words)) return kDone;
-    const int64_t steps = measured_steps(line);
+    const int64_t steps = line.get<int64_t>("steps");
     if (line.flag("candidates") && line.flag("no-tune"))
         throw UsageError("--candidates needs the measurements that --no-tune leaves out");
     Diagnostics diagnostics;

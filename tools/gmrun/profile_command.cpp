@@ -111,15 +111,14 @@ class Profile {
 }  // namespace
 
 int profile_command(const Words& words) {
-    CommandLine line(
-        "gmrun profile [options] MODEL",
-        "Shows where the time of a training step goes: operations by kind, with their "
-        "names and places in\nthe model, the slowest first (medians of real steps). "
-        "Writes a trace of all steps that ui.perfetto.dev\nand chrome://tracing open.");
+    CommandLine line("gmrun profile [options] MODEL",
+                     "Shows where the time of a training step goes: operations by kind, with their "
+                     "names and places in the model, the slowest first (medians of real steps). "
+                     "Writes a trace of all steps that ui.perfetto.dev and chrome://tracing open.");
     add_measuring(line, 10);
     line.add_option<std::string>("output,o", "FILE", "where the trace goes", "trace.json");
     if (!line.parse(words)) return kDone;
-    const int64_t steps = measured_steps(line);
+    const int64_t steps = line.get<int64_t>("steps");
     Diagnostics diagnostics;
     const auto loaded = load_measured(line, diagnostics);
     if (!loaded.ok()) return report(diagnostics);

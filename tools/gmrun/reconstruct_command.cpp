@@ -13,11 +13,11 @@ namespace gmc::tools {
 /// reconstructions alone.
 int reconstruct_command(const Words& words) {
     CommandLine line("gmrun reconstruct [options] MODEL",
-                     "Reconstructs the first images of the test data.");
+                     "Reconstructs the first examples of the test data.");
     add_run(line);
     add_own_data(line);
     add_checkpoint(line);
-    line.add_option<int64_t>("count", "N", "how many images", 32);
+    line.add_option<int64_t>("count", "N", "how many examples", 32, kFromOne);
     line.add_option<uint64_t>("seed", "N", "seed of noise, if the function draws any", 1);
     line.add_option<std::string>("function", "NAME",
                                  "the model's function that makes reconstructions", "reconstruct");
@@ -29,7 +29,6 @@ int reconstruct_command(const Words& words) {
     if (!line.parse(words)) return kDone;
     check_output_name(line, {".png", ".npy", ".csv", ".wav"});
     const auto count = line.get<int64_t>("count");
-    if (count < 1) throw UsageError("--count must be at least 1");
     Diagnostics diagnostics;
     auto trained = load_trained(line, diagnostics);
     if (!trained.ok()) return report(diagnostics);

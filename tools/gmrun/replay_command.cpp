@@ -35,7 +35,7 @@ bool print_finding(runtime::LoadedModel& model, const std::string& file,
 int replay_command(const Words& words) {
     CommandLine line("gmrun replay [options] FILE",
                      "Runs the step again in which a run went wrong, from the file that `gmrun "
-                     "train` wrote, and says which\noperation was the first to give a number that "
+                     "train` wrote, and says which operation was the first to give a number that "
                      "is not finite.");
     line.add_argument("FILE", "diverged-step-N.replay of a run's folder");
     line.add_option<std::string>("model", "FILE", "the .gmc; by default model.gmc beside FILE");

@@ -26,7 +26,8 @@ struct RunHistory {
     int64_t step = 0, epoch = 0;           ///< of the last line
 };
 
-/// Reads model.gmc, run.json and metrics.jsonl of a run. Errors: kBadFile.
+/// Reads model.gmc, run.json and metrics.jsonl of a run; a run that has not logged anything yet has
+/// no series. Errors: kBadFile.
 Result<RunHistory> read_run(const std::string& folder, Diagnostics& diagnostics);
 
 }  // namespace gmc::tools

@@ -107,10 +107,13 @@ Result<std::optional<int64_t>> label(const CommandLine& line, const runtime::Loa
     Diagnostic& error = diagnostics.error(DiagnosticKind::kUnknownName, {},
                                           "--label: no class of model `{}` is called `{}`{}",
                                           model.module().name, wanted, suggestion(wanted, known));
+    constexpr size_t kMostListed = 30;
     if (known.empty())
         error.help("its classes have no names: give a number");
+    else if (known.size() > kMostListed)
+        error.help(fmt::format("`gmrun info` lists its {} classes", known.size()));
     else
-        error.help("`gmrun info` lists the classes");
+        error.help(fmt::format("its classes are {}", quoted_names(known)));
     return Failure{};
 }
 

@@ -42,7 +42,8 @@ int sample_command(const Words& words) {
                      "not on how many are drawn.");
     add_run(line);
     add_checkpoint(line);
-    line.add_option<int64_t>("count", "N", "how many samples; by default 64, of points 2000");
+    line.add_option<int64_t>("count", "N", "how many samples; by default 64, of points 2000",
+                             Range{1, 10'000'000});
     line.add_option<uint64_t>("seed", "N", "seed of the noise", 1);
     line.add_option<std::string>("function", "NAME", "the model's function that makes samples",
                                  "sample");
@@ -58,8 +59,6 @@ int sample_command(const Words& words) {
     add_settings(line, "each a column");
     if (!line.parse(words)) return kDone;
     check_output_name(line, {".png", ".npy", ".npz", ".csv", ".wav", "/"});
-    const int64_t asked = line.has("count") ? line.get<int64_t>("count") : 1;
-    if (asked < 1 || asked > 10'000'000) throw UsageError("--count must be from 1 to 10000000");
     Diagnostics diagnostics;
     auto trained = load_trained(line, diagnostics);
     if (!trained.ok()) return report(diagnostics);
@@ -68,9 +67,10 @@ int sample_command(const Words& words) {
     const std::string function = line.text("function");
     runtime::SamplerOptions options{function, line.get<uint64_t>("seed"), *wanted, {}};
     if (!read_settings(line, options.settings, diagnostics)) return report(diagnostics);
-    const int64_t usual = usual_count(*trained->model, function, options.settings);
-    const auto samples =
-        runtime::generate(*trained->model, options, line.has("count") ? asked : usual, diagnostics);
+    const int64_t count = line.has("count")
+                              ? line.get<int64_t>("count")
+                              : usual_count(*trained->model, function, options.settings);
+    const auto samples = runtime::generate(*trained->model, options, count, diagnostics);
     if (!samples.ok()) return report(diagnostics);
     const std::string output = output_file(line, *trained, samples->shape, "samples");
     if (!write_examples(*trained->model, *samples, output, diagnostics,

@@ -97,12 +97,13 @@ void add_options(CommandLine& line) {
     add_own_data(line);
     add_checkpoint(line);
     line.add_flag("train-data", "score the training data instead");
-    line.add_option<int64_t>("count", "N", "the first so many examples; by default all");
+    line.add_option<int64_t>("count", "N", "the first so many examples; by default all", kFromOne);
     line.add_option<uint64_t>("seed", "N", "seed of noise, if the function draws any", 1);
     line.add_option<std::string>("function", "NAME", "the model's function that scores", "score");
     line.add_option<double>("quantile", "Q",
                             "mark as an anomaly what scores above this quantile of the training "
-                            "data: 0.95 marks what looks stranger than 95 % of them");
+                            "data: 0.95 marks what looks stranger than 95 % of them",
+                            Range{0, 1});
     line.add_option<double>("threshold", "X", "mark what scores above this number");
     line.add_option<std::string>("by", "NAME",
                                  "the number that the threshold is for; by default the first");
@@ -179,7 +180,7 @@ int score_command(const Words& words) {
     CommandLine line(
         "gmrun score [options] MODEL",
         "Writes a row per example of the test data into a CSV file: its number (or the "
-        "path of its file), its\nlabels, and what the model's function `score` says of "
+        "path of its file), its labels, and what the model's function `score` says of "
         "it. With a threshold also whether it is an anomaly.");
     add_options(line);
     if (!line.parse(words)) return kDone;
@@ -188,10 +189,6 @@ int score_command(const Words& words) {
         throw UsageError(fmt::format("--output `{}` ends in none of .csv", asked));
     if (line.has("quantile") && line.has("threshold"))
         throw UsageError("--quantile makes a threshold, and --threshold is one: give one of them");
-    const double quantile = line.has("quantile") ? line.get<double>("quantile") : 0.5;
-    if (!(quantile >= 0 && quantile <= 1)) throw UsageError("--quantile must be from 0 to 1");
-    if (line.has("threshold") && std::isnan(line.get<double>("threshold")))
-        throw UsageError("--threshold must be a number");
     runtime::ScoreOptions options{.function = line.text("function"),
                                   .split = runtime::DataSplit::kTrain,
                                   .seed = line.get<uint64_t>("seed")};
@@ -209,7 +206,6 @@ int score_command(const Words& words) {
     if (!use_own_data(line, model, options.function, diagnostics)) return report(diagnostics);
     if (!line.flag("train-data")) options.split = runtime::DataSplit::kTest;
     options.count = line.has("count") ? line.get<int64_t>("count") : 0;
-    if (line.has("count") && options.count < 1) throw UsageError("--count must be at least 1");
     options.maps = line.flag("maps");
     const auto scores = runtime::score(model, options, diagnostics);
     if (!scores.ok()) return report(diagnostics);

@@ -15,7 +15,7 @@ namespace gmc::tools {
 namespace {
 
 /// Far more than anyone trains, and small enough that numbers of steps stay within 64 bits.
-constexpr int64_t kMostEpochs = 1'000'000'000;
+constexpr Range kEpochs{1, 1e9};
 
 int exit_code(runtime::TrainEnd end, const runtime::StopRequest& stop) {
     switch (end) {
@@ -80,16 +80,21 @@ void add_options(CommandLine& line) {
                     "order");
     line.add_option<uint64_t>("seed", "N",
                               "seed of weights, noise and the order of the data; by default 1");
-    line.add_option<int64_t>("epochs", "N", "passes over the data, instead of the model's");
-    line.add_option<int64_t>("more-epochs", "N", "passes beyond those the run was to have");
+    line.add_option<int64_t>("epochs", "N", "passes over the data, instead of the model's",
+                             kEpochs);
+    line.add_option<int64_t>("more-epochs", "N", "passes beyond those the run was to have",
+                             kEpochs);
     line.add_option<int64_t>("steps", "N",
-                             "stop after this many steps in all, those before --resume included");
+                             "stop after this many steps in all, those before --resume included",
+                             kFromOne);
     line.add_option<std::string>("checkpoint-every", "PACE",
                                  "beside the end of each epoch: \"500 steps\", \"10 minutes\"");
-    line.add_option<int64_t>("log-every", "N", "steps between two lines of metrics.jsonl", 50);
+    line.add_option<int64_t>("log-every", "N", "steps between two lines of metrics.jsonl", 50,
+                             kFromOne);
     line.add_option<int64_t>(
         "samples", "N",
-        "how many samples to draw after each epoch, 0: none; by default 64 images or 2000 points");
+        "how many samples to draw after each epoch, 0: none; by default 64 images or 2000 points",
+        kFromZero);
     line.add_flag("tensorboard",
                   "write events for TensorBoard into the run's folder, beside metrics.jsonl");
     line.add_flag("quiet", "no progress line");
@@ -136,13 +141,6 @@ runtime::TrainOptions read_options(const CommandLine& line, const std::string& m
     options.quiet = line.flag("quiet");
     options.version = kVersion.number;
     options.show_warnings = report_warnings;
-    if (options.epochs.value_or(1) < 1 || options.steps_most.value_or(1) < 1 ||
-        options.log_every < 1 || options.sample_count.value_or(0) < 0)
-        throw UsageError(
-            "--epochs, --steps and --log-every must be at least 1, --samples at least 0");
-    if (options.epochs.value_or(1) > kMostEpochs || options.more_epochs > kMostEpochs ||
-        (line.has("more-epochs") && options.more_epochs < 1))
-        throw UsageError(fmt::format("epochs are from 1 to {}", kMostEpochs));
     return options;
 }
 

@@ -116,13 +116,12 @@ Result<std::string> repeat(const std::string& run, const std::string& from, int6
 int verify_command(const Words& words) {
     CommandLine line("gmrun verify [options] RUN",
                      "Repeats steps of a run and compares the bits: from one checkpoint that it "
-                     "kept to the next (`keep: {last: 2}`),\nor else, twice, from its last one.");
+                     "kept to the next (`keep: {last: 2}`), or else, twice, from its last one.");
     line.add_argument("RUN", "the folder of a run");
-    line.add_option<int64_t>("steps", "N", "how many, from the last checkpoint", 20);
+    line.add_option<int64_t>("steps", "N", "how many, from the last checkpoint", 20, Range{1, 1e9});
     if (!line.parse(words)) return kDone;
     const std::string run = line.text("RUN");
     int64_t steps = line.get<int64_t>("steps");
-    if (steps < 1 || steps > 1'000'000'000) throw UsageError("--steps must be at least 1");
     Diagnostics diagnostics;
     const std::vector<Kept> kept = kept_checkpoints(run);
     const bool recorded = kept.size() >= 2 && !line.given("steps");

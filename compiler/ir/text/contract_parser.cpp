@@ -29,6 +29,21 @@ DataField data_field(TokenReader& tokens, const std::vector<DataField>& before) 
     return field;
 }
 
+/// layer @encoder.conv2d : f32[14,14,16] = conv2d
+Layer layer(TokenReader& tokens) {
+    Layer out;
+    const Token name = tokens.next();
+    if (name.kind != Token::Kind::kState || name.text.find('.') == std::string::npos)
+        tokens.stop(name, fmt::format("expected a layer's name such as @encoder.dense, got {}",
+                                      TokenReader::seen(name)));
+    out.name = name.text;
+    tokens.expect(':');
+    out.shape = tokens.type().shape;
+    tokens.expect('=');
+    out.kind = tokens.word("a kind of layer such as dense");
+    return out;
+}
+
 /// schedule @step_critic*5 @step_generator
 void schedule(TokenReader& tokens, const Token& keyword, Module& module) {
     if (!module.schedule.empty()) tokens.stop(keyword, "the schedule is given twice");
@@ -56,6 +71,8 @@ bool parse_contract_line(TokenReader& tokens, const Token& keyword, Module& modu
     } else if (word == "train") {
         if (module.training) tokens.stop(keyword, "`train` is given twice");
         tokens.attributes(module.training.emplace(), word);
+    } else if (word == "layer") {
+        module.layers.push_back(layer(tokens));
     } else if (word == "schedule") {
         schedule(tokens, keyword, module);
     } else if (word == "run") {

@@ -85,7 +85,7 @@ class Parser : TokenReader {
             stop(
                 keyword, fmt::format("`{}` starts nothing here", keyword.text),
                 "lines of a module begin with file, description, data, test, train, run, schedule, "
-                "compile, origin, state, body or func");
+                "compile, origin, layer, state, body or func");
     }
 
     void file() {

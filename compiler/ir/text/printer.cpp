@@ -86,6 +86,9 @@ std::string print_contract(const Module& module) {
     if (module.compilation != Compilation{})
         out += fmt::format("compile{}\n", attributes_text(module.compilation));
     if (module.origin != Origin{}) out += fmt::format("origin{}\n", attributes_text(module.origin));
+    for (const Layer& layer : module.layers)
+        out += fmt::format("layer @{} : {} = {}\n", layer.name, to_string(f32(layer.shape)),
+                           layer.kind);
     return out;
 }
 

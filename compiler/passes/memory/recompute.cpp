@@ -252,6 +252,8 @@ class Recomputer {
 
 }  // namespace
 
+/// Without a limit nothing is done, since computing twice costs time. Every function that cannot be
+/// brought below the limit is reported, not only the first.
 Result<bool> recompute(Module& module, Diagnostics& diagnostics) {
     const int64_t limit = module.compilation.memory_limit;
     if (limit == 0) return false;

@@ -41,6 +41,7 @@ const Expression* named_argument(const Expression& call, std::string_view name) 
     return nullptr;
 }
 
+/// What is no constant counts as 0.5, which is no axis.
 int64_t axis_of(Evaluator& e, const Expression& axis, const Evaluated& x) {
     const Evaluated number = e.evaluate(axis);
     if (number.failed) return kNone;

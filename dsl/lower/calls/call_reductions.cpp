@@ -33,6 +33,7 @@ bool is_word(const Expression& e, std::string_view word) {
     return e.kind == Expression::Kind::kName && e.text == word;
 }
 
+/// All axes but the batch.
 Over all_of_example(Evaluator& e, const Evaluated& x) {
     Over over;
     over.axes = ir::all_axes(e.b().type(x.value).rank());
@@ -40,6 +41,8 @@ Over all_of_example(Evaluator& e, const Evaluated& x) {
     return over;
 }
 
+/// `axis=` is the word `example` or `batch`, one number, or a list of numbers. An axis named twice
+/// is an error: it would be summed once, whoever wrote it.
 Over named_axes(Evaluator& e, const Expression& axis, const Evaluated& x) {
     Over over;
     if (is_word(axis, "example")) return all_of_example(e, x);

@@ -159,8 +159,8 @@ Result<FieldInfo> plan(const ArrayHeader& header, const ValueRules& rules,
         return info;
     }
     diagnostics.error(DiagnosticKind::kShapeMismatch, {},
-                      "`{}` holds examples of shape [{}], but the model was compiled for [{}]",
-                      header.path, fmt::join(info.shape, ", "), fmt::join(*rules.shape, ", "));
+                      "`{}` holds {}, but the model was compiled for {}", header.path,
+                      describe_examples(info.shape), describe_examples(*rules.shape));
     return Failure{};
 }
 
@@ -205,6 +205,10 @@ int64_t usual_block(uint64_t example_values) {
     return static_cast<int64_t>(std::max<uint64_t>(kBlockValues / example_values, 1));
 }
 
+/// Arrays of up to `memory_most` bytes are read at once and kept, as bytes where they are bytes;
+/// larger ones are read from the file page by page while they are used. An array in Fortran's order
+/// has to be read whole even where only some examples are wanted, since the values of an example
+/// lie apart.
 Result<FieldPtr> read_array(const ArrayPlace& place, const ValueRules& rules,
                             Diagnostics& diagnostics) {
     if (!check_rules(rules, diagnostics)) return Failure{};

@@ -31,7 +31,9 @@ std::optional<ValueRange> ValueCheck::scale() const {
 Diagnostic ValueCheck::error(float value, uint64_t index) const {
     Diagnostic error{DiagnosticKind::kBadValue, {}, "", {}, {}};
     std::string otherwise;
-    if (!std::isfinite(value)) {
+    if (std::isinf(value) && header_.type->bytes == 8) {
+        otherwise = "which is infinite, or beyond the 3.4e38 of f32";
+    } else if (!std::isfinite(value)) {
         otherwise = "which is not a finite number";
     } else if (rules_.classes > 0) {
         otherwise = fmt::format("but the labels of {} classes are 0 to {}", rules_.classes, high_);

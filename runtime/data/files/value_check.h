@@ -9,6 +9,8 @@
 
 namespace gmc::runtime {
 
+/// What values of an array may be: within the range where one is given, whole numbers below the
+/// number of classes for labels, finite otherwise. Two comparisons decide for every value.
 class ValueCheck {
   public:
     /// For examples of `rank` dimensions. Header and rules must outlive it.

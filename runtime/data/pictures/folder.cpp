@@ -2,8 +2,6 @@
 // fit, and collects what is to be warned of.
 #include "runtime/data/pictures/folder.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <map>
@@ -16,15 +14,10 @@
 #include "runtime/data/pictures/picture_file.h"
 #include "runtime/data/pictures/picture_list.h"
 #include "runtime/kernels/philox.h"
+#include "runtime/memory/memory_need.h"
 
 namespace gmc::runtime {
 namespace {
-
-/// A quarter of the machine's memory.
-uint64_t default_cache_bytes() {
-    return static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) *
-           static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) / 4;
-}
 
 /// What was found while pictures were decoded, each once. Threads share it.
 class Findings {
@@ -84,7 +77,7 @@ class FolderField final : public Field {
           options_(options),
           files_(std::move(files)),
           values_(options.range) {
-        const uint64_t most = options.cache_bytes > 0 ? options.cache_bytes : default_cache_bytes();
+        const uint64_t most = options.cache_bytes > 0 ? options.cache_bytes : memory_for_data();
         const auto example = static_cast<uint64_t>(elements());
         if (files_.size() > most / example) return;
         states_ = std::vector<std::atomic<uint8_t>>(files_.size());

@@ -114,6 +114,8 @@ Image cmyk_to_rgb(const Image& cmyk) {
 
 }  // namespace
 
+/// Memory is taken only after the header was read and its size compared with that of the file. The
+/// offset in an error is where libjpeg was when it gave up, a little behind the damage.
 Result<Image> decode_jpeg(const PictureBytes& file, Diagnostics& diagnostics) {
     Decoder decoder;
     const auto bad = [&] {

@@ -112,6 +112,8 @@ struct Decoder {
 
 }  // namespace
 
+/// libpng converts while it reads: palettes, 16 bits, grey of fewer bits. When it fails, the chunks
+/// are searched for the one that is damaged, as its own message has no place.
 Result<Image> decode_png(const PictureBytes& file, Diagnostics& diagnostics) {
     Decoder decoder(file.bytes);
     if (decoder.info == nullptr) throw std::bad_alloc();

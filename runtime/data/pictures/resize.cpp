@@ -98,6 +98,9 @@ std::vector<float> sum_columns(const Image& image, const std::vector<Weights>& a
     return resized_rows;
 }
 
+/// Two passes, since the weights of a pixel are a product: first all columns are summed up for
+/// every row of the input, in floats, then rows. That costs width + height weights per pixel
+/// instead of their product. Only the result is rounded to bytes.
 Image resize(const Image& image, const PictureFit& fit) {
     Stretch rows{0, static_cast<double>(image.height)},
         columns{0, static_cast<double>(image.width)};

@@ -2,12 +2,11 @@
 // reads windows when they are asked for, from memory if all frames fit there.
 #include "runtime/data/sound/sound_field.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <filesystem>
 
 #include "runtime/files/sound_file.h"
+#include "runtime/memory/memory_need.h"
 
 namespace gmc::runtime {
 namespace {
@@ -176,9 +175,7 @@ class SoundReader {
 
     /// All frames, if they fit.
     bool keep(std::vector<float>& kept) {
-        const uint64_t memory = static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) *
-                                static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-        const uint64_t most = options_.memory_bytes > 0 ? options_.memory_bytes : memory / 4;
+        const uint64_t most = options_.memory_bytes > 0 ? options_.memory_bytes : memory_for_data();
         const auto values = static_cast<uint64_t>(frames_ * options_.channels);
         if (values > most / sizeof(float)) return true;
         kept.resize(values);

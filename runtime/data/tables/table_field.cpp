@@ -2,12 +2,11 @@
 // expanded to the values that the model sees when it is asked for (TableField).
 #include "runtime/data/tables/table_field.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 
 #include "runtime/data/tables/float_store.h"
+#include "runtime/memory/memory_need.h"
 
 namespace gmc::runtime {
 namespace {
@@ -41,9 +40,7 @@ class TableReader {
         : reader_(std::move(reader)), options_(options), diagnostics_(diagnostics) {}
 
     Result<FieldPtr> run() {
-        const uint64_t memory = static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) *
-                                static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-        FloatStore rows(options_.memory_bytes > 0 ? options_.memory_bytes : memory / 4);
+        FloatStore rows(options_.memory_bytes > 0 ? options_.memory_bytes : memory_for_data());
         if (!find_columns() || !read_rows(rows)) return Failure{};
         if (!rows.finish()) return report_no_room();
         return FieldPtr(std::make_shared<TableField>(options_, std::move(rows)));

@@ -20,6 +20,8 @@ namespace {
 static_assert(std::endian::native == std::endian::little,
               "floats are written as they lie in memory");
 
+/// The file is 8 bytes with the length of the header, the header in JSON, and the data. Headers are
+/// filled up with spaces so that data begin at a multiple of 8.
 constexpr uint64_t kLengthBytes = 8, kAlignment = 8;
 /// A tensor takes about 100 bytes of header; no model that fits a machine has so many.
 constexpr uint64_t kHeaderBytesMost = 8 << 20;
@@ -29,7 +31,7 @@ constexpr size_t kPieceBytes = 1 << 20;
 constexpr char kMetadata[] = "__metadata__";
 /// What stands in the place of the checksum while it is calculated.
 constexpr std::string_view kNoChecksum = "crc32 00000000";
-constexpr size_t kDigits = 8;
+constexpr size_t kDigits = 8;  ///< hexadecimal digits of a CRC-32
 
 uint32_t crc_of(std::string_view bytes, uint32_t start) {
     return static_cast<uint32_t>(
@@ -176,6 +178,8 @@ bool write_safetensors(const std::string& path, const std::vector<TensorView>& t
 
 int64_t StoredTensor::elements() const { return static_cast<int64_t>((end - begin) / type->bytes); }
 
+/// Everything that the header says is checked against the size of the file before memory is taken
+/// for it, since the file may come from anywhere.
 Result<SafetensorsFile> SafetensorsFile::open(const std::string& path, Diagnostics& diagnostics) {
     SafetensorsFile file;
     file.path_ = path;
@@ -212,6 +216,8 @@ Result<SafetensorsFile> SafetensorsFile::open(const std::string& path, Diagnosti
     return file;
 }
 
+/// `about` says which entry is being read, for the error that an exception becomes. In the end the
+/// tensors are put in the order of their data, without gaps and overlaps.
 void SafetensorsFile::read_header(std::string& about) {
     const Json header = Json::parse_strictly(header_, kTensorsMost);
     if (!header.is_object()) throw JsonError("it is no JSON object");

@@ -22,6 +22,9 @@ struct Tile {
     size_t count() const { return static_cast<size_t>(rows * columns); }
 };
 
+/// An iteration space, cut into tiles. Axes along which all tensors behave alike are collapsed into
+/// one first: [128, 28, 28, 64] with a bias per channel becomes [100352, 64]. The last collapsed
+/// axis is the row.
 struct LoopSpace {
     std::vector<int64_t> sizes;  ///< collapsed, all above 1
     std::vector<int> axis;       ///< original axis -> collapsed axis; -1 for size 1

@@ -154,7 +154,7 @@ TEST_CASE("errors of tables") {
     };
     CHECK(error_of("") == "[bad-file] `T` has no rows");
     CHECK(error_of("a,b\n") == "[bad-file] `T` has a header but no rows");
-    CHECK(error_of("a,b\n1,2\n1\n") == "[bad-file] `T`:3 has 1 cells, but the first row has 2");
+    CHECK(error_of("a,b\n1,2\n1\n") == "[bad-file] `T`:3 has 1 cell, but the first row has 2");
     CHECK(error_of("a,b\n1,2\n\"1,2\n") ==
           "[bad-file] `T`:3: the row that begins here has a quote that is not closed");
     CHECK(error_of("a,a\n1,2\n", {true}) == "[duplicate-key] `T` has two columns named `a`");

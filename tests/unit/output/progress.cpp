@@ -27,11 +27,11 @@ TEST_CASE("durations") {
 
 TEST_CASE("a line says it all if there is room, and the telling parts if not") {
     const std::string whole =
-        "epoch 2/10  step 740/4680  loss 0.6931  kl 5.125  41250 images/s  3:21 left";
+        "epoch 2/10  step 740/4680  loss 0.6931  kl 5.125  41250 examples/s  3:21 left";
     CHECK(progress_line(state_at(740), 201, 200) == whole);
     CHECK(progress_line(state_at(740), 201, whole.size()) == whole);
     CHECK(progress_line(state_at(740), 201, whole.size() - 1) ==
-          "epoch 2/10  step 740/4680  loss 0.6931  41250 images/s  3:21 left");
+          "epoch 2/10  step 740/4680  loss 0.6931  41250 examples/s  3:21 left");
     CHECK(progress_line(state_at(740), 201, 50) ==
           "epoch 2/10  step 740/4680  loss 0.6931  3:21 left");
     CHECK(progress_line(state_at(740), 201, 12) == "epoch 2/10  ");
@@ -41,15 +41,15 @@ TEST_CASE("a line says it all if there is room, and the telling parts if not") {
 TEST_CASE("the rate is a mean over the last seconds") {
     RateMeter meter;
     meter.add(128, 100);
-    CHECK(meter.images_per_s() == 0);
+    CHECK(meter.examples_per_s() == 0);
     meter.add(128, 100.5);
-    CHECK(meter.images_per_s() == Approx(256));
+    CHECK(meter.examples_per_s() == Approx(256));
     for (int i = 1; i <= 100; ++i) meter.add(128, 100.5 + 0.5 * i);
-    CHECK(meter.images_per_s() == Approx(256));
+    CHECK(meter.examples_per_s() == Approx(256));
     for (int i = 1; i <= 200; ++i) meter.add(128, 150.5 + 0.25 * i);
-    CHECK(meter.images_per_s() == Approx(512).epsilon(0.01));
+    CHECK(meter.examples_per_s() == Approx(512).epsilon(0.01));
     meter.add(128, 200.5);  // a clock that stands still gives no infinity
-    CHECK(std::isfinite(meter.images_per_s()));
+    CHECK(std::isfinite(meter.examples_per_s()));
 }
 
 /// What a Progress writes to something that is not a terminal.
@@ -91,10 +91,10 @@ TEST_CASE("without a terminal there is a plain line per epoch and one at the end
         progress.message("sample written");
     }
     CHECK(recording.text() ==
-          "epoch 1/10  step 9/4680  loss 0.6931  kl 5.125  41250 images/s  1:27:35 left\n"
-          "epoch 2/10  step 19/4680  loss 0.6931  kl 5.125  41250 images/s  1:22:00 left\n"
+          "epoch 1/10  step 9/4680  loss 0.6931  kl 5.125  41250 examples/s  1:27:35 left\n"
+          "epoch 2/10  step 19/4680  loss 0.6931  kl 5.125  41250 examples/s  1:22:00 left\n"
           "sample written\n"
-          "epoch 3/10  step 25/4680  loss 0.6931  kl 5.125  41250 images/s  1:20:49 left\n");
+          "epoch 3/10  step 25/4680  loss 0.6931  kl 5.125  41250 examples/s  1:20:49 left\n");
 }
 
 TEST_CASE("progress without an update prints nothing") {

@@ -7,15 +7,10 @@ namespace gmc::tools {
 
 void add_measuring(CommandLine& line, int64_t steps) {
     line.add_argument("MODEL", "a .gmc file, or the folder of a run");
-    line.add_option<int64_t>("steps", "N", "steps that count, after three that do not", steps);
+    line.add_option<int64_t>("steps", "N", "steps that count, after three that do not", steps,
+                             kFromOne);
     line.add_flag("json", "print one JSON object");
     add_tuning(line);
-}
-
-int64_t measured_steps(const CommandLine& line) {
-    const auto steps = line.get<int64_t>("steps");
-    if (steps < 1) throw UsageError("--steps must be at least 1");
-    return steps;
 }
 
 Result<MeasuredModel> load_measured(const CommandLine& line, Diagnostics& diagnostics) {

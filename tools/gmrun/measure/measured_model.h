@@ -11,9 +11,6 @@ namespace gmc::tools {
 /// Declares MODEL, --steps, --json, and the options of add_tuning.
 void add_measuring(CommandLine& line, int64_t steps);
 
-/// The value of --steps. Throws UsageError when it is below 1.
-int64_t measured_steps(const CommandLine& line);
-
 /// A model and the measurements that choose its contractions. `tuning` stands first, so it is
 /// destroyed last: the model refers to it.
 struct MeasuredModel {

@@ -46,6 +46,15 @@ bool make_folder(const std::filesystem::path& folder, Diagnostics& diagnostics) 
     return false;
 }
 
+/// What can be written of examples of this shape.
+std::string fitting_output(const runtime::LoadedModel& model, const ir::Shape& shape) {
+    const std::string format = runtime::written_as(model, shape);
+    return format.empty()
+               ? "write the numbers: --output FILE.npy"
+               : fmt::format("write them as the data were: --output FILE.{}; or --output FILE.npy",
+                             format);
+}
+
 /// One picture of one pixel per number.
 bool write_picture(const runtime::LoadedModel& model, const runtime::Examples& one,
                    const std::string& path, Diagnostics& diagnostics) {
@@ -65,10 +74,9 @@ bool write_each(const runtime::LoadedModel& model, const runtime::Examples& exam
     if (!sound && (examples.shape.size() != 4 || !runtime::is_drawable(examples.shape))) {
         diagnostics
             .error(DiagnosticKind::kShapeMismatch, {},
-                   "examples of shape {} are neither pictures nor sound, so `{}` cannot get a file "
-                   "for each",
-                   ir::to_string(examples.shape), path)
-            .help("write them into one file: --output FILE.npy, or FILE.csv for rows of a table");
+                   "`{}` cannot get a file for each of {}, which are neither pictures nor sound",
+                   path, examples.described())
+            .help(fitting_output(model, examples.shape));
         return false;
     }
     const auto width = static_cast<std::ptrdiff_t>(examples.values.size()) / examples.count();
@@ -102,10 +110,9 @@ bool write_examples(runtime::LoadedModel& model, const runtime::Examples& exampl
     if (!runtime::is_drawable(examples.shape)) {
         diagnostics
             .error(DiagnosticKind::kShapeMismatch, {},
-                   "examples of shape {} are neither images nor points of the plane, so `{}` "
-                   "cannot be drawn",
-                   ir::to_string(examples.shape), path)
-            .help("write the numbers instead: --output FILE.npy");
+                   "`{}` cannot be drawn of {}, which are neither images nor points of the plane",
+                   path, examples.described())
+            .help(fitting_output(model, examples.shape));
         return false;
     }
     const auto picture = runtime::draw(model, examples, columns, diagnostics);

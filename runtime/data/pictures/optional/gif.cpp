@@ -18,10 +18,12 @@ constexpr uint64_t kPixelsPerByteMost = 4096;
 /// Where the rows of the four passes of an interlaced picture begin, and how far they are apart.
 constexpr int kPasses[4][2] = {{0, 8}, {4, 8}, {2, 4}, {1, 2}};
 
+/// For unique_ptr.
 struct Close {
     void operator()(GifFileType* gif) const { DGifCloseFile(gif, nullptr); }
 };
 
+/// The bytes of a file as giflib wants to read them, through a callback.
 struct Reader {
     std::string_view bytes;
     size_t at = 0;
@@ -75,6 +77,8 @@ std::optional<std::vector<GifPixelType>> read_numbers(GifFileType* gif) {
 
 }  // namespace
 
+/// Only the first picture of an animation is read. It may cover a part of the screen; the rest
+/// stays transparent. Colours are numbers in a table, of which one may stand for transparent.
 Result<Image> decode_gif(const PictureBytes& file, Diagnostics& diagnostics) {
     Reader reader{file.bytes};
     int error = 0;

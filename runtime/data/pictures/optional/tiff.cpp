@@ -90,6 +90,8 @@ bool is_multiplied(TIFF* tiff) {
 
 }  // namespace
 
+/// libtiff converts every kind of TIFF to RGBA of 8 bits. That is multiplied by alpha for some
+/// files, and then divided by it again, as all other decoders give plain colours.
 Result<Image> decode_tiff(const PictureBytes& file, Diagnostics& diagnostics) {
     Source source{file.bytes};
     const std::unique_ptr<TIFF, Close> tiff = open(source);

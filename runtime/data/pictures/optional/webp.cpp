@@ -32,6 +32,8 @@ int orientation_of(const WebPDemuxer* demuxer) {
 
 }  // namespace
 
+/// The decoder for animations reads single pictures too, so one way serves for both; of an
+/// animation it gives the first picture.
 Result<Image> decode_webp(const PictureBytes& file, Diagnostics& diagnostics) {
     const auto* bytes = reinterpret_cast<const uint8_t*>(file.bytes.data());
     const auto bad = [&](const char* reason) {
