@@ -14,12 +14,14 @@
 #include "compiler/passes/dce.h"
 #include "compiler/passes/differentiate.h"
 #include "compiler/passes/fuse_elementwise.h"
+#include "compiler/passes/hoist_invariants.h"
 #include "compiler/passes/keep_copies.h"
 #include "compiler/passes/lower_precision.h"
 #include "compiler/passes/memory/order_operations.h"
 #include "compiler/passes/memory/order_states.h"
 #include "compiler/passes/memory/plan_memory.h"
 #include "compiler/passes/memory/recompute.h"
+#include "compiler/passes/trim_scans.h"
 
 namespace gmc {
 namespace {
@@ -71,6 +73,10 @@ const std::vector<Stage>& pipeline() {
              {"cse", "computes equal things once", passes::cse},
              // Last of a round: drops what the others replaced, so that the next does not see it.
              {"dce", "removes ops whose results nothing needs", passes::dce},
+             // After dce, which shows what is read; what is no operand any more is for the next
+             // round.
+             {"trim_scans", "drops what scans carry, stack or capture for nothing",
+              passes::trim_scans},
          },
          kMostRounds,
          kDifferentiated},
@@ -83,6 +89,12 @@ const std::vector<Stage>& pipeline() {
         // After all that knows f32 only; before the loops, which load and store bf16.
         {{{"lower_precision", "with --precision=bf16: computes contractions in bf16",
            passes::lower_precision},
+          // Before keep_copies, which knows casts of parameters only where these are states.
+          {"hoist_invariants", "computes before a scan what is the same in every pass",
+           passes::hoist_invariants},
+          // Leaves no captured value that nothing reads any more.
+          {"trim_scans", "drops what scans carry, stack or capture for nothing",
+           passes::trim_scans},
           // Replaces its casts of parameters.
           {"keep_copies", "lets updates write the bf16 of parameters", passes::keep_copies}},
          1,

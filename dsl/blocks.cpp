@@ -67,7 +67,7 @@ Blocks read_blocks(const Node& model, Diagnostics& diagnostics) {
     if (!expect_map(*blocks->value, "`blocks`", blocks->key_span, diagnostics)) return out;
     for (const Entry& entry : blocks->value->entries) {
         if (!check_name(entry.key, "a block", entry.key_span, diagnostics)) continue;
-        if (find_layer(entry.key)) {
+        if (find_layer(entry.key) || entry.key == "repeat") {
             diagnostics.error(DiagnosticKind::kDuplicateKey, entry.key_span,
                               "a block cannot be called `{}`, there is a layer of that name",
                               entry.key);
@@ -99,17 +99,21 @@ void LayerReader::read_use(Block& block, const Written& written) {
     const size_t errors = diagnostics_.count();
     const Bindings arguments = read_arguments(block, written, use);
     if (diagnostics_.count() != errors) return;
-    const bool inner = !uses_.empty();
-    std::string prefix = use.name;
-    if (prefix.empty()) {
-        const int number =
-            ++names_.block_uses[(inner ? uses_.back().prefix : "") + "." + block.name];
-        prefix = number == 1 ? block.name : fmt::format("{}_{}", block.name, number);
-    }
-    use.prefix = inner ? uses_.back().prefix + "." + prefix : prefix;
+    use.prefix = use_prefix(use.name, block.name);
     block.open = true;
     expand(std::move(use), arguments);
     block.open = false;
+}
+
+/// What precedes the names of the layers in a use: its own name, or that of the block, numbered.
+std::string LayerReader::use_prefix(const std::string& name, const std::string& block) {
+    const bool inner = !uses_.empty();
+    std::string prefix = name;
+    if (prefix.empty()) {
+        const int number = ++names_.block_uses[(inner ? uses_.back().prefix : "") + "." + block];
+        prefix = number == 1 ? block : fmt::format("{}_{}", block, number);
+    }
+    return inner ? uses_.back().prefix + "." + prefix : prefix;
 }
 
 // All readers accept a node that is marked as failed, so such nodes stand for the parameters of
@@ -194,7 +198,8 @@ void LayerReader::expand(Use use, const Bindings& arguments) {
     const bool unnamed = last.name.empty();
     if (unnamed) last.name = name;
     names_.define(name, last.name, use.span, diagnostics_);
-    if (unnamed) define_results(*find_layer(last.kind), last, use.span);
+    if (const LayerRow* row = find_layer(last.kind); row && unnamed)
+        define_results(*row, last, use.span);
 }
 
 // The name of what `from: input` means inside a block: the layer before the block. That layer may

@@ -81,7 +81,9 @@ void LayerReader::read_layer(const Node& node, const std::string& what) {
     Written written;
     if (!split(node, what, written)) return;
     const auto block = blocks_.find(written.kind);
-    if (const LayerRow* row = find_layer(written.kind)) {
+    if (written.kind == "repeat") {
+        read_repeat(written);
+    } else if (const LayerRow* row = find_layer(written.kind)) {
         read_kind(*row, written);
     } else if (block != blocks_.end()) {
         read_use(block->second, written);
@@ -98,6 +100,7 @@ void LayerReader::read_layer(const Node& node, const std::string& what) {
         std::vector<std::string> known;
         for (const LayerRow& layer : layer_table()) known.emplace_back(layer.kind);
         for (const auto& [name, unused] : blocks_) known.push_back(name);
+        known.emplace_back("repeat");
         report_unknown(DiagnosticKind::kUnknownLayer, written.span,
                        fmt::format("there is no layer `{}`", written.kind), written.kind, known,
                        diagnostics_);

@@ -1,6 +1,6 @@
 // Reads lists of layers and the blocks that they use.
 // Enters: the nodes of `layers:` and `blocks:`. Leaves: LayerSpecs, with blocks expanded.
-// layers.cpp reads layers, blocks.cpp reads and expands blocks.
+// layers.cpp reads layers, blocks.cpp reads and expands blocks, repeat.cpp what is repeated.
 #pragma once
 
 #include <map>
@@ -123,6 +123,9 @@ class LayerReader {
     std::string resolve(const PlacedName& name);
 
     void read_use(Block& block, const Written& written);
+    void read_repeat(const Written& written);
+    void read_shared(Use use, int64_t times, const Block& block);
+    std::string use_prefix(const std::string& name, const std::string& block);
     Bindings read_arguments(const Block& block, const Written& written, Use& use);
     void expand(Use use, const Bindings& arguments);
     std::string block_input(Span where);

@@ -50,7 +50,13 @@ class ChainChecker {
     /// Adds to `used` the entries that an expression uses.
     void collect(const Expression& e, std::set<std::string>& used) {
         if (e.kind == Expression::Kind::kName && lets_.count(e.text)) used.insert(e.text);
-        for (const ExpressionPtr& argument : e.arguments) collect(*argument, used);
+        for (size_t i = 0; i < e.arguments.size(); ++i) {
+            const std::set<std::string> bound = names_bound(e, i);
+            std::set<std::string> inside;
+            collect(*e.arguments[i], bound.empty() ? used : inside);
+            for (const std::string& name : inside)
+                if (bound.count(name) == 0) used.insert(name);
+        }
     }
 
     void report_cycle(const std::vector<std::string>& chain) {

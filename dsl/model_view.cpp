@@ -138,7 +138,11 @@ void ModelView::walk(const Expression& e, const Visit& visit, Into into,
     if (e.kind == Kind::kName)
         if (const NamedExpression* entry = let(e.text); entry && seen.insert(e.text).second)
             walk(*entry->value, visit, into, seen);
-    for (const ExpressionPtr& argument : e.arguments) walk(*argument, visit, into, seen);
+    for (size_t i = 0; i < e.arguments.size(); ++i) {
+        const std::set<std::string> bound = names_bound(e, i);
+        seen.insert(bound.begin(), bound.end());
+        walk(*e.arguments[i], visit, into, seen);
+    }
 }
 
 void ModelView::walk(const Expression& e, const Visit& visit,

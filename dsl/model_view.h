@@ -77,12 +77,19 @@ class ModelView {
 /// Whether a network judges examples, by its role or its name.
 bool is_judge(const NetworkSpec& network);
 
-/// Calls `visit(layer)` for all layers of a network and of its outputs.
+/// Calls `visit` for all layers of a list, and for those that a `repeat` repeats.
+template <typename Visit>
+void for_each_layer(const std::vector<LayerSpec>& layers, Visit&& visit) {
+    for (const LayerSpec& layer : layers) {
+        visit(layer);
+        for_each_layer(layer.layers, visit);
+    }
+}
+/// The same for all layers of a network and of its outputs.
 template <typename Visit>
 void for_each_layer(const NetworkSpec& network, Visit&& visit) {
-    for (const LayerSpec& layer : network.layers) visit(layer);
-    for (const NetworkOutput& output : network.outputs)
-        for (const LayerSpec& layer : output.layers) visit(layer);
+    for_each_layer(network.layers, visit);
+    for (const NetworkOutput& output : network.outputs) for_each_layer(output.layers, visit);
 }
 
 }  // namespace gmc::dsl

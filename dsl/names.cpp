@@ -14,12 +14,19 @@ namespace {
 
 using Kind = Expression::Kind;
 
-/// Calls `visit` for every layer of the network and of its outputs.
+/// Calls `visit` for all layers of a list, and for those that a `repeat` repeats.
+template <typename Visit>
+void for_each_layer(std::vector<LayerSpec>& layers, Visit&& visit) {
+    for (LayerSpec& layer : layers) {
+        visit(layer);
+        for_each_layer(layer.layers, visit);
+    }
+}
+/// The same for all layers of a network and of its outputs.
 template <typename Visit>
 void for_each_layer(NetworkSpec& network, Visit&& visit) {
-    for (LayerSpec& layer : network.layers) visit(layer);
-    for (NetworkOutput& output : network.outputs)
-        for (LayerSpec& layer : output.layers) visit(layer);
+    for_each_layer(network.layers, visit);
+    for (NetworkOutput& output : network.outputs) for_each_layer(output.layers, visit);
 }
 
 /// Checks a call of a network: as many arguments as it has inputs, and named ones by the names of
@@ -186,6 +193,7 @@ class NameChecker {
         if (broken_recipe_ && e.span.file == model_.objective.recipe.file) return;
         if (e.kind == Kind::kName) visit_name(e, parameters);
         if (e.kind == Kind::kCall) visit_call(e);
+        if (e.kind == Kind::kLoop) return visit_loop(e, parameters);
         for (size_t i = 0; i < e.arguments.size(); ++i)
             if (!is_word(e, i)) visit(*e.arguments[i], parameters);
         if (e.kind == Kind::kMember) visit_member(e, parameters);
@@ -196,6 +204,35 @@ class NameChecker {
         const Expression& value = *e.arguments[argument];
         return e.kind == Kind::kCall && e.argument_names[argument] == "axis" &&
                value.kind == Kind::kName && (value.text == "batch" || value.text == "example");
+    }
+
+    /// The names of a loop hide nothing: whoever reads `x` has to know which one it is. Its own
+    /// name is that of its value.
+    void visit_loop(const Expression& e, const std::set<std::string>& parameters) {
+        const auto check = [&](const std::string& name, Span span) {
+            const auto known = meanings_.find(name);
+            const bool own = name == e.text;
+            std::string taken;
+            if (is_constant(name) || find_function(name))
+                taken = "a built-in name";
+            else if (known != meanings_.end() && !own)
+                taken = fmt::format("there is {} of that name", known->second.first);
+            else if (parameters.count(name) != 0 && !own)
+                taken = "which the function or loop around it has";
+            if (taken.empty()) return;
+            diagnostics_.error(DiagnosticKind::kDuplicateKey, span,
+                               "the loop `{}` cannot call a value `{}`, {}", e.text, name, taken);
+        };
+        using Part = LoopPart::Kind;
+        for (size_t i = 0; i < e.arguments.size(); ++i) {
+            const LoopPart& part = e.loop->parts[i];
+            if (part.kind == Part::kStart || part.kind == Part::kOver || part.kind == Part::kLet)
+                check(part.name, part.span);
+            std::set<std::string> inside = names_bound(e, i);
+            inside.insert(parameters.begin(), parameters.end());
+            visit(*e.arguments[i], inside);
+        }
+        if (!e.loop->index.empty()) check(e.loop->index, e.loop->index_span);
     }
 
     /// Checks a name that is used as a value. A network's name stands for the shape of its input,
@@ -216,7 +253,8 @@ class NameChecker {
             return;
         }
         std::vector<std::string> known = constant_names();
-        known.insert(known.end(), parameters.begin(), parameters.end());
+        for (const std::string& name : parameters)
+            if (meanings_.count(name) == 0) known.push_back(name);
         for (const auto& [name, meaning] : meanings_) known.push_back(name);
         report_unknown(DiagnosticKind::kUnknownName, e.span,
                        fmt::format("`{}` is not defined", e.text), e.text, known, diagnostics_);
@@ -258,7 +296,21 @@ class NameChecker {
         }
         const auto network =
             base->kind == Kind::kCall ? networks_.find(base->text) : networks_.end();
+        if (base->kind == Kind::kLoop && base->loop->has_names) {
+            std::vector<std::string> known;
+            for (const LoopPart& part : base->loop->parts)
+                if (part.kind == LoopPart::Kind::kStart) known.push_back(part.name);
+            if (std::count(known.begin(), known.end(), e.text) == 0)
+                report_unknown(DiagnosticKind::kUnknownName, e.span,
+                               fmt::format("the loop `{}` has no value `{}`", base->text, e.text),
+                               e.text, known, diagnostics_);
+            return;
+        }
         if (network == networks_.end()) {
+            if (base->kind == Kind::kLoop)
+                diagnostics_.error(DiagnosticKind::kBadExpression, e.span,
+                                   "the loop `{}` has one value without a name, so no `.{}`",
+                                   base->text, e.text);
             if (base->kind == Kind::kNumber || base->kind == Kind::kBinary)
                 diagnostics_.error(DiagnosticKind::kBadExpression, e.span,
                                    "only a network's result has parts such as `.{}`", e.text);

@@ -112,7 +112,8 @@ class NetworkReader {
     /// it reads.
     void check_first(const LayerSpec& layer) {
         if (out_.inputs.size() < 2 || !layer.from.empty()) return;
-        if (find_layer(layer.kind)->fewest_inputs > 1) return;  // that was said already
+        const LayerRow* row = find_layer(layer.kind);
+        if (row && row->fewest_inputs > 1) return;  // that was said already
         diagnostics_
             .error(DiagnosticKind::kMissingKey, layer.span,
                    "{} has {} inputs, so its first layer needs `from`", what_, out_.inputs.size())

@@ -32,6 +32,8 @@ std::vector<NamedExpression> read_named(const Entry& entry, bool names_alone,
         else if (one.value->is_null())
             diagnostics.error(DiagnosticKind::kWrongType, one.key_span, "`{}` has no value",
                               one.key);
+        else if (is_loop(*one.value))
+            value = read_loop(*one.value, one.key, one.key_span, diagnostics);
         else
             value = read_expression(*one.value, fmt::format("`{}`", one.key), diagnostics);
         // After an error the name stays defined, by an expression that has no errors, so that its
@@ -133,7 +135,7 @@ std::vector<FunctionSpec> read_functions(const Entry& entry, Diagnostics& diagno
         if (one.value->is_null()) {
             diagnostics.error(DiagnosticKind::kWrongType, one.key_span, "`{}` has no value",
                               one.key);
-        } else if (one.value->is_map()) {
+        } else if (one.value->is_map() && !is_loop(*one.value)) {
             function.results = read_named(one, false, diagnostics);
             if (one.value->entries.empty())
                 diagnostics.error(DiagnosticKind::kBadValue, one.key_span,

@@ -33,6 +33,12 @@ void read_data(const Entry& data, ModelSpec& model, Diagnostics& diagnostics);
 /// 10 epochs}}, which becomes the call linear(0, 1, 10, epoch). Null after an error.
 ExpressionPtr read_expression(const Node& node, const std::string& what, Diagnostics& diagnostics);
 
+/// loop.cpp: whether a map is a loop, and reads it. `name` is the entry of `let` that it is the
+/// value of. Null after an error.
+bool is_loop(const Node& node);
+ExpressionPtr read_loop(const Node& map, const std::string& name, Span span,
+                        Diagnostics& diagnostics);
+
 /// train.cpp: reads `train:`, and an optimizer such as {adam: {learning_rate: 1e-4}}.
 TrainSpec read_train(const Entry* train, Diagnostics& diagnostics);
 std::optional<OptimizerSpec> read_optimizer(const Node& node, Span where, Diagnostics& diagnostics);

@@ -26,8 +26,12 @@ ExpressionPtr replace(const ExpressionPtr& expression, const Replacements& repla
         copy.text = callee->second;
         changed = true;
     }
-    for (ExpressionPtr& argument : copy.arguments) {
-        ExpressionPtr replaced = replace(argument, replacements, shadowed);
+    for (size_t i = 0; i < copy.arguments.size(); ++i) {
+        ExpressionPtr& argument = copy.arguments[i];
+        std::set<std::string> inside = names_bound(e, i);
+        if (!inside.empty()) inside.insert(shadowed.begin(), shadowed.end());
+        ExpressionPtr replaced =
+            replace(argument, replacements, inside.empty() ? shadowed : inside);
         changed |= replaced != argument;
         argument = std::move(replaced);
     }

@@ -40,6 +40,10 @@ struct LayerSpec {
     Span from_span;
     /// Place where the outermost block around the layer is used; unknown outside of blocks.
     Span block_use;
+    /// Of a shared `repeat`: what it repeats. `prefix` precedes the names of these layers, and
+    /// `prefix.input` is what the first of them reads.
+    std::vector<LayerSpec> layers;
+    std::string prefix;
 
     bool has(const std::string& key) const { return values.count(key) != 0; }
     int64_t integer(const std::string& key) const { return std::get<int64_t>(values.at(key)); }

@@ -183,6 +183,15 @@ void read_run(const Node& map, TrainSpec& out, Diagnostics& diagnostics) {
 
 ExpressionPtr read_expression(const Node& node, const std::string& what, Diagnostics& diagnostics) {
     if (node.failed) return nullptr;
+    if (is_loop(node)) {
+        note_origin(
+            diagnostics
+                .error(DiagnosticKind::kWrongType, node.span,
+                       "{} is a loop, which has no name here", what)
+                .help("a loop is an entry of `let`: give it a name there, and use the name"),
+            node);
+        return nullptr;
+    }
     if (node.is_map()) return read_schedule(node, what, diagnostics);
     if (!node.is_scalar()) {
         note_origin(diagnostics.error(DiagnosticKind::kWrongType, node.span,

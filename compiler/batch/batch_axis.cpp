@@ -11,6 +11,8 @@
 #include <functional>
 #include <numeric>
 
+#include "compiler/ir/scan.h"
+
 namespace gmc {
 namespace {
 
@@ -33,15 +35,19 @@ class Finder {
 
     BatchAxes run() {
         for (const Input& input : f_.inputs) start(input);
-        do {
-            changed_ = false;
-            for (const Operation& op : f_.operations) visit(op);
-        } while (changed_ && axes_.why.empty());
+        spread();
         for (const Operation& op : f_.operations) check(op);
         return std::move(axes_);
     }
 
   private:
+    void spread() {
+        do {
+            changed_ = false;
+            for (const Operation& op : f_.operations) visit(op);
+        } while (changed_ && axes_.why.empty());
+    }
+
     /// Inputs are where batches come from: their first axis counts examples.
     void start(const Input& input) {
         const Type& type = f_.type(input.value);
@@ -171,6 +177,48 @@ class Finder {
         set(op, op.result(), {a ? 0 : 1, known.outer, known.inner});
     }
     void flow(const Fused&, const Operation&) {}
+    /// What is known outside holds inside, and the other way around.
+    void flow(const Scan& scan, const Operation& op) {
+        const Function& body = *body_of(module_, op);
+        const ScanParts parts = scan_parts(body);
+        Finder inside(module_, body);
+        if (const auto known = axes_.bodies.find(scan.body); known != axes_.bodies.end())
+            inside.axes_ = known->second;
+        std::vector<Tie> ties;
+        for (size_t i = 0; i < parts.operands(); ++i) {
+            const bool element = i >= parts.carried && i < parts.first_captured();
+            ties.push_back({op.operands[i], body.inputs[i].value, element ? 1 : 0});
+        }
+        for (size_t i = 0; i < parts.results(); ++i) {
+            ties.push_back({op.results[i], body.results[i].value, i < parts.carried ? 0 : 1});
+            if (i < parts.carried)
+                ties.push_back({op.operands[i], body.results[i].value, 0}),
+                    ties.push_back({op.results[i], body.inputs[i].value, 0});
+        }
+        bool more = true;
+        while (more && axes_.why.empty()) {
+            more = false;
+            for (const Tie& tie : ties) more |= share(op, tie, inside);
+            inside.spread();
+            refuse(inside.axes_.why);
+        }
+        axes_.bodies[scan.body] = std::move(inside.axes_);
+    }
+    /// A value outside, and what it is in the body, where it may lack the axis of the passes.
+    struct Tie {
+        ValueId outside, inside;
+        int64_t passes;
+    };
+    /// True = the body learnt something.
+    bool share(const Operation& op, const Tie& tie, Finder& inside) {
+        const auto within = inside.axes_.of[tie.inside];
+        if (within) set(op, tie.outside, {within->axis + tie.passes, within->outer, within->inner});
+        const auto outer = axes_.of[tie.outside];
+        if (!outer || within) return false;
+        if (outer->axis < tie.passes) return refuse(op, "takes examples one by one"), false;
+        inside.set(op, tie.inside, {outer->axis - tie.passes, outer->outer, outer->inner});
+        return true;
+    }
     void flow(const Gradient&, const Operation& op) { refuse(op, "is not differentiated"); }
     void flow(const std::monostate&, const Operation&) {}
 
@@ -226,6 +274,7 @@ class Finder {
 
     /// No op may lose the batch, or draw numbers that are counted over all examples.
     void check(const Operation& op) {
+        if (const Scan* scan = op.as<Scan>()) return check_body(op, axes_.bodies[scan->body]);
         for (const Operation& inner : op.body) check(inner);
         if (!op.body.empty() || !axes_.why.empty()) return;
         const bool in = std::any_of(op.operands.begin(), op.operands.end(),
@@ -241,6 +290,20 @@ class Finder {
         const int64_t part =
             out->inner * product(shape, out->axis + 1, static_cast<int64_t>(shape.size()));
         if (part % (iota->stride * iota->size) != 0) refuse(op, "counts examples");
+    }
+
+    void check_body(const Operation& op, BatchAxes& axes) {
+        const Function& body = *body_of(module_, op);
+        Finder inside(module_, body);
+        inside.axes_ = std::move(axes);
+        for (const Operation& inner : body.operations) inside.check(inner);
+        axes = std::move(inside.axes_);
+        refuse(axes.why);
+        if (!axes.draws.empty()) axes_.draws = axes.draws;
+        for (size_t i = 0; i < op.results.size(); ++i) {
+            const bool known = axes_.of[op.results[i]].has_value();
+            if (known != axes.of[body.results[i].value].has_value()) refuse(op, "mixes examples");
+        }
     }
 
     void refuse(std::string why) {

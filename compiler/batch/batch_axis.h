@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,6 +26,8 @@ struct BatchAxes {
     std::string why;
     /// Which op draws random numbers, which are numbered over the whole batch, a clause; or empty.
     std::string draws;
+    /// The same of the bodies of the function's scans, by name.
+    std::map<std::string, BatchAxes> bodies;
 };
 
 /// Follows the batch from the inputs of `function` through its operations, and back to constants

@@ -86,6 +86,17 @@ bool gives_rows(const Function& function, const BatchAxes& axes, std::string& wh
     return true;
 }
 
+/// Adds the resized bodies of the function's scans, then the function, to `out`.
+void add_resized(const Module& module, const Function& function, const BatchAxes& axes,
+                 int64_t rows, Module& out) {
+    for (const Operation& op : function.operations)
+        if (const Scan* scan = op.as<Scan>())
+            add_resized(module, *module.find_function(scan->body), axes.bodies.at(scan->body), rows,
+                        out);
+    out.functions.push_back(function);
+    Resizer(out.functions.back(), axes, module.training->batch_size, rows).run();
+}
+
 }  // namespace
 
 bool couples_examples(const Module& module, const Function& function) {
@@ -95,8 +106,8 @@ bool couples_examples(const Module& module, const Function& function) {
 /// Works on a module of its own that holds copies of the states and this one function, so that the
 /// pass plan_memory can be used as it is. The result is verified: if a rule of batch_axis were
 /// wrong, the answer is "cannot be done" and not a wrong function.
-std::optional<Function> rebatch(const Module& module, const Function& function, int64_t rows,
-                                std::string& why) {
+std::optional<Module> rebatch(const Module& module, const Function& function, int64_t rows,
+                              std::string& why) {
     if (!function.updates.empty()) {
         why = "it updates states";
         return std::nullopt;
@@ -108,8 +119,7 @@ std::optional<Function> rebatch(const Module& module, const Function& function, 
     alone.name = module.name;
     alone.files = module.files;
     alone.states = module.states;
-    alone.functions = {function};
-    Resizer(alone.functions[0], axes, module.training->batch_size, rows).run();
+    add_resized(module, function, axes, rows, alone);
     Diagnostics problems;
     if (!passes::plan_memory(alone, problems).ok() ||
         !verify(alone, problems, {.allow_gradient = false, .planned = true})) {
@@ -117,7 +127,7 @@ std::optional<Function> rebatch(const Module& module, const Function& function, 
               (problems.any() ? problems.list()[0].text : "it cannot be planned");
         return std::nullopt;
     }
-    return std::move(alone.functions[0]);
+    return alone;
 }
 
 }  // namespace gmc

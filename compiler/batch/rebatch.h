@@ -25,10 +25,11 @@
 namespace gmc {
 
 /// `function`, which must be one of `module` and planned, for `rows` examples (at least 1) in place
-/// of module.training->batch_size. It refers to the states of `module`. None where that cannot be
-/// done: then `why` says why, as a clause: "`reduce_sum` at models/a.yaml:3:4 adds up examples".
-std::optional<ir::Function> rebatch(const ir::Module& module, const ir::Function& function,
-                                    int64_t rows, std::string& why);
+/// of module.training->batch_size: a module with the states of `module` and that function alone,
+/// behind the bodies of its scans. None where that cannot be done: then `why` says why, as a
+/// clause: "`reduce_sum` at models/a.yaml:3:4 adds up examples".
+std::optional<ir::Module> rebatch(const ir::Module& module, const ir::Function& function,
+                                  int64_t rows, std::string& why);
 
 /// Whether what `function` computes for an example may depend on the other examples of its batch.
 bool couples_examples(const ir::Module& module, const ir::Function& function);

@@ -20,13 +20,17 @@ namespace gmc::ir {
 /// Where the runtime takes an input of a function from.
 struct InputSource {
     enum class Kind : uint8_t {
-        kData,     ///< `data.image`: a field of the data, one example per row
-        kNormal,   ///< standard normal noise; row i is a function of the seed and example i
-        kUniform,  ///< the same, uniform in [0, 1)
-        kValid,    ///< 1 for rows that are examples, 0 for those that pad a last batch
-        kTotal,    ///< `total.sum.0`: that result of @evaluate, summed over all batches
-        kLargest,  ///< `largest.max.0`: the same, the largest
-        kArgument  ///< the caller sets it
+        kData,      ///< `data.image`: a field of the data, one example per row
+        kNormal,    ///< standard normal noise; row i is a function of the seed and example i
+        kUniform,   ///< the same, uniform in [0, 1)
+        kValid,     ///< 1 for rows that are examples, 0 for those that pad a last batch
+        kTotal,     ///< `total.sum.0`: that result of @evaluate, summed over all batches
+        kLargest,   ///< `largest.max.0`: the same, the largest
+        kArgument,  ///< the caller sets it
+        // Of bodies of scans (scan.h), in this order:
+        kCarried,   ///< what the pass before made of it; in the first pass, where it starts
+        kElement,   ///< of a sequence, the element of this pass
+        kCaptured,  ///< the same in every pass
     };
     Kind kind = Kind::kArgument;
     std::string field;  ///< of kData; the result of kTotal and kLargest
@@ -38,7 +42,8 @@ struct InputSource {
     bool is_noise() const { return kind == Kind::kNormal || kind == Kind::kUniform; }
     friend bool operator==(const InputSource&, const InputSource&) = default;
 };
-/// "data.image", "normal", "uniform", "valid", "total.sum.0", "largest.max.0" or "argument".
+/// "data.image", "normal", "uniform", "valid", "total.sum.0", "largest.max.0", "argument",
+/// "carried", "element" or "captured".
 std::string to_string(const InputSource& source);
 /// The source that a text such as "data.image" names; none when it names none.
 std::optional<InputSource> input_source(std::string_view text);

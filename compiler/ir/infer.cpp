@@ -332,6 +332,7 @@ Type infer(const Matmul& op, InferContext& c) {
 }
 
 Type infer(const Fused&, InferContext& c) { return c.fail("`fused` has as many types as results"); }
+Type infer(const Scan&, InferContext& c) { return c.fail("`scan` has as many types as results"); }
 Type infer(const Gradient&, InferContext& c) {
     return c.fail("`gradient` has as many types as results");
 }

@@ -24,8 +24,8 @@ struct InferContext {
 };
 
 /// The result's type; on failure `context.error` says what was seen and what would be right. Checks
-/// the number of operands against OpInfo::operands. Not for `fused` and `gradient`, which have
-/// several results.
+/// the number of operands against OpInfo::operands. Not for `fused`, `scan` and
+/// `gradient`, which have several results.
 Type infer_type(const OpVariant& op, InferContext& context);
 
 }  // namespace gmc::ir

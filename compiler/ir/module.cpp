@@ -5,6 +5,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <set>
+
+#include "compiler/ir/scan.h"
+
 namespace gmc::ir {
 
 const char* state_role_name(StateRole role) {
@@ -65,6 +70,145 @@ StateId Module::find_state(const std::string& state_name) const {
     for (size_t i = 0; i < states.size(); ++i)
         if (states[i].name == state_name) return static_cast<StateId>(i);
     return kNone;
+}
+
+// ---- bodies of scans, scan.h ----
+
+namespace {
+
+using Kind = InputSource::Kind;
+
+bool is_of_body(const InputSource& source) {
+    return source.kind == Kind::kCarried || source.kind == Kind::kElement ||
+           source.kind == Kind::kCaptured;
+}
+
+}  // namespace
+
+ScanParts scan_parts(const Function& body) {
+    ScanParts parts;
+    for (const Input& input : body.inputs) {
+        parts.carried += input.source.kind == Kind::kCarried ? 1 : 0;
+        parts.elements += input.source.kind == Kind::kElement ? 1 : 0;
+        parts.captured += input.source.kind == Kind::kCaptured ? 1 : 0;
+    }
+    parts.stacked = body.results.size() - std::min(body.results.size(), parts.carried);
+    return parts;
+}
+
+const Function* body_of(const Module& module, const Operation& op) {
+    const Scan* scan = op.as<Scan>();
+    return scan == nullptr ? nullptr : module.find_function(scan->body);
+}
+Function* body_of(Module& module, const Operation& op) {
+    const Scan* scan = op.as<Scan>();
+    return scan == nullptr ? nullptr : module.find_function(scan->body);
+}
+
+Type stacked_type(const Type& each, int64_t count) {
+    Type type = each;
+    type.shape.insert(type.shape.begin(), count);
+    return type;
+}
+
+Type scan_operand_type(const Function& body, const Scan& scan, size_t i) {
+    const Type& each = body.type(body.inputs[i].value);
+    return body.inputs[i].source.kind == Kind::kElement ? stacked_type(each, scan.count) : each;
+}
+
+Type scan_result_type(const Function& body, const Scan& scan, size_t i) {
+    const Type& each = body.type(body.results[i].value);
+    return i < scan_parts(body).carried ? each : stacked_type(each, scan.count);
+}
+
+std::string scan_misfit(const Function& function, const Operation& op, const Function& body) {
+    const Scan& scan = *op.as<Scan>();
+    if (scan.count < 1 || scan.count > kMostPasses)
+        return fmt::format("a scan of {} passes; it has 1 to {}", scan.count, kMostPasses);
+    const ScanParts parts = scan_parts(body);
+    if (op.operands.size() != parts.operands() || op.results.size() != parts.results())
+        return fmt::format(
+            "the scan has {} operands and {} results, its body @{} takes {} and gives {}",
+            op.operands.size(), op.results.size(), body.name, parts.operands(), parts.results());
+    for (size_t i = 0; i < op.operands.size(); ++i) {
+        const Type wanted = scan_operand_type(body, scan, i);
+        if (function.type(op.operands[i]) != wanted)
+            return fmt::format("operand {} is {}, the body @{} takes {}", i + 1,
+                               to_string(function.type(op.operands[i])), body.name,
+                               to_string(wanted));
+    }
+    for (size_t i = 0; i < op.results.size(); ++i) {
+        const Type given = scan_result_type(body, scan, i);
+        if (function.type(op.results[i]) != given)
+            return fmt::format("result {} is {}, the body @{} gives {}", i + 1,
+                               to_string(function.type(op.results[i])), body.name,
+                               to_string(given));
+    }
+    return "";
+}
+
+std::string body_misfit(const Function& function) {
+    const auto of_body = [](const Input& input) { return is_of_body(input.source); };
+    if (!function.is_body)
+        return std::any_of(function.inputs.begin(), function.inputs.end(), of_body)
+                   ? "has an input of a body, but is none"
+                   : "";
+    if (!std::all_of(function.inputs.begin(), function.inputs.end(), of_body))
+        return "is a body, whose inputs are carried, elements or captured";
+    if (!std::is_sorted(
+            function.inputs.begin(), function.inputs.end(),
+            [](const Input& a, const Input& b) { return a.source.kind < b.source.kind; }))
+        return "is a body, whose inputs are in the order carried, elements, captured";
+    const ScanParts parts = scan_parts(function);
+    if (function.results.size() < parts.carried)
+        return fmt::format("carries {} values but has {} results", parts.carried,
+                           function.results.size());
+    for (size_t i = 0; i < parts.carried; ++i) {
+        const Type& from = function.type(function.inputs[i].value);
+        const Type& to = function.type(function.results[i].value);
+        if (from != to)
+            return fmt::format("carries `%{}`, {}, but gives the next pass {}",
+                               function.values[function.inputs[i].value].name, to_string(from),
+                               to_string(to));
+    }
+    if (!function.updates.empty() ||
+        std::any_of(function.values.begin(), function.values.end(),
+                    [](const Value& v) { return v.state != kNone || v.home != kNone; }))
+        return "is a body: it gets states as captured values, and carries new ones";
+    return "";
+}
+
+std::string free_function_name(const Module& module, const std::string& wish) {
+    std::string name = wish;
+    for (int i = 1; module.find_function(name) != nullptr; ++i)
+        name = fmt::format("{}.{}", wish, i);
+    return name;
+}
+
+bool remove_unused_bodies(Module& module) {
+    std::set<std::string> used;
+    const size_t before = module.functions.size();
+    // From the last function: a body stands before the function with its scan.
+    for (size_t i = before; i-- > 0;) {
+        const Function& function = module.functions[i];
+        if (function.is_body && used.count(function.name) == 0) {
+            module.functions.erase(module.functions.begin() + static_cast<std::ptrdiff_t>(i));
+            continue;
+        }
+        for (const Operation& op : function.operations)
+            if (const Scan* scan = op.as<Scan>()) used.insert(scan->body);
+    }
+    return module.functions.size() != before;
+}
+
+std::string copy_body(Module& module, const std::string& body, const std::string& wish) {
+    Function copy = *module.find_function(body);
+    for (Operation& op : copy.operations)
+        if (auto* scan = std::get_if<Scan>(&op.op))
+            scan->body = copy_body(module, scan->body, scan->body);
+    copy.name = free_function_name(module, wish);
+    module.functions.push_back(std::move(copy));
+    return module.functions.back().name;
 }
 
 }  // namespace gmc::ir

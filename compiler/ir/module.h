@@ -88,6 +88,8 @@ struct Function {
     std::vector<Operation> operations;  ///< in an order in which every operand comes before its use
     std::vector<Update> updates;
     std::vector<NamedValue> results;
+    /// The body of one `scan` (scan.h) of a later function: it reads no state and updates none.
+    bool is_body = false;
     int64_t arena_bytes = kNone;  ///< after plan_memory
     int64_t unplanned_bytes = 0;  ///< what the values would take without sharing
 

@@ -260,6 +260,11 @@ struct Epoch : NoFields {
     static constexpr OpInfo kInfo{"epoch", "", "passes over the data so far, with fraction; f32[]",
                                   kRuntimeScalar | kNoGradient};
 };
+struct Iteration : NoFields {
+    static constexpr OpInfo kInfo{"iteration", "",
+                                  "in the body of a scan: the number of the pass, from 0; f32[]",
+                                  kRuntimeScalar | kNoGradient};
+};
 struct Step : NoFields {
     static constexpr OpInfo kInfo{"step", "", "training steps done before this one; f32[]",
                                   kRuntimeScalar | kNoGradient};
@@ -416,6 +421,28 @@ struct Fused {
 struct Gradient : NoFields {
     static constexpr OpInfo kInfo{"gradient", "f, ...",
                                   "derivatives of the scalar f by each of the other operands"};
+};
+
+/// More passes than anyone waits for.
+inline constexpr int64_t kMostPasses = 1'000'000;
+/// Runs the function `body` `count` times. (`lax.scan` of JAX; a loop with memory of one pass.)
+/// What the operands and results are, in this order, follows from the body's inputs and results:
+///   operands  a carried value's start; a sequence [count, ...], of which pass i sees element i;
+///             a captured value, the same in every pass
+///   results   a carried value after the last pass; a stack [count, ...] of what each pass gave
+/// Its random numbers depend on the pass as well.
+struct Scan {
+    static constexpr OpInfo kInfo{
+        "scan", "...", "runs the function `body` `count` times; values go from pass to pass"};
+    std::string body;
+    int64_t count = 1;
+    bool reverse = false;        ///< the passes have the numbers count - 1 to 0
+    int64_t workspace = kUnset;  ///< after plan_memory: where the body's arena is in the function's
+    static constexpr int64_t kUnset = -1;
+    static constexpr auto fields() {
+        return std::tuple{field("body", &Scan::body), field("count", &Scan::count),
+                          field("reverse", &Scan::reverse), field("workspace", &Scan::workspace)};
+    }
 };
 
 using OpAlternatives = std::variant<

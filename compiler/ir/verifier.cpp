@@ -13,8 +13,11 @@
 //              scalars. Reductions read values of the shape `space`. The operands are the values
 //              that the body reads from outside, in order of first use; the results are values of
 //              the body, and no other value of it is used outside
-//   bf16       occurs in values inside functions and in copies; inputs, results of functions and
-//              other states are f32
+//   scan       names a body that stands before the function, and that no other scan names; goes with
+//              it in numbers and types of operands and results (scan.cpp). Every body has its scan;
+//              it reads no state
+//   bf16       occurs in values inside functions and in copies; inputs and results of functions that
+//              are no bodies, and other states, are f32
 //   copies     are of parameters, in bf16, with their shape; no other states come behind them; a
 //              function that updates a parameter updates its copy
 //   updates    have the state's type, one per state
@@ -25,11 +28,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <string_view>
 #include <unordered_set>
 
 #include "compiler/ir/infer.h"
+#include "compiler/ir/scan.h"
 #include "compiler/ir/verify_contract.h"
 #include "compiler/ir/verify_plan.h"
 #include "compiler/ir/verify_report.h"
@@ -85,21 +90,27 @@ class IdCheck {
     const Function& function_;
 };
 
+/// Bodies that stand before the function at hand, and whose scan has not come yet.
+using Bodies = std::map<std::string_view, const Function*>;
+
 /// Checks one function from top to bottom, in the order of execution: what is known (defined so
 /// far) grows with every operation. Each value is looked at a constant number of times.
 class FunctionCheck {
   public:
     FunctionCheck(const Module& module, const Function& function, const VerifyOptions& options,
-                  VerifyReport& report)
+                  Bodies& bodies, VerifyReport& report)
         : module_(module),
           function_(function),
           options_(options),
+          bodies_(bodies),
           report_(report),
           known_(function.values.size(), Known::kNo) {
         names_.reserve(function.values.size());
     }
 
     void run() {
+        if (const std::string why = body_misfit(function_); !why.empty())
+            report_.error(function_, why);
         states();
         inputs();
         for (const Operation& op : function_.operations) operation(op);
@@ -134,7 +145,7 @@ class FunctionCheck {
 
     void inputs() {
         for (const Input& input : function_.inputs) {
-            if (function_.type(input.value).dtype == DType::kBf16)
+            if (function_.type(input.value).dtype == DType::kBf16 && !function_.is_body)
                 report_.error(function_,
                               fmt::format("the input {} is {}: bf16 is for values inside functions",
                                           shown(function_, input.value),
@@ -152,6 +163,8 @@ class FunctionCheck {
         for (ValueId operand : op.operands) read(op, operand);
         if (op.as<Gradient>() != nullptr)
             gradient(op);
+        else if (op.as<Scan>() != nullptr)
+            scan(op);
         else
             types(op);
         for (ValueId result : op.results)
@@ -193,6 +206,8 @@ class FunctionCheck {
                           fmt::format("`{}` has one result and no body", op.info().name));
             return;
         }
+        if (op.as<Iteration>() != nullptr && !function_.is_body)
+            report_.error(function_, op, "`iteration` stands in the body of a scan only");
         InferContext context;
         for (ValueId v : op.operands) context.operands.push_back(function_.type(v));
         context.declared = &function_.type(op.result());
@@ -227,6 +242,21 @@ class FunctionCheck {
                               fmt::format("{} is a gradient by {} and must have its type",
                                           shown(function_, op.results[i]),
                                           shown(function_, op.operands[i + 1])));
+    }
+
+    void scan(const Operation& op) {
+        const auto found = bodies_.find(op.as<Scan>()->body);
+        if (found == bodies_.end()) {
+            report_.error(function_, op,
+                          fmt::format("no body `@{}` stands before this function, or another scan "
+                                      "has it",
+                                      op.as<Scan>()->body));
+            return;
+        }
+        if (const std::string why = scan_misfit(function_, op, *found->second); !why.empty())
+            report_.error(function_, op, why);
+        if (!op.body.empty()) report_.error(function_, op, "the body of a scan is a function");
+        bodies_.erase(found);
     }
 
     // ---- fused ops ----
@@ -317,7 +347,7 @@ class FunctionCheck {
                               fmt::format("`@{}` is updated with {}, which is not defined",
                                           state.name, shown(function_, update.value)));
         }
-        for (size_t i = 0; i < module_.states.size(); ++i) {
+        for (size_t i = 0; !function_.is_body && i < module_.states.size(); ++i) {
             const State& copy = module_.states[i];
             if (copy.role == StateRole::kCopy &&
                 seen.count(copy.source) != seen.count(static_cast<StateId>(i)))
@@ -332,7 +362,7 @@ class FunctionCheck {
         for (const NamedValue& result : function_.results) {
             if (!seen.insert(result.name).second)
                 report_.error(function_, fmt::format("two results are named `{}`", result.name));
-            if (function_.type(result.value).dtype == DType::kBf16)
+            if (function_.type(result.value).dtype == DType::kBf16 && !function_.is_body)
                 report_.error(
                     function_,
                     fmt::format("the result `{}` is {}: bf16 is for values inside functions",
@@ -346,6 +376,7 @@ class FunctionCheck {
     const Module& module_;
     const Function& function_;
     const VerifyOptions& options_;
+    Bodies& bodies_;
     VerifyReport& report_;
     /// By value.
     std::vector<Known> known_;
@@ -407,10 +438,13 @@ bool verify(const Module& module, Diagnostics& diagnostics, const VerifyOptions&
                                      function.name));
     if (report.any()) return false;
     verify_contract(module, options.runnable, report);
+    Bodies bodies;
     for (const Function& function : module.functions) {
-        FunctionCheck(module, function, options, report).run();
+        FunctionCheck(module, function, options, bodies, report).run();
         if (options.planned && !report.any()) verify_plan(module, function, report);
+        if (function.is_body) bodies.emplace(function.name, &function);
     }
+    for (const auto& [name, body] : bodies) report.error(*body, "is a body without a scan");
     return !report.any();
 }
 

@@ -222,7 +222,8 @@ class ContractCheck {
 
     void schedule() {
         for (const ScheduleEntry& entry : module_.schedule) {
-            if (module_.find_function(entry.function) == nullptr)
+            const Function* function = module_.find_function(entry.function);
+            if (function == nullptr || function->is_body)
                 report_.error_in_line("schedule",
                                       fmt::format("there is no function @{}", entry.function));
             if (entry.repeat < 1 || entry.repeat > kMostRepeats)
@@ -246,7 +247,8 @@ class ContractCheck {
             report_.error("the module has no `schedule` line, so it cannot be run");
         else
             for (const Function& function : module_.functions)
-                for (const Input& input : function.inputs) check_input(function, input);
+                for (size_t i = 0; !function.is_body && i < function.inputs.size(); ++i)
+                    check_input(function, function.inputs[i]);
     }
 
     /// An input's type must be what its source will deliver: a batch of the named field, noise with
@@ -290,6 +292,10 @@ class ContractCheck {
             }
             case InputSource::Kind::kArgument:
                 return wrong("nobody gives it its value when the module runs");
+            case InputSource::Kind::kCarried:
+            case InputSource::Kind::kElement:
+            case InputSource::Kind::kCaptured:
+                return wrong("only the body of a scan has such inputs");
         }
     }
 

@@ -1,5 +1,9 @@
 // The invariants of a planned function. A place is an offset in the arena, or a state's memory (`at
 // @w`).
+//   scans      the workspace of a scan, in which the values of its body lie, is inside the arena
+//              and shares no byte with what is alive then. Captured inputs of a body have no place:
+//              they are where they are outside. A carried input lives to the end of the body,
+//              unless what the next pass gets is written over it
 //   places     inputs and results of ops have a place; states, and values that stay inside a fused
 //              body, have none; the result of a reshape has its operand's place, or none. A slice
 //              whose place is where its part of the operand is, is a view: nothing is copied
@@ -25,6 +29,7 @@
 #include <utility>
 #include <vector>
 
+#include "compiler/ir/scan.h"
 #include "compiler/ir/views.h"
 #include "compiler/support/range_set.h"
 
@@ -43,6 +48,7 @@ struct Buffer {
     int64_t last = 0;
     int32_t viewed = kNone;      ///< of a slice that is a view: the buffer it is a part of
     bool in_states = false;      ///< in the memory of states, not in the arena
+    bool is_workspace = false;   ///< of the scan whose first result is `value`
     int64_t begin = 0, end = 0;  ///< bytes in the arena, or in the memory of all states
     bool overlaps(const Buffer& other) const {
         return in_states == other.in_states && begin < other.end && other.begin < end;
@@ -83,7 +89,11 @@ class PlanCheck {
         find_sharers();
         for (const Buffer& b : buffers_) {
             if (function_.values[b.value].state != kNone) continue;
-            if (function_.values[b.value].home == kNone)
+            if (b.is_workspace)
+                check_workspace(b);
+            else if (is_captured(b.value))
+                check_captured(b.value);
+            else if (function_.values[b.value].home == kNone)
                 check_place(b);
             else if (b.viewed == kNone)
                 check_home(b);
@@ -130,9 +140,42 @@ class PlanCheck {
             else
                 for (ValueId result : op.results) add_buffer(result, i);
             if (op.as<Slice>() != nullptr) slice(op);
+            if (op.as<Scan>() != nullptr) add_workspace(op, i);
+        }
+        const size_t carried = function_.is_body ? scan_parts(function_).carried : 0;
+        for (size_t i = 0; i < carried; ++i) {
+            const ValueId now = function_.inputs[i].value, next = function_.results[i].value;
+            if (function_.values[now].arena_offset != function_.values[next].arena_offset)
+                extend(now, end);
         }
         for (const Update& update : function_.updates) extend(update.value, end);
         for (const NamedValue& result : function_.results) extend(result.value, end);
+    }
+
+    void add_workspace(const Operation& op, int64_t index) {
+        Buffer b{op.result(), index, index};
+        const Function* body = body_of(module_, op);
+        b.is_workspace = true;
+        b.begin = op.as<Scan>()->workspace;
+        b.end = b.begin + (body == nullptr ? 0 : body->arena_bytes);
+        buffers_.push_back(b);
+    }
+
+    void check_workspace(const Buffer& b) {
+        if (b.begin < 0 || b.begin % kTensorAlignment != 0 || b.end > function_.arena_bytes)
+            error(b, fmt::format("the workspace at {} is no place for {} bytes in the arena of {}",
+                                 b.begin, b.end - b.begin, function_.arena_bytes));
+    }
+
+    bool is_captured(ValueId value) const {
+        return std::any_of(
+            function_.inputs.begin(), function_.inputs.end(), [&](const Input& input) {
+                return input.value == value && input.source.kind == InputSource::Kind::kCaptured;
+            });
+    }
+    void check_captured(ValueId value) {
+        if (function_.values[value].arena_offset != kNone)
+            report_.error(function_, fmt::format("{} is captured, but has a place", shown(value)));
     }
 
     /// Notes that `value` is read at `index`. A view keeps the buffers alive in which it lies.
@@ -293,8 +336,10 @@ class PlanCheck {
         for (const Buffer& b : buffers_) {
             const Value& v = function_.values[b.value];
             // A view has no bytes of its own: what it is a part of lives as long (extend).
-            if (v.state != kNone || v.home != kNone || v.arena_offset < 0 || b.viewed != kNone)
+            if (!b.is_workspace &&
+                (v.state != kNone || v.home != kNone || v.arena_offset < 0 || b.viewed != kNone))
                 continue;
+            if (b.begin >= b.end) continue;  // the workspace of a body without values
             placed.push_back(b);
         }
         // In the order in which they are written, each against what is alive then.

@@ -6,6 +6,10 @@
 
 namespace gmc::ir {
 
+static std::string head_of(const Function& function) {
+    return (function.is_body ? "body @" : "func @") + function.name;
+}
+
 const SourceFile& VerifyReport::printed() {
     if (!file_) {
         // A file that gmc wrote holds the same text as the printed module (the reader cuts off its
@@ -24,7 +28,7 @@ void VerifyReport::error_at(const Function& function, const std::string& line,
     any_ = true;
     const SourceFile& source = printed();
     // Value names are unique within a function, so the first match after its head is the line.
-    const size_t head = source.text().find("func @" + function.name + "(");
+    const size_t head = source.text().find(head_of(function) + "(");
     const size_t found = head == std::string::npos ? head : source.text().find(line, head);
     const Span span = found == std::string::npos ? Span{*file_, 0, 0, 0}
                                                  : source.span_at(*file_, found, line.size());
@@ -41,7 +45,7 @@ void VerifyReport::error(const Function& function, const Operation& operation,
 }
 
 void VerifyReport::error(const Function& function, const std::string& text) {
-    error_at(function, "func @" + function.name, text);
+    error_at(function, head_of(function), text);
 }
 
 void VerifyReport::error_in_line(const std::string& begin, const std::string& text) {

@@ -241,6 +241,7 @@ void rule(const Constant&, Context&) {}
 template <typename Op>
 void rule(const Op&, Context&) requires(Op::kInfo.has(kNoGradient)) {}
 
+void rule(const Scan&, Context&) { GMC_CHECK(false, "`differentiate` has its own way with scans"); }
 void rule(const Fused&, Context&) { GMC_CHECK(false, "differentiation comes before fusion"); }
 void rule(const Gradient&, Context&) { GMC_CHECK(false, "inner gradients are expanded first"); }
 void rule(const std::monostate&, Context&) {}

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "compiler/ir/scan.h"
+
 namespace gmc::passes {
 namespace {
 
@@ -46,7 +48,7 @@ class Eliminator {
 Result<bool> dce(Module& module, Diagnostics&) {
     bool changed = false;
     for (Function& function : module.functions) changed |= Eliminator(function).run();
-    return changed;
+    return remove_unused_bodies(module) || changed;
 }
 
 }  // namespace gmc::passes

@@ -9,6 +9,7 @@
 
 #include "compiler/ir/builder.h"
 #include "compiler/ops/gradient.h"
+#include "compiler/passes/differentiate_scan.h"
 
 namespace gmc::passes {
 namespace {
@@ -19,8 +20,9 @@ using namespace ir;  // NOLINT
 /// ops that compute it are appended instead.
 class Differentiator {
   public:
+    /// `function` must not be one of the module's: bodies of scans are added to these.
     Differentiator(Module& module, Function& function)
-        : function_(function), b_(module, function) {}
+        : module_(module), function_(function), b_(module, function) {}
 
     bool run() {
         std::vector<Operation> before = std::move(function_.operations);
@@ -65,6 +67,10 @@ class Differentiator {
         diff_[f] = b_.constant(1, {});
         for (size_t i = count; i-- > 0;) {
             const Operation op = function_.operations[i];  // a copy: rules append to the list
+            if (op.as<Scan>() != nullptr) {
+                flow_through_scan(op, i, matters);
+                continue;
+            }
             if (op.results.size() != 1 || op.info().has(kNoGradient) || !matters[op.result()])
                 continue;
             const auto diff = diff_.find(op.result());
@@ -81,6 +87,19 @@ class Differentiator {
         for (size_t i = 0; i < op.operands.size(); ++i)
             if (wanted[i] && context.found(i) != kNone)
                 accumulate(op.operands[i], context.found(i));
+    }
+
+    void flow_through_scan(const Operation& op, size_t index, const std::vector<bool>& matters) {
+        ScanGradient scan{index, {}, {}};
+        for (ValueId operand : op.operands) scan.wanted.push_back(matters[operand]);
+        for (ValueId result : op.results) {
+            const auto diff = diff_.find(result);
+            scan.diffs.push_back(diff == diff_.end() ? kNone : diff->second);
+        }
+        const auto expand = [&](Function& body) { Differentiator(module_, body).run(); };
+        const std::vector<ValueId> found = differentiate_scan(b_, scan, expand);
+        for (size_t i = 0; i < op.operands.size(); ++i)
+            if (found[i] != kNone && scan.wanted[i]) accumulate(op.operands[i], found[i]);
     }
 
     void accumulate(ValueId value, ValueId diff) {
@@ -131,6 +150,7 @@ class Differentiator {
         for (NamedValue& result : function_.results) result.value = renamed(result.value);
     }
 
+    Module& module_;
     Function& function_;
     Builder b_;
     std::unordered_map<ValueId, ValueId> diff_;  ///< df/d(value), while one gradient is expanded
@@ -142,7 +162,18 @@ class Differentiator {
 
 Result<bool> differentiate(Module& module, Diagnostics&) {
     bool changed = false;
-    for (Function& function : module.functions) changed |= Differentiator(module, function).run();
+    for (size_t i = 0; i < module.functions.size(); ++i) {
+        const size_t count = module.functions.size();
+        Function function = module.functions[i];
+        if (!Differentiator(module, function).run()) continue;
+        changed = true;
+        module.functions[i] = std::move(function);
+        // The bodies of its scans stand before it.
+        const auto begin = module.functions.begin();
+        std::rotate(begin + static_cast<std::ptrdiff_t>(i),
+                    begin + static_cast<std::ptrdiff_t>(count), module.functions.end());
+        i += module.functions.size() - count;
+    }
     return changed;
 }
 

@@ -4,8 +4,8 @@
 // Why here: first of all passes, so that everything after sees ordinary ops only.
 // Requires: nothing. Ensures: no `gradient` op is left. A gradient inside what another gradient
 // differentiates comes earlier in the function and is expanded first, so derivatives of any order
-// work. An operand that f does not depend on gets zeros: whether that is a mistake is for
-// dsl/lower to say.
+// work. A scan becomes two (differentiate_scan.h). An operand that f does not depend on gets zeros:
+// whether that is a mistake is for dsl/lower to say.
 //
 //     %y = tanh %x : f32[4]                      %y = tanh %x : f32[4]
 //     %f = reduce_sum %y {axes=[0]} : f32[]      %1 = broadcast %one : f32[4]

@@ -55,11 +55,13 @@ class PrecisionLowerer {
     /// Marks what depends on inputs or random numbers. The rest is made of states alone.
     void find_from_data() {
         for (const Input& input : f_.inputs) from_data_[input.value] = true;
-        for (const Operation& op : f_.operations)
-            from_data_[op.result()] =
+        for (const Operation& op : f_.operations) {
+            const bool from_data =
                 op.as<RandomNormal>() != nullptr || op.as<RandomUniform>() != nullptr ||
                 std::any_of(op.operands.begin(), op.operands.end(),
                             [&](ValueId operand) { return from_data_[operand]; });
+            for (ValueId v : op.results) from_data_[v] = from_data;
+        }
     }
 
     /// Whether this is a contraction that is to be computed in bf16.

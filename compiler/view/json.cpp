@@ -44,6 +44,7 @@ class Writer {
 
     Json function(const Function& f) const {
         Json out{{"name", f.name}};
+        if (f.is_body) out["is_body"] = true;
         if (f.arena_bytes != kNone) out["arena_bytes"] = f.arena_bytes;
         out["inputs"] = Json::array();
         for (const Input& input : f.inputs) {

@@ -128,6 +128,8 @@ class Writer {
             if (!what.empty())
                 out += fmt::format("{} {}{}", out.back() == ':' ? "" : ";", verb, what);
         };
+        if (const auto* scan = op.as<Scan>())
+            out = fmt::format("scan {} passes of @{}:", scan->count, scan->body);
         part("reads", reads);
         part("stores", stores);
         part("sums", sums);

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "compiler/ir/scan.h"
 #include "compiler/ir/text/places.h"
 #include "compiler/support/wrap.h"
 
@@ -23,8 +24,11 @@ constexpr size_t kValues = 45;  ///< where the last column of the table begins
 /// the buffer's life.
 class Finder {
   public:
-    explicit Finder(const Function& function)
-        : f_(function), root_(f_.values.size(), kNone), buffer_of_(f_.values.size(), kNone) {}
+    Finder(const Module& module, const Function& function)
+        : m_(module),
+          f_(function),
+          root_(f_.values.size(), kNone),
+          buffer_of_(f_.values.size(), kNone) {}
 
     MemoryPlan find() {
         const auto end = static_cast<int64_t>(f_.operations.size());
@@ -32,6 +36,9 @@ class Finder {
         for (int64_t i = 0; i < end; ++i) {
             const Operation& op = f_.operations[i];
             for (ValueId operand : op.operands) use(operand, i);
+            if (const Function* body = body_of(m_, op))
+                plan_.buffers.push_back(
+                    {{}, op.as<Scan>()->workspace, body->arena_bytes, i, i, body->name});
             for (ValueId result : op.results) {
                 if (op.as<Reshape>() != nullptr)
                     root_[result] = root_[op.operands[0]];
@@ -41,6 +48,9 @@ class Finder {
         }
         for (const Update& update : f_.updates) use(update.value, end);
         for (const NamedValue& result : f_.results) use(result.value, end);
+        // Carried values are where the next pass finds them.
+        for (size_t i = 0; f_.is_body && i < scan_parts(f_).carried; ++i)
+            use(f_.inputs[i].value, end);
         find_peak();
         return std::move(plan_);
     }
@@ -92,6 +102,7 @@ class Finder {
             });
     }
 
+    const Module& m_;
     const Function& f_;
     MemoryPlan plan_;
     std::vector<ValueId> root_;  ///< by value: the value in whose memory it lies; kNone for states
@@ -110,6 +121,10 @@ std::string names(const Function& f, const std::vector<ValueId>& values) {
     std::string out;
     for (ValueId v : values) out += fmt::format("{}%{}", out.empty() ? "" : ", ", f.values[v].name);
     return out;
+}
+
+std::string contents(const Function& f, const PlannedBuffer& b) {
+    return b.body.empty() ? names(f, b.values) : fmt::format("the values of @{}", b.body);
 }
 
 /// "12", "entry" or "end".
@@ -164,7 +179,7 @@ std::string escaped(std::string_view text) {
 class Chart {
   public:
     Chart(const Module& module, const Function& function, double top)
-        : module_(module), f_(function), plan_(memory_plan(function)), top_(top) {}
+        : module_(module), f_(function), plan_(memory_plan(module, function)), top_(top) {}
 
     std::string draw() const {
         std::string out = text(15, headline(f_, plan_)) + text(32, peak_line(module_, f_, plan_));
@@ -208,7 +223,7 @@ class Chart {
             "{}, "
             "operations {} to {}</title></rect>\n",
             x(b.first), top_ + kTop + kHeight - height(b.offset + b.bytes),
-            x(b.last + 1) - x(b.first), height(b.bytes), hue, escaped(names(f_, b.values)),
+            x(b.last + 1) - x(b.first), height(b.bytes), hue, escaped(contents(f_, b)),
             grouped(b.bytes), b.offset, moment(f_, b.first), moment(f_, b.last));
     }
 
@@ -220,13 +235,15 @@ class Chart {
 
 }  // namespace
 
-MemoryPlan memory_plan(const Function& function) { return Finder(function).find(); }
+MemoryPlan memory_plan(const Module& module, const Function& function) {
+    return Finder(module, function).find();
+}
 
 /// A row per buffer, in the order in which they are first written.
 std::string memory_table(const Module& module) {
     std::string out;
     for (const Function& f : module.functions) {
-        const MemoryPlan plan = memory_plan(f);
+        const MemoryPlan plan = memory_plan(module, f);
         out += fmt::format("{}{}\n{}\n  {:>12} {:>12} {:>6} {:>6}   values\n",
                            out.empty() ? "" : "\n", wrapped(headline(f, plan), kIndent),
                            wrapped("  " + peak_line(module, f, plan), kIndent), "offset", "bytes",
@@ -235,7 +252,7 @@ std::string memory_table(const Module& module) {
             const bool at_peak = b.first <= plan.peak && plan.peak <= b.last;
             const std::string row = fmt::format("  {:>12} {:>12} {:>6} {:>6} {} {}", b.offset,
                                                 b.bytes, moment(f, b.first), moment(f, b.last),
-                                                at_peak ? '*' : ' ', names(f, b.values));
+                                                at_peak ? '*' : ' ', contents(f, b));
             out += wrapped(row, kValues) + "\n";
         }
     }

@@ -17,6 +17,7 @@ struct PlannedBuffer {
     /// Function::operations. `first` is -1 for what is filled before the function starts, `last` is
     /// the number of operations for what is read after it has ended.
     int64_t first = 0, last = 0;
+    std::string body{};  ///< of a scan's workspace: the body whose arena it is; then no values
     bool is_live(int64_t operation) const { return first <= operation && operation <= last; }
 };
 
@@ -25,8 +26,8 @@ struct MemoryPlan {
     int64_t peak = -1;                   ///< the operation during which most bytes are in use
     int64_t peak_bytes = 0;
 };
-/// The plan of a planned function: what has a place in the arena.
-MemoryPlan memory_plan(const ir::Function& function);
+/// The plan of a planned function of `module`: what has a place in the arena.
+MemoryPlan memory_plan(const ir::Module& module, const ir::Function& function);
 
 /// Per function a table: offset, bytes, first and last operation, values; `*` marks what is alive
 /// at the peak, and the head names the operation at the peak.

@@ -90,6 +90,8 @@ Evaluated Evaluator::evaluate(const Expression& e) {
         result = call(e);
     else if (e.kind == Kind::kUnary)
         result = unary(e);
+    else if (e.kind == Kind::kLoop)
+        result = evaluate_loop(*this, e);
     else
         result = binary(e);
     f_.b.set_location(outside);
@@ -101,6 +103,14 @@ Evaluated Evaluator::evaluate(const Expression& e) {
 Evaluated Evaluator::tensor(const Expression& expression) {
     Evaluated e = evaluate(expression);
     if (e.failed || e.is_tensor()) return e;
+    if (e.parts) {
+        std::string names;
+        for (const auto& [known, value] : *e.parts)
+            names += (names.empty() ? "`." : ", `.") + known + "`";
+        return fail(DiagnosticKind::kWrongType, expression.span,
+                    "a loop with several values is no number here",
+                    fmt::format("name one of its values: {}", names));
+    }
     std::string heads;
     for (const auto& [head, value] : e.outputs)
         heads += (heads.empty() ? "`." : ", `.") + head + "`";
@@ -193,11 +203,27 @@ std::vector<std::string> Evaluator::known_names() const {
     return names;
 }
 
+Evaluated Evaluator::from_outside(const Expression& e) {
+    const bool averaged_outside = outer_->f_.averaged;
+    outer_->f_.averaged = f_.averaged;
+    Evaluated value = outer_->evaluate(e);
+    outer_->f_.averaged = averaged_outside;
+    if (value.value != kNone) value.value = f_.capture(value.value);
+    for (auto& [head, output] : value.outputs) output = f_.capture(output);
+    if (value.parts) {
+        std::map<std::string, Evaluated> parts = *value.parts;
+        for (auto& [part, one] : parts) one.value = f_.capture(one.value);
+        value.parts = std::make_shared<const std::map<std::string, Evaluated>>(std::move(parts));
+    }
+    return value;
+}
+
 /// In this order, so that parameters of a function hide `let`, and `let` hides fields. Inputs of
 /// the function are made on first use: a function has those that its results need.
 Evaluated Evaluator::name(const Expression& e) {
     const auto bound = bound_.find(e.text);
     if (bound != bound_.end()) return bound->second;
+    if (outer_ && e.text != "step" && e.text != "epoch") return from_outside(e);
     for (const dsl::NamedExpression& entry : f_.m.spec.objective.let)
         if (entry.name == e.text) return let(entry);
     for (const dsl::DataField& field : f_.m.spec.data) {
@@ -260,6 +286,10 @@ Evaluated Evaluator::member(const Expression& e) {
     }
     const Evaluated whole = evaluate(owner);
     if (whole.failed) return whole;
+    if (whole.parts) {
+        const auto part = whole.parts->find(e.text);
+        if (part != whole.parts->end()) return part->second;
+    }
     const auto head = whole.outputs.find(e.text);
     if (head == whole.outputs.end()) {
         std::vector<std::string> names;
@@ -306,12 +336,17 @@ Evaluated Evaluator::apply(const dsl::NetworkSpec& network, const Expression& ca
     result.networks.insert(network.name);
     std::vector<ValueId> arguments;
     for (size_t i = 0; i < network.inputs.size(); ++i) {
-        const Evaluated argument = tensor(*call.arguments[i]);
+        Evaluated argument = tensor(*call.arguments[i]);
         if (argument.failed) return argument;
         Shape wanted;
         if (!input_shape(f_.m, network.inputs[i], wanted)) return failed();
         wanted = batched(f_.m.batch, wanted);
         ValueId value = materialize(argument, wanted);
+        // One computed number, such as the index of a loop, goes where a constant goes.
+        if (!argument.number && !argument.batched && f_.b.shape(value).empty()) {
+            value = f_.b.splat(value, wanted);
+            argument.batched = true;
+        }
         // An input of one number per example takes both [N] and [N, 1].
         if (argument.batched && example_elements(f_.b.shape(value)) == 1 &&
             example_elements(wanted) == 1)

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -30,6 +31,8 @@ struct Evaluated {
     std::optional<double> number;
     /// Set when a network has named outputs.
     NetworkOutputs outputs;
+    /// Set when it is a loop of several values: these by their names.
+    std::shared_ptr<const std::map<std::string, Evaluated>> parts;
     /// The networks whose parameters the value depends on.
     std::set<std::string> networks;
     bool failed = false;
@@ -41,6 +44,9 @@ struct Evaluated {
 class Evaluator {
   public:
     explicit Evaluator(FunctionScope& f) : f_(f) {}
+    /// For the body of a loop: names that it does not bind are evaluated by `outer`, outside of the
+    /// loop, and captured.
+    Evaluator(FunctionScope& f, Evaluator& outer) : f_(f), outer_(&outer) {}
 
     /// Gives a name a value, such as a parameter of a function. Bound names hide entries of `let`
     /// and fields of the data.
@@ -86,6 +92,8 @@ class Evaluator {
     Evaluated averaged(const dsl::Expression& call);
 
   private:
+    /// In the body of a loop: the value of an expression outside of it.
+    Evaluated from_outside(const dsl::Expression& expression);
     Evaluated name(const dsl::Expression& expression);
     Evaluated member(const dsl::Expression& expression);
     Evaluated call(const dsl::Expression& expression);
@@ -101,6 +109,7 @@ class Evaluator {
     bool has_averages(const std::set<std::string>& networks) const;
 
     FunctionScope& f_;
+    Evaluator* outer_ = nullptr;
     /// What an expression of this text is, while `tensor_over` runs.
     struct Known {
         std::string text;
@@ -128,6 +137,9 @@ class Evaluator {
 /// A function of the language such as `mean(...)`. It gets the call with unevaluated arguments.
 using CallFunction = Evaluated (*)(Evaluator& e, const dsl::Expression& call);
 const std::map<std::string, CallFunction>& call_functions();
+
+/// The value of a loop (loops.cpp).
+Evaluated evaluate_loop(Evaluator& e, const dsl::Expression& loop);
 
 /// Names a value in errors: "[28,28,1] per example" or "one number".
 std::string describe(Evaluator& e, const Evaluated& x);

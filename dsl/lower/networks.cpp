@@ -8,6 +8,7 @@
 #include "compiler/support/check.h"
 #include "compiler/support/edit_distance.h"
 #include "dsl/lower/activations.h"
+#include "dsl/lower/loops/scan_builder.h"
 
 namespace gmc::lower {
 namespace {
@@ -20,7 +21,14 @@ using ir::ValueId;
 constexpr double kMostElements = 2147483648.0;  // 2^31
 
 /// Work of one op: two per multiply-add of a contraction, otherwise one per element of the result.
-int64_t flops_of(const ir::Function& function, const ir::Operation& op) {
+int64_t flops_of(FunctionScope& f, const ir::Function& function, const ir::Operation& op) {
+    if (const auto* scan = op.as<ir::Scan>()) {
+        int64_t pass = 0;
+        for (const ir::Function& body : f.bodies())
+            for (size_t i = 0; body.name == scan->body && i < body.operations.size(); ++i)
+                pass += flops_of(f, body, body.operations[i]);
+        return pass * scan->count;
+    }
     const auto elements = [&](ValueId v) { return function.type(v).elements(); };
     if (const auto* matmul = op.as<ir::Matmul>())
         return 2 * elements(op.result()) *
@@ -44,6 +52,14 @@ class Application {
   public:
     Application(FunctionScope& f, const dsl::NetworkSpec& network, NetworkSummary* summary)
         : f_(f), network_(network), summary_(summary) {}
+
+    /// For what a shared `repeat` repeats: in the body of the scan `f`, inside of `outer`.
+    Application(FunctionScope& f, const Application& outer, std::string prefix)
+        : f_(f),
+          network_(outer.network_),
+          summary_(nullptr),
+          outer_(&outer),
+          prefix_(std::move(prefix)) {}
 
     /// The trunk first; then each named output goes on from its end by itself.
     bool run(const std::vector<ValueId>& arguments, NetworkOutputs& outputs) {
@@ -81,9 +97,8 @@ class Application {
     bool take_inputs(const dsl::LayerSpec& layer, std::vector<ValueId>& inputs) {
         inputs.clear();
         for (const std::string& from : layer.from) {
-            const auto found = named_.find(from);
-            if (found != named_.end()) {
-                inputs.push_back(found->second);
+            if (const ValueId found = find(from); found != kNone) {
+                inputs.push_back(found);
                 continue;
             }
             std::vector<std::string> names;
@@ -98,11 +113,36 @@ class Application {
         return true;
     }
 
+    /// The value of this name; in a body also of what is outside. kNone: there is none.
+    ValueId find(const std::string& name) const {
+        const auto found = named_.find(name);
+        if (found != named_.end()) return found->second;
+        const ValueId outside = outer_ ? outer_->find(name) : kNone;
+        return outside == kNone ? kNone : f_.capture(outside);
+    }
+
+    /// The layers of a shared `repeat`, as a scan.
+    ValueId repeat(LayerScope& scope) {
+        const dsl::LayerSpec& spec = scope.spec;
+        ScanBuilder scan(f_, fmt::format("{}.{}", network_.name, spec.prefix));
+        Application inside(scan.body(), *this, spec.prefix + ".");
+        ValueId current = scan.carry(spec.prefix, scope.x());
+        inside.named_[spec.prefix + ".input"] = current;
+        if (!inside.chain(spec.layers, "", current)) return kNone;
+        const ir::Shape shape = scan.body().b.shape(current);
+        if (shape != scope.shape())
+            return scope.wrong_shape(
+                "", fmt::format("a shared `repeat` keeps the shape, but its layers make {} of {}",
+                                ir::to_string(example_of(shape)),
+                                ir::to_string(example_of(scope.shape()))));
+        return scan.finish(spec.integer("times"), {current}, {}).last[0];
+    }
+
     /// The name of a layer: as given; or that of the output it leads to; or else `dense`,
     /// `dense_1`, ... as in Keras.
     std::string name_of(const dsl::LayerSpec& layer, const std::string& output) {
         if (!layer.name.empty()) return layer.name;
-        const std::string base = output.empty() ? layer.kind : output;
+        const std::string base = prefix_ + (output.empty() ? layer.kind : output);
         const int uses = uses_[base]++;
         return uses == 0 ? base : fmt::format("{}_{}", base, uses);
     }
@@ -111,11 +151,13 @@ class Application {
     /// afterwards which of them are its own, for the summary.
     ValueId apply(LayerScope& scope, const std::string& name, const std::string& output) {
         const auto builder = layer_builders().find(scope.spec.kind);
-        GMC_CHECK(builder != layer_builders().end(), "layer `{}` has no builder", scope.spec.kind);
+        const bool repeats = scope.spec.kind == "repeat";
+        GMC_CHECK(repeats || builder != layer_builders().end(), "layer `{}` has no builder",
+                  scope.spec.kind);
         f_.b.set_location(f_.m.locate(scope.spec.span));
         const size_t ops_before = f_.function.operations.size(),
                      states_before = f_.m.module.states.size();
-        ValueId result = builder->second(scope);
+        ValueId result = repeats ? repeat(scope) : builder->second(scope);
         if (result != kNone && !fits(scope, result)) return kNone;
         if (result != kNone && scope.spec.has("activation"))
             result = apply_activation(scope, scope.spec.word("activation"), result);
@@ -150,7 +192,7 @@ class Application {
                 state.type.elements();
         }
         for (size_t i = ops_before; i < f_.function.operations.size(); ++i)
-            s.flops += flops_of(f_.function, f_.function.operations[i]);
+            s.flops += flops_of(f_, f_.function, f_.function.operations[i]);
         s.flops /= f_.m.batch;
         summary_->layers.push_back(std::move(s));
     }
@@ -159,6 +201,8 @@ class Application {
     const dsl::NetworkSpec& network_;
     NetworkSummary* summary_;
     std::map<std::string, ValueId> named_;
+    const Application* outer_ = nullptr;
+    std::string prefix_;  ///< of names, inside a `repeat`
     std::map<std::string, int> uses_;
 };
 

@@ -1,6 +1,7 @@
 // Keeps track of states, inputs and random streams while functions are built.
 #include "dsl/lower/scope.h"
 
+#include <algorithm>
 #include <limits>
 
 #include <fmt/format.h>
@@ -64,11 +65,50 @@ FunctionScope::FunctionScope(ModuleScope& module_scope, std::string name, bool i
     function.name = std::move(name);
 }
 
+FunctionScope::FunctionScope(FunctionScope& outer_scope, std::string name)
+    : m(outer_scope.m),
+      b(m.module, function),
+      training(outer_scope.training),
+      averaged(outer_scope.averaged),
+      outer_(&outer_scope) {
+    function.name = std::move(name);
+    function.is_body = true;
+    b.set_location(outer_scope.b.location());
+    if (outer_scope.valid != kNone) valid = capture(outer_scope.valid);
+}
+
 ValueId FunctionScope::state(ir::StateId id) {
     if (const auto average = m.averages.find(id); averaged && average != m.averages.end())
         id = average->second;
+    return current(id);
+}
+
+ValueId FunctionScope::current(ir::StateId id) {
     const auto found = current_.find(id);
-    return found != current_.end() ? found->second : function.state_value(id, m.module);
+    if (found != current_.end()) return found->second;
+    return outer_ ? capture(outer_->current(id)) : function.state_value(id, m.module);
+}
+
+ValueId FunctionScope::capture(ValueId outside) {
+    const auto [slot, fresh] = captures_.try_emplace(outside, kNone);
+    if (!fresh) return slot->second;
+    const ir::Value& value = outer_->function.values[outside];
+    slot->second = function.add_value(value.name, value.type);
+    function.inputs.push_back({slot->second, {ir::InputSource::Kind::kCaptured, ""}});
+    if (const auto field = outer_->fields.find(outside); field != outer_->fields.end())
+        fields[slot->second] = field->second;
+    return slot->second;
+}
+
+std::string FunctionScope::body_name(const std::string& loop) {
+    const FunctionScope* root = this;
+    while (root->outer_) root = root->outer_;
+    const std::string wish = root->function.name + "." + loop;
+    std::string name = wish;
+    const auto is_taken = [&](const ir::Function& body) { return body.name == name; };
+    for (int i = 1; std::any_of(bodies().begin(), bodies().end(), is_taken); ++i)
+        name = fmt::format("{}.{}", wish, i);
+    return name;
 }
 
 /// The same parts are packed once. That also finds what set_packed left: the next entry of a step
@@ -98,6 +138,7 @@ void FunctionScope::set_packed(const std::vector<ir::StateId>& ids, ValueId valu
 
 ValueId FunctionScope::input(const std::string& name, const ir::InputSource& source,
                              ir::Shape shape) {
+    if (outer_) return capture(outer_->input(name, source, std::move(shape)));
     for (const ir::Input& known : function.inputs)
         if (known.source == source && function.values[known.value].name == name) return known.value;
     const ValueId value = function.add_value(name, ir::f32(std::move(shape)));
@@ -143,6 +184,8 @@ ValueId FunctionScope::batch_mean(ValueId x) {
 ir::Function FunctionScope::finish() {
     for (const auto& [state_id, value] : current_)
         if (function.values[value].state != state_id) function.updates.push_back({state_id, value});
+    for (ir::Function& body : bodies_) m.module.functions.push_back(std::move(body));
+    bodies_.clear();
     return std::move(function);
 }
 

@@ -62,6 +62,8 @@ struct ModuleScope {
 class FunctionScope {
   public:
     FunctionScope(ModuleScope& module_scope, std::string name, bool training);
+    /// The body of a scan in the function of `outer`.
+    FunctionScope(FunctionScope& outer_scope, std::string name);
 
     ModuleScope& m;
     ir::Function function;
@@ -110,10 +112,27 @@ class FunctionScope {
     std::map<ir::StateId, ir::ValueId> current_states() const { return current_; }
     void restore_states(std::map<ir::StateId, ir::ValueId> states) { current_ = std::move(states); }
 
-    /// Records the updates and hands the function over.
+    /// Records the updates and hands the function over. The bodies of its scans go into the module,
+    /// before it.
     ir::Function finish();
 
+    // ---- bodies of scans ----
+    /// Of a body: the value of the function around it, which is read from now on.
+    ir::ValueId capture(ir::ValueId outside);
+    /// Of a body: what it captures, and the input that this is inside.
+    const std::map<ir::ValueId, ir::ValueId>& captures() const { return captures_; }
+    /// The bodies of the function, and those inside them; the innermost first.
+    std::vector<ir::Function>& bodies() { return outer_ ? outer_->bodies() : bodies_; }
+    FunctionScope* outer() { return outer_; }
+    /// The name of a body for the loop `loop`, which no function has.
+    std::string body_name(const std::string& loop);
+
   private:
+    ir::ValueId current(ir::StateId id);
+
+    FunctionScope* outer_ = nullptr;
+    std::map<ir::ValueId, ir::ValueId> captures_;
+    std::vector<ir::Function> bodies_;
     std::map<ir::StateId, ir::ValueId> current_;
     struct Packed {
         std::vector<ir::ValueId> parts;

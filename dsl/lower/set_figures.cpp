@@ -76,7 +76,9 @@ class FigureSplitter {
     /// mean, because the mean of batches commutes with it; any other op makes a formula of them, as
     /// the root of a mean is not the mean of roots.
     Nature nature_of(const Operation& op) const {
-        if (op.as<ir::Gradient>() != nullptr) return Nature::kExample;
+        // A scan stays where its body is.
+        if (op.as<ir::Gradient>() != nullptr || op.as<ir::Scan>() != nullptr)
+            return Nature::kExample;
         if (op.as<ir::RandomNormal>() != nullptr || op.as<ir::RandomUniform>() != nullptr)
             return Nature::kExample;
         Nature most = Nature::kFixed;

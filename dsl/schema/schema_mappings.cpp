@@ -155,6 +155,31 @@ std::vector<MappingRow> data_rows() {
     };
 }
 
+MappingRow weights_row() {
+    return {
+        "weights",
+        {
+            text("from", kOptional,
+                 "a run's folder (`runs/classifier`), one of its checkpoints, or any safetensors "
+                 "file; looked for beside the model file, then in the working directory"),
+            name("network", kOptional,
+                 "which network of the file, when it has another name there than here"),
+            structure(
+                "map", "{any}", kOptional,
+                "name here: name in the file, of layers or of their parts, where they differ"),
+            word("layout", "keras", "keras|pytorch",
+                 "how the file's weights lie; `pytorch`: a `state_dict`, whose layers are paired "
+                 "by name, else by shape and order"),
+            flag("frozen", "false",
+                 "training leaves the network as it is: entries of `minimize` do not train it, "
+                 "and it computes as after training, without dropout, noise and batch statistics"),
+        },
+        "How a network begins. Every weight and statistic must be in the file, with its shape: "
+        "`gmc check` and `gmc compile` look, and training looks again and refuses a file that has "
+        "changed since. What the file has beside them is not used. A network with weights that no "
+        "entry of `minimize` trains is frozen, whether it says so or not."};
+}
+
 std::vector<MappingRow> model_rows() {
     return {
         {"model",
@@ -185,6 +210,21 @@ std::vector<MappingRow> model_rows() {
          },
          "A named list of layers. `- block: {parameters}` puts it in, with a `name` and `from` "
          "too."},
+        {"repeat",
+         {
+             integer("times", kRequired, kRepeats, "how often"),
+             structure(
+                 "layers", "[layer]", kRequired,
+                 "the layers; `from: input` is what the first time is put upon, then what the "
+                 "time before made"),
+             flag("shared", "false",
+                  "true: the same weights each time, in a loop, for which the layers have to keep "
+                  "the shape; false: weights of its own each time"),
+             name("name", kOptional, "a name that `from` can refer to"),
+             structure("from", "name|[name]", kOptional, "what it is put upon"),
+         },
+         "A layer that puts a list of layers upon itself: `- repeat: {times: 8, layers: "
+         "[...]}`."},
         {"network",
          {
              name("role", "", "what a recipe knows this network as"),
@@ -198,30 +238,35 @@ std::vector<MappingRow> model_rows() {
                        "the file that its weights come from; whether training changes them"),
          },
          "A network; its result is that of its last layer, unless it has `outputs`."},
-        {"weights",
-         {
-             text("from", kOptional,
-                  "a run's folder (`runs/classifier`), one of its checkpoints, or any safetensors "
-                  "file; looked for beside the model file, then in the working directory"),
-             name("network", kOptional,
-                  "which network of the file, when it has another name there than here"),
-             structure(
-                 "map", "{any}", kOptional,
-                 "name here: name in the file, of layers or of their parts, where they differ"),
-             word("layout", "keras", "keras|pytorch",
-                  "how the file's weights lie; `pytorch`: a `state_dict`, whose layers are paired "
-                  "by name, else by shape and order"),
-             flag("frozen", "false",
-                  "training leaves the network as it is: entries of `minimize` do not train it, "
-                  "and it computes as after training, without dropout, noise and batch statistics"),
-         },
-         "How a network begins. Every weight and statistic must be in the file, with its shape: "
-         "`gmc check` and `gmc compile` look, and training looks again and refuses a file that has "
-         "changed since. What the file has beside them is not used. A network with weights that no "
-         "entry of `minimize` trains is frozen, whether it says so or not."},
+        weights_row(),
     };
 }
 
+MappingRow loop_row() {
+    return {
+        "loop",
+        {
+            structure("start", "expression|{expression}", kRequired,
+                      "the value before the first pass, which has the loop's name; or several: "
+                      "`{h: ..., c: ...}`. A number takes the shape that `next` has"),
+            structure("times", "expression", kOptional, "how many passes, from 1 to 1,000,000"),
+            structure("over", "{expression}", kOptional,
+                      "name: sequence; a pass for each element of the sequence, which it sees as "
+                      "`name`: element 0 of the first axis of each example, element 1, ..."),
+            name("index", kOptional, "a name for the number of the pass, from 0"),
+            structure("let", "{expression|loop}", kOptional,
+                      "name: expression, computed in each pass; each sees those above it"),
+            structure("next", "expression|{expression}", kRequired,
+                      "the value after the pass, or as many as `start` has"),
+            flag("collect", "false",
+                 "the loop's value is that after each pass, along a new first axis of the example; "
+                 "false: after the last pass"),
+        },
+        "A value that passes change, one after another: `x: {start: normal(image), times: 50, "
+        "index: i, next: x + net(x, i / 50) / 50}`. An entry of `let` that `next` uses is "
+        "computed once, before the first pass; random numbers in `next` are new in each. "
+        "Gradients flow through all passes, at the cost of keeping the values of each."};
+}
 constexpr const char* kAboutFunctions =
     "name(parameters): expression, or a map of them; what gmrun calls. A parameter is the data "
     "field of its name; or drawn as the `let` of its name says (where that is more than a call of "
@@ -233,7 +278,7 @@ std::vector<MappingRow> objective_rows() {
         {"objective",
          {
              name("recipe", kOptional, "a file of models/recipes that gives what follows"),
-             structure("let", "{expression}", kOptional, "name: expression, in any order"),
+             structure("let", "{expression|loop}", kOptional, "name: expression or loop"),
              structure("minimize", kMinimize, kOptional, "what is minimized by which networks"),
              word("schedule", kOptional, kSchedules,
                   "`alternating` (the default): entry after entry; `simultaneous`: one forward "
@@ -245,6 +290,7 @@ std::vector<MappingRow> objective_rows() {
          },
          "What is minimized. Beside `recipe`, its parameters and roles are keys; `let`, `metrics` "
          "and `functions` add to the recipe's or replace one by name."},
+        loop_row(),
         {"minimize entry",
          {
              names("networks", kRequired, "the networks whose parameters are updated"),

@@ -395,6 +395,21 @@ ExpressionPtr call_expression(std::string callee, std::vector<ExpressionPtr> arg
     return std::make_shared<const Expression>(std::move(call));
 }
 
+std::set<std::string> names_bound(const Expression& e, size_t k) {
+    std::set<std::string> names;
+    if (e.kind != Expression::Kind::kLoop) return names;
+    using Part = LoopPart::Kind;
+    const Part own = e.loop->parts[k].kind;
+    if (own != Part::kLet && own != Part::kNext) return names;
+    if (!e.loop->index.empty()) names.insert(e.loop->index);
+    for (size_t i = 0; i < e.loop->parts.size(); ++i) {
+        const LoopPart& part = e.loop->parts[i];
+        const bool above = part.kind == Part::kLet && (own == Part::kNext || i < k);
+        if (part.kind == Part::kStart || part.kind == Part::kOver || above) names.insert(part.name);
+    }
+    return names;
+}
+
 /// Writes an expression with as few parentheses as the parser needs to read the same tree again;
 /// tests rely on that, and so do checks that compare expressions by their text.
 std::string to_string(const Expression& e) {
@@ -420,6 +435,15 @@ std::string to_string(const Expression& e) {
             const std::string gap = own == kPowerBinding ? "" : " ";
             return operand(*e.arguments[0], left) + gap + e.text + gap +
                    operand(*e.arguments[1], right);
+        }
+        case Expression::Kind::kLoop: {
+            static constexpr const char* kKeys[] = {"start", "over", "times", "let", "next"};
+            std::string out = e.loop->index.empty() ? "{" : "{index: " + e.loop->index + ", ";
+            for (size_t i = 0; i < e.arguments.size(); ++i)
+                out += fmt::format("{}{} {}: {}", i > 0 ? ", " : "",
+                                   kKeys[static_cast<int>(e.loop->parts[i].kind)],
+                                   e.loop->parts[i].name, to_string(*e.arguments[i]));
+            return out + (e.loop->collects ? ", collect: true}" : "}");
         }
         case Expression::Kind::kCall:
         case Expression::Kind::kList:

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,30 @@ namespace gmc::dsl {
 struct Expression;
 struct Node;
 using ExpressionPtr = std::shared_ptr<const Expression>;
+
+/// What an argument of a loop is.
+struct LoopPart {
+    enum class Kind {
+        kStart,  ///< the value `name` before the first pass
+        kOver,   ///< a sequence, of which each pass sees an element, `name`
+        kTimes,  ///< the number of passes
+        kLet,    ///< a name for what each pass computes
+        kNext,   ///< the value `name` after the pass
+    };
+    Kind kind = Kind::kStart;
+    std::string name;
+    Span span;  ///< of the name, or of the key
+};
+
+/// Beside the arguments of a loop; part k is that of argument k.
+struct Loop {
+    std::vector<LoopPart> parts;
+    std::string index;  ///< the name of the pass's number; "" when it has none
+    Span index_span;
+    /// `start` is a map: the loop's value consists of named ones.
+    bool has_names = false;
+    bool collects = false;  ///< the value is that after each pass, not only after the last
+};
 
 /// One node of a tree. `text` is its name, member, function or operator; `arguments` are its
 /// children.
@@ -33,6 +58,9 @@ struct Expression {
         /// `text` is one of + - * / % ^ < > <= >= == != and or. Of these ^ binds tightest, and to
         /// the right: -x^2 is -(x^2).
         kBinary,
+        /// `text` is the loop's name; `loop` says what the arguments are. Not in texts of
+        /// expressions: read by dsl/loop.cpp.
+        kLoop,
         /// `[arguments...]`, sizes or axes: only as an argument of a call.
         kList,
     };
@@ -44,7 +72,12 @@ struct Expression {
     std::vector<std::string> argument_names;
     /// The whole expression, or the token that says most about it.
     Span span;
+    std::shared_ptr<const Loop> loop = nullptr;  ///< kLoop
 };
+
+/// The names that argument `k` of a loop sees beside those around the loop; none for other
+/// expressions.
+std::set<std::string> names_bound(const Expression& e, size_t k);
 
 /// Parses `text`, which starts at `where` in its file; its columns have to follow each other there,
 /// as in a plain scalar. Reports kBadExpression at the smallest part that is wrong. Nesting deeper

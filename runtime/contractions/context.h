@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "runtime/memory/arena.h"
@@ -38,8 +39,13 @@ class ContractionContext {
     /// Marks the start of a call of the function, before which weights may have changed. Within a
     /// call a value never changes (an updated state is a new value), so each weight is reordered at
     /// most once per layout and call.
-    void begin_call() { ++call_; }
-    uint64_t call() const { return call_; }
+    void begin_call() { call_ = pass_ = ++clock_; }
+    /// Marks the start of a pass of a scan: all values may have changed but those that are kept.
+    void begin_pass() { pass_ = ++clock_; }
+    /// Says that a value is the same in all passes of a call.
+    void keep_for_call(ir::ValueId value) { kept_.insert(value); }
+    /// Since when the value is what it is: another number than before when it may have changed.
+    uint64_t since(ir::ValueId value) const { return kept_.count(value) != 0 ? call_ : pass_; }
     /// Memory for this many floats, which all kernels share: a kernel cannot rely on its contents
     /// after another one has run. Its address stays valid.
     float* wide_memory(int64_t floats);
@@ -54,7 +60,8 @@ class ContractionContext {
     Arena& arena_;
     TuningCache* tuning_;
     bool bf16_;
-    uint64_t call_ = 1;
+    uint64_t clock_ = 1, call_ = 1, pass_ = 1;
+    std::set<ir::ValueId> kept_;
     /// The latest is the largest; kernels made earlier still use the others.
     std::vector<MemoryBlock> wide_;
     std::unique_ptr<LibrarySession> session_;

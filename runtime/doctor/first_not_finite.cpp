@@ -87,7 +87,8 @@ class Search final : public OperationWatcher {
         for (const ir::ValueId id : loop.operands)
             if (values.count(id) == 0) return false;
         for (const ir::Operation& inner : loop.body) {
-            run_reference_operation(function(), inner, values, call_, {.round_to_float = true});
+            run_reference_operation(module_, function(), inner, values, call_,
+                                    {.round_to_float = true});
             const ReferenceTensor& result = values.at(inner.result());
             if (all_finite(result.data)) continue;
             report(inner, inner.result(), values, result);

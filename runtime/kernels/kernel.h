@@ -17,8 +17,9 @@ struct CallContext {
     uint64_t seed = 0;
     /// Counts the calls of training functions from 0; part of every random counter.
     uint32_t call = 0;
-    double step = 0;   ///< the op `step`
-    double epoch = 0;  ///< the op `epoch`
+    double step = 0;       ///< the op `step`
+    double epoch = 0;      ///< the op `epoch`
+    double iteration = 0;  ///< the op `iteration`
 };
 
 /// An operation that runs behind another one and reads its result piece by piece, each as soon as

@@ -88,6 +88,7 @@ enum PhiloxStream : uint32_t {
     kPhiloxNoiseStream = 0xFFFE0000,      ///< + number of a function's noise input; step = example
     kPhiloxSyntheticStream = 0xFFFF0002,  ///< synthetic data sets; block = example, step = draw
     kPhiloxFlipStream = 0xFFFF0003,       ///< mirroring of pictures; block = example, step = epoch
+    kPhiloxPassStream = 0xFFFF0004,       ///< seeds of the passes of a scan; block = pass
 };
 
 }  // namespace gmc::runtime

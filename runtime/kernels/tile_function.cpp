@@ -121,6 +121,9 @@ void run_generator(const ir::RandomUniform*, const TileCall& call) {
 void run_generator(const ir::Epoch*, const TileCall& call) {
     call.out[0] = static_cast<float>(call.context->epoch);
 }
+void run_generator(const ir::Iteration*, const TileCall& call) {
+    call.out[0] = static_cast<float>(call.context->iteration);
+}
 void run_generator(const ir::Step*, const TileCall& call) {
     call.out[0] = static_cast<float>(call.context->step);
 }

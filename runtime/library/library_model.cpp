@@ -62,7 +62,7 @@ LibraryModel::LibraryModel(TrainedModel trained, int threads)
     : trained_(std::move(trained)), threads_(threads) {
     const ir::Module& module = trained_.model->module();
     for (const ir::Function& function : module.functions)
-        if (maps_rows(module, function)) add_function(function);
+        if (!function.is_body && maps_rows(module, function)) add_function(function);
 }
 
 /// Inputs that are fields get the field's name and range; all others are noise, which may be left

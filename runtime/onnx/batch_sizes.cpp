@@ -256,6 +256,7 @@ void relate(const Matmul& op, const Operation& o, Solver& s) {
 // Their bodies are looked at instead; gradients are gone in compiled modules.
 void relate(const Fused&, const Operation&, Solver&) {}
 void relate(const Gradient&, const Operation&, Solver&) {}
+void relate(const Scan&, const Operation&, Solver& s) { s.give_up(); }
 void relate(const std::monostate&, const Operation&, Solver&) {}
 
 void relate(const Operation& o, Solver& s) {

@@ -38,6 +38,9 @@ std::string Lowering::input_doc(const ir::Input& input) const {
             return fmt::format("the largest `{}` that `evaluate` gave for any batch",
                                input.source.field);
         case InputSource::Kind::kArgument:
+        case InputSource::Kind::kCarried:
+        case InputSource::Kind::kElement:
+        case InputSource::Kind::kCaptured:
             return "";
         case InputSource::Kind::kData:
             break;

@@ -9,6 +9,7 @@
 #include "runtime/contractions/choice/candidates.h"
 #include "runtime/kernels/copy.h"
 #include "runtime/kernels/loop/loop.h"
+#include "runtime/program/scan_kernel.h"
 
 namespace gmc::runtime {
 namespace {
@@ -23,7 +24,7 @@ struct Binding {
     int64_t result_bytes() const { return context.function.type(operation.result()).bytes(); }
 };
 
-/// A number of the call: the ops `step` and `epoch`.
+/// A number of the call: the ops `step`, `epoch` and `iteration`.
 class CallNumber final : public Kernel {
   public:
     CallNumber(double CallContext::*number, float* result) : number_(number), result_(result) {}
@@ -102,6 +103,12 @@ std::unique_ptr<Kernel> bind(const ir::Matmul&, const Binding& b) {
 
 std::unique_ptr<Kernel> bind(const ir::Epoch&, const Binding& b) {
     return named("number", std::make_unique<CallNumber>(&CallContext::epoch, b.result()));
+}
+std::unique_ptr<Kernel> bind(const ir::Iteration&, const Binding& b) {
+    return named("number", std::make_unique<CallNumber>(&CallContext::iteration, b.result()));
+}
+std::unique_ptr<Kernel> bind(const ir::Scan&, const Binding& b) {
+    return make_scan_kernel(b.operation, b.context);
 }
 std::unique_ptr<Kernel> bind(const ir::Step&, const Binding& b) {
     return named("number", std::make_unique<CallNumber>(&CallContext::step, b.result()));

@@ -9,12 +9,21 @@
 
 namespace gmc::runtime {
 
+/// How a whole program is bound.
+struct BindHow {
+    bool reference = false;  ///< ExecutableOptions::reference
+    bool epilogues = true;   ///< ExecutableOptions::epilogues
+};
+
 /// What binding an op may look at. All must outlive the kernel.
 struct BindContext {
     const ir::Module& module;
     const ir::Function& function;
     const Buffers& buffers;
     ContractionContext& contractions;
+    BindHow how{};
+    /// Where the function's arena begins in that of the module, in bytes: not 0 for bodies.
+    int64_t arena_base = 0;
     /// The operation is a contraction, and there is a loop that its kernel may run over its result.
     bool followed = false;
 };

@@ -7,6 +7,7 @@
 #include "runtime/program/epilogue.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 #include "compiler/ir/views.h"
@@ -17,6 +18,9 @@ namespace {
 /// A loop may need operations that stand between it and the contraction, e.g. an optimizer needs
 /// the step's number and what is calculated from it. At most this many are moved ahead with it.
 constexpr size_t kEarlierMost = 4;
+
+/// More bytes than there are addresses of.
+constexpr int64_t kEverything = std::numeric_limits<int64_t>::max();
 
 /// The bytes of a value, or of a part of one.
 struct Range {
@@ -107,6 +111,8 @@ class Finder {
         for (ir::ValueId value : op.operands) out.reads.push_back(range(value));
         for (ir::ValueId value : op.results) out.writes.push_back(range(value));
         if (op.as<ir::Pack>() != nullptr) return footprint_of_pack(op);
+        // A scan also writes its workspace, and what that is does not show here: nothing passes it.
+        if (op.as<ir::Scan>() != nullptr) out.writes = {{nullptr, kEverything}};
         // A reshape or slice that is a view of its operand touches nothing.
         if (op.as<ir::Reshape>() != nullptr && out.reads.front() == out.writes.front()) return {};
         if (op.as<ir::Slice>() != nullptr) {

@@ -15,8 +15,7 @@ namespace {
 struct Placer {
     const ir::Module& module;
     const ir::Function& function;
-    StateStore& states;
-    const Arena& arena;
+    const Places& places;
     Placement& placement;
     std::vector<int64_t> own_offsets;
     int64_t own_bytes = 0;
@@ -30,20 +29,22 @@ struct Placer {
             "%{} of @{} is {}, its state @{} {}", value.name, function.name,
             ir::to_string(value.type), module.states[state].name,
             ir::to_string(module.states[state].type));
-        return states.data(state);
+        return places.states->data(state);
     }
 
     /// The address that the module gives to a value; null when it leaves that open.
     float* given_place(ir::ValueId id) {
         const ir::Value& value = function.values[id];
+        if (!places.given.empty() && places.given[id] != nullptr) return places.given[id];
         if (value.state != ir::kNone) return in_state(value.state, value);
         if (value.home != ir::kNone) return in_state(value.home, value);
         if (value.arena_offset == ir::kNone) return nullptr;
-        GMC_CHECK(value.arena_offset % kTensorAlignment == 0 &&
-                      value.arena_offset + value.type.bytes() <= arena.bytes(),
-                  "%{} of @{} at {} does not fit the arena of {} bytes", value.name, function.name,
-                  value.arena_offset, arena.bytes());
-        return arena.at(value.arena_offset);
+        const int64_t offset = places.base + value.arena_offset;
+        GMC_CHECK(
+            offset % kTensorAlignment == 0 && offset + value.type.bytes() <= places.arena.bytes(),
+            "%{} of @{} at {} does not fit the arena of {} bytes", value.name, function.name,
+            offset, places.arena.bytes());
+        return places.arena.at(offset);
     }
 
     /// Gives a value memory of its own, unless it has a place.
@@ -86,10 +87,10 @@ struct Placer {
 
 }  // namespace
 
-Placement place_values(const ir::Module& module, const ir::Function& function, StateStore& states,
-                       const Arena& arena) {
+Placement place_values(const ir::Module& module, const ir::Function& function,
+                       const Places& places) {
     Placement placement{Buffers(function.values.size()), {}, {}};
-    Placer{module, function, states, arena, placement, {}}.run();
+    Placer{module, function, places, placement, {}}.run();
     return placement;
 }
 

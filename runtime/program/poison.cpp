@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "compiler/ir/scan.h"
 #include "runtime/memory/address_sanitizer.h"
 
 namespace gmc::runtime {
@@ -21,8 +22,8 @@ bool may_share(const ir::Operation& op) {
 
 }  // namespace
 
-Poison::Poison(const ir::Function& function, const Placement& placement, const Arena& arena,
-               const std::vector<std::vector<size_t>>& calls)
+Poison::Poison(const ir::Module& module, const ir::Function& function, const Placement& placement,
+               const Arena& arena, const std::vector<std::vector<size_t>>& calls)
     : function_(function), placement_(placement), arena_(arena), calls_(calls.size()) {
     find_groups();
     for (size_t i = 0; i < calls.size(); ++i)
@@ -31,6 +32,10 @@ Poison::Poison(const ir::Function& function, const Placement& placement, const A
             for (const std::vector<ir::ValueId>* values : {&op.operands, &op.results})
                 for (const ir::ValueId value : *values)
                     if (range(value).begin != nullptr) calls_[i].used.push_back(range(value));
+            if (const ir::Function* body = ir::body_of(module, op); body && body->arena_bytes > 0) {
+                auto* at = reinterpret_cast<std::byte*>(arena.at(op.as<ir::Scan>()->workspace));
+                calls_[i].used.push_back({at, at + body->arena_bytes});
+            }
         }
     find_deaths(calls);
 }

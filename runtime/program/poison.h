@@ -18,9 +18,9 @@ class Poison {
   public:
     /// `calls`: the operations that each call runs, in the order in which they run. Operations of
     /// no call do nothing: their results are where their operands are. Values in the memory of
-    /// states are left alone. All arguments must outlive this.
-    Poison(const ir::Function& function, const Placement& placement, const Arena& arena,
-           const std::vector<std::vector<size_t>>& calls);
+    /// states are left alone. A scan uses its workspace as well. All arguments must outlive this.
+    Poison(const ir::Module& module, const ir::Function& function, const Placement& placement,
+           const Arena& arena, const std::vector<std::vector<size_t>>& calls);
 
     void before_all() const;
     void before(size_t call) const;

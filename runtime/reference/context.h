@@ -9,10 +9,11 @@ namespace gmc::runtime {
 /// Refers to everything and owns nothing; it lives for one op.
 class ReferenceContext {
   public:
-    ReferenceContext(const ir::Function& function, const ir::Operation& operation,
-                     ReferenceValues& values, const CallContext& call,
-                     const ReferenceOptions& options)
-        : function_(function),
+    ReferenceContext(const ir::Module& module, const ir::Function& function,
+                     const ir::Operation& operation, ReferenceValues& values,
+                     const CallContext& call, const ReferenceOptions& options)
+        : module_(module),
+          function_(function),
           operation_(operation),
           values_(values),
           call_(call),
@@ -25,11 +26,13 @@ class ReferenceContext {
 
     const CallContext& call() const { return call_; }
     const ReferenceOptions& options() const { return options_; }
+    const ir::Module& module() const { return module_; }
     const ir::Function& function() const { return function_; }
     const ir::Operation& operation() const { return operation_; }
     ReferenceValues& values() const { return values_; }
 
   private:
+    const ir::Module& module_;
     const ir::Function& function_;
     const ir::Operation& operation_;
     ReferenceValues& values_;

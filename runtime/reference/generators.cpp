@@ -40,6 +40,10 @@ void reference(const ir::RandomUniform& op, ReferenceContext& c) {
 
 void reference(const ir::Epoch&, ReferenceContext& c) { c.result().data[0] = c.call().epoch; }
 
+void reference(const ir::Iteration&, ReferenceContext& c) {
+    c.result().data[0] = c.call().iteration;
+}
+
 void reference(const ir::Step&, ReferenceContext& c) { c.result().data[0] = c.call().step; }
 
 }  // namespace gmc::runtime

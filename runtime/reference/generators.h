@@ -12,6 +12,7 @@ void reference(const ir::RandomNormal&, ReferenceContext&);
 /// The upper 24 bits of one Philox word.
 void reference(const ir::RandomUniform&, ReferenceContext&);
 void reference(const ir::Epoch&, ReferenceContext&);
+void reference(const ir::Iteration&, ReferenceContext&);
 void reference(const ir::Step&, ReferenceContext&);
 
 }  // namespace gmc::runtime

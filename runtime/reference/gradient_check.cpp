@@ -40,7 +40,7 @@ class Point {
   public:
     Point(const ir::Module& module, const ir::Function& function, const ReferenceInputs& inputs,
           ReferenceStates states, const GradientCheckOptions& options)
-        : function_(function), call_(call_of(options)) {
+        : module_(module), function_(function), call_(call_of(options)) {
         ReferenceOptions keep;
         keep.keep_values = true;
         values_ = run_reference(module, function, inputs, states, call_, keep).values;
@@ -68,7 +68,7 @@ class Point {
                 continue;
             for (const ir::ValueId operand : operands)
                 if (values.count(operand) == 0) values[operand] = values_.at(operand);
-            run_reference_operation(function_, op, values, call_);
+            run_reference_operation(module_, function_, op, values, call_);
             moved.insert(op.results.begin(), op.results.end());
         }
         const ir::ValueId id = id_of(name);
@@ -82,6 +82,7 @@ class Point {
         return ir::kNone;
     }
 
+    const ir::Module& module_;
     const ir::Function& function_;
     CallContext call_;
     ReferenceValues values_;

@@ -1,8 +1,12 @@
 // The interpreter: computes the values of a function one op after another, and keeps them in a map.
 #include "runtime/reference/reference.h"
 
+#include <algorithm>
+
+#include "compiler/ir/scan.h"
 #include "compiler/support/check.h"
 #include "runtime/kernels/bf16.h"
+#include "runtime/kernels/pass_call.h"
 #include "runtime/reference/contractions.h"
 #include "runtime/reference/elementwise.h"
 #include "runtime/reference/generators.h"
@@ -13,7 +17,38 @@ namespace gmc::runtime {
 /// The body computes values of the enclosing function, so its ops run as if there were no fusion.
 static void reference(const ir::Fused&, ReferenceContext& c) {
     for (const ir::Operation& inner : c.operation().body)
-        run_reference_operation(c.function(), inner, c.values(), c.call(), c.options());
+        run_reference_operation(c.module(), c.function(), inner, c.values(), c.call(), c.options());
+}
+
+/// Pass after pass, as the op says.
+static void reference(const ir::Scan& scan, ReferenceContext& c) {
+    const ir::Function& body = *ir::body_of(c.module(), c.operation());
+    const ir::ScanParts parts = ir::scan_parts(body);
+    ReferenceValues values;
+    for (size_t i = 0; i < c.operand_count(); ++i)
+        if (i < parts.carried || i >= parts.first_captured())
+            values[body.inputs[i].value] = c.operand(i);
+    for (int64_t k = 0; k < scan.count; ++k) {
+        const int64_t pass = scan.reverse ? scan.count - 1 - k : k;
+        for (size_t i = parts.carried; i < parts.first_captured(); ++i) {
+            const ir::Type& type = body.type(body.inputs[i].value);
+            const auto begin = c.operand(i).data.begin() + pass * type.elements();
+            values[body.inputs[i].value] = {type, {begin, begin + type.elements()}};
+        }
+        for (const ir::Operation& inner : body.operations)
+            run_reference_operation(c.module(), body, inner, values, call_of_pass(c.call(), pass),
+                                    c.options());
+        std::vector<ReferenceTensor> given;
+        for (const ir::NamedValue& result : body.results) given.push_back(values.at(result.value));
+        for (size_t i = 0; i < given.size(); ++i) {
+            ReferenceTensor& result = c.values().at(c.operation().results[i]);
+            if (i < parts.carried)
+                result = values[body.inputs[i].value] = std::move(given[i]);
+            else
+                std::copy(given[i].data.begin(), given[i].data.end(),
+                          result.data.begin() + pass * given[i].type.elements());
+        }
+    }
 }
 
 static void reference(const ir::Gradient&, ReferenceContext& c) {
@@ -24,9 +59,9 @@ static void reference(const ir::Gradient&, ReferenceContext& c) {
 
 static void reference(const std::monostate&, ReferenceContext&) { GMC_CHECK(false, "not an op"); }
 
-void run_reference_operation(const ir::Function& function, const ir::Operation& operation,
-                             ReferenceValues& values, const CallContext& call,
-                             const ReferenceOptions& options) {
+void run_reference_operation(const ir::Module& module, const ir::Function& function,
+                             const ir::Operation& operation, ReferenceValues& values,
+                             const CallContext& call, const ReferenceOptions& options) {
     for (ir::ValueId operand : operation.operands)
         GMC_CHECK(values.count(operand) != 0, "%{} is used by `{}` before it is computed",
                   function.values[operand].name, operation.info().name);
@@ -35,7 +70,7 @@ void run_reference_operation(const ir::Function& function, const ir::Operation& 
             const ir::Type& type = function.type(result);
             values[result] = {type, std::vector<double>(static_cast<size_t>(type.elements()), 0.0)};
         }
-    ReferenceContext context(function, operation, values, call, options);
+    ReferenceContext context(module, function, operation, values, call, options);
     // Found by overload: an op without one does not build, and the error names its struct.
     std::visit([&](const auto& op) { reference(op, context); }, operation.op);
     for (ir::ValueId result : operation.results) {
@@ -81,7 +116,7 @@ ReferenceResult run_reference(const ir::Module& module, const ir::Function& func
         set(static_cast<ir::ValueId>(id), states[state]);
     }
     for (const ir::Operation& operation : function.operations)
-        run_reference_operation(function, operation, values, call, options);
+        run_reference_operation(module, function, operation, values, call, options);
     for (const ir::NamedValue& result : function.results)
         out.results[result.name] = values.at(result.value);
     for (const ir::Update& update : function.updates)

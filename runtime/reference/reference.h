@@ -49,8 +49,8 @@ ReferenceResult run_reference(const ir::Module& module, const ir::Function& func
 
 /// Runs one op: reads its operands from `values` and adds its results (of `fused`: all values of
 /// its body).
-void run_reference_operation(const ir::Function& function, const ir::Operation& operation,
-                             ReferenceValues& values, const CallContext& call,
-                             const ReferenceOptions& options = {});
+void run_reference_operation(const ir::Module& module, const ir::Function& function,
+                             const ir::Operation& operation, ReferenceValues& values,
+                             const CallContext& call, const ReferenceOptions& options = {});
 
 }  // namespace gmc::runtime

@@ -26,7 +26,10 @@ class ReferenceKernel final : public Kernel {
             const ir::Type& type = function_.type(operation_.operands[i]);
             values[operation_.operands[i]] = {type, read(operands_[i], type)};
         }
-        run_reference_operation(function_, operation_, values, context, {.round_to_float = true});
+        // Only scans look at the module, and these have kernels of their own.
+        static const ir::Module kNoModule;
+        run_reference_operation(kNoModule, function_, operation_, values, context,
+                                {.round_to_float = true});
         for (size_t i = 0; i < results_.size(); ++i) {
             const ReferenceTensor& value = values.at(operation_.results[i]);
             write(value, results_[i]);

@@ -46,9 +46,10 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::string& path,
 
 const ir::Function* LoadedModel::find(const std::string& name, Diagnostics& diagnostics) const {
     const ir::Function* function = module_.find_function(name);
-    if (function != nullptr) return function;
+    if (function != nullptr && !function->is_body) return function;
     std::string names;
-    for (const ir::Function& f : module_.functions) names += (names.empty() ? "" : ", ") + f.name;
+    for (const ir::Function& f : module_.functions)
+        if (!f.is_body) names += (names.empty() ? "" : ", ") + f.name;
     diagnostics
         .error(DiagnosticKind::kUnknownName, {}, "model `{}` has no function `{}`", module_.name,
                name)
@@ -61,7 +62,7 @@ Executable* LoadedModel::function(const std::string& name, Diagnostics& diagnost
     if (bound != executables_.end()) return &bound->second;
     const ir::Function* function = find(name, diagnostics);
     if (function == nullptr) return nullptr;
-    auto made = bind(*function, false, diagnostics);
+    auto made = bind(module_, *function, false, diagnostics);
     if (!made.ok()) return nullptr;
     return &executables_.emplace(name, made.take()).first->second;
 }
@@ -79,8 +80,9 @@ Executable* LoadedModel::function_for(const std::string& name, int64_t wanted,
     if (is_new) {
         std::string why;
         if (auto made = rebatch(module_, *function, rows, why)) {
-            rebatched.function = std::move(*made);
-            auto bound = bind(rebatched.function, true, diagnostics);
+            rebatched.module = std::move(*made);
+            auto bound =
+                bind(rebatched.module, rebatched.module.functions.back(), true, diagnostics);
             if (!bound.ok()) {
                 rebatched_.erase(found);
                 return nullptr;
@@ -91,10 +93,10 @@ Executable* LoadedModel::function_for(const std::string& name, int64_t wanted,
     return rebatched.executable ? &*rebatched.executable : this->function(name, diagnostics);
 }
 
-Result<Executable> LoadedModel::bind(const ir::Function& function, bool fixed_weights,
-                                     Diagnostics& diagnostics) {
+Result<Executable> LoadedModel::bind(const ir::Module& module, const ir::Function& function,
+                                     bool fixed_weights, Diagnostics& diagnostics) {
     if (!touched_.valid()) arena_->touch(function.arena_bytes);
-    auto made = Executable::make(module_, function, *states_, arena_,
+    auto made = Executable::make(module, function, *states_, arena_,
                                  {.tuning = tuning_, .bf16 = bf16_, .fixed_weights = fixed_weights},
                                  diagnostics);
     if (made.ok() && tuning_ != nullptr && tuning_->unsaved() > 0) {

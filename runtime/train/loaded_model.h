@@ -82,13 +82,13 @@ class LoadedModel {
   private:
     /// A function for another number of rows.
     struct Rebatched {
-        ir::Function function;
+        ir::Module module;                     ///< of rebatch(): the function is its last one
         std::optional<Executable> executable;  ///< none: rebatch() refused
     };
 
     explicit LoadedModel(std::string path, ir::Module module);
-    Result<Executable> bind(const ir::Function& function, bool fixed_weights,
-                            Diagnostics& diagnostics);
+    Result<Executable> bind(const ir::Module& module, const ir::Function& function,
+                            bool fixed_weights, Diagnostics& diagnostics);
 
     std::string path_;
     ir::Module module_;

@@ -143,6 +143,11 @@ TEST_CASE("group, instance and layer norm step like PyTorch's") {
                   compile_file(GMC_SOURCE_DIR "/tests/parity/norms.yaml", {"train.batch_size=16"}),
                   0, 1);
 }
+TEST_CASE("a GRU written as a loop steps like PyTorch's") {
+    compare_steps("gru",
+                  compile_file(GMC_SOURCE_DIR "/tests/parity/gru.yaml", {"train.batch_size=16"}), 0,
+                  1);
+}
 TEST_CASE("r1_grid steps like PyTorch") {
     compare_steps("r1_grid", compile_model("r1_grid", {"train.batch_size=16"}), -4, 4);
 }

@@ -186,5 +186,22 @@ def norms(t):
     return {"loss": loss, "squared_error": (image - torch.sigmoid(x)).square().flatten(1).sum(1).mean()}
 
 
-MODELS = {f.__name__: f for f in (hinge_sn, norms, r1_grid, seed_gan, seed_vae, vae_mlp, vq_vae,
+def gru(t):
+    image = t.image()
+    steps = image.flatten(1).view(-1, 112, 7)
+    h = torch.zeros(BATCH, 16, dtype=image.dtype)
+    for i in range(112):
+        a, b = ([t.bias(f"{network}.{gate}", t.dense(f"{network}.{gate}", x, 16))
+                 for gate in ("reset", "update", "new")]
+                for network, x in (("of_input", steps[:, i]), ("of_state", h)))
+        r, u = torch.sigmoid(a[0] + b[0]), torch.sigmoid(a[1] + b[1])
+        n = torch.tanh(a[2] + r * b[2])
+        h = (1 - u) * n + u * h
+    guess = t.bias("head.0", t.dense("head.0", h, 1))
+    loss = (guess.flatten() - image.flatten(1).mean(1)).square().mean()
+    t.update(loss, ["of_input", "of_state", "head"], 1e-3)
+    return {"loss": loss}
+
+
+MODELS = {f.__name__: f for f in (gru, hinge_sn, norms, r1_grid, seed_gan, seed_vae, vae_mlp, vq_vae,
                                   wgan_gp)}

@@ -28,7 +28,7 @@ Found find(const std::string& body, const std::string& states = "") {
     const ir::Module module = parsed.take();
     StateStore store(module);
     const Arena arena(module);
-    const Placement placement = place_values(module, module.functions[0], store, arena);
+    const Placement placement = place_values(module, module.functions[0], {&store, arena});
     const Schedule schedule = find_epilogues(module.functions[0], placement.buffers);
     Found found{schedule.order, {}, {}};
     for (size_t i = 0; i < schedule.loop.size(); ++i)

@@ -34,6 +34,7 @@ std::string structure(const Expression& e) {
             return "(" + structure(*e.arguments[0]) + e.text + structure(*e.arguments[1]) + ")";
         case Expression::Kind::kCall:
         case Expression::Kind::kList:
+        case Expression::Kind::kLoop:  // no text
             break;
     }
     std::string out = e.text + "(";

@@ -18,9 +18,11 @@ namespace {
 std::string description(const std::string& path, const ir::Module& module) {
     constexpr double kMiB = 1 << 20;
     const runtime::MemoryNeed need = runtime::memory_need(module);
+    const auto functions =
+        std::count_if(module.functions.begin(), module.functions.end(),
+                      [](const ir::Function& function) { return !function.is_body; });
     return fmt::format("{}: {} functions, {} states ({:.1f} MiB), arena {:.1f} MiB", path,
-                       module.functions.size(), module.states.size(),
-                       static_cast<double>(need.states) / kMiB,
+                       functions, module.states.size(), static_cast<double>(need.states) / kMiB,
                        static_cast<double>(need.arena) / kMiB);
 }
 

@@ -41,6 +41,7 @@ Json describe(const ir::Module& module) {
                                   {"shape", layer.shape},
                                   {"parameters", parameters_of(module, layer)}});
     for (const ir::Function& f : module.functions) {
+        if (f.is_body) continue;
         Json function{
             {"name", f.name},
             {"operations", f.operations.size()},

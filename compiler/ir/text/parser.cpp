@@ -79,13 +79,13 @@ class Parser : TokenReader {
             file();
         else if (keyword.text == "state")
             state();
-        else if (keyword.text == "func")
-            function();
+        else if (keyword.text == "func" || keyword.text == "body")
+            function(keyword.text == "body");
         else if (!parse_contract_line(*this, keyword, module_))
             stop(
                 keyword, fmt::format("`{}` starts nothing here", keyword.text),
                 "lines of a module begin with file, description, data, test, train, run, schedule, "
-                "compile, origin, layer, state or func");
+                "compile, origin, layer, state, body or func");
     }
 
     void file() {
@@ -137,7 +137,7 @@ class Parser : TokenReader {
 
     // ---- functions ----
 
-    void function() {
+    void function(bool is_body) {
         const Token name = next();
         if (name.kind != Token::Kind::kState || name.text.empty())
             stop(name, fmt::format("expected a function's name such as @step, got {}", seen(name)));
@@ -147,6 +147,7 @@ class Parser : TokenReader {
         module_.functions.emplace_back();
         function_ = &module_.functions.back();
         function_->name = name.text;
+        function_->is_body = is_body;
         values_.clear();
         expect('(');
         while (!at(')')) {
@@ -180,7 +181,7 @@ class Parser : TokenReader {
         if (!known)
             stop(source, fmt::format("`{}` is nowhere that an input comes from", source.text),
                  "inputs come from data.FIELD, normal, uniform, valid, total.RESULT, "
-                 "largest.RESULT or argument");
+                 "largest.RESULT or argument; in a body, they are carried, element or captured");
         function_->inputs.push_back({id, *known});
     }
 
@@ -285,7 +286,8 @@ class Parser : TokenReader {
     /// Compares the written type with the one that follows from the operands. `gradient` is left to
     /// the verifier, since it has several results.
     void check_types(const Operation& op, const std::vector<Type>& types, const Token& name) {
-        if (op.as<Gradient>() != nullptr) return;
+        // The verifier compares a scan with its body.
+        if (op.as<Gradient>() != nullptr || op.as<Scan>() != nullptr) return;
         if (types.size() != 1) stop(name, fmt::format("`{}` has one result", name.text));
         InferContext context;
         for (ValueId id : op.operands) context.operands.push_back(function_->type(id));

@@ -120,7 +120,8 @@ std::string print(const Module& module, const Function& function) {
     if (function.arena_bytes != kNone)
         plan =
             fmt::format(" arena {} unplanned {}", function.arena_bytes, function.unplanned_bytes);
-    std::string out = fmt::format("func @{}({}){} {{\n", function.name, inputs, plan);
+    std::string out = fmt::format("{} @{}({}){} {{\n", function.is_body ? "body" : "func",
+                                  function.name, inputs, plan);
     for (const Operation& op : function.operations) out += printer.operation(op, "  ") + "\n";
     for (const Update& u : function.updates)
         out +=

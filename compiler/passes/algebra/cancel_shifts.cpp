@@ -116,16 +116,21 @@ class ShiftCanceller {
             }
             const Growth growth = i == at ? Growth(1.0) : growth_after(op);
             if (growth == Growth(0.0)) continue;
+            // Of a scan, any result may change.
+            if (!growth && std::any_of(op.results.begin(), op.results.end(),
+                                       [&](ValueId r) { return reaches_gradient_[r]; }))
+                return done(false);
             const ValueId v = op.result();
-            if (!growth && reaches_gradient_[v]) return done(false);
             if (growth && ahead.empty()) {
                 const auto [known, fresh] = outcomes_.try_emplace({v, dims_, whole_}, true);
                 if (!fresh) return done(known->second);
                 alone.push_back(&known->second);
             }
-            growth_[v] = growth;
-            changed_.push_back(v);
-            ahead.insert(readers_[v].begin(), readers_[v].end());
+            for (ValueId r : op.results) {
+                growth_[r] = growth;
+                changed_.push_back(r);
+                ahead.insert(readers_[r].begin(), readers_[r].end());
+            }
         }
         return done(true);
     }

@@ -21,6 +21,8 @@ MemoryViews::MemoryViews(const Function& function)
         if (packed_states(function, op) != kNone) states_[op.result()] = op.operands;
     for (size_t v = 0; v < function.values.size(); ++v) state_[v] = !states_[v].empty();
     for (const Update& u : function.updates) state_[u.value] = true;
+    for (const Input& input : function.inputs)
+        if (input.source.kind == InputSource::Kind::kCaptured) state_[input.value] = true;
     find_slices();
     find_parts();
 }

@@ -44,7 +44,8 @@ class MemoryViews {
     const ir::Function& function_;
     std::vector<View> view_;                        ///< by value
     std::vector<std::vector<ir::ValueId>> states_;  ///< by value
-    std::vector<bool> state_;  ///< by value: a state, a pack of states, or the new value of a state
+    /// By value: a state, a pack of states, the new value of a state, or what a body captures.
+    std::vector<bool> state_;
 };
 
 }  // namespace gmc::passes

@@ -29,8 +29,9 @@ constexpr double kWorthChanging = 0.99;
 /// in pieces, which are containers (memory_views.h).
 class Orderer {
   public:
-    explicit Orderer(Function& function)
-        : f_(function),
+    Orderer(const Module& module, Function& function)
+        : m_(module),
+          f_(function),
           views_(function),
           count_(static_cast<int>(function.operations.size())),
           before_(count_),
@@ -42,13 +43,13 @@ class Orderer {
     /// Tries both schedules. The function is rearranged to measure an order with arena_bytes_of,
     /// and put back after.
     bool run() {
-        const int64_t bytes = arena_bytes_of(f_);
+        const int64_t bytes = arena_bytes_of(m_, f_);
         auto limit = static_cast<int64_t>(kWorthChanging * static_cast<double>(bytes));
         Order best;
         for (const bool backward : {false, true}) {
             Order order = scheduled(backward);
             rearrange(order);
-            const int64_t found = arena_bytes_of(f_);
+            const int64_t found = arena_bytes_of(m_, f_);
             rearrange(inverse(order));
             if (found >= limit) continue;
             limit = found;
@@ -212,6 +213,7 @@ class Orderer {
         return order;
     }
 
+    const Module& m_;
     Function& f_;
     MemoryViews views_;
     int count_;
@@ -227,7 +229,11 @@ class Orderer {
 
 Result<bool> order_operations(Module& module, Diagnostics&) {
     bool changed = false;
-    for (Function& function : module.functions) changed |= Orderer(function).run();
+    for (Function& function : module.functions) {
+        changed |= Orderer(module, function).run();
+        // A body stands before the function that needs room for it.
+        if (function.is_body) function.arena_bytes = arena_bytes_of(module, function);
+    }
     return changed;
 }
 

@@ -10,6 +10,7 @@
 #include <set>
 #include <unordered_map>
 
+#include "compiler/ir/scan.h"
 #include "compiler/ir/views.h"
 #include "compiler/passes/memory/memory_views.h"
 
@@ -38,14 +39,16 @@ struct Place {
 /// is asked of their container.
 class Planner {
   public:
-    explicit Planner(Function& function) : f_(function), views_(function) {}
+    Planner(const Module& module, Function& function)
+        : m_(module), f_(function), views_(function) {}
 
     bool run() {
         const std::vector<Value> before = f_.values;
+        const std::vector<int64_t> workspaces_before = workspaces();
         const int64_t bytes_before = f_.arena_bytes;
         share();
         pack();
-        bool changed = bytes_before != f_.arena_bytes;
+        bool changed = bytes_before != f_.arena_bytes || workspaces_before != workspaces();
         for (size_t i = 0; i < before.size(); ++i)
             changed |= before[i].arena_offset != f_.values[i].arena_offset ||
                        before[i].home != f_.values[i].home;
@@ -78,6 +81,13 @@ class Planner {
 
     View container(ValueId v) const { return views_.container(v); }
 
+    std::vector<int64_t> workspaces() const {
+        std::vector<int64_t> out;
+        for (const Operation& op : f_.operations)
+            if (const Scan* scan = op.as<Scan>()) out.push_back(scan->workspace);
+        return out;
+    }
+
     /// Fills `first_` and `last_` of containers: a container lives from the first operation that
     /// writes any part of it to the last that reads any part. Results are "read" by their own
     /// maker, so that a value nobody reads still has its place while it is written.
@@ -99,6 +109,28 @@ class Planner {
         for (const Input& input : f_.inputs) first_[container(input.value).of] = kAtEntry;
         for (const NamedValue& r : f_.results) read(r.value, end);
         for (const Update& u : f_.updates) read(u.value, end);
+        find_carried(end);
+    }
+
+    /// A carried input of a body is needed until the next pass gets its new value, at the end: or
+    /// until that is written over it, element by element, by the operation that reads it last.
+    void find_carried(int end) {
+        over_.assign(f_.values.size(), kNone);
+        const size_t carried = f_.is_body ? scan_parts(f_).carried : 0;
+        for (size_t i = 0; i < carried; ++i) {
+            const ValueId now = f_.inputs[i].value, next = f_.results[i].value;
+            const bool own_memory = !views_.is_view(now) && !views_.is_view(next);
+            const int64_t bytes = f_.type(now).bytes();
+            if (own_memory && maker_[next] >= 0 && last_[now] == maker_[next] &&
+                f_.type(now).elements() > 1 && over_[next] == kNone &&
+                stored_by_index(f_.operations[maker_[next]], next) &&
+                only_by_index(f_.operations[maker_[next]], {now, 0}, bytes)) {
+                over_[next] = now;
+                continue;
+            }
+            int& last = last_[container(now).of];
+            last = std::max(last, end);
+        }
     }
 
     /// Whether `op` reads element i of `operand` only to compute element i of its results, or sums.
@@ -238,13 +270,24 @@ class Planner {
         is_input_.assign(f_.values.size(), false);
         for (const Input& input : f_.inputs) is_input_[input.value] = true;
         place_.assign(f_.values.size(), {});
-        for (const Input& input : f_.inputs) place(input.value);
+        for (const Input& input : f_.inputs)
+            if (input.source.kind != InputSource::Kind::kCaptured) place(input.value);
         for (size_t i = 0; i < f_.operations.size(); ++i) {
             const Operation& op = f_.operations[i];
+            if (op.as<Scan>() != nullptr) {
+                workspace_of_.emplace_back(i, buffers_.size());
+                buffers_.push_back({workspace_bytes(op), static_cast<int>(i), static_cast<int>(i)});
+            }
             for (ValueId v : op.results)
                 if (views_.is_view(v) || (!is_state(v) && !take_over(op, v, static_cast<int>(i))))
                     place(v);
         }
+    }
+
+    /// What the values of a scan's body need while it runs; 0 where that is not known yet.
+    int64_t workspace_bytes(const Operation& op) const {
+        const Function* body = body_of(m_, op);
+        return body == nullptr ? 0 : std::max<int64_t>(body->arena_bytes, 0);
     }
 
     /// Gives the container of `v` a buffer, unless it has one or lies in a state.
@@ -269,6 +312,11 @@ class Planner {
     /// must end here as well. Inputs keep their places, so that the function can be called again
     /// with them.
     bool take_over(const Operation& op, ValueId v, int now) {
+        if (over_[v] != kNone) {
+            place_[v] = place_[over_[v]];
+            buffers_[place_[v].buffer].last = last_[v];
+            return true;
+        }
         if (place_[v].buffer != kNone || !stored_by_index(op, v)) return false;
         for (ValueId operand : op.operands) {
             const View o = container(operand);
@@ -321,6 +369,10 @@ class Planner {
         for (const Operation& op : f_.operations)
             if (op.as<Reshape>() == nullptr)
                 for (ValueId v : op.results) note_place(v);
+        for (const auto& [operation, buffer] : workspace_of_) {
+            std::get<Scan>(f_.operations[operation].op).workspace = buffers_[buffer].offset;
+            f_.unplanned_bytes += buffers_[buffer].bytes;
+        }
     }
 
     /// Writes a value's offset, and counts its bytes as if nothing were shared.
@@ -343,10 +395,14 @@ class Planner {
         return offset;
     }
 
+    const Module& m_;
     Function& f_;
     MemoryViews views_;
-    std::vector<int> first_, last_;  ///< by value, of containers: lifetime
-    std::vector<int> maker_;         ///< by value: the operation that makes it
+    /// By value, of the new values of carried inputs: the input that it is written over, or kNone.
+    std::vector<ValueId> over_;
+    std::vector<std::pair<size_t, size_t>> workspace_of_;  ///< scans and their buffers
+    std::vector<int> first_, last_;                        ///< by value, of containers: lifetime
+    std::vector<int> maker_;  ///< by value: the operation that makes it
     std::vector<std::vector<int>>
         viewers_;  ///< by value, of containers: operations whose result lies in it
     /// By state: values that are its old contents, alone or in a pack.
@@ -358,16 +414,18 @@ class Planner {
 
 }  // namespace
 
-int64_t arena_bytes_of(Function function) {
-    Planner(function).run();
+int64_t arena_bytes_of(const Module& module, Function function) {
+    Planner(module, function).run();
     return function.arena_bytes;
 }
 
-std::vector<int64_t> live_bytes_of(Function function) { return Planner(function).live_bytes(); }
+std::vector<int64_t> live_bytes_of(const Module& module, Function function) {
+    return Planner(module, function).live_bytes();
+}
 
 Result<bool> plan_memory(Module& module, Diagnostics&) {
     bool changed = false;
-    for (Function& function : module.functions) changed |= Planner(function).run();
+    for (Function& function : module.functions) changed |= Planner(module, function).run();
     return changed;
 }
 

@@ -12,6 +12,9 @@
 //     free during its life (first fit by decreasing size; Pisarchyk and Lee 2020), at multiples of
 //     64 bytes. Long-lived small values may leave gaps between large ones; `unplanned` in the
 //     printed module is the sum of all sizes and shows what sharing won.
+//  5. The values of a scan's body lie in a piece of the arena that lives as long as the scan runs,
+//     its workspace. What a body captures has no place there; what it carries keeps its place to
+//     the end, or is written over by its new value, as states are.
 // Requires: operations in dependency order. Ensures: every value has `at OFFSET` or `at @state`,
 // except states, results of reshapes and values inside loops; the function has `arena BYTES
 // unplanned BYTES`.
@@ -29,11 +32,11 @@
 
 namespace gmc::passes {
 
-/// Bytes of the arena that plan_memory would give the function; the function stays unplanned.
-int64_t arena_bytes_of(ir::Function function);
+/// Bytes of the arena that plan_memory would give the function of `module`; it stays unplanned.
+int64_t arena_bytes_of(const ir::Module& module, ir::Function function);
 
 /// By operation: bytes of all values that live then, without the gaps that placing leaves.
-std::vector<int64_t> live_bytes_of(ir::Function function);
+std::vector<int64_t> live_bytes_of(const ir::Module& module, ir::Function function);
 
 /// True = changed. Planning a planned module gives the same plan.
 Result<bool> plan_memory(ir::Module& module, Diagnostics& diagnostics);

@@ -37,8 +37,12 @@ std::string size_text(int64_t bytes) {
 /// smallest arena so far, `least_` that arena's bytes.
 class Recomputer {
   public:
-    Recomputer(const Function& function, int64_t limit)
-        : f_(function), limit_(limit), best_(function), least_(arena_bytes_of(function)) {}
+    Recomputer(const Module& module, const Function& function, int64_t limit)
+        : m_(module),
+          f_(function),
+          limit_(limit),
+          best_(function),
+          least_(arena_bytes_of(module, function)) {}
 
     /// Whether the function fits now.
     bool run() {
@@ -65,7 +69,7 @@ class Recomputer {
              bound = static_cast<int64_t>(kTightening * static_cast<double>(bound))) {
             while (repeat_one(bound)) {
             }
-            const int64_t bytes = arena_bytes_of(f_);
+            const int64_t bytes = arena_bytes_of(m_, f_);
             if (bytes >= least_) continue;
             least_ = bytes;
             best_ = f_;
@@ -73,9 +77,9 @@ class Recomputer {
     }
 
     /// By how much the memory in use exceeds the bound, summed over all operations.
-    static double excess(const Function& f, int64_t bound) {
+    double excess(const Function& f, int64_t bound) const {
         double sum = 0;
-        for (int64_t bytes : live_bytes_of(f))
+        for (int64_t bytes : live_bytes_of(m_, f))
             sum += static_cast<double>(std::max<int64_t>(bytes - bound, 0));
         return sum;
     }
@@ -94,7 +98,7 @@ class Recomputer {
     /// Finds the best operation to repeat and repeats it. Loops are tried first, contractions only
     /// when no loop helps. False when nothing is over the bound or nothing helps.
     bool repeat_one(int64_t bound) {
-        const std::vector<int64_t> live = live_bytes_of(f_);
+        const std::vector<int64_t> live = live_bytes_of(m_, f_);
         const auto peak =
             static_cast<int>(std::max_element(live.begin(), live.end()) - live.begin());
         if (live.empty() || live[peak] <= bound) return false;
@@ -104,7 +108,9 @@ class Recomputer {
             double best_rate = 0;
             for (int i = 0; i < peak; ++i) {
                 const Operation& op = f_.operations[i];
-                if (op.as<Reshape>() != nullptr || runs_as_loop(op.info()) != loops) continue;
+                // The body of a scan belongs to it alone.
+                if (op.as<Reshape>() != nullptr || op.as<Scan>() != nullptr) continue;
+                if (runs_as_loop(op.info()) != loops) continue;
                 std::optional<Function> candidate = repeated(i, peak);
                 if (!candidate) continue;
                 const double saved = before - excess(*candidate, bound);
@@ -237,6 +243,7 @@ class Recomputer {
         loop.operands = std::move(operands);
     }
 
+    const Module& m_;
     Function f_;
     int64_t limit_;  ///< bytes
     Function best_;
@@ -252,19 +259,23 @@ Result<bool> recompute(Module& module, Diagnostics& diagnostics) {
     if (limit == 0) return false;
     bool changed = false;
     for (Function& function : module.functions) {
-        if (arena_bytes_of(function) <= limit) continue;
-        Recomputer recomputer(function, limit);
+        if (const int64_t bytes = arena_bytes_of(module, function); bytes <= limit) {
+            if (function.is_body) function.arena_bytes = bytes;
+            continue;
+        }
+        Recomputer recomputer(module, function, limit);
         if (!recomputer.run()) {
             diagnostics
                 .error(DiagnosticKind::kTooLarge, {},
                        "`{}` needs {} of memory, and {} when values are computed twice rather "
                        "than kept; the limit is {}",
-                       function.name, size_text(arena_bytes_of(function)),
+                       function.name, size_text(arena_bytes_of(module, function)),
                        size_text(recomputer.least()), size_text(limit))
                 .help("a smaller `train.batch_size` needs less");
             continue;
         }
         function = recomputer.take();
+        if (function.is_body) function.arena_bytes = recomputer.least();
         changed = true;
     }
     if (diagnostics.any()) return Failure{};

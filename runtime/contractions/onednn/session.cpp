@@ -88,9 +88,10 @@ WeightLayout::WeightLayout(ContractionContext& context, ir::ValueId value, const
 }
 
 void WeightLayout::make_current() {
-    if (!reorder_ || made_in_call_ == context_->call()) return;
+    const uint64_t since = context_->since(value_);
+    if (!reorder_ || made_of_ == since) return;
     reorder_->run();
-    made_in_call_ = context_->call();
+    made_of_ = since;
 }
 
 std::shared_ptr<WeightLayout> weight_in_layout(ContractionContext& context, ir::ValueId value,

@@ -218,6 +218,7 @@ inline Cases cases(const ir::Matmul&) {
 template <typename Op>
 requires(Op::kInfo.has(ir::kNoGradient)) Cases cases(const Op&) { return {}; }
 inline Cases cases(const ir::Constant&) { return {}; }
+inline Cases cases(const ir::Scan&) { return {}; }      // tests/numeric/scan
 inline Cases cases(const ir::Fused&) { return {}; }     // comes after differentiation
 inline Cases cases(const ir::Gradient&) { return {}; }  // every second-order test has one
 inline Cases cases(const std::monostate&) { return {}; }

@@ -192,6 +192,7 @@ bool grow(GraphMaker& g, const ir::RandomUniform&) {
 bool grow(GraphMaker& g, const ir::Epoch& op) {
     return g.random.chance(0.3) && g.keep(g.b.emit(op, {}), {0, 1, 0, true});
 }
+bool grow(GraphMaker&, const ir::Iteration&) { return false; }  // in bodies only
 bool grow(GraphMaker& g, const ir::Step& op) {
     return g.random.chance(0.3) && g.keep(g.b.emit(op, {}), {0, 4, 0, true});
 }

@@ -16,7 +16,7 @@ namespace {
 /// The smallest arena for which `recompute` finds a solution, among multiples of 64 bytes that are
 /// at least three quarters of the function's arena; that arena's own size when there is none.
 int64_t lower_arena(ir::Module& module) {
-    const int64_t bytes = passes::arena_bytes_of(module.functions[0]);
+    const int64_t bytes = passes::arena_bytes_of(module, module.functions[0]);
     for (int64_t limit = bytes * 3 / 4 / 64 * 64; limit < bytes; limit += 64) {
         ir::Module limited = module;
         limited.compilation.memory_limit = limit;
@@ -37,7 +37,7 @@ TEST_CASE("random graphs under a memory limit give the same numbers") {
         Diagnostics diagnostics;
         REQUIRE(passes::run_stages(graph.module, pipeline_until("opt"), {}, diagnostics).ok());
         const RunOutputs expected = run_by_reference(graph.module, graph.function(), graph.run);
-        const int64_t before = passes::arena_bytes_of(graph.function());
+        const int64_t before = passes::arena_bytes_of(graph.module, graph.function());
         const int64_t limit = lower_arena(graph.module);
         INFO("seed " << seed << "\n" << ir::print(graph.module));
         REQUIRE(ir::verify(graph.module, diagnostics, {.allow_gradient = false}));

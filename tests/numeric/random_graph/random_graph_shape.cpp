@@ -238,6 +238,7 @@ bool grow(GraphMaker& g, const ir::Matmul&) {
 
 // ---- made by passes, not by hand ----
 
+bool grow(GraphMaker&, const ir::Scan&) { return false; }      // tests/numeric/scan
 bool grow(GraphMaker&, const ir::Fused&) { return false; }     // fuse_elementwise makes them
 bool grow(GraphMaker&, const ir::Gradient&) { return false; }  // RandomGraphOptions::gradients
 

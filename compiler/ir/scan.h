@@ -1,0 +1,61 @@
+// The op `scan` and the function that is its body. What operand, result and body have to do with
+// each other is said here once, for all that walk modules.
+//
+//     body @sample.x(%x: f32[8,2] = carried, %w: f32[2,2] = captured) {
+//       %y = matmul %x, %w : f32[8,2]
+//       result x = %y
+//     }
+//     func @sample(%z: f32[8,2] = normal) {
+//       %x = scan %z, @net.weight {body="sample.x", count=50} : f32[8,2]
+//       result sample = %x
+//     }
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "compiler/ir/module.h"
+
+namespace gmc::ir {
+
+/// How many operands and results of each kind a scan with this body has. Operands are carried
+/// values, then elements of sequences, then captured values; results are carried values, then
+/// stacks.
+struct ScanParts {
+    size_t carried = 0, elements = 0, captured = 0, stacked = 0;
+    size_t first_captured() const { return carried + elements; }
+    size_t operands() const { return carried + elements + captured; }
+    size_t results() const { return carried + stacked; }
+};
+ScanParts scan_parts(const Function& body);
+
+/// The body of a scan; null for other ops, and when there is no such function.
+const Function* body_of(const Module& module, const Operation& op);
+Function* body_of(Module& module, const Operation& op);
+
+/// [count, ...] of values of this type.
+Type stacked_type(const Type& each, int64_t count);
+
+/// The type that operand or result `i` of a scan has.
+Type scan_operand_type(const Function& body, const Scan& scan, size_t i);
+Type scan_result_type(const Function& body, const Scan& scan, size_t i);
+
+/// Why `op`, a scan of a later function than `body`, does not go with its body; "" when it does.
+std::string scan_misfit(const Function& function, const Operation& op, const Function& body);
+
+/// Why a function with `is_body` is no body, or one without it is; "" when all is well.
+std::string body_misfit(const Function& function);
+
+/// `wish`, or with a number behind it when the module has a function of that name.
+std::string free_function_name(const Module& module, const std::string& wish);
+
+/// Moves the functions of `module` that are bodies of no scan, directly or through other bodies,
+/// out of it. True = there were some.
+bool remove_unused_bodies(Module& module);
+
+/// A copy of `body` under a free name; its own scans get copies of their bodies, too. All are put
+/// at the end of the module's functions, the copy of `body` last. Gives its name.
+std::string copy_body(Module& module, const std::string& body, const std::string& wish);
+
+}  // namespace gmc::ir

@@ -1,0 +1,217 @@
+// Finds what depends on what across passes, then writes the backward body.
+#include "compiler/passes/differentiate_scan.h"
+
+#include <algorithm>
+
+#include "compiler/ir/scan.h"
+
+namespace gmc::passes {
+namespace {
+
+using namespace ir;  // NOLINT
+
+class ScanDifferentiator {
+  public:
+    ScanDifferentiator(Builder& b, const ScanGradient& scan)
+        : b_(b),
+          given_(scan),
+          op_(b.function().operations[scan.index]),
+          scan_(*op_.as<Scan>()),
+          body_(*b.module().find_function(scan_.body)),
+          parts_(scan_parts(body_)) {}
+
+    std::vector<ValueId> run(const std::function<void(Function&)>& expand) {
+        std::vector<ValueId> found(op_.operands.size(), kNone);
+        find_flow();
+        for (size_t i = 0; i < parts_.results(); ++i)
+            if (given_.diffs[i] != kNone && depends_[body_.results[i].value]) seeds_.push_back(i);
+        for (size_t i = 0; i < parts_.operands(); ++i)
+            if (flows_to(i)) sources_.push_back(i);
+        if (seeds_.empty() || sources_.empty()) return found;
+        save_carried();
+        write_body(expand);
+        append_scan(found);
+        return found;
+    }
+
+  private:
+    ValueId input(size_t i) const { return body_.inputs[i].value; }
+    ValueId result(size_t i) const { return body_.results[i].value; }
+
+    /// By value of the body: does it depend on a wanted operand, and does a result with a gradient
+    /// depend on it? Also through other passes.
+    void find_flow() {
+        depends_.assign(body_.values.size(), false);
+        reaches_.assign(body_.values.size(), false);
+        for (size_t i = 0; i < parts_.operands(); ++i) depends_[input(i)] = given_.wanted[i];
+        for (size_t i = 0; i < parts_.results(); ++i)
+            if (given_.diffs[i] != kNone) reaches_[result(i)] = true;
+        const auto is_in = [](const std::vector<bool>& set, const std::vector<ValueId>& values) {
+            return std::any_of(values.begin(), values.end(), [&](ValueId v) { return set[v]; });
+        };
+        for (bool changed = true; changed;) {
+            changed = false;
+            for (const Operation& op : body_.operations)
+                if (!op.info().has(kNoGradient) && is_in(depends_, op.operands))
+                    for (ValueId v : op.results) depends_[v] = true;
+            for (size_t i = body_.operations.size(); i-- > 0;) {
+                const Operation& op = body_.operations[i];
+                if (!op.info().has(kNoGradient) && is_in(reaches_, op.results))
+                    for (ValueId v : op.operands) reaches_[v] = true;
+            }
+            for (size_t i = 0; i < parts_.carried; ++i) {
+                if (depends_[result(i)] && !depends_[input(i)]) changed = depends_[input(i)] = true;
+                if (reaches_[input(i)] && !reaches_[result(i)])
+                    changed = reaches_[result(i)] = true;
+            }
+        }
+    }
+
+    bool is_carried(size_t i) const { return i < parts_.carried; }
+    /// Of a carried value, what reaches its gradient is what reaches the value after the pass.
+    bool flows_to(size_t i) const {
+        const ValueId v = input(i);
+        if (is_carried(i)) return depends_[v] && reaches_[result(i)];
+        return given_.wanted[i] && reaches_[v];
+    }
+
+    /// Makes the forward scan stack each carried value as it was at the start of each pass.
+    void save_carried() {
+        Function& forward = *b_.module().find_function(scan_.body);
+        for (size_t i = 0; i < parts_.carried; ++i) {
+            size_t at = parts_.carried;
+            while (at < forward.results.size() && forward.results[at].value != input(i)) ++at;
+            if (at == forward.results.size()) {
+                const std::string name = forward.values[input(i)].name;
+                forward.results.push_back({"start." + name, input(i)});
+                const Type type = stacked_type(forward.type(input(i)), scan_.count);
+                const ValueId all = b_.function().add_value("starts." + name, type);
+                b_.function().operations[given_.index].results.push_back(all);
+            }
+            saved_.push_back(b_.function().operations[given_.index].results[at]);
+        }
+    }
+
+    /// A new input of the backward body, of the type of `like`.
+    ValueId add_input(InputSource::Kind kind, const std::string& name, ValueId like) {
+        const ValueId value = back_.add_value(name, back_.type(like));
+        back_.inputs.push_back({value, {kind, ""}});
+        return value;
+    }
+
+    void write_body(const std::function<void(Function&)>& expand) {
+        back_ = body_;
+        back_.name = free_function_name(b_.module(), body_.name + ".grad");
+        back_.inputs.clear();
+        back_.results.clear();
+        for (Operation& op : back_.operations)
+            if (auto* inner = std::get_if<Scan>(&op.op))
+                inner->body = copy_body(b_.module(), inner->body, inner->body);
+        using Kind = InputSource::Kind;
+        std::vector<ValueId> sums(sources_.size(), kNone), seeds;  // by source, by seed
+        std::vector<std::pair<ValueId, ValueId>> products;         // gradients and what they are of
+        for (size_t s = 0; s < sources_.size(); ++s) {
+            const ValueId of = input(sources_[s]);
+            if (!is_carried(sources_[s]) && sources_[s] < parts_.first_captured()) continue;
+            sums[s] = add_input(Kind::kCarried, "d." + back_.values[of].name, of);
+            if (is_carried(sources_[s])) products.emplace_back(sums[s], result(sources_[s]));
+        }
+        for (size_t i = 0; i < parts_.first_captured(); ++i)
+            back_.inputs.push_back({input(i), {Kind::kElement, ""}});
+        for (size_t seed : seeds_)
+            if (!is_carried(seed))
+                products.emplace_back(
+                    add_input(Kind::kElement, "d." + body_.results[seed].name, result(seed)),
+                    result(seed));
+        for (size_t i = parts_.first_captured(); i < parts_.operands(); ++i)
+            back_.inputs.push_back({input(i), {Kind::kCaptured, ""}});
+        Builder b(b_.module(), back_);
+        b.set_location(op_.location);
+        Operation gradient{Gradient{}, {sum_of(b, products)}, {}, op_.location, {}};
+        for (size_t s : sources_) {
+            gradient.operands.push_back(input(s));
+            gradient.results.push_back(
+                back_.add_value("g." + back_.values[input(s)].name, back_.type(input(s))));
+        }
+        const std::vector<ValueId> gradients = gradient.results;
+        back_.operations.push_back(std::move(gradient));
+        give_results(b, gradients, sums);
+        expand(back_);
+        b_.module().functions.push_back(std::move(back_));
+    }
+
+    /// The scalar whose gradients are those of the pass.
+    static ValueId sum_of(Builder& b, const std::vector<std::pair<ValueId, ValueId>>& products) {
+        ValueId sum = kNone;
+        for (const auto& [diff, value] : products) {
+            const ValueId product = b.mul(diff, value);
+            const ValueId one = b.reduce_sum(product, all_axes(b.type(product).rank()));
+            sum = sum == kNone ? one : b.add(sum, one);
+        }
+        return sum;
+    }
+
+    void give_results(Builder& b, const std::vector<ValueId>& gradients,
+                      const std::vector<ValueId>& sums) {
+        std::vector<NamedValue> stacked;
+        for (size_t s = 0; s < sources_.size(); ++s) {
+            const std::string name = "d." + body_.values[input(sources_[s])].name;
+            if (sums[s] == kNone)
+                stacked.push_back({name, gradients[s]});
+            else if (is_carried(sources_[s]))
+                back_.results.push_back({name, gradients[s]});
+            else
+                back_.results.push_back({name, b.add(sums[s], gradients[s])});
+        }
+        back_.results.insert(back_.results.end(), stacked.begin(), stacked.end());
+    }
+
+    void append_scan(std::vector<ValueId>& found) {
+        const Function& back = b_.module().functions.back();
+        Operation op{Scan{back.name, scan_.count, !scan_.reverse}, {}, {}, op_.location, {}};
+        b_.set_location(op_.location);
+        const auto zero = [&](ValueId like) { return b_.constant(0, Shape(b_.type(like).shape)); };
+        for (size_t i : sources_) {
+            if (!is_carried(i) && i < parts_.first_captured()) continue;
+            const bool has_diff = is_carried(i) && given_.diffs[i] != kNone;
+            op.operands.push_back(has_diff ? given_.diffs[i] : zero(op_.operands[i]));
+        }
+        op.operands.insert(op.operands.end(), saved_.begin(), saved_.end());
+        for (size_t i = parts_.carried; i < parts_.first_captured(); ++i)
+            op.operands.push_back(op_.operands[i]);
+        for (size_t seed : seeds_)
+            if (!is_carried(seed)) op.operands.push_back(given_.diffs[seed]);
+        for (size_t i = parts_.first_captured(); i < parts_.operands(); ++i)
+            op.operands.push_back(op_.operands[i]);
+        for (size_t i = 0; i < back.results.size(); ++i)
+            op.results.push_back(b_.function().add_value(
+                back.results[i].name, scan_result_type(back, *op.as<Scan>(), i)));
+        size_t carried = 0, stacked = scan_parts(back).carried;
+        for (size_t i : sources_) {
+            const bool is_element = !is_carried(i) && i < parts_.first_captured();
+            found[i] = op.results[is_element ? stacked++ : carried++];
+        }
+        b_.function().operations.push_back(std::move(op));
+    }
+
+    Builder& b_;
+    const ScanGradient& given_;
+    const Operation op_;  ///< copies: bodies and operations are added while this runs
+    const Scan scan_;
+    const Function body_;
+    const ScanParts parts_;
+    std::vector<bool> depends_, reaches_;  ///< by value of the body
+    std::vector<size_t> seeds_;            ///< results through which gradients come in
+    std::vector<size_t> sources_;          ///< operands to which they flow
+    std::vector<ValueId> saved_;           ///< by carried value: what it was before each pass
+    Function back_;
+};
+
+}  // namespace
+
+std::vector<ValueId> differentiate_scan(Builder& b, const ScanGradient& scan,
+                                        const std::function<void(Function&)>& expand) {
+    return ScanDifferentiator(b, scan).run(expand);
+}
+
+}  // namespace gmc::passes

@@ -1,0 +1,47 @@
+// The operations of a function, or of a scan's body, as kernels in the order in which they run.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/kernels/kernel.h"
+#include "runtime/kernels/loop/loop.h"
+#include "runtime/program/bind.h"
+#include "runtime/program/epilogue.h"
+
+namespace gmc::runtime {
+
+/// One call of a kernel. An operation has no run where nothing is to be done, or where it is a loop
+/// that the kernel of a contraction runs; a loop that is split into parts has several.
+struct OperationRun {
+    size_t operation;
+    std::unique_ptr<Kernel> kernel;
+    size_t loop = kNoLoop;  ///< that the kernel runs over its result
+};
+
+class BoundOperations {
+  public:
+    /// Binds each operation of `context.function`, in the order that find_epilogues chose.
+    void bind(BindContext& context);
+    /// In the order in which they are called.
+    const std::vector<OperationRun>& runs() const { return runs_; }
+    void run(const CallContext& call) const {
+        for (const OperationRun& run : runs_) run.kernel->run(call);
+    }
+
+  private:
+    void add_run(size_t operation, std::unique_ptr<Kernel> kernel);
+    bool add_epilogue(BindContext& c, OperationRun& run, size_t loop, const LoopPart& part);
+    void add_parts(BindContext& c, size_t loop, const std::vector<LoopPart>& parts);
+    std::vector<LoopPart> rest_of(BindContext& c, size_t loop);
+
+    std::vector<OperationRun> runs_;
+    std::vector<std::unique_ptr<Epilogue>> epilogues_;
+    /// By operation: of a loop, the parts that have a run.
+    std::vector<std::vector<LoopPart>> parts_done_;
+    std::deque<std::string> names_;  ///< of kernels that also run a loop, "conv+loop"
+};
+
+}  // namespace gmc::runtime
