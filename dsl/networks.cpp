@@ -12,14 +12,16 @@ namespace {
 /// so that the objective that uses it can be checked.
 class NetworkReader {
   public:
-    NetworkReader(const Entry& entry, Blocks& blocks, const std::vector<DataField>& data,
-                  Diagnostics& diagnostics)
+    NetworkReader(const Entry& entry, Blocks& blocks, const Callables& callables,
+                  const std::vector<DataField>& data, Diagnostics& diagnostics)
         : entry_(entry),
           map_(*entry.value),
           what_(fmt::format("network `{}`", entry.key)),
           blocks_(blocks),
           data_(data),
-          diagnostics_(diagnostics) {}
+          diagnostics_(diagnostics) {
+        names_.callables = &callables;
+    }
 
     NetworkSpec read() {
         out_.name = entry_.key;
@@ -160,12 +162,13 @@ class NetworkReader {
 }  // namespace
 
 std::vector<NetworkSpec> read_networks(const Entry& networks, Blocks& blocks,
+                                       const Callables& callables,
                                        const std::vector<DataField>& data,
                                        Diagnostics& diagnostics) {
     std::vector<NetworkSpec> out;
     if (!expect_map(*networks.value, "`networks`", networks.key_span, diagnostics)) return out;
     for (const Entry& entry : networks.value->entries)
-        out.push_back(NetworkReader(entry, blocks, data, diagnostics).read());
+        out.push_back(NetworkReader(entry, blocks, callables, data, diagnostics).read());
     if (out.empty())
         diagnostics.error(DiagnosticKind::kBadValue, networks.key_span,
                           "the model has no networks");

@@ -59,7 +59,7 @@ class Application {
                ValueId& current) {
         for (const dsl::LayerSpec& layer : layers) {
             LayerScope scope{f_, layer, "", {current}};
-            if (!layer.from.empty() && !take_inputs(layer, scope.inputs)) return false;
+            if (!layer.from.empty() && !take_inputs(layer, current, scope.inputs)) return false;
             const std::string name = name_of(layer, output);
             scope.path = network_.name + "." + name;
             current = apply(scope, name, output);
@@ -70,9 +70,13 @@ class Application {
         return true;
     }
 
-    bool take_inputs(const dsl::LayerSpec& layer, std::vector<ValueId>& inputs) {
+    bool take_inputs(const dsl::LayerSpec& layer, ValueId current, std::vector<ValueId>& inputs) {
         inputs.clear();
         for (const std::string& from : layer.from) {
+            if (from.empty()) {
+                inputs.push_back(current);
+                continue;
+            }
             const auto found = named_.find(from);
             if (found != named_.end()) {
                 inputs.push_back(found->second);
@@ -94,7 +98,8 @@ class Application {
     /// `dense_1`, ... as in Keras.
     std::string name_of(const dsl::LayerSpec& layer, const std::string& output) {
         if (!layer.name.empty()) return layer.name;
-        const std::string base = output.empty() ? layer.kind : output;
+        const std::string& kind = layer.callee.empty() ? layer.kind : layer.callee;
+        const std::string base = output.empty() ? kind : output;
         const int uses = uses_[base]++;
         return uses == 0 ? base : fmt::format("{}_{}", base, uses);
     }
@@ -130,7 +135,14 @@ class Application {
 
     void summarize(const LayerScope& scope, const std::string& name, const std::string& output,
                    ValueId result, size_t ops_before, size_t states_before) {
-        LayerSummary s{name, scope.spec.kind, example_of(f_.b.shape(result)), 0, 0, 0, output};
+        const dsl::LayerSpec& spec = scope.spec;
+        LayerSummary s{name,
+                       spec.callee.empty() ? spec.kind : spec.callee,
+                       example_of(f_.b.shape(result)),
+                       0,
+                       0,
+                       0,
+                       output};
         for (size_t i = states_before; i < f_.m.module.states.size(); ++i) {
             const ir::State& state = f_.m.module.states[i];
             (state.role == ir::StateRole::kParameter ? s.parameters : s.statistics) +=
@@ -183,23 +195,49 @@ bool apply_network(FunctionScope& f, const dsl::NetworkSpec& network,
     return done;
 }
 
-bool declare_networks(ModuleScope& m, std::vector<NetworkSummary>& summaries) {
-    bool fine = true;
-    for (const dsl::NetworkSpec& network : m.spec.networks) {
-        FunctionScope f(m, "declare", false);
+namespace {
+
+/// Applies a network to placeholders, after those that its layers apply: so each declares its own
+/// parameters.
+class Declarer {
+  public:
+    explicit Declarer(ModuleScope& m) : m_(m) {}
+
+    bool declare(const dsl::NetworkSpec& network) {
+        if (!summaries.try_emplace(network.name).second) return true;
+        bool fine = true;
+        for (const std::string& inner : m_.view.networks_within(network.name))
+            fine &= declare(*m_.view.network(inner));
+        FunctionScope f(m_, "declare", false);
         NetworkSummary summary{network.name, network.role, {}, {}};
         std::vector<ValueId> arguments;
-        bool known = true;
         for (const dsl::NetworkInput& input : network.inputs) {
             ir::Shape shape;
-            known &= input_shape(m, input, shape);
+            fine &= input_shape(m_, input, shape);
             summary.inputs.emplace_back(input.name, shape);
-            arguments.push_back(f.function.add_value(input.name, ir::f32(batched(m.batch, shape))));
+            arguments.push_back(
+                f.function.add_value(input.name, ir::f32(batched(m_.batch, shape))));
         }
         NetworkOutputs outputs;
-        fine &= known && apply_network(f, network, arguments, outputs, &summary);
-        summaries.push_back(std::move(summary));
+        fine = fine && apply_network(f, network, arguments, outputs, &summary);
+        summaries[network.name] = std::move(summary);
+        return fine;
     }
+
+    std::map<std::string, NetworkSummary> summaries;
+
+  private:
+    ModuleScope& m_;
+};
+
+}  // namespace
+
+bool declare_networks(ModuleScope& m, std::vector<NetworkSummary>& summaries) {
+    bool fine = true;
+    Declarer declarer(m);
+    for (const dsl::NetworkSpec& network : m.spec.networks) fine &= declarer.declare(network);
+    for (const dsl::NetworkSpec& network : m.spec.networks)
+        summaries.push_back(std::move(declarer.summaries[network.name]));
     return fine;
 }
 

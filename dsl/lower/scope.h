@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -49,6 +50,9 @@ struct ModuleScope {
     /// Declares the averages of all parameters of `network`. An average starts with the same values
     /// as its parameter, since it has the same initializer and stream.
     void declare_averages(const std::string& network);
+
+    /// Layers that expressions call, by the call; nothing after an error.
+    std::map<const dsl::Expression*, std::optional<dsl::LayerSpec>> called_layers = {};
 
     std::unordered_map<std::string, ir::StateId> state_ids;  ///< by name, of all declared states
 };

@@ -159,11 +159,19 @@ std::vector<MappingRow> model_rows() {
              text("description", "", "one line about it"),
              text("extends", kOptional,
                   "a model file, relative to this one, whose keys hold where this file gives none; "
-                  "lists are replaced whole"),
+                  "lists are replaced whole, `key: ~` removes one"),
+             structure("replace", "text|[text]", kOptional,
+                       "parts of the extended model that are left out, as in "
+                       "`networks.encoder.inputs`; this file may give its own"),
+             structure("import", "text|[text]", kOptional,
+                       "files, relative to this one, whose `define` and `blocks` are added"),
              structure("variables", "{any}", kOptional,
                        "values for `${name}`; `--set name=value` replaces one"),
              structure("data", "data", kRequired,
                        "the fields of an example, and `test:` with the same fields"),
+             structure("define", "{expression}", kOptional,
+                       "functions of your own: `gumbel(x): -log(-log(uniform(x)))`; arguments are "
+                       "tensors, results of networks, or names of networks"),
              structure("blocks", "{block}", kOptional,
                        "named lists of layers with parameters, used as layers"),
              structure("networks", "{network}", kRequired, "the networks by name"),
@@ -175,6 +183,9 @@ std::vector<MappingRow> model_rows() {
          {
              structure("parameters", "{any}", kOptional,
                        "name: default, or `name: null` for one that each use has to give"),
+             structure("inputs", "name|[name]", kOptional,
+                       "names for what the block is put upon by `from: [a, b]`, when it is more "
+                       "than one thing"),
              structure("layers", "[layer]", kRequired,
                        "the layers; `${name}` is a parameter, `from: input` what the block is put "
                        "upon"),
