@@ -52,6 +52,9 @@ def make_data(folder):
         sound.setsampwidth(2)
         sound.setframerate(48000)
         sound.writeframes(bytes(numbers.randrange(256) for _ in range(2 * 256 * EXAMPLES)))
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({EXAMPLES}, 28, 28, 1), }}\n".encode()
+    (folder / "normal.npy").write_bytes(b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header +
+                                        bytes(numbers.randrange(256) for _ in range(28 * 28 * EXAMPLES)))
     for part in ("train", "t10k"):
         write_idx(folder / f"{part}-images-idx3-ubyte.gz", (EXAMPLES, 28, 28), lambda i: numbers.randrange(256))
         write_idx(folder / f"{part}-labels-idx1-ubyte.gz", (EXAMPLES,), lambda i: i % 10)
@@ -107,7 +110,8 @@ def sets_of(model):
     text = (ROOT / f"models/{model}.yaml").read_text()
     if "synthetic" not in text:
         data = "data/weather.csv" if "csv:" in text else "data/sounds" if "wav:" in text else "data"
-        return ["train.batch_size=4", f"data={data}"]
+        arrays = ["normal=data/normal.npy"] if "npy:" in text else []
+        return ["train.batch_size=4", f"data={data}", *arrays]
     return ["train.batch_size=4", f"data.{'point' if 'point:' in text else 'image'}.count={EXAMPLES}"]
 
 
