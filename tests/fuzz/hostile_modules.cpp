@@ -18,6 +18,7 @@
 #include "runtime/onnx/writer.h"
 #include "runtime/program/executable.h"
 #include "tests/compile_model.h"
+#include "tests/run_all.h"
 
 using namespace gmc;  // NOLINT
 
@@ -154,40 +155,17 @@ ir::Module without_plan(ir::Module module) {
     return module;
 }
 
-/// Appends numbers as bytes. Which NaN an operation gives may depend on where its operands are, so
-/// all NaNs count as one number.
-void append(const float* numbers, int64_t count, std::string& out) {
-    for (int64_t i = 0; i < count; ++i) {
-        const float number =
-            std::isnan(numbers[i]) ? std::numeric_limits<float>::quiet_NaN() : numbers[i];
-        out.append(reinterpret_cast<const char*>(&number), sizeof number);
-    }
-}
-
-/// What a module's functions compute, each called twice, in bytes: results and states.
+/// What a module's functions compute, in bytes. Which NaN an operation gives may depend on where
+/// its operands are, so all NaNs count as one number.
 std::string computed(const ir::Module& module, bool reference) {
     Diagnostics diagnostics;
     runtime::StateStore states(module);
     if (!states.initialise(1, diagnostics)) return "";
-    const auto arena = std::make_shared<runtime::Arena>(module);
     std::string out;
-    for (const ir::Function& function : module.functions) {
-        auto made = runtime::Executable::make(module, function, states, arena,
-                                              {.reference = reference}, diagnostics);
-        INFO(diagnostics.render());
-        REQUIRE(made.ok());
-        for (uint32_t call = 0; call < 2; ++call) {
-            for (size_t i = 0; i < made->input_count(); ++i)
-                for (int64_t k = 0; k < made->input_type(i).elements(); ++k)
-                    made->input(i)[k] = static_cast<float>((k * 7 + call) % 5) / 4;
-            made->run({1, call, 1, 0.5});
-            for (size_t i = 0; i < made->result_count(); ++i)
-                append(made->result(i), made->result_type(i).elements(), out);
-        }
+    for (float number : run_all(module, states, {.reference = reference})) {
+        if (std::isnan(number)) number = std::numeric_limits<float>::quiet_NaN();
+        out.append(reinterpret_cast<const char*>(&number), sizeof number);
     }
-    // A planned optimizer also computes the zeros between the states that it updates as one.
-    for (ir::StateId id = 0; id < states.saved_count(); ++id)
-        append(states.data(id), states.elements(id), out);
     return out;
 }
 

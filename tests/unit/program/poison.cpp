@@ -6,38 +6,20 @@
 #include "compiler/ir/verifier.h"
 #include "runtime/program/executable.h"
 #include "tests/compile_model.h"
+#include "tests/run_all.h"
 
 using namespace gmc;
 using namespace gmc::runtime;
 
 namespace {
 
-/// Results and states after two calls of each function.
 std::vector<float> computed(const ir::Module& module, bool poison) {
     Diagnostics diagnostics;
     StateStore states(module);
     REQUIRE(states.initialise(1, diagnostics));
-    const auto arena = std::make_shared<Arena>(module);
-    std::vector<float> out;
-    for (const ir::Function& function : module.functions) {
-        ExecutableOptions options;
-        options.poison = poison;
-        auto made = Executable::make(module, function, states, arena, options, diagnostics);
-        INFO(diagnostics.render());
-        REQUIRE(made.ok());
-        for (uint32_t call = 0; call < 2; ++call) {
-            for (size_t i = 0; i < made->input_count(); ++i)
-                for (int64_t k = 0; k < made->input_type(i).elements(); ++k)
-                    made->input(i)[k] = static_cast<float>((k * 7 + call) % 5) / 4;
-            made->run({1, call, 1, 0.5});
-            for (size_t i = 0; i < made->result_count(); ++i)
-                out.insert(out.end(), made->result(i),
-                           made->result(i) + made->result_type(i).elements());
-        }
-    }
-    for (ir::StateId id = 0; id < states.saved_count(); ++id)
-        out.insert(out.end(), states.data(id), states.data(id) + states.elements(id));
-    return out;
+    ExecutableOptions options;
+    options.poison = poison;
+    return run_all(module, states, options);
 }
 
 bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
