@@ -84,6 +84,25 @@ const NamedExpression* ModelView::let(std::string_view name) const {
     return nullptr;
 }
 
+const Definition* ModelView::definition(std::string_view name) const {
+    for (const Definition& definition : spec_.definitions)
+        if (definition.name == name) return &definition;
+    return nullptr;
+}
+
+std::set<std::string> ModelView::networks_within(const std::string& name) const {
+    std::set<std::string> out{name};
+    const NetworkSpec* self = network(name);
+    if (self == nullptr) return out;
+    for_each_layer(*self, [&](const LayerSpec& layer) {
+        for (const auto& [key, value] : layer.expressions) {
+            const std::set<std::string> inner = networks_in(*value);
+            out.insert(inner.begin(), inner.end());
+        }
+    });
+    return out;
+}
+
 const Expression& ModelView::resolved(const Expression& e) const {
     // Entries may form a cycle, which let_chains.cpp reports; until then this must end. A chain
     // that is longer than this is simply not followed to its end.
@@ -138,6 +157,12 @@ void ModelView::walk(const Expression& e, const Visit& visit, Into into,
     if (e.kind == Kind::kName)
         if (const NamedExpression* entry = let(e.text); entry && seen.insert(e.text).second)
             walk(*entry->value, visit, into, seen);
+    if (e.kind == Kind::kCall)
+        if (const Definition* own = definition(e.text); own && seen.insert(e.text + "(").second) {
+            std::set<std::string> inside = seen;
+            inside.insert(own->parameters.begin(), own->parameters.end());
+            walk(*own->body, visit, into, inside);
+        }
     for (size_t i = 0; i < e.arguments.size(); ++i) {
         const std::set<std::string> bound = names_bound(e, i);
         seen.insert(bound.begin(), bound.end());
@@ -167,7 +192,10 @@ void ModelView::walk_functions(const Visit& visit) const {
 std::set<std::string> ModelView::networks_in(const Expression& e, Into into) const {
     std::set<std::string> out, seen;
     const Visit add = [&](const Expression& part) {
-        if (part.kind == Kind::kCall && network(part.text)) out.insert(part.text);
+        const bool named = part.kind == Kind::kCall || part.kind == Kind::kName;
+        if (!named || !network(part.text)) return;
+        const std::set<std::string> all = networks_within(part.text);
+        out.insert(all.begin(), all.end());
     };
     walk(e, add, into, seen);
     return out;

@@ -45,6 +45,9 @@ class ModelView {
     /// Null when there is none of that name.
     const NetworkSpec* network(std::string_view name) const;
     const NamedExpression* let(std::string_view name) const;
+    const Definition* definition(std::string_view name) const;
+    /// The network itself and all that its layers apply.
+    std::set<std::string> networks_within(const std::string& name) const;
 
     /// The expression that `e` stands for, through names of `let`, `averaged` and `stop_gradient`.
     const Expression& resolved(const Expression& e) const;
@@ -54,8 +57,8 @@ class ModelView {
     /// The ending of the network that `e` is the result of; also of `q.mean` with `q: encoder(x)`.
     std::optional<Ending> ending_of(const Expression& e) const;
 
-    /// Visits `e` and all its parts, and once each entry of `let` that it uses. Names in `bound`
-    /// are parameters of a function, so not entries.
+    /// Visits `e` and all its parts, and once each entry of `let` and definition that it uses.
+    /// Names in `bound` are parameters of a function, so not entries.
     void walk(const Expression& e, const Visit& visit,
               const std::vector<std::string>& bound = {}) const;
     /// The same for all losses and metrics, and for the author's functions.

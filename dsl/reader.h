@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "dsl/expand.h"
-#include "dsl/layers.h"
+#include "dsl/networks/layers.h"
 #include "dsl/spec.h"
 #include "dsl/values.h"
 
@@ -17,6 +17,7 @@ namespace gmc::dsl {
 
 /// networks.cpp: reads `networks:`.
 std::vector<NetworkSpec> read_networks(const Entry& networks, Blocks& blocks,
+                                       const Callables& callables,
                                        const std::vector<DataField>& data,
                                        Diagnostics& diagnostics);
 
@@ -60,6 +61,15 @@ ObjectivePart read_objective_part(const Node& map, Diagnostics& diagnostics);
 ObjectiveSpec read_objective(const Entry& objective, const std::vector<NetworkSpec>& networks,
                              const std::vector<std::string>& recipe_directories,
                              Diagnostics& diagnostics);
+
+/// definitions.cpp: reads `define:`, functions of the author's own.
+std::vector<Definition> read_definitions(const Entry& define, Diagnostics& diagnostics);
+/// definitions.cpp: reports definitions and networks that contain themselves.
+void check_no_recursion(const ModelSpec& model, Diagnostics& diagnostics);
+
+/// objective.cpp: reads a signature such as `sample(z)`, the key of a function.
+bool read_signature(const Entry& entry, std::string& name, std::vector<std::string>& parameters,
+                    std::vector<Span>& spans, Diagnostics& diagnostics);
 
 /// recipe.cpp: finds the recipe that `objective` names and replaces its roles and parameters. Also
 /// checks the keys of `objective`, since those depend on the recipe.

@@ -27,8 +27,12 @@ struct LayerSpec {
     std::string kind;
     /// The key `name`, or ""; then dsl/lower makes a name such as `dense` or `dense_1`.
     std::string name;
-    /// Names of layers or inputs; empty: the layer before this one.
+    /// What a use of a function, definition or network as a layer calls; it names the layer.
+    std::string callee;
+    /// Names of layers or inputs; empty: the layer before this one, as is "" in the list.
     std::vector<std::string> from;
+    /// Of an expression layer: what its expression calls the inputs of `from`, one by one.
+    std::vector<std::string> arguments;
     std::map<std::string, LayerValue> values;
     /// Keys whose value changes in training, as an expression of `step` and `epoch`. Such a key
     /// with a plain number is in `values` instead.
@@ -195,6 +199,14 @@ struct FunctionSpec {
     Span span;
 };
 
+/// A function of the author's own: `gumbel(x): -log(-log(uniform(x)))`.
+struct Definition {
+    std::string name;
+    std::vector<std::string> parameters;
+    ExpressionPtr body;
+    Span span;
+};
+
 /// The recipe that an objective names; all empty when the objective is written out.
 struct RecipeUse {
     std::string name;
@@ -254,6 +266,7 @@ struct ModelSpec {
     std::vector<DataField> data;
     /// The same fields as `data`; empty when the model names no test set.
     std::vector<DataField> test;
+    std::vector<Definition> definitions;
     std::vector<NetworkSpec> networks;
     ObjectiveSpec objective;
     TrainSpec train;

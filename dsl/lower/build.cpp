@@ -84,6 +84,7 @@ class ModuleBuilder {
                        "`validate: test` needs test data, and `data` names none")
                 .help("give `test:` there, or a share of the training data: `validate: 0.1`");
         for (const dsl::FunctionSpec& function : spec_.objective.functions) user_function(function);
+        check_unused_lets();
         if (diagnostics_.count() > errors_before) return Failure{};
         check_model(spec_, facts(summaries), diagnostics_);
         write_contract(spec_, m_.label_classes, module_);
@@ -300,6 +301,23 @@ class ModuleBuilder {
             .error(DiagnosticKind::kUnknownName, metric.span, "no loss or metric is called `{}`",
                    metric.name)
             .help(fmt::format("there are {}", fmt::join(names, ", ")));
+    }
+
+    /// What nothing uses is evaluated too, for its errors, into a function that is thrown away. A
+    /// recipe has entries for other models than this one.
+    void check_unused_lets() {
+        const int64_t stream = m_.next_stream;
+        const size_t files = module_.files.size();
+        const auto classes = m_.label_classes;
+        FunctionScope scratch(m_, "unused", false);
+        Evaluator e(scratch);
+        const dsl::RecipeUse& recipe = spec_.objective.recipe;
+        for (const dsl::NamedExpression& entry : spec_.objective.let)
+            if (recipe.file == 0 || entry.value->span.file != recipe.file)
+                e.evaluate(*name_expression(entry.name, entry.span));
+        m_.next_stream = stream;
+        m_.label_classes = classes;
+        module_.files.resize(files);
     }
 
     /// A function of `functions`, built outside of training: no dropout, running statistics in

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <utility>
 
 #include "compiler/support/check.h"
 #include "compiler/support/edit_distance.h"
@@ -111,6 +112,10 @@ Evaluated Evaluator::tensor(const Expression& expression) {
                     "a loop with several values is no number here",
                     fmt::format("name one of its values: {}", names));
     }
+    if (e.network != nullptr)
+        return fail(DiagnosticKind::kWrongType, expression.span,
+                    fmt::format("the network `{}` is no number here: it has to be called",
+                                e.network->name));
     std::string heads;
     for (const auto& [head, value] : e.outputs)
         heads += (heads.empty() ? "`." : ", `.") + head + "`";
@@ -203,6 +208,13 @@ std::vector<std::string> Evaluator::known_names() const {
     return names;
 }
 
+const dsl::NetworkSpec* Evaluator::network_named(const std::string& name) const {
+    if (frame_ != nullptr)
+        if (const auto argument = frame_->find(name); argument != frame_->end())
+            return argument->second.network;
+    return f_.m.view.network(name);
+}
+
 Evaluated Evaluator::from_outside(const Expression& e) {
     const bool averaged_outside = outer_->f_.averaged;
     outer_->f_.averaged = f_.averaged;
@@ -221,6 +233,9 @@ Evaluated Evaluator::from_outside(const Expression& e) {
 /// In this order, so that parameters of a function hide `let`, and `let` hides fields. Inputs of
 /// the function are made on first use: a function has those that its results need.
 Evaluated Evaluator::name(const Expression& e) {
+    if (frame_ != nullptr)
+        if (const auto argument = frame_->find(e.text); argument != frame_->end())
+            return argument->second;
     const auto bound = bound_.find(e.text);
     if (bound != bound_.end()) return bound->second;
     if (outer_ && e.text != "step" && e.text != "epoch") return from_outside(e);
@@ -268,7 +283,9 @@ Evaluated Evaluator::let(const dsl::NamedExpression& entry) {
     if (!let_open_.insert(entry.name).second)
         return fail(DiagnosticKind::kCycle, entry.span,
                     fmt::format("`{}` is defined by itself", entry.name));
+    const auto* frame = std::exchange(frame_, nullptr);
     Evaluated value = evaluate(*entry.value);
+    frame_ = frame;
     let_open_.erase(entry.name);
     (f_.averaged && has_averages(value.networks) ? averaged_let_ : let_)[entry.name] = value;
     return value;
@@ -311,14 +328,74 @@ Evaluated Evaluator::member(const Expression& e) {
 }
 
 Evaluated Evaluator::call(const Expression& e) {
-    for (const dsl::NetworkSpec& network : f_.m.spec.networks)
-        if (network.name == e.text) return apply(network, e);
+    if (const dsl::NetworkSpec* network = network_named(e.text)) return apply(*network, e);
+    if (const dsl::Definition* own = f_.m.view.definition(e.text)) return define(*own, e);
     const auto function = call_functions().find(e.text);
     if (function != call_functions().end()) return function->second(*this, e);
+    if (dsl::find_layer_function(e.text) != nullptr) return call_layer(*this, e);
     const std::string near = nearest_name(e.text, known_names());
     return fail(DiagnosticKind::kUnknownName, e.span,
                 fmt::format("no function or network is called `{}`", e.text),
                 near.empty() ? "" : fmt::format("did you mean `{}`?", near));
+}
+
+// Arguments are evaluated once: a definition that uses one twice does not draw it twice.
+Evaluated Evaluator::define(const dsl::Definition& definition, const Expression& call) {
+    std::map<std::string, Evaluated> arguments;
+    for (size_t i = 0; i < definition.parameters.size(); ++i) {
+        const Expression& expression = *call.arguments[i];
+        Evaluated& argument = arguments[definition.parameters[i]];
+        if (expression.kind == Expression::Kind::kName)
+            argument.network = network_named(expression.text);
+        if (argument.network != nullptr) continue;
+        argument = evaluate(expression);
+        if (argument.failed) return argument;
+    }
+    const size_t errors = f_.m.diagnostics.count();
+    const auto* frame = std::exchange(frame_, &arguments);
+    // What is written alike inside and outside is not the same there.
+    std::vector<Known> known = std::exchange(known_, {});
+    Evaluated result = evaluate(*definition.body);
+    known_ = std::move(known);
+    frame_ = frame;
+    f_.m.diagnostics.note_since(errors, call.span,
+                                fmt::format("in `{}`, called here", definition.name));
+    return result;
+}
+
+/// Checks an argument of a network and adds it to `arguments`.
+bool Evaluator::take_argument(const dsl::NetworkSpec& network, const dsl::NetworkInput& input,
+                              const Expression& expression, const Evaluated& argument,
+                              std::vector<ValueId>& arguments) {
+    Shape wanted;
+    if (!input_shape(f_.m, input, wanted)) return false;
+    wanted = batched(f_.m.batch, wanted);
+    ValueId value = materialize(argument, wanted);
+    // One computed number, such as the index of a loop, goes where a constant goes.
+    if (!argument.number && !argument.batched && f_.b.shape(value).empty()) {
+        arguments.push_back(f_.b.splat(value, wanted));
+        return true;
+    }
+    // An input of one number per example takes both [N] and [N, 1].
+    if (argument.batched && example_elements(f_.b.shape(value)) == 1 &&
+        example_elements(wanted) == 1)
+        value = f_.b.reshape(value, wanted);
+    // What has no batch is the same for every example.
+    if (!argument.batched && !argument.number &&
+        common_shape(f_.b.shape(value), example_of(wanted)) == example_of(wanted))
+        value = spread(f_.b, value, false, wanted, true);
+    if (f_.b.shape(value) == wanted) {
+        arguments.push_back(value);
+        return true;
+    }
+    ShapeError error = misfit(f_.m, network, input, example_of(wanted), expression,
+                              argument.batched ? example_of(f_.b.shape(value)) : f_.b.shape(value));
+    error.where = expression.span;
+    error.text =
+        fmt::format("`{}` takes `{}` of shape {}, but this is {}", network.name, input.name,
+                    ir::to_string(example_of(wanted)), describe(*this, argument));
+    report(f_.m, error);
+    return false;
 }
 
 /// 1. Arguments are brought to the shapes of the inputs: constants are repeated, [N] and [N, 1] are
@@ -333,43 +410,16 @@ Evaluated Evaluator::apply(const dsl::NetworkSpec& network, const Expression& ca
                                 network.inputs.size(), call.arguments.size()));
     Evaluated result;
     result.batched = true;
-    result.networks.insert(network.name);
+    result.networks = f_.m.view.networks_within(network.name);
     std::vector<ValueId> arguments;
     for (size_t i = 0; i < network.inputs.size(); ++i) {
-        Evaluated argument = tensor(*call.arguments[i]);
+        const Evaluated argument = tensor(*call.arguments[i]);
         if (argument.failed) return argument;
-        Shape wanted;
-        if (!input_shape(f_.m, network.inputs[i], wanted)) return failed();
-        wanted = batched(f_.m.batch, wanted);
-        ValueId value = materialize(argument, wanted);
-        // One computed number, such as the index of a loop, goes where a constant goes.
-        if (!argument.number && !argument.batched && f_.b.shape(value).empty()) {
-            value = f_.b.splat(value, wanted);
-            argument.batched = true;
-        }
-        // An input of one number per example takes both [N] and [N, 1].
-        if (argument.batched && example_elements(f_.b.shape(value)) == 1 &&
-            example_elements(wanted) == 1)
-            value = f_.b.reshape(value, wanted);
-        // What has no batch is the same for every example.
-        if (!argument.batched && !argument.number &&
-            common_shape(f_.b.shape(value), example_of(wanted)) == example_of(wanted))
-            value = spread(f_.b, value, false, wanted, true);
-        if (f_.b.shape(value) != wanted) {
-            ShapeError error =
-                misfit(f_.m, network, network.inputs[i], example_of(wanted), *call.arguments[i],
-                       argument.batched ? example_of(f_.b.shape(value)) : f_.b.shape(value));
-            error.where = call.arguments[i]->span;
-            error.text = fmt::format("`{}` takes `{}` of shape {}, but this is {}", network.name,
-                                     network.inputs[i].name, ir::to_string(example_of(wanted)),
-                                     describe(*this, argument));
-            report(f_.m, error);
+        if (!take_argument(network, network.inputs[i], *call.arguments[i], argument, arguments))
             return failed();
-        }
-        arguments.push_back(value);
         result.networks.insert(argument.networks.begin(), argument.networks.end());
     }
-    const bool averaged = f_.averaged && f_.m.averaged_networks.count(network.name) != 0;
+    const bool averaged = f_.averaged && has_averages(f_.m.view.networks_within(network.name));
     for (const Application& known : applications_)
         if (known.network == network.name && known.arguments == arguments &&
             known.averaged == averaged)

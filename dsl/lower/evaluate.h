@@ -33,6 +33,8 @@ struct Evaluated {
     NetworkOutputs outputs;
     /// Set when it is a loop of several values: these by their names.
     std::shared_ptr<const std::map<std::string, Evaluated>> parts;
+    /// Set for the name of a network as an argument of a definition.
+    const dsl::NetworkSpec* network = nullptr;
     /// The networks whose parameters the value depends on.
     std::set<std::string> networks;
     bool failed = false;
@@ -88,6 +90,8 @@ class Evaluator {
     ir::Shape example_shape(const Evaluated& x);
     /// 1 where x is not 0, else 0.
     Evaluated truth(const dsl::Expression& expression);
+    /// The network that a name stands for, also as a parameter of a definition; null for others.
+    const dsl::NetworkSpec* network_named(const std::string& name) const;
     /// `averaged(x)`: x computed with the moving averages of the weights.
     Evaluated averaged(const dsl::Expression& call);
 
@@ -104,6 +108,10 @@ class Evaluator {
     Evaluated comparison(const std::string& op, Evaluated a, ir::ValueId b);
     Evaluated let(const dsl::NamedExpression& entry);
     Evaluated apply(const dsl::NetworkSpec& network, const dsl::Expression& call);
+    bool take_argument(const dsl::NetworkSpec& network, const dsl::NetworkInput& input,
+                       const dsl::Expression& expression, const Evaluated& argument,
+                       std::vector<ir::ValueId>& arguments);
+    Evaluated define(const dsl::Definition& definition, const dsl::Expression& call);
     std::vector<std::string> known_names() const;
     /// True when one of these networks has moving averages of its weights.
     bool has_averages(const std::set<std::string>& networks) const;
@@ -118,6 +126,9 @@ class Evaluator {
     };
     std::vector<Known> known_;
     std::map<std::string, Evaluated> bound_;
+    /// The arguments of the definition that is evaluated; its body sees no other bound names of
+    /// definitions around it. Null outside of one.
+    const std::map<std::string, Evaluated>* frame_ = nullptr;
     std::map<std::string, Evaluated> let_;
     /// Entries of `let` that were evaluated inside `averaged(...)` and depend on averages. All
     /// others are in `let_`, which both share.

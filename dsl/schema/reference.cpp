@@ -56,6 +56,7 @@ them: after a change, run the unit tests with `GMC_BLESS=1`.
 - Shapes leave out the batch and end in channels: `[28, 28, 1]`.
 - `${name}` is replaced by a variable, anywhere in a value; a value that is nothing else keeps the variable's type.
 - A number that is an expression may also be a schedule: `{linear: {from: 0, to: 1, over: 10 epochs}}`.
+- Wherever a number is meant, arithmetic of numbers stands for it: `units: "${width} * 2"`, `reshape: ["${side}^2", 8]`.
 - Numbers are decimal: `1e-4` is one; `1_000`, `0x10` and `010` are not. Flags are `true` and `false`, nothing else.
 
 )";
@@ -63,7 +64,10 @@ them: after a change, run the unit tests with `GMC_BLESS=1`.
 constexpr const char* kLayersHead = R"(## Layers
 
 A layer is `- kind`, `- kind: {keys}`, or `- kind: value` for its main key, in bold. The name of a
-block is a layer too.
+block is a layer too, and so is whatever can be called in expressions: `- matmul: [q, k]`,
+`- clamp: {low: 0, high: 1}`, `- encoder: {from: x, name: q}`. Tensors come from `from`, other arguments are
+keys by their names. Layers without weights are functions of expressions too: inputs first, then the value of
+the main key, others by name: `reshape(x, [7, 7, 16])`, `slice(x, axis=0, stop=1)`, `max_pooling2d(x, 2)`.
 
 )";
 

@@ -180,6 +180,23 @@ MappingRow weights_row() {
         "entry of `minimize` trains is frozen, whether it says so or not."};
 }
 
+MappingRow network_row() {
+    return {
+        "network",
+        {
+            name("role", "", "what a recipe knows this network as"),
+            structure("inputs", "{shape|name}", kRequired,
+                      "name: a shape such as [128], or `data.image` for the shape of that field"),
+            structure("layers", "[layer]", kOptional, "the layers, in order"),
+            structure("outputs", "{layer|[layer]}", kOptional,
+                      "named results, each by layers after the last of `layers`; in expressions "
+                      "`network(x).name`"),
+            structure("weights", "weights", kOptional,
+                      "the file that its weights come from; whether training changes them"),
+        },
+        "A network; its result is that of its last layer, unless it has `outputs`."};
+}
+
 std::vector<MappingRow> model_rows() {
     return {
         {"model",
@@ -188,11 +205,19 @@ std::vector<MappingRow> model_rows() {
              text("description", "", "one line about it"),
              text("extends", kOptional,
                   "a model file, relative to this one, whose keys hold where this file gives none; "
-                  "lists are replaced whole"),
+                  "lists are replaced whole, `key: ~` removes one"),
+             structure("replace", "text|[text]", kOptional,
+                       "parts of the extended model that are left out, as in "
+                       "`networks.encoder.inputs`; this file may give its own"),
+             structure("import", "text|[text]", kOptional,
+                       "files, relative to this one, whose `define` and `blocks` are added"),
              structure("variables", "{any}", kOptional,
                        "values for `${name}`; `--set name=value` replaces one"),
              structure("data", "data", kRequired,
                        "the fields of an example, and `test:` with the same fields"),
+             structure("define", "{expression}", kOptional,
+                       "functions of your own: `gumbel(x): -log(-log(uniform(x)))`; arguments are "
+                       "tensors, results of networks, or names of networks"),
              structure("blocks", "{block}", kOptional,
                        "named lists of layers with parameters, used as layers"),
              structure("networks", "{network}", kRequired, "the networks by name"),
@@ -204,6 +229,9 @@ std::vector<MappingRow> model_rows() {
          {
              structure("parameters", "{any}", kOptional,
                        "name: default, or `name: null` for one that each use has to give"),
+             structure("inputs", "name|[name]", kOptional,
+                       "names for what the block is put upon by `from: [a, b]`, when it is more "
+                       "than one thing"),
              structure("layers", "[layer]", kRequired,
                        "the layers; `${name}` is a parameter, `from: input` what the block is put "
                        "upon"),
@@ -225,19 +253,7 @@ std::vector<MappingRow> model_rows() {
          },
          "A layer that puts a list of layers upon itself: `- repeat: {times: 8, layers: "
          "[...]}`."},
-        {"network",
-         {
-             name("role", "", "what a recipe knows this network as"),
-             structure("inputs", "{shape|name}", kRequired,
-                       "name: a shape such as [128], or `data.image` for the shape of that field"),
-             structure("layers", "[layer]", kOptional, "the layers, in order"),
-             structure("outputs", "{layer|[layer]}", kOptional,
-                       "named results, each by layers after the last of `layers`; in expressions "
-                       "`network(x).name`"),
-             structure("weights", "weights", kOptional,
-                       "the file that its weights come from; whether training changes them"),
-         },
-         "A network; its result is that of its last layer, unless it has `outputs`."},
+        network_row(),
         weights_row(),
     };
 }

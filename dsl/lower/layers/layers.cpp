@@ -12,6 +12,7 @@
 #include "dsl/lower/evaluate.h"
 #include "dsl/lower/layers/layers_convolution.h"
 #include "dsl/lower/layers/layers_discrete.h"
+#include "dsl/lower/layers/layers_expression.h"
 #include "dsl/lower/layers/layers_merge.h"
 #include "dsl/lower/layers/layers_norm.h"
 #include "dsl/lower/layers/layers_window.h"
@@ -192,6 +193,7 @@ ValueId LayerScope::with_bias(ValueId value, int64_t units) {
 }
 
 ValueId LayerScope::wrong_shape(const std::string& key, std::string text) {
+    if (!f.m.reported_once(key.empty() ? spec.span : spec.span_of(key), text)) return kNone;
     f.m.diagnostics.error(DiagnosticKind::kShapeMismatch,
                           key.empty() ? spec.span : spec.span_of(key), "{}", text);
     return kNone;
@@ -214,6 +216,7 @@ const std::map<std::string, ApplyLayer>& layer_builders() {
         {"dropout", dropout},
         {"elu", elu_layer},
         {"embedding", embedding},
+        {"expression", expression_layer},
         {"flatten", flatten},
         {"gaussian_noise", gaussian_noise},
         {"gelu", activation_layer},
