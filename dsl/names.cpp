@@ -30,19 +30,29 @@ void for_each_layer(NetworkSpec& network, Visit&& visit) {
 }
 
 /// Checks a call of a network: as many arguments as it has inputs, and named ones by the names of
-/// inputs.
+/// inputs. Beside them there may be `weights`.
 void check_network_call(const Expression& e, const NetworkSpec& network, Diagnostics& diagnostics) {
     if (network.broken) return;
+    if (network.is_parameter) {
+        diagnostics
+            .error(DiagnosticKind::kBadExpression, e.span,
+                   "`{}` is a parameter, a tensor, and cannot be called", network.name)
+            .note(network.span, "it is here");
+        return;
+    }
     const size_t inputs = network.inputs.size();
-    if (e.arguments.size() != inputs) {
+    const auto given =
+        e.arguments.size() - static_cast<size_t>(std::count(e.argument_names.begin(),
+                                                            e.argument_names.end(), kWeightsWord));
+    if (given != inputs) {
         diagnostics
             .error(DiagnosticKind::kBadExpression, e.span,
                    "the network `{}` takes {} input{}, not {}", network.name, inputs,
-                   inputs == 1 ? "" : "s", e.arguments.size())
+                   inputs == 1 ? "" : "s", given)
             .note(network.span, "the network is here");
         return;
     }
-    std::vector<std::string> known;
+    std::vector<std::string> known{std::string(kWeightsWord)};
     for (const NetworkInput& input : network.inputs) known.push_back(input.name);
     for (size_t i = 0; i < e.arguments.size(); ++i) {
         const std::string& name = e.argument_names[i];
@@ -136,6 +146,7 @@ class NameChecker {
                                      [](const NetworkSpec& network) { return network.broken; });
         ObjectiveSpec& objective = model_.objective;
         for (const NamedExpression& let : objective.let) visit(*let.value, {});
+        for (const StateSpec& state : objective.states) visit(*state.update, {});
         for (const MinimizeSpec& entry : objective.minimize) {
             if (entry.loss) visit(*entry.loss, {});
             for (const NamedExpression& metric : entry.metrics) visit(*metric.value, {});
@@ -174,7 +185,7 @@ class NameChecker {
                 .note(at->second.second, fmt::format("`{}` is here", name));
         };
         for (const NetworkSpec& network : model_.networks)
-            take(network.name, network.span, "a network");
+            take(network.name, network.span, network.is_parameter ? "a parameter" : "a network");
         for (const DataField& field : model_.data)
             take(field.name, field.span, "a field of the data");
         for (const Definition& definition : model_.definitions) {
@@ -185,6 +196,8 @@ class NameChecker {
             take(let.name, let.span, "an entry of `let`");
             lets_[let.name] = &let;
         }
+        for (const StateSpec& state : model_.objective.states)
+            take(state.name, state.span, "a state");
     }
 
     /// Checks the networks in `minimize`: here end up roles that were not bound, and typing errors.
@@ -236,7 +249,10 @@ class NameChecker {
                 continue;
             }
             place_ = "inside of a network, unless a layer or input before this one is called so";
-            visit(*value, {layer.arguments.begin(), layer.arguments.end()});
+            std::set<std::string> known(layer.arguments.begin(), layer.arguments.end());
+            for (const auto& [name, network] : networks_)
+                if (network->is_parameter) known.insert(name);
+            visit(*value, known);
             place_ = nullptr;
         }
     }
@@ -424,6 +440,7 @@ Replacements variables_as_numbers(const ModelSpec& model, const Bindings& variab
     for (const NetworkSpec& network : model.networks) out.names.erase(network.name);
     for (const DataField& field : model.data) out.names.erase(field.name);
     for (const NamedExpression& let : model.objective.let) out.names.erase(let.name);
+    for (const StateSpec& state : model.objective.states) out.names.erase(state.name);
     for (const Definition& definition : model.definitions) out.names.erase(definition.name);
     return out;
 }
@@ -437,6 +454,7 @@ void check_names(ModelSpec& model, const Bindings& variables, Diagnostics& diagn
     const Replacements replacements = variables_as_numbers(model, variables);
     // `replace` works on an ObjectivePart, so the objective is moved into one and back.
     ObjectivePart part{std::move(model.objective.let),
+                       std::move(model.objective.states),
                        std::move(model.objective.minimize),
                        {},
                        std::move(model.objective.functions),
@@ -444,6 +462,7 @@ void check_names(ModelSpec& model, const Bindings& variables, Diagnostics& diagn
                        {}};
     replace(part, replacements);
     model.objective.let = std::move(part.let);
+    model.objective.states = std::move(part.states);
     model.objective.minimize = std::move(part.minimize);
     model.objective.functions = std::move(part.functions);
     for (NamedExpression& parameter : model.train.optimizer.parameters)

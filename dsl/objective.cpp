@@ -228,6 +228,7 @@ ObjectivePart read_objective_part(const Node& map, Diagnostics& diagnostics) {
     for (const Entry& entry : map.entries) {
         if (entry.value->is_null()) continue;  // reported with the keys
         if (entry.key == "let") out.let = read_named(entry, false, diagnostics);
+        if (entry.key == "state") out.states = read_states(entry, diagnostics);
         if (entry.key == "minimize") out.minimize = read_minimize(entry, diagnostics);
         if (entry.key == "metrics") out.metrics = read_named(entry, true, diagnostics);
         if (entry.key == "functions") out.functions = read_functions(entry, diagnostics);
@@ -241,9 +242,9 @@ ObjectivePart read_objective_part(const Node& map, Diagnostics& diagnostics) {
 
 /// 1. With `recipe`, the recipe's part is read and its roles and parameters are replaced; without
 ///    it, the part begins empty, and `minimize` is required.
-/// 2. The model's own keys are laid over it: `let` and `functions` name by name, `minimize` as a
-///    whole, since half of a recipe's entries with half of the author's would train something
-///    neither meant; metrics are added.
+/// 2. The model's own keys are laid over it: `let`, `state` and `functions` name by name,
+///    `minimize` as a whole, since half of a recipe's entries with half of the author's would train
+///    something neither meant; metrics are added.
 /// 3. Metrics are given to the entries of `minimize` that compute them, and entries without a name
 ///    get one.
 ObjectiveSpec read_objective(const Entry& objective, const std::vector<NetworkSpec>& networks,
@@ -271,6 +272,7 @@ ObjectiveSpec read_objective(const Entry& objective, const std::vector<NetworkSp
     }
     ObjectivePart own = read_objective_part(map, diagnostics);
     override_by_name(part.let, std::move(own.let));
+    override_by_name(part.states, std::move(own.states));
     override_by_name(part.functions, std::move(own.functions));
     if (map.find("minimize")) part.minimize = std::move(own.minimize);
     if (!own.schedule.empty()) part.schedule = own.schedule;
@@ -278,6 +280,7 @@ ObjectiveSpec read_objective(const Entry& objective, const std::vector<NetworkSp
     spread_metrics(std::move(own.metrics), part.minimize);
     name_entries(part.minimize, diagnostics);
     out.let = std::move(part.let);
+    out.states = std::move(part.states);
     out.minimize = std::move(part.minimize);
     out.functions = std::move(part.functions);
     out.simultaneous = part.schedule == "simultaneous";

@@ -47,6 +47,9 @@ ModelSpec read_sections(const Node& root, const Bindings& variables,
     if (const Entry* networks = section("networks"))
         model.networks = read_networks(*networks, blocks, callables, model.data, diagnostics);
     check_unused_blocks(blocks, callables, diagnostics);
+    if (const Entry* parameters = section("parameters"))
+        for (NetworkSpec& parameter : read_parameters(*parameters, diagnostics))
+            model.networks.push_back(std::move(parameter));
     if (const Entry* objective = section("objective"))
         model.objective =
             read_objective(*objective, model.networks, options.recipe_directories, diagnostics);

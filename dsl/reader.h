@@ -21,6 +21,11 @@ std::vector<NetworkSpec> read_networks(const Entry& networks, Blocks& blocks,
                                        const std::vector<DataField>& data,
                                        Diagnostics& diagnostics);
 
+/// tensors.cpp: reads `parameters:` of a model, each as a network of one layer, and `state:` of an
+/// objective.
+std::vector<NetworkSpec> read_parameters(const Entry& parameters, Diagnostics& diagnostics);
+std::vector<StateSpec> read_states(const Entry& states, Diagnostics& diagnostics);
+
 /// weights.cpp: reads `weights:` of a network.
 WeightsSpec read_weights(const Entry& weights, const std::string& what, Diagnostics& diagnostics);
 /// weights.cpp: takes frozen networks out of the entries of `minimize`. Reports an entry that then
@@ -47,6 +52,7 @@ std::optional<OptimizerSpec> read_optimizer(const Node& node, Span where, Diagno
 /// What one text says about an objective; the text is a model, a recipe or a recipe's `choose`.
 struct ObjectivePart {
     std::vector<NamedExpression> let;
+    std::vector<StateSpec> states;
     std::vector<MinimizeSpec> minimize;
     std::vector<NamedExpression> metrics;
     std::vector<FunctionSpec> functions;
@@ -54,7 +60,7 @@ struct ObjectivePart {
     RecipeUse recipe;      ///< the recipe it is read from, if it is one
 };
 
-/// objective.cpp: reads the keys let, minimize, metrics, functions and schedule of a map and
+/// objective.cpp: reads the keys let, state, minimize, metrics, functions and schedule of a map and
 /// ignores all others.
 ObjectivePart read_objective_part(const Node& map, Diagnostics& diagnostics);
 /// objective.cpp: reads `objective:`.

@@ -106,8 +106,22 @@ struct NetworkSpec {
     std::vector<NetworkOutput> outputs;
     std::optional<WeightsSpec> weights;
     bool is_frozen() const { return weights && weights->frozen; }
+    /// An entry of `parameters`: it has no inputs and one layer, `parameter`. Its name stands for
+    /// the tensor.
+    bool is_parameter = false;
     /// Errors were reported inside, so what it takes and gives is not known.
     bool broken = false;
+    Span span;
+};
+
+/// An entry of `state`: a tensor that each step replaces by the value of an expression.
+struct StateSpec {
+    std::string name;
+    /// Its shape and first values, as of the layer `parameter`; or the number `start`.
+    LayerSpec tensor;
+    /// There is one for each place in the batch.
+    bool per_example = false;
+    ExpressionPtr update;
     Span span;
 };
 
@@ -223,6 +237,7 @@ struct ObjectiveSpec {
     /// Without a name when the objective is written out.
     RecipeUse recipe;
     std::vector<NamedExpression> let;
+    std::vector<StateSpec> states;
     std::vector<MinimizeSpec> minimize;
     bool simultaneous = false;
     std::vector<FunctionSpec> functions;

@@ -14,6 +14,7 @@
 #include "dsl/lower/optimizers/optimizer.h"
 #include "dsl/lower/set_figures.h"
 #include "dsl/lower/summary.h"
+#include "dsl/lower/tensors.h"
 
 namespace gmc::lower {
 namespace {
@@ -137,15 +138,20 @@ class ModuleBuilder {
         FunctionScope f(m_, name, true);
         Evaluator e(f);
         std::vector<Prepared> prepared;
+        std::optional<NewStates> states = NewStates{};
         for (const dsl::MinimizeSpec& entry : entries) {
             prepared.emplace_back();
             if (!prepare(e, entry, entries, prepared.back())) return;
+            // Beside the last losses, so that what both compute is computed once.
+            if (entry.name == spec_.objective.minimize.back().name) states = new_states(e);
+            if (!states) return;
             if (spec_.objective.simultaneous) continue;
             if (!update(e, entry, prepared.back())) return;
             e.networks_changed(entry.networks);
         }
         for (size_t i = 0; spec_.objective.simultaneous && i < entries.size(); ++i)
             if (!update(e, entries[i], prepared[i])) return;
+        for (const auto& [state, value] : *states) f.set_state(state, value);
         module_.functions.push_back(f.finish());
     }
 

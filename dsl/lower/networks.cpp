@@ -9,6 +9,7 @@
 #include "compiler/support/edit_distance.h"
 #include "dsl/lower/activations.h"
 #include "dsl/lower/loops/scan_builder.h"
+#include "dsl/lower/tensors.h"
 
 namespace gmc::lower {
 namespace {
@@ -281,6 +282,11 @@ class Declarer {
             fine &= declare(*m_.view.network(inner));
         FunctionScope f(m_, "declare", false);
         NetworkSummary summary{network.name, network.role, false, {}, {}};
+        if (network.is_parameter) {
+            const ir::Type& type = f.b.type(parameter_value(f, network).value);
+            summary.layers.push_back({kTensorName, std::string(dsl::kParameterLayer), type.shape,
+                                      type.elements(), 0, 0, ""});
+        }
         std::vector<ValueId> arguments;
         for (const dsl::NetworkInput& input : network.inputs) {
             ir::Shape shape;
@@ -290,7 +296,8 @@ class Declarer {
                 f.function.add_value(input.name, ir::f32(batched(m_.batch, shape))));
         }
         NetworkOutputs outputs;
-        fine = fine && apply_network(f, network, arguments, outputs, &summary);
+        fine = fine &&
+               (network.is_parameter || apply_network(f, network, arguments, outputs, &summary));
         summary.frozen = is_left_alone(m_.spec, network, summary);
         if (summary.frozen) m_.frozen_networks.insert(network.name);
         summaries[network.name] = std::move(summary);
@@ -311,6 +318,8 @@ bool declare_networks(ModuleScope& m, std::vector<NetworkSummary>& summaries) {
     for (const dsl::NetworkSpec& network : m.spec.networks) fine &= declarer.declare(network);
     for (const dsl::NetworkSpec& network : m.spec.networks)
         summaries.push_back(std::move(declarer.summaries[network.name]));
+    FunctionScope f(m, "declare", false);
+    for (const dsl::StateSpec& state : m.spec.objective.states) state_value(f, state);
     return fine;
 }
 

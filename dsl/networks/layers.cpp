@@ -14,11 +14,21 @@ namespace {
 /// otherwise ask for more layers than memory holds. Networks that people write have hundreds.
 constexpr size_t kMostLayers = 10'000;
 
-/// Turns `initializer: {normal: {stddev: 0.02}}` into the keys `initializer: normal` and
-/// `initializer_stddev: 0.02`, so that the table has plain keys only.
-NodePtr flatten_initializer(const LayerRow& row, const NodePtr& keys, Diagnostics& diagnostics) {
+/// True when `from` has an error that was reported already.
+bool has_failed_from(const Node& keys) {
+    const Entry* from = keys.find("from");
+    if (!from) return false;
+    const Node& names = *from->value;
+    return names.failed || std::any_of(names.items.begin(), names.items.end(),
+                                       [](const NodePtr& item) { return item->failed; });
+}
+
+}  // namespace
+
+NodePtr flatten_initializer(const std::vector<KeyRow>& rows, const NodePtr& keys,
+                            Diagnostics& diagnostics) {
     const Entry* entry = keys->find("initializer");
-    if (!entry || !entry->value->is_map() || !find_key(row.keys, "initializer")) return keys;
+    if (!entry || !entry->value->is_map() || !find_key(rows, "initializer")) return keys;
     const Node& map = *entry->value;
     const Node* inner = map.entries.size() == 1 ? map.entries[0].value.get() : nullptr;
     const Entry* stddev = inner && map.entries[0].key == "normal" ? inner->find("stddev") : nullptr;
@@ -36,17 +46,6 @@ NodePtr flatten_initializer(const LayerRow& row, const NodePtr& keys, Diagnostic
     }
     return with_entry(*flat, {"initializer_stddev", stddev->key_span, stddev->value});
 }
-
-/// True when `from` has an error that was reported already.
-bool has_failed_from(const Node& keys) {
-    const Entry* from = keys.find("from");
-    if (!from) return false;
-    const Node& names = *from->value;
-    return names.failed || std::any_of(names.items.begin(), names.items.end(),
-                                       [](const NodePtr& item) { return item->failed; });
-}
-
-}  // namespace
 
 void LayerNames::define(const std::string& name, const std::string& layer, Span span,
                         Diagnostics& diagnostics) {
@@ -211,7 +210,7 @@ NodePtr LayerReader::keys_of(const LayerRow& row, const Written& written) {
 // Reads the keys of a layer. Types, defaults and ranges come from the row; only names are left,
 // since what they mean depends on the place.
 void LayerReader::read_keys(const LayerRow& row, const NodePtr& written_keys, LayerSpec& layer) {
-    const NodePtr keys = flatten_initializer(row, written_keys, diagnostics_);
+    const NodePtr keys = flatten_initializer(row.keys, written_keys, diagnostics_);
     Values values =
         read_values(*keys, row.keys, fmt::format("`{}`", row.kind), layer.span, diagnostics_);
     layer.name = values.text("name");
@@ -271,7 +270,7 @@ void LayerReader::define_results(const LayerRow& row, const LayerSpec& layer, Sp
 void LayerReader::check_inputs(const LayerRow& row, const LayerSpec& layer) {
     const auto count = static_cast<int>(layer.from.size());
     const bool given = layer.from_span.known();
-    if (given ? count >= row.fewest_inputs && count <= row.most_inputs : row.fewest_inputs == 1)
+    if (given ? count >= row.fewest_inputs && count <= row.most_inputs : row.fewest_inputs <= 1)
         return;
     std::string wanted = fmt::format("{} inputs", row.fewest_inputs);
     if (row.most_inputs == 1) wanted = "one input";

@@ -31,6 +31,11 @@ Callables find_callables(const Node& model);
 /// layer_expressions.cpp: the built-in functions that are layers too.
 std::vector<std::string> function_layers();
 
+/// layers.cpp: turns `initializer: {normal: {stddev: 0.02}}` into the keys `initializer: normal`
+/// and `initializer_stddev: 0.02`, so that the tables have plain keys only.
+NodePtr flatten_initializer(const std::vector<KeyRow>& rows, const NodePtr& keys,
+                            Diagnostics& diagnostics);
+
 /// A named list of layers with parameters, an entry of `blocks:`.
 struct Block {
     std::string name;

@@ -113,7 +113,7 @@ class NetworkReader {
     void check_first(const LayerSpec& layer) {
         if (out_.inputs.size() < 2 || !layer.from.empty()) return;
         const LayerRow* row = find_layer(layer.kind);
-        if (row && row->fewest_inputs > 1) return;  // that was said already
+        if (row && row->fewest_inputs != 1) return;  // that was said already, or it takes none
         diagnostics_
             .error(DiagnosticKind::kMissingKey, layer.span,
                    "{} has {} inputs, so its first layer needs `from`", what_, out_.inputs.size())

@@ -105,6 +105,11 @@ constexpr int kManyInputs = 1000;
 /// are read as such a layer.
 constexpr std::string_view kExpressionLayer = "expression";
 
+/// The layer that is a tensor, as are the entries of `parameters`.
+constexpr std::string_view kParameterLayer = "parameter";
+/// `net.weights` are the weights of a network, `net(x, weights=w)` is the network with others.
+constexpr std::string_view kWeightsWord = "weights";
+
 /// All kinds of layers, in the order of the reference page. dsl/lower checks that each has a
 /// builder.
 const std::vector<LayerRow>& layer_table();

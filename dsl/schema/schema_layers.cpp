@@ -312,6 +312,13 @@ std::vector<LayerRow> tables_of_vectors() {
     };
 }
 
+std::vector<LayerRow> parameters() {
+    return {
+        {kParameterLayer.data(), "shape", plain(tensor_keys(kRequired, "normal")),
+         "a trained tensor, the same for every example; it takes no input", 0, 0},
+    };
+}
+
 std::vector<LayerRow> computed() {
     return {
         {"expression", "expression",
@@ -332,11 +339,22 @@ std::vector<LayerRow> make_layer_table() {
     for (LayerRow& row : views()) table.push_back(std::move(row));
     for (LayerRow& row : classes()) table.push_back(std::move(row));
     for (LayerRow& row : trained(tables_of_vectors())) table.push_back(std::move(row));
+    for (LayerRow& row : trained(parameters())) table.push_back(std::move(row));
     for (LayerRow& row : computed()) table.push_back(std::move(row));
     return table;
 }
 
 }  // namespace
+
+std::vector<KeyRow> tensor_keys(const char* its_shape, const char* first_values) {
+    return {
+        shape("shape", its_shape, "its shape; [] is one number"),
+        initializer("initializer", first_values, kInitializers,
+                    "first values; also `normal: {stddev: 0.02}`"),
+        number("initializer_stddev", "0.05", kPositive,
+               "standard deviation of the initializer `normal`"),
+    };
+}
 
 const std::vector<LayerRow>& layer_table() {
     static const std::vector<LayerRow> kTable = make_layer_table();

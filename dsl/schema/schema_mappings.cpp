@@ -221,6 +221,8 @@ std::vector<MappingRow> model_rows() {
              structure("blocks", "{block}", kOptional,
                        "named lists of layers with parameters, used as layers"),
              structure("networks", "{network}", kRequired, "the networks by name"),
+             structure("parameters", "{parameter}", kOptional,
+                       "trained tensors by name; entries of `minimize` list them as networks"),
              structure("objective", "objective", kRequired, "what is minimized"),
              structure("train", "train", kOptional, "batch size, epochs, optimizer"),
          },
@@ -255,6 +257,8 @@ std::vector<MappingRow> model_rows() {
          "[...]}`."},
         network_row(),
         weights_row(),
+        {"parameter", tensor_keys(kRequired, "normal"),
+         "A trained tensor outside of networks. Its name stands for it in every expression."},
     };
 }
 
@@ -283,11 +287,45 @@ MappingRow loop_row() {
         "computed once, before the first pass; random numbers in `next` are new in each. "
         "Gradients flow through all passes, at the cost of keeping the values of each."};
 }
+MappingRow state_row() {
+    std::vector<KeyRow> keys = tensor_keys(kOptional, kOptional);
+    keys.push_back(number("start", "0", kAnyNumber, "first value, where there is no initializer"));
+    keys.push_back(flag("per_example", "false",
+                        "true: one for each place in the batch, so that it meets the examples of a "
+                        "batch one by one; false: one for all"));
+    keys.push_back(
+        structure("update", "expression", kRequired,
+                  "the value after a step, of the shape of the state or a number. It is computed "
+                  "with the last entry of `minimize`, before that moves its networks; all states "
+                  "change at the end of the step"));
+    return {"state", std::move(keys),
+            "A tensor that training replaces without gradients: `state: {k: {update: clamp(k + "
+            "0.001 * balance, 0, 1)}}`. It is saved and resumed with the weights; outside of "
+            "training it stays as it is."};
+}
+
 constexpr const char* kAboutFunctions =
     "name(parameters): expression, or a map of them; what gmrun calls. A parameter is the data "
     "field of its name; or drawn as the `let` of its name says (where that is more than a call of "
     "normal or uniform, the input is its noise, NAME_noise); or noise like the network input of "
     "its name. For labels `gmrun sample` asks for each class in turn";
+
+MappingRow minimize_row() {
+    return {
+        "minimize entry",
+        {
+            names("networks", kRequired, "the networks whose parameters are updated"),
+            expression("loss", kRequired, "the number to minimize"),
+            structure("metrics", kMetrics, kOptional, kAsInObjective),
+            structure("optimizer", "name|optimizer", kOptional, "when it is not that of `train`"),
+            integer("repeat", "1", kRepeats, "updates per step"),
+            expression("average", kOptional, kDecay,
+                       "decay of a moving average of the networks' weights, as in 0.999, moved "
+                       "after each update; `averaged(x)` reads it"),
+            name("name", kOptional, "for metrics; the networks joined by _ when left out"),
+        },
+        "One entry of `minimize`."};
+}
 
 std::vector<MappingRow> objective_rows() {
     return {
@@ -295,6 +333,8 @@ std::vector<MappingRow> objective_rows() {
          {
              name("recipe", kOptional, "a file of models/recipes that gives what follows"),
              structure("let", "{expression|loop}", kOptional, "name: expression or loop"),
+             structure("state", "{state}", kOptional,
+                       "tensors that each step replaces, such as a running mean"),
              structure("minimize", kMinimize, kOptional, "what is minimized by which networks"),
              word("schedule", kOptional, kSchedules,
                   "`alternating` (the default): entry after entry; `simultaneous`: one forward "
@@ -304,22 +344,11 @@ std::vector<MappingRow> objective_rows() {
                        "eval"),
              structure("functions", kFunctions, kOptional, kAboutFunctions),
          },
-         "What is minimized. Beside `recipe`, its parameters and roles are keys; `let`, `metrics` "
-         "and `functions` add to the recipe's or replace one by name."},
+         "What is minimized. Beside `recipe`, its parameters and roles are keys; `let`, `state`, "
+         "`metrics` and `functions` add to the recipe's or replace one by name."},
         loop_row(),
-        {"minimize entry",
-         {
-             names("networks", kRequired, "the networks whose parameters are updated"),
-             expression("loss", kRequired, "the number to minimize"),
-             structure("metrics", kMetrics, kOptional, kAsInObjective),
-             structure("optimizer", "name|optimizer", kOptional, "when it is not that of `train`"),
-             integer("repeat", "1", kRepeats, "updates per step"),
-             expression("average", kOptional, kDecay,
-                        "decay of a moving average of the networks' weights, as in 0.999, moved "
-                        "after each update; `averaged(x)` reads it"),
-             name("name", kOptional, "for metrics; the networks joined by _ when left out"),
-         },
-         "One entry of `minimize`."},
+        state_row(),
+        minimize_row(),
         {"recipe",
          {
              name("recipe", kRequired, "its name, that of the file"),
@@ -331,6 +360,7 @@ std::vector<MappingRow> objective_rows() {
              structure("choose", "{{recipe part}}", kOptional,
                        "parameter: {word: parts of a recipe that hold when it is chosen}"),
              structure("let", "{expression}", kOptional, kAsInObjective),
+             structure("state", "{state}", kOptional, kAsInObjective),
              structure("minimize", kMinimize, kOptional, kAsInObjective),
              word("schedule", kOptional, kSchedules, kAsInObjective),
              structure("metrics", kMetrics, kOptional, kAsInObjective),
@@ -341,6 +371,7 @@ std::vector<MappingRow> objective_rows() {
         {"recipe part",
          {
              structure("let", "{expression}", kOptional, "added"),
+             structure("state", "{state}", kOptional, "added"),
              structure("minimize", kMinimize, kOptional, "replaces the list"),
              word("schedule", kOptional, kSchedules, "replaces the word"),
              structure("metrics", kMetrics, kOptional, "added"),

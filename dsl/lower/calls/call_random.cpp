@@ -20,7 +20,8 @@ bool noise_shape(Evaluator& e, const Expression& like, Shape& shape) {
     const bool member = like.kind == Expression::Kind::kMember &&
                         like.arguments[0]->kind == Expression::Kind::kName;
     if (const auto* network =
-            like.kind == Expression::Kind::kName ? e.network_named(like.text) : nullptr) {
+            like.kind == Expression::Kind::kName ? e.network_named(like.text) : nullptr;
+        network != nullptr && !network->is_parameter) {
         if (!input_shape(f.m, network->inputs.front(), shape)) return false;
         shape = batched(f.m.batch, shape);
         return true;
