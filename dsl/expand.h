@@ -15,7 +15,8 @@ namespace gmc::dsl {
 using Bindings = std::map<std::string, NodePtr>;
 
 /// Puts `over` on top of `base`. Maps are merged key by key; every other value is replaced whole. A
-/// key of `over` removes those keys of `base` that exclude it (`idx` removes `synthetic`).
+/// key of `over` removes those keys of `base` that exclude it (`idx` removes `synthetic`), and
+/// `key: ~` removes that key. Lists and maps of metrics are joined.
 NodePtr merge(const NodePtr& base, const NodePtr& over);
 
 /// The tree of the file at `path`, merged on top of the files that it extends. Reports a cycle.

@@ -36,6 +36,10 @@ std::vector<std::string> split_path(const std::string& text) {
     return out;
 }
 
+/// What two keys have in common that mean the same: functions have parameters in theirs, and
+/// `sample(z, class)` takes the place of `sample(z)`.
+std::string name_of(const std::string& key) { return key.substr(0, key.find('(')); }
+
 /// Parses one --set. Its text becomes a source of its own, so that errors in the value can point
 /// into it.
 Result<Setting> read_setting(const std::string& text, Diagnostics& diagnostics) {
@@ -116,6 +120,58 @@ bool check_first_name(const Node& model, const Setting& setting, Diagnostics& di
     return false;
 }
 
+/// `node` without what stands at path[depth...].
+Result<NodePtr> without(const NodePtr& node, const std::vector<std::string>& path, size_t depth,
+                        const PlacedName& where, Diagnostics& diagnostics) {
+    Node copy = *node;
+    const auto entry =
+        std::find_if(copy.entries.begin(), copy.entries.end(), [&](const Entry& one) {
+            return one.key == path[depth] || name_of(one.key) == path[depth];
+        });
+    if (!node->is_map() || entry == copy.entries.end()) {
+        std::vector<std::string> known;
+        for (const Entry& one : copy.entries) known.push_back(name_of(one.key));
+        report_unknown(DiagnosticKind::kUnknownName, where.span,
+                       fmt::format("`{}` is no part of the model that is extended", where.name),
+                       path[depth], known, diagnostics);
+        return Failure{};
+    }
+    if (depth + 1 == path.size()) {
+        copy.entries.erase(entry);
+    } else {
+        Result<NodePtr> rest = without(entry->value, path, depth + 1, where, diagnostics);
+        if (!rest) return Failure{};
+        entry->value = rest.take();
+    }
+    return std::make_shared<const Node>(std::move(copy));
+}
+
+/// Puts the definitions and blocks of the files that `model` imports below its own.
+Result<NodePtr> with_imports(const NodePtr& model, const std::string& path,
+                             Diagnostics& diagnostics) {
+    const Entry* import = model->find("import");
+    if (!import) return model;
+    Node own = *model;
+    std::erase_if(own.entries, [](const Entry& entry) { return entry.key == "import"; });
+    NodePtr result = std::make_shared<const Node>(std::move(own));
+    for (const PlacedName& name : read_names(*import->value, "`import`", diagnostics)) {
+        const std::filesystem::path beside = std::filesystem::path(path).parent_path() / name.name;
+        const uint32_t files = diagnostics.sources().count();
+        Result<NodePtr> part = read_document(beside.lexically_normal().string(), diagnostics);
+        if (diagnostics.sources().count() > files)
+            diagnostics.sources().set_origin(files + 1, name.span, "imported here");
+        if (!part) return Failure{};
+        std::vector<KeyRow> allowed;
+        for (const KeyRow& row : mapping("model").keys)
+            for (const std::string_view key : {"define", "blocks", "description"})
+                if (row.key == key) allowed.push_back(row);
+        if (!check_keys(**part, allowed, "an imported file", (*part)->span, diagnostics))
+            return Failure{};
+        result = merge(*part, result);
+    }
+    return result;
+}
+
 /// Reads the file at `path` and all that it extends. `used_at` is the place that names it, unknown
 /// for the model itself.
 Result<NodePtr> read_chain(const std::string& path, Span used_at, std::vector<std::string>& open,
@@ -126,7 +182,15 @@ Result<NodePtr> read_chain(const std::string& path, Span used_at, std::vector<st
     if (used_at.known() && diagnostics.sources().count() > files)
         diagnostics.sources().set_origin(files + 1, used_at, "extended here");
     if (!model || !expect_map(**model, "a model", (*model)->span, diagnostics)) return Failure{};
+    model = with_imports(*model, path, diagnostics);
+    if (!model) return Failure{};
     const Entry* extends = (*model)->find("extends");
+    if (const Entry* replaced = (*model)->find("replace"); replaced && !extends) {
+        diagnostics.error(DiagnosticKind::kBadValue, replaced->key_span,
+                          "`replace` leaves out parts of a model that is extended, but there is "
+                          "no `extends`");
+        return Failure{};
+    }
     if (!extends) return model;
     const KeyRow* row = find_key(mapping("model").keys, "extends");
     const std::optional<LayerValue> name = read_value(*extends->value, *row, diagnostics);
@@ -142,27 +206,38 @@ Result<NodePtr> read_chain(const std::string& path, Span used_at, std::vector<st
     }
     Result<NodePtr> below = read_chain(base, extends->value->span, open, diagnostics);
     if (!below) return Failure{};
+    NodePtr extended = below.take();
+    if (const Entry* replaced = (*model)->find("replace"))
+        for (const PlacedName& part : read_names(*replaced->value, "`replace`", diagnostics)) {
+            Result<NodePtr> rest = without(extended, split_path(part.name), 0, part, diagnostics);
+            if (!rest) return Failure{};
+            extended = rest.take();
+        }
     Node own = **model;
-    std::erase_if(own.entries, [](const Entry& entry) { return entry.key == "extends"; });
-    return merge(*below, std::make_shared<const Node>(std::move(own)));
+    std::erase_if(own.entries, [](const Entry& entry) {
+        return entry.key == "extends" || entry.key == "replace";
+    });
+    return merge(extended, std::make_shared<const Node>(std::move(own)));
 }
 
-/// Puts the entries of `over` into `map`; `combine` makes one value of an old and a new one.
+/// Puts the entries of `over` into `map`; `combine` makes one value of an old and a new one. Where
+/// it gives null, the entry is removed.
 void put_entries(Node& map, const Node& over,
-                 NodePtr (*combine)(const NodePtr& old_value, const NodePtr& new_value)) {
+                 NodePtr (*combine)(const Entry& old_entry, const Entry& new_entry)) {
     std::map<std::string, size_t> places;
-    for (size_t i = 0; i < map.entries.size(); ++i) places[map.entries[i].key] = i;
+    for (size_t i = 0; i < map.entries.size(); ++i) places[name_of(map.entries[i].key)] = i;
     std::set<std::string> excluded;
     for (const Entry& entry : over.entries) {
         for (std::string& key : exclusive_keys(entry.key)) excluded.insert(std::move(key));
-        const auto old = places.find(entry.key);
+        const auto old = places.find(name_of(entry.key));
         if (old == places.end()) {
             map.entries.push_back(entry);
         } else {
             Entry& place = map.entries[old->second];
-            place = {entry.key, entry.key_span, combine(place.value, entry.value)};
+            place = {entry.key, entry.key_span, combine(place, entry)};
         }
     }
+    std::erase_if(map.entries, [](const Entry& entry) { return !entry.value; });
     // A new key replaces the old ones that it excludes. Two new keys that exclude each other both
     // stay, and the section's reader reports them.
     std::erase_if(map.entries, [&](const Entry& entry) {
@@ -178,14 +253,51 @@ NodePtr with_entry(const Node& map, const Entry& entry) {
     over.kind = Node::Kind::kMap;
     over.entries.push_back(entry);
     Node copy = map;
-    put_entries(copy, over, [](const NodePtr&, const NodePtr& value) { return value; });
+    put_entries(copy, over, [](const Entry&, const Entry& added) { return added.value; });
     return std::make_shared<const Node>(std::move(copy));
 }
+
+namespace {
+
+/// `[a, b]` as `{a, b}`, so that metrics of both forms can be joined.
+NodePtr as_set(const NodePtr& node) {
+    if (!node->is_list()) return node;
+    Node map;
+    map.kind = Node::Kind::kMap;
+    map.span = node->span;
+    for (const NodePtr& item : node->items) {
+        if (item->is_map()) {
+            map.entries.insert(map.entries.end(), item->entries.begin(), item->entries.end());
+            continue;
+        }
+        Node nothing;
+        nothing.kind = Node::Kind::kNull;
+        nothing.span = item->span;
+        map.entries.push_back({item->text, item->span, std::make_shared<const Node>(nothing)});
+    }
+    measure(map);
+    return std::make_shared<const Node>(std::move(map));
+}
+
+NodePtr merge_entry(const Entry& base, const Entry& over) {
+    const bool metrics = over.key == "metrics";
+    // Elsewhere, too, a key without a value has a meaning: names of metrics and of parameters.
+    if (over.value->is_null() && !metrics) return nullptr;
+    if (metrics && base.value->is_list() != over.value->is_list())
+        return merge(as_set(base.value), as_set(over.value));
+    if (over.key != "metrics" && over.key != "parameters") return merge(base.value, over.value);
+    if (!base.value->is_map() || !over.value->is_map()) return over.value;
+    Node copy = *base.value;
+    put_entries(copy, *over.value, [](const Entry&, const Entry& added) { return added.value; });
+    return std::make_shared<const Node>(std::move(copy));
+}
+
+}  // namespace
 
 NodePtr merge(const NodePtr& base, const NodePtr& over) {
     if (!base->is_map() || !over->is_map()) return over;
     Node copy = *base;
-    put_entries(copy, *over, merge);
+    put_entries(copy, *over, merge_entry);
     return std::make_shared<const Node>(std::move(copy));
 }
 

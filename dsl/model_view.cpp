@@ -5,6 +5,8 @@
 #include <array>
 #include <cmath>
 
+#include "dsl/rewrite.h"
+
 namespace gmc::dsl {
 namespace {
 
@@ -84,6 +86,40 @@ const NamedExpression* ModelView::let(std::string_view name) const {
     return nullptr;
 }
 
+const Definition* ModelView::definition(std::string_view name) const {
+    for (const Definition& definition : spec_.definitions)
+        if (definition.name == name) return &definition;
+    return nullptr;
+}
+
+std::set<std::string> ModelView::networks_within(const std::string& name) const {
+    std::set<std::string> out{name};
+    const NetworkSpec* self = network(name);
+    if (self == nullptr) return out;
+    for_each_layer(*self, [&](const LayerSpec& layer) {
+        for (const auto& [key, value] : layer.expressions) {
+            const std::set<std::string> inner = networks_in(*value);
+            out.insert(inner.begin(), inner.end());
+        }
+    });
+    return out;
+}
+
+const Expression& ModelView::inlined(const Definition& definition, const Expression& call) const {
+    ExpressionPtr& made = inlined_[&call];
+    if (made) return *made;
+    Replacements arguments;
+    const size_t count = std::min(definition.parameters.size(), call.arguments.size());
+    for (size_t i = 0; i < count; ++i) {
+        const ExpressionPtr& argument = call.arguments[i];
+        arguments.names[definition.parameters[i]] = argument;
+        if (argument->kind == Kind::kName)
+            arguments.callees[definition.parameters[i]] = argument->text;
+    }
+    made = replace(definition.body, arguments, {});
+    return *made;
+}
+
 const Expression& ModelView::resolved(const Expression& e) const {
     // Entries may form a cycle, which let_chains.cpp reports; until then this must end. A chain
     // that is longer than this is simply not followed to its end.
@@ -93,8 +129,9 @@ const Expression& ModelView::resolved(const Expression& e) const {
         const NamedExpression* entry = at->kind == Kind::kName ? let(at->text) : nullptr;
         const bool wrapped = at->kind == Kind::kCall && at->arguments.size() == 1 &&
                              (at->text == "averaged" || at->text == "stop_gradient");
-        if (!entry && !wrapped) break;
-        at = entry ? entry->value.get() : at->arguments[0].get();
+        const Definition* own = at->kind == Kind::kCall ? definition(at->text) : nullptr;
+        if (!entry && !wrapped && !own) break;
+        at = entry ? entry->value.get() : own ? &inlined(*own, *at) : at->arguments[0].get();
     }
     return *at;
 }
@@ -138,6 +175,9 @@ void ModelView::walk(const Expression& e, const Visit& visit, Into into,
     if (e.kind == Kind::kName)
         if (const NamedExpression* entry = let(e.text); entry && seen.insert(e.text).second)
             walk(*entry->value, visit, into, seen);
+    if (e.kind == Kind::kCall)
+        if (const Definition* own = definition(e.text); own && seen.insert(e.text + "(").second)
+            walk(inlined(*own, e), visit, into, seen);
     for (size_t i = 0; i < e.arguments.size(); ++i) {
         const std::set<std::string> bound = names_bound(e, i);
         seen.insert(bound.begin(), bound.end());
@@ -156,6 +196,7 @@ void ModelView::walk_losses(const Visit& visit) const {
         walk(*entry.loss, visit);
         for (const NamedExpression& metric : entry.metrics) walk(*metric.value, visit);
     }
+    for (const StateSpec& state : spec_.objective.states) walk(*state.update, visit);
 }
 
 void ModelView::walk_functions(const Visit& visit) const {
@@ -167,7 +208,10 @@ void ModelView::walk_functions(const Visit& visit) const {
 std::set<std::string> ModelView::networks_in(const Expression& e, Into into) const {
     std::set<std::string> out, seen;
     const Visit add = [&](const Expression& part) {
-        if (part.kind == Kind::kCall && network(part.text)) out.insert(part.text);
+        const bool named = part.kind == Kind::kCall || part.kind == Kind::kName;
+        if (!named || !network(part.text)) return;
+        const std::set<std::string> all = networks_within(part.text);
+        out.insert(all.begin(), all.end());
     };
     walk(e, add, into, seen);
     return out;

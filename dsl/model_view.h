@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -45,8 +46,12 @@ class ModelView {
     /// Null when there is none of that name.
     const NetworkSpec* network(std::string_view name) const;
     const NamedExpression* let(std::string_view name) const;
+    const Definition* definition(std::string_view name) const;
+    /// The network itself and all that its layers apply.
+    std::set<std::string> networks_within(const std::string& name) const;
 
-    /// The expression that `e` stands for, through names of `let`, `averaged` and `stop_gradient`.
+    /// The expression that `e` stands for, through names of `let`, calls of definitions, `averaged`
+    /// and `stop_gradient`.
     const Expression& resolved(const Expression& e) const;
     /// The field that `e` refers to, also as `data.image` and through `let`; null for anything
     /// else.
@@ -54,11 +59,11 @@ class ModelView {
     /// The ending of the network that `e` is the result of; also of `q.mean` with `q: encoder(x)`.
     std::optional<Ending> ending_of(const Expression& e) const;
 
-    /// Visits `e` and all its parts, and once each entry of `let` that it uses. Names in `bound`
-    /// are parameters of a function, so not entries.
+    /// Visits `e` and all its parts, and once each entry of `let` and definition that it uses.
+    /// Names in `bound` are parameters of a function, so not entries.
     void walk(const Expression& e, const Visit& visit,
               const std::vector<std::string>& bound = {}) const;
-    /// The same for all losses and metrics, and for the author's functions.
+    /// The same for all losses, metrics and updates of states, and for the author's functions.
     void walk_losses(const Visit& visit) const;
     void walk_functions(const Visit& visit) const;
     /// The networks that `e` applies where gradients reach them, that is outside of
@@ -71,7 +76,10 @@ class ModelView {
     void walk(const Expression& e, const Visit& visit, Into into,
               std::set<std::string>& seen) const;
     std::set<std::string> networks_in(const Expression& e, Into into) const;
+    /// The body of a definition with the arguments of a call for its parameters.
+    const Expression& inlined(const Definition& definition, const Expression& call) const;
     const ModelSpec& spec_;
+    mutable std::map<const Expression*, ExpressionPtr> inlined_;  ///< by the call
 };
 
 /// Whether a network judges examples, by its role or its name.

@@ -30,19 +30,29 @@ void for_each_layer(NetworkSpec& network, Visit&& visit) {
 }
 
 /// Checks a call of a network: as many arguments as it has inputs, and named ones by the names of
-/// inputs.
+/// inputs. Beside them there may be `weights`.
 void check_network_call(const Expression& e, const NetworkSpec& network, Diagnostics& diagnostics) {
     if (network.broken) return;
+    if (network.is_parameter) {
+        diagnostics
+            .error(DiagnosticKind::kBadExpression, e.span,
+                   "`{}` is a parameter, a tensor, and cannot be called", network.name)
+            .note(network.span, "it is here");
+        return;
+    }
     const size_t inputs = network.inputs.size();
-    if (e.arguments.size() != inputs) {
+    const auto given =
+        e.arguments.size() - static_cast<size_t>(std::count(e.argument_names.begin(),
+                                                            e.argument_names.end(), kWeightsWord));
+    if (given != inputs) {
         diagnostics
             .error(DiagnosticKind::kBadExpression, e.span,
                    "the network `{}` takes {} input{}, not {}", network.name, inputs,
-                   inputs == 1 ? "" : "s", e.arguments.size())
+                   inputs == 1 ? "" : "s", given)
             .note(network.span, "the network is here");
         return;
     }
-    std::vector<std::string> known;
+    std::vector<std::string> known{std::string(kWeightsWord)};
     for (const NetworkInput& input : network.inputs) known.push_back(input.name);
     for (size_t i = 0; i < e.arguments.size(); ++i) {
         const std::string& name = e.argument_names[i];
@@ -51,6 +61,43 @@ void check_network_call(const Expression& e, const NetworkSpec& network, Diagnos
                        fmt::format("the network `{}` has no input `{}`", network.name, name), name,
                        known, diagnostics);
     }
+}
+
+/// Checks a call of a definition.
+void check_definition_call(const Expression& e, const Definition& definition,
+                           Diagnostics& diagnostics) {
+    const size_t wanted = definition.parameters.size();
+    const bool named = std::any_of(e.argument_names.begin(), e.argument_names.end(),
+                                   [](const std::string& name) { return !name.empty(); });
+    if (e.arguments.size() == wanted && !named) return;
+    diagnostics
+        .error(DiagnosticKind::kBadExpression, e.span, "`{}` takes {} argument{}{}, not {}", e.text,
+               wanted, wanted == 1 ? "" : "s", named ? " without names" : "", e.arguments.size())
+        .note(definition.span, "it is defined here");
+}
+
+/// Checks a call of a layer: its inputs, then the value of its main key, then others by name.
+void check_layer_call(const Expression& e, const LayerRow& row, Diagnostics& diagnostics) {
+    std::vector<std::string> keys;
+    for (const KeyRow& key : row.keys)
+        if (std::string_view(key.key) != "name" && std::string_view(key.key) != "from")
+            keys.emplace_back(key.key);
+    int positional = 0;
+    for (size_t i = 0; i < e.arguments.size(); ++i) {
+        const std::string& name = e.argument_names[i];
+        positional += name.empty() ? 1 : 0;
+        if (name.empty() || std::count(keys.begin(), keys.end(), name)) continue;
+        report_unknown(DiagnosticKind::kBadExpression, e.arguments[i]->span,
+                       fmt::format("`{}` has no argument named `{}`", e.text, name), name, keys,
+                       diagnostics);
+    }
+    const bool main = *row.main_key && std::string_view(row.main_key) != "from";
+    if (positional >= row.fewest_inputs && positional <= row.most_inputs + (main ? 1 : 0)) return;
+    diagnostics
+        .error(DiagnosticKind::kBadExpression, e.span, "`{}` takes {} tensor{}{}, not {} arguments",
+               e.text, row.fewest_inputs, row.fewest_inputs == 1 ? "" : "s or more",
+               main ? fmt::format(" and `{}`", row.main_key) : "", positional)
+        .help(fmt::format("`{}`: {}", e.text, row.doc));
 }
 
 /// Checks the number and names of arguments against the function's row; the help quotes that row.
@@ -99,6 +146,7 @@ class NameChecker {
                                      [](const NetworkSpec& network) { return network.broken; });
         ObjectiveSpec& objective = model_.objective;
         for (const NamedExpression& let : objective.let) visit(*let.value, {});
+        for (const StateSpec& state : objective.states) visit(*state.update, {});
         for (const MinimizeSpec& entry : objective.minimize) {
             if (entry.loss) visit(*entry.loss, {});
             for (const NamedExpression& metric : entry.metrics) visit(*metric.value, {});
@@ -110,9 +158,10 @@ class NameChecker {
                 visit(*result.value, {function.parameters.begin(), function.parameters.end()});
         check_optimizer(model_.train.optimizer);
         for (NetworkSpec& network : model_.networks)
-            for_each_layer(network, [&](const LayerSpec& layer) {
-                for (const auto& [key, value] : layer.expressions) check_hyperparameter(*value);
-            });
+            for_each_layer(network, [&](const LayerSpec& layer) { check_layer(layer); });
+        for (const Definition& definition : model_.definitions)
+            visit(*definition.body, {definition.parameters.begin(), definition.parameters.end()});
+        check_no_recursion(model_, diagnostics_);
         check_let_chains(objective.let, diagnostics_);
     }
 
@@ -136,13 +185,19 @@ class NameChecker {
                 .note(at->second.second, fmt::format("`{}` is here", name));
         };
         for (const NetworkSpec& network : model_.networks)
-            take(network.name, network.span, "a network");
+            take(network.name, network.span, network.is_parameter ? "a parameter" : "a network");
         for (const DataField& field : model_.data)
             take(field.name, field.span, "a field of the data");
+        for (const Definition& definition : model_.definitions) {
+            take(definition.name, definition.span, "a definition");
+            definitions_[definition.name] = &definition;
+        }
         for (const NamedExpression& let : model_.objective.let) {
             take(let.name, let.span, "an entry of `let`");
             lets_[let.name] = &let;
         }
+        for (const StateSpec& state : model_.objective.states)
+            take(state.name, state.span, "a state");
     }
 
     /// Checks the networks in `minimize`: here end up roles that were not bound, and typing errors.
@@ -181,9 +236,25 @@ class NameChecker {
             check_hyperparameter(*parameter.value);
     }
     void check_hyperparameter(const Expression& value) {
-        in_optimizer_ = true;
+        place_ = "where a hyperparameter is computed";
         visit(value, {});
-        in_optimizer_ = false;
+        place_ = nullptr;
+    }
+
+    /// An expression layer knows layers and inputs; other keys are like hyperparameters.
+    void check_layer(const LayerSpec& layer) {
+        for (const auto& [key, value] : layer.expressions) {
+            if (key != kExpressionLayer) {
+                check_hyperparameter(*value);
+                continue;
+            }
+            place_ = "inside of a network, unless a layer or input before this one is called so";
+            std::set<std::string> known(layer.arguments.begin(), layer.arguments.end());
+            for (const auto& [name, network] : networks_)
+                if (network->is_parameter) known.insert(name);
+            visit(*value, known);
+            place_ = nullptr;
+        }
     }
 
     /// Checks one expression. `parameters` are those of the function around it, which hide all
@@ -192,18 +263,22 @@ class NameChecker {
         // What does not go with a recipe was said at the networks.
         if (broken_recipe_ && e.span.file == model_.objective.recipe.file) return;
         if (e.kind == Kind::kName) visit_name(e, parameters);
-        if (e.kind == Kind::kCall) visit_call(e);
+        if (e.kind == Kind::kCall && !parameters.count(e.text)) visit_call(e);
         if (e.kind == Kind::kLoop) return visit_loop(e, parameters);
         for (size_t i = 0; i < e.arguments.size(); ++i)
             if (!is_word(e, i)) visit(*e.arguments[i], parameters);
         if (e.kind == Kind::kMember) visit_member(e, parameters);
     }
 
-    /// `axis=batch`: a word, no value.
-    static bool is_word(const Expression& e, size_t argument) {
+    /// `axis=batch`, `padding=same`: a word, no value.
+    bool is_word(const Expression& e, size_t argument) const {
         const Expression& value = *e.arguments[argument];
-        return e.kind == Kind::kCall && e.argument_names[argument] == "axis" &&
-               value.kind == Kind::kName && (value.text == "batch" || value.text == "example");
+        if (e.kind != Kind::kCall || value.kind != Kind::kName) return false;
+        const std::string& name = e.argument_names[argument];
+        if (name == "axis" && (value.text == "batch" || value.text == "example")) return true;
+        const LayerRow* row = networks_.count(e.text) ? nullptr : find_layer_function(e.text);
+        const KeyRow* key = row == nullptr || name.empty() ? nullptr : find_key(row->keys, name);
+        return key != nullptr && key->type == KeyType::kWord;
     }
 
     /// The names of a loop hide nothing: whoever reads `x` has to know which one it is. Its own
@@ -239,11 +314,12 @@ class NameChecker {
     /// as in `normal(net)`.
     void visit_name(const Expression& e, const std::set<std::string>& parameters) {
         if (parameters.count(e.text) || is_constant(e.text)) return;
-        if (in_optimizer_) {
+        if (place_ != nullptr) {
+            std::vector<std::string> known(parameters.begin(), parameters.end());
+            for (std::string& name : constant_names()) known.push_back(std::move(name));
             diagnostics_
-                .error(DiagnosticKind::kUnknownName, e.span,
-                       "`{}` is not known where a hyperparameter is computed", e.text)
-                .help("known are " + quoted_list(constant_names()));
+                .error(DiagnosticKind::kUnknownName, e.span, "`{}` is not known {}", e.text, place_)
+                .help("known are " + quoted_list(known));
             return;
         }
         if (meanings_.count(e.text)) return;
@@ -266,8 +342,16 @@ class NameChecker {
         const auto network = networks_.find(e.text);
         if (network != networks_.end()) {
             check_network_call(e, *network->second, diagnostics_);
+        } else if (const auto own = definitions_.find(e.text); own != definitions_.end()) {
+            check_definition_call(e, *own->second, diagnostics_);
         } else if (const FunctionRow* row = find_function(e.text)) {
             check_function_call(e, *row, diagnostics_);
+        } else if (const LayerRow* called = find_layer_function(e.text)) {
+            check_layer_call(e, *called, diagnostics_);
+        } else if (find_layer(e.text) != nullptr) {
+            diagnostics_.error(DiagnosticKind::kBadExpression, e.span,
+                               "`{}` is a layer with weights, which belongs into a network",
+                               e.text);
         } else if (const auto meaning = meanings_.find(e.text); meaning != meanings_.end()) {
             diagnostics_
                 .error(DiagnosticKind::kUnknownName, e.span, "`{}` is {} and cannot be called",
@@ -276,7 +360,10 @@ class NameChecker {
         } else {
             std::vector<std::string> known;
             for (const FunctionRow& function : function_table()) known.emplace_back(function.name);
+            for (const LayerRow& layer : layer_table())
+                if (find_layer_function(layer.kind)) known.emplace_back(layer.kind);
             for (const auto& [name, unused] : networks_) known.push_back(name);
+            for (const auto& [name, unused] : definitions_) known.push_back(name);
             report_unknown(DiagnosticKind::kUnknownName, e.span,
                            fmt::format("there is no function or network `{}`", e.text), e.text,
                            known, diagnostics_);
@@ -333,10 +420,12 @@ class NameChecker {
     ModelSpec& model_;
     Diagnostics& diagnostics_;
     std::map<std::string, const NetworkSpec*> networks_;
+    std::map<std::string, const Definition*> definitions_;
     std::map<std::string, const NamedExpression*> lets_;
     /// Name -> what it is ("a network", "an entry of `let`", ...) and its place.
     std::map<std::string, std::pair<std::string, Span>> meanings_;
-    bool in_optimizer_ = false;
+    /// Where names of the objective are not known, as a message says it; null in the objective.
+    const char* place_ = nullptr;
     bool broken_recipe_ = false;
 };
 
@@ -351,6 +440,8 @@ Replacements variables_as_numbers(const ModelSpec& model, const Bindings& variab
     for (const NetworkSpec& network : model.networks) out.names.erase(network.name);
     for (const DataField& field : model.data) out.names.erase(field.name);
     for (const NamedExpression& let : model.objective.let) out.names.erase(let.name);
+    for (const StateSpec& state : model.objective.states) out.names.erase(state.name);
+    for (const Definition& definition : model.definitions) out.names.erase(definition.name);
     return out;
 }
 
@@ -363,6 +454,7 @@ void check_names(ModelSpec& model, const Bindings& variables, Diagnostics& diagn
     const Replacements replacements = variables_as_numbers(model, variables);
     // `replace` works on an ObjectivePart, so the objective is moved into one and back.
     ObjectivePart part{std::move(model.objective.let),
+                       std::move(model.objective.states),
                        std::move(model.objective.minimize),
                        {},
                        std::move(model.objective.functions),
@@ -370,14 +462,19 @@ void check_names(ModelSpec& model, const Bindings& variables, Diagnostics& diagn
                        {}};
     replace(part, replacements);
     model.objective.let = std::move(part.let);
+    model.objective.states = std::move(part.states);
     model.objective.minimize = std::move(part.minimize);
     model.objective.functions = std::move(part.functions);
     for (NamedExpression& parameter : model.train.optimizer.parameters)
         parameter.value = replace(parameter.value, replacements, {});
     for (NetworkSpec& network : model.networks)
         for_each_layer(network, [&](LayerSpec& layer) {
-            for (auto& [key, value] : layer.expressions) value = replace(value, replacements, {});
+            const std::set<std::string> own(layer.arguments.begin(), layer.arguments.end());
+            for (auto& [key, value] : layer.expressions) value = replace(value, replacements, own);
         });
+    for (Definition& definition : model.definitions)
+        definition.body = replace(definition.body, replacements,
+                                  {definition.parameters.begin(), definition.parameters.end()});
     NameChecker(model, diagnostics).check();
 }
 

@@ -17,9 +17,16 @@ std::vector<NamedExpression> read_named(const Entry& entry, bool names_alone,
     std::vector<NamedExpression> out;
     const std::string what = fmt::format("`{}`", entry.key);
     if (entry.value->is_list() && names_alone) {
-        for (const PlacedName& name : read_names(*entry.value, what, diagnostics))
-            if (check_name(name.name, "a metric", name.span, diagnostics))
-                out.push_back({name.name, name_expression(name.name, name.span), name.span});
+        for (const NodePtr& item : entry.value->items) {
+            if (item->is_map()) {  // `[kl, {slope: mean(slope)}]`
+                const auto more = read_named({entry.key, item->span, item}, true, diagnostics);
+                out.insert(out.end(), more.begin(), more.end());
+                continue;
+            }
+            for (const PlacedName& name : read_names(*item, what, diagnostics))
+                if (check_name(name.name, "a metric", name.span, diagnostics))
+                    out.push_back({name.name, name_expression(name.name, name.span), name.span});
+        }
         return out;
     }
     if (!expect_map(*entry.value, what, entry.key_span, diagnostics)) return out;
@@ -91,47 +98,16 @@ std::vector<MinimizeSpec> read_minimize(const Entry& entry, Diagnostics& diagnos
     return out;
 }
 
-/// Reads the key `sample(z)` of a function, its name and its parameters. The tokens are those of
-/// expressions.
-bool read_signature(const Entry& entry, FunctionSpec& out, Diagnostics& diagnostics) {
-    Node scalar;
-    scalar.kind = Node::Kind::kScalar;
-    scalar.text = entry.key;
-    scalar.span = entry.key_span;
-    Result<ExpressionPtr> parsed = parse_expression(scalar, diagnostics);
-    if (!parsed) return false;
-    const Expression& call = **parsed;
-    bool ok = call.kind == Expression::Kind::kCall;
-    if (ok)
-        for (size_t i = 0; i < call.arguments.size(); ++i)
-            ok &= call.arguments[i]->kind == Expression::Kind::kName &&
-                  call.argument_names[i].empty();
-    if (!ok) {
-        diagnostics
-            .error(DiagnosticKind::kBadValue, entry.key_span,
-                   "a function is written `name(parameters)`, not `{}`", entry.key)
-            .help("for example `sample(z): generator(z)`");
-        return false;
-    }
-    out.name = call.text;
-    out.span = entry.key_span;
-    for (const ExpressionPtr& parameter : call.arguments) {
-        if (std::count(out.parameters.begin(), out.parameters.end(), parameter->text))
-            diagnostics.error(DiagnosticKind::kDuplicateKey, parameter->span,
-                              "`{}` has two parameters `{}`", out.name, parameter->text);
-        out.parameters.push_back(parameter->text);
-        out.parameter_spans.push_back(parameter->span);
-    }
-    return true;
-}
-
 /// Reads `functions`: the key is a signature, the value an expression or a map of named ones.
 std::vector<FunctionSpec> read_functions(const Entry& entry, Diagnostics& diagnostics) {
     std::vector<FunctionSpec> out;
     if (!expect_map(*entry.value, "`functions`", entry.key_span, diagnostics)) return out;
     for (const Entry& one : entry.value->entries) {
         FunctionSpec function;
-        if (!read_signature(one, function, diagnostics)) continue;
+        if (!read_signature(one, function.name, function.parameters, function.parameter_spans,
+                            diagnostics))
+            continue;
+        function.span = one.key_span;
         if (one.value->is_null()) {
             diagnostics.error(DiagnosticKind::kWrongType, one.key_span, "`{}` has no value",
                               one.key);
@@ -212,6 +188,39 @@ void check_no_repeats(const std::vector<MinimizeSpec>& minimize, Diagnostics& di
 
 }  // namespace
 
+// The tokens of a signature are those of expressions.
+bool read_signature(const Entry& entry, std::string& name, std::vector<std::string>& parameters,
+                    std::vector<Span>& spans, Diagnostics& diagnostics) {
+    Node scalar;
+    scalar.kind = Node::Kind::kScalar;
+    scalar.text = entry.key;
+    scalar.span = entry.key_span;
+    Result<ExpressionPtr> parsed = parse_expression(scalar, diagnostics);
+    if (!parsed) return false;
+    const Expression& call = **parsed;
+    bool ok = call.kind == Expression::Kind::kCall;
+    if (ok)
+        for (size_t i = 0; i < call.arguments.size(); ++i)
+            ok &= call.arguments[i]->kind == Expression::Kind::kName &&
+                  call.argument_names[i].empty();
+    if (!ok) {
+        diagnostics
+            .error(DiagnosticKind::kBadValue, entry.key_span,
+                   "a function is written `name(parameters)`, not `{}`", entry.key)
+            .help("for example `sample(z): generator(z)`");
+        return false;
+    }
+    name = call.text;
+    for (const ExpressionPtr& parameter : call.arguments) {
+        if (std::count(parameters.begin(), parameters.end(), parameter->text))
+            diagnostics.error(DiagnosticKind::kDuplicateKey, parameter->span,
+                              "`{}` has two parameters `{}`", name, parameter->text);
+        parameters.push_back(parameter->text);
+        spans.push_back(parameter->span);
+    }
+    return true;
+}
+
 /// Both a model's `objective` and a recipe's file go through this, so they have the same keys with
 /// the same meaning. Which keys are allowed is checked by the callers, since a recipe has more.
 ObjectivePart read_objective_part(const Node& map, Diagnostics& diagnostics) {
@@ -219,6 +228,7 @@ ObjectivePart read_objective_part(const Node& map, Diagnostics& diagnostics) {
     for (const Entry& entry : map.entries) {
         if (entry.value->is_null()) continue;  // reported with the keys
         if (entry.key == "let") out.let = read_named(entry, false, diagnostics);
+        if (entry.key == "state") out.states = read_states(entry, diagnostics);
         if (entry.key == "minimize") out.minimize = read_minimize(entry, diagnostics);
         if (entry.key == "metrics") out.metrics = read_named(entry, true, diagnostics);
         if (entry.key == "functions") out.functions = read_functions(entry, diagnostics);
@@ -232,9 +242,9 @@ ObjectivePart read_objective_part(const Node& map, Diagnostics& diagnostics) {
 
 /// 1. With `recipe`, the recipe's part is read and its roles and parameters are replaced; without
 ///    it, the part begins empty, and `minimize` is required.
-/// 2. The model's own keys are laid over it: `let` and `functions` name by name, `minimize` as a
-///    whole, since half of a recipe's entries with half of the author's would train something
-///    neither meant; metrics are added.
+/// 2. The model's own keys are laid over it: `let`, `state` and `functions` name by name,
+///    `minimize` as a whole, since half of a recipe's entries with half of the author's would train
+///    something neither meant; metrics are added.
 /// 3. Metrics are given to the entries of `minimize` that compute them, and entries without a name
 ///    get one.
 ObjectiveSpec read_objective(const Entry& objective, const std::vector<NetworkSpec>& networks,
@@ -262,6 +272,7 @@ ObjectiveSpec read_objective(const Entry& objective, const std::vector<NetworkSp
     }
     ObjectivePart own = read_objective_part(map, diagnostics);
     override_by_name(part.let, std::move(own.let));
+    override_by_name(part.states, std::move(own.states));
     override_by_name(part.functions, std::move(own.functions));
     if (map.find("minimize")) part.minimize = std::move(own.minimize);
     if (!own.schedule.empty()) part.schedule = own.schedule;
@@ -269,6 +280,7 @@ ObjectiveSpec read_objective(const Entry& objective, const std::vector<NetworkSp
     spread_metrics(std::move(own.metrics), part.minimize);
     name_entries(part.minimize, diagnostics);
     out.let = std::move(part.let);
+    out.states = std::move(part.states);
     out.minimize = std::move(part.minimize);
     out.functions = std::move(part.functions);
     out.simultaneous = part.schedule == "simultaneous";

@@ -40,10 +40,16 @@ ModelSpec read_sections(const Node& root, const Bindings& variables,
     if (const Entry* named = section("variables"))
         expect_map(*named->value, "`variables`", named->key_span, diagnostics);
     if (const Entry* data = section("data")) read_data(*data, model, diagnostics);
+    if (const Entry* define = section("define"))
+        model.definitions = read_definitions(*define, diagnostics);
     Blocks blocks = read_blocks(root, diagnostics);
+    const Callables callables = find_callables(root);
     if (const Entry* networks = section("networks"))
-        model.networks = read_networks(*networks, blocks, model.data, diagnostics);
-    check_unused_blocks(blocks, diagnostics);
+        model.networks = read_networks(*networks, blocks, callables, model.data, diagnostics);
+    check_unused_blocks(blocks, callables, diagnostics);
+    if (const Entry* parameters = section("parameters"))
+        for (NetworkSpec& parameter : read_parameters(*parameters, diagnostics))
+            model.networks.push_back(std::move(parameter));
     if (const Entry* objective = section("objective"))
         model.objective =
             read_objective(*objective, model.networks, options.recipe_directories, diagnostics);

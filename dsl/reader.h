@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "dsl/expand.h"
-#include "dsl/layers.h"
+#include "dsl/networks/layers.h"
 #include "dsl/spec.h"
 #include "dsl/values.h"
 
@@ -17,8 +17,14 @@ namespace gmc::dsl {
 
 /// networks.cpp: reads `networks:`.
 std::vector<NetworkSpec> read_networks(const Entry& networks, Blocks& blocks,
+                                       const Callables& callables,
                                        const std::vector<DataField>& data,
                                        Diagnostics& diagnostics);
+
+/// tensors.cpp: reads `parameters:` of a model, each as a network of one layer, and `state:` of an
+/// objective.
+std::vector<NetworkSpec> read_parameters(const Entry& parameters, Diagnostics& diagnostics);
+std::vector<StateSpec> read_states(const Entry& states, Diagnostics& diagnostics);
 
 /// weights.cpp: reads `weights:` of a network.
 WeightsSpec read_weights(const Entry& weights, const std::string& what, Diagnostics& diagnostics);
@@ -46,6 +52,7 @@ std::optional<OptimizerSpec> read_optimizer(const Node& node, Span where, Diagno
 /// What one text says about an objective; the text is a model, a recipe or a recipe's `choose`.
 struct ObjectivePart {
     std::vector<NamedExpression> let;
+    std::vector<StateSpec> states;
     std::vector<MinimizeSpec> minimize;
     std::vector<NamedExpression> metrics;
     std::vector<FunctionSpec> functions;
@@ -53,13 +60,22 @@ struct ObjectivePart {
     RecipeUse recipe;      ///< the recipe it is read from, if it is one
 };
 
-/// objective.cpp: reads the keys let, minimize, metrics, functions and schedule of a map and
+/// objective.cpp: reads the keys let, state, minimize, metrics, functions and schedule of a map and
 /// ignores all others.
 ObjectivePart read_objective_part(const Node& map, Diagnostics& diagnostics);
 /// objective.cpp: reads `objective:`.
 ObjectiveSpec read_objective(const Entry& objective, const std::vector<NetworkSpec>& networks,
                              const std::vector<std::string>& recipe_directories,
                              Diagnostics& diagnostics);
+
+/// definitions.cpp: reads `define:`, functions of the author's own.
+std::vector<Definition> read_definitions(const Entry& define, Diagnostics& diagnostics);
+/// definitions.cpp: reports definitions and networks that contain themselves.
+void check_no_recursion(const ModelSpec& model, Diagnostics& diagnostics);
+
+/// objective.cpp: reads a signature such as `sample(z)`, the key of a function.
+bool read_signature(const Entry& entry, std::string& name, std::vector<std::string>& parameters,
+                    std::vector<Span>& spans, Diagnostics& diagnostics);
 
 /// recipe.cpp: finds the recipe that `objective` names and replaces its roles and parameters. Also
 /// checks the keys of `objective`, since those depend on the recipe.

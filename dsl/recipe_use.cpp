@@ -78,7 +78,7 @@ class RecipeUseChecker {
 
     bool known(const std::string& name) const {
         return is_constant(name) || find_function(name) || view_.network(name) || view_.let(name) ||
-               name == "data" ||
+               view_.definition(name) || name == "data" ||
                std::any_of(model_.data.begin(), model_.data.end(),
                            [&](const DataField& f) { return f.name == name; });
     }

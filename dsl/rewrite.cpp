@@ -47,6 +47,7 @@ void replace(ObjectivePart& part, const Replacements& replacements) {
         for (NamedExpression& one : list) one.value = replace(one.value, replacements, shadowed);
     };
     all(part.let, {});
+    for (StateSpec& state : part.states) state.update = replace(state.update, replacements, {});
     all(part.metrics, {});
     for (MinimizeSpec& entry : part.minimize) {
         if (entry.loss) entry.loss = replace(entry.loss, replacements, {});

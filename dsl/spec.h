@@ -27,8 +27,12 @@ struct LayerSpec {
     std::string kind;
     /// The key `name`, or ""; then dsl/lower makes a name such as `dense` or `dense_1`.
     std::string name;
-    /// Names of layers or inputs; empty: the layer before this one.
+    /// What a use of a function, definition or network as a layer calls; it names the layer.
+    std::string callee;
+    /// Names of layers or inputs; empty: the layer before this one, as is "" in the list.
     std::vector<std::string> from;
+    /// Of an expression layer: what its expression calls the inputs of `from`, one by one.
+    std::vector<std::string> arguments;
     std::map<std::string, LayerValue> values;
     /// Keys whose value changes in training, as an expression of `step` and `epoch`. Such a key
     /// with a plain number is in `values` instead.
@@ -102,8 +106,22 @@ struct NetworkSpec {
     std::vector<NetworkOutput> outputs;
     std::optional<WeightsSpec> weights;
     bool is_frozen() const { return weights && weights->frozen; }
+    /// An entry of `parameters`: it has no inputs and one layer, `parameter`. Its name stands for
+    /// the tensor.
+    bool is_parameter = false;
     /// Errors were reported inside, so what it takes and gives is not known.
     bool broken = false;
+    Span span;
+};
+
+/// An entry of `state`: a tensor that each step replaces by the value of an expression.
+struct StateSpec {
+    std::string name;
+    /// Its shape and first values, as of the layer `parameter`; or the number `start`.
+    LayerSpec tensor;
+    /// There is one for each place in the batch.
+    bool per_example = false;
+    ExpressionPtr update;
     Span span;
 };
 
@@ -195,6 +213,14 @@ struct FunctionSpec {
     Span span;
 };
 
+/// A function of the author's own: `gumbel(x): -log(-log(uniform(x)))`.
+struct Definition {
+    std::string name;
+    std::vector<std::string> parameters;
+    ExpressionPtr body;
+    Span span;
+};
+
 /// The recipe that an objective names; all empty when the objective is written out.
 struct RecipeUse {
     std::string name;
@@ -211,6 +237,7 @@ struct ObjectiveSpec {
     /// Without a name when the objective is written out.
     RecipeUse recipe;
     std::vector<NamedExpression> let;
+    std::vector<StateSpec> states;
     std::vector<MinimizeSpec> minimize;
     bool simultaneous = false;
     std::vector<FunctionSpec> functions;
@@ -254,6 +281,7 @@ struct ModelSpec {
     std::vector<DataField> data;
     /// The same fields as `data`; empty when the model names no test set.
     std::vector<DataField> test;
+    std::vector<Definition> definitions;
     std::vector<NetworkSpec> networks;
     ObjectiveSpec objective;
     TrainSpec train;

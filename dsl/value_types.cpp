@@ -23,16 +23,16 @@ std::string without(std::string text, char c) {
     return text;
 }
 
-/// `8*8`: numbers of layers are written out.
-std::string arithmetic_hint(const std::string& text, size_t sign) {
-    const double a = *parse_number(text.substr(0, sign));
-    const std::optional<double> b = parse_number(text.substr(sign + 1));
-    if (!b) return "nothing is computed here: write the number itself";
-    const double value = text[sign] == '*'   ? a * *b
-                         : text[sign] == '/' ? a / *b
-                         : text[sign] == '+' ? a + *b
-                                             : a - *b;
-    return fmt::format("nothing is computed here: write {}", value);
+/// The value of arithmetic such as `32 * 2`, which variables make: `"${width} * 2"`. Nothing for a
+/// plain number and for what is no arithmetic of numbers.
+std::optional<double> computed_number(const Node& node) {
+    if (!node.is_scalar() || node.text.find_first_of("*/+-%^(", 1) == std::string::npos)
+        return std::nullopt;
+    Diagnostics unheard;  // what cannot be parsed is no number, which the reader says
+    const uint32_t file = unheard.sources().add("", node.text);
+    const Result<ExpressionPtr> parsed =
+        parse_expression(node.text, {file, 1, 1, static_cast<uint32_t>(node.text.size())}, unheard);
+    return parsed.ok() ? constant_value(**parsed) : std::nullopt;
 }
 
 /// What is wrong with a text that was meant as a number: "write 0.5"; "" for all else.
@@ -57,9 +57,6 @@ std::string number_hint(const std::string& text) {
             return fmt::format("digits are written without `,`: {}", without(text, ','));
     }
     if (text.starts_with("\xe2\x88\x92")) return "the minus is the character `-`";
-    const size_t sign = text.find_first_of("*/+-", 1);
-    if (sign != std::string::npos && is_number(text.substr(0, sign)))
-        return arithmetic_hint(text, sign);
     const size_t end = text.find_first_not_of("0123456789.");
     if (end != 0 && end != std::string::npos && is_number(text.substr(0, end)))
         return fmt::format("a number stands alone: {}", text.substr(0, end));
@@ -131,7 +128,18 @@ bool check_range(double value, const Node& node, const KeyRow& row, Diagnostics&
 /// have meant something else.
 std::optional<int64_t> read_integer(const Node& node, const KeyRow& row, Diagnostics& diagnostics) {
     const bool plain = node.is_scalar() && !node.quoted;
-    const std::optional<int64_t> value = plain ? parse_integer(node.text) : std::nullopt;
+    std::optional<int64_t> value = plain ? parse_integer(node.text) : std::nullopt;
+    if (const std::optional<double> computed = value ? std::nullopt : computed_number(node)) {
+        constexpr double kMost = 1e15;
+        if (*computed != std::floor(*computed) || std::abs(*computed) > kMost) {
+            note_origin(diagnostics.error(DiagnosticKind::kBadValue, node.span,
+                                          "`{}` is {}, that is {}, but has to be an integer",
+                                          row.key, node.text, *computed),
+                        node);
+            return std::nullopt;
+        }
+        value = static_cast<int64_t>(*computed);
+    }
     if (value) {
         if (!check_range(static_cast<double>(*value), node, row, diagnostics)) return std::nullopt;
         return value;
@@ -149,8 +157,9 @@ std::optional<int64_t> read_integer(const Node& node, const KeyRow& row, Diagnos
 
 /// Reads a plain decimal number in range; an exponent needs no point, as in 1e-4.
 std::optional<double> read_number(const Node& node, const KeyRow& row, Diagnostics& diagnostics) {
-    const std::optional<double> value =
+    std::optional<double> value =
         node.is_scalar() && !node.quoted ? parse_number(node.text) : std::nullopt;
+    if (!value) value = computed_number(node);
     if (!value) {
         wrong_type(node, row, diagnostics);
         return std::nullopt;

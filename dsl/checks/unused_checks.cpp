@@ -16,7 +16,12 @@ class UnusedChecks {
         : view_(view), diagnostics_(diagnostics) {}
 
     void run() {
-        const auto use = [&](const Expression& e) { used_.insert(e.text); };
+        const auto use = [&](const Expression& e) {
+            // A network that is used uses those in its layers.
+            const bool network = view_.network(e.text) != nullptr;
+            const auto all = network ? view_.networks_within(e.text) : std::set{e.text};
+            used_.insert(all.begin(), all.end());
+        };
         view_.walk_losses(use);
         view_.walk_functions(use);
         // A parameter of a function has the shape of the entry or input with its name, so it uses

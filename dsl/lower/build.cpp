@@ -14,6 +14,7 @@
 #include "dsl/lower/optimizers/optimizer.h"
 #include "dsl/lower/set_figures.h"
 #include "dsl/lower/summary.h"
+#include "dsl/lower/tensors.h"
 
 namespace gmc::lower {
 namespace {
@@ -84,6 +85,7 @@ class ModuleBuilder {
                        "`validate: test` needs test data, and `data` names none")
                 .help("give `test:` there, or a share of the training data: `validate: 0.1`");
         for (const dsl::FunctionSpec& function : spec_.objective.functions) user_function(function);
+        check_unused_lets();
         if (diagnostics_.count() > errors_before) return Failure{};
         check_model(spec_, facts(summaries), diagnostics_);
         write_contract(spec_, m_.label_classes, module_);
@@ -136,15 +138,20 @@ class ModuleBuilder {
         FunctionScope f(m_, name, true);
         Evaluator e(f);
         std::vector<Prepared> prepared;
+        std::optional<NewStates> states = NewStates{};
         for (const dsl::MinimizeSpec& entry : entries) {
             prepared.emplace_back();
             if (!prepare(e, entry, entries, prepared.back())) return;
+            // Beside the last losses, so that what both compute is computed once.
+            if (entry.name == spec_.objective.minimize.back().name) states = new_states(e);
+            if (!states) return;
             if (spec_.objective.simultaneous) continue;
             if (!update(e, entry, prepared.back())) return;
             e.networks_changed(entry.networks);
         }
         for (size_t i = 0; spec_.objective.simultaneous && i < entries.size(); ++i)
             if (!update(e, entries[i], prepared[i])) return;
+        for (const auto& [state, value] : *states) f.set_state(state, value);
         module_.functions.push_back(f.finish());
     }
 
@@ -300,6 +307,23 @@ class ModuleBuilder {
             .error(DiagnosticKind::kUnknownName, metric.span, "no loss or metric is called `{}`",
                    metric.name)
             .help(fmt::format("there are {}", fmt::join(names, ", ")));
+    }
+
+    /// What nothing uses is evaluated too, for its errors, into a function that is thrown away. A
+    /// recipe has entries for other models than this one.
+    void check_unused_lets() {
+        const int64_t stream = m_.next_stream;
+        const size_t files = module_.files.size();
+        const auto classes = m_.label_classes;
+        FunctionScope scratch(m_, "unused", false);
+        Evaluator e(scratch);
+        const dsl::RecipeUse& recipe = spec_.objective.recipe;
+        for (const dsl::NamedExpression& entry : spec_.objective.let)
+            if (recipe.file == 0 || entry.value->span.file != recipe.file)
+                e.evaluate(*name_expression(entry.name, entry.span));
+        m_.next_stream = stream;
+        m_.label_classes = classes;
+        module_.files.resize(files);
     }
 
     /// A function of `functions`, built outside of training: no dropout, running statistics in

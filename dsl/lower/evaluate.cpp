@@ -7,12 +7,14 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <utility>
 
 #include "compiler/support/check.h"
 #include "compiler/support/edit_distance.h"
 #include "dsl/lower/broadcasting.h"
 #include "dsl/lower/calls/call_functions.h"
 #include "dsl/lower/shape_errors.h"
+#include "dsl/lower/tensors.h"
 
 namespace gmc::lower {
 
@@ -24,19 +26,6 @@ using ir::ValueId;
 namespace {
 
 int64_t example_elements(const Shape& shape) { return elements_of(example_of(shape)); }
-
-/// A constant; no op is made for it until someone needs a tensor.
-Evaluated number_value(double value) {
-    Evaluated e;
-    e.number = value;
-    return e;
-}
-
-Evaluated failed() {
-    Evaluated e;
-    e.failed = true;
-    return e;
-}
 
 }  // namespace
 
@@ -73,8 +62,8 @@ Evaluated Evaluator::tensor_over(const Expression& expression, const Expression&
 Evaluated Evaluator::evaluate(const Expression& e) {
     if (!known_.empty() && e.kind != Expression::Kind::kNumber) {
         const std::string text = dsl::to_string(e);
-        for (const Known& known : known_)
-            if (known.text == text && known.averaged == f_.averaged) return known.value;
+        for (auto known = known_.rbegin(); known != known_.rend(); ++known)
+            if (known->text == text && known->averaged == f_.averaged) return known->value;
     }
     const ir::Location outside = f_.b.location();
     f_.b.set_location(f_.m.locate(e.span));
@@ -100,9 +89,14 @@ Evaluated Evaluator::evaluate(const Expression& e) {
 
 /// Everything that is no tensor at this point is a network with several outputs. In a recipe its
 /// author cannot name one of them, so the error stands at the network of the model.
-Evaluated Evaluator::tensor(const Expression& expression) {
-    Evaluated e = evaluate(expression);
+Evaluated Evaluator::as_tensor(Evaluated e, const Expression& expression) {
     if (e.failed || e.is_tensor()) return e;
+    if (e.weights)
+        return fail(DiagnosticKind::kWrongType, expression.span,
+                    fmt::format("`{}` is several tensors, the weights of a network, and no number "
+                                "here",
+                                dsl::to_string(expression)),
+                    "`sum`, `mean` and `norm` of them are numbers");
     if (e.parts) {
         std::string names;
         for (const auto& [known, value] : *e.parts)
@@ -111,6 +105,10 @@ Evaluated Evaluator::tensor(const Expression& expression) {
                     "a loop with several values is no number here",
                     fmt::format("name one of its values: {}", names));
     }
+    if (e.network != nullptr)
+        return fail(DiagnosticKind::kWrongType, expression.span,
+                    fmt::format("the network `{}` is no number here: it has to be called",
+                                e.network->name));
     std::string heads;
     for (const auto& [head, value] : e.outputs)
         heads += (heads.empty() ? "`." : ", `.") + head + "`";
@@ -197,10 +195,18 @@ std::vector<std::string> Evaluator::known_names() const {
     std::vector<std::string> names{"step", "epoch", "pi"};
     for (const auto& [known, value] : bound_) names.push_back(known);
     for (const auto& entry : f_.m.spec.objective.let) names.push_back(entry.name);
+    for (const auto& state : f_.m.spec.objective.states) names.push_back(state.name);
     for (const auto& field : f_.m.spec.data) names.push_back(field.name);
     for (const auto& network : f_.m.spec.networks) names.push_back(network.name);
     for (const auto& [known, function] : call_functions()) names.push_back(known);
     return names;
+}
+
+const dsl::NetworkSpec* Evaluator::network_named(const std::string& name) const {
+    if (frame_ != nullptr)
+        if (const auto argument = frame_->find(name); argument != frame_->end())
+            return argument->second.network;
+    return f_.m.view.network(name);
 }
 
 Evaluated Evaluator::from_outside(const Expression& e) {
@@ -210,6 +216,11 @@ Evaluated Evaluator::from_outside(const Expression& e) {
     outer_->f_.averaged = averaged_outside;
     if (value.value != kNone) value.value = f_.capture(value.value);
     for (auto& [head, output] : value.outputs) output = f_.capture(output);
+    if (value.weights) {
+        Weights weights = *value.weights;
+        for (auto& [state, weight] : weights) weight = f_.capture(weight);
+        value.weights = std::make_shared<const Weights>(std::move(weights));
+    }
     if (value.parts) {
         std::map<std::string, Evaluated> parts = *value.parts;
         for (auto& [part, one] : parts) one.value = f_.capture(one.value);
@@ -221,6 +232,9 @@ Evaluated Evaluator::from_outside(const Expression& e) {
 /// In this order, so that parameters of a function hide `let`, and `let` hides fields. Inputs of
 /// the function are made on first use: a function has those that its results need.
 Evaluated Evaluator::name(const Expression& e) {
+    if (frame_ != nullptr)
+        if (const auto argument = frame_->find(e.text); argument != frame_->end())
+            return argument->second;
     const auto bound = bound_.find(e.text);
     if (bound != bound_.end()) return bound->second;
     if (outer_ && e.text != "step" && e.text != "epoch") return from_outside(e);
@@ -241,8 +255,11 @@ Evaluated Evaluator::name(const Expression& e) {
         result.value = e.text == "step" ? f_.b.emit(ir::Step{}, {}) : f_.b.emit(ir::Epoch{}, {});
         return result;
     }
+    for (const dsl::StateSpec& state : f_.m.spec.objective.states)
+        if (state.name == e.text) return state_value(f_, state);
     for (const dsl::NetworkSpec& network : f_.m.spec.networks) {
         if (network.name != e.text) continue;
+        if (network.is_parameter) return parameter_value(f_, network);
         std::string inputs;
         for (const dsl::NetworkInput& input : network.inputs)
             inputs += (inputs.empty() ? "" : ", ") + input.name;
@@ -268,7 +285,9 @@ Evaluated Evaluator::let(const dsl::NamedExpression& entry) {
     if (!let_open_.insert(entry.name).second)
         return fail(DiagnosticKind::kCycle, entry.span,
                     fmt::format("`{}` is defined by itself", entry.name));
+    const auto* frame = std::exchange(frame_, nullptr);
     Evaluated value = evaluate(*entry.value);
+    frame_ = frame;
     let_open_.erase(entry.name);
     (f_.averaged && has_averages(value.networks) ? averaged_let_ : let_)[entry.name] = value;
     return value;
@@ -284,6 +303,7 @@ Evaluated Evaluator::member(const Expression& e) {
         field.span = e.span;
         return name(field);
     }
+    if (const auto weights = weights_named(e)) return *weights;
     const Evaluated whole = evaluate(owner);
     if (whole.failed) return whole;
     if (whole.parts) {
@@ -311,14 +331,76 @@ Evaluated Evaluator::member(const Expression& e) {
 }
 
 Evaluated Evaluator::call(const Expression& e) {
-    for (const dsl::NetworkSpec& network : f_.m.spec.networks)
-        if (network.name == e.text) return apply(network, e);
+    if (const dsl::NetworkSpec* network = network_named(e.text)) return apply(*network, e);
+    if (const dsl::Definition* own = f_.m.view.definition(e.text)) return define(*own, e);
     const auto function = call_functions().find(e.text);
-    if (function != call_functions().end()) return function->second(*this, e);
+    if (function != call_functions().end())
+        return is_for_weights(e) ? call_for_weights(e, function->second)
+                                 : function->second(*this, e);
+    if (dsl::find_layer_function(e.text) != nullptr) return call_layer(*this, e);
     const std::string near = nearest_name(e.text, known_names());
     return fail(DiagnosticKind::kUnknownName, e.span,
                 fmt::format("no function or network is called `{}`", e.text),
                 near.empty() ? "" : fmt::format("did you mean `{}`?", near));
+}
+
+// Arguments are evaluated once: a definition that uses one twice does not draw it twice.
+Evaluated Evaluator::define(const dsl::Definition& definition, const Expression& call) {
+    std::map<std::string, Evaluated> arguments;
+    for (size_t i = 0; i < definition.parameters.size(); ++i) {
+        const Expression& expression = *call.arguments[i];
+        Evaluated& argument = arguments[definition.parameters[i]];
+        if (expression.kind == Expression::Kind::kName)
+            argument.network = network_named(expression.text);
+        if (argument.network != nullptr && !argument.network->is_parameter) continue;
+        argument = evaluate(expression);
+        if (argument.failed) return argument;
+    }
+    const size_t errors = f_.m.diagnostics.count();
+    const auto* frame = std::exchange(frame_, &arguments);
+    // What is written alike inside and outside is not the same there.
+    std::vector<Known> known = std::exchange(known_, {});
+    Evaluated result = evaluate(*definition.body);
+    known_ = std::move(known);
+    frame_ = frame;
+    f_.m.diagnostics.note_since(errors, call.span,
+                                fmt::format("in `{}`, called here", definition.name));
+    return result;
+}
+
+/// Checks an argument of a network and adds it to `arguments`.
+bool Evaluator::take_argument(const dsl::NetworkSpec& network, const dsl::NetworkInput& input,
+                              const Expression& expression, const Evaluated& argument,
+                              std::vector<ValueId>& arguments) {
+    Shape wanted;
+    if (!input_shape(f_.m, input, wanted)) return false;
+    wanted = batched(f_.m.batch, wanted);
+    ValueId value = materialize(argument, wanted);
+    // One computed number, such as the index of a loop, goes where a constant goes.
+    if (!argument.number && !argument.batched && f_.b.shape(value).empty()) {
+        arguments.push_back(f_.b.splat(value, wanted));
+        return true;
+    }
+    // An input of one number per example takes both [N] and [N, 1].
+    if (argument.batched && example_elements(f_.b.shape(value)) == 1 &&
+        example_elements(wanted) == 1)
+        value = f_.b.reshape(value, wanted);
+    // What has no batch is the same for every example.
+    if (!argument.batched && !argument.number &&
+        common_shape(f_.b.shape(value), example_of(wanted)) == example_of(wanted))
+        value = spread(f_.b, value, false, wanted, true);
+    if (f_.b.shape(value) == wanted) {
+        arguments.push_back(value);
+        return true;
+    }
+    ShapeError error = misfit(f_.m, network, input, example_of(wanted), expression,
+                              argument.batched ? example_of(f_.b.shape(value)) : f_.b.shape(value));
+    error.where = expression.span;
+    error.text =
+        fmt::format("`{}` takes `{}` of shape {}, but this is {}", network.name, input.name,
+                    ir::to_string(example_of(wanted)), describe(*this, argument));
+    report(f_.m, error);
+    return false;
 }
 
 /// 1. Arguments are brought to the shapes of the inputs: constants are repeated, [N] and [N, 1] are
@@ -327,192 +409,52 @@ Evaluated Evaluator::call(const Expression& e) {
 ///    metric is one computation, with one draw of dropout.
 /// 3. Otherwise the layers are built.
 Evaluated Evaluator::apply(const dsl::NetworkSpec& network, const Expression& call) {
-    if (call.arguments.size() != network.inputs.size())
+    const Expression* others = named_argument(call, dsl::kWeightsWord);
+    const size_t given = call.arguments.size() - (others == nullptr ? 0 : 1);
+    if (network.is_parameter || given != network.inputs.size())
         return fail(DiagnosticKind::kShapeMismatch, call.span,
                     fmt::format("`{}` has {} inputs, but {} are given", network.name,
-                                network.inputs.size(), call.arguments.size()));
+                                network.inputs.size(), given));
     Evaluated result;
     result.batched = true;
-    result.networks.insert(network.name);
+    result.networks = f_.m.view.networks_within(network.name);
     std::vector<ValueId> arguments;
-    for (size_t i = 0; i < network.inputs.size(); ++i) {
-        Evaluated argument = tensor(*call.arguments[i]);
+    for (const dsl::ExpressionPtr& expression : call.arguments) {
+        if (expression.get() == others) continue;
+        const Evaluated argument = tensor(*expression);
         if (argument.failed) return argument;
-        Shape wanted;
-        if (!input_shape(f_.m, network.inputs[i], wanted)) return failed();
-        wanted = batched(f_.m.batch, wanted);
-        ValueId value = materialize(argument, wanted);
-        // One computed number, such as the index of a loop, goes where a constant goes.
-        if (!argument.number && !argument.batched && f_.b.shape(value).empty()) {
-            value = f_.b.splat(value, wanted);
-            argument.batched = true;
-        }
-        // An input of one number per example takes both [N] and [N, 1].
-        if (argument.batched && example_elements(f_.b.shape(value)) == 1 &&
-            example_elements(wanted) == 1)
-            value = f_.b.reshape(value, wanted);
-        // What has no batch is the same for every example.
-        if (!argument.batched && !argument.number &&
-            common_shape(f_.b.shape(value), example_of(wanted)) == example_of(wanted))
-            value = spread(f_.b, value, false, wanted, true);
-        if (f_.b.shape(value) != wanted) {
-            ShapeError error =
-                misfit(f_.m, network, network.inputs[i], example_of(wanted), *call.arguments[i],
-                       argument.batched ? example_of(f_.b.shape(value)) : f_.b.shape(value));
-            error.where = call.arguments[i]->span;
-            error.text = fmt::format("`{}` takes `{}` of shape {}, but this is {}", network.name,
-                                     network.inputs[i].name, ir::to_string(example_of(wanted)),
-                                     describe(*this, argument));
-            report(f_.m, error);
+        if (!take_argument(network, network.inputs[arguments.size()], *expression, argument,
+                           arguments))
             return failed();
-        }
-        arguments.push_back(value);
         result.networks.insert(argument.networks.begin(), argument.networks.end());
     }
-    const bool averaged = f_.averaged && f_.m.averaged_networks.count(network.name) != 0;
+    std::shared_ptr<const Weights> weights;
+    if (others != nullptr) {
+        const Evaluated value = weights_for(network, *others);
+        if (value.failed) return value;
+        weights = value.weights;
+        result.networks.insert(value.networks.begin(), value.networks.end());
+    }
+    const bool averaged =
+        !weights && f_.averaged && has_averages(f_.m.view.networks_within(network.name));
     for (const Application& known : applications_)
         if (known.network == network.name && known.arguments == arguments &&
-            known.averaged == averaged)
+            known.averaged == averaged &&
+            (known.weights == weights || (known.weights && weights && *known.weights == *weights)))
             return known.result;
     const auto states = f_.current_states();
-    if (!apply_network(f_, network, arguments, result.outputs, nullptr)) return failed();
-    // Running statistics belong to the trained network, so applying it with averaged weights must
-    // not move them.
-    if (averaged) f_.restore_states(states);
+    const bool averaged_outside = std::exchange(f_.averaged, averaged);
+    if (weights)
+        for (const auto& [state, value] : *weights) f_.set_state(state, value);
+    const bool fine = apply_network(f_, network, arguments, result.outputs, nullptr);
+    f_.averaged = averaged_outside;
+    // Running statistics belong to the trained network, so applying it with averaged or other
+    // weights must not move them.
+    if (averaged || weights) f_.restore_states(states);
+    if (!fine) return failed();
     if (network.outputs.empty()) result.value = result.outputs.at("");
-    applications_.push_back({network.name, arguments, averaged, result});
+    applications_.push_back({network.name, arguments, averaged, weights, result});
     return result;
-}
-
-Evaluated Evaluator::unary(const Expression& e) {
-    Evaluated x = e.text == "not" ? truth(*e.arguments[0]) : tensor(*e.arguments[0]);
-    if (x.failed || e.text == "+") return x;
-    if (e.text == "not" && x.number) return number_value(1 - *x.number);
-    if (x.number) return number_value(-*x.number);
-    x.value = e.text == "not" ? f_.b.sub(f_.b.constant(1, f_.b.shape(x.value)), x.value)
-                              : f_.b.neg(x.value);
-    return x;
-}
-
-Shape Evaluator::example_shape(const Evaluated& x) {
-    return x.batched ? example_of(f_.b.shape(x.value)) : f_.b.shape(x.value);
-}
-
-/// 1. A constant takes the shape of the other side.
-/// 2. Otherwise the common shape of both is found by the rule in broadcasting.h, and
-///    each side is repeated to it; the result has a batch if one of them has.
-/// 3. Without a common shape the error names both sides, and in a recipe the network that is at
-///    fault.
-bool Evaluator::match(const Expression& where, Evaluated& a, Evaluated& b, size_t first,
-                      size_t second) {
-    a.networks.insert(b.networks.begin(), b.networks.end());
-    b.networks = a.networks;
-    for (auto [number, other] : {std::pair{&a, &b}, std::pair{&b, &a}}) {
-        if (!number->number) continue;
-        number->value = f_.b.constant(*number->number, f_.b.shape(other->value));
-        number->number.reset();
-        number->batched = other->batched;
-        return true;
-    }
-    // Recipes have no outer products: where both sides repeat there, a network has a wrong shape.
-    const bool counterparts =
-        where.text == "bce_with_logits" ||
-        (where.span.known() && where.span.file == f_.m.spec.objective.recipe.file);
-    const bool any = a.batched || b.batched;
-    const auto common = a.batched && b.batched
-                            ? common_example_shape(example_shape(a), example_shape(b),
-                                                   counterparts ? Repeat::kOne : Repeat::kBoth)
-                            : common_shape(example_shape(a), example_shape(b));
-    if (common) {
-        const Shape to = any ? batched(f_.m.batch, *common) : *common;
-        for (Evaluated* x : {&a, &b}) {
-            x->value = spread(f_.b, x->value, x->batched, to, any);
-            x->batched = any;
-        }
-        return true;
-    }
-    const Expression &left = *where.arguments[first], &right = *where.arguments[second];
-    ShapeError error;
-    if (a.batched && b.batched)
-        error = clash(f_.m, left, example_shape(a), right, example_shape(b));
-    error.where = where.span;
-    error.text = fmt::format("`{}` is {}, but `{}` is {}", dsl::to_string(left), describe(*this, a),
-                             dsl::to_string(right), describe(*this, b));
-    report(f_.m, error);
-    return false;
-}
-
-/// Comparisons and `not`, `and`, `or` give 0 or 1 already; any other number is compared with 0.
-Evaluated Evaluator::truth(const Expression& expression) {
-    Evaluated x = tensor(expression);
-    if (x.failed) return x;
-    if (x.number) return number_value(*x.number != 0 ? 1 : 0);
-    static const std::set<std::string> kTruths = {
-        "<", ">", "<=", ">=", "==", "!=", "and", "or", "not"};
-    const bool already = (expression.kind == Expression::Kind::kBinary ||
-                          expression.kind == Expression::Kind::kUnary) &&
-                         kTruths.count(expression.text) != 0;
-    return already ? x : comparison("!=", x, f_.b.constant(0, f_.b.shape(x.value)));
-}
-
-/// Exponents 2 and 0.5, which nearly all are, become ops that are cheap and have simple
-/// derivatives.
-Evaluated Evaluator::power(const Expression& e, Evaluated a, const Evaluated& exponent) {
-    if (!exponent.number)
-        return fail(DiagnosticKind::kBadExpression, e.arguments[1]->span,
-                    "an exponent must be a constant number",
-                    "write exp(b * log(a)) for a power that is computed");
-    if (*exponent.number == 2)
-        a.value = f_.b.mul(a.value, a.value);
-    else if (*exponent.number == 0.5)
-        a.value = square_root(f_.b, a.value);
-    else
-        a.value = f_.b.emit(ir::Pow{*exponent.number}, {a.value});
-    return a;
-}
-
-// a - b floor(a / b), which has the sign of b as in Python.
-Evaluated Evaluator::remainder(Evaluated a, ValueId b) {
-    const ValueId whole = f_.b.emit(ir::Floor{}, {f_.b.div(a.value, b)});
-    a.value = f_.b.sub(a.value, f_.b.mul(b, whole));
-    return a;
-}
-
-// <= and >= are the negation of the opposite strict comparison; != is that of ==.
-Evaluated Evaluator::comparison(const std::string& op, Evaluated a, ValueId b) {
-    const bool equality = op[0] == '=' || op[0] == '!';
-    const bool less = op[0] == '<', negate = equality ? op[0] == '!' : op.size() == 2;
-    a.value = equality         ? f_.b.emit(ir::Equal{}, {a.value, b})
-              : less != negate ? f_.b.emit(ir::Greater{}, {b, a.value})
-                               : f_.b.emit(ir::Greater{}, {a.value, b});
-    if (negate) a.value = f_.b.sub(f_.b.constant(1, f_.b.shape(a.value)), a.value);
-    return a;
-}
-
-/// Two constants give a constant, without an op, so that the ranges of hyperparameters can be
-/// checked.
-Evaluated Evaluator::binary(const Expression& e) {
-    const bool logical = e.text == "and" || e.text == "or";
-    Evaluated a = logical ? truth(*e.arguments[0]) : tensor(*e.arguments[0]);
-    Evaluated b = logical ? truth(*e.arguments[1]) : tensor(*e.arguments[1]);
-    if (a.failed || b.failed) return failed();
-    if (a.number && b.number) return number_value(*dsl::binary_value(e.text, *a.number, *b.number));
-    if (e.text == "^") return power(e, a, b);
-    if (!match(e, a, b)) return failed();
-    const char op = e.text[0];
-    if (e.text == "or")
-        a.value = f_.b.emit(ir::Maximum{}, {a.value, b.value});
-    else if (op == '*' || e.text == "and")
-        a.value = f_.b.mul(a.value, b.value);
-    else if (op == '+')
-        a.value = f_.b.add(a.value, b.value);
-    else if (op == '-')
-        a.value = f_.b.sub(a.value, b.value);
-    else if (op == '/')
-        a.value = f_.b.div(a.value, b.value);
-    else
-        a = op == '%' ? remainder(a, b.value) : comparison(e.text, a, b.value);
-    return a;
 }
 
 /// Called between the entries of an alternating schedule: what was computed with the old weights

@@ -21,7 +21,10 @@
 
 namespace gmc::lower {
 
-/// The value of an expression: a tensor, or the outputs of a network.
+/// The weights of a network, or as many tensors of these shapes, by parameter.
+using Weights = std::map<ir::StateId, ir::ValueId>;
+
+/// The value of an expression: a tensor, or the outputs of a network, or weights.
 struct Evaluated {
     /// kNone: `outputs` hold the value, or an error was reported.
     ir::ValueId value = ir::kNone;
@@ -33,11 +36,32 @@ struct Evaluated {
     NetworkOutputs outputs;
     /// Set when it is a loop of several values: these by their names.
     std::shared_ptr<const std::map<std::string, Evaluated>> parts;
+    /// Set for the name of a network as an argument of a definition.
+    const dsl::NetworkSpec* network = nullptr;
+    /// Set when it is the weights of a network, or was computed from them one by one.
+    std::shared_ptr<const Weights> weights;
     /// The networks whose parameters the value depends on.
     std::set<std::string> networks;
     bool failed = false;
     bool is_tensor() const { return value != ir::kNone || number.has_value(); }
 };
+
+/// A constant; no op is made for it until someone needs a tensor.
+inline Evaluated number_value(double value) {
+    Evaluated e;
+    e.number = value;
+    return e;
+}
+/// What stands for a value after an error.
+inline Evaluated failed() {
+    Evaluated e;
+    e.failed = true;
+    return e;
+}
+
+class Evaluator;
+/// A function of the language such as `mean(...)`. It gets the call with unevaluated arguments.
+using CallFunction = Evaluated (*)(Evaluator& e, const dsl::Expression& call);
 
 /// Evaluates expressions into one function. Each entry of `let` and each application of a network
 /// is computed once and then shared, until a network that it depends on is updated.
@@ -56,7 +80,11 @@ class Evaluator {
     Evaluated evaluate(const dsl::Expression& expression);
     /// The same as one tensor: a number becomes a constant, and a network with one output that
     /// output.
-    Evaluated tensor(const dsl::Expression& expression);
+    Evaluated tensor(const dsl::Expression& expression) {
+        return as_tensor(evaluate(expression), expression);
+    }
+    /// The value of `expression` as one tensor or number; an error when it is neither.
+    Evaluated as_tensor(Evaluated value, const dsl::Expression& expression);
     /// The same as a scalar f32[], such as a loss or a learning rate. Reports kLossNotScalar about
     /// `what`.
     ir::ValueId scalar(const dsl::Expression& expression, const std::string& what);
@@ -88,6 +116,8 @@ class Evaluator {
     ir::Shape example_shape(const Evaluated& x);
     /// 1 where x is not 0, else 0.
     Evaluated truth(const dsl::Expression& expression);
+    /// The network that a name stands for, also as a parameter of a definition; null for others.
+    const dsl::NetworkSpec* network_named(const std::string& name) const;
     /// `averaged(x)`: x computed with the moving averages of the weights.
     Evaluated averaged(const dsl::Expression& call);
 
@@ -104,6 +134,24 @@ class Evaluator {
     Evaluated comparison(const std::string& op, Evaluated a, ir::ValueId b);
     Evaluated let(const dsl::NamedExpression& entry);
     Evaluated apply(const dsl::NetworkSpec& network, const dsl::Expression& call);
+    bool take_argument(const dsl::NetworkSpec& network, const dsl::NetworkInput& input,
+                       const dsl::Expression& expression, const Evaluated& argument,
+                       std::vector<ir::ValueId>& arguments);
+    Evaluated define(const dsl::Definition& definition, const dsl::Expression& call);
+
+    // ---- weights.cpp ----
+    /// `net.weights` or `net.layer.weights`; nothing for any other member.
+    std::optional<Evaluated> weights_named(const dsl::Expression& member);
+    /// The argument `weights=...` of a network.
+    Evaluated weights_for(const dsl::NetworkSpec& network, const dsl::Expression& expression);
+    /// An operator or function whose arguments have the values `operands`, of which at least one is
+    /// weights, for each of these.
+    Evaluated each_weight(const dsl::Expression& e, const std::vector<Evaluated>& operands);
+    /// Whether a built-in function takes weights too.
+    static bool is_for_weights(const dsl::Expression& call);
+    Evaluated call_for_weights(const dsl::Expression& call, CallFunction function);
+    Evaluated reduced_weights(const dsl::Expression& call, const Evaluated& x);
+
     std::vector<std::string> known_names() const;
     /// True when one of these networks has moving averages of its weights.
     bool has_averages(const std::set<std::string>& networks) const;
@@ -118,6 +166,9 @@ class Evaluator {
     };
     std::vector<Known> known_;
     std::map<std::string, Evaluated> bound_;
+    /// The arguments of the definition that is evaluated; its body sees no other bound names of
+    /// definitions around it. Null outside of one.
+    const std::map<std::string, Evaluated>* frame_ = nullptr;
     std::map<std::string, Evaluated> let_;
     /// Entries of `let` that were evaluated inside `averaged(...)` and depend on averages. All
     /// others are in `let_`, which both share.
@@ -129,13 +180,13 @@ class Evaluator {
         std::vector<ir::ValueId> arguments;
         /// With the averages of its weights.
         bool averaged;
+        /// With these instead of its own; null: with its own.
+        std::shared_ptr<const Weights> weights;
         Evaluated result;
     };
     std::vector<Application> applications_;
 };
 
-/// A function of the language such as `mean(...)`. It gets the call with unevaluated arguments.
-using CallFunction = Evaluated (*)(Evaluator& e, const dsl::Expression& call);
 const std::map<std::string, CallFunction>& call_functions();
 
 /// The value of a loop (loops.cpp).

@@ -9,6 +9,7 @@
 #include "compiler/support/edit_distance.h"
 #include "dsl/lower/activations.h"
 #include "dsl/lower/loops/scan_builder.h"
+#include "dsl/lower/tensors.h"
 
 namespace gmc::lower {
 namespace {
@@ -30,9 +31,10 @@ int64_t flops_of(FunctionScope& f, const ir::Function& function, const ir::Opera
         return pass * scan->count;
     }
     const auto elements = [&](ValueId v) { return function.type(v).elements(); };
-    if (const auto* matmul = op.as<ir::Matmul>())
-        return 2 * elements(op.result()) *
-               function.type(op.operands[0]).shape[matmul->transpose_a ? 0 : 1];
+    if (const auto* matmul = op.as<ir::Matmul>()) {
+        const ir::Shape& shape = function.type(op.operands[0]).shape;
+        return 2 * elements(op.result()) * shape[shape.size() - (matmul->transpose_a ? 2 : 1)];
+    }
     // Each element of the smaller image is multiplied with each weight once.
     if (op.as<ir::Conv>() != nullptr)
         return 2 * elements(op.result()) * elements(op.operands[1]) /
@@ -82,7 +84,7 @@ class Application {
                ValueId& current) {
         for (const dsl::LayerSpec& layer : layers) {
             LayerScope scope{f_, layer, "", {current}};
-            if (!layer.from.empty() && !take_inputs(layer, scope.inputs)) return false;
+            if (!layer.from.empty() && !take_inputs(layer, current, scope.inputs)) return false;
             const std::string name = name_of(layer, output);
             scope.path = network_.name + "." + name;
             current = apply(scope, name, output);
@@ -93,11 +95,12 @@ class Application {
         return true;
     }
 
-    /// The values that `from` names, in that order.
-    bool take_inputs(const dsl::LayerSpec& layer, std::vector<ValueId>& inputs) {
+    /// The values that `from` names, in that order; "" is the result of the layer before.
+    bool take_inputs(const dsl::LayerSpec& layer, ValueId current, std::vector<ValueId>& inputs) {
         inputs.clear();
         for (const std::string& from : layer.from) {
-            if (const ValueId found = find(from); found != kNone) {
+            const ValueId found = from.empty() ? current : find(from);
+            if (found != kNone) {
                 inputs.push_back(found);
                 continue;
             }
@@ -142,7 +145,8 @@ class Application {
     /// `dense_1`, ... as in Keras.
     std::string name_of(const dsl::LayerSpec& layer, const std::string& output) {
         if (!layer.name.empty()) return layer.name;
-        const std::string base = prefix_ + (output.empty() ? layer.kind : output);
+        const std::string& kind = layer.callee.empty() ? layer.kind : layer.callee;
+        const std::string base = prefix_ + (output.empty() ? kind : output);
         const int uses = uses_[base]++;
         return uses == 0 ? base : fmt::format("{}_{}", base, uses);
     }
@@ -185,7 +189,14 @@ class Application {
     /// taken at the first.
     void summarize(const LayerScope& scope, const std::string& name, const std::string& output,
                    ValueId result, size_t ops_before, size_t states_before) {
-        LayerSummary s{name, scope.spec.kind, example_of(f_.b.shape(result)), 0, 0, 0, output};
+        const dsl::LayerSpec& spec = scope.spec;
+        LayerSummary s{name,
+                       spec.callee.empty() ? spec.kind : spec.callee,
+                       example_of(f_.b.shape(result)),
+                       0,
+                       0,
+                       0,
+                       output};
         for (size_t i = states_before; i < f_.m.module.states.size(); ++i) {
             const ir::State& state = f_.m.module.states[i];
             (state.role == ir::StateRole::kParameter ? s.parameters : s.statistics) +=
@@ -244,10 +255,12 @@ bool apply_network(FunctionScope& f, const dsl::NetworkSpec& network,
     return done;
 }
 
+namespace {
+
 /// Whether training leaves the network as it is: it says so, or has parameters and no entry of
 /// `minimize` trains them. (What has none, such as a network of noise, is part of what uses it.)
-static bool is_left_alone(const dsl::ModelSpec& spec, const dsl::NetworkSpec& network,
-                          const NetworkSummary& summary) {
+bool is_left_alone(const dsl::ModelSpec& spec, const dsl::NetworkSpec& network,
+                   const NetworkSummary& summary) {
     if (network.is_frozen()) return true;
     for (const dsl::MinimizeSpec& entry : spec.objective.minimize)
         for (const std::string& trained : entry.networks)
@@ -256,27 +269,58 @@ static bool is_left_alone(const dsl::ModelSpec& spec, const dsl::NetworkSpec& ne
                        [](const LayerSummary& layer) { return layer.parameters > 0; });
 }
 
-/// The function built here is thrown away. Only what it declared in the module, and the summaries,
-/// stay.
-bool declare_networks(ModuleScope& m, std::vector<NetworkSummary>& summaries) {
-    bool fine = true;
-    for (const dsl::NetworkSpec& network : m.spec.networks) {
-        FunctionScope f(m, "declare", false);
+/// Applies a network to placeholders, after those that its layers apply: so each declares its own
+/// parameters. The function built here is thrown away. Only what it declared in the module, and the
+/// summaries, stay.
+class Declarer {
+  public:
+    explicit Declarer(ModuleScope& m) : m_(m) {}
+
+    bool declare(const dsl::NetworkSpec& network) {
+        if (!summaries.try_emplace(network.name).second) return true;
+        bool fine = true;
+        for (const std::string& inner : m_.view.networks_within(network.name))
+            fine &= declare(*m_.view.network(inner));
+        FunctionScope f(m_, "declare", false);
         NetworkSummary summary{network.name, network.role, false, {}, {}};
+        if (network.is_parameter) {
+            const ir::Type& type = f.b.type(parameter_value(f, network).value);
+            summary.layers.push_back({kTensorName, std::string(dsl::kParameterLayer), type.shape,
+                                      type.elements(), 0, 0, ""});
+        }
         std::vector<ValueId> arguments;
-        bool known = true;
         for (const dsl::NetworkInput& input : network.inputs) {
             ir::Shape shape;
-            known &= input_shape(m, input, shape);
+            fine &= input_shape(m_, input, shape);
             summary.inputs.emplace_back(input.name, shape);
-            arguments.push_back(f.function.add_value(input.name, ir::f32(batched(m.batch, shape))));
+            arguments.push_back(
+                f.function.add_value(input.name, ir::f32(batched(m_.batch, shape))));
         }
         NetworkOutputs outputs;
-        fine &= known && apply_network(f, network, arguments, outputs, &summary);
-        summary.frozen = is_left_alone(m.spec, network, summary);
-        if (summary.frozen) m.frozen_networks.insert(network.name);
-        summaries.push_back(std::move(summary));
+        fine = fine &&
+               (network.is_parameter || apply_network(f, network, arguments, outputs, &summary));
+        summary.frozen = is_left_alone(m_.spec, network, summary);
+        if (summary.frozen) m_.frozen_networks.insert(network.name);
+        summaries[network.name] = std::move(summary);
+        return fine;
     }
+
+    std::map<std::string, NetworkSummary> summaries;
+
+  private:
+    ModuleScope& m_;
+};
+
+}  // namespace
+
+bool declare_networks(ModuleScope& m, std::vector<NetworkSummary>& summaries) {
+    bool fine = true;
+    Declarer declarer(m);
+    for (const dsl::NetworkSpec& network : m.spec.networks) fine &= declarer.declare(network);
+    for (const dsl::NetworkSpec& network : m.spec.networks)
+        summaries.push_back(std::move(declarer.summaries[network.name]));
+    FunctionScope f(m, "declare", false);
+    for (const dsl::StateSpec& state : m.spec.objective.states) state_value(f, state);
     return fine;
 }
 

@@ -47,10 +47,9 @@ bool apply_network(FunctionScope& f, const dsl::NetworkSpec& network,
                    const std::vector<ir::ValueId>& arguments, NetworkOutputs& outputs,
                    NetworkSummary* summary);
 
-/// Applies every network once to placeholders. That declares all parameters in the order of the
-/// file, finds the frozen networks, reports shapes that do not fit inside networks, and collects
-/// the summaries. False after an
-/// error.
+/// Applies every network once to placeholders. That declares all parameters, and then the states of
+/// the objective, in the order of the file, finds the frozen networks, reports shapes that do not
+/// fit inside networks, and collects the summaries. False after an error.
 bool declare_networks(ModuleScope& m, std::vector<NetworkSummary>& summaries);
 
 }  // namespace gmc::lower

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -53,6 +54,8 @@ struct ModuleScope {
     /// Networks with parameters that no entry of `minimize` trains. Nothing changes them: they
     /// compute as after training everywhere.
     std::set<std::string> frozen_networks = {};
+    /// Layers that expressions call, by the call; nothing after an error.
+    std::map<const dsl::Expression*, std::optional<dsl::LayerSpec>> called_layers = {};
 
     std::unordered_map<std::string, ir::StateId> state_ids;  ///< by name, of all declared states
 };

@@ -18,6 +18,10 @@ std::vector<FunctionRow> element_wise() {
         {"sin", 1, 1, "", "sin(x)", "sine, of radians"},
         {"cos", 1, 1, "", "cos(x)", "cosine, of radians"},
         {"floor", 1, 1, "", "floor(x)", "largest integer not above x; no gradient"},
+        {"round", 1, 1, "", "round(x)", "nearest integer, of two the even one; no gradient"},
+        {"lgamma", 1, 1, "", "lgamma(x)",
+         "logarithm of the gamma function, x > 0, to 1e-6 of it, and of 1 near its zeros"},
+        {"digamma", 1, 1, "", "digamma(x)", "slope of lgamma, x > 0, as precise as it"},
         {"clamp", 3, 3, "", "clamp(x, low, high)", "x, but at least low and at most high"},
         {"where", 3, 3, "", "where(condition, a, b)",
          "a where the condition is not 0, else b, element by element"},
@@ -55,6 +59,29 @@ std::vector<FunctionRow> of_tensors() {
          "softplus(logits) - logits * target, element by element: binary cross-entropy of "
          "sigmoid(logits)"},
         {"index", 1, 1, "", "index(n)", "[0, 1, ..., n - 1], the same for every example"},
+        {"matmul", 2, 2, "", "matmul(a, b)",
+         "matrix product of [..., N, K] and [..., K, M]; axes in front meet as in arithmetic, a "
+         "vector is a row on the left and a column on the right"},
+        {"lookup", 2, 2, "", "lookup(table, index)",
+         "for each index, counted from 0, its row of a table [rows, ...]; zeros for an index that "
+         "is none. Its gradient adds up in the rows"},
+        {"cumsum", 1, 1, "axis|exclusive", "cumsum(x)",
+         "sums of all numbers up to each along the last axis; with `exclusive=true` without "
+         "itself"},
+        {"sort", 1, 1, "axis|descending", "sort(x)",
+         "along the last axis; its gradient goes back to where each number came from"},
+        {"rank", 1, 1, "axis|descending", "rank(x)",
+         "the place of each number along the last axis when they are sorted, counted from 0; no "
+         "gradient. `rank(uniform(49)) < 12` chooses 12 of 49"},
+        {"top_k", 2, 2, "axis", "top_k(x, k)",
+         "the k largest numbers along the last axis, descending"},
+        {"examples", 1, 1, "", "examples(x)",
+         "x of all examples of the batch as one tensor [N, ...] without a batch, which meets each "
+         "example: pairs are `x - examples(x)`. In the last batch of an evaluation, which may be "
+         "smaller, examples repeat"},
+        {"shuffled", 1, 1, "axis", "shuffled(x)",
+         "x with the examples of the batch in a random order; with `axis=k` each position of that "
+         "axis in an order of its own"},
         {"normal", 1, kAnyNumber, "", "normal(x), normal(network) or normal(128)",
          "fresh noise of N(0, 1): shaped like x, like the input of a network, or of that shape per "
          "example"},
@@ -80,7 +107,8 @@ std::vector<FunctionRow> of_tensors() {
 std::vector<FunctionRow> of_training() {
     return {
         {"grad", 2, 2, "", "grad(f, x)",
-         "the gradient of sum(f) with respect to x, shaped like x; can be differentiated again"},
+         "the gradient of sum(f) with respect to x, shaped like x, or to the weights of a network; "
+         "can be differentiated again"},
         {"stop_gradient", 1, 1, "", "stop_gradient(x)", "x, a constant for gradients"},
         {"averaged", 1, 1, "", "averaged(x)",
          "x with the moving averages of the weights in place of the trained ones, where `train` or "

@@ -23,6 +23,11 @@ const LayerRow* find_layer(std::string_view kind) {
     return nullptr;
 }
 
+const LayerRow* find_layer_function(std::string_view name) {
+    const LayerRow* row = find_layer(name);
+    return row != nullptr && !row->weights && name != kExpressionLayer ? row : nullptr;
+}
+
 // The table is code, so a name without a row is a bug in this folder.
 const MappingRow& mapping(std::string_view name) {
     for (const MappingRow& row : mapping_table())

@@ -95,9 +95,20 @@ struct LayerRow {
     /// What it computes besides its result, as in "nearest|index": `from: q.nearest` takes it from
     /// a layer named `q`.
     const char* results = "";
+    /// It has weights or statistics of its own, so that it stands in a network only. All others are
+    /// functions of expressions too: `pad(x, 2)`, `slice(x, axis=0, stop=1)`.
+    bool weights = false;
 };
 /// More than people write; `fewest <= n && n <= most` then needs no special case.
 constexpr int kManyInputs = 1000;
+/// The layer whose result is an expression. Uses of functions, definitions and networks as layers
+/// are read as such a layer.
+constexpr std::string_view kExpressionLayer = "expression";
+
+/// The layer that is a tensor, as are the entries of `parameters`.
+constexpr std::string_view kParameterLayer = "parameter";
+/// `net.weights` are the weights of a network, `net(x, weights=w)` is the network with others.
+constexpr std::string_view kWeightsWord = "weights";
 
 /// All kinds of layers, in the order of the reference page. dsl/lower checks that each has a
 /// builder.
@@ -107,6 +118,8 @@ const std::vector<MappingRow>& mapping_table();
 
 /// The row of a kind of layer; null when there is none.
 const LayerRow* find_layer(std::string_view kind);
+/// The row of a layer that is a function too; null when there is none.
+const LayerRow* find_layer_function(std::string_view name);
 /// The row of a mapping. A name without a row is a bug of gmc.
 const MappingRow& mapping(std::string_view name);
 const KeyRow* find_key(std::span<const KeyRow> rows, std::string_view key);

@@ -47,6 +47,12 @@ std::vector<KeyRow> weighted(std::vector<KeyRow> own) {
     return plain(std::move(own));
 }
 
+/// Marks rows of layers that have weights or statistics of their own.
+std::vector<LayerRow> trained(std::vector<LayerRow> rows) {
+    for (LayerRow& row : rows) row.weights = true;
+    return rows;
+}
+
 /// An integer for a layer of one axis; a pair for one of height and width.
 KeyRow per_axis(int axes, const char* key, const char* fallback, Range range, const char* doc) {
     return axes == 1 ? integer(key, fallback, range, doc) : pair(key, fallback, range, doc);
@@ -105,20 +111,10 @@ std::vector<LayerRow> others() {
         {"reshape", "shape",
          plain({shape("shape", kRequired, "the new shape, with as many elements as before")}),
          "the same elements in the same order, in another shape"},
-        {"batch_norm", "",
-         plain({
-             number("momentum", "0.99", kFraction,
-                    "share of the old running statistics that a step keeps"),
-             number("epsilon", "1e-3", kPositive, "added to the variance"),
-         }),
-         "batch normalisation per channel with trained scale and offset; running statistics "
-         "outside of training"},
         {"leaky_relu", "slope",
          plain({number("slope", "0.3", kNotNegative, "factor of negative values")}),
          "x for x > 0, slope * x otherwise"},
         {"relu", "", plain({}), "max(x, 0)"},
-        {"prelu", "", plain({}),
-         "x for x > 0, slope * x otherwise, with a trained slope per channel that starts at 0.25"},
         {"elu", "alpha",
          plain({number("alpha", "1", kNotNegative, "what large negative values tend to, negated")}),
          "x for x > 0, alpha * (exp(x) - 1) otherwise"},
@@ -215,8 +211,18 @@ std::vector<KeyRow> merging(std::vector<KeyRow> own) {
     return own;
 }
 
-std::vector<LayerRow> example_norms() {
+std::vector<LayerRow> trained_others() {
     return {
+        {"batch_norm", "",
+         plain({
+             number("momentum", "0.99", kFraction,
+                    "share of the old running statistics that a step keeps"),
+             number("epsilon", "1e-3", kPositive, "added to the variance"),
+         }),
+         "batch normalisation per channel with trained scale and offset; running statistics "
+         "outside of training"},
+        {"prelu", "", plain({}),
+         "x for x > 0, slope * x otherwise, with a trained slope per channel that starts at 0.25"},
         {"layer_norm", "", plain({variance_epsilon()}),
          "each example by itself, over the last dimension, with trained scale and offset (Ba et "
          "al. 2016)"},
@@ -281,6 +287,11 @@ std::vector<LayerRow> classes() {
     return {
         {"one_hot", "classes", plain({integer("classes", kOptional, kSizes, kClassesDoc)}),
          "1 at the label and 0 elsewhere, along a new last axis"},
+    };
+}
+
+std::vector<LayerRow> tables_of_vectors() {
+    return {
         {"embedding", "",
          plain({
              integer("classes", kOptional, kSizes, kClassesDoc),
@@ -301,19 +312,49 @@ std::vector<LayerRow> classes() {
     };
 }
 
+std::vector<LayerRow> parameters() {
+    return {
+        {kParameterLayer.data(), "shape", plain(tensor_keys(kRequired, "normal")),
+         "a trained tensor, the same for every example; it takes no input", 0, 0},
+    };
+}
+
+std::vector<LayerRow> computed() {
+    return {
+        {"expression", "expression",
+         plain({expression("expression", kRequired, {},
+                           "names are layers and inputs before this one, and `previous`, what it "
+                           "is put upon; networks and definitions can be called")}),
+         "any expression: `- expression: matmul(softmax(scores), v)`"},
+    };
+}
+
 std::vector<LayerRow> make_layer_table() {
-    std::vector<LayerRow> table = contractions();
+    std::vector<LayerRow> table = trained(contractions());
     for (LayerRow& row : poolings()) table.push_back(std::move(row));
     for (LayerRow& row : resizes()) table.push_back(std::move(row));
     for (LayerRow& row : others()) table.push_back(std::move(row));
-    for (LayerRow& row : example_norms()) table.push_back(std::move(row));
+    for (LayerRow& row : trained(trained_others())) table.push_back(std::move(row));
     for (LayerRow& row : merges()) table.push_back(std::move(row));
     for (LayerRow& row : views()) table.push_back(std::move(row));
     for (LayerRow& row : classes()) table.push_back(std::move(row));
+    for (LayerRow& row : trained(tables_of_vectors())) table.push_back(std::move(row));
+    for (LayerRow& row : trained(parameters())) table.push_back(std::move(row));
+    for (LayerRow& row : computed()) table.push_back(std::move(row));
     return table;
 }
 
 }  // namespace
+
+std::vector<KeyRow> tensor_keys(const char* its_shape, const char* first_values) {
+    return {
+        shape("shape", its_shape, "its shape; [] is one number"),
+        initializer("initializer", first_values, kInitializers,
+                    "first values; also `normal: {stddev: 0.02}`"),
+        number("initializer_stddev", "0.05", kPositive,
+               "standard deviation of the initializer `normal`"),
+    };
+}
 
 const std::vector<LayerRow>& layer_table() {
     static const std::vector<LayerRow> kTable = make_layer_table();

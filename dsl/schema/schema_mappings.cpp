@@ -180,6 +180,23 @@ MappingRow weights_row() {
         "entry of `minimize` trains is frozen, whether it says so or not."};
 }
 
+MappingRow network_row() {
+    return {
+        "network",
+        {
+            name("role", "", "what a recipe knows this network as"),
+            structure("inputs", "{shape|name}", kRequired,
+                      "name: a shape such as [128], or `data.image` for the shape of that field"),
+            structure("layers", "[layer]", kOptional, "the layers, in order"),
+            structure("outputs", "{layer|[layer]}", kOptional,
+                      "named results, each by layers after the last of `layers`; in expressions "
+                      "`network(x).name`"),
+            structure("weights", "weights", kOptional,
+                      "the file that its weights come from; whether training changes them"),
+        },
+        "A network; its result is that of its last layer, unless it has `outputs`."};
+}
+
 std::vector<MappingRow> model_rows() {
     return {
         {"model",
@@ -188,14 +205,24 @@ std::vector<MappingRow> model_rows() {
              text("description", "", "one line about it"),
              text("extends", kOptional,
                   "a model file, relative to this one, whose keys hold where this file gives none; "
-                  "lists are replaced whole"),
+                  "lists are replaced whole, `key: ~` removes one"),
+             structure("replace", "text|[text]", kOptional,
+                       "parts of the extended model that are left out, as in "
+                       "`networks.encoder.inputs`; this file may give its own"),
+             structure("import", "text|[text]", kOptional,
+                       "files, relative to this one, whose `define` and `blocks` are added"),
              structure("variables", "{any}", kOptional,
                        "values for `${name}`; `--set name=value` replaces one"),
              structure("data", "data", kRequired,
                        "the fields of an example, and `test:` with the same fields"),
+             structure("define", "{expression}", kOptional,
+                       "functions of your own: `gumbel(x): -log(-log(uniform(x)))`; arguments are "
+                       "tensors, results of networks, or names of networks"),
              structure("blocks", "{block}", kOptional,
                        "named lists of layers with parameters, used as layers"),
              structure("networks", "{network}", kRequired, "the networks by name"),
+             structure("parameters", "{parameter}", kOptional,
+                       "trained tensors by name; entries of `minimize` list them as networks"),
              structure("objective", "objective", kRequired, "what is minimized"),
              structure("train", "train", kOptional, "batch size, epochs, optimizer"),
          },
@@ -204,6 +231,9 @@ std::vector<MappingRow> model_rows() {
          {
              structure("parameters", "{any}", kOptional,
                        "name: default, or `name: null` for one that each use has to give"),
+             structure("inputs", "name|[name]", kOptional,
+                       "names for what the block is put upon by `from: [a, b]`, when it is more "
+                       "than one thing"),
              structure("layers", "[layer]", kRequired,
                        "the layers; `${name}` is a parameter, `from: input` what the block is put "
                        "upon"),
@@ -225,20 +255,10 @@ std::vector<MappingRow> model_rows() {
          },
          "A layer that puts a list of layers upon itself: `- repeat: {times: 8, layers: "
          "[...]}`."},
-        {"network",
-         {
-             name("role", "", "what a recipe knows this network as"),
-             structure("inputs", "{shape|name}", kRequired,
-                       "name: a shape such as [128], or `data.image` for the shape of that field"),
-             structure("layers", "[layer]", kOptional, "the layers, in order"),
-             structure("outputs", "{layer|[layer]}", kOptional,
-                       "named results, each by layers after the last of `layers`; in expressions "
-                       "`network(x).name`"),
-             structure("weights", "weights", kOptional,
-                       "the file that its weights come from; whether training changes them"),
-         },
-         "A network; its result is that of its last layer, unless it has `outputs`."},
+        network_row(),
         weights_row(),
+        {"parameter", tensor_keys(kRequired, "normal"),
+         "A trained tensor outside of networks. Its name stands for it in every expression."},
     };
 }
 
@@ -267,11 +287,45 @@ MappingRow loop_row() {
         "computed once, before the first pass; random numbers in `next` are new in each. "
         "Gradients flow through all passes, at the cost of keeping the values of each."};
 }
+MappingRow state_row() {
+    std::vector<KeyRow> keys = tensor_keys(kOptional, kOptional);
+    keys.push_back(number("start", "0", kAnyNumber, "first value, where there is no initializer"));
+    keys.push_back(flag("per_example", "false",
+                        "true: one for each place in the batch, so that it meets the examples of a "
+                        "batch one by one; false: one for all"));
+    keys.push_back(
+        structure("update", "expression", kRequired,
+                  "the value after a step, of the shape of the state or a number. It is computed "
+                  "with the last entry of `minimize`, before that moves its networks; all states "
+                  "change at the end of the step"));
+    return {"state", std::move(keys),
+            "A tensor that training replaces without gradients: `state: {k: {update: clamp(k + "
+            "0.001 * balance, 0, 1)}}`. It is saved and resumed with the weights; outside of "
+            "training it stays as it is."};
+}
+
 constexpr const char* kAboutFunctions =
     "name(parameters): expression, or a map of them; what gmrun calls. A parameter is the data "
     "field of its name; or drawn as the `let` of its name says (where that is more than a call of "
     "normal or uniform, the input is its noise, NAME_noise); or noise like the network input of "
     "its name. For labels `gmrun sample` asks for each class in turn";
+
+MappingRow minimize_row() {
+    return {
+        "minimize entry",
+        {
+            names("networks", kRequired, "the networks whose parameters are updated"),
+            expression("loss", kRequired, "the number to minimize"),
+            structure("metrics", kMetrics, kOptional, kAsInObjective),
+            structure("optimizer", "name|optimizer", kOptional, "when it is not that of `train`"),
+            integer("repeat", "1", kRepeats, "updates per step"),
+            expression("average", kOptional, kDecay,
+                       "decay of a moving average of the networks' weights, as in 0.999, moved "
+                       "after each update; `averaged(x)` reads it"),
+            name("name", kOptional, "for metrics; the networks joined by _ when left out"),
+        },
+        "One entry of `minimize`."};
+}
 
 std::vector<MappingRow> objective_rows() {
     return {
@@ -279,6 +333,8 @@ std::vector<MappingRow> objective_rows() {
          {
              name("recipe", kOptional, "a file of models/recipes that gives what follows"),
              structure("let", "{expression|loop}", kOptional, "name: expression or loop"),
+             structure("state", "{state}", kOptional,
+                       "tensors that each step replaces, such as a running mean"),
              structure("minimize", kMinimize, kOptional, "what is minimized by which networks"),
              word("schedule", kOptional, kSchedules,
                   "`alternating` (the default): entry after entry; `simultaneous`: one forward "
@@ -288,22 +344,11 @@ std::vector<MappingRow> objective_rows() {
                        "eval"),
              structure("functions", kFunctions, kOptional, kAboutFunctions),
          },
-         "What is minimized. Beside `recipe`, its parameters and roles are keys; `let`, `metrics` "
-         "and `functions` add to the recipe's or replace one by name."},
+         "What is minimized. Beside `recipe`, its parameters and roles are keys; `let`, `state`, "
+         "`metrics` and `functions` add to the recipe's or replace one by name."},
         loop_row(),
-        {"minimize entry",
-         {
-             names("networks", kRequired, "the networks whose parameters are updated"),
-             expression("loss", kRequired, "the number to minimize"),
-             structure("metrics", kMetrics, kOptional, kAsInObjective),
-             structure("optimizer", "name|optimizer", kOptional, "when it is not that of `train`"),
-             integer("repeat", "1", kRepeats, "updates per step"),
-             expression("average", kOptional, kDecay,
-                        "decay of a moving average of the networks' weights, as in 0.999, moved "
-                        "after each update; `averaged(x)` reads it"),
-             name("name", kOptional, "for metrics; the networks joined by _ when left out"),
-         },
-         "One entry of `minimize`."},
+        state_row(),
+        minimize_row(),
         {"recipe",
          {
              name("recipe", kRequired, "its name, that of the file"),
@@ -315,6 +360,7 @@ std::vector<MappingRow> objective_rows() {
              structure("choose", "{{recipe part}}", kOptional,
                        "parameter: {word: parts of a recipe that hold when it is chosen}"),
              structure("let", "{expression}", kOptional, kAsInObjective),
+             structure("state", "{state}", kOptional, kAsInObjective),
              structure("minimize", kMinimize, kOptional, kAsInObjective),
              word("schedule", kOptional, kSchedules, kAsInObjective),
              structure("metrics", kMetrics, kOptional, kAsInObjective),
@@ -325,6 +371,7 @@ std::vector<MappingRow> objective_rows() {
         {"recipe part",
          {
              structure("let", "{expression}", kOptional, "added"),
+             structure("state", "{state}", kOptional, "added"),
              structure("minimize", kMinimize, kOptional, "replaces the list"),
              word("schedule", kOptional, kSchedules, "replaces the word"),
              structure("metrics", kMetrics, kOptional, "added"),

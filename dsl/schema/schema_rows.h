@@ -55,4 +55,8 @@ inline KeyRow structure(const char* key, const char* holds, const char* fallback
     return {key, KeyType::kStructure, fallback, doc, {}, "", group, holds};
 }
 
+/// The keys of a tensor with first values: shape, initializer, initializer_stddev. Each argument is
+/// the default of a key, or kRequired or kOptional.
+std::vector<KeyRow> tensor_keys(const char* shape, const char* initializer);
+
 }  // namespace gmc::dsl

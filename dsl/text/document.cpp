@@ -13,6 +13,7 @@
 #include <unordered_map>
 
 #include "dsl/text/malformed.h"
+#include "dsl/text/parentheses.h"
 #include "dsl/text/scalar.h"
 #include "dsl/text/text_file.h"
 
@@ -64,10 +65,10 @@ class TreeBuilder : public YAML::EventHandler {
                   const std::string& value) override {
         auto node = std::make_shared<Node>();
         node->kind = Node::Kind::kScalar;
-        node->text = value;
+        node->text = shown(value);
         const size_t begin = skip_properties(offset(mark));
         node->quoted = begin < text_.size() && (text_[begin] == '"' || text_[begin] == '\'');
-        node->span = span_at(begin, scalar_length(begin, value));
+        node->span = span_at(begin, scalar_length(begin, node->text));
         check_tag(tag, mark);
         check_closed(*node, begin);
         add(node, anchor);
@@ -280,7 +281,7 @@ Result<NodePtr> parse_document(const std::string& text, uint32_t file, Diagnosti
     const size_t errors_before = diagnostics.count();
     TreeBuilder builder(text, file, diagnostics);
     try {
-        std::istringstream in(text);
+        std::istringstream in(hide_in_parentheses(text));
         YAML::Parser parser(in);
         const bool found = parser.HandleNextDocument(builder) && builder.root();
         if (!found || builder.root()->is_null()) {

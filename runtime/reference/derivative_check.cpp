@@ -77,7 +77,8 @@ DerivativeCheck check_derivative(const std::function<double(double)>& f,
             return best;
         }
         size = std::max({std::abs(claim.value), std::abs(slope), claim.scale});
-        if (rung.noise > kMostNoise * size) continue;
+        // A loss that is exactly 0 has neither a size nor noise.
+        if (size == 0 || rung.noise > kMostNoise * size) continue;
         measurable = true;
         const double all = std::abs(slope - claim.value);
         const double error = (all <= bound * size ? all : std::max(all - rung.noise, 0.0)) / size;

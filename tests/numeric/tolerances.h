@@ -16,6 +16,9 @@ struct Tolerance {
 // near 1.
 inline constexpr Tolerance kGradient{1e-6, 1e-3, 1e-9};
 
+/// Gradients against plain central differences with steps of 1e-4.
+inline constexpr Tolerance kSlope{1e-4, 1, 1e-6};
+
 // Float kernels against the double reference.
 /// For ops that have to give the same numbers, such as uniform random ones.
 inline constexpr Tolerance kExact{0, 0, 0};

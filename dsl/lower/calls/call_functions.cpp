@@ -96,9 +96,9 @@ const CallFunctions& call_functions() {
     static const CallFunctions kTable = [] {
         CallFunctions all;
         for (CallFunctions part :
-             {arithmetic_functions(), selection_functions(), activation_functions(),
-              reduction_functions(), random_functions(), gradient_functions(), discrete_functions(),
-              schedule_functions()})
+             {arithmetic_functions(), special_functions(), product_functions(), batch_functions(),
+              selection_functions(), activation_functions(), reduction_functions(),
+              random_functions(), gradient_functions(), discrete_functions(), schedule_functions()})
             all.merge(part);
 #define GMC_OP(Name) add_op<ir::Name>(all);
 #include "compiler/ir/op_kind.def"

@@ -1,6 +1,7 @@
 // What the built-in functions of expressions share, and their tables. There is one file per theme:
-// call_arithmetic, call_selection, call_activations, call_reductions, call_random, call_gradients,
-// call_discrete and call_schedules. Names, numbers of arguments and documentation are in
+// call_arithmetic, call_special, call_products, call_batch, call_selection, call_activations,
+// call_reductions, call_random, call_gradients, call_discrete and call_schedules; call_layers has
+// layers that are functions. Names, numbers of arguments and documentation are in
 // dsl/schema/functions.
 #pragma once
 
@@ -15,12 +16,18 @@ namespace gmc::lower {
 using CallFunctions = std::map<std::string, CallFunction>;
 CallFunctions arithmetic_functions();
 CallFunctions selection_functions();
+CallFunctions special_functions();
+CallFunctions product_functions();
+CallFunctions batch_functions();
 CallFunctions activation_functions();
 CallFunctions reduction_functions();
 CallFunctions random_functions();
 CallFunctions gradient_functions();
 CallFunctions discrete_functions();
 CallFunctions schedule_functions();
+
+/// A layer without weights as a function: `pad(x, 2)`.
+Evaluated call_layer(Evaluator& e, const dsl::Expression& call);
 
 /// Argument i of a call, evaluated to a tensor or number.
 Evaluated argument(Evaluator& e, const dsl::Expression& call, size_t i);

@@ -17,20 +17,16 @@ using ir::Shape;
 /// first input, and a value its own shape.
 bool noise_shape(Evaluator& e, const Expression& like, Shape& shape) {
     FunctionScope& f = e.scope();
-    const auto network_named = [&](const std::string& name) -> const dsl::NetworkSpec* {
-        for (const dsl::NetworkSpec& network : f.m.spec.networks)
-            if (network.name == name) return &network;
-        return nullptr;
-    };
     const bool member = like.kind == Expression::Kind::kMember &&
                         like.arguments[0]->kind == Expression::Kind::kName;
     if (const auto* network =
-            like.kind == Expression::Kind::kName ? network_named(like.text) : nullptr) {
+            like.kind == Expression::Kind::kName ? e.network_named(like.text) : nullptr;
+        network != nullptr && !network->is_parameter) {
         if (!input_shape(f.m, network->inputs.front(), shape)) return false;
         shape = batched(f.m.batch, shape);
         return true;
     }
-    if (const auto* network = member ? network_named(like.arguments[0]->text) : nullptr) {
+    if (const auto* network = member ? e.network_named(like.arguments[0]->text) : nullptr) {
         for (const dsl::NetworkInput& input : network->inputs)
             if (input.name == like.text) {
                 if (!input_shape(f.m, input, shape)) return false;

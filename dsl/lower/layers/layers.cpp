@@ -9,9 +9,11 @@
 #include <numeric>
 
 #include "dsl/lower/activations.h"
+#include "dsl/lower/broadcasting.h"
 #include "dsl/lower/evaluate.h"
 #include "dsl/lower/layers/layers_convolution.h"
 #include "dsl/lower/layers/layers_discrete.h"
+#include "dsl/lower/layers/layers_expression.h"
 #include "dsl/lower/layers/layers_merge.h"
 #include "dsl/lower/layers/layers_norm.h"
 #include "dsl/lower/layers/layers_window.h"
@@ -141,16 +143,21 @@ ValueId gaussian_noise(LayerScope& l) {
     return b.emit(ir::Add{}, {l.x(), scaled}, l.path);
 }
 
+/// The tensor itself, for every example.
+ValueId parameter_layer(LayerScope& l) {
+    const ValueId tensor = l.parameter(kTensorName, l.spec.integers("shape"));
+    const Shape shape = batched(l.f.m.batch, l.f.b.shape(tensor));
+    return spread(l.f.b, tensor, false, shape, true);
+}
+
 }  // namespace
 
 /// Fans are the numbers of inputs and outputs that one weight matrix connects, from which glorot
 /// and he initializers get their spread. For weights [3, 3, 16, 32] the window is 9, the fans are
 /// 144 and 288.
-ValueId LayerScope::parameter(const std::string& name, Shape shape, const std::string& kind,
-                              double value) {
-    ir::State state{
-        path + "." + name, ir::f32(shape), ir::StateRole::kParameter, {}, f.m.locate(spec.span)};
-    ir::Initializer& init = state.initializer;
+static ir::Initializer initializer_of(const dsl::LayerSpec& spec, const Shape& shape,
+                                      const std::string& kind, double value) {
+    ir::Initializer init;
     init.kind = !kind.empty()             ? kind
                 : spec.has("initializer") ? spec.word("initializer")
                                           : "glorot_uniform";
@@ -166,21 +173,25 @@ ValueId LayerScope::parameter(const std::string& name, Shape shape, const std::s
         init.fan_in = shape[shape.size() - 2] * window;
         init.fan_out = shape.back() * window;
     }
+    return init;
+}
+
+ValueId LayerScope::parameter(const std::string& name, Shape shape, const std::string& kind,
+                              double value) {
+    ir::Initializer first = initializer_of(spec, shape, kind, value);
+    ir::State state{path + "." + name, ir::f32(std::move(shape)), ir::StateRole::kParameter,
+                    std::move(first), f.m.locate(spec.span)};
     const bool normalised =
         name == "weight" && spec.has("spectral_norm") && spec.flag("spectral_norm");
     const ValueId current = f.state(f.m.declare(std::move(state)));
     return normalised ? spectral_norm(*this, current) : current;
 }
 
-ir::StateId LayerScope::statistic(const std::string& name, Shape shape, const std::string& kind) {
-    ir::State state{path + "." + name,
-                    ir::f32(std::move(shape)),
-                    ir::StateRole::kStatistic,
-                    {},
-                    f.m.locate(spec.span)};
-    state.initializer.kind = kind;
-    if (kind == "orthogonal") state.initializer.value = 1;
-    return f.m.declare(std::move(state));
+ir::StateId LayerScope::statistic(const std::string& name, Shape shape, const std::string& kind,
+                                  double value) {
+    ir::Initializer first = initializer_of(spec, shape, kind, value);
+    return f.m.declare({path + "." + name, ir::f32(std::move(shape)), ir::StateRole::kStatistic,
+                        std::move(first), f.m.locate(spec.span)});
 }
 
 ValueId LayerScope::with_bias(ValueId value, int64_t units) {
@@ -192,6 +203,7 @@ ValueId LayerScope::with_bias(ValueId value, int64_t units) {
 }
 
 ValueId LayerScope::wrong_shape(const std::string& key, std::string text) {
+    if (!f.m.reported_once(key.empty() ? spec.span : spec.span_of(key), text)) return kNone;
     f.m.diagnostics.error(DiagnosticKind::kShapeMismatch,
                           key.empty() ? spec.span : spec.span_of(key), "{}", text);
     return kNone;
@@ -214,6 +226,7 @@ const std::map<std::string, ApplyLayer>& layer_builders() {
         {"dropout", dropout},
         {"elu", elu_layer},
         {"embedding", embedding},
+        {"expression", expression_layer},
         {"flatten", flatten},
         {"gaussian_noise", gaussian_noise},
         {"gelu", activation_layer},
@@ -229,6 +242,7 @@ const std::map<std::string, ApplyLayer>& layer_builders() {
         {"multiply", multiply},
         {"one_hot", one_hot},
         {"pad", pad},
+        {"parameter", parameter_layer},
         {"permute", permute},
         {"prelu", prelu_layer},
         {"relu", activation_layer},

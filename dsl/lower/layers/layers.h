@@ -33,13 +33,17 @@ struct LayerScope {
     /// is spectrally normalised when the layer asks for that.
     ir::ValueId parameter(const std::string& name, ir::Shape shape, const std::string& kind = "",
                           double value = 0);
-    /// The state `path.name`, which training moves without gradients.
-    ir::StateId statistic(const std::string& name, ir::Shape shape, const std::string& kind);
+    /// The state `path.name`, which training moves without gradients; declared in the same way.
+    ir::StateId statistic(const std::string& name, ir::Shape shape, const std::string& kind,
+                          double value = 0);
     /// Adds a bias along the last axis when the layer has one.
     ir::ValueId with_bias(ir::ValueId value, int64_t units);
     /// Reports a kShapeMismatch at `key`, or at the layer when `key` is empty. Gives kNone.
     ir::ValueId wrong_shape(const std::string& key, std::string text);
 };
+
+/// What follows the dot in the state of a parameter or state of the model: `position.value`.
+constexpr const char* kTensorName = "value";
 
 /// Builds a layer and gives its result, or kNone after an error.
 using ApplyLayer = ir::ValueId (*)(LayerScope& layer);

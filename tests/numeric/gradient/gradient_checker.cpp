@@ -109,6 +109,12 @@ std::vector<ParameterCheck> check_model(const std::string& loss) {
 
 }  // namespace
 
+TEST_CASE("a loss that is exactly 0 is flat, and its error a number") {
+    const DerivativeCheck check = check_derivative([](double) { return 0.0; }, {0, 0, 0}, kBound);
+    CHECK(check.verdict == Verdict::kFlat);
+    CHECK(check.error == 0);
+}
+
 TEST_CASE("a slope of 0 agrees although a wide step reaches over a kink") {
     // Flat around 0, but for rounding; steep from 1e-4 on.
     const auto f = [](double t) { return 3 + 1000 * relu(t - 1e-4); };

@@ -2,7 +2,7 @@
 // anew for each, as a block without parameters is. With shared weights they are read once.
 #include <algorithm>
 
-#include "dsl/layers.h"
+#include "dsl/networks/layers.h"
 
 namespace gmc::dsl {
 

@@ -1,9 +1,11 @@
 // Reads lists of layers and the blocks that they use.
 // Enters: the nodes of `layers:` and `blocks:`. Leaves: LayerSpecs, with blocks expanded.
-// layers.cpp reads layers, blocks.cpp reads and expands blocks, repeat.cpp what is repeated.
+// layers.cpp reads layers, layer_expressions.cpp those that are expressions or calls, blocks.cpp
+// reads and expands blocks, repeat.cpp what is repeated.
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +16,26 @@
 
 namespace gmc::dsl {
 
+/// What can be called in an expression, and so used as a layer.
+struct Callable {
+    /// Of the arguments, in order.
+    std::vector<std::string> parameters;
+    /// Of arguments that need their names.
+    std::vector<std::string> named;
+    /// Outputs of a network.
+    std::vector<std::string> outputs;
+};
+using Callables = std::map<std::string, Callable>;
+/// layer_expressions.cpp: networks and definitions of the model, before they are read.
+Callables find_callables(const Node& model);
+/// layer_expressions.cpp: the built-in functions that are layers too.
+std::vector<std::string> function_layers();
+
+/// layers.cpp: turns `initializer: {normal: {stddev: 0.02}}` into the keys `initializer: normal`
+/// and `initializer_stddev: 0.02`, so that the tables have plain keys only.
+NodePtr flatten_initializer(const std::vector<KeyRow>& rows, const NodePtr& keys,
+                            Diagnostics& diagnostics);
+
 /// A named list of layers with parameters, an entry of `blocks:`.
 struct Block {
     std::string name;
@@ -23,6 +45,8 @@ struct Block {
     std::vector<KeyRow> rows;
     /// Owns the text that `rows` point to.
     NodePtr parameters;
+    /// Names of what it is put upon, when it says so; else `input`.
+    std::vector<std::string> inputs;
     /// Defaults of those parameters that have one.
     Bindings defaults;
     /// The layers as nodes, since each use reads them anew with its own arguments; null after an
@@ -40,7 +64,7 @@ using Blocks = std::map<std::string, Block>;
 Blocks read_blocks(const Node& model, Diagnostics& diagnostics);
 /// Checks the blocks that no network uses, for errors inside them. Call it after all networks were
 /// read.
-void check_unused_blocks(Blocks& blocks, Diagnostics& diagnostics);
+void check_unused_blocks(Blocks& blocks, const Callables& callables, Diagnostics& diagnostics);
 
 /// The names in one network that `from` can refer to.
 struct LayerNames {
@@ -59,10 +83,10 @@ struct LayerNames {
     size_t layer_count = 0;
     /// The network's input when it has exactly one, else "".
     std::string only_input;
-    /// All networks of the model: a word that is one is no layer.
-    std::vector<std::string> networks;
     /// The layer that stands before the list; null when there is none.
     LayerSpec* before = nullptr;
+    /// Networks and definitions; null: none.
+    const Callables* callables = nullptr;
     /// True when a block is checked outside of any network. Then every name and the input may
     /// exist, and none is reported as unknown.
     bool unknown = false;
@@ -121,12 +145,22 @@ class LayerReader {
     void check_inputs(const LayerRow& row, const LayerSpec& layer);
     std::vector<std::string> read_from(const Node& node, const std::string& kind);
     std::string resolve(const PlacedName& name);
+    std::string find_name(const std::string& name, Span where);
+
+    std::optional<Callable> find_callable(const std::string& kind) const;
+    void read_call(const Callable& callable, const Written& written);
+    bool read_call_keys(const Callable& callable, const Node& keys, LayerSpec& layer,
+                        Expression& call);
+    void bind_expression(LayerSpec& layer);
+    ExpressionPtr bind_names(const ExpressionPtr& e, const std::string& previous, LayerSpec& layer);
+    std::string default_input(Span where);
 
     void read_use(Block& block, const Written& written);
     void read_repeat(const Written& written);
     void read_shared(Use use, int64_t times, const Block& block);
     std::string use_prefix(const std::string& name, const std::string& block);
     Bindings read_arguments(const Block& block, const Written& written, Use& use);
+    void name_inputs(Use& use);
     void expand(Use use, const Bindings& arguments);
     std::string block_input(Span where);
 

@@ -2,7 +2,7 @@
 // Leaves: the block's layers, put in at each place of use with the arguments given there.
 #include <algorithm>
 
-#include "dsl/layers.h"
+#include "dsl/networks/layers.h"
 #include "dsl/text/lexer.h"
 
 namespace gmc::dsl {
@@ -43,6 +43,10 @@ Block read_block(const Entry& entry, Diagnostics& diagnostics) {
     if (parameters) block.parameters = parameters->value;
     if (parameters && !parameters->value->is_null())
         read_parameters(*parameters->value, block, diagnostics);
+    if (const Entry* inputs = entry.value->find("inputs"); inputs && !inputs->value->is_null())
+        for (const PlacedName& input : read_names(*inputs->value, "`inputs`", diagnostics))
+            if (check_name(input.name, "an input", input.span, diagnostics))
+                block.inputs.push_back(input.name);
     block.rows.push_back({"name", KeyType::kName, kOptional, "a name that `from` can refer to"});
     block.rows.push_back({"from", KeyType::kNames, kOptional, "what the block is put upon"});
     const Entry* layers = entry.value->find("layers");
@@ -135,12 +139,13 @@ void LayerReader::check(Block& block) {
     block.open = false;
 }
 
-void check_unused_blocks(Blocks& blocks, Diagnostics& diagnostics) {
+void check_unused_blocks(Blocks& blocks, const Callables& callables, Diagnostics& diagnostics) {
     for (auto& [name, block] : blocks) {
         if (block.used || block.broken) continue;
         LayerNames names;
         names.only_input = "input";
         names.unknown = true;
+        names.callables = &callables;
         LayerReader(names, blocks, diagnostics).check(block);
     }
 }
@@ -173,16 +178,38 @@ Bindings LayerReader::read_arguments(const Block& block, const Written& written,
     return arguments;
 }
 
+// Gives what a use is put upon the names that the block has for it.
+void LayerReader::name_inputs(Use& use) {
+    const std::vector<std::string>& inputs = use.block->inputs;
+    if (inputs.empty()) return;
+    if (use.from.empty() && inputs.size() == 1) {
+        uses_.push_back(use);
+        use.from = {block_input(use.span)};
+        uses_.pop_back();
+    }
+    if (use.from.size() != inputs.size() && !names_.unknown)
+        diagnostics_
+            .error(DiagnosticKind::kBadValue, use.from_span.known() ? use.from_span : use.span,
+                   "block `{}` is put upon {} inputs, not {}", use.block->name, inputs.size(),
+                   use.from.size())
+            .help(fmt::format("write `from: [{}]`", fmt::join(inputs, ", ")));
+    for (size_t i = 0; i < inputs.size() && i < use.from.size(); ++i)
+        names_.define(use.prefix + "." + inputs[i], use.from[i], use.span, diagnostics_);
+}
+
 // Reads the block's layers in place of its use. After the first error in a block no further one is
 // reported for it, since every further use would repeat it.
 void LayerReader::expand(Use use, const Bindings& arguments) {
     Block& block = *use.block;
     const size_t errors = diagnostics_.count();
     const NodePtr layers = substitute(block.layers, arguments, {}, diagnostics_);
-    uses_.push_back(use);
-    for (const NodePtr& item : layers->items)
-        read_layer(*item, fmt::format("block `{}`", block.name));
-    uses_.pop_back();
+    name_inputs(use);
+    if (diagnostics_.count() == errors) {
+        uses_.push_back(use);
+        for (const NodePtr& item : layers->items)
+            read_layer(*item, fmt::format("block `{}`", block.name));
+        uses_.pop_back();
+    }
     if (diagnostics_.count() != errors) {
         block.broken = true;
         diagnostics_.note_since(

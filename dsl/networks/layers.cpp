@@ -1,6 +1,6 @@
 // Reads layers: `- flatten`, `- dense: 10`, `- dense: {units: 10, name: d}`. Every kind of layer
 // goes through the same code; what differs is its row in the schema.
-#include "dsl/layers.h"
+#include "dsl/networks/layers.h"
 
 #include <algorithm>
 
@@ -14,11 +14,21 @@ namespace {
 /// otherwise ask for more layers than memory holds. Networks that people write have hundreds.
 constexpr size_t kMostLayers = 10'000;
 
-/// Turns `initializer: {normal: {stddev: 0.02}}` into the keys `initializer: normal` and
-/// `initializer_stddev: 0.02`, so that the table has plain keys only.
-NodePtr flatten_initializer(const LayerRow& row, const NodePtr& keys, Diagnostics& diagnostics) {
+/// True when `from` has an error that was reported already.
+bool has_failed_from(const Node& keys) {
+    const Entry* from = keys.find("from");
+    if (!from) return false;
+    const Node& names = *from->value;
+    return names.failed || std::any_of(names.items.begin(), names.items.end(),
+                                       [](const NodePtr& item) { return item->failed; });
+}
+
+}  // namespace
+
+NodePtr flatten_initializer(const std::vector<KeyRow>& rows, const NodePtr& keys,
+                            Diagnostics& diagnostics) {
     const Entry* entry = keys->find("initializer");
-    if (!entry || !entry->value->is_map() || !find_key(row.keys, "initializer")) return keys;
+    if (!entry || !entry->value->is_map() || !find_key(rows, "initializer")) return keys;
     const Node& map = *entry->value;
     const Node* inner = map.entries.size() == 1 ? map.entries[0].value.get() : nullptr;
     const Entry* stddev = inner && map.entries[0].key == "normal" ? inner->find("stddev") : nullptr;
@@ -36,17 +46,6 @@ NodePtr flatten_initializer(const LayerRow& row, const NodePtr& keys, Diagnostic
     }
     return with_entry(*flat, {"initializer_stddev", stddev->key_span, stddev->value});
 }
-
-/// True when `from` has an error that was reported already.
-bool has_failed_from(const Node& keys) {
-    const Entry* from = keys.find("from");
-    if (!from) return false;
-    const Node& names = *from->value;
-    return names.failed || std::any_of(names.items.begin(), names.items.end(),
-                                       [](const NodePtr& item) { return item->failed; });
-}
-
-}  // namespace
 
 void LayerNames::define(const std::string& name, const std::string& layer, Span span,
                         Diagnostics& diagnostics) {
@@ -75,8 +74,8 @@ std::vector<LayerSpec> LayerReader::read(const Node& node, const std::string& wh
     return std::move(layers_);
 }
 
-// Reads one element of a list: a layer of the table or a block of the model. The table comes first,
-// so a block can never change what a layer means.
+// Reads one element of a list: a layer of the table, a block, or what can be called. The table
+// comes first, so a block can never change what a layer means.
 void LayerReader::read_layer(const Node& node, const std::string& what) {
     Written written;
     if (!split(node, what, written)) return;
@@ -87,20 +86,16 @@ void LayerReader::read_layer(const Node& node, const std::string& what) {
         read_kind(*row, written);
     } else if (block != blocks_.end()) {
         read_use(block->second, written);
+    } else if (const auto callable = find_callable(written.kind)) {
+        read_call(*callable, written);
     } else {
-        if (std::count(names_.networks.begin(), names_.networks.end(), written.kind) > 0) {
-            diagnostics_
-                .error(DiagnosticKind::kUnknownLayer, written.span,
-                       "`{}` is a network, not a layer", written.kind)
-                .help(fmt::format("networks are applied in expressions, as in `{}(x)`; layers that "
-                                  "several networks have are a block, under `blocks`",
-                                  written.kind));
-            return;
-        }
         std::vector<std::string> known;
         for (const LayerRow& layer : layer_table()) known.emplace_back(layer.kind);
         for (const auto& [name, unused] : blocks_) known.push_back(name);
         known.emplace_back("repeat");
+        for (std::string& name : function_layers()) known.push_back(std::move(name));
+        if (names_.callables != nullptr)
+            for (const auto& [name, unused] : *names_.callables) known.push_back(name);
         report_unknown(DiagnosticKind::kUnknownLayer, written.span,
                        fmt::format("there is no layer `{}`", written.kind), written.kind, known,
                        diagnostics_);
@@ -160,9 +155,13 @@ void LayerReader::read_kind(const LayerRow& row, const Written& written) {
     const size_t errors = diagnostics_.count();
     const NodePtr keys = keys_of(row, written);
     if (keys) read_keys(row, keys, layer);
+    if (row.kind == kExpressionLayer) bind_expression(layer);
     // In a block, the first layer reads what `from` of the block's use names.
-    if (!uses_.empty() && layers_.size() == uses_.back().first_layer && layer.from.empty()) {
+    if (!uses_.empty() && layers_.size() == uses_.back().first_layer && layer.from.empty() &&
+        row.kind != kExpressionLayer) {
         layer.from = uses_.back().from;
+        // Inputs with names are told apart by them; the first layer takes the first.
+        if (!uses_.back().block->inputs.empty() && !layer.from.empty()) layer.from.resize(1);
         layer.from_span = uses_.back().from_span;
     }
     const bool unknown_inputs = (keys && has_failed_from(*keys)) ||
@@ -211,7 +210,7 @@ NodePtr LayerReader::keys_of(const LayerRow& row, const Written& written) {
 // Reads the keys of a layer. Types, defaults and ranges come from the row; only names are left,
 // since what they mean depends on the place.
 void LayerReader::read_keys(const LayerRow& row, const NodePtr& written_keys, LayerSpec& layer) {
-    const NodePtr keys = flatten_initializer(row, written_keys, diagnostics_);
+    const NodePtr keys = flatten_initializer(row.keys, written_keys, diagnostics_);
     Values values =
         read_values(*keys, row.keys, fmt::format("`{}`", row.kind), layer.span, diagnostics_);
     layer.name = values.text("name");
@@ -271,7 +270,7 @@ void LayerReader::define_results(const LayerRow& row, const LayerSpec& layer, Sp
 void LayerReader::check_inputs(const LayerRow& row, const LayerSpec& layer) {
     const auto count = static_cast<int>(layer.from.size());
     const bool given = layer.from_span.known();
-    if (given ? count >= row.fewest_inputs && count <= row.most_inputs : row.fewest_inputs == 1)
+    if (given ? count >= row.fewest_inputs && count <= row.most_inputs : row.fewest_inputs <= 1)
         return;
     std::string wanted = fmt::format("{} inputs", row.fewest_inputs);
     if (row.most_inputs == 1) wanted = "one input";
@@ -297,17 +296,10 @@ std::vector<std::string> LayerReader::read_from(const Node& node, const std::str
     return out;
 }
 
-// The spec's name for a name in `from`. Inside a block, the block's own names hide those of the
-// network around it.
+// The spec's name for a name in `from`.
 std::string LayerReader::resolve(const PlacedName& name) {
-    if (!uses_.empty()) {
-        if (name.name == "input") return block_input(name.span);
-        const auto inner = names_.names.find(uses_.back().prefix + "." + name.name);
-        if (inner != names_.names.end()) return inner->second.layer;
-    }
-    const auto found = names_.names.find(name.name);
-    if (found != names_.names.end() && found->second.visible) return found->second.layer;
-    if (names_.unknown) return name.name;
+    if (const std::string found = find_name(name.name, name.span); !found.empty()) return found;
+    if (!uses_.empty() && name.name == "input") return "";  // reported
     std::vector<std::string> known;
     for (const auto& [other, named] : names_.names)
         if (named.visible) known.push_back(other);
@@ -316,6 +308,19 @@ std::string LayerReader::resolve(const PlacedName& name) {
                    name.name, known, diagnostics_)
         .help("a layer gets its name by `name: ...`");
     return "";
+}
+
+// The spec's name of a layer or input; "" when there is none. Inside a block, the block's own names
+// hide those of the network around it.
+std::string LayerReader::find_name(const std::string& name, Span where) {
+    if (!uses_.empty()) {
+        if (name == "input") return block_input(where);
+        const auto inner = names_.names.find(uses_.back().prefix + "." + name);
+        if (inner != names_.names.end()) return inner->second.layer;
+    }
+    const auto found = names_.names.find(name);
+    if (found != names_.names.end() && found->second.visible) return found->second.layer;
+    return names_.unknown ? name : "";
 }
 
 }  // namespace gmc::dsl

@@ -12,7 +12,7 @@ namespace {
 /// so that the objective that uses it can be checked.
 class NetworkReader {
   public:
-    NetworkReader(const Node& networks, const Entry& entry, Blocks& blocks,
+    NetworkReader(const Entry& entry, Blocks& blocks, const Callables& callables,
                   const std::vector<DataField>& data, Diagnostics& diagnostics)
         : entry_(entry),
           map_(*entry.value),
@@ -20,7 +20,7 @@ class NetworkReader {
           blocks_(blocks),
           data_(data),
           diagnostics_(diagnostics) {
-        for (const Entry& one : networks.entries) names_.networks.push_back(one.key);
+        names_.callables = &callables;
     }
 
     NetworkSpec read() {
@@ -113,7 +113,7 @@ class NetworkReader {
     void check_first(const LayerSpec& layer) {
         if (out_.inputs.size() < 2 || !layer.from.empty()) return;
         const LayerRow* row = find_layer(layer.kind);
-        if (row && row->fewest_inputs > 1) return;  // that was said already
+        if (row && row->fewest_inputs != 1) return;  // that was said already, or it takes none
         diagnostics_
             .error(DiagnosticKind::kMissingKey, layer.span,
                    "{} has {} inputs, so its first layer needs `from`", what_, out_.inputs.size())
@@ -165,12 +165,13 @@ class NetworkReader {
 }  // namespace
 
 std::vector<NetworkSpec> read_networks(const Entry& networks, Blocks& blocks,
+                                       const Callables& callables,
                                        const std::vector<DataField>& data,
                                        Diagnostics& diagnostics) {
     std::vector<NetworkSpec> out;
     if (!expect_map(*networks.value, "`networks`", networks.key_span, diagnostics)) return out;
     for (const Entry& entry : networks.value->entries)
-        out.push_back(NetworkReader(*networks.value, entry, blocks, data, diagnostics).read());
+        out.push_back(NetworkReader(entry, blocks, callables, data, diagnostics).read());
     if (out.empty())
         diagnostics.error(DiagnosticKind::kBadValue, networks.key_span,
                           "the model has no networks");

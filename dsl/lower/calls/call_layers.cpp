@@ -1,0 +1,121 @@
+// Layers without weights as functions: `reshape(x, [7, 7, 16])`, `slice(x, axis=0, stop=1)`. The
+// arguments become the keys of the layer, by the same rules and with the same errors.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "dsl/lower/broadcasting.h"
+#include "dsl/lower/calls/call_functions.h"
+#include "dsl/lower/layers/layers.h"
+#include "dsl/values.h"
+
+namespace gmc::lower {
+namespace {
+
+using dsl::Expression;
+using dsl::KeyRow;
+using dsl::Node;
+using dsl::NodePtr;
+using ir::Shape;
+
+/// An argument as the value of a key, as if it stood in a file; null when it is no constant.
+NodePtr node_of(const Expression& e, const KeyRow& row) {
+    Node node;
+    node.span = e.span;
+    if (e.kind == Expression::Kind::kList) {
+        node.kind = Node::Kind::kList;
+        for (const dsl::ExpressionPtr& element : e.arguments)
+            if (NodePtr item = node_of(*element, row))
+                node.items.push_back(std::move(item));
+            else
+                return nullptr;
+        return std::make_shared<const Node>(std::move(node));
+    }
+    node.kind = Node::Kind::kScalar;
+    if (const auto number = dsl::constant_value(e))
+        node.text = row.type == dsl::KeyType::kFlag ? (*number != 0 ? "true" : "false")
+                                                    : fmt::format("{}", *number);
+    else if (e.kind == Expression::Kind::kName)
+        node.text = e.text;
+    else
+        return nullptr;
+    return std::make_shared<const Node>(std::move(node));
+}
+
+/// The layer that a call means; nothing after an error.
+std::optional<dsl::LayerSpec> read_call(Evaluator& e, const Expression& call,
+                                        const dsl::LayerRow& row, size_t inputs) {
+    dsl::LayerSpec layer;
+    layer.kind = row.kind;
+    layer.span = call.span;
+    Node map;
+    map.kind = Node::Kind::kMap;
+    map.span = call.span;
+    for (size_t i = inputs; i < call.arguments.size(); ++i) {
+        const std::string& name = call.argument_names[i];
+        const std::string key = name.empty() ? row.main_key : name;
+        const KeyRow& key_row = *dsl::find_key(row.keys, key);
+        NodePtr node = node_of(*call.arguments[i], key_row);
+        if (key_row.type == dsl::KeyType::kExpression && !dsl::constant_value(*call.arguments[i])) {
+            layer.expressions[key] = call.arguments[i];
+            node = std::make_shared<const Node>();  // only that it is given
+        }
+        if (!node) {
+            e.fail(DiagnosticKind::kBadExpression, call.arguments[i]->span,
+                   fmt::format("`{}` of `{}` must be a constant", key, call.text));
+            return std::nullopt;
+        }
+        map.entries.push_back({key, call.arguments[i]->span, node});
+    }
+    dsl::Values values = dsl::read_values(map, row.keys, fmt::format("`{}`", row.kind), call.span,
+                                          e.scope().m.diagnostics);
+    if (!values.ok) return std::nullopt;
+    layer.values = std::move(values.values);
+    layer.value_spans = std::move(values.spans);
+    for (const dsl::Entry& entry : map.entries) {
+        KeyRow key_row = *dsl::find_key(row.keys, entry.key);
+        if (key_row.type != dsl::KeyType::kExpression || layer.expressions.count(entry.key))
+            continue;
+        key_row.type = dsl::KeyType::kNumber;
+        const auto number = dsl::read_value(*entry.value, key_row, e.scope().m.diagnostics);
+        if (!number) return std::nullopt;
+        layer.values[entry.key] = *number;
+    }
+    return layer;
+}
+
+}  // namespace
+
+Evaluated call_layer(Evaluator& e, const Expression& call) {
+    const dsl::LayerRow& row = *dsl::find_layer_function(call.text);
+    const size_t inputs = std::min(positional(call), static_cast<size_t>(row.most_inputs));
+    Evaluated result;
+    std::vector<Evaluated> operands;
+    for (size_t i = 0; i < inputs; ++i) {
+        operands.push_back(argument(e, call, i));
+        if (operands.back().failed) return operands.back();
+        result.batched |= operands.back().batched;
+        result.networks.insert(operands.back().networks.begin(), operands.back().networks.end());
+    }
+    auto& known = e.scope().m.called_layers;
+    const auto [place, fresh] = known.try_emplace(&call);
+    if (fresh) place->second = read_call(e, call, row, inputs);
+    if (!place->second) return result.failed = true, result;
+    LayerScope layer{e.scope(), *place->second, call.text, {}};
+    ir::Builder& b = e.b();
+    for (const Evaluated& operand : operands) {
+        // Layers work on a batch: without one it is a batch of one.
+        const ir::ValueId value = e.materialize(operand, {});
+        const Shape shape = b.shape(value);
+        const int64_t rows = result.batched ? e.scope().m.batch : 1;
+        layer.inputs.push_back(
+            operand.batched ? value : spread(b, value, false, batched(rows, shape), true));
+    }
+    result.value = layer_builders().at(call.text)(layer);
+    result.failed = result.value == ir::kNone;
+    if (!result.failed && !result.batched)
+        result.value = b.reshape(result.value, example_of(b.shape(result.value)));
+    return result;
+}
+
+}  // namespace gmc::lower

@@ -1,0 +1,155 @@
+// Operators of expressions: arithmetic, comparisons and logic on tensors of shapes that meet.
+#include <fmt/format.h>
+
+#include <set>
+
+#include "dsl/lower/broadcasting.h"
+#include "dsl/lower/calls/call_functions.h"
+#include "dsl/lower/evaluate.h"
+#include "dsl/lower/shape_errors.h"
+
+namespace gmc::lower {
+
+using dsl::Expression;
+using ir::kNone;
+using ir::Shape;
+using ir::ValueId;
+
+Evaluated Evaluator::unary(const Expression& e) {
+    Evaluated x = e.text == "not" ? truth(*e.arguments[0]) : evaluate(*e.arguments[0]);
+    if (x.weights) return each_weight(e, {x});
+    x = as_tensor(std::move(x), *e.arguments[0]);
+    if (x.failed || e.text == "+") return x;
+    if (e.text == "not" && x.number) return number_value(1 - *x.number);
+    if (x.number) return number_value(-*x.number);
+    x.value = e.text == "not" ? f_.b.sub(f_.b.constant(1, f_.b.shape(x.value)), x.value)
+                              : f_.b.neg(x.value);
+    return x;
+}
+
+Shape Evaluator::example_shape(const Evaluated& x) {
+    return x.batched ? example_of(f_.b.shape(x.value)) : f_.b.shape(x.value);
+}
+
+/// 1. A constant takes the shape of the other side.
+/// 2. Otherwise the common shape of both is found by the rule in broadcasting.h, and
+///    each side is repeated to it; the result has a batch if one of them has.
+/// 3. Without a common shape the error names both sides, and in a recipe the network that is at
+///    fault.
+bool Evaluator::match(const Expression& where, Evaluated& a, Evaluated& b, size_t first,
+                      size_t second) {
+    a.networks.insert(b.networks.begin(), b.networks.end());
+    b.networks = a.networks;
+    for (auto [number, other] : {std::pair{&a, &b}, std::pair{&b, &a}}) {
+        if (!number->number) continue;
+        number->value = f_.b.constant(*number->number, f_.b.shape(other->value));
+        number->number.reset();
+        number->batched = other->batched;
+        return true;
+    }
+    // Recipes have no outer products: where both sides repeat there, a network has a wrong shape.
+    const bool counterparts =
+        where.text == "bce_with_logits" ||
+        (where.span.known() && where.span.file == f_.m.spec.objective.recipe.file);
+    const bool any = a.batched || b.batched;
+    const auto common = a.batched && b.batched
+                            ? common_example_shape(example_shape(a), example_shape(b),
+                                                   counterparts ? Repeat::kOne : Repeat::kBoth)
+                            : common_shape(example_shape(a), example_shape(b));
+    if (common) {
+        const Shape to = any ? batched(f_.m.batch, *common) : *common;
+        for (Evaluated* x : {&a, &b}) {
+            x->value = spread(f_.b, x->value, x->batched, to, any);
+            x->batched = any;
+        }
+        return true;
+    }
+    const Expression &left = *where.arguments[first], &right = *where.arguments[second];
+    ShapeError error;
+    if (a.batched && b.batched)
+        error = clash(f_.m, left, example_shape(a), right, example_shape(b));
+    error.where = where.span;
+    error.text = fmt::format("`{}` is {}, but `{}` is {}", dsl::to_string(left), describe(*this, a),
+                             dsl::to_string(right), describe(*this, b));
+    report(f_.m, error);
+    return false;
+}
+
+/// Comparisons and `not`, `and`, `or` give 0 or 1 already; any other number is compared with 0.
+Evaluated Evaluator::truth(const Expression& expression) {
+    Evaluated x = tensor(expression);
+    if (x.failed) return x;
+    if (x.number) return number_value(*x.number != 0 ? 1 : 0);
+    static const std::set<std::string> kTruths = {
+        "<", ">", "<=", ">=", "==", "!=", "and", "or", "not"};
+    const bool already = (expression.kind == Expression::Kind::kBinary ||
+                          expression.kind == Expression::Kind::kUnary) &&
+                         kTruths.count(expression.text) != 0;
+    return already ? x : comparison("!=", x, f_.b.constant(0, f_.b.shape(x.value)));
+}
+
+/// Exponents 2 and 0.5, which nearly all are, become ops that are cheap and have simple
+/// derivatives.
+Evaluated Evaluator::power(const Expression& e, Evaluated a, const Evaluated& exponent) {
+    if (!exponent.number)
+        return fail(DiagnosticKind::kBadExpression, e.arguments[1]->span,
+                    "an exponent must be a constant number",
+                    "write exp(b * log(a)) for a power that is computed");
+    if (*exponent.number == 2)
+        a.value = f_.b.mul(a.value, a.value);
+    else if (*exponent.number == 0.5)
+        a.value = square_root(f_.b, a.value);
+    else
+        a.value = f_.b.emit(ir::Pow{*exponent.number}, {a.value});
+    return a;
+}
+
+// a - b floor(a / b), which has the sign of b as in Python.
+Evaluated Evaluator::remainder(Evaluated a, ValueId b) {
+    const ValueId whole = f_.b.emit(ir::Floor{}, {f_.b.div(a.value, b)});
+    a.value = f_.b.sub(a.value, f_.b.mul(b, whole));
+    return a;
+}
+
+// <= and >= are the negation of the opposite strict comparison; != is that of ==.
+Evaluated Evaluator::comparison(const std::string& op, Evaluated a, ValueId b) {
+    const bool equality = op[0] == '=' || op[0] == '!';
+    const bool less = op[0] == '<', negate = equality ? op[0] == '!' : op.size() == 2;
+    a.value = equality         ? f_.b.emit(ir::Equal{}, {a.value, b})
+              : less != negate ? f_.b.emit(ir::Greater{}, {b, a.value})
+                               : f_.b.emit(ir::Greater{}, {a.value, b});
+    if (negate) a.value = f_.b.sub(f_.b.constant(1, f_.b.shape(a.value)), a.value);
+    return a;
+}
+
+/// Two constants give a constant, without an op, so that the ranges of hyperparameters can be
+/// checked.
+Evaluated Evaluator::binary(const Expression& e) {
+    const bool logical = e.text == "and" || e.text == "or";
+    Evaluated a = logical ? truth(*e.arguments[0]) : evaluate(*e.arguments[0]);
+    Evaluated b = logical ? truth(*e.arguments[1]) : evaluate(*e.arguments[1]);
+    if (a.failed || b.failed) return failed();
+    if (a.weights || b.weights) return each_weight(e, {a, b});
+    a = as_tensor(std::move(a), *e.arguments[0]);
+    b = as_tensor(std::move(b), *e.arguments[1]);
+    if (a.failed || b.failed) return failed();
+    if (a.number && b.number) return number_value(*dsl::binary_value(e.text, *a.number, *b.number));
+    if (e.text == "^") return power(e, a, b);
+    if (!match(e, a, b)) return failed();
+    const char op = e.text[0];
+    if (e.text == "or")
+        a.value = f_.b.emit(ir::Maximum{}, {a.value, b.value});
+    else if (op == '*' || e.text == "and")
+        a.value = f_.b.mul(a.value, b.value);
+    else if (op == '+')
+        a.value = f_.b.add(a.value, b.value);
+    else if (op == '-')
+        a.value = f_.b.sub(a.value, b.value);
+    else if (op == '/')
+        a.value = f_.b.div(a.value, b.value);
+    else
+        a = op == '%' ? remainder(a, b.value) : comparison(e.text, a, b.value);
+    return a;
+}
+
+}  // namespace gmc::lower

@@ -1,0 +1,78 @@
+// Follows quotes, comments and brackets of YAML, as far as it takes to know where parentheses are
+// those of an expression.
+#include "dsl/text/parentheses.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "dsl/text/malformed.h"
+
+namespace gmc::dsl {
+namespace {
+
+/// What is hidden, and instead of it control characters, which no text file may hold
+/// (text_file.cpp).
+constexpr std::string_view kHidden = ",[]{}", kInstead = "\x01\x02\x03\x04\x05";
+
+void exchange(std::string& text, size_t begin, size_t end, std::string_view from,
+              std::string_view to) {
+    for (size_t i = begin; i < end; ++i)
+        if (const size_t k = from.find(text[i]); k != std::string_view::npos) text[i] = to[k];
+}
+
+/// Behind the parenthesis that closes the one at `open`; npos when the line ends before.
+size_t behind_parentheses(const std::string& text, size_t open) {
+    int depth = 0;
+    for (size_t i = open; i < text.size() && text[i] != '\n'; ++i) {
+        if (text[i] == '"' || text[i] == '\'') return std::string::npos;
+        if (text[i] == '(') ++depth;
+        if (text[i] == ')' && --depth == 0) return i + 1;
+    }
+    return std::string::npos;
+}
+
+}  // namespace
+
+std::string hide_in_parentheses(const std::string& text) {
+    std::string out = text;
+    int depth = 0;         // of brackets
+    bool at_start = true;  // of a key, a value or an item
+    char before = '\n';
+    for (size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        const bool after_space = before == ' ' || before == '\n' || before == '\t';
+        before = c;
+        if (c == '#' && after_space) {
+            i = std::min(text.find('\n', i), text.size()) - 1;
+        } else if ((c == '"' || c == '\'') && at_start) {
+            i = std::min(quoted_end(text, i), text.size()) - 1;
+            at_start = false;
+        } else if (c == '{' || c == '[') {
+            depth += at_start || depth > 0 ? 1 : 0;
+            at_start = true;
+        } else if (c == '}' || c == ']') {
+            depth -= depth > 0 ? 1 : 0;
+            at_start = false;
+        } else if (c == '(' && depth > 0) {
+            const size_t end = behind_parentheses(text, i);
+            if (end != std::string::npos) {
+                exchange(out, i, end, kHidden, kInstead);
+                i = end - 1;
+                before = ')';
+            }
+            at_start = false;
+        } else if (c == '\n' || c == ',' || c == ':' || (c == '-' && after_space && at_start)) {
+            at_start = true;
+        } else if (c != ' ' && c != '\t' && c != '\r') {
+            at_start = false;
+        }
+    }
+    return out;
+}
+
+std::string shown(std::string text) {
+    exchange(text, 0, text.size(), kInstead, kHidden);
+    return text;
+}
+
+}  // namespace gmc::dsl

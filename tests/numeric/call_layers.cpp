@@ -1,0 +1,68 @@
+// Layers as functions, functions and networks as layers, and definitions, against plain loops.
+#include <algorithm>
+#include <cmath>
+
+#include "tests/catch.h"
+#include "tests/numeric/language_model.h"
+#include "tests/numeric/reference_comparison.h"
+
+using namespace gmc;         // NOLINT: tests
+using namespace gmc::tests;  // NOLINT
+
+namespace {
+
+Numbers call(const std::string& body, const Numbers& image, const std::string& more = "") {
+    const int batch = static_cast<int>(image.size() / 16);
+    const ir::Module module = language_model(batch, "", "\"f(image)\": \"" + body + "\"", more);
+    return run(module, "f", {{"image", image}}).at("f").data;
+}
+
+}  // namespace
+
+TEST_CASE("layers without weights are functions", "[language]") {
+    const Numbers image = random_numbers(32);
+    CHECK(call("reshape(image, [2, 2 * 4])", image) == call("flatten(image)", image));
+    const Numbers row = call("slice(image, axis=0, start=1, stop=2)", image);
+    const Numbers turned = call("permute(image, [1, 0, 2])", image);
+    const Numbers padded = call("pad(image, size=1)", image);
+    const Numbers largest = call("max_pooling2d(image, 2)", image);
+    const Numbers larger = call("up_sampling2d(image, [2, 1])", image);
+    REQUIRE(row.size() == 8);
+    REQUIRE(padded.size() == 2 * 36);
+    REQUIRE(larger.size() == 64);
+    for (size_t n = 0; n < 2; ++n)
+        for (size_t i = 0; i < 4; ++i) {
+            CHECK(row[4 * n + i] == Approx(image[16 * n + 4 + i]));
+            for (size_t j = 0; j < 4; ++j) {
+                const double x = image[16 * n + 4 * i + j];
+                CHECK(turned[16 * n + 4 * j + i] == Approx(x));
+                CHECK(padded[36 * n + 6 * (i + 1) + j + 1] == Approx(x));
+                CHECK(larger[32 * n + 8 * i + 4 + j] == Approx(x));
+                CHECK(largest[4 * n + 2 * (i / 2) + j / 2] >= Approx(x));
+            }
+        }
+    // Of what has no batch too, and one where the data are needed for the shape only.
+    const Numbers plain = call("image * 0 + reshape(reshape(index(4), [4, 1]), [4])", image);
+    for (size_t i = 0; i < 128; ++i) CHECK(plain[i] == static_cast<double>(i % 4));
+}
+
+TEST_CASE("definitions take their arguments by value", "[language]") {
+    const Numbers image = random_numbers(32);
+    const std::string define =
+        "define:\n"
+        "  twice(f, x): f(f2(x))\n"
+        "  f2(x): 2 * x\n"
+        "  same(x): x - x\n"
+        "  centre(x): x - mean(x, axis=example, keep=true)\n"
+        "  slope(g, x): grad(sum(g(x)^2), x)\n";
+    // Drawn once, although the body has it twice.
+    for (const double zero : call("same(normal(image))", image, define)) CHECK(zero == 0);
+    const Numbers flat = call("twice(flat, image)", image, define);
+    for (size_t i = 0; i < 32; ++i) CHECK(flat[i] == Approx(2 * image[i]));
+    const Numbers slope = call("slope(flat, image)", image, define);
+    for (size_t i = 0; i < 32; ++i) CHECK(slope[i] == Approx(2 * image[i]));
+    const Numbers centred = call("centre(image)", image, define);
+    CHECK(std::abs(centred[0] + centred[1] + centred[2] + centred[3] + centred[4] + centred[5] +
+                   centred[6] + centred[7] + centred[8] + centred[9] + centred[10] + centred[11] +
+                   centred[12] + centred[13] + centred[14] + centred[15]) < 1e-6);
+}
