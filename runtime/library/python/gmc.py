@@ -167,6 +167,12 @@ class Model:
     def __repr__(self):
         return f"<gmc.Model {self.name}: {', '.join(self.functions)}>"
 
+    def __getattr__(self, name):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        names = ", ".join(self.__dict__.get("functions", ()))
+        raise AttributeError(f"this model has no function {name!r}; it has {names}")
+
     def run(self, function, *arguments, seed=1, first=0, **named):
         """Runs a function. The first argument may be the number of examples, where all inputs can be drawn."""
         if function not in self._methods:
