@@ -60,10 +60,10 @@ class TrainingChecks {
                 .warning(DiagnosticKind::kNotTrained, network.span,
                          "a loss needs `{}`, but no entry of `minimize` trains it", network.name)
                 .note(entry.loss->span, "the loss is here")
-                .help(
-                    "add it to the `networks` of an entry; `weights: {frozen: true}` says that it "
-                    "is "
-                    "meant to stay as it begins");
+                .help(network.is_parameter
+                          ? "add it to the `networks` of an entry, or make it a `state`"
+                          : "add it to the `networks` of an entry; `weights: {frozen: true}` says "
+                            "that it is meant to stay as it begins");
             return;
         }
     }

@@ -34,7 +34,8 @@ class UnusedChecks {
         for (const NetworkSpec& network : view_.spec().networks) {
             if (!is_own(network.span)) continue;
             if (!used_.count(network.name)) {
-                report(network.span, "nothing uses the network `{}`", network.name)
+                report(network.span, "nothing uses the {} `{}`",
+                       network.is_parameter ? "parameter" : "network", network.name)
                     .help("apply it in the objective, or remove it");
                 continue;
             }

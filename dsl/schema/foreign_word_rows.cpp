@@ -176,9 +176,10 @@ Rows keys() {
          "other borders than zeros: a layer `pad` before it, and `padding: valid`", "kernel"},
         {"numembeddings|numcodes|vocabsize|codebooksize|numclasses|nclasses|ntokens",
          "classes|codes"},
-        {"inplace|trainable|returnsequences|returnindices|maskzero|ceilmode|device|"
-         "requiresgrad",
-         "", "there is no such choice here: leave this out"},
+        {"inplace|returnsequences|returnindices|maskzero|ceilmode|device", "",
+         "there is no such choice here: leave this out"},
+        {"trainable|requiresgrad|freeze", "",
+         "`weights: {frozen: true}` of a network keeps all of it as it begins"},
         {"dtype|precision|amp", "",
          "numbers are f32; `gmc compile --precision bf16` is the other way"},
         {"act|nonlinearity|activationfn|activationfunction", "activation"},

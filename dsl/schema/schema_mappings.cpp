@@ -77,7 +77,8 @@ std::vector<KeyRow> data_field_keys() {
         flag("flip", "false", "folder: half of the pictures, at random, are mirrored in training"),
         structure("range", "[number]", kOptional,
                   "[low, high] that stored bytes 0 to 255 are mapped to, [0, 1] when left out; "
-                  "numbers of other types are checked against it where it is given"),
+                  "numbers of other types stay as they are: those of pictures have to lie in it, "
+                  "others where it is given"),
         shape(
             "shape", kOptional,
             "shape of an example; read from the file when left out, which then has to exist; sizes "

@@ -69,8 +69,7 @@ class Parser {
                 error.help(
                     "parts of a network's result have names, as in `q.mean`; `slice` takes "
                     "a part of a tensor");
-            if (peek().is("(") && all.node->kind == Expression::Kind::kMember)
-                error.help(fmt::format("functions have no prefix: `{}(...)`", all.node->text));
+            help_with_method(error);
             help_after_number(error);
             return Failure{};
         }
@@ -270,9 +269,17 @@ class Parser {
         } else {
             Diagnostic& error =
                 fail(peek(), "`)` or an operator is expected, but `{}` follows", peek().text);
+            help_with_method(error);
             help_after_number(error.note(text_.span(open.begin, open.end), "the `(` is here"));
         }
         return false;
+    }
+
+    /// Of `np.exp(x)` and `x.exp()`, whose parenthesis was not expected.
+    void help_with_method(Diagnostic& error) {
+        if (peek().is("(") && at_ > 1 && tokens_[at_ - 2].is("."))
+            error.help(fmt::format("functions stand alone, before their arguments: `{}(x)`",
+                                   tokens_[at_ - 1].text));
     }
 
     /// Of `2 x` and `0,5`, whose second half was not expected.

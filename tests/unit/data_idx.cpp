@@ -260,8 +260,8 @@ TEST_CASE("idx errors about values") {
                big_endian(std::bit_cast<uint32_t>(b), 4);
     };
     CHECK(error_of(floats(0, 1.5F), {"x", ValueRange{0, 1}}) ==
-          "[bad-value] `F` has the value 1.5 in example 1 (offset 12), outside the declared range "
-          "[0, 1]");
+          "[bad-value] `F` has the value 1.5 in example 1 (offset 12), outside of [0, 1], the "
+          "`range` of the model");
     CHECK(
         error_of(floats(NAN, 0)) ==
         "[bad-value] `F` has the value nan in example 0 (offset 8), which is not a finite number");

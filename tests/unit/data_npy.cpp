@@ -230,15 +230,14 @@ TEST_CASE("npy labels are counted or checked, columns of them too") {
 TEST_CASE("npy values outside the range") {
     const std::string pictures = npy("<f4", "(1, 1, 2)", bytes_of<float>({0.5F, -0.5F}));
     CHECK(error_of(pictures, {"x", ValueRange{0, 1}}) ==
-          "[bad-value] `F` has the value -0.5 in example 0 at [0, 1] (offset 132), outside the "
-          "declared "
-          "range [0, 1]");
+          "[bad-value] `F` has the value -0.5 in example 0 at [0, 1] (offset 132), outside of "
+          "[0, 1], the `range` of the model");
     // Without a declared range, pictures are checked against [0, 1], since they are drawn by it;
     // vectors are not. Three dimensions of floats are a picture only when the model says so.
     ValueRules rules{"x", ValueRange{0, 1}, false};
     CHECK(example(*read(pictures, rules), 0) == std::vector<float>{0.5F, -0.5F});
     rules.shape = {1, 2, 1};
-    CHECK(error_of(pictures, rules).find("outside the default range") != std::string::npos);
+    CHECK(error_of(pictures, rules).find("the range of pictures where the model gives none") != std::string::npos);
     const std::string vectors = npy("<f4", "(1, 2)", bytes_of<float>({0.5F, -0.5F}));
     CHECK(example(*read(vectors, {"x", ValueRange{0, 1}, false}), 0)[1] == -0.5F);
     CHECK(

@@ -28,8 +28,8 @@ bool add_size(Evaluator& e, const Expression& text, const Evaluated& size, Shape
     return false;
 }
 
-/// The batched shape that `normal(like)` asks for: a number n means [n], a list of them a shape, a network the
-/// shape of its first input, and a value its own shape.
+/// The batched shape that `normal(like)` asks for: a number n means [n], a list of them a shape, a
+/// network the shape of its first input, and a value its own shape.
 bool noise_shape(Evaluator& e, const Expression& like, Shape& shape) {
     FunctionScope& f = e.scope();
     const bool member = like.kind == Expression::Kind::kMember &&

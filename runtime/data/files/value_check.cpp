@@ -39,9 +39,14 @@ Diagnostic ValueCheck::error(float value, uint64_t index) const {
         otherwise = fmt::format("but the labels of {} classes are 0 to {}", rules_.classes, high_);
         error.help(fmt::format("`classes` of `data.{}` says how many there are", rules_.name));
     } else {
-        otherwise = fmt::format("outside the {} range [{}, {}]",
-                                rules_.range_given ? "declared" : "default", low_, high_);
-        error.help("only u8 data are scaled into `range`; for other types it says what they span");
+        otherwise = fmt::format("outside of [{}, {}], {}", low_, high_,
+                                rules_.range_given
+                                    ? "the `range` of the model"
+                                    : "the range of pictures where the model gives none");
+        error.help(
+            fmt::format("write the `range` of the values at `data.{}`; only unsigned bytes "
+                        "are scaled into it, other numbers stay as they are",
+                        rules_.name));
     }
     error.text = fmt::format("`{}` has the value {} {}, {}", header_.path, value,
                              header_.place_of(index), otherwise);
