@@ -1,6 +1,6 @@
 // Finds the first operation whose result is not finite. Operations run one by one, those in the
-// body of a scan in each pass; what they read is copied before, since results may take its place. Of
-// a fused loop, whose values live in registers, the reference repeats the body.
+// body of a scan in each pass; what they read is copied before, since results may take its place.
+// Of a fused loop, whose values live in registers, the reference repeats the body.
 #include "runtime/doctor/first_not_finite.h"
 
 #include <fmt/format.h>

@@ -40,7 +40,8 @@ struct RunRecord {
 /// they are of one model, as far as both say.
 std::string difference(const RunRecord& record, const ir::Origin& origin);
 /// Sentences that tell what makes a run that goes on as `now` says differ from one that was never
-/// interrupted: another machine, another amount of data, another precision, weights of another file.
+/// interrupted: another machine, another amount of data, another precision, weights of another
+/// file.
 std::vector<std::string> changes(const RunRecord& then, const RunRecord& now);
 
 /// Writes run.json, whole or not at all. False after an error (kBadFile).

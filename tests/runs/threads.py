@@ -3,8 +3,8 @@
 
 Usage: tests/runs/threads.py --bin-dir build [--all-models]
 
-Every model of models/ and one of loops (by default that and some small ones), in f32 and bf16, both with kernels chosen by measuring and by the
-static rules.
+Every model of models/ and one of loops (by default that and some small ones), in f32 and bf16, both with kernels chosen
+by measuring and by the static rules.
 """
 import argparse
 import json
