@@ -59,11 +59,23 @@ class ChainChecker {
         }
     }
 
+    /// The name of the first value that a loop carries.
+    static std::string starts_of(const Expression& loop) {
+        for (const LoopPart& part : loop.loop->parts)
+            if (part.kind == LoopPart::Kind::kStart) return part.name;
+        return "";
+    }
+
     void report_cycle(const std::vector<std::string>& chain) {
         const NamedExpression& first = *lets_.at(chain[0]);
         Diagnostic& error = diagnostics_.error(DiagnosticKind::kCycle, first.span,
                                                "`{}` is defined by itself: {} -> {}", first.name,
                                                fmt::join(chain, " -> "), first.name);
+        if (first.value->kind == Expression::Kind::kLoop && first.value->loop->has_names)
+            error.help(
+                fmt::format("inside of the loop its values have names of their own, as in "
+                            "`{}`; `{}.{}` is the value after it",
+                            starts_of(*first.value), first.name, starts_of(*first.value)));
         for (size_t i = 1; i < chain.size() && i < kMostNotes; ++i)
             error.note(lets_.at(chain[i])->span, fmt::format("`{}` is defined here", chain[i]));
     }

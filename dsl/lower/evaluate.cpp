@@ -81,6 +81,8 @@ Evaluated Evaluator::evaluate(const Expression& e) {
         result = unary(e);
     else if (e.kind == Kind::kLoop)
         result = evaluate_loop(*this, e);
+    else if (e.kind == Kind::kList)
+        result = list(e);
     else
         result = binary(e);
     f_.b.set_location(outside);
@@ -330,6 +332,28 @@ Evaluated Evaluator::member(const Expression& e) {
     return result;
 }
 
+/// `[0.5, x, 2]`: numbers as a plain tensor. Where sizes or axes are meant, functions read the list
+/// themselves.
+Evaluated Evaluator::list(const Expression& e) {
+    Evaluated result;
+    std::vector<ValueId> elements;
+    for (const dsl::ExpressionPtr& element : e.arguments) {
+        const Evaluated x = tensor(*element);
+        if (x.failed) return x;
+        if (!x.number && (x.batched || !f_.b.shape(x.value).empty()))
+            return fail(DiagnosticKind::kWrongType, element->span,
+                        fmt::format("a list holds numbers, but this is {}", describe(*this, x)),
+                        "`concat` joins tensors");
+        elements.push_back(f_.b.reshape(materialize(x, {}), {1}));
+        result.networks.insert(x.networks.begin(), x.networks.end());
+    }
+    if (elements.empty())
+        return fail(DiagnosticKind::kWrongType, e.span, "the list is empty, and no value");
+    result.value =
+        elements.size() == 1 ? elements[0] : f_.b.emit(ir::Concat{0}, std::move(elements));
+    return result;
+}
+
 Evaluated Evaluator::call(const Expression& e) {
     if (const dsl::NetworkSpec* network = network_named(e.text)) return apply(*network, e);
     if (const dsl::Definition* own = f_.m.view.definition(e.text)) return define(*own, e);
@@ -385,11 +409,12 @@ bool Evaluator::take_argument(const dsl::NetworkSpec& network, const dsl::Networ
     if (argument.batched && example_elements(f_.b.shape(value)) == 1 &&
         example_elements(wanted) == 1)
         value = f_.b.reshape(value, wanted);
-    // What has no batch is the same for every example.
-    if (!argument.batched && !argument.number &&
-        common_shape(f_.b.shape(value), example_of(wanted)) == example_of(wanted))
-        value = spread(f_.b, value, false, wanted, true);
-    if (f_.b.shape(value) == wanted) {
+    // What has no batch is the same for every example; it is no batch even if it has its shape.
+    const bool plain = !argument.batched && !argument.number;
+    const bool meets =
+        plain && common_shape(f_.b.shape(value), example_of(wanted)) == example_of(wanted);
+    if (meets) value = spread(f_.b, value, false, wanted, true);
+    if (f_.b.shape(value) == wanted && plain == meets) {
         arguments.push_back(value);
         return true;
     }
@@ -397,8 +422,15 @@ bool Evaluator::take_argument(const dsl::NetworkSpec& network, const dsl::Networ
                               argument.batched ? example_of(f_.b.shape(value)) : f_.b.shape(value));
     error.where = expression.span;
     error.text =
-        fmt::format("`{}` takes `{}` of shape {}, but this is {}", network.name, input.name,
-                    ir::to_string(example_of(wanted)), describe(*this, argument));
+        fmt::format("`{}` takes `{}` of shape {}, but this is {}{}", network.name, input.name,
+                    ir::to_string(example_of(wanted)), describe(*this, argument),
+                    plain ? ", the same for every example" : "");
+    if (plain && f_.b.shape(value).size() == wanted.size())
+        error.help = fmt::format(
+            "a loop applies a network to one row after another: `{{start: 0, "
+            "over: {{row: ...}}, next: {}(row), collect: true}}`; to a value "
+            "of each example it is applied first: `examples({}(x))`",
+            network.name, network.name);
     report(f_.m, error);
     return false;
 }

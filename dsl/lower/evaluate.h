@@ -126,6 +126,7 @@ class Evaluator {
     Evaluated from_outside(const dsl::Expression& expression);
     Evaluated name(const dsl::Expression& expression);
     Evaluated member(const dsl::Expression& expression);
+    Evaluated list(const dsl::Expression& expression);
     Evaluated call(const dsl::Expression& expression);
     Evaluated unary(const dsl::Expression& expression);
     Evaluated binary(const dsl::Expression& expression);

@@ -75,6 +75,7 @@ std::optional<ShapeSource> source_of_shape(const ModuleScope& m, const Expressio
     if (auto source = network_source(m, value))
         return fits(*source) || reductions ? source : std::nullopt;
     if (value.kind != Kind::kCall && value.arguments.empty()) return std::nullopt;
+    if (value.kind == Kind::kLoop) return std::nullopt;  // inside, its name is what it carries
     if (value.kind == Kind::kCall &&
         (m.view.network(value.text) || value.text == "grad" || value.text == "uniform" ||
          (reduces(value.text) && !reductions)))

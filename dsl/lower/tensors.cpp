@@ -15,7 +15,7 @@ using ir::ValueId;
 Evaluated parameter_value(FunctionScope& f, const dsl::NetworkSpec& parameter) {
     LayerScope layer{f, parameter.layers.front(), parameter.name, {}};
     Evaluated result;
-    result.value = layer.parameter(kTensorName, layer.spec.integers("shape"));
+    result.value = layer.parameter(kTensorName, tensor_shape(layer.spec));
     result.networks.insert(parameter.name);
     return result;
 }
@@ -23,7 +23,7 @@ Evaluated parameter_value(FunctionScope& f, const dsl::NetworkSpec& parameter) {
 /// A state without an initializer begins with the number `start`.
 static StateId declare(FunctionScope& f, const dsl::StateSpec& state) {
     const dsl::LayerSpec& spec = state.tensor;
-    Shape shape = spec.has("shape") ? spec.integers("shape") : Shape{};
+    Shape shape = tensor_shape(spec);
     if (state.per_example) shape = batched(f.m.batch, shape);
     LayerScope layer{f, spec, state.name, {}};
     const bool drawn = spec.has("initializer");

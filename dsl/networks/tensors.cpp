@@ -14,6 +14,13 @@ std::optional<LayerSpec> read_tensor(const Entry& entry, const char* mapping_nam
     if (!expect_map(*entry.value, what, entry.key_span, diagnostics)) return std::nullopt;
     const std::vector<KeyRow>& rows = mapping(mapping_name).keys;
     map = flatten_initializer(rows, entry.value, diagnostics);
+    // `shape: []` is what it is when it is left out.
+    Node rest = *map;
+    std::erase_if(rest.entries, [](const Entry& one) {
+        return one.key == "shape" && one.value->is_list() && one.value->items.empty();
+    });
+    if (rest.entries.size() < map->entries.size())
+        map = std::make_shared<const Node>(std::move(rest));
     Values values = read_values(*map, rows, what, entry.key_span, diagnostics);
     if (diagnostics.count() != errors) return std::nullopt;
     LayerSpec layer;

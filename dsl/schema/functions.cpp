@@ -107,7 +107,8 @@ std::vector<FunctionRow> of_tensors() {
 std::vector<FunctionRow> of_training() {
     return {
         {"grad", 2, 2, "", "grad(f, x)",
-         "the gradient of sum(f) with respect to x, shaped like x; can be differentiated again"},
+         "the gradient of sum(f) with respect to x, shaped like x, or to the weights of a network; "
+         "can be differentiated again"},
         {"stop_gradient", 1, 1, "", "stop_gradient(x)", "x, a constant for gradients"},
         {"averaged", 1, 1, "", "averaged(x)",
          "x with the moving averages of the weights in place of the trained ones, where `train` or "

@@ -57,6 +57,7 @@ them: after a change, run the unit tests with `GMC_BLESS=1`.
 - `${name}` is replaced by a variable, anywhere in a value; a value that is nothing else keeps the variable's type.
 - A number that is an expression may also be a schedule: `{linear: {from: 0, to: 1, over: 10 epochs}}`.
 - Wherever a number is meant, arithmetic of numbers stands for it: `units: "${width} * 2"`, `reshape: ["${side}^2", 8]`.
+- Inside of `{}` and `[]` a comma ends a text without quotes, but not between parentheses: `{loss: mean(f(a, b))}`.
 - Numbers are decimal: `1e-4` is one; `1_000`, `0x10` and `010` are not. Flags are `true` and `false`, nothing else.
 
 )";
@@ -77,8 +78,9 @@ Operators, loosest first: `or`, `and`, `not`, `< > <= >= == !=` (all 1 or 0), `+
 of its right side, as in Python), the sign, `^` (to the right; `-x^2` is `-(x^2)`), and `.name` for a
 part of what a network gives. A network is called like a function, with as
 many arguments as it has inputs; its name alone, in `normal(network)`, stands for the shape of its
-input. Names are those of networks, fields of the data, `let`, parameters of the function and numeric
-variables; and `step`, `epoch` and `pi`. `[1, 2]` is a list of sizes or axes, `true` is 1, `false` is 0.
+input. Names are those of networks, `parameters`, `state`, fields of the data, `let`, parameters of the
+function and numeric variables; and `step`, `epoch` and `pi`. `[1, 2]` is a list of sizes or axes, `true` is 1,
+`false` is 0.
 
 Shapes meet as in NumPy: compared from the last axis on, sizes of 1 and missing axes repeat; what has no
 batch (`index(4)`, `batch_mean(x)`) goes with every example, and one number with any shape. Where two values
@@ -89,6 +91,12 @@ runs over the batch: `mean(sum(x))` is the batch's mean of each example's sum. O
 `mean`, `max` and `min` would change nothing, these three run over the batch at once: `mean(discriminator(x))`.
 `axis=k` names an axis of the example, counted from 0 or from the end by -1; `axis=[0, 1]` several,
 `axis=example` all of them whatever they are, `axis=batch` the batch. `keep=true` leaves reduced axes with size 1.
+
+`net.weights` are the weights of a network, `net.layer.weights` those of one of its layers: several tensors, with
+which operators and functions of one argument (`abs`, `exp`, `log`, `sqrt`, `square`, `tanh`, `stop_gradient`)
+compute one by one. `sum`, `mean` and `norm` of them are numbers, `grad(f, net.weights)` is a gradient for each, and
+`net(x, weights=w)` is the network with such weights in place of its own: `w: d.weights - 0.1 * grad(loss,
+d.weights)` and `d(x, weights=w)` look one step ahead. Running statistics do not move there.
 
 | function | rule |
 |---|---|

@@ -314,7 +314,7 @@ std::vector<LayerRow> tables_of_vectors() {
 
 std::vector<LayerRow> parameters() {
     return {
-        {kParameterLayer.data(), "shape", plain(tensor_keys(kRequired, "normal")),
+        {kParameterLayer.data(), "shape", plain(tensor_keys(kOptional, "normal")),
          "a trained tensor, the same for every example; it takes no input", 0, 0},
     };
 }
@@ -348,7 +348,7 @@ std::vector<LayerRow> make_layer_table() {
 
 std::vector<KeyRow> tensor_keys(const char* its_shape, const char* first_values) {
     return {
-        shape("shape", its_shape, "its shape; [] is one number"),
+        shape("shape", its_shape, "its shape; one number where it is left out"),
         initializer("initializer", first_values, kInitializers,
                     "first values; also `normal: {stddev: 0.02}`"),
         number("initializer_stddev", "0.05", kPositive,

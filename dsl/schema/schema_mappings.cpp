@@ -257,7 +257,7 @@ std::vector<MappingRow> model_rows() {
          "[...]}`."},
         network_row(),
         weights_row(),
-        {"parameter", tensor_keys(kRequired, "normal"),
+        {"parameter", tensor_keys(kOptional, "normal"),
          "A trained tensor outside of networks. Its name stands for it in every expression."},
     };
 }

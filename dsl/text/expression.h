@@ -61,7 +61,7 @@ struct Expression {
         /// `text` is the loop's name; `loop` says what the arguments are. Not in texts of
         /// expressions: read by dsl/loop.cpp.
         kLoop,
-        /// `[arguments...]`, sizes or axes: only as an argument of a call.
+        /// `[arguments...]`: sizes or axes, as an argument of a call, or numbers.
         kList,
     };
     Kind kind = Kind::kNumber;

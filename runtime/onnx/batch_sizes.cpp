@@ -7,29 +7,40 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 #include <optional>
+
+#include "compiler/ir/scan.h"
 
 namespace gmc::onnx {
 namespace {
 
 using namespace ir;  // NOLINT: a table about ir's ops
 
-/// The sets of axes and their sizes. A contradiction (two sizes for one set) is noted, and the
-/// caller gives the batch up.
+/// The sets of axes and their sizes, of a function and the bodies of its scans. The rules of ops
+/// name values of the function that was entered last. A contradiction (two sizes for one set) is
+/// noted, and the caller gives the batch up.
 class Solver {
   public:
-    Solver(const Function& function, int64_t batch) : function_(function), batch_(batch) {
-        for (const Value& value : function.values) {
-            first_.push_back(static_cast<int>(parent_.size()));
-            for (int64_t axis = 0; axis < value.type.rank(); ++axis)
-                parent_.push_back(static_cast<int>(parent_.size()));
-        }
+    Solver(const Module& module, int64_t batch) : module_(module), batch_(batch) {}
+
+    /// From now on values are those of `function`.
+    void enter(const Function& function) {
+        function_ = &function;
+        std::vector<int>& first = first_[function_];
+        if (first.empty())
+            for (const Value& value : function.values) {
+                first.push_back(static_cast<int>(parent_.size()));
+                for (int64_t axis = 0; axis < value.type.rank(); ++axis)
+                    parent_.push_back(static_cast<int>(parent_.size()));
+            }
         known_.resize(parent_.size());
     }
 
+    const Module& module() const { return module_; }
     int64_t batch() const { return batch_; }
-    const Shape& shape(ValueId v) const { return function_.type(v).shape; }
+    const Shape& shape(ValueId v) const { return function_->type(v).shape; }
     size_t rank(ValueId v) const { return shape(v).size(); }
     /// Whether two sizes were found for one axis.
     bool has_conflict() const { return conflict_; }
@@ -54,36 +65,48 @@ class Solver {
         if (!known) known = size;
     }
     void set_fixed(ValueId v, size_t axis) { set(v, axis, {shape(v)[axis], 0}); }
-    /// Axes of the value that are not known yet do not grow.
-    void set_unknown_fixed(ValueId v) {
-        for (size_t axis = 0; axis < rank(v); ++axis)
+    /// Axes of the value, from number `first` on, that are not known yet do not grow.
+    void set_unknown_fixed(ValueId v, size_t first = 0) {
+        for (size_t axis = first; axis < rank(v); ++axis)
             if (!size(v, axis)) set_fixed(v, axis);
     }
     /// Says that two axes are the same.
     void same(ValueId a, size_t a_axis, ValueId b, size_t b_axis) {
-        const int x = root(node(a, a_axis)), y = root(node(b, b_axis));
+        join(node(a, a_axis), node(b, b_axis));
+    }
+    void same(ValueId a, ValueId b) {
+        for (size_t axis = 0; axis < rank(a); ++axis) same(a, axis, b, axis);
+    }
+    /// Says that axes of `outside` from number `behind` on are those of a value of `body`.
+    void same_inside(ValueId outside, size_t behind, const Function& body, ValueId inside) {
+        for (size_t axis = behind; axis < rank(outside); ++axis)
+            join(node(outside, axis), first_.at(&body)[inside] + static_cast<int>(axis - behind));
+    }
+    /// Says that the shapes fit the compiled batch only.
+    void give_up() { conflict_ = true; }
+
+  private:
+    void join(int a, int b) {
+        const int x = root(a), y = root(b);
         if (x == y) return;
         if (known_[x] && known_[y] && *known_[x] != *known_[y]) conflict_ = true;
         if (!known_[x]) known_[x] = known_[y];
         parent_[y] = x;
         changed_ = true;
     }
-    void same(ValueId a, ValueId b) {
-        for (size_t axis = 0; axis < rank(a); ++axis) same(a, axis, b, axis);
+    int node(ValueId v, size_t axis) const {
+        return first_.at(function_)[v] + static_cast<int>(axis);
     }
-    /// Says that the shapes fit the compiled batch only.
-    void give_up() { conflict_ = true; }
-
-  private:
-    int node(ValueId v, size_t axis) const { return first_[v] + static_cast<int>(axis); }
     int root(int node) {
         while (parent_[node] != node) node = parent_[node] = parent_[parent_[node]];
         return node;
     }
 
-    const Function& function_;
+    const Module& module_;
     int64_t batch_;
-    std::vector<int> first_, parent_;
+    const Function* function_ = nullptr;
+    std::map<const Function*, std::vector<int>> first_;  ///< node of each value's axis 0
+    std::vector<int> parent_;
     std::vector<std::optional<Size>> known_;
     bool changed_ = false, conflict_ = false;
 };
@@ -256,10 +279,24 @@ void relate(const Matmul& op, const Operation& o, Solver& s) {
     s.same(o.operands[1], front + n, o.result(), front + 1);
     s.same(o.operands[0], front + 1 - m, o.operands[1], front + 1 - n);
 }
-// Their bodies are looked at instead; gradients are gone in compiled modules.
+/// What is carried or captured has one shape inside and outside; sequences and stacks have the
+/// passes as a further axis, the first, outside. What a pass leaves is what the next one carries.
+void relate(const Scan&, const Operation& o, Solver& s) {
+    const Function& body = *body_of(s.module(), o);
+    const ScanParts parts = scan_parts(body);
+    const auto tie = [&](ValueId outside, ValueId inside, bool has_passes) {
+        if (has_passes) s.set_fixed(outside, 0);
+        s.same_inside(outside, has_passes ? 1 : 0, body, inside);
+    };
+    for (size_t i = 0; i < parts.operands(); ++i)
+        tie(o.operands[i], body.inputs[i].value, i >= parts.carried && i < parts.first_captured());
+    for (size_t i = 0; i < parts.results(); ++i)
+        tie(o.results[i], body.results[i].value, i >= parts.carried);
+    for (size_t i = 0; i < parts.carried; ++i) tie(o.results[i], body.inputs[i].value, false);
+}
+// The operations in loops are looked at instead; gradients are gone in compiled modules.
 void relate(const Fused&, const Operation&, Solver&) {}
 void relate(const Gradient&, const Operation&, Solver&) {}
-void relate(const Scan&, const Operation&, Solver& s) { s.give_up(); }
 void relate(const std::monostate&, const Operation&, Solver&) {}
 
 void relate(const Operation& o, Solver& s) {
@@ -268,13 +305,31 @@ void relate(const Operation& o, Solver& s) {
 
 // ---- the function -------------------------------------------------------------------------------
 
-/// The operations with those in loops, in order.
-void collect(const std::vector<Operation>& operations, std::vector<const Operation*>& out) {
-    for (const Operation& operation : operations) {
-        out.push_back(&operation);
-        collect(operation.body, out);
+/// An operation, and the function that it stands in.
+struct Placed {
+    const Function* function;
+    const Operation* operation;
+};
+
+/// A function, the bodies of its scans, and the operations of all of them with those in loops.
+struct Collected {
+    std::vector<const Function*> functions;
+    std::vector<Placed> operations;
+
+    void add(const Module& module, const Function& function) {
+        functions.push_back(&function);
+        add(module, function, function.operations);
     }
-}
+
+  private:
+    void add(const Module& module, const Function& function, const std::vector<Operation>& list) {
+        for (const Operation& operation : list) {
+            if (const Function* body = body_of(module, operation)) add(module, *body);
+            operations.push_back({&function, &operation});
+            add(module, function, operation.body);
+        }
+    }
+};
 
 /// Whether the op sums over an axis that grows.
 bool sums_examples(const Operation& o, Solver& s) {
@@ -304,28 +359,39 @@ void set_sources(const Function& function, Solver& s) {
 }
 
 /// Applies the relations until nothing changes; takes what is still open for noise per example,
-/// then for fixed; and applies them once more.
-void solve(const std::vector<const Operation*>& operations, Solver& s) {
+/// then for fixed, and applies them again.
+void solve(const std::vector<Placed>& operations, Solver& s) {
+    const auto for_all = [&](const auto& rule) {
+        for (const auto& [function, operation] : operations) {
+            s.enter(*function);
+            rule(*operation);
+        }
+    };
     const auto repeat = [&] {
-        do
-            for (const Operation* o : operations) relate(*o, s);
+        do for_all([&](const Operation& o) { relate(o, s); });
         while (s.changed());
     };
     repeat();
     // Noise that meets no input is drawn per example.
-    for (const Operation* o : operations) {
-        const bool draws = o->as<RandomNormal>() != nullptr || o->as<RandomUniform>() != nullptr;
-        if (!draws || s.rank(o->result()) == 0 || s.size(o->result(), 0)) continue;
-        if (s.shape(o->result())[0] == s.batch()) s.set(o->result(), 0, {0, 1});
-    }
+    for_all([&](const Operation& o) {
+        const bool draws = o.as<RandomNormal>() != nullptr || o.as<RandomUniform>() != nullptr;
+        if (!draws || s.rank(o.result()) == 0 || s.size(o.result(), 0)) return;
+        if (s.shape(o.result())[0] == s.batch()) s.set(o.result(), 0, {0, 1});
+    });
     repeat();
-    // What is still open is the same as nothing that grows.
-    for (const Operation* o : operations) {
-        for (const ValueId operand : o->operands) s.set_unknown_fixed(operand);
-        relate(*o, s);
-    }
-    for (const Operation* o : operations)
-        for (const ValueId result : o->results) s.set_unknown_fixed(result);
+    // What is still open is the same as nothing that grows. The axes behind the first come before
+    // it: a first axis may follow through a reshape of which all others are known.
+    for_all([&](const Operation& o) {
+        for (const ValueId operand : o.operands) s.set_unknown_fixed(operand, 1);
+    });
+    repeat();
+    for_all([&](const Operation& o) {
+        for (const ValueId operand : o.operands) s.set_unknown_fixed(operand);
+        relate(o, s);
+    });
+    for_all([&](const Operation& o) {
+        for (const ValueId result : o.results) s.set_unknown_fixed(result);
+    });
 }
 
 }  // namespace
@@ -341,28 +407,38 @@ std::string to_string(const Size& size) {
 /// 2. The rules of the ops tie sizes together, until nothing new follows.
 /// 3. If sizes contradict each other, or a mean over the batch divides by a plain number, no axis
 ///    may grow, and the reason is kept.
-BatchSizes::BatchSizes(const Function& function, int64_t batch) : batch_(batch) {
-    Solver solver(function, batch);
-    std::vector<const Operation*> operations;
-    collect(function.operations, operations);
+BatchSizes::BatchSizes(const Module& module, const Function& function, int64_t batch)
+    : batch_(batch) {
+    Solver solver(module, batch);
+    Collected all;
+    all.add(module, function);
+    for (const Function* each : all.functions) solver.enter(*each);
+    solver.enter(function);
     set_sources(function, solver);
-    solve(operations, solver);
+    solve(all.operations, solver);
     const bool weighs = std::any_of(
         function.inputs.begin(), function.inputs.end(),
         [](const Input& input) { return input.source.kind == InputSource::Kind::kValid; });
-    const bool sums = std::any_of(operations.begin(), operations.end(),
-                                  [&](const Operation* o) { return sums_examples(*o, solver); });
+    const bool sums =
+        std::any_of(all.operations.begin(), all.operations.end(), [&](const Placed& placed) {
+            solver.enter(*placed.function);
+            return sums_examples(*placed.operation, solver);
+        });
     if (solver.has_conflict())
         why_fixed_ = fmt::format("some of its shapes fit a batch of {} only", batch);
     else if (sums && !weighs)
         why_fixed_ = fmt::format("its means over the batch divide by {}", batch);
-    for (size_t v = 0; v < function.values.size(); ++v) {
-        const auto value = static_cast<ValueId>(v);
-        sizes_.emplace_back();
-        for (size_t axis = 0; axis < solver.rank(value); ++axis) {
-            const std::optional<Size> size = solver.size(value, axis);
-            sizes_[v].push_back(size && why_fixed_.empty() ? *size
-                                                           : Size{solver.shape(value)[axis], 0});
+    for (const Function* each : all.functions) {
+        solver.enter(*each);
+        std::vector<Sizes>& sizes = sizes_[each];
+        for (size_t v = 0; v < each->values.size(); ++v) {
+            const auto value = static_cast<ValueId>(v);
+            sizes.emplace_back();
+            for (size_t axis = 0; axis < solver.rank(value); ++axis) {
+                const std::optional<Size> size = solver.size(value, axis);
+                sizes[v].push_back(size && why_fixed_.empty() ? *size
+                                                              : Size{solver.shape(value)[axis], 0});
+            }
         }
     }
 }

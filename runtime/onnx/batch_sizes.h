@@ -6,6 +6,7 @@
 // when the batch is 128, too.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -30,10 +31,14 @@ std::string to_string(const Size& size);
 /// by op.
 class BatchSizes {
   public:
-    /// Finds the sizes of a function compiled for `batch` examples.
-    BatchSizes(const ir::Function& function, int64_t batch);
+    /// Finds the sizes of a function of `module` that was compiled for `batch` examples, and those
+    /// of the bodies of its scans.
+    BatchSizes(const ir::Module& module, const ir::Function& function, int64_t batch);
 
-    const Sizes& of(ir::ValueId value) const { return sizes_[value]; }
+    /// Of a value of the function, or of one of the bodies.
+    const Sizes& of(const ir::Function& function, ir::ValueId value) const {
+        return sizes_.at(&function)[static_cast<size_t>(value)];
+    }
     /// The batch that the function was compiled for.
     int64_t batch() const { return batch_; }
     /// Why no axis grows, so that the function is good for the compiled batch only; "" when axes
@@ -42,7 +47,7 @@ class BatchSizes {
     const std::string& why_fixed() const { return why_fixed_; }
 
   private:
-    std::vector<Sizes> sizes_;
+    std::map<const ir::Function*, std::vector<Sizes>> sizes_;
     int64_t batch_;
     std::string why_fixed_;
 };

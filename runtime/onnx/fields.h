@@ -37,9 +37,16 @@ enum class Node : uint32_t {
     kAttribute = 5,
     kDoc = 6
 };
-enum class Attribute : uint32_t { kName = 1, kFloat = 2, kInt = 3, kInts = 8, kType = 20 };
+enum class Attribute : uint32_t {
+    kName = 1,
+    kFloat = 2,
+    kInt = 3,
+    kGraph = 6,
+    kInts = 8,
+    kType = 20
+};
 /// AttributeProto.AttributeType
-enum class AttributeType : int32_t { kFloat = 1, kInt = 2, kInts = 7 };
+enum class AttributeType : int32_t { kFloat = 1, kInt = 2, kGraph = 5, kInts = 7 };
 enum class Tensor : uint32_t {
     kDims = 1,
     kType = 2,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <utility>
 #include <variant>
@@ -21,13 +22,17 @@ struct Attribute {
     std::variant<int64_t, float, std::vector<int64_t>> value;
 };
 
-/// One op of ONNX.
+struct Graph;
+
+/// One op of ONNX. All that gmc writes have one result, but `Scan`, whose results are those of the
+/// graph that it repeats.
 struct Node {
     std::string op;  ///< "Conv"
     std::vector<std::string> inputs;
-    std::string output;  ///< every op that gmc writes has one result
+    std::vector<std::string> outputs;
     std::vector<Attribute> attributes;
-    std::string doc;  ///< the place in the model's file
+    std::string doc;          ///< the place in the model's file
+    std::vector<Graph> body;  ///< of a `Scan` one graph, which may read tensors of those around it
 };
 
 /// A constant: floats or integers, row-major.
@@ -60,6 +65,9 @@ struct Model {
     std::string producer_version, doc;
     std::vector<std::pair<std::string, std::string>> metadata;
 };
+
+/// Adds what the graph, with the bodies in it, reads but does not make itself to `names`.
+void add_outer_names(const Graph& graph, std::set<std::string>& names);
 
 /// The attribute of that name as integers; {} when the node has none.
 std::vector<int64_t> integers(const Node& node, const std::string& name);

@@ -19,11 +19,15 @@ using ir::ValueId;
 Lowering::Lowering(const Source& source, Noise noise)
     : source_(source),
       noise_(noise),
-      sizes_(*source.function, source.module->training ? source.module->training->batch_size : 1) {}
+      sizes_(*source.module, *source.function,
+             source.module->training ? source.module->training->batch_size : 1) {
+    scopes_.push_back({source.function, 1, {}, {}, {}, {}});
+}
 
 /// Inputs, states, operations in order, results.
 Graph Lowering::run() {
-    graph_.name = source_.function->name;
+    Graph& graph = here().graph;
+    graph.name = source_.function->name;
     // Names that others know go first.
     for (const ir::Input& input : source_.function->inputs)
         names_.insert(source_.function->values[input.value].name);
@@ -34,8 +38,8 @@ Graph Lowering::run() {
     lower_all(source_.function->operations);
     add_results();
     if (!sizes_.why_fixed().empty())
-        graph_.doc = fmt::format("for batches of {} only: {}", batch_size(), sizes_.why_fixed());
-    return std::move(graph_);
+        graph.doc = fmt::format("for batches of {} only: {}", batch_size(), sizes_.why_fixed());
+    return std::move(graph);
 }
 
 /// Calls the rule of each operation.
@@ -67,15 +71,28 @@ std::string Lowering::unique(const std::string& name) {
     return out;
 }
 
+/// Where the op at hand stands in the model's file.
+std::string Lowering::place() const {
+    if (operation_ == nullptr || !operation_->location.known()) return "";
+    const ir::Location& at = operation_->location;
+    return fmt::format("{}:{}:{}", source_.module->files[at.file], at.line, at.column);
+}
+
+/// Which scope makes a tensor.
+size_t Lowering::depth(const std::string& name) const {
+    const auto found = depths_.find(name);
+    return found == depths_.end() ? 0 : found->second;
+}
+
 std::string Lowering::node(const std::string& op, std::vector<std::string> inputs,
                            std::vector<Attribute> attributes) {
-    Node node{op, std::move(inputs), unique(op), std::move(attributes), ""};
-    if (operation_ && operation_->location.known()) {
-        const ir::Location& at = operation_->location;
-        node.doc = fmt::format("{}:{}:{}", source_.module->files[at.file], at.line, at.column);
-    }
-    graph_.nodes.push_back(std::move(node));
-    return graph_.nodes.back().output;
+    size_t deepest = 0;
+    for (const std::string& input : inputs) deepest = std::max(deepest, depth(input));
+    const std::string output = unique(op);
+    if (deepest > 0) depths_[output] = deepest;
+    scopes_[deepest].graph.nodes.push_back(
+        {op, std::move(inputs), {output}, std::move(attributes), place(), {}});
+    return output;
 }
 
 /// A constant; one tensor for each number, however often it is asked for.
@@ -84,7 +101,7 @@ std::string Lowering::number(double value) {
     std::string& name = known_[fmt::format("{} as a number", real)];
     if (!name.empty()) return name;
     name = unique(fmt::format("constant_{}", real));
-    graph_.initializers.push_back({name, {}, std::vector<float>{real}, ""});
+    scopes_[0].graph.initializers.push_back({name, {}, std::vector<float>{real}, ""});
     return name;
 }
 
@@ -92,20 +109,22 @@ std::string Lowering::constants(const std::vector<int64_t>& values) {
     std::string& name = known_[fmt::format("{}", fmt::join(values, ","))];
     if (!name.empty()) return name;
     name = unique(fmt::format("integers_{}", fmt::join(values, "_")));
-    graph_.initializers.push_back({name, {static_cast<int64_t>(values.size())}, values, ""});
+    scopes_[0].graph.initializers.push_back(
+        {name, {static_cast<int64_t>(values.size())}, values, ""});
     return name;
 }
 
-/// The number of examples, as a tensor of one integer: the first size of an input, or an input of
-/// its own where no other has it.
+/// The number of examples, as a tensor of one integer: a size of an input, or an input of its own
+/// where no other has it.
 std::string Lowering::batch() {
     if (!batch_.empty()) return batch_;
-    for (const ValueInfo& input : graph_.inputs)
-        if (!input.sizes.empty() && input.sizes[0] == Size{0, 1})
-            return batch_ =
-                       node("Shape", {input.name}, {{"start", int64_t{0}}, {"end", int64_t{1}}});
+    for (const ValueInfo& input : scopes_[0].graph.inputs)
+        for (size_t axis = 0; axis < input.sizes.size(); ++axis)
+            if (const auto at = static_cast<int64_t>(axis); input.sizes[axis] == Size{0, 1})
+                return batch_ = node("Shape", {input.name}, {{"start", at}, {"end", at + 1}});
     batch_ = unique("batch");
-    graph_.inputs.push_back({batch_, ElementType::kInt64, {{1, 0}}, "how many examples to make"});
+    scopes_[0].graph.inputs.push_back(
+        {batch_, ElementType::kInt64, {{1, 0}}, "how many examples to make"});
     return batch_;
 }
 
@@ -174,7 +193,7 @@ std::string Lowering::rounded(const std::string& x) {
 /// Says that a tensor holds the value with all its elements.
 void Lowering::hold(ValueId v, const std::string& name) {
     const auto rank = static_cast<size_t>(type(v).rank());
-    held_[v] = {name, std::vector<bool>(rank, true), rank};
+    here().held[v] = {name, std::vector<bool>(rank, true), rank};
 }
 
 void Lowering::set(const std::string& name) { hold(result_id(), name); }
@@ -182,18 +201,18 @@ void Lowering::set(const std::string& name) { hold(result_id(), name); }
 void Lowering::set_small(const std::string& name, std::vector<bool> spread) {
     const auto first = std::find(spread.begin(), spread.end(), true);
     const auto rank = static_cast<size_t>(spread.end() - first);
-    held_[result_id()] = {name, std::move(spread), rank};
+    here().held[result_id()] = {name, std::move(spread), rank};
 }
 
 /// Expands the tensor that holds a value, when it is smaller than the value, and keeps the expanded
 /// one for later readers.
 std::string Lowering::full_value(ValueId v) {
-    Held& held = held_.at(v);
+    const Held& held = this->held(v);
     const auto rank = static_cast<size_t>(type(v).rank());
     const bool whole = held.rank == rank && std::all_of(held.spread.begin(), held.spread.end(),
                                                         [](bool spread) { return spread; });
     if (!whole) hold(v, node("Expand", {held.name, shape(sizes(v))}));
-    return held_.at(v).name;
+    return this->held(v).name;
 }
 
 std::string Lowering::condition(size_t i) {
@@ -214,13 +233,13 @@ void Lowering::elementwise(const std::string& op, std::vector<std::string> input
                            std::vector<Attribute> attributes) {
     Held result{"", std::vector<bool>(sizes(result_id()).size(), false), 0};
     for (const ValueId operand : operation_->operands) {
-        const Held& held = held_.at(operand);
+        const Held& held = this->held(operand);
         result.rank = std::max(result.rank, held.rank);
         for (size_t axis = 0; axis < held.spread.size(); ++axis)
             if (held.spread[axis]) result.spread[axis] = true;
     }
     result.name = node(op, std::move(inputs), std::move(attributes));
-    held_[result_id()] = std::move(result);
+    here().held[result_id()] = std::move(result);
 }
 
 void Lowering::selection() {
@@ -229,7 +248,7 @@ void Lowering::selection() {
 
 void Lowering::comparison(const std::string& op) {
     elementwise(op);
-    Held& held = held_.at(result_id());
+    Held& held = here().held.at(result_id());
     const std::string answer = held.name;
     held.name = node("Cast", {answer}, {{"to", static_cast<int64_t>(ElementType::kFloat)}});
     booleans_[held.name] = answer;
@@ -237,7 +256,7 @@ void Lowering::comparison(const std::string& op) {
 
 void Lowering::set_rounded() {
     set_to_operand();
-    Held& held = held_.at(result_id());
+    Held& held = here().held.at(result_id());
     held.name = rounded(held.name);
 }
 

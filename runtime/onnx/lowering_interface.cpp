@@ -61,7 +61,8 @@ void Lowering::add_inputs() {
     for (const ir::Input& input : source_.function->inputs) {
         if (is_drawn(input)) continue;
         const std::string& name = source_.function->values[input.value].name;
-        graph_.inputs.push_back({name, ElementType::kFloat, sizes(input.value), input_doc(input)});
+        here().graph.inputs.push_back(
+            {name, ElementType::kFloat, sizes(input.value), input_doc(input)});
         hold(input.value, name);
     }
     for (const ir::Input& input : source_.function->inputs)
@@ -84,12 +85,12 @@ void Lowering::add_states() {
         const std::span<const float> values = source_.state(id);
         const std::string doc =
             fmt::format("{}, {}", ir::state_role_name(state.role), ir::to_string(state.type.shape));
-        graph_.initializers.push_back(
+        here().graph.initializers.push_back(
             {state.name, state.type.shape, std::vector<float>(values.begin(), values.end()), doc});
         if (!is_updated(id)) return;
         Sizes fixed;
         for (const int64_t size : state.type.shape) fixed.push_back({size, 0});
-        graph_.inputs.push_back({state.name, ElementType::kFloat, fixed, doc});
+        here().graph.inputs.push_back({state.name, ElementType::kFloat, fixed, doc});
     };
     for (size_t v = 0; v < source_.function->values.size(); ++v) {
         const ir::StateId id = source_.function->values[v].state;
@@ -105,15 +106,15 @@ void Lowering::add_states() {
 /// Results are made by `Identity`, so that a value can be a result under two names; peephole
 /// removes those that are not needed.
 void Lowering::add_output(const std::string& name, ValueId v, const std::string& doc) {
+    Graph& graph = here().graph;
     const auto has = [&](const auto& list) {
         return std::any_of(list.begin(), list.end(),
                            [&](const auto& one) { return one.name == name; });
     };
-    const bool taken = has(graph_.inputs) || has(graph_.initializers) || has(graph_.outputs);
+    const bool taken = has(graph.inputs) || has(graph.initializers) || has(graph.outputs);
     const std::string output = taken ? unique(name + ".result") : name;
-    Node identity{"Identity", {full_value(v)}, output, {}, ""};
-    graph_.nodes.push_back(std::move(identity));
-    graph_.outputs.push_back({output, ElementType::kFloat, sizes(v), doc});
+    graph.nodes.push_back({"Identity", {full_value(v)}, {output}, {}, "", {}});
+    graph.outputs.push_back({output, ElementType::kFloat, sizes(v), doc});
 }
 
 void Lowering::add_results() {
@@ -141,32 +142,44 @@ std::string Lowering::drawn(bool normal, const Sizes& sizes) {
 }
 
 /// Passes may draw one stream in several places, in shapes of one number of elements: the numbers
-/// are the same.
+/// are the same. In loops each pass takes its part of a tensor that is there before the loop, so
+/// that the scan of a gradient sees the numbers of the forward pass, too.
 void Lowering::random(bool normal, int64_t stream) {
     const Sizes& wanted = sizes(result_id());
-    const auto found = drawn_.find(stream);
-    if (found != drawn_.end()) {
-        const auto& [name, have] = found->second;
-        return set(have == wanted ? name : reshape(name, wanted));
+    std::vector<int64_t> passes;
+    for (size_t i = 1; i < scopes_.size(); ++i) passes.push_back(scopes_[i].passes);
+    auto [found, is_new] = drawn_.try_emplace({stream, passes});
+    auto& [name, have] = found->second;
+    if (is_new) {
+        have = wanted;
+        Sizes all;
+        for (const int64_t count : passes) all.push_back({count, 0});
+        all.insert(all.end(), wanted.begin(), wanted.end());
+        if (noise_ == Noise::kInside) {
+            name = drawn(normal, all);
+        } else {
+            name = unique(fmt::format("{}_{}", normal ? "normal" : "uniform", stream));
+            scopes_[0].graph.inputs.push_back({name, ElementType::kFloat, all, noise_doc(normal)});
+        }
     }
-    std::string name;
-    if (noise_ == Noise::kInside) {
-        name = drawn(normal, wanted);
-    } else {
-        name = unique(fmt::format("{}_{}", normal ? "normal" : "uniform", stream));
-        graph_.inputs.push_back({name, ElementType::kFloat, wanted, noise_doc(normal)});
+    std::string part = name;
+    for (size_t i = 1; i < scopes_.size(); ++i) {
+        Sizes sizes;
+        for (size_t inner = i; inner < passes.size(); ++inner) sizes.push_back({passes[inner], 0});
+        sizes.insert(sizes.end(), have.begin(), have.end());
+        part = element(i, part, sizes);
     }
-    drawn_[stream] = {name, wanted};
-    set(name);
+    set(have == wanted ? part : reshape(part, wanted));
 }
 
 void Lowering::progress(const std::string& name, double value) {
+    Graph& graph = scopes_[0].graph;
     const auto has = [&](const ValueInfo& input) { return input.name == name; };
-    if (std::none_of(graph_.inputs.begin(), graph_.inputs.end(), has)) {
+    if (std::none_of(graph.inputs.begin(), graph.inputs.end(), has)) {
         const std::string doc = "how far training is; by default where the run stands";
         names_.insert(name);
-        graph_.inputs.push_back({name, ElementType::kFloat, {}, doc});
-        graph_.initializers.push_back(
+        graph.inputs.push_back({name, ElementType::kFloat, {}, doc});
+        graph.initializers.push_back(
             {name, {}, std::vector<float>{static_cast<float>(value)}, doc});
     }
     set(name);

@@ -44,18 +44,47 @@ std::vector<float> permuted(const std::vector<float>& values, const std::vector<
     return out;
 }
 
-/// Works on one graph; the rules return true when they changed it.
+using Names = std::set<std::string>;
+/// How many axes small tensors have, by name.
+using Ranks = std::unordered_map<std::string, size_t>;
+
+/// The names of all tensors of a graph and the bodies in it.
+void add_names(const Graph& graph, Names& names) {
+    for (const Node& node : graph.nodes) {
+        names.insert(node.outputs.begin(), node.outputs.end());
+        for (const Graph& body : node.body) add_names(body, names);
+    }
+    for (const Tensor& tensor : graph.initializers) names.insert(tensor.name);
+    for (const ValueInfo& input : graph.inputs) names.insert(input.name);
+}
+
+/// Replaces the name of a tensor where it is read.
+void replace_in(Graph& graph, const std::string& name, const std::string& by) {
+    for (Node& node : graph.nodes) {
+        std::replace(node.inputs.begin(), node.inputs.end(), name, by);
+        for (Graph& body : node.body) replace_in(body, name, by);
+    }
+}
+
+/// What a node reads, with what the bodies in it read from outside.
+Names read_by(const Node& node) {
+    Names names(node.inputs.begin(), node.inputs.end());
+    for (const Graph& body : node.body) add_outer_names(body, names);
+    return names;
+}
+
+/// Works on one graph, then on the bodies in it; the rules return true when they changed it.
 class Peephole {
   public:
-    explicit Peephole(Graph& graph) : graph_(graph) {
-        for (const Node& node : graph.nodes) names_.insert(node.output);
-        for (const Tensor& tensor : graph.initializers) names_.insert(tensor.name);
-        for (const ValueInfo& input : graph.inputs) names_.insert(input.name);
-    }
+    /// `names` are those of all graphs, `outer_rank` those of the graphs around this one.
+    Peephole(Graph& graph, Names& names, Ranks outer_rank)
+        : graph_(graph), names_(names), outer_rank_(std::move(outer_rank)) {}
 
     void run() {
         do remove_dead();
         while (permute_weights() || add_bias() || join_transposes() || sink_transpose());
+        for (Node& node : graph_.nodes)
+            for (Graph& body : node.body) Peephole(body, names_, rank_).run();
         drop_identities();
         remove_dead();
     }
@@ -65,20 +94,20 @@ class Peephole {
     void look() {
         maker_.clear();
         readers_.clear();
-        rank_.clear();
+        rank_ = outer_rank_;
         for (const Tensor& tensor : graph_.initializers) rank_[tensor.name] = tensor.dims.size();
         for (size_t i = 0; i < graph_.nodes.size(); ++i) {
             const Node& node = graph_.nodes[i];
-            maker_[node.output] = i;
+            for (const std::string& output : node.outputs) maker_[output] = i;
+            for (const std::string& name : read_by(node)) readers_[name].push_back(i);
             bool known = treats_elements_alike(node);
             size_t rank = 0;
             for (const std::string& input : node.inputs) {
-                readers_[input].push_back(i);
                 const auto found = rank_.find(input);
                 known &= found != rank_.end();
                 if (known) rank = std::max(rank, found->second);
             }
-            if (known) rank_[node.output] = rank;
+            if (known) rank_[node.outputs[0]] = rank;
         }
     }
     /// The node of that op that makes a tensor; null when there is none.
@@ -105,11 +134,7 @@ class Peephole {
         for (int i = 1; !names_.insert(out).second; ++i) out = fmt::format("{}_{}", name, i);
         return out;
     }
-    void replace(const std::string& name, const std::string& by) {
-        for (Node& node : graph_.nodes)
-            for (std::string& input : node.inputs)
-                if (input == name) input = by;
-    }
+    void replace(const std::string& name, const std::string& by) { replace_in(graph_, name, by); }
 
     /// A weight that is only read through one transpose is kept transposed.
     bool permute_weights() {
@@ -130,7 +155,7 @@ class Peephole {
             for (size_t i = 0; i < old.size(); ++i) tensor.dims[i] = old[permutation[i]];
             tensor.doc += fmt::format(", its axes in the order {}", ir::to_string(permutation));
             for (const size_t reader : readers->second)
-                replace(graph_.nodes[reader].output, tensor.name);
+                replace(graph_.nodes[reader].outputs[0], tensor.name);
             changed = true;
         }
         if (changed) remove_dead();
@@ -155,7 +180,7 @@ class Peephole {
                 }
                 if (product == nullptr || product->inputs.size() != 2) continue;
                 product->inputs.push_back(bias);
-                replace(add.output, x);
+                replace(add.outputs[0], x);
                 return true;
             }
         }
@@ -174,7 +199,7 @@ class Peephole {
                     joint[i] = integers(*first, "perm")[outer[i]];
             const std::string x = first ? first->inputs[0] : second.inputs[0];
             if (std::is_sorted(joint.begin(), joint.end())) {
-                replace(second.output, x);
+                replace(second.outputs[0], x);
                 return true;
             }
             if (!first) continue;
@@ -218,24 +243,29 @@ class Peephole {
             } else if (rank(input) == 1) {
                 std::vector<int64_t> target(permutation.size() - permutation.back(), 1);
                 target[0] = -1;
-                before.push_back(
-                    {"Reshape", {input, target_shape(target)}, unique(input + ".column"), {}, ""});
-                input = before.back().output;
+                const std::string column = unique(input + ".column");
+                before.push_back({"Reshape", {input, target_shape(target)}, {column}, {}, "", {}});
+                input = column;
             }
         }
-        const Node transpose{
-            "Transpose", {unique(node.output)}, node.output, {{"perm", permutation}}, node.doc};
-        node.output = transpose.inputs[0];
+        const std::string inner = unique(node.outputs[0]);
+        const Node transpose{"Transpose", {inner}, node.outputs, {{"perm", permutation}},
+                             node.doc,    {}};
+        node.outputs = {inner};
         before.push_back(node);
         before.push_back(transpose);
         const auto place =
             graph_.nodes.erase(graph_.nodes.begin() + static_cast<std::ptrdiff_t>(at));
         graph_.nodes.insert(place, before.begin(), before.end());
     }
+    /// A constant of this graph with these numbers.
     std::string target_shape(const std::vector<int64_t>& sizes) {
-        const std::string name = fmt::format("column_of_{}", sizes.size());
-        if (names_.insert(name).second)
-            graph_.initializers.push_back({name, {static_cast<int64_t>(sizes.size())}, sizes, ""});
+        for (const Tensor& tensor : graph_.initializers)
+            if (const auto* values = std::get_if<std::vector<int64_t>>(&tensor.values);
+                values && *values == sizes)
+                return tensor.name;
+        const std::string name = unique(fmt::format("column_of_{}", sizes.size()));
+        graph_.initializers.push_back({name, {static_cast<int64_t>(sizes.size())}, sizes, ""});
         return name;
     }
 
@@ -247,10 +277,11 @@ class Peephole {
             const auto maker = maker_.find(identity.inputs[0]);
             if (maker == maker_.end()) continue;
             Node& node = graph_.nodes[maker->second];
+            const std::string name = maker->first, result = identity.outputs[0];
             maker_.erase(maker);
-            maker_.erase(identity.output);
-            replace(node.output, identity.output);
-            node.output = identity.output;
+            maker_.erase(result);
+            replace(name, result);
+            std::replace(node.outputs.begin(), node.outputs.end(), name, result);
             identity.op.clear();
         }
         std::erase_if(graph_.nodes, [](const Node& node) { return node.op.empty(); });
@@ -258,13 +289,14 @@ class Peephole {
 
     /// Removes nodes and constants that no result needs, in one walk from the end.
     void remove_dead() {
-        std::set<std::string> needed;
+        Names needed;
         for (const ValueInfo& output : graph_.outputs) needed.insert(output.name);
         std::vector<Node> alive;
         for (size_t i = graph_.nodes.size(); i-- > 0;) {
             Node& node = graph_.nodes[i];
-            if (needed.count(node.output) == 0) continue;
-            needed.insert(node.inputs.begin(), node.inputs.end());
+            const auto is_needed = [&](const std::string& name) { return needed.count(name) != 0; };
+            if (std::none_of(node.outputs.begin(), node.outputs.end(), is_needed)) continue;
+            needed.merge(read_by(node));
             alive.push_back(std::move(node));
         }
         std::reverse(alive.begin(), alive.end());
@@ -278,14 +310,18 @@ class Peephole {
     }
 
     Graph& graph_;
-    /// By tensor: the node that makes it; how many axes it has, where that is known.
-    std::unordered_map<std::string, size_t> maker_, rank_;
+    Names& names_;
+    Ranks outer_rank_, rank_;
+    std::unordered_map<std::string, size_t> maker_;  ///< the node that makes a tensor
     std::unordered_map<std::string, std::vector<size_t>> readers_;
-    std::set<std::string> names_;
 };
 
 }  // namespace
 
-void peephole(Graph& graph) { Peephole(graph).run(); }
+void peephole(Graph& graph) {
+    Names names;
+    add_names(graph, names);
+    Peephole(graph, names, {}).run();
+}
 
 }  // namespace gmc::onnx

@@ -77,12 +77,12 @@ void lower(const ir::RandomNormal& op, Lowering& c) { c.random(true, op.stream);
 void lower(const ir::RandomUniform& op, Lowering& c) { c.random(false, op.stream); }
 void lower(const ir::Epoch&, Lowering& c) { c.epoch(); }
 void lower(const ir::Step&, Lowering& c) { c.step(); }
-void lower(const ir::Iteration&, Lowering&) { GMC_CHECK(false, "a body is not exported"); }
+void lower(const ir::Iteration&, Lowering& c) { c.iteration(); }
 
 // ---- structure ----------------------------------------------------------------------------------
 
 void lower(const ir::Fused&, Lowering& c) { c.lower_body(); }
-void lower(const ir::Scan&, Lowering&) { GMC_CHECK(false, "a scan is refused before"); }
+void lower(const ir::Scan&, Lowering& c) { c.scan(); }
 void lower(const ir::Gradient&, Lowering&) { GMC_CHECK(false, "`gradient` in a compiled module"); }
 
 }  // namespace gmc::onnx

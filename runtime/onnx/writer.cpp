@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <protozero/pbf_builder.hpp>
 
 #include "runtime/onnx/fields.h"
@@ -53,13 +54,31 @@ void write_attribute(Builder<field::Node>& node, const Attribute& attribute) {
     }
 }
 
-void write_node(Builder<field::Graph>& graph, const Node& node) {
+/// The file for the numbers of weights, beside the model.
+struct External {
+    const std::string& name;  ///< "": there is none
+    std::string& bytes;
+};
+
+void write_graph(Builder<field::Graph>& out, const Graph& graph, External& external);
+
+void write_node(Builder<field::Graph>& graph, const Node& node, External& external) {
     auto out = nested<field::Node>(graph, field::Graph::kNode);
     for (const std::string& input : node.inputs) out.add_string(field::Node::kInput, input);
-    out.add_string(field::Node::kOutput, node.output);
-    out.add_string(field::Node::kName, node.output);
+    for (const std::string& output : node.outputs) out.add_string(field::Node::kOutput, output);
+    out.add_string(field::Node::kName, node.outputs[0]);
     out.add_string(field::Node::kOp, node.op);
     for (const Attribute& attribute : node.attributes) write_attribute(out, attribute);
+    for (const Graph& body : node.body) {
+        auto attribute = nested<field::Attribute>(out, field::Node::kAttribute);
+        attribute.add_string(field::Attribute::kName, "body");
+        {
+            auto inner = nested<field::Graph>(attribute, field::Attribute::kGraph);
+            write_graph(inner, body, external);
+        }
+        attribute.add_enum(field::Attribute::kType,
+                           static_cast<int32_t>(field::AttributeType::kGraph));
+    }
     add_text(out, field::Node::kDoc, node.doc);
 }
 
@@ -94,10 +113,9 @@ std::string_view bytes_of(const std::vector<T>& values) {
 /// Where external weights begin: multiples of a cache line; and which are not worth a place there.
 constexpr size_t kAlignment = 64, kSmall = 256;
 
-/// The numbers of large float tensors go to `weights`, and the tensor says at which offset they
-/// are.
-void write_tensor(Builder<field::Graph>& graph, const Tensor& tensor, const std::string& external,
-                  std::string& weights) {
+/// The numbers of large float tensors go to the external file, and the tensor says at which offset
+/// they are.
+void write_tensor(Builder<field::Graph>& graph, const Tensor& tensor, External& external) {
     auto out = nested<field::Tensor>(graph, field::Graph::kInitializer);
     for (const int64_t size : tensor.dims) out.add_int64(field::Tensor::kDims, size);
     const auto* floats = std::get_if<std::vector<float>>(&tensor.values);
@@ -107,20 +125,42 @@ void write_tensor(Builder<field::Graph>& graph, const Tensor& tensor, const std:
     add_text(out, field::Tensor::kDoc, tensor.doc);
     const std::string_view bytes =
         floats ? bytes_of(*floats) : bytes_of(std::get<std::vector<int64_t>>(tensor.values));
-    if (external.empty() || !floats || bytes.size() <= kSmall) {
+    if (external.name.empty() || !floats || bytes.size() <= kSmall) {
         out.add_bytes(field::Tensor::kRaw, bytes.data(), bytes.size());
         return;
     }
-    weights.resize((weights.size() + kAlignment - 1) / kAlignment * kAlignment);
+    external.bytes.resize((external.bytes.size() + kAlignment - 1) / kAlignment * kAlignment);
     const auto tag = field::Tensor::kExternal;
-    write_entry(out, tag, "location", external);
-    write_entry(out, tag, "offset", fmt::format("{}", weights.size()));
+    write_entry(out, tag, "location", external.name);
+    write_entry(out, tag, "offset", fmt::format("{}", external.bytes.size()));
     write_entry(out, tag, "length", fmt::format("{}", bytes.size()));
     out.add_enum(field::Tensor::kLocation, field::kExternalLocation);
-    weights.append(bytes);
+    external.bytes.append(bytes);
+}
+
+void write_graph(Builder<field::Graph>& out, const Graph& graph, External& external) {
+    for (const Node& node : graph.nodes) write_node(out, node, external);
+    out.add_string(field::Graph::kName, graph.name);
+    for (const Tensor& tensor : graph.initializers) write_tensor(out, tensor, external);
+    add_text(out, field::Graph::kDoc, graph.doc);
+    for (const ValueInfo& input : graph.inputs) write_value(out, field::Graph::kInput, input);
+    for (const ValueInfo& output : graph.outputs) write_value(out, field::Graph::kOutput, output);
 }
 
 }  // namespace
+
+void add_outer_names(const Graph& graph, std::set<std::string>& names) {
+    std::set<std::string> read, made;
+    for (const Node& node : graph.nodes) {
+        read.insert(node.inputs.begin(), node.inputs.end());
+        made.insert(node.outputs.begin(), node.outputs.end());
+        for (const Graph& body : node.body) add_outer_names(body, read);
+    }
+    for (const ValueInfo& input : graph.inputs) made.insert(input.name);
+    for (const Tensor& tensor : graph.initializers) made.insert(tensor.name);
+    std::set_difference(read.begin(), read.end(), made.begin(), made.end(),
+                        std::inserter(names, names.end()));
+}
 
 std::vector<int64_t> integers(const Node& node, const std::string& name) {
     for (const Attribute& attribute : node.attributes)
@@ -146,15 +186,8 @@ ModelBytes model_bytes(const Model& model, const std::string& external) {
     }
     {
         auto graph = nested<field::Graph>(out, field::Model::kGraph);
-        for (const Node& node : model.graph.nodes) write_node(graph, node);
-        graph.add_string(field::Graph::kName, model.graph.name);
-        for (const Tensor& tensor : model.graph.initializers)
-            write_tensor(graph, tensor, external, bytes.weights);
-        add_text(graph, field::Graph::kDoc, model.graph.doc);
-        for (const ValueInfo& input : model.graph.inputs)
-            write_value(graph, field::Graph::kInput, input);
-        for (const ValueInfo& output : model.graph.outputs)
-            write_value(graph, field::Graph::kOutput, output);
+        External weights{external, bytes.weights};
+        write_graph(graph, model.graph, weights);
     }
     for (const auto& [key, value] : model.metadata)
         write_entry(out, field::Model::kMetadata, key, value);

@@ -86,8 +86,6 @@ class Pairing {
             return natural_key(a.name) < natural_key(b.name);
         });
         pair(our_layers(module, states), theirs);
-        // What nothing takes is a hint where something else is missing, and no mistake otherwise.
-        if (out_.wrong.size() == left_over_) out_.wrong.clear();
     }
 
   private:
@@ -131,12 +129,11 @@ class Pairing {
         };
         for (const OurLayer& layer : ours) groups[key(layer)].ours.push_back(&layer);
         for (const TheirLayer& layer : theirs) groups[key(layer)].theirs.push_back(&layer);
-        std::vector<std::string> names;
-        for (const TheirLayer& layer : theirs) names.push_back(layer.name);
         for (auto& [shapes, group] : groups) {
             pair_by_name(group);
-            pair_in_order(group, names);
+            pair_in_order(group);
         }
+        report(theirs);
     }
 
     void join(const OurLayer& ours, const TheirLayer& theirs) {
@@ -158,7 +155,7 @@ class Pairing {
         group.ours = rest;
     }
 
-    void pair_in_order(const Group& group, const std::vector<std::string>& names) {
+    void pair_in_order(const Group& group) {
         bool clear = group.ours.size() == group.theirs.size();
         std::string there;
         for (const TheirLayer* layer : group.theirs) {
@@ -169,21 +166,44 @@ class Pairing {
             for (size_t i = 0; i < group.ours.size(); ++i) join(*group.ours[i], *group.theirs[i]);
             return;
         }
-        for (const OurLayer* layer : group.ours)
-            out_.wrong.push_back(fmt::format(
-                "`{}` takes {}: {}", layer->name, layer->text(),
-                there.empty() ? "the file has no such layer" + nearest_text(layer->name, names)
-                              : "it is not clear which of " + there + " that is"));
-        for (const TheirLayer* layer : group.theirs)
-            if (group.ours.empty() && ++left_over_ > 0)
-                out_.wrong.push_back(
-                    fmt::format("the file's `{}` has {}: no layer of the model takes that",
-                                layer->name, layer->text()));
+        for (const OurLayer* layer : group.ours) open_.push_back({layer, there});
+        if (group.ours.empty()) left_.insert(left_.end(), group.theirs.begin(), group.theirs.end());
     }
+
+    /// Says what found no partner. Two layers of one name are one line with both their shapes.
+    void report(const std::vector<TheirLayer>& theirs) {
+        std::vector<std::string> names;
+        for (const TheirLayer& layer : theirs) names.push_back(layer.name);
+        for (const auto& [layer, there] : open_) {
+            const auto same =
+                std::find_if(left_.begin(), left_.end(),
+                             [name = layer->name](auto* other) { return other->name == name; });
+            std::string why = "the file has no such layer" + nearest_text(layer->name, names);
+            if (!there.empty())
+                why = "it is not clear which of " + there + " that is";
+            else if (same != left_.end())
+                why = "the file's has " + (*same)->text();
+            out_.wrong.push_back(fmt::format("`{}` takes {}: {}", layer->name, layer->text(), why));
+            if (same != left_.end()) left_.erase(same);
+        }
+        for (const TheirLayer* layer : left_)
+            out_.wrong.push_back(
+                fmt::format("the file's `{}` has {}: no layer of the model takes that", layer->name,
+                            layer->text()));
+        // What nothing takes is a hint where something else is missing, and no mistake otherwise.
+        if (out_.wrong.size() == left_.size()) out_.wrong.clear();
+    }
+
+    /// A layer of ours without a partner, and the layers of the file that it may be.
+    struct Open {
+        const OurLayer* layer;
+        std::string there;
+    };
 
     std::set<std::string> networks_;
     std::set<std::string> touched_;  ///< networks of which the file has something
-    size_t left_over_ = 0;           ///< lines of `wrong` about layers that nothing takes
+    std::vector<Open> open_;
+    std::vector<const TheirLayer*> left_;  ///< layers of the file that none of ours can be
     WeightPairs& out_;
 };
 

@@ -36,6 +36,16 @@ def main(run):
     assert codes.shape == (100, 4)
     numpy.testing.assert_allclose(model.encode(point=many[7:8]), codes[7:8], rtol=1e-5, atol=1e-6)
 
+    fixed = many.copy()
+    fixed.flags.writeable = False
+    numpy.testing.assert_allclose(model.encode(fixed), codes, rtol=1e-5, atol=1e-6)
+    try:
+        model.decode(1)
+    except AttributeError as error:
+        assert "no function 'decode'; it has sample, encode" in str(error), error
+    else:
+        raise AssertionError("`decode` is a function of the model")
+
     fails("no function 'decode'", lambda: model.run("decode", 1))
     fails("not [examples, 2]", lambda: model.encode(numpy.zeros((3, 3))))
     fails("needs `point`, which cannot be drawn", lambda: model.encode(3))

@@ -66,3 +66,25 @@ TEST_CASE("definitions take their arguments by value", "[language]") {
                    centred[6] + centred[7] + centred[8] + centred[9] + centred[10] + centred[11] +
                    centred[12] + centred[13] + centred[14] + centred[15]) < 1e-6);
 }
+
+TEST_CASE("lists are tensors, and sizes of noise; concat joins tensors without a batch",
+          "[language]") {
+    const Numbers image = random_numbers(32);
+    const Numbers sums = call("sum(image) * [1, 2 * 3]", image);
+    REQUIRE(sums.size() == 4);
+    for (size_t n = 0; n < 2; ++n) CHECK(sums[2 * n + 1] == Approx(6 * sums[2 * n]));
+    CHECK(call("uniform([3, 2]) + 0 * sum(image)", image).size() == 12);
+    const Numbers joined = call("0 * sum(image) + concat([1, 2], index(3))", image);
+    CHECK(joined == Numbers{1, 2, 0, 1, 2, 1, 2, 0, 1, 2});
+    const Numbers mixed = call("concat(flat(image), [7])", image);
+    REQUIRE(mixed.size() == 34);
+    CHECK(mixed[16] == Approx(7));
+    CHECK(mixed[17] == Approx(image[16]));
+}
+
+TEST_CASE("a parameter or state of one number has the shape [], written or left out",
+          "[language]") {
+    const Numbers image = random_numbers(32);
+    const std::string more = "parameters: {a: {shape: []}, b: {}}\n";
+    CHECK(call("sum(image) * 0 + a + 2 * b", image, more) == Numbers{1.5, 1.5});
+}

@@ -3,10 +3,11 @@
 
 Usage: tests/onnx/check.py --bin-dir build [--keep FOLDER] [MODEL...]
 
-Each model of models/ is trained for two steps, on noise in place of pictures. Every function is exported: onnx.checker
-must accept it, onnxruntime must give gmc's results at batches of 1, 3 and 200 (training steps, whose means hold their
-batch size, at that of the run), with random numbers as inputs, and Netron must serve it and, where there is node,
-read it. With random numbers drawn inside and with weights in a file of their own, it must be valid and run.
+Each model of models/, models/stages and loops/ (of this folder) is trained for two steps, on noise in place of
+pictures. Every function is exported: onnx.checker must accept it, onnxruntime must give gmc's results at batches of 1,
+3 and 200 (training steps, whose means hold their batch size, at that of the run), with random numbers as inputs, and
+Netron must serve it and, where there is node, read it. With random numbers drawn inside and with weights in a file of
+their own, it must be valid and run.
 An error is the largest difference, relative to the largest number of the result, or to 1e-3 where that is smaller (0.1
 for a single number, which may be the logarithm of about 1): at most 1e-4. Of training steps it is the mean difference,
 at most 1e-3: gradients jump where the input of a leaky_relu is 0 but for rounding, and Adam makes whole steps of
@@ -17,6 +18,7 @@ Needs the Python packages onnx, onnxruntime and numpy, and netron if it is there
 """
 import argparse
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -40,20 +42,32 @@ MOST, MOST_OF_STEP = 1e-4, 1e-3
 onnxruntime.set_default_logger_severity(3)
 
 
-def settings(bench, model, batch):
+STAGES = {"classifier": "judge", "vq_vae": "first"}  # runs that models of models/stages begin with, and their variables
+
+
+def model_files():
+    paths = [path for folder in ("models", "models/stages", "tests/onnx/loops")
+             for path in sorted((ROOT / folder).glob("*.yaml"))]
+    return {path.stem: path for path in paths}
+
+
+def settings(bench, path, batch):
     """Of a short run: little data, made up where the bench has such."""
-    text = (ROOT / f"models/{model}.yaml").read_text()
+    text = path.read_text()
+    for base in re.findall(r"^extends: (\S+)", text, re.MULTILINE):
+        text += (path.parent / base).read_text()
+    sets = [f"{variable}={run}" for run, variable in STAGES.items() if f"{{from: \"${{{variable}}}\"" in text]
     if "synthetic" in text:
-        sets = [f"data.{'point' if 'point:' in text else 'image'}.count=512"]
+        sets.append(f"data.{'point' if 'point:' in text else 'image'}.count=512")
     else:
         data = "data/weather.csv" if "csv:" in text else "data/sounds" if "wav:" in text else "data"
-        sets = [f"data={data}"] if (bench.folder / data).exists() else []
+        sets += [f"data={data}"] + (["normal=data/normal.npy"] if "npy:" in text else [])
     return sets + [f"train.batch_size={batch}"]
 
 
-def compile_model(bench, model, name, sets):
+def compile_model(bench, path, name, sets):
     words = [word for each in sets for word in ("--set", each)]
-    bench.run("gmc", "compile", str(ROOT / f"models/{model}.yaml"), "-o", name, *words)
+    bench.run("gmc", "compile", str(path), "-o", name, *words)
 
 
 def arrays(folder, prefix):
@@ -115,12 +129,13 @@ def check_noise_inside(bench, run, function, path, shape_of):
     return model
 
 
-def check_model(bench, name, keep):
-    compile_model(bench, name, f"{name}.gmc", settings(bench, name, TRAINED))
+def check_model(bench, path, keep):
+    name = path.stem
+    compile_model(bench, path, f"{name}.gmc", settings(bench, path, TRAINED))
     bench.run("gmrun", "train", f"{name}.gmc", "--run", name, "--steps", "2", "--samples", "0", "--quiet", "--no-tune")
     bench.run("function_arrays", name, f"{name}.gmc", f"{name}_{TRAINED}")
     for batch in BATCHES:
-        compile_model(bench, name, f"{name}_{batch}.gmc", settings(bench, name, batch))
+        compile_model(bench, path, f"{name}_{batch}.gmc", settings(bench, path, batch))
         bench.run("function_arrays", name, f"{name}_{batch}.gmc", f"{name}_{batch}")
     worst, worst_step = (0.0, ""), (0.0, "")
     for folder in sorted((bench.folder / f"{name}_{TRAINED}").iterdir()):
@@ -184,7 +199,7 @@ def main():
     parser.add_argument("--keep", type=pathlib.Path, help="where the .onnx files stay")
     parser.add_argument("models", nargs="*")
     options = parser.parse_args()
-    names = options.models or sorted(path.stem for path in (ROOT / "models").glob("*.yaml"))
+    files = model_files()
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         keep = (options.keep or folder / "onnx").resolve()
@@ -195,10 +210,11 @@ def main():
             (programs / pathlib.Path(program).name).symlink_to((options.bin_dir / program).resolve())
         bench = Bench(programs, folder)
         rows = []
-        for name in names:
-            rows.append((name, *check_model(bench, name, keep)))
+        for name in options.models or files:
+            rows.append((name, *check_model(bench, files[name], keep)))
             for leftover in folder.glob(f"{name}*"):
-                shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+                if leftover.name not in STAGES:
+                    shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
         check_netron(sorted(keep.glob("*.onnx")), folder)
         for name, (error, where), (of_step, of_result) in rows:
             print(f"{name:16} {error:.1e}  {where:44} {of_step:.1e}  {of_result}")

@@ -10,7 +10,10 @@
 
 #include <cstring>
 #include <filesystem>
+#include <span>
 
+#include "compiler/ir/scan.h"
+#include "runtime/kernels/pass_call.h"
 #include "runtime/kernels/philox.h"
 #include "runtime/output/npy.h"
 #include "runtime/train/checkpoint.h"
@@ -68,25 +71,48 @@ void set_made_up_data(const ir::Module& module, const Executable& function) {
     }
 }
 
-void write_random(const ir::Function& function, const std::vector<ir::Operation>& operations,
+/// Adds what a stream draws in a call or, in the body of scans, in every pass of them.
+void draw(bool normal, int64_t stream, int64_t count, std::span<const int64_t> passes,
+          const CallContext& call, std::vector<float>& out) {
+    if (!passes.empty()) {
+        for (int64_t pass = 0; pass < passes[0]; ++pass)
+            draw(normal, stream, count, passes.subspan(1), call_of_pass(call, pass), out);
+        return;
+    }
+    for (int64_t k = 0; k < count; ++k) {
+        const PhiloxPlace place = philox_place(static_cast<uint64_t>(k));
+        const PhiloxCounter block =
+            philox_block(place.block, call.call, static_cast<uint32_t>(stream), call.seed);
+        out.push_back(static_cast<float>(normal ? philox_normal(block, place.word)
+                                                : (block[place.word] >> 8) * 0x1p-24));
+    }
+}
+
+/// `passes` are those of the scans around the operations.
+void write_random(const ir::Module& module, const ir::Function& function,
+                  const std::vector<ir::Operation>& operations, const ir::Shape& passes,
                   Writer& writer) {
     for (const ir::Operation& operation : operations) {
-        write_random(function, operation.body, writer);
+        write_random(module, function, operation.body, passes, writer);
+        if (const ir::Function* body = ir::body_of(module, operation)) {
+            ir::Shape inner = passes;
+            inner.push_back(operation.as<ir::Scan>()->count);
+            write_random(module, *body, body->operations, inner, writer);
+        }
         const auto* normal = operation.as<ir::RandomNormal>();
         const auto* uniform = operation.as<ir::RandomUniform>();
         if (!normal && !uniform) continue;
         const int64_t stream = normal ? normal->stream : uniform->stream;
         const ir::Type& type = function.type(operation.result());
         std::vector<float> values;
-        for (int64_t k = 0; k < type.elements(); ++k) {
-            const PhiloxPlace place = philox_place(static_cast<uint64_t>(k));
-            const PhiloxCounter block =
-                philox_block(place.block, kCall, static_cast<uint32_t>(stream), kSeed);
-            values.push_back(static_cast<float>(normal ? philox_normal(block, place.word)
-                                                       : (block[place.word] >> 8) * 0x1p-24));
-        }
-        writer.write(fmt::format("in.{}_{}", normal ? "normal" : "uniform", stream), type.shape,
-                     values.data(), type.elements());
+        CallContext call;
+        call.seed = kSeed;
+        call.call = kCall;
+        draw(normal != nullptr, stream, type.elements(), passes, call, values);
+        ir::Shape shape = passes;
+        shape.insert(shape.end(), type.shape.begin(), type.shape.end());
+        writer.write(fmt::format("in.{}_{}", normal ? "normal" : "uniform", stream), shape,
+                     values.data(), static_cast<int64_t>(values.size()));
     }
 }
 
@@ -104,7 +130,7 @@ void run_function(LoadedModel& model, const ir::Function& f, const std::string& 
         writer.write("in." + f.values[f.inputs[i].value].name, type.shape, function->input(i),
                      type.elements());
     }
-    write_random(f, f.operations, writer);
+    write_random(model.module(), f, f.operations, {}, writer);
     StateStore& states = model.states();
     const std::vector<std::byte> before(states.bytes_begin(),
                                         states.bytes_begin() + states.bytes());
@@ -136,7 +162,7 @@ int main(int argc, char** argv) try {
         throw std::runtime_error(diagnostics.render("function_arrays"));
     (*model)->set_progress(training.step, training.epoch);
     for (const ir::Function& function : (*model)->module().functions)
-        run_function(**model, function, argv[3]);
+        if (!function.is_body) run_function(**model, function, argv[3]);
 } catch (const std::exception& error) {
     fmt::print(stderr, "function_arrays: {}\n", error.what());
     return 1;

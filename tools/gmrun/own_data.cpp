@@ -42,6 +42,8 @@ bool point_to(const std::string& path, ir::DataField& field, Diagnostics& diagno
         return field.shape.size() == 3 ||
                is_no("none", path, "a folder, which is read as pictures", field, diagnostics);
     }
+    // Synthetic examples and those of folders have classes; those of arrays are numbers only.
+    if (!field.shape.empty()) field.classes = 0;
     if (is_text_table(path) && declared != "csv")
         return is_no("no rows of one", path, "a table", field, diagnostics);
     if (is_sound(path) && declared != "wav")

@@ -268,10 +268,13 @@ class Planner {
     /// if it may, and else gets one of its own.
     void make_buffers() {
         is_input_.assign(f_.values.size(), false);
-        for (const Input& input : f_.inputs) is_input_[input.value] = true;
+        is_captured_.assign(f_.values.size(), false);
+        for (const Input& input : f_.inputs) {
+            is_input_[input.value] = true;
+            is_captured_[input.value] = input.source.kind == InputSource::Kind::kCaptured;
+        }
         place_.assign(f_.values.size(), {});
-        for (const Input& input : f_.inputs)
-            if (input.source.kind != InputSource::Kind::kCaptured) place(input.value);
+        for (const Input& input : f_.inputs) place(input.value);
         for (size_t i = 0; i < f_.operations.size(); ++i) {
             const Operation& op = f_.operations[i];
             if (op.as<Scan>() != nullptr) {
@@ -290,10 +293,11 @@ class Planner {
         return body == nullptr ? 0 : std::max<int64_t>(body->arena_bytes, 0);
     }
 
-    /// Gives the container of `v` a buffer, unless it has one or lies in a state.
+    /// Gives the container of `v` a buffer, unless it has one, lies in a state, or is captured, and
+    /// so lies outside.
     void place(ValueId v) {
         const ValueId whole = container(v).of;
-        if (place_[whole].buffer != kNone || is_state(whole)) return;
+        if (place_[whole].buffer != kNone || is_state(whole) || is_captured_[whole]) return;
         place_[whole].buffer = static_cast<int>(buffers_.size());
         buffers_.push_back({aligned_bytes(f_.type(whole)), first_[whole], last_[whole]});
         // A single number shares its place with nothing: the runtime may compute it earlier than
@@ -409,7 +413,7 @@ class Planner {
     std::unordered_map<StateId, std::vector<ValueId>> values_of_;
     std::vector<Place> place_;  ///< by value, of containers
     std::vector<Buffer> buffers_;
-    std::vector<bool> is_input_;  ///< by value, of containers
+    std::vector<bool> is_input_, is_captured_;  ///< by value, of containers
 };
 
 }  // namespace

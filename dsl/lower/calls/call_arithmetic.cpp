@@ -1,6 +1,7 @@
 // Element-wise functions that are no single ops, and `concat`.
 #include <fmt/format.h>
 
+#include "dsl/lower/broadcasting.h"
 #include "dsl/lower/calls/call_functions.h"
 
 namespace gmc::lower {
@@ -69,35 +70,44 @@ Evaluated lerp(Evaluator& e, const Expression& call) {
     return a;
 }
 
-/// Joins examples along the named axis, or along the last one.
+/// Joins tensors along the named axis, or along the last one; what has no batch goes with every
+/// example, unless nothing has one.
 Evaluated concat(Evaluator& e, const Expression& call) {
     Evaluated result;
-    result.batched = true;
-    std::vector<ValueId> parts;
-    int64_t axis = kNone;
+    std::vector<Evaluated> parts;
     for (size_t i = 0; i < positional(call); ++i) {
-        const auto& part = call.arguments[i];
-        const Evaluated x = e.tensor(*part);
-        if (x.failed) return x;
-        if (x.number || !x.batched)
-            return e.fail(DiagnosticKind::kShapeMismatch, part->span,
-                          "`concat` joins examples, and this is a plain number");
-        Shape shape = e.b().shape(x.value);
-        const Shape first = parts.empty() ? shape : e.b().shape(parts[0]);
-        if (parts.empty()) {
-            axis = named_axis(e, call, x, result.failed);
-            if (result.failed) return result;
-            if (axis == kNone) axis = static_cast<int64_t>(shape.size()) - 1;
-        }
+        parts.push_back(e.tensor(*call.arguments[i]));
+        if (parts.back().failed) return parts.back();
+        if (parts.back().number || e.example_shape(parts.back()).empty())
+            return e.fail(DiagnosticKind::kShapeMismatch, call.arguments[i]->span,
+                          fmt::format("`concat` joins tensors along an axis, but this is {}",
+                                      describe(e, parts.back())));
+        result.batched |= parts.back().batched;
+        result.networks.insert(parts.back().networks.begin(), parts.back().networks.end());
+    }
+    ir::Builder& b = e.b();
+    for (Evaluated& part : parts) {
+        if (part.batched == result.batched) continue;
+        part.value =
+            spread(b, part.value, false, batched(e.scope().m.batch, b.shape(part.value)), true);
+        part.batched = true;
+    }
+    int64_t axis = named_axis(e, call, parts[0], result.failed);
+    if (result.failed) return result;
+    const Shape first = b.shape(parts[0].value);
+    if (axis == kNone) axis = static_cast<int64_t>(first.size()) - 1;
+    std::vector<ValueId> values;
+    for (size_t i = 0; i < parts.size(); ++i) {
+        Shape shape = b.shape(parts[i].value);
         if (shape.size() == first.size()) shape[axis] = first[axis];
         if (shape != first)
-            return e.fail(DiagnosticKind::kShapeMismatch, part->span,
-                          fmt::format("`concat` along axis {} cannot join {} and {}", axis - 1,
-                                      ir::to_string(example_of(first)), describe(e, x)));
-        parts.push_back(x.value);
-        result.networks.insert(x.networks.begin(), x.networks.end());
+            return e.fail(DiagnosticKind::kShapeMismatch, call.arguments[i]->span,
+                          fmt::format("`concat` along axis {} cannot join {} and {}",
+                                      axis - (result.batched ? 1 : 0), describe(e, parts[0]),
+                                      describe(e, parts[i])));
+        values.push_back(parts[i].value);
     }
-    result.value = e.b().emit(ir::Concat{axis}, parts);
+    result.value = b.emit(ir::Concat{axis}, std::move(values));
     return result;
 }
 

@@ -13,8 +13,23 @@ namespace {
 using dsl::Expression;
 using ir::Shape;
 
-/// The batched shape that `normal(like)` asks for: a number n means [n], a network the shape of its
-/// first input, and a value its own shape.
+/// Adds a size of noise to its shape; false after an error.
+bool add_size(Evaluator& e, const Expression& text, const Evaluated& size, Shape& shape) {
+    constexpr double kMost = 1e6;
+    const double n = size.number.value_or(0.5);
+    if (n >= 1 && n == std::floor(n) && n <= kMost) {
+        shape.push_back(static_cast<int64_t>(n));
+        return true;
+    }
+    e.fail(DiagnosticKind::kBadExpression, text.span,
+           fmt::format("{} is not a number of random numbers: that is a whole number from 1 to "
+                       "1,000,000",
+                       describe(e, size)));
+    return false;
+}
+
+/// The batched shape that `normal(like)` asks for: a number n means [n], a list of them a shape, a network the
+/// shape of its first input, and a value its own shape.
 bool noise_shape(Evaluator& e, const Expression& like, Shape& shape) {
     FunctionScope& f = e.scope();
     const bool member = like.kind == Expression::Kind::kMember &&
@@ -34,20 +49,19 @@ bool noise_shape(Evaluator& e, const Expression& like, Shape& shape) {
                 return true;
             }
     }
+    if (like.kind == Expression::Kind::kList) {
+        shape = {f.m.batch};
+        for (const dsl::ExpressionPtr& size : like.arguments) {
+            const Evaluated n = e.tensor(*size);
+            if (n.failed || !add_size(e, *size, n, shape)) return false;
+        }
+        return true;
+    }
     const Evaluated x = e.tensor(like);
     if (x.failed) return false;
-    if (x.number) {
-        if (*x.number < 1 || *x.number != std::floor(*x.number) || *x.number > 1e6) {
-            e.fail(DiagnosticKind::kBadExpression, like.span,
-                   fmt::format("{} is not a number of random numbers: that is a whole number from "
-                               "1 to 1,000,000",
-                               *x.number));
-            return false;
-        }
-        shape = {f.m.batch, static_cast<int64_t>(*x.number)};
-    } else {
-        shape = x.batched ? e.b().shape(x.value) : batched(f.m.batch, e.b().shape(x.value));
-    }
+    shape = {f.m.batch};
+    if (x.number) return add_size(e, like, x, shape);
+    shape = x.batched ? e.b().shape(x.value) : batched(f.m.batch, e.b().shape(x.value));
     return true;
 }
 

@@ -145,7 +145,7 @@ ValueId gaussian_noise(LayerScope& l) {
 
 /// The tensor itself, for every example.
 ValueId parameter_layer(LayerScope& l) {
-    const ValueId tensor = l.parameter(kTensorName, l.spec.integers("shape"));
+    const ValueId tensor = l.parameter(kTensorName, tensor_shape(l.spec));
     const Shape shape = batched(l.f.m.batch, l.f.b.shape(tensor));
     return spread(l.f.b, tensor, false, shape, true);
 }

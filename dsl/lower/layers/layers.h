@@ -45,6 +45,11 @@ struct LayerScope {
 /// What follows the dot in the state of a parameter or state of the model: `position.value`.
 constexpr const char* kTensorName = "value";
 
+/// Of the layer `parameter`, and of tensors outside of networks.
+inline ir::Shape tensor_shape(const dsl::LayerSpec& spec) {
+    return spec.has("shape") ? spec.integers("shape") : ir::Shape{};
+}
+
 /// Builds a layer and gives its result, or kNone after an error.
 using ApplyLayer = ir::ValueId (*)(LayerScope& layer);
 const std::map<std::string, ApplyLayer>& layer_builders();

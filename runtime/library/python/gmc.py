@@ -23,7 +23,6 @@ Tensor.__doc__ = "An input or a result: shape of one example; kind is data, labe
 Function = collections.namedtuple("Function", "name inputs outputs")
 
 _KINDS = ["result", "data", "label", "normal", "uniform", "valid"]
-_FLOATS = ctypes.POINTER(ctypes.c_float)
 _SONAME = "libgmc.so.0"
 
 
@@ -38,6 +37,9 @@ class _Options(ctypes.Structure):
 
 class _RunOptions(ctypes.Structure):
     _fields_ = [("size", ctypes.c_size_t), ("seed", ctypes.c_uint64), ("first", ctypes.c_int64)]
+
+
+_RUN_OPTIONS_SIZE = ctypes.sizeof(_RunOptions)
 
 
 class _Tensor(ctypes.Structure):
@@ -56,7 +58,7 @@ def _file():
 def _open():
     library = ctypes.CDLL(_file())
     text, model, size = ctypes.c_char_p, ctypes.c_void_p, ctypes.c_size_t
-    floats = ctypes.POINTER(_FLOATS)
+    addresses = ctypes.POINTER(ctypes.c_void_p)
     for name, result, *arguments in [
             ("version", text), ("last_error", text),
             ("load", ctypes.c_int, text, ctypes.POINTER(_Options), ctypes.POINTER(model)), ("free", None, model),
@@ -65,7 +67,8 @@ def _open():
             ("input_count", size, model, text), ("output_count", size, model, text),
             ("input", ctypes.c_int, model, text, size, ctypes.POINTER(_Tensor)),
             ("output", ctypes.c_int, model, text, size, ctypes.POINTER(_Tensor)),
-            ("run", ctypes.c_int, model, text, ctypes.c_int64, floats, floats, ctypes.POINTER(_RunOptions))]:
+            ("run", ctypes.c_int, model, text, ctypes.c_int64, addresses, addresses,
+             ctypes.POINTER(_RunOptions))]:
         function = getattr(library, "gmc_" + name)
         function.restype, function.argtypes = result, arguments
     return library
@@ -81,81 +84,106 @@ def _check(status):
 
 
 def _address(array):
-    return array.ctypes.data_as(_FLOATS)
+    """What array.ctypes.data is, in a third of the time where the array may be written."""
+    try:
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))
+    except (TypeError, ValueError):
+        return array.ctypes.data
+
+
+class _Handle:
+    """A loaded model of the library, until nobody uses it any more."""
+
+    def __init__(self, path, options):
+        self.address = ctypes.c_void_p()
+        _check(_library.gmc_load(path, ctypes.byref(options), ctypes.byref(self.address)))
+
+    def __del__(self):
+        if self.address and _library is not None:  # None: Python is ending
+            _library.gmc_free(self.address)
+
+
+class _Method:
+    """A function of a model, ready to be called: what all calls have in common is there."""
+
+    def __init__(self, handle, function):
+        self._handle, self._name, self._text = handle, function.name, function.name.encode()
+        self._inputs = {tensor.name: tensor for tensor in function.inputs}
+        self._outputs = [(tensor.name, tensor.shape) for tensor in function.outputs]
+        # What can be drawn comes last among those that are given in order.
+        self._order = sorted(self._inputs, key=lambda name: self._inputs[name].kind != "data")
+        self._from_type = ctypes.c_void_p * len(function.inputs)
+        self._to_type = ctypes.c_void_p * len(function.outputs)
+
+    def __call__(self, *arguments, seed=1, first=0, **named):
+        count = None
+        if arguments and isinstance(arguments[0], (int, numpy.integer)):
+            count, arguments = int(arguments[0]), arguments[1:]
+        if len(arguments) > len(self._order):
+            raise Error(f"{self._name} takes {len(self._order)} arrays, not {len(arguments)}")
+        given = dict(zip(self._order, arguments))
+        for name, array in named.items():
+            if name in given or name not in self._inputs:
+                raise Error(f"{self._name} has no other input {name!r}; it has {', '.join(self._inputs)}")
+            given[name] = array
+        for name, array in given.items():
+            shape = self._inputs[name].shape
+            given[name] = array = numpy.ascontiguousarray(array, dtype=numpy.float32)
+            if array.shape[1:] != shape or array.ndim == 0:
+                wanted = ", ".join(["examples", *map(str, shape)])
+                raise Error(f"{name} is {list(array.shape)}, not [{wanted}]")
+            if count is not None and len(array) != count:
+                raise Error(f"{name} has {len(array)} examples, not {count}")
+            count = len(array)
+        if count is None:
+            raise Error(f"{self._name} needs the number of examples or an array")
+        results = {name: numpy.empty((max(count, 0), *shape), numpy.float32) for name, shape in self._outputs}
+        from_ = self._from_type(*[_address(given[name]) if name in given else None for name in self._inputs])
+        to = self._to_type(*map(_address, results.values()))
+        options = _RunOptions(_RUN_OPTIONS_SIZE, seed, first)
+        _check(_library.gmc_run(self._handle.address, self._text, count, from_, to, ctypes.byref(options)))
+        return results if len(results) > 1 else next(iter(results.values()))
 
 
 class Model:
     """A trained model; see load()."""
 
     def __init__(self, path, run=None, checkpoint=None, threads=0):
-        self._model = ctypes.c_void_p()
         options = _Options(ctypes.sizeof(_Options), run and os.fsencode(run), checkpoint and os.fsencode(checkpoint),
                            threads)
-        _check(_library.gmc_load(os.fsencode(path), ctypes.byref(options), ctypes.byref(self._model)))
-        self.name = _library.gmc_name(self._model).decode()
-        self.batch_size = _library.gmc_batch_size(self._model)
-        names = [_library.gmc_function_name(self._model, i) for i in range(_library.gmc_function_count(self._model))]
+        self._handle = _Handle(os.fsencode(path), options)
+        model = self._handle.address
+        self.name = _library.gmc_name(model).decode()
+        self.batch_size = _library.gmc_batch_size(model)
+        names = [_library.gmc_function_name(model, i) for i in range(_library.gmc_function_count(model))]
         #: Functions by name, with their inputs and outputs.
         self.functions = {name.decode(): Function(name.decode(), self._tensors("input", name),
                                                   self._tensors("output", name)) for name in names}
-
-    def __del__(self):
-        if getattr(self, "_model", None) and _library is not None:  # None: Python is ending
-            _library.gmc_free(self._model)
+        self._methods = {name: _Method(self._handle, function) for name, function in self.functions.items()}
+        for name, method in self._methods.items():
+            if not hasattr(self, name):  # `run` can be called as run("run")
+                setattr(self, name, method)
 
     def __repr__(self):
         return f"<gmc.Model {self.name}: {', '.join(self.functions)}>"
 
-    def __dir__(self):
-        return [*super().__dir__(), *self.functions]
-
     def __getattr__(self, name):
-        if name.startswith("_") or name not in self.__dict__.get("functions", {}):
-            raise AttributeError(f"this model has no function {name!r}")
-        return lambda *arguments, **named: self.run(name, *arguments, **named)
+        if name.startswith("_"):
+            raise AttributeError(name)
+        names = ", ".join(self.__dict__.get("functions", ()))
+        raise AttributeError(f"this model has no function {name!r}; it has {names}")
 
     def run(self, function, *arguments, seed=1, first=0, **named):
         """Runs a function. The first argument may be the number of examples, where all inputs can be drawn."""
-        if function not in self.functions:
+        if function not in self._methods:
             raise Error(f"model {self.name} has no function {function!r}; it has {', '.join(self.functions)}")
-        inputs, outputs = self.functions[function].inputs, self.functions[function].outputs
-        count = None
-        if arguments and isinstance(arguments[0], (int, numpy.integer)):
-            count, arguments = int(arguments[0]), arguments[1:]
-        # What can be drawn comes last among those that are given in order.
-        order = sorted(inputs, key=lambda tensor: tensor.kind != "data")
-        if len(arguments) > len(order):
-            raise Error(f"{function} takes {len(order)} arrays, not {len(arguments)}")
-        given = {tensor.name: array for tensor, array in zip(order, arguments)}
-        for name, array in named.items():
-            if name in given or name not in [tensor.name for tensor in inputs]:
-                raise Error(f"{function} has no other input {name!r}; it has {', '.join(t.name for t in inputs)}")
-            given[name] = array
-        arrays = {}
-        for tensor in inputs:
-            if tensor.name not in given:
-                continue
-            array = numpy.ascontiguousarray(given[tensor.name], dtype=numpy.float32)
-            if array.shape[1:] != tensor.shape or array.ndim == 0:
-                wanted = ", ".join(["examples", *map(str, tensor.shape)])
-                raise Error(f"{tensor.name} is {list(array.shape)}, not [{wanted}]")
-            if count is not None and len(array) != count:
-                raise Error(f"{tensor.name} has {len(array)} examples, not {count}")
-            count, arrays[tensor.name] = len(array), array
-        if count is None:
-            raise Error(f"{function} needs the number of examples or an array")
-        results = {t.name: numpy.empty((max(count, 0), *t.shape), numpy.float32) for t in outputs}
-        from_ = (_FLOATS * len(inputs))(*[_address(arrays[t.name]) if t.name in arrays else None for t in inputs])
-        to = (_FLOATS * len(outputs))(*[_address(results[t.name]) for t in outputs])
-        options = _RunOptions(ctypes.sizeof(_RunOptions), seed, first)
-        _check(_library.gmc_run(self._model, function.encode(), count, from_, to, ctypes.byref(options)))
-        return results if len(results) > 1 else next(iter(results.values()))
+        return self._methods[function](*arguments, seed=seed, first=first, **named)
 
     def _tensors(self, what, function):
         tensors = []
-        for i in range(getattr(_library, f"gmc_{what}_count")(self._model, function)):
+        for i in range(getattr(_library, f"gmc_{what}_count")(self._handle.address, function)):
             t = _Tensor()
-            _check(getattr(_library, f"gmc_{what}")(self._model, function, i, ctypes.byref(t)))
+            _check(getattr(_library, f"gmc_{what}")(self._handle.address, function, i, ctypes.byref(t)))
             tensors.append(Tensor(t.name.decode(), _KINDS[t.kind], tuple(t.shape[:t.rank]), t.classes, t.low, t.high))
         return tensors
 

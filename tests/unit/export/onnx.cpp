@@ -10,7 +10,7 @@ using namespace gmc::onnx;  // NOLINT
 
 namespace {
 
-/// A module with one function, trained in batches of 128.
+/// A module whose last function is the one to export, trained in batches of 128.
 ir::Module module_of(const std::string& states, const std::string& function) {
     const std::string text =
         "gmc 2\nmodel \"m\"\n"
@@ -29,7 +29,7 @@ std::string sizes_text(const ir::Function& function, const BatchSizes& sizes,
     std::string out;
     for (size_t v = 0; v < function.values.size(); ++v)
         if (function.values[v].name == name)
-            for (const Size& size : sizes.of(static_cast<ir::ValueId>(v)))
+            for (const Size& size : sizes.of(function, static_cast<ir::ValueId>(v)))
                 out += (out.empty() ? "" : " ") + to_string(size);
     return out;
 }
@@ -44,7 +44,7 @@ Model exported(const ir::Module& module, Noise noise = Noise::kInputs) {
     static const std::vector<float> kNumbers(100000, 0.5F);
     Source source;
     source.module = &module;
-    source.function = &module.functions[0];
+    source.function = &module.functions.back();
     source.state = [&](ir::StateId id) {
         return std::span<const float>(kNumbers).first(
             static_cast<size_t>(module.states[id].type.elements()));
@@ -71,7 +71,7 @@ func @f(%image: f32[128,4,4,8] = data.image) {
 }
 )");
     const ir::Function& f = module.functions[0];
-    const BatchSizes sizes(f, 128);
+    const BatchSizes sizes(module, f, 128);
     CHECK(sizes.why_fixed().empty());
     CHECK(sizes_text(f, sizes, "rows") == "16*batch 8");
     CHECK(sizes_text(f, sizes, "zero") == "16*batch 128");
@@ -92,9 +92,9 @@ TEST_CASE("a function that sums its batch is for the compiled batch, unless it w
     const ir::Module plain = module_of("", "func @f(%image: f32[128,4,4,8] = data.image) {" + body);
     const ir::Module weighed = module_of(
         "", "func @f(%valid: f32[128] = valid, %image: f32[128,4,4,8] = data.image) {" + body);
-    CHECK(BatchSizes(plain.functions[0], 128).why_fixed() ==
+    CHECK(BatchSizes(plain, plain.functions[0], 128).why_fixed() ==
           "its means over the batch divide by 128");
-    CHECK(BatchSizes(weighed.functions[0], 128).why_fixed().empty());
+    CHECK(BatchSizes(weighed, weighed.functions[0], 128).why_fixed().empty());
     CHECK(exported(plain).graph.doc ==
           "for batches of 128 only: its means over the batch divide by 128");
 }
@@ -129,7 +129,51 @@ func @f(%image: f32[128,4,4,8] = data.image) {
     CHECK(graph.initializers[0].name == "a.weight");
     CHECK(graph.initializers[0].dims == std::vector<int64_t>{16, 8, 3, 3});
     REQUIRE(graph.outputs.size() == 1);
-    CHECK(graph.nodes.back().output == "f");
+    CHECK(graph.nodes.back().outputs[0] == "f");
+}
+
+TEST_CASE("a scan is a Scan, and what does not depend on the pass stands before it", "[onnx]") {
+    const ir::Module module = module_of("state @w : f32[3,3,8,8] parameter = zeros\n", R"(
+body @f.x(%x: f32[128,4,4,8] = carried, %e: f32[128,4,4,8] = element, %w: f32[3,3,8,8] = captured) {
+  %i = iteration : f32[]
+  %all = broadcast %i : f32[128,4,4,8]
+  %noise = random_normal {stream=5} : f32[128,4,4,8]
+  %y = conv %x, %w {strides=[1,1], pads_begin=[1,1], pads_end=[1,1], dilations=[1,1]} : f32[128,4,4,8]
+  %a = add %y, %e : f32[128,4,4,8]
+  %b = add %a, %all : f32[128,4,4,8]
+  %next = add %b, %noise : f32[128,4,4,8]
+  result x = %next
+  result each = %b
+}
+func @f(%image: f32[128,4,4,8] = data.image) {
+  %s = broadcast %image {dims=[1,2,3,4]} : f32[6,128,4,4,8]
+  %x, %all = scan %image, %s, @w {body="f.x", count=6, reverse=true} : f32[128,4,4,8], f32[6,128,4,4,8]
+  result last = %x
+  result all = %all
+}
+)");
+    const BatchSizes sizes(module, module.functions[1], 128);
+    CHECK(sizes.why_fixed().empty());
+    CHECK(sizes_text(module.functions[0], sizes, "b") == "batch 4 4 8");
+    CHECK(sizes_text(module.functions[1], sizes, "all") == "6 batch 4 4 8");
+    const Graph graph = exported(module).graph;
+    REQUIRE(graph.inputs.size() == 2);
+    CHECK(graph.inputs[1].name == "normal_5");
+    CHECK(graph.inputs[1].sizes == Sizes{{6, 0}, {0, 1}, {4, 0}, {4, 0}, {8, 0}});
+    CHECK(count(graph, "Transpose") == 0);
+    REQUIRE(count(graph, "Scan") == 1);
+    const Node& scan = graph.nodes.back();
+    CHECK(scan.inputs.size() == 4);
+    CHECK(scan.outputs == std::vector<std::string>{"last", "all"});
+    CHECK(integers(scan, "scan_input_directions") == std::vector<int64_t>{1, 1, 1});
+    CHECK(integers(scan, "scan_output_directions") == std::vector<int64_t>{1});
+    REQUIRE(scan.body.size() == 1);
+    CHECK(scan.body[0].inputs.size() == 4);
+    CHECK(count(scan.body[0], "Conv") == 1);
+    CHECK(scan.body[0].initializers.empty());
+    std::set<std::string> outer;
+    add_outer_names(scan.body[0], outer);
+    CHECK(outer == std::set<std::string>{"w"});
 }
 
 TEST_CASE("random numbers are inputs, or drawn for as many examples as an input says", "[onnx]") {

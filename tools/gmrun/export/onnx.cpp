@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <filesystem>
 
 #include "runtime/files/atomic_file.h"
@@ -48,14 +47,6 @@ void add_onnx(CommandLine& line) {
 bool export_onnx(const CommandLine& line, TrainedModel& trained, Diagnostics& diagnostics) {
     const ir::Function* function = trained.model->find(line.text("function"), diagnostics);
     if (function == nullptr) return false;
-    const auto is_scan = [](const ir::Operation& op) { return op.as<ir::Scan>() != nullptr; };
-    if (std::any_of(function->operations.begin(), function->operations.end(), is_scan)) {
-        diagnostics
-            .error(DiagnosticKind::kBadValue, {},
-                   "`{}` has a loop, which an ONNX model of ours cannot hold", function->name)
-            .help("export what one pass computes as a function of its own");
-        return false;
-    }
     const std::string path = line.text("output");
     const auto noise = line.text("noise") == "inside" ? onnx::Noise::kInside : onnx::Noise::kInputs;
     onnx::Model model = onnx::onnx_model(
@@ -69,7 +60,8 @@ bool export_onnx(const CommandLine& line, TrainedModel& trained, Diagnostics& di
         !runtime::write_file_atomically(path + ".data", bytes.weights, diagnostics))
         return false;
     if (!runtime::write_file_atomically(path, bytes.model, diagnostics)) return false;
-    fmt::print("{}: {} nodes, {}\n", path, model.graph.nodes.size(), batch_text(model));
+    const size_t nodes = model.graph.nodes.size();
+    fmt::print("{}: {} node{}, {}\n", path, nodes, nodes == 1 ? "" : "s", batch_text(model));
     return true;
 }
 
