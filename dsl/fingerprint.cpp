@@ -75,11 +75,15 @@ std::string model_fingerprint(const ModelSpec& spec) {
 
 std::string data_fingerprint(const ModelSpec& spec) {
     std::string text;
-    for (const DataField& field : spec.data)
+    for (const DataField& field : spec.data) {
         text += fmt::format("{} {} {} {} [{}] [{},{}] {} {} {}\n", field.name, field.format,
                             std::filesystem::path(field.source).filename().string(), field.key,
                             fmt::join(field.shape, ","), field.range_low, field.range_high,
                             field.classes, field.crop, field.flip);
+        // How numbers are scaled, and in which order categories are.
+        if (!field.table.empty()) text += field.table + "\n";
+        if (field.rate > 0) text += fmt::format("{} {}\n", field.rate, field.hop);
+    }
     return hash(text);
 }
 

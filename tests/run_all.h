@@ -17,6 +17,7 @@ inline std::vector<float> run_all(const ir::Module& module, runtime::StateStore&
     const auto arena = std::make_shared<runtime::Arena>(module);
     std::vector<float> out;
     for (const ir::Function& function : module.functions) {
+        if (function.is_body) continue;  // runs where it is a loop
         auto made =
             runtime::Executable::make(module, function, states, arena, options, diagnostics);
         INFO(diagnostics.render());

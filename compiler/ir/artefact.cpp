@@ -124,8 +124,11 @@ std::string artefact_text(const Module& module) {
 /// the whole new one. The process id in the temporary name keeps two runs that write the same file
 /// apart.
 bool write_file(const std::string& path, const std::string& text, Diagnostics& diagnostics) {
-    const std::string temporary = fmt::format("{}.{}.tmp", path, ::getpid());
     std::error_code code;
+    // Devices and pipes are written into: /dev/null must not become a file.
+    const bool special =
+        std::filesystem::exists(path, code) && !std::filesystem::is_regular_file(path, code);
+    const std::string temporary = special ? path : fmt::format("{}.{}.tmp", path, ::getpid());
     if (std::filesystem::is_directory(path, code)) {
         fail(path, "cannot be written: is a directory", diagnostics);
         return false;
@@ -133,12 +136,12 @@ bool write_file(const std::string& path, const std::string& text, Diagnostics& d
     File file(std::fopen(temporary.c_str(), "wb"));
     bool good = file != nullptr &&
                 std::fwrite(text.data(), 1, text.size(), file.get()) == text.size() &&
-                std::fflush(file.get()) == 0 && ::fsync(::fileno(file.get())) == 0;
+                std::fflush(file.get()) == 0 && (special || ::fsync(::fileno(file.get())) == 0);
     // Closing may be what reports a full disk, so its answer counts.
     if (file != nullptr) good = std::fclose(file.release()) == 0 && good;
-    if (good && std::rename(temporary.c_str(), path.c_str()) == 0) return true;
+    if (good && (special || std::rename(temporary.c_str(), path.c_str()) == 0)) return true;
     fail(path, fmt::format("cannot be written: {}", std::strerror(errno)), diagnostics);
-    std::filesystem::remove(temporary, code);
+    if (!special) std::filesystem::remove(temporary, code);
     return false;
 }
 

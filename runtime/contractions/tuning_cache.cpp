@@ -96,6 +96,7 @@ void TuningCache::begin_measuring() {
         check_stop();
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
+    remove_abandoned_files(fs::path(path_).parent_path().string());
     read_entries();
 }
 

@@ -1,15 +1,17 @@
-// Finds the first operation whose result is not finite. Operations run one by one; what they read
-// is copied before, since results may take its place. Of a loop, whose values live in registers,
-// the reference repeats the body.
+// Finds the first operation whose result is not finite. Operations run one by one, those in the
+// body of a scan in each pass; what they read is copied before, since results may take its place.
+// Of a fused loop, whose values live in registers, the reference repeats the body.
 #include "runtime/doctor/first_not_finite.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
 #include "runtime/kernels/tile_cast.h"
 #include "runtime/profile/operation_text.h"
+#include "runtime/program/bound_operations.h"
 #include "runtime/reference/reference.h"
 
 namespace gmc::runtime {
@@ -51,80 +53,100 @@ TensorStatistics statistics_of(const std::string& name, const ReferenceTensor& t
 /// Looks at the operations of one function while it runs.
 class Search final : public OperationWatcher {
   public:
-    Search(const ir::Module& module, const Executable& executable, const CallContext& call)
-        : module_(module), executable_(executable), call_(call) {}
+    explicit Search(const ir::Module& module) : module_(module) {}
 
-    void before(size_t index) override {
+    void before(const WatchedOperation& watched) override {
         if (finding_) return;
-        operands_.clear();
-        for (const ir::ValueId id : operation(index).operands)
-            if (const void* data = executable_.data(id))
-                operands_[id] = {function().type(id), numbers_at(data, function().type(id))};
+        ReferenceValues& operands = operands_.emplace_back();
+        for (const ir::ValueId id : watched.operation.operands)
+            if (const void* data = watched.buffers.data(id))
+                operands[id] = tensor(watched, id, data);
     }
 
-    void after(size_t index) override {
+    void after(const WatchedOperation& watched) override {
         if (finding_) return;
-        const ir::Operation& done = operation(index);
-        for (const ir::ValueId id : done.results) {
-            const void* data = executable_.data(id);
+        for (const ir::ValueId id : watched.operation.results) {
+            const void* data = watched.buffers.data(id);
             if (data == nullptr) continue;
-            ReferenceTensor result{function().type(id), numbers_at(data, function().type(id))};
+            const ReferenceTensor result = tensor(watched, id, data);
             if (all_finite(result.data)) continue;
-            if (!find_in_body(done)) report(done, id, operands_, result);
+            if (!find_in_fused(watched))
+                report(watched, watched.operation, id, operands_.back(), result);
             return;
         }
+        operands_.pop_back();
     }
 
     std::optional<Finding>& finding() { return finding_; }
 
   private:
-    const ir::Function& function() const { return executable_.function(); }
-    const ir::Operation& operation(size_t index) const { return function().operations[index]; }
+    static ReferenceTensor tensor(const WatchedOperation& watched, ir::ValueId id,
+                                  const void* data) {
+        const ir::Type& type = watched.function.type(id);
+        return {type, numbers_at(data, type)};
+    }
 
-    /// The operation of a loop's body that is to blame.
-    bool find_in_body(const ir::Operation& loop) {
-        ReferenceValues values = operands_;
-        for (const ir::ValueId id : loop.operands)
+    /// The operation of a fused loop that is to blame.
+    bool find_in_fused(const WatchedOperation& watched) {
+        ReferenceValues values = operands_.back();
+        for (const ir::ValueId id : watched.operation.operands)
             if (values.count(id) == 0) return false;
-        for (const ir::Operation& inner : loop.body) {
-            run_reference_operation(module_, function(), inner, values, call_,
+        for (const ir::Operation& inner : watched.operation.body) {
+            run_reference_operation(module_, watched.function, inner, values, watched.call,
                                     {.round_to_float = true});
             const ReferenceTensor& result = values.at(inner.result());
             if (all_finite(result.data)) continue;
-            report(inner, inner.result(), values, result);
+            report(watched, inner, inner.result(), values, result);
             return true;
         }
         return false;
     }
 
-    void report(const ir::Operation& done, ir::ValueId id, const ReferenceValues& values,
-                const ReferenceTensor& result) {
+    /// `done` is the watched operation or one inside of it.
+    void report(const WatchedOperation& watched, const ir::Operation& done, ir::ValueId id,
+                const ReferenceValues& values, const ReferenceTensor& result) {
+        const ir::Function& function = watched.function;
         Finding found;
-        found.function = function().name;
+        found.function = function.name;
         found.operation = done.info().name;
-        found.name = OperationNames(module_).of(function(), done);
+        found.name = OperationNames(module_).of(function, done);
         found.place = place_of(module_, done);
+        if (function.is_body) found.pass = static_cast<int64_t>(watched.call.iteration);
         for (const ir::ValueId operand : done.operands)
             if (values.count(operand) != 0)
                 found.operands.push_back(
-                    statistics_of(function().values[operand].name, values.at(operand)));
-        found.result = statistics_of(function().values[id].name, result);
+                    statistics_of(function.values[operand].name, values.at(operand)));
+        found.result = statistics_of(function.values[id].name, result);
         finding_ = found;
     }
 
     const ir::Module& module_;
-    const Executable& executable_;
-    const CallContext call_;
-    ReferenceValues operands_;
+    /// What the operations read that are running: in the body of a scan, that of the scan, too.
+    std::vector<ReferenceValues> operands_;
     std::optional<Finding> finding_;
 };
 
-/// Copies a batch into the function's inputs.
-void set_batch(const Executable& executable, const ReplayBatch& batch) {
-    for (size_t i = 0; i < executable.input_count(); ++i)
-        for (const auto& [name, numbers] : batch.fields)
-            if (executable.function().inputs[i].source == ir::InputSource::data(name))
-                std::memcpy(executable.input(i), numbers.data(), numbers.size() * sizeof(float));
+/// Copies a batch into the function's inputs. False after an error: the file with the batch may be
+/// of anybody.
+bool set_batch(const Executable& executable, const ReplayBatch& batch, Diagnostics& diagnostics) {
+    for (size_t i = 0; i < executable.input_count(); ++i) {
+        const ir::InputSource& source = executable.function().inputs[i].source;
+        if (!source.is_data()) continue;
+        const auto needed = static_cast<size_t>(executable.input_type(i).elements());
+        const auto found =
+            std::find_if(batch.fields.begin(), batch.fields.end(),
+                         [&](const auto& field) { return field.first == source.field; });
+        const size_t there = found == batch.fields.end() ? 0 : found->second.size();
+        if (there != needed) {
+            diagnostics.error(
+                DiagnosticKind::kBadFile, {},
+                "the replay has {} numbers of `data.{}` in a batch; the model takes {}", there,
+                source.field, needed);
+            return false;
+        }
+        std::memcpy(executable.input(i), found->second.data(), needed * sizeof(float));
+    }
+    return true;
 }
 
 }  // namespace
@@ -144,8 +166,10 @@ std::string text_of(const TensorStatistics& s) {
 
 std::string text_of(const Finding& finding) {
     std::string out = fmt::format(
-        "the first value that is not finite is a result of `{}`: {} in @{}{}", finding.operation,
-        finding.name, finding.function, finding.place.empty() ? "" : ", " + finding.place);
+        "the first value that is not finite is a result of `{}`: {} in @{}{}{}", finding.operation,
+        finding.name, finding.function,
+        finding.pass ? fmt::format(", pass {} of the loop (from 0)", *finding.pass) : "",
+        finding.place.empty() ? "" : ", " + finding.place);
     for (const TensorStatistics& operand : finding.operands) out += "\n  takes " + text_of(operand);
     return out + "\n  gives " + text_of(finding.result);
 }
@@ -164,12 +188,18 @@ Result<std::optional<Finding>> find_first_not_finite(LoadedModel& model, const R
             model.module(), function, model.states(), arena,
             {.tuning = replay.tuning, .bf16 = replay.bf16, .epilogues = false}, diagnostics);
         if (!executable.ok()) return Failure{};
-        for (int64_t i = 0; i < entry.repeat && batch < replay.batches.size(); ++i) {
+        for (int64_t i = 0; i < entry.repeat; ++i) {
+            if (batch == replay.batches.size()) {
+                diagnostics.error(DiagnosticKind::kBadFile, {},
+                                  "this is no replay of a step of `{}`: it has {} batches, too few",
+                                  model.module().name, batch);
+                return Failure{};
+            }
             const CallContext context{replay.training.seed, call++,
                                       static_cast<double>(replay.training.step),
                                       replay.batches[batch].epoch};
-            set_batch(*executable, replay.batches[batch++]);
-            Search search(model.module(), *executable, context);
+            if (!set_batch(*executable, replay.batches[batch++], diagnostics)) return Failure{};
+            Search search(model.module());
             executable->run_watched(context, search);
             if (search.finding()) return std::move(search.finding());
         }

@@ -21,10 +21,11 @@ struct TensorStatistics {
 std::string text_of(const TensorStatistics& statistics);
 
 struct Finding {
-    std::string function;   ///< of the model: "step_vae"
-    std::string operation;  ///< "log"
-    std::string name;       ///< its result as people know it: "%decoder.dense"
-    std::string place;      ///< "models/vae.yaml:28:9"; "" when it is not known
+    std::string function;         ///< of the model: "step_vae"
+    std::string operation;        ///< "log"
+    std::string name;             ///< its result as people know it: "%decoder.dense"
+    std::string place;            ///< "models/vae.yaml:28:9"; "" when it is not known
+    std::optional<int64_t> pass;  ///< where a loop of the language runs it: which, from 0
     std::vector<TensorStatistics> operands;
     TensorStatistics result;
 };
@@ -39,7 +40,7 @@ struct Replay {
 
 /// Repeats the step with a look at every result. None: all were finite, as where another machine
 /// rounds otherwise. The model's states must be those of the replay; they are changed.
-/// Errors: those of Executable::make.
+/// Errors: those of Executable::make; batches that are missing or not the model's.
 Result<std::optional<Finding>> find_first_not_finite(LoadedModel& model, const Replay& replay,
                                                      Diagnostics& diagnostics);
 

@@ -49,11 +49,13 @@ void sync_folder(const std::string& path) {
 
 Result<AtomicFile> AtomicFile::create(const std::string& path, Diagnostics& diagnostics) {
     struct stat status {};
-    if (stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) {
+    const bool is_there = stat(path.c_str(), &status) == 0;
+    if (is_there && S_ISDIR(status.st_mode)) {
         diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be written: it is a directory",
                           path);
         return Failure{};
     }
+    if (is_there && !S_ISREG(status.st_mode)) return open(path, diagnostics);
     std::string temporary = temporary_name(path);
     const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0) {
@@ -62,6 +64,18 @@ Result<AtomicFile> AtomicFile::create(const std::string& path, Diagnostics& diag
         return Failure{};
     }
     return AtomicFile(path, std::move(temporary), fd);
+}
+
+/// A pipe that nobody reads is an error, instead of a wait without an end.
+Result<AtomicFile> AtomicFile::open(const std::string& path, Diagnostics& diagnostics) {
+    const int fd = ::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 || fcntl(fd, F_SETFL, O_WRONLY) != 0) {
+        diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be opened: {}", path,
+                          std::strerror(errno));
+        if (fd >= 0) ::close(fd);
+        return Failure{};
+    }
+    return AtomicFile(path, "", fd);
 }
 
 AtomicFile::AtomicFile(std::string path, std::string temporary, int fd)
@@ -77,7 +91,7 @@ AtomicFile::AtomicFile(AtomicFile&& other) noexcept
 AtomicFile::~AtomicFile() {
     if (fd_ < 0) return;
     ::close(fd_);
-    ::unlink(temporary_.c_str());
+    if (!temporary_.empty()) ::unlink(temporary_.c_str());
 }
 
 bool AtomicFile::fail(const char* what, Diagnostics& diagnostics) {
@@ -110,6 +124,10 @@ bool AtomicFile::write(const void* bytes, size_t size, Diagnostics& diagnostics)
 bool AtomicFile::commit(Diagnostics& diagnostics) {
     GMC_CHECK(fd_ >= 0, "`{}` is committed twice", path_);
     if (failed_) return false;
+    if (temporary_.empty()) {
+        if (::close(std::exchange(fd_, -1)) != 0) return fail("written", diagnostics);
+        return true;
+    }
     // Without the sync a power cut may leave the new name with empty contents.
     if (fsync(fd_) != 0) return fail("synced", diagnostics);
     if (::rename(temporary_.c_str(), path_.c_str()) != 0) return fail("put in place", diagnostics);

@@ -1,5 +1,6 @@
 // Files that are there whole or not at all: written beside their place, synced, then renamed over
 // it. Whoever is killed, or runs out of disk, in the middle leaves the previous file as it was.
+// Devices and pipes are written into instead: /dev/null must not become a file.
 #pragma once
 
 #include <cstdint>
@@ -35,10 +36,12 @@ class AtomicFile {
 
   private:
     AtomicFile(std::string path, std::string temporary, int fd);
+    /// Opens what is there and is no file.
+    static Result<AtomicFile> open(const std::string& path, Diagnostics& diagnostics);
     bool fail(const char* what, Diagnostics& diagnostics);
 
     std::string path_;
-    std::string temporary_;
+    std::string temporary_;  ///< "" of what is no file
     int fd_ = -1;
     bool failed_ = false;
     uint64_t bytes_written_ = 0;

@@ -8,6 +8,8 @@ namespace {
 /// Large enough that reading a piece of the file costs little beside the parsing of its bytes.
 constexpr size_t kBufferBytes = size_t{1} << 18;
 constexpr int kEnd = -1;
+/// A row that takes more memory is none: a line end or a quote is missing, or the file is no table.
+constexpr size_t kRowMost = size_t{64} << 20;
 /// Spreadsheets write it in front of UTF-8.
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
@@ -64,6 +66,17 @@ int CsvReader::get(Diagnostics& diagnostics) {
     return byte;
 }
 
+/// False where a cell, together with those of the row before it, is too large; this is reported.
+bool CsvReader::fits(const std::string& cell, Diagnostics& diagnostics) {
+    if (cell.size() + row_bytes_ <= kRowMost) return true;
+    diagnostics
+        .error(DiagnosticKind::kTooLarge, {}, "`{}`:{}: the row that begins here is beyond 64 MiB",
+               path(), row_line_)
+        .help("is it a table, and does each row end with its line?");
+    failed_ = true;
+    return false;
+}
+
 /// Behind the opening quote; a quote inside is written twice.
 bool CsvReader::read_quoted(std::string& cell, Diagnostics& diagnostics) {
     for (int byte; (byte = get(diagnostics)) != kEnd;) {
@@ -72,6 +85,7 @@ bool CsvReader::read_quoted(std::string& cell, Diagnostics& diagnostics) {
             get(diagnostics);
         }
         cell += static_cast<char>(byte);
+        if (!fits(cell, diagnostics)) return false;
     }
     if (failed_) return false;
     diagnostics.error(DiagnosticKind::kBadFile, {},
@@ -90,6 +104,7 @@ void CsvReader::read_plain(std::string& cell, Diagnostics& diagnostics) {
             ++end;
         cell.append(buffer_, at_, end - at_);
         at_ = end;
+        if (!fits(cell, diagnostics)) return;
         if (end < buffer_.size() || peek(diagnostics) == kEnd) return;
     }
 }
@@ -99,6 +114,7 @@ Result<bool> CsvReader::next(std::vector<std::string>& cells, Diagnostics& diagn
     cells.clear();
     while (peek(diagnostics) == '\n' || peek(diagnostics) == '\r') get(diagnostics);
     row_line_ = line_;
+    row_bytes_ = 0;
     if (peek(diagnostics) == kEnd) return failed_ ? Result<bool>(Failure{}) : Result<bool>(false);
     for (;;) {
         std::string& cell = cells.emplace_back();
@@ -113,6 +129,7 @@ Result<bool> CsvReader::next(std::vector<std::string>& cells, Diagnostics& diagn
         read_plain(quoted ? rest : cell, diagnostics);
         trim(quoted ? rest : cell);
         cell += rest;
+        row_bytes_ += cell.size() + sizeof cell;
         const int byte = get(diagnostics);
         if (failed_) return Failure{};
         if (byte == format_.separator) continue;

@@ -27,7 +27,8 @@ class CsvReader {
                                   Diagnostics& diagnostics);
 
     /// The next row that is not empty; false at the end. Cells are without their quotes and without
-    /// spaces around them. Errors (kBadFile): the disk, a damaged .gz, a quote that is not closed.
+    /// spaces around them. Errors: the disk, a damaged .gz, a quote that is not closed (kBadFile);
+    /// a row beyond 64 MiB (kTooLarge).
     Result<bool> next(std::vector<std::string>& cells, Diagnostics& diagnostics);
     /// The line on which the last row began, from 1.
     int64_t line() const { return row_line_; }
@@ -40,6 +41,7 @@ class CsvReader {
     int get(Diagnostics& diagnostics);
     int peek(Diagnostics& diagnostics);
     void check_text(Diagnostics& diagnostics);
+    bool fits(const std::string& cell, Diagnostics& diagnostics);
     bool read_quoted(std::string& cell, Diagnostics& diagnostics);
     void read_plain(std::string& cell, Diagnostics& diagnostics);
 
@@ -48,6 +50,7 @@ class CsvReader {
     std::string buffer_;
     size_t at_ = 0;
     int64_t line_ = 1, row_line_ = 1;
+    size_t row_bytes_ = 0;  ///< that the cells of this row take so far
     bool failed_ = false, started_ = false;
 };
 

@@ -189,6 +189,8 @@ std::optional<Table> Table::parse(const std::string& text) {
                 static_cast<int>(std::clamp<int64_t>(c.at("decimals").whole(), 0, 17));
             column.masked = c.at("masked").flag();
             column.categories = c.at("categories").texts();
+            if (column.kind == ColumnKind::kCategory && column.categories.empty())
+                return std::nullopt;
             table.columns.push_back(std::move(column));
         }
         return table;
@@ -223,7 +225,9 @@ std::optional<float> encode_cell(const Table& table, const TableColumn& column,
     if (column.kind == ColumnKind::kNumber) {
         const std::optional<double> number = parse_cell(cell, table.format.decimal);
         if (!number) return std::nullopt;
-        return static_cast<float>(scaled(table, column, *number));
+        const double value = scaled(table, column, *number);
+        if (!(std::fabs(value) <= std::numeric_limits<float>::max())) return std::nullopt;
+        return static_cast<float>(value);
     }
     const auto found = std::lower_bound(column.categories.begin(), column.categories.end(), cell);
     if (found == column.categories.end() || *found != cell) return std::nullopt;

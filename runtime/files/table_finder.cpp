@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <set>
 
 #include "compiler/support/utf8.h"
@@ -20,6 +21,7 @@ constexpr size_t kRowsLookedAt = 50;
 /// A column of more different texts is a name or an identifier: as one-hot it would make a model of
 /// no use.
 constexpr size_t kCategoriesMost = 1000;
+constexpr double kLargestFloat = std::numeric_limits<float>::max();
 /// In this order: a comma may stand in numbers, too.
 constexpr char kSeparators[] = {'\t', ';', '|', ','};
 
@@ -92,6 +94,8 @@ struct Found {
     int64_t missing = 0, missing_line = 0;
     int64_t text_line = 0;
     std::string text;  ///< the first that is no number
+    int64_t large_line = 0;
+    std::string large;  ///< the first number that is too large for f32
     std::set<std::string> texts;
 
     void add(const std::string& cell, char decimal, int64_t line) {
@@ -109,6 +113,10 @@ struct Found {
             }
             all_numbers = false;
             return;
+        }
+        if (std::fabs(*number) > kLargestFloat && large.empty()) {
+            large = cell;
+            large_line = line;
         }
         // Welford's way: no difference of large sums.
         const double before = *number - mean;
@@ -259,9 +267,12 @@ class Finder {
                                      "leaves the column out",
                                      column.name));
         column.masked = found.missing > 0;
+        if (found.texts.empty())
+            return error(found.missing_line, fmt::format("the column `{}` is empty", column.name),
+                         fmt::format("`columns: {{{}: ignore}}` leaves it out", column.name));
         if (column.kind == ColumnKind::kCategory) {
             settle_category(column, found);
-            if (!said.kind && !column.categories.empty()) warn_of_category(column, found);
+            if (!said.kind) warn_of_category(column, found);
             return;
         }
         if (!found.all_numbers)
@@ -269,8 +280,11 @@ class Finder {
                 found.text_line,
                 fmt::format("`{}` in the column `{}` is no number", found.text, column.name),
                 "`decimal: \",\"` reads 3,14");
-        if (found.numbers == 0)
-            return error(found.missing_line, fmt::format("the column `{}` is empty", column.name),
+        if (!found.large.empty())
+            return error(found.large_line,
+                         fmt::format("`{}` in the column `{}` is beyond 3.4e38, the largest number "
+                                     "of f32",
+                                     found.large, column.name),
                          fmt::format("`columns: {{{}: ignore}}` leaves it out", column.name));
         column.mean = found.mean;
         column.deviation = std::sqrt(found.squares / static_cast<double>(found.numbers));

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "runtime/program/scan_kernel.h"
 #include "runtime/reference/reference_kernel.h"
 
 namespace gmc::runtime {
@@ -95,6 +96,20 @@ std::vector<LoopPart> BoundOperations::rest_of(BindContext& c, size_t loop) {
     const int64_t end = c.function.operations[loop].as<ir::Fused>()->space[0];
     if (next < end) rest.push_back({next, end});
     return rest;
+}
+
+void BoundOperations::run_watched(const ir::Function& function, const Buffers& buffers,
+                                  const CallContext& call, OperationWatcher& watcher) const {
+    for (const OperationRun& run : runs_) {
+        const ir::Operation& operation = function.operations[run.operation];
+        const WatchedOperation watched{function, operation, buffers, call};
+        watcher.before(watched);
+        if (operation.as<ir::Scan>() != nullptr)
+            static_cast<ScanKernel&>(*run.kernel).run_watched(call, watcher);
+        else
+            run.kernel->run(call);
+        watcher.after(watched);
+    }
 }
 
 }  // namespace gmc::runtime

@@ -21,6 +21,25 @@ struct OperationRun {
     size_t loop = kNoLoop;  ///< that the kernel runs over its result
 };
 
+/// An operation that is looked at while it runs.
+struct WatchedOperation {
+    const ir::Function& function;
+    const ir::Operation& operation;
+    /// A value is in its place while its operation and those that read it run: a plan gives the
+    /// memory to others afterwards.
+    const Buffers& buffers;
+    const CallContext& call;
+};
+
+/// Sees operations while they run. Between before() and after() of a scan come those of its body,
+/// pass after pass.
+class OperationWatcher {
+  public:
+    virtual ~OperationWatcher() = default;
+    virtual void before(const WatchedOperation& watched) = 0;
+    virtual void after(const WatchedOperation& watched) = 0;
+};
+
 class BoundOperations {
   public:
     /// Binds each operation of `context.function`, in the order that find_epilogues chose.
@@ -30,6 +49,9 @@ class BoundOperations {
     void run(const CallContext& call) const {
         for (const OperationRun& run : runs_) run.kernel->run(call);
     }
+    /// The same with a look at each. `function` and `buffers` are those of bind().
+    void run_watched(const ir::Function& function, const Buffers& buffers, const CallContext& call,
+                     OperationWatcher& watcher) const;
 
   private:
     void add_run(size_t operation, std::unique_ptr<Kernel> kernel);

@@ -158,12 +158,8 @@ void Executable::BoundFunction::run_timed(const CallContext& context) {
 
 void Executable::BoundFunction::run_watched(const CallContext& context, OperationWatcher& watcher) {
     begin();
-    for (size_t i = 0; i < operations.runs().size(); ++i) {
-        if (poison) poison->after_all();  // the watcher reads what it likes
-        watcher.before(operations.runs()[i].operation);
-        operations.runs()[i].kernel->run(context);
-        watcher.after(operations.runs()[i].operation);
-    }
+    if (poison) poison->after_all();  // the watcher reads what it likes
+    operations.run_watched(function, placement.buffers, context, watcher);
     end();
 }
 
@@ -223,9 +219,6 @@ const ir::Type& Executable::result_type(size_t index) const {
 void Executable::run(const CallContext& context) { bound_->run(context); }
 void Executable::run_watched(const CallContext& context, OperationWatcher& watcher) {
     bound_->run_watched(context, watcher);
-}
-const void* Executable::data(ir::ValueId value) const {
-    return bound_->placement.buffers.data(value);
 }
 void Executable::set_timing(TimeLog* log) { bound_->log = log; }
 std::string_view Executable::kernel_name(size_t operation) const {

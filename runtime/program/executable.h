@@ -50,13 +50,7 @@ struct OperationTime {
 };
 using TimeLog = std::vector<OperationTime>;
 
-/// Sees the operations of a function while they run.
-class OperationWatcher {
-  public:
-    virtual ~OperationWatcher() = default;
-    virtual void before(size_t operation) = 0;
-    virtual void after(size_t operation) = 0;
-};
+class OperationWatcher;  // bound_operations.h
 
 /// Usage: write the inputs, run, read the results. All executables on an arena share its memory, so
 /// a run of any of them overwrites the inputs and the results of the others; and a run may
@@ -93,12 +87,9 @@ class Executable {
     /// Computes the results and applies the updates to the states. Allocates nothing.
     void run(const CallContext& context);
 
-    /// The same, with a look at every operation. An executable made without epilogues has one
-    /// kernel for each.
+    /// The same, with a look at every operation, those in bodies of scans as well. An executable made
+    /// without epilogues has one kernel for each.
     void run_watched(const CallContext& context, OperationWatcher& watcher);
-    /// Elements of a value; null for one that lives only inside a loop. Good while its operation
-    /// and those that read it run: a plan gives its memory to others.
-    const void* data(ir::ValueId value) const;
 
     /// From now on each run appends the times of its operations to `log`, which the caller keeps;
     /// null ends it.

@@ -39,9 +39,9 @@ struct Row {
     std::byte* of_pass(int64_t pass) const { return all + static_cast<size_t>(pass) * bytes; }
 };
 
-class ScanKernel final : public Kernel {
+class BodyKernel final : public ScanKernel {
   public:
-    ScanKernel(const ir::Operation& operation, BindContext& outer)
+    BodyKernel(const ir::Operation& operation, BindContext& outer)
         : scan_(*operation.as<ir::Scan>()),
           body_(*ir::body_of(outer.module, operation)),
           parts_(ir::scan_parts(body_)),
@@ -58,13 +58,24 @@ class ScanKernel final : public Kernel {
     }
 
     void run(const CallContext& call) override {
+        run_passes(call, [&](const CallContext& pass) { operations_.run(pass); });
+    }
+    void run_watched(const CallContext& call, OperationWatcher& watcher) override {
+        run_passes(call, [&](const CallContext& pass) {
+            operations_.run_watched(body_, placement_.buffers, pass, watcher);
+        });
+    }
+
+  private:
+    template <typename RunBody>
+    void run_passes(const CallContext& call, const RunBody& run_body) {
         contractions_.begin_call();
         for (const Transfer& start : starts_) start.run();
         for (int64_t i = 0; i < scan_.count; ++i) {
             const int64_t pass = scan_.reverse ? scan_.count - 1 - i : i;
             contractions_.begin_pass();
             for (const Row& row : elements_) std::memcpy(row.each, row.of_pass(pass), row.bytes);
-            operations_.run(call_of_pass(call, pass));
+            run_body(call_of_pass(call, pass));
             for (const Row& row : stacks_) std::memcpy(row.of_pass(pass), row.each, row.bytes);
             for (const Transfer& aside : asides_) aside.run();
             for (const Transfer& next : nexts_) next.run();
@@ -72,7 +83,6 @@ class ScanKernel final : public Kernel {
         for (const Transfer& end : ends_) end.run();
     }
 
-  private:
     Placement place_body(const ir::Operation& operation, const BindContext& outer) const {
         std::vector<float*> given(body_.values.size(), nullptr);
         for (size_t i = parts_.first_captured(); i < body_.inputs.size(); ++i)
@@ -146,8 +156,8 @@ class ScanKernel final : public Kernel {
 
 }  // namespace
 
-std::unique_ptr<Kernel> make_scan_kernel(const ir::Operation& operation, BindContext& context) {
-    auto kernel = std::make_unique<ScanKernel>(operation, context);
+std::unique_ptr<ScanKernel> make_scan_kernel(const ir::Operation& operation, BindContext& context) {
+    auto kernel = std::make_unique<BodyKernel>(operation, context);
     kernel->set_name("scan");
     return kernel;
 }

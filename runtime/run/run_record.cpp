@@ -40,6 +40,13 @@ std::vector<std::string> changes(const RunRecord& then, const RunRecord& now) {
     if (!then.precision.empty() && then.precision != now.precision)
         out.push_back(fmt::format("the run was computed in {}, and is from here on in {}",
                                   then.precision, now.precision));
+    for (const auto& [network, checksum] : now.weights)
+        if (const auto found = then.weights.find(network);
+            found != then.weights.end() && found->second != checksum)
+            out.push_back(fmt::format(
+                "the file with the weights of `{}` is another one now; the run keeps those that it "
+                "began with",
+                network));
     return out;
 }
 
@@ -61,10 +68,12 @@ bool write_run_record(const std::string& path, const RunRecord& record, Diagnost
     json["contractions"] = Json::object();
     for (const auto& [problem, choice] : record.contractions)
         json["contractions"][problem] = choice;
+    json["weights"] = Json::object();
+    for (const auto& [network, checksum] : record.weights) json["weights"][network] = checksum;
     return write_file_atomically(path, json.dump(1) + "\n", diagnostics);
 }
 
-/// Every key is checked by its type; `threads`, `data` and `epochs` may be missing.
+/// Every key is checked by its type; `threads`, `data`, `epochs` and `weights` may be missing.
 Result<RunRecord> read_run_record(const std::string& path, Diagnostics& diagnostics) {
     const auto text = read_whole_file(path, kLargestFile, diagnostics);
     if (!text.ok()) return Failure{};
@@ -102,6 +111,9 @@ Result<RunRecord> read_run_record(const std::string& path, Diagnostics& diagnost
         const Json& contractions = json.at("contractions");
         for (const std::string& problem : contractions.names())
             record.contractions[problem] = contractions.at(problem).text();
+        if (json.contains("weights"))
+            for (const std::string& network : json.at("weights").names())
+                record.weights[network] = json.at("weights").at(network).text();
         return record;
     } catch (const JsonError& error) {
         return bad(fmt::format("is broken: {}", error.what()));

@@ -32,13 +32,16 @@ struct RunRecord {
     /// Whether contractions were chosen by measuring, and the choices: problem, candidate.
     bool tuned = false;
     std::map<std::string, std::string> contractions;
+    /// Checksums of the files that networks began with, by network.
+    std::map<std::string, std::string> weights;
 };
 
 /// What a run and a module do not have in common: "other networks or losses", "other data"; "" when
 /// they are of one model, as far as both say.
 std::string difference(const RunRecord& record, const ir::Origin& origin);
 /// Sentences that tell what makes a run that goes on as `now` says differ from one that was never
-/// interrupted: another machine, another amount of data, another precision.
+/// interrupted: another machine, another amount of data, another precision, weights of another
+/// file.
 std::vector<std::string> changes(const RunRecord& then, const RunRecord& now);
 
 /// Writes run.json, whole or not at all. False after an error (kBadFile).

@@ -206,6 +206,8 @@ class Run {
         now.threads = omp_get_max_threads();
         now.examples = loader_->dataset().count();
         now.precision = model_.is_bf16() ? "bf16" : "f32";
+        for (const ir::Network& network : model_.module().networks)
+            if (!network.weights.empty()) now.weights[network.name] = network.checksum;
         for (const std::string& change : changes(record_, now)) progress.message(change);
         record_ = std::move(now);
     }

@@ -8,9 +8,27 @@
 #include "compiler/batch/rebatch.h"
 #include "compiler/ir/artefact.h"
 #include "runtime/contractions/tuning_cache.h"
+#include "runtime/files/table.h"
 #include "runtime/memory/memory_need.h"
 
 namespace gmc::runtime {
+
+/// Whether what a module says of the columns of its tables gives as many values as its examples
+/// have. False after an error.
+static bool tables_fit(const ir::Module& module, const std::string& path,
+                       Diagnostics& diagnostics) {
+    for (const auto* fields : {&module.data, &module.test})
+        for (const ir::DataField& field : *fields) {
+            if (field.format != "csv") continue;
+            const std::optional<Table> table = Table::parse(field.table);
+            if (table && table->width() == field.shape.at(0)) continue;
+            diagnostics.error(DiagnosticKind::kBadFile, {},
+                              "`{}` does not say what the {} values of `data.{}` mean", path,
+                              field.shape.at(0), field.name);
+            return false;
+        }
+    return true;
+}
 
 LoadedModel::LoadedModel(std::string path, ir::Module module)
     : path_(std::move(path)),
@@ -31,7 +49,7 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::string& path,
     ir::ReadArtefactOptions options;
     options.verify = {.allow_gradient = false, .planned = true, .runnable = true};
     auto module = ir::read_artefact(path, options, diagnostics);
-    if (!module.ok()) return Failure{};
+    if (!module.ok() || !tables_fit(*module, path, diagnostics)) return Failure{};
     std::string why = why_too_large(memory_need(*module), memory_limit());
     try {
         if (why.empty()) return std::unique_ptr<LoadedModel>(new LoadedModel(path, module.take()));

@@ -77,8 +77,13 @@ class Renames {
                std::vector<std::string>& wrong) const {
         std::vector<std::string> there, here;
         for (const Offered& each : offered) there.push_back(each.name);
-        for (const ir::StateId id : states)
-            here.push_back(is_pytorch ? pytorch_name(module.states[id]) : module.states[id].name);
+        for (const ir::StateId id : states) {
+            const ir::State& state = module.states[id];
+            if (!is_pytorch)
+                here.push_back(state.name);
+            else if (!pytorch_name(state).empty())
+                here.push_back(pytorch_name(state));
+        }
         for (size_t i = 0; i < ours_.size(); ++i) {
             check_side(ours_[i], here, "the model", wrong);
             check_side(theirs_[i], there, "the file", wrong);

@@ -7,8 +7,9 @@ One model is killed (SIGKILL) again and again at random moments, every third tim
 and resumed, until it has taken the asked number of kills. Then its checkpoint must be, byte for byte, that of a run of
 as many steps that nobody disturbed, and metrics.jsonl must have a line for every step, once.
 
-Every model of models/ (by default some small ones), in f32 and bf16, is trained for 2N steps in one piece, and for
-N steps, killed in the middle of the next, and resumed with an empty tuning cache: the checkpoints must be the same.
+Every model of models/ and one of loops (by default that and some small ones), in f32 and bf16, is trained for 2N steps
+in one piece, and for N steps, killed in the middle of the next, and resumed with an empty tuning cache: the checkpoints
+must be the same.
 """
 import argparse
 import gzip
@@ -16,6 +17,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import signal
 import struct
 import subprocess
@@ -28,7 +30,18 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 CHECKPOINT = "checkpoint.safetensors"
 EXAMPLES = 64
 WEATHER = ["drizzle", "fog", "rain", "snow", "sun"]
-SMALL_MODELS = ["vae_mlp", "hinge_sn", "wgan_gp_ring"]
+SMALL_MODELS = ["vae_mlp", "hinge_sn", "wgan_gp_ring", "loops"]
+
+
+def path_of(model):
+    return ROOT / ("tests/loops.yaml" if model == "loops" else f"models/{model}.yaml")
+
+
+def all_models():
+    """Stages begin with the weights of others, and have the name of their folder."""
+    models = ROOT / "models"
+    paths = [*models.glob("*.yaml"), *models.glob("stages/*.yaml")]
+    return sorted(str(path.relative_to(models).with_suffix("")) for path in paths) + ["loops"]
 
 
 def write_idx(path, shape, byte_at):
@@ -78,11 +91,19 @@ class Bench:
                                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
     def compile(self, model, precision, *sets):
-        name = f"{model}_{precision}"
+        name = f"{model}_{precision}".replace("/", "_")
         words = [word for each in sets for word in ("--set", each)]
-        self.run("gmc", "compile", str(ROOT / f"models/{model}.yaml"), "-o", name + ".gmc", "--precision", precision,
+        self.train_first(path_of(model).read_text())
+        self.run("gmc", "compile", str(path_of(model)), "-o", name + ".gmc", "--precision", precision,
                  *words)
         return name
+
+    def train_first(self, text):
+        """Makes the runs that a model takes weights of."""
+        for model in re.findall(r": runs/(\w+)", text):
+            if not (self.folder / "runs" / model).exists():
+                first = self.compile(model, "f32", *sets_of(model))
+                self.run("gmrun", "train", first + ".gmc", "--run", f"runs/{model}", "--steps", "1", "--samples", "0")
 
     def forget_tuning(self):
         """The file of measured contractions is gone."""
@@ -107,7 +128,7 @@ class Bench:
 
 def sets_of(model):
     """Settings that make a run of the model short: few examples, small batches."""
-    text = (ROOT / f"models/{model}.yaml").read_text()
+    text = path_of(model).read_text()
     if "synthetic" not in text:
         data = "data/weather.csv" if "csv:" in text else "data/sounds" if "wav:" in text else "data"
         arrays = ["normal=data/normal.npy"] if "npy:" in text else []
@@ -240,7 +261,7 @@ def main():
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--all-models", action="store_true")
     options = parser.parse_args()
-    models = sorted(p.stem for p in (ROOT / "models").glob("*.yaml")) if options.all_models else SMALL_MODELS
+    models = all_models() if options.all_models else SMALL_MODELS
     numbers = random.Random(7)
     with tempfile.TemporaryDirectory(prefix="gmc-kills-") as folder:
         bench = Bench(options.bin_dir.resolve(), pathlib.Path(folder))

@@ -3,8 +3,8 @@
 
 Usage: tests/runs/threads.py --bin-dir build [--all-models]
 
-Every model of models/ (by default some small ones), in f32 and bf16, both with kernels chosen by measuring and by the
-static rules.
+Every model of models/ and one of loops (by default that and some small ones), in f32 and bf16, both with kernels chosen
+by measuring and by the static rules.
 """
 import argparse
 import json
@@ -12,9 +12,9 @@ import pathlib
 import sys
 import tempfile
 
-from kills import CHECKPOINT, EXAMPLES, ROOT, Bench, sets_of
+from kills import CHECKPOINT, EXAMPLES, Bench, all_models, sets_of
 
-SMALL_MODELS = ["vae_mlp", "vq_vae"]
+SMALL_MODELS = ["vae_mlp", "vq_vae", "loops"]
 THREADS = [2, 1, 3, 4, 8]
 STEPS = 3
 
@@ -51,7 +51,7 @@ def main():
     parser.add_argument("--bin-dir", required=True, type=pathlib.Path)
     parser.add_argument("--all-models", action="store_true")
     options = parser.parse_args()
-    models = sorted(p.stem for p in (ROOT / "models").glob("*.yaml")) if options.all_models else SMALL_MODELS
+    models = all_models() if options.all_models else SMALL_MODELS
     with tempfile.TemporaryDirectory(prefix="gmc-threads-") as folder:
         bench = Bench(options.bin_dir.resolve(), pathlib.Path(folder))
         del bench.environment["OMP_NUM_THREADS"]

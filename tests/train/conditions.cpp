@@ -261,4 +261,28 @@ train: {batch_size: 2}
     CHECK(errors.find("the labels of 4 classes are 0 to 3") != std::string::npos);
 }
 
+TEST_CASE("a module whose table does not fit its examples is refused") {
+    const TemporaryFolder folder;
+    write(folder / "t.csv", "a,b\n1,x\n2,y\n");
+    const std::string path = compile(
+        folder, "model: m\ndata: {row: {csv: " + (folder / "t.csv") +
+                    "}}\nnetworks: {net: {inputs: {x: data.row}, layers: [dense: 3]}}\n"
+                    "objective: {minimize: {networks: net, loss: mean(sum((net(row) - row)^2))}}\n"
+                    "train: {batch_size: 2, epochs: 1}\n");
+    Diagnostics diagnostics;
+    CHECK(runtime::LoadedModel::load(path, diagnostics).ok());
+    auto module = ir::read_artefact(path, {}, diagnostics);
+    REQUIRE(module.ok());
+    const std::string table = module->data[0].table, categories = R"(["x","y"])";
+    const size_t at = table.find(categories);
+    REQUIRE(at != std::string::npos);
+    for (const char* wrong : {R"(["x"])", "[]", R"(["x","y","z"])"}) {
+        module->data[0].table = std::string(table).replace(at, categories.size(), wrong);
+        REQUIRE(ir::write_file(path, ir::artefact_text(*module), diagnostics));
+        Diagnostics refused;
+        CHECK_FALSE(runtime::LoadedModel::load(path, refused).ok());
+        CHECK(refused.render().find("does not say what the 3 values") != std::string::npos);
+    }
+}
+
 }  // namespace gmc

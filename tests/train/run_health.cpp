@@ -250,6 +250,14 @@ TEST_CASE("the first operation that is not finite is found, with its line of the
     CHECK(text.find("m.yaml:4:") != std::string::npos);
     CHECK((*found)->operands.at(0).smallest < 0);
     CHECK((*found)->result.nans > 0);
+    runtime::Replay larger = replay, none = replay;
+    larger.batches.at(0).fields.at(0).second.push_back(0);
+    none.batches.clear();
+    for (const runtime::Replay& wrong : {larger, none}) {
+        Diagnostics refused;
+        CHECK_FALSE(runtime::find_first_not_finite(*model, wrong, refused).ok());
+        CHECK(refused.any());
+    }
 }
 
 TEST_CASE("figures tell a discriminator that wins and a loss that oscillates, and no others") {

@@ -58,6 +58,17 @@ TEST_CASE("what was measured comes back, for the machine it was measured on") {
     CHECK(TuningCache(folder.file(), "another").find("matmul") == nullptr);
 }
 
+TEST_CASE("what a process that was killed left half written goes when the next one measures") {
+    const Folder folder;
+    const std::string left =
+        (fs::path(folder.file()).parent_path() / ".tuning.json.tmp-2147483647-1").string();
+    write(left, "{");
+    TuningCache cache(folder.file(), "m");
+    cache.begin_measuring();
+    cache.end_measuring();
+    CHECK_FALSE(fs::exists(left));
+}
+
 TEST_CASE("whoever measures waits first for what would disturb it") {
     const Folder folder;
     TuningCache cache(folder.file(), "a machine");

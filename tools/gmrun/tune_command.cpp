@@ -70,10 +70,11 @@ int tune_command(const Words& words) {
     tuning.cache()->renew();
     const auto begin = std::chrono::steady_clock::now();
     for (const ir::Function& function : (*model)->module().functions)
-        if ((*model)->function(function.name, diagnostics) == nullptr) return report(diagnostics);
+        if (!function.is_body && (*model)->function(function.name, diagnostics) == nullptr)
+            return report(diagnostics);
     print_choices(*tuning.cache(), before,
                   std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
-    return kDone;
+    return tuning.cache()->unsaved() == 0 ? kDone : kRunFailed;  // the destructor says so
 }
 
 }  // namespace gmc::tools

@@ -3,6 +3,7 @@
 #include "runtime/data/sound/sound_field.h"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 
 #include "runtime/files/sound_file.h"
@@ -70,6 +71,14 @@ class SoundField final : public Field {
             diagnostics.error(DiagnosticKind::kBadFile, {},
                               "`{}` ends before its frame {}, but its header says that it has {}",
                               path, first + count, sound->frames());
+            return false;
+        }
+        const auto bad = std::find_if_not(frames.begin(), frames.end(),
+                                          [](float value) { return std::isfinite(value); });
+        if (bad != frames.end()) {
+            diagnostics.error(DiagnosticKind::kBadValue, {},
+                              "`{}`: frame {} is {}, not a finite number", path,
+                              first + (bad - frames.begin()) / sound->channels(), *bad);
             return false;
         }
         convert(frames.data(), count, sound->channels(), options.channels, to);

@@ -116,7 +116,7 @@ class TableReader {
             }
             const char* what = value ? "nothing is missing there in the training data"
                                : column.kind == ColumnKind::kNumber
-                                   ? "that is no number"
+                                   ? "that is no number, or too large for f32"
                                    : "the training data have no such category";
             diagnostics_.error(DiagnosticKind::kBadValue, {},
                                "`{}`:{}: the column `{}` has `{}`, but {}", reader_.path(),

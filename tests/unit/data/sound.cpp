@@ -1,6 +1,7 @@
 // Sound in windows, kept and read anew, and each error.
 #include "runtime/data/sound/sound_field.h"
 
+#include <cmath>
 #include <filesystem>
 
 #include "runtime/files/sound_file.h"
@@ -29,6 +30,29 @@ void write_ramp(const std::string& path, int64_t frames, int64_t channels, float
             values.push_back(first + static_cast<float>(i) / 64 + 0.25F * static_cast<float>(c));
     Diagnostics diagnostics;
     REQUIRE(write_wav(path, values, 8000, channels, diagnostics));
+}
+
+/// A wav file of floats as they are, 8000 frames of one channel per second.
+std::string wav_of_floats(const std::vector<float>& values) {
+    std::string out;
+    const auto add = [&](uint32_t number, size_t bytes) {
+        for (size_t i = 0; i < bytes; ++i) out += static_cast<char>(number >> (8 * i));
+    };
+    const auto bytes = static_cast<uint32_t>(values.size() * sizeof(float));
+    out += "RIFF";
+    add(36 + bytes, 4);
+    out += "WAVEfmt ";
+    add(16, 4);
+    add(3, 2);  // floats
+    add(1, 2);
+    add(8000, 4);
+    add(32000, 4);
+    add(4, 2);
+    add(32, 2);
+    out += "data";
+    add(bytes, 4);
+    out.append(reinterpret_cast<const char*>(values.data()), bytes);
+    return out;
 }
 
 SoundOptions windows_of_4() {
@@ -87,6 +111,16 @@ TEST_CASE("errors of sound") {
           std::string::npos);
     CHECK(error_of(folder.write("text.wav", "text"), options).find("cannot be read as sound: ") !=
           std::string::npos);
+    const std::vector<float> broken = {0, 0, 0, 0, 0, INFINITY, 0, 0};
+    const std::string path = folder.write("inf.wav", wav_of_floats(broken));
+    CHECK(error_of(path, options).find("frame 5 is inf, not a finite number") != std::string::npos);
+    SoundOptions anew = options;
+    anew.memory_bytes = 1;
+    Diagnostics none;
+    const Result<FieldPtr> field = read_sound(path, anew, none);
+    REQUIRE(field.ok());
+    std::vector<float> window(4);
+    CHECK_THROWS_AS((*field)->read(1, window.data()), DataError);
     write_ramp(folder.path("three.wav"), 8, 3);
     SoundOptions other = options;
     other.channels = 2;

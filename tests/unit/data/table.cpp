@@ -60,6 +60,9 @@ TEST_CASE("types, header and statistics of a table are found") {
     CHECK(again->to_text() == table.to_text());
     CHECK_FALSE(Table::parse("{}"));
     CHECK_FALSE(Table::parse("no"));
+    Table nothing = table;
+    nothing.columns[1].categories.clear();
+    CHECK_FALSE(Table::parse(nothing.to_text()));
 }
 
 TEST_CASE("rows become values, and values the rows that they came from") {
@@ -173,6 +176,17 @@ TEST_CASE("errors of tables") {
     rules.mask = true;
     rules.header = true;
     CHECK(error_of("a,b\n1,\n", rules) == "[bad-value] `T`:2: the column `b` is empty");
+    rules.columns["b"].kind = ColumnKind::kCategory;
+    CHECK(error_of("a,b\n1,\n", rules) == "[bad-value] `T`:2: the column `b` is empty");
+    CHECK(
+        error_of("a,b\n1e39,x\n", rules) ==
+        "[bad-value] `T`:2: `1e39` in the column `a` is beyond 3.4e38, the largest number of f32");
+    rules = {};
+    rules.separator = ',';
+    const std::string endless(size_t{64} << 20, 'a');
+    for (const char* first : {"b", "\""})
+        CHECK(error_of("a,b\n1," + (first + endless), rules) ==
+              "[too-large] `T`:2: the row that begins here is beyond 64 MiB");
     std::string many = "name,x\n";
     for (int i = 0; i < 1001; ++i) many += fmt::format("n{},1\n", i);
     CHECK(error_of(many) ==
@@ -198,7 +212,11 @@ TEST_CASE("rows that the training data do not know are errors") {
           "[bad-value] `T`:2: the column `city` has `Bonn`, but the training data have no such "
           "category");
     CHECK(error_of("age,city,height\n1,Ulm,tall\n") ==
-          "[bad-value] `T`:2: the column `height` has `tall`, but that is no number");
+          "[bad-value] `T`:2: the column `height` has `tall`, but that is no number, or "
+          "too large for f32");
+    CHECK(error_of("age,city,height\n1,Ulm,1e39\n") ==
+          "[bad-value] `T`:2: the column `height` has `1e39`, but that is no number, or too large "
+          "for f32");
     CHECK(error_of("age,city,height\n1,Ulm,\n") ==
           "[bad-value] `T`:2: the column `height` has ``, but nothing is missing there in the "
           "training data");

@@ -1,4 +1,5 @@
 // Atomic files, PNG and npy: round trips and every error.
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -6,6 +7,7 @@
 #include <csignal>
 #include <limits>
 
+#include "compiler/ir/artefact.h"
 #include "runtime/data/files/array_data.h"
 #include "runtime/data/pictures/picture_file.h"
 #include "runtime/files/atomic_file.h"
@@ -64,6 +66,27 @@ TEST_CASE("an atomic file that is not committed never was") {
         CHECK(folder.file_count() == 2);
     }
     CHECK(read_text(path) == "old");
+    CHECK(folder.file_count() == 1);
+}
+
+TEST_CASE("pipes are written into and stay pipes, as devices do") {
+    const TempFolder folder;
+    const std::string path = folder.path("pipe");
+    REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+    Diagnostics unread;
+    CHECK_FALSE(write_file_atomically(path, "text", unread));
+    CHECK(only_error(unread).find("cannot be opened: ") != std::string::npos);
+    const int reader = ::open(path.c_str(), O_RDONLY | O_NONBLOCK);
+    REQUIRE(reader >= 0);
+    Diagnostics diagnostics;
+    CHECK(write_file_atomically(path, "text", diagnostics));
+    CHECK(ir::write_file(path, " and more", diagnostics));
+    char text[32] = {};
+    CHECK(::read(reader, text, sizeof text) == 13);
+    CHECK(std::string(text) == "text and more");
+    ::close(reader);
+    struct stat status {};
+    CHECK((stat(path.c_str(), &status) == 0 && S_ISFIFO(status.st_mode)));
     CHECK(folder.file_count() == 1);
 }
 
