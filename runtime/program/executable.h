@@ -87,8 +87,8 @@ class Executable {
     /// Computes the results and applies the updates to the states. Allocates nothing.
     void run(const CallContext& context);
 
-    /// The same, with a look at every operation, those in bodies of scans as well. An executable made
-    /// without epilogues has one kernel for each.
+    /// The same, with a look at every operation, those in bodies of scans as well. An executable
+    /// made without epilogues has one kernel for each.
     void run_watched(const CallContext& context, OperationWatcher& watcher);
 
     /// From now on each run appends the times of its operations to `log`, which the caller keeps;
