@@ -237,7 +237,8 @@ TEST_CASE("npy values outside the range") {
     ValueRules rules{"x", ValueRange{0, 1}, false};
     CHECK(example(*read(pictures, rules), 0) == std::vector<float>{0.5F, -0.5F});
     rules.shape = {1, 2, 1};
-    CHECK(error_of(pictures, rules).find("the range of pictures where the model gives none") != std::string::npos);
+    CHECK(error_of(pictures, rules).find("the range of pictures where the model gives none") !=
+          std::string::npos);
     const std::string vectors = npy("<f4", "(1, 2)", bytes_of<float>({0.5F, -0.5F}));
     CHECK(example(*read(vectors, {"x", ValueRange{0, 1}, false}), 0)[1] == -0.5F);
     CHECK(

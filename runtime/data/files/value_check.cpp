@@ -39,10 +39,10 @@ Diagnostic ValueCheck::error(float value, uint64_t index) const {
         otherwise = fmt::format("but the labels of {} classes are 0 to {}", rules_.classes, high_);
         error.help(fmt::format("`classes` of `data.{}` says how many there are", rules_.name));
     } else {
-        otherwise = fmt::format("outside of [{}, {}], {}", low_, high_,
-                                rules_.range_given
-                                    ? "the `range` of the model"
-                                    : "the range of pictures where the model gives none");
+        otherwise =
+            fmt::format("outside of [{}, {}], {}", low_, high_,
+                        rules_.range_given ? "the `range` of the model"
+                                           : "the range of pictures where the model gives none");
         error.help(
             fmt::format("write the `range` of the values at `data.{}`; only unsigned bytes "
                         "are scaled into it, other numbers stay as they are",
