@@ -27,10 +27,10 @@ struct TuningEntry {
     std::string choice;
     /// Of each candidate that was timed.
     std::vector<std::pair<std::string, double>> microseconds;
-    /// The rounding error of each, as a multiple of that of direct sums (choice/rounding_error.h).
-    std::map<std::string, double> errors;
     bool doubtful = false;
     int64_t measurements = 1;  ///< how often it was measured
+    /// The rounding error of each, as a multiple of that of direct sums (choice/rounding_error.h).
+    std::map<std::string, double> errors = {};
 };
 
 /// Thrown out of the binding of a function whose contractions are being measured when nobody waits

@@ -1,10 +1,12 @@
-// Times the candidates of convolutions beside each other, in turns in one process, and measures their
-// rounding errors. Usage: contraction_bench [--isa avx2] [--rounds N] [--only NAME,...] [--directions fdw]
-// [CASE...]
-// A CASE is batch,height,width,channels,filters,kernel,stride,pad_begin,pad_end of the convolution whose
-// three directions are timed; without one, those of seed_gan and of a DCGAN of 64 x 64.
-//   ms      processor time of one thread, the median of the rounds, and its ratio to the tiled kernel's
-//   error   of a result for one example against sums in double, relative to that of plain f32 sums: rms, largest
+// Times the candidates of convolutions beside each other, in turns in one process, and measures
+// their rounding errors.
+// Usage: contraction_bench [--isa avx2] [--rounds N] [--only NAME,...] [--directions fdw] [CASE...]
+// A CASE is the convolution whose three directions are timed, in nine numbers: its batch, height,
+// width, channels, filters, kernel, stride, padding before and after, such as
+// 128,14,14,128,256,5,2,1,2. Without one, those of seed_gan and of a DCGAN of 64 x 64 are.
+//   ms      processor time of one thread, the median of the rounds; its ratio to the tiled kernel's
+//   error   of a result for one example against sums in double, relative to that of plain loops in
+//           f32: root mean square, and largest
 #include <fmt/format.h>
 #include <omp.h>
 

@@ -1,3 +1,4 @@
+// How large the rounding errors of a result are, from a sample of its elements.
 #include "runtime/contractions/choice/rounding_error.h"
 
 #include <algorithm>

@@ -25,8 +25,8 @@ class SampledSums {
     explicit SampledSums(const ConvProblem& problem);
     explicit SampledSums(const MatmulProblem& problem);
 
-    /// How many times as large as those of direct sums the errors of `result` are: the larger of the
-    /// ratios of the root mean square and of the largest error. `result` has all elements.
+    /// How many times as large as those of direct sums the errors of `result` are: the larger of
+    /// the ratios of the root mean square and of the largest error. `result` has all elements.
     double error_of(const std::vector<float>& result) const;
 
   private:

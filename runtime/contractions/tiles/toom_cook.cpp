@@ -1,3 +1,4 @@
+// Computes the matrices of Toom and Cook in double, and keeps them as floats.
 #include "runtime/contractions/tiles/toom_cook.h"
 
 #include <array>
@@ -11,15 +12,11 @@ using Matrix = std::array<std::array<double, kMostPoints>, kMostPoints>;
 /// The points after infinity, in the order in which forms take them.
 constexpr double kFinitePoints[kMostPoints - 1] = {0, 1, -1, 0.5, -2, 2, -0.5};
 
-SparseMatrix sparse(const Matrix& matrix, int rows, int columns) {
-    SparseMatrix result;
+SmallMatrix in_floats(const Matrix& matrix, int rows, int columns) {
+    SmallMatrix result;
     result.rows = rows, result.columns = columns;
-    int end = 0;
-    for (int i = 0; i < rows; ++i) {
-        for (int j = 0; j < columns; ++j)
-            if (matrix[i][j] != 0) result.entries[end++] = {j, static_cast<float>(matrix[i][j])};
-        result.ends[i] = end;
-    }
+    for (int i = 0; i < rows; ++i)
+        for (int j = 0; j < columns; ++j) result.at[i][j] = static_cast<float>(matrix[i][j]);
     return result;
 }
 
@@ -62,17 +59,17 @@ Matrix interpolation_matrix(int points) {
 
 /// All matrices of up to kMostPoints points, by the number of points and of coefficients.
 struct Tables {
-    SparseMatrix evaluation[kMostPoints + 1][kMostPoints + 1];
-    SparseMatrix evaluation_transposed[kMostPoints + 1][kMostPoints + 1];
-    SparseMatrix interpolation[kMostPoints + 1];
+    SmallMatrix evaluation[kMostPoints + 1][kMostPoints + 1];
+    SmallMatrix evaluation_transposed[kMostPoints + 1][kMostPoints + 1];
+    SmallMatrix interpolation[kMostPoints + 1];
 
     Tables() {
         for (int points = 1; points <= kMostPoints; ++points) {
-            interpolation[points] = sparse(interpolation_matrix(points), points, points);
+            interpolation[points] = in_floats(interpolation_matrix(points), points, points);
             for (int n = 1; n <= points; ++n) {
                 const Matrix matrix = evaluation_matrix(points, n);
-                evaluation[points][n] = sparse(matrix, points, n);
-                evaluation_transposed[points][n] = sparse(transposed(matrix), n, points);
+                evaluation[points][n] = in_floats(matrix, points, n);
+                evaluation_transposed[points][n] = in_floats(transposed(matrix), n, points);
             }
         }
     }
@@ -85,12 +82,12 @@ const Tables& tables() {
 
 }  // namespace
 
-const SparseMatrix& evaluation(int64_t points, int64_t coefficients) {
+const SmallMatrix& evaluation(int64_t points, int64_t coefficients) {
     return tables().evaluation[points][coefficients];
 }
-const SparseMatrix& evaluation_transposed(int64_t points, int64_t coefficients) {
+const SmallMatrix& evaluation_transposed(int64_t points, int64_t coefficients) {
     return tables().evaluation_transposed[points][coefficients];
 }
-const SparseMatrix& interpolation(int64_t points) { return tables().interpolation[points]; }
+const SmallMatrix& interpolation(int64_t points) { return tables().interpolation[points]; }
 
 }  // namespace gmc::runtime

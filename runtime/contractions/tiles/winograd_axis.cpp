@@ -1,3 +1,4 @@
+// Decomposes an axis: which taps belong together, which points they connect, and the tiles.
 #include "runtime/contractions/tiles/winograd_axis.h"
 
 #include <algorithm>

@@ -20,8 +20,8 @@ namespace {
 
 /// Bytes of the values of a chunk: most of a second-level cache of 1 MB.
 constexpr int64_t kChunkBytes = 768 << 10;
-/// Each chunk reads all weights from the third-level cache. With fewer tiles it would wait for them;
-/// it waits less for the chunk's own values, which are read and written in order.
+/// Each chunk reads all weights from the third-level cache. With fewer tiles it would wait for
+/// them; it waits less for the chunk's own values, which are read and written in order.
 constexpr int64_t kFewestTiles = 48, kMostTiles = 96;
 /// Of the transformed weights.
 constexpr int64_t kMostWeightBytes = 64 << 20;

@@ -12,8 +12,8 @@
 namespace gmc::runtime {
 
 /// Forward or backward data, over one or two axes, in f32, with at most `points` points of
-/// evaluation along each axis; rounding errors grow with them. Null for groups, when the channels of
-/// either side are not a multiple of 16, and when there is nothing to save.
+/// evaluation along each axis; rounding errors grow with them. Null for groups, when the channels
+/// of either side are not a multiple of 16, and when there is nothing to save.
 std::unique_ptr<Kernel> make_winograd_conv(const ConvProblem& problem, ContractionContext& context,
                                            int64_t points);
 

@@ -20,26 +20,57 @@ namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::CappedTag<float, kWinogradVector>;
 using V = hn::Vec<D>;
 
-/// sum = a row of a matrix times vectors; from(column) is where those of a column begin.
-template <int kVectors, class From>
-HWY_INLINE void row_product(const SparseMatrix& matrix, int row, const From& from,
-                            V (&sum)[kVectors]) {
+/// Multiplies a matrix of kColumns columns and kVectors vectors per column: from(column) is where
+/// those of a column are, and to(row) where those of a row go, or null. The columns are loaded once
+/// and stay in registers.
+template <int kColumns, int kVectors, class From, class To>
+HWY_INLINE void multiply(const SmallMatrix& matrix, const From& from, const To& to) {
     const D d;
     const auto lanes = static_cast<int64_t>(hn::Lanes(d));
-    int entry = row == 0 ? 0 : matrix.ends[row - 1];
-    const int end = matrix.ends[row];
-    {
-        const V factor = hn::Set(d, matrix.entries[entry].factor);
-        const float* at = from(matrix.entries[entry].column);
+    V column[kColumns][kVectors];
+#pragma GCC unroll 8
+    for (int j = 0; j < kColumns; ++j) {
+        const float* at = from(j);
 #pragma GCC unroll 4
-        for (int v = 0; v < kVectors; ++v) sum[v] = hn::Mul(factor, hn::LoadU(d, at + v * lanes));
+        for (int v = 0; v < kVectors; ++v) column[j][v] = hn::LoadU(d, at + v * lanes);
     }
-    for (++entry; entry < end; ++entry) {
-        const V factor = hn::Set(d, matrix.entries[entry].factor);
-        const float* at = from(matrix.entries[entry].column);
+    for (int i = 0; i < matrix.rows; ++i) {
+        float* out = to(i);
+        if (out == nullptr) continue;
+        V sum[kVectors];
+#pragma GCC unroll 8
+        for (int j = 0; j < kColumns; ++j) {
+            const V factor = hn::Set(d, matrix.at[i][j]);
 #pragma GCC unroll 4
-        for (int v = 0; v < kVectors; ++v)
-            sum[v] = hn::MulAdd(factor, hn::LoadU(d, at + v * lanes), sum[v]);
+            for (int v = 0; v < kVectors; ++v)
+                sum[v] = j == 0 ? hn::Mul(factor, column[j][v])
+                                : hn::MulAdd(factor, column[j][v], sum[v]);
+        }
+#pragma GCC unroll 4
+        for (int v = 0; v < kVectors; ++v) hn::StoreU(sum[v], d, out + v * lanes);
+    }
+}
+
+/// Turns the number of columns into a template argument.
+template <int kVectors, class From, class To>
+HWY_INLINE void multiply(const SmallMatrix& matrix, const From& from, const To& to) {
+    switch (matrix.columns) {
+        case 1:
+            return multiply<1, kVectors>(matrix, from, to);
+        case 2:
+            return multiply<2, kVectors>(matrix, from, to);
+        case 3:
+            return multiply<3, kVectors>(matrix, from, to);
+        case 4:
+            return multiply<4, kVectors>(matrix, from, to);
+        case 5:
+            return multiply<5, kVectors>(matrix, from, to);
+        case 6:
+            return multiply<6, kVectors>(matrix, from, to);
+        case 7:
+            return multiply<7, kVectors>(matrix, from, to);
+        default:
+            return multiply<kMostPoints, kVectors>(matrix, from, to);
     }
 }
 
@@ -59,37 +90,33 @@ HWY_INLINE void fetch_ahead(const PatchTransform& t, int64_t channel, int64_t fl
 /// Transforms kVectors vectors of channels, from `channel` on: all rows of the patch by `columns`,
 /// then all columns of that by `rows`.
 template <int kVectors>
-HWY_INLINE void transform_vectors(const PatchTransform& t, int64_t channel) {
-    const D d;
-    const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+void transform_vectors(const PatchTransform& t, int64_t channel) {
     constexpr int64_t kFloats = kVectors * static_cast<int64_t>(hn::MaxLanes(D()));
     alignas(64) float between[kMostPoints][kMostPoints][kFloats];
-    const SparseMatrix &rows = *t.rows, &columns = *t.columns;
+    const SmallMatrix &rows = *t.rows, &columns = *t.columns;
     fetch_ahead(t, channel + kFloats, kFloats);
-    V sum[kVectors];
-    for (int k = 0; k < rows.columns; ++k)
-        for (int j = 0; j < columns.rows; ++j) {
-            const float* const* from = t.from + k * columns.columns;
-            row_product(
-                columns, j, [=](int l) HWY_ATTR { return from[l] + channel; }, sum);
-#pragma GCC unroll 4
-            for (int v = 0; v < kVectors; ++v) hn::StoreU(sum[v], d, between[k][j] + v * lanes);
-        }
-    for (int i = 0; i < rows.rows; ++i)
-        for (int j = 0; j < columns.rows; ++j) {
-            float* to = t.to[i * columns.rows + j];
-            if (to == nullptr) continue;
-            row_product(
-                rows, i, [&](int k) HWY_ATTR { return &between[k][j][0]; }, sum);
-#pragma GCC unroll 4
-            for (int v = 0; v < kVectors; ++v) hn::StoreU(sum[v], d, to + channel + v * lanes);
-        }
+    for (int k = 0; k < rows.columns; ++k) {
+        const float* const* from = t.from + k * columns.columns;
+        multiply<kVectors>(
+            columns, [&](int l) HWY_ATTR { return from[l] + channel; },
+            [&](int j) HWY_ATTR { return &between[k][j][0]; });
+    }
+    for (int j = 0; j < columns.rows; ++j)
+        multiply<kVectors>(
+            rows, [&](int k) HWY_ATTR { return &between[k][j][0]; },
+            [&](int i) HWY_ATTR {
+                float* to = t.to[i * columns.rows + j];
+                return to == nullptr ? to : to + channel;
+            });
 }
 
+/// As many vectors at once as leave registers for six columns.
 void PatchTransformTarget(const PatchTransform& t) {
     const auto lanes = static_cast<int64_t>(hn::Lanes(D()));
     int64_t c = 0;
+#if HWY_TARGET <= HWY_AVX3
     for (; c + 4 * lanes <= t.count; c += 4 * lanes) transform_vectors<4>(t, c);
+#endif
     for (; c + 2 * lanes <= t.count; c += 2 * lanes) transform_vectors<2>(t, c);
     for (; c < t.count; c += lanes) transform_vectors<1>(t, c);
 }

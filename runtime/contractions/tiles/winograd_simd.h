@@ -15,8 +15,8 @@ inline constexpr int64_t kWinogradVector = 16;
 ///   to[i columns.rows + j][c] = sum of rows[i, k] columns[j, l] from[k columns.columns + l][c]
 /// Null in `to`: not wanted.
 struct PatchTransform {
-    const SparseMatrix* rows;
-    const SparseMatrix* columns;
+    const SmallMatrix* rows;
+    const SmallMatrix* columns;
     const float* const* from;
     float* const* to;
     /// A multiple of kWinogradVector.
@@ -27,8 +27,8 @@ struct PatchTransform {
 };
 void run_patch_transform(const PatchTransform& transform);
 
-/// The columns of a panel of weights: the first panel_columns() columns of a matrix [depth, columns]
-/// are stored first, row by row, then the next.
+/// The columns of a panel of weights: the first panel_columns() columns of a matrix [depth,
+/// columns] are stored first, row by row, then the next.
 int64_t panel_columns();
 
 /// out[rows, columns] = sum of a[i] b[i] over i < terms; a[i] are [rows, depth] and b[i] are
