@@ -8,6 +8,8 @@ namespace {
 
 /// With more products than this share of the direct ones, transforms cost more than they save.
 constexpr double kWorthwhile = 0.8;
+/// The least that is asked for.
+constexpr int64_t kFewestPoints = 4;
 
 }  // namespace
 
@@ -27,8 +29,9 @@ WinogradPlan::WinogradPlan(const ConvLoops& l, bool forward, int64_t most_points
 bool WinogradPlan::is_worthwhile(int64_t most_points) const {
     const auto products = static_cast<double>(rows.products() * columns.products());
     const auto direct = static_cast<double>(rows.direct_products() * columns.direct_products());
-    return std::max(rows.most_points(), columns.most_points()) <= most_points &&
-           products < kWorthwhile * direct;
+    const int64_t needed = std::max(rows.most_points(), columns.most_points());
+    const bool own = needed == most_points || most_points == kFewestPoints;
+    return needed <= most_points && own && products < kWorthwhile * direct;
 }
 
 WinogradSize WinogradPlan::points_of_term(const WinogradTerm& term, WinogradSize tile) {

@@ -62,8 +62,8 @@ class WinogradPlan {
     /// The points of all terms.
     int64_t points = 0;
 
-    /// Whether no term needs more than `most_points` along an axis, and the products are few enough
-    /// to pay for the transforms.
+    /// Whether no term needs more than `most_points` along an axis, some term needs as many (else
+    /// fewer points give the same form), and the products are few enough to pay for the transforms.
     bool is_worthwhile(int64_t most_points) const;
     WinogradSize largest_tile() const { return {rows.largest_tile(), columns.largest_tile()}; }
     /// The points of a term with tiles of this size.

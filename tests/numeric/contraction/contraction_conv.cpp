@@ -1,4 +1,6 @@
 // Every candidate of every direction of a convolution against plain sums in double.
+#include <omp.h>
+
 #include <algorithm>
 
 #include "tests/catch.h"
@@ -195,6 +197,30 @@ TEST_CASE("the three directions are adjoint") {
         CHECK(product(Direction::kBackwardData) == Approx(forward).epsilon(1e-4).margin(1e-2));
         CHECK(product(Direction::kBackwardWeights) == Approx(forward).epsilon(1e-4).margin(1e-2));
     }
+}
+
+TEST_CASE("our own convolutions give the same bits with any number of threads") {
+    const int usual = omp_get_max_threads();
+    for (const ConvCase& c :
+         {square(5, {14, 9}, 32, 48, 5, 2, 1, 2), square(3, {11, 13}, 64, 16, 3, 1, 1, 1)})
+        for (Direction direction : kDirections)
+            for (const auto& candidate : conv_candidates(direction)) {
+                if (candidate.name == "onednn") continue;  // choice/same_bits.h looks at it
+                std::vector<float> first;
+                for (const int threads : {1, 2, 3, 8}) {
+                    omp_set_num_threads(threads);
+                    Arena arena = empty_arena();
+                    ContractionContext context(arena, nullptr, processor_has_bf16());
+                    ConvData data(c);
+                    const auto kernel = candidate.make(problem_of(c, direction, data), context);
+                    if (!kernel) break;
+                    kernel->run({});
+                    if (first.empty()) first = data.result(direction);
+                    INFO(candidate.name << " with " << threads << " threads: " << c.text());
+                    CHECK(data.result(direction) == first);
+                }
+            }
+    omp_set_num_threads(usual);
 }
 
 TEST_CASE("weights are reordered once per call, and again in the next") {
