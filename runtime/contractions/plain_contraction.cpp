@@ -74,9 +74,9 @@ void backward_data(const ConvLoops& l, const Tensors& t) {
                 for (int64_t g = 0; g < l.groups; ++g)
                     for (int64_t c = 0; c < cg; ++c) {
                         const float* w = t.weights + (tap * cg + c) * l.filters + g * fg;
-                        float sum = 0;
+                        float sum = x[g * cg + c];
                         for (int64_t f = 0; f < fg; ++f) sum += y[g * fg + f] * w[f];
-                        x[g * cg + c] += sum;
+                        x[g * cg + c] = sum;
                     }
             });
     }

@@ -74,11 +74,17 @@ void TuningCache::read_entries() {
             entry.doubtful = measured.at("doubtful").flag();
         if (measured.contains("measurements") && measured.at("measurements").is_whole())
             entry.measurements = measured.at("measurements").whole();
-        if (!measured.contains("us")) continue;
-        const Json& times = measured.at("us");
-        for (const std::string& name : times.names())
-            if (times.at(name).is_number())
-                entry.microseconds.emplace_back(name, times.at(name).number());
+        const auto each_number = [&](const char* key, const auto& use) {
+            if (!measured.contains(key)) return;
+            const Json& numbers = measured.at(key);
+            for (const std::string& name : numbers.names())
+                if (numbers.at(name).is_number()) use(name, numbers.at(name).number());
+        };
+        each_number("us", [&](const std::string& name, double us) {
+            entry.microseconds.emplace_back(name, us);
+        });
+        each_number("error",
+                    [&](const std::string& name, double error) { entry.errors[name] = error; });
     }
 }
 
@@ -141,12 +147,14 @@ bool TuningCache::save(Diagnostics& diagnostics) {
     if (!machine.is_object()) machine = Json::object();
     for (const std::string& problem : mine_) {
         const TuningEntry& entry = entries_.at(problem);
-        Json times = Json::object();
+        Json times = Json::object(), errors = Json::object();
         for (const auto& [name, time] : entry.microseconds) times[name] = time;
+        for (const auto& [name, multiple] : entry.errors) errors[name] = multiple;
         machine[problem] = {{"choice", entry.choice},
                             {"doubtful", entry.doubtful},
                             {"measurements", entry.measurements},
-                            {"us", times}};
+                            {"us", times},
+                            {"error", errors}};
     }
     if (!write_file_atomically(path_, json.dump(1) + "\n", diagnostics)) return false;
     unsaved_ = 0;

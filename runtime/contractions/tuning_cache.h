@@ -2,7 +2,7 @@
 // only once. It is a JSON file, written atomically; deleting it only costs measuring again:
 //
 //   {"gmc_tuning": 1, "machines": {MACHINE: {PROBLEM: {"choice": "tiled", "doubtful": false,
-//   "measurements": 1, "us": {"tiled": 812.5, ...}}}}}
+//   "measurements": 1, "us": {"tiled": 812.5, ...}, "error": {"tiled": 0.72, ...}}}}}
 //
 // A choice is doubtful when other programs disturbed its measurement. It holds for the process that
 // measured it; the next one measures again.
@@ -29,6 +29,8 @@ struct TuningEntry {
     std::vector<std::pair<std::string, double>> microseconds;
     bool doubtful = false;
     int64_t measurements = 1;  ///< how often it was measured
+    /// The rounding error of each, as a multiple of that of direct sums (choice/rounding_error.h).
+    std::map<std::string, double> errors = {};
 };
 
 /// Thrown out of the binding of a function whose contractions are being measured when nobody waits

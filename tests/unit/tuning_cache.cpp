@@ -83,7 +83,7 @@ TEST_CASE("a doubtful choice is measured again by the next process, once") {
     const Folder folder;
     TuningCache first(folder.file(), "a machine");
     first.record("sure", {"tiled", {}, false, 1});
-    first.record("doubtful", {"tiled", {{"tiled", 7}}, true, 2});
+    first.record("doubtful", {"tiled", {{"tiled", 7}}, true, 2, {{"tiled", 0.75}}});
     CHECK_FALSE(first.wants_again("doubtful"));
     save(first);
     TuningCache second(folder.file(), "a machine");
@@ -91,6 +91,7 @@ TEST_CASE("a doubtful choice is measured again by the next process, once") {
     CHECK_FALSE(second.wants_again("sure"));
     CHECK(second.wants_again("doubtful"));
     CHECK(second.find("doubtful")->measurements == 2);
+    CHECK(second.find("doubtful")->errors.at("tiled") == 0.75);
     second.record("doubtful", {"onednn", {}, true, 3});
     CHECK_FALSE(second.wants_again("doubtful"));
 

@@ -41,11 +41,12 @@ Rate rate_of(const OperationProfile& one, const runtime::MachinePeak& peak) {
 class Plan {
   public:
     Plan(const ir::Module& module, const runtime::StepProfile& profile,
-         const runtime::TuningCache* cache)
+         const runtime::TuningCache* cache, bool all_candidates)
         : module_(module),
           profile_(profile),
           names_(module),
           cache_(cache),
+          all_candidates_(all_candidates),
           peak_(runtime::measure_machine_peak()),
           machine_(runtime::tuning_machine()) {}
 
@@ -80,7 +81,7 @@ class Plan {
     }
 
   private:
-    /// The measured times of all candidates for a contraction; null when nothing was measured.
+    /// The measurement of a contraction's candidates; null when nothing was measured.
     const runtime::TuningEntry* candidates(const OperationProfile& one) const {
         if (cache_ == nullptr) return nullptr;
         return runtime::find_tuning(*cache_, module_, *one.function, one.operation());
@@ -98,15 +99,24 @@ class Plan {
         // The kernel's name says what most operations are.
         const std::string kind = kind_of(one);
         const bool said = std::string_view(one.kernel).find(kind) != std::string_view::npos;
-        const std::string row = fmt::format(
-            "{:>9.1f} {:13} {:>7.1f} {:7} {:>5.1f} %  {}{}  {}", one.run_ns * 1e-3, one.kernel,
-            rate.giga_per_s, rate.unit, rate.share * 100, said ? "" : kind + " ",
-            names_.of(*one.function, one.operation()), short_place(one.operation().location));
-        fmt::print("{}\n", wrapped(row, kOperation));
         const runtime::TuningEntry* measured = candidates(one);
-        if (measured == nullptr) return;
+        const std::string row = fmt::format(
+            "{:>9.1f} {:13} {:>7.1f} {:7} {:>5.1f} %  {}{}  {}{}", one.run_ns * 1e-3, one.kernel,
+            rate.giga_per_s, rate.unit, rate.share * 100, said ? "" : kind + " ",
+            names_.of(*one.function, one.operation()), short_place(one.operation().location),
+            measured == nullptr ? "" : error_of(*measured, one.kernel));
+        fmt::print("{}\n", wrapped(row, kOperation));
+        if (measured == nullptr || !all_candidates_) return;
         for (const auto& [name, us] : measured->microseconds)
-            if (name != one.kernel) fmt::print("{:>9.1f} {:13} when tuned\n", us, name);
+            if (name != one.kernel)
+                fmt::print("{:>9.1f} {:13} when tuned{}\n", us, name, error_of(*measured, name));
+    }
+
+    /// "  error 0.7", with a kernel's measured rounding error; "" when it is not known. "+loop" is no
+    /// part of a candidate's name.
+    static std::string error_of(const runtime::TuningEntry& measured, std::string_view kernel) {
+        const auto found = measured.errors.find(std::string(kernel.substr(0, kernel.find('+'))));
+        return found == measured.errors.end() ? "" : fmt::format("  error {:.1f}", found->second);
     }
 
     /// The model's own file is named once, in the head.
@@ -130,8 +140,15 @@ class Plan {
                  {"bytes", one.work.bytes},
                  {one.work.flops > 0 ? "gflops_per_s" : "gbytes_per_s", rate.giga_per_s},
                  {"share_of_peak", rate.share}};
-        if (const runtime::TuningEntry* measured = candidates(one))
+        const runtime::TuningEntry* measured = candidates(one);
+        if (measured != nullptr)
+            for (const auto& [name, error] : measured->errors)
+                if (name == one.kernel.substr(0, one.kernel.find('+'))) out["error"] = error;
+        if (measured != nullptr && all_candidates_) {
             for (const auto& [name, us] : measured->microseconds) out["candidates_us"][name] = us;
+            for (const auto& [name, error] : measured->errors)
+                out["candidates_error"][name] = error;
+        }
         return out;
     }
 
@@ -139,6 +156,7 @@ class Plan {
     const runtime::StepProfile& profile_;
     runtime::OperationNames names_;
     const runtime::TuningCache* cache_;
+    bool all_candidates_;
     runtime::MachinePeak peak_;
     std::string machine_;
 };
@@ -153,7 +171,9 @@ int plan_command(const Words& words) {
         "real steps), and its rate as a share of this machine's peak, which is measured too. "
         "Contractions are compared in GFLOP/s with multiply-adds in registers, all others in "
         "GB/s with a stream through memory. Data that are still in cache are read faster than "
-        "memory, so a loop may show more than 100 %.");
+        "memory, so a loop may show more than 100 %. The error of a contraction is that of its "
+        "rounding, as a multiple of that of direct sums in f32, when its kernel was chosen by "
+        "measuring.");
     add_measuring(line, 5);
     line.add_flag(
         "candidates",
@@ -168,8 +188,7 @@ int plan_command(const Words& words) {
     runtime::LoadedModel& model = *measured->model;
     const auto profile = runtime::profile_step(model, steps, diagnostics);
     if (!profile.ok()) return report(diagnostics);
-    const Plan plan(model.module(), *profile,
-                    line.flag("candidates") ? measured->tuning->cache() : nullptr);
+    const Plan plan(model.module(), *profile, measured->tuning->cache(), line.flag("candidates"));
     if (line.flag("json"))
         fmt::print("{}\n", plan.json().dump());
     else

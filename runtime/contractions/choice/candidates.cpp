@@ -15,6 +15,7 @@
 #include "runtime/contractions/tiles/tiled_convolution.h"
 #include "runtime/contractions/tiles/tiled_matmul.h"
 #include "runtime/contractions/tiles/vector_matmul.h"
+#include "runtime/contractions/tiles/winograd_backward_weights.h"
 #include "runtime/contractions/tiles/winograd_convolution.h"
 
 namespace gmc::runtime {
@@ -31,10 +32,25 @@ bool never(const Problem&) {
     return false;
 }
 
-// Name, static rule, factory, and whether the factory takes bf16.
+/// Winograd's forms with up to this many points of evaluation.
+template <int64_t kPoints>
+std::unique_ptr<Kernel> make_winograd(const ConvProblem& problem, ContractionContext& context) {
+    return make_winograd_conv(problem, context, kPoints);
+}
+
+template <int64_t kPoints>
+std::unique_ptr<Kernel> make_winograd_weights(const ConvProblem& problem,
+                                              ContractionContext& context) {
+    return make_winograd_backward_weights(problem, context, kPoints);
+}
+
+// Name, static rule, factory; whether the factory takes bf16, sums may vary, and there are fewer
+// products than in direct sums.
 constexpr Candidate<ConvProblem> kForward[] = {
     {"tiled", prefers_tiled_conv, make_tiled_conv, true},
-    {"winograd", never, make_winograd_conv},
+    {"winograd_4", never, make_winograd<4>, false, false, true},
+    {"winograd_5", never, make_winograd<5>, false, false, true},
+    {"winograd_6", never, make_winograd<6>, false, false, true},
     {"onednn", always, make_onednn_conv, true, true},
     {"widened", never, make_widened_conv, true},
     {"plain", never, make_plain_conv},
@@ -42,13 +58,18 @@ constexpr Candidate<ConvProblem> kForward[] = {
 constexpr Candidate<ConvProblem> kBackwardData[] = {
     {"few_channels", prefers_few_channels, make_few_channels_backward_data, true},
     {"tiled", prefers_tiled_conv, make_tiled_conv, true},
-    {"winograd", never, make_winograd_conv},
+    {"winograd_4", never, make_winograd<4>, false, false, true},
+    {"winograd_5", never, make_winograd<5>, false, false, true},
+    {"winograd_6", never, make_winograd<6>, false, false, true},
     {"onednn", always, make_onednn_conv_backward_data, true, true},
     {"widened", never, make_widened_conv, true},
     {"plain", never, make_plain_conv},
 };
 constexpr Candidate<ConvProblem> kBackwardWeights[] = {
     {"tiled", prefers_tiled_backward_weights, make_tiled_backward_weights, true},
+    {"winograd_4", never, make_winograd_weights<4>, false, false, true},
+    {"winograd_5", never, make_winograd_weights<5>, false, false, true},
+    {"winograd_6", never, make_winograd_weights<6>, false, false, true},
     {"onednn", always, make_onednn_conv_backward_weights, true},
     {"widened", never, make_widened_conv, true},
     {"plain", never, make_plain_conv},

@@ -12,6 +12,7 @@
 #include <limits>
 #include <optional>
 
+#include "runtime/contractions/choice/rounding_error.h"
 #include "runtime/contractions/choice/same_bits.h"
 #include "runtime/contractions/choice/workshop.h"
 #include "runtime/contractions/plain_contraction.h"
@@ -179,6 +180,8 @@ struct Timed {
     size_t candidate;
     double seconds;
     bool steady;
+    /// As a multiple of that of direct sums.
+    double error;
 };
 
 /// Times all candidates that can do the problem, those that the static rules prefer first in the
@@ -187,14 +190,15 @@ struct Timed {
 template <typename Problem>
 std::vector<Timed> time_all(std::span<const Candidate<Problem>> candidates, const Problem& problem,
                             bool bf16, const TuningCache& cache) {
-    const Operands operands(problem);
+    // Numbers whose sums are never exact, so that errors show.
+    const Operands operands(problem, false);
+    const Problem mine = operands.of(problem);
     std::vector<std::pair<size_t, std::unique_ptr<Trial<Problem>>>> trials;
     for (const bool preferred : {true, false})
         for (size_t i = 0; i < candidates.size(); ++i) {
             if (candidates[i].preferred(problem) != preferred) continue;
             if (candidates[i].name == "plain" && !trials.empty()) continue;
-            auto trial =
-                std::make_unique<Trial<Problem>>(candidates[i], operands.of(problem), bf16);
+            auto trial = std::make_unique<Trial<Problem>>(candidates[i], mine, bf16);
             if (trial->can()) trials.emplace_back(i, std::move(trial));
         }
     double best = std::numeric_limits<double>::infinity();
@@ -208,9 +212,14 @@ std::vector<Timed> time_all(std::span<const Candidate<Problem>> candidates, cons
             again = true;
         }
     }
+    const SampledSums sums(mine);
     std::vector<Timed> timed;
-    for (const auto& [index, trial] : trials)
-        timed.push_back({index, trial->fastest(), trial->is_steady()});
+    for (const auto& [index, trial] : trials) {
+        const double fastest = trial->fastest();
+        const bool steady = trial->is_steady();
+        trial->run();  // all write the same memory
+        timed.push_back({index, fastest, steady, sums.error_of(result_of(mine))});
+    }
     return timed;
 }
 
@@ -235,7 +244,8 @@ bool is_doubtful(const std::vector<Timed>& timed) {
     });
 }
 
-/// The fastest candidate whose result is right, and the same for any number of threads. `timed`
+/// The fastest candidate whose result is right and exact enough, and the same for any number of
+/// threads. `timed`
 /// starts with the one that the static rules prefer.
 template <typename Problem>
 const Candidate<Problem>* choose(std::span<const Candidate<Problem>> candidates,
@@ -244,7 +254,8 @@ const Candidate<Problem>* choose(std::span<const Candidate<Problem>> candidates,
     std::stable_sort(timed.begin(), timed.end(),
                      [](const Timed& a, const Timed& b) { return a.seconds < b.seconds; });
     for (const Timed& each : timed)
-        if (is_right(candidates[each.candidate], problem, bf16) &&
+        if ((!candidates[each.candidate].fewer_products || each.error <= kMostError) &&
+            is_right(candidates[each.candidate], problem, bf16) &&
             gives_same_bits(candidates[each.candidate], problem, bf16))
             return &candidates[each.candidate];
     return nullptr;
@@ -289,9 +300,11 @@ std::unique_ptr<Kernel> fastest(std::span<const Candidate<Problem>> candidates,
         entry.measurements = earlier->measurements + 1;
     }
     if (entry.measurements >= kMostMeasurements) entry.doubtful = false;
-    for (const Timed& each : timed)
-        entry.microseconds.emplace_back(candidates[each.candidate].name,
-                                        std::round(each.seconds * 1e7) / 10);
+    for (const Timed& each : timed) {
+        const std::string name(candidates[each.candidate].name);
+        entry.microseconds.emplace_back(name, std::round(each.seconds * 1e7) / 10);
+        entry.errors[name] = std::round(each.error * 100) / 100;
+    }
     const Candidate<Problem>* chosen = choose(candidates, timed, problem, context.bf16());
     if (chosen == nullptr) return nullptr;
     entry.choice = chosen->name;

@@ -1,153 +1,330 @@
-// Winograd's convolution. "From" is the tensor that is read (x, or y when backwards), "to" the one
-// that is written. A unit of work is some rows of tiles of an image: their patches are transformed
-// to 16 frequencies, each frequency is a matrix product over channels, and the products are
-// transformed back. A unit stays in the second-level cache.
-//   patches [tiles, C] per frequency   x   weights [C, F] per frequency   ->   products [tiles, F]
+// Winograd's convolutions. "From" is the tensor that is read, "to" the one that is written. A chunk
+// is some tiles of one size. For each phase of it, the patches of "from" are transformed to values
+// at points, each point is a sum of matrix products over channels and terms, and the sums are
+// transformed back. A chunk's values stay in the second-level cache.
+//   patches [tiles, from channels] per point  x  weights [from channels, to channels] per point
+//       ->  sums [tiles, to channels] per point
 #include "runtime/contractions/tiles/winograd_convolution.h"
 
 #include <omp.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "runtime/contractions/plain_contraction.h"
-#include "runtime/contractions/tiles/few_channels_simd.h"
+#include "runtime/contractions/tiles/winograd_plan.h"
 #include "runtime/contractions/tiles/winograd_simd.h"
 
 namespace gmc::runtime {
 namespace {
 
-constexpr int64_t kFrequencies = 16;
-/// Bytes of the frequencies of both sides of a unit: half of a second-level cache of 1 MB.
-constexpr int64_t kUnitBytes = 512 << 10;
+/// Bytes of the values of a chunk: most of a second-level cache of 1 MB.
+constexpr int64_t kChunkBytes = 768 << 10;
+/// Each chunk reads all weights from the third-level cache. With fewer tiles it would wait for
+/// them; it waits less for the chunk's own values, which are read and written in order.
+constexpr int64_t kFewestTiles = 48, kMostTiles = 96;
+/// Of the transformed weights.
+constexpr int64_t kMostWeightBytes = 64 << 20;
+/// Floats of each tap that are transformed at once.
+constexpr int64_t kWeightBlock = 256;
+
+/// Some tiles of one size, and memory for their values.
+struct Chunk {
+    WinogradSize tile;
+    const WinogradPlace* places;
+    int64_t tiles;
+    float* memory;
+};
 
 class WinogradConv final : public Kernel {
   public:
-    WinogradConv(const ConvProblem& p, ContractionContext& context);
-    void run(const CallContext&) override;
+    WinogradConv(const ConvProblem& p, ContractionContext& context, int64_t points);
+    void run(const CallContext& context) override;
+    bool set_epilogue(Epilogue* epilogue) override {
+        epilogue_ = epilogue;
+        return true;
+    }
+    bool is_worthwhile(int64_t points) const {
+        return plan_.is_worthwhile(points) && 4 * weight_floats() <= kMostWeightBytes;
+    }
 
   private:
-    int64_t weight_floats() const { return kFrequencies * from_.channels * to_.channels; }
-    int64_t thread_floats() const {
-        return kFrequencies * unit_rows_ * tile_columns_ * (from_.channels + to_.channels);
+    void choose_chunks();
+    int64_t weight_floats() const {
+        return plan_.points * point_stride(from_.channels, to_.channels);
     }
-    void transform_weights(float* to) const;
-    void run_unit(int64_t unit, const float* weights, float* memory) const;
+    int64_t row_tiles() const { return static_cast<int64_t>(plan_.rows.tiles.size()); }
+    int64_t column_tiles() const { return static_cast<int64_t>(plan_.columns.tiles.size()); }
+    /// Of the patches of a phase.
+    int64_t patch_floats(const WinogradPhase& phase, const Chunk& chunk) const {
+        return WinogradPlan::points_of_terms(phase, chunk.tile) *
+               point_stride(chunk.tiles, from_.channels);
+    }
+    /// Floats of "to" up to this row of tiles of all images.
+    int64_t floats_before(int64_t tile_row) const;
+    void gather_weights(int64_t k, int64_t column, float* taps) const;
+    void transform_weights(float* to, float* taps) const;
+    void transform_patches(const WinogradPhase& phase, const Chunk& chunk) const;
+    void sum_products(const WinogradPhase& phase, const Chunk& chunk, const float* weights) const;
+    void transform_back(const WinogradPhase& phase, const Chunk& chunk) const;
+    void run_tiles(int64_t begin, int64_t end, const float* weights, float* memory,
+                   WinogradPlace* places) const;
+    void run_rows(int64_t begin, int64_t end, const float* weights, float* memory,
+                  WinogradPlace* places) const;
 
     bool forward_;
     ConvLoops l_;
-    /// Of the first example.
+    WinogradPlan plan_;
     WinogradImage from_, to_;
     const float* weights_;
     Arena& arena_;
     int threads_;
-    int64_t pad_rows_, pad_columns_;
-    /// Of an image.
-    int64_t tile_rows_, tile_columns_;
-    /// Rows of tiles.
-    int64_t unit_rows_;
-    /// Per image.
-    int64_t units_;
+    int64_t panel_ = panel_columns();
+    int64_t thread_floats_ = 0;
+    int64_t tiles_at_once_ = 0;
+    /// Rows of tiles that are computed before the epilogue gets them.
+    int64_t rows_at_once_ = 0;
+    Epilogue* epilogue_ = nullptr;
     std::vector<float> zeros_;
+    /// For the tiles of each thread.
+    std::vector<WinogradPlace> places_;
 };
 
-WinogradConv::WinogradConv(const ConvProblem& p, ContractionContext& context)
+WinogradConv::WinogradConv(const ConvProblem& p, ContractionContext& context, int64_t points)
     : forward_(p.direction == ConvProblem::Direction::kForward),
       l_(p),
+      plan_(l_, forward_, points),
+      from_(forward_ ? WinogradImage{p.x_data, l_.channels} : WinogradImage{p.y_data, l_.filters}),
+      to_(forward_ ? WinogradImage{p.y_data, l_.filters} : WinogradImage{p.x_data, l_.channels}),
       weights_(p.weights_data),
       arena_(context.arena()),
-      threads_(omp_get_max_threads()) {
-    const WinogradImage x{p.x_data, l_.x[1], l_.x[2], l_.channels};
-    const WinogradImage y{p.y_data, l_.y[1], l_.y[2], l_.filters};
-    from_ = forward_ ? x : y, to_ = forward_ ? y : x;
-    // The gradient with respect to x is the convolution of y with the kernel rotated by 180
-    // degrees.
-    pad_rows_ = forward_ ? l_.pads_begin[1] : 2 - l_.pads_begin[1];
-    pad_columns_ = forward_ ? l_.pads_begin[2] : 2 - l_.pads_begin[2];
-    tile_rows_ = (to_.height + 1) / 2, tile_columns_ = (to_.width + 1) / 2;
-    const int64_t row_bytes = 4 * kFrequencies * tile_columns_ * (from_.channels + to_.channels);
-    unit_rows_ = std::clamp<int64_t>(kUnitBytes / row_bytes, 1, tile_rows_);
-    units_ = (tile_rows_ + unit_rows_ - 1) / unit_rows_;
-    zeros_.assign(static_cast<size_t>(from_.channels), 0.0f);
-    arena_.reserve_scratch(4 * (weight_floats() + threads_ * thread_floats()));
+      threads_(omp_get_max_threads()),
+      zeros_(static_cast<size_t>(from_.channels), 0.0f) {
+    if (!is_worthwhile(points)) return;
+    choose_chunks();
+    arena_.reserve_scratch(4 * (weight_floats() + threads_ * thread_floats_));
+    places_.resize(static_cast<size_t>(threads_ * rows_at_once_ * column_tiles()));
 }
 
-/// to[frequency][from channels][to channels] = G g G^T of the weights [3][3][C][F], whose kernel is
-/// rotated when backwards.
-void WinogradConv::transform_weights(float* to) const {
-    const int64_t from_stride = forward_ ? l_.filters : 1, to_stride = forward_ ? 1 : l_.filters;
-    const int64_t tap_stride = l_.channels * l_.filters;
-    const auto times_g = [](const float* g, float* out) {
-        out[0] = g[0], out[3] = g[2];
-        out[1] = (g[0] + g[2] + g[1]) / 2, out[2] = (g[0] + g[2] - g[1]) / 2;
-    };
-#pragma omp for schedule(static)
-    for (int64_t k = 0; k < from_.channels; ++k)
-        for (int64_t j = 0; j < to_.channels; ++j) {
-            const float* w = weights_ + k * from_stride + j * to_stride;
-            float rows[3][4], column[3], out[4];
-            for (int i = 0; i < 3; ++i) {
-                const int64_t taps = forward_ ? 3 * i : 8 - 3 * i, step = forward_ ? 1 : -1;
-                const float row[3] = {w[taps * tap_stride], w[(taps + step) * tap_stride],
-                                      w[(taps + 2 * step) * tap_stride]};
-                times_g(row, rows[i]);
-            }
-            for (int c = 0; c < 4; ++c) {
-                for (int i = 0; i < 3; ++i) column[i] = rows[i][c];
-                times_g(column, out);
-                for (int i = 0; i < 4; ++i)
-                    to[((4 * i + c) * from_.channels + k) * to_.channels + j] = out[i];
-            }
-        }
+/// Chooses the tiles of a chunk so that their values fit into the cache, and as many rows of tiles
+/// as give full chunks of tiles of each size.
+void WinogradConv::choose_chunks() {
+    const WinogradSize tile = plan_.largest_tile();
+    int64_t floats = 0;
+    for (const WinogradPhase& phase : plan_.phases)
+        floats =
+            std::max(floats, WinogradPlan::points_of_terms(phase, tile) * from_.channels +
+                                 WinogradPlan::points_of_phase(phase, tile).area() * to_.channels);
+    tiles_at_once_ = std::clamp(kChunkBytes / 4 / floats, kFewestTiles, kMostTiles);
+    const auto sizes =
+        static_cast<int64_t>(plan_.rows.tile_sizes.size() * plan_.columns.tile_sizes.size());
+    rows_at_once_ = (tiles_at_once_ * sizes + column_tiles() - 1) / column_tiles();
+    rows_at_once_ = std::min(rows_at_once_, l_.batch * row_tiles());
+    // run_tiles may put half as many tiles more into a chunk.
+    const int64_t most_tiles = tiles_at_once_ + tiles_at_once_ / 2 + 1;
+    for (const WinogradPhase& phase : plan_.phases)
+        thread_floats_ =
+            std::max(thread_floats_, WinogradPlan::points_of_terms(phase, tile) *
+                                             point_stride(most_tiles, from_.channels) +
+                                         WinogradPlan::points_of_phase(phase, tile).area() *
+                                             point_stride(most_tiles, to_.channels));
+    thread_floats_ = std::max(thread_floats_, l_.taps() * kWeightBlock);
 }
 
-/// Transforms the patches of a unit, multiplies, and transforms back.
-void WinogradConv::run_unit(int64_t unit, const float* weights, float* memory) const {
-    const int64_t example = unit / units_, first = unit % units_ * unit_rows_;
-    const int64_t rows = std::min(unit_rows_, tile_rows_ - first), tiles = rows * tile_columns_;
-    WinogradImage from = from_, to = to_;
-    from.data += example * from.height * from.width * from.channels;
-    to.data += example * to.height * to.width * to.channels;
-    float* patches = memory;
-    float* products = memory + kFrequencies * tiles * from.channels;
-    for (int64_t r = 0; r < rows; ++r)
-        run_winograd_input({from, 2 * (first + r) - pad_rows_, -pad_columns_, tile_columns_,
-                            zeros_.data(), patches + r * tile_columns_ * from.channels,
-                            tiles * from.channels});
-    for (int64_t f = 0; f < kFrequencies; ++f)
-        run_panel_product({patches + f * tiles * from.channels,
-                           weights + f * from.channels * to.channels,
-                           products + f * tiles * to.channels, tiles, from.channels, to.channels});
-    for (int64_t r = 0; r < rows; ++r)
-        run_winograd_output({products + r * tile_columns_ * to.channels, tiles * to.channels,
-                             2 * (first + r), 0, tile_columns_, to});
-}
-
-void WinogradConv::run(const CallContext&) {
-    auto* weights = reinterpret_cast<float*>(arena_.scratch());
-#pragma omp parallel num_threads(threads_)
-    {
-        transform_weights(weights);
-        const int64_t thread = omp_get_thread_num(), threads = omp_get_num_threads();
-        const int64_t count = l_.batch * units_;
-        float* memory = weights + weight_floats() + thread * thread_floats();
-        for (int64_t u = count * thread / threads; u < count * (thread + 1) / threads; ++u)
-            run_unit(u, weights, memory);
+/// Copies some rows of a panel of the weights of all taps, transposed when backwards:
+/// taps[tap][rows][columns of the panel].
+void WinogradConv::gather_weights(int64_t k, int64_t column, float* taps) const {
+    const int64_t k_stride = forward_ ? l_.filters : 1, j_stride = forward_ ? 1 : l_.filters;
+    const int64_t columns = std::min(panel_, to_.channels - column);
+    const int64_t depth = std::min(kWeightBlock / panel_, from_.channels - k);
+    for (int64_t tap = 0; tap < l_.taps(); ++tap) {
+        const float* from =
+            weights_ + tap * l_.channels * l_.filters + k * k_stride + column * j_stride;
+        for (int64_t i = 0; i < depth; ++i)
+            for (int64_t j = 0; j < columns; ++j) *taps++ = from[i * k_stride + j * j_stride];
     }
 }
 
-bool all_are(const std::vector<int64_t>& numbers, int64_t number) {
-    return std::all_of(numbers.begin(), numbers.end(), [=](int64_t n) { return n == number; });
+/// Evaluates the weights of all terms at the points of the largest tiles. Each point is a matrix of
+/// panels [from channels, to channels].
+void WinogradConv::transform_weights(float* to, float* taps) const {
+    const int64_t depth = kWeightBlock / panel_,
+                  matrix = point_stride(from_.channels, to_.channels);
+#pragma omp for schedule(static) collapse(2)
+    for (int64_t column = 0; column < to_.channels; column += panel_)
+        for (int64_t k = 0; k < from_.channels; k += depth) {
+            const int64_t columns = std::min(panel_, to_.channels - column);
+            const int64_t count = std::min(depth, from_.channels - k) * columns;
+            gather_weights(k, column, taps);
+            for (const WinogradPhase& phase : plan_.phases)
+                for (const WinogradTerm& term : phase.terms) {
+                    const WinogradSize points =
+                        WinogradPlan::points_of_term(term, plan_.largest_tile());
+                    const float* from[kMostPatch];
+                    float* values[kMostPatch];
+                    int64_t n = 0;
+                    for (const int64_t h : term.row->taps)
+                        for (const int64_t w : term.column->taps)
+                            from[n++] = taps + (h * l_.kernel[2] + w) * count;
+                    for (int64_t i = 0; i < points.area(); ++i)
+                        values[i] = to + (term.first_point + i) * matrix + column * from_.channels +
+                                    k * columns;
+                    run_patch_transform({&evaluation(points.rows, term.row->count()),
+                                         &evaluation(points.columns, term.column->count()), from,
+                                         values, count});
+                }
+        }
+}
+
+/// The patches of all terms, one term after another: [points][tiles][from channels].
+void WinogradConv::transform_patches(const WinogradPhase& phase, const Chunk& chunk) const {
+    const float* patches[2][kMostPatch];
+    float* values[kMostPatch];
+    float* to = chunk.memory;
+    const int64_t stride = point_stride(chunk.tiles, from_.channels);
+    for (const WinogradTerm& term : phase.terms) {
+        const WinogradSize points = WinogradPlan::points_of_term(term, chunk.tile);
+        const auto find = [&](int64_t tile) {
+            plan_.find_patch(from_, term, chunk.places[tile], points, zeros_.data(),
+                             patches[tile % 2]);
+        };
+        find(0);
+        for (int64_t tile = 0; tile < chunk.tiles; ++tile) {
+            const bool more = tile + 1 < chunk.tiles;
+            if (more) find(tile + 1);
+            for (int64_t i = 0; i < points.area(); ++i)
+                values[i] = to + i * stride + tile * from_.channels;
+            run_patch_transform({&interpolation(points.rows), &interpolation(points.columns),
+                                 patches[tile % 2], values, from_.channels,
+                                 more ? patches[(tile + 1) % 2] : nullptr});
+        }
+        to += points.area() * stride;
+    }
+}
+
+/// The sums follow the patches: [points][tiles][to channels]. A term takes part in the points that
+/// it has.
+void WinogradConv::sum_products(const WinogradPhase& phase, const Chunk& chunk,
+                                const float* weights) const {
+    const WinogradSize points = WinogradPlan::points_of_phase(phase, chunk.tile);
+    const int64_t patch_point = point_stride(chunk.tiles, from_.channels),
+                  matrix = point_stride(from_.channels, to_.channels);
+    const float* patches[kMostPatch];
+    const float* matrices[kMostPatch];
+    float* sums = chunk.memory + patch_floats(phase, chunk);
+    for (int64_t i = 0; i < points.rows; ++i)
+        for (int64_t j = 0; j < points.columns; ++j) {
+            const float* patch = chunk.memory;
+            int64_t terms = 0;
+            for (const WinogradTerm& term : phase.terms) {
+                const WinogradSize own = WinogradPlan::points_of_term(term, chunk.tile);
+                if (i < own.rows && j < own.columns) {
+                    patches[terms] = patch + (i * own.columns + j) * patch_point;
+                    matrices[terms++] = weights + plan_.point(term, i, j) * matrix;
+                }
+                patch += own.area() * patch_point;
+            }
+            run_panel_sum(
+                {patches, matrices, terms, sums, chunk.tiles, from_.channels, to_.channels});
+            sums += point_stride(chunk.tiles, to_.channels);
+        }
+}
+
+/// Stores the results that lie inside the image.
+void WinogradConv::transform_back(const WinogradPhase& phase, const Chunk& chunk) const {
+    const WinogradSize points = WinogradPlan::points_of_phase(phase, chunk.tile);
+    const float* sums = chunk.memory + patch_floats(phase, chunk);
+    const float* from[kMostPatch];
+    const float* next[kMostPatch];
+    float* to[kMostPatch];
+    for (int64_t tile = 0; tile < chunk.tiles; ++tile) {
+        for (int64_t i = 0; i < points.area(); ++i) {
+            from[i] = sums + i * point_stride(chunk.tiles, to_.channels) + tile * to_.channels;
+            next[i] = from[i] + to_.channels;
+        }
+        plan_.find_results(to_, phase, chunk.places[tile], chunk.tile, nullptr, to);
+        run_patch_transform({&evaluation_transposed(points.rows, chunk.tile.rows),
+                             &evaluation_transposed(points.columns, chunk.tile.columns), from, to,
+                             to_.channels, tile + 1 < chunk.tiles ? next : nullptr});
+    }
+}
+
+/// Computes rows of tiles, numbered through all images: the tiles of each size in chunks of about
+/// equal length.
+void WinogradConv::run_tiles(int64_t begin, int64_t end, const float* weights, float* memory,
+                             WinogradPlace* places) const {
+    const auto run_size = [&](WinogradSize size) {
+        int64_t count = 0;
+        for (int64_t row = begin; row < end; ++row) {
+            const AxisTile& tile = plan_.rows.tiles[static_cast<size_t>(row % row_tiles())];
+            if (tile.size != size.rows) continue;
+            for (const AxisTile& column : plan_.columns.tiles)
+                if (column.size == size.columns)
+                    places[count++] = {row / row_tiles(), tile.first, column.first};
+        }
+        if (count == 0) return;
+        const int64_t chunks = std::max<int64_t>((count + tiles_at_once_ / 2) / tiles_at_once_, 1);
+        for (int64_t i = 0; i < chunks; ++i) {
+            const int64_t first = count * i / chunks, last = count * (i + 1) / chunks;
+            const Chunk chunk{size, places + first, last - first, memory};
+            for (const WinogradPhase& phase : plan_.phases) {
+                transform_patches(phase, chunk);
+                sum_products(phase, chunk, weights);
+                transform_back(phase, chunk);
+            }
+        }
+    };
+    for (const int64_t rows : plan_.rows.tile_sizes)
+        for (const int64_t columns : plan_.columns.tile_sizes) run_size({rows, columns});
+}
+
+int64_t WinogradConv::floats_before(int64_t tile_row) const {
+    const int64_t image = tile_row / row_tiles(), tile = tile_row % row_tiles();
+    const WinogradAxis& rows = plan_.rows;
+    const int64_t row = rows.tiles[static_cast<size_t>(tile)].first * rows.to_step;
+    return (image * rows.to_size + row) * plan_.columns.to_size * to_.channels;
+}
+
+/// Goes through rows of tiles in rounds of about equal length. All results of a round are complete
+/// at its end.
+void WinogradConv::run_rows(int64_t begin, int64_t end, const float* weights, float* memory,
+                            WinogradPlace* places) const {
+    const int64_t rounds = (end - begin + rows_at_once_ - 1) / rows_at_once_;
+    for (int64_t i = 0; i < rounds; ++i) {
+        const int64_t first = begin + (end - begin) * i / rounds,
+                      last = begin + (end - begin) * (i + 1) / rounds;
+        run_tiles(first, last, weights, memory, places);
+        if (epilogue_ != nullptr)
+            epilogue_->follow(omp_get_thread_num(), floats_before(first), floats_before(last));
+    }
+}
+
+void WinogradConv::run(const CallContext& context) {
+    if (epilogue_ != nullptr) epilogue_->begin(context);
+    auto* weights = reinterpret_cast<float*>(arena_.scratch());
+#pragma omp parallel num_threads(threads_)
+    {
+        const int64_t thread = omp_get_thread_num(), threads = omp_get_num_threads();
+        float* memory = weights + weight_floats() + thread * thread_floats_;
+        transform_weights(weights, memory);
+        const int64_t rows = l_.batch * row_tiles();
+        run_rows(rows * thread / threads, rows * (thread + 1) / threads, weights, memory,
+                 places_.data() + thread * rows_at_once_ * column_tiles());
+    }
+    if (epilogue_ != nullptr) epilogue_->end();
 }
 
 }  // namespace
 
-std::unique_ptr<Kernel> make_winograd_conv(const ConvProblem& p, ContractionContext& context) {
-    if (p.direction == ConvProblem::Direction::kBackwardWeights || p.spatial() != 2 ||
-        p.window.groups != 1 || !all_are(p.window.strides, 1) || !all_are(p.window.dilations, 1) ||
-        p.weights[0] != 3 || p.weights[1] != 3 || p.channels() % kWinogradVector != 0 ||
+std::unique_ptr<Kernel> make_winograd_conv(const ConvProblem& p, ContractionContext& context,
+                                           int64_t points) {
+    if (p.direction == ConvProblem::Direction::kBackwardWeights || p.spatial() > 2 ||
+        p.window.groups != 1 || p.channels() % kWinogradVector != 0 ||
         p.filters() % kWinogradVector != 0)
         return nullptr;
-    return std::make_unique<WinogradConv>(p, context);
+    auto kernel = std::make_unique<WinogradConv>(p, context, points);
+    if (!kernel->is_worthwhile(points)) return nullptr;
+    return kernel;
 }
 
 }  // namespace gmc::runtime

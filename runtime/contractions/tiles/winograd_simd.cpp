@@ -1,12 +1,14 @@
-// The transforms of Winograd's convolution, which only add and subtract. Each works on a vector of
-// channels at a time. Compiled once per SIMD target; the one for this machine is chosen at run
-// time.
+// The inner loops of Winograd's convolutions. Compiled once per SIMD target; the one for this
+// machine is chosen at run time.
 #include "runtime/kernels/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "runtime/contractions/tiles/winograd_simd.cpp"
 #include <hwy/foreach_target.h>
-// Highway requires this after foreach_target.h.
+// Highway requires these after foreach_target.h.
+#include <algorithm>
+
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include "runtime/contractions/tiles/winograd_simd.h"
@@ -18,86 +20,233 @@ namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::CappedTag<float, kWinogradVector>;
 using V = hn::Vec<D>;
 
-/// Four numbers of a row or column of a patch, times B.
-HWY_INLINE void times_b(const V& d0, const V& d1, const V& d2, const V& d3, V (&to)[4]) {
-    to[0] = hn::Sub(d0, d2);
-    to[1] = hn::Add(d1, d2);
-    to[2] = hn::Sub(d2, d1);
-    to[3] = hn::Sub(d1, d3);
-}
-
-/// Four frequencies, times A.
-HWY_INLINE void times_a(const V& m0, const V& m1, const V& m2, const V& m3, V (&to)[2]) {
-    to[0] = hn::Add(hn::Add(m0, m1), m2);
-    to[1] = hn::Sub(hn::Sub(m1, m2), m3);
-}
-
-/// For each tile of a row: finds its 16 inputs (zeros outside of the image), multiplies rows and
-/// then columns by B.
-void InputTarget(const WinogradInput& input) {
+/// Multiplies a matrix of kColumns columns and kVectors vectors per column: from(column) is where
+/// those of a column are, and to(row) where those of a row go, or null. The columns are loaded once
+/// and stay in registers.
+template <int kColumns, int kVectors, class From, class To>
+HWY_INLINE void multiply(const SmallMatrix& matrix, const From& from, const To& to) {
     const D d;
     const auto lanes = static_cast<int64_t>(hn::Lanes(d));
-    const WinogradImage& image = input.from;
-    const int64_t channels = image.channels;
-    for (int64_t tile = 0; tile < input.tiles; ++tile) {
-        const float* from[4][4];
-        for (int64_t i = 0; i < 4; ++i)
-            for (int64_t j = 0; j < 4; ++j) {
-                const int64_t h = input.row + i, w = input.column + 2 * tile + j;
-                const bool inside = h >= 0 && h < image.height && w >= 0 && w < image.width;
-                from[i][j] = inside ? image.data + (h * image.width + w) * channels : input.zeros;
-            }
-        float* to = input.to + tile * channels;
-        for (int64_t c = 0; c < channels; c += lanes) {
-            V rows[4][4];
+    V column[kColumns][kVectors];
+#pragma GCC unroll 8
+    for (int j = 0; j < kColumns; ++j) {
+        const float* at = from(j);
 #pragma GCC unroll 4
-            for (int i = 0; i < 4; ++i)
-                times_b(hn::LoadU(d, from[i][0] + c), hn::LoadU(d, from[i][1] + c),
-                        hn::LoadU(d, from[i][2] + c), hn::LoadU(d, from[i][3] + c), rows[i]);
+        for (int v = 0; v < kVectors; ++v) column[j][v] = hn::LoadU(d, at + v * lanes);
+    }
+    for (int i = 0; i < matrix.rows; ++i) {
+        float* out = to(i);
+        if (out == nullptr) continue;
+        V sum[kVectors];
+#pragma GCC unroll 8
+        for (int j = 0; j < kColumns; ++j) {
+            const V factor = hn::Set(d, matrix.at[i][j]);
 #pragma GCC unroll 4
-            for (int j = 0; j < 4; ++j) {
-                V column[4];
-                times_b(rows[0][j], rows[1][j], rows[2][j], rows[3][j], column);
-#pragma GCC unroll 4
-                for (int i = 0; i < 4; ++i)
-                    hn::StoreU(column[i], d, to + (4 * i + j) * input.frequency_stride + c);
-            }
+            for (int v = 0; v < kVectors; ++v)
+                sum[v] = j == 0 ? hn::Mul(factor, column[j][v])
+                                : hn::MulAdd(factor, column[j][v], sum[v]);
         }
+#pragma GCC unroll 4
+        for (int v = 0; v < kVectors; ++v) hn::StoreU(sum[v], d, out + v * lanes);
     }
 }
 
-/// For each tile of a row: multiplies rows and then columns by A, and stores the results that lie
-/// inside the image.
-void OutputTarget(const WinogradOutput& output) {
+/// Turns the number of columns into a template argument.
+template <int kVectors, class From, class To>
+HWY_INLINE void multiply(const SmallMatrix& matrix, const From& from, const To& to) {
+    switch (matrix.columns) {
+        case 1:
+            return multiply<1, kVectors>(matrix, from, to);
+        case 2:
+            return multiply<2, kVectors>(matrix, from, to);
+        case 3:
+            return multiply<3, kVectors>(matrix, from, to);
+        case 4:
+            return multiply<4, kVectors>(matrix, from, to);
+        case 5:
+            return multiply<5, kVectors>(matrix, from, to);
+        case 6:
+            return multiply<6, kVectors>(matrix, from, to);
+        case 7:
+            return multiply<7, kVectors>(matrix, from, to);
+        default:
+            return multiply<kMostPoints, kVectors>(matrix, from, to);
+    }
+}
+
+/// Fetches what will be read next: the channels that follow, or the first ones of the next patch.
+/// Patches lie in many places, more than the processor watches by itself.
+HWY_INLINE void fetch_ahead(const PatchTransform& t, int64_t channel, int64_t floats) {
+    const bool more = channel < t.count;
+    const float* const* pointers = more ? t.from : t.next;
+    if (pointers == nullptr) return;
+    constexpr int64_t kLine = 16;
+    const int count = t.rows->columns * t.columns->columns;
+    for (int i = 0; i < count; ++i)
+        for (int64_t j = 0; j < floats; j += kLine)
+            hwy::Prefetch(pointers[i] + (more ? channel : 0) + j);
+}
+
+/// Transforms kVectors vectors of channels, from `channel` on: all rows of the patch by `columns`,
+/// then all columns of that by `rows`.
+template <int kVectors>
+void transform_vectors(const PatchTransform& t, int64_t channel) {
+    constexpr int64_t kFloats = kVectors * static_cast<int64_t>(hn::MaxLanes(D()));
+    alignas(64) float between[kMostPoints][kMostPoints][kFloats];
+    const SmallMatrix &rows = *t.rows, &columns = *t.columns;
+    fetch_ahead(t, channel + kFloats, kFloats);
+    for (int k = 0; k < rows.columns; ++k) {
+        const float* const* from = t.from + k * columns.columns;
+        multiply<kVectors>(
+            columns, [&](int l) HWY_ATTR { return from[l] + channel; },
+            [&](int j) HWY_ATTR { return &between[k][j][0]; });
+    }
+    for (int j = 0; j < columns.rows; ++j)
+        multiply<kVectors>(
+            rows, [&](int k) HWY_ATTR { return &between[k][j][0]; },
+            [&](int i) HWY_ATTR {
+                float* to = t.to[i * columns.rows + j];
+                return to == nullptr ? to : to + channel;
+            });
+}
+
+/// As many vectors at once as leave registers for six columns.
+void PatchTransformTarget(const PatchTransform& t) {
+    const auto lanes = static_cast<int64_t>(hn::Lanes(D()));
+    int64_t c = 0;
+#if HWY_TARGET <= HWY_AVX3
+    for (; c + 4 * lanes <= t.count; c += 4 * lanes) transform_vectors<4>(t, c);
+#endif
+    for (; c + 2 * lanes <= t.count; c += 2 * lanes) transform_vectors<2>(t, c);
+    for (; c < t.count; c += lanes) transform_vectors<1>(t, c);
+}
+
+/// Computes kRows rows from `row` on, of the kVectors vectors of columns that are one panel. Sums
+/// stay in registers.
+template <int kRows, int kVectors>
+HWY_INLINE void sum_tile(const PanelSum& s, int64_t row, int64_t column) {
     const D d;
     const auto lanes = static_cast<int64_t>(hn::Lanes(d));
-    const WinogradImage& image = output.to;
-    const int64_t channels = image.channels;
-    const bool second_row = output.row + 1 < image.height;
-    for (int64_t tile = 0; tile < output.tiles; ++tile) {
-        const float* from = output.from + tile * channels;
-        const int64_t w = output.column + 2 * tile;
-        float* to = image.data + (output.row * image.width + w) * channels;
-        const bool second_column = w + 1 < image.width;
-        for (int64_t c = 0; c < channels; c += lanes) {
-            V rows[4][2];
+    V sum[kRows][kVectors];
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 4
-            for (int i = 0; i < 4; ++i) {
-                const float* m = from + 4 * i * output.frequency_stride + c;
-                times_a(hn::LoadU(d, m), hn::LoadU(d, m + output.frequency_stride),
-                        hn::LoadU(d, m + 2 * output.frequency_stride),
-                        hn::LoadU(d, m + 3 * output.frequency_stride), rows[i]);
+        for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::Zero(d);
+    for (int64_t i = 0; i < s.terms; ++i) {
+        const float* a = s.a[i] + row * s.depth;
+        const float* b = s.b[i] + column * s.depth;
+        for (int64_t k = 0; k < s.depth; ++k, ++a, b += kVectors * lanes) {
+            V right[kVectors];
+#pragma GCC unroll 4
+            for (int v = 0; v < kVectors; ++v) right[v] = hn::LoadU(d, b + v * lanes);
+#pragma GCC unroll 16
+            for (int r = 0; r < kRows; ++r) {
+                const V left = hn::Set(d, a[r * s.depth]);
+#pragma GCC unroll 4
+                for (int v = 0; v < kVectors; ++v)
+                    sum[r][v] = hn::MulAdd(left, right[v], sum[r][v]);
             }
-            V left[2], right[2];
-            times_a(rows[0][0], rows[1][0], rows[2][0], rows[3][0], left);
-            times_a(rows[0][1], rows[1][1], rows[2][1], rows[3][1], right);
-            hn::StoreU(left[0], d, to + c);
-            if (second_column) hn::StoreU(right[0], d, to + channels + c);
-            if (!second_row) continue;
-            float* below = to + image.width * channels + c;
-            hn::StoreU(left[1], d, below);
-            if (second_column) hn::StoreU(right[1], d, below + channels);
         }
+    }
+    float* out = s.out + row * s.columns + column;
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 4
+        for (int v = 0; v < kVectors; ++v)
+            hn::StoreU(sum[r][v], d, out + r * s.columns + v * lanes);
+}
+
+/// Computes all rows of a panel. The last tile may overlap the one before; it then writes the same
+/// numbers again.
+template <int kRows, int kVectors>
+void sum_rows(const PanelSum& s, int64_t column) {
+    int64_t row = 0;
+    if (s.rows >= kRows) {
+        for (; row < s.rows; row += kRows)
+            sum_tile<kRows, kVectors>(s, std::min(row, s.rows - kRows), column);
+        return;
+    }
+    for (; row + 4 <= s.rows; row += 4) sum_tile<4, kVectors>(s, row, column);
+    for (; row + 2 <= s.rows; row += 2) sum_tile<2, kVectors>(s, row, column);
+    for (; row < s.rows; ++row) sum_tile<1, kVectors>(s, row, column);
+}
+
+/// Computes kRows rows from `row` on, of the kVectors vectors of columns that are one panel.
+template <int kRows, int kVectors>
+HWY_INLINE void outer_tile(const OuterSum& s, int64_t row, int64_t column) {
+    const D d;
+    const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+    V sum[kRows][kVectors];
+    float* out = s.out + row * s.columns + column;
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 4
+        for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::Zero(d);
+    const float* a = s.a + row;
+    const float* b = s.b + column * s.depth;
+    for (int64_t k = 0; k < s.depth; ++k, a += s.rows, b += kVectors * lanes) {
+        V right[kVectors];
+#pragma GCC unroll 4
+        for (int v = 0; v < kVectors; ++v) right[v] = hn::LoadU(d, b + v * lanes);
+#pragma GCC unroll 16
+        for (int r = 0; r < kRows; ++r) {
+            const V left = hn::Set(d, a[r]);
+#pragma GCC unroll 4
+            for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::MulAdd(left, right[v], sum[r][v]);
+        }
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 4
+        for (int v = 0; v < kVectors; ++v) {
+            float* to = out + r * s.columns + v * lanes;
+            hn::StoreU(s.add ? hn::Add(hn::LoadU(d, to), sum[r][v]) : sum[r][v], d, to);
+        }
+}
+
+template <int kRows, int kVectors>
+void outer_rows(const OuterSum& s, int64_t column) {
+    for (int64_t row = 0; row < s.rows; row += kRows) outer_tile<kRows, kVectors>(s, row, column);
+}
+
+#if HWY_TARGET <= HWY_AVX3
+constexpr int64_t kPanelVectors = 4;
+#else
+constexpr int64_t kPanelVectors = 2;
+#endif
+
+int64_t PanelColumnsTarget() { return kPanelVectors * static_cast<int64_t>(hn::Lanes(D())); }
+
+/// A tile has as many rows as fill the registers: 24 of 32 with AVX-512, 12 of 16 before it.
+void PanelSumTarget(const PanelSum& s) {
+    const auto lanes = static_cast<int64_t>(hn::Lanes(D()));
+    const int64_t panel = kPanelVectors * lanes;
+    for (int64_t column = 0; column < s.columns; column += panel) {
+        const int64_t vectors = std::min(panel, s.columns - column) / lanes;
+#if HWY_TARGET <= HWY_AVX3
+        if (vectors == 4) sum_rows<6, 4>(s, column);
+        if (vectors == 3) sum_rows<8, 3>(s, column);
+#endif
+        if (vectors == 2) sum_rows<kPanelVectors == 4 ? 12 : 6, 2>(s, column);
+        if (vectors == 1) sum_rows<12, 1>(s, column);
+    }
+}
+
+/// The number of rows is a multiple of 16, so tiles have a power of two of them.
+void OuterSumTarget(const OuterSum& s) {
+    const auto lanes = static_cast<int64_t>(hn::Lanes(D()));
+    const int64_t panel = kPanelVectors * lanes;
+    for (int64_t column = 0; column < s.columns; column += panel) {
+        const int64_t vectors = std::min(panel, s.columns - column) / lanes;
+#if HWY_TARGET <= HWY_AVX3
+        if (vectors == 4) outer_rows<4, 4>(s, column);
+        if (vectors == 3) outer_rows<4, 3>(s, column);
+        if (vectors == 2) outer_rows<8, 2>(s, column);
+        if (vectors == 1) outer_rows<16, 1>(s, column);
+#else
+        if (vectors == 2) outer_rows<4, 2>(s, column);
+        if (vectors == 1) outer_rows<8, 1>(s, column);
+#endif
     }
 }
 
@@ -107,13 +256,17 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace gmc::runtime {
 
-HWY_EXPORT(InputTarget);
-HWY_EXPORT(OutputTarget);
+HWY_EXPORT(PatchTransformTarget);
+HWY_EXPORT(PanelColumnsTarget);
+HWY_EXPORT(PanelSumTarget);
+HWY_EXPORT(OuterSumTarget);
 
-void run_winograd_input(const WinogradInput& input) { HWY_DYNAMIC_DISPATCH(InputTarget)(input); }
-void run_winograd_output(const WinogradOutput& output) {
-    HWY_DYNAMIC_DISPATCH(OutputTarget)(output);
+void run_patch_transform(const PatchTransform& transform) {
+    HWY_DYNAMIC_DISPATCH(PatchTransformTarget)(transform);
 }
+int64_t panel_columns() { return HWY_DYNAMIC_DISPATCH(PanelColumnsTarget)(); }
+void run_panel_sum(const PanelSum& sum) { HWY_DYNAMIC_DISPATCH(PanelSumTarget)(sum); }
+void run_outer_sum(const OuterSum& sum) { HWY_DYNAMIC_DISPATCH(OuterSumTarget)(sum); }
 
 }  // namespace gmc::runtime
 #endif

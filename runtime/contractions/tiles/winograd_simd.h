@@ -1,46 +1,58 @@
-// The transforms of Winograd's convolution F(2x2, 3x3). Each runs on one thread, on the widest
-// vectors of this machine, and transforms a row of tiles. A tile here is 2 x 2 results, which are
-// computed from a patch of 4 x 4 inputs.
+// The inner loops of Winograd's convolutions: small transforms along two axes, and sums of matrix
+// products. Each runs on one thread, on the widest vectors of this machine.
 #pragma once
 
 #include <cstdint>
+
+#include "runtime/contractions/tiles/toom_cook.h"
 
 namespace gmc::runtime {
 
 /// Floats in the widest vector; channels are a multiple of it.
 inline constexpr int64_t kWinogradVector = 16;
 
-/// An image [height, width, channels].
-struct WinogradImage {
-    float* data;
-    int64_t height, width, channels;
+/// to = rows from columns^T, for `count` channels at once: for each i < rows.rows, j < columns.rows
+///   to[i columns.rows + j][c] = sum of rows[i, k] columns[j, l] from[k columns.columns + l][c]
+/// Null in `to`: not wanted.
+struct PatchTransform {
+    const SmallMatrix* rows;
+    const SmallMatrix* columns;
+    const float* const* from;
+    float* const* to;
+    /// A multiple of kWinogradVector.
+    int64_t count;
+    /// What the next transform will read, which is fetched into the cache meanwhile: as many
+    /// pointers as `from`, or null.
+    const float* const* next = nullptr;
 };
+void run_patch_transform(const PatchTransform& transform);
 
-/// Transforms patches to frequencies. For tile t and frequency (i, j), where d is the patch that
-/// starts at (row, column + 2 t) and is zero outside of the image:
-///   to[(4 i + j) frequency_stride + t channels + c] = (B^T d B)[i, j] of channel c
-struct WinogradInput {
-    WinogradImage from;
-    /// May lie outside of the image.
-    int64_t row, column;
-    int64_t tiles;
-    /// As many zeros as from.channels.
-    const float* zeros;
-    float* to;
-    int64_t frequency_stride;
-};
-void run_winograd_input(const WinogradInput& input);
+/// The columns of a panel of weights: the first panel_columns() columns of a matrix [depth,
+/// columns] are stored first, row by row, then the next.
+int64_t panel_columns();
 
-/// Transforms frequencies m back to results, A^T m A, for tiles that start at (row, column + 2 t).
-/// Only results inside the image are written.
-struct WinogradOutput {
-    const float* from;
-    int64_t frequency_stride;
-    /// Inside the image.
-    int64_t row, column;
-    int64_t tiles;
-    WinogradImage to;
+/// out[rows, columns] = sum of a[i] b[i] over i < terms; a[i] are [rows, depth] and b[i] are
+/// [depth, columns] in panels.
+struct PanelSum {
+    const float* const* a;
+    const float* const* b;
+    int64_t terms;
+    float* out;
+    /// Columns are a multiple of kWinogradVector.
+    int64_t rows, depth, columns;
 };
-void run_winograd_output(const WinogradOutput& output);
+void run_panel_sum(const PanelSum& sum);
+
+/// out[rows, columns] (+)= a^T b, where a is [depth, rows] and b is [depth, columns] in panels.
+struct OuterSum {
+    const float* a;
+    const float* b;
+    float* out;
+    /// Rows and columns are multiples of kWinogradVector.
+    int64_t depth, rows, columns;
+    /// Adds to what `out` holds instead of replacing it.
+    bool add;
+};
+void run_outer_sum(const OuterSum& sum);
 
 }  // namespace gmc::runtime

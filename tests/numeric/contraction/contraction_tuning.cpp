@@ -52,6 +52,21 @@ std::unique_ptr<Kernel> make_disturbed(const MatmulProblem& problem, Contraction
     return std::make_unique<Disturbed>(make_plain_matmul(problem, context));
 }
 
+/// Right but for a part in a hundred thousand, which is some hundred roundings.
+std::unique_ptr<Kernel> make_rough(const MatmulProblem& problem, ContractionContext& context) {
+    struct Rough final : Kernel {
+        Rough(const MatmulProblem& p, std::unique_ptr<Kernel> k)
+            : problem(p), kernel(std::move(k)) {}
+        void run(const CallContext& call) override {
+            kernel->run(call);
+            for (int64_t i = 0; i < problem.m * problem.n; ++i) problem.c[i] *= 1.00001F;
+        }
+        MatmulProblem problem;
+        std::unique_ptr<Kernel> kernel;
+    };
+    return std::make_unique<Rough>(problem, make_plain_matmul(problem, context));
+}
+
 std::unique_ptr<Kernel> make_none(const MatmulProblem&, ContractionContext&) { return nullptr; }
 
 /// A small matrix product, and what choosing a kernel for it needs: an empty arena, and a cache
@@ -92,6 +107,21 @@ TEST_CASE("the fastest candidate is taken, but never one that is wrong") {
     CHECK(s.cache.find(tuning_key(s.problem))->microseconds.size() == 3);
     CHECK(s.choice(kAll) == "right");
     CHECK(s.cache.measured() == 1);  // remembered
+}
+
+TEST_CASE("a form with fewer products is taken only when it rounds little more than direct sums") {
+    constexpr Candidate<MatmulProblem> kAll[] = {{"slow", always, make_slow},
+                                                 {"rough", never, make_rough, false, false, true}};
+    Setting s;
+    CHECK(s.choice(kAll) == "slow");
+    const TuningEntry* entry = s.cache.find(tuning_key(s.problem));
+    CHECK(entry->errors.at("slow") > 0.3);
+    CHECK(entry->errors.at("slow") < 3);
+    CHECK(entry->errors.at("rough") > 20);
+    constexpr Candidate<MatmulProblem> kExact[] = {
+        {"slow", always, make_slow}, {"form", never, make_plain_matmul, false, false, true}};
+    Setting other;
+    CHECK(other.choice(kExact) == "form");
 }
 
 TEST_CASE("a choice is doubtful when the fastest candidates took no time twice") {

@@ -1,0 +1,236 @@
+// Winograd's weight gradients. In each group of tiles, all threads first evaluate y at the points;
+// then each takes units of work. A unit is a term and some channels of x: it transforms its patches
+// of x, and adds a matrix product over the tiles of the group to the gradient at each point. After
+// the last group, the gradients at points are transformed to those of taps. Units and groups follow
+// from the shapes alone, so the bits do not depend on the number of threads.
+//   patches [tiles, channels] per point, transposed  x  y [tiles, filters] per point
+//       ->  gradient [channels, filters] per point
+#include "runtime/contractions/tiles/winograd_backward_weights.h"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "runtime/contractions/plain_contraction.h"
+#include "runtime/contractions/tiles/winograd_plan.h"
+#include "runtime/contractions/tiles/winograd_simd.h"
+
+namespace gmc::runtime {
+namespace {
+
+/// A group's values of y are read once per unit, from the third-level cache.
+constexpr int64_t kMostTiles = 128;
+constexpr int64_t kUnitChannels = 32;
+/// Of the gradients at points.
+constexpr int64_t kMostGradientBytes = 64 << 20;
+
+/// Tiles of one size and phase.
+struct Group {
+    WinogradSize tile;
+    const WinogradPhase* phase;
+    /// In the list of all places.
+    size_t first;
+    int64_t tiles;
+};
+
+struct Unit {
+    /// In each phase: forward, all phases have the same taps.
+    size_t term;
+    int64_t channel, channels;
+};
+
+class WinogradBackwardWeights final : public Kernel {
+  public:
+    WinogradBackwardWeights(const ConvProblem& p, ContractionContext& context, int64_t points);
+    void run(const CallContext&) override;
+    bool is_worthwhile(int64_t points) const {
+        return plan_.is_worthwhile(points) && 4 * gradient_floats() <= kMostGradientBytes;
+    }
+
+  private:
+    /// The terms of the first phase stand for those of all.
+    const std::vector<WinogradTerm>& terms() const { return plan_.phases.front().terms; }
+    int64_t gradient_points() const {
+        return WinogradPlan::points_of_terms(plan_.phases.front(), plan_.largest_tile());
+    }
+    int64_t gradient_floats() const {
+        return gradient_points() * point_stride(l_.channels, l_.filters);
+    }
+    void make_groups();
+    void make_units();
+    void evaluate_y(const Group& group, int64_t tile, float* values) const;
+    void add_unit(const Group& group, const Unit& unit, const float* y, float* gradients,
+                  float* memory) const;
+    void finish_unit(const Unit& unit, const float* gradients) const;
+
+    ConvLoops l_;
+    WinogradPlan plan_;
+    WinogradImage x_, y_;
+    float* weights_;
+    Arena& arena_;
+    int threads_;
+    int64_t panel_ = panel_columns();
+    std::vector<WinogradPlace> places_;
+    std::vector<Group> groups_;
+    std::vector<Unit> units_;
+    /// Floats of a group's values of y, and of a unit's patches.
+    int64_t y_floats_ = 0, unit_floats_ = 0;
+    std::vector<float> zeros_;
+};
+
+WinogradBackwardWeights::WinogradBackwardWeights(const ConvProblem& p, ContractionContext& context,
+                                                 int64_t points)
+    : l_(p),
+      plan_(l_, true, points),
+      x_{p.x_data, l_.channels},
+      y_{p.y_data, l_.filters},
+      weights_(p.weights_data),
+      arena_(context.arena()),
+      threads_(omp_get_max_threads()),
+      zeros_(static_cast<size_t>(std::max(l_.channels, l_.filters)), 0.0f) {
+    if (!is_worthwhile(points)) return;
+    make_groups();
+    make_units();
+    arena_.reserve_scratch(4 * (gradient_floats() + y_floats_ + threads_ * unit_floats_));
+}
+
+/// The largest tiles come first: they have all points, so that the first group can write the
+/// gradients that the others add to.
+void WinogradBackwardWeights::make_groups() {
+    const auto add_size = [&](WinogradSize size, const WinogradPhase& phase) {
+        const size_t first = places_.size();
+        for (int64_t image = 0; image < l_.batch; ++image)
+            for (const AxisTile& row : plan_.rows.tiles)
+                for (const AxisTile& column : plan_.columns.tiles)
+                    if (row.size == size.rows && column.size == size.columns)
+                        places_.push_back({image, row.first, column.first});
+        const auto count = static_cast<int64_t>(places_.size() - first);
+        const int64_t groups = (count + kMostTiles - 1) / kMostTiles;
+        for (int64_t i = 0; i < groups; ++i) {
+            const int64_t begin = count * i / groups, end = count * (i + 1) / groups;
+            groups_.push_back({size, &phase, first + static_cast<size_t>(begin), end - begin});
+            y_floats_ = std::max(y_floats_, point_stride(end - begin, l_.filters) *
+                                                WinogradPlan::points_of_phase(phase, size).area());
+        }
+    };
+    const auto &rows = plan_.rows.tile_sizes, &columns = plan_.columns.tile_sizes;
+    for (auto r = rows.rbegin(); r != rows.rend(); ++r)
+        for (auto c = columns.rbegin(); c != columns.rend(); ++c)
+            for (const WinogradPhase& phase : plan_.phases) add_size({*r, *c}, phase);
+}
+
+void WinogradBackwardWeights::make_units() {
+    for (size_t term = 0; term < terms().size(); ++term)
+        for (int64_t channel = 0; channel < l_.channels; channel += kUnitChannels) {
+            const int64_t channels = std::min(kUnitChannels, l_.channels - channel);
+            units_.push_back({term, channel, channels});
+            const int64_t points =
+                WinogradPlan::points_of_term(terms()[term], plan_.largest_tile()).area();
+            unit_floats_ = std::max(unit_floats_, points * point_stride(kMostTiles, channels));
+        }
+}
+
+/// The values of a tile's part of y: [points][panels][tiles][filters of the panel].
+void WinogradBackwardWeights::evaluate_y(const Group& group, int64_t tile, float* values) const {
+    const WinogradSize points = WinogradPlan::points_of_phase(*group.phase, group.tile);
+    const WinogradPlace& place = places_[group.first + static_cast<size_t>(tile)];
+    // find_results gives addresses for writing; zeros are only read.
+    float* from[kMostPatch];
+    float* to[kMostPatch];
+    plan_.find_results(y_, *group.phase, place, group.tile, const_cast<float*>(zeros_.data()),
+                       from);
+    for (int64_t filter = 0; filter < l_.filters; filter += panel_) {
+        const int64_t count = std::min(panel_, l_.filters - filter);
+        const float* panel[kMostPatch];
+        for (int64_t i = 0; i < group.tile.area(); ++i)
+            panel[i] = from[i] == zeros_.data() ? from[i] : from[i] + filter;
+        for (int64_t i = 0; i < points.area(); ++i)
+            to[i] = values + i * point_stride(group.tiles, l_.filters) + filter * group.tiles +
+                    tile * count;
+        run_patch_transform({&evaluation(points.rows, group.tile.rows),
+                             &evaluation(points.columns, group.tile.columns), panel, to, count});
+    }
+}
+
+/// Transforms the unit's patches, [points][tiles][channels of the unit], and adds the products.
+void WinogradBackwardWeights::add_unit(const Group& group, const Unit& unit, const float* y,
+                                       float* gradients, float* memory) const {
+    const WinogradTerm& term = group.phase->terms[unit.term];
+    const WinogradSize own = WinogradPlan::points_of_term(term, group.tile);
+    const int64_t columns = WinogradPlan::points_of_phase(*group.phase, group.tile).columns;
+    const int64_t stride = point_stride(group.tiles, unit.channels);
+    const WinogradImage x{x_.data + unit.channel, x_.channels};
+    const float* from[kMostPatch];
+    float* to[kMostPatch];
+    for (int64_t tile = 0; tile < group.tiles; ++tile) {
+        plan_.find_patch(x, term, places_[group.first + static_cast<size_t>(tile)], own,
+                         zeros_.data(), from);
+        for (int64_t i = 0; i < own.area(); ++i) to[i] = memory + i * stride + tile * unit.channels;
+        run_patch_transform(
+            {&interpolation(own.rows), &interpolation(own.columns), from, to, unit.channels});
+    }
+    for (int64_t i = 0; i < own.rows; ++i)
+        for (int64_t j = 0; j < own.columns; ++j)
+            run_outer_sum(
+                {memory + (i * own.columns + j) * stride,
+                 y + (i * columns + j) * point_stride(group.tiles, l_.filters),
+                 gradients +
+                     plan_.point(terms()[unit.term], i, j) * point_stride(l_.channels, l_.filters) +
+                     unit.channel * l_.filters,
+                 group.tiles, unit.channels, l_.filters, &group != &groups_.front()});
+}
+
+/// Transforms the gradients of a unit to those of its taps.
+void WinogradBackwardWeights::finish_unit(const Unit& unit, const float* gradients) const {
+    const WinogradTerm& term = terms()[unit.term];
+    const WinogradSize points = WinogradPlan::points_of_term(term, plan_.largest_tile());
+    const int64_t matrix = l_.channels * l_.filters, start = unit.channel * l_.filters;
+    const float* from[kMostPatch];
+    float* to[kMostPatch];
+    for (int64_t i = 0; i < points.area(); ++i)
+        from[i] =
+            gradients + (term.first_point + i) * point_stride(l_.channels, l_.filters) + start;
+    int64_t n = 0;
+    for (const int64_t h : term.row->taps)
+        for (const int64_t w : term.column->taps)
+            to[n++] = weights_ + (h * l_.kernel[2] + w) * matrix + start;
+    run_patch_transform({&evaluation_transposed(points.rows, term.row->count()),
+                         &evaluation_transposed(points.columns, term.column->count()), from, to,
+                         unit.channels * l_.filters});
+}
+
+void WinogradBackwardWeights::run(const CallContext&) {
+    auto* gradients = reinterpret_cast<float*>(arena_.scratch());
+    float* y = gradients + gradient_floats();
+    const auto units = static_cast<int64_t>(units_.size());
+#pragma omp parallel num_threads(threads_)
+    {
+        float* memory = y + y_floats_ + omp_get_thread_num() * unit_floats_;
+        for (const Group& group : groups_) {
+#pragma omp for schedule(static)
+            for (int64_t tile = 0; tile < group.tiles; ++tile) evaluate_y(group, tile, y);
+#pragma omp for schedule(dynamic)
+            for (int64_t u = 0; u < units; ++u)
+                add_unit(group, units_[static_cast<size_t>(u)], y, gradients, memory);
+        }
+#pragma omp for schedule(dynamic)
+        for (int64_t u = 0; u < units; ++u) finish_unit(units_[static_cast<size_t>(u)], gradients);
+    }
+}
+
+}  // namespace
+
+std::unique_ptr<Kernel> make_winograd_backward_weights(const ConvProblem& p,
+                                                       ContractionContext& context,
+                                                       int64_t points) {
+    if (p.direction != ConvProblem::Direction::kBackwardWeights || p.spatial() > 2 ||
+        p.window.groups != 1 || p.channels() % kWinogradVector != 0 ||
+        p.filters() % kWinogradVector != 0)
+        return nullptr;
+    auto kernel = std::make_unique<WinogradBackwardWeights>(p, context, points);
+    if (!kernel->is_worthwhile(points)) return nullptr;
+    return kernel;
+}
+
+}  // namespace gmc::runtime

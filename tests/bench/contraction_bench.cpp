@@ -1,0 +1,175 @@
+// Times the candidates of convolutions beside each other, in turns in one process, and measures
+// their rounding errors.
+// Usage: contraction_bench [--isa avx2] [--rounds N] [--only NAME,...] [--directions fdw] [CASE...]
+// A CASE is the convolution whose three directions are timed, in nine numbers: its batch, height,
+// width, channels, filters, kernel, stride, padding before and after, such as
+// 128,14,14,128,256,5,2,1,2. Without one, those of seed_gan and of a DCGAN of 64 x 64 are.
+//   ms      processor time of one thread, the median of the rounds; its ratio to the tiled kernel's
+//   error   of a result for one example against sums in double, relative to that of plain loops in
+//           f32: root mean square, and largest
+#include <fmt/format.h>
+#include <omp.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <string>
+#include <vector>
+
+#include "runtime/contractions/choice/candidates.h"
+#include "runtime/contractions/choice/workshop.h"
+#include "runtime/contractions/plain_contraction.h"
+#include "runtime/kernels/simd_targets.h"
+#include "tests/numeric/contraction/contraction_cases.h"
+// After simd_targets.h, which says which targets are compiled.
+#include <hwy/highway.h>
+
+using namespace gmc;                    // NOLINT: a small program
+using namespace gmc::runtime;           // NOLINT
+using namespace gmc::runtime::testing;  // NOLINT
+
+namespace {
+
+/// Of this thread, which other programs make longer only by what they do to the caches.
+double processor_ms() {
+    timespec now{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return 1e3 * static_cast<double>(now.tv_sec) + 1e-6 * static_cast<double>(now.tv_nsec);
+}
+
+int rounds = 15;
+std::string only;
+/// The first letters of directions: forward, data, weights.
+std::string directions = "fdw";
+
+struct Errors {
+    double rms = 0, largest = 0;
+};
+
+Errors errors_of(const Truth& truth, const std::vector<float>& got) {
+    Errors e;
+    for (size_t i = 0; i < got.size(); ++i) {
+        const double error = std::fabs(got[i] - truth.value[i]);
+        e.rms += error * error, e.largest = std::max(e.largest, error);
+    }
+    e.rms = std::sqrt(e.rms / static_cast<double>(got.size()));
+    return e;
+}
+
+std::vector<float> result_with(const Candidate<ConvProblem>& candidate, const ConvCase& c,
+                               Direction direction, const ConvData& inputs) {
+    ConvData data = inputs;
+    Workshop workshop(false);
+    const auto kernel = candidate.make_named(problem_of(c, direction, data), workshop.context);
+    if (!kernel) return {};
+    workshop.context.begin_call();
+    kernel->run({});
+    return data.result(direction);
+}
+
+struct Timed {
+    const Candidate<ConvProblem>* candidate;
+    std::unique_ptr<Workshop> workshop;
+    std::unique_ptr<Kernel> kernel;
+    std::vector<double> ms;
+    double median() {
+        std::sort(ms.begin(), ms.end());
+        return ms[ms.size() / 2];
+    }
+};
+
+void bench(const ConvCase& c, Direction direction) {
+    constexpr const char* kNames[] = {"forward", "backward data", "backward weights"};
+    ConvCase one = c;
+    one.batch = direction == Direction::kBackwardWeights ? std::min<int64_t>(c.batch, 8) : 1;
+    const ConvData few(one);
+    const Truth truth = true_result(one, direction, few);
+    const auto all = conv_candidates(direction);
+    const Errors direct = errors_of(truth, result_with(all.back(), one, direction, few));
+
+    ConvData data(c);
+    std::vector<Timed> timed;
+    for (const auto& candidate : all) {
+        if (candidate.name == "plain" || candidate.name == "widened") continue;
+        if (!only.empty() && only.find(candidate.name) == std::string::npos) continue;
+        auto workshop = std::make_unique<Workshop>(false);
+        auto kernel = candidate.make_named(problem_of(c, direction, data), workshop->context);
+        if (kernel) timed.push_back({&candidate, std::move(workshop), std::move(kernel), {}});
+    }
+    for (int round = -1; round < rounds; ++round)
+        for (Timed& each : timed) {
+            each.workshop->context.begin_call();
+            const double begin = processor_ms();
+            each.kernel->run({});
+            if (round >= 0) each.ms.push_back(processor_ms() - begin);
+        }
+    fmt::print("{}: {}\n", kNames[static_cast<int>(direction)], c.text());
+    double macs = static_cast<double>(elements(c.y())) * c.channels;
+    for (const int64_t k : c.kernel) macs *= static_cast<double>(k);
+    double tiled = 0;
+    for (Timed& each : timed)
+        if (each.candidate->name == "tiled") tiled = each.median();
+    for (Timed& each : timed) {
+        const Errors e = errors_of(truth, result_with(*each.candidate, one, direction, few));
+        fmt::print("  {:14} {:9.3f} ms {:6.3f} {:8.1f} GFLOP/s   error {:6.2f} {:6.2f}\n",
+                   each.candidate->name, each.median(), each.median() / tiled,
+                   2e-6 * macs / each.median(), e.rms / direct.rms, e.largest / direct.largest);
+    }
+    std::fflush(stdout);
+}
+
+ConvCase parse(const std::string& text) {
+    std::vector<int64_t> n;
+    for (size_t at = 0; at < text.size(); at = std::min(text.find(',', at), text.size()) + 1)
+        n.push_back(std::atoll(text.c_str() + at));
+    if (n.size() != 9) {
+        fmt::print(stderr, "a case has nine numbers, not {}: {}\n", n.size(), text);
+        std::exit(2);
+    }
+    return square(n[0], {n[1], n[2]}, n[3], n[4], n[5], n[6], n[7], n[8]);
+}
+
+/// Better targets have lower bits.
+void restrict_to(const std::string& isa) {
+    if (isa != "avx2") {
+        fmt::print(stderr, "--isa takes avx2, not {}\n", isa);
+        std::exit(2);
+    }
+    hwy::DisableTargets(HWY_AVX2 - 1);
+    setenv("ONEDNN_MAX_CPU_ISA", "AVX2", 1);
+    setenv("DNNL_MAX_CPU_ISA", "AVX2", 1);
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+    omp_set_num_threads(1);
+    std::vector<ConvCase> cases;
+    for (int i = 1; i < count; ++i) {
+        const std::string word = words[i];
+        if (word == "--isa" && i + 1 < count) {
+            restrict_to(words[++i]);
+        } else if (word == "--rounds" && i + 1 < count) {
+            rounds = std::atoi(words[++i]);
+        } else if (word == "--directions" && i + 1 < count) {
+            directions = words[++i];
+        } else if (word == "--only" && i + 1 < count) {
+            only = words[++i];
+        } else {
+            cases.push_back(parse(word));
+        }
+    }
+    if (cases.empty())
+        cases = {
+            square(128, {14, 14}, 128, 256, 5, 2, 1, 2), square(128, {28, 28}, 64, 128, 5, 2, 1, 2),
+            square(128, {14, 14}, 64, 128, 5, 2, 1, 2), square(128, {32, 32}, 64, 128, 4, 2, 1, 1),
+            square(128, {16, 16}, 128, 256, 4, 2, 1, 1)};
+    for (const ConvCase& c : cases)
+        for (const Direction direction :
+             {Direction::kForward, Direction::kBackwardData, Direction::kBackwardWeights})
+            if (directions.find("fdw"[static_cast<int>(direction)]) != std::string::npos)
+                bench(c, direction);
+    return 0;
+}
