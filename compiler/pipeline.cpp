@@ -8,6 +8,7 @@
 #include "compiler/passes/algebra/factor_sums.h"
 #include "compiler/passes/algebra/fold_constants.h"
 #include "compiler/passes/algebra/join_batches.h"
+#include "compiler/passes/algebra/reuse_quotients.h"
 #include "compiler/passes/algebra/simplify.h"
 #include "compiler/passes/algebra/sink_shapes.h"
 #include "compiler/passes/cse.h"
@@ -85,6 +86,11 @@ const std::vector<Stage>& pipeline() {
            passes::join_batches},
           {"dce", "removes what joining left over", passes::dce}},
          kMostRounds,
+         kDifferentiated},
+        // After the algebra, which sees that values are equal; before casts come between them.
+        {{{"reuse_quotients", "lets gradients of a softmax read its result alone",
+           passes::reuse_quotients}},
+         1,
          kDifferentiated},
         // After all that knows f32 only; before the loops, which load and store bf16.
         {{{"lower_precision", "with --precision=bf16: computes contractions in bf16",

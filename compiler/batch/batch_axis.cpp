@@ -169,12 +169,24 @@ class Finder {
     }
     void flow(const Matmul& matmul, const Operation& op) {
         const auto a = of(op, 0), b = of(op, 1);
+        if (f_.type(op.result()).rank() > 2) return flow_products(op);
         if (a && b) return refuse(op, "multiplies examples with each other");
         if (!a && !b) return;
         if (a ? a->axis != (matmul.transpose_a ? 1 : 0) : b->axis != (matmul.transpose_b ? 0 : 1))
             return refuse(op, "adds up examples");
         const BatchAxis& known = a ? *a : *b;
         set(op, op.result(), {a ? 0 : 1, known.outer, known.inner});
+    }
+    /// Several products: the axes before the matrices are those of an element-wise op.
+    void flow_products(const Operation& op) {
+        std::optional<BatchAxis> known = axes_.of[op.result()];
+        for (ValueId v : op.operands)
+            if (!known) known = axes_.of[v];
+        if (!known) return;
+        if (known->axis >= f_.type(op.result()).rank() - 2)
+            return refuse(op, "multiplies examples with each other");
+        for (ValueId v : op.operands) set(op, v, *known);
+        set(op, op.result(), *known);
     }
     void flow(const Fused&, const Operation&) {}
     /// What is known outside holds inside, and the other way around.

@@ -320,15 +320,22 @@ Type infer(const ConvBackwardWeights& op, InferContext& c) {
 
 Type infer(const Matmul& op, InferContext& c) {
     const Type &a = c.operands[0], &b = c.operands[1];
-    if (a.rank() != 2 || b.rank() != 2)
-        return c.fail(fmt::format("`matmul` of {} and {}: both must be matrices", to_string(a),
-                                  to_string(b)));
-    const int64_t m = a.shape[op.transpose_a ? 1 : 0], k = a.shape[op.transpose_a ? 0 : 1];
-    const int64_t n = b.shape[op.transpose_b ? 0 : 1], inner = b.shape[op.transpose_b ? 1 : 0];
-    if (k != inner)
-        return c.fail(fmt::format("`matmul` of {} and {}: inner sizes {} and {} differ",
-                                  to_string(a), to_string(b), k, inner));
-    return contraction_type("matmul", {m, n}, c);
+    const auto fail = [&](const std::string& why) {
+        return c.fail(fmt::format("`matmul` of {} and {}: {}", to_string(a), to_string(b), why));
+    };
+    if (a.rank() < 2 || b.rank() < 2) return fail("both must be matrices");
+    const size_t front = a.shape.size() - 2;
+    if (a.rank() != b.rank() ||
+        !std::equal(a.shape.begin(), a.shape.end() - 2, b.shape.begin(), b.shape.end() - 2))
+        return fail("the axes before the matrices differ");
+    const int64_t m = a.shape[front + (op.transpose_a ? 1 : 0)],
+                  k = a.shape[front + (op.transpose_a ? 0 : 1)];
+    const int64_t n = b.shape[front + (op.transpose_b ? 0 : 1)],
+                  inner = b.shape[front + (op.transpose_b ? 1 : 0)];
+    if (k != inner) return fail(fmt::format("inner sizes {} and {} differ", k, inner));
+    Shape shape(a.shape.begin(), a.shape.end() - 2);
+    shape.insert(shape.end(), {m, n});
+    return contraction_type("matmul", std::move(shape), c);
 }
 
 Type infer(const Fused&, InferContext& c) { return c.fail("`fused` has as many types as results"); }

@@ -395,9 +395,12 @@ struct ConvBackwardWeights : ConvWindow {
                           field("groups", &ConvBackwardWeights::groups)};
     }
 };
-/// a[M, K] b[K, N] -> [M, N]; transpose_a reads a as [K, M], transpose_b reads b as [N, K].
+/// a[..., M, K] b[..., K, N] -> [..., M, N] for each pair of matrices of equal leading axes;
+/// transpose_a reads a as [..., K, M], transpose_b reads b as [..., N, K].
 struct Matmul {
-    static constexpr OpInfo kInfo{"matmul", "a, b", "matrix product of two matrices", kContraction};
+    static constexpr OpInfo kInfo{"matmul", "a, b",
+                                  "products of matrices, one for each place in the leading axes",
+                                  kContraction};
     bool transpose_a = false, transpose_b = false;
     static constexpr auto fields() {
         return std::tuple{field("transpose_a", &Matmul::transpose_a),

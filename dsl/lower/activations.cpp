@@ -26,10 +26,6 @@ ValueId gelu(Builder& b, ValueId x) {
 /// Elfwing et al. 2018, Ramachandran et al. 2017 (swish): x sigmoid(x).
 ValueId silu(Builder& b, ValueId x) { return b.mul(x, b.emit(ir::Sigmoid{}, {x})); }
 
-ValueId softmax(Builder& b, ValueId x) {
-    return b.emit(ir::Exp{}, {log_softmax(b, x, b.type(x).rank() - 1)});
-}
-
 /// He et al. 2015: x where x > 0, else slope x, with a trained slope per channel.
 ValueId prelu(LayerScope& l, ValueId x) {
     Builder& b = l.f.b;
@@ -53,15 +49,35 @@ ValueId elu(Builder& b, ValueId x, double alpha) {
     return b.select(b.emit(ir::Greater{}, {x, zero}), x, falling);
 }
 
-ValueId log_softmax(Builder& b, ValueId x, int64_t axis) {
-    const Shape shape = b.shape(x);
-    const auto spread = [&](ValueId v) {
+namespace {
+
+/// The exponentials of both forms, of numbers of which the largest is 0, and their sums.
+struct Exponentials {
+    ValueId shifted, exponentials, sums;
+    Exponentials(Builder& b, ValueId x, int64_t axis)
+        : shifted(
+              b.sub(x, along(b, b.emit(ir::StopGradient{}, {b.emit(ir::ReduceMax{{axis}}, {x})}),
+                             b.shape(x), axis))),
+          exponentials(b.emit(ir::Exp{}, {shifted})),
+          sums(b.reduce_sum(exponentials, {axis})) {}
+    static ValueId along(Builder& b, ValueId v, Shape shape, int64_t axis) {
         return b.broadcast(v, ir::other_axes(static_cast<int64_t>(shape.size()), {axis}), shape);
-    };
-    const ValueId largest = b.emit(ir::StopGradient{}, {b.emit(ir::ReduceMax{{axis}}, {x})});
-    const ValueId shifted = b.sub(x, spread(largest));
-    const ValueId exp_sum = b.reduce_sum(b.emit(ir::Exp{}, {shifted}), {axis});
-    return b.sub(shifted, spread(b.emit(ir::Log{}, {exp_sum})));
+    }
+};
+
+}  // namespace
+
+ValueId log_softmax(Builder& b, ValueId x, int64_t axis) {
+    const Exponentials e(b, x, axis);
+    const Shape shape = b.shape(x);
+    return b.sub(e.shifted, Exponentials::along(b, b.emit(ir::Log{}, {e.sums}), shape, axis));
+}
+
+// A quotient, of which the gradient needs nothing but itself (passes/algebra/reuse_quotients).
+ValueId softmax(Builder& b, ValueId x, int64_t axis) {
+    const Exponentials e(b, x, axis);
+    const Shape shape = b.shape(x);
+    return b.div(e.exponentials, Exponentials::along(b, e.sums, shape, axis));
 }
 
 /// Looked up by word; the order has no meaning.
@@ -75,7 +91,7 @@ const std::map<std::string, Activation>& activations() {
         {"relu", [](Builder& b, ValueId x) { return b.emit(ir::LeakyRelu{0}, {x}); }},
         {"sigmoid", [](Builder& b, ValueId x) { return b.emit(ir::Sigmoid{}, {x}); }},
         {"silu", silu},
-        {"softmax", softmax},
+        {"softmax", [](Builder& b, ValueId x) { return softmax(b, x, b.type(x).rank() - 1); }},
         {"softplus", [](Builder& b, ValueId x) { return b.emit(ir::Softplus{}, {x}); }},
         {"tanh", [](Builder& b, ValueId x) { return b.emit(ir::Tanh{}, {x}); }},
     };

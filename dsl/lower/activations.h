@@ -21,6 +21,8 @@ ir::ValueId elu(ir::Builder& b, ir::ValueId x, double alpha);
 /// x - log(sum(exp(x))) over one axis. The maximum is subtracted first, so that exp cannot
 /// overflow.
 ir::ValueId log_softmax(ir::Builder& b, ir::ValueId x, int64_t axis);
+/// exp(log_softmax(x)).
+ir::ValueId softmax(ir::Builder& b, ir::ValueId x, int64_t axis);
 
 /// Applies the activation of this name to x, for any layer that has the key `activation`. `prelu`
 /// declares its slopes as parameters of that layer. kNone after an error.

@@ -31,9 +31,10 @@ int64_t flops_of(FunctionScope& f, const ir::Function& function, const ir::Opera
         return pass * scan->count;
     }
     const auto elements = [&](ValueId v) { return function.type(v).elements(); };
-    if (const auto* matmul = op.as<ir::Matmul>())
-        return 2 * elements(op.result()) *
-               function.type(op.operands[0]).shape[matmul->transpose_a ? 0 : 1];
+    if (const auto* matmul = op.as<ir::Matmul>()) {
+        const ir::Shape& shape = function.type(op.operands[0]).shape;
+        return 2 * elements(op.result()) * shape[shape.size() - (matmul->transpose_a ? 2 : 1)];
+    }
     // Each element of the smaller image is multiplied with each weight once.
     if (op.as<ir::Conv>() != nullptr)
         return 2 * elements(op.result()) * elements(op.operands[1]) /

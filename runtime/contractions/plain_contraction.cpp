@@ -138,12 +138,13 @@ class PlainMatmul final : public Kernel {
         const int64_t a_row = p_.transpose_a ? 1 : p_.k, a_column = p_.transpose_a ? p_.m : 1;
         const int64_t b_row = p_.transpose_b ? 1 : p_.n, b_column = p_.transpose_b ? p_.k : 1;
 #pragma omp parallel for schedule(static)
-        for (int64_t i = 0; i < p_.m; ++i) {
-            float* c = p_.c + i * p_.n;
+        for (int64_t row = 0; row < p_.products * p_.m; ++row) {
+            const int64_t product = row / p_.m, i = row % p_.m;
+            float* c = p_.c + row * p_.n;
             std::fill_n(c, p_.n, 0.0f);
             for (int64_t k = 0; k < p_.k; ++k) {
-                const float a = p_.a[i * a_row + k * a_column];
-                const float* b = p_.b + k * b_row;
+                const float a = p_.a[product * p_.m * p_.k + i * a_row + k * a_column];
+                const float* b = p_.b + product * p_.k * p_.n + k * b_row;
                 for (int64_t j = 0; j < p_.n; ++j) c[j] += a * b[j * b_column];
             }
         }

@@ -59,8 +59,9 @@ MatmulProblem matmul_problem(const ir::Module& module, const ir::Function& funct
     const ir::ValueId a = operation.operands.at(0), b = operation.operands.at(1);
     const ir::Shape& c = function.type(operation.result()).shape;
     MatmulProblem p{{types_of(function, operation)}};
-    p.m = c[0], p.n = c[1];
-    p.k = function.type(a).shape[op->transpose_a ? 0 : 1];
+    p.n = c.back(), p.m = c[c.size() - 2];
+    p.products = function.type(operation.result()).elements() / (p.m * p.n);
+    p.k = function.type(a).shape[c.size() - (op->transpose_a ? 2 : 1)];
     p.transpose_a = op->transpose_a, p.transpose_b = op->transpose_b;
     p.a = buffers.data(a), p.b = buffers.data(b), p.c = buffers.data(operation.result());
     p.where = describe(module, function, operation);

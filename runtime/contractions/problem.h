@@ -58,7 +58,8 @@ struct ConvProblem : Contraction {
     int64_t filters() const { return weights.back(); }
 };
 
-/// c[M,N] = a[M,K] b[K,N]. A transposed operand is stored as [K,M] or [N,K].
+/// c[M,N] = a[M,K] b[K,N], or `products` of them, one after another in memory. A transposed operand
+/// is stored as [K,M] or [N,K].
 struct MatmulProblem : Contraction {
     int64_t m = 0, k = 0, n = 0;
     bool transpose_a = false, transpose_b = false;
@@ -66,6 +67,11 @@ struct MatmulProblem : Contraction {
     const float* b = nullptr;
     float* c = nullptr;
     std::string where;
+    int64_t products = 1;
+
+    int64_t a_elements() const { return products * m * k; }
+    int64_t b_elements() const { return products * k * n; }
+    int64_t c_elements() const { return products * m * n; }
 };
 
 ConvProblem conv_problem(const ir::Module& module, const ir::Function& function,

@@ -248,10 +248,13 @@ void relate(const ConvBackwardWeights&, const Operation& o, Solver& s) {
     fix_all(o.result(), s);
 }
 void relate(const Matmul& op, const Operation& o, Solver& s) {
+    const size_t front = s.rank(o.result()) - 2;
+    for (size_t axis = 0; axis < front; ++axis)
+        for (const ValueId operand : o.operands) s.same(operand, axis, o.result(), axis);
     const size_t m = op.transpose_a ? 1 : 0, n = op.transpose_b ? 0 : 1;
-    s.same(o.operands[0], m, o.result(), 0);
-    s.same(o.operands[1], n, o.result(), 1);
-    s.same(o.operands[0], 1 - m, o.operands[1], 1 - n);
+    s.same(o.operands[0], front + m, o.result(), front);
+    s.same(o.operands[1], front + n, o.result(), front + 1);
+    s.same(o.operands[0], front + 1 - m, o.operands[1], front + 1 - n);
 }
 // Their bodies are looked at instead; gradients are gone in compiled modules.
 void relate(const Fused&, const Operation&, Solver&) {}
@@ -284,7 +287,7 @@ bool sums_examples(const Operation& o, Solver& s) {
             return grows(o.operands[0], static_cast<size_t>(axis));
         });
     if (const auto* product = o.as<Matmul>())
-        return grows(o.operands[0], product->transpose_a ? 0 : 1);
+        return grows(o.operands[0], s.rank(o.operands[0]) - (product->transpose_a ? 2 : 1));
     return o.as<ConvBackwardWeights>() != nullptr && grows(o.operands[0], 0);
 }
 

@@ -1,11 +1,23 @@
 // The rules of convolutions and the matrix product. ONNX has channels behind the batch, gmc has
 // them last: each convolution is put between two transposes, of which `peephole` leaves few.
+#include <numeric>
+
 #include "runtime/onnx/rules.h"
 
 namespace gmc::onnx {
 namespace {
 
 using Axes = std::vector<int64_t>;
+
+/// Operand i, a tensor of matrices, with these transposed if `transposed` says so.
+std::string matrices(size_t i, bool transposed, Lowering& c) {
+    const std::string x = c.full(i);
+    if (!transposed) return x;
+    Axes order(c.type(c.operand_id(i)).shape.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::swap(order.back(), order[order.size() - 2]);
+    return c.transpose(x, order);
+}
 
 /// [N, D..., C] -> [N, C, D...]
 Axes channels_second(size_t spatial) {
@@ -115,6 +127,11 @@ void lower(const ir::ConvBackwardWeights& op, Lowering& c) {
 }
 
 void lower(const ir::Matmul& op, Lowering& c) {
+    if (c.type(c.result_id()).rank() > 2) {
+        set_contraction(
+            c.node("MatMul", {matrices(0, op.transpose_a, c), matrices(1, op.transpose_b, c)}), c);
+        return;
+    }
     const std::string y =
         c.node("Gemm", {c.full(0), c.full(1)},
                {{"transA", int64_t{op.transpose_a}}, {"transB", int64_t{op.transpose_b}}});

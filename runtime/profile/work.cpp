@@ -35,7 +35,7 @@ Work work_of(const ir::Function& function, const ir::Operation& operation) {
     } else if (const auto* matmul = operation.as<ir::Matmul>()) {
         const ir::Shape& shape = function.type(a).shape;
         work.flops = 2 * elements(function, result) *
-                     static_cast<double>(shape[matmul->transpose_a ? 0 : 1]);
+                     static_cast<double>(shape[shape.size() - (matmul->transpose_a ? 2 : 1)]);
     }
     return work;
 }

@@ -68,13 +68,18 @@ void reference(const ir::ConvBackwardWeights& op, ReferenceContext& c) {
 void reference(const ir::Matmul& op, ReferenceContext& c) {
     const ReferenceTensor &a = c.operand(0), &b = c.operand(1);
     ReferenceTensor& y = c.result();
-    const int64_t rows = y.type.shape[0], columns = y.type.shape[1];
-    const int64_t inner = a.type.shape[op.transpose_a ? 0 : 1];
-    for (int64_t m = 0; m < rows; ++m)
-        for (int64_t n = 0; n < columns; ++n)
-            for (int64_t k = 0; k < inner; ++k)
-                y.data[m * columns + n] += a.data[op.transpose_a ? k * rows + m : m * inner + k] *
-                                           b.data[op.transpose_b ? n * inner + k : k * columns + n];
+    const auto from_end = [](const ir::Shape& shape, size_t k) { return shape[shape.size() - k]; };
+    const int64_t rows = from_end(y.type.shape, 2), columns = from_end(y.type.shape, 1);
+    const int64_t inner = from_end(a.type.shape, op.transpose_a ? 2 : 1);
+    const int64_t products = y.type.elements() / (rows * columns);
+    for (int64_t i = 0; i < products; ++i)
+        for (int64_t m = 0; m < rows; ++m)
+            for (int64_t n = 0; n < columns; ++n)
+                for (int64_t k = 0; k < inner; ++k)
+                    y.data[(i * rows + m) * columns + n] +=
+                        a.data[i * rows * inner + (op.transpose_a ? k * rows + m : m * inner + k)] *
+                        b.data[i * inner * columns +
+                               (op.transpose_b ? n * inner + k : k * columns + n)];
 }
 
 }  // namespace gmc::runtime

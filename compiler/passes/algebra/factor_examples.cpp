@@ -9,6 +9,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "compiler/passes/algebra/examples.h"
 #include "compiler/passes/op_key.h"
 #include "compiler/passes/rewriter.h"
 
@@ -31,12 +32,6 @@ struct Split {
     std::vector<ValueId> factors;  ///< increasing; a factor may occur twice
     int rest = kNone;
 };
-
-/// Contractions that treat each example apart and are linear in it: c(s x) = s c(x).
-bool maps_examples(const Operation& op) {
-    if (const Matmul* matmul = op.as<Matmul>()) return !matmul->transpose_a;
-    return op.as<Conv>() != nullptr || op.as<ConvBackwardData>() != nullptr;
-}
 
 /// Splits all values of a function in program order, counts which contractions share a rest, then
 /// rewrites those.
@@ -68,7 +63,7 @@ class ExampleFactorer {
   private:
     /// The rest of a contraction that has factors.
     int factored_rest(const Operation& op) const {
-        if (!maps_examples(op)) return kNone;
+        if (!maps_examples(f_, op)) return kNone;
         const Split& s = splits_[op.result()];
         if (s.factors.empty() || rests_[s.rest].operands.empty()) return kNone;
         return s.rest;
@@ -134,7 +129,7 @@ class ExampleFactorer {
             const Shape& shape = type(op.operands[0]).shape;
             return !shape.empty() && shape[0] == type(op.result()).shape[0];
         };
-        if (op.as<Neg>() != nullptr || maps_examples(op)) return applied(op);
+        if (op.as<Neg>() != nullptr || maps_examples(f_, op)) return applied(op);
         if (op.as<Reshape>() != nullptr && same_examples()) return applied(op);
         if (const Broadcast* b = op.as<Broadcast>())
             return !b->dims.empty() && b->dims[0] == 0 ? repeated(op) : Split{};

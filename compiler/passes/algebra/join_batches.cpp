@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "compiler/ir/builder.h"
+#include "compiler/passes/algebra/examples.h"
 #include "compiler/passes/memory/dependency_order.h"
 
 namespace gmc::passes {
@@ -21,18 +22,6 @@ using namespace ir;  // NOLINT
 
 /// Joined operands and results of more bytes than this gain nothing (see the header).
 constexpr int64_t kMostBytes = 256 << 10;
-
-/// Contractions whose first axis of the first operand and of the result are the examples.
-bool maps_examples(const Operation& op) {
-    if (const Matmul* matmul = op.as<Matmul>()) return !matmul->transpose_a;
-    return op.as<Conv>() != nullptr || op.as<ConvBackwardData>() != nullptr;
-}
-
-/// Contractions that sum over the first axis of both operands.
-bool sums_examples(const Operation& op) {
-    if (const Matmul* matmul = op.as<Matmul>()) return matmul->transpose_a && !matmul->transpose_b;
-    return op.as<ConvBackwardWeights>() != nullptr;
-}
 
 /// Contractions that can be one, as indices of operations, increasing.
 using Set = std::vector<int>;
@@ -117,7 +106,7 @@ class BatchJoiner {
         std::unordered_map<std::string, std::vector<size_t>> of_kind;  // kind -> indices of sets
         for (size_t i = 0; i < f_.operations.size(); ++i) {
             const Operation& op = f_.operations[i];
-            if (!maps_examples(op)) continue;
+            if (!maps_examples(f_, op)) continue;
             const auto now = static_cast<int>(i);
             std::vector<size_t>& candidates = of_kind[kind_of(op, true)];
             const auto set = std::find_if(candidates.begin(), candidates.end(),
@@ -185,7 +174,7 @@ class BatchJoiner {
             const int left = maker_[sum.operands[0]], right = maker_[sum.operands[1]];
             if (left == kNone || right == kNone || left == right) continue;
             const Operation &a = f_.operations[left], &b = f_.operations[right];
-            if (!sums_examples(a) || !sums_examples(b) || uses_[a.result()] > 1 ||
+            if (!sums_examples(f_, a) || !sums_examples(f_, b) || uses_[a.result()] > 1 ||
                 uses_[b.result()] > 1 || kind_of(a, false) != kind_of(b, false))
                 continue;
             int64_t bytes = 0;

@@ -212,13 +212,22 @@ ValueId rule(const Sub&, Context& c) {
     return kNone;
 }
 
+/// Whether it exchanges the last two axes and leaves the others.
+bool transposes_matrices(const Transpose& transpose) {
+    std::vector<int64_t> order = transpose.permutation;
+    if (order.size() < 2) return false;
+    std::swap(order[order.size() - 2], order.back());
+    return order == all_axes(static_cast<int64_t>(order.size()));
+}
+
 /// Contractions read either operand transposed at no cost.
 ValueId rule(const Matmul& op, Context& c) {
     Matmul flipped = op;
     std::vector<ValueId> operands = c.op.operands;
     bool* flags[] = {&flipped.transpose_a, &flipped.transpose_b};
     for (size_t i = 0; i < 2; ++i)
-        if (const Operation* inner = c.rewriter.definition_as<Transpose>(operands[i])) {
+        if (const Operation* inner = c.rewriter.definition_as<Transpose>(operands[i]);
+            inner != nullptr && transposes_matrices(*inner->as<Transpose>())) {
             *flags[i] = !*flags[i];
             operands[i] = inner->operands[0];
         }

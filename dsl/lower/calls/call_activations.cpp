@@ -48,7 +48,8 @@ Evaluated call_elu(Evaluator& e, const Expression& call) {
 }
 
 /// Over the named axis of an example, or over the last one.
-Evaluated call_log_softmax(Evaluator& e, const Expression& call) {
+template <ir::ValueId (*kForm)(ir::Builder&, ir::ValueId, int64_t)>
+Evaluated call_softmax(Evaluator& e, const Expression& call) {
     Evaluated x = argument(e, call, 0);
     if (x.failed) return x;
     if (x.number || e.b().shape(x.value).size() < 2)
@@ -56,13 +57,7 @@ Evaluated call_log_softmax(Evaluator& e, const Expression& call) {
                       "`softmax` needs a vector per example");
     const int64_t named = named_axis(e, call, x, x.failed);
     if (x.failed) return x;
-    x.value = log_softmax(e.b(), x.value, named == kNone ? e.b().type(x.value).rank() - 1 : named);
-    return x;
-}
-
-Evaluated softmax(Evaluator& e, const Expression& call) {
-    Evaluated x = call_log_softmax(e, call);
-    if (!x.failed) x.value = e.b().emit(ir::Exp{}, {x.value});
+    x.value = kForm(e.b(), x.value, named == kNone ? e.b().type(x.value).rank() - 1 : named);
     return x;
 }
 
@@ -70,10 +65,13 @@ Evaluated softmax(Evaluator& e, const Expression& call) {
 
 CallFunctions activation_functions() {
     return {
-        {"elu", call_elu},          {"gelu", activation},
-        {"leaky_relu", leaky_relu}, {"log_softmax", call_log_softmax},
-        {"relu", activation},       {"silu", activation},
-        {"softmax", softmax},
+        {"elu", call_elu},
+        {"gelu", activation},
+        {"leaky_relu", leaky_relu},
+        {"log_softmax", call_softmax<log_softmax>},
+        {"relu", activation},
+        {"silu", activation},
+        {"softmax", call_softmax<softmax>},
     };
 }
 

@@ -1,5 +1,5 @@
 // Products of matrices, and what is made of comparisons with positions: look-ups, sorting, running
-// sums. All of it is a product of repeated operands that is summed over one axis. Such a sum is one
+// sums. Those are products of repeated operands that are summed over one axis. Such a sum is one
 // loop after fusion, so that the repeated operands are never in memory, and its derivatives are
 // such sums again.
 #include <fmt/format.h>
@@ -79,14 +79,14 @@ Evaluated matmul(Evaluator& e, const Expression& call) {
     if (!b.batched && j == 0) {
         result.value = product_with_matrix(e, a, b.value, k, m);
     } else {
-        Shape space = joined(*front, {n, k, m});
-        const auto axis = static_cast<int64_t>(space.size()) - 2 + (result.batched ? 1 : 0);
-        if (result.batched) space = batched(e.scope().m.batch, space);
-        left.push_back(1);
-        right.insert(right.end() - 2, 1);
-        const ValueId x = spread(e.b(), reshaped(e, a, left), a.batched, space, result.batched);
-        const ValueId y = spread(e.b(), reshaped(e, b, right), b.batched, space, result.batched);
-        result.value = e.b().reduce_sum(e.b().mul(x, y), {axis});
+        const auto matrices = [&](const Evaluated& x, const Shape& own, int64_t rows,
+                                  int64_t columns) {
+            Shape shape = joined(*front, {rows, columns});
+            if (result.batched) shape = batched(e.scope().m.batch, shape);
+            return spread(e.b(), reshaped(e, x, own), x.batched, shape, result.batched);
+        };
+        result.value =
+            e.b().emit(ir::Matmul{}, {matrices(a, left, n, k), matrices(b, right, k, m)});
     }
     result.value = reshaped(e, result, out);
     return result;

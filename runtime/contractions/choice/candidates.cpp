@@ -9,6 +9,7 @@
 #include "runtime/contractions/onednn/convolution.h"
 #include "runtime/contractions/onednn/matmul.h"
 #include "runtime/contractions/plain_contraction.h"
+#include "runtime/contractions/tiles/batched_matmul.h"
 #include "runtime/contractions/tiles/few_channels_backward_data.h"
 #include "runtime/contractions/tiles/tiled_backward_weights.h"
 #include "runtime/contractions/tiles/tiled_convolution.h"
@@ -64,6 +65,7 @@ bool prefers_sgemm(const MatmulProblem& p) {
 }
 
 constexpr Candidate<MatmulProblem> kMatmul[] = {
+    {"batched", prefers_batched_matmul, make_batched_matmul},
     {"vector", prefers_vector_matmul, make_vector_matmul, true},
     {"tiled", prefers_tiled_matmul, make_tiled_matmul},
     {"onednn_sgemm", prefers_sgemm, make_onednn_sgemm, false, true},

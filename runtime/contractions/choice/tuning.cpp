@@ -49,6 +49,7 @@ ConvProblem small(ConvProblem p) {
 /// problem reads another layout; that does not matter, as both kernels read the same.
 MatmulProblem small(MatmulProblem p) {
     p.m = std::min<int64_t>(p.m, 4);
+    p.products = std::min<int64_t>(p.products, 2);
     return p;
 }
 
@@ -324,7 +325,8 @@ std::string tuning_key(const ConvProblem& p) {
 }
 
 std::string tuning_key(const MatmulProblem& p) {
-    return fmt::format("matmul {} {}[{},{}] x {}[{},{}]{}", types_of(p),
+    const std::string many = p.products > 1 ? fmt::format("{} of ", p.products) : "";
+    return fmt::format("matmul {} {}{}[{},{}] x {}[{},{}]{}", types_of(p), many,
                        p.transpose_a ? "transposed " : "", p.m, p.k,
                        p.transpose_b ? "transposed " : "", p.k, p.n, followed(p));
 }

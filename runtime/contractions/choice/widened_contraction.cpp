@@ -85,9 +85,9 @@ std::unique_ptr<Kernel> make_widened_matmul(const MatmulProblem& problem,
                                             ContractionContext& context) {
     if (problem.is_f32()) return nullptr;
     // `Widened` has one pointer type for what is read and what is written.
-    const Copies copies({const_cast<float*>(problem.a), nullptr, problem.m * problem.k},
-                        {const_cast<float*>(problem.b), nullptr, problem.k * problem.n},
-                        {problem.c, nullptr, problem.m * problem.n}, problem.result_type, context);
+    const Copies copies({const_cast<float*>(problem.a), nullptr, problem.a_elements()},
+                        {const_cast<float*>(problem.b), nullptr, problem.b_elements()},
+                        {problem.c, nullptr, problem.c_elements()}, problem.result_type, context);
     MatmulProblem wide = problem;
     wide.operand_type = wide.result_type = DType::kF32;
     wide.a = copies.a.wide, wide.b = copies.b.wide, wide.c = copies.result.wide;

@@ -25,9 +25,9 @@ class Operands {
                   {elements_of(p.weights), p.weights_type(), 1, short_numbers},
                   {elements_of(p.y), p.y_type(), 2, short_numbers}} {}
     explicit Operands(const MatmulProblem& p, bool short_numbers = true)
-        : blocks_{{p.m * p.k, p.operand_type, 0, short_numbers},
-                  {p.k * p.n, p.operand_type, 1, short_numbers},
-                  {p.m * p.n, p.result_type, 2, short_numbers}} {}
+        : blocks_{{p.a_elements(), p.operand_type, 0, short_numbers},
+                  {p.b_elements(), p.operand_type, 1, short_numbers},
+                  {p.c_elements(), p.result_type, 2, short_numbers}} {}
 
     ConvProblem of(ConvProblem p) const {
         p.x_data = block(0), p.weights_data = block(1), p.y_data = block(2);
@@ -69,7 +69,7 @@ inline ResultMemory result_in(const ConvProblem& p) {
         return {p.weights_data, elements_of(p.weights)};
     return {p.y_data, elements_of(p.y)};
 }
-inline ResultMemory result_in(const MatmulProblem& p) { return {p.c, p.m * p.n}; }
+inline ResultMemory result_in(const MatmulProblem& p) { return {p.c, p.c_elements()}; }
 
 template <typename Problem>
 std::vector<float> result_of(const Problem& problem) {

@@ -16,11 +16,15 @@ namespace {
 
 using dnnl::memory;
 
-/// A matrix as seen after the transposition; `transposed` says how it lies in memory.
-memory::desc matrix(int64_t rows, int64_t columns, bool transposed, ir::DType type) {
-    const memory::dims strides = transposed ? memory::dims{1, rows} : memory::dims{columns, 1};
-    return {{rows, columns},
-            type == ir::DType::kBf16 ? memory::data_type::bf16 : memory::data_type::f32,
+/// A matrix as seen after the transposition, or several; `transposed` says how it lies in memory.
+memory::desc matrix(int64_t count, int64_t rows, int64_t columns, bool transposed, ir::DType type) {
+    memory::dims sizes{rows, columns};
+    memory::dims strides = transposed ? memory::dims{1, rows} : memory::dims{columns, 1};
+    if (count > 1) {
+        sizes.insert(sizes.begin(), count);
+        strides.insert(strides.begin(), rows * columns);
+    }
+    return {sizes, type == ir::DType::kBf16 ? memory::data_type::bf16 : memory::data_type::f32,
             strides};
 }
 
@@ -144,9 +148,9 @@ std::unique_ptr<Kernel> make_onednn_matmul(const MatmulProblem& p,
                                            ContractionContext& context) try {
     if (!p.is_f32() && !context.bf16()) return nullptr;
     OnednnSession& session = session_of(context);
-    const memory::desc a = matrix(p.m, p.k, p.transpose_a, p.operand_type),
-                       b = matrix(p.k, p.n, p.transpose_b, p.operand_type),
-                       c = matrix(p.m, p.n, false, p.result_type);
+    const memory::desc a = matrix(p.products, p.m, p.k, p.transpose_a, p.operand_type),
+                       b = matrix(p.products, p.k, p.n, p.transpose_b, p.operand_type),
+                       c = matrix(p.products, p.m, p.n, false, p.result_type);
     auto descriptor = compat::matmul(session.engine, a, b, c, session.attributes);
     if (!choose_implementation(descriptor, [](std::string_view) { return false; })) return nullptr;
     PrimitiveCall call(context, dnnl::matmul(descriptor), descriptor.scratchpad_desc(), p.where);
@@ -161,6 +165,7 @@ std::unique_ptr<Kernel> make_onednn_matmul(const MatmulProblem& p,
 
 std::unique_ptr<Kernel> make_onednn_sgemm(const MatmulProblem& problem,
                                           ContractionContext& context) {
+    if (problem.products > 1) return nullptr;
     const auto compiled = compile_sgemm();
     if (TuningCache* tuning = context.tuning())
         tuning->before_measuring([compiled] { compiled.wait(); });
@@ -169,6 +174,7 @@ std::unique_ptr<Kernel> make_onednn_sgemm(const MatmulProblem& problem,
 
 std::unique_ptr<Kernel> make_onednn_blocks(const MatmulProblem& problem,
                                            ContractionContext& context) {
+    if (problem.products > 1) return nullptr;
     return std::make_unique<BlocksKernel>(problem, context, compile_sgemm());
 }
 

@@ -131,6 +131,7 @@ class TiledMatmul final : public Kernel {
 }  // namespace
 
 std::unique_ptr<Kernel> make_tiled_matmul(const MatmulProblem& p, ContractionContext&) {
+    if (p.products > 1) return nullptr;
     constexpr int64_t kOffsetMost = std::numeric_limits<int32_t>::max();
     if (p.transpose_a && (p.transpose_b || p.k * std::max(p.m, p.n) > kOffsetMost)) return nullptr;
     const int64_t along = p.transpose_b ? p.k : p.n;

@@ -79,6 +79,8 @@ std::unique_ptr<Kernel> make_vector_matmul(const MatmulProblem& p, ContractionCo
     return std::make_unique<VectorMatmul>(p);
 }
 
-bool prefers_vector_matmul(const MatmulProblem& p) { return p.m == 1 || p.n == 1 || p.k == 1; }
+bool prefers_vector_matmul(const MatmulProblem& p) {
+    return p.products == 1 && (p.m == 1 || p.n == 1 || p.k == 1);
+}
 
 }  // namespace gmc::runtime

@@ -25,6 +25,46 @@ void check_product(const ProductCase& p) {
     }
 }
 
+/// Several products, each with numbers of its own.
+void check_products(const ProductCase& p, int64_t products) {
+    const std::vector<float> a = random_floats(products * p.m * p.k, 1),
+                             b = random_floats(products * p.k * p.n, 2);
+    Truth truth;
+    for (int64_t i = 0; i < products; ++i) {
+        const Truth one =
+            true_result(p, {a.begin() + i * p.m * p.k, a.begin() + (i + 1) * p.m * p.k},
+                        {b.begin() + i * p.k * p.n, b.begin() + (i + 1) * p.k * p.n});
+        truth.value.insert(truth.value.end(), one.value.begin(), one.value.end());
+        truth.magnitude.insert(truth.magnitude.end(), one.magnitude.begin(), one.magnitude.end());
+    }
+    Arena arena = empty_arena();
+    size_t tried = 0;
+    for (const auto& candidate : matmul_candidates()) {
+        std::vector<float> c(truth.value.size(), NAN);
+        ContractionContext context(arena, nullptr, processor_has_bf16());
+        const MatmulProblem problem{{},       p.m,      p.k,      p.n, p.transpose_a, p.transpose_b,
+                                    a.data(), b.data(), c.data(), "",  products};
+        const auto kernel = candidate.make_named(problem, context);
+        if (!kernel) continue;
+        ++tried;
+        spoil_scratch(arena);
+        kernel->run({});
+        INFO(candidate.name << ": " << products << " of " << p.text());
+        CHECK(worst_error(truth, c.data()) < 2e-6);
+    }
+    CHECK(tried >= 3);
+}
+
 }  // namespace
 
 TEST_CASE("matrix products") { for_each_product_case(check_product); }
+
+TEST_CASE("several matrix products at once") {
+    constexpr int64_t kShapes[][3] = {{5, 17, 3},   {16, 8, 16}, {37, 8, 37},
+                                      {65, 66, 67}, {7, 1, 1},   {196, 8, 196}};
+    for (const auto& [m, k, n] : kShapes)
+        for (bool transpose_a : {false, true})
+            for (bool transpose_b : {false, true})
+                for (const int64_t products : {2, 3, 17})
+                    check_products({m, k, n, transpose_a, transpose_b}, products);
+}

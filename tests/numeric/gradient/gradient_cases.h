@@ -209,6 +209,8 @@ inline Cases cases(const ir::Matmul&) {
             all.push_back({ir::Matmul{transpose_a, transpose_b},
                            {{transpose_a ? ir::Shape{4, 2} : ir::Shape{2, 4}},
                             {transpose_b ? ir::Shape{3, 4} : ir::Shape{4, 3}}}});
+    all.push_back({ir::Matmul{}, {{{2, 2, 3}}, {{2, 3, 2}}}});
+    all.push_back({ir::Matmul{true, true}, {{{2, 1, 3, 2}}, {{2, 1, 2, 3}}}});
     return all;
 }
 

@@ -231,8 +231,15 @@ bool grow(GraphMaker& g, const ir::Matmul&) {
     const int64_t most = g.is_large() ? 40 : 6;
     const int64_t m = g.random.integer(1, most), k = g.random.integer(1, most),
                   n = g.random.integer(1, most);
-    const ValueId a = g.like(op.transpose_a ? ir::Shape{k, m} : ir::Shape{m, k});
-    const ValueId b = g.like(op.transpose_b ? ir::Shape{n, k} : ir::Shape{k, n});
+    ir::Shape left = op.transpose_a ? ir::Shape{k, m} : ir::Shape{m, k};
+    ir::Shape right = op.transpose_b ? ir::Shape{n, k} : ir::Shape{k, n};
+    // Several products, sometimes along two axes.
+    while (left.size() < 4 && g.random.chance(0.3)) {
+        const int64_t count = g.random.integer(1, 5);
+        left.insert(left.begin(), count);
+        right.insert(right.begin(), count);
+    }
+    const ValueId a = g.like(left), b = g.like(right);
     return grow_products(g, g.b.emit(op, {a, b}), k, a, b);
 }
 

@@ -1,0 +1,137 @@
+// Divides products into blocks of rows, one unit of work each.
+#include "runtime/contractions/tiles/batched_matmul.h"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "runtime/contractions/tiles/tile_simd.h"
+#include "runtime/kernels/tile_function.h"
+
+namespace gmc::runtime {
+namespace {
+
+/// What a thread packs stays in its second-level cache.
+constexpr int64_t kPackedBytesMost = 512 << 10;
+/// Fewer products are divided into blocks of rows, so that there are about as many units as this.
+constexpr int64_t kUnitsWanted = 16;
+/// A unit of less work than this many products of numbers is not worth its overhead.
+constexpr int64_t kUnitProducts = 1 << 15;
+
+int64_t round_up(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
+
+class BatchedMatmul final : public Kernel {
+  public:
+    BatchedMatmul(const MatmulProblem& p, ContractionContext& context)
+        : p_(p),
+          arena_(context.arena()),
+          threads_(p.products * p.m * p.n * p.k < 2 * kUnitProducts ? 1 : omp_get_max_threads()),
+          packs_b_(p.transpose_b || (p.n % kTileVector != 0 && vector_bits() < 32 * kTileVector)),
+          b_stride_(packs_b_ ? round_up(p.n, kTileVector) : p.n) {
+        const int64_t most =
+            std::min((p.m + kTileRows - 1) / kTileRows, p.m * p.n * p.k / kUnitProducts);
+        blocks_ = std::max<int64_t>(1, std::min(kUnitsWanted / p.products, most));
+        arena_.reserve_scratch(threads_ * worker_floats() * 4);
+    }
+
+    void run(const CallContext& context) override {
+        if (epilogue_ != nullptr) epilogue_->begin(context);
+        auto* scratch = reinterpret_cast<float*>(arena_.scratch());
+#pragma omp parallel for schedule(dynamic, 1) num_threads(threads_)
+        for (int64_t unit = 0; unit < p_.products * blocks_; ++unit) {
+            const int worker = omp_get_thread_num();
+            run_unit(unit / blocks_, unit % blocks_, scratch + worker * worker_floats(), worker);
+        }
+        if (epilogue_ != nullptr) epilogue_->end();
+    }
+
+    bool set_epilogue(Epilogue* epilogue) override {
+        epilogue_ = epilogue;
+        return true;
+    }
+
+    /// Of b in its packed form, and of a tile whose columns are not whole vectors.
+    static int64_t packed_floats(const MatmulProblem& p) {
+        return p.k * round_up(p.n, kTileVector);
+    }
+
+  private:
+    int64_t worker_floats() const {
+        return (packs_b_ ? packed_floats(p_) : 0) + (p_.transpose_a ? p_.m * p_.k : 0) +
+               kTileRows * kTileColumns;
+    }
+
+    void run_unit(int64_t product, int64_t block, float* own, int worker) {
+        const int64_t tiles = (p_.m + kTileRows - 1) / kTileRows;
+        const int64_t begin = tiles * block / blocks_ * kTileRows,
+                      end = std::min(tiles * (block + 1) / blocks_ * kTileRows, p_.m);
+        const float* a = p_.a + product * p_.m * p_.k;
+        const float* b = p_.b + product * p_.k * p_.n;
+        float* c = p_.c + product * p_.m * p_.n;
+        float* tile = own;
+        own += kTileRows * kTileColumns;
+        if (packs_b_) b = pack_b(b, own);
+        if (packs_b_) own += packed_floats(p_);
+        if (p_.transpose_a) a = pack_a(a, begin, end, own);
+        for (int64_t column = 0; column < p_.n; column += kTileColumns)
+            for (int64_t row = begin; row < end; row += kTileRows)
+                run_tile(a, b, c, row, std::min<int64_t>(kTileRows, end - row), column, tile);
+        if (epilogue_ != nullptr)
+            epilogue_->follow(worker, (product * p_.m + begin) * p_.n,
+                              (product * p_.m + end) * p_.n);
+    }
+
+    /// Where vectors have no masks, the last columns are computed as whole vectors into `spare`.
+    void run_tile(const float* a, const float* b, float* c, int64_t row, int64_t rows,
+                  int64_t column, float* spare) const {
+        const int64_t columns = std::min(kTileColumns, p_.n - column);
+        const bool whole = columns % kTileVector == 0 || vector_bits() >= 32 * kTileVector;
+        float* to = whole ? c + row * p_.n + column : spare;
+        run_point_tile({a + row * p_.k, b + column, to, &kOneTap, 1, p_.k, p_.k, 0, b_stride_,
+                        whole ? p_.n : kTileColumns, static_cast<int>(rows),
+                        whole ? columns : round_up(columns, kTileVector), false, false, false});
+        for (int64_t r = 0; r < (whole ? 0 : rows); ++r)
+            std::copy_n(spare + r * kTileColumns, columns, c + (row + r) * p_.n + column);
+    }
+
+    /// [K, N] with rows of whole vectors.
+    const float* pack_b(const float* b, float* packed) const {
+        const int64_t row = p_.transpose_b ? 1 : p_.n, column = p_.transpose_b ? p_.k : 1;
+        for (int64_t k = 0; k < p_.k; ++k) {
+            float* to = packed + k * b_stride_;
+            for (int64_t j = 0; j < p_.n; ++j) to[j] = b[k * row + j * column];
+            std::fill(to + p_.n, to + b_stride_, 0.0F);
+        }
+        return packed;
+    }
+
+    /// Rows `begin` to `end` of [M, K]; gives where row 0 would be.
+    const float* pack_a(const float* a, int64_t begin, int64_t end, float* packed) const {
+        for (int64_t k = 0; k < p_.k; ++k)
+            for (int64_t i = begin; i < end; ++i) packed[i * p_.k + k] = a[k * p_.m + i];
+        return packed;
+    }
+
+    static constexpr PointTap kOneTap{0, 0};
+
+    MatmulProblem p_;
+    Arena& arena_;
+    int threads_;
+    bool packs_b_;
+    int64_t b_stride_;
+    int64_t blocks_ = 1;  ///< of rows, for each product
+    Epilogue* epilogue_ = nullptr;
+};
+
+}  // namespace
+
+std::unique_ptr<Kernel> make_batched_matmul(const MatmulProblem& p, ContractionContext& context) {
+    const int64_t packed = BatchedMatmul::packed_floats(p) + p.m * p.k;
+    if (p.products == 1 || !p.is_f32() || 4 * packed > kPackedBytesMost) return nullptr;
+    return std::make_unique<BatchedMatmul>(p, context);
+}
+
+bool prefers_batched_matmul(const MatmulProblem& p) { return p.products > 1; }
+
+}  // namespace gmc::runtime
