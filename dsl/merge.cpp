@@ -233,9 +233,10 @@ void put_entries(Node& map, const Node& over,
         if (old == places.end()) {
             map.entries.push_back(entry);
         } else {
-            // What `over` itself took away before, as in {sample(z): ~, sample(): x}, is added anew.
+            // What `over` took away before, as in {sample(z): ~, sample(): x}, is added anew.
             Entry& place = map.entries[old->second];
-            place = {entry.key, entry.key_span, place.value ? combine(place, entry) : entry.value};
+            const NodePtr value = place.value ? combine(place, entry) : entry.value;
+            place = {entry.key, entry.key_span, value};
         }
     }
     std::erase_if(map.entries, [](const Entry& entry) { return !entry.value; });

@@ -140,16 +140,16 @@ TEST_CASE("hinge_sn, spectral norm, steps like PyTorch") { compare("hinge_sn", -
 TEST_CASE("vq_vae steps like PyTorch") { compare("vq_vae", 0, 1); }
 /// A model of this folder.
 void compare_own(const std::string& model, double low, double high) {
-    compare_steps(model,
-                  compile_file(GMC_SOURCE_DIR "/tests/parity/" + model + ".yaml",
-                               {"train.batch_size=16"}),
-                  low, high);
+    compare_steps(
+        model,
+        compile_file(GMC_SOURCE_DIR "/tests/parity/" + model + ".yaml", {"train.batch_size=16"}),
+        low, high);
 }
 /// A paper of tests/zoo.
 void compare_paper(const std::string& model, double low, double high) {
     compare_steps(model,
-                  compile_file(GMC_SOURCE_DIR "/tests/zoo/" + model + ".yaml", {"batch_size=16"}), low,
-                  high);
+                  compile_file(GMC_SOURCE_DIR "/tests/zoo/" + model + ".yaml", {"batch_size=16"}),
+                  low, high);
 }
 
 TEST_CASE("group, instance and layer norm step like PyTorch's") { compare_own("norms", 0, 1); }

@@ -353,23 +353,17 @@ def diffusion(t):
         h = torch.tanh(t.bias(network + ".1", t.dense(network + ".1", x.flatten(1), 32))) + time
         return t.bias(network + ".2", t.dense(network + ".2", h, 784)).view_as(x)
 
-    def draws():
-        return t.noise("e", image.shape, normal), t.noise("u", (BATCH, 1), uniform)
-
-    e, u = draws()
+    e, u = t.noise("e", image.shape, normal), t.noise("u", (BATCH, 1), uniform)
     step = (1000 * u).floor()
     kept = (1 - torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64)).cumprod(0).to(u.dtype)
     kept = kept[step.long()][..., None, None]
     noise = F.mse_loss(net("noise", kept.sqrt() * image + (1 - kept).sqrt() * e, step), e)
     t.update(noise, ["noise"], 1e-3)
-    t.next_call()
-    image = 2 * t.image() - 1
-    e, u = draws()
     along = u[..., None, None]
     velocity = F.mse_loss(net("velocity", (1 - along) * e + along * image, 1000 * u), image - e)
     t.update(velocity, ["velocity"], 1e-3)
     return {"noise": noise, "velocity": velocity}
 
 
-MODELS = {f.__name__: f for f in (attention, diffusion, gru, hinge_sn, norms, r1_grid, seed_gan, seed_vae, simclr, tcvae,
-                                  unrolled_gan, vae_mlp, vq_ema, vq_vae, wae_mmd, wgan_gp)}
+MODELS = {f.__name__: f for f in (attention, diffusion, gru, hinge_sn, norms, r1_grid, seed_gan, seed_vae, simclr,
+                                  tcvae, unrolled_gan, vae_mlp, vq_ema, vq_vae, wae_mmd, wgan_gp)}
