@@ -233,8 +233,10 @@ void put_entries(Node& map, const Node& over,
         if (old == places.end()) {
             map.entries.push_back(entry);
         } else {
+            // What `over` took away before, as in {sample(z): ~, sample(): x}, is added anew.
             Entry& place = map.entries[old->second];
-            place = {entry.key, entry.key_span, combine(place, entry)};
+            const NodePtr value = place.value ? combine(place, entry) : entry.value;
+            place = {entry.key, entry.key_span, value};
         }
     }
     std::erase_if(map.entries, [](const Entry& entry) { return !entry.value; });

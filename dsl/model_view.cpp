@@ -96,11 +96,16 @@ std::set<std::string> ModelView::networks_within(const std::string& name) const 
     std::set<std::string> out{name};
     const NetworkSpec* self = network(name);
     if (self == nullptr) return out;
+    // Names within layers are layers and inputs, also where an entry of `let` is called so.
+    std::vector<std::string> entries;
+    for (const NamedExpression& entry : spec_.objective.let) entries.push_back(entry.name);
+    const Visit add = [&](const Expression& part) {
+        if (part.kind != Kind::kCall || !network(part.text)) return;
+        const std::set<std::string> inner = networks_within(part.text);
+        out.insert(inner.begin(), inner.end());
+    };
     for_each_layer(*self, [&](const LayerSpec& layer) {
-        for (const auto& [key, value] : layer.expressions) {
-            const std::set<std::string> inner = networks_in(*value);
-            out.insert(inner.begin(), inner.end());
-        }
+        for (const auto& [key, value] : layer.expressions) walk(*value, add, entries);
     });
     return out;
 }

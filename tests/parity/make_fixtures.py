@@ -159,6 +159,10 @@ class Training:
             elif kind == "uniform":
                 u = uniform(shape, SEED, 0, s.attributes["stream"] | INITIAL)
                 value = np.float32(2 * u - 1) * np.float32(s.attributes["value"])
+            elif kind == "normal":
+                value = s.attributes["value"] * normal(shape, SEED, 0, s.attributes["stream"] | INITIAL)
+            elif kind == "constant":
+                value = np.full(shape, s.attributes["value"])
             elif kind == "orthogonal":  # of a vector: its direction
                 n = normal(shape, SEED, 0, s.attributes["stream"] | INITIAL)
                 value = n / np.linalg.norm(n)
@@ -237,7 +241,8 @@ class Training:
 
     def update(self, loss, networks, rate, beta1=0.9, beta2=0.999):
         keys = [k for k, v in self.value.items() if v.requires_grad and k.split(".")[0] in networks]
-        gradients = torch.autograd.grad(loss, [self.value[k] for k in keys])
+        values = [self.value[k] for k in keys]
+        gradients = torch.autograd.grad(loss, values, materialize_grads=True)  # 0 of what the loss does not use
         for key, g in zip(keys, gradients):
             m, v = self.moments.setdefault(key, (torch.zeros_like(g), torch.zeros_like(g)))
             self.updates[key] = self.updates.get(key, 0) + 1

@@ -138,16 +138,33 @@ TEST_CASE("seed_gan steps like PyTorch") { compare("seed_gan", -1, 1); }
 TEST_CASE("wgan_gp steps like PyTorch") { compare("wgan_gp", -1, 1); }
 TEST_CASE("hinge_sn, spectral norm, steps like PyTorch") { compare("hinge_sn", -1, 1); }
 TEST_CASE("vq_vae steps like PyTorch") { compare("vq_vae", 0, 1); }
-TEST_CASE("group, instance and layer norm step like PyTorch's") {
-    compare_steps("norms",
-                  compile_file(GMC_SOURCE_DIR "/tests/parity/norms.yaml", {"train.batch_size=16"}),
-                  0, 1);
+/// A model of this folder.
+void compare_own(const std::string& model, double low, double high) {
+    compare_steps(
+        model,
+        compile_file(GMC_SOURCE_DIR "/tests/parity/" + model + ".yaml", {"train.batch_size=16"}),
+        low, high);
 }
-TEST_CASE("a GRU written as a loop steps like PyTorch's") {
-    compare_steps("gru",
-                  compile_file(GMC_SOURCE_DIR "/tests/parity/gru.yaml", {"train.batch_size=16"}), 0,
-                  1);
+/// A paper of tests/zoo.
+void compare_paper(const std::string& model, double low, double high) {
+    compare_steps(model,
+                  compile_file(GMC_SOURCE_DIR "/tests/zoo/" + model + ".yaml", {"batch_size=16"}),
+                  low, high);
 }
+
+TEST_CASE("group, instance and layer norm step like PyTorch's") { compare_own("norms", 0, 1); }
+TEST_CASE("a GRU written as a loop steps like PyTorch's") { compare_own("gru", 0, 1); }
+TEST_CASE("self-attention and cross-attention step like PyTorch's") {
+    compare_own("attention", 0, 1);
+}
+TEST_CASE("the losses of DDPM and of flow matching step like PyTorch's") {
+    compare_own("diffusion", -1, 1);
+}
+TEST_CASE("the three terms of a TC-VAE step like PyTorch's") { compare_paper("tcvae", 0, 1); }
+TEST_CASE("the maximum mean discrepancy steps like PyTorch's") { compare_paper("wae_mmd", 0, 1); }
+TEST_CASE("SimCLR's loss steps like PyTorch's") { compare_paper("simclr", 0, 1); }
+TEST_CASE("an unrolled GAN steps like PyTorch's") { compare_paper("unrolled_gan", -1, 1); }
+TEST_CASE("a codebook of moving averages steps like PyTorch's") { compare_paper("vq_ema", 0, 1); }
 TEST_CASE("r1_grid steps like PyTorch") {
     compare_steps("r1_grid", compile_model("r1_grid", {"train.batch_size=16"}), -4, 4);
 }

@@ -1,5 +1,7 @@
 """The models in PyTorch: one function each, which makes one training step as models/*.yaml mean it and
 returns the losses. `t` is a make_fixtures.Training."""
+import math
+
 import torch
 import torch.nn.functional as F
 
@@ -203,5 +205,165 @@ def gru(t):
     return {"loss": loss}
 
 
-MODELS = {f.__name__: f for f in (gru, hinge_sn, norms, r1_grid, seed_gan, seed_vae, vae_mlp, vq_vae,
-                                  wgan_gp)}
+def mlp_vae_code(t, image):
+    """The encoder of tests/zoo/parts/vae.yaml: mean and logarithm of the variance of ten numbers."""
+    h = torch.relu(t.bias("encoder.0", t.dense("encoder.0", image.flatten(1), 64)))
+    return (t.bias(layer, t.dense(layer, h, 10)) for layer in ("encoder.mean", "encoder.log_variance"))
+
+
+def mlp_vae_logits(t, z):
+    h = torch.relu(t.bias("decoder.0", t.dense("decoder.0", z, 64)))
+    return t.bias("decoder.1", t.dense("decoder.1", h, 784)).view(-1, 28, 28, 1)
+
+
+def tcvae(t):
+    image = t.image()
+    mean, log_variance = mlp_vae_code(t, image)
+    q = torch.distributions.Normal(mean, torch.exp(log_variance / 2))
+    z = mean + q.stddev * t.noise("z", (BATCH, 10), normal)
+    bce = F.binary_cross_entropy_with_logits(mlp_vae_logits(t, z), image, reduction="none")
+    reconstruction = bce.flatten(1).sum(1).mean()
+    each = q.log_prob(z[:, None])  # [code, example, latent]
+    log_size = math.log(64 * BATCH)  # 64 examples in the data
+    log_qz = each.sum(2).logsumexp(1) - log_size
+    log_product = (each.logsumexp(1) - log_size).sum(1)
+    prior = torch.distributions.Normal(torch.zeros_like(z), torch.ones_like(z)).log_prob(z).sum(1)
+    information = (q.log_prob(z).sum(1) - log_qz).mean()
+    tc, dimensions = (log_qz - log_product).mean(), (log_product - prior).mean()
+    loss = reconstruction + information + 6 * tc + dimensions
+    t.update(loss, ["encoder", "decoder"], 1e-3)
+    return {"loss": loss, "reconstruction": reconstruction, "information": information, "tc": tc,
+            "dimensions": dimensions}
+
+
+def wae_mmd(t):
+    image = t.image()
+    code, _ = mlp_vae_code(t, image)
+    prior = t.noise("prior", code.shape, normal)
+    square = (torch.sigmoid(mlp_vae_logits(t, code)) - image).square().flatten(1).sum(1).mean()
+
+    def kernel(a, b):
+        return 20 / (20 + (a[:, None] - b[None]).square().sum(2))
+
+    others = ~torch.eye(BATCH, dtype=torch.bool)
+    mmd = kernel(code, code)[others].mean() + kernel(prior, prior)[others].mean() - 2 * kernel(code, prior).mean()
+    loss = square + 10 * mmd
+    t.update(loss, ["encoder", "decoder"], 1e-3)
+    return {"loss": loss, "mmd": mmd}
+
+
+def simclr(t):
+    image = t.image()
+
+    def view(use):
+        scale = 0.6 + 0.8 * t.noise(use + ".scale", (BATCH, 1), uniform)
+        x = image * scale[:, :, None, None] + 0.1 * t.noise(use, image.shape, normal)
+        h = torch.relu(t.bias("trunk.0", t.dense("trunk.0", x.flatten(1), 64)))
+        h = torch.relu(t.bias("head.0", t.dense("head.0", h, 64)))
+        return F.normalize(t.bias("head.1", t.dense("head.1", h, 16)))
+
+    views = torch.cat([view("a"), view("b")])
+    logits = (views @ views.T / 0.5).masked_fill(torch.eye(2 * BATCH, dtype=torch.bool), -torch.inf)
+    loss = F.cross_entropy(logits, torch.arange(2 * BATCH).roll(BATCH))
+    t.update(loss, ["trunk", "head"], 1e-3)
+    return {"loss": loss}
+
+
+def unrolled_gan(t):
+    image = 2 * t.image() - 1
+    h = torch.tanh(t.bias("generator.0", t.dense("generator.0", t.noise("z", (BATCH, 64), normal), 64)))
+    fake = torch.tanh(t.bias("generator.1", t.dense("generator.1", h, 784)))
+    weights = [t.weight("discriminator.0", 784, 64), t.state("discriminator.0", "bias", (64,), "zeros"),
+               t.weight("discriminator.1", 64, 1), t.state("discriminator.1", "bias", (1,), "zeros")]
+
+    def loss(fake, w):
+        real, made = (torch.tanh(x.flatten(1) @ w[0] + w[1]) @ w[2] + w[3] for x in (image, fake))
+        return F.softplus(-real).mean() + F.softplus(made).mean()
+
+    ahead = weights
+    for _ in range(2):
+        gradients = torch.autograd.grad(loss(fake, ahead), ahead, create_graph=True)
+        ahead = [w - 0.1 * g for w, g in zip(ahead, gradients)]
+    way = torch.cat([(a - w).flatten() for a, w in zip(ahead, weights)]).norm()
+    g_loss, d_loss = -loss(fake, ahead), loss(fake.detach(), weights)
+    t.update(g_loss, ["generator"], 2e-4, beta1=0.5)
+    t.update(d_loss, ["discriminator"], 2e-4, beta1=0.5)
+    return {"generator": g_loss, "discriminator": d_loss, "way": way}
+
+
+def vq_ema(t):
+    image = t.image()
+    x = F.silu(t.bias("encoder.0", t.conv2d("encoder.0", image, 16, 4, 2)))
+    latent = t.bias("encoder.1", t.conv2d("encoder.1", x, 8, 4, 2))
+    count = t.state("count.0", "weight", (64,), "constant", trained=False)
+    total = t.state("total.0", "weight", (64, 8), "normal", trained=False)
+    flat = latent.detach().reshape(-1, 8)
+    book = total / count[:, None]
+    index = torch.cdist(flat, book).argmin(1)
+    code = book[index].view_as(latent)
+    x = t.bias("decoder.0", t.conv2d_transpose("decoder.0", latent + (code - latent).detach(), 16, 4, 2))
+    x = F.silu(t.group_norm("decoder.0", x, 4))
+    x = torch.sigmoid(t.bias("decoder.1", t.conv2d_transpose("decoder.1", x, 1, 4, 2)))
+    square, commitment = (d.square().flatten(1).sum(1).mean() for d in (image - x, latent - code))
+    loss = square + 0.25 * commitment
+    t.noise("order", (BATCH, 1), uniform)  # of the places that dead codes would begin at; none dies here
+    with torch.no_grad():
+        used = torch.bincount(index, minlength=64)
+        count.mul_(0.99).add_(0.01 * used)
+        total.mul_(0.99).index_add_(0, index, 0.01 * flat)
+        assert count.min() > 0.1
+    t.update(loss, ["encoder", "decoder"], 1e-3)
+    use = used / used.sum()
+    return {"loss": loss, "perplexity": torch.exp(-(use * torch.log(use + 1e-10)).sum()),
+            "codes": (used > 0).sum()}
+
+
+def layer_norm(t, layer, x):
+    gamma, beta = t.state(layer, "gamma", (32,), "ones"), t.state(layer, "beta", (32,), "zeros")
+    return F.layer_norm(x, (32,), gamma, beta, 1e-3)
+
+
+def attention(t):
+    rows = t.image()[..., 0]
+
+    def dense(layer, x, units):
+        return t.bias(layer, t.dense(layer, x, units))
+
+    h = dense("reader.rows", rows, 32)
+    x = layer_norm(t, "reader.0", h)
+    q, k, v = dense("reader.q", x, 8), t.dense("reader.k", x, 8), dense("reader.v", x, 32)
+    h = h + dense("reader.0", F.scaled_dot_product_attention(q, k, v), 32)
+    x = F.gelu(dense("reader.1", layer_norm(t, "reader.1", h), 64))
+    h = h + dense("reader.2", x, 32)
+    q = dense("asker.q", t.noise("asked", (BATCH, 5, 32), normal), 8)
+    told = F.scaled_dot_product_attention(q, t.dense("asker.k", h, 8), dense("asker.v", h, 32))
+    told = dense("asker.told", told, 16)
+    loss = (told - rows[:, :5, :16]).square().flatten(1).sum(1).mean()
+    t.update(loss, ["reader", "asker"], 1e-3)
+    return {"loss": loss}
+
+
+def diffusion(t):
+    image = 2 * t.image() - 1
+
+    def net(network, x, time):
+        angle = time * torch.exp(-math.log(10000) / 16 * torch.arange(16, dtype=x.dtype))
+        time = torch.cat([angle.sin(), angle.cos()], dim=1)
+        time = F.silu(t.bias(network + ".0", t.dense(network + ".0", time, 32)))
+        h = torch.tanh(t.bias(network + ".1", t.dense(network + ".1", x.flatten(1), 32))) + time
+        return t.bias(network + ".2", t.dense(network + ".2", h, 784)).view_as(x)
+
+    e, u = t.noise("e", image.shape, normal), t.noise("u", (BATCH, 1), uniform)
+    step = (1000 * u).floor()
+    kept = (1 - torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64)).cumprod(0).to(u.dtype)
+    kept = kept[step.long()][..., None, None]
+    noise = F.mse_loss(net("noise", kept.sqrt() * image + (1 - kept).sqrt() * e, step), e)
+    t.update(noise, ["noise"], 1e-3)
+    along = u[..., None, None]
+    velocity = F.mse_loss(net("velocity", (1 - along) * e + along * image, 1000 * u), image - e)
+    t.update(velocity, ["velocity"], 1e-3)
+    return {"noise": noise, "velocity": velocity}
+
+
+MODELS = {f.__name__: f for f in (attention, diffusion, gru, hinge_sn, norms, r1_grid, seed_gan, seed_vae, simclr,
+                                  tcvae, unrolled_gan, vae_mlp, vq_ema, vq_vae, wae_mmd, wgan_gp)}
