@@ -15,8 +15,8 @@
 #include "runtime/contractions/tiles/tiled_convolution.h"
 #include "runtime/contractions/tiles/tiled_matmul.h"
 #include "runtime/contractions/tiles/vector_matmul.h"
-#include "runtime/contractions/tiles/winograd_backward_weights.h"
-#include "runtime/contractions/tiles/winograd_convolution.h"
+#include "runtime/contractions/winograd/winograd_backward_weights.h"
+#include "runtime/contractions/winograd/winograd_convolution.h"
 
 namespace gmc::runtime {
 namespace {

@@ -1,5 +1,5 @@
 // Computes the matrices of Toom and Cook in double, and keeps them as floats.
-#include "runtime/contractions/tiles/toom_cook.h"
+#include "runtime/contractions/winograd/toom_cook.h"
 
 #include <array>
 

@@ -3,7 +3,7 @@
 #include "runtime/kernels/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "runtime/contractions/tiles/winograd_simd.cpp"
+#define HWY_TARGET_INCLUDE "runtime/contractions/winograd/winograd_simd.cpp"
 #include <hwy/foreach_target.h>
 // Highway requires these after foreach_target.h.
 #include <algorithm>
@@ -11,7 +11,7 @@
 #include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
-#include "runtime/contractions/tiles/winograd_simd.h"
+#include "runtime/contractions/winograd/winograd_simd.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace gmc::runtime::HWY_NAMESPACE {

@@ -5,7 +5,7 @@
 // from the shapes alone, so the bits do not depend on the number of threads.
 //   patches [tiles, channels] per point, transposed  x  y [tiles, filters] per point
 //       ->  gradient [channels, filters] per point
-#include "runtime/contractions/tiles/winograd_backward_weights.h"
+#include "runtime/contractions/winograd/winograd_backward_weights.h"
 
 #include <omp.h>
 
@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "runtime/contractions/plain_contraction.h"
-#include "runtime/contractions/tiles/winograd_plan.h"
-#include "runtime/contractions/tiles/winograd_simd.h"
+#include "runtime/contractions/winograd/winograd_plan.h"
+#include "runtime/contractions/winograd/winograd_simd.h"
 
 namespace gmc::runtime {
 namespace {

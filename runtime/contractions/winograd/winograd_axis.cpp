@@ -1,5 +1,5 @@
 // Decomposes an axis: which taps belong together, which points they connect, and the tiles.
-#include "runtime/contractions/tiles/winograd_axis.h"
+#include "runtime/contractions/winograd/winograd_axis.h"
 
 #include <algorithm>
 #include <numeric>

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "runtime/contractions/tiles/toom_cook.h"
-#include "runtime/contractions/tiles/winograd_axis.h"
+#include "runtime/contractions/winograd/toom_cook.h"
+#include "runtime/contractions/winograd/winograd_axis.h"
 
 namespace gmc::runtime {
 

@@ -1,5 +1,5 @@
 // Joins the decompositions of two axes, and finds the patches and results of tiles in memory.
-#include "runtime/contractions/tiles/winograd_plan.h"
+#include "runtime/contractions/winograd/winograd_plan.h"
 
 #include <algorithm>
 

@@ -4,7 +4,7 @@
 // transformed back. A chunk's values stay in the second-level cache.
 //   patches [tiles, from channels] per point  x  weights [from channels, to channels] per point
 //       ->  sums [tiles, to channels] per point
-#include "runtime/contractions/tiles/winograd_convolution.h"
+#include "runtime/contractions/winograd/winograd_convolution.h"
 
 #include <omp.h>
 
@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "runtime/contractions/plain_contraction.h"
-#include "runtime/contractions/tiles/winograd_plan.h"
-#include "runtime/contractions/tiles/winograd_simd.h"
+#include "runtime/contractions/winograd/winograd_plan.h"
+#include "runtime/contractions/winograd/winograd_simd.h"
 
 namespace gmc::runtime {
 namespace {

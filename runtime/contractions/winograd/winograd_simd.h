@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "runtime/contractions/tiles/toom_cook.h"
+#include "runtime/contractions/winograd/toom_cook.h"
 
 namespace gmc::runtime {
 
