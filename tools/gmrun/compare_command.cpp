@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "tools/gmrun/commands.h"
-#include "tools/gmrun/run_differences.h"
 #include "tools/gmrun/run_source.h"
+#include "tools/gmrun/runs/run_differences.h"
 
 namespace gmc::tools {
 namespace {

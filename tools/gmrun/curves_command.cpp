@@ -6,8 +6,8 @@
 #include "runtime/output/png.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/output/write_output.h"
-#include "tools/gmrun/run_history.h"
 #include "tools/gmrun/run_source.h"
+#include "tools/gmrun/runs/run_history.h"
 
 namespace gmc::tools {
 namespace {

@@ -37,7 +37,7 @@ namespace {
 /// The replay that is meant: a file, or the last of the folder of a run or of a model's newest run.
 Result<std::string> replay_file(const std::string& given, Diagnostics& diagnostics) {
     namespace fs = std::filesystem;
-    if (fs::path(given).extension() == runtime::kReplayEnding) return given;
+    if (!fs::is_directory(given) && fs::path(given).extension() != ".gmc") return given;
     const auto folder = run_folder(given, Needs::kNothing, diagnostics);
     if (!folder.ok()) return Failure{};
     fs::directory_entry last;

@@ -12,7 +12,7 @@
 #include "runtime/run/replay.h"
 #include "runtime/run/run_folder.h"
 #include "runtime/run/run_record.h"
-#include "tools/gmrun/run_differences.h"
+#include "tools/gmrun/runs/run_differences.h"
 
 namespace gmc::tools {
 

@@ -18,8 +18,8 @@ void add_run(CommandLine& line, const char* otherwise = "the newest of this mode
 /// Declares --checkpoint, for commands that take trained models.
 void add_checkpoint(CommandLine& line);
 
-/// Which run is meant where only the model is given: the newest, or the newest that has a checkpoint
-/// (where none has, the newest).
+/// Which run is meant where only the model is given: the newest, or the newest that has a
+/// checkpoint (where none has, the newest).
 enum class Needs { kNothing, kCheckpoint };
 
 /// The folder of a run: --run, else MODEL itself when that is a folder, else the newest of

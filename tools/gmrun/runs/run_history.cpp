@@ -1,5 +1,5 @@
 // metrics.jsonl is JSON per line; a last line that a running training has not finished is left out.
-#include "tools/gmrun/run_history.h"
+#include "tools/gmrun/runs/run_history.h"
 
 #include <cmath>
 #include <fstream>

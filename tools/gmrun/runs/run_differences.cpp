@@ -1,5 +1,5 @@
 // Compares what runs were told: the contracts of their models, and the models' texts line by line.
-#include "tools/gmrun/run_differences.h"
+#include "tools/gmrun/runs/run_differences.h"
 
 #include <fmt/ranges.h>
 
@@ -85,7 +85,7 @@ std::vector<std::string> lines_of(const std::string& text) {
     std::vector<std::string> lines;
     std::istringstream in(text);
     for (std::string line; std::getline(in, line);) {
-        line = line.substr(0, line.find(" #"));
+        line = line.starts_with('#') ? "" : line.substr(0, line.find(" #"));
         line.erase(line.find_last_not_of(" \r") + 1);
         lines.push_back(std::move(line));
     }

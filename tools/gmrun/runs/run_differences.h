@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "tools/gmrun/run_history.h"
+#include "tools/gmrun/runs/run_history.h"
 
 namespace gmc::tools {
 
