@@ -205,6 +205,12 @@ bool is_missing(const std::string& cell) {
     return std::find(kMissing.begin(), kMissing.end(), cell) != kMissing.end();
 }
 
+std::vector<std::string> column_names(std::vector<std::string> header) {
+    for (size_t i = 0; i < header.size(); ++i)
+        if (is_missing(header[i])) header[i] = fmt::format("c{}", i + 1);
+    return header;
+}
+
 std::optional<double> parse_cell(const std::string& cell, char decimal) {
     std::string text = cell;
     if (text.starts_with('+')) text.erase(0, 1);

@@ -65,6 +65,9 @@ std::optional<float> encode_cell(const Table& table, const TableColumn& column,
 
 /// Is the cell one that says there is nothing: empty, NA, NaN, null, None, ? and the like?
 bool is_missing(const std::string& cell);
+/// The names of columns by the cells of the header; where there is none, as above the row numbers
+/// that pandas writes, that is c1 for the first column, c2, ...
+std::vector<std::string> column_names(std::vector<std::string> header);
 
 /// The number in a cell, or nothing.
 std::optional<double> parse_cell(const std::string& cell, char decimal);

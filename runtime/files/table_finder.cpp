@@ -194,12 +194,12 @@ class Finder {
         return true;
     }
 
-    void name_columns(const std::vector<std::string>& first) {
-        for (size_t i = 0; i < first.size(); ++i)
-            table_.columns.emplace_back().name = table_.format.header && !is_missing(first[i])
-                                                     ? first[i]
-                                                     : fmt::format("c{}", i + 1);
-        found_.resize(first.size());
+    /// Without a header, the names are those of an empty one.
+    void name_columns(std::vector<std::string> first) {
+        if (!table_.format.header) first.assign(first.size(), "");
+        for (std::string& name : column_names(std::move(first)))
+            table_.columns.emplace_back().name = std::move(name);
+        found_.resize(table_.columns.size());
     }
 
     bool check_names() {

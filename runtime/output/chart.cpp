@@ -17,9 +17,9 @@ constexpr Colour kPalette[] = {{0, 114, 178}, {213, 94, 0},   {0, 158, 115}, {20
 constexpr Colour kGridColour{232, 232, 232}, kFrameColour{128, 128, 128};
 /// Pixels: room for labels at the left and below, a line of the legend, and the margin at the top.
 constexpr int64_t kBorder = 64, kBelow = 24, kLegendLine = 14, kTop = 8;
-/// How many grid lines a frame has about; radii of curves and of their pale originals in pixels;
-/// and the share of the extent that is left free above and below.
-constexpr double kLinesAbout = 6, kLine = 0.9, kThin = 0.5, kMargin = 0.05;
+/// How many grid lines a frame has about; radii of curves, of their pale originals and of dots in
+/// pixels; and the share of the extent that is left free above and below.
+constexpr double kLinesAbout = 6, kLine = 0.9, kThin = 0.5, kDot = 3, kMargin = 0.05;
 
 constexpr const char* kXName = "step";
 
@@ -113,7 +113,8 @@ void axes(const Frame& frame, Image& image) {
         fill(frame.top + offset, kBorder, 1, frame.width + 1, kFrameColour, image);
 }
 
-/// A curve as segments between neighbouring values; a value that is not finite interrupts it.
+/// A curve as segments between neighbouring values; a value that is not finite interrupts it, and
+/// one without neighbours is a dot.
 void draw(const Frame& frame, std::span<const double> x, std::span<const double> y, double radius,
           const Colour& colour, Image& image) {
     for (size_t i = 0; i < x.size(); ++i) {
@@ -121,8 +122,11 @@ void draw(const Frame& frame, std::span<const double> x, std::span<const double>
         if (!std::isfinite(value)) continue;
         const Point to = frame.at(x[i], value);
         const double before = i > 0 ? frame.scaled(y[i - 1]) : NAN;
-        // A value without neighbours is a dot.
-        segment(std::isfinite(before) ? frame.at(x[i - 1], before) : to, to, radius, colour, image);
+        const double after = i + 1 < x.size() ? frame.scaled(y[i + 1]) : NAN;
+        if (std::isfinite(before))
+            segment(frame.at(x[i - 1], before), to, radius, colour, image);
+        else if (!std::isfinite(after))
+            segment(to, to, kDot, colour, image);
     }
 }
 

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -135,11 +136,17 @@ Result<RunFolder> RunFolder::make_next(const std::string& name, Diagnostics& dia
     }
 }
 
-std::string RunFolder::newest(const std::string& name) {
-    std::string newest;
+std::vector<std::string> RunFolder::all(const std::string& name) {
+    std::vector<std::string> all;
     for (int number = 1; fs::exists(numbered(name, number)); ++number)
-        newest = numbered(name, number);
-    return newest;
+        all.push_back(numbered(name, number));
+    return all;
+}
+
+std::string RunFolder::newest(const std::string& name) {
+    const std::vector<std::string> all = RunFolder::all(name);
+    const auto found = std::find_if(all.rbegin(), all.rend(), runtime::has_checkpoint);
+    return found == all.rend() ? "" : *found;
 }
 
 RunFolder::RunFolder(RunFolder&& other) noexcept
@@ -150,6 +157,18 @@ RunFolder::~RunFolder() {
 }
 
 bool RunFolder::has_checkpoint() const { return runtime::has_checkpoint(path_); }
+
+bool RunFolder::can_go_on(const std::string& model_name, Diagnostics& diagnostics) const {
+    if (has_checkpoint()) return true;
+    const std::string other = newest(model_name);
+    diagnostics
+        .error(DiagnosticKind::kBadFile, {},
+               "the run in `{}` has no checkpoint to go on from: it ended before it wrote one",
+               path_)
+        .help(other.empty() ? "leave --resume out to begin a new run"
+                            : fmt::format("`{}` has one: --run {}", other, other));
+    return false;
+}
 
 void RunFolder::clear() {
     std::error_code ignored;  // what cannot be removed is an error when it is written

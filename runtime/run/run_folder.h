@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "compiler/support/diagnostic.h"
 #include "compiler/support/result.h"
@@ -28,7 +29,9 @@ class RunFolder {
     /// Creates runs/NAME, or the first of runs/NAME-2, runs/NAME-3, ... that does not exist.
     /// Processes that ask at the same moment get different folders.
     static Result<RunFolder> make_next(const std::string& name, Diagnostics& diagnostics);
-    /// The last of runs/NAME, runs/NAME-2, ...; "" when there is none.
+    /// runs/NAME, runs/NAME-2, ..., as far as they exist.
+    static std::vector<std::string> all(const std::string& name);
+    /// The last of them that has a checkpoint; "" when none has.
     static std::string newest(const std::string& name);
 
     RunFolder(RunFolder&& other) noexcept;
@@ -38,6 +41,9 @@ class RunFolder {
     const std::string& path() const { return path_; }
     std::string file(const std::string& name) const { return path_ + "/" + name; }
     bool has_checkpoint() const;
+    /// Whether there is a checkpoint; else an error (kBadFile) that names the run of the model that
+    /// has one.
+    [[nodiscard]] bool can_go_on(const std::string& model_name, Diagnostics& diagnostics) const;
     /// Removes checkpoints, metrics, replays and samples of an earlier run.
     void clear();
     /// Removes the folder if open() or make_next() created it, for a run that never began.

@@ -36,6 +36,7 @@ namespace fs = std::filesystem;
 /// A state is kept every so many steps, so at most this many steps are repeated to get back to the
 /// last good one.
 constexpr int64_t kKeepEvery = 100;
+constexpr int64_t kLogEveryMost = 50;  ///< steps between lines of metrics, unless asked for
 
 double now_s() { return static_cast<double>(steady_ns()) * 1e-9; }
 
@@ -89,8 +90,9 @@ class Run {
         auto folder = options_.run_directory.empty()
                           ? RunFolder::make_next(model_.module().name, diagnostics_)
                           : RunFolder::open(options_.run_directory, use, diagnostics_);
-        if (folder.ok()) folder_.emplace(folder.take());
-        return folder.ok();
+        if (!folder.ok()) return false;
+        folder_.emplace(folder.take());
+        return !options_.resume || folder_->can_go_on(model_.module().name, diagnostics_);
     }
 
     /// A resumed run is computed with the settings that it was begun with.
@@ -179,9 +181,8 @@ class Run {
         return true;
     }
 
-    /// A resumed run has the states of its checkpoint, if it got as far as writing one.
     bool begin_states(Progress& progress) {
-        if (options_.resume && folder_->has_checkpoint())
+        if (options_.resume)
             return read_checkpoint(path(kCheckpointName), model_.states(), training_, diagnostics_);
         if (!model_.states().initialise(training_.seed, diagnostics_)) return false;
         const auto named = take_named_weights(model_.states(), diagnostics_);
@@ -257,7 +258,7 @@ class Run {
     /// Training was asked to stop while contractions were being measured. A resumed run keeps its
     /// checkpoint; a new one gets a checkpoint of its initial state.
     TrainEnd stopped_before_the_first_step(Progress& progress) {
-        if (!options_.resume || !folder_->has_checkpoint()) {
+        if (!options_.resume) {
             const Saving saving(options_.stop);
             if (!begin_states(progress) || !write_beginnings() ||
                 !write_checkpoint(path(kCheckpointName), model_.states(), training_, diagnostics_))
@@ -388,7 +389,7 @@ class Run {
         return true;
     }
 
-    /// Counts the steps in all, for the progress line.
+    /// Counts the steps in all, for the progress line, and those between lines of metrics.
     void count_steps() {
         const int64_t length = loader_->batches_per_epoch();
         const int64_t left = std::max<int64_t>(epochs_ - training_.pass, 0) * length -
@@ -396,6 +397,8 @@ class Run {
         const int64_t round = runner_->batches_per_round();
         steps_ = training_.step + (left + round - 1) / round;
         if (options_.steps_most) steps_ = std::min(steps_, *options_.steps_most);
+        log_every_ = options_.log_every.value_or(
+            std::clamp<int64_t>((length + round - 1) / round, 1, kLogEveryMost));
     }
 
     /// Shows progress, and writes a line of metrics every log_every steps and at the last one.
@@ -404,7 +407,7 @@ class Run {
         for (const StepRunner::Named& v : runner_->values())
             state.values.emplace_back(v.name, v.value);
         if (!options_.quiet) progress.update(state);
-        if (training_.step % options_.log_every != 0 && !finished()) return true;
+        if (training_.step % log_every_ != 0 && !finished()) return true;
         MetricsRow row(training_.step, epoch());
         if (rate.examples_per_s() > 0) row.add("examples_per_s", rate.examples_per_s());
         for (const StepRunner::Named& v : runner_->values())
@@ -581,7 +584,7 @@ class Run {
     EpochSigns signs_;
     TrainingState diverged_at_;  ///< where training stood when a number was not finite
     std::string why_diverged_;
-    int64_t epochs_ = 1, steps_ = 0, saved_step_ = 0;
+    int64_t epochs_ = 1, steps_ = 0, log_every_ = 1, saved_step_ = 0;
     double saved_s_ = 0;
 };
 }  // namespace

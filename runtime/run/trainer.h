@@ -30,7 +30,8 @@ struct TrainOptions {
     std::optional<int64_t> steps_most;  ///< stop after this many steps in all
     /// What the run looks after, instead of what the model says (ir::RunPolicy).
     std::optional<ir::RunPolicy> policy;
-    int64_t log_every = 50;  ///< steps between two lines of metrics.jsonl
+    /// Steps between two lines of metrics.jsonl; by default 50, or an epoch where that is shorter.
+    std::optional<int64_t> log_every;
     /// Samples drawn after each epoch, 0 = none; by default 64 images or 2000 points.
     std::optional<int64_t> sample_count;
     /// Shows the warnings so far, before the first step, and may empty the list.

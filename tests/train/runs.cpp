@@ -115,7 +115,8 @@ TEST_CASE("a folder in which a process trains is locked; folders of new runs are
         REQUIRE(b.ok());
         CHECK(a->path() == "runs/m");
         CHECK(b->path() == "runs/m-2");
-        CHECK(RunFolder::newest("m") == "runs/m-2");
+        CHECK(RunFolder::all("m") == std::vector<std::string>{"runs/m", "runs/m-2"});
+        CHECK(RunFolder::newest("m").empty());  // no checkpoint yet
     }
     fs::current_path(before);
 }

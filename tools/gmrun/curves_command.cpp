@@ -6,8 +6,8 @@
 #include "runtime/output/png.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/output/write_output.h"
-#include "tools/gmrun/run_history.h"
 #include "tools/gmrun/run_source.h"
+#include "tools/gmrun/runs/run_history.h"
 
 namespace gmc::tools {
 namespace {
@@ -55,7 +55,7 @@ int curves_command(const Words& words) {
     CommandLine line("gmrun curves [options] RUN...",
                      "Draws the losses and metrics of runs over the steps of training: a chart for "
                      "each metric, a curve in it for each run.");
-    line.add_arguments("RUN", "folders of runs");
+    line.add_arguments("RUN", "folders of runs, or .gmc files: then their newest runs");
     line.add_option<std::string>(
         "output,o", "FILE", "by default curves.png, in the run's folder where there is one run");
     line.add_option<std::string>("metrics", "NAMES",
@@ -69,14 +69,16 @@ int curves_command(const Words& words) {
     check_output_name(line, {".png"});
     Diagnostics diagnostics;
     std::vector<RunHistory> runs;
-    for (const std::string& folder : line.list("RUN")) {
-        Result<RunHistory> run = read_run(folder, diagnostics);
+    for (const std::string& given : line.list("RUN")) {
+        const auto folder = run_folder(given, Needs::kNothing, diagnostics);
+        if (!folder.ok()) return report(diagnostics);
+        Result<RunHistory> run = read_run(*folder, diagnostics);
         if (!run) return report(diagnostics);
         if (run->series.empty())
             diagnostics
                 .warning(DiagnosticKind::kBadFile, {}, "`{}/metrics.jsonl` has no values to draw",
-                         folder)
-                .help("training writes a line per 50 steps; `--log-every` changes that");
+                         *folder)
+                .help("training writes a line per epoch or 50 steps; `--log-every` changes that");
         else
             runs.push_back(run.take());
     }

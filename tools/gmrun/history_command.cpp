@@ -36,7 +36,7 @@ int history_command(const Words& words) {
     CommandLine line("gmrun history [options] RUN",
                      "Puts the grids that training drew after each epoch (samples/epoch-NNN.png) "
                      "into one picture.");
-    line.add_argument("RUN", "the folder of a run");
+    line.add_argument("RUN", "the folder of a run, or a .gmc file: then its newest run");
     line.add_option<std::string>("output,o", "FILE", "by default history.png in the run's folder");
     line.add_option<int64_t>("columns", "N", "grids beside each other", 4, Range{1, 100});
     line.add_option<int64_t>("most", "N",
@@ -47,16 +47,17 @@ int history_command(const Words& words) {
     const auto columns = line.get<int64_t>("columns"), most = line.get<int64_t>("most");
     Diagnostics diagnostics;
     std::vector<runtime::LabelledImage> parts;
-    for (const std::string& file : grids_of(line.text("RUN"), static_cast<size_t>(most))) {
+    const auto run = run_folder(line.text("RUN"), Needs::kNothing, diagnostics);
+    if (!run.ok()) return report(diagnostics);
+    for (const std::string& file : grids_of(*run, static_cast<size_t>(most))) {
         auto image = runtime::read_picture(file, diagnostics);
         if (!image.ok()) return report(diagnostics);
         parts.push_back({fs::path(file).stem().string(), image.take()});
     }
     if (parts.empty())
         diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` has no sample grids in samples/",
-                          line.text("RUN"));
-    const std::string output =
-        line.has("output") ? line.text("output") : line.text("RUN") + "/history.png";
+                          *run);
+    const std::string output = line.has("output") ? line.text("output") : *run + "/history.png";
     if (parts.empty() ||
         !runtime::write_png(output, runtime::stack_labelled(parts, columns), diagnostics))
         return report(diagnostics);

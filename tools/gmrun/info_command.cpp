@@ -170,7 +170,7 @@ int info_command(const Words& words) {
     auto model = runtime::LoadedModel::load(model_path(line), diagnostics);
     if (!model.ok()) return report(diagnostics);
     auto json = describe((*model)->module());
-    const std::string folder = run_folder(line, (*model)->module().name);
+    const std::string folder = run_folder(line, (*model)->module().name, Needs::kCheckpoint);
     if (!folder.empty() && runtime::has_checkpoint(folder)) {
         runtime::TrainingState training;
         if (!runtime::read_checkpoint(folder + "/" + runtime::kCheckpointName, (*model)->states(),

@@ -3,9 +3,11 @@
 
 #include "runtime/contractions/choice/tuning_machine.h"
 #include "runtime/doctor/first_not_finite.h"
+#include "runtime/run/replay.h"
 #include "runtime/run/run_record.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/replay.h"
+#include "tools/gmrun/run_source.h"
 
 namespace gmc::tools {
 
@@ -30,6 +32,29 @@ bool print_finding(runtime::LoadedModel& model, const std::string& file,
     return true;
 }
 
+namespace {
+
+/// The replay that is meant: a file, or the last of the folder of a run or of a model's newest run.
+Result<std::string> replay_file(const std::string& given, Diagnostics& diagnostics) {
+    namespace fs = std::filesystem;
+    if (!fs::is_directory(given) && fs::path(given).extension() != ".gmc") return given;
+    const auto folder = run_folder(given, Needs::kNothing, diagnostics);
+    if (!folder.ok()) return Failure{};
+    fs::directory_entry last;
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(*folder, error))
+        if (entry.path().extension() == runtime::kReplayEnding &&
+            (!last.exists() || entry.last_write_time() > last.last_write_time()))
+            last = entry;
+    if (last.exists()) return last.path().string();
+    diagnostics.error(DiagnosticKind::kBadFile, {},
+                      "`{}` has no file diverged-step-N.replay: its training did not diverge",
+                      *folder);
+    return Failure{};
+}
+
+}  // namespace
+
 /// The step is run with the kernels that the run had chosen (its run.json has them), because
 /// another kernel rounds differently and may not diverge.
 int replay_command(const Words& words) {
@@ -37,12 +62,16 @@ int replay_command(const Words& words) {
                      "Runs the step again in which a run went wrong, from the file that `gmrun "
                      "train` wrote, and says which operation was the first to give a number that "
                      "is not finite.");
-    line.add_argument("FILE", "diverged-step-N.replay of a run's folder");
+    line.add_argument("FILE",
+                      "diverged-step-N.replay of a run's folder; or that folder, or a .gmc file: "
+                      "then the last of its newest run");
     line.add_option<std::string>("model", "FILE", "the .gmc; by default model.gmc beside FILE");
     if (!line.parse(words)) return kDone;
-    const std::string folder = std::filesystem::path(line.text("FILE")).parent_path().string();
-    const std::string beside = folder.empty() ? "." : folder;
     Diagnostics diagnostics;
+    const auto file = replay_file(line.text("FILE"), diagnostics);
+    if (!file.ok()) return report(diagnostics);
+    const std::string folder = std::filesystem::path(*file).parent_path().string();
+    const std::string beside = folder.empty() ? "." : folder;
     auto model = runtime::LoadedModel::load(
         line.has("model") ? line.text("model") : beside + "/model.gmc", diagnostics);
     if (!model.ok()) return report(diagnostics);
@@ -55,8 +84,7 @@ int replay_command(const Words& words) {
         tuned = record->tuned;
         bf16 = record->bf16;
     }
-    return print_finding(**model, line.text("FILE"), tuned ? &tuning : nullptr, bf16) ? kDone
-                                                                                      : kInputWrong;
+    return print_finding(**model, *file, tuned ? &tuning : nullptr, bf16) ? kDone : kInputWrong;
 }
 
 }  // namespace gmc::tools

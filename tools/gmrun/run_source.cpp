@@ -7,8 +7,12 @@
 #include <charconv>
 #include <filesystem>
 
+#include "compiler/ir/artefact.h"
+#include "runtime/files/atomic_file.h"
+#include "runtime/run/replay.h"
 #include "runtime/run/run_folder.h"
 #include "runtime/run/run_record.h"
+#include "tools/gmrun/runs/run_differences.h"
 
 namespace gmc::tools {
 
@@ -16,11 +20,38 @@ namespace fs = std::filesystem;
 
 namespace {
 
+/// Why a run has no checkpoint, as far as its folder tells.
+std::string why_no_checkpoint(const std::string& folder) {
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(folder, error))
+        if (entry.path().extension() == runtime::kReplayEnding)
+            return "its training diverged before it wrote one";
+    return "its training ended before it wrote one, or has only begun";
+}
+
+std::string newest_run(const std::string& model_name, Needs needs) {
+    const std::vector<std::string> all = runtime::RunFolder::all(model_name);
+    const std::string newest = runtime::RunFolder::newest(model_name);
+    if (all.empty()) return "";
+    if (needs == Needs::kNothing || newest.empty()) return all.back();
+    for (auto skipped = all.rbegin(); *skipped != newest; ++skipped)
+        fmt::print(stderr, "gmrun: `{}` is taken; the newer `{}` has no checkpoint: {}\n", newest,
+                   *skipped, why_no_checkpoint(*skipped));
+    return newest;
+}
+
 std::string run_folder(const std::string& model, const std::string& run,
-                       const std::string& model_name) {
+                       const std::string& model_name, Needs needs) {
     if (!run.empty()) return run;
     if (fs::is_directory(model)) return model;
-    return runtime::RunFolder::newest(model_name);
+    return newest_run(model_name, needs);
+}
+
+Failure no_run(const std::string& model_name, const std::string& path, Diagnostics& diagnostics) {
+    diagnostics
+        .error(DiagnosticKind::kBadFile, {}, "model `{}` has no run in `runs/` yet", model_name)
+        .help(fmt::format("train it first: gmrun train {}", path));
+    return {};
 }
 
 /// The run may have been trained with other losses, of which its states say nothing.
@@ -32,6 +63,18 @@ void warn_of_another_model(const runtime::LoadedModel& model, const std::string&
     if (!other.empty())
         fmt::print(stderr, "gmrun: the run in `{}` has {} than `{}`\n", folder, other,
                    model.path());
+    else
+        say_other_settings(model, folder);
+}
+
+/// What the texts and --set say tells more than what became of it.
+std::vector<Row> differing_rows(const std::vector<RunHistory>& runs) {
+    std::vector<Row> rows = setting_rows(runs, false);
+    const std::vector<Row> texts = text_rows(runs);
+    if (!texts.empty() || (!rows.empty() && rows[0].name == "--set"))
+        std::erase_if(rows, [](const Row& row) { return row.name != "--set"; });
+    rows.insert(rows.end(), texts.begin(), texts.end());
+    return rows;
 }
 
 }  // namespace
@@ -49,8 +92,43 @@ void add_checkpoint(CommandLine& line) {
                                  runtime::kCheckpointName);
 }
 
-std::string run_folder(const CommandLine& line, const std::string& model_name) {
-    return run_folder(line.text("MODEL"), line.text("run"), model_name);
+std::string run_folder(const CommandLine& line, const std::string& model_name, Needs needs) {
+    return run_folder(line.text("MODEL"), line.text("run"), model_name, needs);
+}
+
+Result<std::string> run_folder(const std::string& run, Needs needs, Diagnostics& diagnostics) {
+    if (!fs::is_regular_file(run)) return run;
+    const Result<ir::Module> module = ir::read_artefact(run, {}, diagnostics);
+    if (!module.ok()) return Failure{};
+    std::string folder = newest_run(module->name, needs);
+    if (folder.empty()) return no_run(module->name, run, diagnostics);
+    return folder;
+}
+
+/// The run keeps the module that it was trained with. A module of equal bytes is not looked into.
+void say_other_settings(const runtime::LoadedModel& model, const std::string& folder) {
+    constexpr uint64_t kLargest = uint64_t{1} << 32;
+    constexpr size_t kMostListed = 4;
+    Diagnostics unreadable;  // an old run has no record
+    const auto here = runtime::read_whole_file(model.path(), kLargest, unreadable);
+    const auto there = runtime::read_whole_file(folder + "/model.gmc", kLargest, unreadable);
+    if (!here.ok() || !there.ok() || *here == *there) return;
+    const auto run = read_run(folder, unreadable);
+    if (!run.ok()) return;
+    if (!runtime::difference(run->record, model.module().origin).empty()) return;
+    std::vector<RunHistory> both{*run, *run};
+    both[1].module = model.module();
+    const std::vector<Row> rows = differing_rows(both);
+    if (rows.empty()) return;
+    std::vector<std::string> parts;
+    for (const Row& row : rows) {
+        if (parts.size() == kMostListed) break;
+        parts.push_back(fmt::format("{} `{}`, here `{}`", row.name, row.values[0], row.values[1]));
+    }
+    if (rows.size() > kMostListed)
+        parts.push_back(fmt::format("and {} more", rows.size() - kMostListed));
+    fmt::print(stderr, "gmrun: the run in `{}` was trained with other settings than `{}`: {}\n",
+               folder, model.path(), fmt::join(parts, "; "));
 }
 
 std::string model_path(const CommandLine& line) { return runtime::model_path(line.text("MODEL")); }
@@ -65,11 +143,12 @@ Result<TrainedModel> load_trained(const std::string& model_text, const std::stri
     auto model = runtime::LoadedModel::load(path, diagnostics);
     if (!model.ok()) return Failure{};
     const std::string name = (*model)->module().name;
-    const std::string folder = run_folder(model_text, run, name);
-    if (folder.empty()) {
-        diagnostics
-            .error(DiagnosticKind::kBadFile, {}, "model `{}` has no run in `runs/` yet", name)
-            .help(fmt::format("train it first: gmrun train {}", path));
+    const std::string folder = run_folder(model_text, run, name, Needs::kCheckpoint);
+    if (folder.empty()) return no_run(name, path, diagnostics);
+    if (checkpoint == runtime::kCheckpointName && fs::exists(folder + "/run.json") &&
+        !runtime::has_checkpoint(folder)) {
+        diagnostics.error(DiagnosticKind::kBadFile, {}, "the run in `{}` has no checkpoint: {}",
+                          folder, why_no_checkpoint(folder));
         return Failure{};
     }
     auto trained = runtime::with_weights(model.take(), folder, checkpoint, diagnostics);
@@ -79,16 +158,28 @@ Result<TrainedModel> load_trained(const std::string& model_text, const std::stri
     return trained;
 }
 
+namespace {
+
+std::optional<int64_t> whole_number(const std::string& text) {
+    int64_t number = 0;
+    const char* end = text.data() + text.size();
+    const auto parsed = std::from_chars(text.data(), end, number);
+    return parsed.ec == std::errc() && parsed.ptr == end ? std::optional(number) : std::nullopt;
+}
+
+}  // namespace
+
 void add_label(CommandLine& line, const std::string& otherwise) {
     line.add_option<std::string>(
         "label", "NAME",
-        "the class of all samples, by name or number, where the function takes a label; without "
-        "it " +
+        "the class of all samples, by name or, unless names are numbers, by number, where the "
+        "function takes a label; without it " +
             otherwise);
 }
 
-/// Names of classes come before numbers, as a class may be called "7". Any number is passed on;
-/// whether there are so many classes is checked where samples are made.
+/// Where a class is called "7", a number is a name, and no place in the list: the classes 1 to 12
+/// would be confused with the numbers 0 to 11. Else any number is passed on; whether there are so
+/// many classes is checked where samples are made.
 Result<std::optional<int64_t>> label(const CommandLine& line, const runtime::LoadedModel& model,
                                      Diagnostics& diagnostics) {
     if (!line.has("label")) return std::optional<int64_t>();
@@ -100,10 +191,8 @@ Result<std::optional<int64_t>> label(const CommandLine& line, const runtime::Loa
         if (found != names.end()) return std::optional<int64_t>(found - names.begin());
         known.insert(known.end(), names.begin(), names.end());
     }
-    int64_t number = 0;
-    const char* end = wanted.data() + wanted.size();
-    const auto parsed = std::from_chars(wanted.data(), end, number);
-    if (parsed.ec == std::errc() && parsed.ptr == end) return std::optional<int64_t>(number);
+    const std::optional<int64_t> number = whole_number(wanted);
+    if (number && std::none_of(known.begin(), known.end(), whole_number)) return number;
     Diagnostic& error = diagnostics.error(DiagnosticKind::kUnknownName, {},
                                           "--label: no class of model `{}` is called `{}`{}",
                                           model.module().name, wanted, suggestion(wanted, known));

@@ -18,11 +18,23 @@ void add_run(CommandLine& line, const char* otherwise = "the newest of this mode
 /// Declares --checkpoint, for commands that take trained models.
 void add_checkpoint(CommandLine& line);
 
-/// The folder of a run: MODEL itself when that is a folder, else --run, else the newest of
-/// runs/NAME, runs/NAME-2, ... for the model called NAME. "" when there is none.
-std::string run_folder(const CommandLine& line, const std::string& model_name);
+/// Which run is meant where only the model is given: the newest, or the newest that has a
+/// checkpoint (where none has, the newest).
+enum class Needs { kNothing, kCheckpoint };
+
+/// The folder of a run: --run, else MODEL itself when that is a folder, else the newest of
+/// runs/NAME, runs/NAME-2, ... for the model called NAME; says which newer ones have no checkpoint.
+/// "" when there is none.
+std::string run_folder(const CommandLine& line, const std::string& model_name, Needs needs);
+/// The same for an argument RUN: a folder, or a .gmc file. Errors (kBadFile): the file cannot be
+/// read, or its model has no run.
+Result<std::string> run_folder(const std::string& run, Needs needs, Diagnostics& diagnostics);
 /// The path of the .gmc: MODEL, or when that is a run's folder the copy in it.
 std::string model_path(const CommandLine& line);
+
+/// Says in a line in which settings the run and the model differ, where they are of one network and
+/// data: learning rates, batches.
+void say_other_settings(const runtime::LoadedModel& model, const std::string& folder);
 
 using runtime::TrainedModel;
 /// Loads the model with the states of its run's checkpoint. Errors: no such model, no run yet.
@@ -32,7 +44,8 @@ Result<TrainedModel> load_trained(const std::string& model, const std::string& r
                                   Diagnostics& diagnostics,
                                   const std::string& checkpoint = runtime::kCheckpointName);
 
-/// Declares --label, and reads it, a name or a number; no value when it was not given.
+/// Declares --label, and reads it, a name or, unless names are numbers, a number; no value when it
+/// was not given.
 void add_label(CommandLine& line, const std::string& otherwise);
 /// Errors: no class of the model has this name, and it is no number (kUnknownName).
 Result<std::optional<int64_t>> label(const CommandLine& line, const runtime::LoadedModel& model,

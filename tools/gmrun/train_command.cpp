@@ -86,7 +86,9 @@ void add_options(CommandLine& line) {
                              kFromOne);
     line.add_option<std::string>("checkpoint-every", "PACE",
                                  "beside the end of each epoch: \"500 steps\", \"10 minutes\"");
-    line.add_option<int64_t>("log-every", "N", "steps between two lines of metrics.jsonl", 50,
+    line.add_option<int64_t>("log-every", "N",
+                             "steps between two lines of metrics.jsonl; by default 50, or an epoch "
+                             "where that is shorter",
                              kFromOne);
     line.add_option<int64_t>(
         "samples", "N",
@@ -113,7 +115,8 @@ runtime::TrainOptions read_options(const CommandLine& line, const std::string& m
         throw UsageError("--epochs and --more-epochs exclude each other");
     if (line.has("more-epochs") && !options.resume)
         throw UsageError("--more-epochs goes on with a run: it needs --resume");
-    if (options.resume || line.has("run")) options.run_directory = run_folder(line, model_name);
+    if (options.resume || line.has("run"))
+        options.run_directory = run_folder(line, model_name, Needs::kNothing);
     if (options.run_directory.empty() && options.resume)
         throw UsageError(fmt::format("there is no run of `{}` in runs/ to resume", model_name));
     options.init_layout = line.text("init-layout");
@@ -126,7 +129,7 @@ runtime::TrainOptions read_options(const CommandLine& line, const std::string& m
     if (line.has("steps")) options.steps_most = line.get<int64_t>("steps");
     if (line.has("checkpoint-every"))
         set_pace(line.text("checkpoint-every"), options.policy.emplace(policy));
-    options.log_every = line.get<int64_t>("log-every");
+    if (line.has("log-every")) options.log_every = line.get<int64_t>("log-every");
     if (line.has("samples")) options.sample_count = line.get<int64_t>("samples");
     options.tensorboard = line.flag("tensorboard");
     options.quiet = line.flag("quiet");
@@ -162,6 +165,7 @@ int train_command(const Words& words) {
     if (!model.ok()) return report(diagnostics);
     runtime::TrainOptions options =
         read_options(line, (*model)->module().name, (*model)->module().run);
+    if (options.resume) say_other_settings(**model, options.run_directory);
     if (!options.quiet) print_memory((*model)->module());
     Tuning tuning(line, **model);
     options.stop = &stop;

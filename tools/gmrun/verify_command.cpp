@@ -11,6 +11,7 @@
 #include "tools/command_line/command_line.h"
 #include "tools/command_line/version.h"
 #include "tools/gmrun/commands.h"
+#include "tools/gmrun/run_source.h"
 
 namespace gmc::tools {
 namespace {
@@ -117,12 +118,14 @@ int verify_command(const Words& words) {
     CommandLine line("gmrun verify [options] RUN",
                      "Repeats steps of a run and compares the bits: from one checkpoint that it "
                      "kept to the next (`keep: {last: 2}`), or else, twice, from its last one.");
-    line.add_argument("RUN", "the folder of a run");
+    line.add_argument("RUN", "the folder of a run, or a .gmc file: then its newest run");
     line.add_option<int64_t>("steps", "N", "how many, from the last checkpoint", 20, Range{1, 1e9});
     if (!line.parse(words)) return kDone;
-    const std::string run = line.text("RUN");
     int64_t steps = line.get<int64_t>("steps");
     Diagnostics diagnostics;
+    const auto folder = run_folder(line.text("RUN"), Needs::kCheckpoint, diagnostics);
+    if (!folder.ok()) return report(diagnostics);
+    const std::string& run = *folder;
     const std::vector<Kept> kept = kept_checkpoints(run);
     const bool recorded = kept.size() >= 2 && !line.given("steps");
     const std::string from =

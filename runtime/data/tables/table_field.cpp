@@ -63,6 +63,7 @@ class TableReader {
         if (table.format.header) {
             const Result<bool> more = reader_.next(names, diagnostics_);
             if (!more) return false;
+            names = column_names(std::move(names));
         }
         for (const TableColumn& column : table.columns) {
             const size_t place =

@@ -130,9 +130,9 @@ TEST_CASE("errors of grids") {
 }
 
 /// Pixels that are neither white nor grey.
-int64_t coloured(const Image& image) {
+int64_t coloured(const Image& image, int64_t top = 0) {
     int64_t count = 0;
-    for (int64_t y = 0; y < image.height; ++y)
+    for (int64_t y = top; y < image.height; ++y)
         for (int64_t x = 0; x < image.width; ++x) {
             const uint8_t* p = image.at(y, x);
             count += p[0] != p[1] || p[1] != p[2] ? 1 : 0;
@@ -169,6 +169,15 @@ TEST_CASE("a chart draws finite values only, and of logarithms those above 0", "
     CHECK_FALSE(line_chart(below, options, diagnostics).ok());
     options.smoothing = 1;
     CHECK_FALSE(line_chart(curves, options, diagnostics).ok());
+}
+
+TEST_CASE("a value without neighbours is a dot that can be seen", "[output]") {
+    Diagnostics diagnostics;
+    const std::vector<Curve> one = {{"a", {5}, {1}}};
+    const auto chart = line_chart(one, {}, diagnostics);
+    REQUIRE(chart.ok());
+    constexpr int64_t kFrame = 30;  // below the legend
+    CHECK(coloured(*chart, kFrame) > 20);
 }
 
 }  // namespace

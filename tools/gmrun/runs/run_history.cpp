@@ -1,5 +1,5 @@
 // metrics.jsonl is JSON per line; a last line that a running training has not finished is left out.
-#include "tools/gmrun/run_history.h"
+#include "tools/gmrun/runs/run_history.h"
 
 #include <cmath>
 #include <fstream>
@@ -11,10 +11,11 @@ namespace gmc::tools {
 namespace {
 
 /// Adds one line: a point to each series that it has a value for. null stands for a value that was
-/// not finite.
+/// not finite. A line about the run's health has no metrics.
 void add_line(const Json& line, RunHistory& run) {
     run.step = line.at("step").whole();
     if (line.contains("epoch")) run.epoch = line.at("epoch").whole();
+    if (line.contains("sign")) return;
     for (const std::string& name : line.names()) {
         const Json& value = line.at(name);
         if (name == "step" || name == "epoch" || !(value.is_number() || value.is_null())) continue;

@@ -1,0 +1,29 @@
+// In what runs differ.
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "tools/gmrun/runs/run_history.h"
+
+namespace gmc::tools {
+
+/// A table: a name per row and a text per run.
+struct Row {
+    std::string name;
+    std::vector<std::string> values;
+    bool differs() const {
+        return std::any_of(values.begin(), values.end(),
+                           [&](const std::string& v) { return v != values.front(); });
+    }
+};
+
+/// What the runs were told beside the model's text, and what computed them: a row per setting in
+/// which they differ or, with `all`, per setting.
+std::vector<Row> setting_rows(const std::vector<RunHistory>& runs, bool all);
+/// The lines in which the texts of the models differ; where lines were added, those after them do,
+/// up to the end that is the same again.
+std::vector<Row> text_rows(const std::vector<RunHistory>& runs);
+
+}  // namespace gmc::tools
