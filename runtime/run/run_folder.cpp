@@ -160,12 +160,16 @@ bool RunFolder::has_checkpoint() const { return runtime::has_checkpoint(path_); 
 
 // A run that was killed before its first checkpoint has lost nothing: it begins anew.
 bool RunFolder::can_go_on(const std::string& model_name, Diagnostics& diagnostics) const {
+    if (has_checkpoint()) return true;
     std::error_code ignored;
     const auto names = fs::directory_iterator(path_, ignored);
     const bool diverged = std::any_of(fs::begin(names), fs::end(names), [](const auto& entry) {
         return is_replay(entry.path().filename().string());
     });
-    if (has_checkpoint() || !diverged) return true;
+    if (!diverged) {
+        fmt::print(stderr, "`{}` has no checkpoint yet: it begins from the start\n", path_);
+        return true;
+    }
     const std::string other = newest(model_name);
     diagnostics
         .error(DiagnosticKind::kBadFile, {},

@@ -92,12 +92,7 @@ class Run {
                           : RunFolder::open(options_.run_directory, use, diagnostics_);
         if (!folder.ok()) return false;
         folder_.emplace(folder.take());
-        if (options_.resume && !folder_->can_go_on(model_.module().name, diagnostics_))
-            return false;
-        if (options_.resume && !folder_->has_checkpoint())
-            fmt::print(stderr, "`{}` has no checkpoint yet: it begins from the start\n",
-                       folder_->path());
-        return true;
+        return !options_.resume || folder_->can_go_on(model_.module().name, diagnostics_);
     }
 
     /// A resumed run is computed with the settings that it was begun with.
