@@ -3,7 +3,6 @@
 #include "runtime/contractions/choice/candidates.h"
 
 #include "compiler/support/check.h"
-#include "runtime/contractions/choice/same_bits.h"
 #include "runtime/contractions/choice/tuning.h"
 #include "runtime/contractions/choice/widened_contraction.h"
 #include "runtime/contractions/onednn/convolution.h"
@@ -34,7 +33,7 @@ bool never(const Problem&) {
 constexpr Candidate<ConvProblem> kForward[] = {
     {"tiled", prefers_tiled_conv, make_tiled_conv, true},
     {"winograd", never, make_winograd_conv},
-    {"onednn", always, make_onednn_conv, true, true},
+    {"onednn", always, make_onednn_conv, true},
     {"widened", never, make_widened_conv, true},
     {"plain", never, make_plain_conv},
 };
@@ -42,7 +41,7 @@ constexpr Candidate<ConvProblem> kBackwardData[] = {
     {"few_channels", prefers_few_channels, make_few_channels_backward_data, true},
     {"tiled", prefers_tiled_conv, make_tiled_conv, true},
     {"winograd", never, make_winograd_conv},
-    {"onednn", always, make_onednn_conv_backward_data, true, true},
+    {"onednn", always, make_onednn_conv_backward_data, true},
     {"widened", never, make_widened_conv, true},
     {"plain", never, make_plain_conv},
 };
@@ -66,9 +65,8 @@ bool prefers_sgemm(const MatmulProblem& p) {
 constexpr Candidate<MatmulProblem> kMatmul[] = {
     {"vector", prefers_vector_matmul, make_vector_matmul, true},
     {"tiled", prefers_tiled_matmul, make_tiled_matmul},
-    {"onednn_sgemm", prefers_sgemm, make_onednn_sgemm, false, true},
-    {"onednn_matmul", always, make_onednn_matmul, true, true},
-    {"onednn_blocks", never, make_onednn_blocks},
+    {"onednn_sgemm", prefers_sgemm, make_onednn_sgemm},
+    {"onednn_matmul", always, make_onednn_matmul, true},
     {"widened", never, make_widened_matmul, true},
     {"plain", never, make_plain_matmul},
 };
@@ -83,8 +81,7 @@ std::unique_ptr<Kernel> make_best(std::span<const Candidate<Problem>> candidates
     for (const bool preferred : {true, false})
         for (const Candidate<Problem>& candidate : candidates)
             if (candidate.preferred(problem) == preferred)
-                if (auto kernel = candidate.make_named(problem, context))
-                    if (gives_same_bits(candidate, problem, context.bf16())) return kernel;
+                if (auto kernel = candidate.make_named(problem, context)) return kernel;
     GMC_CHECK(false, "no candidate can do {}", problem.where);
 }
 

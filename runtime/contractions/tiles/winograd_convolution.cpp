@@ -5,13 +5,13 @@
 //   patches [tiles, C] per frequency   x   weights [C, F] per frequency   ->   products [tiles, F]
 #include "runtime/contractions/tiles/winograd_convolution.h"
 
-#include <omp.h>
-
 #include <algorithm>
 
 #include "runtime/contractions/plain_contraction.h"
 #include "runtime/contractions/tiles/few_channels_simd.h"
 #include "runtime/contractions/tiles/winograd_simd.h"
+#include "runtime/threads/team.h"
+#include "runtime/threads/thread_count.h"
 
 namespace gmc::runtime {
 namespace {
@@ -55,7 +55,7 @@ WinogradConv::WinogradConv(const ConvProblem& p, ContractionContext& context)
       l_(p),
       weights_(p.weights_data),
       arena_(context.arena()),
-      threads_(omp_get_max_threads()) {
+      threads_(thread_count()) {
     const WinogradImage x{p.x_data, l_.x[1], l_.x[2], l_.channels};
     const WinogradImage y{p.y_data, l_.y[1], l_.y[2], l_.filters};
     from_ = forward_ ? x : y, to_ = forward_ ? y : x;
@@ -80,8 +80,7 @@ void WinogradConv::transform_weights(float* to) const {
         out[0] = g[0], out[3] = g[2];
         out[1] = (g[0] + g[2] + g[1]) / 2, out[2] = (g[0] + g[2] - g[1]) / 2;
     };
-#pragma omp for schedule(static)
-    for (int64_t k = 0; k < from_.channels; ++k)
+    const auto transform = [&](int64_t k) {
         for (int64_t j = 0; j < to_.channels; ++j) {
             const float* w = weights_ + k * from_stride + j * to_stride;
             float rows[3][4], column[3], out[4];
@@ -98,6 +97,8 @@ void WinogradConv::transform_weights(float* to) const {
                     to[((4 * i + c) * from_.channels + k) * to_.channels + j] = out[i];
             }
         }
+    };
+    run_units(from_.channels, threads_, [&](int64_t k, int) { transform(k); });
 }
 
 /// Transforms the patches of a unit, multiplies, and transforms back.
@@ -124,15 +125,10 @@ void WinogradConv::run_unit(int64_t unit, const float* weights, float* memory) c
 
 void WinogradConv::run(const CallContext&) {
     auto* weights = reinterpret_cast<float*>(arena_.scratch());
-#pragma omp parallel num_threads(threads_)
-    {
-        transform_weights(weights);
-        const int64_t thread = omp_get_thread_num(), threads = omp_get_num_threads();
-        const int64_t count = l_.batch * units_;
-        float* memory = weights + weight_floats() + thread * thread_floats();
-        for (int64_t u = count * thread / threads; u < count * (thread + 1) / threads; ++u)
-            run_unit(u, weights, memory);
-    }
+    transform_weights(weights);
+    run_units(l_.batch * units_, threads_, [&](int64_t unit, int worker) {
+        run_unit(unit, weights, weights + weight_floats() + worker * thread_floats());
+    });
 }
 
 bool all_are(const std::vector<int64_t>& numbers, int64_t number) {
