@@ -97,14 +97,16 @@ void cast_elements(const void* from, ir::DType from_type, void* to, ir::DType to
     constexpr int64_t kPiece = 16384, kShared = 4 * kPiece;
     const TileFunction cast = cast_function(from_type, to_type, 0);
     const int64_t from_size = ir::dtype_size(from_type), to_size = ir::dtype_size(to_type);
-    run_parts(count, count > kShared ? kPiece : count, thread_count(), [&](int64_t begin, int64_t end, int) {
-        TileCall call;
-        call.in[0] =
-            reinterpret_cast<const float*>(static_cast<const std::byte*>(from) + begin * from_size);
-        call.out = reinterpret_cast<float*>(static_cast<std::byte*>(to) + begin * to_size);
-        call.count = static_cast<size_t>(end - begin);
-        cast(call);
-    });
+    run_parts(count, count > kShared ? kPiece : count, thread_count(),
+              [&](int64_t begin, int64_t end, int) {
+                  TileCall call;
+                  call.in[0] = reinterpret_cast<const float*>(static_cast<const std::byte*>(from) +
+                                                              begin * from_size);
+                  call.out =
+                      reinterpret_cast<float*>(static_cast<std::byte*>(to) + begin * to_size);
+                  call.count = static_cast<size_t>(end - begin);
+                  cast(call);
+              });
 }
 
 }  // namespace gmc::runtime

@@ -10,10 +10,10 @@
 
 #include "compiler/support/check.h"
 #include "runtime/contractions/onednn/processor.h"
-#include "runtime/threads/float_mode.h"
 #include "runtime/program/bound_operations.h"
 #include "runtime/program/placement.h"
 #include "runtime/program/poison.h"
+#include "runtime/threads/float_mode.h"
 
 namespace gmc::runtime {
 namespace {

@@ -43,7 +43,7 @@ int64_t quota_of(const ControlGroup& group, int64_t& period) {
 
 }  // namespace
 
-int control_group_threads(const std::string& root) {
+int control_group_threads(const char* root) {
     int least = kMostThreads;
     for (const ControlGroup& group : control_groups(root, "cpu")) {
         int64_t period = 0;

@@ -1,8 +1,6 @@
 // How many threads compute.
 #pragma once
 
-#include <string>
-
 namespace gmc::runtime {
 
 /// More are certainly a mistake, and would take gigabytes for their stacks.
@@ -21,6 +19,6 @@ int usual_thread_count();
 
 /// The number of threads for which the processors of a control group suffice. Files of limits are
 /// looked for below `root`, which is "" but in tests; no limit is kMostThreads.
-int control_group_threads(const std::string& root);
+int control_group_threads(const char* root);
 
 }  // namespace gmc::runtime

@@ -15,9 +15,9 @@
 
 #include "compiler/ir/builder.h"
 #include "runtime/kernels/copy.h"
+#include "runtime/kernels/loop/loop.h"
 #include "runtime/threads/float_mode.h"
 #include "runtime/threads/thread_count.h"
-#include "runtime/kernels/loop/loop.h"
 
 using namespace gmc;  // NOLINT: a small program
 

@@ -4,9 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <numeric>
 #include <cstdio>
 #include <fstream>
+#include <numeric>
 #include <sstream>
 
 #include "compiler/support/json.h"

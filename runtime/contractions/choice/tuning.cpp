@@ -240,8 +240,7 @@ const Candidate<Problem>* choose(std::span<const Candidate<Problem>> candidates,
     std::stable_sort(timed.begin(), timed.end(),
                      [](const Timed& a, const Timed& b) { return a.seconds < b.seconds; });
     for (const Timed& each : timed)
-        if (is_right(candidates[each.candidate], problem, bf16))
-            return &candidates[each.candidate];
+        if (is_right(candidates[each.candidate], problem, bf16)) return &candidates[each.candidate];
     return nullptr;
 }
 

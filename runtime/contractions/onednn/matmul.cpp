@@ -39,8 +39,8 @@ struct Division {
     }
 };
 
-/// Columns first, so that few blocks read the same columns of b, which oneDNN copies. `divides_sums`:
-/// where the result is small, there are blocks of terms, too.
+/// Columns first, so that few blocks read the same columns of b, which oneDNN copies. With
+/// `divides_sums` there are blocks of terms, too, where the result is small.
 Division divide(const MatmulProblem& p, bool divides_sums) {
     const int64_t most = std::clamp<int64_t>(p.m * p.n * p.k / kBlockProducts, 1, kBlocksMost);
     Division d;
@@ -177,8 +177,9 @@ std::unique_ptr<Kernel> make_onednn_matmul(const MatmulProblem& p,
     const Division division = divide(p, false);
     PrimitiveCalls calls;
     for (int64_t block = 0; block < division.blocks(); ++block) {
-        const Range terms{0, p.k}, rows = Division::range(p.m, block % division.rows, division.rows),
-                    columns = Division::range(p.n, block / division.rows, division.columns);
+        const Range terms{0, p.k},
+            rows = Division::range(p.m, block % division.rows, division.rows),
+            columns = Division::range(p.n, block / division.rows, division.columns);
         const std::pair size(rows.size(), columns.size());
         auto found = made.find(size);
         if (found == made.end()) {

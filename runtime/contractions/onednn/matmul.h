@@ -1,6 +1,6 @@
-// Matrix products by oneDNN, in two ways: its matmul primitive, and its BLAS function sgemm, which is
-// faster for some shapes. Both in blocks that one thread each computes, whose borders depend on the
-// shape only.
+// Matrix products by oneDNN, in two ways: its matmul primitive, and its BLAS function sgemm, which
+// is faster for some shapes. Both in blocks that one thread each computes, whose borders depend on
+// the shape only.
 #pragma once
 
 #include <memory>

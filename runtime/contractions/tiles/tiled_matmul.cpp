@@ -135,10 +135,11 @@ class TiledMatmul final : public Kernel {
     void run_dot_products(Range rows, Range columns) const {
         for (int64_t row = rows.begin; row < rows.end; row += kTileRows)
             for (int64_t column = columns.begin; column < columns.end; column += kDotColumns)
-                run_dot_tile({p_.a + row * p_.k, p_.b + column * p_.k, p_.c + row * p_.n + column,
-                              p_.k, p_.k, p_.k, p_.n,
-                              static_cast<int>(std::min<int64_t>(kTileRows, rows.end - row)),
-                              static_cast<int>(std::min<int64_t>(kDotColumns, columns.end - column))});
+                run_dot_tile(
+                    {p_.a + row * p_.k, p_.b + column * p_.k, p_.c + row * p_.n + column, p_.k,
+                     p_.k, p_.k, p_.n,
+                     static_cast<int>(std::min<int64_t>(kTileRows, rows.end - row)),
+                     static_cast<int>(std::min<int64_t>(kDotColumns, columns.end - column))});
     }
 
     static constexpr PointTap kOneTap{0, 0};

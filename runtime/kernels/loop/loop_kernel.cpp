@@ -99,13 +99,12 @@ class LoopKernel final : public Kernel, public Epilogue {
 
     /// Runs the units whose last elements these are.
     void follow(int worker, int64_t begin, int64_t end) override {
-        auto unit = std::upper_bound(units_.begin(), units_.end(), begin,
-                                     [](int64_t element, const Unit& u) {
-                                         return element < u.element_end;
-                                     });
+        auto unit = std::upper_bound(
+            units_.begin(), units_.end(), begin,
+            [](int64_t element, const Unit& u) { return element < u.element_end; });
         for (; unit != units_.end() && unit->element_begin < end; ++unit) {
-            const int64_t complete = std::min(end, unit->element_end) -
-                                     std::max(begin, unit->element_begin);
+            const int64_t complete =
+                std::min(end, unit->element_end) - std::max(begin, unit->element_begin);
             const int64_t u = unit - units_.begin();
             if (missing_[static_cast<size_t>(u)].fetch_sub(complete) == complete)
                 run_unit(worker, u, *context_);

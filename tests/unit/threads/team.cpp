@@ -39,7 +39,8 @@ TEST_CASE("each unit runs once, and a worker runs one at a time") {
         for (int64_t units : {0, 1, 2, 3, 7, 24, 1000})
             for (int again = 0; again < 20; ++again) {
                 INFO(units << " units by " << workers);
-                REQUIRE(counts_of(units, workers) == std::vector<int>(static_cast<size_t>(units), 1));
+                REQUIRE(counts_of(units, workers) ==
+                        std::vector<int>(static_cast<size_t>(units), 1));
             }
 }
 

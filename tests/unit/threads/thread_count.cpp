@@ -21,7 +21,7 @@ class Machine {
         std::filesystem::create_directories(file.parent_path());
         std::ofstream(file) << text;
     }
-    int threads() const { return control_group_threads(folder_.path(".")); }
+    int threads() const { return control_group_threads(folder_.path(".").c_str()); }
 
   private:
     TempFolder folder_;
