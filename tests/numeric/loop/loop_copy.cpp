@@ -111,7 +111,6 @@ TEST_CASE("packs of tensors of every shape") {
 }
 
 TEST_CASE("flushing subnormal numbers reaches every thread") {
-    const unsigned before = runtime::float_mode();
     runtime::flush_denormals();
     LoopHarness h;
     const ir::ValueId x = h.input({200000}, std::vector<float>(200000, 1e-30f));
@@ -120,6 +119,8 @@ TEST_CASE("flushing subnormal numbers reaches every thread") {
 #if defined(__SSE__)
     CHECK(std::all_of(out.at(product).begin(), out.at(product).end(),
                       [](float v) { return v == 0; }));
+    constexpr unsigned kBoth = 1u << 15 | 1u << 6;
+    // Other tests look at subnormal results.
+    runtime::set_float_mode(runtime::float_mode() & ~kBoth);
 #endif
-    runtime::set_float_mode(before);  // other tests look at subnormal results
 }
