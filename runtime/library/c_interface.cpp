@@ -4,11 +4,9 @@
 #include <cstring>
 #include <new>
 #include <system_error>
-#include <thread>
 
 #include "compiler/support/check.h"
 #include "runtime/library/gmc.h"
-#include "runtime/library/host_settings.h"
 #include "runtime/library/library_model.h"
 
 struct gmc_model {
@@ -56,22 +54,6 @@ gmc_status guarded(const Body& body) {
     }
 }
 
-/// The same with OpenMP's threads. In a parallel region of the caller they would be one, but a
-/// function computes with as many as it was bound for: there, a thread of its own calls it.
-template <typename Body>
-gmc_status computed(const Body& body) {
-    if (!is_in_team()) return guarded(body);
-    return guarded([&] {
-        gmc_status status = GMC_OK;
-        char text[sizeof last_error] = "";
-        std::thread([&] {
-            status = guarded(body);
-            std::memcpy(text, last_error, sizeof text);
-        }).join();
-        return status == GMC_OK ? status : fail(status, text);
-    });
-}
-
 /// The options of the caller, whose struct may be that of an older header and shorter: members that
 /// it does not have keep their defaults.
 template <typename Options>
@@ -117,7 +99,7 @@ const char* gmc_last_error(void) { return last_error; }
 gmc_status gmc_load(const char* path, const gmc_options* options, gmc_model** model) {
     if (model != nullptr) *model = nullptr;
     if (path == nullptr || model == nullptr) return fail(GMC_WRONG_CALL, "an argument is NULL");
-    return computed([&] {
+    return guarded([&] {
         const gmc_options o = given_options(options, gmc_options GMC_OPTIONS_INIT);
         if (o.threads < 0) return fail(GMC_WRONG_CALL, "threads are fewer than 0");
         Diagnostics diagnostics;
@@ -172,7 +154,7 @@ gmc_status gmc_output(const gmc_model* model, const char* function, size_t index
 gmc_status gmc_run(gmc_model* model, const char* function, int64_t examples,
                    const float* const* inputs, float* const* outputs,
                    const gmc_run_options* options) {
-    return computed([&] {
+    return guarded([&] {
         const auto* found = find(model, function);
         if (found == nullptr) return no_function(model, function);
         const gmc_run_options o = given_options(options, gmc_run_options GMC_RUN_OPTIONS_INIT);

@@ -17,7 +17,9 @@
 //
 // Threads: models are independent of each other and may be used at the same time. One model may be
 // used from several threads, too; its calls then wait for each other. A call computes on several
-// threads of OpenMP. It leaves the caller's floating-point mode and OpenMP settings as they were.
+// threads, which libgmc makes once for the process; where calls of several threads meet, those that
+// come later compute on the calling thread alone. A call leaves the caller's floating-point mode
+// and the settings of OpenMP as they were.
 //
 // All tensors are dense float32, row-major, examples first and channels last.
 #pragma once
@@ -53,7 +55,7 @@ typedef struct gmc_options {
     size_t size;            /* sizeof(gmc_options) */
     const char* run;        /* the folder of the run when `path` is a .gmc; NULL: none */
     const char* checkpoint; /* which of the run's checkpoints, "checkpoints/best"; NULL: the last */
-    int threads;            /* to compute with; 0: as OpenMP says (OMP_NUM_THREADS, or all) */
+    int threads;            /* to compute with; 0: what OMP_NUM_THREADS says, or all */
 } gmc_options;
 #define GMC_OPTIONS_INIT \
     { sizeof(gmc_options), NULL, NULL, 0 }

@@ -1,34 +1,19 @@
-// Saves the caller's floating-point mode and OpenMP settings, sets ours, and puts theirs back.
+// Saves the caller's floating-point mode and number of threads, sets ours, and puts theirs back.
 #include "runtime/library/host_settings.h"
 
-#include <omp.h>
-
-#include "runtime/kernels/denormals.h"
+#include "runtime/threads/float_mode.h"
+#include "runtime/threads/thread_count.h"
 
 namespace gmc::runtime {
 
-HostSettings::HostSettings(int threads)
-    : threads_(omp_get_max_threads()), dynamic_(omp_get_dynamic()), float_mode_(float_mode()) {
-    omp_set_dynamic(0);
-    omp_set_num_threads(threads);
-    // OpenMP keeps a team for each thread that calls: its members keep the setting from call to
-    // call, and those that it creates later inherit it.
-    thread_local int made_for = 0;
-    if (made_for < threads) {
-        flush_denormals_in_all_threads();
-        made_for = threads;
-    } else {
-        flush_denormals();
-    }
+HostSettings::HostSettings(int threads) : threads_(thread_count()), float_mode_(float_mode()) {
+    set_thread_count(threads);
+    flush_denormals();
 }
 
 HostSettings::~HostSettings() {
     set_float_mode(float_mode_);
-    omp_set_num_threads(threads_);
-    omp_set_dynamic(dynamic_);
+    set_thread_count(threads_);
 }
-
-int usual_threads() { return omp_get_max_threads(); }
-bool is_in_team() { return omp_in_parallel() != 0; }
 
 }  // namespace gmc::runtime

@@ -11,6 +11,7 @@
 #include "compiler/support/edit_distance.h"
 #include "runtime/data/field_source.h"
 #include "runtime/library/host_settings.h"
+#include "runtime/threads/thread_count.h"
 #include "runtime/train/fill_inputs.h"
 
 namespace gmc::runtime {
@@ -104,7 +105,7 @@ Result<std::unique_ptr<LibraryModel>> LibraryModel::load(const std::string& path
             .help("give the folder of the run that has them, such as runs/vae_mlp");
         return Failure{};
     }
-    if (threads <= 0) threads = usual_threads();
+    if (threads <= 0) threads = usual_thread_count();
     const HostSettings settings(threads);
     auto model = LoadedModel::load(model_path(path), diagnostics);
     if (!model.ok()) return Failure{};

@@ -30,7 +30,7 @@ class LibraryModel {
         bool couples = false;  ///< whether its examples depend on each other
     };
 
-    /// `path` is the folder of a run, or a .gmc with the run `run`. `threads` 0: as OpenMP would.
+    /// `path` is the folder of a run, or a .gmc with the run `run`. `threads` 0: the usual number.
     /// Errors: those of LoadedModel::load and read_checkpoint; kBadFile for a .gmc without a run.
     static Result<std::unique_ptr<LibraryModel>> load(const std::string& path,
                                                       const std::string& run,

@@ -4,7 +4,6 @@
 #include "runtime/memory/memory_need.h"
 
 #include <fmt/format.h>
-#include <omp.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -14,6 +13,8 @@
 #include <sstream>
 
 #include "compiler/ir/views.h"
+#include "runtime/threads/control_groups.h"
+#include "runtime/threads/thread_count.h"
 
 namespace gmc::runtime {
 namespace {
@@ -24,13 +25,6 @@ constexpr int64_t kReserve = int64_t{112} << 20;
 /// A thread's stack where its size has no limit; a limit beyond kLargestStack is none.
 constexpr int64_t kUsualStack = int64_t{8} << 20;
 constexpr rlim_t kLargestStack = rlim_t{1} << 30;
-
-/// The number at the beginning of a file; `otherwise` when there is none ("max").
-int64_t number_in(const std::string& path, int64_t otherwise) {
-    std::ifstream file(path);
-    int64_t value = 0;
-    return file >> value ? value : otherwise;
-}
 
 /// A line of /proc/meminfo in bytes, e.g. "MemAvailable:".
 int64_t meminfo(const std::string& root, const std::string& key) {
@@ -62,34 +56,16 @@ int64_t number_of(const std::string& path, const std::string& word) {
     return 0;
 }
 
-/// The files of every control group that this process is in, from its own up to the root:
-/// version 2 ("0::/user.slice/...") and the memory controller of version 1 ("5:memory:/...").
+/// The files of every control group that this process is in.
 std::vector<GroupFiles> group_files(const std::string& root) {
     std::vector<GroupFiles> files;
-    std::ifstream groups(root + "/proc/self/cgroup");
-    std::string line;
-    while (std::getline(groups, line)) {
-        const size_t first = line.find(':');
-        const size_t second = line.find(':', first == std::string::npos ? first : first + 1);
-        if (second == std::string::npos) continue;
-        const std::string controllers = line.substr(first + 1, second - first - 1);
-        const bool unified = controllers.empty();
-        if (!unified && controllers != "memory") continue;
-        const std::string mounted = root + (unified ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory");
-        std::string path = line.substr(second + 1);
-        // In a container without a namespace for groups, the path is the host's, and only the root
-        // is there: that of the container's group.
-        while (true) {
-            const std::string folder = mounted + (path == "/" ? "" : path) + "/memory.";
-            if (unified)
-                files.push_back(
-                    {folder + "max", folder + "current", folder + "stat", "inactive_file"});
-            else
-                files.push_back({folder + "limit_in_bytes", folder + "usage_in_bytes",
-                                 folder + "stat", "total_inactive_file"});
-            if (path.empty() || path == "/") break;
-            path.resize(path.rfind('/'));
-        }
+    for (const ControlGroup& group : control_groups(root, "memory")) {
+        const std::string begin = group.folder + "memory.";
+        if (group.unified)
+            files.push_back({begin + "max", begin + "current", begin + "stat", "inactive_file"});
+        else
+            files.push_back({begin + "limit_in_bytes", begin + "usage_in_bytes", begin + "stat",
+                             "total_inactive_file"});
     }
     return files;
 }
@@ -110,11 +86,11 @@ int64_t group_limit(const std::string& root, bool left) {
 /// The numbers of /proc/self/statm that count for `ulimit -v` and `ulimit -d`.
 enum StatmNumber { kAddressSpace = 0, kWritableMemory = 5 };
 
-/// For the stacks of the threads that OpenMP will make: it ends the process where it cannot.
+/// For the stacks of the threads that compute.
 int64_t stacks() {
     rlimit limit{};
     const bool limited = getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur <= kLargestStack;
-    return omp_get_max_threads() * (limited ? static_cast<int64_t>(limit.rlim_cur) : kUsualStack);
+    return thread_count() * (limited ? static_cast<int64_t>(limit.rlim_cur) : kUsualStack);
 }
 
 /// What a limit of this process leaves beyond what counts for it now.

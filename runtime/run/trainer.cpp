@@ -3,7 +3,6 @@
 #include "runtime/run/trainer.h"
 
 #include <fmt/format.h>
-#include <omp.h>
 
 #include <algorithm>
 #include <cmath>
@@ -22,6 +21,7 @@
 #include "runtime/run/run_log.h"
 #include "runtime/run/run_record.h"
 #include "runtime/run/validation.h"
+#include "runtime/threads/thread_count.h"
 #include "runtime/train/checkpoint.h"
 #include "runtime/train/generate.h"
 #include "runtime/train/picture.h"
@@ -203,7 +203,7 @@ class Run {
     void say_what_changed(Progress& progress) {
         RunRecord now = record_;
         now.machine = tuning_machine();
-        now.threads = omp_get_max_threads();
+        now.threads = thread_count();
         now.examples = loader_->dataset().count();
         now.precision = model_.is_bf16() ? "bf16" : "f32";
         for (const ir::Network& network : model_.module().networks)

@@ -3,7 +3,7 @@
 #include "runtime/train/data_plan.h"
 
 #include "runtime/data/field_source.h"
-#include "runtime/kernels/denormals.h"
+#include "runtime/threads/float_mode.h"
 
 namespace gmc::runtime {
 

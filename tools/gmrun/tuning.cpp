@@ -2,18 +2,15 @@
 #include "tools/gmrun/tuning.h"
 
 #include <fmt/format.h>
-#include <omp.h>
 #include <unistd.h>
 
 #include <cstdio>
 
 #include "runtime/contractions/choice/tuning_machine.h"
 #include "runtime/contractions/onednn/processor.h"
+#include "runtime/threads/thread_count.h"
 
 namespace gmc::tools {
-
-/// More are certainly a mistake, and would take gigabytes for their stacks.
-constexpr int64_t kMostThreads = 1024;
 
 void add_threads(CommandLine& line) {
     line.add_option<int64_t>("threads", "N",
@@ -36,10 +33,10 @@ void add_tuning(CommandLine& line) {
 Tuning::Tuning(const CommandLine& line, runtime::LoadedModel& model) {
     if (line.has("threads")) {
         const auto threads = line.get<int64_t>("threads");
-        if (threads < 1 || threads > kMostThreads)
-            throw UsageError(
-                fmt::format("--threads must be from 1 to {}, not {}", kMostThreads, threads));
-        omp_set_num_threads(static_cast<int>(threads));
+        if (threads < 1 || threads > runtime::kMostThreads)
+            throw UsageError(fmt::format("--threads must be from 1 to {}, not {}",
+                                         runtime::kMostThreads, threads));
+        runtime::set_thread_count(static_cast<int>(threads));
     }
     const auto is_on = [&](const char* flag) { return line.has(flag) && line.flag(flag); };
     bf16_ = !is_on("no-bf16");

@@ -89,6 +89,14 @@ inline auto matmul(const dnnl::engine& engine, const dnnl::memory::desc& a,
     return detail::make<dnnl::matmul>(engine, attributes, std::tuple{a, b, c});
 }
 
+inline dnnl::memory::dims dims_of(const dnnl::memory::desc& desc) {
+#if DNNL_VERSION_MAJOR >= 3
+    return desc.get_dims();
+#else
+    return desc.dims();
+#endif
+}
+
 /// True when the library in use, which may be newer than its headers, is older than major.minor.
 inline bool library_before(int major, int minor) {
     const dnnl_version_t* version = dnnl_version();

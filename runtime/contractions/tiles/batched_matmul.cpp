@@ -1,13 +1,13 @@
 // Divides products into blocks of rows, one unit of work each.
 #include "runtime/contractions/tiles/batched_matmul.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <vector>
 
 #include "runtime/contractions/tiles/tile_simd.h"
 #include "runtime/kernels/tile_function.h"
+#include "runtime/threads/team.h"
+#include "runtime/threads/thread_count.h"
 
 namespace gmc::runtime {
 namespace {
@@ -26,7 +26,7 @@ class BatchedMatmul final : public Kernel {
     BatchedMatmul(const MatmulProblem& p, ContractionContext& context)
         : p_(p),
           arena_(context.arena()),
-          threads_(p.products * p.m * p.n * p.k < 2 * kUnitProducts ? 1 : omp_get_max_threads()),
+          threads_(p.products * p.m * p.n * p.k < 2 * kUnitProducts ? 1 : thread_count()),
           packs_b_(p.transpose_b || (p.n % kTileVector != 0 && vector_bits() < 32 * kTileVector)),
           b_stride_(packs_b_ ? round_up(p.n, kTileVector) : p.n) {
         const int64_t most =
@@ -38,11 +38,9 @@ class BatchedMatmul final : public Kernel {
     void run(const CallContext& context) override {
         if (epilogue_ != nullptr) epilogue_->begin(context);
         auto* scratch = reinterpret_cast<float*>(arena_.scratch());
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads_)
-        for (int64_t unit = 0; unit < p_.products * blocks_; ++unit) {
-            const int worker = omp_get_thread_num();
+        run_units(p_.products * blocks_, threads_, [&](int64_t unit, int worker) {
             run_unit(unit / blocks_, unit % blocks_, scratch + worker * worker_floats(), worker);
-        }
+        });
         if (epilogue_ != nullptr) epilogue_->end();
     }
 
