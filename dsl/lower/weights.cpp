@@ -5,10 +5,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 
 #include "dsl/lower/calls/call_functions.h"
 #include "dsl/lower/evaluate.h"
+#include "dsl/schema/functions.h"
 
 namespace gmc::lower {
 
@@ -107,10 +107,8 @@ Evaluated Evaluator::each_weight(const Expression& e, const std::vector<Evaluate
 }
 
 bool Evaluator::is_for_weights(const Expression& call) {
-    constexpr std::array<std::string_view, 10> kFunctions = {
-        "abs", "exp", "log", "mean", "norm", "sqrt", "square", "stop_gradient", "sum", "tanh"};
-    return std::find(kFunctions.begin(), kFunctions.end(), call.text) != kFunctions.end() &&
-           call.arguments.size() == 1 && call.arguments[0]->kind != Expression::Kind::kNumber;
+    return dsl::find_function(call.text)->takes_weights && call.arguments.size() == 1 &&
+           call.arguments[0]->kind != Expression::Kind::kNumber;
 }
 
 /// The argument is evaluated once, also when it turns out to be no weights.

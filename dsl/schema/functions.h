@@ -21,6 +21,8 @@ struct FunctionRow {
     const char* usage;
     /// What it computes, on one line.
     const char* doc;
+    /// It also takes the weights of a network: each of them by itself, or all for a reduction.
+    bool takes_weights = false;
 };
 
 /// More than an expression can hold, so that one comparison serves for both kinds of functions.

@@ -41,9 +41,9 @@ class RunFolder {
     const std::string& path() const { return path_; }
     std::string file(const std::string& name) const { return path_ + "/" + name; }
     bool has_checkpoint() const;
-    /// Whether --resume may go on here, with the checkpoint or, where the run was killed before its
-    /// first, from the start. Else, when it diverged, an error (kBadFile) that names the run of the
-    /// model that has a checkpoint.
+    /// Whether --resume may go on here: with the checkpoint or, where the run was killed before its
+    /// first, from the start, which a line on stderr says. Not where it diverged: then an error
+    /// (kBadFile) names the run of the model that has a checkpoint.
     [[nodiscard]] bool can_go_on(const std::string& model_name, Diagnostics& diagnostics) const;
     /// Removes checkpoints, metrics, replays and samples of an earlier run.
     void clear();

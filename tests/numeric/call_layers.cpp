@@ -9,16 +9,6 @@
 using namespace gmc;         // NOLINT: tests
 using namespace gmc::tests;  // NOLINT
 
-namespace {
-
-Numbers call(const std::string& body, const Numbers& image, const std::string& more = "") {
-    const int batch = static_cast<int>(image.size() / 16);
-    const ir::Module module = language_model(batch, "", "\"f(image)\": \"" + body + "\"", more);
-    return run(module, "f", {{"image", image}}).at("f").data;
-}
-
-}  // namespace
-
 TEST_CASE("layers without weights are functions", "[language]") {
     const Numbers image = random_numbers(32);
     CHECK(call("reshape(image, [2, 2 * 4])", image) == call("flatten(image)", image));

@@ -12,12 +12,6 @@ using namespace gmc::tests;  // NOLINT
 
 namespace {
 
-Numbers call(const std::string& body, const Numbers& image, const std::string& more = "") {
-    const int batch = static_cast<int>(image.size() / 16);
-    const ir::Module module = language_model(batch, "", "\"f(image)\": \"" + body + "\"", more);
-    return run(module, "f", {{"image", image}}).at("f").data;
-}
-
 const std::string kMatrix = "define: {m(x): \"reshape(x, [4, 4])\"}\n";
 
 Numbers column(const Numbers& image, size_t n, size_t j) {

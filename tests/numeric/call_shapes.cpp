@@ -10,17 +10,6 @@
 using namespace gmc;         // NOLINT: tests
 using namespace gmc::tests;  // NOLINT
 
-namespace {
-
-/// The result of one function of one picture batch.
-Numbers call(const std::string& body, const Numbers& image, const std::string& more = "") {
-    const int batch = static_cast<int>(image.size() / 16);
-    const ir::Module module = language_model(batch, "", "\"f(image)\": \"" + body + "\"", more);
-    return run(module, "f", {{"image", image}}).at("f").data;
-}
-
-}  // namespace
-
 TEST_CASE("what has no batch goes with every example", "[language]") {
     const Numbers image = random_numbers(32);
     const Numbers found = call("image - batch_mean(image)", image);

@@ -8,16 +8,6 @@
 using namespace gmc;         // NOLINT: tests
 using namespace gmc::tests;  // NOLINT
 
-namespace {
-
-Numbers call(const std::string& body, const Numbers& image, const std::string& more = "") {
-    const int batch = static_cast<int>(image.size() / 16);
-    const ir::Module module = language_model(batch, "", "\"f(image)\": \"" + body + "\"", more);
-    return run(module, "f", {{"image", image}}).at("f").data;
-}
-
-}  // namespace
-
 TEST_CASE("arithmetic and reductions of all weights of a network", "[language]") {
     const Numbers image = random_numbers(32);
     const auto number = [&](const std::string& body) {

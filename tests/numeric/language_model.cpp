@@ -49,6 +49,13 @@ Numbers random_numbers(size_t count) {
     return numbers;
 }
 
+Numbers call(const std::string& expression, const Numbers& image, const std::string& more) {
+    constexpr size_t kPixels = 16;
+    const ir::Module module = language_model(static_cast<int>(image.size() / kPixels), "",
+                                             "\"f(image)\": \"" + expression + "\"", more);
+    return run(module, "f", {{"image", image}}).at("f").data;
+}
+
 std::map<std::string, runtime::ReferenceTensor> run(const ir::Module& module,
                                                     const std::string& function,
                                                     const runtime::ReferenceInputs& inputs) {

@@ -21,6 +21,9 @@ ir::Module language_model(int batch, const std::string& metrics, const std::stri
 /// Count numbers from -1 to 1, the same in each call.
 Numbers random_numbers(size_t count);
 
+/// The value of an expression of `image`, a batch of pictures; `more` as above.
+Numbers call(const std::string& expression, const Numbers& image, const std::string& more = "");
+
 /// The results of a function; parameters of networks are 0.5.
 std::map<std::string, runtime::ReferenceTensor> run(const ir::Module& module,
                                                     const std::string& function,

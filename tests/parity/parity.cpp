@@ -145,10 +145,10 @@ void compare_own(const std::string& model, double low, double high) {
         compile_file(GMC_SOURCE_DIR "/tests/parity/" + model + ".yaml", {"train.batch_size=16"}),
         low, high);
 }
-/// A paper of tests/zoo.
-void compare_paper(const std::string& model, double low, double high) {
-    compare_steps(model,
-                  compile_file(GMC_SOURCE_DIR "/tests/zoo/" + model + ".yaml", {"batch_size=16"}),
+/// A paper of tests/zoo, such as "codes/vq_ema".
+void compare_paper(const std::string& paper, double low, double high) {
+    compare_steps(paper.substr(paper.find('/') + 1),
+                  compile_file(GMC_SOURCE_DIR "/tests/zoo/" + paper + ".yaml", {"batch_size=16"}),
                   low, high);
 }
 
@@ -160,11 +160,17 @@ TEST_CASE("self-attention and cross-attention step like PyTorch's") {
 TEST_CASE("the losses of DDPM and of flow matching step like PyTorch's") {
     compare_own("diffusion", -1, 1);
 }
-TEST_CASE("the three terms of a TC-VAE step like PyTorch's") { compare_paper("tcvae", 0, 1); }
-TEST_CASE("the maximum mean discrepancy steps like PyTorch's") { compare_paper("wae_mmd", 0, 1); }
-TEST_CASE("SimCLR's loss steps like PyTorch's") { compare_paper("simclr", 0, 1); }
-TEST_CASE("an unrolled GAN steps like PyTorch's") { compare_paper("unrolled_gan", -1, 1); }
-TEST_CASE("a codebook of moving averages steps like PyTorch's") { compare_paper("vq_ema", 0, 1); }
+TEST_CASE("the three terms of a TC-VAE step like PyTorch's") {
+    compare_paper("autoencoders/tcvae", 0, 1);
+}
+TEST_CASE("the maximum mean discrepancy steps like PyTorch's") {
+    compare_paper("autoencoders/wae_mmd", 0, 1);
+}
+TEST_CASE("SimCLR's loss steps like PyTorch's") { compare_paper("others/simclr", 0, 1); }
+TEST_CASE("an unrolled GAN steps like PyTorch's") { compare_paper("gans/unrolled_gan", -1, 1); }
+TEST_CASE("a codebook of moving averages steps like PyTorch's") {
+    compare_paper("codes/vq_ema", 0, 1);
+}
 TEST_CASE("r1_grid steps like PyTorch") {
     compare_steps("r1_grid", compile_model("r1_grid", {"train.batch_size=16"}), -4, 4);
 }

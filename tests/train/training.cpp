@@ -16,6 +16,7 @@
 #include "tests/compile_model.h"
 #include "tests/temporary_folder.h"
 #include "tests/train/load_model.h"
+#include "tests/train/metrics.h"
 
 namespace gmc {
 namespace {
@@ -66,16 +67,6 @@ runtime::TrainEnd train(const std::string& path, const std::string& run, int64_t
 std::string bytes_of(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
     return {std::istreambuf_iterator<char>(file), {}};
-}
-
-std::vector<Json> metrics_of(const std::string& run) {
-    std::vector<Json> lines;
-    std::ifstream file(run + "/metrics.jsonl");
-    // Beside losses the log has signs of what may be wrong, which are texts.
-    for (std::string line; std::getline(file, line);)
-        if (const Json json = Json::parse(line).value(); !json.contains("sign"))
-            lines.push_back(json);
-    return lines;
 }
 
 /// Trains twice with the same seed. The checkpoints have to be the same to the bit, all figures

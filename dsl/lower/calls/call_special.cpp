@@ -57,12 +57,7 @@ Shifted shifted(Builder& b, ValueId x) {
 }
 
 /// Stirling's series at x >= 6; below by Gamma(x + 6) = x (x + 1) ... (x + 5) Gamma(x).
-Evaluated lgamma(Evaluator& e, const Expression& call) {
-    Evaluated x = argument(e, call, 0);
-    if (x.failed) return x;
-    Builder& b = e.b();
-    const ValueId value = e.materialize(x, {});
-    x.number.reset();
+ValueId lgamma(Builder& b, ValueId value) {
     const Shape shape = b.shape(value);
     const Shifted s = shifted(b, value);
     const ValueId one = b.constant(1, shape);
@@ -71,17 +66,11 @@ Evaluated lgamma(Evaluator& e, const Expression& call) {
     const ValueId less = b.emit(ir::Log{}, {b.select(s.small, product, one)});
     const ValueId main = b.sub(b.mul(b.offset(s.x, -0.5), b.emit(ir::Log{}, {s.x})), s.x);
     const ValueId rest = odd_series(b, s.x, {1.0 / 12, -1.0 / 360, 1.0 / 1260});
-    x.value = b.sub(b.add(b.offset(main, 0.5 * std::log(2 * std::numbers::pi)), rest), less);
-    return x;
+    return b.sub(b.add(b.offset(main, 0.5 * std::log(2 * std::numbers::pi)), rest), less);
 }
 
 /// The slope of lgamma: log x - 1/(2x) - 1/(12 x^2) + ..., below 6 less the sum of 1 / (x + i).
-Evaluated digamma(Evaluator& e, const Expression& call) {
-    Evaluated x = argument(e, call, 0);
-    if (x.failed) return x;
-    Builder& b = e.b();
-    const ValueId value = e.materialize(x, {});
-    x.number.reset();
+ValueId digamma(Builder& b, ValueId value) {
     const Shape shape = b.shape(value);
     const Shifted s = shifted(b, value);
     const ValueId one = b.constant(1, shape), zero = b.constant(0, shape);
@@ -90,14 +79,22 @@ Evaluated digamma(Evaluator& e, const Expression& call) {
     const ValueId y = b.div(one, s.x);
     const ValueId series = b.mul(y, odd_series(b, s.x, {-1.0 / 12, 1.0 / 120, -1.0 / 252}));
     const ValueId main = b.sub(b.emit(ir::Log{}, {s.x}), b.scale(y, 0.5));
-    x.value = b.sub(b.add(main, series), b.select(s.small, less, zero));
+    return b.sub(b.add(main, series), b.select(s.small, less, zero));
+}
+
+template <ValueId (*kFunction)(Builder&, ValueId)>
+Evaluated of_tensor(Evaluator& e, const Expression& call) {
+    Evaluated x = argument(e, call, 0);
+    if (x.failed) return x;
+    x.value = kFunction(e.b(), e.materialize(x, {}));
+    x.number.reset();
     return x;
 }
 
 }  // namespace
 
 CallFunctions special_functions() {
-    return {{"digamma", digamma}, {"lgamma", lgamma}, {"round", round}};
+    return {{"digamma", of_tensor<digamma>}, {"lgamma", of_tensor<lgamma>}, {"round", round}};
 }
 
 }  // namespace gmc::lower

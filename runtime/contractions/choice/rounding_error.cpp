@@ -18,6 +18,23 @@ float read(const float* data, ir::DType type, int64_t element) {
     return float_from_bf16(reinterpret_cast<const uint16_t*>(data)[element]);
 }
 
+/// The point of x that a point of y reads through a tap, or with `forward` false the other way
+/// round: the point of y that reads a point of x; -1 when there is none.
+int64_t other_point(const ConvLoops& l, bool forward, int64_t point, int64_t tap) {
+    const auto &own = forward ? l.y : l.x, &other = forward ? l.x : l.y;
+    const int64_t at[] = {point / (own[1] * own[2]), point / own[2] % own[1], point % own[2]};
+    const int64_t taps[] = {tap / (l.kernel[1] * l.kernel[2]), tap / l.kernel[2] % l.kernel[1],
+                            tap % l.kernel[2]};
+    int64_t found = 0;
+    for (int axis = 0; axis < 3; ++axis) {
+        const int64_t i = forward ? l.input_of(axis, at[axis], taps[axis])
+                                  : l.output_of(axis, at[axis], taps[axis]);
+        if (i < 0) return -1;
+        found = found * other[axis] + i;
+    }
+    return found;
+}
+
 /// Calls use(a, b) for the factors of each product of an element of y.
 template <typename Use>
 void products_of_y(const ConvProblem& p, const ConvLoops& l, int64_t element, const Use& use) {
@@ -25,14 +42,10 @@ void products_of_y(const ConvProblem& p, const ConvLoops& l, int64_t element, co
     const int64_t image = element / l.filters / l.y_points();
     const int64_t group = f / l.group_filters();
     for (int64_t tap = 0; tap < l.taps(); ++tap) {
-        const int64_t d =
-            l.input_of(0, point / (l.y[1] * l.y[2]), tap / (l.kernel[1] * l.kernel[2]));
-        const int64_t h = l.input_of(1, point / l.y[2] % l.y[1], tap / l.kernel[2] % l.kernel[1]);
-        const int64_t w = l.input_of(2, point % l.y[2], tap % l.kernel[2]);
-        if (d < 0 || h < 0 || w < 0) continue;
-        const int64_t x = ((image * l.x[0] + d) * l.x[1] + h) * l.x[2] + w;
-        for (int64_t c = 0; c < l.group_channels(); ++c)
-            use(read(p.x_data, p.x_type(), x * l.channels + group * l.group_channels() + c),
+        const int64_t x = other_point(l, true, point, tap);
+        for (int64_t c = 0; c < (x < 0 ? 0 : l.group_channels()); ++c)
+            use(read(p.x_data, p.x_type(),
+                     (image * l.x_points() + x) * l.channels + group * l.group_channels() + c),
                 read(p.weights_data, p.weights_type(),
                      (tap * l.group_channels() + c) * l.filters + f));
     }
@@ -45,15 +58,10 @@ void products_of_x(const ConvProblem& p, const ConvLoops& l, int64_t element, co
     const int64_t image = element / l.channels / l.x_points();
     const int64_t group = c / l.group_channels();
     for (int64_t tap = 0; tap < l.taps(); ++tap) {
-        const int64_t d =
-            l.output_of(0, point / (l.x[1] * l.x[2]), tap / (l.kernel[1] * l.kernel[2]));
-        const int64_t h = l.output_of(1, point / l.x[2] % l.x[1], tap / l.kernel[2] % l.kernel[1]);
-        const int64_t w = l.output_of(2, point % l.x[2], tap % l.kernel[2]);
-        if (d < 0 || h < 0 || w < 0) continue;
-        const int64_t y = ((image * l.y[0] + d) * l.y[1] + h) * l.y[2] + w;
-        for (int64_t i = 0; i < l.group_filters(); ++i) {
+        const int64_t y = other_point(l, false, point, tap);
+        for (int64_t i = 0; i < (y < 0 ? 0 : l.group_filters()); ++i) {
             const int64_t f = group * l.group_filters() + i;
-            use(read(p.y_data, p.y_type(), y * l.filters + f),
+            use(read(p.y_data, p.y_type(), (image * l.y_points() + y) * l.filters + f),
                 read(p.weights_data, p.weights_type(),
                      (tap * l.group_channels() + c % l.group_channels()) * l.filters + f));
         }
@@ -68,14 +76,10 @@ void products_of_weights(const ConvProblem& p, const ConvLoops& l, int64_t eleme
     const int64_t tap = element / l.filters / l.group_channels();
     const int64_t channel = f / l.group_filters() * l.group_channels() + c;
     for (int64_t row = 0; row < l.batch * l.y_points(); ++row) {
-        const int64_t image = row / l.y_points(), point = row % l.y_points();
-        const int64_t d =
-            l.input_of(0, point / (l.y[1] * l.y[2]), tap / (l.kernel[1] * l.kernel[2]));
-        const int64_t h = l.input_of(1, point / l.y[2] % l.y[1], tap / l.kernel[2] % l.kernel[1]);
-        const int64_t w = l.input_of(2, point % l.y[2], tap % l.kernel[2]);
-        if (d < 0 || h < 0 || w < 0) continue;
-        const int64_t x = ((image * l.x[0] + d) * l.x[1] + h) * l.x[2] + w;
-        use(read(p.x_data, p.x_type(), x * l.channels + channel),
+        const int64_t x = other_point(l, true, row % l.y_points(), tap);
+        if (x < 0) continue;
+        use(read(p.x_data, p.x_type(),
+                 (row / l.y_points() * l.x_points() + x) * l.channels + channel),
             read(p.y_data, p.y_type(), row * l.filters + f));
     }
 }

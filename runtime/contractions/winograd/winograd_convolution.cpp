@@ -318,9 +318,7 @@ void WinogradConv::run(const CallContext& context) {
 
 std::unique_ptr<Kernel> make_winograd_conv(const ConvProblem& p, ContractionContext& context,
                                            int64_t points) {
-    if (p.direction == ConvProblem::Direction::kBackwardWeights || p.spatial() > 2 ||
-        p.window.groups != 1 || p.channels() % kWinogradVector != 0 ||
-        p.filters() % kWinogradVector != 0)
+    if (p.direction == ConvProblem::Direction::kBackwardWeights || !WinogradPlan::fits(p))
         return nullptr;
     auto kernel = std::make_unique<WinogradConv>(p, context, points);
     if (!kernel->is_worthwhile(points)) return nullptr;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "runtime/contractions/winograd/winograd_simd.h"
+
 namespace gmc::runtime {
 namespace {
 
@@ -24,6 +26,11 @@ WinogradPlan::WinogradPlan(const ConvLoops& l, bool forward, int64_t most_points
                     points += points_of_term(phase.terms.back(), largest_tile()).area();
                 }
         }
+}
+
+bool WinogradPlan::fits(const ConvProblem& p) {
+    return p.spatial() <= 2 && p.window.groups == 1 && p.channels() % kWinogradVector == 0 &&
+           p.filters() % kWinogradVector == 0;
 }
 
 bool WinogradPlan::is_worthwhile(int64_t most_points) const {

@@ -62,6 +62,8 @@ class WinogradPlan {
     /// The points of all terms.
     int64_t points = 0;
 
+    /// Whether a convolution has at most two axes, no groups, and channels that are whole vectors.
+    static bool fits(const ConvProblem& problem);
     /// Whether no term needs more than `most_points` along an axis, some term needs as many (else
     /// fewer points give the same form), and the products are few enough to pay for the transforms.
     bool is_worthwhile(int64_t most_points) const;
