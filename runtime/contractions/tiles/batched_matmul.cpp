@@ -38,11 +38,14 @@ class BatchedMatmul final : public Kernel {
     void run(const CallContext& context) override {
         if (epilogue_ != nullptr) epilogue_->begin(context);
         auto* scratch = reinterpret_cast<float*>(arena_.scratch());
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads_)
-        for (int64_t unit = 0; unit < p_.products * blocks_; ++unit) {
-            const int worker = omp_get_thread_num();
-            run_unit(unit / blocks_, unit % blocks_, scratch + worker * worker_floats(), worker);
-        }
+        const int64_t units = p_.products * blocks_;
+        // One range of units for each worker: an epilogue wants the elements in that order.
+#pragma omp parallel for schedule(static, 1) num_threads(threads_)
+        for (int worker = 0; worker < threads_; ++worker)
+            for (int64_t unit = units * worker / threads_; unit < units * (worker + 1) / threads_;
+                 ++unit)
+                run_unit(unit / blocks_, unit % blocks_, scratch + worker * worker_floats(),
+                         worker);
         if (epilogue_ != nullptr) epilogue_->end();
     }
 

@@ -114,6 +114,23 @@ TEST_CASE("what follows a matrix product sees each element when it is final") {
         }
 }
 
+TEST_CASE("what follows a product of many matrices sees each element when it is final") {
+    const int64_t shapes[][4] = {{16, 28, 5, 32}, {64, 14, 14, 8}, {3, 100, 40, 50}, {2, 7, 3, 9}};
+    for (const auto& [products, m, k, n] : shapes)
+        for (const auto& [transpose_a, transpose_b] :
+             {std::pair{false, false}, std::pair{true, false}, std::pair{false, true}}) {
+            const std::vector<float> a = random_floats(products * m * k, 1),
+                                     b = random_floats(products * k * n, 2);
+            std::vector<float> c(static_cast<size_t>(products * m * n));
+            MatmulProblem problem;
+            problem.products = products, problem.m = m, problem.k = k, problem.n = n;
+            problem.transpose_a = transpose_a, problem.transpose_b = transpose_b;
+            problem.a = a.data(), problem.b = b.data(), problem.c = c.data();
+            INFO(products << " times " << m << " x " << k << " x " << n);
+            CHECK(check_followed(matmul_candidates(), problem, c) == 1);
+        }
+}
+
 TEST_CASE("what follows a convolution sees each element when it is final") {
     for (const ConvCase& c :
          {square(13, {5, 4}, 16, 96, 3, 1, 1, 1), square(1, {6, 6}, 32, 16, 3, 2, 1, 1),
