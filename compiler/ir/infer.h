@@ -28,4 +28,15 @@ struct InferContext {
 /// `gradient`, which have several results.
 Type infer_type(const OpVariant& op, InferContext& context);
 
+/// Axes that correspond across a reshape: [begin, end) of either shape, with equal products.
+/// [128,7,7,64] and [128,3136] have the groups 128 = 128 and 7 x 7 x 64 = 3136.
+struct ReshapeGroup {
+    int64_t from_begin = 0, from_end = 0;
+    int64_t to_begin = 0, to_end = 0;
+};
+
+/// The smallest groups, in order; shapes must have equally many elements. Axes of size 1 go with
+/// what is before them, or at the front with what comes after.
+std::vector<ReshapeGroup> reshape_groups(const Shape& from, const Shape& to);
+
 }  // namespace gmc::ir

@@ -1,4 +1,6 @@
-// The part of the verifier that checks the memory plan of one function.
+// The part of the verifier that checks the memory plan of one function. It finds lifetimes from the
+// operations, as the pass plan_memory does, but with code of its own: a mistake in the pass must
+// not be repeated in what checks it.
 #pragma once
 
 #include "compiler/ir/verify_report.h"

@@ -1,12 +1,12 @@
-// Finds the groups of axes that correspond across a reshape. Two pointers walk the two shapes,
-// multiply sizes, and close a group whenever the products meet. That the products meet in the end
-// is ensured by the equal number of elements.
+// What happens to whole groups of axes is told again in the axes of the other shape.
 #include "compiler/passes/reshape_groups.h"
 
 #include <algorithm>
 
 namespace gmc::passes {
 
+using ir::reshape_groups;
+using ir::ReshapeGroup;
 using ir::Shape;
 
 namespace {
@@ -23,34 +23,6 @@ std::optional<int64_t> only_axis(const Shape& shape, int64_t begin, int64_t end)
 }
 
 }  // namespace
-
-/// Walks along both shapes and closes a group as soon as the products of sizes on both sides are
-/// equal; sizes of 1 that follow still belong to it. [128, 28, 28, 64] and [128, 784, 64]: 128 =
-/// 128, then 28 < 784, 28 * 28 = 784, then 64 = 64, so three groups.
-std::vector<ReshapeGroup> reshape_groups(const Shape& from, const Shape& to) {
-    std::vector<ReshapeGroup> groups;
-    const auto from_rank = static_cast<int64_t>(from.size()),
-               to_rank = static_cast<int64_t>(to.size());
-    int64_t i = 0, j = 0;
-    while (i < from_rank || j < to_rank) {
-        ReshapeGroup g{i, i, j, j};
-        int64_t from_size = 1, to_size = 1;
-        if (i < from_rank) from_size *= from[i++];
-        if (j < to_rank) to_size *= to[j++];
-        while (from_size != to_size) {
-            if (from_size < to_size)
-                from_size *= from[i++];
-            else
-                to_size *= to[j++];
-        }
-        while (i < from_rank && from[i] == 1) ++i;
-        while (j < to_rank && to[j] == 1) ++j;
-        g.from_end = i;
-        g.to_end = j;
-        groups.push_back(g);
-    }
-    return groups;
-}
 
 /// Each group must be named as a whole or not at all. Axes of size 1 do not count, since they hold
 /// no elements of their own.

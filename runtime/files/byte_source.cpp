@@ -15,8 +15,6 @@
 namespace gmc::runtime {
 namespace {
 
-/// The most that deflate can compress: 258 bytes into 2 bits.
-constexpr uint64_t kDeflateRatioMost = 1032;
 // In one call: ISA-L counts in 32 bits, read(2) in 31.
 constexpr size_t kReadBytesMost = size_t{1} << 30;
 

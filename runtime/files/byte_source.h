@@ -12,6 +12,9 @@
 
 namespace gmc::runtime {
 
+/// How many bytes deflate makes of one at most (258 bytes of 2 bits).
+inline constexpr uint64_t kDeflateRatioMost = 1032;
+
 struct RegularFile {
     int descriptor = -1;  ///< for reading; who gets it closes it
     uint64_t bytes = 0;
@@ -34,7 +37,7 @@ class ByteSource {
     /// Size of the file as it lies on the disk.
     uint64_t file_bytes() const { return file_bytes_; }
     /// The contents are no longer than this: exact for a plain file; for gzip what deflate can
-    /// reach at most (1032 : 1). It lets a reader refuse a lying header before it allocates
+    /// reach at most. It lets a reader refuse a lying header before it allocates
     /// anything.
     uint64_t content_bytes_most() const;
 

@@ -13,14 +13,29 @@ constexpr size_t kRowMost = size_t{64} << 20;
 /// Spreadsheets write it in front of UTF-8.
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
+constexpr std::string_view kSpaces = " \t";
+
 /// Removes spaces around a cell's text.
 void trim(std::string& cell) {
-    const size_t end = cell.find_last_not_of(" \t");
+    const size_t end = cell.find_last_not_of(kSpaces);
     cell.erase(end == std::string::npos ? 0 : end + 1);
-    cell.erase(0, cell.find_first_not_of(" \t"));
+    cell.erase(0, cell.find_first_not_of(kSpaces));
 }
 
 }  // namespace
+
+std::string csv_cell(const std::string& text, const CsvFormat& format) {
+    const std::string special = {format.separator, format.quote, '\n', '\r'};
+    const bool trimmed = text.empty() || (kSpaces.find(text.front()) == std::string_view::npos &&
+                                          kSpaces.find(text.back()) == std::string_view::npos);
+    if (trimmed && text.find_first_of(special) == std::string::npos) return text;
+    std::string out(1, format.quote);
+    for (const char c : text) {
+        if (c == format.quote) out += c;
+        out += c;
+    }
+    return out + format.quote;
+}
 
 Result<CsvReader> CsvReader::open(const std::string& path, const CsvFormat& format,
                                   Diagnostics& diagnostics) {

@@ -19,6 +19,10 @@ struct CsvFormat {
     bool header = true;  ///< the first row has the names
 };
 
+/// `text` as a cell of such a table: in quotes where it holds a separator, a quote or the end of a
+/// line, or begins or ends with a space, which readers would drop.
+std::string csv_cell(const std::string& text, const CsvFormat& format = {});
+
 /// Reads one row after the other; only a few rows are in memory at a time.
 class CsvReader {
   public:

@@ -13,7 +13,6 @@
 namespace gmc::runtime {
 namespace {
 
-constexpr uint64_t kDeflateRatioMost = 1032;
 constexpr std::string_view kSuffix = ".npy";
 
 zip_t* as_zip(void* archive) { return static_cast<zip_t*>(archive); }

@@ -10,7 +10,9 @@
 #include <map>
 #include <numeric>
 #include <optional>
+#include <span>
 
+#include "compiler/ir/infer.h"
 #include "compiler/ir/scan.h"
 
 namespace gmc::onnx {
@@ -189,53 +191,38 @@ void relate(const Slice& op, const Operation& o, Solver& s) {
     }
 }
 
-/// Of the sizes of `to`, which lies within a run of axes of the same number of elements as `from`:
-/// the axis that grows is the first one that can, as the batch comes first.
-bool spread_size(const Sizes& from, const Shape& to, int64_t batch, Sizes& out) {
+/// Finds the sizes of the axes of `to`, one group of a reshape, from those of the group that it is
+/// made of. Of its axes the first one that can grows, as the batch comes first. False when that
+/// cannot be told.
+bool reshape_group(std::span<const Size> from, std::span<const int64_t> to, int64_t batch,
+                   Sizes& out) {
     int growing = 0;
     Size total{1, 0};
     for (const Size& size : from) {
         growing += size.grows() ? 1 : 0;
-        const int64_t other = size.grows() ? size.per_batch : size.fixed;
-        if (size.grows() && size.fixed != 0 && from.size() > 1) return false;
-        total = size.grows() ? Size{size.fixed, total.fixed * other}
-                             : Size{total.fixed * other, total.per_batch * other};
+        total = size.grows() ? Size{total.fixed * size.fixed, total.fixed * size.per_batch}
+                             : Size{total.fixed * size.fixed, total.per_batch * size.fixed};
     }
     if (growing > 1) return false;
     bool placed = growing == 0;
     for (const int64_t n : to) {
-        const bool takes = !placed && (n == total.at(batch) || n % batch == 0);
-        if (takes && n == total.at(batch))
-            out.push_back(total);
-        else
-            out.push_back(takes ? Size{0, n / batch} : Size{n, 0});
-        placed |= takes;
+        const bool whole = !placed && n == total.at(batch);
+        const bool batches = !placed && !whole && total.fixed == 0 && n % batch == 0;
+        out.push_back(whole ? total : batches ? Size{0, n / batch} : Size{n, 0});
+        placed |= whole || batches;
     }
     return placed;
 }
 
-/// The sizes of `to`, a reshape of `from`. Nothing when they cannot be told.
-std::optional<Sizes> reshaped(const Sizes& from, const Shape& to, int64_t batch) {
+/// The sizes of a reshape of a value of shape `from` and these sizes. Nothing when they cannot be
+/// told.
+std::optional<Sizes> reshaped(const Shape& from, const Sizes& sizes, const Shape& to,
+                              int64_t batch) {
     Sizes out;
-    size_t i = 0, j = 0;
-    while (i < from.size() || j < to.size()) {
-        const size_t i0 = i, j0 = j;
-        int64_t a = i < from.size() ? from[i++].at(batch) : 1;
-        int64_t b = j < to.size() ? to[j++] : 1;
-        while (a != b) {
-            if (a < b && i < from.size())
-                a *= from[i++].at(batch);
-            else if (b < a && j < to.size())
-                b *= to[j++];
-            else
-                return std::nullopt;
-        }
-        const Sizes run(from.begin() + static_cast<std::ptrdiff_t>(i0),
-                        from.begin() + static_cast<std::ptrdiff_t>(i));
-        const Shape target(to.begin() + static_cast<std::ptrdiff_t>(j0),
-                           to.begin() + static_cast<std::ptrdiff_t>(j));
-        if (!spread_size(run, target, batch, out)) return std::nullopt;
-    }
+    for (const ReshapeGroup& g : reshape_groups(from, to))
+        if (!reshape_group(std::span(sizes).subspan(g.from_begin, g.from_end - g.from_begin),
+                           std::span(to).subspan(g.to_begin, g.to_end - g.to_begin), batch, out))
+            return std::nullopt;
     return out;
 }
 
@@ -243,7 +230,7 @@ void relate(const Reshape&, const Operation& o, Solver& s) {
     const auto one_way = [&](ValueId from, ValueId to) {
         const std::optional<Sizes> known = s.sizes(from);
         if (!known || s.sizes(to)) return;
-        const std::optional<Sizes> found = reshaped(*known, s.shape(to), s.batch());
+        const std::optional<Sizes> found = reshaped(s.shape(from), *known, s.shape(to), s.batch());
         if (!found) return s.give_up();
         for (size_t axis = 0; axis < found->size(); ++axis) s.set(to, axis, (*found)[axis]);
     };

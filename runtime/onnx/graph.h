@@ -31,7 +31,9 @@ struct Node {
     std::vector<std::string> inputs;
     std::vector<std::string> outputs;
     std::vector<Attribute> attributes;
-    std::string doc;          ///< the place in the model's file
+    std::string doc;  ///< the place in the model's file
+    /// Whether it treats every element alike, so that a transpose may stand before or behind it.
+    bool elementwise = false;
     std::vector<Graph> body;  ///< of a `Scan` one graph, which may read tensors of those around it
 };
 

@@ -91,7 +91,7 @@ std::string Lowering::node(const std::string& op, std::vector<std::string> input
     const std::string output = unique(op);
     if (deepest > 0) depths_[output] = deepest;
     scopes_[deepest].graph.nodes.push_back(
-        {op, std::move(inputs), {output}, std::move(attributes), place(), {}});
+        {op, std::move(inputs), {output}, std::move(attributes), place(), op == "Cast", {}});
     return output;
 }
 
@@ -239,6 +239,7 @@ void Lowering::elementwise(const std::string& op, std::vector<std::string> input
             if (held.spread[axis]) result.spread[axis] = true;
     }
     result.name = node(op, std::move(inputs), std::move(attributes));
+    scopes_[depth(result.name)].graph.nodes.back().elementwise = true;
     here().held[result_id()] = std::move(result);
 }
 

@@ -13,15 +13,6 @@
 namespace gmc::onnx {
 namespace {
 
-/// Ops that treat every element alike, so that a transpose may stand before or behind them.
-bool treats_elements_alike(const Node& node) {
-    static const std::set<std::string> kOps = {
-        "Abs",     "Add",       "Cast", "Cos",      "Div",  "Equal", "Erf",  "Exp",  "Floor",
-        "Greater", "LeakyRelu", "Log",  "Max",      "Min",  "Mul",   "Neg",  "Pow",  "Relu",
-        "Sigmoid", "Sign",      "Sin",  "Softplus", "Sqrt", "Sub",   "Tanh", "Where"};
-    return kOps.count(node.op) != 0;
-}
-
 using Permutation = std::vector<int64_t>;
 
 /// The row-major numbers of a tensor of sizes `dims`, transposed.
@@ -100,7 +91,7 @@ class Peephole {
             const Node& node = graph_.nodes[i];
             for (const std::string& output : node.outputs) maker_[output] = i;
             for (const std::string& name : read_by(node)) readers_[name].push_back(i);
-            bool known = treats_elements_alike(node);
+            bool known = node.elementwise;
             size_t rank = 0;
             for (const std::string& input : node.inputs) {
                 const auto found = rank_.find(input);
@@ -214,7 +205,7 @@ class Peephole {
     /// or have no axis, or one, the last, which then gets axes behind it.
     bool sink_transpose() {
         for (size_t i = 0; i < graph_.nodes.size(); ++i) {
-            if (!treats_elements_alike(graph_.nodes[i])) continue;
+            if (!graph_.nodes[i].elementwise) continue;
             Permutation permutation;
             for (const std::string& input : graph_.nodes[i].inputs)
                 if (const Node* transpose = made_by("Transpose", input))

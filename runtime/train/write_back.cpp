@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "runtime/files/atomic_file.h"
+#include "runtime/files/csv_reader.h"
 #include "runtime/files/sound_file.h"
 
 namespace gmc::runtime {
@@ -30,25 +31,10 @@ void report_other(const Examples& examples, const std::string& path, const char*
         .help("write the numbers: --output FILE.npy");
 }
 
-/// A cell with quotes where it needs them.
-std::string quoted(const std::string& cell, const CsvFormat& format) {
-    const bool plain = cell.find_first_of(std::string{format.separator, format.quote, '\n',
-                                                      '\r'}) == std::string::npos &&
-                       cell == cell.substr(std::min(cell.find_first_not_of(' '), cell.size())) &&
-                       !cell.ends_with(' ');
-    if (plain) return cell;
-    std::string out(1, format.quote);
-    for (const char c : cell) {
-        if (c == format.quote) out += c;
-        out += c;
-    }
-    return out + format.quote;
-}
-
 void append_row(const std::vector<std::string>& cells, const CsvFormat& format, std::string& text) {
     for (size_t i = 0; i < cells.size(); ++i) {
         if (i > 0) text += format.separator;
-        text += quoted(cells[i], format);
+        text += csv_cell(cells[i], format);
     }
     text += '\n';
 }

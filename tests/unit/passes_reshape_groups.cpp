@@ -23,7 +23,7 @@ TEST_CASE("groups cover both shapes and have equal products", "[passes]") {
                                                         {{8, 1}, {1, 2, 4}}};
     for (const auto& [from, to] : cases) {
         int64_t i = 0, j = 0;
-        for (const auto& g : gmc::passes::reshape_groups(from, to)) {
+        for (const auto& g : gmc::ir::reshape_groups(from, to)) {
             CHECK(g.from_begin == i);
             CHECK(g.to_begin == j);
             int64_t left = 1, right = 1;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "runtime/files/csv_reader.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/run_source.h"
 #include "tools/gmrun/runs/run_differences.h"
@@ -77,20 +78,12 @@ void print_markdown(const std::vector<std::string>& heads, const std::vector<Row
     for (const Row& row : rows) fmt::print("| {} | {} |\n", row.name, fmt::join(row.values, " | "));
 }
 
-/// RFC 4180: what holds a comma, a quote or a line break is quoted.
-std::string csv_field(const std::string& text) {
-    if (text.find_first_of(",\"\n") == std::string::npos) return text;
-    std::string out = "\"";
-    for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-    return out + '"';
-}
-
 void print_csv(const std::vector<std::string>& heads, const std::vector<Row>& rows) {
     std::string text = "name";
-    for (const std::string& head : heads) text += "," + csv_field(head);
+    for (const std::string& head : heads) text += "," + runtime::csv_cell(head);
     for (const Row& row : rows) {
-        text += "\n" + csv_field(row.name);
-        for (const std::string& value : row.values) text += "," + csv_field(value);
+        text += "\n" + runtime::csv_cell(row.name);
+        for (const std::string& value : row.values) text += "," + runtime::csv_cell(value);
     }
     fmt::print("{}\n", text);
 }

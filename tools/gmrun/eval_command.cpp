@@ -75,7 +75,7 @@ void print_figures(const Figures& figures) {
         fmt::print("  {:24} {:.6g}\n", name, figures.at(name).number());
 }
 
-void add_options(CommandLine& line) {
+void add_eval_options(CommandLine& line) {
     add_run(line);
     add_own_data(line);
     add_checkpoint(line);
@@ -105,7 +105,7 @@ int eval_command(const Words& words) {
         "data. For a model of points from `ring` or `grid` also counts the modes that samples "
         "cover. A mode is covered when at least a tenth of its fair share of the samples are "
         "within 3 sigma of it.");
-    add_options(line);
+    add_eval_options(line);
     if (!line.parse(words)) return kDone;
     const auto samples = line.get<int64_t>("samples");
     const auto seed = line.get<uint64_t>("seed");

@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "runtime/files/atomic_file.h"
+#include "runtime/files/csv_reader.h"
 #include "runtime/output/npy.h"
 #include "runtime/run/validation.h"
 #include "runtime/train/score.h"
@@ -17,15 +18,8 @@
 namespace gmc::tools {
 namespace {
 
+using runtime::csv_cell;
 using runtime::Scores;
-
-/// A cell with quotes where it needs them (RFC 4180).
-std::string cell(const std::string& text) {
-    if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
-    std::string out = "\"";
-    for (const char c : text) out += c == '"' ? "\"\"" : std::string(1, c);
-    return out + "\"";
-}
 
 /// What the rows of a CSV file say of each example beside its id.
 struct Columns {
@@ -42,11 +36,11 @@ struct Columns {
 
 std::string csv(const Scores& scores, const Columns& columns) {
     std::string text = "id";
-    for (const std::string& name : columns.names) text += "," + cell(name);
+    for (const std::string& name : columns.names) text += "," + csv_cell(name);
     text += "\n";
     for (size_t i = 0; i < scores.ids.size(); ++i) {
-        text += cell(scores.ids[i]);
-        for (const auto& value : columns.cells) text += "," + cell(value(i));
+        text += csv_cell(scores.ids[i]);
+        for (const auto& value : columns.cells) text += "," + csv_cell(value(i));
         text += "\n";
     }
     return text;
@@ -132,7 +126,7 @@ std::string origin(const CommandLine& line, const Normal* normal) {
 }
 
 /// What is scored, by which number, from which threshold, and where it goes.
-void add_options(CommandLine& line) {
+void add_score_options(CommandLine& line) {
     add_run(line);
     add_own_data(line);
     add_checkpoint(line);
@@ -235,7 +229,7 @@ int score_command(const Words& words) {
         "Writes a row per example of the test data into a CSV file: its number (or the "
         "path of its file), its labels, and what the model's function `score` says of "
         "it. With a threshold also whether it is an anomaly.");
-    add_options(line);
+    add_score_options(line);
     if (!line.parse(words)) return kDone;
     const std::string asked = line.text("output");
     check_usage(line);

@@ -64,7 +64,7 @@ void set_pace(const std::string& text, ir::RunPolicy& policy) {
                         text));
 }
 
-void add_options(CommandLine& line) {
+void add_train_options(CommandLine& line) {
     add_run(line, "a new one in runs/, with --resume the newest of this model");
     line.add_flag("resume", "continue from the checkpoint of the run");
     line.add_flag("overwrite", "give up the run that is in the folder");
@@ -157,7 +157,7 @@ int train_command(const Words& words) {
                      "Trains a compiled model. The run's folder gets model.gmc, run.json, "
                      "checkpoint.safetensors, "
                      "metrics.jsonl and samples/epoch-NNN.png.");
-    add_options(line);
+    add_train_options(line);
     if (!line.parse(words)) return kDone;
     runtime::StopRequest& stop = listen_for_stop();
     Diagnostics diagnostics;

@@ -12,12 +12,13 @@
 #include <cstring>
 
 #include "runtime/data/pictures/orientation.h"
+#include "runtime/files/byte_source.h"
 
 namespace gmc::runtime {
 namespace {
 
-/// Deflate gives at most 1032 bytes for one, and a byte holds at most 8 pixels.
-constexpr uint64_t kPixelsPerByteMost = 1032 * 8;
+/// The pixels are deflated, and a byte of them holds at most 8.
+constexpr uint64_t kPixelsPerByteMost = kDeflateRatioMost * 8;
 constexpr size_t kSignatureBytes = 8;
 
 uint32_t big_endian(std::string_view bytes, size_t at) {
