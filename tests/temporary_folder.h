@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 
 namespace gmc {
@@ -26,5 +28,11 @@ class TemporaryFolder {
     static inline int count_ = 0;
     std::filesystem::path path_;
 };
+
+/// The contents of a file.
+inline std::string bytes_of(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
 
 }  // namespace gmc

@@ -28,9 +28,9 @@ Json attributes(const OpVariant& op) {
 
 /// Makes the JSON of states and functions. A value is always written with its name as it is
 /// printed: `%x`, or `@w` for a state.
-class Writer {
+class JsonWriter {
   public:
-    explicit Writer(const Module& module) : module_(module) {}
+    explicit JsonWriter(const Module& module) : module_(module) {}
 
     Json state(const State& s) const {
         Json out = type(s.type);
@@ -110,7 +110,7 @@ class Writer {
 }  // namespace
 
 Json to_json(const Module& module) {
-    const Writer writer(module);
+    const JsonWriter writer(module);
     Json out{{"model", module.name}, {"states", Json::array()}, {"functions", Json::array()}};
     for (const State& state : module.states) out["states"].push_back(writer.state(state));
     for (const Function& f : module.functions) out["functions"].push_back(writer.function(f));

@@ -17,7 +17,7 @@ namespace {
 
 using namespace ir;  // NOLINT
 
-constexpr size_t kIndent = 6;  ///< of what does not fit into an operation's first line
+constexpr size_t kOperationIndent = 6;  ///< of what does not fit into an operation's first line
 
 bool is_random(const Operation& op) {
     return op.as<RandomNormal>() != nullptr || op.as<RandomUniform>() != nullptr;
@@ -25,9 +25,9 @@ bool is_random(const Operation& op) {
 
 /// Lists one function. The constructor finds out which values are only other names; write() prints
 /// the rest.
-class Writer {
+class LoopWriter {
   public:
-    Writer(const Module& module, const Function& function) : module_(module), f_(function) {
+    LoopWriter(const Module& module, const Function& function) : module_(module), f_(function) {
         std::map<ValueId, const Operation*> maker;
         for (const Operation& op : f_.operations) {
             for (ValueId v : op.results) maker[v] = &op;
@@ -100,7 +100,7 @@ class Writer {
     /// The line of an operation, broken to the width of a terminal, and its place in the model,
     /// which is not broken.
     std::string with_place(const Operation& op) const {
-        std::string out = wrapped("  " + line(op), kIndent);
+        std::string out = wrapped("  " + line(op), kOperationIndent);
         if (!op.location.known()) return out;
         const std::string place = "  // " + short_place(module_, op.location);
         const size_t last_line = out.size() - (out.rfind('\n') + 1);
@@ -151,7 +151,7 @@ class Writer {
 std::string loops_text(const Module& module) {
     std::string out;
     for (const Function& function : module.functions)
-        out += (out.empty() ? "" : "\n") + Writer(module, function).write();
+        out += (out.empty() ? "" : "\n") + LoopWriter(module, function).write();
     return out;
 }
 

@@ -9,8 +9,8 @@ namespace {
 
 using Rows = std::vector<ForeignWord>;
 
-constexpr const char* kLayers = "dense";               // a place where layers stand
-constexpr const char* kFunctions = "bce_with_logits";  // where functions of expressions stand
+constexpr const char* kLayers = "dense";                   // a place where layers stand
+constexpr const char* kNearFunctions = "bce_with_logits";  // where functions of expressions stand
 constexpr const char* kOptimizers = "adam";
 constexpr const char* kModel = "networks";
 constexpr const char* kTrain = "batch_size";
@@ -332,30 +332,30 @@ Rows functions() {
         {"randnlike|randn|gaussian|randomnormal|noise|standardnormal|gaussiannoise", "normal"},
         {"rand|randlike|random|randomuniform", "uniform"},
         {"mseloss|mse|meansquarederror|squarederror|squareddifference|l2loss", "",
-         "the squared error is written `mean(sum((a - b)^2))`", kFunctions},
+         "the squared error is written `mean(sum((a - b)^2))`", kNearFunctions},
         {"l1loss|mae|meanabsoluteerror|absoluteerror|smoothl1loss|huberloss", "",
-         "the absolute error is written `mean(sum(abs(a - b)))`", kFunctions},
+         "the absolute error is written `mean(sum(abs(a - b)))`", kNearFunctions},
         {"binarycrossentropy|bceloss|bce|bcewithlogitsloss|binarycrossentropywithlogits|"
          "sigmoidcrossentropywithlogits|sigmoidcrossentropy|binarycrossentropywithlogitsloss",
-         "bce_with_logits", "it takes logits, what is before a sigmoid", kFunctions},
+         "bce_with_logits", "it takes logits, what is before a sigmoid", kNearFunctions},
         {"crossentropy|crossentropyloss|categoricalcrossentropy|nllloss|"
          "sparsecategoricalcrossentropy|softmaxcrossentropywithlogits|nll",
          "cross_entropy|cross_entropy_with_logits",
-         "`-sum(one_hot(label) * log_softmax(logits))`, one number per example", kFunctions},
+         "`-sum(one_hot(label) * log_softmax(logits))`, one number per example", kNearFunctions},
         {"kldiv|kldivloss|kl|klloss|kldivergence|kullbackleibler", "",
          "from N(mean, exp(log_variance)) to N(0, 1): `sum(-0.5 * (1 + log_variance - mean^2 - "
          "exp(log_variance)))`",
-         kFunctions},
+         kNearFunctions},
         {"reducemean|average|avg|expectation", "mean"},
         {"reducesum|total|summation", "sum"},
         {"batchmean|meanoverbatch", "batch_mean"},
-        {"pow|power", "", "a power is written `x^2`", kFunctions},
+        {"pow|power", "", "a power is written `x^2`", kNearFunctions},
         {"cat|concatenate|stack|hstack", "concat"},
         {"detach|nograd|stopgrad", "stop_gradient"},
         {"gradient|gradients|autograd|jacobian|backward|derivative", "grad"},
         {"clip|clampmin|clampmax|clipbyvalue", "clamp"},
         {"ln|log1p|log10|log2|logarithm", "log"},
-        {"logsigmoid", "", "it is written `-softplus(-x)`", kFunctions},
+        {"logsigmoid", "", "it is written `-softplus(-x)`", kNearFunctions},
         {"interpolate|mix|mixup|lerpvalues", "lerp"},
         {"l2norm|norm2|linalgnorm|frobenius|l2", "norm"},
         {"maximum|amax", "max"},
@@ -363,11 +363,11 @@ Rows functions() {
         {"absolute|fabs", "abs"},
         {"std|var|variance|stddev|reducestd", "",
          "the variance over the batch is written `mean((x - mean(x, axis=batch))^2, axis=batch)`",
-         kFunctions},
+         kNearFunctions},
         {"if|cond|select|switch|ifelse", "where"},
         {"lse|logaddexp|reducelogsumexp", "logsumexp"},
         {"arange|range|iota|linspace", "index"},
-        {"mod|fmod|remainder", "", "the remainder is written `a % b`", kFunctions},
+        {"mod|fmod|remainder", "", "the remainder is written `a % b`", kNearFunctions},
         {"dot|einsum|mm|bmm|inner|attention", "matmul"},
         {"gather|takealong|indexselect|embeddinglookup", "lookup"},
         {"argsort|randperm|permutation", "rank"},
@@ -375,7 +375,7 @@ Rows functions() {
         {"view|squeeze|unsqueeze|expanddims", "reshape"},
         {"transpose|swapaxes|moveaxis", "permute"},
         {"zeros|ones|zeroslike|oneslike|full|fulllike", "",
-         "a number meets any shape: `bce_with_logits(logits, 1)`", kFunctions},
+         "a number meets any shape: `bce_with_logits(logits, 1)`", kNearFunctions},
         {"multinomial|randomchoice|gumbelsoftmax|onehotcategorical", "categorical"},
         {"lrelu|leakyrelu", "leaky_relu"},
         {"swish", "silu"},

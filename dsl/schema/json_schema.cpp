@@ -27,14 +27,14 @@ Json numeric(const char* type, const Range& range) {
 }
 
 /// Reads the grammar of KeyRow::holds.
-Json structure(std::string_view holds) {
+Json schema_of(std::string_view holds) {
     std::vector<Json> choices;
     for (const std::string& part : split_alternatives(holds)) {
         const std::string inner = part.size() > 2 ? part.substr(1, part.size() - 2) : "";
         if (part[0] == '{')
-            choices.push_back({{"type", "object"}, {"additionalProperties", structure(inner)}});
+            choices.push_back({{"type", "object"}, {"additionalProperties", schema_of(inner)}});
         else if (part[0] == '[')
-            choices.push_back({{"type", "array"}, {"items", structure(inner)}});
+            choices.push_back({{"type", "array"}, {"items", schema_of(inner)}});
         else if (part == "any")
             choices.push_back(Json::object());
         else
@@ -77,7 +77,7 @@ Json value_schema(const KeyRow& row) {
         case KeyType::kName:
             return reference("name");
         case KeyType::kNames:
-            return structure("name|[name]");
+            return schema_of("name|[name]");
         case KeyType::kShape:
             return reference("shape");
         case KeyType::kPair: {
@@ -92,7 +92,7 @@ Json value_schema(const KeyRow& row) {
         case KeyType::kStructure:
             break;
     }
-    return structure(row.holds);
+    return schema_of(row.holds);
 }
 
 /// The schema of a map with the rows' keys. With `open`, required keys may be missing, since
@@ -155,7 +155,7 @@ std::string json_schema() {
         any_of({{{"type", "number"}}, {{"type", "string"}}, reference("schedule")});
     definitions["metric"] = any_of({reference("expression"), {{"type", "null"}}});
     definitions["data"] = {{"type", "object"},
-                           {"properties", {{"test", structure("{data field}")}}},
+                           {"properties", {{"test", schema_of("{data field}")}}},
                            {"additionalProperties", reference("data field")}};
     definitions["layer"] = layer_schema();
     for (const MappingRow& mapping : mapping_table()) {

@@ -1,19 +1,14 @@
 // The rows of layers. To add a layer: a row here, a builder in dsl/lower/layers, a file test.
-#include <limits>
-
 #include "dsl/schema/schema_rows.h"
 
 namespace gmc::dsl {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 /// Limits that hold off slips of the keyboard and sizes that no machine could hold; a sensible
 /// model is far from all of them. 1e6: channels, units, classes; 1000: windows, strides and
 /// factors.
 constexpr Range kSizes{1, 1e6};
 constexpr Range kWindow{1, 1000};
-constexpr Range kPositive{0, kInfinity, true, true};
-constexpr Range kNotNegative{0, kInfinity, false, true};
 /// At least 0 and below 1: all of a value cannot be dropped or kept.
 constexpr Range kFraction{0, 1, false, true};
 

@@ -1,13 +1,10 @@
 // The rows of everything that is not a layer. To add a key: a row here, and code in the reader of
 // its section.
-#include <limits>
-
 #include "dsl/schema/schema_rows.h"
 
 namespace gmc::dsl {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr Range kAnyNumber{-kInfinity, kInfinity, true, true};
 /// The limits below keep off slips of the keyboard (a batch of 1e9) and what the runtime could not
 /// count or hold. `true, true` leaves out an end: infinity is no number of a model.
@@ -23,8 +20,6 @@ constexpr Range kRates{1, 1e6};
 constexpr Range kWindows{1, 1e8};
 constexpr Range kClasses{1, 1e6};
 constexpr Range kShapes{1, 8};
-constexpr Range kPositive{0, kInfinity, true, true};
-constexpr Range kNotNegative{0, kInfinity, false, true};
 constexpr Range kDecay{0, 1, false, true};
 
 constexpr const char* kSchedules = "alternating|simultaneous";

@@ -3,9 +3,15 @@
 // and one line of documentation.
 #pragma once
 
+#include <limits>
+
 #include "dsl/schema/schema.h"
 
 namespace gmc::dsl {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr Range kPositive{0, kInfinity, true, true};
+constexpr Range kNotNegative{0, kInfinity, false, true};
 
 inline KeyRow integer(const char* key, const char* fallback, Range range, const char* doc) {
     return {key, KeyType::kInteger, fallback, doc, range};

@@ -25,5 +25,6 @@ void segment(Point from, Point to, double radius, const Colour& colour, Image& i
 
 /// 1, 2 or 5 times a power of ten, so that about `lines` of them fit into `extent`.
 double round_step(double extent, double lines);
+constexpr double kLinesAbout = 6;  ///< lines with numbers in a chart or scatter plot
 
 }  // namespace gmc::runtime

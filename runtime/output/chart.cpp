@@ -19,7 +19,7 @@ constexpr Colour kGridColour{232, 232, 232}, kFrameColour{128, 128, 128};
 constexpr int64_t kBorder = 64, kBelow = 24, kLegendLine = 14, kTop = 8;
 /// How many grid lines a frame has about; radii of curves, of their pale originals and of dots in
 /// pixels; and the share of the extent that is left free above and below.
-constexpr double kLinesAbout = 6, kLine = 0.9, kThin = 0.5, kDot = 3, kMargin = 0.05;
+constexpr double kLine = 0.9, kThin = 0.5, kDot = 3, kMargin = 0.05;
 
 constexpr const char* kXName = "step";
 

@@ -17,8 +17,7 @@ constexpr Colour kDataColour{176, 196, 222}, kPointColour{24, 56, 128}, kGridCol
 constexpr double kMargin = 0.08;
 /// Below 1, so that many points on one place are darker than one.
 constexpr double kPointOpacity = 0.7;
-constexpr int64_t kBorder = 44, kCaption = 24;
-constexpr double kLinesAbout = 6;
+constexpr int64_t kScatterBorder = 44, kCaption = 24;
 constexpr double kPathRadius = 0.8;
 
 /// The part of the plane that is shown, a square.
@@ -26,7 +25,7 @@ struct View {
     double left = 0, bottom = 0, extent = 1;
     int64_t side = 0;
     double x(double value) const {
-        return kBorder + (value - left) / extent * static_cast<double>(side);
+        return kScatterBorder + (value - left) / extent * static_cast<double>(side);
     }
     double y(double value) const {
         return kCaption + (1 - (value - bottom) / extent) * static_cast<double>(side);
@@ -90,13 +89,13 @@ void axes(const View& view, Image& image) {
     });
     each_line(view.bottom, [&](double value, const std::string& label) {
         const int64_t y = pixel(view.y(value));
-        fill(y, kBorder, 1, view.side, kGridColour, image);
+        fill(y, kScatterBorder, 1, view.side, kGridColour, image);
         draw_text(label, y - kGlyphHeight / 2,
-                  std::max<int64_t>(0, kBorder - 8 - text_width(label, 1)), 1, image);
+                  std::max<int64_t>(0, kScatterBorder - 8 - text_width(label, 1)), 1, image);
     });
     for (const int64_t offset : {int64_t{0}, view.side}) {
-        fill(kCaption, kBorder + offset, view.side + 1, 1, kFrameColour, image);
-        fill(kCaption + offset, kBorder, 1, view.side + 1, kFrameColour, image);
+        fill(kCaption, kScatterBorder + offset, view.side + 1, 1, kFrameColour, image);
+        fill(kCaption + offset, kScatterBorder, 1, view.side + 1, kFrameColour, image);
     }
 }
 
@@ -115,7 +114,7 @@ void paths(std::span<const float> points, const View& view, int64_t length, Imag
 void legend(std::span<const float> data, std::span<const float> points, int64_t outside,
             const ScatterOptions& options, Image& image) {
     constexpr double kDot = 3;
-    double left = kBorder + kDot;
+    double left = kScatterBorder + kDot;
     const auto entry = [&](const Colour& colour, const std::string& text) {
         dot(left, kCaption / 2.0, kDot, colour, 1, image);
         draw_text(text, (kCaption - kGlyphHeight) / 2, static_cast<int64_t>(left) + 8, 1, image);
@@ -147,7 +146,7 @@ Result<Image> scatter_plot(std::span<const float> data, std::span<const float> p
         return Failure{};
     }
     Image image =
-        make_image(kCaption + view.side + kCaption, kBorder + view.side + kCaption, 3, 255);
+        make_image(kCaption + view.side + kCaption, kScatterBorder + view.side + kCaption, 3, 255);
     axes(view, image);
     dots(data, view, options.data_radius, kDataColour, 1, image);
     paths(points, view, options.path_length, image);

@@ -202,7 +202,7 @@ void export_all(const ir::Module& module) {
 }
 
 /// Small models, so that many mutants are tried; widths are not those that vectors divide.
-std::vector<std::string> seeds() {
+std::vector<std::string> compiled_seeds() {
     const std::string tests = GMC_SOURCE_DIR "/tests/";
     std::vector<std::string> out;
     for (const char* precision : {"f32", "bf16"}) {
@@ -234,7 +234,7 @@ std::string kept(const std::string& text) {
 }  // namespace
 
 TEST_CASE("a mutated module is refused, or its plan of memory is sound", "[fuzz]") {
-    const std::vector<std::string> texts = seeds();
+    const std::vector<std::string> texts = compiled_seeds();
     std::mt19937_64 random(20261128);
     int refused = 0, ran = 0, large = 0;
     const int count = mutants();

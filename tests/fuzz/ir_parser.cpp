@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 
 constexpr int kMutants = 10000;
 
-std::vector<std::string> seeds() {
+std::vector<std::string> file_seeds() {
     std::vector<fs::path> paths;
     for (const auto& entry : fs::recursive_directory_iterator(GMC_SOURCE_DIR "/tests/filetest"))
         if (entry.path().extension() == ".gmc") paths.push_back(entry.path());
@@ -88,7 +88,7 @@ std::string mutated(std::string text, const std::string& other, std::mt19937_64&
 }  // namespace
 
 TEST_CASE("mutated modules are read or refused, and what is read can be printed", "[fuzz]") {
-    const std::vector<std::string> texts = seeds();
+    const std::vector<std::string> texts = file_seeds();
     REQUIRE(texts.size() > 20);
     std::mt19937_64 random(20240607);
     int read = 0;
@@ -113,7 +113,7 @@ TEST_CASE("mutated modules are read or refused, and what is read can be printed"
 }
 
 TEST_CASE("the passes keep every well-formed mutant well formed", "[fuzz]") {
-    const std::vector<std::string> texts = seeds();
+    const std::vector<std::string> texts = file_seeds();
     std::mt19937_64 random(7);
     int ran = 0;
     for (int i = 0; i < kMutants / 4; ++i) {

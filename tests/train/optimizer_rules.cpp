@@ -29,9 +29,9 @@ constexpr const char* kSquares = "0.5 * mean(sum((y - 3)^2))";
 constexpr const char* kFlat = "mean(sum((y - stop_gradient(y))^2))";
 
 /// A compiled model and its states, initialised with seed 1.
-struct Trained {
-    explicit Trained(const std::string& loss, const std::string& entry,
-                     const std::string& functions = "f(x): net(x)")
+struct TrainedByRule {
+    explicit TrainedByRule(const std::string& loss, const std::string& entry,
+                           const std::string& functions = "f(x): net(x)")
         : module(compile_file(folder.write("t.yaml", model_text(loss, entry, functions)), {})),
           states(module),
           arena(std::make_shared<runtime::Arena>(module)) {
@@ -82,7 +82,7 @@ using Rule = std::function<void(Numbers& p, Numbers g, int t)>;
 
 void check_rule(const std::string& optimizer, const Rule& rule) {
     INFO(optimizer);
-    Trained model(kSquares, "optimizer: " + optimizer);
+    TrainedByRule model(kSquares, "optimizer: " + optimizer);
     Numbers p = model.parameters();
     for (int t = 1; t <= 3; ++t) {
         model.step(t - 1);
@@ -195,7 +195,7 @@ TEST_CASE("gradients of zero are clipped to zero, not to what is no number") {
                              "clip_norm: {linear: {from: 1, to: 0, over: 1 steps}}"})
         for (const char* kind : {"sgd", "adam", "rmsprop"}) {
             INFO(kind << ", " << keys);
-            Trained model(kFlat, std::string("optimizer: {") + kind + ": {" + keys + "}}");
+            TrainedByRule model(kFlat, std::string("optimizer: {") + kind + ": {" + keys + "}}");
             const Numbers before = model.parameters();
             for (int t = 0; t < 3; ++t) model.step(t);
             CHECK(model.parameters() == before);
@@ -223,7 +223,7 @@ TEST_CASE("schedules: the rate of each step") {
 }
 
 TEST_CASE("averages start as their parameters and follow them") {
-    Trained model(kSquares, "average: 0.75, optimizer: {sgd: {learning_rate: 0.1}}");
+    TrainedByRule model(kSquares, "average: 0.75, optimizer: {sgd: {learning_rate: 0.1}}");
     Numbers average = model.parameters();
     CHECK(model.parameters("average.") == average);
     for (int t = 0; t < 3; ++t) {
@@ -238,8 +238,8 @@ TEST_CASE("averages start as their parameters and follow them") {
 }
 
 TEST_CASE("the decay of an average can be a schedule") {
-    Trained model(kSquares,
-                  "average: 'min(0.5, step / 2)', optimizer: {sgd: {learning_rate: 0.1}}");
+    TrainedByRule model(kSquares,
+                        "average: 'min(0.5, step / 2)', optimizer: {sgd: {learning_rate: 0.1}}");
     model.step(0);  // decay 0: the average is the parameter
     const Numbers first = model.parameters();
     CHECK(model.parameters("average.") == first);
@@ -249,7 +249,7 @@ TEST_CASE("the decay of an average can be a schedule") {
 }
 
 TEST_CASE("`averaged` reads the averages, and nothing that was computed without them") {
-    Trained model(
+    TrainedByRule model(
         kSquares, "average: 0.9, optimizer: {sgd: {learning_rate: 0.1}}",
         "plain(x): net(x), smooth(x): averaged(net(x)), "
         "both(ones): {trained: y, mean: averaged(y), again: y, twice: averaged(averaged(y))}");

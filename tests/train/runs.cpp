@@ -55,11 +55,6 @@ objective: {recipe: wgan_gp}
 train: {batch_size: 16, epochs: 9, optimizer: {adam: {learning_rate: 1e-4}}}
 )";
 
-std::string bytes_of(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-}
-
 /// An entry of the metadata of a run's checkpoint.
 std::string said_by(const std::string& run, const std::string& entry) {
     Diagnostics diagnostics;

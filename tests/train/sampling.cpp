@@ -120,7 +120,7 @@ std::string generate_fails(runtime::LoadedModel& model, const std::string& funct
     return diagnostics.render();
 }
 
-bool contains(const std::string& text, const std::string& part) {
+bool says(const std::string& text, const std::string& part) {
     INFO(text);
     return text.find(part) != std::string::npos;
 }
@@ -142,12 +142,12 @@ TEST_CASE("sample i is asked for class i mod classes, or all for one") {
 
 TEST_CASE("a label that cannot be is refused, as are functions that make no samples") {
     const auto points = make_model(kPoints);
-    CHECK(contains(generate_fails(*points->model, "sample", 8), "are 0 to 7"));
-    CHECK(contains(generate_fails(*points->model, "sample", -1), "are 0 to 7"));
-    CHECK(contains(generate_fails(*points->model, "plain", 1), "takes no label"));
-    CHECK(contains(generate_fails(*points->model, "of_data"), "neither noise nor a label"));
-    CHECK(contains(generate_fails(*points->model, "number"), "no batch"));
-    CHECK(contains(generate_fails(*points->model, "nothing"), "[unknown-name]"));
+    CHECK(says(generate_fails(*points->model, "sample", 8), "are 0 to 7"));
+    CHECK(says(generate_fails(*points->model, "sample", -1), "are 0 to 7"));
+    CHECK(says(generate_fails(*points->model, "plain", 1), "takes no label"));
+    CHECK(says(generate_fails(*points->model, "of_data"), "neither noise nor a label"));
+    CHECK(says(generate_fails(*points->model, "number"), "no batch"));
+    CHECK(says(generate_fails(*points->model, "nothing"), "[unknown-name]"));
 }
 
 TEST_CASE("training draws labelled pictures as wide as there are classes, and points") {
@@ -198,7 +198,7 @@ TEST_CASE("encoding gives every result for every example of the split") {
     CHECK_FALSE(
         runtime::encode(*points->model, "plain", runtime::DataSplit::kTest, 0, 1, diagnostics)
             .ok());
-    CHECK(contains(diagnostics.render(), "takes no data field"));
+    CHECK(says(diagnostics.render(), "takes no data field"));
 }
 
 TEST_CASE("rows of interpolation begin and end in samples, and take the arc") {
@@ -340,19 +340,19 @@ TEST_CASE("a classifier of other shapes, classes or functions is refused") {
             runtime::classifier_quality(*pictures->model, classifier, 10, 1, diagnostics).ok());
         return diagnostics.render();
     };
-    CHECK(contains(refused(*make_model(kPoints)->model), "has no function `features`"));
+    CHECK(says(refused(*make_model(kPoints)->model), "has no function `features`"));
     std::string text = kPictures;
     for (size_t at = 0; (at = text.find("size: 4", at)) != std::string::npos; ++at)
         text.replace(at, 7, "size: 6");
-    CHECK(contains(refused(*make_model(text)->model),
-                   "makes samples of shape [4,4,1], but `features` of model `pictures` takes "
-                   "[6,6,1]"));
+    CHECK(says(refused(*make_model(text)->model),
+               "makes samples of shape [4,4,1], but `features` of model `pictures` takes "
+               "[6,6,1]"));
     text = kPictures;
     text.replace(text.find("dense: 2]"), 9, "dense: 3]");
-    CHECK(contains(refused(*make_model(text)->model), "of 2 classes, but `classify`"));
+    CHECK(says(refused(*make_model(text)->model), "of 2 classes, but `classify`"));
     text = kPictures;
     text.replace(text.find("features(image): net(image)"), 27, "features(image): 1 * image");
-    CHECK(contains(refused(*make_model(text)->model), "is no classifier of samples"));
+    CHECK(says(refused(*make_model(text)->model), "is no classifier of samples"));
 }
 
 TEST_CASE("the classifier of models/ learns to tell generated shapes apart") {

@@ -64,11 +64,6 @@ runtime::TrainEnd train(const std::string& path, const std::string& run, int64_t
     return end;
 }
 
-std::string bytes_of(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-}
-
 /// Trains twice with the same seed. The checkpoints have to be the same to the bit, all figures
 /// finite, and the loss has to fall by a tenth.
 void check_learns_and_repeats(const std::string& name, int64_t batch_size, int64_t steps,

@@ -27,12 +27,6 @@ std::string png(const Image& image) {
     return *encode_png(image, diagnostics);
 }
 
-std::vector<float> example(const Field& field, int64_t index) {
-    std::vector<float> out(static_cast<size_t>(field.elements()));
-    field.read(index, out.data());
-    return out;
-}
-
 FolderOptions small() {
     FolderOptions options;
     options.name = "image";

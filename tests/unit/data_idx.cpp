@@ -30,14 +30,8 @@ std::string small_idx() {
     return out;
 }
 
-std::vector<float> example(const Field& field, int64_t index) {
-    std::vector<float> out(static_cast<size_t>(field.elements()));
-    field.read(index, out.data());
-    return out;
-}
-
 /// The error of reading these bytes as a file; its path is replaced by F.
-std::string error_of(std::string_view bytes, const ValueRules& options = {"image", {}}) {
+std::string idx_error(std::string_view bytes, const ValueRules& options = {"image", {}}) {
     const TempFolder folder;
     const std::string path = folder.write("f", bytes);
     Diagnostics diagnostics;
@@ -162,58 +156,59 @@ TEST_CASE("idx errors about what the file is") {
 }
 
 TEST_CASE("idx errors about the header") {
-    CHECK(error_of("") ==
+    CHECK(idx_error("") ==
           "[bad-file] `F` ends at byte 0, before the 4 bytes that an idx file starts with");
-    CHECK(error_of("\x89PNG") ==
+    CHECK(idx_error("\x89PNG") ==
           "[bad-file] `F` starts with the bytes 89 50 4e 47 at offset 0, but an idx file starts "
           "with 00 00, "
           "a type and a rank");
-    CHECK(error_of(std::string("\0\0\x07\x01", 4))
+    CHECK(idx_error(std::string("\0\0\x07\x01", 4))
               .starts_with("[bad-file] `F` has type 0x07 at offset 2"));
-    CHECK(error_of(std::string("\0\0\x08\x00", 4)) ==
+    CHECK(idx_error(std::string("\0\0\x08\x00", 4)) ==
           "[bad-file] `F` has rank 0 at offset 3, but 1 to 8 dimensions can be read");
-    CHECK(error_of(std::string("\0\0\x08\x09", 4)).find("rank 9 at offset 3") != std::string::npos);
-    CHECK(error_of(header(0x08, {3, 2}).substr(0, 9)) ==
+    CHECK(idx_error(std::string("\0\0\x08\x09", 4)).find("rank 9 at offset 3") !=
+          std::string::npos);
+    CHECK(idx_error(header(0x08, {3, 2}).substr(0, 9)) ==
           "[bad-file] `F` ends at byte 9 within its header, which has 12 bytes for rank 2");
-    CHECK(error_of(header(0x08, {3, 0, 2})) ==
+    CHECK(idx_error(header(0x08, {3, 0, 2})) ==
           "[bad-file] `F` has a dimension of 0 at offset 8, so there is nothing to read");
 }
 
 TEST_CASE("idx errors about the size") {
     const std::string good = small_idx();
-    CHECK(error_of(good.substr(0, good.size() - 1)) ==
+    CHECK(idx_error(good.substr(0, good.size() - 1)) ==
           "[bad-file] `F` ends at byte 27 of its contents, but its header promises 28 (3 x 2 x 2 "
           "u8 after 16 bytes)");
-    CHECK(error_of(good + "x") ==
+    CHECK(idx_error(good + "x") ==
           "[bad-file] `F` goes on after byte 28 where its header says it ends (3 x 2 x 2 u8 after "
           "16 bytes)");
-    CHECK(error_of(gzip(good.substr(0, good.size() - 1))).find("ends at byte 27") !=
+    CHECK(idx_error(gzip(good.substr(0, good.size() - 1))).find("ends at byte 27") !=
           std::string::npos);
-    CHECK(error_of(gzip(good + "x")).find("goes on after byte 28") != std::string::npos);
+    CHECK(idx_error(gzip(good + "x")).find("goes on after byte 28") != std::string::npos);
 }
 
 TEST_CASE("a header that lies allocates nothing") {
     const uint32_t most = 0xffffffff;
-    CHECK(error_of(header(0x08, {most, most, most, most}) + "x").find("ends at byte 21") !=
+    CHECK(idx_error(header(0x08, {most, most, most, most}) + "x").find("ends at byte 21") !=
           std::string::npos);
-    CHECK(error_of(gzip(header(0x0e, {most, 65536}) + "x")).find("cannot hold the") !=
+    CHECK(idx_error(gzip(header(0x0e, {most, 65536}) + "x")).find("cannot hold the") !=
           std::string::npos);
     // gzip could hold that much, but memory grows only with what is read, and the file ends soon.
-    CHECK(error_of(gzip(header(0x08, {20000}) + "x")).find("ends at byte 9") != std::string::npos);
+    CHECK(idx_error(gzip(header(0x08, {20000}) + "x")).find("ends at byte 9") != std::string::npos);
 }
 
 TEST_CASE("idx errors about gzip") {
     const std::string good = gzip(small_idx());
-    CHECK(error_of(good.substr(0, good.size() - 9)).find("is a truncated gzip file") !=
+    CHECK(idx_error(good.substr(0, good.size() - 9)).find("is a truncated gzip file") !=
           std::string::npos);
     std::string flipped = good;
     flipped[flipped.size() - 6] ^= 1;  // in the checksum: found only by reading to the very end
-    CHECK(error_of(flipped).find("is a corrupt gzip file: no more than 28 bytes") !=
+    CHECK(idx_error(flipped).find("is a corrupt gzip file: no more than 28 bytes") !=
           std::string::npos);
-    CHECK(error_of(flipped).find("(a wrong checksum or length)") != std::string::npos);
+    CHECK(idx_error(flipped).find("(a wrong checksum or length)") != std::string::npos);
     flipped = good;
     flipped[2] = 7;
-    CHECK(error_of(flipped).find("(an unknown compression method)") != std::string::npos);
+    CHECK(idx_error(flipped).find("(an unknown compression method)") != std::string::npos);
     const TempFolder folder;
     Diagnostics diagnostics;
     CHECK_FALSE(
@@ -259,13 +254,13 @@ TEST_CASE("idx errors about values") {
         return header(0x0d, {2}) + big_endian(std::bit_cast<uint32_t>(a), 4) +
                big_endian(std::bit_cast<uint32_t>(b), 4);
     };
-    CHECK(error_of(floats(0, 1.5F), {"x", ValueRange{0, 1}}) ==
+    CHECK(idx_error(floats(0, 1.5F), {"x", ValueRange{0, 1}}) ==
           "[bad-value] `F` has the value 1.5 in example 1 (offset 12), outside of [0, 1], the "
           "`range` of the model");
     CHECK(
-        error_of(floats(NAN, 0)) ==
+        idx_error(floats(NAN, 0)) ==
         "[bad-value] `F` has the value nan in example 0 (offset 8), which is not a finite number");
-    CHECK(error_of(small_idx(), {"x", ValueRange{1, 1}}) ==
+    CHECK(idx_error(small_idx(), {"x", ValueRange{1, 1}}) ==
           "[bad-value] `data.x` has the range [1, 1], which is empty");
 }
 

@@ -50,12 +50,6 @@ void write_zip(const std::string& path,
     REQUIRE(zip_close(archive) == 0);
 }
 
-std::vector<float> example(const Field& field, int64_t index) {
-    std::vector<float> out(static_cast<size_t>(field.elements()));
-    field.read(index, out.data());
-    return out;
-}
-
 FieldPtr read(const std::string& bytes, const ValueRules& rules = {"x", {}}) {
     const TempFolder folder;
     Diagnostics diagnostics;
@@ -67,7 +61,7 @@ FieldPtr read(const std::string& bytes, const ValueRules& rules = {"x", {}}) {
 }
 
 /// The error of reading these bytes as a file, its path replaced by F.
-std::string error_of(const std::string& bytes, const ValueRules& rules = {"x", {}}) {
+std::string npy_error(const std::string& bytes, const ValueRules& rules = {"x", {}}) {
     const TempFolder folder;
     const std::string path = folder.write("f.npy", bytes);
     Diagnostics diagnostics;
@@ -127,7 +121,7 @@ TEST_CASE("half floats: normal, subnormal and largest, in both orders of bytes")
         CHECK(std::signbit(got[5]));
     }
     for (const uint16_t none : {0x7c00, 0xfc00, 0x7e00})
-        CHECK(error_of(npy("<f2", "(1, 1)", bytes_of<uint16_t>({none})))
+        CHECK(npy_error(npy("<f2", "(1, 1)", bytes_of<uint16_t>({none})))
                   .find("which is not a finite number") != std::string::npos);
 }
 
@@ -135,7 +129,7 @@ TEST_CASE("truth values are 0 and 1, whatever the range, and labels of two class
     const std::string truths = npy("|b1", "(2, 2)", bytes_of<uint8_t>({0, 1, 1, 0}));
     CHECK(example(*read(truths, {"x", ValueRange{0, 1}}), 0) == std::vector<float>{0, 1});
     CHECK(example(*read(truths, {"x", ValueRange{-1, 1}}), 1) == std::vector<float>{1, 0});
-    CHECK(error_of(truths, {"x", ValueRange{2, 3}}).find("the value 0 in example 0 at [0]") !=
+    CHECK(npy_error(truths, {"x", ValueRange{2, 3}}).find("the value 0 in example 0 at [0]") !=
           std::string::npos);
     CHECK(read(npy("|b1", "(2,)", bytes_of<uint8_t>({0, 1})))->class_count() == 2);
 }
@@ -160,7 +154,7 @@ TEST_CASE("column-major arrays are transposed, and a bad value is named by its p
     first.count = 2;
     CHECK(read(npy("<f4", "(100, 2, 3)", bytes_of(values), "True"), first)->count() == 2);
     values[(2 * 2 + 1) * 100 + 7] = NAN;
-    CHECK(error_of(npy("<f4", "(100, 2, 3)", bytes_of(values), "True")) ==
+    CHECK(npy_error(npy("<f4", "(100, 2, 3)", bytes_of(values), "True")) ==
           "[bad-value] `F` has the value nan in example 7 at [1, 2] (offset 2156), which is not a "
           "finite number");
     const std::vector<uint8_t> bytes{0, 3, 1, 4, 2, 5};
@@ -178,7 +172,7 @@ TEST_CASE("the model's shape may add and drop dimensions of 1, nothing else") {
         CHECK(read(signal, rules)->shape() == shape);
     }
     rules.shape = {2, 2};
-    CHECK(error_of(signal, rules) ==
+    CHECK(npy_error(signal, rules) ==
           "[shape-mismatch] `F` holds examples of shape [4, 1], but the model was compiled for "
           "examples of shape [2, 2]");
 }
@@ -219,17 +213,17 @@ TEST_CASE("npy labels are counted or checked, columns of them too") {
         read(npy("|u1", "(3, 1)", bytes_of<uint8_t>({2, 0, 6})), {"label", {}, false, 7});
     CHECK(column->shape().empty());
     CHECK(example(*column, 2)[0] == 6);
-    const std::string first = error_of(labels, {"label", {}, false, 6});
+    const std::string first = npy_error(labels, {"label", {}, false, 6});
     CHECK(first ==
           "[bad-value] `F` has the value 6 in example 2 (offset 144), but the labels of 6 classes "
           "are 0 to 5");
-    CHECK(error_of(npy("<f4", "(2,)", bytes_of<float>({1, 1.5F})), {"label", {}, false, 6})
+    CHECK(npy_error(npy("<f4", "(2,)", bytes_of<float>({1, 1.5F})), {"label", {}, false, 6})
               .find("the value 1.5 in example 1 (offset 132)") != std::string::npos);
 }
 
 TEST_CASE("npy values outside the range") {
     const std::string pictures = npy("<f4", "(1, 1, 2)", bytes_of<float>({0.5F, -0.5F}));
-    CHECK(error_of(pictures, {"x", ValueRange{0, 1}}) ==
+    CHECK(npy_error(pictures, {"x", ValueRange{0, 1}}) ==
           "[bad-value] `F` has the value -0.5 in example 0 at [0, 1] (offset 132), outside of "
           "[0, 1], the `range` of the model");
     // Without a declared range, pictures are checked against [0, 1], since they are drawn by it;
@@ -237,25 +231,25 @@ TEST_CASE("npy values outside the range") {
     ValueRules rules{"x", ValueRange{0, 1}, false};
     CHECK(example(*read(pictures, rules), 0) == std::vector<float>{0.5F, -0.5F});
     rules.shape = {1, 2, 1};
-    CHECK(error_of(pictures, rules).find("the range of pictures where the model gives none") !=
+    CHECK(npy_error(pictures, rules).find("the range of pictures where the model gives none") !=
           std::string::npos);
     const std::string vectors = npy("<f4", "(1, 2)", bytes_of<float>({0.5F, -0.5F}));
     CHECK(example(*read(vectors, {"x", ValueRange{0, 1}, false}), 0)[1] == -0.5F);
     CHECK(
-        error_of(npy("<f4", "(1, 2)", bytes_of<float>({1, NAN}))) ==
+        npy_error(npy("<f4", "(1, 2)", bytes_of<float>({1, NAN}))) ==
         "[bad-value] `F` has the value nan in example 0 at [1] (offset 132), which is not a finite "
         "number");
 }
 
 TEST_CASE("npy errors about the header") {
     const std::string four = bytes_of<float>({1});
-    CHECK(error_of("") ==
+    CHECK(npy_error("") ==
           "[bad-file] `F`, offset 0: not a .npy file, which starts with 0x93 and "
           "`NUMPY`");
-    CHECK(error_of("PK\x03\x04 and so on").find("offset 0: not a .npy file") != std::string::npos);
-    CHECK(error_of(npy("<f4", "(1, 1)", four).substr(0, 40)) ==
+    CHECK(npy_error("PK\x03\x04 and so on").find("offset 0: not a .npy file") != std::string::npos);
+    CHECK(npy_error(npy("<f4", "(1, 1)", four).substr(0, 40)) ==
           "[bad-file] `F`, offset 40: the file ends within its header");
-    CHECK(error_of(npy("<f4", "(1, 1)", four, "Maybe")).find("neither True nor False") !=
+    CHECK(npy_error(npy("<f4", "(1, 1)", four, "Maybe")).find("neither True nor False") !=
           std::string::npos);
     for (const auto& [type, said] : {std::pair{"|O", "Python objects"},
                                      {"<c8", "complex"},
@@ -265,23 +259,23 @@ TEST_CASE("npy errors about the header") {
                                      {"<f16", "no number of 1 to 8 bytes"},
                                      {"f4", "no number"},
                                      {"", "no number"}}) {
-        const std::string text = error_of(npy(type, "(1, 1)", four));
+        const std::string text = npy_error(npy(type, "(1, 1)", four));
         CHECK(text.find(fmt::format("values of type `{}`, which", type)) != std::string::npos);
         CHECK(text.find(said) != std::string::npos);
     }
-    CHECK(error_of(npy("<f4", "(1, x)", four)).find("something else than sizes") !=
+    CHECK(npy_error(npy("<f4", "(1, x)", four)).find("something else than sizes") !=
           std::string::npos);
-    CHECK(error_of(npy("<f4", "(0, 1)", "")).find("a dimension of 0") != std::string::npos);
-    CHECK(error_of(npy("<f4", "()", four)).find("one number") != std::string::npos);
+    CHECK(npy_error(npy("<f4", "(0, 1)", "")).find("a dimension of 0") != std::string::npos);
+    CHECK(npy_error(npy("<f4", "()", four)).find("one number") != std::string::npos);
 }
 
 TEST_CASE("npy errors about the size") {
     const std::string good = npy("<f4", "(3, 1)", bytes_of<float>({1, 2, 3}));
-    CHECK(error_of(good.substr(0, good.size() - 1)) ==
+    CHECK(npy_error(good.substr(0, good.size() - 1)) ==
           "[bad-file] `F` ends at byte 139 of its contents, but its header promises 140 (3 x 1 f32 "
           "after 128 bytes)");
-    CHECK(error_of(good + "x").find("goes on after byte 140") != std::string::npos);
-    CHECK(error_of(npy("<f4", "(99999999999, 99999999)", "abcd")).find("ends at byte 132") !=
+    CHECK(npy_error(good + "x").find("goes on after byte 140") != std::string::npos);
+    CHECK(npy_error(npy("<f4", "(99999999999, 99999999)", "abcd")).find("ends at byte 132") !=
           std::string::npos);
 }
 

@@ -20,12 +20,6 @@ SyntheticFields make(std::string_view kind, const SyntheticOptions& options) {
     return *fields;
 }
 
-std::vector<float> example(const Field& field, int64_t index) {
-    std::vector<float> out(static_cast<size_t>(field.elements()));
-    field.read(index, out.data());
-    return out;
-}
-
 TEST_CASE("shapes have the declared form and both kinds of pixels") {
     SyntheticOptions options;
     options.count = 50;

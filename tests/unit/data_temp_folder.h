@@ -10,8 +10,10 @@
 #include <iterator>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "compiler/support/diagnostic.h"
+#include "runtime/data/dataset.h"
 #include "tests/catch.h"
 
 namespace gmc::runtime {
@@ -48,6 +50,13 @@ class TempFolder {
 inline std::string read_text(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
     return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// The numbers of an example.
+inline std::vector<float> example(const Field& field, int64_t index) {
+    std::vector<float> out(static_cast<size_t>(field.elements()));
+    field.read(index, out.data());
+    return out;
 }
 
 inline std::string gzip(std::string_view bytes) {

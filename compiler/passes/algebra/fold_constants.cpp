@@ -14,7 +14,7 @@ namespace {
 using namespace ir;  // NOLINT: all of this is about ir
 
 /// The op at hand and what the rules ask about it.
-struct Context {
+struct Folding {
     Rewriter& rewriter;
     Operation& op;
 
@@ -51,7 +51,7 @@ bool is_power_of_two(double value) {
 /// x op c1 op c2 -> x op (c1 op c2), for an op whose second operand is constant, as is that of its
 /// first operand.
 template <typename Op, typename Join>
-bool join_constants(Context& c, Join join) {
+bool join_constants(Folding& c, Join join) {
     const Operation* inner = c.rewriter.definition_as<Op>(c.operand(0));
     if (inner == nullptr || c.constant(1) == nullptr) return false;
     const double* first = c.rewriter.constant(inner->operands[1]);
@@ -63,7 +63,7 @@ bool join_constants(Context& c, Join join) {
     return true;
 }
 
-ValueId fold(const Add&, Context& c) {
+ValueId fold(const Add&, Folding& c) {
     if (c.is(1, 0)) return c.operand(0);
     if (join_constants<Add>(c, [](double a, double b) { return a + b; })) return kNone;
     if (c.negated(1) != kNone) return c.become(Sub{}, {c.operand(0), c.negated(1)});
@@ -71,14 +71,14 @@ ValueId fold(const Add&, Context& c) {
     return kNone;
 }
 
-ValueId fold(const Sub&, Context& c) {
+ValueId fold(const Sub&, Folding& c) {
     if (c.is(1, 0)) return c.operand(0);
     if (c.is(0, 0)) return c.become(Neg{}, {c.operand(1)});
     if (c.negated(1) != kNone) return c.become(Add{}, {c.operand(0), c.negated(1)});
     return kNone;
 }
 
-ValueId fold(const Mul&, Context& c) {
+ValueId fold(const Mul&, Folding& c) {
     if (c.is(1, 1)) return c.operand(0);
     if (c.is(1, 0)) return c.become_constant(0);  // see the header for infinite and NaN
     if (c.is(1, -1)) return c.become(Neg{}, {c.operand(0)});
@@ -94,13 +94,13 @@ ValueId fold(const Mul&, Context& c) {
 
 /// Division is several times slower than multiplication; only a power of two has an exact
 /// reciprocal.
-ValueId fold(const Div&, Context& c) {
+ValueId fold(const Div&, Folding& c) {
     if (c.is(1, 1)) return c.operand(0);
     if (c.constant(1) == nullptr || !is_power_of_two(*c.constant(1))) return kNone;
     return c.become(Mul{}, {c.operand(0), c.number(1 / *c.constant(1))});
 }
 
-ValueId fold(const Neg&, Context& c) {
+ValueId fold(const Neg&, Folding& c) {
     if (c.negated(0) != kNone) return c.negated(0);
     const Operation* inner = c.rewriter.definition(c.operand(0));
     if (inner == nullptr) return kNone;
@@ -113,7 +113,7 @@ ValueId fold(const Neg&, Context& c) {
     return c.become(Mul{}, {x, c.number(-*factor)});
 }
 
-ValueId fold(const Pow& op, Context& c) {
+ValueId fold(const Pow& op, Folding& c) {
     const ValueId x = c.operand(0);
     if (op.exponent == 1) return x;
     if (op.exponent == 0) return c.become_constant(1);
@@ -123,38 +123,38 @@ ValueId fold(const Pow& op, Context& c) {
     return kNone;
 }
 
-ValueId fold(const Select&, Context& c) {
+ValueId fold(const Select&, Folding& c) {
     if (c.constant(0) != nullptr) return c.operand(*c.constant(0) != 0 ? 1 : 2);
     return c.operand(1) == c.operand(2) ? c.operand(1) : kNone;
 }
 
-ValueId fold(const Maximum&, Context& c) {
+ValueId fold(const Maximum&, Folding& c) {
     return c.operand(0) == c.operand(1) ? c.operand(0) : kNone;
 }
-ValueId fold(const Minimum&, Context& c) {
+ValueId fold(const Minimum&, Folding& c) {
     return c.operand(0) == c.operand(1) ? c.operand(0) : kNone;
 }
-ValueId fold(const LeakyRelu& op, Context& c) { return op.slope == 1 ? c.operand(0) : kNone; }
+ValueId fold(const LeakyRelu& op, Folding& c) { return op.slope == 1 ? c.operand(0) : kNone; }
 
 // ---- constants of another shape -----------------------------------------------------------------
 
-ValueId fold_same_number(Context& c) {
+ValueId fold_same_number(Folding& c) {
     return c.constant(0) == nullptr ? kNone : c.become_constant(*c.constant(0));
 }
-ValueId fold(const Broadcast&, Context& c) { return fold_same_number(c); }
-ValueId fold(const Reshape&, Context& c) { return fold_same_number(c); }
-ValueId fold(const Transpose&, Context& c) { return fold_same_number(c); }
-ValueId fold(const Slice&, Context& c) { return fold_same_number(c); }
-ValueId fold(const ReduceMax&, Context& c) { return fold_same_number(c); }
-ValueId fold(const Pad&, Context& c) { return c.is(0, 0) ? c.become_constant(0) : kNone; }
-ValueId fold(const Concat&, Context& c) {
+ValueId fold(const Broadcast&, Folding& c) { return fold_same_number(c); }
+ValueId fold(const Reshape&, Folding& c) { return fold_same_number(c); }
+ValueId fold(const Transpose&, Folding& c) { return fold_same_number(c); }
+ValueId fold(const Slice&, Folding& c) { return fold_same_number(c); }
+ValueId fold(const ReduceMax&, Folding& c) { return fold_same_number(c); }
+ValueId fold(const Pad&, Folding& c) { return c.is(0, 0) ? c.become_constant(0) : kNone; }
+ValueId fold(const Concat&, Folding& c) {
     for (ValueId v : c.op.operands)
         if (c.rewriter.constant(v) == nullptr ||
             *c.rewriter.constant(v) != *c.rewriter.constant(c.operand(0)))
             return kNone;
     return fold_same_number(c);
 }
-ValueId fold(const ReduceSum&, Context& c) {
+ValueId fold(const ReduceSum&, Folding& c) {
     if (c.constant(0) == nullptr) return kNone;
     const auto terms = static_cast<double>(c.rewriter.type(c.operand(0)).elements() /
                                            c.rewriter.type(c.op.result()).elements());
@@ -162,12 +162,12 @@ ValueId fold(const ReduceSum&, Context& c) {
 }
 
 template <typename Op>
-ValueId fold(const Op&, Context&) {
+ValueId fold(const Op&, Folding&) {
     return kNone;
 }
 
 /// An element-wise op of constants only.
-bool fold_numbers(Context& c) {
+bool fold_numbers(Folding& c) {
     std::vector<double> numbers;
     for (ValueId v : c.op.operands) {
         if (c.rewriter.constant(v) == nullptr) return false;
@@ -181,7 +181,7 @@ bool fold_numbers(Context& c) {
 
 /// Tries, in order: all operands constant; the constant second; the op's own rule.
 ValueId fold_op(Rewriter& rewriter, Operation& op) {
-    Context context{rewriter, op};
+    Folding context{rewriter, op};
     if (fold_numbers(context)) return kNone;
     if (op.info().has(kCommutative) && context.constant(0) != nullptr) {
         std::swap(op.operands[0], op.operands[1]);

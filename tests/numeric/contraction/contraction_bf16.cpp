@@ -55,9 +55,6 @@ double error_of(const Truth& truth, const std::vector<float>& found, DType type)
     return worst_error(wider, found.data());
 }
 
-constexpr Direction kDirections[] = {Direction::kForward, Direction::kBackwardData,
-                                     Direction::kBackwardWeights};
-
 /// Calls check(problem, expected result, result) for all directions and types.
 template <typename Check>
 void for_each_problem(const ConvCase& c, const Check& check) {
@@ -79,7 +76,7 @@ void for_each_problem(const ConvCase& c, const Check& check) {
     }
 }
 
-void check_case(const ConvCase& c) {
+void check_bf16_case(const ConvCase& c) {
     Arena arena = empty_arena();
     int candidates = 0;
     for_each_problem(c, [&](const ConvProblem& p, const Truth& truth, Tensor& result) {
@@ -102,7 +99,7 @@ void check_case(const ConvCase& c) {
     CHECK(candidates >= 6);
 }
 
-void check_product(const ProductCase& p) {
+void check_bf16_product(const ProductCase& p) {
     std::vector<float> a = random_floats(p.m * p.k, 1), b = random_floats(p.k * p.n, 2);
     round_all(a), round_all(b);
     const Truth truth = true_result(p, a, b);
@@ -126,29 +123,29 @@ void check_product(const ProductCase& p) {
 }  // namespace
 
 TEST_CASE("convolutions of bf16, as the models have them") {
-    check_case(square(2, {14, 14}, 32, 64, 5, 2, 1, 2));
-    check_case(square(3, {28, 28}, 1, 64, 5, 2, 1, 2));
-    check_case(square(3, {28, 28}, 1, 64, 5, 1, 2, 2));
-    check_case(square(2, {28, 28}, 32, 64, 3, 1, 1, 1));
-    check_case(square(2, {32, 32}, 3, 32, 3, 2, 0, 1));
+    check_bf16_case(square(2, {14, 14}, 32, 64, 5, 2, 1, 2));
+    check_bf16_case(square(3, {28, 28}, 1, 64, 5, 2, 1, 2));
+    check_bf16_case(square(3, {28, 28}, 1, 64, 5, 1, 2, 2));
+    check_bf16_case(square(2, {28, 28}, 32, 64, 3, 1, 1, 1));
+    check_bf16_case(square(2, {32, 32}, 3, 32, 3, 2, 0, 1));
 }
 
 TEST_CASE("convolutions of bf16 with odd sizes, groups, dilations and one to three axes") {
-    check_case(square(2, {11, 9}, 17, 5, 3, 2, 1, 1));
-    check_case(square(5, {5, 4}, 80, 96, 3, 1, 1, 1));
-    check_case(square(2, {13, 12}, 3, 5, 3, 2, 2, 1, 3));
-    check_case(square(2, {8, 8}, 6, 9, 3, 2, 1, 1, 1, 3));
-    check_case(square(3, {51}, 64, 3, 4, 3, 0, 1));
-    check_case(square(2, {5, 6, 7}, 16, 17, 3, 1, 1, 1));
-    check_case(square(2, {9, 9}, 4, 16, 1, 2, 0, 0));
+    check_bf16_case(square(2, {11, 9}, 17, 5, 3, 2, 1, 1));
+    check_bf16_case(square(5, {5, 4}, 80, 96, 3, 1, 1, 1));
+    check_bf16_case(square(2, {13, 12}, 3, 5, 3, 2, 2, 1, 3));
+    check_bf16_case(square(2, {8, 8}, 6, 9, 3, 2, 1, 1, 1, 3));
+    check_bf16_case(square(3, {51}, 64, 3, 4, 3, 0, 1));
+    check_bf16_case(square(2, {5, 6, 7}, 16, 17, 3, 1, 1, 1));
+    check_bf16_case(square(2, {9, 9}, 4, 16, 1, 2, 0, 0));
 }
 
 TEST_CASE("convolutions of bf16 of which some taps see padding only") {
-    check_case(square(1, {1}, 2, 1, 3, 2, 0, 2));
-    check_case(square(1, {2, 1}, 40, 33, 5, 2, 1, 3));
+    check_bf16_case(square(1, {1}, 2, 1, 3, 2, 0, 2));
+    check_bf16_case(square(1, {2, 1}, 40, 33, 5, 2, 1, 3));
 }
 
-TEST_CASE("matrix products of bf16") { for_each_product_case(check_product); }
+TEST_CASE("matrix products of bf16") { for_each_product_case(check_bf16_product); }
 
 TEST_CASE("without bf16 arithmetic the same problems are computed in f32") {
     Arena arena = empty_arena();

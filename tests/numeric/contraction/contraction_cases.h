@@ -18,6 +18,8 @@
 namespace gmc::runtime::testing {
 
 using Direction = ConvProblem::Direction;
+constexpr Direction kDirections[] = {Direction::kForward, Direction::kBackwardData,
+                                     Direction::kBackwardWeights};
 
 /// The sizes of a convolution; all vectors have one entry per spatial axis.
 struct ConvCase {

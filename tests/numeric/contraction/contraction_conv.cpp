@@ -12,9 +12,6 @@ using namespace gmc::runtime::testing;
 
 namespace {
 
-constexpr Direction kDirections[] = {Direction::kForward, Direction::kBackwardData,
-                                     Direction::kBackwardWeights};
-
 /// Of direct sums, relative to the magnitudes of an element's own terms; and of forms with fewer
 /// products, relative to those of any element, because the results of a tile are sums of the same
 /// products, in which the terms of the others cancel.

@@ -14,7 +14,7 @@ namespace gmc::tests {
 namespace {
 
 /// As in gradient_differences.cpp.
-constexpr double kStep = 0x1p-10;
+constexpr double kModelStep = 0x1p-10;
 
 /// The text of the model, in a file that is removed after it was read.
 class ModelFile {
@@ -78,7 +78,7 @@ double difference_quotient(double& element, const Value& f) {
         element = x;
         return (above - below) / (2 * h);
     };
-    return (4 * central(kStep / 2) - central(kStep)) / 3;
+    return (4 * central(kModelStep / 2) - central(kModelStep)) / 3;
 }
 
 double total(const std::vector<double>& numbers) {

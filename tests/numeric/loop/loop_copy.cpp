@@ -19,13 +19,13 @@ using namespace gmc::tests;  // NOLINT
 
 namespace {
 
-const std::vector<ir::Shape> kShapes = {{1},           {7},
-                                        {5000},        {1, 1},
-                                        {3, 5},        {64, 48},
-                                        {300, 70},     {2, 3, 4},
-                                        {1, 17, 1},    {16, 16, 3},
-                                        {2, 3, 4, 5},  {8, 14, 14, 16},
-                                        {3, 1, 50, 2}, {2, 3, 2, 3, 2}};
+const std::vector<ir::Shape> kCopiedShapes = {{1},           {7},
+                                              {5000},        {1, 1},
+                                              {3, 5},        {64, 48},
+                                              {300, 70},     {2, 3, 4},
+                                              {1, 17, 1},    {16, 16, 3},
+                                              {2, 3, 4, 5},  {8, 14, 14, 16},
+                                              {3, 1, 50, 2}, {2, 3, 2, 3, 2}};
 
 const std::vector<ir::DType> kTypes = {ir::DType::kF32, ir::DType::kBf16};
 
@@ -42,7 +42,7 @@ void check_copy(LoopHarness& h) { CHECK(h.difference(0, 0, &runtime::make_copy_k
 TEST_CASE("transposes by every permutation, on every SIMD target") {
     for_each_simd_target([] {
         for (ir::DType dtype : kTypes)
-            for (const ir::Shape& shape : kShapes) {
+            for (const ir::Shape& shape : kCopiedShapes) {
                 std::vector<int64_t> permutation(shape.size());
                 std::iota(permutation.begin(), permutation.end(), 0);
                 do {
@@ -56,7 +56,7 @@ TEST_CASE("transposes by every permutation, on every SIMD target") {
 
 TEST_CASE("slices and pads") {
     TestRandom random(1);
-    for (const ir::Shape& shape : kShapes)
+    for (const ir::Shape& shape : kCopiedShapes)
         for (int round = 0; round < 12; ++round) {
             std::vector<int64_t> starts, limits, strides, low, high, interior;
             for (int64_t size : shape) {
@@ -82,7 +82,7 @@ TEST_CASE("slices and pads") {
 
 TEST_CASE("concatenations along every axis") {
     const std::vector<std::vector<int64_t>> sizes_of_parts = {{3}, {1, 1}, {5, 2, 16}};
-    for (const ir::Shape& shape : kShapes)
+    for (const ir::Shape& shape : kCopiedShapes)
         for (size_t axis = 0; axis < shape.size(); ++axis)
             for (const std::vector<int64_t>& sizes : sizes_of_parts)
                 for (ir::DType dtype : kTypes) {
@@ -99,12 +99,12 @@ TEST_CASE("concatenations along every axis") {
 }
 
 TEST_CASE("packs of tensors of every shape") {
-    for (size_t first = 0; first < kShapes.size(); ++first)
+    for (size_t first = 0; first < kCopiedShapes.size(); ++first)
         for (ir::DType dtype : kTypes) {
             LoopHarness h;
             std::vector<ir::ValueId> parts;
-            for (size_t i = first; i < kShapes.size(); ++i)
-                parts.push_back(input(h, kShapes[i], dtype));
+            for (size_t i = first; i < kCopiedShapes.size(); ++i)
+                parts.push_back(input(h, kCopiedShapes[i], dtype));
             h.builder().emit(ir::Pack{}, parts);
             check_copy(h);
         }

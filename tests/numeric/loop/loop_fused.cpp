@@ -11,8 +11,8 @@ using namespace gmc::tests;  // NOLINT
 
 namespace {
 
-const std::vector<ir::Shape> kShapes = {{},     {1},     {15},    {16},      {1024},
-                                        {1031}, {70001}, {37, 5}, {3, 1100}, {50, 31, 16}};
+const std::vector<ir::Shape> kFusedShapes = {{},     {1},     {15},    {16},      {1024},
+                                             {1031}, {70001}, {37, 5}, {3, 1100}, {50, 31, 16}};
 
 /// An element-wise op on operands from [low, high).
 struct ElementwiseOp {
@@ -52,7 +52,7 @@ Examples all_ops() {
 
 TEST_CASE("every element-wise op with tensors, scalars and rows as operands") {
     for (const ElementwiseOp& op : all_ops())
-        for (const ir::Shape& shape : kShapes)
+        for (const ir::Shape& shape : kFusedShapes)
             for (int forms = 0; forms < 1 << (2 * op.operands); ++forms) {
                 LoopHarness h;
                 ir::Builder b = h.builder();
@@ -81,7 +81,7 @@ TEST_CASE("every element-wise op with tensors, scalars and rows as operands") {
 TEST_CASE("every element-wise op alone, in and out of place, on every SIMD target") {
     for_each_simd_target([] {
         for (const ElementwiseOp& op : all_ops())
-            for (const ir::Shape& shape : kShapes)
+            for (const ir::Shape& shape : kFusedShapes)
                 for (int in_place = -1; in_place < op.operands; ++in_place) {
                     LoopHarness h;
                     std::vector<ir::ValueId> operands;
@@ -129,7 +129,7 @@ TEST_CASE("a result over an operand that later ops and reductions still read") {
 }
 
 TEST_CASE("results that are a broadcast, a constant, a copy, and each other's operands") {
-    for (const ir::Shape& shape : kShapes) {
+    for (const ir::Shape& shape : kFusedShapes) {
         LoopHarness h;
         ir::Builder b = h.builder();
         const ir::ValueId x = h.input(shape), s = h.input({});
@@ -161,7 +161,7 @@ TEST_CASE("step and epoch, alone in a space of rank 0 and broadcast in a larger 
 }
 
 TEST_CASE("dropout: the mask and the masked tensor") {
-    for (const ir::Shape& shape : kShapes) {
+    for (const ir::Shape& shape : kFusedShapes) {
         LoopHarness h;
         ir::Builder b = h.builder();
         const ir::ValueId x = h.input(shape);

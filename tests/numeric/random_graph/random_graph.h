@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "compiler/ir/module.h"
+#include "compiler/ir/text/printer.h"
 #include "tests/numeric/reference_comparison.h"
 
 namespace gmc::tests {
@@ -33,6 +34,10 @@ struct RandomGraph {
     RunInputs run;
 
     const ir::Function& function() const { return module.functions[0]; }
+    /// What a test prints of a difference: with the module's text; "" when there is none.
+    std::string explained(const std::string& difference) const {
+        return difference.empty() ? "" : difference + ir::print(module);
+    }
 };
 
 /// How many seeds a test tries: `usual`, times the environment's GMC_SEED_FACTOR for a long search.

@@ -2,7 +2,6 @@
 // the graph says so, and with the graph in f32.
 #include <algorithm>
 
-#include "compiler/ir/text/printer.h"
 #include "compiler/pipeline.h"
 #include "tests/catch.h"
 #include "tests/numeric/random_graph/random_graph.h"
@@ -26,10 +25,6 @@ void lower(RandomGraph& graph) {
     REQUIRE(passes::run_stages(graph.module, pipeline(), {}, diagnostics).ok());
 }
 
-std::string with_text(std::string difference, const RandomGraph& graph) {
-    return difference.empty() ? "" : difference + ir::print(graph.module);
-}
-
 }  // namespace
 
 TEST_CASE("random graphs in bf16, optimised and planned, agree with the reference") {
@@ -39,8 +34,8 @@ TEST_CASE("random graphs in bf16, optimised and planned, agree with the referenc
         lower(graph);
         lowered += has_bf16_contraction(graph.function()) ? 1 : 0;
         INFO("seed " << seed);
-        CHECK(with_text(compare_fast_path(graph.module, graph.function(), graph.run, kBf16Function),
-                        graph) == "");
+        CHECK(graph.explained(compare_fast_path(graph.module, graph.function(), graph.run,
+                                                kBf16Function)) == "");
     }
     CHECK(lowered > 20);  // the others have no contraction, or only ones of states
 }
@@ -52,6 +47,6 @@ TEST_CASE("random graphs in bf16 are the graphs in f32, but for rounding") {
         lower(graph);
         INFO("seed " << seed);
         const RunOutputs found = run_by_executable(graph.module, graph.function(), graph.run);
-        CHECK(with_text(difference(found, expected, kBf16Rounding), graph) == "");
+        CHECK(graph.explained(difference(found, expected, kBf16Rounding)) == "");
     }
 }

@@ -1,5 +1,4 @@
 // Random graphs on the fast path against the reference: op by op, fused, and with planned memory.
-#include "compiler/ir/text/printer.h"
 #include "compiler/passes/differentiate.h"
 #include "compiler/pipeline.h"
 #include "tests/catch.h"
@@ -23,18 +22,13 @@ void optimise(RandomGraph& graph) {
     REQUIRE(passes::run_stages(graph.module, pipeline(), {}, diagnostics).ok());
 }
 
-/// "", or the difference and the IR.
-std::string with_text(std::string difference, const RandomGraph& graph) {
-    return difference.empty() ? "" : difference + ir::print(graph.module);
-}
-
 }  // namespace
 
 TEST_CASE("fast kernels on random graphs, op by op") {
     for (uint64_t seed = 1; seed <= seed_count(150); ++seed) {
         const RandomGraph graph = differentiated_graph(seed);
         INFO("seed " << seed);
-        CHECK(with_text(compare_fast_path(graph.module, graph.function(), graph.run), graph) == "");
+        CHECK(graph.explained(compare_fast_path(graph.module, graph.function(), graph.run)) == "");
     }
 }
 
@@ -43,7 +37,7 @@ TEST_CASE("fast kernels on random graphs, optimised and planned") {
         RandomGraph graph = differentiated_graph(seed);
         optimise(graph);
         INFO("seed " << seed);
-        CHECK(with_text(compare_fast_path(graph.module, graph.function(), graph.run), graph) == "");
+        CHECK(graph.explained(compare_fast_path(graph.module, graph.function(), graph.run)) == "");
     }
 }
 
@@ -51,9 +45,9 @@ TEST_CASE("fast kernels on random graphs of large values, plain and optimised an
     for (uint64_t seed = 1; seed <= seed_count(40); ++seed) {
         RandomGraph graph = differentiated_graph(seed, 4000);
         INFO("seed " << seed);
-        CHECK(with_text(compare_fast_path(graph.module, graph.function(), graph.run), graph) == "");
+        CHECK(graph.explained(compare_fast_path(graph.module, graph.function(), graph.run)) == "");
         optimise(graph);
-        CHECK(with_text(compare_fast_path(graph.module, graph.function(), graph.run), graph) == "");
+        CHECK(graph.explained(compare_fast_path(graph.module, graph.function(), graph.run)) == "");
     }
 }
 
@@ -64,6 +58,6 @@ TEST_CASE("the reference on planned memory: no value is overwritten while it is 
         optimise(graph);
         INFO("seed " << seed);
         const RunOutputs found = run_by_executable(graph.module, graph.function(), graph.run, true);
-        CHECK(with_text(difference(found, expected, kFastFunction), graph) == "");
+        CHECK(graph.explained(difference(found, expected, kFastFunction)) == "");
     }
 }

@@ -28,7 +28,7 @@ constexpr bool is_smooth(const ir::ReduceMax&) { return false; }
 using Grow = bool (*)(GraphMaker&);
 
 template <typename Op>
-bool grow(GraphMaker& g, const Op& op) {
+bool grow_op(GraphMaker& g, const Op& op) {
     constexpr bool kNumberByNumber = Op::kInfo.has(ir::kElementwise) ||
                                      Op::kInfo.has(ir::kGenerator) ||
                                      Op::kInfo.has(ir::kRuntimeScalar);
@@ -40,13 +40,11 @@ std::vector<Grow> growers(bool smooth_only) {
                              grow_shared_weights};
 #define GMC_OP(Name)                           \
     if (!smooth_only || is_smooth(ir::Name{})) \
-        all.push_back([](GraphMaker& g) { return grow(g, ir::Name{}); });
+        all.push_back([](GraphMaker& g) { return grow_op(g, ir::Name{}); });
 #include "compiler/ir/op_kind.def"
 #undef GMC_OP
     return all;
 }
-
-int64_t product(const ir::Shape& shape) { return ir::Type{ir::DType::kF32, shape}.elements(); }
 
 }  // namespace
 

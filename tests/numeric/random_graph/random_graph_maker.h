@@ -1,5 +1,6 @@
-// Makes the functions of random_graph.h, which grow one op at a time. Overloads of `grow` per op
-// struct say how; an op that needs one does not build without it.
+// Makes the functions of random_graph.h, which grow one op at a time. Overloads of `grow`
+// (element-wise ops) and `grow_shaped` (others) per op struct say how; an op that needs one does
+// not build without it.
 #pragma once
 
 #include <functional>
@@ -9,6 +10,10 @@
 #include "tests/numeric/test_random.h"
 
 namespace gmc::tests {
+
+inline int64_t product(const ir::Shape& shape) {
+    return ir::Type{ir::DType::kF32, shape}.elements();
+}
 
 /// What is known about a value.
 struct Facts {

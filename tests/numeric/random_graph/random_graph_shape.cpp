@@ -9,8 +9,6 @@ namespace {
 
 using ir::ValueId;
 
-int64_t product(const ir::Shape& shape) { return ir::Type{ir::DType::kF32, shape}.elements(); }
-
 /// A value with at least one axis; there always is one.
 ValueId any_ranked(GraphMaker& g) {
     return g.any([&](ValueId v) { return !g.shape(v).empty(); });
@@ -78,7 +76,7 @@ RandomConv random_conv(GraphMaker& g) {
 
 // ---- shape ----
 
-bool grow(GraphMaker& g, const ir::Broadcast&) {
+bool grow_shaped(GraphMaker& g, const ir::Broadcast&) {
     const ValueId x = g.any([&](ValueId v) {
         return 3 * product(g.shape(v)) <= g.most_elements() && g.shape(v).size() < 4;
     });
@@ -97,7 +95,7 @@ bool grow(GraphMaker& g, const ir::Broadcast&) {
     return true;
 }
 
-bool grow(GraphMaker& g, const ir::Concat&) {
+bool grow_shaped(GraphMaker& g, const ir::Concat&) {
     const ValueId a = any_ranked(g);
     const ir::Concat op{g.random.integer(0, static_cast<int64_t>(g.shape(a).size()) - 1)};
     std::vector<ValueId> operands{a};
@@ -117,7 +115,7 @@ bool grow(GraphMaker& g, const ir::Concat&) {
     return elements <= 3 * g.most_elements() && g.keep(g.b.emit(op, operands), all);
 }
 
-bool grow(GraphMaker& g, const ir::Pack&) {
+bool grow_shaped(GraphMaker& g, const ir::Pack&) {
     std::vector<ValueId> operands{any_ranked(g)};
     while (operands.size() < 3 && g.random.chance(0.7)) operands.push_back(any_ranked(g));
     Facts all = g.facts(operands[0]);
@@ -132,7 +130,7 @@ bool grow(GraphMaker& g, const ir::Pack&) {
     return elements <= 3 * g.most_elements() && g.keep(g.b.emit(ir::Pack{}, operands), all);
 }
 
-bool grow(GraphMaker& g, const ir::Pad&) {
+bool grow_shaped(GraphMaker& g, const ir::Pad&) {
     const ValueId x = any_ranked(g);
     ir::Pad op;
     ir::Shape wanted = g.shape(x);
@@ -148,7 +146,7 @@ bool grow(GraphMaker& g, const ir::Pad&) {
     return g.keep(g.b.emit(op, {x}), {std::fmin(f.low, 0), std::fmax(f.high, 0), f.error, f.exact});
 }
 
-bool grow(GraphMaker& g, const ir::Reshape& op) {
+bool grow_shaped(GraphMaker& g, const ir::Reshape& op) {
     const ValueId x = g.any();
     ir::Shape wanted;
     int64_t left = product(g.shape(x));
@@ -163,7 +161,7 @@ bool grow(GraphMaker& g, const ir::Reshape& op) {
     return true;
 }
 
-bool grow(GraphMaker& g, const ir::Slice&) {
+bool grow_shaped(GraphMaker& g, const ir::Slice&) {
     const ValueId x = any_ranked(g);
     ir::Slice op;
     const ir::Shape shape = g.shape(x);
@@ -178,7 +176,7 @@ bool grow(GraphMaker& g, const ir::Slice&) {
     return true;
 }
 
-bool grow(GraphMaker& g, const ir::Transpose&) {
+bool grow_shaped(GraphMaker& g, const ir::Transpose&) {
     const ValueId x = any_ranked(g);
     ir::Transpose op{ir::all_axes(static_cast<int64_t>(g.shape(x).size()))};
     g.random.shuffle(op.permutation);
@@ -188,14 +186,14 @@ bool grow(GraphMaker& g, const ir::Transpose&) {
 
 // ---- reductions ----
 
-bool grow(GraphMaker& g, const ir::ReduceMax&) {
+bool grow_shaped(GraphMaker& g, const ir::ReduceMax&) {
     const ValueId x = any_ranked(g);
     g.moved(g.b.emit(ir::ReduceMax{random_axes(g, static_cast<int64_t>(g.shape(x).size()))}, {x}),
             x);
     return true;
 }
 
-bool grow(GraphMaker& g, const ir::ReduceSum&) {
+bool grow_shaped(GraphMaker& g, const ir::ReduceSum&) {
     const ValueId x = any_ranked(g);
     const ValueId y =
         g.b.emit(ir::ReduceSum{random_axes(g, static_cast<int64_t>(g.shape(x).size()))}, {x});
@@ -206,27 +204,27 @@ bool grow(GraphMaker& g, const ir::ReduceSum&) {
 
 // ---- contractions ----
 
-bool grow(GraphMaker& g, const ir::Conv&) {
+bool grow_shaped(GraphMaker& g, const ir::Conv&) {
     const RandomConv c = random_conv(g);
     const ValueId x = g.like(c.x), w = g.like(c.w);
     return grow_products(g, g.b.emit(ir::Conv{c.window}, {x, w}), c.products_per_output, x, w);
 }
 
-bool grow(GraphMaker& g, const ir::ConvBackwardData&) {
+bool grow_shaped(GraphMaker& g, const ir::ConvBackwardData&) {
     const RandomConv c = random_conv(g);
     const ValueId y = g.like(c.y), w = g.like(c.w);
     const ValueId x = g.b.emit_typed(ir::ConvBackwardData{c.window}, {y, w}, ir::f32(c.x));
     return grow_products(g, x, c.products_per_output, y, w);
 }
 
-bool grow(GraphMaker& g, const ir::ConvBackwardWeights&) {
+bool grow_shaped(GraphMaker& g, const ir::ConvBackwardWeights&) {
     const RandomConv c = random_conv(g);
     const ValueId x = g.like(c.x), y = g.like(c.y);
     const ValueId w = g.b.emit_typed(ir::ConvBackwardWeights{c.window}, {x, y}, ir::f32(c.w));
     return grow_products(g, w, c.products_per_weight, x, y);
 }
 
-bool grow(GraphMaker& g, const ir::Matmul&) {
+bool grow_shaped(GraphMaker& g, const ir::Matmul&) {
     const ir::Matmul op{g.random.chance(0.5), g.random.chance(0.5)};
     const int64_t most = g.is_large() ? 40 : 6;
     const int64_t m = g.random.integer(1, most), k = g.random.integer(1, most),
@@ -245,23 +243,25 @@ bool grow(GraphMaker& g, const ir::Matmul&) {
 
 // ---- made by passes, not by hand ----
 
-bool grow(GraphMaker&, const ir::Scan&) { return false; }      // tests/numeric/scan
-bool grow(GraphMaker&, const ir::Fused&) { return false; }     // fuse_elementwise makes them
-bool grow(GraphMaker&, const ir::Gradient&) { return false; }  // RandomGraphOptions::gradients
+bool grow_shaped(GraphMaker&, const ir::Scan&) { return false; }   // tests/numeric/scan
+bool grow_shaped(GraphMaker&, const ir::Fused&) { return false; }  // fuse_elementwise makes them
+bool grow_shaped(GraphMaker&, const ir::Gradient&) {
+    return false;
+}  // RandomGraphOptions::gradients
 
 /// For what has no business here.
 template <typename Op>
-bool grow(GraphMaker&, const Op&) requires(Op::kInfo.has(ir::kElementwise) ||
-                                           Op::kInfo.has(ir::kGenerator) ||
-                                           Op::kInfo.has(ir::kRuntimeScalar)) {
+bool grow_shaped(GraphMaker&, const Op&) requires(Op::kInfo.has(ir::kElementwise) ||
+                                                  Op::kInfo.has(ir::kGenerator) ||
+                                                  Op::kInfo.has(ir::kRuntimeScalar)) {
     return false;
 }
-bool grow(GraphMaker&, const std::monostate&) { return false; }
+bool grow_shaped(GraphMaker&, const std::monostate&) { return false; }
 
 }  // namespace
 
 bool grow_other(GraphMaker& g, const ir::OpVariant& op) {
-    return std::visit([&](const auto& o) { return grow(g, o); }, op);
+    return std::visit([&](const auto& o) { return grow_shaped(g, o); }, op);
 }
 
 }  // namespace gmc::tests
