@@ -18,11 +18,11 @@ namespace gmc::dsl {
 
 /// What can be called in an expression, and so used as a layer.
 struct Callable {
-    /// Of the arguments, in order.
+    /// The names of the arguments, in order.
     std::vector<std::string> parameters;
-    /// Of arguments that need their names.
+    /// The names of further arguments, which a call has to name: `f(x, rate=2)`.
     std::vector<std::string> named;
-    /// Outputs of a network.
+    /// The names of the outputs, when it is a network.
     std::vector<std::string> outputs;
 };
 using Callables = std::map<std::string, Callable>;
@@ -43,9 +43,10 @@ struct Block {
     /// One row per parameter, of which the first is the one that `block: value` sets; then the keys
     /// `name` and `from`, which every layer has.
     std::vector<KeyRow> rows;
-    /// Owns the text that `rows` point to.
+    /// Keeps the text alive that `rows` point to.
     NodePtr parameters;
-    /// Names of what it is put upon, when it says so; else `input`.
+    /// The names by which its layers refer to what the block is applied to, when the block gives
+    /// any; else they say `input`.
     std::vector<std::string> inputs;
     /// Defaults of those parameters that have one.
     Bindings defaults;
@@ -123,9 +124,9 @@ class LayerReader {
     struct Use {
         Block* block = nullptr;
         Span span;
-        /// As given, or "".
+        /// The key `name` of this use, or "".
         std::string name;
-        /// Precedes the names of the layers inside.
+        /// What the names of the layers inside begin with, so that two uses do not clash.
         std::string prefix;
         std::vector<std::string> from;
         Span from_span;

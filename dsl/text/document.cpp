@@ -90,11 +90,11 @@ class TreeBuilder : public YAML::EventHandler {
     struct Open {
         std::shared_ptr<Node> node;
         YAML::anchor_t anchor = 0;
-        /// Of a map: the key whose value comes next.
+        /// In a map, the key whose value comes next.
         NodePtr key;
-        /// Of a map: the values of its `<<`.
+        /// In a map, the values of its keys `<<`: maps whose entries it takes over.
         std::vector<NodePtr> merged;
-        /// Of a map: key -> index in the entries.
+        /// In a map, the index of each key among the entries, to find repeated keys.
         std::unordered_map<std::string, size_t> places;
     };
 

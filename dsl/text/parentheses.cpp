@@ -1,5 +1,5 @@
-// Follows quotes, comments and brackets of YAML, as far as it takes to know where parentheses are
-// those of an expression.
+// One pass over the characters that keeps track of YAML's quotes, comments and brackets. It need
+// not parse YAML: it only has to know which parentheses belong to an expression within brackets.
 #include "dsl/text/parentheses.h"
 
 #include <algorithm>
@@ -10,17 +10,19 @@
 namespace gmc::dsl {
 namespace {
 
-/// What is hidden, and instead of it control characters, which no text file may hold
-/// (text_file.cpp).
+/// The characters that are hidden, and the control characters that stand for them. These occur in
+/// no model: text_file.cpp refuses files that hold any.
 constexpr std::string_view kHidden = ",[]{}", kInstead = "\x01\x02\x03\x04\x05";
 
+/// Replaces each character of `from` in text[begin, end) by the one at the same place of `to`.
 void exchange(std::string& text, size_t begin, size_t end, std::string_view from,
               std::string_view to) {
     for (size_t i = begin; i < end; ++i)
         if (const size_t k = from.find(text[i]); k != std::string_view::npos) text[i] = to[k];
 }
 
-/// Behind the parenthesis that closes the one at `open`; npos when the line ends before.
+/// The position after the parenthesis that closes the one at `open`. npos when the line ends first,
+/// or when there are quotes in between: YAML has to see those.
 size_t behind_parentheses(const std::string& text, size_t open) {
     int depth = 0;
     for (size_t i = open; i < text.size() && text[i] != '\n'; ++i) {
@@ -35,8 +37,10 @@ size_t behind_parentheses(const std::string& text, size_t open) {
 
 std::string hide_in_parentheses(const std::string& text) {
     std::string out = text;
-    int depth = 0;         // of brackets
-    bool at_start = true;  // of a key, a value or an item
+    int depth = 0;  // how many brackets are open
+    // Whether a key, a value or an item may begin here: only there do quotes and brackets have a
+    // meaning to YAML (`it's` is a word).
+    bool at_start = true;
     char before = '\n';
     for (size_t i = 0; i < text.size(); ++i) {
         const char c = text[i];

@@ -1,17 +1,19 @@
-// Expressions in `{}` and `[]`. There YAML ends a text at each comma and bracket, but
-// `{loss: mean(f(a, b))}` means one text: what stands in parentheses belongs to it.
-// Enters: the text of a file. Leaves: one of the same length for yaml-cpp, in which commas and
-// brackets within parentheses are bytes that YAML takes for letters; `shown` puts them back.
+// Lets expressions with commas stand in `{}` and `[]`. In these YAML ends a text at each comma and
+// bracket, so it would read `{loss: mean(f(a, b))}` as two entries, `loss: mean(f(a` and `b))`. A
+// writer of models means one expression.
+// How: before yaml-cpp sees the text, commas and brackets within parentheses are replaced by
+// control characters, which YAML treats like letters. Each is one byte for one byte, so all places
+// of errors stay right. `shown` puts the originals back into what yaml-cpp returns.
 #pragma once
 
 #include <string>
 
 namespace gmc::dsl {
 
-/// Hides commas and brackets within parentheses that open and close on one line, inside of `{}` and
-/// `[]` and outside of quotes and comments.
+/// The text for yaml-cpp. Replaces commas and brackets within parentheses that open and close on
+/// one line, inside of `{}` or `[]`, and outside of quotes and comments; all else stays.
 std::string hide_in_parentheses(const std::string& text);
-/// The text, or a part of it, with what was hidden.
+/// The inverse: a text that yaml-cpp returned, with the original commas and brackets.
 std::string shown(std::string text);
 
 }  // namespace gmc::dsl

@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Of the file's layout.
+/// The version of the file's layout. A file of another version counts as empty.
 constexpr int kVersion = 1;
 /// A larger file is none of ours, and counts as empty.
 constexpr uint64_t kLargestFile = 64 << 20;
@@ -97,7 +97,7 @@ void TuningCache::begin_measuring() {
     std::error_code error;
     fs::create_directories(fs::path(path_).parent_path(), error);  // failing shows when writing
     lock_ = ::open((path_ + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    // Where there are no locks, measuring goes on without.
+    // On file systems without locks, measuring goes on without one.
     while (lock_ >= 0 && ::flock(lock_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
         check_stop();
         std::this_thread::sleep_for(std::chrono::milliseconds(20));

@@ -20,7 +20,7 @@ namespace {
 
 /// The weights of a unit. Together with the images they fill most of a second-level cache of 1 MB.
 constexpr int64_t kUnitBytes = 416 << 10;
-/// The images next to them.
+/// What is read of x and y at a time, next to the weights of a unit.
 constexpr int64_t kImagesBytes = 384 << 10;
 /// With at most this many channels, x is copied with its padding, so that a tile may span several
 /// taps.
@@ -56,7 +56,7 @@ class TiledBackwardWeights final : public Kernel {
     void run_tiles(int64_t first, int64_t last, const float* x, const float* y,
                    float* packed) const;
 
-    /// With pairs, `batch` counts pairs of images.
+    /// The sizes of the problem; with bf16, `batch` counts pairs of images.
     ConvLoops l_;
     bool pairs_;
     int64_t images_;
@@ -71,9 +71,9 @@ class TiledBackwardWeights final : public Kernel {
     std::vector<std::vector<PointPair>> points_;
     std::vector<WeightTile> tiles_;
     int64_t unit_channels_ = 1, images_at_once_ = 1;
-    /// In scratch memory: the pairs of x and of y.
+    /// Scratch memory begins with the interleaved pairs of x and those of y: so many floats.
     int64_t pairs_floats_[2] = {0, 0};
-    /// After the pairs: the copy of x, and packed y per thread.
+    /// Then come the padded copy of x, and for each thread its packed y: so many floats.
     int64_t copy_floats_ = 0, packed_floats_ = 0;
     int threads_;
 };

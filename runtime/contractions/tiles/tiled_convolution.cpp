@@ -19,8 +19,8 @@
 namespace gmc::runtime {
 namespace {
 
-// Sizes in a second-level cache of 1 MB: the weights of one slice and phase, and what is read of
-// some images.
+// How a second-level cache of 1 MB is divided: the weights of one slice and phase, and the part of
+// some images that the slice reads.
 constexpr int64_t kSliceBytes = 416 << 10;
 constexpr int64_t kImagesBytes = 200 << 10;
 /// Fewer channels per slice would mean short sums, with the work of starting each tile around them.
@@ -29,9 +29,9 @@ constexpr int64_t kDepthLeast = 32;
 /// x or y, as the tensor that this kernel reads or writes.
 struct Side {
     float* data;
-    /// Of the three axes.
+    /// The sizes of its three axes.
     const int64_t* size;
-    /// In elements, which may be pairs.
+    /// In elements. With bf16, an element of "from" is a pair of channels.
     int64_t channels;
 
     int64_t points() const { return size[0] * size[1] * size[2]; }
@@ -41,14 +41,15 @@ struct Side {
     }
 };
 
-/// A point of "to". Its taps are taps_[first] to taps_[last].
+/// A position of "to" and the taps that reach it: taps_[first] up to, not including, taps_[last].
 struct Point {
-    /// Elements from the start of the image.
+    /// Its distance from the start of the image, in elements.
     int64_t to;
     int64_t first, last;
 };
 
-/// What is in cache at a time: some images, channels of both sides, and a phase.
+/// The work that is done at a time, so that all it reads stays in the cache: some images, some
+/// channels of both sides, and one phase.
 struct Slice {
     int64_t image, image_end;
     int64_t to_channel, from_channel;
@@ -97,7 +98,7 @@ class TiledConv final : public Kernel {
     /// Channels of "from" per slice.
     int64_t depth_;
     int64_t images_at_once_;
-    /// In the order of phases.
+    /// The points of all phases, one phase after another.
     std::vector<Point> points_;
     /// Where each phase begins in points_; ends with the number of points.
     std::vector<size_t> phases_;

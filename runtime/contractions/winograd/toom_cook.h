@@ -1,23 +1,27 @@
-// The three matrices of Toom and Cook's multiplication of polynomials, and of the short
-// convolutions that Winograd made of it. A polynomial of degree n - 1 is known by its values at n
-// points, and a value of a product is the product of the values: n multiplications instead of one
-// for each pair of coefficients. Transposed, this computes m neighbouring sums of r taps with n = m
-// + r - 1 products:
+// The matrices of a short convolution that needs fewer products than the direct sum (Winograd's
+// minimal filtering, derived from Toom and Cook's multiplication of polynomials).
+//
+// The idea: a polynomial of degree n - 1 is determined by its values at n points, and the value of
+// a product at a point is the product of the two values there. So two polynomials are multiplied
+// with n multiplications, one per point, instead of one for each pair of coefficients. Transposing
+// this algorithm gives a convolution: m neighbouring results y of r taps g, read from n = m + r - 1
+// inputs d, need only n products:
 //   y[j] = sum of d[j + u] g[u] over u < r, for j < m
-//   y = E(n, m)^T ((E(n, r) g) * (L(n) d))        * is element by element
-// and with y and g exchanged, the r sums of m products of which a gradient with respect to g
-// consists. E evaluates at n points, L holds the coefficients of the polynomials that interpolate
-// there (V^-T, where V evaluates n coefficients). Everything is divided in L, so that E(n, r)
-// begins with the rows of E(n - 1, r): smaller tiles use the weights of larger ones. Barabasz et
-// al. 2020, "Error analysis and improving the accuracy of Winograd convolution", measure which
-// points are the most exact; ours are theirs.
+//   y = E(n, m)^T ((E(n, r) g) * (L(n) d))        * multiplies element by element
+// E(n, r) evaluates a polynomial of r coefficients at n points; L(n) = V^-T, where V = E(n, n),
+// interpolates. With y and g exchanged, the same formula gives the gradient with respect to g.
+//
+// All divisions are put into L. Then E(n - 1, r) is the first n - 1 rows of E(n, r), so that a
+// smaller tile can use the transformed weights of a larger one. The points are those that Barabasz
+// et al. 2020, "Error analysis and improving the accuracy of Winograd convolution", found to round
+// least.
 #pragma once
 
 #include <cstdint>
 
 namespace gmc::runtime {
 
-/// More points than any form uses whose rounding errors are bearable.
+/// The most points of a form. With more, rounding errors become too large to be of use in f32.
 inline constexpr int kMostPoints = 8;
 
 struct SmallMatrix {
@@ -28,9 +32,9 @@ struct SmallMatrix {
 /// E(points, coefficients): the values of a polynomial at the first `points` points, of which the
 /// first is infinity (the leading coefficient). Matrices are made once and live forever.
 const SmallMatrix& evaluation(int64_t points, int64_t coefficients);
-/// The transpose of E(points, coefficients).
+/// The transpose of E(points, coefficients), stored so that kernels read it row by row.
 const SmallMatrix& evaluation_transposed(int64_t points, int64_t coefficients);
-/// L(points).
+/// L(points): from `points` inputs to what is multiplied with the transformed taps.
 const SmallMatrix& interpolation(int64_t points);
 
 }  // namespace gmc::runtime

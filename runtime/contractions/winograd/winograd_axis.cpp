@@ -1,4 +1,4 @@
-// Decomposes an axis: which taps belong together, which points they connect, and the tiles.
+// Decomposes an axis into phases and terms (winograd_axis.h), and cuts the results into tiles.
 #include "runtime/contractions/winograd/winograd_axis.h"
 
 #include <algorithm>
@@ -7,8 +7,8 @@
 namespace gmc::runtime {
 namespace {
 
-/// The terms of the phase of "to" that begins at `first`: for each set of taps that are `tap_step`
-/// apart, the point of "from" that the first of them reads.
+/// The terms of the phase of "to" that begins at `first`. The taps of a term are `tap_step` apart;
+/// there is a term for each remainder modulo `tap_step` whose taps fall on positions of "from".
 std::vector<AxisTerm> terms_of(const ConvLoops& l, int axis, bool forward, int64_t first,
                                int64_t tap_step) {
     const int64_t stride = l.strides[axis], pad = l.pads_begin[axis], dilation = l.dilations[axis];
@@ -19,10 +19,11 @@ std::vector<AxisTerm> terms_of(const ConvLoops& l, int axis, bool forward, int64
         if (forward) {
             term.from_first = first * stride - pad + begin * dilation;
         } else {
-            // Later taps read earlier points.
+            // Backwards, y[h] goes to x[h stride - pad + tap dilation]: for one x, later taps read
+            // earlier y. The taps are reversed, so that positions rise along the term.
             std::reverse(term.taps.begin(), term.taps.end());
             const int64_t at = first + pad - term.taps.front() * dilation;
-            if (at % stride != 0) continue;
+            if (at % stride != 0) continue;  // between two positions: no y reaches this x
             term.from_first = at / stride;
         }
         terms.push_back(std::move(term));
@@ -38,8 +39,9 @@ int64_t AxisPhase::most_taps() const {
     return most;
 }
 
-/// Taps whose distances in "to" and in "from" are both whole steps belong together: those that are
-/// lcm(stride, dilation) / dilation apart.
+/// Moving by lcm(stride, dilation) positions of x is a whole number of strides and a whole number
+/// of dilations: the same taps meet again. So that distance is the step in x, lcm / stride the step
+/// in y, and taps that are lcm / dilation apart belong to one term.
 WinogradAxis::WinogradAxis(const ConvLoops& l, int axis, bool forward, int64_t points)
     : from_size(forward ? l.x[axis] : l.y[axis]), to_size(forward ? l.y[axis] : l.x[axis]) {
     const int64_t together = std::lcm(l.strides[axis], l.dilations[axis]);

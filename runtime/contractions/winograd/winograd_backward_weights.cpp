@@ -1,8 +1,11 @@
-// Winograd's weight gradients. In each group of tiles, all threads first evaluate y at the points;
-// then each takes units of work. A unit is a term and some channels of x: it transforms its patches
-// of x, and adds a matrix product over the tiles of the group to the gradient at each point. After
-// the last group, the gradients at points are transformed to those of taps. Units and groups follow
-// from the shapes alone, so the bits do not depend on the number of threads.
+// Winograd's weight gradients. For the words phase, term, tile and point see winograd_axis.h.
+//
+// The tiles are processed in groups. For each group, all threads first evaluate y (the gradient of
+// the results) at the points; then each thread takes units of work. A unit is one term and some
+// channels of x: it transforms its patches of x, and adds to the gradient at each point a matrix
+// product over the tiles of the group. After the last group, the gradients at points are
+// transformed to gradients of taps, once. Groups and units follow from the shapes alone, so the
+// order of additions, and with it every bit, is the same for any number of threads.
 //   patches [tiles, channels] per point, transposed  x  y [tiles, filters] per point
 //       ->  gradient [channels, filters] per point
 #include "runtime/contractions/winograd/winograd_backward_weights.h"
@@ -19,23 +22,25 @@
 namespace gmc::runtime {
 namespace {
 
-/// A group's values of y are read once per unit, from the third-level cache.
+/// The most tiles of a group, and the channels of a unit. For each group, a unit reads the group's
+/// values of y, from the third-level cache, and reads and writes its own gradients once.
 constexpr int64_t kMostTiles = 128;
 constexpr int64_t kUnitChannels = 32;
-/// Of the gradients at points.
+/// The gradients at points may take this much memory.
 constexpr int64_t kMostGradientBytes = 64 << 20;
 
 /// Tiles of one size and phase.
 struct Group {
     WinogradSize tile;
     const WinogradPhase* phase;
-    /// In the list of all places.
+    /// The index of its first tile in the list of all places.
     size_t first;
     int64_t tiles;
 };
 
 struct Unit {
-    /// In each phase: forward, all phases have the same taps.
+    /// The term's number within its phase. Weight gradients decompose the forward convolution, in
+    /// which all phases have the same terms.
     size_t term;
     int64_t channel, channels;
 };

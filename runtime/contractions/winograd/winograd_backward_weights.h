@@ -1,6 +1,7 @@
-// Weight gradients of convolutions with fewer products: the forms of winograd_convolution,
-// transposed once more. Each tap of a gradient is a sum over points; a tile adds to all taps of a
-// term with as many products as it has points of evaluation.
+// Gradients of convolutions with respect to their weights, with fewer products. The gradient of r
+// taps from a tile of m results is the convolution of winograd_convolution with results and taps
+// exchanged (toom_cook.h): it takes m + r - 1 products where the direct sum takes m r. The products
+// are summed over all tiles before they are transformed to taps, which happens once.
 #pragma once
 
 #include <memory>
@@ -11,7 +12,7 @@
 namespace gmc::runtime {
 
 /// Over one or two axes, in f32, with at most `points` points of evaluation along each axis. Null
-/// as make_winograd_conv.
+/// in the same cases as make_winograd_conv.
 std::unique_ptr<Kernel> make_winograd_backward_weights(const ConvProblem& problem,
                                                        ContractionContext& context, int64_t points);
 

@@ -1,9 +1,14 @@
-// Winograd's convolutions. "From" is the tensor that is read, "to" the one that is written. A chunk
-// is some tiles of one size. For each phase of it, the patches of "from" are transformed to values
-// at points, each point is a sum of matrix products over channels and terms, and the sums are
-// transformed back. A chunk's values stay in the second-level cache.
-//   patches [tiles, from channels] per point  x  weights [from channels, to channels] per point
-//       ->  sums [tiles, to channels] per point
+// Winograd's convolutions. "From" is the tensor that is read, "to" the one that is written. For the
+// words phase, term, tile and point see winograd_axis.h.
+//
+// First the weights are transformed, by all threads together. Then each thread goes through its
+// tiles in chunks, some tiles of equal size at a time. For each phase of a chunk:
+//   transform_patches  what the tiles read, to values at points: [tiles, from channels] per point
+//   sum_products       per point, times the weights [from channels, to channels], summed over the
+//                      terms: [tiles, to channels] per point
+//   transform_back     the sums at the points, to the results of the tiles
+// A chunk has as many tiles as keep all of this in the second-level cache, and enough of them that
+// the matrix products pay for reading the weights.
 #include "runtime/contractions/winograd/winograd_convolution.h"
 
 #include <omp.h>
@@ -18,14 +23,16 @@
 namespace gmc::runtime {
 namespace {
 
-/// Bytes of the values of a chunk: most of a second-level cache of 1 MB.
+/// What the values of a chunk may take: most of a second-level cache of 1 MB.
 constexpr int64_t kChunkBytes = 768 << 10;
-/// Each chunk reads all weights from the third-level cache. With fewer tiles it would wait for
-/// them; it waits less for the chunk's own values, which are read and written in order.
+/// The bounds of the tiles of a chunk. Each chunk reads all transformed weights from the
+/// third-level cache; with fewer tiles than the first bound it would mostly wait for them. Where
+/// that many tiles do not fit into the second-level cache, less is lost: their values are read and
+/// written in order, which the processor prefetches.
 constexpr int64_t kFewestTiles = 48, kMostTiles = 96;
-/// Of the transformed weights.
+/// The transformed weights may take this much memory.
 constexpr int64_t kMostWeightBytes = 64 << 20;
-/// Floats of each tap that are transformed at once.
+/// How many weights of each tap are transformed at once.
 constexpr int64_t kWeightBlock = 256;
 
 /// Some tiles of one size, and memory for their values.
@@ -55,12 +62,13 @@ class WinogradConv final : public Kernel {
     }
     int64_t row_tiles() const { return static_cast<int64_t>(plan_.rows.tiles.size()); }
     int64_t column_tiles() const { return static_cast<int64_t>(plan_.columns.tiles.size()); }
-    /// Of the patches of a phase.
+    /// The floats that the transformed patches of a phase take.
     int64_t patch_floats(const WinogradPhase& phase, const Chunk& chunk) const {
         return WinogradPlan::points_of_terms(phase, chunk.tile) *
                point_stride(chunk.tiles, from_.channels);
     }
-    /// Floats of "to" up to this row of tiles of all images.
+    /// How many floats of "to" lie before the results of this row of tiles, counted through all
+    /// images.
     int64_t floats_before(int64_t tile_row) const;
     void gather_weights(int64_t k, int64_t column, float* taps) const;
     void transform_weights(float* to, float* taps) const;
@@ -82,11 +90,12 @@ class WinogradConv final : public Kernel {
     int64_t panel_ = panel_columns();
     int64_t thread_floats_ = 0;
     int64_t tiles_at_once_ = 0;
-    /// Rows of tiles that are computed before the epilogue gets them.
+    /// How many rows of tiles are computed before the epilogue (what is fused behind the
+    /// convolution) processes them.
     int64_t rows_at_once_ = 0;
     Epilogue* epilogue_ = nullptr;
     std::vector<float> zeros_;
-    /// For the tiles of each thread.
+    /// Room for each thread to list the tiles of its chunks.
     std::vector<WinogradPlace> places_;
 };
 
@@ -106,8 +115,8 @@ WinogradConv::WinogradConv(const ConvProblem& p, ContractionContext& context, in
     places_.resize(static_cast<size_t>(threads_ * rows_at_once_ * column_tiles()));
 }
 
-/// Chooses the tiles of a chunk so that their values fit into the cache, and as many rows of tiles
-/// as give full chunks of tiles of each size.
+/// Chooses how many tiles a chunk has, so that their values fit into the cache, and how many rows
+/// of tiles are computed at once, so that tiles of each size fill a chunk.
 void WinogradConv::choose_chunks() {
     const WinogradSize tile = plan_.largest_tile();
     int64_t floats = 0;
@@ -131,8 +140,9 @@ void WinogradConv::choose_chunks() {
     thread_floats_ = std::max(thread_floats_, l_.taps() * kWeightBlock);
 }
 
-/// Copies some rows of a panel of the weights of all taps, transposed when backwards:
-/// taps[tap][rows][columns of the panel].
+/// Copies the weights of all taps for some rows of a panel, beginning at row `k` and column
+/// `column`: taps[tap][rows][columns of the panel]. For backward data rows are filters and columns
+/// are channels, so the weights are transposed on the way.
 void WinogradConv::gather_weights(int64_t k, int64_t column, float* taps) const {
     const int64_t k_stride = forward_ ? l_.filters : 1, j_stride = forward_ ? 1 : l_.filters;
     const int64_t columns = std::min(panel_, to_.channels - column);
@@ -145,8 +155,8 @@ void WinogradConv::gather_weights(int64_t k, int64_t column, float* taps) const 
     }
 }
 
-/// Evaluates the weights of all terms at the points of the largest tiles. Each point is a matrix of
-/// panels [from channels, to channels].
+/// Evaluates the weights of all terms at the points of the largest tiles; smaller tiles use the
+/// first of them. Each point gives a matrix [from channels, to channels] in panels.
 void WinogradConv::transform_weights(float* to, float* taps) const {
     const int64_t depth = kWeightBlock / panel_,
                   matrix = point_stride(from_.channels, to_.channels);
@@ -176,7 +186,8 @@ void WinogradConv::transform_weights(float* to, float* taps) const {
         }
 }
 
-/// The patches of all terms, one term after another: [points][tiles][from channels].
+/// Transforms the patches of all terms, one term after another, to [points][tiles][from channels].
+/// The patch of the next tile is found one tile ahead, so that it can be prefetched.
 void WinogradConv::transform_patches(const WinogradPhase& phase, const Chunk& chunk) const {
     const float* patches[2][kMostPatch];
     float* values[kMostPatch];
@@ -202,8 +213,9 @@ void WinogradConv::transform_patches(const WinogradPhase& phase, const Chunk& ch
     }
 }
 
-/// The sums follow the patches: [points][tiles][to channels]. A term takes part in the points that
-/// it has.
+/// Multiplies patches with weights, point by point, and writes the sums over all terms behind the
+/// patches: [points][tiles][to channels]. A term with fewer taps than the longest has fewer points
+/// and takes part in those only.
 void WinogradConv::sum_products(const WinogradPhase& phase, const Chunk& chunk,
                                 const float* weights) const {
     const WinogradSize points = WinogradPlan::points_of_phase(phase, chunk.tile);
@@ -230,7 +242,7 @@ void WinogradConv::sum_products(const WinogradPhase& phase, const Chunk& chunk,
         }
 }
 
-/// Stores the results that lie inside the image.
+/// Transforms the sums of each tile back, and stores the results that lie inside the image.
 void WinogradConv::transform_back(const WinogradPhase& phase, const Chunk& chunk) const {
     const WinogradSize points = WinogradPlan::points_of_phase(phase, chunk.tile);
     const float* sums = chunk.memory + patch_floats(phase, chunk);
@@ -249,8 +261,8 @@ void WinogradConv::transform_back(const WinogradPhase& phase, const Chunk& chunk
     }
 }
 
-/// Computes rows of tiles, numbered through all images: the tiles of each size in chunks of about
-/// equal length.
+/// Computes the rows of tiles from `begin` to `end`, numbered through all images. The tiles of each
+/// size are collected and computed in chunks of about equal length.
 void WinogradConv::run_tiles(int64_t begin, int64_t end, const float* weights, float* memory,
                              WinogradPlace* places) const {
     const auto run_size = [&](WinogradSize size) {
@@ -285,8 +297,8 @@ int64_t WinogradConv::floats_before(int64_t tile_row) const {
     return (image * rows.to_size + row) * plan_.columns.to_size * to_.channels;
 }
 
-/// Goes through rows of tiles in rounds of about equal length. All results of a round are complete
-/// at its end.
+/// Computes the rows of tiles from `begin` to `end` in rounds of about equal length. At the end of
+/// a round all its results are complete, and neighbours in memory: then the epilogue gets them.
 void WinogradConv::run_rows(int64_t begin, int64_t end, const float* weights, float* memory,
                             WinogradPlace* places) const {
     const int64_t rounds = (end - begin + rows_at_once_ - 1) / rows_at_once_;

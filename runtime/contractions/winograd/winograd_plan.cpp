@@ -1,4 +1,4 @@
-// Joins the decompositions of two axes, and finds the patches and results of tiles in memory.
+// Combines the decompositions of two axes, and finds what tiles read and write in memory.
 #include "runtime/contractions/winograd/winograd_plan.h"
 
 #include <algorithm>
@@ -8,9 +8,10 @@
 namespace gmc::runtime {
 namespace {
 
-/// With more products than this share of the direct ones, transforms cost more than they save.
+/// The form must need less than this share of the products of direct sums. Above it, the transforms
+/// cost more time than the products save.
 constexpr double kWorthwhile = 0.8;
-/// The least that is asked for.
+/// The smallest number of points for which there is a candidate (choice/candidates.cpp).
 constexpr int64_t kFewestPoints = 4;
 
 }  // namespace

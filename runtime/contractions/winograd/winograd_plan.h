@@ -13,8 +13,10 @@ namespace gmc::runtime {
 /// The most points of a patch, over both axes.
 inline constexpr int kMostPatch = kMostPoints * kMostPoints;
 
-/// The floats from one point's matrix to the next. Without the cache line between them, what a
-/// transform writes at once (one row of each matrix) would fall into one set of the cache.
+/// The values of each point of evaluation form a matrix; this is the distance in floats from one
+/// such matrix to the next. A transform writes the same row of all matrices at once. If the
+/// distance were a power of two, as rows * columns often is, these rows would compete for one set
+/// of the cache; the 16 floats (a cache line) more prevent that.
 inline int64_t point_stride(int64_t rows, int64_t columns) { return rows * columns + 16; }
 
 /// Numbers along the two axes, such as the size of a tile.
@@ -23,22 +25,23 @@ struct WinogradSize {
     int64_t area() const { return rows * columns; }
 };
 
-/// A term of both axes.
+/// A term of a convolution over two axes: a pair of one term of each axis.
 struct WinogradTerm {
     const AxisTerm* row;
     const AxisTerm* column;
-    /// Its points are numbered from here on, among those of all terms with the largest tiles.
+    /// The number of its first point, when the points of all terms are counted one term after
+    /// another for tiles of the largest size: where its weights lie.
     int64_t first_point;
 };
 
-/// A phase of both axes, with the terms of both.
+/// A pair of phases of both axes; its terms are all pairs of theirs.
 struct WinogradPhase {
     const AxisPhase* row;
     const AxisPhase* column;
     std::vector<WinogradTerm> terms;
 };
 
-/// Where a tile begins, on the lattice of all phases.
+/// The tile whose first result is j = row of each row phase and j = column of each column phase.
 struct WinogradPlace {
     int64_t image, row, column;
 };
@@ -59,29 +62,31 @@ class WinogradPlan {
 
     const WinogradAxis rows, columns;
     std::vector<WinogradPhase> phases;
-    /// The points of all terms.
+    /// How many points all terms have together, for tiles of the largest size.
     int64_t points = 0;
 
     /// Whether a convolution has at most two axes, no groups, and channels that are whole vectors.
     static bool fits(const ConvProblem& problem);
-    /// Whether no term needs more than `most_points` along an axis, some term needs as many (else
-    /// fewer points give the same form), and the products are few enough to pay for the transforms.
+    /// Whether the form with `most_points` points is worth measuring: it needs no more points than
+    /// that, it is not the same as a form with fewer points, and it saves enough products to pay
+    /// for the transforms.
     bool is_worthwhile(int64_t most_points) const;
     WinogradSize largest_tile() const { return {rows.largest_tile(), columns.largest_tile()}; }
-    /// The points of a term with tiles of this size.
+    /// How many points a term has along each axis, for tiles of this size.
     static WinogradSize points_of_term(const WinogradTerm& term, WinogradSize tile);
-    /// ... of the term with the most of them, along each axis.
+    /// The same for the longest term of a phase: the points over which its sums extend.
     static WinogradSize points_of_phase(const WinogradPhase& phase, WinogradSize tile);
-    /// The points of all terms of a phase.
+    /// How many points all terms of a phase have together.
     static int64_t points_of_terms(const WinogradPhase& phase, WinogradSize tile);
     /// The number of a term's point (i, j) among the points of all terms.
     int64_t point(const WinogradTerm& term, int64_t i, int64_t j) const;
 
-    /// Where the patch that a term reads lies: pointers to `size` points, row by row; `outside`
-    /// where they are in the padding.
+    /// Fills `patch` with pointers to the positions of "from" that a term reads for a tile: `size`
+    /// of them, row by row. A position in the padding gets `outside`, which points to zeros.
     void find_patch(const WinogradImage& from, const WinogradTerm& term, const WinogradPlace& place,
                     WinogradSize size, const float* outside, const float** patch) const;
-    /// Where the results of a tile of a phase lie; `outside` where they are beyond the end.
+    /// Fills `results` with pointers to the positions of "to" that a tile of a phase writes, row by
+    /// row. A position beyond the end gets `outside`.
     void find_results(const WinogradImage& to, const WinogradPhase& phase,
                       const WinogradPlace& place, WinogradSize size, float* outside,
                       float** results) const;

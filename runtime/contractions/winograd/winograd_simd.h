@@ -8,12 +8,15 @@
 
 namespace gmc::runtime {
 
-/// Floats in the widest vector; channels are a multiple of it.
+/// Floats in the widest vector (AVX-512). Numbers of channels are multiples of it, so that kernels
+/// have no remainders on any machine.
 inline constexpr int64_t kWinogradVector = 16;
 
-/// to = rows from columns^T, for `count` channels at once: for each i < rows.rows, j < columns.rows
+/// A small transform along two axes, to = rows from columns^T, for `count` channels at once. `from`
+/// and `to` point to the channels of each position, row by row:
 ///   to[i columns.rows + j][c] = sum of rows[i, k] columns[j, l] from[k columns.columns + l][c]
-/// Null in `to`: not wanted.
+///       for each i < rows.rows and j < columns.rows, over k and l
+/// A result whose pointer in `to` is null is not stored.
 struct PatchTransform {
     const SmallMatrix* rows;
     const SmallMatrix* columns;
@@ -21,18 +24,19 @@ struct PatchTransform {
     float* const* to;
     /// A multiple of kWinogradVector.
     int64_t count;
-    /// What the next transform will read, which is fetched into the cache meanwhile: as many
-    /// pointers as `from`, or null.
+    /// What the next transform will read, as many pointers as `from`, or null. It is prefetched
+    /// meanwhile: the positions of a patch lie far apart in memory.
     const float* const* next = nullptr;
 };
 void run_patch_transform(const PatchTransform& transform);
 
-/// The columns of a panel of weights: the first panel_columns() columns of a matrix [depth,
-/// columns] are stored first, row by row, then the next.
+/// How many columns a panel of weights has. A matrix [depth, columns] "in panels" stores its first
+/// panel_columns() columns first, row by row, then the next ones: so the product reads its weights
+/// in order.
 int64_t panel_columns();
 
-/// out[rows, columns] = sum of a[i] b[i] over i < terms; a[i] are [rows, depth] and b[i] are
-/// [depth, columns] in panels.
+/// out[rows, columns] = the sum of the matrix products a[i] b[i] over i < terms, where each a[i] is
+/// [rows, depth] and each b[i] is [depth, columns] in panels.
 struct PanelSum {
     const float* const* a;
     const float* const* b;
@@ -43,7 +47,8 @@ struct PanelSum {
 };
 void run_panel_sum(const PanelSum& sum);
 
-/// out[rows, columns] (+)= a^T b, where a is [depth, rows] and b is [depth, columns] in panels.
+/// out[rows, columns] = a^T b (or += with `add`), where a is [depth, rows] and b is
+/// [depth, columns] in panels.
 struct OuterSum {
     const float* a;
     const float* b;
