@@ -458,6 +458,7 @@ void check_names(ModelSpec& model, const Bindings& variables, Diagnostics& diagn
                        std::move(model.objective.minimize),
                        {},
                        std::move(model.objective.functions),
+                       {},
                        "",
                        {}};
     replace(part, replacements);

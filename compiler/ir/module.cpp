@@ -62,6 +62,13 @@ Function* Module::find_function(const std::string& function_name) {
     return nullptr;
 }
 
+std::string Module::unit_of(const std::string& figure) const {
+    if (const Function* evaluate = find_function("evaluate"))
+        for (const NamedValue& result : evaluate->results)
+            if (result.name == figure) return result.unit;
+    return "";
+}
+
 const Function* Module::find_function(const std::string& function_name) const {
     return const_cast<Module*>(this)->find_function(function_name);
 }

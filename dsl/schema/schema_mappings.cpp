@@ -343,10 +343,13 @@ std::vector<MappingRow> objective_rows() {
              structure("metrics", kMetrics, kOptional,
                        "name: expression, or a set of names of `let`; measured in training and by "
                        "eval"),
+             structure("units", "{text}", kOptional,
+                       "name of a loss or metric: what it is counted in, as in `kl: nats per "
+                       "example`; printed behind the figure"),
              structure("functions", kFunctions, kOptional, kAboutFunctions),
          },
          "What is minimized. Beside `recipe`, its parameters and roles are keys; `let`, `state`, "
-         "`metrics` and `functions` add to the recipe's or replace one by name."},
+         "`metrics`, `units` and `functions` add to the recipe's or replace one by name."},
         loop_row(),
         state_row(),
         minimize_row(),
@@ -365,6 +368,7 @@ std::vector<MappingRow> objective_rows() {
              structure("minimize", kMinimize, kOptional, kAsInObjective),
              word("schedule", kOptional, kSchedules, kAsInObjective),
              structure("metrics", kMetrics, kOptional, kAsInObjective),
+             structure("units", "{text}", kOptional, kAsInObjective),
              structure("functions", kFunctions, kOptional, kAsInObjective),
          },
          "A file of models/recipes. In its expressions a role stands for the network that plays "
@@ -376,6 +380,7 @@ std::vector<MappingRow> objective_rows() {
              structure("minimize", kMinimize, kOptional, "replaces the list"),
              word("schedule", kOptional, kSchedules, "replaces the word"),
              structure("metrics", kMetrics, kOptional, "added"),
+             structure("units", "{text}", kOptional, "added"),
              structure("functions", kFunctions, kOptional, "added"),
          },
          "What a choice adds to a recipe."},

@@ -196,6 +196,10 @@ class Parser : TokenReader {
             const std::string name = word("a result's name");
             expect('=');
             function_->results.push_back({name, operand(next())});
+            if (at_word("in")) {
+                next();
+                function_->results.back().unit = string();
+            }
         } else {
             stop(t, fmt::format("`{}` starts nothing here", keyword),
                  "a function has ops, then update and result lines");

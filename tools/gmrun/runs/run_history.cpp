@@ -28,6 +28,13 @@ void add_line(const Json& line, RunHistory& run) {
 
 }  // namespace
 
+std::string RunHistory::title(const std::string& name) const {
+    constexpr std::string_view kValidation = "validation_";
+    const std::string unit =
+        module.unit_of(name.starts_with(kValidation) ? name.substr(kValidation.size()) : name);
+    return unit.empty() ? name : name + " in " + unit;
+}
+
 /// A training that still runs may have written half of the last line; getline then meets the end of
 /// the file before a line break, and the line is left out.
 Result<RunHistory> read_run(const std::string& folder, Diagnostics& diagnostics) {
