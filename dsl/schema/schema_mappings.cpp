@@ -211,7 +211,8 @@ std::vector<MappingRow> model_rows() {
                        "parts of the extended model that are left out, as in "
                        "`networks.encoder.inputs`; this file may give its own"),
              structure("import", "text|[text]", kOptional,
-                       "files, relative to this one, whose `define` and `blocks` are added"),
+                       "files, relative to this one, or names of models/layers (`recurrent`), whose "
+                       "`define` and `blocks` are added"),
              structure("variables", "{any}", kOptional,
                        "values for `${name}`; `--set name=value` replaces one"),
              structure("data", "data", kRequired,
@@ -286,7 +287,9 @@ MappingRow loop_row() {
         "A value that passes change, one after another: `x: {start: normal(image), times: 50, "
         "index: i, next: x + net(x, i / 50) / 50}`. An entry of `let` that `next` uses is "
         "computed once, before the first pass; random numbers in `next` are new in each. "
-        "Gradients flow through all passes, at the cost of keeping the values of each."};
+        "Gradients flow through all passes, at the cost of keeping the values of each. `- loop: "
+        "{name: h, ...}` is a layer: its expressions see the layers and inputs before it; with "
+        "several values, `h.a` is one of them and `h` the first."};
 }
 MappingRow state_row() {
     std::vector<KeyRow> keys = tensor_keys(kOptional, kOptional);
