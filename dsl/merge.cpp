@@ -146,8 +146,8 @@ Result<NodePtr> without(const NodePtr& node, const std::vector<std::string>& pat
     return std::make_shared<const Node>(std::move(copy));
 }
 
-/// The file that `import: NAME` means: one beside `path`, or else, where the name has no ending, the
-/// first of that name in the folders of layers.
+/// The file that `import: NAME` means: one beside `path`, or else, where the name has no ending,
+/// the first of that name in the folders of layers.
 std::string imported_file(const std::string& name, const std::string& path,
                           const std::vector<std::string>& layer_directories) {
     namespace fs = std::filesystem;
@@ -221,7 +221,8 @@ Result<NodePtr> read_chain(const std::string& path, Span used_at,
                           "the model extends itself: {} -> {}", fmt::join(open, " -> "), base);
         return Failure{};
     }
-    Result<NodePtr> below = read_chain(base, extends->value->span, layer_directories, open, diagnostics);
+    Result<NodePtr> below =
+        read_chain(base, extends->value->span, layer_directories, open, diagnostics);
     if (!below) return Failure{};
     NodePtr extended = below.take();
     if (const Entry* replaced = (*model)->find("replace"))

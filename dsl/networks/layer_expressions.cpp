@@ -226,8 +226,9 @@ void LayerReader::read_loop_layer(const Written& written) {
         diagnostics_
             .error(DiagnosticKind::kWrongType, written.value ? written.value->span : written.span,
                    "`loop` takes a map")
-            .help("for example `loop: {name: h, start: zeros(64), over: {a: given}, next: tanh(a + "
-                  "matmul(h, w))}`");
+            .help(
+                "for example `loop: {name: h, start: zeros(64), over: {a: given}, next: tanh(a + "
+                "matmul(h, w))}`");
         return;
     }
     Node map = *written.value;
@@ -251,8 +252,7 @@ void LayerReader::read_loop_layer(const Written& written) {
         layer.expressions[std::string(kExpressionLayer)] = loop;
         layer.value_spans[std::string(kExpressionLayer)] = written.span;
     }
-    if (!layer.name.empty())
-        names_.define(layer.name, layer.name, written.span, diagnostics_);
+    if (!layer.name.empty()) names_.define(layer.name, layer.name, written.span, diagnostics_);
     if (loop && loop->loop->has_names && !layer.name.empty())
         for (const LoopPart& part : loop->loop->parts)
             if (part.kind == LoopPart::Kind::kStart)

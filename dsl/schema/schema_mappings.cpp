@@ -210,9 +210,10 @@ std::vector<MappingRow> model_rows() {
              structure("replace", "text|[text]", kOptional,
                        "parts of the extended model that are left out, as in "
                        "`networks.encoder.inputs`; this file may give its own"),
-             structure("import", "text|[text]", kOptional,
-                       "files, relative to this one, or names of models/layers (`recurrent`), whose "
-                       "`define` and `blocks` are added"),
+             structure(
+                 "import", "text|[text]", kOptional,
+                 "files, relative to this one, or names of models/layers (`recurrent`), whose "
+                 "`define` and `blocks` are added"),
              structure("variables", "{any}", kOptional,
                        "values for `${name}`; `--set name=value` replaces one"),
              structure("data", "data", kRequired,
