@@ -26,6 +26,18 @@ std::string difference(const RunRecord& record, const ir::Origin& origin) {
     return differ(record.origin.data, origin.data) ? "other data" : "";
 }
 
+bool is_of_model(const RunRecord& record, const std::string& folder, const ir::Origin& origin,
+                 const std::string& model, Diagnostics& diagnostics) {
+    const std::string other = difference(record, origin);
+    if (other.empty()) return true;
+    diagnostics
+        .error(DiagnosticKind::kBadValue, {}, "the run in `{}` has {} than `{}`", folder, other,
+               model)
+        .help(fmt::format("`gmrun train {} --init {}` begins another run with its weights", model,
+                          folder));
+    return false;
+}
+
 /// What was not recorded (empty, 0) by an older gmc is not compared.
 std::vector<std::string> changes(const RunRecord& then, const RunRecord& now) {
     std::vector<std::string> out;
@@ -37,6 +49,10 @@ std::vector<std::string> changes(const RunRecord& then, const RunRecord& now) {
     if (then.examples != 0 && then.examples != now.examples)
         out.push_back(fmt::format("the data have {} examples now, {} when the run began",
                                   now.examples, then.examples));
+    else if (!then.data.empty() && then.data != now.data)
+        out.push_back(
+            fmt::format("the data are others than when the run began\n  then: {}\n  now:  {}",
+                        then.data, now.data));
     if (!then.precision.empty() && then.precision != now.precision)
         out.push_back(fmt::format("the run was computed in {}, and is from here on in {}",
                                   then.precision, now.precision));

@@ -1,6 +1,7 @@
 // The training loop. It prepares the run's folder and states, runs steps, and writes states that
 // are known to be good.
 #include "runtime/run/trainer.h"
+#include "compiler/support/say.h"
 
 #include <fmt/format.h>
 #include <omp.h>
@@ -9,10 +10,12 @@
 #include <cmath>
 #include <filesystem>
 
+#include "compiler/support/say.h"
 #include "runtime/contractions/choice/tuning_machine.h"
 #include "runtime/contractions/tuning_cache.h"
 #include "runtime/data/data_summary.h"
 #include "runtime/files/atomic_file.h"
+#include "runtime/files/paths.h"
 #include "runtime/output/progress.h"
 #include "runtime/run/epoch_signs.h"
 #include "runtime/run/good_state.h"
@@ -55,6 +58,7 @@ class Run {
 
     TrainResult go() {
         if (!open_folder() || !take_up_record()) return {TrainEnd::kNotStarted, ""};
+        if (options_.resume && !folder_->has_checkpoint()) begin_anew();
         const TrainEnd end = begin_and_loop();
         if (end == TrainEnd::kNotStarted) folder_->discard();
         return {end, folder_->path()};
@@ -95,16 +99,24 @@ class Run {
         return !options_.resume || folder_->can_go_on(model_.module().name, diagnostics_);
     }
 
+    /// Of a run that was killed before its first checkpoint.
+    void begin_anew() {
+        options_.resume = false;
+        options_.overwrite = true;  // of what it has written
+    }
+
     /// A resumed run is computed with the settings that it was begun with.
     bool take_up_record() {
         record_.seed = options_.seed.value_or(1);
         record_.tuned = tuning_ != nullptr;
         record_.bf16 = options_.bf16;
-        if (options_.resume && fs::exists(path("run.json"))) {
+        if (options_.resume && is_there(path("run.json"))) {
             auto record = read_run_record(path("run.json"), diagnostics_);
             if (!record.ok()) return false;
             record_ = record.take();
-            if (!is_same_model()) return false;
+            if (!is_of_model(record_, folder_->path(), model_.module().origin, model_.path(),
+                             diagnostics_))
+                return false;
             follow_record();
         }
         training_.seed = record_.seed;
@@ -117,18 +129,6 @@ class Run {
             return false;
         }
         return true;
-    }
-
-    /// A checkpoint goes on with its own model and data only; how it is trained may be another.
-    bool is_same_model() {
-        const std::string other = difference(record_, model_.module().origin);
-        if (other.empty()) return true;
-        diagnostics_
-            .error(DiagnosticKind::kBadValue, {}, "the run in `{}` has {} than `{}`",
-                   folder_->path(), other, model_.path())
-            .help(fmt::format("`gmrun train {} --init {}` begins another run with its weights",
-                              model_.path(), folder_->path()));
-        return false;
     }
 
     void follow_record() {
@@ -147,8 +147,8 @@ class Run {
         loader_ = loader.take();
         if (!prepare_validation()) return false;
         if (options_.show_warnings) options_.show_warnings(diagnostics_);
-        record_.data = to_text(summarise(loader_->dataset()));
-        if (!options_.quiet) progress.message(record_.data);
+        const std::string data = to_text(summarise(loader_->dataset()));
+        if (!options_.quiet) progress.message(data);
         loader_->seek(cursor());
         training_.epoch =
             static_cast<double>(training_.pass) +
@@ -157,7 +157,7 @@ class Run {
         epochs_ = record_.epochs.value_or(model_.module().training->epochs);
         if (options_.more_epochs > 0)
             record_.epochs = epochs_ = std::max(epochs_, training_.pass) + options_.more_epochs;
-        say_what_changed(progress);
+        say_what_changed(data, progress);
         return true;
     }
 
@@ -201,8 +201,9 @@ class Run {
     }
 
     /// Tells the user what makes the resumed run differ from an uninterrupted one.
-    void say_what_changed(Progress& progress) {
+    void say_what_changed(const std::string& data, Progress& progress) {
         RunRecord now = record_;
+        now.data = data;
         now.machine = tuning_machine();
         now.threads = omp_get_max_threads();
         now.examples = loader_->dataset().count();
@@ -333,7 +334,7 @@ class Run {
         if (epoch_ends || due) {
             bool best = false;
             if (training_.pass > before_.epoch && validation_ && !validate(progress, best))
-                return diagnostics_.any() ? TrainEnd::kFailed : diverged("a figure of validation");
+                return TrainEnd::kFailed;
             const TrainEnd end = save();
             if (end != TrainEnd::kDone) return end;
             const KeptCheckpoints kept(folder_->path(), policy_.keep_last);
@@ -355,25 +356,29 @@ class Run {
         return TrainEnd::kDone;
     }
 
-    /// Figures of validation: a line on the screen, a line of metrics, and what is watched. False
-    /// after an error, and when one is not finite.
+    /// Figures of validation: a line on the screen, a line of metrics, and what is watched. One that
+    /// is not finite ends nothing: it may be the data's fault, and training looks at its own. False
+    /// after an error.
     bool validate(Progress& progress, bool& best) {
         const auto found = evaluate(model_, *validation_, training_.seed, diagnostics_);
         if (!found.ok()) return false;
         MetricsRow row(training_.step, epoch());
         std::string line = fmt::format("epoch {}/{}  validation ", epoch(), epochs_);
-        bool finite = true;
         for (const auto& [name, value] : found->values) {
             row.add("validation_" + name, value);
             line += fmt::format("  {} {:.4g}", name, value);
-            finite = finite && std::isfinite(value);
+            if (!std::isfinite(value))
+                say("gmrun: `{}` of the validation data is not finite after epoch {}; training "
+                    "goes "
+                    "on\n",
+                    name, epoch());
             if (name == policy_.keep_best)
                 best = watch(training_.best, value, policy_.best_is_highest);
             if (name == policy_.stopping_metric)
                 watch(training_.stopping, value, policy_.stopping_is_highest);
         }
         if (!options_.quiet) progress.message(line);
-        return log_->write(row, diagnostics_) && finite;
+        return log_->write(row, diagnostics_);
     }
 
     /// What the epoch says of the run's health. False after an error.
@@ -567,7 +572,7 @@ class Run {
     }
 
     LoadedModel& model_;
-    const TrainOptions& options_;
+    TrainOptions options_;
     const ir::RunPolicy policy_;
     Diagnostics& diagnostics_;
     TuningCache* tuning_;

@@ -1,6 +1,9 @@
 // Copies paired tensors, and turns their axes.
 #include "runtime/train/take_weights.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "runtime/weights/pairing.h"
 #include "runtime/weights/pytorch_layout.h"
 #include "runtime/weights/weight_file.h"
@@ -49,6 +52,13 @@ bool fill(const SafetensorsFile& file, const WeightPairs& pairs, bool is_pytorch
             each_number(state, [&](int64_t ours, int64_t theirs) {
                 to[ours] = numbers[static_cast<size_t>(theirs)];
             });
+        if (!std::all_of(to, to + state.type.elements(),
+                         [](float x) { return std::isfinite(x); })) {
+            diagnostics.error(DiagnosticKind::kBadValue, {},
+                              "`{}` in `{}` has numbers that are not finite", tensor->name,
+                              file.path());
+            return false;
+        }
         taken.taken.push_back(tensor->name == state.name && !is_pytorch
                                   ? state.name
                                   : fmt::format("{} = {}", state.name, tensor->name));

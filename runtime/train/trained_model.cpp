@@ -1,5 +1,6 @@
 // Puts the states of a checkpoint into a loaded model.
 #include "runtime/train/trained_model.h"
+#include "runtime/files/paths.h"
 
 #include <filesystem>
 
@@ -12,13 +13,13 @@ namespace {
 /// The checkpoint's file; its ending .safetensors may be left out.
 std::string file_of(const std::string& checkpoint) {
     const std::string with_ending = checkpoint + ".safetensors";
-    return !fs::exists(checkpoint) && fs::exists(with_ending) ? with_ending : checkpoint;
+    return !is_there(checkpoint) && is_there(with_ending) ? with_ending : checkpoint;
 }
 
 }  // namespace
 
 std::string model_path(const std::string& path) {
-    return fs::is_directory(path) ? path + "/model.gmc" : path;
+    return is_folder(path) ? path + "/model.gmc" : path;
 }
 
 Result<TrainedModel> with_weights(std::unique_ptr<LoadedModel> model, const std::string& folder,

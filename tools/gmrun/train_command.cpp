@@ -176,11 +176,11 @@ int train_command(const Words& words) {
         print_finding(**model, replay, tuning.cache(), tuning.bf16());
     };
     const runtime::TrainResult result = runtime::train(**model, options, diagnostics);
-    report(diagnostics);
+    const bool disk_full = report(diagnostics) == kRunFailed;
     // Not fmt::print, which throws when the reader of the output is gone.
     if (result.end == runtime::TrainEnd::kDone && !options.quiet)
         std::fputs((result.folder + "\n").c_str(), stdout);
-    return exit_code(result.end, stop);
+    return disk_full ? kRunFailed : exit_code(result.end, stop);
 }
 
 }  // namespace gmc::tools
