@@ -16,9 +16,9 @@
 #include <utility>
 #include <vector>
 
+#include "compiler/support/paths.h"
 #include "compiler/support/say.h"
 #include "runtime/files/atomic_file.h"
-#include "runtime/files/paths.h"
 #include "runtime/run/replay.h"
 #include "runtime/tensorboard/event_file.h"
 #include "runtime/train/checkpoint.h"

@@ -148,6 +148,10 @@ std::vector<Sign> SignNews::take(const std::vector<Sign>& shown) {
 void FigureSigns::add(const std::vector<StepRunner::Named>& values) {
     for (const StepRunner::Named& value : values) {
         Figure& figure = figures_[value.name];
+        if (!std::isfinite(value.value)) {  // the step is taken back, and others follow
+            figure.last.clear();
+            continue;
+        }
         figure.smallest = figure.count == 0 ? value.value : std::min(figure.smallest, value.value);
         figure.sum += value.value;
         ++figure.count;

@@ -1,7 +1,6 @@
 // The training loop. It prepares the run's folder and states, runs steps, and writes states that
 // are known to be good.
 #include "runtime/run/trainer.h"
-#include "compiler/support/say.h"
 
 #include <fmt/format.h>
 #include <omp.h>
@@ -10,12 +9,12 @@
 #include <cmath>
 #include <filesystem>
 
+#include "compiler/support/paths.h"
 #include "compiler/support/say.h"
 #include "runtime/contractions/choice/tuning_machine.h"
 #include "runtime/contractions/tuning_cache.h"
 #include "runtime/data/data_summary.h"
 #include "runtime/files/atomic_file.h"
-#include "runtime/files/paths.h"
 #include "runtime/output/progress.h"
 #include "runtime/run/epoch_signs.h"
 #include "runtime/run/good_state.h"
@@ -99,10 +98,10 @@ class Run {
         return !options_.resume || folder_->can_go_on(model_.module().name, diagnostics_);
     }
 
-    /// Of a run that was killed before its first checkpoint.
+    /// Of a run that was killed before its first checkpoint: what it has written goes.
     void begin_anew() {
         options_.resume = false;
-        options_.overwrite = true;  // of what it has written
+        options_.overwrite = true;
     }
 
     /// A resumed run is computed with the settings that it was begun with.
@@ -356,9 +355,8 @@ class Run {
         return TrainEnd::kDone;
     }
 
-    /// Figures of validation: a line on the screen, a line of metrics, and what is watched. One that
-    /// is not finite ends nothing: it may be the data's fault, and training looks at its own. False
-    /// after an error.
+    /// Figures of validation: on the screen, in the log, and what is watched. One that is not
+    /// finite ends nothing: it may be the data's fault. False after an error.
     bool validate(Progress& progress, bool& best) {
         const auto found = evaluate(model_, *validation_, training_.seed, diagnostics_);
         if (!found.ok()) return false;

@@ -1,8 +1,9 @@
 // Puts the states of a checkpoint into a loaded model.
 #include "runtime/train/trained_model.h"
-#include "runtime/files/paths.h"
 
 #include <filesystem>
+
+#include "compiler/support/paths.h"
 
 namespace gmc::runtime {
 

@@ -414,8 +414,9 @@ int run_command(std::string_view program, const Command& command,
     }
 }
 
-/// Opens /dev/null in place of the standard streams that are closed. Otherwise the next file that is
-/// opened, such as a run's metrics, would get their numbers, and what is printed would end up there.
+/// Opens /dev/null in place of the standard streams that are closed. Otherwise the next file that
+/// is opened, such as a run's metrics, would get their numbers, and what is printed would end up
+/// there.
 void open_closed_streams() {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd)
         if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)

@@ -1,10 +1,10 @@
 // gmrun replay: the step in which a run went wrong, again.
 #include <filesystem>
 
+#include "compiler/support/paths.h"
 #include "compiler/support/say.h"
 #include "runtime/contractions/choice/tuning_machine.h"
 #include "runtime/doctor/first_not_finite.h"
-#include "runtime/files/paths.h"
 #include "runtime/run/replay.h"
 #include "runtime/run/run_record.h"
 #include "tools/gmrun/commands.h"
@@ -38,7 +38,7 @@ namespace {
 /// The replay that is meant: a file, or the last of the folder of a run or of a model's newest run.
 Result<std::string> replay_file(const std::string& given, Diagnostics& diagnostics) {
     namespace fs = std::filesystem;
-    if (!runtime::is_folder(given) && fs::path(given).extension() != ".gmc") return given;
+    if (!is_folder(given) && fs::path(given).extension() != ".gmc") return given;
     const auto folder = run_folder(given, Needs::kNothing, diagnostics);
     if (!folder.ok()) return Failure{};
     fs::directory_entry last;

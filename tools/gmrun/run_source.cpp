@@ -8,9 +8,9 @@
 #include <filesystem>
 
 #include "compiler/ir/artefact.h"
+#include "compiler/support/paths.h"
 #include "compiler/support/say.h"
 #include "runtime/files/atomic_file.h"
-#include "runtime/files/paths.h"
 #include "runtime/run/replay.h"
 #include "runtime/run/run_folder.h"
 #include "runtime/run/run_record.h"
@@ -45,7 +45,7 @@ std::string newest_run(const std::string& model_name, Needs needs) {
 std::string run_folder(const std::string& model, const std::string& run,
                        const std::string& model_name, Needs needs) {
     if (!run.empty()) return run;
-    if (runtime::is_folder(model)) return model;
+    if (is_folder(model)) return model;
     return newest_run(model_name, needs);
 }
 
@@ -104,9 +104,9 @@ std::string run_folder(const CommandLine& line, const std::string& model_name, N
 }
 
 Result<std::string> run_folder(const std::string& run, Needs needs, Diagnostics& diagnostics) {
-    if (runtime::is_folder(run) && needs != Needs::kNothing && !runtime::has_checkpoint(run))
+    if (is_folder(run) && needs != Needs::kNothing && !runtime::has_checkpoint(run))
         return no_checkpoint(run, diagnostics);
-    if (!runtime::is_regular(run)) return run;
+    if (!is_regular(run)) return run;
     const Result<ir::Module> module = ir::read_artefact(run, {}, diagnostics);
     if (!module.ok()) return Failure{};
     std::string folder = newest_run(module->name, needs);
@@ -154,7 +154,7 @@ Result<TrainedModel> load_trained(const std::string& model_text, const std::stri
     const std::string name = (*model)->module().name;
     const std::string folder = run_folder(model_text, run, name, Needs::kCheckpoint);
     if (folder.empty()) return no_run(name, path, diagnostics);
-    if (checkpoint == runtime::kCheckpointName && runtime::is_there(folder + "/run.json") &&
+    if (checkpoint == runtime::kCheckpointName && is_there(folder + "/run.json") &&
         !runtime::has_checkpoint(folder)) {
         return no_checkpoint(folder, diagnostics);
     }

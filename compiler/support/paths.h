@@ -6,7 +6,7 @@
 #include <string>
 #include <system_error>
 
-namespace gmc::runtime {
+namespace gmc {
 
 inline bool is_there(const std::string& path) {
     std::error_code error;
@@ -21,4 +21,4 @@ inline bool is_regular(const std::string& path) {
     return std::filesystem::is_regular_file(path, error);
 }
 
-}  // namespace gmc::runtime
+}  // namespace gmc
