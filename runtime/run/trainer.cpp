@@ -66,10 +66,12 @@ class Run {
 
     TrainEnd begin_and_loop() {
         Progress progress(stdout);
+        if (is_only_begun()) return begin(progress);
         try {
             runner_.emplace(model_, diagnostics_);
         } catch (const MeasuringStopped&) {
-            return stopped_before_the_first_step(progress);
+            const TrainEnd end = options_.resume ? TrainEnd::kDone : begin(progress);
+            return end == TrainEnd::kDone ? interrupted(progress) : end;
         }
         if (!runner_->ok() || !prepare(progress)) return TrainEnd::kNotStarted;
         if (finished()) return nothing_left(progress);
@@ -107,6 +109,7 @@ class Run {
             if (!is_same_model()) return false;
             follow_record();
         }
+        if (options_.epochs) record_.epochs = options_.epochs;
         training_.seed = record_.seed;
         if (options_.seed && *options_.seed != record_.seed) {
             diagnostics_
@@ -153,7 +156,6 @@ class Run {
         training_.epoch =
             static_cast<double>(training_.pass) +
             static_cast<double>(cursor().batch) / static_cast<double>(loader_->batches_per_epoch());
-        if (options_.epochs) record_.epochs = options_.epochs;
         epochs_ = record_.epochs.value_or(model_.module().training->epochs);
         if (options_.more_epochs > 0)
             record_.epochs = epochs_ = std::max(epochs_, training_.pass) + options_.more_epochs;
@@ -192,6 +194,7 @@ class Run {
         const auto taken =
             take_weights(options_.init, options_.init_layout, model_.states(), diagnostics_);
         if (!taken.ok()) return false;
+        training_.init = taken->file;
         say_what_was_taken(*taken, progress);
         return true;
     }
@@ -255,16 +258,17 @@ class Run {
         return text.ok() && write_file_atomically(path("model.gmc"), *text, diagnostics_);
     }
 
-    /// Training was asked to stop while contractions were being measured. A resumed run keeps its
-    /// checkpoint; a new one gets a checkpoint of its initial state.
-    TrainEnd stopped_before_the_first_step(Progress& progress) {
-        if (!options_.resume) {
-            const Saving saving(options_.stop);
-            if (!begin_states(progress) || !write_beginnings() ||
-                !write_checkpoint(path(kCheckpointName), model_.states(), training_, diagnostics_))
-                return TrainEnd::kNotStarted;
-        }
-        return interrupted(progress);
+    bool is_only_begun() const { return !options_.resume && options_.steps_most == 0; }
+
+    /// Writes a new run without a step: with --steps 0, where its weights are those of --init, and
+    /// when training is asked to stop while contractions are being measured.
+    TrainEnd begin(Progress& progress) {
+        const Saving saving(options_.stop);
+        return begin_states(progress) && write_beginnings() &&
+                       write_checkpoint(path(kCheckpointName), model_.states(), training_,
+                                        diagnostics_)
+                   ? TrainEnd::kDone
+                   : TrainEnd::kNotStarted;
     }
 
     // ---- steps ----

@@ -52,6 +52,7 @@ Metadata describe(const StateStore& states, const TrainingState& training) {
         out.emplace_back(name, fmt::format("{}", *watched->best));
         out.emplace_back(fmt::format("{}_since", name), fmt::format("{}", watched->epochs_since));
     }
+    if (!training.init.empty()) out.emplace_back("init", training.init);
     return out;
 }
 
@@ -92,6 +93,7 @@ TrainingState read_training(const SafetensorsFile& file) {
     each_field(training, [&](const char* name, auto& value) { reader.read(name, value); });
     reader.read("best", training.best);
     reader.read("stopping", training.stopping);
+    if (const std::string* init = file.metadata("init")) training.init = *init;
     return training;
 }
 
