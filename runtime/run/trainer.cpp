@@ -63,14 +63,13 @@ class Run {
   private:
     std::string path(const std::string& name) const { return folder_->file(name); }
     bool stop_asked() const { return options_.stop != nullptr && options_.stop->asked(); }
-
     TrainEnd begin_and_loop() {
         Progress progress(stdout);
         if (is_only_begun()) return begin(progress);
         try {
             runner_.emplace(model_, diagnostics_);
         } catch (const MeasuringStopped&) {
-            const TrainEnd end = options_.resume ? TrainEnd::kDone : begin(progress);
+            const TrainEnd end = goes_on() ? TrainEnd::kDone : begin(progress);
             return end == TrainEnd::kDone ? interrupted(progress) : end;
         }
         if (!runner_->ok() || !prepare(progress)) return TrainEnd::kNotStarted;
@@ -102,6 +101,8 @@ class Run {
         record_.seed = options_.seed.value_or(1);
         record_.tuned = tuning_ != nullptr;
         record_.bf16 = options_.bf16;
+        record_.init = options_.init;
+        record_.init_layout = options_.init_layout;
         if (options_.resume && fs::exists(path("run.json"))) {
             auto record = read_run_record(path("run.json"), diagnostics_);
             if (!record.ok()) return false;
@@ -183,24 +184,25 @@ class Run {
         return true;
     }
 
+    /// A run that was killed before its first checkpoint begins anew, as it began.
+    bool goes_on() const { return options_.resume && folder_->has_checkpoint(); }
+
     bool begin_states(Progress& progress) {
-        if (options_.resume)
+        if (goes_on())
             return read_checkpoint(path(kCheckpointName), model_.states(), training_, diagnostics_);
         if (!model_.states().initialise(training_.seed, diagnostics_)) return false;
-        const auto named = take_named_weights(model_.states(), diagnostics_);
-        if (!named.ok()) return false;
-        for (const TakenWeights& taken : *named) say_what_was_taken(taken, progress);
-        if (options_.init.empty()) return true;
-        const auto taken =
-            take_weights(options_.init, options_.init_layout, model_.states(), diagnostics_);
-        if (!taken.ok()) return false;
-        training_.init = taken->file;
-        say_what_was_taken(*taken, progress);
+        auto all = take_named_weights(model_.states(), diagnostics_);
+        if (!all.ok()) return false;
+        if (!record_.init.empty()) {
+            const auto taken =
+                take_weights(record_.init, record_.init_layout, model_.states(), diagnostics_);
+            if (!taken.ok()) return false;
+            training_.init = taken->file;
+            all->push_back(*taken);
+        }
+        for (const TakenWeights& taken : *all)
+            for (const std::string& line : taken.lines()) progress.message(line);
         return true;
-    }
-
-    static void say_what_was_taken(const TakenWeights& taken, Progress& progress) {
-        for (const std::string& line : taken.lines()) progress.message(line);
     }
 
     /// Tells the user what makes the resumed run differ from an uninterrupted one.
@@ -245,8 +247,7 @@ class Run {
             return false;
         auto log = RunLog::open(
             folder_->path(), record_,
-            {options_.resume, training_.step, options_.tensorboard, model_.batch_size()},
-            diagnostics_);
+            {goes_on(), training_.step, options_.tensorboard, model_.batch_size()}, diagnostics_);
         if (log.ok()) log_.emplace(log.take());
         return log.ok();
     }
@@ -272,7 +273,6 @@ class Run {
     }
 
     // ---- steps ----
-
     Cursor cursor() const { return training_.cursor(model_.batch_size()); }
     bool stops_early() const {
         return !policy_.stopping_metric.empty() &&

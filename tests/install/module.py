@@ -52,7 +52,7 @@ def main(run):
     fails("not 0", lambda: model.sample(0))
     fails("not -1", lambda: model.sample(1, first=-1))
     fails("not -1", lambda: model.sample(1, seed=-1))
-    fails("point is an array of complex128", lambda: model.encode(many + 1j))
+    fails("point is an array of complex64", lambda: model.encode(many + 1j))
     fails("point is an array of <U2", lambda: model.encode([["ab", "cd"]]))
     fails("point is no array", lambda: model.encode([[1, 2], [3]]))
     picture = gmc.Tensor("image", "data", (2, 2, 1), 0, 0.0, 1.0)
