@@ -75,6 +75,8 @@ bool write_run_record(const std::string& path, const RunRecord& record, Diagnost
         {"seed", record.seed},       {"examples", record.examples},   {"tuned", record.tuned}};
     json["threads"] = record.threads;
     if (record.epochs) json["epochs"] = *record.epochs;
+    if (!record.init.empty())
+        json["init"] = {{"from", record.init}, {"layout", record.init_layout}};
     json["data"] = record.data;
     json["fingerprint"] = {{"model", record.origin.model}, {"data", record.origin.data}};
     json["settings"] = record.origin.settings;
@@ -89,7 +91,8 @@ bool write_run_record(const std::string& path, const RunRecord& record, Diagnost
     return write_file_atomically(path, json.dump(1) + "\n", diagnostics);
 }
 
-/// Every key is checked by its type; `threads`, `data`, `epochs` and `weights` may be missing.
+/// Every key is checked by its type; `threads`, `data`, `init`, `epochs` and `weights` may be
+/// missing.
 Result<RunRecord> read_run_record(const std::string& path, Diagnostics& diagnostics) {
     const auto text = read_whole_file(path, kLargestFile, diagnostics);
     if (!text.ok()) return Failure{};
@@ -115,6 +118,10 @@ Result<RunRecord> read_run_record(const std::string& path, Diagnostics& diagnost
         record.tuned = json.at("tuned").flag();
         if (json.contains("threads")) record.threads = json.at("threads").whole();
         if (json.contains("data")) record.data = json.at("data").text();
+        if (json.contains("init")) {
+            record.init = json.at("init").at("from").text();
+            record.init_layout = json.at("init").at("layout").text();
+        }
         if (json.contains("epochs")) record.epochs = json.at("epochs").whole();
         record.origin.model = json.at("fingerprint").at("model").text();
         record.origin.data = json.at("fingerprint").at("data").text();

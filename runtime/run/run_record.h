@@ -26,6 +26,7 @@ struct RunRecord {
     ir::Origin origin;                 ///< of the module: fingerprints, settings, texts
     std::vector<std::string> sources;  ///< names of the files that the texts are of
     uint64_t seed = 1;
+    std::string init, init_layout;  ///< what --init named, "": nothing
     std::optional<int64_t> epochs;  ///< asked for on the command line, instead of the model's
     int64_t examples = 0;           ///< of the training data
     std::string data;               ///< what they were, in a line (data_summary.h)

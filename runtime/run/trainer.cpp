@@ -57,7 +57,10 @@ class Run {
 
     TrainResult go() {
         if (!open_folder() || !take_up_record()) return {TrainEnd::kNotStarted, ""};
-        if (options_.resume && !folder_->has_checkpoint()) begin_anew();
+        if (options_.resume && !folder_->has_checkpoint()) {  // what it has written goes
+            options_.resume = false;
+            options_.overwrite = true;
+        }
         const TrainEnd end = begin_and_loop();
         if (end == TrainEnd::kNotStarted) folder_->discard();
         return {end, folder_->path()};
@@ -66,13 +69,14 @@ class Run {
   private:
     std::string path(const std::string& name) const { return folder_->file(name); }
     bool stop_asked() const { return options_.stop != nullptr && options_.stop->asked(); }
-
     TrainEnd begin_and_loop() {
         Progress progress(stdout);
+        if (is_only_begun()) return begin(progress);
         try {
             runner_.emplace(model_, diagnostics_);
         } catch (const MeasuringStopped&) {
-            return stopped_before_the_first_step(progress);
+            const TrainEnd end = goes_on() ? TrainEnd::kDone : begin(progress);
+            return end == TrainEnd::kDone ? interrupted(progress) : end;
         }
         if (!runner_->ok() || !prepare(progress)) return TrainEnd::kNotStarted;
         if (finished()) return nothing_left(progress);
@@ -98,17 +102,13 @@ class Run {
         return !options_.resume || folder_->can_go_on(model_.module().name, diagnostics_);
     }
 
-    /// Of a run that was killed before its first checkpoint: what it has written goes.
-    void begin_anew() {
-        options_.resume = false;
-        options_.overwrite = true;
-    }
-
     /// A resumed run is computed with the settings that it was begun with.
     bool take_up_record() {
         record_.seed = options_.seed.value_or(1);
         record_.tuned = tuning_ != nullptr;
         record_.bf16 = options_.bf16;
+        record_.init = options_.init;
+        record_.init_layout = options_.init_layout;
         if (options_.resume && is_there(path("run.json"))) {
             auto record = read_run_record(path("run.json"), diagnostics_);
             if (!record.ok()) return false;
@@ -118,6 +118,7 @@ class Run {
                 return false;
             follow_record();
         }
+        if (options_.epochs) record_.epochs = options_.epochs;
         training_.seed = record_.seed;
         if (options_.seed && *options_.seed != record_.seed) {
             diagnostics_
@@ -152,7 +153,6 @@ class Run {
         training_.epoch =
             static_cast<double>(training_.pass) +
             static_cast<double>(cursor().batch) / static_cast<double>(loader_->batches_per_epoch());
-        if (options_.epochs) record_.epochs = options_.epochs;
         epochs_ = record_.epochs.value_or(model_.module().training->epochs);
         if (options_.more_epochs > 0)
             record_.epochs = epochs_ = std::max(epochs_, training_.pass) + options_.more_epochs;
@@ -180,23 +180,25 @@ class Run {
         return true;
     }
 
+    /// A run that was killed before its first checkpoint begins anew, as it began.
+    bool goes_on() const { return options_.resume && folder_->has_checkpoint(); }
+
     bool begin_states(Progress& progress) {
-        if (options_.resume)
+        if (goes_on())
             return read_checkpoint(path(kCheckpointName), model_.states(), training_, diagnostics_);
         if (!model_.states().initialise(training_.seed, diagnostics_)) return false;
-        const auto named = take_named_weights(model_.states(), diagnostics_);
-        if (!named.ok()) return false;
-        for (const TakenWeights& taken : *named) say_what_was_taken(taken, progress);
-        if (options_.init.empty()) return true;
-        const auto taken =
-            take_weights(options_.init, options_.init_layout, model_.states(), diagnostics_);
-        if (!taken.ok()) return false;
-        say_what_was_taken(*taken, progress);
+        auto all = take_named_weights(model_.states(), diagnostics_);
+        if (!all.ok()) return false;
+        if (!record_.init.empty()) {
+            const auto taken =
+                take_weights(record_.init, record_.init_layout, model_.states(), diagnostics_);
+            if (!taken.ok()) return false;
+            training_.init = taken->file;
+            all->push_back(*taken);
+        }
+        for (const TakenWeights& taken : *all)
+            for (const std::string& line : taken.lines()) progress.message(line);
         return true;
-    }
-
-    static void say_what_was_taken(const TakenWeights& taken, Progress& progress) {
-        for (const std::string& line : taken.lines()) progress.message(line);
     }
 
     /// Tells the user what makes the resumed run differ from an uninterrupted one.
@@ -242,8 +244,7 @@ class Run {
             return false;
         auto log = RunLog::open(
             folder_->path(), record_,
-            {options_.resume, training_.step, options_.tensorboard, model_.batch_size()},
-            diagnostics_);
+            {goes_on(), training_.step, options_.tensorboard, model_.batch_size()}, diagnostics_);
         if (log.ok()) log_.emplace(log.take());
         return log.ok();
     }
@@ -255,20 +256,20 @@ class Run {
         return text.ok() && write_file_atomically(path("model.gmc"), *text, diagnostics_);
     }
 
-    /// Training was asked to stop while contractions were being measured. A resumed run keeps its
-    /// checkpoint; a new one gets a checkpoint of its initial state.
-    TrainEnd stopped_before_the_first_step(Progress& progress) {
-        if (!options_.resume) {
-            const Saving saving(options_.stop);
-            if (!begin_states(progress) || !write_beginnings() ||
-                !write_checkpoint(path(kCheckpointName), model_.states(), training_, diagnostics_))
-                return TrainEnd::kNotStarted;
-        }
-        return interrupted(progress);
+    bool is_only_begun() const { return !options_.resume && options_.steps_most == 0; }
+
+    /// Writes a new run without a step: with --steps 0, where its weights are those of --init, and
+    /// when training is asked to stop while contractions are being measured.
+    TrainEnd begin(Progress& progress) {
+        const Saving saving(options_.stop);
+        return begin_states(progress) && write_beginnings() &&
+                       write_checkpoint(path(kCheckpointName), model_.states(), training_,
+                                        diagnostics_)
+                   ? TrainEnd::kDone
+                   : TrainEnd::kNotStarted;
     }
 
     // ---- steps ----
-
     Cursor cursor() const { return training_.cursor(model_.batch_size()); }
     bool stops_early() const {
         return !policy_.stopping_metric.empty() &&

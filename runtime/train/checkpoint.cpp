@@ -53,6 +53,7 @@ Metadata describe(const StateStore& states, const TrainingState& training) {
         out.emplace_back(name, fmt::format("{}", *watched->best));
         out.emplace_back(fmt::format("{}_since", name), fmt::format("{}", watched->epochs_since));
     }
+    if (!training.init.empty()) out.emplace_back("init", training.init);
     return out;
 }
 
@@ -93,6 +94,7 @@ TrainingState read_training(const SafetensorsFile& file) {
     each_field(training, [&](const char* name, auto& value) { reader.read(name, value); });
     reader.read("best", training.best);
     reader.read("stopping", training.stopping);
+    if (const std::string* init = file.metadata("init")) training.init = *init;
     if (!(training.rate > 0 && training.rate <= 1))
         throw JsonError(fmt::format("its `rate` is {}, not above 0 and at most 1", training.rate));
     return training;

@@ -29,7 +29,7 @@ Result<TrainedModel> with_weights(std::unique_ptr<LoadedModel> model, const std:
     if (!read_checkpoint(file_of(folder + "/" + checkpoint), trained.model->states(),
                          trained.training, diagnostics))
         return Failure{};
-    if (trained.training.step == 0)
+    if (trained.training.step == 0 && trained.training.init.empty())
         diagnostics.warning(DiagnosticKind::kNotTrained, {},
                             "run `{}` has not been trained yet (step 0)", folder);
     trained.model->set_progress(trained.training.step, trained.training.epoch);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -374,11 +375,18 @@ bool is_memory_missing(const std::system_error& error) {
            error.code() == std::errc::not_enough_memory;
 }
 
+/// Whether the standard output is a pipe that nobody reads any more. `errno` does not tell when it
+/// was an earlier write that failed.
+bool is_reader_gone() {
+    pollfd output{STDOUT_FILENO, POLLOUT, 0};
+    return poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0;
+}
+
 /// The exit code of a command that ended with `code`, when what it printed could not be written. A
 /// reader that went away, such as `head`, has read what it wanted: that is no error.
 int code_after_output(std::string_view program, int code) {
     if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
-    if (errno == EPIPE) return code;
+    if (errno == EPIPE || is_reader_gone()) return code;
     say("{}: error: the standard output cannot be written: {}\n", program, std::strerror(errno));
     return code == kDone ? kRunFailed : code;
 }
