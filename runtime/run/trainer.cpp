@@ -57,10 +57,6 @@ class Run {
 
     TrainResult go() {
         if (!open_folder() || !take_up_record()) return {TrainEnd::kNotStarted, ""};
-        if (options_.resume && !folder_->has_checkpoint()) {  // what it has written goes
-            options_.resume = false;
-            options_.overwrite = true;
-        }
         const TrainEnd end = begin_and_loop();
         if (end == TrainEnd::kNotStarted) folder_->discard();
         return {end, folder_->path()};
@@ -69,6 +65,7 @@ class Run {
   private:
     std::string path(const std::string& name) const { return folder_->file(name); }
     bool stop_asked() const { return options_.stop != nullptr && options_.stop->asked(); }
+
     TrainEnd begin_and_loop() {
         Progress progress(stdout);
         if (is_only_begun()) return begin(progress);
@@ -232,7 +229,7 @@ class Run {
 
     /// With a copy of the model, so that the run can be sampled and resumed without the original.
     bool write_beginnings() {
-        if (options_.overwrite) folder_->clear();
+        if (options_.overwrite || options_.resume != goes_on()) folder_->clear();
         record_.model = model_.module().name;
         record_.version = options_.version;
         record_.origin = model_.module().origin;
@@ -571,7 +568,7 @@ class Run {
     }
 
     LoadedModel& model_;
-    TrainOptions options_;
+    const TrainOptions& options_;
     const ir::RunPolicy policy_;
     Diagnostics& diagnostics_;
     TuningCache* tuning_;

@@ -22,7 +22,7 @@ bool add_size(Evaluator& e, const Expression& text, const Evaluated& size, Shape
         return true;
     }
     e.fail(DiagnosticKind::kBadExpression, text.span,
-           fmt::format("{} is not a number of numbers: that is a whole number from 1 to 1,000,000",
+           fmt::format("{} is no size: that is a whole number from 1 to 1,000,000",
                        describe(e, size)));
     return false;
 }
