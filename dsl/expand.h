@@ -19,8 +19,12 @@ using Bindings = std::map<std::string, NodePtr>;
 /// `key: ~` removes that key. Lists and maps of metrics are joined.
 NodePtr merge(const NodePtr& base, const NodePtr& over);
 
-/// The tree of the file at `path`, merged on top of the files that it extends. Reports a cycle.
-Result<NodePtr> read_with_bases(const std::string& path, Diagnostics& diagnostics);
+/// The tree of the file at `path`, merged on top of the files that it extends. `import: attention`
+/// is looked for in `layer_directories` when no file beside the model has that name. Reports a
+/// cycle.
+Result<NodePtr> read_with_bases(const std::string& path,
+                                const std::vector<std::string>& layer_directories,
+                                Diagnostics& diagnostics);
 
 /// Applies `--set name=value` (a variable) and `--set a.b=value` (a key). In a path, an element of
 /// a list is its number, counted from 0.

@@ -146,8 +146,24 @@ Result<NodePtr> without(const NodePtr& node, const std::vector<std::string>& pat
     return std::make_shared<const Node>(std::move(copy));
 }
 
+/// The file that `import: NAME` means: one beside `path`, or else, where the name has no ending,
+/// the first of that name in the folders of layers.
+std::string imported_file(const std::string& name, const std::string& path,
+                          const std::vector<std::string>& layer_directories) {
+    namespace fs = std::filesystem;
+    const fs::path beside = fs::path(path).parent_path() / name;
+    std::error_code error;
+    if (!fs::path(name).has_extension() && !fs::exists(beside, error))
+        for (const std::string& directory : layer_directories)
+            if (const fs::path file = fs::path(directory) / (name + ".yaml");
+                fs::exists(file, error))
+                return file.string();
+    return beside.lexically_normal().string();
+}
+
 /// Puts the definitions and blocks of the files that `model` imports below its own.
 Result<NodePtr> with_imports(const NodePtr& model, const std::string& path,
+                             const std::vector<std::string>& layer_directories,
                              Diagnostics& diagnostics) {
     const Entry* import = model->find("import");
     if (!import) return model;
@@ -155,9 +171,9 @@ Result<NodePtr> with_imports(const NodePtr& model, const std::string& path,
     std::erase_if(own.entries, [](const Entry& entry) { return entry.key == "import"; });
     NodePtr result = std::make_shared<const Node>(std::move(own));
     for (const PlacedName& name : read_names(*import->value, "`import`", diagnostics)) {
-        const std::filesystem::path beside = std::filesystem::path(path).parent_path() / name.name;
         const uint32_t files = diagnostics.sources().count();
-        Result<NodePtr> part = read_document(beside.lexically_normal().string(), diagnostics);
+        Result<NodePtr> part =
+            read_document(imported_file(name.name, path, layer_directories), diagnostics);
         if (diagnostics.sources().count() > files)
             diagnostics.sources().set_origin(files + 1, name.span, "imported here");
         if (!part) return Failure{};
@@ -174,15 +190,16 @@ Result<NodePtr> with_imports(const NodePtr& model, const std::string& path,
 
 /// Reads the file at `path` and all that it extends. `used_at` is the place that names it, unknown
 /// for the model itself.
-Result<NodePtr> read_chain(const std::string& path, Span used_at, std::vector<std::string>& open,
-                           Diagnostics& diagnostics) {
+Result<NodePtr> read_chain(const std::string& path, Span used_at,
+                           const std::vector<std::string>& layer_directories,
+                           std::vector<std::string>& open, Diagnostics& diagnostics) {
     const uint32_t files = diagnostics.sources().count();
     Result<NodePtr> model = read_document(path, diagnostics);
     // Exactly one file was added, also when it could not be read.
     if (used_at.known() && diagnostics.sources().count() > files)
         diagnostics.sources().set_origin(files + 1, used_at, "extended here");
     if (!model || !expect_map(**model, "a model", (*model)->span, diagnostics)) return Failure{};
-    model = with_imports(*model, path, diagnostics);
+    model = with_imports(*model, path, layer_directories, diagnostics);
     if (!model) return Failure{};
     const Entry* extends = (*model)->find("extends");
     if (const Entry* replaced = (*model)->find("replace"); replaced && !extends) {
@@ -204,7 +221,8 @@ Result<NodePtr> read_chain(const std::string& path, Span used_at, std::vector<st
                           "the model extends itself: {} -> {}", fmt::join(open, " -> "), base);
         return Failure{};
     }
-    Result<NodePtr> below = read_chain(base, extends->value->span, open, diagnostics);
+    Result<NodePtr> below =
+        read_chain(base, extends->value->span, layer_directories, open, diagnostics);
     if (!below) return Failure{};
     NodePtr extended = below.take();
     if (const Entry* replaced = (*model)->find("replace"))
@@ -303,9 +321,11 @@ NodePtr merge(const NodePtr& base, const NodePtr& over) {
     return std::make_shared<const Node>(std::move(copy));
 }
 
-Result<NodePtr> read_with_bases(const std::string& path, Diagnostics& diagnostics) {
+Result<NodePtr> read_with_bases(const std::string& path,
+                                const std::vector<std::string>& layer_directories,
+                                Diagnostics& diagnostics) {
     std::vector<std::string> open;
-    return read_chain(path, Span{}, open, diagnostics);
+    return read_chain(path, Span{}, layer_directories, open, diagnostics);
 }
 
 /// The settings are applied one after another, so a later one may change what an earlier one made.

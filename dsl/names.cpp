@@ -290,7 +290,7 @@ class NameChecker {
             std::string taken;
             if (is_constant(name) || find_function(name))
                 taken = "a built-in name";
-            else if (known != meanings_.end() && !own)
+            else if (place_ == nullptr && known != meanings_.end() && !own)
                 taken = fmt::format("there is {} of that name", known->second.first);
             else if (parameters.count(name) != 0 && !own)
                 taken = "which the function or loop around it has";
@@ -458,6 +458,7 @@ void check_names(ModelSpec& model, const Bindings& variables, Diagnostics& diagn
                        std::move(model.objective.minimize),
                        {},
                        std::move(model.objective.functions),
+                       {},
                        "",
                        {}};
     replace(part, replacements);

@@ -1,5 +1,5 @@
-// Reads `objective:` (let, minimize, metrics, functions, schedule) and merges what its recipe gives
-// with what the model itself says.
+// Reads `objective:` (let, minimize, metrics, units, functions, schedule) and merges what its
+// recipe gives with what the model itself says.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -160,6 +160,38 @@ void spread_metrics(std::vector<NamedExpression> metrics, std::vector<MinimizeSp
     }
 }
 
+/// Reads `units`: name of a loss or metric: text.
+std::vector<UnitSpec> read_units(const Entry& entry, Diagnostics& diagnostics) {
+    std::vector<UnitSpec> out;
+    if (!expect_map(*entry.value, "`units`", entry.key_span, diagnostics,
+                    "for example `units: {kl: nats per example}`"))
+        return out;
+    for (const Entry& one : entry.value->entries)
+        if (const auto text = read_value(
+                *one.value, {one.key.c_str(), KeyType::kText, kRequired, ""}, diagnostics))
+            out.push_back({one.key, std::get<std::string>(*text), one.key_span});
+    return out;
+}
+
+/// Leaves the units of figures that the objective has. A recipe may have one for a figure that the
+/// model has replaced; the author's own are of figures that there are.
+void check_units(ObjectiveSpec& objective, Diagnostics& diagnostics) {
+    std::vector<std::string> figures;
+    for (const MinimizeSpec& entry : objective.minimize) {
+        figures.push_back(objective.loss_name(entry));
+        for (const NamedExpression& metric : entry.metrics) figures.push_back(metric.name);
+    }
+    std::erase_if(objective.units, [&](const UnitSpec& unit) {
+        if (std::count(figures.begin(), figures.end(), unit.name)) return false;
+        if (unit.span.file != objective.recipe.file || objective.recipe.name.empty())
+            diagnostics
+                .error(DiagnosticKind::kUnknownName, unit.span, "no loss or metric is called `{}`",
+                       unit.name)
+                .help(fmt::format("there are {}", quoted_list(figures)));
+        return true;
+    });
+}
+
 /// Names the entries (the key `name`, or else the networks joined) and reports names that are given
 /// twice.
 void name_entries(std::vector<MinimizeSpec>& minimize, Diagnostics& diagnostics) {
@@ -231,6 +263,7 @@ ObjectivePart read_objective_part(const Node& map, Diagnostics& diagnostics) {
         if (entry.key == "state") out.states = read_states(entry, diagnostics);
         if (entry.key == "minimize") out.minimize = read_minimize(entry, diagnostics);
         if (entry.key == "metrics") out.metrics = read_named(entry, true, diagnostics);
+        if (entry.key == "units") out.units = read_units(entry, diagnostics);
         if (entry.key == "functions") out.functions = read_functions(entry, diagnostics);
         if (entry.key != "schedule") continue;
         const KeyRow* row = find_key(mapping("objective").keys, "schedule");
@@ -274,6 +307,7 @@ ObjectiveSpec read_objective(const Entry& objective, const std::vector<NetworkSp
     override_by_name(part.let, std::move(own.let));
     override_by_name(part.states, std::move(own.states));
     override_by_name(part.functions, std::move(own.functions));
+    override_by_name(part.units, std::move(own.units));
     if (map.find("minimize")) part.minimize = std::move(own.minimize);
     if (!own.schedule.empty()) part.schedule = own.schedule;
     spread_metrics(std::move(part.metrics), part.minimize);
@@ -283,6 +317,8 @@ ObjectiveSpec read_objective(const Entry& objective, const std::vector<NetworkSp
     out.states = std::move(part.states);
     out.minimize = std::move(part.minimize);
     out.functions = std::move(part.functions);
+    out.units = std::move(part.units);
+    check_units(out, diagnostics);
     out.simultaneous = part.schedule == "simultaneous";
     if (out.simultaneous) check_no_repeats(out.minimize, diagnostics);
     return out;

@@ -1,6 +1,7 @@
 // The order in which a model is read: text, bases, --set, variables, keys, sections, names. Each
 // part assumes that the ones before it were applied.
 #include <algorithm>
+#include <filesystem>
 #include <set>
 
 #include "dsl/reader.h"
@@ -63,11 +64,20 @@ ModelSpec read_sections(const Node& root, const Bindings& variables,
     return model;
 }
 
+/// models/layers lies beside models/recipes.
+std::vector<std::string> layer_directories(const std::vector<std::string>& recipe_directories) {
+    std::vector<std::string> out;
+    for (const std::string& recipes : recipe_directories)
+        out.push_back((std::filesystem::path(recipes).parent_path() / "layers").string());
+    return out;
+}
+
 }  // namespace
 
 Result<ModelSpec> read_model(const ReadModelOptions& options, Diagnostics& diagnostics) {
     const size_t errors = diagnostics.count();
-    Result<NodePtr> document = read_with_bases(options.path, diagnostics);
+    Result<NodePtr> document =
+        read_with_bases(options.path, layer_directories(options.recipe_directories), diagnostics);
     if (!document) return Failure{};
     const NodePtr set = apply_sets(*document, options.sets, diagnostics);
     const Bindings variables = read_variables(*set, diagnostics);

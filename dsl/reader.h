@@ -56,12 +56,13 @@ struct ObjectivePart {
     std::vector<MinimizeSpec> minimize;
     std::vector<NamedExpression> metrics;
     std::vector<FunctionSpec> functions;
+    std::vector<UnitSpec> units;
     std::string schedule;  ///< "" = not given
     RecipeUse recipe;      ///< the recipe it is read from, if it is one
 };
 
-/// objective.cpp: reads the keys let, state, minimize, metrics, functions and schedule of a map and
-/// ignores all others.
+/// objective.cpp: reads the keys let, state, minimize, metrics, units, functions and schedule of a
+/// map and ignores all others.
 ObjectivePart read_objective_part(const Node& map, Diagnostics& diagnostics);
 /// objective.cpp: reads `objective:`.
 ObjectiveSpec read_objective(const Entry& objective, const std::vector<NetworkSpec>& networks,

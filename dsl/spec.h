@@ -175,6 +175,13 @@ struct NamedExpression {
     Span span;
 };
 
+/// What a loss or metric is counted in: `kl: nats per example`.
+struct UnitSpec {
+    std::string name;
+    std::string unit;
+    Span span;
+};
+
 /// Adam, SGD, ...: every hyperparameter is an expression, a number or a schedule over `step` and
 /// `epoch`.
 struct OptimizerSpec {
@@ -241,7 +248,13 @@ struct ObjectiveSpec {
     std::vector<MinimizeSpec> minimize;
     bool simultaneous = false;
     std::vector<FunctionSpec> functions;
+    std::vector<UnitSpec> units;  ///< of figures that there are
     Span span;
+
+    /// What the loss of an entry is called in results: `loss` where there is one entry.
+    std::string loss_name(const MinimizeSpec& entry) const {
+        return minimize.size() == 1 ? "loss" : entry.name + "_loss";
+    }
 };
 
 /// A figure of validation that is watched, and which of its values are good.

@@ -36,9 +36,9 @@ using File = std::unique_ptr<std::FILE, CloseFile>;
 /// Reports an error about the file as a whole: its path is added as a source without text, so that
 /// the message begins with the path.
 Failure fail(const std::string& path, const std::string& why, Diagnostics& diagnostics,
-             const std::string& help = "") {
+             const std::string& help = "", DiagnosticKind kind = DiagnosticKind::kBadFile) {
     const uint32_t file = diagnostics.sources().add(path, "");
-    Diagnostic& d = diagnostics.error(DiagnosticKind::kBadFile, {file, 0, 0, 0}, "{}", why);
+    Diagnostic& d = diagnostics.error(kind, {file, 0, 0, 0}, "{}", why);
     if (!help.empty()) d.help(help);
     return {};
 }
@@ -61,6 +61,9 @@ Result<std::string> read_text(const std::string& path, Diagnostics& diagnostics)
     std::error_code code;
     if (!standard_input && std::filesystem::is_directory(path, code))
         return fail(path, "is a directory, not a compiled model", diagnostics);
+    // Opening a pipe by its name would wait for a writer that may never come.
+    if (!standard_input && std::filesystem::is_fifo(path, code))
+        return fail(path, "is a pipe, not a file", diagnostics, "`-` is the standard input");
     const File owned(standard_input ? nullptr : std::fopen(path.c_str(), "rb"));
     std::FILE* file = standard_input ? stdin : owned.get();
     if (file == nullptr)
@@ -140,7 +143,8 @@ bool write_file(const std::string& path, const std::string& text, Diagnostics& d
     // Closing may be what reports a full disk, so its answer counts.
     if (file != nullptr) good = std::fclose(file.release()) == 0 && good;
     if (good && (special || std::rename(temporary.c_str(), path.c_str()) == 0)) return true;
-    fail(path, fmt::format("cannot be written: {}", std::strerror(errno)), diagnostics);
+    fail(path, fmt::format("cannot be written: {}", std::strerror(errno)), diagnostics, "",
+         errno == ENOSPC || errno == EDQUOT ? DiagnosticKind::kDiskFull : DiagnosticKind::kBadFile);
     if (!special) std::filesystem::remove(temporary, code);
     return false;
 }

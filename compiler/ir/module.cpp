@@ -62,6 +62,13 @@ Function* Module::find_function(const std::string& function_name) {
     return nullptr;
 }
 
+std::string Module::unit_of(const std::string& figure) const {
+    if (const Function* evaluate = find_function("evaluate"))
+        for (const NamedValue& result : evaluate->results)
+            if (result.name == figure) return result.unit;
+    return "";
+}
+
 const Function* Module::find_function(const std::string& function_name) const {
     return const_cast<Module*>(this)->find_function(function_name);
 }
@@ -126,6 +133,9 @@ std::string scan_misfit(const Function& function, const Operation& op, const Fun
     if (scan.count < 1 || scan.count > kMostPasses)
         return fmt::format("a scan of {} passes; it has 1 to {}", scan.count, kMostPasses);
     const ScanParts parts = scan_parts(body);
+    if (body.results.size() < parts.carried)
+        return fmt::format("the body @{} carries {} values but has {} results", body.name,
+                           parts.carried, body.results.size());
     if (op.operands.size() != parts.operands() || op.results.size() != parts.results())
         return fmt::format(
             "the scan has {} operands and {} results, its body @{} takes {} and gives {}",

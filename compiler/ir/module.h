@@ -77,6 +77,7 @@ struct Update {
 struct NamedValue {
     std::string name;
     ValueId value = kNone;
+    std::string unit = {};  ///< of a loss or metric, as in "nats per example"; "": it has none
 };
 
 /// What is run at once: a training step, evaluation, sampling. Passes rewrite the operations;
@@ -167,6 +168,8 @@ struct Module {
     Function* find_function(const std::string& function_name);
     const Function* find_function(const std::string& function_name) const;
     StateId find_state(const std::string& state_name) const;
+    /// What a loss or metric is counted in, as the results of @evaluate say; "" = nothing.
+    std::string unit_of(const std::string& figure) const;
 };
 
 }  // namespace gmc::ir

@@ -37,6 +37,7 @@ namespace {
 constexpr int64_t kMostRows = int64_t{1} << 20;
 constexpr int64_t kMostEpochs = 1'000'000'000;
 constexpr int64_t kMostRepeats = 1'000'000;
+constexpr size_t kLongestName = 100;  ///< as in the language
 constexpr int64_t kMostKept = 1000;
 constexpr int64_t kMostExamples = int64_t{1} << 40;
 constexpr int64_t kMostRate = 1'000'000'000;
@@ -236,11 +237,19 @@ class ContractCheck {
     // ---- what runs ----
 
     void runs() {
+        for (const ScheduleEntry& entry : module_.schedule)
+            if (const Function* function = module_.find_function(entry.function);
+                function != nullptr && function->updates.empty())
+                report_.error_in_line(
+                    "schedule",
+                    fmt::format("@{} updates no state: it trains nothing", entry.function));
         // The name becomes the name of a folder.
-        if (module_.name.empty() || module_.name[0] == '.' ||
+        if (module_.name.empty() || module_.name[0] == '.' || module_.name.size() > kLongestName ||
             module_.name.find('/') != std::string::npos)
             report_.error_in_line(
-                "model", "the name of a module that is to be run has no `/` and no `.` in front");
+                "model", fmt::format("the name of a module that is to be run has no `/`, no "
+                                     "`.` in front, and at most {} characters",
+                                     kLongestName));
         if (!module_.training)
             report_.error("the module has no `train` line, so it cannot be run");
         else if (module_.schedule.empty())

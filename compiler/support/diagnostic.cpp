@@ -108,6 +108,11 @@ Diagnostic& Diagnostics::add(Diagnostic diagnostic) {
     return list_.back();
 }
 
+bool Diagnostics::has(DiagnosticKind kind) const {
+    return std::any_of(list_.begin(), list_.end(),
+                       [&](const Diagnostic& error) { return error.kind == kind; });
+}
+
 void Diagnostics::warnings_to_errors() {
     for (Diagnostic& warning : warnings_) {
         warning.is_warning = false;

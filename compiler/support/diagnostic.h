@@ -87,6 +87,8 @@ class Diagnostics {
     void note_last(Span where, std::string what) { list_.back().note(where, std::move(what)); }
 
     bool any() const { return !list_.empty(); }
+    /// Whether there is an error of this kind.
+    bool has(DiagnosticKind kind) const;
     size_t count() const { return list_.size(); }
     const std::vector<Diagnostic>& list() const { return list_; }
     const std::vector<Diagnostic>& warnings() const { return warnings_; }

@@ -155,8 +155,10 @@ class ModuleBuilder {
         module_.functions.push_back(f.finish());
     }
 
-    std::string loss_name(const dsl::MinimizeSpec& entry) {
-        return spec_.objective.minimize.size() == 1 ? "loss" : entry.name + "_loss";
+    std::string unit_of(const std::string& figure) const {
+        for (const dsl::UnitSpec& unit : spec_.objective.units)
+            if (unit.name == figure) return unit.unit;
+        return "";
     }
 
     /// Adds the loss and the metrics of an entry to the results. An error in them is reported here
@@ -165,15 +167,16 @@ class ModuleBuilder {
         ir::Function& function = e.scope().function;
         const ValueId loss = e.scalar(*entry.loss, "a loss");
         if (loss == kNone) return kNone;
-        function.results.push_back({loss_name(entry), loss});
+        const std::string loss_name = spec_.objective.loss_name(entry);
+        function.results.push_back({loss_name, loss, unit_of(loss_name)});
         for (const dsl::NamedExpression& metric : entry.metrics) {
             const ValueId value = e.scalar(*metric.value, fmt::format("metric `{}`", metric.name));
             if (value == kNone) return kNone;
             const bool taken =
                 std::any_of(function.results.begin(), function.results.end(),
                             [&](const ir::NamedValue& r) { return r.name == metric.name; });
-            function.results.push_back(
-                {taken ? entry.name + "_" + metric.name : metric.name, value});
+            function.results.push_back({taken ? entry.name + "_" + metric.name : metric.name, value,
+                                        unit_of(metric.name)});
         }
         return loss;
     }

@@ -54,8 +54,9 @@ struct ModuleScope {
     /// Networks with parameters that no entry of `minimize` trains. Nothing changes them: they
     /// compute as after training everywhere.
     std::set<std::string> frozen_networks = {};
-    /// Layers that expressions call, by the call; nothing after an error.
-    std::map<const dsl::Expression*, std::optional<dsl::LayerSpec>> called_layers = {};
+    /// Layers that expressions call, by the call and its arguments; nothing after an error.
+    std::map<std::pair<const dsl::Expression*, std::string>, std::optional<dsl::LayerSpec>>
+        called_layers = {};
 
     std::unordered_map<std::string, ir::StateId> state_ids;  ///< by name, of all declared states
 };
@@ -91,6 +92,10 @@ class FunctionScope {
 
     /// Values that are an unchanged field of the data. Tells the number of classes of labels.
     std::map<ir::ValueId, const dsl::DataField*> fields;
+
+    /// Results of layers that are one tensor spread over the batch, and that tensor: a product with
+    /// one matrix for all examples is one large product.
+    std::map<ir::ValueId, ir::ValueId> same_for_all;
 
     /// In `evaluate`: 1 for each example that counts, 0 for padding. kNone elsewhere.
     ir::ValueId valid = ir::kNone;

@@ -44,7 +44,7 @@ class FigureSplitter {
         for (const ir::NamedValue& result : results) {
             const Nature nature = nature_[result.value];
             if (nature == Nature::kTotal || nature == Nature::kCount || nature == Nature::kFormula)
-                figures_.results.push_back({result.name, copy(result.value)});
+                figures_.results.push_back({result.name, copy(result.value), result.unit});
         }
         if (figures_.results.empty()) return std::nullopt;
         return std::move(figures_);

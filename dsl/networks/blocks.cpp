@@ -71,7 +71,7 @@ Blocks read_blocks(const Node& model, Diagnostics& diagnostics) {
     if (!expect_map(*blocks->value, "`blocks`", blocks->key_span, diagnostics)) return out;
     for (const Entry& entry : blocks->value->entries) {
         if (!check_name(entry.key, "a block", entry.key_span, diagnostics)) continue;
-        if (find_layer(entry.key) || entry.key == "repeat") {
+        if (find_layer(entry.key) || entry.key == "repeat" || entry.key == "loop") {
             diagnostics.error(DiagnosticKind::kDuplicateKey, entry.key_span,
                               "a block cannot be called `{}`, there is a layer of that name",
                               entry.key);

@@ -2,6 +2,7 @@
 // networks as layers: `- clamp: {low: 0, high: 1}`, `- matmul: [a, b]`, `- encoder: {from: x}`. All
 // of them become an expression layer, of which dsl/lower knows how to evaluate the expression.
 #include <algorithm>
+#include <set>
 
 #include "dsl/networks/layers.h"
 #include "dsl/reader.h"
@@ -12,6 +13,9 @@ namespace {
 
 /// The name that stands for what the layer is put upon.
 constexpr const char* kPrevious = "previous";
+
+/// The layer that is a loop.
+constexpr const char* kLoopLayer = "loop";
 
 /// "clamp(x, low, high)" -> {"x", "low", "high"}.
 std::vector<std::string> parameters_of(std::string_view signature) {
@@ -157,7 +161,7 @@ bool LayerReader::read_call_keys(const Callable& callable, const Node& keys, Lay
                                known[call.arguments.size()]);
         else if (auto value =
                      read_expression(*entry->value, fmt::format("`{}`", known[i]), diagnostics_))
-            add(bind_names(value, "", layer), named ? known[i] : "");
+            add(bind_names(value, "", layer, {}), named ? known[i] : "");
     }
     if (const Entry* name = keys.find("name");
         name && check_name(name->value->text, "`name`", name->value->span, diagnostics_)) {
@@ -174,13 +178,15 @@ void LayerReader::bind_expression(LayerSpec& layer) {
     layer.from.clear();
     if (found == layer.expressions.end()) return;
     const std::string previous = given.empty() ? "" : given.front();
-    found->second = bind_names(found->second, previous, layer);
+    found->second = bind_names(found->second, previous, layer, {});
 }
 
 // `previous` is what its name stands for; "": the layer before, or what the block is put upon.
+// `hidden` are names that a loop around the expression gives its own values.
 ExpressionPtr LayerReader::bind_names(const ExpressionPtr& expression, const std::string& previous,
-                                      LayerSpec& layer) {
+                                      LayerSpec& layer, const std::set<std::string>& hidden) {
     const Expression& e = *expression;
+    if (e.kind == Expression::Kind::kName && hidden.count(e.text) != 0) return expression;
     const bool member =
         e.kind == Expression::Kind::kMember && e.arguments[0]->kind == Expression::Kind::kName;
     const auto take = [&](const std::string& name, const std::string& from) {
@@ -198,8 +204,61 @@ ExpressionPtr LayerReader::bind_names(const ExpressionPtr& expression, const std
             return take(name, name);
     }
     Expression copy = e;
-    for (ExpressionPtr& argument : copy.arguments) argument = bind_names(argument, previous, layer);
+    for (size_t i = 0; i < copy.arguments.size(); ++i) {
+        std::set<std::string> inside = names_bound(e, i);
+        inside.insert(hidden.begin(), hidden.end());
+        copy.arguments[i] = bind_names(copy.arguments[i], previous, layer, inside);
+    }
     return std::make_shared<const Expression>(std::move(copy));
+}
+
+// `- loop: {name: h, start: zeros(64), over: {a: given}, next: tanh(a + matmul(h, w))}` is an
+// expression layer with a loop as its expression. The carried value has the layer's name.
+void LayerReader::read_loop_layer(const Written& written) {
+    ++names_.layer_count;
+    LayerSpec layer;
+    layer.kind = kExpressionLayer;
+    layer.callee = kLoopLayer;
+    layer.span = written.span;
+    if (!uses_.empty()) layer.block_use = uses_.front().span;
+    layers_.push_back(layer);  // stays after an error, so that layers that name it are not reported
+    if (!written.value || !written.value->is_map()) {
+        diagnostics_
+            .error(DiagnosticKind::kWrongType, written.value ? written.value->span : written.span,
+                   "`loop` takes a map")
+            .help(
+                "for example `loop: {name: h, start: zeros(64), over: {a: given}, next: tanh(a + "
+                "matmul(h, w))}`");
+        return;
+    }
+    Node map = *written.value;
+    std::string own = kLoopLayer;
+    const Entry *name = map.find("name"), *start = map.find("start");
+    if (name != nullptr) {
+        if (!check_name(name->value->text, "`name`", name->value->span, diagnostics_)) return;
+        own = name->value->text;
+        layer.name = (uses_.empty() ? "" : uses_.back().prefix + ".") + own;
+    } else if (start == nullptr || !start->value->is_map()) {
+        diagnostics_
+            .error(DiagnosticKind::kMissingKey, written.span,
+                   "the layer `loop` has no `name`, which is that of the value that passes change")
+            .help("or `start: {h: ...}` and `next: {h: ...}` give it names");
+        return;
+    }
+    std::erase_if(map.entries, [](const Entry& entry) { return entry.key == "name"; });
+    ExpressionPtr loop = read_loop(map, own, written.span, diagnostics_);
+    if (loop) {
+        loop = bind_names(loop, "", layer, {});
+        layer.expressions[std::string(kExpressionLayer)] = loop;
+        layer.value_spans[std::string(kExpressionLayer)] = written.span;
+    }
+    if (!layer.name.empty()) names_.define(layer.name, layer.name, written.span, diagnostics_);
+    if (loop && loop->loop->has_names && !layer.name.empty())
+        for (const LoopPart& part : loop->loop->parts)
+            if (part.kind == LoopPart::Kind::kStart)
+                names_.define(layer.name + "." + part.name, layer.name + "." + part.name, part.span,
+                              diagnostics_);
+    layers_.back() = std::move(layer);
 }
 
 // What a layer without `from` takes: in a block the first layer takes what the block is put upon.

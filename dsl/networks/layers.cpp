@@ -82,6 +82,8 @@ void LayerReader::read_layer(const Node& node, const std::string& what) {
     const auto block = blocks_.find(written.kind);
     if (written.kind == "repeat") {
         read_repeat(written);
+    } else if (written.kind == "loop") {
+        read_loop_layer(written);
     } else if (const LayerRow* row = find_layer(written.kind)) {
         read_kind(*row, written);
     } else if (block != blocks_.end()) {
@@ -92,7 +94,7 @@ void LayerReader::read_layer(const Node& node, const std::string& what) {
         std::vector<std::string> known;
         for (const LayerRow& layer : layer_table()) known.emplace_back(layer.kind);
         for (const auto& [name, unused] : blocks_) known.push_back(name);
-        known.emplace_back("repeat");
+        for (const char* kind : {"repeat", "loop"}) known.emplace_back(kind);
         for (std::string& name : function_layers()) known.push_back(std::move(name));
         if (names_.callables != nullptr)
             for (const auto& [name, unused] : *names_.callables) known.push_back(name);

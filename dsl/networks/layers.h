@@ -153,7 +153,9 @@ class LayerReader {
     bool read_call_keys(const Callable& callable, const Node& keys, LayerSpec& layer,
                         Expression& call);
     void bind_expression(LayerSpec& layer);
-    ExpressionPtr bind_names(const ExpressionPtr& e, const std::string& previous, LayerSpec& layer);
+    void read_loop_layer(const Written& written);
+    ExpressionPtr bind_names(const ExpressionPtr& e, const std::string& previous, LayerSpec& layer,
+                             const std::set<std::string>& hidden);
     std::string default_input(Span where);
 
     void read_use(Block& block, const Written& written);

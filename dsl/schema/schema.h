@@ -65,7 +65,7 @@ struct KeyRow {
     const char* group = "";
     /// kStructure: what the value consists of, for the reference page and the JSON Schema. `{x}` is
     /// a map of x, `[x]` a list of x, `x|y` either of them, where x is a mapping or one of: any,
-    /// data, expression, layer, metric, name, number, shape.
+    /// data, expression, layer, metric, name, number, shape, text.
     const char* holds = "any";
 
     bool required() const;

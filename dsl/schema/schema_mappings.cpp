@@ -205,8 +205,10 @@ std::vector<MappingRow> model_rows() {
              structure("replace", "text|[text]", kOptional,
                        "parts of the extended model that are left out, as in "
                        "`networks.encoder.inputs`; this file may give its own"),
-             structure("import", "text|[text]", kOptional,
-                       "files, relative to this one, whose `define` and `blocks` are added"),
+             structure(
+                 "import", "text|[text]", kOptional,
+                 "files, relative to this one, or names of models/layers (`recurrent`), whose "
+                 "`define` and `blocks` are added"),
              structure("variables", "{any}", kOptional,
                        "values for `${name}`; `--set name=value` replaces one"),
              structure("data", "data", kRequired,
@@ -281,7 +283,9 @@ MappingRow loop_row() {
         "A value that passes change, one after another: `x: {start: normal(image), times: 50, "
         "index: i, next: x + net(x, i / 50) / 50}`. An entry of `let` that `next` uses is "
         "computed once, before the first pass; random numbers in `next` are new in each. "
-        "Gradients flow through all passes, at the cost of keeping the values of each."};
+        "Gradients flow through all passes, at the cost of keeping the values of each. `- loop: "
+        "{name: h, ...}` is a layer: its expressions see the layers and inputs before it; with "
+        "several values, `h.a` is one of them and `h` the first."};
 }
 MappingRow state_row() {
     std::vector<KeyRow> keys = tensor_keys(kOptional, kOptional);
@@ -338,10 +342,13 @@ std::vector<MappingRow> objective_rows() {
              structure("metrics", kMetrics, kOptional,
                        "name: expression, or a set of names of `let`; measured in training and by "
                        "eval"),
+             structure("units", "{text}", kOptional,
+                       "name of a loss or metric: what it is counted in, as in `kl: nats per "
+                       "example`; printed behind the figure"),
              structure("functions", kFunctions, kOptional, kAboutFunctions),
          },
          "What is minimized. Beside `recipe`, its parameters and roles are keys; `let`, `state`, "
-         "`metrics` and `functions` add to the recipe's or replace one by name."},
+         "`metrics`, `units` and `functions` add to the recipe's or replace one by name."},
         loop_row(),
         state_row(),
         minimize_row(),
@@ -360,6 +367,7 @@ std::vector<MappingRow> objective_rows() {
              structure("minimize", kMinimize, kOptional, kAsInObjective),
              word("schedule", kOptional, kSchedules, kAsInObjective),
              structure("metrics", kMetrics, kOptional, kAsInObjective),
+             structure("units", "{text}", kOptional, kAsInObjective),
              structure("functions", kFunctions, kOptional, kAsInObjective),
          },
          "A file of models/recipes. In its expressions a role stands for the network that plays "
@@ -371,6 +379,7 @@ std::vector<MappingRow> objective_rows() {
              structure("minimize", kMinimize, kOptional, "replaces the list"),
              word("schedule", kOptional, kSchedules, "replaces the word"),
              structure("metrics", kMetrics, kOptional, "added"),
+             structure("units", "{text}", kOptional, "added"),
              structure("functions", kFunctions, kOptional, "added"),
          },
          "What a choice adds to a recipe."},

@@ -59,8 +59,10 @@ Result<AtomicFile> AtomicFile::create(const std::string& path, Diagnostics& diag
     std::string temporary = temporary_name(path);
     const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0) {
-        diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be created in `{}`: {}", path,
-                          folder_of(path), std::strerror(errno));
+        diagnostics.error(errno == ENOSPC || errno == EDQUOT ? DiagnosticKind::kDiskFull
+                                                             : DiagnosticKind::kBadFile,
+                          {}, "`{}` cannot be created in `{}`: {}", path, folder_of(path),
+                          std::strerror(errno));
         return Failure{};
     }
     return AtomicFile(path, std::move(temporary), fd);
@@ -97,10 +99,13 @@ AtomicFile::~AtomicFile() {
 bool AtomicFile::fail(const char* what, Diagnostics& diagnostics) {
     const int code = errno;
     failed_ = true;
-    Diagnostic& error =
-        diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be {} after {} bytes: {}",
-                          path_, what, bytes_written_, std::strerror(code));
-    if (code == ENOSPC || code == EDQUOT) error.help("the file that was there before is untouched");
+    const bool full = code == ENOSPC || code == EDQUOT;
+    Diagnostic& error = diagnostics.error(
+        full ? DiagnosticKind::kDiskFull : DiagnosticKind::kBadFile, {},
+        "`{}` cannot be {} after {} bytes: {}", path_, what, bytes_written_, std::strerror(code));
+    std::error_code ignored;
+    if (!temporary_.empty() && std::filesystem::exists(path_, ignored))
+        error.help("the file that was there before is untouched");
     return false;
 }
 

@@ -57,10 +57,11 @@ gmc_status guarded(const Body& body) {
 }
 
 /// The same with OpenMP's threads. In a parallel region of the caller they would be one, but a
-/// function computes with as many as it was bound for: there, a thread of its own calls it.
+/// function computes with as many as it was bound for; after a fork they are missing. There, a
+/// thread of its own calls it.
 template <typename Body>
 gmc_status computed(const Body& body) {
-    if (!is_in_team()) return guarded(body);
+    if (!is_in_team() && !has_lost_team()) return guarded(body);
     return guarded([&] {
         gmc_status status = GMC_OK;
         char text[sizeof last_error] = "";
@@ -177,10 +178,12 @@ gmc_status gmc_run(gmc_model* model, const char* function, int64_t examples,
         if (found == nullptr) return no_function(model, function);
         const gmc_run_options o = given_options(options, gmc_run_options GMC_RUN_OPTIONS_INIT);
         constexpr int64_t kMost = int64_t{1} << 40;
-        if (examples < 1 || examples > kMost || o.first < 0 || o.first > kMost)
+        if (examples < 1 || examples > kMost)
             return fail(GMC_WRONG_CALL,
-                        fmt::format("{} examples from number {} on: at least 1, from 0 on",
-                                    examples, o.first));
+                        fmt::format("a call is for 1 to {} examples, not {}", kMost, examples));
+        if (o.first < 0 || o.first > kMost)
+            return fail(GMC_WRONG_CALL,
+                        fmt::format("the first example is number 0 to {}, not {}", kMost, o.first));
         if (outputs == nullptr) return fail(GMC_WRONG_CALL, "an argument is NULL");
         LibraryModel::Call call{examples, {}, {}, o.seed, o.first};
         for (size_t i = 0; i < found->inputs.size(); ++i)

@@ -2,13 +2,22 @@
 #include "runtime/library/host_settings.h"
 
 #include <omp.h>
+#include <unistd.h>
 
 #include "runtime/kernels/denormals.h"
 
 namespace gmc::runtime {
 
+namespace {
+
+/// The process in which this thread computed, 0: it has not.
+thread_local pid_t computed_in = 0;
+
+}  // namespace
+
 HostSettings::HostSettings(int threads)
     : threads_(omp_get_max_threads()), dynamic_(omp_get_dynamic()), float_mode_(float_mode()) {
+    computed_in = getpid();
     omp_set_dynamic(0);
     omp_set_num_threads(threads);
     // OpenMP keeps a team for each thread that calls: its members keep the setting from call to
@@ -30,5 +39,6 @@ HostSettings::~HostSettings() {
 
 int usual_threads() { return omp_get_max_threads(); }
 bool is_in_team() { return omp_in_parallel() != 0; }
+bool has_lost_team() { return computed_in != 0 && computed_in != getpid(); }
 
 }  // namespace gmc::runtime

@@ -22,5 +22,8 @@ class HostSettings {
 int usual_threads();
 /// Whether this thread is one of an OpenMP team, so that parallel regions would get one thread.
 bool is_in_team();
+/// Whether this thread computed before the process was forked: OpenMP would wait for ever for its
+/// team, whose threads the child does not have.
+bool has_lost_team();
 
 }  // namespace gmc::runtime

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <filesystem>
 
-#include "compiler/batch/rebatch.h"
+#include "compiler/batch/batch_axis.h"
 #include "compiler/support/edit_distance.h"
 #include "runtime/data/field_source.h"
 #include "runtime/library/host_settings.h"
@@ -29,13 +29,15 @@ ir::Shape shape_of_example(const ir::Type& type) {
     return {type.shape.begin() + 1, type.shape.end()};
 }
 
-/// Whether `function` maps rows to rows, so that it can be called with any number of examples.
-bool maps_rows(const ir::Module& module, const ir::Function& function) {
+/// Whether `function` maps rows to rows, or draws rows, so that it can be called with any number of
+/// examples.
+bool maps_rows(const ir::Module& module, const ir::Function& function, bool draws) {
     const auto has_rows = [&](ir::ValueId value) {
         const ir::Type& type = function.type(value);
         return !type.is_scalar() && type.shape[0] == module.training->batch_size;
     };
-    return function.updates.empty() && !function.inputs.empty() && !function.results.empty() &&
+    return function.updates.empty() && (!function.inputs.empty() || draws) &&
+           !function.results.empty() &&
            std::all_of(function.inputs.begin(), function.inputs.end(),
                        [&](const ir::Input& input) {
                            return input.source.kind != ir::InputSource::Kind::kArgument &&
@@ -45,14 +47,16 @@ bool maps_rows(const ir::Module& module, const ir::Function& function) {
                        [&](const ir::NamedValue& result) { return has_rows(result.value); });
 }
 
-/// One piece of a call: `rows` examples from number `done` on. The rest of the batch is filled with
-/// the first of them, so that nothing strange is computed there.
+/// One piece of a call: `rows` examples from number `done` on, in a batch behind `skip` rows. The
+/// rest of the batch is filled with the first of them, so that nothing strange is computed there.
 struct Piece {
-    int64_t done, rows, batch;
+    int64_t done, rows, skip, batch;
 
+    bool has(int64_t row) const { return row >= skip && row < skip + rows; }
     void fill(const float* from, int64_t width, float* to) const {
-        std::copy_n(from + done * width, rows * width, to);
-        for (int64_t row = rows; row < batch; ++row) std::copy_n(to, width, to + row * width);
+        for (int64_t row = 0; row < batch; ++row)
+            std::copy_n(from + (has(row) ? done + row - skip : done) * width, width,
+                        to + row * width);
     }
 };
 
@@ -62,16 +66,19 @@ LibraryModel::LibraryModel(TrainedModel trained, int threads)
     : trained_(std::move(trained)), threads_(threads) {
     const ir::Module& module = trained_.model->module();
     for (const ir::Function& function : module.functions)
-        if (!function.is_body && maps_rows(module, function)) add_function(function);
+        if (!function.is_body) add_function(function);
 }
 
-/// Inputs that are fields get the field's name and range; all others are noise, which may be left
-/// to the library.
+/// Leaves out what does not map rows. Inputs that are fields get the field's name and range; all
+/// others are noise, which may be left to the library.
 void LibraryModel::add_function(const ir::Function& function) {
     const ir::Module& module = trained_.model->module();
+    const BatchAxes axes = find_batch_axes(module, function);
+    if (!maps_rows(module, function, !axes.draws.empty())) return;
     RowFunction& row = functions_.emplace_back();
     row.name = function.name;
-    row.couples = couples_examples(module, function);
+    row.couples = !axes.why.empty();
+    row.draws = !axes.draws.empty();
     for (const ir::Input& input : function.inputs) {
         const ir::DataField* field = ir::find_field(module.data, input.source.field);
         const int64_t classes = field == nullptr ? 0 : field->label_classes();
@@ -164,7 +171,8 @@ bool LibraryModel::check(const RowFunction& function, const Call& call,
 }
 
 /// For each piece: fills the inputs with what was given or is drawn, runs, and copies the rows that
-/// were asked for.
+/// were asked for. What a function draws itself is numbered over a batch of training: there,
+/// example n is row n mod the batch size, whichever examples are asked for.
 bool LibraryModel::run(const RowFunction& function, const Call& call, Diagnostics& diagnostics) {
     if (!check(function, call, diagnostics)) return false;
     const std::lock_guard lock(one_at_a_time_);
@@ -175,8 +183,10 @@ bool LibraryModel::run(const RowFunction& function, const Call& call, Diagnostic
             model.function_for(function.name, call.examples - done, diagnostics);
         if (executable == nullptr) return false;
         const int64_t batch = executable->result_type(0).shape[0];
-        const Piece piece{done, std::min(batch, call.examples - done), batch};
-        const int64_t first = call.first + done;
+        const bool has_place = function.draws && !function.couples;
+        const int64_t skip = has_place ? (call.first + done) % batch : 0;
+        const Piece piece{done, std::min(batch - skip, call.examples - done), skip, batch};
+        const int64_t first = call.first + done - skip;
         const auto is_drawn = [&](size_t i) { return call.inputs[i] == nullptr; };
         set_noise(*executable, call.seed, first, is_drawn);
         set_labels(model.module(), *executable, first, std::nullopt);
@@ -186,13 +196,13 @@ bool LibraryModel::run(const RowFunction& function, const Call& call, Diagnostic
             if (!is_drawn(i))
                 piece.fill(call.inputs[i], tensor.elements, to);
             else if (tensor.kind == GMC_VALID)
-                for (int64_t row = 0; row < batch; ++row) to[row] = row < piece.rows ? 1.0F : 0.0F;
+                for (int64_t row = 0; row < batch; ++row) to[row] = piece.has(row) ? 1.0F : 0.0F;
         }
         executable->run(model.context(call.seed, static_cast<uint32_t>(first / batch_size())));
         for (size_t i = 0; i < function.outputs.size(); ++i)
             if (call.outputs[i] != nullptr) {
                 const int64_t width = function.outputs[i].tensor.elements;
-                std::copy_n(executable->result(i), piece.rows * width,
+                std::copy_n(executable->result(i) + skip * width, piece.rows * width,
                             call.outputs[i] + done * width);
             }
         done += piece.rows;

@@ -28,6 +28,7 @@ class LibraryModel {
         std::string name;
         std::vector<Port> inputs, outputs;
         bool couples = false;  ///< whether its examples depend on each other
+        bool draws = false;    ///< whether it draws numbers beside its inputs, as loops do
     };
 
     /// `path` is the folder of a run, or a .gmc with the run `run`. `threads` 0: as OpenMP would.
@@ -40,7 +41,7 @@ class LibraryModel {
     const std::string& name() const { return trained_.model->module().name; }
     int64_t batch_size() const { return trained_.model->batch_size(); }
     int threads() const { return threads_; }
-    /// The functions that take and give examples, and update nothing.
+    /// The functions that take or draw examples and give examples, and update nothing.
     const std::vector<RowFunction>& functions() const { return functions_; }
     /// Null when there is none of this name.
     const RowFunction* find(const std::string& name) const;

@@ -5,6 +5,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+
 namespace gmc::runtime {
 namespace {
 
@@ -22,6 +26,22 @@ ReplayBatch keep(const Batch& batch, const Loader& loader) {
             std::vector<float>(numbers, numbers + loader.options().batch_size * field.elements()));
     }
     return out;
+}
+
+/// Leaves the newest one. Each is as large as a checkpoint, and a run may go back many times.
+void remove_old_replays(const std::string& folder) {
+    namespace fs = std::filesystem;
+    std::error_code error;
+    std::vector<std::pair<int64_t, fs::path>> found;
+    for (const auto& entry : fs::directory_iterator(folder, error)) {
+        const std::string name = entry.path().filename().string();
+        if (name.starts_with(kReplayPrefix) && name.ends_with(kReplayEnding))
+            found.emplace_back(std::atoll(name.c_str() + std::string_view(kReplayPrefix).size()),
+                               entry.path());
+    }
+    std::sort(found.begin(), found.end());
+    if (!found.empty()) found.pop_back();
+    for (const auto& [step, path] : found) fs::remove(path, error);
 }
 
 }  // namespace
@@ -56,6 +76,7 @@ std::string write_replay(LoadedModel& model, StepRunner& runner, Loader& loader,
     }
     const std::string file =
         fmt::format("{}/{}{}{}", folder, kReplayPrefix, training.step + 1, kReplayEnding);
+    remove_old_replays(folder);
     return write_checkpoint(file, states, training, lost, batches) ? file : "";
 }
 

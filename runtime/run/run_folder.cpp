@@ -16,6 +16,8 @@
 #include <utility>
 #include <vector>
 
+#include "compiler/support/paths.h"
+#include "compiler/support/say.h"
 #include "runtime/files/atomic_file.h"
 #include "runtime/run/replay.h"
 #include "runtime/tensorboard/event_file.h"
@@ -54,9 +56,14 @@ std::string holder(int fd) {
     return id.empty() ? "" : " (process " + id.substr(0, id.find('\n')) + ")";
 }
 
+bool is_empty_folder(const std::string& path) {
+    std::error_code error;
+    return fs::is_empty(path, error);
+}
+
 /// Whether a process trained here, or began to.
 bool is_run(const std::string& path) {
-    return has_checkpoint(path) || fs::exists(path + "/run.json") || fs::exists(path + "/.lock");
+    return has_checkpoint(path) || is_there(path + "/run.json") || is_there(path + "/.lock");
 }
 
 bool is_replay(const std::string& name) {
@@ -103,12 +110,12 @@ Result<RunFolder> RunFolder::open(const std::string& path, Use use, Diagnostics&
         if (!made && errno != EEXIST)
             return cannot_be_made(path, std::strerror(errno), diagnostics);
     }
-    if (!fs::is_directory(path)) {
+    if (!is_folder(path)) {
         diagnostics.error(DiagnosticKind::kBadFile, {}, "there is no run in `{}`{}", path,
-                          fs::exists(path) ? ": it is no folder" : "");
+                          is_there(path) ? ": it is no folder" : "");
         return Failure{};
     }
-    if (use == Use::kOverwrite && !is_run(path) && !fs::is_empty(path)) {
+    if (use == Use::kOverwrite && !is_run(path) && !is_empty_folder(path)) {
         diagnostics
             .error(DiagnosticKind::kBadFile, {}, "`{}` has files, but holds no run to overwrite",
                    path)
@@ -138,7 +145,7 @@ Result<RunFolder> RunFolder::make_next(const std::string& name, Diagnostics& dia
 
 std::vector<std::string> RunFolder::all(const std::string& name) {
     std::vector<std::string> all;
-    for (int number = 1; fs::exists(numbered(name, number)); ++number)
+    for (int number = 1; is_there(numbered(name, number)); ++number)
         all.push_back(numbered(name, number));
     return all;
 }
@@ -167,7 +174,7 @@ bool RunFolder::can_go_on(const std::string& model_name, Diagnostics& diagnostic
         return is_replay(entry.path().filename().string());
     });
     if (!diverged) {
-        fmt::print(stderr, "`{}` has no checkpoint yet: it begins from the start\n", path_);
+        say("`{}` has no checkpoint yet: it begins from the start\n", path_);
         return true;
     }
     const std::string other = newest(model_name);

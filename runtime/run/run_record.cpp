@@ -26,6 +26,18 @@ std::string difference(const RunRecord& record, const ir::Origin& origin) {
     return differ(record.origin.data, origin.data) ? "other data" : "";
 }
 
+bool is_of_model(const RunRecord& record, const std::string& folder, const ir::Origin& origin,
+                 const std::string& model, Diagnostics& diagnostics) {
+    const std::string other = difference(record, origin);
+    if (other.empty()) return true;
+    diagnostics
+        .error(DiagnosticKind::kBadValue, {}, "the run in `{}` has {} than `{}`", folder, other,
+               model)
+        .help(fmt::format("`gmrun train {} --init {}` begins another run with its weights", model,
+                          folder));
+    return false;
+}
+
 /// What was not recorded (empty, 0) by an older gmc is not compared.
 std::vector<std::string> changes(const RunRecord& then, const RunRecord& now) {
     std::vector<std::string> out;
@@ -37,6 +49,10 @@ std::vector<std::string> changes(const RunRecord& then, const RunRecord& now) {
     if (then.examples != 0 && then.examples != now.examples)
         out.push_back(fmt::format("the data have {} examples now, {} when the run began",
                                   now.examples, then.examples));
+    else if (!then.data.empty() && then.data != now.data)
+        out.push_back(
+            fmt::format("the data are others than when the run began\n  then: {}\n  now:  {}",
+                        then.data, now.data));
     if (!then.precision.empty() && then.precision != now.precision)
         out.push_back(fmt::format("the run was computed in {}, and is from here on in {}",
                                   then.precision, now.precision));
@@ -59,6 +75,8 @@ bool write_run_record(const std::string& path, const RunRecord& record, Diagnost
         {"seed", record.seed},       {"examples", record.examples},   {"tuned", record.tuned}};
     json["threads"] = record.threads;
     if (record.epochs) json["epochs"] = *record.epochs;
+    if (!record.init.empty())
+        json["init"] = {{"from", record.init}, {"layout", record.init_layout}};
     json["data"] = record.data;
     json["fingerprint"] = {{"model", record.origin.model}, {"data", record.origin.data}};
     json["settings"] = record.origin.settings;
@@ -73,7 +91,8 @@ bool write_run_record(const std::string& path, const RunRecord& record, Diagnost
     return write_file_atomically(path, json.dump(1) + "\n", diagnostics);
 }
 
-/// Every key is checked by its type; `threads`, `data`, `epochs` and `weights` may be missing.
+/// Every key is checked by its type; `threads`, `data`, `init`, `epochs` and `weights` may be
+/// missing.
 Result<RunRecord> read_run_record(const std::string& path, Diagnostics& diagnostics) {
     const auto text = read_whole_file(path, kLargestFile, diagnostics);
     if (!text.ok()) return Failure{};
@@ -99,6 +118,10 @@ Result<RunRecord> read_run_record(const std::string& path, Diagnostics& diagnost
         record.tuned = json.at("tuned").flag();
         if (json.contains("threads")) record.threads = json.at("threads").whole();
         if (json.contains("data")) record.data = json.at("data").text();
+        if (json.contains("init")) {
+            record.init = json.at("init").at("from").text();
+            record.init_layout = json.at("init").at("layout").text();
+        }
         if (json.contains("epochs")) record.epochs = json.at("epochs").whole();
         record.origin.model = json.at("fingerprint").at("model").text();
         record.origin.data = json.at("fingerprint").at("data").text();

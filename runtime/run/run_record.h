@@ -26,6 +26,7 @@ struct RunRecord {
     ir::Origin origin;                 ///< of the module: fingerprints, settings, texts
     std::vector<std::string> sources;  ///< names of the files that the texts are of
     uint64_t seed = 1;
+    std::string init, init_layout;  ///< what --init named, "": nothing
     std::optional<int64_t> epochs;  ///< asked for on the command line, instead of the model's
     int64_t examples = 0;           ///< of the training data
     std::string data;               ///< what they were, in a line (data_summary.h)
@@ -39,6 +40,10 @@ struct RunRecord {
 /// What a run and a module do not have in common: "other networks or losses", "other data"; "" when
 /// they are of one model, as far as both say.
 std::string difference(const RunRecord& record, const ir::Origin& origin);
+/// Whether the run in `folder` is of a model; an error (kBadValue) says what differs. A checkpoint
+/// goes on with its own model and data only; how it is trained may be another.
+bool is_of_model(const RunRecord& record, const std::string& folder, const ir::Origin& origin,
+                 const std::string& model, Diagnostics& diagnostics);
 /// Sentences that tell what makes a run that goes on as `now` says differ from one that was never
 /// interrupted: another machine, another amount of data, another precision, weights of another
 /// file.

@@ -71,6 +71,19 @@ double still_share(const float* now, const std::vector<float>& before, int64_t g
     return static_cast<double>(still) / static_cast<double>(groups);
 }
 
+/// Whether numbers are held at a limit, as by `clip_weights`: then they stand still without being
+/// dead. Numbers of which many have exactly the largest size are.
+bool are_held(const float* numbers, size_t count) {
+    float largest = 0;
+    size_t at_it = 0;
+    for (size_t i = 0; i < count; ++i) {
+        const float size = std::fabs(numbers[i]);
+        at_it = size > largest ? 1 : at_it + (size == largest ? 1 : 0);
+        largest = std::max(largest, size);
+    }
+    return largest > 0 && at_it > 1 && at_it * 100 > count;
+}
+
 double relative_change(const float* now, const std::vector<float>& before) {
     Movement movement;
     for (size_t i = 0; i < before.size(); ++i) movement.add(before[i], now[i]);
@@ -135,6 +148,10 @@ std::vector<Sign> SignNews::take(const std::vector<Sign>& shown) {
 void FigureSigns::add(const std::vector<StepRunner::Named>& values) {
     for (const StepRunner::Named& value : values) {
         Figure& figure = figures_[value.name];
+        if (!std::isfinite(value.value)) {  // the step is taken back, and others follow
+            figure.last.clear();
+            continue;
+        }
         figure.smallest = figure.count == 0 ? value.value : std::min(figure.smallest, value.value);
         figure.sum += value.value;
         ++figure.count;
@@ -237,7 +254,7 @@ std::vector<Sign> WeightSigns::take(const StateStore& states) {
                                              100 * still, state.name),
                                  state.name});
         }
-        if (!ends_with_weight(state.name)) continue;
+        if (!ends_with_weight(state.name) || are_held(now, before.size())) continue;
         networks[state.name.substr(0, state.name.find('.'))].push_back({state.name, change});
         if (shape.size() != 2 || change <= kMoving) continue;
         const double still = still_share(now, before, shape.back(), 1);

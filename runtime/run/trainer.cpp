@@ -9,6 +9,8 @@
 #include <cmath>
 #include <filesystem>
 
+#include "compiler/support/paths.h"
+#include "compiler/support/say.h"
 #include "runtime/contractions/choice/tuning_machine.h"
 #include "runtime/contractions/tuning_cache.h"
 #include "runtime/data/data_summary.h"
@@ -66,10 +68,12 @@ class Run {
 
     TrainEnd begin_and_loop() {
         Progress progress(stdout);
+        if (is_only_begun()) return begin(progress);
         try {
             runner_.emplace(model_, diagnostics_);
         } catch (const MeasuringStopped&) {
-            return stopped_before_the_first_step(progress);
+            const TrainEnd end = goes_on() ? TrainEnd::kDone : begin(progress);
+            return end == TrainEnd::kDone ? interrupted(progress) : end;
         }
         if (!runner_->ok() || !prepare(progress)) return TrainEnd::kNotStarted;
         if (finished()) return nothing_left(progress);
@@ -100,13 +104,18 @@ class Run {
         record_.seed = options_.seed.value_or(1);
         record_.tuned = tuning_ != nullptr;
         record_.bf16 = options_.bf16;
-        if (options_.resume && fs::exists(path("run.json"))) {
+        record_.init = options_.init;
+        record_.init_layout = options_.init_layout;
+        if (options_.resume && is_there(path("run.json"))) {
             auto record = read_run_record(path("run.json"), diagnostics_);
             if (!record.ok()) return false;
             record_ = record.take();
-            if (!is_same_model()) return false;
+            if (!is_of_model(record_, folder_->path(), model_.module().origin, model_.path(),
+                             diagnostics_))
+                return false;
             follow_record();
         }
+        if (options_.epochs) record_.epochs = options_.epochs;
         training_.seed = record_.seed;
         if (options_.seed && *options_.seed != record_.seed) {
             diagnostics_
@@ -117,18 +126,6 @@ class Run {
             return false;
         }
         return true;
-    }
-
-    /// A checkpoint goes on with its own model and data only; how it is trained may be another.
-    bool is_same_model() {
-        const std::string other = difference(record_, model_.module().origin);
-        if (other.empty()) return true;
-        diagnostics_
-            .error(DiagnosticKind::kBadValue, {}, "the run in `{}` has {} than `{}`",
-                   folder_->path(), other, model_.path())
-            .help(fmt::format("`gmrun train {} --init {}` begins another run with its weights",
-                              model_.path(), folder_->path()));
-        return false;
     }
 
     void follow_record() {
@@ -147,17 +144,16 @@ class Run {
         loader_ = loader.take();
         if (!prepare_validation()) return false;
         if (options_.show_warnings) options_.show_warnings(diagnostics_);
-        record_.data = to_text(summarise(loader_->dataset()));
-        if (!options_.quiet) progress.message(record_.data);
+        const std::string data = to_text(summarise(loader_->dataset()));
+        if (!options_.quiet) progress.message(data);
         loader_->seek(cursor());
         training_.epoch =
             static_cast<double>(training_.pass) +
             static_cast<double>(cursor().batch) / static_cast<double>(loader_->batches_per_epoch());
-        if (options_.epochs) record_.epochs = options_.epochs;
         epochs_ = record_.epochs.value_or(model_.module().training->epochs);
         if (options_.more_epochs > 0)
             record_.epochs = epochs_ = std::max(epochs_, training_.pass) + options_.more_epochs;
-        say_what_changed(progress);
+        say_what_changed(data, progress);
         return true;
     }
 
@@ -181,28 +177,31 @@ class Run {
         return true;
     }
 
+    /// A run that was killed before its first checkpoint begins anew, as it began.
+    bool goes_on() const { return options_.resume && folder_->has_checkpoint(); }
+
     bool begin_states(Progress& progress) {
-        if (options_.resume)
+        if (goes_on())
             return read_checkpoint(path(kCheckpointName), model_.states(), training_, diagnostics_);
         if (!model_.states().initialise(training_.seed, diagnostics_)) return false;
-        const auto named = take_named_weights(model_.states(), diagnostics_);
-        if (!named.ok()) return false;
-        for (const TakenWeights& taken : *named) say_what_was_taken(taken, progress);
-        if (options_.init.empty()) return true;
-        const auto taken =
-            take_weights(options_.init, options_.init_layout, model_.states(), diagnostics_);
-        if (!taken.ok()) return false;
-        say_what_was_taken(*taken, progress);
+        auto all = take_named_weights(model_.states(), diagnostics_);
+        if (!all.ok()) return false;
+        if (!record_.init.empty()) {
+            const auto taken =
+                take_weights(record_.init, record_.init_layout, model_.states(), diagnostics_);
+            if (!taken.ok()) return false;
+            training_.init = taken->file;
+            all->push_back(*taken);
+        }
+        for (const TakenWeights& taken : *all)
+            for (const std::string& line : taken.lines()) progress.message(line);
         return true;
     }
 
-    static void say_what_was_taken(const TakenWeights& taken, Progress& progress) {
-        for (const std::string& line : taken.lines()) progress.message(line);
-    }
-
     /// Tells the user what makes the resumed run differ from an uninterrupted one.
-    void say_what_changed(Progress& progress) {
+    void say_what_changed(const std::string& data, Progress& progress) {
         RunRecord now = record_;
+        now.data = data;
         now.machine = tuning_machine();
         now.threads = omp_get_max_threads();
         now.examples = loader_->dataset().count();
@@ -230,7 +229,7 @@ class Run {
 
     /// With a copy of the model, so that the run can be sampled and resumed without the original.
     bool write_beginnings() {
-        if (options_.overwrite) folder_->clear();
+        if (options_.overwrite || options_.resume != goes_on()) folder_->clear();
         record_.model = model_.module().name;
         record_.version = options_.version;
         record_.origin = model_.module().origin;
@@ -242,8 +241,7 @@ class Run {
             return false;
         auto log = RunLog::open(
             folder_->path(), record_,
-            {options_.resume, training_.step, options_.tensorboard, model_.batch_size()},
-            diagnostics_);
+            {goes_on(), training_.step, options_.tensorboard, model_.batch_size()}, diagnostics_);
         if (log.ok()) log_.emplace(log.take());
         return log.ok();
     }
@@ -255,20 +253,20 @@ class Run {
         return text.ok() && write_file_atomically(path("model.gmc"), *text, diagnostics_);
     }
 
-    /// Training was asked to stop while contractions were being measured. A resumed run keeps its
-    /// checkpoint; a new one gets a checkpoint of its initial state.
-    TrainEnd stopped_before_the_first_step(Progress& progress) {
-        if (!options_.resume) {
-            const Saving saving(options_.stop);
-            if (!begin_states(progress) || !write_beginnings() ||
-                !write_checkpoint(path(kCheckpointName), model_.states(), training_, diagnostics_))
-                return TrainEnd::kNotStarted;
-        }
-        return interrupted(progress);
+    bool is_only_begun() const { return !options_.resume && options_.steps_most == 0; }
+
+    /// Writes a new run without a step: with --steps 0, where its weights are those of --init, and
+    /// when training is asked to stop while contractions are being measured.
+    TrainEnd begin(Progress& progress) {
+        const Saving saving(options_.stop);
+        return begin_states(progress) && write_beginnings() &&
+                       write_checkpoint(path(kCheckpointName), model_.states(), training_,
+                                        diagnostics_)
+                   ? TrainEnd::kDone
+                   : TrainEnd::kNotStarted;
     }
 
     // ---- steps ----
-
     Cursor cursor() const { return training_.cursor(model_.batch_size()); }
     bool stops_early() const {
         return !policy_.stopping_metric.empty() &&
@@ -333,7 +331,7 @@ class Run {
         if (epoch_ends || due) {
             bool best = false;
             if (training_.pass > before_.epoch && validation_ && !validate(progress, best))
-                return diagnostics_.any() ? TrainEnd::kFailed : diverged("a figure of validation");
+                return TrainEnd::kFailed;
             const TrainEnd end = save();
             if (end != TrainEnd::kDone) return end;
             const KeptCheckpoints kept(folder_->path(), policy_.keep_last);
@@ -355,25 +353,28 @@ class Run {
         return TrainEnd::kDone;
     }
 
-    /// Figures of validation: a line on the screen, a line of metrics, and what is watched. False
-    /// after an error, and when one is not finite.
+    /// Figures of validation: on the screen, in the log, and what is watched. One that is not
+    /// finite ends nothing: it may be the data's fault. False after an error.
     bool validate(Progress& progress, bool& best) {
         const auto found = evaluate(model_, *validation_, training_.seed, diagnostics_);
         if (!found.ok()) return false;
         MetricsRow row(training_.step, epoch());
         std::string line = fmt::format("epoch {}/{}  validation ", epoch(), epochs_);
-        bool finite = true;
         for (const auto& [name, value] : found->values) {
             row.add("validation_" + name, value);
             line += fmt::format("  {} {:.4g}", name, value);
-            finite = finite && std::isfinite(value);
+            if (!std::isfinite(value))
+                say("gmrun: `{}` of the validation data is not finite after epoch {}; training "
+                    "goes "
+                    "on\n",
+                    name, epoch());
             if (name == policy_.keep_best)
                 best = watch(training_.best, value, policy_.best_is_highest);
             if (name == policy_.stopping_metric)
                 watch(training_.stopping, value, policy_.stopping_is_highest);
         }
         if (!options_.quiet) progress.message(line);
-        return log_->write(row, diagnostics_) && finite;
+        return log_->write(row, diagnostics_);
     }
 
     /// What the epoch says of the run's health. False after an error.

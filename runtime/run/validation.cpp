@@ -67,7 +67,9 @@ Result<DatasetParts> split_dataset(const Dataset& dataset, double share, uint64_
 }
 
 bool watch(Watched& watched, double value, bool highest) {
-    const bool better = !watched.best || (highest ? value > *watched.best : value < *watched.best);
+    const bool better =
+        std::isfinite(value) &&
+        (!watched.best || (highest ? value > *watched.best : value < *watched.best));
     watched.epochs_since = better ? 0 : watched.epochs_since + 1;
     if (better) watched.best = value;
     return better;

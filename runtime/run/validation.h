@@ -19,7 +19,8 @@ struct DatasetParts {
 Result<DatasetParts> split_dataset(const Dataset& dataset, double share, uint64_t seed,
                                    Diagnostics& diagnostics);
 
-/// Takes the value of an epoch in. True when it is the best so far.
+/// Takes the value of an epoch in. True when it is the best so far, which one that is not finite
+/// never is.
 bool watch(Watched& watched, double value, bool highest);
 
 }  // namespace gmc::runtime

@@ -2,6 +2,7 @@
 // names and shapes) before a state is changed.
 #include "runtime/train/checkpoint.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <filesystem>
@@ -52,6 +53,7 @@ Metadata describe(const StateStore& states, const TrainingState& training) {
         out.emplace_back(name, fmt::format("{}", *watched->best));
         out.emplace_back(fmt::format("{}_since", name), fmt::format("{}", watched->epochs_since));
     }
+    if (!training.init.empty()) out.emplace_back("init", training.init);
     return out;
 }
 
@@ -92,6 +94,9 @@ TrainingState read_training(const SafetensorsFile& file) {
     each_field(training, [&](const char* name, auto& value) { reader.read(name, value); });
     reader.read("best", training.best);
     reader.read("stopping", training.stopping);
+    if (const std::string* init = file.metadata("init")) training.init = *init;
+    if (!(training.rate > 0 && training.rate <= 1))
+        throw JsonError(fmt::format("its `rate` is {}, not above 0 and at most 1", training.rate));
     return training;
 }
 
@@ -206,9 +211,18 @@ bool read_checkpoint(const std::string& path, StateStore& states, TrainingState&
     } catch (const JsonError& e) {
         return bad(diagnostics, file->path(), fmt::format("is broken: {}", e.what()));
     }
-    for (ir::StateId id = 0; id < states.saved_count(); ++id)
-        if (!file->read(*file->find(states.state(id).name), states.data(id), diagnostics))
-            return false;
+    for (ir::StateId id = 0; id < states.saved_count(); ++id) {
+        const std::string& name = states.state(id).name;
+        const float* numbers = states.data(id);
+        if (!file->read(*file->find(name), states.data(id), diagnostics)) return false;
+        const auto bad_ones = std::count_if(numbers, numbers + states.elements(id),
+                                            [](float x) { return !std::isfinite(x); });
+        if (bad_ones > 0)
+            return bad(
+                diagnostics, file->path(),
+                fmt::format("holds no good state: {} of the {} numbers of `{}` are not finite",
+                            bad_ones, states.elements(id), name));
+    }
     states.refresh_copies();
     return true;
 }

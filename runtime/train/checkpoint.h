@@ -47,6 +47,7 @@ struct TrainingState {
     double rate = 1;      ///< share of each update that is applied: lowered after divergence
     int64_t retries = 0;  ///< how often training went back after divergence
     Watched best, stopping;
+    std::string init;  ///< the file that the weights came from; "": their initializers
     /// The batch that comes next, for batches of this size.
     Cursor cursor(int64_t batch_size) const {
         return {pass, (example + batch_size - 1) / batch_size};

@@ -1,6 +1,9 @@
 // Copies paired tensors, and turns their axes.
 #include "runtime/train/take_weights.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "runtime/weights/pairing.h"
 #include "runtime/weights/pytorch_layout.h"
 #include "runtime/weights/weight_file.h"
@@ -49,6 +52,12 @@ bool fill(const SafetensorsFile& file, const WeightPairs& pairs, bool is_pytorch
             each_number(state, [&](int64_t ours, int64_t theirs) {
                 to[ours] = numbers[static_cast<size_t>(theirs)];
             });
+        if (!std::all_of(to, to + numbers.size(), [](float one) { return std::isfinite(one); })) {
+            diagnostics.error(DiagnosticKind::kBadFile, {},
+                              "`{}`: `{}` has a number that is not finite, or too large for f32",
+                              file.path(), tensor->name);
+            return false;
+        }
         taken.taken.push_back(tensor->name == state.name && !is_pytorch
                                   ? state.name
                                   : fmt::format("{} = {}", state.name, tensor->name));
@@ -57,7 +66,8 @@ bool fill(const SafetensorsFile& file, const WeightPairs& pairs, bool is_pytorch
 }
 
 void warn_of_untrained(const SafetensorsFile& file, Diagnostics& diagnostics) {
-    if (const std::string* step = file.metadata("step"); step != nullptr && *step == "0")
+    if (const std::string* step = file.metadata("step");
+        step != nullptr && *step == "0" && file.metadata("init") == nullptr)
         diagnostics.warning(DiagnosticKind::kNotTrained, {},
                             "the weights of `{}` have not been trained yet (step 0)", file.path());
 }
@@ -72,6 +82,30 @@ bool is_unchanged(const SafetensorsFile& file, const ir::Network& network,
                "`{}`, the weights of `{}`, has changed since the model was compiled", file.path(),
                network.name)
         .help("compile the model again to train with the file as it is now");
+    return false;
+}
+
+/// Whether enough of the file fits to begin with it; else an error names all that does not.
+bool fits(const WeightPairs& pairs, bool is_pytorch, const std::string& path,
+          Diagnostics& diagnostics) {
+    const bool some = !pairs.pairs.empty() && !pairs.looks_like_pytorch;
+    if (some && (!is_pytorch || pairs.wrong.empty())) return true;
+    Diagnostic& error = diagnostics.error(
+        DiagnosticKind::kBadValue, {}, "{}",
+        is_pytorch ? fmt::format("`{}` does not fit the model in PyTorch's layout", path)
+        : pairs.looks_like_pytorch
+            ? fmt::format("`{}` does not fit the model", path)
+            : fmt::format("`{}` has no weights that fit this model: no state of the same name and "
+                          "shape",
+                          path));
+    if (pairs.looks_like_pytorch)
+        error.help("some shapes are those of PyTorch; " + layout_help("pytorch"));
+    for (const std::string& one : pairs.wrong) diagnostics.note_last({}, one);
+    for (const std::string& name : pairs.fresh)
+        diagnostics.note_last(
+            {}, fmt::format("{}: the file has none{}", name, nearest_text(name, pairs.unused)));
+    if (pairs.wrong.empty() && !pairs.unused.empty())
+        diagnostics.note_last({}, fmt::format("the file's begin with `{}`", pairs.unused[0]));
     return false;
 }
 
@@ -91,21 +125,10 @@ Result<TakenWeights> take_weights(const std::string& path, const std::string& la
     const auto file = open_weights(path, diagnostics);
     if (!file.ok() || !verified_checksum(*file, diagnostics).ok()) return Failure{};
     warn_of_untrained(*file, diagnostics);
+    if (says_other_layout(*file, layout, {}, diagnostics)) return Failure{};
     const bool is_pytorch = layout == "pytorch";
     WeightPairs pairs = pair_weights(*file, states.module(), layout);
-    if (is_pytorch && !pairs.wrong.empty()) {
-        diagnostics.error(DiagnosticKind::kBadValue, {},
-                          "`{}` does not fit the model in PyTorch's layout", path);
-        for (const std::string& one : pairs.wrong) diagnostics.note_last({}, one);
-        return Failure{};
-    }
-    if (pairs.pairs.empty()) {
-        diagnostics.error(DiagnosticKind::kBadValue, {},
-                          "`{}` has no weights that fit this model: no state of the same name and "
-                          "shape",
-                          file->path());
-        return Failure{};
-    }
+    if (!fits(pairs, is_pytorch, file->path(), diagnostics)) return Failure{};
     TakenWeights taken{file->path(), {}, std::move(pairs.wrong), {}};
     if (!fill(*file, pairs, is_pytorch, states, taken, diagnostics)) return Failure{};
     for (const std::string& name : pairs.fresh)

@@ -3,6 +3,8 @@
 
 #include <filesystem>
 
+#include "compiler/support/paths.h"
+
 namespace gmc::runtime {
 
 namespace fs = std::filesystem;
@@ -12,13 +14,13 @@ namespace {
 /// The checkpoint's file; its ending .safetensors may be left out.
 std::string file_of(const std::string& checkpoint) {
     const std::string with_ending = checkpoint + ".safetensors";
-    return !fs::exists(checkpoint) && fs::exists(with_ending) ? with_ending : checkpoint;
+    return !is_there(checkpoint) && is_there(with_ending) ? with_ending : checkpoint;
 }
 
 }  // namespace
 
 std::string model_path(const std::string& path) {
-    return fs::is_directory(path) ? path + "/model.gmc" : path;
+    return is_folder(path) ? path + "/model.gmc" : path;
 }
 
 Result<TrainedModel> with_weights(std::unique_ptr<LoadedModel> model, const std::string& folder,
@@ -27,7 +29,7 @@ Result<TrainedModel> with_weights(std::unique_ptr<LoadedModel> model, const std:
     if (!read_checkpoint(file_of(folder + "/" + checkpoint), trained.model->states(),
                          trained.training, diagnostics))
         return Failure{};
-    if (trained.training.step == 0)
+    if (trained.training.step == 0 && trained.training.init.empty())
         diagnostics.warning(DiagnosticKind::kNotTrained, {},
                             "run `{}` has not been trained yet (step 0)", folder);
     trained.model->set_progress(trained.training.step, trained.training.epoch);

@@ -22,6 +22,12 @@ bool is_training_state(const std::string& name) {
            name.starts_with("batch.") || after_last_dot(name) == "num_batches_tracked";
 }
 
+/// Whether gmc wrote the file.
+bool is_of_gmc(const SafetensorsFile& file) {
+    const std::string* format = file.metadata("format");
+    return format != nullptr && format->starts_with("gmc-");
+}
+
 std::vector<Offered> all_of(const SafetensorsFile& file) {
     std::vector<Offered> out;
     for (const StoredTensor& tensor : file.tensors())
@@ -132,9 +138,23 @@ std::vector<ir::StateId> weights_of(const ir::Module& module, const std::string&
     return out;
 }
 
-void pair(const std::vector<Offered>& offered, const ir::Module& module,
-          const std::vector<ir::StateId>& states, const std::string& layout, WeightPairs& out) {
+/// Quantised weights are small numbers only with a factor, which the file has elsewhere.
+void refuse_integers(const ir::Module& module, WeightPairs& out) {
+    std::erase_if(out.pairs, [&](const auto& pair) {
+        const auto& [id, tensor] = pair;
+        if (!tensor->type->is_integer()) return false;
+        out.wrong.push_back(fmt::format("{}: {} there, weights are floats", module.states[id].name,
+                                        tensor->type->name));
+        return true;
+    });
+}
+
+void pair(const SafetensorsFile& file, const std::vector<Offered>& offered,
+          const ir::Module& module, const std::vector<ir::StateId>& states,
+          const std::string& layout, WeightPairs& out) {
     (layout == "pytorch" ? pair_pytorch : pair_by_name)(offered, module, states, out);
+    out.looks_like_pytorch &= !is_of_gmc(file);  // which say their layout
+    refuse_integers(module, out);
     std::set<const StoredTensor*> used;
     for (const auto& [id, tensor] : out.pairs) used.insert(tensor);
     for (const Offered& each : offered)
@@ -144,6 +164,10 @@ void pair(const std::vector<Offered>& offered, const ir::Module& module,
 }  // namespace
 
 std::span<const std::string_view> weight_layouts() { return kLayouts; }
+
+std::string layout_help(const std::string& layout) {
+    return fmt::format("`layout: {0}` of `weights`, or `--init-layout {0}`, reads them", layout);
+}
 
 std::string nearest_text(const std::string& name, const std::vector<std::string>& known) {
     const std::string found = nearest_name(name, known);
@@ -159,44 +183,66 @@ void pair_by_name(const std::vector<Offered>& offered, const ir::Module& module,
         const auto found = by_name.find(state.name);
         if (found == by_name.end())
             out.fresh.push_back(state.name);
-        else if (found->second->shape != state.type.shape)
+        else if (found->second->shape == state.type.shape)
+            out.pairs[id] = found->second;
+        else {
             out.wrong.push_back(
                 fmt::format("{}: {}{} there, {} here", state.name, found->second->type->name,
                             ir::to_string(found->second->shape), ir::to_string(state.type)));
-        else
-            out.pairs[id] = found->second;
+            out.looks_like_pytorch |= found->second->shape == pytorch_shape(state);
+        }
     }
+}
+
+bool says_other_layout(const SafetensorsFile& file, const std::string& layout, Span where,
+                       Diagnostics& diagnostics) {
+    const std::string* stated = file.metadata("layout");
+    if (!is_of_gmc(file)) return false;
+    const std::string written = stated == nullptr ? "keras" : *stated;
+    if (written == layout) return false;
+    diagnostics
+        .error(DiagnosticKind::kBadValue, where,
+               "the weights of `{}` lie in the layout `{}`, as the file says, not `{}`",
+               file.path(), written, layout)
+        .help(layout_help(written));
+    return true;
 }
 
 WeightPairs pair_weights(const SafetensorsFile& file, const ir::Module& module,
                          const std::string& layout) {
     WeightPairs out;
-    pair(all_of(file), module, weights_of(module, ""), layout, out);
+    pair(file, all_of(file), module, weights_of(module, ""), layout, out);
     return out;
 }
 
 Result<WeightPairs> pair_network(const SafetensorsFile& file, const ir::Module& module,
                                  const ir::Network& network, Span where, Diagnostics& diagnostics) {
+    if (says_other_layout(file, network.layout, where, diagnostics)) return Failure{};
     const std::vector<ir::StateId> states = weights_of(module, network.name);
     std::vector<Offered> offered = of_network(file, network);
     const Renames renames(network);
     WeightPairs out;
     renames.check(offered, module, states, network.layout == "pytorch", out.wrong);
     renames.apply(offered);
-    pair(offered, module, states, network.layout, out);
+    pair(file, offered, module, states, network.layout, out);
     for (const std::string& name : out.fresh) {
         const ir::State& state = module.states[module.find_state(name)];
         // torch.nn has no name for it, and training will find its value.
         if (network.layout == "pytorch" && !network.frozen && pytorch_name(state).empty()) continue;
+        const std::string there = (network.source.empty() ? "" : network.source + ".") +
+                                  name.substr(network.name.size() + 1);
         out.wrong.push_back(
-            fmt::format("{}: {} here, the file has none{}", name, ir::to_string(state.type),
-                        nearest_text((network.source.empty() ? "" : network.source + ".") +
-                                         name.substr(network.name.size() + 1),
-                                     out.unused)));
+            fmt::format("{}: {} here, {}", name, ir::to_string(state.type),
+                        file.find(there) != nullptr
+                            ? fmt::format("`map` gives the file's `{}` to another", there)
+                            : "the file has none" + nearest_text(there, out.unused)));
     }
     if (out.wrong.empty()) return out;
-    diagnostics.error(DiagnosticKind::kBadValue, where, "the weights of `{}` do not fit `{}`",
-                      file.path(), network.name);
+    Diagnostic& error =
+        diagnostics.error(DiagnosticKind::kBadValue, where, "the weights of `{}` do not fit `{}`",
+                          file.path(), network.name);
+    if (out.looks_like_pytorch)
+        error.help("some shapes are those of PyTorch; " + layout_help("pytorch"));
     for (const std::string& one : out.wrong) diagnostics.note_last({}, one);
     return Failure{};
 }
@@ -206,8 +252,7 @@ Result<std::string> source_network(const SafetensorsFile& file, const std::strin
     std::set<std::string> networks;
     for (const Offered& each : all_of(file)) networks.insert(before_first_dot(each.name));
     if (networks.count(network) != 0) return network;
-    const std::string* format = file.metadata("format");
-    if (!is_named && (format == nullptr || !format->starts_with("gmc-"))) return std::string();
+    if (!is_named && !is_of_gmc(file)) return std::string();
     Diagnostic& error = diagnostics.error(DiagnosticKind::kUnknownName, where,
                                           "`{}` has no network `{}`; names there begin with {}",
                                           file.path(), network, fmt::join(networks, ", "));

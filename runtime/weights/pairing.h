@@ -20,9 +20,11 @@ std::span<const std::string_view> weight_layouts();
 
 struct WeightPairs {
     std::map<ir::StateId, const StoredTensor*> pairs;
-    /// What does not fit, a line each: another shape; in PyTorch's layout also layers that the file
-    /// lacks, or of which it is not clear which one they are.
+    /// What does not fit, a line each: another shape, numbers that are no floats; in PyTorch's
+    /// layout also layers that the file lacks, or of which it is not clear which one they are.
     std::vector<std::string> wrong;
+    /// Whether a tensor has the shape that PyTorch gives it, and was looked for in Keras'.
+    bool looks_like_pytorch = false;
     /// Names of states that the file has nothing for: they keep their initial values.
     std::vector<std::string> fresh;
     /// Names of tensors of the file that fill nothing.
@@ -37,6 +39,14 @@ struct WeightPairs {
 /// are ambiguous. Networks of which the file has nothing stay fresh.
 WeightPairs pair_weights(const SafetensorsFile& file, const ir::Module& module,
                          const std::string& layout);
+
+/// Whether the file says that its weights lie in another layout than `layout`, as those that gmc
+/// writes do: reports it then (kBadValue, at `where`). Square kernels would fit either way.
+[[nodiscard]] bool says_other_layout(const SafetensorsFile& file, const std::string& layout,
+                                     Span where, Diagnostics& diagnostics);
+
+/// How a file of this layout is read, for errors.
+std::string layout_help(const std::string& layout);
 
 /// Pairs the states of one network with what its `weights` name. All of them must find a tensor;
 /// what the file has beside them is unused. Errors (kBadValue): one, at `where`, with a note for

@@ -29,13 +29,52 @@ static std::string existing(const std::string& path) {
     return is_old ? old.string() : path;
 }
 
+/// A folder that is there, without a checkpoint: says so.
+static bool lacks_checkpoint(const std::string& path, Diagnostics& diagnostics) {
+    std::error_code error;
+    const fs::path folder = fs::path(path).parent_path();
+    if (fs::path(path).filename() != kCheckpointName || fs::exists(path, error) ||
+        !fs::is_directory(folder, error))
+        return false;
+    diagnostics
+        .error(DiagnosticKind::kBadFile, {}, "`{}` has no {}", folder.string(), kCheckpointName)
+        .help("the folder of a run has one after its first epoch, or as --checkpoint-every says");
+    return true;
+}
+
+/// Where the JSON of a safetensors file begins.
+static constexpr size_t kHeaderBegin = 8;
+
+/// Files that people give for weights, by how they begin: says what makes a safetensors file.
+static bool is_of_another_kind(const std::string& path, std::string_view begin,
+                               Diagnostics& diagnostics) {
+    if (begin[kHeaderBegin] == '{') return false;         // the length before it may be anything
+    const bool is_archive = begin.starts_with("PK\3\4");  // .pt, .pth, .npz, .keras
+    const bool is_pickle = begin.starts_with("\x80\2");
+    const bool is_hdf5 = begin.starts_with("\x89HDF");
+    const bool is_module = begin.starts_with("gmc ");
+    if (!is_archive && !is_pickle && !is_hdf5 && !is_module) return false;
+    Diagnostic& error =
+        diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` is no safetensors file but {}", path,
+                          is_module   ? "a compiled model"
+                          : is_hdf5   ? "one of HDF5"
+                          : is_pickle ? "a pickle of Python"
+                                      : "a zip archive, such as PyTorch's .pt and NumPy's .npz");
+    if (is_module)
+        error.help("name the folder of its run");
+    else
+        error.help("in Python, `safetensors.torch.save_file(model.state_dict(), FILE)` writes one");
+    return true;
+}
+
 Result<SafetensorsFile> open_weights(const std::string& wanted, Diagnostics& diagnostics) {
     const std::string path = existing(weight_file_of(wanted));
+    if (lacks_checkpoint(path, diagnostics)) return Failure{};
     const auto bytes = open_plain_bytes(path, diagnostics);
     if (!bytes.ok()) return Failure{};
     std::string magic(kCheckpointMagic.size() + 8, ' ');
     const auto got = (*bytes)->read(0, magic.data(), magic.size(), diagnostics);
-    if (!got.ok()) return Failure{};
+    if (!got.ok() || is_of_another_kind(path, magic, diagnostics)) return Failure{};
     if (!magic.starts_with(kCheckpointMagic)) return SafetensorsFile::open(path, diagnostics);
     diagnostics
         .error(DiagnosticKind::kBadFile, {},

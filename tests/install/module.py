@@ -49,7 +49,16 @@ def main(run):
     fails("no function 'decode'", lambda: model.run("decode", 1))
     fails("not [examples, 2]", lambda: model.encode(numpy.zeros((3, 3))))
     fails("needs `point`, which cannot be drawn", lambda: model.encode(3))
-    fails("at least 1", lambda: model.sample(0))
+    fails("not 0", lambda: model.sample(0))
+    fails("not -1", lambda: model.sample(1, first=-1))
+    fails("not -1", lambda: model.sample(1, seed=-1))
+    fails("point is an array of complex64", lambda: model.encode(many + 1j))
+    fails("point is an array of <U2", lambda: model.encode([["ab", "cd"]]))
+    fails("point is no array", lambda: model.encode([[1, 2], [3]]))
+    picture = gmc.Tensor("image", "data", (2, 2, 1), 0, 0.0, 1.0)
+    fails("from 0 to 255, but the model was trained on numbers from 0 to 1",
+          lambda: gmc._floats(picture, numpy.array([0, 255], "u1")))
+    assert gmc._floats(picture, numpy.array([0, 1], "u1")).dtype == numpy.float32
     fails("no_such_run", lambda: gmc.load("no_such_run"))
     fails("has no weights", lambda: gmc.load(run + "/model.gmc"))
     assert gmc.load(run + "/model.gmc", run=run).sample(1).shape == (1, 2)

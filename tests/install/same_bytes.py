@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Two builds of one tree in two folders, whose names differ in length, give the same programs and the same library.
+"""Two builds of one tree in two folders, whose names differ in length, give the same packages, byte by byte.
 
 Usage: tests/install/same_bytes.py [--keep FOLDER] [--ccache]
 
-The files that git knows (or all, in a tree without git) are copied twice, configured and built without ccache, whose
-second build would be the first one's objects; --ccache allows it, which then checks what links them only.
+The files that git knows (or all, in a tree without git) are copied twice, configured, built and packed. This is done
+without ccache, which would give the second build the objects of the first; --ccache allows it, and what is compared is
+then only how they are linked and packed. SOURCE_DATE_EPOCH is set, as whoever builds packages sets it: the packages of
+Debian hold the times of files.
 """
 import argparse
 import os
@@ -16,7 +18,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 FOLDERS = ("a", "another/folder of a longer name")
-TARGETS = {"gmc": "gmc", "gmrun": "gmrun", "libgmc": "runtime/library/libgmc.so"}
+TARGETS = ("gmc", "gmrun", "libgmc", "gmc_pages")
 
 
 def source_files():
@@ -27,20 +29,43 @@ def source_files():
     return [str(path) for path in paths if not path.parts[0].startswith("build")]
 
 
-def run(words, environment):
-    done = subprocess.run(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+def run(words, environment, **options):
+    words = [str(word) for word in words]
+    done = subprocess.run(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          **options)
     if done.returncode != 0:
-        sys.exit(f"{' '.join(map(str, words))}\n{done.stdout[-4000:]}")
+        sys.exit(f"{' '.join(words)}\n{done.stdout[-4000:]}")
 
 
-def build(folder, environment):
+def copy_sources(folder):
     for name in source_files():
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
     (folder / "VERSION").write_text("0123456789ab\n")
-    run(["cmake", "-S", folder, "-B", folder / "build", "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release"], environment)
-    run(["ninja", "-C", folder / "build", *TARGETS], environment)
+
+
+def packages(folder, environment):
+    """Builds and packs in `folder`; the packages by name."""
+    build = folder / "build"
+    run(["cmake", "-S", folder, "-B", build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release"], environment)
+    run(["ninja", "-C", build, *TARGETS], environment)
+    run(["cpack", "-G", "DEB", "-B", folder / "packages"], environment, cwd=build)
+    return {path.name: path for path in sorted((folder / "packages").glob("*.deb"))}
+
+
+def files_in(package, folder):
+    """The contents of a package's files, and of what it says of itself, by path."""
+    run(["dpkg-deb", "--raw-extract", package, folder], dict(os.environ))
+    return {str(path.relative_to(folder)): path.read_bytes()
+            for path in folder.rglob("*") if path.is_file() and not path.is_symlink()}
+
+
+def differences(one, other, folder):
+    """Which files of two packages differ."""
+    with tempfile.TemporaryDirectory(dir=folder) as a, tempfile.TemporaryDirectory(dir=folder) as b:
+        here, there = files_in(one, pathlib.Path(a)), files_in(other, pathlib.Path(b))
+    return sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
 
 
 def main():
@@ -48,17 +73,23 @@ def main():
     parser.add_argument("--keep", type=pathlib.Path)
     parser.add_argument("--ccache", action="store_true")
     options = parser.parse_args()
-    environment = dict(os.environ) if options.ccache else dict(os.environ, CCACHE_DISABLE="1")
+    environment = dict(os.environ, SOURCE_DATE_EPOCH="1700000000")
+    if not options.ccache:
+        environment["CCACHE_DISABLE"] = "1"
     with tempfile.TemporaryDirectory() as temporary:
         top = options.keep or pathlib.Path(temporary)
         for folder in FOLDERS:
-            build(top / folder, environment)
+            copy_sources(top / folder)
+        first, second = (packages(top / folder, environment) for folder in FOLDERS)
+        if not first or first.keys() != second.keys():
+            sys.exit(f"the packages are {list(first)} and {list(second)}")
         differ = False
-        for target, file in TARGETS.items():
-            one, other = ((top / folder / "build" / file).read_bytes() for folder in FOLDERS)
-            count = sum(a != b for a, b in zip(one, other)) + abs(len(one) - len(other))
-            print(f"{file}: {len(one)} bytes, {count} of them differ")
-            differ = differ or count > 0
+        for name, one in first.items():
+            same = one.read_bytes() == second[name].read_bytes()
+            differ = differ or not same
+            print(f"{name}: {one.stat().st_size} bytes, {'the same' if same else 'they differ'}")
+            if not same:
+                print(f"  in {', '.join(differences(one, second[name], top)) or 'order, times or owners of files'}")
         sys.exit(1 if differ else 0)
 
 

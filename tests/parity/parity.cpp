@@ -138,12 +138,12 @@ TEST_CASE("seed_gan steps like PyTorch") { compare("seed_gan", -1, 1); }
 TEST_CASE("wgan_gp steps like PyTorch") { compare("wgan_gp", -1, 1); }
 TEST_CASE("hinge_sn, spectral norm, steps like PyTorch") { compare("hinge_sn", -1, 1); }
 TEST_CASE("vq_vae steps like PyTorch") { compare("vq_vae", 0, 1); }
-/// A model of this folder.
+/// A model of the folder `models`.
 void compare_own(const std::string& model, double low, double high) {
-    compare_steps(
-        model,
-        compile_file(GMC_SOURCE_DIR "/tests/parity/" + model + ".yaml", {"train.batch_size=16"}),
-        low, high);
+    compare_steps(model,
+                  compile_file(GMC_SOURCE_DIR "/tests/parity/models/" + model + ".yaml",
+                               {"train.batch_size=16"}),
+                  low, high);
 }
 /// A paper of tests/zoo, such as "codes/vq_ema".
 void compare_paper(const std::string& paper, double low, double high) {
@@ -154,6 +154,7 @@ void compare_paper(const std::string& paper, double low, double high) {
 
 TEST_CASE("group, instance and layer norm step like PyTorch's") { compare_own("norms", 0, 1); }
 TEST_CASE("a GRU written as a loop steps like PyTorch's") { compare_own("gru", 0, 1); }
+TEST_CASE("recurrent layers step like PyTorch's") { compare_own("recurrent", 0, 1); }
 TEST_CASE("self-attention and cross-attention step like PyTorch's") {
     compare_own("attention", 0, 1);
 }

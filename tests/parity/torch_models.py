@@ -205,6 +205,29 @@ def gru(t):
     return {"loss": loss}
 
 
+def recurrent(t):
+    def layer(number, kind, x, units, gates):
+        weights = {"weight_ih_l0": t.weight(f"net.{number}", x.shape[-1], gates * units).T,
+                   "weight_hh_l0": t.weight(f"net.{number + 1}", units, gates * units).T}
+        given, own = torch.zeros(2, gates * units, dtype=x.dtype)
+        if kind != torch.nn.LSTM:
+            given = t.state(f"net.{number}", "bias", given.shape, "zeros")
+        else:  # its forget gate begins with 1
+            given[units:2 * units] = 1
+        if kind != torch.nn.RNN:
+            own = t.state(f"net.{number + 1}", "bias", own.shape, "zeros")
+        module = kind(x.shape[-1], units, batch_first=True, dtype=x.dtype)
+        return torch.func.functional_call(module, {**weights, "bias_ih_l0": given, "bias_hh_l0": own}, (x,))[0]
+
+    image = t.image()
+    h = layer(0, torch.nn.RNN, image.flatten(2), 20, 1)
+    h = layer(4, torch.nn.LSTM, layer(2, torch.nn.GRU, h, 16, 3), 10, 4)[:, -1]
+    guess = t.bias("net.6", t.dense("net.6", h, 1))
+    loss = (guess.flatten() - image.flatten(1).mean(1)).square().mean()
+    t.update(loss, ["net"], 1e-3)
+    return {"loss": loss}
+
+
 def mlp_vae_code(t, image):
     """The encoder of tests/zoo/parts/vae.yaml: mean and logarithm of the variance of ten numbers."""
     h = torch.relu(t.bias("encoder.0", t.dense("encoder.0", image.flatten(1), 64)))
@@ -365,5 +388,5 @@ def diffusion(t):
     return {"noise": noise, "velocity": velocity}
 
 
-MODELS = {f.__name__: f for f in (attention, diffusion, gru, hinge_sn, norms, r1_grid, seed_gan, seed_vae, simclr,
-                                  tcvae, unrolled_gan, vae_mlp, vq_ema, vq_vae, wae_mmd, wgan_gp)}
+MODELS = {f.__name__: f for f in (attention, diffusion, gru, hinge_sn, norms, r1_grid, recurrent, seed_gan, seed_vae,
+                                  simclr, tcvae, unrolled_gan, vae_mlp, vq_ema, vq_vae, wae_mmd, wgan_gp)}

@@ -3,6 +3,7 @@
 #include "runtime/library/gmc.h"
 
 #include <omp.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmath>
@@ -33,13 +34,18 @@ data:
 networks:
   net: {inputs: {z: [3]}, layers: [dense: {units: 20, activation: relu}, dense: 2]}
 objective:
-  let: {z: normal(net)}
+  let:
+    z: normal(net)
+    walked: {start: normal(point), times: 3, next: walked + normal(point)}
+    moved: {start: point, times: 2, next: moved + normal(point)}
   minimize: {networks: net, loss: mean(sum((net(z) - point)^2))}
   functions:
     sample(z, label): net(z) + label
     twice(point): {a: 2 * point, b: sum(point)}
     centred(point): point - mean(sum(point))
     number(z): mean(sum(z))
+    walk(): walked
+    move(point): moved
 train: {batch_size: 16, epochs: 1}
 )";
 
@@ -73,6 +79,11 @@ double difference(const Floats& a, const Floats& b) {
     return most;
 }
 
+/// Examples first, first + 1, ... of an array of points.
+Floats rows(const Floats& points, int64_t first, int64_t count) {
+    return {points.begin() + 2 * first, points.begin() + 2 * (first + count)};
+}
+
 std::string error_of(gmc_status expected, gmc_status status) {
     CHECK(status == expected);
     return gmc_last_error();
@@ -85,7 +96,8 @@ TEST_CASE("the library describes a model and samples as gmrun does") {
     gmc::Model model(run.path());
     CHECK(model.name() == "points");
     CHECK(model.batch_size() == 16);
-    CHECK(model.functions() == std::vector<std::string>{"sample", "twice", "centred"});
+    CHECK(model.functions() ==
+          std::vector<std::string>{"sample", "twice", "centred", "walk", "move"});
     const auto inputs = model.inputs("sample");
     REQUIRE(inputs.size() == 2);
     CHECK((inputs[0].name == "z" && inputs[0].kind == GMC_NORMAL && inputs[0].elements == 3));
@@ -121,6 +133,22 @@ TEST_CASE("the library runs on the caller's numbers") {
     CHECK_THROWS_AS(model.run("twice", 1, {{"pint", {1, 2}}}), gmc::Error);
 }
 
+TEST_CASE("the library runs functions that draw in loops, with and without inputs") {
+    const Run run;
+    gmc::Model model(run.path());
+    const gmc::Values points = {{"point", Floats(100, 1.0F)}},
+                      fewer = {{"point", Floats(60, 1.0F)}};
+    const Floats drawn = model.run("walk", 50, {}, 7).at("walk");
+    const Floats moved = model.run("move", 50, points, 7).at("move");
+    CHECK(difference(drawn, Floats(100)) > 0.1);
+    CHECK(difference(rows(moved, 0, 16), rows(moved, 16, 16)) > 0.1);
+    for (int64_t first : {0, 1, 15, 20}) {
+        INFO(first);
+        CHECK(model.run("walk", 30, {}, 7, first).at("walk") == rows(drawn, first, 30));
+        CHECK(model.run("move", 30, fewer, 7, first).at("move") == rows(moved, first, 30));
+    }
+}
+
 TEST_CASE("the library says what is wrong") {
     const Run run;
     gmc_model* model = nullptr;
@@ -142,9 +170,9 @@ TEST_CASE("the library says what is wrong") {
     Floats to(64);
     float* outputs[] = {to.data(), to.data()};
     CHECK(error_of(GMC_WRONG_CALL, gmc_run(model, "decode", 1, nullptr, outputs, nullptr)) ==
-          "model `points` has no function `decode`; it has sample, twice, centred");
+          "model `points` has no function `decode`; it has sample, twice, centred, walk, move");
     CHECK(error_of(GMC_WRONG_CALL, gmc_run(model, "sample", 0, nullptr, outputs, nullptr)) ==
-          "0 examples from number 0 on: at least 1, from 0 on");
+          "a call is for 1 to 1099511627776 examples, not 0");
     CHECK(error_of(GMC_WRONG_INPUT, gmc_run(model, "twice", 1, nullptr, outputs, nullptr))
               .find("needs `point`, which cannot be drawn") != std::string::npos);
     const Floats label = {8}, points(64);
@@ -157,7 +185,7 @@ TEST_CASE("the library says what is wrong") {
     CHECK(gmc_run(model, "centred", 16, data, outputs, nullptr) == GMC_OK);
     gmc_tensor tensor;
     CHECK(error_of(GMC_WRONG_CALL, gmc_input(model, "twice", 1, &tensor)) != "");
-    CHECK(gmc_function_name(model, 3) == nullptr);
+    CHECK(gmc_function_name(model, 5) == nullptr);
     gmc_free(model);
     gmc_free(nullptr);
 }
@@ -183,6 +211,25 @@ TEST_CASE("the library leaves its host's settings alone, and runs inside paralle
     for (const Floats& values : found)
         if (!values.empty()) CHECK(values == expected);
     omp_set_num_threads(threads);
+}
+
+TEST_CASE("a process that was forked goes on with the models that it had") {
+    const Run run;
+    gmc::Model model(run.path());
+    const Floats expected = model.run("sample", 16).at("sample");
+    const pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        alarm(120);  // ends a child that waits for threads that it does not have
+        gmc::Model own(run.path());
+        const bool same = model.run("sample", 16).at("sample") == expected &&
+                          own.run("sample", 16).at("sample") == expected;
+        _exit(same ? 0 : 1);
+    }
+    int status = 0;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    CHECK(status == 0);
+    CHECK(model.run("sample", 16).at("sample") == expected);
 }
 
 TEST_CASE("models of the library may be used from several threads") {

@@ -18,7 +18,7 @@ std::string model_text(const std::string& loss, const std::string& entry,
                        const std::string& functions) {
     return "model: t\ndata: {image: {synthetic: shapes}}\nnetworks:\n"
            "  net: {inputs: {x: [2]}, layers: [dense: 2]}\n"
-           "objective:\n  let: {x: normal(net), ones: 0 * x + 1, y: net(ones)}\n"
+           "objective:\n  let: {x: normal(net), all_ones: 0 * x + 1, y: net(all_ones)}\n"
            "  minimize: {networks: net, loss: '" +
            loss + "', " + entry + "}\n  functions: {" + functions + "}\ntrain: {batch_size: 2}\n";
 }
@@ -252,7 +252,7 @@ TEST_CASE("`averaged` reads the averages, and nothing that was computed without 
     TrainedByRule model(
         kSquares, "average: 0.9, optimizer: {sgd: {learning_rate: 0.1}}",
         "plain(x): net(x), smooth(x): averaged(net(x)), "
-        "both(ones): {trained: y, mean: averaged(y), again: y, twice: averaged(averaged(y))}");
+        "both(all_ones): {trained: y, mean: averaged(y), again: y, twice: averaged(averaged(y))}");
     for (int t = 0; t < 3; ++t) model.step(t);
     const Numbers x = {1, 2, 3, 4};
     const auto result = [&](const std::string& name, const std::string& part) {
@@ -275,7 +275,7 @@ TEST_CASE("`averaged` reads the averages, and nothing that was computed without 
     const Numbers weights = model.parameters(), averages = model.parameters("average.");
     close(result("plain", "plain"), expected(weights, x));
     close(result("smooth", "smooth"), expected(averages, x));
-    // Of `ones` the input is the noise that it is made of, whatever that is.
+    // Of `all_ones` the input is the noise that it is made of, whatever that is.
     const Numbers trained = expected(weights, {1, 1, 1, 1});
     const Numbers mean = expected(averages, {1, 1, 1, 1});
     CHECK(std::abs(trained[0] - mean[0]) > 0.05);

@@ -348,6 +348,12 @@ TEST_CASE("weights tell units and codes that are dead, and gradients that vanish
     move("net.dense_1.weight", 64);
     CHECK(has_sign(signs.take(states), "vanishing_gradient"));
 
+    for (int64_t i = 0; i < states.elements(first); ++i)
+        states.data(first)[i] = i % 2 == 0 ? 0.01F : -0.01F;  // where clip_weights holds them
+    signs.begin(states);
+    move("net.dense_1.weight", 64);
+    CHECK(signs.take(states).empty());
+
     const auto codes = load([&] {
         Diagnostics lost;
         const ir::Module module = compile_without_data("vq_vae", 8);

@@ -265,6 +265,21 @@ TEST_CASE("a checkpoint that is broken, cut off or of another model is refused")
                                        {{"format", "gmc-checkpoint 9"}, {"gmc", "7.0"}}, written));
     is_said(bytes_of(folder / "new"), "format 9 of gmc 7.0");
 
+    runtime::TrainingState doubled;
+    doubled.rate = 2;
+    REQUIRE(runtime::write_checkpoint(folder / "rate", model->states(), doubled, written));
+    is_said(bytes_of(folder / "rate"), "its `rate` is 2, not above 0 and at most 1");
+    model->states().data(0)[1] = NAN;
+    REQUIRE(runtime::write_checkpoint(folder / "nan", model->states(), {}, written));
+    is_said(bytes_of(folder / "nan"), "holds no good state: 1 of the");
+    REQUIRE(runtime::write_weights(folder / "nan.safetensors", model->states(), false, "keras",
+                                   written));
+    Diagnostics refused_weights;
+    CHECK_FALSE(
+        runtime::take_weights(folder / "nan.safetensors", "keras", model->states(), refused_weights)
+            .ok());
+    CHECK(refused_weights.render().find("not finite") != std::string::npos);
+
     auto other = load(write_model(folder, "vae_mlp", 32));
     Diagnostics diagnostics;
     runtime::TrainingState training;

@@ -1,8 +1,12 @@
 // Boost.Program_options parses; this file words its errors as ours.
 #include "tools/command_line/command_line.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <boost/program_options.hpp>
@@ -18,6 +22,7 @@
 
 #include "compiler/support/check.h"
 #include "compiler/support/edit_distance.h"
+#include "compiler/support/say.h"
 #include "compiler/support/wrap.h"
 #include "tools/command_line/pages.h"
 #include "tools/command_line/version.h"
@@ -315,13 +320,14 @@ std::string_view running_program = "gmc";
 }  // namespace
 
 int report(const Diagnostics& diagnostics) {
-    fmt::print(stderr, "{}", diagnostics.render(running_program));
+    say("{}", diagnostics.render(running_program));
+    if (diagnostics.has(DiagnosticKind::kDiskFull)) return kRunFailed;
     return diagnostics.any() ? kInputWrong : kDone;
 }
 
 void report_warnings(Diagnostics& diagnostics) {
     if (diagnostics.any()) return;
-    fmt::print(stderr, "{}", diagnostics.render(running_program));
+    say("{}", diagnostics.render(running_program));
     diagnostics = {};
 }
 
@@ -369,13 +375,19 @@ bool is_memory_missing(const std::system_error& error) {
            error.code() == std::errc::not_enough_memory;
 }
 
+/// Whether the standard output is a pipe that nobody reads any more. `errno` does not tell when it
+/// was an earlier write that failed.
+bool is_reader_gone() {
+    pollfd output{STDOUT_FILENO, POLLOUT, 0};
+    return poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0;
+}
+
 /// The exit code of a command that ended with `code`, when what it printed could not be written. A
 /// reader that went away, such as `head`, has read what it wanted: that is no error.
 int code_after_output(std::string_view program, int code) {
     if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
-    if (errno == EPIPE) return code;
-    fmt::print(stderr, "{}: error: the standard output cannot be written: {}\n", program,
-               std::strerror(errno));
+    if (errno == EPIPE || is_reader_gone()) return code;
+    say("{}: error: the standard output cannot be written: {}\n", program, std::strerror(errno));
     return code == kDone ? kRunFailed : code;
 }
 
@@ -386,32 +398,49 @@ int run_command(std::string_view program, const Command& command,
     try {
         return command.run(words);
     } catch (const UsageError& error) {
-        fmt::print(stderr, "{} {}: {}\nhelp: `{} {} --help` lists what there is\n", program,
-                   command.name, error.what(), program, command.name);
+        say("{} {}: {}\nhelp: `{} {} --help` lists what there is\n", program, command.name,
+            error.what(), program, command.name);
         return kUsageWrong;
     } catch (const InternalError& error) {
-        fmt::print(stderr, "{} {}: {}\nThis is a bug in {}; please report it with the model.\n",
-                   program, command.name, error.what(), program);
+        say("{} {}: {}\nThis is a bug in {}; please report it with the model.\n", program,
+            command.name, error.what(), program);
         return kBug;
     } catch (const std::bad_alloc&) {
-        fmt::print(stderr, "{} {}: error: too large: there is no more memory\n", program,
-                   command.name);
+        say("{} {}: error: too large: there is no more memory\n", program, command.name);
         return kRunFailed;
     } catch (const std::exception& error) {
         const auto* system = dynamic_cast<const std::system_error*>(&error);
         if (system != nullptr && std::ferror(stdout) != 0) return kDone;  // see code_after_output
         if (system != nullptr && is_memory_missing(*system)) {
-            fmt::print(stderr,
-                       "{} {}: error: too large: there is no more memory, or no thread: {}\n",
-                       program, command.name, error.what());
+            say("{} {}: error: too large: there is no more memory, or no thread: {}\n", program,
+                command.name, error.what());
             return kRunFailed;
         }
-        fmt::print(
-            stderr,
-            "{} {}: internal error: {}\nThis is a bug in {}; please report it with the model.\n",
+        say("{} {}: internal error: {}\nThis is a bug in {}; please report it with the model.\n",
             program, command.name, error.what(), program);
         return kBug;
     }
+}
+
+/// Opens /dev/null in place of the standard streams that are closed. Otherwise the next file that
+/// is opened, such as a run's metrics, would get their numbers, and what is printed would end up
+/// there.
+void open_closed_streams() {
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+            (void)::open("/dev/null", fd == STDIN_FILENO ? O_RDONLY : O_WRONLY);
+}
+
+/// Whether `ulimit -s` leaves a stack that the program can work with; says so if not.
+bool stack_is_large_enough(std::string_view program) {
+    constexpr rlim_t kLeast = 512 << 10;
+    rlimit limit{};
+    if (getrlimit(RLIMIT_STACK, &limit) != 0 || limit.rlim_cur >= kLeast) return true;
+    say("{}: error: the stack may have {} KiB, which is too small\nhelp: `ulimit -s 8192` allows "
+        "what "
+        "is usual\n",
+        program, limit.rlim_cur >> 10);
+    return false;
 }
 
 }  // namespace
@@ -421,10 +450,12 @@ int run_command(std::string_view program, const Command& command,
 int run_program(std::string_view program, std::string_view about, std::span<const Command> commands,
                 int argc, char** argv) {
     running_program = program;
+    open_closed_streams();
+    if (!stack_is_large_enough(program)) return kInputWrong;
     std::signal(SIGXFSZ, SIG_IGN);  // beyond `ulimit -f` a write fails, which is reported
     std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
     if (words.empty()) {
-        fmt::print(stderr, "{}", overview(program, about, commands));
+        say("{}", overview(program, about, commands));
         return kUsageWrong;
     }
     const std::string name = words.front();
@@ -446,8 +477,8 @@ int run_program(std::string_view program, std::string_view about, std::span<cons
             return code_after_output(program, run_command(program, command, words));
     std::vector<std::string> names;
     for (const Command& c : commands) names.emplace_back(c.name);
-    fmt::print(stderr, "{}: no command `{}`{}\nhelp: `{} --help` lists what there is\n", program,
-               name, suggestion(name, names), program);
+    say("{}: no command `{}`{}\nhelp: `{} --help` lists what there is\n", program, name,
+        suggestion(name, names), program);
     return kUsageWrong;
 }
 

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "compiler/ir/artefact.h"
+#include "compiler/support/paths.h"
 #include "dsl/fingerprint.h"
 #include "runtime/memory/memory_need.h"
 #include "tools/gmc/commands.h"
@@ -68,6 +69,21 @@ void write_origin(const CommandLine& line, const dsl::ModelSpec& spec, const Sou
     }
 }
 
+/// A file that is there and is no compiled model may be someone's source or checkpoint.
+bool may_be_replaced(const std::string& output, Diagnostics& diagnostics) {
+    std::error_code error;
+    if (!is_regular(output) || std::filesystem::file_size(output, error) == 0 ||
+        ir::is_artefact(output))
+        return true;
+    diagnostics
+        .error(DiagnosticKind::kBadFile, {},
+               "`{}` is there and is no compiled model, so it is not "
+               "replaced",
+               output)
+        .help("give the compiled model another name, or remove the file");
+    return false;
+}
+
 }  // namespace
 
 /// Options are checked before the model is read, so that a slip in the command line is told at
@@ -102,6 +118,7 @@ int compile_command(const Words& words) {
         module->compilation.memory_limit = limit;
         write_origin(line, *spec, diagnostics.sources(), *module);
     }
+    if (module && !may_be_replaced(output, diagnostics)) return report(diagnostics);
     if (!module || !passes::run_stages(*module, stages, options, diagnostics) ||
         !ir::write_file(output, ir::artefact_text(*module), diagnostics))
         return report(diagnostics);

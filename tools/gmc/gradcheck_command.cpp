@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "compiler/pipeline.h"
+#include "compiler/support/say.h"
 #include "dsl/lower/gradient_check.h"
 #include "runtime/reference/gradient_check.h"
 #include "tools/gmc/commands.h"
@@ -63,16 +64,15 @@ bool report_wrong(const ir::Module& module, const ir::State& state, const char* 
                   const DerivativeCheck& check) {
     if (check.verdict != Verdict::kDisagrees) return false;
     if (!std::isfinite(check.claimed) || !std::isfinite(check.measured))
-        fmt::print(stderr, "{}: error: the {} derivative of the loss by `{}` is not finite by {}\n",
-                   place_of(module, state), order, state.name,
-                   std::isfinite(check.measured)  ? "autodiff"
-                   : std::isfinite(check.claimed) ? "differences"
-                                                  : "autodiff, nor by differences");
+        say("{}: error: the {} derivative of the loss by `{}` is not finite by {}\n",
+            place_of(module, state), order, state.name,
+            std::isfinite(check.measured)  ? "autodiff"
+            : std::isfinite(check.claimed) ? "differences"
+                                           : "autodiff, nor by differences");
     else
-        fmt::print(stderr,
-                   "{}: error: the {} derivative of the loss by `{}` along a random direction is "
-                   "{:.9g} by autodiff, but {:.9g} by differences\n",
-                   place_of(module, state), order, state.name, check.claimed, check.measured);
+        say("{}: error: the {} derivative of the loss by `{}` along a random direction is "
+            "{:.9g} by autodiff, but {:.9g} by differences\n",
+            place_of(module, state), order, state.name, check.claimed, check.measured);
     return true;
 }
 

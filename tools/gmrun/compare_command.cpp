@@ -25,6 +25,7 @@ std::vector<Row> result_rows(const std::vector<RunHistory>& runs) {
     for (const std::string& name : names) {
         Row row{name, {}};
         for (const RunHistory& run : runs) {
+            if (run.series.count(name) != 0) row.name = run.title(name);
             const auto series = run.series.find(name);
             if (series == run.series.end()) {
                 row.values.push_back("-");

@@ -38,12 +38,15 @@ bool draw_charts(const CommandLine& line, const std::vector<RunHistory>& runs,
     std::vector<runtime::LabelledImage> charts;
     for (const std::string& metric : metrics_of(line, runs)) {
         std::vector<runtime::Curve> curves;
+        std::string title;
         for (const RunHistory& run : runs)
-            if (const auto series = run.series.find(metric); series != run.series.end())
+            if (const auto series = run.series.find(metric); series != run.series.end()) {
                 curves.push_back({run.folder, series->second.steps, series->second.values});
+                title = run.title(metric);
+            }
         auto chart = runtime::line_chart(curves, options, diagnostics);
         if (!chart.ok()) return false;
-        charts.push_back({metric + (options.logarithmic ? ", logarithmic" : ""), chart.take()});
+        charts.push_back({title + (options.logarithmic ? ", logarithmic" : ""), chart.take()});
     }
     return runtime::write_png(output, runtime::stack_labelled(charts), diagnostics);
 }

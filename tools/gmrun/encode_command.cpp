@@ -46,14 +46,16 @@ int encode_command(const Words& words) {
     const std::string folder =
         line.has("output") ? line.text("output") : trained->folder + "/encoded";
     std::error_code error;
-    fs::create_directories(folder, error);
+    const bool made = fs::create_directories(folder, error);
     if (error)
         diagnostics.error(DiagnosticKind::kBadFile, {}, "the folder `{}` cannot be made: {}",
                           folder, error.message());
     for (const auto& [name, examples] : *results) {
         const std::string file = folder + "/" + name + ".npy";
-        if (error || !runtime::write_npy(file, examples.shape, examples.values, diagnostics))
+        if (error || !runtime::write_npy(file, examples.shape, examples.values, diagnostics)) {
+            if (made) fs::remove(folder, error);  // fails where a first file has been written
             return report(diagnostics);
+        }
         fmt::print("{}: {}\n", file, ir::to_string(examples.shape));
     }
     return kDone;

@@ -45,8 +45,9 @@ bool add_classifier(runtime::LoadedModel& model, const std::string& classifier, 
 }
 
 /// Losses and metrics; those that are one value (a loss, and what the model calls it) under their
-/// names together.
-Figures figures_of(const runtime::LoadedModel& model, const runtime::EvaluationResult& result) {
+/// names together. Sets `units` of the same names.
+Figures figures_of(const runtime::LoadedModel& model, const runtime::EvaluationResult& result,
+                   Json& units) {
     const auto& results = model.module().find_function("evaluate")->results;
     Figures figures;
     const size_t count = result.values.size();  // sums for `figures` come behind them
@@ -54,10 +55,14 @@ Figures figures_of(const runtime::LoadedModel& model, const runtime::EvaluationR
         const auto same = [&](const auto& other) { return other.value == results[i].value; };
         if (std::any_of(results.begin(), results.begin() + static_cast<std::ptrdiff_t>(i), same))
             continue;  // printed with the first
-        std::string names = results[i].name;
+        std::string names = results[i].name, unit = results[i].unit;
         for (size_t k = i + 1; k < count; ++k)
-            if (same(results[k])) names += ", " + results[k].name;
+            if (same(results[k])) {
+                names += ", " + results[k].name;
+                if (unit.empty()) unit = results[k].unit;
+            }
         figures[names] = result.values[i].second;
+        if (!unit.empty()) units[names] = unit;
     }
     return figures;
 }
@@ -70,9 +75,11 @@ std::string what_was_measured(runtime::LoadedModel& model, runtime::DataSplit sp
     return model.data().has_test() ? "test data" : "training data: the model names no test data";
 }
 
-void print_figures(const Figures& figures) {
+/// `units` has those figures that have a unit.
+void print_figures(const Figures& figures, const Json& units) {
     for (const std::string& name : figures.names())
-        fmt::print("  {:24} {:.6g}\n", name, figures.at(name).number());
+        fmt::print("  {:24} {:.6g}{}\n", name, figures.at(name).number(),
+                   units.contains(name) ? " " + units.at(name).text() : "");
 }
 
 void add_eval_options(CommandLine& line) {
@@ -120,10 +127,15 @@ int eval_command(const Words& words) {
     if (!result.ok()) return report(diagnostics);
     report_warnings(diagnostics);
     Figures figures;
+    Json units = Json::object();
     if (line.flag("json"))
-        for (const auto& [name, value] : result->values) figures[name] = value;
+        for (const auto& [name, value] : result->values) {
+            figures[name] = value;
+            if (const std::string unit = model.module().unit_of(name); !unit.empty())
+                units[name] = unit;
+        }
     else
-        figures = figures_of(model, *result);
+        figures = figures_of(model, *result, units);
     if (!add_modes(model, samples, seed, figures, diagnostics)) return report(diagnostics);
     if (line.has("classifier") &&
         !add_classifier(model, line.text("classifier"), samples, seed, figures, diagnostics))
@@ -137,13 +149,14 @@ int eval_command(const Words& words) {
                      : split == runtime::DataSplit::kTest && model.data().has_test() ? "test"
                                                                                      : "train"},
             {"examples", result->examples}};
+        if (!units.names().empty()) json["units"] = units;
         json.update(figures);
         fmt::print("{}\n", json.dump());
         return kDone;
     }
     fmt::print("{} after {} steps, over the {} examples of the {}\n", trained->folder,
                trained->training.step, result->examples, what_was_measured(model, split));
-    print_figures(figures);
+    print_figures(figures, units);
     return kDone;
 }
 

@@ -105,6 +105,12 @@ void print_data(const std::string& what, const std::vector<ir::DataField>& field
     }
 }
 
+void print_run(const Json& run) {
+    fmt::print("run {}: epoch {}, step {}, seed {}{}\n", run.at("folder").text(),
+               run.at("epoch").dump(), run.at("step").dump(), run.at("seed").dump(),
+               run.contains("init") ? ", begun with weights of " + run.at("init").text() : "");
+}
+
 /// What a user asks first: what it is, what it learns from, how far it got.
 void print_model(const ir::Module& module, const Json& json) {
     fmt::print("{}{}{}\n", module.name, module.description.empty() ? "" : ": ", module.description);
@@ -115,9 +121,7 @@ void print_model(const ir::Module& module, const Json& json) {
         fmt::print("training: {} epoch{}, batches of {}\n", module.training->epochs,
                    module.training->epochs == 1 ? "" : "s", module.training->batch_size);
     if (json.contains("run"))
-        fmt::print("run {}: epoch {}, step {}, seed {}\n", json.at("run").at("folder").text(),
-                   json.at("run").at("epoch").dump(), json.at("run").at("step").dump(),
-                   json.at("run").at("seed").dump());
+        print_run(json.at("run"));
     else
         fmt::print("no run yet\n");
 }
@@ -180,6 +184,7 @@ int info_command(const Words& words) {
                        {"step", training.step},
                        {"epoch", training.pass},
                        {"seed", training.seed}};
+        if (!training.init.empty()) json["run"]["init"] = training.init;
     }
     for (const ir::DataField& field : (*model)->module().data)
         if (!field.class_names.empty()) json["classes"][field.name] = field.class_names;

@@ -1,6 +1,8 @@
 // gmrun replay: the step in which a run went wrong, again.
 #include <filesystem>
 
+#include "compiler/support/paths.h"
+#include "compiler/support/say.h"
 #include "runtime/contractions/choice/tuning_machine.h"
 #include "runtime/doctor/first_not_finite.h"
 #include "runtime/run/replay.h"
@@ -25,10 +27,9 @@ bool print_finding(runtime::LoadedModel& model, const std::string& file,
     const auto found = runtime::find_first_not_finite(model, replay, diagnostics);
     report(diagnostics);
     if (!found.ok()) return false;
-    fmt::print(stderr, "step {}: {}\n", replay.training.step + 1,
-               *found
-                   ? runtime::text_of(**found)
-                   : "every result of every operation is finite, so it is an update that is not");
+    say("step {}: {}\n", replay.training.step + 1,
+        *found ? runtime::text_of(**found)
+               : "every result of every operation is finite, so it is an update that is not");
     return true;
 }
 
@@ -37,7 +38,7 @@ namespace {
 /// The replay that is meant: a file, or the last of the folder of a run or of a model's newest run.
 Result<std::string> replay_file(const std::string& given, Diagnostics& diagnostics) {
     namespace fs = std::filesystem;
-    if (!fs::is_directory(given) && fs::path(given).extension() != ".gmc") return given;
+    if (!is_folder(given) && fs::path(given).extension() != ".gmc") return given;
     const auto folder = run_folder(given, Needs::kNothing, diagnostics);
     if (!folder.ok()) return Failure{};
     fs::directory_entry last;

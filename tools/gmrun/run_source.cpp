@@ -8,6 +8,8 @@
 #include <filesystem>
 
 #include "compiler/ir/artefact.h"
+#include "compiler/support/paths.h"
+#include "compiler/support/say.h"
 #include "runtime/files/atomic_file.h"
 #include "runtime/run/replay.h"
 #include "runtime/run/run_folder.h"
@@ -35,15 +37,15 @@ std::string newest_run(const std::string& model_name, Needs needs) {
     if (all.empty()) return "";
     if (needs == Needs::kNothing || newest.empty()) return all.back();
     for (auto skipped = all.rbegin(); *skipped != newest; ++skipped)
-        fmt::print(stderr, "gmrun: `{}` is taken; the newer `{}` has no checkpoint: {}\n", newest,
-                   *skipped, why_no_checkpoint(*skipped));
+        say("gmrun: `{}` is taken; the newer `{}` has no checkpoint: {}\n", newest, *skipped,
+            why_no_checkpoint(*skipped));
     return newest;
 }
 
 std::string run_folder(const std::string& model, const std::string& run,
                        const std::string& model_name, Needs needs) {
     if (!run.empty()) return run;
-    if (fs::is_directory(model)) return model;
+    if (is_folder(model)) return model;
     return newest_run(model_name, needs);
 }
 
@@ -54,6 +56,12 @@ Failure no_run(const std::string& model_name, const std::string& path, Diagnosti
     return {};
 }
 
+Failure no_checkpoint(const std::string& folder, Diagnostics& diagnostics) {
+    diagnostics.error(DiagnosticKind::kBadFile, {}, "the run in `{}` has no checkpoint: {}", folder,
+                      why_no_checkpoint(folder));
+    return {};
+}
+
 /// The run may have been trained with other losses, of which its states say nothing.
 void warn_of_another_model(const runtime::LoadedModel& model, const std::string& folder) {
     Diagnostics unreadable;  // an old run has no record
@@ -61,8 +69,7 @@ void warn_of_another_model(const runtime::LoadedModel& model, const std::string&
     if (!record.ok()) return;
     const std::string other = runtime::difference(*record, model.module().origin);
     if (!other.empty())
-        fmt::print(stderr, "gmrun: the run in `{}` has {} than `{}`\n", folder, other,
-                   model.path());
+        say("gmrun: the run in `{}` has {} than `{}`\n", folder, other, model.path());
     else
         say_other_settings(model, folder);
 }
@@ -97,7 +104,9 @@ std::string run_folder(const CommandLine& line, const std::string& model_name, N
 }
 
 Result<std::string> run_folder(const std::string& run, Needs needs, Diagnostics& diagnostics) {
-    if (!fs::is_regular_file(run)) return run;
+    if (is_folder(run) && needs != Needs::kNothing && !runtime::has_checkpoint(run))
+        return no_checkpoint(run, diagnostics);
+    if (!is_regular(run)) return run;
     const Result<ir::Module> module = ir::read_artefact(run, {}, diagnostics);
     if (!module.ok()) return Failure{};
     std::string folder = newest_run(module->name, needs);
@@ -127,8 +136,8 @@ void say_other_settings(const runtime::LoadedModel& model, const std::string& fo
     }
     if (rows.size() > kMostListed)
         parts.push_back(fmt::format("and {} more", rows.size() - kMostListed));
-    fmt::print(stderr, "gmrun: the run in `{}` was trained with other settings than `{}`: {}\n",
-               folder, model.path(), fmt::join(parts, "; "));
+    say("gmrun: the run in `{}` was trained with other settings than `{}`: {}\n", folder,
+        model.path(), fmt::join(parts, "; "));
 }
 
 std::string model_path(const CommandLine& line) { return runtime::model_path(line.text("MODEL")); }
@@ -145,11 +154,9 @@ Result<TrainedModel> load_trained(const std::string& model_text, const std::stri
     const std::string name = (*model)->module().name;
     const std::string folder = run_folder(model_text, run, name, Needs::kCheckpoint);
     if (folder.empty()) return no_run(name, path, diagnostics);
-    if (checkpoint == runtime::kCheckpointName && fs::exists(folder + "/run.json") &&
+    if (checkpoint == runtime::kCheckpointName && is_there(folder + "/run.json") &&
         !runtime::has_checkpoint(folder)) {
-        diagnostics.error(DiagnosticKind::kBadFile, {}, "the run in `{}` has no checkpoint: {}",
-                          folder, why_no_checkpoint(folder));
-        return Failure{};
+        return no_checkpoint(folder, diagnostics);
     }
     auto trained = runtime::with_weights(model.take(), folder, checkpoint, diagnostics);
     if (!trained.ok()) return Failure{};

@@ -82,8 +82,9 @@ void add_train_options(CommandLine& line) {
     line.add_option<int64_t>("more-epochs", "N", "passes beyond those the run was to have",
                              kEpochs);
     line.add_option<int64_t>("steps", "N",
-                             "stop after this many steps in all, those before --resume included",
-                             kFromOne);
+                             "stop after this many steps in all, those before --resume included; 0 "
+                             "only writes the run, with the weights of --init",
+                             kFromZero);
     line.add_option<std::string>("checkpoint-every", "PACE",
                                  "beside the end of each epoch: \"500 steps\", \"10 minutes\"");
     line.add_option<int64_t>("log-every", "N",
@@ -100,11 +101,18 @@ void add_train_options(CommandLine& line) {
     add_tuning(line);
 }
 
+/// The file or folder that --init names, "" without it; of a .gmc, that of its run.
+Result<std::string> weights_to_begin_with(const CommandLine& line, Diagnostics& diagnostics) {
+    const std::string init = line.has("init") ? line.text("init") : "";
+    if (!init.ends_with(".gmc")) return init;
+    return run_folder(init, Needs::kCheckpoint, diagnostics);
+}
+
 /// Checks combinations first: --resume goes on with a run, --overwrite and --init begin one;
 /// --more-epochs needs a run to go on with. Then options become TrainOptions; what was not given
 /// stays empty, so that the model's own values count.
 runtime::TrainOptions read_options(const CommandLine& line, const std::string& model_name,
-                                   const ir::RunPolicy& policy) {
+                                   const ir::RunPolicy& policy, const std::string& init) {
     runtime::TrainOptions options;
     options.resume = line.flag("resume");
     options.overwrite = line.flag("overwrite");
@@ -122,7 +130,7 @@ runtime::TrainOptions read_options(const CommandLine& line, const std::string& m
     options.init_layout = line.text("init-layout");
     if (options.init_layout != "keras" && !line.has("init"))
         throw UsageError("--init-layout says how a file lies: it needs --init FILE");
-    if (line.has("init")) options.init = line.text("init");
+    options.init = init;
     if (line.has("seed")) options.seed = line.get<uint64_t>("seed");
     if (line.has("epochs")) options.epochs = line.get<int64_t>("epochs");
     if (line.has("more-epochs")) options.more_epochs = line.get<int64_t>("more-epochs");
@@ -163,8 +171,10 @@ int train_command(const Words& words) {
     Diagnostics diagnostics;
     auto model = runtime::LoadedModel::load(model_path(line), diagnostics);
     if (!model.ok()) return report(diagnostics);
+    const auto init = weights_to_begin_with(line, diagnostics);
+    if (!init.ok()) return report(diagnostics);
     runtime::TrainOptions options =
-        read_options(line, (*model)->module().name, (*model)->module().run);
+        read_options(line, (*model)->module().name, (*model)->module().run, *init);
     if (options.resume) say_other_settings(**model, options.run_directory);
     if (!options.quiet) print_memory((*model)->module());
     Tuning tuning(line, **model);
@@ -176,11 +186,11 @@ int train_command(const Words& words) {
         print_finding(**model, replay, tuning.cache(), tuning.bf16());
     };
     const runtime::TrainResult result = runtime::train(**model, options, diagnostics);
-    report(diagnostics);
+    const bool disk_full = report(diagnostics) == kRunFailed;
     // Not fmt::print, which throws when the reader of the output is gone.
     if (result.end == runtime::TrainEnd::kDone && !options.quiet)
         std::fputs((result.folder + "\n").c_str(), stdout);
-    return exit_code(result.end, stop);
+    return disk_full ? kRunFailed : exit_code(result.end, stop);
 }
 
 }  // namespace gmc::tools

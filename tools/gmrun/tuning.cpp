@@ -7,8 +7,10 @@
 
 #include <cstdio>
 
+#include "compiler/support/say.h"
 #include "runtime/contractions/choice/tuning_machine.h"
 #include "runtime/contractions/onednn/processor.h"
+#include "runtime/memory/memory_need.h"
 
 namespace gmc::tools {
 
@@ -40,14 +42,18 @@ Tuning::Tuning(const CommandLine& line, runtime::LoadedModel& model) {
             throw UsageError(
                 fmt::format("--threads must be from 1 to {}, not {}", kMostThreads, threads));
         omp_set_num_threads(static_cast<int>(threads));
+        // OpenMP ends the process where it cannot make a thread.
+        if (const runtime::MemoryLimit limit = runtime::memory_limit(); limit.bytes == 0)
+            throw std::system_error(
+                std::make_error_code(std::errc::not_enough_memory),
+                fmt::format("for the stacks of {} threads, {}", threads, limit.reason));
     }
     const auto is_on = [&](const char* flag) { return line.has(flag) && line.flag(flag); };
     bf16_ = !is_on("no-bf16");
     const bool bf16 = bf16_ && runtime::processor_has_bf16();
     if (model.is_bf16() && !bf16) {
-        fmt::print(stderr, "gmrun: `{}` was compiled for bf16 and is computed in f32: {}\n",
-                   model.module().name,
-                   is_on("no-bf16") ? "--no-bf16" : "this processor has no bf16 arithmetic");
+        say("gmrun: `{}` was compiled for bf16 and is computed in f32: {}\n", model.module().name,
+            is_on("no-bf16") ? "--no-bf16" : "this processor has no bf16 arithmetic");
         model.disable_bf16();
     }
     const std::string path = runtime::TuningCache::default_path();
@@ -59,7 +65,7 @@ Tuning::Tuning(const CommandLine& line, runtime::LoadedModel& model) {
     });
     if (isatty(STDERR_FILENO) != 0)
         cache_->on_record([](size_t count) {
-            fmt::print(stderr, "\r{} contractions measured\033[K\r", count);
+            say("\r{} contractions measured\033[K\r", count);
             std::fflush(stderr);
         });
     model.set_tuning(&*cache_);
@@ -67,8 +73,8 @@ Tuning::Tuning(const CommandLine& line, runtime::LoadedModel& model) {
 
 Tuning::~Tuning() {
     if (cache_ && cache_->unsaved() > 0)
-        fmt::print(stderr, "gmrun: the measurements of {} contractions could not be kept in {}\n",
-                   cache_->unsaved(), cache_->path());
+        say("gmrun: the measurements of {} contractions could not be kept in {}\n",
+            cache_->unsaved(), cache_->path());
 }
 
 }  // namespace gmc::tools

@@ -1,7 +1,10 @@
 // gmrun verify: whether steps of a run give the same bits again.
+#include <signal.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 
 #include "runtime/contractions/choice/tuning_machine.h"
@@ -12,17 +15,37 @@
 #include "tools/command_line/version.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/run_source.h"
+#include "tools/gmrun/stop_signals.h"
 
 namespace gmc::tools {
 namespace {
 
 namespace fs = std::filesystem;
 
-/// A folder that goes with this object.
+constexpr std::string_view kTemporary = "gmc-verify-";
+
+/// Removes the folders of commands that were killed.
+void remove_abandoned_folders(const fs::path& parent) {
+    std::error_code error;
+    std::vector<fs::path> abandoned;
+    for (const auto& entry : fs::directory_iterator(parent, error)) {
+        const std::string name = entry.path().filename().string();
+        if (!name.starts_with(kTemporary)) continue;
+        const pid_t process = std::atoi(name.c_str() + kTemporary.size());
+        if (process > 0 && kill(process, 0) != 0 && errno == ESRCH)
+            abandoned.push_back(entry.path());
+    }
+    for (const fs::path& path : abandoned) fs::remove_all(path, error);
+}
+
+/// A folder `gmc-verify-PROCESS-XXXXXX` that goes with this object.
 class TemporaryFolder {
   public:
     TemporaryFolder() {
-        std::string name = (fs::temp_directory_path() / "gmc-verify-XXXXXX").string();
+        std::error_code error;
+        const fs::path parent = fs::temp_directory_path(error);
+        remove_abandoned_folders(parent);
+        std::string name = (parent / fmt::format("{}{}-XXXXXX", kTemporary, getpid())).string();
         if (mkdtemp(name.data()) != nullptr) path_ = name;
     }
     ~TemporaryFolder() {
@@ -31,6 +54,7 @@ class TemporaryFolder {
     }
     TemporaryFolder(const TemporaryFolder&) = delete;
     TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+    std::string file(std::string_view name) const { return fmt::format("{}/{}", path_, name); }
     const std::string& path() const { return path_; }
 
   private:
@@ -71,42 +95,79 @@ Result<std::string> digest_of(const std::string& run, const std::string& checkpo
                                          static_cast<size_t>(states.bytes())));
 }
 
-/// The digest of the checkpoint that `steps` more steps from `from` end in. Resumes a copy of the
-/// run in a temporary folder, with everything off that is not training: no samples, nothing that is
-/// watched. `steps_most` ends it, since epochs are set to more than anyone could ask for.
+/// Copies a file of a run, which may be training, so that what is repeated stays the same.
+bool copy(const std::string& from, const std::string& to, Diagnostics& diagnostics) {
+    std::error_code error;
+    fs::copy_file(from, to, error);
+    if (!error) return true;
+    diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be copied: {}", from,
+                      error.message());
+    return false;
+}
+
+/// What went wrong in the copy of a run, told of the run: the copy is gone when it is read.
+void tell(const Diagnostics& found, const std::string& copy, const std::string& run,
+          Diagnostics& diagnostics) {
+    for (const Diagnostic& one : found.list()) {
+        std::string text = one.text;
+        for (size_t at; (at = text.find(copy)) != std::string::npos;)
+            text.replace(at, copy.size(), run);
+        diagnostics.error(one.kind, {}, "the steps cannot be repeated: {}", text);
+    }
+}
+
+/// How a repetition of a run is computed: without samples, and with nothing that is watched.
+/// `steps_most` ends it, since epochs are set to more than anyone could ask for.
+runtime::TrainOptions options_of_repetition(const runtime::LoadedModel& model,
+                                            const std::string& folder, int64_t last_step,
+                                            runtime::TuningCache& tuning) {
+    runtime::TrainOptions options;
+    options.run_directory = folder;
+    options.resume = options.quiet = true;
+    options.epochs = 1'000'000'000;
+    options.steps_most = last_step;
+    options.sample_count = 0;
+    options.tuning = &tuning;
+    options.version = kVersion.number;
+    options.stop = &listen_for_stop();
+    options.policy = model.module().run;
+    options.policy->keep_last = 1;
+    options.policy->keep_best.clear();
+    options.policy->stopping_metric.clear();
+    options.policy->validate_test = false;
+    return options;
+}
+
+/// The digest of the checkpoint that `steps` more steps from `from` end in, computed in a copy of
+/// the run.
 Result<std::string> repeat(const std::string& run, const std::string& from, int64_t steps,
                            Diagnostics& diagnostics) {
     const TemporaryFolder folder;
-    std::error_code error;
-    fs::copy_file(from, folder.path() + "/" + runtime::kCheckpointName, error);
-    if (!error) fs::copy_file(run + "/run.json", folder.path() + "/run.json", error);
-    if (error) {
-        diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be copied: {}", run,
-                          error.message());
+    if (!copy(from, folder.file(runtime::kCheckpointName), diagnostics) ||
+        !copy(run + "/run.json", folder.file("run.json"), diagnostics))
         return Failure{};
-    }
     auto model = runtime::LoadedModel::load(run + "/model.gmc", diagnostics);
     if (!model.ok()) return Failure{};
     runtime::TrainingState training;
     if (!runtime::read_checkpoint(from, (*model)->states(), training, diagnostics))
         return Failure{};
     runtime::TuningCache tuning("", runtime::tuning_machine());
-    runtime::TrainOptions options;
-    options.run_directory = folder.path();
-    options.resume = options.quiet = true;
-    options.epochs = 1'000'000'000;
-    options.steps_most = training.step + steps;
-    options.sample_count = 0;
-    options.tuning = &tuning;
-    options.version = kVersion.number;
-    options.policy = (*model)->module().run;
-    options.policy->keep_last = 1;
-    options.policy->keep_best.clear();
-    options.policy->stopping_metric.clear();
-    options.policy->on_divergence = "stop";
-    const auto result = runtime::train(**model, options, diagnostics);
-    if (result.end != runtime::TrainEnd::kDone) return Failure{};
-    return digest_of(run, folder.path() + "/" + runtime::kCheckpointName, diagnostics);
+    Diagnostics found;
+    const auto result = runtime::train(
+        **model, options_of_repetition(**model, folder.path(), training.step + steps, tuning),
+        found);
+    if (result.end == runtime::TrainEnd::kInterrupted) return Failure{};
+    if (result.end != runtime::TrainEnd::kDone) {
+        tell(found, folder.path(), run, diagnostics);
+        return Failure{};
+    }
+    return digest_of(run, folder.file(runtime::kCheckpointName), diagnostics);
+}
+
+/// The exit code when no digest could be made.
+int ended(const Diagnostics& diagnostics) {
+    const int signal = listen_for_stop().signal;
+    return signal != 0 ? exit_code_of(signal) : report(diagnostics);
 }
 
 }  // namespace
@@ -131,11 +192,15 @@ int verify_command(const Words& words) {
     const std::string from =
         recorded ? kept[kept.size() - 2].path : run + "/" + runtime::kCheckpointName;
     if (recorded) steps = kept.back().step - kept[kept.size() - 2].step;
+    // The run may be training: the last checkpoint is taken once.
+    const TemporaryFolder kept_here;
+    const std::string begin = kept_here.file("begin.safetensors");
+    if (!copy(from, begin, diagnostics)) return report(diagnostics);
     const auto first = recorded ? digest_of(run, kept.back().path, diagnostics)
-                                : repeat(run, from, steps, diagnostics);
-    if (!first.ok()) return report(diagnostics);
-    const auto again = repeat(run, from, steps, diagnostics);
-    if (!again.ok()) return report(diagnostics);
+                                : repeat(run, begin, steps, diagnostics);
+    if (!first.ok()) return ended(diagnostics);
+    const auto again = repeat(run, begin, steps, diagnostics);
+    if (!again.ok()) return ended(diagnostics);
     const bool same = *first == *again;
     fmt::print("{} steps from {}: {} {}, {} again: {}\n", steps, from, *first,
                recorded ? "in the run" : "once", *again,

@@ -157,7 +157,7 @@ class Parser : TokenReader {
         expect(')');
         if (at_word("arena")) {
             next();
-            function_->arena_bytes = integer();
+            function_->arena_bytes = size_of_arena();
             expect_word("unplanned");
             function_->unplanned_bytes = integer();
         }
@@ -165,6 +165,13 @@ class Parser : TokenReader {
         while (peek().kind == Token::Kind::kValue) function_->operations.push_back(operation());
         while (!at('}')) ending();
         expect('}');
+    }
+
+    int64_t size_of_arena() {
+        const Token t = peek();
+        const int64_t bytes = integer();
+        if (bytes < 0) stop(t, fmt::format("an arena has no {} bytes", bytes));
+        return bytes;
     }
 
     void input() {
@@ -196,6 +203,10 @@ class Parser : TokenReader {
             const std::string name = word("a result's name");
             expect('=');
             function_->results.push_back({name, operand(next())});
+            if (at_word("in")) {
+                next();
+                function_->results.back().unit = string();
+            }
         } else {
             stop(t, fmt::format("`{}` starts nothing here", keyword),
                  "a function has ops, then update and result lines");

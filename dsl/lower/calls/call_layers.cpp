@@ -18,33 +18,65 @@ using dsl::Node;
 using dsl::NodePtr;
 using ir::Shape;
 
+/// Whether values of this type are numbers, so that a name among them is that of a number.
+bool takes_numbers(dsl::KeyType type) {
+    using dsl::KeyType;
+    return type == KeyType::kInteger || type == KeyType::kNumber || type == KeyType::kShape ||
+           type == KeyType::kPair || type == KeyType::kAxes;
+}
+
+/// The number that an argument is: written out, or computed from arguments of a definition.
+std::optional<double> number_of(Evaluator& e, const Expression& argument, const KeyRow& row) {
+    if (const auto number = dsl::constant_value(argument)) return number;
+    if (!takes_numbers(row.type)) return std::nullopt;
+    const Evaluated value = e.tensor(argument);
+    return value.failed ? std::nullopt : value.number;
+}
+
 /// An argument as the value of a key, as if it stood in a file; null when it is no constant.
-NodePtr node_of(const Expression& e, const KeyRow& row) {
+NodePtr node_of(Evaluator& e, const Expression& argument, const KeyRow& row) {
     Node node;
-    node.span = e.span;
-    if (e.kind == Expression::Kind::kList) {
+    node.span = argument.span;
+    if (argument.kind == Expression::Kind::kList) {
         node.kind = Node::Kind::kList;
-        for (const dsl::ExpressionPtr& element : e.arguments)
-            if (NodePtr item = node_of(*element, row))
+        for (const dsl::ExpressionPtr& element : argument.arguments)
+            if (NodePtr item = node_of(e, *element, row))
                 node.items.push_back(std::move(item));
             else
                 return nullptr;
         return std::make_shared<const Node>(std::move(node));
     }
     node.kind = Node::Kind::kScalar;
-    if (const auto number = dsl::constant_value(e))
+    if (const auto number = number_of(e, argument, row))
         node.text = row.type == dsl::KeyType::kFlag ? (*number != 0 ? "true" : "false")
                                                     : fmt::format("{}", *number);
-    else if (e.kind == Expression::Kind::kName)
-        node.text = e.text;
+    else if (argument.kind == Expression::Kind::kName)
+        node.text = argument.text;
     else
         return nullptr;
     return std::make_shared<const Node>(std::move(node));
 }
 
-/// The layer that a call means; nothing after an error.
+/// The row of the key that argument i of a call stands for.
+const KeyRow& key_of(const Expression& call, const dsl::LayerRow& row, size_t i) {
+    const std::string& name = call.argument_names[i];
+    return *dsl::find_key(row.keys, name.empty() ? row.main_key : name);
+}
+
+/// "[1, 2]", or "?" for null.
+std::string text_of(const NodePtr& node) {
+    if (!node) return "?";
+    if (node->kind != Node::Kind::kList) return node->text;
+    std::string out = "[";
+    for (const NodePtr& item : node->items) out += text_of(item) + ", ";
+    return out + "]";
+}
+
+/// The layer that a call means, with `nodes` as the arguments behind its inputs; nothing after an
+/// error.
 std::optional<dsl::LayerSpec> read_call(Evaluator& e, const Expression& call,
-                                        const dsl::LayerRow& row, size_t inputs) {
+                                        const dsl::LayerRow& row, size_t inputs,
+                                        std::vector<NodePtr> nodes) {
     dsl::LayerSpec layer;
     layer.kind = row.kind;
     layer.span = call.span;
@@ -52,10 +84,9 @@ std::optional<dsl::LayerSpec> read_call(Evaluator& e, const Expression& call,
     map.kind = Node::Kind::kMap;
     map.span = call.span;
     for (size_t i = inputs; i < call.arguments.size(); ++i) {
-        const std::string& name = call.argument_names[i];
-        const std::string key = name.empty() ? row.main_key : name;
-        const KeyRow& key_row = *dsl::find_key(row.keys, key);
-        NodePtr node = node_of(*call.arguments[i], key_row);
+        const KeyRow& key_row = key_of(call, row, i);
+        const std::string key = key_row.key;
+        NodePtr node = std::move(nodes[i - inputs]);
         if (key_row.type == dsl::KeyType::kExpression && !dsl::constant_value(*call.arguments[i])) {
             layer.expressions[key] = call.arguments[i];
             node = std::make_shared<const Node>();  // only that it is given
@@ -97,9 +128,15 @@ Evaluated call_layer(Evaluator& e, const Expression& call) {
         result.batched |= operands.back().batched;
         result.networks.insert(operands.back().networks.begin(), operands.back().networks.end());
     }
-    auto& known = e.scope().m.called_layers;
-    const auto [place, fresh] = known.try_emplace(&call);
-    if (fresh) place->second = read_call(e, call, row, inputs);
+    // A call in a definition is another layer with other arguments.
+    std::vector<NodePtr> nodes;
+    std::string key;
+    for (size_t i = inputs; i < call.arguments.size(); ++i) {
+        nodes.push_back(node_of(e, *call.arguments[i], key_of(call, row, i)));
+        key += text_of(nodes.back()) + "; ";
+    }
+    const auto [place, fresh] = e.scope().m.called_layers.try_emplace({&call, key});
+    if (fresh) place->second = read_call(e, call, row, inputs, std::move(nodes));
     if (!place->second) return result.failed = true, result;
     LayerScope layer{e.scope(), *place->second, call.text, {}};
     ir::Builder& b = e.b();

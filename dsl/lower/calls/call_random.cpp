@@ -1,6 +1,6 @@
-// Fresh random numbers.
-// Every call takes a new stream, so two calls of `normal(64)` draw different numbers; what is to be
-// the same twice has a name in `let`.
+// Tensors of which the call says the shape: fresh random numbers, zeros and ones.
+// Every call of the former takes a new stream, so two calls of `normal(64)` draw different numbers;
+// what is to be the same twice has a name in `let`.
 #include <fmt/format.h>
 
 #include <cmath>
@@ -22,15 +22,14 @@ bool add_size(Evaluator& e, const Expression& text, const Evaluated& size, Shape
         return true;
     }
     e.fail(DiagnosticKind::kBadExpression, text.span,
-           fmt::format("{} is not a number of random numbers: that is a whole number from 1 to "
-                       "1,000,000",
+           fmt::format("{} is no size: that is a whole number from 1 to 1,000,000",
                        describe(e, size)));
     return false;
 }
 
 /// The batched shape that `normal(like)` asks for: a number n means [n], a list of them a shape, a
 /// network the shape of its first input, and a value its own shape.
-bool noise_shape(Evaluator& e, const Expression& like, Shape& shape) {
+bool shape_like(Evaluator& e, const Expression& like, Shape& shape) {
     FunctionScope& f = e.scope();
     const bool member = like.kind == Expression::Kind::kMember &&
                         like.arguments[0]->kind == Expression::Kind::kName;
@@ -65,20 +64,32 @@ bool noise_shape(Evaluator& e, const Expression& like, Shape& shape) {
     return true;
 }
 
-/// `normal(...)` or `uniform(...)`. Several arguments are the sizes of an example's axes.
-template <bool kNormal>
-Evaluated noise(Evaluator& e, const Expression& call) {
+enum class Fill { kNormal, kUniform, kZeros, kOnes };
+
+/// `normal(...)`, `uniform(...)`, `zeros(...)`, `ones(...)`. Several arguments are the sizes of an
+/// example's axes.
+template <Fill kFill>
+Evaluated filled(Evaluator& e, const Expression& call) {
     Evaluated result;
     Shape shape;
     for (const auto& size : call.arguments) {
         Shape one;
-        if (!noise_shape(e, *size, one)) return result.failed = true, result;
+        if (!shape_like(e, *size, one)) return result.failed = true, result;
         if (shape.empty())
             shape = one;
         else
             shape.push_back(one.back());
     }
-    result.value = kNormal ? e.scope().random_normal(shape) : e.scope().random_uniform(shape);
+    switch (kFill) {
+        case Fill::kNormal:
+            result.value = e.scope().random_normal(shape);
+            break;
+        case Fill::kUniform:
+            result.value = e.scope().random_uniform(shape);
+            break;
+        default:
+            result.value = e.b().constant(kFill == Fill::kOnes ? 1 : 0, shape);
+    }
     result.batched = true;
     return result;
 }
@@ -99,8 +110,10 @@ Evaluated bernoulli(Evaluator& e, const Expression& call) {
 CallFunctions random_functions() {
     return {
         {"bernoulli", bernoulli},
-        {"normal", noise<true>},
-        {"uniform", noise<false>},
+        {"normal", filled<Fill::kNormal>},
+        {"uniform", filled<Fill::kUniform>},
+        {"zeros", filled<Fill::kZeros>},
+        {"ones", filled<Fill::kOnes>},
     };
 }
 

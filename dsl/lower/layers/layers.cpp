@@ -147,7 +147,9 @@ ValueId gaussian_noise(LayerScope& l) {
 ValueId parameter_layer(LayerScope& l) {
     const ValueId tensor = l.parameter(kTensorName, tensor_shape(l.spec));
     const Shape shape = batched(l.f.m.batch, l.f.b.shape(tensor));
-    return spread(l.f.b, tensor, false, shape, true);
+    const ValueId all = spread(l.f.b, tensor, false, shape, true);
+    l.f.same_for_all[all] = tensor;
+    return all;
 }
 
 }  // namespace

@@ -10,12 +10,23 @@ using ir::kNone;
 using ir::Shape;
 using ir::ValueId;
 
+/// What has no batch is the same for every example.
+static ValueId spread_over_batch(Evaluator& e, const Evaluated& x) {
+    if (x.batched) return x.value;
+    FunctionScope& f = e.scope();
+    const ValueId value = e.materialize(x, {});
+    const ValueId all = spread(f.b, value, false, batched(f.m.batch, f.b.shape(value)), true);
+    f.same_for_all[all] = value;
+    return all;
+}
+
 ValueId expression_layer(LayerScope& l) {
     Evaluator e(l.f);
     for (size_t i = 0; i < l.spec.arguments.size(); ++i) {
         Evaluated input;
-        input.value = l.inputs[i];
-        input.batched = true;
+        const auto same = l.f.same_for_all.find(l.inputs[i]);
+        input.batched = same == l.f.same_for_all.end();
+        input.value = input.batched ? l.inputs[i] : same->second;
         e.bind(l.spec.arguments[i], input);
     }
     const dsl::Expression& expression = *l.spec.expressions.at("expression");
@@ -29,11 +40,12 @@ ValueId expression_layer(LayerScope& l) {
                                                   : l.results.begin()->first);
         return x.value;
     }
+    if (x.parts && expression.kind == dsl::Expression::Kind::kLoop) {
+        for (const auto& [name, value] : *x.parts) l.results[name] = spread_over_batch(e, value);
+        return l.results.at(expression.loop->parts.front().name);
+    }
     if (!x.is_tensor()) return e.tensor(expression), kNone;  // the name of a network: an error
-    if (x.batched) return x.value;
-    // What has no batch is the same for every example.
-    const ValueId value = e.materialize(x, {});
-    return spread(l.f.b, value, false, batched(l.f.m.batch, l.f.b.shape(value)), true);
+    return spread_over_batch(e, x);
 }
 
 }  // namespace gmc::lower

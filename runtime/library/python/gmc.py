@@ -103,6 +103,23 @@ class _Handle:
             _library.gmc_free(self.address)
 
 
+def _floats(tensor, array):
+    """The array as the library takes it. What numpy would make floats of although nobody means it is refused."""
+    try:
+        array = numpy.asarray(array)
+    except ValueError as error:  # rows of different lengths
+        raise Error(f"{tensor.name} is no array: {error}") from None
+    kind = array.dtype.kind
+    if kind not in "fiub":
+        raise Error(f"{tensor.name} is an array of {array.dtype}, not of real numbers")
+    if kind in "iu" and tensor.kind == "data" and len(tensor.shape) == 3 and array.size:  # a picture, maybe as bytes
+        low, high = array.min(), array.max()
+        if low < tensor.low or high > tensor.high:
+            raise Error(f"{tensor.name} has whole numbers from {low} to {high}, but the model was trained on numbers "
+                        f"from {tensor.low:g} to {tensor.high:g}: scale them, or pass floats")
+    return numpy.ascontiguousarray(array, dtype=numpy.float32)
+
+
 class _Method:
     """A function of a model, ready to be called: what all calls have in common is there."""
 
@@ -128,7 +145,7 @@ class _Method:
             given[name] = array
         for name, array in given.items():
             shape = self._inputs[name].shape
-            given[name] = array = numpy.ascontiguousarray(array, dtype=numpy.float32)
+            given[name] = array = _floats(self._inputs[name], array)
             if array.shape[1:] != shape or array.ndim == 0:
                 wanted = ", ".join(["examples", *map(str, shape)])
                 raise Error(f"{name} is {list(array.shape)}, not [{wanted}]")
@@ -140,6 +157,8 @@ class _Method:
         results = {name: numpy.empty((max(count, 0), *shape), numpy.float32) for name, shape in self._outputs}
         from_ = self._from_type(*[_address(given[name]) if name in given else None for name in self._inputs])
         to = self._to_type(*map(_address, results.values()))
+        if not 0 <= seed < 2**64:
+            raise Error(f"seed is a whole number from 0 to 2**64 - 1, not {seed}")
         options = _RunOptions(_RUN_OPTIONS_SIZE, seed, first)
         _check(_library.gmc_run(self._handle.address, self._text, count, from_, to, ctypes.byref(options)))
         return results if len(results) > 1 else next(iter(results.values()))

@@ -1,6 +1,7 @@
 // gmrun export: writes a trained model for other programs.
 #include <filesystem>
 
+#include "compiler/support/paths.h"
 #include "runtime/files/atomic_file.h"
 #include "runtime/run/run_log.h"
 #include "runtime/train/take_weights.h"
@@ -15,6 +16,13 @@ namespace {
 bool export_weights(const CommandLine& line, const TrainedModel& trained,
                     Diagnostics& diagnostics) {
     const std::string file = line.text("weights");
+    if (std::filesystem::path(file).filename() == runtime::kCheckpointName && is_there(file)) {
+        diagnostics
+            .error(DiagnosticKind::kBadFile, {},
+                   "`{}` is the checkpoint of a run, which weights alone cannot replace", file)
+            .help("give the weights another name");
+        return false;
+    }
     if (!runtime::write_weights(file, trained.model->states(), line.flag("averaged"),
                                 line.text("layout"), diagnostics))
         return false;

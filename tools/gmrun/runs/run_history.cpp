@@ -2,6 +2,7 @@
 #include "tools/gmrun/runs/run_history.h"
 
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 
 #include "compiler/ir/artefact.h"
@@ -28,6 +29,13 @@ void add_line(const Json& line, RunHistory& run) {
 
 }  // namespace
 
+std::string RunHistory::title(const std::string& name) const {
+    constexpr std::string_view kValidation = "validation_";
+    const std::string unit =
+        module.unit_of(name.starts_with(kValidation) ? name.substr(kValidation.size()) : name);
+    return unit.empty() ? name : name + " in " + unit;
+}
+
 /// A training that still runs may have written half of the last line; getline then meets the end of
 /// the file before a line break, and the line is left out.
 Result<RunHistory> read_run(const std::string& folder, Diagnostics& diagnostics) {
@@ -40,6 +48,11 @@ Result<RunHistory> read_run(const std::string& folder, Diagnostics& diagnostics)
     if (!record) return Failure{};
     run.record = record.take();
     const std::string path = folder + "/metrics.jsonl";
+    std::error_code error;
+    if (std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error)) {
+        diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` is not a regular file", path);
+        return Failure{};
+    }
     std::ifstream in(path);
     int64_t number = 0;
     for (std::string text; std::getline(in, text) && !in.eof(); ++number) {

@@ -24,6 +24,9 @@ struct RunHistory {
     std::map<std::string, Series> series;  ///< losses, metrics and speed, from metrics.jsonl
     std::vector<std::string> order;        ///< of their names, as the log has them
     int64_t step = 0, epoch = 0;           ///< of the last line
+
+    /// The name of a series with its unit: "kl in nats per example".
+    std::string title(const std::string& name) const;
 };
 
 /// Reads model.gmc, run.json and metrics.jsonl of a run; a run that has not logged anything yet has
