@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
 """Two builds of one tree in two folders, whose names differ in length, give the same packages, byte by byte.
 
-Usage: tests/install/same_bytes.py [--keep FOLDER] [--ccache]
+Usage: tests/install/same_bytes.py [--keep FOLDER] [--ccache] [--against BUILD]
 
 The files that git knows (or all, in a tree without git) are copied twice, configured, built and packed. This is done
 without ccache, which would give the second build the objects of the first; --ccache allows it, and what is compared is
-then only how they are linked and packed. SOURCE_DATE_EPOCH is set, as whoever builds packages sets it: the packages of
-Debian hold the times of files.
+then only how they are linked and packed. --against takes a build of these sources that is there in place of the first,
+which halves the time. SOURCE_DATE_EPOCH is set, as whoever builds packages sets it: the packages of Debian hold the
+times of files.
 """
 import argparse
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -37,21 +39,31 @@ def run(words, environment, **options):
         sys.exit(f"{' '.join(words)}\n{done.stdout[-4000:]}")
 
 
-def copy_sources(folder):
+def copy_sources(folder, version):
     for name in source_files():
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
-    (folder / "VERSION").write_text("0123456789ab\n")
+    (folder / "VERSION").write_text(version + "\n")
 
 
-def packages(folder, environment):
-    """Builds and packs in `folder`; the packages by name."""
-    build = folder / "build"
-    run(["cmake", "-S", folder, "-B", build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release"], environment)
-    run(["ninja", "-C", build, *TARGETS], environment)
-    run(["cpack", "-G", "DEB", "-B", folder / "packages"], environment, cwd=build)
-    return {path.name: path for path in sorted((folder / "packages").glob("*.deb"))}
+def build(folder, environment):
+    run(["cmake", "-S", folder, "-B", folder / "build", "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release"], environment)
+    run(["ninja", "-C", folder / "build", *TARGETS], environment)
+
+
+def packages(build_folder, folder, environment):
+    """The packages of a build by name, made in `folder`; it is built first, unless it is there."""
+    if not build_folder.exists():
+        build(build_folder.parent, environment)
+    run(["cpack", "-G", "DEB", "-B", folder], environment, cwd=build_folder)
+    return {path.name: path for path in sorted(folder.glob("*.deb"))}
+
+
+def commit_of(build_folder):
+    """As the programs of a build say it."""
+    said = subprocess.run([build_folder / "gmc", "--version"], capture_output=True, text=True, check=True).stdout
+    return re.search(r"\((\S+)\)", said)[1]
 
 
 def files_in(package, folder):
@@ -72,15 +84,20 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--keep", type=pathlib.Path)
     parser.add_argument("--ccache", action="store_true")
+    parser.add_argument("--against", type=pathlib.Path, metavar="BUILD")
     options = parser.parse_args()
     environment = dict(os.environ, SOURCE_DATE_EPOCH="1700000000")
     if not options.ccache:
         environment["CCACHE_DISABLE"] = "1"
     with tempfile.TemporaryDirectory() as temporary:
         top = options.keep or pathlib.Path(temporary)
-        for folder in FOLDERS:
-            copy_sources(top / folder)
-        first, second = (packages(top / folder, environment) for folder in FOLDERS)
+        builds = [top / folder / "build" for folder in FOLDERS]
+        if options.against:
+            builds[0] = options.against.resolve()
+        version = commit_of(options.against) if options.against else "0123456789ab"
+        for folder in builds[1 if options.against else 0:]:
+            copy_sources(folder.parent, version)
+        first, second = (packages(folder, top / f"packages{i}", environment) for i, folder in enumerate(builds))
         if not first or first.keys() != second.keys():
             sys.exit(f"the packages are {list(first)} and {list(second)}")
         differ = False
