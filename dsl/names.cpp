@@ -4,8 +4,10 @@
 #include <map>
 #include <set>
 
+#include "compiler/support/edit_distance.h"
 #include "dsl/reader.h"
 #include "dsl/rewrite.h"
+#include "dsl/schema/foreign_words.h"
 #include "dsl/schema/functions.h"
 #include "dsl/text/scalar.h"
 
@@ -332,8 +334,44 @@ class NameChecker {
         for (const std::string& name : parameters)
             if (meanings_.count(name) == 0) known.push_back(name);
         for (const auto& [name, meaning] : meanings_) known.push_back(name);
-        report_unknown(DiagnosticKind::kUnknownName, e.span,
-                       fmt::format("`{}` is not defined", e.text), e.text, known, diagnostics_);
+        Diagnostic& error =
+            report_unknown(DiagnosticKind::kUnknownName, e.span,
+                           fmt::format("`{}` is not defined", e.text), e.text, known, diagnostics_);
+        // `loss: mse`: a word for what an expression says.
+        if (!nearest_name(e.text, known).empty()) return;
+        const std::optional<Translation> meant = translate(e.text, known_functions());
+        if (!meant) return;
+        const FunctionRow* row = find_function(meant->word);
+        if (row != nullptr) error.help(fmt::format("`{}`: {}", row->usage, row->doc));
+        if (row == nullptr && !meant->remark.empty()) error.help(meant->remark);
+    }
+
+    std::vector<std::string> known_functions() const {
+        std::vector<std::string> known;
+        for (const FunctionRow& function : function_table()) known.emplace_back(function.name);
+        for (const LayerRow& layer : layer_table())
+            if (find_layer_function(layer.kind)) known.emplace_back(layer.kind);
+        for (const auto& [name, unused] : networks_) known.push_back(name);
+        for (const auto& [name, unused] : definitions_) known.push_back(name);
+        return known;
+    }
+
+    /// Reports `x.exp()`, which the parser gives the name `.exp`.
+    void report_method(const Expression& e) {
+        const std::string name = e.text.substr(1);
+        const std::vector<std::string> known = known_functions();
+        const std::optional<Translation> meant = translate(name, known);
+        const bool ours = std::count(known.begin(), known.end(), name) != 0;
+        Diagnostic& error =
+            diagnostics_.error(DiagnosticKind::kBadExpression, e.span,
+                               "`.{}(...)` is a method, and values have none", name);
+        if (meant && meant->word.empty())
+            error.help(meant->remark);
+        else if (meant || ours)
+            error.help(fmt::format("functions stand before their arguments: `{}(x)`",
+                                   ours ? name : meant->word));
+        else
+            error.help("functions stand before their arguments, as in `mean(x)`");
     }
 
     /// Checks a call. Networks are looked up before built-in functions; check_unique has made sure
@@ -357,16 +395,12 @@ class NameChecker {
                 .error(DiagnosticKind::kUnknownName, e.span, "`{}` is {} and cannot be called",
                        e.text, meaning->second.first)
                 .note(meaning->second.second, "it is here");
+        } else if (e.text.starts_with('.')) {
+            report_method(e);
         } else {
-            std::vector<std::string> known;
-            for (const FunctionRow& function : function_table()) known.emplace_back(function.name);
-            for (const LayerRow& layer : layer_table())
-                if (find_layer_function(layer.kind)) known.emplace_back(layer.kind);
-            for (const auto& [name, unused] : networks_) known.push_back(name);
-            for (const auto& [name, unused] : definitions_) known.push_back(name);
             report_unknown(DiagnosticKind::kUnknownName, e.span,
                            fmt::format("there is no function or network `{}`", e.text), e.text,
-                           known, diagnostics_);
+                           known_functions(), diagnostics_);
         }
     }
 
@@ -399,8 +433,12 @@ class NameChecker {
                                    "the loop `{}` has one value without a name, so no `.{}`",
                                    base->text, e.text);
             if (base->kind == Kind::kNumber || base->kind == Kind::kBinary)
-                diagnostics_.error(DiagnosticKind::kBadExpression, e.span,
-                                   "only a network's result has parts such as `.{}`", e.text);
+                diagnostics_
+                    .error(DiagnosticKind::kBadExpression, e.span,
+                           "only a network's result has parts such as `.{}`", e.text)
+                    .help(e.text == "T"
+                              ? "`permute(x, [1, 0])` exchanges two axes"
+                              : "functions stand before their arguments, as in `mean(x)`");
             return;
         }
         if (network->second->broken) return;

@@ -298,8 +298,9 @@ ObjectiveSpec read_objective(const Entry& objective, const std::vector<NetworkSp
         out.recipe = read->recipe;
         part = read.take();
     } else {
-        check_keys(map, mapping("objective").keys, "`objective`", objective.key_span, diagnostics);
-        if (!map.find("minimize"))
+        const bool known = check_keys(map, mapping("objective").keys, "`objective`",
+                                      objective.key_span, diagnostics);
+        if (known && !map.find("minimize"))
             diagnostics.error(DiagnosticKind::kMissingKey, objective.key_span,
                               "`objective` has neither `recipe` nor `minimize`");
     }

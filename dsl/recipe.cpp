@@ -11,6 +11,7 @@
 #include "dsl/reader.h"
 #include "dsl/rewrite.h"
 #include "dsl/text/lexer.h"
+#include "dsl/text/scalar.h"
 
 namespace gmc::dsl {
 namespace {
@@ -243,7 +244,21 @@ class Binder {
         } else if (ExpressionPtr e =
                        read_expression(*value, fmt::format("`{}`", parameter.name), diagnostics_)) {
             out_.names[parameter.name] = e;
+            if (given) check_sign(parameter, *e);
         }
+    }
+
+    /// A number that the recipe has above 0, such as the weight of a term, and the model below.
+    void check_sign(const Parameter& parameter, const Expression& e) {
+        const std::optional<double> value = constant_value(e);
+        const std::optional<double> usual =
+            parameter.fallback ? parse_number(parameter.fallback->text) : std::nullopt;
+        if (!value || !usual || *usual <= 0 || *value >= 0) return;
+        diagnostics_
+            .warning(DiagnosticKind::kBadValue, e.span,
+                     "`{}` is {}, below 0: the loss falls as its term grows", parameter.name,
+                     *value)
+            .note(parameter.span, fmt::format("it is {} where nothing is said", *usual));
     }
 
     const Recipe& recipe_;

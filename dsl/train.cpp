@@ -194,10 +194,12 @@ ExpressionPtr read_expression(const Node& node, const std::string& what, Diagnos
     }
     if (node.is_map()) return read_schedule(node, what, diagnostics);
     if (!node.is_scalar()) {
-        note_origin(diagnostics.error(DiagnosticKind::kWrongType, node.span,
-                                      "{} is a number, an expression or a schedule, not {}", what,
-                                      describe(node)),
-                    node);
+        Diagnostic& error =
+            note_origin(diagnostics.error(DiagnosticKind::kWrongType, node.span,
+                                          "{} is a number, an expression or a schedule, not {}",
+                                          what, describe(node)),
+                        node);
+        if (node.is_list()) error.help("several terms are one sum: `a + 0.1 * b`");
         return nullptr;
     }
     Result<ExpressionPtr> parsed = parse_expression(node, diagnostics);

@@ -70,13 +70,26 @@ std::string integer_hint(double value) {
                  : "an integer has no point and no exponent";
 }
 
-/// `3x3` for a pair.
-std::string pair_hint(const std::string& text) {
-    const size_t times = text.find('x');
-    if (times == std::string::npos || !parse_integer(text.substr(0, times)) ||
-        !parse_integer(text.substr(times + 1)))
-        return "";
-    return fmt::format("write `[{}, {}]`", text.substr(0, times), text.substr(times + 1));
+/// Of `(28, 28, 1)` and `28x28x1` the sizes, as they stand between brackets; "" when it is none.
+std::string sizes_in(const Node& node) {
+    if (!node.is_scalar()) return "";
+    std::string out;
+    bool digits = false;
+    for (const char c : node.text) {
+        const bool digit = c >= '0' && c <= '9';
+        if (!digit && std::string_view("(),x* ").find(c) == std::string_view::npos) return "";
+        if (digit && !digits && !out.empty()) out += ", ";
+        if (digit) out += c;
+        digits = digit;
+    }
+    return out;
+}
+
+/// `3x3` or `(3, 3)` for a pair.
+std::string pair_hint(const Node& node) {
+    const std::string sizes = sizes_in(node);
+    return std::count(sizes.begin(), sizes.end(), ',') == 1 ? fmt::format("write `[{}]`", sizes)
+                                                            : "";
 }
 
 /// Reports "`units` is ..., not an integer from 1 to 1,000,000", and adds help for common mistakes.
@@ -90,10 +103,12 @@ void wrong_type(const Node& node, const KeyRow& row, Diagnostics& diagnostics) {
         row.type == KeyType::kInteger || row.type == KeyType::kNumber || row.type == KeyType::kPair;
     if (node.is_map() && std::string_view(row.key) == "activation")
         error.help("one with numbers is a layer of its own: `- leaky_relu: {slope: 0.2}`");
+    if (node.is_list() && row.type == KeyType::kInteger && node.items.size() == 2)
+        error.help("one number is enough: what comes in is known from the layer before");
     if (!node.is_scalar()) return;
     if (has_typographic_quote(node.text)) error.help(kQuoteHelp);
     if (numeric && node.quoted && parse_number(node.text)) error.help("write it without quotes");
-    std::string hint = row.type == KeyType::kPair ? pair_hint(node.text) : "";
+    std::string hint = row.type == KeyType::kPair ? pair_hint(node) : "";
     if (hint.empty() && numeric) hint = number_hint(node.text);
     if (!hint.empty()) error.help(hint);
     if (row.type == KeyType::kFlag) {
@@ -243,21 +258,6 @@ std::optional<std::string> read_text(const Node& node, const KeyRow& row,
         return line;
     }
     return node.text;
-}
-
-/// `(28, 28, 1)`, `28x28x1` or `28` as the sizes of a list; "" for what is none of them.
-std::string sizes_in(const Node& node) {
-    if (!node.is_scalar()) return "";
-    std::string out;
-    bool digits = false;
-    for (const char c : node.text) {
-        const bool digit = c >= '0' && c <= '9';
-        if (!digit && std::string_view("(),x* ").find(c) == std::string_view::npos) return "";
-        if (digit && !digits && !out.empty()) out += ", ";
-        if (digit) out += c;
-        digits = digit;
-    }
-    return out;
 }
 
 /// None, null, -1 or ? in front of a shape, as other frameworks write the batch.

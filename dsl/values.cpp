@@ -65,12 +65,13 @@ std::optional<Translation> call_meaning(const std::string& name,
     const std::string callee = name.substr(0, bracket);
     const std::string value = name.substr(bracket + 1, name.size() - bracket - 2);
     const std::optional<Translation> ours = translate(callee, known);
-    const std::string word = ours && !ours->word.empty() ? ours->word : callee;
+    if (ours && !ours->remark.empty()) return ours;
+    const std::string word = ours ? ours->word : callee;
     const bool several = value.find_first_of(",=") != std::string::npos;
-    return Translation{ours ? ours->word : "",
-                       value.empty() ? fmt::format("write `{}`", word)
-                       : several     ? fmt::format("write `{}: {{key: value, ...}}`", word)
-                                     : fmt::format("write `{}: {}`", word, value)};
+    return Translation{ours ? word : "", value.empty() ? fmt::format("write `{}`", word)
+                                         : several
+                                             ? fmt::format("write `{}: {{key: value, ...}}`", word)
+                                             : fmt::format("write `{}: {}`", word, value)};
 }
 
 /// What an unknown name may stand for.

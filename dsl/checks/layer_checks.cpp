@@ -1,4 +1,6 @@
 // Checks keys of single layers, and layers that make no sense inside a gradient.
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <set>
 
@@ -28,6 +30,7 @@ class LayerChecks {
     void run() {
         for (const NetworkSpec& network : view_.spec().networks) {
             for_each_layer(network, [&](const LayerSpec& layer) { stride(layer); });
+            channels_first(network);
             softmax_of_one(network.layers);
             for (const NetworkOutput& output : network.outputs) softmax_of_one(output.layers);
         }
@@ -56,6 +59,43 @@ class LayerChecks {
                 .help("a stride is usually 1 or 2, and no larger than the window");
             return;
         }
+    }
+
+    /// Warns about pictures with their channels in front, of fields, inputs and `reshape`, in a
+    /// network that would take their width for channels.
+    void channels_first(const NetworkSpec& network) {
+        bool pictures = false;
+        for_each_layer(network, [&](const LayerSpec& layer) {
+            pictures |= layer.kind.find("2d") != std::string::npos;
+        });
+        if (!pictures) return;
+        for (const DataField& field : view_.spec().data)
+            for (const NetworkInput& input : network.inputs)
+                if (input.like == "data." + field.name)
+                    picture(field.shape, field.span, fmt::format("`{}`", field.name),
+                            "save `x.transpose(0, 2, 3, 1)`");
+        for (const NetworkInput& input : network.inputs)
+            if (input.like.empty())
+                picture(input.shape, input.span, fmt::format("the input `{}`", input.name), "");
+        for_each_layer(network, [&](const LayerSpec& layer) {
+            if (layer.kind == "reshape" && layer.has("shape"))
+                picture(layer.integers("shape"), layer.span_of("shape"), "`reshape`", "");
+        });
+    }
+
+    void picture(const std::vector<int64_t>& shape, Span span, const std::string& what,
+                 const std::string& remedy) {
+        constexpr int64_t kSideLeast = 8;  // [1, 4, 4] may be a small map of one row
+        const bool first = shape.size() == 3 && (shape[0] == 1 || shape[0] == 3 || shape[0] == 4) &&
+                           shape[1] >= kSideLeast && shape[2] >= kSideLeast;
+        if (!first || !places_.insert({span.line, span.column}).second) return;
+        diagnostics_
+            .warning(DiagnosticKind::kShapeMismatch, span,
+                     "{} is [{}], which layers of pictures take for {} rows of {} pixels with {} "
+                     "channels",
+                     what, fmt::join(shape, ", "), shape[0], shape[1], shape[2])
+            .help(fmt::format("channels come last: [{}, {}, {}]{}", shape[1], shape[2], shape[0],
+                              remedy.empty() ? "" : "; " + remedy));
     }
 
     /// Warns about softmax over one number, which is always 1.
@@ -106,6 +146,7 @@ class LayerChecks {
     const ModelView& view_;
     Diagnostics& diagnostics_;
     std::set<const NetworkSpec*> reported_;
+    std::set<std::pair<uint32_t, uint32_t>> places_;  ///< of pictures that were warned of
 };
 
 }  // namespace

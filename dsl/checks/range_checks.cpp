@@ -75,8 +75,8 @@ class RangeChecks {
                   in_recipe ? std::string("the recipe uses it here")
                             : fmt::format("`{}` is declared here", field.name))
             .help(
-                "`range: [0, 1]` for the field, or a loss for other values (in the recipe `vae`: "
-                "`likelihood: gaussian`)");
+                "`range: [0, 1]` for the field, or a loss for other values: in recipes with "
+                "`likelihood`, `likelihood: gaussian`");
     }
 
     // ---- what networks give ----

@@ -36,6 +36,7 @@ class TrainingChecks {
     void run() {
         const std::vector<MinimizeSpec>& entries = view_.spec().objective.minimize;
         for (const NetworkSpec& network : view_.spec().networks) trained(network);
+        if (entries.size() == 1) rewarded(entries.front());
         for (const MinimizeSpec& entry : entries) {
             one_entry_for_both(entry);
             for (const MinimizeSpec& other : entries)
@@ -66,6 +67,55 @@ class TrainingChecks {
                             "that it is meant to stay as it begins");
             return;
         }
+    }
+
+    /// Whether `e` can have no value below 0, and none that is largest: errors and squares.
+    bool is_error(const Expression& e) const {
+        const Expression& value = view_.resolved(e);
+        if (value.kind == Kind::kBinary && value.text == "^")
+            return constant(*value.arguments[1]) == 2.0;
+        if (value.kind == Kind::kBinary && (value.text == "*" || value.text == "+"))
+            return (is_error(*value.arguments[0]) ||
+                    constant(*value.arguments[0]).value_or(-1) > 0) &&
+                   (is_error(*value.arguments[1]) ||
+                    constant(*value.arguments[1]).value_or(-1) > 0) &&
+                   (is_error(*value.arguments[0]) || is_error(*value.arguments[1]));
+        if (value.kind != Kind::kCall || value.arguments.empty()) return false;
+        static constexpr std::string_view kErrors[] = {"bce_with_logits", "abs", "norm",
+                                                       "cross_entropy"};
+        if (std::find(std::begin(kErrors), std::end(kErrors), value.text) != std::end(kErrors))
+            return true;
+        return (value.text == "mean" || value.text == "sum") && is_error(*value.arguments[0]);
+    }
+
+    /// Calls `found` for the terms of a sum that are errors and count below 0.
+    template <typename Found>
+    void negative_terms(const Expression& e, bool negative, Found&& found) const {
+        const Expression& value = view_.resolved(e);
+        const bool sum = value.kind == Kind::kBinary && (value.text == "+" || value.text == "-");
+        if (value.kind == Kind::kUnary)
+            return negative_terms(*value.arguments[0], negative != (value.text == "-"), found);
+        if (sum) {
+            negative_terms(*value.arguments[0], negative, found);
+            return negative_terms(*value.arguments[1], negative != (value.text == "-"), found);
+        }
+        if (value.kind == Kind::kBinary && value.text == "*")
+            for (size_t i = 0; i < 2; ++i)
+                if (const std::optional<double> weight = constant(*value.arguments[i]))
+                    return negative_terms(*value.arguments[1 - i], negative != (*weight < 0),
+                                          found);
+        if (negative && is_error(value)) found(e);
+    }
+
+    /// The one loss of a model has no opponent, so an error that it counts below 0 grows without
+    /// end.
+    void rewarded(const MinimizeSpec& entry) {
+        negative_terms(*entry.loss, false, [&](const Expression& term) {
+            diagnostics_
+                .warning(DiagnosticKind::kBadValue, term.span,
+                         "the loss falls as `{}` grows, and that has no end", to_string(term))
+                .help("an error is added: is a minus too many, or a weight below 0?");
+        });
     }
 
     /// Whether every layer with weights says how they begin: then the network may be meant to stay

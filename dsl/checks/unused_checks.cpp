@@ -1,4 +1,6 @@
 // Finds parts of a model that nothing uses.
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <set>
 
@@ -30,7 +32,13 @@ class UnusedChecks {
             for (const std::string& parameter : function.parameters)
                 if (const NamedExpression* entry = view_.let(parameter))
                     view_.walk(*name_expression(entry->name, entry->span), use);
+        for (const NetworkSpec& network : view_.spec().networks)
+            for_each_layer(network, [&](const LayerSpec& layer) {
+                for (const auto& [key, value] : layer.expressions) view_.walk(*value, use);
+            });
         lets();
+        definitions();
+        loops();
         for (const NetworkSpec& network : view_.spec().networks) {
             if (!is_own(network.span)) continue;
             if (!used_.count(network.name)) {
@@ -65,11 +73,63 @@ class UnusedChecks {
             unused.push_back(&entry);
         }
         for (const NamedExpression* entry : unused)
-            view_.walk(*entry->value, [&](const Expression& e) { used_.insert(e.text); });
+            view_.walk(*entry->value, [&](const Expression& e) {
+                if (e.text != entry->name) used_.insert(e.text);  // a loop uses its own name
+            });
         for (const NamedExpression* entry : unused)
             if (is_own(entry->span) && !used_.count(entry->name))
                 report(entry->span, "nothing uses `{}`", entry->name)
                     .help("is it missing in a loss? As one of the `metrics` it is only watched");
+    }
+
+    /// Definitions may be called by layers and by each other, too.
+    void definitions() {
+        std::set<std::string> called;
+        const auto call = [&](const Expression& e) { called.insert(e.text); };
+        for (const NetworkSpec& network : view_.spec().networks)
+            for_each_layer(network, [&](const LayerSpec& layer) {
+                for (const auto& [key, value] : layer.expressions) view_.walk(*value, call);
+            });
+        for (const Definition& definition : view_.spec().definitions)
+            if (is_own(definition.span) && !used_.count(definition.name) &&
+                !called.count(definition.name) && !is_called_by_others(definition))
+                report(definition.span, "nothing uses the definition `{}`", definition.name)
+                    .help(fmt::format("it is called as `{}({})`", definition.name,
+                                      fmt::join(definition.parameters, ", ")));
+    }
+
+    bool is_called_by_others(const Definition& definition) const {
+        bool called = false;
+        for (const Definition& other : view_.spec().definitions)
+            if (&other != &definition)
+                view_.walk(*other.body,
+                           [&](const Expression& e) { called |= e.text == definition.name; });
+        return called;
+    }
+
+    /// What a loop computes under its own `let` has to reach its `next`.
+    void loops() {
+        std::set<const Expression*> seen;
+        const auto look = [&](const Expression& e) {
+            if (e.kind == Expression::Kind::kLoop && seen.insert(&e).second) lets_of(e);
+        };
+        view_.walk_losses(look);
+        view_.walk_functions(look);
+    }
+
+    void lets_of(const Expression& loop) {
+        for (size_t i = 0; i < loop.arguments.size(); ++i) {
+            const LoopPart& part = loop.loop->parts[i];
+            if (part.kind != LoopPart::Kind::kLet || !is_own(part.span)) continue;
+            bool used = false;
+            for (size_t other = 0; other < loop.arguments.size(); ++other)
+                if (other != i)
+                    view_.walk(*loop.arguments[other],
+                               [&](const Expression& e) { used |= e.text == part.name; });
+            if (!used)
+                report(part.span, "nothing in the loop uses `{}`", part.name)
+                    .help("what a pass gives to the next one stands under `next`");
+        }
     }
 
     /// All names in `from` of the network's layers: "name", or "name.result".

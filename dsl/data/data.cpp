@@ -1,12 +1,15 @@
 // Reads `data:` with its `test:`. Each field is read by data_field.cpp; this file checks what
 // depends on several fields.
 #include <algorithm>
+#include <filesystem>
 #include <set>
 
 #include "compiler/support/edit_distance.h"
 #include "dsl/data/data_field.h"
 #include "dsl/reader.h"
+#include "runtime/files/array_file.h"
 #include "runtime/files/class_folders.h"
+#include "runtime/files/tables/table.h"
 
 namespace gmc::dsl {
 namespace {
@@ -83,6 +86,49 @@ void resolve_labels(std::vector<DataField>& fields, const Node& section, Diagnos
     }
 }
 
+/// How many examples the file of a field has, by its header; 0 where that is not known yet.
+int64_t examples_in_file(const DataField& field, bool is_test) {
+    if (field.format == "csv") {
+        // The table of a field of `test` is that of the training data.
+        const auto table = runtime::Table::parse(is_test ? "" : field.table);
+        return table ? table->rows : 0;
+    }
+    const bool array = field.format == "idx" || field.format == "npy" || field.format == "npz";
+    std::error_code error;
+    if (!array || !std::filesystem::exists(field.source, error)) return 0;
+    Diagnostics reported;
+    const auto file = runtime::ArrayFile::open(field.format, field.source, field.key, reported);
+    return file.ok() ? static_cast<int64_t>(file->header().dimensions.front()) : 0;
+}
+
+/// The fields of one data set describe the same examples, as far as headers tell how many.
+void check_counts(const std::vector<DataField>& fields, bool is_test, Diagnostics& diagnostics) {
+    const DataField* first = nullptr;
+    int64_t of_first = 0;
+    for (const DataField& field : fields) {
+        const int64_t examples = examples_in_file(field, is_test);
+        if (examples == 0) continue;
+        if (field.count > examples) {
+            diagnostics.error(DiagnosticKind::kBadValue, field.span,
+                              "`{}` is to use {} examples, but `{}` has {}", field.name,
+                              field.count, field.source, examples);
+            continue;
+        }
+        const int64_t count = field.count > 0 ? field.count : examples;
+        if (first == nullptr) {
+            first = &field;
+            of_first = count;
+        } else if (count != of_first) {
+            diagnostics
+                .error(DiagnosticKind::kShapeMismatch, field.span,
+                       "`{}` has {} examples, but `{}` has {}", field.name, count, first->name,
+                       of_first)
+                .note(first->span, fmt::format("`{}` is here", first->name))
+                .help("the fields of one data set describe the same examples in the same order");
+        }
+    }
+}
+
 /// Reads `test`, whose fields must be those of `data`: a network that was trained on one is
 /// evaluated on the other. A field of `test` is read with the one of `data` beside it, since most
 /// of what it does not say (range, shape, size, columns of a table) is taken from there.
@@ -103,6 +149,7 @@ class TestReader {
                     .note(field.span, "`data` has it here");
         resolve_labels(model_.test, *test_.value, diagnostics_);
         for (const DataField& field : model_.test) check_classes(field);
+        check_counts(model_.test, true, diagnostics_);
     }
 
   private:
@@ -169,6 +216,7 @@ void read_data(const Entry& data, ModelSpec& model, Diagnostics& diagnostics) {
     if (model.data.empty())
         diagnostics.error(DiagnosticKind::kBadValue, data.key_span, "`data` has no fields");
     resolve_labels(model.data, *data.value, diagnostics);
+    check_counts(model.data, false, diagnostics);
     if (test && expect_map(*test->value, "`test`", test->key_span, diagnostics))
         TestReader(*test, *data.value, model, diagnostics).read(diagnostics.count() == errors);
 }

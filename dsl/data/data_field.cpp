@@ -113,11 +113,17 @@ void FieldReader::read_labels(runtime::ArrayFile& file) {
 void FieldReader::check_header(const runtime::ArrayHeader& header, bool label) {
     const bool failed = !label && field_.shape.empty();  // an error in `shape` was said
     if (failed || header.can_be(label ? std::vector<int64_t>{} : field_.shape)) return;
-    diagnostics_.error(
+    Diagnostic& error = diagnostics_.error(
         DiagnosticKind::kShapeMismatch, values_.spans.at(field_.format), "`{}` holds {}, {}",
         header.path, runtime::describe_examples(header.example_shape()),
         label ? "but labels are single numbers"
               : fmt::format("not [{}] as `shape` says", fmt::join(field_.shape, ", ")));
+    if (label)
+        error.help("of one-hot rows save `y.argmax(1)`");
+    else if (field_.shape.size() > 1 &&
+             header.can_be({field_.shape.begin() + 1, field_.shape.end()}))
+        error.help(fmt::format("the first axis counts examples and is not written: [{}]",
+                               fmt::join(field_.shape.begin() + 1, field_.shape.end(), ", ")));
 }
 
 /// Reads a file of examples: shape and classes from its header, unless the model gives a shape.
@@ -137,6 +143,11 @@ void FieldReader::read_file() {
     if (known) return check_header(header, label);
     field_.shape = header.example_shape();
     if (field_.classes > 0 || field_.range_given) return;
+    if (header.dimensions.size() == 2 && header.dimensions[1] > 1)
+        field_.no_classes = fmt::format(
+            "`{}` has {} numbers per example; of one-hot rows save "
+            "`y.argmax(1)`",
+            header.path, header.dimensions[1]);
     if (header.dimensions.size() == 1 && header.type->is_integer()) return read_labels(*file);
     if (header.dimensions.size() == 1)
         field_.no_classes = fmt::format("`{}` holds floats ({})", header.path, header.type->name);

@@ -3,7 +3,7 @@
 #include "dsl/data/data_paths.h"
 #include "dsl/text/scalar.h"
 #include "dsl/values.h"
-#include "runtime/files/table_finder.h"
+#include "runtime/files/tables/table_finder.h"
 
 namespace gmc::dsl {
 namespace {
@@ -77,6 +77,7 @@ class TableReader {
         const std::string text = values_.text(key);
         if (text == "auto") return otherwise;
         if (text == "tab" || text == "\\t") return '\t';
+        if (text == "space") return ' ';
         if (text.size() == 1) return text[0];
         diagnostics_.error(DiagnosticKind::kBadValue, values_.spans.at(key),
                            "`{}` is one character, not `{}`", key, text);

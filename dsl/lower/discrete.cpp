@@ -55,15 +55,17 @@ int64_t class_count(FunctionScope& f, ValueId labels, int64_t wanted, const std:
     const dsl::DataField* field = source != nullptr && source->shape.empty() ? source : nullptr;
     if (wanted == 0) {
         if (field != nullptr && field->classes > 0) return field->classes;
+        // Every use of the labels lacks the same number.
+        if (source != nullptr && !f.m.reported_once(source->span, "no number of classes")) return 0;
         Diagnostic& d = f.m.diagnostics.error(
             DiagnosticKind::kShapeMismatch, where, "the number of classes of `{}` is missing{}",
             what, field == nullptr ? ": only a field of the data brings it along" : "");
-        if (source != nullptr)
-            d.note(source->span,
-                   fmt::format("`data.{}` has no `classes`{}{}", source->name,
-                               source->no_classes.empty() ? "" : ": ", source->no_classes))
-                .help(fmt::format("say how many there are: `classes: 10` in `data.{}`",
-                                  source->name));
+        if (source == nullptr) return 0;
+        d.note(source->span,
+               fmt::format("`data.{}` has no `classes`{}{}", source->name,
+                           source->no_classes.empty() ? "" : ": ", source->no_classes));
+        if (source->shape.empty() || source->shape == ir::Shape{1})
+            d.help(fmt::format("say how many there are: `classes: 10` in `data.{}`", source->name));
         return 0;
     }
     if (field == nullptr) return wanted;

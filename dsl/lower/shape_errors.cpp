@@ -94,6 +94,12 @@ namespace {
 /// "[28, 28, 1]", as a model's author writes it.
 std::string written(const Shape& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
 
+/// Is `shape` the other one with a size in front of it?
+bool with_batch(const Shape& shape, const Shape& other) {
+    return shape.size() == other.size() + 1 &&
+           std::equal(other.begin(), other.end(), shape.begin() + 1);
+}
+
 /// "[28,28,1]", or "one number".
 std::string shape_text(const Shape& example) {
     return elements(example) == 1 ? "one number" : ir::to_string(example);
@@ -191,6 +197,11 @@ ShapeError misfit(const ModuleScope& m, const dsl::NetworkSpec& network,
     if (source) error.help = remedy(*source, given, wanted);
     if (source && !source->layers && !m.spec.objective.recipe.name.empty())
         error.help = "are the roles of the networks swapped?";
+    if (with_batch(wanted, given))
+        error.help = fmt::format("leave out the batch, {}: a shape is that of one example, {}",
+                                 wanted[0], written(given));
+    else if (wanted.size() == 3 && given == Shape{wanted[1], wanted[2], wanted[0]})
+        error.help = fmt::format("channels come last: `{}: {}`", input.name, written(given));
     return error;
 }
 

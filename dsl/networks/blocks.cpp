@@ -142,6 +142,11 @@ void LayerReader::check(Block& block) {
 void check_unused_blocks(Blocks& blocks, const Callables& callables, Diagnostics& diagnostics) {
     for (auto& [name, block] : blocks) {
         if (block.used || block.broken) continue;
+        // What a base or an import brings along is for all who use it.
+        if (block.span.known() && !diagnostics.sources().file(block.span.file).used_at().known())
+            diagnostics
+                .warning(DiagnosticKind::kUnused, block.span, "nothing uses the block `{}`", name)
+                .help(fmt::format("a layer `- {}` puts its layers in", name));
         LayerNames names;
         names.only_input = "input";
         names.unknown = true;

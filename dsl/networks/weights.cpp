@@ -75,6 +75,20 @@ WeightsSpec read_weights(const Entry& weights, const std::string& what, Diagnost
     return out;
 }
 
+/// What the author lists he hardly means to leave as it is; a recipe lists all networks that there
+/// may be.
+static void warn_of_frozen(const MinimizeSpec& entry, const std::vector<size_t>& frozen,
+                           Diagnostics& diagnostics) {
+    for (const size_t i : frozen) {
+        const Span span = i < entry.network_spans.size() ? entry.network_spans[i] : entry.span;
+        if (!span.known() || diagnostics.sources().file(span.file).used_at().known()) continue;
+        diagnostics
+            .warning(DiagnosticKind::kNotTrained, span,
+                     "`{}` is frozen, so this entry does not train it", entry.networks[i])
+            .help("leave it out of `networks`, or remove `frozen: true`");
+    }
+}
+
 void leave_out_frozen(ModelSpec& model, Diagnostics& diagnostics) {
     const auto is_frozen = [&](const std::string& name) {
         return std::any_of(model.networks.begin(), model.networks.end(),
@@ -83,8 +97,12 @@ void leave_out_frozen(ModelSpec& model, Diagnostics& diagnostics) {
     for (MinimizeSpec& entry : model.objective.minimize) {
         std::vector<std::string> networks;
         std::vector<Span> spans;
+        std::vector<size_t> frozen;
         for (size_t i = 0; i < entry.networks.size(); ++i) {
-            if (is_frozen(entry.networks[i])) continue;
+            if (is_frozen(entry.networks[i])) {
+                frozen.push_back(i);
+                continue;
+            }
             networks.push_back(entry.networks[i]);
             if (i < entry.network_spans.size()) spans.push_back(entry.network_spans[i]);
         }
@@ -95,6 +113,8 @@ void leave_out_frozen(ModelSpec& model, Diagnostics& diagnostics) {
                        "every network of this entry is frozen, so there is nothing to train: {}",
                        quoted_list(entry.networks))
                 .help("leave the entry out, or `frozen: true` of one of them");
+        else
+            warn_of_frozen(entry, frozen, diagnostics);
         entry.networks = std::move(networks);
         entry.network_spans = std::move(spans);
     }

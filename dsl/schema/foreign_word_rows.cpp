@@ -111,12 +111,17 @@ Rows other_layers() {
         {"output|outputlayer|head", "outputs",
          "results with names are written `outputs: {mean: {dense: 8}}`", kLayers},
         {"lstm|gru|rnn|simplernn|bidirectional|lstmcell|grucell|convlstm2d|timedistributed", "",
-         "there are no recurrent layers; `conv1d` with `padding: causal` sees what came before",
+         "a recurrent network is one that a loop of `let` applies (dsl/REFERENCE.md, `loop`); "
+         "`conv1d` "
+         "with `padding: causal` sees what came before, too",
          kLayers},
         {"multiheadattention|attention|selfattention|multiheadselfattention|mha|"
          "scaleddotproductattention",
          "attention|self_attention|multi_head_attention",
-         "there is no attention; `conv2d` with a `dilation` sees far as well", kLayers},
+         "attention is a block of `dense` layers q, k and v, and of `softmax(matmul(q, permute(k, "
+         "[1, "
+         "0])))` and `matmul` with v",
+         kLayers},
         {"transformer|transformerencoder|transformerencoderlayer|transformerblock|"
          "transformerdecoderlayer",
          "", "there is no such layer; one is made of others in a block of `blocks:`", kLayers},
@@ -331,6 +336,12 @@ Rows functions() {
     return {
         {"randnlike|randn|gaussian|randomnormal|noise|standardnormal|gaussiannoise", "normal"},
         {"rand|randlike|random|randomuniform", "uniform"},
+        {"square|squared|sqr", "", "a square is written `x^2`", kNearFunctions},
+        {"backward|step|zerograd", "",
+         "gradients are taken of the `loss` of each entry of `minimize`; nothing is called",
+         kNearFunctions},
+        {"item|numpy|cpu|cuda|to|float|tolist|eval|train", "",
+         "values have no device and one type: leave this out", kNearFunctions},
         {"mseloss|mse|meansquarederror|squarederror|squareddifference|l2loss", "",
          "the squared error is written `mean(sum((a - b)^2))`", kNearFunctions},
         {"l1loss|mae|meanabsoluteerror|absoluteerror|smoothl1loss|huberloss", "",
@@ -385,6 +396,20 @@ Rows functions() {
 /// Recipes and their parameters.
 Rows recipes() {
     return {
+        {"loss|losses|criterion|lossfn|lossfunction|reconstructionloss|reconloss|reconstruction",
+         "",
+         "the error of the reconstruction is `likelihood: bernoulli`, a cross-entropy, or "
+         "`likelihood: gaussian`, squares",
+         "likelihood"},
+        {"klweight|kldweight|weightkl|klcoef|lambdakl|betakl|kl", "",
+         "the weight of the KL divergence is `beta`", "beta"},
+        {"latentdim|latentsize|zdim|latent|codesize|nz|noisedim|latents", "",
+         "the size of the code stands in the networks, as in `inputs: {z: [20]}`", "recipe"},
+        {"imagesize|imgsize|inputshape|inputdim|datashape", "",
+         "the size of the data is known from `data`: leave this out", "recipe"},
+        {"labelsmoothing|smoothing|noisylabels|softlabels", "",
+         "it is written out, as in `bce_with_logits(critic(image), 0.9)`", "recipe"},
+        {"lr|learningrate|optimizer|batchsize|epochs", "", "it belongs under `train:`", "recipe"},
         {"autoencoder|denoisingautoencoder|dae", "ae"},
         {"variationalautoencoder|betavae|convvae", "vae", "`beta: 4` is a key beside `recipe`",
          "vae"},
@@ -416,7 +441,7 @@ const Rows& foreign_words() {
     static const Rows kRows = [] {
         Rows all;
         for (const Rows& theme : {layers(), sizes_and_activations(), other_layers(), functions(),
-                                  keys(), words(), optimizers(), sections(), recipes()})
+                                  recipes(), keys(), words(), optimizers(), sections()})
             all.insert(all.end(), theme.begin(), theme.end());
         return all;
     }();

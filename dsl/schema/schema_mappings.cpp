@@ -102,8 +102,11 @@ std::vector<MappingRow> data_rows() {
                        "what the columns of these names are (`c1`, `c2` where there is no header): "
                        "`number`, `category`, `ignore`, or more of it; the others are found"),
              word("header", "auto", "auto|present|none",
-                  "whether the first row has the names; `auto`: if none of its cells is a number"),
-             text("separator", "auto", "between cells: a character, or `tab`"),
+                  "whether the first row has the names; `auto`: if none of its cells is a number, "
+                  "or "
+                  "all of them count up"),
+             text("separator", "auto",
+                  "between cells: a character, `tab`, or `space` for one or more"),
              text("decimal", "auto", "before decimals: `.` or `,`"),
              text("quote", "\"", "around cells that hold separators"),
              word("missing", "refuse", "refuse|mask",

@@ -65,12 +65,7 @@ class Parser {
             if (peek().is("="))
                 error.help("`==` compares; definitions go under `let`, as `name: expression`");
             if (peek().text == "if") error.help("write `where(x > 0, a, b)`");
-            if (peek().is("["))
-                error.help(
-                    "parts of a network's result have names, as in `q.mean`; `slice` takes "
-                    "a part of a tensor");
-            help_with_method(error);
-            help_after_number(error);
+            help_with_next(error);
             return Failure{};
         }
         return all.node;
@@ -160,10 +155,17 @@ class Parser {
                     sign.begin, operand.end);
     }
 
-    /// Parses a primary and any number of `.name` after it.
+    /// Parses a primary and any number of `.name` after it. Also `np.exp(x)`, `x.exp()` and
+    /// `Loss()(x)`, as programs have them: calls of `np.exp`, `.exp` and `Loss()`, of which the
+    /// check of names says what is meant.
     Parsed parse_members() {
         Parsed whole = parse_primary();
-        while (whole.node && peek().is(".")) {
+        for (; whole.node &&
+               (peek().is(".") || (peek().is("(") && is_foreign_callee(*whole.node)));) {
+            if (peek().is("(")) {
+                whole = parse_foreign_call(whole);
+                continue;
+            }
             if (!count_operator(next())) return {};
             if (peek().kind != Token::Kind::kName) {
                 fail(peek(), "the name of a part is expected after the `.`");
@@ -175,6 +177,32 @@ class Parser {
                      whole.begin, name.end);
         }
         return whole;
+    }
+
+    static bool is_foreign_callee(const Expression& e) {
+        return e.kind == Expression::Kind::kMember ||
+               (e.kind == Expression::Kind::kCall && !e.text.ends_with(')'));
+    }
+
+    /// The words in front of functions in programs.
+    static bool is_module(const Expression& e) {
+        if (e.kind == Expression::Kind::kMember) return is_module(*e.arguments[0]);
+        static constexpr std::string_view kModules[] = {
+            "nn", "F", "np", "numpy", "torch", "tf", "keras", "K", "math", "jnp", "jax", "ops"};
+        return e.kind == Expression::Kind::kName &&
+               std::find(std::begin(kModules), std::end(kModules), e.text) != std::end(kModules);
+    }
+
+    /// Parses the arguments of a call of `callee`, which is none of ours.
+    Parsed parse_foreign_call(const Parsed& callee) {
+        const Expression& e = *callee.node;
+        const bool method = e.kind == Expression::Kind::kMember && !is_module(*e.arguments[0]);
+        const std::string name = method                              ? "." + e.text
+                                 : e.kind == Expression::Kind::kCall ? e.text + "()"
+                                                                     : to_string(e);
+        const Token token{Token::Kind::kName, name, 0, callee.begin, callee.end};
+        if (!count_operator(peek())) return {};
+        return parse_call(token);
     }
 
     /// Parses a number, a name, a call or an expression in parentheses.
@@ -205,8 +233,12 @@ class Parser {
                 error.help("a share is a number: 0.5 is 50 %");
         } else {
             Diagnostic& error = fail(token, "a value is expected before `{}`", token.text);
-            if (token.is("*") && at_ >= 2 && tokens_[at_ - 2].is("*"))
-                error.help("a power is written `x^2`");
+            const bool twice = at_ >= 2 && tokens_[at_ - 2].text == token.text;
+            if (token.is("*") && twice) error.help("a power is written `x^2`");
+            if (token.is("/") && twice)
+                error.help("a quotient is written `a / b`; `floor(a / b)` rounds it down");
+            if (token.is("=") && at_ >= 2)
+                error.help("a new value needs a new name: `total: a + b` under `let`");
         }
         return {};
     }
@@ -269,21 +301,17 @@ class Parser {
         } else {
             Diagnostic& error =
                 fail(peek(), "`)` or an operator is expected, but `{}` follows", peek().text);
-            help_with_method(error);
-            help_after_number(error.note(text_.span(open.begin, open.end), "the `(` is here"));
+            help_with_next(error.note(text_.span(open.begin, open.end), "the `(` is here"));
         }
         return false;
     }
 
-    /// Of `np.exp(x)` and `x.exp()`, whose parenthesis was not expected.
-    void help_with_method(Diagnostic& error) {
-        if (peek().is("(") && at_ > 1 && tokens_[at_ - 2].is("."))
-            error.help(fmt::format("functions stand alone, before their arguments: `{}(x)`",
-                                   tokens_[at_ - 1].text));
-    }
-
-    /// Of `2 x` and `0,5`, whose second half was not expected.
-    void help_after_number(Diagnostic& error) {
+    /// Of `z[0]`, `2 x` and `0,5`, whose second half was not expected.
+    void help_with_next(Diagnostic& error) {
+        if (peek().is("["))
+            error.help(
+                "parts of a network's result have names, as in `q.mean`; `slice` takes a part of a "
+                "tensor");
         if (at_ == 0 || tokens_[at_ - 1].kind != Token::Kind::kNumber) return;
         if (peek().kind == Token::Kind::kName || peek().is("("))
             error.help(fmt::format("a product is written `{} * ...`", tokens_[at_ - 1].text));

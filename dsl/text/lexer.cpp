@@ -60,6 +60,8 @@ void report_character(const PlacedText& text, size_t at, Diagnostics& diagnostic
     if (text.text().substr(at, end - at) == "\u2212") error.help("the minus is the character `-`");
     if (c == '!' || c == '&' || c == '|') error.help("the words are `and`, `or` and `not`");
     if (c == '|') error.help("the absolute value is `abs(x)`");
+    if (c == '@') error.help("the product of matrices is `matmul(a, b)`");
+    if (c == '"' || c == '\'') error.help("words stand without quotes, as in `axis=batch`");
     if (text.text().substr(at, end - at) == "\u00d7") error.help("the product is written `*`");
     if (text.text().substr(at, end - at) == "\u00f7") error.help("a quotient is written `/`");
 }
@@ -127,8 +129,10 @@ Result<std::vector<Token>> tokenize(const PlacedText& placed, Diagnostics& diagn
             token.end = number_end(text, at);
             const std::optional<double> value = parse_number(text.substr(at, token.end - at));
             if (!value) {
-                diagnostics.error(DiagnosticKind::kBadExpression, placed.span(at, token.end),
-                                  "`{}` is not a number", text.substr(at, token.end - at));
+                diagnostics
+                    .error(DiagnosticKind::kBadExpression, placed.span(at, token.end),
+                           "`{}` is not a number", text.substr(at, token.end - at))
+                    .help("numbers are written 12, 0.5 or 1e-3, without spaces");
                 return Failure{};
             }
             token.number = *value;

@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <optional>
 
@@ -16,6 +17,7 @@
 #include "runtime/data/tables/table_field.h"
 #include "runtime/files/array_header.h"
 #include "runtime/files/label_count.h"
+#include "runtime/files/missing_file.h"
 
 namespace gmc::runtime {
 namespace {
@@ -216,6 +218,14 @@ Result<FieldPtr> Opener::limit(const ir::DataField& source, FieldPtr field) {
 
 bool Opener::open(const ir::DataField& source) {
     if (source.format == "labels") return true;
+    std::error_code ignored;
+    if (source.format != "synthetic" && !std::filesystem::exists(source.source, ignored)) {
+        Diagnostic& error =
+            diagnostics_.error(DiagnosticKind::kBadFile, {}, "`{}`, the data of `{}`, is not there",
+                               source.source, source.name);
+        for (const std::string& hint : where_looked(source.source)) error.help(hint);
+        return false;
+    }
     Opened& opened = opened_[source.name];
     return read(source, opened) && check_shape(source, *opened.field);
 }

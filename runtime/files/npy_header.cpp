@@ -1,6 +1,6 @@
 // Reads the header of a .npy file. Its dict is Python text, but NumPy writes its three keys in one
-// form only. So instead of a parser of Python there is a search for each key's text, which reads
-// every file that NumPy makes, and what is found is checked strictly.
+// form only, and other programs differ from it in quotes at most. So instead of a parser of Python
+// there is a search for each key's text, and what is found is checked strictly.
 #include <algorithm>
 #include <charconv>
 #include <cstring>
@@ -116,7 +116,8 @@ bool NpyReader::read_preamble() {
 /// Puts the cursor on the value of `key`.
 bool NpyReader::find_value(const char* key) {
     at_ = 0;
-    size_t found = rest().find(fmt::format("'{}':", key));
+    const size_t found =
+        std::min(rest().find(fmt::format("'{}':", key)), rest().find(fmt::format("\"{}\":", key)));
     if (found == std::string_view::npos) return bad(dict_offset_, "the header lacks '{}'", key);
     at_ = found + std::strlen(key) + 3;
     at_ += std::min(rest().find_first_not_of(' '), rest().size());
@@ -132,7 +133,8 @@ bool NpyReader::parse_order() {
 
 bool NpyReader::parse_type() {
     if (!find_value("descr")) return false;
-    const size_t close = rest().starts_with("'") ? rest().find('\'', 1) : std::string_view::npos;
+    const bool quoted = rest().starts_with('\'') || rest().starts_with('"');
+    const size_t close = quoted ? rest().find(rest().front(), 1) : std::string_view::npos;
     if (close == std::string_view::npos)
         return bad(offset(),
                    "records of named columns, which are not read; save them as one array, "
@@ -158,6 +160,7 @@ bool NpyReader::parse_shape() {
             return bad(offset(), "more than {} dimensions", kRankMost);
         header_.dimensions.push_back(size);
         at_ += static_cast<size_t>(end - rest().data());
+        if (rest().starts_with("L")) ++at_;  // as Python 2 wrote large integers
     }
 }
 

@@ -8,7 +8,7 @@
 #include "compiler/batch/rebatch.h"
 #include "compiler/ir/artefact.h"
 #include "runtime/contractions/tuning_cache.h"
-#include "runtime/files/table.h"
+#include "runtime/files/tables/table.h"
 #include "runtime/memory/memory_need.h"
 
 namespace gmc::runtime {

@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "runtime/files/atomic_file.h"
-#include "runtime/files/csv_reader.h"
 #include "runtime/files/sound_file.h"
+#include "runtime/files/tables/csv_reader.h"
 
 namespace gmc::runtime {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "compiler/support/diagnostic.h"
-#include "runtime/files/table.h"
+#include "runtime/files/tables/table.h"
 #include "runtime/train/generate.h"
 #include "runtime/train/loaded_model.h"
 

@@ -24,6 +24,7 @@
 #include "compiler/support/edit_distance.h"
 #include "compiler/support/say.h"
 #include "compiler/support/wrap.h"
+#include "tools/command_line/foreign_options.h"
 #include "tools/command_line/pages.h"
 #include "tools/command_line/version.h"
 
@@ -58,6 +59,8 @@ struct CommandLine::Parts {
     std::vector<std::string> optional;  ///< options whose value may be left out
     po::variables_map values;
 
+    UsageError in_our_words(const po::error& error) const;
+
     std::vector<OptionPage> pages;  ///< the options again, for what is no --help
 
     void add(const std::string& name, const po::value_semantic* value, const std::string& about,
@@ -74,6 +77,9 @@ struct CommandLine::Parts {
 };
 
 namespace {
+/// Takes the words that no argument takes; no option can be called so.
+constexpr const char* kTooMany = "too many";
+
 /// Where parse() puts what the command declared, instead of parsing; null while commands run.
 CommandPage* described = nullptr;
 }  // namespace
@@ -194,6 +200,34 @@ static std::vector<std::string> with_values_joined(std::vector<std::string> word
     return words;
 }
 
+/// What Boost found wrong, with what was seen and what would be right.
+UsageError CommandLine::Parts::in_our_words(const po::error& error) const {
+    const auto* named = dynamic_cast<const po::error_with_option_name*>(&error);
+    const std::string option = named != nullptr ? named->get_option_name() : "";
+    if (dynamic_cast<const po::unknown_option*>(&error) != nullptr) {
+        std::vector<std::string> names;
+        for (const auto& declared : options.options())
+            names.push_back("--" + declared->long_name());
+        const std::string plain = option.substr(0, option.find('='));
+        const std::string near = suggestion(plain, names);
+        const std::string ours = near.empty() ? foreign_option(option) : "";
+        return UsageError(
+            fmt::format("no option `{}`{}{}{}", option, near, ours.empty() ? "" : "; ", ours));
+    }
+    if (dynamic_cast<const po::multiple_occurrences*>(&error) != nullptr)
+        return UsageError(fmt::format("{} is given twice", option));
+    const auto* syntax = dynamic_cast<const po::invalid_syntax*>(&error);
+    const auto page = std::find_if(pages.begin(), pages.end(), [&](const OptionPage& declared) {
+        return option == "--" + declared.name || option == "-" + declared.letter;
+    });
+    if (syntax != nullptr && page != pages.end()) {
+        if (page->value.empty()) return UsageError(fmt::format("{} takes no value", option));
+        return UsageError(fmt::format("{} has no value; it is written `--{} {}`", option,
+                                      page->name, page->value));
+    }
+    return UsageError(error.what());
+}
+
 /// 1. When only a description is wanted, it is copied out and nothing is parsed.
 /// 2. Boost parses; its exceptions become UsageErrors in our words. Boost would read `-1` for an
 ///    unsigned number as a huge one, so a leading minus is refused by hand.
@@ -217,6 +251,10 @@ bool CommandLine::parse(const std::vector<std::string>& words) {
             all.add_options()(argument.name.c_str(), po::value<std::string>());
         positional.add(argument.name.c_str(), argument.repeated ? -1 : 1);
     }
+    // Boost does not say which word is one too many.
+    all.add_options()(kTooMany, po::value<std::vector<std::string>>());
+    if (parts_->arguments.empty() || !parts_->arguments.back().repeated)
+        positional.add(kTooMany, -1);
     try {
         // No guessing: an abbreviation that works today would break when an option is added.
         constexpr int kStyle =
@@ -227,19 +265,16 @@ bool CommandLine::parse(const std::vector<std::string>& words) {
                       .style(kStyle)
                       .run(),
                   parts_->values);
-    } catch (const po::unknown_option& error) {
-        std::vector<std::string> names;
-        for (const auto& option : parts_->options.options())
-            names.push_back("--" + option->long_name());
-        throw UsageError(fmt::format("no option `{}`{}", error.get_option_name(),
-                                     suggestion(error.get_option_name(), names)));
     } catch (const po::error& error) {
-        throw UsageError(error.what());
+        throw parts_->in_our_words(error);
     }
     if (has("help")) {
         print_help();
         return false;
     }
+    if (has(kTooMany))
+        throw UsageError(fmt::format("`{}` is a word too many; it is used as `{}`",
+                                     list(kTooMany).front(), parts_->usage));
     for (const Parts::Argument& argument : parts_->arguments)
         if (!argument.optional && !has(argument.name))
             throw UsageError(fmt::format("{} is missing", argument.name));
@@ -375,19 +410,24 @@ bool is_memory_missing(const std::system_error& error) {
            error.code() == std::errc::not_enough_memory;
 }
 
-/// Whether the standard output is a pipe that nobody reads any more. `errno` does not tell when it
-/// was an earlier write that failed.
-bool is_reader_gone() {
+/// Whether the standard output is a pipe that nobody reads any more. errno does not tell it: other
+/// calls may have followed the write that failed.
+bool reader_is_gone() {
     pollfd output{STDOUT_FILENO, POLLOUT, 0};
-    return poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0;
+    return poll(&output, 1, 0) > 0 && (output.revents & POLLERR) != 0;
 }
 
 /// The exit code of a command that ended with `code`, when what it printed could not be written. A
 /// reader that went away, such as `head`, has read what it wanted: that is no error.
 int code_after_output(std::string_view program, int code) {
-    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
-    if (errno == EPIPE || is_reader_gone()) return code;
-    say("{}: error: the standard output cannot be written: {}\n", program, std::strerror(errno));
+    const bool flushed = std::fflush(stdout) == 0;
+    const int reason = errno;
+    if (flushed && std::ferror(stdout) == 0) return code;
+    if (reader_is_gone()) return code;
+    // When an earlier write failed, errno may be that of another call by now.
+    const bool known = !flushed || reason == ENOSPC || reason == EFBIG || reason == EIO;
+    say("{}: error: the standard output cannot be written{}\n", program,
+        known ? fmt::format(": {}", std::strerror(reason)) : "");
     return code == kDone ? kRunFailed : code;
 }
 

@@ -1,4 +1,5 @@
 // gmc check: reads and builds a model, for its errors.
+#include "dsl/data/data_files.h"
 #include "dsl/lower/build.h"
 #include "tools/gmc/commands.h"
 #include "tools/gmc/model_data.h"
@@ -21,7 +22,9 @@ int check_command(const Words& words) {
     const Result<ir::Module> module = lower::build_module(*spec, diagnostics);
     if (!module) return report(diagnostics);
     print_tables(*module);
-    if (line.flag("data")) check_data(*module, diagnostics);
+    const bool read_data = line.flag("data");
+    if (dsl::check_data_files(*spec, read_data, diagnostics) && read_data)
+        check_data(*module, diagnostics);
     if (line.flag("strict")) diagnostics.warnings_to_errors();
     if (const int code = report(diagnostics); code != kDone) return code;
     fmt::print("{}: no errors\n", line.text("MODEL"));

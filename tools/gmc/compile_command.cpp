@@ -5,6 +5,7 @@
 
 #include "compiler/ir/artefact.h"
 #include "compiler/support/paths.h"
+#include "dsl/data/data_files.h"
 #include "dsl/fingerprint.h"
 #include "runtime/memory/memory_need.h"
 #include "tools/gmc/commands.h"
@@ -123,6 +124,7 @@ int compile_command(const Words& words) {
         !ir::write_file(output, ir::artefact_text(*module), diagnostics))
         return report(diagnostics);
     warn_if_too_large(*module, diagnostics);
+    (void)dsl::check_data_files(*spec, false, diagnostics);
     report(diagnostics);
     print_tables(*module);
     fmt::print("{}\n", description(output, *module));

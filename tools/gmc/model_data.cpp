@@ -10,13 +10,16 @@
 #include <thread>
 
 #include "runtime/data/field_source.h"
-#include "runtime/files/table.h"
+#include "runtime/files/tables/table.h"
 
 namespace gmc::tools {
 namespace {
 
 /// With more classes than this, classes are not counted one by one on the screen.
 constexpr int64_t kClassesSaid = 20;
+
+/// Of a table with more columns than this, only the first ones are printed.
+constexpr size_t kColumnsSaid = 100;
 
 /// What was found in the examples of a field.
 struct Seen {
@@ -116,9 +119,13 @@ void print_tables(const ir::Module& module) {
     for (const ir::DataField& field : module.data) {
         const std::optional<runtime::Table> table = runtime::Table::parse(field.table);
         if (!table) continue;
-        fmt::print("data.{}: {} rows of {}, {} values each\n", field.name, table->rows,
-                   field.source, table->width());
-        for (const std::string& line : table->describe()) fmt::print("  {}\n", line);
+        fmt::print("data.{}: {} row{} of {}, {} value{} each\n", field.name, table->rows,
+                   table->rows == 1 ? "" : "s", field.source, table->width(),
+                   table->width() == 1 ? "" : "s");
+        const std::vector<std::string> lines = table->describe();
+        const size_t said = lines.size() > kColumnsSaid ? kColumnsSaid / 2 : lines.size();
+        for (size_t i = 0; i < said; ++i) fmt::print("  {}\n", lines[i]);
+        if (said < lines.size()) fmt::print("  ... {} more columns\n", lines.size() - said);
     }
 }
 

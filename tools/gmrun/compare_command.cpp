@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "runtime/files/csv_reader.h"
+#include "runtime/files/tables/csv_reader.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/run_source.h"
 #include "tools/gmrun/runs/run_differences.h"
@@ -12,8 +12,14 @@
 namespace gmc::tools {
 namespace {
 
-/// The last value of each metric and, in brackets, its smallest.
-std::vector<Row> result_rows(const std::vector<RunHistory>& runs) {
+/// A value of a metric, or "-" where a run has none.
+std::string number(double value) {
+    return std::isfinite(value) ? fmt::format("{:.5g}", value) : std::string("-");
+}
+
+/// The last value of each metric and its smallest: in brackets behind it, or with `apart` in a row
+/// of its own.
+std::vector<Row> result_rows(const std::vector<RunHistory>& runs, bool apart) {
     std::vector<Row> rows{{"steps", {}}, {"epochs", {}}};
     std::vector<std::string> names;
     for (const RunHistory& run : runs) {
@@ -23,23 +29,23 @@ std::vector<Row> result_rows(const std::vector<RunHistory>& runs) {
             if (!std::count(names.begin(), names.end(), name)) names.push_back(name);
     }
     for (const std::string& name : names) {
-        Row row{name, {}};
+        Row row{name, {}}, smallest{name + " least", {}};
+        const bool speed = name == "examples_per_s";
         for (const RunHistory& run : runs) {
             if (run.series.count(name) != 0) row.name = run.title(name);
             const auto series = run.series.find(name);
-            if (series == run.series.end()) {
-                row.values.push_back("-");
-                continue;
-            }
+            const bool has = series != run.series.end() && !series->second.values.empty();
             double least = INFINITY;
-            for (const double value : series->second.values)
-                if (std::isfinite(value)) least = std::min(least, value);
-            const double last = series->second.values.back();
-            row.values.push_back(name == "examples_per_s"
-                                     ? fmt::format("{:.5g}", last)
-                                     : fmt::format("{:.5g} (least {:.5g})", last, least));
+            if (has)
+                for (const double value : series->second.values)
+                    if (std::isfinite(value)) least = std::min(least, value);
+            std::string last = !has ? "-" : fmt::format("{:.5g}", series->second.values.back());
+            if (has && !apart && !speed) last += fmt::format(" (least {})", number(least));
+            row.values.push_back(std::move(last));
+            smallest.values.push_back(number(least));
         }
         rows.push_back(std::move(row));
+        if (apart && !speed) rows.push_back(std::move(smallest));
     }
     return rows;
 }
@@ -114,7 +120,7 @@ int compare_command(const Words& words) {
     }
     std::vector<Row> rows = setting_rows(runs, line.flag("all"));
     for (Row& row : text_rows(runs)) rows.push_back(std::move(row));
-    for (Row& row : result_rows(runs)) rows.push_back(std::move(row));
+    for (Row& row : result_rows(runs, format == "csv")) rows.push_back(std::move(row));
     if (format == "text")
         print_terminal(heads, rows);
     else

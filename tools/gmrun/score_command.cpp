@@ -7,7 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "runtime/files/atomic_file.h"
-#include "runtime/files/csv_reader.h"
+#include "runtime/files/tables/csv_reader.h"
 #include "runtime/output/npy.h"
 #include "runtime/run/validation.h"
 #include "runtime/train/score.h"

@@ -48,15 +48,25 @@ ValueId flatten(LayerScope& l) {
     return l.f.b.reshape(l.x(), {shape[0], product(shape) / shape[0]});
 }
 
+/// Where one shape has more numbers than the other because the batch stands in it: "; if 32 is the
+/// batch ...". Else "".
+std::string batch_remark(const Shape& given, const Shape& wanted) {
+    const bool in_wanted = product(wanted) > product(given);
+    const Shape &with = in_wanted ? wanted : given, &without = in_wanted ? given : wanted;
+    if (with.size() < 2 || product(with) != with[0] * product(without)) return "";
+    return fmt::format("; if {} is the batch, leave it out: a shape is that of one example",
+                       with[0]);
+}
+
 /// [D...] -> the shape of the key, which must have as many elements; the batch stays.
 ValueId reshape(LayerScope& l) {
     const Shape wanted = batched(l.shape()[0], l.spec.integers("shape"));
-    if (product(wanted) != product(l.shape()))
+    const Shape to = example_of(wanted), from = example_of(l.shape());
+    if (product(to) != product(from))
         return l.wrong_shape(
-            "shape",
-            fmt::format("`reshape` cannot turn {} ({} numbers) into {} ({} numbers)",
-                        ir::to_string(example_of(l.shape())), product(example_of(l.shape())),
-                        ir::to_string(example_of(wanted)), product(example_of(wanted))));
+            "shape", fmt::format("`reshape` cannot turn {} ({} numbers) into {} ({} numbers){}",
+                                 ir::to_string(from), product(from), ir::to_string(to), product(to),
+                                 batch_remark(from, to)));
     return l.f.b.reshape(l.x(), wanted);
 }
 

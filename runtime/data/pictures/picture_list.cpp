@@ -120,6 +120,9 @@ class Lister {
         Diagnostic& error =
             diagnostics_.error(DiagnosticKind::kBadFile, {}, "`{}` holds no pictures{}", path, but);
         if (!list_.left_out.empty()) error.help(describe(list_.left_out));
+        if (!but.empty())
+            error.help(
+                "a folder that is no class goes elsewhere, or gets a name that begins with `.`");
         return false;
     }
 

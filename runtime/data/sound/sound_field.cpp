@@ -2,9 +2,12 @@
 // reads windows when they are asked for, from memory if all frames fit there.
 #include "runtime/data/sound/sound_field.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <map>
 
 #include "runtime/files/sound_file.h"
 #include "runtime/memory/memory_need.h"
@@ -101,13 +104,10 @@ class SoundReader {
         if (!list()) return Failure{};
         for (WindowedFile& file : listed_)
             if (!look_at(file)) return Failure{};
-        if (files_.empty()) {
-            diagnostics_.error(DiagnosticKind::kBadFile, {},
-                               "`{}` has no sound of at least one window of {} frames", path_,
-                               options_.window);
-            return Failure{};
-        }
-        warn(other_, "no sound by its name", "no sound by their names");
+        if (files_.empty()) return report_none();
+        int64_t other = 0;
+        for (const auto& [ending, count] : other_) other += count;
+        warn(other, "no sound by its name", "no sound by their names");
         warn(short_, "shorter than a window", "shorter than a window");
         std::vector<float> kept;
         if (!keep(kept)) return Failure{};
@@ -116,6 +116,31 @@ class SoundReader {
     }
 
   private:
+    Failure report_none() {
+        if (listed_.empty()) {
+            Diagnostic& error = diagnostics_.error(DiagnosticKind::kBadFile, {},
+                                                   "`{}` holds no sound files", path_);
+            error.help("those that are read end in .wav, .flac, .ogg, .opus, .aiff or .au");
+            std::vector<std::string> there;
+            for (const auto& [ending, count] : other_)
+                there.push_back(fmt::format("{} {}", count, ending));
+            if (!there.empty())
+                error.help(
+                    fmt::format("there are {}; `ffmpeg -i IN OUT.wav` makes sound of most "
+                                "others",
+                                fmt::join(there, ", ")));
+            return Failure{};
+        }
+        diagnostics_
+            .error(DiagnosticKind::kBadFile, {},
+                   "`{}` has no sound of at least one window of {} frames", path_, options_.window)
+            .help(fmt::format(
+                "a window is {:.3g} seconds at {} frames per second",
+                static_cast<double>(options_.window) / static_cast<double>(options_.rate),
+                options_.rate));
+        return Failure{};
+    }
+
     void warn(int64_t count, const char* one, const char* many) {
         if (count > 0)
             diagnostics_.warning(DiagnosticKind::kBadFile, {}, "`{}`: {} file{} left out, {}",
@@ -139,7 +164,8 @@ class SoundReader {
             if (has_sound_name(entry->path().native()))
                 listed_.push_back({entry->path().string()});
             else
-                ++other_;
+                ++other_[entry->path().extension().empty() ? "without an ending"
+                                                           : entry->path().extension().string()];
         }
         if (error)
             diagnostics_.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be read as a folder: {}",
@@ -200,7 +226,8 @@ class SoundReader {
     const SoundOptions& options_;
     Diagnostics& diagnostics_;
     std::vector<WindowedFile> listed_, files_;
-    int64_t windows_ = 0, frames_ = 0, other_ = 0, short_ = 0;
+    std::map<std::string, int64_t> other_;  ///< files that are no sound, by their endings
+    int64_t windows_ = 0, frames_ = 0, short_ = 0;
 };
 
 }  // namespace

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "runtime/data/dataset.h"
-#include "runtime/files/table.h"
+#include "runtime/files/tables/table.h"
 
 namespace gmc::runtime {
 

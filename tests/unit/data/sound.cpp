@@ -105,8 +105,7 @@ TEST_CASE("errors of sound") {
         return only_error(diagnostics);
     };
     const SoundOptions options = windows_of_4();
-    CHECK(error_of(folder.path(), options).find("has no sound of at least one window of 4") !=
-          std::string::npos);
+    CHECK(error_of(folder.path(), options).find("holds no sound files") != std::string::npos);
     CHECK(error_of(folder.path("none.wav"), options).find("cannot be opened: ") !=
           std::string::npos);
     CHECK(error_of(folder.write("text.wav", "text"), options).find("cannot be read as sound: ") !=

@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "runtime/files/table_finder.h"
+#include "runtime/files/tables/table_finder.h"
 #include "tests/unit/data_temp_folder.h"
 
 namespace gmc::runtime {
@@ -175,9 +175,9 @@ TEST_CASE("errors of tables") {
     rules.columns.clear();
     rules.mask = true;
     rules.header = true;
-    CHECK(error_of("a,b\n1,\n", rules) == "[bad-value] `T`:2: the column `b` is empty");
+    CHECK(error_of("a,b\n1,\n", rules) == "[bad-value] `T`:2: the column `b` is empty in all rows");
     rules.columns["b"].kind = ColumnKind::kCategory;
-    CHECK(error_of("a,b\n1,\n", rules) == "[bad-value] `T`:2: the column `b` is empty");
+    CHECK(error_of("a,b\n1,\n", rules) == "[bad-value] `T`:2: the column `b` is empty in all rows");
     CHECK(
         error_of("a,b\n1e39,x\n", rules) ==
         "[bad-value] `T`:2: `1e39` in the column `a` is beyond 3.4e38, the largest number of f32");

@@ -69,6 +69,15 @@ int export_command(const Words& words) {
         "default `tensorboard` in the run's folder");
     if (!line.parse(words)) return kDone;
     const bool onnx = line.has("output") || line.has("function");
+    for (const char* ending : {".pt", ".pth", ".ckpt", ".h5", ".keras", ".pb", ".tflite"})
+        for (const char* option : {"output", "weights"})
+            if (line.text(option).ends_with(ending))
+                throw UsageError(fmt::format(
+                    "`{}` is of a kind that is not written: `--weights FILE.safetensors` is read "
+                    "by "
+                    "the package `safetensors`, in PyTorch's layout with `--layout pytorch`; `-o "
+                    "FILE.onnx` by onnxruntime",
+                    line.text(option)));
     if (!onnx && !line.has("tensorboard") && !line.has("weights"))
         throw UsageError(
             "nothing is asked for: --weights FILE, --function NAME -o FILE.onnx, or "

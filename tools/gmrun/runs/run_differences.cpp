@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "compiler/ir/attributes.h"
+#include "runtime/files/tables/table.h"
 
 namespace gmc::tools {
 namespace {
@@ -35,6 +36,14 @@ void add_data(const std::string& prefix, const std::vector<ir::DataField>& field
         const std::string name = fmt::format("{}.{}", prefix, field.name);
         out[name] = fmt::format("{} {} {}", field.format, field.source, ir::to_string(field.shape));
         add_fields(name, field, out);
+        const std::optional<runtime::Table> table = runtime::Table::parse(field.table);
+        if (!table) continue;
+        out.erase(name + ".table");
+        const std::vector<std::string> columns = table->describe();
+        for (size_t i = 0; i < columns.size(); ++i) {
+            const std::string& column = table->columns[i].name;
+            out[name + "." + column] = columns[i].substr(column.size() + 2);
+        }
     }
 }
 
@@ -65,8 +74,20 @@ std::vector<Row> setting_rows(const std::vector<RunHistory>& runs, bool all) {
         told.push_back(settings(run));
         for (const auto& [name, value] : told.back()) names.insert(name);
     }
+    // Where a run has no such field, the field's own row says it: what the others say of it inside
+    // is no difference.
+    const auto is_inside_of_absent = [&](const std::string& name) {
+        return std::any_of(told.begin(), told.end(), [&](const Settings& one) {
+            for (size_t dot = name.find('.', name.find('.') + 1); dot < name.size();
+                 dot = name.find('.', dot + 1))
+                if (names.count(name.substr(0, dot)) != 0 && one.count(name.substr(0, dot)) == 0)
+                    return true;
+            return false;
+        });
+    };
     std::vector<Row> rows;
     for (const std::string& name : names) {
+        if (is_inside_of_absent(name)) continue;
         Row row{name, {}};
         for (const auto& one : told)
             row.values.push_back(one.count(name) ? one.at(name) : std::string("-"));

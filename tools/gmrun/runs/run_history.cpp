@@ -1,6 +1,7 @@
 // metrics.jsonl is JSON per line; a last line that a running training has not finished is left out.
 #include "tools/gmrun/runs/run_history.h"
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -11,11 +12,24 @@
 namespace gmc::tools {
 namespace {
 
+/// Takes away what was logged after a step: training went back to it.
+void forget_after(int64_t step, RunHistory& run) {
+    for (auto& [name, series] : run.series) {
+        const auto end =
+            std::upper_bound(series.steps.begin(), series.steps.end(), static_cast<double>(step));
+        const auto kept = static_cast<size_t>(end - series.steps.begin());
+        series.steps.resize(kept);
+        series.values.resize(kept);
+    }
+}
+
 /// Adds one line: a point to each series that it has a value for. null stands for a value that was
 /// not finite. A line about the run's health has no metrics.
 void add_line(const Json& line, RunHistory& run) {
     run.step = line.at("step").whole();
     if (line.contains("epoch")) run.epoch = line.at("epoch").whole();
+    if (line.contains("rolled_back_to"))
+        return forget_after(line.at("rolled_back_to").whole(), run);
     if (line.contains("sign")) return;
     for (const std::string& name : line.names()) {
         const Json& value = line.at(name);

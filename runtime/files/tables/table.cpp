@@ -1,6 +1,6 @@
 // Turns cells of a table into numbers and back, by what is known of each column, and writes that
 // knowledge as JSON into the module.
-#include "runtime/files/table.h"
+#include "runtime/files/tables/table.h"
 
 #include <fmt/format.h>
 

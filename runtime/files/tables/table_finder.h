@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "runtime/files/table.h"
+#include "runtime/files/tables/table.h"
 
 namespace gmc::runtime {
 

@@ -1,6 +1,6 @@
 // Reads a table in text, a byte at a time out of a buffer. A row consists of cells; what follows a
 // cell (separator, end of line, end of file) decides how it goes on.
-#include "runtime/files/csv_reader.h"
+#include "runtime/files/tables/csv_reader.h"
 
 namespace gmc::runtime {
 namespace {
@@ -20,6 +20,23 @@ void trim(std::string& cell) {
     const size_t end = cell.find_last_not_of(kSpaces);
     cell.erase(end == std::string::npos ? 0 : end + 1);
     cell.erase(0, cell.find_first_not_of(kSpaces));
+}
+
+/// What a file is likely to be that begins so and is no table; "" for all else.
+const char* likely_kind(std::string_view start) {
+    if (start.starts_with("PK\x03\x04"))
+        return "a zip or a workbook (.xlsx): save its table as CSV";
+    if (start.starts_with("\xd0\xcf\x11\xe0")) return "a workbook (.xls): save its table as CSV";
+    if (start.starts_with("PAR1")) return "Parquet: save it by `to_csv` of pandas";
+    if (start.starts_with("\x93NUMPY")) return "an array of NumPy: `npy: FILE` reads it";
+    if (start.starts_with("[{") || start.starts_with("{\""))
+        return "JSON: save it by `to_csv` of pandas";
+    if (start.starts_with("<")) return "HTML or XML, perhaps the page instead of the file";
+    return "";
+}
+
+bool is_space_or_end(int byte) {
+    return byte == ' ' || byte == '\r' || byte == '\n' || byte == kEnd;
 }
 
 }  // namespace
@@ -53,24 +70,36 @@ int CsvReader::peek(Diagnostics& diagnostics) {
     failed_ = !got;
     buffer_.resize(got ? *got : 0);
     at_ = 0;
-    if (!started_ && buffer_.starts_with(kByteOrderMark)) at_ = kByteOrderMark.size();
-    if (!started_) check_text(diagnostics);
+    if (!started_) begin(diagnostics);
     started_ = true;
     return at_ < buffer_.size() ? static_cast<unsigned char>(buffer_[at_]) : kEnd;
 }
 
-/// Reports a file that is no text, or not in UTF-8, as far as its beginning says.
-void CsvReader::check_text(Diagnostics& diagnostics) {
+/// At the beginning of the file: passes over the mark of UTF-8 and the line `sep=;`, by which
+/// spreadsheets tell each other the separator. Reports a file that is no text, or not in UTF-8.
+void CsvReader::begin(Diagnostics& diagnostics) {
     const bool wide = buffer_.starts_with("\xff\xfe") || buffer_.starts_with("\xfe\xff");
     const size_t zero = buffer_.find('\0');
-    if (!wide && zero == std::string::npos) return;
-    diagnostics
-        .error(DiagnosticKind::kBadFile, {}, "`{}` is {}", path(),
-               wide ? "UTF-16" : fmt::format("no text: byte {} is 0x00", zero))
-        .help(wide ? "save it as UTF-8" : "a table is text, with a row per line");
-    buffer_.clear();
-    at_ = 0;
-    failed_ = true;
+    const std::string_view kind = likely_kind(buffer_);
+    if (wide || zero != std::string::npos || !kind.empty()) {
+        diagnostics
+            .error(DiagnosticKind::kBadFile, {}, "`{}` is {}", path(),
+                   wide            ? "UTF-16"
+                   : !kind.empty() ? "no table in text"
+                                   : fmt::format("no text: byte {} is 0x00", zero))
+            .help(wide            ? "save it as UTF-8"
+                  : !kind.empty() ? fmt::format("it looks like {}", kind)
+                                  : "a table is text, with a row per line");
+        buffer_.clear();
+        failed_ = true;
+        return;
+    }
+    if (buffer_.starts_with(kByteOrderMark)) at_ = kByteOrderMark.size();
+    const size_t end = buffer_.find('\n', at_);
+    if (buffer_.compare(at_, 4, "sep=") == 0 && end != std::string::npos && end <= at_ + 6) {
+        at_ = end + 1;
+        ++line_;
+    }
 }
 
 int CsvReader::get(Diagnostics& diagnostics) {
@@ -145,7 +174,10 @@ Result<bool> CsvReader::next(std::vector<std::string>& cells, Diagnostics& diagn
         trim(quoted ? rest : cell);
         cell += rest;
         row_bytes_ += cell.size() + sizeof cell;
-        const int byte = get(diagnostics);
+        int byte = get(diagnostics);
+        // Several spaces separate as one does, and at the end of a line they separate nothing.
+        while (format_.separator == ' ' && byte == ' ' && is_space_or_end(peek(diagnostics)))
+            byte = get(diagnostics);
         if (failed_) return Failure{};
         if (byte == format_.separator) continue;
         if (byte == '\r' && peek(diagnostics) == '\n') get(diagnostics);

@@ -1,7 +1,6 @@
-// Finds out what a table's columns are: the format (separator, header, decimal sign) from the first
-// rows; kinds, categories and statistics from all of them. What the model's YAML says is not looked
-// for.
-#include "runtime/files/table_finder.h"
+// Finds out what a table's columns are: kinds, categories and statistics, from all rows. What the
+// model's YAML says is not looked for.
+#include "runtime/files/tables/table_finder.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -12,68 +11,15 @@
 #include <set>
 
 #include "compiler/support/utf8.h"
+#include "runtime/files/tables/table_format.h"
 
 namespace gmc::runtime {
 namespace {
 
-/// Enough rows that a comma inside of a text is noticed by rows of different lengths.
-constexpr size_t kRowsLookedAt = 50;
 /// A column of more different texts is a name or an identifier: as one-hot it would make a model of
 /// no use.
 constexpr size_t kCategoriesMost = 1000;
 constexpr double kLargestFloat = std::numeric_limits<float>::max();
-/// In this order: a comma may stand in numbers, too.
-constexpr char kSeparators[] = {'\t', ';', '|', ','};
-
-using Rows = std::vector<std::vector<std::string>>;
-
-/// The first rows by a format; nothing after an error.
-std::optional<Rows> first_rows(const std::string& path, const CsvFormat& format,
-                               Diagnostics& diagnostics) {
-    Result<CsvReader> reader = CsvReader::open(path, format, diagnostics);
-    if (!reader) return std::nullopt;
-    Rows rows;
-    while (rows.size() < kRowsLookedAt) {
-        const Result<bool> more = reader->next(rows.emplace_back(), diagnostics);
-        if (!more) return std::nullopt;
-        if (*more) continue;
-        rows.pop_back();
-        break;
-    }
-    return rows;
-}
-
-bool are_of_one_length(const Rows& rows) {
-    return std::all_of(rows.begin(), rows.end(),
-                       [&](const auto& row) { return row.size() == rows.front().size(); });
-}
-
-bool has_decimal_comma(const Rows& rows) {
-    bool comma = false;
-    for (const auto& row : rows)
-        for (const std::string& cell : row) {
-            if (cell.find('.') != std::string::npos && parse_cell(cell, '.')) return false;
-            comma |= cell.find(',') != std::string::npos && parse_cell(cell, ',');
-        }
-    return comma;
-}
-
-/// Texts above numbers are names; so are texts above texts, if no two are the same.
-bool has_header(const Rows& rows, char decimal) {
-    const std::vector<std::string>& first = rows.front();
-    const auto is_number = [&](const std::string& cell) {
-        return parse_cell(cell, decimal).has_value();
-    };
-    if (std::any_of(first.begin(), first.end(), is_number)) return false;
-    for (size_t i = 0; i < first.size(); ++i)
-        if (!is_missing(first[i]) && rows.size() > 1 &&
-            std::all_of(rows.begin() + 1, rows.end(),
-                        [&](const auto& row) { return i < row.size() && is_number(row[i]); }))
-            return true;
-    return std::none_of(first.begin(), first.end(), is_missing) &&
-           std::set<std::string>(first.begin(), first.end()).size() == first.size();
-}
-
 /// `1,000`, `12 %`, `$3.50`, `2020-01-31`: mostly digits, with one in front.
 bool looks_like_number(const std::string& text) {
     size_t digits = 0, characters = 0, before = 0;
@@ -85,14 +31,24 @@ bool looks_like_number(const std::string& text) {
     return digits > 0 && before <= 1 && 2 * digits > characters;
 }
 
+/// What helps where `text` stands among numbers.
+std::string how_to_write(const std::string& text) {
+    const auto two_of = [&](char c) { return std::count(text.begin(), text.end(), c) == 2; };
+    if (looks_like_number(text) && (two_of('-') || two_of('/') || two_of(':') || two_of('.')))
+        return "a date or a time becomes columns of numbers first: year, month, day";
+    return "numbers are written 1234.5 or, with `decimal: \",\"`, 1234,5: no units, no other marks";
+}
+
 /// What was seen in a column.
 struct Found {
     bool all_numbers = true;
+    bool counts = true;  ///< each number is one more than the one before
+    double last = 0;
     int64_t numbers = 0, nearly_numbers = 0;
     double mean = 0, squares = 0, low = 0, high = 0;
     int decimals = 0;
     int64_t missing = 0, missing_line = 0;
-    int64_t text_line = 0;
+    int64_t first_line = 0, text_line = 0;
     std::string text;  ///< the first that is no number
     int64_t large_line = 0;
     std::string large;  ///< the first number that is too large for f32
@@ -103,6 +59,7 @@ struct Found {
             if (missing++ == 0) missing_line = line;
             return;
         }
+        if (first_line == 0) first_line = line;
         if (texts.size() <= kCategoriesMost) texts.insert(cell);
         const std::optional<double> number = parse_cell(cell, decimal);
         if (!number) {
@@ -118,6 +75,8 @@ struct Found {
             large = cell;
             large_line = line;
         }
+        counts &= numbers == 0 || *number == last + 1;
+        last = *number;
         // Welford's way: no difference of large sums.
         const double before = *number - mean;
         mean += before / static_cast<double>(++numbers);
@@ -145,7 +104,7 @@ class Finder {
         table_.range_low = rules_.range_low;
         table_.range_high = rules_.range_high;
         const size_t errors = diagnostics_.count();
-        for (size_t i = 0; i < found_.size(); ++i) settle(table_.columns[i], found_[i]);
+        for (size_t i = 0; i < found_.size(); ++i) settle(i);
         if (diagnostics_.count() != errors) return Failure{};
         if (table_.cells() == 0) return bad("has no column that is not ignored");
         if (!is_text()) return bad("is not UTF-8; `iconv -f latin1 -t utf8` converts most others");
@@ -167,59 +126,52 @@ class Finder {
         return true;
     }
 
-    /// Tries the separators in turn until the first rows all have one length of at least two cells,
-    /// then looks at the same rows for the decimal sign and the header.
     bool find_format() {
-        CsvFormat& format = table_.format;
-        format.quote = rules_.quote;
-        std::optional<Rows> rows;
-        if (rules_.separator) {
-            format.separator = *rules_.separator;
-        } else {
-            for (const char separator : kSeparators) {
-                format.separator = separator;
-                Diagnostics unused;
-                rows = first_rows(path_, format, unused);
-                if (rows && !rows->empty() && are_of_one_length(*rows) && rows->front().size() > 1)
-                    break;
-            }
-        }
-        rows = first_rows(path_, format, diagnostics_);
-        if (!rows) return false;
-        if (rows->empty()) return (void)bad("has no rows"), false;
-        format.decimal = rules_.decimal.value_or(
-            format.separator != ',' && has_decimal_comma(*rows) ? ',' : '.');
-        format.header = rules_.header.value_or(has_header(*rows, format.decimal));
-        name_columns(rows->front());
+        std::optional<FoundFormat> found = find_table_format(path_, rules_, diagnostics_);
+        if (!found) return false;
+        table_.format = found->format;
+        name_columns(std::move(found->first));
         return true;
     }
 
     /// Without a header, the names are those of an empty one.
     void name_columns(std::vector<std::string> first) {
         if (!table_.format.header) first.assign(first.size(), "");
+        for (const std::string& name : first)
+            unnamed_.push_back(table_.format.header && is_missing(name));
         for (std::string& name : column_names(std::move(first)))
             table_.columns.emplace_back().name = std::move(name);
         found_.resize(table_.columns.size());
     }
 
     bool check_names() {
-        std::vector<std::string> names;
+        std::set<std::string> names;  // a header may have a million
         for (const TableColumn& column : table_.columns) {
-            if (std::find(names.begin(), names.end(), column.name) != names.end()) {
+            if (!names.insert(column.name).second) {
                 diagnostics_.error(DiagnosticKind::kDuplicateKey, {},
                                    "`{}` has two columns named `{}`", path_, column.name);
                 return false;
             }
-            names.push_back(column.name);
         }
         for (const auto& [name, rule] : rules_.columns)
-            if (std::find(names.begin(), names.end(), name) == names.end()) {
+            if (names.count(name) == 0) {
                 diagnostics_
                     .error(DiagnosticKind::kUnknownName, {}, "`{}` has no column `{}`", path_, name)
                     .help(fmt::format("its columns are {}", fmt::join(names, ", ")));
                 return false;
             }
         return true;
+    }
+
+    /// What to say of a row that is shorter or longer than the first one.
+    std::string help_of_length(int64_t line) const {
+        if (found_.size() == 1 && line == 2)
+            return "a table begins with its names or its first row, without lines above it; where "
+                   "commas are decimal, `separator: \";\"` says so";
+        return fmt::format(
+            "`{}` is taken for the separator; `separator:` names another, and a text that holds it "
+            "stands in quotes",
+            table_.format.separator == '\t' ? "tab" : std::string(1, table_.format.separator));
     }
 
     bool read() {
@@ -231,10 +183,11 @@ class Finder {
             if (!more) return false;
             if (!*more) break;
             if (cells.size() != found_.size()) {
-                diagnostics_.error(DiagnosticKind::kBadFile, {},
-                                   "`{}`:{} has {} cell{}, but the first row has {}", path_,
-                                   reader->line(), cells.size(), cells.size() == 1 ? "" : "s",
-                                   found_.size());
+                diagnostics_
+                    .error(DiagnosticKind::kBadFile, {},
+                           "`{}`:{} has {} cell{}, but the first row has {}", path_, reader->line(),
+                           cells.size(), cells.size() == 1 ? "" : "s", found_.size())
+                    .help(help_of_length(reader->line()));
                 return false;
             }
             if (first && table_.format.header) continue;
@@ -251,35 +204,44 @@ class Finder {
     }
 
     /// Makes a column of what was seen in it and what is said of it.
-    void settle(TableColumn& column, const Found& found) {
+    void settle(size_t index) {
+        TableColumn& column = table_.columns[index];
+        const Found& found = found_[index];
         const auto rule = rules_.columns.find(column.name);
         const ColumnRules said =
             rule == rules_.columns.end() ? ColumnRules{{}, rules_.scale} : rule->second;
         column.kind =
             said.kind.value_or(found.all_numbers ? ColumnKind::kNumber : ColumnKind::kCategory);
         column.scale = said.scale;
+        // What follows a separator at the end of each line.
+        if (unnamed_[index] && found.texts.empty() && !said.kind)
+            column.kind = ColumnKind::kIgnored;
         if (column.kind == ColumnKind::kIgnored) return;
+        const std::string leave_out =
+            fmt::format("`columns: {{{}: ignore}}` leaves the column out", column.name);
+        if (found.texts.empty())
+            return error(found.missing_line,
+                         fmt::format("the column `{}` is empty in all rows", column.name),
+                         leave_out);
         if (found.missing > 0 && !rules_.mask)
             return error(found.missing_line,
                          fmt::format("the column `{}` has nothing here, and in {} of {} rows",
                                      column.name, found.missing, table_.rows),
-                         fmt::format("`missing: mask` marks such cells, `columns: {{{}: ignore}}` "
-                                     "leaves the column out",
-                                     column.name));
+                         "`missing: mask` marks such cells, " + leave_out);
         column.masked = found.missing > 0;
-        if (found.texts.empty())
-            return error(found.missing_line, fmt::format("the column `{}` is empty", column.name),
-                         fmt::format("`columns: {{{}: ignore}}` leaves it out", column.name));
-        if (column.kind == ColumnKind::kCategory) {
+        if (column.kind == ColumnKind::kCategory)
             settle_category(column, found);
-            if (!said.kind) warn_of_category(column, found);
-            return;
-        }
+        else
+            settle_number(column, found);
+        if (!said.kind) warn_of(column, found, unnamed_[index]);
+    }
+
+    void settle_number(TableColumn& column, const Found& found) {
         if (!found.all_numbers)
             return error(
                 found.text_line,
                 fmt::format("`{}` in the column `{}` is no number", found.text, column.name),
-                "`decimal: \",\"` reads 3,14");
+                how_to_write(found.text));
         if (!found.large.empty())
             return error(found.large_line,
                          fmt::format("`{}` in the column `{}` is beyond 3.4e38, the largest number "
@@ -293,24 +255,39 @@ class Finder {
         column.decimals = found.decimals;
     }
 
-    /// A category that nobody asked for, and hardly meant: numbers that are written in another way
-    /// or miss here and there, and names of rows.
-    void warn_of_category(const TableColumn& column, const Found& found) {
+    /// Warns of a column of which nothing is said and that is hardly meant: one that says nothing,
+    /// one that numbers the rows, a category of numbers that are written in another way or miss
+    /// here and there, and names of rows.
+    void warn_of(const TableColumn& column, const Found& found, bool unnamed) {
         constexpr int64_t kRowsFewest = 10;  // below, every text may be another by chance
         const int64_t cells = table_.rows - found.missing;
-        const auto warn = [&](const std::string& text) {
-            diagnostics_
-                .warning(DiagnosticKind::kBadValue, {}, "`{}`:{}: {}", path_, found.text_line, text)
-                .help(fmt::format("`columns: {{{}: ignore}}` leaves it out, `{}: category` says "
-                                  "that it is meant",
-                                  column.name, column.name));
+        const bool category = column.kind == ColumnKind::kCategory;
+        const auto warn = [&](int64_t line, const std::string& text) -> Diagnostic& {
+            return diagnostics_
+                .warning(DiagnosticKind::kBadValue, {}, "`{}`:{}: {}", path_, line, text)
+                .help(fmt::format("`columns: {{{}: ignore}}` leaves it out, `{}: {}` says that it "
+                                  "is meant",
+                                  column.name, column.name, category ? "category" : "number"));
         };
-        if (2 * (found.numbers + found.nearly_numbers) > cells)
-            warn(fmt::format("`{}` is no number, so the column `{}` is a category of {} texts",
-                             found.text, column.name, found.texts.size()));
-        else if (cells >= kRowsFewest && static_cast<int64_t>(found.texts.size()) == cells)
-            warn(fmt::format("the column `{}` has another text in each row, as names have",
+        if (found.texts.size() == 1 && cells == table_.rows && cells > 1) {
+            warn(found.first_line, fmt::format("the column `{}` is `{}` in all rows", column.name,
+                                               *found.texts.begin()));
+        } else if (unnamed && !category && found.counts && cells > 1) {
+            warn(found.first_line, fmt::format("the column `{}` has no name and numbers the rows, "
+                                               "as an index of pandas does",
+                                               column.name));
+        } else if (category && 2 * (found.numbers + found.nearly_numbers) > cells) {
+            Diagnostic& warning =
+                warn(found.text_line,
+                     fmt::format("`{}` is no number, so the column `{}` is a category of {} texts",
+                                 found.text, column.name, found.texts.size()));
+            if (looks_like_number(found.text)) warning.help(how_to_write(found.text));
+        } else if (category && cells >= kRowsFewest &&
+                   static_cast<int64_t>(found.texts.size()) == cells) {
+            warn(found.text_line,
+                 fmt::format("the column `{}` has another text in each row, as names have",
                              column.name));
+        }
     }
 
     void settle_category(TableColumn& column, const Found& found) {
@@ -329,6 +306,7 @@ class Finder {
     Diagnostics& diagnostics_;
     Table table_;
     std::vector<Found> found_;
+    std::vector<bool> unnamed_;  ///< columns with an empty cell in the header
 };
 
 }  // namespace

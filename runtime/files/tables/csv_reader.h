@@ -13,7 +13,7 @@ namespace gmc::runtime {
 
 /// How the text of a table is written.
 struct CsvFormat {
-    char separator = ',';
+    char separator = ',';  ///< ' ': one or more spaces
     char quote = '"';
     char decimal = '.';
     bool header = true;  ///< the first row has the names
@@ -44,7 +44,7 @@ class CsvReader {
     /// The next byte, or -1 at the end and after an error.
     int get(Diagnostics& diagnostics);
     int peek(Diagnostics& diagnostics);
-    void check_text(Diagnostics& diagnostics);
+    void begin(Diagnostics& diagnostics);
     bool fits(const std::string& cell, Diagnostics& diagnostics);
     bool read_quoted(std::string& cell, Diagnostics& diagnostics);
     void read_plain(std::string& cell, Diagnostics& diagnostics);

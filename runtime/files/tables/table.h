@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/files/csv_reader.h"
+#include "runtime/files/tables/csv_reader.h"
 
 namespace gmc::runtime {
 

@@ -1,0 +1,160 @@
+// Tries one format after the other on the first rows of a file. What is decided although it could
+// be otherwise gets a warning.
+#include "runtime/files/tables/table_format.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+namespace gmc::runtime {
+namespace {
+
+/// Enough rows that a comma inside of a text is noticed by rows of different lengths.
+constexpr size_t kRowsLookedAt = 50;
+/// In this order: a comma may stand in numbers, too, and a space in all texts.
+constexpr char kSeparators[] = {'\t', ';', '|', ',', ' '};
+
+using Row = std::vector<std::string>;
+using Rows = std::vector<Row>;
+
+/// The first rows by a format; nothing after an error.
+std::optional<Rows> first_rows(const std::string& path, const CsvFormat& format,
+                               Diagnostics& diagnostics) {
+    Result<CsvReader> reader = CsvReader::open(path, format, diagnostics);
+    if (!reader) return std::nullopt;
+    Rows rows;
+    while (rows.size() < kRowsLookedAt) {
+        const Result<bool> more = reader->next(rows.emplace_back(), diagnostics);
+        if (!more) return std::nullopt;
+        if (*more) continue;
+        rows.pop_back();
+        break;
+    }
+    return rows;
+}
+
+/// Do the rows look like a table: all of one length, of two cells or more? With spaces between
+/// them, which sentences have too, most cells have to be numbers.
+bool is_table(const Rows& rows, char separator) {
+    if (rows.empty() || rows.front().size() < 2) return false;
+    size_t cells = 0, numbers = 0;
+    for (const Row& row : rows) {
+        if (row.size() != rows.front().size()) return false;
+        cells += row.size();
+        for (const std::string& cell : row) numbers += parse_cell(cell, '.') ? 1 : 0;
+    }
+    return separator != ' ' || 2 * numbers > cells;
+}
+
+bool has_decimal_comma(const Rows& rows) {
+    bool comma = false;
+    for (const Row& row : rows)
+        for (const std::string& cell : row) {
+            if (cell.find('.') != std::string::npos && parse_cell(cell, '.')) return false;
+            comma |= cell.find(',') != std::string::npos && parse_cell(cell, ',');
+        }
+    return comma;
+}
+
+/// Texts above numbers are names; so are texts above texts, if no two are the same.
+bool has_header(const Rows& rows, char decimal) {
+    const Row& first = rows.front();
+    const auto is_number = [&](const std::string& cell) {
+        return parse_cell(cell, decimal).has_value();
+    };
+    if (std::any_of(first.begin(), first.end(), is_number)) return false;
+    for (size_t i = 0; i < first.size(); ++i)
+        if (!is_missing(first[i]) && rows.size() > 1 &&
+            std::all_of(rows.begin() + 1, rows.end(),
+                        [&](const Row& row) { return i < row.size() && is_number(row[i]); }))
+            return true;
+    return std::none_of(first.begin(), first.end(), is_missing) &&
+           std::set<std::string>(first.begin(), first.end()).size() == first.size();
+}
+
+/// Years that rise, or numbers that count on by one: `2019, 2020, 2021`, `0, 1, 2`. The first cell
+/// may be a text or empty.
+bool counts_up(const Row& row) {
+    std::vector<double> numbers;
+    for (size_t i = 0; i < row.size(); ++i) {
+        const std::optional<double> number = parse_cell(row[i], '.');
+        if (!number && i == 0) continue;
+        if (!number || *number != std::floor(*number)) return false;
+        numbers.push_back(*number);
+    }
+    if (numbers.size() < 2) return false;
+    const auto adjacent = [&](auto rule) {
+        return std::adjacent_find(numbers.begin(), numbers.end(),
+                                  [&](double a, double b) { return !rule(a, b); }) == numbers.end();
+    };
+    const bool years = numbers.front() >= 1900 && numbers.back() <= 2100;
+    if (years && adjacent(std::less<>())) return true;
+    return (numbers.size() > 2 || numbers.front() == 0) &&
+           adjacent([](double a, double b) { return b == a + 1; });
+}
+
+/// A first row that counts up, above rows that do not, is taken for names: nothing else would make
+/// data look so.
+bool has_counting_header(const Rows& rows) {
+    return rows.size() > 2 && counts_up(rows.front()) &&
+           std::none_of(rows.begin() + 1, rows.end(), counts_up);
+}
+
+void warn_of_counting(const std::string& path, Row first, Diagnostics& diagnostics) {
+    constexpr size_t kCellsSaid = 4;
+    if (first.front().empty()) first.erase(first.begin());
+    const bool more = first.size() > kCellsSaid;
+    first.resize(std::min(first.size(), kCellsSaid));
+    diagnostics
+        .warning(
+            DiagnosticKind::kBadValue, {},
+            "`{}`:1: the numbers {}{} count up, so they are taken for the names of the columns",
+            path, fmt::join(first, ", "), more ? ", ..." : "")
+        .help("`header: present` says that they are, `header: none` that they are data");
+}
+
+}  // namespace
+
+std::optional<FoundFormat> find_table_format(const std::string& path, const TableRules& rules,
+                                             Diagnostics& diagnostics) {
+    CsvFormat format;
+    format.quote = rules.quote;
+    if (rules.separator) {
+        format.separator = *rules.separator;
+    } else {
+        // Where none makes a table, a row is too long or too short: the one that divides the first
+        // row most is meant, but for the space.
+        size_t most = 1;
+        char fallback = ',';
+        const auto fits = [&](char separator) {
+            Diagnostics unused;
+            format.separator = separator;
+            const std::optional<Rows> rows = first_rows(path, format, unused);
+            const size_t cells = rows && !rows->empty() ? rows->front().size() : 0;
+            if (separator != ' ' && cells > most) {
+                most = cells;
+                fallback = separator;
+            }
+            return rows && is_table(*rows, separator);
+        };
+        if (std::none_of(std::begin(kSeparators), std::end(kSeparators), fits))
+            format.separator = fallback;
+    }
+    const std::optional<Rows> rows = first_rows(path, format, diagnostics);
+    if (!rows) return std::nullopt;
+    if (rows->empty()) {
+        diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` has no rows", path);
+        return std::nullopt;
+    }
+    format.decimal =
+        rules.decimal.value_or(format.separator != ',' && has_decimal_comma(*rows) ? ',' : '.');
+    const bool counting = !rules.header && has_counting_header(*rows);
+    format.header = rules.header.value_or(counting || has_header(*rows, format.decimal));
+    if (counting) warn_of_counting(path, rows->front(), diagnostics);
+    return FoundFormat{format, rows->front()};
+}
+
+}  // namespace gmc::runtime
