@@ -305,7 +305,8 @@ std::optional<LayerValue> read_value(const Node& node, const KeyRow& row,
         case KeyType::kAxes:
             return as_value(read_axes(node, row, diagnostics));
         case KeyType::kShape:
-            return as_value(read_shape(node, fmt::format("`{}`", row.key), diagnostics));
+            return as_value(
+                read_shape(node, fmt::format("`{}`", row.key), diagnostics, row.range.low < 0));
         case KeyType::kInitializer:
         case KeyType::kWord:
             return as_value(read_word(node, row, diagnostics));
@@ -342,7 +343,7 @@ std::vector<PlacedName> read_names(const Node& node, const std::string& what,
 }
 
 std::optional<std::vector<int64_t>> read_shape(const Node& node, const std::string& what,
-                                               Diagnostics& diagnostics) {
+                                               Diagnostics& diagnostics, bool has_rest) {
     if (node.failed) return std::nullopt;
     static constexpr KeyRow kSize = {"a size", KeyType::kInteger, "1", "", {1, kMostElements}};
     if (!node.is_list() || node.items.empty() || node.items.size() > kMostDimensions) {
@@ -360,6 +361,15 @@ std::optional<std::vector<int64_t>> read_shape(const Node& node, const std::stri
     std::vector<int64_t> shape;
     double elements = 1;
     for (const NodePtr& item : node.items) {
+        if (has_rest && item->is_scalar() && item->text == "-1") {
+            if (std::count(shape.begin(), shape.end(), -1) > 0) {
+                diagnostics.error(DiagnosticKind::kBadValue, item->span,
+                                  "{} has -1 twice; only one size can be what is left", what);
+                return std::nullopt;
+            }
+            shape.push_back(-1);
+            continue;
+        }
         if (shape.empty() && node.items.size() > 1 && is_batch(*item)) {
             diagnostics
                 .error(DiagnosticKind::kWrongType, item->span,

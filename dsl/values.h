@@ -69,9 +69,10 @@ LayerValue default_value(const KeyRow& row);
 std::vector<PlacedName> read_names(const Node& node, const std::string& what,
                                    Diagnostics& diagnostics);
 
-/// Reads `[28, 28, 1]`: each size is at least 1 and their product at most 2^31.
+/// Reads `[28, 28, 1]`: each size is at least 1 and their product at most 2^31. With `has_rest` one
+/// of them may be -1, for what is left of a known number of elements.
 std::optional<std::vector<int64_t>> read_shape(const Node& node, const std::string& what,
-                                               Diagnostics& diagnostics);
+                                               Diagnostics& diagnostics, bool has_rest = false);
 
 /// Reports `text` unless it is a name: a letter or _, then letters, digits or _.
 bool check_name(const std::string& text, const std::string& what, Span where,

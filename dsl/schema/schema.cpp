@@ -101,7 +101,8 @@ std::string describe(const KeyRow& row) {
         case KeyType::kNames:
             return "a name or a list of names";
         case KeyType::kShape:
-            return "a shape such as [28, 28, 1], " + ranged("each size");
+            return "a shape such as [28, 28, 1], " +
+                   (row.range.low < 0 ? std::string("each size at least 1") : ranged("each size"));
         case KeyType::kPair:
             return ranged("an integer or a list of two,");
         case KeyType::kAxes:

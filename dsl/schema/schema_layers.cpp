@@ -104,7 +104,12 @@ std::vector<LayerRow> others() {
     return {
         {"flatten", "", plain({}), "all of an example in one dimension"},
         {"reshape", "shape",
-         plain({shape("shape", kRequired, "the new shape, with as many elements as before")}),
+         plain({{"shape",
+                 KeyType::kShape,
+                 kRequired,
+                 "the new shape, with as many elements as before; one size may be -1, for what is "
+                 "left",
+                 {-1, 2147483648.0}}}),
          "the same elements in the same order, in another shape"},
         {"leaky_relu", "slope",
          plain({number("slope", "0.3", kNotNegative, "factor of negative values")}),

@@ -485,7 +485,8 @@ std::string to_string(const Expression& e) {
             break;
     }
     const bool list = e.kind == Expression::Kind::kList;
-    std::string out = list ? "[" : e.text + "(";
+    // The callee `.exp` of `x.exp()`: whatever stood before the dot.
+    std::string out = list ? "[" : (e.text.starts_with('.') ? "x" : "") + e.text + "(";
     for (size_t i = 0; i < e.arguments.size(); ++i) {
         if (i > 0) out += ", ";
         if (!list && !e.argument_names[i].empty()) out += e.argument_names[i] + "=";

@@ -154,6 +154,9 @@ void compare_paper(const std::string& paper, double low, double high) {
 
 TEST_CASE("group, instance and layer norm step like PyTorch's") { compare_own("norms", 0, 1); }
 TEST_CASE("a GRU written as a loop steps like PyTorch's") { compare_own("gru", 0, 1); }
+TEST_CASE("attention of several heads, with a mask, steps like PyTorch's") {
+    compare_own("heads", 0, 1);
+}
 TEST_CASE("recurrent layers step like PyTorch's") { compare_own("recurrent", 0, 1); }
 TEST_CASE("self-attention and cross-attention step like PyTorch's") {
     compare_own("attention", 0, 1);

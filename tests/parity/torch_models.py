@@ -228,6 +228,29 @@ def recurrent(t):
     return {"loss": loss}
 
 
+def heads(t):
+    def attention(number, query, context, units, heads, mask=None):
+        names = [f"net.{number + i}" for i in range(4)]  # q, k, v, out
+        sizes = [query.shape[-1], context.shape[-1], context.shape[-1], units]
+        weights = [t.weight(name, size, units).T for name, size in zip(names, sizes)]
+        biases = [torch.zeros(units, dtype=query.dtype) if i == 1 else  # that of k changes nothing
+                  t.state(name, "bias", (units,), "zeros") for i, name in enumerate(names)]
+        module = torch.nn.MultiheadAttention(units, heads, batch_first=True, dtype=query.dtype,
+                                             kdim=sizes[1] + 1, vdim=sizes[2] + 1)  # weights apart
+        state = {"q_proj_weight": weights[0], "k_proj_weight": weights[1], "v_proj_weight": weights[2],
+                 "in_proj_bias": torch.cat(biases[:3]), "out_proj.weight": weights[3], "out_proj.bias": biases[3]}
+        arguments = (query, context, context)
+        return torch.func.functional_call(module, state, arguments, {"attn_mask": mask, "need_weights": False})[0]
+
+    rows = t.image().flatten(2)
+    later = torch.ones(28, 28, dtype=torch.bool).triu(1)
+    seen = attention(0, rows, rows, 28, 4, later)
+    told = attention(4, t.noise("asked", (BATCH, 5, 20), normal), seen, 20, 2)
+    loss = (told - rows[:, :5, :20]).square().flatten(1).sum(1).mean()
+    t.update(loss, ["net"], 1e-3)
+    return {"loss": loss}
+
+
 def mlp_vae_code(t, image):
     """The encoder of tests/zoo/parts/vae.yaml: mean and logarithm of the variance of ten numbers."""
     h = torch.relu(t.bias("encoder.0", t.dense("encoder.0", image.flatten(1), 64)))
@@ -388,5 +411,5 @@ def diffusion(t):
     return {"noise": noise, "velocity": velocity}
 
 
-MODELS = {f.__name__: f for f in (attention, diffusion, gru, hinge_sn, norms, r1_grid, recurrent, seed_gan, seed_vae,
-                                  simclr, tcvae, unrolled_gan, vae_mlp, vq_ema, vq_vae, wae_mmd, wgan_gp)}
+MODELS = {f.__name__: f for f in (attention, diffusion, gru, heads, hinge_sn, norms, r1_grid, recurrent, seed_gan,
+                                  seed_vae, simclr, tcvae, unrolled_gan, vae_mlp, vq_ema, vq_vae, wae_mmd, wgan_gp)}

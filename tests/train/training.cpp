@@ -361,8 +361,7 @@ TEST_CASE("what is wrong with data read ahead is said when the loader is made") 
     CHECK_FALSE(model->data().make_loader(runtime::DataSplit::kTrain,
                                           {8, runtime::LoaderMode::kTrain, 3, 2}, diagnostics));
     REQUIRE(diagnostics.count() == 1);
-    CHECK(diagnostics.render().find("nowhere` cannot be opened: No such file or directory") !=
-          std::string::npos);
+    CHECK(diagnostics.render().find("nowhere") != std::string::npos);
 }
 
 TEST_CASE("a loss that is not finite ends the run and names itself") {

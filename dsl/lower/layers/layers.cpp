@@ -58,10 +58,20 @@ std::string batch_remark(const Shape& given, const Shape& wanted) {
                        with[0]);
 }
 
-/// [D...] -> the shape of the key, which must have as many elements; the batch stays.
+/// [D...] -> the shape of the key, which must have as many elements; the batch stays. A size of -1 is
+/// what the others leave.
 ValueId reshape(LayerScope& l) {
-    const Shape wanted = batched(l.shape()[0], l.spec.integers("shape"));
-    const Shape to = example_of(wanted), from = example_of(l.shape());
+    const Shape from = example_of(l.shape());
+    Shape to = l.spec.integers("shape");
+    if (const auto rest = std::find(to.begin(), to.end(), -1); rest != to.end()) {
+        *rest = 1;
+        *rest = std::max<int64_t>(product(from) / product(to), 1);
+        if (rest == to.begin() && *rest == 1 && to.size() > 1)
+            return l.wrong_shape("shape",
+                                 "`reshape` begins with -1, but nothing is left for that; if it is "
+                                 "the batch, leave it out: a shape is that of one example");
+    }
+    const Shape wanted = batched(l.shape()[0], to);
     if (product(to) != product(from))
         return l.wrong_shape(
             "shape", fmt::format("`reshape` cannot turn {} ({} numbers) into {} ({} numbers){}",
