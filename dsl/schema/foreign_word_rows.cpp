@@ -35,7 +35,7 @@ Rows layers() {
          "batch_norm"},
         {"layernormalization|layernormalisation|ln", "layer_norm"},
         {"groupnormalization|groupnormalisation|gn", "group_norm"},
-        {"instancenorm1d|instancenorm2d|instancenormalization|adain", "instance_norm"},
+        {"instancenorm1d|instancenorm2d|instancenormalization", "instance_norm"},
         {"rmsnorm|rmsnormalization", "rms_norm", "`layer_norm` is the nearest", kLayers},
         {"spectralnorm|spectralnormalization|sn", "spectral_norm",
          "it is a key of layers with weights: `conv2d: {..., spectral_norm: true}`", kLayers},
@@ -110,21 +110,28 @@ Rows other_layers() {
          kLayers},
         {"output|outputlayer|head", "outputs",
          "results with names are written `outputs: {mean: {dense: 8}}`", kLayers},
-        {"lstm|gru|rnn|simplernn|bidirectional|lstmcell|grucell|convlstm2d|timedistributed", "",
-         "a recurrent network is one that a loop of `let` applies (dsl/REFERENCE.md, `loop`); "
-         "`conv1d` "
-         "with `padding: causal` sees what came before, too",
+        {"lstm|gru|rnn|simplernn|lstmcell|grucell", "lstm|gru|simple_rnn",
+         "`import: recurrent` has the layers `lstm`, `gru` and `simple_rnn`", kLayers},
+        {"bidirectional|convlstm2d|timedistributed", "",
+         "there is no such layer; `import: recurrent` has `lstm`, `gru` and `simple_rnn`, and "
+         "`conv1d` with `padding: causal` sees what came before, too",
          kLayers},
         {"multiheadattention|attention|selfattention|multiheadselfattention|mha|"
          "scaleddotproductattention",
          "attention|self_attention|multi_head_attention",
-         "attention is a block of `dense` layers q, k and v, and of `softmax(matmul(q, permute(k, "
-         "[1, "
-         "0])))` and `matmul` with v",
+         "`import: attention` has the layers `multi_head_attention` and `cross_attention`",
          kLayers},
         {"transformer|transformerencoder|transformerencoderlayer|transformerblock|"
          "transformerdecoderlayer",
-         "", "there is no such layer; one is made of others in a block of `blocks:`", kLayers},
+         "transformer_block", "`import: attention` has the layer `transformer_block`", kLayers},
+        {"pixelnorm|pixelnormalization", "pixel_norm",
+         "`import: normalization` has the layer `pixel_norm`", kLayers},
+        {"minibatchstddev|minibatchstddevlayer|minibatchstandarddeviation", "minibatch_stddev",
+         "`import: normalization` has the layer `minibatch_stddev`", kLayers},
+        {"conditionalbatchnorm|conditionalbatchnorm2d|cbn", "conditional_batch_norm",
+         "`import: normalization` has the layer `conditional_batch_norm`", kLayers},
+        {"adain|adaptiveinstancenorm", "adaptive_instance_norm",
+         "`import: normalization` has the layer `adaptive_instance_norm`", kLayers},
         {"onehotencoding|categoryencoding", "one_hot"},
         {"vectorquantizer|vq|codebook|quantize|quantizer", "vector_quantize"},
         {"sampling|reparameterize|reparametrize|gaussiansample|reparameterization", "",
