@@ -31,6 +31,25 @@ Shape Evaluator::example_shape(const Evaluated& x) {
     return x.batched ? example_of(f_.b.shape(x.value)) : f_.b.shape(x.value);
 }
 
+/// Whether `made`, by a network, has fewer numbers than `field`, a field of the data: one channel
+/// against three, say.
+bool Evaluator::is_short_of_data(const Evaluated& made, const Evaluated& field) {
+    return made.batched && made.value != kNone && !made.networks.empty() && field.batched &&
+           f_.fields.count(field.value) != 0 &&
+           elements_of(example_shape(made)) < elements_of(example_shape(field));
+}
+
+/// A network may give one number for several of the data on purpose, so this is no error.
+void Evaluator::warn_of_repeats(const Expression& where, const Evaluated& a, const Evaluated& b) {
+    const std::string text =
+        fmt::format("`{}` is {}, `{}` is {}: numbers of one repeat to meet those of the other",
+                    dsl::to_string(*where.arguments[0]), describe(*this, a),
+                    dsl::to_string(*where.arguments[1]), describe(*this, b));
+    if (!f_.m.reported_once(where.span, text)) return;
+    f_.m.diagnostics.warning(DiagnosticKind::kShapeMismatch, where.span, "{}", text)
+        .help("a network that makes the data ends in their shape");
+}
+
 /// 1. A constant takes the shape of the other side.
 /// 2. Otherwise the common shape of both is found by the rule in broadcasting.h, and
 ///    each side is repeated to it; the result has a batch if one of them has.
@@ -38,6 +57,7 @@ Shape Evaluator::example_shape(const Evaluated& x) {
 ///    fault.
 bool Evaluator::match(const Expression& where, Evaluated& a, Evaluated& b, size_t first,
                       size_t second) {
+    const bool short_of_data = is_short_of_data(a, b) || is_short_of_data(b, a);
     a.networks.insert(b.networks.begin(), b.networks.end());
     b.networks = a.networks;
     for (auto [number, other] : {std::pair{&a, &b}, std::pair{&b, &a}}) {
@@ -52,10 +72,13 @@ bool Evaluator::match(const Expression& where, Evaluated& a, Evaluated& b, size_
         where.text == "bce_with_logits" ||
         (where.span.known() && where.span.file == f_.m.spec.objective.recipe.file);
     const bool any = a.batched || b.batched;
-    const auto common = a.batched && b.batched
-                            ? common_example_shape(example_shape(a), example_shape(b),
-                                                   counterparts ? Repeat::kOne : Repeat::kBoth)
-                            : common_shape(example_shape(a), example_shape(b));
+    auto common = a.batched && b.batched
+                      ? common_example_shape(example_shape(a), example_shape(b),
+                                             counterparts ? Repeat::kOne : Repeat::kBoth)
+                      : common_shape(example_shape(a), example_shape(b));
+    const bool compares = where.text == "-" || where.text == "bce_with_logits";
+    if (common && short_of_data && compares && counterparts) common.reset();
+    if (common && short_of_data && compares) warn_of_repeats(where, a, b);
     if (common) {
         const Shape to = any ? batched(f_.m.batch, *common) : *common;
         for (Evaluated* x : {&a, &b}) {
