@@ -158,8 +158,11 @@ class Comparison {
         for (int64_t done = 0; done < count;) {
             const auto rows = sampler.next(count - done, diagnostics_);
             if (!rows.ok()) return Failure{};
-            features_->put(sampler.batch(), *rows, scale_, offset_);
-            if (classify_) classify_->put(sampler.batch(), *rows, scale_, offset_);
+            // A model that judges itself computes features where its samples lie.
+            const std::vector<float> samples(sampler.batch(),
+                                             sampler.batch() + *rows * ir::f32(shape_).elements());
+            features_->put(samples.data(), *rows, scale_, offset_);
+            if (classify_) classify_->put(samples.data(), *rows, scale_, offset_);
             done += *rows;
         }
         if (classify_) quality_.class_accuracy = accuracy(classify_->take(), sampler);
