@@ -7,6 +7,7 @@
 
 #ifdef GMC_WITH_SNDFILE
 #include <sndfile.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <vector>
@@ -34,9 +35,42 @@ struct SoundFile::Handle {
     ~Handle() { sf_close(file); }
 };
 
+namespace {
+
+/// How many bytes of its sound a WAV file promises beyond its end, which libsndfile passes over in
+/// silence; 0 for other files, and for streams, whose length nobody knew when they were written.
+int64_t bytes_cut_off(const RegularFile& file) {
+    constexpr int64_t kStream = 0x7fff0000;  // and larger: the largest number of 31 or 32 bits
+    char head[12];
+    if (pread(file.descriptor, head, 12, 0) != 12 || std::string_view(head, 4) != "RIFF" ||
+        std::string_view(head + 8, 4) != "WAVE")
+        return 0;
+    for (int64_t at = 12; pread(file.descriptor, head, 8, at) == 8;) {
+        int64_t length = 0;
+        for (int i = 3; i >= 0; --i)
+            length = length * 256 + static_cast<unsigned char>(head[4 + i]);
+        if (std::string_view(head, 4) == "data")
+            return length >= kStream
+                       ? 0
+                       : std::max<int64_t>(at + 8 + length - static_cast<int64_t>(file.bytes), 0);
+        at += 8 + length + length % 2;
+    }
+    return 0;
+}
+
+}  // namespace
+
 Result<SoundFile> SoundFile::open(const std::string& path, Diagnostics& diagnostics) {
     const Result<RegularFile> file = open_regular_file(path, diagnostics);
     if (!file.ok()) return Failure{};
+    if (const int64_t missing = bytes_cut_off(*file); missing > 0) {
+        ::close(file->descriptor);
+        diagnostics
+            .error(DiagnosticKind::kBadFile, {},
+                   "`{}` was cut off: {} bytes of its sound are missing", path, missing)
+            .help("copy or save it again");
+        return Failure{};
+    }
     SF_INFO info{};
     SoundFile sound;
     sound.handle_ = std::make_unique<Handle>();
