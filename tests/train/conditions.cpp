@@ -38,8 +38,8 @@ std::string compile(const TemporaryFolder& folder, const std::string& text) {
 
 /// Trains this many steps and returns the metrics of each. Fails on errors unless `errors` collects
 /// them.
-std::vector<Json> train(const TemporaryFolder& folder, const std::string& path, int64_t steps,
-                        std::string* errors = nullptr) {
+std::vector<Json> train_steps(const TemporaryFolder& folder, const std::string& path, int64_t steps,
+                              std::string* errors = nullptr) {
     Diagnostics diagnostics;
     auto model = runtime::LoadedModel::load(path, diagnostics);
     REQUIRE(model.ok());
@@ -113,7 +113,7 @@ objective:
     sample_of(z, label): generator(z, label)
 train: {batch_size: 16}
 )yaml");
-    const auto metrics = train(folder, path, 20);
+    const auto metrics = train_steps(folder, path, 20);
     CHECK(metrics.back().at("discriminator_loss").number() < 2.0);
     CHECK(metrics.back().at("generator_loss").number() < 5.0);
     CHECK(fs::exists(folder / "run/samples"));
@@ -149,7 +149,7 @@ objective:
       loss: mean(bce_with_logits(fake_logit, 1))
 train: {batch_size: 32, optimizer: {adam: {learning_rate: 0.01}}}
 )yaml");
-    const auto metrics = train(folder, path, 40);
+    const auto metrics = train_steps(folder, path, 40);
     CHECK(metrics.front().at("sigma").number() == Approx(0.2));
     CHECK(metrics[10].at("sigma").number() == Approx(0.1));
     CHECK(metrics.back().at("sigma").number() == 0);
@@ -183,7 +183,7 @@ objective:
       metrics: {accuracy: mean(argmax(logits) == label)}
 train: {batch_size: 32, optimizer: {adam: {learning_rate: 0.03}}}
 )yaml");
-    const auto metrics = train(folder, path, 60);
+    const auto metrics = train_steps(folder, path, 60);
     CHECK(metrics.front().at("accuracy").number() < 0.6);
     CHECK(metrics.back().at("accuracy").number() > 0.95);
 }
@@ -222,7 +222,7 @@ objective:
     reconstruct(image): decoder(q.code)
 train: {batch_size: 32, optimizer: {adam: {learning_rate: 0.01}}}
 )yaml");
-    const auto metrics = train(folder, path, 100);
+    const auto metrics = train_steps(folder, path, 100);
     CHECK(metrics.back().at("reconstruction").number() <
           0.5 * metrics.front().at("reconstruction").number());
     CHECK(metrics.back().at("perplexity").number() > 1.5);
@@ -256,7 +256,7 @@ train: {batch_size: 2}
 )yaml");
     write(folder / "y.npy", npy("(2,)", {0, 4}));
     std::string errors;
-    train(folder, path, 1, &errors);
+    train_steps(folder, path, 1, &errors);
     CHECK(errors.find("has the value 4") != std::string::npos);
     CHECK(errors.find("the labels of 4 classes are 0 to 3") != std::string::npos);
 }

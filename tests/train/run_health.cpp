@@ -41,27 +41,27 @@ std::string write_model(const TemporaryFolder& folder, const std::string& text) 
     return folder / "m.gmc";
 }
 
-struct Trained {
+struct Watched {
     runtime::TrainEnd end;
     std::string errors;
     std::vector<Json> metrics;
 };
 
-Trained train(const TemporaryFolder& folder, const std::string& path,
-              runtime::TrainOptions options = {}) {
+Watched train_watched(const TemporaryFolder& folder, const std::string& path,
+                      runtime::TrainOptions options = {}) {
     Diagnostics diagnostics;
     auto model = load(path);
     options.run_directory = folder / "run";
     options.quiet = true;
     options.log_every = 1;
-    Trained out{runtime::train(*model, options, diagnostics).end, diagnostics.render(), {}};
+    Watched out{runtime::train(*model, options, diagnostics).end, diagnostics.render(), {}};
     std::ifstream file(folder / "run/metrics.jsonl");
     for (std::string line; std::getline(file, line);)
         out.metrics.push_back(Json::parse(line).value());
     return out;
 }
 
-int64_t lines_with(const Trained& trained, const std::string& key) {
+int64_t lines_with(const Watched& trained, const std::string& key) {
     int64_t count = 0;
     for (const auto& line : trained.metrics) count += line.contains(key);
     return count;
@@ -80,8 +80,8 @@ TEST_CASE("a share of the data validates each epoch, and is not trained on") {
     options.policy->validate_share = 0.25;
     options.policy->keep_last = 2;
     options.policy->keep_best = "loss";
-    const Trained trained =
-        train(folder, write_model(folder, copier(kError, "epochs: 3", 96)), options);
+    const Watched trained =
+        train_watched(folder, write_model(folder, copier(kError, "epochs: 3", 96)), options);
     INFO(trained.errors);
     REQUIRE(trained.end == runtime::TrainEnd::kDone);
     CHECK(lines_with(trained, "validation_loss") == 3);
@@ -130,12 +130,12 @@ TEST_CASE("training ends early when validation gets no better, and resuming know
     options.policy->stopping_metric = "loss";
     options.policy->stopping_is_highest = true;
     options.policy->patience = 2;
-    Trained trained = train(folder, path, options);
+    Watched trained = train_watched(folder, path, options);
     INFO(trained.errors);
     REQUIRE(trained.end == runtime::TrainEnd::kDone);
     CHECK(lines_with(trained, "validation_loss") == 3);
     options.resume = true;
-    trained = train(folder, path, options);
+    trained = train_watched(folder, path, options);
     CHECK(trained.end == runtime::TrainEnd::kDone);
     CHECK(lines_with(trained, "validation_loss") == 3);
 }
@@ -150,7 +150,8 @@ TEST_CASE("after divergence training goes back and on, so often and no oftener")
     runtime::TrainOptions options;
     options.on_diverged = [&](const std::string& file) { replays.push_back(file); };
     options.policy.emplace().on_divergence = "rollback";
-    Trained trained = train(folder, write_model(folder, copier(spike("step == 5"), sgd)), options);
+    Watched trained =
+        train_watched(folder, write_model(folder, copier(spike("step == 5"), sgd)), options);
     INFO(trained.errors);
     CHECK(trained.end == runtime::TrainEnd::kDone);
     CHECK(lines_with(trained, "rolled_back_to") == 1);
@@ -160,7 +161,7 @@ TEST_CASE("after divergence training goes back and on, so often and no oftener")
     fs::remove_all(folder / "run");
     options.policy->on_divergence = "lower_rate";
     options.policy->retries = 2;
-    trained = train(folder, write_model(folder, copier(spike("step > 4"), sgd)), options);
+    trained = train_watched(folder, write_model(folder, copier(spike("step > 4"), sgd)), options);
     CHECK(trained.end == runtime::TrainEnd::kDiverged);
     CHECK(lines_with(trained, "rolled_back_to") == 2);
 }
@@ -203,7 +204,7 @@ TEST_CASE("a run with averages goes on after divergence with lowered updates") {
     const std::string path = write_model(
         folder,
         copier(spike, "epochs: 12, average: 0.75, optimizer: {sgd: {learning_rate: 1e-3}}"));
-    const Trained trained = train(folder, path, options);
+    const Watched trained = train_watched(folder, path, options);
     INFO(trained.errors);
     REQUIRE(trained.end == runtime::TrainEnd::kDone);
     CHECK(lines_with(trained, "rolled_back_to") == 1);
@@ -232,7 +233,7 @@ TEST_CASE("the first operation that is not finite is found, with its line of the
     std::string replay_file;
     runtime::TrainOptions options;
     options.on_diverged = [&](const std::string& file) { replay_file = file; };
-    const Trained trained = train(folder, path, options);
+    const Watched trained = train_watched(folder, path, options);
     REQUIRE(trained.end == runtime::TrainEnd::kDiverged);
     REQUIRE_FALSE(replay_file.empty());
     auto model = load(path);

@@ -46,8 +46,8 @@ std::string write_model(const TemporaryFolder& folder, const std::string& name, 
     return folder / (name + ".gmc");
 }
 
-runtime::TrainEnd train(const std::string& path, const std::string& run, int64_t steps,
-                        bool resume = false) {
+runtime::TrainEnd train_quietly(const std::string& path, const std::string& run, int64_t steps,
+                                bool resume = false) {
     auto model = load(path);
     runtime::TrainOptions options;
     options.run_directory = run;
@@ -70,8 +70,8 @@ void check_learns_and_repeats(const std::string& name, int64_t batch_size, int64
                               const std::string& precision = "f32") {
     const TemporaryFolder folder;
     const std::string path = write_model(folder, name, batch_size, precision);
-    REQUIRE(train(path, folder / "a", steps) == runtime::TrainEnd::kDone);
-    REQUIRE(train(path, folder / "b", steps) == runtime::TrainEnd::kDone);
+    REQUIRE(train_quietly(path, folder / "a", steps) == runtime::TrainEnd::kDone);
+    REQUIRE(train_quietly(path, folder / "b", steps) == runtime::TrainEnd::kDone);
     CHECK(bytes_of(folder / "a/checkpoint.safetensors") ==
           bytes_of(folder / "b/checkpoint.safetensors"));
     const auto metrics = metrics_of(folder / "a");
@@ -131,7 +131,7 @@ TEST_CASE("in bf16 the loss is that of f32, but for rounding") {
     const TemporaryFolder folder;
     const auto losses = [&](const std::string& precision) {
         const std::string path = write_model(folder, "vae_mlp", 32, precision);
-        REQUIRE(train(path, folder / precision, 20) == runtime::TrainEnd::kDone);
+        REQUIRE(train_quietly(path, folder / precision, 20) == runtime::TrainEnd::kDone);
         std::vector<double> all;
         for (const auto& line : metrics_of(folder / precision))
             all.push_back(line.at("loss").number());
@@ -148,9 +148,9 @@ TEST_CASE("a run that is resumed ends in the bits of one that never stopped") {
         INFO(precision);
         const TemporaryFolder folder;
         const std::string path = write_model(folder, "shapes_vae", 32, precision);
-        REQUIRE(train(path, folder / "whole", 15) == runtime::TrainEnd::kDone);
-        REQUIRE(train(path, folder / "parts", 8) == runtime::TrainEnd::kDone);
-        REQUIRE(train(path, folder / "parts", 15, true) == runtime::TrainEnd::kDone);
+        REQUIRE(train_quietly(path, folder / "whole", 15) == runtime::TrainEnd::kDone);
+        REQUIRE(train_quietly(path, folder / "parts", 8) == runtime::TrainEnd::kDone);
+        REQUIRE(train_quietly(path, folder / "parts", 15, true) == runtime::TrainEnd::kDone);
         CHECK(bytes_of(folder / "whole/checkpoint.safetensors") ==
               bytes_of(folder / "parts/checkpoint.safetensors"));
         CHECK(metrics_of(folder / "parts").size() == 15);
@@ -160,7 +160,7 @@ TEST_CASE("a run that is resumed ends in the bits of one that never stopped") {
 TEST_CASE("a checkpoint is the same states whatever the precision") {
     const TemporaryFolder folder;
     const std::string wide = write_model(folder, "seed_gan", 8);
-    REQUIRE(train(wide, folder / "run", 2) == runtime::TrainEnd::kDone);
+    REQUIRE(train_quietly(wide, folder / "run", 2) == runtime::TrainEnd::kDone);
     auto exact = load(wide), rounded = load(write_model(folder, "seed_gan", 8, "bf16"));
     Diagnostics diagnostics;
     runtime::TrainingState training;
@@ -198,9 +198,9 @@ train: {batch_size: 16}
     const std::string path = folder / "m.gmc";
     REQUIRE(
         ir::write_file(path, ir::artefact_text(compile_file(folder / "m.yaml", {})), diagnostics));
-    REQUIRE(train(path, folder / "whole", 9) == runtime::TrainEnd::kDone);
-    REQUIRE(train(path, folder / "parts", 4) == runtime::TrainEnd::kDone);
-    REQUIRE(train(path, folder / "parts", 9, true) == runtime::TrainEnd::kDone);
+    REQUIRE(train_quietly(path, folder / "whole", 9) == runtime::TrainEnd::kDone);
+    REQUIRE(train_quietly(path, folder / "parts", 4) == runtime::TrainEnd::kDone);
+    REQUIRE(train_quietly(path, folder / "parts", 9, true) == runtime::TrainEnd::kDone);
     CHECK(bytes_of(folder / "whole/checkpoint.safetensors") ==
           bytes_of(folder / "parts/checkpoint.safetensors"));
 }
@@ -221,13 +221,13 @@ TEST_CASE("an interrupt writes a checkpoint that can be resumed") {
     REQUIRE(runtime::read_checkpoint(folder / "run/checkpoint.safetensors", model->states(),
                                      training, diagnostics));
     CHECK(training.step == 0);
-    CHECK(train(path, folder / "run", 3, true) == runtime::TrainEnd::kDone);
+    CHECK(train_quietly(path, folder / "run", 3, true) == runtime::TrainEnd::kDone);
 }
 
 TEST_CASE("a checkpoint that is broken, cut off or of another model is refused") {
     const TemporaryFolder folder;
     const std::string path = write_model(folder, "shapes_vae", 32);
-    REQUIRE(train(path, folder / "run", 2) == runtime::TrainEnd::kDone);
+    REQUIRE(train_quietly(path, folder / "run", 2) == runtime::TrainEnd::kDone);
     const std::string good = bytes_of(folder / "run/checkpoint.safetensors");
     auto model = load(path);
     const auto refused = [&](const std::string& bytes) {
