@@ -16,6 +16,7 @@
 
 #include "compiler/ir/text/parser.h"
 #include "compiler/ir/text/printer.h"
+#include "compiler/support/paths.h"
 
 namespace gmc::ir {
 namespace {
@@ -144,7 +145,7 @@ bool write_file(const std::string& path, const std::string& text, Diagnostics& d
     if (file != nullptr) good = std::fclose(file.release()) == 0 && good;
     if (good && (special || std::rename(temporary.c_str(), path.c_str()) == 0)) return true;
     fail(path, fmt::format("cannot be written: {}", std::strerror(errno)), diagnostics, "",
-         errno == ENOSPC || errno == EDQUOT ? DiagnosticKind::kDiskFull : DiagnosticKind::kBadFile);
+         kind_of_write_error(errno));
     if (!special) std::filesystem::remove(temporary, code);
     return false;
 }

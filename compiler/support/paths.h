@@ -1,10 +1,14 @@
-// What is at a path. std::filesystem's own functions throw where the path is too long or lies in a
-// folder that may not be entered; here nothing is there then, and opening it says why.
+// What is at a path, and why it cannot be written. std::filesystem's own functions throw where the
+// path is too long or lies in a folder that may not be entered; here nothing is there then, and
+// opening it says why.
 #pragma once
 
+#include <cerrno>
 #include <filesystem>
 #include <string>
 #include <system_error>
+
+#include "compiler/support/diagnostic.h"
 
 namespace gmc {
 
@@ -19,6 +23,11 @@ inline bool is_folder(const std::string& path) {
 inline bool is_regular(const std::string& path) {
     std::error_code error;
     return std::filesystem::is_regular_file(path, error);
+}
+
+/// The kind of error of a file that cannot be written, by errno.
+inline DiagnosticKind kind_of_write_error(int code) {
+    return code == ENOSPC || code == EDQUOT ? DiagnosticKind::kDiskFull : DiagnosticKind::kBadFile;
 }
 
 }  // namespace gmc

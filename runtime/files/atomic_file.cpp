@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "compiler/support/check.h"
+#include "compiler/support/paths.h"
 
 namespace gmc::runtime {
 namespace {
@@ -59,10 +60,8 @@ Result<AtomicFile> AtomicFile::create(const std::string& path, Diagnostics& diag
     std::string temporary = temporary_name(path);
     const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0) {
-        diagnostics.error(errno == ENOSPC || errno == EDQUOT ? DiagnosticKind::kDiskFull
-                                                             : DiagnosticKind::kBadFile,
-                          {}, "`{}` cannot be created in `{}`: {}", path, folder_of(path),
-                          std::strerror(errno));
+        diagnostics.error(kind_of_write_error(errno), {}, "`{}` cannot be created in `{}`: {}",
+                          path, folder_of(path), std::strerror(errno));
         return Failure{};
     }
     return AtomicFile(path, std::move(temporary), fd);
@@ -99,10 +98,9 @@ AtomicFile::~AtomicFile() {
 bool AtomicFile::fail(const char* what, Diagnostics& diagnostics) {
     const int code = errno;
     failed_ = true;
-    const bool full = code == ENOSPC || code == EDQUOT;
-    Diagnostic& error = diagnostics.error(
-        full ? DiagnosticKind::kDiskFull : DiagnosticKind::kBadFile, {},
-        "`{}` cannot be {} after {} bytes: {}", path_, what, bytes_written_, std::strerror(code));
+    Diagnostic& error =
+        diagnostics.error(kind_of_write_error(code), {}, "`{}` cannot be {} after {} bytes: {}",
+                          path_, what, bytes_written_, std::strerror(code));
     std::error_code ignored;
     if (!temporary_.empty() && std::filesystem::exists(path_, ignored))
         error.help("the file that was there before is untouched");

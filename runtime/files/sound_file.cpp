@@ -40,15 +40,17 @@ namespace {
 /// How many bytes of its sound a WAV file promises beyond its end, which libsndfile passes over in
 /// silence; 0 for other files, and for streams, whose length nobody knew when they were written.
 int64_t bytes_cut_off(const RegularFile& file) {
-    constexpr int64_t kStream = 0x7fff0000;  // and larger: the largest number of 31 or 32 bits
+    // A stream has the largest number of 31 or 32 bits there, or one a little below it.
+    constexpr int64_t kStream = 0x7fff0000;
+    constexpr int kMostChunks = 1000;  // of a file made to keep us busy
     char head[12];
     if (pread(file.descriptor, head, 12, 0) != 12 || std::string_view(head, 4) != "RIFF" ||
         std::string_view(head + 8, 4) != "WAVE")
         return 0;
-    for (int64_t at = 12; pread(file.descriptor, head, 8, at) == 8;) {
+    int64_t at = 12;
+    for (int i = 0; i < kMostChunks && pread(file.descriptor, head, 8, at) == 8; ++i) {
         int64_t length = 0;
-        for (int i = 3; i >= 0; --i)
-            length = length * 256 + static_cast<unsigned char>(head[4 + i]);
+        for (int k = 7; k >= 4; --k) length = length * 256 + static_cast<unsigned char>(head[k]);
         if (std::string_view(head, 4) == "data")
             return length >= kStream
                        ? 0

@@ -28,14 +28,15 @@ ReplayBatch keep(const Batch& batch, const Loader& loader) {
     return out;
 }
 
-/// Leaves the newest one. Each is as large as a checkpoint, and a run may go back many times.
+/// Leaves the newest one, beside that which is about to be written. Each is as large as a
+/// checkpoint, and a run may go back many times.
 void remove_old_replays(const std::string& folder) {
     namespace fs = std::filesystem;
     std::error_code error;
     std::vector<std::pair<int64_t, fs::path>> found;
     for (const auto& entry : fs::directory_iterator(folder, error)) {
         const std::string name = entry.path().filename().string();
-        if (name.starts_with(kReplayPrefix) && name.ends_with(kReplayEnding))
+        if (is_replay(name))
             found.emplace_back(std::atoll(name.c_str() + std::string_view(kReplayPrefix).size()),
                                entry.path());
     }

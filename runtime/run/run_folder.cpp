@@ -66,10 +66,6 @@ bool is_run(const std::string& path) {
     return has_checkpoint(path) || is_there(path + "/run.json") || is_there(path + "/.lock");
 }
 
-bool is_replay(const std::string& name) {
-    return name.starts_with(kReplayPrefix) && name.ends_with(kReplayEnding);
-}
-
 }  // namespace
 
 /// The lock is flock's, which ends with the process, however that ends; the number of the process

@@ -364,9 +364,8 @@ class Run {
             row.add("validation_" + name, value);
             line += fmt::format("  {} {:.4g}", name, value);
             if (!std::isfinite(value))
-                say("gmrun: `{}` of the validation data is not finite after epoch {}; training "
-                    "goes "
-                    "on\n",
+                say("gmrun: `{}` of the validation data is not finite after epoch {}; "
+                    "training goes on\n",
                     name, epoch());
             if (name == policy_.keep_best)
                 best = watch(training_.best, value, policy_.best_is_highest);

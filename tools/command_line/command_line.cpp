@@ -476,9 +476,8 @@ bool stack_is_large_enough(std::string_view program) {
     constexpr rlim_t kLeast = 512 << 10;
     rlimit limit{};
     if (getrlimit(RLIMIT_STACK, &limit) != 0 || limit.rlim_cur >= kLeast) return true;
-    say("{}: error: the stack may have {} KiB, which is too small\nhelp: `ulimit -s 8192` allows "
-        "what "
-        "is usual\n",
+    say("{}: error: the stack may have {} KiB, which is too small\n"
+        "help: `ulimit -s 8192` allows what is usual\n",
         program, limit.rlim_cur >> 10);
     return false;
 }

@@ -78,9 +78,7 @@ bool may_be_replaced(const std::string& output, Diagnostics& diagnostics) {
         return true;
     diagnostics
         .error(DiagnosticKind::kBadFile, {},
-               "`{}` is there and is no compiled model, so it is not "
-               "replaced",
-               output)
+               "`{}` is there and is no compiled model, so it is not replaced", output)
         .help("give the compiled model another name, or remove the file");
     return false;
 }
