@@ -184,18 +184,31 @@ bool RunFolder::can_go_on(const std::string& model_name, Diagnostics& diagnostic
     return false;
 }
 
+// What a run wrote goes, file by file: what else lies in its folders is somebody's own.
 void RunFolder::clear() {
     std::error_code ignored;  // what cannot be removed is an error when it is written
-    for (const char* name : {kCheckpointName, kOldCheckpointName, "checkpoints", "metrics.jsonl",
-                             "run.json", "samples", "tensorboard"})
-        fs::remove_all(file(name), ignored);
-    std::vector<fs::path> numbered_files;
-    for (const fs::directory_entry& entry : fs::directory_iterator(path_, ignored)) {
-        const std::string name = entry.path().filename().string();
-        if (name.starts_with(tensorboard::kFilePrefix) || is_replay(name))
-            numbered_files.push_back(entry.path());
-    }
-    for (const fs::path& path : numbered_files) fs::remove(path, ignored);
+    for (const char* name : {kCheckpointName, kOldCheckpointName, "metrics.jsonl", "run.json"})
+        fs::remove(file(name), ignored);
+    const auto remove_in = [&](const std::string& folder, auto&& is_ours) {
+        std::vector<fs::path> ours;
+        for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored))
+            if (is_ours(entry.path().filename().string())) ours.push_back(entry.path());
+        for (const fs::path& path : ours) fs::remove(path, ignored);
+        if (folder != path_) fs::remove(folder, ignored);  // only when it is empty
+    };
+    const auto is_kept = [](const std::string& name) {
+        return name.ends_with(".safetensors") &&
+               (name.starts_with("step-") || name.starts_with("best"));
+    };
+    const auto is_event_file = [](const std::string& name) {
+        return name.starts_with(tensorboard::kFilePrefix);
+    };
+    remove_in(file("checkpoints"), is_kept);
+    remove_in(file("samples"),
+              [](const std::string& name) { return name.starts_with("epoch-"); });
+    remove_in(file("tensorboard"), is_event_file);
+    remove_in(path_,
+              [&](const std::string& name) { return is_event_file(name) || is_replay(name); });
 }
 
 void RunFolder::discard() {

@@ -561,8 +561,9 @@ class Run {
     }
 
     TrainEnd interrupted(Progress& progress) {
-        progress.message(
-            fmt::format("interrupted after step {}; the checkpoint is written", training_.step));
+        if (!options_.in_copy)
+            progress.message(fmt::format("interrupted after step {}; the checkpoint is written",
+                                         training_.step));
         return TrainEnd::kInterrupted;
     }
 

@@ -40,6 +40,7 @@ struct TrainOptions {
     bool tensorboard = false;
     /// No progress line.
     bool quiet = false;
+    bool in_copy = false;  ///< the folder goes away after training: nothing is said of its files
     /// Checked after each step.
     StopRequest* stop = nullptr;
     /// Chooses contractions by measuring; null: static rules choose. A resumed run ignores this and

@@ -123,7 +123,7 @@ runtime::TrainOptions options_of_repetition(const runtime::LoadedModel& model,
                                             runtime::TuningCache& tuning) {
     runtime::TrainOptions options;
     options.run_directory = folder;
-    options.resume = options.quiet = true;
+    options.resume = options.quiet = options.in_copy = true;
     options.epochs = 1'000'000'000;
     options.steps_most = last_step;
     options.sample_count = 0;
