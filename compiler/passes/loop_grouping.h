@@ -18,7 +18,7 @@
 
 namespace gmc::passes {
 
-/// A loop to be. Operations are given by their index in the function.
+/// One loop of the result. Operations are given by their index in the function.
 struct LoopGroup {
     ir::Shape space;
     std::vector<int> roots;    ///< increasing
@@ -54,6 +54,7 @@ class LoopGrouping {
         bool is_small = false;  ///< all its roots share one loop
         std::vector<int> roots;
     };
+    /// What may become one loop: roots of one group that read a common tensor.
     struct Candidate {
         int group = 0;
         std::vector<int> roots;  ///< increasing; empty once other candidates have replaced it
