@@ -10,6 +10,8 @@ namespace {
 using Kind = Expression::Kind;
 using Part = LoopPart::Kind;
 
+/// Reads one loop. Each of its expressions becomes an argument of the expression kLoop, and a
+/// LoopPart says what that argument is: a start, the next value, a sequence, ...
 class LoopReader {
   public:
     LoopReader(const Node& map, const std::string& name, Span span, Diagnostics& diagnostics)

@@ -67,7 +67,8 @@ Evaluated Evaluator::weights_for(const dsl::NetworkSpec& network, const Expressi
     return value;
 }
 
-/// While the expression is evaluated for one weight, its arguments are known by their texts.
+/// Evaluates the expression once per weight. Meanwhile the texts of its arguments stand for that
+/// weight in each of them (known_).
 Evaluated Evaluator::each_weight(const Expression& e, const std::vector<Evaluated>& operands) {
     const auto first = std::find_if(operands.begin(), operands.end(),
                                     [](const Evaluated& x) { return x.weights != nullptr; });

@@ -9,7 +9,8 @@ namespace {
 
 using Rows = std::vector<ForeignWord>;
 
-constexpr const char* kLayers = "dense";                   // a place where layers stand
+// Places of a model, each known by one word that is allowed there.
+constexpr const char* kLayers = "dense";                   // where layers stand
 constexpr const char* kNearFunctions = "bce_with_logits";  // where functions of expressions stand
 constexpr const char* kOptimizers = "adam";
 constexpr const char* kModel = "networks";

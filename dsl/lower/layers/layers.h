@@ -42,7 +42,8 @@ struct LayerScope {
     ir::ValueId wrong_shape(const std::string& key, std::string text);
 };
 
-/// What follows the dot in the state of a parameter or state of the model: `position.value`.
+/// The last part of the name of a state that stands for an entry of `parameters` or `state`:
+/// `position.value`.
 constexpr const char* kTensorName = "value";
 
 /// Of the layer `parameter`, and of tensors outside of networks.
