@@ -71,7 +71,8 @@ class ScanDifferentiator {
     }
 
     bool is_carried(size_t i) const { return i < parts_.carried; }
-    /// Of a carried value, what reaches its gradient is what reaches the value after the pass.
+    /// Whether a gradient flows to operand `i`. To a carried value it flows from what the pass
+    /// makes of that value.
     bool flows_to(size_t i) const {
         const ValueId v = input(i);
         if (is_carried(i)) return depends_[v] && reaches_[result(i)];

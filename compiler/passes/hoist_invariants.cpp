@@ -76,7 +76,7 @@ class Hoister {
         return copy.result();
     }
 
-    /// Of the values that left, the body captures those that it still reads.
+    /// Makes the body capture the values that left and that it still reads.
     void capture_what_left() {
         std::vector<bool> read(body_.values.size(), false);
         for (const Operation& op : body_.operations)

@@ -113,7 +113,7 @@ class LoopGrouping {
     std::vector<Candidate> candidates_;
     int walk_ = 0;
     std::vector<Mark> op_marks_, value_marks_;  ///< of the walk at hand
-    /// Of the walk at hand. Walks do not recurse: a graph may be a single chain, which
+    /// The stack of the walk at hand. Walks do not recurse: a graph may be a single chain, which
     /// would need as many frames as there are operations.
     std::vector<int> stack_;
 
