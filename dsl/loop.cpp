@@ -88,7 +88,7 @@ class LoopReader {
         loop_.parts.push_back({kind, name, span});
     }
 
-    /// What `start` names, `next` computes.
+    /// Reports a name that only one of `start` and `next` has. False if there is one.
     bool names_agree() {
         const auto names_of = [&](Part kind) {
             std::vector<std::string> names;
@@ -115,6 +115,7 @@ class LoopReader {
         return true;
     }
 
+    /// Reports a name that stands for two things in the loop. False if there is one.
     bool names_are_free() {
         std::set<std::string> taken;
         for (const LoopPart& part : loop_.parts)

@@ -462,7 +462,7 @@ class NameChecker {
     std::map<std::string, const NamedExpression*> lets_;
     /// Name -> what it is ("a network", "an entry of `let`", ...) and its place.
     std::map<std::string, std::pair<std::string, Span>> meanings_;
-    /// Where names of the objective are not known, as a message says it; null in the objective.
+    /// Set while names of the objective may not be used; says for messages where that is.
     const char* place_ = nullptr;
     bool broken_recipe_ = false;
 };

@@ -64,14 +64,15 @@ std::string number_hint(const std::string& text) {
     return "";
 }
 
-/// `64.0`, `1e3` for an integer.
+/// Help for `64.0` or `1e3` in place of an integer.
 std::string integer_hint(double value) {
     const bool whole = value == std::floor(value) && std::abs(value) < 1e15;
     return whole ? fmt::format("an integer has no point and no exponent: {:.0f}", value)
                  : "an integer has no point and no exponent";
 }
 
-/// Of `(28, 28, 1)` and `28x28x1` the sizes, as they stand between brackets; "" when it is none.
+/// The sizes in `(28, 28, 1)` or `28x28x1` as they stand between brackets, "28, 28, 1"; "" for any
+/// other node.
 std::string sizes_in(const Node& node) {
     if (!node.is_scalar()) return "";
     std::string out;
@@ -86,7 +87,7 @@ std::string sizes_in(const Node& node) {
     return out;
 }
 
-/// `3x3` or `(3, 3)` for a pair.
+/// Help for `3x3` or `(3, 3)` in place of a pair.
 std::string pair_hint(const Node& node) {
     const std::string sizes = sizes_in(node);
     return std::count(sizes.begin(), sizes.end(), ',') == 1 ? fmt::format("write `[{}]`", sizes)

@@ -1,4 +1,4 @@
-// Activations, composed of ops.
+// Builds each activation from existing ops of the IR; the table at the end names them.
 #include "dsl/lower/activations.h"
 
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-// The rules of broadcasting.h.
+// Compares shapes by the rules that broadcasting.h states, and repeats values accordingly.
 #include "dsl/lower/broadcasting.h"
 
 #include <algorithm>

@@ -142,7 +142,8 @@ class ModuleBuilder {
         for (const dsl::MinimizeSpec& entry : entries) {
             prepared.emplace_back();
             if (!prepare(e, entry, entries, prepared.back())) return;
-            // Beside the last losses, so that what both compute is computed once.
+            // Before the last entry's update, so that what states and losses both need is computed
+            // once.
             if (entry.name == spec_.objective.minimize.back().name) states = new_states(e);
             if (!states) return;
             if (spec_.objective.simultaneous) continue;

@@ -127,7 +127,7 @@ Evaluated Evaluator::call_for_weights(const Expression& call, CallFunction funct
     return result;
 }
 
-/// Over all numbers of all weights.
+/// The sum, mean or norm of all numbers of all weights.
 Evaluated Evaluator::reduced_weights(const Expression& call, const Evaluated& x) {
     ValueId sum = ir::kNone;
     int64_t count = 0;

@@ -79,7 +79,7 @@ Rows sizes_and_activations() {
     };
 }
 
-/// Layers that are written in another way, or that there are none of.
+/// Layers that are written in another way here, or that do not exist.
 Rows other_layers() {
     return {
         {"activation|nonlinearity|act", "activation",

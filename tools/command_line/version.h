@@ -9,8 +9,8 @@ namespace gmc::tools {
 /// Set when the build is configured (version.cpp.in).
 struct Version {
     const char* number;  ///< "0.1.0"
-    /// Of the source tree: 12 digits, and "+" where files differed from it; "" when it is not
-    /// known.
+    /// The commit of the source tree: 12 digits, and "+" where files differed from it; "" when it
+    /// is not known.
     const char* commit;
     const char* onednn;  ///< the oneDNN that gmc was built with
 };

@@ -1,4 +1,4 @@
-// Evaluates the expression of a layer.
+// The layer `expression`: calls its expression like a function of the layer's inputs.
 #include "dsl/lower/layers/layers_expression.h"
 
 #include "dsl/lower/broadcasting.h"
