@@ -46,7 +46,7 @@ struct LayerScope {
 /// `position.value`.
 constexpr const char* kTensorName = "value";
 
-/// Of the layer `parameter`, and of tensors outside of networks.
+/// The shape of the layer `parameter`, or of a tensor outside of networks.
 inline ir::Shape tensor_shape(const dsl::LayerSpec& spec) {
     return spec.has("shape") ? spec.integers("shape") : ir::Shape{};
 }
