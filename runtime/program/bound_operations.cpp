@@ -18,7 +18,8 @@ namespace {
 constexpr int64_t kPartAlone = 16384;
 
 std::unique_ptr<Kernel> kernel_of(const ir::Operation& operation, BindContext& c) {
-    // A scan is run as always; the operations of its body are plain loops then.
+    // A scan itself only copies values and runs its body; the operations of the body get reference
+    // kernels in turn.
     if (c.how.reference && operation.as<ir::Scan>() == nullptr)
         return make_reference_kernel(c.function, operation, c.buffers);
     return bind_operation(operation, c);
