@@ -575,8 +575,7 @@ class Run {
     const ir::RunPolicy policy_;
     Diagnostics& diagnostics_;
     TuningCache* tuning_;
-    std::optional<TuningCache>
-        replay_;  ///< the recorded choices of a resumed run, where this process measures nothing
+    std::optional<TuningCache> replay_;  ///< a resumed run's choices, where nothing is measured
     std::optional<RunFolder> folder_;
     RunRecord record_;
     std::optional<StepRunner> runner_;
