@@ -95,8 +95,8 @@ void TuningCache::begin_measuring() {
     waits_.clear();
     if (lock_ >= 0 || path_.empty()) return;
     std::error_code error;
-    fs::create_directories(fs::path(path_).parent_path(),
-                           error);  // an error shows when the file is written
+    // An error shows when the file is written.
+    fs::create_directories(fs::path(path_).parent_path(), error);
     lock_ = ::open((path_ + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     // On file systems without locks, measuring goes on without one.
     while (lock_ >= 0 && ::flock(lock_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {

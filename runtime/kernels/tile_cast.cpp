@@ -73,8 +73,8 @@ TileFunction find_cast_function(ir::DType from, ir::DType to, unsigned splat) {
     const bool wide_from = from == ir::DType::kF32, wide_to = to == ir::DType::kF32;
     if (wide_from && wide_to) return splat != 0 ? &fill<uint32_t> : &copy<uint32_t>;
     if (!wide_from && !wide_to) return splat != 0 ? &fill<uint16_t> : &copy<uint16_t>;
-    if (splat != 0)
-        return nullptr;  // not needed: the cast of a single number is computed with count 1
+    // Not needed: the cast of a single number is computed with count 1.
+    if (splat != 0) return nullptr;
     return wide_from ? &to_bf16 : &to_f32;
 }
 

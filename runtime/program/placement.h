@@ -31,8 +31,8 @@ struct Places {
 ///   - a value with a home: in the home state,
 ///   - a value that plan_memory gave an offset: in the arena,
 ///   - the result of a reshape: where its operand is,
-/// - any other input or result of an op: in `own`. Values that exist only inside fused loops have
-/// no address.
+///   - any other input or result of an op: in `own`.
+/// Values that exist only inside fused loops have no address.
 Placement place_values(const ir::Module& module, const ir::Function& function,
                        const Places& places);
 

@@ -22,8 +22,8 @@ struct DerivativeCheck {
 /// What is known before anything is measured.
 struct DerivativeClaim {
     double value = 0;  ///< the derivative at 0, as claimed
-    double scale =
-        0;  ///< its usual size: the error is relative to this where the derivative is smaller
+    /// Its usual size: the error is relative to this where the derivative is smaller.
+    double scale = 0;
     double magnitude = 0;  ///< of the terms that f adds up: it limits how precisely f is known
 };
 

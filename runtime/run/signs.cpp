@@ -220,8 +220,8 @@ std::vector<Sign> FigureSigns::take() {
                                      name, correlation),
                          name});
     }
-    for (auto& [name, figure] :
-         figures_) {  // `last` is kept: its steps may be those of several short epochs
+    // `last` is kept: its steps may be those of several short epochs.
+    for (auto& [name, figure] : figures_) {
         figure.sum = figure.smallest = 0;
         figure.count = 0;
     }

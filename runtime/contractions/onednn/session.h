@@ -81,8 +81,8 @@ class WeightLayout {
     dnnl::memory memory_;
     /// Null when `wanted` is the plain layout.
     std::unique_ptr<PrimitiveCall> reorder_;
-    uint64_t made_of_ =
-        0;  ///< what ContractionContext::since said of the weight when the copy was made
+    /// What ContractionContext::since said of the weight when the copy was made.
+    uint64_t made_of_ = 0;
 };
 
 /// What oneDNN keeps for a whole context.
