@@ -1,5 +1,6 @@
-// Kernels of contractions first get the chance to run the loops over their results; what they
-// cannot run has a kernel of its own.
+// Makes the kernels of a function's operations and runs them. The kernel of a contraction is asked
+// whether it can run the loop over its result; a loop, or a part of one, that no contraction can
+// run gets a kernel of its own.
 #include "runtime/program/bound_operations.h"
 
 #include <fmt/format.h>

@@ -1,5 +1,5 @@
-// Binding and running of functions. Running calls the kernels in turn and then copies what has to
-// reach the states.
+// Binds functions to this machine, and runs them: calls the kernels in turn, then copies what has
+// to reach the states.
 #include "runtime/program/executable.h"
 
 #include <algorithm>

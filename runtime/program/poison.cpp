@@ -1,5 +1,6 @@
-// When a value dies is worked out from the operations that read it, not from the memory plan: the
-// plan is what is being checked.
+// Works out which memory each call may use, and which values die after it. When a value dies
+// follows from the operations that read it, not from the memory plan: the plan is what is being
+// checked.
 #include "runtime/program/poison.h"
 
 #include <algorithm>
