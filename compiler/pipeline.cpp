@@ -55,7 +55,7 @@ const std::vector<Stage>& pipeline() {
          1,
          kDifferentiated},
         {{
-             // Before simplify: neutral factors and constants hide what is next to what.
+             // Before simplify: neutral arithmetic stands between ops that simplify would merge.
              {"fold_constants", "computes what is known, drops neutral arithmetic",
               passes::fold_constants},
              // Before sink_shapes: chains of broadcasts and reshapes become single ones.
@@ -74,8 +74,8 @@ const std::vector<Stage>& pipeline() {
              {"cse", "computes equal things once", passes::cse},
              // Last of a round: drops what the others replaced, so that the next does not see it.
              {"dce", "removes ops whose results nothing needs", passes::dce},
-             // After dce, which shows what is read; what is no operand any more is for the next
-             // round.
+             // After dce, which leaves only what is read. Values that a scan then no longer takes
+             // as operands may be unused themselves: the next round sees that.
              {"trim_scans", "drops what scans carry, stack or capture for nothing",
               passes::trim_scans},
          },
@@ -92,16 +92,16 @@ const std::vector<Stage>& pipeline() {
            passes::reuse_quotients}},
          1,
          kDifferentiated},
-        // After all that knows f32 only; before the loops, which load and store bf16.
+        // After the passes that know f32 only; before fusion, since loops load and store bf16.
         {{{"lower_precision", "with --precision=bf16: computes contractions in bf16",
            passes::lower_precision},
           // Before keep_copies, which knows casts of parameters only where these are states.
           {"hoist_invariants", "computes before a scan what is the same in every pass",
            passes::hoist_invariants},
-          // Leaves no captured value that nothing reads any more.
+          // After hoist_invariants, which leaves captured values that nothing reads any more.
           {"trim_scans", "drops what scans carry, stack or capture for nothing",
            passes::trim_scans},
-          // Replaces its casts of parameters.
+          // After both: replaces the casts of parameters that they made or moved.
           {"keep_copies", "lets updates write the bf16 of parameters", passes::keep_copies}},
          1,
          kDifferentiated},
@@ -110,13 +110,13 @@ const std::vector<Stage>& pipeline() {
            passes::fuse_elementwise}},
          1,
          kDifferentiated},
-        // When it is clear what is in memory.
+        // After fusion, which decides which values go to memory.
         {{{"order_states", "makes neighbours of states that are updated together",
            passes::order_states},
-          // Now packs of states cost nothing.
+          // After order_states: a pack of states that are neighbours now costs no memory.
           {"order_operations", "orders the operations so that less memory is needed at once",
            passes::order_operations},
-          // In this order it is known what is kept for long.
+          // After order_operations: only in the final order is it known how long a value is kept.
           {"recompute", "computes values twice where keeping them would break the memory limit",
            passes::recompute}},
          1,
@@ -129,7 +129,7 @@ const std::vector<Stage>& pipeline() {
     return kStages;
 }
 
-/// Some passes stand in several stages.
+/// Some passes stand in several stages; each is listed once.
 std::vector<Pass> all_passes() {
     std::vector<Pass> all;
     for (const Stage& stage : pipeline())

@@ -9,7 +9,7 @@
 
 namespace gmc {
 
-/// From what dsl/lower makes to what the runtime reads.
+/// The passes that turn the module that dsl/lower builds into the module that the runtime reads.
 const std::vector<passes::Stage>& pipeline();
 
 /// Every pass, in the order of the pipeline.
@@ -18,7 +18,7 @@ std::vector<passes::Pass> all_passes();
 /// Stages that run just the passes named; a stage per pass. An unknown name is put into `unknown`.
 std::vector<passes::Stage> stages_of(const std::vector<std::string>& names, std::string& unknown);
 
-/// Points of the pipeline that `gmc dump --stage=` shows.
+/// The stages that lead to a point of the pipeline. `gmc dump --stage=` can show these points:
 ///   ir    as built, with `gradient` ops
 ///   grad  differentiated
 ///   opt   simplified and fused

@@ -91,7 +91,7 @@ class ChainChecker {
 
     Diagnostics& diagnostics_;
     std::map<std::string, const NamedExpression*> lets_;
-    /// Of the entries that are finished.
+    /// Lengths of the longest chains that start at entries, as far as these are finished.
     std::map<std::string, size_t> lengths_;
     /// From the entry that was asked for down to the present one.
     std::vector<std::string> chain_;

@@ -10,6 +10,8 @@ namespace {
 using Kind = Expression::Kind;
 using Part = LoopPart::Kind;
 
+/// Reads one loop. Each of its expressions becomes an argument of the expression kLoop, and a
+/// LoopPart says what that argument is: a start, the next value, a sequence, ...
 class LoopReader {
   public:
     LoopReader(const Node& map, const std::string& name, Span span, Diagnostics& diagnostics)
@@ -86,7 +88,7 @@ class LoopReader {
         loop_.parts.push_back({kind, name, span});
     }
 
-    /// What `start` names, `next` computes.
+    /// Reports a name that only one of `start` and `next` has. False if there is one.
     bool names_agree() {
         const auto names_of = [&](Part kind) {
             std::vector<std::string> names;
@@ -113,6 +115,7 @@ class LoopReader {
         return true;
     }
 
+    /// Reports a name that stands for two things in the loop. False if there is one.
     bool names_are_free() {
         std::set<std::string> taken;
         for (const LoopPart& part : loop_.parts)

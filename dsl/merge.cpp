@@ -36,8 +36,8 @@ std::vector<std::string> split_path(const std::string& text) {
     return out;
 }
 
-/// What two keys have in common that mean the same: functions have parameters in theirs, and
-/// `sample(z, class)` takes the place of `sample(z)`.
+/// The part of a key by which entries are matched. Keys of functions hold their parameters, and
+/// `sample(z, class)` is to take the place of `sample(z)`.
 std::string name_of(const std::string& key) { return key.substr(0, key.find('(')); }
 
 /// Parses one --set. Its text becomes a source of its own, so that errors in the value can point
@@ -301,7 +301,8 @@ NodePtr as_set(const NodePtr& node) {
 
 NodePtr merge_entry(const Entry& base, const Entry& over) {
     const bool metrics = over.key == "metrics";
-    // Elsewhere, too, a key without a value has a meaning: names of metrics and of parameters.
+    // `key: ~` removes the key. Only `metrics` and `parameters` have entries for which to have no
+    // value means something: below, these entries are put in and remove nothing.
     if (over.value->is_null() && !metrics) return nullptr;
     if (metrics && base.value->is_list() != over.value->is_list())
         return merge(as_set(base.value), as_set(over.value));

@@ -262,7 +262,7 @@ class NameChecker {
     /// Checks one expression. `parameters` are those of the function around it, which hide all
     /// other names.
     void visit(const Expression& e, const std::set<std::string>& parameters) {
-        // What does not go with a recipe was said at the networks.
+        // What the recipe misses in the model has been reported at the networks.
         if (broken_recipe_ && e.span.file == model_.objective.recipe.file) return;
         if (e.kind == Kind::kName) visit_name(e, parameters);
         if (e.kind == Kind::kCall && !parameters.count(e.text)) visit_call(e);
@@ -283,8 +283,8 @@ class NameChecker {
         return key != nullptr && key->type == KeyType::kWord;
     }
 
-    /// The names of a loop hide nothing: whoever reads `x` has to know which one it is. Its own
-    /// name is that of its value.
+    /// The names inside of a loop must not hide others, so that a reader of `x` knows which `x` it
+    /// is. Only the loop's own name may be that of the value which it carries.
     void visit_loop(const Expression& e, const std::set<std::string>& parameters) {
         const auto check = [&](const std::string& name, Span span) {
             const auto known = meanings_.find(name);
@@ -462,7 +462,7 @@ class NameChecker {
     std::map<std::string, const NamedExpression*> lets_;
     /// Name -> what it is ("a network", "an entry of `let`", ...) and its place.
     std::map<std::string, std::pair<std::string, Span>> meanings_;
-    /// Where names of the objective are not known, as a message says it; null in the objective.
+    /// Set while names of the objective may not be used; says for messages where that is.
     const char* place_ = nullptr;
     bool broken_recipe_ = false;
 };

@@ -173,8 +173,8 @@ std::vector<UnitSpec> read_units(const Entry& entry, Diagnostics& diagnostics) {
     return out;
 }
 
-/// Leaves the units of figures that the objective has. A recipe may have one for a figure that the
-/// model has replaced; the author's own are of figures that there are.
+/// Removes units of losses and metrics that the objective does not have. A recipe may have such a
+/// unit, since the model may have replaced the figure; in the author's own units it is an error.
 void check_units(ObjectiveSpec& objective, Diagnostics& diagnostics) {
     std::vector<std::string> figures;
     for (const MinimizeSpec& entry : objective.minimize) {
@@ -220,7 +220,7 @@ void check_no_repeats(const std::vector<MinimizeSpec>& minimize, Diagnostics& di
 
 }  // namespace
 
-// The tokens of a signature are those of expressions.
+/// A signature is written like a call, so it is parsed as an expression.
 bool read_signature(const Entry& entry, std::string& name, std::vector<std::string>& parameters,
                     std::vector<Span>& spans, Diagnostics& diagnostics) {
     Node scalar;

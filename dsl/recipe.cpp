@@ -130,8 +130,8 @@ void check_objective_keys(const Recipe& recipe, const Node& objective, const Ent
                key.key_span, diagnostics);
 }
 
-/// The network that plays `role`: the one that the objective names, or the one with that `role:`.
-/// `Decoder`, `decodr` and, for a critic, `discriminator`.
+/// Whether a word that is no role was probably meant for this one: `Decoder` or `decodr` for
+/// `decoder`, and `discriminator` for `critic`.
 bool means_role(const std::string& written, const std::string& role) {
     const auto judges = [](const std::string& word) {
         return word == "critic" || word == "discriminator";
@@ -142,6 +142,8 @@ bool means_role(const std::string& written, const std::string& role) {
     return edit_distance(small, role) <= 1;  // `encoder` and `decoder` are 2 apart
 }
 
+/// The network that plays `role`: the one that the objective names, or the one with that `role:`.
+/// "" after an error.
 std::string bind_role(const std::string& role, Span role_span, const Node& objective,
                       const Entry& key, const std::vector<NetworkSpec>& networks,
                       Diagnostics& diagnostics) {

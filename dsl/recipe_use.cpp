@@ -1,5 +1,6 @@
 // Checks that a model has what its recipe uses: outputs, inputs and fields. The author of the model
-// did not write the recipe's expressions, so each problem is reported once, at his own networks.
+// did not write the recipe's expressions, so each problem is reported once, at the model's
+// networks.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -18,7 +19,7 @@ using Kind = Expression::Kind;
 struct Demand {
     std::vector<std::string> outputs;
     size_t inputs = 0;
-    Span outputs_at, inputs_at;  ///< where it does, the first time
+    Span outputs_at, inputs_at;  ///< where the recipe first uses an output, and calls the network
 };
 
 /// Works in two passes: it first collects from all expressions what the recipe needs of each

@@ -27,7 +27,8 @@ struct LayerSpec {
     std::string kind;
     /// The key `name`, or ""; then dsl/lower makes a name such as `dense` or `dense_1`.
     std::string name;
-    /// What a use of a function, definition or network as a layer calls; it names the layer.
+    /// The function, definition or network that the layer calls, where it is such a call; a layer
+    /// without a name is named after it.
     std::string callee;
     /// Names of layers or inputs; empty: the layer before this one, as is "" in the list.
     std::vector<std::string> from;
@@ -44,8 +45,8 @@ struct LayerSpec {
     Span from_span;
     /// Place where the outermost block around the layer is used; unknown outside of blocks.
     Span block_use;
-    /// Of a shared `repeat`: what it repeats. `prefix` precedes the names of these layers, and
-    /// `prefix.input` is what the first of them reads.
+    /// The layers that a shared `repeat` repeats. `prefix` precedes their names, and `prefix.input`
+    /// is what the first of them reads.
     std::vector<LayerSpec> layers;
     std::string prefix;
 
@@ -196,7 +197,7 @@ struct MinimizeSpec {
     /// Used in the names of functions and metrics: the key `name`, or else the networks joined by
     /// "_".
     std::string name;
-    /// Those of them that are not frozen.
+    /// The networks that it trains; frozen ones have been taken out.
     std::vector<std::string> networks;
     std::vector<Span> network_spans;
     ExpressionPtr loss;
@@ -233,8 +234,7 @@ struct RecipeUse {
     std::string name;
     uint32_t file = 0;  ///< of the recipe's expressions
     Span used_at;       ///< its name in the model
-    /// What its parameters are when the model says nothing, as far as they are names: {"real",
-    /// "image"}.
+    /// The defaults of those parameters whose default is a name: {"real", "image"}.
     std::map<std::string, std::string> default_names;
 };
 
@@ -248,7 +248,7 @@ struct ObjectiveSpec {
     std::vector<MinimizeSpec> minimize;
     bool simultaneous = false;
     std::vector<FunctionSpec> functions;
-    std::vector<UnitSpec> units;  ///< of figures that there are
+    std::vector<UnitSpec> units;  ///< of losses and metrics that the objective has
     Span span;
 
     /// What the loss of an entry is called in results: `loss` where there is one entry.

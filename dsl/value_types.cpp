@@ -12,10 +12,11 @@
 namespace gmc::dsl {
 namespace {
 
-// Of one example: 2^31, so that positions within one fit into 32 bits with room for a sign. Kept as
-// a floating-point number, since a product of sizes may overflow integers before it is compared.
+/// The most elements that an example may have: 2^31, so that positions within one fit into 32 bits.
+/// A floating-point number, since a product of sizes may overflow integers before it is compared.
 constexpr double kMostElements = 2147483648.0;
-/// As many as the readers of idx and npy files take; people have one to four.
+/// The most axes of an example: as many as the readers of idx and npy files take. Models have one
+/// to four.
 constexpr size_t kMostDimensions = 8;
 
 std::string without(std::string text, char c) {
@@ -63,14 +64,15 @@ std::string number_hint(const std::string& text) {
     return "";
 }
 
-/// `64.0`, `1e3` for an integer.
+/// Help for `64.0` or `1e3` in place of an integer.
 std::string integer_hint(double value) {
     const bool whole = value == std::floor(value) && std::abs(value) < 1e15;
     return whole ? fmt::format("an integer has no point and no exponent: {:.0f}", value)
                  : "an integer has no point and no exponent";
 }
 
-/// Of `(28, 28, 1)` and `28x28x1` the sizes, as they stand between brackets; "" when it is none.
+/// The sizes in `(28, 28, 1)` or `28x28x1` as they stand between brackets, "28, 28, 1"; "" for any
+/// other node.
 std::string sizes_in(const Node& node) {
     if (!node.is_scalar()) return "";
     std::string out;
@@ -85,7 +87,7 @@ std::string sizes_in(const Node& node) {
     return out;
 }
 
-/// `3x3` or `(3, 3)` for a pair.
+/// Help for `3x3` or `(3, 3)` in place of a pair.
 std::string pair_hint(const Node& node) {
     const std::string sizes = sizes_in(node);
     return std::count(sizes.begin(), sizes.end(), ',') == 1 ? fmt::format("write `[{}]`", sizes)

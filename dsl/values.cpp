@@ -80,8 +80,8 @@ Translation meaning_of(const std::string& name, const std::vector<std::string>& 
     if (has_typographic_quote(name)) return {"", kQuoteHelp};
     if (!missing_space(name).empty()) return {name.substr(0, name.find(':')), missing_space(name)};
     if (std::optional<Translation> translation = translate(name, known)) return *translation;
-    // The search compares all letters of two words with each other; of more names than these nobody
-    // reads the result.
+    // The search compares all letters of two words with each other, which would take long for many
+    // names.
     constexpr size_t kMostSearched = 500;
     const size_t searched = std::min(known.size(), kMostSearched);
     return {nearest_name(name, std::span(known.data(), searched)), ""};

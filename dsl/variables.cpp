@@ -306,7 +306,7 @@ void check_unused_variables(const Node& model, Diagnostics& diagnostics) {
     for (const Entry& entry : variables->value->entries) collect_names(*entry.value, used);
     for (const Entry& entry : variables->value->entries) {
         const Span& span = entry.key_span;
-        // A base has variables for all who extend it.
+        // A base has variables for all models that extend it.
         if (used.count(entry.key) || !span.known() ||
             diagnostics.sources().file(span.file).used_at().known())
             continue;

@@ -189,7 +189,8 @@ class Finder {
         set(op, op.result(), *known);
     }
     void flow(const Fused&, const Operation&) {}
-    /// What is known outside holds inside, and the other way around.
+    /// Whatever is known of an operand or result of the scan holds of the input or result of its
+    /// body that belongs to it, and the other way around.
     void flow(const Scan& scan, const Operation& op) {
         const Function& body = *body_of(module_, op);
         const ScanParts parts = scan_parts(body);
@@ -216,10 +217,11 @@ class Finder {
         }
         axes_.bodies[scan.body] = std::move(inside.axes_);
     }
-    /// A value outside, and what it is in the body, where it may lack the axis of the passes.
+    /// A value of the function and the value of the body that it belongs to. Sequences have one
+    /// more axis outside, in front, which counts the passes.
     struct Tie {
         ValueId outside, inside;
-        int64_t passes;
+        int64_t passes;  ///< 1 when there is such an axis, else 0
     };
     /// True = the body learnt something.
     bool share(const Operation& op, const Tie& tie, Finder& inside) {

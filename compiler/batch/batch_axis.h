@@ -22,9 +22,10 @@ struct BatchAxis {
 /// By value of a function: its batch axis; none where the value is the same for every example.
 struct BatchAxes {
     std::vector<std::optional<BatchAxis>> of;
-    /// Why the examples depend on each other, a clause; empty: they do not.
+    /// Why the examples depend on each other, as a clause; empty: they do not.
     std::string why;
-    /// Which op draws random numbers, which are numbered over the whole batch, a clause; or empty.
+    /// Which op draws random numbers, as a clause; empty: none does. They are numbered over the
+    /// whole batch, so that a batch of another size would draw other numbers.
     std::string draws;
     /// The same of the bodies of the function's scans, by name.
     std::map<std::string, BatchAxes> bodies;

@@ -55,7 +55,8 @@ class Resizer {
         }
     }
 
-    /// Some value in the loop or read by it has the shape of its space.
+    /// A loop's space counts examples along the same axis as a value of the space's shape. Some
+    /// value that the loop computes or reads has that shape; its batch axis is taken.
     void resize(Fused& fused, const std::vector<Operation>& body) const {
         const auto resize_as = [&](ValueId value) {
             const auto& axis = axes_.of[static_cast<size_t>(value)];

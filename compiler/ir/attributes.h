@@ -1,9 +1,9 @@
-// Attributes as text, over a field list: `{slope=0.3, dims=[3]}`. Ops have such lists, and
-// initializers, and the lines of the contract. Fields at their default are left out.
+// Attributes as text, made from lists of fields: `{slope=0.3, dims=[3]}`. Ops, initializers and the
+// lines of the contract have such lists, `fields()`. Fields at their default are left out.
 //
-// Few types of members stand against many types of objects. So readers and printers work on a list
-// of members, by name and address, and are compiled once; what is compiled per type of object only
-// makes that list.
+// There are many types of objects, but few types of members. So readers and printers work on a list
+// of members, each a name and an address, and are compiled once; all that is compiled per type of
+// object is the function that makes the list.
 #pragma once
 
 #include <string>

@@ -1,7 +1,7 @@
 // What a compiled model tells the runtime beside its functions: the data that it was compiled for,
 // how it is trained, and how it was compiled. Each struct is one line of the IR text (`data`,
-// `test`, `network`, `train`, `run`, `schedule`, `compile`, `origin`); printer and parser follow
-// from `fields()`, as they do for ops. verify_contract.h says what the values must be.
+// `test`, `network`, `train`, `run`, `schedule`, `compile`, `origin`, `layer`); printer and parser
+// follow from `fields()`, as they do for ops. verify_contract.cpp says what the values must be.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,7 @@ struct InputSource {
         kLargest,   ///< `largest.max.0`: the same, the largest
         kArgument,  ///< the caller sets it
         // Of bodies of scans (scan.h), in this order:
-        kCarried,   ///< what the pass before made of it; in the first pass, where it starts
+        kCarried,   ///< a result of the pass before; in the first pass, an operand of the scan
         kElement,   ///< of a sequence, the element of this pass
         kCaptured,  ///< the same in every pass
     };
@@ -76,7 +76,7 @@ struct DataField {
     /// Of labels from a folder: its sub-folders when the model was compiled; {} = not known.
     std::vector<std::string> class_names;
     bool crop = true;       ///< folder: pictures are cut to the shape; false: stretched
-    bool flip = false;      ///< folder: every second picture is mirrored in training
+    bool flip = false;      ///< folder: half of the pictures, at random, are mirrored in training
     bool skip_bad = false;  ///< folder: pictures that cannot be read are left out
     /// Folder: the grey that transparent pictures are laid over, 0 to 255; -1: none is given.
     int64_t ground = -1;
@@ -149,9 +149,9 @@ struct Training {
 /// How a run looks after itself. What is at its default is off:
 ///   run {keep_last=3, keep_best="negative_elbo", on_divergence="rollback", validate_share=0.1}
 struct RunPolicy {
-    int64_t keep_last = 1;         ///< so many checkpoints
-    std::string keep_best;         ///< and that of the best value of this figure of validation
-    bool best_is_highest = false;  ///< of keep_best; else the lowest is
+    int64_t keep_last = 1;         ///< how many of the last checkpoints are kept
+    std::string keep_best;         ///< and the one with the best value of this validation figure
+    bool best_is_highest = false;  ///< which value of keep_best is best; false: the lowest
     int64_t checkpoint_steps = 0;  ///< a checkpoint after so many steps; 0: after epochs only
     double checkpoint_seconds = 0;
     std::string on_divergence = "stop";  ///< one of divergence_actions()
@@ -216,7 +216,7 @@ struct Compilation {
     friend bool operator==(const Compilation&, const Compilation&) = default;
 };
 
-/// Whether that network is among them, and frozen.
+/// Whether `networks` has one of that name that is frozen.
 bool is_frozen(const std::vector<Network>& networks, std::string_view name);
 
 /// The field of that name; null when there is none.

@@ -1,6 +1,7 @@
 // Look-ups in modules by name, and the naming of values. A function may have very many values, so
 // its names and states are found through hash tables; functions and states of a module are looked
-// up by name seldom, and are found by searching.
+// up by name seldom, and are found by searching. The second half is what scan.h declares: how a
+// scan fits its body, and the upkeep of bodies.
 #include "compiler/ir/module.h"
 
 #include <fmt/format.h>

@@ -132,7 +132,7 @@ struct Initializer {
 /// are made again).
 enum class StateRole : uint8_t {
     kParameter,  ///< trained
-    kStatistic,  ///< moved by the forward pass (batch norm's running mean)
+    kStatistic,  ///< updated by the forward pass (batch norm's running mean)
     kSlot,       ///< an optimizer's memory
     kCopy,       ///< a parameter in bf16: functions that update the parameter update it, too
 };
@@ -155,7 +155,7 @@ struct Module {
     std::string description;
     std::vector<DataField> data;          ///< what training reads
     std::vector<DataField> test;          ///< {}: the model names no test data
-    std::vector<Network> networks;        ///< those of which there is something to say
+    std::vector<Network> networks;        ///< those that are frozen or take weights from a file
     std::optional<Training> training;     ///< none: the module cannot be run by gmrun
     std::vector<ScheduleEntry> schedule;  ///< the functions of one training step, in order
     RunPolicy run;

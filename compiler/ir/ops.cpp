@@ -1,4 +1,6 @@
-// What is compiled once for all ops.
+// What is compiled once for all ops, and not again in every file that handles them: the copying and
+// moving of OpVariant, the table of all ops, what element-wise ops make of numbers, and attributes
+// as lists and as text.
 #include "compiler/ir/ops.h"
 
 #include "compiler/ir/attributes.h"

@@ -72,8 +72,8 @@ struct Field {
     std::string_view name;
     T Op::*member;
 };
-template <typename Op, typename T>
 /// Makes a row of `fields()`: `field("slope", &LeakyRelu::slope)`.
+template <typename Op, typename T>
 constexpr Field<Op, T> field(std::string_view name, T Op::*member) {
     return {name, member};
 }
@@ -101,7 +101,7 @@ struct Add : NoFields {
 struct Cast : NoFields {
     static constexpr OpInfo kInfo{
         "cast", "x", "x as another element type, rounded to nearest, ties to even", kElementwise};
-    /// Types round what they hold, for every op alike.
+    /// The identity: as after every op, the number is rounded when it is stored in a tensor.
     double operator()(double x) const { return x; }
 };
 struct Cos : NoFields {
@@ -141,7 +141,7 @@ struct LeakyRelu {
                                   kElementwise};
     double slope = 0;
     static constexpr auto fields() { return std::tuple{field("slope", &LeakyRelu::slope)}; }
-    /// With slope 0 also of -infinity, where slope x would be NaN.
+    /// Slope 0 gives 0 for -infinity as well, where 0 x would be NaN.
     double operator()(double x) const {
         if (std::isnan(x) || x > 0) return x;
         return slope == 0 ? 0 : slope * x;
@@ -426,14 +426,14 @@ struct Gradient : NoFields {
                                   "derivatives of the scalar f by each of the other operands"};
 };
 
-/// More passes than anyone waits for.
+/// The most passes that a scan may have: more than anyone would wait for.
 inline constexpr int64_t kMostPasses = 1'000'000;
 /// Runs the function `body` `count` times. (`lax.scan` of JAX; a loop with memory of one pass.)
 /// What the operands and results are, in this order, follows from the body's inputs and results:
 ///   operands  a carried value's start; a sequence [count, ...], of which pass i sees element i;
 ///             a captured value, the same in every pass
 ///   results   a carried value after the last pass; a stack [count, ...] of what each pass gave
-/// Its random numbers depend on the pass as well.
+/// Random ops in the body draw other numbers in every pass.
 struct Scan {
     static constexpr OpInfo kInfo{
         "scan", "...", "runs the function `body` `count` times; values go from pass to pass"};

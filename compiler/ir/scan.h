@@ -1,5 +1,5 @@
-// The op `scan` and the function that is its body. What operand, result and body have to do with
-// each other is said here once, for all that walk modules.
+// The op `scan` and the function that is its body. How the scan's operands and results belong to
+// the body's inputs and results is said here once, for all code that walks modules.
 //
 //     body @sample.x(%x: f32[8,2] = carried, %w: f32[2,2] = captured) {
 //       %y = matmul %x, %w : f32[8,2]
@@ -34,7 +34,7 @@ ScanParts scan_parts(const Function& body);
 const Function* body_of(const Module& module, const Operation& op);
 Function* body_of(Module& module, const Operation& op);
 
-/// [count, ...] of values of this type.
+/// The type of `count` values of type `each`, stacked along a new first axis.
 Type stacked_type(const Type& each, int64_t count);
 
 /// The type that operand or result `i` of a scan has.
@@ -50,8 +50,8 @@ std::string body_misfit(const Function& function);
 /// `wish`, or with a number behind it when the module has a function of that name.
 std::string free_function_name(const Module& module, const std::string& wish);
 
-/// Moves the functions of `module` that are bodies of no scan, directly or through other bodies,
-/// out of it. True = there were some.
+/// Removes bodies that no scan runs any more, and the bodies of the scans in them. True = there
+/// were some.
 bool remove_unused_bodies(Module& module);
 
 /// A copy of `body` under a free name; its own scans get copies of their bodies, too. All are put

@@ -8,15 +8,15 @@
 //              body, have none; the result of a reshape has its operand's place, or none. A slice
 //              whose place is where its part of the operand is, is a view: nothing is copied
 //   arena      places are multiples of 64 bytes and inside the arena
-// overlap    no two values that are alive at the same time share a byte. A value lives from the op
-//              that makes it to the last op that reads it, or to the end when it is a result or an
-//              update. An element-wise op may write its result exactly over an operand that no
+//   overlap    no two values that are alive at the same time share a byte. A value lives from the
+//              op that makes it to the last op that reads it, or to the end when it is a result or
+//              an update. An element-wise op may write its result exactly over an operand that no
 //              later op reads. A concat or pack does not write operands that are in their place
 //              already
-// homes      a value at `@w` is the value that updates @w. No later op reads the old @w, and an op
-//              that reads it and writes the new one does both element by element. A value may cover
-//              @w and the states behind it: then slices of it update each of them, or it is a pack
-//              of their old values
+//   homes      a value at `@w` is the value that updates @w. No later op reads the old @w, and an
+//              op that reads it and writes the new one does both element by element. A value may
+//              cover @w and the states behind it: then slices of it update each of them, or it is a
+//              pack of their old values
 #include "compiler/ir/verify_plan.h"
 
 #include <fmt/format.h>
@@ -439,7 +439,8 @@ class PlanCheck {
     const Module& module_;
     const Function& function_;
     VerifyReport& report_;
-    /// By value: the value whose memory it is; kNone inside fused bodies.
+    /// By value: the value whose memory it names, which for a reshape is that of its operand and
+    /// else the value itself; kNone inside fused bodies.
     std::vector<ValueId> root_;
     std::vector<int32_t> buffer_of_;  ///< by value: index into buffers_, for roots
     std::vector<Buffer> buffers_;

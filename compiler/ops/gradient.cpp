@@ -56,7 +56,7 @@ void rule(const Sin&, Context& c) { c.set(0, c.b.mul(c.diff(), c.b.emit(Cos{}, {
 void rule(const Softplus&, Context& c) {
     c.set(0, c.b.mul(c.diff(), c.b.emit(Sigmoid{}, {c.operand(0)})));
 }
-/// 1 / (2 y); infinite at 0, so what may be 0 there adds an epsilon before the root.
+/// 1 / (2 y). It is infinite at 0: a model in which x may be 0 adds an epsilon before the root.
 void rule(const Sqrt&, Context& c) { c.set(0, c.b.div(c.b.scale(c.diff(), 0.5), c.result())); }
 /// 1 - y^2.
 void rule(const Tanh&, Context& c) {
@@ -172,11 +172,11 @@ void rule(const Pack&, Context& c) {
     }
 }
 
-// ---- contractions: a bilinear form's three faces, each the derivative of the others -------------
+// ---- contractions: linear in each operand; the derivatives of one are the other two -------------
 
 ConvWindow window_of(const ConvWindow& op) { return op; }
 
-/// In the operands' type, which a result of bf16 operands need not have.
+/// df/d(result) in the operands' element type: the result of bf16 operands may be f32.
 ValueId diff_of_contraction(Context& c) {
     const DType dtype = c.b.type(c.operand(0)).dtype;
     if (c.b.type(c.diff()).dtype == dtype) return c.diff();
@@ -217,8 +217,9 @@ void rule(const ConvBackwardWeights& op, Context& c) {
     if (c.wants(1)) c.set(1, conv(c, w, c.operand(0), g));
 }
 
-/// C = A B gives dA = G B^T and dB = A^T G; the flags turn these about, so that nothing is ever
-/// transposed in memory.
+/// C = A B gives dA = G B^T and dB = A^T G. Where a flag reads an operand transposed, the gradient
+/// is the transpose of these: operands and flags are exchanged, and nothing is transposed in
+/// memory.
 void rule(const Matmul& op, Context& c) {
     const ValueId a = c.operand(0), b = c.operand(1), g = diff_of_contraction(c);
     const auto product = [&](ValueId left, bool transpose_left, ValueId right,
@@ -236,8 +237,8 @@ void rule(const Matmul& op, Context& c) {
 /// Constants have no operands and so nothing to carry back.
 void rule(const Constant&, Context&) {}
 
-// Ops that are piecewise constant, random or the runtime's contribute none, by definition
-// (kNoGradient).
+// No gradient flows through ops that are piecewise constant, random or supplied by the runtime, by
+// definition (kNoGradient).
 template <typename Op>
 void rule(const Op&, Context&) requires(Op::kInfo.has(kNoGradient)) {}
 

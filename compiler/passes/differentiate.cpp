@@ -20,7 +20,8 @@ using namespace ir;  // NOLINT
 /// ops that compute it are appended instead.
 class Differentiator {
   public:
-    /// `function` must not be one of the module's: bodies of scans are added to these.
+    /// `function` must not lie in module.functions: bodies of scans are added there, which moves
+    /// what lies in it.
     Differentiator(Module& module, Function& function)
         : module_(module), function_(function), b_(module, function) {}
 
@@ -168,7 +169,7 @@ Result<bool> differentiate(Module& module, Diagnostics&) {
         if (!Differentiator(module, function).run()) continue;
         changed = true;
         module.functions[i] = std::move(function);
-        // The bodies of its scans stand before it.
+        // New bodies were appended; a body has to stand before the function with its scan.
         const auto begin = module.functions.begin();
         std::rotate(begin + static_cast<std::ptrdiff_t>(i),
                     begin + static_cast<std::ptrdiff_t>(count), module.functions.end());

@@ -1,4 +1,7 @@
-// Finds what depends on what across passes, then writes the backward body.
+// Writes the backward scan of one scan (differentiate_scan.h shows it). First it finds, over all
+// passes of the loop, through which values gradients flow; then it makes the forward scan stack
+// what its carried values were, writes the backward body, and appends the scan that runs it.
+// "Pass" means a pass of the loop in this file.
 #include "compiler/passes/differentiate_scan.h"
 
 #include <algorithm>
@@ -68,7 +71,8 @@ class ScanDifferentiator {
     }
 
     bool is_carried(size_t i) const { return i < parts_.carried; }
-    /// Of a carried value, what reaches its gradient is what reaches the value after the pass.
+    /// Whether a gradient flows to operand `i`. To a carried value it flows from what the pass
+    /// makes of that value.
     bool flows_to(size_t i) const {
         const ValueId v = input(i);
         if (is_carried(i)) return depends_[v] && reaches_[result(i)];
@@ -109,7 +113,7 @@ class ScanDifferentiator {
                 inner->body = copy_body(b_.module(), inner->body, inner->body);
         using Kind = InputSource::Kind;
         std::vector<ValueId> sums(sources_.size(), kNone), seeds;  // by source, by seed
-        std::vector<std::pair<ValueId, ValueId>> products;         // gradients and what they are of
+        std::vector<std::pair<ValueId, ValueId>> products;         // gradients, and of which values
         for (size_t s = 0; s < sources_.size(); ++s) {
             const ValueId of = input(sources_[s]);
             if (!is_carried(sources_[s]) && sources_[s] < parts_.first_captured()) continue;
@@ -140,7 +144,8 @@ class ScanDifferentiator {
         b_.module().functions.push_back(std::move(back_));
     }
 
-    /// The scalar whose gradients are those of the pass.
+    /// The sum of diff * value over all these pairs, a scalar. Its gradient by a source is what the
+    /// pass hands back to that source: the gradients that come in, times the pass's Jacobian.
     static ValueId sum_of(Builder& b, const std::vector<std::pair<ValueId, ValueId>>& products) {
         ValueId sum = kNone;
         for (const auto& [diff, value] : products) {

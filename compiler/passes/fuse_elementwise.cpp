@@ -182,8 +182,8 @@ class Fuser {
         }
     }
 
-    /// Puts an operation at the end of the new program. What waited for its results only has its
-    /// turn when a sweep next comes by.
+    /// Puts an operation at the end of the new program. An item that missed nothing but its results
+    /// is ready now, and is placed when a sweep next comes to one of its places.
     void place(Operation op) {
         for (ValueId result : op.results)
             for (int n : waiting_[result]) {

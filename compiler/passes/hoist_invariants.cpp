@@ -1,5 +1,5 @@
-// Bodies come before the functions with their scans, so what leaves an inner body can leave the
-// outer one as well.
+// Works on one scan at a time (Hoister), in the order of the functions. A body stands before the
+// function with its scan, so what leaves an inner body for an outer one can leave that one as well.
 #include "compiler/passes/hoist_invariants.h"
 
 #include <algorithm>
@@ -16,7 +16,7 @@ bool is_constant(const Operation& op) {
     return op.as<Constant>() != nullptr || op.as<Iota>() != nullptr;
 }
 
-/// Empties one body of what does not change.
+/// Moves what does not change from pass to pass out of one body.
 class Hoister {
   public:
     /// `out` gets the operations that leave the body; they are of `function`.
@@ -76,7 +76,7 @@ class Hoister {
         return copy.result();
     }
 
-    /// Of the values that left, the body captures those that it still reads.
+    /// Makes the body capture the values that left and that it still reads.
     void capture_what_left() {
         std::vector<bool> read(body_.values.size(), false);
         for (const Operation& op : body_.operations)

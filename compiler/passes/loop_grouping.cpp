@@ -2,8 +2,9 @@
 // 1. find_stored, find_levels, find_groups: which values are in memory in any case; how deep each
 //    op lies in the graph of loops; and the candidates, which are the roots of one space and depth
 //    that are connected by reading a common tensor.
-// 2. store_costly_values: a value that several loops would compute, at too high a price, becomes a
-//    root itself. The last such value comes first, and the loops that change are formed anew.
+// 2. store_costly_values: a value that several loops would compute, at too high a price, is stored:
+//    its op becomes a root. Values are looked at from the last to the first, and the loops that
+//    such a decision changes are formed anew.
 // 3. finish: sorts the candidates and collects the members of each loop.
 // A loop never needs the result of another loop of its own depth, so loops never wait for each
 // other in a circle.
@@ -308,8 +309,9 @@ void LoopGrouping::store_costly_values() {
         }
         is_due_[i] = false;
         looked_at_least_ = std::min(looked_at_least_, i);
-        // Every loop makes its own, and nothing is computed on the way to one. A constant may have
-        // as many loops as there are layers, so that even listing them each time costs too much.
+        // These are made anew in every loop that reads them, as that costs next to nothing: a
+        // broadcast reads a stored value, a constant none. A constant may be read by as many loops
+        // as there are layers, so that even listing them each time would take too long.
         if (is_broadcast(i) || op(i).as<Constant>() != nullptr) continue;
         update_computing(i);
         if (computing_[i].size() < 2) continue;
@@ -354,8 +356,8 @@ std::string LoopGrouping::too_costly(int i) {
     return leaves.size() > kRecomputeReadsMost ? too_many_reads(i, leaves) : "";
 }
 
-/// Whether some loop would read more of the `leaves` than it does when the result of operation `i`
-/// is stored.
+/// Why the result of operation `i` had better be stored: some loop would have to read more than
+/// kRecomputeReadsMost of the `leaves` for nothing but to compute it anew. "" when none would.
 std::string LoopGrouping::too_many_reads(int i, const std::vector<ValueId>& leaves) {
     std::vector<int> loops = computing_[i];
     std::sort(loops.begin(), loops.end(), [&](int a, int b) { return comes_before(a, b); });

@@ -18,7 +18,7 @@
 
 namespace gmc::passes {
 
-/// A loop to be. Operations are given by their index in the function.
+/// One loop of the result. Operations are given by their index in the function.
 struct LoopGroup {
     ir::Shape space;
     std::vector<int> roots;    ///< increasing
@@ -54,6 +54,7 @@ class LoopGrouping {
         bool is_small = false;  ///< all its roots share one loop
         std::vector<int> roots;
     };
+    /// What may become one loop: roots of one group that read a common tensor.
     struct Candidate {
         int group = 0;
         std::vector<int> roots;  ///< increasing; empty once other candidates have replaced it
@@ -112,7 +113,7 @@ class LoopGrouping {
     std::vector<Candidate> candidates_;
     int walk_ = 0;
     std::vector<Mark> op_marks_, value_marks_;  ///< of the walk at hand
-    /// Of the walk at hand. Walks do not recurse: a graph may be a single chain, which
+    /// The stack of the walk at hand. Walks do not recurse: a graph may be a single chain, which
     /// would need as many frames as there are operations.
     std::vector<int> stack_;
 

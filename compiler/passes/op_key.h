@@ -9,8 +9,9 @@
 
 namespace gmc::passes {
 
-/// Equal for operations of one op with equal attributes, numbers of operands, and type. For
-/// `commutative` ops the caller sorts the operands.
+/// Equal for two operations when their op, attributes, `operands` and result's type are equal.
+/// `operands` are ids of values, or numbers that the caller has given to equal ones. For
+/// commutative ops the caller sorts them.
 std::string op_key(const ir::OpVariant& op, std::span<const int> operands, const ir::Type& type);
 
 }  // namespace gmc::passes

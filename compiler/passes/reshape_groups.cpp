@@ -1,4 +1,5 @@
-// What happens to whole groups of axes is told again in the axes of the other shape.
+// Translates axes of the shape before a reshape into axes of the shape after it, one group of
+// corresponding axes at a time.
 #include "compiler/passes/reshape_groups.h"
 
 #include <algorithm>

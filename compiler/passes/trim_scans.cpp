@@ -80,7 +80,7 @@ class ScanTrimmer {
             keep_input.push_back(needed_[input(i)] || (i < parts_.carried && used_[i]));
         for (size_t i = 0; i < body_.results.size(); ++i)
             keep_result.push_back(i < parts_.carried ? keep_input[i] : used_[i]);
-        // An op has a result; one that nothing needs is gone before long.
+        // Every op must have a result, so a scan of which nothing is needed is left for dce.
         if (std::none_of(keep_result.begin(), keep_result.end(), [](bool keep) { return keep; }))
             return false;
         const bool changed = filter(body_.inputs, keep_input);

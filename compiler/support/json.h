@@ -13,7 +13,7 @@
 
 namespace gmc {
 
-/// What was read is not what the reader asks for. The text says what is wrong.
+/// Thrown where a value is not what its reader asks for. The text says what is wrong.
 class JsonError : public std::runtime_error {
   public:
     using std::runtime_error::runtime_error;

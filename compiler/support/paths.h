@@ -1,6 +1,6 @@
-// What is at a path, and why it cannot be written. std::filesystem's own functions throw where the
-// path is too long or lies in a folder that may not be entered; here nothing is there then, and
-// opening it says why.
+// What is at a path, and which kind of error a failed write is. std::filesystem's own functions
+// throw where the path is too long or lies in a folder that may not be entered. Here such a path
+// counts as empty; the attempt to open it, which follows, reports the reason.
 #pragma once
 
 #include <cerrno>

@@ -11,10 +11,10 @@ namespace gmc {
 /// Returned in place of a value, after an error was reported.
 struct Failure {};
 
-template <typename T>
 /// What a function returns that can fail because of wrong input. Both constructors are implicit, so
 /// that `return value;` and `return Failure{};` are all a function writes. A bug of gmc is no
 /// failure but a GMC_CHECK.
+template <typename T>
 class [[nodiscard]] Result {
   public:
     Result(T value) : value_(std::move(value)) {}  // NOLINT: implicit by design

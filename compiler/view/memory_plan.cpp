@@ -1,6 +1,6 @@
-// Shows a memory plan as a table and as a picture. Buffers and lifetimes are found again from the
-// places in the module, as the pass had them: what is printed is what is in the module, not what
-// the pass had in mind.
+// Shows a memory plan as a table and as a picture. Buffers and lifetimes are worked out anew from
+// the places in the module, so what is shown is the plan in the module, whoever wrote it, and not
+// what the pass meant to do.
 #include "compiler/view/memory_plan.h"
 
 #include <fmt/format.h>

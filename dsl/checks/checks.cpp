@@ -1,4 +1,4 @@
-// Runs the checks in their order.
+// Runs all checks on a model, one after another; each is in a file of its own.
 #include "dsl/checks/checks.h"
 
 #include "dsl/model_view.h"

@@ -76,7 +76,7 @@ class LogitChecks {
                               value.text));
     }
 
-    /// The data where the logits belong.
+    /// Warns about `bce_with_logits(data, logits)`: the arguments are swapped.
     void swapped(const Expression& e) {
         const std::string first = to_string(*e.arguments[0]), second = to_string(*e.arguments[1]);
         diagnostics_

@@ -1,4 +1,4 @@
-// What the classes of a field of labels are called.
+// Reads the names of classes from a list in the model, or from a text file with a name per line.
 #include "dsl/data/class_names.h"
 
 #include <set>
@@ -12,7 +12,7 @@ namespace {
 
 /// The lines of a text file; the last may be without its end.
 Result<std::vector<std::string>> names_in_file(const Node& path, Diagnostics& diagnostics) {
-    /// more than a million names; anything larger is not such a file
+    // Room for more than a million names; a larger file is no list of names.
     constexpr uint64_t kMostBytes = 64'000'000;
     const std::string place = with_home(path.text);
     Diagnostics found;

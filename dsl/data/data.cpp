@@ -101,7 +101,8 @@ int64_t examples_in_file(const DataField& field, bool is_test) {
     return file.ok() ? static_cast<int64_t>(file->header().dimensions.front()) : 0;
 }
 
-/// The fields of one data set describe the same examples, as far as headers tell how many.
+/// Reports fields of one data set that have other numbers of examples than the first, as far as
+/// headers of files tell these.
 void check_counts(const std::vector<DataField>& fields, bool is_test, Diagnostics& diagnostics) {
     const DataField* first = nullptr;
     int64_t of_first = 0;

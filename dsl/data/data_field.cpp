@@ -93,7 +93,8 @@ void FieldReader::read_labels(runtime::ArrayFile& file) {
     const Span span = values_.spans.at(field_.format);
     field_.classes = labels->classes();
     if (field_.classes > 0) {
-        // Later examples may have more classes. That they cannot be read is no error here.
+        // Examples behind the first `count` may have more classes. When those cannot be read, that
+        // is no error here: the model does not use them.
         const auto rest = runtime::count_labels(file, 0, found);
         const int64_t all = rest ? std::max(rest->classes(), field_.classes) : field_.classes;
         runtime::warn_of_missing(*labels, all, fmt::format("`{}`", path), field_.count > 0, span,
@@ -109,7 +110,8 @@ void FieldReader::read_labels(runtime::ArrayFile& file) {
             "no labels have a `range:`");
 }
 
-/// What the model says of a file that is there already.
+/// Compares what the model says (a shape, or that these are labels) with the header of a file that
+/// is there already.
 void FieldReader::check_header(const runtime::ArrayHeader& header, bool label) {
     const bool failed = !label && field_.shape.empty();  // an error in `shape` was said
     if (failed || header.can_be(label ? std::vector<int64_t>{} : field_.shape)) return;

@@ -1,4 +1,5 @@
-// Only looks whether there is something; what is in it is read by the readers of data.
+// Looks for each file and folder that a model's data name. Only whether there is something at the
+// path counts; what it holds is read by the readers of data.
 #include "dsl/data/data_files.h"
 
 #include <filesystem>

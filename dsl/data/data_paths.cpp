@@ -1,4 +1,5 @@
-// The working folder counts, not the model's: a model is compiled and trained from the same place.
+// Paths of data are relative to the working folder and not to the model's, since a model is
+// compiled and trained from the same folder. Only `~` is replaced here.
 #include "dsl/data/data_paths.h"
 
 #include <cstdlib>

@@ -1,4 +1,4 @@
-// Paths of data as people write them.
+// Paths of data as people write them: with `~`, relative, or with a typing error.
 #pragma once
 
 #include <string>

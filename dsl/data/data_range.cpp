@@ -1,4 +1,4 @@
-// Reads `range:` of a field.
+// Reads `range:` of a field of data: the lowest and the highest of its numbers.
 #include "dsl/data/data_field.h"
 
 #include <algorithm>

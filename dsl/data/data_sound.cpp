@@ -1,4 +1,5 @@
-// `wav:` of a field: sound in windows. Their shape is what the model says; files are not looked at.
+// Reads `wav:` of a field: sound, cut into windows. The model says the shape of a window, so no
+// file is opened before training.
 #include "dsl/data/data_field.h"
 #include "dsl/data/data_paths.h"
 #include "dsl/text/scalar.h"

@@ -1,4 +1,4 @@
-// `csv:` of a field: what is said of the table, and what its file says.
+// Reads `csv:` of a field: the rules that the model gives for the table, and with them its file.
 #include "dsl/data/data_field.h"
 #include "dsl/data/data_paths.h"
 #include "dsl/text/scalar.h"

@@ -1,4 +1,4 @@
-// Activations, composed of ops.
+// Builds each activation from existing ops of the IR; the table at the end names them.
 #include "dsl/lower/activations.h"
 
 #include <fmt/format.h>
@@ -39,8 +39,9 @@ ValueId prelu(LayerScope& l, ValueId x) {
 
 }  // namespace
 
-// e^x - 1 is computed as 2 t / (1 - t) with t = tanh(x / 2), which stays precise near 0. It is
-// computed of min(x, 0), so that it is finite also where it is not selected.
+/// e^x - 1 is computed as 2 t / (1 - t) with t = tanh(x / 2), which stays precise near 0. It is
+/// computed from min(x, 0), so that it is finite where x > 0 is selected, too: an infinity there
+/// would make the gradient NaN.
 ValueId elu(Builder& b, ValueId x, double alpha) {
     const Shape shape = b.shape(x);
     const ValueId zero = b.constant(0, shape);
@@ -51,7 +52,9 @@ ValueId elu(Builder& b, ValueId x, double alpha) {
 
 namespace {
 
-/// The exponentials of both forms, of numbers of which the largest is 0, and their sums.
+/// What softmax and log_softmax have in common: x less its maximum, so that the largest number is
+/// 0, the exponentials of that, and their sums. No gradient flows through the maximum: any number
+/// that is subtracted from all of x cancels.
 struct Exponentials {
     ValueId shifted, exponentials, sums;
     Exponentials(Builder& b, ValueId x, int64_t axis)
@@ -73,7 +76,8 @@ ValueId log_softmax(Builder& b, ValueId x, int64_t axis) {
     return b.sub(e.shifted, Exponentials::along(b, b.emit(ir::Log{}, {e.sums}), shape, axis));
 }
 
-// A quotient, of which the gradient needs nothing but itself (passes/algebra/reuse_quotients).
+/// Written as a quotient rather than exp(log_softmax(x)), since the gradient of a quotient needs
+/// nothing but its result (passes/algebra/reuse_quotients).
 ValueId softmax(Builder& b, ValueId x, int64_t axis) {
     const Exponentials e(b, x, axis);
     const Shape shape = b.shape(x);

@@ -1,4 +1,4 @@
-// The rules of broadcasting.h.
+// Compares shapes by the rules that broadcasting.h states, and repeats values accordingly.
 #include "dsl/lower/broadcasting.h"
 
 #include <algorithm>
@@ -33,7 +33,7 @@ std::optional<Shape> common_shape(const Shape& a, const Shape& b) {
     return common;
 }
 
-/// "Both repeat" is seen from the result: it is the shape of neither.
+/// Both values repeat exactly when the common shape is the shape of neither.
 std::optional<Shape> common_example_shape(const Shape& a, const Shape& b, Repeat repeat) {
     auto common = common_shape(a, b);
     const bool both = common && *common != a && *common != b;

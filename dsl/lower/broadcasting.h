@@ -4,7 +4,7 @@
 // As in NumPy, sizes are compared from the last axis on; a size of 1, or an axis that is missing in
 // front, repeats. Two things differ. One number goes with any shape and takes it, whatever its own
 // axes are. And where two values of an example would BOTH repeat, they need as many axes: [800] and
-// [28, 28, 1] would make [28, 28, 800], which nobody means. Who wants it says so by a `reshape`.
+// [28, 28, 1] would make [28, 28, 800], which is hardly ever meant; a `reshape` says that it is.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,8 @@ namespace gmc::lower {
 
 /// The shape that `a` and `b` have in common; nothing when they do not fit.
 std::optional<ir::Shape> common_shape(const ir::Shape& a, const ir::Shape& b);
-/// How two values that have a batch may meet.
+
+/// Which of two values that both have a batch may be repeated to the common shape.
 enum class Repeat : uint8_t {
     kBoth,  ///< both may repeat, if they have as many axes
     kOne,   ///< one of them has the shape of the result

@@ -62,7 +62,7 @@ class ModuleBuilder {
           diagnostics_(diagnostics),
           m_{spec, module_, diagnostics, spec.train.batch_size} {}
 
-    /// Checks that warn come last, because they need a model that is known to be right.
+    /// The checks of dsl/checks, which only warn, come last: they need a model without errors.
     Result<ir::Module> run() {
         module_.name = spec_.name;
         std::vector<NetworkSummary> summaries;
@@ -142,7 +142,8 @@ class ModuleBuilder {
         for (const dsl::MinimizeSpec& entry : entries) {
             prepared.emplace_back();
             if (!prepare(e, entry, entries, prepared.back())) return;
-            // Beside the last losses, so that what both compute is computed once.
+            // Before the last entry's update, so that what states and losses both need is computed
+            // once.
             if (entry.name == spec_.objective.minimize.back().name) states = new_states(e);
             if (!states) return;
             if (spec_.objective.simultaneous) continue;
@@ -290,7 +291,7 @@ class ModuleBuilder {
         if (figures) module_.functions.push_back(std::move(*figures));
     }
 
-    /// What a run watches is a figure of its validation.
+    /// Reports a metric of `keep` or `early_stopping` that validation will not compute.
     void check_watched(const dsl::WatchedMetric& metric) {
         if (!spec_.train.validate_test && spec_.train.validate_share == 0) {
             diagnostics_
@@ -312,8 +313,8 @@ class ModuleBuilder {
             .help(fmt::format("there are {}", fmt::join(names, ", ")));
     }
 
-    /// What nothing uses is evaluated too, for its errors, into a function that is thrown away. A
-    /// recipe has entries for other models than this one.
+    /// Evaluates entries of `let` that nothing uses, too, for their errors, into a function that is
+    /// thrown away. A recipe's entries are left out: some of them are for other models.
     void check_unused_lets() {
         const int64_t stream = m_.next_stream;
         const size_t files = module_.files.size();
@@ -383,7 +384,7 @@ class ModuleBuilder {
         return value;
     }
 
-    /// What an entry of `let` tells about the parameter of its name.
+    /// What an entry of `let` says about a function's parameter of the same name.
     struct Drawn {
         ir::Shape shape;
         bool batched = false;
@@ -404,9 +405,10 @@ class ModuleBuilder {
                      uses_inputs(scratch.function, value.value)};
     }
 
-    /// An entry that is computed from data or weights stands for noise of its shape, as a prior
-    /// does for a posterior. Any other is what it says: where one call of normal or uniform makes
-    /// it, that noise is the function's input, and else it is drawn inside.
+    /// Binds a parameter that has the name of an entry of `let`. Where the entry is computed from
+    /// data or weights, as a posterior is, the parameter is normal noise of its shape, as the prior
+    /// is. Any other entry is computed as written: where it draws by one call of normal or uniform,
+    /// that noise becomes an input of the function; else it is drawn inside.
     bool bind_drawn(Evaluator& e, const dsl::NamedExpression& entry, const dsl::FunctionSpec& spec,
                     size_t i) {
         const std::string& name = spec.parameters[i];
@@ -419,8 +421,8 @@ class ModuleBuilder {
         }
         const dsl::Expression* source = only_noise(*entry.value);
         if (source == nullptr) return true;  // evaluated where the function uses its name
-        // Where the noise is only a part of the entry it has a name of its own: who sets an input
-        // `angle` means the angle, not what it is made of.
+        // Where the noise is only a part of the entry, the input gets a name of its own: a caller
+        // who sets `angle` means the angle, and not the noise that it is computed from.
         const bool is_whole = source == entry.value.get();
         const Evaluated noise =
             bind_noise(e, is_whole ? name : name + "_noise", drawn(*source)->shape,

@@ -1,6 +1,5 @@
-// Copies fields of the spec to fields of the module.
-// The two have almost the same fields, but dsl/ and the runtime must not know each other: between
-// them there is only the module.
+// Copies what the runtime needs from the spec into the module. The two have almost the same fields,
+// but dsl/ and the runtime must not know each other: only the module stands between them.
 #include "dsl/lower/contract.h"
 
 #include "dsl/data/data_paths.h"
@@ -74,6 +73,8 @@ void report_file(const dsl::WeightsSpec& spec, const Diagnostics& found, Diagnos
     diagnostics.add(std::move(error));
 }
 
+/// Opens the file of a network's weights and fills in what the module says of it. Reports a file
+/// that cannot be read, and tensors that do not fit the network's parameters.
 void look_into_file(ModuleScope& m, const dsl::WeightsSpec& spec, ir::Network& network) {
     Diagnostics found;
     const auto file = runtime::open_weights(spec.from, found);

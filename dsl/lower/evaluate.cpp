@@ -368,7 +368,8 @@ Evaluated Evaluator::call(const Expression& e) {
                 near.empty() ? "" : fmt::format("did you mean `{}`?", near));
 }
 
-// Arguments are evaluated once: a definition that uses one twice does not draw it twice.
+/// Arguments are evaluated once, before the body: one that draws random numbers is drawn once, even
+/// when the body uses it twice.
 Evaluated Evaluator::define(const dsl::Definition& definition, const Expression& call) {
     std::map<std::string, Evaluated> arguments;
     for (size_t i = 0; i < definition.parameters.size(); ++i) {
@@ -382,7 +383,7 @@ Evaluated Evaluator::define(const dsl::Definition& definition, const Expression&
     }
     const size_t errors = f_.m.diagnostics.count();
     const auto* frame = std::exchange(frame_, &arguments);
-    // What is written alike inside and outside is not the same there.
+    // A text such as `x` means something else in the body than where the definition is called.
     std::vector<Known> known = std::exchange(known_, {});
     Evaluated result = evaluate(*definition.body);
     known_ = std::move(known);
@@ -409,7 +410,8 @@ bool Evaluator::take_argument(const dsl::NetworkSpec& network, const dsl::Networ
     if (argument.batched && example_elements(f_.b.shape(value)) == 1 &&
         example_elements(wanted) == 1)
         value = f_.b.reshape(value, wanted);
-    // What has no batch is the same for every example; it is no batch even if it has its shape.
+    // A value without a batch is the same for every example. It may have the shape of a batch by
+    // chance, but is none.
     const bool plain = !argument.batched && !argument.number;
     const bool meets =
         plain && common_shape(f_.b.shape(value), example_of(wanted)) == example_of(wanted);

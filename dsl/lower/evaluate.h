@@ -181,9 +181,9 @@ class Evaluator {
     struct Application {
         std::string network;
         std::vector<ir::ValueId> arguments;
-        /// With the averages of its weights.
+        /// Whether it computes with the averages of its weights.
         bool averaged;
-        /// With these instead of its own; null: with its own.
+        /// The weights that it computes with; null: its own.
         std::shared_ptr<const Weights> weights;
         Evaluated result;
     };

@@ -1,4 +1,5 @@
-// Applies networks and summarizes them.
+// Applies networks to arguments, layer by layer (Application), and declares all networks of a model
+// by applying each once to placeholders (Declarer), which also yields the summaries.
 #include "dsl/lower/networks.h"
 
 #include <fmt/format.h>
@@ -17,8 +18,8 @@ namespace {
 using ir::kNone;
 using ir::ValueId;
 
-/// The most numbers in one example; the same limit as for shapes that the author writes.
-/// (dsl/value_types.cpp). A layer can multiply sizes, so it is checked behind each of them.
+/// The most numbers in one example: the limit of shapes that the author writes
+/// (dsl/value_types.cpp). Layers multiply sizes, so it is checked behind each of them.
 constexpr double kMostElements = 2147483648.0;  // 2^31
 
 /// Work of one op: two per multiply-add of a contraction, otherwise one per element of the result.
@@ -55,7 +56,8 @@ class Application {
     Application(FunctionScope& f, const dsl::NetworkSpec& network, NetworkSummary* summary)
         : f_(f), network_(network), summary_(summary) {}
 
-    /// For what a shared `repeat` repeats: in the body of the scan `f`, inside of `outer`.
+    /// For the layers inside a shared `repeat`: `f` is the body of its scan, and `outer` the
+    /// application around it.
     Application(FunctionScope& f, const Application& outer, std::string prefix)
         : f_(f),
           network_(outer.network_),

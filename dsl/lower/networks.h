@@ -18,10 +18,10 @@ using NetworkOutputs = std::map<std::string, ir::ValueId>;
 struct LayerSummary {
     std::string name;
     std::string kind;
-    /// Of its output, without the batch.
+    /// The shape of its output, without the batch.
     ir::Shape shape;
     int64_t parameters = 0, statistics = 0;
-    /// Of the forward pass, per example; a multiply-add counts as two.
+    /// Operations of the forward pass per example; a multiply-add counts as two.
     int64_t flops = 0;
     /// The named output that it leads to, or "".
     std::string output;

@@ -127,14 +127,14 @@ Evaluated Evaluator::power(const Expression& e, Evaluated a, const Evaluated& ex
     return a;
 }
 
-// a - b floor(a / b), which has the sign of b as in Python.
+/// a - b floor(a / b), which has the sign of b as in Python.
 Evaluated Evaluator::remainder(Evaluated a, ValueId b) {
     const ValueId whole = f_.b.emit(ir::Floor{}, {f_.b.div(a.value, b)});
     a.value = f_.b.sub(a.value, f_.b.mul(b, whole));
     return a;
 }
 
-// <= and >= are the negation of the opposite strict comparison; != is that of ==.
+/// <= and >= are the negation of the opposite strict comparison; != is that of ==.
 Evaluated Evaluator::comparison(const std::string& op, Evaluated a, ValueId b) {
     const bool equality = op[0] == '=' || op[0] == '!';
     const bool less = op[0] == '<', negate = equality ? op[0] == '!' : op.size() == 2;

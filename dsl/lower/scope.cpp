@@ -164,7 +164,8 @@ ValueId FunctionScope::batch_sum(ValueId x) {
 
 ValueId FunctionScope::batch_largest(ValueId x) {
     if (valid == ir::kNone) return b.emit(ir::ReduceMax{{0}}, {x});
-    // Padding becomes the smallest number there is.
+    // Padding takes the smallest float, so that it is never the largest: x * 1 + 0 for an example,
+    // x * 0 - max for padding.
     const ValueId real = b.broadcast(valid, {0}, b.shape(x));
     const ValueId padding = b.sub(real, b.constant(1, b.shape(x)));
     const ValueId counted =

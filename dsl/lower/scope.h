@@ -1,4 +1,4 @@
-// The state of building that all parts of lower share: the module under construction, and per
+// What all parts of dsl/lower share while they build: the module under construction, and per
 // function the current value of every state.
 #pragma once
 
@@ -41,7 +41,7 @@ struct ModuleScope {
     /// True the first time only: functions share expressions, and so their errors.
     bool reported_once(const Span& place, const std::string& text);
     std::set<std::string> reported = {};
-    /// Per example, by network and output ("" for the only one).
+    /// The shapes of outputs per example, by network and output ("" for the only one).
     std::map<std::pair<std::string, std::string>, ir::Shape> output_shapes = {};
 
     /// Parameter -> its moving average, the state `average.PARAMETER`.
@@ -125,9 +125,10 @@ class FunctionScope {
     ir::Function finish();
 
     // ---- bodies of scans ----
-    /// Of a body: the value of the function around it, which is read from now on.
+    /// Of a body: its input for a value of the function around it. On first use the value becomes
+    /// one that the body captures.
     ir::ValueId capture(ir::ValueId outside);
-    /// Of a body: what it captures, and the input that this is inside.
+    /// Of a body: the captured values of the function around it -> its inputs for them.
     const std::map<ir::ValueId, ir::ValueId>& captures() const { return captures_; }
     /// The bodies of the function, and those inside them; the innermost first.
     std::vector<ir::Function>& bodies() { return outer_ ? outer_->bodies() : bodies_; }

@@ -25,8 +25,8 @@ enum class Nature : uint8_t {
     kExample,  ///< it depends on single examples, or on random numbers
 };
 
-/// 1. Every value of `evaluate` gets a Nature, from what it is computed of, in one pass over the
-///    operations.
+/// 1. Every value of `evaluate` gets a Nature, which follows from those of the operands, in one
+///    walk over the operations.
 /// 2. A result that is a mean can stay: the runtime averages it over batches, weighted by their
 ///    sizes. One that depends on single examples cannot be computed from sums, and stays as well.
 /// 3. The other results are copied into `figures`, together with all that leads to them, down to

@@ -80,7 +80,7 @@ std::optional<ShapeSource> source_of_shape(const ModuleScope& m, const Expressio
         (m.view.network(value.text) || value.text == "grad" || value.text == "uniform" ||
          (reduces(value.text) && !reductions)))
         return std::nullopt;
-    // Of several operands the first that a network makes, else a field.
+    // Among several operands the first that a network makes is taken, else the first field.
     std::optional<ShapeSource> out;
     for (const dsl::ExpressionPtr& operand : value.arguments) {
         std::optional<ShapeSource> source = source_of_shape(m, *operand, shape, reductions);

@@ -1,7 +1,7 @@
 // Errors about shapes in expressions. When the author of the model wrote the expression, the error
-// is reported there. A recipe's expression he did not write; then the error is reported at his
-// layer that gives the shape, once per layer, however many expressions of the recipe fail because
-// of it.
+// is reported there. A recipe's expression has another author; its errors are reported at the
+// model's layer that gives the shape, once per layer, however many expressions of the recipe fail
+// because of it.
 #pragma once
 
 #include <optional>

@@ -12,9 +12,9 @@ Evaluated parameter_value(FunctionScope& f, const dsl::NetworkSpec& parameter);
 /// one per example.
 Evaluated state_value(FunctionScope& f, const dsl::StateSpec& state);
 
-/// Computes what the states of the model become. All see the values from before the step.
-/// Nothing after an error.
+/// The states of the model and what they become in a step.
 using NewStates = std::vector<std::pair<ir::StateId, ir::ValueId>>;
+/// Computes them. All updates see the values from before the step. Nothing after an error.
 std::optional<NewStates> new_states(Evaluator& e);
 
 }  // namespace gmc::lower

@@ -67,7 +67,8 @@ Evaluated Evaluator::weights_for(const dsl::NetworkSpec& network, const Expressi
     return value;
 }
 
-/// While the expression is evaluated for one weight, its arguments are known by their texts.
+/// Evaluates the expression once per weight. Meanwhile the texts of its arguments stand for that
+/// weight in each of them (known_).
 Evaluated Evaluator::each_weight(const Expression& e, const std::vector<Evaluated>& operands) {
     const auto first = std::find_if(operands.begin(), operands.end(),
                                     [](const Evaluated& x) { return x.weights != nullptr; });
@@ -126,7 +127,7 @@ Evaluated Evaluator::call_for_weights(const Expression& call, CallFunction funct
     return result;
 }
 
-/// Over all numbers of all weights.
+/// The sum, mean or norm of all numbers of all weights.
 Evaluated Evaluator::reduced_weights(const Expression& call, const Evaluated& x) {
     ValueId sum = ir::kNone;
     int64_t count = 0;

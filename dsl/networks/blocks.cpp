@@ -142,7 +142,7 @@ void LayerReader::check(Block& block) {
 void check_unused_blocks(Blocks& blocks, const Callables& callables, Diagnostics& diagnostics) {
     for (auto& [name, block] : blocks) {
         if (block.used || block.broken) continue;
-        // What a base or an import brings along is for all who use it.
+        // A base or an import has blocks for all models that use it.
         if (block.span.known() && !diagnostics.sources().file(block.span.file).used_at().known())
             diagnostics
                 .warning(DiagnosticKind::kUnused, block.span, "nothing uses the block `{}`", name)
@@ -183,7 +183,7 @@ Bindings LayerReader::read_arguments(const Block& block, const Written& written,
     return arguments;
 }
 
-// Gives what a use is put upon the names that the block has for it.
+// Makes the block's names for its inputs refer to what this use is applied to.
 void LayerReader::name_inputs(Use& use) {
     const std::vector<std::string>& inputs = use.block->inputs;
     if (inputs.empty()) return;

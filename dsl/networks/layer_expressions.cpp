@@ -11,7 +11,7 @@
 namespace gmc::dsl {
 namespace {
 
-/// The name that stands for what the layer is put upon.
+/// The name that stands for what the layer is applied to.
 constexpr const char* kPrevious = "previous";
 
 /// The layer that is a loop.
@@ -99,7 +99,7 @@ void LayerReader::read_call(const Callable& callable, const Written& written) {
     if (written.value && written.value->is_map()) {
         map = *written.value;
     } else if (written.value) {
-        // `- top_k: 3` is the first number of a function, `- add: [a, b]` what it is put upon.
+        // `- top_k: 3` gives the second argument of a function, `- add: [a, b]` its inputs.
         const bool number = written.value->is_scalar() && callable.parameters.size() > 1 &&
                             find_function(written.kind) != nullptr;
         map.entries.push_back(
@@ -181,8 +181,9 @@ void LayerReader::bind_expression(LayerSpec& layer) {
     found->second = bind_names(found->second, previous, layer, {});
 }
 
-// `previous` is what its name stands for; "": the layer before, or what the block is put upon.
-// `hidden` are names that a loop around the expression gives its own values.
+// Makes inputs of the layer from all names of layers and inputs in the expression. `previous` is
+// the layer that the name `previous` stands for; "": the layer before, or what the block is applied
+// to. `hidden` are names that a loop around the expression gives its own values.
 ExpressionPtr LayerReader::bind_names(const ExpressionPtr& expression, const std::string& previous,
                                       LayerSpec& layer, const std::set<std::string>& hidden) {
     const Expression& e = *expression;
@@ -261,7 +262,8 @@ void LayerReader::read_loop_layer(const Written& written) {
     layers_.back() = std::move(layer);
 }
 
-// What a layer without `from` takes: in a block the first layer takes what the block is put upon.
+// The input of a layer without `from`; "": the layer before. The first layer of a block takes what
+// the block is applied to.
 std::string LayerReader::default_input(Span where) {
     if (!uses_.empty() && layers_.size() == uses_.back().first_layer && !uses_.back().from.empty())
         return uses_.back().from.front();

@@ -51,7 +51,7 @@ void LayerReader::read_repeat(const Written& written) {
     }
 }
 
-// The layers inside read what is carried from time to time as `prefix.input`.
+// Reads the layers once. What goes from one time to the next has the name `prefix.input` for them.
 void LayerReader::read_shared(Use use, int64_t times, const Block& block) {
     LayerSpec layer;
     layer.kind = "repeat";
@@ -74,7 +74,7 @@ void LayerReader::read_shared(Use use, int64_t times, const Block& block) {
     uses_.push_back(std::move(use));
     for (const NodePtr& item : block.layers->items) read_layer(*item, "`repeat`");
     uses_.pop_back();
-    // Outside, a layer inside has no one value.
+    // A layer inside has another value each time, so nothing outside can refer to it.
     for (auto& [name, named] : names_.names)
         if (names_outside.count(name) == 0) named.visible = false;
     layer.layers = std::move(layers_);

@@ -8,8 +8,8 @@
 namespace gmc::dsl {
 namespace {
 
-/// A path as gmrun will open it. Beside the model file it is found wherever gmc is called; in the
-/// working directory lie the runs.
+/// A path as gmrun will open it. A file beside the model comes first, so that it is found wherever
+/// gmc is called; else the path is relative to the working directory, where runs lie.
 std::string found_path(const std::string& written, const std::string& model) {
     namespace fs = std::filesystem;
     const std::string path = with_home(written);
@@ -75,8 +75,8 @@ WeightsSpec read_weights(const Entry& weights, const std::string& what, Diagnost
     return out;
 }
 
-/// What the author lists he hardly means to leave as it is; a recipe lists all networks that there
-/// may be.
+/// Warns about frozen networks that an entry lists, where the model's author wrote the list: they
+/// were hardly meant to stay as they are. A recipe lists all networks that there may be.
 static void warn_of_frozen(const MinimizeSpec& entry, const std::vector<size_t>& frozen,
                            Diagnostics& diagnostics) {
     for (const size_t i : frozen) {

@@ -9,7 +9,8 @@ namespace {
 
 using Rows = std::vector<ForeignWord>;
 
-constexpr const char* kLayers = "dense";                   // a place where layers stand
+// Places of a model, each known by one word that is allowed there.
+constexpr const char* kLayers = "dense";                   // where layers stand
 constexpr const char* kNearFunctions = "bce_with_logits";  // where functions of expressions stand
 constexpr const char* kOptimizers = "adam";
 constexpr const char* kModel = "networks";
@@ -78,7 +79,7 @@ Rows sizes_and_activations() {
     };
 }
 
-/// Layers that are written in another way, or that there are none of.
+/// Layers that are written in another way here, or that do not exist.
 Rows other_layers() {
     return {
         {"activation|nonlinearity|act", "activation",

@@ -1,4 +1,5 @@
-// The rows of the table behind `translate`.
+// The table behind `translate` (foreign_words.h): words of other frameworks and what they are
+// called here.
 #pragma once
 
 #include <vector>

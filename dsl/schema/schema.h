@@ -77,7 +77,7 @@ extern const char* const kOptional;
 
 /// A mapping of the language, that is a map with a fixed set of keys, other than a layer.
 struct MappingRow {
-    /// As in "network"; used in messages and headings.
+    /// What the mapping describes, as in "network"; used in messages and headings.
     const char* name;
     std::vector<KeyRow> keys;
     const char* doc;

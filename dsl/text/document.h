@@ -44,8 +44,8 @@ struct Node {
     bool quoted = false;
     std::vector<Entry> entries;  ///< kMap; keys are unique
     std::vector<NodePtr> items;  ///< kList
-    /// Of a scalar with its quotes; of a list or map, its `[`, its `{` or its first key; of an
-    /// alias, the place of use.
+    /// The place of a scalar with its quotes; the `[`, `{` or first key of a list or map; the place
+    /// where an alias is used.
     Span span;
     /// kScalar: a place for each byte of `text`, when variables were replaced in it; otherwise
     /// null, and text_places finds them.
@@ -54,7 +54,7 @@ struct Node {
     Span defined;
     /// This node and all nodes below, where an alias counts each time it is used.
     size_t expanded_nodes = 1;
-    /// Of the tree below; 0 for a scalar.
+    /// How many levels the tree below has; 0 for a scalar.
     size_t height = 0;
 
     bool is_null() const { return kind == Kind::kNull; }

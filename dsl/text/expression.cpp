@@ -306,7 +306,7 @@ class Parser {
         return false;
     }
 
-    /// Of `z[0]`, `2 x` and `0,5`, whose second half was not expected.
+    /// Adds help for `z[0]`, `2 x` and `0,5`, whose second half was not expected.
     void help_with_next(Diagnostic& error) {
         if (peek().is("["))
             error.help(

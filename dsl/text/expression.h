@@ -32,7 +32,7 @@ struct LoopPart {
     Span span;  ///< of the name, or of the key
 };
 
-/// Beside the arguments of a loop; part k is that of argument k.
+/// What a loop has beside its arguments. Part k says what argument k is.
 struct Loop {
     std::vector<LoopPart> parts;
     std::string index;  ///< the name of the pass's number; "" when it has none
@@ -91,7 +91,7 @@ Result<ExpressionPtr> parse_expression(const Node& scalar, Diagnostics& diagnost
 /// The value of an expression of numbers alone: `2 * (3 + 1)`, `max(4, 8 / 2)`. It knows the
 /// operators and a few functions (constant_value in expression.cpp has them); nothing for all else.
 std::optional<double> constant_value(const Expression& expression);
-/// What the binary operator `op` makes of two numbers; nothing for a text that is none.
+/// The value of the binary operator `op` for two numbers; nothing when `op` is no operator.
 std::optional<double> binary_value(std::string_view op, double a, double b);
 
 /// A number as an expression.

@@ -1,6 +1,6 @@
 // Lets expressions with commas stand in `{}` and `[]`. In these YAML ends a text at each comma and
-// bracket, so it would read `{loss: mean(f(a, b))}` as two entries, `loss: mean(f(a` and `b))`. A
-// writer of models means one expression.
+// bracket, so it would read `{loss: mean(f(a, b))}` as two entries, `loss: mean(f(a` and `b))`,
+// where one expression is meant.
 // How: before yaml-cpp sees the text, commas and brackets within parentheses are replaced by
 // control characters, which YAML treats like letters. Each is one byte for one byte, so all places
 // of errors stay right. `shown` puts the originals back into what yaml-cpp returns.

@@ -9,8 +9,9 @@
 namespace gmc::runtime {
 namespace {
 
-/// Calls use(tap, point) for every tap that `other` (ConvLoops::input_of or output_of) maps from
-/// the point `at` to a point of the other tensor. Both numbers are linear positions.
+/// Calls use(tap, point) for every tap that connects the point `at` with a point of the other
+/// tensor, whose sizes are `sizes`. `map` is ConvLoops::input_of or output_of, and says which point
+/// that is. Both arguments of `use` are linear positions.
 template <typename Map, typename Use>
 void for_each_tap(const ConvLoops& l, const int64_t (&at)[3], const int64_t (&sizes)[3], Map&& map,
                   Use&& use) {

@@ -1,6 +1,6 @@
 // Contractions as plain loops over all cores. They can do every problem and are easy to verify. So
 // they are the last candidate (for some groups and dilations oneDNN has only slow reference code),
-// and what tuning compares results with.
+// and tuning compares the results of other candidates with theirs.
 #pragma once
 
 #include <memory>

@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 
 /// The version of the file's layout. A file of another version counts as empty.
 constexpr int kVersion = 1;
-/// A larger file is none of ours, and counts as empty.
+/// A larger file cannot be one of ours, and counts as empty.
 constexpr uint64_t kLargestFile = 64 << 20;
 
 /// The contents of the file; an empty document when it cannot be used.
@@ -95,7 +95,8 @@ void TuningCache::begin_measuring() {
     waits_.clear();
     if (lock_ >= 0 || path_.empty()) return;
     std::error_code error;
-    fs::create_directories(fs::path(path_).parent_path(), error);  // failing shows when writing
+    // An error shows when the file is written.
+    fs::create_directories(fs::path(path_).parent_path(), error);
     lock_ = ::open((path_ + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     // On file systems without locks, measuring goes on without one.
     while (lock_ >= 0 && ::flock(lock_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
@@ -107,7 +108,7 @@ void TuningCache::begin_measuring() {
 }
 
 void TuningCache::end_measuring() {
-    Diagnostics ignored;  // unsaved() says so, too
+    Diagnostics ignored;  // what could not be saved still shows in unsaved()
     if (unsaved_ > 0) (void)save(ignored);
     if (lock_ >= 0) ::close(lock_);
     lock_ = -1;

@@ -40,6 +40,7 @@ class MeasuringStopped : public std::exception {
     const char* what() const noexcept override { return "measuring of contractions was stopped"; }
 };
 
+/// The measurements of one machine in memory, and the file that they come from and go to.
 class TuningCache {
   public:
     /// Reads the entries of `machine` (see tuning_machine()) from the file. A file that is missing,
@@ -66,9 +67,10 @@ class TuningCache {
     /// Calls `wait` before anything is measured; it has to return when nothing disturbs
     /// measurements any more.
     void before_measuring(std::function<void()> wait) { waits_.push_back(std::move(wait)); }
-    /// Around the measuring of a problem. In between no other process measures for this file: two
-    /// at once would disturb each other and choose differently. The beginning reads what others
-    /// have found, and throws MeasuringStopped; the end saves what is new.
+    /// To be called around the measuring of a problem. Between the two calls no other process
+    /// measures for this file: two at once would disturb each other and choose differently.
+    /// begin_measuring() reads what others have found, and throws MeasuringStopped where measuring
+    /// is to end; end_measuring() saves what is new.
     void begin_measuring();
     void end_measuring();
     /// Measuring ends as soon as `stop` says so.
@@ -81,17 +83,16 @@ class TuningCache {
     /// From now on these candidates (by problem) are taken, whatever was measured: the choices of
     /// an earlier process, which make the same bits. They are not saved.
     void pin(const std::map<std::string, std::string>& choices);
-    /// A candidate was taken for a problem.
+    /// Notes that a candidate was taken for a problem.
     void use(const std::string& problem, std::string_view choice) { used_[problem] = choice; }
-    /// Those that were taken so far.
+    /// The candidates that were taken so far, by problem.
     const std::map<std::string, std::string>& used() const { return used_; }
     /// Number of problems recorded since the last save.
     size_t unsaved() const { return unsaved_; }
     /// Number of problems recorded by this process.
     size_t measured() const { return measured_; }
-    /// Puts what this process measured into the file as it is by now (another process may have
-    /// written it).
-    /// Reports kBadFile.
+    /// Adds what this process measured to the file. The file is read anew for that, because another
+    /// process may have written it in the meantime. Reports kBadFile.
     [[nodiscard]] bool save(Diagnostics& diagnostics);
 
   private:

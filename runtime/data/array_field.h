@@ -1,6 +1,5 @@
-// Fields that lie in memory, which is where all readers put data that fit: 60,000 images of 28 x 28
-// bytes are 47 MB, and a batch then costs a few instructions per byte instead of disk and
-// decompression.
+// Fields that lie in memory. All readers put data that fit there: 60,000 images of 28 x 28 bytes
+// are 47 MB, and a batch then costs a few instructions per byte, with no disk and no decompression.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +21,8 @@ struct FieldInfo {
 };
 
 /// Says whether `bytes` of data fit into this machine's memory; if not, reports kTooLarge about
-/// `what` ("`a.gz` (60000 x 28 x 28 u8)"). Asked before allocating, because Linux grants what it
-/// does not have and kills later.
+/// `what` ("`a.gz` (60000 x 28 x 28 u8)"). To be asked before allocating: Linux grants memory that
+/// it does not have, and ends the process when that is used.
 [[nodiscard]] bool check_fits_memory(const std::string& what, uint64_t bytes,
                                      Diagnostics& diagnostics);
 

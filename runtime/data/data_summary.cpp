@@ -13,7 +13,7 @@ namespace {
 FieldSummary summarise(const Field& field) {
     FieldSummary summary{field.name(), field.shape(), field.class_count(), {}, 0};
     if (summary.classes > 0 && summary.shape.empty()) return summary;
-    summary.classes = 0;  // of pictures: how many kinds there are
+    summary.classes = 0;  // a field with a shape is no label, whatever it says of classes
     const int64_t most = std::min<int64_t>(field.count(), field.in_memory() ? 1000 : 16);
     std::vector<float> example(static_cast<size_t>(field.elements()));
     for (int64_t i = 0; i < most; ++i) {

@@ -34,13 +34,14 @@ class DataError : public std::runtime_error {
     std::string help_;
 };
 
-/// Thrown where the model says that examples which cannot be read are left out.
+/// Thrown instead where the model says that examples which cannot be read are to be left out
+/// (`bad_files: skip`).
 class LeftOutExample : public DataError {
   public:
     using DataError::DataError;
 };
 
-/// Which time the examples are gone through.
+/// Which pass over the examples this is: epoch `epoch` of a run with this seed.
 struct TrainingPass {
     uint64_t seed = 0;
     int64_t epoch = 0;
@@ -72,17 +73,20 @@ class Field {
     virtual void read_for_training(int64_t index, const TrainingPass&, float* dst) const {
         read(index, dst);
     }
-    /// The file that example `index` is, as a path; "" where it is a part of one.
+    /// The path of the file that holds example `index` and nothing else; "" where examples are
+    /// parts of a larger file.
     virtual std::string file_of(int64_t index) const {
         (void)index;
         return "";
     }
     /// Whether read() copies from memory and does nothing else: then no thread has to run ahead.
     virtual bool in_memory() const { return false; }
-    /// Adds warnings about what came up while examples were read: pictures left out, for instance.
+    /// Adds warnings about what was found while examples were read, such as pictures that were left
+    /// out.
     virtual void add_warnings(Diagnostics&) const {}
-    /// So many neighbouring examples are read together, and are then cheap for a while: the order
-    /// of training keeps near each other what is in one block (shuffle.h). 1: any order is as good.
+    /// How many neighbouring examples are read from the file at once; the next reads of any of them
+    /// are then cheap. So the order of training keeps the examples of a block near each other
+    /// (shuffle.h). 1: any order is as good.
     virtual int64_t block() const { return 1; }
     /// Example `index` is read soon: the processor's caches may fetch it.
     virtual void expect(int64_t index) const { (void)index; }
@@ -111,7 +115,7 @@ class Dataset {
     int64_t block() const;
     /// The place of the field of this name, or -1.
     int64_t find(const std::string& name) const;
-    /// Those of all fields.
+    /// Adds the warnings of all fields.
     void add_warnings(Diagnostics& diagnostics) const;
 
   private:

@@ -1,5 +1,5 @@
-// Fields by what a model says of them: which reader, which options, what the examples must look
-// like.
+// Opens the fields of a data set as the model declares them: which reader, with which options, and
+// what the examples must look like.
 #pragma once
 
 #include <vector>

@@ -1,6 +1,6 @@
-// Conditions that are numbers (an angle, an age) and are given by whoever asks for samples:
-// `angle=0.3`, `angle=-1:1:8` for eight values from -1 to 1, `position=0.5,2` for fields of several
-// numbers.
+// Settings on the command line for conditions that are numbers (an angle, an age), when samples are
+// asked for: `angle=0.3`, `angle=-1:1:8` for eight values from -1 to 1, `position=0.5,2` for fields
+// of several numbers.
 #pragma once
 
 #include <cstdint>

@@ -48,7 +48,8 @@ struct Batch {
     int64_t valid_rows = 0;
     /// Per field of the data set: batch_size x elements() floats, 64-byte aligned.
     std::vector<float*> fields;
-    /// Per row the number of its example, which is the next one where one was left out.
+    /// Per row the number of its example. Where an example was left out, it is the next one that
+    /// could be read.
     std::vector<int64_t> indices;
 };
 
@@ -74,8 +75,9 @@ class Loader {
     /// not be read (kBadFile); the same error again on every further call until seek().
     Result<const Batch*> next(Diagnostics& diagnostics);
 
-    /// From now on the field `field` of batches lies at `memory`, room for a batch that the caller
-    /// keeps; false where a thread makes batches ahead, and nothing has changed.
+    /// From now on, field `field` of each batch is written to `memory`, which the caller owns and
+    /// which has room for a batch. False where a thread makes batches ahead; then nothing has
+    /// changed.
     bool deliver(size_t field, float* memory);
 
     /// The place of the batch that next() gives next.

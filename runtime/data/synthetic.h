@@ -1,6 +1,6 @@
-// Data sets that need no file: pictures of filled shapes, and the 2-D point clouds on which the
-// stability of GANs is shown. Example i is a pure function of (kind, options, seed, i), made when
-// the set is loaded.
+// Data sets that need no file: pictures of filled shapes, and the 2-D point clouds on which papers
+// show how stable the training of a GAN is. Example i is a pure function of (kind, options, seed,
+// i), made when the set is loaded.
 #pragma once
 
 #include <cstdint>

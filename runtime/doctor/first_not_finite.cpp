@@ -1,6 +1,7 @@
 // Finds the first operation whose result is not finite. Operations run one by one, those in the
 // body of a scan in each pass; what they read is copied before, since results may take its place.
-// Of a fused loop, whose values live in registers, the reference repeats the body.
+// The values inside a fused loop live in registers, so the reference repeats its body to find the
+// operation.
 #include "runtime/doctor/first_not_finite.h"
 
 #include <fmt/format.h>
@@ -121,13 +122,14 @@ class Search final : public OperationWatcher {
     }
 
     const ir::Module& module_;
-    /// What the operations read that are running: in the body of a scan, that of the scan, too.
+    /// What the running operations read: one entry, and within the body of a scan a second one
+    /// after that of the scan.
     std::vector<ReferenceValues> operands_;
     std::optional<Finding> finding_;
 };
 
-/// Copies a batch into the function's inputs. False after an error: the file with the batch may be
-/// of anybody.
+/// Copies a batch into the function's inputs. False after an error: the batch comes from a file,
+/// and that may be the replay of another model.
 bool set_batch(const Executable& executable, const ReplayBatch& batch, Diagnostics& diagnostics) {
     for (size_t i = 0; i < executable.input_count(); ++i) {
         const ir::InputSource& source = executable.function().inputs[i].source;

@@ -34,13 +34,14 @@ struct Finding {
 struct Replay {
     TrainingState training;
     std::vector<ReplayBatch> batches;
-    TuningCache* tuning = nullptr;  ///< as for LoadedModel::set_tuning
+    TuningCache* tuning = nullptr;  ///< as LoadedModel::set_tuning takes it
     bool bf16 = true;               ///< what was compiled for bf16 is computed so
 };
 
-/// Repeats the step with a look at every result. None: all were finite, as where another machine
-/// rounds otherwise. The model's states must be those of the replay; they are changed.
-/// Errors: those of Executable::make; batches that are missing or not the model's.
+/// Repeats the step and looks at every result. Returns nothing where all were finite, which happens
+/// when this machine rounds differently from the one that recorded the step. The model's states
+/// must be those of the replay; they are changed. Errors: those of Executable::make; batches that
+/// are missing or not the model's.
 Result<std::optional<Finding>> find_first_not_finite(LoadedModel& model, const Replay& replay,
                                                      Diagnostics& diagnostics);
 

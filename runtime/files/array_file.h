@@ -15,10 +15,10 @@ namespace gmc::runtime {
 class ArrayFile {
   public:
     /// Opens the file and reads its header. `format` is "idx", "npy" or "npz"; `key` says which
-    /// array of an .npz, "" for its only one. The header is trusted in nothing: whether the file
-    /// can hold the values that it promises is checked. Errors: kBadFile (absent, another format,
-    /// cut short, too long, corrupt), kUnknownName and kMissingKey (no such array, with those that
-    /// there are).
+    /// array of an .npz, "" for its only one. Nothing that the header says is trusted: it is
+    /// checked that the file can hold the values that it promises. Errors: kBadFile (absent,
+    /// another format, cut short, too long, corrupt), kUnknownName and kMissingKey (no such array,
+    /// with those that there are).
     static Result<ArrayFile> open(const std::string& format, const std::string& path,
                                   const std::string& key, Diagnostics& diagnostics);
 

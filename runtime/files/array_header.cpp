@@ -1,4 +1,4 @@
-// What both formats share (sizes, places, shapes), and the reader of idx headers. npy headers are
+// Reads idx headers, and holds what both formats share (sizes, places, shapes). npy headers are
 // read by npy_header.cpp.
 #include "runtime/files/array_header.h"
 

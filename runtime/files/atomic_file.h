@@ -36,12 +36,12 @@ class AtomicFile {
 
   private:
     AtomicFile(std::string path, std::string temporary, int fd);
-    /// Opens what is there and is no file.
+    /// Opens the device or pipe that is at `path`.
     static Result<AtomicFile> open(const std::string& path, Diagnostics& diagnostics);
     bool fail(const char* what, Diagnostics& diagnostics);
 
     std::string path_;
-    std::string temporary_;  ///< "" of what is no file
+    std::string temporary_;  ///< "" for devices and pipes
     int fd_ = -1;
     bool failed_ = false;
     uint64_t bytes_written_ = 0;

@@ -15,7 +15,7 @@
 namespace gmc::runtime {
 namespace {
 
-// In one call: ISA-L counts in 32 bits, read(2) in 31.
+// The most bytes of one call: ISA-L counts in 32 bits, read(2) in 31.
 constexpr size_t kReadBytesMost = size_t{1} << 30;
 
 const char* kind_of_file(mode_t mode) {
@@ -207,7 +207,8 @@ Result<size_t> ByteSource::read_gzip(uint8_t* dst, size_t size, Diagnostics& dia
                 report_disk(diagnostics);
                 return Failure{};
             }
-            // What follows the last member and is none itself is padding, as for `gzip`.
+            // What follows the last member is padding, as it is for `gzip`, unless it begins a
+            // member.
             stream_->ended = !stream_->at_member();
             if (!stream_->ended) stream_->begin_member();
         } else if (file_ended && inflate.avail_out == piece) {

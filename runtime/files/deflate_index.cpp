@@ -13,7 +13,7 @@
 namespace gmc::runtime {
 namespace {
 
-// bytes of contents from one point to the next: an index of 32 KB (before compression) per MB
+// Bytes of contents from one point to the next: the index takes 32 KB, before compression, per MB.
 constexpr uint64_t kSpan = uint64_t{1} << 20;
 /// How far back deflate may refer (RFC 1951).
 constexpr size_t kWindowBytes = 32768;

@@ -23,9 +23,9 @@ class LabelCount {
     int64_t classes() const {
         return problem_.empty() ? static_cast<int64_t>(examples_.size()) : 0;
     }
-    /// "has the value -1 in example 3": no label. "" when there is none such.
+    /// Why the values are no labels: "has the value -1 in example 3". "" when they are labels.
     const std::string& problem() const { return problem_; }
-    /// Those of the classes 0 .. `classes` - 1 that no example has.
+    /// The classes among 0 .. `classes` - 1 that no example has.
     std::vector<int64_t> missing(int64_t classes) const;
 
   private:

@@ -1,5 +1,5 @@
-// From outside to inside: if the folder is missing, that is all there is to say; otherwise a name
-// in it that is nearly the same is offered.
+// Makes hints for a missing file. If its folder is missing, too, that is all there is to say;
+// otherwise a name in the folder that is nearly the same is offered.
 #include "runtime/files/missing_file.h"
 
 #include <fmt/format.h>

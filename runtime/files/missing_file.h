@@ -1,4 +1,4 @@
-// What helps where a file of data is not there.
+// Hints for the error that a file of data is not there.
 #pragma once
 
 #include <string>
@@ -6,8 +6,9 @@
 
 namespace gmc::runtime {
 
-/// The folder in which `path` was looked for, a name there that is nearly the same, where
-/// well-known sets come from; the working folder counts. Empty when something is at `path`.
+/// Says in which folder `path` was looked for (relative paths start at the working folder), which
+/// name there is nearly the same, and where well-known data sets come from. Empty when something is
+/// at `path`.
 std::vector<std::string> where_looked(const std::string& path);
 
 }  // namespace gmc::runtime

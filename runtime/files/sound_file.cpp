@@ -42,7 +42,7 @@ namespace {
 int64_t bytes_cut_off(const RegularFile& file) {
     // A stream has the largest number of 31 or 32 bits there, or one a little below it.
     constexpr int64_t kStream = 0x7fff0000;
-    constexpr int kMostChunks = 1000;  // of a file made to keep us busy
+    constexpr int kMostChunks = 1000;  // a bound, so that no file keeps us busy for long
     char head[12];
     if (pread(file.descriptor, head, 12, 0) != 12 || std::string_view(head, 4) != "RIFF" ||
         std::string_view(head + 8, 4) != "WAVE")

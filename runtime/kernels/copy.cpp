@@ -137,8 +137,9 @@ std::vector<Region<T>> regions(const ir::Pack&, const Tensors<T>& t) {
     return out;
 }
 
-/// The inside, and for each axis the margins before and after it: inside along earlier axes,
-/// everything along later ones. With gaps inside, zeros everywhere first.
+/// A pad without gaps is the inside, and for each axis the margins before and after it; these reach
+/// over the inside along earlier axes and over everything along later ones. With gaps inside,
+/// everything is filled with zeros first.
 template <typename T>
 std::vector<Region<T>> regions(const ir::Pad& op, const Tensors<T>& t) {
     const ir::Shape &inside = t.operand_shape(0), &whole = t.result_shape();

@@ -9,7 +9,8 @@
 namespace gmc::runtime {
 
 /// A kernel for a `slice`, `pad`, `transpose`, `concat` or `pack` of f32 or bf16 tensors of any
-/// rank; null when all elements lie where they belong. Other operands do not overlap the result.
+/// rank; null when all elements lie where they belong already. Operands that do not lie in their
+/// place must not overlap the result.
 std::unique_ptr<Kernel> make_copy_kernel(const ir::Function& function,
                                          const ir::Operation& operation, const Buffers& buffers);
 

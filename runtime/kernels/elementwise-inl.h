@@ -47,9 +47,9 @@ struct ScalarPow {
     }
 };
 
-/// `fast`, Highway's sine or cosine of x, which holds its error bound of 3 ulp up to 39000 only;
-/// beyond, `function` of the lane. Chosen lane by lane: an element's value must not depend on its
-/// neighbours.
+/// `fast` is Highway's sine or cosine of x, whose error bound of 3 ulp holds up to |x| = 39000
+/// only; beyond that, `function` computes the lane. The choice is made lane by lane, since an
+/// element's value must not depend on its neighbours.
 template <class D, class V, class Function>
 HWY_INLINE V mend_large(D d, V x, V fast, const Function& function) {
     const auto small = hn::Le(hn::Abs(x), hn::Set(d, 39000.0f));
@@ -125,7 +125,7 @@ template <class D, class V>
 HWY_INLINE V apply(const ir::Neg&, D, V x) {
     return hn::Neg(x);
 }
-/// Small whole exponents and square roots are products; the rest is std::pow in double, lane by
+/// Whole exponents from -2 to 3 are products and quotients; the rest is std::pow in double, lane by
 /// lane (20 ns each).
 template <class D, class V>
 HWY_INLINE V apply(const ir::Pow& op, D d, V x) {

@@ -11,8 +11,8 @@
 
 namespace gmc::runtime {
 
-/// What a call may depend on beside its operands. Random ops use counter (index, call, stream)
-/// keyed by seed.
+/// What a call may depend on beside its operands. Random ops hash the counter (element, call,
+/// stream) with the seed as key (philox.h).
 struct CallContext {
     uint64_t seed = 0;
     /// Counts the calls of training functions from 0; part of every random counter.

@@ -8,9 +8,10 @@
 
 namespace gmc::runtime {
 
-/// The call as pass `pass` sees it. Its seed is drawn from the call's, so that each pass has random
-/// numbers of its own, and a scan within a scan those of both passes. The same pass of another scan
-/// with the same streams draws the same: so a gradient sees the numbers of the forward pass again.
+/// The call as pass `pass` sees it. Its seed is drawn from the seed of the call, so that each pass
+/// has random numbers of its own; within a scan in a scan they depend on both passes. The same pass
+/// of another scan draws the same numbers from the same stream: that is how the scan that computes
+/// a gradient sees the numbers of the forward scan again.
 inline CallContext call_of_pass(const CallContext& call, int64_t pass) {
     CallContext out = call;
     out.iteration = static_cast<double>(pass);

@@ -68,13 +68,13 @@ void fill(const TileCall& call) {
     for (; i < call.count; ++i) std::memcpy(out + i, &number, sizeof number);
 }
 
-/// f32 and bf16 have 4 and 2 bytes: what does not change the type copies bytes, or fills with a
-/// number.
+/// Casts that do not change the type copy elements of 4 or 2 bytes, or fill the tile with one.
 TileFunction find_cast_function(ir::DType from, ir::DType to, unsigned splat) {
     const bool wide_from = from == ir::DType::kF32, wide_to = to == ir::DType::kF32;
     if (wide_from && wide_to) return splat != 0 ? &fill<uint32_t> : &copy<uint32_t>;
     if (!wide_from && !wide_to) return splat != 0 ? &fill<uint16_t> : &copy<uint16_t>;
-    if (splat != 0) return nullptr;  // a cast number is a number, too
+    // Not needed: the cast of a single number is computed with count 1.
+    if (splat != 0) return nullptr;
     return wide_from ? &to_bf16 : &to_f32;
 }
 

@@ -19,9 +19,9 @@ template <typename T>
 constexpr int64_t kSide = 16 / sizeof(T);
 
 #if HWY_TARGET != HWY_SCALAR
-// A round interleaves rows k and k + half of all rows. An element's position, row and column
-// written in binary one after the other, turns round by one digit; after as many rounds as a column
-// has digits, both have changed places.
+// Each round interleaves row k with row k + half the number of rows. Write the position of an
+// element as the binary digits of its row, followed by those of its column: a round rotates them by
+// one digit. After as many rounds as a row number has digits, row and column have changed places.
 
 HWY_INLINE void transpose_square(const float* from, int64_t from_stride, float* to,
                                  int64_t to_stride) {

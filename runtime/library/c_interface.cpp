@@ -20,7 +20,8 @@ namespace {
 using namespace gmc;           // NOLINT: these are its functions
 using namespace gmc::runtime;  // NOLINT
 
-/// Fits the texts of errors, also where memory is missing: longer ones are cut.
+/// The last error of this thread. It is an array, so that it can be written when memory has run
+/// out; longer texts are cut.
 thread_local char last_error[4096];
 
 gmc_status fail(gmc_status status, std::string_view text) {
@@ -56,9 +57,10 @@ gmc_status guarded(const Body& body) {
     }
 }
 
-/// The same with OpenMP's threads. In a parallel region of the caller they would be one, but a
-/// function computes with as many as it was bound for; after a fork they are missing. There, a
-/// thread of its own calls it.
+/// The same for calls that compute, which need as many OpenMP threads as the functions were bound
+/// for. In two places this thread cannot have them: inside a parallel region of the caller, where
+/// OpenMP would give one, and after a fork, where they no longer exist. There, `body` runs on a
+/// thread of its own, which gets a new team.
 template <typename Body>
 gmc_status computed(const Body& body) {
     if (!is_in_team() && !has_lost_team()) return guarded(body);

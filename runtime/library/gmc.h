@@ -54,7 +54,7 @@ typedef struct gmc_options {
     size_t size;            /* sizeof(gmc_options) */
     const char* run;        /* the folder of the run when `path` is a .gmc; NULL: none */
     const char* checkpoint; /* which of the run's checkpoints, "checkpoints/best"; NULL: the last */
-    int threads;            /* to compute with; 0: as OpenMP says (OMP_NUM_THREADS, or all) */
+    int threads; /* how many to compute with; 0: as OpenMP says (OMP_NUM_THREADS, or all) */
 } gmc_options;
 #define GMC_OPTIONS_INIT \
     { sizeof(gmc_options), NULL, NULL, 0 }

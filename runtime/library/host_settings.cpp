@@ -10,7 +10,7 @@ namespace gmc::runtime {
 
 namespace {
 
-/// The process in which this thread computed, 0: it has not.
+/// The process in which this thread has computed; 0: it has not computed yet.
 thread_local pid_t computed_in = 0;
 
 }  // namespace

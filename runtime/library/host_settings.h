@@ -3,9 +3,9 @@
 
 namespace gmc::runtime {
 
-/// While it lives, this thread computes with `threads` OpenMP threads, no less when OpenMP would
-/// like that, and subnormal numbers are zero in all of them. A function was bound for a number of
-/// threads, so every run of it needs as many.
+/// While it lives, this thread computes with exactly `threads` OpenMP threads (OpenMP may not
+/// choose fewer), and subnormal numbers are zero in all of them. A function was bound for a number
+/// of threads, so every run of it needs as many.
 class HostSettings {
   public:
     explicit HostSettings(int threads);

@@ -48,7 +48,8 @@ bool maps_rows(const ir::Module& module, const ir::Function& function, bool draw
 }
 
 /// One piece of a call: `rows` examples from number `done` on, in a batch behind `skip` rows. The
-/// rest of the batch is filled with the first of them, so that nothing strange is computed there.
+/// rest of the batch is filled with copies of the first of them, so that no strange values are
+/// computed there.
 struct Piece {
     int64_t done, rows, skip, batch;
 
@@ -99,8 +100,8 @@ void LibraryModel::add_function(const ir::Function& function) {
         row.outputs.push_back({result.name, shape_of_example(function.type(result.value)), {}, {}});
 }
 
-/// The C structs point into names and shapes of C++ objects, so they are filled only when no vector
-/// moves any more.
+/// The C structs point to the names and shapes of C++ objects, so they are filled last, when no
+/// vector moves any more.
 Result<std::unique_ptr<LibraryModel>> LibraryModel::load(const std::string& path,
                                                          const std::string& run,
                                                          const std::string& checkpoint, int threads,

@@ -13,9 +13,9 @@
 
 namespace gmc::runtime {
 
-/// A trained model behind the C interface. It has only those functions of the model that work row
-/// by row, since a caller gives as many examples as he likes, and the compiled batch is not his
-/// business.
+/// A trained model behind the C interface. It has only those functions of the model whose inputs
+/// and results are rows of examples, since a caller may give any number of examples and need not
+/// know the batch size that was compiled.
 class LibraryModel {
   public:
     struct Port {

@@ -1,4 +1,5 @@
-// AddressSanitizer's marks on memory, which do nothing in other builds.
+// Marks memory that must not be touched, so that AddressSanitizer reports an access to it. In
+// builds without AddressSanitizer the functions do nothing.
 #pragma once
 
 #include <cstddef>

@@ -18,7 +18,7 @@ bool Arena::make_huge() { return values_.make_huge() || scratch_.make_huge(); }
 
 void Arena::reserve_scratch(int64_t bytes) {
     if (bytes <= scratch_.bytes()) return;
-    scratch_ = MemoryBlock();  // both at once could be more than there is
+    scratch_ = MemoryBlock();  // the old block goes first: both at once may not fit
     scratch_ = MemoryBlock(bytes);
     scratch_.touch(bytes);
 }

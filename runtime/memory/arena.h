@@ -21,7 +21,7 @@ class Arena {
 
     float* at(int64_t byte_offset) const { return values_.floats(byte_offset); }
     int64_t bytes() const { return values_.bytes(); }
-    /// MemoryBlock::touch of the first `bytes` of the values. May run on another thread.
+    /// MemoryBlock::touch for the first `bytes` of the values. It may be called on another thread.
     void touch(int64_t bytes, const std::function<bool()>& stop = nullptr) {
         values_.touch(bytes, stop);
     }

@@ -1,5 +1,5 @@
-// Allocates large blocks with mmap instead of malloc, so that their alignment and the size of their
-// pages are ours to choose.
+// Allocates large blocks with mmap instead of malloc, so that we can choose their alignment and the
+// size of their pages.
 #include "runtime/memory/memory_block.h"
 
 #include <sys/mman.h>
@@ -18,7 +18,7 @@ namespace {
 #ifdef MADV_COLLAPSE
 constexpr int kCollapse = MADV_COLLAPSE;
 #else
-constexpr int kCollapse = 25;  // of Linux 6.1, in glibc from 2.37
+constexpr int kCollapse = 25;  // known to Linux from 6.1, to glibc from 2.37
 #endif
 
 /// A huge page that takes longer than this is slow: clearing one takes 0.1 to 0.4 ms; where the
@@ -43,7 +43,7 @@ MemoryBlock::MemoryBlock(int64_t bytes) : bytes_(std::max<int64_t>(bytes, 0)) {
     const size_t guard = page_bytes(), mapped = size + kBlockAlignment + 2 * guard;
     void* found = mmap(nullptr, mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (found == MAP_FAILED) throw std::bad_alloc();
-    // Between two pages that nothing may touch; what is mapped around them goes back.
+    // The block lies between two guard pages; what is mapped around these is given back.
     auto* begin = static_cast<std::byte*>(found);
     const uintptr_t first = reinterpret_cast<uintptr_t>(found) + guard;
     const size_t before = (kBlockAlignment - first % kBlockAlignment) % kBlockAlignment;
@@ -56,9 +56,9 @@ MemoryBlock::MemoryBlock(int64_t bytes) : bytes_(std::max<int64_t>(bytes, 0)) {
     }
     data_ = {data, Release(size)};
     small_from_ = bytes_;
-    // What lies behind the block is out of bounds although it is mapped.
+    // The rest of the last 2 MB is mapped, but it is not part of the block.
     forbid_access(data_.get() + bytes, size - static_cast<size_t>(bytes));
-    // Only a wish: kernels without transparent huge pages refuse it, and nothing else changes.
+    // A wish only: a Linux without transparent huge pages refuses it, and the pages are small.
     madvise(data_.get(), size, MADV_HUGEPAGE);
 }
 
@@ -67,7 +67,7 @@ void MemoryBlock::touch(int64_t bytes, const std::function<bool()>& stop) {
         if (at < small_from_ && huge_pages_are_slow) use_small_pages(at);
         if (at >= small_from_ && (!stop || stop())) return;
         const auto begin = std::chrono::steady_clock::now();
-        // Linux before 5.14 refuses it, and all stays as it was.
+        // Linux before 5.14 refuses it; then each page is provided when it is first written.
         madvise(data_.get() + at, std::min(kBlockAlignment, bytes - at), MADV_POPULATE_WRITE);
         const auto took = std::chrono::steady_clock::now() - begin;
         if (at < small_from_ && took > kQuickHugePage) huge_pages_are_slow = true;
@@ -89,7 +89,7 @@ bool MemoryBlock::make_huge() {
 }
 
 void MemoryBlock::Release::operator()(std::byte* data) const {
-    allow_access(data, size);  // the next mapping at this address
+    allow_access(data, size);  // for whatever is mapped at this address next
     munmap(data - page_bytes(), size + 2 * page_bytes());
 }
 

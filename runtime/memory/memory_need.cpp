@@ -1,6 +1,6 @@
 // Finds out how much memory this process can get. Linux tells its limits in files: /proc/meminfo,
-// those of the control groups below /sys/fs/cgroup, and getrlimit. What cannot be read counts as no
-// limit, so that gmc runs where these files are missing (in some containers).
+// the files of control groups below /sys/fs/cgroup, and by getrlimit. What cannot be read counts as
+// no limit, so that gmc runs where these files are missing (in some containers).
 #include "runtime/memory/memory_need.h"
 
 #include <fmt/format.h>
@@ -19,9 +19,10 @@ namespace gmc::runtime {
 namespace {
 
 constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
-/// For libraries and scratch memory, which the limits of a process count, too.
+/// Kept back for libraries and scratch memory: `ulimit` counts them, too.
 constexpr int64_t kReserve = int64_t{112} << 20;
-/// A thread's stack where its size has no limit; a limit beyond kLargestStack is none.
+/// The assumed size of a thread's stack where `ulimit -s` gives no limit, or one beyond
+/// kLargestStack.
 constexpr int64_t kUsualStack = int64_t{8} << 20;
 constexpr rlim_t kLargestStack = rlim_t{1} << 30;
 
@@ -45,9 +46,8 @@ int64_t meminfo(const std::string& root, const std::string& key) {
     return kNoLimit;
 }
 
-/// One limit of a control group, what counts against it, and where it says how much of that is
-/// cached files, which make way when memory is asked for.
-/// Paths of files.
+/// The files of a control group: its limit, its usage, and the file `details` with a line `cache`
+/// that says how much of the usage is cached files. Linux drops these when memory is asked for.
 struct GroupFiles {
     std::string limit, usage, details, cache;
 };
@@ -77,8 +77,8 @@ std::vector<GroupFiles> group_files(const std::string& root) {
         if (!unified && controllers != "memory") continue;
         const std::string mounted = root + (unified ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory");
         std::string path = line.substr(second + 1);
-        // In a container without a namespace for groups, the path is the host's, and only the root
-        // is there: that of the container's group.
+        // In a container without a namespace for control groups, the path is the one on the host,
+        // and of its folders only the root exists here: it is the container's own group.
         while (true) {
             const std::string folder = mounted + (path == "/" ? "" : path) + "/memory.";
             if (unified)
@@ -94,7 +94,7 @@ std::vector<GroupFiles> group_files(const std::string& root) {
     return files;
 }
 
-/// What control groups allow: in all, or beyond what they use now.
+/// What control groups allow: in all, or (`left`) beyond what they use now.
 int64_t group_limit(const std::string& root, bool left) {
     int64_t least = kNoLimit;
     for (const GroupFiles& files : group_files(root)) {
@@ -110,14 +110,15 @@ int64_t group_limit(const std::string& root, bool left) {
 /// The numbers of /proc/self/statm that count for `ulimit -v` and `ulimit -d`.
 enum StatmNumber { kAddressSpace = 0, kWritableMemory = 5 };
 
-/// For the stacks of the threads that OpenMP will make: it ends the process where it cannot.
+/// Bytes for the stacks of OpenMP's threads. They are kept back because OpenMP ends the process
+/// when it cannot start a thread.
 int64_t stacks() {
     rlimit limit{};
     const bool limited = getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur <= kLargestStack;
     return omp_get_max_threads() * (limited ? static_cast<int64_t>(limit.rlim_cur) : kUsualStack);
 }
 
-/// What a limit of this process leaves beyond what counts for it now.
+/// What `ulimit` leaves of a resource beyond what this process uses of it now.
 template <typename Resource>
 int64_t left_of(Resource resource, StatmNumber counted) {
     rlimit limit{};

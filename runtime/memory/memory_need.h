@@ -1,5 +1,6 @@
-// How much memory a module takes, and how much this process can get: what does not fit is refused
-// before anything is allocated, instead of when the machine swaps or the kernel ends the process.
+// How much memory a module takes, and how much this process can get. A module that does not fit is
+// refused before anything is allocated; otherwise the machine would begin to swap, or Linux would
+// end the process in the middle of a run.
 #pragma once
 
 #include <cstdint>
@@ -22,13 +23,14 @@ struct MemoryLimit {
     int64_t bytes = 0;
     std::string reason;  ///< "this machine has 3.2 GiB of memory left"
 };
-/// The least of what the machine has left and what its control groups (of version 1 and 2, those
-/// around them as well), `ulimit -v` and `ulimit -d` allow. Tests name the folder of another /proc
-/// and /sys.
+/// The least of what the machine has left and what the control groups of this process (version 1 or
+/// 2, with all groups around them), `ulimit -v` and `ulimit -d` still allow. `root` goes before the
+/// paths /proc and /sys, so that tests can bring files of their own.
 MemoryLimit memory_limit(const std::string& root = "");
-/// How much of that a field of data may take to keep what it has read: a quarter.
+/// How many bytes of read data one field of the data may keep in memory: a quarter of that limit.
 uint64_t memory_for_data();
-/// The least of what the machine has in all and its control groups allow, whatever runs now.
+/// The least of what the machine has in all and what its control groups allow in all, however much
+/// of it is in use now.
 MemoryLimit memory_of_machine(const std::string& root = "");
 
 /// Why `need` does not fit into `limit`; "" when it fits.

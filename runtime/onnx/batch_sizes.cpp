@@ -192,8 +192,8 @@ void relate(const Slice& op, const Operation& o, Solver& s) {
 }
 
 /// Finds the sizes of the axes of `to`, one group of a reshape, from those of the group that it is
-/// made of. Of its axes the first one that can grows, as the batch comes first. False when that
-/// cannot be told.
+/// made of. At most one of them grows: the first one that can, since the batch comes first. False
+/// when that cannot be told.
 bool reshape_group(std::span<const Size> from, std::span<const int64_t> to, int64_t batch,
                    Sizes& out) {
     int growing = 0;

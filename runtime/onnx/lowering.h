@@ -1,10 +1,10 @@
 // What the rules of `rules.h` build ONNX nodes with. Enters: a function, its sizes, the numbers of
 // its states. Leaves: a graph.
 //
-// A value is held by an ONNX tensor that may be smaller than the value: of an axis along which all
-// elements are equal it has size 1, or leaves it out at the front. ONNX's element-wise ops repeat
-// such tensors by themselves, so that a bias costs no `Expand`. Who needs all elements asks for
-// them, by `full`.
+// A value is held by an ONNX tensor that may be smaller than the value. Along an axis on which all
+// elements are equal, the tensor has size 1; at the front such axes may be missing. ONNX's
+// element-wise ops repeat such tensors by themselves, so that a bias needs no `Expand`. A rule that
+// needs all elements asks for them by `full`.
 //
 // A scan becomes ONNX's `Scan`, whose body is a graph within the graph and may read the tensors
 // around it. A node stands in the outermost graph that has all its inputs: what does not depend on

@@ -141,9 +141,10 @@ std::string Lowering::drawn(bool normal, const Sizes& sizes) {
     return node(op, {}, {{"shape", fixed}});
 }
 
-/// Passes may draw one stream in several places, in shapes of one number of elements: the numbers
-/// are the same. In loops each pass takes its part of a tensor that is there before the loop, so
-/// that the scan of a gradient sees the numbers of the forward pass, too.
+/// After the compiler's passes, several ops may draw from one stream, in shapes with the same
+/// number of elements: they draw the same numbers. In loops each pass takes its part of a tensor
+/// that is made before the loop, so that the scan of a gradient sees the numbers of the forward
+/// pass, too.
 void Lowering::random(bool normal, int64_t stream) {
     const Sizes& wanted = sizes(result_id());
     std::vector<int64_t> passes;

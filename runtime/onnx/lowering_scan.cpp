@@ -8,8 +8,8 @@ namespace gmc::onnx {
 
 using ir::ValueId;
 
-/// What a pass of the body in scope `depth` sees of a tensor outside that has an element of these
-/// sizes for each pass: an input of the body.
+/// `sequence` is a tensor outside that has an element of these sizes for each pass. Returns the
+/// input by which the body in scope `depth` sees the element of its pass.
 std::string Lowering::element(size_t depth, const std::string& sequence, const Sizes& sizes) {
     Scope& scope = scopes_[depth];
     auto [found, is_new] = scope.elements.try_emplace(sequence);

@@ -260,8 +260,9 @@ class Peephole {
         return name;
     }
 
-    /// Gives what an `Identity` hands on the name of the result. What is the result under two names
-    /// keeps the second `Identity`, as what is an input keeps its own.
+    /// Removes an `Identity` that makes a result: the node before it makes the result under that
+    /// name instead. A tensor that is a result under two names keeps the second `Identity`; so does
+    /// an input that is a result.
     void drop_identities() {
         for (Node& identity : graph_.nodes) {
             if (identity.op != "Identity") continue;

@@ -1,4 +1,4 @@
-// Makes a graph as a person would have drawn it: convolutions without transposes around each,
+// Rewrites a graph to what a person would have drawn: convolutions without transposes around each,
 // biases in the ops that take one, weights in the layout that ONNX wants. What it computes stays
 // the same.
 //

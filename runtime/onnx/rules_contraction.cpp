@@ -64,7 +64,7 @@ void lower(const ir::Conv& op, Lowering& c) {
     set_contraction(c.transpose(y, channels_last(spatial)), c);
 }
 
-/// Sizes of the result that the window does not reach are `output_padding`.
+/// Positions at the end of the result that no window reaches are `output_padding`.
 void lower(const ir::ConvBackwardData& op, Lowering& c) {
     const size_t spatial = op.strides.size();
     const ir::Shape &from = c.type(c.operand_id(0)).shape, &kernel = c.type(c.operand_id(1)).shape,

@@ -6,7 +6,8 @@
 
 namespace gmc::onnx {
 
-/// The tensor stays as it is where its axes come last; else it gets axes of size 1 between them.
+/// ONNX repeats a tensor along missing front axes and along axes of size 1. So the tensor stays as
+/// it is where its axes are the last ones of the result; else it gets axes of size 1 between them.
 void lower(const ir::Broadcast& op, Lowering& c) {
     const ir::ValueId x = c.operand_id(0);
     const size_t rank = c.sizes(c.result_id()).size();

@@ -91,7 +91,8 @@ void write_value(Builder<field::Graph>& graph, field::Graph tag, const ValueInfo
         auto type = nested<field::Type>(out, field::Value::kType);
         auto tensor = nested<field::TensorType>(type, field::Type::kTensor);
         tensor.add_int32(field::TensorType::kElement, static_cast<int32_t>(value.type));
-        // The shape of a single number is empty, but there; protozero leaves out nested ones.
+        // The shape of a single number is empty, but has to be written; protozero would leave out
+        // an empty nested message.
         if (value.sizes.empty()) tensor.add_message(field::TensorType::kShape, std::string());
         auto shape = nested<field::Shape>(tensor, field::TensorType::kShape);
         for (const Size& size : value.sizes) {
@@ -110,7 +111,8 @@ std::string_view bytes_of(const std::vector<T>& values) {
     return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)};
 }
 
-/// Where external weights begin: multiples of a cache line; and which are not worth a place there.
+/// External weights begin at multiples of kAlignment bytes; tensors of up to kSmall bytes stay in
+/// the model.
 constexpr size_t kAlignment = 64, kSmall = 256;
 
 /// The numbers of large float tensors go to the external file, and the tensor says at which offset

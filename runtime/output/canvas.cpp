@@ -1,4 +1,5 @@
-// Coverage of a pixel by the distance of its centre.
+// Draws shapes with soft edges: the colour of a pixel follows from the distance of its centre from
+// the shape.
 #include "runtime/output/canvas.h"
 
 #include <algorithm>
@@ -12,7 +13,7 @@ void blend(const Colour& colour, double share, uint8_t* pixel) {
         pixel[c] = static_cast<uint8_t>(pixel[c] + share * (colour[c] - pixel[c]) + 0.5);
 }
 
-/// The pixels from `low` to `high`, as far as there are `size` of them.
+/// The pixels from `low` to `high` of a row or column that has `size` of them.
 struct Pixels {
     int64_t first, last;
 };

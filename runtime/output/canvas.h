@@ -1,4 +1,4 @@
-// What plots are drawn with: colours, rectangles, dots and lines with soft edges.
+// The means to draw plots: colours, rectangles, and dots and lines with soft edges.
 #pragma once
 
 #include <array>
@@ -18,7 +18,8 @@ struct Point {
 /// A rectangle; it has to lie in the image, which has 3 channels, here and below.
 void fill(int64_t top, int64_t left, int64_t height, int64_t width, const Colour& colour,
           Image& image);
-/// A disc: a pixel is covered by as much as its centre lies inside, over the width of one pixel.
+/// A disc. Its edge is one pixel wide: there, the colour fades with the distance of a pixel's
+/// centre.
 void dot(double x, double y, double radius, const Colour& colour, double opacity, Image& image);
 /// A line with round ends; what lies outside of the image is cut off.
 void segment(Point from, Point to, double radius, const Colour& colour, Image& image);

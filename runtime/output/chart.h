@@ -1,4 +1,4 @@
-// Curves over the steps of training.
+// Charts: curves of losses and metrics over the steps of training.
 #pragma once
 
 #include <span>
@@ -11,7 +11,7 @@
 
 namespace gmc::runtime {
 
-/// Values over places that grow; what is not finite is a gap.
+/// Values `y` over increasing `x`; a value that is not finite is a gap.
 struct Curve {
     std::string name;  ///< in the legend
     std::vector<double> x, y;
@@ -19,9 +19,9 @@ struct Curve {
 
 struct ChartOptions {
     int64_t width = 900, height = 320;  ///< pixels of the frame, at least 64 and at most 8192
-    bool logarithmic = false;           ///< the values; what is not above 0 is a gap
-    /// Share of the value before in each value drawn, from 0 to below 1 (an exponential average,
-    /// its start corrected); the curve itself is drawn pale below it.
+    bool logarithmic = false;  ///< the axis of values; a value that is not above 0 is a gap
+    /// How much of the previous average goes into each value drawn, from 0 to below 1: an
+    /// exponential average with its start corrected. The curve itself is drawn pale below it.
     double smoothing = 0;
 };
 

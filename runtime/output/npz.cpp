@@ -76,7 +76,7 @@ std::string directory_end(size_t members, size_t bytes, uint32_t offset) {
 /// written.
 bool write_npz(const std::string& path, std::span<const NamedArray> arrays,
                Diagnostics& diagnostics) {
-    // Sizes and offsets have 32 bits; a little less, for the directory's end.
+    // Sizes and offsets have 32 bits. The limit is a little lower, to leave room for the directory.
     constexpr uint64_t kMostBytes = 0xffff0000;
     std::vector<Member> members;
     uint64_t total = 0;

@@ -1,5 +1,5 @@
 // Shows the progress of training: one line that is rewritten in place on a terminal, and a plain
-// line from time to time elsewhere (a log, a pipe).
+// line per epoch elsewhere (a log, a pipe).
 //   epoch 2/10  step 740/4680  loss 0.6931  kl 5.12  41250 examples/s  3:21 left
 #pragma once
 
@@ -58,6 +58,7 @@ struct ProgressOptions {
     std::function<double()> now_s;
 };
 
+/// The progress of one training run.
 class Progress {
   public:
     /// Writes to `out`. Rewrites one line in place if `out` is a terminal and TERM is not "dumb".
@@ -67,8 +68,8 @@ class Progress {
     Progress& operator=(const Progress&) = delete;
 
     bool live() const { return live_; }
-    /// Call it after every step. It prints only when the interval has passed, and otherwise takes
-    /// about a microsecond.
+    /// Call it after every step. On a terminal it prints when the interval has passed; elsewhere it
+    /// prints the last line of each epoch. Otherwise it takes about a microsecond.
     void update(const ProgressState& state);
     /// Prints a whole line of its own, above a line that is rewritten.
     void message(std::string_view text);

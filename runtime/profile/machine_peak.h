@@ -1,4 +1,4 @@
-// Measures the most that this machine can do, as the scale for judging a training step.
+// Measures the most that this machine can do; the profile of a training step is compared with it.
 #pragma once
 
 namespace gmc::runtime {

@@ -8,7 +8,7 @@
 namespace gmc::runtime {
 namespace {
 
-/// Values without a name are called by a number.
+/// Values without a name have a number for a name.
 bool is_named(const std::string& name) {
     return name.find_first_not_of("0123456789.") < name.size();
 }

@@ -24,7 +24,8 @@ struct Binding {
     int64_t result_bytes() const { return context.function.type(operation.result()).bytes(); }
 };
 
-/// A number of the call: the ops `step`, `epoch` and `iteration`.
+/// Writes a number that the caller of the function gives with each call: the ops `step`, `epoch`
+/// and `iteration`.
 class CallNumber final : public Kernel {
   public:
     CallNumber(double CallContext::*number, float* result) : number_(number), result_(result) {}
@@ -50,7 +51,7 @@ class Copy final : public Kernel {
 };
 
 std::unique_ptr<Kernel> named(std::string_view name, std::unique_ptr<Kernel> kernel) {
-    // No kernel is needed where the result is in its place already.
+    // A null kernel says that nothing is to be done: the result is in its place already.
     if (kernel) kernel->set_name(name);
     return kernel;
 }

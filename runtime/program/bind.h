@@ -22,14 +22,17 @@ struct BindContext {
     const Buffers& buffers;
     ContractionContext& contractions;
     BindHow how{};
-    /// Where the function's arena begins in that of the module, in bytes: not 0 for bodies.
+    /// Where the function's own arena begins in that of the module, in bytes: 0, except for the
+    /// body of a scan, whose values lie in the scan's workspace.
     int64_t arena_base = 0;
-    /// The operation is a contraction, and there is a loop that its kernel may run over its result.
+    /// The operation is a contraction, and find_epilogues found a loop that its kernel may run over
+    /// its result: some kernels are better at that than others.
     bool followed = false;
 };
 
 /// The kernel of `operation`; null when nothing has to be done (a reshape whose result is its
-/// operand's memory). Throws InternalError for ops that no program to be run may hold (`gradient`).
+/// operand's memory). Throws InternalError for ops that a pass should have replaced before the
+/// program runs (`gradient`).
 std::unique_ptr<Kernel> bind_operation(const ir::Operation& operation, BindContext& context);
 
 }  // namespace gmc::runtime

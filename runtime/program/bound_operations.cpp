@@ -1,5 +1,6 @@
-// Kernels of contractions first get the chance to run the loops over their results; what they
-// cannot run has a kernel of its own.
+// Makes the kernels of a function's operations and runs them. The kernel of a contraction is asked
+// whether it can run the loop over its result; a loop, or a part of one, that no contraction can
+// run gets a kernel of its own.
 #include "runtime/program/bound_operations.h"
 
 #include <fmt/format.h>
@@ -18,7 +19,8 @@ namespace {
 constexpr int64_t kPartAlone = 16384;
 
 std::unique_ptr<Kernel> kernel_of(const ir::Operation& operation, BindContext& c) {
-    // A scan is run as always; the operations of its body are plain loops then.
+    // A scan itself only copies values and runs its body; the operations of the body get reference
+    // kernels in turn.
     if (c.how.reference && operation.as<ir::Scan>() == nullptr)
         return make_reference_kernel(c.function, operation, c.buffers);
     return bind_operation(operation, c);

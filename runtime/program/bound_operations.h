@@ -25,8 +25,8 @@ struct OperationRun {
 struct WatchedOperation {
     const ir::Function& function;
     const ir::Operation& operation;
-    /// A value is in its place while its operation and those that read it run: a plan gives the
-    /// memory to others afterwards.
+    /// Where values are. A value can be read here from the moment its operation has run until the
+    /// last operation that reads it: after that, the plan may give its memory to other values.
     const Buffers& buffers;
     const CallContext& call;
 };
@@ -42,7 +42,7 @@ class OperationWatcher {
 
 class BoundOperations {
   public:
-    /// Binds each operation of `context.function`, in the order that find_epilogues chose.
+    /// Binds each operation of `context.function`, in the order that find_epilogues chooses.
     void bind(BindContext& context);
     /// In the order in which they are called.
     const std::vector<OperationRun>& runs() const { return runs_; }

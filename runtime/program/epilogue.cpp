@@ -19,7 +19,7 @@ namespace {
 /// the step's number and what is calculated from it. At most this many are moved ahead with it.
 constexpr size_t kEarlierMost = 4;
 
-/// More bytes than there are addresses of.
+/// A range of so many bytes overlaps every other.
 constexpr int64_t kEverything = std::numeric_limits<int64_t>::max();
 
 /// The bytes of a value, or of a part of one.
@@ -97,7 +97,7 @@ class Finder {
                 function_.type(value).bytes()};
     }
 
-    /// The bytes of a value that a part of a loop touches. All parts read a single number.
+    /// The bytes of a value that a part of a loop touches. A single number is read by every part.
     Range range(ir::ValueId value, const LoopPart& part) const {
         const Range whole = range(value);
         const ir::Type& type = function_.type(value);
@@ -111,7 +111,8 @@ class Finder {
         for (ir::ValueId value : op.operands) out.reads.push_back(range(value));
         for (ir::ValueId value : op.results) out.writes.push_back(range(value));
         if (op.as<ir::Pack>() != nullptr) return footprint_of_pack(op);
-        // A scan also writes its workspace, and what that is does not show here: nothing passes it.
+        // A scan also writes its workspace, whose place is not known here. So it counts as writing
+        // all of memory, and no operation is moved across it.
         if (op.as<ir::Scan>() != nullptr) out.writes = {{nullptr, kEverything}};
         // A reshape or slice that is a view of its operand touches nothing.
         if (op.as<ir::Reshape>() != nullptr && out.reads.front() == out.writes.front()) return {};
@@ -157,7 +158,8 @@ class Finder {
         const ir::Operation& op = function_.operations[i];
         const std::vector<LoopPart> parts = parts_of(op);
         for (const LoopPart& part : parts) items_.push_back({i, part, false, footprint(op, part)});
-        // The rest counts as touching the parts, too, so that it stays behind them.
+        // What is left counts as touching all of the loop's memory, so that it stays behind the
+        // parts.
         items_.push_back({i, {}, !parts.empty(), footprint(op)});
     }
 
@@ -178,7 +180,8 @@ class Finder {
                     parts.push_back({position, position + elements});
                 position += ir::packed_size(elements);
             }
-            // Of several packs the first is split: a part follows one contraction.
+            // A loop that reads several packs is split by the first one alone: a part can follow
+            // only one contraction.
             if (!parts.empty()) return parts;
         }
         return parts;
@@ -202,7 +205,8 @@ class Finder {
     }
 
     /// Whether the loop reads, at each point of its space, at most this one element of the
-    /// contraction's result. A single number is read before the first point.
+    /// contraction's result. A result that is a single number does not qualify: a loop reads single
+    /// numbers once, before its first point.
     bool reads_in_order(size_t item, ir::ValueId result) const {
         const ir::Operation& loop = operation(item);
         const Range whole = range(result);

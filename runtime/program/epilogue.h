@@ -32,7 +32,7 @@ struct Schedule {
 /// A loop can be the epilogue of a contraction when
 ///   - it is the first operation that reads the contraction's result,
 ///   - it reads and writes that result element by element, in the order of its elements,
-///   - it writes over no operand of the contraction,
+///   - it writes over no operand of the contraction (later tiles still read these),
 ///   - the two can be made neighbours: nothing between them writes what they read, or reads or
 ///     writes what they write.
 /// A loop that runs_in_parts and reads a pack (an optimizer reads the pack of all gradients) can

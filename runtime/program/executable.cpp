@@ -1,5 +1,5 @@
-// Binding and running of functions. Running calls the kernels in turn and then copies what has to
-// reach the states.
+// Binds functions to this machine, and runs them: calls the kernels in turn, then copies what has
+// to reach the states.
 #include "runtime/program/executable.h"
 
 #include <algorithm>
@@ -158,7 +158,7 @@ void Executable::BoundFunction::run_timed(const CallContext& context) {
 
 void Executable::BoundFunction::run_watched(const CallContext& context, OperationWatcher& watcher) {
     begin();
-    if (poison) poison->after_all();  // the watcher reads what it likes
+    if (poison) poison->after_all();  // a watcher may read any value at any time
     operations.run_watched(function, placement.buffers, context, watcher);
     end();
 }

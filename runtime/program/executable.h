@@ -28,10 +28,11 @@ struct ExecutableOptions {
     bool bf16 = true;
     /// Let the kernels of contractions run the loops over their results (epilogue.h).
     bool epilogues = true;
-    /// The states keep their values from now on, and so does everything that a contraction reads
-    /// as its weights: other layouts of weights are made once, not at each run.
+    /// The caller promises that the states keep their values from now on, and so does everything
+    /// else that a contraction reads as its weights. Then weights are copied into the layouts that
+    /// oneDNN prefers once, and not again at each run.
     bool fixed_weights = false;
-    /// Make mistakes of the plan of memory, and of kernels, show (poison.h). It costs time.
+    /// Make mistakes of the memory plan and of kernels visible (poison.h). It costs time.
     bool poison = kAddressSanitizer;
 };
 

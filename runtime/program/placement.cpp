@@ -1,5 +1,5 @@
-// Gives every value an address: as the plan says; values that it leaves open get memory one after
-// another.
+// Gives every value an address: the one that the plan says, or, where the plan says nothing, memory
+// of its own, one value after another.
 #include "runtime/program/placement.h"
 
 #include <numeric>
@@ -32,7 +32,7 @@ struct Placer {
         return places.states->data(state);
     }
 
-    /// The address that the module gives to a value; null when it leaves that open.
+    /// The address that the plan (or `Places::given`) says for a value; null when it says none.
     float* given_place(ir::ValueId id) {
         const ir::Value& value = function.values[id];
         if (!places.given.empty() && places.given[id] != nullptr) return places.given[id];

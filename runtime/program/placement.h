@@ -12,8 +12,8 @@ namespace gmc::runtime {
 struct Placement {
     Buffers buffers;
     MemoryBlock own;
-    /// By value: the value whose memory it is. For the result of a reshape that shares its
-    /// operand's memory, that operand's root; for others, the value itself.
+    /// By value: the value in whose memory it lies. For the result of a reshape that shares its
+    /// operand's memory this is the root of the operand; for others it is the value itself.
     std::vector<ir::ValueId> root;
 };
 
@@ -31,7 +31,7 @@ struct Places {
 ///   - a value with a home: in the home state,
 ///   - a value that plan_memory gave an offset: in the arena,
 ///   - the result of a reshape: where its operand is,
-///   - another input or result of an op: in `own`.
+///   - any other input or result of an op: in `own`.
 /// Values that exist only inside fused loops have no address.
 Placement place_values(const ir::Module& module, const ir::Function& function,
                        const Places& places);

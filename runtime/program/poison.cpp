@@ -1,4 +1,6 @@
-// When values die follows from who reads them, never from the plan.
+// Works out which memory each call may use, and which values die after it. When a value dies
+// follows from the operations that read it, not from the memory plan: the plan is what is being
+// checked.
 #include "runtime/program/poison.h"
 
 #include <algorithm>
@@ -82,7 +84,8 @@ void Poison::find_deaths(const std::vector<std::vector<size_t>>& calls) {
         const size_t call = last[group(value)];
         const Range bytes = range(value);
         if (call >= end || bytes.begin == nullptr) continue;
-        // What the call wrote over it, as an element-wise operation may, lives on.
+        // An element-wise operation may write its result over its operand. Then the operand is
+        // dead, but its memory holds a value that lives.
         const bool written = std::any_of(calls[call].begin(), calls[call].end(), [&](size_t index) {
             const std::vector<ir::ValueId>& results = function_.operations[index].results;
             return std::any_of(results.begin(), results.end(), [&](ir::ValueId result) {
@@ -105,7 +108,7 @@ void Poison::before(size_t call) const {
 void Poison::after(size_t call) const {
     for (const Range& range : calls_[call].dead) {
         const auto bytes = static_cast<size_t>(range.end - range.begin);
-        allow_access(range.begin, bytes);  // a view that this call does not read itself
+        allow_access(range.begin, bytes);  // it may be a view that this call does not use itself
         std::memset(range.begin, kNanByte, bytes);
         forbid_access(range.begin, bytes);
     }

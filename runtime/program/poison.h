@@ -1,8 +1,8 @@
-// Shows kernels and plans of memory that use what is not theirs, where every value has a place in
-// one arena and a wrong number would otherwise only be odd. While a call runs, AddressSanitizer
-// (preset asan) lets it touch the values that it reads and writes, and nothing else of the arena.
-// In every build, a value turns into NaN behind the last call that reads it: when the plan is
-// wrong, one of the results is NaN.
+// Finds kernels and memory plans that use memory which is not theirs. All values lie in one arena,
+// so such a mistake would otherwise only give numbers that are a little wrong. Two means: while a
+// call runs, AddressSanitizer (preset asan) lets it touch the values that it reads and writes, and
+// nothing else of the arena; and in every build, a value is overwritten by NaN after the last call
+// that reads it, so that a wrong plan makes one of the results NaN.
 #pragma once
 
 #include <cstdint>
@@ -16,9 +16,10 @@ namespace gmc::runtime {
 
 class Poison {
   public:
-    /// `calls`: the operations that each call runs, in the order in which they run. Operations of
-    /// no call do nothing: their results are where their operands are. Values in the memory of
-    /// states are left alone. A scan uses its workspace as well. All arguments must outlive this.
+    /// `calls`: for each call of a kernel, the operations that it computes, in the order in which
+    /// the calls run. Operations that are in no call do nothing: their results are where their
+    /// operands are. Values in the memory of states are left alone. A scan may use its workspace as
+    /// well. All arguments but `calls` must outlive this.
     Poison(const ir::Module& module, const ir::Function& function, const Placement& placement,
            const Arena& arena, const std::vector<std::vector<size_t>>& calls);
 
@@ -36,7 +37,7 @@ class Poison {
     };
     struct Call {
         std::vector<Range> used;  ///< values that it reads or writes
-        std::vector<Range> dead;  ///< values that nothing reads behind it
+        std::vector<Range> dead;  ///< values that nothing reads after it
     };
 
     /// Where a value is in the arena; empty when it is elsewhere.

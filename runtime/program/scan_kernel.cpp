@@ -1,6 +1,6 @@
-// The values of the body lie in the scan's workspace. What the body captures is read where it lies
-// outside, carried values and elements are copied to their places in the workspace before a pass,
-// and stacked values out of it after the pass.
+// Runs scans. The values of the body lie in the scan's workspace. Values that the body captures are
+// read where they lie outside. Carried values and elements are copied into the workspace before a
+// pass, and stacked values are copied out of it after the pass.
 #include "runtime/program/scan_kernel.h"
 
 #include <cstring>
@@ -31,7 +31,8 @@ struct Transfer {
     }
 };
 
-/// A value of the body, and the row of values outside that has one for each pass.
+/// A value of the body (`each`), and the values outside that it stands for, one per pass, one after
+/// another (`all`).
 struct Row {
     std::byte* each;
     std::byte* all;
@@ -121,8 +122,9 @@ class BodyKernel final : public ScanKernel {
         put_aside();
     }
 
-    /// Where the next value of one input is in the memory of another one (`{a: b, b: a}`), that
-    /// input would get its own next value too early. Such values are copied twice.
+    /// After a pass, each carried value is copied to its input. Where the next value of `a` lies in
+    /// the memory of `b`'s input (as in `{a: b, b: a}`), the copy to `b` may destroy it first. Such
+    /// a value is copied to a place aside before any other copy.
     void put_aside() {
         std::vector<size_t> crossing;
         int64_t total = 0;

@@ -1,6 +1,6 @@
-// A convolution is a sum of products x w -> y over all triples of elements that belong together.
-// The three forms walk the same triples and differ only in which of the three tensors they add to,
-// so they are adjoint by construction.
+// The reference of contractions. A convolution is a sum of products x w -> y over all triples of
+// elements that belong together. Its three forms walk the same triples and differ only in which of
+// the three tensors they add to, so they are adjoint by construction.
 #include "runtime/reference/contractions.h"
 
 #include "runtime/reference/index.h"

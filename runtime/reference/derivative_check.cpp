@@ -1,6 +1,5 @@
 // Compares a claimed derivative with differences. Steps of several sizes ("rungs" of a ladder) are
-// tried; what to make of it when none agrees is decided by how the differences change with the
-// step.
+// tried. When none agrees, the reason is told from how the differences change with the step.
 #include "runtime/reference/derivative_check.h"
 
 #include <algorithm>
@@ -18,7 +17,7 @@ constexpr double kSteps[] = {1e-5, 1e-6, 1e-7, 1e-4, 1e-3, 1e-8};
 /// The two steps of kSteps at which the slopes of the left and the right side are compared.
 constexpr size_t kWide = 0, kNarrow = 2;
 constexpr double kRounding = 16 * std::numeric_limits<double>::epsilon();
-/// A difference is of use when its rounding error is at most this fraction of the slope.
+/// A difference is used when its rounding error is at most this fraction of the slope.
 constexpr double kMostNoise = 0.01;
 
 /// What was measured with one step h: f(h), f(-h), the slope between them, and the slope that
@@ -42,9 +41,10 @@ bool is_kink(const std::vector<Rung>& rungs, double here, double claimed, double
            claimed <= std::max(right(kNarrow), left(kNarrow)) + slack;
 }
 
-/// Whether the slope `size` was measured only with wide steps, which reach over a kink: with narrow
-/// ones, precise enough to show a slope of that size, there is none beside the claim. Happens where
-/// the claim is 0, so that those were thought to be too small to be measured.
+/// Whether only the wide steps disagree with the claim, because they reach over a kink: a narrow
+/// step, precise enough to show a slope of `size`, agrees with the claim up to its noise. This
+/// happens where the claim is 0: compared with so small a slope, the narrow steps looked too noisy
+/// to be used.
 bool is_beyond_a_kink(const std::vector<Rung>& rungs, double claimed, double size) {
     return std::any_of(rungs.begin(), rungs.begin() + kNarrow + 1, [&](const Rung& rung) {
         return std::abs(rung.slope - claimed) <= rung.noise && rung.noise <= kMostNoise * size;
@@ -53,9 +53,9 @@ bool is_beyond_a_kink(const std::vector<Rung>& rungs, double claimed, double siz
 
 }  // namespace
 
-/// For each step in turn: measures the slope, leaves it out where rounding hides it, and is done
-/// where it agrees with the claim. Only when no step agrees it asks for the reason: nothing could
-/// be measured, a kink is near, or the claim is wrong.
+/// For each step in turn: measures the slope, ignores it where rounding hides it, and returns when
+/// it agrees with the claim. Only when no step agrees is the reason looked for: nothing could be
+/// measured, a kink is near, or the claim is wrong.
 DerivativeCheck check_derivative(const std::function<double(double)>& f,
                                  const DerivativeClaim& claim, double bound) {
     DerivativeCheck best;

@@ -1,5 +1,5 @@
-// The gradients of a model's loss against differences, first and second order, one parameter after
-// another, in the double reference.
+// Checks the gradients of a model's loss, of first and second order, against differences: one
+// parameter after another, with the reference that computes in double.
 #pragma once
 
 #include <functional>
@@ -37,9 +37,9 @@ struct GradientCheckOptions {
     std::function<void(const ParameterCheck&)> done;
 };
 
-/// Checks each of `parameters` along a random direction v, as long as the parameter itself:
-/// d.P . v against the loss at P + t v, and the curvature's d.P . v against `slope` at P + t v.
-/// A difference computes only what depends on P. `inputs` are the data; r is drawn here.
+/// Checks each of `parameters` along a random direction v that is as long as the parameter itself:
+/// d.P . v against the loss at P + t v, and the curvature's d.P . v against `slope` at P + t v. A
+/// difference computes only what depends on P. `inputs` are the data; r is drawn here.
 std::vector<ParameterCheck> check_gradients(const ir::Module& module,
                                             const CheckedFunctions& functions,
                                             const std::vector<ir::StateId>& parameters,

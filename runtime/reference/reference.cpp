@@ -20,7 +20,7 @@ static void reference(const ir::Fused&, ReferenceContext& c) {
         run_reference_operation(c.module(), c.function(), inner, c.values(), c.call(), c.options());
 }
 
-/// Pass after pass, as the op says.
+/// Runs the body pass after pass. Carried values and captures stay in `values` from pass to pass.
 static void reference(const ir::Scan& scan, ReferenceContext& c) {
     const ir::Function& body = *ir::body_of(c.module(), c.operation());
     const ir::ScanParts parts = ir::scan_parts(body);
@@ -75,7 +75,7 @@ void run_reference_operation(const ir::Module& module, const ir::Function& funct
     std::visit([&](const auto& op) { reference(op, context); }, operation.op);
     for (ir::ValueId result : operation.results) {
         ReferenceTensor& value = values.at(result);
-        // As kernels do: sums end as floats, and these are rounded again.
+        // Rounded twice, as kernels do: a sum first becomes a float, and then a bf16.
         if (value.type.dtype == ir::DType::kBf16)
             for (double& x : value.data) x = rounded_to_bf16(static_cast<float>(x));
         else if (options.round_to_float)
@@ -84,7 +84,8 @@ void run_reference_operation(const ir::Module& module, const ir::Function& funct
 }
 
 /// Sets inputs and states, runs the operations in order, then reads the results and applies the
-/// updates. Copies of parameters are made where the caller gave none.
+/// updates. Where the caller gave no value for a state that is the bf16 copy of another
+/// (State::source), that copy is made here.
 ReferenceResult run_reference(const ir::Module& module, const ir::Function& function,
                               const ReferenceInputs& inputs, ReferenceStates& states,
                               const CallContext& call, const ReferenceOptions& options) {

@@ -29,9 +29,10 @@ using ReferenceStates = std::map<ir::StateId, std::vector<double>>;
 
 struct ReferenceOptions {
     bool keep_values = false;  ///< fill ReferenceResult::values
-    /// Round every value to float when it is computed, those inside fused bodies too. Then it does
-    /// not matter which values a loop keeps in memory and which it computes again: the gradient of
-    /// reduce_max compares the two.
+    /// Round every value to float when it is computed, those inside fused bodies too. Kernels of
+    /// the reference need that: a value that went through memory is a float, and the same value
+    /// computed again inside a fused body must be equal to it, because the gradient of reduce_max
+    /// compares such values.
     bool round_to_float = false;
 };
 

@@ -1,4 +1,4 @@
-// What an epoch says of a run's health, of all kinds of signs together.
+// Collects the signs of trouble of all kinds (signs.h) that an epoch of training shows.
 #pragma once
 
 #include <memory>
@@ -14,8 +14,8 @@ class EpochSigns {
     void begin(const StateStore& states) { weights_.begin(states); }
     /// After each step.
     void add(const std::vector<StepRunner::Named>& figures) { figures_.add(figures); }
-    /// At the end of an epoch: the signs that are news. `options` are those that training reads
-    /// `dataset` with. Errors: those of the functions and the data.
+    /// At the end of an epoch: the signs that were not reported before. `options` are those that
+    /// training reads `dataset` with. Errors: those of the functions and the data.
     Result<std::vector<Sign>> take(LoadedModel& model, const Dataset& dataset,
                                    LoaderOptions options, Diagnostics& diagnostics);
 

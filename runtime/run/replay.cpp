@@ -28,8 +28,8 @@ ReplayBatch keep(const Batch& batch, const Loader& loader) {
     return out;
 }
 
-/// Leaves the newest one, beside that which is about to be written. Each is as large as a
-/// checkpoint, and a run may go back many times.
+/// Removes all replay files but the newest; another one is about to be written. Each is as large as
+/// a checkpoint, and a run may go back many times.
 void remove_old_replays(const std::string& folder) {
     namespace fs = std::filesystem;
     std::error_code error;

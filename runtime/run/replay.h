@@ -1,5 +1,5 @@
-// The step of a run in which something went wrong, in a file: a checkpoint from before it, and its
-// batches. `gmrun replay` runs it again, without the data set.
+// Replay files: the step of a run in which something went wrong, as a checkpoint from before the
+// step and its batches. `gmrun replay` runs the step again, without the data set.
 #pragma once
 
 #include <string>
@@ -18,10 +18,11 @@ inline bool is_replay(std::string_view name) {
     return name.starts_with(kReplayPrefix) && name.ends_with(kReplayEnding);
 }
 
-/// Repeats the steps from `good` on, up to and with the one behind step `last`, and writes the
-/// first that makes a loss or a state that is not finite: into FOLDER. Returns
-/// its path; "" when it cannot be written or read. The model's states are those before that step
-/// then. Of the replays that were there, only the newest stays.
+/// Repeats the steps from `good` on, until one makes a loss or a state that is not finite, but no
+/// more than the one after step `last`. Writes that step to a replay file in `folder`; of the
+/// replay files that were there, only the newest stays. Returns the path; "" when data cannot be
+/// read or the file cannot be written. Afterwards the model's states are those from before that
+/// step.
 std::string write_replay(LoadedModel& model, StepRunner& runner, Loader& loader,
                          const GoodState& good, int64_t last, const std::string& folder);
 

@@ -69,8 +69,8 @@ bool is_run(const std::string& path) {
 }  // namespace
 
 /// The lock is flock's, which ends with the process, however that ends; the number of the process
-/// in the file serves the message only. What a process that was killed has left half written is
-/// removed under the lock.
+/// in the file serves the message only. Half-written files of killed processes are removed under
+/// the lock.
 Result<RunFolder> RunFolder::lock(const std::string& path, bool made, Diagnostics& diagnostics) {
     const std::string file = path + "/.lock";
     const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);

@@ -58,8 +58,8 @@ double not_finite(const std::string& word) {
     return word == "inf" ? infinity : -infinity;
 }
 
-/// A line of metrics.jsonl as events. What is wrong with a run is a line with texts, which is shown
-/// as one.
+/// A line of metrics.jsonl as events. Lines about something that is wrong with the run hold texts,
+/// and become events with a text.
 std::string events_of_line(const Json& row, double seconds) {
     const Moment at{seconds, row.at("step").whole()};
     if (row.contains("text"))
@@ -100,7 +100,8 @@ Result<RunLog> RunLog::open(const std::string& folder, const RunRecord& record,
     auto events = tensorboard::EventFile::create(folder, {seconds, options.step + 1}, diagnostics);
     if (!events.ok()) return Failure{};
     log.events_.emplace(events.take());
-    // Settings belong to the beginning; later they are repeated, in case the first file is gone.
+    // A resumed run writes a new file of events; the settings are repeated there, in case the first
+    // file is gone.
     if (!log.events_->append(beginning(record, options.batch_size, {seconds, options.step}),
                              diagnostics))
         return Failure{};
@@ -134,7 +135,7 @@ Result<std::string> events_of_run(const std::string& folder, int64_t batch_size,
     std::map<int64_t, int64_t> last_step;  // of each epoch
     size_t end = 0;
     int64_t number = 0;
-    // A last line without an end is of a run that was killed.
+    // A last line without a line break was left by a run that was killed; it is ignored.
     for (size_t begin = 0; (end = lines->find('\n', begin)) != std::string::npos; begin = end + 1) {
         ++number;
         try {
@@ -142,7 +143,7 @@ Result<std::string> events_of_run(const std::string& folder, int64_t batch_size,
                 Json::parse(std::string_view(*lines).substr(begin, end - begin)).value();
             last_step[row.at("epoch").whole()] = row.at("step").whole();
             events += events_of_line(row, seconds);
-        } catch (const std::exception&) {  // no JSON, or not such
+        } catch (const std::exception&) {  // no JSON, or members are missing
             diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` line {} is not one of metrics",
                               path, number);
             return Failure{};

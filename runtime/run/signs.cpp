@@ -15,19 +15,22 @@ namespace {
 
 /// A discriminator is certain of its answers beyond this, on the mean of an epoch.
 constexpr double kCertain = 0.995;
-/// ... or where its loss is this share of its first: that of a cross entropy then is certain, too.
+/// It is also certain where its loss is less than this share of its first loss.
 constexpr double kLossOfCertain = 0.005;
 constexpr const char* kDiscriminatorLoss = "discriminator_loss";
-/// So many steps are looked at for oscillation, and so alike must neighbouring changes be. Losses
-/// of independent batches have -0.5; those of networks that play against each other reach -0.93 in
-/// a good run of models/r1_grid.yaml, since each answers the other's last step.
+/// Oscillation is looked for in the last kOscillationSteps steps. A loss oscillates when the
+/// correlation of neighbouring changes is below kAlternating and it swings by more than kSwing of
+/// its size. Losses of independent batches have a correlation of -0.5. Networks that play against
+/// each other reach -0.93 in a good run of models/r1_grid.yaml, since each answers the other's last
+/// step; so their limit is lower.
 constexpr size_t kOscillationSteps = 128;
 constexpr double kAlternating = -0.9, kAlternatingInGames = -0.98, kSwing = 0.05;
-/// What moved by less than this share of its size has not moved. An epoch of weight decay rounds by
-/// about a tenth of it.
+/// Weights that moved by less than kStill of their size have not moved (the rounding of an epoch of
+/// weight decay moves them by about a tenth of that); a layer that moved by more than kMoving
+/// learns.
 constexpr double kStill = 1e-5;
 constexpr double kMoving = 1e-3;
-/// Shares beyond which dead units of a layer, and dead codes of a codebook, are told. Some of
+/// A larger share of dead units in a layer, or of dead codes in a codebook, is reported. A few of
 /// either are usual.
 constexpr double kMostDeadUnits = 0.5, kMostDeadCodes = 0.95;
 /// The variance above which a unit of a latent is active (Burda et al. 2015), and the share of
@@ -72,7 +75,7 @@ double still_share(const float* now, const std::vector<float>& before, int64_t g
 }
 
 /// Whether numbers are held at a limit, as by `clip_weights`: then they stand still without being
-/// dead. Numbers of which many have exactly the largest size are.
+/// dead. It shows in many numbers having exactly the largest size.
 bool are_held(const float* numbers, size_t count) {
     float largest = 0;
     size_t at_it = 0;
@@ -217,7 +220,8 @@ std::vector<Sign> FigureSigns::take() {
                                      name, correlation),
                          name});
     }
-    for (auto& [name, figure] : figures_) {  // the last steps may be those of several short epochs
+    // `last` is kept: its steps may be those of several short epochs.
+    for (auto& [name, figure] : figures_) {
         figure.sum = figure.smallest = 0;
         figure.count = 0;
     }
@@ -290,7 +294,7 @@ int64_t active_units(const float* means, int64_t rows, int64_t width) {
     return active;
 }
 
-/// Twice the variance, which needs no pairs.
+/// The mean squared distance of two rows is twice the variance, which needs no loop over pairs.
 double diversity(const float* numbers, int64_t rows, int64_t width) {
     double out = 0;
     const double n = static_cast<double>(rows);
@@ -331,7 +335,8 @@ Result<std::vector<Sign>> sample_signs(LoadedModel& model, Loader& data, uint64_
                              active, width)});
     }
     const ir::Function* sample = model.module().find_function("sample");
-    // Where there is one loss, samples that are alike are what it asks for.
+    // A model with one loss has no game to collapse: samples that are alike may be what its loss
+    // asks for.
     if (!is_game(model.module())) return signs;
     if (sample == nullptr || sample->results.empty() || !Sampler::can_sample(model, *sample))
         return signs;

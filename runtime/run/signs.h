@@ -1,5 +1,5 @@
-// What figures and weights say of a run's health, after each epoch: signs with a plain name, a
-// sentence, and the number that shows them.
+// Signs of trouble that the figures, weights and samples of a run show after an epoch. Each has a
+// plain name, a sentence, and the number that shows it.
 #pragma once
 
 #include <deque>
@@ -23,19 +23,19 @@ struct Sign {
     std::string subject;  ///< the loss or the state that shows it; "" of the whole model
 };
 
-/// Which signs are news. One epoch may show what the next does not, and what is known need not be
-/// told again.
+/// Decides which signs are reported: not those of a single epoch, which the next may not show, and
+/// none twice in a row.
 class SignNews {
   public:
-    /// Of the signs of an epoch those that the epoch before showed, too, and that were not given
-    /// before. A sign that one epoch did not show is news again.
+    /// Of the signs of an epoch, returns those that the epoch before showed, too, and that were not
+    /// returned since they appeared. A sign that was gone for an epoch counts as a new one.
     std::vector<Sign> take(const std::vector<Sign>& shown);
 
   private:
     std::map<std::pair<std::string, std::string>, int> epochs_;  ///< in a row, by name and subject
 };
 
-/// Losses and metrics, step by step.
+/// Judges losses and metrics, which it gets step by step.
 class FigureSigns {
   public:
     void add(const std::vector<StepRunner::Named>& values);
@@ -51,7 +51,7 @@ class FigureSigns {
         int64_t count = 0;
         std::deque<double> last;
     };
-    /// Of figures without any, 0.5.
+    /// The mean of a figure; 0.5 for a figure that the model does not have.
     double mean(const std::string& name) const;
     void judge_discriminator(std::vector<Sign>& signs) const;
 
@@ -59,10 +59,11 @@ class FigureSigns {
     double first_loss_ = 0;  ///< the discriminator's first
 };
 
-/// What training has moved. Gradients are not looked at: a step uses each where it is made, in the
-/// loop that updates its weight, and to keep them would cost a pass over memory. Nor do they say
-/// more: Adam, RMSprop and others divide them by their size, so a layer of tiny gradients learns as
-/// fast as any. What no optimizer can move has none.
+/// Judges how far training has moved the weights. It does not look at gradients: a step uses each
+/// gradient where it is made, in the loop that updates its weight, and keeping them would cost a
+/// pass over memory. Nor would they say more: Adam, RMSprop and others divide gradients by their
+/// size, so a layer with tiny gradients learns as fast as any. A layer that no optimizer moves has
+/// no gradient.
 class WeightSigns {
   public:
     /// Training begins, or goes on, with these states.
@@ -82,8 +83,8 @@ int64_t active_units(const float* means, int64_t rows, int64_t width);
 /// Mean squared distance of two different rows.
 double diversity(const float* numbers, int64_t rows, int64_t width);
 
-/// `posterior_collapse`: of a model whose function `encode` gives a mean and a log-variance, hardly
-/// a unit is active. `mode_collapse`: samples are far more like each other than the data are.
+/// `posterior_collapse`: in a model whose function `encode` gives a mean and a log-variance, hardly
+/// any unit is active. `mode_collapse`: samples are far more like each other than the data are.
 /// `data` must evaluate (LoaderMode::kEvaluate). Errors: those of the functions and the loader.
 Result<std::vector<Sign>> sample_signs(LoadedModel& model, Loader& data, uint64_t seed,
                                        Diagnostics& diagnostics);

@@ -227,7 +227,8 @@ class Run {
         return TrainEnd::kDone;
     }
 
-    /// With a copy of the model, so that the run can be sampled and resumed without the original.
+    /// Writes what a run's folder has from the start; the copy of the model lets it be resumed
+    /// alone.
     bool write_beginnings() {
         if (options_.overwrite || options_.resume != goes_on()) folder_->clear();
         record_.model = model_.module().name;
@@ -282,8 +283,9 @@ class Run {
                (options_.steps_most && training_.step >= *options_.steps_most);
     }
 
-    /// Drawing samples measures contractions of its own, and binds another function; so that is
-    /// done after saving.
+    /// Runs the loop. Drawing samples may bind a function and measure its contractions, during
+    /// which training may be asked to stop. The state is saved before samples are drawn, so nothing
+    /// is lost.
     TrainEnd loop_or_stop(Progress& progress) {
         try {
             return loop(progress);
@@ -353,8 +355,9 @@ class Run {
         return TrainEnd::kDone;
     }
 
-    /// Figures of validation: on the screen, in the log, and what is watched. One that is not
-    /// finite ends nothing: it may be the data's fault. False after an error.
+    /// Computes the figures of the validation data, shows and logs them, and updates those that are
+    /// watched. A figure that is not finite does not end training: it may be due to the data. False
+    /// after an error.
     bool validate(Progress& progress, bool& best) {
         const auto found = evaluate(model_, *validation_, training_.seed, diagnostics_);
         if (!found.ok()) return false;
@@ -376,7 +379,7 @@ class Run {
         return log_->write(row, diagnostics_);
     }
 
-    /// What the epoch says of the run's health. False after an error.
+    /// Reports the signs of trouble that the epoch shows. False after an error.
     bool look_for_signs(Progress& progress) {
         const auto news = signs_.take(model_, loader_->dataset(), loader_->options(), diagnostics_);
         if (!news.ok()) return false;
@@ -459,13 +462,14 @@ class Run {
         model_.set_progress(training_.step, training_.epoch);
     }
 
-    /// Once more with the states of the last checkpoint, and without the batches since. False when
-    /// the run is to end.
+    /// Goes on with the states of the last checkpoint, but with the batches that come next, not
+    /// those since the checkpoint. False when the run is to end.
     bool roll_back(Progress& progress) {
         if (policy_.on_divergence == "stop" || training_.retries >= policy_.retries) return false;
         TrainingState good;
         Diagnostics lost;
-        // Also the gaps between states, which optimizers compute along.
+        // The gaps between states are cleared, too: optimizers update them along with the states
+        // around them.
         std::fill_n(model_.states().bytes_begin(), model_.states().bytes(), std::byte{0});
         if (!read_checkpoint(path(kCheckpointName), model_.states(), good, lost)) return false;
         training_ = diverged_at_;
@@ -572,7 +576,7 @@ class Run {
     const ir::RunPolicy policy_;
     Diagnostics& diagnostics_;
     TuningCache* tuning_;
-    std::optional<TuningCache> replay_;  ///< the choices of a resumed run where nothing is measured
+    std::optional<TuningCache> replay_;  ///< a resumed run's choices, where nothing is measured
     std::optional<RunFolder> folder_;
     RunRecord record_;
     std::optional<StepRunner> runner_;

@@ -1,5 +1,5 @@
-// The one training loop, for every model: it knows functions and data, not GANs or VAEs. Enters: a
-// loaded model and options. Leaves: a run's folder.
+// The one training loop for every model: it knows functions and data, but not GANs or VAEs. Enters:
+// a loaded model and options. Leaves: a run's folder.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,7 @@ struct TrainOptions {
     std::optional<int64_t> epochs;      ///< instead of the run's or the model's
     int64_t more_epochs = 0;            ///< beyond these
     std::optional<int64_t> steps_most;  ///< stop after this many steps in all
-    /// What the run looks after, instead of what the model says (ir::RunPolicy).
+    /// When to save, validate and stop, instead of what the model says (ir::RunPolicy).
     std::optional<ir::RunPolicy> policy;
     /// Steps between two lines of metrics.jsonl; by default 50, or an epoch where that is shorter.
     std::optional<int64_t> log_every;
@@ -68,7 +68,7 @@ enum class TrainEnd {
 
 struct TrainResult {
     TrainEnd end = TrainEnd::kNotStarted;
-    /// Of the run.
+    /// The run's folder.
     std::string folder;
 };
 

@@ -58,7 +58,7 @@ Result<DatasetParts> split_dataset(const Dataset& dataset, double share, uint64_
                           count, kept, kept < 1 ? "validate with" : "train with");
         return Failure{};
     }
-    // An epoch that training does not reach: another order than any of its own.
+    // The order of an epoch that training never reaches, so it is none of the training's own.
     const std::vector<int64_t> order = epoch_order(count, seed, int64_t{1} << 40);
     auto validation = part(dataset, {order.begin(), order.begin() + kept}, diagnostics);
     auto training = part(dataset, {order.begin() + kept, order.end()}, diagnostics);

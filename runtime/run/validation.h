@@ -1,4 +1,5 @@
-// Figures of data that are not trained on, after each epoch, and what is watched of them.
+// Validation: splits off data that are not trained on, and watches the figures that they give after
+// each epoch.
 #pragma once
 
 #include <memory>
@@ -11,15 +12,16 @@
 
 namespace gmc::runtime {
 
-/// `dataset` in two parts: a random `share` of the examples, a function of `seed`, and the others,
-/// each in their order. Each part has at least one example (checked). Fields are read through.
+/// `dataset` in two parts: a random `share` of the examples, which `seed` decides, and the others;
+/// each part is in the original order. Each part has at least one example (checked). The parts read
+/// through to the fields of `dataset`.
 struct DatasetParts {
     Dataset training, validation;
 };
 Result<DatasetParts> split_dataset(const Dataset& dataset, double share, uint64_t seed,
                                    Diagnostics& diagnostics);
 
-/// Takes the value of an epoch in. True when it is the best so far, which one that is not finite
+/// Takes in the value of an epoch. True when it is the best so far; a value that is not finite
 /// never is.
 bool watch(Watched& watched, double value, bool highest);
 

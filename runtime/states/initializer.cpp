@@ -31,9 +31,9 @@ struct Request {
     }
 };
 
-/// Calls use(first, words) for each tile of 64 elements: element first + 16 w + lane gets the
-/// random word words[lane][w]. Runs in one thread: a million elements take 3 ms, and other threads
-/// may be reading the data.
+/// Calls use(first, words) for each chunk of 64 elements (philox_place): element first + 16 w +
+/// lane gets the random word words[lane][w]. Runs on one thread: a million elements take 3 ms, and
+/// other threads may be reading the data meanwhile.
 template <typename Use>
 void for_each_tile(const Request& r, Use&& use) {
     const int64_t tiles = (r.elements + 63) / 64;
@@ -61,7 +61,7 @@ void fill_uniform(const Request& r, double limit) {
     fill_mapped(r, [=](uint32_t bits) { return (2 * (bits * 0x1p-24) - 1) * limit; });
 }
 
-/// philox_normal, the same numbers as those of the op random_normal.
+/// Normal numbers by philox_normal, the same as those of the op random_normal.
 template <typename Element>
 void fill_normal(const Request& r, double deviation, Element* data) {
     for_each_tile(r, [&](int64_t first, const PhiloxCounter* words) {
@@ -94,7 +94,7 @@ double inverse_normal_cdf(double p) {
 /// A normal cut at two standard deviations, through the inverse of its distribution function, so
 /// that element i still depends on word i alone. `deviation` is that of the result.
 void fill_truncated_normal(const Request& r, double deviation) {
-    // What a standard normal has for a deviation when it is cut at 2.
+    // The deviation of a standard normal that is cut at 2.
     constexpr double kCut = 2, kDeviationOfCut = 0.87962566103423978;
     const double low = normal_cdf(-kCut), high = normal_cdf(kCut);
     fill_mapped(r, [=](uint32_t bits) {

@@ -30,7 +30,8 @@ class StateStore {
     /// How many states are saved: all but copies, which come last in the module.
     ir::StateId saved_count() const { return saved_count_; }
     /// The memory of the states to be saved: one after another at ir::state_offset, with zeros
-    /// between them. So two stores hold the same states exactly when these bytes are equal.
+    /// between them. So two stores of a module hold the same states exactly when these bytes are
+    /// equal.
     std::byte* bytes_begin() const { return block_.data(); }
     int64_t bytes() const { return ir::state_offset(*module_, saved_count_); }
     /// Moves 2 MB to a huge page; false when there are no small pages left.

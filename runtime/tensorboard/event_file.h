@@ -1,5 +1,6 @@
-// A file of events that grows while a run trains. TensorBoard reads it meanwhile, and finds it by
-// its name, events.out.tfevents.SECONDS.NUMBER, in the order of names.
+// A file of events that grows while a run trains. TensorBoard reads it at the same time. It finds
+// such files by their names, events.out.tfevents.SECONDS.NUMBER, and reads them in the order of the
+// names.
 #pragma once
 
 #include <string>
@@ -22,8 +23,8 @@ class EventFile {
     EventFile& operator=(EventFile&&) = delete;
     ~EventFile();
 
-    /// Appends records. When it returns they are in the file: what a killed run leaves are whole
-    /// records, but for the last. Errors: kBadFile (disk full).
+    /// Appends records. When it returns, they are in the file. A run that is killed leaves whole
+    /// records, except perhaps the last. Errors: kBadFile (disk full).
     [[nodiscard]] bool append(std::string_view records, Diagnostics& diagnostics);
 
   private:

@@ -27,7 +27,7 @@
 
 namespace gmc::runtime {
 
-/// What was seen of a figure of validation that is watched.
+/// The history of a validation figure that is watched.
 struct Watched {
     std::optional<double> best;
     int64_t epochs_since = 0;  ///< without a better value
@@ -43,7 +43,7 @@ struct TrainingState {
     /// Finished passes over the data, and finished examples of the present pass. They are counted
     /// in examples, not in batches, because a resumed run may have another batch size.
     int64_t pass = 0, example = 0;
-    double epoch = 0;     ///< both as one number
+    double epoch = 0;     ///< `pass` and `example` as one number
     double rate = 1;      ///< share of each update that is applied: lowered after divergence
     int64_t retries = 0;  ///< how often training went back after divergence
     Watched best, stopping;
@@ -54,7 +54,7 @@ struct TrainingState {
     }
 };
 
-/// A batch of the next step, by field of the data: what a replay has in addition.
+/// A batch of the next step, by field of the data. Only replay files have them.
 struct ReplayBatch {
     double epoch = 0;  ///< passes over the data before it
     std::vector<std::pair<std::string, std::vector<float>>> fields;

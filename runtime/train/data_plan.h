@@ -17,6 +17,7 @@ namespace gmc::runtime {
 /// Which data a function reads.
 enum class DataSplit { kTrain, kTest };
 
+/// Opens the data of one module, once per loader that is asked for.
 class DataPlan {
   public:
     /// `module` has to outlive the plan.
@@ -31,7 +32,7 @@ class DataPlan {
     /// True while there are data that were, or are being, read ahead and that no loader has taken.
     bool is_ahead() const { return is_ahead_; }
 
-    /// From now on loaders of both splits read these fields instead of the module's.
+    /// From now on, loaders of both splits read these fields instead of the module's.
     void read_instead(std::vector<ir::DataField> fields) { instead_ = std::move(fields); }
 
     bool is_replaced() const { return !instead_.empty(); }

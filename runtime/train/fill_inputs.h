@@ -11,8 +11,8 @@
 
 namespace gmc::runtime {
 
-/// Makes `loader` produce its batches in the memory of the function's inputs, as far as it can.
-/// Only for loaders whose batches no other function gets.
+/// Makes `loader` write its batches straight into the memory of the function's inputs, as far as it
+/// can. Only for loaders whose batches no other function gets.
 void deliver_inputs(const Executable& executable, Loader& loader);
 
 /// Copies a batch into the inputs that come from data, unless it was made there. In inputs of the

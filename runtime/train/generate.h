@@ -33,8 +33,9 @@ struct Examples {
 
 struct EvaluationResult {
     int64_t examples = 0;
-    /// Every loss and metric by name: the mean over all examples, or, of what is no mean (a root,
-    /// a variance, the largest), the value for all data as one batch (dsl/lower/set_figures.h).
+    /// Every loss and metric by name: the mean over all examples. For figures that are no mean of
+    /// examples (a root, a variance, a maximum), it is the value that all data would give as one
+    /// batch (dsl/lower/set_figures.h).
     std::vector<std::pair<std::string, double>> values;
 };
 

@@ -24,7 +24,7 @@ struct InterpolateOptions {
     uint64_t seed = 1;
     /// The class of all samples; without it, row r has class r mod classes.
     std::optional<int64_t> label;
-    /// What other data fields are; of a grid, row r has step r.
+    /// The values of other data fields; where a setting has several steps, row r has step r.
     std::vector<InputSetting> settings = {};
 };
 

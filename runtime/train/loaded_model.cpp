@@ -37,8 +37,8 @@ LoadedModel::LoadedModel(std::string path, ir::Module module)
       arena_(std::make_shared<Arena>(module_)),
       data_(module_) {}
 
-/// Waits for the thread that touches the arena. The tuning cache may hold a copy of `touched_` (see
-/// prepare_training), and then destroying ours would not wait.
+/// Waits for the thread that touches the arena. The destructor of `touched_` alone would not: the
+/// tuning cache may hold a copy of it (see prepare_training).
 LoadedModel::~LoadedModel() {
     is_ending_ = true;
     if (touched_.valid()) touched_.wait();

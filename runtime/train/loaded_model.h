@@ -82,7 +82,7 @@ class LoadedModel {
   private:
     /// A function for another number of rows.
     struct Rebatched {
-        ir::Module module;                     ///< of rebatch(): the function is its last one
+        ir::Module module;  ///< what rebatch() made: the function is its last one
         std::optional<Executable> executable;  ///< none: rebatch() refused
     };
 

@@ -17,7 +17,7 @@ struct SamplerOptions {
     uint64_t seed = 1;
     /// The class of every sample; without it, sample i is asked to be of class i mod classes.
     std::optional<int64_t> label;
-    /// What other data fields are in samples.
+    /// The values of other data fields in samples.
     std::vector<InputSetting> settings = {};
     /// How many samples will be drawn, as far as that is known.
     int64_t count = std::numeric_limits<int32_t>::max();
@@ -45,8 +45,8 @@ class Sampler {
     int64_t classes() const { return classes_; }
     /// The type of a batch: [rows, ...].
     const ir::Type& type() const { return executable_->result_type(0); }
-    /// Makes the next batch, of which `wanted` samples will be looked at. The number of those that
-    /// it holds: `wanted`, or less. Errors: those of LoadedModel::function_for.
+    /// Makes the next batch, of which `wanted` samples will be looked at. Returns how many of these
+    /// it holds: `wanted` or fewer. Errors: those of LoadedModel::function_for.
     Result<int64_t> next(int64_t wanted, Diagnostics& diagnostics);
     /// The batch that next() made, row-major. Valid until another function of the model runs.
     const float* batch() const { return executable_->result(0); }

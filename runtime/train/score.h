@@ -1,5 +1,5 @@
-// A row of figures per example: what the function `score` of a model says of each. Enters: a model
-// and its data. Leaves: columns of numbers; anomalies are the examples with large ones.
+// Scores examples: runs the function `score` of a model and gives a row of figures per example.
+// Enters: a model and its data. Leaves: columns of numbers; examples with large ones are anomalies.
 #pragma once
 
 #include <optional>
@@ -34,12 +34,12 @@ struct ScoreOptions {
 Result<Scores> score(LoadedModel& model, Loader& loader, const ScoreOptions& options,
                      Diagnostics& diagnostics);
 
-/// The value below which a share of `quantile` (0 to 1) of the values lies, between two neighbours
-/// on the straight line, as NumPy has it. At least one value, none of them NaN.
+/// The value below which a share of `quantile` (0 to 1) of the values lies, interpolated linearly
+/// between two neighbours, as in NumPy. At least one value, none of them NaN.
 double quantile_of(std::vector<float> values, double quantile);
 
-/// The numbers of a map per column of the table that the examples are rows of: names, and for
-/// example i the sums over the numbers that each column became. Nothing where they are no rows.
+/// A map of scores over the columns of a table: for each example (a row of the table), the sum of
+/// the numbers that each column became. Nothing where examples are not rows of a table.
 struct ColumnMap {
     std::vector<std::string> names;
     std::vector<float> values;  ///< N x names

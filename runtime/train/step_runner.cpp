@@ -97,8 +97,10 @@ void StepRunner::run_entry(const Entry& entry, const CallContext& call, double r
     states.refresh_copies();
 }
 
-/// A moving average has gone a share of its way to the new parameter, the same for all numbers. It
-/// then goes that share of the way to the parameter after the lowered step.
+/// Keeps the share `rate` of a parameter's change, and corrects its moving average. The call has
+/// moved the average by some share of the way to the new parameter, the same for all numbers. That
+/// share is worked out, and the average is moved by it towards the parameter after the lowered step
+/// instead.
 void StepRunner::lower_step(ir::StateId parameter, double rate) {
     StateStore& states = model_.states();
     float* now = states.data(parameter);

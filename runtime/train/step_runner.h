@@ -1,5 +1,5 @@
-// Runs one training round, that is the functions of the schedule in their order. `gmrun train`
-// repeats it; `gmrun bench` and `profile` measure it.
+// Runs training rounds. A round is the functions of the schedule in their order, and counts as one
+// training step. `gmrun train` repeats it; `gmrun bench` and `profile` measure it.
 #pragma once
 
 #include <map>
@@ -19,10 +19,11 @@ class StepRunner {
     bool ok() const { return ok_; }
     /// Number of batches that one round takes from the loader.
     int64_t batches_per_round() const;
-    /// Runs one round from `training` on, and moves it one round ahead. Of what a call changes
-    /// parameters by, training.rate is applied, and moving averages follow it. Each but the first
-    /// begins by moving 2 MB to a huge page, until none is left in small ones. False after an error
-    /// of the data: then `training` is as it was, and the states, too, unless states_changed().
+    /// Runs one round from `training` on, and moves `training` one round ahead. Where training.rate
+    /// is below 1, only that share of each change of a parameter is kept, and moving averages
+    /// follow it. Each round but the first begins by moving 2 MB to a huge page, until no small
+    /// pages are left. False after an error of the data: then `training` is as it was, and so are
+    /// the states, unless states_changed().
     bool run(Loader& loader, TrainingState& training, Diagnostics& diagnostics);
     /// True when the last run() failed after a function had already changed states.
     bool states_changed() const { return states_changed_; }
@@ -50,12 +51,12 @@ class StepRunner {
     void lower_step(ir::StateId parameter, double rate);
 
     LoadedModel& model_;
-    /// Parameters and their averages before a call of which a share is applied.
+    /// Parameters and their averages before a call, where only a share of its changes is kept.
     std::map<ir::StateId, std::vector<float>> before_;
     std::vector<Entry> entries_;
     std::vector<Named> values_;
     TimeLog* log_ = nullptr;
-    /// Makes its batches in the memory of the functions' inputs.
+    /// The loader that writes its batches straight into the function's inputs.
     const Loader* delivers_ = nullptr;
     bool ok_ = true, first_ = true, states_changed_ = false;
 };

@@ -1,4 +1,5 @@
-// Copies paired tensors, and turns their axes.
+// Copies the numbers of paired tensors between files and states, with their axes reordered where
+// the layouts differ.
 #include "runtime/train/take_weights.h"
 
 #include <algorithm>

@@ -18,22 +18,22 @@ struct TakenWeights {
     std::vector<std::string> taken;
     /// Name and reason: another shape, or not in this model.
     std::vector<std::string> skipped;
-    /// What the file has nothing for: they keep their initial values.
+    /// States for which the file has nothing: they keep their initial values.
     std::vector<std::string> fresh;
-    /// All of it, for people.
+    /// All of it as lines of text.
     std::vector<std::string> lines() const;
 };
 
 /// Fills parameters and statistics from a run's folder, a checkpoint of any model, or any
 /// safetensors file, as far as names and shapes are the same (pair_weights). Warns of weights that
-/// are not trained yet (kNotTrained), as the next does. Errors: those of the
-/// file; kBadValue, where nothing fits, or not all of a `state_dict`: nothing is changed then.
+/// are not trained yet (kNotTrained). Errors: those of the file; kBadValue where nothing fits, or
+/// where a part of a `state_dict` does not fit. Then nothing is changed.
 Result<TakenWeights> take_weights(const std::string& path, const std::string& layout,
                                   StateStore& states, Diagnostics& diagnostics);
 
-/// Fills the networks that the model says `weights` of (ir::Network), which must fit. Errors: those
-/// of the file; kBadFile, where it is another than when the model was compiled; those of
-/// pair_network.
+/// Fills the networks for which the model names a file by `weights` (ir::Network); all of their
+/// weights must fit. Warns as take_weights does. Errors: those of the file; kBadFile where it has
+/// changed since the model was compiled; those of pair_network.
 Result<std::vector<TakenWeights>> take_named_weights(StateStore& states, Diagnostics& diagnostics);
 
 /// Writes parameters and running statistics alone, for other programs and `--init`; `averaged`: the

@@ -1,4 +1,5 @@
-// Examples that a model made, written as the data were: rows of a table, sound.
+// Writes examples that a model made in the format of the data that it was trained on: rows of a
+// table, or sound.
 #pragma once
 
 #include <optional>

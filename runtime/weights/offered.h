@@ -1,4 +1,5 @@
-// Between the pairings: what a file offers, under the names that the model would use.
+// What pairing.cpp and pytorch_pairing.cpp share: the tensors that a file offers, under the names
+// that the model would use.
 #pragma once
 
 #include <set>

@@ -1,4 +1,5 @@
-// Renames what the file offers, has it paired, and says what does not fit.
+// Renames the tensors of a file as `map` says, pairs them with states, and reports those that do
+// not fit.
 #include "runtime/weights/pairing.h"
 
 #include <fmt/ranges.h>
@@ -35,7 +36,7 @@ std::vector<Offered> all_of(const SafetensorsFile& file) {
     return out;
 }
 
-/// Those of one network of the file, as tensors of `network`.
+/// The tensors of one network of the file, under names that begin with the name of `network`.
 std::vector<Offered> of_network(const SafetensorsFile& file, const ir::Network& network) {
     const std::string prefix = network.source.empty() ? "" : network.source + ".";
     std::vector<Offered> out;
@@ -62,7 +63,8 @@ class Renames {
         }
     }
 
-    /// Gives tensors the names that the map says. What had such a name by itself is not meant.
+    /// Gives tensors the names that the map says. A tensor that has such a name already, but is not
+    /// the one that the map says, is left out.
     void apply(std::vector<Offered>& offered) const {
         std::vector<Offered> out;
         for (const Offered& each : offered) {
@@ -77,7 +79,7 @@ class Renames {
         offered = std::move(out);
     }
 
-    /// Names on either side that nobody has.
+    /// Adds a line to `wrong` for each name in the map that the model or the file does not have.
     void check(const std::vector<Offered>& offered, const ir::Module& module,
                const std::vector<ir::StateId>& states, bool is_pytorch,
                std::vector<std::string>& wrong) const {
@@ -97,7 +99,8 @@ class Renames {
     }
 
   private:
-    /// The longest entry of a side that `name` is below; as many as there are: none.
+    /// The number of the longest entry of a side that `name` is below; side.size() when there is
+    /// none.
     static size_t entry_of(const std::string& name, const std::vector<std::string>& side) {
         size_t best = side.size();
         for (size_t i = 0; i < side.size(); ++i)
@@ -138,7 +141,8 @@ std::vector<ir::StateId> weights_of(const ir::Module& module, const std::string&
     return out;
 }
 
-/// Quantised weights are small numbers only with a factor, which the file has elsewhere.
+/// Refuses quantised weights: their integers mean nothing without a factor that the file keeps
+/// elsewhere.
 void refuse_integers(const ir::Module& module, WeightPairs& out) {
     std::erase_if(out.pairs, [&](const auto& pair) {
         const auto& [id, tensor] = pair;
@@ -153,7 +157,7 @@ void pair(const SafetensorsFile& file, const std::vector<Offered>& offered,
           const ir::Module& module, const std::vector<ir::StateId>& states,
           const std::string& layout, WeightPairs& out) {
     (layout == "pytorch" ? pair_pytorch : pair_by_name)(offered, module, states, out);
-    out.looks_like_pytorch &= !is_of_gmc(file);  // which say their layout
+    out.looks_like_pytorch &= !is_of_gmc(file);  // such files say their layout themselves
     refuse_integers(module, out);
     std::set<const StoredTensor*> used;
     for (const auto& [id, tensor] : out.pairs) used.insert(tensor);
@@ -227,7 +231,7 @@ Result<WeightPairs> pair_network(const SafetensorsFile& file, const ir::Module& 
     pair(file, offered, module, states, network.layout, out);
     for (const std::string& name : out.fresh) {
         const ir::State& state = module.states[module.find_state(name)];
-        // torch.nn has no name for it, and training will find its value.
+        // Allowed: torch.nn has no name for this state, and training will find its value.
         if (network.layout == "pytorch" && !network.frozen && pytorch_name(state).empty()) continue;
         const std::string there = (network.source.empty() ? "" : network.source + ".") +
                                   name.substr(network.name.size() + 1);

@@ -1,4 +1,5 @@
-// Two tables: names of parts, and which weights have their last two axes in front.
+// Which names torch.nn gives to the parts of layers, and which weights have their last two axes in
+// front there.
 #include "runtime/weights/pytorch_layout.h"
 
 #include <map>

@@ -1,4 +1,5 @@
-// Pairs layers by name, then by shape and order.
+// Pairs the layers of a PyTorch `state_dict` with those of a model: by name first, then by shape
+// and order.
 #include <algorithm>
 #include <cctype>
 #include <map>
@@ -94,7 +95,8 @@ class Pairing {
         std::vector<const TheirLayer*> theirs;
     };
 
-    /// Those of networks of which the file has something. What torch.nn cannot name stays fresh.
+    /// The layers of networks for which the file has something. States that torch.nn has no name
+    /// for stay fresh.
     std::vector<OurLayer> our_layers(const ir::Module& module,
                                      const std::vector<ir::StateId>& states) {
         std::vector<OurLayer> ours;
@@ -109,7 +111,7 @@ class Pairing {
         return ours;
     }
 
-    /// "": it belongs to none, which is wrong.
+    /// The network that a tensor belongs to; "" after noting in `wrong` that it belongs to none.
     std::string network_of(const std::string& tensor) {
         const std::string network = before_first_dot(tensor);
         if (networks_.count(network) != 0) return network;
@@ -190,7 +192,8 @@ class Pairing {
             out_.wrong.push_back(
                 fmt::format("the file's `{}` has {}: no layer of the model takes that", layer->name,
                             layer->text()));
-        // What nothing takes is a hint where something else is missing, and no mistake otherwise.
+        // Tensors that no layer takes are mentioned only where a layer of the model is missing
+        // something: by themselves they are no mistake.
         if (out_.wrong.size() == left_.size()) out_.wrong.clear();
     }
 

@@ -13,9 +13,9 @@ namespace gmc::runtime {
 
 /// The name of a run's last checkpoint in its folder.
 inline constexpr char kCheckpointName[] = "checkpoint.safetensors";
-/// The same before format 3.
+/// The name that it had before format 3.
 inline constexpr char kOldCheckpointName[] = "checkpoint";
-/// Whether a run's folder has one of either name. (The old one is read up to its format, for the
+/// Whether a run's folder has one of either name. (Of an old one, only the format is read, for an
 /// error.)
 bool has_checkpoint(const std::string& folder);
 
@@ -26,7 +26,7 @@ inline constexpr std::string_view kCheckpointMagic = "gmc-checkpoint ";
 /// What the average of a parameter is called: this and the parameter's name.
 inline constexpr char kAveragePrefix[] = "average.";
 
-/// The file itself, where `path` is a run's folder.
+/// The checkpoint in `path` where that is a run's folder; else `path` itself.
 std::string weight_file_of(const std::string& path);
 
 /// Opens a file, or that of a run's folder, and reads its header. Errors (kBadFile): no such file,

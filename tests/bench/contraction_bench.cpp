@@ -32,7 +32,7 @@ using namespace gmc::runtime::testing;  // NOLINT
 
 namespace {
 
-/// Of this thread, which other programs make longer only by what they do to the caches.
+/// Processor time of this thread: other programs lengthen it only by what they do to the caches.
 double processor_ms() {
     timespec now{};
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);

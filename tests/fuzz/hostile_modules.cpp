@@ -25,7 +25,7 @@ using namespace gmc;  // NOLINT
 
 namespace {
 
-/// 64 MiB, and so many passes of a loop: sound modules that want more are not run here.
+/// Sound modules that want more memory than this, or more passes of a loop, are not run here.
 constexpr int64_t kMostBytes = int64_t{64} << 20, kMostPasses = 1000;
 
 int mutants() {
@@ -184,8 +184,7 @@ bool is_large(const ir::Module& module) {
                        [](const auto& function) { return passes(function) > kMostPasses; });
 }
 
-/// Exports every function as `gmrun export` does, which refuses those with loops; that must not
-/// fail.
+/// Exports every function without loops, as `gmrun export` does; that must not fail.
 void export_all(const ir::Module& module) {
     const runtime::StateStore states(module);
     for (const ir::Function& function : module.functions) {

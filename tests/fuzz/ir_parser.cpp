@@ -123,7 +123,7 @@ TEST_CASE("the passes keep every well-formed mutant well formed", "[fuzz]") {
         Result<ir::Module> module =
             ir::read_artefact_text("fuzz.gmc", text, {.require_checksum = false}, diagnostics);
         if (!module.ok()) continue;
-        // A module that has been through the pipeline is not a valid input of it.
+        // A module that has been through the pipeline cannot go through it again.
         if (text.find("fused") != std::string::npos || text.find("arena") != std::string::npos)
             continue;
         INFO(text);

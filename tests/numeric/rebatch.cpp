@@ -41,7 +41,7 @@ Rows inputs_for(const ir::Module& module, const ir::Function& function, int64_t 
     return all;
 }
 
-/// The module's function alone, with an arena for it.
+/// Runs the function alone, in an arena made for it.
 Rows run(const ir::Module& module, const ir::Function& function, runtime::StateStore& states,
          const Rows& inputs) {
     ir::Module alone;

@@ -184,7 +184,7 @@ TEST_CASE("seed_gan in bf16 steps like PyTorch's autocast") { compare_bf16("seed
 TEST_CASE("hinge_sn in bf16, its power iterations in f32, steps like PyTorch's autocast") {
     compare_bf16("hinge_sn", -1, 1);
 }
-// Plain loops are slow, so one model has to do to show that they agree too.
+// Plain loops are slow, so only one model shows that they agree, too.
 TEST_CASE("vae_mlp in plain loops steps like PyTorch") {
     compare("vae_mlp", 0, 1, true);
     compare_bf16("vae_mlp", 0, 1, true);

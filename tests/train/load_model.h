@@ -1,4 +1,4 @@
-// Loads a compiled model for a test, which ends where that fails.
+// Loads a compiled model for a test, and ends the test when that fails.
 #pragma once
 
 #include <memory>

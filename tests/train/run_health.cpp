@@ -1,5 +1,5 @@
-// What a run looks after: validation, early stopping, kept checkpoints, going back after
-// divergence, and the signs of what is wrong.
+// What a run does beside its steps: validation, early stopping, kept checkpoints, going back after
+// divergence, and signs of trouble.
 #include <cmath>
 #include <filesystem>
 #include <fstream>

@@ -1,4 +1,6 @@
-// Boost.Program_options parses; this file words its errors as ours.
+// Parses command lines by Boost.Program_options, whose errors it puts into our words (CommandLine),
+// and runs the commands of a program, whose exceptions it turns into messages and exit codes
+// (run_program).
 #include "tools/command_line/command_line.h"
 
 #include <fcntl.h>
@@ -77,7 +79,8 @@ struct CommandLine::Parts {
 };
 
 namespace {
-/// Takes the words that no argument takes; no option can be called so.
+/// The name of a hidden argument that takes the words which no declared argument takes. No option
+/// can have such a name, as it holds a space.
 constexpr const char* kTooMany = "too many";
 
 /// Where parse() puts what the command declared, instead of parsing; null while commands run.
@@ -187,7 +190,8 @@ void CommandLine::add_arguments(const std::string& name, const std::string& abou
     parts_->arguments.push_back({name, about, false, true});
 }
 
-/// Boost takes the value of an option that may have none behind `=` only.
+/// Joins `--option value` to `--option=value` where the value is optional: Boost takes such a value
+/// only behind a `=`.
 static std::vector<std::string> with_values_joined(std::vector<std::string> words,
                                                    const std::vector<std::string>& optional) {
     for (size_t i = 0; i + 1 < words.size(); ++i) {

@@ -1,4 +1,5 @@
-// A table by words. To add one: a row here.
+// A table of words that other programs use for options, and what to say of each. To add one: a row
+// here.
 #include "tools/command_line/foreign_options.h"
 
 #include <algorithm>

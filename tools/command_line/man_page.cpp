@@ -1,4 +1,4 @@
-// Man pages.
+// Writes the man page of a program in roff, from what its commands declare.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// The text of --version.
+// Writes the text of --version: program, version, commit, and the oneDNN that it was built with.
 #include "tools/command_line/version.h"
 
 #include <fmt/format.h>

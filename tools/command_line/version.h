@@ -1,4 +1,4 @@
-// Which gmc this is.
+// Which version of gmc this is, and of which commit.
 #pragma once
 
 #include <string>
@@ -9,8 +9,9 @@ namespace gmc::tools {
 /// Set when the build is configured (version.cpp.in).
 struct Version {
     const char* number;  ///< "0.1.0"
-    const char*
-        commit;  ///< of the source tree, 12 digits, "+" behind them where it was changed; ""
+    /// The commit of the source tree: 12 digits, and "+" where files differed from it; "" when it
+    /// is not known.
+    const char* commit;
     const char* onednn;  ///< the oneDNN that gmc was built with
 };
 extern const Version kVersion;

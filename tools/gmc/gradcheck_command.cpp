@@ -164,8 +164,9 @@ int gradcheck_command(const Words& words) {
     spec->train.batch_size = line.get<int64_t>("examples");
     Result<ir::Module> module = lower::build_gradient_check(*spec, diagnostics);
     std::string unknown;
-    // cancel_shifts puts stop_gradient where a function's own gradients do not care, and the
-    // differences, which take that for the user's word, would leave the parameter out.
+    // cancel_shifts puts a stop_gradient behind biases whose gradient is 0. Differences hold the
+    // result of every stop_gradient fixed, because those that the author writes mean that; so such
+    // a bias would not be checked.
     passes::PassOptions passes;
     passes.skip = {"cancel_shifts"};
     if (!module || !passes::run_stages(*module, pipeline_until("grad"), passes, diagnostics) ||

@@ -1,4 +1,5 @@
-// Flags about passes. Names of passes are checked before anything runs.
+// Declares the flags about passes, and turns them into stages and options of the pass manager.
+// Names of passes are checked before anything runs.
 #include "tools/gmc/pass_flags.h"
 
 #include <fmt/format.h>

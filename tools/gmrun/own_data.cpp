@@ -1,4 +1,5 @@
-// The fields of a model, read from somewhere else.
+// Reads --data NAME=PATH: finds out how each path is to be read, and makes the model read its
+// fields from there.
 #include "tools/gmrun/own_data.h"
 
 #include <algorithm>
@@ -18,7 +19,8 @@ bool is_numpy(const std::string& path) {
            path.find(".npz:") != std::string::npos;
 }
 
-/// What is not read as the field that it is to be.
+/// Reports a path of another kind than the field that it is given for. Always false, so that a
+/// caller can return it.
 bool is_no(const char* kind, const std::string& path, const std::string& what,
            const ir::DataField& field, Diagnostics& diagnostics) {
     diagnostics.error(DiagnosticKind::kWrongType, {}, "`{}` is {}, but `data.{}` holds {}", path,
@@ -73,7 +75,8 @@ std::vector<const ir::DataField*> fields_of(const ir::Module& module,
     return fields;
 }
 
-/// Fields by --data, as far as they are fields of the model.
+/// Reads the options --data into `given`: the model's fields, each with its new source. False after
+/// an error.
 bool read_settings(const CommandLine& line, const ir::Module& module,
                    std::vector<ir::DataField>& given, Diagnostics& diagnostics) {
     std::vector<std::string> names;

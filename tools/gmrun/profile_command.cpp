@@ -17,7 +17,7 @@ namespace {
 using runtime::OperationProfile;
 using runtime::place_of;
 
-constexpr size_t kNames = 25;  ///< the column of operations
+constexpr size_t kNames = 25;  ///< column at which the names of operations begin
 
 /// Operations of one kind, the slowest first.
 struct Kind {

@@ -1,4 +1,4 @@
-// gmrun replay: the step in which a run went wrong, again.
+// gmrun replay: runs the step again in which a run went wrong, to find the operation at fault.
 #include <filesystem>
 
 #include "compiler/support/paths.h"

@@ -74,7 +74,8 @@ void warn_of_another_model(const runtime::LoadedModel& model, const std::string&
         say_other_settings(model, folder);
 }
 
-/// What the texts and --set say tells more than what became of it.
+/// The rows in which runs differ. Where the texts of the models or --set differ, only those rows:
+/// they are what the author changed, and the other differences follow from them.
 std::vector<Row> differing_rows(const std::vector<RunHistory>& runs) {
     std::vector<Row> rows = setting_rows(runs, false);
     const std::vector<Row> texts = text_rows(runs);

@@ -13,8 +13,8 @@ namespace {
 constexpr int64_t kColumnsMost = 64;  ///< beyond this, pictures in a row are too small to see
 constexpr int64_t kGridMost = 4096;  ///< samples of a grid that are drawn when nobody says how many
 
-/// The number of samples that one picture of this function's results shows.
-/// As many as a picture shows; of a grid of conditions, whole grids.
+/// How many samples are drawn when nobody says: as many as one picture of this function's results
+/// shows; of a grid of conditions, as many whole grids as fit.
 int64_t usual_count(const runtime::LoadedModel& model, const std::string& name,
                     const std::vector<runtime::InputSetting>& settings) {
     const ir::Function* function = model.module().find_function(name);
@@ -25,7 +25,8 @@ int64_t usual_count(const runtime::LoadedModel& model, const std::string& name,
     return std::clamp<int64_t>(usual / grid, 1, usual) * std::min<int64_t>(grid, kGridMost);
 }
 
-/// Of a grid of conditions: the first of them runs along a row.
+/// The columns of the picture: of a grid of conditions, the values of the first one, which runs
+/// along a row; 0, so that it is chosen by the count, for all else.
 int64_t columns_of(const std::vector<runtime::InputSetting>& settings) {
     for (const runtime::InputSetting& setting : settings)
         if (setting.steps > 1) return std::min(setting.steps, kColumnsMost);

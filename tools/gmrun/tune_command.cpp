@@ -1,4 +1,5 @@
-// Measures the contractions of a model on purpose, rather than when a training first needs them.
+// gmrun tune: measures the contractions of a model on purpose, rather than when a training first
+// needs them.
 #include <fmt/format.h>
 
 #include <chrono>

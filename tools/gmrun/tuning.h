@@ -20,7 +20,7 @@ class Tuning {
     /// Also sets the number of threads, and tells the user when a model that was compiled for bf16
     /// is computed in f32.
     Tuning(const CommandLine& line, runtime::LoadedModel& model);
-    /// Saves the measurements, and tells the user where they are or why they could not be saved.
+    /// Tells the user when measurements could not be saved.
     ~Tuning();
     /// Null when nothing is measured.
     const runtime::TuningCache* cache() const { return cache_ ? &*cache_ : nullptr; }

@@ -1,4 +1,4 @@
-// gmrun verify: whether steps of a run give the same bits again.
+// gmrun verify: repeats steps of a run, and says whether they give the same bits again.
 #include <signal.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -82,8 +82,8 @@ std::vector<Kept> kept_checkpoints(const std::string& run) {
     return kept;
 }
 
-/// Of the states in a checkpoint. What it says of the best epoch so far is left out: a repetition
-/// measures no validation.
+/// The checksum of the states in a checkpoint, in hexadecimal digits. What a checkpoint says of the
+/// best epoch so far is left out: a repetition measures no validation.
 Result<std::string> digest_of(const std::string& run, const std::string& checkpoint,
                               Diagnostics& diagnostics) {
     auto model = runtime::LoadedModel::load(run + "/model.gmc", diagnostics);
@@ -105,7 +105,8 @@ bool copy(const std::string& from, const std::string& to, Diagnostics& diagnosti
     return false;
 }
 
-/// What went wrong in the copy of a run, told of the run: the copy is gone when it is read.
+/// Reports what went wrong in the copy of a run as if the run itself had done it: nobody can look
+/// into the copy when the message is read.
 void tell(const Diagnostics& found, const std::string& copy, const std::string& run,
           Diagnostics& diagnostics) {
     for (const Diagnostic& one : found.list()) {

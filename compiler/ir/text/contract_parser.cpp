@@ -1,6 +1,6 @@
-// Parses the lines of the contract: data, test, train, run, schedule, compile, origin. Most are a
-// keyword and attributes, which are read by the struct's field list; `data` and `schedule` have a
-// syntax of their own and a function here.
+// Parses the lines of the contract. `train`, `run`, `compile` and `origin` are a keyword and
+// attributes, which are read by the struct's field list; `data` and `test`, `network`, `layer` and
+// `schedule` have a syntax of their own and a function here.
 #include "compiler/ir/text/contract_parser.h"
 
 namespace gmc::ir {

@@ -67,8 +67,8 @@ class Writer {
         edge(value, name);
     }
 
-    /// A node per operation; of a fused one the ops of its body in its label. Edges from its other
-    /// results leave the same node.
+    /// Draws a node for the operation. The label of a fused one lists the ops of its body. Edges of
+    /// all its results leave this node.
     void operation(const Operation& op) {
         for (ValueId result : op.results) node_of_[result] = op.result();
         std::string label;

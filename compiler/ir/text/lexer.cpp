@@ -55,8 +55,8 @@ void Lexer::advance() {
             ++end;
         }
     } else if (std::isdigit(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '+') {
-        // Exponents carry signs: 1e-07, 1e+20; also -inf and nan, which only printing of constants
-        // makes.
+        // Exponents carry signs: 1e-07, 1e+20. The constant -inf is read here, too; `inf` and `nan`
+        // without a sign are words, which TokenReader::number() knows.
         while (end < text_.size() &&
                (is_word_char(text_[end]) || ((text_[end] == '-' || text_[end] == '+') &&
                                              (text_[end - 1] == 'e' || text_[end - 1] == 'E'))))

@@ -1,4 +1,4 @@
-// Tokens of the IR text.
+// Cuts the IR text into tokens for the parser.
 #pragma once
 
 #include <string>

@@ -13,8 +13,7 @@ namespace gmc::ir {
 inline constexpr int kFormatVersion = 2;
 
 /// Parses the text of a module. Errors (kBadIr) point into it: unknown ops with did-you-mean,
-/// undefined values, types that do not follow from the operands. The first error of a function ends
-/// that function.
+/// undefined values, types that do not follow from the operands. The first error ends the parse.
 Result<Module> parse_module(const std::string& path, std::string text, Diagnostics& diagnostics);
 
 }  // namespace gmc::ir

@@ -8,8 +8,8 @@
 namespace gmc::ir {
 
 /// "model.yaml:12:5": the file as seen from the folder of the model, which is the module's first
-/// file; of a file outside of that folder (a recipe that is installed) its folder's name and its
-/// own. Empty for a place that is not known.
+/// file. A file outside of that folder, such as an installed recipe, is shown by its name and that
+/// of its folder. Empty for a place that is not known.
 std::string short_place(const Module& module, const Location& location);
 
 }  // namespace gmc::ir

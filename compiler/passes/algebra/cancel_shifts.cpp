@@ -116,7 +116,7 @@ class ShiftCanceller {
             }
             const Growth growth = i == at ? Growth(1.0) : growth_after(op);
             if (growth == Growth(0.0)) continue;
-            // Of a scan, any result may change.
+            // A scan has several results, any of which may change.
             if (!growth && std::any_of(op.results.begin(), op.results.end(),
                                        [&](ValueId r) { return reaches_gradient_[r]; }))
                 return done(false);
@@ -178,7 +178,7 @@ class ShiftCanceller {
         }
         return kNone;
     }
-    /// a, when `v` is a a.
+    /// The value `a` when `v` is the product a a; kNone otherwise.
     ValueId squared(ValueId v) const {
         const Operation* product = v == kNone ? nullptr : made_by<Mul>(v);
         return product != nullptr && product->operands[0] == product->operands[1]

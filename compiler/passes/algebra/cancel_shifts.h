@@ -1,12 +1,13 @@
-// Lets no gradient through a bias that a subtracted mean takes out again: stop_gradient.
+// Puts a stop_gradient behind a bias that a subtracted mean takes out again, so that no gradient is
+// computed for it.
 //
-// Why here: before differentiate, as the derivative by such a bias is 0 and would else be computed,
-// as noise: sums of numbers that cancel up to rounding, which Adam would blow up to whole steps.
-// How: where `x + bias` is normalised over all axes but the bias's, it is followed what a shift of
-// the bias does to each value: nothing, adding a multiple of the shift, or something else. Sums,
-// differences, multiples and means keep this known; a variance, mean(a a) - mean(a) mean(a), does
-// not change. When no function that is differentiated changes, the bias stays a parameter, moves
-// the running mean, decays where weights decay, and has the derivative 0.
+// Why here: before differentiate. The derivative by such a bias is 0, but would be computed as
+// noise: sums of numbers that cancel up to rounding, which Adam would blow up to whole steps.
+// How: where `x + bias` is normalised over all axes but the bias's, the pass follows what a shift
+// of the bias does to each value: nothing, adding a multiple of the shift, or something else.
+// Through sums, differences, multiples and means this stays known; a variance, mean(a a) - mean(a)
+// mean(a), does not change. When no scalar that is differentiated changes, the bias gets the
+// derivative 0. It stays a parameter: it moves the running mean, and decays where weights decay.
 // Requires: nothing. Ensures: nothing but ops with the same values.
 //
 //     %b = broadcast @bias {dims=[1]} : f32[8,4]        %0 = stop_gradient @bias : f32[4]

@@ -81,7 +81,8 @@ class SumFactorer {
         for (Term& t : terms) t.negative = !t.negative;
         return terms;
     }
-    /// Of a sum or a difference. In long sums the second half is not even looked at.
+    /// The terms of a sum or a difference. When its first operand has too many, the second one is
+    /// not looked at.
     std::vector<Term> joined(const Operation& op, bool difference, int depth) const {
         std::vector<Term> a = split(op.operands[0], depth - 1);
         if (a.empty()) return {};

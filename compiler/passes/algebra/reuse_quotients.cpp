@@ -1,4 +1,5 @@
-// One walk in program order: exponentials, the first quotient of each, and who reads them later.
+// One walk in program order, which notes the exponentials and the first quotient of each, and makes
+// ops behind that quotient read the product instead of the exponential.
 #include "compiler/passes/algebra/reuse_quotients.h"
 
 #include <unordered_map>

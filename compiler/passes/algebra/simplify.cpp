@@ -104,8 +104,9 @@ std::vector<int64_t> sum_of(const std::vector<int64_t>& a, const std::vector<int
     return out;
 }
 
-/// slice(concat(...)): the operand in which the slice lies, cut to what is left; kNone when it
-/// spans several (a stride only makes the limit look later than it is).
+/// slice(concat(...)): becomes a slice of the operand in which it lies. False when it spans several
+/// operands. (With a stride, the limit may lie in the next operand though no element does; such a
+/// slice is left alone.)
 bool slice_of_concat(const Slice& op, const Operation& concat, Context& c) {
     const int64_t axis = concat.as<Concat>()->axis;
     int64_t begin = 0;

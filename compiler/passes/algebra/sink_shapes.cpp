@@ -35,7 +35,7 @@ class ShapeSinker {
     /// f(broadcasts and constants) -> broadcast(f(what is broadcast)). The operand with the most
     /// axes sets the inner shape; the others' axes must be among its axes.
     bool sink_broadcasts(Operation& op) {
-        if (rewriter_.type(op.result()).dtype == DType::kBf16) return false;  // is never broadcast
+        if (rewriter_.type(op.result()).dtype == DType::kBf16) return false;  // none is broadcast
         const Operation* widest = nullptr;
         for (ValueId operand : op.operands) {
             const Operation* from = rewriter_.definition_as<Broadcast>(operand);

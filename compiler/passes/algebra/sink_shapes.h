@@ -1,9 +1,9 @@
 // Moves broadcasts and reshapes behind element-wise ops: f(broadcast(x)) = broadcast(f(x)).
 //
 // Why here: with simplify. What was repeated is computed once instead of once per element, and
-// shows factor_sums what does not vary. A reshape between two element-wise ops would keep them from
-// running in one loop, so it moves behind the second one when it alone reads the first; what matmul
-// or conv produced stays as it is, as then there is nothing to join.
+// factor_sums sees what does not vary. A reshape between two element-wise ops would keep them from
+// running in one loop, so it moves behind the second one when nothing else reads the first. A
+// reshape of what a matmul or conv made stays where it is: there is no loop to join.
 // Requires: nothing. Ensures: no element-wise op whose operands are all broadcasts or constants.
 //
 //     %b = broadcast %v {dims=[1]} : f32[8,4]         %1 = sqrt %v : f32[4]

@@ -10,7 +10,6 @@ namespace gmc::passes {
 
 using namespace ir;  // NOLINT
 
-/// Puts the operations so that operands come before their users.
 void sort_by_dependency(Function& function) {
     std::vector<Operation>& before = function.operations;
     std::vector<int> maker(function.values.size(), kNone);

@@ -1,8 +1,8 @@
 // Which values of a function need no memory of their own, because they lie within the memory of
 // another value, its container: the result of a reshape or a slice lies within its operand, and an
-// operand of a concat or pack within the result. plan_memory gives memory to containers only;
-// order_operations and order_states reckon with the same; keep_copies finds by it which parameters
-// are updated as parts of one value.
+// operand of a concat or pack within the result. plan_memory gives memory to containers only, and
+// order_operations and order_states count memory in the same way; keep_copies asks here which
+// parameters are updated as parts of one value.
 #pragma once
 
 #include <vector>
@@ -44,7 +44,9 @@ class MemoryViews {
     const ir::Function& function_;
     std::vector<View> view_;                        ///< by value
     std::vector<std::vector<ir::ValueId>> states_;  ///< by value
-    /// By value: a state, a pack of states, the new value of a state, or what a body captures.
+    /// By value: whether its place is decided by more than this function, so that it cannot lie
+    /// within another value: a state, a pack of states, the new value of a state, or what a body
+    /// captures.
     std::vector<bool> state_;
 };
 

@@ -1,8 +1,9 @@
 // List scheduling by bytes: of the operations that could come next, the one that adds least to the
-// memory in use is taken, once from the beginning and once from the end. The order is kept for
-// which plan_memory needs the smallest arena; finding the best order of all is NP-hard. Each
-// schedule takes about n log n: an operation's priority changes only when a piece of memory that it
-// touches is touched for the first time, or for the last time but one.
+// memory in use is taken, once from the beginning and once from the end. Of these two orders and
+// the present one, that is kept for which plan_memory needs the smallest arena; finding the best
+// order of all is NP-hard. A schedule takes about n log n steps: an operation's priority changes
+// only when a piece of memory that it touches is touched for the first time, or for the last time
+// but one.
 #include "compiler/passes/memory/order_operations.h"
 
 #include <algorithm>

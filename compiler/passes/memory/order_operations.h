@@ -2,11 +2,11 @@
 //
 // Why here: after fuse_elementwise, which leaves operations where their last operand is made;
 // before plan_memory, which needs their final order.
-// How: several orders are tried, each built one operation after the other, from the start or from
-// the end, always taking what adds least to the memory in use. The one that packs into the smallest
-// arena is kept, and the order that is there when none is better by a hundredth: it is the model's,
-// and operands are still in the caches.
-// A state is read before the operation that writes over it where it was so before.
+// How: two orders are tried, one built from the start and one from the end, always taking the
+// operation that adds least to the memory in use. The order that packs into the smallest arena is
+// kept. The present order stays when none is better by a hundredth: it is the model's, in which
+// operands are often still in the caches.
+// Where a state is read before an operation writes over it, this stays so.
 // Requires: operations in dependency order. Ensures: the same.
 //
 //     %a = exp %x : f32[512]                        %a = exp %x : f32[512]

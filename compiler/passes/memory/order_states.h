@@ -1,11 +1,12 @@
 // Orders the states so that those that are packed, or are parts of one new value, are neighbours in
 // memory.
 //
-// Why here: before order_operations, which reckons with what such packs and parts cost: nothing,
-// when states lie so. How: a pack of states, and a value whose slices states become, wants each of
-// its states behind the one before. Larger wishes come first; what contradicts those is left out,
-// and costs a copy. Chains of states stand where their first one stood. Requires: nothing. Ensures:
-// a state is the same state; only the numbers of states change.
+// Why here: before order_operations, which counts what such packs and parts cost: nothing, when
+// their states are neighbours.
+// How: a pack of states, and a value whose slices become states, wants its states to lie one behind
+// the other. Larger wishes come first; a wish that contradicts those stays unfulfilled, and costs a
+// copy. A chain of neighbours stands where the first of its states stood.
+// Requires: nothing. Ensures: the same states; only their order, and so their numbers, change.
 //
 //     state @dense.weight : f32[4,8] ...         state @dense.weight : f32[4,8] ...
 //     state @norm.mean : f32[8] ...              state @dense.bias : f32[8] ...

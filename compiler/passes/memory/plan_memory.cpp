@@ -57,7 +57,8 @@ class Planner {
 
     std::vector<int64_t> live_bytes() {
         share();
-        // What begins and ends at each operation, then the running sum.
+        // First the bytes that begin to live at each operation less those that ended before it,
+        // then the running sum of these.
         const auto end = static_cast<int>(f_.operations.size());
         std::vector<int64_t> live(f_.operations.size() + 1, 0);
         for (const Buffer& b : buffers_) {

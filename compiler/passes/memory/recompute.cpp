@@ -127,10 +127,10 @@ class Recomputer {
         return false;
     }
 
-    /// The function with operation `i` repeated before the first operation behind `peak` that reads
-    /// its results. Nothing when none of them reads it, or when the operation at the peak does.
-    /// Copies operation `i`, with the reshapes of its results, to before their next use; readers
-    /// behind that read the copies. Only the results that are read there are computed again.
+    /// The function with a copy of operation `i`, and of the reshapes of its results, before the
+    /// first operation behind `peak` that reads one of them; from there on the copies are read.
+    /// Only what is read there is computed again. Nothing when no operation behind the peak reads
+    /// them, or when the one at the peak does.
     std::optional<Function> repeated(int i, int peak) const {
         // Reshapes of the results go along: they are the same memory.
         std::vector<int> again{i};

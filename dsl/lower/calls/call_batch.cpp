@@ -27,8 +27,8 @@ ValueId rows_at(ir::Builder& b, ValueId places, ValueId x) {
     return b.reshape(rows_of(b, places, rows), shape);
 }
 
-/// x of the examples that count. In `evaluate` the last batch may have fewer; these are repeated in
-/// turn, so that a mean over examples is one over those that there are.
+/// x with the examples that count only. In `evaluate` the last batch may be padded; then the valid
+/// examples are repeated in turn over all rows, so that a mean over rows is about a mean over them.
 ValueId counted(Evaluator& e, ValueId x) {
     FunctionScope& f = e.scope();
     if (f.valid == kNone) return x;

@@ -1,5 +1,5 @@
-// Tensors of which the call says the shape: fresh random numbers, zeros and ones.
-// Every call of the former takes a new stream, so two calls of `normal(64)` draw different numbers;
+// Functions that make a tensor of the shape which the call asks for: random numbers, zeros or ones.
+// Every call that draws takes a new stream, so two calls of `normal(64)` draw different numbers;
 // what is to be the same twice has a name in `let`.
 #include <fmt/format.h>
 

@@ -41,8 +41,8 @@ Over all_of_example(Evaluator& e, const Evaluated& x) {
     return over;
 }
 
-/// `axis=` is the word `example` or `batch`, one number, or a list of numbers. An axis named twice
-/// is an error: it would be summed once, whoever wrote it.
+/// `axis=` is the word `example` or `batch`, one number, or a list of numbers. An axis that is
+/// named twice is an error, since it can be reduced only once.
 Over named_axes(Evaluator& e, const Expression& axis, const Evaluated& x) {
     Over over;
     if (is_word(axis, "example")) return all_of_example(e, x);
@@ -71,7 +71,7 @@ Over named_axes(Evaluator& e, const Expression& axis, const Evaluated& x) {
     return over;
 }
 
-/// By the arguments of a call. x is a tensor.
+/// What the arguments of a call say that x, a tensor, is reduced over.
 Over reduced_axes(Evaluator& e, const Expression& call, const Evaluated& x, bool one_is_a_number) {
     const Expression* axis = named_argument(call, "axis");
     Over over;

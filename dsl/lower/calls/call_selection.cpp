@@ -9,7 +9,7 @@ namespace {
 using dsl::Expression;
 using ir::Shape;
 
-/// As many as a layer may have channels.
+/// The most positions of `index`: as many as a layer may have channels.
 constexpr double kMostPositions = 1e6;
 
 /// index(n): [0, 1, ..., n - 1], the same for every example.

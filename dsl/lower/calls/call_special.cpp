@@ -1,4 +1,4 @@
-// Rounding, and the logarithm of the gamma function with its slope, of ops that there are.
+// Rounding, the logarithm of the gamma function, and the slope of that, composed of existing ops.
 #include <array>
 #include <cmath>
 #include <numbers>
@@ -34,8 +34,9 @@ Evaluated round(Evaluator& e, const Expression& call) {
     return x;
 }
 
-/// Where Stirling's series is good for f32: its first left out term is below 1e-8 there.
+/// From here on Stirling's series is good for f32: the first term that is left out is below 1e-8.
 constexpr double kEnough = 6;
+/// How far smaller numbers are moved up, to where the series is good.
 constexpr int kSteps = 6;
 
 /// a_0 y + a_1 y^3 + a_2 y^5 with y = 1/x.

@@ -1,5 +1,5 @@
-// The plain layers and the table of all. Shapes in comments leave out the batch, as the language
-// does.
+// The layers that need no file of their own, what LayerScope declares for all builders, and the
+// table of all builders. Shapes in comments leave out the batch, as the language does.
 #include "dsl/lower/layers/layers.h"
 
 #include <fmt/format.h>
@@ -58,8 +58,8 @@ std::string batch_remark(const Shape& given, const Shape& wanted) {
                        with[0]);
 }
 
-/// [D...] -> the shape of the key, which must have as many elements; the batch stays. A size of -1 is
-/// what the others leave.
+/// [D...] -> the shape of the key, which must have as many elements; the batch stays. A size of -1
+/// is what the others leave.
 ValueId reshape(LayerScope& l) {
     const Shape from = example_of(l.shape());
     Shape to = l.spec.integers("shape");

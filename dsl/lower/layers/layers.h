@@ -42,10 +42,11 @@ struct LayerScope {
     ir::ValueId wrong_shape(const std::string& key, std::string text);
 };
 
-/// What follows the dot in the state of a parameter or state of the model: `position.value`.
+/// The last part of the name of a state that stands for an entry of `parameters` or `state`:
+/// `position.value`.
 constexpr const char* kTensorName = "value";
 
-/// Of the layer `parameter`, and of tensors outside of networks.
+/// The shape of the layer `parameter`, or of a tensor outside of networks.
 inline ir::Shape tensor_shape(const dsl::LayerSpec& spec) {
     return spec.has("shape") ? spec.integers("shape") : ir::Shape{};
 }

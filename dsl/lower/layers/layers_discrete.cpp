@@ -34,9 +34,9 @@ ValueId embedding(LayerScope& l) {
     return rows_of(l.f.b, l.x(), l.parameter("weight", {classes, l.spec.integer("units")}));
 }
 
-// |x - e|^2 = |x|^2 - 2 x e + |e|^2, where the first term is the same for all codes e. So the
-// nearest code has the largest x e - |e|^2 / 2, which is one matrix product for all vectors and
-// codes.
+/// |x - e|^2 = |x|^2 - 2 x e + |e|^2, where the first term is the same for all codes e. So the
+/// nearest code has the largest x e - |e|^2 / 2, which is one matrix product for all vectors and
+/// codes.
 ValueId vector_quantize(LayerScope& l) {
     ir::Builder& b = l.f.b;
     const Shape shape = l.shape();
@@ -55,7 +55,8 @@ ValueId vector_quantize(LayerScope& l) {
     const ValueId nearest = b.reshape(rows_of(b, index, codebook), shape);
     l.results["index"] = b.reshape(index, Shape(shape.begin(), shape.end() - 1));
     l.results["nearest"] = nearest;
-    // x + stop(nearest - x) would round; x - stop(x) is exactly 0.
+    // The result is stop(nearest) + (x - stop(x)): the second term is exactly 0 and carries the
+    // gradient. The usual x + stop(nearest - x) would round.
     const ValueId passed = b.sub(l.x(), b.emit(ir::StopGradient{}, {l.x()}));
     return b.emit(ir::Add{}, {b.emit(ir::StopGradient{}, {nearest}), passed}, l.path);
 }

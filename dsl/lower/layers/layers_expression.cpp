@@ -1,4 +1,4 @@
-// Evaluates the expression of a layer.
+// The layer `expression`: calls its expression like a function of the layer's inputs.
 #include "dsl/lower/layers/layers_expression.h"
 
 #include "dsl/lower/broadcasting.h"
@@ -10,7 +10,8 @@ using ir::kNone;
 using ir::Shape;
 using ir::ValueId;
 
-/// What has no batch is the same for every example.
+/// The value for each example: one without a batch is repeated over it, and noted as the same for
+/// all, so that products with it need not repeat it.
 static ValueId spread_over_batch(Evaluator& e, const Evaluated& x) {
     if (x.batched) return x.value;
     FunctionScope& f = e.scope();

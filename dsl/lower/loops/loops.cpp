@@ -1,4 +1,6 @@
-// Loops of expressions become scans. A pass is evaluated once, into the body of the scan.
+// Loops of expressions become scans. Their pass is evaluated once, into the body of the scan;
+// before that, the number of passes and the shapes of carried values are found. "Pass" means a pass
+// of the loop in this file.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -32,7 +34,7 @@ struct Sequence {
     Evaluated all;  ///< outside
 };
 
-/// One evaluation of a pass.
+/// One evaluation of the pass: a scan under construction, and the evaluator that writes its body.
 struct Pass {
     Pass(Evaluator& outside, const std::string& name)
         : scan(outside.scope(), name), e(scan.body(), outside) {}
@@ -40,6 +42,7 @@ struct Pass {
     Evaluator e;
 };
 
+/// Builds the scan of one loop.
 class LoopBuilder {
   public:
     LoopBuilder(Evaluator& e, const Expression& loop) : e_(e), loop_(loop) {}
@@ -89,6 +92,7 @@ class LoopBuilder {
         return false;
     }
 
+    /// Finds the number of passes, on which all sequences and `times` must agree.
     bool find_count() {
         const Expression* by = nullptr;  // what says the number of passes
         for (const Sequence& one : sequences_) {
@@ -193,7 +197,7 @@ class LoopBuilder {
         return true;
     }
 
-    /// What a pass makes must be what it got.
+    /// Checks that `next` has the shape that the pass got, since the next pass gets it.
     bool check_pass(Pass& pass) {
         for (Carried& one : carried_) {
             const Shape& shape = b().shape(one.start.value);

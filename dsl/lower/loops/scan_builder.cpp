@@ -1,4 +1,6 @@
-// Inputs of the body are put in order at the end, when it is known what it captured.
+// Collects what the body of a scan carries, runs over and captures while the caller fills it, then
+// writes the inputs and results of the body and the op around it. Inputs are put in order at the
+// end, when it is known what the body has captured.
 #include "dsl/lower/loops/scan_builder.h"
 
 #include <algorithm>
@@ -23,6 +25,7 @@ ValueId ScanBuilder::element(const std::string& name, ValueId all) {
     return elements_.back().inside;
 }
 
+/// Carries the states that the body gave new values, behind the values of carry().
 void ScanBuilder::carry_states(std::vector<StateId>& moved, std::vector<ValueId>& next) {
     for (const auto& [state, value] : body_.current_states()) {
         const ValueId outside = outer_.state(state);
@@ -32,8 +35,8 @@ void ScanBuilder::carry_states(std::vector<StateId>& moved, std::vector<ValueId>
     }
 }
 
-/// Gives the body its inputs, and leaves out what it captured but does not read. What is outside,
-/// by input.
+/// Gives the body its inputs, and leaves out what it captured but does not read. Returns for each
+/// input the value outside, an operand of the scan.
 std::vector<ValueId> ScanBuilder::set_inputs() {
     ir::Function& function = body_.function;
     std::vector<bool> read(function.values.size(), false);

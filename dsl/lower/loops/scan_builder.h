@@ -21,8 +21,8 @@ class ScanBuilder {
     /// In the body: the element of this pass of `all`, [count, ...].
     ir::ValueId element(const std::string& name, ir::ValueId all);
 
-    /// Values outside: what is carried, after the last pass; and `stacked` of all passes,
-    /// [count, ...].
+    /// Values outside: the carried ones after the last pass, and those of `stacked` from all
+    /// passes, [count, ...].
     struct Results {
         std::vector<ir::ValueId> last, stacks;
     };

@@ -1,4 +1,4 @@
-// One function per rule.
+// The formulas of the optimizers (`sgd`, `adam`, `rmsprop`): one function per rule.
 #include "dsl/lower/optimizers/optimizer_rules.h"
 
 namespace gmc::lower {

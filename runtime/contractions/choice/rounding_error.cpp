@@ -10,7 +10,8 @@
 namespace gmc::runtime {
 namespace {
 
-/// All samples together have about this many products, and there are at least and at most so many.
+/// All samples together have about kProducts products; kFewestSamples and kMostSamples bound how
+/// many samples there are.
 constexpr int64_t kProducts = 4 << 20, kFewestSamples = 64, kMostSamples = 512;
 
 float read(const float* data, ir::DType type, int64_t element) {
@@ -51,7 +52,7 @@ void products_of_y(const ConvProblem& p, const ConvLoops& l, int64_t element, co
     }
 }
 
-/// ... of an element of the gradient of x.
+/// The same for an element of the gradient of x.
 template <typename Use>
 void products_of_x(const ConvProblem& p, const ConvLoops& l, int64_t element, const Use& use) {
     const int64_t c = element % l.channels, point = element / l.channels % l.x_points();
@@ -68,7 +69,7 @@ void products_of_x(const ConvProblem& p, const ConvLoops& l, int64_t element, co
     }
 }
 
-/// ... of an element of the gradient of the weights.
+/// The same for an element of the gradient of the weights.
 template <typename Use>
 void products_of_weights(const ConvProblem& p, const ConvLoops& l, int64_t element,
                          const Use& use) {
@@ -151,7 +152,7 @@ double SampledSums::error_of(const std::vector<float>& result) const {
     const RoundingError direct = errors([&](size_t i) { return direct_[i]; });
     const RoundingError own =
         errors([&](size_t i) { return result[static_cast<size_t>(elements_[i])]; });
-    // Direct sums may be exact.
+    // Direct sums may be exact; then any error at all is a large multiple.
     constexpr double kTiny = 1e-30;
     return std::max(own.rms / (direct.rms + kTiny), own.largest / (direct.largest + kTiny));
 }

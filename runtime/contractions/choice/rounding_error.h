@@ -1,5 +1,6 @@
-// How exact a candidate's result is. Some elements of the result are computed again in double, and
-// as direct sums: in f32, one product after another. The candidate's error is a multiple of theirs.
+// Measures how exact a candidate's result is. Some elements of the result are computed again, in
+// double and as direct sums (in f32, one product after another). A candidate's error is given as a
+// multiple of the error of the direct sums.
 #pragma once
 
 #include <cstdint>

@@ -8,7 +8,8 @@
 namespace gmc::runtime {
 
 /// True when the candidate gives the same bits with 1, 2, 3, 4 and 8 threads. Only candidates with
-/// `sums_may_vary` are run for this; the others are so by construction, which tests check.
+/// `sums_may_vary` are run for this; the others give the same bits by construction, which tests
+/// check.
 bool gives_same_bits(const Candidate<ConvProblem>& candidate, const ConvProblem& problem,
                      bool bf16);
 bool gives_same_bits(const Candidate<MatmulProblem>& candidate, const MatmulProblem& problem,

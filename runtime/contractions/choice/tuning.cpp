@@ -1,4 +1,5 @@
-// Times candidates, on memory of their own.
+// Times the candidates for a problem on memory of their own, rejects those that are wrong, and
+// chooses the fastest of the rest.
 #include "runtime/contractions/choice/tuning.h"
 
 #include <fmt/format.h>
@@ -217,14 +218,14 @@ std::vector<Timed> time_all(std::span<const Candidate<Problem>> candidates, cons
     for (const auto& [index, trial] : trials) {
         const double fastest = trial->fastest();
         const bool steady = trial->is_steady();
-        trial->run();  // all write the same memory
+        trial->run();  // once more, because all candidates write to the same memory
         timed.push_back({index, fastest, steady, sums.error_of(result_of(mine))});
     }
     return timed;
 }
 
-/// The faster times of two measurements of a problem; each is what the kernel takes when nothing
-/// disturbs it, or more.
+/// Combines two measurements of a problem: the shorter time counts, since other programs only make
+/// a kernel slower.
 void merge(const TuningEntry& earlier, std::span<const std::string_view> names,
            std::vector<Timed>& timed) {
     for (Timed& each : timed)
@@ -244,9 +245,8 @@ bool is_doubtful(const std::vector<Timed>& timed) {
     });
 }
 
-/// The fastest candidate whose result is right and exact enough, and the same for any number of
-/// threads. `timed`
-/// starts with the one that the static rules prefer.
+/// The fastest candidate whose result is right, exact enough, and the same for any number of
+/// threads. On entry, `timed` starts with the candidate that the static rules prefer.
 template <typename Problem>
 const Candidate<Problem>* choose(std::span<const Candidate<Problem>> candidates,
                                  std::vector<Timed>& timed, const Problem& problem, bool bf16) {

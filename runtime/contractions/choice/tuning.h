@@ -13,8 +13,9 @@ namespace gmc::runtime {
 /// The kernel of the fastest candidate. If `cache` knows the problem, its choice is taken.
 /// Otherwise all candidates are timed, reorders of weights included, and the choice is recorded. A
 /// candidate is never chosen when its result differs from that of plain loops; the two are compared
-/// on a smaller problem, with one or two examples, since plain loops are slow. An only
-/// candidate is recorded, too, so that later processes need not look. Null when none is right.
+/// on a smaller problem, with one or two examples, since plain loops are slow. The choice is
+/// recorded even where only one candidate can do the problem, so that later processes need not look
+/// again. Null when no candidate is right.
 std::unique_ptr<Kernel> make_fastest(std::span<const Candidate<ConvProblem>> candidates,
                                      const ConvProblem& problem, ContractionContext& context,
                                      TuningCache& cache);

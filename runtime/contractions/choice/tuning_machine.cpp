@@ -8,7 +8,7 @@
 #include "runtime/contractions/candidate.h"
 #include "runtime/contractions/onednn/processor.h"
 #include "runtime/kernels/simd_targets.h"
-// After simd_targets.h.
+// Highway's headers come after simd_targets.h.
 #include <hwy/targets.h>
 
 namespace gmc::runtime {

@@ -75,8 +75,8 @@ std::unique_ptr<Kernel> make_widened_conv(const ConvProblem& problem, Contractio
     wide.x_data = to_x ? copies.result.wide : copies.a.wide;
     wide.weights_data = to_weights ? copies.result.wide : copies.b.wide;
     wide.y_data = to_x ? copies.a.wide : to_weights ? copies.b.wide : copies.result.wide;
-    wide.weights_value =
-        ir::kNone;  // other kernels share that memory, so a reordered copy of it would be wrong
+    // Other kernels share the memory of the f32 weights, so a reordered copy must not be kept.
+    wide.weights_value = ir::kNone;
     return std::make_unique<WidenedKernel>(make_conv_kernel(wide, context), copies.a, copies.b,
                                            copies.result);
 }

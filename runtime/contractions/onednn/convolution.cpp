@@ -16,7 +16,8 @@ namespace {
 using dnnl::memory;
 using Tag = memory::format_tag;
 
-/// Blocks of images of a weight gradient: enough for many threads, and what their sums may take.
+/// A weight gradient is computed in at most so many blocks of images, which is enough for many
+/// threads; their sums may take at least so many bytes.
 constexpr int64_t kBlocksMost = 16, kSumsBytes = 1 << 20;
 
 /// The problem in oneDNN's terms. Its dims are in the order N, C, D... and [groups,] F/groups,
@@ -76,7 +77,8 @@ bool has_idle_taps(const ConvProblem& p) {
 
 /// True when an implementation is known to compute wrong results for a problem.
 bool known_wrong(const ConvProblem& p, std::string_view implementation) {
-    // Such a tap's gradient is 0, but the implementation leaves it unwritten (seen with 2.6.3).
+    // The gradient of a tap that reads padding only is 0, but oneDNN leaves it unwritten (seen with
+    // 2.6.3).
     if (p.direction == ConvProblem::Direction::kBackwardWeights && !p.is_f32() && has_idle_taps(p))
         return true;
     const bool strided = std::any_of(p.window.strides.begin(), p.window.strides.end(),

@@ -15,8 +15,8 @@ std::unique_ptr<Kernel> make_onednn_matmul(const MatmulProblem& problem,
 std::unique_ptr<Kernel> make_onednn_sgemm(const MatmulProblem& problem,
                                           ContractionContext& context);
 /// Cuts the product into blocks of rows, columns and, for long sums, of terms. The cuts depend on
-/// the shape only, so any number of threads gives the same bits, which the other two promise for no
-/// shape.
+/// the shape only, so any number of threads gives the same bits. The other two do not promise that
+/// for any shape.
 std::unique_ptr<Kernel> make_onednn_blocks(const MatmulProblem& problem,
                                            ContractionContext& context);
 

@@ -71,7 +71,8 @@ class WeightLayout {
         return value != ir::kNone && value == value_ && desc == memory_.get_desc();
     }
     const dnnl::memory& memory() const { return memory_; }
-    /// Reorders the weight unless it is as it was the last time (ContractionContext::since).
+    /// Reorders the weight, unless it has not changed since the last time
+    /// (ContractionContext::since).
     void make_current();
 
   private:
@@ -80,7 +81,8 @@ class WeightLayout {
     dnnl::memory memory_;
     /// Null when `wanted` is the plain layout.
     std::unique_ptr<PrimitiveCall> reorder_;
-    uint64_t made_of_ = 0;  ///< ContractionContext::since of the weight that it was made of
+    /// What ContractionContext::since said of the weight when the copy was made.
+    uint64_t made_of_ = 0;
 };
 
 /// What oneDNN keeps for a whole context.

@@ -1,4 +1,5 @@
-// Divides products into blocks of rows, one unit of work each.
+// Computes many small products. Each product is divided into blocks of rows; a block is a unit of
+// work for one thread, which runs register tiles over it.
 #include "runtime/contractions/tiles/batched_matmul.h"
 
 #include <omp.h>
@@ -12,9 +13,10 @@
 namespace gmc::runtime {
 namespace {
 
-/// What a thread packs stays in its second-level cache.
+/// What a thread packs must fit its second-level cache.
 constexpr int64_t kPackedBytesMost = 512 << 10;
-/// Fewer products are divided into blocks of rows, so that there are about as many units as this.
+/// When there are fewer products than this, they are divided into blocks of rows, so that there are
+/// about as many units as this.
 constexpr int64_t kUnitsWanted = 16;
 /// A unit of less work than this many products of numbers is not worth its overhead.
 constexpr int64_t kUnitProducts = 1 << 15;
@@ -54,7 +56,7 @@ class BatchedMatmul final : public Kernel {
         return true;
     }
 
-    /// Of b in its packed form, and of a tile whose columns are not whole vectors.
+    /// The floats of b in its packed form, whose rows are whole vectors.
     static int64_t packed_floats(const MatmulProblem& p) {
         return p.k * round_up(p.n, kTileVector);
     }
@@ -98,7 +100,7 @@ class BatchedMatmul final : public Kernel {
             std::copy_n(spare + r * kTileColumns, columns, c + (row + r) * p_.n + column);
     }
 
-    /// [K, N] with rows of whole vectors.
+    /// Packs b as [K, N] with rows of whole vectors.
     const float* pack_b(const float* b, float* packed) const {
         const int64_t row = p_.transpose_b ? 1 : p_.n, column = p_.transpose_b ? p_.k : 1;
         for (int64_t k = 0; k < p_.k; ++k) {
@@ -109,7 +111,7 @@ class BatchedMatmul final : public Kernel {
         return packed;
     }
 
-    /// Rows `begin` to `end` of [M, K]; gives where row 0 would be.
+    /// Packs rows `begin` to `end` of a as [M, K]; returns the address that row 0 would have there.
     const float* pack_a(const float* a, int64_t begin, int64_t end, float* packed) const {
         for (int64_t k = 0; k < p_.k; ++k)
             for (int64_t i = begin; i < end; ++i) packed[i * p_.k + k] = a[k * p_.m + i];

@@ -24,8 +24,8 @@ namespace {
 constexpr int64_t kPanelBytes = 24 << 10;  ///< fits a first-level cache with room for the streams
 constexpr int64_t kRowsBytesMost = 256 << 10;  ///< fits a second-level cache
 
-/// Rows of x along the outermost axis that has several, and the rows of y (over both outer axes)
-/// that reach them.
+/// A part of an image that is computed at once: rows of x, counted over both outer axes, and the
+/// rows of y that reach them. It is cut along the outermost axis that is longer than 1.
 struct Band {
     int64_t x_begin, x_end;
     int64_t y_begin, y_end;

@@ -1,5 +1,5 @@
-// Register tiles. A tile is a template over its number of rows and vectors, so that all of its sums
-// are registers that the compiler names; the functions at the end choose the template for a tile's
+// Register tiles. A tile is a template over its number of rows and vectors, so that the compiler
+// can keep all of its sums in registers; the functions at the end choose the template for a tile's
 // size. Compiled once per SIMD target; the one for this machine is chosen at run time.
 #include "runtime/kernels/simd_targets.h"
 

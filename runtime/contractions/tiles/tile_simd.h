@@ -18,8 +18,8 @@ inline constexpr int64_t kTileColumns = 64;
 /// shorter than this (no masked loads), and for tiles of pairs.
 inline constexpr int64_t kTileVector = 16;
 
-/// A point of x and a point of y that a tap connects; offsets in elements from the first of some
-/// images.
+/// A point of x and a point of y that a tap connects: offsets in elements, from the beginning of
+/// the first image that a tile goes through.
 struct PointPair {
     int32_t x, y;
 };

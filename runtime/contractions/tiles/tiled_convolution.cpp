@@ -23,13 +23,14 @@ namespace {
 // some images that the slice reads.
 constexpr int64_t kSliceBytes = 416 << 10;
 constexpr int64_t kImagesBytes = 200 << 10;
-/// Fewer channels per slice would mean short sums, with the work of starting each tile around them.
+/// With fewer channels per slice, sums would be so short that starting a tile would cost more than
+/// computing it.
 constexpr int64_t kDepthLeast = 32;
 
 /// x or y, as the tensor that this kernel reads or writes.
 struct Side {
     float* data;
-    /// The sizes of its three axes.
+    /// The sizes of its three spatial axes.
     const int64_t* size;
     /// In elements. With bf16, an element of "from" is a pair of channels.
     int64_t channels;
@@ -122,7 +123,8 @@ TiledConv::TiledConv(const ConvProblem& p, ContractionContext& context)
       threads_(omp_get_max_threads()) {
     const int64_t row_bytes = 4 * std::min(kTileColumns, to_.channels) * taps_per_phase();
     const int64_t fitting = std::max(kSliceBytes / row_bytes, kDepthLeast);
-    // With several slices, sums would be rounded to bf16 between them.
+    // A result in bf16 is computed in one slice: between several, its sums would be rounded to
+    // bf16.
     const int64_t slices = to_bf16_ ? 1 : (from_.channels + fitting - 1) / fitting;
     depth_ = (from_.channels + slices - 1) / slices;
     const int64_t image_bytes = 4 * from_.points() * depth_;

@@ -1,5 +1,5 @@
 // Matrix products in register tiles, in three forms:
-// - a b: 64 columns of b at a time stay in the second-level cache while all rows of a pass.
+// - a b: 64 columns of b at a time stay in the second-level cache, while rows of a are read.
 // - a b^T: dot products with four rows of b at a time.
 // - a^T b, which is a weight gradient: the sum is only as long as the batch, and b stays in cache
 //   while some rows of the result are finished.
@@ -21,8 +21,8 @@ namespace {
 /// columns of b. But b is read again for each such block of rows.
 constexpr int64_t kBlockBytes = 256 << 10;
 constexpr int64_t kBlockRowsLeast = 8 * kTileRows;
-/// The same for a^T b, whose epilogue is usually an optimizer: larger blocks let it stream through
-/// longer pieces of the weights and moments.
+/// The same for a^T b, whose epilogue is usually an optimizer's update: with larger blocks it reads
+/// longer pieces of the weights and moments at once.
 constexpr int64_t kGradientBlockBytes = 512 << 10;
 constexpr int64_t kGradientBlockRowsLeast = 2 * kTileRows;
 /// The longest sum over rows of b at a time: 64 columns of this many rows fill half of the
@@ -31,8 +31,8 @@ constexpr int64_t kDepthMost = 2048;
 /// Bytes of rows of b for dot products. These come from the second-level cache, and the tile's rows
 /// of a from the first-level one.
 constexpr int64_t kDotBlockBytes = 128 << 10;
-/// With fewer rows most threads have nothing to do. Like all rules of choice it does not know the
-/// number of threads, on which the bits must not depend.
+/// With fewer rows, most threads have nothing to do. No rule that chooses a kernel looks at the
+/// number of threads, because a trained model's bits must not depend on it.
 constexpr int64_t kRowsLeast = 4;
 /// Smaller products are finished before a second thread would have started.
 constexpr int64_t kSerialProducts = 1 << 17;

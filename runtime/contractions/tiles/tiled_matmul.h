@@ -10,9 +10,9 @@
 
 namespace gmc::runtime {
 
-/// Null for fewer than two rows per thread and when both operands are transposed. Also null when
-/// the axis along which vectors go (the columns, or with b transposed the sum) is shorter than 16
-/// or, without AVX-512, not a multiple of 16.
+/// Null for several products, for fewer than four rows, and when both operands are transposed. Also
+/// null when the axis along which vectors go (the columns, or with b transposed the sum) is shorter
+/// than 16 or, without AVX-512, not a multiple of 16.
 std::unique_ptr<Kernel> make_tiled_matmul(const MatmulProblem& problem,
                                           ContractionContext& context);
 

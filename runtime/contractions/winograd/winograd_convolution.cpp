@@ -25,7 +25,7 @@ namespace {
 
 /// What the values of a chunk may take: most of a second-level cache of 1 MB.
 constexpr int64_t kChunkBytes = 768 << 10;
-/// The bounds of the tiles of a chunk. Each chunk reads all transformed weights from the
+/// The least and the most tiles of a chunk. Each chunk reads all transformed weights from the
 /// third-level cache; with fewer tiles than the first bound it would mostly wait for them. Where
 /// that many tiles do not fit into the second-level cache, less is lost: their values are read and
 /// written in order, which the processor prefetches.

@@ -63,7 +63,7 @@ bool ArrayReader<T>::read() {
         all ? header_.values() : static_cast<uint64_t>(info_.count) * header_.example_values();
     const size_t width = header_.type->bytes;
     std::vector<uint8_t> piece(kPieceBytes);
-    values_.reserve(total);  // its pages are there only once they are written
+    values_.reserve(total);  // a page of it takes memory only when it is written
     for (uint64_t done = 0; done < total;) {
         const size_t count = std::min<uint64_t>(kPieceBytes / width, total - done);
         if (!file_.read_values(piece.data(), count, diagnostics_)) return false;
@@ -94,7 +94,7 @@ void ArrayReader<T>::make_row_major() {
     values_ = std::move(sorted);
 }
 
-/// Masks that were saved as bytes 0 and 1 would all become almost nothing.
+/// Warns of masks that were saved as bytes 0 and 1: scaled, they would all become almost 0.
 template <typename T>
 void ArrayReader<T>::check_scaling(ValueRange range) {
     if (*std::max_element(values_.begin(), values_.end()) != 1) return;

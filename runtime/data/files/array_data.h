@@ -21,8 +21,8 @@ struct ValueRules {
     /// u8 values 0 .. 255 are scaled into this range; values of other types must lie in it already.
     /// Without a range values are read as they are (labels).
     std::optional<ValueRange> range;
-    /// False: the range is nobody's word, so values of other types need not lie in it unless they
-    /// are pictures (rank 3).
+    /// False: the model gives no `range`, and the default stands here. Values of types other than
+    /// u8 then need not lie in it, unless they are pictures (rank 3).
     bool range_given = true;
     /// Values must be 0 .. classes - 1. With 0, single integers without a range are labels anyway,
     /// whose classes are counted.
@@ -42,11 +42,11 @@ struct ValueRules {
 /// How many examples make a block of half a megabyte of floats, for examples of this many values.
 int64_t usual_block(uint64_t example_values);
 
-/// Reads an array as float32; bytes stay bytes in memory. What is too large for memory is looked at
-/// when it is read, all else now. Errors: those of ArrayFile;
-/// kShapeMismatch (another shape than `rules.shape`), kBadValue (outside the range or the classes,
-/// not finite, with the example and the position in it; an empty range), kTooLarge (more than the
-/// memory). Warns of bytes that are all 0 or 1 although they are scaled.
+/// Reads an array as float32; bytes stay bytes in memory. Values that are too large for memory are
+/// checked when they are read, all others now. Errors: those of ArrayFile; kShapeMismatch (another
+/// shape than `rules.shape`), kBadValue (outside the range or the classes, not finite, with the
+/// example and the position in it; an empty range), kTooLarge (more than the memory). Warns of
+/// bytes that are all 0 or 1 although they are scaled.
 Result<FieldPtr> read_array(const ArrayPlace& place, const ValueRules& rules,
                             Diagnostics& diagnostics);
 

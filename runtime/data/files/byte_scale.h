@@ -11,7 +11,7 @@ struct ByteScale {
     float factor = 1, term = 0, divisor = 1;
 };
 
-/// floats[i] = that of bytes[i], for each i below count.
+/// floats[i] = the float of bytes[i], for each i below count.
 void scale_bytes(const uint8_t* bytes, size_t count, const ByteScale& scale, float* floats);
 
 }  // namespace gmc::runtime

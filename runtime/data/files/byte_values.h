@@ -22,7 +22,8 @@ class ByteValues {
 
   private:
     std::array<float, 256> table_{};
-    /// Faster, where it gives the same: for ranges between small whole numbers.
+    /// Arithmetic that gives the same values as the table, but faster; it exists for ranges between
+    /// small whole numbers.
     std::optional<ByteScale> scale_;
 };
 

@@ -24,7 +24,7 @@ PagedArray::PagedArray(FieldInfo info, ArrayHeader header, ValueRules rules,
     // blocks of which only one example was wanted, by whoever looked at a few all over the file.
     const auto slots = static_cast<size_t>(std::min(count(), window + 32 * block));
     asked_of_.assign(static_cast<size_t>((count() + block - 1) / block), -1);
-    slots_.reset(new uint8_t[slots * example_bytes_]);  // untouched, so not there before it is used
+    slots_.reset(new uint8_t[slots * example_bytes_]);  // takes memory only where it is used
     example_in_.assign(slots, -1);
     for (size_t number = slots; number-- > 0;) free_.push_back(number);
     piece_.resize(static_cast<size_t>(block) * example_bytes_);

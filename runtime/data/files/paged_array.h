@@ -26,7 +26,8 @@ class PagedArray final : public Field {
                std::unique_ptr<RandomBytes> bytes, int64_t block, int64_t window);
 
     void read(int64_t index, float* dst) const override;
-    /// In a new epoch what still waits from the last one is dropped: nobody asks for it in time.
+    /// When a new epoch begins, examples that still wait from the last one are dropped: it may be
+    /// long until anybody asks for them.
     void read_for_training(int64_t index, const TrainingPass& pass, float* dst) const override;
     int64_t block() const override { return block_; }
 
@@ -50,7 +51,7 @@ class PagedArray final : public Field {
     const size_t example_bytes_;
     std::vector<uint64_t> places_;  ///< column-major: where each value of example 0 is
 
-    // Filled by read(), which is const to all who look at it.
+    // read() fills what follows; to its callers it is const.
     mutable std::mutex mutex_;
     const std::unique_ptr<RandomBytes> bytes_;
     mutable std::unique_ptr<uint8_t[]> slots_;             ///< stored examples, row-major

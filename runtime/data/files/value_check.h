@@ -18,7 +18,7 @@ class ValueCheck {
 
     /// What bytes 0 to 255 are scaled into; nothing where values are read as they are.
     std::optional<ValueRange> scale() const;
-    /// Can there be bad values at all?
+    /// Whether there can be bad values at all.
     bool any() const { return any_; }
     bool is_good(float value) const {
         return value >= low_ && value <= high_ && (!whole_ || value == std::floor(value));

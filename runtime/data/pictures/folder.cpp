@@ -81,7 +81,7 @@ class FolderField final : public Field {
         const auto example = static_cast<uint64_t>(elements());
         if (files_.size() > most / example) return;
         states_ = std::vector<std::atomic<uint8_t>>(files_.size());
-        // Not filled: a page of it is there once a picture was written into it.
+        // Not filled with zeros: a page of it takes memory only when a picture is written into it.
         cache_ = std::make_unique_for_overwrite<uint8_t[]>(files_.size() * example);
     }
 
@@ -117,7 +117,7 @@ class FolderField final : public Field {
     }
 
   private:
-    /// Of a picture in the cache: not there, being written by a thread, there.
+    /// Of a picture in the cache: not there yet, being written by a thread, there.
     enum State : uint8_t { kEmpty, kBusy, kKept };
 
     /// Reads, decodes and resizes a picture. One that was found unreadable before is not tried
@@ -149,7 +149,7 @@ class FolderField final : public Field {
     const FolderOptions options_;
     const std::vector<std::string> files_;
     const ByteValues values_;
-    // Filled by read(), which is const to all who look at it.
+    // read() fills what follows; to its callers it is const.
     mutable std::vector<std::atomic<uint8_t>> states_;
     std::unique_ptr<uint8_t[]> cache_;
     mutable Findings findings_;

@@ -12,7 +12,7 @@ namespace gmc::runtime {
 struct FolderOptions {
     std::string name;  ///< of the field, e.g. "image"
     PictureFit fit;
-    /// False: `fit.ground` is nobody's word, and pictures that it shows through get a warning.
+    /// False: the model gives no `ground`, so a warning tells of pictures through which it shows.
     bool ground_given = false;
     bool flip = false;  ///< in training, every second picture mirrored
     ValueRange range;   ///< what 0 .. 255 is scaled into

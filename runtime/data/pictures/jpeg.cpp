@@ -17,8 +17,8 @@
 namespace gmc::runtime {
 namespace {
 
-/// A block of 64 pixels takes a few bits at least; progressive files can leave blocks out, but not
-/// that many that a thousandfold is sense.
+/// A block of 64 pixels takes at least a few bits. Progressive files can leave blocks out, but no
+/// sensible file leaves out so many that a byte stands for more pixels than this.
 constexpr uint64_t kPixelsPerByteMost = 64 * 1024;
 constexpr std::string_view kExifMagic("Exif\0\0", 6);
 constexpr int kExifMarker = JPEG_APP0 + 1;

@@ -10,13 +10,13 @@
 
 namespace gmc::runtime {
 
-/// The picture in the bytes of a file called `name`: grey or RGB, with or without alpha, 8 bits of
-/// what is stored, upright; of an animation the first picture. Errors: kBadFile with what is wrong
-/// (no picture, corrupt, cut short, of a format that this build does not read), kTooLarge (over
-/// 2^28 pixels).
+/// The picture in the bytes of a file called `name`: grey or RGB, with or without alpha, 8 bits per
+/// channel as they are stored, upright; of an animation the first picture. Errors: kBadFile with
+/// what is wrong (no picture, corrupt, cut short, of a format that this build does not read),
+/// kTooLarge (over 2^28 pixels).
 Result<Image> decode_picture(std::string_view bytes, const std::string& name,
                              Diagnostics& diagnostics);
-/// The same of a file.
+/// The same for the file at `path`.
 Result<Image> read_picture(const std::string& path, Diagnostics& diagnostics);
 
 enum class PictureName {

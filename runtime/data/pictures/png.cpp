@@ -17,7 +17,7 @@
 namespace gmc::runtime {
 namespace {
 
-/// The pixels are deflated, and a byte of them holds at most 8.
+/// Pixels are compressed by deflate, and an uncompressed byte holds at most 8 of them.
 constexpr uint64_t kPixelsPerByteMost = kDeflateRatioMost * 8;
 constexpr size_t kSignatureBytes = 8;
 
@@ -77,7 +77,7 @@ struct Decoder {
                 png_read_row(png, pixels + row * row_bytes, nullptr);
         return true;
     }
-    /// What follows the pixels, which are whole by now: where it is damaged, nothing is lost.
+    /// Reads what follows the pixels. They are complete by now, so damage there loses nothing.
     void read_trailer() {
         if (setjmp(back) != 0) return;
         png_read_end(png, info);

@@ -1,11 +1,11 @@
-// Pictures of any size made one size.
+// Resizes pictures of any size to one size.
 #pragma once
 
 #include "runtime/files/image.h"
 
 namespace gmc::runtime {
 
-/// What pictures are made.
+/// What all pictures are made into.
 struct PictureFit {
     int64_t height = 64;
     int64_t width = 64;

@@ -208,7 +208,7 @@ class SoundReader {
         return true;
     }
 
-    /// All frames, if they fit.
+    /// Reads all frames into memory, if they fit there.
     bool keep(std::vector<float>& kept) {
         const uint64_t most = options_.memory_bytes > 0 ? options_.memory_bytes : memory_for_data();
         const auto values = static_cast<uint64_t>(frames_ * options_.channels);

@@ -1,4 +1,4 @@
-// Sound in windows: every stretch of so many frames is an example.
+// Sound as a field: each example is a window, a stretch of a fixed number of frames.
 #pragma once
 
 #include <string>

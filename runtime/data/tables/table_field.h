@@ -1,4 +1,5 @@
-// A table in text as a field: one value per number, one per category of a text.
+// A table in text as a field: a column of numbers gives one value, a column of texts one value per
+// category.
 #pragma once
 
 #include <string>

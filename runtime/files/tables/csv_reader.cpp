@@ -10,7 +10,7 @@ constexpr size_t kBufferBytes = size_t{1} << 18;
 constexpr int kEnd = -1;
 /// A row that takes more memory is none: a line end or a quote is missing, or the file is no table.
 constexpr size_t kRowMost = size_t{64} << 20;
-/// Spreadsheets write it in front of UTF-8.
+/// Spreadsheets write this mark in front of UTF-8.
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 constexpr std::string_view kSpaces = " \t";
@@ -168,7 +168,7 @@ Result<bool> CsvReader::next(std::vector<std::string>& cells, Diagnostics& diagn
             get(diagnostics);
             if (!read_quoted(cell, diagnostics)) return Failure{};
         }
-        // Behind a closing quote there are but spaces; what else is there belongs to the cell.
+        // Only spaces should follow a closing quote; anything else belongs to the cell.
         std::string rest;
         read_plain(quoted ? rest : cell, diagnostics);
         trim(quoted ? rest : cell);

@@ -20,7 +20,7 @@ constexpr std::array kMissing = {"",     "NA",   "N/A",  "n/a",  "NaN", "nan",
                                  "null", "NULL", "None", "#N/A", "?"};
 constexpr const char* kKinds[] = {"number", "category", "ignored"};
 constexpr const char* kScales[] = {"standard", "range", "none"};
-/// Constant columns have no deviation that could be divided by; this takes its place.
+/// The deviation of a constant column is 0; this is used instead, so that nothing is divided by 0.
 constexpr double kDeviationLeast = 1e-12;
 
 /// A number as the model sees it.
@@ -72,7 +72,7 @@ int64_t Table::cells() const {
     });
 }
 
-/// Walks the columns; the masks come behind all values, so a second pointer goes along.
+/// Goes through the columns, with a second pointer for the masks, which come after all values.
 void Table::expand(const float* cells, float* values) const {
     const auto masks = std::count_if(columns.begin(), columns.end(),
                                      [](const TableColumn& column) { return column.masked; });
@@ -111,8 +111,8 @@ std::vector<std::string> Table::texts(const float* values) const {
     return texts;
 }
 
-/// In brackets the places of the column's values in an example, by which errors and maps of scores
-/// speak.
+/// In brackets stand the positions of the column's values in an example, which other messages and
+/// the maps of scores use.
 std::vector<std::string> Table::describe() const {
     std::vector<std::string> lines;
     int64_t first = 0;

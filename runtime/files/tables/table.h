@@ -23,7 +23,7 @@ struct TableColumn {
     ColumnKind kind = ColumnKind::kNumber;
     ColumnScale scale = ColumnScale::kStandard;
     double mean = 0, deviation = 1, low = 0, high = 0;
-    int decimals = 0;     ///< most digits behind the point, for writing
+    int decimals = 0;     ///< the most digits after the decimal point, for writing
     bool masked = false;  ///< cells may be missing; one more value says whether one is there
     std::vector<std::string> categories;
 
@@ -63,10 +63,10 @@ struct Table {
 std::optional<float> encode_cell(const Table& table, const TableColumn& column,
                                  const std::string& cell);
 
-/// Is the cell one that says there is nothing: empty, NA, NaN, null, None, ? and the like?
+/// Whether a cell says that there is no value: empty, NA, NaN, null, None, ? and the like.
 bool is_missing(const std::string& cell);
-/// The names of columns by the cells of the header; where there is none, as above the row numbers
-/// that pandas writes, that is c1 for the first column, c2, ...
+/// The names of columns: the cells of the header. A column whose cell is empty, such as the row
+/// numbers that pandas writes, gets the name c1, c2, ... by its place.
 std::vector<std::string> column_names(std::vector<std::string> header);
 
 /// The number in a cell, or nothing.

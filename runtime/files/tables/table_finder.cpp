@@ -1,5 +1,5 @@
-// Finds out what a table's columns are: kinds, categories and statistics, from all rows. What the
-// model's YAML says is not looked for.
+// Finds out what a table's columns are: their kinds, categories and statistics, from all rows. What
+// the model's YAML says is taken from there.
 #include "runtime/files/tables/table_finder.h"
 
 #include <fmt/format.h>
@@ -16,8 +16,8 @@
 namespace gmc::runtime {
 namespace {
 
-/// A column of more different texts is a name or an identifier: as one-hot it would make a model of
-/// no use.
+/// A column with more different texts holds names or identifiers; as one-hot values they would make
+/// the model useless.
 constexpr size_t kCategoriesMost = 1000;
 constexpr double kLargestFloat = std::numeric_limits<float>::max();
 /// `1,000`, `12 %`, `$3.50`, `2020-01-31`: mostly digits, with one in front.
@@ -77,7 +77,7 @@ struct Found {
         }
         counts &= numbers == 0 || *number == last + 1;
         last = *number;
-        // Welford's way: no difference of large sums.
+        // Welford 1962: the variance without a difference of two large sums.
         const double before = *number - mean;
         mean += before / static_cast<double>(++numbers);
         squares += before * (*number - mean);
@@ -145,7 +145,7 @@ class Finder {
     }
 
     bool check_names() {
-        std::set<std::string> names;  // a header may have a million
+        std::set<std::string> names;  // a set, because a header may have a million names
         for (const TableColumn& column : table_.columns) {
             if (!names.insert(column.name).second) {
                 diagnostics_.error(DiagnosticKind::kDuplicateKey, {},
@@ -213,7 +213,7 @@ class Finder {
         column.kind =
             said.kind.value_or(found.all_numbers ? ColumnKind::kNumber : ColumnKind::kCategory);
         column.scale = said.scale;
-        // What follows a separator at the end of each line.
+        // An empty column without a name comes from a separator at the end of each line.
         if (unnamed_[index] && found.texts.empty() && !said.kind)
             column.kind = ColumnKind::kIgnored;
         if (column.kind == ColumnKind::kIgnored) return;

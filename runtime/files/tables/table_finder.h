@@ -26,10 +26,11 @@ struct TableRules {
     std::map<std::string, ColumnRules> columns;  ///< by name; `c1`, `c2` where there is no header
 };
 
-/// Reads the file once, a few rows of it twice. A column is of numbers if all its cells are; else a
-/// category, whose texts are sorted. Errors: kBadFile (those of CsvReader, no rows, rows of
-/// different lengths), kUnknownName (a column that is not there), kBadValue (no number, a missing
-/// cell with line and column; more than 1000 categories), kDuplicateKey (a name twice).
+/// Reads the file once, a few rows of it twice. A column whose cells are all numbers is a column of
+/// numbers; any other is a category, whose texts are sorted. Errors: kBadFile (those of CsvReader,
+/// no rows, rows of different lengths), kUnknownName (a column that is not there), kBadValue (no
+/// number, a missing cell with line and column; more than 1000 categories), kDuplicateKey (a name
+/// twice).
 Result<Table> find_table(const std::string& path, const TableRules& rules,
                          Diagnostics& diagnostics);
 

@@ -1,5 +1,5 @@
-// Tries one format after the other on the first rows of a file. What is decided although it could
-// be otherwise gets a warning.
+// Tries one format after the other on the first rows of a file. Where a decision could as well be
+// wrong, it warns.
 #include "runtime/files/tables/table_format.h"
 
 #include <fmt/format.h>
@@ -125,8 +125,9 @@ std::optional<FoundFormat> find_table_format(const std::string& path, const Tabl
     if (rules.separator) {
         format.separator = *rules.separator;
     } else {
-        // Where none makes a table, a row is too long or too short: the one that divides the first
-        // row most is meant, but for the space.
+        // Where no separator makes a table, some row is too long or too short, which is reported
+        // later. Then the one that divides the first row into the most cells is taken; never the
+        // space.
         size_t most = 1;
         char fallback = ',';
         const auto fits = [&](char separator) {

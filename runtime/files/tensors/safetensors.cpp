@@ -1,5 +1,5 @@
 // Writes safetensors files, and reads them. What a file's header says is checked against the file's
-// size and against itself before anything is allocated or read by it: files come from strangers.
+// size and against itself before anything is allocated or read: files come from strangers.
 #include "runtime/files/tensors/safetensors.h"
 
 #include <zlib.h>

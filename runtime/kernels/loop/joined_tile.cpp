@@ -1,7 +1,8 @@
-// Writes machine code for joined ops with Xbyak, an assembler in a header. It makes two passes. The
-// first (assign) goes over the ops and gives each cell a vector register while it is needed: a cell
-// is loaded at its first use, and its register is free after its last. The second (emit) writes the
-// loop; the body is written twice, for whole vectors and masked for the rest of the tile.
+// Writes machine code for joined ops with Xbyak, an assembler that is a C++ header. It makes two
+// passes. The first (assign) goes over the ops and gives each cell a vector register while it is
+// needed: a cell is loaded at its first use, and its register is free after its last. The second
+// (emit) writes the loop. Its body is written twice: for whole vectors, and with masks for the
+// elements that are left at the end of the tile.
 //     mul a, b -> c;  add c, d -> e (stored)      load v0 = a    load v1 = b    v0 = v0 * v1
 //                                                load v1 = d    v0 = v0 + v1   store v0
 #include "runtime/kernels/loop/joined_tile.h"
@@ -44,8 +45,8 @@ constexpr uint32_t kZero = 0, kOne = std::bit_cast<uint32_t>(1.0f), kSign = 0x80
 /// Bit patterns for rounding to bf16 (the formula is in kernels/bf16.h).
 constexpr uint32_t kUpperHalf = 0xFFFF0000, kLowest = 1, kAlmostHalf = 0x7FFF, kQuiet = 0x400000;
 
-/// The vector registers of a processor. Constants keep theirs for the whole loop and are taken from
-/// the end; cells come and go and are taken from the beginning.
+/// Hands out the vector registers of a processor. Constants keep theirs for the whole loop and take
+/// them from the end (fix); cells take theirs from the beginning and give them back.
 class Registers {
   public:
     explicit Registers(int count) : end_(count) {}
@@ -363,7 +364,7 @@ class Code final : public JoinedTile, private Xbyak::CodeGenerator {
     }
     void compute(const ir::LeakyRelu& op, const Vector& out, const Operands& in) {
         const Vector x = vector(in[0]), falling = vector(scratch_[1]);
-        if (op.slope == 0) {  // 0 * -inf would be NaN, and NaN stays
+        if (op.slope == 0) {  // a product would make NaN of -inf; a NaN stays NaN
             compare(kNotLessEqual, x, constant(kZero));
             keep(out, x);
             return;
@@ -373,7 +374,8 @@ class Code final : public JoinedTile, private Xbyak::CodeGenerator {
         blend(out, falling, x);
     }
 
-    /// Into k1, or all bits of the lanes of scratch_[0].
+    /// The result is in k1 (AVX-512), or sets all bits of the lanes of scratch_[0] where it is
+    /// true.
     void compare(Comparison how, const Vector& a, const Vector& b) {
         if (wide_)
             vcmpps(k1, a, b, how);
@@ -399,8 +401,9 @@ class Code final : public JoinedTile, private Xbyak::CodeGenerator {
     std::set<int> bf16_cells_;  ///< cells
     Registers registers_;
     bool enough_ = false;
-    int scratch_[3] =
-        {};  ///< of an op's comparison and product, and the mask of the rest where it is a vector
+    /// Registers for the steps within one op (its comparison, its product); the third one holds the
+    /// mask for the end of the tile where masks are vectors (AVX2).
+    int scratch_[3] = {};
     std::map<int, int> numbers_;            ///< registers of splats, by cell
     std::map<uint32_t, int> constants_;     ///< registers, by bits
     std::map<int, Xbyak::Reg64> pointers_;  ///< by cell
@@ -422,7 +425,7 @@ std::unique_ptr<JoinedTile> join_ops(std::span<const JoinedOp> ops, std::span<co
         auto code = std::make_unique<Code>(ops, stored, bf16, vector_bits() == 512);
         if (code->make()) return code;
     } catch (const Xbyak::Error&) {
-        // No memory for code: the tile functions do the same.
+        // There is no memory for code. The caller runs the tile functions, which compute the same.
     }
     return nullptr;
 }

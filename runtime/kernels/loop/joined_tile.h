@@ -1,6 +1,6 @@
-// Machine code for several arithmetic ops of a loop at once: what lies between them stays in vector
-// registers, where tile functions called one after the other would store it into the first-level
-// cache and load it again.
+// Machine code for several arithmetic ops of a loop at once. Intermediate results stay in vector
+// registers; tile functions called one after the other would store them into the first-level cache
+// and load them again.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +12,7 @@
 
 namespace gmc::runtime {
 
-/// Runs over `count` elements of tiles; cell i is at pointers[i].
+/// Runs the joined ops over `count` elements of tiles; the tile of cell i is at pointers[i].
 using JoinedFunction = void (*)(float* const* pointers, size_t count);
 
 /// One op among those that are joined.
@@ -31,10 +31,10 @@ class JoinedTile {
     virtual JoinedFunction function() const = 0;
 };
 
-/// Whether `op` of f32 tiles can be joined with others: on x86-64 with AVX2 or AVX-512, as chosen
-/// for tile functions.
+/// Whether `op` on f32 tiles can be joined with others: so far on x86-64 with AVX2 or AVX-512, the
+/// same instruction set that the tile functions use.
 bool can_join(const ir::OpVariant& op);
-/// Whether `cast` from or to tiles of bf16 can, too: with AVX-512.
+/// Whether a `cast` from or to tiles of bf16 can be joined, too: with AVX-512 only.
 bool can_join_bf16();
 
 /// Makes code that runs `ops` in this order. Its results equal those of the ops' tile functions to

@@ -63,7 +63,7 @@ void Accumulators::stop(size_t unit, ColumnRange columns) {
             reduction_.result[i] = static_cast<float>(array[i]);
 }
 
-/// Adds up the threads' arrays in their order. With a period, an array holds several rows side by
+/// Adds up the units' arrays in their order. With a period, an array holds several rows side by
 /// side, which are added up as well.
 void Accumulators::finish() {
     if (shared_ || reduction_.row_by_row) return;

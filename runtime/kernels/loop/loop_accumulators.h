@@ -1,6 +1,6 @@
 // The sums (or maxima) of one reduction while its loop runs: doubles, one array per unit of the
-// loop, or one for all where each unit has columns of its own. The units' arrays are combined in
-// the units' order, whichever thread ran them.
+// loop (loop_kernel.cpp), or one for all units where each has columns of its own. The units' arrays
+// are combined in the units' order, whichever thread ran them.
 #pragma once
 
 #include <vector>

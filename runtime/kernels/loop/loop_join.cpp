@@ -1,7 +1,7 @@
-// Joins actions of a tile. The actions are ordered anew so that those that can be joined stand next
-// to each other: first all others that are ready, then all ready ones that can be joined, as a
-// group, and so on until none is left. Plans have some dozen actions, so that comparing all pairs
-// costs nothing that matters.
+// Joins the actions of a tile. They are put into a new order, so that those that can be joined
+// stand next to each other: first all ready actions that cannot be joined, then all ready ones that
+// can, as a group, and so on until none is left. An action is ready when all that must run before
+// it has run. A plan has a few dozen actions at most, so comparing all pairs is cheap.
 #include "runtime/kernels/loop/loop_join.h"
 
 #include <algorithm>

@@ -1,14 +1,15 @@
-// Joins arithmetic actions of a loop plan into one, which runs as machine code of its own.
+// Joins neighbouring arithmetic actions of a loop plan into one action, which runs as machine code
+// made for it.
 #pragma once
 
 #include "runtime/kernels/loop/loop_plan.h"
 
 namespace gmc::runtime {
 
-/// Joins arithmetic actions (joined_tile.h), as many as there are registers for: loops over tiles
-/// in the first-level cache are bound by its loads and stores. Other actions move before or behind
-/// them where that gives longer groups. Results stay the same to the bit. After results have their
-/// places, before registers are assigned.
+/// Joins as many arithmetic actions as there are registers for (joined_tile.h): loops over tiles in
+/// the first-level cache are bound by the loads and stores of that cache. Other actions move before
+/// or behind a group where that makes groups longer. Results stay the same to the bit. It is to be
+/// called after results have their places and before registers are assigned.
 void join_actions(LoopPlan& plan);
 
 }  // namespace gmc::runtime

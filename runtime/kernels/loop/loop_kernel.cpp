@@ -1,6 +1,6 @@
-// Runs loop plans: threads share the tiles, and each runs all actions on one tile after another.
-// The same class runs as a kernel of its own (run) and behind a contraction (begin, follow, end),
-// where tiles come as the contraction completes them.
+// Runs loop plans: threads share the tiles, and each thread runs all actions on a tile before it
+// goes on to the next. The same class runs as a kernel of its own (run) and behind a contraction
+// (begin, follow, end), where tiles come as the contraction completes them.
 //
 // The tiles are cut into units, whose borders depend on the shape alone. A sum is taken within each
 // unit, tile after tile, and the units' sums are added in the units' order. So any number of
@@ -25,7 +25,8 @@ constexpr int64_t kUnitWork = 65536;
 constexpr int64_t kUnitCounts[] = {48, 24, 16, 12, 8, 6, 4, 2, 1};
 /// A unit has at least this many elements for each accumulator that it must clear and add.
 constexpr int64_t kElementsPerAccumulator = 16;
-/// With fewer chunks per row, threads share the rows even where that takes an array of sums each.
+/// With fewer chunks per row than this, threads share the rows, although each then needs an array
+/// of sums of its own.
 constexpr int64_t kChunksLeast = 4;
 
 /// Tiles that one thread runs in order.
@@ -46,8 +47,8 @@ struct Worker {
     size_t unit = 0;               ///< as an epilogue: the unit that it runs
 };
 
-/// A plan with its threads' memory. `parts` are the pieces of the space that it runs over; none
-/// stands for all of it.
+/// A plan with its threads' memory. `parts` are the pieces of the space that it runs over; an empty
+/// list stands for the whole space. `follows`: it is to run as an epilogue.
 class LoopKernel final : public Kernel, public Epilogue {
   public:
     LoopKernel(LoopPlan plan, const std::vector<LoopPart>& parts, bool follows)
@@ -174,8 +175,8 @@ class LoopKernel final : public Kernel, public Epilogue {
                              [&](int64_t count) { return count == 1 || count <= most; });
     }
 
-    /// Long rows of sums: a unit has columns instead of rows, and goes down them so that their sums
-    /// stay in cache.
+    /// Where long rows are summed into a row of sums, units divide the columns instead of the rows:
+    /// a unit goes down its columns, whose sums stay in the cache.
     bool choose_by_columns() const {
         return plan_.space.rows > 1 && plan_.space.chunks >= kChunksLeast &&
                std::any_of(plan_.reductions.begin(), plan_.reductions.end(),
@@ -211,8 +212,8 @@ class LoopKernel final : public Kernel, public Epilogue {
 
     Worker make_worker() {
         Worker worker;
-        // A cache line more than a tile: registers that are 4 KiB apart would compete for the same
-        // cache sets.
+        // Registers lie a cache line further apart than a tile is long: at a distance of 4 KiB they
+        // would compete for the same cache sets.
         const int64_t stride = (plan_.space.tile_elements() + 15) / 16 * 16 + 16;
         worker.memory = hwy::AllocateAligned<float>(
             static_cast<size_t>(stride * plan_.registers + plan_.row_numbers + 16));

@@ -13,7 +13,7 @@ namespace gmc::runtime {
 struct MemoryRange {
     const void* base = nullptr;
     int64_t bytes = 0;
-    /// Element i belongs to iteration i: may be read and written in place.
+    /// Element i belongs to iteration i, so a result may lie exactly on an operand (in place).
     bool whole_space = false;
 
     bool overlaps(const MemoryRange& other) const {

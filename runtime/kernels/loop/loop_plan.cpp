@@ -1,8 +1,8 @@
 // Turns the body of a fused op into actions. Each value has a mask: the axes of the space along
-// which it varies. The mask decides how often the value is computed: once per run when it is one
-// number, once per thread when it is the same in every tile, once per row when it is one number
-// there, and otherwise for every tile. So the square root in a batch norm, a number per channel,
-// costs nothing.
+// which it varies. The mask decides how often the value is computed: once per run when it is a
+// single number; once per thread when it is the same in every tile; once per tile, but for one
+// element, when it is a single number within a row; and otherwise for every element. So the square
+// root in a batch norm, one per channel, costs almost nothing.
 #include "runtime/kernels/loop/loop_plan.h"
 
 #include <algorithm>
@@ -77,7 +77,8 @@ class PlanBuilder {
                                                      : shape(operation_.result());
     }
 
-    /// The original axes along which what `op` reads or writes outside varies; ~0 when along all.
+    /// The original axes along which the operand of a broadcast, or the result of a reduction,
+    /// varies. For other ops: all axes.
     AxisMask original_mask(const ir::Operation& op) const {
         if (const auto* broadcast = op.as<ir::Broadcast>()) return mask_of_axes(broadcast->dims);
         if (const auto* axes = reduced_axes(op.op)) return ~mask_of_axes(*axes);
@@ -172,8 +173,8 @@ class PlanBuilder {
         return {mask, add_cell(std::move(cell))};
     }
 
-    /// A value used as it is: of the body, or from outside over the whole space, or an outside
-    /// scalar.
+    /// A value that is used as it is, without a broadcast: one of the body, or from outside a
+    /// tensor over the whole space or a scalar.
     Placed read(ir::ValueId value) {
         const auto found = values_.find(value);
         if (found != values_.end()) return found->second;
@@ -192,8 +193,8 @@ class PlanBuilder {
             add_function(op);
     }
 
-    /// An element-wise op, generator or runtime scalar: computed as often as the most varying of
-    /// its operands.
+    /// An element-wise op, generator or runtime scalar: it varies along all axes along which any of
+    /// its operands varies.
     void add_function(const ir::Operation& op) {
         std::vector<Placed> operands;
         AxisMask mask = 0;
@@ -293,8 +294,8 @@ class PlanBuilder {
         reduced_.push_back(op.result());
     }
 
-    /// Several short rows side by side, for at least 64 columns where the tile has so many: fills
-    /// the vectors.
+    /// The width of several short rows side by side: a multiple of 16, and at least 64 where the
+    /// tile has so many elements, so that the sums fill vectors.
     int64_t period() const {
         const int64_t inner = plan_.space.inner;
         int64_t rows = 1;
@@ -314,7 +315,8 @@ class PlanBuilder {
     }
 
     /// Lets the action that computes a result write it straight into its memory. Where an operand
-    /// that is still read lies there, or the value is no tile, it is copied at the end.
+    /// that is still to be read lies there, or the value is no tile, it is copied at the end
+    /// instead.
     void place_result(ir::ValueId value) {
         if (std::find(reduced_.begin(), reduced_.end(), value) != reduced_.end()) return;
         float* memory = buffers_.data(value);

@@ -21,10 +21,10 @@ namespace gmc::runtime {
 struct Cell {
     enum class Kind : uint8_t {
         kNumber,     ///< a number for the whole run, shared by all threads
-        kRowNumber,  ///< a number for the row at hand, per thread
+        kRowNumber,  ///< a number that differs from row to row, per thread
         kRegister,   ///< a tile in the thread's own memory
-        kSpace,      ///< a tensor over the whole space, used where it is: the part at this tile
-        kOutside,    ///< a smaller tensor, used where it is: the part for this row and column
+        kSpace,      ///< a tensor over the whole space, in its own memory: the piece for this tile
+        kOutside,    ///< a smaller tensor, in its own memory: the piece for this row and column
     };
     Kind kind = Kind::kRegister;
     bool is_number = false;
@@ -61,7 +61,8 @@ struct Reduction {
     int64_t accumulators() const { return row_by_row ? 0 : period != 0 ? period : map.elements; }
 };
 
-/// One tile function call, or several ops joined, or one expansion, or one reduction.
+/// One call of a tile function, or of code for several joined ops; or one expansion; or one
+/// reduction.
 struct Action {
     TileFunction function = nullptr;
     JoinedFunction joined = nullptr;
@@ -82,7 +83,8 @@ struct LoopPlan {
     std::vector<Expansion> expansions;
     std::vector<Reduction> reductions;
     std::vector<Action> run_actions;  ///< once per run, on numbers
-    /// Once per thread. What varies along the row only is the same in every tile of whole rows.
+    /// Once per thread: values that vary along the row only. They are the same in every tile where
+    /// tiles are whole rows.
     std::vector<Action> thread_actions;
     std::vector<Action> tile_actions;  ///< for each tile
     int64_t cost = 0;                  ///< of the tile actions per element, in additions

@@ -12,9 +12,9 @@ int last_use(const LoopPlan& plan, int cell);
 /// Index of the tile action that computes `cell` by a tile function; -1 for none.
 int producer(const LoopPlan& plan, int cell);
 
-/// Gives the cells that tile actions compute into registers: a register is taken again as soon as
-/// its tile has been read for the last time, also by the action that reads it then, unless that
-/// widens elements. Few registers keep the loop in the first-level cache.
+/// Gives the cells that tile actions compute into registers: a register is free as soon as its tile
+/// has been read for the last time. The action that reads it then may already put its result there,
+/// unless the result's elements are larger. Few registers keep the loop in the first-level cache.
 void assign_registers(LoopPlan& plan);
 
 }  // namespace gmc::runtime

@@ -53,8 +53,8 @@ struct LoopSpace {
 LoopSpace make_loop_space(const ir::Shape& shape, const std::vector<AxisMask>& masks,
                           int64_t tile_elements);
 
-/// Where the elements of a tensor lie that varies along some collapsed axes only (row-major over
-/// these).
+/// Where the elements of a tensor lie that varies along some of the collapsed axes only. The tensor
+/// is row-major over these.
 struct AccessMap {
     AxisMask mask = 0;
     bool along_row = false;  ///< varies along the row, contiguously

@@ -1,4 +1,4 @@
-// Files of numbers.
+// Fuzz targets for files of numbers: idx, npy and npz.
 #include "runtime/data/files/array_data.h"
 #include "tests/fuzz/targets/file_of_bytes.h"
 #include "tests/fuzz/targets/targets.h"
@@ -6,7 +6,8 @@
 namespace gmc::fuzz {
 namespace {
 
-/// Opens the file and reads its last example, the one that a wrong count would place outside of it.
+/// Opens the file and reads its last example: with a wrong count, that one would lie beyond the end
+/// of the file.
 void read(const char* format, std::string_view bytes) {
     using namespace runtime;  // NOLINT
     const FileOfBytes file(bytes, std::string(".") + format);

@@ -1,5 +1,5 @@
-// Checkpoints. The checksum in their metadata is made right after the fuzzer made the rest, or
-// nothing behind it would ever be reached.
+// Fuzz targets for checkpoints and weights. The checksum of a checkpoint is corrected after the
+// fuzzer has made the rest; otherwise no code after the check would ever be reached.
 #include "runtime/train/checkpoint.h"
 #include "runtime/train/take_weights.h"
 

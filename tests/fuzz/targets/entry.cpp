@@ -1,4 +1,5 @@
-// libFuzzer's entry: compiled once per target, of which GMC_FUZZ_FUNCTION is the function.
+// libFuzzer's entry. It is compiled once per target; GMC_FUZZ_FUNCTION names the function of the
+// target.
 #include <cstddef>
 #include <cstdint>
 

@@ -1,4 +1,5 @@
-// Files of fuzz targets.
+// Makes the files of fuzz targets: in memory (/dev/shm) where that exists, since writing to a disk
+// would slow fuzzing down.
 #include "tests/fuzz/targets/file_of_bytes.h"
 
 #include <unistd.h>

@@ -1,4 +1,4 @@
-// The model language.
+// Fuzz targets for the model language: whole models, and expressions.
 #include "dsl/lower/build.h"
 #include "dsl/text/expression.h"
 #include "tests/fuzz/targets/file_of_bytes.h"

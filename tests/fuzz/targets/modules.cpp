@@ -1,4 +1,4 @@
-// IR text, and compiled models as gmrun loads them.
+// Fuzz targets for modules: IR text, and compiled models as gmrun loads them.
 #include "compiler/ir/artefact.h"
 #include "compiler/ir/text/parser.h"
 #include "compiler/ir/text/printer.h"

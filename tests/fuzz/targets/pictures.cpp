@@ -1,4 +1,4 @@
-// Pictures.
+// The fuzz target for pictures.
 #include "runtime/data/pictures/picture_file.h"
 #include "tests/fuzz/targets/targets.h"
 

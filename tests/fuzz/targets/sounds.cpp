@@ -1,4 +1,4 @@
-// Sound: our windows over what libsndfile makes of a file.
+// The fuzz target for sound: our windows over what libsndfile makes of a file.
 #include "runtime/data/sound/sound_field.h"
 #include "runtime/files/sound_file.h"
 #include "tests/fuzz/targets/file_of_bytes.h"

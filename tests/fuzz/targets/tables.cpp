@@ -1,4 +1,5 @@
-// Tables in text: what their columns mean is found first, as in `gmc compile`, then rows are read.
+// The fuzz target for tables in text: what their columns mean is found first, as in `gmc compile`,
+// then rows are read.
 #include "runtime/data/tables/table_field.h"
 #include "runtime/files/tables/table_finder.h"
 #include "tests/fuzz/targets/file_of_bytes.h"

@@ -1,7 +1,7 @@
-// What a fuzzer throws bytes at: every place where gmc and gmrun read what others wrote. Whatever
-// the bytes are, a target returns: a crash, a hang or a sanitizer's report is a bug. libFuzzer runs
-// them (entry.cpp, tests/README.md); corpus.cpp runs the files of tests/fuzz/corpus through them in
-// every build.
+// The functions that a fuzzer calls with bytes, one for every place where gmc and gmrun read what
+// others wrote. Whatever the bytes are, a target returns: a crash, a hang or a sanitizer's report
+// is a bug. libFuzzer runs them (entry.cpp, tests/README.md); corpus.cpp runs the files of
+// tests/fuzz/corpus through them in every build.
 #pragma once
 
 #include <span>

@@ -12,9 +12,10 @@ using namespace gmc::runtime::testing;
 
 namespace {
 
-/// Of direct sums, relative to the magnitudes of an element's own terms; and of forms with fewer
-/// products, relative to those of any element, because the results of a tile are sums of the same
-/// products, in which the terms of the others cancel.
+/// The errors that are allowed. That of direct sums is relative to the magnitudes of an element's
+/// own terms. That of forms with fewer products is relative to the largest magnitudes of any
+/// element: all results of a tile are made of the same products, in which the terms of the other
+/// results cancel.
 constexpr double kSumError = 2e-6, kFormError = 4e-6;
 
 /// Runs every candidate on the case. Each has to be right and write every element.

@@ -1,4 +1,5 @@
-// Differences of whole functions of a compiled model.
+// Writes the model around the layers, compiles it, and compares the gradients of its functions with
+// differences.
 #include "tests/numeric/layer/layer_model.h"
 
 #include <unistd.h>

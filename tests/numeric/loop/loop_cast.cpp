@@ -62,7 +62,6 @@ constexpr const char* kThereAndBack = R"(
 
 /// The bf16 value passes from one loop to another, is read in its own loop, and is written and read
 /// in memory that is reused.
-/// memory.
 constexpr const char* kManyWays = R"(
   %a = add %x, %x : f32[@]
   %n = cast %a : bf16[@]

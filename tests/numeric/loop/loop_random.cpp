@@ -83,7 +83,7 @@ TEST_CASE("uniform numbers in loops whose tiles begin anywhere") {
 
 TEST_CASE("blocks above 2^32 use the upper counter word") {
     const auto expected = runtime::philox_block((uint64_t{3} << 32) + 2, 7, kStream, 9);
-    // The index of the first element of block 2 in a group that starts 3 * 2^32 blocks from the
+    // The element with word 0 of block 2, in a chunk that starts 3 * 2^32 blocks from the
     // beginning.
     const runtime::PhiloxPlace place = runtime::philox_place((uint64_t{3} << 34) + 2);
     CHECK(place.block == (uint64_t{3} << 32) + 2);

@@ -51,8 +51,9 @@ bool grow_sum(GraphMaker& g, const ir::OpVariant& op, double sign) {
                   {low, high, f.error + h.error + f.size() + h.size(), false});
 }
 
-/// A unary op that is told nothing about: its bounds and its slope are seen at many points. One
-/// that is not defined at all of them does not suit; one that jumps gets exact numbers only.
+/// A unary op without an overload of its own: its bounds and its slope are found by trying many
+/// points. It is not used when it is not defined at all of them; an op that jumps gets exact
+/// numbers only.
 template <typename Op>
 bool grow(GraphMaker& g, const Op& op) requires(Op::kInfo.has(ir::kElementwise) &&
                                                 Op::kInfo.operand_count() == 1) {
@@ -197,7 +198,7 @@ bool grow(GraphMaker& g, const ir::Step& op) {
     return g.random.chance(0.3) && g.keep(g.b.emit(op, {}), {0, 4, 0, true});
 }
 
-/// For what has no business here.
+/// For ops of other kinds, which grow_shaped handles.
 template <typename Op>
 bool grow(GraphMaker&, const Op&) requires(!Op::kInfo.has(ir::kElementwise) &&
                                            !Op::kInfo.has(ir::kGenerator) &&

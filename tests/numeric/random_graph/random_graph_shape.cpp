@@ -249,7 +249,7 @@ bool grow_shaped(GraphMaker&, const ir::Gradient&) {
     return false;
 }  // RandomGraphOptions::gradients
 
-/// For what has no business here.
+/// For ops of other kinds, which `grow` handles.
 template <typename Op>
 bool grow_shaped(GraphMaker&, const Op&) requires(Op::kInfo.has(ir::kElementwise) ||
                                                   Op::kInfo.has(ir::kGenerator) ||

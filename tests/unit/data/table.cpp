@@ -1,4 +1,4 @@
-// Tables in text: what is found in them, rows as values and back, and each error.
+// Tables in text: what is found in them, rows turned into values and back, and each error.
 #include "runtime/data/tables/table_field.h"
 
 #include <fmt/ranges.h>

@@ -1,4 +1,5 @@
-// Says what the run is, and writes the bytes.
+// Gives the exporter (runtime/onnx) the function, the weights and the progress of a run, and writes
+// the bytes that it makes.
 #include "tools/gmrun/export/onnx.h"
 
 #include <fmt/format.h>

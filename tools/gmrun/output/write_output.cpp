@@ -55,7 +55,7 @@ std::string fitting_output(const runtime::LoadedModel& model, const ir::Shape& s
                              format);
 }
 
-/// One picture of one pixel per number.
+/// Writes one example as a picture at its own size: a pixel per position, without a border.
 bool write_picture(const runtime::LoadedModel& model, const runtime::Examples& one,
                    const std::string& path, Diagnostics& diagnostics) {
     runtime::GridOptions grid = runtime::grid_options(model);

@@ -74,8 +74,8 @@ std::vector<Row> setting_rows(const std::vector<RunHistory>& runs, bool all) {
         told.push_back(settings(run));
         for (const auto& [name, value] : told.back()) names.insert(name);
     }
-    // Where a run has no such field, the field's own row says it: what the others say of it inside
-    // is no difference.
+    // Where a run lacks a data field, the row of the field itself shows that. The rows of what
+    // other runs say about the field (`data.image.range`) would only repeat it.
     const auto is_inside_of_absent = [&](const std::string& name) {
         return std::any_of(told.begin(), told.end(), [&](const Settings& one) {
             for (size_t dot = name.find('.', name.find('.') + 1); dot < name.size();

@@ -1,4 +1,5 @@
-// metrics.jsonl is JSON per line; a last line that a running training has not finished is left out.
+// Reads what a run's folder says of it: its model, its record, and metrics.jsonl, which has a JSON
+// object per line.
 #include "tools/gmrun/runs/run_history.h"
 
 #include <algorithm>

@@ -26,8 +26,8 @@ namespace {
 /// One bit a pixel, uncompressed.
 constexpr uint64_t kPixelsPerByteMost = 8;
 
-/// Where the header says how pixels are stored; 0, the plain way, has no alpha: of 32 bits 8 mean
-/// nothing.
+/// Where the header says how pixels are stored. 0 is the plain way, which has no alpha: of 32 bits
+/// per pixel, 8 mean nothing.
 constexpr size_t kCompressionAt = 30;
 
 struct Free {

@@ -13,7 +13,7 @@
 namespace gmc::runtime {
 namespace {
 
-/// The longest code stands for 4096 pixels and takes 9 bits.
+/// A code stands for at most 4096 pixels, and one that stands for so many takes 9 bits or more.
 constexpr uint64_t kPixelsPerByteMost = 4096;
 /// Where the rows of the four passes of an interlaced picture begin, and how far they are apart.
 constexpr int kPasses[4][2] = {{0, 8}, {4, 8}, {2, 4}, {1, 2}};

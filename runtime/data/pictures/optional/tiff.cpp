@@ -77,7 +77,8 @@ uint16_t field(TIFF* tiff, uint32_t tag) {
 }
 
 /// Whether colours are stored multiplied by their alpha. Where they are not, libtiff would multiply
-/// them and lose what low alpha hides: it is told that they are.
+/// them, and colours with a low alpha would lose precision. So it is told that they are multiplied
+/// already.
 bool is_multiplied(TIFF* tiff) {
     uint16_t count = 0;
     const uint16_t* kinds = nullptr;
