@@ -204,8 +204,7 @@ void RunFolder::clear() {
         return name.starts_with(tensorboard::kFilePrefix);
     };
     remove_in(file("checkpoints"), is_kept);
-    remove_in(file("samples"),
-              [](const std::string& name) { return name.starts_with("epoch-"); });
+    remove_in(file("samples"), [](const std::string& name) { return name.starts_with("epoch-"); });
     remove_in(file("tensorboard"), is_event_file);
     remove_in(path_,
               [&](const std::string& name) { return is_event_file(name) || is_replay(name); });

@@ -52,7 +52,7 @@ class Run {
           diagnostics_(diagnostics),
           tuning_(options.tuning) {}
     ~Run() {
-        if (replay_) model_.set_tuning(nullptr);
+        if (recorded_choices_) model_.set_tuning(nullptr);
     }
 
     TrainResult go() {
@@ -130,7 +130,8 @@ class Run {
 
     void follow_record() {
         if (!record_.bf16) model_.disable_bf16();
-        if (record_.tuned && tuning_ == nullptr) tuning_ = &replay_.emplace("", tuning_machine());
+        if (record_.tuned && tuning_ == nullptr)
+            tuning_ = &recorded_choices_.emplace("", tuning_machine());
         if (!record_.tuned) tuning_ = nullptr;
         if (tuning_ != nullptr) tuning_->pin(record_.contractions);
         model_.set_tuning(tuning_);
@@ -565,9 +566,8 @@ class Run {
     }
 
     TrainEnd interrupted(Progress& progress) {
-        if (!options_.in_copy)
-            progress.message(fmt::format("interrupted after step {}; the checkpoint is written",
-                                         training_.step));
+        constexpr const char* kText = "interrupted after step {}; the checkpoint is written";
+        if (!options_.in_copy) progress.message(fmt::format(kText, training_.step));
         return TrainEnd::kInterrupted;
     }
 
@@ -576,7 +576,8 @@ class Run {
     const ir::RunPolicy policy_;
     Diagnostics& diagnostics_;
     TuningCache* tuning_;
-    std::optional<TuningCache> replay_;  ///< a resumed run's choices, where nothing is measured
+    std::optional<TuningCache>
+        recorded_choices_;  ///< a resumed run's choices, where nothing is measured
     std::optional<RunFolder> folder_;
     RunRecord record_;
     std::optional<StepRunner> runner_;
