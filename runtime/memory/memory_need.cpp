@@ -21,6 +21,8 @@ namespace {
 constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
 /// Kept back for libraries and scratch memory: `ulimit` counts them, too.
 constexpr int64_t kReserve = int64_t{112} << 20;
+/// What the program itself and its libraries touch, which control groups count.
+constexpr int64_t kProgram = int64_t{48} << 20;
 /// The assumed size of a thread's stack where `ulimit -s` gives no limit, or one beyond
 /// kLargestStack.
 constexpr int64_t kUsualStack = int64_t{8} << 20;
@@ -33,33 +35,29 @@ int64_t number_in(const std::string& path, int64_t otherwise) {
     return file >> value ? value : otherwise;
 }
 
-/// A line of /proc/meminfo in bytes, e.g. "MemAvailable:".
-int64_t meminfo(const std::string& root, const std::string& key) {
-    std::ifstream file(root + "/proc/meminfo");
-    std::string line;
-    while (std::getline(file, line)) {
-        std::istringstream words(line);
-        std::string name;
-        int64_t kibibytes = 0;
-        if (words >> name >> kibibytes && name == key) return kibibytes * 1024;
-    }
-    return kNoLimit;
-}
-
 /// The files of a control group: its limit, its usage, and the file `details` with a line `cache`
 /// that says how much of the usage is cached files. Linux drops these when memory is asked for.
 struct GroupFiles {
     std::string limit, usage, details, cache;
 };
 
-/// The number behind a word in a file of such pairs.
-int64_t number_of(const std::string& path, const std::string& word) {
+/// The number behind the word that begins a line; `otherwise` where no line begins so.
+int64_t number_of(const std::string& path, const std::string& word, int64_t otherwise) {
     std::ifstream file(path);
-    std::string name;
-    int64_t value = 0;
-    while (file >> name >> value)
-        if (name == word) return value;
-    return 0;
+    std::string line;
+    while (std::getline(file, line)) {
+        std::istringstream words(line);
+        std::string name;
+        int64_t value = 0;
+        if (words >> name >> value && name == word) return value;
+    }
+    return otherwise;
+}
+
+/// A line of /proc/meminfo or /proc/self/status in bytes, e.g. "MemAvailable:".
+int64_t kibibytes_of(const std::string& path, const std::string& key) {
+    const int64_t kibibytes = number_of(path, key, kNoLimit);
+    return kibibytes == kNoLimit ? kNoLimit : kibibytes * 1024;
 }
 
 /// The files of every control group that this process is in, from its own up to the root:
@@ -101,7 +99,7 @@ int64_t group_limit(const std::string& root, bool left) {
         const int64_t limit = number_in(files.limit, kNoLimit);
         if (limit == kNoLimit) continue;
         const int64_t used =
-            left ? number_in(files.usage, 0) - number_of(files.details, files.cache) : 0;
+            left ? number_in(files.usage, 0) - number_of(files.details, files.cache, 0) : 0;
         least = std::min(least, std::max<int64_t>(limit - used, 0));
     }
     return least;
@@ -110,12 +108,11 @@ int64_t group_limit(const std::string& root, bool left) {
 /// The numbers of /proc/self/statm that count for `ulimit -v` and `ulimit -d`.
 enum StatmNumber { kAddressSpace = 0, kWritableMemory = 5 };
 
-/// Bytes for the stacks of OpenMP's threads. They are kept back because OpenMP ends the process
-/// when it cannot start a thread.
-int64_t stacks() {
+/// Bytes for the stacks of so many threads.
+int64_t stacks(int64_t threads) {
     rlimit limit{};
     const bool limited = getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur <= kLargestStack;
-    return omp_get_max_threads() * (limited ? static_cast<int64_t>(limit.rlim_cur) : kUsualStack);
+    return threads * (limited ? static_cast<int64_t>(limit.rlim_cur) : kUsualStack);
 }
 
 /// What `ulimit` leaves of a resource beyond what this process uses of it now.
@@ -129,13 +126,30 @@ int64_t left_of(Resource resource, StatmNumber counted) {
     const int64_t used = pages * sysconf(_SC_PAGESIZE);
     const auto most =
         static_cast<int64_t>(std::min<rlim_t>(limit.rlim_cur, static_cast<rlim_t>(kNoLimit)));
-    return std::max<int64_t>(most - used - kReserve - stacks(), 0);
+    return std::max<int64_t>(most - used - kReserve - stacks(omp_get_max_threads()), 0);
 }
 
 /// Keeps the smaller of two limits, with its reason.
 void lower(MemoryLimit& limit, int64_t bytes, const char* reason) {
     if (bytes >= limit.bytes) return;
     limit = {bytes, fmt::format(fmt::runtime(reason), memory_text(bytes))};
+}
+
+/// The limits of what is touched, those of the machine and of control groups, beyond `program`: what
+/// the program itself will touch.
+MemoryLimit limit_of_touched(const std::string& root, int64_t program) {
+    MemoryLimit limit{kNoLimit, ""};
+    lower(limit, kibibytes_of(root + "/proc/meminfo", "MemAvailable:"),
+          "this machine has {} of memory left");
+    lower(limit, std::max<int64_t>(group_limit(root, true) - program, 0),
+          "this process's control group leaves {}");
+    return limit;
+}
+
+/// Limits of what is asked for, touched or not.
+void lower_to_limits_of_process(MemoryLimit& limit) {
+    lower(limit, left_of(RLIMIT_AS, kAddressSpace), "`ulimit -v` leaves {}");
+    lower(limit, left_of(RLIMIT_DATA, kWritableMemory), "`ulimit -d` leaves {}");
 }
 
 }  // namespace
@@ -148,12 +162,18 @@ MemoryNeed memory_need(const ir::Module& module) {
     return need;
 }
 
+MemoryNeed training_need(const ir::Module& module) {
+    MemoryNeed need = memory_need(module);
+    need.copies = need.states;
+    for (const ir::State& state : module.states)
+        if (state.role == ir::StateRole::kParameter && state.type.rank() >= 2)
+            need.copies += state.type.bytes();
+    return need;
+}
+
 MemoryLimit memory_limit(const std::string& root) {
-    MemoryLimit limit{kNoLimit, ""};
-    lower(limit, meminfo(root, "MemAvailable:"), "this machine has {} of memory left");
-    lower(limit, group_limit(root, true), "this process's control group has {} of memory left");
-    lower(limit, left_of(RLIMIT_AS, kAddressSpace), "`ulimit -v` leaves {}");
-    lower(limit, left_of(RLIMIT_DATA, kWritableMemory), "`ulimit -d` leaves {}");
+    MemoryLimit limit = limit_of_touched(root, kProgram);
+    lower_to_limits_of_process(limit);
     return limit;
 }
 
@@ -161,15 +181,38 @@ uint64_t memory_for_data() { return static_cast<uint64_t>(memory_limit().bytes /
 
 MemoryLimit memory_of_machine(const std::string& root) {
     MemoryLimit limit{kNoLimit, ""};
-    lower(limit, meminfo(root, "MemTotal:"), "this machine has {} of memory");
+    lower(limit, kibibytes_of(root + "/proc/meminfo", "MemTotal:"),
+          "this machine has {} of memory");
     lower(limit, group_limit(root, false), "this process's control group may use {} of memory");
     return limit;
 }
 
 std::string why_too_large(const MemoryNeed& need, const MemoryLimit& limit) {
     if (need.total() <= limit.bytes) return "";
-    return fmt::format("states take {} and values {}, but {}", memory_text(need.states),
-                       memory_text(need.arena), limit.reason);
+    const std::string copies =
+        need.copies == 0 ? "" : " and copies of states " + memory_text(need.copies);
+    return fmt::format("states take {}, values {}{}, but {}", memory_text(need.states),
+                       memory_text(need.arena), copies, limit.reason);
+}
+
+/// Stacks are asked for whole, but hardly touched.
+int64_t untouched_memory() {
+    constexpr const char* kStatus = "/proc/self/status";
+    const int64_t asked = kibibytes_of(kStatus, "VmData:");
+    const int64_t touched = kibibytes_of(kStatus, "RssAnon:");
+    if (asked == kNoLimit || touched == kNoLimit) return 0;
+    return std::max<int64_t>(asked - touched - stacks(number_of(kStatus, "Threads:", 1)), 0);
+}
+
+std::string why_no_room(int64_t bytes) {
+    MemoryLimit asked{kNoLimit, ""};
+    lower_to_limits_of_process(asked);
+    if (bytes > asked.bytes)
+        return fmt::format("it takes {} more, but {}", memory_text(bytes), asked.reason);
+    const MemoryLimit touched = limit_of_touched("", 0);
+    const int64_t all = bytes + untouched_memory();
+    if (all <= touched.bytes) return "";
+    return fmt::format("it takes {} more, but {}", memory_text(all), touched.reason);
 }
 
 std::string memory_text(int64_t bytes) {

@@ -13,10 +13,14 @@ namespace gmc::runtime {
 /// Bytes that a module takes while it runs, beside its data, scratch memory and the program.
 struct MemoryNeed {
     int64_t states = 0;
-    int64_t arena = 0;  ///< values of the largest function
-    int64_t total() const { return states + arena; }
+    int64_t arena = 0;   ///< values of the largest function
+    int64_t copies = 0;  ///< of states, beside them
+    int64_t total() const { return states + arena + copies; }
 };
 MemoryNeed memory_need(const ir::Module& module);
+/// Training keeps copies, too: of all states, to go back to when a number is not finite, and of the
+/// matrices, to see what an epoch has moved.
+MemoryNeed training_need(const ir::Module& module);
 
 /// The most that this process can still get, and what sets that limit.
 struct MemoryLimit {
@@ -35,6 +39,12 @@ MemoryLimit memory_of_machine(const std::string& root = "");
 
 /// Why `need` does not fit into `limit`; "" when it fits.
 std::string why_too_large(const MemoryNeed& need, const MemoryLimit& limit);
+
+/// Bytes that this process has asked for and not touched yet: the system gives them when they are
+/// touched, and ends the process where it cannot.
+int64_t untouched_memory();
+/// Why `bytes` more do not fit beside all that this process has asked for; "" when they do.
+std::string why_no_room(int64_t bytes);
 
 /// "3.2 GiB", "14.0 MiB", "512 B"
 std::string memory_text(int64_t bytes);

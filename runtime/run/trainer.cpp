@@ -77,7 +77,8 @@ class Run {
         }
         if (!runner_->ok() || !prepare(progress)) return TrainEnd::kNotStarted;
         if (finished()) return nothing_left(progress);
-        if (!write_beginnings()) return TrainEnd::kNotStarted;
+        if (!model_.has_room_to_train(diagnostics_) || !write_beginnings())
+            return TrainEnd::kNotStarted;
         const TrainEnd end = loop_or_stop(progress);
         loader_->dataset().add_warnings(diagnostics_);
         if (!options_.quiet) progress.finish();

@@ -30,6 +30,13 @@ static bool tables_fit(const ir::Module& module, const std::string& path,
     return true;
 }
 
+static void refuse_too_large(const std::string& path, const std::string& why,
+                             Diagnostics& diagnostics) {
+    diagnostics.error(DiagnosticKind::kTooLarge, {}, "`{}` is too large: {}", path, why)
+        .help(
+            "a smaller `train.batch_size`, or `gmc compile --memory-limit`, makes values smaller");
+}
+
 LoadedModel::LoadedModel(std::string path, ir::Module module)
     : path_(std::move(path)),
       module_(std::move(module)),
@@ -45,21 +52,27 @@ LoadedModel::~LoadedModel() {
 }
 
 Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::string& path,
-                                                       Diagnostics& diagnostics) {
+                                                       Diagnostics& diagnostics, Purpose purpose) {
     ir::ReadArtefactOptions options;
     options.verify = {.allow_gradient = false, .planned = true, .runnable = true};
     auto module = ir::read_artefact(path, options, diagnostics);
     if (!module.ok() || !tables_fit(*module, path, diagnostics)) return Failure{};
-    std::string why = why_too_large(memory_need(*module), memory_limit());
+    const MemoryNeed need =
+        purpose == Purpose::kTraining ? training_need(*module) : memory_need(*module);
+    std::string why = why_too_large(need, memory_limit());
     try {
         if (why.empty()) return std::unique_ptr<LoadedModel>(new LoadedModel(path, module.take()));
     } catch (const std::bad_alloc&) {
         why = "the system gives no more memory";
     }
-    diagnostics.error(DiagnosticKind::kTooLarge, {}, "`{}` is too large: {}", path, why)
-        .help(
-            "a smaller `train.batch_size`, or `gmc compile --memory-limit`, makes values smaller");
+    refuse_too_large(path, why, diagnostics);
     return Failure{};
+}
+
+bool LoadedModel::has_room_to_train(Diagnostics& diagnostics) const {
+    const std::string why = why_no_room(training_need(module_).copies);
+    if (!why.empty()) refuse_too_large(path_, why, diagnostics);
+    return why.empty();
 }
 
 const ir::Function* LoadedModel::find(const std::string& name, Diagnostics& diagnostics) const {

@@ -25,8 +25,12 @@ class LoadedModel {
   public:
     /// Reads and verifies a .gmc. Errors: those of ir::read_artefact, and kTooLarge when there is
     /// not enough memory. No function is bound yet, and all states are zero.
+    /// Not enough memory means: for states and values, and for what training keeps where that is
+    /// the purpose.
+    enum class Purpose { kUse, kTraining };
     static Result<std::unique_ptr<LoadedModel>> load(const std::string& path,
-                                                     Diagnostics& diagnostics);
+                                                     Diagnostics& diagnostics,
+                                                     Purpose purpose = Purpose::kUse);
     ~LoadedModel();
 
     const ir::Module& module() const { return module_; }
@@ -36,6 +40,11 @@ class LoadedModel {
     DataPlan& data() { return data_; }
     /// Rows of every input of data or noise.
     int64_t batch_size() const { return module_.training->batch_size; }
+
+    /// Whether training can begin: its functions are bound, its data are there, and the copies that
+    /// it keeps of states are not. kTooLarge where memory lacks for these or for what was asked for
+    /// and is not touched yet.
+    bool has_room_to_train(Diagnostics& diagnostics) const;
 
     /// The function of that name, not bound. Null and kUnknownName, with a list of the functions,
     /// when there is none.

@@ -31,7 +31,7 @@ std::string description(const std::string& path, const ir::Module& module) {
 /// The module may be for another machine, so this is no error.
 void warn_if_too_large(const ir::Module& module, Diagnostics& diagnostics) {
     const std::string why =
-        runtime::why_too_large(runtime::memory_need(module), runtime::memory_of_machine());
+        runtime::why_too_large(runtime::training_need(module), runtime::memory_of_machine());
     if (!why.empty())
         diagnostics.warning(DiagnosticKind::kTooLarge, {}, "the model is too large to run here: {}",
                             why);

@@ -148,10 +148,11 @@ runtime::TrainOptions read_options(const CommandLine& line, const std::string& m
 
 /// What the run will take, before it takes it.
 void print_memory(const ir::Module& module) {
-    const runtime::MemoryNeed need = runtime::memory_need(module);
+    const runtime::MemoryNeed need = runtime::training_need(module);
     // Not fmt::print, which throws when nobody reads any more.
-    std::fputs(fmt::format("memory: {} for states, {} for values\n",
-                           runtime::memory_text(need.states), runtime::memory_text(need.arena))
+    std::fputs(fmt::format("memory: {} for states, {} for values, {} for copies of states\n",
+                           runtime::memory_text(need.states), runtime::memory_text(need.arena),
+                           runtime::memory_text(need.copies))
                    .c_str(),
                stdout);
 }
@@ -169,7 +170,8 @@ int train_command(const Words& words) {
     if (!line.parse(words)) return kDone;
     runtime::StopRequest& stop = listen_for_stop();
     Diagnostics diagnostics;
-    auto model = runtime::LoadedModel::load(model_path(line), diagnostics);
+    auto model = runtime::LoadedModel::load(model_path(line), diagnostics,
+                                            runtime::LoadedModel::Purpose::kTraining);
     if (!model.ok()) return report(diagnostics);
     const auto init = weights_to_begin_with(line, diagnostics);
     if (!init.ok()) return report(diagnostics);
