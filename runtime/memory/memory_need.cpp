@@ -135,8 +135,8 @@ void lower(MemoryLimit& limit, int64_t bytes, const char* reason) {
     limit = {bytes, fmt::format(fmt::runtime(reason), memory_text(bytes))};
 }
 
-/// The limits of what is touched, those of the machine and of control groups, beyond `program`: what
-/// the program itself will touch.
+/// The limits of what is touched: the machine's, and those of control groups, of which the program
+/// itself will touch `program` bytes.
 MemoryLimit limit_of_touched(const std::string& root, int64_t program) {
     MemoryLimit limit{kNoLimit, ""};
     lower(limit, kibibytes_of(root + "/proc/meminfo", "MemAvailable:"),
