@@ -52,6 +52,23 @@ ExpressionPtr with_warm_up(ExpressionPtr value, const Values& values, Span where
     return std::make_shared<const Expression>(std::move(product));
 }
 
+/// How the keys of a schedule become the arguments of a function: its numbers, then its duration.
+struct ScheduleCall {
+    const char* function;
+    std::vector<const char*> numbers;
+    const char* duration;
+};
+const std::map<std::string, ScheduleCall>& schedule_calls() {
+    static const std::map<std::string, ScheduleCall> kCalls = {
+        {"cosine", {"cosine", {"from", "to"}, "over"}},
+        {"cyclical", {"cyclical", {"from", "to", "growing"}, "every"}},
+        {"linear", {"linear", {"from", "to"}, "over"}},
+        {"one_cycle", {"one_cycle", {"peak"}, "over"}},
+        {"step", {"steps", {"from", "factor"}, "every"}},
+    };
+    return kCalls;
+}
+
 /// Reads a schedule: {linear: {from: 0, to: 1, over: 10 epochs}} becomes linear(0, 1, 10, epoch),
 /// and so on for the other kinds. With `warm_up: 500 steps` it is multiplied by warm_up(500, step).
 ExpressionPtr read_schedule(const Node& map, const std::string& what, Diagnostics& diagnostics) {
@@ -71,15 +88,18 @@ ExpressionPtr read_schedule(const Node& map, const std::string& what, Diagnostic
                                       fmt::format("`{}`", kind.key), kind.key_span, diagnostics);
     if (!values.ok) return nullptr;
     const auto number = [&](const char* key) {
-        return number_expression(values.number(key), values.spans.at(key));
+        const auto at = values.spans.find(key);
+        return number_expression(values.number(key),
+                                 at == values.spans.end() ? kind.key_span : at->second);
     };
     if (kind.key == "constant")
         return with_warm_up(number("value"), values, kind.key_span, diagnostics);
-    const bool steps = kind.key == "step";
-    std::vector<ExpressionPtr> arguments = {number("from"), number(steps ? "factor" : "to")};
-    if (!add_duration(values, steps ? "every" : "over", arguments, diagnostics)) return nullptr;
-    return with_warm_up(call_expression(steps ? "steps" : kind.key, arguments, kind.key_span),
-                        values, kind.key_span, diagnostics);
+    const ScheduleCall& call = schedule_calls().at(kind.key);
+    std::vector<ExpressionPtr> arguments;
+    for (const char* key : call.numbers) arguments.push_back(number(key));
+    if (!add_duration(values, call.duration, arguments, diagnostics)) return nullptr;
+    return with_warm_up(call_expression(call.function, arguments, kind.key_span), values,
+                        kind.key_span, diagnostics);
 }
 
 /// Reads one hyperparameter as written, or takes its default.

@@ -126,6 +126,13 @@ std::vector<FunctionRow> of_training() {
          "half a cosine from `from` to `to`, then `to`"},
         {"steps", 4, 4, "", "steps(from, factor, every, unit)",
          "from * factor^floor(t / every), t being the word epoch or step"},
+        {"one_cycle", 3, 3, "", "one_cycle(peak, over, unit)",
+         "half a cosine from peak / 25 up to peak in 0.3 * over units, then one down to "
+         "peak / 250,000, and stays"},
+        {"cyclical", 5, 5, "", "cyclical(from, to, growing, every, unit)",
+         "in each cycle of `every` units straight from `from` to `to` in the share `growing` of "
+         "it, "
+         "then `to`"},
         {"warm_up", 2, 2, "", "warm_up(over, unit)",
          "a factor that grows to 1: min((step + 1) / over, 1), or min(epoch / over, 1)"},
     };

@@ -456,6 +456,9 @@ std::vector<MappingRow> train_rows() {
              structure("adam", "adam", kOptional, "Adam (Kingma and Ba 2014)", "optimizer"),
              structure("adamw", "adamw", kOptional,
                        "Adam with weight decay (Loshchilov and Hutter 2017)", "optimizer"),
+             structure("lion", "lion", kOptional,
+                       "steps of one size, by the sign of a running mean (Chen et al. 2023)",
+                       "optimizer"),
              structure("rmsprop", "rmsprop", kOptional,
                        "steps divided by a running root mean square (Tieleman and Hinton 2012)",
                        "optimizer"),
@@ -465,6 +468,15 @@ std::vector<MappingRow> train_rows() {
         {"adam", with_common(adam_keys(), "0"), "Adam with bias correction, as Keras has it."},
         {"adamw", with_common(adam_keys(), "0.004"),
          "Adam whose weights decay by themselves, not through the gradient."},
+        {"lion",
+         with_common(
+             {
+                 expression("learning_rate", "1e-3", "step size; a third to a tenth of Adam's"),
+                 expression("beta_1", "0.9", kDecay, "share of the mean in the direction"),
+                 expression("beta_2", "0.99", kDecay, "decay of the running mean"),
+             },
+             "0"),
+         "Lion, as Keras has it."},
         {"rmsprop",
          with_common(
              {
@@ -517,6 +529,10 @@ std::vector<MappingRow> schedule_rows() {
              structure("linear", "schedule keys", kOptional, "straight from `from` to `to`"),
              structure("cosine", "schedule keys", kOptional, "half a cosine from `from` to `to`"),
              structure("step", "step schedule", kOptional, "times `factor` again and again"),
+             structure("one_cycle", "one-cycle schedule", kOptional,
+                       "up to a peak and down again (Smith and Topin 2018)"),
+             structure("cyclical", "cyclical schedule", kOptional,
+                       "grows, stays and begins anew (Fu et al. 2019)"),
          },
          "A number that changes in training. It is short for a call such as linear(from, to, over, "
          "unit) with unit `epoch` or `step`; with `warm_up`, times warm_up(over, unit)."},
@@ -542,6 +558,24 @@ std::vector<MappingRow> schedule_rows() {
              text("warm_up", kOptional, kWarmUp),
          },
          "The keys of `step`: from * factor^floor(t / every)."},
+        {"one-cycle schedule",
+         {
+             number("peak", kRequired, kAnyNumber, "the largest value"),
+             text("over", kRequired, "`10 epochs` or `5000 steps`; then it stays"),
+         },
+         "The keys of `one_cycle`, as PyTorch's OneCycleLR has it: half a cosine from peak / 25 up "
+         "to "
+         "`peak` in three tenths of the time, then one down to peak / 250,000."},
+        {"cyclical schedule",
+         {
+             number("to", kRequired, kAnyNumber, "last value of a cycle"),
+             number("from", "0", kAnyNumber, "its first value"),
+             number("growing", "0.5", Range{0.001, 1}, "share of a cycle in which it grows"),
+             text("every", kRequired, "length of a cycle: `10 epochs` or `5000 steps`"),
+             text("warm_up", kOptional, kWarmUp),
+         },
+         "The keys of `cyclical`: straight from `from` to `to` in the first part of each cycle, as "
+         "for the weight of a divergence."},
     };
 }
 

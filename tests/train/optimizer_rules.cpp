@@ -147,6 +147,22 @@ TEST_CASE("adam and adamw: the moments of the paper, and weights that decay by t
                adam(0.05, 0.9, 0.9, 1));
 }
 
+TEST_CASE("lion: steps of one size, by the sign of a mean between gradient and momentum") {
+    const auto lion = [](double rate, double beta_1, double beta_2, double decay) {
+        Numbers m(6, 0);
+        return [=](Numbers& p, const Numbers& g, int) mutable {
+            for (size_t i = 0; i < 6; ++i) {
+                const double c = beta_1 * m[i] + (1 - beta_1) * g[i];
+                p[i] = p[i] * (1 - rate * decay) - rate * ((c > 0) - (c < 0));
+                m[i] = beta_2 * m[i] + (1 - beta_2) * g[i];
+            }
+        };
+    };
+    check_rule("{lion: {}}", lion(1e-3, 0.9, 0.99, 0));
+    check_rule("{lion: {learning_rate: 0.05, beta_1: 0.5, beta_2: 0.8, weight_decay: 0.5}}",
+               lion(0.05, 0.5, 0.8, 0.5));
+}
+
 TEST_CASE("rmsprop: plain, with momentum, centered") {
     check_rule("{rmsprop: {learning_rate: 0.01}}", rmsprop(0.9, 0, 1e-7, false));
     check_rule("{rmsprop: {learning_rate: 0.01, rho: 0.5, momentum: 0.8, epsilon: 0.1}}",
@@ -218,6 +234,14 @@ TEST_CASE("schedules: the rate of each step") {
           [](int step) { return 0.1 * std::pow(0.1, step) * std::min(step / 4.0 / 0.5, 1.0); });
     check("{linear: {from: 0.2, to: 0.1, over: 2 steps, warm_up: 4 steps}}",
           [](int step) { return (0.2 - 0.05 * step) * (step + 1) / 4; });
+    const auto half_cosine = [](double t) { return (1 - std::cos(3.141592653589793 * t)) / 2; };
+    check("{one_cycle: {peak: 0.25, over: 5 steps}}", [=](int step) {
+        const double t = std::min(step / 5.0, 1.0);
+        return t <= 0.3 ? 0.01 + 0.24 * half_cosine(t / 0.3)
+                        : 0.25 - (0.25 - 1e-6) * half_cosine((t - 0.3) / 0.7);
+    });
+    check("{cyclical: {to: 0.1, every: 3 steps, growing: 0.5, warm_up: 1 steps}}",
+          [](int step) { return 0.1 * std::min(step % 3 / 1.5, 1.0); });
     check("{cosine: {from: 0.2, to: 0, over: 2 steps, warm_up: 1 steps}}",
           [](int step) { return 0.1 * (1 + std::cos(3.141592653589793 * step / 2)); });
 }

@@ -1,4 +1,4 @@
-// The formulas of the optimizers (`sgd`, `adam`, `rmsprop`): one function per rule.
+// The formulas of the optimizers (`sgd`, `adam`, `rmsprop`, `lion`): one function per rule.
 #include "dsl/lower/optimizers/optimizer_rules.h"
 
 namespace gmc::lower {
@@ -82,14 +82,28 @@ void sgd(OptimizerScope& o, std::vector<Trained>& groups) {
     }
 }
 
+/// Chen et al. 2023, as Keras has it: p -= lr sign(m + (1 - b1)(g - m)), then m += (1 - b2)(g - m).
+void lion(OptimizerScope& o, std::vector<Trained>& groups) {
+    ir::Builder& b = o.b();
+    const ValueId one = b.constant(1);
+    const ValueId keep_1 = b.sub(one, o.hyper("beta_1")), keep_2 = b.sub(one, o.hyper("beta_2"));
+    for (Trained& p : groups) {
+        const ValueId g = p.gradient;
+        const std::vector<StateId> states = o.slots(p, "m");
+        const ValueId m = o.f().packed(states), change = b.sub(g, m);
+        const ValueId direction =
+            b.emit(ir::Sign{}, {b.add(m, b.mul(o.spread(keep_1, g), change))});
+        o.f().set_packed(states, b.add(m, b.mul(o.spread(keep_2, g), change)));
+        p.value = b.sub(p.value, b.mul(o.spread(o.hyper("learning_rate"), g), direction));
+    }
+}
+
 }  // namespace
 
 const std::map<std::string, OptimizerRule>& optimizer_rules() {
     static const std::map<std::string, OptimizerRule> kTable = {
-        {"adam", adam},
-        {"adamw", adam},  // differs in its default of weight_decay only
-        {"rmsprop", rmsprop},
-        {"sgd", sgd},
+        {"adam", adam}, {"adamw", adam},  // differs in its default of weight_decay only
+        {"lion", lion}, {"rmsprop", rmsprop}, {"sgd", sgd},
     };
     return kTable;
 }
