@@ -1,6 +1,5 @@
-// Short ways to write rows of the table of the language, for schema_layers.cpp and
-// schema_mappings.cpp. Each function makes a row of one type from a key, its default, its limits
-// and one line of documentation.
+// Short ways to write rows of the table of the language, for the files schema_*.cpp. Each function
+// makes a row of one type from a key, its default, its limits and one line of documentation.
 #pragma once
 
 #include <limits>
@@ -12,6 +11,7 @@ namespace gmc::dsl {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr Range kPositive{0, kInfinity, true, true};
 constexpr Range kNotNegative{0, kInfinity, false, true};
+constexpr Range kDecay{0, 1, false, true};
 
 inline KeyRow integer(const char* key, const char* fallback, Range range, const char* doc) {
     return {key, KeyType::kInteger, fallback, doc, range};
@@ -64,5 +64,9 @@ inline KeyRow structure(const char* key, const char* holds, const char* fallback
 /// The keys of a tensor with first values: shape, initializer, initializer_stddev. Each argument is
 /// the default of a key, or kRequired or kOptional.
 std::vector<KeyRow> tensor_keys(const char* shape, const char* initializer);
+
+/// The rows of schema_optimizers.cpp, which are part of mapping_table().
+std::vector<MappingRow> optimizer_rows();
+std::vector<MappingRow> schedule_rows();
 
 }  // namespace gmc::dsl
