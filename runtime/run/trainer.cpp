@@ -145,6 +145,7 @@ class Run {
         if (!loader.ok() || !begin_states(progress)) return false;
         loader_ = loader.take();
         if (!prepare_validation()) return false;
+        warn_of_long_steps();
         if (options_.show_warnings) options_.show_warnings(diagnostics_);
         const std::string data = to_text(summarise(loader_->dataset()));
         if (!options_.quiet) progress.message(data);
@@ -157,6 +158,15 @@ class Run {
             record_.epochs = epochs_ = std::max(epochs_, training_.pass) + options_.more_epochs;
         say_what_changed(data, progress);
         return true;
+    }
+
+    void warn_of_long_steps() {
+        const int64_t step = runner_->batches_per_round(), epoch = loader_->batches_per_epoch();
+        if (step <= epoch) return;
+        diagnostics_.warning(DiagnosticKind::kBadValue, {},
+                             "a step takes {} batches, but the data have {}: each step reads the "
+                             "data more than once, and the last may go beyond the epochs asked for",
+                             step, epoch);
     }
 
     /// The test data, or a share of the training data, which is then not trained on.
@@ -551,13 +561,17 @@ class Run {
         if (goes_on) return TrainEnd::kDiverged;  // roll_back() says so
         Diagnostic& error =
             diagnostics_.error(DiagnosticKind::kDiverged, {}, "{}", why_diverged_)
-                .help(folder_->has_checkpoint() ? fmt::format("the last good state is kept in `{}`",
-                                                              path(kCheckpointName))
-                                                : "there was no checkpoint yet; --checkpoint-every "
-                                                  "writes them within an epoch");
+                .help(
+                    folder_->has_checkpoint()
+                        ? fmt::format("the last good state is kept in `{}`", path(kCheckpointName))
+                    : training_.step > 1 ? "there was no checkpoint yet; --checkpoint-every writes "
+                                           "them within an epoch"
+                                         : "there is no checkpoint: the first step went wrong");
         if (!replay.empty())
             error.help(fmt::format("`gmrun replay {}` runs the step again", replay));
-        error.help("a smaller learning rate is the usual remedy; so may be `on_divergence`");
+        error.help(policy_.on_divergence == "stop"
+                       ? "a smaller learning rate is the usual remedy; so may be `on_divergence`"
+                       : "a smaller learning rate is the usual remedy");
         return TrainEnd::kDiverged;
     }
 

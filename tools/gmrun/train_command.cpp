@@ -185,7 +185,10 @@ int train_command(const Words& words) {
     options.bf16 = tuning.bf16();
     if (options.tuning != nullptr) options.tuning->stop_when([&stop] { return stop.asked(); });
     options.on_diverged = [&](const std::string& replay) {
-        print_finding(**model, replay, tuning.cache(), tuning.bf16());
+        try {
+            print_finding(**model, replay, tuning.cache(), tuning.bf16());
+        } catch (const runtime::MeasuringStopped&) {  // the error that follows names the file
+        }
     };
     const runtime::TrainResult result = runtime::train(**model, options, diagnostics);
     const bool disk_full = report(diagnostics) == kRunFailed;
