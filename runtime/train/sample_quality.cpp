@@ -186,6 +186,13 @@ class Comparison {
         if (!test.ok()) return false;
         quality_.data_examples = test->count;
         quality_.frechet_distance = frechet_distance(samples, *test);
+        if (const int64_t fewest = std::min(samples.count, test->count);
+            fewest <= features_->width())
+            diagnostics_.warning(
+                DiagnosticKind::kBadValue, {},
+                "the Frechet distance is of {} images only and of {} features: with "
+                "fewer images than features it comes out too large",
+                fewest, features_->width());
         if (!model_.data().has_test()) return true;
         const auto train = fit_data(DataSplit::kTrain, seed);
         if (!train.ok()) return false;

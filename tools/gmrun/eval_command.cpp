@@ -125,7 +125,6 @@ int eval_command(const Words& words) {
     if (!use_own_data(line, model, "evaluate", diagnostics)) return report(diagnostics);
     const auto result = runtime::evaluate(model, split, seed, diagnostics);
     if (!result.ok()) return report(diagnostics);
-    report_warnings(diagnostics);
     Figures figures;
     Json units = Json::object();
     if (line.flag("json"))
@@ -140,6 +139,7 @@ int eval_command(const Words& words) {
     if (line.has("classifier") &&
         !add_classifier(model, line.text("classifier"), samples, seed, figures, diagnostics))
         return report(diagnostics);
+    report_warnings(diagnostics);
     if (line.flag("json")) {
         Figures json{
             {"model", model.module().name},

@@ -13,7 +13,8 @@ namespace gmc::tools {
 /// reconstructions alone.
 int reconstruct_command(const Words& words) {
     CommandLine line("gmrun reconstruct [options] MODEL",
-                     "Reconstructs the first examples of the test data.");
+                     "Reconstructs the first examples of the test data (of the training data where "
+                     "the model names none).");
     add_run(line);
     add_own_data(line);
     add_checkpoint(line);
