@@ -85,19 +85,19 @@ class ModelView {
 /// Whether a network judges examples, by its role or its name.
 bool is_judge(const NetworkSpec& network);
 
-/// Calls `visit` for all layers of a list, and for those that a `repeat` repeats.
-template <typename Visit>
-void for_each_layer(const std::vector<LayerSpec>& layers, Visit&& visit) {
-    for (const LayerSpec& layer : layers) {
-        visit(layer);
-        for_each_layer(layer.layers, visit);
+/// Calls `visit` for all layers of a network and of its outputs, or of a list of layers, and for
+/// those that a `repeat` repeats. What is const is visited so.
+template <typename Layers, typename Visit>
+void for_each_layer(Layers& of, Visit&& visit) {
+    if constexpr (std::is_same_v<std::remove_const_t<Layers>, NetworkSpec>) {
+        for_each_layer(of.layers, visit);
+        for (auto& output : of.outputs) for_each_layer(output.layers, visit);
+    } else {
+        for (auto& layer : of) {
+            visit(layer);
+            for_each_layer(layer.layers, visit);
+        }
     }
-}
-/// The same for all layers of a network and of its outputs.
-template <typename Visit>
-void for_each_layer(const NetworkSpec& network, Visit&& visit) {
-    for_each_layer(network.layers, visit);
-    for (const NetworkOutput& output : network.outputs) for_each_layer(output.layers, visit);
 }
 
 }  // namespace gmc::dsl

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "compiler/support/edit_distance.h"
+#include "dsl/model_view.h"
 #include "dsl/reader.h"
 #include "dsl/rewrite.h"
 #include "dsl/schema/foreign_words.h"
@@ -15,21 +16,6 @@ namespace gmc::dsl {
 namespace {
 
 using Kind = Expression::Kind;
-
-/// Calls `visit` for all layers of a list, and for those that a `repeat` repeats.
-template <typename Visit>
-void for_each_layer(std::vector<LayerSpec>& layers, Visit&& visit) {
-    for (LayerSpec& layer : layers) {
-        visit(layer);
-        for_each_layer(layer.layers, visit);
-    }
-}
-/// The same for all layers of a network and of its outputs.
-template <typename Visit>
-void for_each_layer(NetworkSpec& network, Visit&& visit) {
-    for_each_layer(network.layers, visit);
-    for (NetworkOutput& output : network.outputs) for_each_layer(output.layers, visit);
-}
 
 /// Checks a call of a network: as many arguments as it has inputs, and named ones by the names of
 /// inputs. Beside them there may be `weights`.

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 
+#include "compiler/support/pace.h"
 #include "dsl/reader.h"
 #include "dsl/text/scalar.h"
 
@@ -136,25 +137,19 @@ bool check_groups(const Node& keys, const MappingRow& rows, Diagnostics& diagnos
     return true;
 }
 
-/// `500 steps`, `10 minutes` -> steps or seconds.
+/// Reads `checkpoint_every`.
 void read_pace(const Values& values, TrainSpec& out, Diagnostics& diagnostics) {
     if (!values.has("checkpoint_every")) return;
     const std::string text = values.text("checkpoint_every");
-    const size_t gap = std::min(text.find(' '), text.size());
-    const std::optional<double> amount = parse_number(text.substr(0, gap));
-    std::string unit = text.substr(std::min(text.find_first_not_of(' ', gap), text.size()));
-    if (!unit.empty() && unit.back() == 's') unit.pop_back();
-    static const std::map<std::string, double> kSeconds = {
-        {"second", 1}, {"minute", 60}, {"hour", 3600}};
-    const bool fits = amount && *amount > 0 && *amount <= 1e9;
-    if (fits && unit == "step" && *amount >= 1)
-        out.checkpoint_steps = static_cast<int64_t>(*amount);
-    else if (fits && kSeconds.count(unit) != 0)
-        out.checkpoint_seconds = *amount * kSeconds.at(unit);
-    else
+    const std::optional<Pace> pace = parse_pace(text);
+    if (!pace) {
         diagnostics.error(
             DiagnosticKind::kBadValue, values.spans.at("checkpoint_every"),
             "`checkpoint_every` is a duration such as `500 steps` or `10 minutes`, not `{}`", text);
+        return;
+    }
+    out.checkpoint_steps = pace->steps;
+    out.checkpoint_seconds = pace->seconds;
 }
 
 /// `validate: test`, or a share of the training data.

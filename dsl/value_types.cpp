@@ -12,9 +12,6 @@
 namespace gmc::dsl {
 namespace {
 
-/// The most elements that an example may have: 2^31, so that positions within one fit into 32 bits.
-/// A floating-point number, since a product of sizes may overflow integers before it is compared.
-constexpr double kMostElements = 2147483648.0;
 /// The most axes of an example: as many as the readers of idx and npy files take. Models have one
 /// to four.
 constexpr size_t kMostDimensions = 8;

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "compiler/support/edit_distance.h"
+#include "compiler/support/paths.h"
 #include "dsl/schema/foreign_words.h"
 #include "dsl/text/lexer.h"
 #include "dsl/text/scalar.h"
@@ -114,8 +115,6 @@ Diagnostic& report_unknown(DiagnosticKind kind, Span where, const std::string& t
 
 bool check_name(const std::string& text, const std::string& what, Span where,
                 Diagnostics& diagnostics) {
-    /// Names become parts of the names of functions, files and columns.
-    constexpr size_t kLongestName = 100;
     if (is_name(text) && text.size() <= kLongestName) return true;
     Diagnostic& error = diagnostics.error(
         DiagnosticKind::kBadValue, where,

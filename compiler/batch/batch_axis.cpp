@@ -26,9 +26,9 @@ int64_t product(const Shape& shape, int64_t from, int64_t to) {
 
 /// Works on one function. Once the examples turn out to depend on each other, `axes_.why` says so
 /// and the rest is skipped.
-class Finder {
+class BatchAxisFinder {
   public:
-    Finder(const Module& module, const Function& function)
+    BatchAxisFinder(const Module& module, const Function& function)
         : module_(module), f_(function), batch_(module.training->batch_size) {
         axes_.of.resize(function.values.size());
     }
@@ -194,7 +194,7 @@ class Finder {
     void flow(const Scan& scan, const Operation& op) {
         const Function& body = *body_of(module_, op);
         const ScanParts parts = scan_parts(body);
-        Finder inside(module_, body);
+        BatchAxisFinder inside(module_, body);
         if (const auto known = axes_.bodies.find(scan.body); known != axes_.bodies.end())
             inside.axes_ = known->second;
         std::vector<Tie> ties;
@@ -224,7 +224,7 @@ class Finder {
         int64_t passes;  ///< 1 when there is such an axis, else 0
     };
     /// True = the body learnt something.
-    bool share(const Operation& op, const Tie& tie, Finder& inside) {
+    bool share(const Operation& op, const Tie& tie, BatchAxisFinder& inside) {
         const auto within = inside.axes_.of[tie.inside];
         if (within) set(op, tie.outside, {within->axis + tie.passes, within->outer, within->inner});
         const auto outer = axes_.of[tie.outside];
@@ -308,7 +308,7 @@ class Finder {
 
     void check_body(const Operation& op, BatchAxes& axes) {
         const Function& body = *body_of(module_, op);
-        Finder inside(module_, body);
+        BatchAxisFinder inside(module_, body);
         inside.axes_ = std::move(axes);
         for (const Operation& inner : body.operations) inside.check(inner);
         axes = std::move(inside.axes_);
@@ -343,7 +343,7 @@ class Finder {
 }  // namespace
 
 BatchAxes find_batch_axes(const Module& module, const Function& function) {
-    return Finder(module, function).run();
+    return BatchAxisFinder(module, function).run();
 }
 
 }  // namespace gmc

@@ -29,6 +29,8 @@
 #include <cmath>
 #include <set>
 
+#include "compiler/support/paths.h"
+
 namespace gmc::ir {
 namespace {
 
@@ -37,7 +39,6 @@ namespace {
 constexpr int64_t kMostRows = int64_t{1} << 20;
 constexpr int64_t kMostEpochs = 1'000'000'000;
 constexpr int64_t kMostRepeats = 1'000'000;
-constexpr size_t kLongestName = 100;  ///< as in the language
 constexpr int64_t kMostKept = 1000;
 constexpr int64_t kMostExamples = int64_t{1} << 40;
 constexpr int64_t kMostRate = 1'000'000'000;

@@ -65,7 +65,7 @@ class PlanCheck {
         : module_(module),
           function_(function),
           report_(report),
-          root_(function.values.size(), kNone),
+          owner_(function.values.size(), kNone),
           buffer_of_(function.values.size(), kNone) {
         for (size_t i = 0; i <= module.states.size(); ++i)
             offsets_.push_back(i == 0 ? 0
@@ -115,7 +115,7 @@ class PlanCheck {
     }
 
     void add_buffer(ValueId value, int64_t first) {
-        root_[value] = value;
+        owner_[value] = value;
         buffer_of_[value] = static_cast<int32_t>(buffers_.size());
         buffers_.push_back({value, first, first});
         Buffer& b = buffers_.back();
@@ -180,11 +180,11 @@ class PlanCheck {
 
     /// Notes that `value` is read at `index`. A view keeps the buffers alive in which it lies.
     void extend(ValueId value, int64_t index) {
-        for (int32_t i = buffer_of_[root_[value]]; i != kNone; i = buffers_[i].viewed)
+        for (int32_t i = buffer_of_[owner_[value]]; i != kNone; i = buffers_[i].viewed)
             buffers_[i].last = std::max(buffers_[i].last, index);
     }
 
-    const Buffer& buffer(ValueId value) const { return buffers_[buffer_of_[root_[value]]]; }
+    const Buffer& buffer(ValueId value) const { return buffers_[buffer_of_[owner_[value]]]; }
 
     /// A slice whose place is exactly where its part of the operand lies is a view: nothing is
     /// copied, so it is no buffer of its own.
@@ -193,16 +193,16 @@ class PlanCheck {
         const Buffer &whole = buffer(op.operands[0]), &part = buffers_.back();
         if (offset && whole.begin >= 0 && part.in_states == whole.in_states &&
             part.begin == whole.begin + *offset)
-            buffers_.back().viewed = buffer_of_[root_[op.operands[0]]];
+            buffers_.back().viewed = buffer_of_[owner_[op.operands[0]]];
     }
 
     /// A reshape is another name for its operand's buffer.
     void reshape(const Operation& op) {
-        root_[op.result()] = root_[op.operands[0]];
+        owner_[op.result()] = owner_[op.operands[0]];
         const Value& own = function_.values[op.result()];
-        const Value& root = function_.values[root_[op.result()]];
+        const Value& owner = function_.values[owner_[op.result()]];
         const bool none = own.arena_offset == kNone && own.home == kNone;
-        if (!none && (own.arena_offset != root.arena_offset || own.home != root.home))
+        if (!none && (own.arena_offset != owner.arena_offset || own.home != owner.home))
             report_.error(
                 function_, op,
                 fmt::format("{} is not where the operand of its reshape is", shown(op.result())));
@@ -406,7 +406,7 @@ class PlanCheck {
 
     /// The value whose memory `value` is, or is a part of.
     ValueId memory(ValueId value) const {
-        int32_t i = buffer_of_[root_[value]];
+        int32_t i = buffer_of_[owner_[value]];
         while (buffers_[i].viewed != kNone) i = buffers_[i].viewed;
         return buffers_[i].value;
     }
@@ -441,8 +441,8 @@ class PlanCheck {
     VerifyReport& report_;
     /// By value: the value whose memory it names, which for a reshape is that of its operand and
     /// else the value itself; kNone inside fused bodies.
-    std::vector<ValueId> root_;
-    std::vector<int32_t> buffer_of_;  ///< by value: index into buffers_, for roots
+    std::vector<ValueId> owner_;
+    std::vector<int32_t> buffer_of_;  ///< by value: index into buffers_, for owners
     std::vector<Buffer> buffers_;
     std::vector<int64_t> offsets_;  ///< by state: where it begins in the memory of all; and the end
     std::map<StateId, std::vector<ValueId>> updates_of_;

@@ -1,5 +1,5 @@
 // Finds the parameters that get a copy in bf16 (CopyKeeper), then rewrites each function to read
-// and update the copies (Rewrite).
+// and update the copies (CopyInserter).
 #include "compiler/passes/keep_copies.h"
 
 #include <algorithm>
@@ -27,9 +27,9 @@ StateId state_of_cast(const Function& f, const Operation& op) {
 }
 
 /// Writes a function anew, with copies in place of casts.
-class Rewrite {
+class CopyInserter {
   public:
-    Rewrite(Module& module, Function& function, const std::map<StateId, StateId>& copies)
+    CopyInserter(Module& module, Function& function, const std::map<StateId, StateId>& copies)
         : m_(module), f_(function), b_(module, function), copies_(copies) {}
 
     /// First collects who makes each value and which values become parameters with copies. Then it
@@ -115,7 +115,7 @@ class CopyKeeper {
                                  source.location,
                                  s});
         }
-        for (Function& f : m_.functions) Rewrite(m_, f, copies).run();
+        for (Function& f : m_.functions) CopyInserter(m_, f, copies).run();
         return true;
     }
 

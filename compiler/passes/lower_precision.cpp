@@ -15,11 +15,6 @@ namespace {
 
 using namespace ir;  // NOLINT: all of this is about ir
 
-bool is_contraction(const Operation& op) {
-    return op.as<Matmul>() != nullptr || op.as<Conv>() != nullptr ||
-           op.as<ConvBackwardData>() != nullptr || op.as<ConvBackwardWeights>() != nullptr;
-}
-
 /// Whether the op only moves elements: its result consists of its operands' elements, and zeros.
 bool moves_elements(const Operation& op) {
     return op.as<Concat>() != nullptr || op.as<Pad>() != nullptr || op.as<Reshape>() != nullptr ||
@@ -66,7 +61,7 @@ class PrecisionLowerer {
 
     /// Whether this is a contraction that is to be computed in bf16.
     bool is_lowered(const Operation& op) const {
-        return is_contraction(op) && from_data_[op.result()] &&
+        return op.info().has(kContraction) && from_data_[op.result()] &&
                f_.type(op.operands[0]).dtype == DType::kF32;
     }
 
@@ -82,7 +77,8 @@ class PrecisionLowerer {
         for (const NamedValue& result : f_.results) exact_[result.value] = true;
         for (size_t i = f_.operations.size(); i-- > 0;) {
             const Operation& op = f_.operations[i];
-            if (is_contraction(op) || op.info().has(kReduction) || !exact_[op.result()]) continue;
+            if (op.info().has(kContraction) || op.info().has(kReduction)) continue;
+            if (!exact_[op.result()]) continue;
             for (ValueId operand : op.operands) exact_[operand] = true;
         }
     }

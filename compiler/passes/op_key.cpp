@@ -7,7 +7,8 @@ namespace gmc::passes {
 
 template <typename Number>
 static void append(std::string& key, std::span<const Number> numbers) {
-    key += static_cast<char>(numbers.size() & 0xFF);
+    const size_t length = numbers.size();
+    key.append(reinterpret_cast<const char*>(&length), sizeof length);
     key.append(reinterpret_cast<const char*>(numbers.data()), numbers.size_bytes());
 }
 

@@ -12,6 +12,10 @@
 
 namespace gmc {
 
+/// Characters of a name at the most, in the language and in modules: names become parts of the
+/// names of files, functions and columns.
+inline constexpr size_t kLongestName = 100;
+
 inline bool is_there(const std::string& path) {
     std::error_code error;
     return std::filesystem::exists(path, error);

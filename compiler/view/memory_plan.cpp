@@ -9,6 +9,7 @@
 
 #include "compiler/ir/scan.h"
 #include "compiler/ir/text/places.h"
+#include "compiler/support/numbers.h"
 #include "compiler/support/wrap.h"
 
 namespace gmc::view {
@@ -22,12 +23,12 @@ constexpr size_t kValues = 45;  ///< where the last column of the table begins
 /// Finds the buffers of one function by walking its operations in order: a value opens a buffer
 /// where it is written, or continues that of an operand that it overwrites, and each read extends
 /// the buffer's life.
-class Finder {
+class BufferFinder {
   public:
-    Finder(const Module& module, const Function& function)
+    BufferFinder(const Module& module, const Function& function)
         : m_(module),
           f_(function),
-          root_(f_.values.size(), kNone),
+          owner_(f_.values.size(), kNone),
           buffer_of_(f_.values.size(), kNone) {}
 
     MemoryPlan find() {
@@ -41,7 +42,7 @@ class Finder {
                     {{}, op.as<Scan>()->workspace, body->arena_bytes, i, i, body->name});
             for (ValueId result : op.results) {
                 if (op.as<Reshape>() != nullptr)
-                    root_[result] = root_[op.operands[0]];
+                    owner_[result] = owner_[op.operands[0]];
                 else
                     define(result, i);
             }
@@ -59,7 +60,7 @@ class Finder {
     /// `value` is written by operation `now`: over an operand that is read for the last time, or
     /// into a buffer of its own.
     void define(ValueId value, int64_t now) {
-        root_[value] = value;
+        owner_[value] = value;
         const Value& v = f_.values[value];
         if (v.arena_offset == kNone) return;
         for (size_t i = 0; now >= 0 && i < plan_.buffers.size(); ++i) {
@@ -76,9 +77,9 @@ class Finder {
     }
 
     void use(ValueId value, int64_t now) {
-        const ValueId root = root_[value];
-        if (root == kNone || buffer_of_[root] == kNone) return;
-        plan_.buffers[buffer_of_[root]].last = now;
+        const ValueId owner = owner_[value];
+        if (owner == kNone || buffer_of_[owner] == kNone) return;
+        plan_.buffers[buffer_of_[owner]].last = now;
     }
 
     /// The operation at which the live buffers take most bytes. It compares all buffers with all
@@ -105,17 +106,9 @@ class Finder {
     const Module& m_;
     const Function& f_;
     MemoryPlan plan_;
-    std::vector<ValueId> root_;  ///< by value: the value in whose memory it lies; kNone for states
+    std::vector<ValueId> owner_;  ///< by value: the value in whose memory it lies; kNone for states
     std::vector<int32_t> buffer_of_;
 };
-
-/// "12,345,678"
-std::string grouped(int64_t number) {
-    std::string digits = fmt::format("{}", number);
-    for (int64_t i = static_cast<int64_t>(digits.size()) - 3; i > 0; i -= 3)
-        digits.insert(static_cast<size_t>(i), ",");
-    return digits;
-}
 
 std::string names(const Function& f, const std::vector<ValueId>& values) {
     std::string out;
@@ -236,7 +229,7 @@ class Chart {
 }  // namespace
 
 MemoryPlan memory_plan(const Module& module, const Function& function) {
-    return Finder(module, function).find();
+    return BufferFinder(module, function).find();
 }
 
 /// A row per buffer, in the order in which they are first written.

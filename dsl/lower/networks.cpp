@@ -18,10 +18,6 @@ namespace {
 using ir::kNone;
 using ir::ValueId;
 
-/// The most numbers in one example: the limit of shapes that the author writes
-/// (dsl/value_types.cpp). Layers multiply sizes, so it is checked behind each of them.
-constexpr double kMostElements = 2147483648.0;  // 2^31
-
 /// Work of one op: two per multiply-add of a contraction, otherwise one per element of the result.
 int64_t flops_of(FunctionScope& f, const ir::Function& function, const ir::Operation& op) {
     if (const auto* scan = op.as<ir::Scan>()) {
@@ -172,17 +168,18 @@ class Application {
         return result;
     }
 
-    /// Reports an example that is larger than the language allows.
+    /// Reports an example that is larger than the language allows. Layers multiply sizes, so each
+    /// of them is checked.
     bool fits(const LayerScope& scope, ValueId result) {
         const ir::Shape shape = example_of(f_.b.shape(result));
         double elements = 1;  // a double, since the product may overflow an integer
         for (const int64_t size : shape) elements *= static_cast<double>(size);
-        if (elements <= kMostElements) return true;
+        if (elements <= dsl::kMostElements) return true;
         f_.m.diagnostics.error(
             DiagnosticKind::kTooLarge, scope.spec.span,
             "`{}` makes {} of {}, {:.3g} numbers per example; at most {:.3g} fit", scope.spec.kind,
             ir::to_string(shape), ir::to_string(example_of(scope.shape())), elements,
-            kMostElements);
+            dsl::kMostElements);
         return false;
     }
 

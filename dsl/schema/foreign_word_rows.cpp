@@ -127,8 +127,8 @@ Rows other_layers() {
          "transformer_block", "`import: attention` has the layer `transformer_block`", kLayers},
         {"pixelnorm|pixelnormalization", "pixel_norm",
          "`import: normalization` has the layer `pixel_norm`", kLayers},
-        {"minibatchstddev|minibatchstddevlayer|minibatchstandarddeviation", "minibatch_stddev",
-         "`import: normalization` has the layer `minibatch_stddev`", kLayers},
+        {"minibatchstddev|minibatchstd|minibatchstddevlayer|minibatchstandarddeviation",
+         "minibatch_stddev", "`import: normalization` has the layer `minibatch_stddev`", kLayers},
         {"conditionalbatchnorm|conditionalbatchnorm2d|cbn", "conditional_batch_norm",
          "`import: normalization` has the layer `conditional_batch_norm`", kLayers},
         {"adain|adaptiveinstancenorm", "adaptive_instance_norm",
@@ -140,8 +140,8 @@ Rows other_layers() {
         {"noise|gaussiandropout", "gaussian_noise"},
         {"rescaling|normalization|normalize|totensor", "",
          "values of the data are scaled by their `range:`, as in `range: [-1, 1]`", kLayers},
-        {"minibatchstd|minibatchstddev|minibatchdiscrimination", "",
-         "there is no such layer yet; `batch_mean(x)` in an expression is what it is made of",
+        {"minibatchdiscrimination", "",
+         "`import: normalization` has the layer `minibatch_stddev`, which serves the same end",
          kLayers},
     };
 }

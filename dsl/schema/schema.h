@@ -34,6 +34,10 @@ enum class KeyType {
     kStructure,
 };
 
+/// The most elements that an example may have: 2^31, so that positions within one fit into 32 bits.
+/// A floating-point number, since a product of sizes may overflow integers before it is compared.
+inline constexpr double kMostElements = 2147483648.0;
+
 /// The limits of a number, or of each number in a shape or pair.
 struct Range {
     double low = 0;

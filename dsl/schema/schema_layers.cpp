@@ -109,7 +109,7 @@ std::vector<LayerRow> others() {
                  kRequired,
                  "the new shape, with as many elements as before; one size may be -1, for what is "
                  "left",
-                 {-1, 2147483648.0}}}),
+                 {-1, kMostElements}}}),
          "the same elements in the same order, in another shape"},
         {"leaky_relu", "slope",
          plain({number("slope", "0.3", kNotNegative, "factor of negative values")}),

@@ -39,7 +39,7 @@ inline KeyRow names(const char* key, const char* fallback, const char* doc) {
     return {key, KeyType::kNames, fallback, doc};
 }
 inline KeyRow shape(const char* key, const char* fallback, const char* doc) {
-    return {key, KeyType::kShape, fallback, doc, {1, 2147483648.0}};
+    return {key, KeyType::kShape, fallback, doc, {1, kMostElements}};
 }
 inline KeyRow pair(const char* key, const char* fallback, Range range, const char* doc) {
     return {key, KeyType::kPair, fallback, doc, range};

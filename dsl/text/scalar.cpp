@@ -6,6 +6,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "compiler/support/numbers.h"
+
 namespace gmc::dsl {
 namespace {
 
@@ -48,13 +50,7 @@ std::optional<bool> parse_flag(std::string_view text) {
 
 std::string format_number(double value) {
     if (value != std::floor(value) || std::abs(value) >= 1e15) return fmt::format("{}", value);
-    const std::string digits = fmt::format("{:.0f}", std::abs(value));
-    std::string out = value < 0 ? "-" : "";
-    for (size_t i = 0; i < digits.size(); ++i) {
-        if (i > 0 && (digits.size() - i) % 3 == 0) out += ',';
-        out += digits[i];
-    }
-    return out;
+    return grouped(static_cast<int64_t>(value));
 }
 
 }  // namespace gmc::dsl

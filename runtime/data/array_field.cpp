@@ -2,21 +2,19 @@
 // that are copied.
 #include "runtime/data/array_field.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 
 #include "compiler/support/check.h"
+#include "runtime/memory/memory_need.h"
 
 namespace gmc::runtime {
 
 bool check_fits_memory(const std::string& what, uint64_t bytes, Diagnostics& diagnostics) {
-    const uint64_t memory = static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) *
-                            static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-    if (bytes <= memory) return true;
-    diagnostics.error(DiagnosticKind::kTooLarge, {},
-                      "{} needs {} bytes, but this machine has {} bytes of memory", what, bytes,
-                      memory);
+    const MemoryLimit limit = memory_limit();
+    if (bytes <= static_cast<uint64_t>(limit.bytes)) return true;
+    diagnostics.error(DiagnosticKind::kTooLarge, {}, "{} needs {}, but {}", what,
+                      memory_text(static_cast<int64_t>(std::min<uint64_t>(bytes, INT64_MAX))),
+                      limit.reason);
     return false;
 }
 

@@ -20,9 +20,9 @@ struct FieldInfo {
     int64_t class_count = 0;  ///< 0 = not a label
 };
 
-/// Says whether `bytes` of data fit into this machine's memory; if not, reports kTooLarge about
-/// `what` ("`a.gz` (60000 x 28 x 28 u8)"). To be asked before allocating: Linux grants memory that
-/// it does not have, and ends the process when that is used.
+/// Says whether `bytes` of data fit into what this process can still get of memory (memory_limit);
+/// if not, reports kTooLarge about `what` ("`a.gz` (60000 x 28 x 28 u8)"). To be asked before
+/// allocating: Linux grants memory that it does not have, and ends the process when that is used.
 [[nodiscard]] bool check_fits_memory(const std::string& what, uint64_t bytes,
                                      Diagnostics& diagnostics);
 

@@ -45,6 +45,8 @@ class LeftOutExample : public DataError {
 struct TrainingPass {
     uint64_t seed = 0;
     int64_t epoch = 0;
+    /// Per example of the field whether the pass visits it; null: it visits all.
+    const std::vector<bool>* part = nullptr;
 };
 
 /// One field of all examples, read as float32.
@@ -88,6 +90,9 @@ class Field {
     /// are then cheap. So the order of training keeps the examples of a block near each other
     /// (shuffle.h). 1: any order is as good.
     virtual int64_t block() const { return 1; }
+    /// Where example `index` is among those that block() counts: of a part of a field, its place in
+    /// the whole. Ascending.
+    virtual int64_t place(int64_t index) const { return index; }
     /// Example `index` is read soon: the processor's caches may fetch it.
     virtual void expect(int64_t index) const { (void)index; }
 

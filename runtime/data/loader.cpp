@@ -145,12 +145,25 @@ class BatchMaker {
     int64_t example_at(int64_t epoch, int64_t place) {
         if (options_.mode == LoaderMode::kEvaluate) return place;
         if (order_epoch_ != epoch) {
-            const int64_t block = dataset_.block();
-            order_ = block > 1 ? windowed_order(dataset_.count(), block, options_.seed, epoch)
-                               : epoch_order(dataset_.count(), options_.seed, epoch);
+            order_ = dataset_.block() > 1 ? order_by_blocks(epoch)
+                                          : epoch_order(dataset_.count(), options_.seed, epoch);
             order_epoch_ = epoch;
         }
         return order_[static_cast<size_t>(place)];
+    }
+
+    /// The order of all places of a file, without those that none of the examples has.
+    std::vector<int64_t> order_by_blocks(int64_t epoch) const {
+        const Field& field = *dataset_.fields().front();
+        const int64_t places = field.place(dataset_.count() - 1) + 1;
+        std::vector<int64_t> example_at(static_cast<size_t>(places), -1);
+        for (int64_t index = 0; index < dataset_.count(); ++index)
+            example_at[static_cast<size_t>(field.place(index))] = index;
+        std::vector<int64_t> order;
+        for (const int64_t at : windowed_order(places, dataset_.block(), options_.seed, epoch))
+            if (const int64_t index = example_at[static_cast<size_t>(at)]; index >= 0)
+                order.push_back(index);
+        return order;
     }
 
     const Dataset& dataset_;

@@ -9,14 +9,12 @@
 #include <functional>
 #include <memory>
 
+#include "compiler/support/numbers.h"
+
 namespace gmc::runtime {
 
 /// Alignment of every block, the size of a huge page.
 inline constexpr int64_t kBlockAlignment = int64_t{2} << 20;
-
-inline int64_t align_up(int64_t bytes, int64_t alignment) {
-    return (bytes + alignment - 1) / alignment * alignment;
-}
 
 /// A zero-filled block of memory at a multiple of kBlockAlignment, in huge pages as far as the
 /// system grants them, between two guard pages: touching these ends the program at once. Empty

@@ -61,9 +61,9 @@ struct Item {
 /// Puts the operations of one function into an order, contraction by contraction. `order_` holds
 /// items and changes as pairs are brought together; `follows_` marks items that must stay behind
 /// their contraction.
-class Finder {
+class Scheduler {
   public:
-    Finder(const ir::Function& function, const Buffers& buffers)
+    Scheduler(const ir::Function& function, const Buffers& buffers)
         : function_(function), buffers_(buffers), schedule_(plain_schedule(function)) {
         maker_.assign(function.values.size(), nullptr);
         for (const ir::Operation& op : function.operations)
@@ -316,7 +316,7 @@ Schedule plain_schedule(const ir::Function& function) {
 }
 
 Schedule find_epilogues(const ir::Function& function, const Buffers& buffers) {
-    return Finder(function, buffers).find();
+    return Scheduler(function, buffers).find();
 }
 
 }  // namespace gmc::runtime

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <new>
 #include <optional>
 
@@ -14,19 +13,9 @@
 #include "runtime/program/bound_operations.h"
 #include "runtime/program/placement.h"
 #include "runtime/program/poison.h"
+#include "runtime/program/transfer.h"
 
 namespace gmc::runtime {
-namespace {
-
-/// A copy between two places in memory.
-struct Transfer {
-    const float* from;
-    float* to;
-    size_t bytes;
-    void run() const { std::memcpy(to, from, bytes); }
-};
-
-}  // namespace
 
 /// Everything that an executable holds; hidden here, so that users of the header do not include
 /// kernels.
@@ -87,7 +76,7 @@ void Executable::BoundFunction::plan_updates(StateStore& states) {
     std::vector<int64_t> copy_offsets(module.states.size(), ir::kNone);
     int64_t copy_bytes = 0;
     const auto entry_state = [&](ir::ValueId value) {
-        return function.values[placement.root[value]].state;
+        return function.values[placement.owner[value]].state;
     };
     std::vector<ir::ValueId> read;
     for (const ir::Update& update : function.updates) read.push_back(update.value);
@@ -107,12 +96,12 @@ void Executable::BoundFunction::plan_updates(StateStore& states) {
     };
     for (size_t state = 0; state < copy_offsets.size(); ++state)
         if (copy_offsets[state] != ir::kNone)
-            at_entry.push_back({states.data(static_cast<ir::StateId>(state)),
-                                entry_copies.floats(copy_offsets[state]),
+            at_entry.push_back({bytes_at(states.data(static_cast<ir::StateId>(state))),
+                                bytes_at(entry_copies.floats(copy_offsets[state])),
                                 static_cast<size_t>(module.states[state].type.bytes())});
     for (const ir::Update& update : function.updates)
         if (address(update.value) != states.data(update.state))
-            updates.push_back({address(update.value), states.data(update.state),
+            updates.push_back({bytes_at(address(update.value)), bytes_at(states.data(update.state)),
                                static_cast<size_t>(module.states[update.state].type.bytes())});
     for (const ir::NamedValue& result : function.results) {
         results.push_back(address(result.value));

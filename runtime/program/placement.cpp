@@ -55,31 +55,31 @@ struct Placer {
     }
 
     /// A reshape shares its operand's memory when the plan says the same place for both, or none.
-    void find_roots() {
+    void find_owners() {
         for (const ir::Operation& operation : function.operations) {
             if (operation.as<ir::Reshape>() == nullptr) continue;
             const ir::ValueId from = operation.operands[0], to = operation.result();
             const float* place = given_place(to);
-            if (place == nullptr || place == given_place(placement.root[from]))
-                placement.root[to] = placement.root[from];
+            if (place == nullptr || place == given_place(placement.owner[from]))
+                placement.owner[to] = placement.owner[from];
         }
     }
 
     void run() {
         for (size_t id = 0; id < function.values.size(); ++id)
-            placement.root.push_back(static_cast<ir::ValueId>(id));
+            placement.owner.push_back(static_cast<ir::ValueId>(id));
         own_offsets.assign(function.values.size(), ir::kNone);
-        find_roots();
+        find_owners();
         for (const ir::Input& input : function.inputs) want_own(input.value);
         for (const ir::Operation& operation : function.operations)
             for (ir::ValueId result : operation.results)
-                if (placement.root[result] == result) want_own(result);
+                if (placement.owner[result] == result) want_own(result);
         placement.own = MemoryBlock(own_bytes);
         for (size_t i = 0; i < function.values.size(); ++i) {
-            const ir::ValueId root = placement.root[i];
-            float* place = given_place(root);
-            if (place == nullptr && own_offsets[root] != ir::kNone)
-                place = placement.own.floats(own_offsets[root]);
+            const ir::ValueId owner = placement.owner[i];
+            float* place = given_place(owner);
+            if (place == nullptr && own_offsets[owner] != ir::kNone)
+                place = placement.own.floats(own_offsets[owner]);
             placement.buffers.set(static_cast<ir::ValueId>(i), place);
         }
     }

@@ -13,8 +13,8 @@ struct Placement {
     Buffers buffers;
     MemoryBlock own;
     /// By value: the value in whose memory it lies. For the result of a reshape that shares its
-    /// operand's memory this is the root of the operand; for others it is the value itself.
-    std::vector<ir::ValueId> root;
+    /// operand's memory this is the owner of the operand; for others it is the value itself.
+    std::vector<ir::ValueId> owner;
 };
 
 /// The memory that a function is placed in.

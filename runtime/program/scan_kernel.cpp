@@ -12,24 +12,10 @@
 #include "runtime/kernels/pass_call.h"
 #include "runtime/program/bound_operations.h"
 #include "runtime/program/placement.h"
+#include "runtime/program/transfer.h"
 
 namespace gmc::runtime {
 namespace {
-
-std::byte* bytes_at(float* data) { return reinterpret_cast<std::byte*>(data); }
-
-/// A copy of a whole value.
-struct Transfer {
-    const std::byte* from;
-    std::byte* to;
-    size_t bytes;
-    void run() const {
-        if (from != to) std::memcpy(to, from, bytes);
-    }
-    bool reads(const Transfer& other) const {
-        return from < other.to + other.bytes && other.to < from + bytes;
-    }
-};
 
 /// A value of the body (`each`), and the values outside that it stands for, one per pass, one after
 /// another (`all`).

@@ -10,36 +10,47 @@
 namespace gmc::runtime {
 namespace {
 
+/// Some of the examples of a data set, in ascending order.
+struct Part {
+    std::vector<int64_t> examples;
+    std::vector<bool> holds;  ///< per example of the whole
+};
+
 /// Some of the examples of a field.
 class PartOfField final : public Field {
   public:
-    PartOfField(FieldPtr whole, std::shared_ptr<const std::vector<int64_t>> examples)
-        : Field(whole->name(), whole->shape(), static_cast<int64_t>(examples->size()),
+    PartOfField(FieldPtr whole, std::shared_ptr<const Part> part)
+        : Field(whole->name(), whole->shape(), static_cast<int64_t>(part->examples.size()),
                 whole->class_count()),
           whole_(std::move(whole)),
-          examples_(std::move(examples)) {}
+          part_(std::move(part)) {}
 
-    void read(int64_t index, float* dst) const override { whole_->read(at(index), dst); }
+    void read(int64_t index, float* dst) const override { whole_->read(place(index), dst); }
     void read_for_training(int64_t index, const TrainingPass& pass, float* dst) const override {
-        whole_->read_for_training(at(index), pass, dst);
+        whole_->read_for_training(place(index), {pass.seed, pass.epoch, &part_->holds}, dst);
     }
+    std::string file_of(int64_t index) const override { return whole_->file_of(place(index)); }
     bool in_memory() const override { return whole_->in_memory(); }
     void add_warnings(Diagnostics& diagnostics) const override {
         whole_->add_warnings(diagnostics);
     }
-    void expect(int64_t index) const override { whole_->expect(at(index)); }
+    int64_t block() const override { return whole_->block(); }
+    int64_t place(int64_t index) const override {
+        return part_->examples[static_cast<size_t>(index)];
+    }
+    void expect(int64_t index) const override { whole_->expect(place(index)); }
 
   private:
-    int64_t at(int64_t index) const { return (*examples_)[static_cast<size_t>(index)]; }
-
     FieldPtr whole_;
-    std::shared_ptr<const std::vector<int64_t>> examples_;
+    std::shared_ptr<const Part> part_;
 };
 
 Result<Dataset> part(const Dataset& dataset, std::vector<int64_t> examples,
                      Diagnostics& diagnostics) {
     std::sort(examples.begin(), examples.end());
-    const auto shared = std::make_shared<const std::vector<int64_t>>(std::move(examples));
+    std::vector<bool> holds(static_cast<size_t>(dataset.count()));
+    for (const int64_t example : examples) holds[static_cast<size_t>(example)] = true;
+    const auto shared = std::make_shared<const Part>(Part{std::move(examples), std::move(holds)});
     std::vector<FieldPtr> fields;
     for (const FieldPtr& field : dataset.fields())
         fields.push_back(std::make_shared<PartOfField>(field, shared));

@@ -35,21 +35,21 @@ struct Request {
 /// lane gets the random word words[lane][w]. Runs on one thread: a million elements take 3 ms, and
 /// other threads may be reading the data meanwhile.
 template <typename Use>
-void for_each_tile(const Request& r, Use&& use) {
-    const int64_t tiles = (r.elements + 63) / 64;
-    for (int64_t tile = 0; tile < tiles; ++tile) {
+void for_each_chunk(const Request& r, Use&& use) {
+    const int64_t chunks = (r.elements + 63) / 64;
+    for (int64_t chunk = 0; chunk < chunks; ++chunk) {
         PhiloxCounter words[16];
         for (int64_t lane = 0; lane < 16; ++lane)
             words[lane] =
-                philox_block(static_cast<uint64_t>(tile * 16 + lane), 0, r.stream(), r.seed);
-        use(tile * 64, words);
+                philox_block(static_cast<uint64_t>(chunk * 16 + lane), 0, r.stream(), r.seed);
+        use(chunk * 64, words);
     }
 }
 
 /// data[i] = map(24 random bits of element i).
 template <typename Map>
 void fill_mapped(const Request& r, Map&& map) {
-    for_each_tile(r, [&](int64_t first, const PhiloxCounter* words) {
+    for_each_chunk(r, [&](int64_t first, const PhiloxCounter* words) {
         const int64_t count = std::min<int64_t>(64, r.elements - first);
         for (int64_t i = 0; i < count; ++i)
             r.data[first + i] = static_cast<float>(map(words[i % 16][i / 16] >> 8));
@@ -64,7 +64,7 @@ void fill_uniform(const Request& r, double limit) {
 /// Normal numbers by philox_normal, the same as those of the op random_normal.
 template <typename Element>
 void fill_normal(const Request& r, double deviation, Element* data) {
-    for_each_tile(r, [&](int64_t first, const PhiloxCounter* words) {
+    for_each_chunk(r, [&](int64_t first, const PhiloxCounter* words) {
         const int64_t count = std::min<int64_t>(64, r.elements - first);
         for (int64_t i = 0; i < count; ++i)
             data[first + i] = static_cast<Element>(

@@ -7,7 +7,9 @@
 
 #include "compiler/ir/artefact.h"
 #include "compiler/support/json.h"
+#include "runtime/data/field_source.h"
 #include "runtime/doctor/first_not_finite.h"
+#include "runtime/output/png.h"
 #include "runtime/run/signs.h"
 #include "runtime/run/trainer.h"
 #include "runtime/run/validation.h"
@@ -116,6 +118,34 @@ TEST_CASE("parts of a data set have all its examples once") {
     add(parts->training, together);
     CHECK(whole == together);
     CHECK_FALSE(runtime::split_dataset((*loader)->dataset(), 0.001, 1, diagnostics).ok());
+}
+
+TEST_CASE(
+    "an example of a part of a data set is in the file that it is in as a part of the whole") {
+    const TemporaryFolder folder;
+    const std::string pictures_folder = folder / "pictures";
+    fs::create_directory(pictures_folder);
+    Diagnostics diagnostics;
+    for (int i = 0; i < 4; ++i)
+        REQUIRE(runtime::write_png(pictures_folder + "/" + std::to_string(i) + ".png",
+                                   runtime::make_image(2, 2, 1, static_cast<uint8_t>(50 * i)),
+                                   diagnostics));
+    ir::DataField pictures;
+    pictures.name = "image";
+    pictures.format = "folder";
+    pictures.source = pictures_folder;
+    pictures.shape = {2, 2, 1};
+    auto fields = runtime::open_fields({pictures}, diagnostics);
+    REQUIRE(fields.ok());
+    const auto whole = runtime::make_dataset(fields.take(), diagnostics);
+    const auto parts = runtime::split_dataset(*whole, 0.5, 1, diagnostics);
+    REQUIRE(parts.ok());
+    for (const runtime::Dataset& part : {parts->training, parts->validation})
+        for (int64_t i = 0; i < part.count(); ++i) {
+            const runtime::Field& field = *part.fields()[0];
+            CHECK(field.file_of(i) ==
+                  pictures_folder + "/" + std::to_string(field.place(i)) + ".png");
+        }
 }
 
 TEST_CASE("training ends early when validation gets no better, and resuming knows it") {

@@ -108,6 +108,7 @@ TEST_CASE("the first pictures of a folder are mirrored in training like all of t
         mirrored += pixels[0] > pixels[1] ? 1 : 0;
     }
     CHECK((mirrored > 4 && mirrored < 28));
+    CHECK((*fields)[0]->file_of(2) == folder.path("10.png"));  // as texts are ordered
 }
 
 TEST_CASE("fewer examples, and more than there are") {

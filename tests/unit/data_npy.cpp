@@ -7,10 +7,13 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <set>
 
 #include "runtime/data/files/paged_array.h"
+#include "runtime/data/loader.h"
 #include "runtime/data/shuffle.h"
 #include "runtime/output/npy.h"
+#include "runtime/run/validation.h"
 #include "tests/unit/data_temp_folder.h"
 
 namespace gmc::runtime {
@@ -317,9 +320,10 @@ std::vector<float> numbers(int64_t count) {
     return values;
 }
 
-/// Reads the examples in this order from a field that lies in its file, and compares.
+/// Reads the examples in this order from a field that lies in its file, as an epoch of training or
+/// not, and compares.
 void check_paged(const ArrayPlace& place, const std::vector<float>& values,
-                 const std::vector<int64_t>& order) {
+                 const std::vector<int64_t>& order, bool training = false) {
     ValueRules rules{"x", {}};
     rules.memory_most = 0;
     rules.block = 7;
@@ -330,9 +334,14 @@ void check_paged(const ArrayPlace& place, const std::vector<float>& values,
     CHECK_FALSE((*field)->in_memory());
     CHECK((*field)->block() == 7);
     bool same = true;
-    for (const int64_t i : order)
-        same = same && example(**field, i) == std::vector<float>(values.begin() + i * 15,
-                                                                 values.begin() + (i + 1) * 15);
+    std::vector<float> got(15);
+    for (const int64_t i : order) {
+        if (training)
+            (*field)->read_for_training(i, {1, 0}, got.data());
+        else
+            (*field)->read(i, got.data());
+        same = same && std::equal(got.begin(), got.end(), values.begin() + i * 15);
+    }
     CHECK(same);
 }
 
@@ -367,7 +376,7 @@ TEST_CASE("arrays that stay in their file are read as those in memory, in any or
     few.push_back(few.back());
     for (const ArrayPlace& place : places) {
         check_paged(place, values, few);
-        check_paged(place, values, windowed_order(kCount, 7, 1, 0));
+        check_paged(place, values, windowed_order(kCount, 7, 1, 0), true);
     }
     check_paged(places[0], values, forwards);
 }
@@ -419,6 +428,49 @@ TEST_CASE("an epoch reads each block of a file once, whatever was looked at befo
         same = same && example(field, any[k])[7] == values[static_cast<size_t>(any[k]) * 15 + 7];
     CHECK(same);
     CHECK(read <= 5000 * kBlock * 60);
+}
+
+TEST_CASE("an epoch over a part of a file reads each block once, with validation in between") {
+    constexpr int64_t kCount = 30000, kBlock = 50;
+    const std::vector<float> values = numbers(kCount);
+    ArrayHeader header;
+    header.path = "f";
+    header.type = find_npy_type("<f4");
+    header.dimensions = {kCount, 5, 3};
+    uint64_t read = 0;
+    Diagnostics diagnostics;
+    const FieldPtr field = std::make_shared<PagedArray>(
+        FieldInfo{"x", {5, 3}, kCount, 0}, header, ValueRules{"x", {}},
+        std::make_unique<CountedBytes>(bytes_of(values), read), kBlock, kBlock * kWindowBlocks);
+    const auto parts =
+        split_dataset(make_dataset({field}, diagnostics).take(), 0.3, 1, diagnostics);
+    REQUIRE(parts.ok());
+    auto training = Loader::create(parts->training, {100, LoaderMode::kTrain, 1, 0}, diagnostics);
+    REQUIRE(training.ok());
+    bool same = true;
+    std::set<int64_t> seen;
+    const Field& part = *parts->training.fields()[0];
+    for (int64_t epoch = 0; epoch < 2; ++epoch) {
+        for (int64_t batch = 0; batch < (*training)->batches_per_epoch(); ++batch) {
+            const Batch& got = **(*training)->next(diagnostics);
+            for (size_t row = 0; row < 100; ++row) {
+                const int64_t place = part.place(got.indices[row]);
+                seen.insert(place);
+                same = same &&
+                       got.fields[0][row * 15 + 7] == values[static_cast<size_t>(place) * 15 + 7];
+            }
+        }
+        const Field& validation = *parts->validation.fields()[0];
+        for (int64_t i = 0; i < validation.count(); ++i)
+            same = same && example(validation, i)[7] ==
+                               values[static_cast<size_t>(validation.place(i)) * 15 + 7];
+    }
+    CHECK(same);
+    CHECK(seen.size() == 21000);
+    // Two epochs of training and two validations: each goes through the file once.
+    const double passes = static_cast<double>(read) / static_cast<double>(values.size() * 4);
+    CHECK(passes > 3.9);
+    CHECK(passes < 4.1);
 }
 
 TEST_CASE("what is wrong in a file that stays there is said when it is read") {

@@ -1,6 +1,10 @@
 // Synthetic sets: pure functions of (seed, example), sensible pictures, points near their modes.
 #include "runtime/data/synthetic.h"
 
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -137,6 +141,25 @@ TEST_CASE("synthetic errors") {
     options.count = int64_t{1} << 32;
     options.height = options.width = 8192;
     CHECK(error_of("shapes", options).starts_with("[too-large] synthetic `shapes`"));
+}
+
+TEST_CASE("data that this process may not hold are refused, however large the machine is") {
+    const pid_t child = fork();
+    if (child == 0) {
+        const rlimit limit{rlim_t{1} << 30, rlim_t{1} << 30};
+        setrlimit(RLIMIT_DATA, &limit);
+        SyntheticOptions options;
+        options.count = 1 << 19;
+        options.height = options.width = 64;  // 2 GiB
+        Diagnostics diagnostics;
+        const bool refused = !make_synthetic("shapes", "image", options, diagnostics).ok();
+        const bool said = diagnostics.render().find("but `ulimit -d` leaves") != std::string::npos;
+        _exit(refused && said ? 0 : 1);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 0);
 }
 
 }  // namespace

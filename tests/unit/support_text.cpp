@@ -1,6 +1,8 @@
 // Support: distances between names, places in texts, and rendered errors.
 #include "compiler/support/diagnostic.h"
 #include "compiler/support/edit_distance.h"
+#include "compiler/support/numbers.h"
+#include "compiler/support/pace.h"
 #include "tests/catch.h"
 
 using gmc::DiagnosticKind;
@@ -23,6 +25,25 @@ TEST_CASE("a name is suggested only when it is near", "[support]") {
     CHECK(gmc::nearest_name("zzzzz", names).empty());
     CHECK(gmc::nearest_name("", names).empty());
     CHECK(gmc::nearest_name(std::string(10000, 'x'), names).empty());
+}
+
+TEST_CASE("digits stand in groups of three", "[support]") {
+    CHECK(gmc::grouped(0) == "0");
+    CHECK(gmc::grouped(999) == "999");
+    CHECK(gmc::grouped(1000) == "1,000");
+    CHECK(gmc::grouped(-123) == "-123");
+    CHECK(gmc::grouped(-1234567) == "-1,234,567");
+}
+
+TEST_CASE("a pace is a number of steps or a time", "[support]") {
+    CHECK(gmc::parse_pace("500 steps")->steps == 500);
+    CHECK(gmc::parse_pace("1 step")->seconds == 0);
+    CHECK(gmc::parse_pace("1.5 minutes")->seconds == 90);
+    CHECK(gmc::parse_pace("2  hours")->seconds == 7200);
+    CHECK(gmc::parse_pace("1e1seconds")->seconds == 10);
+    for (const char* wrong : {"", "500", "steps", "0 steps", "0.5 steps", "-1 minutes", "nan steps",
+                              "inf hours", "2e9 seconds", "5 days", "5 steps more"})
+        CHECK_FALSE(gmc::parse_pace(wrong).has_value());
 }
 
 TEST_CASE("places in a text", "[support]") {

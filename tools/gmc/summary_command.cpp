@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "compiler/support/json.h"
+#include "compiler/support/numbers.h"
 #include "dsl/lower/summary.h"
 #include "tools/gmc/commands.h"
 #include "tools/gmc/model_source.h"
@@ -11,14 +12,6 @@ namespace {
 
 using lower::LayerSummary;
 using lower::NetworkSummary;
-
-/// 1234567 -> "1,234,567".
-std::string grouped(int64_t number) {
-    std::string digits = fmt::format("{}", number);
-    for (int64_t i = static_cast<int64_t>(digits.size()) - 3; i > 0; i -= 3)
-        digits.insert(static_cast<size_t>(i), ",");
-    return digits;
-}
 
 /// FLOPs per example with a unit: "2.1 M", "640".
 std::string scaled(int64_t flops) {

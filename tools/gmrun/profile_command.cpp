@@ -17,7 +17,7 @@ namespace {
 using runtime::OperationProfile;
 using runtime::place_of;
 
-constexpr size_t kNames = 25;  ///< column at which the names of operations begin
+constexpr size_t kNameColumn = 25;  ///< column at which the names of operations begin
 
 /// Operations of one kind, the slowest first.
 struct Kind {
@@ -98,7 +98,7 @@ class Profile {
             fmt::format("{:>10.3f} ms {:>5.1f} %    {} of @{}  {}", one.round_ns() * 1e-6,
                         share(one.round_ns()) * 100, names_.of(*one.function, one.operation()),
                         one.function->name, ir::short_place(module_, one.operation().location));
-        fmt::print("{}\n", wrapped(row, kNames));
+        fmt::print("{}\n", wrapped(row, kNameColumn));
     }
 
     const ir::Module& module_;

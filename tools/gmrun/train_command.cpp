@@ -1,4 +1,5 @@
 // gmrun train: trains a model, or resumes a run.
+#include "compiler/support/pace.h"
 #include "runtime/memory/memory_need.h"
 #include "runtime/run/trainer.h"
 #include "tools/command_line/version.h"
@@ -29,39 +30,16 @@ int exit_code(runtime::TrainEnd end, const runtime::StopRequest& stop) {
     return kRunFailed;
 }
 
-/// "500 steps", "10 minutes".
 void set_pace(const std::string& text, ir::RunPolicy& policy) {
-    const auto unit_of = [&](size_t used) {
-        const size_t begin = text.find_first_not_of(' ', used);
-        std::string unit = begin == std::string::npos ? "" : text.substr(begin);
-        if (!unit.empty() && unit.back() == 's') unit.pop_back();
-        return unit;
-    };
-    size_t used = 0;
-    double amount = 0;
-    try {
-        amount = std::stod(text, &used);
-    } catch (const std::exception&) {
-        used = 0;
-    }
-    const std::string unit = unit_of(used);
-    const bool fits = used > 0 && amount > 0 && amount <= 1e9;
-    policy.checkpoint_steps = 0;
-    policy.checkpoint_seconds = 0;
-    if (fits && unit == "step" && amount >= 1)
-        policy.checkpoint_steps = static_cast<int64_t>(amount);
-    else if (fits && unit == "second")
-        policy.checkpoint_seconds = amount;
-    else if (fits && unit == "minute")
-        policy.checkpoint_seconds = amount * 60;
-    else if (fits && unit == "hour")
-        policy.checkpoint_seconds = amount * 3600;
-    else
+    const std::optional<Pace> pace = parse_pace(text);
+    if (!pace)
         throw UsageError(
             fmt::format("--checkpoint-every is a number of steps, seconds, minutes or hours, such "
                         "as \"500 steps\" "
                         "or \"10 minutes\", not `{}`",
                         text));
+    policy.checkpoint_steps = pace->steps;
+    policy.checkpoint_seconds = pace->seconds;
 }
 
 void add_train_options(CommandLine& line) {

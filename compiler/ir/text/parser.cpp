@@ -82,10 +82,9 @@ class Parser : TokenReader {
         else if (keyword.text == "func" || keyword.text == "body")
             function(keyword.text == "body");
         else if (!parse_contract_line(*this, keyword, module_))
-            stop(
-                keyword, fmt::format("`{}` starts nothing here", keyword.text),
-                "lines of a module begin with file, description, data, test, train, run, schedule, "
-                "compile, origin, layer, state, body or func");
+            stop(keyword, fmt::format("`{}` starts nothing here", keyword.text),
+                 "lines of a module begin with file, description, data, test, network, train, run, "
+                 "schedule, compile, origin, layer, state, body or func");
     }
 
     void file() {

@@ -14,15 +14,15 @@ MemoryViews::MemoryViews(const Function& function)
     : function_(function),
       view_(function.values.size()),
       states_(function.values.size()),
-      state_(function.values.size(), false) {
+      pinned_(function.values.size(), false) {
     for (size_t v = 0; v < function.values.size(); ++v)
         if (function.values[v].state != kNone) states_[v] = {static_cast<ValueId>(v)};
     for (const Operation& op : function.operations)
         if (packed_states(function, op) != kNone) states_[op.result()] = op.operands;
-    for (size_t v = 0; v < function.values.size(); ++v) state_[v] = !states_[v].empty();
-    for (const Update& u : function.updates) state_[u.value] = true;
+    for (size_t v = 0; v < function.values.size(); ++v) pinned_[v] = !states_[v].empty();
+    for (const Update& u : function.updates) pinned_[u.value] = true;
     for (const Input& input : function.inputs)
-        if (input.source.kind == InputSource::Kind::kCaptured) state_[input.value] = true;
+        if (input.source.kind == InputSource::Kind::kCaptured) pinned_[input.value] = true;
     find_slices();
     find_parts();
 }
@@ -42,7 +42,7 @@ View MemoryViews::container(ValueId value) const {
 void MemoryViews::find_slices() {
     for (const Operation& op : function_.operations) {
         if (op.as<Reshape>() != nullptr) view_[op.result()] = {op.operands[0], 0};
-        if (op.as<Slice>() == nullptr || is_state(container(op.operands[0]).of)) continue;
+        if (op.as<Slice>() == nullptr || is_pinned(container(op.operands[0]).of)) continue;
         const std::optional<int64_t> offset = view_offset(function_, op);
         if (offset && *offset % ir::kTensorAlignment == 0)
             view_[op.result()] = {op.operands[0], *offset};
@@ -55,13 +55,13 @@ void MemoryViews::find_slices() {
 void MemoryViews::find_parts() {
     for (const Operation& op : function_.operations) {
         const bool joins = op.as<Concat>() != nullptr || op.as<Pack>() != nullptr;
-        if (!joins || is_state(op.result())) continue;
+        if (!joins || is_pinned(op.result())) continue;
         const std::vector<int64_t> offsets = part_offsets(function_, op);
         for (size_t i = 0; i < offsets.size(); ++i) {
             const View part = container(op.operands[i]);
             const int64_t bytes = function_.type(op.operands[i]).bytes();
             if (offsets[i] % ir::kTensorAlignment == 0 && part.of != op.result() &&
-                function_.type(part.of).bytes() == bytes && !is_state(part.of))
+                function_.type(part.of).bytes() == bytes && !is_pinned(part.of))
                 view_[part.of] = {op.result(), offsets[i]};
         }
     }

@@ -8,12 +8,13 @@
 #include <vector>
 
 #include "compiler/ir/module.h"
+#include "compiler/support/numbers.h"
 
 namespace gmc::passes {
 
 /// Bytes that a value takes in an arena.
 inline int64_t aligned_bytes(const ir::Type& type) {
-    return (type.bytes() + ir::kTensorAlignment - 1) / ir::kTensorAlignment * ir::kTensorAlignment;
+    return align_up(type.bytes(), ir::kTensorAlignment);
 }
 
 /// Where a value lies within another one.
@@ -39,7 +40,7 @@ class MemoryViews {
   private:
     void find_slices();
     void find_parts();
-    bool is_state(ir::ValueId value) const { return state_[value]; }
+    bool is_pinned(ir::ValueId value) const { return pinned_[value]; }
 
     const ir::Function& function_;
     std::vector<View> view_;                        ///< by value
@@ -47,7 +48,7 @@ class MemoryViews {
     /// By value: whether its place is decided by more than this function, so that it cannot lie
     /// within another value: a state, a pack of states, the new value of a state, or what a body
     /// captures.
-    std::vector<bool> state_;
+    std::vector<bool> pinned_;
 };
 
 }  // namespace gmc::passes

@@ -55,11 +55,6 @@ class LoopBuilder {
     }
 
   private:
-    static Evaluated failed() {
-        Evaluated e;
-        e.failed = true;
-        return e;
-    }
     FunctionScope& f() { return e_.scope(); }
     ir::Builder& b() { return e_.b(); }
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "compiler/support/numbers.h"
 #include "runtime/contractions/tiles/tile_simd.h"
 #include "runtime/kernels/tile_function.h"
 
@@ -21,8 +22,6 @@ constexpr int64_t kUnitsWanted = 16;
 /// A unit of less work than this many products of numbers is not worth its overhead.
 constexpr int64_t kUnitProducts = 1 << 15;
 
-int64_t round_up(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
-
 class BatchedMatmul final : public Kernel {
   public:
     BatchedMatmul(const MatmulProblem& p, ContractionContext& context)
@@ -30,7 +29,7 @@ class BatchedMatmul final : public Kernel {
           arena_(context.arena()),
           threads_(p.products * p.m * p.n * p.k < 2 * kUnitProducts ? 1 : omp_get_max_threads()),
           packs_b_(p.transpose_b || (p.n % kTileVector != 0 && vector_bits() < 32 * kTileVector)),
-          b_stride_(packs_b_ ? round_up(p.n, kTileVector) : p.n) {
+          b_stride_(packs_b_ ? align_up(p.n, kTileVector) : p.n) {
         const int64_t most =
             std::min((p.m + kTileRows - 1) / kTileRows, p.m * p.n * p.k / kUnitProducts);
         blocks_ = std::max<int64_t>(1, std::min(kUnitsWanted / p.products, most));
@@ -58,7 +57,7 @@ class BatchedMatmul final : public Kernel {
 
     /// The floats of b in its packed form, whose rows are whole vectors.
     static int64_t packed_floats(const MatmulProblem& p) {
-        return p.k * round_up(p.n, kTileVector);
+        return p.k * align_up(p.n, kTileVector);
     }
 
   private:
@@ -95,7 +94,7 @@ class BatchedMatmul final : public Kernel {
         float* to = whole ? c + row * p_.n + column : spare;
         run_point_tile({a + row * p_.k, b + column, to, &kOneTap, 1, p_.k, p_.k, 0, b_stride_,
                         whole ? p_.n : kTileColumns, static_cast<int>(rows),
-                        whole ? columns : round_up(columns, kTileVector), false, false, false});
+                        whole ? columns : align_up(columns, kTileVector), false, false, false});
         for (int64_t r = 0; r < (whole ? 0 : rows); ++r)
             std::copy_n(spare + r * kTileColumns, columns, c + (row + r) * p_.n + column);
     }

@@ -57,7 +57,7 @@ class FewChannelsBackwardData final : public Kernel {
 
     ConvLoops l_;
     ir::DType operand_type_, result_type_;
-    TileFunction widen_, narrow_;
+    TileFunction to_f32_, to_result_;
     const float* weights_;
     const float* y_;
     float* x_;
@@ -88,8 +88,8 @@ FewChannelsBackwardData::FewChannelsBackwardData(const ConvProblem& p, Contracti
     : l_(p),
       operand_type_(p.operand_type),
       result_type_(p.result_type),
-      widen_(cast_function(operand_type_, ir::DType::kF32, 0)),
-      narrow_(cast_function(ir::DType::kF32, result_type_, 0)),
+      to_f32_(cast_function(operand_type_, ir::DType::kF32, 0)),
+      to_result_(cast_function(ir::DType::kF32, result_type_, 0)),
       weights_(p.weights_data),
       y_(p.y_data),
       x_(p.x_data),
@@ -196,7 +196,7 @@ void FewChannelsBackwardData::compute_rows(int64_t image, const Band& band, cons
         const float* y =
             element(y_, operand_type_, (image * l_.y_points() + row * points) * l_.filters);
         if (wide_floats_ > 0) {
-            cast_piece(widen_, y, own.wide, count * points * l_.filters);
+            cast_piece(to_f32_, y, own.wide, count * points * l_.filters);
             y = own.wide;
         }
         run_panel_product({y, packed, own.panel, count * points, l_.filters, columns_});
@@ -218,7 +218,7 @@ void FewChannelsBackwardData::compute_band(int64_t image, const Band& band, cons
         const bool to_bf16 = result_type_ == ir::DType::kBf16;
         run_sum_rows({base, offsets_.data() + first_[i], first_[i + 1] - first_[i],
                       to_bf16 ? own.sum : x, x_row});
-        if (to_bf16) cast_piece(narrow_, own.sum, x, x_row);
+        if (to_bf16) cast_piece(to_result_, own.sum, x, x_row);
     }
 }
 

@@ -1,6 +1,6 @@
 // A field whose examples stay in their file. There are slots for examples, a map that says which
 // example is in which slot, and blocks of neighbouring examples that are read into free slots when
-// one of them is asked for.
+// one of them is asked for; all that once for training and once for whoever else reads.
 #include "runtime/data/files/paged_array.h"
 
 #include <algorithm>
@@ -8,8 +8,51 @@
 
 namespace gmc::runtime {
 
+/// read() goes through a file in order, mostly; whoever looks at examples here and there finds the
+/// neighbours of the last ones.
+constexpr int64_t kBlocksRead = 8;
+
+PagedArray::Waiting::Waiting(size_t count, size_t bytes_each)
+    : example_bytes(bytes_each),
+      bytes(new uint8_t[count * bytes_each]),  // takes memory only where it is used
+      example_in(count, -1) {
+    for (size_t number = count; number-- > 0;) free.push_back(number);
+}
+
+/// The slot of an example; kNone: it does not wait.
+size_t PagedArray::Waiting::find(int64_t example) const {
+    const auto found = slot_of.find(example);
+    return found == slot_of.end() ? kNone : found->second;
+}
+
+/// A free slot, which is the example's from now on.
+size_t PagedArray::Waiting::take_free(int64_t example) {
+    const size_t number = free.back();
+    free.pop_back();
+    slot_of[example] = number;
+    example_in[number] = example;
+    return number;
+}
+
+/// Frees slots until there are `wanted`. What waited in them is read again when it is asked for.
+void PagedArray::Waiting::make_room(size_t wanted) {
+    while (free.size() < wanted) {
+        release(next_victim);
+        next_victim = (next_victim + 1) % example_in.size();
+    }
+}
+
+void PagedArray::Waiting::release(size_t number) {
+    if (example_in[number] < 0) return;
+    slot_of.erase(example_in[number]);
+    example_in[number] = -1;
+    free.push_back(number);
+    if (last_read == number) last_read = kNone;
+}
+
 /// `window` is how many examples windowed_order() spreads its draws over; so many must be able to
-/// wait, and the slots are allocated for that.
+/// wait, and a block at the end of a window is read while all of the window still waits. The rest
+/// is for a run that is resumed within an epoch: some examples of a block were used before.
 PagedArray::PagedArray(FieldInfo info, ArrayHeader header, ValueRules rules,
                        std::unique_ptr<RandomBytes> bytes, int64_t block, int64_t window)
     : Field(std::move(info.name), std::move(info.shape), info.count, info.class_count),
@@ -19,14 +62,10 @@ PagedArray::PagedArray(FieldInfo info, ArrayHeader header, ValueRules rules,
       byte_values_(check_.scale()),
       block_(block),
       example_bytes_(header_.example_values() * header_.type->bytes),
-      bytes_(std::move(bytes)) {
-    // A block at the end of a window is read while all of the window still waits. The rest is for
-    // blocks of which only one example was wanted, by whoever looked at a few all over the file.
-    const auto slots = static_cast<size_t>(std::min(count(), window + 32 * block));
-    asked_of_.assign(static_cast<size_t>((count() + block - 1) / block), -1);
-    slots_.reset(new uint8_t[slots * example_bytes_]);  // takes memory only where it is used
-    example_in_.assign(slots, -1);
-    for (size_t number = slots; number-- > 0;) free_.push_back(number);
+      bytes_(std::move(bytes)),
+      training_(static_cast<size_t>(std::min(count(), window + 32 * block)), example_bytes_),
+      reading_(static_cast<size_t>(std::min(count(), kBlocksRead * block)), example_bytes_) {
+    left_of_.assign(static_cast<size_t>((count() + block - 1) / block), 0);
     piece_.resize(static_cast<size_t>(block) * example_bytes_);
     if (!header_.column_major) return;
     for (uint64_t at = 0; at < header_.example_values(); ++at)
@@ -47,31 +86,10 @@ void PagedArray::read_bytes(uint64_t first_value, void* dst, size_t values) cons
                         header_.content_bytes(), header_.describe()));
 }
 
-/// Frees slots until there are `wanted`. What waited in them is read again when it is asked for.
-void PagedArray::make_room(size_t wanted) const {
-    while (free_.size() < wanted) {
-        release(next_victim_);
-        next_victim_ = (next_victim_ + 1) % example_in_.size();
-    }
-}
-
-void PagedArray::release(size_t number) const {
-    if (example_in_[number] < 0) return;
-    slot_of_.erase(example_in_[number]);
-    example_in_[number] = -1;
-    free_.push_back(number);
-    if (last_read_ == number) last_read_ = kNone;
-}
-
-/// Reads example `index` with its block. Where the block was read before and not all of it has been
-/// asked for, `index` is one that had to make room: then it is read alone, because the others would
-/// fill slots in vain.
-void PagedArray::load(int64_t index) const {
-    int64_t& asked = asked_of_[static_cast<size_t>(index / block_)];
-    const bool alone = asked >= 0;
-    if (!alone) asked = 0;
-    const int64_t first = alone ? index : index / block_ * block_;
-    const auto examples = static_cast<size_t>(alone ? 1 : block_size(index / block_));
+/// Reads neighbouring examples of one block and puts those that are wanted into slots; null: all.
+/// Returns how many are wanted.
+int64_t PagedArray::load(Waiting& to, int64_t first, int64_t count, const Examples* wanted) const {
+    const auto examples = static_cast<size_t>(count);
     const size_t values = header_.example_values(), width = header_.type->bytes;
     if (!header_.column_major) {
         read_bytes(static_cast<uint64_t>(first) * values, piece_.data(), examples * values);
@@ -80,58 +98,66 @@ void PagedArray::load(int64_t index) const {
             read_bytes(places_[at] + static_cast<uint64_t>(first),
                        piece_.data() + at * examples * width, examples);
     }
-    make_room(examples);
+    to.make_room(examples);
+    int64_t found = 0;
     for (size_t i = 0; i < examples; ++i) {
         const int64_t example = first + static_cast<int64_t>(i);
-        if (slot_of_.count(example) > 0) continue;  // it waits since an earlier reading
-        const size_t number = free_.back();
-        free_.pop_back();
-        slot_of_[example] = number;
-        example_in_[number] = example;
+        const auto at = static_cast<size_t>(example);
+        if (wanted != nullptr && (at >= wanted->size() || !(*wanted)[at])) continue;
+        ++found;
+        if (to.find(example) != kNone) continue;  // it waits since an earlier reading
+        uint8_t* slot = to.slot(to.take_free(example));
         if (!header_.column_major)
-            std::memcpy(slot(number), piece_.data() + i * example_bytes_, example_bytes_);
+            std::memcpy(slot, piece_.data() + i * example_bytes_, example_bytes_);
         else
-            for (size_t at = 0; at < values; ++at)
-                std::memcpy(slot(number) + at * width, piece_.data() + (at * examples + i) * width,
-                            width);
+            for (size_t v = 0; v < values; ++v)
+                std::memcpy(slot + v * width, piece_.data() + (v * examples + i) * width, width);
     }
+    return found;
 }
 
-/// The slot of an example, which is read if it is not there.
-size_t PagedArray::slot_of(int64_t index) const {
-    auto found = slot_of_.find(index);
-    if (found == slot_of_.end()) {
-        load(index);
-        found = slot_of_.find(index);
-    }
-    return found->second;
+/// Reads example `index` with those of its block that the pass visits. Where the block was read
+/// before and not all of them have been asked for, `index` is one that had to make room: then it is
+/// read alone, because the others would fill slots in vain. Returns its slot.
+size_t PagedArray::load_for_training(int64_t index, const Examples* part) const {
+    const int64_t number = index / block_;
+    int64_t& left = left_of_[static_cast<size_t>(number)];
+    if (left > 0)
+        load(training_, index, 1, nullptr);
+    else
+        left = load(training_, number * block_, block_size(number), part);
+    return training_.find(index);
 }
 
 void PagedArray::read(int64_t index, float* dst) const {
     const std::lock_guard lock(mutex_);
-    read_locked(index, dst);
+    if (reading_.find(index) == kNone)
+        load(reading_, index / block_ * block_, block_size(index / block_), nullptr);
+    convert(reading_, reading_.find(index), index, dst);
 }
 
 void PagedArray::read_for_training(int64_t index, const TrainingPass& pass, float* dst) const {
     const std::lock_guard lock(mutex_);
     if (pass.epoch != pass_.epoch || pass.seed != pass_.seed) {
-        for (size_t number = 0; number < example_in_.size(); ++number) release(number);
-        asked_of_.assign(asked_of_.size(), -1);
-        pass_ = pass;
+        for (size_t number = 0; number < training_.example_in.size(); ++number)
+            training_.release(number);
+        left_of_.assign(left_of_.size(), 0);
+        pass_ = {pass.seed, pass.epoch};
     }
-    read_locked(index, dst);
+    size_t number = training_.find(index);
+    if (number == kNone) number = load_for_training(index, pass.part);
+    int64_t& left = left_of_[static_cast<size_t>(index / block_)];
+    left = std::max<int64_t>(left - 1, 0);
+    convert(training_, number, index, dst);
 }
 
 /// Converts an example and checks its values. Its slot is freed when the next one is read.
-void PagedArray::read_locked(int64_t index, float* dst) const {
-    const size_t number = slot_of(index);
-    int64_t& asked = asked_of_[static_cast<size_t>(index / block_)];
-    if (++asked >= block_size(index / block_)) asked = -1;
+void PagedArray::convert(Waiting& from, size_t number, int64_t index, float* dst) const {
     const size_t values = header_.example_values();
     if (check_.scale())
-        byte_values_.convert(slot(number), values, dst);
+        byte_values_.convert(from.slot(number), values, dst);
     else
-        header_.type->convert(slot(number), values, dst);
+        header_.type->convert(from.slot(number), values, dst);
     if (check_.any())
         for (size_t i = 0; i < values; ++i)
             if (!check_.is_good(dst[i]))
@@ -139,8 +165,8 @@ void PagedArray::read_locked(int64_t index, float* dst) const {
                     check_.error(dst[i], static_cast<uint64_t>(index) * values + i).text);
     // The last batch of an epoch repeats its last example, so an example is kept until another one
     // is asked for.
-    if (last_read_ != kNone && last_read_ != number) release(last_read_);
-    last_read_ = number;
+    if (from.last_read != kNone && from.last_read != number) from.release(from.last_read);
+    from.last_read = number;
 }
 
 }  // namespace gmc::runtime

@@ -14,10 +14,11 @@
 
 namespace gmc::runtime {
 
-/// Examples are dropped once they were read, so memory stays at a fixed size when they are asked
-/// for in windowed_order or in their own order. Any other order is read rightly but slowly, a block
-/// for each example. Values are checked whenever they are read; one that breaks the rules throws
-/// DataError with the example and the position.
+/// Examples are dropped once they were read, so memory stays at a fixed size when training asks for
+/// them in windowed_order, and read() in their own order. Any other order is read rightly but
+/// slowly, a block for each example. What training waits for is kept apart from what read() brings
+/// in: validation may use other examples of the same blocks. Values are checked whenever they are
+/// read; one that breaks the rules throws DataError with the example and the position.
 class PagedArray final : public Field {
   public:
     /// `bytes` are the file's contents, with the header in front; `block` examples are read at a
@@ -33,15 +34,31 @@ class PagedArray final : public Field {
 
   private:
     static constexpr size_t kNone = SIZE_MAX;
+    using Examples = std::vector<bool>;
 
-    void read_locked(int64_t index, float* dst) const;
-    size_t slot_of(int64_t index) const;
-    void load(int64_t index) const;
+    /// Slots, and which examples wait in them.
+    struct Waiting {
+        Waiting(size_t count, size_t example_bytes);
+        uint8_t* slot(size_t number) const { return bytes.get() + number * example_bytes; }
+        size_t find(int64_t example) const;
+        size_t take_free(int64_t example);
+        void make_room(size_t wanted);
+        void release(size_t number);
+
+        size_t example_bytes;
+        std::unique_ptr<uint8_t[]> bytes;             ///< stored examples, row-major
+        std::vector<int64_t> example_in;              ///< per slot; -1: free
+        std::vector<size_t> free;                     ///< slots
+        std::unordered_map<int64_t, size_t> slot_of;  ///< by example
+        size_t last_read = kNone;  ///< the slot that is free as soon as another is read
+        size_t next_victim = 0;    ///< the slot that is freed next when there is no room
+    };
+
+    size_t load_for_training(int64_t index, const Examples* part) const;
+    int64_t load(Waiting& to, int64_t first, int64_t count, const Examples* wanted) const;
+    void convert(Waiting& from, size_t number, int64_t index, float* dst) const;
     int64_t block_size(int64_t number) const { return std::min(block_, count() - number * block_); }
     void read_bytes(uint64_t first_value, void* dst, size_t values) const;
-    void make_room(size_t wanted) const;
-    void release(size_t number) const;
-    uint8_t* slot(size_t number) const { return slots_.get() + number * example_bytes_; }
 
     const ArrayHeader header_;
     const ValueRules rules_;
@@ -54,16 +71,11 @@ class PagedArray final : public Field {
     // read() fills what follows; to its callers it is const.
     mutable std::mutex mutex_;
     const std::unique_ptr<RandomBytes> bytes_;
-    mutable std::unique_ptr<uint8_t[]> slots_;             ///< stored examples, row-major
-    mutable std::vector<int64_t> example_in_;              ///< per slot; -1: free
-    mutable std::vector<size_t> free_;                     ///< slots
-    mutable std::unordered_map<int64_t, size_t> slot_of_;  ///< by example
-    /// Per block how many examples have been asked for since it was read; -1: all of them, or it
+    mutable Waiting training_, reading_;  ///< for read_for_training() and for read()
+    /// Per block how many examples training has yet to ask for since it was read; 0: none, or it
     /// was never read.
-    mutable std::vector<int64_t> asked_of_;
+    mutable std::vector<int64_t> left_of_;
     mutable std::vector<uint8_t> piece_;  ///< a block as it comes from the file
-    mutable size_t last_read_ = kNone;    ///< the slot that is free as soon as another is read
-    mutable size_t next_victim_ = 0;      ///< the slot that is freed next when there is no room
     mutable TrainingPass pass_{0, -1};    ///< the epoch for which examples wait
 };
 

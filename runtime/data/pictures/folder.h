@@ -12,14 +12,14 @@ namespace gmc::runtime {
 struct FolderOptions {
     std::string name;  ///< of the field, e.g. "image"
     PictureFit fit;
-    /// False: the model gives no `ground`, so a warning tells of pictures through which it shows.
+    /// False: the model gives no `ground`, so transparent pictures are laid over black, and a
+    /// warning tells of them.
     bool ground_given = false;
-    bool flip = false;  ///< in training, every second picture mirrored
+    bool flip = false;  ///< in training, each picture is mirrored in half of the epochs, at random
     ValueRange range;   ///< what 0 .. 255 is scaled into
     /// A picture that cannot be read is left out, another example takes its place; false: an error.
     bool skip_bad = false;
-    /// Decoded pictures are kept if all of them take no more than this; 0 = a quarter of the
-    /// memory.
+    /// Decoded pictures are kept if all of them take no more than this; 0 = memory_for_data().
     uint64_t cache_bytes = 0;
 };
 

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "compiler/support/numbers.h"
+
 namespace gmc::runtime {
 namespace {
 
@@ -14,8 +16,6 @@ bool alike(int64_t a, int64_t b, const std::vector<AxisMask>& masks) {
     return std::all_of(masks.begin(), masks.end(),
                        [&](AxisMask m) { return (m >> a & 1) == (m >> b & 1); });
 }
-
-int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
 /// Rows per tile such that tiles begin at multiples of 64 elements (the random ops' chunk) or else
 /// 16 (a vector).
@@ -82,7 +82,7 @@ LoopSpace make_loop_space(const ir::Shape& shape, const std::vector<AxisMask>& m
     } else {
         const int64_t parts = (space.inner + tile_elements - 1) / tile_elements;
         space.columns_per_tile =
-            std::min(round_up((space.inner + parts - 1) / parts, 64), space.inner);
+            std::min(align_up((space.inner + parts - 1) / parts, 64), space.inner);
         space.chunks = (space.inner + space.columns_per_tile - 1) / space.columns_per_tile;
     }
     return space;

@@ -1,0 +1,22 @@
+// Numbers in texts and in memory: digits in groups of three, and multiples.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace gmc {
+
+/// 1234567 -> "1,234,567"
+inline std::string grouped(int64_t number) {
+    std::string digits = std::to_string(number);
+    const size_t first = number < 0 ? 1 : 0;
+    for (size_t i = digits.size(); i > first + 3;) digits.insert(i -= 3, ",");
+    return digits;
+}
+
+/// The least multiple of `unit` that is not below `number`, which is not negative.
+constexpr int64_t align_up(int64_t number, int64_t unit) {
+    return (number + unit - 1) / unit * unit;
+}
+
+}  // namespace gmc

@@ -1,0 +1,76 @@
+// A run before its first step, and what its loop works on then.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "runtime/contractions/tuning_cache.h"
+#include "runtime/output/progress.h"
+#include "runtime/run/run_folder.h"
+#include "runtime/run/run_log.h"
+#include "runtime/run/run_record.h"
+#include "runtime/run/trainer.h"
+#include "runtime/train/step_runner.h"
+
+namespace gmc::runtime {
+
+/// The parts of one run. They are there one after another: the folder and the record after open(),
+/// data and states after prepare(), the log after write_beginnings(). The caller makes the runner
+/// before prepare(): its functions are bound while the data are read. All that return bool report
+/// why they are false.
+struct OpenedRun {
+    OpenedRun(LoadedModel& trained, const TrainOptions& asked, Diagnostics& reported);
+    ~OpenedRun();
+    OpenedRun(const OpenedRun&) = delete;
+    OpenedRun& operator=(const OpenedRun&) = delete;
+
+    /// Opens the folder and takes up the record of a resumed run, which is computed with the
+    /// settings that it was begun with.
+    bool open();
+    /// Makes the loaders and the states, and says what there is and what has changed.
+    bool prepare(Progress& progress);
+    /// Writes what a run's folder has from the start.
+    bool write_beginnings();
+    /// Instead of the other two: makes the states, and writes a new run without a step.
+    bool write_untrained(Progress& progress);
+
+    /// False for a run that was killed before its first checkpoint: it begins anew, as it began.
+    bool goes_on() const { return options.resume && folder->has_checkpoint(); }
+    bool stops_early() const;
+    std::string why_early() const;
+    /// Whether no step is left.
+    bool finished() const;
+    std::string path(const std::string& name) const { return folder->file(name); }
+    /// The place of the next batch.
+    Cursor cursor() const { return training.cursor(model.batch_size()); }
+
+    LoadedModel& model;
+    const TrainOptions& options;
+    const ir::RunPolicy policy;
+    Diagnostics& diagnostics;
+    std::optional<RunFolder> folder;
+    RunRecord record;
+    TrainingState training;
+    int64_t epochs = 1;  ///< after which training ends
+    std::optional<StepRunner> runner;
+    std::unique_ptr<Loader> loader;
+    std::unique_ptr<Loader> validation;  ///< null without validation
+    std::optional<RunLog> log;
+
+  private:
+    bool open_folder();
+    bool take_up_record();
+    void follow_record();
+    void warn_of_long_steps();
+    bool prepare_validation();
+    bool begin_states(Progress& progress);
+    void say_what_changed(const std::string& data, Progress& progress);
+    bool copy_model();
+
+    TuningCache* tuning_;
+    /// A resumed run's choices, where nothing is measured.
+    std::optional<TuningCache> recorded_choices_;
+};
+
+}  // namespace gmc::runtime
