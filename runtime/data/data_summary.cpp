@@ -2,18 +2,18 @@
 #include "runtime/data/data_summary.h"
 
 #include <fmt/ranges.h>
+#include <zlib.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace gmc::runtime {
 namespace {
 
-/// Reads up to 1000 examples from memory, or 16 that have to be read or decoded: enough to show a
-/// wrong range or shape, and little enough to cost no time.
-FieldSummary summarise(const Field& field) {
-    FieldSummary summary{field.name(), field.shape(), field.class_count(), {}, 0};
-    if (summary.classes > 0 && summary.shape.empty()) return summary;
-    summary.classes = 0;  // a field with a shape is no label, whatever it says of classes
+/// Calls `visit` with up to 1000 examples from memory, or 16 that have to be read or decoded: enough
+/// to show a wrong range or shape, and little enough to cost no time.
+template <typename Visit>
+void visit_some(const Field& field, const Visit& visit) {
     const int64_t most = std::min<int64_t>(field.count(), field.in_memory() ? 1000 : 16);
     std::vector<float> example(static_cast<size_t>(field.elements()));
     for (int64_t i = 0; i < most; ++i) {
@@ -22,11 +22,20 @@ FieldSummary summarise(const Field& field) {
         } catch (const DataError&) {
             continue;
         }
+        visit(example);
+    }
+}
+
+FieldSummary summarise(const Field& field) {
+    FieldSummary summary{field.name(), field.shape(), field.class_count(), {}, 0};
+    if (summary.classes > 0 && summary.shape.empty()) return summary;
+    summary.classes = 0;  // a field with a shape is no label, whatever it says of classes
+    visit_some(field, [&](const std::vector<float>& example) {
         const auto [low, high] = std::minmax_element(example.begin(), example.end());
         summary.values = {summary.values ? std::min(summary.values->low, *low) : *low,
                           summary.values ? std::max(summary.values->high, *high) : *high};
         ++summary.looked_at;
-    }
+    });
     return summary;
 }
 
@@ -36,6 +45,20 @@ DataSummary summarise(const Dataset& dataset) {
     DataSummary summary{dataset.count(), {}};
     for (const FieldPtr& field : dataset.fields()) summary.fields.push_back(summarise(*field));
     return summary;
+}
+
+std::string fingerprint(const Dataset& dataset) {
+    uLong checksum = crc32(0, nullptr, 0);
+    for (const FieldPtr& field : dataset.fields())
+        visit_some(*field, [&](const std::vector<float>& example) {
+            checksum = crc32_z(checksum, reinterpret_cast<const Bytef*>(example.data()),
+                               example.size() * sizeof(float));
+        });
+    return fmt::format("{}-{:08x}", dataset.count(), checksum);
+}
+
+int64_t examples_of_fingerprint(const std::string& fingerprint) {
+    return std::strtoll(fingerprint.c_str(), nullptr, 10);
 }
 
 std::string to_text(const DataSummary& summary) {

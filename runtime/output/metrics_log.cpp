@@ -40,6 +40,8 @@ Result<uint64_t> bytes_to_keep(const std::string& path, std::string_view text, i
         // The run was killed in the middle of its last line.
         if (end == std::string_view::npos) break;
         const std::optional<int64_t> found = step_of(text.substr(start, end - start));
+        // A power cut may leave a file longer than what was written, filled with zeros.
+        if (!found && text.find_first_not_of('\0', start) == std::string_view::npos) break;
         if (!found) {
             diagnostics
                 .error(DiagnosticKind::kBadFile, {},
@@ -120,6 +122,12 @@ Result<MetricsLog> MetricsLog::resume(const std::string& path, int64_t step,
     if (!text) return Failure{};
     Result<uint64_t> keep = bytes_to_keep(path, *text, step, diagnostics);
     if (!keep) return Failure{};
+    // A hard link belongs to a copy of the run, whose file must not grow with this one.
+    if (status.st_nlink > 1) {
+        if (!write_file_atomically(path, std::string_view(*text).substr(0, *keep), diagnostics))
+            return Failure{};
+        return open(path, 0, diagnostics);
+    }
     Result<MetricsLog> log = open(path, 0, diagnostics);
     if (log && ftruncate(log->fd_, static_cast<off_t>(*keep)) != 0) {
         diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be cut to {} bytes: {}", path,

@@ -54,10 +54,9 @@ bool OpenedRun::take_up_record() {
         auto begun = read_run_record(path("run.json"), diagnostics);
         if (!begun.ok()) return false;
         record = begun.take();
-        if (!is_of_model(record, folder->path(), model.module().origin, model.path(), diagnostics))
-            return false;
         follow_record();
     }
+    if (!is_of_this_model()) return false;
     if (options.epochs) record.epochs = options.epochs;
     training.seed = record.seed;
     if (options.seed && *options.seed != record.seed) {
@@ -69,6 +68,43 @@ bool OpenedRun::take_up_record() {
         return false;
     }
     return true;
+}
+
+/// The record and the checkpoint each say of which model they are: a checkpoint may have been copied
+/// here from another run, and the record may be gone.
+bool OpenedRun::is_of_this_model() {
+    const ir::Origin& origin = model.module().origin;
+    const auto is_other = [&](const std::string& fingerprint) {
+        return !fingerprint.empty() && !origin.model.empty() && fingerprint != origin.model;
+    };
+    constexpr const char* kOtherModel = "other networks or losses";
+    if (is_other(record.origin.model)) {
+        is_another_run(folder->path(), kOtherModel, model.path(), diagnostics);
+        return false;
+    }
+    if (!goes_on()) return true;
+    const auto header = read_checkpoint_header(path(kCheckpointName), diagnostics);
+    if (!header.ok()) return false;
+    if (is_other(header->model_fingerprint)) {
+        diagnostics
+            .error(DiagnosticKind::kBadFile, {}, "`{}` is a checkpoint of {} than those of `{}`",
+                   path(kCheckpointName), kOtherModel, model.path())
+            .help("put the run's own checkpoint there, or begin another run with --init");
+        return false;
+    }
+    if (!is_there(path("run.json"))) {
+        diagnostics.warning(DiagnosticKind::kBadFile, {},
+                            "`{}` is missing: the run goes on, but maybe not to the bit",
+                            path("run.json"));
+        record.seed = header->training.seed;
+    }
+    if (record.seed == header->training.seed) return true;
+    diagnostics
+        .error(DiagnosticKind::kBadFile, {},
+               "`{}` has seed {}, but `{}` has seed {}: they are of two runs", path("run.json"),
+               record.seed, path(kCheckpointName), header->training.seed)
+        .help(fmt::format("without `{}` the run goes on as the checkpoint says", path("run.json")));
+    return false;
 }
 
 void OpenedRun::follow_record() {
@@ -85,7 +121,7 @@ bool OpenedRun::prepare(Progress& progress) {
         DataSplit::kTrain, {model.batch_size(), LoaderMode::kTrain, record.seed, 2}, diagnostics);
     if (!made.ok() || !begin_states(progress)) return false;
     loader = made.take();
-    if (!prepare_validation()) return false;
+    if (!take_up_data() || !prepare_validation()) return false;
     warn_of_long_steps();
     if (options.show_warnings) options.show_warnings(diagnostics);
     const std::string data = to_text(summarise(loader->dataset()));
@@ -95,10 +131,21 @@ bool OpenedRun::prepare(Progress& progress) {
         static_cast<double>(training.pass) +
         static_cast<double>(cursor().batch) / static_cast<double>(loader->batches_per_epoch());
     epochs = record.epochs.value_or(model.module().training->epochs);
-    if (options.more_epochs > 0)
+    if (options.more_epochs > 0) {
         record.epochs = epochs = std::max(epochs, training.pass) + options.more_epochs;
+        training.stopping.epochs_since = 0;  // who asks for more has patience
+    }
     say_what_changed(data, progress);
     return true;
+}
+
+/// Other values than the run began with are refused; the same ones may lie elsewhere by now.
+bool OpenedRun::take_up_data() {
+    const std::string values = fingerprint(loader->dataset());
+    const bool same = !goes_on() || are_data_of(record, model.module().origin, values);
+    if (!same) is_another_run(folder->path(), "other data", model.path(), diagnostics);
+    record.data_values = values;
+    return same;
 }
 
 void OpenedRun::warn_of_long_steps() {
@@ -157,8 +204,21 @@ void OpenedRun::say_what_changed(const std::string& data, Progress& progress) {
     now.precision = model.is_bf16() ? "bf16" : "f32";
     for (const ir::Network& network : model.module().networks)
         if (!network.weights.empty()) now.weights[network.name] = network.checksum;
+    note_choices(now);
     for (const std::string& change : changes(record, now)) progress.message(change);
     record = std::move(now);
+}
+
+void OpenedRun::note_choices(RunRecord& in) const {
+    if (tuning_ == nullptr) return;
+    for (const auto& [problem, choice] : tuning_->used()) in.contractions[problem] = choice;
+}
+
+/// Functions that measure and sample are bound after the first epoch.
+bool OpenedRun::keep_choices() {
+    const auto before = record.contractions;
+    note_choices(record);
+    return record.contractions == before || write_run_record(path("run.json"), record, diagnostics);
 }
 
 /// The copy of the model lets the run be resumed alone.
@@ -168,7 +228,7 @@ bool OpenedRun::write_beginnings() {
     record.version = options.version;
     record.origin = model.module().origin;
     record.sources = model.module().files;
-    if (tuning_ != nullptr) record.contractions = tuning_->used();
+    note_choices(record);
     std::error_code error;
     fs::create_directories(path("samples"), error);  // an error shows when a picture is written
     if (!copy_model() || !write_run_record(path("run.json"), record, diagnostics)) return false;

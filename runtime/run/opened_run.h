@@ -32,7 +32,9 @@ struct OpenedRun {
     bool prepare(Progress& progress);
     /// Writes what a run's folder has from the start.
     bool write_beginnings();
-    /// Instead of the other two: makes the states, and writes a new run without a step.
+    /// Adds the kernels that were chosen since to the record, so that a resumed run has the same.
+    bool keep_choices();
+    /// Instead of prepare() and write_beginnings(): makes the states, and writes a new run without a step.
     bool write_untrained(Progress& progress);
 
     /// False for a run that was killed before its first checkpoint: it begins anew, as it began.
@@ -61,7 +63,10 @@ struct OpenedRun {
   private:
     bool open_folder();
     bool take_up_record();
+    bool is_of_this_model();
     void follow_record();
+    bool take_up_data();
+    void note_choices(RunRecord& in) const;
     void warn_of_long_steps();
     bool prepare_validation();
     bool begin_states(Progress& progress);

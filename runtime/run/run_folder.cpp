@@ -61,6 +61,41 @@ bool is_empty_folder(const std::string& path) {
     return fs::is_empty(path, error);
 }
 
+/// Checkpoints that a run keeps beside its last one.
+bool is_kept_checkpoint(const std::string& name) {
+    return name.ends_with(".safetensors") &&
+           (name.starts_with("step-") || name.starts_with("best"));
+}
+
+/// The kept checkpoint with the most steps; "" when there is none.
+std::string newest_kept(const std::string& run) {
+    std::string newest;
+    std::error_code ignored;
+    for (const fs::directory_entry& entry : fs::directory_iterator(run + "/checkpoints", ignored)) {
+        const std::string name = entry.path().filename().string();
+        if (is_kept_checkpoint(name)) newest = std::max(newest, name);  // "best" is before "step-"
+    }
+    return newest.empty() ? "" : run + "/checkpoints/" + newest;
+}
+
+/// What training would overwrite in a folder that holds no run; "" when there is nothing.
+std::string foreign_file(const std::string& path) {
+    for (const char* name : {"metrics.jsonl", "model.gmc", "checkpoints"})
+        if (is_there(path + "/" + name)) return name;
+    return "";
+}
+
+Failure lacks_checkpoint(const std::string& run, const std::string& kept,
+                         Diagnostics& diagnostics) {
+    diagnostics
+        .error(DiagnosticKind::kBadFile, {}, "the run in `{}` has lost its `{}`, but keeps `{}`",
+               run, kCheckpointName, kept)
+        .help(
+            fmt::format("copy that file to `{}/{}` to go on from it; --overwrite begins a new run",
+                        run, kCheckpointName));
+    return {};
+}
+
 /// Whether a process trained here, or began to.
 bool is_run(const std::string& path) {
     return has_checkpoint(path) || is_there(path + "/run.json") || is_there(path + "/.lock");
@@ -118,6 +153,15 @@ Result<RunFolder> RunFolder::open(const std::string& path, Use use, Diagnostics&
             .help("name a run's folder, or a new one, with --run");
         return Failure{};
     }
+    const bool is_recorded = is_run(path);
+    if (const std::string name = foreign_file(path);
+        use == Use::kNew && !is_recorded && !name.empty()) {
+        diagnostics
+            .error(DiagnosticKind::kBadFile, {},
+                   "`{}` holds no run, but has a `{}` that training would overwrite", path, name)
+            .help("name another folder with --run");
+        return Failure{};
+    }
     auto folder = lock(path, made, diagnostics);
     if (!folder.ok()) return Failure{};
     if (use == Use::kNew && folder->has_checkpoint()) {
@@ -127,6 +171,9 @@ Result<RunFolder> RunFolder::open(const std::string& path, Use use, Diagnostics&
             .help("--resume goes on with it, --overwrite gives it up for a new one");
         return Failure{};
     }
+    if (use == Use::kNew && is_recorded)
+        if (const std::string kept = newest_kept(path); !kept.empty())
+            return lacks_checkpoint(path, kept, diagnostics);
     return folder;
 }
 
@@ -164,6 +211,10 @@ bool RunFolder::has_checkpoint() const { return runtime::has_checkpoint(path_); 
 // A run that was killed before its first checkpoint has lost nothing: it begins anew.
 bool RunFolder::can_go_on(const std::string& model_name, Diagnostics& diagnostics) const {
     if (has_checkpoint()) return true;
+    if (const std::string kept = newest_kept(path_); !kept.empty()) {
+        lacks_checkpoint(path_, kept, diagnostics);
+        return false;
+    }
     std::error_code ignored;
     const auto names = fs::directory_iterator(path_, ignored);
     const bool diverged = std::any_of(fs::begin(names), fs::end(names), [](const auto& entry) {
@@ -196,14 +247,10 @@ void RunFolder::clear() {
         for (const fs::path& path : ours) fs::remove(path, ignored);
         if (folder != path_) fs::remove(folder, ignored);  // only when it is empty
     };
-    const auto is_kept = [](const std::string& name) {
-        return name.ends_with(".safetensors") &&
-               (name.starts_with("step-") || name.starts_with("best"));
-    };
     const auto is_event_file = [](const std::string& name) {
         return name.starts_with(tensorboard::kFilePrefix);
     };
-    remove_in(file("checkpoints"), is_kept);
+    remove_in(file("checkpoints"), is_kept_checkpoint);
     remove_in(file("samples"), [](const std::string& name) { return name.starts_with("epoch-"); });
     remove_in(file("tensorboard"), is_event_file);
     remove_in(path_,

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "compiler/support/json.h"
+#include "runtime/data/data_summary.h"
 #include "runtime/files/atomic_file.h"
 
 namespace gmc::runtime {
@@ -15,6 +16,7 @@ namespace {
 constexpr int kVersion = 1;
 /// The model's texts are in the file, so it may be large; beyond this it is none of ours.
 constexpr uint64_t kLargestFile = 64 << 20;
+constexpr const char* kOtherData = "other data";
 
 }  // namespace
 
@@ -23,19 +25,24 @@ std::string difference(const RunRecord& record, const ir::Origin& origin) {
         return !run.empty() && !here.empty() && run != here;
     };
     if (differ(record.origin.model, origin.model)) return "other networks or losses";
-    return differ(record.origin.data, origin.data) ? "other data" : "";
+    return differ(record.origin.data, origin.data) ? kOtherData : "";
 }
 
-bool is_of_model(const RunRecord& record, const std::string& folder, const ir::Origin& origin,
-                 const std::string& model, Diagnostics& diagnostics) {
-    const std::string other = difference(record, origin);
-    if (other.empty()) return true;
+Failure is_another_run(const std::string& folder, const std::string& other,
+                       const std::string& model, Diagnostics& diagnostics) {
     diagnostics
         .error(DiagnosticKind::kBadValue, {}, "the run in `{}` has {} than `{}`", folder, other,
                model)
         .help(fmt::format("`gmrun train {} --init {}` begins another run with its weights", model,
                           folder));
-    return false;
+    return {};
+}
+
+bool are_data_of(const RunRecord& record, const ir::Origin& origin, const std::string& values) {
+    if (!record.data_values.empty() && record.data_values == values) return true;
+    if (difference(record, origin) == kOtherData) return false;
+    return record.data_values.empty() ||
+           examples_of_fingerprint(record.data_values) != examples_of_fingerprint(values);
 }
 
 /// What was not recorded (empty, 0) by an older gmc is not compared.
@@ -49,10 +56,20 @@ std::vector<std::string> changes(const RunRecord& then, const RunRecord& now) {
     if (then.examples != 0 && then.examples != now.examples)
         out.push_back(fmt::format("the data have {} examples now, {} when the run began",
                                   now.examples, then.examples));
-    else if (!then.data.empty() && then.data != now.data)
+    else if (!then.data.empty() && then.data != now.data)  // an older run knows no values
         out.push_back(
             fmt::format("the data are others than when the run began\n  then: {}\n  now:  {}",
                         then.data, now.data));
+    const auto other_kernels =
+        std::count_if(now.contractions.begin(), now.contractions.end(), [&](const auto& choice) {
+            const auto found = then.contractions.find(choice.first);
+            return found != then.contractions.end() && found->second != choice.second;
+        });
+    if (other_kernels > 0)
+        out.push_back(fmt::format(
+            "{} of the run's contractions are computed by other kernels than it was begun with, "
+            "since those are not here; from here on its numbers are the same only up to rounding",
+            other_kernels));
     if (!then.precision.empty() && then.precision != now.precision)
         out.push_back(fmt::format("the run was computed in {}, and is from here on in {}",
                                   then.precision, now.precision));
@@ -79,6 +96,7 @@ bool write_run_record(const std::string& path, const RunRecord& record, Diagnost
         json["init"] = {{"from", record.init}, {"layout", record.init_layout}};
     json["data"] = record.data;
     json["fingerprint"] = {{"model", record.origin.model}, {"data", record.origin.data}};
+    if (!record.data_values.empty()) json["data_values"] = record.data_values;
     json["settings"] = record.origin.settings;
     json["sources"] = Json::object();
     for (size_t i = 0; i < std::min(record.sources.size(), record.origin.texts.size()); ++i)
@@ -118,6 +136,7 @@ Result<RunRecord> read_run_record(const std::string& path, Diagnostics& diagnost
         record.tuned = json.at("tuned").flag();
         if (json.contains("threads")) record.threads = json.at("threads").whole();
         if (json.contains("data")) record.data = json.at("data").text();
+        if (json.contains("data_values")) record.data_values = json.at("data_values").text();
         if (json.contains("init")) {
             record.init = json.at("init").at("from").text();
             record.init_layout = json.at("init").at("layout").text();

@@ -30,6 +30,7 @@ struct RunRecord {
     std::optional<int64_t> epochs;  ///< asked for on the command line, instead of the model's
     int64_t examples = 0;           ///< of the training data
     std::string data;               ///< what they were, in a line (data_summary.h)
+    std::string data_values;        ///< their fingerprint (data_summary.h); "": not recorded
     /// Whether contractions were chosen by measuring, and the choices: problem, candidate.
     bool tuned = false;
     std::map<std::string, std::string> contractions;
@@ -40,10 +41,14 @@ struct RunRecord {
 /// What a run and a module do not have in common: "other networks or losses", "other data"; "" when
 /// they are of one model, as far as both say.
 std::string difference(const RunRecord& record, const ir::Origin& origin);
-/// Whether the run in `folder` is of a model; an error (kBadValue) says what differs. A checkpoint
-/// goes on with its own model and data only; how it is trained may be another.
-bool is_of_model(const RunRecord& record, const std::string& folder, const ir::Origin& origin,
-                 const std::string& model, Diagnostics& diagnostics);
+/// A run goes on with its own model and data only; how it is trained may be another. This reports
+/// (kBadValue) what the run in `folder` has otherwise than the file `model`.
+Failure is_another_run(const std::string& folder, const std::string& other,
+                       const std::string& model, Diagnostics& diagnostics);
+/// Whether data with this fingerprint, declared as `origin` says, are those of a run: they have the
+/// same values, or are declared the same way and have another number of examples. What was not
+/// recorded is not compared.
+bool are_data_of(const RunRecord& record, const ir::Origin& origin, const std::string& values);
 /// Sentences that tell what makes a run that goes on as `now` says differ from one that was never
 /// interrupted: another machine, another amount of data, another precision, weights of another
 /// file.

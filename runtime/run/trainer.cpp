@@ -133,6 +133,7 @@ class TrainingLoop {
                 !(draw_samples(model_, training_.seed, options_.sample_count, file, diagnostics_) &&
                   log_.picture(file, training_.step, diagnostics_)))
                 return TrainEnd::kFailed;
+            if (!run_.keep_choices()) return TrainEnd::kFailed;
         } else if (training_.step - good_.training().step >= kKeepEvery) {
             if (const std::string bad = first_not_finite(model_.states()); !bad.empty())
                 return diverged(fmt::format("state `{}`", bad));

@@ -187,6 +187,18 @@ bool write_checkpoint(const std::string& path, const StateStore& states,
     return write_safetensors(path, tensors, metadata, diagnostics);
 }
 
+Result<CheckpointHeader> read_checkpoint_header(const std::string& path, Diagnostics& diagnostics) {
+    const auto file = open_checkpoint(path, diagnostics);
+    if (!file.ok()) return Failure{};
+    try {
+        const std::string* model = file->metadata("model_fingerprint");
+        return CheckpointHeader{read_training(*file), model == nullptr ? "" : *model};
+    } catch (const JsonError& error) {
+        bad(diagnostics, file->path(), fmt::format("is broken: {}", error.what()));
+        return Failure{};
+    }
+}
+
 /// In this order: the file, the states' names and shapes, the training state and batches, and only
 /// then the numbers.
 bool read_checkpoint(const std::string& path, StateStore& states, TrainingState& training,

@@ -68,6 +68,14 @@ struct ReplayBatch {
                                     const TrainingState& training, Diagnostics& diagnostics,
                                     const std::vector<ReplayBatch>& batches = {});
 
+/// What a checkpoint says of itself.
+struct CheckpointHeader {
+    TrainingState training;
+    std::string model_fingerprint;  ///< of the model that wrote it; "": not known
+};
+/// Reads no tensor. Errors (kBadFile): those of read_checkpoint that are not about the model.
+Result<CheckpointHeader> read_checkpoint_header(const std::string& path, Diagnostics& diagnostics);
+
 /// Reads a checkpoint of the same model into `states`. Errors (kBadFile): no such file, not a
 /// checkpoint, another version, cut off or changed, or of a model with other states (the message
 /// names the first difference). The whole file is checked before a state is changed.

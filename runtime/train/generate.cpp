@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "runtime/files/array_header.h"
+#include "runtime/memory/memory_need.h"
 #include "runtime/train/fill_inputs.h"
 #include "runtime/train/picture.h"
 #include "runtime/train/sampler.h"
@@ -87,6 +88,20 @@ std::string Examples::described() const {
     return describe_examples(shape.empty() ? shape : ir::Shape(shape.begin() + 1, shape.end()));
 }
 
+/// Whether memory has room for `rows` results of a type; kTooLarge otherwise.
+static bool has_room_for(int64_t rows, const ir::Type& type, const std::string& what,
+                         Diagnostics& diagnostics) {
+    const int64_t bytes = ir::f32(type.shape).bytes() / type.shape[0];
+    const int64_t most = std::numeric_limits<int64_t>::max() / std::max<int64_t>(bytes, 1);
+    const std::string why = why_no_room(rows > most ? most * bytes : rows * bytes);
+    if (!why.empty())
+        diagnostics
+            .error(DiagnosticKind::kTooLarge, {}, "{} results of `{}` are too large: {}", rows,
+                   what, why)
+            .help("a smaller --count needs less memory");
+    return why.empty();
+}
+
 void append_rows(const float* batch, const ir::Type& type, int64_t rows, Examples& out) {
     if (out.shape.empty()) {
         out.shape = type.shape;
@@ -166,6 +181,9 @@ Result<Examples> generate(LoadedModel& model, const SamplerOptions& options, int
     Examples out;
     out.classes = options.label ? 0 : sampler->classes();
     out.label = options.label;
+    if (!has_room_for(count, sampler->type(), options.function, diagnostics)) return Failure{};
+    out.values.reserve(
+        static_cast<size_t>(count * (sampler->type().elements() / sampler->type().shape[0])));
     for (int64_t done = 0; done < count;) {
         const auto rows = sampler->next(count - done, diagnostics);
         if (!rows.ok()) return Failure{};
@@ -231,8 +249,11 @@ Result<std::vector<std::pair<std::string, Examples>>> encode(LoadedModel& model,
     const int64_t there = (*loader)->dataset().count();
     count = count == 0 ? there : std::min(count, there);
     std::vector<std::pair<std::string, Examples>> out;
-    for (const ir::NamedValue& result : executable->function().results)
+    for (const ir::NamedValue& result : executable->function().results) {
+        if (!has_room_for(count, executable->function().type(result.value), name, diagnostics))
+            return Failure{};
         out.emplace_back(result.name, Examples{});
+    }
     for (int64_t done = 0; done < count; done += batch_size) {
         const auto batch = (*loader)->next(diagnostics);
         if (!batch.ok()) return Failure{};
