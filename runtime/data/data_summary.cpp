@@ -10,8 +10,8 @@
 namespace gmc::runtime {
 namespace {
 
-/// Calls `visit` with up to 1000 examples from memory, or 16 that have to be read or decoded: enough
-/// to show a wrong range or shape, and little enough to cost no time.
+/// Calls `visit` with up to 1000 examples from memory, or 16 that have to be read or decoded:
+/// enough to show a wrong range or shape, and little enough to cost no time.
 template <typename Visit>
 void visit_some(const Field& field, const Visit& visit) {
     const int64_t most = std::min<int64_t>(field.count(), field.in_memory() ? 1000 : 16);

@@ -70,8 +70,8 @@ bool OpenedRun::take_up_record() {
     return true;
 }
 
-/// The record and the checkpoint each say of which model they are: a checkpoint may have been copied
-/// here from another run, and the record may be gone.
+/// The record and the checkpoint each say of which model they are: a checkpoint may have been
+/// copied here from another run, and the record may be gone.
 bool OpenedRun::is_of_this_model() {
     const ir::Origin& origin = model.module().origin;
     const auto is_other = [&](const std::string& fingerprint) {

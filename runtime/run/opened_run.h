@@ -34,7 +34,8 @@ struct OpenedRun {
     bool write_beginnings();
     /// Adds the kernels that were chosen since to the record, so that a resumed run has the same.
     bool keep_choices();
-    /// Instead of prepare() and write_beginnings(): makes the states, and writes a new run without a step.
+    /// Instead of prepare() and write_beginnings(): makes the states, and writes a new run without
+    /// a step.
     bool write_untrained(Progress& progress);
 
     /// False for a run that was killed before its first checkpoint: it begins anew, as it began.
