@@ -15,8 +15,6 @@
 namespace gmc::runtime {
 namespace {
 
-constexpr std::string_view kLayouts[] = {"keras", "pytorch"};
-
 /// What a checkpoint, or a `state_dict`, has beside weights.
 bool is_training_state(const std::string& name) {
     return name.starts_with("optimizer.") || name.starts_with(kAveragePrefix) ||
@@ -167,7 +165,7 @@ void pair(const SafetensorsFile& file, const std::vector<Offered>& offered,
 
 }  // namespace
 
-std::span<const std::string_view> weight_layouts() { return kLayouts; }
+std::vector<std::string> weight_layouts() { return {"keras", "pytorch"}; }
 
 std::string layout_help(const std::string& layout) {
     return fmt::format("`layout: {0}` of `weights`, or `--init-layout {0}`, reads them", layout);

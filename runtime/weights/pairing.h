@@ -2,9 +2,7 @@
 #pragma once
 
 #include <map>
-#include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "compiler/ir/module.h"
@@ -16,7 +14,7 @@ namespace gmc::runtime {
 
 /// "keras": our own, dense [in, out], convolution [window..., in, out]; "pytorch": those of
 /// pytorch_layout.h.
-std::span<const std::string_view> weight_layouts();
+std::vector<std::string> weight_layouts();
 
 struct WeightPairs {
     std::map<ir::StateId, const StoredTensor*> pairs;

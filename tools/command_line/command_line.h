@@ -15,14 +15,13 @@
 
 namespace gmc::tools {
 
-/// Exit codes, the same for all commands.
+/// Exit codes, the same for all commands. A command that a signal ended gives 128 and its number.
 enum ExitCode {
     kDone = 0,
-    kInputWrong = 1,    ///< and what is wrong was printed
-    kUsageWrong = 2,    ///< the command line is wrong
-    kRunFailed = 3,     ///< diverged, disk full; the last good state is kept
-    kBug = 70,          ///< a bug in gmc
-    kInterrupted = 130  ///< Ctrl-C; a checkpoint was written
+    kInputWrong = 1,  ///< and what is wrong was printed
+    kUsageWrong = 2,  ///< the command line is wrong
+    kRunFailed = 3,   ///< diverged, disk full; the last good state is kept
+    kBug = 70         ///< a bug in gmc
 };
 
 /// A wrong command line. The text is one sentence.

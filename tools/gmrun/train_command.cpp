@@ -2,6 +2,7 @@
 #include "compiler/support/pace.h"
 #include "runtime/memory/memory_need.h"
 #include "runtime/run/trainer.h"
+#include "runtime/weights/pairing.h"
 #include "tools/command_line/version.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/replay.h"
@@ -50,7 +51,7 @@ void add_train_options(CommandLine& line) {
         "init", "RUN",
         "begin with the weights of another run, or of a safetensors file, as far as names and "
         "shapes are the same");
-    line.add_choice("init-layout", {"keras", "pytorch"},
+    line.add_choice("init-layout", runtime::weight_layouts(),
                     "how the weights of --init lie; pytorch: a `state_dict`, paired by shape and "
                     "order");
     line.add_option<uint64_t>("seed", "N",

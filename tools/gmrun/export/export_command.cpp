@@ -5,6 +5,7 @@
 #include "runtime/files/atomic_file.h"
 #include "runtime/run/run_log.h"
 #include "runtime/train/take_weights.h"
+#include "runtime/weights/pairing.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/export/onnx.h"
 #include "tools/gmrun/run_source.h"
@@ -61,7 +62,8 @@ int export_command(const Words& words) {
     line.add_option<std::string>("weights", "FILE", "parameters and running statistics");
     line.add_flag("averaged",
                   "with --weights: the moving averages of the parameters that have them");
-    line.add_choice("layout", {"keras", "pytorch"}, "with --weights: how kernels lie, and names");
+    line.add_choice("layout", runtime::weight_layouts(),
+                    "with --weights: how kernels lie, and names");
     add_onnx(line);
     line.add_optional(
         "tensorboard", "DIR",
