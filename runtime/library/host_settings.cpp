@@ -4,7 +4,7 @@
 #include <omp.h>
 #include <unistd.h>
 
-#include <future>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -21,20 +21,14 @@ thread_local pid_t computed_in = 0;
 thread_local int made_for = 0;
 
 /// Makes as many threads as OpenMP will, which ends the process where it cannot make one. All of
-/// them live at once: each waits until the last one is made, or none can be made any more.
+/// them live at once: they wait for the lock, which is given back before they are joined.
 void try_threads(int count) {
-    std::promise<void> made;
-    const std::shared_future<void> all = made.get_future().share();
+    std::mutex making;
     std::vector<std::jthread> threads;
     threads.reserve(static_cast<size_t>(count));
-    try {
-        while (static_cast<int>(threads.size()) < count)
-            threads.emplace_back([all] { all.wait(); });
-    } catch (...) {
-        made.set_value();
-        throw;
-    }
-    made.set_value();
+    const std::lock_guard hold(making);
+    while (static_cast<int>(threads.size()) < count)
+        threads.emplace_back([&making] { const std::lock_guard wait(making); });
 }
 
 }  // namespace

@@ -8,12 +8,12 @@
 //   batch_norm, layer_norm     gamma, beta                      weight, bias
 //   batch_norm                 moving_mean, moving_variance     running_mean, running_var
 //   prelu                      slope                            weight
-//   activation: prelu          slope, of the layer itself       LAYER.prelu.weight, a module there
+//   activation: prelu          slope of the layer               LAYER.prelu.weight, a module there
 //   vector_quantize            codebook                         weight
 //   parameter                  NAME.value                       NAME, an nn.Parameter
 //   spectral_norm: true        weight, u, v                     parametrizations.weight.original,
-//                                                               .0._u, .0._v; weight_orig, weight_u,
-//                                                               weight_v are read, too
+//                                                               .0._u, .0._v; or weight_orig,
+//                                                               weight_u, weight_v (read only)
 //
 // Of which kind a layer is, the module says (ir::Layer), not its name. v has a number for each of a
 // kernel's but for its outputs, in the order of the kernel. The order of features is not changed:
