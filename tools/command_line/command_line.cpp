@@ -297,8 +297,10 @@ bool CommandLine::parse(const std::vector<std::string>& words) {
     for (const Parts::Choice& choice : parts_->choices)
         if (const std::string value = text(choice.name);
             std::find(choice.values.begin(), choice.values.end(), value) == choice.values.end())
-            throw UsageError(fmt::format("--{} is {}, not `{}`", choice.name,
-                                         fmt::join(choice.values, " or "), value));
+            throw UsageError(
+                fmt::format("--{} is {} or {}, not `{}`", choice.name,
+                            fmt::join(choice.values.begin(), choice.values.end() - 1, ", "),
+                            choice.values.back(), value));
     for (const Parts::Number& number : parts_->numbers)
         if (has(number.name) && !number.fits(text(number.name)))
             throw UsageError(fmt::format("--{} is {}, not `{}`", number.name, number.described,
