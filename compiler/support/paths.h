@@ -29,6 +29,16 @@ inline bool is_regular(const std::string& path) {
     return std::filesystem::is_regular_file(path, error);
 }
 
+/// Where a file that is written to `path` belongs: behind symbolic links, which stay as they are.
+inline std::string followed(const std::string& path) {
+    constexpr int kMostLinks = 40;  // as in Linux; a circle of links has no end
+    std::filesystem::path at = path;
+    std::error_code error;
+    for (int i = 0; i < kMostLinks && std::filesystem::is_symlink(at, error); ++i)
+        at = at.parent_path() / std::filesystem::read_symlink(at, error);
+    return at.string();
+}
+
 /// The kind of error of a file that cannot be written, by errno.
 inline DiagnosticKind kind_of_write_error(int code) {
     return code == ENOSPC || code == EDQUOT ? DiagnosticKind::kDiskFull : DiagnosticKind::kBadFile;

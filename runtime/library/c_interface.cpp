@@ -10,6 +10,7 @@
 #include "runtime/library/gmc.h"
 #include "runtime/library/host_settings.h"
 #include "runtime/library/library_model.h"
+#include "runtime/memory/memory_need.h"
 
 struct gmc_model {
     std::unique_ptr<gmc::runtime::LibraryModel> model;
@@ -49,7 +50,8 @@ gmc_status guarded(const Body& body) {
     } catch (const std::bad_alloc&) {
         return fail(GMC_NO_MEMORY, "there is no more memory");
     } catch (const std::system_error& error) {
-        return fail(GMC_NO_MEMORY, error.what());
+        return fail(GMC_NO_MEMORY,
+                    std::string("the system gives no more threads: ") + error.what());
     } catch (const std::exception& error) {
         return fail(GMC_BUG, std::string("internal error, a bug of gmc: ") + error.what());
     } catch (...) {
@@ -101,8 +103,9 @@ gmc_status port(const gmc_model* model, const char* function, size_t index, gmc_
                 std::vector<LibraryModel::Port> LibraryModel::RowFunction::*ports) {
     return guarded([&] {
         const auto* found = find(model, function);
+        if (tensor == nullptr) return fail(GMC_WRONG_CALL, "an argument is NULL");
         if (found == nullptr) return no_function(model, function);
-        if (tensor == nullptr || index >= (found->*ports).size())
+        if (index >= (found->*ports).size())
             return fail(GMC_WRONG_CALL,
                         fmt::format("function `{}` has {} of these, not a number {}", function,
                                     (found->*ports).size(), index));
@@ -122,11 +125,14 @@ gmc_status gmc_load(const char* path, const gmc_options* options, gmc_model** mo
     if (path == nullptr || model == nullptr) return fail(GMC_WRONG_CALL, "an argument is NULL");
     return computed([&] {
         const gmc_options o = given_options(options, gmc_options GMC_OPTIONS_INIT);
-        if (o.threads < 0) return fail(GMC_WRONG_CALL, "threads are fewer than 0");
+        const int threads = o.threads == 0 ? usual_threads() : o.threads;
+        if (threads < 1 || threads > kMostThreads)
+            return fail(GMC_WRONG_CALL, fmt::format("a model computes with 1 to {} threads, not {}",
+                                                    kMostThreads, threads));
         Diagnostics diagnostics;
         auto loaded = LibraryModel::load(path, o.run == nullptr ? "" : o.run,
                                          o.checkpoint == nullptr ? kCheckpointName : o.checkpoint,
-                                         o.threads, diagnostics);
+                                         threads, diagnostics);
         if (!loaded.ok()) return fail(diagnostics);
         *model = new gmc_model{loaded.take()};
         return GMC_OK;

@@ -18,6 +18,8 @@
 // Threads: models are independent of each other and may be used at the same time. One model may be
 // used from several threads, too; its calls then wait for each other. A call computes on several
 // threads of OpenMP. It leaves the caller's floating-point mode and OpenMP settings as they were.
+// Where the system gives too few threads, the first call of a thread says so (GMC_NO_MEMORY); a
+// system that takes them away later makes OpenMP end the process.
 // A process that was forked may go on with the models that it had.
 //
 // All tensors are dense float32, row-major, examples first and channels last.

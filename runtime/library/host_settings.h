@@ -5,7 +5,8 @@ namespace gmc::runtime {
 
 /// While it lives, this thread computes with exactly `threads` OpenMP threads (OpenMP may not
 /// choose fewer), and subnormal numbers are zero in all of them. A function was bound for a number
-/// of threads, so every run of it needs as many.
+/// of threads, so every run of it needs as many. Throws std::system_error where the system does not
+/// give so many threads.
 class HostSettings {
   public:
     explicit HostSettings(int threads);

@@ -112,7 +112,6 @@ Result<std::unique_ptr<LibraryModel>> LibraryModel::load(const std::string& path
             .help("give the folder of the run that has them, such as runs/vae_mlp");
         return Failure{};
     }
-    if (threads <= 0) threads = usual_threads();
     const HostSettings settings(threads);
     auto model = LoadedModel::load(model_path(path), diagnostics);
     if (!model.ok()) return Failure{};

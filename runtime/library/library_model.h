@@ -31,7 +31,7 @@ class LibraryModel {
         bool draws = false;    ///< whether it draws numbers beside its inputs, as loops do
     };
 
-    /// `path` is the folder of a run, or a .gmc with the run `run`. `threads` 0: as OpenMP would.
+    /// `path` is the folder of a run, or a .gmc with the run `run`.
     /// Errors: those of LoadedModel::load and read_checkpoint; kBadFile for a .gmc without a run.
     static Result<std::unique_ptr<LibraryModel>> load(const std::string& path,
                                                       const std::string& run,

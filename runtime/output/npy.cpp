@@ -19,9 +19,9 @@ constexpr size_t kHeaderAlignment = 64;
 
 }  // namespace
 
-std::string npy_header(std::span<const int64_t> shape) {
-    std::string dict = fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}{}), }}",
-                                   fmt::join(shape, ", "), shape.size() == 1 ? "," : "");
+std::string npy_header(std::span<const int64_t> shape, std::string_view type) {
+    std::string dict = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}",
+                                   type, fmt::join(shape, ", "), shape.size() == 1 ? "," : "");
     // Padded with spaces and a line break, so that the values are aligned for whoever maps the
     // file.
     const size_t before = kMagic.size() + 4;

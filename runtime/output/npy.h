@@ -6,14 +6,15 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "compiler/support/diagnostic.h"
 
 namespace gmc::runtime {
 
-/// The first bytes of a .npy file (version 1.0, little-endian float32, row-major) of this shape;
-/// the values follow.
-std::string npy_header(std::span<const int64_t> shape);
+/// The first bytes of a .npy file (version 1.0, row-major) of this shape and type, by default
+/// little-endian float32; the values follow.
+std::string npy_header(std::span<const int64_t> shape, std::string_view type = "<f4");
 
 /// Writes a .npy file atomically; `values` has as many floats as the product of `shape`. Errors:
 /// kBadFile.

@@ -21,13 +21,13 @@ void append_little_endian(std::string& out, uint32_t value, int bytes) {
 /// A file in the zip: `offset` is where its header begins.
 struct Member {
     std::string name, header;
-    std::span<const float> values;
+    std::span<const std::byte> bytes;
     uint32_t checksum = 0, size = 0, offset = 0;
 };
 
-uint32_t checksum_of(const std::string& header, std::span<const float> values) {
+uint32_t checksum_of(const std::string& header, std::span<const std::byte> bytes) {
     uLong sum = crc32_z(0, reinterpret_cast<const Bytef*>(header.data()), header.size());
-    sum = crc32_z(sum, reinterpret_cast<const Bytef*>(values.data()), values.size_bytes());
+    sum = crc32_z(sum, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size());
     return static_cast<uint32_t>(sum);
 }
 
@@ -81,8 +81,8 @@ bool write_npz(const std::string& path, std::span<const NamedArray> arrays,
     std::vector<Member> members;
     uint64_t total = 0;
     for (const NamedArray& array : arrays) {
-        Member member{array.name + ".npy", npy_header(array.shape), array.values};
-        total += member.header.size() + member.values.size_bytes() + 2 * member.name.size() + 100;
+        Member member{array.name + ".npy", npy_header(array.shape, array.type), array.bytes};
+        total += member.header.size() + member.bytes.size() + 2 * member.name.size() + 100;
         members.push_back(std::move(member));
     }
     if (total > kMostBytes) {
@@ -95,12 +95,12 @@ bool write_npz(const std::string& path, std::span<const NamedArray> arrays,
     Result<AtomicFile> file = AtomicFile::create(path, diagnostics);
     if (!file) return false;
     for (Member& member : members) {
-        member.checksum = checksum_of(member.header, member.values);
-        member.size = static_cast<uint32_t>(member.header.size() + member.values.size_bytes());
+        member.checksum = checksum_of(member.header, member.bytes);
+        member.size = static_cast<uint32_t>(member.header.size() + member.bytes.size());
         member.offset = static_cast<uint32_t>(file->bytes_written());
         if (!file->write("PK\x03\x04" + common_fields(member) + member.name + member.header,
                          diagnostics) ||
-            !file->write(member.values.data(), member.values.size_bytes(), diagnostics))
+            !file->write(member.bytes.data(), member.bytes.size(), diagnostics))
             return false;
     }
     const auto start = static_cast<uint32_t>(file->bytes_written());

@@ -141,11 +141,14 @@ std::optional<ColumnMap> by_columns(const LoadedModel& model, const Examples& ma
     for (const TableColumn& column : table->columns)
         if (column.width() > 0) out.names.push_back(column.name);
     const int64_t width = table->width();
+    const auto masks = std::count_if(table->columns.begin(), table->columns.end(),
+                                     [](const TableColumn& column) { return column.masked; });
     for (int64_t row = 0; row < map.count(); ++row) {
         const float* from = map.values.data() + row * width;
+        const float* mask = from + width - masks;
         for (const TableColumn& column : table->columns) {
             if (column.width() == 0) continue;
-            float sum = 0;
+            float sum = column.masked ? *mask++ : 0;
             for (int64_t i = 0; i < column.width(); ++i) sum += *from++;
             out.values.push_back(sum);
         }

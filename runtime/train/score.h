@@ -39,7 +39,8 @@ Result<Scores> score(LoadedModel& model, Loader& loader, const ScoreOptions& opt
 double quantile_of(std::vector<float> values, double quantile);
 
 /// A map of scores over the columns of a table: for each example (a row of the table), the sum of
-/// the numbers that each column became. Nothing where examples are not rows of a table.
+/// the numbers that each column became, with that of its mask. Nothing where examples are not rows
+/// of a table.
 struct ColumnMap {
     std::vector<std::string> names;
     std::vector<float> values;  ///< N x names

@@ -40,7 +40,36 @@ Result<std::vector<WeightSource>> weight_sources(const StateStore& states, bool 
     return Failure{};
 }
 
-/// Reads the tensor of each pair into its state. False after an error.
+bool is_finite(const float* begin, int64_t count, const SafetensorsFile& file,
+               const std::string& name, Diagnostics& diagnostics) {
+    if (std::all_of(begin, begin + count, [](float one) { return std::isfinite(one); }))
+        return true;
+    diagnostics.error(DiagnosticKind::kBadFile, {},
+                      "`{}`: `{}` has a number that is not finite, or too large for f32",
+                      file.path(), name);
+    return false;
+}
+
+/// The average of a parameter that was read from `tensor` begins with the file's average of it, or
+/// with the parameter itself. False after an error.
+bool begin_average(const SafetensorsFile& file, const StoredTensor& tensor, ir::StateId parameter,
+                   StateStore& states, TakenWeights& taken, Diagnostics& diagnostics) {
+    const ir::State& state = states.state(parameter);
+    const ir::StateId id = states.module().find_state(kAveragePrefix + state.name);
+    if (id == ir::kNone) return true;
+    const StoredTensor* average = file.find(kAveragePrefix + tensor.name);
+    if (average == nullptr || average->shape != state.type.shape || average->type->is_integer()) {
+        std::copy_n(states.data(parameter), states.elements(parameter), states.data(id));
+        return true;
+    }
+    const std::string& name = states.state(id).name;
+    taken.taken.push_back(name == average->name ? name
+                                                : fmt::format("{} = {}", name, average->name));
+    return file.read(*average, states.data(id), diagnostics) &&
+           is_finite(states.data(id), states.elements(id), file, average->name, diagnostics);
+}
+
+/// Reads the tensor of each pair into its state, and begins its average. False after an error.
 bool fill(const SafetensorsFile& file, const WeightPairs& pairs, bool is_pytorch,
           StateStore& states, TakenWeights& taken, Diagnostics& diagnostics) {
     std::vector<float> numbers;
@@ -50,20 +79,31 @@ bool fill(const SafetensorsFile& file, const WeightPairs& pairs, bool is_pytorch
         float* to = states.data(id);
         if (!file.read(*tensor, is_pytorch ? numbers.data() : to, diagnostics)) return false;
         if (is_pytorch)
-            each_number(state, [&](int64_t ours, int64_t theirs) {
+            each_number(pytorch_tensor(states.module(), state), [&](int64_t ours, int64_t theirs) {
                 to[ours] = numbers[static_cast<size_t>(theirs)];
             });
-        if (!std::all_of(to, to + numbers.size(), [](float one) { return std::isfinite(one); })) {
-            diagnostics.error(DiagnosticKind::kBadFile, {},
-                              "`{}`: `{}` has a number that is not finite, or too large for f32",
-                              file.path(), tensor->name);
-            return false;
-        }
+        if (!is_finite(to, states.elements(id), file, tensor->name, diagnostics)) return false;
         taken.taken.push_back(tensor->name == state.name && !is_pytorch
                                   ? state.name
                                   : fmt::format("{} = {}", state.name, tensor->name));
+        if (!begin_average(file, *tensor, id, states, taken, diagnostics)) return false;
     }
     return true;
+}
+
+/// What a frozen network is comes with the model: another file does not change it.
+void leave_frozen(const ir::Module& module, WeightPairs& pairs, TakenWeights& taken) {
+    std::erase_if(pairs.pairs, [&](const auto& pair) {
+        const std::string& name = module.states[pair.first].name;
+        for (const ir::Network& network : module.networks)
+            if (network.frozen && !network.weights.empty() &&
+                before_first_dot(name) == network.name) {
+                taken.skipped.push_back(fmt::format(
+                    "{}: the model says that it is frozen as in `{}`", name, network.weights));
+                return true;
+            }
+        return false;
+    });
 }
 
 void warn_of_untrained(const SafetensorsFile& file, Diagnostics& diagnostics) {
@@ -131,6 +171,7 @@ Result<TakenWeights> take_weights(const std::string& path, const std::string& la
     WeightPairs pairs = pair_weights(*file, states.module(), layout);
     if (!fits(pairs, is_pytorch, file->path(), diagnostics)) return Failure{};
     TakenWeights taken{file->path(), {}, std::move(pairs.wrong), {}};
+    leave_frozen(states.module(), pairs, taken);
     if (!fill(*file, pairs, is_pytorch, states, taken, diagnostics)) return Failure{};
     for (const std::string& name : pairs.fresh)
         taken.fresh.push_back(name + nearest_text(name, pairs.unused));
@@ -172,12 +213,12 @@ bool write_weights(const std::string& path, const StateStore& states, bool avera
             tensors.push_back({state.name, state.type.shape, from});
             continue;
         }
-        if (pytorch_name(state).empty()) continue;
+        const PytorchTensor tensor = pytorch_tensor(states.module(), state);
         std::vector<float>& one = turned.emplace_back(state.type.elements());
-        each_number(state, [&](int64_t ours, int64_t theirs) {
+        each_number(tensor, [&](int64_t ours, int64_t theirs) {
             one[static_cast<size_t>(theirs)] = from[ours];
         });
-        tensors.push_back({pytorch_name(state), pytorch_shape(state), one.data()});
+        tensors.push_back({tensor.name, tensor.shape, one.data()});
     }
     const Metadata metadata = {{"format", "gmc-weights 1"},
                                {"gmc", GMC_VERSION},

@@ -25,7 +25,9 @@ struct TakenWeights {
 };
 
 /// Fills parameters and statistics from a run's folder, a checkpoint of any model, or any
-/// safetensors file, as far as names and shapes are the same (pair_weights). Warns of weights that
+/// safetensors file, as far as names and shapes are the same (pair_weights). Averages begin with
+/// the file's, or with their parameters where it has none. Frozen networks that the model takes
+/// from a file are skipped. Warns of weights that
 /// are not trained yet (kNotTrained). Errors: those of the file; kBadValue where nothing fits, or
 /// where a part of a `state_dict` does not fit. Then nothing is changed.
 Result<TakenWeights> take_weights(const std::string& path, const std::string& layout,
@@ -37,9 +39,8 @@ Result<TakenWeights> take_weights(const std::string& path, const std::string& la
 Result<std::vector<TakenWeights>> take_named_weights(StateStore& states, Diagnostics& diagnostics);
 
 /// Writes parameters and running statistics alone, for other programs and `--init`; `averaged`: the
-/// moving average of each parameter that has one, under the parameter's own name. In PyTorch's
-/// layout what torch.nn has no name for is left out. Errors: kBadFile; kBadValue where averages are
-/// asked for and there are none.
+/// moving average of each parameter that has one, under the parameter's own name. Errors: kBadFile;
+/// kBadValue where averages are asked for and there are none.
 [[nodiscard]] bool write_weights(const std::string& path, const StateStore& states, bool averaged,
                                  const std::string& layout, Diagnostics& diagnostics);
 

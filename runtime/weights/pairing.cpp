@@ -85,10 +85,7 @@ class Renames {
         for (const Offered& each : offered) there.push_back(each.name);
         for (const ir::StateId id : states) {
             const ir::State& state = module.states[id];
-            if (!is_pytorch)
-                here.push_back(state.name);
-            else if (!pytorch_name(state).empty())
-                here.push_back(pytorch_name(state));
+            here.push_back(is_pytorch ? pytorch_tensor(module, state).name : state.name);
         }
         for (size_t i = 0; i < ours_.size(); ++i) {
             check_side(ours_[i], here, "the model", wrong);
@@ -191,7 +188,7 @@ void pair_by_name(const std::vector<Offered>& offered, const ir::Module& module,
             out.wrong.push_back(
                 fmt::format("{}: {}{} there, {} here", state.name, found->second->type->name,
                             ir::to_string(found->second->shape), ir::to_string(state.type)));
-            out.looks_like_pytorch |= found->second->shape == pytorch_shape(state);
+            out.looks_like_pytorch |= found->second->shape == pytorch_tensor(module, state).shape;
         }
     }
 }
@@ -229,8 +226,10 @@ Result<WeightPairs> pair_network(const SafetensorsFile& file, const ir::Module& 
     pair(file, offered, module, states, network.layout, out);
     for (const std::string& name : out.fresh) {
         const ir::State& state = module.states[module.find_state(name)];
-        // Allowed: torch.nn has no name for this state, and training will find its value.
-        if (network.layout == "pytorch" && !network.frozen && pytorch_name(state).empty()) continue;
+        // Allowed: the file has the kernel without its norm, which training will find.
+        if (network.layout == "pytorch" && !network.frozen && !offered.empty() &&
+            pytorch_part(pytorch_tensor(module, state).name).is_of_norm())
+            continue;
         const std::string there = (network.source.empty() ? "" : network.source + ".") +
                                   name.substr(network.name.size() + 1);
         out.wrong.push_back(

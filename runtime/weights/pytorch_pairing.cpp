@@ -37,56 +37,52 @@ std::string pattern_of(const std::string& name) {
 template <typename What>
 struct Layer {
     std::string name;
-    std::map<std::string, std::vector<int64_t>> shapes;
+    std::map<std::string, ir::Shape> shapes;
     std::map<std::string, What> parts;
 
-    void add(const std::string& part, std::vector<int64_t> shape, What what) {
-        shapes[part] = std::move(shape);
-        parts[part] = what;
-    }
+    /// What layers that fit have in common: all but what may be found again.
     std::string text() const {
         std::string out;
         for (const auto& [part, shape] : shapes)
-            out += fmt::format("{}{} {}", out.empty() ? "" : ", ", part, ir::to_string(shape));
+            if (!PytorchPart{name, part}.is_of_norm())
+                out += fmt::format("{}{}{}{}", out.empty() ? "" : ", ", part,
+                                   part.empty() ? "" : " ", ir::to_string(shape));
         return out;
     }
 };
 using OurLayer = Layer<ir::StateId>;
 using TheirLayer = Layer<const StoredTensor*>;
 
-/// The layer of this tensor; a new one where there is none.
-template <typename L>
-L& layer_of(std::vector<L>& layers, const std::string& tensor) {
-    const std::string name =
-        tensor.substr(0, tensor.find('.') == std::string::npos ? 0 : tensor.rfind('.'));
-    for (L& layer : layers)
-        if (layer.name == name) return layer;
-    layers.emplace_back().name = name;
-    return layers.back();
+/// Adds a tensor to its layer; to a new one where there is none.
+template <typename What>
+void add(std::vector<Layer<What>>& layers, const std::string& tensor, ir::Shape shape, What what) {
+    const PytorchPart name = pytorch_part(tensor);
+    auto layer = std::find_if(layers.begin(), layers.end(),
+                              [&](const auto& each) { return each.name == name.layer; });
+    if (layer == layers.end()) layer = layers.insert(layer, {name.layer, {}, {}});
+    layer->shapes[name.part] = std::move(shape);
+    layer->parts[name.part] = what;
 }
 
 /// Pairs the layers of a model with those of a file.
 class Pairing {
   public:
-    explicit Pairing(WeightPairs& out) : out_(out) {}
+    Pairing(const ir::Module& module, WeightPairs& out) : module_(module), out_(out) {}
 
-    void run(const std::vector<Offered>& offered, const ir::Module& module,
-             const std::vector<ir::StateId>& states) {
+    void run(const std::vector<Offered>& offered, const std::vector<ir::StateId>& states) {
         for (const ir::StateId id : states)
-            if (!pytorch_name(module.states[id]).empty())
-                networks_.insert(before_first_dot(module.states[id].name));
+            add_network(pytorch_tensor(module_, module_.states[id]).name);
         std::vector<TheirLayer> theirs;
         for (const Offered& each : offered) {
             const std::string network = network_of(each.name);
             if (network.empty()) continue;
             touched_.insert(network);
-            layer_of(theirs, each.name)
-                .add(after_last_dot(each.name), each.tensor->shape, each.tensor);
+            add(theirs, each.name, each.tensor->shape, each.tensor);
         }
         std::stable_sort(theirs.begin(), theirs.end(), [](const auto& a, const auto& b) {
             return natural_key(a.name) < natural_key(b.name);
         });
-        pair(our_layers(module, states), theirs);
+        pair(our_layers(states), theirs);
     }
 
   private:
@@ -95,30 +91,39 @@ class Pairing {
         std::vector<const TheirLayer*> theirs;
     };
 
-    /// The layers of networks for which the file has something. States that torch.nn has no name
-    /// for stay fresh.
-    std::vector<OurLayer> our_layers(const ir::Module& module,
-                                     const std::vector<ir::StateId>& states) {
+    /// A tensor of the model alone, as under its key `parameters`, begins with no network's name.
+    void add_network(const std::string& tensor) {
+        known_.insert(before_first_dot(tensor));
+        if (tensor.find('.') != std::string::npos) networks_.insert(before_first_dot(tensor));
+    }
+
+    /// Names that do not begin with that of a network belong to the only one that there is.
+    std::string full_name(const std::string& name) const {
+        const bool is_full = known_.count(before_first_dot(name)) != 0 || networks_.size() != 1;
+        return is_full ? name : fmt::format("{}.{}", *networks_.begin(), name);
+    }
+
+    /// The layers of networks for which the file has something.
+    std::vector<OurLayer> our_layers(const std::vector<ir::StateId>& states) {
         std::vector<OurLayer> ours;
         for (const ir::StateId id : states) {
-            const ir::State& state = module.states[id];
-            const std::string name = pytorch_name(state);
-            if (name.empty() || touched_.count(before_first_dot(state.name)) == 0)
+            const ir::State& state = module_.states[id];
+            const PytorchTensor tensor = pytorch_tensor(module_, state);
+            if (touched_.count(before_first_dot(state.name)) == 0)
                 out_.fresh.push_back(state.name);
             else
-                layer_of(ours, name).add(after_last_dot(name), pytorch_shape(state), id);
+                add(ours, tensor.name, tensor.shape, id);
         }
         return ours;
     }
 
     /// The network that a tensor belongs to; "" after noting in `wrong` that it belongs to none.
     std::string network_of(const std::string& tensor) {
-        const std::string network = before_first_dot(tensor);
-        if (networks_.count(network) != 0) return network;
-        if (networks_.size() == 1) return *networks_.begin();
+        const std::string network = before_first_dot(full_name(tensor));
+        if (known_.count(network) != 0) return network;
         out_.wrong.push_back(
             fmt::format("`{}` begins with the name of no network{}", tensor,
-                        nearest_text(network, std::vector(networks_.begin(), networks_.end()))));
+                        nearest_text(network, std::vector(known_.begin(), known_.end()))));
         return "";
     }
 
@@ -126,8 +131,7 @@ class Pairing {
         // Layers of the same network whose parts have the same shapes can be paired.
         std::map<std::pair<std::string, std::string>, Group> groups;
         const auto key = [&](const auto& layer) {
-            const std::string network = before_first_dot(layer.name);
-            return std::pair(networks_.count(network) ? network : *networks_.begin(), layer.text());
+            return std::pair(before_first_dot(full_name(layer.name)), layer.text());
         };
         for (const OurLayer& layer : ours) groups[key(layer)].ours.push_back(&layer);
         for (const TheirLayer& layer : theirs) groups[key(layer)].theirs.push_back(&layer);
@@ -138,15 +142,30 @@ class Pairing {
         report(theirs);
     }
 
+    /// A kernel's norm may be missing in the file: it is found again in training.
     void join(const OurLayer& ours, const TheirLayer& theirs) {
-        for (const auto& [part, id] : ours.parts) out_.pairs[id] = theirs.parts.at(part);
+        for (const auto& [part, id] : ours.parts)
+            if (theirs.parts.count(part) == 0)
+                out_.fresh.push_back(module_.states[id].name);
+            else if (theirs.shapes.at(part) == ours.shapes.at(part))
+                out_.pairs[id] = theirs.parts.at(part);
+            else
+                out_.wrong.push_back(fmt::format("`{}`: {} is {} there, {} here", ours.name, part,
+                                                 ir::to_string(theirs.shapes.at(part)),
+                                                 ir::to_string(ours.shapes.at(part))));
+        if (theirs.parts.count("u") != 0 && ours.parts.count("u") == 0)
+            out_.wrong.push_back(fmt::format(
+                "the file divides the kernel of `{}` by its spectral norm; in the model `{}` does "
+                "not: it has no `spectral_norm: true`",
+                theirs.name, ours.name));
     }
 
     void pair_by_name(Group& group) {
         std::vector<const OurLayer*> rest;
         for (const OurLayer* layer : group.ours) {
-            const auto same = std::find_if(group.theirs.begin(), group.theirs.end(),
-                                           [&](auto* other) { return other->name == layer->name; });
+            const auto same =
+                std::find_if(group.theirs.begin(), group.theirs.end(),
+                             [&](auto* other) { return full_name(other->name) == layer->name; });
             if (same == group.theirs.end()) {
                 rest.push_back(layer);
                 continue;
@@ -158,7 +177,9 @@ class Pairing {
     }
 
     void pair_in_order(const Group& group) {
-        bool clear = group.ours.size() == group.theirs.size();
+        // The shape of a tensor by itself says too little of what it is for.
+        bool clear = group.ours.size() == group.theirs.size() &&
+                     (group.ours.empty() || group.ours[0]->parts.count("") == 0);
         std::string there;
         for (const TheirLayer* layer : group.theirs) {
             clear = clear && pattern_of(layer->name) == pattern_of(group.theirs[0]->name);
@@ -203,7 +224,9 @@ class Pairing {
         std::string there;
     };
 
+    const ir::Module& module_;
     std::set<std::string> networks_;
+    std::set<std::string> known_;    ///< networks, and tensors by themselves
     std::set<std::string> touched_;  ///< networks of which the file has something
     std::vector<Open> open_;
     std::vector<const TheirLayer*> left_;  ///< layers of the file that none of ours can be
@@ -214,7 +237,7 @@ class Pairing {
 
 void pair_pytorch(const std::vector<Offered>& offered, const ir::Module& module,
                   const std::vector<ir::StateId>& states, WeightPairs& out) {
-    Pairing(out).run(offered, module, states);
+    Pairing(module, out).run(offered, states);
 }
 
 }  // namespace gmc::runtime

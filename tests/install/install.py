@@ -9,6 +9,7 @@ Builds the examples of runtime/library against the installed tree, and compares 
 import argparse
 import os
 import pathlib
+import re
 import shutil
 import struct
 import subprocess
@@ -83,6 +84,28 @@ def check_symbols(library):
     print(f"{len(names)} symbols, all gmc_*")
 
 
+def check_links(pages):
+    """Links of the installed pages lead to files and headings that are installed, too."""
+    count = 0
+    for page in sorted(pages.rglob("*.md")):
+        for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+            count += 1
+            path, _, heading = link.partition("#")
+            target = page.parent / path if path else page
+            if link.startswith("http"):
+                continue
+            if not target.exists():
+                sys.exit(f"{page.relative_to(pages)}: there is no {link}")
+            names = [line.lstrip("# ").lower().replace(" ", "-") for line in target.read_text().splitlines()
+                     if line.startswith("#")] if heading else []
+            if heading and heading not in names:
+                sys.exit(f"{page.relative_to(pages)}: {path} has no heading {heading}")
+    empty = [folder for folder in pages.rglob("*") if folder.is_dir() and not any(folder.iterdir())]
+    if empty or count < 5 or "tools/" in (pages / "README.md").read_text():
+        sys.exit(f"the pages are not whole: {count} links; empty folders {empty}")
+    print(f"{count} links of pages")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build-dir", type=pathlib.Path, default=ROOT / "build")
@@ -98,6 +121,7 @@ def main():
         run(gmrun, "train", "ring.gmc", "--quiet", "--steps", "20", "--run", "run", "--samples", "0", cwd=folder)
         run(gmrun, "sample", "run", "--count", "1", "-o", "one.npy", cwd=folder)
         expected = npy_floats(folder / "one.npy")
+        check_links(prefix / "share/doc/gmc")
         # A recipe is found from the installed tree.
         run(prefix / "bin/gmc", "check", prefix / "share/gmc/models/vae_mlp.yaml",
             "--set", "data.image.shape=[28,28,1]", "--set", "data.test.image.shape=[28,28,1]", cwd=folder)

@@ -2,6 +2,8 @@
 
 Usage: tests/install/module.py RUN
 """
+import copy
+import pickle
 import sys
 import threading
 
@@ -51,6 +53,14 @@ def main(run):
     fails("needs `point`, which cannot be drawn", lambda: model.encode(3))
     fails("not 0", lambda: model.sample(0))
     fails("not -1", lambda: model.sample(1, first=-1))
+    fails("first is a whole number", lambda: model.sample(1, first=2**70))
+    fails("threads is a whole number", lambda: gmc.load(run, threads=2**32 + 1))
+    fails("1 to 1024 threads, not 5000", lambda: gmc.load(run, threads=5000))
+    fails("has a zero in it", lambda: gmc.load(run + "\0more"))
+    for again in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert again._handle is not model._handle and again.name == model.name
+        assert (again.sample(3) == model.sample(3)).all() and (again.run("sample", 3) == model.sample(3)).all()
+    assert (pickle.loads(pickle.dumps(model.sample))(3) == model.sample(3)).all()
     fails("not -1", lambda: model.sample(1, seed=-1))
     fails("point is an array of complex64", lambda: model.encode(many + 1j))
     fails("point is an array of <U2", lambda: model.encode([["ab", "cd"]]))

@@ -176,6 +176,84 @@ def check_models(bench, by_key):
     bench.compare("seed_vae, samples", array(bench, "sample/out.sample"), samples)
 
 
+PARTS_MODEL = """
+model: parts
+data:
+  image: {synthetic: {set: shapes, size: 8, classes: 4}, range: [0, 1], count: 64}
+  label: {labels_of: image}
+networks:
+  net:
+    inputs: {x: data.image, label: data.label}
+    layers:
+      - conv2d: {from: x, filters: 6, kernel: 3, padding: valid, spectral_norm: true, activation: prelu, name: down}
+      - conv2d_transpose: {filters: 4, kernel: 3, padding: valid, spectral_norm: true, name: up}
+      - flatten: {name: flat}
+      - embedding: {from: label, units: 4, name: class}
+      - concat: {from: [flat, class]}
+      - dense: {units: 64, spectral_norm: true, name: embedding}
+      - parameter: {shape: [64], name: shift}
+      - add: [embedding, shift]
+      - dense: {units: 64, activation: prelu}
+      - reshape: [8, 8, 1]
+parameters: {scale: {shape: [3]}}
+objective:
+  minimize:
+    networks: [net, scale]
+    loss: mean(sum((net(image, label) - image)^2)) + sum(scale^2)
+  functions: {"f(image, label)": "net(image, label) * sum(scale)"}
+train: {batch_size: 4, epochs: 1}
+"""
+
+
+class Parts(nn.Module):
+    """The network of PARTS_MODEL. An activation is a module of its own, behind its layer."""
+
+    def __init__(self, normed):
+        super().__init__()
+        self.down = normed(nn.Conv2d(1, 6, 3))
+        self.down.prelu = nn.PReLU(6)
+        self.up = normed(nn.ConvTranspose2d(6, 4, 3))
+        self.add_module("class", nn.Embedding(4, 4))
+        self.embedding = normed(nn.Linear(260, 64))
+        self.shift = nn.Parameter(torch.randn(64))
+        self.dense = nn.Linear(64, 64)
+        self.dense.prelu = nn.PReLU(64)
+
+    def forward(self, x, label):
+        x = self.down.prelu(self.down(x.permute(0, 3, 1, 2)))
+        x = torch.cat([Vector()(self.up(x)), self.get_submodule("class")(label)], 1)
+        return self.dense.prelu(self.dense(self.embedding(x) + self.shift)).reshape(-1, 8, 8, 1)
+
+
+def check_parts(bench):
+    """Layers whose names say another kind than they have, kernels with a norm, slopes, tensors by themselves: all that
+    goes in comes out under the name that torch.nn gives it, from both ways in which PyTorch writes spectral norms."""
+    (bench.folder / "parts.yaml").write_text(PARTS_MODEL)
+    bench.run("gmc", "compile", "parts.yaml", "-o", "parts.gmc")
+    for normed in (nn.utils.spectral_norm, nn.utils.parametrizations.spectral_norm):
+        twin = Parts(normed)
+        for _ in range(3):  # iterations of the norms
+            twin(torch.randn(2, 8, 8, 1), torch.zeros(2, dtype=torch.long))
+        shake(twin)
+        scale = torch.rand(3)
+        save_file({"scale": scale, **{f"net.{name}": tensor for name, tensor in twin.state_dict().items()}},
+                  bench.folder / "in")
+        bench.run("gmrun", "train", "parts.gmc", "--run", "parts", "--overwrite", "--steps", "0", "--quiet", "--init",
+                  "in", "--init-layout", "pytorch")
+        bench.run("tests/function_arrays", "parts", "parts.gmc", "arrays")
+        image, label = array(bench, "f/in.image"), array(bench, "f/in.label").long()
+        bench.compare("parts", array(bench, "f/out.f"), twin(image, label) * scale.sum())
+        bench.run("gmrun", "export", "parts", "--weights", "out", "--layout", "pytorch")
+    out = load_file(bench.folder / "out")
+    if not torch.equal(out.pop("scale"), scale):
+        sys.exit("parts: `scale` came back changed")
+    back = {name.removeprefix("net."): tensor for name, tensor in out.items()}
+    for name, tensor in twin.state_dict().items():
+        if not torch.equal(back[name], tensor):
+            sys.exit(f"parts: `{name}` came back changed")
+    Parts(normed).load_state_dict(back, strict=True)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--bin-dir", type=pathlib.Path, required=True)
@@ -185,6 +263,7 @@ def main():
         bench = Bench(pathlib.Path(name), bin_dir)
         for by_key in (False, True):
             check_models(bench, by_key)
+        check_parts(bench)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 #include "runtime/library/gmc.h"
 
 #include <omp.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 
 #include "compiler/ir/artefact.h"
 #include "runtime/library/gmc.hpp"
+#include "runtime/memory/address_sanitizer.h"
 #include "runtime/train/generate.h"
 #include "runtime/train/trained_model.h"
 #include "tests/compile_model.h"
@@ -166,6 +168,13 @@ TEST_CASE("the library says what is wrong") {
     CHECK(error_of(GMC_WRONG_INPUT, gmc_load(run.path().c_str(), &options, &model)).find("cut") !=
           std::string::npos);
 
+    options.checkpoint = nullptr;
+    for (const int threads : {-1, 1025, 100000, 2000000000}) {
+        options.threads = threads;
+        CHECK(error_of(GMC_WRONG_CALL, gmc_load(run.path().c_str(), &options, &model)) ==
+              fmt::format("a model computes with 1 to 1024 threads, not {}", threads));
+    }
+
     REQUIRE(gmc_load(run.path().c_str(), nullptr, &model) == GMC_OK);
     Floats to(64);
     float* outputs[] = {to.data(), to.data()};
@@ -185,6 +194,7 @@ TEST_CASE("the library says what is wrong") {
     CHECK(gmc_run(model, "centred", 16, data, outputs, nullptr) == GMC_OK);
     gmc_tensor tensor;
     CHECK(error_of(GMC_WRONG_CALL, gmc_input(model, "twice", 1, &tensor)) != "");
+    CHECK(error_of(GMC_WRONG_CALL, gmc_input(model, "twice", 0, nullptr)) == "an argument is NULL");
     CHECK(gmc_function_name(model, 5) == nullptr);
     gmc_free(model);
     gmc_free(nullptr);
@@ -230,6 +240,40 @@ TEST_CASE("a process that was forked goes on with the models that it had") {
     REQUIRE(waitpid(child, &status, 0) == child);
     CHECK(status == 0);
     CHECK(model.run("sample", 16).at("sample") == expected);
+}
+
+/// What `body` gives in a child process that may make no more threads: an exit status from 0 to
+/// 255; -1 where the child did not end by itself.
+template <typename Body>
+int without_threads(const Body& body) {
+    const pid_t child = fork();
+    if (child == 0) {
+        alarm(120);
+        // Address space, since a limit of processes does not hold for root: none for a stack.
+        std::ifstream sizes("/proc/self/statm");
+        rlim_t pages = 0;
+        sizes >> pages;
+        const rlimit limit = {pages * static_cast<rlim_t>(getpagesize()) + (8U << 20),
+                              RLIM_INFINITY};
+        if (setrlimit(RLIMIT_AS, &limit) != 0) _exit(254);
+        _exit(body());
+    }
+    int status = 0;
+    if (waitpid(child, &status, 0) != child || !WIFEXITED(status)) return -1;
+    return WEXITSTATUS(status);
+}
+
+TEST_CASE("the library says that the system gives no threads") {
+    if (gmc::runtime::kAddressSanitizer) return;  // needs its address space itself
+    const Run run;
+    CHECK(without_threads([&] {
+              gmc_options options = GMC_OPTIONS_INIT;
+              options.threads = 64;
+              gmc_model* model = nullptr;
+              const gmc_status status = gmc_load(run.path().c_str(), &options, &model);
+              const bool said = std::string(gmc_last_error()).find("threads") != std::string::npos;
+              return status == GMC_NO_MEMORY && said && model == nullptr ? 0 : 1;
+          }) == 0);
 }
 
 TEST_CASE("models of the library may be used from several threads") {

@@ -152,5 +152,170 @@ TEST_CASE("slots of optimizers are tensors like their parameters") {
         }
 }
 
+/// A model whose weights are averaged, and a frozen network of another's weights beside it.
+std::string averaged(const std::string& judge) {
+    return R"y(
+model: averaged
+data: {image: {synthetic: {set: shapes, size: 8}, range: [0, 1], count: 64}}
+networks:
+  net: {inputs: {x: data.image}, layers: [flatten, {dense: 8}, {dense: 64}, {reshape: [8, 8, 1]}]}
+)y" + judge +
+           R"y(
+objective:
+  minimize: {networks: [net], loss: mean(sum((net(image) - image)^2))}
+  functions: {"f(image)": "averaged(net(image))"}
+train: {batch_size: 16, epochs: 2, average: 0.5}
+)y";
+}
+
+constexpr char kWeight[] = "net.dense.weight", kAverage[] = "average.net.dense.weight";
+
+runtime::TrainOptions begin_with(const std::string& run, const std::string& file) {
+    runtime::TrainOptions options = for_steps(in(run), 0);
+    options.init = file;
+    return options;
+}
+
+TEST_CASE("averages begin with those of the file, or with the weights that it has") {
+    const TemporaryFolder folder;
+    const std::string path = write_model(folder, "averaged", averaged(""));
+    REQUIRE(train(path, in(folder / "first")).end == runtime::TrainEnd::kDone);
+    const auto first = trained(path, folder / "first");
+    const std::vector<float> weight = state_of(*first, kWeight);
+    REQUIRE(state_of(*first, kAverage) != weight);
+
+    REQUIRE(train(path, begin_with(folder / "second", folder / "first")).end ==
+            runtime::TrainEnd::kDone);
+    const auto second = trained(path, folder / "second");
+    CHECK(state_of(*second, kWeight) == weight);
+    CHECK(state_of(*second, kAverage) == state_of(*first, kAverage));
+
+    Diagnostics diagnostics;
+    REQUIRE(
+        runtime::write_weights(folder / "weights", first->states(), false, "keras", diagnostics));
+    REQUIRE(train(path, begin_with(folder / "third", folder / "weights")).end ==
+            runtime::TrainEnd::kDone);
+    const auto third = trained(path, folder / "third");
+    CHECK(state_of(*third, kWeight) == weight);
+    CHECK(state_of(*third, kAverage) == weight);
+}
+
+TEST_CASE("the weights of a frozen network are those that the model names, not those of --init") {
+    const TemporaryFolder folder;
+    const std::string teacher = write_model(folder, "teacher", kTeacher);
+    REQUIRE(train(teacher, in(folder / "teacher.run")).end == runtime::TrainEnd::kDone);
+    const std::string text = averaged(R"(
+  features:
+    inputs: {x: data.image}
+    layers: [flatten, {dense: {units: 12, spectral_norm: true}}, batch_norm, relu, {dropout: 0.5}]
+    weights: {from: teacher.run, frozen: true}
+)");
+    const std::string path = write_model(folder, "m", text);
+    runtime::TrainOptions other = for_steps(in(folder / "other"), 1);
+    other.seed = 7;
+    REQUIRE(train(teacher, other).end == runtime::TrainEnd::kDone);
+    // The file has features of its own, and a network `head` that the model does not have.
+    const Trained run = train(path, begin_with(folder / "run", folder / "other"));
+    INFO(run.errors);
+    REQUIRE(run.end == runtime::TrainEnd::kDone);
+    const auto named = trained(teacher, folder / "teacher.run");
+    const auto model = trained(path, folder / "run");
+    for (const char* state : {"features.dense.weight", "features.batch_norm.moving_mean"})
+        CHECK(state_of(*model, state) == state_of(*named, state));
+}
+
+/// Every kind of state that torch.nn has otherwise, in layers whose names say another kind.
+constexpr char kParts[] = R"(
+model: parts
+data:
+  image: {synthetic: {set: shapes, size: 8, classes: 4}, range: [0, 1], count: 64}
+  label: {labels_of: image}
+networks:
+  net:
+    inputs: {x: data.image, label: data.label}
+    layers:
+      - conv2d: {from: x, filters: 6, kernel: 3, spectral_norm: true, activation: prelu, name: down}
+      - conv2d_transpose: {filters: 4, kernel: 3, spectral_norm: true, name: embedding}
+      - {prelu: {name: leaky}}
+      - flatten: {name: flat}
+      - embedding: {from: label, units: 4, name: class}
+      - concat: {from: [flat, class]}
+      - dense: {units: 64, name: embedding_1}
+      - parameter: {shape: [64], name: shift}
+      - add: [embedding_1, shift]
+      - reshape: [8, 8, 1]
+parameters: {scale: {shape: [3]}}
+objective:
+  minimize:
+    networks: [net, scale]
+    loss: mean(sum((net(image, label) - image)^2)) + sum(scale^2)
+train: {batch_size: 16, epochs: 1}
+)";
+
+TEST_CASE("all weights leave for PyTorch, by the kinds of layers, and come back the same") {
+    const TemporaryFolder folder;
+    const std::string path = write_model(folder, "parts", kParts);
+    REQUIRE(train(path, in(folder / "run")).end == runtime::TrainEnd::kDone);
+    const auto model = trained(path, folder / "run");
+    Diagnostics diagnostics;
+    const std::string out = folder / "out.safetensors";
+    REQUIRE(runtime::write_weights(out, model->states(), false, "pytorch", diagnostics));
+
+    const auto file = runtime::SafetensorsFile::open(out, diagnostics);
+    REQUIRE(file.ok());
+    const std::map<std::string, ir::Shape> expected = {
+        {"net.down.parametrizations.weight.original", {6, 1, 3, 3}},
+        {"net.down.parametrizations.weight.0._u", {6}},
+        {"net.down.parametrizations.weight.0._v", {9}},
+        {"net.down.bias", {6}},
+        {"net.down.prelu.weight", {6}},
+        {"net.embedding.parametrizations.weight.original", {6, 4, 3, 3}},
+        {"net.embedding.parametrizations.weight.0._u", {4}},
+        {"net.embedding.parametrizations.weight.0._v", {54}},
+        {"net.embedding.bias", {4}},
+        {"net.leaky.weight", {4}},
+        {"net.class.weight", {4, 4}},
+        {"net.embedding_1.weight", {64, 260}},
+        {"net.embedding_1.bias", {64}},
+        {"net.shift", {64}},
+        {"scale", {3}},
+    };
+    std::map<std::string, ir::Shape> tensors;
+    for (const auto& tensor : file->tensors()) tensors[tensor.name] = tensor.shape;
+    CHECK(tensors == expected);
+    const std::vector<float> ours = state_of(*model, "net.class.weight");
+    std::vector<float> theirs(ours.size());
+    REQUIRE(file->read(*file->find("net.class.weight"), theirs.data(), diagnostics));
+    CHECK(theirs == ours);
+
+    runtime::TrainOptions options = begin_with(folder / "back", out);
+    options.init_layout = "pytorch";
+    const Trained run = train(path, options);
+    INFO(run.errors);
+    REQUIRE(run.end == runtime::TrainEnd::kDone);
+    const auto back = trained(path, folder / "back");
+    for (const ir::State& state : model->module().states) {
+        if (state.role != ir::StateRole::kParameter && state.role != ir::StateRole::kStatistic)
+            continue;
+        INFO(state.name);
+        CHECK(state_of(*back, state.name) == state_of(*model, state.name));
+    }
+
+    SECTION("but not into a model whose kernels have no norm") {
+        std::string plain = kParts;
+        for (const std::string norm = ", spectral_norm: true";
+             plain.find(norm) != std::string::npos;)
+            plain.erase(plain.find(norm), norm.size());
+        options = begin_with(folder / "plain", out);
+        options.init_layout = "pytorch";
+        const Trained refused = train(write_model(folder, "plain", plain), options);
+        CHECK(refused.end == runtime::TrainEnd::kNotStarted);
+        for (const char* layer : {"down", "embedding"})
+            CHECK(refused.errors.find(fmt::format(
+                      "the file divides the kernel of `net.{}` by its spectral norm", layer)) !=
+                  std::string::npos);
+    }
+}
+
 }  // namespace
 }  // namespace gmc

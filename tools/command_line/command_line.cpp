@@ -63,6 +63,18 @@ struct CommandLine::Parts {
 
     UsageError in_our_words(const po::error& error) const;
 
+    /// Where an option may have taken the word that an argument lacks, says so.
+    std::string taken_away() const {
+        for (const std::string& option : optional)
+            if (const auto found = values.find(option.substr(2));
+                found != values.end() && !found->second.as<std::string>().empty())
+                return fmt::format(
+                    ": `{}` is the value of {} here; `{}=VALUE`, or the argument "
+                    "before the option, is clear",
+                    found->second.as<std::string>(), option, option);
+        return "";
+    }
+
     std::vector<OptionPage> pages;  ///< the options again, for what is no --help
 
     void add(const std::string& name, const po::value_semantic* value, const std::string& about,
@@ -281,12 +293,14 @@ bool CommandLine::parse(const std::vector<std::string>& words) {
                                      list(kTooMany).front(), parts_->usage));
     for (const Parts::Argument& argument : parts_->arguments)
         if (!argument.optional && !has(argument.name))
-            throw UsageError(fmt::format("{} is missing", argument.name));
+            throw UsageError(fmt::format("{} is missing{}", argument.name, parts_->taken_away()));
     for (const Parts::Choice& choice : parts_->choices)
         if (const std::string value = text(choice.name);
             std::find(choice.values.begin(), choice.values.end(), value) == choice.values.end())
-            throw UsageError(fmt::format("--{} is {}, not `{}`", choice.name,
-                                         fmt::join(choice.values, " or "), value));
+            throw UsageError(
+                fmt::format("--{} is {} or {}, not `{}`", choice.name,
+                            fmt::join(choice.values.begin(), choice.values.end() - 1, ", "),
+                            choice.values.back(), value));
     for (const Parts::Number& number : parts_->numbers)
         if (has(number.name) && !number.fits(text(number.name)))
             throw UsageError(fmt::format("--{} is {}, not `{}`", number.name, number.described,
@@ -514,6 +528,11 @@ int run_program(std::string_view program, std::string_view about, std::span<cons
     if (const std::string pages = pages_text(program, about, commands, name); !pages.empty()) {
         fmt::print("{}", pages);
         return code_after_output(program, kDone);
+    }
+    if (name.starts_with("--completion")) {
+        say("{0}: `{1}`: there is --completion=bash, --completion=zsh and --completion=fish\n",
+            program, name);
+        return kUsageWrong;
     }
     for (const Command& command : commands)
         if (command.name == name)

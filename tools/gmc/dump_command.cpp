@@ -15,8 +15,8 @@
 namespace gmc::tools {
 namespace {
 
-/// In the order of compilation; the last is what is in a .gmc file.
-const std::vector<std::string> kStages = {"spec", "ir", "grad", "opt", "plan"};
+/// From what is in a .gmc file back to what was read.
+const std::vector<std::string> kStages = {"plan", "opt", "grad", "ir", "spec"};
 
 /// A format in which a module can be printed.
 struct Format {
@@ -32,15 +32,6 @@ const std::vector<Format> kFormats = {
     {"table", view::memory_table, true},
     {"svg", view::memory_svg, true},
 };
-
-/// The option's word, if it is among `choices`. Throws UsageError.
-std::string choice(const CommandLine& line, const std::string& option,
-                   const std::vector<std::string>& choices) {
-    const std::string word = line.text(option);
-    if (std::find(choices.begin(), choices.end(), word) != choices.end()) return word;
-    throw UsageError(
-        fmt::format("--{} is one of {}, not `{}`", option, fmt::join(choices, ", "), word));
-}
 
 /// Prints a .gmc file, which is a model at the stage `plan`.
 int dump_artefact(const CommandLine& line, const Format& format) {
@@ -79,14 +70,12 @@ int dump_command(const Words& words) {
         "  svg    the same as a picture");
     add_model(line, "the model, a YAML file or a .gmc file");
     add_precision(line);
-    line.add_option<std::string>("stage", "STAGE", "spec, ir, grad, opt or plan", "plan");
-    line.add_option<std::string>("format", "FORMAT", "text, loops, json, dot, table or svg",
-                                 "text");
-    if (!line.parse(words)) return kDone;
+    line.add_choice("stage", kStages, "how far it is compiled");
     std::vector<std::string> formats;
     for (const Format& format : kFormats) formats.push_back(format.name);
-    const std::string stage = choice(line, "stage", kStages),
-                      format_name = choice(line, "format", formats);
+    line.add_choice("format", formats, "how it is printed");
+    if (!line.parse(words)) return kDone;
+    const std::string stage = line.text("stage"), format_name = line.text("format");
     const Format& format = *std::find_if(kFormats.begin(), kFormats.end(),
                                          [&](const Format& f) { return f.name == format_name; });
     if ((stage == "spec" && format.name != "text" && format.name != "json") ||

@@ -1,6 +1,7 @@
 // gmrun curves: losses and metrics over the steps of one or several runs.
 #include <algorithm>
 
+#include "compiler/support/paths.h"
 #include "runtime/output/chart.h"
 #include "runtime/output/image_grid.h"
 #include "runtime/output/png.h"
@@ -88,7 +89,7 @@ int curves_command(const Words& words) {
     if (runs.empty()) diagnostics.error(DiagnosticKind::kBadFile, {}, "there is nothing to draw");
     if (diagnostics.any()) return report(diagnostics);
     report_warnings(diagnostics);
-    std::string output = line.text("output");
+    std::string output = followed(line.text("output"));
     if (output.empty()) output = runs.size() == 1 ? runs[0].folder + "/curves.png" : "curves.png";
     if (!draw_charts(line, runs, output, diagnostics)) return report(diagnostics);
     fmt::print("{}\n", output);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "compiler/support/paths.h"
 #include "runtime/data/pictures/picture_file.h"
 #include "runtime/output/image_grid.h"
 #include "runtime/output/png.h"
@@ -57,7 +58,8 @@ int history_command(const Words& words) {
     if (parts.empty())
         diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` has no sample grids in samples/",
                           *run);
-    const std::string output = line.has("output") ? line.text("output") : *run + "/history.png";
+    const std::string output =
+        line.has("output") ? followed(line.text("output")) : *run + "/history.png";
     if (parts.empty() ||
         !runtime::write_png(output, runtime::stack_labelled(parts, columns), diagnostics))
         return report(diagnostics);

@@ -1,4 +1,5 @@
 // gmrun interpolate: draws rows of samples that change from one sample into another.
+#include "compiler/support/paths.h"
 #include "runtime/train/interpolate.h"
 
 #include "tools/gmrun/commands.h"
@@ -45,7 +46,7 @@ int interpolate_command(const Words& words) {
     if (!read_settings(line, options.settings, diagnostics)) return report(diagnostics);
     const auto samples = runtime::interpolate(*trained->model, options, diagnostics);
     const std::string output =
-        line.has("output") ? line.text("output") : trained->folder + "/interpolation.png";
+        line.has("output") ? followed(line.text("output")) : trained->folder + "/interpolation.png";
     if (!samples.ok() ||
         !write_examples(*trained->model, *samples, output, diagnostics, options.columns))
         return report(diagnostics);

@@ -24,11 +24,13 @@ int reconstruct_command(const Words& words) {
                                  "the model's function that makes reconstructions", "reconstruct");
     line.add_option<std::string>(
         "output,o", "FILE",
-        "FILE.png: pairs of rows, originals above; FILE.npy, FILE.csv, FILE.wav: the "
-        "reconstructions; by default reconstructions.png in the run's folder, or .csv or .wav for "
+        "FILE.png: pairs of rows, originals above; FILE.npy, FILE.npz, FILE.csv, FILE.wav, "
+        "FOLDER/: "
+        "the reconstructions, as `gmrun sample` writes samples; by default reconstructions.png in "
+        "the run's folder, or .csv or .wav for "
         "such data");
     if (!line.parse(words)) return kDone;
-    check_output_name(line, {".png", ".npy", ".csv", ".wav"});
+    check_output_name(line, {".png", ".npy", ".npz", ".csv", ".wav", "/"});
     const auto count = line.get<int64_t>("count");
     Diagnostics diagnostics;
     auto trained = load_trained(line, diagnostics);
@@ -43,7 +45,7 @@ int reconstruct_command(const Words& words) {
     const std::string output =
         output_file(line, *trained, pairs->reconstructions.shape, "reconstructions");
     runtime::ImageBatch originals, reconstructions;
-    if (output.ends_with(".npy") || !as_images(pairs->originals, originals) ||
+    if (!output.ends_with(".png") || !as_images(pairs->originals, originals) ||
         !as_images(pairs->reconstructions, reconstructions)) {
         if (!write_examples(*trained->model, pairs->reconstructions, output, diagnostics))
             return report(diagnostics);

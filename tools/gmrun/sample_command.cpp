@@ -40,7 +40,8 @@ int64_t columns_of(const std::vector<runtime::InputSetting>& settings) {
 int sample_command(const Words& words) {
     CommandLine line("gmrun sample [options] MODEL",
                      "Draws samples of a trained model. Sample i depends on the seed and i only, "
-                     "not on how many are drawn.");
+                     "not on how many are drawn, but for rounding in the last bits: a few are "
+                     "computed otherwise than many.");
     add_run(line);
     add_checkpoint(line);
     line.add_option<int64_t>("count", "N", "how many samples; by default 64, of points 2000",

@@ -6,6 +6,7 @@
 
 #include <fmt/ranges.h>
 
+#include "compiler/support/paths.h"
 #include "runtime/files/atomic_file.h"
 #include "runtime/files/tables/csv_reader.h"
 #include "runtime/output/npy.h"
@@ -231,7 +232,7 @@ int score_command(const Words& words) {
         "it. With a threshold also whether it is an anomaly.");
     add_score_options(line);
     if (!line.parse(words)) return kDone;
-    const std::string asked = line.text("output");
+    const std::string asked = followed(line.text("output"));
     check_usage(line);
     runtime::ScoreOptions options{.function = line.text("function"),
                                   .seed = line.get<uint64_t>("seed")};

@@ -14,9 +14,6 @@
 
 namespace gmc::tools {
 
-/// More are certainly a mistake, and would take gigabytes for their stacks.
-constexpr int64_t kMostThreads = 1024;
-
 void add_threads(CommandLine& line) {
     line.add_option<int64_t>("threads", "N",
                              "how many threads compute, by default one per core; the numbers do "
@@ -38,9 +35,9 @@ void add_tuning(CommandLine& line) {
 Tuning::Tuning(const CommandLine& line, runtime::LoadedModel& model) {
     if (line.has("threads")) {
         const auto threads = line.get<int64_t>("threads");
-        if (threads < 1 || threads > kMostThreads)
-            throw UsageError(
-                fmt::format("--threads must be from 1 to {}, not {}", kMostThreads, threads));
+        if (threads < 1 || threads > runtime::kMostThreads)
+            throw UsageError(fmt::format("--threads must be from 1 to {}, not {}",
+                                         runtime::kMostThreads, threads));
         omp_set_num_threads(static_cast<int>(threads));
         // OpenMP ends the process where it cannot make a thread.
         if (const runtime::MemoryLimit limit = runtime::memory_limit(); limit.bytes == 0)

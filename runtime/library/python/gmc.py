@@ -7,8 +7,8 @@
     table = pandas.DataFrame(gmc.metrics("runs/vae_mlp"))
 
 A function takes arrays [examples, ...] by name or in the order of model.functions["encode"].inputs. Noise and labels
-that are not given are drawn: example n depends on `seed` and n only. A function with one result returns its array, one
-with several a dict of arrays.
+that are not given are drawn: example n depends on `seed` and n only, but for rounding in the last bits. A function with
+one result returns its array, one with several a dict of arrays.
 """
 import collections
 import ctypes
@@ -91,12 +91,35 @@ def _address(array):
         return array.ctypes.data
 
 
-class _Handle:
-    """A loaded model of the library, until nobody uses it any more."""
+def _whole(name, number, most):
+    """The number, if C's types hold it: ctypes cuts others off without a word."""
+    if not 0 <= number <= most:
+        raise Error(f"{name} is a whole number from 0 to {most}, not {number}")
+    return number
 
-    def __init__(self, path, options):
-        self.address = ctypes.c_void_p()
-        _check(_library.gmc_load(path, ctypes.byref(options), ctypes.byref(self.address)))
+
+def _path(path):
+    text = os.fsencode(path)
+    if b"\0" in text:
+        raise Error(f"the path {path!r} has a zero in it")
+    return text
+
+
+class _Handle:
+    """A loaded model of the library, until nobody uses it any more. A copy is loaded again."""
+
+    address = None
+
+    def __init__(self, path, run, checkpoint, threads):
+        options = _Options(ctypes.sizeof(_Options), run and _path(run), checkpoint and _path(checkpoint),
+                           _whole("threads", threads, 2**31 - 1))
+        address = ctypes.c_void_p()
+        _check(_library.gmc_load(_path(path), ctypes.byref(options), ctypes.byref(address)))
+        self.address = address
+        self._given = os.path.abspath(path), run and os.path.abspath(run), checkpoint, threads
+
+    def __reduce__(self):
+        return _Handle, self._given
 
     def __del__(self):
         if self.address and _library is not None:  # None: Python is ending
@@ -131,6 +154,10 @@ class _Method:
         self._order = sorted(self._inputs, key=lambda name: self._inputs[name].kind != "data")
         self._from_type = ctypes.c_void_p * len(function.inputs)
         self._to_type = ctypes.c_void_p * len(function.outputs)
+        self._function = function
+
+    def __reduce__(self):
+        return _Method, (self._handle, self._function)
 
     def __call__(self, *arguments, seed=1, first=0, **named):
         count = None
@@ -157,9 +184,7 @@ class _Method:
         results = {name: numpy.empty((max(count, 0), *shape), numpy.float32) for name, shape in self._outputs}
         from_ = self._from_type(*[_address(given[name]) if name in given else None for name in self._inputs])
         to = self._to_type(*map(_address, results.values()))
-        if not 0 <= seed < 2**64:
-            raise Error(f"seed is a whole number from 0 to 2**64 - 1, not {seed}")
-        options = _RunOptions(_RUN_OPTIONS_SIZE, seed, first)
+        options = _RunOptions(_RUN_OPTIONS_SIZE, _whole("seed", seed, 2**64 - 1), _whole("first", first, 2**63 - 1))
         _check(_library.gmc_run(self._handle.address, self._text, count, from_, to, ctypes.byref(options)))
         return results if len(results) > 1 else next(iter(results.values()))
 
@@ -168,9 +193,7 @@ class Model:
     """A trained model; see load()."""
 
     def __init__(self, path, run=None, checkpoint=None, threads=0):
-        options = _Options(ctypes.sizeof(_Options), run and os.fsencode(run), checkpoint and os.fsencode(checkpoint),
-                           threads)
-        self._handle = _Handle(os.fsencode(path), options)
+        self._handle = _Handle(path, run, checkpoint, threads)
         model = self._handle.address
         self.name = _library.gmc_name(model).decode()
         self.batch_size = _library.gmc_batch_size(model)

@@ -8,6 +8,7 @@
 #include "runtime/weights/pairing.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/export/onnx.h"
+#include "tools/gmrun/output/write_output.h"
 #include "tools/gmrun/run_source.h"
 
 namespace gmc::tools {
@@ -16,7 +17,7 @@ namespace {
 /// Weights in the layout of Keras, or of PyTorch.
 bool export_weights(const CommandLine& line, const TrainedModel& trained,
                     Diagnostics& diagnostics) {
-    const std::string file = line.text("weights");
+    const std::string file = followed(line.text("weights"));
     if (std::filesystem::path(file).filename() == runtime::kCheckpointName && is_there(file)) {
         diagnostics
             .error(DiagnosticKind::kBadFile, {},
@@ -40,8 +41,7 @@ bool export_tensorboard(const TrainedModel& trained, const std::string& asked,
     const auto events =
         runtime::events_of_run(trained.folder, trained.model->batch_size(), diagnostics);
     if (!events.ok()) return false;
-    std::error_code error;  // shows when the file is written
-    std::filesystem::create_directories(folder, error);
+    if (!make_folder(folder, diagnostics)) return false;
     const std::string file = fmt::format("{}/{}0.exported", folder, tensorboard::kFilePrefix);
     if (!runtime::write_file_atomically(file, *events, diagnostics)) return false;
     fmt::print("tensorboard --logdir {}\n", folder);
@@ -84,10 +84,16 @@ int export_command(const Words& words) {
         throw UsageError(
             "nothing is asked for: --weights FILE, --function NAME -o FILE.onnx, or "
             "--tensorboard");
-    if (line.flag("averaged") && !line.has("weights"))
-        throw UsageError("--averaged says which weights: it needs --weights FILE");
+    for (const char* option : {"averaged", "layout"})
+        if (line.given(option) && !line.has("weights"))
+            throw UsageError(
+                fmt::format("--{} says which weights, and how: it needs --weights FILE", option));
     if (onnx && !(line.has("output") && line.has("function")))
         throw UsageError("an ONNX model takes both: --function NAME -o FILE.onnx");
+    for (const char* option : {"noise", "external"})
+        if (line.given(option) && !onnx)
+            throw UsageError(fmt::format(
+                "--{} is about an ONNX model: it needs --function NAME -o FILE.onnx", option));
     Diagnostics diagnostics;
     auto trained = load_trained(line, diagnostics);
     if (!trained.ok() || (line.has("weights") && !export_weights(line, *trained, diagnostics)) ||

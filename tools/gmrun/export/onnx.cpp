@@ -6,6 +6,7 @@
 
 #include <filesystem>
 
+#include "compiler/support/paths.h"
 #include "runtime/files/atomic_file.h"
 #include "runtime/onnx/export.h"
 #include "runtime/onnx/writer.h"
@@ -48,7 +49,7 @@ void add_onnx(CommandLine& line) {
 bool export_onnx(const CommandLine& line, TrainedModel& trained, Diagnostics& diagnostics) {
     const ir::Function* function = trained.model->find(line.text("function"), diagnostics);
     if (function == nullptr) return false;
-    const std::string path = line.text("output");
+    const std::string path = followed(line.text("output"));
     const auto noise = line.text("noise") == "inside" ? onnx::Noise::kInside : onnx::Noise::kInputs;
     onnx::Model model = onnx::onnx_model(
         source_of(trained, *function), noise,

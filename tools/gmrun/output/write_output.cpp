@@ -5,7 +5,10 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 
+#include "compiler/support/paths.h"
+#include "compiler/support/say.h"
 #include "runtime/output/npy.h"
 #include "runtime/output/npz.h"
 #include "runtime/output/png.h"
@@ -17,33 +20,42 @@ namespace {
 
 bool write_arrays(const runtime::Examples& examples, const std::string& path,
                   Diagnostics& diagnostics) {
-    std::vector<runtime::NamedArray> arrays{{"samples", examples.shape, examples.values}};
-    std::vector<float> labels;
+    std::vector<runtime::NamedArray> arrays{
+        {"samples", examples.shape, "<f4", std::as_bytes(std::span(examples.values))}};
+    std::vector<int64_t> labels;
     for (int64_t i = 0; examples.class_of(i) && i < examples.count(); ++i)
-        labels.push_back(static_cast<float>(*examples.class_of(i)));
-    if (!labels.empty()) arrays.push_back({"labels", {examples.count()}, labels});
+        labels.push_back(*examples.class_of(i));
+    if (!labels.empty())
+        arrays.push_back({"labels", {examples.count()}, "<i8", std::as_bytes(std::span(labels))});
     return runtime::write_npz(path, arrays, diagnostics);
 }
 
-/// A class's name as a folder's name.
-std::string folder_of_class(const ir::Module& module, int64_t number) {
+/// The names of classes as names of folders, each with one of its own.
+std::vector<std::string> class_folders(const ir::Module& module) {
+    std::vector<std::string> folders;
     for (const ir::DataField& field : module.data) {
-        if (number >= static_cast<int64_t>(field.class_names.size())) continue;
-        std::string name = field.class_names[static_cast<size_t>(number)];
-        std::replace(name.begin(), name.end(), '/', '_');
-        if (name[0] == '.') name[0] = '_';
-        return name;
+        if (!folders.empty()) break;
+        for (std::string name : field.class_names) {
+            std::replace(name.begin(), name.end(), '/', '_');
+            if (name[0] == '.') name[0] = '_';
+            const std::set<std::string> taken(folders.begin(), folders.end());
+            std::string free = name;
+            for (int more = 2; taken.count(free) != 0; ++more)
+                free = fmt::format("{}_{}", name, more);
+            folders.push_back(free);
+        }
     }
-    return fmt::format("{}", number);
+    return folders;
 }
 
-bool make_folder(const std::filesystem::path& folder, Diagnostics& diagnostics) {
-    std::error_code error;
-    std::filesystem::create_directories(folder, error);
-    if (!error) return true;
-    diagnostics.error(DiagnosticKind::kBadFile, {}, "the folder `{}` cannot be made: {}",
-                      folder.string(), error.message());
-    return false;
+/// Says that a folder and those in it have more than the `count` files that were just written.
+void warn_of_older(const std::string& folder, const std::string& ending, int64_t count) {
+    std::error_code ignored;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder, ignored))
+        count -= entry.path().extension() == ending ? 1 : 0;
+    if (count < 0)
+        say("gmrun: warning: `{}` has {} more {} file{}, there before\n", folder, -count, ending,
+            count == -1 ? "" : "s");
 }
 
 /// What can be written of examples of this shape.
@@ -80,23 +92,36 @@ bool write_each(const runtime::LoadedModel& model, const runtime::Examples& exam
         return false;
     }
     const auto width = static_cast<std::ptrdiff_t>(examples.values.size()) / examples.count();
+    const std::vector<std::string> classes = class_folders(model.module());
+    const std::string ending = sound ? ".wav" : ".png";
     for (int64_t i = 0; i < examples.count(); ++i) {
         std::filesystem::path folder = path;
-        if (const auto of = examples.class_of(i)) folder /= folder_of_class(model.module(), *of);
-        if (!make_folder(folder, diagnostics)) return false;
+        if (const auto of = examples.class_of(i))
+            folder /= *of < static_cast<int64_t>(classes.size()) ? classes[static_cast<size_t>(*of)]
+                                                                 : fmt::format("{}", *of);
+        if (!make_folder(folder.string(), diagnostics)) return false;
         runtime::Examples one{examples.shape, {}};
         one.shape[0] = 1;
         const auto from = examples.values.begin() + i * width;
         one.values.assign(from, from + width);
-        const std::string file =
-            (folder / fmt::format("{:06}.{}", i, sound ? "wav" : "png")).string();
+        const std::string file = (folder / fmt::format("{:06}{}", i, ending)).string();
         if (!(sound ? runtime::write_sound : write_picture)(model, one, file, diagnostics))
             return false;
     }
+    warn_of_older(path, ending, examples.count());
     return true;
 }
 
 }  // namespace
+
+bool make_folder(const std::string& folder, Diagnostics& diagnostics) {
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    if (!error) return true;
+    diagnostics.error(DiagnosticKind::kBadFile, {}, "the folder `{}` cannot be made: {}", folder,
+                      error.message());
+    return false;
+}
 
 /// Decides by the ending of the path; what is left is a picture.
 bool write_examples(runtime::LoadedModel& model, const runtime::Examples& examples,
@@ -129,7 +154,7 @@ void check_output_name(const CommandLine& line, std::initializer_list<std::strin
 
 std::string output_file(const CommandLine& line, const TrainedModel& trained,
                         const ir::Shape& shape, const std::string& name) {
-    if (line.has("output")) return line.text("output");
+    if (line.has("output")) return followed(line.text("output"));
     const std::string ending = runtime::written_as(*trained.model, shape);
     return fmt::format("{}/{}.{}", trained.folder, name, ending.empty() ? "png" : ending);
 }

@@ -18,12 +18,15 @@ namespace gmc::tools {
                                   const std::string& path, Diagnostics& diagnostics,
                                   int64_t columns = 0);
 
+/// Makes the folder and those that it lies in. Errors (kBadFile).
+[[nodiscard]] bool make_folder(const std::string& folder, Diagnostics& diagnostics);
+
 /// Throws UsageError for an --output whose name does not end in one of `endings`, since the ending
 /// says what is written. The ending "/" stands for a folder.
 void check_output_name(const CommandLine& line, std::initializer_list<std::string_view> endings);
 
-/// --output, or where it is not given NAME.csv, .wav or .png in the run's folder, by what examples
-/// of this shape are written as.
+/// --output, links followed, or where it is not given NAME.csv, .wav or .png in the run's folder,
+/// by what examples of this shape are written as.
 std::string output_file(const CommandLine& line, const TrainedModel& trained,
                         const ir::Shape& shape, const std::string& name);
 
