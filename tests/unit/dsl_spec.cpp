@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <set>
 
+#include "dsl/lower/activations.h"
 #include "dsl/lower/evaluate.h"
 #include "dsl/lower/layers/layers.h"
 #include "dsl/schema/foreign_word_rows.h"
@@ -216,6 +217,17 @@ TEST_CASE("Every layer of the language has a builder, and every builder a row", 
     CHECK(lower::layer_builders().size() == layer_table().size());
 }
 
+TEST_CASE("Every word of the key `activation` is an activation among layers", "[dsl]") {
+    for (const std::string& word :
+         split_words(find_key(find_layer("dense")->keys, "activation")->words)) {
+        INFO("`" << word << "` of kActivations in schema_layers.cpp");
+        if (word == "none") continue;
+        REQUIRE(find_layer(word) != nullptr);
+        CHECK(find_layer(word)->effect == LayerEffect::kActivates);
+        CHECK((find_layer(word)->weights || lower::activations().count(word) == 1));
+    }
+}
+
 /// Ops of one operand that people reach by operators (-x, x^2), inside of layers, or not at all.
 const std::vector<std::string_view> kNoFunctions = {"cast", "neg", "pow", "sign"};
 
@@ -313,8 +325,8 @@ bool speaks(const ForeignWord& row, const std::vector<std::string>& known) {
     });
 }
 
-/// Rows that lead to no word of ours say that there is none. `hardtanh` leaves such a row when there
-/// is a layer `hard_tanh`.
+/// Rows that lead to no word of ours say that there is none. `hardtanh` leaves such a row when
+/// there is a layer `hard_tanh`.
 TEST_CASE("a word that foreign words call missing is not ours", "[dsl]") {
     for (const std::vector<std::string>& known : places())
         for (const std::string& own : known) {
