@@ -45,8 +45,10 @@ constexpr std::string_view kLastOfGrad = "differentiate", kLastOfOpt = "fuse_ele
 const std::vector<Stage>& pipeline() {
     static const std::vector<Stage> kStages = {
         // Before differentiate: what has no derivative need not be differentiated.
-        {{{"cancel_shifts", "lets no gradient through a bias that a mean takes out again",
-           passes::cancel_shifts}},
+        {{{.name = "cancel_shifts",
+           .summary = "lets no gradient through a bias that a mean takes out again",
+           .function = passes::cancel_shifts,
+           .stops_gradients = true}},
          1,
          {}},
         // Early: everything after sees ordinary ops only, and cleans up what gradient rules leave.

@@ -2,8 +2,8 @@
 #include "dsl/model_view.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
+#include <cstdlib>
 
 #include "dsl/rewrite.h"
 
@@ -12,42 +12,36 @@ namespace {
 
 using Kind = Expression::Kind;
 
-/// Activations whose values have a bound. All others (identity, leaky_relu, prelu, ...) reach every
-/// number, so no data is out of their reach. elu counts with its alpha of 1; the lower ends of gelu
-/// and silu are their minima.
-constexpr std::array kRanges = {ActivationRange{"elu", -1, INFINITY},
-                                ActivationRange{"gelu", -0.17, INFINITY},  // at x = -0.752
-                                ActivationRange{"relu", 0, INFINITY},
-                                ActivationRange{"sigmoid", 0, 1},
-                                ActivationRange{"silu", -0.279, INFINITY},  // at x = -1.278
-                                ActivationRange{"softmax", 0, 1},
-                                ActivationRange{"softplus", 0, INFINITY},
-                                ActivationRange{"tanh", -1, 1}};
-
-/// Layers that move values without changing them.
-bool only_moves(const LayerSpec& layer) {
-    static constexpr std::array kMoves = {"reshape", "flatten", "permute", "crop", "identity"};
-    return std::find(kMoves.begin(), kMoves.end(), layer.kind) != kMoves.end();
+/// What a layer of this row can give when its key `gives_times` has this number.
+std::optional<Range> given_range(const LayerRow& row, double times) {
+    std::optional<Range> out = row.gives;
+    if (!out) return out;
+    for (double* end : {&out->low, &out->high})
+        if (std::isfinite(*end)) *end *= times;  // not 0 times infinity
+    return out;
 }
 
-bool is_activation(const std::string& kind) {
-    return kind == "leaky_relu" || kind == "prelu" || range_of(kind).has_value();
+/// What the layer itself can give, with the numbers that the author wrote.
+std::optional<Range> given_range(const LayerRow& row, const LayerSpec& layer) {
+    return given_range(row, *row.gives_times ? layer.number(row.gives_times) : 1);
 }
 
 /// The ending of a list of layers; nothing when it is empty.
 std::optional<Ending> layers_ending(const std::vector<LayerSpec>& layers) {
     for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer) {
-        if (only_moves(*layer)) continue;
+        const LayerRow* row = find_layer(layer->kind);  // null for repeated layers
+        const LayerEffect effect = row ? row->effect : LayerEffect::kComputes;
+        if (effect == LayerEffect::kMoves) continue;
         Ending out;
         out.span = layer->span;
         if (layer->has("activation")) {
             out.activation = layer->word("activation");
             if (out.activation != "none") out.span = layer->span_of("activation");
-        } else if (is_activation(layer->kind)) {
+            out.range = range_of(out.activation);
+        } else if (effect == LayerEffect::kActivates) {
             out.activation = layer->kind;
+            out.range = given_range(*row, *layer);
         }
-        out.range = range_of(out.activation);
-        if (layer->kind == "elu") out.range->low = -layer->number("alpha");
         return out;
     }
     return std::nullopt;
@@ -55,10 +49,15 @@ std::optional<Ending> layers_ending(const std::vector<LayerSpec>& layers) {
 
 }  // namespace
 
-std::optional<ActivationRange> range_of(std::string_view activation) {
-    const auto found = std::find_if(kRanges.begin(), kRanges.end(),
-                                    [&](const auto& r) { return r.name == activation; });
-    return found == kRanges.end() ? std::nullopt : std::optional(*found);
+std::optional<Range> range_of(std::string_view activation) {
+    const LayerRow* row = find_layer(activation);
+    if (!row) return std::nullopt;
+    const KeyRow* times = *row->gives_times ? find_key(row->keys, row->gives_times) : nullptr;
+    return given_range(*row, times ? std::strtod(times->fallback, nullptr) : 1);
+}
+
+bool is_probability(const std::optional<Range>& range) {
+    return range && range->low == 0 && range->high == 1;
 }
 
 std::optional<Ending> ending_of(const NetworkSpec& network) {

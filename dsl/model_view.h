@@ -10,29 +10,26 @@
 #include <string_view>
 #include <vector>
 
+#include "dsl/schema/schema.h"
 #include "dsl/spec.h"
 
 namespace gmc::dsl {
-
-/// The range of values of an activation.
-struct ActivationRange {
-    std::string_view name;
-    double low, high;
-};
 
 /// What a network, or one of its outputs, ends in. Layers that only move values are skipped.
 struct Ending {
     const NetworkSpec* network = nullptr;
     std::string activation;  ///< "sigmoid"; "none" after a layer with weights; "" for other layers
-    std::optional<ActivationRange> range;  ///< of the activation, where it has limits
-    Span span;                             ///< of the word to change
+    std::optional<Range> range;  ///< of the activation, where it has limits
+    Span span;                   ///< of the word to change
 };
 
 /// The ending of a network with one output; nothing for others.
 std::optional<Ending> ending_of(const NetworkSpec& network);
-/// The range of an activation, or of a function of that name; nothing when all numbers are
-/// possible.
-std::optional<ActivationRange> range_of(std::string_view activation);
+/// What the activation of this name gives (LayerRow::gives), as a word, as a function, and as a
+/// layer without keys; nothing when all numbers are possible.
+std::optional<Range> range_of(std::string_view activation);
+/// Whether values are from 0 to 1.
+bool is_probability(const std::optional<Range>& range);
 
 /// Answers questions about a ModelSpec that was read without errors in its structure. It holds no
 /// copy and no index: it must not outlive the spec, and each lookup is a linear search, which

@@ -22,6 +22,9 @@ struct Pass {
     std::string_view name;
     std::string_view summary;
     PassFunction function;
+    /// It puts `stop_gradient` where the author wrote none, since it knows that a derivative is 0.
+    /// Differences hold what is stopped fixed, so `gmc gradcheck` leaves such a pass out.
+    bool stops_gradients = false;
 };
 
 /// Passes that are run in turn, again and again until none of them changes anything, `most_rounds`

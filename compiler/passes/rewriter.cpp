@@ -72,6 +72,15 @@ bool Rewriter::run(const Rule& rule) {
     return changed_;
 }
 
+std::vector<int> count_readers(const Function& function) {
+    std::vector<int> readers(function.values.size(), 0);
+    for (const Operation& op : function.operations)
+        for (ValueId operand : op.operands) ++readers[operand];
+    for (const Update& update : function.updates) ++readers[update.value];
+    for (const NamedValue& result : function.results) ++readers[result.value];
+    return readers;
+}
+
 bool rewrite(Module& module, const Rewriter::Rule& rule) {
     bool changed = false;
     for (Function& function : module.functions) changed |= Rewriter(module, function).run(rule);

@@ -62,6 +62,10 @@ class Rewriter {
     bool changed_ = false;
 };
 
+/// By value: how often operations, updates and results read it. Values that are made later have no
+/// entry.
+std::vector<int> count_readers(const ir::Function& function);
+
 /// Runs the rule over all functions. True = something changed.
 bool rewrite(ir::Module& module, const Rewriter::Rule& rule);
 

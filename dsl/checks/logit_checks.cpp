@@ -15,11 +15,6 @@ bool is_call(const Expression& e, std::string_view name, size_t arguments = 1) {
     return e.kind == Kind::kCall && e.text == name && e.arguments.size() == arguments;
 }
 
-/// Whether values are from 0 to 1 because of this activation.
-bool is_probability(const std::string& activation) {
-    return activation == "sigmoid" || activation == "softmax";
-}
-
 /// Visits every expression of losses and functions and compares what a call expects with the
 /// activation that its argument ends in, as far as ModelView can follow it.
 class LogitChecks {
@@ -52,16 +47,16 @@ class LogitChecks {
         const Expression* argument = e.arguments[0].get();
         while (argument->kind == Kind::kUnary) argument = argument->arguments[0].get();
         const Expression& value = view_.resolved(*argument);
-        if (value.kind == Kind::kCall && is_probability(value.text) && value.arguments.size() == 1)
+        if (value.kind == Kind::kCall && is_probability(range_of(value.text)) &&
+            value.arguments.size() == 1)
             return squashed_twice(e, value);
         const std::optional<Ending> ending = view_.ending_of(*argument);
         // An activation with a lower bound keeps some probabilities out of reach.
-        if (!ending || !(is_probability(ending->activation) || (cross_entropy && ending->range)))
-            return;
+        if (!ending || !(is_probability(ending->range) || (cross_entropy && ending->range))) return;
         report(*ending, e,
                fmt::format("`{}` ends in `{}`, but `{}` takes logits, which have no bounds",
                            ending->network->name, ending->activation, e.text),
-               is_probability(ending->activation)
+               is_probability(ending->range)
                    ? fmt::format("remove `{}`: `{}` applies its own", ending->activation, e.text)
                    : fmt::format("remove `{}`", ending->activation));
     }
@@ -92,7 +87,7 @@ class LogitChecks {
         const Expression& margin = *e.arguments[0];
         if (margin.text != "-" && margin.text != "+") return;
         const std::optional<Ending> ending = view_.ending_of(*margin.arguments[1]);
-        if (!ending || !is_probability(ending->activation)) return;
+        if (!ending || !is_probability(ending->range)) return;
         report(*ending, e,
                fmt::format("`{}` ends in `{}`, but the hinge loss takes numbers without bounds",
                            ending->network->name, ending->activation),
@@ -127,7 +122,7 @@ class LogitChecks {
         const double low = ending->range ? ending->range->low : -INFINITY;
         const double high = ending->range ? ending->range->high : INFINITY;
         // relu gives 0 for half of its inputs; sigmoid, softmax and softplus only come near 0.
-        const bool zero = ending->activation == "relu" && !shifted;
+        const bool zero = ending->range && !ending->range->open_low && !shifted;
         if (from_one ? high <= 1 : low >= 0 && !zero) return;
         const std::string last = ending->activation == "none"
                                      ? "without an activation"

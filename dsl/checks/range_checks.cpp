@@ -23,7 +23,7 @@ bool range_known(const DataField& field) {
 /// True when the activation reaches all of the data's range and not much beyond it.
 /// "Much" is half of the data's width: tanh (-1 to 1) fits data of [-0.8, 0.8], but not data of [0,
 /// 1], where half of what it gives can never be right.
-bool fits(const ActivationRange& activation, const DataField& field) {
+bool fits(const Range& activation, const DataField& field) {
     constexpr double kTolerance = 1e-6;  ///< of the width: rounding of ends such as -0.3333
     const double width = field.range_high - field.range_low;
     const double missing_low = activation.low - field.range_low,
@@ -126,7 +126,7 @@ class RangeChecks {
         diagnostics_
             .warning(DiagnosticKind::kRangeMismatch, ending.span,
                      "`{}` gives values {}, but `{}`, which `{}` imitates, spans [{}, {}]",
-                     ending.range->name, gives, field->name, ending.network->name, field->range_low,
+                     ending.activation, gives, field->name, ending.network->name, field->range_low,
                      field->range_high)
             .note(field->span, fmt::format("`{}` is declared here", field->name))
             .help(remedy(*ending.range, *field));
@@ -168,7 +168,7 @@ class RangeChecks {
             .help(fmt::format("`activation: {}` in this layer", around_zero ? "tanh" : "sigmoid"));
     }
 
-    static std::string remedy(const ActivationRange& range, const DataField& field) {
+    static std::string remedy(const Range& range, const DataField& field) {
         if (std::isfinite(range.high))
             return fmt::format("`range: [{}, {}]` for `{}`, or another activation", range.low,
                                range.high, field.name);

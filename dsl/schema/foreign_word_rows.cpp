@@ -13,7 +13,7 @@ using Rows = std::vector<ForeignWord>;
 constexpr const char* kLayers = "dense";                   // where layers stand
 constexpr const char* kNearFunctions = "bce_with_logits";  // where functions of expressions stand
 constexpr const char* kOptimizers = "adam";
-constexpr const char* kModel = "networks";
+constexpr const char* kModel = "objective";
 constexpr const char* kTrain = "batch_size";
 
 Rows layers() {
@@ -257,7 +257,7 @@ Rows optimizers() {
         {"maxgradnorm|gradclip|gradclipnorm|clipgradnorm|clipgrad|maxnorm|gradientclipping|"
          "gradientclipval|clip",
          "global_clip_norm|clip_norm"},
-        {"amsgrad|fused|foreach|maximize|capturable|centered", "",
+        {"amsgrad|fused|foreach|maximize|capturable", "",
          "there is no such choice here: leave this out", "learning_rate"},
         {"adagrad|adamax|nadam|radam|adadelta|adafactor|lamb|muon|lbfgs|ftrl", "",
          "`adam` or `adamw` does the same work in most models", kOptimizers},
@@ -312,7 +312,7 @@ Rows sections() {
          "examples are shuffled and read ahead always: leave this out"},
         {"seed|randomseed|randomstate|manualseed", "", "`gmrun train --seed 7`"},
         {"device|gpu|gpus|cuda|threads", "", "gmc computes on the CPU; `gmrun train --threads 4`"},
-        {"callbacks|checkpoint|savedir|logdir|earlystopping|patience|output|outputdir", "",
+        {"callbacks|checkpoint|savedir|logdir|patience|output|outputdir", "",
          "gmrun writes checkpoints and metrics by itself; `gmrun train --help` names its options",
          kTrain},
         {"gradientaccumulation|accumulategradbatches|accumulationsteps|gradaccum", "accumulate",
@@ -345,7 +345,7 @@ Rows functions() {
     return {
         {"randnlike|randn|gaussian|randomnormal|noise|standardnormal|gaussiannoise", "normal"},
         {"rand|randlike|random|randomuniform", "uniform"},
-        {"square|squared|sqr", "", "a square is written `x^2`", kNearFunctions},
+        {"squared|sqr", "square", "a square is also written `x^2`", kNearFunctions},
         {"backward|step|zerograd", "",
          "gradients are taken of the `loss` of each entry of `minimize`; nothing is called",
          kNearFunctions},
@@ -394,7 +394,7 @@ Rows functions() {
         {"topk|kthvalue", "top_k"},
         {"view|squeeze|unsqueeze|expanddims", "reshape"},
         {"transpose|swapaxes|moveaxis", "permute"},
-        {"zeros|ones|zeroslike|oneslike|full|fulllike", "",
+        {"zeroslike|oneslike|full|fulllike", "",
          "a number meets any shape: `bce_with_logits(logits, 1)`", kNearFunctions},
         {"multinomial|randomchoice|gumbelsoftmax|onehotcategorical", "categorical"},
         {"lrelu|leakyrelu", "leaky_relu"},

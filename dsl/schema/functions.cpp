@@ -5,16 +5,19 @@ namespace gmc::dsl {
 
 namespace {
 
+/// FunctionRow::takes_weights: the function takes tensors, or the weights of a network.
+constexpr bool kOrWeights = true;
+
 /// Functions that compute each element by itself.
 std::vector<FunctionRow> element_wise() {
     return {
-        {"abs", 1, 1, "", "abs(x)", "|x|", true},
-        {"exp", 1, 1, "", "exp(x)", "e^x", true},
-        {"log", 1, 1, "", "log(x)", "natural logarithm", true},
+        {"abs", 1, 1, "", "abs(x)", "|x|", kOrWeights},
+        {"exp", 1, 1, "", "exp(x)", "e^x", kOrWeights},
+        {"log", 1, 1, "", "log(x)", "natural logarithm", kOrWeights},
         {"sqrt", 1, 1, "", "sqrt(x)",
          "square root, of x + 1e-12, so that its derivatives are finite at 0; `x^0.5` is the same",
-         true},
-        {"square", 1, 1, "", "square(x)", "x^2", true},
+         kOrWeights},
+        {"square", 1, 1, "", "square(x)", "x^2", kOrWeights},
         {"erf", 1, 1, "", "erf(x)", "Gauss error function"},
         {"sin", 1, 1, "", "sin(x)", "sine, of radians"},
         {"cos", 1, 1, "", "cos(x)", "cosine, of radians"},
@@ -39,7 +42,7 @@ std::vector<FunctionRow> element_wise() {
         {"silu", 1, 1, "", "silu(x)", "x * sigmoid(x)"},
         {"sigmoid", 1, 1, "", "sigmoid(x)", "1 / (1 + exp(-x))"},
         {"softplus", 1, 1, "", "softplus(x)", "log(1 + exp(x)), without overflow"},
-        {"tanh", 1, 1, "", "tanh(x)", "hyperbolic tangent", true},
+        {"tanh", 1, 1, "", "tanh(x)", "hyperbolic tangent", kOrWeights},
     };
 }
 
@@ -48,15 +51,15 @@ std::vector<FunctionRow> of_tensors() {
     return {
         {"softmax", 1, 1, "axis", "softmax(x)", "over the last dimension, the channels"},
         {"log_softmax", 1, 1, "axis", "log_softmax(x)", "log(softmax(x)), without overflow"},
-        {"sum", 1, 1, "axis|keep", "sum(x)", "a reduction", true},
+        {"sum", 1, 1, "axis|keep", "sum(x)", "a reduction", kOrWeights},
         {"mean", 1, 1, "axis|keep", "mean(x)",
-         "a reduction: sum, divided by the number of elements", true},
+         "a reduction: sum, divided by the number of elements", kOrWeights},
         {"logsumexp", 1, 1, "axis|keep", "logsumexp(x)",
          "a reduction: log(sum(exp(x))), without overflow"},
         {"norm", 1, 1, "axis|keep", "norm(x)",
          "a reduction: sqrt(sum(x^2)); 1e-12 under the root, so that its "
          "derivatives are 0 at 0",
-         true},
+         kOrWeights},
         {"bce_with_logits", 2, 2, "", "bce_with_logits(logits, target)",
          "softplus(logits) - logits * target, element by element: binary cross-entropy of "
          "sigmoid(logits)"},
@@ -115,7 +118,7 @@ std::vector<FunctionRow> of_training() {
         {"grad", 2, 2, "", "grad(f, x)",
          "the gradient of sum(f) with respect to x, shaped like x, or to the weights of a network; "
          "can be differentiated again"},
-        {"stop_gradient", 1, 1, "", "stop_gradient(x)", "x, a constant for gradients", true},
+        {"stop_gradient", 1, 1, "", "stop_gradient(x)", "x, a constant for gradients", kOrWeights},
         {"averaged", 1, 1, "", "averaged(x)",
          "x with the moving averages of the weights in place of the trained ones, where `train` or "
          "an entry of `minimize` has an `average`; running statistics stay those of the trained "

@@ -3,6 +3,7 @@
 // JSON Schema all come from it, so that they cannot disagree.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -87,6 +88,13 @@ struct MappingRow {
     const char* doc;
 };
 
+/// What a layer does to values, as far as warnings ask.
+enum class LayerEffect {
+    kComputes,
+    kActivates,  ///< an activation: what `ends in` speaks of in warnings
+    kMoves,      ///< gives what it takes, perhaps in another place or shape, or a part of it
+};
+
 /// A kind of layer.
 struct LayerRow {
     const char* kind;
@@ -102,6 +110,13 @@ struct LayerRow {
     /// It has weights or statistics of its own, so that it stands in a network only. All others are
     /// functions of expressions too: `pad(x, 2)`, `slice(x, axis=0, stop=1)`.
     bool weights = false;
+    LayerEffect effect = LayerEffect::kComputes;
+    /// Between which numbers each element of its result lies, whatever it takes; nothing: all
+    /// numbers are possible, or what it takes decides.
+    std::optional<Range> gives = {};
+    /// The key by whose number the finite ends of `gives` are multiplied; "": by 1. So elu, which
+    /// tends to -alpha, has {-1, infinity} and "alpha".
+    const char* gives_times = "";
 };
 /// More than people write; `fewest <= n && n <= most` then needs no special case.
 constexpr int kManyInputs = 1000;

@@ -48,6 +48,20 @@ std::vector<LayerRow> trained(std::vector<LayerRow> rows) {
     return rows;
 }
 
+/// Marks the row of an activation. What it can give is `gives`, times the number of a key.
+LayerRow activation(LayerRow row, std::optional<Range> gives = {}, const char* times = "") {
+    row.effect = LayerEffect::kActivates;
+    row.gives = gives;
+    row.gives_times = times;
+    return row;
+}
+
+/// Marks the row of a layer that moves values without changing them.
+LayerRow moves(LayerRow row) {
+    row.effect = LayerEffect::kMoves;
+    return row;
+}
+
 /// An integer for a layer of one axis; a pair for one of height and width.
 KeyRow per_axis(int axes, const char* key, const char* fallback, Range range, const char* doc) {
     return axes == 1 ? integer(key, fallback, range, doc) : pair(key, fallback, range, doc);
@@ -99,35 +113,59 @@ std::vector<LayerRow> contractions() {
     };
 }
 
-/// Layers without a theme of their own, most of them activations.
-std::vector<LayerRow> others() {
+std::vector<LayerRow> reshapes() {
     return {
-        {"flatten", "", plain({}), "all of an example in one dimension"},
-        {"reshape", "shape",
-         plain({{"shape",
-                 KeyType::kShape,
-                 kRequired,
-                 "the new shape, with as many elements as before; one size may be -1, for what is "
-                 "left",
-                 {-1, kMostElements}}}),
-         "the same elements in the same order, in another shape"},
-        {"leaky_relu", "slope",
-         plain({number("slope", "0.3", kNotNegative, "factor of negative values")}),
-         "x for x > 0, slope * x otherwise"},
-        {"relu", "", plain({}), "max(x, 0)"},
-        {"elu", "alpha",
-         plain({number("alpha", "1", kNotNegative, "what large negative values tend to, negated")}),
-         "x for x > 0, alpha * (exp(x) - 1) otherwise"},
-        {"gelu", "", plain({}), "x / 2 * (1 + erf(x / sqrt(2))), the exact form"},
-        {"silu", "", plain({}), "x * sigmoid(x), also called swish"},
-        {"sigmoid", "", plain({}), "1 / (1 + exp(-x))"},
-        {"tanh", "", plain({}), "hyperbolic tangent"},
-        {"softplus", "", plain({}), "log(1 + exp(x))"},
-        {"softmax", "", plain({}), "exp(x) / sum(exp(x)) over the channels, the last dimension"},
+        moves({"flatten", "", plain({}), "all of an example in one dimension"}),
+        moves({"reshape", "shape",
+               plain({{"shape",
+                       KeyType::kShape,
+                       kRequired,
+                       "the new shape, with as many elements as before; one size may be -1, for "
+                       "what is left",
+                       {-1, kMostElements}}}),
+               "the same elements in the same order, in another shape"}),
+    };
+}
+
+/// Activations, with what they can give: the checks of models warn where a loss or the data need
+/// other numbers.
+std::vector<LayerRow> activations() {
+    constexpr double kGeluLeast = -0.17, kSiluLeast = -0.279;  ///< at -0.752 and -1.278
+    constexpr Range kAboveZero{0, kInfinity, true, true};
+    constexpr Range kProbability{0, 1, true, true};
+    return {
+        activation({"leaky_relu", "slope",
+                    plain({number("slope", "0.3", kNotNegative, "factor of negative values")}),
+                    "x for x > 0, slope * x otherwise"}),
+        activation({"relu", "", plain({}), "max(x, 0)"}, kNotNegative),
+        activation({"elu", "alpha",
+                    plain({number("alpha", "1", kNotNegative,
+                                  "what large negative values tend to, negated")}),
+                    "x for x > 0, alpha * (exp(x) - 1) otherwise"},
+                   Range{-1, kInfinity, false, true}, "alpha"),
+        activation({"gelu", "", plain({}), "x / 2 * (1 + erf(x / sqrt(2))), the exact form"},
+                   Range{kGeluLeast, kInfinity, false, true}),
+        activation({"silu", "", plain({}), "x * sigmoid(x), also called swish"},
+                   Range{kSiluLeast, kInfinity, false, true}),
+        activation({"sigmoid", "", plain({}), "1 / (1 + exp(-x))"}, kProbability),
+        activation({"tanh", "", plain({}), "hyperbolic tangent"}, Range{-1, 1, true, true}),
+        activation({"softplus", "", plain({}), "log(1 + exp(x))"}, kAboveZero),
+        activation({"softmax", "", plain({}),
+                    "exp(x) / sum(exp(x)) over the channels, the last dimension"},
+                   kProbability),
+    };
+}
+
+/// Layers that are random in training and do nothing otherwise.
+std::vector<LayerRow> noises() {
+    return {
         {"dropout", "rate",
          plain({expression("rate", kRequired, kFraction,
                            "share of the values set to 0; the others are divided by 1 - rate")}),
          "drops values at random in training, does nothing otherwise"},
+        {"gaussian_noise", "stddev",
+         plain({expression("stddev", kRequired, kNotNegative, "standard deviation of the noise")}),
+         "adds noise of N(0, stddev^2) in training, does nothing otherwise"},
     };
 }
 
@@ -192,8 +230,8 @@ std::vector<LayerRow> resizes() {
                    "what is put there: zeros, copies of the edge, or the mirror image of what lies "
                    "behind the edge")}),
          "a border around an example; `- pad: 2`, `- pad: {height: [0, 1]}`"},
-        {"crop", "size", border("elements taken off at both ends of every axis"),
-         "an example without its border; `- crop: 2`, `- crop: {width: [1, 0]}`"},
+        moves({"crop", "size", border("elements taken off at both ends of every axis"),
+               "an example without its border; `- crop: 2`, `- crop: {width: [1, 0]}`"}),
     };
 }
 
@@ -221,8 +259,9 @@ std::vector<LayerRow> trained_others() {
          }),
          "batch normalisation per channel with trained scale and offset; running statistics "
          "outside of training"},
-        {"prelu", "", plain({}),
-         "x for x > 0, slope * x otherwise, with a trained slope per channel that starts at 0.25"},
+        activation({"prelu", "", plain({}),
+                    "x for x > 0, slope * x otherwise, with a trained slope per channel that "
+                    "starts at 0.25"}),
         {"layer_norm", "", plain({variance_epsilon()}),
          "each example by itself, over the last dimension, with trained scale and offset (Ba et "
          "al. 2016)"},
@@ -254,16 +293,17 @@ std::vector<LayerRow> merges() {
          kManyInputs},
         {"subtract", "from", merging({}),
          "the first input minus the second, element by element; sizes repeat as in `add`", 2, 2},
-        {"identity", "", plain({}), "what it takes, unchanged: names it, or makes it an output"},
+        moves({"identity", "", plain({}),
+               "what it takes, unchanged: names it, or makes it an output"}),
     };
 }
 
 std::vector<LayerRow> views() {
     return {
-        {"permute", "axes",
-         plain({axes("axes", kRequired, kAxisFromFront,
-                     "axis i of the result is axis axes[i] of the input; the first is 0")}),
-         "exchanges the axes of an example"},
+        moves({"permute", "axes",
+               plain({axes("axes", kRequired, kAxisFromFront,
+                           "axis i of the result is axis axes[i] of the input; the first is 0")}),
+               "exchanges the axes of an example"}),
         {"slice", "",
          plain({
              integer("axis", "-1", kAxis, "axis of the example, from the end if negative"),
@@ -273,9 +313,6 @@ std::vector<LayerRow> views() {
              integer("step", "1", kSizes, "distance of the positions that are taken"),
          }),
          "a part of an example along one axis"},
-        {"gaussian_noise", "stddev",
-         plain({expression("stddev", kRequired, kNotNegative, "standard deviation of the noise")}),
-         "adds noise of N(0, stddev^2) in training, does nothing otherwise"},
     };
 }
 
@@ -333,7 +370,9 @@ std::vector<LayerRow> make_layer_table() {
     std::vector<LayerRow> table = trained(contractions());
     for (LayerRow& row : poolings()) table.push_back(std::move(row));
     for (LayerRow& row : resizes()) table.push_back(std::move(row));
-    for (LayerRow& row : others()) table.push_back(std::move(row));
+    for (LayerRow& row : reshapes()) table.push_back(std::move(row));
+    for (LayerRow& row : activations()) table.push_back(std::move(row));
+    for (LayerRow& row : noises()) table.push_back(std::move(row));
     for (LayerRow& row : trained(trained_others())) table.push_back(std::move(row));
     for (LayerRow& row : merges()) table.push_back(std::move(row));
     for (LayerRow& row : views()) table.push_back(std::move(row));

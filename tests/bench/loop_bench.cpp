@@ -1,6 +1,7 @@
 // Prints the speed of loop and copy kernels on loop bodies that occur in training: time of the
 // fastest run, bytes of operands and results per second, nanoseconds per element of the iteration
-// space. Usage: loop_bench [repetitions] [name prefix]
+// space. Then, for OpInfo::cost, what each element-wise op takes in additions: lines `cost NAME`.
+// Usage: loop_bench [repetitions] [name prefix]
 #include <fmt/format.h>
 #include <hwy/aligned_allocator.h>
 #include <omp.h>
@@ -12,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "compiler/ir/builder.h"
@@ -65,14 +67,24 @@ struct Bench {
 
     using Maker = std::unique_ptr<runtime::Kernel> (*)(const ir::Function&, const ir::Operation&,
                                                        const runtime::Buffers&);
-    /// `in_place` has pairs (result, operand) that share memory.
-    void run(const std::string& name, const ir::Shape& space,
-             std::vector<std::pair<ir::ValueId, ir::ValueId>> in_place = {},
+    using Pairs = std::vector<std::pair<ir::ValueId, ir::ValueId>>;
+    /// Prints a line. `in_place` has pairs (result, operand) that share memory.
+    void run(const std::string& name, const ir::Shape& space, const Pairs& in_place = {},
              Maker make = &runtime::make_loop_kernel) {
         if (name.compare(0, wanted.size(), wanted) != 0) return;
+        int64_t bytes = 0;
+        const double best = seconds(in_place, make, bytes);
+        const auto elements = static_cast<double>(ir::f32(space).elements());
+        fmt::print("{:36} {:18} {:9.1f} us {:7.2f} GB/s {:7.3f} ns/element\n", name,
+                   ir::to_string(space), best * 1e6, static_cast<double>(bytes) / best * 1e-9,
+                   best * 1e9 / elements);
+    }
+
+    /// The time of the fastest run. `bytes` becomes the size of operands and results.
+    double seconds(const Pairs& in_place, Maker make, int64_t& bytes) {
         const ir::Operation& operation = function().operations.back();
         runtime::Buffers buffers(function().values.size());
-        int64_t bytes = 0;
+        bytes = 0;
         for (ir::ValueId id : inputs)
             buffers.set(id, allocate(id)), bytes += function().type(id).bytes();
         for (ir::ValueId id : operation.results) {
@@ -90,10 +102,7 @@ struct Bench {
                 best,
                 std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
         }
-        const auto elements = static_cast<double>(ir::f32(space).elements());
-        fmt::print("{:36} {:18} {:9.1f} us {:7.2f} GB/s {:7.3f} ns/element\n", name,
-                   ir::to_string(space), best * 1e6, static_cast<double>(bytes) / best * 1e-9,
-                   best * 1e9 / elements);
+        return best;
     }
 };
 
@@ -179,10 +188,34 @@ void adam(const ir::Shape& shape) {
     b.run("Adam", shape, {{p_new, p}, {m_new, m}, {v_new, v}});
 }
 
-void unary(const ir::OpVariant& op, const ir::Shape& shape) {
+/// The seconds of a loop of this op alone, over numbers that stay in the cache.
+double seconds_of(const ir::OpVariant& op) {
+    const ir::Shape shape = {1 << 13};
     Bench b;
-    b.builder.emit(op, {b.input(shape)});
-    b.run(std::string(ir::op_info(op).name), shape);
+    std::vector<ir::ValueId> operands;
+    for (int i = 0; i < ir::op_info(op).operand_count(); ++i) operands.push_back(b.input(shape));
+    b.builder.emit(op, operands);
+    int64_t bytes = 0;
+    return b.seconds({}, &runtime::make_loop_kernel, bytes);
+}
+
+/// Prints the op's time beside the cost that its row states. The unit is half of what a loop takes
+/// that adds two arrays, since such a loop loads and stores, too; ops of a few instructions have
+/// the cost 1.
+template <typename Op>
+void cost() {
+    const std::string name = "cost " + std::string(Op::kInfo.name);
+    const bool has_a_kernel = Op::kInfo.has(ir::kElementwise) && !std::is_same_v<Op, ir::Cast>;
+    if (!has_a_kernel || name.compare(0, wanted.size(), wanted) != 0) return;
+    fmt::print("{:36} {:6.1f}; its row says {}\n", name,
+               seconds_of(Op{}) / seconds_of(ir::Add{}) * 2, Op::kInfo.cost);
+}
+
+/// Measures OpInfo::cost of every element-wise op; `cast` never stands alone.
+void costs() {
+#define GMC_OP(Name) cost<ir::Name>();
+#include "compiler/ir/op_kind.def"
+#undef GMC_OP
 }
 
 void reduction(const std::string& name, const ir::OpVariant& op, const ir::Shape& shape) {
@@ -260,13 +293,6 @@ int main(int argc, char** argv) {
     reduction("sum over space", ir::ReduceSum{{1, 2}}, large);
     loss({128, 784});
     softmax_shift({128, 10});
-    unary(ir::Exp{}, {1 << 20});
-    unary(ir::Log{}, {1 << 20});
-    unary(ir::Tanh{}, {1 << 20});
-    unary(ir::Sigmoid{}, {1 << 20});
-    unary(ir::Softplus{}, {1 << 20});
-    unary(ir::Erf{}, {1 << 20});
-    unary(ir::Sin{}, {1 << 20});
-    unary(ir::Sqrt{}, {1 << 20});
+    costs();
     copies();
 }

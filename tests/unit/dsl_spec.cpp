@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <set>
 
+#include "dsl/lower/activations.h"
 #include "dsl/lower/evaluate.h"
 #include "dsl/lower/layers/layers.h"
 #include "dsl/schema/foreign_word_rows.h"
@@ -216,6 +217,17 @@ TEST_CASE("Every layer of the language has a builder, and every builder a row", 
     CHECK(lower::layer_builders().size() == layer_table().size());
 }
 
+TEST_CASE("Every word of the key `activation` is an activation among layers", "[dsl]") {
+    for (const std::string& word :
+         split_words(find_key(find_layer("dense")->keys, "activation")->words)) {
+        INFO("`" << word << "` of kActivations in schema_layers.cpp");
+        if (word == "none") continue;
+        REQUIRE(find_layer(word) != nullptr);
+        CHECK(find_layer(word)->effect == LayerEffect::kActivates);
+        CHECK((find_layer(word)->weights || lower::activations().count(word) == 1));
+    }
+}
+
 /// Ops of one operand that people reach by operators (-x, x^2), inside of layers, or not at all.
 const std::vector<std::string_view> kNoFunctions = {"cast", "neg", "pow", "sign"};
 
@@ -284,6 +296,51 @@ TEST_CASE("rows of foreign words lead to words of the language, or say how else"
             CHECK(word.find_first_of("_- ABCDEFGHIJKLMNOPQRSTUVWXYZ") == std::string::npos);
         }
     }
+}
+
+/// The words that may stand at each place of a model.
+std::vector<std::vector<std::string>> places() {
+    std::vector<std::vector<std::string>> all(2);
+    for (const FunctionRow& row : function_table()) all[0].emplace_back(row.name);
+    std::vector<std::span<const KeyRow>> maps;
+    for (const LayerRow& row : layer_table()) {
+        if (find_layer_function(row.kind) != nullptr) all[0].emplace_back(row.kind);
+        all[1].emplace_back(row.kind);
+        maps.emplace_back(row.keys);
+    }
+    for (const MappingRow& row : mapping_table()) maps.emplace_back(row.keys);
+    for (const std::span<const KeyRow> keys : maps) {
+        all.push_back(key_names(keys));
+        for (const KeyRow& row : keys)
+            if (*row.words) all.push_back(split_words(row.words));
+    }
+    return all;
+}
+
+/// Whether a row without a word of ours gives its remark at a place.
+bool speaks(const ForeignWord& row, const std::vector<std::string>& known) {
+    const std::vector<std::string> place = split_words(row.place);
+    return !*row.place || std::any_of(place.begin(), place.end(), [&](const std::string& word) {
+        return std::count(known.begin(), known.end(), word) != 0;
+    });
+}
+
+/// Rows that lead to no word of ours say that there is none. `hardtanh` leaves such a row when
+/// there is a layer `hard_tanh`.
+TEST_CASE("a word that foreign words call missing is not ours", "[dsl]") {
+    for (const std::vector<std::string>& known : places())
+        for (const std::string& own : known) {
+            std::string spelling = own;
+            std::erase(spelling, '_');
+            for (const ForeignWord& row : foreign_words()) {
+                const std::vector<std::string> theirs = split_words(row.theirs);
+                if (*row.ours || std::count(theirs.begin(), theirs.end(), spelling) == 0) continue;
+                INFO("`" << spelling << "` in the row \"" << row.theirs
+                         << "\" of foreign_word_rows.cpp is our `" << own
+                         << "`: take it out of that row");
+                CHECK_FALSE(speaks(row, known));
+            }
+        }
 }
 
 TEST_CASE("a foreign word means what may stand in its place", "[dsl]") {

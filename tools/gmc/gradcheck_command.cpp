@@ -164,12 +164,12 @@ int gradcheck_command(const Words& words) {
     spec->train.batch_size = line.get<int64_t>("examples");
     Result<ir::Module> module = lower::build_gradient_check(*spec, diagnostics);
     std::string unknown;
-    // cancel_shifts puts a stop_gradient behind biases whose gradient is 0. Differences hold the
-    // result of every stop_gradient fixed, because those that the author writes mean that; so such
-    // a bias would not be checked.
-    passes::PassOptions passes;
-    passes.skip = {"cancel_shifts"};
-    if (!module || !passes::run_stages(*module, pipeline_until("grad"), passes, diagnostics) ||
+    // Differences hold the result of every stop_gradient fixed, because those that the author
+    // writes mean that; what a pass stopped would not be checked.
+    passes::PassOptions options;
+    for (const passes::Pass& pass : all_passes())
+        if (pass.stops_gradients) options.skip.emplace_back(pass.name);
+    if (!module || !passes::run_stages(*module, pipeline_until("grad"), options, diagnostics) ||
         !passes::run_stages(*module, stages_of({"cse", "dce"}, unknown), {}, diagnostics))
         return report(diagnostics);
     runtime::ReferenceStates states;

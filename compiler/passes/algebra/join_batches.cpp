@@ -14,6 +14,7 @@
 #include "compiler/ir/builder.h"
 #include "compiler/passes/algebra/examples.h"
 #include "compiler/passes/memory/dependency_order.h"
+#include "compiler/passes/rewriter.h"
 
 namespace gmc::passes {
 namespace {
@@ -58,17 +59,15 @@ class BatchJoiner {
     void index() {
         maker_.assign(f_.values.size(), kNone);
         position_.assign(f_.values.size(), kNone);
-        uses_.assign(f_.values.size(), 0);
+        uses_ = count_readers(f_);
         seen_.assign(f_.operations.size(), 0);
         walk_ = 0;
         for (size_t i = 0; i < f_.operations.size(); ++i) {
             const Operation& op = f_.operations[i];
             int64_t position = kNone;
-            for (ValueId v : op.operands) {
-                ++uses_[v];
+            for (ValueId v : op.operands)
                 if (position == kNone || (position_[v] != kNone && position_[v] < position))
                     position = position_[v];
-            }
             const Slice* slice = op.as<Slice>();
             if (slice != nullptr && !slice->starts.empty()) position = slice->starts[0];
             for (ValueId v : op.results) {
@@ -76,8 +75,6 @@ class BatchJoiner {
                 position_[v] = position;
             }
         }
-        for (const Update& u : f_.updates) ++uses_[u.value];
-        for (const NamedValue& r : f_.results) ++uses_[r.value];
     }
 
     /// Whether operation `later` needs one of the earlier operations, also indirectly.

@@ -15,12 +15,7 @@ using namespace ir;  // NOLINT: all of this is about ir
 class ShapeSinker {
   public:
     ShapeSinker(Module& module, Function& function)
-        : rewriter_(module, function), uses_(function.values.size(), 0) {
-        for (const Operation& op : function.operations)
-            for (ValueId operand : op.operands) ++uses_[operand];
-        for (const Update& update : function.updates) ++uses_[update.value];
-        for (const NamedValue& result : function.results) ++uses_[result.value];
-    }
+        : rewriter_(module, function), uses_(count_readers(function)) {}
 
     bool run() {
         return rewriter_.run([this](Rewriter&, Operation& op) {

@@ -120,11 +120,13 @@ Image pooled(Image x, int64_t h, int64_t w, Axis a, Axis b, bool max) {
     });
 }
 
-void check_pooling(const std::string& input, const std::string& kind, const std::string& keys,
-                   int64_t h, int64_t w, Axis a, Axis b) {
-    const std::string axes = w == 1 ? "1d" : "2d";
+/// Pools by the maximum and by the mean; along one axis where `w` is 1.
+void check_pooling(const std::string& input, const std::string& keys, int64_t h, int64_t w, Axis a,
+                   Axis b) {
     for (const bool max : {true, false}) {
-        const std::string layer = (max ? "max_" : "average_") + kind + axes + ": {" + keys + "}";
+        const std::string kind = w == 1 ? (max ? "max_pooling1d" : "average_pooling1d")
+                                        : (max ? "max_pooling2d" : "average_pooling2d");
+        const std::string layer = kind + ": {" + keys + "}";
         INFO(layer << " of " << input);
         const LayerModel model(input, {layer});
         check(model, pooled(image_of(model.shape_of("slope"), model.x()), h, w, a, b, max));
@@ -184,16 +186,15 @@ TEST_CASE("layers: transposed convolutions with groups, dilation and padding") {
 
 TEST_CASE("layers: pooling whose windows tile, overlap, leave gaps and reach over the border") {
     const Axis none{1, 1, 1, 0};
-    check_pooling("[4, 6, 2]", "pooling", "pool: [2, 3]", 2, 2, {2, 2, 1, 0}, {3, 3, 1, 0});
-    check_pooling("[5, 4, 2]", "pooling", "pool: 2", 2, 2, {2, 2, 1, 0}, {2, 2, 1, 0});
-    check_pooling("[5, 4, 1]", "pooling", "pool: 3, stride: 1", 3, 2, {3, 1, 1, 0}, {3, 1, 1, 0});
-    check_pooling("[5, 4, 2]", "pooling", "pool: 3, stride: 2, padding: same", 3, 2, {3, 2, 1, 1},
+    check_pooling("[4, 6, 2]", "pool: [2, 3]", 2, 2, {2, 2, 1, 0}, {3, 3, 1, 0});
+    check_pooling("[5, 4, 2]", "pool: 2", 2, 2, {2, 2, 1, 0}, {2, 2, 1, 0});
+    check_pooling("[5, 4, 1]", "pool: 3, stride: 1", 3, 2, {3, 1, 1, 0}, {3, 1, 1, 0});
+    check_pooling("[5, 4, 2]", "pool: 3, stride: 2, padding: same", 3, 2, {3, 2, 1, 1},
                   {3, 2, 1, 0});
-    check_pooling("[5, 5, 1]", "pooling", "pool: [2, 1], stride: [1, 2], padding: same", 5, 3,
-                  {2, 1, 1, 0}, {1, 2, 1, 0});
-    check_pooling("[9, 2]", "pooling", "pool: 3", 3, 1, {3, 3, 1, 0}, none);
-    check_pooling("[8, 2]", "pooling", "pool: 4, stride: 3, padding: same", 3, 1, {4, 3, 1, 1},
-                  none);
+    check_pooling("[5, 5, 1]", "pool: [2, 1], stride: [1, 2], padding: same", 5, 3, {2, 1, 1, 0},
+                  {1, 2, 1, 0});
+    check_pooling("[9, 2]", "pool: 3", 3, 1, {3, 3, 1, 0}, none);
+    check_pooling("[8, 2]", "pool: 4, stride: 3, padding: same", 3, 1, {4, 3, 1, 1}, none);
 }
 
 TEST_CASE("layers: global pooling") {
