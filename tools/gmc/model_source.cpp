@@ -26,8 +26,8 @@ std::vector<std::string> recipe_directories(const std::string& model) {
     if (code) return out;
     for (const fs::path& prefix : {folder.parent_path(), folder}) {
         // Without the link, so that messages name the file in the source tree.
-        out.push_back(fs::weakly_canonical(prefix / "share/gmc/models/recipes", code).string());
-        if (code) out.pop_back();
+        const fs::path recipes = fs::weakly_canonical(prefix / "share/gmc/models/recipes", code);
+        if (!code && fs::is_directory(recipes, code)) out.push_back(recipes.string());
     }
     return out;
 }
