@@ -24,15 +24,10 @@ std::string named_shape(const LayerScope& l, size_t i) {
 
 /// Reports inputs 0 and i at the names in `from`; gives kNone.
 ValueId do_not_fit(LayerScope& l, size_t i, const std::string& rule) {
-    Diagnostic& error = l.f.m.diagnostics
-                            .error(DiagnosticKind::kShapeMismatch, l.spec.from_span,
-                                   "`{}` cannot take {} and {}: {}", l.spec.kind, named_shape(l, 0),
-                                   named_shape(l, i), rule)
-                            .note(l.spec.span, "the layer is here");
-    for (const size_t input : {size_t{0}, i})
-        if (l.f.b.shape(l.inputs[input]).size() == 1)
-            error.help(fmt::format("of the number of a class, `one_hot: {{from: {}}}` makes a row",
-                                   l.spec.from[input]));
+    l.f.m.diagnostics
+        .error(DiagnosticKind::kShapeMismatch, l.spec.from_span, "`{}` cannot take {} and {}: {}",
+               l.spec.kind, named_shape(l, 0), named_shape(l, i), rule)
+        .note(l.spec.span, "the layer is here");
     return kNone;
 }
 
