@@ -34,6 +34,7 @@ std::optional<Ending> layers_ending(const std::vector<LayerSpec>& layers) {
         if (effect == LayerEffect::kMoves) continue;
         Ending out;
         out.span = layer->span;
+        out.layer = &*layer;
         if (layer->has("activation")) {
             out.activation = layer->word("activation");
             if (out.activation != "none") out.span = layer->span_of("activation");
@@ -65,6 +66,12 @@ std::optional<Ending> ending_of(const NetworkSpec& network) {
     std::optional<Ending> out = layers_ending(network.layers);
     if (out) out->network = &network;
     return out;
+}
+
+std::string name_of(const Ending& ending) {
+    const std::string network = "`" + ending.network->name + "`";
+    return ending.output.empty() ? network
+                                 : fmt::format("the output `{}` of {}", ending.output, network);
 }
 
 bool is_judge(const NetworkSpec& network) {
@@ -165,6 +172,7 @@ std::optional<Ending> ModelView::ending_of(const Expression& e) const {
         if (output.name != value.text) continue;
         std::optional<Ending> out = layers_ending(output.layers);
         if (out) out->network = applied;
+        if (out) out->output = output.name;
         return out;
     }
     return std::nullopt;

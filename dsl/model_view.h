@@ -18,11 +18,15 @@ namespace gmc::dsl {
 /// What a network, or one of its outputs, ends in. Layers that only move values are skipped.
 struct Ending {
     const NetworkSpec* network = nullptr;
+    std::string output;      ///< the name of the output; "" where the network has one result
     std::string activation;  ///< "sigmoid"; "none" after a layer with weights; "" for other layers
-    std::optional<Range> range;  ///< of the activation, where it has limits
-    Span span;                   ///< of the word to change
+    std::optional<Range> range;        ///< of the activation, where it has limits
+    Span span;                         ///< of the word to change
+    const LayerSpec* layer = nullptr;  ///< the layer that ends it
 };
 
+/// "`decoder`", "the output `mean` of `encoder`".
+std::string name_of(const Ending& ending);
 /// The ending of a network with one output; nothing for others.
 std::optional<Ending> ending_of(const NetworkSpec& network);
 /// What the activation of this name gives (LayerRow::gives), as a word, as a function, and as a

@@ -10,6 +10,7 @@
 #include "dsl/rewrite.h"
 #include "dsl/schema/foreign_words.h"
 #include "dsl/schema/functions.h"
+#include "dsl/text/lexer.h"
 #include "dsl/text/scalar.h"
 
 namespace gmc::dsl {
@@ -99,10 +100,11 @@ void check_function_call(const Expression& e, const FunctionRow& row, Diagnostic
             ++positional;
         } else if (!std::count(named.begin(), named.end(), name) && !unknown) {
             unknown = true;
-            report_unknown(DiagnosticKind::kBadExpression, e.arguments[i]->span,
-                           fmt::format("`{}` has no argument named `{}`", e.text, name), name,
-                           named, diagnostics)
-                .help(fmt::format("it is written `{}`", row.usage));
+            Diagnostic& error =
+                report_unknown(DiagnosticKind::kBadExpression, e.arguments[i]->span,
+                               fmt::format("`{}` has no argument named `{}`", e.text, name), name,
+                               named, diagnostics);
+            if (named.empty()) error.help(fmt::format("it is written `{}`", row.usage));
         }
     }
     if (unknown) return;
@@ -110,10 +112,14 @@ void check_function_call(const Expression& e, const FunctionRow& row, Diagnostic
     std::string wanted = fmt::format("{} to {}", row.fewest, row.most);
     if (row.most == kAnyNumber) wanted = fmt::format("at least {}", row.fewest);
     if (row.fewest == row.most) wanted = fmt::format("{}", row.fewest);
-    diagnostics
-        .error(DiagnosticKind::kBadExpression, e.span, "`{}` takes {} argument{}, not {}", e.text,
-               wanted, row.fewest == 1 && row.most != 2 ? "" : "s", positional)
-        .help(fmt::format("`{}`: {}", row.usage, row.doc));
+    Diagnostic& error = diagnostics.error(DiagnosticKind::kBadExpression, e.span,
+                                          "`{}` takes {} argument{}, not {}", e.text, wanted,
+                                          row.fewest == 1 && row.most != 2 ? "" : "s", positional);
+    error.help(fmt::format("`{}`: {}", row.usage, row.doc));
+    if (positional > row.most && e.arguments[0]->kind == Kind::kNumber)
+        error.help("the decimal mark is a point, as in `0.5`");
+    else if (positional > row.most && std::count(named.begin(), named.end(), "axis"))
+        error.help(fmt::format("an axis has its name: `{}(x, axis=0)`", e.text));
 }
 
 /// Walks all expressions of a model. An error in one expression does not hide those in another.
@@ -125,7 +131,9 @@ class NameChecker {
     }
 
     void check() {
+        const size_t before = diagnostics_.count();
         check_unique();
+        const bool unique = diagnostics_.count() == before;
         check_minimize();
         const size_t errors = diagnostics_.count();
         check_recipe_use(model_, diagnostics_);
@@ -150,7 +158,8 @@ class NameChecker {
         for (const Definition& definition : model_.definitions)
             visit(*definition.body, {definition.parameters.begin(), definition.parameters.end()});
         check_no_recursion(model_, diagnostics_);
-        check_let_chains(objective.let, diagnostics_);
+        // An entry with the name of a field would seem to be defined by itself.
+        if (unique) check_let_chains(objective.let, diagnostics_);
     }
 
   private:
@@ -194,10 +203,14 @@ class NameChecker {
         for (const auto& [name, network] : networks_) known.push_back(name);
         for (const MinimizeSpec& entry : model_.objective.minimize) {
             for (size_t i = 0; i < entry.networks.size(); ++i)
-                if (!networks_.count(entry.networks[i]))
-                    report_unknown(DiagnosticKind::kUnknownName, entry.network_spans[i],
-                                   fmt::format("there is no network `{}`", entry.networks[i]),
-                                   entry.networks[i], known, diagnostics_);
+                if (!networks_.count(entry.networks[i])) {
+                    const std::string& name = entry.networks[i];
+                    Diagnostic& error = report_unknown(
+                        DiagnosticKind::kUnknownName, entry.network_spans[i],
+                        fmt::format("there is no network `{}`", name), name, known, diagnostics_);
+                    if (name.find(',') != name.npos)
+                        error.help(fmt::format("several are a list: `[{}]`", name));
+                }
         }
         check_averages();
     }
@@ -253,9 +266,25 @@ class NameChecker {
         if (e.kind == Kind::kName) visit_name(e, parameters);
         if (e.kind == Kind::kCall && !parameters.count(e.text)) visit_call(e);
         if (e.kind == Kind::kLoop) return visit_loop(e, parameters);
+        if (e.kind == Kind::kMember && is_data(*e.arguments[0], parameters)) return visit_field(e);
         for (size_t i = 0; i < e.arguments.size(); ++i)
             if (!is_word(e, i)) visit(*e.arguments[i], parameters);
         if (e.kind == Kind::kMember) visit_member(e, parameters);
+    }
+
+    /// The word in front of a field, as in `data.image`.
+    bool is_data(const Expression& e, const std::set<std::string>& parameters) const {
+        return place_ == nullptr && e.kind == Kind::kName && e.text == "data" &&
+               !parameters.count("data") && !meanings_.count("data");
+    }
+
+    void visit_field(const Expression& e) {
+        std::vector<std::string> fields;
+        for (const DataField& field : model_.data) fields.push_back(field.name);
+        if (std::count(fields.begin(), fields.end(), e.text)) return;
+        report_unknown(DiagnosticKind::kUnknownName, e.span,
+                       fmt::format("the data have no field `{}`", e.text), e.text, fields,
+                       diagnostics_);
     }
 
     /// `axis=batch`, `padding=same`: a word, no value.
@@ -305,12 +334,19 @@ class NameChecker {
         if (place_ != nullptr) {
             std::vector<std::string> known(parameters.begin(), parameters.end());
             for (std::string& name : constant_names()) known.push_back(std::move(name));
-            diagnostics_
-                .error(DiagnosticKind::kUnknownName, e.span, "`{}` is not known {}", e.text, place_)
-                .help("known are " + quoted_list(known));
+            Diagnostic& error = diagnostics_.error(DiagnosticKind::kUnknownName, e.span,
+                                                   "`{}` is not known {}", e.text, place_);
+            const bool schedule = find_key(mapping("schedule").keys, e.text) != nullptr;
+            error.help(schedule ? fmt::format("a schedule has keys: `{{{}: {{from: 1e-3, to: 0, "
+                                              "over: 10 epochs}}}}`",
+                                              e.text)
+                                : "known are " + quoted_list(known));
             return;
         }
-        if (meanings_.count(e.text)) return;
+        // An entry of `let` with a name that it cannot have was reported, and so was a name that is
+        // used more than once.
+        if (meanings_.count(e.text) || lets_.count(e.text) || is_part_of_bad_name(e.text)) return;
+        if (!unknown_.insert(e.text).second) return;
         if (const FunctionRow* row = find_function(e.text)) {
             diagnostics_.error(DiagnosticKind::kUnknownName, e.span,
                                "`{}` is a function; it is used as `{}`", e.text, row->usage);
@@ -330,6 +366,18 @@ class NameChecker {
         const FunctionRow* row = find_function(meant->word);
         if (row != nullptr) error.help(fmt::format("`{}`: {}", row->usage, row->doc));
         if (row == nullptr && !meant->remark.empty()) error.help(meant->remark);
+    }
+
+    /// `kl` and `loss` after an entry of `let` was called `kl-loss`, which an expression subtracts.
+    bool is_part_of_bad_name(const std::string& name) const {
+        for (const auto& [let, unused] : lets_)
+            for (size_t at = let.find(name); at != let.npos; at = let.find(name, at + 1)) {
+                const size_t end = at + name.size();
+                const bool begins = at == 0 || !is_name_part(let[at - 1]);
+                if (begins && (end == let.size() || !is_name_part(let[end])) && name != let)
+                    return true;
+            }
+        return false;
     }
 
     std::vector<std::string> known_functions() const {
@@ -381,6 +429,9 @@ class NameChecker {
                 .error(DiagnosticKind::kUnknownName, e.span, "`{}` is {} and cannot be called",
                        e.text, meaning->second.first)
                 .note(meaning->second.second, "it is here");
+        } else if (is_constant(e.text)) {
+            diagnostics_.error(DiagnosticKind::kUnknownName, e.span,
+                               "`{}` is a number and stands without parentheses", e.text);
         } else if (e.text.starts_with('.')) {
             report_method(e);
         } else {
@@ -431,14 +482,19 @@ class NameChecker {
         std::vector<std::string> known;
         for (const NetworkOutput& output : network->second->outputs) known.push_back(output.name);
         if (std::count(known.begin(), known.end(), e.text)) return;
-        report_unknown(
+        if (!missing_outputs_.insert({network->first, e.text}).second) return;
+        Diagnostic& error = report_unknown(
             DiagnosticKind::kUnknownName, e.span,
             known.empty()
                 ? fmt::format("the network `{}` has one result without a name, so no `.{}`",
                               base->text, e.text)
                 : fmt::format("the network `{}` has no output `{}`", base->text, e.text),
-            e.text, known, diagnostics_)
-            .note(network->second->span, "the network is here");
+            e.text, known, diagnostics_);
+        error.note(network->second->span, "the network is here");
+        for (const NetworkSpec& other : model_.networks)
+            for (const NetworkOutput& output : other.outputs)
+                if (output.name == e.text && &other != network->second)
+                    error.help(fmt::format("`{}` has `.{}`: is it meant?", other.name, e.text));
     }
 
     ModelSpec& model_;
@@ -451,6 +507,8 @@ class NameChecker {
     /// Set while names of the objective may not be used; says for messages where that is.
     const char* place_ = nullptr;
     bool broken_recipe_ = false;
+    std::set<std::string> unknown_;                                  ///< names that were reported
+    std::set<std::pair<std::string, std::string>> missing_outputs_;  ///< network, output: reported
 };
 
 /// Numeric variables as replacements, but for those that a name of the model hides.

@@ -29,10 +29,18 @@ std::vector<NamedExpression> read_named(const Entry& entry, bool names_alone,
         }
         return out;
     }
-    if (!expect_map(*entry.value, what, entry.key_span, diagnostics)) return out;
+    if (!expect_map(*entry.value, what, entry.key_span, diagnostics,
+                    "its entries are `name: expression`, without dashes")) {
+        for (const NodePtr& item : entry.value->items)  // their names stay known
+            for (const Entry& one : item->entries)
+                out.push_back({one.key, name_expression("step", one.key_span), one.key_span});
+        return out;
+    }
     for (const Entry& one : entry.value->entries) {
-        if (!check_name(one.key, fmt::format("an entry of {}", what), one.key_span, diagnostics))
+        if (!check_name(one.key, fmt::format("an entry of {}", what), one.key_span, diagnostics)) {
+            out.push_back({one.key, name_expression("step", one.key_span), one.key_span});
             continue;
+        }
         ExpressionPtr value;
         if (one.value->is_null() && names_alone)
             value = name_expression(one.key, one.key_span);
@@ -91,7 +99,9 @@ std::vector<MinimizeSpec> read_minimize(const Entry& entry, Diagnostics& diagnos
         out.push_back(read_entry(*entry.value, diagnostics));
         return out;
     }
-    if (!expect_list(*entry.value, "`minimize`", entry.key_span, diagnostics)) return out;
+    if (!expect_list(*entry.value, "`minimize`", entry.key_span, diagnostics,
+                     "an entry is `- {networks: [encoder, decoder], loss: ...}`"))
+        return out;
     for (const NodePtr& item : entry.value->items) out.push_back(read_entry(*item, diagnostics));
     if (out.empty())
         diagnostics.error(DiagnosticKind::kBadValue, entry.key_span, "`minimize` is empty");

@@ -50,25 +50,25 @@ std::vector<std::string> list_recipes(const std::vector<std::string>& directorie
 Result<NodePtr> load(const Entry& key, const std::vector<std::string>& directories,
                      Diagnostics& diagnostics) {
     const KeyRow* row = find_key(mapping("objective").keys, "recipe");
-    const auto name = read_value(*key.value, *row, diagnostics);
-    if (!name) return Failure{};
+    const std::string& name = key.value->text;
+    const bool no_name = key.value->is_scalar() && !is_name(name);  // `vae-gan`: no file
+    if (!no_name && !read_value(*key.value, *row, diagnostics)) return Failure{};
     for (const std::string& directory : directories) {
-        const std::filesystem::path path =
-            std::filesystem::path(directory) / (std::get<std::string>(*name) + ".yaml");
+        if (no_name) break;
+        const std::filesystem::path path = std::filesystem::path(directory) / (name + ".yaml");
         std::error_code error;
         if (!std::filesystem::exists(path, error)) continue;
         const uint32_t files = diagnostics.sources().count();
         Result<NodePtr> root = read_document(path.string(), diagnostics);
         // Exactly one file was added, also when it could not be read.
         if (diagnostics.sources().count() > files)
-            diagnostics.sources().set_origin(
-                files + 1, key.value->span,
-                fmt::format("in recipe `{}`, used here", key.value->text));
+            diagnostics.sources().set_origin(files + 1, key.value->span,
+                                             fmt::format("in recipe `{}`, used here", name));
         return root;
     }
     report_unknown(DiagnosticKind::kUnknownName, key.value->span,
-                   fmt::format("there is no recipe `{}`", key.value->text), key.value->text,
-                   list_recipes(directories), diagnostics)
+                   fmt::format("there is no recipe `{}`", name), name, list_recipes(directories),
+                   diagnostics)
         .help("looked for in " + quoted_list(directories));
     return Failure{};
 }
@@ -163,6 +163,15 @@ std::string bind_role(const std::string& role, Span role_span, const Node& objec
     }
     if (players.size() == 1) return players[0];
     if (networks.empty()) return "";  // `networks` being empty was reported
+    for (const NetworkSpec& network : networks) {
+        // A network with an error, such as `type: decoder`, may be the one.
+        if (players.empty() && network.broken && network.role.empty()) return "";
+        // Of two with one role, the one that is called like another role has the wrong one.
+        const bool shared = std::any_of(networks.begin(), networks.end(), [&](const auto& other) {
+            return &other != &network && other.role == network.role;
+        });
+        if (players.empty() && network.name == role && shared && !network.role.empty()) return "";
+    }
     if (players.empty()) {
         Diagnostic& error =
             diagnostics
@@ -170,16 +179,23 @@ std::string bind_role(const std::string& role, Span role_span, const Node& objec
                        "the recipe `{}` needs a network with `role: {}`", key.value->text, role)
                 .note(role_span, "the role is declared here");
         for (const NetworkSpec& network : networks)
-            if (means_role(network.role, role))
-                return error.help(fmt::format("`{}` has `role: {}`: write `role: {}`", network.name,
-                                              network.role, role)),
+            if (means_role(network.role, role) || network.name == role)
+                return error.help(fmt::format(
+                           "`{}` has {}: write `role: {}`", network.name,
+                           network.role.empty() ? "no role" : "`role: " + network.role + "`",
+                           role)),
                        "";
-        error.help(fmt::format("or name the network in the objective: `{}: ...`", role));
+        error.help(
+            fmt::format("say it in the network, or name the network in the objective: "
+                        "`{}: ...`",
+                        role));
     } else
         diagnostics
             .error(DiagnosticKind::kDuplicateKey, key.value->span,
                    "{} networks have `role: {}`: {}", players.size(), role, quoted_list(players))
-            .help(fmt::format("name one of them in the objective: `{}: {}`", role, players[0]));
+            .help(fmt::format("name one of them in the objective: `{}: {}`; or has one of them "
+                              "another role?",
+                              role, players[0]));
     return "";
 }
 

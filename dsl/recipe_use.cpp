@@ -15,6 +15,21 @@ namespace {
 
 using Kind = Expression::Kind;
 
+/// What recipes call outputs that papers and programs write in short; "" for others. `std` is
+/// something else than a variance.
+std::string whole_name(const std::string& output) {
+    static const std::map<std::string, std::string> kNames = {{"mu", "mean"},
+                                                              {"loc", "mean"},
+                                                              {"z_mean", "mean"},
+                                                              {"logvar", "log_variance"},
+                                                              {"log_var", "log_variance"},
+                                                              {"z_log_var", "log_variance"},
+                                                              {"lv", "log_variance"},
+                                                              {"log_sigma2", "log_variance"}};
+    const auto found = kNames.find(output);
+    return found == kNames.end() ? "" : found->second;
+}
+
 /// What a recipe needs of a network.
 struct Demand {
     std::vector<std::string> outputs;
@@ -112,13 +127,12 @@ class RecipeUseChecker {
                                        several ? "them" : "it"));
                 return;
             }
-        std::vector<std::string> spare = own;
-        for (const std::string& output : demand.outputs) std::erase(spare, output);
-        // `mu` is short for `mean`; `std` is something else than `log_variance`.
-        if (lacking.size() == 1 && spare.size() == 1 && spare[0][0] == lacking[0][0])
-            error.help(fmt::format("rename `{}` to `{}`", spare[0], lacking[0]));
-        else
-            error.help(example(demand.outputs));
+        std::string renamed;
+        for (const std::string& name : own)
+            if (const std::string meant = whole_name(name);
+                std::count(lacking.begin(), lacking.end(), meant))
+                renamed += fmt::format("{}`{}` to `{}`", renamed.empty() ? "" : ", ", name, meant);
+        error.help(renamed.empty() ? example(demand.outputs) : "rename " + renamed);
     }
 
     /// An example for the help, as "`outputs: {mean: {dense: 8}, log_variance: {dense: 8}}`".

@@ -214,7 +214,10 @@ ExpressionPtr read_expression(const Node& node, const std::string& what, Diagnos
                                           "{} is a number, an expression or a schedule, not {}",
                                           what, describe(node)),
                         node);
-        if (node.is_list()) error.help("several terms are one sum: `a + 0.1 * b`");
+        if (node.is_list() && node.items.size() == 1 && node.items[0]->is_scalar())
+            error.help(fmt::format("write `{}`, without brackets", node.items[0]->text));
+        else if (node.is_list())
+            error.help("several terms are one sum: `a + 0.1 * b`");
         return nullptr;
     }
     Result<ExpressionPtr> parsed = parse_expression(node, diagnostics);
@@ -236,6 +239,14 @@ std::optional<OptimizerSpec> read_optimizer(const Node& node, Span where,
         map.entries.push_back({node.text, node.span, std::make_shared<const Node>(empty)});
     }
     const MappingRow& kinds = mapping("optimizer");
+    // `{type: adam, lr: 1e-3}`, as other frameworks have it: the one cause of several odd keys.
+    for (const char* key : {"type", "name", "class_name", "kind"})
+        if (const Entry* named = map.find(key)) {
+            report_unknown(DiagnosticKind::kUnknownKey, named->key_span,
+                           fmt::format("`optimizer` has no key `{}`", key), key,
+                           key_names(kinds.keys), diagnostics);
+            return std::nullopt;
+        }
     if (!check_keys(map, kinds.keys, "`optimizer`", where, diagnostics)) return std::nullopt;
     if (map.entries.size() != 1) {
         diagnostics.error(DiagnosticKind::kBadValue,

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "compiler/support/check.h"
+#include "dsl/text/lexer.h"
 #include "dsl/text/scalar.h"
 #include "dsl/text/text_file.h"
 #include "dsl/values.h"
@@ -68,22 +69,6 @@ std::string integer_hint(double value) {
                  : "an integer has no point and no exponent";
 }
 
-/// The sizes in `(28, 28, 1)` or `28x28x1` as they stand between brackets, "28, 28, 1"; "" for any
-/// other node.
-std::string sizes_in(const Node& node) {
-    if (!node.is_scalar()) return "";
-    std::string out;
-    bool digits = false;
-    for (const char c : node.text) {
-        const bool digit = c >= '0' && c <= '9';
-        if (!digit && std::string_view("(),x* ").find(c) == std::string_view::npos) return "";
-        if (digit && !digits && !out.empty()) out += ", ";
-        if (digit) out += c;
-        digits = digit;
-    }
-    return out;
-}
-
 /// Help for `3x3` or `(3, 3)` in place of a pair.
 std::string pair_hint(const Node& node) {
     const std::string sizes = sizes_in(node);
@@ -102,6 +87,14 @@ void wrong_type(const Node& node, const KeyRow& row, Diagnostics& diagnostics) {
         row.type == KeyType::kInteger || row.type == KeyType::kNumber || row.type == KeyType::kPair;
     if (node.is_map() && std::string_view(row.key) == "activation")
         error.help("one with numbers is a layer of its own: `- leaky_relu: {slope: 0.2}`");
+    if (node.is_list() && node.items.size() == 1 && node.items[0]->is_scalar())
+        error.help(fmt::format("write `{}`, without brackets", node.items[0]->text));
+    if (node.is_list() && row.type == KeyType::kPair && node.items.size() == 3)
+        error.help("its numbers are those of height and width; channels are no part of it");
+    if (node.is_map() && std::string_view(row.key) == "model")
+        error.help(
+            "the other sections stand beside it: `model: NAME`, then `data:`, `networks:`, "
+            "`objective:` and `train:`");
     if (node.is_list() && row.type == KeyType::kInteger && node.items.size() == 2)
         error.help("one number is enough: what comes in is known from the layer before");
     if (!node.is_scalar()) return;
@@ -124,6 +117,9 @@ void wrong_type(const Node& node, const KeyRow& row, Diagnostics& diagnostics) {
         error.help(integer_hint(*parse_number(node.text)));
     if (node.text.starts_with('$') || node.text.find("{{") != std::string::npos)
         error.help("a variable is written `\"${name}\"`");
+    static const std::vector<std::string> kNoNames = {"None", "none", "nan", "inf", "auto", "all"};
+    if (numeric && is_name(node.text) && !std::count(kNoNames.begin(), kNoNames.end(), node.text))
+        error.help(fmt::format("if it is a variable, write `\"${{{}}}\"`", node.text));
 }
 
 /// True when `value` is in the row's range. Reports kTooLarge above it and kBadValue below it.
@@ -131,10 +127,12 @@ bool check_range(double value, const Node& node, const KeyRow& row, Diagnostics&
     if (row.range.low == row.range.high || row.range.holds(value)) return true;
     // A value above a limit that bounds memory is kTooLarge; one above, say, 1 is merely kBadValue.
     const bool large = value > row.range.low && row.range.high >= 1000;
-    note_origin(
+    Diagnostic& error = note_origin(
         diagnostics.error(large ? DiagnosticKind::kTooLarge : DiagnosticKind::kBadValue, node.span,
                           "`{}` is {}, it has to be {}", row.key, node.text, describe(row.range)),
         node);
+    if (std::string_view(row.key) == "rate" && value >= 2 && value <= 100)
+        error.help(fmt::format("a share of {} % is {}", value, value / 100));
     return false;
 }
 
@@ -274,6 +272,20 @@ std::optional<LayerValue> as_value(std::optional<T> value) {
 }
 
 }  // namespace
+
+std::string sizes_in(const Node& node) {
+    if (!node.is_scalar()) return "";
+    std::string out;
+    bool digits = false;
+    for (const char c : node.text) {
+        const bool digit = c >= '0' && c <= '9';
+        if (!digit && std::string_view("(),x* ").find(c) == std::string_view::npos) return "";
+        if (digit && !digits && !out.empty()) out += ", ";
+        if (digit) out += c;
+        digits = digit;
+    }
+    return out;
+}
 
 LayerValue default_value(const KeyRow& row) {
     GMC_CHECK(row.has_default(), "`{}` has no default", row.key);

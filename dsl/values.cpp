@@ -39,7 +39,8 @@ void decimal_comma(const Entry& before, const Entry& entry, Diagnostic& error) {
 
 /// `dense:784`, `-dense`, `units=64` are words for YAML, which wants a space behind `:` and `-`.
 std::string missing_space(const std::string& name) {
-    if (name.size() > 1 && name[0] == '-' && name[1] != '-' && name[1] != ' ')
+    const bool number = parse_number(name).has_value();
+    if (name.size() > 1 && name[0] == '-' && name[1] != '-' && name[1] != ' ' && !number)
         return fmt::format("a space is missing behind the dash: `- {}`", name.substr(1));
     if (const size_t wide = name.find("\uff1a"); wide != std::string::npos && wide > 0)
         return fmt::format("the colon is the character `:`, with a space behind it: `{}: ...`",
@@ -80,6 +81,10 @@ Translation meaning_of(const std::string& name, const std::vector<std::string>& 
     if (const std::optional<Translation> call = call_meaning(name, known)) return *call;
     if (has_typographic_quote(name)) return {"", kQuoteHelp};
     if (!missing_space(name).empty()) return {name.substr(0, name.find(':')), missing_space(name)};
+    if (const size_t gap = name.find(' '); gap != name.npos && is_name(name.substr(0, gap)))
+        if (std::count(known.begin(), known.end(), name.substr(0, gap)))
+            return {"", fmt::format("a `:` is missing, as in `{}: {}`", name.substr(0, gap),
+                                    name.substr(gap + 1))};
     if (std::optional<Translation> translation = translate(name, known)) return *translation;
     // The search compares all letters of two words with each other, which would take long for many
     // names.
@@ -121,6 +126,11 @@ bool check_name(const std::string& text, const std::string& what, Span where,
         "{} cannot be called `{}`: a name is a letter or _, then letters, digits and _, at most {}",
         what, text.substr(0, 40), kLongestName);
     if (has_typographic_quote(text)) return error.help(kQuoteHelp), false;
+    if (text.find(',') != text.npos)
+        return error.help(
+                   "one name stands for all of it; a network's results are its parts, as in "
+                   "`q: encoder(x)`, then `q.mean`"),
+               false;
     std::string near = text.substr(0, kLongestName);
     std::replace_if(
         near.begin(), near.end(), [](char c) { return !is_name_part(c); }, '_');

@@ -59,6 +59,9 @@ bool check_keys(const Node& map, std::span<const KeyRow> rows, const std::string
 Values read_values(const Node& map, std::span<const KeyRow> rows, const std::string& what,
                    Span where, Diagnostics& diagnostics);
 
+/// Of `(28, 28, 1)` and `28x28x1` the sizes, as they stand between brackets; "" when it is none.
+std::string sizes_in(const Node& node);
+
 /// Reads one value of the row's type; reports kWrongType, kBadValue or kTooLarge.
 std::optional<LayerValue> read_value(const Node& node, const KeyRow& row, Diagnostics& diagnostics);
 

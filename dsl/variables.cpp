@@ -150,9 +150,13 @@ class Substituter {
         if (found != values_.end()) return &found->second;
         const Span span = reference_span(node, reference);
         if (!is_name(reference.name)) {
-            diagnostics_.error(DiagnosticKind::kBadValue, span,
-                               "`{}` is not of the form `${{name}}`",
-                               node.text.substr(reference.begin, reference.end - reference.begin));
+            Diagnostic& error = diagnostics_.error(
+                DiagnosticKind::kBadValue, span, "`{}` is not of the form `${{name}}`",
+                node.text.substr(reference.begin, reference.end - reference.begin));
+            if (const size_t end = reference.name.find_first_of(" */+-");
+                end != 0 && end != std::string::npos)
+                error.help(fmt::format("what is computed stands behind it: `${{{}}}{}`",
+                                       reference.name.substr(0, end), reference.name.substr(end)));
             return nullptr;
         }
         std::vector<std::string> known = later_;

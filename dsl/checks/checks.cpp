@@ -9,6 +9,8 @@ void check_model(const ModelSpec& spec, const Facts& facts, Diagnostics& diagnos
     const ModelView view(spec);
     check_ranges(view, facts, diagnostics);
     check_logits(view, diagnostics);
+    check_samples(view, diagnostics);
+    check_gaussians(view, diagnostics);
     check_training(view, facts, diagnostics);
     check_unused(view, diagnostics);
     check_layers(view, diagnostics);

@@ -31,6 +31,12 @@ void check_ranges(const ModelView& view, const Facts& facts, Diagnostics& diagno
 /// logit_checks.cpp, kLogitsExpected: a network that ends in an activation although the loss
 /// expects logits or unbounded numbers, and logarithms of numbers that may be negative.
 void check_logits(const ModelView& view, Diagnostics& diagnostics);
+/// sample_checks.cpp, kRangeMismatch: functions that put another activation around a network than
+/// its loss does.
+void check_samples(const ModelView& view, Diagnostics& diagnostics);
+/// gaussian_checks.cpp, kRangeMismatch, kBadExpression: logarithms of variances and means that
+/// cannot be below 0, noise that is multiplied by the wrong thing or not drawn at all.
+void check_gaussians(const ModelView& view, Diagnostics& diagnostics);
 /// training_checks.cpp, kNotTrained, kNoOpponent, kBadValue: networks that nothing trains,
 /// opponents that do not oppose, and useless learning rates.
 void check_training(const ModelView& view, const Facts& facts, Diagnostics& diagnostics);

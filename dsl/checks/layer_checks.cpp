@@ -31,6 +31,7 @@ class LayerChecks {
         for (const NetworkSpec& network : view_.spec().networks) {
             for_each_layer(network, [&](const LayerSpec& layer) { stride(layer); });
             channels_first(network);
+            dropped_results(network);
             softmax_of_one(network.layers);
             for (const NetworkOutput& output : network.outputs) softmax_of_one(output.layers);
         }
@@ -59,6 +60,18 @@ class LayerChecks {
                 .help("a stride is usually 1 or 2, and no larger than the window");
             return;
         }
+    }
+
+    /// Warns about a generator or decoder that ends in dropout: it sets pixels themselves to 0.
+    void dropped_results(const NetworkSpec& network) {
+        const std::optional<Ending> ending = ending_of(network);
+        const bool makes_data = network.role == "generator" || network.role == "decoder";
+        if (!makes_data || !ending || ending->layer->kind != "dropout") return;
+        diagnostics_
+            .warning(DiagnosticKind::kBadValue, ending->span,
+                     "`{}` ends in `dropout`, which in training sets its results themselves to 0",
+                     network.name)
+            .help("dropout stands before a layer with weights");
     }
 
     /// Warns about pictures with their channels in front, of fields, inputs and `reshape`, in a

@@ -51,14 +51,35 @@ class LogitChecks {
             value.arguments.size() == 1)
             return squashed_twice(e, value);
         const std::optional<Ending> ending = view_.ending_of(*argument);
-        // An activation with a lower bound keeps some probabilities out of reach.
-        if (!ending || !(is_probability(ending->range) || (cross_entropy && ending->range))) return;
+        if (!ending ||
+            !(is_probability(ending->range) || (ending->range && must_be_free(e, *ending))))
+            return;
         report(*ending, e,
-               fmt::format("`{}` ends in `{}`, but `{}` takes logits, which have no bounds",
-                           ending->network->name, ending->activation, e.text),
-               is_probability(ending->range)
-                   ? fmt::format("remove `{}`: `{}` applies its own", ending->activation, e.text)
-                   : fmt::format("remove `{}`", ending->activation));
+               fmt::format("{} ends in `{}`, but `{}` takes logits, which have no bounds",
+                           name_of(*ending), ending->activation, e.text),
+               logits_remedy(*ending, e.text));
+    }
+
+    /// Whether bounds of any kind, as those of relu and tanh, keep some probabilities out of reach
+    /// that the loss asks for. Elsewhere they may be meant.
+    static bool must_be_free(const Expression& e, const Ending& ending) {
+        return e.text == "bce_with_logits" || e.text == "log_softmax" ||
+               (e.text == "softplus" && is_judge(*ending.network));
+    }
+
+    /// Says which function of the loss has the activation already, if one has it.
+    static std::string logits_remedy(const Ending& ending, const std::string& function) {
+        const std::string& activation = ending.activation;
+        const bool makes_softmax = function == "softmax" || function == "log_softmax";
+        const bool makes_sigmoid = function == "sigmoid" || function == "bce_with_logits";
+        if (activation == "sigmoid" && function == "softplus")
+            return "remove `sigmoid`: `softplus(-x)` is -log(sigmoid(x)), so the loss has one";
+        if (activation == (makes_softmax ? "softmax" : "sigmoid"))
+            return fmt::format("remove `{}`: `{}` applies its own", activation, function);
+        if (is_probability(ending.range) && (makes_softmax || makes_sigmoid))
+            return fmt::format("remove `{}`: `{}` applies a {}", activation, function,
+                               makes_softmax ? "softmax" : "sigmoid");
+        return fmt::format("remove `{}`", activation);
     }
 
     /// `bce_with_logits(sigmoid(x), y)`, also where `let` has the sigmoid.
@@ -80,17 +101,18 @@ class LogitChecks {
             .help(fmt::format("`bce_with_logits({}, {})`", second, first));
     }
 
-    /// Warns about relu(1 - d) of the hinge loss when d is from 0 to 1, since one side of it is
-    /// never reached.
+    /// Warns about relu(1 - d) of the hinge loss when d has a bound, since then one side of it is
+    /// never, or hardly, reached.
     void hinge(const Expression& e) {
         if (!is_call(e, "relu") || e.arguments[0]->kind != Kind::kBinary) return;
         const Expression& margin = *e.arguments[0];
         if (margin.text != "-" && margin.text != "+") return;
         const std::optional<Ending> ending = view_.ending_of(*margin.arguments[1]);
-        if (!ending || !is_probability(ending->range)) return;
+        if (!ending || !ending->range) return;
+        if (!is_probability(ending->range) && !is_judge(*ending->network)) return;
         report(*ending, e,
-               fmt::format("`{}` ends in `{}`, but the hinge loss takes numbers without bounds",
-                           ending->network->name, ending->activation),
+               fmt::format("{} ends in `{}`, but the hinge loss takes numbers without bounds",
+                           name_of(*ending), ending->activation),
                fmt::format("remove `{}`", ending->activation));
     }
 
@@ -105,9 +127,9 @@ class LogitChecks {
                fmt::format("remove `{}`", ending->activation));
     }
 
-    /// Warns about log(x), log(x + small) and log(1 - x) when x is the result of a network.
+    /// Warns about log(x), log(x + small), log(1 - x) and sqrt(x) of the result x of a network.
     void logarithm(const Expression& e) {
-        if (!is_call(e, "log")) return;
+        if (!is_call(e, "log") && !is_call(e, "sqrt")) return;
         const Expression* argument = &view_.resolved(*e.arguments[0]);
         bool from_one = false, shifted = false;
         if (argument->kind == Kind::kBinary && (argument->text == "+" || argument->text == "-")) {
@@ -128,11 +150,23 @@ class LogitChecks {
                                      ? "without an activation"
                                      : fmt::format("in `{}`", ending->activation);
         report(*ending, e,
-               fmt::format("`{}` ends {}, so `{}` may be of a number that is not above 0",
-                           ending->network->name, last, to_string(e)),
-               "of logits, `-softplus(-x)` is log(sigmoid(x)), `-softplus(x)` is log(1 - "
+               fmt::format("{} ends {}, so `{}` may be of a number that is not above 0",
+                           name_of(*ending), last, to_string(e)),
+               logarithm_remedy(*argument));
+    }
+
+    /// A named output may be a variance; what a network gives without a name is mostly a logit.
+    static std::string logarithm_remedy(const Expression& argument) {
+        const std::string& name = argument.text;
+        for (const char* spread : {"var", "std", "sigma", "scale", "precision"})
+            if (argument.kind == Kind::kMember && name.find(spread) != name.npos)
+                return fmt::format(
+                    "`activation: softplus` keeps `{}` above 0; or let the output be the "
+                    "logarithm, `log_{}`, and use `exp(...)` of it",
+                    name, name);
+        return "of logits, `-softplus(-x)` is log(sigmoid(x)), `-softplus(x)` is log(1 - "
                "sigmoid(x)) and `log_softmax(x)` log(softmax(x)); `bce_with_logits` is the whole "
-               "cross-entropy");
+               "cross-entropy";
     }
 
     /// One warning per network, since further ones would have the same cause.

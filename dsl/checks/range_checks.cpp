@@ -54,11 +54,32 @@ class RangeChecks {
 
     void targets() {
         view_.walk_losses([&](const Expression& e) {
+            class_as_number(e);
             if (e.kind != Expression::Kind::kCall || e.text != "bce_with_logits" ||
                 e.arguments.size() != 2)
                 return;
             if (const DataField* field = view_.field_of(*e.arguments[1])) target(e, *field);
         });
+    }
+
+    /// The number of a class is no quantity: 4 is not twice 2.
+    void class_as_number(const Expression& e) {
+        const bool arithmetic = e.kind == Expression::Kind::kBinary &&
+                                (e.text == "+" || e.text == "-" || e.text == "*" || e.text == "/");
+        const bool target = e.kind == Expression::Kind::kCall && e.text == "bce_with_logits";
+        if (!arithmetic && !target) return;
+        for (const ExpressionPtr& argument : e.arguments) {
+            const DataField* field = view_.field_of(*argument);
+            if (!field || !field->shape.empty() || field->classes <= 2 ||
+                !reported_.insert(field->name).second)
+                continue;
+            diagnostics_
+                .warning(DiagnosticKind::kRangeMismatch, argument->span,
+                         "`{}` is the number of one of {} classes, and is computed with as a "
+                         "quantity",
+                         field->name, field->classes)
+                .help(fmt::format("`one_hot({})` is 1 at the class and 0 elsewhere", field->name));
+        }
     }
 
     void target(const Expression& call, const DataField& field) {
@@ -103,7 +124,7 @@ class RangeChecks {
         if (const NetworkSpec* network = view_.network(e.text)) return ends_in(*network);
         if (e.arguments.size() != 1 || e.arguments[0]->kind != Expression::Kind::kCall) return;
         if (const NetworkSpec* network = view_.network(e.arguments[0]->text))
-            compare({network, e.text, range_of(e.text), e.span});
+            compare({network, "", e.text, range_of(e.text), e.span});
     }
 
     void ends_in(const NetworkSpec& network) {
@@ -117,7 +138,9 @@ class RangeChecks {
             std::find_if(spec_.data.begin(), spec_.data.end(),
                          [&](const DataField& f) { return range_known(f) && f.shape == shape; });
         if (field == spec_.data.end()) return;
-        if (ending.activation == "none" && only_judged(*ending.network)) unbounded(ending, *field);
+        if (is_unbounded(ending) && only_judged(*ending.network)) unbounded(ending, *field);
+        if (ending.activation == "softmax" && field->shape.size() > 1)
+            return sums_to_one(ending, *field);
         if (!ending.range || fits(*ending.range, *field)) return;
         const std::string gives =
             std::isfinite(ending.range->high)
@@ -157,15 +180,45 @@ class RangeChecks {
             [&](const ExpressionPtr& a) { return occurs_outside_judges(network, *a); });
     }
 
+    /// After a layer with weights, or a normalisation, whose results have no bounds either.
+    static bool is_unbounded(const Ending& ending) {
+        const bool normalised = ending.layer && ending.layer->kind.ends_with("_norm");
+        return ending.activation == "none" || normalised;
+    }
+
+    /// Pictures and sound, whose numbers add up to anything.
+    void sums_to_one(const Ending& ending, const DataField& field) {
+        bool logits = false;  // then logit_checks.cpp says so
+        view_.walk_losses([&](const Expression& e) {
+            if (e.kind != Expression::Kind::kCall || e.text != "bce_with_logits") return;
+            const std::optional<Ending> taken = view_.ending_of(*e.arguments[0]);
+            logits |= taken && taken->network == ending.network;
+        });
+        if (logits) return;
+        diagnostics_
+            .warning(DiagnosticKind::kRangeMismatch, ending.span,
+                     "`softmax` gives numbers that add up to 1, but those of `{}`, which `{}` "
+                     "imitates, do not",
+                     field.name, ending.network->name)
+            .note(field.span, fmt::format("`{}` is declared here", field.name))
+            .help(fmt::format("`{}` gives values in its range", bounded_activation(field)));
+    }
+
+    static const char* bounded_activation(const DataField& field) {
+        return field.range_low == -field.range_high ? "tanh" : "sigmoid";
+    }
+
     void unbounded(const Ending& ending, const DataField& field) {
-        const bool around_zero = field.range_low == -field.range_high;
+        const bool normalised = ending.activation != "none";
         diagnostics_
             .warning(DiagnosticKind::kRangeMismatch, ending.span,
                      "`{}` ends without an activation, so its values have no bounds, but `{}`, "
                      "which it imitates, spans [{}, {}]",
                      ending.network->name, field.name, field.range_low, field.range_high)
             .note(field.span, fmt::format("`{}` is declared here", field.name))
-            .help(fmt::format("`activation: {}` in this layer", around_zero ? "tanh" : "sigmoid"));
+            .help(normalised
+                      ? fmt::format("a layer `{}` behind this one", bounded_activation(field))
+                      : fmt::format("`activation: {}` in this layer", bounded_activation(field)));
     }
 
     static std::string remedy(const Range& range, const DataField& field) {

@@ -1,7 +1,8 @@
-// Checks what trains each network: networks that nothing trains, opponents that do not oppose, and
-// learning rates that cannot work.
+// Checks what trains each network: networks that nothing trains or that see nothing, opponents that
+// do not oppose, errors that are rewarded, and learning rates that cannot work.
 #include <algorithm>
 #include <optional>
+#include <set>
 
 #include "dsl/checks/checks.h"
 #include "dsl/model_view.h"
@@ -15,17 +16,6 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
     return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-/// The value of an expression of numbers alone.
-std::optional<double> constant(const Expression& e) {
-    if (e.kind == Kind::kNumber) return e.number;
-    if (e.kind != Kind::kUnary) return std::nullopt;
-    const std::optional<double> value = constant(*e.arguments[0]);
-    return value && e.text == "-" ? std::optional(-*value) : value;
-}
-
-/// A term of a sum: its text, and whether it is subtracted.
-using Term = std::pair<std::string, bool>;
-
 /// For every network: does an entry of `minimize` train it? For every two entries: does one of them
 /// judge the other, and do they want different things? For every optimizer: is its rate possible?
 class TrainingChecks {
@@ -35,8 +25,12 @@ class TrainingChecks {
 
     void run() {
         const std::vector<MinimizeSpec>& entries = view_.spec().objective.minimize;
-        for (const NetworkSpec& network : view_.spec().networks) trained(network);
+        for (const NetworkSpec& network : view_.spec().networks) {
+            trained(network);
+            weight(network);
+        }
         if (entries.size() == 1) rewarded(entries.front());
+        view_.walk_losses([&](const Expression& e) { constant_input(e); });
         for (const MinimizeSpec& entry : entries) {
             one_entry_for_both(entry);
             for (const MinimizeSpec& other : entries)
@@ -69,16 +63,29 @@ class TrainingChecks {
         }
     }
 
+    /// Weights for which training needs more memory than laptops have. Of each, Adam keeps the
+    /// weight, its gradient and two averages, in 4 bytes each.
+    void weight(const NetworkSpec& network) {
+        constexpr double kMost = 5e8, kBytes = 16, kGiga = 1e9;
+        const auto parameters = static_cast<double>(facts_.at(network.name).parameters);
+        if (parameters < kMost) return;
+        diagnostics_
+            .warning(DiagnosticKind::kTooLarge, network.span,
+                     "`{}` has {:.1f} billion weights, for which training takes {:.0f} GB",
+                     network.name, parameters / kGiga, parameters * kBytes / kGiga)
+            .help("`gmc summary` says which layer has how many");
+    }
+
     /// Whether `e` can have no value below 0, and none that is largest: errors and squares.
     bool is_error(const Expression& e) const {
         const Expression& value = view_.resolved(e);
         if (value.kind == Kind::kBinary && value.text == "^")
-            return constant(*value.arguments[1]) == 2.0;
+            return constant_value(*value.arguments[1]) == 2.0;
         if (value.kind == Kind::kBinary && (value.text == "*" || value.text == "+"))
             return (is_error(*value.arguments[0]) ||
-                    constant(*value.arguments[0]).value_or(-1) > 0) &&
+                    constant_value(*value.arguments[0]).value_or(-1) > 0) &&
                    (is_error(*value.arguments[1]) ||
-                    constant(*value.arguments[1]).value_or(-1) > 0) &&
+                    constant_value(*value.arguments[1]).value_or(-1) > 0) &&
                    (is_error(*value.arguments[0]) || is_error(*value.arguments[1]));
         if (value.kind != Kind::kCall || value.arguments.empty()) return false;
         static constexpr std::string_view kErrors[] = {"bce_with_logits", "abs", "norm",
@@ -88,34 +95,89 @@ class TrainingChecks {
         return (value.text == "mean" || value.text == "sum") && is_error(*value.arguments[0]);
     }
 
-    /// Calls `found` for the terms of a sum that are errors and count below 0.
-    template <typename Found>
-    void negative_terms(const Expression& e, bool negative, Found&& found) const {
+    /// Whether `e` can have no value above 0, and none that is smallest: logarithms of
+    /// probabilities, alone or those of the right class.
+    bool is_log_probability(const Expression& e) const {
         const Expression& value = view_.resolved(e);
-        const bool sum = value.kind == Kind::kBinary && (value.text == "+" || value.text == "-");
+        if (value.kind == Kind::kBinary && value.text == "*") {
+            const auto chooses = [&](const Expression& factor) {
+                return view_.resolved(factor).text == "one_hot";
+            };
+            return (chooses(*value.arguments[0]) && is_log_probability(*value.arguments[1])) ||
+                   (chooses(*value.arguments[1]) && is_log_probability(*value.arguments[0]));
+        }
+        if (value.kind != Kind::kCall || value.arguments.empty()) return false;
+        return value.text == "log_softmax" || ((value.text == "mean" || value.text == "sum") &&
+                                               is_log_probability(*value.arguments[0]));
+    }
+
+    /// A term of a sum, and whether it counts below 0 there.
+    struct SignedTerm {
+        const Expression* term;
+        bool negative;
+    };
+
+    /// The terms of a sum, through signs, factors that are numbers, and entries of `let`.
+    void add_terms(const Expression& e, bool negative, std::vector<SignedTerm>& out) const {
+        const Expression& value = view_.resolved(e);
         if (value.kind == Kind::kUnary)
-            return negative_terms(*value.arguments[0], negative != (value.text == "-"), found);
-        if (sum) {
-            negative_terms(*value.arguments[0], negative, found);
-            return negative_terms(*value.arguments[1], negative != (value.text == "-"), found);
+            return add_terms(*value.arguments[0], negative != (value.text == "-"), out);
+        if (value.kind == Kind::kBinary && (value.text == "+" || value.text == "-")) {
+            add_terms(*value.arguments[0], negative, out);
+            return add_terms(*value.arguments[1], negative != (value.text == "-"), out);
         }
         if (value.kind == Kind::kBinary && value.text == "*")
             for (size_t i = 0; i < 2; ++i)
-                if (const std::optional<double> weight = constant(*value.arguments[i]))
-                    return negative_terms(*value.arguments[1 - i], negative != (*weight < 0),
-                                          found);
-        if (negative && is_error(value)) found(e);
+                if (const std::optional<double> weight = constant_value(*value.arguments[i]))
+                    return add_terms(*value.arguments[1 - i], negative != (*weight < 0), out);
+        out.push_back({&e, negative});
+    }
+
+    /// Whether a loss can fall without end by this term alone.
+    bool rewards(const SignedTerm& term) const {
+        return term.negative ? is_error(*term.term) : is_log_probability(*term.term);
+    }
+
+    /// An error that counts below 0 within a mean or sum, as the squared mean in a divergence with
+    /// the wrong sign; null when there is none. One beside an error above 0 may be outweighed by
+    /// it, as in mean(x^2) - mean(x)^2.
+    const Expression* negative_error_within(const Expression& e, bool negative) const {
+        const Expression& value = view_.resolved(e);
+        const bool reduction = value.kind == Kind::kCall && value.arguments.size() == 1 &&
+                               (value.text == "mean" || value.text == "sum");
+        if (!reduction) return nullptr;
+        std::vector<SignedTerm> terms;
+        add_terms(*value.arguments[0], negative, terms);
+        const Expression* found = nullptr;
+        for (const SignedTerm& term : terms) {
+            const bool error = is_error(*term.term);
+            if (error && !term.negative) return nullptr;
+            if (found == nullptr)
+                found =
+                    rewards(term) ? term.term : negative_error_within(*term.term, term.negative);
+        }
+        return found;
     }
 
     /// The one loss of a model has no opponent, so an error that it counts below 0 grows without
-    /// end.
+    /// end. What a recipe wrote is right, unless a parameter is wrong, which recipe.cpp says.
     void rewarded(const MinimizeSpec& entry) {
-        negative_terms(*entry.loss, false, [&](const Expression& term) {
-            diagnostics_
-                .warning(DiagnosticKind::kBadValue, term.span,
-                         "the loss falls as `{}` grows, and that has no end", to_string(term))
-                .help("an error is added: is a minus too many, or a weight below 0?");
-        });
+        if (entry.loss->span.file == view_.spec().objective.recipe.file) return;
+        std::vector<SignedTerm> terms;
+        add_terms(*entry.loss, false, terms);
+        for (const SignedTerm& one : terms) {
+            const Expression* error =
+                rewards(one) ? one.term : negative_error_within(*one.term, one.negative);
+            if (error == nullptr) continue;
+            const bool log = is_log_probability(*error);
+            Diagnostic& warning =
+                diagnostics_.warning(DiagnosticKind::kBadValue, one.term->span,
+                                     "the loss falls as `{}` {}, and that has no end",
+                                     to_string(*error), log ? "falls" : "grows");
+            if (error != one.term) warning.note(error->span, "it is here");
+            warning.help(log ? "a minus is missing: the loss is the negative logarithm"
+                             : "an error is added: is a minus too many, or a weight below 0?");
+        }
     }
 
     /// Whether every layer with weights says how they begin: then the network may be meant to stay
@@ -168,18 +230,14 @@ class TrainingChecks {
         return i < entry.network_spans.size() ? entry.network_spans[i] : entry.span;
     }
 
-    /// Collects the terms of a sum; follows entries of `let`.
-    void terms(const Expression& e, bool subtracted, std::vector<Term>& out) const {
-        const Expression& sum = view_.resolved(e);
-        const bool splits = sum.text == "+" || sum.text == "-";
-        if (sum.kind == Kind::kBinary && splits) {
-            terms(*sum.arguments[0], subtracted, out);
-            terms(*sum.arguments[1], subtracted != (sum.text == "-"), out);
-        } else if (sum.kind == Kind::kUnary) {
-            terms(*sum.arguments[0], subtracted != (sum.text == "-"), out);
-        } else {
-            out.emplace_back(to_string(sum), subtracted);
-        }
+    /// The terms of a loss as texts.
+    std::set<std::pair<std::string, bool>> terms_of(const Expression& loss) const {
+        std::vector<SignedTerm> terms;
+        add_terms(loss, false, terms);
+        std::set<std::pair<std::string, bool>> out;
+        for (const auto& [term, negative] : terms)
+            out.insert({to_string(view_.resolved(*term)), negative});
+        return out;
     }
 
     /// Warns when everything that `player` minimizes is minimized by its judge as well.
@@ -194,43 +252,101 @@ class TrainingChecks {
                        view_.networks_in(*player.loss).count(name) != 0;
             });
         if (judge == judging.networks.end()) return;
-        std::vector<Term> theirs, own;
-        terms(*judging.loss, false, theirs);
-        terms(*player.loss, false, own);
-        for (const Term& term : own)
-            if (std::find(theirs.begin(), theirs.end(), term) == theirs.end()) return;
+        const std::set<std::pair<std::string, bool>> theirs = terms_of(*judging.loss),
+                                                     own = terms_of(*player.loss);
+        if (!std::includes(theirs.begin(), theirs.end(), own.begin(), own.end())) return;
         diagnostics_
             .warning(DiagnosticKind::kNoOpponent, player.loss->span,
                      "`{}` and `{}` both make `{}` small: nobody works against the other",
                      player.networks.front(), *judge, to_string(*player.loss))
             .note(judging.loss->span, fmt::format("the loss of `{}` is here", *judge))
-            .help("a minus is missing in one of the two");
+            .help(own.begin()->first.find("bce_with_logits") == std::string::npos
+                      ? "a minus is missing in one of the two"
+                      : "for samples, the target is 0 in the one and 1 in the other");
     }
 
-    /// Warns about learning rates of 0, below 0, or as large as the weights themselves.
+    /// A generator that is applied to a number gives the same sample always. Other networks may be
+    /// meant so: of the number 1 a layer makes a tensor that is trained.
+    void constant_input(const Expression& e) {
+        const NetworkSpec* network = e.kind == Kind::kCall ? view_.network(e.text) : nullptr;
+        if (!network || network->role != "generator" || e.arguments.empty()) return;
+        for (const ExpressionPtr& argument : e.arguments)
+            if (!constant_value(view_.resolved(*argument))) return;
+        if (!constant_inputs_.insert(network).second) return;
+        diagnostics_
+            .warning(DiagnosticKind::kNotTrained, e.span,
+                     "`{}` is applied to a number, so all of its samples are the same",
+                     network->name)
+            .help(fmt::format("noise in the shape of its input is `normal({})`", network->name));
+    }
+
+    /// What a rate is at most and, when it is the same in all steps, exactly.
+    struct Rate {
+        double most;
+        bool always;
+    };
+    static std::optional<Rate> rate_of(const Expression& e) {
+        if (const std::optional<double> value = constant_value(e)) return Rate{*value, true};
+        if (e.kind == Kind::kBinary && e.text == "*" && e.arguments[1]->text == "warm_up")
+            return rate_of(*e.arguments[0]);
+        const bool moves = e.text == "linear" || e.text == "cosine";
+        if (e.kind != Kind::kCall || !(moves || e.text == "steps")) return std::nullopt;
+        std::optional<double> most;
+        for (size_t i = 0; i < (moves ? 2 : 1) && i < e.arguments.size(); ++i)
+            if (const std::optional<double> value = constant_value(*e.arguments[i]))
+                most = std::max(most.value_or(*value), *value);
+        return most ? std::optional(Rate{*most, false}) : std::nullopt;
+    }
+
+    /// Warns about learning rates of 0, below 0, near the size of the weights, or lost in rounding.
     /// Adam and its relatives move a weight by about the learning rate in each step, however small
     /// the gradient, and weights begin well below 1. With sgd the step is the gradient times the
-    /// rate, so a large rate may be right.
+    /// rate, so a larger rate may be right.
     void rate(const OptimizerSpec& optimizer) {
+        constexpr double kMost = 0.1, kMostSgd = 10, kLeast = 1e-9;
+        const bool sgd = optimizer.kind == "sgd";
         for (const NamedExpression& parameter : optimizer.parameters) {
+            if (parameter.name == "weight_decay") decay(optimizer, parameter);
             if (parameter.name != "learning_rate") continue;
-            const std::optional<double> value = constant(*parameter.value);
-            if (!value || (*value > 0 && *value < 1)) continue;
-            const bool sgd = optimizer.kind == "sgd";
-            if (*value >= 1 && sgd) continue;
-            Diagnostic& warning = diagnostics_.warning(
-                DiagnosticKind::kBadValue, parameter.value->span, "a learning rate of {} {}",
-                *value,
-                *value == 0  ? "trains nothing"
-                : *value < 0 ? "makes the loss larger"
-                             : fmt::format("moves every weight by about {} in each step", *value));
-            warning.help(sgd ? "usual are 1e-3 to 1e-1" : "usual are 1e-4 to 1e-3");
+            const std::optional<Rate> found = rate_of(*parameter.value);
+            if (!found) continue;
+            const double value = found->most;
+            std::string what;
+            if (value < 0)
+                what = "makes the loss larger";
+            else if (value == 0 && found->always)
+                what = "trains nothing";
+            else if (value > 0 && value < kLeast && !sgd)
+                what = "is lost in the rounding of the weights";
+            else if (value > kMost && !sgd)
+                what = fmt::format("moves every weight by about {} in each step", value);
+            else if (value >= kMostSgd)
+                what = "makes steps larger than the weights, unless gradients are tiny";
+            if (what.empty()) continue;
+            diagnostics_
+                .warning(DiagnosticKind::kBadValue, parameter.value->span,
+                         "a learning rate of {} {}", value, what)
+                .help(sgd ? "usual are 1e-3 to 1e-1" : "usual are 1e-4 to 1e-3");
         }
+    }
+
+    /// In adamw the weights shrink by learning_rate * weight_decay in a step; elsewhere the decay
+    /// is added to the gradient, where it meets the loss.
+    void decay(const OptimizerSpec& optimizer, const NamedExpression& parameter) {
+        const std::optional<double> value = constant_value(*parameter.value);
+        const double most = optimizer.kind == "adamw" ? 10 : 1;
+        if (!value || *value < most) return;
+        diagnostics_
+            .warning(DiagnosticKind::kBadValue, parameter.value->span,
+                     "a weight decay of {} keeps the weights near 0, whatever the loss says",
+                     *value)
+            .help(optimizer.kind == "adamw" ? "usual are 1e-3 to 1e-1" : "usual are 1e-5 to 1e-3");
     }
 
     const ModelView& view_;
     const Facts& facts_;
     Diagnostics& diagnostics_;
+    std::set<const NetworkSpec*> constant_inputs_;  ///< networks that were reported
 };
 
 }  // namespace

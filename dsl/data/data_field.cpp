@@ -213,6 +213,7 @@ void FieldReader::read_folder() {
     if (size.empty() && like_train)
         size.assign(train_.field->shape.begin(), train_.field->shape.begin() + 2);
     refuse(*entry_.value, "shape", "`size` and `channels` say it");
+    if (size.empty() && entry_.value->find("size")) return;  // reported
     if (size.empty()) {
         field_.format = "labels";
         for (const char* key :

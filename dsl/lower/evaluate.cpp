@@ -134,6 +134,23 @@ Evaluated Evaluator::as_tensor(Evaluated e, const Expression& expression) {
     return failed();
 }
 
+namespace {
+
+/// Whether a part of `e` reduces axes by their numbers, as other frameworks count them.
+bool numbers_axes(const ModuleScope& m, const Expression& e) {
+    bool found = false;
+    m.view.walk(e, [&](const Expression& part) {
+        const Expression* axis =
+            part.kind == Expression::Kind::kCall && (part.text == "sum" || part.text == "mean")
+                ? named_argument(part, "axis")
+                : nullptr;
+        found |= axis != nullptr && axis->kind != Expression::Kind::kName;
+    });
+    return found;
+}
+
+}  // namespace
+
 /// The help tells the two ways to one number: over the batch only, or over each example first.
 ValueId Evaluator::scalar(const Expression& expression, const std::string& what) {
     const Evaluated e = tensor(expression);
@@ -148,6 +165,10 @@ ValueId Evaluator::scalar(const Expression& expression, const std::string& what)
         error.help = example_elements(f_.b.shape(e.value)) == 1
                          ? "`mean(...)` over it averages over the batch"
                          : "`mean(sum(...))` sums each example and averages over the batch";
+    if (numbers_axes(f_.m, expression))
+        error.help =
+            "`axis` numbers the axes of an example, without the batch; `mean(sum(x))`, without "
+            "`axis`, sums each example and averages over the batch";
     report(f_.m, error);
     return kNone;
 }
@@ -320,7 +341,9 @@ Evaluated Evaluator::member(const Expression& e) {
         if (names.empty())
             return fail(DiagnosticKind::kUnknownName, e.span,
                         fmt::format("`{}` has no named outputs, so no `.{}`", dsl::to_string(owner),
-                                    e.text));
+                                    e.text),
+                        "results of networks with `outputs` have parts; functions stand before "
+                        "their arguments, as in `mean(x)`");
         return fail(DiagnosticKind::kUnknownName, e.span,
                     fmt::format("there is no output `{}`", e.text),
                     fmt::format("outputs are {}", fmt::join(names, ", ")));

@@ -195,9 +195,16 @@ ShapeError misfit(const ModuleScope& m, const dsl::NetworkSpec& network,
             shape_text(given));
     }
     if (source) error.help = remedy(*source, given, wanted);
-    if (source && !source->layers && !m.spec.objective.recipe.name.empty())
+    const bool field = source && !source->layers;
+    if (field && elements(given) == elements(wanted))
+        error.help = fmt::format("write `{}: data.{}`, and `flatten` as the first layer",
+                                 input.name, source->text.substr(1, source->text.size() - 2));
+    else if (field && !m.spec.objective.recipe.name.empty())
         error.help = "are the roles of the networks swapped?";
-    if (with_batch(wanted, given))
+    if (with_batch(given, wanted))
+        error.help = fmt::format("if {} is the batch, leave it out: a shape is that of one example",
+                                 given[0]);
+    else if (with_batch(wanted, given))
         error.help = fmt::format("leave out the batch, {}: a shape is that of one example, {}",
                                  wanted[0], written(given));
     else if (wanted.size() == 3 && given == Shape{wanted[1], wanted[2], wanted[0]})
@@ -213,7 +220,9 @@ ShapeError too_many(const ModuleScope& m, const Expression& e, const Shape& give
     error.text_at_model =
         fmt::format("{} ends in {}, but the recipe `{}` needs one number per example", source->text,
                     written(source->shape), m.spec.objective.recipe.name);
-    error.help = "end it in `dense: 1`";
+    const bool image = source->shape.size() > 1 && source->shape.back() == 1;
+    error.help = image ? "`flatten` before its last `dense` gives one row of numbers"
+                       : "end it in `dense: 1`";
     return error;
 }
 

@@ -174,11 +174,11 @@ void LayerReader::read_kind(const LayerRow& row, const Written& written) {
 
 /// How a layer of this kind is written with as little as it needs.
 std::string LayerReader::layer_example(const LayerRow& row) {
-    const auto needed = std::find_if(row.keys.begin(), row.keys.end(),
-                                     [](const KeyRow& key) { return key.required(); });
-    if (needed == row.keys.end())
-        return fmt::format("a layer without keys is written `- {}`", row.kind);
-    return fmt::format("write `- {}: {{{}: ...}}`", row.kind, needed->key);
+    std::string needed;
+    for (const KeyRow& key : row.keys)
+        if (key.required()) needed += fmt::format("{}{}: ...", needed.empty() ? "" : ", ", key.key);
+    if (needed.empty()) return fmt::format("a layer without keys is written `- {}`", row.kind);
+    return fmt::format("write `- {}: {{{}}}`", row.kind, needed);
 }
 
 // Makes one map of keys of `- flatten`, `- dense: 10` and `- dense: {units: 10}`; null after an

@@ -36,8 +36,9 @@ class NetworkReader {
         if (const Entry* outputs = value_of("outputs")) read_outputs(*outputs);
         if (const Entry* weights = value_of("weights"))
             out_.weights = read_weights(*weights, what_, diagnostics_);
+        // A key that is none may have been meant as `layers`.
         const bool said_nothing = map_.is_map() && !map_.find("layers") && !map_.find("outputs");
-        if (said_nothing)
+        if (said_nothing && diagnostics_.count() == errors)
             diagnostics_.error(DiagnosticKind::kMissingKey, entry_.key_span,
                                "{} has neither `layers` nor `outputs`", what_);
         out_.broken = diagnostics_.count() != errors;
@@ -61,7 +62,7 @@ class NetworkReader {
             input.name = entry.key;
             input.span = entry.key_span;
             check_name(entry.key, "an input", entry.key_span, diagnostics_);
-            if (entry.value->is_scalar()) {
+            if (entry.value->is_scalar() || entry.value->is_map()) {
                 read_like(*entry.value, input);
             } else if (auto shape =
                            read_shape(*entry.value, fmt::format("`{}`", entry.key), diagnostics_)) {
@@ -85,12 +86,23 @@ class NetworkReader {
         input.like = node.text;
         input.span = node.span;
         if (node.failed || std::count(known.begin(), known.end(), node.text)) return;
+        // Data without fields were reported.
+        if (known.empty() && node.text.starts_with(kPrefix)) return;
+        std::string meant = node.text;
+        std::replace(meant.begin(), meant.end(), ':', '.');  // `data:image`
         Diagnostic& error = report_unknown(
             DiagnosticKind::kUnknownName, node.span,
             fmt::format("the input `{}` is a shape such as [128] or a field of the data, not {}",
                         input.name, describe(node)),
-            node.text, known, diagnostics_);
-        if (parse_integer(node.text)) error.help(fmt::format("write `[{}]`", node.text));
+            meant, known, diagnostics_);
+        if (const std::string sizes = sizes_in(node); !sizes.empty())
+            error.help(fmt::format("write `[{}]`", sizes));
+        else if (node.is_map() && node.entries.size() == 1 && node.entries[0].value->is_null())
+            error.help(fmt::format("write `{}`, without braces", node.entries[0].key));
+        else if (node.is_scalar() && !node.text.starts_with("data"))
+            error.help(
+                "what a network is applied to is said in the objective, as in `decoder(z)`; "
+                "here stands its shape");
     }
 
     /// Reads `layers`, which all outputs share.

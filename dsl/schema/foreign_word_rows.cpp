@@ -15,6 +15,8 @@ constexpr const char* kNearFunctions = "bce_with_logits";  // where functions of
 constexpr const char* kOptimizers = "adam";
 constexpr const char* kModel = "objective";
 constexpr const char* kTrain = "batch_size";
+constexpr const char* kNetwork = "role";
+constexpr const char* kEntry = "repeat";  // where the keys of an entry of `minimize` stand
 
 Rows layers() {
     return {
@@ -146,6 +148,27 @@ Rows other_layers() {
     };
 }
 
+/// Keys of a network that are said elsewhere.
+Rows networks() {
+    return {
+        {"inputshape|inputdim|inputsize|indim|insize|batchinputshape|shape", "inputs",
+         "what a network takes has a name and a shape: `inputs: {z: [8]}` or "
+         "`inputs: {x: data.image}`",
+         kNetwork},
+        {"name|title", "", "a network is called by its key under `networks:`", kNetwork},
+        {"activation|act|nonlinearity", "",
+         "activations belong to layers: `dense: {units: 64, activation: relu}`", kNetwork},
+        {"optimizer|optim|lr|learningrate|epochs|batchsize", "",
+         "it belongs under `train:`; an optimizer for some networks alone is a key of their entry "
+         "of `minimize`",
+         kNetwork},
+        {"loss|lossfn|criterion|losses", "", "losses are written under `objective:`", kNetwork},
+        {"latentdim|latentsize|zdim|codesize|hiddendim|hiddendims|hiddensize|units|filters|"
+         "numlayers|depth|width|outputdim|outputshape|outputsize|dropout|kernelsize|channels",
+         "", "sizes are those of its layers: `layers: [dense: 64, ...]`", kNetwork},
+    };
+}
+
 /// Keys of layers.
 Rows keys() {
     return {
@@ -156,7 +179,7 @@ Rows keys() {
         {"outchannels|numfilters|outputchannels|nfilters|channels|channelsout|nout|filter",
          "filters"},
         {"outfeatures|features|outputdim|outputsize|outputs|hiddensize|dim|nodes|neurons|unit|"
-         "hidden|width|embeddingdim|outdim|nunits",
+         "hidden|width|embeddingdim|outdim|nunits|units|filters",
          "units|filters"},
         {"infeatures|inchannels|inputshape|inputdim|numfeatures|normalizedshape|inputsize|"
          "inputchannels|batchinputshape|numchannels|indim",
@@ -191,11 +214,14 @@ Rows keys() {
          "classes|codes"},
         {"inplace|returnsequences|returnindices|maskzero|ceilmode|device", "",
          "there is no such choice here: leave this out"},
-        {"trainable|requiresgrad|freeze", "",
+        {"n|num|count|numrepeats|repeats|repeat", "times"},
+        {"trainable|requiresgrad|freeze|frozen", "",
          "`weights: {frozen: true}` of a network keeps all of it as it begins"},
         {"dtype|precision|amp", "",
          "numbers are f32; `gmc compile --precision bf16` is the other way"},
         {"act|nonlinearity|activationfn|activationfunction", "activation"},
+        {"activation|act|nonlinearity", "",
+         "an activation behind it is a layer of its own, such as `- relu`", "from"},
         {"targetshape|newshape", "shape"},
         {"dims|perm|order|axis", "axes"},
         {"start|begin|end", "start|stop"},
@@ -213,7 +239,7 @@ Rows words() {
         {"xaviernormal", "glorot_normal"},
         {"kaiming|kaiminguniform|he|leuniform|variancescaling|lecununiform", "he_uniform"},
         {"kaimingnormal|lecunnormal|msra", "he_normal"},
-        {"randomnormal|truncatednormal|gaussian|normalinit", "normal|gaussian"},
+        {"randomnormal|truncatednormal|normal|gauss|gaussian|normalinit", "normal|gaussian"},
         {"randomuniform", "uniform"},
         {"zero", "zeros"},
         {"one|constant", "ones"},
@@ -262,39 +288,77 @@ Rows optimizers() {
         {"adagrad|adamax|nadam|radam|adadelta|adafactor|lamb|muon|lbfgs|ftrl", "",
          "`adam` or `adamw` does the same work in most models", kOptimizers},
         {"momentum|nesterov|gradientdescent|gd", "sgd|momentum|beta_1"},
-        {"type|name|class|classname", "",
+        {"type|name|class|classname|kind", "",
          "the name is the key: `optimizer: {adam: {learning_rate: 1e-3}}`", kOptimizers},
+        {"lr|learningrate|betas|momentum|weightdecay", "",
+         "it stands inside: `optimizer: {adam: {learning_rate: 1e-3}}`", kOptimizers},
+        {"encoder|decoder|generator|discriminator|critic", "",
+         "an optimizer for a network of its own is the key `optimizer` of its entry of `minimize`",
+         kOptimizers},
         {"params|parameters|modelparameters", "",
          "an optimizer takes the parameters of the networks of its entry: leave this out",
          "learning_rate"},
     };
 }
 
-/// Sections of a model, and the keys of `data`, `train` and networks.
+/// Sections of a model, the keys of its objective and those of networks.
 Rows sections() {
     return {
         {"name|modelname|title", "model|name"},
         {"dataset|datasets|dataloader|input|inputs|trainingdata", "data"},
         {"training|trainer|fit|trainparams|hyperparameters|hparams", "train"},
         {"vars|params|parameters|constants|config|define", "variables"},
-        {"base|inherits|parent|from", "extends"},
+        {"base|inherits|parent|from", "extends",
+         "`extends: base.yaml` begins with another model; what places share is a variable or a "
+         "block",
+         kModel},
         {"include|imports|use|using|require", "import"},
         {"def|macro|macros|definitions|helpers|function", "define"},
-        {"net|nets|model|models|modules|architecture|graph|generator|discriminator|encoder|"
-         "decoder|layers",
-         "networks"},
+        {"sequential|layers|layer", "networks",
+         "layers belong to a network: `networks: {net: {inputs: {x: data.image}, layers: [flatten, "
+         "dense: 10]}}`",
+         kModel},
+        {"net|nets|model|models|modules|architecture|graph|generator|discriminator|critic|encoder|"
+         "decoder",
+         "networks", "networks stand under `networks:`", kModel},
+        {"net|nets|model|models|modules|architecture|graph", "networks"},
+        {"compile", "objective", "losses stand under `objective:`, the optimizer under `train:`",
+         kModel},
+        {"defaults|default|common|shared|anchors|templates", "",
+         "what several places share is a variable, `\"${name}\"`, or a block of layers of "
+         "`blocks:`",
+         kModel},
         {"loss|losses|criterion|objectives|lossfn", "objective|minimize|loss"},
         {"optim|optimiser|optimizers", "optimizer", "it belongs under `train:`", kModel},
         {"batchsize|epochs|numepochs|optimizer|average|ema|lr|learningrate", "",
          "it belongs under `train:`", kModel},
-        {"recipe|minimize|metrics|functions|let|schedule", "", "it belongs under `objective:`",
-         kModel},
+        {"recipe|minimize", "objective", "it belongs under `objective:`", kModel},
+        {"metrics|functions|let|schedule", "", "it belongs under `objective:`", kModel},
         {"test|val|valid|validation", "test", "it belongs under `data:`", kModel},
         {"maximize|minimise|optimize", "minimize",
          "what is to be large is minimised with a minus in front", "minimize"},
         {"where|with|vars|variables", "let"},
         {"sample|generate|outputs|call", "functions"},
         {"net|nets|network|trains|parameters|params|models|variables", "networks"},
+        {"inputshape|input|in|inputsize", "inputs"},
+        {"output|out|heads|returns", "outputs"},
+        {"layer|body|stack|sequential|modules|model|architecture", "layers"},
+        {"type|kind|as", "role"},
+    };
+}
+
+/// Keys of `train` and of entries of `minimize`.
+Rows training() {
+    return {
+        {"metrics", "", "they stand under `objective:`, in an entry of `minimize`", kTrain},
+        {"networks|minimize|objective|recipe|trains", "", "it belongs under `objective:`", kTrain},
+        {"verbose|logging|progress|loglevel|log|logevery", "",
+         "gmrun shows the progress by itself: leave this out", kTrain},
+        {"weight|weights|scale|coefficient|factor|lambda", "",
+         "a weight is a factor of the loss: `loss: 0.5 * (a + b)`", kEntry},
+        {"lr|learningrate", "", "`optimizer: {adam: {learning_rate: 1e-4}}` is the entry's own",
+         kEntry},
+        {"steps|times|every|nsteps|ncritic|iterations", "repeat"},
         {"bs|batch|minibatch|batches|numbatch", "batch_size"},
         {"iterations|steps|niter|maxsteps|numsteps|maxiter", "epochs",
          "`epochs` are passes over the data; `gmrun train --steps 1000` stops earlier", kTrain},
@@ -312,11 +376,21 @@ Rows sections() {
          "examples are shuffled and read ahead always: leave this out"},
         {"seed|randomseed|randomstate|manualseed", "", "`gmrun train --seed 7`"},
         {"device|gpu|gpus|cuda|threads", "", "gmc computes on the CPU; `gmrun train --threads 4`"},
-        {"callbacks|checkpoint|savedir|logdir|patience|output|outputdir", "",
+        {"patience|mindelta|stopping", "early_stopping",
+         "as in `early_stopping: {metric: loss, patience: 5}`", kTrain},
+        {"savebest|savebestonly|modelcheckpoint|best", "keep", "as in `keep: {best: loss}`",
+         kTrain},
+        {"callbacks|checkpoint|savedir|logdir|output|outputdir", "",
          "gmrun writes checkpoints and metrics by itself; `gmrun train --help` names its options",
          kTrain},
         {"gradientaccumulation|accumulategradbatches|accumulationsteps|gradaccum", "accumulate",
          "a larger `batch_size` does the same", kTrain},
+    };
+}
+
+/// Keys of fields of the data.
+Rows fields() {
+    return {
         {"val|valid|validation|evaluation|testset|testdata", "test",
          "test data stand under `data`, in `test:`"},
         {"images|imagefolder|dir|directory|folderpath|root", "folder"},
@@ -333,16 +407,32 @@ Rows sections() {
         {"labels|target|targets|classes|numclasses|nclasses", "labels_of|classes"},
         {"n|limit|numexamples|numsamples|length|nsamples", "count"},
         {"kind|type|name|dataset", "set"},
-        {"inputshape|input|in|inputsize", "inputs"},
-        {"output|out|heads|returns", "outputs"},
-        {"layer|body|stack|sequential|modules|model|architecture", "layers"},
-        {"type|kind|as", "role"},
+    };
+}
+
+/// Names in expressions that are no functions: arguments, and words of programs.
+Rows expression_words() {
+    return {
+        {"dim|dims|axes|reductionindices", "axis"},
+        {"keepdim|keepdims", "keep"},
+        {"reduction|reduce", "", "`mean(sum(x))` sums each example and averages over the batch",
+         "axis"},
+        {"true|false|none|null", "", "truth is written `true` and `false`, in lower case", "epoch"},
     };
 }
 
 /// Functions of expressions.
 Rows functions() {
     return {
+        {"accuracy|acc|categoricalaccuracy|binaryaccuracy", "",
+         "a metric is an expression with a name: `metrics: {accuracy: mean(argmax(logits) == "
+         "label)}`",
+         kNearFunctions},
+        {"len|size|numel|prod", "", "sizes are known beforehand: write the number", kNearFunctions},
+        {"e", "", "e^x is written `exp(x)`", kNearFunctions},
+        {"sample|rsample", "",
+         "a sample of a Gaussian is written `q.mean + exp(q.log_variance / 2) * normal(q.mean)`",
+         kNearFunctions},
         {"randnlike|randn|gaussian|randomnormal|noise|standardnormal|gaussiannoise", "normal"},
         {"rand|randlike|random|randomuniform", "uniform"},
         {"squared|sqr", "square", "a square is also written `x^2`", kNearFunctions},
@@ -429,6 +519,8 @@ Rows recipes() {
         {"vq|vqvae2|vqgan", "vq_vae"},
         {"lambda|lambdagp|gpweight|gradientpenalty|gplambda|gp", "",
          "the weight of the gradient penalty is `penalty`", "penalty"},
+        {"lambdagp|gpweight|gradientpenalty|gplambda|gp|penalty", "",
+         "the recipe with a gradient penalty is `wgan_gp`, with the key `penalty`", "recipe"},
         {"ncritic|criticsteps|criticiterations|dsteps|ndis|kcritic|criticiters", "",
          "the recipe says how often each network is trained; written out it is `repeat: 5` in an "
          "entry of `minimize`",
@@ -449,8 +541,9 @@ Rows recipes() {
 const Rows& foreign_words() {
     static const Rows kRows = [] {
         Rows all;
-        for (const Rows& theme : {layers(), sizes_and_activations(), other_layers(), functions(),
-                                  recipes(), keys(), words(), optimizers(), sections()})
+        for (const Rows& theme : {networks(), layers(), sizes_and_activations(), other_layers(),
+                                  expression_words(), functions(), recipes(), keys(), words(),
+                                  optimizers(), training(), fields(), sections()})
             all.insert(all.end(), theme.begin(), theme.end());
         return all;
     }();

@@ -160,14 +160,22 @@ class TreeBuilder : public YAML::EventHandler {
         }
         const auto [place, added] = map.places.insert({key->text, map.node->entries.size()});
         if (!added) {
-            diagnostics_
-                .error(DiagnosticKind::kDuplicateKey, key->span, "the key `{}` is given twice",
-                       key->text)
-                .note(map.node->entries[place->second].key_span,
-                      fmt::format("`{}` is given here first", key->text));
+            Diagnostic& error = diagnostics_
+                                    .error(DiagnosticKind::kDuplicateKey, key->span,
+                                           "the key `{}` is given twice", key->text)
+                                    .note(map.node->entries[place->second].key_span,
+                                          fmt::format("`{}` is given here first", key->text));
+            if (in_list_of_language()) error.help("each element of a list starts with `- `");
             return;
         }
         map.node->entries.push_back({key->text, key->span, value});
+    }
+
+    /// Whether the map being read stands where the language has a list.
+    bool in_list_of_language() const {
+        if (open_.size() < 2) return false;
+        const NodePtr& key = open_[open_.size() - 2].key;
+        return key && (key->text == "layers" || key->text == "minimize");
     }
 
     /// `<<: *base` or `<<: [*a, *b]`: adds the keys that the map does not have itself.

@@ -64,7 +64,6 @@ class Parser {
                 fail(peek(), "an operator or the end is expected, but `{}` follows", peek().text);
             if (peek().is("="))
                 error.help("`==` compares; definitions go under `let`, as `name: expression`");
-            if (peek().text == "if") error.help("write `where(x > 0, a, b)`");
             help_with_next(error);
             return Failure{};
         }
@@ -187,8 +186,9 @@ class Parser {
     /// The words in front of functions in programs.
     static bool is_module(const Expression& e) {
         if (e.kind == Expression::Kind::kMember) return is_module(*e.arguments[0]);
-        static constexpr std::string_view kModules[] = {
-            "nn", "F", "np", "numpy", "torch", "tf", "keras", "K", "math", "jnp", "jax", "ops"};
+        static constexpr std::string_view kModules[] = {"nn",  "F",     "np",  "numpy", "torch",
+                                                        "tf",  "keras", "K",   "math",  "jnp",
+                                                        "jax", "ops",   "self"};
         return e.kind == Expression::Kind::kName &&
                std::find(std::begin(kModules), std::end(kModules), e.text) != std::end(kModules);
     }
@@ -235,6 +235,8 @@ class Parser {
             Diagnostic& error = fail(token, "a value is expected before `{}`", token.text);
             const bool twice = at_ >= 2 && tokens_[at_ - 2].text == token.text;
             if (token.is("*") && twice) error.help("a power is written `x^2`");
+            if (at_ >= 2 && tokens_[at_ - 2].is("%"))
+                error.help("`%` is a remainder; 50 % is the number 0.5");
             if (token.is("/") && twice)
                 error.help("a quotient is written `a / b`; `floor(a / b)` rounds it down");
             if (token.is("=") && at_ >= 2)
@@ -312,8 +314,23 @@ class Parser {
             error.help(
                 "parts of a network's result have names, as in `q.mean`; `slice` takes a part of a "
                 "tensor");
+        if (peek().is(")")) error.help("it closes nothing");
+        if (peek().text == "if") return void(error.help("write `where(x > 0, a, b)`"));
+        if (peek().text == "for")
+            return void(error.help("functions act on whole tensors: `sum(x)`"));
+        const bool names = at_ > 0 && tokens_[at_ - 1].kind == Token::Kind::kName &&
+                           peek().kind == Token::Kind::kName;
+        if (names)
+            error.help(fmt::format(
+                "arguments stand in parentheses, as in `{}({})`, and products "
+                "are written `{} * {}`",
+                tokens_[at_ - 1].text, peek().text, tokens_[at_ - 1].text, peek().text));
         if (at_ == 0 || tokens_[at_ - 1].kind != Token::Kind::kNumber) return;
-        if (peek().kind == Token::Kind::kName || peek().is("("))
+        const bool exponent = peek().text == "e" || peek().text == "E";
+        if (exponent && tokens_[at_ + 1].is("-"))  // 1 e-3
+            error.help(fmt::format("a number has no spaces: `{}e-{}`", tokens_[at_ - 1].text,
+                                   at_ + 2 < tokens_.size() ? tokens_[at_ + 2].text : ""));
+        else if (peek().kind == Token::Kind::kName || peek().is("("))
             error.help(fmt::format("a product is written `{} * ...`", tokens_[at_ - 1].text));
         if (peek().is(",") && tokens_[at_ + 1].kind == Token::Kind::kNumber)
             error.help(fmt::format("the decimal mark is a point: `{}.{}`", tokens_[at_ - 1].text,

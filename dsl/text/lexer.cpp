@@ -60,8 +60,12 @@ void report_character(const PlacedText& text, size_t at, Diagnostics& diagnostic
     if (text.text().substr(at, end - at) == "\u2212") error.help("the minus is the character `-`");
     if (c == '!' || c == '&' || c == '|') error.help("the words are `and`, `or` and `not`");
     if (c == '|') error.help("the absolute value is `abs(x)`");
+    if (c == ';') error.help("each value is an entry of `let` of its own");
     if (c == '@') error.help("the product of matrices is `matmul(a, b)`");
-    if (c == '"' || c == '\'') error.help("words stand without quotes, as in `axis=batch`");
+    if (c == '"' || c == '\'')
+        error.help(at > 0 && text.text()[at - 1] == '['
+                       ? "parts of a network's result have names, as in `q.mean`"
+                       : "words stand without quotes, as in `axis=batch`");
     if (text.text().substr(at, end - at) == "\u00d7") error.help("the product is written `*`");
     if (text.text().substr(at, end - at) == "\u00f7") error.help("a quotient is written `/`");
 }

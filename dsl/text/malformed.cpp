@@ -34,6 +34,10 @@ constexpr Wording kWordings[] = {
     {"illegal document indicator in scalar", "a document ends inside of quotes", ""},
     {"the referenced anchor is not defined", "the alias has no anchor",
      "anchors are written `&name` before `*name`"},
+    {"anchor not found after &", "an anchor has no name",
+     "anchors are written `&name`; text that starts with `&` needs quotes"},
+    {"alias not found after *", "an alias has no name",
+     "aliases are written `*name`; text that starts with `*` needs quotes"},
     {"unknown token", "a character that cannot start a value",
      "text that starts with a special character needs quotes"},
 };
@@ -87,6 +91,8 @@ std::optional<Slip> look_alike(const std::string& text, size_t begin, size_t end
         std::string_view bytes, what, help;
     };
     static constexpr Alike kAlike[] = {{"\xef\xbc\x9a", "a full-width colon", "write `:`"},
+                                       {"\xe2\x80\x90", "a dash that is no `-`", "write `-`"},
+                                       {"\xe2\x80\x91", "a dash that is no `-`", "write `-`"},
                                        {"\xe2\x80\x93", "a dash that is no `-`", "write `-`"},
                                        {"\xe2\x80\x94", "a dash that is no `-`", "write `-`"}};
     for (size_t i = begin; i < end; ++i) {
@@ -131,6 +137,9 @@ std::optional<Slip> missing_mark(const std::string& text, size_t begin, size_t e
             return Slip{begin + found + 2,
                         fmt::format("text cannot begin with `{}`", special.back()),
                         "put it in quotes"};
+    if (const size_t lambda = line.find(": lambda "); lambda != line.npos)
+        return Slip{begin + lambda + 2, "there is no `lambda`",
+                    "a function is written `sample(z): decoder(z)`"};
     const size_t comment = line.find(" #");
     const std::string_view before = line.substr(0, comment);
     const auto count = [&](char c) { return std::count(before.begin(), before.end(), c); };
@@ -140,16 +149,72 @@ std::optional<Slip> missing_mark(const std::string& text, size_t begin, size_t e
     return std::nullopt;
 }
 
+/// Two keys of a line between which a comma, or braces, are missing: `{a: 1 b: 2}`, `a: b: 2`.
+std::optional<Slip> two_keys(const std::string& text, size_t begin, size_t end) {
+    const std::string_view line = std::string_view(text).substr(begin, end - begin);
+    if (line.find_first_of("\"'#") != line.npos) return std::nullopt;
+    size_t first = line.find_first_not_of(" -"), colon = line.find(": ");
+    if (first == line.npos || colon == line.npos) return std::nullopt;
+    for (size_t next = line.find(": ", colon + 1); next != line.npos;
+         colon = next, next = line.find(": ", next + 1)) {
+        const std::string_view between = line.substr(colon + 2, next - colon - 2);
+        if (between.find_first_of(",{[") != between.npos) continue;
+        const size_t key = between.rfind(' ');
+        if (key != between.npos && between[0] != ' ' && line.find('{') < colon)
+            return Slip{begin + colon + 2 + key + 1, "a `,` is missing in front of this key",
+                        fmt::format("write `{}, {}`", between.substr(0, key),
+                                    line.substr(colon + 2 + key + 1, between.size() - key))};
+        if (line.find('{') > colon && between.find(' ') == between.npos)
+            return Slip{
+                begin + colon + 2, "a second key in the same line",
+                fmt::format("a key below another in one line stands in braces: `{}: {{{}}}`",
+                            line.substr(first, colon - first),
+                            line.substr(colon + 2, line.find_last_not_of(" \r") - colon - 1))};
+    }
+    return std::nullopt;
+}
+
+/// Where the line of byte `i` begins.
+size_t line_start(const std::string& text, size_t i) {
+    const size_t before = i == 0 ? text.npos : text.rfind('\n', i - 1);
+    return before == text.npos ? 0 : before + 1;
+}
+
+/// The line that begins at `begin`, without its end.
+std::string_view line_at(const std::string& text, size_t begin) {
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    return std::string_view(text).substr(begin, end - begin);
+}
+
+bool is_element(std::string_view line, size_t first) {
+    return line[first] == '-' && (first + 1 == line.size() || line[first + 1] == ' ');
+}
+
+/// A line without a dash in the column of the dashes above it.
+std::optional<Slip> missing_dash(const std::string& text, size_t at) {
+    const size_t begin = line_start(text, at);
+    const std::string_view line = line_at(text, begin);
+    const size_t column = line.find_first_not_of(' ');
+    if (column == line.npos || !is_name_start(line[column])) return std::nullopt;
+    for (size_t above = begin; above != 0;) {
+        above = line_start(text, above - 1);
+        const std::string_view other = line_at(text, above);
+        const size_t first = other.find_first_not_of(' ');
+        if (first == other.npos || first > column || other[first] == '#') continue;
+        if (first < column || !is_element(other, first)) return std::nullopt;
+        return Slip{begin + column, "the list above goes on in this column, but a `- ` is missing",
+                    fmt::format("write `- {}`, or begin the line further left",
+                                line.substr(column, line.find_last_not_of(" \r") + 1 - column))};
+    }
+    return std::nullopt;
+}
+
 /// Lines that YAML reads as the end of the text in the line before: a list's element, or a key,
 /// further right than that line, which therefore lacks something.
 std::optional<Slip> joined_lines(const std::string& text, size_t at) {
-    const auto start_of = [&](size_t i) {
-        const size_t before = i == 0 ? text.npos : text.rfind('\n', i - 1);
-        return before == text.npos ? 0 : before + 1;
-    };
-    const size_t begin = start_of(at);
+    const size_t begin = line_start(text, at);
     if (begin == 0) return std::nullopt;
-    const size_t before = start_of(begin - 1);
+    const size_t before = line_start(text, begin - 1);
     const std::string_view upper(text.data() + before, begin - 1 - before);
     const std::string_view lower(text.data() + begin, at - begin);
     const size_t first = upper.find_first_not_of(' '), second = lower.find_first_not_of(' ');
@@ -159,6 +224,9 @@ std::optional<Slip> joined_lines(const std::string& text, size_t at) {
     if (upper[first] == '-' && lower[second] == '-' && second > first)
         return Slip{begin + second, "this `-` stands further right than the one above it",
                     "the `-` of one list stand in the same column"};
+    if (upper[first] != '-' && lower[second] == '-')
+        return Slip{before + first, "a `- ` is missing in front of this element",
+                    fmt::format("write `- {}`", upper.substr(first))};
     if (upper[first] != '-')
         return Slip{
             before + first, "a `:` is missing in this line",
@@ -216,13 +284,22 @@ void report_malformed(const std::string& message, size_t at, const std::string& 
     Diagnostic& error =
         diagnostics.error(DiagnosticKind::kBadYaml, source.span_at(file, at, 1), "{}",
                           known ? wording->ours : "malformed YAML: " + message);
+    const std::string_view here = line_at(text, line_start(text, at));
+    const size_t column = here.find_first_not_of(' ');
+    const bool element = column != here.npos && is_element(here, column);
+    if (element && message.starts_with("end of map not found"))
+        error.help("the `-` of one list stand in the same column");
     std::optional<Slip> slip = find_slip(text, at);
     if (!slip && message.starts_with("illegal map value")) slip = joined_lines(text, at);
+    if (!slip && message.starts_with("end of map not found")) slip = missing_dash(text, at);
+    const size_t line = line_start(text, at);
+    if (!slip && message.find("map") != message.npos)
+        slip = two_keys(text, line, std::min(text.find('\n', at), text.size()));
     if (slip) {
         error.note(source.span_at(file, slip->offset, 1), slip->what).help(slip->help);
         return;
     }
-    if (known && *wording->help) error.help(wording->help);
+    if (known && *wording->help && error.helps.empty()) error.help(wording->help);
     const Suspects suspects = find_suspects(text, at);
     if (suspects.long_quote)
         error.note(source.span_at(file, *suspects.long_quote, 1),

@@ -25,9 +25,9 @@ std::vector<std::string> recipe_directories(const std::string& model) {
     // Installed: PREFIX/bin/gmc; in a build tree: build/gmc and build/share/gmc, a link.
     if (code) return out;
     for (const fs::path& prefix : {folder.parent_path(), folder}) {
-        // The link is followed, so that messages name the file in the source tree.
-        out.push_back(fs::weakly_canonical(prefix / "share/gmc/models/recipes", code).string());
-        if (code) out.pop_back();
+        // Without the link, so that messages name the file in the source tree.
+        const fs::path recipes = fs::weakly_canonical(prefix / "share/gmc/models/recipes", code);
+        if (!code && fs::is_directory(recipes, code)) out.push_back(recipes.string());
     }
     return out;
 }

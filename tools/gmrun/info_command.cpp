@@ -171,7 +171,7 @@ int info_command(const Words& words) {
     line.add_flag("json", "print one JSON object");
     if (!line.parse(words)) return kDone;
     Diagnostics diagnostics;
-    auto model = runtime::LoadedModel::load(model_path(line), diagnostics);
+    auto model = load_model(line, diagnostics);
     if (!model.ok()) return report(diagnostics);
     auto json = describe((*model)->module());
     const std::string folder = run_folder(line, (*model)->module().name, Needs::kCheckpoint);

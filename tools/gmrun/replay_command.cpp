@@ -8,6 +8,7 @@
 #include "runtime/run/replay.h"
 #include "runtime/run/run_record.h"
 #include "tools/gmrun/commands.h"
+#include "tools/gmrun/missing_run.h"
 #include "tools/gmrun/replay.h"
 #include "tools/gmrun/run_source.h"
 
@@ -38,6 +39,7 @@ namespace {
 /// The replay that is meant: a file, or the last of the folder of a run or of a model's newest run.
 Result<std::string> replay_file(const std::string& given, Diagnostics& diagnostics) {
     namespace fs = std::filesystem;
+    if (!is_there(given)) return no_such_run(given, diagnostics);
     if (!is_folder(given) && fs::path(given).extension() != ".gmc") return given;
     const auto folder = run_folder(given, Needs::kNothing, diagnostics);
     if (!folder.ok()) return Failure{};

@@ -14,6 +14,7 @@
 #include "runtime/run/replay.h"
 #include "runtime/run/run_folder.h"
 #include "runtime/run/run_record.h"
+#include "tools/gmrun/missing_run.h"
 #include "tools/gmrun/runs/run_differences.h"
 
 namespace gmc::tools {
@@ -107,6 +108,7 @@ std::string run_folder(const CommandLine& line, const std::string& model_name, N
 Result<std::string> run_folder(const std::string& run, Needs needs, Diagnostics& diagnostics) {
     if (is_folder(run) && needs != Needs::kNothing && !runtime::has_checkpoint(run))
         return no_checkpoint(run, diagnostics);
+    if (!expect_run(run, diagnostics)) return Failure{};
     if (!is_regular(run)) return run;
     const Result<ir::Module> module = ir::read_artefact(run, {}, diagnostics);
     if (!module.ok()) return Failure{};
@@ -141,7 +143,18 @@ void say_other_settings(const runtime::LoadedModel& model, const std::string& fo
         model.path(), fmt::join(parts, "; "));
 }
 
-std::string model_path(const CommandLine& line) { return runtime::model_path(line.text("MODEL")); }
+Result<std::unique_ptr<runtime::LoadedModel>> load_model(const std::string& text,
+                                                         Diagnostics& diagnostics,
+                                                         runtime::LoadedModel::Purpose purpose) {
+    if (!expect_run(text, diagnostics)) return Failure{};
+    return runtime::LoadedModel::load(runtime::model_path(text), diagnostics, purpose);
+}
+
+Result<std::unique_ptr<runtime::LoadedModel>> load_model(const CommandLine& line,
+                                                         Diagnostics& diagnostics,
+                                                         runtime::LoadedModel::Purpose purpose) {
+    return load_model(line.text("MODEL"), diagnostics, purpose);
+}
 
 Result<TrainedModel> load_trained(const CommandLine& line, Diagnostics& diagnostics) {
     return load_trained(line.text("MODEL"), line.text("run"), diagnostics, line.text("checkpoint"));
@@ -149,12 +162,12 @@ Result<TrainedModel> load_trained(const CommandLine& line, Diagnostics& diagnost
 
 Result<TrainedModel> load_trained(const std::string& model_text, const std::string& run,
                                   Diagnostics& diagnostics, const std::string& checkpoint) {
-    const std::string path = runtime::model_path(model_text);
-    auto model = runtime::LoadedModel::load(path, diagnostics);
+    auto model = load_model(model_text, diagnostics);
     if (!model.ok()) return Failure{};
     const std::string name = (*model)->module().name;
     const std::string folder = run_folder(model_text, run, name, Needs::kCheckpoint);
-    if (folder.empty()) return no_run(name, path, diagnostics);
+    if (folder.empty()) return no_run(name, model_text, diagnostics);
+    if (!run.empty() && !expect_run(run, diagnostics)) return Failure{};
     if (checkpoint == runtime::kCheckpointName && is_there(folder + "/run.json") &&
         !runtime::has_checkpoint(folder)) {
         return no_checkpoint(folder, diagnostics);

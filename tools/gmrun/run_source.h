@@ -29,8 +29,15 @@ std::string run_folder(const CommandLine& line, const std::string& model_name, N
 /// The same for an argument RUN: a folder, or a .gmc file. Errors (kBadFile): the file cannot be
 /// read, or its model has no run.
 Result<std::string> run_folder(const std::string& run, Needs needs, Diagnostics& diagnostics);
-/// The path of the .gmc: MODEL, or when that is a run's folder the copy in it.
-std::string model_path(const CommandLine& line);
+/// The model of a .gmc file, or of the copy in a run's folder. Errors (kBadFile): there is none,
+/// which suggests the nearest; the file cannot be read.
+Result<std::unique_ptr<runtime::LoadedModel>> load_model(
+    const std::string& text, Diagnostics& diagnostics,
+    runtime::LoadedModel::Purpose purpose = runtime::LoadedModel::Purpose::kUse);
+/// The same for the argument MODEL.
+Result<std::unique_ptr<runtime::LoadedModel>> load_model(
+    const CommandLine& line, Diagnostics& diagnostics,
+    runtime::LoadedModel::Purpose purpose = runtime::LoadedModel::Purpose::kUse);
 
 /// Says in a line in which settings the run and the model differ, where they are of one network and
 /// data: learning rates, batches.

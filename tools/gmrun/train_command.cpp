@@ -1,10 +1,12 @@
 // gmrun train: trains a model, or resumes a run.
 #include "compiler/support/pace.h"
+#include "compiler/support/paths.h"
 #include "runtime/memory/memory_need.h"
 #include "runtime/run/trainer.h"
 #include "runtime/weights/pairing.h"
 #include "tools/command_line/version.h"
 #include "tools/gmrun/commands.h"
+#include "tools/gmrun/missing_run.h"
 #include "tools/gmrun/replay.h"
 #include "tools/gmrun/run_source.h"
 #include "tools/gmrun/stop_signals.h"
@@ -83,6 +85,8 @@ void add_train_options(CommandLine& line) {
 /// The file or folder that --init names, "" without it; of a .gmc, that of its run.
 Result<std::string> weights_to_begin_with(const CommandLine& line, Diagnostics& diagnostics) {
     const std::string init = line.has("init") ? line.text("init") : "";
+    if (!init.empty() && !is_there(init) && !is_there(init + ".safetensors"))
+        return no_such_run(init, diagnostics);
     if (!init.ends_with(".gmc")) return init;
     return run_folder(init, Needs::kCheckpoint, diagnostics);
 }
@@ -149,13 +153,14 @@ int train_command(const Words& words) {
     if (!line.parse(words)) return kDone;
     runtime::StopRequest& stop = listen_for_stop();
     Diagnostics diagnostics;
-    auto model = runtime::LoadedModel::load(model_path(line), diagnostics,
-                                            runtime::LoadedModel::Purpose::kTraining);
+    auto model = load_model(line, diagnostics, runtime::LoadedModel::Purpose::kTraining);
     if (!model.ok()) return report(diagnostics);
     const auto init = weights_to_begin_with(line, diagnostics);
     if (!init.ok()) return report(diagnostics);
     runtime::TrainOptions options =
         read_options(line, (*model)->module().name, (*model)->module().run, *init);
+    if (options.resume && !expect_run(options.run_directory, diagnostics))
+        return report(diagnostics);
     if (options.resume) say_other_settings(**model, options.run_directory);
     if (!options.quiet) print_memory((*model)->module());
     Tuning tuning(line, **model);

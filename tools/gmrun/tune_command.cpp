@@ -58,7 +58,7 @@ int tune_command(const Words& words) {
     add_threads(line);
     if (!line.parse(words)) return kDone;
     Diagnostics diagnostics;
-    const auto model = runtime::LoadedModel::load(model_path(line), diagnostics);
+    const auto model = load_model(line, diagnostics);
     if (!model.ok()) return report(diagnostics);
     const std::string path = runtime::TuningCache::default_path();
     if (path.empty()) {

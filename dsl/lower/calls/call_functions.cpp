@@ -52,10 +52,14 @@ int64_t axis_of(Evaluator& e, const Expression& axis, const Evaluated& x) {
         return first + static_cast<int64_t>(k) + (k < 0 ? rank : 0);
     if (rank == 0)
         e.fail(DiagnosticKind::kBadExpression, axis.span,
-               fmt::format("{} has no axis to choose", describe(e, x)));
+               fmt::format("{} has no axis to choose", describe(e, x)),
+               x.batched ? "axes are those of an example; over the batch it is `axis=batch`, or, "
+                           "of one number per example, no `axis` at all"
+                         : "");
     else
         e.fail(DiagnosticKind::kBadExpression, axis.span,
-               fmt::format("`axis` must be a whole number from {} to {} here", -rank, rank - 1));
+               fmt::format("`axis` must be a whole number from {} to {} here", -rank, rank - 1),
+               "axes are those of an example, without the batch; `sum(x)` sums all of them");
     return kNone;
 }
 

@@ -21,9 +21,10 @@ bool add_size(Evaluator& e, const Expression& text, const Evaluated& size, Shape
         shape.push_back(static_cast<int64_t>(n));
         return true;
     }
-    e.fail(DiagnosticKind::kBadExpression, text.span,
-           fmt::format("{} is no size: that is a whole number from 1 to 1,000,000",
-                       describe(e, size)));
+    e.fail(
+        DiagnosticKind::kBadExpression, text.span,
+        fmt::format("{} is no size: that is a whole number from 1 to 1,000,000", describe(e, size)),
+        "the arguments are a shape; noise of mean a and deviation b is `a + b * normal(x)`");
     return false;
 }
 

@@ -224,10 +224,11 @@ ValueId LayerScope::with_bias(ValueId value, int64_t units) {
     return f.b.add(value, f.b.broadcast(bias, {static_cast<int64_t>(shape.size()) - 1}, shape));
 }
 
-ValueId LayerScope::wrong_shape(const std::string& key, std::string text) {
-    if (!f.m.reported_once(key.empty() ? spec.span : spec.span_of(key), text)) return kNone;
-    f.m.diagnostics.error(DiagnosticKind::kShapeMismatch,
-                          key.empty() ? spec.span : spec.span_of(key), "{}", text);
+ValueId LayerScope::wrong_shape(const std::string& key, std::string text, std::string help) {
+    const Span place = key.empty() ? spec.span : spec.span_of(key);
+    if (!f.m.reported_once(place, text)) return kNone;
+    Diagnostic& error = f.m.diagnostics.error(DiagnosticKind::kShapeMismatch, place, "{}", text);
+    if (!help.empty()) error.help(std::move(help));
     return kNone;
 }
 

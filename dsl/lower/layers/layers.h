@@ -39,7 +39,7 @@ struct LayerScope {
     /// Adds a bias along the last axis when the layer has one.
     ir::ValueId with_bias(ir::ValueId value, int64_t units);
     /// Reports a kShapeMismatch at `key`, or at the layer when `key` is empty. Gives kNone.
-    ir::ValueId wrong_shape(const std::string& key, std::string text);
+    ir::ValueId wrong_shape(const std::string& key, std::string text, std::string help = "");
 };
 
 /// The last part of the name of a state that stands for an entry of `parameters` or `state`:

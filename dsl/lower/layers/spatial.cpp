@@ -9,10 +9,23 @@ namespace gmc::lower {
 
 bool needs_spatial(LayerScope& l, size_t axes) {
     if (l.shape().size() == axes + 2) return true;
-    l.wrong_shape("", fmt::format("`{}` needs {}, got {}", l.spec.kind,
-                                  axes == 1 ? "sequences [length, channels]"
-                                            : "images [height, width, channels]",
-                                  ir::to_string(example_of(l.shape()))));
+    const char* wanted =
+        axes == 1 ? "sequences [length, channels]" : "images [height, width, channels]";
+    const size_t have = l.shape().size() - 2;
+    std::string help;
+    if (l.shape().size() == 2)
+        help =
+            "`flatten` and `dense` give rows of numbers: it stands before them, or behind a "
+            "`reshape`";
+    else if (const size_t digit = l.spec.kind.find(axes == 1 ? "1d" : "2d");
+             digit != std::string::npos && (have == 1 || have == 2))
+        help = fmt::format("`{}` takes {}",
+                           std::string(l.spec.kind).replace(digit, 1, have == 1 ? "1" : "2"),
+                           have == 1 ? "sequences" : "images");
+    l.wrong_shape("",
+                  fmt::format("`{}` needs {}, got {}", l.spec.kind, wanted,
+                              ir::to_string(example_of(l.shape()))),
+                  help);
     return false;
 }
 

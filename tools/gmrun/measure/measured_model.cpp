@@ -14,7 +14,7 @@ void add_measuring(CommandLine& line, int64_t steps) {
 }
 
 Result<MeasuredModel> load_measured(const CommandLine& line, Diagnostics& diagnostics) {
-    auto model = runtime::LoadedModel::load(model_path(line), diagnostics);
+    auto model = load_model(line, diagnostics);
     if (!model.ok()) return Failure{};
     MeasuredModel measured;
     measured.model = model.take();
