@@ -2,6 +2,7 @@
 // UTF-8 text, and that its layout cannot hurt the parser.
 #include "dsl/text/text_file.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>

@@ -34,12 +34,6 @@ class DataError : public std::runtime_error {
     std::string help_;
 };
 
-/// Thrown where the model says that examples which cannot be read are left out.
-class LeftOutExample : public DataError {
-  public:
-    using DataError::DataError;
-};
-
 /// Which time the examples are gone through.
 struct TrainingPass {
     uint64_t seed = 0;
@@ -64,8 +58,7 @@ class Field {
     int64_t class_count() const { return class_count_; }
 
     /// Writes elements() floats of example `index` (0 <= index < count()) to `dst`.
-    /// Called from several threads at once; throws DataError, of which LeftOutExample asks for
-    /// another example in the place of this one.
+    /// Called from several threads at once; throws DataError.
     virtual void read(int64_t index, float* dst) const = 0;
     /// The same with the changes that the field makes to its examples in training (mirrored
     /// pictures), a pure function of (pass, index). Most make none.
@@ -79,7 +72,8 @@ class Field {
     }
     /// Whether read() copies from memory and does nothing else: then no thread has to run ahead.
     virtual bool in_memory() const { return false; }
-    /// Adds warnings about what came up while examples were read: pictures left out, for instance.
+    /// Adds warnings about what came up while examples were read: transparent pictures, for
+    /// instance.
     virtual void add_warnings(Diagnostics&) const {}
     /// So many neighbouring examples are read together, and are then cheap for a while: the order
     /// of training keeps near each other what is in one block (shuffle.h). 1: any order is as good.

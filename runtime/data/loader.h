@@ -48,7 +48,7 @@ struct Batch {
     int64_t valid_rows = 0;
     /// Per field of the data set: batch_size x elements() floats, 64-byte aligned.
     std::vector<float*> fields;
-    /// Per row the number of its example, which is the next one where one was left out.
+    /// Per row the number of its example.
     std::vector<int64_t> indices;
 };
 
@@ -56,6 +56,9 @@ struct Batch {
 /// ahead of the caller, who holds one of them.
 class Loader {
   public:
+    /// Whether such a loader of these data can be. Errors: those of create, but for the memory.
+    [[nodiscard]] static bool check(const Dataset& dataset, const LoaderOptions& options,
+                                    Diagnostics& diagnostics);
     /// Errors: a batch size below 1, prefetch outside 0 to 64, fewer examples than one training
     /// batch (kBadValue); batches of over a terabyte or no memory (kTooLarge).
     static Result<std::unique_ptr<Loader>> create(Dataset dataset, const LoaderOptions& options,

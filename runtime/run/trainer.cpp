@@ -144,7 +144,8 @@ class Run {
         loader_ = loader.take();
         if (!prepare_validation()) return false;
         if (options_.show_warnings) options_.show_warnings(diagnostics_);
-        const std::string data = to_text(summarise(loader_->dataset()));
+        const DataSummary summary = summarise(loader_->dataset());
+        const std::string data = to_text(summary);
         if (!options_.quiet) progress.message(data);
         loader_->seek(cursor());
         training_.epoch =
@@ -154,6 +155,9 @@ class Run {
         if (options_.more_epochs > 0)
             record_.epochs = epochs_ = std::max(epochs_, training_.pass) + options_.more_epochs;
         say_what_changed(data, progress);
+        record_.ranges.clear();
+        for (const FieldSummary& field : summary.fields)
+            if (field.values) record_.ranges[field.name] = *field.values;
         return true;
     }
 
@@ -235,8 +239,6 @@ class Run {
         record_.origin = model_.module().origin;
         record_.sources = model_.module().files;
         if (tuning_ != nullptr) record_.contractions = tuning_->used();
-        std::error_code error;
-        fs::create_directories(path("samples"), error);  // an error shows when a picture is written
         if (!copy_model() || !write_run_record(path("run.json"), record_, diagnostics_))
             return false;
         auto log = RunLog::open(
@@ -342,7 +344,8 @@ class Run {
                 return TrainEnd::kFailed;
             const std::string file = path(fmt::format("samples/epoch-{:03}.png", epoch()));
             if (options_.sample_count != 0 &&
-                !(draw_samples(model_, training_.seed, options_.sample_count, file, diagnostics_) &&
+                !(draw_samples(model_, training_.seed, options_.sample_count, record_.ranges, file,
+                               diagnostics_) &&
                   log_->picture(file, training_.step, diagnostics_)))
                 return TrainEnd::kFailed;
         } else if (training_.step - good_.training().step >= kKeepEvery) {

@@ -166,6 +166,7 @@ Result<Examples> generate(LoadedModel& model, const SamplerOptions& options, int
     Examples out;
     out.classes = options.label ? 0 : sampler->classes();
     out.label = options.label;
+    out.conditions = conditions_of(options.settings, count, 1);
     for (int64_t done = 0; done < count;) {
         const auto rows = sampler->next(count - done, diagnostics);
         if (!rows.ok()) return Failure{};

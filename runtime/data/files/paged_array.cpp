@@ -28,7 +28,7 @@ PagedArray::PagedArray(FieldInfo info, ArrayHeader header, ValueRules rules,
     example_in_.assign(slots, -1);
     for (size_t number = slots; number-- > 0;) free_.push_back(number);
     piece_.resize(static_cast<size_t>(block) * example_bytes_);
-    if (!header_.column_major) return;
+    if (header_.in_order()) return;
     for (uint64_t at = 0; at < header_.example_values(); ++at)
         places_.push_back(header_.value_index(0, at));
 }
@@ -88,12 +88,14 @@ void PagedArray::load(int64_t index) const {
         free_.pop_back();
         slot_of_[example] = number;
         example_in_[number] = example;
-        if (!header_.column_major)
+        const auto put = [&](size_t at, size_t from) {
+            std::memcpy(slot(number) + at * width, piece_.data() + from * width, width);
+        };
+        if (header_.in_order())
             std::memcpy(slot(number), piece_.data() + i * example_bytes_, example_bytes_);
         else
             for (size_t at = 0; at < values; ++at)
-                std::memcpy(slot(number) + at * width, piece_.data() + (at * examples + i) * width,
-                            width);
+                put(at, header_.column_major ? at * examples + i : i * values + places_[at]);
     }
 }
 

@@ -48,7 +48,7 @@ class PagedArray final : public Field {
     const ByteValues byte_values_;
     const int64_t block_;
     const size_t example_bytes_;
-    std::vector<uint64_t> places_;  ///< column-major: where each value of example 0 is
+    std::vector<uint64_t> places_;  ///< not in order: where each value of example 0 is
 
     // Filled by read(), which is const to all who look at it.
     mutable std::mutex mutex_;

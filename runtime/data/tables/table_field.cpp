@@ -2,14 +2,28 @@
 // expanded to the values that the model sees when it is asked for (TableField).
 #include "runtime/data/tables/table_field.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 
 #include "runtime/data/tables/float_store.h"
+#include "runtime/files/tables/odd_numbers.h"
+#include "runtime/files/tables/table_format.h"
 #include "runtime/memory/memory_need.h"
 
 namespace gmc::runtime {
 namespace {
+
+/// The first cells of a row as a line of a file.
+std::string row_text(std::vector<std::string> cells, char separator) {
+    constexpr size_t kCellsSaid = 12;
+    if (cells.size() > kCellsSaid) {
+        cells.resize(kCellsSaid);
+        cells.emplace_back("...");
+    }
+    return fmt::format("{}", fmt::join(cells, std::string(1, separator)));
+}
 
 /// Rows as they were read, a float per cell.
 class TableField final : public Field {
@@ -47,9 +61,14 @@ class TableReader {
     }
 
   private:
+    template <typename... Args>
+    Diagnostic& error(fmt::format_string<Args...> text, Args&&... args) {
+        return diagnostics_.error(DiagnosticKind::kBadFile, {}, "{}",
+                                  fmt::format(text, std::forward<Args>(args)...));
+    }
+
     Failure report_no_room() {
-        diagnostics_.error(
-            DiagnosticKind::kBadFile, {},
+        error(
             "`{}` does not fit into memory, and there is no room for its rows in the "
             "folder for temporary files",
             reader_.path());
@@ -74,13 +93,37 @@ class TableReader {
             places_.push_back(place);
             if (column.kind == ColumnKind::kIgnored || !table.format.header || place < names.size())
                 continue;
-            diagnostics_.error(DiagnosticKind::kBadFile, {},
-                               "`{}` has no column `{}`, which the training data have",
-                               reader_.path(), column.name);
+            report_no_column(names, column);
             return false;
         }
         width_ = table.format.header ? names.size() : table.columns.size();
         return true;
+    }
+
+    /// The first row, `names`, has no such column. Often that is because the file is written in
+    /// another way, and then this is said.
+    void report_no_column(const std::vector<std::string>& names, const TableColumn& column) {
+        const CsvFormat& training = options_.table.format;
+        std::vector<std::string> trained;
+        for (const TableColumn& c : options_.table.columns) trained.push_back(c.name);
+        const std::string as_trained = fmt::format("the first row of the training data is `{}`",
+                                                   row_text(trained, training.separator));
+        Diagnostics unused;
+        const auto found = find_table_format(reader_.path(), {.quote = training.quote}, unused);
+        if (found && found->format.separator != training.separator && found->first.size() > 1)
+            error("`{}` has {} between its cells, but the training data have {}", reader_.path(),
+                  separator_name(found->format.separator), separator_name(training.separator))
+                .help(as_trained);
+        else if (found && !found->format.header)
+            error(
+                "`{}` begins with a row of data, `{}`, but the training data begin with the names "
+                "of their columns",
+                reader_.path(), row_text(found->first, training.separator))
+                .help(as_trained);
+        else
+            error("`{}` has no column `{}`, which the training data have", reader_.path(),
+                  column.name)
+                .help(fmt::format("its first row is `{}`", row_text(names, training.separator)));
     }
 
     bool read_rows(FloatStore& rows) {
@@ -91,9 +134,8 @@ class TableReader {
             if (!more) return false;
             if (!*more) return true;
             if (cells.size() != width_) {
-                diagnostics_.error(DiagnosticKind::kBadFile, {},
-                                   "`{}`:{} has {} cells, but the first row has {}", reader_.path(),
-                                   reader_.line(), cells.size(), width_);
+                error("`{}`:{} has {} cells, but the first row has {}", reader_.path(),
+                      reader_.line(), cells.size(), width_);
                 return false;
             }
             row.clear();
@@ -119,12 +161,24 @@ class TableReader {
                                : column.kind == ColumnKind::kNumber
                                    ? "that is no number, or too large for f32"
                                    : "the training data have no such category";
-            diagnostics_.error(DiagnosticKind::kBadValue, {},
-                               "`{}`:{}: the column `{}` has `{}`, but {}", reader_.path(),
-                               reader_.line(), column.name, cell, what);
+            Diagnostic& bad = diagnostics_.error(
+                DiagnosticKind::kBadValue, {}, "`{}`:{}: the column `{}` has `{}`, but {}",
+                reader_.path(), reader_.line(), column.name, cell, what);
+            if (!value) help_with(column, cell, bad);
             return false;
         }
         return true;
+    }
+
+    /// What to do about a text that the column does not know.
+    void help_with(const TableColumn& column, const std::string& cell, Diagnostic& bad) const {
+        const char decimal = options_.table.format.decimal;
+        if (column.kind == ColumnKind::kCategory)
+            bad.help(fmt::format("they have `{}`", row_text(column.categories, ',')));
+        else if (parse_cell(cell, decimal == ',' ? '.' : ','))
+            bad.help(fmt::format("decimals of the training data are written with `{}`", decimal));
+        else if (!parse_cell(cell, decimal))
+            bad.help(how_to_write(cell));
     }
 
     CsvReader reader_;
