@@ -77,16 +77,21 @@ class Collector {
 std::string example_of_score(const ir::Module& module) {
     const ir::DataField* image = image_field(module);
     const std::string field = image == nullptr ? "image" : image->name;
-    std::string body = fmt::format("sum((reconstruct({}) - {})^2)", field, field);
+    std::string takes = field;
+    if (const ir::Function* reconstruct = module.find_function("reconstruct"))
+        for (const ir::Input& input : reconstruct->inputs)
+            if (input.source.is_data() && input.source.field != field)
+                takes += ", " + input.source.field;
+    std::string body = fmt::format("sum((reconstruct({}) - {})^2)", takes, field);
     for (const ir::Layer& layer : module.layers) {
         const std::string network = layer.name.substr(0, layer.name.find('.'));
         if (network == "discriminator" || network == "critic")
-            body = fmt::format("-{}({})", network, field);
+            body = fmt::format("-{}({})", network, takes);
     }
     return fmt::format(
         "a function of data that gives a number per example, under `functions` of the model's "
         "objective: `score({}): {}`",
-        field, body);
+        takes, body);
 }
 
 /// The function, if it can score; null after an error.

@@ -412,6 +412,22 @@ TEST_CASE("channels that come first are put last, in memory and in the file") {
     }
 }
 
+TEST_CASE("whole numbers that f32 rounds get a warning") {
+    const TempFolder folder;
+    const auto warnings = [&](const std::string& bytes) {
+        Diagnostics diagnostics;
+        REQUIRE(read_array({"npy", folder.write("x.npy", bytes), ""}, {"x", {}}, diagnostics));
+        return diagnostics.warnings();
+    };
+    const auto found = warnings(npy("<i8", "(2, 2)", bytes_of<int64_t>({1, 1 << 24, 3, 1 << 25})));
+    REQUIRE(found.size() == 1);
+    CHECK(
+        found[0].text.ends_with("has whole numbers beyond 16777216, which f32 rounds, first in "
+                                "example 1 at [1] (offset 152)"));
+    CHECK(warnings(npy("<i4", "(2, 2)", bytes_of<int32_t>({1, -(1 << 24), 3, 4}))).empty());
+    CHECK(warnings(npy("<f8", "(2, 2)", bytes_of<double>({1, 1e9, 3, 4}))).empty());
+}
+
 /// Bytes in memory, which count how many were read.
 class CountedBytes final : public RandomBytes {
   public:

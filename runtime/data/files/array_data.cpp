@@ -44,6 +44,7 @@ class ArrayReader {
     void put_channels_last();
     bool check();
     void check_scaling(ValueRange range);
+    void check_rounding();
     void count_classes();
 
     ArrayFile& file_;
@@ -126,6 +127,21 @@ void ArrayReader<T>::check_scaling(ValueRange range) {
             "stays 0 and 1");
 }
 
+/// f32 holds every whole number up to 2^24, and rounds larger ones: seconds since 1970, identifiers.
+template <typename T>
+void ArrayReader<T>::check_rounding() {
+    constexpr T kWholeMost = 16777216;
+    if (!header_.type->is_integer()) return;
+    const auto large = std::find_if(values_.begin(), values_.end(),
+                                    [](T v) { return v > kWholeMost || v < -kWholeMost; });
+    if (large == values_.end()) return;
+    diagnostics_
+        .warning(DiagnosticKind::kBadValue, {},
+                 "`{}` has whole numbers beyond {:.0f}, which f32 rounds, first {}", header_.path,
+                 kWholeMost, header_.place_of(static_cast<uint64_t>(large - values_.begin())))
+        .help("subtract what they have in common: `x - x.min()`");
+}
+
 /// Single integers without a range or classes are taken for labels: counts their classes.
 template <typename T>
 void ArrayReader<T>::count_classes() {
@@ -153,6 +169,7 @@ bool ArrayReader<T>::check() {
     else if (rules_.classes == 0 && !rules_.range && header_.dimensions.size() == 1 &&
              header_.type->is_integer())
         count_classes();
+    if constexpr (std::is_same_v<T, float>) check_rounding();
     return true;
 }
 
@@ -179,6 +196,8 @@ Result<FieldInfo> plan(const ArrayHeader& header, const ValueRules& rules,
     Diagnostic& error = diagnostics.error(
         DiagnosticKind::kShapeMismatch, {}, "`{}` holds {}, but the model was compiled for {}",
         header.path, describe_examples(info.shape), describe_examples(*rules.shape));
+    if (header.channels_first)
+        error.help("the model has `layout: channels_first`: save `x.transpose(0, 3, 1, 2)`");
     if (header.looks_channels_first())
         error.help("channels come last: save `x.transpose(0, 2, 3, 1)`");
     return Failure{};

@@ -100,30 +100,40 @@ class TableReader {
         return true;
     }
 
-    /// The first row, `names`, has no such column. Often that is because the file is written in
-    /// another way, and then this is said.
-    void report_no_column(const std::vector<std::string>& names, const TableColumn& column) {
+    /// What is not found in a file is often there, but the file is written in another way than the
+    /// training data: then this is what is said. False where it is not so.
+    bool report_other_format() {
         const CsvFormat& training = options_.table.format;
-        std::vector<std::string> trained;
-        for (const TableColumn& c : options_.table.columns) trained.push_back(c.name);
-        const std::string as_trained = fmt::format("the first row of the training data is `{}`",
-                                                   row_text(trained, training.separator));
         Diagnostics unused;
         const auto found = find_table_format(reader_.path(), {.quote = training.quote}, unused);
-        if (found && found->format.separator != training.separator && found->first.size() > 1)
+        if (!found) return false;
+        std::vector<std::string> names;
+        for (const TableColumn& column : options_.table.columns) names.push_back(column.name);
+        const std::string as_trained =
+            training.header ? fmt::format("the first row of the training data is `{}`",
+                                          row_text(names, training.separator))
+                            : "the training data have no row of names";
+        const std::string first = row_text(found->first, found->format.separator);
+        if (found->format.separator != training.separator && found->first.size() > 1)
             error("`{}` has {} between its cells, but the training data have {}", reader_.path(),
                   separator_name(found->format.separator), separator_name(training.separator))
                 .help(as_trained);
-        else if (found && !found->format.header)
-            error(
-                "`{}` begins with a row of data, `{}`, but the training data begin with the names "
-                "of their columns",
-                reader_.path(), row_text(found->first, training.separator))
+        else if (found->format.header != training.header && found->first.size() == names.size())
+            error("`{}` begins with {}, `{}`, but the training data begin with {}", reader_.path(),
+                  training.header ? "a row of data" : "the names of columns", first,
+                  training.header ? "the names of their columns" : "a row of data")
                 .help(as_trained);
         else
-            error("`{}` has no column `{}`, which the training data have", reader_.path(),
-                  column.name)
-                .help(fmt::format("its first row is `{}`", row_text(names, training.separator)));
+            return false;
+        return true;
+    }
+
+    /// The first row, `names`, has no such column.
+    void report_no_column(const std::vector<std::string>& names, const TableColumn& column) {
+        if (report_other_format()) return;
+        error("`{}` has no column `{}`, which the training data have", reader_.path(), column.name)
+            .help(fmt::format("its first row is `{}`",
+                              row_text(names, options_.table.format.separator)));
     }
 
     bool read_rows(FloatStore& rows) {
@@ -134,12 +144,16 @@ class TableReader {
             if (!more) return false;
             if (!*more) return true;
             if (cells.size() != width_) {
-                error("`{}`:{} has {} cells, but the first row has {}", reader_.path(),
-                      reader_.line(), cells.size(), width_);
+                if (count > 0 || !report_other_format())
+                    error("`{}`:{} has {} cells, but {} {}", reader_.path(), reader_.line(),
+                          cells.size(),
+                          options_.table.format.header ? "the first row has"
+                                                       : "rows of the training data have",
+                          width_);
                 return false;
             }
             row.clear();
-            if (!read_cells(cells, row)) return false;
+            if (!read_cells(cells, row, count == 0)) return false;
             if (!rows.append(row)) return (void)report_no_room(), false;
         }
         return true;
@@ -147,7 +161,7 @@ class TableReader {
 
     /// Turns the cells of a row into floats. An error says which cell, and what the training data
     /// have there instead.
-    bool read_cells(const std::vector<std::string>& cells, std::vector<float>& row) {
+    bool read_cells(const std::vector<std::string>& cells, std::vector<float>& row, bool first) {
         for (size_t i = 0; i < places_.size(); ++i) {
             const TableColumn& column = options_.table.columns[i];
             if (column.kind == ColumnKind::kIgnored) continue;
@@ -157,6 +171,7 @@ class TableReader {
                 row.push_back(*value);
                 continue;
             }
+            if (first && !options_.table.format.header && report_other_format()) return false;
             const char* what = value ? "nothing is missing there in the training data"
                                : column.kind == ColumnKind::kNumber
                                    ? "that is no number, or too large for f32"
