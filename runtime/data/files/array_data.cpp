@@ -127,7 +127,7 @@ void ArrayReader<T>::check_scaling(ValueRange range) {
             "stays 0 and 1");
 }
 
-/// f32 holds every whole number up to 2^24, and rounds larger ones: seconds since 1970, identifiers.
+/// f32 holds every whole number up to 2^24 and rounds larger ones, such as seconds since 1970.
 template <typename T>
 void ArrayReader<T>::check_rounding() {
     constexpr T kWholeMost = 16777216;

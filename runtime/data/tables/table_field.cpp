@@ -145,8 +145,8 @@ class TableReader {
             if (!*more) return true;
             if (cells.size() != width_) {
                 if (count > 0 || !report_other_format())
-                    error("`{}`:{} has {} cells, but {} {}", reader_.path(), reader_.line(),
-                          cells.size(),
+                    error("`{}`:{} has {} cell{}, but {} {}", reader_.path(), reader_.line(),
+                          cells.size(), cells.size() == 1 ? "" : "s",
                           options_.table.format.header ? "the first row has"
                                                        : "rows of the training data have",
                           width_);
