@@ -163,9 +163,14 @@ class RecipeUseChecker {
                                "{} needs a field `{}` of the data, which have {}", recipe(), name,
                                quoted_list(fields));
         error.note(where, "the recipe uses it here");
-        std::string nearest = nearest_name(name, fields);
-        if (nearest.empty()) nearest = fields.front();
-        for (const auto& [parameter, field] : model_.objective.recipe.default_names)
+        // What the recipe takes for something else is not meant.
+        const auto& defaults = model_.objective.recipe.default_names;
+        std::vector<std::string> others = fields;
+        for (const auto& [parameter, field] : defaults) std::erase(others, field);
+        if (others.empty()) others = fields;
+        std::string nearest = nearest_name(name, others);
+        if (nearest.empty()) nearest = others.front();
+        for (const auto& [parameter, field] : defaults)
             if (field == name)
                 error.help(fmt::format("write `{}: {}` beside `recipe`", parameter, nearest));
     }

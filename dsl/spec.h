@@ -157,6 +157,8 @@ struct DataField {
     bool flip = false;
     /// Folder: pictures that cannot be read are left out.
     bool skip_bad = false;
+    /// Idx, npy, npz: pictures are stored as [N, channels, height, width].
+    bool channels_first = false;
     /// Folder: the grey that transparent pictures are laid over, 0 to 255.
     std::optional<int64_t> ground;
     /// Csv: what the columns mean, a runtime::Table as text.

@@ -75,7 +75,8 @@ struct DataField {
     int64_t classes = 0;
     /// Of labels from a folder: its sub-folders when the model was compiled; {} = not known.
     std::vector<std::string> class_names;
-    bool crop = true;       ///< folder: pictures are cut to the shape; false: stretched
+    bool channels_first = false;  ///< idx, npy, npz: stored as [N, channels, height, width]
+    bool crop = true;             ///< folder: pictures are cut to the shape; false: stretched
     bool flip = false;      ///< folder: half of the pictures, at random, are mirrored in training
     bool skip_bad = false;  ///< folder: pictures that cannot be read are left out
     /// Folder: the grey that transparent pictures are laid over, 0 to 255; -1: none is given.
@@ -94,6 +95,7 @@ struct DataField {
                           field("first", &DataField::first),
                           field("classes", &DataField::classes),
                           field("class_names", &DataField::class_names),
+                          field("channels_first", &DataField::channels_first),
                           field("crop", &DataField::crop),
                           field("flip", &DataField::flip),
                           field("skip_bad", &DataField::skip_bad),

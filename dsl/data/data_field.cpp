@@ -43,12 +43,15 @@ class FieldReader {
     void read_source(bool needed);
     void read_file();
     void read_labels(runtime::ArrayFile& file);
+    void check_labels(runtime::ArrayFile& file);
+    void warn_of_channels_first(const runtime::ArrayHeader& header);
     void check_header(const runtime::ArrayHeader& header, bool label);
     void report_file(const Diagnostics& found);
     void read_synthetic(const Entry& source);
     void read_shapes(const Values& values, const Entry& source);
     void read_points(const PointSet& set, const Node& keys, const Entry& source);
     void read_folder();
+    void report_no_size(const char* key);
     void read_ground(int64_t channels, bool like_train);
     void read_labels_of();
     void check_belonging(const std::string& source);
@@ -110,6 +113,30 @@ void FieldReader::read_labels(runtime::ArrayFile& file) {
             "no labels have a `range:`");
 }
 
+/// Whether the labels of a file that is there already are of the `classes` that the model says.
+void FieldReader::check_labels(runtime::ArrayFile& file) {
+    Diagnostics found;
+    const Result<runtime::LabelCount> labels = runtime::count_labels(file, field_.count, found);
+    if (!labels) return report_file(found);
+    const Span span = values_.spans.at(field_.format);
+    if (!labels->problem().empty()) {
+        diagnostics_.error(DiagnosticKind::kBadValue, span,
+                           "`{}` {}, but the labels of {} classes are 0 to {}", file.header().path,
+                           labels->problem(), field_.classes, field_.classes - 1);
+        return;
+    }
+    if (labels->classes() <= field_.classes) return;
+    const int64_t highest = labels->classes() - 1;
+    Diagnostic& error =
+        diagnostics_.error(DiagnosticKind::kBadValue, span,
+                           "`{}` holds the label {}, but those of {} classes are 0 to {}",
+                           file.header().path, highest, field_.classes, field_.classes - 1);
+    if (highest == field_.classes && labels->missing(1).size() == 1)
+        error.help("labels count from 0: save `y - 1`");
+    else
+        error.help(fmt::format("`classes: {}` has room for all of them", labels->classes()));
+}
+
 /// Compares what the model says (a shape, or that these are labels) with the header of a file that
 /// is there already.
 void FieldReader::check_header(const runtime::ArrayHeader& header, bool label) {
@@ -128,10 +155,27 @@ void FieldReader::check_header(const runtime::ArrayHeader& header, bool label) {
                                fmt::join(field_.shape.begin() + 1, field_.shape.end(), ", ")));
 }
 
+/// Other programs keep channels first, and such arrays would be pictures of few rows with very many
+/// channels.
+void FieldReader::warn_of_channels_first(const runtime::ArrayHeader& header) {
+    if (entry_.value->find("layout") || !header.looks_channels_first()) return;
+    const std::vector<uint64_t>& d = header.dimensions;
+    diagnostics_
+        .warning(DiagnosticKind::kShapeMismatch, values_.spans.at(field_.format),
+                 "`{}` is {}, which is read as pictures of {} rows, {} columns and {} channels",
+                 header.path, header.describe(), d[1], d[2], d[3])
+        .help(
+            "`layout: channels_first` reads it as [N, channels, height, width], `layout: "
+            "channels_last` says that it is meant");
+}
+
 /// Reads a file of examples: shape and classes from its header, unless the model gives a shape.
 void FieldReader::read_file() {
     field_.source = with_home(values_.text(field_.format));
     field_.key = values_.text("key");
+    field_.channels_first = values_.text("layout") == "channels_first";
+    if (train_.field && !entry_.value->find("layout"))
+        field_.channels_first = train_.field->channels_first;
     if (shape_given_) refuse(*entry_.value, "classes", "it has a shape, and labels have none");
     // With its number of classes given, nothing has to be looked up for a field of labels.
     const bool label = field_.classes > 0;
@@ -140,9 +184,16 @@ void FieldReader::read_file() {
     Diagnostics found;
     Result<runtime::ArrayFile> file =
         runtime::ArrayFile::open(field_.format, field_.source, field_.key, found);
-    if (!file) return report_file(found);
+    if (!file || (field_.channels_first && !file->take_channels_first(found)))
+        return report_file(found);
     const runtime::ArrayHeader& header = file->header();
-    if (known) return check_header(header, label);
+    warn_of_channels_first(header);
+    if (known) {
+        check_header(header, label);
+        if (label && header.dimensions.size() == 1 && header.type->is_integer())
+            check_labels(*file);
+        return;
+    }
     field_.shape = header.example_shape();
     if (field_.classes > 0 || field_.range_given) return;
     if (header.dimensions.size() == 2 && header.dimensions[1] > 1)
@@ -203,6 +254,15 @@ void FieldReader::read_synthetic(const Entry& source) {
         read_points(*points, keys, source);
 }
 
+void FieldReader::report_no_size(const char* key) {
+    field_.source.clear();  // so that nothing else is looked for in it
+    diagnostics_
+        .error(DiagnosticKind::kMissingKey, entry_.value->find("folder")->key_span,
+               "{} has no `size`, which pictures need: it has `{}`, so it is no field of classes",
+               what_, key)
+        .help("`size: 64`, or `size: [height, width]`");
+}
+
 /// Reads a folder. Without a size the field stands for the classes of the folder, which data.cpp
 /// looks up.
 void FieldReader::read_folder() {
@@ -216,8 +276,11 @@ void FieldReader::read_folder() {
     if (size.empty() && entry_.value->find("size")) return;  // reported
     if (size.empty()) {
         field_.format = "labels";
-        for (const char* key :
-             {"channels", "crop", "flip", "ground", "bad_files", "range", "classes", "count"})
+        if (entry_.value->find("size")) return;  // and what is wrong with it was said
+        // Keys of pictures say what the field is meant to be, and are no errors of their own.
+        for (const char* key : {"channels", "crop", "flip", "ground", "bad_files", "range"})
+            if (entry_.value->find(key)) return report_no_size(key);
+        for (const char* key : {"classes", "count"})
             refuse(*entry_.value, key, "it has no `size`, so it is the classes of the folder");
         return;
     }
@@ -250,8 +313,9 @@ void FieldReader::check_belonging(const std::string& source) {
         {"flip", "folder"}, {"ground", "folder"}, {"bad_files", "folder"}};
     for (const auto& [key, owner] : kBelonging)
         if (source != owner) refuse(*entry_.value, key, fmt::format("it is a key of `{}`", owner));
-    if (source != "idx" && source != "npy" && source != "npz")
-        refuse(*entry_.value, "class_names", "it is a key of labels in a file");
+    if (source == "idx" || source == "npy" || source == "npz") return;
+    refuse(*entry_.value, "class_names", "it is a key of labels in a file");
+    refuse(*entry_.value, "layout", "it is a key of `idx`, `npy` and `npz`");
 }
 
 void FieldReader::read_labels_of() {

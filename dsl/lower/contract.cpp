@@ -32,6 +32,7 @@ ir::DataField data_field(const dsl::DataField& field,
     if (field.classes == 0 && needed != label_classes.end() && field.format != "labels")
         out.classes = needed->second;
     out.class_names = field.class_names;
+    out.channels_first = field.channels_first;
     out.crop = field.crop;
     out.flip = field.flip;
     out.skip_bad = field.skip_bad;

@@ -54,6 +54,9 @@ std::vector<KeyRow> data_field_keys() {
              "the classes of another field's examples, which is `synthetic` or a `folder`",
              "source"),
         text("key", kOptional, "npz: the array; not needed where there is only one"),
+        word("layout", "channels_last", "channels_last|channels_first",
+             "idx, npy, npz: how pictures lie in the array, [N, height, width, channels] or, as "
+             "PyTorch has them, [N, channels, height, width]; the model sees channels last"),
         pair("size", kOptional, kSides,
              "folder: [height, width] that the pictures are made; without it, the classes of a "
              "field that reads the same folder"),
@@ -61,8 +64,8 @@ std::vector<KeyRow> data_field_keys() {
         word("ground", "black", "black|white|grey",
              "folder: what transparent pictures are laid over where `channels` keeps no alpha"),
         word("bad_files", "stop", "stop|skip",
-             "folder: a picture that cannot be read ends the run, or is counted and left out: the "
-             "next example takes its place"),
+             "folder: a picture that cannot be read ends the run, or is counted and left out; "
+             "`skip` decodes all pictures before training, to find those"),
         word("crop", "center", "center|none",
              "folder: pictures of other proportions are cut, or stretched"),
         flag("flip", "false", "folder: half of the pictures, at random, are mirrored in training"),
@@ -89,7 +92,8 @@ std::vector<KeyRow> data_field_keys() {
 std::vector<MappingRow> data_rows() {
     return {
         {"data field", data_field_keys(),
-         "A field of `data`. Under `test`, range, shape, classes, class_names, channels, crop, "
+         "A field of `data`. Under `test`, range, shape, layout, classes, class_names, channels, "
+         "crop, "
          "ground and bad_files are those of the field of that name."},
         {"csv",
          {

@@ -34,13 +34,6 @@ class DataError : public std::runtime_error {
     std::string help_;
 };
 
-/// Thrown instead where the model says that examples which cannot be read are to be left out
-/// (`bad_files: skip`).
-class LeftOutExample : public DataError {
-  public:
-    using DataError::DataError;
-};
-
 /// Which pass over the examples this is: epoch `epoch` of a run with this seed.
 struct TrainingPass {
     uint64_t seed = 0;
@@ -67,8 +60,7 @@ class Field {
     int64_t class_count() const { return class_count_; }
 
     /// Writes elements() floats of example `index` (0 <= index < count()) to `dst`.
-    /// Called from several threads at once; throws DataError, of which LeftOutExample asks for
-    /// another example in the place of this one.
+    /// Called from several threads at once; throws DataError.
     virtual void read(int64_t index, float* dst) const = 0;
     /// The same with the changes that the field makes to its examples in training (mirrored
     /// pictures), a pure function of (pass, index). Most make none.

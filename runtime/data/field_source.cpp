@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "compiler/support/check.h"
+#include "compiler/support/take_over.h"
 #include "runtime/data/files/array_data.h"
 #include "runtime/data/pictures/folder.h"
 #include "runtime/data/sound/sound_field.h"
@@ -171,8 +172,8 @@ bool Opener::read(const ir::DataField& source, Opened& opened) {
                      source.count};
     rules.shape = source.shape;
     rules.block = block_;
-    Result<FieldPtr> field =
-        read_array({source.format, source.source, source.key}, rules, diagnostics_);
+    Result<FieldPtr> field = read_array(
+        {source.format, source.source, source.key, source.channels_first}, rules, diagnostics_);
     if (!field) return false;
     opened.field = field.take();
     return true;
@@ -264,17 +265,28 @@ void check_labels(const ir::DataField& source, const Field& field, bool cut,
 }  // namespace
 
 Result<std::vector<FieldPtr>> open_fields(const std::vector<ir::DataField>& sources,
-                                          Diagnostics& diagnostics) {
-    Opener opener(sources, diagnostics);
-    for (const ir::DataField& source : sources)
-        if (!opener.open(source)) return Failure{};
+                                          Diagnostics& diagnostics,
+                                          const std::vector<Span>& places) {
+    // What is reported about a field goes to its place.
+    Diagnostics found;
+    const auto hand_on = [&](size_t field) {
+        take_over(found, field < places.size() ? places[field] : Span{}, diagnostics);
+        found = {};
+    };
+    Opener opener(sources, found);
+    for (size_t i = 0; i < sources.size(); ++i) {
+        const bool opened = opener.open(sources[i]);
+        hand_on(i);
+        if (!opened) return Failure{};
+    }
     const bool cut = std::any_of(sources.begin(), sources.end(),
                                  [](const ir::DataField& s) { return s.count > 0; });
     std::vector<FieldPtr> fields;
-    for (const ir::DataField& source : sources) {
-        Result<FieldPtr> field = opener.finish(source, sources);
+    for (size_t i = 0; i < sources.size(); ++i) {
+        Result<FieldPtr> field = opener.finish(sources[i], sources);
+        if (field) check_labels(sources[i], **field, cut, found);
+        hand_on(i);
         if (!field) return Failure{};
-        check_labels(source, **field, cut, diagnostics);
         fields.push_back(field.take());
     }
     return fields;

@@ -17,7 +17,9 @@ inline ValueRange value_range(const ir::DataField& field) {
 /// Opens the fields of one data set in the order given. Labels come from the field that they
 /// belong to, so that it is read once. Errors: those of the readers; kShapeMismatch when examples
 /// have another shape than the model was compiled for; kBadValue when there are fewer than `count`.
+/// `places`: where the model says each of them, for the reports.
 Result<std::vector<FieldPtr>> open_fields(const std::vector<ir::DataField>& sources,
-                                          Diagnostics& diagnostics);
+                                          Diagnostics& diagnostics,
+                                          const std::vector<Span>& places = {});
 
 }  // namespace gmc::runtime

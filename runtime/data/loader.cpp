@@ -104,7 +104,8 @@ class BatchMaker {
             batch.indices[static_cast<size_t>(row)] =
                 example_at(cursor.epoch, first + std::min(row, batch.valid_rows - 1));
         if (!in_memory_) {
-            for (int64_t row = 0; row < options_.batch_size; ++row) read_row(row, batch);
+            for (int64_t row = 0; row < options_.batch_size; ++row)
+                for (size_t f = 0; f < dataset_.fields().size(); ++f) read(f, row, batch);
             return;
         }
         for (size_t f = 0; f < dataset_.fields().size(); ++f) {
@@ -113,21 +114,6 @@ class BatchMaker {
 #pragma omp parallel for schedule(static) if (rows * dataset_.fields()[f]->elements() > \
                                               kSharedFloats)
             for (int64_t row = 0; row < rows; ++row) read(f, row, batch);
-        }
-    }
-
-    /// All fields of one row. Where its example is left out, the next one takes its place, whole.
-    void read_row(int64_t row, Batch& batch) {
-        for (int64_t tries = 1;; ++tries) {
-            try {
-                for (size_t f = 0; f < dataset_.fields().size(); ++f) read(f, row, batch);
-                return;
-            } catch (const LeftOutExample& e) {
-                if (tries == dataset_.count())
-                    throw DataError(fmt::format("no example can be read; the last: {}", e.what()));
-                int64_t& index = batch.indices[static_cast<size_t>(row)];
-                index = (index + 1) % dataset_.count();
-            }
         }
     }
 
@@ -172,35 +158,6 @@ class BatchMaker {
     std::vector<int64_t> order_;
     int64_t order_epoch_ = -1;
 };
-
-/// A terabyte is more than any machine has; the check keeps sizes from overflowing below.
-bool check_options(const Dataset& dataset, const LoaderOptions& options, Diagnostics& diagnostics) {
-    if (options.batch_size < 1 || options.prefetch < 0 || options.prefetch > kPrefetchMost) {
-        diagnostics.error(
-            DiagnosticKind::kBadValue, {},
-            "a loader needs a `batch_size` of at least 1 and 0 to {} batches ahead, not {} "
-            "and {}",
-            kPrefetchMost, options.batch_size, options.prefetch);
-        return false;
-    }
-    if (options.mode == LoaderMode::kTrain && dataset.count() < options.batch_size) {
-        diagnostics
-            .error(DiagnosticKind::kBadValue, {},
-                   "`data.{}` has {} examples, fewer than one batch of {}",
-                   dataset.fields().front()->name(), dataset.count(), options.batch_size)
-            .help("make `batch_size` smaller");
-        return false;
-    }
-    for (const FieldPtr& field : dataset.fields()) {
-        if (options.batch_size <= kBatchFloatsMost / field->elements()) continue;
-        diagnostics.error(DiagnosticKind::kTooLarge, {},
-                          "a batch of {} examples of `data.{}` has {} floats each, more than a "
-                          "terabyte in all",
-                          options.batch_size, field->name(), field->elements());
-        return false;
-    }
-    return true;
-}
 
 }  // namespace
 
@@ -319,10 +276,39 @@ Loader::Loader(std::unique_ptr<Ring> ring) : ring_(std::move(ring)) {}
 
 Loader::~Loader() { ring_->stop(); }
 
+/// A terabyte is more than any machine has; the check keeps sizes from overflowing below.
+bool Loader::check(const Dataset& dataset, const LoaderOptions& options, Diagnostics& diagnostics) {
+    if (options.batch_size < 1 || options.prefetch < 0 || options.prefetch > kPrefetchMost) {
+        diagnostics.error(
+            DiagnosticKind::kBadValue, {},
+            "a loader needs a `batch_size` of at least 1 and 0 to {} batches ahead, not {} "
+            "and {}",
+            kPrefetchMost, options.batch_size, options.prefetch);
+        return false;
+    }
+    if (options.mode == LoaderMode::kTrain && dataset.count() < options.batch_size) {
+        diagnostics
+            .error(DiagnosticKind::kBadValue, {},
+                   "`data.{}` has {} examples, fewer than one batch of {}",
+                   dataset.fields().front()->name(), dataset.count(), options.batch_size)
+            .help("make `batch_size` smaller");
+        return false;
+    }
+    for (const FieldPtr& field : dataset.fields()) {
+        if (options.batch_size <= kBatchFloatsMost / field->elements()) continue;
+        diagnostics.error(DiagnosticKind::kTooLarge, {},
+                          "a batch of {} examples of `data.{}` has {} floats each, more than a "
+                          "terabyte in all",
+                          options.batch_size, field->name(), field->elements());
+        return false;
+    }
+    return true;
+}
+
 /// All memory of the ring is taken here, so that training cannot fail on it later.
 Result<std::unique_ptr<Loader>> Loader::create(Dataset dataset, const LoaderOptions& options,
                                                Diagnostics& diagnostics) {
-    if (!check_options(dataset, options, diagnostics)) return Failure{};
+    if (!check(dataset, options, diagnostics)) return Failure{};
     auto ring = std::make_unique<Ring>(std::move(dataset), options);
     try {
         ring->allocate_ring();

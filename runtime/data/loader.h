@@ -57,6 +57,9 @@ struct Batch {
 /// ahead of the caller, who holds one of them.
 class Loader {
   public:
+    /// Whether such a loader of these data can be. Errors: those of create, but for the memory.
+    [[nodiscard]] static bool check(const Dataset& dataset, const LoaderOptions& options,
+                                    Diagnostics& diagnostics);
     /// Errors: a batch size below 1, prefetch outside 0 to 64, fewer examples than one training
     /// batch (kBadValue); batches of over a terabyte or no memory (kTooLarge).
     static Result<std::unique_ptr<Loader>> create(Dataset dataset, const LoaderOptions& options,

@@ -95,6 +95,16 @@ Result<std::unique_ptr<RandomBytes>> ArrayFile::open_random(Diagnostics& diagnos
     return index_deflated_bytes(bytes.take(), wrapper, header_.path, diagnostics);
 }
 
+bool ArrayFile::take_channels_first(Diagnostics& diagnostics) {
+    header_.channels_first = header_.dimensions.size() == 4;
+    if (!header_.channels_first)
+        diagnostics.error(DiagnosticKind::kShapeMismatch, {},
+                          "`{}` is {}, but `layout: channels_first` is for arrays of examples x "
+                          "channels x height x width",
+                          header_.path, header_.describe());
+    return header_.channels_first;
+}
+
 bool ArrayFile::read_values(void* dst, size_t count, Diagnostics& diagnostics) {
     const size_t bytes = count * header_.type->bytes;
     const Result<size_t> got = read_(dst, bytes, diagnostics);

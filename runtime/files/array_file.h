@@ -23,6 +23,9 @@ class ArrayFile {
                                   const std::string& key, Diagnostics& diagnostics);
 
     const ArrayHeader& header() const { return header_; }
+    /// Says that the array is [N, channels, height, width]; its pictures are read with channels
+    /// last. Error: other than four dimensions (kShapeMismatch).
+    [[nodiscard]] bool take_channels_first(Diagnostics& diagnostics);
     /// Reads up to `size` bytes of the values; fewer only where the file ends. Errors (kBadFile):
     /// the disk, corrupt data.
     Result<size_t> read(void* dst, size_t size, Diagnostics& diagnostics) {

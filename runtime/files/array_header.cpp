@@ -100,7 +100,14 @@ std::string describe_examples(const std::vector<int64_t>& shape) {
                          : fmt::format("examples of shape [{}]", fmt::join(shape, ", "));
 }
 
+uint64_t ArrayHeader::stored_place(uint64_t at) const {
+    if (!channels_first) return at;
+    const uint64_t channels = dimensions[1], pixels = dimensions[2] * dimensions[3];
+    return at % channels * pixels + at / channels;
+}
+
 uint64_t ArrayHeader::value_index(uint64_t example, uint64_t at) const {
+    at = stored_place(at);
     if (!column_major) return example * example_values() + at;
     // Row-major, the last dimension of `at` runs fastest; in the file it is the slowest.
     uint64_t index = 0;
@@ -115,7 +122,7 @@ uint64_t ArrayHeader::value_index(uint64_t example, uint64_t at) const {
 std::string ArrayHeader::place_of(uint64_t index) const {
     const uint64_t example = index / example_values(), at = index % example_values();
     std::vector<uint64_t> position;
-    uint64_t rest = at;
+    uint64_t rest = stored_place(at);
     for (size_t d = dimensions.size(); --d > 0; rest /= dimensions[d])
         position.insert(position.begin(), rest % dimensions[d]);
     return fmt::format("in example {}{} (offset {})", example,
@@ -126,11 +133,18 @@ std::string ArrayHeader::place_of(uint64_t index) const {
 std::vector<int64_t> ArrayHeader::example_shape() const {
     std::vector<int64_t> shape(dimensions.begin() + 1, dimensions.end());
     if (shape.size() == 2 && (is_idx || type->is_scaled())) shape.push_back(1);
+    if (channels_first) std::rotate(shape.begin(), shape.begin() + 1, shape.end());
     return shape;
 }
 
+bool ArrayHeader::looks_channels_first() const {
+    const auto is_channels = [](uint64_t size) { return size == 1 || size == 3 || size == 4; };
+    return !channels_first && dimensions.size() == 4 && is_channels(dimensions[1]) &&
+           dimensions[2] > 4 && dimensions[3] > 4;
+}
+
 bool ArrayHeader::can_be(const std::vector<int64_t>& shape) const {
-    std::vector<int64_t> stored(dimensions.begin() + 1, dimensions.end()), wanted = shape;
+    std::vector<int64_t> stored = example_shape(), wanted = shape;
     std::erase(stored, 1);
     std::erase(wanted, 1);
     return stored == wanted;

@@ -29,6 +29,9 @@ struct ArrayHeader {
     /// Fortran's order: the first dimension runs fastest, so that an example's values lie apart.
     bool column_major = false;
     bool is_idx = false;
+    /// Pictures are stored as channels x height x width, and read as height x width x channels. Has
+    /// four dimensions.
+    bool channels_first = false;
 
     /// Product of the dimensions; 2^60 when it is beyond that, which no file holds.
     uint64_t values() const;
@@ -38,16 +41,27 @@ struct ArrayHeader {
     /// "60000 x 28 x 28 u8"
     std::string describe() const;
 
-    /// Where value `at` (row-major) of an example lies, counted in values from the first one.
+    /// Do the values of an example, in the order in which they are read, lie one behind another?
+    bool in_order() const { return !column_major && !channels_first; }
+    /// Where value `at` of an example, row-major in the shape in which it is read, lies: counted in
+    /// values from the first one of all.
     uint64_t value_index(uint64_t example, uint64_t at) const;
-    /// "in example 3 at [0, 5] (offset 1208)": value `index` of all examples, row-major.
+    /// "in example 3 at [0, 5] (offset 1208)": value `index` of all examples as they are read. The
+    /// position is that in the file.
     std::string place_of(uint64_t index) const;
 
     /// The shape of an example, channels last. Three dimensions of idx, and of unsigned bytes, are
     /// grey pictures, which get a trailing 1; other numbers are what their dimensions say.
     std::vector<int64_t> example_shape() const;
+    /// Do these look like pictures with channels first, although nobody says so, by their sizes: 1,
+    /// 3 or 4 of them before a height and a width that are no numbers of channels?
+    bool looks_channels_first() const;
     /// May an example be read as `shape`? Its sizes other than 1 have to be the same ones.
     bool can_be(const std::vector<int64_t>& shape) const;
+
+  private:
+    /// The place in an example, row-major in its stored dimensions, of value `at` as it is read.
+    uint64_t stored_place(uint64_t at) const;
 };
 
 /// "examples of shape [28, 28, 1]"; "one number per example" for {}.

@@ -21,6 +21,17 @@ std::string_view take_number(std::string_view& text) {
 
 }  // namespace
 
+bool leads_back(const std::filesystem::path& entry) {
+    namespace fs = std::filesystem;
+    std::error_code error;
+    if (!fs::is_symlink(entry, error)) return false;
+    const fs::path target = fs::canonical(entry, error);
+    const fs::path folder = fs::canonical(entry.parent_path(), error);
+    return !error &&
+           std::mismatch(target.begin(), target.end(), folder.begin(), folder.end()).first ==
+               target.end();
+}
+
 /// Walks both names at once: where both go on with digits, the numbers are compared (without
 /// leading zeros the longer one is larger), else the bytes.
 bool natural_less(std::string_view a, std::string_view b) {
@@ -56,7 +67,7 @@ Result<std::vector<std::string>> list_class_folders(const std::string& path,
     for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
         std::string name = entry->path().filename().string();
         std::error_code ignored;
-        if (!name.starts_with('.') && entry->is_directory(ignored))
+        if (!name.starts_with('.') && entry->is_directory(ignored) && !leads_back(entry->path()))
             names.push_back(std::move(name));
     }
     if (error) {

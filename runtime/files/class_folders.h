@@ -1,6 +1,7 @@
 // The classes of a folder of examples: its sub-folders by name.
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,7 +14,12 @@ namespace gmc::runtime {
 /// As people order names: numbers in them by their value, so that 2 comes before 10.
 bool natural_less(std::string_view a, std::string_view b);
 
-/// The names of the sub-folders of `path` in natural order, hidden ones left out. Error: the folder
+/// Is this entry of a folder a link to that folder, or to one around it? Its contents would be
+/// there twice, or without end.
+bool leads_back(const std::filesystem::path& entry);
+
+/// The names of the sub-folders of `path` in natural order, without hidden ones and links that lead
+/// back. Error: the folder
 /// cannot be read (kBadFile).
 Result<std::vector<std::string>> list_class_folders(const std::string& path,
                                                     Diagnostics& diagnostics);

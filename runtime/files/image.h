@@ -16,6 +16,8 @@ struct Image {
     int64_t width = 0;
     int64_t channels = 1;
     std::vector<uint8_t> pixels;
+    /// Stored with 16 bits per channel, of which the upper 8 are here.
+    bool was_deep = false;
 
     bool has_alpha() const { return channels % 2 == 0; }
     uint8_t* at(int64_t row, int64_t column) {

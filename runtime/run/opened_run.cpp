@@ -124,7 +124,8 @@ bool OpenedRun::prepare(Progress& progress) {
     if (!take_up_data() || !prepare_validation()) return false;
     warn_of_long_steps();
     if (options.show_warnings) options.show_warnings(diagnostics);
-    const std::string data = to_text(summarise(loader->dataset()));
+    const DataSummary summary = summarise(loader->dataset());
+    const std::string data = to_text(summary);
     if (!options.quiet) progress.message(data);
     loader->seek(cursor());
     training.epoch =
@@ -136,6 +137,9 @@ bool OpenedRun::prepare(Progress& progress) {
         training.stopping.epochs_since = 0;  // who asks for more has patience
     }
     say_what_changed(data, progress);
+    record.ranges.clear();
+    for (const FieldSummary& field : summary.fields)
+        if (field.values) record.ranges[field.name] = *field.values;
     return true;
 }
 
@@ -229,8 +233,6 @@ bool OpenedRun::write_beginnings() {
     record.origin = model.module().origin;
     record.sources = model.module().files;
     note_choices(record);
-    std::error_code error;
-    fs::create_directories(path("samples"), error);  // an error shows when a picture is written
     if (!copy_model() || !write_run_record(path("run.json"), record, diagnostics)) return false;
     auto opened = RunLog::open(folder->path(), record,
                                {goes_on(), training.step, options.tensorboard, model.batch_size()},

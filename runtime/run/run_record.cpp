@@ -95,6 +95,9 @@ bool write_run_record(const std::string& path, const RunRecord& record, Diagnost
     if (!record.init.empty())
         json["init"] = {{"from", record.init}, {"layout", record.init_layout}};
     json["data"] = record.data;
+    json["ranges"] = Json::object();
+    for (const auto& [field, range] : record.ranges)
+        json["ranges"][field] = std::vector<double>{range.low, range.high};
     json["fingerprint"] = {{"model", record.origin.model}, {"data", record.origin.data}};
     if (!record.data_values.empty()) json["data_values"] = record.data_values;
     json["settings"] = record.origin.settings;
@@ -109,8 +112,8 @@ bool write_run_record(const std::string& path, const RunRecord& record, Diagnost
     return write_file_atomically(path, json.dump(1) + "\n", diagnostics);
 }
 
-/// Every key is checked by its type; `threads`, `data`, `init`, `epochs` and `weights` may be
-/// missing.
+/// Every key is checked by its type; `threads`, `data`, `ranges`, `init`, `epochs` and `weights`
+/// may be missing.
 Result<RunRecord> read_run_record(const std::string& path, Diagnostics& diagnostics) {
     const auto text = read_whole_file(path, kLargestFile, diagnostics);
     if (!text.ok()) return Failure{};
@@ -137,6 +140,12 @@ Result<RunRecord> read_run_record(const std::string& path, Diagnostics& diagnost
         if (json.contains("threads")) record.threads = json.at("threads").whole();
         if (json.contains("data")) record.data = json.at("data").text();
         if (json.contains("data_values")) record.data_values = json.at("data_values").text();
+        if (json.contains("ranges"))
+            for (const std::string& field : json.at("ranges").names()) {
+                const Json& range = json.at("ranges").at(field);
+                record.ranges[field] = {static_cast<float>(range.at(size_t{0}).number()),
+                                        static_cast<float>(range.at(size_t{1}).number())};
+            }
         if (json.contains("init")) {
             record.init = json.at("init").at("from").text();
             record.init_layout = json.at("init").at("layout").text();

@@ -11,6 +11,7 @@
 #include "compiler/ir/contract.h"
 #include "compiler/support/diagnostic.h"
 #include "compiler/support/result.h"
+#include "runtime/data/dataset.h"
 
 namespace gmc::runtime {
 
@@ -31,6 +32,8 @@ struct RunRecord {
     int64_t examples = 0;           ///< of the training data
     std::string data;               ///< what they were, in a line (data_summary.h)
     std::string data_values;        ///< their fingerprint (data_summary.h); "": not recorded
+    /// From where to where the values of each field go, as far as they were looked at.
+    std::map<std::string, ValueRange> ranges;
     /// Whether contractions were chosen by measuring, and the choices: problem, candidate.
     bool tuned = false;
     std::map<std::string, std::string> contractions;

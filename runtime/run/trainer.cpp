@@ -130,7 +130,8 @@ class TrainingLoop {
             if (training_.pass > before_.epoch && !look_for_signs()) return TrainEnd::kFailed;
             const std::string file = run_.path(fmt::format("samples/epoch-{:03}.png", epoch()));
             if (options_.sample_count != 0 &&
-                !(draw_samples(model_, training_.seed, options_.sample_count, file, diagnostics_) &&
+                !(draw_samples(model_, training_.seed, options_.sample_count, run_.record.ranges,
+                               file, diagnostics_) &&
                   log_.picture(file, training_.step, diagnostics_)))
                 return TrainEnd::kFailed;
             if (!run_.keep_choices()) return TrainEnd::kFailed;

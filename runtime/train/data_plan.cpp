@@ -2,6 +2,7 @@
 // functions can be bound meanwhile.
 #include "runtime/train/data_plan.h"
 
+#include "compiler/support/take_over.h"
 #include "runtime/data/field_source.h"
 #include "runtime/kernels/denormals.h"
 
@@ -36,9 +37,7 @@ std::shared_future<void> DataPlan::read_ahead() {
 Result<Dataset> DataPlan::take_read_ahead(Diagnostics& diagnostics) {
     ReadAhead result = read_ahead_.get();
     is_ahead_ = false;
-    for (const Diagnostic& one : result.diagnostics.list()) diagnostics.add(one);
-    for (const Diagnostic& one : result.diagnostics.warnings())
-        diagnostics.warning(one.kind, one.span, "{}", one.text).helps = one.helps;
+    take_over(result.diagnostics, {}, diagnostics);
     return std::move(result.dataset);
 }
 

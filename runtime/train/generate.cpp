@@ -184,6 +184,7 @@ Result<Examples> generate(LoadedModel& model, const SamplerOptions& options, int
     if (!has_room_for(count, sampler->type(), options.function, diagnostics)) return Failure{};
     out.values.reserve(
         static_cast<size_t>(count * (sampler->type().elements() / sampler->type().shape[0])));
+    out.conditions = conditions_of(options.settings, count, 1);
     for (int64_t done = 0; done < count;) {
         const auto rows = sampler->next(count - done, diagnostics);
         if (!rows.ok()) return Failure{};

@@ -13,6 +13,12 @@ namespace gmc::runtime {
 
 struct SamplerOptions;
 
+/// What a field of the data was in each example that was made.
+struct Condition {
+    std::string field;
+    std::vector<float> values;  ///< of the first example, of the second, ...
+};
+
 /// A tensor of examples in memory, row-major.
 struct Examples {
     ir::Shape shape;  ///< [N, ...]
@@ -22,6 +28,8 @@ struct Examples {
     int64_t classes = 0;
     /// The one class that all of them were asked to be of.
     std::optional<int64_t> label = {};
+    /// What the fields were that --set-input named.
+    std::vector<Condition> conditions = {};
     /// The class that example i was asked to be of; nothing when no class was asked for.
     std::optional<int64_t> class_of(int64_t i) const {
         return label || classes == 0 ? label : std::optional<int64_t>(i % classes);

@@ -3,6 +3,7 @@
 #include "runtime/train/picture.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "runtime/data/field_source.h"
 #include "runtime/output/png.h"
@@ -109,15 +110,20 @@ Result<Image> draw(LoadedModel& model, const Examples& examples, int64_t columns
 }
 
 bool draw_samples(LoadedModel& model, uint64_t seed, std::optional<int64_t> count,
-                  const std::string& path, Diagnostics& diagnostics) {
+                  const std::map<std::string, ValueRange>& ranges, const std::string& path,
+                  Diagnostics& diagnostics) {
     const ir::Function* sample = model.module().find_function("sample");
     if (sample == nullptr || sample->results.empty()) return true;
     const ir::Shape& shape = sample->type(sample->results[0].value).shape;
-    if (!is_drawable(shape) || !Sampler::can_sample(model, *sample)) return true;
-    const auto samples =
-        generate(model, "sample", count.value_or(usual_count(shape)), seed, diagnostics);
+    SamplerOptions options{.seed = seed,
+                           .settings = usual_settings(model.module(), *sample, ranges, {})};
+    if (!is_drawable(shape) || !Sampler::can_sample(model, *sample, options.settings)) return true;
+    const auto samples = generate(model, options, count.value_or(usual_count(shape)), diagnostics);
     if (!samples.ok()) return false;
-    const auto picture = draw(model, *samples, 0, diagnostics);
+    const int64_t columns = options.settings.empty() ? 0 : options.settings.front().steps;
+    const auto picture = draw(model, *samples, columns, diagnostics);
+    std::error_code error;  // shows when the picture is written
+    std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
     return picture.ok() && write_png(path, *picture, diagnostics);
 }
 

@@ -1,6 +1,7 @@
 // Draws what models make: a grid of images, or points over the points of the data.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 
@@ -31,9 +32,11 @@ Result<Image> draw(LoadedModel& model, const Examples& examples, int64_t columns
                    Diagnostics& diagnostics);
 
 /// Writes a picture of `count` samples (by default 64 images or 2000 points) of the function
-/// `sample` to `path`. Nothing is drawn for models whose samples are no pictures or points, or are
-/// made of data. False after an error.
+/// `sample` to `path`, whose folder is made. Numbers that the function takes go through `ranges`
+/// (usual_settings in sampler.h). Nothing is drawn for models whose samples are no pictures or
+/// points, or are made of other data. False after an error.
 [[nodiscard]] bool draw_samples(LoadedModel& model, uint64_t seed, std::optional<int64_t> count,
+                                const std::map<std::string, ValueRange>& ranges,
                                 const std::string& path, Diagnostics& diagnostics);
 
 }  // namespace gmc::runtime

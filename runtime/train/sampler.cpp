@@ -107,6 +107,15 @@ Result<Sampler> Sampler::make(LoadedModel& model, const SamplerOptions& options,
         !count_classes(model, options, executable->function(), classes, diagnostics))
         return Failure{};
     if (options.label && classes == 0) {
+        // A field of labels that --set-input sets is not counted among the classes.
+        for (const InputSetting& setting : options.settings)
+            if (ir::find_field(model.module().data, setting.field)->label_classes() > 0) {
+                diagnostics.error(DiagnosticKind::kBadValue, {},
+                                  "the class of samples is given twice, as label {} and by setting "
+                                  "`{}`",
+                                  *options.label, setting.field);
+                return Failure{};
+            }
         diagnostics
             .error(DiagnosticKind::kBadValue, {},
                    "label {} was asked for, but function `{}` of model `{}` takes no label",
@@ -123,9 +132,10 @@ Result<Sampler> Sampler::make(LoadedModel& model, const SamplerOptions& options,
     return Sampler(model, options, *executable, classes);
 }
 
-bool Sampler::can_sample(const LoadedModel& model, const ir::Function& function) {
+bool Sampler::can_sample(const LoadedModel& model, const ir::Function& function,
+                         const std::vector<InputSetting>& settings) {
     return std::all_of(function.inputs.begin(), function.inputs.end(), [&](const ir::Input& i) {
-        return !i.source.is_data() ||
+        return !i.source.is_data() || find_setting(settings, i.source.field) != nullptr ||
                ir::find_field(model.module().data, i.source.field)->label_classes() > 0;
     });
 }
@@ -146,6 +156,43 @@ void set_conditions(const Executable& executable, const std::vector<InputSetting
             }
         }
     }
+}
+
+std::vector<InputSetting> usual_settings(const ir::Module& module, const ir::Function& function,
+                                         const std::map<std::string, ValueRange>& ranges,
+                                         const std::vector<InputSetting>& given) {
+    constexpr int64_t kSteps = 8;
+    std::vector<InputSetting> settings;
+    for (const ir::Input& input : function.inputs) {
+        const std::string& name = input.source.field;
+        const auto range = ranges.find(name);
+        if (!input.source.is_data() || range == ranges.end() ||
+            find_setting(given, name) != nullptr || find_setting(settings, name) != nullptr)
+            continue;
+        const ir::DataField& field = *ir::find_field(module.data, name);
+        if (field.label_classes() > 0 || ir::Type{ir::DType::kF32, field.shape}.elements() != 1)
+            continue;
+        const auto [low, high] = range->second;
+        if (settings.empty() && low < high)
+            settings.push_back({name, {low}, {high}, kSteps});
+        else
+            settings.push_back({name, {low / 2 + high / 2}, {low / 2 + high / 2}, 1});
+    }
+    return settings;
+}
+
+std::vector<Condition> conditions_of(const std::vector<InputSetting>& settings, int64_t count,
+                                     int64_t repeat) {
+    std::vector<Condition> conditions;
+    for (size_t number = 0; number < settings.size(); ++number) {
+        const InputSetting& setting = settings[number];
+        Condition& condition = conditions.emplace_back(Condition{setting.field, {}});
+        for (int64_t sample = 0; sample < count; ++sample)
+            for (size_t at = 0; at < setting.first.size(); ++at)
+                condition.values.push_back(
+                    setting.value(step_of(settings, number, sample / repeat), at));
+    }
+    return conditions;
 }
 
 Result<int64_t> Sampler::next(int64_t wanted, Diagnostics& diagnostics) {

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <limits>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "runtime/data/input_setting.h"
+#include "runtime/train/generate.h"
 #include "runtime/train/loaded_model.h"
 
 namespace gmc::runtime {
@@ -27,6 +29,17 @@ struct SamplerOptions {
 void set_conditions(const Executable& executable, const std::vector<InputSetting>& settings,
                     int64_t first, int64_t repeat);
 
+/// Settings for the numbers that the function takes and `given` does not set: the first goes
+/// through the range that it has in the training data (`ranges`, by field) in 8 steps, the others
+/// are in the middle of theirs. A field of several numbers has no usual setting.
+std::vector<InputSetting> usual_settings(const ir::Module& module, const ir::Function& function,
+                                         const std::map<std::string, ValueRange>& ranges,
+                                         const std::vector<InputSetting>& given);
+
+/// The same for all of `count` samples, as values that stay.
+std::vector<Condition> conditions_of(const std::vector<InputSetting>& settings, int64_t count,
+                                     int64_t repeat);
+
 /// Runs a function of a model batch after batch. Sample i depends on the seed and i only, up to the
 /// last bits, which may differ with the number of rows that are computed together. (If the function
 /// itself draws random numbers, it also depends on the model's batch size.)
@@ -38,8 +51,10 @@ class Sampler {
     static Result<Sampler> make(LoadedModel& model, const SamplerOptions& options,
                                 Diagnostics& diagnostics);
 
-    /// Whether all inputs of the function are noise, or labels whose number of classes is known.
-    static bool can_sample(const LoadedModel& model, const ir::Function& function);
+    /// Whether all inputs of the function are noise, labels whose number of classes is known, or
+    /// fields that are set.
+    static bool can_sample(const LoadedModel& model, const ir::Function& function,
+                           const std::vector<InputSetting>& settings = {});
 
     /// The number of classes that the function can be asked for; 0 when it takes no label.
     int64_t classes() const { return classes_; }

@@ -7,6 +7,7 @@
 
 #include "compiler/support/check.h"
 #include "runtime/train/fill_inputs.h"
+#include "runtime/train/picture.h"
 #include "runtime/train/write_back.h"
 
 namespace gmc::runtime {
@@ -71,6 +72,28 @@ class Collector {
     std::vector<size_t> columns_, maps_, labels_;  ///< numbers of results and fields
 };
 
+/// How to give the model such a function: of what it reconstructs, or of a network that judges, as
+/// a GAN has one. Other models choose.
+std::string example_of_score(const ir::Module& module) {
+    const ir::DataField* image = image_field(module);
+    const std::string field = image == nullptr ? "image" : image->name;
+    std::string takes = field;
+    if (const ir::Function* reconstruct = module.find_function("reconstruct"))
+        for (const ir::Input& input : reconstruct->inputs)
+            if (input.source.is_data() && input.source.field != field)
+                takes += ", " + input.source.field;
+    std::string body = fmt::format("sum((reconstruct({}) - {})^2)", takes, field);
+    for (const ir::Layer& layer : module.layers) {
+        const std::string network = layer.name.substr(0, layer.name.find('.'));
+        if (network == "discriminator" || network == "critic")
+            body = fmt::format("-{}({})", network, takes);
+    }
+    return fmt::format(
+        "a function of data that gives a number per example, under `functions` of the model's "
+        "objective: `score({}): {}`",
+        takes, body);
+}
+
 /// The function, if it can score; null after an error.
 Executable* scoring_function(LoadedModel& model, const std::string& name,
                              Diagnostics& diagnostics) {
@@ -78,10 +101,7 @@ Executable* scoring_function(LoadedModel& model, const std::string& name,
         diagnostics
             .error(DiagnosticKind::kUnknownName, {}, "model `{}` has no function `{}`",
                    model.module().name, name)
-            .help(
-                "a function of data that gives a number per example, under `functions` of the "
-                "model's objective: `score(image): sum((reconstruct(image) - image)^2)`, with the "
-                "network's name in place of `reconstruct`");
+            .help(example_of_score(model.module()));
         return nullptr;
     }
     Executable* executable = batch_function(model, name, model.batch_size(), diagnostics);

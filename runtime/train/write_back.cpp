@@ -7,9 +7,13 @@
 #include "runtime/files/atomic_file.h"
 #include "runtime/files/sound_file.h"
 #include "runtime/files/tables/csv_reader.h"
+#include "runtime/kernels/philox.h"
 
 namespace gmc::runtime {
 namespace {
+
+/// Of the noise of an input that no function has.
+constexpr uint32_t kMissingStream = kPhiloxNoiseStream + 0xFFFF;
 
 /// The first field of `data` of this format whose examples have the shape; null if none has.
 const ir::DataField* find_source(const LoadedModel& model, const std::string& format,
@@ -50,6 +54,22 @@ std::string written_as(const LoadedModel& model, const ir::Shape& shape) {
 std::optional<Table> table_of(const LoadedModel& model, const ir::Shape& shape) {
     const ir::DataField* source = find_source(model, "csv", shape);
     return source ? Table::parse(source->table) : std::nullopt;
+}
+
+void draw_missing(const LoadedModel& model, uint64_t seed, Examples& rows) {
+    const std::optional<Table> table = table_of(model, rows.shape);
+    if (!table) return;
+    const auto masks = std::count_if(table->columns.begin(), table->columns.end(),
+                                     [](const TableColumn& column) { return column.masked; });
+    const int64_t width = table->width();
+    for (int64_t row = 0; row < rows.count(); ++row)
+        for (int64_t k = 0; k < masks; ++k) {
+            float& there = rows.values[static_cast<size_t>((row + 1) * width - masks + k)];
+            const PhiloxPlace place = philox_place(static_cast<uint64_t>(k));
+            const PhiloxCounter block =
+                philox_block(place.block, static_cast<uint32_t>(row), kMissingStream, seed);
+            there = philox_uniform(block[place.word]) < there ? 1.0F : 0.0F;
+        }
 }
 
 /// A line per example in the format of the data's file: its separator, its decimal mark, and a

@@ -19,6 +19,10 @@ std::string written_as(const LoadedModel& model, const ir::Shape& shape);
 /// The table that examples of this shape (count first) are rows of; nothing where they are none.
 std::optional<Table> table_of(const LoadedModel& model, const ir::Shape& shape);
 
+/// Samples of rows whose cells may be missing say with which probability a cell is there: draws
+/// whether it is, so that as many are missing as in the data. Row i depends on the seed and i only.
+void draw_missing(const LoadedModel& model, uint64_t seed, Examples& rows);
+
 /// Rows with the names, units and categories of the table that the model was trained on. Errors:
 /// kShapeMismatch where the examples are no rows of it, and those of writing.
 [[nodiscard]] bool write_rows(const LoadedModel& model, const Examples& examples,

@@ -381,6 +381,62 @@ TEST_CASE("arrays that stay in their file are read as those in memory, in any or
     check_paged(places[0], values, forwards);
 }
 
+TEST_CASE("channels that come first are put last, in memory and in the file") {
+    constexpr size_t kCount = 50, kChannels = 3, kHeight = 4, kWidth = 5;
+    constexpr size_t kSize = kChannels * kHeight * kWidth;
+    std::vector<float> rows(kCount * kSize), columns(rows), last(rows);
+    for (size_t i = 0; i < rows.size(); ++i) {
+        const size_t n = i / kSize, c = i % kSize / (kHeight * kWidth), y = i / kWidth % kHeight,
+                     x = i % kWidth;
+        rows[i] = columns[n + kCount * (c + kChannels * (y + kHeight * x))] =
+            last[((n * kHeight + y) * kWidth + x) * kChannels + c] = static_cast<float>(i);
+    }
+    const TempFolder folder;
+    const std::string shape = "(50, 3, 4, 5)", plain = npy("<f4", shape, bytes_of(rows));
+    for (const std::string& path :
+         {folder.write("x.npy", plain), folder.write("x.npy.gz", gzip(plain)),
+          folder.write("columns.npy", npy("<f4", shape, bytes_of(columns), "True"))})
+        for (const uint64_t memory : {uint64_t{0}, uint64_t{1} << 20}) {
+            ValueRules rules{"x", {}};
+            rules.memory_most = memory;
+            rules.block = 7;
+            Diagnostics diagnostics;
+            const Result<FieldPtr> field = read_array({"npy", path, "", true}, rules, diagnostics);
+            INFO(path << diagnostics.render());
+            REQUIRE(field);
+            CHECK((*field)->shape() == std::vector<int64_t>{4, 5, 3});
+            CHECK((*field)->in_memory() == (memory > 0));
+            for (const int64_t i : {49, 0, 1, 30, 2})
+                CHECK(example(**field, i) ==
+                      std::vector<float>(last.begin() + i * 60, last.begin() + (i + 1) * 60));
+        }
+    rows[4 * kSize + (1 * kHeight + 2) * kWidth + 3] = std::nanf("");
+    const std::string bad = folder.write("bad.npy", npy("<f4", shape, bytes_of(rows)));
+    const std::string flat = folder.write("flat.npy", npy("<f4", "(50, 60)", bytes_of(last)));
+    for (const auto& [path, text] : {std::pair{bad, "in example 4 at [1, 2, 3] (offset 1220)"},
+                                     {flat, "is 50 x 60 f32, but"}}) {
+        Diagnostics diagnostics;
+        CHECK_FALSE(read_array({"npy", path, "", true}, {"x", {}}, diagnostics).ok());
+        CHECK(only_error(diagnostics).find(text) != std::string::npos);
+    }
+}
+
+TEST_CASE("whole numbers that f32 rounds get a warning") {
+    const TempFolder folder;
+    const auto warnings = [&](const std::string& bytes) {
+        Diagnostics diagnostics;
+        REQUIRE(read_array({"npy", folder.write("x.npy", bytes), ""}, {"x", {}}, diagnostics));
+        return diagnostics.warnings();
+    };
+    const auto found = warnings(npy("<i8", "(2, 2)", bytes_of<int64_t>({1, 1 << 24, 3, 1 << 25})));
+    REQUIRE(found.size() == 1);
+    CHECK(
+        found[0].text.ends_with("has whole numbers beyond 16777216, which f32 rounds, first in "
+                                "example 1 at [1] (offset 152)"));
+    CHECK(warnings(npy("<i4", "(2, 2)", bytes_of<int32_t>({1, -(1 << 24), 3, 4}))).empty());
+    CHECK(warnings(npy("<f8", "(2, 2)", bytes_of<double>({1, 1e9, 3, 4}))).empty());
+}
+
 /// Bytes in memory, which count how many were read.
 class CountedBytes final : public RandomBytes {
   public:

@@ -24,7 +24,7 @@ int check_command(const Words& words) {
     print_tables(*module);
     const bool read_data = line.flag("data");
     if (dsl::check_data_files(*spec, read_data, diagnostics) && read_data)
-        check_data(*module, diagnostics);
+        check_data(*module, *spec, diagnostics);
     if (line.flag("strict")) diagnostics.warnings_to_errors();
     if (const int code = report(diagnostics); code != kDone) return code;
     fmt::print("{}: no errors\n", line.text("MODEL"));

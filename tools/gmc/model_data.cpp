@@ -9,7 +9,9 @@
 #include <mutex>
 #include <thread>
 
+#include "compiler/support/take_over.h"
 #include "runtime/data/field_source.h"
+#include "runtime/data/loader.h"
 #include "runtime/files/tables/table.h"
 
 namespace gmc::tools {
@@ -41,8 +43,6 @@ struct Seen {
 void look_at(const runtime::Field& field, int64_t index, std::vector<float>& example, Seen& seen) {
     try {
         field.read(index, example.data());
-    } catch (const runtime::LeftOutExample&) {
-        return;  // the field counts its classes itself
     } catch (const runtime::DataError& error) {
         seen.errors.emplace(index, error.what());
         return;
@@ -91,26 +91,53 @@ void print_seen(const char* part, const runtime::Field& field, const Seen& seen)
     fmt::print("\n");
 }
 
-/// One part of the data, "data" or "test".
+/// What the headers and labels of files said when the model was read is not said again. Both say it
+/// in words of their own, with the same help.
+void take_over_new(const Diagnostics& found, Span span, Diagnostics& diagnostics) {
+    Diagnostics fresh;
+    for (const Diagnostic& error : found.list()) fresh.add(error);
+    for (const Diagnostic& warning : found.warnings()) {
+        const auto& said = diagnostics.warnings();
+        const bool is_said = std::any_of(said.begin(), said.end(), [&](const Diagnostic& other) {
+            return !other.helps.empty() && other.helps == warning.helps;
+        });
+        if (!is_said)
+            fresh.warning(warning.kind, warning.span, "{}", warning.text).helps = warning.helps;
+    }
+    take_over(fresh, span, diagnostics);
+}
+
+/// One part of the data, "data" or "test". `batch`: the fewest examples that can be trained on.
 void check_part(const char* part, const std::vector<ir::DataField>& fields,
+                const std::vector<dsl::DataField>& written, int64_t batch,
                 Diagnostics& diagnostics) {
     if (fields.empty()) return;
-    const Result<runtime::Dataset> dataset = open_data(fields, diagnostics);
+    std::vector<Span> places;
+    for (const dsl::DataField& field : written) places.push_back(field.span);
+    Diagnostics found;
+    const Result<runtime::Dataset> dataset = open_data(fields, found, places);
+    take_over_new(found, {}, diagnostics);
     if (!dataset) return;
-    for (const runtime::FieldPtr& field : dataset->fields()) {
-        const Seen seen = read_all(*field);
-        print_seen(part, *field, seen);
+    for (size_t i = 0; i < fields.size(); ++i) {
+        const runtime::Field& field = *dataset->fields()[i];
+        const Seen seen = read_all(field);
+        print_seen(part, field, seen);
         for (const auto& [index, text] : seen.errors)
-            diagnostics.error(DiagnosticKind::kBadFile, {}, "{}", text);
+            diagnostics.error(DiagnosticKind::kBadFile, places[i], "{}", text);
+        found = {};
+        field.add_warnings(found);
+        take_over_new(found, places[i], diagnostics);
     }
-    dataset->add_warnings(diagnostics);
+    found = {};
+    if (batch > 0 && !runtime::Loader::check(*dataset, {.batch_size = batch}, found))
+        take_over(found, places.front(), diagnostics);
 }
 
 }  // namespace
 
 Result<runtime::Dataset> open_data(const std::vector<ir::DataField>& fields,
-                                   Diagnostics& diagnostics) {
-    auto opened = runtime::open_fields(fields, diagnostics);
+                                   Diagnostics& diagnostics, const std::vector<Span>& places) {
+    auto opened = runtime::open_fields(fields, diagnostics, places);
     if (!opened.ok()) return Failure{};
     return runtime::make_dataset(opened.take(), diagnostics);
 }
@@ -129,9 +156,10 @@ void print_tables(const ir::Module& module) {
     }
 }
 
-void check_data(const ir::Module& module, Diagnostics& diagnostics) {
-    check_part("data", module.data, diagnostics);
-    check_part("test", module.test, diagnostics);
+void check_data(const ir::Module& module, const dsl::ModelSpec& spec, Diagnostics& diagnostics) {
+    const int64_t batch = module.training ? module.training->batch_size : 0;
+    check_part("data", module.data, spec.data, batch, diagnostics);
+    check_part("test", module.test, spec.test, 0, diagnostics);
 }
 
 }  // namespace gmc::tools

@@ -3,6 +3,7 @@
 #include "runtime/train/interpolate.h"
 
 #include "tools/gmrun/commands.h"
+#include "tools/gmrun/input_settings.h"
 #include "tools/gmrun/output/write_output.h"
 #include "tools/gmrun/run_source.h"
 
@@ -43,7 +44,8 @@ int interpolate_command(const Words& words) {
     const auto wanted = label(line, *trained->model, diagnostics);
     if (!wanted.ok()) return report(diagnostics);
     options.label = *wanted;
-    if (!read_settings(line, options.settings, diagnostics)) return report(diagnostics);
+    if (!read_settings(line, *trained, options.function, options.settings, diagnostics))
+        return report(diagnostics);
     const auto samples = runtime::interpolate(*trained->model, options, diagnostics);
     const std::string output =
         line.has("output") ? followed(line.text("output")) : trained->folder + "/interpolation.png";

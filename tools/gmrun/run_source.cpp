@@ -227,21 +227,4 @@ Result<std::optional<int64_t>> label(const CommandLine& line, const runtime::Loa
     return Failure{};
 }
 
-void add_settings(CommandLine& line, const std::string& each) {
-    line.add_list("set-input", "NAME=VALUE",
-                  "what the data field NAME is in samples, where the function takes it: angle=0.3, "
-                  "or angle=-1:1:8 for 8 values from -1 to 1, " +
-                      each);
-}
-
-bool read_settings(const CommandLine& line, std::vector<runtime::InputSetting>& settings,
-                   Diagnostics& diagnostics) {
-    for (const std::string& text : line.list("set-input")) {
-        const auto setting = runtime::parse_input_setting(text, diagnostics);
-        if (!setting.ok()) return false;
-        settings.push_back(*setting);
-    }
-    return true;
-}
-
 }  // namespace gmc::tools

@@ -5,7 +5,6 @@
 #include <optional>
 #include <string>
 
-#include "runtime/data/input_setting.h"
 #include "runtime/train/generate.h"
 #include "runtime/train/trained_model.h"
 #include "tools/command_line/command_line.h"
@@ -57,11 +56,5 @@ void add_label(CommandLine& line, const std::string& otherwise);
 /// Errors: no class of the model has this name, and it is no number (kUnknownName).
 Result<std::optional<int64_t>> label(const CommandLine& line, const runtime::LoadedModel& model,
                                      Diagnostics& diagnostics);
-
-/// Declares --set-input, and reads it. Of a grid of values, `each` says what each of them is.
-void add_settings(CommandLine& line, const std::string& each);
-[[nodiscard]] bool read_settings(const CommandLine& line,
-                                 std::vector<runtime::InputSetting>& settings,
-                                 Diagnostics& diagnostics);
 
 }  // namespace gmc::tools

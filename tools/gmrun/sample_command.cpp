@@ -3,7 +3,9 @@
 
 #include "runtime/train/picture.h"
 #include "runtime/train/sampler.h"
+#include "runtime/train/write_back.h"
 #include "tools/gmrun/commands.h"
+#include "tools/gmrun/input_settings.h"
 #include "tools/gmrun/output/write_output.h"
 #include "tools/gmrun/run_source.h"
 
@@ -68,13 +70,15 @@ int sample_command(const Words& words) {
     if (!wanted.ok()) return report(diagnostics);
     const std::string function = line.text("function");
     runtime::SamplerOptions options{function, line.get<uint64_t>("seed"), *wanted, {}};
-    if (!read_settings(line, options.settings, diagnostics)) return report(diagnostics);
+    if (!read_settings(line, *trained, function, options.settings, diagnostics))
+        return report(diagnostics);
     const int64_t count = line.has("count")
                               ? line.get<int64_t>("count")
                               : usual_count(*trained->model, function, options.settings);
-    const auto samples = runtime::generate(*trained->model, options, count, diagnostics);
+    auto samples = runtime::generate(*trained->model, options, count, diagnostics);
     if (!samples.ok()) return report(diagnostics);
     const std::string output = output_file(line, *trained, samples->shape, "samples");
+    if (output.ends_with(".csv")) runtime::draw_missing(*trained->model, options.seed, *samples);
     if (!write_examples(*trained->model, *samples, output, diagnostics,
                         columns_of(options.settings)))
         return report(diagnostics);

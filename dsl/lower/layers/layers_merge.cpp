@@ -23,11 +23,12 @@ std::string named_shape(const LayerScope& l, size_t i) {
 }
 
 /// Reports inputs 0 and i at the names in `from`; gives kNone.
-ValueId do_not_fit(LayerScope& l, size_t i, const std::string& rule) {
-    l.f.m.diagnostics
-        .error(DiagnosticKind::kShapeMismatch, l.spec.from_span, "`{}` cannot take {} and {}: {}",
-               l.spec.kind, named_shape(l, 0), named_shape(l, i), rule)
-        .note(l.spec.span, "the layer is here");
+ValueId do_not_fit(LayerScope& l, size_t i, const std::string& rule, const char* help = "") {
+    Diagnostic& error = l.f.m.diagnostics.error(DiagnosticKind::kShapeMismatch, l.spec.from_span,
+                                                "`{}` cannot take {} and {}: {}", l.spec.kind,
+                                                named_shape(l, 0), named_shape(l, i), rule);
+    error.note(l.spec.span, "the layer is here");
+    if (*help != '\0') error.help(help);
     return kNone;
 }
 
@@ -80,9 +81,13 @@ ValueId concat(LayerScope& l) {
     for (size_t i = 1; i < l.inputs.size(); ++i) {
         Shape shape = l.f.b.shape(l.inputs[i]);
         if (shape.size() == first.size()) shape[axis] = first[axis];
-        if (shape != first)
-            return do_not_fit(l, i,
-                              fmt::format("sizes must be equal on all axes but {}", axis - 1));
+        if (shape == first) continue;
+        const bool number = shape.size() == 1 && first.size() == 2;
+        return do_not_fit(
+            l, i, fmt::format("sizes must be equal on all axes but {}", axis - 1),
+            number ? "`shape: [1]` in the field of the data, or `reshape: [1]` before, makes a row "
+                     "of one number; of labels `one_hot` makes a row"
+                   : "");
     }
     return l.f.b.emit(ir::Concat{axis}, l.inputs, l.path);
 }

@@ -13,6 +13,7 @@
 #include "runtime/data/shuffle.h"
 #include "runtime/files/array_file.h"
 #include "runtime/files/label_count.h"
+#include "runtime/memory/memory_need.h"
 
 namespace gmc::runtime {
 namespace {
@@ -40,8 +41,10 @@ class ArrayReader {
   private:
     bool read();
     void make_row_major();
+    void put_channels_last();
     bool check();
     void check_scaling(ValueRange range);
+    void check_rounding();
     void count_classes();
 
     ArrayFile& file_;
@@ -75,7 +78,10 @@ bool ArrayReader<T>::read() {
         done += count;
     }
     if (all && !file_.check_end(diagnostics_)) return false;
-    if (header_.column_major) make_row_major();
+    if (header_.column_major)
+        make_row_major();
+    else if (header_.channels_first)
+        put_channels_last();
     return true;
 }
 
@@ -94,6 +100,19 @@ void ArrayReader<T>::make_row_major() {
     values_ = std::move(sorted);
 }
 
+/// Row-major examples with channels first: each is put in order by itself.
+template <typename T>
+void ArrayReader<T>::put_channels_last() {
+    const size_t size = header_.example_values();
+    std::vector<uint64_t> places(size);
+    for (size_t at = 0; at < size; ++at) places[at] = header_.value_index(0, at);
+    std::vector<T> stored(size);
+    for (size_t first = 0; first < values_.size(); first += size) {
+        std::copy_n(values_.begin() + static_cast<std::ptrdiff_t>(first), size, stored.begin());
+        for (size_t at = 0; at < size; ++at) values_[first + at] = stored[places[at]];
+    }
+}
+
 /// Warns of masks that were saved as bytes 0 and 1: scaled, they would all become almost 0.
 template <typename T>
 void ArrayReader<T>::check_scaling(ValueRange range) {
@@ -106,6 +125,21 @@ void ArrayReader<T>::check_scaling(ValueRange range) {
         .help(
             "bytes 0 to 255 are scaled into `range`; save `x * 255`, or `x.astype(bool)`, which "
             "stays 0 and 1");
+}
+
+/// f32 holds every whole number up to 2^24 and rounds larger ones, such as seconds since 1970.
+template <typename T>
+void ArrayReader<T>::check_rounding() {
+    constexpr T kWholeMost = 16777216;
+    if (!header_.type->is_integer()) return;
+    const auto large = std::find_if(values_.begin(), values_.end(),
+                                    [](T v) { return v > kWholeMost || v < -kWholeMost; });
+    if (large == values_.end()) return;
+    diagnostics_
+        .warning(DiagnosticKind::kBadValue, {},
+                 "`{}` has whole numbers beyond {:.0f}, which f32 rounds, first {}", header_.path,
+                 kWholeMost, header_.place_of(static_cast<uint64_t>(large - values_.begin())))
+        .help("subtract what they have in common: `x - x.min()`");
 }
 
 /// Single integers without a range or classes are taken for labels: counts their classes.
@@ -135,6 +169,7 @@ bool ArrayReader<T>::check() {
     else if (rules_.classes == 0 && !rules_.range && header_.dimensions.size() == 1 &&
              header_.type->is_integer())
         count_classes();
+    if constexpr (std::is_same_v<T, float>) check_rounding();
     return true;
 }
 
@@ -158,9 +193,13 @@ Result<FieldInfo> plan(const ArrayHeader& header, const ValueRules& rules,
         info.shape = *rules.shape;
         return info;
     }
-    diagnostics.error(DiagnosticKind::kShapeMismatch, {},
-                      "`{}` holds {}, but the model was compiled for {}", header.path,
-                      describe_examples(info.shape), describe_examples(*rules.shape));
+    Diagnostic& error = diagnostics.error(
+        DiagnosticKind::kShapeMismatch, {}, "`{}` holds {}, but the model was compiled for {}",
+        header.path, describe_examples(info.shape), describe_examples(*rules.shape));
+    if (header.channels_first)
+        error.help("the model has `layout: channels_first`: save `x.transpose(0, 3, 1, 2)`");
+    if (header.looks_channels_first())
+        error.help("channels come last: save `x.transpose(0, 2, 3, 1)`");
     return Failure{};
 }
 
@@ -175,6 +214,23 @@ Result<FieldPtr> read_field(ArrayFile& file, const ValueRules& rules, FieldInfo 
     ArrayReader<float> reader(file, rules, std::move(info), diagnostics);
     if (!reader.run()) return Failure{};
     return FieldPtr(std::make_shared<FloatField>(reader.info(), reader.values()));
+}
+
+/// Half of the machine is for the array, the rest for all else. What other programs hold just now
+/// does not count: the order of examples depends on the answer.
+bool fits_machine(uint64_t bytes) {
+    return bytes <= static_cast<uint64_t>(memory_of_machine().bytes) / 2;
+}
+
+/// Says that an array stays in its file although it would be held in memory elsewhere.
+void warn_of_paging(const ArrayHeader& header, Diagnostics& diagnostics) {
+    diagnostics
+        .warning(
+            DiagnosticKind::kTooLarge, {},
+            "`{}` ({}) does not fit into the memory that there is, so it is read from the file "
+            "while training",
+            header.path, header.describe())
+        .help("examples then come in another order than where there is more memory");
 }
 
 /// Leaves the values in the file.
@@ -206,27 +262,36 @@ int64_t usual_block(uint64_t example_values) {
 }
 
 /// Arrays of up to `memory_most` bytes are read at once and kept, as bytes where they are bytes;
-/// larger ones are read from the file page by page while they are used. An array in Fortran's order
+/// larger ones, and those for which there is no memory, are read from the file page by page while
+/// they are used. An array in Fortran's order
 /// has to be read whole even where only some examples are wanted, since the values of an example
 /// lie apart.
 Result<FieldPtr> read_array(const ArrayPlace& place, const ValueRules& rules,
                             Diagnostics& diagnostics) {
     if (!check_rules(rules, diagnostics)) return Failure{};
     Result<ArrayFile> file = ArrayFile::open(place.format, place.path, place.key, diagnostics);
-    if (!file) return Failure{};
+    if (!file || (place.channels_first && !file->take_channels_first(diagnostics)))
+        return Failure{};
     const ArrayHeader& header = file->header();
     Result<FieldInfo> info = plan(header, rules, diagnostics);
     if (!info) return Failure{};
     const uint64_t stored = header.type->is_byte() ? 1 : sizeof(float);
     const uint64_t examples =
         header.column_major ? header.dimensions.front() : static_cast<uint64_t>(info->count);
-    if (examples * header.example_values() * stored > rules.memory_most)
-        return page(*file, rules, info.take(), diagnostics);
+    const uint64_t bytes = examples * header.example_values() * stored;
     try {
-        return read_field(*file, rules, info.take(), diagnostics);
+        if (bytes <= rules.memory_most && fits_machine(bytes))
+            return read_field(*file, rules, *info, diagnostics);
     } catch (const std::bad_alloc&) {
-        diagnostics.error(DiagnosticKind::kTooLarge, {}, "`{}` does not fit into memory ({})",
-                          header.path, header.describe());
+        // `ulimit` has the last word on what fits.
+    }
+    if (bytes <= rules.memory_most) warn_of_paging(header, diagnostics);
+    try {
+        return page(*file, rules, info.take(), diagnostics);
+    } catch (const std::bad_alloc&) {
+        diagnostics.error(DiagnosticKind::kTooLarge, {},
+                          "there is not even memory for a part of `{}` ({})", header.path,
+                          header.describe());
         return Failure{};
     }
 }

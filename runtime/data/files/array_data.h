@@ -13,6 +13,7 @@ namespace gmc::runtime {
 /// Where an array is, as ArrayFile::open takes it.
 struct ArrayPlace {
     std::string format, path, key;
+    bool channels_first = false;  ///< stored as [N, channels, height, width]
 };
 
 /// What the values must be.

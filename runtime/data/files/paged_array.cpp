@@ -67,7 +67,7 @@ PagedArray::PagedArray(FieldInfo info, ArrayHeader header, ValueRules rules,
       reading_(static_cast<size_t>(std::min(count(), kBlocksRead * block)), example_bytes_) {
     left_of_.assign(static_cast<size_t>((count() + block - 1) / block), 0);
     piece_.resize(static_cast<size_t>(block) * example_bytes_);
-    if (!header_.column_major) return;
+    if (header_.in_order()) return;
     for (uint64_t at = 0; at < header_.example_values(); ++at)
         places_.push_back(header_.value_index(0, at));
 }
@@ -107,11 +107,14 @@ int64_t PagedArray::load(Waiting& to, int64_t first, int64_t count, const Exampl
         ++found;
         if (to.find(example) != kNone) continue;  // it waits since an earlier reading
         uint8_t* slot = to.slot(to.take_free(example));
-        if (!header_.column_major)
+        const auto put = [&](size_t value, size_t from) {
+            std::memcpy(slot + value * width, piece_.data() + from * width, width);
+        };
+        if (header_.in_order())
             std::memcpy(slot, piece_.data() + i * example_bytes_, example_bytes_);
         else
             for (size_t v = 0; v < values; ++v)
-                std::memcpy(slot + v * width, piece_.data() + (v * examples + i) * width, width);
+                put(v, header_.column_major ? v * examples + i : i * values + places_[v]);
     }
     return found;
 }

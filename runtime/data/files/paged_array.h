@@ -66,7 +66,7 @@ class PagedArray final : public Field {
     const ByteValues byte_values_;
     const int64_t block_;
     const size_t example_bytes_;
-    std::vector<uint64_t> places_;  ///< column-major: where each value of example 0 is
+    std::vector<uint64_t> places_;  ///< not in order: where each value of example 0 is
 
     // read() fills what follows; to its callers it is const.
     mutable std::mutex mutex_;

@@ -37,6 +37,8 @@ Diagnostic ValueCheck::error(float value, uint64_t index) const {
         otherwise = "which is not a finite number";
     } else if (rules_.classes > 0) {
         otherwise = fmt::format("but the labels of {} classes are 0 to {}", rules_.classes, high_);
+        if (value == static_cast<float>(rules_.classes))
+            error.help("labels count from 0: where these count from 1, save `y - 1`");
         error.help(fmt::format("`classes` of `data.{}` says how many there are", rules_.name));
     } else {
         otherwise =

@@ -1,5 +1,6 @@
-// A field that decodes the pictures of a folder when they are asked for, keeps them as bytes if all
-// fit, and collects what is to be warned of.
+// A field that decodes the pictures of a folder when they are asked for, and keeps them as bytes if
+// all fit. Where pictures that cannot be read are left out, all are decoded once when the folder is
+// opened: then the number of examples, and which example is which file, is the same for everybody.
 #include "runtime/data/pictures/folder.h"
 
 #include <algorithm>
@@ -7,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <numeric>
 #include <set>
 
 #include "runtime/data/array_field.h"
@@ -19,141 +21,201 @@
 namespace gmc::runtime {
 namespace {
 
-/// What was found while pictures were decoded, each once. Threads share it.
-class Findings {
+std::string count_pictures(size_t count) {
+    return fmt::format("{} picture{}", count, count == 1 ? "" : "s");
+}
+
+/// The pictures of a list of files: decodes when asked, by any thread, and keeps what it decoded
+/// where all fits.
+class Pictures {
   public:
-    /// The reason why the picture `index` is left out, if it is known already.
-    const std::string* find_bad(int64_t index) const {
-        const std::lock_guard lock(mutex_);
-        const auto found = bad_.find(index);
-        return found == bad_.end() ? nullptr : &found->second;
-    }
-    void add_bad(int64_t index, const std::string& reason) {
-        const std::lock_guard lock(mutex_);
-        bad_.emplace(index, reason);
-    }
-    void add_transparent(int64_t index) {
-        const std::lock_guard lock(mutex_);
-        transparent_.insert(index);
-    }
-    void add_warnings(const FolderOptions& options, const std::vector<std::string>& files,
-                      Diagnostics& diagnostics) const {
-        const std::lock_guard lock(mutex_);
-        if (!bad_.empty())
-            diagnostics
-                .warning(DiagnosticKind::kBadFile, {},
-                         "`data.{}`: {} could not be read and {} left out", options.name,
-                         pictures(bad_.size()), bad_.size() == 1 ? "was" : "were")
-                .help(fmt::format("the first: {}", bad_.begin()->second));
-        if (!transparent_.empty())
-            diagnostics
-                .warning(
-                    DiagnosticKind::kBadValue, {},
-                    "`data.{}`: {} transparent in places and laid over black, such as `{}`",
-                    options.name,
-                    pictures(transparent_.size()) + (transparent_.size() == 1 ? " is" : " are"),
-                    files[static_cast<size_t>(*transparent_.begin())])
-                .help(
-                    "`ground: white` lays them over white, `channels: 4` keeps what is seen "
-                    "through");
-    }
-
-  private:
-    static std::string pictures(size_t count) {
-        return fmt::format("{} picture{}", count, count == 1 ? "" : "s");
-    }
-
-    mutable std::mutex mutex_;
-    std::map<int64_t, std::string> bad_;  ///< reasons by number; nodes stay where they are
-    std::set<int64_t> transparent_;
-};
-
-/// Decodes when asked, and keeps what it decoded where all fits.
-class FolderField final : public Field {
-  public:
-    FolderField(const FolderOptions& options, std::vector<std::string> files)
-        : Field(options.name, {options.fit.height, options.fit.width, options.fit.channels},
-                static_cast<int64_t>(files.size()), 0),
-          options_(options),
+    Pictures(const FolderOptions& options, std::vector<std::string> files)
+        : options_(options),
           files_(std::move(files)),
+          bytes_(
+              static_cast<size_t>(options.fit.height * options.fit.width * options.fit.channels)),
           values_(options.range) {
         const uint64_t most = options.cache_bytes > 0 ? options.cache_bytes : memory_for_data();
-        const auto example = static_cast<uint64_t>(elements());
-        if (files_.size() > most / example) return;
+        if (files_.size() > most / bytes_) return;
         states_ = std::vector<std::atomic<uint8_t>>(files_.size());
         // Not filled with zeros: a page of it takes memory only when a picture is written into it.
-        cache_ = std::make_unique_for_overwrite<uint8_t[]>(files_.size() * example);
+        cache_ = std::make_unique_for_overwrite<uint8_t[]>(files_.size() * bytes_);
     }
 
-    std::string file_of(int64_t index) const override { return files_[static_cast<size_t>(index)]; }
+    const FolderOptions& options() const { return options_; }
+    const std::vector<std::string>& files() const { return files_; }
 
-    void read(int64_t index, float* dst) const override {
-        if (states_.empty()) return convert(decode(index).pixels.data(), dst);
-        std::atomic<uint8_t>& state = states_[static_cast<size_t>(index)];
-        uint8_t* kept = cache_.get() + index * elements();
-        if (state.load(std::memory_order_acquire) == kKept) return convert(kept, dst);
-        const Image image = decode(index);
+    /// Writes the values of picture `file` to `dst`. Reports what is wrong with one that cannot be
+    /// read (kBadFile), by its name.
+    [[nodiscard]] bool read(size_t file, float* dst, Diagnostics& diagnostics) const {
+        if (states_.empty()) {
+            const Result<Image> image = decode(file, diagnostics);
+            if (image) values_.convert(image->pixels.data(), bytes_, dst);
+            return image.ok();
+        }
+        std::atomic<uint8_t>& state = states_[file];
+        uint8_t* kept = cache_.get() + file * bytes_;
+        if (state.load(std::memory_order_acquire) == kKept) {
+            values_.convert(kept, bytes_, dst);
+            return true;
+        }
+        const Result<Image> image = decode(file, diagnostics);
+        if (!image) return false;
         uint8_t expected = kEmpty;
         // Two threads that decode the same picture: one keeps it, the other lets it go.
         if (state.compare_exchange_strong(expected, kBusy)) {
-            std::copy(image.pixels.begin(), image.pixels.end(), kept);
+            std::copy(image->pixels.begin(), image->pixels.end(), kept);
             state.store(kKept, std::memory_order_release);
         }
-        convert(image.pixels.data(), dst);
+        values_.convert(image->pixels.data(), bytes_, dst);
+        return true;
     }
 
-    void read_for_training(int64_t index, const TrainingPass& pass, float* dst) const override {
-        read(index, dst);
-        if (!options_.flip) return;
-        const PhiloxCounter words =
-            philox_block(static_cast<uint64_t>(index), static_cast<uint32_t>(pass.epoch),
-                         kPhiloxFlipStream, pass.seed);
-        if (words[0] >> 31)
-            mirror(dst, options_.fit.height, options_.fit.width, options_.fit.channels);
+    /// Decodes all pictures with all threads. Why those that cannot be read cannot, by their
+    /// places.
+    std::map<size_t, std::string> find_bad() const {
+        std::map<size_t, std::string> bad;
+        std::exception_ptr failed;  // none may leave the region
+#pragma omp parallel
+        {
+            std::vector<float> values(bytes_);
+#pragma omp for schedule(dynamic, 16)
+            for (size_t file = 0; file < files_.size(); ++file) {
+                Diagnostics found;
+                std::exception_ptr here;
+                try {
+                    if (read(file, values.data(), found)) continue;
+                } catch (...) {
+                    here = std::current_exception();
+                }
+                const std::lock_guard lock(mutex_);
+                if (here)
+                    failed = here;
+                else
+                    bad.emplace(file, found.list().front().text);
+            }
+        }
+        if (failed) std::rethrow_exception(failed);
+        return bad;
     }
 
-    void add_warnings(Diagnostics& diagnostics) const override {
-        findings_.add_warnings(options_, files_, diagnostics);
+    void add_warnings(Diagnostics& diagnostics) const {
+        const std::lock_guard lock(mutex_);
+        if (!deep_.empty())
+            diagnostics
+                .warning(DiagnosticKind::kBadValue, {},
+                         "`data.{}`: {} of 16 bits, of which the upper 8 are read, such as `{}`",
+                         options_.name,
+                         count_pictures(deep_.size()) + (deep_.size() == 1 ? " is" : " are"),
+                         files_[*deep_.begin()])
+                .help("`npy:` reads them as an array of float32 [N, height, width, 1]");
+        if (transparent_.empty()) return;
+        diagnostics
+            .warning(
+                DiagnosticKind::kBadValue, {},
+                "`data.{}`: {} transparent in places and laid over black, such as `{}`",
+                options_.name,
+                count_pictures(transparent_.size()) + (transparent_.size() == 1 ? " is" : " are"),
+                files_[*transparent_.begin()])
+            .help("`ground: white` lays them over white, `channels: 4` keeps what is seen through");
     }
 
   private:
     /// Of a picture in the cache: not there yet, being written by a thread, there.
     enum State : uint8_t { kEmpty, kBusy, kKept };
 
-    /// Reads, decodes and resizes a picture. One that was found unreadable before is not tried
-    /// again.
-    Image decode(int64_t index) const {
-        if (options_.skip_bad)
-            if (const std::string* reason = findings_.find_bad(index))
-                throw LeftOutExample(*reason);
-        const std::string& file = files_[static_cast<size_t>(index)];
-        Diagnostics diagnostics;
-        Result<Image> image = read_picture(file, diagnostics);
-        if (!image) fail(index, diagnostics.list().front().text);
-        if (!options_.ground_given && options_.fit.channels != 4 && has_transparency(*image))
-            findings_.add_transparent(index);
+    /// Reads, decodes and resizes a picture.
+    Result<Image> decode(size_t file, Diagnostics& diagnostics) const {
+        Result<Image> image = read_picture(files_[file], diagnostics);
+        if (!image) return image;
+        if (image->was_deep && image->channels < 3) {
+            const std::lock_guard lock(mutex_);
+            deep_.insert(file);
+        }
+        if (!options_.ground_given && options_.fit.channels != 4 && has_transparency(*image)) {
+            const std::lock_guard lock(mutex_);
+            transparent_.insert(file);
+        }
         return fit_image(*image, options_.fit);
-    }
-    [[noreturn]] void fail(int64_t index, const std::string& reason) const {
-        if (!options_.skip_bad)
-            throw DataError(reason,
-                            "`bad_files: skip` leaves out what cannot be read; `gmc check --data` "
-                            "finds all of it before training");
-        findings_.add_bad(index, reason);
-        throw LeftOutExample(reason);
-    }
-    void convert(const uint8_t* src, float* dst) const {
-        values_.convert(src, static_cast<size_t>(elements()), dst);
     }
 
     const FolderOptions options_;
     const std::vector<std::string> files_;
+    const size_t bytes_;  ///< of a picture
     const ByteValues values_;
     // read() fills what follows; to its callers it is const.
     mutable std::vector<std::atomic<uint8_t>> states_;
     std::unique_ptr<uint8_t[]> cache_;
-    mutable Findings findings_;
+    mutable std::mutex mutex_;
+    mutable std::set<size_t> transparent_, deep_;
 };
+
+/// Some of the pictures as examples.
+class FolderField final : public Field {
+  public:
+    /// `places`: of the pictures that are examples, in order.
+    FolderField(std::shared_ptr<const Pictures> pictures, std::vector<size_t> places)
+        : Field(pictures->options().name,
+                {pictures->options().fit.height, pictures->options().fit.width,
+                 pictures->options().fit.channels},
+                static_cast<int64_t>(places.size()), 0),
+          pictures_(std::move(pictures)),
+          places_(std::move(places)) {}
+
+    std::string file_of(int64_t index) const override { return pictures_->files()[place(index)]; }
+
+    void read(int64_t index, float* dst) const override {
+        Diagnostics diagnostics;
+        if (pictures_->read(place(index), dst, diagnostics)) return;
+        throw DataError(diagnostics.list().front().text,
+                        "`bad_files: skip` leaves out what cannot be read; `gmc check --data` "
+                        "finds all of it before training");
+    }
+
+    void read_for_training(int64_t index, const TrainingPass& pass, float* dst) const override {
+        read(index, dst);
+        const FolderOptions& options = pictures_->options();
+        if (!options.flip) return;
+        const PhiloxCounter words =
+            philox_block(static_cast<uint64_t>(index), static_cast<uint32_t>(pass.epoch),
+                         kPhiloxFlipStream, pass.seed);
+        if (words[0] >> 31)
+            mirror(dst, options.fit.height, options.fit.width, options.fit.channels);
+    }
+
+    void add_warnings(Diagnostics& diagnostics) const override {
+        pictures_->add_warnings(diagnostics);
+    }
+
+  private:
+    size_t place(int64_t index) const { return places_[static_cast<size_t>(index)]; }
+
+    const std::shared_ptr<const Pictures> pictures_;
+    const std::vector<size_t> places_;
+};
+
+/// The places of the pictures that can be read; warns of the others.
+Result<std::vector<size_t>> leave_out_bad(const Pictures& pictures, Diagnostics& diagnostics) {
+    const std::map<size_t, std::string> bad = pictures.find_bad();
+    const size_t all = pictures.files().size();
+    const std::string& name = pictures.options().name;
+    if (bad.size() == all) {
+        diagnostics
+            .error(DiagnosticKind::kBadFile, {}, "`data.{}`: none of {} can be read", name,
+                   count_pictures(all))
+            .help(fmt::format("the first: {}", bad.begin()->second));
+        return Failure{};
+    }
+    if (!bad.empty())
+        diagnostics
+            .warning(DiagnosticKind::kBadFile, {}, "`data.{}`: {} cannot be read and {} left out",
+                     name, count_pictures(bad.size()), bad.size() == 1 ? "is" : "are")
+            .help(fmt::format("the first: {}", bad.begin()->second));
+    std::vector<size_t> places;
+    for (size_t file = 0; file < all; ++file)
+        if (bad.count(file) == 0) places.push_back(file);
+    return places;
+}
 
 }  // namespace
 
@@ -161,16 +223,26 @@ Result<FolderFields> read_folder(const std::string& path, const FolderOptions& o
                                  Diagnostics& diagnostics) {
     PictureList list;
     if (!list_pictures(path, list, diagnostics)) return Failure{};
+    const auto pictures = std::make_shared<const Pictures>(options, std::move(list.files));
+    std::vector<size_t> places(pictures->files().size());
+    std::iota(places.begin(), places.end(), size_t{0});
+    if (options.skip_bad) {
+        Result<std::vector<size_t>> good = leave_out_bad(*pictures, diagnostics);
+        if (!good) return Failure{};
+        places = good.take();
+    }
     FolderFields fields;
     fields.class_names = std::move(list.class_names);
     if (!list.classes.empty()) {
+        std::vector<float> labels;
+        for (const size_t place : places) labels.push_back(list.classes[place]);
         FieldInfo info{options.name + "_label",
                        {},
-                       static_cast<int64_t>(list.files.size()),
+                       static_cast<int64_t>(places.size()),
                        static_cast<int64_t>(fields.class_names.size())};
-        fields.label = std::make_shared<FloatField>(std::move(info), std::move(list.classes));
+        fields.label = std::make_shared<FloatField>(std::move(info), std::move(labels));
     }
-    fields.example = std::make_shared<FolderField>(options, std::move(list.files));
+    fields.example = std::make_shared<FolderField>(pictures, std::move(places));
     return fields;
 }
 

@@ -17,7 +17,8 @@ struct FolderOptions {
     bool ground_given = false;
     bool flip = false;  ///< in training, each picture is mirrored in half of the epochs, at random
     ValueRange range;   ///< what 0 .. 255 is scaled into
-    /// A picture that cannot be read is left out, another example takes its place; false: an error.
+    /// Pictures that cannot be read are no examples, which is found by decoding all of them when
+    /// the folder is opened; false: reading one is an error.
     bool skip_bad = false;
     /// Decoded pictures are kept if all of them take no more than this; 0 = memory_for_data().
     uint64_t cache_bytes = 0;
@@ -31,8 +32,8 @@ struct FolderFields {
 };
 
 /// Lists the pictures (list_pictures, with its errors). They are read when they are asked for, and
-/// then kept if all of them fit; one that cannot be read throws DataError or, with `skip_bad`,
-/// LeftOutExample with its name, the offset and what is wrong.
+/// then kept if all of them fit; one that cannot be read throws DataError with its name, the offset
+/// and what is wrong. Error with `skip_bad`: none of them can be read (kBadFile).
 Result<FolderFields> read_folder(const std::string& path, const FolderOptions& options,
                                  Diagnostics& diagnostics);
 

@@ -68,7 +68,9 @@ class Lister {
         for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
             std::error_code ignored;
             if (is_hidden(entry->path())) continue;
-            if (entry->is_directory(ignored))
+            if (entry->is_directory(ignored) && leads_back(entry->path()))
+                ++list_.left_out["link back to the folder"];
+            else if (entry->is_directory(ignored))
                 folders.push_back(entry->path());
             else
                 take(entry->path(), list_.files);
@@ -91,7 +93,7 @@ class Lister {
             const bool directory = entry->is_directory(ignored), hidden = is_hidden(entry->path());
             if (directory && hidden) entry.disable_recursion_pending();
             if (directory && !hidden && entry->is_symlink(ignored))
-                ++list_.left_out["links to folders"];
+                ++list_.left_out["link to a folder"];
             if (!directory && !hidden) take(entry->path(), found);
         }
         if (error)

@@ -65,7 +65,8 @@ struct Decoder {
         if (type == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(png);
         if (type == PNG_COLOR_TYPE_GRAY && depth < 8) png_set_expand_gray_1_2_4_to_8(png);
         if (png_get_valid(png, info, PNG_INFO_tRNS) != 0) png_set_tRNS_to_alpha(png);
-        if (depth == 16) png_set_strip_16(png);
+        is_deep = depth == 16;
+        if (is_deep) png_set_strip_16(png);
         passes = png_set_interlace_handling(png);
         png_read_update_info(png, info);
         return true;
@@ -107,6 +108,7 @@ struct Decoder {
     png_structp png = nullptr;
     png_infop info = nullptr;
     int passes = 1;
+    bool is_deep = false;
     std::jmp_buf back;
     char text[128] = {};
 };
@@ -132,7 +134,9 @@ Result<Image> decode_png(const PictureBytes& file, Diagnostics& diagnostics) {
                              static_cast<size_t>(height)))
         return bad();
     decoder.read_trailer();
-    return turn_upright(std::move(image), decoder.orientation());
+    image = turn_upright(std::move(image), decoder.orientation());
+    image.was_deep = decoder.is_deep;
+    return image;
 }
 
 }  // namespace gmc::runtime

@@ -2,14 +2,28 @@
 // expanded to the values that the model sees when it is asked for (TableField).
 #include "runtime/data/tables/table_field.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 
 #include "runtime/data/tables/float_store.h"
+#include "runtime/files/tables/odd_numbers.h"
+#include "runtime/files/tables/table_format.h"
 #include "runtime/memory/memory_need.h"
 
 namespace gmc::runtime {
 namespace {
+
+/// The first cells of a row as a line of a file.
+std::string row_text(std::vector<std::string> cells, char separator) {
+    constexpr size_t kCellsSaid = 12;
+    if (cells.size() > kCellsSaid) {
+        cells.resize(kCellsSaid);
+        cells.emplace_back("...");
+    }
+    return fmt::format("{}", fmt::join(cells, std::string(1, separator)));
+}
 
 /// Rows as they were read, a float per cell.
 class TableField final : public Field {
@@ -47,9 +61,14 @@ class TableReader {
     }
 
   private:
+    template <typename... Args>
+    Diagnostic& error(fmt::format_string<Args...> text, Args&&... args) {
+        return diagnostics_.error(DiagnosticKind::kBadFile, {}, "{}",
+                                  fmt::format(text, std::forward<Args>(args)...));
+    }
+
     Failure report_no_room() {
-        diagnostics_.error(
-            DiagnosticKind::kBadFile, {},
+        error(
             "`{}` does not fit into memory, and there is no room for its rows in the "
             "folder for temporary files",
             reader_.path());
@@ -74,13 +93,47 @@ class TableReader {
             places_.push_back(place);
             if (column.kind == ColumnKind::kIgnored || !table.format.header || place < names.size())
                 continue;
-            diagnostics_.error(DiagnosticKind::kBadFile, {},
-                               "`{}` has no column `{}`, which the training data have",
-                               reader_.path(), column.name);
+            report_no_column(names, column);
             return false;
         }
         width_ = table.format.header ? names.size() : table.columns.size();
         return true;
+    }
+
+    /// What is not found in a file is often there, but the file is written in another way than the
+    /// training data: then this is what is said. False where it is not so.
+    bool report_other_format() {
+        const CsvFormat& training = options_.table.format;
+        Diagnostics unused;
+        const auto found = find_table_format(reader_.path(), {.quote = training.quote}, unused);
+        if (!found) return false;
+        std::vector<std::string> names;
+        for (const TableColumn& column : options_.table.columns) names.push_back(column.name);
+        const std::string as_trained =
+            training.header ? fmt::format("the first row of the training data is `{}`",
+                                          row_text(names, training.separator))
+                            : "the training data have no row of names";
+        const std::string first = row_text(found->first, found->format.separator);
+        if (found->format.separator != training.separator && found->first.size() > 1)
+            error("`{}` has {} between its cells, but the training data have {}", reader_.path(),
+                  separator_name(found->format.separator), separator_name(training.separator))
+                .help(as_trained);
+        else if (found->format.header != training.header && found->first.size() == names.size())
+            error("`{}` begins with {}, `{}`, but the training data begin with {}", reader_.path(),
+                  training.header ? "a row of data" : "the names of columns", first,
+                  training.header ? "the names of their columns" : "a row of data")
+                .help(as_trained);
+        else
+            return false;
+        return true;
+    }
+
+    /// The first row, `names`, has no such column.
+    void report_no_column(const std::vector<std::string>& names, const TableColumn& column) {
+        if (report_other_format()) return;
+        error("`{}` has no column `{}`, which the training data have", reader_.path(), column.name)
+            .help(fmt::format("its first row is `{}`",
+                              row_text(names, options_.table.format.separator)));
     }
 
     bool read_rows(FloatStore& rows) {
@@ -91,13 +144,16 @@ class TableReader {
             if (!more) return false;
             if (!*more) return true;
             if (cells.size() != width_) {
-                diagnostics_.error(DiagnosticKind::kBadFile, {},
-                                   "`{}`:{} has {} cells, but the first row has {}", reader_.path(),
-                                   reader_.line(), cells.size(), width_);
+                if (count > 0 || !report_other_format())
+                    error("`{}`:{} has {} cell{}, but {} {}", reader_.path(), reader_.line(),
+                          cells.size(), cells.size() == 1 ? "" : "s",
+                          options_.table.format.header ? "the first row has"
+                                                       : "rows of the training data have",
+                          width_);
                 return false;
             }
             row.clear();
-            if (!read_cells(cells, row)) return false;
+            if (!read_cells(cells, row, count == 0)) return false;
             if (!rows.append(row)) return (void)report_no_room(), false;
         }
         return true;
@@ -105,7 +161,7 @@ class TableReader {
 
     /// Turns the cells of a row into floats. An error says which cell, and what the training data
     /// have there instead.
-    bool read_cells(const std::vector<std::string>& cells, std::vector<float>& row) {
+    bool read_cells(const std::vector<std::string>& cells, std::vector<float>& row, bool first) {
         for (size_t i = 0; i < places_.size(); ++i) {
             const TableColumn& column = options_.table.columns[i];
             if (column.kind == ColumnKind::kIgnored) continue;
@@ -115,16 +171,29 @@ class TableReader {
                 row.push_back(*value);
                 continue;
             }
+            if (first && !options_.table.format.header && report_other_format()) return false;
             const char* what = value ? "nothing is missing there in the training data"
                                : column.kind == ColumnKind::kNumber
                                    ? "that is no number, or too large for f32"
                                    : "the training data have no such category";
-            diagnostics_.error(DiagnosticKind::kBadValue, {},
-                               "`{}`:{}: the column `{}` has `{}`, but {}", reader_.path(),
-                               reader_.line(), column.name, cell, what);
+            Diagnostic& bad = diagnostics_.error(
+                DiagnosticKind::kBadValue, {}, "`{}`:{}: the column `{}` has `{}`, but {}",
+                reader_.path(), reader_.line(), column.name, cell, what);
+            if (!value) help_with(column, cell, bad);
             return false;
         }
         return true;
+    }
+
+    /// What to do about a text that the column does not know.
+    void help_with(const TableColumn& column, const std::string& cell, Diagnostic& bad) const {
+        const char decimal = options_.table.format.decimal;
+        if (column.kind == ColumnKind::kCategory)
+            bad.help(fmt::format("they have `{}`", row_text(column.categories, ',')));
+        else if (parse_cell(cell, decimal == ',' ? '.' : ','))
+            bad.help(fmt::format("decimals of the training data are written with `{}`", decimal));
+        else if (!parse_cell(cell, decimal))
+            bad.help(how_to_write(cell));
     }
 
     CsvReader reader_;

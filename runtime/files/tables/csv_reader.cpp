@@ -54,6 +54,11 @@ std::string csv_cell(const std::string& text, const CsvFormat& format) {
     return out + format.quote;
 }
 
+std::string separator_name(char separator) {
+    if (separator == '\t') return "`tab`";
+    return separator == ' ' ? "`space`" : fmt::format("`{}`", separator);
+}
+
 Result<CsvReader> CsvReader::open(const std::string& path, const CsvFormat& format,
                                   Diagnostics& diagnostics) {
     Result<ByteSource> source = ByteSource::open(path, diagnostics);

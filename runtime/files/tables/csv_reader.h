@@ -23,6 +23,9 @@ struct CsvFormat {
 /// line, or begins or ends with a space, which readers would drop.
 std::string csv_cell(const std::string& text, const CsvFormat& format = {});
 
+/// A separator in a sentence: "`;`", "`tab`", "`space`".
+std::string separator_name(char separator);
+
 /// Reads one row after the other; only a few rows are in memory at a time.
 class CsvReader {
   public:

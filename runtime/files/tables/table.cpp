@@ -18,6 +18,8 @@ namespace {
 /// What pandas, R, SQL and spreadsheets write where there is nothing.
 constexpr std::array kMissing = {"",     "NA",   "N/A",  "n/a",  "NaN", "nan",
                                  "null", "NULL", "None", "#N/A", "?"};
+/// The minus of typography, U+2212, which text programs write.
+constexpr std::string_view kMinus = "\u2212";
 constexpr const char* kKinds[] = {"number", "category", "ignored"};
 constexpr const char* kScales[] = {"standard", "range", "none"};
 /// The deviation of a constant column is 0; this is used instead, so that nothing is divided by 0.
@@ -47,6 +49,15 @@ std::string number_text(const Table& table, const TableColumn& column, double va
         text.erase(0, 1);
     std::replace(text.begin(), text.end(), '.', table.format.decimal);
     return text;
+}
+
+/// The numbers of a column with as many digits as it takes to tell the lowest from the highest.
+std::string describe_numbers(const TableColumn& c) {
+    int digits = 6;
+    const auto text = [&](double number) { return fmt::format("{:.{}g}", number, digits); };
+    while (digits < 17 && c.low < c.high && text(c.low) == text(c.high)) ++digits;
+    return fmt::format("number from {} to {}, mean {}, deviation {:.6g}", text(c.low), text(c.high),
+                       text(c.mean), c.deviation);
 }
 
 size_t place_of(const char* const* words, size_t count, const std::string& word) {
@@ -124,8 +135,7 @@ std::vector<std::string> Table::describe() const {
         }
         const int64_t last = first + column.width() - 1;
         if (column.kind == ColumnKind::kNumber)
-            line += fmt::format("number from {:.6g} to {:.6g}, mean {:.6g}, deviation {:.6g}",
-                                column.low, column.high, column.mean, column.deviation);
+            line += describe_numbers(column);
         else
             line += fmt::format("category of {}", column.categories.size());
         if (column.masked) line += ", some missing";
@@ -133,6 +143,10 @@ std::vector<std::string> Table::describe() const {
                                               : fmt::format(" [{} to {}]", first, last)));
         first = last + 1;
     }
+    for (const TableColumn& column : columns)
+        if (column.masked)
+            lines.push_back(fmt::format("{}: mask, 1 where there is something, else 0 [{}]",
+                                        column.name, first++));
     return lines;
 }
 
@@ -214,6 +228,7 @@ std::vector<std::string> column_names(std::vector<std::string> header) {
 std::optional<double> parse_cell(const std::string& cell, char decimal) {
     std::string text = cell;
     if (text.starts_with('+')) text.erase(0, 1);
+    if (text.starts_with(kMinus)) text.replace(0, kMinus.size(), "-");
     if (decimal != '.') {
         if (text.find('.') != std::string::npos) return std::nullopt;
         std::replace(text.begin(), text.end(), decimal, '.');

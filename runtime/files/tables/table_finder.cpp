@@ -11,6 +11,7 @@
 #include <set>
 
 #include "compiler/support/utf8.h"
+#include "runtime/files/tables/odd_numbers.h"
 #include "runtime/files/tables/table_format.h"
 
 namespace gmc::runtime {
@@ -20,24 +21,8 @@ namespace {
 /// the model useless.
 constexpr size_t kCategoriesMost = 1000;
 constexpr double kLargestFloat = std::numeric_limits<float>::max();
-/// `1,000`, `12 %`, `$3.50`, `2020-01-31`: mostly digits, with one in front.
-bool looks_like_number(const std::string& text) {
-    size_t digits = 0, characters = 0, before = 0;
-    for (const char c : text) {
-        const bool digit = c >= '0' && c <= '9';
-        if (digit && digits++ == 0) before = characters;
-        if ((static_cast<unsigned char>(c) & 0xc0) != 0x80) ++characters;  // no later byte of one
-    }
-    return digits > 0 && before <= 1 && 2 * digits > characters;
-}
-
-/// What helps where `text` stands among numbers.
-std::string how_to_write(const std::string& text) {
-    const auto two_of = [&](char c) { return std::count(text.begin(), text.end(), c) == 2; };
-    if (looks_like_number(text) && (two_of('-') || two_of('/') || two_of(':') || two_of('.')))
-        return "a date or a time becomes columns of numbers first: year, month, day";
-    return "numbers are written 1234.5 or, with `decimal: \",\"`, 1234,5: no units, no other marks";
-}
+/// f32 holds every whole number up to here, and rounds larger ones.
+constexpr double kWholeMost = 16777216;
 
 /// What was seen in a column.
 struct Found {
@@ -52,6 +37,8 @@ struct Found {
     std::string text;  ///< the first that is no number
     int64_t large_line = 0;
     std::string large;  ///< the first number that is too large for f32
+    int64_t rounded_line = 0;
+    std::string rounded;  ///< the first whole number that is another one as f32
     std::set<std::string> texts;
 
     void add(const std::string& cell, char decimal, int64_t line) {
@@ -74,6 +61,11 @@ struct Found {
         if (std::fabs(*number) > kLargestFloat && large.empty()) {
             large = cell;
             large_line = line;
+        }
+        if (std::fabs(*number) > kWholeMost && rounded.empty() && *number == std::floor(*number) &&
+            static_cast<float>(*number) != *number) {
+            rounded = cell;
+            rounded_line = line;
         }
         counts &= numbers == 0 || *number == last + 1;
         last = *number;
@@ -169,9 +161,9 @@ class Finder {
             return "a table begins with its names or its first row, without lines above it; where "
                    "commas are decimal, `separator: \";\"` says so";
         return fmt::format(
-            "`{}` is taken for the separator; `separator:` names another, and a text that holds it "
+            "{} is taken for the separator; `separator:` names another, and a text that holds it "
             "stands in quotes",
-            table_.format.separator == '\t' ? "tab" : std::string(1, table_.format.separator));
+            separator_name(table_.format.separator));
     }
 
     bool read() {
@@ -248,6 +240,16 @@ class Finder {
                                      "of f32",
                                      found.large, column.name),
                          fmt::format("`columns: {{{}: ignore}}` leaves it out", column.name));
+        // Scaled numbers lie around 0, where f32 tells neighbours apart.
+        if (!found.rounded.empty() && column.scale == ColumnScale::kNone)
+            diagnostics_
+                .warning(DiagnosticKind::kBadValue, {},
+                         "`{}`:{}: `{}` in the column `{}` is rounded: f32 holds whole numbers up "
+                         "to {:.0f}",
+                         path_, found.rounded_line, found.rounded, column.name, kWholeMost)
+                .help(fmt::format("`columns: {{{}: {{type: number, scale: standard}}}}` reads such "
+                                  "numbers as distances from their mean, which are small",
+                                  column.name));
         column.mean = found.mean;
         column.deviation = std::sqrt(found.squares / static_cast<double>(found.numbers));
         column.low = found.low;

@@ -64,9 +64,11 @@ TEST_CASE("a PNG's palette and its transparent colours are resolved") {
     RawPng grey{1, 2, 0, 16, true, {0x1234, 0x1235}, "", ""};
     grey.chunks_before = png_chunk("tRNS", "\x12\x34");
     CHECK(decoded(write_raw_png(grey)).pixels == Bytes{0x12, 0, 0x12, 255});
+    CHECK(decoded(write_raw_png(grey)).was_deep);
     RawPng small{1, 2, 0, 2, false, {2, 3}, "", ""};
     small.chunks_before = png_chunk("tRNS", std::string("\x00\x02", 2));
     CHECK(decoded(write_raw_png(small)).pixels == Bytes{170, 0, 255, 255});
+    CHECK_FALSE(decoded(write_raw_png(small)).was_deep);
 }
 
 /// EXIF data with nothing but an orientation, in either byte order.

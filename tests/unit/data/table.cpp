@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "runtime/files/tables/odd_numbers.h"
 #include "runtime/files/tables/table_finder.h"
 #include "tests/unit/data_temp_folder.h"
 
@@ -135,6 +136,27 @@ TEST_CASE("missing cells are masked where that is said") {
     CHECK(row_of(*field, 1) == std::vector<float>{0, 0, 1, 0, 1});
     CHECK(row_of(*field, 2) == std::vector<float>{1, 0, 0, 1, 0});
     CHECK(table.texts(row_of(*field, 2).data()) == std::vector<std::string>{"3", ""});
+}
+
+TEST_CASE("texts that are meant as numbers are told from names") {
+    for (const char* text :
+         {"12 %", "1%", "\u22123", "-0,5", "1.234,5", "1 000", "1'000.5", "$3.50", "3.50 \u20ac",
+          "2024-01-31", "12:30", "(5)", "120kg", "inf", "-Infinity", "+inf"})
+        CHECK(looks_like_number(text));
+    for (const char* text : {"", "-", "A1", "red", "n/k", "v2b", "information"})
+        CHECK_FALSE(looks_like_number(text));
+    CHECK(how_to_write("1.234,5").starts_with("no marks between thousands"));
+    CHECK(how_to_write("1.234.567").starts_with("no marks between thousands"));
+    CHECK(how_to_write("01.02.2020").starts_with("a date or a time"));
+    CHECK(how_to_write("12%").starts_with("numbers are written without `%`"));
+    CHECK(how_to_write("inf").find("infinite") != std::string::npos);
+}
+
+TEST_CASE("the minus of typography is one") {
+    CHECK(parse_cell("\u22121.5", '.') == -1.5);
+    CHECK(parse_cell("\u22121,5", ',') == -1.5);
+    CHECK_FALSE(parse_cell("\u2212\u22121", '.'));
+    CHECK_FALSE(parse_cell("\u2212-1", '.'));
 }
 
 TEST_CASE("columns of test data are found by their names") {

@@ -9,6 +9,8 @@
 
 #include "compiler/support/paths.h"
 #include "compiler/support/say.h"
+#include "runtime/files/atomic_file.h"
+#include "runtime/files/tables/csv_reader.h"
 #include "runtime/output/npy.h"
 #include "runtime/output/npz.h"
 #include "runtime/output/png.h"
@@ -27,6 +29,14 @@ bool write_arrays(const runtime::Examples& examples, const std::string& path,
         labels.push_back(*examples.class_of(i));
     if (!labels.empty())
         arrays.push_back({"labels", {examples.count()}, "<i8", std::as_bytes(std::span(labels))});
+    for (const runtime::Condition& condition : examples.conditions) {
+        const auto width = static_cast<int64_t>(condition.values.size()) / examples.count();
+        std::vector<int64_t> shape{examples.count()};
+        if (width > 1) shape.push_back(width);
+        const bool taken = condition.field == "samples" || condition.field == "labels";
+        arrays.push_back({condition.field + (taken ? "_set" : ""), shape, "<f4",
+                          std::as_bytes(std::span(condition.values))});
+    }
     return runtime::write_npz(path, arrays, diagnostics);
 }
 
@@ -79,6 +89,30 @@ bool write_picture(const runtime::LoadedModel& model, const runtime::Examples& o
     return picture.ok() && runtime::write_png(path, *picture, diagnostics);
 }
 
+/// DIR/conditions.csv: a row per file with what --set-input made of its fields.
+bool write_conditions(const runtime::Examples& examples, const std::vector<std::string>& files,
+                      const std::string& path, Diagnostics& diagnostics) {
+    if (examples.conditions.empty()) return true;
+    std::string text = "file";
+    const auto width = [&](const runtime::Condition& condition) {
+        return condition.values.size() / files.size();
+    };
+    for (const runtime::Condition& condition : examples.conditions)
+        for (size_t at = 0; at < width(condition); ++at)
+            text += "," + runtime::csv_cell(width(condition) == 1
+                                                ? condition.field
+                                                : fmt::format("{}.{}", condition.field, at));
+    text += "\n";
+    for (size_t i = 0; i < files.size(); ++i) {
+        text += runtime::csv_cell(files[i]);
+        for (const runtime::Condition& condition : examples.conditions)
+            for (size_t at = 0; at < width(condition); ++at)
+                text += fmt::format(",{}", condition.values[i * width(condition) + at]);
+        text += "\n";
+    }
+    return runtime::write_file_atomically(path + "conditions.csv", text, diagnostics);
+}
+
 /// DIR/CLASS/000012.png. `gmc` reads such a folder again as pictures with classes.
 bool write_each(const runtime::LoadedModel& model, const runtime::Examples& examples,
                 const std::string& path, Diagnostics& diagnostics) {
@@ -94,6 +128,7 @@ bool write_each(const runtime::LoadedModel& model, const runtime::Examples& exam
     const auto width = static_cast<std::ptrdiff_t>(examples.values.size()) / examples.count();
     const std::vector<std::string> classes = class_folders(model.module());
     const std::string ending = sound ? ".wav" : ".png";
+    std::vector<std::string> files;
     for (int64_t i = 0; i < examples.count(); ++i) {
         std::filesystem::path folder = path;
         if (const auto of = examples.class_of(i))
@@ -107,9 +142,10 @@ bool write_each(const runtime::LoadedModel& model, const runtime::Examples& exam
         const std::string file = (folder / fmt::format("{:06}{}", i, ending)).string();
         if (!(sound ? runtime::write_sound : write_picture)(model, one, file, diagnostics))
             return false;
+        files.push_back(std::filesystem::path(file).lexically_relative(path).string());
     }
     warn_of_older(path, ending, examples.count());
-    return true;
+    return write_conditions(examples, files, path, diagnostics);
 }
 
 }  // namespace
