@@ -17,7 +17,7 @@ std::optional<Range> given_range(const LayerRow& row, double times) {
     std::optional<Range> out = row.gives;
     if (!out) return out;
     for (double* end : {&out->low, &out->high})
-        if (std::isfinite(*end)) *end *= times;  // not 0 times infinity
+        if (std::isfinite(*end)) *end = *end * times + 0.0;  // 0.0: no message says -0
     return out;
 }
 
