@@ -94,20 +94,20 @@ class GaussianChecks {
         if (!value) return;
         const std::optional<Ending> ending = view_.ending_of(*value);
         const bool called = value->kind == Kind::kCall && value->arguments.size() == 1;
-        const std::optional<ActivationRange> range = ending   ? ending->range
-                                                     : called ? range_of(value->text)
-                                                              : std::nullopt;
+        const std::optional<Range> range = ending   ? ending->range
+                                           : called ? range_of(value->text)
+                                                    : std::nullopt;
+        const std::string& name = ending ? ending->activation : value->text;
         if (!range || range->low < 0) return;
         const Span& where = ending ? ending->span : value->span;
         if (!is_new(where)) return;
         diagnostics_
             .warning(DiagnosticKind::kRangeMismatch, where,
-                     "`{}` gives nothing below 0, so `{}` is never below 1", range->name,
-                     to_string(e))
+                     "`{}` gives nothing below 0, so `{}` is never below 1", name, to_string(e))
             .note(e.span, "it is used here")
             .help(fmt::format("remove `{}`: a logarithm may be any number, and `exp` makes it "
                               "positive",
-                              range->name));
+                              name));
     }
 
     /// The factors of a product, through entries of `let`.

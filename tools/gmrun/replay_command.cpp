@@ -8,9 +8,9 @@
 #include "runtime/run/replay.h"
 #include "runtime/run/run_record.h"
 #include "tools/gmrun/commands.h"
-#include "tools/gmrun/missing_run.h"
 #include "tools/gmrun/replay.h"
 #include "tools/gmrun/run_source.h"
+#include "tools/gmrun/runs/missing_run.h"
 
 namespace gmc::tools {
 

@@ -14,7 +14,7 @@
 #include "runtime/run/replay.h"
 #include "runtime/run/run_folder.h"
 #include "runtime/run/run_record.h"
-#include "tools/gmrun/missing_run.h"
+#include "tools/gmrun/runs/missing_run.h"
 #include "tools/gmrun/runs/run_differences.h"
 
 namespace gmc::tools {

@@ -6,9 +6,9 @@
 #include "runtime/weights/pairing.h"
 #include "tools/command_line/version.h"
 #include "tools/gmrun/commands.h"
-#include "tools/gmrun/missing_run.h"
 #include "tools/gmrun/replay.h"
 #include "tools/gmrun/run_source.h"
+#include "tools/gmrun/runs/missing_run.h"
 #include "tools/gmrun/stop_signals.h"
 #include "tools/gmrun/tuning.h"
 

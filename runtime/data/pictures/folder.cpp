@@ -188,7 +188,7 @@ class FolderField final : public Field {
     }
 
   private:
-    size_t place(int64_t index) const { return places_[static_cast<size_t>(index)]; }
+    size_t number_of(int64_t index) const { return places_[static_cast<size_t>(index)]; }
 
     const std::shared_ptr<const Pictures> pictures_;
     const std::vector<size_t> places_;

@@ -1,5 +1,5 @@
 // Looks for runs in `runs/`, beside the path, in it and above it.
-#include "tools/gmrun/missing_run.h"
+#include "tools/gmrun/runs/missing_run.h"
 
 #include <algorithm>
 #include <filesystem>
