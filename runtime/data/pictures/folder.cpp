@@ -162,11 +162,13 @@ class FolderField final : public Field {
           pictures_(std::move(pictures)),
           places_(std::move(places)) {}
 
-    std::string file_of(int64_t index) const override { return pictures_->files()[place(index)]; }
+    std::string file_of(int64_t index) const override {
+        return pictures_->files()[number_of(index)];
+    }
 
     void read(int64_t index, float* dst) const override {
         Diagnostics diagnostics;
-        if (pictures_->read(place(index), dst, diagnostics)) return;
+        if (pictures_->read(number_of(index), dst, diagnostics)) return;
         throw DataError(diagnostics.list().front().text,
                         "`bad_files: skip` leaves out what cannot be read; `gmc check --data` "
                         "finds all of it before training");
