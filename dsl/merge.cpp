@@ -161,6 +161,25 @@ std::string imported_file(const std::string& name, const std::string& path,
     return beside.lexically_normal().string();
 }
 
+/// Reports a name without an ending that is neither a file nor one of the layers that come with
+/// gmc; true when there is none of it.
+bool is_unknown_import(const PlacedName& name, const std::string& file,
+                       const std::vector<std::string>& layer_directories,
+                       Diagnostics& diagnostics) {
+    namespace fs = std::filesystem;
+    std::error_code error;
+    if (fs::path(name.name).has_extension() || fs::exists(file, error)) return false;
+    std::set<std::string> known;
+    for (const std::string& directory : layer_directories)
+        for (const auto& entry : fs::directory_iterator(directory, error))
+            if (entry.path().extension() == ".yaml") known.insert(entry.path().stem().string());
+    report_unknown(DiagnosticKind::kUnknownName, name.span,
+                   fmt::format("there is no `{}` to import", name.name), name.name,
+                   {known.begin(), known.end()}, diagnostics)
+        .help("a file of your own is named with its ending: `import: parts.yaml`");
+    return true;
+}
+
 /// Puts the definitions and blocks of the files that `model` imports below its own.
 Result<NodePtr> with_imports(const NodePtr& model, const std::string& path,
                              const std::vector<std::string>& layer_directories,
@@ -171,9 +190,10 @@ Result<NodePtr> with_imports(const NodePtr& model, const std::string& path,
     std::erase_if(own.entries, [](const Entry& entry) { return entry.key == "import"; });
     NodePtr result = std::make_shared<const Node>(std::move(own));
     for (const PlacedName& name : read_names(*import->value, "`import`", diagnostics)) {
+        const std::string file = imported_file(name.name, path, layer_directories);
+        if (is_unknown_import(name, file, layer_directories, diagnostics)) return Failure{};
         const uint32_t files = diagnostics.sources().count();
-        Result<NodePtr> part =
-            read_document(imported_file(name.name, path, layer_directories), diagnostics);
+        Result<NodePtr> part = read_document(file, diagnostics);
         if (diagnostics.sources().count() > files)
             diagnostics.sources().set_origin(files + 1, name.span, "imported here");
         if (!part) return Failure{};
