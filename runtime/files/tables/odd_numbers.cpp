@@ -32,11 +32,13 @@ bool is_infinity(std::string text) {
     return text == "inf" || text == "infinity" || text == "\u221e";
 }
 
-/// `1,000`, `1.234,5`, `12 345`: groups of three digits behind one to three, with one mark between
-/// them.
+}  // namespace
+
+/// Groups of three digits behind one to three digits, of which the first is no 0, with the same
+/// mark between them.
 bool has_thousands(std::string_view text) {
     const size_t first = text.find_first_of(kDigits);
-    if (first == std::string_view::npos) return false;
+    if (first == std::string_view::npos || text[first] == '0') return false;
     text.remove_prefix(first);
     const auto digits = [&] {
         const size_t count = std::min(text.find_first_not_of(kDigits), text.size());
@@ -57,8 +59,6 @@ bool has_thousands(std::string_view text) {
         if (digits() != 3) return false;
     }
 }
-
-}  // namespace
 
 bool looks_like_number(const std::string& text) {
     if (is_infinity(text)) return true;

@@ -9,6 +9,8 @@
 #include <cmath>
 #include <set>
 
+#include "runtime/files/tables/odd_numbers.h"
+
 namespace gmc::runtime {
 namespace {
 
@@ -49,11 +51,14 @@ bool is_table(const Rows& rows, char separator) {
     return separator != ' ' || 2 * numbers > cells;
 }
 
+/// Beside decimal commas, a point may stand between thousands.
 bool has_decimal_comma(const Rows& rows) {
     bool comma = false;
     for (const Row& row : rows)
         for (const std::string& cell : row) {
-            if (cell.find('.') != std::string::npos && parse_cell(cell, '.')) return false;
+            if (cell.find('.') != std::string::npos && parse_cell(cell, '.') &&
+                !has_thousands(cell))
+                return false;
             comma |= cell.find(',') != std::string::npos && parse_cell(cell, ',');
         }
     return comma;

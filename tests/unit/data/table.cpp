@@ -152,6 +152,13 @@ TEST_CASE("texts that are meant as numbers are told from names") {
     CHECK(how_to_write("inf").find("infinite") != std::string::npos);
 }
 
+TEST_CASE("marks between thousands are told from decimal points") {
+    for (const char* text : {"1,000", "1.234,5", "12 345", "1'000.5", "1.234.567"})
+        CHECK(has_thousands(text));
+    for (const char* text : {"0.125", "1.5", "1234.567", "1.2345", "2020-01-31", ""})
+        CHECK_FALSE(has_thousands(text));
+}
+
 TEST_CASE("the minus of typography is one") {
     CHECK(parse_cell("\u22121.5", '.') == -1.5);
     CHECK(parse_cell("\u22121,5", ',') == -1.5);
