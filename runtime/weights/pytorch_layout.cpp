@@ -52,10 +52,14 @@ PytorchTensor pytorch_tensor(const ir::Module& module, const ir::State& state) {
     size_t first = 0;  // axes of those that come first
     if (part == "weight" && out.ours.size() >= 2 && kind != "embedding") first = 2;
     if (const ir::StateId kernel = module.find_state(layer + ".weight");
-        part == "v" && kernel != ir::kNone) {
-        out.ours = module.states[kernel].type.shape;
-        out.ours.erase(out.ours.end() - (kind.ends_with("_transpose") ? 2 : 1));
-        first = 1;
+        part == "v" && kernel != ir::kNone && module.states[kernel].type.rank() >= 2) {
+        ir::Shape rest = module.states[kernel].type.shape;
+        rest.erase(rest.end() - (kind.ends_with("_transpose") ? 2 : 1));
+        // Modules that others write may have a `v` of another meaning.
+        if (ir::f32(rest).elements() == state.type.elements()) {
+            out.ours = std::move(rest);
+            first = 1;
+        }
     }
     const size_t rank = out.ours.size();
     for (size_t i = 0; i < first; ++i) out.order.push_back(rank - 1 - i);

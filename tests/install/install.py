@@ -74,6 +74,11 @@ def check_parses(prefix):
               "COMP_WORDS=(gmrun sample --cou); COMP_CWORD=2; _gmrun; echo ${COMPREPLY[@]}")
     if run("bash", "-c", script).split() != ["sample", "--count"]:
         sys.exit("bash completes something else")
+    script = (f"source {prefix}/share/bash-completion/completions/gmc; "
+              "COMP_WORDS=(gmc dump --stage p); COMP_CWORD=3; _gmc; echo ${COMPREPLY[@]}; "
+              "COMP_WORDS=(gmc dump --format lo); COMP_CWORD=3; _gmc; echo ${COMPREPLY[@]}")
+    if run("bash", "-c", script).split() != ["plan", "loops"]:
+        sys.exit("bash does not complete the words of `gmc dump`")
 
 
 def check_symbols(library):

@@ -1,6 +1,7 @@
 // Weights that come from files, and networks that training leaves alone.
 #include <filesystem>
 
+#include "compiler/ir/text/parser.h"
 #include "runtime/train/checkpoint.h"
 #include "runtime/train/take_weights.h"
 #include "tests/temporary_folder.h"
@@ -251,6 +252,29 @@ objective:
     loss: mean(sum((net(image, label) - image)^2)) + sum(scale^2)
 train: {batch_size: 16, epochs: 1}
 )";
+
+TEST_CASE("states of other meanings that are called u and v leave as they are") {
+    Diagnostics diagnostics;
+    const auto module =
+        ir::parse_module("module",
+                         "gmc 2\nmodel \"m\"\nstate @n.a.weight : f32[2] parameter = ones\n"
+                         "state @n.a.v : f32[1] statistic = ones\n"
+                         "state @n.b.weight : f32[2,3] parameter = ones\n"
+                         "state @n.b.v : f32[5] statistic = ones\n",
+                         diagnostics);
+    REQUIRE(module.ok());
+    const runtime::StateStore states(*module);
+    const TemporaryFolder folder;
+    const std::string out = folder / "out.safetensors";
+    REQUIRE(runtime::write_weights(out, states, false, "pytorch", diagnostics));
+    const auto file = runtime::SafetensorsFile::open(out, diagnostics);
+    REQUIRE(file.ok());
+    for (const auto& [layer, size] : {std::pair("a", 1), std::pair("b", 5)}) {
+        const auto* tensor = file->find(fmt::format("n.{}.parametrizations.weight.0._v", layer));
+        REQUIRE(tensor != nullptr);
+        CHECK(tensor->shape == ir::Shape{size});
+    }
+}
 
 TEST_CASE("all weights leave for PyTorch, by the kinds of layers, and come back the same") {
     const TemporaryFolder folder;

@@ -42,7 +42,14 @@ void read_safetensors(std::string_view bytes) {
     const auto module =
         ir::parse_module("module",
                          "gmc 2\nmodel \"m\"\nstate @n.dense.weight : f32[2,3] parameter = ones\n"
-                         "state @n.dense.bias : f32[3] parameter = zeros\n",
+                         "state @n.dense.bias : f32[3] parameter = zeros\n"
+                         "state @n.dense.slope : f32[3] parameter = zeros\n"
+                         "state @n.shift.value : f32[3] parameter = zeros\n"
+                         "state @n.up.weight : f32[2,2,3,1] parameter = ones\n"
+                         "state @n.up.u : f32[1] statistic = ones\n"
+                         "state @n.up.v : f32[12] statistic = ones\n"
+                         "state @n.odd.weight : f32[2] parameter = ones\n"
+                         "state @n.odd.v : f32[1] statistic = ones\n",
                          diagnostics);
     GMC_CHECK(module.ok(), "{}", diagnostics.render());
     const FileOfBytes file(bytes, ".safetensors");
