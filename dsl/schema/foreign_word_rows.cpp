@@ -128,7 +128,7 @@ Rows other_layers() {
          "transformer_block", "`import: attention` has the layer `transformer_block`", kLayers},
         {"pixelnorm|pixelnormalization", "pixel_norm",
          "`import: normalization` has the layer `pixel_norm`", kLayers},
-        {"minibatchstd|minibatchstddev|minibatchstddevlayer|minibatchstandarddeviation",
+        {"minibatchstddev|minibatchstd|minibatchstddevlayer|minibatchstandarddeviation",
          "minibatch_stddev", "`import: normalization` has the layer `minibatch_stddev`", kLayers},
         {"conditionalbatchnorm|conditionalbatchnorm2d|cbn", "conditional_batch_norm",
          "`import: normalization` has the layer `conditional_batch_norm`", kLayers},
@@ -142,7 +142,7 @@ Rows other_layers() {
         {"rescaling|normalization|normalize|totensor", "",
          "values of the data are scaled by their `range:`, as in `range: [-1, 1]`", kLayers},
         {"minibatchdiscrimination", "",
-         "there is no such layer yet; `batch_mean(x)` in an expression is what it is made of",
+         "`import: normalization` has the layer `minibatch_stddev`, which serves the same end",
          kLayers},
     };
 }
