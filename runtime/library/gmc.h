@@ -117,8 +117,9 @@ typedef struct gmc_run_options {
 
 /* Runs a function for `examples` examples (at least 1).
  * inputs[i] has examples * elements floats of input i. It may be NULL for noise, which gmc then
- * draws, so that example n depends on the seed and n only; for labels, which then are
- * n mod classes; and for GMC_VALID, which then is 1. `inputs` may be NULL when all may be.
+ * draws, so that example n depends on the seed and n only (its results may differ in the last
+ * bits with how many are computed together); for labels, which then are n mod classes; and for
+ * GMC_VALID, which then is 1. `inputs` may be NULL when all may be.
  * outputs[i] receives examples * elements floats of result i; NULL: that result is not wanted.
  * GMC_WRONG_INPUT: a label that is no class, or a function that mixes the examples of a batch and
  * `examples` is no multiple of gmc_batch_size. */

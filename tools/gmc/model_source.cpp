@@ -25,7 +25,7 @@ std::vector<std::string> recipe_directories(const std::string& model) {
     // Installed: PREFIX/bin/gmc; in a build tree: build/gmc and build/share/gmc, a link.
     if (code) return out;
     for (const fs::path& prefix : {folder.parent_path(), folder}) {
-        // Without the link, so that messages name the file in the source tree.
+        // The link is followed, so that messages name the file in the source tree.
         const fs::path recipes = fs::weakly_canonical(prefix / "share/gmc/models/recipes", code);
         if (!code && fs::is_directory(recipes, code)) out.push_back(recipes.string());
     }
