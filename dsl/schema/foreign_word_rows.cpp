@@ -207,7 +207,7 @@ Rows keys() {
         {"outputpadding", "",
          "`padding: same` makes the output the input times the stride: leave this out", "stride"},
         {"dataformat|channelslast|channelsfirst", "",
-         "images are [height, width, channels], always: leave this out"},
+         "images are [height, width, channels], always: leave this out", kLayers},
         {"paddingmode|pads", "padding",
          "other borders than zeros: a layer `pad` before it, and `padding: valid`", "kernel"},
         {"numembeddings|numcodes|vocabsize|codebooksize|numclasses|nclasses|ntokens",

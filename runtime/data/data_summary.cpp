@@ -12,18 +12,22 @@ namespace {
 
 /// Calls `visit` with up to 1000 examples from memory, or 16 that have to be read or decoded:
 /// enough to show a wrong range or shape, and little enough to cost no time.
+/// False where one of them could not be read.
 template <typename Visit>
-void visit_some(const Field& field, const Visit& visit) {
+bool visit_some(const Field& field, const Visit& visit) {
     const int64_t most = std::min<int64_t>(field.count(), field.in_memory() ? 1000 : 16);
     std::vector<float> example(static_cast<size_t>(field.elements()));
+    bool all = true;
     for (int64_t i = 0; i < most; ++i) {
         try {
             field.read(i * field.count() / most, example.data());
         } catch (const DataError&) {
+            all = false;
             continue;
         }
         visit(example);
     }
+    return all;
 }
 
 FieldSummary summarise(const Field& field) {
@@ -49,12 +53,13 @@ DataSummary summarise(const Dataset& dataset) {
 
 std::string fingerprint(const Dataset& dataset) {
     uLong checksum = crc32(0, nullptr, 0);
+    bool all = true;
     for (const FieldPtr& field : dataset.fields())
-        visit_some(*field, [&](const std::vector<float>& example) {
+        all &= visit_some(*field, [&](const std::vector<float>& example) {
             checksum = crc32_z(checksum, reinterpret_cast<const Bytef*>(example.data()),
                                example.size() * sizeof(float));
         });
-    return fmt::format("{}-{:08x}", dataset.count(), checksum);
+    return !all ? "" : fmt::format("{}-{:08x}", dataset.count(), checksum);
 }
 
 int64_t examples_of_fingerprint(const std::string& fingerprint) {

@@ -29,7 +29,7 @@ DataSummary summarise(const Dataset& dataset);
 
 /// The number of examples, and a checksum (CRC-32) of the values of those that summarise() looks
 /// at, labels included: "60000-1c291ca3". Data with the same one are taken for the same, wherever
-/// they lie.
+/// they lie. "" where one of these cannot be read: it may be mended before a run goes on.
 std::string fingerprint(const Dataset& dataset);
 /// The number of examples in a fingerprint; 0 where it has none.
 int64_t examples_of_fingerprint(const std::string& fingerprint);

@@ -117,7 +117,7 @@ int64_t stacks(int64_t threads) {
 
 /// What `ulimit` leaves of a resource beyond what this process uses of it now.
 template <typename Resource>
-int64_t left_of(Resource resource, StatmNumber counted) {
+int64_t left_of(Resource resource, StatmNumber counted, int64_t reserve) {
     rlimit limit{};
     if (getrlimit(resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return kNoLimit;
     std::ifstream statm("/proc/self/statm");
@@ -126,7 +126,7 @@ int64_t left_of(Resource resource, StatmNumber counted) {
     const int64_t used = pages * sysconf(_SC_PAGESIZE);
     const auto most =
         static_cast<int64_t>(std::min<rlim_t>(limit.rlim_cur, static_cast<rlim_t>(kNoLimit)));
-    return std::max<int64_t>(most - used - kReserve - stacks(omp_get_max_threads()), 0);
+    return std::max<int64_t>(most - used - reserve, 0);
 }
 
 /// Keeps the smaller of two limits, with its reason.
@@ -146,10 +146,10 @@ MemoryLimit limit_of_touched(const std::string& root, int64_t program) {
     return limit;
 }
 
-/// Limits of what is asked for, touched or not.
-void lower_to_limits_of_process(MemoryLimit& limit) {
-    lower(limit, left_of(RLIMIT_AS, kAddressSpace), "`ulimit -v` leaves {}");
-    lower(limit, left_of(RLIMIT_DATA, kWritableMemory), "`ulimit -d` leaves {}");
+/// Limits of what is asked for, touched or not, less `reserve` bytes.
+void lower_to_limits_of_process(MemoryLimit& limit, int64_t reserve) {
+    lower(limit, left_of(RLIMIT_AS, kAddressSpace, reserve), "`ulimit -v` leaves {}");
+    lower(limit, left_of(RLIMIT_DATA, kWritableMemory, reserve), "`ulimit -d` leaves {}");
 }
 
 }  // namespace
@@ -173,7 +173,7 @@ MemoryNeed training_need(const ir::Module& module) {
 
 MemoryLimit memory_limit(const std::string& root) {
     MemoryLimit limit = limit_of_touched(root, kProgram);
-    lower_to_limits_of_process(limit);
+    lower_to_limits_of_process(limit, kReserve + stacks(omp_get_max_threads()));
     return limit;
 }
 
@@ -206,7 +206,7 @@ int64_t untouched_memory() {
 
 std::string why_no_room(int64_t bytes) {
     MemoryLimit asked{kNoLimit, ""};
-    lower_to_limits_of_process(asked);
+    lower_to_limits_of_process(asked, 0);  // libraries and threads are there
     if (bytes > asked.bytes)
         return fmt::format("it takes {} more, but {}", memory_text(bytes), asked.reason);
     const MemoryLimit touched = limit_of_touched("", 0);

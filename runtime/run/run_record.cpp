@@ -41,7 +41,7 @@ Failure is_another_run(const std::string& folder, const std::string& other,
 bool are_data_of(const RunRecord& record, const ir::Origin& origin, const std::string& values) {
     if (!record.data_values.empty() && record.data_values == values) return true;
     if (difference(record, origin) == kOtherData) return false;
-    return record.data_values.empty() ||
+    return record.data_values.empty() || values.empty() ||
            examples_of_fingerprint(record.data_values) != examples_of_fingerprint(values);
 }
 

@@ -335,7 +335,9 @@ TEST_CASE("a word that foreign words call missing is not ours", "[dsl]") {
             std::erase(spelling, '_');
             for (const ForeignWord& row : foreign_words()) {
                 const std::vector<std::string> theirs = split_words(row.theirs);
-                if (*row.ours || std::count(theirs.begin(), theirs.end(), spelling) == 0) continue;
+                if (*row.ours || spelling == own ||  // our own spelling is never translated
+                    std::count(theirs.begin(), theirs.end(), spelling) == 0)
+                    continue;
                 INFO("`" << spelling << "` in the row \"" << row.theirs
                          << "\" of foreign_word_rows.cpp is our `" << own
                          << "`: take it out of that row");
