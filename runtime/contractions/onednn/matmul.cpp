@@ -32,7 +32,7 @@ memory::desc matrix(int64_t count, int64_t rows, int64_t columns, bool transpose
 /// small beside the products.
 constexpr int64_t kBlockRows = 32, kBlockColumns = 96, kBlockTerms = 1024;
 /// Enough for many threads, and small beside the operands.
-constexpr int64_t kBlocksMost = 16;
+constexpr int64_t kMatmulBlocksMost = 16;
 
 class MatmulKernel final : public Kernel {
   public:
@@ -89,9 +89,9 @@ class BlocksKernel final : public Kernel {
     BlocksKernel(MatmulProblem problem, ContractionContext& context,
                  std::shared_future<void> compiled)
         : p_(std::move(problem)), arena_(context.arena()), compiled_(std::move(compiled)) {
-        columns_ = std::clamp<int64_t>(p_.n / kBlockColumns, 1, kBlocksMost);
-        rows_ = std::clamp<int64_t>(p_.m / kBlockRows, 1, kBlocksMost / columns_);
-        terms_ = std::clamp<int64_t>(p_.k / kBlockTerms, 1, kBlocksMost / columns_ / rows_);
+        columns_ = std::clamp<int64_t>(p_.n / kBlockColumns, 1, kMatmulBlocksMost);
+        rows_ = std::clamp<int64_t>(p_.m / kBlockRows, 1, kMatmulBlocksMost / columns_);
+        terms_ = std::clamp<int64_t>(p_.k / kBlockTerms, 1, kMatmulBlocksMost / columns_ / rows_);
         arena_.reserve_scratch((terms_ - 1) * sum_elements() * 4);
     }
     ~BlocksKernel() override { compiled_.wait(); }

@@ -22,7 +22,7 @@ namespace {
 // How a second-level cache of 1 MB is divided: the weights of one slice and phase, and the part of
 // some images that the slice reads.
 constexpr int64_t kSliceBytes = 416 << 10;
-constexpr int64_t kImagesBytes = 200 << 10;
+constexpr int64_t kConvolvedBytes = 200 << 10;
 /// With fewer channels per slice, sums would be so short that starting a tile would cost more than
 /// computing it.
 constexpr int64_t kDepthLeast = 32;
@@ -128,7 +128,7 @@ TiledConv::TiledConv(const ConvProblem& p, ContractionContext& context)
     const int64_t slices = to_bf16_ ? 1 : (from_.channels + fitting - 1) / fitting;
     depth_ = (from_.channels + slices - 1) / slices;
     const int64_t image_bytes = 4 * from_.points() * depth_;
-    images_at_once_ = std::max<int64_t>(kImagesBytes / image_bytes / kTileRows, 1) * kTileRows;
+    images_at_once_ = std::max<int64_t>(kConvolvedBytes / image_bytes / kTileRows, 1) * kTileRows;
     make_points();
     arena_.reserve_scratch(4 * l_.taps() * from_.channels * to_.channels);
 }

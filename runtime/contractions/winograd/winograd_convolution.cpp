@@ -29,7 +29,7 @@ constexpr int64_t kChunkBytes = 768 << 10;
 /// third-level cache; with fewer tiles than the first bound it would mostly wait for them. Where
 /// that many tiles do not fit into the second-level cache, less is lost: their values are read and
 /// written in order, which the processor prefetches.
-constexpr int64_t kFewestTiles = 48, kMostTiles = 96;
+constexpr int64_t kFewestTiles = 48, kForwardTilesMost = 96;
 /// The transformed weights may take this much memory.
 constexpr int64_t kMostWeightBytes = 64 << 20;
 /// How many weights of each tap are transformed at once.
@@ -124,7 +124,7 @@ void WinogradConv::choose_chunks() {
         floats =
             std::max(floats, WinogradPlan::points_of_terms(phase, tile) * from_.channels +
                                  WinogradPlan::points_of_phase(phase, tile).area() * to_.channels);
-    tiles_at_once_ = std::clamp(kChunkBytes / 4 / floats, kFewestTiles, kMostTiles);
+    tiles_at_once_ = std::clamp(kChunkBytes / 4 / floats, kFewestTiles, kForwardTilesMost);
     const auto sizes =
         static_cast<int64_t>(plan_.rows.tile_sizes.size() * plan_.columns.tile_sizes.size());
     rows_at_once_ = (tiles_at_once_ * sizes + column_tiles() - 1) / column_tiles();

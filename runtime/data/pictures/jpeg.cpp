@@ -19,7 +19,7 @@ namespace {
 
 /// A block of 64 pixels takes at least a few bits. Progressive files can leave blocks out, but no
 /// sensible file leaves out so many that a byte stands for more pixels than this.
-constexpr uint64_t kPixelsPerByteMost = 64 * 1024;
+constexpr uint64_t kJpegPixelsPerByteMost = 64 * 1024;
 constexpr std::string_view kExifMagic("Exif\0\0", 6);
 constexpr int kExifMarker = JPEG_APP0 + 1;
 
@@ -46,18 +46,18 @@ void warn(j_common_ptr info, int level) {
 }
 
 /// libjpeg's state with our handlers of errors.
-struct Decoder {
+struct JpegDecoder {
     jpeg_decompress_struct info{};
     Errors errors{};
 
-    Decoder() {
+    JpegDecoder() {
         info.err = jpeg_std_error(&errors.base);
         errors.base.error_exit = fail;
         errors.base.emit_message = warn;
     }
-    ~Decoder() { jpeg_destroy_decompress(&info); }
-    Decoder(const Decoder&) = delete;
-    Decoder& operator=(const Decoder&) = delete;
+    ~JpegDecoder() { jpeg_destroy_decompress(&info); }
+    JpegDecoder(const JpegDecoder&) = delete;
+    JpegDecoder& operator=(const JpegDecoder&) = delete;
 
     /// The size in `info`; false after an error, whose text is in `errors`.
     bool read_header(std::string_view bytes) {
@@ -117,7 +117,7 @@ Image cmyk_to_rgb(const Image& cmyk) {
 /// Memory is taken only after the header was read and its size compared with that of the file. The
 /// offset in an error is where libjpeg was when it gave up, a little behind the damage.
 Result<Image> decode_jpeg(const PictureBytes& file, Diagnostics& diagnostics) {
-    Decoder decoder;
+    JpegDecoder decoder;
     const auto bad = [&] {
         const size_t size = file.bytes.size();
         const size_t left = decoder.info.src == nullptr ? 0 : decoder.info.src->bytes_in_buffer;
@@ -129,7 +129,8 @@ Result<Image> decode_jpeg(const PictureBytes& file, Diagnostics& diagnostics) {
     };
     if (!decoder.read_header(file.bytes)) return bad();
     const int64_t height = decoder.info.image_height, width = decoder.info.image_width;
-    if (!check_picture_size(file, height, width, kPixelsPerByteMost, diagnostics)) return Failure{};
+    if (!check_picture_size(file, height, width, kJpegPixelsPerByteMost, diagnostics))
+        return Failure{};
     const int orientation = decoder.orientation();  // libjpeg forgets it with the last row
     Image image = make_image(height, width, decoder.channels(), 0);
     if (!decoder.read_pixels(image.pixels.data(), static_cast<size_t>(width * image.channels)))

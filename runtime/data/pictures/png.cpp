@@ -18,7 +18,7 @@ namespace gmc::runtime {
 namespace {
 
 /// Pixels are compressed by deflate, and an uncompressed byte holds at most 8 of them.
-constexpr uint64_t kPixelsPerByteMost = kDeflateRatioMost * 8;
+constexpr uint64_t kPngPixelsPerByteMost = kDeflateRatioMost * 8;
 constexpr size_t kSignatureBytes = 8;
 
 uint32_t big_endian(std::string_view bytes, size_t at) {
@@ -46,14 +46,14 @@ std::string chunk_fault(std::string_view bytes) {
 }
 
 /// libpng's state with our handlers of errors; `at` is the place in `bytes` that it reads next.
-struct Decoder {
-    explicit Decoder(std::string_view file) : bytes(file) {
+struct PngDecoder {
+    explicit PngDecoder(std::string_view file) : bytes(file) {
         png = png_create_read_struct(PNG_LIBPNG_VER_STRING, this, fail, ignore);
         if (png != nullptr) info = png_create_info_struct(png);
     }
-    ~Decoder() { png_destroy_read_struct(&png, &info, nullptr); }
-    Decoder(const Decoder&) = delete;
-    Decoder& operator=(const Decoder&) = delete;
+    ~PngDecoder() { png_destroy_read_struct(&png, &info, nullptr); }
+    PngDecoder(const PngDecoder&) = delete;
+    PngDecoder& operator=(const PngDecoder&) = delete;
 
     /// Size and channels of what read_pixels() writes; false after an error, whose text is in
     /// `text`.
@@ -91,13 +91,13 @@ struct Decoder {
     }
 
     [[noreturn]] static void fail(png_structp png, png_const_charp reason) {
-        auto* self = static_cast<Decoder*>(png_get_error_ptr(png));
+        auto* self = static_cast<PngDecoder*>(png_get_error_ptr(png));
         std::strncpy(self->text, reason, sizeof self->text - 1);
         std::longjmp(self->back, 1);
     }
     static void ignore(png_structp, png_const_charp) {}
     static void read(png_structp png, png_bytep to, size_t size) {
-        auto* self = static_cast<Decoder*>(png_get_io_ptr(png));
+        auto* self = static_cast<PngDecoder*>(png_get_io_ptr(png));
         if (size > self->bytes.size() - self->at) png_error(png, "read beyond the end of the file");
         std::copy_n(self->bytes.data() + self->at, size, reinterpret_cast<char*>(to));
         self->at += size;
@@ -118,7 +118,7 @@ struct Decoder {
 /// libpng converts while it reads: palettes, 16 bits, grey of fewer bits. When it fails, the chunks
 /// are searched for the one that is damaged, as its own message has no place.
 Result<Image> decode_png(const PictureBytes& file, Diagnostics& diagnostics) {
-    Decoder decoder(file.bytes);
+    PngDecoder decoder(file.bytes);
     if (decoder.info == nullptr) throw std::bad_alloc();
     const auto bad = [&] {
         return report_bad_picture(
@@ -128,7 +128,8 @@ Result<Image> decode_png(const PictureBytes& file, Diagnostics& diagnostics) {
     const int64_t height = png_get_image_height(decoder.png, decoder.info),
                   width = png_get_image_width(decoder.png, decoder.info),
                   channels = png_get_channels(decoder.png, decoder.info);
-    if (!check_picture_size(file, height, width, kPixelsPerByteMost, diagnostics)) return Failure{};
+    if (!check_picture_size(file, height, width, kPngPixelsPerByteMost, diagnostics))
+        return Failure{};
     Image image = make_image(height, width, channels, 0);
     if (!decoder.read_pixels(image.pixels.data(), static_cast<size_t>(width * channels),
                              static_cast<size_t>(height)))
