@@ -105,6 +105,9 @@ def _path(path):
     return text
 
 
+_F32 = numpy.dtype(numpy.float32)
+
+
 class _Handle:
     """A loaded model of the library, until nobody uses it any more. A copy is loaded again."""
 
@@ -152,6 +155,7 @@ class _Method:
         self._outputs = [(tensor.name, tensor.shape) for tensor in function.outputs]
         # What can be drawn comes last among those that are given in order.
         self._order = sorted(self._inputs, key=lambda name: self._inputs[name].kind != "data")
+        self._shape = function.inputs[0].shape if function.inputs else None
         self._from_type = ctypes.c_void_p * len(function.inputs)
         self._to_type = ctypes.c_void_p * len(function.outputs)
         self._function = function
@@ -160,6 +164,14 @@ class _Method:
         return _Method, (self._handle, self._function)
 
     def __call__(self, *arguments, seed=1, first=0, **named):
+        if len(arguments) == 1 and len(self._order) == 1 and not named:
+            array = arguments[0]
+            if type(array) is numpy.ndarray and array.dtype is _F32 and array.flags.c_contiguous \
+                    and array.shape[1:] == self._shape and array.ndim > 0:
+                return self._run(len(array), self._from_type(_address(array)), seed, first)
+        return self._call(arguments, named, seed, first)
+
+    def _call(self, arguments, named, seed, first):
         count = None
         if arguments and isinstance(arguments[0], (int, numpy.integer)):
             count, arguments = int(arguments[0]), arguments[1:]
@@ -181,12 +193,20 @@ class _Method:
             count = len(array)
         if count is None:
             raise Error(f"{self._name} needs the number of examples or an array")
-        results = {name: numpy.empty((max(count, 0), *shape), numpy.float32) for name, shape in self._outputs}
         from_ = self._from_type(*[_address(given[name]) if name in given else None for name in self._inputs])
-        to = self._to_type(*map(_address, results.values()))
+        return self._run(count, from_, seed, first)
+
+    def _run(self, count, from_, seed, first):
+        """Arrays whose addresses are in `from_` have to live until this returns."""
+        results = [numpy.empty((max(count, 0), *shape), _F32) for _, shape in self._outputs]
         options = _RunOptions(_RUN_OPTIONS_SIZE, _whole("seed", seed, 2**64 - 1), _whole("first", first, 2**63 - 1))
-        _check(_library.gmc_run(self._handle.address, self._text, count, from_, to, ctypes.byref(options)))
-        return results if len(results) > 1 else next(iter(results.values()))
+        status = _library.gmc_run(self._handle.address, self._text, count, from_,
+                                  self._to_type(*map(_address, results)), ctypes.byref(options))
+        if status != 0:
+            _check(status)
+        if len(results) == 1:
+            return results[0]
+        return {name: array for (name, _), array in zip(self._outputs, results)}
 
 
 class Model:
