@@ -131,6 +131,10 @@ bool check_name(const std::string& text, const std::string& what, Span where,
                    "one name stands for all of it; a network's results are its parts, as in "
                    "`q: encoder(x)`, then `q.mean`"),
                false;
+    if (text.find('(') != text.npos)
+        return error.help(
+                   "a function of your own stands under `define:`, as in `define: {f(x): x / 2}`"),
+               false;
     std::string near = text.substr(0, kLongestName);
     std::replace_if(
         near.begin(), near.end(), [](char c) { return !is_name_part(c); }, '_');

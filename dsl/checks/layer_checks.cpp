@@ -91,8 +91,11 @@ class LayerChecks {
             if (input.like.empty())
                 picture(input.shape, input.span, fmt::format("the input `{}`", input.name), "");
         for_each_layer(network, [&](const LayerSpec& layer) {
-            if (layer.kind == "reshape" && layer.has("shape"))
-                picture(layer.integers("shape"), layer.span_of("shape"), "`reshape`", "");
+            if (layer.kind != "reshape" || !layer.has("shape")) return;
+            // [1, positions, features] is a sequence, as attention takes it; pictures are square.
+            const std::vector<int64_t> shape = layer.integers("shape");
+            if (shape.size() == 3 && shape[1] == shape[2])
+                picture(shape, layer.span_of("shape"), "`reshape`", "");
         });
     }
 

@@ -286,9 +286,11 @@ Evaluated Evaluator::name(const Expression& e) {
         std::string inputs;
         for (const dsl::NetworkInput& input : network.inputs)
             inputs += (inputs.empty() ? "" : ", ") + input.name;
-        return fail(DiagnosticKind::kWrongType, e.span,
-                    fmt::format("`{}` is a network and no value", e.text),
-                    fmt::format("it is applied to its inputs: `{}({})`", e.text, inputs));
+        return fail(
+            DiagnosticKind::kWrongType, e.span,
+            fmt::format("`{}` is a network and no value", e.text),
+            fmt::format("it is applied to its inputs: `{0}({1})`; its weights are `{0}.weights`",
+                        e.text, inputs));
     }
     const std::string near = nearest_name(e.text, known_names());
     return fail(DiagnosticKind::kUnknownName, e.span, fmt::format("nothing is called `{}`", e.text),

@@ -73,8 +73,10 @@ class NetworkReader {
             out_.inputs.push_back(std::move(input));
         }
         if (out_.inputs.empty())
-            diagnostics_.error(DiagnosticKind::kBadValue, inputs.key_span, "{} has no inputs",
-                               what_);
+            diagnostics_
+                .error(DiagnosticKind::kBadValue, inputs.key_span, "{} has no inputs", what_)
+                .help(
+                    "trained tensors without inputs stand under `parameters:`, beside `networks:`");
         if (out_.inputs.size() == 1) names_.only_input = out_.inputs[0].name;
     }
 

@@ -5,7 +5,6 @@
 namespace gmc::dsl {
 namespace {
 
-constexpr Range kAnyNumber{-kInfinity, kInfinity, true, true};
 /// The limits below keep off slips of the keyboard (a batch of 1e9) and what the runtime could not
 /// count or hold. `true, true` leaves out an end: infinity is no number of a model.
 constexpr Range kEpochs{1, 1e6};

@@ -9,6 +9,7 @@
 namespace gmc::dsl {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr Range kAnyNumber{-kInfinity, kInfinity, true, true};
 constexpr Range kPositive{0, kInfinity, true, true};
 constexpr Range kNotNegative{0, kInfinity, false, true};
 constexpr Range kDecay{0, 1, false, true};
