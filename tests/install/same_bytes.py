@@ -48,7 +48,7 @@ def copy_sources(folder, version):
 
 
 def build(folder, environment):
-    run(["cmake", "-S", folder, "-B", folder / "build", "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release"], environment)
+    run(["cmake", "--preset", "release"], environment, cwd=folder)
     run(["ninja", "-C", folder / "build", *TARGETS], environment)
 
 
