@@ -13,9 +13,12 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <optional>
 #include <utility>
 #include <vector>
 
+#include "compiler/support/json.h"
 #include "compiler/support/paths.h"
 #include "compiler/support/say.h"
 #include "runtime/files/atomic_file.h"
@@ -94,6 +97,20 @@ Failure lacks_checkpoint(const std::string& run, const std::string& kept,
             fmt::format("copy that file to `{}/{}` to go on from it; --overwrite begins a new run",
                         run, kCheckpointName));
     return {};
+}
+
+/// Whether a log of metrics goes beyond the first epoch, at whose end a checkpoint is written.
+bool has_later_epoch(const std::string& path) {
+    if (!is_regular(path)) return false;
+    std::ifstream log(path);
+    std::string line;
+    while (std::getline(log, line)) {
+        const std::optional<Json> row = Json::parse(line);
+        if (row && row->contains("epoch") && row->at("epoch").is_whole() &&
+            row->at("epoch").whole() > 1)
+            return true;
+    }
+    return false;
 }
 
 /// Whether a process trained here, or began to.
@@ -213,6 +230,14 @@ bool RunFolder::can_go_on(const std::string& model_name, Diagnostics& diagnostic
     if (has_checkpoint()) return true;
     if (const std::string kept = newest_kept(path_); !kept.empty()) {
         lacks_checkpoint(path_, kept, diagnostics);
+        return false;
+    }
+    if (has_later_epoch(file("metrics.jsonl"))) {
+        diagnostics
+            .error(DiagnosticKind::kBadFile, {},
+                   "the run in `{}` has lost its `{}`: `metrics.jsonl` has more than one epoch",
+                   path_, kCheckpointName)
+            .help("put the checkpoint back to go on from it; --overwrite begins a new run");
         return false;
     }
     std::error_code ignored;

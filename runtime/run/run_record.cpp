@@ -54,8 +54,9 @@ std::vector<std::string> changes(const RunRecord& then, const RunRecord& now) {
             "same only up to rounding\n  then: {}\n  now:  {}",
             then.machine, now.machine));
     if (then.examples != 0 && then.examples != now.examples)
-        out.push_back(fmt::format("the data have {} examples now, {} when the run began",
-                                  now.examples, then.examples));
+        out.push_back(
+            fmt::format("the data have {} examples now, and had {} when the run was trained last",
+                        now.examples, then.examples));
     else if (!then.data.empty() && then.data != now.data)  // an older run knows no values
         out.push_back(
             fmt::format("the data are others than when the run began\n  then: {}\n  now:  {}",

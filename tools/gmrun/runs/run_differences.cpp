@@ -39,10 +39,10 @@ void add_data(const std::string& prefix, const std::vector<ir::DataField>& field
         const std::optional<runtime::Table> table = runtime::Table::parse(field.table);
         if (!table) continue;
         out.erase(name + ".table");
-        const std::vector<std::string> columns = table->describe();
-        for (size_t i = 0; i < columns.size(); ++i) {
+        const std::vector<std::string> lines = table->describe();  // columns, then their masks
+        for (size_t i = 0; i < table->columns.size(); ++i) {
             const std::string& column = table->columns[i].name;
-            out[name + "." + column] = columns[i].substr(column.size() + 2);
+            out[name + "." + column] = lines[i].substr(column.size() + 2);
         }
     }
 }
