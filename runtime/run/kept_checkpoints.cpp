@@ -16,7 +16,12 @@ namespace fs = std::filesystem;
 
 namespace {
 constexpr char kEnding[] = ".safetensors";
+constexpr char kBest[] = "best";
 }  // namespace
+
+bool is_kept_checkpoint(const std::string& name) {
+    return name.ends_with(kEnding) && (name.starts_with(kKeptStep) || name.starts_with(kBest));
+}
 
 bool KeptCheckpoints::link_as(const std::string& name, Diagnostics& diagnostics) const {
     const std::string from = folder_ + "/" + kCheckpointName, folder = folder_ + "/checkpoints";
@@ -35,11 +40,11 @@ bool KeptCheckpoints::link_as(const std::string& name, Diagnostics& diagnostics)
 
 bool KeptCheckpoints::keep(int64_t step, Diagnostics& diagnostics) const {
     if (last_ <= 1) return true;
-    if (!link_as(fmt::format("step-{:08}{}", step, kEnding), diagnostics)) return false;
+    if (!link_as(fmt::format("{}{:08}{}", kKeptStep, step, kEnding), diagnostics)) return false;
     std::vector<fs::path> kept;
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(folder_ + "/checkpoints", error))
-        if (entry.path().filename().string().starts_with("step-")) kept.push_back(entry.path());
+        if (entry.path().filename().string().starts_with(kKeptStep)) kept.push_back(entry.path());
     std::sort(kept.begin(), kept.end());
     for (size_t i = 0; i + static_cast<size_t>(last_) < kept.size(); ++i)
         fs::remove(kept[i], error);
@@ -47,7 +52,7 @@ bool KeptCheckpoints::keep(int64_t step, Diagnostics& diagnostics) const {
 }
 
 bool KeptCheckpoints::keep_best(Diagnostics& diagnostics) const {
-    return link_as(std::string("best") + kEnding, diagnostics);
+    return link_as(std::string(kBest) + kEnding, diagnostics);
 }
 
 }  // namespace gmc::runtime

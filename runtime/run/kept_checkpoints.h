@@ -8,6 +8,12 @@
 
 namespace gmc::runtime {
 
+/// What names of kept checkpoints begin with: `step-00000500.safetensors`.
+inline constexpr char kKeptStep[] = "step-";
+/// Whether a file of `checkpoints/` has the name of a checkpoint that a run keeps: a step's, or the
+/// best.
+bool is_kept_checkpoint(const std::string& name);
+
 /// Keeps the run's `checkpoint` under other names, as hard links where the file system has them.
 class KeptCheckpoints {
   public:

@@ -77,7 +77,6 @@ bool OpenedRun::is_of_this_model() {
     const auto is_other = [&](const std::string& fingerprint) {
         return !fingerprint.empty() && !origin.model.empty() && fingerprint != origin.model;
     };
-    constexpr const char* kOtherModel = "other networks or losses";
     if (is_other(record.origin.model)) {
         is_another_run(folder->path(), kOtherModel, model.path(), diagnostics);
         return false;
@@ -147,7 +146,7 @@ bool OpenedRun::prepare(Progress& progress) {
 bool OpenedRun::take_up_data() {
     const std::string values = fingerprint(loader->dataset());
     const bool same = !goes_on() || are_data_of(record, model.module().origin, values);
-    if (!same) is_another_run(folder->path(), "other data", model.path(), diagnostics);
+    if (!same) is_another_run(folder->path(), kOtherData, model.path(), diagnostics);
     record.data_values = values;
     return same;
 }

@@ -22,6 +22,7 @@
 #include "compiler/support/paths.h"
 #include "compiler/support/say.h"
 #include "runtime/files/atomic_file.h"
+#include "runtime/run/kept_checkpoints.h"
 #include "runtime/run/replay.h"
 #include "runtime/tensorboard/event_file.h"
 #include "runtime/train/checkpoint.h"
@@ -62,12 +63,6 @@ std::string holder(int fd) {
 bool is_empty_folder(const std::string& path) {
     std::error_code error;
     return fs::is_empty(path, error);
-}
-
-/// Checkpoints that a run keeps beside its last one.
-bool is_kept_checkpoint(const std::string& name) {
-    return name.ends_with(".safetensors") &&
-           (name.starts_with("step-") || name.starts_with("best"));
 }
 
 /// The kept checkpoint with the most steps; "" when there is none.

@@ -16,7 +16,6 @@ namespace {
 constexpr int kVersion = 1;
 /// The model's texts are in the file, so it may be large; beyond this it is none of ours.
 constexpr uint64_t kLargestFile = 64 << 20;
-constexpr const char* kOtherData = "other data";
 
 }  // namespace
 
@@ -24,7 +23,7 @@ std::string difference(const RunRecord& record, const ir::Origin& origin) {
     const auto differ = [](const std::string& run, const std::string& here) {
         return !run.empty() && !here.empty() && run != here;
     };
-    if (differ(record.origin.model, origin.model)) return "other networks or losses";
+    if (differ(record.origin.model, origin.model)) return kOtherModel;
     return differ(record.origin.data, origin.data) ? kOtherData : "";
 }
 

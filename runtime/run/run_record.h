@@ -41,8 +41,10 @@ struct RunRecord {
     std::map<std::string, std::string> weights;
 };
 
-/// What a run and a module do not have in common: "other networks or losses", "other data"; "" when
-/// they are of one model, as far as both say.
+inline constexpr const char* kOtherModel = "other networks or losses";
+inline constexpr const char* kOtherData = "other data";
+/// What a run and a module do not have in common: kOtherModel or kOtherData; "" when they are of
+/// one model, as far as both say.
 std::string difference(const RunRecord& record, const ir::Origin& origin);
 /// A run goes on with its own model and data only; how it is trained may be another. This reports
 /// (kBadValue) what the run in `folder` has otherwise than the file `model`.

@@ -82,15 +82,9 @@ class SetFigures {
     std::vector<Sum> sums_;
 };
 
-}  // namespace
-
-std::string Examples::described() const {
-    return describe_examples(shape.empty() ? shape : ir::Shape(shape.begin() + 1, shape.end()));
-}
-
 /// Whether memory has room for `rows` results of a type; kTooLarge otherwise.
-static bool has_room_for(int64_t rows, const ir::Type& type, const std::string& what,
-                         Diagnostics& diagnostics) {
+bool has_room_for(int64_t rows, const ir::Type& type, const std::string& what,
+                  Diagnostics& diagnostics) {
     const int64_t bytes = ir::f32(type.shape).bytes() / type.shape[0];
     const int64_t most = std::numeric_limits<int64_t>::max() / std::max<int64_t>(bytes, 1);
     const std::string why = why_no_room(rows > most ? most * bytes : rows * bytes);
@@ -100,6 +94,12 @@ static bool has_room_for(int64_t rows, const ir::Type& type, const std::string& 
                    what, why)
             .help("a smaller --count needs less memory");
     return why.empty();
+}
+
+}  // namespace
+
+std::string Examples::described() const {
+    return describe_examples(shape.empty() ? shape : ir::Shape(shape.begin() + 1, shape.end()));
 }
 
 void append_rows(const float* batch, const ir::Type& type, int64_t rows, Examples& out) {

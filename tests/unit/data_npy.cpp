@@ -451,13 +451,19 @@ class CountedBytes final : public RandomBytes {
     uint64_t& read_;
 };
 
-TEST_CASE("an epoch reads each block of a file once, whatever was looked at before") {
-    constexpr int64_t kCount = 60000, kBlock = 50;
-    const std::vector<float> values = numbers(kCount);
+/// Of a file with examples [5, 3].
+ArrayHeader header_of_floats(int64_t count) {
     ArrayHeader header;
     header.path = "f";
     header.type = find_npy_type("<f4");
-    header.dimensions = {kCount, 5, 3};
+    header.dimensions = {static_cast<uint64_t>(count), 5, 3};
+    return header;
+}
+
+TEST_CASE("an epoch reads each block of a file once, whatever was looked at before") {
+    constexpr int64_t kCount = 60000, kBlock = 50;
+    const std::vector<float> values = numbers(kCount);
+    const ArrayHeader header = header_of_floats(kCount);
     uint64_t read = 0;
     const PagedArray field({"x", {5, 3}, kCount, 0}, header, {"x", {}},
                            std::make_unique<CountedBytes>(bytes_of(values), read), kBlock,
@@ -489,10 +495,7 @@ TEST_CASE("an epoch reads each block of a file once, whatever was looked at befo
 TEST_CASE("an epoch over a part of a file reads each block once, with validation in between") {
     constexpr int64_t kCount = 30000, kBlock = 50;
     const std::vector<float> values = numbers(kCount);
-    ArrayHeader header;
-    header.path = "f";
-    header.type = find_npy_type("<f4");
-    header.dimensions = {kCount, 5, 3};
+    const ArrayHeader header = header_of_floats(kCount);
     uint64_t read = 0;
     Diagnostics diagnostics;
     const FieldPtr field = std::make_shared<PagedArray>(

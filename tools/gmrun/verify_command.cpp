@@ -9,6 +9,7 @@
 
 #include "runtime/contractions/choice/tuning_machine.h"
 #include "runtime/contractions/tuning_cache.h"
+#include "runtime/run/kept_checkpoints.h"
 #include "runtime/run/trainer.h"
 #include "runtime/train/checkpoint.h"
 #include "tools/command_line/command_line.h"
@@ -69,13 +70,13 @@ struct Kept {
 
 /// The checkpoints `step-N` in the run's folder, in the order of their steps.
 std::vector<Kept> kept_checkpoints(const std::string& run) {
-    constexpr std::string_view kBegin = "step-";
     std::vector<Kept> kept;
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(run + "/checkpoints", error)) {
         const std::string name = entry.path().filename().string();
-        if (name.starts_with(kBegin))
-            kept.push_back({entry.path().string(), std::atoll(name.c_str() + kBegin.size())});
+        constexpr std::string_view kStep = runtime::kKeptStep;
+        if (name.starts_with(kStep))
+            kept.push_back({entry.path().string(), std::atoll(name.c_str() + kStep.size())});
     }
     std::sort(kept.begin(), kept.end(),
               [](const Kept& a, const Kept& b) { return a.step < b.step; });
