@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "runtime/contractions/choice/candidates.h"
+#include "runtime/contractions/choice/tuning_machine.h"
 #include "runtime/contractions/choice/workshop.h"
 #include "runtime/contractions/plain_contraction.h"
 #include "runtime/kernels/simd_targets.h"
@@ -131,15 +132,15 @@ ConvCase parse(const std::string& text) {
     return square(n[0], {n[1], n[2]}, n[3], n[4], n[5], n[6], n[7], n[8]);
 }
 
-/// Better targets have lower bits.
 void restrict_to(const std::string& isa) {
     if (isa != "avx2") {
         fmt::print(stderr, "--isa takes avx2, not {}\n", isa);
         std::exit(2);
     }
-    hwy::DisableTargets(HWY_AVX2 - 1);
-    setenv("ONEDNN_MAX_CPU_ISA", "AVX2", 1);
-    setenv("DNNL_MAX_CPU_ISA", "AVX2", 1);
+    if (!restrict_to_avx2()) {
+        fmt::print(stderr, "this processor has no AVX2\n");
+        std::exit(3);
+    }
 }
 
 }  // namespace

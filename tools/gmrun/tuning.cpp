@@ -27,6 +27,9 @@ void add_tuning(CommandLine& line) {
     line.add_flag(
         "no-bf16",
         "compute models that were compiled for bf16 in f32, as on processors without bf16");
+    line.add_choice("isa", {"best", "avx2"},
+                    "the instructions to compute with: all that this processor has, or AVX2 only, "
+                    "as on most laptops");
 }
 
 /// First bf16 is settled, because it decides which contractions there are to measure. Progress is
@@ -39,6 +42,8 @@ Tuning::Tuning(const CommandLine& line, runtime::LoadedModel& model) {
                                          runtime::kMostThreads, threads));
         runtime::set_thread_count(static_cast<int>(threads));
     }
+    if (line.has("isa") && line.text("isa") == "avx2" && !runtime::restrict_to_avx2())
+        throw UsageError("--isa avx2 asks for AVX2, which this processor does not have");
     const auto is_on = [&](const char* flag) { return line.has(flag) && line.flag(flag); };
     bf16_ = !is_on("no-bf16");
     const bool bf16 = bf16_ && runtime::processor_has_bf16();
