@@ -64,6 +64,9 @@ std::vector<FunctionRow> of_tensors() {
          "softplus(logits) - logits * target, element by element: binary cross-entropy of "
          "sigmoid(logits)"},
         {"index", 1, 1, "", "index(n)", "[0, 1, ..., n - 1], the same for every example"},
+        {"size_of", 2, 2, "", "size_of(x, axis)",
+         "how many elements an axis of the example has, counted from 0 or from the end by -1: a "
+         "number that is known before training, as in `reshape(x, [size_of(x, 0), -1])`"},
         {"matmul", 2, 2, "", "matmul(a, b)",
          "matrix product of [..., N, K] and [..., K, M]; axes in front meet as in arithmetic, a "
          "vector is a row on the left and a column on the right"},

@@ -56,9 +56,9 @@ std::vector<KeyRow> data_field_keys() {
         word("layout", "channels_last", "channels_last|channels_first",
              "idx, npy, npz: how pictures lie in the array, [N, height, width, channels] or, as "
              "PyTorch has them, [N, channels, height, width]; the model sees channels last"),
-        pair("size", kOptional, kSides,
-             "folder: [height, width] that the pictures are made; without it, the classes of a "
-             "field that reads the same folder"),
+        per_axis(2, "size", kOptional, kSides,
+                 "folder: [height, width] that the pictures are made; without it, the classes of a "
+                 "field that reads the same folder"),
         word("channels", "3", "1|3|4", "folder: grey, colour, or colour and alpha"),
         word("ground", "black", "black|white|grey",
              "folder: what transparent pictures are laid over where `channels` keeps no alpha"),
