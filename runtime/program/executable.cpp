@@ -55,8 +55,11 @@ struct Executable::BoundFunction {
 };
 
 void Executable::BoundFunction::bind(const ExecutableOptions& options) {
-    BindContext context{
-        module, function, placement.buffers, contractions, {options.reference, options.epilogues}};
+    BindContext context{module,
+                        function,
+                        placement.buffers,
+                        contractions,
+                        {options.reference, options.epilogues, options.team}};
     operations.bind(context);
     if (options.poison) add_poison();
 }

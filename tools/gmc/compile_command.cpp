@@ -94,6 +94,7 @@ int compile_command(const Words& words) {
                      "of gmrun read.");
     add_model(line);
     add_precision(line);
+    add_shards(line);
     line.add_option<std::string>(
         "output,o", "FILE",
         "the file to write; by default the name of the YAML with .gmc, in this folder");

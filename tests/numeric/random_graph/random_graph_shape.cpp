@@ -202,6 +202,18 @@ bool grow_shaped(GraphMaker& g, const ir::ReduceSum&) {
     return g.keep(y, {count * f.low, count * f.high, count * (f.error + f.size()), false});
 }
 
+/// Shards of one process: some axis of 4, 2 or 1 entries comes first.
+bool grow_shaped(GraphMaker& g, const ir::AllReduce&) {
+    const ValueId x = any_ranked(g);
+    const Shape& shape = g.shape(x);
+    const int64_t shards = shape[0];
+    if (shards > 16 || (shards & (shards - 1)) != 0) return false;
+    const Facts f = g.facts(x);
+    const auto count = static_cast<double>(shards);
+    return g.keep(g.b.emit(ir::AllReduce{shards}, {x}),
+                  {count * f.low, count * f.high, count * (f.error + f.size()), false});
+}
+
 // ---- contractions ----
 
 bool grow_shaped(GraphMaker& g, const ir::Conv&) {
