@@ -9,6 +9,7 @@
 #include "dsl/fingerprint.h"
 #include "runtime/memory/memory_need.h"
 #include "tools/gmc/commands.h"
+#include "tools/gmc/data_amounts.h"
 #include "tools/gmc/model_data.h"
 #include "tools/gmc/model_source.h"
 #include "tools/gmc/pass_flags.h"
@@ -118,7 +119,9 @@ int compile_command(const Words& words) {
         write_origin(line, *spec, diagnostics.sources(), *module);
     }
     if (module && !may_be_replaced(output, diagnostics)) return report(diagnostics);
-    if (!module || !passes::run_stages(*module, stages, options, diagnostics) ||
+    if (module) check_amounts(*module, *spec, diagnostics);
+    if (!module || diagnostics.any() ||
+        !passes::run_stages(*module, stages, options, diagnostics) ||
         !ir::write_file(output, ir::artefact_text(*module), diagnostics))
         return report(diagnostics);
     warn_if_too_large(*module, diagnostics);
