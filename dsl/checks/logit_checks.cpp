@@ -118,8 +118,8 @@ class LogitChecks {
                fmt::format("remove `{}`", ending->activation));
     }
 
-    /// Warns about (d - target)^2 of a judge d that has a bound: far from the data it is flat, and a
-    /// generator learns nothing there, which is what least squares are to avoid (LSGAN, Mao 2017).
+    /// Warns about (d - target)^2 of a judge d that has a bound: far from the data it is flat, and
+    /// a generator learns nothing there, which least squares are to avoid (LSGAN, Mao 2017).
     void least_squares(const Expression& e) {
         const bool power = e.kind == Kind::kBinary && e.text == "^";
         if (!power || constant_value(*e.arguments[1]) != 2.0) return;

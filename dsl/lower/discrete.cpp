@@ -61,12 +61,12 @@ int64_t class_count(FunctionScope& f, ValueId labels, int64_t wanted, const std:
             DiagnosticKind::kShapeMismatch, where, "the number of classes of `{}` is missing{}",
             what, field == nullptr ? ": only a field of the data brings it along" : "");
         if (source == nullptr) {
-            for (const dsl::DataField& labels : f.m.spec.data)
-                if (labels.shape.empty() && labels.classes > 0)
+            for (const dsl::DataField& other : f.m.spec.data)
+                if (other.shape.empty() && other.classes > 0)
                     d.help(
                         fmt::format("labels come in as an input `{}: data.{}`; another number "
                                     "is the key `classes`",
-                                    labels.name, labels.name));
+                                    other.name, other.name));
             return 0;
         }
         d.note(source->span,

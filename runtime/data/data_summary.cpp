@@ -56,7 +56,8 @@ DataSummary summarise(const Dataset& dataset) {
 
 namespace {
 
-constexpr size_t kKnownExamples = 16;
+/// Examples whose values are known by name.
+constexpr size_t kKnownInMemory = 64, kKnownElsewhere = 16;
 /// Among so many of the first examples; more would cost time at each start.
 constexpr int64_t kNamesMost = 16384;
 
@@ -72,7 +73,8 @@ std::vector<std::pair<uint32_t, int64_t>> known_examples(const Dataset& dataset)
         const std::string name = field.name_of(i);
         keys.emplace_back(checksum_of(name.data(), name.size()), i);
     }
-    const size_t count = std::min(keys.size(), kKnownExamples);
+    const size_t count =
+        std::min(keys.size(), field.in_memory() ? kKnownInMemory : kKnownElsewhere);
     std::partial_sort(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(count), keys.end());
     keys.resize(count);
     return keys;

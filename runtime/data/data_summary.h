@@ -28,7 +28,7 @@ struct DataSummary {
 DataSummary summarise(const Dataset& dataset);
 
 /// The number of examples, a checksum (CRC-32) of the values of those that summarise() looks at,
-/// labels included, and checksums of 16 examples by the names of their files or their numbers:
+/// labels included, and checksums of some by the names of their files or their numbers:
 /// "60000-1c291ca3 0b12c3d4=99aa0011 ...". "" where one of these cannot be read: it may be mended
 /// before a run goes on.
 std::string fingerprint(const Dataset& dataset);
