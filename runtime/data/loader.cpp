@@ -14,6 +14,8 @@
 
 #include "compiler/support/check.h"
 #include "runtime/data/shuffle.h"
+#include "runtime/threads/team.h"
+#include "runtime/threads/thread_count.h"
 
 namespace gmc::runtime {
 namespace {
@@ -23,7 +25,7 @@ constexpr size_t kAlignment = 64;
 constexpr int64_t kBatchFloatsMost = int64_t{1} << 38;
 /// More batches ahead only cost memory: a thread that is too slow stays too slow.
 constexpr int kPrefetchMost = 64;
-/// Reading this many floats takes longer than starting a second thread.
+/// A thread reads at least this many floats of a batch (about 2 us).
 constexpr int64_t kSharedFloats = 8192;
 
 struct AlignedDelete {
@@ -110,10 +112,12 @@ class BatchMaker {
         }
         for (size_t f = 0; f < dataset_.fields().size(); ++f) {
             const int64_t rows = options_.batch_size;
-            // No error can come out of the region, and none comes from memory.
-#pragma omp parallel for schedule(static) if (rows * dataset_.fields()[f]->elements() > \
-                                              kSharedFloats)
-            for (int64_t row = 0; row < rows; ++row) read(f, row, batch);
+            const int64_t floats = dataset_.fields()[f]->elements();
+            // No error can come out of a part, and none comes from memory.
+            run_parts(rows, kSharedFloats / std::max<int64_t>(floats, 1), thread_count(),
+                      [&](int64_t row, int64_t end, int) {
+                          for (; row < end; ++row) read(f, row, batch);
+                      });
         }
     }
 

@@ -3,7 +3,6 @@
 #include "runtime/run/opened_run.h"
 
 #include <fmt/format.h>
-#include <omp.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -13,6 +12,7 @@
 #include "runtime/data/data_summary.h"
 #include "runtime/files/atomic_file.h"
 #include "runtime/run/validation.h"
+#include "runtime/threads/thread_count.h"
 #include "runtime/train/take_weights.h"
 
 namespace gmc::runtime {
@@ -202,7 +202,7 @@ void OpenedRun::say_what_changed(const std::string& data, Progress& progress) {
     RunRecord now = record;
     now.data = data;
     now.machine = tuning_machine();
-    now.threads = omp_get_max_threads();
+    now.threads = thread_count();
     now.examples = loader->dataset().count();
     now.precision = model.is_bf16() ? "bf16" : "f32";
     for (const ir::Network& network : model.module().networks)

@@ -8,7 +8,6 @@
 //   error   of a result for one example against sums in double, relative to that of plain loops in
 //           f32: root mean square, and largest
 #include <fmt/format.h>
-#include <omp.h>
 
 #include <algorithm>
 #include <cmath>
@@ -22,6 +21,7 @@
 #include "runtime/contractions/choice/workshop.h"
 #include "runtime/contractions/plain_contraction.h"
 #include "runtime/kernels/simd_targets.h"
+#include "runtime/threads/thread_count.h"
 #include "tests/numeric/contraction/contraction_cases.h"
 // After simd_targets.h, which says which targets are compiled.
 #include <hwy/highway.h>
@@ -145,7 +145,7 @@ void restrict_to(const std::string& isa) {
 }  // namespace
 
 int main(int count, char** words) {
-    omp_set_num_threads(1);
+    set_thread_count(1);
     std::vector<ConvCase> cases;
     for (int i = 1; i < count; ++i) {
         const std::string word = words[i];

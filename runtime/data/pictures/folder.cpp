@@ -17,6 +17,8 @@
 #include "runtime/data/pictures/picture_list.h"
 #include "runtime/kernels/philox.h"
 #include "runtime/memory/memory_need.h"
+#include "runtime/threads/team.h"
+#include "runtime/threads/thread_count.h"
 
 namespace gmc::runtime {
 namespace {
@@ -68,26 +70,25 @@ class Pictures {
     /// places.
     std::map<size_t, std::string> find_bad() const {
         std::map<size_t, std::string> bad;
-        std::exception_ptr failed;  // none may leave the region
-#pragma omp parallel
-        {
-            std::vector<float> values(values_of_picture_);
-#pragma omp for schedule(dynamic, 16)
-            for (size_t file = 0; file < files_.size(); ++file) {
-                Diagnostics found;
-                std::exception_ptr here;
-                try {
-                    if (read(file, values.data(), found)) continue;
-                } catch (...) {
-                    here = std::current_exception();
-                }
-                const std::lock_guard lock(mutex_);
-                if (here)
-                    failed = here;
-                else
-                    bad.emplace(file, found.list().front().text);
+        std::exception_ptr failed;  // none may leave a unit
+        const int workers = thread_count();
+        std::vector<std::vector<float>> values(static_cast<size_t>(workers),
+                                               std::vector<float>(values_of_picture_));
+        run_units(static_cast<int64_t>(files_.size()), workers, [&](int64_t unit, int worker) {
+            const auto file = static_cast<size_t>(unit);
+            Diagnostics found;
+            std::exception_ptr here;
+            try {
+                if (read(file, values[static_cast<size_t>(worker)].data(), found)) return;
+            } catch (...) {
+                here = std::current_exception();
             }
-        }
+            const std::lock_guard lock(mutex_);
+            if (here)
+                failed = here;
+            else
+                bad.emplace(file, found.list().front().text);
+        });
         if (failed) std::rethrow_exception(failed);
         return bad;
     }
