@@ -42,8 +42,10 @@ const DataField* find_labelled(const std::vector<DataField>& fields, const DataF
                 .help(
                     "without it, it is the classes of a field that reads the same folder, and "
                     "there is none");
+        const auto is_folder = [](const DataField& of) { return of.format == "folder"; };
+        if (std::count_if(fields.begin(), fields.end(), is_folder) != 1) return nullptr;
         for (const DataField& of : fields)
-            if (of.format == "folder")
+            if (is_folder(of))
                 error.help(
                     fmt::format("`labels_of: {}` are the classes of `{}`", of.name, of.source));
         return nullptr;
@@ -175,6 +177,15 @@ class TestReader {
     /// another class.
     void check_classes(const DataField& field) {
         const DataField& train = *find_field(model_.data, field.name);
+        const bool labels = field.shape.empty() && train.shape.empty() && train.classes > 0;
+        if (labels && field.classes > train.classes)
+            diagnostics_
+                .error(DiagnosticKind::kBadValue, field.span,
+                       "the test field `{}` has {} classes, the field itself {}", field.name,
+                       field.classes, train.classes)
+                .note(train.span, "the field is here")
+                .help(fmt::format("`classes: {}` in the field itself has room for all of them",
+                                  field.classes));
         if (field.class_names == train.class_names || field.class_names.empty() ||
             train.class_names.empty())
             return;
@@ -222,7 +233,9 @@ class TestReader {
 /// below), then `test`. Shapes are compared only if `data` had no error, since a field that failed
 /// has no shape.
 void read_data(const Entry& data, ModelSpec& model, Diagnostics& diagnostics) {
-    if (!expect_map(*data.value, "`data`", data.key_span, diagnostics)) return;
+    if (!expect_map(*data.value, "`data`", data.key_span, diagnostics,
+                    "the data are fields with names: `image: {folder: pictures, size: 64}`"))
+        return;
     const size_t errors = diagnostics.count();
     const Entry* test = data.value->find("test");
     for (const Entry& entry : data.value->entries) {

@@ -190,8 +190,7 @@ void FieldReader::read_file() {
     warn_of_channels_first(header);
     if (known) {
         check_header(header, label);
-        if (label && header.dimensions.size() == 1 && header.type->is_integer())
-            check_labels(*file);
+        if (label && header.can_be({})) check_labels(*file);
         return;
     }
     field_.shape = header.example_shape();

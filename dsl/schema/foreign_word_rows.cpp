@@ -512,7 +512,6 @@ Rows written_out() {
         {"expm1", "", "it is written `exp(x) - 1`", kNearFunctions},
         {"log2", "", "it is written `log(x) / log(2)`", kNearFunctions},
         {"log10", "", "it is written `log(x) / log(10)`", kNearFunctions},
-        {"sign|sgn", "sign", "it is written `where(x < 0, -1, 1)`", kNearFunctions},
         {"sinh", "", "it is written `(exp(x) - exp(-x)) / 2`", kNearFunctions},
         {"cosh", "", "it is written `(exp(x) + exp(-x)) / 2`", kNearFunctions},
         {"reciprocal", "", "it is written `1 / x`", kNearFunctions},

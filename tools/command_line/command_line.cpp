@@ -299,7 +299,9 @@ bool CommandLine::parse(const std::vector<std::string>& words) {
             throw UsageError(fmt::format("{} is empty", argument.name));
     // `--run "$RUN"` with a variable that is not set must not mean another run.
     for (const OptionPage& page : parts_->pages)
-        if (page.is_path() && given(page.name) && text(page.name).empty())
+        if (page.is_path() && given(page.name) && text(page.name).empty() &&
+            std::find(parts_->optional.begin(), parts_->optional.end(), "--" + page.name) ==
+                parts_->optional.end())
             throw UsageError(fmt::format("--{} is empty; it is written `--{} {}`", page.name,
                                          page.name, page.value));
     for (const Parts::Choice& choice : parts_->choices)

@@ -24,7 +24,7 @@ int check_command(const Words& words) {
     if (!module) return report(diagnostics);
     print_tables(*module);
     const bool read_data = line.flag("data");
-    if (!read_data) check_amounts(*module, *spec, diagnostics);
+    if (!read_data) check_amounts(*module, *spec, true, diagnostics);
     if (dsl::check_data_files(*spec, read_data, diagnostics) && read_data)
         check_data(*module, *spec, diagnostics);
     if (line.flag("strict")) diagnostics.warnings_to_errors();

@@ -119,13 +119,12 @@ int compile_command(const Words& words) {
         write_origin(line, *spec, diagnostics.sources(), *module);
     }
     if (module && !may_be_replaced(output, diagnostics)) return report(diagnostics);
-    if (module) check_amounts(*module, *spec, diagnostics);
-    if (!module || diagnostics.any() ||
-        !passes::run_stages(*module, stages, options, diagnostics) ||
+    if (!module || !passes::run_stages(*module, stages, options, diagnostics) ||
         !ir::write_file(output, ir::artefact_text(*module), diagnostics))
         return report(diagnostics);
     warn_if_too_large(*module, diagnostics);
     (void)dsl::check_data_files(*spec, false, diagnostics);
+    check_amounts(*module, *spec, false, diagnostics);
     report(diagnostics);
     print_tables(*module);
     fmt::print("{}\n", description(output, *module));

@@ -48,34 +48,44 @@ int64_t left_to_train(int64_t count, const ir::Module& module) {
     return count - std::llround(module.run.validate_share * static_cast<double>(count));
 }
 
-void check_field(const ir::DataField& field, Span place, const ir::Module& module,
-                 Diagnostics& diagnostics) {
+/// What is wrong with the number of a field's examples; nothing where all is well or unknown.
+std::optional<Diagnostic> find_shortage(const ir::DataField& field, Span place,
+                                        const ir::Module& module) {
+    Diagnostic shortage{DiagnosticKind::kBadValue, place, "", {}, {}};
     const std::optional<int64_t> found = examples_in(field);
     if (found && field.count > *found) {
-        diagnostics.error(DiagnosticKind::kBadValue, place,
-                          "`data.{}` is to use {} examples, but `{}` has {}", field.name,
-                          field.count, field.source, *found);
-        return;
+        shortage.text = fmt::format("`data.{}` is to use {} examples, but `{}` has {}", field.name,
+                                    field.count, field.source, *found);
+        return shortage;
     }
     const int64_t count = field.count > 0 ? field.count : found.value_or(0);
     const int64_t trains = left_to_train(count, module), batch = module.training->batch_size;
-    if (count == 0 || trains >= batch) return;
-    diagnostics
-        .error(DiagnosticKind::kBadValue, place,
-               "`data.{}` has {} example{}{}, fewer than one batch of {}", field.name, trains,
-               trains == 1 ? "" : "s", trains < count ? " to train on" : "", batch)
-        .help(fmt::format("`train: {{batch_size: {}}}`, or less", std::max<int64_t>(trains, 1)));
+    if (count == 0 || trains >= batch) return std::nullopt;
+    shortage.text =
+        fmt::format("`data.{}` has {} example{}{}, fewer than one batch of {}", field.name, trains,
+                    trains == 1 ? "" : "s", trains < count ? " to train on" : "", batch);
+    shortage.help(
+        fmt::format("`train: {{batch_size: {}}}`, or less", std::max<int64_t>(trains, 1)));
+    return shortage;
 }
 
 }  // namespace
 
 /// All fields have the same examples, so one report is enough.
-void check_amounts(const ir::Module& module, const dsl::ModelSpec& spec, Diagnostics& diagnostics) {
+void check_amounts(const ir::Module& module, const dsl::ModelSpec& spec, bool needed,
+                   Diagnostics& diagnostics) {
     if (!module.training) return;
-    const size_t errors = diagnostics.count();
-    for (size_t i = 0; i < module.data.size() && diagnostics.count() == errors; ++i)
-        if (module.data[i].format != "labels")
-            check_field(module.data[i], spec.data[i].span, module, diagnostics);
+    for (size_t i = 0; i < module.data.size(); ++i) {
+        if (module.data[i].format == "labels") continue;
+        const auto shortage = find_shortage(module.data[i], spec.data[i].span, module);
+        if (!shortage) continue;
+        if (needed)
+            diagnostics.add(*shortage);
+        else
+            diagnostics.warning(shortage->kind, shortage->span, "{}", shortage->text).helps =
+                shortage->helps;
+        return;
+    }
 }
 
 }  // namespace gmc::tools

@@ -3,6 +3,7 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <map>
 
 #include "compiler/support/say.h"
@@ -76,8 +77,10 @@ bool read_settings(const CommandLine& line, const runtime::TrainedModel& trained
     return true;
 }
 
-void warn_of_cut_grid(const std::vector<runtime::InputSetting>& settings, int64_t shown,
-                      const std::string& option) {
+/// The usual settings, which nobody asked for, stand behind the others.
+void warn_of_cut_grid(const CommandLine& line, std::vector<runtime::InputSetting> settings,
+                      int64_t shown, const std::string& option) {
+    settings.resize(std::min(settings.size(), line.list("set-input").size()));
     const int64_t grid = runtime::grid_size(settings);
     if (shown >= grid) return;
     std::vector<std::string> names;

@@ -60,7 +60,7 @@ int interpolate_command(const Words& words) {
     options.rows = line.has("rows") ? line.get<int64_t>("rows")
                    : grid > 1       ? std::min(grid, kRowsMost)
                                     : kRowsUsual;
-    warn_of_cut_grid(options.settings, options.rows, "rows");
+    warn_of_cut_grid(line, options.settings, options.rows, "rows");
     const auto samples = runtime::interpolate(*trained->model, options, diagnostics);
     const std::string output =
         line.has("output") ? followed(line.text("output")) : trained->folder + "/interpolation.png";

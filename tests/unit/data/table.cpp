@@ -55,7 +55,7 @@ TEST_CASE("types, header and statistics of a table are found") {
     CHECK(table.columns[1].categories == std::vector<std::string>{"Bad, \"Bad\" Ems", "Ulm"});
     CHECK(table.columns[2].decimals == 2);
     CHECK(table.width() == 4);
-    CHECK(table.describe()[1] == "city: category of 2 [1 to 2]");
+    CHECK(table.describe()[1] == "city: category of 2: Bad, \"Bad\" Ems, Ulm [1 to 2]");
     const std::optional<Table> again = Table::parse(table.to_text());
     REQUIRE(again);
     CHECK(again->to_text() == table.to_text());

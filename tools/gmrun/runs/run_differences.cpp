@@ -185,14 +185,16 @@ void keep_what_differs(std::vector<std::string>& values) {
         const auto behind = std::mismatch(first.rbegin(), first.rbegin() + most, value.rbegin());
         end = std::min<size_t>(end, behind.first - first.rbegin());
     }
-    for (size_t from = begin;;) {
-        from = from == 0 ? 0 : first.find_last_of("{[,", from - 1) + 1;  // npos + 1 is 0
+    for (size_t before = begin;;) {
+        const size_t open = before == 0 ? std::string::npos : first.find_last_of("{[,", before - 1);
+        const size_t from = open + 1;  // npos + 1 is 0
         for (size_t close = first.size() - end;; ++close) {
             close = std::min(first.find_first_of("}],", close), first.size());
             if (keep_balanced(values, from, first.size() - close)) return;
             if (close == first.size()) break;
         }
         if (from == 0) return;
+        before = open;
     }
 }
 
