@@ -34,7 +34,8 @@ std::optional<double> computed_number(const Node& node) {
     return parsed.ok() ? constant_value(**parsed) : std::nullopt;
 }
 
-/// What is wrong with a text that was meant as a number: "write 0.5"; "" for all else.
+}  // namespace
+
 std::string number_hint(const std::string& text) {
     const auto is_number = [](const std::string& part) { return parse_number(part).has_value(); };
     if (is_number(text)) return "";
@@ -61,6 +62,8 @@ std::string number_hint(const std::string& text) {
         return fmt::format("a number stands alone: {}", text.substr(0, end));
     return "";
 }
+
+namespace {
 
 /// Help for `64.0` or `1e3` in place of an integer.
 std::string integer_hint(double value) {

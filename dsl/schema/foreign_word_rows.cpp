@@ -16,7 +16,7 @@ constexpr const char* kOptimizers = "adam";
 constexpr const char* kModel = "objective";
 constexpr const char* kTrain = "batch_size";
 constexpr const char* kNetwork = "role";
-constexpr const char* kEntry = "repeat";  // where the keys of an entry of `minimize` stand
+constexpr const char* kEntry = "loss";  // where the keys of an entry of `minimize` stand
 
 Rows layers() {
     return {
@@ -408,7 +408,19 @@ Rows fields() {
          "FILE`, `npy: FILE`, `npz: FILE` or `folder: FOLDER`",
          "idx"},
         {"numpy|array|arr", "npy"},
-        {"mnist|fashionmnist|ubyte", "idx"},
+        {"mnist|fashionmnist|ubyte", "idx",
+         "as in `idx: FILE`; the files of Fashion-MNIST are the package `dataset-fashion-mnist`",
+         "idx"},
+        {"png|jpg|jpeg|image|picture|pictures|photos", "folder",
+         "`folder: FOLDER, size: 64` reads all pictures in a folder", "idx"},
+        {"hdf5|h5|parquet|pickle|pkl|mat|pt|pth|arrow|zarr|tfrecord|feather|xlsx|excel|lmdb", "",
+         "such files are not read: save arrays by `numpy.savez` for `npz: FILE`, tables as text "
+         "for `csv: FILE`",
+         "idx"},
+        {"dataset|torchvision|tfds|huggingface|hf|keras|sklearn|openml|cifar10|celeba", "",
+         "no data set is known by its name: `folder: FOLDER, size: 64`, `npy: FILE` or `npz: FILE` "
+         "read yours",
+         "idx"},
         {"normalize|normalise|scale|minmax|rescale|mean|valuerange|limits", "range"},
         {"targetsize|imgsize|imagesize|resize|resolution|imgshape|height|width", "size"},
         {"colormode|colors|colours|rgb|grayscale|nchannels|numchannels", "channels"},
@@ -474,7 +486,7 @@ Rows functions() {
         {"detach|nograd|stopgrad", "stop_gradient"},
         {"gradient|gradients|autograd|jacobian|backward|derivative", "grad"},
         {"clip|clampmin|clampmax|clipbyvalue", "clamp"},
-        {"ln|log1p|log10|log2|logarithm", "log"},
+        {"ln|logarithm", "log"},
         {"logsigmoid", "", "it is written `-softplus(-x)`", kNearFunctions},
         {"interpolate|mix|mixup|lerpvalues", "lerp"},
         {"l2norm|norm2|linalgnorm|frobenius|l2", "norm"},
@@ -499,6 +511,25 @@ Rows functions() {
         {"multinomial|randomchoice|gumbelsoftmax|onehotcategorical", "categorical"},
         {"lrelu|leakyrelu", "leaky_relu"},
         {"swish", "silu"},
+    };
+}
+
+/// Functions of other libraries that are written as an expression here.
+Rows written_out() {
+    return {
+        {"log1p", "", "it is written `log(1 + x)`", kNearFunctions},
+        {"expm1", "", "it is written `exp(x) - 1`", kNearFunctions},
+        {"log2", "", "it is written `log(x) / log(2)`", kNearFunctions},
+        {"log10", "", "it is written `log(x) / log(10)`", kNearFunctions},
+        {"sinh", "", "it is written `(exp(x) - exp(-x)) / 2`", kNearFunctions},
+        {"cosh", "", "it is written `(exp(x) + exp(-x)) / 2`", kNearFunctions},
+        {"reciprocal", "", "it is written `1 / x`", kNearFunctions},
+        {"softmin", "", "it is written `softmax(-x)`", kNearFunctions},
+        {"argmin", "", "it is written `argmax(-x)`", kNearFunctions},
+        {"repeat|tile|expand|broadcastto|expandas", "",
+         "numbers that are fewer repeat by themselves to meet the others", kNearFunctions},
+        {"median|quantile|percentile", "", "there is no such function; `sort(x)` is one",
+         kNearFunctions},
     };
 }
 
@@ -552,8 +583,8 @@ const Rows& foreign_words() {
     static const Rows kRows = [] {
         Rows all;
         for (const Rows& theme : {networks(), layers(), sizes_and_activations(), other_layers(),
-                                  expression_words(), functions(), recipes(), keys(), words(),
-                                  optimizers(), training(), fields(), sections()})
+                                  expression_words(), functions(), written_out(), recipes(), keys(),
+                                  words(), optimizers(), training(), fields(), sections()})
             all.insert(all.end(), theme.begin(), theme.end());
         return all;
     }();

@@ -108,9 +108,10 @@ std::vector<MappingRow> data_rows() {
                   "between cells: a character, `tab`, or `space` for one or more"),
              text("decimal", "auto", "before decimals: `.` or `,`"),
              text("quote", "\"", "around cells that hold separators"),
-             word("missing", "refuse", "refuse|mask",
-                  "cells that are empty, NA, NaN, null or ?: an error, or 0 with one more value "
-                  "behind the row that is 0, and 1 where there is something"),
+             word(
+                 "missing", "refuse", "refuse|mask",
+                 "cells that are empty, NA, NaN, null or ?, among numbers also `-`: an error, or 0 "
+                 "with one more value behind the row that is 0, and 1 where there is something"),
              word("scale", "standard", "standard|range|none",
                   "numbers get mean 0 and deviation 1, are mapped to `range`, or stay"),
          },
