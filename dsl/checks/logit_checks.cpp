@@ -30,6 +30,7 @@ class LogitChecks {
             class_probability(e);
             logarithm(e);
         };
+        view_.walk_losses([&](const Expression& e) { find_complement(e); });
         view_.walk_losses(visit);
         view_.walk_functions(visit);
         for (const NetworkSpec& network : view_.spec().networks)
@@ -138,33 +139,55 @@ class LogitChecks {
                            ending->activation));
     }
 
-    /// Warns about one_hot(label) * log(p) where p are numbers from 0 to 1 each by itself: nothing
-    /// makes those of the other classes small.
+    /// `e` without signs in front of it.
+    const Expression& unsigned_part(const Expression& e) const {
+        const Expression* value = &view_.resolved(e);
+        while (value->kind == Kind::kUnary) value = &view_.resolved(*value->arguments[0]);
+        return *value;
+    }
+
+    /// Warns about one_hot(label) * log(p) where p are numbers from 0 to 1
+    /// each by itself: nothing makes those of the other classes small. With log(1 - p) in the loss
+    /// something does.
     void class_probability(const Expression& e) {
-        if (e.kind != Kind::kBinary || e.text != "*") return;
+        if (e.kind != Kind::kBinary || e.text != "*" || has_complement_) return;
         for (size_t i = 0; i < 2; ++i) {
-            const Expression& chosen = view_.resolved(*e.arguments[i]);
-            const Expression& log = view_.resolved(*e.arguments[1 - i]);
+            const Expression& chosen = unsigned_part(*e.arguments[i]);
+            const Expression& log = unsigned_part(*e.arguments[1 - i]);
             if (chosen.kind != Kind::kCall || chosen.text != "one_hot" || !is_call(log, "log"))
                 continue;
             const Expression* p = &view_.resolved(*log.arguments[0]);
-            if (p->kind == Kind::kBinary && p->text == "+") p = p->arguments[0].get();
-            if (is_call(view_.resolved(*p), "sigmoid")) {
-                diagnostics_
-                    .warning(DiagnosticKind::kLogitsExpected, p->span,
-                             "`sigmoid` gives each class a number of its own, but this loss takes "
-                             "probabilities that sum to 1")
-                    .help("`log_softmax(logits)` in place of the logarithm");
-                return;
-            }
-            const std::optional<Ending> ending = view_.ending_of(*p);
-            if (!ending || ending->activation != "sigmoid") continue;
-            report(*ending, e,
-                   fmt::format("{} ends in `sigmoid`, a number for each class by itself, but this "
-                               "loss takes probabilities that sum to 1",
-                               name_of(*ending)),
-                   "`softmax` in its place; or no activation, and `log_softmax` in the loss");
+            const bool kept_from_zero = (p->kind == Kind::kBinary && p->text == "+") ||
+                                        (p->kind == Kind::kCall && p->text == "clamp");
+            if (kept_from_zero) p = &view_.resolved(*p->arguments[0]);
+            not_probabilities(*p, e);
         }
+    }
+
+    void not_probabilities(const Expression& p, const Expression& use) {
+        if (is_call(p, "sigmoid")) {
+            diagnostics_
+                .warning(DiagnosticKind::kLogitsExpected, p.span,
+                         "`sigmoid` gives each class a number of its own, but this loss takes "
+                         "probabilities that sum to 1")
+                .help("`log_softmax(logits)` in place of the logarithm");
+            return;
+        }
+        const std::optional<Ending> ending = view_.ending_of(p);
+        if (!ending || ending->activation != "sigmoid") return;
+        report(*ending, use,
+               fmt::format("{} ends in `sigmoid`, a number for each class by itself, but this loss "
+                           "takes probabilities that sum to 1",
+                           name_of(*ending)),
+               "`softmax` in its place; or no activation, and `log_softmax` in the loss");
+    }
+
+    /// Looks for log(1 - x) in the losses.
+    void find_complement(const Expression& e) {
+        if (!is_call(e, "log")) return;
+        const Expression& argument = view_.resolved(*e.arguments[0]);
+        has_complement_ |= argument.kind == Kind::kBinary && argument.text == "-" &&
+                           constant_value(*argument.arguments[0]).has_value();
     }
 
     /// A critic (of a Wasserstein distance) has to be free to give any number.
@@ -233,6 +256,7 @@ class LogitChecks {
     const ModelView& view_;
     Diagnostics& diagnostics_;
     std::set<const NetworkSpec*> reported_;
+    bool has_complement_ = false;
 };
 
 }  // namespace

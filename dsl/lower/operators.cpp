@@ -32,15 +32,19 @@ Shape Evaluator::example_shape(const Evaluated& x) {
 }
 
 /// Whether `made`, by a network, has another shape than `field`, a field of the data, so that one
-/// of them would repeat: one channel against three, say. Several numbers for one of the data, or
-/// several rows for one, may be meant, as the means of a mixture are.
-bool Evaluator::is_unlike_data(const Evaluated& made, const Evaluated& field) {
+/// of them would repeat, and that is hardly meant: fewer numbers (one channel against three), as
+/// many on other axes, three channels or four against one. Of a recipe's operands none may repeat
+/// (`strict`); elsewhere several numbers for one of the data may be the parts of a mixture.
+bool Evaluator::is_unlike_data(const Evaluated& made, const Evaluated& field, bool strict) {
     if (!made.batched || made.value == kNone || made.networks.empty() || !field.batched ||
         f_.fields.count(field.value) == 0)
         return false;
     const Shape has = example_shape(made), wants = example_shape(field);
-    return elements_of(has) < elements_of(wants) ||
-           (has != wants && has.size() == wants.size() && elements_of(wants) > 1);
+    const int64_t made_numbers = elements_of(has), numbers = elements_of(wants);
+    if (made_numbers < numbers) return true;
+    if (has == wants || has.size() != wants.size() || numbers == 1) return false;
+    const bool colours = wants.back() == 1 && (has.back() == 3 || has.back() == 4);
+    return strict || made_numbers == numbers || colours;
 }
 
 /// A network may give one number for several of the data on purpose, so this is no error.
@@ -61,7 +65,9 @@ void Evaluator::warn_of_repeats(const Expression& where, const Evaluated& a, con
 ///    fault.
 bool Evaluator::match(const Expression& where, Evaluated& a, Evaluated& b, size_t first,
                       size_t second) {
-    const bool unlike_data = is_unlike_data(a, b) || is_unlike_data(b, a);
+    // Recipes have no outer products: where both sides repeat there, a network has a wrong shape.
+    const bool in_recipe = where.span.known() && where.span.file == f_.m.spec.objective.recipe.file;
+    const bool unlike_data = is_unlike_data(a, b, in_recipe) || is_unlike_data(b, a, in_recipe);
     a.networks.insert(b.networks.begin(), b.networks.end());
     b.networks = a.networks;
     for (auto [number, other] : {std::pair{&a, &b}, std::pair{&b, &a}}) {
@@ -71,10 +77,7 @@ bool Evaluator::match(const Expression& where, Evaluated& a, Evaluated& b, size_
         number->batched = other->batched;
         return true;
     }
-    // Recipes have no outer products: where both sides repeat there, a network has a wrong shape.
-    const bool counterparts =
-        where.text == "bce_with_logits" ||
-        (where.span.known() && where.span.file == f_.m.spec.objective.recipe.file);
+    const bool counterparts = where.text == "bce_with_logits" || in_recipe;
     const bool any = a.batched || b.batched;
     auto common = a.batched && b.batched
                       ? common_example_shape(example_shape(a), example_shape(b),

@@ -173,6 +173,39 @@ bool keep_balanced(std::vector<std::string>& values, size_t from, size_t behind)
     return true;
 }
 
+/// The parts between commas that stand in no bracket, of a text in which brackets match.
+std::vector<std::string> entries_of(const std::string& text) {
+    std::vector<std::string> entries(1);
+    int depth = 0;
+    for (const char c : text) {
+        depth += (c == '{' || c == '[' || c == '(') - (c == '}' || c == ']' || c == ')');
+        if (c == ',' && depth == 0)
+            entries.emplace_back();
+        else if (c != ' ' || !entries.back().empty())
+            entries.back() += c;
+    }
+    return entries;
+}
+
+/// Leaves out the entries `name: value` that all values have, unless nothing is left of one.
+void drop_common_entries(std::vector<std::string>& values) {
+    std::vector<std::vector<std::string>> all;
+    for (const std::string& value : values) all.push_back(entries_of(value));
+    std::vector<std::string> left;
+    for (const std::vector<std::string>& entries : all) {
+        std::vector<std::string> own;
+        for (const std::string& entry : entries)
+            if (entry.find(": ") == std::string::npos ||
+                !std::all_of(all.begin(), all.end(), [&](const auto& other) {
+                    return std::count(other.begin(), other.end(), entry) == 1;
+                }))
+                own.push_back(entry);
+        if (own.empty()) return;
+        left.push_back(fmt::format("{}", fmt::join(own, ", ")));
+    }
+    values = std::move(left);
+}
+
 /// Cuts what all values begin and end with, up to whole entries of a map, `learning_rate: 1e-3`, so
 /// that no bracket is cut from its other one.
 void keep_what_differs(std::vector<std::string>& values) {
@@ -190,7 +223,8 @@ void keep_what_differs(std::vector<std::string>& values) {
         const size_t from = open + 1;  // npos + 1 is 0
         for (size_t close = first.size() - end;; ++close) {
             close = std::min(first.find_first_of("}],", close), first.size());
-            if (keep_balanced(values, from, first.size() - close)) return;
+            if (keep_balanced(values, from, first.size() - close))
+                return drop_common_entries(values);
             if (close == first.size()) break;
         }
         if (from == 0) return;
