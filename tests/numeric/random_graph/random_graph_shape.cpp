@@ -205,8 +205,7 @@ bool grow_shaped(GraphMaker& g, const ir::ReduceSum&) {
 /// Shards of one process: some axis of 4, 2 or 1 entries comes first.
 bool grow_shaped(GraphMaker& g, const ir::AllReduce&) {
     const ValueId x = any_ranked(g);
-    const Shape& shape = g.shape(x);
-    const int64_t shards = shape[0];
+    const int64_t shards = g.shape(x)[0];
     if (shards > 16 || (shards & (shards - 1)) != 0) return false;
     const Facts f = g.facts(x);
     const auto count = static_cast<double>(shards);
