@@ -224,7 +224,7 @@ class BatchAxisFinder {
     void flow(const Scan& scan, const Operation& op) {
         const Function& body = *body_of(module_, op);
         const ScanParts parts = scan_parts(body);
-        BatchAxisFinder inside(module_, body);
+        BatchAxisFinder inside(module_, body, sums_);
         if (const auto known = axes_.bodies.find(scan.body); known != axes_.bodies.end())
             inside.axes_ = known->second;
         std::vector<Tie> ties;
@@ -380,9 +380,10 @@ class BatchAxisFinder {
 
     void check_body(const Operation& op, BatchAxes& axes) {
         const Function& body = *body_of(module_, op);
-        BatchAxisFinder inside(module_, body);
+        BatchAxisFinder inside(module_, body, sums_);
         inside.axes_ = std::move(axes);
         for (const Operation& inner : body.operations) inside.check(inner);
+        inside.find_carried_sums(op, *this);
         axes = std::move(inside.axes_);
         refuse(axes.why);
         if (!axes.draws.empty()) axes_.draws = axes.draws;
@@ -390,6 +391,69 @@ class BatchAxisFinder {
             const bool known = axes_.of[op.results[i]].has_value();
             if (known != axes.of[body.results[i].value].has_value()) refuse(op, "mixes examples");
         }
+    }
+
+    /// In the body of a scan: a sum over examples may be added to one of the passes before, and
+    /// then what comes out of the scan is one, too. Anything else would need the sum over all
+    /// examples in each pass.
+    void find_carried_sums(const Operation& scan, BatchAxisFinder& outside) {
+        const ScanParts parts = scan_parts(f_);
+        for (bool more = true; more && axes_.why.empty();) {
+            more = false;
+            for (const Operation& op : f_.operations) more |= spread_sums(op);
+            for (size_t i = 0; i < parts.carried; ++i)
+                if (is_sum(f_.results[i].value) && !is_sum(f_.inputs[i].value))
+                    more = axes_.sums[f_.inputs[i].value] = true;
+        }
+        for (size_t i = 0; i < parts.carried; ++i) {
+            const bool sum = is_sum(f_.inputs[i].value);
+            if (sum && (!is_sum(f_.results[i].value) || !outside.is_zero(scan.operands[i])))
+                refuse(scan, "adds up examples to what it begins with");
+        }
+        for (size_t i = 0; i < f_.results.size(); ++i)
+            if (is_sum(f_.results[i].value)) outside.axes_.sums[scan.results[i]] = true;
+    }
+    bool is_sum(ValueId v) const { return axes_.sums[v]; }
+    /// True = something is found to be a sum over examples.
+    bool spread_sums(const Operation& op) {
+        const auto is_one = [&](ValueId v) { return is_sum(v); };
+        const auto sums = std::count_if(op.operands.begin(), op.operands.end(), is_one);
+        if (sums == 0 || op.as<Scan>() != nullptr) return false;
+        bool more = !is_sum(op.result());
+        axes_.sums[op.result()] = true;
+        if (is_linear_map(op) || scales_sum(op)) return more;
+        for (ValueId v : op.operands)
+            if (!adds_sums(op) || !(is_sum(v) || (is_carried(v) && !axes_.of[v])))
+                return refuse(op, "reads a sum over examples within a loop"), false;
+            else if (!is_sum(v))
+                more = axes_.sums[v] = true;
+        return more;
+    }
+    static bool is_linear_map(const Operation& op) {
+        return op.as<Broadcast>() != nullptr || op.as<ReduceSum>() != nullptr ||
+               op.as<Slice>() != nullptr || op.as<Pad>() != nullptr;
+    }
+    /// Whether the op multiplies a sum by what is the same for all examples, or divides it.
+    bool scales_sum(const Operation& op) const {
+        const bool product = op.as<Mul>() != nullptr;
+        if (!product && op.as<Div>() == nullptr) return false;
+        const size_t sum = product && is_sum(op.operands[1]) ? 1 : 0;
+        const ValueId by = op.operands[1 - sum];
+        return is_sum(op.operands[sum]) && !is_sum(by) && !is_carried(by) && !axes_.of[by];
+    }
+    bool is_carried(ValueId v) const {
+        return std::any_of(f_.inputs.begin(), f_.inputs.end(), [&](const Input& input) {
+            return input.value == v && input.source.kind == InputSource::Kind::kCarried;
+        });
+    }
+    bool is_zero(ValueId v) const {
+        for (const Operation& op : f_.operations)
+            if (op.results.size() == 1 && op.result() == v) {
+                const auto* constant = op.as<Constant>();
+                return constant != nullptr ? constant->value == 0
+                                           : op.as<Broadcast>() && is_zero(op.operands[0]);
+            }
+        return false;
     }
 
     void refuse(std::string why) {
@@ -414,6 +478,11 @@ class BatchAxisFinder {
 };
 
 }  // namespace
+
+bool adds_sums(const Operation& op) {
+    return op.as<Add>() != nullptr || op.as<Sub>() != nullptr || op.as<Neg>() != nullptr ||
+           op.as<Reshape>() != nullptr || op.as<Transpose>() != nullptr || op.as<Pack>() != nullptr;
+}
 
 BatchAxes find_batch_axes(const Module& module, const Function& function, BatchSums sums) {
     if (sums == BatchSums::kAllowed) {

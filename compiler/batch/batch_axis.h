@@ -27,7 +27,8 @@ struct BatchAxes {
     /// Which op draws random numbers, as a clause; empty: none does. They are numbered over the
     /// whole batch, so that a batch of another size would draw other numbers.
     std::string draws;
-    /// By value: whether it is a sum over the examples. Only where sums were allowed.
+    /// By value: whether an op makes it that adds up all examples; also what a scan makes of such
+    /// sums. Only where sums were allowed.
     std::vector<bool> sums;
     /// The same of the bodies of the function's scans, by name.
     std::map<std::string, BatchAxes> bodies;
@@ -35,6 +36,9 @@ struct BatchAxes {
 
 /// Whether sums over all examples couple them: they do not for who adds up parts of the batch.
 enum class BatchSums { kCouple, kAllowed };
+
+/// Whether the op of sums is the sum of the op of each.
+bool adds_sums(const ir::Operation& op);
 
 /// Follows the batch from the inputs of `function` through its operations, and back to constants
 /// that have a row per example. Where sums are allowed, it also begins at random numbers of which

@@ -103,16 +103,17 @@ class ShardPlan {
     void place(int index) {
         const Operation& op = f_.operations[index];
         const auto has_rows = [&](ValueId v) { return axes_.of[v].has_value(); };
-        const bool rows = std::any_of(op.results.begin(), op.results.end(), has_rows);
-        if (rows && !std::all_of(op.results.begin(), op.results.end(), has_rows) && why_.empty())
+        const auto in_body = [&](ValueId v) { return has_rows(v) || axes_.sums[v]; };
+        const bool rows = std::any_of(op.results.begin(), op.results.end(), in_body);
+        if (rows && !std::all_of(op.results.begin(), op.results.end(), in_body) && why_.empty())
             why_ = fmt::format("`{}` gives values with and without examples", op.info().name);
-        const bool adds = !rows && is_linear(op) && are_parts_of_one_level(op.operands);
+        const bool adds = !rows && adds_sums(op) && are_parts_of_one_level(op.operands);
         int level = 0;
         for (ValueId v : op.operands)
             level =
                 std::max(level, levels_[v] + (kinds_[v] == ShardKind::kPartial && !adds ? 1 : 0));
         for (ValueId v : op.results) {
-            kinds_[v] = rows                    ? ShardKind::kRows
+            kinds_[v] = has_rows(v)             ? ShardKind::kRows
                         : adds || axes_.sums[v] ? ShardKind::kPartial
                                                 : ShardKind::kCommon;
             levels_[v] = level;
@@ -136,12 +137,6 @@ class ShardPlan {
             if (kinds_[v] == ShardKind::kRows)
                 cost += is_made_anew(v) ? costs_[v] : levels_[v] < levels_[result] ? 1 : kNotAnew;
         return std::min(cost, kNotAnew);
-    }
-    /// Whether the op of sums is the sum of the op of each.
-    static bool is_linear(const Operation& op) {
-        return op.as<Add>() != nullptr || op.as<Sub>() != nullptr || op.as<Neg>() != nullptr ||
-               op.as<Reshape>() != nullptr || op.as<Transpose>() != nullptr ||
-               op.as<Pack>() != nullptr;
     }
     bool are_parts_of_one_level(const std::vector<ValueId>& values) const {
         return !values.empty() && std::all_of(values.begin(), values.end(), [&](ValueId v) {

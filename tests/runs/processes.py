@@ -22,7 +22,7 @@ import time
 from kills import CHECKPOINT, Bench, all_models, checkpoint, path_of, sets_of, step_of
 from threads import tensors
 
-SMALL_MODELS = ["vae_mlp", "wgan_gp_ring", "hinge_sn", "seed_gan"]
+SMALL_MODELS = ["vae_mlp", "wgan_gp_ring", "hinge_sn", "loops", "seed_gan"]
 SHARDS = 4
 STEPS = 3
 MOST_SECONDS_TO_END = 10
@@ -146,21 +146,29 @@ def ranks_of(run):
     return sorted(found)
 
 
+def steps_at(run):
+    """The steps of the checkpoint; 0 without one."""
+    folder = pathlib.Path(run)
+    return step_of(folder.parent, folder.name) if (folder / CHECKPOINT).exists() else 0
+
+
 def kills(processes, launcher, count, numbers):
     name = processes.compile("vae_mlp", "f32")
     folder = processes.bench.folder
     run = str(folder / f"killed_{launcher}")
     words = ["--checkpoint-every", "2 steps", "--no-tune"]
-    slowest = 0
+    slowest = last = 0
     for kill in range(count):
         resume = ["--resume"] if pathlib.Path(run, CHECKPOINT).exists() else ["--overwrite"]
         training = [name + ".gmc", "--run", run, "--quiet", "--samples", "0", "--log-every", "1", "--epochs", "1000000",
                     *words, *resume]
         mpi = subprocess.Popen(processes.words(launcher, numbers.choice((2, 4)), *training), cwd=folder, text=True,
                                env=processes.bench.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        while mpi.poll() is None and len(ranks_of(run)) < 2:
+        early = numbers.random() < 0.2
+        while mpi.poll() is None and (len(ranks_of(run)) < 2 or not early and steps_at(run) <= last):
             time.sleep(0.01)
-        time.sleep(numbers.uniform(0, 1.5))
+        last = max(last, steps_at(run))
+        time.sleep(numbers.uniform(0, 0.5))
         alive = ranks_of(run)
         if mpi.poll() is not None or not alive:
             sys.exit(f"{run}: training ended by itself\n{mpi.stderr.read()}")
@@ -176,7 +184,9 @@ def kills(processes, launcher, count, numbers):
         slowest = max(slowest, time.monotonic() - begin)
         if mpi.returncode == 0:
             sys.exit(f"{run}: kill {kill}: exit code 0")
-    steps = (step_of(folder, run) if pathlib.Path(run, CHECKPOINT).exists() else 0) + 4
+    if steps_at(run) < last:
+        sys.exit(f"{run}: steps were lost")
+    steps = steps_at(run) + 4
     resume = ["--resume"] if pathlib.Path(run, CHECKPOINT).exists() else ["--overwrite"]
     processes.train(name, launcher, 4, run, "--steps", str(steps), *words, *resume)
     processes.train(name, None, 1, f"whole_{launcher}", "--steps", str(steps), *words)

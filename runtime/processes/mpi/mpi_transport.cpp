@@ -23,6 +23,9 @@ constexpr useconds_t kNap = 50;  ///< microseconds
 class MpiTransport final : public Transport {
   public:
     MpiTransport() {
+        // UCX, on which MPICH may stand, would print a backtrace where another process has died.
+        setenv("UCX_HANDLE_ERRORS", "none", 0);
+        setenv("UCX_LOG_LEVEL", "fatal", 0);
         int provided = 0;
         MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided);
         // The run's own communicator: nothing else that uses MPI can get its messages.

@@ -97,12 +97,20 @@ TEST_CASE("processes that share the shards of a batch have the bits of one", "[s
 }
 
 TEST_CASE("a step in shards is the step as a whole, but for rounding", "[shards]") {
-    const Outcome whole = train(compile_file(model("ae"), kPictures), nullptr);
-    const Outcome shards = train(compile_file(model("ae"), kPictures, "f32", kShards), nullptr);
-    REQUIRE(!whole.results.empty());
-    REQUIRE(whole.results.size() == shards.results.size());
-    for (size_t i = 0; i < whole.results.size(); ++i)
-        CHECK(shards.results[i] == Approx(whole.results[i]).epsilon(1e-4));
+    // Weights learnt through loops, and statistics of the batch, among them.
+    for (const std::string path :
+         {"models/ae", "tests/parity/models/recurrent", "tests/parity/models/norms"}) {
+        INFO(path);
+        const std::string file = GMC_SOURCE_DIR "/" + path + ".yaml";
+        const std::vector<std::string> sets =
+            path == "models/ae" ? kPictures : std::vector<std::string>{"train.batch_size=16"};
+        const Outcome whole = train(compile_file(file, sets), nullptr);
+        const Outcome shards = train(compile_file(file, sets, "f32", kShards), nullptr);
+        REQUIRE(!whole.results.empty());
+        REQUIRE(whole.results.size() == shards.results.size());
+        for (size_t i = 0; i < whole.results.size(); ++i)
+            CHECK(shards.results[i] == Approx(whole.results[i]).epsilon(1e-4));
+    }
 }
 
 TEST_CASE("a share needs shards, and a power of two of processes", "[shards]") {
