@@ -140,9 +140,32 @@ TEST_CASE("convolutions of bf16 with odd sizes, groups, dilations and one to thr
     check_bf16_case(square(2, {9, 9}, 4, 16, 1, 2, 0, 0));
 }
 
+TEST_CASE("convolutions of bf16 over volumes") {
+    for (int64_t kernel : {1, 2, 3, 4})
+        for (int64_t stride : {1, 2})
+            for (int64_t channels : {1, 16}) {
+                const int64_t pad = (kernel - 1) / 2;
+                check_bf16_case(
+                    square(3, {4, 8, 6}, channels, 16, kernel, stride, pad, kernel - 1 - pad));
+                check_bf16_case(square(2, {5, 6, 7}, 16, channels, kernel, stride, pad, 0));
+            }
+}
+
+TEST_CASE("convolutions of bf16 with one tap and few or an odd number of filters") {
+    for (int64_t filters : {1, 2, 3, 8})
+        for (int64_t channels : {1, 16}) {
+            check_bf16_case(square(2, {15, 14}, channels, filters, 1, 1, 0, 0));
+            check_bf16_case(square(2, {1, 210}, channels, filters, 1, 1, 0, 0));
+            check_bf16_case(square(2, {210}, channels, filters, 1, 1, 0, 0));
+            check_bf16_case(square(2, {5, 6, 7}, channels, filters, 1, 1, 0, 0));
+        }
+}
+
 TEST_CASE("convolutions of bf16 of which some taps see padding only") {
     check_bf16_case(square(1, {1}, 2, 1, 3, 2, 0, 2));
     check_bf16_case(square(1, {2, 1}, 40, 33, 5, 2, 1, 3));
+    check_bf16_case(square(3, {4, 6}, 8, 16, 4, 2, 1, 2));  // and of which no window is whole
+    check_bf16_case(square(3, {6, 4}, 8, 16, 4, 2, 1, 2));
 }
 
 TEST_CASE("matrix products of bf16") { for_each_product_case(check_bf16_product); }
