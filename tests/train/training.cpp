@@ -102,13 +102,14 @@ TEST_CASE("every model learns or plays, the same bits twice") {
     // not made by shape; the check below counts them.
     constexpr size_t kOthers = 3;
     const std::vector<Case> cases = {
-        {"aae", 16, 15},          {"ae", 32, 20},          {"beta_vae", 32, 20},
-        {"cgan", 8, 15},          {"classifier", 16, 20},  {"cvae", 32, 20},
-        {"dcgan64", 2, 4},        {"gan_minimax", 8, 15},  {"hinge_sn", 8, 15},
-        {"lsgan", 8, 15},         {"r1_grid", 64, 20},     {"seed_gan", 8, 20},
-        {"seed_vae", 8, 20},      {"shapes_vae", 32, 20},  {"vae_mlp", 32, 20},
-        {"vq_vae", 8, 100},       {"wgan_clip", 8, 5},     {"wgan_gp", 8, 5},
-        {"wgan_gp_ring", 64, 10}, {"classifier64", 16, 30}};
+        {"aae", 16, 15},          {"ae", 32, 20},           {"beta_vae", 32, 20},
+        {"cgan", 8, 15},          {"classifier", 16, 20},   {"cvae", 32, 20},
+        {"dcgan64", 2, 4},        {"gan_minimax", 8, 15},   {"hinge_sn", 8, 15},
+        {"lsgan", 8, 15},         {"r1_grid", 64, 20},      {"seed_gan", 8, 20},
+        {"seed_vae", 8, 20},      {"shapes_vae", 32, 20},   {"vae_mlp", 32, 20},
+        {"vq_vae", 8, 100},       {"wgan_clip", 8, 5},      {"wgan_gp", 8, 5},
+        {"wgan_gp_ring", 64, 10}, {"classifier64", 16, 30}, {"iwae", 32, 20},
+        {"wae_mmd", 32, 20}};
     size_t models = 0;
     for (const auto& file : fs::directory_iterator(std::string(GMC_SOURCE_DIR) + "/models"))
         models += file.path().extension() == ".yaml" ? 1 : 0;
