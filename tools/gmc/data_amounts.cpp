@@ -31,8 +31,10 @@ std::optional<int64_t> examples_in(const ir::DataField& field) {
         return static_cast<int64_t>(list.files.size());
     }
     if (field.format == "wav") {
+        constexpr uint64_t kKeepNothing = 1;  // of the sound itself
         const auto sound = runtime::read_sound(
-            field.source, {field.name, field.rate, field.shape[0], field.shape[1], field.hop},
+            field.source,
+            {field.name, field.rate, field.shape[0], field.shape[1], field.hop, kKeepNothing},
             said_later);
         return sound.ok() ? std::optional((*sound)->count()) : std::nullopt;
     }
