@@ -82,9 +82,12 @@ void check_layer_call(const Expression& e, const LayerRow& row, Diagnostics& dia
     }
     const bool main = *row.main_key && std::string_view(row.main_key) != "from";
     if (positional >= row.fewest_inputs && positional <= row.most_inputs + (main ? 1 : 0)) return;
+    const char* plural = row.most_inputs > row.fewest_inputs ? "s or more"
+                         : row.fewest_inputs > 1             ? "s"
+                                                             : "";
     diagnostics
         .error(DiagnosticKind::kBadExpression, e.span, "`{}` takes {} tensor{}{}, not {} arguments",
-               e.text, row.fewest_inputs, row.fewest_inputs == 1 ? "" : "s or more",
+               e.text, row.fewest_inputs, plural,
                main ? fmt::format(" and `{}`", row.main_key) : "", positional)
         .help(fmt::format("`{}`: {}", e.text, row.doc));
 }

@@ -57,6 +57,21 @@ TEST_CASE("convolutions and sizes in expressions", "[language]") {
     for (size_t i = 0; i < 128; ++i) CHECK(plain[i] == static_cast<double>(10 * (i % 4)));
 }
 
+TEST_CASE("masks and blurs of models/layers", "[language]") {
+    const Numbers image = random_numbers(32);
+    const std::string import = "import: " GMC_SOURCE_DIR "/models/layers/convolution.yaml\n";
+    const Numbers first = {1, 1, 1, 1, 0, 0, 0, 0, 0}, with_own = {1, 1, 1, 1, 1, 0, 0, 0, 0};
+    const Numbers a = call("0 * sum(image) + reshape(before(3, 0), [9])", image, import);
+    const Numbers b = call("0 * sum(image) + reshape(before(3, 1), [9])", image, import);
+    REQUIRE(a.size() == 18);
+    for (size_t i = 0; i < 18; ++i) CHECK((a[i] == first[i % 9] && b[i] == with_own[i % 9]));
+    const Numbers smooth = call("blur(image, [1, 2, 1])", image, import);
+    const auto x = [&](size_t y, size_t z) { return image[4 * y + z]; };
+    CHECK(smooth[5] == Approx((x(0, 0) + 2 * x(0, 1) + x(0, 2) + 2 * x(1, 0) + 4 * x(1, 1) +
+                               2 * x(1, 2) + x(2, 0) + 2 * x(2, 1) + x(2, 2)) /
+                              16));
+}
+
 TEST_CASE("definitions take their arguments by value", "[language]") {
     const Numbers image = random_numbers(32);
     const std::string define =
