@@ -155,8 +155,8 @@ def other_data(processes, launcher, words):
             (folder / name / "x.npy").write_bytes(b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header +
                                                   numbers)
     (folder / "one/numbers.yaml").write_text(MODEL)
-    subprocess.run([processes.bench.bin_dir / "gmc", "compile", "--shards", "2", "numbers.yaml", "-o", "../numbers.gmc"],
-                   cwd=folder / "one", check=True, capture_output=True)
+    subprocess.run([processes.bench.bin_dir / "gmc", "compile", "--shards", "2", "numbers.yaml", "-o",
+                    "../numbers.gmc"], cwd=folder / "one", check=True, capture_output=True)
     train = [str(processes.bench.bin_dir / "gmrun"), "train", str(folder / "numbers.gmc"), "--run",
              str(processes.bench.folder / "misfit"), *words]
     for name, text in (("other", "must have the same data: process 0"),
