@@ -14,6 +14,7 @@ import pathlib
 import random
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -129,8 +130,39 @@ def misfits(processes, launcher):
     two = processes.words(None, 1, other + ".gmc", "--run", "misfit", *words)
     out = processes.run([*one, ":", "-n", "1", *two], 1)
     expect(out, "the processes of a run must have the same compiled model")
+    other_data(processes, launcher, words)
     if (processes.bench.folder / "misfit").exists():
         sys.exit("a run that did not begin has a folder")
+
+
+MODEL = """model: numbers
+data: {x: {npy: x.npy}}
+networks:
+  net: {inputs: {x: data.x}, layers: [{dense: {units: 4, activation: tanh}}, {dense: 8}]}
+objective: {minimize: {networks: net, loss: "mean(sum((net(x) - x)^2))"}}
+train: {batch_size: 16, epochs: 2}
+"""
+
+
+def other_data(processes, launcher, words):
+    """The second process finds other numbers in its file, and then no file."""
+    folder = processes.bench.folder / f"numbers_{launcher}"
+    for name in ("one", "other", "none"):
+        (folder / name).mkdir(parents=True)
+        header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (64, 8), }\n"
+        numbers = bytes(i * (3 if name == "one" else 5) % 256 for i in range(512))
+        if name != "none":
+            (folder / name / "x.npy").write_bytes(b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header +
+                                                  numbers)
+    (folder / "one/numbers.yaml").write_text(MODEL)
+    subprocess.run([processes.bench.bin_dir / "gmc", "compile", "--shards", "2", "numbers.yaml", "-o",
+                    "../numbers.gmc"], cwd=folder / "one", check=True, capture_output=True)
+    train = [str(processes.bench.bin_dir / "gmrun"), "train", str(folder / "numbers.gmc"), "--run",
+             str(processes.bench.folder / "misfit"), *words]
+    for name, text in (("other", "must have the same data: process 0"),
+                       ("none", "`x.npy`, the data of `x`, is not there")):
+        start = [*processes.launchers[launcher], "-n", "1", "-wdir", str(folder / "one"), *train]
+        expect(processes.run([*start, ":", "-n", "1", "-wdir", str(folder / name), *train], 1), text)
 
 
 def ranks_of(run):
