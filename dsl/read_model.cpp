@@ -22,9 +22,26 @@ void spread_average(ModelSpec& model) {
                         [&](const std::string& network) { return averaged.count(network) != 0; });
         if (entry.average || known) continue;
         entry.average = model.train.average;
-        entry.average_statistics |= model.train.average_statistics;
         averaged.insert(entry.networks.begin(), entry.networks.end());
     }
+}
+
+/// Copies `average_statistics` of `train` into all entries that have an average; without one there
+/// is nothing to be an average of statistics.
+void spread_statistics(ModelSpec& model, Diagnostics& diagnostics) {
+    bool averaged = false;
+    const auto report = [&](Span where) {
+        diagnostics
+            .error(DiagnosticKind::kMissingKey, where,
+                   "`average_statistics` adds to an `average`, and there is none")
+            .help("for example `average: 0.999`");
+    };
+    for (MinimizeSpec& entry : model.objective.minimize) {
+        if (entry.average_statistics && !entry.average) report(entry.span);
+        averaged |= entry.average != nullptr;
+        entry.average_statistics |= model.train.average_statistics;
+    }
+    if (model.train.average_statistics && !averaged) report(model.train.span);
 }
 
 /// Copies `accumulate` of `train` into the entries of `minimize` that have none. Entries that are
@@ -80,6 +97,7 @@ ModelSpec read_sections(const Node& root, const Bindings& variables,
     if (!root.find("train") || section("train"))
         model.train = read_train(section("train"), diagnostics);
     if (model.train.average) spread_average(model);
+    spread_statistics(model, diagnostics);
     spread_accumulate(model, diagnostics);
     if (model.train.validate_share > 0)
         for (const DataField& field : model.data)

@@ -15,7 +15,9 @@ namespace {
 
 /// The loss of make_optimizers.py.
 std::string model_with(const std::string& optimizer) {
-    return "model: t\ndata: {point: {synthetic: ring}}\nparameters: {p: {shape: [6]}}\n"
+    return "model: t\ndata: {point: {synthetic: ring}}\n"
+           "networks: {none: {inputs: {x: [6]}, layers: [identity]}}\n"
+           "parameters: {p: {shape: [6]}}\n"
            "objective:\n  minimize: {networks: p, loss: '"
            "sum((1 + index(6)) / 2 * (p - index(6) / 3)^2 + p^4 / 4)'}\n"
            "train: {batch_size: 1, optimizer: " +

@@ -125,21 +125,20 @@ TEST_CASE("a state takes its update with every batch of the last entry") {
 TEST_CASE(
     "lazy terms, lookahead, extragradient and factors are resumed to the bit, and stay finite") {
     const TemporaryFolder folder;
-    const std::string base = R"(
+    const std::string base = R"yaml(
 model: game
 data: {point: {synthetic: ring, count: 256}}
 networks:
   g: {inputs: {z: [2]}, layers: [{dense: {units: 8, activation: relu}}, {dense: 2}]}
   d: {inputs: {x: data.point}, layers: [{dense: {units: 8, activation: tanh}}, batch_norm, {dense: 1}]}
 objective:
-  let: {fake: g(normal(g)), judged: d(point), r1: "mean(sum(grad(judged, point)^2))"
-}
-SCHEDULE
+  let: {fake: g(normal(g)), judged: d(point), r1: "mean(sum(grad(judged, point)^2))"}
+  SCHEDULE
   minimize:
     - {networks: [d], loss: "mean(softplus(d(fake)) + softplus(-judged)) + every(r1, 4)", metrics: {r1: "every(r1, 4)"}}
     - {networks: [g], loss: "mean(softplus(-d(fake)))"}
 train: {batch_size: 8, epochs: 4, average: 0.9, average_statistics: true, TRAIN}
-)";
+)yaml";
     const std::vector<std::pair<std::string, std::string>> kinds = {
         {"", "accumulate: 2"},
         {"", "optimizer: {adam: {lookahead: {every: 3}, rate_factors: {d: 2, g.dense: 0.5}}}"},
@@ -147,29 +146,30 @@ train: {batch_size: 8, epochs: 4, average: 0.9, average_statistics: true, TRAIN}
         {"schedule: extragradient", "accumulate: 2, optimizer: {rmsprop: {lookahead: {}}}"},
         {"schedule: simultaneous", "on_divergence: lower_rate"},
     };
-  for (size_t i = 0; i < kinds.size(); ++i) {
-      INFO(i);
-      std::string text = base;
-      text.replace(text.find("SCHEDULE"), 8, kinds[i].first);
-      text.replace(text.find("TRAIN"), 5, kinds[i].second);
-      const std::string id = "m" + std::to_string(i);
-      const std::string path = write_model(folder, id, text);
-      const Trained whole = train(path, for_steps(in(folder / (id + "w")), 7));
-      INFO(whole.errors);
-      REQUIRE(whole.end == runtime::TrainEnd::kDone);
-      REQUIRE(train(path, for_steps(in(folder / (id + "p")), 3)).end == runtime::TrainEnd::kDone);
-      REQUIRE(train(path, for_steps(resume(folder / (id + "p")), 7)).end ==
-              runtime::TrainEnd::kDone);
-      const std::vector<float> numbers = reached(path, folder / (id + "w")).parameters;
-      CHECK(numbers == reached(path, folder / (id + "p")).parameters);
-      CHECK(std::all_of(numbers.begin(), numbers.end(), [](float x) { return std::isfinite(x); }));
-      // The metric is that of step 5 (the first is 1) until step 9 measures it again.
-      const std::vector<Json> lines = metrics_of(folder / (id + "w"));
-      REQUIRE(lines.size() == 7);
-      for (const Json& line : lines) CHECK(line.at("r1").number() > 0);
-      CHECK(lines[0].at("r1").number() == lines[3].at("r1").number());
-      CHECK(lines[3].at("r1").number() != lines[4].at("r1").number());
-  }
-  }
+    for (size_t i = 0; i < kinds.size(); ++i) {
+        INFO(i);
+        std::string text = base;
+        text.replace(text.find("SCHEDULE"), 8, kinds[i].first);
+        text.replace(text.find("TRAIN"), 5, kinds[i].second);
+        const std::string id = "m" + std::to_string(i);
+        const std::string path = write_model(folder, id, text);
+        const Trained whole = train(path, for_steps(in(folder / (id + "w")), 7));
+        INFO(whole.errors);
+        REQUIRE(whole.end == runtime::TrainEnd::kDone);
+        REQUIRE(train(path, for_steps(in(folder / (id + "p")), 3)).end == runtime::TrainEnd::kDone);
+        REQUIRE(train(path, for_steps(resume(folder / (id + "p")), 7)).end ==
+                runtime::TrainEnd::kDone);
+        const std::vector<float> numbers = reached(path, folder / (id + "w")).parameters;
+        CHECK(numbers == reached(path, folder / (id + "p")).parameters);
+        CHECK(
+            std::all_of(numbers.begin(), numbers.end(), [](float x) { return std::isfinite(x); }));
+        // The metric is that of step 5 (the first is 1) until step 9 measures it again.
+        const std::vector<Json> lines = metrics_of(folder / (id + "w"));
+        REQUIRE(lines.size() == 7);
+        for (const Json& line : lines) CHECK(line.at("r1").number() > 0);
+        CHECK(lines[0].at("r1").number() == lines[3].at("r1").number());
+        CHECK(lines[3].at("r1").number() != lines[4].at("r1").number());
+    }
+}
 
-  }  // namespace gmc
+}  // namespace gmc

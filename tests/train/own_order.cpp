@@ -50,7 +50,7 @@ TEST_CASE("a field in its own order is seen evenly, whatever an epoch is") {
 
 TEST_CASE("two sets of different length train together, and are resumed to the bit") {
     const TemporaryFolder folder;
-    const std::string path = write_model(folder, "m", R"(
+    const std::string path = write_model(folder, "m", R"yaml(
 model: two_sets
 data:
   a: {synthetic: ring, count: 64}
@@ -75,7 +75,7 @@ objective:
     - {networks: f, loss: "mean(softplus(-d(f(a), kind)))"}
   functions: {to_b(a): f(a)}
 train: {batch_size: 8, epochs: 3, validate: test}
-)");
+)yaml");
     const Trained whole = train(path, in(folder / "whole"));
     INFO(whole.errors);
     REQUIRE(whole.end == runtime::TrainEnd::kDone);
@@ -89,11 +89,11 @@ train: {batch_size: 8, epochs: 3, validate: test}
     REQUIRE(runtime::read_checkpoint(folder / "parts/checkpoint.safetensors", b->states(), second,
                                      diagnostics));
     CHECK(first.step == 24);
-    const size_t bytes = a->states().bytes();
+    const int64_t bytes = a->states().bytes();
     REQUIRE(bytes == b->states().bytes());
     CHECK(std::equal(a->states().bytes_begin(), a->states().bytes_begin() + bytes,
                      b->states().bytes_begin()));
-    }
+}
 
-    }  // namespace
-    }  // namespace gmc
+}  // namespace
+}  // namespace gmc

@@ -126,7 +126,8 @@ class TrainingBuilder {
             for (const dsl::NamedExpression& metric : entry.metrics)
                 m_.view.walk(*metric.value, look);
         }
-        for (const dsl::StateSpec& state : objective_.states) m_.view.walk(*state.update, look);
+        if (entries.back().name == objective_.minimize.back().name)
+            for (const dsl::StateSpec& state : objective_.states) m_.view.walk(*state.update, look);
         if (!fine) return std::nullopt;
         for (const int64_t interval : intervals)
             for (const int64_t kind : std::set<int64_t>(kinds))
