@@ -129,8 +129,8 @@ TEST_CASE(
 model: game
 data: {point: {synthetic: ring, count: 256}}
 networks:
-  g: {inputs: {z: [2]}, layers: [{dense: {units: 8, activation: relu}}, {dense: 2}]}
-  d: {inputs: {x: data.point}, layers: [{dense: {units: 8, activation: tanh}}, batch_norm, {dense: 1}]}
+  g: {inputs: {z: [2]}, layers: [{dense: {units: 8, activation: relu}}, batch_norm, {dense: 2}]}
+  d: {inputs: {x: data.point}, layers: [{dense: {units: 8, activation: tanh}}, {dense: 1}]}
 objective:
   let: {fake: g(normal(g)), judged: d(point), r1: "mean(sum(grad(judged, point)^2))"}
   SCHEDULE
