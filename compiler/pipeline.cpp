@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "compiler/batch/distribute.h"
 #include "compiler/passes/algebra/cancel_shifts.h"
 #include "compiler/passes/algebra/factor_examples.h"
 #include "compiler/passes/algebra/factor_sums.h"
@@ -82,6 +83,13 @@ const std::vector<Stage>& pipeline() {
               passes::trim_scans},
          },
          kMostRounds,
+         kDifferentiated},
+        // After the algebra, which sees through sums over the batch; before joining, which would
+        // put shards of different batches behind one another.
+        {{{"distribute", "with --shards: computes steps in parts that processes can share",
+           passes::distribute},
+          {"cse", "computes equal things once", passes::cse}},
+         1,
          kDifferentiated},
         // After the algebra, which would not see through the slices that joining makes.
         {{{"join_batches", "runs contractions with the same weights once over all their examples",

@@ -110,7 +110,7 @@ void check_function_call(const Expression& e, const FunctionRow& row, Diagnostic
     if (unknown) return;
     if (positional >= row.fewest && positional <= row.most) return;
     std::string wanted = fmt::format("{} to {}", row.fewest, row.most);
-    if (row.most == kAnyNumber) wanted = fmt::format("at least {}", row.fewest);
+    if (row.most == kAnyCount) wanted = fmt::format("at least {}", row.fewest);
     if (row.fewest == row.most) wanted = fmt::format("{}", row.fewest);
     Diagnostic& error = diagnostics.error(DiagnosticKind::kBadExpression, e.span,
                                           "`{}` takes {} argument{}, not {}", e.text, wanted,

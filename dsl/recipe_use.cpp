@@ -35,6 +35,7 @@ struct Demand {
     std::vector<std::string> outputs;
     size_t inputs = 0;
     Span outputs_at, inputs_at;  ///< where the recipe first uses an output, and calls the network
+    const Expression* call = nullptr;  ///< that call
 };
 
 /// Works in two passes: it first collects from all expressions what the recipe needs of each
@@ -76,6 +77,7 @@ class RecipeUseChecker {
                 if (demand.inputs_at.known()) return;
                 demand.inputs = e.arguments.size();
                 demand.inputs_at = e.span;
+                demand.call = &e;
             }
         if (e.kind == Kind::kMember) collect_output(e, parameters);
     }
@@ -146,12 +148,17 @@ class RecipeUseChecker {
     void report_inputs(const NetworkSpec& network, const Demand& demand) {
         std::vector<std::string> own;
         for (const NetworkInput& input : network.inputs) own.push_back(input.name);
-        diagnostics_
-            .error(DiagnosticKind::kBadExpression, network.span,
-                   "{} gives `{}` {} input{}, but it takes {}: {}", recipe(), network.name,
-                   demand.inputs, demand.inputs == 1 ? "" : "s", own.size(), quoted_list(own))
-            .note(demand.inputs_at, "the recipe uses it here")
-            .note(model_.objective.recipe.used_at, "the recipe is used here");
+        Diagnostic& error =
+            diagnostics_
+                .error(DiagnosticKind::kBadExpression, network.span,
+                       "{} gives `{}` {} input{}, but it takes {}: {}", recipe(), network.name,
+                       demand.inputs, demand.inputs == 1 ? "" : "s", own.size(), quoted_list(own))
+                .note(demand.inputs_at, "the recipe uses it here")
+                .note(model_.objective.recipe.used_at, "the recipe is used here");
+        for (size_t i = own.size(); i < demand.inputs; ++i)
+            if (const DataField* field = view_.field_of(*demand.call->arguments[i]))
+                error.help(
+                    fmt::format("add `{}: data.{}` to its `inputs`", field->name, field->name));
     }
 
     /// Reports a name that the recipe uses as a field of the data, by default or always.
@@ -167,12 +174,16 @@ class RecipeUseChecker {
         const auto& defaults = model_.objective.recipe.default_names;
         std::vector<std::string> others = fields;
         for (const auto& [parameter, field] : defaults) std::erase(others, field);
-        if (others.empty()) others = fields;
         std::string nearest = nearest_name(name, others);
-        if (nearest.empty()) nearest = others.front();
+        if (nearest.empty() && !others.empty()) nearest = others.front();
         for (const auto& [parameter, field] : defaults)
             if (field == name)
-                error.help(fmt::format("write `{}: {}` beside `recipe`", parameter, nearest));
+                error.help(
+                    nearest.empty()
+                        ? fmt::format("add `{}` to `data`; with another name, `{}: NAME` beside "
+                                      "`recipe` says which field is meant",
+                                      name, parameter)
+                        : fmt::format("write `{}: {}` beside `recipe`", parameter, nearest));
     }
 
     const ModelSpec& model_;

@@ -173,6 +173,7 @@ struct DataField {
     /// synthetic).
     int64_t count = 0;
     Span span;
+    Span source_span;  ///< where `source` is written, in a field of a file or folder
 };
 
 /// An entry of `let` or `metrics`, a result of a function, or a hyperparameter: `name: value`.

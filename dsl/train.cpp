@@ -192,10 +192,16 @@ void read_validate(const Node& node, TrainSpec& out, Diagnostics& diagnostics) {
         out.validate_share = *share;
         return;
     }
-    diagnostics.error(DiagnosticKind::kBadValue, node.span,
-                      "`validate` is `test` or a share of the training data between 0 and 1, not "
-                      "{}",
-                      describe(node));
+    Diagnostic& error = diagnostics.error(
+        DiagnosticKind::kBadValue, node.span,
+        "`validate` is `test` or a share of the training data between 0 and 1, not {}",
+        describe(node));
+    constexpr double kPercentMost = 100;
+    const std::string hint = node.is_scalar() ? number_hint(node.text) : std::string();
+    if (!hint.empty())
+        error.help(hint);
+    else if (share && *share > 1 && *share < kPercentMost)
+        error.help(fmt::format("a share of {} % is {}", *share, *share / kPercentMost));
 }
 
 /// What looks after a run: `validate`, `early_stopping`, `keep`.

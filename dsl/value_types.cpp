@@ -34,7 +34,8 @@ std::optional<double> computed_number(const Node& node) {
     return parsed.ok() ? constant_value(**parsed) : std::nullopt;
 }
 
-/// What is wrong with a text that was meant as a number: "write 0.5"; "" for all else.
+}  // namespace
+
 std::string number_hint(const std::string& text) {
     const auto is_number = [](const std::string& part) { return parse_number(part).has_value(); };
     if (is_number(text)) return "";
@@ -62,6 +63,8 @@ std::string number_hint(const std::string& text) {
     return "";
 }
 
+namespace {
+
 /// Help for `64.0` or `1e3` in place of an integer.
 std::string integer_hint(double value) {
     const bool whole = value == std::floor(value) && std::abs(value) < 1e15;
@@ -69,11 +72,12 @@ std::string integer_hint(double value) {
                  : "an integer has no point and no exponent";
 }
 
-/// Help for `3x3` or `(3, 3)` in place of a pair.
-std::string pair_hint(const Node& node) {
+/// Help for `3x3` or `(3, 3)` in place of a list of one integer per axis.
+std::string list_hint(const Node& node, const KeyRow& row) {
     const std::string sizes = sizes_in(node);
-    return std::count(sizes.begin(), sizes.end(), ',') == 1 ? fmt::format("write `[{}]`", sizes)
-                                                            : "";
+    const auto commas = std::count(sizes.begin(), sizes.end(), ',');
+    const bool fits = row.axes == kAnyAxes ? commas > 0 : commas == row.axes - 1;
+    return fits ? fmt::format("write `[{}]`", sizes) : "";
 }
 
 /// Reports "`units` is ..., not an integer from 1 to 1,000,000", and adds help for common mistakes.
@@ -83,13 +87,13 @@ void wrong_type(const Node& node, const KeyRow& row, Diagnostics& diagnostics) {
         diagnostics.error(DiagnosticKind::kWrongType, node.span, "`{}` is {}, not {}", row.key,
                           describe(row), describe(node));
     note_origin(error, node);
-    const bool numeric =
-        row.type == KeyType::kInteger || row.type == KeyType::kNumber || row.type == KeyType::kPair;
+    const bool numeric = row.type == KeyType::kInteger || row.type == KeyType::kNumber ||
+                         row.type == KeyType::kPerAxis;
     if (node.is_map() && std::string_view(row.key) == "activation")
         error.help("one with numbers is a layer of its own: `- leaky_relu: {slope: 0.2}`");
     if (node.is_list() && node.items.size() == 1 && node.items[0]->is_scalar())
         error.help(fmt::format("write `{}`, without brackets", node.items[0]->text));
-    if (node.is_list() && row.type == KeyType::kPair && node.items.size() == 3)
+    if (node.is_list() && row.type == KeyType::kPerAxis && row.axes == 2 && node.items.size() == 3)
         error.help("its numbers are those of height and width; channels are no part of it");
     if (node.is_map() && std::string_view(row.key) == "model")
         error.help(
@@ -100,7 +104,7 @@ void wrong_type(const Node& node, const KeyRow& row, Diagnostics& diagnostics) {
     if (!node.is_scalar()) return;
     if (has_typographic_quote(node.text)) error.help(kQuoteHelp);
     if (numeric && node.quoted && parse_number(node.text)) error.help("write it without quotes");
-    std::string hint = row.type == KeyType::kPair ? pair_hint(node) : "";
+    std::string hint = row.type == KeyType::kPerAxis ? list_hint(node, row) : "";
     if (hint.empty() && numeric) hint = number_hint(node.text);
     if (!hint.empty()) error.help(hint);
     if (row.type == KeyType::kFlag) {
@@ -180,23 +184,36 @@ std::optional<double> read_number(const Node& node, const KeyRow& row, Diagnosti
     return value;
 }
 
-/// Reads 5 or [5, 3]. The result always has two numbers, so that no later code has to tell the two
-/// forms apart.
-std::optional<std::vector<int64_t>> read_pair(const Node& node, const KeyRow& row,
-                                              Diagnostics& diagnostics) {
+/// One integer for each of the row's axes, of which `kAnyAxes` counts as one.
+std::vector<int64_t> for_all_axes(int64_t value, const KeyRow& row) {
+    return std::vector<int64_t>(static_cast<size_t>(std::max(row.axes, 1)), value);
+}
+
+/// Reads 5 or [5, 3]. The result always has a number for each of the row's axes, so that no later
+/// code has to tell the two forms apart.
+std::optional<std::vector<int64_t>> read_per_axis(const Node& node, const KeyRow& row,
+                                                  Diagnostics& diagnostics) {
     if (node.is_scalar()) {
-        const std::optional<int64_t> both = read_integer(node, row, diagnostics);
-        if (!both) return std::nullopt;
-        return std::vector<int64_t>{*both, *both};
+        const std::optional<int64_t> all = read_integer(node, row, diagnostics);
+        if (!all) return std::nullopt;
+        return for_all_axes(*all, row);
     }
-    if (!node.is_list() || node.items.size() != 2) {
+    const auto count = static_cast<int>(node.items.size());
+    const bool fits =
+        row.axes == kAnyAxes ? count >= 1 && count <= kMostSpatialAxes : count == row.axes;
+    if (!node.is_list() || !fits) {
         wrong_type(node, row, diagnostics);
         return std::nullopt;
     }
-    const std::optional<int64_t> first = read_integer(*node.items[0], row, diagnostics);
-    const std::optional<int64_t> second = read_integer(*node.items[1], row, diagnostics);
-    if (!first || !second) return std::nullopt;
-    return std::vector<int64_t>{*first, *second};
+    std::vector<int64_t> values;
+    bool fine = true;
+    for (const NodePtr& item : node.items) {
+        const std::optional<int64_t> value = read_integer(*item, row, diagnostics);
+        fine = fine && value.has_value();
+        values.push_back(value.value_or(0));
+    }
+    if (!fine) return std::nullopt;
+    return values;
 }
 
 /// Reads a list of axes such as [2, 0, 1].
@@ -296,8 +313,8 @@ LayerValue default_value(const KeyRow& row) {
             return parse_number(row.fallback).value();
         case KeyType::kFlag:
             return parse_flag(row.fallback).value();
-        case KeyType::kPair:
-            return std::vector<int64_t>(2, parse_integer(row.fallback).value());
+        case KeyType::kPerAxis:
+            return for_all_axes(parse_integer(row.fallback).value(), row);
         default:
             return std::string(row.fallback);
     }
@@ -311,8 +328,8 @@ std::optional<LayerValue> read_value(const Node& node, const KeyRow& row,
             return as_value(read_integer(node, row, diagnostics));
         case KeyType::kNumber:
             return as_value(read_number(node, row, diagnostics));
-        case KeyType::kPair:
-            return as_value(read_pair(node, row, diagnostics));
+        case KeyType::kPerAxis:
+            return as_value(read_per_axis(node, row, diagnostics));
         case KeyType::kAxes:
             return as_value(read_axes(node, row, diagnostics));
         case KeyType::kShape:

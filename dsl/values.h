@@ -93,6 +93,10 @@ Diagnostic& report_unknown(DiagnosticKind kind, Span where, const std::string& t
                            const std::string& name, const std::vector<std::string>& known,
                            Diagnostics& diagnostics);
 
+/// What is wrong with a text that was meant as a number: "the decimal mark is a point: 0.5"; "" for
+/// all else.
+std::string number_hint(const std::string& text);
+
 /// Adds a note with the place that the value comes from (a variable, a base), when the node has
 /// one.
 Diagnostic& note_origin(Diagnostic& error, const Node& node);

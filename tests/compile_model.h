@@ -12,15 +12,16 @@
 namespace gmc {
 
 /// The model at `path`, through the whole pipeline; `sets` as for --set, `precision` as for
-/// --precision.
+/// --precision, `shards` as for --shards.
 inline ir::Module compile_file(const std::string& path, const std::vector<std::string>& sets,
-                               const std::string& precision = "f32") {
+                               const std::string& precision = "f32", int64_t shards = 0) {
     Diagnostics diagnostics;
     auto spec = dsl::read_model({path, sets, {GMC_SOURCE_DIR "/models/recipes"}}, diagnostics);
     if (!spec.ok()) FAIL(diagnostics.render());
     auto module = lower::build_module(*spec, diagnostics);
     if (!module.ok()) FAIL(diagnostics.render());
     if (precision == "bf16") module->compilation.precision = ir::DType::kBf16;
+    module->compilation.shards = shards;
     if (!passes::run_stages(*module, pipeline(), {}, diagnostics).ok()) FAIL(diagnostics.render());
     return module.take();
 }

@@ -11,6 +11,7 @@
 #include <functional>
 #include <numeric>
 
+#include "compiler/ir/builder.h"
 #include "compiler/ir/scan.h"
 
 namespace gmc {
@@ -28,13 +29,19 @@ int64_t product(const Shape& shape, int64_t from, int64_t to) {
 /// and the rest is skipped.
 class BatchAxisFinder {
   public:
-    BatchAxisFinder(const Module& module, const Function& function)
-        : module_(module), f_(function), batch_(module.training->batch_size) {
+    BatchAxisFinder(const Module& module, const Function& function,
+                    BatchSums sums = BatchSums::kCouple)
+        : module_(module), f_(function), sums_(sums), batch_(module.training->batch_size) {
         axes_.of.resize(function.values.size());
+        axes_.sums.resize(function.values.size(), false);
     }
 
-    BatchAxes run() {
+    /// With `from_noise`, random numbers of which there are as many rows as examples have one per
+    /// example, too: what a generator makes of noise need not meet the data.
+    BatchAxes run(bool from_noise) {
         for (const Input& input : f_.inputs) start(input);
+        for (const Operation& op : f_.operations)
+            if (from_noise && is_random(op)) start_noise(op.result());
         spread();
         for (const Operation& op : f_.operations) check(op);
         return std::move(axes_);
@@ -56,6 +63,14 @@ class BatchAxisFinder {
             return refuse(
                 fmt::format("input `{}` has no row per example", f_.values[input.value].name));
         axes_.of[input.value] = BatchAxis{};
+    }
+
+    static bool is_random(const Operation& op) {
+        return op.as<RandomNormal>() != nullptr || op.as<RandomUniform>() != nullptr;
+    }
+    void start_noise(ValueId noise) {
+        const Type& type = f_.type(noise);
+        if (!type.is_scalar() && type.shape[0] == batch_) axes_.of[noise] = BatchAxis{};
     }
 
     void visit(const Operation& op) {
@@ -81,10 +96,13 @@ class BatchAxisFinder {
     template <typename Op>
     void flow(const Op& reduction, const Operation& op) requires(Op::kInfo.has(kReduction)) {
         const auto known = of(op, 0);
-        if (!known) return;
+        if (!known) return back_from_reduction(op, reduction.axes);
         BatchAxis result = *known;
         for (int64_t axis : reduction.axes) {
-            if (axis == known->axis) return refuse(op, "works over examples");
+            if (axis == known->axis) {
+                const bool sums = std::is_same_v<Op, ReduceSum> && sums_ == BatchSums::kAllowed;
+                return sums ? sum(op) : refuse(op, "works over examples");
+            }
             result.axis -= axis < known->axis ? 1 : 0;
         }
         set(op, op.result(), result);
@@ -106,7 +124,10 @@ class BatchAxisFinder {
     /// together: `outer` adds up, once all operands are known.
     void flow(const Concat& concat, const Operation& op) {
         std::optional<BatchAxis> known = axes_.of[op.result()];
-        if (known && known->axis == concat.axis) return;
+        if (known && known->axis == concat.axis) {
+            for (size_t i = 0; i < op.operands.size(); ++i) back_along_batch(op, i);
+            return;
+        }
         int64_t outer = 0;
         bool all = true;
         for (ValueId v : op.operands) {
@@ -126,13 +147,16 @@ class BatchAxisFinder {
             set(op, op.result(), {known->axis, outer, known->inner});
         }
     }
+    void flow(const AllReduce&, const Operation& op) {
+        if (of(op, 0)) refuse(op, "adds up examples");
+    }
     void flow(const Pack&, const Operation& op) {
         for (ValueId v : op.operands)
             if (axes_.of[v]) return refuse(op, "packs examples");
     }
     void flow(const Pad& pad, const Operation& op) {
         auto known = of(op, 0);
-        if (!known) return;
+        if (!known) return back_along_batch(op, 0);
         const auto axis = static_cast<size_t>(known->axis);
         const int64_t rows = batch_ * known->inner;
         if (pad.gap(axis) != 0 || pad.low[axis] % rows != 0 || pad.high[axis] % rows != 0)
@@ -146,7 +170,7 @@ class BatchAxisFinder {
     }
     void flow(const Slice& slice, const Operation& op) {
         auto known = of(op, 0);
-        if (!known) return;
+        if (!known) return back_along_batch(op, 0);
         const auto axis = static_cast<size_t>(known->axis);
         const int64_t from = slice.starts[axis], to = slice.limits[axis];
         const int64_t rows = batch_ * known->inner;
@@ -161,19 +185,25 @@ class BatchAxisFinder {
             set(op, op.result(),
                 {std::find(order.begin(), order.end(), known->axis) - order.begin(), known->outer,
                  known->inner});
+        else if (const auto result = axes_.of[op.result()])
+            set(op, op.operands[0],
+                {order[static_cast<size_t>(result->axis)], result->outer, result->inner});
     }
     void flow(const Conv&, const Operation& op) { convolve(op); }
     void flow(const ConvBackwardData&, const Operation& op) { convolve(op); }
     void flow(const ConvBackwardWeights&, const Operation& op) {
-        if (of(op, 0) || of(op, 1)) refuse(op, "adds up examples");
+        if (of(op, 0) || of(op, 1)) sum_products(op, 0, 0);
     }
     void flow(const Matmul& matmul, const Operation& op) {
         const auto a = of(op, 0), b = of(op, 1);
-        if (f_.type(op.result()).rank() > 2) return flow_products(op);
+        const int64_t rank = f_.type(op.result()).rank();
+        // The axes along which products are added up.
+        const int64_t of_a = rank - (matmul.transpose_a ? 2 : 1);
+        const int64_t of_b = rank - (matmul.transpose_b ? 1 : 2);
+        if ((a && a->axis == of_a) || (b && b->axis == of_b)) return sum_products(op, of_a, of_b);
+        if (rank > 2) return flow_products(op);
         if (a && b) return refuse(op, "multiplies examples with each other");
-        if (!a && !b) return;
-        if (a ? a->axis != (matmul.transpose_a ? 1 : 0) : b->axis != (matmul.transpose_b ? 0 : 1))
-            return refuse(op, "adds up examples");
+        if (!a && !b) return back_from_product(op, 1 - of_a, 1 - of_b);
         const BatchAxis& known = a ? *a : *b;
         set(op, op.result(), {a ? 0 : 1, known.outer, known.inner});
     }
@@ -238,6 +268,47 @@ class BatchAxisFinder {
 
     // ---- parts of rules ----
 
+    void sum(const Operation& op) {
+        if (sums_ == BatchSums::kCouple) return refuse(op, "adds up examples");
+        axes_.sums[op.result()] = true;
+    }
+
+    /// A sum of products of the examples of two operands, along these axes of theirs.
+    void sum_products(const Operation& op, int64_t of_a, int64_t of_b) {
+        const BatchAxis known = of(op, 0) ? *of(op, 0) : *of(op, 1);
+        set(op, op.operands[0], {of_a, known.outer, known.inner});
+        set(op, op.operands[1], {of_b, known.outer, known.inner});
+        sum(op);
+    }
+
+    // What is known of the result says something of the operand that its rows come from. Constants
+    // are found so: the gradient of a mean begins with one.
+
+    void back_from_reduction(const Operation& op, const std::vector<int64_t>& axes) {
+        const auto result = axes_.of[op.result()];
+        if (!result) return;
+        const auto kept = other_axes(f_.type(op.operands[0]).rank(), axes);
+        set(op, op.operands[0],
+            {kept[static_cast<size_t>(result->axis)], result->outer, result->inner});
+    }
+    /// Of a matrix product: the first operand's axis becomes the result's first, the second's its
+    /// second.
+    void back_from_product(const Operation& op, int64_t of_a, int64_t of_b) {
+        const auto result = axes_.of[op.result()];
+        if (!result) return;
+        const bool first = result->axis == 0;
+        set(op, op.operands[first ? 0 : 1], {first ? of_a : of_b, result->outer, result->inner});
+    }
+    /// Of an op whose operand may hold another number of whole batches than its result.
+    void back_along_batch(const Operation& op, size_t operand) {
+        const auto result = axes_.of[op.result()];
+        if (!result || of(op, operand)) return;
+        const ValueId v = op.operands[operand];
+        const int64_t size = f_.type(v).shape[static_cast<size_t>(result->axis)];
+        const int64_t rows = batch_ * result->inner;
+        if (size % rows == 0) set(op, v, {result->axis, size / rows, result->inner});
+    }
+
     void both_ways(const Operation& op) {
         if (const auto known = of(op, 0)) set(op, op.result(), *known);
         if (const auto known = axes_.of[op.result()]) set(op, op.operands[0], *known);
@@ -246,6 +317,7 @@ class BatchAxisFinder {
     void convolve(const Operation& op) {
         const auto known = of(op, 0);
         if (of(op, 1)) return refuse(op, "has weights per example");
+        if (!known && axes_.of[op.result()]) set(op, op.operands[0], *axes_.of[op.result()]);
         if (!known) return;
         if (known->axis != 0) return refuse(op, "mixes examples");
         set(op, op.result(), *known);
@@ -294,9 +366,9 @@ class BatchAxisFinder {
         const bool in = std::any_of(op.operands.begin(), op.operands.end(),
                                     [&](ValueId v) { return axes_.of[v].has_value(); });
         const auto& out = axes_.of[op.result()];
-        if (in && !out) return refuse(op, "mixes examples");
-        if (op.as<RandomNormal>() != nullptr || op.as<RandomUniform>() != nullptr)
-            axes_.draws = clause(op, "draws numbers for the whole batch");
+        if (in && !out && !axes_.sums[op.result()]) return refuse(op, "mixes examples");
+        if (out && axes_.sums[op.result()]) return refuse(op, "gives an example a sum of all");
+        if (is_random(op)) axes_.draws = clause(op, "draws numbers for the whole batch");
         const auto* iota = op.as<Iota>();
         if (iota == nullptr || !out) return;
         // Positions within an example are the same in all examples.
@@ -335,6 +407,7 @@ class BatchAxisFinder {
 
     const Module& module_;
     const Function& f_;
+    BatchSums sums_;
     int64_t batch_;
     BatchAxes axes_;
     bool changed_ = false;
@@ -342,8 +415,12 @@ class BatchAxisFinder {
 
 }  // namespace
 
-BatchAxes find_batch_axes(const Module& module, const Function& function) {
-    return BatchAxisFinder(module, function).run();
+BatchAxes find_batch_axes(const Module& module, const Function& function, BatchSums sums) {
+    if (sums == BatchSums::kAllowed) {
+        BatchAxes axes = BatchAxisFinder(module, function, sums).run(true);
+        if (axes.why.empty()) return axes;
+    }
+    return BatchAxisFinder(module, function, sums).run(false);
 }
 
 }  // namespace gmc

@@ -27,12 +27,19 @@ struct BatchAxes {
     /// Which op draws random numbers, as a clause; empty: none does. They are numbered over the
     /// whole batch, so that a batch of another size would draw other numbers.
     std::string draws;
+    /// By value: whether it is a sum over the examples. Only where sums were allowed.
+    std::vector<bool> sums;
     /// The same of the bodies of the function's scans, by name.
     std::map<std::string, BatchAxes> bodies;
 };
 
+/// Whether sums over all examples couple them: they do not for who adds up parts of the batch.
+enum class BatchSums { kCouple, kAllowed };
+
 /// Follows the batch from the inputs of `function` through its operations, and back to constants
-/// that have a row per example.
-BatchAxes find_batch_axes(const ir::Module& module, const ir::Function& function);
+/// that have a row per example. Where sums are allowed, it also begins at random numbers of which
+/// there are as many rows as examples.
+BatchAxes find_batch_axes(const ir::Module& module, const ir::Function& function,
+                          BatchSums sums = BatchSums::kCouple);
 
 }  // namespace gmc

@@ -17,6 +17,7 @@
 #include "compiler/ir/text/parser.h"
 #include "compiler/ir/text/printer.h"
 #include "compiler/support/paths.h"
+#include "compiler/support/temporary_files.h"
 
 namespace gmc::ir {
 namespace {
@@ -132,7 +133,8 @@ bool write_file(const std::string& path, const std::string& text, Diagnostics& d
     // Devices and pipes are written into: /dev/null must not become a file.
     const bool special =
         std::filesystem::exists(path, code) && !std::filesystem::is_regular_file(path, code);
-    const std::string temporary = special ? path : fmt::format("{}.{}.tmp", path, ::getpid());
+    const std::string temporary = special ? path : temporary_name(path);
+    if (!special) remove_abandoned(path);
     if (std::filesystem::is_directory(path, code)) {
         fail(path, "cannot be written: is a directory", diagnostics);
         return false;

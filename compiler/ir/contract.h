@@ -221,9 +221,13 @@ std::vector<const ScheduleEntry*> entries_of_step(const std::vector<ScheduleEntr
 struct Compilation {
     DType precision = DType::kF32;  ///< bf16: contractions and what lies between them
     int64_t memory_limit = 0;       ///< bytes of a function's values; 0 = no limit
+    /// Training computes the batch as so many shards, which processes can share: a power of two;
+    /// 0 = as a whole.
+    int64_t shards = 0;
     static constexpr auto fields() {
         return std::tuple{field("precision", &Compilation::precision),
-                          field("memory_limit", &Compilation::memory_limit)};
+                          field("memory_limit", &Compilation::memory_limit),
+                          field("shards", &Compilation::shards)};
     }
     friend bool operator==(const Compilation&, const Compilation&) = default;
 };

@@ -134,6 +134,16 @@ std::string scan_misfit(const Function& function, const Operation& op, const Fun
     if (scan.count < 1 || scan.count > kMostPasses)
         return fmt::format("a scan of {} passes; it has 1 to {}", scan.count, kMostPasses);
     const ScanParts parts = scan_parts(body);
+    if (scan.shards != 0 &&
+        (!is_share(scan.shards, scan.shards) || !is_share(scan.count, scan.shards) ||
+         scan.first < 0 || scan.first % scan.count != 0 || scan.first >= scan.shards ||
+         scan.reverse || parts.carried > 0))
+        return fmt::format(
+            "a scan of the shards {} to {} of {}; each process has a power of two of them, in "
+            "order, and carries nothing",
+            scan.first, scan.first + scan.count - 1, scan.shards);
+    if (scan.shards == 0 && scan.first != 0)
+        return fmt::format("a scan whose first pass is {}, but not of shards", scan.first);
     if (body.results.size() < parts.carried)
         return fmt::format("the body @{} carries {} values but has {} results", body.name,
                            parts.carried, body.results.size());

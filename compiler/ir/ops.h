@@ -272,6 +272,15 @@ struct Step : NoFields {
 
 // ---- shape --------------------------------------------------------------------------------------
 
+/// The shards are the leaves of a binary tree, (x0 + x1) + (x2 + x3), so that the sum has the same
+/// bits whichever process has which of them.
+struct AllReduce {
+    static constexpr OpInfo kInfo{"all_reduce", "x",
+                                  "sum over the first axis, which has an entry per shard of the "
+                                  "batch, and over the shards of all processes, as a binary tree"};
+    int64_t shards = 1;  ///< of all processes: a power of two
+    static constexpr auto fields() { return std::tuple{field("shards", &AllReduce::shards)}; }
+};
 /// dims[i] is the result's axis that takes the operand's axis i (increasing; sizes equal); other
 /// axes repeat.
 struct Broadcast {
@@ -434,17 +443,21 @@ inline constexpr int64_t kMostPasses = 1'000'000;
 ///             a captured value, the same in every pass
 ///   results   a carried value after the last pass; a stack [count, ...] of what each pass gave
 /// Random ops in the body draw other numbers in every pass.
+/// With `shards`, the passes are shards of the batch, of which a process computes only its own.
 struct Scan {
     static constexpr OpInfo kInfo{
         "scan", "...", "runs the function `body` `count` times; values go from pass to pass"};
     std::string body;
     int64_t count = 1;
     bool reverse = false;        ///< the passes have the numbers count - 1 to 0
+    int64_t shards = 0;          ///< of the whole batch; 0: the passes are no shards
+    int64_t first = 0;           ///< with shards: the number of the first pass
     int64_t workspace = kUnset;  ///< after plan_memory: where the body's arena is in the function's
     static constexpr int64_t kUnset = -1;
     static constexpr auto fields() {
-        return std::tuple{field("body", &Scan::body), field("count", &Scan::count),
-                          field("reverse", &Scan::reverse), field("workspace", &Scan::workspace)};
+        return std::tuple{field("body", &Scan::body),       field("count", &Scan::count),
+                          field("reverse", &Scan::reverse), field("shards", &Scan::shards),
+                          field("first", &Scan::first),     field("workspace", &Scan::workspace)};
     }
 };
 

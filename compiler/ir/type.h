@@ -40,6 +40,11 @@ struct Type {
     friend bool operator==(const Type&, const Type&) = default;
 };
 
+/// Whether `part` is a power of two that divides `whole`: so many shards can a process have.
+constexpr bool is_share(int64_t part, int64_t whole) {
+    return part >= 1 && (part & (part - 1)) == 0 && whole >= 1 && whole % part == 0;
+}
+
 inline Type f32(Shape shape) { return {DType::kF32, std::move(shape)}; }
 
 /// "f32[128,28,28,1]"

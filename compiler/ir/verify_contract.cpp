@@ -69,6 +69,13 @@ class ContractCheck {
         schedule();
         if (module_.compilation.memory_limit < 0)
             report_.error_in_line("compile", "the memory limit is negative");
+        const int64_t shards = module_.compilation.shards;
+        const int64_t batch = module_.training ? module_.training->batch_size : 0;
+        if (shards != 0 && !is_share(shards, batch))
+            report_.error_in_line("compile",
+                                  fmt::format("{} shards of a batch of {}; it is a power of two "
+                                              "that divides the batch",
+                                              shards, batch));
         if (runnable && !report_.any()) runs();
     }
 
@@ -270,6 +277,21 @@ class ContractCheck {
             for (const Function& function : module_.functions)
                 for (size_t i = 0; !function.is_body && i < function.inputs.size(); ++i)
                     check_input(function, function.inputs[i]);
+        for (const Function& function : module_.functions)
+            for (const Operation& op : function.operations) check_shards(function, op);
+    }
+
+    /// A module that is to be run has all shards. gmrun takes the share of a process.
+    void check_shards(const Function& function, const Operation& op) {
+        const auto* scan = op.as<Scan>();
+        const auto* sum = op.as<AllReduce>();
+        const int64_t shards = scan != nullptr ? scan->shards : sum != nullptr ? sum->shards : 0;
+        if (shards == 0) return;
+        const int64_t here = scan != nullptr ? scan->count : function.type(op.operands[0]).shape[0];
+        if (here != shards || shards != module_.compilation.shards)
+            report_.error(function, op,
+                          fmt::format("{} of {} shards, in a module compiled with {}", here, shards,
+                                      module_.compilation.shards));
     }
 
     /// An input's type must be what its source will deliver: a batch of the named field, noise with

@@ -25,6 +25,17 @@ size_t edit_distance(std::string_view a, std::string_view b) {
     return previous[b.size()];
 }
 
+namespace {
+
+/// With another letter, a word of three is mostly another word (`map`, `max`) and no slip.
+bool is_other_short_word(std::string_view name, std::string_view candidate) {
+    constexpr size_t kShort = 3;
+    return name.size() <= kShort && name.size() == candidate.size() &&
+           !std::is_permutation(name.begin(), name.end(), candidate.begin());
+}
+
+}  // namespace
+
 /// Compares with every candidate and keeps the first of the nearest. A candidate all of whose
 /// letters would have to change (distance >= its length) is no suggestion, which matters for names
 /// of one or two letters.
@@ -37,6 +48,7 @@ std::string nearest_name(std::string_view name, std::span<const std::string> can
     // At most a third of the name may change, or one letter of a short one.
     size_t best_distance = std::max<size_t>(name.size() / 3, 1) + 1;
     for (const std::string& candidate : candidates) {
+        if (is_other_short_word(name, candidate)) continue;
         const size_t distance = edit_distance(name, candidate);
         if (distance < best_distance && distance < candidate.size()) {
             best = candidate;

@@ -40,8 +40,8 @@ void check_gaussians(const ModelView& view, Diagnostics& diagnostics);
 /// training_checks.cpp, kNotTrained, kNoOpponent, kBadValue: networks that nothing trains,
 /// opponents that do not oppose, and useless learning rates.
 void check_training(const ModelView& view, const Facts& facts, Diagnostics& diagnostics);
-/// unused_checks.cpp, kUnused: unused networks, inputs and entries of `let`, in the file that was
-/// named itself.
+/// unused_checks.cpp, kUnused: unused networks, inputs, averages and entries of `let`, in the file
+/// that was named itself.
 void check_unused(const ModelView& view, Diagnostics& diagnostics);
 /// layer_checks.cpp, kBadValue, kNotPerExample: strides that skip most of the input, softmax over
 /// one number, and batch norm inside a gradient per example.

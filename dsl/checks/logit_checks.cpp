@@ -26,6 +26,8 @@ class LogitChecks {
         const auto visit = [&](const Expression& e) {
             takes_logits(e);
             hinge(e);
+            least_squares(e);
+            class_probability(e);
             logarithm(e);
         };
         view_.walk_losses(visit);
@@ -114,6 +116,55 @@ class LogitChecks {
                fmt::format("{} ends in `{}`, but the hinge loss takes numbers without bounds",
                            name_of(*ending), ending->activation),
                fmt::format("remove `{}`", ending->activation));
+    }
+
+    /// Warns about (d - target)^2 of a judge d that has a bound: far from the data it is flat, and
+    /// a generator learns nothing there, which least squares are to avoid (LSGAN, Mao 2017).
+    void least_squares(const Expression& e) {
+        const bool power = e.kind == Kind::kBinary && e.text == "^";
+        if (!power || constant_value(*e.arguments[1]) != 2.0) return;
+        const Expression* judged = &view_.resolved(*e.arguments[0]);
+        if (judged->kind == Kind::kBinary && (judged->text == "-" || judged->text == "+")) {
+            const bool number_first = constant_value(*judged->arguments[0]).has_value();
+            if (!number_first && !constant_value(*judged->arguments[1])) return;
+            judged = judged->arguments[number_first ? 1 : 0].get();
+        }
+        const std::optional<Ending> ending = view_.ending_of(*judged);
+        if (!ending || !ending->range || !is_judge(*ending->network)) return;
+        report(*ending, e,
+               fmt::format("{} ends in `{}`, but least squares take numbers without bounds",
+                           name_of(*ending), ending->activation),
+               fmt::format("remove `{}`: where it is flat, the generator learns nothing",
+                           ending->activation));
+    }
+
+    /// Warns about one_hot(label) * log(p) where p are numbers from 0 to 1 each by itself: nothing
+    /// makes those of the other classes small.
+    void class_probability(const Expression& e) {
+        if (e.kind != Kind::kBinary || e.text != "*") return;
+        for (size_t i = 0; i < 2; ++i) {
+            const Expression& chosen = view_.resolved(*e.arguments[i]);
+            const Expression& log = view_.resolved(*e.arguments[1 - i]);
+            if (chosen.kind != Kind::kCall || chosen.text != "one_hot" || !is_call(log, "log"))
+                continue;
+            const Expression* p = &view_.resolved(*log.arguments[0]);
+            if (p->kind == Kind::kBinary && p->text == "+") p = p->arguments[0].get();
+            if (is_call(view_.resolved(*p), "sigmoid")) {
+                diagnostics_
+                    .warning(DiagnosticKind::kLogitsExpected, p->span,
+                             "`sigmoid` gives each class a number of its own, but this loss takes "
+                             "probabilities that sum to 1")
+                    .help("`log_softmax(logits)` in place of the logarithm");
+                return;
+            }
+            const std::optional<Ending> ending = view_.ending_of(*p);
+            if (!ending || ending->activation != "sigmoid") continue;
+            report(*ending, e,
+                   fmt::format("{} ends in `sigmoid`, a number for each class by itself, but this "
+                               "loss takes probabilities that sum to 1",
+                               name_of(*ending)),
+                   "`softmax` in its place; or no activation, and `log_softmax` in the loss");
+        }
     }
 
     /// A critic (of a Wasserstein distance) has to be free to give any number.

@@ -318,7 +318,7 @@ class TrainingChecks {
                 what = "trains nothing";
             else if (value > 0 && value < kLeast && !sgd)
                 what = "is lost in the rounding of the weights";
-            else if (value > kMost && !sgd)
+            else if (value >= kMost && !sgd)
                 what = fmt::format("moves every weight by about {} in each step", value);
             else if (value >= kMostSgd)
                 what = "makes steps larger than the weights, unless gradients are tiny";

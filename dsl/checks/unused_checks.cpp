@@ -39,6 +39,7 @@ class UnusedChecks {
         lets();
         definitions();
         loops();
+        averages();
         for (const NetworkSpec& network : view_.spec().networks) {
             if (!is_own(network.span)) continue;
             if (!used_.count(network.name)) {
@@ -105,6 +106,45 @@ class UnusedChecks {
                 view_.walk(*other.body,
                            [&](const Expression& e) { called |= e.text == definition.name; });
         return called;
+    }
+
+    /// Averages of weights are kept for `averaged(...)`, in a function or in a loss.
+    void averages() {
+        std::set<std::string> read;
+        const auto look = [&](const Expression& e) {
+            if (e.kind == Expression::Kind::kCall && e.text == "averaged")
+                read.merge(view_.networks_in(e));
+        };
+        view_.walk_losses(look);
+        view_.walk_functions(look);
+        std::set<std::string> averaged;
+        Span asked;  // where the first of them is asked for
+        for (const MinimizeSpec& entry : view_.spec().objective.minimize) {
+            if (!entry.average) continue;
+            if (averaged.empty()) asked = entry.average->span;
+            averaged.insert(entry.networks.begin(), entry.networks.end());
+        }
+        const auto is_read = [&](const std::string& network) { return read.count(network) > 0; };
+        if (!averaged.empty() && is_own(asked) &&
+            std::none_of(averaged.begin(), averaged.end(), is_read))
+            unread_averages(asked, averaged);
+    }
+
+    void unread_averages(Span span, const std::set<std::string>& networks) {
+        Diagnostic& warning = report(
+            span, "no function reads the averages of `{}`: all use the weights as they are trained",
+            fmt::join(networks, "` and `"));
+        for (const FunctionSpec& function : view_.spec().objective.functions) {
+            const std::set<std::string> used = view_.networks_in(*function.results.front().value);
+            const auto is_averaged = [&](const std::string& n) { return networks.count(n) > 0; };
+            if (function.results.size() > 1 || std::none_of(used.begin(), used.end(), is_averaged))
+                continue;
+            warning.help(fmt::format("`functions: {{\"{}({})\": averaged({})}}` does",
+                                     function.name, fmt::join(function.parameters, ", "),
+                                     to_string(*function.results.front().value)));
+            break;
+        }
+        warning.help("`gmrun export --averaged` writes them to a file");
     }
 
     /// What a loop computes under its own `let` has to reach its `next`.

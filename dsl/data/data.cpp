@@ -6,6 +6,7 @@
 
 #include "compiler/support/edit_distance.h"
 #include "dsl/data/data_field.h"
+#include "dsl/data/data_paths.h"
 #include "dsl/reader.h"
 #include "runtime/files/array_file.h"
 #include "runtime/files/class_folders.h"
@@ -34,12 +35,19 @@ const DataField* find_labelled(const std::vector<DataField>& fields, const DataF
         for (const DataField& of : fields)
             if (of.format == "folder" && of.source == field.source) return &of;
         if (written.find("size")) return nullptr;  // and what is wrong with it was said
-        diagnostics
-            .error(DiagnosticKind::kMissingKey, folder->key_span,
-                   "the field `{}` needs `size`, as pictures do", field.name)
-            .help(
-                "without it, it is the classes of a field that reads the same folder, and there "
-                "is none");
+        Diagnostic& error =
+            diagnostics
+                .error(DiagnosticKind::kMissingKey, folder->key_span,
+                       "the field `{}` needs `size`, as pictures do", field.name)
+                .help(
+                    "without it, it is the classes of a field that reads the same folder, and "
+                    "there is none");
+        const auto is_folder = [](const DataField& of) { return of.format == "folder"; };
+        if (std::count_if(fields.begin(), fields.end(), is_folder) != 1) return nullptr;
+        for (const DataField& of : fields)
+            if (is_folder(of))
+                error.help(
+                    fmt::format("`labels_of: {}` are the classes of `{}`", of.name, of.source));
         return nullptr;
     }
     const DataField* of = find_field(fields, field.source);
@@ -61,6 +69,14 @@ void find_folder_classes(const DataField& of, DataField& field) {
     field.classes = static_cast<int64_t>(field.class_names.size());
 }
 
+/// A folder that classes are to be counted in, and that is not there.
+void report_no_folder(const DataField& of, Diagnostics& diagnostics) {
+    Diagnostic& error =
+        diagnostics.error(DiagnosticKind::kBadFile, of.source_span,
+                          "`{}` is not there, so its classes cannot be counted", of.source);
+    for (const std::string& hint : where_looked(of.source)) error.help(hint);
+}
+
 /// Gives every field of labels the number of classes of the field whose labels it holds.
 void resolve_labels(std::vector<DataField>& fields, const Node& section, Diagnostics& diagnostics) {
     for (DataField& field : fields) {
@@ -73,6 +89,11 @@ void resolve_labels(std::vector<DataField>& fields, const Node& section, Diagnos
         field.own_order = of->own_order;
         if (of->format == "folder") find_folder_classes(*of, field);
         if (field.classes > 0) continue;
+        std::error_code error_code;
+        if (of->format == "folder" && !std::filesystem::exists(of->source, error_code)) {
+            report_no_folder(*of, diagnostics);
+            continue;
+        }
         const Entry* key = written.find("labels_of");
         if (!key) key = written.find("folder");
         Diagnostic& error = diagnostics.error(DiagnosticKind::kBadValue, key->value->span,
@@ -81,9 +102,7 @@ void resolve_labels(std::vector<DataField>& fields, const Node& section, Diagnos
         error.note(of->span, "the field is here");
         if (of->format == "folder")
             error.help(
-                fmt::format("classes are the sub-folders of `{}`, which has none or is not "
-                            "there",
-                            of->source));
+                fmt::format("classes are the sub-folders of `{}`, which has none", of->source));
     }
 }
 
@@ -165,6 +184,15 @@ class TestReader {
     /// another class.
     void check_classes(const DataField& field) {
         const DataField& train = *find_field(model_.data, field.name);
+        const bool labels = field.shape.empty() && train.shape.empty() && train.classes > 0;
+        if (labels && field.classes > train.classes)
+            diagnostics_
+                .error(DiagnosticKind::kBadValue, field.span,
+                       "the test field `{}` has {} classes, the field itself {}", field.name,
+                       field.classes, train.classes)
+                .note(train.span, "the field is here")
+                .help(fmt::format("`classes: {}` in the field itself has room for all of them",
+                                  field.classes));
         if (field.class_names == train.class_names || field.class_names.empty() ||
             train.class_names.empty())
             return;
@@ -212,7 +240,9 @@ class TestReader {
 /// below), then `test`. Shapes are compared only if `data` had no error, since a field that failed
 /// has no shape.
 void read_data(const Entry& data, ModelSpec& model, Diagnostics& diagnostics) {
-    if (!expect_map(*data.value, "`data`", data.key_span, diagnostics)) return;
+    if (!expect_map(*data.value, "`data`", data.key_span, diagnostics,
+                    "the data are fields with names: `image: {folder: pictures, size: 64}`"))
+        return;
     const size_t errors = diagnostics.count();
     const Entry* test = data.value->find("test");
     for (const Entry& entry : data.value->entries) {

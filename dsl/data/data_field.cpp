@@ -190,8 +190,7 @@ void FieldReader::read_file() {
     warn_of_channels_first(header);
     if (known) {
         check_header(header, label);
-        if (label && header.dimensions.size() == 1 && header.type->is_integer())
-            check_labels(*file);
+        if (label && header.can_be({})) check_labels(*file);
         return;
     }
     field_.shape = header.example_shape();
@@ -378,6 +377,7 @@ void FieldReader::read_source(bool needed) {
         if (source.value->is_null()) return;
         (source.key == "csv" ? read_csv : read_wav)(source, train_.field, field_, diagnostics_);
     } else if (values_.spans.count(source.key)) {
+        field_.source_span = values_.spans.at(source.key);
         if (source.key == "labels_of")
             read_labels_of();
         else
@@ -391,6 +391,11 @@ DataField FieldReader::read() {
     field_.name = entry_.key;
     field_.span = entry_.key_span;
     const size_t errors = diagnostics_.count();
+    const Node& value = *entry_.value;
+    if (value.is_scalar() && !value.is_null()) {
+        expect_map(value, what_, entry_.key_span, diagnostics_, source_as_written(value.text));
+        return std::move(field_);
+    }
     values_ = read_values(*entry_.value, mapping("data field").keys, what_, entry_.key_span,
                           diagnostics_);
     field_.shape = values_.integers("shape");

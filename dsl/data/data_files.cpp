@@ -18,7 +18,7 @@ bool check_data_files(const ModelSpec& model, bool needed, Diagnostics& diagnost
                 continue;
             all = false;
             Diagnostic missing{DiagnosticKind::kBadFile,
-                               field.span,
+                               field.source_span,
                                fmt::format("`{}` is not there", field.source),
                                {},
                                where_looked(field.source)};

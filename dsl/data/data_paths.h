@@ -14,4 +14,8 @@ std::string with_home(const std::string& path);
 /// there.
 std::vector<std::string> where_looked(const std::string& path);
 
+/// How the source of a field is written, for an author who wrote the `text` alone: "`{npy:
+/// x.npy}`".
+std::string source_as_written(const std::string& text);
+
 }  // namespace gmc::dsl

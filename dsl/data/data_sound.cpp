@@ -19,6 +19,7 @@ void read_wav(const Entry& source, const DataField* train, DataField& field,
     const bool like_train = train && train->format == "wav";
     const char* source_key = values.spans.count("folder") ? "folder" : "file";
     field.source = with_home(values.text(source_key));
+    if (values.spans.count(source_key)) field.source_span = values.spans.at(source_key);
     if (values.spans.count("folder") == values.spans.count("file"))
         diagnostics.error(DiagnosticKind::kBadValue, source.key_span,
                           "`wav` has either a `file` or a `folder`");

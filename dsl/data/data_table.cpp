@@ -21,6 +21,7 @@ class TableReader {
     /// Fills source, shape and table of `field`. In `test`, the columns are those of `train`.
     void read(const DataField* train, DataField& field) {
         if (!read_keys(field)) return;
+        field.source_span = file_span_;
         if (train && train->format == "csv") {
             refuse_keys();
             field.shape = train->shape;

@@ -60,7 +60,15 @@ int64_t class_count(FunctionScope& f, ValueId labels, int64_t wanted, const std:
         Diagnostic& d = f.m.diagnostics.error(
             DiagnosticKind::kShapeMismatch, where, "the number of classes of `{}` is missing{}",
             what, field == nullptr ? ": only a field of the data brings it along" : "");
-        if (source == nullptr) return 0;
+        if (source == nullptr) {
+            for (const dsl::DataField& other : f.m.spec.data)
+                if (other.shape.empty() && other.classes > 0)
+                    d.help(
+                        fmt::format("labels come in as an input `{}: data.{}`; another number "
+                                    "is the key `classes`",
+                                    other.name, other.name));
+            return 0;
+        }
         d.note(source->span,
                fmt::format("`data.{}` has no `classes`{}{}", source->name,
                            source->no_classes.empty() ? "" : ": ", source->no_classes));

@@ -122,7 +122,7 @@ class Evaluator {
     Evaluated averaged(const dsl::Expression& call);
 
   private:
-    bool is_short_of_data(const Evaluated& made, const Evaluated& field);
+    bool is_unlike_data(const Evaluated& made, const Evaluated& field);
     void warn_of_repeats(const dsl::Expression& where, const Evaluated& a, const Evaluated& b);
     /// In the body of a loop: the value of an expression outside of it.
     Evaluated from_outside(const dsl::Expression& expression);

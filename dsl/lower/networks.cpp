@@ -119,7 +119,10 @@ class Application {
         const auto found = named_.find(name);
         if (found != named_.end()) return found->second;
         const ValueId outside = outer_ ? outer_->find(name) : kNone;
-        return outside == kNone ? kNone : f_.capture(outside);
+        if (outside == kNone) return kNone;
+        const auto same = outer_->f_.same_for_all.find(outside);
+        if (same == outer_->f_.same_for_all.end()) return f_.capture(outside);
+        return f_.for_each_example(f_.capture(same->second));
     }
 
     /// The layers of a shared `repeat`, as a scan.

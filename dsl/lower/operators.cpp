@@ -31,12 +31,16 @@ Shape Evaluator::example_shape(const Evaluated& x) {
     return x.batched ? example_of(f_.b.shape(x.value)) : f_.b.shape(x.value);
 }
 
-/// Whether `made`, by a network, has fewer numbers than `field`, a field of the data: one channel
-/// against three, say.
-bool Evaluator::is_short_of_data(const Evaluated& made, const Evaluated& field) {
-    return made.batched && made.value != kNone && !made.networks.empty() && field.batched &&
-           f_.fields.count(field.value) != 0 &&
-           elements_of(example_shape(made)) < elements_of(example_shape(field));
+/// Whether `made`, by a network, has another shape than `field`, a field of the data, so that one
+/// of them would repeat: one channel against three, say. Several numbers for one of the data, or
+/// several rows for one, may be meant, as the means of a mixture are.
+bool Evaluator::is_unlike_data(const Evaluated& made, const Evaluated& field) {
+    if (!made.batched || made.value == kNone || made.networks.empty() || !field.batched ||
+        f_.fields.count(field.value) == 0)
+        return false;
+    const Shape has = example_shape(made), wants = example_shape(field);
+    return elements_of(has) < elements_of(wants) ||
+           (has != wants && has.size() == wants.size() && elements_of(wants) > 1);
 }
 
 /// A network may give one number for several of the data on purpose, so this is no error.
@@ -57,7 +61,7 @@ void Evaluator::warn_of_repeats(const Expression& where, const Evaluated& a, con
 ///    fault.
 bool Evaluator::match(const Expression& where, Evaluated& a, Evaluated& b, size_t first,
                       size_t second) {
-    const bool short_of_data = is_short_of_data(a, b) || is_short_of_data(b, a);
+    const bool unlike_data = is_unlike_data(a, b) || is_unlike_data(b, a);
     a.networks.insert(b.networks.begin(), b.networks.end());
     b.networks = a.networks;
     for (auto [number, other] : {std::pair{&a, &b}, std::pair{&b, &a}}) {
@@ -77,8 +81,8 @@ bool Evaluator::match(const Expression& where, Evaluated& a, Evaluated& b, size_
                                              counterparts ? Repeat::kOne : Repeat::kBoth)
                       : common_shape(example_shape(a), example_shape(b));
     const bool compares = where.text == "-" || where.text == "bce_with_logits";
-    if (common && short_of_data && compares && counterparts) common.reset();
-    if (common && short_of_data && compares) warn_of_repeats(where, a, b);
+    if (common && unlike_data && compares && counterparts) common.reset();
+    if (common && unlike_data && compares) warn_of_repeats(where, a, b);
     if (common) {
         const Shape to = any ? batched(f_.m.batch, *common) : *common;
         for (Evaluated* x : {&a, &b}) {

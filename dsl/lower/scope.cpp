@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "dsl/lower/broadcasting.h"
+
 namespace gmc::lower {
 
 using ir::kNone;
@@ -107,6 +109,13 @@ ValueId FunctionScope::current(ir::StateId id) {
     const auto found = current_.find(id);
     if (found != current_.end()) return found->second;
     return outer_ ? capture(outer_->current(id)) : function.state_value(id, m.module);
+}
+
+ValueId FunctionScope::for_each_example(ValueId tensor, int64_t examples) {
+    const ir::Shape shape = batched(examples > 0 ? examples : m.batch, b.shape(tensor));
+    const ValueId all = spread(b, tensor, false, shape, true);
+    same_for_all[all] = tensor;
+    return all;
 }
 
 ValueId FunctionScope::capture(ValueId outside) {

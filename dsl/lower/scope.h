@@ -111,6 +111,8 @@ class FunctionScope {
     /// Results of layers that are one tensor spread over the batch, and that tensor: a product with
     /// one matrix for all examples is one large product.
     std::map<ir::ValueId, ir::ValueId> same_for_all;
+    /// `tensor`, which has no batch, spread over `examples` of them and noted there; 0: the batch.
+    ir::ValueId for_each_example(ir::ValueId tensor, int64_t examples = 0);
 
     /// In `evaluate`: 1 for each example that counts, 0 for padding. kNone elsewhere.
     ir::ValueId valid = ir::kNone;

@@ -117,11 +117,18 @@ std::string remedy(const ShapeSource& source, const Shape& have, const Shape& wa
          ++layer)
         if (layer->kind != "reshape" && layer->kind != "flatten") kind = layer->kind;
     const bool dense = kind == "dense";
+    const bool last_differs = have.size() > 1 && have.size() == want.size() && !ends_in_reshape &&
+                              std::equal(have.begin(), have.end() - 1, want.begin());
+    if (last_differs && (dense || kind.starts_with("conv")))
+        return fmt::format("`{}: {}` gives it", dense ? "dense" : "filters", want.back());
     // A dense layer after an image works on the last dimension only.
     if (dense && have.size() > 1 && want.size() == 1 && have.back() == want.back())
         return "`flatten` before the `dense` makes one row of numbers of it";
     if (dense && want.size() == 1 && have.size() == 1)
         return fmt::format("`dense: {}` gives it", want[0]);
+    if (dense && have.size() > 1 && !ends_in_reshape)
+        return fmt::format("`flatten` before the `dense`, `dense: {}` and {} give it",
+                           elements(want), reshape);
     if (dense) return fmt::format("`dense: {}` and {} give it", elements(want), reshape);
     return fmt::format("its layers have to end in {}", written(want));
 }
@@ -168,6 +175,23 @@ ShapeError clash(const ModuleScope& m, const Expression& first, const Shape& a,
     return error;
 }
 
+namespace {
+
+/// Another input of the network that has this shape; "" when there is none.
+std::string other_input(const ModuleScope& m, const dsl::NetworkSpec& network,
+                        const dsl::NetworkInput& input, const Shape& shape) {
+    for (const dsl::NetworkInput& other : network.inputs) {
+        if (other.name == input.name) continue;
+        Shape has = other.shape;
+        for (const dsl::DataField& field : m.spec.data)
+            if (other.like == "data." + field.name) has = field.shape;
+        if (has == shape) return other.name;
+    }
+    return "";
+}
+
+}  // namespace
+
 /// Who is at fault depends on how the input got its shape. One that is like a field (`like:
 /// data.image`) is right by definition, so what is put into it is wrong; one whose shape is written
 /// out may itself be wrong, so the error stands at the input and the note at the other network.
@@ -201,7 +225,12 @@ ShapeError misfit(const ModuleScope& m, const dsl::NetworkSpec& network,
                                  input.name, source->text.substr(1, source->text.size() - 2));
     else if (field && !m.spec.objective.recipe.name.empty())
         error.help = "are the roles of the networks swapped?";
-    if (with_batch(given, wanted))
+    const std::string other = other_input(m, network, input, given);
+    if (!other.empty())
+        error.help = fmt::format(
+            "`{}` has that shape: inputs are given in the order in which the network names them",
+            other);
+    else if (with_batch(given, wanted))
         error.help = fmt::format("if {} is the batch, leave it out: a shape is that of one example",
                                  given[0]);
     else if (with_batch(wanted, given))

@@ -62,9 +62,27 @@ std::string LayerNames::unique(const std::string& wish) const {
     return name;
 }
 
+namespace {
+
+/// `[dropout: 0,2]` is the layer `dropout: 0` and, behind the comma, the layer `2`.
+void decimal_comma(const Node* before, const std::string& layer, Diagnostic& error) {
+    if (!before || !before->is_map() || before->entries.size() != 1 || !parse_integer(layer))
+        return;
+    const Entry& cut = before->entries.front();
+    if (cut.value->is_scalar() && parse_integer(cut.value->text))
+        error.help(fmt::format("the decimal mark is a point: `{}: {}.{}`", cut.key, cut.value->text,
+                               layer));
+}
+
+}  // namespace
+
 std::vector<LayerSpec> LayerReader::read(const Node& node, const std::string& what) {
     if (node.is_list()) {
-        for (const NodePtr& item : node.items) read_layer(*item, what);
+        before_ = nullptr;
+        for (const NodePtr& item : node.items) {
+            read_layer(*item, what);
+            before_ = item.get();
+        }
     } else if (node.is_map() || (node.is_scalar() && !node.quoted)) {
         // A single layer needs no list around it; outputs of an encoder usually are one layer.
         read_layer(node, what);
@@ -98,9 +116,10 @@ void LayerReader::read_layer(const Node& node, const std::string& what) {
         for (std::string& name : function_layers()) known.push_back(std::move(name));
         if (names_.callables != nullptr)
             for (const auto& [name, unused] : *names_.callables) known.push_back(name);
-        report_unknown(DiagnosticKind::kUnknownLayer, written.span,
-                       fmt::format("there is no layer `{}`", written.kind), written.kind, known,
-                       diagnostics_);
+        Diagnostic& error = report_unknown(DiagnosticKind::kUnknownLayer, written.span,
+                                           fmt::format("there is no layer `{}`", written.kind),
+                                           written.kind, known, diagnostics_);
+        decimal_comma(before_, written.kind, error);
     }
 }
 
@@ -305,10 +324,16 @@ std::string LayerReader::resolve(const PlacedName& name) {
     std::vector<std::string> known;
     for (const auto& [other, named] : names_.names)
         if (named.visible) known.push_back(other);
-    report_unknown(DiagnosticKind::kUnknownName, name.span,
-                   fmt::format("no layer or input before this one is called `{}`", name.name),
-                   name.name, known, diagnostics_)
-        .help("a layer gets its name by `name: ...`");
+    Diagnostic& error =
+        report_unknown(DiagnosticKind::kUnknownName, name.span,
+                       fmt::format("no layer or input before this one is called `{}`", name.name),
+                       name.name, known, diagnostics_);
+    const bool is_field =
+        names_.data && std::any_of(names_.data->begin(), names_.data->end(),
+                                   [&](const DataField& field) { return field.name == name.name; });
+    error.help(is_field ? fmt::format("add `{}: data.{}` to the `inputs` of the network", name.name,
+                                      name.name)
+                        : "a layer gets its name by `name: ...`");
     return "";
 }
 

@@ -86,6 +86,8 @@ struct LayerNames {
     std::string only_input;
     /// The layer that stands before the list; null when there is none.
     LayerSpec* before = nullptr;
+    /// The fields of the data, of which an input may be forgotten; null: none.
+    const std::vector<DataField>* data = nullptr;
     /// Networks and definitions; null: none.
     const Callables* callables = nullptr;
     /// True when a block is checked outside of any network. Then every name and the input may
@@ -171,6 +173,7 @@ class LayerReader {
     Blocks& blocks_;
     Diagnostics& diagnostics_;
     std::vector<LayerSpec> layers_;
+    const Node* before_ = nullptr;  ///< the element of the list before the one that is read
     /// The uses that are open, outermost first.
     std::vector<Use> uses_;
 };

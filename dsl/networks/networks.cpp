@@ -21,6 +21,7 @@ class NetworkReader {
           data_(data),
           diagnostics_(diagnostics) {
         names_.callables = &callables;
+        names_.data = &data;
     }
 
     NetworkSpec read() {

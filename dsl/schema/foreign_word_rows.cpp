@@ -16,23 +16,25 @@ constexpr const char* kOptimizers = "adam";
 constexpr const char* kModel = "objective";
 constexpr const char* kTrain = "batch_size";
 constexpr const char* kNetwork = "role";
-constexpr const char* kEntry = "repeat";  // where the keys of an entry of `minimize` stand
+constexpr const char* kEntry = "loss";  // where the keys of an entry of `minimize` stand
 
 Rows layers() {
     return {
         {"linear|fc|fullyconnected|affine|mlp|lazylinear|innerproduct", "dense|none"},
         {"conv|convolution|convolution2d|conv2dlayer|lazyconv2d", "conv2d"},
         {"convolution1d|lazyconv1d", "conv1d"},
-        {"conv3d|convolution3d|conv3dtranspose|convtranspose3d", "",
-         "convolutions here have one dimension or two: `conv1d`, `conv2d`", kLayers},
+        {"convolution3d|lazyconv3d", "conv3d"},
         {"convtranspose2d|convtranspose|deconv|deconv2d|deconvolution|transposedconv|"
          "transposedconv2d|upconv|conv2dtransposed|convolution2dtranspose",
          "conv2d_transpose"},
         {"convtranspose1d|deconv1d|transposedconv1d|convolution1dtranspose", "conv1d_transpose"},
-        {"separableconv2d|separableconv|depthwiseconv2d|depthwiseconv|separableconv1d", "",
-         "a depthwise convolution is `conv2d` with as many `groups` as channels; `conv2d` with "
-         "`kernel: 1` behind it makes it separable",
-         kLayers},
+        {"convtranspose3d|deconv3d|transposedconv3d|convolution3dtranspose", "conv3d_transpose"},
+        {"separableconv2d|separableconv|depthwiseconv2d|depthwiseconv|separableconv1d",
+         "separable_conv2d|depthwise_conv2d",
+         "`import: convolution` has the layers `depthwise_conv2d` and `separable_conv2d`", kLayers},
+        {"maskedconv2d|maskedconv|maskedconvolution|modulatedconv2d|modulatedconv",
+         "masked_conv2d|modulated_conv2d",
+         "`import: convolution` has the layers `masked_conv2d` and `modulated_conv2d`", kLayers},
         {"batchnorm1d|batchnorm2d|batchnorm3d|batchnormalization|bn|syncbatchnorm|"
          "lazybatchnorm2d|batchnormalisation",
          "batch_norm"},
@@ -42,7 +44,11 @@ Rows layers() {
         {"rmsnorm|rmsnormalization", "rms_norm", "`layer_norm` is the nearest", kLayers},
         {"spectralnorm|spectralnormalization|sn", "spectral_norm",
          "it is a key of layers with weights: `conv2d: {..., spectral_norm: true}`", kLayers},
-        {"weightnorm|unitnormalization|localresponsenorm", "",
+        {"weightnorm|weightnormalization|weightnormalisation",
+         "weight_norm_conv2d|weight_norm_dense",
+         "`import: convolution` has the layers `weight_norm_conv2d` and `weight_norm_dense`",
+         kLayers},
+        {"unitnormalization|localresponsenorm", "",
          "there is no such normalisation; `spectral_norm: true` is a key of layers with weights",
          kLayers},
         {"maxpool|maxpool2d|maxpooling|maxpool2dlayer", "max_pooling2d"},
@@ -65,8 +71,11 @@ Rows sizes_and_activations() {
          "resize|resizing",
          "up_sampling2d"},
         {"upsample1d|upsamplingnearest1d", "up_sampling1d"},
-        {"pixelshuffle|depthtospace|subpixel", "pixel_shuffle|depth_to_space",
-         "`up_sampling2d`, or `conv2d_transpose` with a stride, makes pictures larger", kLayers},
+        {"pixelshuffle|subpixel", "depth_to_space",
+         "a block's pixels follow one another, each with all of its channels; PyTorch's "
+         "PixelShuffle has each channel's pixels together",
+         kLayers},
+        {"pixelunshuffle", "space_to_depth"},
         {"zeropadding2d|zeropadding1d|zeropad2d|pad2d|padding2d|constantpad2d", "pad"},
         {"reflectionpad2d|reflectionpad1d|reflectpad", "pad", "`pad: {size: 1, mode: reflect}`",
          kLayers},
@@ -291,8 +300,6 @@ Rows optimizers() {
         {"momentum|nesterov|gradientdescent|gd", "sgd|momentum|beta_1"},
         {"extraadam|extrasgd|extragradient|optimisticadam", "",
          "`schedule: extragradient` under `objective:` goes with every optimizer", kOptimizers},
-        {"lookahead", "", "it is a key of each optimizer: `adam: {lookahead: {every: 5}}`",
-         kOptimizers},
         {"type|name|class|classname|kind", "",
          "the name is the key: `optimizer: {adam: {learning_rate: 1e-3}}`", kOptimizers},
         {"lr|learningrate|betas|momentum|weightdecay", "",
@@ -406,7 +413,19 @@ Rows fields() {
          "FILE`, `npy: FILE`, `npz: FILE` or `folder: FOLDER`",
          "idx"},
         {"numpy|array|arr", "npy"},
-        {"mnist|fashionmnist|ubyte", "idx"},
+        {"mnist|fashionmnist|ubyte", "idx",
+         "as in `idx: FILE`; the files of Fashion-MNIST are the package `dataset-fashion-mnist`",
+         "idx"},
+        {"png|jpg|jpeg|image|picture|pictures|photos", "folder",
+         "`folder: FOLDER, size: 64` reads all pictures in a folder", "idx"},
+        {"hdf5|h5|parquet|pickle|pkl|mat|pt|pth|arrow|zarr|tfrecord|feather|xlsx|excel|lmdb", "",
+         "such files are not read: save arrays by `numpy.savez` for `npz: FILE`, tables as text "
+         "for `csv: FILE`",
+         "idx"},
+        {"dataset|torchvision|tfds|huggingface|hf|keras|sklearn|openml|cifar10|celeba", "",
+         "no data set is known by its name: `folder: FOLDER, size: 64`, `npy: FILE` or `npz: FILE` "
+         "read yours",
+         "idx"},
         {"normalize|normalise|scale|minmax|rescale|mean|valuerange|limits", "range"},
         {"targetsize|imgsize|imagesize|resize|resolution|imgshape|height|width", "size"},
         {"colormode|colors|colours|rgb|grayscale|nchannels|numchannels", "channels"},
@@ -472,7 +491,7 @@ Rows functions() {
         {"detach|nograd|stopgrad", "stop_gradient"},
         {"gradient|gradients|autograd|jacobian|backward|derivative", "grad"},
         {"clip|clampmin|clampmax|clipbyvalue", "clamp"},
-        {"ln|log1p|log10|log2|logarithm", "log"},
+        {"ln|logarithm", "log"},
         {"logsigmoid", "", "it is written `-softplus(-x)`", kNearFunctions},
         {"interpolate|mix|mixup|lerpvalues", "lerp"},
         {"l2norm|norm2|linalgnorm|frobenius|l2", "norm"},
@@ -497,6 +516,25 @@ Rows functions() {
         {"multinomial|randomchoice|gumbelsoftmax|onehotcategorical", "categorical"},
         {"lrelu|leakyrelu", "leaky_relu"},
         {"swish", "silu"},
+    };
+}
+
+/// Functions of other libraries that are written as an expression here.
+Rows written_out() {
+    return {
+        {"log1p", "", "it is written `log(1 + x)`", kNearFunctions},
+        {"expm1", "", "it is written `exp(x) - 1`", kNearFunctions},
+        {"log2", "", "it is written `log(x) / log(2)`", kNearFunctions},
+        {"log10", "", "it is written `log(x) / log(10)`", kNearFunctions},
+        {"sinh", "", "it is written `(exp(x) - exp(-x)) / 2`", kNearFunctions},
+        {"cosh", "", "it is written `(exp(x) + exp(-x)) / 2`", kNearFunctions},
+        {"reciprocal", "", "it is written `1 / x`", kNearFunctions},
+        {"softmin", "", "it is written `softmax(-x)`", kNearFunctions},
+        {"argmin", "", "it is written `argmax(-x)`", kNearFunctions},
+        {"repeat|tile|expand|broadcastto|expandas", "",
+         "numbers that are fewer repeat by themselves to meet the others", kNearFunctions},
+        {"median|quantile|percentile", "", "there is no such function; `sort(x)` is one",
+         kNearFunctions},
     };
 }
 
@@ -550,8 +588,8 @@ const Rows& foreign_words() {
     static const Rows kRows = [] {
         Rows all;
         for (const Rows& theme : {networks(), layers(), sizes_and_activations(), other_layers(),
-                                  expression_words(), functions(), recipes(), keys(), words(),
-                                  optimizers(), training(), fields(), sections()})
+                                  expression_words(), functions(), written_out(), recipes(), keys(),
+                                  words(), optimizers(), training(), fields(), sections()})
             all.insert(all.end(), theme.begin(), theme.end());
         return all;
     }();

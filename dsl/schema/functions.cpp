@@ -64,6 +64,9 @@ std::vector<FunctionRow> of_tensors() {
          "softplus(logits) - logits * target, element by element: binary cross-entropy of "
          "sigmoid(logits)"},
         {"index", 1, 1, "", "index(n)", "[0, 1, ..., n - 1], the same for every example"},
+        {"size_of", 2, 2, "", "size_of(x, axis)",
+         "how many elements an axis of the example has, counted from 0 or from the end by -1: a "
+         "number that is known before training, as in `reshape(x, [size_of(x, 0), -1])`"},
         {"matmul", 2, 2, "", "matmul(a, b)",
          "matrix product of [..., N, K] and [..., K, M]; axes in front meet as in arithmetic, a "
          "vector is a row on the left and a column on the right"},
@@ -87,14 +90,14 @@ std::vector<FunctionRow> of_tensors() {
         {"shuffled", 1, 1, "axis", "shuffled(x)",
          "x with the examples of the batch in a random order; with `axis=k` each position of that "
          "axis in an order of its own"},
-        {"normal", 1, kAnyNumber, "", "normal(x), normal(network) or normal(128)",
+        {"normal", 1, kAnyCount, "", "normal(x), normal(network) or normal(128)",
          "fresh noise of N(0, 1): shaped like x, like the input of a network, or of that shape per "
          "example"},
-        {"uniform", 1, kAnyNumber, "", "uniform(x), uniform(network) or uniform(1)",
+        {"uniform", 1, kAnyCount, "", "uniform(x), uniform(network) or uniform(1)",
          "fresh noise in [0, 1), shaped like normal's"},
-        {"zeros", 1, kAnyNumber, "", "zeros(x), zeros(network) or zeros(28, 28)",
+        {"zeros", 1, kAnyCount, "", "zeros(x), zeros(network) or zeros(28, 28)",
          "zeros, shaped like normal's"},
-        {"ones", 1, kAnyNumber, "", "ones(x), ones(network) or ones(28, 28)",
+        {"ones", 1, kAnyCount, "", "ones(x), ones(network) or ones(28, 28)",
          "ones, shaped like normal's"},
         {"bernoulli", 1, 1, "", "bernoulli(p)", "1 with probability p, else 0; no gradient"},
         {"categorical", 1, 1, "", "categorical(logits)",
@@ -106,7 +109,7 @@ std::vector<FunctionRow> of_tensors() {
          "gradient"},
         {"batch_mean", 1, 1, "", "batch_mean(x)",
          "over the batch, element by element: one tensor of the example's shape"},
-        {"concat", 2, kAnyNumber, "axis", "concat(a, b)",
+        {"concat", 2, kAnyCount, "axis", "concat(a, b)",
          "joined along the last dimension, the channels"},
         {"lerp", 3, 3, "", "lerp(a, b, t)", "a + (b - a) * t"},
     };

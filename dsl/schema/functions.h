@@ -13,7 +13,7 @@ struct FunctionRow {
     const char* name;
     /// The fewest positional arguments.
     int fewest;
-    /// The most positional arguments; kAnyNumber: no limit.
+    /// The most positional arguments; kAnyCount: no limit.
     int most;
     /// Names of further arguments, as in "axis|keep"; "" for none.
     const char* named;
@@ -26,7 +26,7 @@ struct FunctionRow {
 };
 
 /// More than an expression can hold, so that one comparison serves for both kinds of functions.
-constexpr int kAnyNumber = 1000;
+constexpr int kAnyCount = 1000;
 
 /// All functions, in the order of the reference page.
 const std::vector<FunctionRow>& function_table();

@@ -45,7 +45,7 @@ Json schema_of(std::string_view holds) {
 
 /// The default with its JSON type.
 Json typed_default(const KeyRow& row) {
-    if (row.type == KeyType::kInteger || row.type == KeyType::kPair)
+    if (row.type == KeyType::kInteger || row.type == KeyType::kPerAxis)
         return parse_integer(row.fallback).value();
     if (row.type == KeyType::kFlag) return parse_flag(row.fallback).value();
     if (const auto number = parse_number(row.fallback)) return *number;
@@ -80,10 +80,13 @@ Json value_schema(const KeyRow& row) {
             return schema_of("name|[name]");
         case KeyType::kShape:
             return reference("shape");
-        case KeyType::kPair: {
+        case KeyType::kPerAxis: {
             const Json one = or_variable(numeric("integer", row.range));
+            const int fewest = row.axes == kAnyAxes ? 1 : row.axes;
+            const int most = row.axes == kAnyAxes ? kMostSpatialAxes : row.axes;
             return any_of(
-                {one, {{"type", "array"}, {"items", one}, {"minItems", 2}, {"maxItems", 2}}});
+                {one,
+                 {{"type", "array"}, {"items", one}, {"minItems", fewest}, {"maxItems", most}}});
         }
         case KeyType::kAxes:
             return or_variable({{"type", "array"}, {"items", numeric("integer", row.range)}});

@@ -103,8 +103,12 @@ std::string describe(const KeyRow& row) {
         case KeyType::kShape:
             return "a shape such as [28, 28, 1], " +
                    (row.range.low < 0 ? std::string("each size at least 1") : ranged("each size"));
-        case KeyType::kPair:
-            return ranged("an integer or a list of two,");
+        case KeyType::kPerAxis: {
+            constexpr const char* kLists[] = {
+                "an integer or a list of one per axis,", "an integer or a list of one,",
+                "an integer or a list of two,", "an integer or a list of three,"};
+            return ranged(kLists[row.axes]);
+        }
         case KeyType::kAxes:
             return "a list of axes such as [1, 0, 2]";
         case KeyType::kExpression:

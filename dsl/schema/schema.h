@@ -24,8 +24,8 @@ enum class KeyType {
     kNames,  ///< one name or a list of them
     /// A list of sizes of one example, channels last: [28, 28, 1].
     kShape,
-    /// One integer for both directions, or a list of two: 5 or [5, 3].
-    kPair,
+    /// One integer for all spatial axes, or a list of one for each: 5 or [5, 3].
+    kPerAxis,
     /// A list of axes of one example: [2, 0, 1].
     kAxes,
     kExpression,  ///< a number, an expression or a schedule
@@ -39,7 +39,7 @@ enum class KeyType {
 /// A floating-point number, since a product of sizes may overflow integers before it is compared.
 inline constexpr double kMostElements = 2147483648.0;
 
-/// The limits of a number, or of each number in a shape or pair.
+/// The limits of a number, or of each number in a list of them.
 struct Range {
     double low = 0;
     double high = 0;
@@ -72,10 +72,17 @@ struct KeyRow {
     /// a map of x, `[x]` a list of x, `x|y` either of them, where x is a mapping or one of: any,
     /// data, expression, layer, metric, name, number, shape, text.
     const char* holds = "any";
+    /// kPerAxis: how many spatial axes there are; kAnyAxes: as many as what the layer takes has.
+    int axes = 2;
 
     bool required() const;
     bool has_default() const;
 };
+
+/// KeyRow::axes of a key that takes one integer, or a list of as many as there are axes.
+constexpr int kAnyAxes = 0;
+/// Spatial axes that a layer may have: convolutions have one to three.
+constexpr int kMostSpatialAxes = 3;
 
 extern const char* const kRequired;
 extern const char* const kOptional;

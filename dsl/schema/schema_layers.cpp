@@ -62,22 +62,23 @@ LayerRow moves(LayerRow row) {
     return row;
 }
 
-/// An integer for a layer of one axis; a pair for one of height and width.
-KeyRow per_axis(int axes, const char* key, const char* fallback, Range range, const char* doc) {
-    return axes == 1 ? integer(key, fallback, range, doc) : pair(key, fallback, range, doc);
-}
-
 std::vector<KeyRow> convolution(int axes, const char* stride_doc, KeyRow padding) {
+    constexpr const char* kKernel[] = {"length of the window", "height and width of the window",
+                                       "depth, height and width of the window"};
     return weighted({
         integer("filters", kRequired, kSizes, "output channels"),
-        per_axis(axes, "kernel", kRequired, kWindow,
-                 axes == 1 ? "length of the window" : "height and width of the window"),
+        per_axis(axes, "kernel", kRequired, kWindow, kKernel[axes - 1]),
         per_axis(axes, "stride", "1", kWindow, stride_doc),
         padding,
         per_axis(axes, "dilation", "1", kWindow, "distance between the window's elements"),
         integer("groups", "1", kSizes,
                 "parts of the channels that see only each other; divides channels and filters"),
     });
+}
+
+KeyRow plain_padding() {
+    return word("padding", "same", "same|valid",
+                "`same`: output = ceil(input / stride), the odd element goes last; `valid`: none");
 }
 
 KeyRow transposed_padding() {
@@ -98,24 +99,34 @@ std::vector<LayerRow> contractions() {
                           "`valid`: none; `causal`: all of it first, so that no output sees later "
                           "inputs")),
          "one-dimensional convolution of [length, channels]"},
-        {"conv2d", "",
-         convolution(
-             2, "step of the window",
-             word("padding", "same", "same|valid",
-                  "`same`: output = ceil(input / stride), the odd pixel goes last; `valid`: none")),
+        {"conv2d", "", convolution(2, "step of the window", plain_padding()),
          "two-dimensional convolution of [height, width, channels]"},
+        {"conv3d", "", convolution(3, "step of the window", plain_padding()),
+         "three-dimensional convolution of [depth, height, width, channels], as of volumes or "
+         "films"},
         {"conv1d_transpose", "",
          convolution(1, "factor by which the length grows", transposed_padding()),
          "transposed convolution: the gradient of `conv1d` with respect to its input"},
         {"conv2d_transpose", "",
          convolution(2, "factor by which height and width grow", transposed_padding()),
          "transposed convolution: the gradient of `conv2d` with respect to its input"},
+        {"conv3d_transpose", "",
+         convolution(3, "factor by which depth, height and width grow", transposed_padding()),
+         "transposed convolution: the gradient of `conv3d` with respect to its input"},
     };
 }
 
 std::vector<LayerRow> reshapes() {
     return {
         moves({"flatten", "", plain({}), "all of an example in one dimension"}),
+        moves({"depth_to_space", "size",
+               plain({per_axis(2, "size", "2", kWindow, "height and width of a block")}),
+               "[height, width, channels] with each position's channels as a block of positions, "
+               "row by row, as in TensorFlow (Shi et al. 2016): [4, 4, 12] with `size: 2` becomes "
+               "[8, 8, 3]"}),
+        moves({"space_to_depth", "size",
+               plain({per_axis(2, "size", "2", kWindow, "height and width of a block")}),
+               "the way back: each block's positions as channels of one position"}),
         moves({"reshape", "shape",
                plain({{"shape",
                        KeyType::kShape,
@@ -202,10 +213,10 @@ std::vector<LayerRow> poolings() {
 std::vector<KeyRow> border(const char* size_doc, std::vector<KeyRow> own = {}) {
     std::vector<KeyRow> rows = {
         integer("size", kOptional, {0, 1000}, size_doc),
-        pair("height", kOptional, {0, 1000}, "above and below, instead of `size`"),
-        pair("width", kOptional, {0, 1000}, "left and right, instead of `size`"),
-        pair("length", kOptional, {0, 1000},
-             "before and behind [length, channels], instead of `size`"),
+        per_axis(2, "height", kOptional, {0, 1000}, "above and below, instead of `size`"),
+        per_axis(2, "width", kOptional, {0, 1000}, "left and right, instead of `size`"),
+        per_axis(2, "length", kOptional, {0, 1000},
+                 "before and behind [length, channels], instead of `size`"),
     };
     for (KeyRow& row : own) rows.push_back(row);
     return plain(std::move(rows));
@@ -215,7 +226,7 @@ std::vector<LayerRow> resizes() {
     return {
         {"up_sampling2d", "size",
          plain({
-             pair("size", "2", kWindow, "factors by which height and width grow"),
+             per_axis(2, "size", "2", kWindow, "factors by which height and width grow"),
              word("interpolation", "nearest", "nearest|bilinear",
                   "`bilinear`: between the centres of pixels; at the edges the nearest"),
          }),
@@ -277,6 +288,28 @@ std::vector<LayerRow> trained_others() {
         {"instance_norm", "", plain({variance_epsilon()}),
          "each example and channel by itself, over all positions, with trained scale and offset "
          "(Ulyanov et al. 2016)"},
+    };
+}
+
+/// Convolutions that have no weights of their own.
+std::vector<LayerRow> convolutions_of_two() {
+    const auto keys = [](const char* stride_doc, KeyRow padding) {
+        return merging({
+            per_axis(kAnyAxes, "stride", "1", kWindow, stride_doc),
+            padding,
+            per_axis(kAnyAxes, "dilation", "1", kWindow, "distance between the window's elements"),
+            integer("groups", "1", kSizes, "parts of the channels that see only each other"),
+        });
+    };
+    return {
+        {"convolve", "from", keys("step of the window", plain_padding()),
+         "convolution with weights that are given, `convolve(x, w)`: over as many axes as x has, w "
+         "is [kernel..., channels / groups, filters], the same for every example",
+         2, 2},
+        {"convolve_transpose", "from", keys("factor by which sizes grow", transposed_padding()),
+         "transposed convolution with weights that are given: the gradient of `convolve` with "
+         "respect to x, so w is [kernel..., filters / groups, channels]",
+         2, 2},
     };
 }
 
@@ -350,9 +383,14 @@ std::vector<LayerRow> tables_of_vectors() {
 }
 
 std::vector<LayerRow> parameters() {
+    std::vector<KeyRow> keys = tensor_keys(kOptional, "normal");
+    keys.front().range = {-1, kMostElements};
     return {
-        {kParameterLayer.data(), "shape", plain(tensor_keys(kOptional, "normal")),
-         "a trained tensor, the same for every example; it takes no input", 0, 0},
+        {kParameterLayer.data(), "shape", plain(std::move(keys)),
+         "a trained tensor, the same for every example. A size of -1 in its shape is the channels "
+         "of "
+         "what it is put upon, of which it takes nothing else",
+         0, 1},
     };
 }
 
@@ -368,6 +406,7 @@ std::vector<LayerRow> computed() {
 
 std::vector<LayerRow> make_layer_table() {
     std::vector<LayerRow> table = trained(contractions());
+    for (LayerRow& row : convolutions_of_two()) table.push_back(std::move(row));
     for (LayerRow& row : poolings()) table.push_back(std::move(row));
     for (LayerRow& row : resizes()) table.push_back(std::move(row));
     for (LayerRow& row : reshapes()) table.push_back(std::move(row));

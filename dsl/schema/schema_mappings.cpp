@@ -56,9 +56,9 @@ std::vector<KeyRow> data_field_keys() {
         word("layout", "channels_last", "channels_last|channels_first",
              "idx, npy, npz: how pictures lie in the array, [N, height, width, channels] or, as "
              "PyTorch has them, [N, channels, height, width]; the model sees channels last"),
-        pair("size", kOptional, kSides,
-             "folder: [height, width] that the pictures are made; without it, the classes of a "
-             "field that reads the same folder"),
+        per_axis(2, "size", kOptional, kSides,
+                 "folder: [height, width] that the pictures are made; without it, the classes of a "
+                 "field that reads the same folder"),
         word("channels", "3", "1|3|4", "folder: grey, colour, or colour and alpha"),
         word("ground", "black", "black|white|grey",
              "folder: what transparent pictures are laid over where `channels` keeps no alpha"),
@@ -112,9 +112,10 @@ std::vector<MappingRow> data_rows() {
                   "between cells: a character, `tab`, or `space` for one or more"),
              text("decimal", "auto", "before decimals: `.` or `,`"),
              text("quote", "\"", "around cells that hold separators"),
-             word("missing", "refuse", "refuse|mask",
-                  "cells that are empty, NA, NaN, null or ?: an error, or 0 with one more value "
-                  "behind the row that is 0, and 1 where there is something"),
+             word(
+                 "missing", "refuse", "refuse|mask",
+                 "cells that are empty, NA, NaN, null or ?, among numbers also `-`: an error, or 0 "
+                 "with one more value behind the row that is 0, and 1 where there is something"),
              word("scale", "standard", "standard|range|none",
                   "numbers get mean 0 and deviation 1, are mapped to `range`, or stay"),
          },

@@ -42,8 +42,12 @@ inline KeyRow names(const char* key, const char* fallback, const char* doc) {
 inline KeyRow shape(const char* key, const char* fallback, const char* doc) {
     return {key, KeyType::kShape, fallback, doc, {1, kMostElements}};
 }
-inline KeyRow pair(const char* key, const char* fallback, Range range, const char* doc) {
-    return {key, KeyType::kPair, fallback, doc, range};
+/// An integer, or a list of one for each of `axes` spatial axes.
+inline KeyRow per_axis(int axes, const char* key, const char* fallback, Range range,
+                       const char* doc) {
+    KeyRow row{key, axes == 1 ? KeyType::kInteger : KeyType::kPerAxis, fallback, doc, range};
+    row.axes = axes;
+    return row;
 }
 inline KeyRow axes(const char* key, const char* fallback, Range range, const char* doc) {
     return {key, KeyType::kAxes, fallback, doc, range};

@@ -229,20 +229,28 @@ class Parser {
         if (token.is("[")) return parse_list(token);
         if (token.kind == Token::Kind::kEnd) {
             Diagnostic& error = fail(token, "the expression ends where a value is expected");
-            if (at_ >= 1 && tokens_[at_ - 1].is("%"))
-                error.help("a share is a number: 0.5 is 50 %");
+            if (at_ >= 1 && tokens_[at_ - 1].is("%")) error.help(share_help());
         } else {
             Diagnostic& error = fail(token, "a value is expected before `{}`", token.text);
             const bool twice = at_ >= 2 && tokens_[at_ - 2].text == token.text;
             if (token.is("*") && twice) error.help("a power is written `x^2`");
             if (at_ >= 2 && tokens_[at_ - 2].is("%"))
-                error.help("`%` is a remainder; 50 % is the number 0.5");
+                error.help("`%` is a remainder; " + share_help());
             if (token.is("/") && twice)
                 error.help("a quotient is written `a / b`; `floor(a / b)` rounds it down");
             if (token.is("=") && at_ >= 2)
                 error.help("a new value needs a new name: `total: a + b` under `let`");
         }
         return {};
+    }
+
+    /// A share in percent is a number here: with the number before the last `%`, if there is one.
+    std::string share_help() const {
+        size_t percent = at_;
+        while (percent > 0 && !tokens_[percent].is("%")) --percent;
+        const bool number = percent > 0 && tokens_[percent - 1].kind == Token::Kind::kNumber;
+        const double share = number ? tokens_[percent - 1].number : 50;
+        return fmt::format("{} % is the number {}", share, share / 100);
     }
 
     /// Parses a list whose `[` was read.

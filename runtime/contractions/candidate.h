@@ -13,7 +13,7 @@ namespace gmc::runtime {
 
 /// Raised by every change that makes a candidate faster or slower. Measurements of another revision
 /// are ignored, so that everything is measured again.
-inline constexpr int kCandidatesRevision = 8;
+inline constexpr int kCandidatesRevision = 9;
 
 /// One way to compute a problem.
 template <typename Problem>
@@ -25,9 +25,6 @@ struct Candidate {
     std::unique_ptr<Kernel> (*make)(const Problem&, ContractionContext&);
     /// True when `make` also takes problems of bf16.
     bool takes_bf16 = false;
-    /// True when the order of its sums might depend on the number of threads. Before it is chosen
-    /// for a problem, it is run with several numbers (choice/same_bits.h).
-    bool sums_may_vary = false;
     /// True when it computes other products than the direct sums, whose rounding errors are larger.
     /// It is chosen only where they are small enough (choice/rounding_error.h).
     bool fewer_products = false;

@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "compiler/support/check.h"
+#include "runtime/threads/team.h"
+#include "runtime/threads/thread_count.h"
 
 namespace gmc::runtime {
 namespace {
@@ -39,8 +41,7 @@ struct Tensors {
 /// at once.
 void forward(const ConvLoops& l, const Tensors& t) {
     const int64_t cg = l.group_channels(), fg = l.group_filters(), points = l.y_points();
-#pragma omp parallel for schedule(static)
-    for (int64_t row = 0; row < l.batch * points; ++row) {
+    run_units(l.batch * points, thread_count(), [&](int64_t row, int) {
         const int64_t n = row / points, p = row % points;
         const int64_t at[3] = {p / (l.y[1] * l.y[2]), p / l.y[2] % l.y[1], p % l.y[2]};
         float* y = t.y + row * l.filters;
@@ -55,15 +56,14 @@ void forward(const ConvLoops& l, const Tensors& t) {
                         for (int64_t f = 0; f < fg; ++f) y[g * fg + f] += x[g * cg + c] * w[f];
                     }
             });
-    }
+    });
 }
 
 /// For each point of x: adds up, over all points of y that read it, the products of y and the
 /// weights.
 void backward_data(const ConvLoops& l, const Tensors& t) {
     const int64_t cg = l.group_channels(), fg = l.group_filters(), points = l.x_points();
-#pragma omp parallel for schedule(static)
-    for (int64_t row = 0; row < l.batch * points; ++row) {
+    run_units(l.batch * points, thread_count(), [&](int64_t row, int) {
         const int64_t n = row / points, p = row % points;
         const int64_t at[3] = {p / (l.x[1] * l.x[2]), p / l.x[2] % l.x[1], p % l.x[2]};
         float* x = t.x + row * l.channels;
@@ -80,7 +80,7 @@ void backward_data(const ConvLoops& l, const Tensors& t) {
                         x[g * cg + c] = sum;
                     }
             });
-    }
+    });
 }
 
 /// Computes one row of the weights' gradient, that is all filters of one tap and one channel of a
@@ -106,9 +106,8 @@ void backward_weights_row(const ConvLoops& l, const Tensors& t, int64_t tap, int
 
 void backward_weights(const ConvLoops& l, const Tensors& t) {
     const int64_t cg = l.group_channels();
-#pragma omp parallel for schedule(static)
-    for (int64_t row = 0; row < l.taps() * cg; ++row)
-        backward_weights_row(l, t, row / cg, row % cg);
+    run_units(l.taps() * cg, thread_count(),
+              [&](int64_t row, int) { backward_weights_row(l, t, row / cg, row % cg); });
 }
 
 class PlainConv final : public Kernel {
@@ -138,8 +137,7 @@ class PlainMatmul final : public Kernel {
     void run(const CallContext&) override {
         const int64_t a_row = p_.transpose_a ? 1 : p_.k, a_column = p_.transpose_a ? p_.m : 1;
         const int64_t b_row = p_.transpose_b ? 1 : p_.n, b_column = p_.transpose_b ? p_.k : 1;
-#pragma omp parallel for schedule(static)
-        for (int64_t row = 0; row < p_.products * p_.m; ++row) {
+        run_units(p_.products * p_.m, thread_count(), [&](int64_t row, int) {
             const int64_t product = row / p_.m, i = row % p_.m;
             float* c = p_.c + row * p_.n;
             std::fill_n(c, p_.n, 0.0f);
@@ -148,7 +146,7 @@ class PlainMatmul final : public Kernel {
                 const float* b = p_.b + product * p_.k * p_.n + k * b_row;
                 for (int64_t j = 0; j < p_.n; ++j) c[j] += a * b[j * b_column];
             }
-        }
+        });
     }
 
   private:

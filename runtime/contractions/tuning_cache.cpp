@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "compiler/support/json.h"
+#include "compiler/support/temporary_files.h"
 #include "runtime/files/atomic_file.h"
 
 namespace gmc::runtime {

@@ -27,12 +27,14 @@ struct DataSummary {
 /// to be read or decoded. An example that cannot be read is left to training to report.
 DataSummary summarise(const Dataset& dataset);
 
-/// The number of examples, and a checksum (CRC-32) of the values of those that summarise() looks
-/// at, labels included: "60000-1c291ca3". Data with the same one are taken for the same, wherever
-/// they lie. "" where one of these cannot be read: it may be mended before a run goes on.
+/// The number of examples, a checksum (CRC-32) of the values of those that summarise() looks at,
+/// labels included, and checksums of some by the names of their files or their numbers:
+/// "60000-1c291ca3 0b12c3d4=99aa0011 ...". "" where one of these cannot be read: it may be mended
+/// before a run goes on.
 std::string fingerprint(const Dataset& dataset);
-/// The number of examples in a fingerprint; 0 where it has none.
-int64_t examples_of_fingerprint(const std::string& fingerprint);
+/// Whether data with these fingerprints may be the same, wherever they lie: with as many examples,
+/// if their checksums are equal; with more or fewer, if no example that both know has another one.
+bool may_be_same_data(const std::string& then, const std::string& now);
 
 /// "60000 examples; image [28, 28, 1] from 0 to 1 (in 1000 of them); label of 10 classes"
 std::string to_text(const DataSummary& summary);

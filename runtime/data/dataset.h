@@ -73,6 +73,9 @@ class Field {
         (void)index;
         return "";
     }
+    /// What example `index` is called, also when other examples are added: by its file, wherever
+    /// the data lie, or by its number.
+    virtual std::string name_of(int64_t index) const { return std::to_string(index); }
     /// Whether read() copies from memory and does nothing else: then no thread has to run ahead.
     virtual bool in_memory() const { return false; }
     /// Adds warnings about what was found while examples were read, such as pictures that were left

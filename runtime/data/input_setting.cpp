@@ -2,6 +2,8 @@
 // make.
 #include "runtime/data/input_setting.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
 #include <cmath>
 #include <optional>
@@ -52,19 +54,22 @@ float InputSetting::value(int64_t step, size_t at) const {
 /// `name=first` or `name=first:last:steps`; a value may be several numbers with commas between
 /// them, for fields that are vectors.
 Result<InputSetting> parse_input_setting(const std::string& text, Diagnostics& diagnostics) {
+    const size_t equals = text.find('=');
+    const bool is_named = equals != 0 && equals != std::string::npos;
+    const std::string name = is_named ? text.substr(0, equals) : "angle";
     const auto bad = [&](const char* what) {
         diagnostics
             .error(DiagnosticKind::kBadValue, {}, "`{}` is no setting of an input: {}", text, what)
-            .help("write `angle=0.3`, or `angle=-1:1:8` for 8 values from -1 to 1");
+            .help(fmt::format("write `{}=0.3`, or `{}=-1:1:8` for 8 values from -1 to 1", name,
+                              name));
         return Failure{};
     };
-    const size_t equals = text.find('=');
-    if (equals == 0 || equals == std::string::npos) return bad("a name and `=` come first");
+    if (!is_named) return bad("a name and `=` come first");
     const std::vector<std::string_view> parts =
         split(std::string_view(text).substr(equals + 1), ':');
     if (parts.size() != 1 && parts.size() != 3) return bad("a grid is LOW:HIGH:STEPS");
     InputSetting setting;
-    setting.field = text.substr(0, equals);
+    setting.field = name;
     const auto first = parse_numbers(parts[0]), last = parse_numbers(parts[parts.size() / 2]);
     if (!first || !last) return bad("its values are no numbers");
     if (first->size() != last->size()) return bad("both ends have as many numbers");

@@ -14,6 +14,8 @@
 
 #include "compiler/support/check.h"
 #include "runtime/data/shuffle.h"
+#include "runtime/threads/team.h"
+#include "runtime/threads/thread_count.h"
 
 namespace gmc::runtime {
 namespace {
@@ -23,7 +25,7 @@ constexpr size_t kAlignment = 64;
 constexpr int64_t kBatchFloatsMost = int64_t{1} << 38;
 /// More batches ahead only cost memory: a thread that is too slow stays too slow.
 constexpr int kPrefetchMost = 64;
-/// Reading this many floats takes longer than starting a second thread.
+/// A thread reads at least this many floats of a batch (about 2 us).
 constexpr int64_t kSharedFloats = 8192;
 
 struct AlignedDelete {
@@ -85,8 +87,8 @@ class BatchMaker {
 
     /// Says that the batch at `cursor` is made next: its examples are fetched into the caches.
     void expect(Cursor cursor) {
-        const int64_t first = cursor.batch * options_.batch_size;
-        const int64_t end = std::min(first + options_.batch_size, dataset_.count());
+        const int64_t first = first_place(cursor);
+        const int64_t end = std::min(first + options_.rows(), dataset_.count());
         for (int64_t place = first; place < end; ++place) {
             const int64_t example = example_at(cursor.epoch, place);
             for (const FieldPtr& field : dataset_.fields()) field->expect(example);
@@ -94,26 +96,33 @@ class BatchMaker {
     }
 
   private:
+    /// Where in its epoch the first row of a batch is.
+    int64_t first_place(Cursor cursor) const {
+        return cursor.batch * options_.batch_size + options_.rank * options_.rows();
+    }
+
     /// Fills in which examples the rows are, then reads them: one after the other where they have
     /// to be decoded (the loader's thread runs beside the trainer), else with all threads.
     void fill(Cursor cursor, Batch& batch) {
         batch.cursor = cursor;
-        const int64_t first = cursor.batch * options_.batch_size;
-        batch.valid_rows = std::min(options_.batch_size, dataset_.count() - first);
-        for (int64_t row = 0; row < options_.batch_size; ++row)
+        const int64_t first = first_place(cursor);
+        batch.valid_rows = std::min(options_.rows(), dataset_.count() - first);
+        for (int64_t row = 0; row < options_.rows(); ++row)
             batch.indices[static_cast<size_t>(row)] =
                 example_at(cursor.epoch, first + std::min(row, batch.valid_rows - 1));
         if (!in_memory_) {
-            for (int64_t row = 0; row < options_.batch_size; ++row)
+            for (int64_t row = 0; row < options_.rows(); ++row)
                 for (size_t f = 0; f < dataset_.fields().size(); ++f) read(f, row, batch);
             return;
         }
         for (size_t f = 0; f < dataset_.fields().size(); ++f) {
-            const int64_t rows = options_.batch_size;
-            // No error can come out of the region, and none comes from memory.
-#pragma omp parallel for schedule(static) if (rows * dataset_.fields()[f]->elements() > \
-                                              kSharedFloats)
-            for (int64_t row = 0; row < rows; ++row) read(f, row, batch);
+            const int64_t rows = options_.rows();
+            const int64_t floats = dataset_.fields()[f]->elements();
+            // No error can come out of a part, and none comes from memory.
+            run_parts(rows, kSharedFloats / std::max<int64_t>(floats, 1), thread_count(),
+                      [&](int64_t row, int64_t end, int) {
+                          for (; row < end; ++row) read(f, row, batch);
+                      });
         }
     }
 
@@ -202,9 +211,9 @@ struct Loader::Ring {
 void Loader::Ring::allocate_ring() {
     entries.resize(static_cast<size_t>(prefetch) + 1);
     for (RingEntry& entry : entries) {
-        entry.batch.indices.resize(static_cast<size_t>(options.batch_size));
+        entry.batch.indices.resize(static_cast<size_t>(options.rows()));
         for (const FieldPtr& field : dataset.fields()) {
-            entry.memory.push_back(allocate_floats(options.batch_size * field->elements()));
+            entry.memory.push_back(allocate_floats(options.rows() * field->elements()));
             entry.batch.fields.push_back(entry.memory.back().get());
         }
     }

@@ -35,6 +35,11 @@ struct LoaderOptions {
     /// Batches prepared ahead by a thread; 0, or data that lie in memory: no thread, batches are
     /// made inside next().
     int prefetch = 2;
+    /// Of several processes that share each batch, the rows [rank, rank + 1) * batch_size / ranks
+    /// are read. Only for kTrain, and only where that is a whole number.
+    int64_t rank = 0, ranks = 1;
+    /// How many rows of a batch are read.
+    int64_t rows() const { return batch_size / ranks; }
     /// Called with the beginning and end of each batch that was made, by the thread if there is
     /// one. For profiles.
     using Moment = std::chrono::steady_clock::time_point;
@@ -46,7 +51,7 @@ struct Batch {
     Cursor cursor;
     /// Rows that are examples; those behind it are padding (only in kEvaluate's last batch).
     int64_t valid_rows = 0;
-    /// Per field of the data set: batch_size x elements() floats, 64-byte aligned.
+    /// Per field of the data set: rows() x elements() floats, 64-byte aligned.
     std::vector<float*> fields;
     /// Per row the number of its example. Where an example was left out, it is the next one that
     /// could be read.

@@ -3,15 +3,12 @@
 #include "runtime/files/atomic_file.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <memory>
@@ -19,6 +16,7 @@
 
 #include "compiler/support/check.h"
 #include "compiler/support/paths.h"
+#include "compiler/support/temporary_files.h"
 
 namespace gmc::runtime {
 namespace {
@@ -26,16 +24,6 @@ namespace {
 std::string folder_of(const std::string& path) {
     const std::string folder = std::filesystem::path(path).parent_path().string();
     return folder.empty() ? "." : folder;
-}
-
-/// In the same folder, because rename works only within one file system; no other writer has the
-/// same name.
-std::string temporary_name(const std::string& path) {
-    static std::atomic<uint64_t> counter{0};
-    const std::string name = std::filesystem::path(path).filename().string();
-    // The name may be as long as file names can be; the temporary one must not be longer.
-    return fmt::format("{}/.{}.tmp-{}-{}", folder_of(path), name.substr(0, 200), getpid(),
-                       counter++);
 }
 
 /// Makes the rename itself survive a power cut. Not all file systems can; that is no error.
@@ -57,6 +45,7 @@ Result<AtomicFile> AtomicFile::create(const std::string& path, Diagnostics& diag
         return Failure{};
     }
     if (is_there && !S_ISREG(status.st_mode)) return open(path, diagnostics);
+    remove_abandoned(path);
     std::string temporary = temporary_name(path);
     const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0) {
@@ -139,24 +128,6 @@ bool AtomicFile::commit(Diagnostics& diagnostics) {
     ::close(std::exchange(fd_, -1));
     sync_folder(path_);
     return true;
-}
-
-/// The name of a temporary file holds the id of its writer, which is asked whether it still exists
-/// by signal 0.
-void remove_abandoned_files(const std::string& folder) {
-    namespace fs = std::filesystem;
-    constexpr std::string_view kMark = ".tmp-";
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator(folder, error)) {
-        const std::string name = entry.path().filename().string();
-        const size_t mark = name.rfind(kMark);
-        if (name.front() != '.' || mark == std::string::npos) continue;
-        const auto writer =
-            static_cast<pid_t>(std::strtol(name.c_str() + mark + kMark.size(), nullptr, 10));
-        const bool gone = writer > 0 && ::kill(writer, 0) != 0 && errno == ESRCH;
-        std::error_code ignored;
-        if (gone) fs::remove(entry.path(), ignored);
-    }
 }
 
 bool write_file_atomically(const std::string& path, std::string_view bytes,

@@ -14,7 +14,7 @@ namespace gmc::runtime {
 
 /// A file being written. Errors are reported by the call they happen in; a file that had one cannot
 /// be committed. Destroyed without commit(), it takes its temporary file with it. (A killed process
-/// leaves `.NAME.tmp-PID-N` behind, which nothing reads; see remove_abandoned_files.)
+/// leaves `.NAME.tmp-PID-N` behind, which nothing reads and the next writer of the file removes.)
 class AtomicFile {
   public:
     /// Starts writing `path`; the folder must exist. Errors (kBadFile): cannot be created.
@@ -46,9 +46,6 @@ class AtomicFile {
     bool failed_ = false;
     uint64_t bytes_written_ = 0;
 };
-
-/// Removes from `folder` the temporary files of writers that no longer run.
-void remove_abandoned_files(const std::string& folder);
 
 /// Writes all of `bytes` to `path`, atomically. False after an error (kBadFile).
 [[nodiscard]] bool write_file_atomically(const std::string& path, std::string_view bytes,

@@ -7,19 +7,20 @@
 #include <algorithm>
 #include <cstring>
 #include <numeric>
+#include <span>
 #include <variant>
-
-#include <omp.h>
 
 #include "compiler/ir/views.h"
 #include "compiler/support/check.h"
 #include "runtime/kernels/tile_transpose.h"
+#include "runtime/threads/team.h"
+#include "runtime/threads/thread_count.h"
 
 namespace gmc::runtime {
 namespace {
 
-/// Below this many elements one thread is faster.
-constexpr int64_t kSerialElements = 16384;
+/// A part has at least this many elements (about 2 us); more parts than kPartsMost gain nothing.
+constexpr int64_t kPartElements = 8192, kPartsMost = 24;
 /// Blocks in which axes are swapped, in elements: 16 f32 are a cache line of the operand, 64 are
 /// four cache lines of the result.
 constexpr int64_t kBlockRows = 16, kBlockColumns = 64;
@@ -272,7 +273,7 @@ void copy_share(const Region<T>& region, int64_t part, int64_t parts,
     }
 }
 
-/// Copies the regions of an operation, with all threads where it is worth starting them.
+/// Copies the regions of an operation, in parts.
 template <typename T>
 class CopyKernel : public Kernel {
   public:
@@ -286,31 +287,28 @@ class CopyKernel : public Kernel {
             elements += std::accumulate(region.axes.begin(), region.axes.end(), int64_t{1},
                                         [](int64_t n, const Axis& axis) { return n * axis.size; });
         }
-        if (elements >= kSerialElements) parts_ = omp_get_max_threads();
+        parts_ = std::clamp<int64_t>(elements / kPartElements, 1, kPartsMost);
         share_ = static_cast<double>(elements) / static_cast<double>(all_elements);
     }
 
     double share() const override { return share_; }
 
     void run(const CallContext&) override {
-        if (parts_ == 1) return run_share(0, 1);
-#pragma omp parallel num_threads(parts_)
-        run_share(omp_get_thread_num(), omp_get_num_threads());
+        if (!overlap_) return copy(regions_);
+        for (const Region<T>& region : regions_) copy({&region, 1});
     }
 
   private:
-    void run_share(int part, int parts) const {
-        for (const Region<T>& region : regions_) {
-            copy_share(region, part, parts, transpose_);
-            if (overlap_ && parts > 1) {
-#pragma omp barrier
-            }
-        }
+    /// Copies parts of all of these regions at the same time.
+    void copy(std::span<const Region<T>> regions) const {
+        run_units(parts_, thread_count(), [&](int64_t part, int) {
+            for (const Region<T>& region : regions) copy_share(region, part, parts_, transpose_);
+        });
     }
 
     std::vector<Region<T>> regions_;
     bool overlap_;
-    int parts_ = 1;
+    int64_t parts_ = 1;
     double share_;
     TransposeFunction<T> transpose_ = transpose_function<T>();
 };

@@ -24,19 +24,20 @@ struct CallContext {
 
 /// An operation that runs behind another one and reads its result piece by piece, each as soon as
 /// it is complete: it is then still in the cache of the thread that wrote it. Calls come in this
-/// order: begin(), follow() from the threads of one parallel region, end().
+/// order: begin(), follow() from the units of one call of the team (runtime/threads), end().
 class Epilogue {
   public:
     virtual ~Epilogue() = default;
     virtual void begin(const CallContext& context) = 0;
-    /// Says that elements [begin, end) of the tensor are complete. `thread` is below
-    /// omp_get_max_threads(). Each thread completes one contiguous range of elements, in increasing
-    /// order; the ranges of the threads follow each other in the threads' order.
-    virtual void follow(int thread, int64_t begin, int64_t end) = 0;
+    /// Says that elements [begin, end) of the tensor are complete. Ranges come in any order, each
+    /// element once. `worker` is that of the unit, and below the thread_count() with which the
+    /// epilogue was made.
+    virtual void follow(int worker, int64_t begin, int64_t end) = 0;
     virtual void end() = 0;
 };
 
-/// Runs one operation of an executable. `run` allocates nothing and may use all OpenMP threads.
+/// Runs one operation of an executable. `run` allocates nothing and may use the team of
+/// threads (runtime/threads).
 class Kernel {
   public:
     virtual ~Kernel() = default;

@@ -15,6 +15,8 @@
 #include "runtime/kernels/bf16-inl.h"
 #include "runtime/kernels/bf16.h"
 #include "runtime/kernels/tile_cast.h"
+#include "runtime/threads/team.h"
+#include "runtime/threads/thread_count.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace gmc::runtime::HWY_NAMESPACE {
@@ -92,18 +94,19 @@ TileFunction cast_function(ir::DType from, ir::DType to, unsigned splat) {
 
 void cast_elements(const void* from, ir::DType from_type, void* to, ir::DType to_type,
                    int64_t count) {
-    constexpr int64_t kPiece = 16384;
+    constexpr int64_t kPiece = 16384, kShared = 4 * kPiece;
     const TileFunction cast = cast_function(from_type, to_type, 0);
     const int64_t from_size = ir::dtype_size(from_type), to_size = ir::dtype_size(to_type);
-#pragma omp parallel for schedule(static) if (count > 4 * kPiece)
-    for (int64_t i = 0; i < count; i += kPiece) {
-        TileCall call;
-        call.in[0] =
-            reinterpret_cast<const float*>(static_cast<const std::byte*>(from) + i * from_size);
-        call.out = reinterpret_cast<float*>(static_cast<std::byte*>(to) + i * to_size);
-        call.count = static_cast<size_t>(std::min(kPiece, count - i));
-        cast(call);
-    }
+    run_parts(count, count > kShared ? kPiece : count, thread_count(),
+              [&](int64_t begin, int64_t end, int) {
+                  TileCall call;
+                  call.in[0] = reinterpret_cast<const float*>(static_cast<const std::byte*>(from) +
+                                                              begin * from_size);
+                  call.out =
+                      reinterpret_cast<float*>(static_cast<std::byte*>(to) + begin * to_size);
+                  call.count = static_cast<size_t>(end - begin);
+                  cast(call);
+              });
 }
 
 }  // namespace gmc::runtime

@@ -4,13 +4,11 @@
 #include <cstring>
 #include <new>
 #include <system_error>
-#include <thread>
 
 #include "compiler/support/check.h"
 #include "runtime/library/gmc.h"
-#include "runtime/library/host_settings.h"
 #include "runtime/library/library_model.h"
-#include "runtime/memory/memory_need.h"
+#include "runtime/threads/thread_count.h"
 
 struct gmc_model {
     std::unique_ptr<gmc::runtime::LibraryModel> model;
@@ -59,24 +57,6 @@ gmc_status guarded(const Body& body) {
     }
 }
 
-/// The same for calls that compute, which need as many OpenMP threads as the functions were bound
-/// for. In two places this thread cannot have them: inside a parallel region of the caller, where
-/// OpenMP would give one, and after a fork, where they no longer exist. There, `body` runs on a
-/// thread of its own, which gets a new team.
-template <typename Body>
-gmc_status computed(const Body& body) {
-    if (!is_in_team() && !has_lost_team()) return guarded(body);
-    return guarded([&] {
-        gmc_status status = GMC_OK;
-        char text[sizeof last_error] = "";
-        std::thread([&] {
-            status = guarded(body);
-            std::memcpy(text, last_error, sizeof text);
-        }).join();
-        return status == GMC_OK ? status : fail(status, text);
-    });
-}
-
 /// The options of the caller, whose struct may be that of an older header and shorter: members that
 /// it does not have keep their defaults.
 template <typename Options>
@@ -123,9 +103,9 @@ const char* gmc_last_error(void) { return last_error; }
 gmc_status gmc_load(const char* path, const gmc_options* options, gmc_model** model) {
     if (model != nullptr) *model = nullptr;
     if (path == nullptr || model == nullptr) return fail(GMC_WRONG_CALL, "an argument is NULL");
-    return computed([&] {
+    return guarded([&] {
         const gmc_options o = given_options(options, gmc_options GMC_OPTIONS_INIT);
-        const int threads = o.threads == 0 ? usual_threads() : o.threads;
+        const int threads = o.threads == 0 ? usual_thread_count() : o.threads;
         if (threads < 1 || threads > kMostThreads)
             return fail(GMC_WRONG_CALL, fmt::format("a model computes with 1 to {} threads, not {}",
                                                     kMostThreads, threads));
@@ -181,7 +161,7 @@ gmc_status gmc_output(const gmc_model* model, const char* function, size_t index
 gmc_status gmc_run(gmc_model* model, const char* function, int64_t examples,
                    const float* const* inputs, float* const* outputs,
                    const gmc_run_options* options) {
-    return computed([&] {
+    return guarded([&] {
         const auto* found = find(model, function);
         if (found == nullptr) return no_function(model, function);
         const gmc_run_options o = given_options(options, gmc_run_options GMC_RUN_OPTIONS_INIT);

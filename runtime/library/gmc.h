@@ -17,10 +17,10 @@
 //
 // Threads: models are independent of each other and may be used at the same time. One model may be
 // used from several threads, too; its calls then wait for each other. A call computes on several
-// threads of OpenMP. It leaves the caller's floating-point mode and OpenMP settings as they were.
-// Where the system gives too few threads, the first call of a thread says so (GMC_NO_MEMORY); a
-// system that takes them away later makes OpenMP end the process.
-// A process that was forked may go on with the models that it had.
+// threads, which libgmc makes once for the process; where the system gives fewer, it computes with
+// those, and where calls of several threads meet, those that come later compute on the calling
+// thread alone. A call leaves the caller's floating-point mode and the settings of OpenMP as they
+// were. A process that was forked may go on with the models that it had.
 //
 // All tensors are dense float32, row-major, examples first and channels last.
 #pragma once
@@ -56,7 +56,7 @@ typedef struct gmc_options {
     size_t size;            /* sizeof(gmc_options) */
     const char* run;        /* the folder of the run when `path` is a .gmc; NULL: none */
     const char* checkpoint; /* which of the run's checkpoints, "checkpoints/best"; NULL: the last */
-    int threads; /* how many to compute with; 0: as OpenMP says (OMP_NUM_THREADS, or all) */
+    int threads;            /* how many to compute with; 0: what OMP_NUM_THREADS says, or all */
 } gmc_options;
 #define GMC_OPTIONS_INIT \
     { sizeof(gmc_options), NULL, NULL, 0 }

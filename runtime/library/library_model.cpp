@@ -11,6 +11,7 @@
 #include "compiler/support/edit_distance.h"
 #include "runtime/data/field_source.h"
 #include "runtime/library/host_settings.h"
+#include "runtime/threads/thread_count.h"
 #include "runtime/train/fill_inputs.h"
 
 namespace gmc::runtime {

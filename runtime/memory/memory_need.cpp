@@ -4,7 +4,6 @@
 #include "runtime/memory/memory_need.h"
 
 #include <fmt/format.h>
-#include <omp.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -14,6 +13,8 @@
 #include <sstream>
 
 #include "compiler/ir/views.h"
+#include "runtime/threads/control_groups.h"
+#include "runtime/threads/thread_count.h"
 
 namespace gmc::runtime {
 namespace {
@@ -27,13 +28,6 @@ constexpr int64_t kProgram = int64_t{48} << 20;
 /// kLargestStack.
 constexpr int64_t kUsualStack = int64_t{8} << 20;
 constexpr rlim_t kLargestStack = rlim_t{1} << 30;
-
-/// The number at the beginning of a file; `otherwise` when there is none ("max").
-int64_t number_in(const std::string& path, int64_t otherwise) {
-    std::ifstream file(path);
-    int64_t value = 0;
-    return file >> value ? value : otherwise;
-}
 
 /// The files of a control group: its limit, its usage, and the file `details` with a line `cache`
 /// that says how much of the usage is cached files. Linux drops these when memory is asked for.
@@ -60,34 +54,16 @@ int64_t kibibytes_of(const std::string& path, const std::string& key) {
     return kibibytes == kNoLimit ? kNoLimit : kibibytes * 1024;
 }
 
-/// The files of every control group that this process is in, from its own up to the root:
-/// version 2 ("0::/user.slice/...") and the memory controller of version 1 ("5:memory:/...").
+/// The files of every control group that this process is in.
 std::vector<GroupFiles> group_files(const std::string& root) {
     std::vector<GroupFiles> files;
-    std::ifstream groups(root + "/proc/self/cgroup");
-    std::string line;
-    while (std::getline(groups, line)) {
-        const size_t first = line.find(':');
-        const size_t second = line.find(':', first == std::string::npos ? first : first + 1);
-        if (second == std::string::npos) continue;
-        const std::string controllers = line.substr(first + 1, second - first - 1);
-        const bool unified = controllers.empty();
-        if (!unified && controllers != "memory") continue;
-        const std::string mounted = root + (unified ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory");
-        std::string path = line.substr(second + 1);
-        // In a container without a namespace for control groups, the path is the one on the host,
-        // and of its folders only the root exists here: it is the container's own group.
-        while (true) {
-            const std::string folder = mounted + (path == "/" ? "" : path) + "/memory.";
-            if (unified)
-                files.push_back(
-                    {folder + "max", folder + "current", folder + "stat", "inactive_file"});
-            else
-                files.push_back({folder + "limit_in_bytes", folder + "usage_in_bytes",
-                                 folder + "stat", "total_inactive_file"});
-            if (path.empty() || path == "/") break;
-            path.resize(path.rfind('/'));
-        }
+    for (const ControlGroup& group : control_groups(root, "memory")) {
+        const std::string begin = group.folder + "memory.";
+        if (group.unified)
+            files.push_back({begin + "max", begin + "current", begin + "stat", "inactive_file"});
+        else
+            files.push_back({begin + "limit_in_bytes", begin + "usage_in_bytes", begin + "stat",
+                             "total_inactive_file"});
     }
     return files;
 }
@@ -173,7 +149,7 @@ MemoryNeed training_need(const ir::Module& module) {
 
 MemoryLimit memory_limit(const std::string& root) {
     MemoryLimit limit = limit_of_touched(root, kProgram);
-    lower_to_limits_of_process(limit, kReserve + stacks(omp_get_max_threads()));
+    lower_to_limits_of_process(limit, kReserve + stacks(thread_count()));
     return limit;
 }
 

@@ -10,9 +10,6 @@
 
 namespace gmc::runtime {
 
-/// To compute with more threads is certainly a mistake, and would take gigabytes for their stacks.
-inline constexpr int kMostThreads = 1024;
-
 /// Bytes that a module takes while it runs, beside its data, scratch memory and the program.
 struct MemoryNeed {
     int64_t states = 0;

@@ -164,6 +164,12 @@ void relate(const Pack&, const Operation& o, Solver& s) {
     s.set_fixed(o.result(), 0);
 }
 
+/// Only training functions have it.
+void relate(const AllReduce&, const Operation& o, Solver& s) {
+    for (size_t axis = 0; axis < s.rank(o.result()); ++axis)
+        s.same(o.operands[0], axis + 1, o.result(), axis);
+}
+
 void relate(const Pad& op, const Operation& o, Solver& s) {
     for (size_t axis = 0; axis < op.low.size(); ++axis) {
         const int64_t factor = op.gap(axis) + 1, more = op.low[axis] + op.high[axis] - op.gap(axis);

@@ -27,5 +27,7 @@ void segment(Point from, Point to, double radius, const Colour& colour, Image& i
 /// 1, 2 or 5 times a power of ten, so that about `lines` of them fit into `extent`.
 double round_step(double extent, double lines);
 constexpr double kLinesAbout = 6;  ///< lines with numbers in a chart or scatter plot
+/// Of the lines with numbers, and of the frame around a chart or scatter plot.
+constexpr Colour kGridColour{232, 232, 232}, kFrameColour{128, 128, 128};
 
 }  // namespace gmc::runtime

@@ -14,7 +14,6 @@ namespace {
 /// Okabe and Ito 2008: told apart by the colour-blind too.
 constexpr Colour kPalette[] = {{0, 114, 178}, {213, 94, 0},   {0, 158, 115}, {204, 121, 167},
                                {230, 159, 0}, {86, 180, 233}, {0, 0, 0},     {150, 110, 60}};
-constexpr Colour kGridColour{232, 232, 232}, kFrameColour{128, 128, 128};
 /// Pixels: room for labels at the left and below, a line of the legend, and the margin at the top.
 constexpr int64_t kBorder = 64, kBelow = 24, kLegendLine = 14, kTop = 8;
 /// How many grid lines a frame has about; radii of curves, of their pale originals and of dots in

@@ -11,10 +11,9 @@
 namespace gmc::runtime {
 namespace {
 
-constexpr Colour kDataColour{176, 196, 222}, kPointColour{24, 56, 128}, kGridColour{232, 232, 232},
-    kFrameColour{128, 128, 128};
+constexpr Colour kDataColour{176, 196, 222}, kPointColour{24, 56, 128};
 /// Share of the extent that is left free on each side.
-constexpr double kMargin = 0.08;
+constexpr double kFreeShare = 0.08;
 /// Below 1, so that many points on one place are darker than one.
 constexpr double kPointOpacity = 0.7;
 constexpr int64_t kScatterBorder = 44, kCaption = 24;
@@ -53,7 +52,7 @@ bool make_view(std::span<const float> shown, View& view) {
         largest = std::max({largest, std::abs(low[k]), std::abs(high[k])});
     extent = std::max(extent, 1e-6 * largest);
     if (extent == 0) extent = 1;
-    extent *= 1 + 2 * kMargin;
+    extent *= 1 + 2 * kFreeShare;
     view.extent = extent;
     view.left = (low[0] + high[0] - extent) / 2;
     view.bottom = (low[1] + high[1] - extent) / 2;

@@ -57,14 +57,15 @@ void TriadTarget(float* a, const float* b, const float* c, int64_t count) {
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-#include <omp.h>
-
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <vector>
 
 #include "runtime/contractions/onednn/processor.h"
 #include "runtime/memory/arena.h"
+#include "runtime/threads/team.h"
+#include "runtime/threads/thread_count.h"
 
 namespace gmc::runtime {
 namespace {
@@ -85,13 +86,15 @@ double now_s() {
 template <typename Loop>
 double multiply_adds_per_s(Loop&& loop) {
     constexpr int64_t kRounds = 500'000;  // 2 ms
-    std::vector<float> out(static_cast<size_t>(omp_get_max_threads()));
+    const int threads = thread_count();
+    std::vector<float> out(static_cast<size_t>(threads));
     double best = 0;
     for (int run = 0; run < kArithmeticRuns; ++run) {
-        int64_t flops = 0;
+        std::atomic<int64_t> flops = 0;
         const double begin = now_s();
-#pragma omp parallel reduction(+ : flops)
-        flops += loop(kRounds, &out[static_cast<size_t>(omp_get_thread_num())]);
+        run_units(threads, threads, [&](int64_t unit, int) {
+            flops += loop(kRounds, &out[static_cast<size_t>(unit)]);
+        });
         best = std::max(best, static_cast<double>(flops) / (now_s() - begin));
     }
     return best;
@@ -107,15 +110,12 @@ double triad_bytes_per_s() {
     double best = 0;
     for (int run = 0; run < kMemoryRuns; ++run) {
         const double begin = now_s();
-#pragma omp parallel
-        {
-            // Each thread gets whole cache lines.
-            const int64_t threads = omp_get_num_threads(), thread = omp_get_thread_num();
-            const int64_t first = kCount / 64 * thread / threads * 64;
-            const int64_t end = kCount / 64 * (thread + 1) / threads * 64;
+        // Each part has whole cache lines.
+        run_parts(kCount / 64, 1, thread_count(), [&](int64_t first, int64_t end, int) {
             HWY_DYNAMIC_DISPATCH(TriadTarget)
-            (a.floats() + first, b.floats() + first, c.floats() + first, end - first);
-        }
+            (a.floats() + first * 64, b.floats() + first * 64, c.floats() + first * 64,
+             (end - first) * 64);
+        });
         best = std::max(best, 3 * static_cast<double>(kBytes) / (now_s() - begin));
     }
     return best;

@@ -9,6 +9,7 @@
 #include "runtime/contractions/choice/candidates.h"
 #include "runtime/kernels/copy.h"
 #include "runtime/kernels/loop/loop.h"
+#include "runtime/program/all_reduce_kernel.h"
 #include "runtime/program/scan_kernel.h"
 
 namespace gmc::runtime {
@@ -77,6 +78,10 @@ concept LoopOp = ir::runs_as_loop(Op::kInfo);
 template <LoopOp Op>
 std::unique_ptr<Kernel> bind(const Op&, const Binding& b) {
     return bind_loop(b);
+}
+
+std::unique_ptr<Kernel> bind(const ir::AllReduce&, const Binding& b) {
+    return named("sum", make_all_reduce_kernel(b.operation, b.context));
 }
 
 std::unique_ptr<Kernel> bind(const ir::Concat&, const Binding& b) { return bind_copy(b); }

@@ -9,11 +9,11 @@
 
 #include "compiler/support/check.h"
 #include "runtime/contractions/onednn/processor.h"
-#include "runtime/kernels/denormals.h"
 #include "runtime/program/bound_operations.h"
 #include "runtime/program/placement.h"
 #include "runtime/program/poison.h"
 #include "runtime/program/transfer.h"
+#include "runtime/threads/float_mode.h"
 
 namespace gmc::runtime {
 
@@ -55,8 +55,11 @@ struct Executable::BoundFunction {
 };
 
 void Executable::BoundFunction::bind(const ExecutableOptions& options) {
-    BindContext context{
-        module, function, placement.buffers, contractions, {options.reference, options.epilogues}};
+    BindContext context{module,
+                        function,
+                        placement.buffers,
+                        contractions,
+                        {options.reference, options.epilogues, options.team}};
     operations.bind(context);
     if (options.poison) add_poison();
 }
@@ -164,7 +167,7 @@ Executable& Executable::operator=(Executable&&) noexcept = default;
 Result<Executable> Executable::make(const ir::Module& module, const ir::Function& function,
                                     StateStore& states, std::shared_ptr<Arena> arena,
                                     const ExecutableOptions& options, Diagnostics& diagnostics) {
-    flush_denormals_in_all_threads();
+    flush_denormals();
     try {
         auto bound =
             std::make_unique<BoundFunction>(module, function, states, std::move(arena), options);

@@ -17,6 +17,7 @@
 
 namespace gmc::runtime {
 
+class Team;  // runtime/processes/team.h
 class TuningCache;
 
 struct ExecutableOptions {
@@ -32,6 +33,8 @@ struct ExecutableOptions {
     /// else that a contraction reads as its weights. Then weights are copied into the layouts that
     /// oneDNN prefers once, and not again at each run.
     bool fixed_weights = false;
+    /// The processes that share the batch, where the function is one process's share; else null.
+    Team* team = nullptr;
     /// Make mistakes of the memory plan and of kernels visible (poison.h). It costs time.
     bool poison = kAddressSanitizer;
 };

@@ -62,7 +62,7 @@ class BodyKernel final : public ScanKernel {
             const int64_t pass = scan_.reverse ? scan_.count - 1 - i : i;
             contractions_.begin_pass();
             for (const Row& row : elements_) std::memcpy(row.each, row.of_pass(pass), row.bytes);
-            run_body(call_of_pass(call, pass));
+            run_body(call_of_pass(call, scan_.first + pass));
             for (const Row& row : stacks_) std::memcpy(row.of_pass(pass), row.each, row.bytes);
             for (const Transfer& aside : asides_) aside.run();
             for (const Transfer& next : nexts_) next.run();

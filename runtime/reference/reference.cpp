@@ -36,8 +36,8 @@ static void reference(const ir::Scan& scan, ReferenceContext& c) {
             values[body.inputs[i].value] = {type, {begin, begin + type.elements()}};
         }
         for (const ir::Operation& inner : body.operations)
-            run_reference_operation(c.module(), body, inner, values, call_of_pass(c.call(), pass),
-                                    c.options());
+            run_reference_operation(c.module(), body, inner, values,
+                                    call_of_pass(c.call(), scan.first + pass), c.options());
         std::vector<ReferenceTensor> given;
         for (const ir::NamedValue& result : body.results) given.push_back(values.at(result.value));
         for (size_t i = 0; i < given.size(); ++i) {

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 
+#include "compiler/support/check.h"
 #include "runtime/reference/index.h"
 
 namespace gmc::runtime {
@@ -107,6 +108,13 @@ void reference(const ir::Transpose& op, ReferenceContext& c) {
 void reference(const ir::ReduceMax& op, ReferenceContext& c) {
     reduce(c.operand(0), op.axes, -std::numeric_limits<double>::infinity(), c.result(),
            [](double a, double b) { return std::isnan(b) || b > a ? b : a; });
+}
+
+/// Of all shards: a module for one of several processes is computed by fast kernels only.
+void reference(const ir::AllReduce& op, ReferenceContext& c) {
+    GMC_CHECK(c.operand(0).type.shape[0] == op.shards, "the reference has {} of {} shards",
+              c.operand(0).type.shape[0], op.shards);
+    reduce(c.operand(0), {0}, 0, c.result(), [](double a, double b) { return a + b; });
 }
 
 void reference(const ir::ReduceSum& op, ReferenceContext& c) {

@@ -2,20 +2,29 @@
 // finite.
 #include "runtime/run/good_state.h"
 
+#include <atomic>
 #include <cmath>
 #include <cstring>
 
 #include "compiler/support/check.h"
+#include "runtime/threads/team.h"
+#include "runtime/threads/thread_count.h"
 
 namespace gmc::runtime {
+
+/// A thread looks at least at this many numbers (about 10 us).
+static constexpr int64_t kShared = 32768;
 
 std::string first_not_finite(const StateStore& states) {
     for (ir::StateId id = 0; id < states.saved_count(); ++id) {
         const float* numbers = states.data(id);
         const int64_t count = states.elements(id);
-        bool finite = true;
-#pragma omp parallel for simd reduction(&& : finite) if (count > 65536)
-        for (int64_t i = 0; i < count; ++i) finite = finite && std::isfinite(numbers[i]);
+        std::atomic<bool> finite = true;
+        run_parts(count, kShared, thread_count(), [&](int64_t begin, int64_t end, int) {
+            bool all = true;
+            for (int64_t i = begin; i < end; ++i) all &= std::isfinite(numbers[i]);
+            if (!all) finite = false;
+        });
         if (!finite) return states.state(id).name;
     }
     return "";

@@ -3,7 +3,6 @@
 #include "runtime/run/opened_run.h"
 
 #include <fmt/format.h>
-#include <omp.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -13,6 +12,7 @@
 #include "runtime/data/data_summary.h"
 #include "runtime/files/atomic_file.h"
 #include "runtime/run/validation.h"
+#include "runtime/threads/thread_count.h"
 #include "runtime/train/take_weights.h"
 
 namespace gmc::runtime {
@@ -116,8 +116,8 @@ void OpenedRun::follow_record() {
 }
 
 bool OpenedRun::prepare(Progress& progress) {
-    auto made = model.data().make_loader(
-        DataSplit::kTrain, {model.batch_size(), LoaderMode::kTrain, record.seed, 2}, diagnostics);
+    auto made = model.data().make_loader(DataSplit::kTrain, model.training_options(record.seed),
+                                         diagnostics);
     if (!made.ok() || !begin_states(progress)) return false;
     loader = made.take();
     if (!take_up_data() || !prepare_validation()) return false;
@@ -202,7 +202,7 @@ void OpenedRun::say_what_changed(const std::string& data, Progress& progress) {
     RunRecord now = record;
     now.data = data;
     now.machine = tuning_machine();
-    now.threads = omp_get_max_threads();
+    now.threads = thread_count();
     now.examples = loader->dataset().count();
     now.precision = model.is_bf16() ? "bf16" : "f32";
     for (const ir::Network& network : model.module().networks)
@@ -210,6 +210,16 @@ void OpenedRun::say_what_changed(const std::string& data, Progress& progress) {
     note_choices(now);
     for (const std::string& change : changes(record, now)) progress.message(change);
     record = std::move(now);
+}
+
+std::string OpenedRun::data_trained_on() const {
+    return loader ? fingerprint(loader->dataset()) : "";
+}
+
+std::map<std::string, std::string> OpenedRun::chosen() const {
+    RunRecord with = record;
+    note_choices(with);
+    return with.contractions;
 }
 
 void OpenedRun::note_choices(RunRecord& in) const {

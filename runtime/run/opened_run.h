@@ -38,6 +38,11 @@ struct OpenedRun {
     /// a step.
     bool write_untrained(Progress& progress);
 
+    /// The fingerprint of the data that are trained on; "" where there are none.
+    std::string data_trained_on() const;
+    /// The candidates that were chosen for contractions so far, and those that a resumed run takes
+    /// again.
+    std::map<std::string, std::string> chosen() const;
     /// False for a run that was killed before its first checkpoint: it begins anew, as it began.
     bool goes_on() const { return options.resume && folder->has_checkpoint(); }
     bool stops_early() const;

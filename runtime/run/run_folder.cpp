@@ -21,6 +21,7 @@
 #include "compiler/support/json.h"
 #include "compiler/support/paths.h"
 #include "compiler/support/say.h"
+#include "compiler/support/temporary_files.h"
 #include "runtime/files/atomic_file.h"
 #include "runtime/run/kept_checkpoints.h"
 #include "runtime/run/replay.h"

@@ -38,10 +38,11 @@ Failure is_another_run(const std::string& folder, const std::string& other,
 }
 
 bool are_data_of(const RunRecord& record, const ir::Origin& origin, const std::string& values) {
-    if (!record.data_values.empty() && record.data_values == values) return true;
-    if (difference(record, origin) == kOtherData) return false;
-    return record.data_values.empty() || values.empty() ||
-           examples_of_fingerprint(record.data_values) != examples_of_fingerprint(values);
+    const auto whole = [](const std::string& fingerprint) {
+        return fingerprint.substr(0, fingerprint.find(' '));
+    };
+    if (!values.empty() && whole(record.data_values) == whole(values)) return true;
+    return difference(record, origin) != kOtherData && may_be_same_data(record.data_values, values);
 }
 
 /// What was not recorded (empty, 0) by an older gmc is not compared.

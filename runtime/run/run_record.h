@@ -51,8 +51,8 @@ std::string difference(const RunRecord& record, const ir::Origin& origin);
 Failure is_another_run(const std::string& folder, const std::string& other,
                        const std::string& model, Diagnostics& diagnostics);
 /// Whether data with this fingerprint, declared as `origin` says, are those of a run: they have the
-/// same values, or are declared the same way and have another number of examples. What was not
-/// recorded is not compared.
+/// same values, or are declared the same way, and have another number of examples but none with
+/// other values (may_be_same_data). What was not recorded is not compared.
 bool are_data_of(const RunRecord& record, const ir::Origin& origin, const std::string& values);
 /// Sentences that tell what makes a run that goes on as `now` says differ from one that was never
 /// interrupted: another machine, another amount of data, another precision, weights of another

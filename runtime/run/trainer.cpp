@@ -9,6 +9,7 @@
 
 #include "compiler/support/say.h"
 #include "runtime/run/epoch_signs.h"
+#include "runtime/run/follower.h"
 #include "runtime/run/good_state.h"
 #include "runtime/run/kept_checkpoints.h"
 #include "runtime/run/opened_run.h"
@@ -246,6 +247,7 @@ class TrainingLoop {
     /// Goes back to the state that was kept.
     void go_back() {
         good_.restore(model_.states());
+        model_.set_states_changed();
         training_ = good_.training();
         loader_.seek(run_.cursor());
         model_.set_progress(training_.step, training_.epoch);
@@ -261,6 +263,7 @@ class TrainingLoop {
         // around them.
         std::fill_n(model_.states().bytes_begin(), model_.states().bytes(), std::byte{0});
         if (!read_checkpoint(run_.path(kCheckpointName), model_.states(), good, lost)) return false;
+        model_.set_states_changed();
         training_ = diverged_at_;
         ++training_.retries;
         if (policy_.on_divergence == "lower_rate") training_.rate /= 2;
@@ -332,8 +335,11 @@ class TrainingLoop {
         diverged_at_ = training_;
         why_diverged_ =
             fmt::format("{} is not finite after step {} (epoch {})", what, training_.step, epoch());
-        const std::string replay =
-            write_replay(model_, runner_, loader_, good_, training_.step, run_.folder->path());
+        // A process of a team has only its share of the batches that a replay consists of.
+        const std::string replay = model_.team() != nullptr
+                                       ? ""
+                                       : write_replay(model_, runner_, loader_, good_,
+                                                      training_.step, run_.folder->path());
         if (options_.on_diverged && !replay.empty()) options_.on_diverged(replay);
         const bool goes_on =
             policy_.on_divergence != "stop" && diverged_at_.retries < policy_.retries;
@@ -393,7 +399,13 @@ TrainEnd begin_and_loop(OpenedRun& run, Progress& progress) {
         const TrainEnd end = run.goes_on() ? TrainEnd::kDone : write_untrained(run, progress);
         return end == TrainEnd::kDone ? interrupted(run, progress) : end;
     }
-    if (!run.runner->ok() || !run.prepare(progress)) return TrainEnd::kNotStarted;
+    if (!run.runner->ok()) return TrainEnd::kNotStarted;
+    lead(run);
+    const bool prepared = run.prepare(progress);
+    Team* team = run.model.team();
+    if (team != nullptr && !have_same_data(*team, run.data_trained_on(), run.diagnostics))
+        return TrainEnd::kNotStarted;
+    if (!prepared) return TrainEnd::kNotStarted;
     if (run.finished()) return nothing_left(run, progress);
     if (!run.model.has_room_to_train(run.diagnostics) || !run.write_beginnings())
         return TrainEnd::kNotStarted;

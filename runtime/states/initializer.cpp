@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "runtime/kernels/philox.h"
+#include "runtime/threads/team.h"
+#include "runtime/threads/thread_count.h"
 
 namespace gmc::runtime {
 namespace {
@@ -108,22 +110,23 @@ void fill_truncated_normal(const Request& r, double deviation) {
 /// 2005).
 void orthonormalise(double* vectors, int64_t count, int64_t length) {
     const auto dot = [&](const double* a, const double* b) {
-        double sum = 0;
-#pragma omp simd reduction(+ : sum)
-        for (int64_t i = 0; i < length; ++i) sum += a[i] * b[i];
-        return sum;
+        // Two sums fill a vector register of every processor.
+        double even = 0, odd = 0;
+        for (int64_t i = 0; i + 1 < length; i += 2) even += a[i] * b[i], odd += a[i + 1] * b[i + 1];
+        return even + odd + (length % 2 == 0 ? 0 : a[length - 1] * b[length - 1]);
     };
     for (int pass = 0; pass < 2; ++pass)
         for (int64_t k = 0; k < count; ++k) {
             double* v = vectors + k * length;
             const double norm = std::sqrt(dot(v, v));
             for (int64_t i = 0; i < length; ++i) v[i] /= norm;
-#pragma omp parallel for schedule(static) if (count - k > 8)
-            for (int64_t other = k + 1; other < count; ++other) {
-                double* w = vectors + other * length;
-                const double projection = dot(v, w);
-                for (int64_t i = 0; i < length; ++i) w[i] -= projection * v[i];
-            }
+            run_parts(count - k - 1, 4, thread_count(), [&](int64_t begin, int64_t end, int) {
+                for (int64_t other = k + 1 + begin; other < k + 1 + end; ++other) {
+                    double* w = vectors + other * length;
+                    const double projection = dot(v, w);
+                    for (int64_t i = 0; i < length; ++i) w[i] -= projection * v[i];
+                }
+            });
         }
 }
 

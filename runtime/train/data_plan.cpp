@@ -4,7 +4,7 @@
 
 #include "compiler/support/take_over.h"
 #include "runtime/data/field_source.h"
-#include "runtime/kernels/denormals.h"
+#include "runtime/threads/float_mode.h"
 
 namespace gmc::runtime {
 

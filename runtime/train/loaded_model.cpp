@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "compiler/batch/process_share.h"
 #include "compiler/batch/rebatch.h"
 #include "compiler/ir/artefact.h"
 #include "runtime/contractions/tuning_cache.h"
@@ -37,11 +38,12 @@ static void refuse_too_large(const std::string& path, const std::string& why,
             "a smaller `train.batch_size`, or `gmc compile --memory-limit`, makes values smaller");
 }
 
-LoadedModel::LoadedModel(std::string path, ir::Module module)
+LoadedModel::LoadedModel(std::string path, ir::Module module, Team* team)
     : path_(std::move(path)),
       module_(std::move(module)),
       states_(std::make_unique<StateStore>(module_)),
       arena_(std::make_shared<Arena>(module_)),
+      team_(team),
       data_(module_) {}
 
 /// Waits for the thread that touches the arena. The destructor of `touched_` alone would not: the
@@ -52,16 +54,26 @@ LoadedModel::~LoadedModel() {
 }
 
 Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::string& path,
-                                                       Diagnostics& diagnostics, Purpose purpose) {
+                                                       Diagnostics& diagnostics, Purpose purpose,
+                                                       Team* team) {
     ir::ReadArtefactOptions options;
     options.verify = {.allow_gradient = false, .planned = true, .runnable = true};
     auto module = ir::read_artefact(path, options, diagnostics);
     if (!module.ok() || !tables_fit(*module, path, diagnostics)) return Failure{};
+    if (team != nullptr) {
+        const std::string why = take_share(*module, team->size(), team->rank());
+        if (!why.empty()) {
+            diagnostics.error(DiagnosticKind::kBadValue, {}, "{}", why)
+                .help("`gmc compile --shards=16` cuts the batch for 1, 2, 4, 8 or 16 processes");
+            return Failure{};
+        }
+    }
     const MemoryNeed need =
         purpose == Purpose::kTraining ? training_need(*module) : memory_need(*module);
     std::string why = why_too_large(need, memory_limit());
     try {
-        if (why.empty()) return std::unique_ptr<LoadedModel>(new LoadedModel(path, module.take()));
+        if (why.empty())
+            return std::unique_ptr<LoadedModel>(new LoadedModel(path, module.take(), team));
     } catch (const std::bad_alloc&) {
         why = "the system gives no more memory";
     }
@@ -73,6 +85,12 @@ bool LoadedModel::has_room_to_train(Diagnostics& diagnostics) const {
     const std::string why = why_no_room(training_need(module_).copies);
     if (!why.empty()) refuse_too_large(path_, why, diagnostics);
     return why.empty();
+}
+
+LoaderOptions LoadedModel::training_options(uint64_t seed) const {
+    LoaderOptions options{batch_size(), LoaderMode::kTrain, seed, 2};
+    if (team_ != nullptr) options.rank = team_->rank(), options.ranks = team_->size();
+    return options;
 }
 
 const ir::Function* LoadedModel::find(const std::string& name, Diagnostics& diagnostics) const {
@@ -127,9 +145,10 @@ Executable* LoadedModel::function_for(const std::string& name, int64_t wanted,
 Result<Executable> LoadedModel::bind(const ir::Module& module, const ir::Function& function,
                                      bool fixed_weights, Diagnostics& diagnostics) {
     if (!touched_.valid()) arena_->touch(function.arena_bytes);
-    auto made = Executable::make(module, function, *states_, arena_,
-                                 {.tuning = tuning_, .bf16 = bf16_, .fixed_weights = fixed_weights},
-                                 diagnostics);
+    auto made = Executable::make(
+        module, function, *states_, arena_,
+        {.tuning = tuning_, .bf16 = bf16_, .fixed_weights = fixed_weights, .team = team_},
+        diagnostics);
     if (made.ok() && tuning_ != nullptr && tuning_->unsaved() > 0) {
         Diagnostics ignored;  // unsaved() tells the same
         (void)tuning_->save(ignored);

@@ -13,6 +13,7 @@
 #include "compiler/ir/module.h"
 #include "compiler/support/diagnostic.h"
 #include "compiler/support/result.h"
+#include "runtime/processes/team.h"
 #include "runtime/program/executable.h"
 #include "runtime/train/data_plan.h"
 
@@ -28,9 +29,12 @@ class LoadedModel {
     /// Not enough memory means: for states and values, and for what training keeps where that is
     /// the purpose.
     enum class Purpose { kUse, kTraining };
+    /// With a team the functions of the schedule are for this process's share of each batch, and
+    /// `team` has to outlive the model. Errors then are kBadValue, too: see take_share.
     static Result<std::unique_ptr<LoadedModel>> load(const std::string& path,
                                                      Diagnostics& diagnostics,
-                                                     Purpose purpose = Purpose::kUse);
+                                                     Purpose purpose = Purpose::kUse,
+                                                     Team* team = nullptr);
     ~LoadedModel();
 
     const ir::Module& module() const { return module_; }
@@ -40,6 +44,16 @@ class LoadedModel {
     DataPlan& data() { return data_; }
     /// Rows of every input of data or noise.
     int64_t batch_size() const { return module_.training->batch_size; }
+
+    /// The processes that share each batch; null: this one has all of it.
+    Team* team() const { return team_; }
+    /// How the training data are read: by batches of which this process gets its share.
+    LoaderOptions training_options(uint64_t seed) const;
+    /// Says that the states have changed otherwise than by a training step: process 0 gives them to
+    /// the others before the next one.
+    void set_states_changed() { states_changed_ = true; }
+    /// Whether that was said since the last call.
+    bool take_states_changed() { return std::exchange(states_changed_, false); }
 
     /// Whether training can begin: its functions are bound, its data are there, and the copies that
     /// it keeps of states are not. kTooLarge where memory lacks for these or for what was asked for
@@ -95,7 +109,7 @@ class LoadedModel {
         std::optional<Executable> executable;  ///< none: rebatch() refused
     };
 
-    explicit LoadedModel(std::string path, ir::Module module);
+    LoadedModel(std::string path, ir::Module module, Team* team);
     Result<Executable> bind(const ir::Module& module, const ir::Function& function,
                             bool fixed_weights, Diagnostics& diagnostics);
 
@@ -105,8 +119,9 @@ class LoadedModel {
     std::shared_ptr<Arena> arena_;
     std::map<std::string, Executable> executables_;
     std::map<std::pair<std::string, int64_t>, Rebatched> rebatched_;  ///< by name and rows
+    Team* team_;
     TuningCache* tuning_ = nullptr;
-    bool bf16_ = true, fixed_ = false;
+    bool bf16_ = true, fixed_ = false, states_changed_ = true;
     double step_ = 0, epoch_ = 0;
     std::atomic<bool> is_ending_ = false;
     /// The thread of prepare_training() that touches the arena.

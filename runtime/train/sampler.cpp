@@ -42,9 +42,20 @@ bool check_settings(const ir::Module& module, const SamplerOptions& options,
         const ir::DataField& field = *ir::find_field(module.data, setting.field);
         const int64_t elements = ir::Type{ir::DType::kF32, field.shape}.elements();
         if (static_cast<int64_t>(setting.first.size()) != elements) {
-            diagnostics.error(DiagnosticKind::kShapeMismatch, {},
-                              "`{}` is set to {} numbers, but it has {}", setting.field,
-                              setting.first.size(), elements);
+            Diagnostic& error = diagnostics.error(DiagnosticKind::kShapeMismatch, {},
+                                                  "`{}` is set to {} number{}, but it has {}",
+                                                  setting.field, setting.first.size(),
+                                                  setting.first.size() == 1 ? "" : "s", elements);
+            if (elements == 1)
+                error.help(
+                    fmt::format("decimals follow a point, `{}=0.5`: commas stand between "
+                                "the numbers of a vector",
+                                setting.field));
+            return false;
+        }
+        if (find_setting(options.settings, setting.field) != &setting) {
+            diagnostics.error(DiagnosticKind::kDuplicateKey, {}, "`{}` is set twice", setting.field)
+                .help(fmt::format("several values are a grid: `{}=-1:1:8`", setting.field));
             return false;
         }
         const auto classes = static_cast<double>(field.label_classes());

@@ -5,10 +5,35 @@
 #include <algorithm>
 #include <cmath>
 
+#include "compiler/support/say.h"
+#include "runtime/processes/orders.h"
 #include "runtime/train/fill_inputs.h"
 #include "runtime/weights/weight_file.h"
 
 namespace gmc::runtime {
+
+/// Tells the others of a team to run the same round.
+static void order_round(LoadedModel& model, const TrainingState& training, Cursor cursor) {
+    StateStore& states = model.states();
+    give_order(*model.team(),
+               {.kind = Order::Kind::kRound,
+                .with_states = model.take_states_changed() ? 1 : 0,
+                .seed = training.seed,
+                .step = training.step,
+                .call = training.call,
+                .rate = training.rate,
+                .epoch = cursor.epoch,
+                .batch = cursor.batch},
+               {states.bytes_begin(), static_cast<size_t>(states.bytes())});
+}
+
+/// Without a batch this process cannot go on, and then the others cannot either.
+static void end_all(Team& team, const Diagnostics& diagnostics) {
+    say("{}gmrun: process {} of {} cannot go on, so all end; --resume goes on from the last "
+        "checkpoint\n",
+        diagnostics.render("gmrun"), team.rank(), team.size());
+    team.transport().end_all(3);
+}
 
 StepRunner::StepRunner(LoadedModel& model, Diagnostics& diagnostics) : model_(model) {
     model.prepare_training();
@@ -57,6 +82,8 @@ bool StepRunner::run(Loader& loader, TrainingState& training, Diagnostics& diagn
         deliver_inputs(*entries_[0].executable, loader);
         delivers_ = &loader;
     }
+    Team* team = model_.team();
+    if (team != nullptr && team->leads()) order_round(model_, training, loader.cursor());
     if (!first_) model_.make_huge();
     first_ = states_changed_ = false;
     uint32_t call = training.call;
@@ -74,6 +101,7 @@ bool StepRunner::run(Loader& loader, TrainingState& training, Diagnostics& diagn
         for (int64_t i = 0; i < entry.repeat; ++i) {
             const int64_t begin = steady_ns();
             const auto batch = loader.next(diagnostics);
+            if (!batch.ok() && team != nullptr) end_all(*team, diagnostics);
             if (!batch.ok()) return false;
             set_inputs(*entry.executable, loader, **batch);
             if (log_ != nullptr) log_->push_back({nullptr, 0, {begin, steady_ns()}});

@@ -8,7 +8,6 @@
 //   error   of a result for one example against sums in double, relative to that of plain loops in
 //           f32: root mean square, and largest
 #include <fmt/format.h>
-#include <omp.h>
 
 #include <algorithm>
 #include <cmath>
@@ -19,9 +18,11 @@
 #include <vector>
 
 #include "runtime/contractions/choice/candidates.h"
+#include "runtime/contractions/choice/tuning_machine.h"
 #include "runtime/contractions/choice/workshop.h"
 #include "runtime/contractions/plain_contraction.h"
 #include "runtime/kernels/simd_targets.h"
+#include "runtime/threads/thread_count.h"
 #include "tests/numeric/contraction/contraction_cases.h"
 // After simd_targets.h, which says which targets are compiled.
 #include <hwy/highway.h>
@@ -131,21 +132,21 @@ ConvCase parse(const std::string& text) {
     return square(n[0], {n[1], n[2]}, n[3], n[4], n[5], n[6], n[7], n[8]);
 }
 
-/// Better targets have lower bits.
 void restrict_to(const std::string& isa) {
     if (isa != "avx2") {
         fmt::print(stderr, "--isa takes avx2, not {}\n", isa);
         std::exit(2);
     }
-    hwy::DisableTargets(HWY_AVX2 - 1);
-    setenv("ONEDNN_MAX_CPU_ISA", "AVX2", 1);
-    setenv("DNNL_MAX_CPU_ISA", "AVX2", 1);
+    if (!restrict_to_avx2()) {
+        fmt::print(stderr, "this processor has no AVX2\n");
+        std::exit(3);
+    }
 }
 
 }  // namespace
 
 int main(int count, char** words) {
-    omp_set_num_threads(1);
+    set_thread_count(1);
     std::vector<ConvCase> cases;
     for (int i = 1; i < count; ++i) {
         const std::string word = words[i];

@@ -4,7 +4,6 @@
 // Usage: loop_bench [repetitions] [name prefix]
 #include <fmt/format.h>
 #include <hwy/aligned_allocator.h>
-#include <omp.h>
 
 #include <algorithm>
 #include <chrono>
@@ -18,8 +17,9 @@
 
 #include "compiler/ir/builder.h"
 #include "runtime/kernels/copy.h"
-#include "runtime/kernels/denormals.h"
 #include "runtime/kernels/loop/loop.h"
+#include "runtime/threads/float_mode.h"
+#include "runtime/threads/thread_count.h"
 
 using namespace gmc;  // NOLINT: a small program
 
@@ -268,8 +268,8 @@ void copies() {
 int main(int argc, char** argv) {
     if (argc > 1) repetitions = std::atoi(argv[1]);
     if (argc > 2) wanted = argv[2];
-    runtime::flush_denormals_in_all_threads();
-    fmt::print("{} threads, fastest of {} runs\n", omp_get_max_threads(), repetitions);
+    runtime::flush_denormals();
+    fmt::print("{} threads, fastest of {} runs\n", runtime::thread_count(), repetitions);
     const ir::Shape large = {128, 28, 28, 64}, small = {128, 14, 14, 16};
     copy_bandwidth(64 << 20);
     copy_bandwidth(8 << 20);

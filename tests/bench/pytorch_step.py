@@ -23,6 +23,8 @@ parser.add_argument("--steps", type=int, default=20)
 parser.add_argument("--channels-last", action="store_true")
 parser.add_argument("--compile", action="store_true", help="torch.compile")
 parser.add_argument("--bf16", action="store_true", help="torch.autocast to bfloat16")
+parser.add_argument("--width", type=int, default=400, help="vae_mlp: units of a hidden layer")
+parser.add_argument("--depth", type=int, default=1, help="vae_mlp: hidden layers of each network")
 parser.add_argument("--frugal", action="store_true",
                     help="seed_gan: no weight gradients of the discriminator in the generator's update")
 a = parser.parse_args()
@@ -82,14 +84,22 @@ class SeedVae(nn.Module):
         return self.decode(F.relu(self.dense(z)).view(-1, 64, 7, 7)), m, v
 
 
+def hidden(inputs):
+    layers = []
+    for _ in range(a.depth):
+        layers += [nn.Linear(inputs, a.width), nn.ReLU()]
+        inputs = a.width
+    return nn.Sequential(*layers)
+
+
 class VaeMlp(nn.Module):
     def __init__(self):
         super().__init__()
-        self.hidden, self.mean, self.log_variance = nn.Linear(784, 400), nn.Linear(400, 20), nn.Linear(400, 20)
-        self.decode = nn.Sequential(nn.Linear(20, 400), nn.ReLU(), nn.Linear(400, 784))
+        self.encode, self.mean, self.log_variance = hidden(784), nn.Linear(a.width, 20), nn.Linear(a.width, 20)
+        self.decode = nn.Sequential(hidden(20), nn.Linear(a.width, 784))
 
     def forward(self, x):
-        h = F.relu(self.hidden(x.flatten(1)))
+        h = self.encode(x.flatten(1))
         m, v = self.mean(h), self.log_variance(h)
         return self.decode(m + torch.exp(0.5 * v) * torch.randn_like(m)).view_as(x), m, v
 
@@ -156,5 +166,6 @@ for _ in range(a.steps):
     step()
     times.append((time.perf_counter() - begin) * 1e3)
 print(json.dumps({"torch": torch.__version__, "threads": torch.get_num_threads(),
-                  "step_ms_median": statistics.median(times), "step_ms_min": min(times), "first_step_s": first,
+                  "step_ms_median": statistics.median(times), "step_ms_min": min(times),
+                  "step_ms_mean": statistics.mean(times), "first_step_s": first,
                   "rss_peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))

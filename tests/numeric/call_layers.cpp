@@ -36,6 +36,27 @@ TEST_CASE("layers without weights are functions", "[language]") {
     for (size_t i = 0; i < 128; ++i) CHECK(plain[i] == static_cast<double>(i % 4));
 }
 
+TEST_CASE("convolutions and sizes in expressions", "[language]") {
+    const Numbers image = random_numbers(32);
+    CHECK(call("reshape(image, [size_of(image, 0) * size_of(image, -2), -1])", image) == image);
+    CHECK(call("0 * image + size_of(reshape(index(6), [3, 2]), 0)", image) == Numbers(32, 3));
+    const Numbers made =
+        call("convolve(image, reshape([1, 2, 3, -1], [2, 2, 1, 1]), padding=valid)", image);
+    REQUIRE(made.size() == 18);
+    for (size_t n = 0; n < 2; ++n)
+        for (size_t i = 0; i < 3; ++i)
+            for (size_t j = 0; j < 3; ++j) {
+                const auto x = [&](size_t y, size_t z) { return image[16 * n + 4 * y + z]; };
+                CHECK(made[9 * n + 3 * i + j] ==
+                      Approx(x(i, j) + 2 * x(i, j + 1) + 3 * x(i + 1, j) - x(i + 1, j + 1)));
+            }
+    // Of what has no batch, too.
+    const Numbers plain = call(
+        "image * 0 + reshape(convolve(reshape(index(4), [4, 1]), reshape([10], [1, 1, 1])), [4])",
+        image);
+    for (size_t i = 0; i < 128; ++i) CHECK(plain[i] == static_cast<double>(10 * (i % 4)));
+}
+
 TEST_CASE("definitions take their arguments by value", "[language]") {
     const Numbers image = random_numbers(32);
     const std::string define =

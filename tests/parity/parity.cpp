@@ -161,6 +161,12 @@ TEST_CASE("recurrent layers step like PyTorch's") { compare_own("recurrent", 0, 
 TEST_CASE("self-attention and cross-attention step like PyTorch's") {
     compare_own("attention", 0, 1);
 }
+TEST_CASE("weight norm and the layers of style GANs step like PyTorch's") {
+    compare_own("style", 0, 1);
+}
+TEST_CASE("convolutions of volumes and their transposes step like PyTorch's") {
+    compare_own("volumes", 0, 1);
+}
 TEST_CASE("the losses of DDPM and of flow matching step like PyTorch's") {
     compare_own("diffusion", -1, 1);
 }

@@ -411,5 +411,62 @@ def diffusion(t):
     return {"noise": noise, "velocity": velocity}
 
 
+def style(t):
+    def weight_normed(layer, *shape):
+        """As torch.nn.utils.weight_norm: v with the length g of each filter, and a bias."""
+        v = t.state(layer, "v", shape, "normal").movedim(-1, 0)
+        g = t.state(layer, "g", shape[-1:], "ones").view(-1, *[1] * (len(shape) - 1))
+        return torch._weight_norm(v, g, 0), t.state(layer, "bias", shape[-1:], "zeros")
+
+    def modulated(number, x, style, filters, size, demodulate):
+        """As in StyleGAN 2: weights of each example's own, by groups."""
+        n, channels = x.shape[:2]
+        weight = t.weight(f"net.{number}", size, size, channels, filters).permute(3, 2, 0, 1)
+        bias = t.state(f"net.{number}", "bias", (filters,), "zeros")
+        factor = style @ t.weight(f"net.{number + 1}", 8, channels)
+        weight = weight * (factor + t.state(f"net.{number + 1}", "bias", (channels,), "ones"))[:, None, :, None, None]
+        if demodulate:
+            weight = weight * torch.rsqrt(weight.square().sum((2, 3, 4), keepdim=True) + 1e-8)
+        y = F.conv2d(x.reshape(1, -1, *x.shape[2:]), weight.flatten(0, 1), padding=size // 2, groups=n)
+        return y.view(n, filters, *x.shape[2:]) + bias[:, None, None]
+
+    image, z = t.image(), t.noise("z", (BATCH, 8), normal)
+    weight, bias = weight_normed("net.0", 3, 3, 1, 12)
+    x = torch.tanh(F.conv2d(F.pad(image.permute(0, 3, 1, 2), (0, 1, 0, 1)), weight.permute(0, 3, 1, 2), bias, 2))
+    x = t.bias("net.1", t.conv2d("net.1", x.permute(0, 2, 3, 1), 8, 3, 2)).permute(0, 3, 1, 2)
+    x = x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-8)
+    factor = z @ t.state("net.factor", "weight", (8, 8), "ones")
+    summand = z @ t.state("net.summand", "weight", (8, 8), "zeros")
+    x = t.batch_norm("net.2", x.permute(0, 2, 3, 1), 0.99).permute(0, 3, 1, 2)
+    x = torch.tanh(x * factor[..., None, None] + summand[..., None, None])
+    x = modulated(5, modulated(3, x, z, 10, 3, True), z, 3, 1, False)
+    deviation = x.var(0, correction=0).add(1e-8).sqrt().mean()
+    x = torch.cat([x, deviation.expand(BATCH, 1, 7, 7)], 1).permute(0, 2, 3, 1)
+    weight, bias = weight_normed("net.7", 7 * 7 * 4, 1)
+    loss = (F.linear(x.flatten(1), weight, bias).flatten() - image.flatten(1).mean(1)).square().mean()
+    t.update(loss, ["net"], 1e-3)
+    return {"loss": loss}
+
+
+def volumes(t):
+    def weight(layer, *shape):
+        return t.weight(layer, *shape).permute(4, 3, 0, 1, 2)  # the last two axes first
+
+    def bias(layer, size):
+        return t.state(layer, "bias", (size,), "zeros")
+
+    volume = t.image().view(-1, 1, 4, 14, 14)
+    x = F.pad(volume, (0, 1) * 3)  # `same` puts the odd element last
+    x = torch.tanh(F.conv3d(x, weight("net.0", 3, 3, 3, 1, 6), bias("net.0", 6), 2))
+    x = F.pad(x, (0, 1, 1, 1))
+    x = torch.tanh(F.conv3d(x, weight("net.1", 1, 3, 2, 3, 8), bias("net.1", 8), groups=2))
+    x = F.conv_transpose3d(x, weight("net.2", 2, 4, 3, 1, 8), bias("net.2", 1), 2)
+    x = x[:, :, :, 1:15, :14]
+    loss = F.mse_loss(x, volume)
+    t.update(loss, ["net"], 1e-3)
+    return {"loss": loss}
+
+
 MODELS = {f.__name__: f for f in (attention, diffusion, gru, heads, hinge_sn, norms, r1_grid, recurrent, seed_gan,
-                                  seed_vae, simclr, tcvae, unrolled_gan, vae_mlp, vq_ema, vq_vae, wae_mmd, wgan_gp)}
+                                  seed_vae, simclr, style, tcvae, unrolled_gan, vae_mlp, volumes, vq_ema, vq_vae,
+                                  wae_mmd, wgan_gp)}

@@ -215,11 +215,13 @@ TEST_CASE("the library leaves its host's settings alone, and runs inside paralle
     CHECK((_mm_getcsr() & 0xffc0U) == 0x1f80);
     _mm_setcsr(mode);
 #endif
+#ifndef __SANITIZE_THREAD__  // OpenMP is not instrumented
     std::vector<Floats> found(3);
 #pragma omp parallel num_threads(3)
     { found[static_cast<size_t>(omp_get_thread_num())] = model.run("sample", 16).at("sample"); }
     for (const Floats& values : found)
         if (!values.empty()) CHECK(values == expected);
+#endif
     omp_set_num_threads(threads);
 }
 
@@ -263,17 +265,13 @@ int without_threads(const Body& body) {
     return WEXITSTATUS(status);
 }
 
-TEST_CASE("the library says that the system gives no threads") {
+TEST_CASE("where the system gives no threads, the library computes the same on its caller's") {
     if (gmc::runtime::kAddressSanitizer) return;  // needs its address space itself
     const Run run;
-    CHECK(without_threads([&] {
-              gmc_options options = GMC_OPTIONS_INIT;
-              options.threads = 64;
-              gmc_model* model = nullptr;
-              const gmc_status status = gmc_load(run.path().c_str(), &options, &model);
-              const bool said = std::string(gmc_last_error()).find("threads") != std::string::npos;
-              return status == GMC_NO_MEMORY && said && model == nullptr ? 0 : 1;
-          }) == 0);
+    const Floats expected = gmc::Model(run.path()).run("sample", 16).at("sample");
+    gmc::Model model(run.path(), "", "", 64);
+    CHECK(without_threads(
+              [&] { return model.run("sample", 16).at("sample") == expected ? 0 : 1; }) == 0);
 }
 
 TEST_CASE("models of the library may be used from several threads") {

@@ -8,6 +8,7 @@
 #include "runtime/data/pictures/resize.h"
 #include "runtime/output/png.h"
 #include "tests/unit/data_jpeg.h"
+#include "tests/unit/data_png.h"
 #include "tests/unit/data_temp_folder.h"
 
 namespace gmc::runtime {
@@ -124,6 +125,32 @@ TEST_CASE("resizing keeps the middle, and greys fine patterns") {
     const Image same = make_image(5, 7, 3, 91);
     CHECK(fit_image(same, {64, 32, 3, true, 0}).pixels == std::vector<uint8_t>(64 * 32 * 3, 91));
     CHECK(fit_image(same, {3, 3, 1, true, 0}).pixels == std::vector<uint8_t>(9, 91));
+}
+
+TEST_CASE("pictures of 8 and of 16 bits lie in one folder") {
+    const TempFolder folder;
+    std::filesystem::create_directories(folder.path("data"));
+    const std::vector<uint32_t> samples = {1, 40000, 65535, 0x4000};
+    folder.write("data/a.png", write_raw_png({2, 2, 0, 16, false, samples, "", ""}));
+    folder.write("data/b.png", write_raw_png({2, 2, 0, 8, false, {1, 2, 254, 255}, "", ""}));
+    for (const uint64_t cache_bytes : {0, 1}) {
+        FolderOptions options{"image", {2, 2, 1, true, 0}};
+        options.range = {0, 1};
+        options.cache_bytes = cache_bytes;
+        Diagnostics diagnostics;
+        const auto fields = read_folder(folder.path("data"), options, diagnostics);
+        REQUIRE(fields.ok());
+        for (int repeat = 0; repeat < 2; ++repeat) {
+            const std::vector<float> deep = example(*fields->example, 0);
+            for (size_t i = 0; i < 4; ++i)
+                CHECK(deep[i] == static_cast<float>(samples[i] / 65535.0));
+            CHECK(example(*fields->example, 1) ==
+                  std::vector<float>{static_cast<float>(1 / 255.0), static_cast<float>(2 / 255.0),
+                                     static_cast<float>(254 / 255.0), 1});
+        }
+        fields->example->add_warnings(diagnostics);
+        CHECK(diagnostics.warnings().empty());
+    }
 }
 
 TEST_CASE("folder errors") {

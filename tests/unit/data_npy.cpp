@@ -53,7 +53,7 @@ void write_zip(const std::string& path,
     REQUIRE(zip_close(archive) == 0);
 }
 
-FieldPtr read(const std::string& bytes, const ValueRules& rules = {"x", {}}) {
+FieldPtr read_npy(const std::string& bytes, const ValueRules& rules = {"x", {}}) {
     const TempFolder folder;
     Diagnostics diagnostics;
     Result<FieldPtr> field =
@@ -76,14 +76,14 @@ std::string npy_error(const std::string& bytes, const ValueRules& rules = {"x", 
 }
 
 TEST_CASE("npy reads every type") {
-    CHECK(example(*read(npy("|u1", "(1, 2)", bytes_of<uint8_t>({1, 255}))), 0)[1] == 255);
-    CHECK(example(*read(npy("|i1", "(1, 2)", bytes_of<int8_t>({1, -3}))), 0)[1] == -3);
-    CHECK(example(*read(npy("<i2", "(1, 2)", bytes_of<int16_t>({1, -300}))), 0)[1] == -300);
-    CHECK(example(*read(npy("<u2", "(1, 2)", bytes_of<uint16_t>({1, 60000}))), 0)[1] == 60000);
-    CHECK(example(*read(npy("<i4", "(1, 2)", bytes_of<int32_t>({1, -70000}))), 0)[1] == -70000);
-    CHECK(example(*read(npy("<i8", "(1, 2)", bytes_of<int64_t>({1, -70000}))), 0)[1] == -70000);
-    CHECK(example(*read(npy("<f4", "(1, 2)", bytes_of<float>({1, 0.5F}))), 0)[1] == 0.5F);
-    CHECK(example(*read(npy("<f8", "(1, 2)", bytes_of<double>({1, -0.25}))), 0)[1] == -0.25F);
+    CHECK(example(*read_npy(npy("|u1", "(1, 2)", bytes_of<uint8_t>({1, 255}))), 0)[1] == 255);
+    CHECK(example(*read_npy(npy("|i1", "(1, 2)", bytes_of<int8_t>({1, -3}))), 0)[1] == -3);
+    CHECK(example(*read_npy(npy("<i2", "(1, 2)", bytes_of<int16_t>({1, -300}))), 0)[1] == -300);
+    CHECK(example(*read_npy(npy("<u2", "(1, 2)", bytes_of<uint16_t>({1, 60000}))), 0)[1] == 60000);
+    CHECK(example(*read_npy(npy("<i4", "(1, 2)", bytes_of<int32_t>({1, -70000}))), 0)[1] == -70000);
+    CHECK(example(*read_npy(npy("<i8", "(1, 2)", bytes_of<int64_t>({1, -70000}))), 0)[1] == -70000);
+    CHECK(example(*read_npy(npy("<f4", "(1, 2)", bytes_of<float>({1, 0.5F}))), 0)[1] == 0.5F);
+    CHECK(example(*read_npy(npy("<f8", "(1, 2)", bytes_of<double>({1, -0.25}))), 0)[1] == -0.25F);
 }
 
 /// The same numbers with the bytes of each the other way round.
@@ -98,8 +98,8 @@ TEST_CASE("npy reads both orders of bytes") {
     const auto check = [&](const std::string& type, const auto& values) {
         const std::string bytes = bytes_of(values);
         const std::vector<float> wanted(values.begin(), values.end());
-        CHECK(example(*read(npy("<" + type, "(1, 3)", bytes)), 0) == wanted);
-        CHECK(example(*read(npy(">" + type, "(1, 3)", swapped(bytes, sizeof values[0]))), 0) ==
+        CHECK(example(*read_npy(npy("<" + type, "(1, 3)", bytes)), 0) == wanted);
+        CHECK(example(*read_npy(npy(">" + type, "(1, 3)", swapped(bytes, sizeof values[0]))), 0) ==
               wanted);
     };
     check("i2", std::vector<int16_t>{1, -300, 32767});
@@ -119,7 +119,7 @@ TEST_CASE("half floats: normal, subnormal and largest, in both orders of bytes")
     const std::string bytes = bytes_of(bits);
     for (const std::string& file :
          {npy("<f2", "(1, 6)", bytes), npy(">f2", "(1, 6)", swapped(bytes, 2))}) {
-        const std::vector<float> got = example(*read(file), 0);
+        const std::vector<float> got = example(*read_npy(file), 0);
         CHECK(got == wanted);
         CHECK(std::signbit(got[5]));
     }
@@ -130,11 +130,11 @@ TEST_CASE("half floats: normal, subnormal and largest, in both orders of bytes")
 
 TEST_CASE("truth values are 0 and 1, whatever the range, and labels of two classes") {
     const std::string truths = npy("|b1", "(2, 2)", bytes_of<uint8_t>({0, 1, 1, 0}));
-    CHECK(example(*read(truths, {"x", ValueRange{0, 1}}), 0) == std::vector<float>{0, 1});
-    CHECK(example(*read(truths, {"x", ValueRange{-1, 1}}), 1) == std::vector<float>{1, 0});
+    CHECK(example(*read_npy(truths, {"x", ValueRange{0, 1}}), 0) == std::vector<float>{0, 1});
+    CHECK(example(*read_npy(truths, {"x", ValueRange{-1, 1}}), 1) == std::vector<float>{1, 0});
     CHECK(npy_error(truths, {"x", ValueRange{2, 3}}).find("the value 0 in example 0 at [0]") !=
           std::string::npos);
-    CHECK(read(npy("|b1", "(2,)", bytes_of<uint8_t>({0, 1})))->class_count() == 2);
+    CHECK(read_npy(npy("|b1", "(2,)", bytes_of<uint8_t>({0, 1})))->class_count() == 2);
 }
 
 TEST_CASE("column-major arrays are transposed, and a bad value is named by its place") {
@@ -144,7 +144,7 @@ TEST_CASE("column-major arrays are transposed, and a bad value is named by its p
         for (int j = 0; j < 2; ++j)
             for (int i = 0; i < 100; ++i)
                 values.push_back(static_cast<float>(100 * i + 10 * j + k));
-    const FieldPtr field = read(npy("<f4", "(100, 2, 3)", bytes_of(values), "True"));
+    const FieldPtr field = read_npy(npy("<f4", "(100, 2, 3)", bytes_of(values), "True"));
     CHECK(field->shape() == std::vector<int64_t>{2, 3});
     bool same = true;
     for (int i = 0; i < 100; ++i) {
@@ -155,24 +155,24 @@ TEST_CASE("column-major arrays are transposed, and a bad value is named by its p
     CHECK(same);
     ValueRules first{"x", {}};
     first.count = 2;
-    CHECK(read(npy("<f4", "(100, 2, 3)", bytes_of(values), "True"), first)->count() == 2);
+    CHECK(read_npy(npy("<f4", "(100, 2, 3)", bytes_of(values), "True"), first)->count() == 2);
     values[(2 * 2 + 1) * 100 + 7] = NAN;
     CHECK(npy_error(npy("<f4", "(100, 2, 3)", bytes_of(values), "True")) ==
           "[bad-value] `F` has the value nan in example 7 at [1, 2] (offset 2156), which is not a "
           "finite number");
     const std::vector<uint8_t> bytes{0, 3, 1, 4, 2, 5};
-    CHECK(example(*read(npy("|u1", "(2, 3)", bytes_of(bytes), "True")), 1) ==
+    CHECK(example(*read_npy(npy("|u1", "(2, 3)", bytes_of(bytes), "True")), 1) ==
           std::vector<float>{3, 4, 5});
 }
 
 TEST_CASE("the model's shape may add and drop dimensions of 1, nothing else") {
     const std::string signal = npy("<f4", "(1, 4, 1)", bytes_of<float>({1, 2, 3, 4}));
     ValueRules rules{"x", {}};
-    CHECK(read(signal)->shape() == std::vector<int64_t>{4, 1});
+    CHECK(read_npy(signal)->shape() == std::vector<int64_t>{4, 1});
     for (const std::vector<int64_t>& shape :
          {std::vector<int64_t>{4, 1}, {4}, {2 * 2, 1, 1}, {1, 4}}) {
         rules.shape = shape;
-        CHECK(read(signal, rules)->shape() == shape);
+        CHECK(read_npy(signal, rules)->shape() == shape);
     }
     rules.shape = {2, 2};
     CHECK(npy_error(signal, rules) ==
@@ -197,23 +197,23 @@ TEST_CASE("bytes that are only 0 and 1 are hardly meant to be scaled") {
 TEST_CASE("npy pictures are scaled as idx is, gzip or not, and what gmc writes is read") {
     const std::string bytes = npy("|u1", "(2, 1, 2)", bytes_of<uint8_t>({0, 255, 51, 102}));
     for (const std::string& file : {bytes, gzip(bytes)}) {
-        const FieldPtr field = read(file, {"image", ValueRange{-1, 1}});
+        const FieldPtr field = read_npy(file, {"image", ValueRange{-1, 1}});
         CHECK(field->shape() == std::vector<int64_t>{1, 2, 1});
         CHECK(field->count() == 2);
         CHECK(example(*field, 0) == std::vector<float>{-1, 1});
     }
     const int64_t shape[] = {3, 2};
-    const FieldPtr own = read(npy_header(shape) + bytes_of<float>({0, 1, 2, 3, 4, 5}));
+    const FieldPtr own = read_npy(npy_header(shape) + bytes_of<float>({0, 1, 2, 3, 4, 5}));
     CHECK(own->shape() == std::vector<int64_t>{2});
     CHECK(example(*own, 2) == std::vector<float>{4, 5});
 }
 
 TEST_CASE("npy labels are counted or checked, columns of them too") {
     const std::string labels = npy("<i8", "(3,)", bytes_of<int64_t>({2, 0, 6}));
-    CHECK(read(labels)->class_count() == 7);
-    CHECK(read(labels, {"label", {}, false, 10})->class_count() == 10);
+    CHECK(read_npy(labels)->class_count() == 7);
+    CHECK(read_npy(labels, {"label", {}, false, 10})->class_count() == 10);
     const FieldPtr column =
-        read(npy("|u1", "(3, 1)", bytes_of<uint8_t>({2, 0, 6})), {"label", {}, false, 7});
+        read_npy(npy("|u1", "(3, 1)", bytes_of<uint8_t>({2, 0, 6})), {"label", {}, false, 7});
     CHECK(column->shape().empty());
     CHECK(example(*column, 2)[0] == 6);
     const std::string first = npy_error(labels, {"label", {}, false, 6});
@@ -232,12 +232,12 @@ TEST_CASE("npy values outside the range") {
     // Without a declared range, pictures are checked against [0, 1], since they are drawn by it;
     // vectors are not. Three dimensions of floats are a picture only when the model says so.
     ValueRules rules{"x", ValueRange{0, 1}, false};
-    CHECK(example(*read(pictures, rules), 0) == std::vector<float>{0.5F, -0.5F});
+    CHECK(example(*read_npy(pictures, rules), 0) == std::vector<float>{0.5F, -0.5F});
     rules.shape = {1, 2, 1};
     CHECK(npy_error(pictures, rules).find("the range of pictures where the model gives none") !=
           std::string::npos);
     const std::string vectors = npy("<f4", "(1, 2)", bytes_of<float>({0.5F, -0.5F}));
-    CHECK(example(*read(vectors, {"x", ValueRange{0, 1}, false}), 0)[1] == -0.5F);
+    CHECK(example(*read_npy(vectors, {"x", ValueRange{0, 1}, false}), 0)[1] == -0.5F);
     CHECK(
         npy_error(npy("<f4", "(1, 2)", bytes_of<float>({1, NAN}))) ==
         "[bad-value] `F` has the value nan in example 0 at [1] (offset 132), which is not a finite "

@@ -23,6 +23,10 @@ TEST_CASE("a name is suggested only when it is near", "[support]") {
     CHECK(gmc::nearest_name("dens", names) == "dense");
     CHECK(gmc::nearest_name("conv2", names) == "conv2d");
     CHECK(gmc::nearest_name("zzzzz", names).empty());
+    const std::vector<std::string> short_names = {"max", "sin"};
+    CHECK(gmc::nearest_name("sni", short_names) == "sin");
+    CHECK(gmc::nearest_name("maxx", short_names) == "max");
+    CHECK(gmc::nearest_name("map", short_names).empty());
     CHECK(gmc::nearest_name("", names).empty());
     CHECK(gmc::nearest_name(std::string(10000, 'x'), names).empty());
 }

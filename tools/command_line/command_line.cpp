@@ -294,6 +294,16 @@ bool CommandLine::parse(const std::vector<std::string>& words) {
     for (const Parts::Argument& argument : parts_->arguments)
         if (!argument.optional && !has(argument.name))
             throw UsageError(fmt::format("{} is missing{}", argument.name, parts_->taken_away()));
+    for (const Parts::Argument& argument : parts_->arguments)
+        if (!argument.repeated && has(argument.name) && text(argument.name).empty())
+            throw UsageError(fmt::format("{} is empty", argument.name));
+    // `--run "$RUN"` with a variable that is not set must not mean another run.
+    for (const OptionPage& page : parts_->pages)
+        if (page.is_path() && given(page.name) && text(page.name).empty() &&
+            std::find(parts_->optional.begin(), parts_->optional.end(), "--" + page.name) ==
+                parts_->optional.end())
+            throw UsageError(fmt::format("--{} is empty; it is written `--{} {}`", page.name,
+                                         page.name, page.value));
     for (const Parts::Choice& choice : parts_->choices)
         if (const std::string value = text(choice.name);
             std::find(choice.values.begin(), choice.values.end(), value) == choice.values.end())

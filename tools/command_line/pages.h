@@ -17,6 +17,11 @@ struct OptionPage {
     std::string otherwise;             ///< the default as text, or ""
     std::vector<std::string> choices;  ///< all values that there are, or none
     std::string about;
+
+    bool is_path() const {
+        return value == "DIR" || value == "FILE" || value == "FOLDER" || value == "RUN" ||
+               value == "MODEL";
+    }
 };
 
 /// One command with all that it declares.

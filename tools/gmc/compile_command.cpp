@@ -9,6 +9,7 @@
 #include "dsl/fingerprint.h"
 #include "runtime/memory/memory_need.h"
 #include "tools/gmc/commands.h"
+#include "tools/gmc/data_amounts.h"
 #include "tools/gmc/model_data.h"
 #include "tools/gmc/model_source.h"
 #include "tools/gmc/pass_flags.h"
@@ -94,6 +95,7 @@ int compile_command(const Words& words) {
                      "of gmrun read.");
     add_model(line);
     add_precision(line);
+    add_shards(line);
     line.add_option<std::string>(
         "output,o", "FILE",
         "the file to write; by default the name of the YAML with .gmc, in this folder");
@@ -123,6 +125,7 @@ int compile_command(const Words& words) {
         return report(diagnostics);
     warn_if_too_large(*module, diagnostics);
     (void)dsl::check_data_files(*spec, false, diagnostics);
+    check_amounts(*module, *spec, false, diagnostics);
     report(diagnostics);
     print_tables(*module);
     fmt::print("{}\n", description(output, *module));

@@ -36,7 +36,7 @@ const std::vector<Format> kFormats = {
 /// Prints a .gmc file, which is a model at the stage `plan`.
 int dump_artefact(const CommandLine& line, const Format& format) {
     const std::string path = line.text("MODEL");
-    for (const char* option : {"stage", "set", "precision"})
+    for (const char* option : {"stage", "set", "precision", "shards"})
         if (line.given(option) && (option != std::string("stage") || line.text(option) != "plan"))
             throw UsageError(
                 fmt::format("--{} needs the model's YAML: `{}` is compiled", option, path));
@@ -70,6 +70,7 @@ int dump_command(const Words& words) {
         "  svg    the same as a picture");
     add_model(line, "the model, a YAML file or a .gmc file");
     add_precision(line);
+    add_shards(line);
     line.add_choice("stage", kStages, "how far it is compiled");
     std::vector<std::string> formats;
     for (const Format& format : kFormats) formats.push_back(format.name);

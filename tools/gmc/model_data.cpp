@@ -20,9 +20,6 @@ namespace {
 /// With more classes than this, classes are not counted one by one on the screen.
 constexpr int64_t kClassesSaid = 20;
 
-/// Of a table with more columns than this, only the first ones are printed.
-constexpr size_t kColumnsSaid = 100;
-
 /// What was found in the examples of a field.
 struct Seen {
     float low = std::numeric_limits<float>::infinity(), high = -low;
@@ -149,10 +146,7 @@ void print_tables(const ir::Module& module) {
         fmt::print("data.{}: {} row{} of {}, {} value{} each\n", field.name, table->rows,
                    table->rows == 1 ? "" : "s", field.source, table->width(),
                    table->width() == 1 ? "" : "s");
-        const std::vector<std::string> lines = table->describe();
-        const size_t said = lines.size() > kColumnsSaid ? kColumnsSaid / 2 : lines.size();
-        for (size_t i = 0; i < said; ++i) fmt::print("  {}\n", lines[i]);
-        if (said < lines.size()) fmt::print("  ... {} more columns\n", lines.size() - said);
+        for (const std::string& text : table->describe_shortly()) fmt::print("  {}\n", text);
     }
 }
 

@@ -57,12 +57,29 @@ void add_precision(CommandLine& line) {
         "optimizers, statistics and losses stay f32");
 }
 
+void add_shards(CommandLine& line) {
+    line.add_option<int64_t>(
+        "shards", "N",
+        "computes training steps in so many parts of the batch, a power of two: up to N processes "
+        "can then share a run (mpirun -n 4 gmrun train), which has the same bits with any number "
+        "of them",
+        Range{1, 4096});
+}
+
 Result<ir::Module> build_model(const CommandLine& line, const dsl::ModelSpec& spec,
                                Diagnostics& diagnostics) {
     const std::string precision = line.text("precision");
     Result<ir::Module> module = lower::build_module(spec, diagnostics);
     if (module && precision == "bf16") module->compilation.precision = ir::DType::kBf16;
-    return module;
+    if (!module || !line.has("shards")) return module;
+    const int64_t shards = line.get<int64_t>("shards"), batch = module->training->batch_size;
+    module->compilation.shards = shards;
+    if (ir::is_share(shards, batch)) return module;
+    diagnostics
+        .error(DiagnosticKind::kBadValue, {}, "a batch of {} cannot be cut into {} shards", batch,
+               shards)
+        .help("the number of shards is a power of two that divides `train.batch_size`");
+    return Failure{};
 }
 
 }  // namespace gmc::tools

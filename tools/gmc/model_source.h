@@ -18,7 +18,10 @@ Result<dsl::ModelSpec> read_model(const CommandLine& line, Diagnostics& diagnost
 
 /// Declares --precision.
 void add_precision(CommandLine& line);
-/// Builds the module of a model for the precision that the command line asks for.
+/// Declares --shards.
+void add_shards(CommandLine& line);
+/// Builds the module of a model for the precision and the shards that the command line asks for.
+/// Errors: kBadValue where the batch cannot be cut into so many shards.
 Result<ir::Module> build_model(const CommandLine& line, const dsl::ModelSpec& spec,
                                Diagnostics& diagnostics);
 

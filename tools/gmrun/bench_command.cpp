@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
+#include <numeric>
 #include <sstream>
 
 #include "compiler/support/json.h"
@@ -48,6 +49,10 @@ struct Measured {
     double first_step_s = 0;
     std::vector<double> step_ms;  ///< sorted
     double median() const { return step_ms[step_ms.size() / 2]; }
+    double mean() const {
+        return std::accumulate(step_ms.begin(), step_ms.end(), 0.0) /
+               static_cast<double>(step_ms.size());
+    }
 };
 
 /// Runs one step to warm up (`first_step_s` is when it ends), moves all memory to huge pages (which
@@ -117,6 +122,7 @@ int bench_command(const Words& words) {
         {"model", model.module().name},
         {"batch_size", model.batch_size()},
         {"step_ms_median", significant(measured.median())},
+        {"step_ms_mean", significant(measured.mean())},
         {"step_ms_min", significant(measured.step_ms.front())},
         {"examples_per_s", significant(static_cast<double>(images) / measured.median() * 1e3)},
         {"first_step_s", significant(measured.first_step_s)},

@@ -4,6 +4,7 @@
 
 #include "compiler/support/json.h"
 #include "compiler/support/wrap.h"
+#include "runtime/files/tables/table.h"
 #include "runtime/run/run_record.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/run_source.h"
@@ -95,13 +96,18 @@ void print_networks(const ir::Module& module) {
 void print_data(const std::string& what, const std::vector<ir::DataField>& fields) {
     for (const ir::DataField& field : fields) {
         fmt::print("{} {}: {} {}", what, field.name, field.format, field.source);
+        const auto table = runtime::Table::parse(field.table);
         if (field.shape.empty())
             fmt::print(", labels");
+        else if (table)
+            fmt::print(", {} values in a row", table->width());
         else
             fmt::print(", {} from {:g} to {:g}", ir::to_string(field.shape), field.range.low,
                        field.range.high);
         if (field.classes > 0) fmt::print(", {} classes", field.classes);
         fmt::print("\n");
+        if (!table) continue;
+        for (const std::string& line : table->describe_shortly()) fmt::print("    {}\n", line);
     }
 }
 

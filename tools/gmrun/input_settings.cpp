@@ -1,6 +1,9 @@
 // Reads --set-input beside what the run's record says of the training data.
 #include "tools/gmrun/input_settings.h"
 
+#include <fmt/ranges.h>
+
+#include <algorithm>
 #include <map>
 
 #include "compiler/support/say.h"
@@ -72,6 +75,24 @@ bool read_settings(const CommandLine& line, const runtime::TrainedModel& trained
         settings.push_back(usual);
     }
     return true;
+}
+
+/// The usual settings, which nobody asked for, stand behind the others.
+void warn_of_cut_grid(const CommandLine& line, std::vector<runtime::InputSetting> settings,
+                      int64_t shown, const std::string& option) {
+    settings.resize(std::min(settings.size(), line.list("set-input").size()));
+    const int64_t grid = runtime::grid_size(settings);
+    if (shown >= grid) return;
+    std::vector<std::string> names;
+    for (const runtime::InputSetting& setting : settings)
+        if (setting.steps > 1) names.push_back(setting.field);
+    Diagnostics diagnostics;
+    diagnostics
+        .warning(DiagnosticKind::kBadValue, {},
+                 "`--{} {}` shows the first {} of {} {} of `{}` only", option, shown, shown, grid,
+                 names.size() > 1 ? "combinations" : "values", fmt::join(names, "` and `"))
+        .help(fmt::format("`--{} {}` shows all of them", option, grid));
+    report_warnings(diagnostics);
 }
 
 }  // namespace gmc::tools

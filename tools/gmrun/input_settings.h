@@ -21,4 +21,10 @@ void add_settings(CommandLine& line, const std::string& each);
                                  std::vector<runtime::InputSetting>& settings,
                                  Diagnostics& diagnostics);
 
+/// Warns where `shown` samples are fewer than the values, or combinations of values, that
+/// --set-input goes through (kBadValue). `settings`: from read_settings. `option`: that `shown` was
+/// given by.
+void warn_of_cut_grid(const CommandLine& line, std::vector<runtime::InputSetting> settings,
+                      int64_t shown, const std::string& option);
+
 }  // namespace gmc::tools

@@ -1,13 +1,21 @@
 // gmrun interpolate: draws rows of samples that change from one sample into another.
-#include "compiler/support/paths.h"
 #include "runtime/train/interpolate.h"
 
+#include <algorithm>
+
+#include "compiler/support/paths.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/input_settings.h"
 #include "tools/gmrun/output/write_output.h"
 #include "tools/gmrun/run_source.h"
 
 namespace gmc::tools {
+namespace {
+
+constexpr int64_t kRowsUsual = 8;
+constexpr int64_t kRowsMost = 1000;
+
+}  // namespace
 
 /// The noise of both ends is drawn like that of samples with the same seed, so a row shows the way
 /// between two pictures that `gmrun sample` also draws.
@@ -19,7 +27,10 @@ int interpolate_command(const Words& words) {
         "sample 2r + 1.");
     add_run(line);
     add_checkpoint(line);
-    line.add_option<int64_t>("rows", "N", "how many pairs of noise vectors", 8, Range{1, 1000});
+    line.add_option<int64_t>(
+        "rows", "N",
+        "how many pairs of noise vectors; by default 8, or as many as --set-input has values",
+        Range{1, kRowsMost});
     line.add_option<int64_t>("columns", "N", "samples from one end to the other, both included", 10,
                              Range{2, 1000});
     line.add_option<uint64_t>("seed", "N", "seed of the noise", 1);
@@ -35,7 +46,6 @@ int interpolate_command(const Words& words) {
     check_output_name(line, {".png", ".npy"});
     runtime::InterpolateOptions options;
     options.function = line.text("function");
-    options.rows = line.get<int64_t>("rows");
     options.columns = line.get<int64_t>("columns");
     options.seed = line.get<uint64_t>("seed");
     Diagnostics diagnostics;
@@ -46,6 +56,11 @@ int interpolate_command(const Words& words) {
     options.label = *wanted;
     if (!read_settings(line, *trained, options.function, options.settings, diagnostics))
         return report(diagnostics);
+    const int64_t grid = runtime::grid_size(options.settings);
+    options.rows = line.has("rows") ? line.get<int64_t>("rows")
+                   : grid > 1       ? std::min(grid, kRowsMost)
+                                    : kRowsUsual;
+    warn_of_cut_grid(line, options.settings, options.rows, "rows");
     const auto samples = runtime::interpolate(*trained->model, options, diagnostics);
     const std::string output =
         line.has("output") ? followed(line.text("output")) : trained->folder + "/interpolation.png";

@@ -75,6 +75,7 @@ int sample_command(const Words& words) {
     const int64_t count = line.has("count")
                               ? line.get<int64_t>("count")
                               : usual_count(*trained->model, function, options.settings);
+    warn_of_cut_grid(line, options.settings, count, "count");
     auto samples = runtime::generate(*trained->model, options, count, diagnostics);
     if (!samples.ok()) return report(diagnostics);
     const std::string output = output_file(line, *trained, samples->shape, "samples");

@@ -2,6 +2,8 @@
 #include "compiler/support/pace.h"
 #include "compiler/support/paths.h"
 #include "runtime/memory/memory_need.h"
+#include "runtime/processes/orders.h"
+#include "runtime/run/follower.h"
 #include "runtime/run/trainer.h"
 #include "runtime/weights/pairing.h"
 #include "tools/command_line/version.h"
@@ -9,6 +11,7 @@
 #include "tools/gmrun/replay.h"
 #include "tools/gmrun/run_source.h"
 #include "tools/gmrun/runs/missing_run.h"
+#include "tools/gmrun/runs/training_team.h"
 #include "tools/gmrun/stop_signals.h"
 #include "tools/gmrun/tuning.h"
 
@@ -142,44 +145,77 @@ void print_memory(const ir::Module& module) {
 
 }  // namespace
 
-/// Signals are listened to from the beginning, since loading and measuring can take a while. When
-/// training diverges, the step is run again at once to show the operation that was at fault.
-int train_command(const Words& words) {
-    CommandLine line("gmrun train [options] MODEL",
-                     "Trains a compiled model. The run's folder gets model.gmc, run.json, "
-                     "checkpoint.safetensors, "
-                     "metrics.jsonl and samples/epoch-NNN.png.");
-    add_train_options(line);
-    if (!line.parse(words)) return kDone;
-    runtime::StopRequest& stop = listen_for_stop();
+/// The part of a process that another one leads.
+static int follow_run(const CommandLine& line, runtime::LoadedModel& model) {
     Diagnostics diagnostics;
-    auto model = load_model(line, diagnostics, runtime::LoadedModel::Purpose::kTraining);
-    if (!model.ok()) return report(diagnostics);
+    const Tuning threads(line, model);
+    return runtime::follow(model, diagnostics);
+}
+
+/// Trains a loaded model; gives the exit code.
+static int train_model(const CommandLine& line, runtime::LoadedModel& model,
+                       runtime::StopRequest& stop, Diagnostics& diagnostics) {
     const auto init = weights_to_begin_with(line, diagnostics);
     if (!init.ok()) return report(diagnostics);
     runtime::TrainOptions options =
-        read_options(line, (*model)->module().name, (*model)->module().run, *init);
+        read_options(line, model.module().name, model.module().run, *init);
     if (options.resume && !expect_run(options.run_directory, diagnostics))
         return report(diagnostics);
-    if (options.resume) say_other_settings(**model, options.run_directory);
-    if (!options.quiet) print_memory((*model)->module());
-    Tuning tuning(line, **model);
+    if (options.resume) say_other_settings(model, options.run_directory);
+    if (!options.quiet) print_memory(model.module());
+    Tuning tuning(line, model);
     options.stop = &stop;
     options.tuning = tuning.cache();
     options.bf16 = tuning.bf16();
     if (options.tuning != nullptr) options.tuning->stop_when([&stop] { return stop.asked(); });
     options.on_diverged = [&](const std::string& replay) {
         try {
-            print_finding(**model, replay, tuning.cache(), tuning.bf16());
+            print_finding(model, replay, tuning.cache(), tuning.bf16());
         } catch (const runtime::MeasuringStopped&) {  // the error that follows names the file
         }
     };
-    const runtime::TrainResult result = runtime::train(**model, options, diagnostics);
+    const runtime::TrainResult result = runtime::train(model, options, diagnostics);
     const bool disk_full = report(diagnostics) == kRunFailed;
     // Not fmt::print, which throws when the reader of the output is gone.
     if (result.end == runtime::TrainEnd::kDone && !options.quiet)
         std::fputs((result.folder + "\n").c_str(), stdout);
     return disk_full ? kRunFailed : exit_code(result.end, stop);
+}
+
+/// Signals are listened to from the beginning, since loading and measuring can take a while. When
+/// training diverges, the step is run again at once to show the operation that was at fault.
+int train_command(const Words& words) {
+    CommandLine line("gmrun train [options] MODEL",
+                     "Trains a compiled model. The run's folder gets model.gmc, run.json, "
+                     "checkpoint.safetensors, "
+                     "metrics.jsonl and samples/epoch-NNN.png.\n"
+                     "`mpirun -n 4 gmrun train MODEL` trains a model that was compiled with "
+                     "--shards in 4 processes, to the same bits.");
+    add_train_options(line);
+    if (!line.parse(words)) return kDone;
+    runtime::StopRequest& stop = listen_for_stop();
+    Diagnostics diagnostics;
+    const std::unique_ptr<runtime::Team> team = join_training(stop, diagnostics);
+    if (diagnostics.any()) return report(diagnostics);
+    auto model =
+        load_model(line, diagnostics, runtime::LoadedModel::Purpose::kTraining, team.get());
+    if (!team)
+        return model.ok() ? train_model(line, **model, stop, diagnostics) : report(diagnostics);
+    if (!can_train_together(*team, line.text("MODEL"), diagnostics)) {
+        const int code = team->leads() ? report(diagnostics) : kInputWrong;
+        team->transport().finish();
+        return code;
+    }
+    if (!team->leads()) return follow_run(line, **model);
+    int code = kUsageWrong;
+    try {
+        code = train_model(line, **model, stop, diagnostics);
+    } catch (const UsageError&) {  // found before the first step: the others wait for an order
+        runtime::end_team(*team, code);
+        throw;
+    }
+    runtime::end_team(*team, code);
+    return code;
 }
 
 }  // namespace gmc::tools

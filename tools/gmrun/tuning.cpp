@@ -2,7 +2,6 @@
 #include "tools/gmrun/tuning.h"
 
 #include <fmt/format.h>
-#include <omp.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -10,7 +9,7 @@
 #include "compiler/support/say.h"
 #include "runtime/contractions/choice/tuning_machine.h"
 #include "runtime/contractions/onednn/processor.h"
-#include "runtime/memory/memory_need.h"
+#include "runtime/threads/thread_count.h"
 
 namespace gmc::tools {
 
@@ -28,6 +27,9 @@ void add_tuning(CommandLine& line) {
     line.add_flag(
         "no-bf16",
         "compute models that were compiled for bf16 in f32, as on processors without bf16");
+    line.add_choice("isa", {"best", "avx2"},
+                    "the instructions to compute with: all that this processor has, or AVX2 only, "
+                    "as on most laptops");
 }
 
 /// First bf16 is settled, because it decides which contractions there are to measure. Progress is
@@ -38,13 +40,10 @@ Tuning::Tuning(const CommandLine& line, runtime::LoadedModel& model) {
         if (threads < 1 || threads > runtime::kMostThreads)
             throw UsageError(fmt::format("--threads must be from 1 to {}, not {}",
                                          runtime::kMostThreads, threads));
-        omp_set_num_threads(static_cast<int>(threads));
-        // OpenMP ends the process where it cannot make a thread.
-        if (const runtime::MemoryLimit limit = runtime::memory_limit(); limit.bytes == 0)
-            throw std::system_error(
-                std::make_error_code(std::errc::not_enough_memory),
-                fmt::format("for the stacks of {} threads, {}", threads, limit.reason));
+        runtime::set_thread_count(static_cast<int>(threads));
     }
+    if (line.has("isa") && line.text("isa") == "avx2" && !runtime::restrict_to_avx2())
+        throw UsageError("--isa avx2 asks for AVX2, which this processor does not have");
     const auto is_on = [&](const char* flag) { return line.has(flag) && line.flag(flag); };
     bf16_ = !is_on("no-bf16");
     const bool bf16 = bf16_ && runtime::processor_has_bf16();

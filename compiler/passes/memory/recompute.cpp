@@ -174,9 +174,12 @@ class Recomputer {
             if (leaves(v)) wanted.erase(v);
         std::reverse(copies.begin(), copies.end());
         for (Operation& copy : copies) rename_copy(copy, wanted, renames, out);
+        // A copy also has what only its inside reads, such as a result that is kept anyway: that is
+        // read where it was.
         for (int k = next_use; k < count; ++k)
             for (ValueId& v : out.operations[k].operands)
-                if (renames.count(v) != 0) rename_operand(out.operations[k], v, renames[v]);
+                if (renames.count(v) != 0 && wanted.count(v) != 0)
+                    rename_operand(out.operations[k], v, renames[v]);
         out.operations.insert(out.operations.begin() + next_use, copies.begin(), copies.end());
         return out;
     }

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "dsl/lower/broadcasting.h"
 #include "dsl/lower/calls/call_functions.h"
 #include "dsl/lower/layers/layers.h"
 #include "dsl/values.h"
@@ -16,38 +15,40 @@ using dsl::Expression;
 using dsl::KeyRow;
 using dsl::Node;
 using dsl::NodePtr;
-using ir::Shape;
 
 /// Whether values of this type are numbers, so that a name among them is that of a number.
 bool takes_numbers(dsl::KeyType type) {
     using dsl::KeyType;
     return type == KeyType::kInteger || type == KeyType::kNumber || type == KeyType::kShape ||
-           type == KeyType::kPair || type == KeyType::kAxes;
+           type == KeyType::kPerAxis || type == KeyType::kAxes;
 }
 
-/// The number that an argument is: written out, or computed from arguments of a definition.
-std::optional<double> number_of(Evaluator& e, const Expression& argument, const KeyRow& row) {
+/// The number that an argument is: written out, or computed from arguments of a definition. Sets
+/// `failed` after an error in it.
+std::optional<double> number_of(Evaluator& e, const Expression& argument, const KeyRow& row,
+                                bool& failed) {
     if (const auto number = dsl::constant_value(argument)) return number;
     if (!takes_numbers(row.type)) return std::nullopt;
     const Evaluated value = e.tensor(argument);
+    failed |= value.failed;
     return value.failed ? std::nullopt : value.number;
 }
 
 /// An argument as the value of a key, as if it stood in a file; null when it is no constant.
-NodePtr node_of(Evaluator& e, const Expression& argument, const KeyRow& row) {
+NodePtr node_of(Evaluator& e, const Expression& argument, const KeyRow& row, bool& failed) {
     Node node;
     node.span = argument.span;
     if (argument.kind == Expression::Kind::kList) {
         node.kind = Node::Kind::kList;
         for (const dsl::ExpressionPtr& element : argument.arguments)
-            if (NodePtr item = node_of(e, *element, row))
+            if (NodePtr item = node_of(e, *element, row, failed))
                 node.items.push_back(std::move(item));
             else
                 return nullptr;
         return std::make_shared<const Node>(std::move(node));
     }
     node.kind = Node::Kind::kScalar;
-    if (const auto number = number_of(e, argument, row))
+    if (const auto number = number_of(e, argument, row, failed))
         node.text = row.type == dsl::KeyType::kFlag ? (*number != 0 ? "true" : "false")
                                                     : fmt::format("{}", *number);
     else if (argument.kind == Expression::Kind::kName)
@@ -132,9 +133,10 @@ Evaluated call_layer(Evaluator& e, const Expression& call) {
     std::vector<NodePtr> nodes;
     std::string key;
     for (size_t i = inputs; i < call.arguments.size(); ++i) {
-        nodes.push_back(node_of(e, *call.arguments[i], key_of(call, row, i)));
+        nodes.push_back(node_of(e, *call.arguments[i], key_of(call, row, i), result.failed));
         key += text_of(nodes.back()) + "; ";
     }
+    if (result.failed) return result;
     const auto [place, fresh] = e.scope().m.called_layers.try_emplace({&call, key});
     if (fresh) place->second = read_call(e, call, row, inputs, std::move(nodes));
     if (!place->second) return result.failed = true, result;
@@ -143,10 +145,8 @@ Evaluated call_layer(Evaluator& e, const Expression& call) {
     for (const Evaluated& operand : operands) {
         // Layers work on a batch: without one it is a batch of one.
         const ir::ValueId value = e.materialize(operand, {});
-        const Shape shape = b.shape(value);
-        const int64_t rows = result.batched ? e.scope().m.batch : 1;
-        layer.inputs.push_back(
-            operand.batched ? value : spread(b, value, false, batched(rows, shape), true));
+        const int64_t rows = result.batched ? 0 : 1;
+        layer.inputs.push_back(operand.batched ? value : e.scope().for_each_example(value, rows));
     }
     result.value = layer_builders().at(call.text)(layer);
     result.failed = result.value == ir::kNone;

@@ -1,4 +1,4 @@
-// Positions, and choices between numbers: `index`, `where`.
+// Positions, sizes, and choices between numbers: `index`, `size_of`, `where`.
 #include <fmt/format.h>
 
 #include "dsl/lower/calls/call_functions.h"
@@ -21,6 +21,15 @@ Evaluated index(Evaluator& e, const Expression& call) {
     return result;
 }
 
+/// size_of(x, axis): the elements along an axis of the example, as a constant.
+Evaluated size_of(Evaluator& e, const Expression& call) {
+    const Evaluated x = argument(e, call, 0);
+    if (x.failed) return x;
+    const int64_t axis = axis_of(e, *call.arguments[1], x);
+    if (axis == ir::kNone) return failed();
+    return number_value(static_cast<double>(e.b().shape(x.value)[static_cast<size_t>(axis)]));
+}
+
 /// a where the condition is not 0, else b.
 Evaluated where(Evaluator& e, const Expression& call) {
     Evaluated c = argument(e, call, 0), a = argument(e, call, 1), b = argument(e, call, 2);
@@ -36,6 +45,8 @@ Evaluated where(Evaluator& e, const Expression& call) {
 
 }  // namespace
 
-CallFunctions selection_functions() { return {{"index", index}, {"where", where}}; }
+CallFunctions selection_functions() {
+    return {{"index", index}, {"size_of", size_of}, {"where", where}};
+}
 
 }  // namespace gmc::lower

@@ -9,7 +9,6 @@
 #include <numeric>
 
 #include "dsl/lower/activations.h"
-#include "dsl/lower/broadcasting.h"
 #include "dsl/lower/evaluate.h"
 #include "dsl/lower/layers/layers_convolution.h"
 #include "dsl/lower/layers/layers_discrete.h"
@@ -163,13 +162,15 @@ ValueId gaussian_noise(LayerScope& l) {
     return b.emit(ir::Add{}, {l.x(), scaled}, l.path);
 }
 
-/// The tensor itself, for every example.
+/// The tensor itself, for every example. Of the input only the number of its channels counts.
 ValueId parameter_layer(LayerScope& l) {
-    const ValueId tensor = l.parameter(kTensorName, tensor_shape(l.spec));
-    const Shape shape = batched(l.f.m.batch, l.f.b.shape(tensor));
-    const ValueId all = spread(l.f.b, tensor, false, shape, true);
-    l.f.same_for_all[all] = tensor;
-    return all;
+    Shape own = tensor_shape(l.spec);
+    const auto channels = std::find(own.begin(), own.end(), -1);
+    if (channels != own.end() && l.shape().size() < 2)
+        return l.wrong_shape("shape",
+                             "-1 in `shape` is the channels of the input, which has none here");
+    if (channels != own.end()) *channels = l.channels();
+    return l.f.for_each_example(l.parameter(kTensorName, own));
 }
 
 }  // namespace
@@ -244,8 +245,13 @@ const std::map<std::string, ApplyLayer>& layer_builders() {
         {"conv1d_transpose", conv1d_transpose},
         {"conv2d", conv2d},
         {"conv2d_transpose", conv2d_transpose},
+        {"conv3d", conv3d},
+        {"conv3d_transpose", conv3d_transpose},
+        {"convolve", convolve},
+        {"convolve_transpose", convolve_transpose},
         {"crop", crop},
         {"dense", dense},
+        {"depth_to_space", depth_to_space},
         {"dropout", dropout},
         {"elu", elu_layer},
         {"embedding", embedding},
@@ -275,6 +281,7 @@ const std::map<std::string, ApplyLayer>& layer_builders() {
         {"slice", slice},
         {"softmax", activation_layer},
         {"softplus", activation_layer},
+        {"space_to_depth", space_to_depth},
         {"subtract", subtract},
         {"tanh", activation_layer},
         {"up_sampling1d", up_sampling1d},

@@ -1,24 +1,16 @@
 // The layer `expression`: calls its expression like a function of the layer's inputs.
 #include "dsl/lower/layers/layers_expression.h"
 
-#include "dsl/lower/broadcasting.h"
 #include "dsl/lower/evaluate.h"
 
 namespace gmc::lower {
 
 using ir::kNone;
-using ir::Shape;
 using ir::ValueId;
 
-/// The value for each example: one without a batch is repeated over it, and noted as the same for
-/// all, so that products with it need not repeat it.
+/// The value for each example. Products with one that was the same for all need not repeat it.
 static ValueId spread_over_batch(Evaluator& e, const Evaluated& x) {
-    if (x.batched) return x.value;
-    FunctionScope& f = e.scope();
-    const ValueId value = e.materialize(x, {});
-    const ValueId all = spread(f.b, value, false, batched(f.m.batch, f.b.shape(value)), true);
-    f.same_for_all[all] = value;
-    return all;
+    return x.batched ? x.value : e.scope().for_each_example(e.materialize(x, {}));
 }
 
 ValueId expression_layer(LayerScope& l) {

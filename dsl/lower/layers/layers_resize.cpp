@@ -163,6 +163,38 @@ ValueId pad_axis(ir::Builder& b, ValueId x, size_t axis, const Border& border,
 
 }  // namespace
 
+ValueId depth_to_space(LayerScope& l) {
+    if (!needs_spatial(l, 2)) return kNone;
+    const Shape x = l.shape();
+    const std::vector<int64_t> size = per_axis(l, "size");
+    const int64_t block = size[0] * size[1];
+    if (x[3] % block != 0)
+        return l.wrong_shape(
+            "size", fmt::format("`depth_to_space` makes blocks of {} x {} of the channels, but {} "
+                                "does not divide the {} channels of {}",
+                                size[0], size[1], block, x[3], ir::to_string(example_of(x))));
+    ir::Builder& b = l.f.b;
+    const ValueId split = b.reshape(l.x(), {x[0], x[1], x[2], size[0], size[1], x[3] / block});
+    return b.reshape(b.transpose(split, {0, 1, 3, 2, 4, 5}),
+                     {x[0], x[1] * size[0], x[2] * size[1], x[3] / block});
+}
+
+ValueId space_to_depth(LayerScope& l) {
+    if (!needs_spatial(l, 2)) return kNone;
+    const Shape x = l.shape();
+    const std::vector<int64_t> size = per_axis(l, "size");
+    if (x[1] % size[0] != 0 || x[2] % size[1] != 0)
+        return l.wrong_shape(
+            "size", fmt::format("`space_to_depth` cuts into blocks of {} x {}, into which {} x {} "
+                                "of {} cannot be cut",
+                                size[0], size[1], x[1], x[2], ir::to_string(example_of(x))));
+    ir::Builder& b = l.f.b;
+    const int64_t rows = x[1] / size[0], columns = x[2] / size[1];
+    const ValueId split = b.reshape(l.x(), {x[0], rows, size[0], columns, size[1], x[3]});
+    return b.reshape(b.transpose(split, {0, 1, 3, 2, 4, 5}),
+                     {x[0], rows, columns, size[0] * size[1] * x[3]});
+}
+
 ValueId up_sampling1d(LayerScope& l) { return up_sampling(l, 1); }
 ValueId up_sampling2d(LayerScope& l) { return up_sampling(l, 2); }
 

@@ -9,22 +9,24 @@ namespace gmc::lower {
 
 bool needs_spatial(LayerScope& l, size_t axes) {
     if (l.shape().size() == axes + 2) return true;
-    const char* wanted =
-        axes == 1 ? "sequences [length, channels]" : "images [height, width, channels]";
+    constexpr const char* kNames[] = {"sequences", "images", "volumes"};
+    constexpr const char* kShapes[] = {"[length, channels]", "[height, width, channels]",
+                                       "[depth, height, width, channels]"};
     const size_t have = l.shape().size() - 2;
     std::string help;
     if (l.shape().size() == 2)
         help =
             "`flatten` and `dense` give rows of numbers: it stands before them, or behind a "
             "`reshape`";
-    else if (const size_t digit = l.spec.kind.find(axes == 1 ? "1d" : "2d");
-             digit != std::string::npos && (have == 1 || have == 2))
-        help = fmt::format("`{}` takes {}",
-                           std::string(l.spec.kind).replace(digit, 1, have == 1 ? "1" : "2"),
-                           have == 1 ? "sequences" : "images");
+    else if (const size_t digit = l.spec.kind.find(fmt::format("{}d", axes));
+             digit != std::string::npos && have >= 1 && have <= 3) {
+        const std::string other = std::string(l.spec.kind).replace(digit, 1, std::to_string(have));
+        if (dsl::find_layer(other) != nullptr)
+            help = fmt::format("`{}` takes {}", other, kNames[have - 1]);
+    }
     l.wrong_shape("",
-                  fmt::format("`{}` needs {}, got {}", l.spec.kind, wanted,
-                              ir::to_string(example_of(l.shape()))),
+                  fmt::format("`{}` needs {} {}, got {}", l.spec.kind, kNames[axes - 1],
+                              kShapes[axes - 1], ir::to_string(example_of(l.shape()))),
                   help);
     return false;
 }

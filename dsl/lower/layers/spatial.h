@@ -9,10 +9,10 @@
 
 namespace gmc::lower {
 
-/// True when examples have `axes` spatial axes: [length, channels] or [height, width, channels].
-/// Reports the layer otherwise.
+/// True when examples have `axes` spatial axes: [length, channels], [height, width, channels] or
+/// [depth, height, width, channels]. Reports the layer otherwise.
 bool needs_spatial(LayerScope& layer, size_t axes);
-/// A key that holds a number or a pair, as one number per spatial axis.
+/// A key that holds a number or a list, as one number per spatial axis.
 std::vector<int64_t> per_axis(const LayerScope& layer, const std::string& key);
 
 /// Windows along one axis: the padding at both ends, and the number of windows.

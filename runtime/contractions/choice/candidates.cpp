@@ -3,7 +3,6 @@
 #include "runtime/contractions/choice/candidates.h"
 
 #include "compiler/support/check.h"
-#include "runtime/contractions/choice/same_bits.h"
 #include "runtime/contractions/choice/tuning.h"
 #include "runtime/contractions/choice/widened_contraction.h"
 #include "runtime/contractions/onednn/convolution.h"
@@ -44,32 +43,32 @@ std::unique_ptr<Kernel> make_winograd_weights(const ConvProblem& problem,
     return make_winograd_backward_weights(problem, context, kPoints);
 }
 
-// Name, static rule, factory; whether the factory takes bf16, sums may vary, and there are fewer
-// products than in direct sums.
+// Name, static rule, factory; whether the factory takes bf16, and there are fewer products than in
+// direct sums.
 constexpr Candidate<ConvProblem> kForward[] = {
     {"tiled", prefers_tiled_conv, make_tiled_conv, true},
-    {"winograd_4", never, make_winograd<4>, false, false, true},
-    {"winograd_5", never, make_winograd<5>, false, false, true},
-    {"winograd_6", never, make_winograd<6>, false, false, true},
-    {"onednn", always, make_onednn_conv, true, true},
+    {"winograd_4", never, make_winograd<4>, false, true},
+    {"winograd_5", never, make_winograd<5>, false, true},
+    {"winograd_6", never, make_winograd<6>, false, true},
+    {"onednn", always, make_onednn_conv, true},
     {"widened", never, make_widened_conv, true},
     {"plain", never, make_plain_conv},
 };
 constexpr Candidate<ConvProblem> kBackwardData[] = {
     {"few_channels", prefers_few_channels, make_few_channels_backward_data, true},
     {"tiled", prefers_tiled_conv, make_tiled_conv, true},
-    {"winograd_4", never, make_winograd<4>, false, false, true},
-    {"winograd_5", never, make_winograd<5>, false, false, true},
-    {"winograd_6", never, make_winograd<6>, false, false, true},
-    {"onednn", always, make_onednn_conv_backward_data, true, true},
+    {"winograd_4", never, make_winograd<4>, false, true},
+    {"winograd_5", never, make_winograd<5>, false, true},
+    {"winograd_6", never, make_winograd<6>, false, true},
+    {"onednn", always, make_onednn_conv_backward_data, true},
     {"widened", never, make_widened_conv, true},
     {"plain", never, make_plain_conv},
 };
 constexpr Candidate<ConvProblem> kBackwardWeights[] = {
     {"tiled", prefers_tiled_backward_weights, make_tiled_backward_weights, true},
-    {"winograd_4", never, make_winograd_weights<4>, false, false, true},
-    {"winograd_5", never, make_winograd_weights<5>, false, false, true},
-    {"winograd_6", never, make_winograd_weights<6>, false, false, true},
+    {"winograd_4", never, make_winograd_weights<4>, false, true},
+    {"winograd_5", never, make_winograd_weights<5>, false, true},
+    {"winograd_6", never, make_winograd_weights<6>, false, true},
     {"onednn", always, make_onednn_conv_backward_weights, true},
     {"widened", never, make_widened_conv, true},
     {"plain", never, make_plain_conv},
@@ -89,9 +88,8 @@ constexpr Candidate<MatmulProblem> kMatmul[] = {
     {"batched", prefers_batched_matmul, make_batched_matmul},
     {"vector", prefers_vector_matmul, make_vector_matmul, true},
     {"tiled", prefers_tiled_matmul, make_tiled_matmul},
-    {"onednn_sgemm", prefers_sgemm, make_onednn_sgemm, false, true},
-    {"onednn_matmul", always, make_onednn_matmul, true, true},
-    {"onednn_blocks", never, make_onednn_blocks},
+    {"onednn_sgemm", prefers_sgemm, make_onednn_sgemm},
+    {"onednn_matmul", always, make_onednn_matmul, true},
     {"widened", never, make_widened_matmul, true},
     {"plain", never, make_plain_matmul},
 };
@@ -106,8 +104,7 @@ std::unique_ptr<Kernel> make_best(std::span<const Candidate<Problem>> candidates
     for (const bool preferred : {true, false})
         for (const Candidate<Problem>& candidate : candidates)
             if (candidate.preferred(problem) == preferred)
-                if (auto kernel = candidate.make_named(problem, context))
-                    if (gives_same_bits(candidate, problem, context.bf16())) return kernel;
+                if (auto kernel = candidate.make_named(problem, context)) return kernel;
     GMC_CHECK(false, "no candidate can do {}", problem.where);
 }
 

@@ -6,6 +6,8 @@
 
 #include "runtime/contractions/choice/workshop.h"
 #include "runtime/contractions/plain_contraction.h"
+#include "runtime/threads/team.h"
+#include "runtime/threads/thread_count.h"
 
 namespace gmc::runtime {
 namespace {
@@ -97,18 +99,20 @@ void SampledSums::add_up(int64_t elements, int64_t products, ir::DType type,
         std::clamp(kProducts / std::max<int64_t>(products, 1), kFewestSamples, kMostSamples));
     for (int64_t i = 0; i < samples; ++i) elements_.push_back(i * kPrime % elements);
     right_.resize(static_cast<size_t>(samples)), direct_.resize(static_cast<size_t>(samples));
-#pragma omp parallel for schedule(static)
-    for (int64_t i = 0; i < samples; ++i) {
+    const auto add_sample = [&](size_t i) {
         double right = 0;
         float direct = 0;
-        products_of(elements_[static_cast<size_t>(i)], [&](float a, float b) {
+        products_of(elements_[i], [&](float a, float b) {
             right += double{a} * double{b};
             direct += a * b;
         });
-        right_[static_cast<size_t>(i)] = right;
-        direct_[static_cast<size_t>(i)] =
-            type == ir::DType::kF32 ? direct : float_from_bf16(bf16_from_float(direct));
-    }
+        right_[i] = right;
+        direct_[i] = type == ir::DType::kF32 ? direct : float_from_bf16(bf16_from_float(direct));
+    };
+    constexpr int64_t kSamplesLeast = 16;  // of a part
+    run_parts(samples, kSamplesLeast, thread_count(), [&](int64_t begin, int64_t end, int) {
+        for (int64_t i = begin; i < end; ++i) add_sample(static_cast<size_t>(i));
+    });
 }
 
 SampledSums::SampledSums(const ConvProblem& p) {

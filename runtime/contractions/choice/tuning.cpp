@@ -5,8 +5,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <omp.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -14,9 +12,10 @@
 #include <optional>
 
 #include "runtime/contractions/choice/rounding_error.h"
-#include "runtime/contractions/choice/same_bits.h"
 #include "runtime/contractions/choice/workshop.h"
 #include "runtime/contractions/plain_contraction.h"
+#include "runtime/threads/team.h"
+#include "runtime/threads/thread_count.h"
 
 namespace gmc::runtime {
 namespace {
@@ -97,26 +96,24 @@ class Reader final : public Epilogue {
         : result_(reinterpret_cast<const std::byte*>(result)),
           element_bytes_(ir::dtype_size(type)),
           count_(count),
-          sums_(static_cast<size_t>(omp_get_max_threads())) {}
+          sums_(static_cast<size_t>(thread_count())) {}
 
     void begin(const CallContext&) override {}
-    void follow(int thread, int64_t begin, int64_t end) override {
+    void follow(int worker, int64_t begin, int64_t end) override {
         uint64_t sum = 0, word = 0;
         for (int64_t i = begin * element_bytes_; i + 8 <= end * element_bytes_; i += 8) {
             std::memcpy(&word, result_ + i, sizeof word);
             sum += word;
         }
-        sums_[static_cast<size_t>(thread)].sum += sum;
+        sums_[static_cast<size_t>(worker)].sum += sum;
     }
     void end() override {}
 
     /// Reads the result in a loop of its own, for kernels that take no epilogue.
     void run() {
-#pragma omp parallel
-        {
-            const int thread = omp_get_thread_num(), threads = omp_get_num_threads();
-            follow(thread, count_ * thread / threads, count_ * (thread + 1) / threads);
-        }
+        constexpr int64_t kLeast = 1 << 14;
+        run_parts(count_, kLeast, static_cast<int>(sums_.size()),
+                  [&](int64_t begin, int64_t end, int worker) { follow(worker, begin, end); });
     }
 
   private:
@@ -125,7 +122,7 @@ class Reader final : public Epilogue {
     };
     const std::byte* result_;
     int64_t element_bytes_, count_;
-    /// One per thread. They are kept so that the compiler cannot drop the reads.
+    /// One per worker. They are kept so that the compiler cannot drop the reads.
     std::vector<Sum> sums_;
 };
 
@@ -245,8 +242,8 @@ bool is_doubtful(const std::vector<Timed>& timed) {
     });
 }
 
-/// The fastest candidate whose result is right, exact enough, and the same for any number of
-/// threads. On entry, `timed` starts with the candidate that the static rules prefer.
+/// The fastest candidate whose result is right and exact enough. On entry, `timed` starts with the
+/// candidate that the static rules prefer.
 template <typename Problem>
 const Candidate<Problem>* choose(std::span<const Candidate<Problem>> candidates,
                                  std::vector<Timed>& timed, const Problem& problem, bool bf16) {
@@ -255,8 +252,7 @@ const Candidate<Problem>* choose(std::span<const Candidate<Problem>> candidates,
                      [](const Timed& a, const Timed& b) { return a.seconds < b.seconds; });
     for (const Timed& each : timed)
         if ((!candidates[each.candidate].fewer_products || each.error <= kMostError) &&
-            is_right(candidates[each.candidate], problem, bf16) &&
-            gives_same_bits(candidates[each.candidate], problem, bf16))
+            is_right(candidates[each.candidate], problem, bf16))
             return &candidates[each.candidate];
     return nullptr;
 }

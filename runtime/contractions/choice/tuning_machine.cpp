@@ -29,4 +29,12 @@ std::string tuning_machine() {
                        hwy::TargetName(targets & -targets), onednn_version(), kCandidatesRevision);
 }
 
+/// Highway's better targets have lower bits.
+bool restrict_to_avx2() {
+    if ((hwy::SupportedTargets() & HWY_AVX2) == 0 || !restrict_onednn_to_avx2()) return false;
+    hwy::DisableTargets(HWY_AVX2 - 1);
+    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+    return true;
+}
+
 }  // namespace gmc::runtime

@@ -19,30 +19,32 @@ struct Window {
 
 namespace detail {
 
-#if DNNL_VERSION_MAJOR < 3
-/// A primitive_desc with the `desc` that it was made from. In 2.x next_impl() reads the `desc`
-/// through a pointer, so it has to live as long.
+/// A primitive_desc with what it was made from: its hints and, in 2.x, the `desc`. next_impl()
+/// reads them through pointers, so they have to live as long.
 template <typename Primitive>
 struct Described : Primitive::primitive_desc {
-    std::shared_ptr<const typename Primitive::desc> desc;
+    std::shared_ptr<const void> made_from;
 };
-#endif
 
 /// Makes the primitive_desc of an operation from the arguments of oneDNN 3; empty when nothing
 /// implements it. Hints (the forward primitive_desc of a backward one) come after the attributes.
 template <typename Primitive, typename... Hint, typename... Args>
-auto make(const dnnl::engine& engine, const dnnl::primitive_attr& attributes,
-          const std::tuple<Args...>& args, const Hint&... hint) {
+Described<Primitive> make(const dnnl::engine& engine, const dnnl::primitive_attr& attributes,
+                          const std::tuple<Args...>& args, const Hint&... hint) {
 #if DNNL_VERSION_MAJOR >= 3
+    const auto kept = std::make_shared<const std::tuple<Hint...>>(hint...);
     return std::apply(
         [&](const Args&... a) {
-            return typename Primitive::primitive_desc(engine, a..., hint..., attributes, true);
+            return Described<Primitive>{{engine, a..., std::get<Hint>(*kept)..., attributes, true},
+                                        kept};
         },
         args);
 #else
     using Desc = typename Primitive::desc;
-    auto desc = std::make_shared<const Desc>(std::make_from_tuple<Desc>(args));
-    return Described<Primitive>{{*desc, attributes, engine, hint..., true}, std::move(desc)};
+    const auto kept = std::make_shared<const std::tuple<Desc, Hint...>>(
+        std::make_from_tuple<Desc>(args), hint...);
+    return Described<Primitive>{
+        {std::get<Desc>(*kept), attributes, engine, std::get<Hint>(*kept)..., true}, kept};
 #endif
 }
 
@@ -87,6 +89,14 @@ inline auto matmul(const dnnl::engine& engine, const dnnl::memory::desc& a,
                    const dnnl::memory::desc& b, const dnnl::memory::desc& c,
                    const dnnl::primitive_attr& attributes) {
     return detail::make<dnnl::matmul>(engine, attributes, std::tuple{a, b, c});
+}
+
+inline dnnl::memory::dims dims_of(const dnnl::memory::desc& desc) {
+#if DNNL_VERSION_MAJOR >= 3
+    return desc.get_dims();
+#else
+    return desc.dims();
+#endif
 }
 
 /// True when the library in use, which may be newer than its headers, is older than major.minor.

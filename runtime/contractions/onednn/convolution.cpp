@@ -2,13 +2,12 @@
 // implementations that are slow or known to be wrong, and wraps the rest as a kernel.
 #include "runtime/contractions/onednn/convolution.h"
 
-#include <omp.h>
-
 #include <algorithm>
-#include <atomic>
+#include <map>
 
 #include "runtime/contractions/onednn/compat.h"
 #include "runtime/contractions/onednn/session.h"
+#include "runtime/threads/team.h"
 
 namespace gmc::runtime {
 namespace {
@@ -16,9 +15,11 @@ namespace {
 using dnnl::memory;
 using Tag = memory::format_tag;
 
-/// A weight gradient is computed in at most so many blocks of images, which is enough for many
-/// threads; their sums may take at least so many bytes.
-constexpr int64_t kBlocksMost = 16, kSumsBytes = 1 << 20;
+/// Images are computed in at most so many blocks, which is enough for many threads, of at least so
+/// many products each, which take about 10 us.
+constexpr int64_t kBlocksMost = 16, kImagesProducts = 1 << 19;
+/// The sums of a weight gradient's blocks may take at least so many bytes.
+constexpr int64_t kSumsBytes = 1 << 20;
 
 /// The problem in oneDNN's terms. Its dims are in the order N, C, D... and [groups,] F/groups,
 /// C/groups, K... whatever the layout in memory is.
@@ -97,130 +98,65 @@ bool known_wrong(const ConvProblem& p, std::string_view implementation) {
     return false;
 }
 
-/// Forward and backward data: a primitive that reads the weights in its own layout.
+/// Forward and backward data: primitives that read the weights in their own layout, each for a
+/// block of images.
 class WeightReader final : public Kernel {
   public:
-    WeightReader(std::shared_ptr<WeightLayout> weights, PrimitiveCall call)
-        : weights_(std::move(weights)), call_(std::move(call)) {}
+    WeightReader(std::shared_ptr<WeightLayout> weights, PrimitiveCalls blocks)
+        : weights_(std::move(weights)), blocks_(std::move(blocks)) {}
     void run(const CallContext&) override {
         weights_->make_current();
-        call_.run();
+        blocks_.run();
     }
 
   private:
     std::shared_ptr<WeightLayout> weights_;
-    PrimitiveCall call_;
+    PrimitiveCalls blocks_;
 };
 
-/// While it lives, oneDNN makes primitives for one thread.
-class OneThread {
-  public:
-    OneThread() : threads_(omp_get_max_threads()) { omp_set_num_threads(1); }
-    OneThread(const OneThread&) = delete;
-    OneThread& operator=(const OneThread&) = delete;
-    ~OneThread() { omp_set_num_threads(threads_); }
-
-  private:
-    int threads_;
+/// The primitives of a problem's blocks, whose weights have one layout.
+struct Blocks {
+    PrimitiveCalls calls;
+    int64_t count = 0;
+    memory::desc weights;
 };
 
-/// Backward weights: blocks of images, each by a primitive of one thread that writes a sum of its
-/// own, in oneDNN's layout; then the sum of these sums, and a reorder to the plain layout. A
-/// primitive for several threads would add in an order that depends on their number.
+/// Backward weights: blocks of images, each by a primitive that writes a sum of its own, in
+/// oneDNN's layout; then the sum of these sums, and a reorder to the plain layout. A primitive for
+/// several threads would add in an order that depends on their number.
 class WeightWriter final : public Kernel {
   public:
-    struct Block {
-        PrimitiveCall call;
-        dnnl::stream stream;
-    };
-    /// The blocks' sums of `floats` each lie behind one another in the scratch memory, from
-    /// `sums_begin` bytes on; their total is wanted in place of the first one.
-    WeightWriter(ContractionContext& context, std::vector<Block> blocks, int64_t sums_begin,
-                 int64_t floats, PrimitiveCall reorder)
+    /// The blocks' sums lie behind one another in the scratch memory, from `sums_begin` bytes on;
+    /// their total is wanted in place of the first one.
+    WeightWriter(ContractionContext& context, Blocks blocks, int64_t sums_begin,
+                 PrimitiveCalls reorder)
         : context_(context),
           blocks_(std::move(blocks)),
           sums_begin_(sums_begin),
-          floats_(floats),
+          floats_(static_cast<int64_t>(blocks_.weights.get_size()) / 4),
           reorder_(std::move(reorder)) {}
 
     void run(const CallContext&) override {
+        constexpr int64_t kLeast = 1 << 14;
         auto* sums = reinterpret_cast<float*>(context_.arena().scratch() + sums_begin_);
-        std::atomic<dnnl_status_t> worst = dnnl_success;
-#pragma omp parallel
-        {
-#pragma omp for schedule(dynamic, 1)
-            for (Block& block : blocks_) {
-                const dnnl_status_t status = block.call.execute(block.stream);
-                if (status != dnnl_success) worst = status;
-            }
-#pragma omp for schedule(static)
-            for (int64_t i = 0; i < floats_; ++i) {
-                float sum = sums[i];
-                for (size_t b = 1; b < blocks_.size(); ++b)
-                    sum += sums[static_cast<int64_t>(b) * floats_ + i];
-                sums[i] = sum;
-            }
-        }
-        reorder_.check(worst);
+        blocks_.calls.run();
+        if (blocks_.count > 1)
+            run_parts(floats_, kLeast, threads_, [&](int64_t begin, int64_t end, int) {
+                for (int64_t b = 1; b < blocks_.count; ++b)
+                    for (int64_t i = begin; i < end; ++i) sums[i] += sums[b * floats_ + i];
+            });
         reorder_.run();
     }
 
   private:
     ContractionContext& context_;
-    std::vector<Block> blocks_;
+    Blocks blocks_;
     int64_t sums_begin_, floats_;
-    PrimitiveCall reorder_;
+    PrimitiveCalls reorder_;
+    int threads_ = thread_count();
 };
 
-auto forward_descriptor(const Descs& d, OnednnSession& session) {
-    return compat::conv_forward(session.engine, d.src, d.weights_any, d.dst, d.window,
-                                session.attributes);
-}
-
-/// The forward descriptor that oneDNN requires for backward passes; all of its tensors have the
-/// operands' type.
-auto forward_hint(const ConvProblem& p, OnednnSession& session) {
-    ConvProblem forward = p;
-    forward.result_type = p.operand_type;
-    return forward_descriptor(describe(forward), session);
-}
-
-std::unique_ptr<Kernel> conv_forward(const ConvProblem& p, ContractionContext& context) {
-    const Descs d = describe(p);
-    auto descriptor = forward_descriptor(d, session_of(context));
-    if (!choose_implementation(descriptor, [&](auto name) { return known_wrong(p, name); }))
-        return nullptr;
-    PrimitiveCall call(context, dnnl::convolution_forward(descriptor), descriptor.scratchpad_desc(),
-                       p.where);
-    const auto weights = weight_in_layout(context, p.weights_value, p.weights_data, d.weights_plain,
-                                          descriptor.weights_desc(), p.where);
-    call.set(DNNL_ARG_SRC, d.src, p.x_data);
-    call.set(DNNL_ARG_WEIGHTS, weights->memory());
-    call.set(DNNL_ARG_DST, d.dst, p.y_data);
-    return std::make_unique<WeightReader>(weights, std::move(call));
-}
-
-std::unique_ptr<Kernel> conv_backward_data(const ConvProblem& p, ContractionContext& context) {
-    const Descs d = describe(p);
-    OnednnSession& session = session_of(context);
-    const auto hint = forward_hint(p, session);
-    if (!hint) return nullptr;
-    auto descriptor = compat::conv_backward_data(session.engine, d.src, d.weights_any, d.dst,
-                                                 d.window, hint, session.attributes);
-    if (!choose_implementation(descriptor, [&](auto name) { return known_wrong(p, name); }))
-        return nullptr;
-    PrimitiveCall call(context, dnnl::convolution_backward_data(descriptor),
-                       descriptor.scratchpad_desc(), p.where);
-    const auto weights = weight_in_layout(context, p.weights_value, p.weights_data, d.weights_plain,
-                                          descriptor.weights_desc(), p.where);
-    call.set(DNNL_ARG_DIFF_DST, d.dst, p.y_data);
-    call.set(DNNL_ARG_WEIGHTS, weights->memory());
-    call.set(DNNL_ARG_DIFF_SRC, d.src, p.x_data);
-    return std::make_unique<WeightReader>(weights, std::move(call));
-}
-
-/// The images from `begin` up to `end` of a weight gradient, whose sums stay in f32 until the last
-/// one.
+/// The images from `begin` up to `end` of a problem.
 ConvProblem block_of(ConvProblem p, int64_t begin, int64_t end) {
     const auto at = [&](const float* data, const ir::Shape& shape, ir::DType type) {
         const int64_t image = ir::Type{type, shape}.bytes() / shape[0];
@@ -229,55 +165,142 @@ ConvProblem block_of(ConvProblem p, int64_t begin, int64_t end) {
     p.x_data = const_cast<float*>(reinterpret_cast<const float*>(at(p.x_data, p.x, p.x_type())));
     p.y_data = const_cast<float*>(reinterpret_cast<const float*>(at(p.y_data, p.y, p.y_type())));
     p.x[0] = p.y[0] = end - begin;
-    p.result_type = ir::DType::kF32;
     return p;
 }
 
-/// How many blocks of images: as many as leave their sums small beside x and y.
+/// How many blocks of images a problem is divided into. Those of a weight gradient have sums, which
+/// are to stay small beside x and y.
 int64_t count_blocks(const ConvProblem& p) {
-    const auto bytes = [](const ir::Shape& shape) {
-        return ir::Type{ir::DType::kF32, shape}.bytes();
+    const auto elements = [](const ir::Shape& shape) {
+        return ir::Type{ir::DType::kF32, shape}.elements();
     };
-    const int64_t most = std::max(kSumsBytes, (bytes(p.x) + bytes(p.y)) / 4) / bytes(p.weights);
+    int64_t most = elements(p.y) * (elements(p.weights) / p.filters()) / kImagesProducts;
+    if (p.direction == ConvProblem::Direction::kBackwardWeights)
+        most = std::max(kSumsBytes / 4, (elements(p.x) + elements(p.y)) / 4) / elements(p.weights);
     return std::clamp<int64_t>(most, 1, std::min(kBlocksMost, p.batch()));
 }
 
-std::unique_ptr<Kernel> conv_backward_weights(const ConvProblem& p, ContractionContext& context) {
-    const OneThread one_thread;
+/// What oneDNN calls the three tensors of a pass, and how it describes the pass.
+struct ForwardPass {
+    using Primitive = dnnl::convolution_forward;
+    static constexpr int kX = DNNL_ARG_SRC, kY = DNNL_ARG_DST;
+    static auto describe_pass(const ConvProblem& p, OnednnSession& session) {
+        const Descs d = describe(p);
+        return compat::conv_forward(session.engine, d.src, d.weights_any, d.dst, d.window,
+                                    session.attributes);
+    }
+    template <typename Descriptor>
+    static memory::desc weights_of(const Descriptor& d) {
+        return d.weights_desc();
+    }
+};
+
+/// The forward descriptor that oneDNN requires for backward passes; all of its tensors have the
+/// operands' type.
+auto forward_hint(ConvProblem p, OnednnSession& session) {
+    p.result_type = p.operand_type;
+    return ForwardPass::describe_pass(p, session);
+}
+
+struct BackwardDataPass {
+    using Primitive = dnnl::convolution_backward_data;
+    static constexpr int kX = DNNL_ARG_DIFF_SRC, kY = DNNL_ARG_DIFF_DST;
+    static auto describe_pass(const ConvProblem& p, OnednnSession& session) {
+        const Descs d = describe(p);
+        return compat::conv_backward_data(session.engine, d.src, d.weights_any, d.dst, d.window,
+                                          forward_hint(p, session), session.attributes);
+    }
+    template <typename Descriptor>
+    static memory::desc weights_of(const Descriptor& d) {
+        return d.weights_desc();
+    }
+};
+
+struct BackwardWeightsPass {
+    using Primitive = dnnl::convolution_backward_weights;
+    static constexpr int kX = DNNL_ARG_SRC, kY = DNNL_ARG_DIFF_DST;
+    /// The sums of blocks stay in f32 until the last one.
+    static auto describe_pass(ConvProblem p, OnednnSession& session) {
+        p.result_type = ir::DType::kF32;
+        const Descs d = describe(p);
+        return compat::conv_backward_weights(session.engine, d.src, d.weights_any, d.dst, d.window,
+                                             forward_hint(p, session), session.attributes);
+    }
+    template <typename Descriptor>
+    static memory::desc weights_of(const Descriptor& d) {
+        return d.diff_weights_desc();
+    }
+};
+
+/// Makes a primitive for each number of images that blocks have. The weights are left to be set.
+/// Empty where oneDNN cannot do it, or chooses another layout for the last block than for others.
+template <typename Pass>
+Blocks make_blocks(const ConvProblem& p, ContractionContext& context, int64_t count) {
     OnednnSession& session = session_of(context);
-    const int64_t count = count_blocks(p);
-    std::vector<WeightWriter::Block> blocks;
-    int64_t scratch_end = 0;
-    memory::desc sum;
+    using Descriptor = decltype(Pass::describe_pass(p, session));
+    std::map<int64_t, std::pair<Descriptor, typename Pass::Primitive>> made;  // by images
+    Blocks blocks;
     for (int64_t i = 0; i < count; ++i) {
         const ConvProblem block = block_of(p, p.batch() * i / count, p.batch() * (i + 1) / count);
+        auto found = made.find(block.batch());
+        if (found == made.end()) {
+            Descriptor descriptor = Pass::describe_pass(block, session);
+            if (!choose_implementation(descriptor,
+                                       [&](auto name) { return known_wrong(block, name); }))
+                return {};
+            if (i > 0 && Pass::weights_of(descriptor) != blocks.weights) return {};
+            blocks.weights = Pass::weights_of(descriptor);
+            const typename Pass::Primitive primitive(descriptor);
+            found = made.emplace(block.batch(), std::pair(descriptor, primitive)).first;
+        }
+        const auto& [descriptor, primitive] = found->second;
+        PrimitiveCall call(context, primitive, descriptor.scratchpad_desc(), p.where,
+                           blocks.calls.scratch_end());
         const Descs d = describe(block);
-        const auto hint = forward_hint(block, session);
-        if (!hint) return nullptr;
-        auto descriptor = compat::conv_backward_weights(session.engine, d.src, d.weights_any, d.dst,
-                                                        d.window, hint, session.attributes);
-        if (!choose_implementation(descriptor, [&](auto name) { return known_wrong(block, name); }))
-            return nullptr;
-        // Blocks of another size may get another implementation, and another layout.
-        if (i > 0 && descriptor.diff_weights_desc() != sum) return nullptr;
-        sum = descriptor.diff_weights_desc();
-        PrimitiveCall call(context, dnnl::convolution_backward_weights(descriptor),
-                           descriptor.scratchpad_desc(), p.where, scratch_end);
-        scratch_end = call.scratch_end();
-        call.set(DNNL_ARG_SRC, d.src, block.x_data);
-        call.set(DNNL_ARG_DIFF_DST, d.dst, block.y_data);
-        blocks.push_back({std::move(call), dnnl::stream(session.engine)});
+        call.set(Pass::kX, d.src, block.x_data);
+        call.set(Pass::kY, d.dst, block.y_data);
+        blocks.calls.add(std::move(call));
+        ++blocks.count;
     }
-    const memory::desc plain = describe(p).weights_plain;
-    PrimitiveCall reorder = make_reorder(context, sum, plain, p.where);
-    const int64_t sums_begin = std::max(scratch_end, reorder.scratch_end());
+    return blocks;
+}
+
+/// The same with the usual number of blocks, or one.
+template <typename Pass>
+Blocks make_blocks(const ConvProblem& p, ContractionContext& context) {
+    const OneThread one_thread;
+    const int64_t count = count_blocks(p);
+    Blocks blocks = make_blocks<Pass>(p, context, count);
+    return blocks.count > 0 || count == 1 ? std::move(blocks) : make_blocks<Pass>(p, context, 1);
+}
+
+/// Forward, and backward data.
+template <typename Pass>
+std::unique_ptr<Kernel> make_reader(const ConvProblem& p, ContractionContext& context) {
+    Blocks blocks = make_blocks<Pass>(p, context);
+    if (blocks.count == 0) return nullptr;
+    const auto weights = weight_in_layout(context, p.weights_value, p.weights_data,
+                                          describe(p).weights_plain, blocks.weights, p.where);
+    for (PrimitiveCall& call : blocks.calls.all()) call.set(DNNL_ARG_WEIGHTS, weights->memory());
+    return std::make_unique<WeightReader>(weights, std::move(blocks.calls));
+}
+
+/// Backward weights.
+std::unique_ptr<Kernel> make_writer(const ConvProblem& p, ContractionContext& context) {
+    Blocks blocks = make_blocks<BackwardWeightsPass>(p, context);
+    if (blocks.count == 0) return nullptr;
+    const memory::desc sum = blocks.weights;
     const auto sum_bytes = static_cast<int64_t>(sum.get_size());
-    for (int64_t i = 0; i < count; ++i)
-        blocks[static_cast<size_t>(i)].call.set_scratch(DNNL_ARG_DIFF_WEIGHTS, sum,
-                                                        sums_begin + i * sum_bytes);
-    reorder.set_scratch(DNNL_ARG_FROM, sum, sums_begin);
-    reorder.set(DNNL_ARG_TO, plain, p.weights_data);
-    return std::make_unique<WeightWriter>(context, std::move(blocks), sums_begin, sum_bytes / 4,
+    const int64_t sums_begin = blocks.calls.scratch_end();
+    int64_t end = sums_begin;
+    for (PrimitiveCall& call : blocks.calls.all()) {
+        call.set_scratch(DNNL_ARG_DIFF_WEIGHTS, sum, end);
+        end += sum_bytes;
+    }
+    PrimitiveCalls reorder = make_reorder(context, {sum, nullptr, sums_begin},
+                                          {describe(p).weights_plain, p.weights_data}, p.where,
+                                          align_up(end, kTensorAlignment));
+    return std::make_unique<WeightWriter>(context, std::move(blocks), sums_begin,
                                           std::move(reorder));
 }
 
@@ -298,15 +321,15 @@ std::unique_ptr<Kernel> guarded(Make make, const ConvProblem& problem,
 }  // namespace
 
 std::unique_ptr<Kernel> make_onednn_conv(const ConvProblem& problem, ContractionContext& context) {
-    return guarded(conv_forward, problem, context);
+    return guarded(make_reader<ForwardPass>, problem, context);
 }
 std::unique_ptr<Kernel> make_onednn_conv_backward_data(const ConvProblem& problem,
                                                        ContractionContext& context) {
-    return guarded(conv_backward_data, problem, context);
+    return guarded(make_reader<BackwardDataPass>, problem, context);
 }
 std::unique_ptr<Kernel> make_onednn_conv_backward_weights(const ConvProblem& problem,
                                                           ContractionContext& context) {
-    return guarded(conv_backward_weights, problem, context);
+    return guarded(make_writer, problem, context);
 }
 
 }  // namespace gmc::runtime

@@ -1,5 +1,6 @@
-// Matrix products by oneDNN, in three ways: its matmul primitive; its BLAS function sgemm, which is
-// faster for some shapes; and blocks, each an sgemm of one thread.
+// Matrix products by oneDNN, in two ways: its matmul primitive, and its BLAS function sgemm, which
+// is faster for some shapes. Both in blocks that one thread each computes, whose borders depend on
+// the shape only.
 #pragma once
 
 #include <memory>
@@ -9,15 +10,11 @@
 
 namespace gmc::runtime {
 
-/// Null when oneDNN has only reference loops for the problem.
+/// Blocks of rows and columns. Null when oneDNN has only reference loops for the problem.
 std::unique_ptr<Kernel> make_onednn_matmul(const MatmulProblem& problem,
                                            ContractionContext& context);
+/// Blocks of rows, columns and, for long sums, of terms.
 std::unique_ptr<Kernel> make_onednn_sgemm(const MatmulProblem& problem,
                                           ContractionContext& context);
-/// Cuts the product into blocks of rows, columns and, for long sums, of terms. The cuts depend on
-/// the shape only, so any number of threads gives the same bits. The other two do not promise that
-/// for any shape.
-std::unique_ptr<Kernel> make_onednn_blocks(const MatmulProblem& problem,
-                                           ContractionContext& context);
 
 }  // namespace gmc::runtime

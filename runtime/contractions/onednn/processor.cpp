@@ -10,6 +10,10 @@ bool processor_has_bf16() {
     return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & kNeeded) == kNeeded;
 }
 
+bool restrict_onednn_to_avx2() {
+    return dnnl::set_max_cpu_isa(dnnl::cpu_isa::avx2) == dnnl::status::success;
+}
+
 std::string onednn_version() { return compat::library_version(); }
 
 }  // namespace gmc::runtime

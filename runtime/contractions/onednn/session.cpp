@@ -2,7 +2,12 @@
 // of a context share.
 #include "runtime/contractions/onednn/session.h"
 
+#include <algorithm>
+#include <atomic>
+
 #include "compiler/support/check.h"
+#include "runtime/contractions/onednn/compat.h"
+#include "runtime/threads/team.h"
 
 namespace gmc::runtime {
 
@@ -17,6 +22,7 @@ PrimitiveCall::PrimitiveCall(ContractionContext& context, dnnl::primitive primit
                              int64_t scratch_begin)
     : context_(&context),
       primitive_(std::move(primitive)),
+      stream_(session_of(context).engine),
       scratch_end_(scratch_begin),
       where_(std::move(where)) {
     const auto bytes = static_cast<int64_t>(scratchpad.get_size());
@@ -49,13 +55,12 @@ void PrimitiveCall::follow_scratch() {
     scratch_seen_ = scratch;
 }
 
-dnnl::stream& PrimitiveCall::session_stream() { return session_of(*context_).stream; }
-
-dnnl_status_t PrimitiveCall::execute(dnnl::stream& stream) {
+dnnl_status_t PrimitiveCall::execute() {
+    const OneThread one_thread;
     follow_scratch();
     const dnnl_status_t status = dnnl_primitive_execute(
-        primitive_.get(), stream.get(), static_cast<int>(arguments_.size()), arguments_.data());
-    return status == dnnl_success ? dnnl_stream_wait(stream.get()) : status;
+        primitive_.get(), stream_.get(), static_cast<int>(arguments_.size()), arguments_.data());
+    return status == dnnl_success ? dnnl_stream_wait(stream_.get()) : status;
 }
 
 void PrimitiveCall::check(dnnl_status_t status) const {
@@ -63,12 +68,71 @@ void PrimitiveCall::check(dnnl_status_t status) const {
               static_cast<int>(status), where_);
 }
 
-PrimitiveCall make_reorder(ContractionContext& context, const dnnl::memory::desc& from,
-                           const dnnl::memory::desc& to, const std::string& where) {
+int64_t PrimitiveCalls::scratch_end() const {
+    int64_t end = 0;
+    for (const PrimitiveCall& call : calls_) end = std::max(end, call.scratch_end());
+    return end;
+}
+
+void PrimitiveCalls::run() {
+    std::atomic<dnnl_status_t> worst = dnnl_success;
+    run_units(static_cast<int64_t>(calls_.size()), threads_, [&](int64_t unit, int) {
+        const dnnl_status_t status = calls_[static_cast<size_t>(unit)].execute();
+        if (status != dnnl_success) worst = status;
+    });
+    calls_.front().check(worst);
+}
+
+namespace {
+
+/// A part of a reorder has at least this many elements (about 10 us), and a whole number of the
+/// blocks of 16 filters that oneDNN's layouts have.
+constexpr int64_t kPartElements = 1 << 15, kPartFilters = 16;
+constexpr int64_t kPartsMost = 16;
+
+/// How a reorder is divided along the first axis of oneDNN's dims, which is the filters or groups.
+int64_t count_parts(const dnnl::memory::dims& dims) {
+    int64_t elements = 1;
+    for (const int64_t size : dims) elements *= size;
+    return std::clamp<int64_t>(std::min(elements / kPartElements, dims.front() / kPartFilters), 1,
+                               kPartsMost);
+}
+
+void set_side(PrimitiveCall& call, int argument, const ReorderSide& side,
+              const dnnl::memory::desc& part) {
+    if (side.fixed != nullptr)
+        call.set(argument, part, static_cast<const float*>(side.fixed));
+    else
+        call.set_scratch(argument, part, side.offset);
+}
+
+}  // namespace
+
+PrimitiveCalls make_reorder(ContractionContext& context, const ReorderSide& from,
+                            const ReorderSide& to, const std::string& where,
+                            int64_t scratch_begin) {
+    const OneThread one_thread;
     const OnednnSession& session = session_of(context);
-    const dnnl::reorder::primitive_desc descriptor(session.engine, from, session.engine, to,
-                                                   session.attributes);
-    return {context, dnnl::reorder(descriptor), descriptor.scratchpad_desc(), where};
+    const dnnl::memory::dims dims = compat::dims_of(from.desc);
+    const int64_t parts = count_parts(dims), blocks = dims.front() / kPartFilters;
+    PrimitiveCalls calls;
+    for (int64_t i = 0; i < parts; ++i) {
+        const int64_t begin = blocks * i / parts * kPartFilters,
+                      end = i + 1 == parts ? dims.front() : blocks * (i + 1) / parts * kPartFilters;
+        dnnl::memory::dims size = dims, origin(dims.size(), 0);
+        size.front() = end - begin, origin.front() = begin;
+        const auto from_part = parts == 1 ? from.desc : from.desc.submemory_desc(size, origin),
+                   to_part = parts == 1 ? to.desc : to.desc.submemory_desc(size, origin);
+        const dnnl::reorder::primitive_desc descriptor(session.engine, from_part, session.engine,
+                                                       to_part, session.attributes);
+        PrimitiveCall call(context, dnnl::reorder(descriptor), descriptor.scratchpad_desc(), where,
+                           scratch_begin);
+        scratch_begin = call.scratch_end();
+        set_side(call, DNNL_ARG_FROM, from, from_part);
+        set_side(call, DNNL_ARG_TO, to, to_part);
+        calls.add(std::move(call));
+    }
+    return calls;
 }
 
 WeightLayout::WeightLayout(ContractionContext& context, ir::ValueId value, const float* data,
@@ -81,9 +145,7 @@ WeightLayout::WeightLayout(ContractionContext& context, ir::ValueId value, const
         return;
     }
     memory_ = dnnl::memory(wanted, session.engine);
-    reorder_ = std::make_unique<PrimitiveCall>(make_reorder(context, plain, wanted, where));
-    reorder_->set(DNNL_ARG_FROM, plain, data);
-    reorder_->set(DNNL_ARG_TO, memory_);
+    reorder_ = make_reorder(context, {plain, data}, {wanted, memory_.get_data_handle()}, where);
     session.layout_bytes += static_cast<int64_t>(wanted.get_size());
 }
 

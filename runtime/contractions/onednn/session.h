@@ -1,20 +1,24 @@
-// What oneDNN adds to a ContractionContext: the engine, the stream, and weights in other layouts.
-// Also PrimitiveCall, a primitive whose arguments are prepared, so that running it allocates
-// nothing.
+// What oneDNN adds to a ContractionContext: the engine, and weights in other layouts. Also
+// PrimitiveCall, a primitive whose arguments are prepared, so that running it allocates nothing,
+// and several of them that run at the same time, each on one thread.
 #pragma once
 
 #include <cstdint>
 #include <dnnl.hpp>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "runtime/contractions/context.h"
+#include "runtime/contractions/onednn/one_thread.h"
+#include "runtime/threads/thread_count.h"
 
 namespace gmc::runtime {
 
-/// A primitive with its arguments. Arguments in scratch memory get new addresses when that memory
-/// moves.
+/// A primitive for one thread with its arguments. Arguments in scratch memory get new addresses
+/// when that memory moves.
 class PrimitiveCall {
   public:
     /// `scratchpad` comes from the primitive descriptor, and lies `scratch_begin` bytes from the
@@ -33,17 +37,13 @@ class PrimitiveCall {
     /// The end of the primitive's own scratch memory in bytes, aligned.
     int64_t scratch_end() const { return scratch_end_; }
 
-    /// Throws an InternalError that names the op when oneDNN fails.
-    void run() { check(execute(session_stream())); }
-    /// For calls that run at the same time, on a stream each: returns oneDNN's status, because an
-    /// exception must not leave a parallel region.
-    dnnl_status_t execute(dnnl::stream& stream);
-    /// Throws like run() unless `status` is dnnl_success.
+    /// Returns oneDNN's status, because an exception must not leave a unit of the team.
+    dnnl_status_t execute();
+    /// Throws an InternalError that names the op unless `status` is dnnl_success.
     void check(dnnl_status_t status) const;
 
   private:
     void follow_scratch();
-    dnnl::stream& session_stream();
 
     struct InScratch {
         dnnl::memory memory;
@@ -51,12 +51,28 @@ class PrimitiveCall {
     };
     ContractionContext* context_;
     dnnl::primitive primitive_;
+    dnnl::stream stream_;
     std::vector<dnnl::memory> memories_;
     std::vector<InScratch> in_scratch_;
     std::vector<dnnl_exec_arg_t> arguments_;
     std::byte* scratch_seen_ = nullptr;
     int64_t scratch_end_ = 0;
     std::string where_;
+};
+
+/// Primitives that run at the same time, each on one thread of the team.
+class PrimitiveCalls {
+  public:
+    void add(PrimitiveCall call) { calls_.push_back(std::move(call)); }
+    std::span<PrimitiveCall> all() { return calls_; }
+    /// Of all of them, see PrimitiveCall.
+    int64_t scratch_end() const;
+    /// Throws an InternalError that names the op when oneDNN fails.
+    void run();
+
+  private:
+    std::vector<PrimitiveCall> calls_;
+    int threads_ = thread_count();
 };
 
 /// A copy of a weight in the layout that some primitives want.
@@ -80,7 +96,7 @@ class WeightLayout {
     ir::ValueId value_;
     dnnl::memory memory_;
     /// Null when `wanted` is the plain layout.
-    std::unique_ptr<PrimitiveCall> reorder_;
+    std::optional<PrimitiveCalls> reorder_;
     /// What ContractionContext::since said of the weight when the copy was made.
     uint64_t made_of_ = 0;
 };
@@ -88,7 +104,6 @@ class WeightLayout {
 /// What oneDNN keeps for a whole context.
 struct OnednnSession final : LibrarySession {
     dnnl::engine engine{dnnl::engine::kind::cpu, 0};
-    dnnl::stream stream{engine};
     /// With scratchpad_mode::user, so that scratch memory is the arena's.
     dnnl::primitive_attr attributes;
     std::vector<std::shared_ptr<WeightLayout>> layouts;
@@ -107,9 +122,19 @@ std::shared_ptr<WeightLayout> weight_in_layout(ContractionContext& context, ir::
                                                const dnnl::memory::desc& wanted,
                                                const std::string& where);
 
-/// A reorder from one layout to another. The caller sets DNNL_ARG_FROM and DNNL_ARG_TO.
-PrimitiveCall make_reorder(ContractionContext& context, const dnnl::memory::desc& from,
-                           const dnnl::memory::desc& to, const std::string& where);
+/// One side of a reorder. Memory that is not `fixed` is scratch memory, `offset` bytes from its
+/// start.
+struct ReorderSide {
+    dnnl::memory::desc desc;
+    const void* fixed = nullptr;
+    int64_t offset = 0;
+};
+
+/// A reorder from one layout of a weight to another, in parts. Its own scratch memory begins at
+/// `scratch_begin` bytes.
+PrimitiveCalls make_reorder(ContractionContext& context, const ReorderSide& from,
+                            const ReorderSide& to, const std::string& where,
+                            int64_t scratch_begin = 0);
 
 /// Moves `descriptor` to the first implementation that is worth running: no reference loop, and not
 /// rejected as wrong. False when there is none.

@@ -2,14 +2,14 @@
 // work for one thread, which runs register tiles over it.
 #include "runtime/contractions/tiles/batched_matmul.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <vector>
 
 #include "compiler/support/numbers.h"
 #include "runtime/contractions/tiles/tile_simd.h"
 #include "runtime/kernels/tile_function.h"
+#include "runtime/threads/team.h"
+#include "runtime/threads/thread_count.h"
 
 namespace gmc::runtime {
 namespace {
@@ -18,35 +18,30 @@ namespace {
 constexpr int64_t kPackedBytesMost = 512 << 10;
 /// When there are fewer products than this, they are divided into blocks of rows, so that there are
 /// about as many units as this.
-constexpr int64_t kUnitsWanted = 16;
+constexpr int64_t kBatchedUnitsWanted = 16;
 /// A unit of less work than this many products of numbers is not worth its overhead.
-constexpr int64_t kUnitProducts = 1 << 15;
+constexpr int64_t kBatchedUnitProducts = 1 << 15;
 
 class BatchedMatmul final : public Kernel {
   public:
     BatchedMatmul(const MatmulProblem& p, ContractionContext& context)
         : p_(p),
           arena_(context.arena()),
-          threads_(p.products * p.m * p.n * p.k < 2 * kUnitProducts ? 1 : omp_get_max_threads()),
+          threads_(p.products * p.m * p.n * p.k < 2 * kBatchedUnitProducts ? 1 : thread_count()),
           packs_b_(p.transpose_b || (p.n % kTileVector != 0 && vector_bits() < 32 * kTileVector)),
           b_stride_(packs_b_ ? align_up(p.n, kTileVector) : p.n) {
         const int64_t most =
-            std::min((p.m + kTileRows - 1) / kTileRows, p.m * p.n * p.k / kUnitProducts);
-        blocks_ = std::max<int64_t>(1, std::min(kUnitsWanted / p.products, most));
+            std::min((p.m + kTileRows - 1) / kTileRows, p.m * p.n * p.k / kBatchedUnitProducts);
+        blocks_ = std::max<int64_t>(1, std::min(kBatchedUnitsWanted / p.products, most));
         arena_.reserve_scratch(threads_ * worker_floats() * 4);
     }
 
     void run(const CallContext& context) override {
         if (epilogue_ != nullptr) epilogue_->begin(context);
         auto* scratch = reinterpret_cast<float*>(arena_.scratch());
-        const int64_t units = p_.products * blocks_;
-        // One range of units for each worker: an epilogue wants the elements in that order.
-#pragma omp parallel for schedule(static, 1) num_threads(threads_)
-        for (int worker = 0; worker < threads_; ++worker)
-            for (int64_t unit = units * worker / threads_; unit < units * (worker + 1) / threads_;
-                 ++unit)
-                run_unit(unit / blocks_, unit % blocks_, scratch + worker * worker_floats(),
-                         worker);
+        run_units(p_.products * blocks_, threads_, [&](int64_t unit, int worker) {
+            run_unit(unit / blocks_, unit % blocks_, scratch + worker * worker_floats(), worker);
+        });
         if (epilogue_ != nullptr) epilogue_->end();
     }
 

@@ -8,8 +8,6 @@
 // limited by the use of the SIMD lanes, not by memory.
 #include "runtime/contractions/tiles/few_channels_backward_data.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <vector>
 
@@ -17,12 +15,18 @@
 #include "runtime/contractions/tiles/few_channels_simd.h"
 #include "runtime/kernels/bf16.h"
 #include "runtime/kernels/tile_cast.h"
+#include "runtime/threads/team.h"
+#include "runtime/threads/thread_count.h"
 
 namespace gmc::runtime {
 namespace {
 
 constexpr int64_t kPanelBytes = 24 << 10;  ///< fits a first-level cache with room for the streams
 constexpr int64_t kRowsBytesMost = 256 << 10;  ///< fits a second-level cache
+/// So many units let several threads end at the same time.
+constexpr int64_t kBandsWanted = 4;
+/// A thread takes at least this many products at a time (about 10 us).
+constexpr int64_t kBandProducts = 1 << 18;
 
 /// A part of an image that is computed at once: rows of x, counted over both outer axes, and the
 /// rows of y that reach them. It is cut along the outermost axis that is longer than 1.
@@ -96,7 +100,7 @@ FewChannelsBackwardData::FewChannelsBackwardData(const ConvProblem& p, Contracti
       arena_(context.arena()),
       row_taps_(l_.kernel[0] * l_.kernel[1]),
       columns_(align_up(l_.taps() * l_.channels, kWidestVector)),
-      threads_(omp_get_max_threads()) {
+      threads_(thread_count()) {
     const int64_t reached = (l_.y[2] - 1) * l_.strides[2] + l_.kernel[2];
     row_length_ = std::max(reached, l_.x[2] + l_.pads_begin[2]) * l_.channels;
     row_stride_ = floats_aligned(row_length_ + kWidestVector);
@@ -140,14 +144,13 @@ Band FewChannelsBackwardData::make_band(int axis, int64_t begin, int64_t end) co
     return {begin * x_inner, end * x_inner, y_begin * y_inner, y_end * y_inner};
 }
 
-/// Makes bands of as many rows as the cache holds, or more bands when there are fewer images than
-/// threads.
+/// Makes bands of as many rows as the cache holds, or more bands when there are few images.
 void FewChannelsBackwardData::make_bands() {
     const int axis = l_.x[0] > 1 ? 0 : 1;
     const int64_t count = l_.x[axis];
     const int64_t bytes_per_row = (axis == 0 ? l_.y[1] : 1) * row_taps_ * row_stride_ * 4;
     const int64_t fitting = kRowsBytesMost / bytes_per_row * l_.strides[axis];
-    const int64_t bands_wanted = (threads_ + l_.batch - 1) / l_.batch;
+    const int64_t bands_wanted = (kBandsWanted + l_.batch - 1) / l_.batch;
     const int64_t spread = (count + bands_wanted - 1) / bands_wanted;
     const int64_t step = std::clamp<int64_t>(std::min(fitting, spread), 1, count);
     for (int64_t begin = 0; begin < count; begin += step) {
@@ -226,13 +229,15 @@ void FewChannelsBackwardData::run(const CallContext&) {
     float* packed = reinterpret_cast<float*>(arena_.scratch());
     pack_weights(packed);
     const auto bands = static_cast<int64_t>(bands_.size());
-#pragma omp parallel for schedule(static) num_threads(threads_)
-    for (int64_t item = 0; item < l_.batch * bands; ++item) {
-        float* own = packed + packed_floats_ + omp_get_thread_num() * own_floats();
-        compute_band(item / bands, bands_[item % bands], packed,
-                     {own, own + panel_floats_, own + panel_floats_ + rows_floats_,
-                      own + panel_floats_ + rows_floats_ + wide_floats_});
-    }
+    const int64_t band_products = l_.y_points() * l_.filters * columns_ / bands;
+    run_parts(l_.batch * bands, kBandProducts / band_products, threads_,
+              [&](int64_t begin, int64_t end, int worker) {
+                  float* panel = packed + packed_floats_ + worker * own_floats();
+                  float *rows = panel + panel_floats_, *wide = rows + rows_floats_;
+                  for (int64_t i = begin; i < end; ++i)
+                      compute_band(i / bands, bands_[i % bands], packed,
+                                   {panel, rows, wide, wide + wide_floats_});
+              });
 }
 
 }  // namespace

@@ -7,13 +7,13 @@
 // else is as for floats, with half as many images.
 #include "runtime/contractions/tiles/tiled_backward_weights.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <vector>
 
 #include "runtime/contractions/plain_contraction.h"
 #include "runtime/contractions/tiles/tile_simd.h"
+#include "runtime/threads/team.h"
+#include "runtime/threads/thread_count.h"
 
 namespace gmc::runtime {
 namespace {
@@ -25,6 +25,11 @@ constexpr int64_t kImagesBytes = 384 << 10;
 /// With at most this many channels, x is copied with its padding, so that a tile may span several
 /// taps.
 constexpr int64_t kFewChannels = 4;
+/// So many parts let several threads end at the same time. A part has at least kPartTiles tiles, so
+/// that packing y stays small beside it, and kPartProducts products (about 10 us).
+constexpr int64_t kPartsWanted = 24, kPartTiles = 16, kPartProducts = 1 << 18;
+/// What one thread copies at least, in floats (about 10 us).
+constexpr int64_t kCopiedLeast = 1 << 14;
 
 /// The rows of the weights that one tile computes, and the points that it sums over.
 struct WeightTile {
@@ -48,6 +53,7 @@ class TiledBackwardWeights final : public Kernel {
     bool copies_x() const { return l_.channels <= kFewChannels; }
     std::vector<PointPair> make_points(int64_t tap) const;
     void make_tiles();
+    void make_parts();
     void add_tiles(int64_t column, int64_t first, int64_t rows, int64_t unit);
     void add_tile(int64_t column, int64_t row, int rows, int64_t unit);
     void interleave(int64_t image, int64_t elements, const float* from, float* to) const;
@@ -70,6 +76,9 @@ class TiledBackwardWeights final : public Kernel {
     int64_t x_floats_;
     std::vector<std::vector<PointPair>> points_;
     std::vector<WeightTile> tiles_;
+    /// Where the parts that threads take begin in tiles_; ends with the number of tiles. A part
+    /// belongs to one unit.
+    std::vector<size_t> parts_;
     int64_t unit_channels_ = 1, images_at_once_ = 1;
     /// Scratch memory begins with the interleaved pairs of x and those of y: so many floats.
     int64_t pairs_floats_[2] = {0, 0};
@@ -88,7 +97,7 @@ TiledBackwardWeights::TiledBackwardWeights(const ConvProblem& p, ContractionCont
       y_(p.y_data),
       weights_(p.weights_data),
       arena_(context.arena()),
-      threads_(omp_get_max_threads()) {
+      threads_(thread_count()) {
     if (pairs_) {
         l_.batch = (images_ + 1) / 2;
         pairs_floats_[0] = l_.batch * l_.x_points() * l_.channels;
@@ -101,6 +110,7 @@ TiledBackwardWeights::TiledBackwardWeights(const ConvProblem& p, ContractionCont
     x_floats_ = points * l_.channels;
     if (copies_x()) copy_floats_ = l_.batch * x_floats_;
     make_tiles();
+    make_parts();
     const int64_t image_floats = points * unit_channels_ + l_.y_points() * y_columns();
     images_at_once_ = std::clamp<int64_t>(kImagesBytes / 4 / image_floats, 1, l_.batch);
     for (int64_t tap = 0; tap < (copies_x() ? 1 : l_.taps()); ++tap)
@@ -168,6 +178,22 @@ void TiledBackwardWeights::make_tiles() {
     }
 }
 
+/// Cuts the units into parts.
+void TiledBackwardWeights::make_parts() {
+    const auto units = tiles_.back().unit + 1, count = static_cast<int64_t>(tiles_.size());
+    const int64_t tile_products = l_.batch * l_.y_points() * kTileRows * y_columns();
+    const int64_t least = std::max(kPartTiles, kPartProducts / tile_products);
+    for (int64_t first = 0, last; first < count; first = last) {
+        last = first + 1;
+        while (last < count && tiles_[last].unit == tiles_[first].unit) ++last;
+        const int64_t tiles = last - first, wanted = (kPartsWanted + units - 1) / units,
+                      parts = std::clamp<int64_t>(tiles / least, 1, wanted);
+        for (int64_t i = 0; i < parts; ++i)
+            parts_.push_back(static_cast<size_t>(first + tiles * i / parts));
+    }
+    parts_.push_back(tiles_.size());
+}
+
 /// Cuts rows of weights into tiles of six.
 void TiledBackwardWeights::add_tiles(int64_t column, int64_t first, int64_t rows, int64_t unit) {
     for (int64_t row = 0; row < rows; row += kTileRows)
@@ -228,38 +254,33 @@ void TiledBackwardWeights::run_tiles(int64_t first, int64_t last, const float* x
     }
 }
 
-/// First all threads make the pairs and the padded copy, then each thread takes a contiguous share
-/// of the tiles and goes through it unit by unit.
+/// First the pairs and the padded copy are made, then the tiles are run.
 void TiledBackwardWeights::run(const CallContext&) {
     auto* scratch = reinterpret_cast<float*>(arena_.scratch());
     float *x_pairs = scratch, *y_pairs = x_pairs + pairs_floats_[0];
     float* copy = y_pairs + pairs_floats_[1];
     const float *x = pairs_ ? x_pairs : x_, *y = pairs_ ? y_pairs : y_;
     const int64_t x_image = l_.x_points() * l_.channels, y_image = l_.y_points() * l_.filters;
-    const auto count = static_cast<int64_t>(tiles_.size());
-#pragma omp parallel num_threads(threads_)
-    {
-        if (pairs_) {
-#pragma omp for schedule(static)
-            for (int64_t image = 0; image < l_.batch; ++image) {
-                interleave(image, x_image, x_, x_pairs);
-                interleave(image, y_image, y_, y_pairs);
-            }
-        }
-        if (copies_x()) {
-#pragma omp for schedule(static)
-            for (int64_t image = 0; image < l_.batch; ++image)
-                copy_padded(x + image * x_image, copy + image * x_floats_);
-        }
-        const int64_t thread = omp_get_thread_num(), threads = omp_get_num_threads();
-        float* packed = copy + copy_floats_ + thread * packed_floats_;
-        const int64_t end = count * (thread + 1) / threads;
-        for (int64_t first = count * thread / threads, last; first < end; first = last) {
-            last = first + 1;
-            while (last < end && tiles_[last].unit == tiles_[first].unit) ++last;
-            run_tiles(first, last, copies_x() ? copy : x, y, packed);
-        }
-    }
+    if (pairs_)
+        run_parts(l_.batch, kCopiedLeast / (x_image + y_image), threads_,
+                  [&](int64_t image, int64_t end, int) {
+                      for (; image < end; ++image) {
+                          interleave(image, x_image, x_, x_pairs);
+                          interleave(image, y_image, y_, y_pairs);
+                      }
+                  });
+    if (copies_x())
+        run_parts(l_.batch, kCopiedLeast / x_floats_, threads_,
+                  [&](int64_t image, int64_t end, int) {
+                      for (; image < end; ++image)
+                          copy_padded(x + image * x_image, copy + image * x_floats_);
+                  });
+    const auto parts = static_cast<int64_t>(parts_.size()) - 1;
+    run_units(parts, threads_, [&](int64_t part, int worker) {
+        const auto i = static_cast<size_t>(part);
+        run_tiles(static_cast<int64_t>(parts_[i]), static_cast<int64_t>(parts_[i + 1]),
+                  copies_x() ? copy : x, y, copy + copy_floats_ + worker * packed_floats_);
+    });
 }
 
 }  // namespace

@@ -7,14 +7,15 @@
 // long, and everything else is as for floats.
 #include "runtime/contractions/tiles/tiled_convolution.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <bit>
 #include <vector>
 
 #include "runtime/contractions/plain_contraction.h"
+#include "runtime/contractions/tiles/pieces.h"
 #include "runtime/contractions/tiles/tile_simd.h"
+#include "runtime/threads/team.h"
+#include "runtime/threads/thread_count.h"
 
 namespace gmc::runtime {
 namespace {
@@ -26,6 +27,13 @@ constexpr int64_t kConvolvedBytes = 200 << 10;
 /// With fewer channels per slice, sums would be so short that starting a tile would cost more than
 /// computing it.
 constexpr int64_t kDepthLeast = 32;
+/// So many units let several threads end at the same time; more images at once than that leaves
+/// would save little.
+constexpr int64_t kRoundsWanted = 24;
+/// A unit has at least this many products (about 10 us).
+constexpr int64_t kRoundProducts = 1 << 18;
+/// What one thread packs at least, in floats (about 10 us).
+constexpr int64_t kPackedLeast = 1 << 14;
 
 /// x or y, as the tensor that this kernel reads or writes.
 struct Side {
@@ -77,9 +85,11 @@ class TiledConv final : public Kernel {
     int64_t from_point(int axis, int64_t i, int64_t k) const {
         return forward_ ? l_.input_of(axis, i, k) : l_.output_of(axis, i, k);
     }
+    int64_t choose_depth() const;
+    int64_t choose_images_at_once() const;
     void make_points();
     void add_point(int64_t d, int64_t h, int64_t w);
-    void run_images(int64_t begin, int64_t end, const float* packed) const;
+    void run_unit(int64_t round, int64_t to_channel, const float* packed) const;
     void run_slice(const Slice& slice, const float* packed) const;
 
     template <typename T, typename Pack>
@@ -99,6 +109,8 @@ class TiledConv final : public Kernel {
     /// Channels of "from" per slice.
     int64_t depth_;
     int64_t images_at_once_;
+    /// A round is the images at once; a piece of it, the columns of a tile.
+    Pieces rounds_;
     /// The points of all phases, one phase after another.
     std::vector<Point> points_;
     /// Where each phase begins in points_; ends with the number of points.
@@ -120,17 +132,34 @@ TiledConv::TiledConv(const ConvProblem& p, ContractionContext& context)
           forward_ ? l_.filters : l_.channels},
       weights_(p.weights_data),
       arena_(context.arena()),
-      threads_(omp_get_max_threads()) {
+      threads_(thread_count()),
+      depth_(choose_depth()),
+      images_at_once_(choose_images_at_once()),
+      rounds_((l_.batch + images_at_once_ - 1) / images_at_once_,
+              (to_.channels + kTileColumns - 1) / kTileColumns) {
+    make_points();
+    arena_.reserve_scratch(4 * l_.taps() * from_.channels * to_.channels);
+}
+
+int64_t TiledConv::choose_depth() const {
     const int64_t row_bytes = 4 * std::min(kTileColumns, to_.channels) * taps_per_phase();
     const int64_t fitting = std::max(kSliceBytes / row_bytes, kDepthLeast);
     // A result in bf16 is computed in one slice: between several, its sums would be rounded to
     // bf16.
     const int64_t slices = to_bf16_ ? 1 : (from_.channels + fitting - 1) / fitting;
-    depth_ = (from_.channels + slices - 1) / slices;
+    return (from_.channels + slices - 1) / slices;
+}
+
+/// Whole tiles of rows: as many as fit their share of the cache, or fewer for more units.
+int64_t TiledConv::choose_images_at_once() const {
     const int64_t image_bytes = 4 * from_.points() * depth_;
-    images_at_once_ = std::max<int64_t>(kConvolvedBytes / image_bytes / kTileRows, 1) * kTileRows;
-    make_points();
-    arena_.reserve_scratch(4 * l_.taps() * from_.channels * to_.channels);
+    const int64_t fitting = kImagesBytes / image_bytes / kTileRows;
+    const int64_t products =
+        to_.points() * l_.taps() * from_.channels * std::min(kTileColumns, to_.channels);
+    const int64_t least = kRoundProducts / products / kTileRows;
+    const int64_t columns = (to_.channels + kTileColumns - 1) / kTileColumns;
+    const int64_t wanted = l_.batch * columns / kRoundsWanted / kTileRows;
+    return std::max<int64_t>(std::min(fitting, std::max(wanted, least)), 1) * kTileRows;
 }
 
 /// The most taps that points of one phase use.
@@ -176,19 +205,22 @@ void TiledConv::add_point(int64_t d, int64_t h, int64_t w) {
 template <typename T, typename Pack>
 void TiledConv::pack_weights(float* packed, Pack pack) const {
     const int64_t from_stride = forward_ ? l_.filters : 1, to_stride = forward_ ? 1 : l_.filters;
-    const int64_t width = pairs_ ? 2 : 1;
-#pragma omp for schedule(static) collapse(2)
-    for (int64_t channel = 0; channel < to_.channels; channel += kTileColumns)
-        for (int64_t tap = 0; tap < l_.taps(); ++tap) {
-            const int64_t columns = columns_at(channel);
-            const T* weights = reinterpret_cast<const T*>(weights_) +
-                               tap * l_.channels * l_.filters + channel * to_stride;
-            float* to = packed + (channel * l_.taps() + tap * columns) * from_.channels;
-            for (int64_t k = 0; k < from_.channels; ++k)
-                for (int64_t j = 0; j < columns; ++j)
-                    pack(weights + width * k * from_stride + j * to_stride, from_stride,
-                         to + k * columns + j);
-        }
+    const int64_t width = pairs_ ? 2 : 1, taps = l_.taps();
+    const auto pack_piece = [&](int64_t channel, int64_t tap) {
+        const int64_t columns = columns_at(channel);
+        const T* weights = reinterpret_cast<const T*>(weights_) + tap * l_.channels * l_.filters +
+                           channel * to_stride;
+        float* to = packed + (channel * taps + tap * columns) * from_.channels;
+        for (int64_t k = 0; k < from_.channels; ++k)
+            for (int64_t j = 0; j < columns; ++j)
+                pack(weights + width * k * from_stride + j * to_stride, from_stride,
+                     to + k * columns + j);
+    };
+    const int64_t pieces = (to_.channels + kTileColumns - 1) / kTileColumns * taps;
+    const int64_t least = kPackedLeast / (from_.channels * columns_at(0)) + 1;
+    run_parts(pieces, least, threads_, [&](int64_t begin, int64_t end, int) {
+        for (int64_t i = begin; i < end; ++i) pack_piece(i / taps * kTileColumns, i % taps);
+    });
 }
 
 /// Computes all points of a phase, each for all images at hand, six at a time.
@@ -208,34 +240,34 @@ void TiledConv::run_slice(const Slice& s, const float* packed) const {
     }
 }
 
-/// Goes through the images in rounds; a round is complete when all slices have been added up, and
-/// then the epilogue gets it.
-void TiledConv::run_images(int64_t begin, int64_t end, const float* packed) const {
-    for (int64_t image = begin; image < end; image += images_at_once_) {
-        const int64_t image_end = std::min(image + images_at_once_, end);
-        for (int64_t to = 0; to < to_.channels; to += kTileColumns)
-            for (size_t phase = 0; phase + 1 < phases_.size(); ++phase)
-                for (int64_t from = 0; from < from_.channels; from += depth_)
-                    run_slice({image, image_end, to, from, phase}, packed);
-        if (epilogue_ != nullptr)
-            epilogue_->follow(omp_get_thread_num(), image * to_.image(), image_end * to_.image());
-    }
+/// Computes 64 channels of the images of a round.
+void TiledConv::run_unit(int64_t round, int64_t to_channel, const float* packed) const {
+    const int64_t image = round * images_at_once_,
+                  image_end = std::min(image + images_at_once_, l_.batch);
+    for (size_t phase = 0; phase + 1 < phases_.size(); ++phase)
+        for (int64_t from = 0; from < from_.channels; from += depth_)
+            run_slice({image, image_end, to_channel, from, phase}, packed);
 }
 
+/// The epilogue gets a round when all of its channels have been computed.
 void TiledConv::run(const CallContext& context) {
     if (epilogue_ != nullptr) epilogue_->begin(context);
     auto* packed = reinterpret_cast<float*>(arena_.scratch());
-#pragma omp parallel num_threads(threads_)
-    {
-        if (pairs_)
-            pack_weights<uint16_t>(packed, [](const uint16_t* w, int64_t stride, float* to) {
-                *to = std::bit_cast<float>(w[0] | uint32_t{w[stride]} << 16);
-            });
-        else
-            pack_weights<float>(packed, [](const float* w, int64_t, float* to) { *to = *w; });
-        const int64_t thread = omp_get_thread_num(), threads = omp_get_num_threads();
-        run_images(l_.batch * thread / threads, l_.batch * (thread + 1) / threads, packed);
-    }
+    if (pairs_)
+        pack_weights<uint16_t>(packed, [](const uint16_t* w, int64_t stride, float* to) {
+            *to = std::bit_cast<float>(w[0] | uint32_t{w[stride]} << 16);
+        });
+    else
+        pack_weights<float>(packed, [](const float* w, int64_t, float* to) { *to = *w; });
+    rounds_.start();
+    const int64_t columns = rounds_.pieces() / rounds_.parts(), image = to_.image();
+    run_units(rounds_.pieces(), threads_, [&](int64_t unit, int worker) {
+        const int64_t round = unit / columns;
+        run_unit(round, unit % columns * kTileColumns, packed);
+        if (epilogue_ != nullptr && rounds_.completes(round))
+            epilogue_->follow(worker, round * images_at_once_ * image,
+                              std::min((round + 1) * images_at_once_, l_.batch) * image);
+    });
     if (epilogue_ != nullptr) epilogue_->end();
 }
 

@@ -5,14 +5,15 @@
 //   while some rows of the result are finished.
 #include "runtime/contractions/tiles/tiled_matmul.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <limits>
 #include <vector>
 
+#include "runtime/contractions/tiles/pieces.h"
 #include "runtime/contractions/tiles/tile_simd.h"
 #include "runtime/kernels/tile_function.h"
+#include "runtime/threads/team.h"
+#include "runtime/threads/thread_count.h"
 
 namespace gmc::runtime {
 namespace {
@@ -34,36 +35,39 @@ constexpr int64_t kDotBlockBytes = 128 << 10;
 /// With fewer rows, most threads have nothing to do. No rule that chooses a kernel looks at the
 /// number of threads, because a trained model's bits must not depend on it.
 constexpr int64_t kRowsLeast = 4;
-/// Smaller products are finished before a second thread would have started.
-constexpr int64_t kSerialProducts = 1 << 17;
+/// A unit has at least this many products (about 2 us).
+constexpr int64_t kUnitProducts = 1 << 16;
+/// How many blocks of rows there may be. Each number divides evenly among the usual numbers of
+/// threads.
+constexpr int64_t kRowBlockCounts[] = {1, 2, 4, 6, 8, 12, 16, 24};
+/// So many units let several threads end at the same time.
+constexpr int64_t kUnitsWanted = 24;
 
 class TiledMatmul final : public Kernel {
   public:
     explicit TiledMatmul(const MatmulProblem& p)
         : p_(p),
-          threads_(p.m * p.n * p.k < kSerialProducts ? 1 : omp_get_max_threads()),
-          block_rows_(p.transpose_a ? block_rows(kGradientBlockBytes, kGradientBlockRowsLeast)
-                                    : block_rows(kBlockBytes, kBlockRowsLeast)) {
+          threads_(thread_count()),
+          columns_(choose_columns()),
+          row_blocks_(choose_row_blocks(), (p.n + columns_ - 1) / columns_) {
         for (int64_t r = 0; r < kTileRows; ++r) row_offsets_.push_back(r);
         if (p.transpose_a)
             for (int64_t k = 0; k < p.k; ++k)
                 points_.push_back({static_cast<int32_t>(k * p.m), static_cast<int32_t>(k * p.n)});
     }
 
+    /// The epilogue gets a block of rows when all of its columns have been computed.
     void run(const CallContext& context) override {
         if (epilogue_ != nullptr) epilogue_->begin(context);
-#pragma omp parallel num_threads(threads_)
-        {
-            const int64_t thread = omp_get_thread_num(), threads = omp_get_num_threads();
-            const int64_t begin = p_.m * thread / threads, end = p_.m * (thread + 1) / threads;
-            for (int64_t row = begin; row < end; row += block_rows_) {
-                const Rows block{row, std::min(row + block_rows_, end)};
-                run_rows(block);
-                if (epilogue_ != nullptr)
-                    epilogue_->follow(static_cast<int>(thread), block.begin * p_.n,
-                                      block.end * p_.n);
-            }
-        }
+        row_blocks_.start();
+        const int64_t pieces = row_blocks_.pieces() / row_blocks_.parts();
+        run_units(row_blocks_.pieces(), threads_, [&](int64_t unit, int worker) {
+            const int64_t block = unit / pieces, column = unit % pieces * columns_;
+            const Range rows{row_border(block), row_border(block + 1)};
+            run_block(rows, {column, std::min(column + columns_, p_.n)});
+            if (epilogue_ != nullptr && row_blocks_.completes(block))
+                epilogue_->follow(worker, rows.begin * p_.n, rows.end * p_.n);
+        });
         if (epilogue_ != nullptr) epilogue_->end();
     }
 
@@ -73,55 +77,77 @@ class TiledMatmul final : public Kernel {
     }
 
   private:
-    struct Rows {
+    struct Range {
         int64_t begin, end;
     };
 
-    int64_t block_rows(int64_t bytes, int64_t least) const {
-        return std::max(bytes / (4 * p_.n) / kTileRows * kTileRows, least);
+    /// Columns of a unit: those of b that stay in cache while its rows pass. All of them for a^T b,
+    /// where b stays.
+    int64_t choose_columns() const {
+        if (p_.transpose_a || p_.m * p_.n * p_.k < 2 * kUnitProducts) return p_.n;
+        if (!p_.transpose_b) return kTileColumns;
+        return std::max(kDotBlockBytes / (4 * p_.k) / kDotColumns, int64_t{1}) * kDotColumns;
     }
 
-    /// Computes some rows of the result: 64 columns at a time, and of these six rows at a time.
-    /// Sums longer than kDepthMost are added up in pieces.
-    void run_rows(Rows rows) const {
-        if (p_.transpose_b) return run_dot_products(rows);
-        for (int64_t column = 0; column < p_.n; column += kTileColumns)
+    /// Blocks that stay in cache, or more of them for more units; the fewer, the less often b is
+    /// read.
+    int64_t choose_row_blocks() const {
+        const int64_t bytes = p_.transpose_a ? kGradientBlockBytes : kBlockBytes,
+                      least = p_.transpose_a ? kGradientBlockRowsLeast : kBlockRowsLeast;
+        const int64_t rows = std::max(bytes / (4 * p_.n) / kTileRows * kTileRows, least);
+        const int64_t pieces = (p_.n + columns_ - 1) / columns_;
+        const int64_t wanted = std::max((p_.m + rows - 1) / rows, kUnitsWanted / pieces);
+        const int64_t most = std::min((p_.m + kTileRows - 1) / kTileRows,
+                                      p_.m * p_.n * p_.k / pieces / kUnitProducts);
+        const int64_t count = std::max(std::min(wanted, most), int64_t{1});
+        for (int64_t usual : kRowBlockCounts)
+            if (usual >= count && usual <= most) return usual;
+        return count;
+    }
+
+    /// Blocks are whole tiles of rows, as equal as possible.
+    int64_t row_border(int64_t block) const {
+        const int64_t tiles = (p_.m + kTileRows - 1) / kTileRows;
+        return std::min(tiles * block / row_blocks_.parts() * kTileRows, p_.m);
+    }
+
+    /// Computes some rows and columns of the result: 64 columns at a time, and of these six rows at
+    /// a time. Sums longer than kDepthMost are added up in pieces.
+    void run_block(Range rows, Range columns) const {
+        if (p_.transpose_b) return run_dot_products(rows, columns);
+        for (int64_t column = columns.begin; column < columns.end; column += kTileColumns)
             for (int64_t k = 0; k < (p_.transpose_a ? 1 : p_.k); k += kDepthMost)
                 for (int64_t row = rows.begin; row < rows.end; row += kTileRows) {
                     const int count =
                         static_cast<int>(std::min<int64_t>(kTileRows, rows.end - row));
-                    const int64_t columns = std::min(kTileColumns, p_.n - column);
+                    const int64_t width = std::min(kTileColumns, columns.end - column);
                     float* to = p_.c + row * p_.n + column;
                     if (p_.transpose_a)
                         run_gradient_tile({p_.a + row, p_.b + column, to, points_.data(), p_.k,
-                                           p_.n, row_offsets_.data(), count, columns, false,
-                                           false});
+                                           p_.n, row_offsets_.data(), count, width, false, false});
                     else
                         run_point_tile({p_.a + row * p_.k + k, p_.b + k * p_.n + column, to,
                                         &kOneTap, 1, std::min(kDepthMost, p_.k - k), p_.k, 0, p_.n,
-                                        p_.n, count, columns, k > 0, false, false});
+                                        p_.n, count, width, k > 0, false, false});
                 }
     }
 
-    /// For each tile of rows of a, goes through as many rows of b as fit into kDotBlockBytes.
-    void run_dot_products(Rows rows) const {
-        const int64_t block =
-            std::max(kDotBlockBytes / (4 * p_.k) / kDotColumns, int64_t{1}) * kDotColumns;
-        for (int64_t first = 0; first < p_.n; first += block)
-            for (int64_t row = rows.begin; row < rows.end; row += kTileRows)
-                for (int64_t column = first; column < std::min(first + block, p_.n);
-                     column += kDotColumns)
-                    run_dot_tile({p_.a + row * p_.k, p_.b + column * p_.k,
-                                  p_.c + row * p_.n + column, p_.k, p_.k, p_.k, p_.n,
-                                  static_cast<int>(std::min<int64_t>(kTileRows, rows.end - row)),
-                                  static_cast<int>(std::min<int64_t>(kDotColumns, p_.n - column))});
+    void run_dot_products(Range rows, Range columns) const {
+        for (int64_t row = rows.begin; row < rows.end; row += kTileRows)
+            for (int64_t column = columns.begin; column < columns.end; column += kDotColumns)
+                run_dot_tile(
+                    {p_.a + row * p_.k, p_.b + column * p_.k, p_.c + row * p_.n + column, p_.k,
+                     p_.k, p_.k, p_.n,
+                     static_cast<int>(std::min<int64_t>(kTileRows, rows.end - row)),
+                     static_cast<int>(std::min<int64_t>(kDotColumns, columns.end - column))});
     }
 
     static constexpr PointTap kOneTap{0, 0};
 
     MatmulProblem p_;
     int threads_;
-    int64_t block_rows_;
+    int64_t columns_;
+    Pieces row_blocks_;
     std::vector<int64_t> row_offsets_;
     /// Of a^T b: where the terms of a sum are in a and in b.
     std::vector<PointPair> points_;

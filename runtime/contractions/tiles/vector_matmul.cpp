@@ -2,43 +2,39 @@
 // threads.
 #include "runtime/contractions/tiles/vector_matmul.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "runtime/contractions/tiles/vector_simd.h"
+#include "runtime/threads/team.h"
+#include "runtime/threads/thread_count.h"
 
 namespace gmc::runtime {
 namespace {
 
-/// Products with fewer multiplications run on one thread.
-constexpr int64_t kWorthThreads = 1 << 15;
-/// Threads start at multiples of a cache line (16 floats), so that no two write the same line.
+/// A thread takes at least this many multiplications (about 2 us).
+constexpr int64_t kVectorProducts = 1 << 15;
+/// Parts start at multiples of a cache line (16 floats), so that no two write the same line.
 constexpr int64_t kLine = 16;
 
 class VectorMatmul final : public Kernel {
   public:
-    explicit VectorMatmul(MatmulProblem problem) : p_(std::move(problem)) {
-        if (p_.m * p_.n * p_.k >= kWorthThreads) threads_ = omp_get_max_threads();
-    }
+    explicit VectorMatmul(MatmulProblem problem) : p_(std::move(problem)) {}
 
     void run(const CallContext& context) override {
         if (epilogue_ != nullptr) epilogue_->begin(context);
         // A unit of work is a row of an outer product, or else one number of the result.
         const int64_t width = p_.k == 1 ? p_.n : 1, line = p_.k == 1 ? 1 : kLine;
         const int64_t units = p_.m * p_.n / width, lines = (units + line - 1) / line;
-#pragma omp parallel num_threads(threads_)
-        {
-            const int64_t thread = omp_get_thread_num(), threads = omp_get_num_threads();
-            const int64_t begin = std::min(lines * thread / threads * line, units),
-                          end = std::min(lines * (thread + 1) / threads * line, units);
-            if (begin < end) {
-                compute(begin, end);
-                if (epilogue_ != nullptr)
-                    epilogue_->follow(static_cast<int>(thread), begin * width, end * width);
-            }
-        }
+        const int64_t products_per_line = std::max<int64_t>(p_.m * p_.n * p_.k / lines, 1);
+        run_parts(lines, kVectorProducts / products_per_line, threads_,
+                  [&](int64_t line_begin, int64_t line_end, int worker) {
+                      const int64_t begin = line_begin * line,
+                                    end = std::min(line_end * line, units);
+                      compute(begin, end);
+                      if (epilogue_ != nullptr)
+                          epilogue_->follow(worker, begin * width, end * width);
+                  });
         if (epilogue_ != nullptr) epilogue_->end();
     }
 
@@ -68,7 +64,7 @@ class VectorMatmul final : public Kernel {
     }
 
     MatmulProblem p_;
-    int threads_ = 1;
+    int threads_ = thread_count();
     Epilogue* epilogue_ = nullptr;
 };
 

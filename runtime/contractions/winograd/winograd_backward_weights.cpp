@@ -10,14 +10,14 @@
 //       ->  gradient [channels, filters] per point
 #include "runtime/contractions/winograd/winograd_backward_weights.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <vector>
 
 #include "runtime/contractions/plain_contraction.h"
 #include "runtime/contractions/winograd/winograd_plan.h"
 #include "runtime/contractions/winograd/winograd_simd.h"
+#include "runtime/threads/team.h"
+#include "runtime/threads/thread_count.h"
 
 namespace gmc::runtime {
 namespace {
@@ -92,7 +92,7 @@ WinogradBackwardWeights::WinogradBackwardWeights(const ConvProblem& p, Contracti
       y_{p.y_data, l_.filters},
       weights_(p.weights_data),
       arena_(context.arena()),
-      threads_(omp_get_max_threads()),
+      threads_(thread_count()),
       zeros_(static_cast<size_t>(std::max(l_.channels, l_.filters)), 0.0f) {
     if (!is_worthwhile(points)) return;
     make_groups();
@@ -209,19 +209,18 @@ void WinogradBackwardWeights::run(const CallContext&) {
     auto* gradients = reinterpret_cast<float*>(arena_.scratch());
     float* y = gradients + gradient_floats();
     const auto units = static_cast<int64_t>(units_.size());
-#pragma omp parallel num_threads(threads_)
-    {
-        float* memory = y + y_floats_ + omp_get_thread_num() * unit_floats_;
-        for (const Group& group : groups_) {
-#pragma omp for schedule(static)
-            for (int64_t tile = 0; tile < group.tiles; ++tile) evaluate_y(group, tile, y);
-#pragma omp for schedule(dynamic)
-            for (int64_t u = 0; u < units; ++u)
-                add_unit(group, units_[static_cast<size_t>(u)], y, gradients, memory);
-        }
-#pragma omp for schedule(dynamic)
-        for (int64_t u = 0; u < units; ++u) finish_unit(units_[static_cast<size_t>(u)], gradients);
+    constexpr int64_t kTilesLeast = 4;  // of which a part evaluates y
+    for (const Group& group : groups_) {
+        run_parts(group.tiles, kTilesLeast, threads_, [&](int64_t begin, int64_t end, int) {
+            for (int64_t tile = begin; tile < end; ++tile) evaluate_y(group, tile, y);
+        });
+        run_units(units, threads_, [&](int64_t u, int worker) {
+            add_unit(group, units_[static_cast<size_t>(u)], y, gradients,
+                     y + y_floats_ + worker * unit_floats_);
+        });
     }
+    run_units(units, threads_,
+              [&](int64_t u, int) { finish_unit(units_[static_cast<size_t>(u)], gradients); });
 }
 
 }  // namespace

@@ -11,14 +11,14 @@
 // the matrix products pay for reading the weights.
 #include "runtime/contractions/winograd/winograd_convolution.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <vector>
 
 #include "runtime/contractions/plain_contraction.h"
 #include "runtime/contractions/winograd/winograd_plan.h"
 #include "runtime/contractions/winograd/winograd_simd.h"
+#include "runtime/threads/team.h"
+#include "runtime/threads/thread_count.h"
 
 namespace gmc::runtime {
 namespace {
@@ -71,14 +71,16 @@ class WinogradConv final : public Kernel {
     /// images.
     int64_t floats_before(int64_t tile_row) const;
     void gather_weights(int64_t k, int64_t column, float* taps) const;
-    void transform_weights(float* to, float* taps) const;
+    void transform_weights(float* to) const;
+    float* memory_of(int worker) const {
+        return reinterpret_cast<float*>(arena_.scratch()) + weight_floats() +
+               worker * thread_floats_;
+    }
     void transform_patches(const WinogradPhase& phase, const Chunk& chunk) const;
     void sum_products(const WinogradPhase& phase, const Chunk& chunk, const float* weights) const;
     void transform_back(const WinogradPhase& phase, const Chunk& chunk) const;
     void run_tiles(int64_t begin, int64_t end, const float* weights, float* memory,
                    WinogradPlace* places) const;
-    void run_rows(int64_t begin, int64_t end, const float* weights, float* memory,
-                  WinogradPlace* places) const;
 
     bool forward_;
     ConvLoops l_;
@@ -107,7 +109,7 @@ WinogradConv::WinogradConv(const ConvProblem& p, ContractionContext& context, in
       to_(forward_ ? WinogradImage{p.y_data, l_.filters} : WinogradImage{p.x_data, l_.channels}),
       weights_(p.weights_data),
       arena_(context.arena()),
-      threads_(omp_get_max_threads()),
+      threads_(thread_count()),
       zeros_(static_cast<size_t>(from_.channels), 0.0f) {
     if (!is_worthwhile(points)) return;
     choose_chunks();
@@ -157,33 +159,35 @@ void WinogradConv::gather_weights(int64_t k, int64_t column, float* taps) const 
 
 /// Evaluates the weights of all terms at the points of the largest tiles; smaller tiles use the
 /// first of them. Each point gives a matrix [from channels, to channels] in panels.
-void WinogradConv::transform_weights(float* to, float* taps) const {
+void WinogradConv::transform_weights(float* to) const {
     const int64_t depth = kWeightBlock / panel_,
                   matrix = point_stride(from_.channels, to_.channels);
-#pragma omp for schedule(static) collapse(2)
-    for (int64_t column = 0; column < to_.channels; column += panel_)
-        for (int64_t k = 0; k < from_.channels; k += depth) {
-            const int64_t columns = std::min(panel_, to_.channels - column);
-            const int64_t count = std::min(depth, from_.channels - k) * columns;
-            gather_weights(k, column, taps);
-            for (const WinogradPhase& phase : plan_.phases)
-                for (const WinogradTerm& term : phase.terms) {
-                    const WinogradSize points =
-                        WinogradPlan::points_of_term(term, plan_.largest_tile());
-                    const float* from[kMostPatch];
-                    float* values[kMostPatch];
-                    int64_t n = 0;
-                    for (const int64_t h : term.row->taps)
-                        for (const int64_t w : term.column->taps)
-                            from[n++] = taps + (h * l_.kernel[2] + w) * count;
-                    for (int64_t i = 0; i < points.area(); ++i)
-                        values[i] = to + (term.first_point + i) * matrix + column * from_.channels +
-                                    k * columns;
-                    run_patch_transform({&evaluation(points.rows, term.row->count()),
-                                         &evaluation(points.columns, term.column->count()), from,
-                                         values, count});
-                }
-        }
+    const int64_t panels = (to_.channels + panel_ - 1) / panel_,
+                  blocks = (from_.channels + depth - 1) / depth;
+    run_units(panels * blocks, threads_, [&](int64_t unit, int worker) {
+        const int64_t column = unit / blocks * panel_, k = unit % blocks * depth;
+        float* taps = memory_of(worker);
+        const int64_t columns = std::min(panel_, to_.channels - column);
+        const int64_t count = std::min(depth, from_.channels - k) * columns;
+        gather_weights(k, column, taps);
+        for (const WinogradPhase& phase : plan_.phases)
+            for (const WinogradTerm& term : phase.terms) {
+                const WinogradSize points =
+                    WinogradPlan::points_of_term(term, plan_.largest_tile());
+                const float* from[kMostPatch];
+                float* values[kMostPatch];
+                int64_t n = 0;
+                for (const int64_t h : term.row->taps)
+                    for (const int64_t w : term.column->taps)
+                        from[n++] = taps + (h * l_.kernel[2] + w) * count;
+                for (int64_t i = 0; i < points.area(); ++i)
+                    values[i] = to + (term.first_point + i) * matrix + column * from_.channels +
+                                k * columns;
+                run_patch_transform({&evaluation(points.rows, term.row->count()),
+                                     &evaluation(points.columns, term.column->count()), from,
+                                     values, count});
+            }
+    });
 }
 
 /// Transforms the patches of all terms, one term after another, to [points][tiles][from channels].
@@ -297,32 +301,24 @@ int64_t WinogradConv::floats_before(int64_t tile_row) const {
     return (image * rows.to_size + row) * plan_.columns.to_size * to_.channels;
 }
 
-/// Computes the rows of tiles from `begin` to `end` in rounds of about equal length. At the end of
-/// a round all its results are complete, and neighbours in memory: then the epilogue gets them.
-void WinogradConv::run_rows(int64_t begin, int64_t end, const float* weights, float* memory,
-                            WinogradPlace* places) const {
-    const int64_t rounds = (end - begin + rows_at_once_ - 1) / rows_at_once_;
-    for (int64_t i = 0; i < rounds; ++i) {
-        const int64_t first = begin + (end - begin) * i / rounds,
-                      last = begin + (end - begin) * (i + 1) / rounds;
-        run_tiles(first, last, weights, memory, places);
-        if (epilogue_ != nullptr)
-            epilogue_->follow(omp_get_thread_num(), floats_before(first), floats_before(last));
-    }
-}
-
+/// Computes rows of tiles in rounds of about equal length, each a unit. At the end of a round all
+/// its results are complete, and neighbours in memory: then the epilogue gets them.
 void WinogradConv::run(const CallContext& context) {
+    /// For several threads.
+    constexpr int64_t kRoundsLeast = 8;
     if (epilogue_ != nullptr) epilogue_->begin(context);
     auto* weights = reinterpret_cast<float*>(arena_.scratch());
-#pragma omp parallel num_threads(threads_)
-    {
-        const int64_t thread = omp_get_thread_num(), threads = omp_get_num_threads();
-        float* memory = weights + weight_floats() + thread * thread_floats_;
-        transform_weights(weights, memory);
-        const int64_t rows = l_.batch * row_tiles();
-        run_rows(rows * thread / threads, rows * (thread + 1) / threads, weights, memory,
-                 places_.data() + thread * rows_at_once_ * column_tiles());
-    }
+    transform_weights(weights);
+    const int64_t rows = l_.batch * row_tiles();
+    const int64_t rounds =
+        std::max((rows + rows_at_once_ - 1) / rows_at_once_, std::min(rows, kRoundsLeast));
+    run_units(rounds, threads_, [&](int64_t round, int worker) {
+        const int64_t first = rows * round / rounds, last = rows * (round + 1) / rounds;
+        run_tiles(first, last, weights, memory_of(worker),
+                  places_.data() + worker * rows_at_once_ * column_tiles());
+        if (epilogue_ != nullptr)
+            epilogue_->follow(worker, floats_before(first), floats_before(last));
+    });
     if (epilogue_ != nullptr) epilogue_->end();
 }
 

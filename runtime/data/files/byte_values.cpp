@@ -36,4 +36,11 @@ void ByteValues::convert(const uint8_t* bytes, size_t count, float* floats) cons
     for (size_t i = 0; i < count; ++i) floats[i] = table_[bytes[i]];
 }
 
+void WordValues::convert(const uint16_t* words, size_t count, float* floats) const {
+    constexpr double kMost = 65535;
+    const double low = range_.low, high = range_.high;
+    for (size_t i = 0; i < count; ++i)
+        floats[i] = static_cast<float>((low * (kMost - words[i]) + high * words[i]) / kMost);
+}
+
 }  // namespace gmc::runtime

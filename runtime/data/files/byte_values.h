@@ -1,4 +1,4 @@
-// What bytes of pictures stand for as floats.
+// What bytes of pictures, and pairs of bytes, stand for as floats.
 #pragma once
 
 #include <array>
@@ -25,6 +25,17 @@ class ByteValues {
     /// Arithmetic that gives the same values as the table, but faster; it exists for ranges between
     /// small whole numbers.
     std::optional<ByteScale> scale_;
+};
+
+/// The same of 16 bits: v is low + v (high - low) / 65535.
+class WordValues {
+  public:
+    explicit WordValues(ValueRange range) : range_(range) {}
+
+    void convert(const uint16_t* words, size_t count, float* floats) const;
+
+  private:
+    ValueRange range_;
 };
 
 }  // namespace gmc::runtime

@@ -50,6 +50,10 @@ Diagnostic ValueCheck::error(float value, uint64_t index) const {
                         "are scaled into it, other numbers stay as they are",
                         rules_.name));
     }
+    if (!std::isfinite(value))
+        error.help(
+            "nothing is learnt from it: leave such examples out, or put a number in its "
+            "place, as `numpy.nan_to_num` does");
     error.text = fmt::format("`{}` has the value {} {}, {}", header_.path, value,
                              header_.place_of(index), otherwise);
     return error;

@@ -17,6 +17,8 @@
 #include "runtime/data/pictures/picture_list.h"
 #include "runtime/kernels/philox.h"
 #include "runtime/memory/memory_need.h"
+#include "runtime/threads/team.h"
+#include "runtime/threads/thread_count.h"
 
 namespace gmc::runtime {
 namespace {
@@ -32,9 +34,11 @@ class Pictures {
     Pictures(const FolderOptions& options, std::vector<std::string> files)
         : options_(options),
           files_(std::move(files)),
-          bytes_(
+          values_of_picture_(
               static_cast<size_t>(options.fit.height * options.fit.width * options.fit.channels)),
-          values_(options.range) {
+          bytes_(values_of_picture_ * (is_deep(files_.front()) ? 2 : 1)),
+          values_(options.range),
+          deep_values_(options.range) {
         const uint64_t most = options.cache_bytes > 0 ? options.cache_bytes : memory_for_data();
         if (files_.size() > most / bytes_) return;
         states_ = std::vector<std::atomic<uint8_t>>(files_.size());
@@ -48,26 +52,17 @@ class Pictures {
     /// Writes the values of picture `file` to `dst`. Reports what is wrong with one that cannot be
     /// read (kBadFile), by its name.
     [[nodiscard]] bool read(size_t file, float* dst, Diagnostics& diagnostics) const {
-        if (states_.empty()) {
-            const Result<Image> image = decode(file, diagnostics);
-            if (image) values_.convert(image->pixels.data(), bytes_, dst);
-            return image.ok();
-        }
-        std::atomic<uint8_t>& state = states_[file];
-        uint8_t* kept = cache_.get() + file * bytes_;
-        if (state.load(std::memory_order_acquire) == kKept) {
-            values_.convert(kept, bytes_, dst);
+        if (!states_.empty() && states_[file].load(std::memory_order_acquire) == kKept) {
+            convert(cache_.get() + file * bytes_, bytes_ > values_of_picture_, dst);
             return true;
         }
         const Result<Image> image = decode(file, diagnostics);
         if (!image) return false;
-        uint8_t expected = kEmpty;
-        // Two threads that decode the same picture: one keeps it, the other lets it go.
-        if (state.compare_exchange_strong(expected, kBusy)) {
-            std::copy(image->pixels.begin(), image->pixels.end(), kept);
-            state.store(kKept, std::memory_order_release);
-        }
-        values_.convert(image->pixels.data(), bytes_, dst);
+        const bool deep = !image->deep.empty();
+        const uint8_t* pixels =
+            deep ? reinterpret_cast<const uint8_t*>(image->deep.data()) : image->pixels.data();
+        if (!states_.empty() && deep == (bytes_ > values_of_picture_)) keep(file, pixels);
+        convert(pixels, deep, dst);
         return true;
     }
 
@@ -75,26 +70,25 @@ class Pictures {
     /// places.
     std::map<size_t, std::string> find_bad() const {
         std::map<size_t, std::string> bad;
-        std::exception_ptr failed;  // none may leave the region
-#pragma omp parallel
-        {
-            std::vector<float> values(bytes_);
-#pragma omp for schedule(dynamic, 16)
-            for (size_t file = 0; file < files_.size(); ++file) {
-                Diagnostics found;
-                std::exception_ptr here;
-                try {
-                    if (read(file, values.data(), found)) continue;
-                } catch (...) {
-                    here = std::current_exception();
-                }
-                const std::lock_guard lock(mutex_);
-                if (here)
-                    failed = here;
-                else
-                    bad.emplace(file, found.list().front().text);
+        std::exception_ptr failed;  // none may leave a unit
+        const int workers = thread_count();
+        std::vector<std::vector<float>> values(static_cast<size_t>(workers),
+                                               std::vector<float>(values_of_picture_));
+        run_units(static_cast<int64_t>(files_.size()), workers, [&](int64_t unit, int worker) {
+            const auto file = static_cast<size_t>(unit);
+            Diagnostics found;
+            std::exception_ptr here;
+            try {
+                if (read(file, values[static_cast<size_t>(worker)].data(), found)) return;
+            } catch (...) {
+                here = std::current_exception();
             }
-        }
+            const std::lock_guard lock(mutex_);
+            if (here)
+                failed = here;
+            else
+                bad.emplace(file, found.list().front().text);
+        });
         if (failed) std::rethrow_exception(failed);
         return bad;
     }
@@ -104,11 +98,12 @@ class Pictures {
         if (!deep_.empty())
             diagnostics
                 .warning(DiagnosticKind::kBadValue, {},
-                         "`data.{}`: {} of 16 bits, of which the upper 8 are read, such as `{}`",
+                         "`data.{}`: {} colour or alpha of 16 bits, of which the upper 8 are "
+                         "read, such as `{}`",
                          options_.name,
-                         count_pictures(deep_.size()) + (deep_.size() == 1 ? " is" : " are"),
+                         count_pictures(deep_.size()) + (deep_.size() == 1 ? " has" : " have"),
                          files_[*deep_.begin()])
-                .help("`npy:` reads them as an array of float32 [N, height, width, 1]");
+                .help("`npy:` reads them as an array of float32 [N, height, width, channels]");
         if (transparent_.empty()) return;
         diagnostics
             .warning(
@@ -124,11 +119,36 @@ class Pictures {
     /// Of a picture in the cache: not there yet, being written by a thread, there.
     enum State : uint8_t { kEmpty, kBusy, kKept };
 
+    /// Whether a picture is kept with 16 bits per value. The first one tells of all; those that are
+    /// otherwise are decoded each time.
+    static bool is_deep(const std::string& file) {
+        Diagnostics said_later;
+        const Result<Image> image = read_picture(file, said_later);
+        return image && !image->deep.empty();
+    }
+
+    /// Values of a picture as floats, from 8 bits each, or 16 (`deep`).
+    void convert(const uint8_t* pixels, bool deep, float* dst) const {
+        if (deep)
+            deep_values_.convert(reinterpret_cast<const uint16_t*>(pixels), values_of_picture_,
+                                 dst);
+        else
+            values_.convert(pixels, values_of_picture_, dst);
+    }
+
+    /// Two threads that decode the same picture: one keeps it, the other lets it go.
+    void keep(size_t file, const uint8_t* pixels) const {
+        uint8_t expected = kEmpty;
+        if (!states_[file].compare_exchange_strong(expected, kBusy)) return;
+        std::copy_n(pixels, bytes_, cache_.get() + file * bytes_);
+        states_[file].store(kKept, std::memory_order_release);
+    }
+
     /// Reads, decodes and resizes a picture.
     Result<Image> decode(size_t file, Diagnostics& diagnostics) const {
         Result<Image> image = read_picture(files_[file], diagnostics);
         if (!image) return image;
-        if (image->was_deep && image->channels < 3) {
+        if (image->was_deep && image->deep.empty()) {
             const std::lock_guard lock(mutex_);
             deep_.insert(file);
         }
@@ -141,8 +161,10 @@ class Pictures {
 
     const FolderOptions options_;
     const std::vector<std::string> files_;
-    const size_t bytes_;  ///< of a picture
+    const size_t values_of_picture_;
+    const size_t bytes_;  ///< of a picture that is kept
     const ByteValues values_;
+    const WordValues deep_values_;
     // read() fills what follows; to its callers it is const.
     mutable std::vector<std::atomic<uint8_t>> states_;
     std::unique_ptr<uint8_t[]> cache_;
@@ -154,16 +176,22 @@ class Pictures {
 class FolderField final : public Field {
   public:
     /// `places`: of the pictures that are examples, in order.
-    FolderField(std::shared_ptr<const Pictures> pictures, std::vector<size_t> places)
+    FolderField(std::string folder, std::shared_ptr<const Pictures> pictures,
+                std::vector<size_t> places)
         : Field(pictures->options().name,
                 {pictures->options().fit.height, pictures->options().fit.width,
                  pictures->options().fit.channels},
                 static_cast<int64_t>(places.size()), 0),
+          folder_(std::move(folder)),
           pictures_(std::move(pictures)),
           places_(std::move(places)) {}
 
     std::string file_of(int64_t index) const override {
         return pictures_->files()[number_of(index)];
+    }
+    /// Its path from the folder on.
+    std::string name_of(int64_t index) const override {
+        return file_of(index).substr(folder_.size());
     }
 
     void read(int64_t index, float* dst) const override {
@@ -192,6 +220,7 @@ class FolderField final : public Field {
   private:
     size_t number_of(int64_t index) const { return places_[static_cast<size_t>(index)]; }
 
+    const std::string folder_;
     const std::shared_ptr<const Pictures> pictures_;
     const std::vector<size_t> places_;
 };
@@ -244,7 +273,7 @@ Result<FolderFields> read_folder(const std::string& path, const FolderOptions& o
                        static_cast<int64_t>(fields.class_names.size())};
         fields.label = std::make_shared<FloatField>(std::move(info), std::move(labels));
     }
-    fields.example = std::make_shared<FolderField>(pictures, std::move(places));
+    fields.example = std::make_shared<FolderField>(path, pictures, std::move(places));
     return fields;
 }
 

@@ -49,7 +49,8 @@ int exif_orientation(std::string_view block) {
     return 1;
 }
 
-/// For each pixel of the upright picture: where it is in the stored one.
+/// For each pixel of the upright picture: where it is in the stored one. A deep picture is grey, so
+/// a pixel of it is one value.
 Image turn_upright(Image image, int orientation) {
     if (orientation <= 1) return image;
     // Which corner of the stored picture is seen at the top left.
@@ -60,12 +61,16 @@ Image turn_upright(Image image, int orientation) {
     const bool exchanged = orientation >= 5;
     Image out = make_image(exchanged ? image.width : image.height,
                            exchanged ? image.height : image.width, image.channels, 0);
+    out.deep.resize(image.deep.size());
     for (int64_t row = 0; row < out.height; ++row)
         for (int64_t column = 0; column < out.width; ++column) {
             const int64_t y = exchanged ? column : row, x = exchanged ? row : column;
-            std::copy_n(image.at(from_bottom ? image.height - 1 - y : y,
-                                 from_right ? image.width - 1 - x : x),
-                        image.channels, out.at(row, column));
+            const int64_t from_row = from_bottom ? image.height - 1 - y : y,
+                          from_column = from_right ? image.width - 1 - x : x;
+            std::copy_n(image.at(from_row, from_column), image.channels, out.at(row, column));
+            if (!image.deep.empty())
+                out.deep[static_cast<size_t>(row * out.width + column)] =
+                    image.deep[static_cast<size_t>(from_row * image.width + from_column)];
         }
     return out;
 }

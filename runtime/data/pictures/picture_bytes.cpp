@@ -1,6 +1,8 @@
 // Errors that all decoders of pictures share, and the check of a picture's size against its file.
 #include "runtime/data/pictures/picture_bytes.h"
 
+#include <algorithm>
+
 namespace gmc::runtime {
 namespace {
 
@@ -33,6 +35,11 @@ bool check_picture_size(const PictureBytes& file, int64_t height, int64_t width,
         file, fmt::format("its header says {} x {} pixels, which it cannot hold", width, height),
         diagnostics);
     return false;
+}
+
+void take_upper_bits(Image& image) {
+    std::transform(image.deep.begin(), image.deep.end(), image.pixels.begin(),
+                   [](uint16_t value) { return static_cast<uint8_t>(value >> 8); });
 }
 
 }  // namespace gmc::runtime

@@ -27,4 +27,7 @@ Failure report_bad_picture(const PictureBytes& file, const std::string& reason,
 [[nodiscard]] bool check_picture_size(const PictureBytes& file, int64_t height, int64_t width,
                                       uint64_t pixels_per_byte_most, Diagnostics& diagnostics);
 
+/// `pixels` of a picture that has `deep`: the upper 8 of 16 bits.
+void take_upper_bits(Image& image);
+
 }  // namespace gmc::runtime

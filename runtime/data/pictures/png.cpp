@@ -8,6 +8,7 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <bit>
 #include <csetjmp>
 #include <cstring>
 
@@ -64,14 +65,18 @@ struct PngDecoder {
         const int depth = png_get_bit_depth(png, info), type = png_get_color_type(png, info);
         if (type == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(png);
         if (type == PNG_COLOR_TYPE_GRAY && depth < 8) png_set_expand_gray_1_2_4_to_8(png);
-        if (png_get_valid(png, info, PNG_INFO_tRNS) != 0) png_set_tRNS_to_alpha(png);
-        is_deep = depth == 16;
-        if (is_deep) png_set_strip_16(png);
+        const bool transparent = png_get_valid(png, info, PNG_INFO_tRNS) != 0;
+        if (transparent) png_set_tRNS_to_alpha(png);
+        was_deep = depth == 16;
+        stays_deep = was_deep && type == PNG_COLOR_TYPE_GRAY && !transparent;
+        if (was_deep && !stays_deep) png_set_strip_16(png);
+        if (stays_deep && std::endian::native == std::endian::little) png_set_swap(png);
         passes = png_set_interlace_handling(png);
         png_read_update_info(png, info);
         return true;
     }
-    bool read_pixels(unsigned char* pixels, size_t row_bytes, size_t rows) {
+    bool read_pixels(void* to, size_t row_bytes, size_t rows) {
+        auto* pixels = static_cast<unsigned char*>(to);
         if (setjmp(back) != 0) return false;
         for (int pass = 0; pass < passes; ++pass)
             for (size_t row = 0; row < rows; ++row)
@@ -108,7 +113,8 @@ struct PngDecoder {
     png_structp png = nullptr;
     png_infop info = nullptr;
     int passes = 1;
-    bool is_deep = false;
+    bool was_deep = false;
+    bool stays_deep = false;  ///< a pixel is 16 bits, in the machine's order
     std::jmp_buf back;
     char text[128] = {};
 };
@@ -131,12 +137,15 @@ Result<Image> decode_png(const PictureBytes& file, Diagnostics& diagnostics) {
     if (!check_picture_size(file, height, width, kPngPixelsPerByteMost, diagnostics))
         return Failure{};
     Image image = make_image(height, width, channels, 0);
-    if (!decoder.read_pixels(image.pixels.data(), static_cast<size_t>(width * channels),
+    if (decoder.stays_deep) image.deep.resize(image.pixels.size());
+    void* pixels = decoder.stays_deep ? static_cast<void*>(image.deep.data()) : image.pixels.data();
+    if (!decoder.read_pixels(pixels, png_get_rowbytes(decoder.png, decoder.info),
                              static_cast<size_t>(height)))
         return bad();
+    take_upper_bits(image);
     decoder.read_trailer();
     image = turn_upright(std::move(image), decoder.orientation());
-    image.was_deep = decoder.is_deep;
+    image.was_deep = decoder.was_deep;
     return image;
 }
 

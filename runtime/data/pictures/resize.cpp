@@ -6,9 +6,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <limits>
 #include <vector>
 
 #include "runtime/data/pictures/alpha.h"
+#include "runtime/data/pictures/picture_bytes.h"
 
 namespace gmc::runtime {
 namespace {
@@ -83,14 +86,17 @@ Image convert_channels(const Image& image, int64_t channels) {
     return out;
 }
 
-/// The rows of `image` with the weights of new columns: image.height x across.size() pixels.
-std::vector<float> sum_columns(const Image& image, const std::vector<Weights>& across) {
+/// The rows of `image`, of which `values` are the pixels of 8 or 16 bits, with the weights of new
+/// columns: image.height x across.size() pixels.
+template <typename T>
+std::vector<float> sum_columns(const Image& image, const std::vector<T>& values,
+                               const std::vector<Weights>& across) {
     std::vector<float> resized_rows(static_cast<size_t>(image.height * image.channels) *
                                     across.size());
     float* to = resized_rows.data();
     for (int64_t y = 0; y < image.height; ++y)
         for (const Weights& weights : across) {
-            const uint8_t* from = image.at(y, weights.first);
+            const T* from = values.data() + (y * image.width + weights.first) * image.channels;
             for (const float weight : weights.values)
                 for (int64_t c = 0; c < image.channels; ++c) to[c] += weight * *from++;
             to += image.channels;
@@ -100,16 +106,19 @@ std::vector<float> sum_columns(const Image& image, const std::vector<Weights>& a
 
 /// Two passes, since the weights of a pixel are a product: first all columns are summed up for
 /// every row of the input, in floats, then rows. That costs width + height weights per pixel
-/// instead of their product. Only the result is rounded to bytes.
-Image resize(const Image& image, const PictureFit& fit) {
+/// instead of their product. Only the result is rounded to whole numbers.
+template <typename T>
+std::vector<T> resize(const Image& image, const std::vector<T>& values, const PictureFit& fit) {
     Stretch rows{0, static_cast<double>(image.height)},
         columns{0, static_cast<double>(image.width)};
     if (fit.crop) cut_middle(image, fit, rows, columns);
     const std::vector<float> resized_rows =
-        sum_columns(image, make_weights(columns, image.width, fit.width));
+        sum_columns(image, values, make_weights(columns, image.width, fit.width));
     const std::vector<Weights> down = make_weights(rows, image.height, fit.height);
     const int64_t row_values = fit.width * image.channels;
-    Image out = make_image(fit.height, fit.width, image.channels, 0);
+    constexpr float kMost = std::numeric_limits<T>::max();
+    std::vector<T> out(static_cast<size_t>(fit.height * row_values));
+    T* to = out.data();
     std::vector<float> row(static_cast<size_t>(row_values));
     for (int64_t y = 0; y < fit.height; ++y) {
         const Weights& weights = down[static_cast<size_t>(y)];
@@ -117,23 +126,37 @@ Image resize(const Image& image, const PictureFit& fit) {
         const float* from = resized_rows.data() + weights.first * row_values;
         for (const float weight : weights.values)
             for (float& value : row) value += weight * *from++;
-        uint8_t* to = out.at(y, 0);
-        for (const float value : row)
-            *to++ = static_cast<uint8_t>(std::clamp(value + 0.5F, 0.0F, 255.0F));
+        for (const float value : row) *to++ = static_cast<T>(std::clamp(value + 0.5F, 0.0F, kMost));
     }
+    return out;
+}
+
+/// Grey of 16 bits, in as many channels as are wanted: equal ones, and alpha that is opaque.
+Image fit_deep(const Image& image, const PictureFit& fit) {
+    const bool same_size = image.height == fit.height && image.width == fit.width;
+    const std::vector<uint16_t> grey = same_size ? image.deep : resize(image, image.deep, fit);
+    Image out = make_image(fit.height, fit.width, fit.channels, 0);
+    out.was_deep = true;
+    out.deep.assign(out.pixels.size(), std::numeric_limits<uint16_t>::max());
+    const auto channels = static_cast<size_t>(fit.channels);
+    for (size_t i = 0; i < grey.size(); ++i)
+        std::fill_n(out.deep.begin() + static_cast<std::ptrdiff_t>(i * channels),
+                    std::min<size_t>(channels, 3), grey[i]);
+    take_upper_bits(out);
     return out;
 }
 
 }  // namespace
 
 Image fit_image(const Image& original, const PictureFit& fit) {
+    if (!original.deep.empty()) return fit_deep(original, fit);
     const bool keeps_alpha = fit.channels == 4;
     Image image =
         convert_channels(keeps_alpha ? original : blend_over(original, fit.ground), fit.channels);
     if (image.height == fit.height && image.width == fit.width) return image;
     // Colours of pixels that nobody sees must not bleed into their neighbours.
     if (keeps_alpha) multiply_by_alpha(image);
-    Image out = resize(image, fit);
+    Image out{fit.height, fit.width, image.channels, resize(image, image.pixels, fit)};
     if (keeps_alpha) divide_by_alpha(out);
     return out;
 }

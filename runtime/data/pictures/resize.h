@@ -18,7 +18,7 @@ struct PictureFit {
 /// `image` as `fit` says. Bilinear; where the picture shrinks, every pixel that falls under a new
 /// one has its share, so that fine patterns turn grey instead of into coarse ones; with alpha,
 /// pixels count by it. Colour becomes grey by the weights of Rec. 601, grey becomes colour by three
-/// equal channels.
+/// equal channels. A picture with 16 bits per value keeps them.
 Image fit_image(const Image& image, const PictureFit& fit);
 
 /// Swaps left and right of height x width x channels floats.

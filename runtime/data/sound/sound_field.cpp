@@ -47,11 +47,14 @@ class SoundField final : public Field {
           files_(std::move(files)),
           kept_(std::move(kept)) {}
 
+    std::string name_of(int64_t index) const override {
+        const WindowedFile& file = file_at(index);
+        return fmt::format("{} {}", file.path.substr(file.path.rfind('/') + 1),
+                           index - file.first_window);
+    }
+
     void read(int64_t index, float* dst) const override {
-        const WindowedFile& file = *(
-            std::upper_bound(files_.begin(), files_.end(), index,
-                             [](int64_t i, const WindowedFile& p) { return i < p.first_window; }) -
-            1);
+        const WindowedFile& file = file_at(index);
         const int64_t frame = (index - file.first_window) * options_.hop;
         if (!kept_.empty()) {
             std::copy_n(kept_.data() + (file.first_frame + frame) * options_.channels, elements(),
@@ -89,6 +92,14 @@ class SoundField final : public Field {
     }
 
   private:
+    /// The file that window `index` is of.
+    const WindowedFile& file_at(int64_t index) const {
+        const auto behind =
+            std::upper_bound(files_.begin(), files_.end(), index,
+                             [](int64_t i, const WindowedFile& p) { return i < p.first_window; });
+        return *(behind - 1);
+    }
+
     const SoundOptions options_;
     const std::vector<WindowedFile> files_;
     const std::vector<float> kept_;

@@ -82,7 +82,11 @@ std::string how_to_write(const std::string& text) {
         return "no marks between thousands: 1234.5 or, with `decimal: \",\"`, 1234,5";
     if (looks_like_number(text) && (two_of('-') || two_of('/') || two_of(':') || two_of('.')))
         return "a date or a time becomes columns of numbers first: year, month, day";
-    if (text.ends_with('%')) return "numbers are written without `%`, in the name of their column";
+    if (!looks_like_number(text))
+        return "where it says that there is no value, leave the cell empty or write NA, and say "
+               "`missing: mask`";
+    if (text.ends_with('%'))
+        return "numbers are written without `%`; the column's name can have it";
     return "numbers are written 1234.5 or, with `decimal: \",\"`, 1234,5: no units, no other marks";
 }
 

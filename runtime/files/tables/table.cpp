@@ -16,8 +16,10 @@ namespace gmc::runtime {
 namespace {
 
 /// What pandas, R, SQL and spreadsheets write where there is nothing.
-constexpr std::array kMissing = {"",     "NA",   "N/A",  "n/a",  "NaN", "nan",
-                                 "null", "NULL", "None", "#N/A", "?"};
+constexpr std::array kMissing = {"",     "NA",   "N/A",  "n/a",  "NaN",  "nan",  "-NaN",
+                                 "-nan", "null", "NULL", "None", "#N/A", "<NA>", "?"};
+/// What people write in a column of numbers where there is none: dashes, a minus, points.
+constexpr std::array<std::string_view, 5> kDashes = {"-", ".", "\u2013", "\u2014", "\u2212"};
 /// The minus of typography, U+2212, which text programs write.
 constexpr std::string_view kMinus = "\u2212";
 constexpr const char* kKinds[] = {"number", "category", "ignored"};
@@ -122,6 +124,23 @@ std::vector<std::string> Table::texts(const float* values) const {
     return texts;
 }
 
+namespace {
+
+/// "category of 3: Bern, Köln, Ulm", with as many names as a line has room for.
+std::string describe_categories(const TableColumn& column) {
+    constexpr size_t kNamesMost = 60;  // bytes
+    std::string line = fmt::format("category of {}", column.categories.size());
+    std::string names;
+    for (const std::string& name : column.categories) {
+        if (names.size() + name.size() > kNamesMost)
+            return line + (names.empty() ? "" : ": " + names + ", ...");
+        names += (names.empty() ? "" : ", ") + name;
+    }
+    return line + ": " + names;
+}
+
+}  // namespace
+
 /// In brackets stand the positions of the column's values in an example, which other messages and
 /// the maps of scores use.
 std::vector<std::string> Table::describe() const {
@@ -137,7 +156,7 @@ std::vector<std::string> Table::describe() const {
         if (column.kind == ColumnKind::kNumber)
             line += describe_numbers(column);
         else
-            line += fmt::format("category of {}", column.categories.size());
+            line += describe_categories(column);
         if (column.masked) line += ", some missing";
         lines.push_back(line + (first == last ? fmt::format(" [{}]", first)
                                               : fmt::format(" [{} to {}]", first, last)));
@@ -147,6 +166,16 @@ std::vector<std::string> Table::describe() const {
         if (column.masked)
             lines.push_back(fmt::format("{}: mask, 1 where there is something, else 0 [{}]",
                                         column.name, first++));
+    return lines;
+}
+
+std::vector<std::string> Table::describe_shortly() const {
+    constexpr size_t kMost = 100;
+    std::vector<std::string> lines = describe();
+    if (lines.size() <= kMost) return lines;
+    const size_t more = lines.size() - kMost / 2;
+    lines.resize(kMost / 2);
+    lines.push_back(fmt::format("... {} more columns", more));
     return lines;
 }
 
@@ -219,6 +248,17 @@ bool is_missing(const std::string& cell) {
     return std::find(kMissing.begin(), kMissing.end(), cell) != kMissing.end();
 }
 
+bool is_dash(std::string_view cell) {
+    if (cell.empty()) return false;
+    while (!cell.empty()) {
+        const auto dash = std::find_if(kDashes.begin(), kDashes.end(),
+                                       [&](std::string_view d) { return cell.starts_with(d); });
+        if (dash == kDashes.end()) return false;
+        cell.remove_prefix(dash->size());
+    }
+    return true;
+}
+
 std::vector<std::string> column_names(std::vector<std::string> header) {
     for (size_t i = 0; i < header.size(); ++i)
         if (is_missing(header[i])) header[i] = fmt::format("c{}", i + 1);
@@ -244,6 +284,7 @@ std::optional<float> encode_cell(const Table& table, const TableColumn& column,
                                  const std::string& cell) {
     if (is_missing(cell)) return std::numeric_limits<float>::quiet_NaN();
     if (column.kind == ColumnKind::kNumber) {
+        if (is_dash(cell)) return std::numeric_limits<float>::quiet_NaN();
         const std::optional<double> number = parse_cell(cell, table.format.decimal);
         if (!number) return std::nullopt;
         const double value = scaled(table, column, *number);

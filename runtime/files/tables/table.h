@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "runtime/files/tables/csv_reader.h"
@@ -49,8 +50,10 @@ struct Table {
     /// The texts of a row of width() values, for the columns that are not ignored: numbers with
     /// their units, the likeliest category, "" where a mask is below 0.5.
     std::vector<std::string> texts(const float* values) const;
-    /// A line per column: "age: number, mean 38.6, deviation 13.6 [0]".
+    /// A line per column, "age: number, mean 38.6, deviation 13.6 [0]", then one per mask.
     std::vector<std::string> describe() const;
+    /// The same, of wide tables only the first lines, and how many more there are.
+    std::vector<std::string> describe_shortly() const;
 
     /// As one line of JSON, and back; nothing where it is none of ours. Names and categories have
     /// to be UTF-8, which find_table sees to.
@@ -65,6 +68,9 @@ std::optional<float> encode_cell(const Table& table, const TableColumn& column,
 
 /// Whether a cell says that there is no value: empty, NA, NaN, null, None, ? and the like.
 bool is_missing(const std::string& cell);
+/// Whether a cell holds dashes or points only (`-`, `--`, `.`): no value in a column of numbers, a
+/// category as any other in one of texts.
+bool is_dash(std::string_view cell);
 /// The names of columns: the cells of the header. A column whose cell is empty, such as the row
 /// numbers that pandas writes, gets the name c1, c2, ... by its place.
 std::vector<std::string> column_names(std::vector<std::string> header);

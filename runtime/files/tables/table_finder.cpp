@@ -33,6 +33,8 @@ struct Found {
     double mean = 0, squares = 0, low = 0, high = 0;
     int decimals = 0;
     int64_t missing = 0, missing_line = 0;
+    int64_t dashes = 0, dash_line = 0;
+    std::string dash;  ///< the first cell of dashes only
     int64_t first_line = 0, text_line = 0;
     std::string text;  ///< the first that is no number
     int64_t large_line = 0;
@@ -48,6 +50,12 @@ struct Found {
         }
         if (first_line == 0) first_line = line;
         if (texts.size() <= kCategoriesMost) texts.insert(cell);
+        if (is_dash(cell)) {
+            if (dashes++ > 0) return;
+            dash = cell;
+            dash_line = line;
+            return;
+        }
         const std::optional<double> number = parse_cell(cell, decimal);
         if (!number) {
             nearly_numbers += looks_like_number(cell) ? 1 : 0;
@@ -82,6 +90,14 @@ struct Found {
                                                   ? cell.size() - point - 1
                                                   : 6,
                                               12)));
+    }
+
+    /// In a column of numbers, dashes say that there is none.
+    void take_dashes_for_missing() {
+        if (dashes == 0) return;
+        if (missing == 0 || dash_line < missing_line) missing_line = dash_line;
+        missing += dashes;
+        if (numbers == 0) texts.clear();
     }
 };
 
@@ -198,12 +214,13 @@ class Finder {
     /// Makes a column of what was seen in it and what is said of it.
     void settle(size_t index) {
         TableColumn& column = table_.columns[index];
-        const Found& found = found_[index];
+        Found& found = found_[index];
         const auto rule = rules_.columns.find(column.name);
         const ColumnRules said =
             rule == rules_.columns.end() ? ColumnRules{{}, rules_.scale} : rule->second;
-        column.kind =
-            said.kind.value_or(found.all_numbers ? ColumnKind::kNumber : ColumnKind::kCategory);
+        const bool numbers = found.all_numbers && (found.numbers > 0 || found.dashes == 0);
+        column.kind = said.kind.value_or(numbers ? ColumnKind::kNumber : ColumnKind::kCategory);
+        if (column.kind == ColumnKind::kNumber) found.take_dashes_for_missing();
         column.scale = said.scale;
         // An empty column without a name comes from a separator at the end of each line.
         if (unnamed_[index] && found.texts.empty() && !said.kind)
@@ -215,10 +232,12 @@ class Finder {
             return error(found.missing_line,
                          fmt::format("the column `{}` is empty in all rows", column.name),
                          leave_out);
+        const bool is_dashed = found.missing > 0 && found.missing_line == found.dash_line;
         if (found.missing > 0 && !rules_.mask)
             return error(found.missing_line,
-                         fmt::format("the column `{}` has nothing here, and in {} of {} rows",
-                                     column.name, found.missing, table_.rows),
+                         fmt::format("the column `{}` has {} here, and {}in {} of {} rows",
+                                     column.name, is_dashed ? "`" + found.dash + "`" : "nothing",
+                                     is_dashed ? "no number " : "", found.missing, table_.rows),
                          "`missing: mask` marks such cells, " + leave_out);
         column.masked = found.missing > 0;
         if (column.kind == ColumnKind::kCategory)
@@ -283,7 +302,7 @@ class Finder {
                 warn(found.text_line,
                      fmt::format("`{}` is no number, so the column `{}` is a category of {} texts",
                                  found.text, column.name, found.texts.size()));
-            if (looks_like_number(found.text)) warning.help(how_to_write(found.text));
+            warning.help(how_to_write(found.text));
         } else if (category && cells >= kRowsFewest &&
                    static_cast<int64_t>(found.texts.size()) == cells) {
             warn(found.text_line,

@@ -33,9 +33,8 @@ std::unique_ptr<Kernel> make_loop_kernel(const ir::Function& function,
 
 /// The same loop as an epilogue: it runs behind the contraction that computes one of its operands.
 /// Null when the loop's threads would share it out by columns, because no piece of a contraction's
-/// result completes a column. Sums depend on how the elements are divided among threads, and on
-/// nothing else. With `part`, it runs over the operand's elements from `part.begin` to `part.end`
-/// only.
+/// result completes a column. The bits are those of the kernel, whatever the pieces. With `part`,
+/// it runs over the operand's elements from `part.begin` to `part.end` only.
 std::unique_ptr<Epilogue> make_loop_epilogue(const ir::Function& function,
                                              const ir::Operation& operation, const Buffers& buffers,
                                              LoopPart part = {});

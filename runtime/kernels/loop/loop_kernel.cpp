@@ -4,16 +4,18 @@
 //
 // The tiles are cut into units, whose borders depend on the shape alone. A sum is taken within each
 // unit, tile after tile, and the units' sums are added in the units' order. So any number of
-// threads gives the same bits, whichever thread runs a unit.
-#include <omp.h>
-
+// threads gives the same bits, whichever thread runs a unit. Behind a contraction, a unit is run by
+// the thread that completes the last of its elements.
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <numeric>
 
 #include "runtime/kernels/loop/loop.h"
 #include "runtime/kernels/loop/loop_accumulators.h"
 #include "runtime/kernels/loop/loop_plan.h"
+#include "runtime/threads/team.h"
+#include "runtime/threads/thread_count.h"
 
 namespace gmc::runtime {
 namespace {
@@ -35,16 +37,15 @@ struct Unit {
     /// Counted within the chunks of this unit.
     int64_t tile_begin = 0, tile_end = 0;
     ColumnRange columns;
-    /// As an epilogue: the next tile to run; tile_begin where no thread could begin the unit.
-    int64_t next = 0;
+    /// As an epilogue: its elements, counted from the loop's first one.
+    int64_t element_begin = 0, element_end = 0;
 };
 
 /// What one thread computes with.
 struct Worker {
     hwy::AlignedFreeUniquePtr<float[]> memory;
     std::vector<float*> pointers;  ///< of each cell; some move from tile to tile
-    bool started = false;          ///< as an epilogue: whether follow() has been called
-    size_t unit = 0;               ///< as an epilogue: the unit that it runs
+    bool started = false;          ///< whether it has taken part in this run
 };
 
 /// A plan with its threads' memory. `parts` are the pieces of the space that it runs over; an empty
@@ -66,10 +67,11 @@ class LoopKernel final : public Kernel, public Epilogue {
         }
         by_columns_ = choose_by_columns();
         make_units();
-        const int64_t threads = omp_get_max_threads();
+        const int64_t threads = thread_count();
         const auto unit_count = static_cast<int64_t>(units_.size());
         for (int64_t i = 0; i < (follows ? threads : std::min(threads, unit_count)); ++i)
             workers_.push_back(make_worker());
+        if (follows) missing_ = std::make_unique<std::atomic<int64_t>[]>(units_.size());
         for (const Reduction& r : plan_.reductions)
             accumulators_.emplace_back(r, plan_.space, units_.size(), by_columns_);
     }
@@ -81,21 +83,9 @@ class LoopKernel final : public Kernel, public Epilogue {
     }
 
     void run(const CallContext& context) override {
-        for (const Action& action : plan_.run_actions) call(action, workers_[0], 1, 0, context);
-        const auto count = static_cast<int>(workers_.size());
-        const size_t units = units_.size();
-        if (count == 1) {
-            start_worker(workers_[0], context);
-            for (size_t u = 0; u < units; ++u) run_unit(workers_[0], u, context);
-        } else {
-#pragma omp parallel num_threads(count)
-            {
-                Worker& worker = workers_[static_cast<size_t>(omp_get_thread_num())];
-                start_worker(worker, context);
-#pragma omp for schedule(static) nowait
-                for (size_t u = 0; u < units; ++u) run_unit(worker, u, context);
-            }
-        }
+        start(context);
+        run_units(static_cast<int64_t>(units_.size()), static_cast<int>(workers_.size()),
+                  [&](int64_t unit, int worker) { run_unit(worker, unit, context); });
         for (Accumulators& a : accumulators_) a.finish();
     }
 
@@ -103,43 +93,27 @@ class LoopKernel final : public Kernel, public Epilogue {
 
     void begin(const CallContext& context) override {
         context_ = &context;
-        for (const Action& action : plan_.run_actions) call(action, workers_[0], 1, 0, context);
-        for (Worker& worker : workers_) worker.started = false;
-        for (size_t u = 0; u < units_.size(); ++u) {
-            units_[u].next = units_[u].tile_begin;
-            for (Accumulators& a : accumulators_) a.start(u, units_[u].columns);
-        }
-    }
-
-    /// Runs the tiles that are complete, in the order of their unit. Where a thread begins in the
-    /// middle of a unit, its tiles up to the next unit are left to end().
-    void follow(int thread, int64_t begin, int64_t end) override {
-        Worker& worker = workers_[static_cast<size_t>(thread)];
-        if (!worker.started) {
-            start_worker(worker, *context_);
-            worker.started = true;
-            worker.unit = first_unit_from(begin);
-        }
-        const int64_t origin = tiles_.empty() ? 0 : tiles_.front().first;
-        for (; worker.unit < units_.size(); ++worker.unit) {
-            Unit& unit = units_[worker.unit];
-            // Another thread may be at work on a unit that begins later.
-            if (tile_of(unit, unit.tile_begin).first - origin >= end) return;
-            for (; unit.next < unit.tile_end; ++unit.next) {
-                const Tile tile = tile_of(unit, unit.next);
-                if (tile.first + static_cast<int64_t>(tile.count()) - origin > end) return;
-                run_tile(worker, worker.unit, tile, *context_);
-            }
-        }
-    }
-
-    /// Runs the tiles that are left: those at the borders between the threads' elements.
-    void end() override {
-        Worker& worker = workers_[0];
-        if (!worker.started) start_worker(worker, *context_);
+        start(context);
         for (size_t u = 0; u < units_.size(); ++u)
-            for (Unit& unit = units_[u]; unit.next < unit.tile_end; ++unit.next)
-                run_tile(worker, u, tile_of(unit, unit.next), *context_);
+            missing_[u].store(units_[u].element_end - units_[u].element_begin,
+                              std::memory_order_relaxed);
+    }
+
+    /// Runs the units whose last elements these are.
+    void follow(int worker, int64_t begin, int64_t end) override {
+        auto unit = std::upper_bound(
+            units_.begin(), units_.end(), begin,
+            [](int64_t element, const Unit& u) { return element < u.element_end; });
+        for (; unit != units_.end() && unit->element_begin < end; ++unit) {
+            const int64_t complete =
+                std::min(end, unit->element_end) - std::max(begin, unit->element_begin);
+            const int64_t u = unit - units_.begin();
+            if (missing_[static_cast<size_t>(u)].fetch_sub(complete) == complete)
+                run_unit(worker, u, *context_);
+        }
+    }
+
+    void end() override {
         for (Accumulators& a : accumulators_) a.finish();
     }
 
@@ -198,16 +172,17 @@ class LoopKernel final : public Kernel, public Epilogue {
             const int64_t tiles = by_columns_ ? space.row_tiles() * unit.chunks : tile_count();
             unit.tile_begin = by_columns_ ? 0 : border(tiles, i);
             unit.tile_end = by_columns_ ? tiles : border(tiles, i + 1);
+            unit.element_begin = first_element(unit, unit.tile_begin);
+            unit.element_end = first_element(unit, unit.tile_end);
             units_.push_back(unit);
         }
     }
 
-    /// The first unit of which all elements are at `element` or later.
-    size_t first_unit_from(int64_t element) const {
-        const int64_t tile = plan_.space.first_tile_from(element);
-        const auto found = std::find_if(units_.begin(), units_.end(),
-                                        [&](const Unit& unit) { return unit.tile_begin >= tile; });
-        return static_cast<size_t>(found - units_.begin());
+    /// Where a tile that is not of columns begins, or where the last one ends.
+    int64_t first_element(const Unit& unit, int64_t t) const {
+        if (by_columns_) return 0;
+        if (t == tile_count()) return elements_;
+        return tile_of(unit, t).first - (tiles_.empty() ? 0 : tiles_.front().first);
     }
 
     Worker make_worker() {
@@ -232,7 +207,16 @@ class LoopKernel final : public Kernel, public Epilogue {
 
     // ---- running ----
 
-    void run_unit(Worker& worker, size_t u, const CallContext& context) {
+    /// What is done once per run.
+    void start(const CallContext& context) {
+        for (const Action& action : plan_.run_actions) call(action, workers_[0], 1, 0, context);
+        for (Worker& worker : workers_) worker.started = false;
+    }
+
+    void run_unit(int worker_number, int64_t unit_number, const CallContext& context) {
+        Worker& worker = workers_[static_cast<size_t>(worker_number)];
+        if (!worker.started) start_worker(worker, context);
+        const auto u = static_cast<size_t>(unit_number);
         const Unit& unit = units_[u];
         for (Accumulators& a : accumulators_) a.start(u, unit.columns);
         for (int64_t t = unit.tile_begin; t < unit.tile_end; ++t)
@@ -240,10 +224,12 @@ class LoopKernel final : public Kernel, public Epilogue {
         for (Accumulators& a : accumulators_) a.stop(u, unit.columns);
     }
 
+    /// What is done once per thread.
     void start_worker(Worker& worker, const CallContext& context) {
         const Tile full{0, plan_.space.rows_per_tile, 0, plan_.space.columns_per_tile, 0};
         for (const Action& action : plan_.thread_actions)
             run_action(action, worker, 0, full, context);
+        worker.started = true;
     }
 
     void run_tile(Worker& worker, size_t u, const Tile& tile, const CallContext& context) {
@@ -318,7 +304,9 @@ class LoopKernel final : public Kernel, public Epilogue {
     bool by_columns_ = false;
     const CallContext* context_ = nullptr;  ///< between begin() and end()
     std::vector<Unit> units_;
-    std::vector<Worker> workers_;  ///< by thread
+    std::vector<Worker> workers_;
+    /// As an epilogue: how many elements of each unit are not complete yet.
+    std::unique_ptr<std::atomic<int64_t>[]> missing_;
     std::vector<Accumulators> accumulators_;
 };
 

@@ -48,11 +48,6 @@ Tile LoopSpace::tile(int64_t row_tile, int64_t chunk) const {
     return tile;
 }
 
-int64_t LoopSpace::first_tile_from(int64_t element) const {
-    const int64_t per_row_tile = rows_per_tile * inner, per_tile = rows_per_tile * columns_per_tile;
-    return element / per_row_tile * chunks + (element % per_row_tile + per_tile - 1) / per_tile;
-}
-
 /// Walks the axes from the outermost, joining each with the one before where they are alike; then
 /// decides between tiles of whole rows and tiles within a row.
 LoopSpace make_loop_space(const ir::Shape& shape, const std::vector<AxisMask>& masks,

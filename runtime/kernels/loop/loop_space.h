@@ -40,8 +40,6 @@ struct LoopSpace {
     int64_t tiles() const { return row_tiles() * chunks; }
     int64_t tile_elements() const { return rows_per_tile * columns_per_tile; }
     Tile tile(int64_t row_tile, int64_t chunk) const;
-    /// Index, counting row by row, of the first tile that begins at flat index `element` or later.
-    int64_t first_tile_from(int64_t element) const;
     /// The mask of collapsed axes for a mask of original ones.
     AxisMask collapsed(AxisMask original) const;
     AxisMask all() const { return (AxisMask{1} << sizes.size()) - 1; }

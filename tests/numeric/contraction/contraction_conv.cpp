@@ -1,8 +1,8 @@
 // Every candidate of every direction of a convolution against plain sums in double.
-#include <omp.h>
 
 #include <algorithm>
 
+#include "runtime/threads/thread_count.h"
 #include "tests/catch.h"
 #include "tests/numeric/contraction/contraction_cases.h"
 
@@ -197,16 +197,15 @@ TEST_CASE("the three directions are adjoint") {
     }
 }
 
-TEST_CASE("our own convolutions give the same bits with any number of threads") {
-    const int usual = omp_get_max_threads();
+TEST_CASE("convolutions give the same bits with any number of threads") {
+    const int usual = thread_count();
     for (const ConvCase& c :
          {square(5, {14, 9}, 32, 48, 5, 2, 1, 2), square(3, {11, 13}, 64, 16, 3, 1, 1, 1)})
         for (Direction direction : kDirections)
             for (const auto& candidate : conv_candidates(direction)) {
-                if (candidate.name == "onednn") continue;  // choice/same_bits.h looks at it
                 std::vector<float> first;
                 for (const int threads : {1, 2, 3, 8}) {
-                    omp_set_num_threads(threads);
+                    set_thread_count(threads);
                     Arena arena = empty_arena();
                     ContractionContext context(arena, nullptr, processor_has_bf16());
                     ConvData data(c);
@@ -218,7 +217,7 @@ TEST_CASE("our own convolutions give the same bits with any number of threads") 
                     CHECK(data.result(direction) == first);
                 }
             }
-    omp_set_num_threads(usual);
+    set_thread_count(usual);
 }
 
 TEST_CASE("weights are reordered once per call, and again in the next") {

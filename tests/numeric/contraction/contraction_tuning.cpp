@@ -111,15 +111,15 @@ TEST_CASE("the fastest candidate is taken, but never one that is wrong") {
 
 TEST_CASE("a form with fewer products is taken only when it rounds little more than direct sums") {
     constexpr Candidate<MatmulProblem> kAll[] = {{"slow", always, make_slow},
-                                                 {"rough", never, make_rough, false, false, true}};
+                                                 {"rough", never, make_rough, false, true}};
     Setting s;
     CHECK(s.choice(kAll) == "slow");
     const TuningEntry* entry = s.cache.find(tuning_key(s.problem));
     CHECK(entry->errors.at("slow") > 0.3);
     CHECK(entry->errors.at("slow") < 3);
     CHECK(entry->errors.at("rough") > 20);
-    constexpr Candidate<MatmulProblem> kExact[] = {
-        {"slow", always, make_slow}, {"form", never, make_plain_matmul, false, false, true}};
+    constexpr Candidate<MatmulProblem> kExact[] = {{"slow", always, make_slow},
+                                                   {"form", never, make_plain_matmul, false, true}};
     Setting other;
     CHECK(other.choice(kExact) == "form");
 }

@@ -184,6 +184,44 @@ TEST_CASE("layers: transposed convolutions with groups, dilation and padding") {
                       {3, 2, 2, 0}, none, 1);
 }
 
+TEST_CASE("layers: convolutions with weights that other layers give") {
+    const Axis none{1, 1, 1, 0};
+    const auto check_given = [](const std::string& input, const std::string& weights,
+                                const std::string& keys, int64_t filters, int64_t h, int64_t w,
+                                Axis a, Axis b, int64_t groups, bool is_transposed) {
+        INFO(weights << " upon " << input << ", " << keys);
+        const std::string kind = is_transposed ? "convolve_transpose" : "convolve";
+        const LayerModel model(input, {"parameter: {shape: " + weights + ", name: w, from: x}",
+                                       kind + ": {from: [x, w]" + keys + "}"});
+        const Image x = image_of(model.shape_of("slope"), model.x());
+        check(model, (is_transposed ? transposed : convolution)(
+                         x, model.parameter("net.w.value"),
+                         std::vector<double>(size_t(filters), 0.0), h, w, a, b, groups));
+    };
+    check_given("[4, 5, 4]", "[3, 2, -1, 2]", "", 2, 4, 5, {3, 1, 1, 1}, {2, 1, 1, 0}, 1, false);
+    check_given("[6, 5, 4]", "[3, 2, 2, 2]",
+                ", stride: [1, 2], dilation: [2, 1], groups: 2, padding: valid", 2, 2, 2,
+                {3, 1, 2, 0}, {2, 2, 1, 0}, 2, false);
+    check_given("[7, 2]", "[3, -1, 4]", ", stride: 2", 4, 4, 1, {3, 2, 1, 1}, none, 1, false);
+    check_given("[3, 2, 4]", "[3, 3, 1, -1]", ", stride: 2, groups: 2", 2, 6, 4, {3, 2, 1, 0},
+                {3, 2, 1, 0}, 2, true);
+    check_given("[4, 2]", "[3, 2, 2]", ", stride: 2, padding: valid, dilation: [2]", 2, 11, 1,
+                {3, 2, 2, 0}, none, 1, true);
+}
+
+TEST_CASE("layers: blocks of positions as channels, and back") {
+    const LayerModel wide("[2, 3, 12]", {"depth_to_space: [3, 2]"});
+    Image x = image_of(wide.shape_of("slope"), wide.x());
+    check(wide, Image(2, 6, 6, 2).fill([&](int64_t i, int64_t y, int64_t z, int64_t k) {
+        return x.at(i, y / 3, z / 2, (y % 3 * 2 + z % 2) * 2 + k);
+    }));
+    const LayerModel deep("[4, 6, 2]", {"space_to_depth: [2, 3]"});
+    x = image_of(deep.shape_of("slope"), deep.x());
+    check(deep, Image(2, 2, 2, 12).fill([&](int64_t i, int64_t y, int64_t z, int64_t k) {
+        return x.at(i, 2 * y + k / 6, 3 * z + k / 2 % 3, k % 2);
+    }));
+}
+
 TEST_CASE("layers: pooling whose windows tile, overlap, leave gaps and reach over the border") {
     const Axis none{1, 1, 1, 0};
     check_pooling("[4, 6, 2]", "pool: [2, 3]", 2, 2, {2, 2, 1, 0}, {3, 3, 1, 0});

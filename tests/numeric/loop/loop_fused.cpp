@@ -1,7 +1,6 @@
 // Fused bodies that occur in training: every element-wise op with every form of operand, in place,
 // deterministic, with scalars.
-#include <omp.h>
-
+#include "runtime/threads/thread_count.h"
 #include "tests/catch.h"
 #include "tests/numeric/loop/loop_harness.h"
 #include "tests/numeric/loop/loop_targets.h"
@@ -189,11 +188,11 @@ TEST_CASE("reductions are bit-identical from run to run, and accurate for large 
         const auto first = h.run();
         for (int i = 0; i < 3; ++i) CHECK(h.run() == first);
         CHECK(h.difference(1e-6, 0) == "");
-        const int threads = omp_get_max_threads();
+        const int threads = runtime::thread_count();
         for (int count : {1, 3, 4}) {
-            omp_set_num_threads(count);
+            runtime::set_thread_count(count);
             CHECK(h.difference(1e-6, 0) == "");
         }
-        omp_set_num_threads(threads);
+        runtime::set_thread_count(threads);
     }
 }

@@ -1,13 +1,12 @@
 // Random ops have to give the words of the scalar Philox on every SIMD target, at any offset and
 // for any number of threads. Also checks their moments.
-#include <omp.h>
-
 #include <array>
 #include <cmath>
 #include <numbers>
 
 #include "runtime/kernels/philox.h"
 #include "runtime/kernels/tile_function.h"
+#include "runtime/threads/thread_count.h"
 #include "tests/catch.h"
 #include "tests/numeric/loop/loop_harness.h"
 #include "tests/numeric/loop/loop_targets.h"
@@ -152,12 +151,12 @@ TEST_CASE("numbers depend on seed, call and stream, not on threads") {
     const ir::ValueId out =
         h.builder().emit_typed(ir::RandomNormal{kStream}, {}, ir::f32({200000}));
     const auto first = h.run().at(out);
-    const int threads = omp_get_max_threads();
+    const int threads = runtime::thread_count();
     for (int count : {1, 2, 3}) {
-        omp_set_num_threads(count);
+        runtime::set_thread_count(count);
         CHECK(h.run().at(out) == first);
     }
-    omp_set_num_threads(threads);
+    runtime::set_thread_count(threads);
     ++h.context.call;
     const auto second = h.run().at(out);
     ++h.context.seed;

@@ -9,7 +9,7 @@ using namespace gmc::tests;  // NOLINT
 
 namespace {
 
-RandomGraph differentiated_graph(uint64_t seed, int64_t most_elements = 60) {
+RandomGraph graph_to_optimise(uint64_t seed, int64_t most_elements = 60) {
     RandomGraph graph =
         random_graph(seed, {.most_elements = most_elements, .gradients = seed % 4 == 0});
     Diagnostics diagnostics;
@@ -26,7 +26,7 @@ void optimise(RandomGraph& graph) {
 
 TEST_CASE("fast kernels on random graphs, op by op") {
     for (uint64_t seed = 1; seed <= seed_count(150); ++seed) {
-        const RandomGraph graph = differentiated_graph(seed);
+        const RandomGraph graph = graph_to_optimise(seed);
         INFO("seed " << seed);
         CHECK(graph.explained(compare_fast_path(graph.module, graph.function(), graph.run)) == "");
     }
@@ -34,7 +34,7 @@ TEST_CASE("fast kernels on random graphs, op by op") {
 
 TEST_CASE("fast kernels on random graphs, optimised and planned") {
     for (uint64_t seed = 1; seed <= seed_count(150); ++seed) {
-        RandomGraph graph = differentiated_graph(seed);
+        RandomGraph graph = graph_to_optimise(seed);
         optimise(graph);
         INFO("seed " << seed);
         CHECK(graph.explained(compare_fast_path(graph.module, graph.function(), graph.run)) == "");
@@ -43,7 +43,7 @@ TEST_CASE("fast kernels on random graphs, optimised and planned") {
 
 TEST_CASE("fast kernels on random graphs of large values, plain and optimised and planned") {
     for (uint64_t seed = 1; seed <= seed_count(40); ++seed) {
-        RandomGraph graph = differentiated_graph(seed, 4000);
+        RandomGraph graph = graph_to_optimise(seed, 4000);
         INFO("seed " << seed);
         CHECK(graph.explained(compare_fast_path(graph.module, graph.function(), graph.run)) == "");
         optimise(graph);
@@ -53,7 +53,7 @@ TEST_CASE("fast kernels on random graphs of large values, plain and optimised an
 
 TEST_CASE("the reference on planned memory: no value is overwritten while it is needed") {
     for (uint64_t seed = 1; seed <= seed_count(150); ++seed) {
-        RandomGraph graph = differentiated_graph(seed);
+        RandomGraph graph = graph_to_optimise(seed);
         const RunOutputs expected = run_by_reference(graph.module, graph.function(), graph.run);
         optimise(graph);
         INFO("seed " << seed);

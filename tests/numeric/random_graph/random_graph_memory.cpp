@@ -39,8 +39,9 @@ TEST_CASE("random graphs under a memory limit give the same numbers") {
         const RunOutputs expected = run_by_reference(graph.module, graph.function(), graph.run);
         const int64_t before = passes::arena_bytes_of(graph.module, graph.function());
         const int64_t limit = lower_arena(graph.module);
-        INFO("seed " << seed << "\n" << ir::print(graph.module));
-        REQUIRE(ir::verify(graph.module, diagnostics, {.allow_gradient = false}));
+        const bool good = ir::verify(graph.module, diagnostics, {.allow_gradient = false});
+        INFO("seed " << seed << "\n" << diagnostics.render("") << ir::print(graph.module));
+        REQUIRE(good);
         REQUIRE(passes::plan_memory(graph.module, diagnostics).ok());
         REQUIRE(ir::verify(graph.module, diagnostics, {.allow_gradient = false, .planned = true}));
         CHECK(graph.function().arena_bytes <= limit);

@@ -31,7 +31,7 @@ bool grow_products(GraphMaker& g, ValueId value, int64_t terms, ValueId a, Value
                   {-size, size, count * (f.size() * h.error + h.size() * f.error) + size, false});
 }
 
-/// A window that fits, over one or two spatial axes; everything else is random.
+/// A window that fits, over one to three spatial axes; everything else is random.
 struct RandomConv {
     ir::ConvWindow window;
     ir::Shape x, w, y;
@@ -46,7 +46,7 @@ RandomConv random_conv(GraphMaker& g) {
     c.x = {g.random.integer(1, 2)};
     c.y = {c.x[0]};
     const int64_t most = g.is_large() ? 20 : 2;
-    const int64_t spatial = g.random.integer(1, 2),
+    const int64_t spatial = g.random.integer(1, 3),
                   channels = c.window.groups * g.random.integer(1, most),
                   filters = c.window.groups * g.random.integer(1, most + 1);
     for (int64_t axis = 0; axis < spatial; ++axis) {
@@ -200,6 +200,18 @@ bool grow_shaped(GraphMaker& g, const ir::ReduceSum&) {
     const Facts f = g.facts(x);
     const double count = static_cast<double>(product(g.shape(x)) / product(g.shape(y)));
     return g.keep(y, {count * f.low, count * f.high, count * (f.error + f.size()), false});
+}
+
+/// Shards of one process: some axis of 4, 2 or 1 entries comes first.
+bool grow_shaped(GraphMaker& g, const ir::AllReduce&) {
+    const ValueId x = any_ranked(g);
+    const ir::Shape& shape = g.shape(x);
+    const int64_t shards = shape[0];
+    if (shards > 16 || (shards & (shards - 1)) != 0) return false;
+    const Facts f = g.facts(x);
+    const auto count = static_cast<double>(shards);
+    return g.keep(g.b.emit(ir::AllReduce{shards}, {x}),
+                  {count * f.low, count * f.high, count * (f.error + f.size()), false});
 }
 
 // ---- contractions ----

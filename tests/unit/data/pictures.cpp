@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "runtime/data/files/byte_values.h"
 #include "runtime/data/pictures/alpha.h"
 #include "runtime/data/pictures/orientation.h"
 #include "runtime/data/pictures/resize.h"
@@ -51,7 +52,27 @@ TEST_CASE("a PNG gives its stored values, of every type and depth, interlaced or
                     CHECK(image.width == 9);
                     CHECK(image.channels == channels);
                     CHECK(image.pixels == wanted);
+                    CHECK(image.was_deep == (depth == 16));
+                    CHECK(image.deep.size() == (depth == 16 && colour == 0 ? 13 * 9 : 0));
+                    for (size_t i = 0; i < image.deep.size(); ++i)
+                        CHECK(image.deep[i] == png.samples[i]);
                 }
+}
+
+TEST_CASE("grey of 16 bits keeps them when it is resized, turned and made colour") {
+    const auto deep = [](std::vector<uint32_t> samples, uint32_t height, uint32_t width) {
+        return decoded(write_raw_png({height, width, 0, 16, false, std::move(samples), "", ""}));
+    };
+    using Words = std::vector<uint16_t>;
+    const Image two = deep({1000, 3001}, 1, 2);
+    CHECK(fit_image(two, {1, 1, 1, false, 0}).deep == Words{2001});
+    CHECK(fit_image(two, {1, 2, 3, false, 0}).deep == Words{1000, 1000, 1000, 3001, 3001, 3001});
+    CHECK(fit_image(two, {1, 1, 4, false, 0}).deep == Words{2001, 2001, 2001, 65535});
+    CHECK(turn_upright(two, 6).deep == Words{1000, 3001});
+    CHECK(turn_upright(two, 2).deep == Words{3001, 1000});
+    std::vector<float> values(3);
+    WordValues({-1, 1}).convert(Words{0, 32768, 65535}.data(), 3, values.data());
+    CHECK(values == std::vector<float>{-1, static_cast<float>(1.0 / 65535), 1});
 }
 
 TEST_CASE("a PNG's palette and its transparent colours are resolved") {

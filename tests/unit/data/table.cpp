@@ -55,7 +55,7 @@ TEST_CASE("types, header and statistics of a table are found") {
     CHECK(table.columns[1].categories == std::vector<std::string>{"Bad, \"Bad\" Ems", "Ulm"});
     CHECK(table.columns[2].decimals == 2);
     CHECK(table.width() == 4);
-    CHECK(table.describe()[1] == "city: category of 2 [1 to 2]");
+    CHECK(table.describe()[1] == "city: category of 2: Bad, \"Bad\" Ems, Ulm [1 to 2]");
     const std::optional<Table> again = Table::parse(table.to_text());
     REQUIRE(again);
     CHECK(again->to_text() == table.to_text());
@@ -152,6 +152,23 @@ TEST_CASE("texts that are meant as numbers are told from names") {
     CHECK(how_to_write("inf").find("infinite") != std::string::npos);
 }
 
+TEST_CASE("dashes among numbers are missing cells, and a category among texts") {
+    const TempFolder folder;
+    for (const char* text : {"-", "--", ".", "...", "\u2013", "\u2014", "\u2212"})
+        CHECK(is_dash(text));
+    for (const char* text : {"", "-1", ".5", "a", "- -", "?"}) CHECK_FALSE(is_dash(text));
+    const std::string path = folder.write("t.csv", "n,word\n1,a\n-,-\n3,b\n");
+    TableRules rules;
+    rules.mask = true;
+    const Table table = found(path, rules);
+    CHECK(table.columns[0].kind == ColumnKind::kNumber);
+    CHECK(table.columns[0].mean == 2);
+    CHECK(table.columns[1].categories == std::vector<std::string>{"-", "a", "b"});
+    CHECK(row_of(*field_of(path, table), 1) == std::vector<float>{0, 1, 0, 0, 0});
+    const Table dashes = found(folder.write("d.csv", "n,m\n-,1\n-,2\n"), {});
+    CHECK(dashes.columns[0].kind == ColumnKind::kCategory);
+}
+
 TEST_CASE("marks between thousands are told from decimal points") {
     for (const char* text : {"1,000", "1.234,5", "12 345", "1'000.5", "1.234.567"})
         CHECK(has_thousands(text));
@@ -192,6 +209,8 @@ TEST_CASE("errors of tables") {
     CHECK(error_of("a,a\n1,2\n", {true}) == "[duplicate-key] `T` has two columns named `a`");
     CHECK(error_of("a,b\n1,\n2,3\n") ==
           "[bad-value] `T`:2: the column `b` has nothing here, and in 1 of 2 rows");
+    CHECK(error_of("a,b\n1,-\n2,3\n") ==
+          "[bad-value] `T`:2: the column `b` has `-` here, and no number in 1 of 2 rows");
     CHECK(error_of("a,b\n1,caf\xe9\n") ==
           "[bad-file] `T` is not UTF-8; `iconv -f latin1 -t utf8` converts most others");
     TableRules rules;

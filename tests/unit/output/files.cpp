@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "compiler/ir/artefact.h"
+#include "compiler/support/temporary_files.h"
 #include "runtime/data/files/array_data.h"
 #include "runtime/data/pictures/picture_file.h"
 #include "runtime/files/atomic_file.h"
@@ -67,6 +68,21 @@ TEST_CASE("an atomic file that is not committed never was") {
     }
     CHECK(read_text(path) == "old");
     CHECK(folder.file_count() == 1);
+}
+
+TEST_CASE("what a killed writer left of a file is removed by the next one") {
+    const TempFolder folder;
+    // No process has this id: it is above the largest that Linux gives.
+    const std::string abandoned = folder.write(".a.npy.tmp-2147483647-0", "half");
+    const std::string other = folder.write(".b.npy.tmp-2147483647-0", "half");
+    const std::string alive = folder.write(fmt::format(".a.npy.tmp-{}-99", getpid()), "half");
+    Diagnostics diagnostics;
+    CHECK(write_file_atomically(folder.path("a.npy"), "whole", diagnostics));
+    CHECK_FALSE(std::filesystem::exists(abandoned));
+    CHECK(std::filesystem::exists(other));
+    CHECK(std::filesystem::exists(alive));
+    remove_abandoned_files(folder.path(""));
+    CHECK_FALSE(std::filesystem::exists(other));
 }
 
 TEST_CASE("pipes are written into and stay pipes, as devices do") {

@@ -155,8 +155,10 @@ TEST_CASE("what a process has asked for and not touched is known, and needs room
     CHECK(asked > kBytes * 3 / 4);
     std::memset(block.data(), 1, kBytes);
     CHECK(untouched_memory() - before < asked - kBytes * 3 / 4);
+#ifndef __SANITIZE_THREAD__  // asks for terabytes
     CHECK(why_no_room(1).empty());
     CHECK(why_no_room(int64_t{1} << 60).starts_with("it takes 1048576.0 TiB more, but"));
+#endif
 }
 
 TEST_CASE("control groups of version 2 limit memory, and so do those around them") {

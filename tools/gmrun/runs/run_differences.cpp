@@ -31,14 +31,29 @@ void add_fields(const std::string& prefix, const Part& part, Settings& out) {
         out[fmt::format("{}.{}", prefix, member.name)] = ir::attribute_text(member);
 }
 
+/// What the contract says of a field beside what is always so, in the words of the model.
+void add_field(const std::string& name, const ir::DataField& field, Settings& out) {
+    Settings usual;
+    add_fields(name, ir::DataField{}, usual);
+    add_fields(name, field, out);
+    for (const auto& [key, value] : usual)
+        if (out[key] == value && !key.ends_with(".range")) out.erase(key);
+    for (const char* internal :
+         {"range_given", "first", "skip_bad", "channels_first", "ground", "table"})
+        out.erase(fmt::format("{}.{}", name, internal));
+    if (field.skip_bad) out[name + ".bad_files"] = "skip";
+    if (field.channels_first) out[name + ".layout"] = "channels_first";
+    if (field.ground >= 0) out[name + ".ground"] = fmt::format("{} of 255", field.ground);
+}
+
 void add_data(const std::string& prefix, const std::vector<ir::DataField>& fields, Settings& out) {
     for (const ir::DataField& field : fields) {
         const std::string name = fmt::format("{}.{}", prefix, field.name);
         out[name] = fmt::format("{} {} {}", field.format, field.source, ir::to_string(field.shape));
-        add_fields(name, field, out);
+        add_field(name, field, out);
         const std::optional<runtime::Table> table = runtime::Table::parse(field.table);
         if (!table) continue;
-        out.erase(name + ".table");
+        out.erase(name + ".range");
         const std::vector<std::string> lines = table->describe();  // columns, then their masks
         for (size_t i = 0; i < table->columns.size(); ++i) {
             const std::string& column = table->columns[i].name;
@@ -128,7 +143,38 @@ std::map<std::string, std::vector<std::string>> texts_of(const ir::Module& modul
     return texts;
 }
 
-/// Cuts what all values begin and end with, up to whole entries of a map: `learning_rate: 1e-3`.
+/// Whether each bracket that is opened in a text is closed in it, and each that is closed opened.
+bool is_balanced(std::string_view text) {
+    std::string open;
+    for (const char c : text) {
+        const size_t kind = std::string_view("{[(}])").find(c);
+        if (kind == std::string_view::npos) continue;
+        if (kind < 3)
+            open += "}])"[kind];
+        else if (open.empty() || open.back() != c)
+            return false;
+        else
+            open.pop_back();
+    }
+    return open.empty();
+}
+
+/// Cuts `from` bytes off the front of all values and `behind` off their ends, unless that leaves
+/// nothing of one, or a bracket without its other one.
+bool keep_balanced(std::vector<std::string>& values, size_t from, size_t behind) {
+    std::vector<std::string> parts;
+    for (const std::string& value : values) {
+        if (value.size() <= from + behind) return false;
+        parts.push_back(value.substr(from, value.size() - from - behind));
+        if (!is_balanced(parts.back())) return false;
+        parts.back().erase(0, parts.back().find_first_not_of(' '));
+    }
+    values = std::move(parts);
+    return true;
+}
+
+/// Cuts what all values begin and end with, up to whole entries of a map, `learning_rate: 1e-3`, so
+/// that no bracket is cut from its other one.
 void keep_what_differs(std::vector<std::string>& values) {
     const std::string first = values.front();
     size_t begin = first.size(), end = first.size();
@@ -139,12 +185,16 @@ void keep_what_differs(std::vector<std::string>& values) {
         const auto behind = std::mismatch(first.rbegin(), first.rbegin() + most, value.rbegin());
         end = std::min<size_t>(end, behind.first - first.rbegin());
     }
-    begin = begin == 0 ? 0 : first.find_last_of("{[,", begin - 1) + 1;  // npos + 1 is 0
-    const size_t close = first.find_first_of("}],", first.size() - end);
-    end = close == std::string::npos ? 0 : first.size() - close;
-    for (std::string& value : values) {
-        if (value.size() > begin + end) value = value.substr(begin, value.size() - begin - end);
-        value.erase(0, value.find_first_not_of(' '));
+    for (size_t before = begin;;) {
+        const size_t open = before == 0 ? std::string::npos : first.find_last_of("{[,", before - 1);
+        const size_t from = open + 1;  // npos + 1 is 0
+        for (size_t close = first.size() - end;; ++close) {
+            close = std::min(first.find_first_of("}],", close), first.size());
+            if (keep_balanced(values, from, first.size() - close)) return;
+            if (close == first.size()) break;
+        }
+        if (from == 0) return;
+        before = open;
     }
 }
 

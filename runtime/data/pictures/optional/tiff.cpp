@@ -89,6 +89,30 @@ bool is_multiplied(TIFF* tiff) {
     return false;
 }
 
+/// Grey of 16 bits in rows, which libtiff would make 8 bits of.
+bool is_deep_grey(TIFF* tiff) {
+    uint16_t photometric = PHOTOMETRIC_PALETTE;
+    TIFFGetField(tiff, TIFFTAG_PHOTOMETRIC, &photometric);
+    return field(tiff, TIFFTAG_BITSPERSAMPLE) == 16 && field(tiff, TIFFTAG_SAMPLESPERPIXEL) == 1 &&
+           field(tiff, TIFFTAG_SAMPLEFORMAT) == SAMPLEFORMAT_UINT && TIFFIsTiled(tiff) == 0 &&
+           (photometric == PHOTOMETRIC_MINISBLACK || photometric == PHOTOMETRIC_MINISWHITE);
+}
+
+/// False when a row cannot be read.
+bool read_deep_grey(TIFF* tiff, Image& image) {
+    image.was_deep = true;
+    image.deep.resize(image.pixels.size());
+    if (TIFFScanlineSize64(tiff) != static_cast<uint64_t>(image.width) * 2) return false;
+    for (int64_t row = 0; row < image.height; ++row)
+        if (TIFFReadScanline(tiff, image.deep.data() + row * image.width,
+                             static_cast<uint32_t>(row), 0) != 1)
+            return false;
+    if (field(tiff, TIFFTAG_PHOTOMETRIC) == PHOTOMETRIC_MINISWHITE)
+        for (uint16_t& value : image.deep) value = static_cast<uint16_t>(~value);
+    take_upper_bits(image);
+    return true;
+}
+
 }  // namespace
 
 /// libtiff converts every kind of TIFF to RGBA of 8 bits. That is multiplied by alpha for some
@@ -106,8 +130,13 @@ Result<Image> decode_tiff(const PictureBytes& file, Diagnostics& diagnostics) {
     if (!check_picture_size(file, height, width, kPixelsPerByteMost, diagnostics)) return Failure{};
     char reason[1024] = {};
     if (TIFFRGBAImageOK(tiff.get(), reason) == 0) return bad(reason);
-    const bool multiplied = is_multiplied(tiff.get());
     const uint16_t orientation = std::max<uint16_t>(1, field(tiff.get(), TIFFTAG_ORIENTATION));
+    if (is_deep_grey(tiff.get())) {
+        Image grey = make_image(height, width, 1, 0);
+        if (!read_deep_grey(tiff.get(), grey)) return bad(last_error);
+        return turn_upright(std::move(grey), orientation);
+    }
+    const bool multiplied = is_multiplied(tiff.get());
     // As stored: with its own orientation asked for, nothing is turned.
     std::vector<uint32_t> pixels(static_cast<size_t>(width) * height);
     if (TIFFReadRGBAImageOriented(tiff.get(), width, height, pixels.data(), orientation, 1) == 0)
@@ -124,7 +153,9 @@ Result<Image> decode_tiff(const PictureBytes& file, Diagnostics& diagnostics) {
         image = drop_alpha(image);
     else if (multiplied)
         divide_by_alpha(image);
-    return turn_upright(std::move(image), orientation);
+    image = turn_upright(std::move(image), orientation);
+    image.was_deep = field(tiff.get(), TIFFTAG_BITSPERSAMPLE) == 16;
+    return image;
 }
 
 }  // namespace gmc::runtime

@@ -1,6 +1,6 @@
 // Sets the two bits in MXCSR, the control register of SSE, that make the processor take subnormal
 // numbers for zero. The register belongs to a thread.
-#include "runtime/kernels/denormals.h"
+#include "runtime/threads/float_mode.h"
 
 #if defined(__SSE__)
 #include <xmmintrin.h>
@@ -13,11 +13,6 @@ void flush_denormals() {
     constexpr unsigned kFlushToZero = 1u << 15, kDenormalsAreZero = 1u << 6;
     _mm_setcsr(_mm_getcsr() | kFlushToZero | kDenormalsAreZero);
 #endif
-}
-
-void flush_denormals_in_all_threads() {
-#pragma omp parallel
-    flush_denormals();
 }
 
 unsigned float_mode() {

@@ -5,10 +5,9 @@
 namespace gmc::runtime {
 
 /// Makes this thread treat subnormal operands and results as zero (MXCSR's DAZ and FTZ bits);
-/// nothing on other processors. Threads that it creates later inherit the setting.
+/// nothing on other processors. Threads that it creates later inherit the setting, and so do the
+/// units that other threads compute for it (team.h).
 void flush_denormals();
-/// The same in every OpenMP thread.
-void flush_denormals_in_all_threads();
 
 /// How this thread rounds and treats subnormal numbers (MXCSR); 0 on other processors.
 unsigned float_mode();

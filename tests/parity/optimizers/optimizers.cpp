@@ -25,7 +25,7 @@ std::string model_with(const std::string& optimizer) {
 }
 
 TEST_CASE("optimizers and schedules make the updates of Keras and PyTorch") {
-    std::ifstream file(GMC_SOURCE_DIR "/tests/parity/optimizers.json");
+    std::ifstream file(GMC_SOURCE_DIR "/tests/parity/optimizers/optimizers.json");
     std::ostringstream text;
     text << file.rdbuf();
     const Json fixture = Json::parse(text.str()).value();

@@ -1,0 +1,397 @@
+// Works on one function at a time: ShardPlan says where each operation goes, ShardWriter writes
+// the bodies and the function anew.
+#include "compiler/batch/distribute.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "compiler/batch/resize.h"
+#include "compiler/ir/builder.h"
+#include "compiler/ir/scan.h"
+
+namespace gmc {
+namespace {
+
+using namespace ir;  // NOLINT: all of this is about ir
+
+/// Sums of up to so many bytes leave a body together: for small messages, time is latency.
+constexpr int64_t kSmallSum = 64 << 10;
+
+/// What a value may cost, in additions per element (ir::OpInfo), to be computed again rather than
+/// kept from one scan to a later one.
+constexpr int kMostAnew = 32;
+constexpr int kNotAnew = 1 << 20;
+
+/// What a value is to the shards.
+enum class ShardKind {
+    kCommon,   ///< the same for all examples
+    kRows,     ///< has a row per example: each shard has its own
+    kPartial,  ///< a sum over a shard's examples, of which the step wants the sum over all shards
+};
+
+/// Ops of which a constant or a repeated value can be computed wherever it is read.
+bool is_spread(const Operation& op) {
+    return op.as<Constant>() != nullptr || op.as<Iota>() != nullptr ||
+           op.as<Broadcast>() != nullptr;
+}
+
+/// Gives each reader of a constant or broadcast its own copy: one that is read both for the
+/// examples and for weights of the same shape would tie these together.
+void copy_per_reader(Function& f) {
+    std::vector<int> spread(f.values.size(), kNone);
+    std::vector<Operation> before = std::move(f.operations);
+    f.operations.clear();
+    const auto copy = [&](ValueId v, const auto& self) -> ValueId {
+        if (static_cast<size_t>(v) >= spread.size() || spread[v] == kNone) return v;
+        Operation op = before[spread[v]];
+        for (ValueId& operand : op.operands) operand = self(operand, self);
+        op.results = {f.add_value(f.values[v].name, Type(f.type(v)))};
+        f.operations.push_back(op);
+        return op.result();
+    };
+    for (size_t i = 0; i < before.size(); ++i) {
+        if (is_spread(before[i])) {
+            spread[before[i].result()] = static_cast<int>(i);
+            continue;
+        }
+        for (ValueId& operand : before[i].operands) operand = copy(operand, copy);
+        f.operations.push_back(before[i]);
+    }
+    for (Update& update : f.updates) update.value = copy(update.value, copy);
+    for (NamedValue& result : f.results) result.value = copy(result.value, copy);
+}
+
+/// Which operation of a function goes where. Operations of level L need sums over all examples of
+/// what levels below L compute.
+class ShardPlan {
+  public:
+    ShardPlan(const Function& function, const BatchAxes& axes)
+        : f_(function),
+          axes_(axes),
+          kinds_(function.values.size(), ShardKind::kCommon),
+          levels_(function.values.size(), 0),
+          costs_(function.values.size(), kNotAnew),
+          made_by_(function.values.size(), kNone) {
+        for (const Input& input : f_.inputs)
+            if (axes_.of[input.value]) kinds_[input.value] = ShardKind::kRows;
+        for (size_t i = 0; i < f_.operations.size(); ++i) place(static_cast<int>(i));
+    }
+
+    /// Why the function cannot be computed in shards; "" when it can.
+    const std::string& why() const { return why_; }
+    ShardKind kind(ValueId v) const { return kinds_[v]; }
+    int level(ValueId v) const { return levels_[v]; }
+    int level(const Operation& op) const { return level(op.result()); }
+    int last_level() const { return *std::max_element(levels_.begin(), levels_.end()); }
+    /// The operation that makes a value; null for inputs and states.
+    const Operation* maker(ValueId v) const {
+        return made_by_[v] == kNone ? nullptr : &f_.operations[made_by_[v]];
+    }
+    /// Whether a value is computed in each body that reads it, rather than kept from one to the
+    /// next.
+    bool is_made_anew(ValueId v) const { return costs_[v] <= kMostAnew; }
+    /// Whether an operation stands in the body of its level.
+    bool is_in_body(const Operation& op) const { return kind(op.result()) != ShardKind::kCommon; }
+    /// Whether `reader` adds up a partial sum with others before all shards are added.
+    bool adds_parts(const Operation& reader) const {
+        return kind(reader.result()) == ShardKind::kPartial && !axes_.sums[reader.result()];
+    }
+
+  private:
+    void place(int index) {
+        const Operation& op = f_.operations[index];
+        const auto has_rows = [&](ValueId v) { return axes_.of[v].has_value(); };
+        const bool rows = std::any_of(op.results.begin(), op.results.end(), has_rows);
+        if (rows && !std::all_of(op.results.begin(), op.results.end(), has_rows) && why_.empty())
+            why_ = fmt::format("`{}` gives values with and without examples", op.info().name);
+        const bool adds = !rows && is_linear(op) && are_parts_of_one_level(op.operands);
+        int level = 0;
+        for (ValueId v : op.operands)
+            level =
+                std::max(level, levels_[v] + (kinds_[v] == ShardKind::kPartial && !adds ? 1 : 0));
+        for (ValueId v : op.results) {
+            kinds_[v] = rows                    ? ShardKind::kRows
+                        : adds || axes_.sums[v] ? ShardKind::kPartial
+                                                : ShardKind::kCommon;
+            levels_[v] = level;
+            made_by_[v] = index;
+        }
+        if (op.results.size() == 1) costs_[op.result()] = cost_anew(op);
+    }
+    /// What the result costs in another body than that of its level: there, too, are common values
+    /// and what is kept of lower levels; random numbers are the same, since the passes have the
+    /// same numbers.
+    int cost_anew(const Operation& op) const {
+        const ValueId result = op.result();
+        const bool constant = op.operands.empty() && is_spread(op);
+        if (kinds_[result] != ShardKind::kRows) return constant ? 0 : kNotAnew;
+        const OpInfo& info = op.info();
+        if (!info.has(kElementwise) && !info.has(kGenerator) && !info.has(kRepeats) &&
+            op.as<Reshape>() == nullptr)
+            return kNotAnew;
+        int cost = info.cost;
+        for (ValueId v : op.operands)
+            if (kinds_[v] == ShardKind::kRows)
+                cost += is_made_anew(v) ? costs_[v] : levels_[v] < levels_[result] ? 1 : kNotAnew;
+        return std::min(cost, kNotAnew);
+    }
+    /// Whether the op of sums is the sum of the op of each.
+    static bool is_linear(const Operation& op) {
+        return op.as<Add>() != nullptr || op.as<Sub>() != nullptr || op.as<Neg>() != nullptr ||
+               op.as<Reshape>() != nullptr || op.as<Transpose>() != nullptr ||
+               op.as<Pack>() != nullptr;
+    }
+    bool are_parts_of_one_level(const std::vector<ValueId>& values) const {
+        return !values.empty() && std::all_of(values.begin(), values.end(), [&](ValueId v) {
+            return kinds_[v] == ShardKind::kPartial && levels_[v] == levels_[values[0]];
+        });
+    }
+
+    const Function& f_;
+    const BatchAxes& axes_;
+    std::vector<ShardKind> kinds_;
+    std::vector<int> levels_;
+    std::vector<int> costs_;  ///< by value: cost_anew()
+    std::vector<int> made_by_;
+    std::string why_;
+};
+
+/// Writes one function in shards.
+class ShardWriter {
+  public:
+    /// `shard` is the function for the examples of one shard; `whole` has the types for all.
+    ShardWriter(Module& module, const Function& whole, const Function& shard, const ShardPlan& plan,
+                int64_t shards)
+        : module_(module),
+          whole_(whole),
+          f_(shard),
+          plan_(plan),
+          shards_(shards),
+          builder_(module, out_),
+          outside_(f_.values.size(), kNone),
+          stacks_(f_.values.size(), kNone) {}
+
+    /// The bodies, then the function.
+    std::vector<Function> run() {
+        out_.name = f_.name;
+        find_readers();
+        for (const Input& input : f_.inputs) take_input(input);
+        for (int level = 0; level <= plan_.last_level(); ++level) {
+            for (const Operation& op : f_.operations)
+                if (!plan_.is_in_body(op) && plan_.level(op) == level) copy_outside(op);
+            write_body(level);
+        }
+        for (const Update& update : f_.updates)
+            out_.updates.push_back({update.state, outside(update.value)});
+        for (const NamedValue& result : f_.results)
+            out_.results.push_back({result.name, outside(result.value), result.unit});
+        functions_.push_back(std::move(out_));
+        return std::move(functions_);
+    }
+
+  private:
+    /// Finds which values of a body are read outside of it.
+    void find_readers() {
+        leaves_.assign(f_.values.size(), false);
+        for (const Operation& op : f_.operations)
+            for (ValueId v : op.operands) leaves_[v] = leaves_[v] || !stays(v, op);
+        for (const Update& update : f_.updates) leaves_[update.value] = true;
+        for (const NamedValue& result : f_.results) leaves_[result.value] = true;
+    }
+    /// Whether `reader` finds the value in its own body.
+    bool stays(ValueId v, const Operation& reader) const {
+        if (plan_.kind(v) == ShardKind::kPartial) return plan_.adds_parts(reader);
+        return plan_.is_made_anew(v) ||
+               (plan_.is_in_body(reader) && plan_.level(v) == plan_.level(reader));
+    }
+
+    void take_input(const Input& input) {
+        const Type& type = whole_.type(input.value);
+        const ValueId id = out_.add_value(f_.values[input.value].name, type);
+        out_.inputs.push_back({id, input.source});
+        stacks_[input.value] =
+            builder_.reshape(id, stacked_type(f_.type(input.value), shards_).shape);
+    }
+
+    /// A value that is the same for all examples, as the function outside of the bodies has it.
+    ValueId outside(ValueId v) {
+        const Value& value = f_.values[v];
+        return value.state != kNone ? out_.state_value(value.state, module_) : outside_[v];
+    }
+    void copy_outside(const Operation& op) {
+        Operation copy = op;
+        for (ValueId& v : copy.operands) v = outside(v);
+        for (ValueId& v : copy.results) {
+            const ValueId old = std::exchange(v, out_.add_value(f_.values[v].name, f_.type(v)));
+            outside_[old] = v;
+        }
+        out_.operations.push_back(std::move(copy));
+    }
+
+    // ---- bodies ----
+
+    void write_body(int level) {
+        body_ = Function();
+        body_.is_body = true;
+        body_.name = free_function_name(module_, fmt::format("{}.shards.{}", f_.name, level));
+        inside_.assign(f_.values.size(), kNone);
+        elements_.clear();
+        captured_.clear();
+        std::vector<ValueId> rows, small, large;
+        for (const Operation& op : f_.operations) {
+            if (!plan_.is_in_body(op) || plan_.level(op) != level ||
+                plan_.is_made_anew(op.result()))
+                continue;
+            copy_inside(op);
+            for (ValueId v : op.results)
+                if (leaves_[v] && plan_.kind(v) == ShardKind::kRows) rows.push_back(v);
+            for (ValueId v : op.results)
+                if (leaves_[v] && plan_.kind(v) == ShardKind::kPartial)
+                    (f_.type(v).bytes() <= kSmallSum ? small : large).push_back(v);
+        }
+        if (body_.operations.empty()) return;
+        if (small.size() == 1) large.push_back(std::exchange(small, {})[0]);
+        for (ValueId v : rows) give(inside_[v]);
+        for (ValueId v : large) give(inside_[v]);
+        if (!small.empty()) give(pack_inside(small));
+        append_scan(rows, large, small);
+        functions_.push_back(std::move(body_));
+    }
+
+    void give(ValueId value) {
+        body_.results.push_back({fmt::format("out{}", body_.results.size()), value});
+    }
+
+    ValueId pack_inside(const std::vector<ValueId>& values) {
+        std::vector<ValueId> parts;
+        for (ValueId v : values) parts.push_back(inside_[v]);
+        return Builder(module_, body_).emit(Pack{}, parts, "sums");
+    }
+
+    void copy_inside(const Operation& op) {
+        Operation copy = op;
+        for (ValueId& v : copy.operands) v = inside(v);
+        for (ValueId& v : copy.results) {
+            const ValueId old = std::exchange(v, body_.add_value(f_.values[v].name, f_.type(v)));
+            inside_[old] = v;
+        }
+        body_.operations.push_back(std::move(copy));
+    }
+
+    /// A value as the body has it: computed there, or one of its inputs.
+    ValueId inside(ValueId v) {
+        if (inside_[v] != kNone) return inside_[v];
+        if (plan_.is_made_anew(v)) {
+            copy_inside(*plan_.maker(v));
+            return inside_[v];
+        }
+        (plan_.kind(v) == ShardKind::kRows ? elements_ : captured_).push_back(v);
+        return inside_[v] = body_.add_value(f_.values[v].name, f_.type(v));
+    }
+
+    void append_scan(const std::vector<ValueId>& rows, const std::vector<ValueId>& large,
+                     const std::vector<ValueId>& small) {
+        Operation scan{
+            Scan{.body = body_.name, .count = shards_, .shards = shards_}, {}, {}, {}, {}};
+        for (ValueId v : elements_) {
+            body_.inputs.push_back({inside_[v], {InputSource::Kind::kElement, ""}});
+            scan.operands.push_back(stacks_[v]);
+        }
+        for (ValueId v : captured_) {
+            body_.inputs.push_back({inside_[v], {InputSource::Kind::kCaptured, ""}});
+            scan.operands.push_back(outside(v));
+        }
+        for (const NamedValue& result : body_.results)
+            scan.results.push_back(out_.add_value(body_.values[result.value].name,
+                                                  stacked_type(body_.type(result.value), shards_)));
+        const std::vector<ValueId> results = scan.results;
+        out_.operations.push_back(std::move(scan));
+        size_t next = 0;
+        for (ValueId v : rows) stacks_[v] = results[next++];
+        for (ValueId v : large) outside_[v] = reduce(results[next++], f_.values[v].name);
+        if (small.empty()) return;
+        const ValueId sums = reduce(results[next], "sums");
+        int64_t position = 0;
+        for (ValueId v : small) {
+            outside_[v] = builder_.packed_part(sums, position, f_.type(v).shape);
+            position += packed_size(f_.type(v).elements());
+        }
+    }
+
+    ValueId reduce(ValueId sums, const std::string& name) {
+        return builder_.emit(AllReduce{shards_}, {sums}, name);
+    }
+
+    Module& module_;
+    const Function &whole_, &f_;
+    const ShardPlan& plan_;
+    const int64_t shards_;
+    Function out_, body_;
+    Builder builder_;
+    std::vector<Function> functions_;
+    std::vector<bool> leaves_;
+    /// By value of f_: what stands for it in out_ (all shards behind one another in stacks_), and
+    /// in body_.
+    std::vector<ValueId> outside_, stacks_, inside_;
+    std::vector<ValueId> elements_, captured_;  ///< what body_ takes, as values of f_
+};
+
+bool is_distributed(const Function& function) {
+    return std::any_of(function.operations.begin(), function.operations.end(),
+                       [](const Operation& op) { return op.as<AllReduce>() != nullptr; });
+}
+
+/// Why a step is not a sum over examples, or "".
+std::string why_not(const Function& function, const BatchAxes& axes, const ShardPlan& plan) {
+    if (!axes.why.empty()) return axes.why;
+    for (const Update& update : function.updates)
+        if (axes.of[update.value]) return "a state has a row per example";
+    for (const NamedValue& result : function.results)
+        if (axes.of[result.value])
+            return fmt::format("its result `{}` has a row per example", result.name);
+    return plan.why();
+}
+
+/// Puts the function in shards in the place of function `name`, its bodies before it.
+bool distribute_function(Module& module, const std::string& name, Diagnostics& diagnostics) {
+    const auto at = static_cast<size_t>(module.find_function(name) - module.functions.data());
+    copy_per_reader(module.functions[at]);
+    const Function whole = module.functions[at];
+    const BatchAxes axes = find_batch_axes(module, whole, BatchSums::kAllowed);
+    const ShardPlan plan(whole, axes);
+    if (const std::string why = why_not(whole, axes, plan); !why.empty()) {
+        diagnostics
+            .error(DiagnosticKind::kNotPerExample, {},
+                   "`{}` cannot be computed in shards of the batch: {}", name, why)
+            .help("without --shards the model trains in one process");
+        return false;
+    }
+    const int64_t batch = module.training->batch_size, shards = module.compilation.shards;
+    resize(module, module.functions[at], axes, batch, batch / shards);
+    const Function shard = module.functions[at];
+    std::vector<Function> made = ShardWriter(module, whole, shard, plan, shards).run();
+    module.functions[at] = std::move(made.back());
+    made.pop_back();
+    module.functions.insert(module.functions.begin() + static_cast<std::ptrdiff_t>(at),
+                            std::make_move_iterator(made.begin()),
+                            std::make_move_iterator(made.end()));
+    return true;
+}
+
+}  // namespace
+
+Result<bool> passes::distribute(Module& module, Diagnostics& diagnostics) {
+    if (module.compilation.shards == 0) return false;
+    bool changed = false;
+    for (const ScheduleEntry& entry : module.schedule) {
+        const Function* function = module.find_function(entry.function);
+        if (function == nullptr || is_distributed(*function)) continue;
+        if (!distribute_function(module, entry.function, diagnostics)) return Failure{};
+        changed = true;
+    }
+    return changed;
+}
+
+}  // namespace gmc

@@ -1,0 +1,80 @@
+// What lies outside of the bodies is the batch cut into shards, so only first axes change: bodies,
+// and with them the kernels, stay the same for any number of processes.
+#include "compiler/batch/process_share.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "compiler/ir/scan.h"
+#include "compiler/ir/verifier.h"
+#include "compiler/passes/memory/plan_memory.h"
+
+namespace gmc {
+namespace {
+
+using namespace ir;  // NOLINT: all of this is about ir
+
+/// Takes the share of one function.
+class ShareTaker {
+  public:
+    ShareTaker(Function& function, int64_t processes, int64_t rank)
+        : f_(function), processes_(processes), rank_(rank), cut_(function.values.size(), false) {}
+
+    void run() {
+        for (const Input& input : f_.inputs)
+            if (input.source.kind != InputSource::Kind::kArgument) cut(input.value);
+        for (Operation& op : f_.operations) take(op);
+    }
+
+  private:
+    void take(Operation& op) {
+        if (auto* scan = std::get_if<Scan>(&op.op); scan != nullptr && scan->shards > 0) {
+            scan->count /= processes_;
+            scan->first = rank_ * scan->count;
+            for (ValueId v : op.results) cut(v);
+            return;
+        }
+        if (op.as<AllReduce>() != nullptr) return;
+        // The reshapes that cut inputs into shards.
+        if (std::any_of(op.operands.begin(), op.operands.end(), [&](ValueId v) { return cut_[v]; }))
+            for (ValueId v : op.results) cut(v);
+    }
+    void cut(ValueId v) {
+        f_.values[v].type.shape[0] /= processes_;
+        cut_[v] = true;
+    }
+
+    Function& f_;
+    int64_t processes_, rank_;
+    std::vector<bool> cut_;  ///< by value: its first axis is that of the process's shards
+};
+
+void forget_places(Module& module) {
+    for (Function& function : module.functions)
+        for (Value& value : function.values) value.arena_offset = value.home = kNone;
+}
+
+}  // namespace
+
+/// The result is verified: were a pass to put something else between scans, that would show here.
+std::string take_share(Module& module, int64_t processes, int64_t rank) {
+    const int64_t shards = module.compilation.shards;
+    if (shards == 0)
+        return fmt::format("`{}` was compiled for one process, not for {}", module.name, processes);
+    if (!is_share(processes, shards))
+        return fmt::format("the {} shards of `{}` cannot be shared by {} processes", shards,
+                           module.name, processes);
+    for (const ScheduleEntry& entry : module.schedule)
+        if (Function* function = module.find_function(entry.function))
+            ShareTaker(*function, processes, rank).run();
+    forget_places(module);
+    Diagnostics problems;
+    if (passes::plan_memory(module, problems).ok() &&
+        verify(module, problems, {.allow_gradient = false, .planned = true}))
+        return "";
+    return "the share of a process would be wrong: " +
+           (problems.any() ? problems.list()[0].text : "it cannot be planned");
+}
+
+}  // namespace gmc

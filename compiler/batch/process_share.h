@@ -1,0 +1,24 @@
+// A module for one of several processes that train together: its training steps compute a part of
+// the shards of the batch (distribute.h), and its inputs are the examples of these.
+//
+//     func @step(%x: f32[8,3] = data.x) {           func @step(%x: f32[4,3] = data.x) {
+//       %x.1 = reshape %x : f32[4,2,3]                %x.1 = reshape %x : f32[2,2,3]
+//       %g = scan %x.1, @w {..., count=4,       ->    %g = scan %x.1, @w {..., count=2,
+//            shards=4} : f32[4,3,5]                        shards=4, first=2} : f32[2,3,5]
+//       %s = all_reduce %g {shards=4} : f32[3,5]      %s = all_reduce %g {shards=4} : f32[3,5]
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "compiler/ir/module.h"
+
+namespace gmc {
+
+/// Makes `module`, which is planned, the module of process `rank` of `processes`. Functions outside
+/// of the schedule stay as they are. Where it returns a text, that says why it cannot be done, as a
+/// sentence without a full stop, and the module is unusable: it was compiled without shards, or the
+/// number of processes is not a power of two of at most as many.
+std::string take_share(ir::Module& module, int64_t processes, int64_t rank);
+
+}  // namespace gmc

@@ -1,0 +1,21 @@
+// Whether the processes of a team can train together.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "compiler/support/diagnostic.h"
+#include "runtime/processes/team.h"
+
+namespace gmc::runtime {
+
+/// What has to be the same in all processes: a name such as "version", and what it is here.
+using Facts = std::vector<std::pair<std::string, std::string>>;
+
+/// Every process calls it, with what it has. True in all of them when the facts of all are equal
+/// and none has errors. Otherwise process 0 reports (kBadValue) which process differs in what, or
+/// what the errors of others were; its own it has reported already. The others say nothing.
+[[nodiscard]] bool roll_call(Team& team, const Facts& facts, Diagnostics& diagnostics);
+
+}  // namespace gmc::runtime

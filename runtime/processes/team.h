@@ -1,0 +1,62 @@
+// The processes that train one model together. Process 0 leads: it alone reads and writes the run's
+// folder; the others compute their shards of each batch.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/processes/transport.h"
+
+namespace gmc::runtime {
+
+/// Every process makes the same calls in the same order.
+class Team {
+  public:
+    /// The number of processes must be a power of two for sum().
+    explicit Team(std::unique_ptr<Transport> transport);
+    Team(const Team&) = delete;
+    Team& operator=(const Team&) = delete;
+
+    int rank() const { return rank_; }
+    int size() const { return size_; }
+    bool leads() const { return rank_ == 0; }
+
+    /// Makes room for sums of so many numbers, so that sum() allocates nothing.
+    void make_room(int64_t count);
+    /// Adds up the numbers of all processes, which all get the sums. The processes are the leaves
+    /// of a binary tree, (p0 + p1) + (p2 + p3): the bits are those of one process that adds so.
+    void sum(float* numbers, int64_t count);
+
+    /// Process 0 gives, all get.
+    void broadcast(void* bytes, size_t count);
+    /// The text of process 0.
+    std::string broadcast(const std::string& text);
+    /// In process 0 the texts of all, by rank; in others nothing.
+    std::vector<std::string> gather(const std::string& text);
+
+    Transport& transport() { return *transport_; }
+
+  private:
+    void add_received(float* numbers, int64_t count);
+    void sum_small(float* numbers, int64_t count);
+
+    /// A range of the numbers of a sum.
+    struct Part {
+        int64_t begin, end;
+        int64_t middle() const { return begin + (end - begin) / 2; }
+    };
+
+    std::unique_ptr<Transport> transport_;
+    int rank_, size_;
+    std::vector<float> received_;
+    std::vector<Part> parts_;  ///< of a sum: what this process was left with after each round
+};
+
+/// The team that mpirun has started this process in; null where it runs alone. `why` says what is
+/// wrong where it cannot be joined; its help is in `help`.
+std::unique_ptr<Team> join_team(std::string& why, std::string& help);
+
+}  // namespace gmc::runtime

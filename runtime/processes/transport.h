@@ -1,0 +1,39 @@
+// Messages between the processes of a run. A plug-in library per MPI implements it (mpi/), which is
+// loaded only where mpirun has started the process: gmrun itself needs no MPI.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+
+namespace gmc::runtime {
+
+/// The processes are numbered from 0. One thread uses it. What goes wrong ends all processes, with
+/// a message and exit code 3: without a process the others cannot go on.
+class Transport {
+  public:
+    /// Called again and again while a message is waited for.
+    using Waiting = std::function<void()>;
+
+    virtual ~Transport() = default;
+    virtual int rank() const = 0;
+    virtual int size() const = 0;
+    /// Sends `out` to a process, and receives `in` from one, at the same time; either may be empty.
+    /// Processes send messages of the sizes that the others receive, in the same order.
+    virtual void exchange(int to, const void* out, size_t out_bytes, int from, void* in,
+                          size_t in_bytes) = 0;
+    /// Ends all processes with this exit code.
+    [[noreturn]] virtual void end_all(int code) = 0;
+    /// Says that this process needs no more messages. All have to call it before they end.
+    virtual void finish() = 0;
+    void on_wait(Waiting waiting) { waiting_ = std::move(waiting); }
+
+  protected:
+    Waiting waiting_;
+};
+
+/// Raised with each change of Transport.
+inline constexpr int kTransportVersion = 1;
+/// What a plug-in exports, as `gmc_start_transport`: null where it was built for another version.
+using StartTransport = Transport* (*)(int version);
+
+}  // namespace gmc::runtime

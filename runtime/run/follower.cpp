@@ -1,0 +1,93 @@
+// The choices of kernels come from process 0, which has measured: other ones would make other bits.
+#include "runtime/run/follower.h"
+
+#include "compiler/support/json.h"
+#include "runtime/contractions/choice/tuning_machine.h"
+#include "runtime/data/data_summary.h"
+#include "runtime/processes/orders.h"
+#include "runtime/processes/roll_call.h"
+#include "runtime/run/validation.h"
+
+namespace gmc::runtime {
+namespace {
+
+/// What the bits of a run depend on, beside model and data.
+struct Setup {
+    uint64_t seed = 1;
+    bool tuned = false, bf16 = true;
+    std::map<std::string, std::string> contractions;
+};
+
+std::string to_text(const Setup& setup) {
+    Json out{{"seed", setup.seed}, {"tuned", setup.tuned}, {"bf16", setup.bf16}};
+    Json& choices = out["contractions"] = Json::object();
+    for (const auto& [problem, choice] : setup.contractions) choices[problem] = choice;
+    return out.dump();
+}
+
+Setup setup_from(const std::string& text) {
+    const Json json = Json::parse(text).value_or(Json());
+    Setup setup{json.at("seed").natural(), json.at("tuned").flag(), json.at("bf16").flag(), {}};
+    const Json& choices = json.at("contractions");
+    for (size_t i = 0; i < choices.names().size(); ++i)
+        setup.contractions[choices.names()[i]] = choices.elements()[i].text();
+    return setup;
+}
+
+/// The part of the training data that is trained on; null after an error.
+std::unique_ptr<Loader> make_loader(LoadedModel& model, uint64_t seed, Diagnostics& diagnostics) {
+    const LoaderOptions options = model.training_options(seed);
+    auto all = model.data().make_loader(DataSplit::kTrain, options, diagnostics);
+    if (!all.ok()) return nullptr;
+    const ir::RunPolicy& policy = model.module().run;
+    if (policy.validate_test || policy.validate_share == 0) return all.take();
+    auto parts = split_dataset((*all)->dataset(), policy.validate_share, seed, diagnostics);
+    if (!parts.ok()) return nullptr;
+    auto trained = Loader::create(parts->training, options, diagnostics);
+    return trained.ok() ? trained.take() : nullptr;
+}
+
+}  // namespace
+
+void lead(const OpenedRun& run) {
+    Team* team = run.model.team();
+    if (team == nullptr) return;
+    Setup setup{run.record.seed, run.record.tuned, run.record.bf16, run.chosen()};
+    give_order(*team, {.kind = Order::Kind::kBegin});
+    (void)team->broadcast(to_text(setup));
+}
+
+bool have_same_data(Team& team, const std::string& data, Diagnostics& diagnostics) {
+    return roll_call(team, {{"data", data}}, diagnostics);
+}
+
+int follow(LoadedModel& model, Diagnostics& diagnostics) {
+    Team& team = *model.team();
+    const std::span<std::byte> states{model.states().bytes_begin(),
+                                      static_cast<size_t>(model.states().bytes())};
+    Order order = take_order(team, states);
+    if (order.kind != Order::Kind::kBegin) return static_cast<int>(order.exit_code);
+    const Setup setup = setup_from(team.broadcast(""));
+    TuningCache choices("", tuning_machine());
+    choices.pin(setup.contractions);
+    if (!setup.bf16) model.disable_bf16();
+    model.set_tuning(setup.tuned ? &choices : nullptr);
+    StepRunner runner(model, diagnostics);
+    std::unique_ptr<Loader> loader;
+    if (runner.ok()) loader = make_loader(model, setup.seed, diagnostics);
+    (void)have_same_data(team, loader ? fingerprint(loader->dataset()) : "", diagnostics);
+    TrainingState training;
+    while ((order = take_order(team, states)).kind == Order::Kind::kRound) {
+        training.seed = order.seed;
+        training.step = order.step;
+        training.call = static_cast<uint32_t>(order.call);
+        training.rate = order.rate;
+        const Cursor cursor{order.epoch, order.batch};
+        if (loader->cursor() != cursor) loader->seek(cursor);
+        (void)runner.run(*loader, training, diagnostics);
+    }
+    model.set_tuning(nullptr);
+    return static_cast<int>(order.exit_code);
+}
+
+}  // namespace gmc::runtime

@@ -1,0 +1,218 @@
+#!/usr/bin/env python3
+"""Trains in 1, 2 and 4 processes, with every MPI that is here: checkpoints and losses are the same, byte for byte.
+
+Usage: tests/runs/processes.py --bin-dir build [--all-models | --kills N]
+
+Also: a run of 4 processes is resumed by 1 and 2 and is like one that never stopped; processes that do not fit together
+are told apart before the first step. With --kills, random processes are killed at random moments: all end within
+seconds, and the checkpoint is good. Exit code 77, for "skipped", where gmc was built without MPI.
+"""
+import argparse
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+from kills import CHECKPOINT, Bench, all_models, checkpoint, path_of, sets_of, step_of
+from threads import tensors
+
+SMALL_MODELS = ["vae_mlp", "wgan_gp_ring", "hinge_sn", "seed_gan"]
+SHARDS = 4
+STEPS = 3
+MOST_SECONDS_TO_END = 10
+LAUNCHERS = {
+    "openmpi": ["mpirun.openmpi", "--oversubscribe", "--allow-run-as-root", "--bind-to", "none"],
+    "mpich": ["mpirun.mpich"],
+}
+
+
+def launchers_here(bin_dir):
+    return {name: words for name, words in LAUNCHERS.items()
+            if (bin_dir / f"gmc_{name}.so").exists() and shutil.which(words[0])}
+
+
+def batch_of(sets, rows):
+    return [f"train.batch_size={rows}" if "batch_size" in each else each for each in sets]
+
+
+class Processes:
+    """Trainings of one compiled model."""
+
+    def __init__(self, bench, launchers):
+        self.bench, self.launchers = bench, launchers
+        # Processes share two cores here: more threads would only take turns.
+        bench.environment["OMP_NUM_THREADS"] = "1"
+
+    def words(self, launcher, count, *words):
+        before = [] if launcher is None else [*self.launchers[launcher], "-n", str(count)]
+        return [*before, str(self.bench.bin_dir / "gmrun"), "train", *words]
+
+    def run(self, words, expected=0):
+        done = subprocess.run(words, cwd=self.bench.folder, env=self.bench.environment, capture_output=True, text=True)
+        if done.returncode != expected:
+            sys.exit(f"{' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+        return done.stdout + done.stderr
+
+    def compile(self, model, precision, shards=SHARDS):
+        name = f"{model}_{precision}_{shards}".replace("/", "_")
+        self.bench.train_first(path_of(model).read_text())
+        sets = [word for each in batch_of(sets_of(model), 16) for word in ("--set", each)]
+        cut = ["--shards", str(shards)] if shards else []
+        self.bench.run("gmc", "compile", str(path_of(model)), "-o", name + ".gmc", "--precision", precision, *cut,
+                       *sets)
+        return name
+
+    def train(self, name, launcher, count, run, *words):
+        return self.run(self.words(launcher, count, name + ".gmc", "--run", run, "--quiet", "--samples", "0",
+                                   "--log-every", "1", "--epochs", "100", *words))
+
+
+def losses(folder, run):
+    rows = [json.loads(line) for line in (folder / run / "metrics.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in row.items() if key != "examples_per_s"} for row in rows]
+
+
+def check_same(bench, first, run):
+    one, other = (tensors(bench.folder / each / CHECKPOINT) for each in (first, run))
+    differ = [name for name in one if other.get(name) != one[name]]
+    if differ or one.keys() != other.keys():
+        sys.exit(f"{run}: {len(differ)} of {len(one)} tensors differ from those of {first}, e.g. {differ[:3]}")
+    if losses(bench.folder, first) != losses(bench.folder, run):
+        sys.exit(f"{run}: other losses than {first}")
+
+
+def same_bits(processes, model, precision):
+    bench = processes.bench
+    name = processes.compile(model, precision)
+    first = f"{name}_1"
+    processes.train(name, None, 1, first, "--steps", str(STEPS))
+    bench.settle_tuning()
+    for launcher in processes.launchers:
+        for count in (2, 4):
+            run = f"{name}_{launcher}_{count}"
+            processes.train(name, launcher, count, run, "--steps", str(STEPS))
+            check_same(bench, first, run)
+
+
+def resumed(processes, launcher):
+    """4 processes, then 1, then 2: as one process that goes through."""
+    name = processes.compile("vae_mlp", "f32")
+    processes.train(name, None, 1, "through", "--steps", "6", "--no-tune")
+    processes.train(name, launcher, 4, "parts", "--steps", "2", "--no-tune")
+    processes.train(name, None, 1, "parts", "--steps", "4", "--resume", "--no-tune")
+    processes.train(name, launcher, 2, "parts", "--steps", "6", "--resume", "--no-tune")
+    check_same(processes.bench, "through", "parts")
+
+
+def expect(output, text):
+    if text not in output:
+        sys.exit(f"no word of `{text}` in:\n{output}")
+
+
+def misfits(processes, launcher):
+    """What cannot train together is told before the first step, and no folder is left."""
+    whole = processes.compile("vae_mlp", "f32", shards=0)
+    words = ["--quiet", "--samples", "0", "--steps", "1", "--no-tune"]
+    out = processes.run(processes.words(launcher, 2, whole + ".gmc", "--run", "misfit", *words), 1)
+    expect(out, "was compiled for one process, not for 2")
+    name = processes.compile("vae_mlp", "f32")
+    out = processes.run(processes.words(launcher, 3, name + ".gmc", "--run", "misfit", *words), 1)
+    expect(out, "the 4 shards of `vae_mlp` cannot be shared by 3 processes")
+    other = processes.compile("vae_mlp", "f32", shards=8)
+    one = processes.words(launcher, 1, name + ".gmc", "--run", "misfit", *words)
+    two = processes.words(None, 1, other + ".gmc", "--run", "misfit", *words)
+    out = processes.run([*one, ":", "-n", "1", *two], 1)
+    expect(out, "the processes of a run must have the same compiled model")
+    if (processes.bench.folder / "misfit").exists():
+        sys.exit("a run that did not begin has a folder")
+
+
+def ranks_of(run):
+    """The processes of a training, by what their command lines say."""
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        try:
+            words = (entry / "cmdline").read_bytes().split(b"\0") if entry.name.isdigit() else []
+        except OSError:
+            continue
+        if words and words[0].endswith(b"/gmrun") and run.encode() in words:
+            found.append(int(entry.name))
+    return sorted(found)
+
+
+def kills(processes, launcher, count, numbers):
+    name = processes.compile("vae_mlp", "f32")
+    folder = processes.bench.folder
+    run = str(folder / f"killed_{launcher}")
+    words = ["--checkpoint-every", "2 steps", "--no-tune"]
+    slowest = 0
+    for kill in range(count):
+        resume = ["--resume"] if pathlib.Path(run, CHECKPOINT).exists() else ["--overwrite"]
+        training = [name + ".gmc", "--run", run, "--quiet", "--samples", "0", "--log-every", "1", "--epochs", "1000000",
+                    *words, *resume]
+        mpi = subprocess.Popen(processes.words(launcher, numbers.choice((2, 4)), *training), cwd=folder, text=True,
+                               env=processes.bench.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        while mpi.poll() is None and len(ranks_of(run)) < 2:
+            time.sleep(0.01)
+        time.sleep(numbers.uniform(0, 1.5))
+        alive = ranks_of(run)
+        if mpi.poll() is not None or not alive:
+            sys.exit(f"{run}: training ended by itself\n{mpi.stderr.read()}")
+        try:
+            os.kill(numbers.choice(alive), signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        begin = time.monotonic()
+        try:
+            mpi.wait(MOST_SECONDS_TO_END)
+        except subprocess.TimeoutExpired:
+            sys.exit(f"{run}: kill {kill}: the others still run after {MOST_SECONDS_TO_END} seconds")
+        slowest = max(slowest, time.monotonic() - begin)
+        if mpi.returncode == 0:
+            sys.exit(f"{run}: kill {kill}: exit code 0")
+    steps = (step_of(folder, run) if pathlib.Path(run, CHECKPOINT).exists() else 0) + 4
+    resume = ["--resume"] if pathlib.Path(run, CHECKPOINT).exists() else ["--overwrite"]
+    processes.train(name, launcher, 4, run, "--steps", str(steps), *words, *resume)
+    processes.train(name, None, 1, f"whole_{launcher}", "--steps", str(steps), *words)
+    if checkpoint(folder, run) != checkpoint(folder, f"whole_{launcher}"):
+        sys.exit(f"{count} kills: other bits than those of a run that nobody disturbed")
+    print(f"{count} kills of processes with {launcher}: all ended within {slowest:.1f} s; {steps} steps, the same bits")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bin-dir", required=True, type=pathlib.Path)
+    parser.add_argument("--all-models", action="store_true")
+    parser.add_argument("--kills", type=int, default=0)
+    options = parser.parse_args()
+    launchers = launchers_here(options.bin_dir.resolve())
+    if not launchers:
+        print("no MPI: nothing is tested")
+        sys.exit(77)
+    with tempfile.TemporaryDirectory(prefix="gmc-processes-") as folder:
+        processes = Processes(Bench(options.bin_dir.resolve(), pathlib.Path(folder)), launchers)
+        if options.kills:
+            for launcher in launchers:
+                kills(processes, launcher, options.kills, random.Random(options.kills))
+            return
+        models = all_models() if options.all_models else SMALL_MODELS
+        for model in models:
+            for precision in ("f32", "bf16") if options.all_models else ("f32",):
+                same_bits(processes, model, precision)
+        if not options.all_models:
+            for launcher in launchers:
+                resumed(processes, launcher)
+                misfits(processes, launcher)
+                for left in ("through", "parts"):
+                    shutil.rmtree(pathlib.Path(folder) / left)
+        print(f"{len(models)} models in 1, 2 and 4 processes of {' and '.join(launchers)}: the same bits")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+// Training steps in shards: any number of processes, which are threads here, computes the same
+// bits, and what the step as a whole computes, but for rounding.
+#include <cmath>
+#include <cstring>
+
+#include "compiler/batch/process_share.h"
+#include "runtime/program/executable.h"
+#include "tests/catch.h"
+#include "tests/compile_model.h"
+#include "tests/unit/program/thread_team.h"
+
+using namespace gmc;
+using namespace gmc::runtime;
+
+namespace {
+
+constexpr int kSteps = 2;
+constexpr int64_t kBatch = 16, kShards = 8;
+
+std::string model(const std::string& name) { return GMC_SOURCE_DIR "/models/" + name + ".yaml"; }
+
+const std::vector<std::string> kPictures = {
+    "data.image.shape=[28,28,1]", "data.test.image.shape=[28,28,1]", "train.batch_size=16"};
+
+/// Some number from 0 to 1 for element `element` of example `example` of the data.
+float example_value(int64_t example, int64_t element) {
+    const double x = std::sin(static_cast<double>(example * 7919 + element * 31 + 1)) * 43758.5453;
+    return static_cast<float>(x - std::floor(x));
+}
+
+/// What a process has after some steps: its states, and all results.
+struct Outcome {
+    std::vector<char> states;
+    std::vector<float> results;
+};
+
+/// Runs some training steps of a module of all shards, or of the share of a process. Nothing comes
+/// out after an error: threads may not use Catch2.
+Outcome train(const ir::Module& module, Team* team) {
+    Outcome out;
+    Diagnostics diagnostics;
+    StateStore states(module);
+    if (!states.initialise(1, diagnostics)) return out;
+    auto arena = std::make_shared<Arena>(module);
+    uint32_t call = 0;
+    for (int step = 0; step < kSteps; ++step)
+        for (const ir::ScheduleEntry& entry : module.schedule) {
+            auto made = Executable::make(module, *module.find_function(entry.function), states,
+                                         arena, {.team = team}, diagnostics);
+            if (!made.ok()) return out;
+            const int64_t rank = team == nullptr ? 0 : team->rank();
+            for (size_t i = 0; i < made->input_count(); ++i) {
+                const ir::Type& type = made->input_type(i);
+                const int64_t rows = type.shape[0], width = type.elements() / rows;
+                for (int64_t k = 0; k < type.elements(); ++k)
+                    made->input(i)[k] =
+                        example_value(step * kBatch + rank * rows + k / width, k % width);
+            }
+            made->run({1, call++, static_cast<double>(step), 0.1 * step});
+            for (size_t r = 0; r < made->result_count(); ++r)
+                out.results.push_back(made->result(r)[0]);
+        }
+    const char* bytes = reinterpret_cast<const char*>(states.bytes_begin());
+    out.states.assign(bytes, bytes + states.bytes());
+    return out;
+}
+
+std::vector<Outcome> train_in_team(const ir::Module& whole, int size) {
+    std::vector<Outcome> outcomes(static_cast<size_t>(size));
+    in_team(size, [&](Team& team) {
+        ir::Module share = whole;
+        const std::string why = take_share(share, size, team.rank());
+        if (why.empty()) outcomes[static_cast<size_t>(team.rank())] = train(share, &team);
+    });
+    return outcomes;
+}
+
+}  // namespace
+
+TEST_CASE("processes that share the shards of a batch have the bits of one", "[shards]") {
+    for (const std::string name : {"vae_mlp", "wgan_gp_ring", "hinge_sn", "seed_gan"}) {
+        INFO(name);
+        const bool points = name == "wgan_gp_ring";
+        const ir::Module module = compile_file(
+            model(name), points ? std::vector<std::string>{"train.batch_size=16"} : kPictures,
+            "f32", kShards);
+        const Outcome alone = train(module, nullptr);
+        REQUIRE(!alone.states.empty());
+        for (const float result : alone.results) REQUIRE(std::isfinite(result));
+        // The last model is a large one: batch norm in convolutions.
+        for (const int size : name == "seed_gan" ? std::vector<int>{4} : std::vector<int>{2, 8})
+            for (const Outcome& one : train_in_team(module, size)) {
+                CHECK(one.results == alone.results);
+                CHECK(one.states == alone.states);
+            }
+    }
+}
+
+TEST_CASE("a step in shards is the step as a whole, but for rounding", "[shards]") {
+    const Outcome whole = train(compile_file(model("ae"), kPictures), nullptr);
+    const Outcome shards = train(compile_file(model("ae"), kPictures, "f32", kShards), nullptr);
+    REQUIRE(!whole.results.empty());
+    REQUIRE(whole.results.size() == shards.results.size());
+    for (size_t i = 0; i < whole.results.size(); ++i)
+        CHECK(shards.results[i] == Approx(whole.results[i]).epsilon(1e-4));
+}
+
+TEST_CASE("a share needs shards, and a power of two of processes", "[shards]") {
+    ir::Module whole = compile_file(model("vae_mlp"), kPictures);
+    CHECK(take_share(whole, 2, 0) == "`vae_mlp` was compiled for one process, not for 2");
+    ir::Module shards = compile_file(model("vae_mlp"), kPictures, "f32", kShards);
+    CHECK(take_share(shards, 3, 0) == "the 8 shards of `vae_mlp` cannot be shared by 3 processes");
+    CHECK(take_share(shards, 16, 0) ==
+          "the 8 shards of `vae_mlp` cannot be shared by 16 processes");
+}

@@ -1,0 +1,90 @@
+// Sums, broadcasts and the roll call of processes, which are threads here.
+#include "runtime/processes/team.h"
+
+#include <cmath>
+#include <cstring>
+#include <random>
+
+#include "runtime/processes/roll_call.h"
+#include "tests/catch.h"
+#include "tests/unit/program/thread_team.h"
+
+using namespace gmc;
+using namespace gmc::runtime;
+
+/// (p0 + p1) + (p2 + p3), element by element.
+static std::vector<float> tree_of(std::vector<std::vector<float>> parts) {
+    while (parts.size() > 1) {
+        std::vector<std::vector<float>> next;
+        for (size_t i = 0; i < parts.size(); i += 2) {
+            next.push_back(parts[i]);
+            for (size_t k = 0; k < parts[i].size(); ++k) next.back()[k] += parts[i + 1][k];
+        }
+        parts = std::move(next);
+    }
+    return parts[0];
+}
+
+TEST_CASE("a team adds its numbers as a binary tree, to the same bits in all processes", "[team]") {
+    for (const int size : {1, 2, 4, 8})
+        for (const int64_t count : {1, 5, 4096, 4097, 10001}) {
+            std::vector<std::vector<float>> numbers(static_cast<size_t>(size));
+            std::mt19937 random(static_cast<unsigned>(size * 100000 + count));
+            std::normal_distribution<float> normal;
+            for (auto& of_process : numbers)
+                for (int64_t i = 0; i < count; ++i)
+                    of_process.push_back(normal(random) * std::exp(4 * normal(random)));
+            std::vector<std::vector<float>> sums = numbers;
+            in_team(size, [&](Team& team) {
+                team.sum(sums[static_cast<size_t>(team.rank())].data(), count);
+            });
+            const std::vector<float> expected = tree_of(numbers);
+            for (const auto& sum : sums)
+                CHECK(std::memcmp(sum.data(), expected.data(), expected.size() * 4) == 0);
+        }
+}
+
+TEST_CASE("process 0 of a team tells all, and hears of all", "[team]") {
+    for (const int size : {1, 2, 3, 5, 8}) {
+        std::vector<std::string> told(static_cast<size_t>(size));
+        std::vector<std::string> heard;
+        in_team(size, [&](Team& team) {
+            told[static_cast<size_t>(team.rank())] = team.broadcast(team.leads() ? "go" : "");
+            const auto all = team.gather(std::string(static_cast<size_t>(team.rank()), 'x'));
+            if (team.leads()) heard = all;
+        });
+        CHECK(told == std::vector<std::string>(static_cast<size_t>(size), "go"));
+        REQUIRE(heard.size() == static_cast<size_t>(size));
+        for (size_t rank = 0; rank < heard.size(); ++rank)
+            CHECK(heard[rank] == std::string(rank, 'x'));
+    }
+}
+
+TEST_CASE("a roll call names the process that differs", "[team]") {
+    std::vector<Diagnostics> reports(4);
+    std::vector<char> together(4, 2);
+    const auto call = [&](const std::function<Facts(int)>& facts, int failed) {
+        reports = std::vector<Diagnostics>(4);
+        in_team(4, [&](Team& team) {
+            const auto rank = static_cast<size_t>(team.rank());
+            if (team.rank() == failed)
+                reports[rank].error(DiagnosticKind::kBadFile, {}, "`a.gmc` is not there");
+            together[rank] = roll_call(team, facts(team.rank()), reports[rank]) ? 1 : 0;
+        });
+    };
+    call([](int) { return Facts{{"version", "1"}, {"model", "x"}}; }, -1);
+    CHECK(together == std::vector<char>(4, 1));
+    call([](int rank) { return Facts{{"version", rank == 2 ? "2" : "1"}}; }, -1);
+    CHECK(together == std::vector<char>(4, 0));
+    REQUIRE(reports[0].count() == 1);
+    CHECK(reports[0].list()[0].text.find("the same version: process 0 on ") != std::string::npos);
+    CHECK(reports[0].list()[0].text.find("process 2 on ") != std::string::npos);
+    CHECK(reports[1].count() == 0);
+    call([](int) { return Facts{{"version", "1"}}; }, 3);
+    CHECK(together == std::vector<char>(4, 0));
+    REQUIRE(reports[0].count() == 1);
+    CHECK(reports[0].list()[0].text.find("`a.gmc` is not there") != std::string::npos);
+    call([](int) { return Facts{{"version", "1"}}; }, 0);
+    CHECK(together == std::vector<char>(4, 0));
+    CHECK(reports[0].count() == 1);  // its own error, and no other
+}
