@@ -51,6 +51,8 @@ std::string text_of(const NetworkSpec& network) {
     for (const NetworkOutput& output : network.outputs)
         out += fmt::format("output {}\n{}", output.name, text_of(output.layers));
     if (network.is_frozen()) out += "frozen\n";
+    if (network.weights && !network.weights->frozen_layers.empty())
+        out += fmt::format("frozen {}\n", fmt::join(network.weights->frozen_layers, ","));
     return out;
 }
 
@@ -82,6 +84,7 @@ std::string data_fingerprint(const ModelSpec& spec) {
                             field.classes, field.crop, field.flip);
         // How numbers are scaled, and in which order categories are.
         if (!field.table.empty()) text += field.table + "\n";
+        if (field.own_order) text += "own order\n";
         if (field.rate > 0) text += fmt::format("{} {}\n", field.rate, field.hop);
     }
     return hash(text);

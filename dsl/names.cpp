@@ -238,6 +238,9 @@ class NameChecker {
     void check_optimizer(const OptimizerSpec& optimizer) {
         for (const NamedExpression& parameter : optimizer.parameters)
             check_hyperparameter(*parameter.value);
+        for (const NamedExpression& factor : optimizer.rate_factors)
+            check_hyperparameter(*factor.value);
+        if (optimizer.lookahead) check_hyperparameter(*optimizer.lookahead->share);
     }
     void check_hyperparameter(const Expression& value) {
         place_ = "where a hyperparameter is computed";
@@ -551,8 +554,7 @@ void check_names(ModelSpec& model, const Bindings& variables, Diagnostics& diagn
     model.objective.states = std::move(part.states);
     model.objective.minimize = std::move(part.minimize);
     model.objective.functions = std::move(part.functions);
-    for (NamedExpression& parameter : model.train.optimizer.parameters)
-        parameter.value = replace(parameter.value, replacements, {});
+    replace(model.train.optimizer, replacements);
     for (NetworkSpec& network : model.networks)
         for_each_layer(network, [&](LayerSpec& layer) {
             const std::set<std::string> own(layer.arguments.begin(), layer.arguments.end());

@@ -67,6 +67,10 @@ MinimizeSpec read_entry(const Node& node, Diagnostics& diagnostics) {
     const Values values =
         read_values(node, mapping("minimize entry").keys, what, node.span, diagnostics);
     out.repeat = values.integer("repeat");
+    if (values.has("accumulate")) {
+        out.accumulate = values.integer("accumulate");
+        out.accumulate_span = values.spans.at("accumulate");
+    }
     const auto value_of = [&](const char* key) {
         const Entry* entry = node.find(key);
         return entry && !entry->value->is_null() ? entry : nullptr;
@@ -88,6 +92,7 @@ MinimizeSpec read_entry(const Node& node, Diagnostics& diagnostics) {
         out.optimizer = read_optimizer(*optimizer->value, optimizer->key_span, diagnostics);
     if (const Entry* average = value_of("average"))
         out.average = read_expression(*average->value, "`average`", diagnostics);
+    out.average_statistics = values.flag("average_statistics");
     out.name = values.text("name");
     return out;
 }
@@ -216,15 +221,16 @@ void name_entries(std::vector<MinimizeSpec>& minimize, Diagnostics& diagnostics)
     }
 }
 
-/// `simultaneous` makes one update of every entry per step, so no entry can ask for several.
-void check_no_repeats(const std::vector<MinimizeSpec>& minimize, Diagnostics& diagnostics) {
+/// `simultaneous` and `extragradient` update all entries together, so no entry can ask for several
+/// updates.
+void check_no_repeats(const std::vector<MinimizeSpec>& minimize, const std::string& schedule,
+                      Diagnostics& diagnostics) {
     for (const MinimizeSpec& entry : minimize)
         if (entry.repeat > 1)
             diagnostics
                 .error(DiagnosticKind::kBadValue, entry.span,
-                       "`schedule: simultaneous` updates all entries at once, but `{}` has "
-                       "`repeat: {}`",
-                       entry.name, entry.repeat)
+                       "`schedule: {}` updates all entries at once, but `{}` has `repeat: {}`",
+                       schedule, entry.name, entry.repeat)
                 .help("`schedule: alternating` updates entry after entry");
 }
 
@@ -330,8 +336,9 @@ ObjectiveSpec read_objective(const Entry& objective, const std::vector<NetworkSp
     out.functions = std::move(part.functions);
     out.units = std::move(part.units);
     check_units(out, diagnostics);
-    out.simultaneous = part.schedule == "simultaneous";
-    if (out.simultaneous) check_no_repeats(out.minimize, diagnostics);
+    out.extragradient = part.schedule == "extragradient";
+    out.simultaneous = part.schedule == "simultaneous" || out.extragradient;
+    if (out.simultaneous) check_no_repeats(out.minimize, part.schedule, diagnostics);
     return out;
 }
 

@@ -26,6 +26,45 @@ void spread_average(ModelSpec& model) {
     }
 }
 
+/// Copies `average_statistics` of `train` into all entries that have an average; without one there
+/// is nothing to be an average of statistics.
+void spread_statistics(ModelSpec& model, Diagnostics& diagnostics) {
+    bool averaged = false;
+    const auto report = [&](Span where) {
+        diagnostics
+            .error(DiagnosticKind::kMissingKey, where,
+                   "`average_statistics` adds to an `average`, and there is none")
+            .help("for example `average: 0.999`");
+    };
+    for (MinimizeSpec& entry : model.objective.minimize) {
+        if (entry.average_statistics && !entry.average) report(entry.span);
+        averaged |= entry.average != nullptr;
+        entry.average_statistics |= model.train.average_statistics;
+    }
+    if (model.train.average_statistics && !averaged) report(model.train.span);
+}
+
+/// Copies `accumulate` of `train` into the entries of `minimize` that have none. Entries that are
+/// updated at once need as many batches each.
+void spread_accumulate(ModelSpec& model, Diagnostics& diagnostics) {
+    std::vector<MinimizeSpec>& entries = model.objective.minimize;
+    for (MinimizeSpec& entry : entries)
+        if (entry.accumulate == 0)
+            entry.accumulate = std::max<int64_t>(model.train.accumulate, 1);  // 0 after an error
+    for (const MinimizeSpec& entry : entries) {
+        if (!model.objective.simultaneous || entry.accumulate == entries.front().accumulate)
+            continue;
+        const Span own = entry.accumulate_span;
+        diagnostics
+            .error(DiagnosticKind::kBadValue, own.known() ? own : entries.front().accumulate_span,
+                   "`schedule: {}` updates all entries at once, but `{}` accumulates {} batches "
+                   "and `{}` {}",
+                   model.objective.extragradient ? "extragradient" : "simultaneous",
+                   entries.front().name, entries.front().accumulate, entry.name, entry.accumulate)
+            .help("give `accumulate` under `train`, for all entries");
+    }
+}
+
 /// Reads all sections, also those after one with errors.
 ModelSpec read_sections(const Node& root, const Bindings& variables,
                         const ReadModelOptions& options, Diagnostics& diagnostics) {
@@ -58,6 +97,22 @@ ModelSpec read_sections(const Node& root, const Bindings& variables,
     if (!root.find("train") || section("train"))
         model.train = read_train(section("train"), diagnostics);
     if (model.train.average) spread_average(model);
+    spread_statistics(model, diagnostics);
+    spread_accumulate(model, diagnostics);
+    if (model.train.validate_share > 0)
+        for (const DataField& field : model.data)
+            if (field.own_order && field.format != "labels")
+                diagnostics
+                    .error(DiagnosticKind::kBadValue, field.span,
+                           "`validate` keeps a share of the examples out of training, which those "
+                           "of a field with `order: own` are no part of")
+                    .help("`validate: test` takes the test data");
+    if (model.objective.extragradient && model.train.on_divergence == "lower_rate")
+        diagnostics
+            .error(DiagnosticKind::kBadValue, model.train.span,
+                   "`on_divergence: lower_rate` cannot lower the updates of `schedule: "
+                   "extragradient`, of which the first is taken back")
+            .help("`on_divergence: rollback` goes back with the rate as it is");
     // Without networks or data every name would be unknown; that they are missing was reported
     // once.
     if (!model.networks.empty() && !model.data.empty()) check_names(model, variables, diagnostics);

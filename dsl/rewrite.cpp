@@ -2,6 +2,8 @@
 // path from the root down to what changes.
 #include "dsl/rewrite.h"
 
+#include <algorithm>
+
 namespace gmc::dsl {
 
 /// One recursive descent. A name that has a value is exchanged as a whole, without looking into
@@ -38,6 +40,19 @@ ExpressionPtr replace(const ExpressionPtr& expression, const Replacements& repla
     return changed ? std::make_shared<const Expression>(std::move(copy)) : expression;
 }
 
+void replace(OptimizerSpec& optimizer, const Replacements& replacements) {
+    for (NamedExpression& one : optimizer.parameters)
+        one.value = replace(one.value, replacements, {});
+    for (NamedExpression& one : optimizer.rate_factors) {
+        one.value = replace(one.value, replacements, {});
+        const size_t end = std::min(one.name.find('.'), one.name.size());
+        const auto network = replacements.callees.find(one.name.substr(0, end));
+        if (network != replacements.callees.end()) one.name.replace(0, end, network->second);
+    }
+    if (optimizer.lookahead)
+        optimizer.lookahead->share = replace(optimizer.lookahead->share, replacements, {});
+}
+
 /// `let`, metrics, losses, averages and optimizers see all replacements. Functions see only those
 /// of their parameters: in a recipe with `real: image`, `encode(real): ...` becomes `encode(image):
 /// ...`, because gmrun feeds a function by the names of fields.
@@ -57,7 +72,7 @@ void replace(ObjectivePart& part, const Replacements& replacements) {
             if (found != replacements.callees.end()) network = found->second;
         }
         if (entry.average) entry.average = replace(entry.average, replacements, {});
-        if (entry.optimizer) all(entry.optimizer->parameters, {});
+        if (entry.optimizer) replace(*entry.optimizer, replacements);
     }
     for (FunctionSpec& function : part.functions) {
         // A parameter named like one of the recipe's is the field that this one stands for.

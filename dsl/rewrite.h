@@ -26,6 +26,9 @@ struct Replacements {
 ExpressionPtr replace(const ExpressionPtr& expression, const Replacements& replacements,
                       const std::set<std::string>& shadowed);
 
+/// Replaces names in the numbers of an optimizer, and the networks that its `rate_factors` name.
+void replace(OptimizerSpec& optimizer, const Replacements& replacements);
+
 /// Replaces names in all expressions of a part and in the networks that its `minimize` names.
 void replace(ObjectivePart& part, const Replacements& replacements);
 

@@ -92,6 +92,8 @@ struct WeightsSpec {
     std::string layout = "keras";
     std::vector<std::string> map;  ///< "ours=theirs"
     bool frozen = false;
+    std::vector<std::string> frozen_layers;  ///< or groups of layers: the first parts of names
+    std::vector<Span> frozen_layer_spans;
     Span span, from_span, network_span, map_span;
 };
 
@@ -165,6 +167,8 @@ struct DataField {
     std::string table;
     /// Wav: frames per second, and from the start of a window to that of the next.
     int64_t rate = 0, hop = 0;
+    /// Its examples are in no pairs with those of the other fields.
+    bool own_order = false;
     /// How many examples to use; 0: as many as the file has (60000, or 10000 for `test`, when
     /// synthetic).
     int64_t count = 0;
@@ -186,12 +190,22 @@ struct UnitSpec {
     Span span;
 };
 
+/// What lookahead adds to an optimizer (Zhang et al. 2019).
+struct LookaheadSpec {
+    int64_t every = 5;
+    ExpressionPtr share;
+};
+
 /// Adam, SGD, ...: every hyperparameter is an expression, a number or a schedule over `step` and
 /// `epoch`.
 struct OptimizerSpec {
     std::string kind;  ///< "adam", "sgd"
     /// Those that are given or have a default, in the order of the kind's table.
     std::vector<NamedExpression> parameters;
+    /// Factors of `learning_rate` by the names of networks, or of networks and layers with a dot in
+    /// between.
+    std::vector<NamedExpression> rate_factors;
+    std::optional<LookaheadSpec> lookahead;
     Span span;
 };
 
@@ -208,8 +222,12 @@ struct MinimizeSpec {
     /// Given when the entry has its own; otherwise that of `train` is used.
     std::optional<OptimizerSpec> optimizer;
     int64_t repeat = 1;
+    /// Batches per update; 0: not given, which read_model replaces by that of `train`.
+    int64_t accumulate = 0;
+    Span accumulate_span;
     /// Decay of the moving average of the weights; null: no average.
     ExpressionPtr average;
+    bool average_statistics = false;  ///< `average` is that of running statistics, too
     Span span;
 };
 
@@ -250,6 +268,8 @@ struct ObjectiveSpec {
     std::vector<StateSpec> states;
     std::vector<MinimizeSpec> minimize;
     bool simultaneous = false;
+    /// Each step is made from where another one would lead; then `simultaneous` is set, too.
+    bool extragradient = false;
     std::vector<FunctionSpec> functions;
     std::vector<UnitSpec> units;  ///< of losses and metrics that the objective has
     Span span;
@@ -271,6 +291,7 @@ struct WatchedMetric {
 /// overwrites each of them. Metrics and durations are checked there, so a run cannot fail on them.
 struct TrainSpec {
     int64_t batch_size = 128;
+    int64_t accumulate = 1;
     int64_t epochs = 10;
     int64_t keep_last = 1;  ///< checkpoints
     std::optional<WatchedMetric> keep_best;
@@ -286,6 +307,7 @@ struct TrainSpec {
     /// `average` of `train`; read_model has already copied it into the entries of `minimize` that
     /// it holds for.
     ExpressionPtr average;
+    bool average_statistics = false;
     Span span;
 };
 

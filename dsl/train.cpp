@@ -137,6 +137,35 @@ bool check_groups(const Node& keys, const MappingRow& rows, Diagnostics& diagnos
     return true;
 }
 
+/// Reads `rate_factors`: name of a network, or of a network and a layer of it: number.
+std::vector<NamedExpression> read_rate_factors(const Node& optimizer, Diagnostics& diagnostics) {
+    std::vector<NamedExpression> out;
+    const Entry* factors = optimizer.find("rate_factors");
+    if (!factors || factors->value->is_null() ||
+        !expect_map(*factors->value, "`rate_factors`", factors->key_span, diagnostics,
+                    "for example `rate_factors: {mapping: 0.01}`"))
+        return out;
+    for (const Entry& one : factors->value->entries)
+        if (ExpressionPtr value =
+                read_expression(*one.value, fmt::format("`{}`", one.key), diagnostics))
+            out.push_back({one.key, std::move(value), one.key_span});
+    return out;
+}
+
+/// `lookahead: {}` has the defaults.
+std::optional<LookaheadSpec> read_lookahead(const Node& optimizer, Diagnostics& diagnostics) {
+    const Entry* entry = optimizer.find("lookahead");
+    if (!entry || entry->value->is_null()) return std::nullopt;
+    const MappingRow& rows = mapping("lookahead");
+    const Values values =
+        read_values(*entry->value, rows.keys, "`lookahead`", entry->key_span, diagnostics);
+    if (!values.ok) return std::nullopt;
+    ExpressionPtr share =
+        read_parameter(*entry->value, *find_key(rows.keys, "share"), entry->key_span, diagnostics);
+    if (!share) return std::nullopt;
+    return LookaheadSpec{values.integer("every"), std::move(share)};
+}
+
 /// Reads `checkpoint_every`.
 void read_pace(const Values& values, TrainSpec& out, Diagnostics& diagnostics) {
     if (!values.has("checkpoint_every")) return;
@@ -267,10 +296,14 @@ std::optional<OptimizerSpec> read_optimizer(const Node& node, Span where,
                     diagnostics))
         return std::nullopt;
     if (!check_groups(*kind.value, rows, diagnostics)) return std::nullopt;
-    OptimizerSpec out{kind.key, {}, kind.key_span};
+    OptimizerSpec out;
+    out.kind = kind.key;
+    out.span = kind.key_span;
+    out.rate_factors = read_rate_factors(*kind.value, diagnostics);
+    out.lookahead = read_lookahead(*kind.value, diagnostics);
     for (const KeyRow& row : rows.keys) {
         const Entry* entry = kind.value->find(row.key);
-        if (!entry && !row.has_default()) continue;
+        if (row.type == KeyType::kStructure || (!entry && !row.has_default())) continue;
         ExpressionPtr value = read_parameter(*kind.value, row, kind.key_span, diagnostics);
         if (value)
             out.parameters.push_back({row.key, value, entry ? entry->value->span : kind.key_span});
@@ -290,9 +323,11 @@ TrainSpec read_train(const Entry* train, Diagnostics& diagnostics) {
     }
     const Values values = read_values(map, mapping("train").keys, "`train`", out.span, diagnostics);
     out.batch_size = values.integer("batch_size");
+    out.accumulate = values.integer("accumulate");
     out.epochs = values.integer("epochs");
     if (const Entry* average = map.find("average"); average && !average->value->is_null())
         out.average = read_expression(*average->value, "`average`", diagnostics);
+    out.average_statistics = values.flag("average_statistics");
     out.on_divergence = values.text("on_divergence");
     out.retries = values.integer("retries");
     read_pace(values, out, diagnostics);

@@ -52,6 +52,20 @@ bool is_frozen(const std::vector<Network>& networks, std::string_view name) {
                        [&](const Network& n) { return n.frozen && n.name == name; });
 }
 
+std::vector<const ScheduleEntry*> entries_of_step(const std::vector<ScheduleEntry>& schedule,
+                                                  int64_t step) {
+    std::vector<const ScheduleEntry*> out;
+    bool replaced = false;  // an entry before this one stands in for it
+    for (const ScheduleEntry& entry : schedule) {
+        if (!replaced && step % entry.every == 0) {
+            out.push_back(&entry);
+            replaced = true;
+        }
+        if (entry.every == 1) replaced = false;
+    }
+    return out;
+}
+
 const DataField* find_field(const std::vector<DataField>& fields, std::string_view name) {
     const auto found = std::find_if(fields.begin(), fields.end(),
                                     [&](const DataField& field) { return field.name == name; });

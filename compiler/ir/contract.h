@@ -84,6 +84,8 @@ struct DataField {
     std::string table;  ///< csv: what the columns mean, a runtime::Table as text
     int64_t rate = 0;   ///< wav: frames per second
     int64_t hop = 0;    ///< wav: frames from the start of a window to that of the next
+    /// Not the same examples as those of other fields: it has a length and an order of its own.
+    bool own_order = false;
 
     /// How many classes the field's values name; 0 for a field that holds no labels.
     int64_t label_classes() const { return shape.empty() ? classes : 0; }
@@ -102,7 +104,8 @@ struct DataField {
                           field("ground", &DataField::ground),
                           field("table", &DataField::table),
                           field("rate", &DataField::rate),
-                          field("hop", &DataField::hop)};
+                          field("hop", &DataField::hop),
+                          field("own_order", &DataField::own_order)};
     }
     friend bool operator==(const DataField&, const DataField&) = default;
 };
@@ -199,12 +202,19 @@ struct Origin {
 };
 
 /// One function of a training step:
-///   schedule @step_critic*5 @step_generator
+///   schedule @step_critic*5 @step_generator_every_16/16 @step_generator
 struct ScheduleEntry {
     std::string function;
     int64_t repeat = 1;  ///< so many calls, each with a batch of its own
+    /// Above 1: in each step whose number it divides, the entry stands in for those behind it up to
+    /// the next one with 1, that one included. In all other steps it is left out.
+    int64_t every = 1;
     friend bool operator==(const ScheduleEntry&, const ScheduleEntry&) = default;
 };
+
+/// The entries that run in step number `step`, counted from 0.
+std::vector<const ScheduleEntry*> entries_of_step(const std::vector<ScheduleEntry>& schedule,
+                                                  int64_t step);
 
 /// What the passes were asked for:
 ///   compile {precision=bf16, memory_limit=67108864}

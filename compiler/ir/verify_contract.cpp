@@ -239,6 +239,17 @@ class ContractCheck {
                 report_.error_in_line(
                     "schedule", fmt::format("@{} is called {} times in a step, not 1 to {} times",
                                             entry.function, entry.repeat, kMostRepeats));
+            if (entry.every < 1)
+                report_.error_in_line("schedule",
+                                      fmt::format("@{} runs in every step whose number {} divides, "
+                                                  "which has to be at least 1",
+                                                  entry.function, entry.every));
+            const bool last = &entry == &module_.schedule.back();
+            if (entry.every > 1 && (last || (&entry)[1].repeat != entry.repeat))
+                report_.error_in_line("schedule",
+                                      fmt::format("@{}/{} stands in for the entry behind it, which "
+                                                  "has to be there and be called as often",
+                                                  entry.function, entry.every));
         }
     }
 

@@ -86,6 +86,7 @@ void resolve_labels(std::vector<DataField>& fields, const Node& section, Diagnos
         if (!of || of->format.empty() || of->source.empty()) continue;  // was reported
         field.source = of->name;
         field.classes = of->classes;
+        field.own_order = of->own_order;
         if (of->format == "folder") find_folder_classes(*of, field);
         if (field.classes > 0) continue;
         std::error_code error_code;
@@ -134,6 +135,7 @@ void check_counts(const std::vector<DataField>& fields, bool is_test, Diagnostic
                               field.count, field.source, examples);
             continue;
         }
+        if (field.own_order) continue;
         const int64_t count = field.count > 0 ? field.count : examples;
         if (first == nullptr) {
             first = &field;
@@ -144,7 +146,9 @@ void check_counts(const std::vector<DataField>& fields, bool is_test, Diagnostic
                        "`{}` has {} examples, but `{}` has {}", field.name, count, first->name,
                        of_first)
                 .note(first->span, fmt::format("`{}` is here", first->name))
-                .help("the fields of one data set describe the same examples in the same order");
+                .help(
+                    "the fields of one data set describe the same examples in the same order; "
+                    "with `order: own` a field is a set of its own");
         }
     }
 }
@@ -168,7 +172,10 @@ class TestReader {
                            field.name)
                     .note(field.span, "`data` has it here");
         resolve_labels(model_.test, *test_.value, diagnostics_);
-        for (const DataField& field : model_.test) check_classes(field);
+        for (DataField& field : model_.test) {
+            check_classes(field);
+            field.own_order = find_field(model_.data, field.name)->own_order;
+        }
         check_counts(model_.test, true, diagnostics_);
     }
 
@@ -248,6 +255,12 @@ void read_data(const Entry& data, ModelSpec& model, Diagnostics& diagnostics) {
         diagnostics.error(DiagnosticKind::kBadValue, data.key_span, "`data` has no fields");
     resolve_labels(model.data, *data.value, diagnostics);
     check_counts(model.data, false, diagnostics);
+    if (!model.data.empty() && std::all_of(model.data.begin(), model.data.end(),
+                                           [](const DataField& f) { return f.own_order; }))
+        diagnostics
+            .error(DiagnosticKind::kBadValue, model.data.front().span,
+                   "every field has `order: own`, so that nothing says what an epoch is")
+            .help("leave it out of the field whose passes are to be counted");
     if (test && expect_map(*test->value, "`test`", test->key_span, diagnostics))
         TestReader(*test, *data.value, model, diagnostics).read(diagnostics.count() == errors);
 }

@@ -321,7 +321,7 @@ void FieldReader::read_labels_of() {
     field_.format = "labels";
     field_.source = values_.text("labels_of");
     field_.shape = {};
-    for (const char* key : {"range", "shape", "classes", "count"})
+    for (const char* key : {"range", "shape", "classes", "count", "order"})
         refuse(*entry_.value, key, fmt::format("all is as in `{}`", field_.source));
 }
 
@@ -402,6 +402,7 @@ DataField FieldReader::read() {
     shape_given_ = entry_.value->find("shape") != nullptr;
     field_.classes = values_.integer("classes");
     field_.count = values_.integer("count");
+    field_.own_order = values_.text("order") == "own";
     if (const Entry* names = entry_.value->find("class_names"))
         read_class_names(*names, field_, diagnostics_);
     inherit();

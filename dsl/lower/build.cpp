@@ -9,12 +9,11 @@
 #include "dsl/checks/checks.h"
 #include "dsl/lower/contract.h"
 #include "dsl/lower/evaluate.h"
-#include "dsl/lower/gradients.h"
 #include "dsl/lower/networks.h"
-#include "dsl/lower/optimizers/optimizer.h"
+#include "dsl/lower/optimizers/training.h"
 #include "dsl/lower/set_figures.h"
 #include "dsl/lower/summary.h"
-#include "dsl/lower/tensors.h"
+#include "dsl/values.h"
 
 namespace gmc::lower {
 namespace {
@@ -71,11 +70,10 @@ class ModuleBuilder {
             for (const LayerSummary& layer : network.layers)
                 m_.output_shapes[{network.name, layer.output}] = layer.shape;
         const size_t errors_before = diagnostics_.count();
+        for (const NetworkSummary& network : summaries) check_frozen_layers(network);
         write_networks(m_);
-        for (const dsl::MinimizeSpec& entry : spec_.objective.minimize)
-            for (size_t i = 0; entry.average && i < entry.networks.size(); ++i)
-                m_.declare_averages(entry.networks[i]);
-        training();
+        for (const dsl::MinimizeSpec& entry : spec_.objective.minimize) m_.declare_averages(entry);
+        build_training(m_);
         evaluation();
         for (const auto& watched : {spec_.train.keep_best, spec_.train.early_stopping})
             if (watched) check_watched(*watched);
@@ -97,6 +95,24 @@ class ModuleBuilder {
     }
 
   private:
+    /// Reports names in `frozen_layers` that no layer of the network begins with.
+    void check_frozen_layers(const NetworkSummary& network) {
+        const dsl::NetworkSpec* spec = m_.view.network(network.name);
+        if (spec == nullptr || !spec->weights) return;
+        std::vector<std::string> known;
+        for (const LayerSummary& layer : network.layers) known.push_back(layer.name);
+        for (size_t i = 0; i < spec->weights->frozen_layers.size(); ++i) {
+            const std::string& name = spec->weights->frozen_layers[i];
+            if (std::none_of(known.begin(), known.end(), [&](const std::string& layer) {
+                    return (layer + ".").starts_with(name + ".");
+                }))
+                dsl::report_unknown(DiagnosticKind::kUnknownName,
+                                    spec->weights->frozen_layer_spans[i],
+                                    fmt::format("`{}` has no layer `{}`", network.name, name), name,
+                                    known, diagnostics_);
+        }
+    }
+
     /// What the checks of dsl/checks need: the shape of a network's only output, and whether it has
     /// parameters at all.
     static dsl::Facts facts(const std::vector<NetworkSummary>& summaries) {
@@ -110,169 +126,6 @@ class ModuleBuilder {
         return out;
     }
 
-    // ---- training ----
-
-    /// One function `step` for all entries, unless one of them repeats: then each has its own, and
-    /// the runtime calls them by the schedule.
-    void training() {
-        const auto& entries = spec_.objective.minimize;
-        const bool repeats = std::any_of(entries.begin(), entries.end(),
-                                         [](const auto& e) { return e.repeat != 1; });
-        if (!repeats) {
-            step_function("step", entries);
-            module_.schedule.push_back({"step"});
-            return;
-        }
-        for (const dsl::MinimizeSpec& entry : entries) {
-            step_function("step_" + entry.name, {entry});
-            module_.schedule.push_back({"step_" + entry.name, entry.repeat});
-        }
-    }
-
-    using Prepared = std::vector<ParameterGroup>;
-
-    /// One function that minimizes `entries` one after another. With an alternating schedule each
-    /// entry sees the networks as the entry before has left them; with a simultaneous one all see
-    /// them as they were at the start of the step.
-    void step_function(const std::string& name, const std::vector<dsl::MinimizeSpec>& entries) {
-        FunctionScope f(m_, name, true);
-        Evaluator e(f);
-        std::vector<Prepared> prepared;
-        std::optional<NewStates> states = NewStates{};
-        for (const dsl::MinimizeSpec& entry : entries) {
-            prepared.emplace_back();
-            if (!prepare(e, entry, entries, prepared.back())) return;
-            // Before the last entry's update, so that what states and losses both need is computed
-            // once.
-            if (entry.name == spec_.objective.minimize.back().name) states = new_states(e);
-            if (!states) return;
-            if (spec_.objective.simultaneous) continue;
-            if (!update(e, entry, prepared.back())) return;
-            e.networks_changed(entry.networks);
-        }
-        for (size_t i = 0; spec_.objective.simultaneous && i < entries.size(); ++i)
-            if (!update(e, entries[i], prepared[i])) return;
-        for (const auto& [state, value] : *states) f.set_state(state, value);
-        module_.functions.push_back(f.finish());
-    }
-
-    std::string unit_of(const std::string& figure) const {
-        for (const dsl::UnitSpec& unit : spec_.objective.units)
-            if (unit.name == figure) return unit.unit;
-        return "";
-    }
-
-    /// Adds the loss and the metrics of an entry to the results. An error in them is reported here
-    /// only, not again when `evaluate` is built. kNone after an error.
-    ValueId results(Evaluator& e, const dsl::MinimizeSpec& entry) {
-        ir::Function& function = e.scope().function;
-        const ValueId loss = e.scalar(*entry.loss, "a loss");
-        if (loss == kNone) return kNone;
-        const std::string loss_name = spec_.objective.loss_name(entry);
-        function.results.push_back({loss_name, loss, unit_of(loss_name)});
-        for (const dsl::NamedExpression& metric : entry.metrics) {
-            const ValueId value = e.scalar(*metric.value, fmt::format("metric `{}`", metric.name));
-            if (value == kNone) return kNone;
-            const bool taken =
-                std::any_of(function.results.begin(), function.results.end(),
-                            [&](const ir::NamedValue& r) { return r.name == metric.name; });
-            function.results.push_back({taken ? entry.name + "_" + metric.name : metric.name, value,
-                                        unit_of(metric.name)});
-        }
-        return loss;
-    }
-
-    /// Emits the loss of an entry and its gradients, grouped for the optimizer.
-    /// 1. For each network the parameters that the loss depends on; none is an error, since nothing
-    ///    would be trained.
-    /// 2. Networks that exactly the same entries train share a group, and so one packed tensor (see
-    ///    ParameterGroup).
-    /// 3. One `gradient` op for all parameters, whose results are dealt out to the groups in the
-    ///    same order.
-    bool prepare(Evaluator& e, const dsl::MinimizeSpec& entry,
-                 const std::vector<dsl::MinimizeSpec>& entries, Prepared& groups) {
-        FunctionScope& f = e.scope();
-        const ValueId loss = results(e, entry);
-        if (loss == kNone) return false;
-        std::map<std::vector<bool>, size_t> group_of;  // key: which entries train the network
-        for (size_t n = 0; n < entry.networks.size(); ++n) {
-            const std::string& network = entry.networks[n];
-            const std::vector<StateId> own = influencing_parameters(f, loss, network);
-            if (own.empty()) return not_influenced(entry, n);
-            const size_t g =
-                group_of.try_emplace(trainers(network, entries), groups.size()).first->second;
-            if (g == groups.size()) groups.emplace_back();
-            ParameterGroup& group = groups[g];
-            group.networks.push_back(network);
-            group.parameters.insert(group.parameters.end(), own.begin(), own.end());
-        }
-        std::vector<StateId> parameters;
-        for (const ParameterGroup& group : groups)
-            parameters.insert(parameters.end(), group.parameters.begin(), group.parameters.end());
-        const std::vector<ValueId> gradients =
-            gradients_by(f, loss, parameters, m_.locate(entry.loss->span));
-        auto next = gradients.begin();
-        for (ParameterGroup& group : groups) {
-            const auto end = next + static_cast<std::ptrdiff_t>(group.parameters.size());
-            group.gradients.assign(next, end);
-            next = end;
-        }
-        return true;
-    }
-
-    /// For each entry, whether it trains `network`.
-    static std::vector<bool> trainers(const std::string& network,
-                                      const std::vector<dsl::MinimizeSpec>& entries) {
-        std::vector<bool> all;
-        for (const dsl::MinimizeSpec& entry : entries)
-            all.push_back(std::find(entry.networks.begin(), entry.networks.end(), network) !=
-                          entry.networks.end());
-        return all;
-    }
-
-    /// Always false, so that a caller can return it.
-    bool not_influenced(const dsl::MinimizeSpec& entry, size_t network) {
-        const Span where =
-            network < entry.network_spans.size() ? entry.network_spans[network] : entry.span;
-        diagnostics_
-            .error(DiagnosticKind::kLossNotInfluenced, where,
-                   "no parameter of `{}` has any influence on this loss", entry.networks[network])
-            .note(entry.loss->span, "the loss is here")
-            .help("a network that is listed must be applied in the loss, and have parameters");
-        return false;
-    }
-
-    /// Emits the optimizer of an entry, then its moving averages, which follow the new weights.
-    bool update(Evaluator& e, const dsl::MinimizeSpec& entry, const Prepared& prepared) {
-        const dsl::OptimizerSpec& optimizer =
-            entry.optimizer ? *entry.optimizer : spec_.train.optimizer;
-        if (!apply_optimizer(e, optimizer, entry.name, prepared)) return false;
-        return !entry.average || move_averages(e, entry, prepared);
-    }
-
-    /// Moves the averages of all parameters of the entry's networks: a <- a + (1 - decay) (p - a).
-    bool move_averages(Evaluator& e, const dsl::MinimizeSpec& entry, const Prepared& groups) {
-        FunctionScope& f = e.scope();
-        f.b.set_location(m_.locate(entry.average->span));
-        const dsl::KeyRow* row = dsl::find_key(dsl::mapping("minimize entry").keys, "average");
-        const Evaluated decay = e.bounded_scalar(*entry.average, "`average`", row->range);
-        if (decay.failed) return false;
-        const ValueId share = f.b.sub(f.b.constant(1), decay.value);
-        for (const ParameterGroup& group : groups) {
-            std::vector<StateId> parameters, averages;
-            for (const std::string& network : group.networks)
-                for (const auto& [parameter, average] : m_.averages)
-                    if (module_.states[parameter].name.starts_with(network + ".")) {
-                        parameters.push_back(parameter);
-                        averages.push_back(average);
-                    }
-            const ValueId old = f.packed(averages), p = f.packed(parameters);
-            const ValueId way = f.b.mul(f.b.splat(share, f.b.shape(p)), f.b.sub(p, old));
-            f.set_packed(averages, f.b.add(old, way));
-        }
-        return true;
-    }
-
     // ---- evaluation and the author's functions ----
 
     /// `evaluate` has the input `valid`, since the last batch of a data set may be filled up with
@@ -284,7 +137,7 @@ class ModuleBuilder {
         f.valid = f.input("valid", {ir::InputSource::Kind::kValid, ""}, {m_.batch});
         Evaluator e(f);
         for (const dsl::MinimizeSpec& entry : spec_.objective.minimize)
-            if (results(e, entry) == kNone) return;
+            if (loss_and_metrics(e, entry) == kNone) return;
         ir::Function built = f.finish();
         std::optional<ir::Function> figures = figures_of_set(f, built);
         module_.functions.push_back(std::move(built));

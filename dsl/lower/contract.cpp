@@ -39,6 +39,7 @@ ir::DataField data_field(const dsl::DataField& field,
     out.table = field.table;
     out.rate = field.rate;
     out.hop = field.hop;
+    out.own_order = field.own_order;
     out.ground = field.ground.value_or(-1);
     return out;
 }
@@ -114,6 +115,7 @@ void write_contract(const dsl::ModelSpec& spec, const std::map<std::string, int6
         if (training != nullptr) {
             out.shape = training->shape;
             out.range = training->range;
+            out.own_order = training->own_order;
         }
         if (out.format != "synthetic") continue;
         if (out.count == 0) out.count = kSyntheticTest;

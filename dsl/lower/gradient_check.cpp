@@ -90,9 +90,7 @@ Result<ir::Module> build_gradient_check(const dsl::ModelSpec& spec, Diagnostics&
     ModuleScope m{spec, module, diagnostics, spec.train.batch_size};
     std::vector<NetworkSummary> summaries;
     if (!declare_networks(m, summaries)) return Failure{};
-    for (const dsl::MinimizeSpec& entry : spec.objective.minimize)
-        for (size_t i = 0; entry.average && i < entry.networks.size(); ++i)
-            m.declare_averages(entry.networks[i]);
+    for (const dsl::MinimizeSpec& entry : spec.objective.minimize) m.declare_averages(entry);
     for (const dsl::MinimizeSpec& entry : spec.objective.minimize)
         if (!CheckBuilder(m, entry).run()) return Failure{};
     write_contract(spec, m.label_classes, module);

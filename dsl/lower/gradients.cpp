@@ -22,13 +22,27 @@ static std::vector<bool> reached_from(const ir::Function& function, ValueId targ
     return reached;
 }
 
+bool is_computed_from(const ir::Function& function, ValueId result,
+                      const std::set<ValueId>& sources) {
+    if (sources.empty()) return false;
+    std::set<ValueId> reached{result};
+    for (size_t i = function.operations.size(); i-- > 0;) {
+        const ir::Operation& op = function.operations[i];
+        for (const ValueId made : op.results)
+            if (reached.count(made) != 0) reached.insert(op.operands.begin(), op.operands.end());
+    }
+    return std::any_of(sources.begin(), sources.end(),
+                       [&](ValueId source) { return reached.count(source) != 0; });
+}
+
 std::vector<StateId> influencing_parameters(FunctionScope& f, ValueId target,
                                             const std::string& network) {
     const std::vector<bool> reached = reached_from(f.function, target);
     std::vector<StateId> parameters;
     for (size_t s = 0; s < f.m.module.states.size(); ++s) {
         const ir::State& state = f.m.module.states[s];
-        if (state.role != ir::StateRole::kParameter || !state.name.starts_with(network + "."))
+        if (state.role != ir::StateRole::kParameter || !state.name.starts_with(network + ".") ||
+            f.m.is_frozen(*f.m.view.network(network), state.name))
             continue;
         // `state` makes a new value for a state that nothing has used; that value lies beyond
         // `reached`.

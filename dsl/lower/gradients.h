@@ -1,6 +1,7 @@
 // Finds the parameters that a loss depends on, and emits its derivatives as `gradient` ops.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -8,8 +9,12 @@
 
 namespace gmc::lower {
 
-/// The parameters of `network` that `target` depends on through ops that pass gradients on, in the
-/// order of their declaration.
+/// Whether `result` is one of `sources`, or is computed from one of them, in whatever way.
+bool is_computed_from(const ir::Function& function, ir::ValueId result,
+                      const std::set<ir::ValueId>& sources);
+
+/// The parameters of `network` that training may move and that `target` depends on through ops that
+/// pass gradients on, in the order of their declaration.
 std::vector<ir::StateId> influencing_parameters(FunctionScope& f, ir::ValueId target,
                                                 const std::string& network);
 

@@ -160,9 +160,12 @@ class Application {
         GMC_CHECK(repeats || builder != layer_builders().end(), "layer `{}` has no builder",
                   scope.spec.kind);
         f_.b.set_location(f_.m.locate(scope.spec.span));
+        const bool training = f_.training;
+        f_.training = training && !f_.m.is_frozen(network_, scope.path);
         const size_t ops_before = f_.function.operations.size(),
                      states_before = f_.m.module.states.size();
         ValueId result = repeats ? repeat(scope) : builder->second(scope);
+        f_.training = training;
         if (result != kNone && !fits(scope, result)) return kNone;
         if (result != kNone && scope.spec.has("activation"))
             result = apply_activation(scope, scope.spec.word("activation"), result);

@@ -44,16 +44,35 @@ ir::StateId ModuleScope::declare(ir::State state) {
     return id;
 }
 
-/// Copies each parameter's state, with its stream of random numbers: both start equal. The role is
+bool ModuleScope::is_frozen(const dsl::NetworkSpec& network, const std::string& path) const {
+    if (!network.weights) return false;
+    const std::vector<std::string>& layers = network.weights->frozen_layers;
+    return std::any_of(layers.begin(), layers.end(), [&](const std::string& layer) {
+        return (path + ".").starts_with(network.name + "." + layer + ".");
+    });
+}
+
+/// Copies each state, with its stream of random numbers: both start equal. The role is
 /// that of a slot, since no gradient is taken with respect to an average.
-void ModuleScope::declare_averages(const std::string& network) {
-    averaged_networks.insert(network);
+void ModuleScope::declare_averages(const dsl::MinimizeSpec& entry) {
+    if (!entry.average) return;
+    averaged_networks.insert(entry.networks.begin(), entry.networks.end());
     const size_t count = module.states.size();
+    const auto is_followed = [&](const ir::State& state) {
+        const bool own =
+            std::any_of(entry.networks.begin(), entry.networks.end(),
+                        [&](const auto& n) { return state.name.starts_with(n + "."); });
+        // Other statistics, as the vectors of a spectral norm, are not numbers that have a mean.
+        const bool moments =
+            state.role == ir::StateRole::kStatistic &&
+            (state.name.ends_with(kMovingMean) || state.name.ends_with(kMovingVariance));
+        return own &&
+               (state.role == ir::StateRole::kParameter || (entry.average_statistics && moments));
+    };
     for (size_t i = 0; i < count; ++i) {
         ir::State average = module.states[i];
         const auto id = static_cast<ir::StateId>(i);
-        if (average.role != ir::StateRole::kParameter || !average.name.starts_with(network + "."))
-            continue;
+        if (!is_followed(average)) continue;
         average.name = "average." + average.name;
         average.role = ir::StateRole::kSlot;
         averages[id] = static_cast<ir::StateId>(module.states.size());
@@ -80,8 +99,9 @@ FunctionScope::FunctionScope(FunctionScope& outer_scope, std::string name)
 }
 
 ValueId FunctionScope::state(ir::StateId id) {
-    if (const auto average = m.averages.find(id); averaged && average != m.averages.end())
-        id = average->second;
+    const auto average = m.averages.find(id);
+    const bool moves = training && m.module.states[id].role == ir::StateRole::kStatistic;
+    if (averaged && average != m.averages.end() && !moves) id = average->second;
     return current(id);
 }
 

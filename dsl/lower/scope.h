@@ -47,19 +47,27 @@ struct ModuleScope {
     /// Parameter -> its moving average, the state `average.PARAMETER`.
     std::map<ir::StateId, ir::StateId> averages;
     std::set<std::string> averaged_networks;
-    /// Declares the averages of all parameters of `network`. An average starts with the same values
-    /// as its parameter, since it has the same initializer and stream.
-    void declare_averages(const std::string& network);
+    /// Declares the averages of all parameters of the networks of an entry that has `average`, and
+    /// where it says so of their running statistics. An average starts with the same values as
+    /// what it follows, since it has the same initializer and stream.
+    void declare_averages(const dsl::MinimizeSpec& entry);
 
     /// Networks with parameters that no entry of `minimize` trains. Nothing changes them: they
     /// compute as after training everywhere.
     std::set<std::string> frozen_networks = {};
+    /// Whether training leaves a layer of a network, or a state of it, as it is: the name begins
+    /// with one of the network's `frozen_layers`.
+    bool is_frozen(const dsl::NetworkSpec& network, const std::string& path) const;
     /// Layers that expressions call, by the call and its arguments; nothing after an error.
     std::map<std::pair<const dsl::Expression*, std::string>, std::optional<dsl::LayerSpec>>
         called_layers = {};
 
     std::unordered_map<std::string, ir::StateId> state_ids;  ///< by name, of all declared states
 };
+
+/// Names of the running moments of batch norm, below that of the layer.
+inline constexpr const char* kMovingMean = "moving_mean";
+inline constexpr const char* kMovingVariance = "moving_variance";
 
 /// One per function. Layers and optimizers give states new values, which later uses in the function
 /// read. `finish` turns the last value of each state into an update.
@@ -76,8 +84,15 @@ class FunctionScope {
     /// is applied.
     bool training;
 
+    /// Of a function of training: it is for steps whose numbers this divides, and so leaves out
+    /// terms with an `every` that does not divide it. Nothing: no function of training, in which
+    /// all terms count.
+    std::optional<int64_t> every;
+    /// What stands for the terms that are left out.
+    std::set<ir::ValueId> left_out;
+
     /// The current value of a state. While `averaged` is set, that of the parameter's moving
-    /// average if it has one.
+    /// average if it has one. (Where training moves statistics, they are those that it moves.)
     ir::ValueId state(ir::StateId id);
     void set_state(ir::StateId id, ir::ValueId value) { current_[id] = value; }
     /// The current values of several states packed into one tensor by `pack`. An optimizer or an

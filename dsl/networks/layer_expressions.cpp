@@ -36,7 +36,7 @@ std::vector<std::string> parameters_of(std::string_view signature) {
 
 /// Functions of numbers, networks or of the objective as a whole are no layers.
 bool takes_tensors(std::string_view function) {
-    constexpr std::string_view kNone[] = {"averaged", "cosine",  "grad",  "index",
+    constexpr std::string_view kNone[] = {"averaged", "cosine",  "every", "grad",   "index",
                                           "linear",   "size_of", "steps", "warm_up"};
     return std::find(std::begin(kNone), std::end(kNone), function) == std::end(kNone);
 }

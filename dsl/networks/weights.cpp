@@ -57,6 +57,11 @@ WeightsSpec read_weights(const Entry& weights, const std::string& what, Diagnost
     out.network = values.text("network");
     out.layout = values.text("layout");
     out.frozen = values.flag("frozen");
+    if (const Entry* layers = weights.value->find("frozen_layers"); layers && values.ok)
+        for (PlacedName& layer : read_names(*layers->value, "`frozen_layers`", diagnostics)) {
+            out.frozen_layers.push_back(std::move(layer.name));
+            out.frozen_layer_spans.push_back(layer.span);
+        }
     if (values.has("from") && out.from_span.known())
         out.from =
             found_path(values.text("from"), diagnostics.sources().file(out.from_span.file).path());

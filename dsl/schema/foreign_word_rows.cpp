@@ -224,7 +224,8 @@ Rows keys() {
          "there is no such choice here: leave this out"},
         {"n|num|count|numrepeats|repeats|repeat", "times"},
         {"trainable|requiresgrad|freeze|frozen", "",
-         "`weights: {frozen: true}` of a network keeps all of it as it begins"},
+         "`weights: {frozen: true}` of a network keeps all of it as it begins, `frozen_layers` "
+         "some layers"},
         {"dtype|precision|amp", "",
          "numbers are f32; `gmc compile --precision bf16` is the other way"},
         {"act|nonlinearity|activationfn|activationfunction", "activation"},
@@ -291,11 +292,14 @@ Rows optimizers() {
         {"maxgradnorm|gradclip|gradclipnorm|clipgradnorm|clipgrad|maxnorm|gradientclipping|"
          "gradientclipval|clip",
          "global_clip_norm|clip_norm"},
+        {"paramgroups|lrmult|lrmultiplier|lrscale|lrs|rates|layerlr|layerwise", "rate_factors"},
         {"amsgrad|fused|foreach|maximize|capturable", "",
          "there is no such choice here: leave this out", "learning_rate"},
         {"adagrad|adamax|nadam|radam|adadelta|adafactor|lamb|muon|lbfgs|ftrl", "",
          "`adam` or `adamw` does the same work in most models", kOptimizers},
         {"momentum|nesterov|gradientdescent|gd", "sgd|momentum|beta_1"},
+        {"extraadam|extrasgd|extragradient|optimisticadam", "",
+         "`schedule: extragradient` under `objective:` goes with every optimizer", kOptimizers},
         {"type|name|class|classname|kind", "",
          "the name is the key: `optimizer: {adam: {learning_rate: 1e-3}}`", kOptimizers},
         {"lr|learningrate|betas|momentum|weightdecay", "",
@@ -366,7 +370,9 @@ Rows training() {
          "a weight is a factor of the loss: `loss: 0.5 * (a + b)`", kEntry},
         {"lr|learningrate", "", "`optimizer: {adam: {learning_rate: 1e-4}}` is the entry's own",
          kEntry},
-        {"steps|times|every|nsteps|ncritic|iterations", "repeat"},
+        {"every|interval|lazy|lazyregularization|reginterval", "",
+         "a term of a loss that few steps compute is `every(x, 16)`", kEntry},
+        {"steps|times|nsteps|ncritic|iterations", "repeat"},
         {"bs|batch|minibatch|batches|numbatch", "batch_size"},
         {"iterations|steps|niter|maxsteps|numsteps|maxiter", "epochs",
          "`epochs` are passes over the data; `gmrun train --steps 1000` stops earlier", kTrain},
@@ -392,8 +398,7 @@ Rows training() {
         {"callbacks|checkpoint|savedir|logdir|output|outputdir", "",
          "gmrun writes checkpoints and metrics by itself; `gmrun train --help` names its options",
          kTrain},
-        {"gradientaccumulation|accumulategradbatches|accumulationsteps|gradaccum", "accumulate",
-         "a larger `batch_size` does the same", kTrain},
+        {"gradientaccumulation|accumulategradbatches|accumulationsteps|gradaccum", "accumulate"},
     };
 }
 

@@ -125,7 +125,13 @@ std::vector<FunctionRow> of_training() {
         {"averaged", 1, 1, "", "averaged(x)",
          "x with the moving averages of the weights in place of the trained ones, where `train` or "
          "an entry of `minimize` has an `average`; running statistics stay those of the trained "
-         "network"},
+         "network, unless `average_statistics` is set there"},
+        {"every", 2, 2, "", "every(x, 16)",
+         "a term of a loss that is computed in each 16th step of training only, from the first on: "
+         "there it is x with 16 times its gradient, elsewhere 0, so that the mean gradient is that "
+         "of x. (StyleGAN2 gives such a term updates of its own, and so adapts Adam's betas; here "
+         "it is a part of the step's one update.) A metric or `state` that uses it is measured or "
+         "moves in those steps; in `evaluate` it is x"},
         {"linear", 4, 4, "", "linear(from, to, over, unit)",
          "straight from `from` to `to` in `over` units (the word epoch or step), then `to`"},
         {"cosine", 4, 4, "", "cosine(from, to, over, unit)",

@@ -20,7 +20,7 @@ constexpr Range kWindows{1, 1e8};
 constexpr Range kClasses{1, 1e6};
 constexpr Range kShapes{1, 8};
 
-constexpr const char* kSchedules = "alternating|simultaneous";
+constexpr const char* kSchedules = "alternating|simultaneous|extragradient";
 constexpr const char* kFunctions = "{expression|{expression}}";
 constexpr const char* kMetrics = "{metric}|[name]";
 constexpr const char* kMinimize = "minimize entry|[minimize entry]";
@@ -62,6 +62,10 @@ std::vector<KeyRow> data_field_keys() {
         word("channels", "3", "1|3|4", "folder: grey, colour, or colour and alpha"),
         word("ground", "black", "black|white|grey",
              "folder: what transparent pictures are laid over where `channels` keeps no alpha"),
+        word("order", "shared", "shared|own",
+             "`own`: its examples are in no pairs with those of the other fields, as of another "
+             "set of pictures; it may have more or fewer, and is gone through in an order of its "
+             "own. An epoch is one pass over the fields that share theirs"),
         word("bad_files", "stop", "stop|skip",
              "folder: a picture that cannot be read ends the run, or is counted and left out; "
              "`skip` decodes all pictures before training, to find those"),
@@ -172,6 +176,9 @@ MappingRow weights_row() {
             flag("frozen", "false",
                  "training leaves the network as it is: entries of `minimize` do not train it, "
                  "and it computes as after training, without dropout, noise and batch statistics"),
+            names("frozen_layers", kOptional,
+                  "the same for these layers of it, or groups of layers, by the first parts of "
+                  "their names (Mo et al. 2020)"),
         },
         "How a network begins. Every weight and statistic must be in the file, with its shape: "
         "`gmc check` and `gmc compile` look, and training looks again and refuses a file that has "
@@ -322,9 +329,12 @@ MappingRow minimize_row() {
             structure("metrics", kMetrics, kOptional, kAsInObjective),
             structure("optimizer", "name|optimizer", kOptional, "when it is not that of `train`"),
             integer("repeat", "1", kRepeats, "updates per step"),
+            integer("accumulate", kOptional, kRepeats, "when it is not that of `train`"),
             expression("average", kOptional, kDecay,
                        "decay of a moving average of the networks' weights, as in 0.999, moved "
                        "after each update; `averaged(x)` reads it"),
+            flag("average_statistics", "false",
+                 "`average` is that of the running statistics of batch norm, too"),
             name("name", kOptional, "for metrics; the networks joined by _ when left out"),
         },
         "One entry of `minimize`."};
@@ -341,7 +351,9 @@ std::vector<MappingRow> objective_rows() {
              structure("minimize", kMinimize, kOptional, "what is minimized by which networks"),
              word("schedule", kOptional, kSchedules,
                   "`alternating` (the default): entry after entry; `simultaneous`: one forward "
-                  "pass, then all updates"),
+                  "pass, then all updates; `extragradient`: a simultaneous update to where the "
+                  "game leads, then one from before it, with the gradients of there and the next "
+                  "batch (Gidel et al. 2019)"),
              structure("metrics", kMetrics, kOptional,
                        "name: expression, or a set of names of `let`; measured in training and by "
                        "eval"),
@@ -400,6 +412,10 @@ std::vector<MappingRow> train_rows() {
         {"train",
          {
              integer("batch_size", "128", kBatch, "examples per step"),
+             integer("accumulate", "1", kRepeats,
+                     "batches per update: it follows the mean of their gradients, as of one batch "
+                     "so many times as large, in the memory of one. `step`, schedules and averages "
+                     "count updates; running statistics and `state` move with every batch"),
              integer("epochs", "10", kEpochs, "passes over the data"),
              structure("optimizer", "name|optimizer", kOptional,
                        "`adam`, `{adam: {...}}`, `{sgd: {...}}` and so on; adam when left out"),
@@ -407,6 +423,8 @@ std::vector<MappingRow> train_rows() {
                  "average", kOptional, kDecay,
                  "decay of moving averages of all networks' weights, each moved by the first "
                  "entry of `minimize` that trains it; an entry's own `average` comes first"),
+             flag("average_statistics", "false",
+                  "averages are those of the running statistics of batch norm, too"),
              structure("validate", "name|number", kOptional,
                        "losses and metrics after each epoch: of `test`, the test data, or of a "
                        "share of the training data such as 0.1, which is then not trained on"),

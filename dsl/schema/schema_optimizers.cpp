@@ -33,6 +33,11 @@ std::vector<KeyRow> with_common(std::vector<KeyRow> keys, const char* weight_dec
         expression("clip_weights", kOptional, kPositive,
                    "after the update all parameters of the entry are held within [-clip_weights, "
                    "clip_weights] (Arjovsky et al. 2017)"),
+        structure("rate_factors", "{expression}", kOptional,
+                  "factors of `learning_rate` by network, layer or weight: `{mapping: 0.01, "
+                  "encoder.head: 10}`; of names that fit a weight the longest counts"),
+        structure("lookahead", "lookahead", kOptional,
+                  "slow weights that follow those of the optimizer (Zhang et al. 2019)"),
     };
     keys.insert(keys.end(), common.begin(), common.end());
     return keys;
@@ -56,6 +61,16 @@ std::vector<MappingRow> optimizer_rows() {
              structure("sgd", "sgd", kOptional, "gradient descent with momentum", "optimizer"),
          },
          "One optimizer. Its numbers may be expressions of `step` and `epoch`, or schedules."},
+        {"lookahead",
+         {
+             integer("every", "5", Range{1, 1'000'000}, "updates from one look to the next"),
+             expression("share", "0.5", Range{0, 1},
+                        "how far the slow weights go towards the optimizer's, which then go on "
+                        "from there"),
+         },
+         "Every so many updates the weights are taken back to between where they were at the "
+         "update before the last look and where they are. Samples are of the optimizer's own "
+         "weights."},
         {"adam", with_common(adam_keys(), "0"), "Adam with bias correction, as Keras has it."},
         {"adamw", with_common(adam_keys(), "0.004"),
          "Adam whose weights decay by themselves, not through the gradient."},
@@ -136,8 +151,8 @@ std::vector<MappingRow> schedule_rows() {
              text("over", kRequired, "`10 epochs` or `5000 steps`; then it stays"),
          },
          "The keys of `one_cycle`, as PyTorch's OneCycleLR has it: half a cosine from peak / 25 up "
-         "to "
-         "`peak` in three tenths of the time, then one down to peak / 250,000."},
+         "to `peak` in three tenths of the time, then one down to peak / 250,000, which the last "
+         "of so many steps has."},
         {"cyclical schedule",
          {
              number("to", kRequired, kAnyNumber, "last value of a cycle"),

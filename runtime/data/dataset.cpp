@@ -53,7 +53,9 @@ Result<Dataset> make_dataset(std::vector<FieldPtr> fields, Diagnostics& diagnost
                 .error(DiagnosticKind::kShapeMismatch, {},
                        "`data.{}` has {} examples but `data.{}` has {}", field->name(),
                        field->count(), first.name(), first.count())
-                .help("the fields of one data set describe the same examples in the same order");
+                .help(
+                    "the fields of one data set describe the same examples in the same order; "
+                    "with `order: own` a field is a set of its own");
     }
     if (first.count() == 0)
         diagnostics.error(DiagnosticKind::kBadValue, {}, "`data.{}` has no examples", first.name());

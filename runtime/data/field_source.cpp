@@ -12,6 +12,7 @@
 #include "compiler/support/check.h"
 #include "compiler/support/take_over.h"
 #include "runtime/data/files/array_data.h"
+#include "runtime/data/own_order.h"
 #include "runtime/data/pictures/folder.h"
 #include "runtime/data/sound/sound_field.h"
 #include "runtime/data/synthetic.h"
@@ -290,6 +291,12 @@ Result<std::vector<FieldPtr>> open_fields(const std::vector<ir::DataField>& sour
         if (!field) return Failure{};
         fields.push_back(field.take());
     }
+    const auto shared = std::find_if(sources.begin(), sources.end(),
+                                     [](const ir::DataField& s) { return !s.own_order; });
+    for (size_t i = 0; i < sources.size() && shared != sources.end(); ++i)
+        if (sources[i].own_order && fields[i]->count() > 0)
+            fields[i] = in_own_order(
+                fields[i], fields[static_cast<size_t>(shared - sources.begin())]->count());
     return fields;
 }
 

@@ -183,7 +183,9 @@ Result<std::optional<Finding>> find_first_not_finite(LoadedModel& model, const R
     const auto arena = std::make_shared<Arena>(model.module());
     uint32_t call = replay.training.call;
     size_t batch = 0;
-    for (const ir::ScheduleEntry& entry : model.module().schedule) {
+    for (const ir::ScheduleEntry* scheduled :
+         ir::entries_of_step(model.module().schedule, replay.training.step)) {
+        const ir::ScheduleEntry& entry = *scheduled;
         const ir::Function& function = *model.module().find_function(entry.function);
         // Without loops that follow contractions: each operation has a kernel of its own.
         auto executable = Executable::make(

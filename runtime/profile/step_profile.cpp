@@ -69,7 +69,18 @@ void summarise(const StepRunner& runner, StepProfile& out) {
     }
     out.round_ns = median(std::move(rounds));
     out.wait_ns = median(std::move(waits));
+    std::vector<StepRunner::Entry> functions;
     for (const StepRunner::Entry& entry : runner.entries()) {
+        if (entry.every > 1) continue;  // no part of the median step
+        const auto same = std::find_if(functions.begin(), functions.end(), [&](const auto& other) {
+            return other.executable == entry.executable;
+        });
+        if (same == functions.end())
+            functions.push_back(entry);
+        else
+            same->repeat += entry.repeat;
+    }
+    for (const StepRunner::Entry& entry : functions) {
         const ir::Function& function = entry.executable->function();
         for (size_t i = 0; i < function.operations.size(); ++i) {
             const auto found = runs.find({&function, i});

@@ -37,21 +37,36 @@ static void end_all(Team& team, const Diagnostics& diagnostics) {
 
 StepRunner::StepRunner(LoadedModel& model, Diagnostics& diagnostics) : model_(model) {
     model.prepare_training();
+    size_t first = 0;  // of the values of entries that stand in for one another
     for (const ir::ScheduleEntry& entry : model.module().schedule) {
         Executable* executable = model.function(entry.function, diagnostics);
         if (executable == nullptr) {
             ok_ = false;
             return;
         }
-        entries_.push_back({executable, entry.repeat});
-        for (const ir::NamedValue& result : executable->function().results)
-            values_.push_back({result.name, 0});
+        add_entry({executable, entry.repeat, entry.every, {}}, first);
+        if (entry.every == 1) first = figures_.size();
     }
+}
+
+void StepRunner::add_entry(Entry entry, size_t first) {
+    for (const Entry& known : entries_)
+        if (known.executable == entry.executable) entry.figures = known.figures;
+    if (entry.figures.empty())
+        for (const ir::NamedValue& result : entry.executable->function().results) {
+            const auto same =
+                std::find_if(figures_.begin() + static_cast<std::ptrdiff_t>(first), figures_.end(),
+                             [&](const Figure& figure) { return figure.name == result.name; });
+            entry.figures.push_back(static_cast<size_t>(same - figures_.begin()));
+            if (same == figures_.end()) figures_.push_back({result.name, std::nullopt, false});
+        }
+    entries_.push_back(std::move(entry));
 }
 
 int64_t StepRunner::batches_per_round() const {
     int64_t batches = 0;
-    for (const Entry& entry : entries_) batches += entry.repeat;
+    for (const Entry& entry : entries_)
+        if (entry.every == 1) batches += entry.repeat;
     return std::max<int64_t>(batches, 1);
 }
 
@@ -71,13 +86,18 @@ bool StepRunner::run(Loader& loader, TrainingState& training, Diagnostics& diagn
     if (team != nullptr && team->leads()) order_round(model_, training, loader.cursor());
     if (!first_) model_.make_huge();
     first_ = states_changed_ = false;
-    size_t value = 0;
     uint32_t call = training.call;
     const double length = static_cast<double>(loader.batches_per_epoch());
     const auto passes = [&](const Cursor& cursor) {
         return static_cast<double>(cursor.epoch) + static_cast<double>(cursor.batch) / length;
     };
-    for (const Entry& entry : entries_) {
+    for (Figure& figure : figures_) {
+        figure.is_new = false;
+        if (figure.value && !std::isfinite(*figure.value)) figure.value.reset();
+    }
+    const std::vector<ir::ScheduleEntry>& schedule = model_.module().schedule;
+    for (const ir::ScheduleEntry* scheduled : ir::entries_of_step(schedule, training.step)) {
+        const Entry& entry = entries_[static_cast<size_t>(scheduled - schedule.data())];
         for (int64_t i = 0; i < entry.repeat; ++i) {
             const int64_t begin = steady_ns();
             const auto batch = loader.next(diagnostics);
@@ -93,8 +113,13 @@ bool StepRunner::run(Loader& loader, TrainingState& training, Diagnostics& diagn
         }
         // When a function runs several times in a round, its losses are those of the last time.
         for (size_t r = 0; r < entry.executable->result_count(); ++r)
-            values_[value++].value = static_cast<double>(entry.executable->result(r)[0]);
+            figures_[entry.figures[r]] = {figures_[entry.figures[r]].name,
+                                          static_cast<double>(entry.executable->result(r)[0]),
+                                          true};
     }
+    values_.clear();
+    for (const Figure& figure : figures_)
+        if (figure.value) values_.push_back({figure.name, *figure.value});
     ++training.step;
     training.call = call;
     training.pass = loader.cursor().epoch;
@@ -155,8 +180,8 @@ void StepRunner::lower_step(ir::StateId parameter, double rate) {
 }
 
 std::string StepRunner::first_not_finite() const {
-    for (const Named& value : values_)
-        if (!std::isfinite(value.value)) return value.name;
+    for (const Figure& figure : figures_)
+        if (figure.is_new && !std::isfinite(*figure.value)) return figure.name;
     return "";
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,26 +29,31 @@ class StepRunner {
     bool run(Loader& loader, TrainingState& training, Diagnostics& diagnostics);
     /// True when the last run() failed after a function had already changed states.
     bool states_changed() const { return states_changed_; }
-    /// Losses and metrics of the last round, in the order of the functions.
+    /// Losses and metrics of the last round, in the order of the functions. One that is measured in
+    /// some steps only is that of the last of these, once there was one.
     struct Named {
         std::string name;
         double value;
     };
     const std::vector<Named>& values() const { return values_; }
-    /// The name of the first of values() that is not finite; "" when there is none.
+    /// The name of the first of values() that the last round measured and that is not finite; ""
+    /// when there is none.
     std::string first_not_finite() const;
 
     struct Entry {
         Executable* executable;
         int64_t repeat;
+        int64_t every;                ///< as in ir::ScheduleEntry
+        std::vector<size_t> figures;  ///< where its results stand among all
     };
-    /// The functions of a round, in order.
+    /// The functions of rounds, as in the module's schedule.
     const std::vector<Entry>& entries() const { return entries_; }
     /// Makes rounds append the times of all operations to `log`, which the caller keeps; null ends
     /// that. Entries without a function are times of waiting for a batch and copying it.
     void set_timing(TimeLog* log);
 
   private:
+    void add_entry(Entry entry, size_t first);
     void run_entry(const Entry& entry, const CallContext& call, double rate);
     void lower_step(ir::StateId parameter, double rate);
 
@@ -55,6 +61,12 @@ class StepRunner {
     /// Parameters and their averages before a call, where only a share of its changes is kept.
     std::map<ir::StateId, std::vector<float>> before_;
     std::vector<Entry> entries_;
+    struct Figure {
+        std::string name;
+        std::optional<double> value;  ///< nothing before it is measured
+        bool is_new;                  ///< measured in the last round
+    };
+    std::vector<Figure> figures_;
     std::vector<Named> values_;
     TimeLog* log_ = nullptr;
     /// The loader that writes its batches straight into the function's inputs.

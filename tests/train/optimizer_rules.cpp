@@ -3,6 +3,8 @@
 #include <cmath>
 #include <functional>
 
+#include <fmt/format.h>
+
 #include "runtime/program/executable.h"
 #include "tests/compile_model.h"
 #include "tests/unit/data_temp_folder.h"
@@ -15,12 +17,13 @@ using runtime::Executable;
 
 /// One dense layer of 2 x 2 weights and 2 biases, applied to ones.
 std::string model_text(const std::string& loss, const std::string& entry,
-                       const std::string& functions) {
+                       const std::string& functions, const std::string& objective) {
     return "model: t\ndata: {image: {synthetic: shapes}}\nnetworks:\n"
            "  net: {inputs: {x: [2]}, layers: [dense: 2]}\n"
            "objective:\n  let: {x: normal(net), all_ones: 0 * x + 1, y: net(all_ones)}\n"
            "  minimize: {networks: net, loss: '" +
-           loss + "', " + entry + "}\n  functions: {" + functions + "}\ntrain: {batch_size: 2}\n";
+           loss + "', " + entry + "}\n  functions: {" + functions + "}\n" + objective +
+           "train: {batch_size: 2}\n";
 }
 
 /// Its gradient with respect to weight [i, j] and to bias j is y_j - 3.
@@ -31,8 +34,10 @@ constexpr const char* kFlat = "mean(sum((y - stop_gradient(y))^2))";
 /// A compiled model and its states, initialised with seed 1.
 struct TrainedByRule {
     explicit TrainedByRule(const std::string& loss, const std::string& entry,
-                           const std::string& functions = "f(x): net(x)")
-        : module(compile_file(folder.write("t.yaml", model_text(loss, entry, functions)), {})),
+                           const std::string& functions = "f(x): net(x)",
+                           const std::string& objective = "")
+        : module(compile_file(folder.write("t.yaml", model_text(loss, entry, functions, objective)),
+                              {})),
           states(module),
           arena(std::make_shared<runtime::Arena>(module)) {
         Diagnostics diagnostics;
@@ -48,9 +53,14 @@ struct TrainedByRule {
         return made.take();
     }
 
-    void step(int64_t step) {
-        function("step").run({1, static_cast<uint32_t>(step), static_cast<double>(step),
-                              static_cast<double>(step) / 4});
+    void step(int64_t step) { call("step", step); }
+
+    /// A function of training step number `step`; four steps are an epoch.
+    Executable call(const std::string& name, int64_t step) {
+        Executable f = function(name);
+        f.run({1, static_cast<uint32_t>(step), static_cast<double>(step),
+               static_cast<double>(step) / 4});
+        return f;
     }
 
     Numbers state(const std::string& name) const {
@@ -236,9 +246,9 @@ TEST_CASE("schedules: the rate of each step") {
           [](int step) { return (0.2 - 0.05 * step) * (step + 1) / 4; });
     const auto half_cosine = [](double t) { return (1 - std::cos(3.141592653589793 * t)) / 2; };
     check("{one_cycle: {peak: 0.25, over: 5 steps}}", [=](int step) {
-        const double t = std::min(step / 5.0, 1.0);
-        return t <= 0.3 ? 0.01 + 0.24 * half_cosine(t / 0.3)
-                        : 0.25 - (0.25 - 1e-6) * half_cosine((t - 0.3) / 0.7);
+        // It rises until step 0.3 * 5 - 1 and falls until the last, step 4.
+        return step <= 0.5 ? 0.01 + 0.24 * half_cosine(step / 0.5)
+                           : 0.25 - (0.25 - 1e-6) * half_cosine((step - 0.5) / 3.5);
     });
     check("{cyclical: {to: 0.1, every: 3 steps, growing: 0.5, warm_up: 1 steps}}",
           [](int step) { return 0.1 * std::min(step % 3 / 1.5, 1.0); });
@@ -307,6 +317,121 @@ TEST_CASE("`averaged` reads the averages, and nothing that was computed without 
     close(result("both", "mean"), mean);
     close(result("both", "again"), trained);
     close(result("both", "twice"), mean);
+}
+
+TEST_CASE(
+    "rate_factors: the longest name that fits a weight counts, in every rule and in its decay") {
+    const auto check = [](const std::string& factors, double weight, double bias) {
+        for (const std::string optimizer : {"sgd", "adam", "rmsprop", "lion"}) {
+            INFO(optimizer << factors);
+            const auto moved = [&](double rate, const std::string& more) {
+                TrainedByRule model(kSquares, fmt::format("optimizer: {{{}: {{learning_rate: {}, "
+                                                          "weight_decay: 0.5{}}}}}",
+                                                          optimizer, rate, more));
+                model.step(0);
+                return model.parameters();
+            };
+            const Numbers found = moved(0.1, ", rate_factors: " + factors);
+            const Numbers by_weight = moved(0.1 * weight, ""), by_bias = moved(0.1 * bias, "");
+            for (size_t i = 0; i < 6; ++i)
+                CHECK(found[i] == Approx((i < 4 ? by_weight : by_bias)[i]).epsilon(1e-6));
+        }
+    };
+    check("{net: 0.5}", 0.5, 0.5);
+    check("{net: 0.5, net.dense: 2}", 2, 2);
+    check("{net.dense: 2, net: 0.5, net.dense.weight: 3}", 3, 2);
+    check("{net.dense.bias: 0}", 1, 0);
+    check("{net: {linear: {from: 0.25, to: 1, over: 3 steps}}}", 0.25, 0.25);
+}
+
+TEST_CASE("lookahead: every second update ends on the way from where the first of them began") {
+    for (const double share : {0.5, 1.0, 0.0}) {
+        Numbers slow;
+        check_rule(
+            fmt::format("{{sgd: {{learning_rate: 0.1, lookahead: {{every: 2, share: {}}}}}}}",
+                        share),
+            [=](Numbers& p, const Numbers& g, int t) mutable {
+                if (t % 2 == 1) slow = p;
+                for (size_t i = 0; i < 6; ++i) {
+                    p[i] -= 0.1 * g[i];
+                    if (t % 2 == 0) p[i] = slow[i] + share * (p[i] - slow[i]);
+                }
+            });
+    }
+}
+
+TEST_CASE("extragradient: from before, with the gradient of where an update would lead") {
+    // Adam's slots move with both updates, as in Gidel et al. 2019.
+    for (const std::string optimizer :
+         {"{sgd: {learning_rate: 0.1, momentum: 0.5}}", "{adam: {learning_rate: 0.1}}"}) {
+        TrainedByRule model(kSquares, "optimizer: " + optimizer, "f(x): net(x)",
+                            "  schedule: extragradient\n");
+        Numbers p = model.parameters(), velocity(6, 0);
+        const Rule by_adam = adam(0.1, 0.9, 0.999, 0);
+        const Rule by_momentum = [&](Numbers& at, const Numbers& g, int) {
+            for (size_t i = 0; i < 6; ++i) at[i] += velocity[i] = 0.5 * velocity[i] - 0.1 * g[i];
+        };
+        const Rule& rule = optimizer[1] == 'a' ? by_adam : by_momentum;
+        for (int step = 0; step < 3; ++step) {
+            Numbers ahead = p;
+            rule(ahead, gradient_of_squares(p), 2 * step + 1);
+            rule(p, gradient_of_squares(ahead), 2 * step + 2);
+            model.call("extrapolate", step);
+            model.step(step);
+            const Numbers found = model.parameters();
+            for (size_t i = 0; i < 6; ++i) CHECK(found[i] == Approx(p[i]).epsilon(5e-6));
+        }
+    }
+}
+
+TEST_CASE("every: in some steps a term with so many times its gradient, elsewhere nothing of it") {
+    const std::string term = " + every(mean(sum(y^2)), 3)";
+    const std::string entry =
+        "optimizer: {sgd: {learning_rate: 0.1}}, metrics: {m: 'every(mean(sum(y^2)), 3)', n: "
+        "mean(sum(y))}";
+    TrainedByRule model(std::string(kSquares) + term, entry);
+    REQUIRE(model.module.schedule.size() == 2);
+    CHECK(model.module.schedule[0].function == "step_every_3");
+    CHECK(model.module.schedule[0].every == 3);
+    const auto names = [&](const std::string& function) {
+        std::vector<std::string> out;
+        for (const ir::NamedValue& result : model.module.find_function(function)->results)
+            out.push_back(result.name);
+        return out;
+    };
+    CHECK(names("step_every_3") == std::vector<std::string>{"loss", "m", "n"});
+    CHECK(names("step") == std::vector<std::string>{"loss", "n"});
+    CHECK(names("evaluate") == std::vector<std::string>{"loss", "m", "n"});
+    // The gradient of the term by weight [i, j] and bias j is 2 y_j.
+    Numbers p = model.parameters();
+    const auto outputs = [&] { return Numbers{p[0] + p[2] + p[4], p[1] + p[3] + p[5]}; };
+    for (int step = 0; step < 5; ++step) {
+        const Numbers y = outputs(), g = gradient_of_squares(p);
+        const bool all = step % 3 == 0;
+        Executable f = model.call(all ? "step_every_3" : "step", step);
+        double loss = 0;
+        for (const double one : y) loss += 0.5 * (one - 3) * (one - 3) + (all ? one * one : 0);
+        CHECK(f.result("loss")[0] == Approx(loss).epsilon(1e-5));
+        for (size_t i = 0; i < 6; ++i) p[i] -= 0.1 * (g[i] + (all ? 3 * 2 * y[i % 2] : 0));
+        const Numbers found = model.parameters();
+        for (size_t i = 0; i < 6; ++i) CHECK(found[i] == Approx(p[i]).epsilon(5e-6).margin(1e-6));
+    }
+}
+
+TEST_CASE("every: several intervals have a function for each kind of step") {
+    TrainedByRule model(
+        kSquares + std::string(" + every(mean(sum(y)), 4) + every(mean(sum(y^2)), 6)"),
+        "optimizer: sgd");
+    std::vector<int64_t> kinds;
+    for (const ir::ScheduleEntry& entry : model.module.schedule) kinds.push_back(entry.every);
+    CHECK(kinds == std::vector<int64_t>{12, 6, 4, 1});
+    const auto runs = [&](int64_t step) {
+        const auto entries = ir::entries_of_step(model.module.schedule, step);
+        REQUIRE(entries.size() == 1);
+        return entries.front()->every;
+    };
+    CHECK(std::vector<int64_t>{runs(0), runs(1), runs(4), runs(6), runs(8), runs(12), runs(18)} ==
+          std::vector<int64_t>{12, 1, 4, 6, 4, 12, 6});
 }
 
 }  // namespace gmc

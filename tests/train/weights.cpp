@@ -135,6 +135,48 @@ TEST_CASE("a network that no entry trains stays as it begins") {
     }
 }
 
+TEST_CASE("frozen layers keep weights and statistics, and averages can be of statistics too") {
+    const TemporaryFolder folder;
+    const std::string path = write_model(folder, "m", R"(
+model: partly
+data: {image: {synthetic: {set: shapes, size: 8}, count: 64}}
+networks:
+  net:
+    inputs: {x: data.image}
+    layers:
+      - flatten
+      - dense: {units: 6, name: low}
+      - batch_norm: {name: low_norm}
+      - dropout: 0.5
+      - dense: {units: 4, spectral_norm: true, name: high}
+      - batch_norm
+      - dense: 1
+    weights: {frozen_layers: [low, low_norm, dropout]}
+objective: {minimize: {networks: net, loss: mean(sum((net(image) - 1)^2))}}
+train: {batch_size: 8, epochs: 1, average: 0.75, average_statistics: true}
+)");
+    REQUIRE(train(path, for_steps(in(folder / "run"), 1)).end == runtime::TrainEnd::kDone);
+    const auto model = trained(path, folder / "run");
+    auto start = load(path);
+    Diagnostics diagnostics;
+    REQUIRE(start->states().initialise(1, diagnostics));
+    for (const std::string name : {"low.weight", "low.bias", "low_norm.gamma",
+                                   "low_norm.moving_mean", "low_norm.moving_variance"})
+        CHECK(state_of(*model, "net." + name) == state_of(*start, "net." + name));
+    for (const std::string name : {"high.weight", "batch_norm.beta", "dense.bias"})
+        CHECK(state_of(*model, "net." + name) != state_of(*start, "net." + name));
+    // 1 - 0.75 of the way from the first values, 0 and 1
+    for (const auto& [name, first] : {std::pair{"moving_mean", 0.0}, {"moving_variance", 1.0}}) {
+        const std::string full = std::string("net.batch_norm.") + name;
+        const auto now = state_of(*model, full), average = state_of(*model, "average." + full);
+        for (size_t i = 0; i < now.size(); ++i) {
+            CHECK(now[i] != static_cast<float>(first));
+            CHECK(average[i] == Approx(0.75 * first + 0.25 * now[i]).margin(1e-6));
+        }
+    }
+    CHECK(model->module().find_state("average.net.high.u") == ir::kNone);
+}
+
 TEST_CASE("slots of optimizers are tensors like their parameters") {
     const TemporaryFolder folder;
     const std::string path = write_model(folder, "teacher", kTeacher);

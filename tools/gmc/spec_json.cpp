@@ -64,6 +64,7 @@ Json minimize(const dsl::MinimizeSpec& spec) {
     if (!spec.metrics.empty()) out["metrics"] = expressions(spec.metrics);
     if (spec.optimizer) out["optimizer"] = optimizer(*spec.optimizer);
     if (spec.repeat != 1) out["repeat"] = spec.repeat;
+    if (spec.accumulate != 1) out["accumulate"] = spec.accumulate;
     if (spec.average) out["average"] = dsl::to_string(*spec.average);
     return out;
 }
@@ -85,7 +86,9 @@ Json spec_json(const dsl::ModelSpec& spec) {
     out["objective"] = {{"recipe", objective.recipe.name},
                         {"let", expressions(objective.let)},
                         {"minimize", array(objective.minimize, minimize)},
-                        {"schedule", objective.simultaneous ? "simultaneous" : "alternating"},
+                        {"schedule", objective.extragradient  ? "extragradient"
+                                     : objective.simultaneous ? "simultaneous"
+                                                              : "alternating"},
                         {"functions", array(objective.functions, function)}};
     out["train"] = {{"batch_size", spec.train.batch_size},
                     {"epochs", spec.train.epochs},

@@ -80,9 +80,27 @@ bool measure(runtime::LoadedModel& model, int64_t steps, Measured& out, Diagnost
     return true;
 }
 
+/// The batches of the entry of `minimize` that takes most. Functions that train nothing yet, since
+/// they accumulate, belong to the one behind them.
+int64_t most_batches(const ir::Module& module) {
+    int64_t most = 0, batches = 0;
+    for (const ir::ScheduleEntry& entry : module.schedule) {
+        if (entry.every > 1) continue;  // the one that it stands in for counts
+        batches += entry.repeat;
+        const ir::Function& function = *module.find_function(entry.function);
+        if (std::none_of(function.updates.begin(), function.updates.end(), [&](const auto& update) {
+                return module.states[update.state].role == ir::StateRole::kParameter;
+            }))
+            continue;
+        most = std::max(most, batches);
+        batches = 0;
+    }
+    return most;
+}
+
 }  // namespace
 
-/// `images_per_s` counts the examples of the entry that the schedule runs most often, as a critic
+/// `examples_per_s` counts the examples of the entry that the schedule runs most often, as a critic
 /// that trains five times a step sees five batches.
 int bench_command(const Words& words) {
     CommandLine line(
@@ -99,9 +117,7 @@ int bench_command(const Words& words) {
     if (!measure(model, steps, measured, diagnostics)) return report(diagnostics);
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
-    int64_t images = 0;
-    for (const auto& entry : model.module().schedule) images = std::max(images, entry.repeat);
-    images *= model.batch_size();
+    const int64_t images = most_batches(model.module()) * model.batch_size();
     const Json json{
         {"model", model.module().name},
         {"batch_size", model.batch_size()},

@@ -61,13 +61,14 @@ Network network(TokenReader& tokens, const std::vector<Network>& before) {
     return out;
 }
 
-/// schedule @step_critic*5 @step_generator
+/// schedule @step_critic*5 @step_generator_every_16/16 @step_generator
 void schedule(TokenReader& tokens, const Token& keyword, Module& module) {
     if (!module.schedule.empty()) tokens.stop(keyword, "the schedule is given twice");
     while (tokens.peek().kind == Token::Kind::kState) {
         ScheduleEntry entry;
         entry.function = tokens.next().text;
         if (tokens.accept('*')) entry.repeat = tokens.integer();
+        if (tokens.accept('/')) entry.every = tokens.integer();
         module.schedule.push_back(std::move(entry));
     }
     if (module.schedule.empty())

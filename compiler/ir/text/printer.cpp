@@ -82,6 +82,7 @@ std::string print_contract(const Module& module) {
         for (const ScheduleEntry& entry : module.schedule) {
             out += " @" + entry.function;
             if (entry.repeat != 1) out += fmt::format("*{}", entry.repeat);
+            if (entry.every != 1) out += fmt::format("/{}", entry.every);
         }
         out += "\n";
     }

@@ -56,9 +56,9 @@ Evaluated cosine(Evaluator& e, const Expression& call) { return schedule(e, call
 /// Smith and Topin 2018, with the numbers of PyTorch's OneCycleLR: with t from 0 to 1 and a = 0.3,
 /// the value is peak (1/25 + (1 - 1/25) h(t / a)) until a, and then peak (1 + (1/250000 - 1) h((t -
 /// a) / (1 - a))), h being half a cosine. Where one h moves, the other is 0 or 1, so they add up.
-/// (PyTorch reaches the ends one step earlier: it divides by the number of steps less one.)
+/// Counted in steps, the last of n is step n - 1: as in PyTorch both parts end one step earlier.
 Evaluated one_cycle(Evaluator& e, const Expression& call) {
-    constexpr double kRising = 0.3, kFirst = 1.0 / 25, kLast = 1.0 / 250'000;
+    constexpr double kFirst = 1.0 / 25, kLast = 1.0 / 250'000, kFewest = 4;
     const Evaluated peak = argument(e, call, 0), over = argument(e, call, 1);
     Evaluated unit = argument(e, call, 2);
     if (unit.failed) return unit;
@@ -66,10 +66,16 @@ Evaluated one_cycle(Evaluator& e, const Expression& call) {
         return e.fail(DiagnosticKind::kBadExpression, call.span,
                       "`one_cycle` needs constant numbers, and `over` above 0");
     if (!is_unit(*call.arguments[2])) return wrong_unit(e, call, 2);
+    const double early = call.arguments[2]->text == "step" ? 1 : 0;
+    if (early > 0 && *over.number < kFewest)
+        return e.fail(DiagnosticKind::kBadExpression, call.arguments[1]->span,
+                      fmt::format("`one_cycle` rises and falls in {} steps, it needs at least {}",
+                                  *over.number, kFewest));
+    const double end = *over.number - early, rising = (0.3 * *over.number - early) / end;
     ir::Builder& b = e.b();
-    const ValueId t = at_most_one(b, b.scale(unit.value, 1 / *over.number));
-    const ValueId up = half_cosine(b, at_most_one(b, b.scale(t, 1 / kRising)));
-    const ValueId falling = b.scale(b.offset(t, -kRising), 1 / (1 - kRising));
+    const ValueId t = at_most_one(b, b.scale(unit.value, 1 / end));
+    const ValueId up = half_cosine(b, at_most_one(b, b.scale(t, 1 / rising)));
+    const ValueId falling = b.scale(b.offset(t, -rising), 1 / (1 - rising));
     const ValueId down = half_cosine(b, b.emit(ir::Maximum{}, {falling, b.constant(0)}));
     const ValueId share = b.add(b.scale(up, 1 - kFirst), b.scale(down, kLast - 1));
     unit.value = b.scale(b.offset(share, kFirst), *peak.number);
@@ -131,12 +137,48 @@ Evaluated warm_up(Evaluator& e, const Expression& call) {
     return unit;
 }
 
+/// A term of a loss in each k-th step: x with k times its gradient, s + k (x - s) with s = x held
+/// constant. In functions of other steps something that is 0 stands for it, and x is not computed.
+Evaluated every(Evaluator& e, const Expression& call) {
+    FunctionScope& f = e.scope();
+    const Evaluated k = argument(e, call, 1);
+    if (k.failed) return k;
+    constexpr double kMost = 1e6;
+    if (!k.number || *k.number < 1 || *k.number > kMost || *k.number != std::floor(*k.number))
+        return e.fail(DiagnosticKind::kBadExpression, call.arguments[1]->span,
+                      fmt::format("the second argument of `every` is a whole number of steps from "
+                                  "1 to 1,000,000, not `{}`",
+                                  dsl::to_string(*call.arguments[1])));
+    if (f.outer() != nullptr)
+        return e.fail(DiagnosticKind::kBadExpression, call.span,
+                      "`every` is a term of a loss and has no place in a loop");
+    const auto interval = static_cast<int64_t>(*k.number);
+    ir::Builder& b = e.b();
+    Evaluated x;
+    if (f.every && *f.every % interval != 0) {
+        x.value = b.constant(0);
+        f.left_out.insert(x.value);
+        return x;
+    }
+    x = argument(e, call, 0);
+    if (x.failed) return x;
+    if (!x.number && (x.batched || !b.shape(x.value).empty()))
+        return e.fail(DiagnosticKind::kLossNotScalar, call.arguments[0]->span,
+                      fmt::format("`every` takes one number, a term of a loss, but this is {}",
+                                  describe(e, x)),
+                      "`mean(sum(...))` sums each example and averages over the batch");
+    if (!f.every || x.number) return x;
+    const ValueId held = b.emit(ir::StopGradient{}, {x.value});
+    x.value = b.add(held, b.scale(b.sub(x.value, held), *k.number));
+    return x;
+}
+
 }  // namespace
 
 CallFunctions schedule_functions() {
     return {
-        {"cosine", cosine},       {"cyclical", cyclical}, {"linear", linear},
-        {"one_cycle", one_cycle}, {"steps", steps},       {"warm_up", warm_up},
+        {"cosine", cosine}, {"cyclical", cyclical},   {"every", every},     {"linear", linear},
+        {"steps", steps},   {"one_cycle", one_cycle}, {"warm_up", warm_up},
     };
 }
 

@@ -97,8 +97,8 @@ ValueId batch_norm(LayerScope& l) {
     const int64_t last = static_cast<int64_t>(shape.size()) - 1, channels = l.channels();
     const ValueId gamma = l.parameter("gamma", {channels}, "ones");
     const ValueId beta = l.parameter("beta", {channels}, "zeros");
-    const ir::StateId mean_state = l.statistic("moving_mean", {channels}, "zeros");
-    const ir::StateId variance_state = l.statistic("moving_variance", {channels}, "ones");
+    const ir::StateId mean_state = l.statistic(kMovingMean, {channels}, "zeros");
+    const ir::StateId variance_state = l.statistic(kMovingVariance, {channels}, "ones");
     const auto spread = [&](ValueId v) { return b.broadcast(v, {last}, shape); };
     const std::vector<int64_t> axes = ir::all_axes(last);
     ValueId mean = l.f.state(mean_state), variance = l.f.state(variance_state);

@@ -26,8 +26,8 @@ void adam(OptimizerScope& o, std::vector<Trained>& groups) {
     const ValueId keep_1 = b.sub(one, beta_1), keep_2 = b.sub(one, beta_2);
     const ValueId correction =
         b.div(b.emit(ir::Sqrt{}, {one_minus_power(b, beta_2, t)}), one_minus_power(b, beta_1, t));
-    const ValueId rate = b.mul(o.hyper("learning_rate"), correction);
     for (Trained& p : groups) {
+        const ValueId rate = b.mul(p.learning_rate, correction);
         const ValueId g = p.gradient;
         const ValueId m = o.running(p, "m", keep_1, g);
         const ValueId v = o.running(p, "v", keep_2, b.mul(g, g));
@@ -53,9 +53,9 @@ void rmsprop(OptimizerScope& o, std::vector<Trained>& groups) {
                               {b.sub(variance, b.mul(mean, mean)), b.constant(0, b.shape(g))});
         }
         const ValueId root = b.emit(ir::Sqrt{}, {b.add(variance, o.spread(o.hyper("epsilon"), g))});
-        ValueId step = b.div(b.mul(o.spread(o.hyper("learning_rate"), g), g), root);
+        ValueId step = b.div(b.mul(o.spread(p.learning_rate, g), g), root);
         if (!o.is_zero("momentum")) {
-            const std::vector<StateId> states = o.slots(p, "momentum");
+            const std::vector<StateId> states = o.slots(p.parameters, "momentum");
             step = b.add(b.mul(o.spread(o.hyper("momentum"), g), o.f().packed(states)), step);
             o.f().set_packed(states, step);
         }
@@ -67,13 +67,13 @@ void rmsprop(OptimizerScope& o, std::vector<Trained>& groups) {
 void sgd(OptimizerScope& o, std::vector<Trained>& groups) {
     ir::Builder& b = o.b();
     for (Trained& p : groups) {
-        const ValueId descent = b.mul(o.spread(o.hyper("learning_rate"), p.value), p.gradient);
+        const ValueId descent = b.mul(o.spread(p.learning_rate, p.value), p.gradient);
         if (o.is_zero("momentum")) {
             p.value = b.sub(p.value, descent);
             continue;
         }
         const ValueId momentum = o.spread(o.hyper("momentum"), p.value);
-        const std::vector<StateId> states = o.slots(p, "velocity");
+        const std::vector<StateId> states = o.slots(p.parameters, "velocity");
         const ValueId velocity = b.sub(b.mul(momentum, o.f().packed(states)), descent);
         o.f().set_packed(states, velocity);
         const ValueId step =
@@ -89,12 +89,12 @@ void lion(OptimizerScope& o, std::vector<Trained>& groups) {
     const ValueId keep_1 = b.sub(one, o.hyper("beta_1")), keep_2 = b.sub(one, o.hyper("beta_2"));
     for (Trained& p : groups) {
         const ValueId g = p.gradient;
-        const std::vector<StateId> states = o.slots(p, "m");
+        const std::vector<StateId> states = o.slots(p.parameters, "m");
         const ValueId m = o.f().packed(states), change = b.sub(g, m);
         const ValueId direction =
             b.emit(ir::Sign{}, {b.add(m, b.mul(o.spread(keep_1, g), change))});
         o.f().set_packed(states, b.add(m, b.mul(o.spread(keep_2, g), change)));
-        p.value = b.sub(p.value, b.mul(o.spread(o.hyper("learning_rate"), g), direction));
+        p.value = b.sub(p.value, b.mul(o.spread(p.learning_rate, g), direction));
     }
 }
 

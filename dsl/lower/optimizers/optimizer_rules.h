@@ -16,6 +16,7 @@ struct Trained {
     std::vector<ir::StateId> parameters;
     ir::ValueId value = ir::kNone;
     ir::ValueId gradient = ir::kNone;
+    ir::ValueId learning_rate = ir::kNone;  ///< f32[]
 };
 
 /// The hyperparameters and slots of one entry's optimizer. A hyperparameter may be a schedule, so
@@ -27,6 +28,8 @@ class OptimizerScope {
     /// Evaluates all hyperparameters. False after an error, such as a constant outside the range in
     /// the schema's row.
     bool evaluate(const dsl::OptimizerSpec& spec);
+    /// The learning rate times factor `i` of the optimizer; kNone after an error.
+    ir::ValueId learning_rate(const dsl::OptimizerSpec& spec, size_t i);
 
     ir::Builder& b() { return e_.b(); }
     FunctionScope& f() { return e_.scope(); }
@@ -45,10 +48,11 @@ class OptimizerScope {
     }
     /// The state `optimizer.ENTRY.NAME`, f32[], which starts with zero.
     ir::StateId count(const std::string& name);
-    /// The states `optimizer.ENTRY.NAME.PARAMETER`, one like each parameter of the group, which
+    /// The states `optimizer.ENTRY.NAME.PARAMETER`, one like each of the parameters, which
     /// start with zeros. They are neighbours in memory, as the parameters are, so that one loop
     /// updates them all.
-    std::vector<ir::StateId> slots(const Trained& group, const std::string& name);
+    std::vector<ir::StateId> slots(const std::vector<ir::StateId>& parameters,
+                                   const std::string& name);
     /// A running mean in the slot NAME of the group: slot <- slot + (1 - keep)(x - slot). Gives its
     /// new value.
     ir::ValueId running(const Trained& group, const std::string& name, ir::ValueId keep,
