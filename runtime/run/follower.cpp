@@ -82,6 +82,7 @@ int follow(LoadedModel& model, Diagnostics& diagnostics) {
         training.step = order.step;
         training.call = static_cast<uint32_t>(order.call);
         training.rate = order.rate;
+        if (order.with_states != 0) model.states().refresh_copies();
         const Cursor cursor{order.epoch, order.batch};
         if (loader->cursor() != cursor) loader->seek(cursor);
         (void)runner.run(*loader, training, diagnostics);
