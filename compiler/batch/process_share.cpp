@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
+#include <string>
 
 #include "compiler/ir/scan.h"
 #include "compiler/ir/verifier.h"
@@ -65,8 +67,10 @@ std::string take_share(Module& module, int64_t processes, int64_t rank) {
     if (!is_share(processes, shards))
         return fmt::format("the {} shards of `{}` cannot be shared by {} processes", shards,
                            module.name, processes);
+    std::set<std::string> taken;  // a function may be in the schedule more than once
     for (const ScheduleEntry& entry : module.schedule)
-        if (Function* function = module.find_function(entry.function))
+        if (Function* function = module.find_function(entry.function);
+            function != nullptr && taken.insert(entry.function).second)
             ShareTaker(*function, processes, rank).run();
     forget_places(module);
     Diagnostics problems;

@@ -23,7 +23,7 @@ import time
 from kills import CHECKPOINT, Bench, all_models, checkpoint, path_of, sets_of, step_of
 from threads import tensors
 
-SMALL_MODELS = ["vae_mlp", "wgan_gp_ring", "hinge_sn", "loops", "seed_gan"]
+SMALL_MODELS = ["vae_mlp", "wgan_gp_ring", "hinge_sn", "loops", "extragradient", "seed_gan"]
 SHARDS = 4
 STEPS = 3
 MOST_SECONDS_TO_END = 10
