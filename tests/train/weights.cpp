@@ -5,6 +5,7 @@
 #include "runtime/train/checkpoint.h"
 #include "runtime/train/take_weights.h"
 #include "tests/temporary_folder.h"
+#include "tests/train/load_model.h"
 #include "tests/train/train_model.h"
 
 namespace gmc {

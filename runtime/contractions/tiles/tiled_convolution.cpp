@@ -153,7 +153,7 @@ int64_t TiledConv::choose_depth() const {
 /// Whole tiles of rows: as many as fit their share of the cache, or fewer for more units.
 int64_t TiledConv::choose_images_at_once() const {
     const int64_t image_bytes = 4 * from_.points() * depth_;
-    const int64_t fitting = kImagesBytes / image_bytes / kTileRows;
+    const int64_t fitting = kConvolvedBytes / image_bytes / kTileRows;
     const int64_t products =
         to_.points() * l_.taps() * from_.channels * std::min(kTileColumns, to_.channels);
     const int64_t least = kRoundProducts / products / kTileRows;
