@@ -42,7 +42,8 @@ struct Division {
 /// Columns first, so that few blocks read the same columns of b, which oneDNN copies. With
 /// `divides_sums` there are blocks of terms, too, where the result is small.
 Division divide(const MatmulProblem& p, bool divides_sums) {
-    const int64_t most = std::clamp<int64_t>(p.m * p.n * p.k / kBlockProducts, 1, kMatmulBlocksMost);
+    const int64_t most =
+        std::clamp<int64_t>(p.m * p.n * p.k / kBlockProducts, 1, kMatmulBlocksMost);
     Division d;
     d.columns = std::clamp<int64_t>(p.n / kBlockColumns, 1, most);
     d.rows = std::clamp<int64_t>(p.m / kBlockRows, 1, most / d.columns);
