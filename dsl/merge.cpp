@@ -203,7 +203,9 @@ Result<NodePtr> with_imports(const NodePtr& model, const std::string& path,
                 if (row.key == key) allowed.push_back(row);
         if (!check_keys(**part, allowed, "an imported file", (*part)->span, diagnostics))
             return Failure{};
-        result = merge(*part, result);
+        Node named = **part;
+        std::erase_if(named.entries, [](const Entry& entry) { return entry.key == "description"; });
+        result = merge(std::make_shared<const Node>(std::move(named)), result);
     }
     return result;
 }

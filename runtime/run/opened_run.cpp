@@ -11,6 +11,7 @@
 #include "runtime/contractions/choice/tuning_machine.h"
 #include "runtime/data/data_summary.h"
 #include "runtime/files/atomic_file.h"
+#include "runtime/run/kept_checkpoints.h"
 #include "runtime/run/validation.h"
 #include "runtime/threads/thread_count.h"
 #include "runtime/train/take_weights.h"
@@ -179,9 +180,20 @@ bool OpenedRun::prepare_validation() {
     return true;
 }
 
+/// A process that was killed after it wrote the checkpoint of an epoch may not have kept it under
+/// its other names.
+bool OpenedRun::keep_what_a_kill_left() {
+    if (training.step == 0 || training.example != 0) return true;
+    const KeptCheckpoints kept(folder->path(), policy.keep_last);
+    const bool is_best =
+        !policy.keep_best.empty() && training.best.best && training.best.epochs_since == 0;
+    return kept.keep(training.step, diagnostics) && (!is_best || kept.keep_best(diagnostics));
+}
+
 bool OpenedRun::begin_states(Progress& progress) {
     if (goes_on())
-        return read_checkpoint(path(kCheckpointName), model.states(), training, diagnostics);
+        return read_checkpoint(path(kCheckpointName), model.states(), training, diagnostics) &&
+               keep_what_a_kill_left();
     if (!model.states().initialise(training.seed, diagnostics)) return false;
     auto all = take_named_weights(model.states(), diagnostics);
     if (!all.ok()) return false;
@@ -209,6 +221,10 @@ void OpenedRun::say_what_changed(const std::string& data, Progress& progress) {
         if (!network.weights.empty()) now.weights[network.name] = network.checksum;
     note_choices(now);
     for (const std::string& change : changes(record, now)) progress.message(change);
+    if (policy.validate_share > 0 && record.examples != 0 && record.examples != now.examples)
+        progress.message(
+            "the share of `validate` is drawn anew: examples of it were trained on before, so its "
+            "figures are better than they would be for new ones");
     record = std::move(now);
 }
 

@@ -75,6 +75,7 @@ struct OpenedRun {
     void note_choices(RunRecord& in) const;
     void warn_of_long_steps();
     bool prepare_validation();
+    bool keep_what_a_kill_left();
     bool begin_states(Progress& progress);
     void say_what_changed(const std::string& data, Progress& progress);
     bool copy_model();

@@ -82,8 +82,8 @@ TEST_CASE("a share of the data validates each epoch, and is not trained on") {
     options.policy->validate_share = 0.25;
     options.policy->keep_last = 2;
     options.policy->keep_best = "loss";
-    const Watched trained =
-        train_watched(folder, write_model(folder, copier(kError, "epochs: 3", 96)), options);
+    const std::string path = write_model(folder, copier(kError, "epochs: 3", 96));
+    const Watched trained = train_watched(folder, path, options);
     INFO(trained.errors);
     REQUIRE(trained.end == runtime::TrainEnd::kDone);
     CHECK(lines_with(trained, "validation_loss") == 3);
@@ -91,6 +91,13 @@ TEST_CASE("a share of the data validates each epoch, and is not trained on") {
     CHECK(fs::exists(folder / "run/checkpoints/best.safetensors"));
     CHECK_FALSE(fs::exists(folder / "run/checkpoints/step-00000004.safetensors"));
     CHECK(fs::exists(folder / "run/checkpoints/step-00000008.safetensors"));
+    CHECK(fs::exists(folder / "run/checkpoints/step-00000012.safetensors"));
+
+    // A process that was killed behind the last checkpoint kept nothing under other names.
+    fs::remove_all(folder / "run/checkpoints");
+    options.resume = true;
+    CHECK(train_watched(folder, path, options).end == runtime::TrainEnd::kDone);
+    CHECK(fs::exists(folder / "run/checkpoints/best.safetensors"));
     CHECK(fs::exists(folder / "run/checkpoints/step-00000012.safetensors"));
 }
 
