@@ -3,22 +3,22 @@
 
 namespace gmc::runtime {
 
-void give_order(Team& team, Order order, std::span<std::byte> states) {
-    team.broadcast(&order, sizeof(order));
-    if (order.with_states != 0) team.broadcast(states.data(), states.size());
+void give_order(ProcessGroup& group, Order order, std::span<std::byte> states) {
+    group.broadcast(&order, sizeof(order));
+    if (order.with_states != 0) group.broadcast(states.data(), states.size());
 }
 
-Order take_order(Team& team, std::span<std::byte> states) {
+Order take_order(ProcessGroup& group, std::span<std::byte> states) {
     Order order;
-    team.broadcast(&order, sizeof(order));
-    if (order.with_states != 0) team.broadcast(states.data(), states.size());
-    if (order.kind == Order::Kind::kEnd) team.transport().finish();
+    group.broadcast(&order, sizeof(order));
+    if (order.with_states != 0) group.broadcast(states.data(), states.size());
+    if (order.kind == Order::Kind::kEnd) group.transport().finish();
     return order;
 }
 
-void end_team(Team& team, int exit_code) {
-    give_order(team, {.kind = Order::Kind::kEnd, .exit_code = exit_code});
-    team.transport().finish();
+void end_group(ProcessGroup& group, int exit_code) {
+    give_order(group, {.kind = Order::Kind::kEnd, .exit_code = exit_code});
+    group.transport().finish();
 }
 
 }  // namespace gmc::runtime

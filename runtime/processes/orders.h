@@ -1,18 +1,18 @@
-// What process 0 of a team tells the others. They do as they are told, and decide nothing: when
+// What process 0 of a group tells the others. They do as they are told, and decide nothing: when
 // training goes back, saves or ends is known to process 0 alone.
 #pragma once
 
 #include <cstdint>
 #include <span>
 
-#include "runtime/processes/team.h"
+#include "runtime/processes/process_group.h"
 
 namespace gmc::runtime {
 
 /// It is sent as it lies in memory: all processes run the same program (roll_call.h).
 struct Order {
     enum class Kind : int64_t {
-        kBegin,  ///< the team broadcasts a text next: how the run is computed
+        kBegin,  ///< the group broadcasts a text next: how the run is computed
         kRound,  ///< compute a round of training
         kEnd,    ///< end with `exit_code`
     };
@@ -27,10 +27,10 @@ struct Order {
 };
 
 /// In process 0: tells the others, and sends `states` where the order says so.
-void give_order(Team& team, Order order, std::span<std::byte> states = {});
+void give_order(ProcessGroup& group, Order order, std::span<std::byte> states = {});
 /// In the others: the next order. Where states come with it, `states` are these then.
-Order take_order(Team& team, std::span<std::byte> states);
+Order take_order(ProcessGroup& group, std::span<std::byte> states);
 /// In process 0, last of all: the others end, too.
-void end_team(Team& team, int exit_code);
+void end_group(ProcessGroup& group, int exit_code);
 
 }  // namespace gmc::runtime

@@ -44,13 +44,13 @@ bool compare(size_t rank, const Facts& facts, const Json& other, Diagnostics& di
 
 }  // namespace
 
-bool roll_call(Team& team, const Facts& facts, Diagnostics& diagnostics) {
+bool roll_call(ProcessGroup& group, const Facts& facts, Diagnostics& diagnostics) {
     const bool fine = !diagnostics.any();
-    const std::vector<std::string> answers = team.gather(answer(facts, diagnostics));
+    const std::vector<std::string> answers = group.gather(answer(facts, diagnostics));
     bool all = fine;
     for (size_t rank = 1; rank < answers.size() && fine; ++rank)
         all &= compare(rank, facts, Json::parse(answers[rank]).value_or(Json()), diagnostics);
-    team.broadcast(&all, sizeof(all));
+    group.broadcast(&all, sizeof(all));
     return all;
 }
 

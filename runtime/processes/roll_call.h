@@ -1,4 +1,4 @@
-// Whether the processes of a team can train together.
+// Whether the processes of a group can train together.
 #pragma once
 
 #include <string>
@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "compiler/support/diagnostic.h"
-#include "runtime/processes/team.h"
+#include "runtime/processes/process_group.h"
 
 namespace gmc::runtime {
 
@@ -16,6 +16,6 @@ using Facts = std::vector<std::pair<std::string, std::string>>;
 /// Every process calls it, with what it has. True in all of them when the facts of all are equal
 /// and none has errors. Otherwise process 0 reports (kBadValue) which process differs in what, or
 /// what the errors of others were; its own it has reported already. The others say nothing.
-[[nodiscard]] bool roll_call(Team& team, const Facts& facts, Diagnostics& diagnostics);
+[[nodiscard]] bool roll_call(ProcessGroup& group, const Facts& facts, Diagnostics& diagnostics);
 
 }  // namespace gmc::runtime

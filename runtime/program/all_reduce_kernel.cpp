@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "compiler/support/check.h"
-#include "runtime/processes/team.h"
+#include "runtime/processes/process_group.h"
 #include "runtime/threads/team.h"
 #include "runtime/threads/thread_count.h"
 
@@ -19,9 +19,10 @@ constexpr int64_t kLeastPieces = 8;
 
 class AllReduceKernel final : public Kernel {
   public:
-    AllReduceKernel(const float* parts, int64_t shards, int64_t elements, float* sum, Team* team)
-        : parts_(parts), shards_(shards), elements_(elements), sum_(sum), team_(team) {
-        if (team_ != nullptr) team_->make_room(elements);
+    AllReduceKernel(const float* parts, int64_t shards, int64_t elements, float* sum,
+                    ProcessGroup* group)
+        : parts_(parts), shards_(shards), elements_(elements), sum_(sum), group_(group) {
+        if (group_ != nullptr) group_->make_room(elements);
     }
 
     void run(const CallContext&) override {
@@ -31,7 +32,7 @@ class AllReduceKernel final : public Kernel {
                 add(0, shards_, piece * kPiece, std::min(kPiece, elements_ - piece * kPiece),
                     sum_ + piece * kPiece);
         });
-        if (team_ != nullptr) team_->sum(sum_, elements_);
+        if (group_ != nullptr) group_->sum(sum_, elements_);
     }
 
   private:
@@ -57,7 +58,7 @@ class AllReduceKernel final : public Kernel {
     const float* parts_;
     int64_t shards_, elements_;
     float* sum_;
-    Team* team_;
+    ProcessGroup* group_;
     int threads_ = thread_count();
 };
 
@@ -67,12 +68,12 @@ std::unique_ptr<Kernel> make_all_reduce_kernel(const ir::Operation& operation,
                                                const BindContext& context) {
     const auto& op = *operation.as<ir::AllReduce>();
     const int64_t shards = context.function.type(operation.operands[0]).shape[0];
-    Team* team = shards == op.shards ? nullptr : context.how.team;
-    GMC_CHECK(shards * (team == nullptr ? 1 : team->size()) == op.shards,
+    ProcessGroup* group = shards == op.shards ? nullptr : context.how.group;
+    GMC_CHECK(shards * (group == nullptr ? 1 : group->size()) == op.shards,
               "{} of {} shards are here", shards, op.shards);
     return std::make_unique<AllReduceKernel>(context.buffers.data(operation.operands[0]), shards,
                                              context.function.type(operation.result()).elements(),
-                                             context.buffers.data(operation.result()), team);
+                                             context.buffers.data(operation.result()), group);
 }
 
 }  // namespace gmc::runtime

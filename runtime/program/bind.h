@@ -9,13 +9,13 @@
 
 namespace gmc::runtime {
 
-class Team;  // runtime/processes/team.h
+class ProcessGroup;  // runtime/processes/process_group.h
 
 /// How a whole program is bound.
 struct BindHow {
-    bool reference = false;  ///< ExecutableOptions::reference
-    bool epilogues = true;   ///< ExecutableOptions::epilogues
-    Team* team = nullptr;    ///< ExecutableOptions::team
+    bool reference = false;         ///< ExecutableOptions::reference
+    bool epilogues = true;          ///< ExecutableOptions::epilogues
+    ProcessGroup* group = nullptr;  ///< ExecutableOptions::group
 };
 
 /// What binding an op may look at. All must outlive the kernel.

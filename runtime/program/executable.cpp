@@ -59,7 +59,7 @@ void Executable::BoundFunction::bind(const ExecutableOptions& options) {
                         function,
                         placement.buffers,
                         contractions,
-                        {options.reference, options.epilogues, options.team}};
+                        {options.reference, options.epilogues, options.group}};
     operations.bind(context);
     if (options.poison) add_poison();
 }

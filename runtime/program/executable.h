@@ -17,7 +17,7 @@
 
 namespace gmc::runtime {
 
-class Team;  // runtime/processes/team.h
+class ProcessGroup;  // runtime/processes/process_group.h
 class TuningCache;
 
 struct ExecutableOptions {
@@ -34,7 +34,7 @@ struct ExecutableOptions {
     /// oneDNN prefers once, and not again at each run.
     bool fixed_weights = false;
     /// The processes that share the batch, where the function is one process's share; else null.
-    Team* team = nullptr;
+    ProcessGroup* group = nullptr;
     /// Make mistakes of the memory plan and of kernels visible (poison.h). It costs time.
     bool poison = kAddressSanitizer;
 };

@@ -50,24 +50,24 @@ std::unique_ptr<Loader> make_loader(LoadedModel& model, uint64_t seed, Diagnosti
 }  // namespace
 
 void lead(const OpenedRun& run) {
-    Team* team = run.model.team();
-    if (team == nullptr) return;
+    ProcessGroup* group = run.model.group();
+    if (group == nullptr) return;
     Setup setup{run.record.seed, run.record.tuned, run.record.bf16, run.chosen()};
-    give_order(*team, {.kind = Order::Kind::kBegin});
-    (void)team->broadcast(to_text(setup));
+    give_order(*group, {.kind = Order::Kind::kBegin});
+    (void)group->broadcast(to_text(setup));
 }
 
-bool have_same_data(Team& team, const std::string& data, Diagnostics& diagnostics) {
-    return roll_call(team, {{"data", data}}, diagnostics);
+bool have_same_data(ProcessGroup& group, const std::string& data, Diagnostics& diagnostics) {
+    return roll_call(group, {{"data", data}}, diagnostics);
 }
 
 int follow(LoadedModel& model, Diagnostics& diagnostics) {
-    Team& team = *model.team();
+    ProcessGroup& group = *model.group();
     const std::span<std::byte> states{model.states().bytes_begin(),
                                       static_cast<size_t>(model.states().bytes())};
-    Order order = take_order(team, states);
+    Order order = take_order(group, states);
     if (order.kind != Order::Kind::kBegin) return static_cast<int>(order.exit_code);
-    const Setup setup = setup_from(team.broadcast(""));
+    const Setup setup = setup_from(group.broadcast(""));
     TuningCache choices("", tuning_machine());
     choices.pin(setup.contractions);
     if (!setup.bf16) model.disable_bf16();
@@ -75,9 +75,9 @@ int follow(LoadedModel& model, Diagnostics& diagnostics) {
     StepRunner runner(model, diagnostics);
     std::unique_ptr<Loader> loader;
     if (runner.ok()) loader = make_loader(model, setup.seed, diagnostics);
-    (void)have_same_data(team, loader ? fingerprint(loader->dataset()) : "", diagnostics);
+    (void)have_same_data(group, loader ? fingerprint(loader->dataset()) : "", diagnostics);
     TrainingState training;
-    while ((order = take_order(team, states)).kind == Order::Kind::kRound) {
+    while ((order = take_order(group, states)).kind == Order::Kind::kRound) {
         training.seed = order.seed;
         training.step = order.step;
         training.call = static_cast<uint32_t>(order.call);

@@ -10,7 +10,7 @@ namespace gmc::runtime {
 void lead(const OpenedRun& run);
 /// In all processes, once the data are there or are not: whether they are the same in all. Process
 /// 0 reports what is wrong (kBadValue).
-bool have_same_data(Team& team, const std::string& data, Diagnostics& diagnostics);
+bool have_same_data(ProcessGroup& group, const std::string& data, Diagnostics& diagnostics);
 
 /// In the other processes: computes what process 0 asks for, until it says that the run has ended.
 /// Gives its exit code. Nothing is written.

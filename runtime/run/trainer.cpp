@@ -335,8 +335,8 @@ class TrainingLoop {
         diverged_at_ = training_;
         why_diverged_ =
             fmt::format("{} is not finite after step {} (epoch {})", what, training_.step, epoch());
-        // A process of a team has only its share of the batches that a replay consists of.
-        const std::string replay = model_.team() != nullptr
+        // A process of a group has only its share of the batches that a replay consists of.
+        const std::string replay = model_.group() != nullptr
                                        ? ""
                                        : write_replay(model_, runner_, loader_, good_,
                                                       training_.step, run_.folder->path());
@@ -402,8 +402,8 @@ TrainEnd begin_and_loop(OpenedRun& run, Progress& progress) {
     if (!run.runner->ok()) return TrainEnd::kNotStarted;
     lead(run);
     const bool prepared = run.prepare(progress);
-    Team* team = run.model.team();
-    if (team != nullptr && !have_same_data(*team, run.data_trained_on(), run.diagnostics))
+    ProcessGroup* group = run.model.group();
+    if (group != nullptr && !have_same_data(*group, run.data_trained_on(), run.diagnostics))
         return TrainEnd::kNotStarted;
     if (!prepared) return TrainEnd::kNotStarted;
     if (run.finished()) return nothing_left(run, progress);

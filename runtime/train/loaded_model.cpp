@@ -38,12 +38,12 @@ static void refuse_too_large(const std::string& path, const std::string& why,
             "a smaller `train.batch_size`, or `gmc compile --memory-limit`, makes values smaller");
 }
 
-LoadedModel::LoadedModel(std::string path, ir::Module module, Team* team)
+LoadedModel::LoadedModel(std::string path, ir::Module module, ProcessGroup* group)
     : path_(std::move(path)),
       module_(std::move(module)),
       states_(std::make_unique<StateStore>(module_)),
       arena_(std::make_shared<Arena>(module_)),
-      team_(team),
+      group_(group),
       data_(module_) {}
 
 /// Waits for the thread that touches the arena. The destructor of `touched_` alone would not: the
@@ -55,13 +55,13 @@ LoadedModel::~LoadedModel() {
 
 Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::string& path,
                                                        Diagnostics& diagnostics, Purpose purpose,
-                                                       Team* team) {
+                                                       ProcessGroup* group) {
     ir::ReadArtefactOptions options;
     options.verify = {.allow_gradient = false, .planned = true, .runnable = true};
     auto module = ir::read_artefact(path, options, diagnostics);
     if (!module.ok() || !tables_fit(*module, path, diagnostics)) return Failure{};
-    if (team != nullptr) {
-        const std::string why = take_share(*module, team->size(), team->rank());
+    if (group != nullptr) {
+        const std::string why = take_share(*module, group->size(), group->rank());
         if (!why.empty()) {
             diagnostics.error(DiagnosticKind::kBadValue, {}, "{}", why)
                 .help("`gmc compile --shards=16` cuts the batch for 1, 2, 4, 8 or 16 processes");
@@ -73,7 +73,7 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::string& path,
     std::string why = why_too_large(need, memory_limit());
     try {
         if (why.empty())
-            return std::unique_ptr<LoadedModel>(new LoadedModel(path, module.take(), team));
+            return std::unique_ptr<LoadedModel>(new LoadedModel(path, module.take(), group));
     } catch (const std::bad_alloc&) {
         why = "the system gives no more memory";
     }
@@ -89,7 +89,7 @@ bool LoadedModel::has_room_to_train(Diagnostics& diagnostics) const {
 
 LoaderOptions LoadedModel::training_options(uint64_t seed) const {
     LoaderOptions options{batch_size(), LoaderMode::kTrain, seed, 2};
-    if (team_ != nullptr) options.rank = team_->rank(), options.ranks = team_->size();
+    if (group_ != nullptr) options.rank = group_->rank(), options.ranks = group_->size();
     return options;
 }
 
@@ -147,7 +147,7 @@ Result<Executable> LoadedModel::bind(const ir::Module& module, const ir::Functio
     if (!touched_.valid()) arena_->touch(function.arena_bytes);
     auto made = Executable::make(
         module, function, *states_, arena_,
-        {.tuning = tuning_, .bf16 = bf16_, .fixed_weights = fixed_weights, .team = team_},
+        {.tuning = tuning_, .bf16 = bf16_, .fixed_weights = fixed_weights, .group = group_},
         diagnostics);
     if (made.ok() && tuning_ != nullptr && tuning_->unsaved() > 0) {
         Diagnostics ignored;  // unsaved() tells the same

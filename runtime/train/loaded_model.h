@@ -13,7 +13,7 @@
 #include "compiler/ir/module.h"
 #include "compiler/support/diagnostic.h"
 #include "compiler/support/result.h"
-#include "runtime/processes/team.h"
+#include "runtime/processes/process_group.h"
 #include "runtime/program/executable.h"
 #include "runtime/train/data_plan.h"
 
@@ -29,12 +29,12 @@ class LoadedModel {
     /// Not enough memory means: for states and values, and for what training keeps where that is
     /// the purpose.
     enum class Purpose { kUse, kTraining };
-    /// With a team the functions of the schedule are for this process's share of each batch, and
-    /// `team` has to outlive the model. Errors then are kBadValue, too: see take_share.
+    /// With a group the functions of the schedule are for this process's share of each batch, and
+    /// `process_group` has to outlive the model. Errors then are kBadValue, too: see take_share.
     static Result<std::unique_ptr<LoadedModel>> load(const std::string& path,
                                                      Diagnostics& diagnostics,
                                                      Purpose purpose = Purpose::kUse,
-                                                     Team* team = nullptr);
+                                                     ProcessGroup* group = nullptr);
     ~LoadedModel();
 
     const ir::Module& module() const { return module_; }
@@ -46,7 +46,7 @@ class LoadedModel {
     int64_t batch_size() const { return module_.training->batch_size; }
 
     /// The processes that share each batch; null: this one has all of it.
-    Team* team() const { return team_; }
+    ProcessGroup* group() const { return group_; }
     /// How the training data are read: by batches of which this process gets its share.
     LoaderOptions training_options(uint64_t seed) const;
     /// Says that the states have changed otherwise than by a training step: process 0 gives them to
@@ -109,7 +109,7 @@ class LoadedModel {
         std::optional<Executable> executable;  ///< none: rebatch() refused
     };
 
-    LoadedModel(std::string path, ir::Module module, Team* team);
+    LoadedModel(std::string path, ir::Module module, ProcessGroup* group);
     Result<Executable> bind(const ir::Module& module, const ir::Function& function,
                             bool fixed_weights, Diagnostics& diagnostics);
 
@@ -119,7 +119,7 @@ class LoadedModel {
     std::shared_ptr<Arena> arena_;
     std::map<std::string, Executable> executables_;
     std::map<std::pair<std::string, int64_t>, Rebatched> rebatched_;  ///< by name and rows
-    Team* team_;
+    ProcessGroup* group_;
     TuningCache* tuning_ = nullptr;
     bool bf16_ = true, fixed_ = false, states_changed_ = true;
     double step_ = 0, epoch_ = 0;

@@ -12,10 +12,10 @@
 
 namespace gmc::runtime {
 
-/// Tells the others of a team to run the same round.
+/// Tells the others of a group to run the same round.
 static void order_round(LoadedModel& model, const TrainingState& training, Cursor cursor) {
     StateStore& states = model.states();
-    give_order(*model.team(),
+    give_order(*model.group(),
                {.kind = Order::Kind::kRound,
                 .with_states = model.take_states_changed() ? 1 : 0,
                 .seed = training.seed,
@@ -28,11 +28,11 @@ static void order_round(LoadedModel& model, const TrainingState& training, Curso
 }
 
 /// Without a batch this process cannot go on, and then the others cannot either.
-static void end_all(Team& team, const Diagnostics& diagnostics) {
+static void end_all(ProcessGroup& group, const Diagnostics& diagnostics) {
     say("{}gmrun: process {} of {} cannot go on, so all end; --resume goes on from the last "
         "checkpoint\n",
-        diagnostics.render("gmrun"), team.rank(), team.size());
-    team.transport().end_all(3);
+        diagnostics.render("gmrun"), group.rank(), group.size());
+    group.transport().end_all(3);
 }
 
 StepRunner::StepRunner(LoadedModel& model, Diagnostics& diagnostics) : model_(model) {
@@ -82,8 +82,8 @@ bool StepRunner::run(Loader& loader, TrainingState& training, Diagnostics& diagn
         deliver_inputs(*entries_[0].executable, loader);
         delivers_ = &loader;
     }
-    Team* team = model_.team();
-    if (team != nullptr && team->leads()) order_round(model_, training, loader.cursor());
+    ProcessGroup* group = model_.group();
+    if (group != nullptr && group->leads()) order_round(model_, training, loader.cursor());
     if (!first_) model_.make_huge();
     first_ = states_changed_ = false;
     uint32_t call = training.call;
@@ -101,7 +101,7 @@ bool StepRunner::run(Loader& loader, TrainingState& training, Diagnostics& diagn
         for (int64_t i = 0; i < entry.repeat; ++i) {
             const int64_t begin = steady_ns();
             const auto batch = loader.next(diagnostics);
-            if (!batch.ok() && team != nullptr) end_all(*team, diagnostics);
+            if (!batch.ok() && group != nullptr) end_all(*group, diagnostics);
             if (!batch.ok()) return false;
             set_inputs(*entry.executable, loader, **batch);
             if (log_ != nullptr) log_->push_back({nullptr, 0, {begin, steady_ns()}});

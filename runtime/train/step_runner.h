@@ -24,7 +24,7 @@ class StepRunner {
     /// is below 1, only that share of each change of a parameter is kept, and moving averages
     /// follow it. Each round but the first begins by moving 2 MB to a huge page, until no small
     /// pages are left. False after an error of the data: then `training` is as it was, and so are
-    /// the states, unless states_changed(). In process 0 of a team the others are told to run the
+    /// the states, unless states_changed(). In process 0 of a group the others are told to run the
     /// round, too; there an error of the data ends all processes.
     bool run(Loader& loader, TrainingState& training, Diagnostics& diagnostics);
     /// True when the last run() failed after a function had already changed states.

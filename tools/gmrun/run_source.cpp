@@ -146,16 +146,16 @@ void say_other_settings(const runtime::LoadedModel& model, const std::string& fo
 Result<std::unique_ptr<runtime::LoadedModel>> load_model(const std::string& text,
                                                          Diagnostics& diagnostics,
                                                          runtime::LoadedModel::Purpose purpose,
-                                                         runtime::Team* team) {
+                                                         runtime::ProcessGroup* group) {
     if (!expect_run(text, diagnostics)) return Failure{};
-    return runtime::LoadedModel::load(runtime::model_path(text), diagnostics, purpose, team);
+    return runtime::LoadedModel::load(runtime::model_path(text), diagnostics, purpose, group);
 }
 
 Result<std::unique_ptr<runtime::LoadedModel>> load_model(const CommandLine& line,
                                                          Diagnostics& diagnostics,
                                                          runtime::LoadedModel::Purpose purpose,
-                                                         runtime::Team* team) {
-    return load_model(line.text("MODEL"), diagnostics, purpose, team);
+                                                         runtime::ProcessGroup* group) {
+    return load_model(line.text("MODEL"), diagnostics, purpose, group);
 }
 
 Result<TrainedModel> load_trained(const CommandLine& line, Diagnostics& diagnostics) {

@@ -11,7 +11,7 @@
 #include "tools/gmrun/replay.h"
 #include "tools/gmrun/run_source.h"
 #include "tools/gmrun/runs/missing_run.h"
-#include "tools/gmrun/runs/training_team.h"
+#include "tools/gmrun/runs/training_group.h"
 #include "tools/gmrun/stop_signals.h"
 #include "tools/gmrun/tuning.h"
 
@@ -195,26 +195,26 @@ int train_command(const Words& words) {
     if (!line.parse(words)) return kDone;
     runtime::StopRequest& stop = listen_for_stop();
     Diagnostics diagnostics;
-    const std::unique_ptr<runtime::Team> team = join_training(stop, diagnostics);
+    const std::unique_ptr<runtime::ProcessGroup> group = join_training(stop, diagnostics);
     if (diagnostics.any()) return report(diagnostics);
     auto model =
-        load_model(line, diagnostics, runtime::LoadedModel::Purpose::kTraining, team.get());
-    if (!team)
+        load_model(line, diagnostics, runtime::LoadedModel::Purpose::kTraining, group.get());
+    if (!group)
         return model.ok() ? train_model(line, **model, stop, diagnostics) : report(diagnostics);
-    if (!can_train_together(*team, line.text("MODEL"), diagnostics)) {
-        const int code = team->leads() ? report(diagnostics) : kInputWrong;
-        team->transport().finish();
+    if (!can_train_together(*group, line.text("MODEL"), diagnostics)) {
+        const int code = group->leads() ? report(diagnostics) : kInputWrong;
+        group->transport().finish();
         return code;
     }
-    if (!team->leads()) return follow_run(line, **model);
+    if (!group->leads()) return follow_run(line, **model);
     int code = kUsageWrong;
     try {
         code = train_model(line, **model, stop, diagnostics);
     } catch (const UsageError&) {  // found before the first step: the others wait for an order
-        runtime::end_team(*team, code);
+        runtime::end_group(*group, code);
         throw;
     }
-    runtime::end_team(*team, code);
+    runtime::end_group(*group, code);
     return code;
 }
 

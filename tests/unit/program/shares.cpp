@@ -7,7 +7,7 @@
 #include "runtime/program/executable.h"
 #include "tests/catch.h"
 #include "tests/compile_model.h"
-#include "tests/unit/program/thread_team.h"
+#include "tests/unit/program/thread_group.h"
 
 using namespace gmc;
 using namespace gmc::runtime;
@@ -36,7 +36,7 @@ struct Outcome {
 
 /// Runs some training steps of a module of all shards, or of the share of a process. Nothing comes
 /// out after an error: threads may not use Catch2.
-Outcome train(const ir::Module& module, Team* team) {
+Outcome train(const ir::Module& module, ProcessGroup* group) {
     Outcome out;
     Diagnostics diagnostics;
     StateStore states(module);
@@ -46,9 +46,9 @@ Outcome train(const ir::Module& module, Team* team) {
     for (int step = 0; step < kSteps; ++step)
         for (const ir::ScheduleEntry& entry : module.schedule) {
             auto made = Executable::make(module, *module.find_function(entry.function), states,
-                                         arena, {.team = team}, diagnostics);
+                                         arena, {.group = group}, diagnostics);
             if (!made.ok()) return out;
-            const int64_t rank = team == nullptr ? 0 : team->rank();
+            const int64_t rank = group == nullptr ? 0 : group->rank();
             for (size_t i = 0; i < made->input_count(); ++i) {
                 const ir::Type& type = made->input_type(i);
                 const int64_t rows = type.shape[0], width = type.elements() / rows;
@@ -65,12 +65,12 @@ Outcome train(const ir::Module& module, Team* team) {
     return out;
 }
 
-std::vector<Outcome> train_in_team(const ir::Module& whole, int size) {
+std::vector<Outcome> train_in_group(const ir::Module& whole, int size) {
     std::vector<Outcome> outcomes(static_cast<size_t>(size));
-    in_team(size, [&](Team& team) {
+    in_group(size, [&](ProcessGroup& group) {
         ir::Module share = whole;
-        const std::string why = take_share(share, size, team.rank());
-        if (why.empty()) outcomes[static_cast<size_t>(team.rank())] = train(share, &team);
+        const std::string why = take_share(share, size, group.rank());
+        if (why.empty()) outcomes[static_cast<size_t>(group.rank())] = train(share, &group);
     });
     return outcomes;
 }
@@ -89,7 +89,7 @@ TEST_CASE("processes that share the shards of a batch have the bits of one", "[s
         for (const float result : alone.results) REQUIRE(std::isfinite(result));
         // The last model is a large one: batch norm in convolutions.
         for (const int size : name == "seed_gan" ? std::vector<int>{4} : std::vector<int>{2, 8})
-            for (const Outcome& one : train_in_team(module, size)) {
+            for (const Outcome& one : train_in_group(module, size)) {
                 CHECK(one.results == alone.results);
                 CHECK(one.states == alone.states);
             }

@@ -1,4 +1,4 @@
-// Teams whose processes are threads of a test.
+// Groups whose processes are threads of a test.
 #pragma once
 
 #include <condition_variable>
@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "runtime/processes/team.h"
+#include "runtime/processes/process_group.h"
 
 namespace gmc::runtime {
 
@@ -49,14 +49,14 @@ class ThreadTransport final : public Transport {
     int rank_, size_;
 };
 
-/// Runs `work` in so many threads at once, each a process of one team.
-inline void in_team(int size, const std::function<void(Team&)>& work) {
+/// Runs `work` in so many threads at once, each a process of one group.
+inline void in_group(int size, const std::function<void(ProcessGroup&)>& work) {
     Mailbox box;
     std::vector<std::thread> threads;
     for (int rank = 0; rank < size; ++rank)
         threads.emplace_back([&, rank] {
-            Team team(std::make_unique<ThreadTransport>(box, rank, size));
-            work(team);
+            ProcessGroup group(std::make_unique<ThreadTransport>(box, rank, size));
+            work(group);
         });
     for (std::thread& thread : threads) thread.join();
 }

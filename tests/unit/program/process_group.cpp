@@ -1,5 +1,5 @@
 // Sums, broadcasts and the roll call of processes, which are threads here.
-#include "runtime/processes/team.h"
+#include "runtime/processes/process_group.h"
 
 #include <cmath>
 #include <cstring>
@@ -7,7 +7,7 @@
 
 #include "runtime/processes/roll_call.h"
 #include "tests/catch.h"
-#include "tests/unit/program/thread_team.h"
+#include "tests/unit/program/thread_group.h"
 
 using namespace gmc;
 using namespace gmc::runtime;
@@ -25,7 +25,8 @@ static std::vector<float> tree_of(std::vector<std::vector<float>> parts) {
     return parts[0];
 }
 
-TEST_CASE("a team adds its numbers as a binary tree, to the same bits in all processes", "[team]") {
+TEST_CASE("a group adds its numbers as a binary tree, to the same bits in all processes",
+          "[group]") {
     for (const int size : {1, 2, 4, 8})
         for (const int64_t count : {1, 5, 4096, 4097, 10001}) {
             std::vector<std::vector<float>> numbers(static_cast<size_t>(size));
@@ -35,8 +36,8 @@ TEST_CASE("a team adds its numbers as a binary tree, to the same bits in all pro
                 for (int64_t i = 0; i < count; ++i)
                     of_process.push_back(normal(random) * std::exp(4 * normal(random)));
             std::vector<std::vector<float>> sums = numbers;
-            in_team(size, [&](Team& team) {
-                team.sum(sums[static_cast<size_t>(team.rank())].data(), count);
+            in_group(size, [&](ProcessGroup& group) {
+                group.sum(sums[static_cast<size_t>(group.rank())].data(), count);
             });
             const std::vector<float> expected = tree_of(numbers);
             for (const auto& sum : sums)
@@ -44,14 +45,14 @@ TEST_CASE("a team adds its numbers as a binary tree, to the same bits in all pro
         }
 }
 
-TEST_CASE("process 0 of a team tells all, and hears of all", "[team]") {
+TEST_CASE("process 0 of a group tells all, and hears of all", "[group]") {
     for (const int size : {1, 2, 3, 5, 8}) {
         std::vector<std::string> told(static_cast<size_t>(size));
         std::vector<std::string> heard;
-        in_team(size, [&](Team& team) {
-            told[static_cast<size_t>(team.rank())] = team.broadcast(team.leads() ? "go" : "");
-            const auto all = team.gather(std::string(static_cast<size_t>(team.rank()), 'x'));
-            if (team.leads()) heard = all;
+        in_group(size, [&](ProcessGroup& group) {
+            told[static_cast<size_t>(group.rank())] = group.broadcast(group.leads() ? "go" : "");
+            const auto all = group.gather(std::string(static_cast<size_t>(group.rank()), 'x'));
+            if (group.leads()) heard = all;
         });
         CHECK(told == std::vector<std::string>(static_cast<size_t>(size), "go"));
         REQUIRE(heard.size() == static_cast<size_t>(size));
@@ -60,16 +61,16 @@ TEST_CASE("process 0 of a team tells all, and hears of all", "[team]") {
     }
 }
 
-TEST_CASE("a roll call names the process that differs", "[team]") {
+TEST_CASE("a roll call names the process that differs", "[group]") {
     std::vector<Diagnostics> reports(4);
     std::vector<char> together(4, 2);
     const auto call = [&](const std::function<Facts(int)>& facts, int failed) {
         reports = std::vector<Diagnostics>(4);
-        in_team(4, [&](Team& team) {
-            const auto rank = static_cast<size_t>(team.rank());
-            if (team.rank() == failed)
+        in_group(4, [&](ProcessGroup& group) {
+            const auto rank = static_cast<size_t>(group.rank());
+            if (group.rank() == failed)
                 reports[rank].error(DiagnosticKind::kBadFile, {}, "`a.gmc` is not there");
-            together[rank] = roll_call(team, facts(team.rank()), reports[rank]) ? 1 : 0;
+            together[rank] = roll_call(group, facts(group.rank()), reports[rank]) ? 1 : 0;
         });
     };
     call([](int) { return Facts{{"version", "1"}, {"model", "x"}}; }, -1);

@@ -13,12 +13,12 @@
 namespace gmc::runtime {
 
 /// Every process makes the same calls in the same order.
-class Team {
+class ProcessGroup {
   public:
     /// The number of processes must be a power of two for sum().
-    explicit Team(std::unique_ptr<Transport> transport);
-    Team(const Team&) = delete;
-    Team& operator=(const Team&) = delete;
+    explicit ProcessGroup(std::unique_ptr<Transport> transport);
+    ProcessGroup(const ProcessGroup&) = delete;
+    ProcessGroup& operator=(const ProcessGroup&) = delete;
 
     int rank() const { return rank_; }
     int size() const { return size_; }
@@ -55,8 +55,8 @@ class Team {
     std::vector<Part> parts_;  ///< of a sum: what this process was left with after each round
 };
 
-/// The team that mpirun has started this process in; null where it runs alone. `why` says what is
+/// The group that mpirun has started this process in; null where it runs alone. `why` says what is
 /// wrong where it cannot be joined; its help is in `help`.
-std::unique_ptr<Team> join_team(std::string& why, std::string& help);
+std::unique_ptr<ProcessGroup> join_group(std::string& why, std::string& help);
 
 }  // namespace gmc::runtime

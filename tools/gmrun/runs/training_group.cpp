@@ -1,5 +1,5 @@
-// Joins the team, and compares what its processes have.
-#include "tools/gmrun/runs/training_team.h"
+// Joins the group, and compares what its processes have.
+#include "tools/gmrun/runs/training_group.h"
 
 #include <fmt/format.h>
 
@@ -41,19 +41,20 @@ std::string checksum_of(const std::string& path) {
 
 }  // namespace
 
-std::unique_ptr<runtime::Team> join_training(const runtime::StopRequest& stop,
-                                             Diagnostics& diagnostics) {
+std::unique_ptr<runtime::ProcessGroup> join_training(const runtime::StopRequest& stop,
+                                                     Diagnostics& diagnostics) {
     std::string why, help;
-    auto team = runtime::join_team(why, help);
-    if (team) team->transport().on_wait(give_up_after(stop));
-    if (why.empty()) return team;
+    auto group = runtime::join_group(why, help);
+    if (group) group->transport().on_wait(give_up_after(stop));
+    if (why.empty()) return group;
     Diagnostic& error = diagnostics.error(DiagnosticKind::kBadValue, {}, "{}", why);
     if (!help.empty()) error.help(help);
     return nullptr;
 }
 
-bool can_train_together(runtime::Team& team, const std::string& path, Diagnostics& diagnostics) {
-    return runtime::roll_call(team,
+bool can_train_together(runtime::ProcessGroup& group, const std::string& path,
+                        Diagnostics& diagnostics) {
+    return runtime::roll_call(group,
                               {{"version of gmrun", kVersion.number},
                                {"compiled model", checksum_of(path)},
                                {"processor and kernels", runtime::tuning_machine()}},

@@ -1,5 +1,5 @@
 // Sums, broadcasts and gathering in terms of exchanges between two processes.
-#include "runtime/processes/team.h"
+#include "runtime/processes/process_group.h"
 
 #include <bit>
 
@@ -13,23 +13,23 @@ constexpr int64_t kWhole = 4096;
 
 }  // namespace
 
-Team::Team(std::unique_ptr<Transport> transport)
+ProcessGroup::ProcessGroup(std::unique_ptr<Transport> transport)
     : transport_(std::move(transport)), rank_(transport_->rank()), size_(transport_->size()) {}
 
-void Team::make_room(int64_t count) {
+void ProcessGroup::make_room(int64_t count) {
     const auto needed = static_cast<size_t>(count <= kWhole ? count : (count + 1) / 2);
     if (received_.size() < needed) received_.resize(needed);
 }
 
 /// Both partners compute a + b and b + a, which are the same bits.
-void Team::add_received(float* numbers, int64_t count) {
+void ProcessGroup::add_received(float* numbers, int64_t count) {
     const float* received = received_.data();
 #pragma omp simd
     for (int64_t i = 0; i < count; ++i) numbers[i] += received[i];
 }
 
 /// In round r each process exchanges all with the one whose rank differs in bit r.
-void Team::sum_small(float* numbers, int64_t count) {
+void ProcessGroup::sum_small(float* numbers, int64_t count) {
     const auto bytes = static_cast<size_t>(count) * sizeof(float);
     for (int bit = 1; bit < size_; bit *= 2) {
         const int partner = rank_ ^ bit;
@@ -41,7 +41,7 @@ void Team::sum_small(float* numbers, int64_t count) {
 /// The same tree with less to send: in round r the two partners split what they have, and each adds
 /// up one half of it. At the end each has the sums of 1/size of the numbers, and the rounds are
 /// gone back to exchange these.
-void Team::sum(float* numbers, int64_t count) {
+void ProcessGroup::sum(float* numbers, int64_t count) {
     GMC_CHECK(std::has_single_bit(static_cast<unsigned>(size_)), "sums of {} processes", size_);
     make_room(count);
     if (count <= kWhole) return sum_small(numbers, count);
@@ -71,7 +71,7 @@ void Team::sum(float* numbers, int64_t count) {
 }
 
 /// A binomial tree: in each round those that have the bytes send them to as many others.
-void Team::broadcast(void* bytes, size_t count) {
+void ProcessGroup::broadcast(void* bytes, size_t count) {
     for (int bit = 1; bit < size_; bit *= 2) {
         if (rank_ < bit && rank_ + bit < size_)
             transport_->exchange(rank_ + bit, bytes, count, 0, nullptr, 0);
@@ -80,7 +80,7 @@ void Team::broadcast(void* bytes, size_t count) {
     }
 }
 
-std::string Team::broadcast(const std::string& text) {
+std::string ProcessGroup::broadcast(const std::string& text) {
     uint64_t length = text.size();
     broadcast(&length, sizeof(length));
     std::string out = text;
@@ -89,7 +89,7 @@ std::string Team::broadcast(const std::string& text) {
     return out;
 }
 
-std::vector<std::string> Team::gather(const std::string& text) {
+std::vector<std::string> ProcessGroup::gather(const std::string& text) {
     uint64_t length = text.size();
     if (!leads()) {
         transport_->exchange(0, &length, sizeof(length), 0, nullptr, 0);

@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "runtime/processes/team.h"
+#include "runtime/processes/process_group.h"
 
 namespace gmc::runtime {
 namespace {
@@ -46,7 +46,7 @@ std::string path_of(const std::string& plugin) {
 
 }  // namespace
 
-std::unique_ptr<Team> join_team(std::string& why, std::string& help) {
+std::unique_ptr<ProcessGroup> join_group(std::string& why, std::string& help) {
     const Mpi* mpi = started_by();
     if (mpi == nullptr) return nullptr;
     const std::string path = path_of(mpi->plugin);
@@ -68,7 +68,7 @@ std::unique_ptr<Team> join_team(std::string& why, std::string& help) {
         why = fmt::format("`{}` is of another version of gmc", path);
         return nullptr;
     }
-    return std::make_unique<Team>(std::unique_ptr<Transport>(transport));
+    return std::make_unique<ProcessGroup>(std::unique_ptr<Transport>(transport));
 }
 
 }  // namespace gmc::runtime
