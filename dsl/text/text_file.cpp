@@ -58,7 +58,7 @@ Result<std::string> read_bytes(const std::string& path, Diagnostics& diagnostics
     namespace fs = std::filesystem;
     std::error_code error;
     // Places in files stand in lines of the IR's text.
-    if (std::any_of(path.begin(), path.end(), [](char c) { return c >= 0 && c < ' '; }))
+    if (std::any_of(path.begin(), path.end(), [](unsigned char c) { return c < ' '; }))
         return bad_file(path, diagnostics,
                         "has a line break or another control character in its name");
     const fs::file_status status = fs::status(path, error);
