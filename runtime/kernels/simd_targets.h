@@ -4,4 +4,9 @@
 // double the time of the build, and loops over f32 would be no faster.
 #pragma once
 
+#if defined(__aarch64__)
+// GCC 12 crashes on the header of the scalable vectors (arm_sve.h).
+#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
+#else
 #define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_AVX3_DL)
+#endif
