@@ -216,13 +216,20 @@ class ShardWriter {
         return value.state != kNone ? out_.state_value(value.state, module_) : outside_[v];
     }
     void copy_outside(const Operation& op) {
-        Operation copy = op;
-        for (ValueId& v : copy.operands) v = outside(v);
+        copy_into(out_, op, outside_, [&](ValueId v) { return outside(v); });
+    }
+
+    /// Copies an operation into `to`; `operand` gives what it reads there, and `copies` gets its
+    /// results, by the values of this function.
+    template <typename Operand>
+    void copy_into(Function& to, Operation copy, std::vector<ValueId>& copies,
+                   const Operand& operand) {
+        for (ValueId& v : copy.operands) v = operand(v);
         for (ValueId& v : copy.results) {
-            const ValueId old = std::exchange(v, out_.add_value(f_.values[v].name, f_.type(v)));
-            outside_[old] = v;
+            const ValueId old = std::exchange(v, to.add_value(f_.values[v].name, f_.type(v)));
+            copies[old] = v;
         }
-        out_.operations.push_back(std::move(copy));
+        to.operations.push_back(std::move(copy));
     }
 
     // ---- bodies ----
@@ -266,13 +273,7 @@ class ShardWriter {
     }
 
     void copy_inside(const Operation& op) {
-        Operation copy = op;
-        for (ValueId& v : copy.operands) v = inside(v);
-        for (ValueId& v : copy.results) {
-            const ValueId old = std::exchange(v, body_.add_value(f_.values[v].name, f_.type(v)));
-            inside_[old] = v;
-        }
-        body_.operations.push_back(std::move(copy));
+        copy_into(body_, op, inside_, [&](ValueId v) { return inside(v); });
     }
 
     /// A value as the body has it: computed there, or one of its inputs.

@@ -140,16 +140,7 @@ TEST_CASE("convolutions of bf16 with odd sizes, groups, dilations and one to thr
     check_bf16_case(square(2, {9, 9}, 4, 16, 1, 2, 0, 0));
 }
 
-TEST_CASE("convolutions of bf16 over volumes") {
-    for (int64_t kernel : {1, 2, 3, 4})
-        for (int64_t stride : {1, 2})
-            for (int64_t channels : {1, 16}) {
-                const int64_t pad = (kernel - 1) / 2;
-                check_bf16_case(
-                    square(3, {4, 8, 6}, channels, 16, kernel, stride, pad, kernel - 1 - pad));
-                check_bf16_case(square(2, {5, 6, 7}, 16, channels, kernel, stride, pad, 0));
-            }
-}
+TEST_CASE("convolutions of bf16 over volumes") { for_each_volume_case(check_bf16_case); }
 
 TEST_CASE("convolutions of bf16 with one tap and few or an odd number of filters") {
     for (int64_t filters : {1, 2, 3, 8})

@@ -175,6 +175,18 @@ inline Truth true_result(const ProductCase& p, const std::vector<float>& a,
     return t;
 }
 
+/// Convolutions over volumes, with few channels on either side and with many.
+template <typename Check>
+void for_each_volume_case(const Check& check) {
+    for (int64_t kernel : {1, 2, 3, 4})
+        for (int64_t stride : {1, 2})
+            for (int64_t channels : {1, 16}) {
+                const int64_t pad = (kernel - 1) / 2;
+                check(square(3, {4, 8, 6}, channels, 16, kernel, stride, pad, kernel - 1 - pad));
+                check(square(2, {5, 6, 7}, 16, channels, kernel, stride, pad, 0));
+            }
+}
+
 /// Calls check(case) for products of many shapes, with both matrices plain and transposed.
 template <typename Check>
 void for_each_product_case(const Check& check) {

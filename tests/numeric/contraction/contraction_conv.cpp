@@ -165,16 +165,7 @@ TEST_CASE("convolutions over one and three axes") {
     check_case(square(1, {6, 6, 6}, 4, 4, 3, 1, 2, 2, 2, 2));
 }
 
-TEST_CASE("convolutions over volumes") {
-    for (int64_t kernel : {1, 2, 3, 4})
-        for (int64_t stride : {1, 2})
-            for (int64_t channels : {1, 16}) {
-                const int64_t pad = (kernel - 1) / 2;
-                check_case(
-                    square(3, {4, 8, 6}, channels, 16, kernel, stride, pad, kernel - 1 - pad));
-                check_case(square(2, {5, 6, 7}, 16, channels, kernel, stride, pad, 0));
-            }
-}
+TEST_CASE("convolutions over volumes") { for_each_volume_case(check_case); }
 
 TEST_CASE("strided 1x1 convolutions with channels that fill no block") {
     for (int64_t channels : {3, 8, 16, 20}) check_case(square(2, {9, 9}, channels, 16, 1, 2, 0, 0));
