@@ -25,6 +25,10 @@ void add_tuning(CommandLine& line) {
                   "choose contractions by fixed rules, instead of measuring once which are the "
                   "fastest on this machine (kept in ~/.cache/gmc)");
     line.add_flag(
+        "fast-math",
+        "also take kernels whose rounding errors are more than 4 times those of plain sums, where "
+        "measuring shows that they are faster");
+    line.add_flag(
         "no-bf16",
         "compute models that were compiled for bf16 in f32, as on processors without bf16");
     line.add_choice("isa", {"best", "avx2"},
@@ -53,8 +57,12 @@ Tuning::Tuning(const CommandLine& line, runtime::LoadedModel& model) {
         model.disable_bf16();
     }
     const std::string path = runtime::TuningCache::default_path();
+    const bool fast_math = is_on("fast-math");
+    if (fast_math && is_on("no-tune"))
+        throw UsageError("--fast-math chooses by the measurements that --no-tune leaves out");
     if (is_on("no-tune") || path.empty()) return;
-    cache_.emplace(path, runtime::tuning_machine());
+    cache_.emplace(path, runtime::tuning_machine() + (fast_math ? ", fast math" : ""));
+    if (fast_math) cache_->accept_any_error();
     cache_->before_measuring([] {
         std::fputs("measuring contractions (once for this machine; --no-tune skips it) ...\n",
                    stderr);

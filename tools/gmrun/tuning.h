@@ -11,7 +11,7 @@ namespace gmc::tools {
 
 /// Declares --threads.
 void add_threads(CommandLine& line);
-/// Declares --threads, --no-tune and --no-bf16.
+/// Declares --threads, --no-tune, --fast-math, --no-bf16 and --isa.
 void add_tuning(CommandLine& line);
 /// Turns on the choice of contractions by measuring for a model, unless --no-tune was given or
 /// there is no folder for the measurements. Has to live as long as the model.
