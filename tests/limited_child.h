@@ -1,5 +1,5 @@
-#pragma once
 // For tests of limits: a process that has one.
+#pragma once
 
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -9,9 +9,10 @@
 
 namespace gmc {
 
-/// The result of `body`, a function without arguments that returns bool, in a child process whose `resource` (RLIMIT_AS,
-/// RLIMIT_DATA, ...) is limited to `bytes`; false if the child ends in another way. Where the system takes no such limit, as
-/// in QEMU's user mode, it warns that nothing was tested and returns true.
+/// The result of `body`, a function without arguments that returns bool, in a child process whose
+/// `resource` (RLIMIT_AS, RLIMIT_DATA, ...) is limited to `bytes`; false if the child ends in
+/// another way. Where the system takes no such limit, as in QEMU's user mode, it warns that nothing
+/// was tested and returns true.
 template <class Body>
 bool in_limited_child(int resource, rlim_t bytes, Body body) {
     constexpr int kYes = 0, kNo = 1, kNoLimit = 2;

@@ -59,8 +59,8 @@ class TuningCache {
     /// Whether a problem that was measured is to be measured again: its choice is doubtful, or
     /// renew() was called. Each process measures a problem at most once.
     bool wants_again(const std::string& problem) const;
-    /// From now on a form with fewer products may be chosen however large its rounding errors are (--fast-math). Such a
-    /// cache needs a machine's name of its own.
+    /// From now on a form with fewer products may be chosen however large its rounding errors are
+    /// (--fast-math). Such a cache needs a machine's name of its own.
     void accept_any_error() { accepts_any_error_ = true; }
     bool accepts_any_error() const { return accepts_any_error_; }
     /// From now on what other processes measured counts as doubtful.
