@@ -242,8 +242,8 @@ bool is_doubtful(const std::vector<Timed>& timed) {
     });
 }
 
-/// The fastest candidate whose result is right and, unless `any_error`, exact enough. On entry, `timed` starts with the
-/// candidate that the static rules prefer.
+/// The fastest candidate whose result is right and, unless `any_error`, exact enough. On entry,
+/// `timed` starts with the candidate that the static rules prefer.
 template <typename Problem>
 const Candidate<Problem>* choose(std::span<const Candidate<Problem>> candidates,
                                  std::vector<Timed>& timed, const Problem& problem, bool bf16,
