@@ -71,8 +71,8 @@ class WinogradPlan {
     /// Whether a convolution has at most two axes, no groups, and channels that are whole vectors.
     static bool fits(const ConvProblem& problem);
     /// Whether the form with `most_points` points is worth measuring: it needs no more points than
-    /// that, it is not the same as a form with fewer points, it has at most kMostTerms, and it saves
-    /// enough products to pay for the transforms.
+    /// that, it is not the same as a form with fewer points, it has at most kMostTerms, and it
+    /// saves enough products to pay for the transforms.
     bool is_worthwhile(int64_t most_points) const;
     WinogradSize largest_tile() const { return {rows.largest_tile(), columns.largest_tile()}; }
     /// How many points a term has along each axis, for tiles of this size.
