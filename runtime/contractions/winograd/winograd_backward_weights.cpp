@@ -1,8 +1,8 @@
 // Winograd's weight gradients. For the words phase, term, tile and point see winograd_axis.h.
 //
 // The tiles are processed in groups. For each group, y (the gradient of the results) is evaluated
-// at the points; then come units of work. A unit is one term and some channels of x: it transforms its
-// patches of x, and adds to the gradient at each point a matrix product over the tiles of the
+// at the points; then come units of work. A unit is one term and some channels of x: it transforms
+// its patches of x, and adds to the gradient at each point a matrix product over the tiles of the
 // group. After the last group, the gradients at points are transformed to gradients of taps, once.
 // Where there are enough units, threads share those of one group after another. With few units
 // (few channels), threads share parts of the groups instead, each with gradients of its own, which
